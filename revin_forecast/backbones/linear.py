@@ -1,0 +1,55 @@
+import torch
+from torch import nn
+from torch.nn import functional
+
+from revin_forecast.backbones.base import Backbone
+from revin_forecast.shapes import Future, Past
+
+
+class Linear(Backbone):
+    """One linear map from the look-back to the horizon, shared by all channels.
+
+    y = W x + b for each channel (Zeng et al., AAAI 2023). With an instance normalizer around it,
+    it is a strong baseline. lookback * horizon + horizon parameters.
+    """
+
+    def __init__(self, lookback: int, horizon: int, channels: int):
+        super().__init__(lookback, horizon, channels)
+        self.map = nn.Linear(lookback, horizon)
+
+    def forward(self, past: Past) -> Future:
+        """Map each channel's window to its horizon."""
+        self.check(past)
+        return self.map(past.mT).mT
+
+
+class DLinear(Backbone):
+    """Linear maps of the trend and of the rest (DLinear; Zeng et al., AAAI 2023).
+
+    trend = moving average over `kernel` steps, the ends padded with the end values;
+    y = W_trend trend + W_rest (x - trend) + b. Shared by all channels.
+    2 * lookback * horizon + horizon parameters: the paper's two biases act as one.
+
+    Args:
+        lookback: steps it sees.
+        horizon: steps it forecasts.
+        channels: series it sees and forecasts.
+        kernel: steps of the moving average, odd.
+    """
+
+    def __init__(self, lookback: int, horizon: int, channels: int, kernel: int = 25):
+        super().__init__(lookback, horizon, channels)
+        if kernel < 1 or kernel % 2 == 0:
+            raise ValueError(f"DLinear needs an odd kernel >= 1 but got {kernel}.")
+        self.kernel = kernel
+        self.trend = nn.Linear(lookback, horizon, bias=False)
+        self.rest = nn.Linear(lookback, horizon)
+
+    def forward(self, past: Past) -> Future:
+        """Map trend and rest of each channel's window to its horizon and add them."""
+        self.check(past)
+        series = past.mT
+        ends = self.kernel // 2
+        first, last = series[..., :1].expand(-1, -1, ends), series[..., -1:].expand(-1, -1, ends)
+        trend = functional.avg_pool1d(torch.cat([first, series, last], dim=-1), self.kernel, 1)
+        return (self.trend(trend) + self.rest(series - trend)).mT

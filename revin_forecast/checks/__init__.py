@@ -1,0 +1,22 @@
+"""The contracts as public checks: run them on your own normalizer or backbone.
+
+>>> from revin_forecast.checks import check_normalizer
+>>> from revin_forecast import RevIN
+>>> check_normalizer(RevIN)  # doctest: +ELLIPSIS
+RevIN
+  holds  ...
+"""
+
+from revin_forecast.checks.backbone import BACKBONE_CHECKS, check_backbone
+from revin_forecast.checks.equivariance import EQUIVARIANCE_CHECKS
+from revin_forecast.checks.normalizer import NORMALIZER_CHECKS, check_normalizer
+from revin_forecast.checks.run import CheckError
+
+__all__ = [
+    "BACKBONE_CHECKS",
+    "EQUIVARIANCE_CHECKS",
+    "NORMALIZER_CHECKS",
+    "CheckError",
+    "check_backbone",
+    "check_normalizer",
+]

@@ -1,0 +1,151 @@
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Generic, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from revin_forecast.shapes import Future, Observed, Past
+
+Stats = TypeVar("Stats", bound=tuple[Tensor, ...])
+
+Kind = Literal["location", "scale", "variance", "quantile", "sample"]
+"""What the numbers handed to `denormalize` are; see `Normalizer.denormalize`."""
+
+Equivariance = Literal["shift", "scale"]
+"""Maps of the data a forecast follows exactly: x + b, and a x with a > 0, per channel."""
+
+
+class Normalizer(nn.Module, ABC, Generic[Stats]):
+    """A reversible map of look-back windows to a common scale.
+
+    `normalize` returns the mapped window and the window's statistics; `denormalize` takes a
+    forecast and those statistics back to the data's scale. Statistics are values that the caller
+    holds, never attributes: one module may serve nested calls, threads and exported programs.
+
+    Args:
+        channels: channels of the look-back window.
+        targets: which of those channels the backbone forecasts, in its order; None: all of them.
+
+    Raises:
+        ValueError: no channels, or targets that are not distinct channel numbers.
+    """
+
+    target_index: Tensor | None
+
+    def __init__(self, channels: int, targets: Sequence[int] | None = None):
+        super().__init__()
+        if channels < 1:
+            raise ValueError(f"{type(self).__name__} needs at least 1 channel but got {channels}.")
+        self.channels = channels
+        self.targets = None if targets is None else _checked_targets(targets, channels)
+        index = None if targets is None else torch.tensor(self.targets, dtype=torch.long)
+        self.register_buffer("target_index", index, persistent=False)
+
+    @abstractmethod
+    def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, Stats]:
+        """Map windows to the common scale.
+
+        Args:
+            past: (batch, lookback, channels), data units. NaN and infinities are unobserved.
+            observed: True where really measured; None: wherever `past` is finite.
+
+        Returns:
+            The mapped windows, always finite and in the dtype of `past`, and their statistics.
+        """
+
+    @abstractmethod
+    def denormalize(self, future: Future, stats: Stats, kind: Kind = "location") -> Future:
+        """Map a forecast back to the data's scale, with the statistics of its own window.
+
+        Args:
+            future: (batch, horizon, targets), optionally with a trailing axis of levels or samples.
+            stats: what `normalize` returned for the same windows.
+            kind: "location" and "sample" are values; "quantile" are values with ascending,
+                symmetric levels on the last axis; "scale" is a standard deviation or another
+                spread, which has no level to get back; "variance" its square.
+
+        Returns:
+            The forecast in data units, in float32 at least: half precision can't hold a level.
+        """
+
+    @property
+    def equivariant_to(self) -> frozenset[Equivariance]:
+        """The maps that a forecast follows exactly, whatever the backbone; `checks` holds it so."""
+        return frozenset()
+
+    def pair(self) -> tuple["NormalizeStep", "DenormalizeStep"]:
+        """Return the two directions as modules of their own that share this one's parameters."""
+        return NormalizeStep(self), DenormalizeStep(self)
+
+    def extra_repr(self) -> str:
+        """Show the channels, and the targets where declared."""
+        return f"{self.channels}" + (f", targets={self.targets}" if self.targets else "")
+
+    def _check_past(self, past: Tensor) -> None:
+        name = type(self).__name__
+        if past.ndim != 3:
+            raise ValueError(
+                f"{name} needs (batch, lookback, channels) but got shape {tuple(past.shape)}. "
+                "Add the missing axis: past.unsqueeze(0) for one window."
+            )
+        if past.shape[2] != self.channels:
+            raise ValueError(
+                f"{name} was built for {self.channels} channels but got {past.shape[2]}. "
+                f"Pass channels={past.shape[2]}, or select {self.channels} columns."
+            )
+        if not past.is_floating_point():
+            raise TypeError(
+                f"{name} needs floating-point values but got {past.dtype}. Pass past.float()."
+            )
+
+    def _check_future(self, future: Tensor, windows: int) -> None:
+        name = type(self).__name__
+        wanted = self.channels if self.targets is None else len(self.targets)
+        if future.ndim < 3 or future.shape[2] != wanted:
+            raise ValueError(
+                f"{name} maps back {wanted} channels (batch, horizon, {wanted}) but got shape "
+                f"{tuple(future.shape)}. Let the backbone forecast {wanted}, or declare "
+                "targets=[...], the input channels that it forecasts."
+            )
+        if future.shape[0] != windows:
+            raise ValueError(
+                f"{name} got a forecast of {future.shape[0]} windows but statistics of {windows}. "
+                "Pass the statistics that normalize returned for the same batch."
+            )
+
+
+class NormalizeStep(nn.Module):
+    """The way in, as a module: `forward(past, observed) -> (z, stats)`."""
+
+    def __init__(self, normalizer: Normalizer):
+        super().__init__()
+        self.normalizer = normalizer
+
+    def forward(
+        self, past: Past, observed: Observed | None = None
+    ) -> tuple[Past, tuple[Tensor, ...]]:
+        """Normalize; see `Normalizer.normalize`."""
+        return self.normalizer.normalize(past, observed)
+
+
+class DenormalizeStep(nn.Module):
+    """The way back, as a module: `forward(future, stats) -> future`."""
+
+    def __init__(self, normalizer: Normalizer):
+        super().__init__()
+        self.normalizer = normalizer
+
+    def forward(self, future: Future, stats: tuple[Tensor, ...], kind: Kind = "location") -> Future:
+        """Denormalize; see `Normalizer.denormalize`."""
+        return self.normalizer.denormalize(future, stats, kind)
+
+
+def _checked_targets(targets: Sequence[int], channels: int) -> tuple[int, ...]:
+    chosen = tuple(int(target) for target in targets)
+    if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(range(channels)):
+        raise ValueError(
+            f"targets are distinct channel numbers from 0 to {channels - 1} but got {targets!r}. "
+            "Name each input channel that is forecast once."
+        )
+    return chosen

@@ -1,0 +1,27 @@
+import torch
+from torch import Tensor
+
+from revin_forecast.normalizers.base import Equivariance
+from revin_forecast.normalizers.location_scale import LocationScale, LocationScaleNormalizer
+from revin_forecast.shapes import Observed, Past
+
+
+class Identity(LocationScaleNormalizer):
+    """Leave the data as they are: the baseline of every claim about normalization.
+
+    Unobserved values become 0, the training mean of standardized data.
+    """
+
+    @property
+    def equivariant_to(self) -> frozenset[Equivariance]:
+        """No map: what the forecast follows is the backbone's own affair."""
+        return frozenset()
+
+    def statistics(self, past: Past, observed: Observed) -> LocationScale:
+        """Return location 0 and scale 1 for every window."""
+        zero = past.new_zeros((past.shape[0], 1, past.shape[2]))
+        return LocationScale(zero, zero, zero + 1)
+
+    def location_weights(self, lookback: int) -> Tensor:
+        """Return zeros: the location is 0."""
+        return torch.zeros(lookback, dtype=torch.float64)
