@@ -1,0 +1,116 @@
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+BYTES_AT_ONCE = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class WindowMoments:
+    """Second moments of all stride-1 windows of some series, added over the series.
+
+    Moments of disjoint sets of windows add and subtract.
+    """
+
+    gram: Tensor
+    """(width, width): sum of x[t+i] x[t+j] over windows t and series."""
+    sums: Tensor
+    """(width,): sum of x[t+i]."""
+    count: int
+    """Windows, times series."""
+
+    def __add__(self, other: "WindowMoments") -> "WindowMoments":
+        return WindowMoments(
+            self.gram + other.gram, self.sums + other.sums, self.count + other.count
+        )
+
+    def __sub__(self, other: "WindowMoments") -> "WindowMoments":
+        return WindowMoments(
+            self.gram - other.gram, self.sums - other.sums, self.count - other.count
+        )
+
+    def centred(self, weights: Tensor) -> "WindowMoments":
+        """Return the moments of x - (weights . x), the weights on the first steps of a window.
+
+        With P = I - 1 w', the Gram matrix becomes P G P': rank-one changes of the raw one.
+        """
+        used = self.gram[:, : len(weights)] @ weights
+        both = used[: len(weights)] @ weights
+        gram = self.gram - used.unsqueeze(1) - used + both
+        sums = self.sums - self.sums[: len(weights)] @ weights
+        return WindowMoments(gram, sums, self.count)
+
+
+def window_moments(values: Tensor, width: int) -> WindowMoments:
+    """Compute the moments of all windows without making one.
+
+    The windows overlap, so G[i+1, j+1] = G[i, j] + x[n+i] x[n+j] - x[i] x[j] with n windows: the
+    Gram matrix has displacement rank two a series (the covariance method of linear prediction;
+    Morf et al., 1977; Kailath & Sayed, 1995). Its first row is a cross-correlation, made with the
+    FFT; the rest is a cumulative sum along each diagonal. O(time log time + width^2) a series.
+
+    Args:
+        values: (time, channels) float64, all finite.
+        width: steps in a window, look-back plus horizon.
+
+    Raises:
+        ValueError: fewer rows than one window has.
+    """
+    rows = len(values)
+    count = rows - width + 1
+    if count < 1:
+        raise ValueError(f"{rows} rows hold no window of {width}; pass at least {width} rows.")
+    first_row = _cross_correlation(values, count, width)
+    starts, ends = values[: width - 1], values[count:]
+    steps = _diagonal_sums(ends @ ends.mT - starts @ starts.mT)
+    skewed = torch.cat([first_row.unsqueeze(0), first_row + steps])
+    total = torch.cat([values.new_zeros(1, values.shape[1]), values.cumsum(0)])
+    sums = (total[count:] - total[:width]).sum(dim=1)
+    return WindowMoments(_unskewed(skewed), sums, count * values.shape[1])
+
+
+def _cross_correlation(values: Tensor, count: int, width: int) -> Tensor:
+    """Return sum_c sum_{t < count} x[t] x[t + d] for d < width."""
+    rows, channels = values.shape
+    size = _fast_length(rows)
+    spectrum = torch.zeros(size // 2 + 1, dtype=torch.complex128, device=values.device)
+    for block in values.split(max(1, min(channels, BYTES_AT_ONCE // (16 * size))), dim=1):
+        series = block.mT.contiguous()
+        whole = torch.fft.rfft(series, size)
+        head = torch.fft.rfft(series[:, :count], size)
+        spectrum += (head.conj() * whole).sum(dim=0)
+    return torch.fft.irfft(spectrum, size)[:width]
+
+
+def _diagonal_sums(change: Tensor) -> Tensor:
+    """Return s[i, d] = sum_{m <= i} change[m, m + d], padded to one more column.
+
+    Read with a row stride of one more than the row length, a matrix shows its diagonals as
+    columns. Where i + d leaves the matrix, the entries mean nothing and nobody reads them.
+    """
+    size = len(change)
+    flat = torch.cat([change.reshape(-1), change.new_zeros(2 * size + 1)])
+    return flat.as_strided((size, size + 1), (size + 1, 1)).cumsum(dim=0)
+
+
+def _unskewed(skewed: Tensor) -> Tensor:
+    """Return the symmetric matrix with m[i, i + d] = skewed[i, d]."""
+    size = len(skewed)
+    flat = skewed.new_zeros(size * (size + 1))
+    flat.as_strided((size, size), (size + 1, 1)).copy_(skewed)
+    upper = flat[: size * size].reshape(size, size).triu()
+    return upper + upper.triu(1).mT
+
+
+def _fast_length(rows: int) -> int:
+    """Return the next length with no prime factor above 5, where the FFT is fast."""
+    length = rows
+    while True:
+        rest = length
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return length
+        length += 1
