@@ -87,9 +87,9 @@ def check_deterministic(make: Make) -> None:
         pair.append(make(*SIZES[0]).eval())
     past = batch().float()
     kept = past.clone()
-    expect_close(pair[0](past), pair[1](past), 0, "two modules from one seed")
-    expect_close(pair[0](past), pair[0](past), 0, "two calls in evaluation mode")
-    expect_close(past, kept, 0, "the input after a call")
+    expect_close(pair[0](past), pair[1](past), 0.0, "two modules from one seed")
+    expect_close(pair[0](past), pair[0](past), 0.0, "two calls in evaluation mode")
+    expect_close(past, kept, 0.0, "the input after a call")
 
 
 def check_state(make: Make) -> None:
@@ -97,8 +97,8 @@ def check_state(make: Make) -> None:
     backbone, past = build(make), batch()
     fresh = make(*SIZES[0]).double().eval()
     fresh.load_state_dict(backbone.state_dict())
-    expect_close(fresh(past), backbone(past), 0, "a module with the same state_dict")
-    expect_close(copy.deepcopy(backbone)(past), backbone(past), 0, "a deepcopy")
+    expect_close(fresh(past), backbone(past), 0.0, "a module with the same state_dict")
+    expect_close(copy.deepcopy(backbone)(past), backbone(past), 0.0, "a deepcopy")
 
 
 BACKBONE_CHECKS: dict[str, Callable[[Make], str | None]] = {

@@ -52,7 +52,7 @@ class LocationScaleNormalizer(Normalizer[LocationScale]):
         A linear map W between this normalizer's two directions is W (x - location) + location in
         the data's units, whatever the scale. That makes least squares solvable in closed form.
         """
-        raise TypeError(f"{type(self).__name__} does not say how its location depends on lookback.")
+        return None
 
     def affine(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         """Return gain and offset (channels,), the same in both directions; None: 1 and 0."""

@@ -1,0 +1,82 @@
+"""Backbones and normalizers as data: which class, with which parameters."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from torch import nn
+
+from revin_forecast.errors import InputError
+
+
+@dataclass(frozen=True)
+class Component:
+    """A module class by import path, and the constructor parameters chosen for it.
+
+    It can be written to JSON and built again elsewhere, without a pickle.
+
+    >>> from revin_forecast.backbones import DLinear
+    >>> component = Component.of(functools.partial(DLinear, kernel=5))
+    >>> component
+    Component(path='revin_forecast.backbones.linear.DLinear', parameters={'kernel': 5})
+    >>> component.build(96, 24, 3).kernel
+    5
+    """
+
+    path: str
+    """`package.module.Class`."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments beside those given when it is built."""
+
+    @classmethod
+    def of(cls, factory: "Factory") -> "Component":
+        """Describe a class, or a functools.partial of one with keyword arguments.
+
+        Raises:
+            InputError: anything else, which could not be built again from its name.
+        """
+        if isinstance(factory, Component):
+            return factory
+        parameters: dict[str, Any] = {}
+        while isinstance(factory, functools.partial) and not factory.args:
+            parameters = {**factory.keywords, **parameters}
+            factory = factory.func
+        if not (isinstance(factory, type) and issubclass(factory, nn.Module)):
+            raise InputError(
+                f"a backbone or normalizer is an nn.Module class, or functools.partial(Class, "
+                f"name=value), but got {factory!r}. Pass the class itself."
+            )
+        return cls(f"{factory.__module__}.{factory.__qualname__}", parameters)
+
+    @property
+    def name(self) -> str:
+        """The class's own name."""
+        return self.path.rpartition(".")[2]
+
+    def resolve(self) -> type[nn.Module]:
+        """Import the class.
+
+        Raises:
+            InputError: nothing of that name, or no module class.
+        """
+        home, _, name = self.path.rpartition(".")
+        try:
+            found = getattr(import_module(home), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise InputError(
+                f"can't import {self.path}: {error}. Check the path, and that the folder it lies "
+                "in is on PYTHONPATH."
+            ) from error
+        if not (isinstance(found, type) and issubclass(found, nn.Module)):
+            raise InputError(f"{self.path} is no nn.Module class; name one.")
+        return found
+
+    def build(self, *sizes: int) -> nn.Module:
+        """Build the module from sizes and the component's parameters."""
+        return self.resolve()(*sizes, **self.parameters)
+
+
+Factory = Component | Callable[..., nn.Module]
+"""What stands for a backbone or normalizer before its sizes are known."""

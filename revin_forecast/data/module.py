@@ -1,0 +1,46 @@
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from revin_forecast.data.windows import EpochBatches, WindowBatch, Windows
+
+SCORING_BATCH = 256
+
+
+class ForecastData(LightningDataModule):
+    """Training and validation windows for a Lightning trainer.
+
+    Args:
+        training: (time, channels) float32, standardized, NaN where unobserved.
+        validation: the same, its first `lookback` rows the last of training.
+        lookback: steps seen.
+        horizon: steps forecast.
+        batch_size: windows in a training batch.
+        seed: of the shuffled order.
+    """
+
+    def __init__(
+        self,
+        training: Tensor,
+        validation: Tensor,
+        lookback: int,
+        horizon: int,
+        batch_size: int = 32,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.training = Windows(training, lookback, horizon)
+        self.validation = Windows(validation, lookback, horizon)
+        self.batch_size = batch_size
+        self.seed = seed
+
+    def train_dataloader(self) -> DataLoader[WindowBatch]:
+        """Return shuffled batches; each is gathered in one operation."""
+        order = EpochBatches(len(self.training), self.batch_size, self.seed)
+        return DataLoader(self.training, sampler=order, batch_size=None)
+
+    def val_dataloader(self) -> DataLoader[WindowBatch]:
+        """Return every validation window in order."""
+        starts = range(0, len(self.validation), SCORING_BATCH)
+        order = [slice(start, start + SCORING_BATCH) for start in starts]
+        return DataLoader(self.validation, sampler=order, batch_size=None)

@@ -1,0 +1,149 @@
+"""One call that fits any model: solved, trained, or nothing to do."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from revin_forecast.backbones import Ridge
+from revin_forecast.closed_form import fit_ridge
+from revin_forecast.components import Component
+from revin_forecast.data.scaling import Standardizer
+from revin_forecast.errors import InputError
+from revin_forecast.normalizers.base import Normalizer
+from revin_forecast.reversible import Reversible
+from revin_forecast.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is fitted, and how."""
+
+    backbone: Component
+    normalizer: Component
+    lookback: int
+    horizon: int
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    refit: bool = False
+    """Solve once more on training and validation rows; only a closed-form backbone can."""
+
+    def build(self, channels: int) -> Reversible:
+        """Build the model, its initial weights drawn from the training seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.training.seed)
+            backbone = self.backbone.build(self.lookback, self.horizon, channels)
+            normalizer = self.normalizer.build(channels)
+        if not isinstance(normalizer, Normalizer):
+            raise InputError(
+                f"{self.normalizer.path} is no Normalizer; subclass revin_forecast.Normalizer."
+            )
+        return Reversible(backbone, normalizer)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A table of values cut in time; validation and test reach one look-back into the past."""
+
+    values: np.ndarray
+    """(time, channels) float64 in the data's units, NaN where unobserved."""
+    train: int
+    """Rows of training, from the first."""
+    validation: int
+    """The row where validation ends."""
+    test: int
+    """The row where test ends."""
+
+    @cached_property
+    def standardizer(self) -> Standardizer:
+        """z-score of the training rows."""
+        return Standardizer.fit(self.values[: self.train])
+
+    def part(self, name: str, lookback: int) -> np.ndarray:
+        """Return the rows of "training", "validation" or "test" with their look-back."""
+        if name == "training":
+            return self.values[: self.train]
+        start, stop = {
+            "validation": (self.train, self.validation),
+            "test": (self.validation, self.test),
+        }[name]
+        if start < lookback:
+            raise InputError(
+                f"the {name} part starts at row {start}, before a look-back of {lookback} is full. "
+                "Choose a shorter look-back."
+            )
+        return self.values[start - lookback : stop]
+
+
+def fit_split(
+    recipe: Recipe, split: Split, folder: Path | None = None, resume: bool = False
+) -> tuple[Reversible, dict[str, Any]]:
+    """Build and fit a model on a split's standardized values.
+
+    Args:
+        recipe: what is fitted, and how.
+        split: the values and where training and validation end.
+        folder: keeps checkpoints and logs of a trained backbone; None: nothing is kept.
+        resume: go on from the folder's last checkpoint.
+
+    Returns:
+        The model, in evaluation mode, and what the fit reports.
+    """
+    model = recipe.build(split.values.shape[1])
+    scaled = split.standardizer.transform
+    training = torch.from_numpy(scaled(split.part("training", recipe.lookback)))
+    validation = torch.from_numpy(scaled(split.part("validation", recipe.lookback)))
+    for name, rows in (("training", training), ("validation", validation)):
+        _check_rows(name, len(rows), recipe)
+    if isinstance(model.backbone, Ridge):
+        if resume:
+            raise InputError("a Ridge is solved in one go; there is nothing to resume.")
+        result = fit_ridge(model, training, validation, recipe.refit)
+        report: dict[str, Any] = vars(result)
+    elif recipe.refit:
+        raise InputError(
+            f"refit is for closed-form backbones; {recipe.backbone.name} is trained with early "
+            "stopping on validation. Leave refit out, or use Ridge."
+        )
+    elif any(True for _ in model.backbone.parameters()):
+        report = _train(model, training, validation, recipe, folder, resume)
+    else:
+        report = {}
+    return model.eval(), report
+
+
+def _check_rows(name: str, rows: int, recipe: Recipe) -> None:
+    width = recipe.lookback + recipe.horizon
+    if rows < width:
+        raise InputError(
+            f"the {name} part has {rows} rows with its look-back, but one window of look-back "
+            f"{recipe.lookback} and horizon {recipe.horizon} takes {width}. "
+            "Choose a shorter look-back or horizon, or pass more rows."
+        )
+
+
+def _train(
+    model: nn.Module,
+    training: Tensor,
+    validation: Tensor,
+    recipe: Recipe,
+    folder: Path | None,
+    resume: bool,
+) -> dict[str, Any]:
+    # Imported here: a closed-form fit needs neither Lightning nor its two seconds.
+    from revin_forecast.data.module import ForecastData
+    from revin_forecast.training import train
+
+    settings = recipe.training
+    data = ForecastData(
+        training.float(),
+        validation.float(),
+        recipe.lookback,
+        recipe.horizon,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+    )
+    return vars(train(model, data, settings, folder, resume))

@@ -1,0 +1,187 @@
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+import torch
+
+from revin_forecast.backbones import Ridge
+from revin_forecast.components import Component, Factory
+from revin_forecast.data.frequency import season_of
+from revin_forecast.data.reading import Table, read_series
+from revin_forecast.data.scaling import Standardizer
+from revin_forecast.data.series import Series
+from revin_forecast.errors import InputError
+from revin_forecast.fitting import Recipe, Split, fit_split
+from revin_forecast.normalizers import RevIN
+from revin_forecast.reversible import Reversible
+from revin_forecast.settings import TrainingSettings
+
+VALIDATION_SHARE = 0.2
+LONGEST_DEFAULT = 512
+
+
+class Forecaster:
+    """Table in, forecast table out.
+
+    Values are standardized, forecast on each window's own scale and handed back in the table's
+    units, in the table's layout.
+
+    Args:
+        horizon: steps to forecast.
+        lookback: steps each forecast is made from; None: `default_lookback`.
+        backbone: a class of (lookback, horizon, channels), or functools.partial of one.
+        normalizer: a class of (channels), or functools.partial of one.
+        training: for a backbone that is trained; Ridge, the default, is solved.
+
+    >>> import numpy as np, pandas as pd
+    >>> dates = pd.date_range("2024-01-01", periods=60, freq="D")
+    >>> table = pd.DataFrame({"date": dates, "sold": 10.0 + np.arange(60) % 7})
+    >>> forecast = Forecaster(horizon=7).fit(table).predict()
+    >>> forecast.sold.round(3).tolist()
+    [14.0, 15.0, 16.0, 10.0, 11.0, 12.0, 13.0]
+    """
+
+    def __init__(
+        self,
+        horizon: int,
+        lookback: int | None = None,
+        backbone: Factory = Ridge,
+        normalizer: Factory = RevIN,
+        training: TrainingSettings | None = None,
+    ):
+        for name, size in (("horizon", horizon), ("lookback", lookback)):
+            if size is not None and size < 1:
+                raise InputError(f"{name} is a number of steps from 1 up but got {size}.")
+        self.horizon = horizon
+        self.lookback = lookback
+        self.backbone = Component.of(backbone)
+        self.normalizer = Component.of(normalizer)
+        self.training = training or TrainingSettings()
+        self._fitted: Fitted | None = None
+
+    def fit(self, table: Table, folder: Path | None = None, resume: bool = False) -> Self:
+        """Fit on a table; its last fifth (one horizon at least) serves as validation.
+
+        Args:
+            table: what `read_series` reads: a Series, a data frame, or the path of a file.
+            folder: keeps checkpoints and logs of a trained backbone.
+            resume: go on from that folder's last checkpoint.
+
+        Raises:
+            InputError: the table can't be used, or is too short.
+        """
+        series = read_series(table)
+        rows = len(series)
+        train = rows - max(self.horizon, int(VALIDATION_SHARE * rows))
+        lookback = self.lookback or default_lookback(
+            train, self.horizon, season_of(series.frequency)
+        )
+        closed_form = issubclass(self.backbone.resolve(), Ridge)
+        recipe = Recipe(
+            self.backbone, self.normalizer, lookback, self.horizon, self.training, closed_form
+        )
+        split = Split(series.values, train, rows, rows)
+        model, report = fit_split(recipe, split, folder, resume)
+        history = series.rows(rows - lookback, rows)
+        self._fitted = Fitted(model, split.standardizer, history, _summary(series, report))
+        return self
+
+    @property
+    def fitted(self) -> "Fitted":
+        """What `fit` came to."""
+        if self._fitted is None:
+            raise InputError("this Forecaster is not fitted yet; call fit(table) first.")
+        return self._fitted
+
+    def predict(self, table: Table | None = None) -> pd.DataFrame:
+        """Forecast the steps after a table's last row, without fitting again.
+
+        Args:
+            table: newer rows of the same columns, `lookback` of them at least; None: forecast
+                after the rows it was fitted on.
+
+        Returns:
+            `horizon` steps a channel, in the layout of the table.
+        """
+        history = self.fitted.history
+        if table is not None:
+            history = self._newer(read_series(table, frequency=history.frequency))
+        stamps = history.future_timestamps(self.horizon)
+        scaled = self.fitted.standardizer.tensor(history.values).unsqueeze(0)
+        with torch.inference_mode():
+            forecast = self.fitted.model(scaled).squeeze(0)
+        values = self.fitted.standardizer.inverse(forecast.numpy())
+        return history.to_frame(values, stamps)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted forecaster into a folder; see `revin_forecast.saving`."""
+        from revin_forecast.saving import save
+
+        save(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Forecaster":
+        """Read a saved forecaster; runs no pickle. See `revin_forecast.saving`."""
+        from revin_forecast.saving import load
+
+        return load(Path(folder))
+
+    def _newer(self, series: Series) -> Series:
+        wanted = self.fitted.history
+        absent = [name for name in wanted.names if name not in series.names]
+        if absent:
+            raise InputError(
+                f"the new table lacks {absent}; the forecaster was fitted on "
+                f"{list(wanted.names)}. Pass a table with the same columns."
+            )
+        lookback = len(wanted)
+        if len(series) < lookback:
+            raise InputError(
+                f"the new table has {len(series)} rows but the forecaster looks back {lookback}. "
+                f"Pass the last {lookback} rows at least."
+            )
+        return series.select(wanted.names).rows(len(series) - lookback, len(series))
+
+
+class Fitted:
+    """A fitted model with all that a forecast in the data's units needs."""
+
+    def __init__(
+        self,
+        model: Reversible,
+        standardizer: Standardizer,
+        history: Series,
+        summary: dict[str, Any],
+    ):
+        self.model = model
+        self.standardizer = standardizer
+        self.history = history
+        self.summary = summary
+
+
+def default_lookback(rows: int, horizon: int, season: int) -> int:
+    """Choose a look-back: four horizons and two seasons if the rows allow.
+
+    Half of what remains of the training rows after one horizon is the limit, so that there are as
+    many training windows as weights a step.
+
+    Raises:
+        InputError: too few rows for any look-back.
+    """
+    room = (rows - horizon) // 2
+    if room < 1:
+        raise InputError(
+            f"{rows} training rows are too few for a horizon of {horizon}; {horizon + 2} are "
+            f"needed beside {horizon} for validation. Choose a shorter horizon or pass more rows."
+        )
+    return min(max(4 * horizon, 2 * season), LONGEST_DEFAULT, room)
+
+
+def _summary(series: Series, report: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "rows": len(series),
+        "first": str(series.timestamps[0]),
+        "last": str(series.timestamps[-1]),
+        "unobserved": int((~series.observed).sum()),
+        "fit": report,
+    }

@@ -1,0 +1,172 @@
+"""A fitted forecaster as a folder: two safetensors files and one JSON file that names them.
+
+The JSON file is written last, in one step, and names the others by their content, so a folder
+holds the old forecaster or the new one at any moment, never a mixture.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from revin_forecast import __version__
+from revin_forecast.components import Component
+from revin_forecast.data.scaling import Standardizer
+from revin_forecast.data.series import Layout, Series
+from revin_forecast.errors import InputError
+from revin_forecast.fitting import Recipe
+from revin_forecast.forecaster import Fitted, Forecaster
+from revin_forecast.settings import TrainingSettings
+from revin_forecast.sharing import load_parameters, save_parameters
+
+SCHEMA = 1
+MANIFEST = "forecaster.json"
+
+
+def save(forecaster: Forecaster, folder: Path) -> None:
+    """Write a fitted forecaster; an older one in the folder is replaced.
+
+    Raises:
+        InputError: not fitted, or a component's parameters can't be written as JSON.
+    """
+    fitted = forecaster.fitted
+    history = fitted.history
+    folder.mkdir(parents=True, exist_ok=True)
+    weights, state = folder / ".weights.partial", folder / ".state.partial"
+    save_parameters(fitted.model, weights)
+    arrays = {
+        "mean": fitted.standardizer.mean,
+        "scale": fitted.standardizer.scale,
+        "history": history.values,
+        "timestamps": history.timestamps.tz_localize(None).as_unit("ns").asi8
+        if history.timestamps.tz is None
+        else history.timestamps.tz_convert("UTC").as_unit("ns").asi8,
+    }
+    save_file({name: np.ascontiguousarray(part) for name, part in arrays.items()}, state)
+    files = {"weights": _settle(weights, "weights"), "state": _settle(state, "state")}
+    _replace_text(folder / MANIFEST, _manifest(forecaster, files))
+    for stale in folder.glob("*-*.safetensors"):
+        if stale.name not in {name for name, _ in files.values()}:
+            stale.unlink()
+
+
+def load(folder: Path) -> Forecaster:
+    """Read a saved forecaster, every byte checked against its checksum.
+
+    Raises:
+        InputError: no forecaster there, a newer schema, damaged files, or a class that can't be
+            imported.
+    """
+    manifest = _read_manifest(folder)
+    weights, state = (_verified(folder, *manifest["files"][part]) for part in ("weights", "state"))
+    forecaster = Forecaster(
+        horizon=manifest["horizon"],
+        lookback=manifest["lookback"],
+        backbone=Component(**manifest["backbone"]),
+        normalizer=Component(**manifest["normalizer"]),
+        training=TrainingSettings(**manifest["training"]),
+    )
+    arrays = load_file(state)
+    stamps = pd.DatetimeIndex(arrays["timestamps"].astype("datetime64[ns]"))
+    if manifest["time_zone"]:
+        stamps = stamps.tz_localize("UTC").tz_convert(manifest["time_zone"])
+    history = Series(
+        values=arrays["history"],
+        timestamps=stamps,
+        names=tuple(manifest["names"]),
+        frequency=manifest["frequency"],
+        layout=Layout(**manifest["layout"]),
+    )
+    recipe = Recipe(forecaster.backbone, forecaster.normalizer, len(history), forecaster.horizon)
+    model = recipe.build(len(history.names))
+    try:
+        load_parameters(model, weights)
+    except (ValueError, SafetensorError) as error:
+        raise InputError(f"{weights} does not fit the model it is for: {error}") from error
+    standardizer = Standardizer(arrays["mean"], arrays["scale"])
+    forecaster._fitted = Fitted(model.eval(), standardizer, history, manifest["summary"])
+    return forecaster
+
+
+def _manifest(forecaster: Forecaster, files: dict[str, tuple[str, str]]) -> str:
+    history = forecaster.fitted.history
+    content = {
+        "schema": SCHEMA,
+        "version": __version__,
+        "horizon": forecaster.horizon,
+        "lookback": len(history),
+        "backbone": asdict(forecaster.backbone),
+        "normalizer": asdict(forecaster.normalizer),
+        "training": asdict(forecaster.training),
+        "names": history.names,
+        "frequency": history.frequency,
+        "time_zone": None if history.timestamps.tz is None else str(history.timestamps.tz),
+        "layout": asdict(history.layout),
+        "summary": forecaster.fitted.summary,
+        "files": files,
+    }
+    try:
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    except TypeError as error:
+        raise InputError(
+            f"a backbone or normalizer parameter can't be written as JSON: {error}. Give it as "
+            "numbers, text, booleans, lists or dictionaries."
+        ) from error
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise InputError(f"{folder} holds no forecaster ({MANIFEST} is missing). Save one there.")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        schema = manifest["schema"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is damaged: {error}. Fit and save again.") from error
+    if schema > SCHEMA:
+        raise InputError(
+            f"{path} has schema {schema}, this version of revin_forecast reads up to {SCHEMA}. "
+            f"It was saved by version {manifest.get('version')}; upgrade to that."
+        )
+    return manifest
+
+
+def _settle(partial: Path, part: str) -> tuple[str, str]:
+    """Rename a finished file after its content; return its name and sha256."""
+    digest = _sha256(partial)
+    final = partial.with_name(f"{part}-{digest[:16]}.safetensors")
+    partial.replace(final)
+    return final.name, digest
+
+
+def _verified(folder: Path, name: str, digest: str) -> Path:
+    path = folder / name
+    if not path.is_file():
+        raise InputError(f"{path} is missing, though {MANIFEST} names it. Fit and save again.")
+    got = _sha256(path)
+    if got != digest:
+        raise InputError(
+            f"{path} is damaged: its sha256 is {got}, {MANIFEST} says {digest}. Fit and save again."
+        )
+    return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _replace_text(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
