@@ -1,3 +1,4 @@
+import inspect
 from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
@@ -8,7 +9,9 @@ from revin_forecast.shapes import Future, Past
 class Backbone(nn.Module, ABC):
     """A forecaster of windows: (batch, lookback, channels) -> (batch, horizon, channels).
 
-    It normalizes nothing itself; `Reversible` puts a normalizer around it.
+    It normalizes nothing itself; `Reversible` puts a normalizer around it. Any other nn.Module
+    class whose constructor begins with (lookback, horizon, channels) counts as a subclass, so
+    the command line takes people's own classes as they are.
 
     Args:
         lookback: steps it sees.
@@ -27,6 +30,13 @@ class Backbone(nn.Module, ABC):
         self.lookback = lookback
         self.horizon = horizon
         self.channels = channels
+
+    @classmethod
+    def __subclasshook__(cls, other: type) -> bool:
+        if cls is not Backbone or not issubclass(other, nn.Module):
+            return NotImplemented
+        names = list(inspect.signature(other.__init__).parameters)[1:4]
+        return True if names == ["lookback", "horizon", "channels"] else NotImplemented
 
     @abstractmethod
     def forward(self, past: Past) -> Future:
