@@ -32,7 +32,7 @@ class Backbone(nn.Module, ABC):
         self.channels = channels
 
     @classmethod
-    def __subclasshook__(cls, other: type) -> bool:
+    def __subclasshook__(cls, other):
         if cls is not Backbone or not issubclass(other, nn.Module):
             return NotImplemented
         names = list(inspect.signature(other.__init__).parameters)[1:4]
