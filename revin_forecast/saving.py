@@ -24,7 +24,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.fitting import Recipe
 from revin_forecast.forecaster import Fitted, Forecaster
 from revin_forecast.settings import TrainingSettings
-from revin_forecast.sharing import load_parameters, save_parameters
+from revin_forecast.weights import load_parameters, save_parameters
 
 SCHEMA = 1
 MANIFEST = "forecaster.json"

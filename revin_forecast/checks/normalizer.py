@@ -1,6 +1,5 @@
 import copy
 import inspect
-import io
 import pickle
 import threading
 from collections.abc import Callable
@@ -88,12 +87,12 @@ def check_copies(make: Make) -> None:
     wanted = normalizer.denormalize(z, stats)
     fresh = build(make, seed=1)
     fresh.load_state_dict(normalizer.state_dict())
-    pickled = pickle.load(io.BytesIO(pickle.dumps(normalizer)))
-    for name, twin in (
-        ("deepcopy", copy.deepcopy(normalizer)),
-        ("pickle", pickled),
-        ("state_dict", fresh),
-    ):
+    twins: dict[str, Normalizer] = {
+        "deepcopy": copy.deepcopy(normalizer),
+        "pickle": pickle.loads(pickle.dumps(normalizer)),
+        "state_dict": fresh,
+    }
+    for name, twin in twins.items():
         again = twin.denormalize(*twin.normalize(past))
         expect_close(again, wanted, 0.0, f"result after {name}")
 
@@ -223,8 +222,8 @@ def check_levels(make: Make) -> None:
     levels = torch.stack([z - 1, z, z + 1], dim=-1)
     kinds: tuple[Kind, ...] = ("location", "sample")
     for kind in kinds:
-        together = normalizer.denormalize(levels, stats, kind)
-        apart = [normalizer.denormalize(level, stats, kind) for level in levels.unbind(-1)]
+        together = normalizer.denormalize(levels, stats, kind=kind)
+        apart = [normalizer.denormalize(level, stats, kind=kind) for level in levels.unbind(-1)]
         expect_close(together, torch.stack(apart, dim=-1), 0.0, f"levels mapped as {kind}")
     ordered = normalizer.denormalize(levels, stats, "quantile").diff(dim=-1)
     expect((ordered >= 0).all(), "quantile levels come back in descending order")

@@ -1,0 +1,115 @@
+import json as json_format
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from revin_forecast.backbones import Backbone, Ridge
+from revin_forecast.components import Component
+from revin_forecast.data import catalog
+from revin_forecast.data.frequency import season_of
+from revin_forecast.data.reading import read_series
+from revin_forecast.data.series import Series
+from revin_forecast.errors import InputError
+from revin_forecast.evaluation import Evaluation
+from revin_forecast.evaluation import evaluate as evaluate_split
+from revin_forecast.fitting import Recipe, Split
+from revin_forecast.normalizers import Normalizer, RevIN
+from revin_forecast.settings import TrainingSettings
+
+
+def evaluate(
+    dataset: str | None = None,
+    file: str | None = None,
+    data_dir: str | None = None,
+    lookback: int = 336,
+    horizon: int = 96,
+    season: int | None = None,
+    refit: bool = False,
+    json: bool = False,
+    folder: str | None = None,
+    resume: bool = False,
+    backbone: Callable[[int, int, int], Backbone] = Ridge,
+    normalizer: Callable[[int], Normalizer] = RevIN,
+    training: TrainingSettings = TrainingSettings(),  # noqa: B008
+) -> None:
+    """Fit on training and validation rows, score every test window, beside the naive forecasts.
+
+    Errors are on data z-scored by the training rows. Splits are the standard ones, 7:1:2 for an
+    own file.
+
+    Args:
+        dataset: a catalogued data set; see `revin-forecast datasets`.
+        file: an own CSV or Parquet file instead.
+        data_dir: where catalogued files lie.
+        lookback: steps each forecast is made from.
+        horizon: steps forecast.
+        season: of SeasonalNaive; the data set's, or that of the file's frequency, if not given.
+        refit: after validation has chosen the penalty, solve on training and validation rows.
+        json: print one JSON object instead of a table.
+        folder: keep checkpoints and logs of a trained backbone here.
+        resume: go on from the folder's last checkpoint.
+        backbone: the model, by name or import path.
+        normalizer: what is done to each window, by name or import path.
+        training: for a backbone that is trained by gradient.
+    """
+    if (dataset is None) == (file is None):
+        raise InputError("evaluate needs one of --dataset NAME or --file PATH.")
+    if dataset is not None:
+        entry = catalog.find(dataset)
+        series, borders = catalog.load(dataset, data_dir), entry.borders
+        season = season or entry.season
+    else:
+        series = read_series(str(file))
+        borders = catalog.chronological_borders(len(series))
+        season = season or season_of(series.frequency)
+    recipe = Recipe(
+        Component.of(backbone), Component.of(normalizer), lookback, horizon, training, refit
+    )
+    split = Split(series.values, borders.train, borders.validation, borders.test)
+    kept = None if folder is None else Path(folder)
+    result = evaluate_split(recipe, split, season, kept, resume)
+    name = dataset or str(file)
+    if json:
+        print(json_format.dumps(as_record(name, recipe, result)))
+    else:
+        _print_table(name, series, recipe, result)
+
+
+def as_record(name: str, recipe: Recipe, result: Evaluation) -> dict[str, object]:
+    """Return an evaluation as plain values, the model's scores on top."""
+    return {
+        "dataset": name,
+        "backbone": recipe.backbone.name,
+        "normalizer": recipe.normalizer.name,
+        "lookback": recipe.lookback,
+        "horizon": recipe.horizon,
+        **asdict(result.model),
+        "repeat": asdict(result.repeat),
+        "seasonal_naive": asdict(result.seasonal_naive) | {"season": result.season},
+        "fit": result.fit,
+        "refit": recipe.refit,
+    }
+
+
+def _print_table(name: str, series: Series, recipe: Recipe, result: Evaluation) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("forecast", "MSE", "MAE"):
+        table.add_column(heading, justify="left" if heading == "forecast" else "right")
+    model = f"{recipe.backbone.name} with {recipe.normalizer.name}"
+    rows = {
+        model: result.model,
+        "Repeat": result.repeat,
+        f"SeasonalNaive ({result.season})": result.seasonal_naive,
+    }
+    for label, scores in rows.items():
+        table.add_row(label, f"{scores.mse:.4f}", f"{scores.mae:.4f}")
+    console = Console()
+    console.print(
+        f"{name}: {recipe.lookback} -> {recipe.horizon}, {len(series.names)} channels, "
+        f"all {result.model.windows} test windows, z-scored by the training part",
+        soft_wrap=True,
+    )
+    console.print(table)

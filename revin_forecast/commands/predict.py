@@ -1,0 +1,37 @@
+import sys
+
+from revin_forecast.data.reading import read_series
+from revin_forecast.data.writing import write_table
+from revin_forecast.forecaster import Forecaster
+
+
+def predict(
+    model: str,
+    file: str | None = None,
+    out: str | None = None,
+    time: str | None = None,
+    id: str | None = None,
+    value: str | None = None,
+) -> None:
+    """Forecast with a saved forecaster, without fitting again.
+
+    Args:
+        model: the folder that `fit` wrote.
+        file: newer rows of the same columns; without it, the forecast follows the rows that the
+            forecaster was fitted on.
+        out: write the forecast here (.csv or .parquet); without it, it is printed as CSV.
+        time: name of the time column; found if not given.
+        id: name of the series column of a long table.
+        value: name of the value column of a long table.
+    """
+    forecaster = Forecaster.load(model)
+    frequency = forecaster.fitted.history.frequency
+    newer = None
+    if file is not None:
+        newer = read_series(file, time=time, id=id, value=value, frequency=frequency)
+    table = forecaster.predict(newer)
+    if out is None:
+        sys.stdout.write(table.to_csv(index=False))
+        return
+    write_table(table, out)
+    print(f"{out}: {forecaster.horizon} steps")

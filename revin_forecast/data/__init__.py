@@ -1,0 +1,1 @@
+"""Tables in and out: series, benchmark data sets, windows."""

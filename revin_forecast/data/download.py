@@ -1,0 +1,72 @@
+import hashlib
+import os
+import sys
+import urllib.error
+import urllib.request
+from http.client import HTTPException
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from revin_forecast.data.catalog import CatalogEntry
+from revin_forecast.errors import InputError
+
+CHUNK = 2**18
+TIMEOUT_SECONDS = 30
+
+
+def download(entry: CatalogEntry, folder: Path) -> Path:
+    """Download a data set, verify its checksum, and only then put it in place.
+
+    Args:
+        entry: what to get.
+        folder: the data folder; made if it is not there.
+
+    Returns:
+        Where the file is now.
+
+    Raises:
+        InputError: no address or checksum is known, the server does not answer well, or the
+            content is another. The folder is left as it was.
+    """
+    final = folder / entry.file
+    if entry.url is None or entry.sha256 is None:
+        raise InputError(f"no public address is known for {entry.name}; put its file at {final}.")
+    if not entry.url.startswith(("http://", "https://")):
+        raise InputError(f"{entry.url} is no http address; only those are downloaded.")
+    final.parent.mkdir(parents=True, exist_ok=True)
+    partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
+    try:
+        got = _fetch(entry.url, partial, entry.name)
+        if got != entry.sha256:
+            raise InputError(
+                f"{entry.url} gave another content: sha256 {got}, wanted {entry.sha256}. "
+                "Nothing was kept; try again, or get the file elsewhere."
+            )
+        partial.replace(final)
+    except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
+        raise InputError(f"could not download {entry.url}: {error}. Nothing was kept.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return final
+
+
+def _fetch(url: str, path: Path, name: str) -> str:
+    """Stream an address into a file; return the content's sha256."""
+    digest = hashlib.sha256()
+    console = Console(stderr=True)
+    with (
+        urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer,
+        path.open("wb") as file,
+        Progress(console=console, disable=not sys.stderr.isatty(), transient=True) as progress,
+    ):
+        total = answer.headers.get("Content-Length")
+        bar = progress.add_task(name, total=int(total) if total else None)
+        while chunk := answer.read(CHUNK):
+            digest.update(chunk)
+            file.write(chunk)
+            progress.advance(bar, len(chunk))
+        file.flush()
+        os.fsync(file.fileno())
+    return digest.hexdigest()

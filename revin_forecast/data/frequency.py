@@ -1,0 +1,108 @@
+"""The rhythm of time stamps: find it, and put stamps with gaps on the full grid."""
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.frequencies import to_offset
+
+from revin_forecast.errors import InputError
+
+LARGEST_GRID = 20
+"""A grid with more rows than this times the stamps is taken for a wrong rhythm."""
+SAMPLES, SAMPLE = 50, 6
+
+_SEASONS = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1}
+DAY = 24 * 60 * 60
+
+
+def full_grid(
+    stamps: pd.DatetimeIndex, frequency: str | None = None
+) -> tuple[pd.DatetimeIndex, str]:
+    """Return the regular grid that the stamps lie on, and its frequency.
+
+    A frequency is tried if the stamps, or some stretch of them, show it; absent stamps are gaps.
+    Days without any weekend are business days ("B").
+
+    Args:
+        stamps: sorted, no two equal.
+        frequency: of the grid; None: find it.
+
+    Raises:
+        InputError: the stamps lie on no regular grid, or are too few to tell.
+    """
+    if frequency is not None:
+        candidates = [_parsed(frequency)]
+    elif len(stamps) < 3:
+        raise InputError(
+            f"{len(stamps)} rows are too few to see the step between them. "
+            "Pass --frequency (h, D, W-SAT, MS, ...), or more rows."
+        )
+    else:
+        candidates = _candidates(stamps)
+    for candidate in candidates:
+        grid = _grid(stamps, candidate)
+        if grid is not None and stamps.isin(grid).all():
+            return grid, candidate
+    raise InputError(_irregular(stamps, candidates[0]))
+
+
+def season_of(frequency: str | None) -> int:
+    """Return the usual season in steps: a day of hours, a week of days, a year of months.
+
+    >>> [season_of(frequency) for frequency in ("h", "15min", "D", "B", "W-SAT", "MS", "QS", "YE")]
+    [24, 96, 7, 5, 52, 12, 4, 1]
+    """
+    if frequency is None:
+        return 1
+    offset = to_offset(frequency)
+    if isinstance(offset, pd.offsets.Tick) and (step := pd.Timedelta(offset).total_seconds()) < DAY:
+        span = DAY if step >= 60 else DAY / 24
+        return max(1, round(span / step))
+    name = (
+        offset.name.partition("-")[0].removesuffix("S").removesuffix("E").removeprefix("B") or "B"
+    )
+    return max(1, _SEASONS.get(name, 1) // offset.n)
+
+
+def _candidates(stamps: pd.DatetimeIndex) -> list[str]:
+    """Return frequencies seen in the stamps, likeliest first."""
+    whole = pd.infer_freq(stamps)
+    if whole is not None:
+        return [_parsed(whole)]
+    starts = range(0, max(1, len(stamps) - SAMPLE), max(1, (len(stamps) - SAMPLE) // SAMPLES))
+    seen = Counter(pd.infer_freq(stamps[start : start + SAMPLE]) for start in starts)
+    found = [_parsed(frequency) for frequency, _ in seen.most_common() if frequency is not None]
+    found.append(to_offset(stamps.to_series().diff().mode().iloc[0]).freqstr)
+    weekdays = bool((np.asarray(stamps.dayofweek) < 5).all())
+    return ["B", *found] if "D" in found and weekdays else found
+
+
+def _grid(stamps: pd.DatetimeIndex, frequency: str) -> pd.DatetimeIndex | None:
+    """Return the stamps' grid, or None where it would be far larger than they are."""
+    step = ((stamps[0] + to_offset(frequency)) - stamps[0]).total_seconds()
+    span = (stamps[-1] - stamps[0]).total_seconds()
+    if step <= 0 or span / step > LARGEST_GRID * len(stamps):
+        return None
+    return pd.date_range(stamps[0], stamps[-1], freq=frequency)
+
+
+def _parsed(frequency: str | pd.offsets.BaseOffset) -> str:
+    try:
+        return to_offset(frequency).freqstr
+    except ValueError as error:
+        raise InputError(
+            f"--frequency {frequency} is none that pandas knows ({error}). "
+            "Examples: h, 15min, D, B, W-SAT, MS, QS."
+        ) from error
+
+
+def _irregular(stamps: pd.DatetimeIndex, frequency: str) -> str:
+    grid = _grid(stamps, frequency)
+    off = ~stamps.isin(grid) if grid is not None else np.arange(len(stamps)) == 1
+    place = int(np.flatnonzero(off)[0])
+    before = f" comes after {stamps[place - 1]}" if place else " is the first"
+    return (
+        f"the rows do not follow one rhythm: {stamps[place]}{before}, which is no step of "
+        f"{frequency!r}. Pass --frequency, or resample the table to regular steps first."
+    )

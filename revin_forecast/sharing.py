@@ -1,0 +1,133 @@
+"""One parameter behind several names: make modules share, see what is shared, count what it saves.
+
+Sharing here means the same `nn.Parameter` object in two modules: one value, one gradient, one
+entry in the optimizer. It survives `.to()`, `deepcopy` of the whole and `state_dict`; see
+`revin_forecast.weights` for files that keep it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+
+@dataclass(frozen=True)
+class ParameterSummary:
+    """How many numbers a module learns, and how many more it would without sharing."""
+
+    unique: int
+    """Numbers learned."""
+    named: int
+    """Numbers there would be if every name had its own parameter."""
+    groups: tuple[tuple[str, ...], ...]
+    """The names behind each shared parameter."""
+
+    @property
+    def saved(self) -> int:
+        """Numbers that sharing saved."""
+        return self.named - self.unique
+
+    def __str__(self) -> str:
+        lines = [f"{self.unique:,} parameters; sharing saved {self.saved:,} of {self.named:,}"]
+        return "\n".join(lines + [f"  {' = '.join(group)}" for group in self.groups])
+
+
+def share_parameters(
+    source: nn.Module, target: nn.Module, names: Sequence[str] = ("weight", "bias")
+) -> None:
+    """Make `target` use `source`'s parameter objects.
+
+    Args:
+        source: keeps its parameters.
+        target: gets them; its own of these names are dropped.
+        names: of parameters, the same on both; dotted for submodules ("map.weight"). One that is
+            None on both sides, such as an absent bias, is left alone.
+
+    Raises:
+        ValueError: a name is missing on a side, or the two differ in shape, dtype or device.
+            Nothing is shared then.
+
+    >>> first, second = nn.Linear(4, 2), nn.Linear(4, 2)
+    >>> share_parameters(first, second)
+    >>> second.weight is first.weight
+    True
+    """
+    shared = {name: _checked(source, target, name) for name in names}
+    for name, parameter in shared.items():
+        if parameter is not None:
+            assign_parameter(target, name, parameter)
+
+
+def shared_parameters(module: nn.Module) -> list[tuple[str, ...]]:
+    """Return the names behind each parameter that has more than one, in the module's order.
+
+    >>> pair = nn.ModuleList([nn.Linear(4, 2), nn.Linear(4, 2)])
+    >>> share_parameters(pair[0], pair[1], ["weight"])
+    >>> shared_parameters(pair)
+    [('0.weight', '1.weight')]
+    """
+    return [names for names in _names_by_parameter(module) if len(names) > 1]
+
+
+def parameter_summary(module: nn.Module) -> ParameterSummary:
+    """Count a module's parameters, once and by name.
+
+    >>> pair = nn.ModuleList([nn.Linear(4, 2), nn.Linear(4, 2)])
+    >>> share_parameters(pair[0], pair[1], ["weight"])
+    >>> print(parameter_summary(pair))
+    12 parameters; sharing saved 8 of 20
+      0.weight = 1.weight
+    """
+    sizes = {name: part.numel() for name, part in module.named_parameters(remove_duplicate=False)}
+    unique = sum(sizes[names[0]] for names in _names_by_parameter(module))
+    return ParameterSummary(unique, sum(sizes.values()), tuple(shared_parameters(module)))
+
+
+def assign_parameter(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
+    """Put a parameter object behind a (dotted) name of a module."""
+    home, _, leaf = name.rpartition(".")
+    setattr(module.get_submodule(home), leaf, parameter)
+
+
+def _names_by_parameter(module: nn.Module) -> list[tuple[str, ...]]:
+    names: dict[int, list[str]] = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    return [tuple(group) for group in names.values()]
+
+
+def _checked(source: nn.Module, target: nn.Module, name: str) -> nn.Parameter | None:
+    one, other = _find(source, name, "source"), _find(target, name, "target")
+    if one is None and other is None:
+        return None
+    if one is None or other is None:
+        owner = "source" if one is None else "target"
+        raise ValueError(
+            f"{name} is None in the {owner} but a parameter in the other; "
+            f"build both with or without {name}, or leave it out of names."
+        )
+    for what in ("shape", "dtype", "device"):
+        mine, theirs = getattr(one, what), getattr(other, what)
+        if mine != theirs:
+            if what == "shape":
+                mine, theirs = tuple(mine), tuple(theirs)
+            raise ValueError(
+                f"{name} has {what} {mine} in the source but {theirs} in the target; "
+                f"only parameters of the same {what} can be shared."
+            )
+    return one
+
+
+def _find(module: nn.Module, name: str, side: str) -> nn.Parameter | None:
+    home, _, leaf = name.rpartition(".")
+    try:
+        found = getattr(module.get_submodule(home), leaf)
+    except AttributeError:
+        found = module  # no parameter either
+    if found is None or isinstance(found, nn.Parameter):
+        return found
+    held = [name for name, _ in module.named_parameters(remove_duplicate=False)]
+    raise ValueError(
+        f"the {side} {type(module).__name__} has no parameter {name!r}; it has {held}. "
+        "Pass names=[...] that both have."
+    )

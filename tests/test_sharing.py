@@ -1,0 +1,193 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from revin_forecast import RevIN
+from revin_forecast.sharing import parameter_summary, share_parameters, shared_parameters
+from revin_forecast.weights import load_parameters, save_parameters
+
+
+def tied_linears():
+    pair = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
+    share_parameters(pair[0], pair[1])
+    return pair
+
+
+def revin_pair():
+    layer = RevIN(3)
+    with torch.no_grad():
+        layer.affine_weight.mul_(torch.tensor([2.0, -1.0, 0.5]))
+    return nn.ModuleList(layer.pair())
+
+
+TIED = {
+    "linear": (tied_linears, "0.weight", "1.weight"),
+    "revin": (revin_pair, "0.normalizer.affine_weight", "1.normalizer.affine_weight"),
+}
+
+
+def both(pair, names):
+    parameters = dict(pair.named_parameters(remove_duplicate=False))
+    return parameters[names[0]], parameters[names[1]]
+
+
+@pytest.fixture(params=TIED)
+def tied(request):
+    make, *names = TIED[request.param]
+    return make, names
+
+
+def test_one_object_one_gradient_one_update(tied):
+    make, names = tied
+    pair = make()
+    first, second = both(pair, names)
+    assert first is second
+    assert len(list(pair.parameters())) == 2
+    before = first.detach().clone()
+    optimizer = torch.optim.SGD(pair.parameters(), lr=0.1)
+    (first.sum() + 2 * second.sum()).backward()
+    torch.testing.assert_close(second.grad, torch.full_like(first, 3.0))
+    optimizer.step()
+    torch.testing.assert_close(both(pair, names)[1], before - 0.3)
+
+
+@pytest.mark.parametrize("move", [copy.deepcopy, lambda pair: pair.to(torch.float64)])
+def test_sharing_survives_moves(tied, move):
+    make, names = tied
+    pair = move(make())
+    first, second = both(pair, names)
+    assert first is second
+    assert shared_parameters(pair) == shared_parameters(make())
+
+
+def test_state_dict_carries_both_names(tied):
+    make, names = tied
+    pair, other = make(), make()
+    with torch.no_grad():
+        both(pair, names)[0].add_(7)
+    other.load_state_dict(pair.state_dict())
+    first, second = both(other, names)
+    assert first is second
+    torch.testing.assert_close(first, both(pair, names)[0])
+
+
+def test_saving_and_loading_keep_the_sharing(tied, tmp_path):
+    make, names = tied
+    pair, other = make(), make()
+    with torch.no_grad():
+        both(pair, names)[0].add_(7)
+    kept = both(other, names)[0]
+    save_parameters(pair, tmp_path / "pair.safetensors")
+    load_parameters(other, tmp_path / "pair.safetensors")
+    assert both(other, names)[0] is both(other, names)[1] is kept
+    torch.testing.assert_close(kept, both(pair, names)[0])
+
+
+def test_loading_shares_what_a_fresh_module_holds_apart(tmp_path):
+    pair = tied_linears()
+    save_parameters(pair, tmp_path / "pair")
+    fresh = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
+    kept = fresh[0].weight
+    load_parameters(fresh, tmp_path / "pair")
+    assert fresh[1].weight is fresh[0].weight is kept
+    torch.testing.assert_close(fresh[1].bias, pair[0].bias)
+
+
+def test_each_shared_parameter_is_stored_once(tmp_path):
+    save_parameters(nn.ModuleList([nn.Linear(400, 400), nn.Linear(400, 400)]), tmp_path / "apart")
+    pair = nn.ModuleList([nn.Linear(400, 400), nn.Linear(400, 400)])
+    share_parameters(pair[0], pair[1])
+    save_parameters(pair, tmp_path / "tied")
+    ratio = (tmp_path / "tied").stat().st_size / (tmp_path / "apart").stat().st_size
+    assert ratio == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_module_that_shares_what_the_file_holds_apart_is_refused(tmp_path):
+    save_parameters(nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)]), tmp_path / "apart")
+    pair = tied_linears()
+    before = pair[0].weight.detach().clone()
+    with pytest.raises(ValueError, match=r"shares one parameter as 0\.weight = 1\.weight, but"):
+        load_parameters(pair, tmp_path / "apart")
+    assert torch.equal(pair[0].weight, before)
+
+
+def test_buffers_are_saved_and_copied(tmp_path):
+    source, target = nn.BatchNorm1d(3), nn.BatchNorm1d(3)
+    source(torch.randn(8, 3))
+    save_parameters(source, tmp_path / "norm")
+    load_parameters(target, tmp_path / "norm")
+    assert torch.equal(source.running_mean, target.running_mean)
+    assert target.num_batches_tracked == 1
+
+
+@pytest.mark.parametrize(
+    ("saved", "loaded", "message"),
+    [
+        (nn.Linear(4, 2), nn.Linear(4, 3), r"has shape \(3, 4\) in the module but \(2, 4\) in"),
+        (nn.Linear(4, 2), nn.Linear(4, 2).double(), "dtype torch.float64 in the module"),
+        (nn.Linear(4, 2, bias=False), nn.Linear(4, 2), r"it lacks \['bias'\]"),
+        (nn.Linear(4, 2), nn.Linear(4, 2, bias=False), r"has \['bias'\] besides"),
+    ],
+)
+def test_other_modules_are_refused_and_left_alone(saved, loaded, message, tmp_path):
+    save_parameters(saved, tmp_path / "file")
+    before = copy.deepcopy(loaded.state_dict())
+    with pytest.raises(ValueError, match=message):
+        load_parameters(loaded, tmp_path / "file")
+    assert all(torch.equal(before[name], part) for name, part in loaded.state_dict().items())
+
+
+def test_a_failing_save_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    save_parameters(nn.Linear(4, 2), path)
+    old = path.read_bytes()
+
+    def broken(*_, **__):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("revin_forecast.weights.save_file", broken)
+    with pytest.raises(OSError, match="disk full"):
+        save_parameters(nn.Linear(4, 2), path)
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "names", "message"),
+    [
+        (nn.Linear(4, 2), nn.Linear(2, 4), ["weight"], r"shape \(2, 4\) .* but \(4, 2\)"),
+        (nn.Linear(4, 2), nn.Linear(4, 2).double(), ["weight"], "dtype torch.float32 in the source but torch.float64"),
+        (nn.Linear(4, 2), nn.Linear(4, 2, bias=False), ["weight", "bias"], "bias is None in the"),
+        (nn.Linear(4, 2), nn.ReLU(), ["weight"], "target ReLU has no parameter 'weight'"),
+        (nn.Linear(4, 2), nn.Linear(4, 2), ["weigth"], r"no parameter 'weigth'; it has \['weight"),
+    ],
+)
+def test_unfit_parameters_are_refused_and_nothing_is_shared(source, target, names, message):
+    before = dict(target.named_parameters())
+    with pytest.raises(ValueError, match=message):
+        share_parameters(source, target, names)
+    after = dict(target.named_parameters())
+    assert all(before[name] is after[name] for name in before)
+
+
+def test_all_names_are_checked_before_any_is_shared():
+    source, target = nn.Linear(4, 2), nn.Linear(4, 2, bias=False)
+    kept = target.weight
+    with pytest.raises(ValueError, match="bias is None in the target"):
+        share_parameters(source, target)
+    assert target.weight is kept
+    both_bare = nn.Linear(4, 2, bias=False), nn.Linear(4, 2, bias=False)
+    share_parameters(*both_bare)
+    assert both_bare[0].weight is both_bare[1].weight
+
+
+def test_dotted_names_and_summary():
+    one, two = (nn.Sequential(nn.Linear(4, 2), nn.Linear(2, 2)) for _ in range(2))
+    share_parameters(one, two, ["0.weight", "1.bias"])
+    both = nn.ModuleDict({"one": one, "two": two})
+    summary = parameter_summary(both)
+    assert summary.groups == (("one.0.weight", "two.0.weight"), ("one.1.bias", "two.1.bias"))
+    assert (summary.named, summary.unique, summary.saved) == (32, 22, 10)
+    assert str(summary).splitlines()[0] == "22 parameters; sharing saved 10 of 32"
