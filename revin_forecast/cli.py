@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def _normalized(words: list[str], function: Callable[..., Any]) -> list[str]:
     parameters = inspect.signature(function).parameters.values()
     switches = {f"--{parameter.name}" for parameter in parameters if parameter.annotation is bool}
     completed: list[str] = []
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
         if word.startswith("--"):
             option, equals, value = word[2:].partition("=")
             word = f"--{option.replace('-', '_')}{equals}{value}"

@@ -157,6 +157,8 @@ def _quiet() -> Iterator[None]:
             "ignore", message=".*Checkpoint directory .* exists and is not em.*"
         )
         warnings.filterwarnings("ignore", message=".*Experiment logs directory .* exists.*")
+        # Lightning's own use of torch's pytree.
+        warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
         for logger in loggers:
             logger.setLevel(logging.WARNING)
         try:

@@ -1,6 +1,7 @@
 """The rhythm of time stamps: find it, and put stamps with gaps on the full grid."""
 
 from collections import Counter
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -80,8 +81,9 @@ def _candidates(stamps: pd.DatetimeIndex) -> list[str]:
 
 def _grid(stamps: pd.DatetimeIndex, frequency: str) -> pd.DatetimeIndex | None:
     """Return the stamps' grid, or None where it would be far larger than they are."""
-    step = ((stamps[0] + to_offset(frequency)) - stamps[0]).total_seconds()
-    span = (stamps[-1] - stamps[0]).total_seconds()
+    first, last = cast(pd.Timestamp, stamps[0]), cast(pd.Timestamp, stamps[-1])
+    step = ((first + to_offset(frequency)) - first).total_seconds()
+    span = (last - first).total_seconds()
     if step <= 0 or span / step > LARGEST_GRID * len(stamps):
         return None
     return pd.date_range(stamps[0], stamps[-1], freq=frequency)
