@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pandas as pd
 import torch
@@ -59,7 +59,7 @@ class Forecaster:
         self.training = training or TrainingSettings()
         self._fitted: Fitted | None = None
 
-    def fit(self, table: Table, folder: Path | None = None, resume: bool = False) -> Self:
+    def fit(self, table: Table, folder: Path | None = None, resume: bool = False) -> "Forecaster":
         """Fit on a table; its last fifth (one horizon at least) serves as validation.
 
         Args:

@@ -28,7 +28,7 @@ class ForecastingModule(LightningModule):
         model: (batch, lookback, channels) -> (batch, horizon, channels).
         learning_rate: of Adam.
         loss: "mse" or "mae", over observed targets only.
-        seed: with the epoch, of whatever randomness the model has, so that a resumed run draws
+        seed: with the step, of whatever randomness the model has, so that a resumed run draws
             what an undisturbed one would.
     """
 
@@ -49,9 +49,9 @@ class ForecastingModule(LightningModule):
         """Forecast in data units."""
         return self.model(past)
 
-    def on_train_epoch_start(self) -> None:
-        """Seed the epoch."""
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+    def on_train_batch_start(self, batch: WindowBatch, batch_idx: int) -> None:
+        """Seed the step."""
+        torch.manual_seed(self.seed * 1_000_003 + self.global_step)
 
     def training_step(self, batch: WindowBatch) -> Tensor:
         """Return the loss of one batch."""
@@ -111,7 +111,7 @@ def train(
     last = folder / "checkpoints" / "last.ckpt"
     if resume and not last.is_file():
         raise ValueError(f"no checkpoint to resume from at {last}; train without resume first.")
-    module = ForecastingModule(model, settings.learning_rate, settings.loss, settings.seed)
+    module = ForecastingModule(model.train(), settings.learning_rate, settings.loss, settings.seed)
     checkpoint = ModelCheckpoint(
         dirpath=last.parent,
         filename="best",

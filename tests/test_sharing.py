@@ -158,7 +158,12 @@ def test_a_failing_save_leaves_the_old_file(tmp_path, monkeypatch):
     ("source", "target", "names", "message"),
     [
         (nn.Linear(4, 2), nn.Linear(2, 4), ["weight"], r"shape \(2, 4\) .* but \(4, 2\)"),
-        (nn.Linear(4, 2), nn.Linear(4, 2).double(), ["weight"], "dtype torch.float32 in the source but torch.float64"),
+        (
+            nn.Linear(4, 2),
+            nn.Linear(4, 2).double(),
+            ["weight"],
+            "dtype torch.float32 in the source but torch.float64",
+        ),
         (nn.Linear(4, 2), nn.Linear(4, 2, bias=False), ["weight", "bias"], "bias is None in the"),
         (nn.Linear(4, 2), nn.ReLU(), ["weight"], "target ReLU has no parameter 'weight'"),
         (nn.Linear(4, 2), nn.Linear(4, 2), ["weigth"], r"no parameter 'weigth'; it has \['weight"),

@@ -1,5 +1,6 @@
 """The rhythm of time stamps: find it, and put stamps with gaps on the full grid."""
 
+import warnings
 from collections import Counter
 from typing import cast
 
@@ -61,22 +62,31 @@ def season_of(frequency: str | None) -> int:
         span = DAY if step >= 60 else DAY / 24
         return max(1, round(span / step))
     name = (
-        offset.name.partition("-")[0].removesuffix("S").removesuffix("E").removeprefix("B") or "B"
+        offset.rule_code.partition("-")[0].removesuffix("S").removesuffix("E").removeprefix("B")
+        or "B"
     )
     return max(1, _SEASONS.get(name, 1) // offset.n)
 
 
 def _candidates(stamps: pd.DatetimeIndex) -> list[str]:
     """Return frequencies seen in the stamps, likeliest first."""
-    whole = pd.infer_freq(stamps)
+    whole = _inferred(stamps)
     if whole is not None:
-        return [_parsed(whole)]
+        return [whole]
     starts = range(0, max(1, len(stamps) - SAMPLE), max(1, (len(stamps) - SAMPLE) // SAMPLES))
-    seen = Counter(pd.infer_freq(stamps[start : start + SAMPLE]) for start in starts)
-    found = [_parsed(frequency) for frequency, _ in seen.most_common() if frequency is not None]
+    seen = Counter(_inferred(stamps[start : start + SAMPLE]) for start in starts)
+    found = [frequency for frequency, _ in seen.most_common() if frequency is not None]
     found.append(to_offset(stamps.to_series().diff().mode().iloc[0]).freqstr)
-    weekdays = bool((np.asarray(stamps.dayofweek) < 5).all())
+    weekdays = bool((np.asarray(stamps.day_of_week) < 5).all())
     return ["B", *found] if "D" in found and weekdays else found
+
+
+def _inferred(stamps: pd.DatetimeIndex) -> str | None:
+    with warnings.catch_warnings():
+        # Either answer will do: text today, an offset in pandas 4.
+        warnings.filterwarnings("ignore", message="A future version of pandas will return")
+        found = pd.infer_freq(stamps)
+    return None if found is None else _parsed(found)
 
 
 def _grid(stamps: pd.DatetimeIndex, frequency: str) -> pd.DatetimeIndex | None:

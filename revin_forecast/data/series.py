@@ -1,6 +1,5 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -57,11 +56,11 @@ class Series:
         """(time, channels): True where really measured."""
         return np.isfinite(self.values)
 
-    def rows(self, start: int, stop: int) -> Self:
+    def rows(self, start: int, stop: int) -> "Series":
         """Return a part of the rows."""
         return replace(self, values=self.values[start:stop], timestamps=self.timestamps[start:stop])
 
-    def select(self, names: Sequence[str]) -> Self:
+    def select(self, names: Sequence[str]) -> "Series":
         """Return some channels, in the order named.
 
         Raises:
