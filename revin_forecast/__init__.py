@@ -12,16 +12,53 @@ __version__ = "0.1.0"
 _HOMES = {
     "revin_forecast.normalizers": ("Identity", "LastValue", "Normalizer", "RevIN"),
     "revin_forecast.reversible": ("Reversible",),
+    "revin_forecast.backbones": (
+        "Backbone",
+        "DLinear",
+        "Linear",
+        "Repeat",
+        "Ridge",
+        "SeasonalNaive",
+    ),
+    "revin_forecast.forecaster": ("Forecaster",),
+    "revin_forecast.settings": ("TrainingSettings",),
+    "revin_forecast.sharing": ("parameter_summary", "share_parameters", "shared_parameters"),
+    "revin_forecast.weights": ("load_parameters", "save_parameters"),
     "revin_forecast.errors": ("InputError",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = ["Identity", "InputError", "LastValue", "Normalizer", "RevIN", "Reversible"]
+__all__ = [
+    "Backbone",
+    "DLinear",
+    "Forecaster",
+    "Identity",
+    "InputError",
+    "LastValue",
+    "Linear",
+    "Normalizer",
+    "Repeat",
+    "RevIN",
+    "Reversible",
+    "Ridge",
+    "SeasonalNaive",
+    "TrainingSettings",
+    "load_parameters",
+    "parameter_summary",
+    "save_parameters",
+    "share_parameters",
+    "shared_parameters",
+]
 
 if TYPE_CHECKING:
+    from revin_forecast.backbones import Backbone, DLinear, Linear, Repeat, Ridge, SeasonalNaive
     from revin_forecast.errors import InputError
+    from revin_forecast.forecaster import Forecaster
     from revin_forecast.normalizers import Identity, LastValue, Normalizer, RevIN
     from revin_forecast.reversible import Reversible
+    from revin_forecast.settings import TrainingSettings
+    from revin_forecast.sharing import parameter_summary, share_parameters, shared_parameters
+    from revin_forecast.weights import load_parameters, save_parameters
 
 
 def __getattr__(name: str) -> object:

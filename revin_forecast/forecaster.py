@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -83,15 +84,19 @@ class Forecaster:
         split = Split(series.values, train, rows, rows)
         model, report = fit_split(recipe, split, folder, resume)
         history = series.rows(rows - lookback, rows)
-        self._fitted = Fitted(model, split.standardizer, history, _summary(series, report))
+        self.fitted = Fitted(model, split.standardizer, history, _summary(series, report))
         return self
 
     @property
     def fitted(self) -> "Fitted":
-        """What `fit` came to."""
+        """What `fit` came to, or what was loaded."""
         if self._fitted is None:
             raise InputError("this Forecaster is not fitted yet; call fit(table) first.")
         return self._fitted
+
+    @fitted.setter
+    def fitted(self, fitted: "Fitted") -> None:
+        self._fitted = fitted
 
     def predict(self, table: Table | None = None) -> pd.DataFrame:
         """Forecast the steps after a table's last row, without fitting again.
@@ -143,20 +148,16 @@ class Forecaster:
         return series.select(wanted.names).rows(len(series) - lookback, len(series))
 
 
+@dataclass(frozen=True, eq=False)
 class Fitted:
-    """A fitted model with all that a forecast in the data's units needs."""
+    """A fitted model with all that a forecast in the table's units needs."""
 
-    def __init__(
-        self,
-        model: Reversible,
-        standardizer: Standardizer,
-        history: Series,
-        summary: dict[str, Any],
-    ):
-        self.model = model
-        self.standardizer = standardizer
-        self.history = history
-        self.summary = summary
+    model: Reversible
+    standardizer: Standardizer
+    history: Series
+    """The last `lookback` rows it was fitted on."""
+    summary: dict[str, Any]
+    """What it was fitted on, and what the fit reports."""
 
 
 def default_lookback(rows: int, horizon: int, season: int) -> int:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from revin_forecast import __version__
@@ -45,9 +44,7 @@ def save(forecaster: Forecaster, folder: Path) -> None:
         "mean": fitted.standardizer.mean,
         "scale": fitted.standardizer.scale,
         "history": history.values,
-        "timestamps": history.timestamps.tz_localize(None).as_unit("ns").asi8
-        if history.timestamps.tz is None
-        else history.timestamps.tz_convert("UTC").as_unit("ns").asi8,
+        "timestamps": history.timestamps.asi8,
     }
     save_file({name: np.ascontiguousarray(part) for name, part in arrays.items()}, state)
     files = {"weights": _settle(weights, "weights"), "state": _settle(state, "state")}
@@ -74,30 +71,34 @@ def load(folder: Path) -> Forecaster:
         training=TrainingSettings(**manifest["training"]),
     )
     arrays = load_file(state)
-    stamps = pd.DatetimeIndex(arrays["timestamps"].astype("datetime64[ns]"))
+    history = _history(manifest, arrays)
+    recipe = Recipe(forecaster.backbone, forecaster.normalizer, len(history), forecaster.horizon)
+    model = recipe.build(len(history.names))
+    try:
+        load_parameters(model, weights)
+    except ValueError as error:
+        raise InputError(f"{recipe.backbone.path} is not as it was when saved: {error}") from error
+    standardizer = Standardizer(arrays["mean"], arrays["scale"])
+    forecaster.fitted = Fitted(model.eval(), standardizer, history, manifest["summary"])
+    return forecaster
+
+
+def _history(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Series:
+    stamps = pd.DatetimeIndex(arrays["timestamps"].astype(f"datetime64[{manifest['time_unit']}]"))
     if manifest["time_zone"]:
         stamps = stamps.tz_localize("UTC").tz_convert(manifest["time_zone"])
-    history = Series(
+    return Series(
         values=arrays["history"],
         timestamps=stamps,
         names=tuple(manifest["names"]),
         frequency=manifest["frequency"],
         layout=Layout(**manifest["layout"]),
     )
-    recipe = Recipe(forecaster.backbone, forecaster.normalizer, len(history), forecaster.horizon)
-    model = recipe.build(len(history.names))
-    try:
-        load_parameters(model, weights)
-    except (ValueError, SafetensorError) as error:
-        raise InputError(f"{weights} does not fit the model it is for: {error}") from error
-    standardizer = Standardizer(arrays["mean"], arrays["scale"])
-    forecaster._fitted = Fitted(model.eval(), standardizer, history, manifest["summary"])
-    return forecaster
 
 
 def _manifest(forecaster: Forecaster, files: dict[str, tuple[str, str]]) -> str:
     history = forecaster.fitted.history
-    content = {
+    content: dict[str, Any] = {
         "schema": SCHEMA,
         "version": __version__,
         "horizon": forecaster.horizon,
@@ -108,11 +109,13 @@ def _manifest(forecaster: Forecaster, files: dict[str, tuple[str, str]]) -> str:
         "names": history.names,
         "frequency": history.frequency,
         "time_zone": None if history.timestamps.tz is None else str(history.timestamps.tz),
+        "time_unit": history.timestamps.unit,
         "layout": asdict(history.layout),
         "summary": forecaster.fitted.summary,
         "files": files,
     }
     try:
+        content["digest"] = _digest(content)
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     except TypeError as error:
         raise InputError(
@@ -127,15 +130,21 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder} holds no forecaster ({MANIFEST} is missing). Save one there.")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        schema = manifest["schema"]
+        schema = int(manifest["schema"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is damaged: {error}. Fit and save again.") from error
-    if schema > SCHEMA:
+    if schema > SCHEMA:  # told before the digest: a newer one may be made otherwise
         raise InputError(
             f"{path} has schema {schema}, this version of revin_forecast reads up to {SCHEMA}. "
             f"It was saved by version {manifest.get('version')}; upgrade to that."
         )
+    if manifest.pop("digest", None) != _digest(manifest):
+        raise InputError(f"{path} is damaged: its digest is another. Fit and save again.")
     return manifest
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _settle(partial: Path, part: str) -> tuple[str, str]:
