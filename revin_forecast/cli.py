@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import functools
 import inspect
 import re
 import sys
@@ -95,7 +96,7 @@ def _run(name: str, command: Command, words: list[str]) -> None:
     }
     saved = function(**values | components)
     if isinstance(saved, Path):
-        text = parser.dump(chosen, skip_none=False)
+        text = parser.dump(chosen)
         (saved / "config.yaml").write_text(f"# {PROGRAM} {name} --config config.yaml\n{text}")
 
 
@@ -128,17 +129,14 @@ def _normalized(words: list[str], function: Callable[..., Any]) -> list[str]:
     return completed
 
 
-def _component(chosen: Any) -> Any:
-    """Turn what the parser read into a class path with parameters, which can be saved."""
+def _component(chosen: Any) -> Callable[..., Any]:
+    """Turn what the parser read into a class, or a partial of one that can be described again."""
     from revin_forecast.components import Component
 
     if isinstance(chosen, type):
-        return Component.of(chosen)
+        return chosen
     parameters = chosen.get("init_args") or {}
-    kind = Component(chosen["class_path"]).resolve()
-    return Component(
-        f"{kind.__module__}.{kind.__qualname__}", dict(vars(parameters) if parameters else {})
-    )
+    return functools.partial(Component(chosen["class_path"]).resolve(), **dict(parameters.items()))
 
 
 def _help() -> str:

@@ -1,0 +1,5 @@
+import sys
+
+from revin_forecast.cli import main
+
+sys.exit(main())

@@ -1,0 +1,43 @@
+import functools
+
+import pytest
+from torch import nn
+
+from revin_forecast.backbones import DLinear
+from revin_forecast.components import Component
+from revin_forecast.errors import InputError
+from revin_forecast.normalizers import RevIN
+
+
+def test_described_and_built_again():
+    made = Component.of(functools.partial(functools.partial(DLinear, kernel=3), kernel=7))
+    assert made.parameters == {"kernel": 7}
+    assert made.name == "DLinear"
+    assert Component.of(made) is made
+    built = Component(**{"path": made.path, "parameters": {"kernel": 7}}).build(8, 4, 2)
+    assert isinstance(built, DLinear)
+    assert built.kernel == 7
+    assert Component.of(RevIN).build(3).channels == 3
+
+
+@pytest.mark.parametrize(
+    "factory", [nn.Linear(2, 2), max, functools.partial(DLinear, 8), "DLinear"]
+)
+@pytest.mark.usefixtures("plain_shapes")
+def test_what_has_no_name_to_build_from(factory):
+    with pytest.raises(InputError, match="is an nn.Module class, or functools.partial"):
+        Component.of(factory)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("nowhere.Net", "can't import nowhere.Net: No module named 'nowhere'"),
+        ("torch.nn.Nothing", "can't import torch.nn.Nothing"),
+        ("Net", "can't import Net"),
+        ("os.system", "os.system is no nn.Module class"),
+    ],
+)
+def test_paths_that_lead_to_no_module_class(path, message):
+    with pytest.raises(InputError, match=message):
+        Component(path).build(1, 1, 1)

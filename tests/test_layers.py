@@ -1,0 +1,114 @@
+"""Imports point down, heavy libraries stay where they belong, and names come lazily."""
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "revin_forecast"
+
+# From the top down; units of one row never import each other.
+LAYERS = [
+    {"cli"},
+    {"commands"},
+    {"forecaster", "evaluation"},
+    {"fitting"},
+    {"training", "closed_form", "checks"},
+    {"reversible", "components"},
+    {"normalizers", "backbones", "data", "metrics", "sharing", "picture"},
+    {"shapes", "errors", "settings"},
+]
+UNITS = {"saving": "forecaster", "weights": "sharing"}
+HEIGHT = {unit: -row for row, units in enumerate(LAYERS) for unit in units}
+ALLOWED = {
+    "lightning": {"data/module.py", "training.py"},
+    "jsonargparse": {"cli.py"},
+    "plotly": {"picture.py"},
+    "pandas": {"data/", "forecaster.py", "saving.py", "picture.py"},
+    "rich": {"commands/", "data/download.py"},
+}
+
+
+def files():
+    return [path for path in PACKAGE.rglob("*.py") if "datasets" not in path.parts]
+
+
+def imports(path):
+    """All imported modules, those inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            if node.module == "revin_forecast":
+                yield from (f"revin_forecast.{alias.name}" for alias in node.names)
+
+
+def unit_of(name):
+    parts = name.split(".")
+    unit = parts[1] if len(parts) > 1 else ""
+    return UNITS.get(unit, unit)
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path):
+    own = unit_of(".".join(["revin_forecast", *path.relative_to(PACKAGE).with_suffix("").parts]))
+    if own in ("__init__", "__main__"):
+        return
+    assert own in HEIGHT, f"{own} has no place in LAYERS"
+    for name in imports(path):
+        other = unit_of(name) if name.startswith("revin_forecast.") else ""
+        if other in HEIGHT and other != own:
+            assert HEIGHT[other] < HEIGHT[own], f"{own} imports {other}"
+
+
+@pytest.mark.parametrize("library", ALLOWED)
+def test_heavy_libraries_stay_where_they_belong(library):
+    for path in files():
+        place = str(path.relative_to(PACKAGE))
+        if library in {name.split(".")[0] for name in imports(path)}:
+            assert any(place.startswith(home) for home in ALLOWED[library]), place
+
+
+def loaded_after(statement):
+    code = f"import sys; {statement}; print(*sorted(m for m in sys.modules if '.' not in m))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_names_are_imported_when_used():
+    assert not loaded_after("import revin_forecast") & {"torch", "pandas", "lightning", "numpy"}
+    layer = loaded_after("from revin_forecast import RevIN, Reversible, Linear, share_parameters")
+    assert "torch" in layer
+    assert not layer & {"pandas", "lightning", "pytorch_lightning", "plotly", "jsonargparse"}
+    product = loaded_after("from revin_forecast import Forecaster")
+    assert not product & {"lightning", "pytorch_lightning", "jsonargparse", "plotly"}
+
+
+def test_every_public_name_is_there():
+    import revin_forecast
+
+    for name in revin_forecast.__all__:
+        assert getattr(revin_forecast, name).__doc__, name
+        assert name in dir(revin_forecast)
+    with pytest.raises(AttributeError, match="has no attribute 'Revin'"):
+        _ = revin_forecast.Revin
+
+
+def fastest(command, runs=3):
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *command], capture_output=True, check=True)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def test_import_and_help_are_quick():
+    bare = fastest(["-c", "pass"])
+    assert fastest(["-c", "import revin_forecast"]) - bare < 0.3
+    assert fastest(["-m", "revin_forecast", "--help"]) < 1.0
+    assert fastest(["-m", "revin_forecast", "--version"]) < 1.0
