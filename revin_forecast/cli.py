@@ -18,6 +18,7 @@ from revin_forecast import __version__
 from revin_forecast.errors import InputError
 
 PROGRAM = "revin-forecast"
+NAMES = list[str] | None
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,10 @@ def _add_parameters(parser: Any, function: Callable[..., Any], positional: tuple
         required = parameter.default is inspect.Parameter.empty
         extra = {} if required else {"nargs": "?", "default": parameter.default}
         parser.add_argument(name, type=parameter.annotation, help=documented.get(name), **extra)
-    parser.add_function_arguments(function, skip=set(positional), fail_untyped=True)
+    several = [name for name, kind in inspect.get_annotations(function).items() if kind == NAMES]
+    for name in several:  # --columns a b, without brackets
+        parser.add_argument(f"--{name}", nargs="+", type=str, help=documented.get(name))
+    parser.add_function_arguments(function, skip={*positional, *several}, fail_untyped=True)
     parser.description = (inspect.getdoc(function) or "").partition("\n")[0]
 
 

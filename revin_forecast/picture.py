@@ -5,6 +5,8 @@ import numpy as np
 import pandas as pd
 from plotly import graph_objects
 
+from revin_forecast.files import replacing
+
 Line = tuple[pd.DatetimeIndex, np.ndarray]
 """Stamps and values of one drawn line."""
 
@@ -43,6 +45,5 @@ def draw_lines(lines: Mapping[str, Line], title: str, unit: str, path: Path) -> 
         legend={"orientation": "h", "y": -0.12},
         margin={"l": 60, "r": 20, "t": 60, "b": 40},
     )
-    partial = path.with_name(f".{path.name}.partial")
-    figure.write_html(partial, default_height="85vh", config={"responsive": True})
-    partial.replace(path)
+    with replacing(path) as partial:
+        figure.write_html(partial, default_height="85vh", config={"responsive": True})

@@ -6,20 +6,21 @@ holds the old forecaster or the new one at any moment, never a mixture.
 
 import hashlib
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as serialize
 
 from revin_forecast import __version__
 from revin_forecast.components import Component
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Layout, Series
 from revin_forecast.errors import InputError
+from revin_forecast.files import replacing
 from revin_forecast.fitting import Recipe
 from revin_forecast.forecaster import Fitted, Forecaster
 from revin_forecast.settings import TrainingSettings
@@ -38,7 +39,7 @@ def save(forecaster: Forecaster, folder: Path) -> None:
     fitted = forecaster.fitted
     history = fitted.history
     folder.mkdir(parents=True, exist_ok=True)
-    weights, state = folder / ".weights.partial", folder / ".state.partial"
+    weights, state = folder / ".weights", folder / ".state"
     save_parameters(fitted.model, weights)
     arrays = {
         "mean": fitted.standardizer.mean,
@@ -46,9 +47,12 @@ def save(forecaster: Forecaster, folder: Path) -> None:
         "history": history.values,
         "timestamps": history.timestamps.asi8,
     }
-    save_file({name: np.ascontiguousarray(part) for name, part in arrays.items()}, state)
+    with replacing(state) as partial:
+        content = {name: np.ascontiguousarray(part) for name, part in arrays.items()}
+        partial.write_bytes(serialize(content))
     files = {"weights": _settle(weights, "weights"), "state": _settle(state, "state")}
-    _replace_text(folder / MANIFEST, _manifest(forecaster, files))
+    with replacing(folder / MANIFEST) as partial:
+        partial.write_text(_manifest(forecaster, files), encoding="utf-8")
     for stale in folder.glob("*-*.safetensors"):
         if stale.name not in {name for name, _ in files.values()}:
             stale.unlink()
@@ -147,11 +151,11 @@ def _digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _settle(partial: Path, part: str) -> tuple[str, str]:
+def _settle(written: Path, part: str) -> tuple[str, str]:
     """Rename a finished file after its content; return its name and sha256."""
-    digest = _sha256(partial)
-    final = partial.with_name(f"{part}-{digest[:16]}.safetensors")
-    partial.replace(final)
+    digest = _sha256(written)
+    final = written.with_name(f"{part}-{digest[:16]}.safetensors")
+    written.replace(final)
     return final.name, digest
 
 
@@ -170,12 +174,3 @@ def _verified(folder: Path, name: str, digest: str) -> Path:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _replace_text(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

@@ -1,15 +1,15 @@
 """Parameters and buffers in a safetensors file that remembers what is shared. No pickle."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
+from revin_forecast.files import replacing
 from revin_forecast.sharing import assign_parameter, shared_parameters
 
 
@@ -20,7 +20,6 @@ def save_parameters(module: nn.Module, path: str | Path) -> None:
         module: its `state_dict` is written, with the groups of shared names.
         path: the file; an older one is replaced in one step.
     """
-    path = Path(path)
     groups = shared_parameters(module)
     doubles = {name for group in groups for name in group[1:]}
     tensors = {
@@ -28,14 +27,9 @@ def save_parameters(module: nn.Module, path: str | Path) -> None:
         for name, tensor in module.state_dict().items()
         if name not in doubles
     }
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        save_file(tensors, partial, metadata={"shared": json.dumps(groups)})
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    content = serialize(tensors, metadata={"shared": json.dumps(groups)})
+    with replacing(Path(path)) as partial:
+        partial.write_bytes(content)
 
 
 def load_parameters(module: nn.Module, path: str | Path) -> None:
@@ -45,8 +39,8 @@ def load_parameters(module: nn.Module, path: str | Path) -> None:
     that come to be shared.
 
     Raises:
-        ValueError: names, shapes or dtypes differ, or the module shares what the file holds apart.
-            Nothing is changed then.
+        ValueError: no safetensors file; names, shapes or dtypes differ; or the module shares what
+            the file holds apart. Nothing is changed then.
 
     >>> from tempfile import TemporaryDirectory
     >>> from revin_forecast.sharing import share_parameters
@@ -58,9 +52,7 @@ def load_parameters(module: nn.Module, path: str | Path) -> None:
     >>> fresh[0].weight is fresh[1].weight
     True
     """
-    with safe_open(str(path), framework="pt") as file:
-        groups = [tuple(group) for group in json.loads((file.metadata() or {}).get("shared", "[]"))]
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    tensors, groups = _read(path)
     first = {name: group[0] for group in groups for name in group}
     state = module.state_dict()
     wanted = {name: first.get(name, name) for name in state}
@@ -75,6 +67,17 @@ def load_parameters(module: nn.Module, path: str | Path) -> None:
     for group in groups:
         for name in group[1:]:
             assign_parameter(module, name, parameters[group[0]])
+
+
+def _read(path: str | Path) -> tuple[dict[str, Tensor], list[tuple[str, ...]]]:
+    """Return a file's tensors and the groups of names that share one."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            groups = json.loads((file.metadata() or {}).get("shared", "[]"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
+    return tensors, [tuple(group) for group in groups]
 
 
 def _check_names(

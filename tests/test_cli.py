@@ -96,6 +96,12 @@ def test_forecast_prints_or_writes(capsys, sales, tmp_path):
     assert pd.read_parquet(tmp_path / "f.parquet").shape == (14, 3)
 
 
+def test_columns_are_chosen_by_name(capsys, sales):
+    words = ["forecast", sales, "--horizon", 3, "--columns"]
+    assert run(capsys, *words, "web").startswith("date,web\n")
+    assert run(capsys, *words, "web", "shop").startswith("date,web,shop\n")
+
+
 def test_forecast_of_etth1_continues_after_its_last_hour(capsys, data_dir, tmp_path):
     source, out = data_dir / "ETT-small" / "ETTh1.csv", tmp_path / "f.csv"
     run(capsys, "forecast", source, "--horizon", 96, "--out", out)
@@ -114,7 +120,7 @@ def test_fit_then_predict_then_repeat_from_the_saved_options(capsys, sales, tmp_
     assert_same_forecast(printed, run(capsys, "predict", model, sales))
     assert_same_forecast(printed, run(capsys, "forecast", sales, *fit[2:]))
     options = yaml.safe_load((model / "config.yaml").read_text())
-    assert options["normalizer"]["class_path"] == "revin_forecast.normalizers.LastValue"
+    assert options["normalizer"]["class_path"] == "revin_forecast.LastValue"
     assert options["lookback"] == 21
     run(capsys, "fit", "--config", model / "config.yaml", "--out", again)
     assert_same_forecast(run(capsys, "predict", again), printed)

@@ -108,7 +108,7 @@ def test_an_interrupted_save_leaves_the_old_one(tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("revin_forecast.saving._replace_text", interrupted)
+    monkeypatch.setattr("revin_forecast.saving._manifest", interrupted)
     with pytest.raises(KeyboardInterrupt):
         Forecaster(horizon=3).fit(table()).save(tmp_path)
     pd.testing.assert_frame_equal(Forecaster.load(tmp_path).predict(), old.predict())

@@ -19,7 +19,7 @@ LAYERS = [
     {"training", "closed_form", "checks"},
     {"reversible", "components"},
     {"normalizers", "backbones", "data", "metrics", "sharing", "picture"},
-    {"shapes", "errors", "settings"},
+    {"shapes", "errors", "settings", "files"},
 ]
 UNITS = {"saving": "forecaster", "weights": "sharing"}
 HEIGHT = {unit: -row for row, units in enumerate(LAYERS) for unit in units}

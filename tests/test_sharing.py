@@ -139,6 +139,12 @@ def test_other_modules_are_refused_and_left_alone(saved, loaded, message, tmp_pa
     assert all(torch.equal(before[name], part) for name, part in loaded.state_dict().items())
 
 
+def test_what_is_no_safetensors_file(tmp_path):
+    (tmp_path / "file").write_bytes(b"not at all")
+    with pytest.raises(ValueError, match="is no readable safetensors file"):
+        load_parameters(nn.Linear(4, 2), tmp_path / "file")
+
+
 def test_a_failing_save_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "file"
     save_parameters(nn.Linear(4, 2), path)
@@ -147,7 +153,7 @@ def test_a_failing_save_leaves_the_old_file(tmp_path, monkeypatch):
     def broken(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr("revin_forecast.weights.save_file", broken)
+    monkeypatch.setattr("os.fsync", broken)
     with pytest.raises(OSError, match="disk full"):
         save_parameters(nn.Linear(4, 2), path)
     assert path.read_bytes() == old

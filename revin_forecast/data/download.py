@@ -1,5 +1,4 @@
 import hashlib
-import os
 import sys
 import urllib.error
 import urllib.request
@@ -11,6 +10,7 @@ from rich.progress import Progress
 
 from revin_forecast.data.catalog import CatalogEntry
 from revin_forecast.errors import InputError
+from revin_forecast.files import replacing
 
 CHUNK = 2**18
 TIMEOUT_SECONDS = 30
@@ -36,19 +36,16 @@ def download(entry: CatalogEntry, folder: Path) -> Path:
     if not entry.url.startswith(("http://", "https://")):
         raise InputError(f"{entry.url} is no http address; only those are downloaded.")
     final.parent.mkdir(parents=True, exist_ok=True)
-    partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
     try:
-        got = _fetch(entry.url, partial, entry.name)
-        if got != entry.sha256:
-            raise InputError(
-                f"{entry.url} gave another content: sha256 {got}, wanted {entry.sha256}. "
-                "Nothing was kept; try again, or get the file elsewhere."
-            )
-        partial.replace(final)
+        with replacing(final) as partial:
+            got = _fetch(entry.url, partial, entry.name)
+            if got != entry.sha256:
+                raise InputError(
+                    f"{entry.url} gave another content: sha256 {got}, wanted {entry.sha256}. "
+                    "Nothing was kept; try again, or get the file elsewhere."
+                )
     except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
         raise InputError(f"could not download {entry.url}: {error}. Nothing was kept.") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return final
 
 
@@ -67,6 +64,4 @@ def _fetch(url: str, path: Path, name: str) -> str:
             digest.update(chunk)
             file.write(chunk)
             progress.advance(bar, len(chunk))
-        file.flush()
-        os.fsync(file.fileno())
     return digest.hexdigest()

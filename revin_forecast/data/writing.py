@@ -3,6 +3,7 @@ from pathlib import Path
 import pandas as pd
 
 from revin_forecast.errors import InputError
+from revin_forecast.files import replacing
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
@@ -16,12 +17,8 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
         raise InputError(f"a forecast is written as .csv or .parquet but got {path}.")
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {path.parent} to write {path.name} in; make it.")
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with replacing(path) as partial:
         if path.suffix == ".csv":
             table.to_csv(partial, index=False)
         else:
             table.to_parquet(partial, index=False)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
