@@ -1,6 +1,6 @@
 import json as json_format
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -13,10 +13,10 @@ from revin_forecast.data.frequency import season_of
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
-from revin_forecast.evaluation import Evaluation
+from revin_forecast.evaluation import Evaluation, Scores
 from revin_forecast.evaluation import evaluate as evaluate_split
 from revin_forecast.fitting import Recipe, Split
-from revin_forecast.normalizers import Normalizer, RevIN
+from revin_forecast.normalizers import Identity, Normalizer, RevIN
 from revin_forecast.settings import TrainingSettings
 
 
@@ -28,6 +28,7 @@ def evaluate(
     horizon: int = 96,
     season: int | None = None,
     refit: bool = False,
+    compare: bool = False,
     json: bool = False,
     folder: str | None = None,
     resume: bool = False,
@@ -48,6 +49,7 @@ def evaluate(
         horizon: steps forecast.
         season: of SeasonalNaive; the data set's, or that of the file's frequency, if not given.
         refit: after validation has chosen the penalty, solve on training and validation rows.
+        compare: fit and score the same backbone without normalizer, too.
         json: print one JSON object instead of a table.
         folder: keep checkpoints and logs of a trained backbone here.
         resume: go on from the folder's last checkpoint.
@@ -71,14 +73,20 @@ def evaluate(
     split = Split(series.values, borders.train, borders.validation, borders.test)
     kept = None if folder is None else Path(folder)
     result = evaluate_split(recipe, split, season, kept, resume)
+    twin = None
+    if compare:
+        bare = replace(recipe, normalizer=Component.of(Identity))
+        twin = evaluate_split(bare, split, season, kept and kept / "without", resume).model
     name = dataset or str(file)
     if json:
-        print(json_format.dumps(as_record(name, recipe, result)))
+        print(json_format.dumps(as_record(name, recipe, result, twin)))
     else:
-        _print_table(name, series, recipe, result)
+        _print_table(name, series, recipe, result, twin)
 
 
-def as_record(name: str, recipe: Recipe, result: Evaluation) -> dict[str, object]:
+def as_record(
+    name: str, recipe: Recipe, result: Evaluation, twin: Scores | None
+) -> dict[str, object]:
     """Return an evaluation as plain values, the model's scores on top."""
     return {
         "dataset": name,
@@ -87,6 +95,7 @@ def as_record(name: str, recipe: Recipe, result: Evaluation) -> dict[str, object
         "lookback": recipe.lookback,
         "horizon": recipe.horizon,
         **asdict(result.model),
+        **({"without_normalizer": asdict(twin)} if twin else {}),
         "repeat": asdict(result.repeat),
         "seasonal_naive": asdict(result.seasonal_naive) | {"season": result.season},
         "fit": result.fit,
@@ -94,13 +103,16 @@ def as_record(name: str, recipe: Recipe, result: Evaluation) -> dict[str, object
     }
 
 
-def _print_table(name: str, series: Series, recipe: Recipe, result: Evaluation) -> None:
+def _print_table(
+    name: str, series: Series, recipe: Recipe, result: Evaluation, twin: Scores | None
+) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("forecast", "MSE", "MAE"):
         table.add_column(heading, justify="left" if heading == "forecast" else "right")
     model = f"{recipe.backbone.name} with {recipe.normalizer.name}"
     rows = {
         model: result.model,
+        **({f"{recipe.backbone.name} without": twin} if twin else {}),
         "Repeat": result.repeat,
         f"SeasonalNaive ({result.season})": result.seasonal_naive,
     }

@@ -1,0 +1,137 @@
+"""What is shown to users is run: README blocks, YAML files, scripts."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+
+from revin_forecast.cli import COMMANDS, main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCK = re.compile(r"(?:<!-- file: (\S+) -->\n)?```(\w+)\n(.*?)```", re.S)
+INSTALLS = (
+    "pip install -c constraints.txt . && revin-forecast demo",
+    'pip install -c constraints.txt -e ".[dev]" && pytest',
+)
+
+
+def blocks(language):
+    return [(name, text) for name, found, text in BLOCK.findall(README) if found == language]
+
+
+@pytest.fixture
+def desk(tmp_path, data_dir, monkeypatch):
+    """A folder as the README's reader has it."""
+    (tmp_path / "datasets").symlink_to(ROOT / "datasets")
+    (tmp_path / "data").symlink_to(data_dir)
+    for name, text in blocks("python"):
+        if name:
+            (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    sys.modules.pop("mine", None)
+
+
+def test_python_blocks_run(desk):
+    names = {}
+    for _, text in blocks("python"):
+        exec(compile(text, "README.md", "exec"), names)
+    assert names["forecast"].shape == (32, 24, 7)
+    assert (desk / "model" / "forecaster.json").is_file()
+
+
+def test_commands_run(desk, capsys):
+    commands = [line for _, text in blocks("bash") for line in text.splitlines()]
+    for line in commands:
+        if line not in INSTALLS:
+            words = shlex.split(line)
+            assert words[0] == "revin-forecast"
+            assert main(words[1:]) == 0, line
+    shown = capsys.readouterr().out
+    claimed = next(text for _, text in blocks("text") if text.startswith("etth2"))
+    assert claimed in shown
+    assert sum(line in INSTALLS for line in commands) == 2
+    used = {line.split()[1] for line in commands if line.startswith("revin-forecast")}
+    assert used >= {name for name in COMMANDS if " " not in name} - {"demo"}
+
+
+def test_demo_table_is_what_the_demo_prints(tmp_path, capsys):
+    assert main(["demo", "--out", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    rows = re.findall(r"^\| (.*?) \| ([*.\d]+) \| ([*.\d]+) \|$", README, re.M)
+    for label, mse, mae in rows[:4]:
+        line = next(line for line in shown.splitlines() if line.startswith(label.replace("*", "")))
+        assert line.split()[-2:] == [mse.strip("*"), mae.strip("*")]
+    assert len(rows) >= 4
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.name)
+def test_config_files_run(path, data_dir, tmp_path, monkeypatch, capsys):
+    command = re.search(r"# revin-forecast (\w+) --config", path.read_text())[1]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "datasets").symlink_to(ROOT / "datasets")
+    words = [command, "--config", str(path)]
+    if command == "evaluate":
+        words += ["--data-dir", str(data_dir), "--training.max_epochs", "1"]
+    assert main(words) == 0, capsys.readouterr().err
+    assert yaml.safe_load(path.read_text())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scripts").glob("*.py")), ids=lambda p: p.name)
+def test_scripts_explain_themselves(path):
+    done = subprocess.run(
+        [sys.executable, path, "--help"], capture_output=True, text=True, check=True
+    )
+    assert "usage" in done.stdout
+
+
+def test_train_script_runs(data_dir, tmp_path):
+    command = [
+        sys.executable,
+        ROOT / "scripts" / "train.py",
+        "--dataset",
+        "ili",
+        "--lookback",
+        "36",
+    ]
+    command += ["--horizon", "24", "--backbone", "Linear", "--training.max_epochs", "1"]
+    command += ["--data-dir", data_dir, "--folder", tmp_path / "run"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Linear with RevIN" in done.stdout
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file()
+    assert done.stderr == ""
+
+
+def test_continuous_integration_takes_its_commands_from_the_readme():
+    script = (ROOT / ".ci" / "run").read_text()
+    assert "README.md" in script
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    for install in INSTALLS:
+        assert f"```bash\n{install}\n```" in README
+        assert install not in script
+
+
+def test_pinned_versions_satisfy_the_declared_bounds():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pins = dict(
+        line.split("==")
+        for line in (ROOT / "constraints.txt").read_text().lower().splitlines()
+        if "==" in line
+    )
+    every = declared["dependencies"] + declared["optional-dependencies"]["dev"]
+    for requirement in every:
+        name = re.split(r"[\[>]", requirement)[0]
+        bound = requirement.split(">=")[1]
+        numbers = [tuple(map(int, text.split("."))) for text in (bound, pins[name])]
+        assert numbers[0] <= numbers[1], requirement
+        assert "<" not in requirement
+        assert version(name).split("+")[0] == pins[name]
