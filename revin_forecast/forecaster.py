@@ -72,6 +72,13 @@ class Forecaster:
             InputError: the table can't be used, or is too short.
         """
         series = read_series(table)
+        unseen = [
+            name
+            for name, seen in zip(series.names, series.observed.T, strict=True)
+            if not seen.any()
+        ]
+        if unseen:
+            raise InputError(f"{unseen} have no observed value; leave them out (--columns).")
         rows = len(series)
         train = rows - max(self.horizon, int(VALIDATION_SHARE * rows))
         lookback = self.lookback or default_lookback(
@@ -172,8 +179,8 @@ def default_lookback(rows: int, horizon: int, season: int) -> int:
     room = (rows - horizon) // 2
     if room < 1:
         raise InputError(
-            f"{rows} training rows are too few for a horizon of {horizon}; {horizon + 2} are "
-            f"needed beside {horizon} for validation. Choose a shorter horizon or pass more rows."
+            f"{rows} rows beside those kept for validation are too few for a horizon of {horizon}; "
+            f"{horizon + 2} are needed. Choose a shorter horizon or pass more rows."
         )
     return min(max(4 * horizon, 2 * season), LONGEST_DEFAULT, room)
 

@@ -147,6 +147,8 @@ def test_what_cannot_be_fitted_or_predicted():
         Forecaster(horizon=0)
     with pytest.raises(InputError, match="too few for a horizon of 40"):
         Forecaster(horizon=40).fit(table(rows=60))
+    with pytest.raises(InputError, match=r"\['b'\] have no observed value; leave them out"):
+        Forecaster(horizon=7).fit(table().assign(b=np.nan))
     with pytest.raises(InputError, match="before a look-back of 100 is full"):
         Forecaster(horizon=7, lookback=100).fit(table())
     with pytest.raises(InputError, match="got <function"):

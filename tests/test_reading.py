@@ -104,6 +104,9 @@ def test_wide_layout_comes_back():
         ["1/1/2010 0:00", "1/1/2010 1:00", "1/1/2010 2:00", "1/1/2010 3:00"],
         ["2020-01-01T00:00:00Z", "2020-01-01T01:00:00Z", "2020-01-01T02:00:00Z"],
         ["2024-01", "2024-02", "2024-03"],
+        ["31.01.2024", "29.02.2024", "31.03.2024", "30.04.2024"],
+        [f"{day:02d}/01/2024" for day in range(9, 16)],
+        [f"01/{day:02d}/2024" for day in range(9, 16)],
         [1990, 1991, 1992],
     ],
 )
@@ -148,6 +151,10 @@ HEAD = "date,x,y\n2024-01-01,1,1\n2024-01-02,2,2\n"
         (HEAD + '2024-01-03,"3,5",3\n', "'3,5' is no number. A comma as decimal sign"),
         (HEAD + "someday,3,3\n", "line 4, column 'date': 'someday' is no date or time"),
         (HEAD + ",3,3\n", "line 4, column 'date': empty is no date or time"),
+        (
+            "date,x\n01/01/2024,1\n02/01/2024,1\n03/01/2024,1\n",
+            "line 3, column 'date': '02/01/2024",
+        ),
         (HEAD + "2024-01-03,3\n", "line 4 has 2 cells but the header has 3"),
         (HEAD + "2024-01-02,3,3\n", "line 4: 2024-01-02 00:00:00 stands there a second time"),
         ("date,x,x\n2024-01-01,1,2\n", r"more than one column ['x']"),

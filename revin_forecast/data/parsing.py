@@ -41,11 +41,22 @@ def find_time_column(table: RawTable, named: str | None = None) -> str:
 def parse_times(table: RawTable, name: str) -> pd.DatetimeIndex:
     """Return a column's time stamps: ISO, or any one form that pandas reads; whole years too.
 
+    Whether the day or the month stands first is told by the rows; none may fail.
+
     Raises:
-        InputError: a cell that is empty or no time, with its line.
+        InputError: a cell that is empty or no time, with its line; or the rows leave it open
+            whether the day or the month stands first.
     """
     column = table.column(name)
-    stamps = _parsed(column)
+    stamps, other = _parsed(column), _parsed(column, dayfirst=True)
+    if stamps.hasnans:
+        stamps = other
+    elif not other.hasnans and not stamps.equals(other):
+        row = int(np.flatnonzero(stamps != other)[0])
+        raise InputError(
+            f"{table.place(row)}, column {name!r}: {column.iloc[row]!r} may be {stamps[row]} or "
+            f"{other[row]}, and so may every other row. Write dates as 2024-12-31."
+        )
     bad = np.flatnonzero(stamps.isna())
     if len(bad):
         text = column.iloc[bad[0]]
@@ -79,21 +90,24 @@ def parse_numbers(table: RawTable, name: str) -> np.ndarray:
     return numbers
 
 
-def _parsed(column: pd.Series) -> pd.Series:
+def _parsed(column: pd.Series, dayfirst: bool = False) -> pd.Series:
     """Parse to time stamps, NaT where that fails."""
     if is_numeric_dtype(column):
         return pd.to_datetime(column.astype("Int64").astype(str), format="%Y", errors="coerce")
     with warnings.catch_warnings():
-        # Said when no single form fits; the cells that fail are named by the caller.
+        # Said when no single form fits, or only the other order of day and month does; the cells
+        # that fail are named by the caller.
         warnings.filterwarnings("ignore", message="Could not infer format")
+        warnings.filterwarnings("ignore", message="Parsing dates in .* format when dayfirst=")
         for form in ("ISO8601", None):
             try:
-                stamps = pd.Series(pd.to_datetime(column, format=form, errors="coerce"))
+                stamps = pd.to_datetime(column, format=form, errors="coerce", dayfirst=dayfirst)
             except (ValueError, TypeError):
                 continue  # mixed time zones, or objects that are no text
-            if stamps.notna().all():
-                return stamps
-    return pd.Series(pd.to_datetime(column.astype(str), errors="coerce", utc=True))
+            if pd.Series(stamps).notna().all():
+                return pd.Series(stamps)
+        stamps = pd.to_datetime(column.astype(str), errors="coerce", utc=True, dayfirst=dayfirst)
+    return pd.Series(stamps)
 
 
 def _hint(text: str) -> str:
