@@ -74,8 +74,16 @@ class Component:
         return found
 
     def build(self, *sizes: int) -> nn.Module:
-        """Build the module from sizes and the component's parameters."""
-        return self.resolve()(*sizes, **self.parameters)
+        """Build the module from sizes and the component's parameters.
+
+        Raises:
+            InputError: the class does not take them.
+        """
+        try:
+            return self.resolve()(*sizes, **self.parameters)
+        except (TypeError, ValueError) as error:
+            given = ", ".join([*map(str, sizes), *(f"{k}={v}" for k, v in self.parameters.items())])
+            raise InputError(f"{self.name}({given}) can't be built: {error}") from error
 
 
 Factory = Component | Callable[..., nn.Module]

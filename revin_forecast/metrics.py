@@ -1,7 +1,10 @@
 """Errors of forecasts: pure functions of (batch, horizon, channels), unobserved targets left out.
 
-Each mean is over observed targets. A batch without any gives 0 with zero gradient, so that a loss
-over it neither moves nor poisons a model.
+A target counts as observed where it is finite and `observed`, if given, says so. Each mean is over
+observed targets. A batch without any gives 0 with zero gradient, so that a loss over it neither
+moves nor poisons a model. A forecast that is not finite where the target was observed shows in the
+result. Sums are in float32 for half precision, else in the dtype of the tensors: average many
+batches in Python floats or float64.
 """
 
 from collections.abc import Sequence
@@ -12,10 +15,11 @@ from torch import Tensor
 
 Values = Float[Tensor, "batch horizon channels"]
 Seen = Bool[Tensor, "batch horizon channels"]
+Score = Float[Tensor, ""]
 
 
-def mse(forecast: Values, truth: Values, observed: Seen | None = None) -> Tensor:
-    """Mean squared error.
+def mse(forecast: Values, truth: Values, observed: Seen | None = None) -> Score:
+    """Mean squared error: mean of (forecast - truth)^2.
 
     >>> mse(torch.tensor([[[1.0], [4.0]]]), torch.tensor([[[3.0], [torch.nan]]]))
     tensor(4.)
@@ -24,15 +28,22 @@ def mse(forecast: Values, truth: Values, observed: Seen | None = None) -> Tensor
     return _mean(error.square(), seen)
 
 
-def mae(forecast: Values, truth: Values, observed: Seen | None = None) -> Tensor:
-    """Mean absolute error."""
+def mae(forecast: Values, truth: Values, observed: Seen | None = None) -> Score:
+    """Mean absolute error: mean of |forecast - truth|.
+
+    >>> mae(torch.tensor([[[1.0], [4.0]]]), torch.tensor([[[3.0], [torch.nan]]]))
+    tensor(2.)
+    """
     error, seen = _errors(forecast, truth, observed)
     return _mean(error.abs(), seen)
 
 
-def rmse(forecast: Values, truth: Values, observed: Seen | None = None) -> Tensor:
-    """Root of the mean squared error."""
-    return mse(forecast, truth, observed).sqrt()
+def rmse(forecast: Values, truth: Values, observed: Seen | None = None) -> Score:
+    """Root of the mean squared error, in the units of the truth; its gradient at 0 is 0."""
+    squared = mse(forecast, truth, observed)
+    # The root has no slope at 0: inf * 0 would make the gradient of a perfect forecast NaN.
+    zero = squared == 0
+    return torch.where(zero, 0, torch.where(zero, 1, squared).sqrt())
 
 
 def mase(
@@ -40,32 +51,59 @@ def mase(
     truth: Values,
     scale: Float[Tensor, " channels"],
     observed: Seen | None = None,
-) -> Tensor:
-    """Mean absolute error in units of a seasonal naive one (Hyndman & Koehler, 2006).
+) -> Score:
+    """Mean absolute error in units of a seasonal naive one: mean of |forecast - truth| / scale.
+
+    (Hyndman & Koehler, 2006.) It is not finite when a channel with observed targets has scale 0,
+    constant in the training part, or NaN: leave such channels out.
 
     Args:
         forecast: in the units of truth.
         truth: what came.
         scale: `seasonal_scale` of the training part.
         observed: True where truth was really measured.
+
+    >>> mase(torch.tensor([[[1.0], [4.0]]]), torch.tensor([[[3.0], [3.0]]]), torch.tensor([2.0]))
+    tensor(0.7500)
     """
     error, seen = _errors(forecast, truth, observed)
+    if scale.shape != truth.shape[-1:]:
+        raise ValueError(
+            f"the scale has shape {tuple(scale.shape)} but the truth {tuple(truth.shape)}; "
+            "pass one number for each channel, as seasonal_scale gives."
+        )
     return _mean(error.abs() / scale, seen)
 
 
-def seasonal_scale(values: Float[Tensor, "time channels"], season: int) -> Tensor:
+def seasonal_scale(
+    values: Float[Tensor, "time channels"],
+    season: int,
+    observed: Bool[Tensor, "time channels"] | None = None,
+) -> Float[Tensor, " channels"]:
     """Return mean |x_t - x_{t - season}| of each channel, over pairs that were both observed.
+
+    The scale of `mase` (Hyndman & Koehler, 2006). NaN for a channel without any such pair.
+
+    Args:
+        values: the training part, in the units of the forecasts.
+        season: rows in one; 1 for the last value.
+        observed: True where values were really measured; what is not finite never counts.
 
     Raises:
         ValueError: no season fits the rows.
+
+    >>> seasonal_scale(torch.tensor([[1.0], [5.0], [2.0], [7.0]]), season=2)
+    tensor([1.5000])
     """
     if not 1 <= season < len(values):
         raise ValueError(
             f"a season of 1 to {len(values) - 1} fits {len(values)} rows; got {season}"
         )
-    change = values[season:] - values[:-season]
-    seen = change.isfinite()
-    return torch.where(seen, change, 0).abs().sum(0) / seen.sum(0).clamp(min=1)
+    seen = _seen(values, observed)
+    values = _at_least_float32(values)
+    both = seen[season:] & seen[:-season]
+    change = torch.where(both, values[season:] - values[:-season], 0).abs()
+    return change.sum(0) / both.sum(0)
 
 
 def quantile_loss(
@@ -73,11 +111,23 @@ def quantile_loss(
     truth: Values,
     levels: Sequence[float],
     observed: Seen | None = None,
-) -> Tensor:
-    """Pinball loss, the mean over levels of max(q e, (q - 1) e) with e = truth - forecast.
+) -> Score:
+    """Pinball loss, the mean over levels q of max(q e, (q - 1) e) with e = truth - forecast.
 
-    (Koenker & Bassett, 1978.)
+    (Koenker & Bassett, 1978.) At the median, q = 0.5, it is half the absolute error.
+
+    Args:
+        forecast: one column a level.
+        truth: what came.
+        levels: between 0 and 1, in the order of the columns.
+        observed: True where truth was really measured.
+
+    >>> low_and_high = torch.tensor([[[[1.0, 6.0]]]])
+    >>> quantile_loss(low_and_high, torch.tensor([[[3.0]]]), [0.25, 0.75])
+    tensor(0.6250)
     """
+    if not levels or not all(0 < level < 1 for level in levels):
+        raise ValueError(f"levels lie between 0 and 1; got {list(levels)}. Pass 0.9 for 90 %.")
     if forecast.shape[-1] != len(levels):
         raise ValueError(
             f"the forecast has {forecast.shape[-1]} levels but {len(levels)} were named; "
@@ -90,30 +140,47 @@ def quantile_loss(
     return torch.stack(losses).mean()
 
 
-def coverage(low: Values, high: Values, truth: Values, observed: Seen | None = None) -> Tensor:
-    """Share of observed truths within [low, high]."""
-    _check_shapes(high, truth)
+def coverage(low: Values, high: Values, truth: Values, observed: Seen | None = None) -> Score:
+    """Share of observed truths within [low, high], ends included.
+
+    >>> truth = torch.tensor([[[0.0], [1.0], [2.0], [torch.nan]]])
+    >>> coverage(torch.full_like(truth, 0.5), torch.full_like(truth, 1.5), truth)
+    tensor(0.3333)
+    """
     below, seen = _errors(low, truth, observed)
-    inside = (below <= 0) & (truth <= high)
-    return _mean(inside.to(truth.dtype), seen)
+    above, _ = _errors(high, truth, observed)
+    inside = (below <= 0) & (above >= 0)
+    return _mean(inside.to(below.dtype), seen)
 
 
 def _errors(forecast: Tensor, truth: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return forecast - truth, 0 where unobserved, and where observed."""
-    _check_shapes(forecast, truth)
-    seen = truth.isfinite() if observed is None else truth.isfinite() & observed
-    # The truth is masked before the subtraction: a NaN under the mask would reach the gradient.
-    error = torch.where(seen, forecast - torch.where(seen, truth, 0), 0)
-    return error, seen
+    _check_shape("forecast", forecast, truth)
+    seen = _seen(truth, observed)
+    # Both are masked before anything is computed, so that no NaN is there to reach a gradient.
+    forecast = torch.where(seen, _at_least_float32(forecast), 0)
+    return forecast - torch.where(seen, truth, 0), seen
+
+
+def _seen(truth: Tensor, observed: Tensor | None) -> Tensor:
+    if observed is None:
+        return truth.isfinite()
+    _check_shape("observed", observed, truth)
+    return truth.isfinite() & observed
+
+
+def _at_least_float32(values: Tensor) -> Tensor:
+    # A sum of 65,504 ones is as far as half precision goes; a batch is often longer.
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def _mean(errors: Tensor, seen: Tensor) -> Tensor:
     return torch.where(seen, errors, 0).sum() / seen.sum().clamp(min=1)
 
 
-def _check_shapes(forecast: Tensor, truth: Tensor) -> None:
-    if forecast.shape != truth.shape:
+def _check_shape(name: str, part: Tensor, truth: Tensor) -> None:
+    if part.shape != truth.shape:
         raise ValueError(
-            f"the forecast has shape {tuple(forecast.shape)} but the truth {tuple(truth.shape)}; "
+            f"the {name} has shape {tuple(part.shape)} but the truth {tuple(truth.shape)}; "
             "pass the same windows, steps and channels."
         )

@@ -1,6 +1,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from revin_forecast.errors import InputError
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -28,4 +30,4 @@ class TrainingSettings:
     def __post_init__(self):
         for name in ("max_epochs", "learning_rate", "batch_size", "patience", "gradient_clip"):
             if getattr(self, name) <= 0:
-                raise ValueError(f"training needs {name} > 0 but got {getattr(self, name)}.")
+                raise InputError(f"training needs {name} > 0 but got {getattr(self, name)}.")

@@ -5,10 +5,10 @@ entry in the optimizer. It survives `.to()`, `deepcopy` of the whole and `state_
 `revin_forecast.weights` for files that keep it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def share_parameters(
     shared = {name: _checked(source, target, name) for name in names}
     for name, parameter in shared.items():
         if parameter is not None:
-            assign_parameter(target, name, parameter)
+            assign_tensor(target, name, parameter)
 
 
 def shared_parameters(module: nn.Module) -> list[tuple[str, ...]]:
@@ -66,7 +66,7 @@ def shared_parameters(module: nn.Module) -> list[tuple[str, ...]]:
     >>> shared_parameters(pair)
     [('0.weight', '1.weight')]
     """
-    return [names for names in _names_by_parameter(module) if len(names) > 1]
+    return names_in_common(module.named_parameters(remove_duplicate=False))
 
 
 def parameter_summary(module: nn.Module) -> ParameterSummary:
@@ -78,22 +78,24 @@ def parameter_summary(module: nn.Module) -> ParameterSummary:
     12 parameters; sharing saved 8 of 20
       0.weight = 1.weight
     """
-    sizes = {name: part.numel() for name, part in module.named_parameters(remove_duplicate=False)}
-    unique = sum(sizes[names[0]] for names in _names_by_parameter(module))
-    return ParameterSummary(unique, sum(sizes.values()), tuple(shared_parameters(module)))
+    unique = sum(parameter.numel() for parameter in module.parameters())
+    every = module.named_parameters(remove_duplicate=False)
+    named = sum(parameter.numel() for _, parameter in every)
+    return ParameterSummary(unique, named, tuple(shared_parameters(module)))
 
 
-def assign_parameter(module: nn.Module, name: str, parameter: nn.Parameter) -> None:
-    """Put a parameter object behind a (dotted) name of a module."""
+def assign_tensor(module: nn.Module, name: str, tensor: Tensor) -> None:
+    """Put a parameter or buffer object behind a (dotted) name of a module."""
     home, _, leaf = name.rpartition(".")
-    setattr(module.get_submodule(home), leaf, parameter)
+    setattr(module.get_submodule(home), leaf, tensor)
 
 
-def _names_by_parameter(module: nn.Module) -> list[tuple[str, ...]]:
+def names_in_common(named: Iterable[tuple[str, Tensor]]) -> list[tuple[str, ...]]:
+    """Return the names behind each tensor object that has more than one."""
     names: dict[int, list[str]] = {}
-    for name, parameter in module.named_parameters(remove_duplicate=False):
-        names.setdefault(id(parameter), []).append(name)
-    return [tuple(group) for group in names.values()]
+    for name, tensor in named:
+        names.setdefault(id(tensor), []).append(name)
+    return [tuple(group) for group in names.values() if len(group) > 1]
 
 
 def _checked(source: nn.Module, target: nn.Module, name: str) -> nn.Parameter | None:
@@ -121,11 +123,10 @@ def _checked(source: nn.Module, target: nn.Module, name: str) -> nn.Parameter | 
 def _find(module: nn.Module, name: str, side: str) -> nn.Parameter | None:
     home, _, leaf = name.rpartition(".")
     try:
-        found = getattr(module.get_submodule(home), leaf)
-    except AttributeError:
-        found = module  # no parameter either
-    if found is None or isinstance(found, nn.Parameter):
-        return found
+        # Only what is registered: any attribute may be None, an absent bias is a None in here.
+        return module.get_submodule(home)._parameters[leaf]
+    except (AttributeError, KeyError):
+        pass
     held = [name for name, _ in module.named_parameters(remove_duplicate=False)]
     raise ValueError(
         f"the {side} {type(module).__name__} has no parameter {name!r}; it has {held}. "

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from revin_forecast.data.module import ForecastData
 from revin_forecast.data.windows import WindowBatch
+from revin_forecast.errors import InputError
 from revin_forecast.metrics import mae, mse
 from revin_forecast.settings import TrainingSettings
 
@@ -101,16 +102,16 @@ def train(
             as an undisturbed run.
 
     Raises:
-        ValueError: resume without a folder that holds a checkpoint.
+        InputError: resume without a folder that holds a checkpoint.
     """
     if folder is None:
         if resume:
-            raise ValueError("resume needs the folder of the run to go on with; pass folder=...")
+            raise InputError("resume needs the folder of the run to go on with; pass folder=...")
         with TemporaryDirectory() as scratch:
             return train(model, data, settings, Path(scratch))
     last = folder / "checkpoints" / "last.ckpt"
     if resume and not last.is_file():
-        raise ValueError(f"no checkpoint to resume from at {last}; train without resume first.")
+        raise InputError(f"no checkpoint to resume from at {last}; train without resume first.")
     module = ForecastingModule(model.train(), settings.learning_rate, settings.loss, settings.seed)
     checkpoint = ModelCheckpoint(
         dirpath=last.parent,
@@ -132,18 +133,29 @@ def train(
 
 
 def _trainer(settings: TrainingSettings, folder: Path, callbacks: list[Callback]) -> Trainer:
-    logger: type[Logger] = CSVLogger if settings.logger == "csv" else TensorBoardLogger
     return Trainer(
         max_epochs=settings.max_epochs,
         gradient_clip_val=settings.gradient_clip,
         callbacks=callbacks,
-        logger=logger(folder, name="logs", version=""),  # pyright: ignore[reportCallIssue]
+        logger=_logger(settings, folder),
         enable_progress_bar=settings.progress,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         log_every_n_steps=1,
         default_root_dir=folder,
     )
+
+
+def _logger(settings: TrainingSettings, folder: Path) -> Logger:
+    if settings.logger == "csv":
+        return CSVLogger(folder, name="logs", version="")
+    try:
+        return TensorBoardLogger(folder, name="logs", version="")
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "the tensorboard logger needs a package that is not installed; "
+            "pip install 'revin-forecast[tensorboard]', or use the csv logger."
+        ) from error
 
 
 @contextmanager

@@ -1,9 +1,11 @@
+import dataclasses
 import hashlib
 import io
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -180,6 +182,22 @@ def test_data_sets_are_listed_and_got(capsys, tmp_path, monkeypatch):
     assert hashlib.sha256(content).hexdigest() not in text
 
 
+def test_a_data_set_is_got_through_the_command(capsys, tmp_path, monkeypatch):
+    content = b"date,x\n2024-01-01,1\n"
+
+    class Answer(io.BytesIO):
+        headers: ClassVar[dict[str, str]] = {}
+
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: Answer(content))
+    known = hashlib.sha256(content).hexdigest()
+    entry = dataclasses.replace(catalog.find("etth1"), sha256=known)
+    monkeypatch.setitem(catalog.CATALOG, "etth1", entry)
+    told = run(capsys, "datasets", "get", "etth1", "--data-dir", tmp_path)
+    assert "ETTh1.csv, checksum verified. Licence: CC BY-ND" in told
+    assert (tmp_path / "ETT-small" / "ETTh1.csv").read_bytes() == content
+    assert "etth1" in run(capsys, "datasets", "get", "etth1", "--data-dir", tmp_path)
+
+
 def test_demo_in_under_twenty_seconds(tmp_path):
     folder = tmp_path / "demo"
     done = subprocess.run(
@@ -222,6 +240,18 @@ def test_demo_in_under_twenty_seconds(tmp_path):
             "as .csv or .parquet but got",
         ),
         (["forecast", "{sales}", "--horizon", "3", "--out", "no/f.csv"], "there is no folder no"),
+        (
+            ["forecast", "{sales}", "--horizon", "3", "--backbone.penalties", "[0]"],
+            "can't be built",
+        ),
+        (
+            ["forecast", "{sales}", "--horizon", "3", "--training.patience", "0"],
+            "training needs patience > 0 but got 0",
+        ),
+        (
+            ["fit", "{sales}", "--horizon", "3", "--out", "m", "--backbone", "Linear", "--resume"],
+            "no checkpoint to resume from",
+        ),
         (["evaluate"], "evaluate needs one of --dataset NAME or --file PATH"),
         (["evaluate", "--dataset", "eth1"], "Did you mean 'etth1'?"),
         (["evaluate", "--dataset", "etth1", "--data-dir", "/nowhere"], "etth1 is not at hand"),

@@ -41,3 +41,9 @@ def test_what_has_no_name_to_build_from(factory):
 def test_paths_that_lead_to_no_module_class(path, message):
     with pytest.raises(InputError, match=message):
         Component(path).build(1, 1, 1)
+
+
+def test_constructor_errors_name_the_call():
+    component = Component.of(functools.partial(DLinear, kernel=4))
+    with pytest.raises(InputError, match=r"DLinear\(8, 4, 2, kernel=4\) can't be built: .* odd"):
+        component.build(8, 4, 2)

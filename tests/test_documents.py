@@ -1,5 +1,6 @@
 """What is shown to users is run: README blocks, YAML files, scripts."""
 
+import json
 import os
 import re
 import shlex
@@ -111,6 +112,46 @@ def test_train_script_runs(data_dir, tmp_path):
     assert done.stderr == ""
 
 
+def quick(script, tmp_path, *words):
+    command = [sys.executable, ROOT / "scripts" / script, "--quick", "--out", tmp_path, *words]
+    subprocess.run(command, capture_output=True, text=True, check=True)
+
+
+def test_accuracy_script_repeats_the_committed_figures(data_dir, tmp_path):
+    quick("accuracy.py", tmp_path, "--data-dir", data_dir)
+    pages = [folder / "accuracy_revin.json" for folder in (tmp_path, ROOT / "docs" / "benchmarks")]
+    again, committed = (json.loads(path.read_text())["rows"] for path in pages)
+    for row in again:
+        known = next(one for one in committed if all(one[k] == row[k] for k in ("data", "horizon")))
+        assert row["RevIN MSE"] == pytest.approx(known["RevIN MSE"], rel=1e-4)
+        assert row["Identity MAE"] == pytest.approx(known["Identity MAE"], rel=1e-4)
+    assert "| etth1 | 512 | 96 |" in (tmp_path / "accuracy_revin.md").read_text()
+
+
+def test_readme_shows_the_committed_accuracy():
+    rows = json.loads((ROOT / "docs/benchmarks/accuracy_revin.json").read_text())["rows"]
+    figures = {(row["data"], row["horizon"]): row for row in rows}
+    data = ""
+    shown = re.findall(r"^\| (\w+, \d+)? ?\| (\d+) \| (.*?) \| (.*?) \| (.*?) \|$", README, re.M)
+    assert len(shown) == 8
+    for name, horizon, *cells in shown:
+        data = name.split(",")[0].lower() or data
+        row = figures[data, int(horizon)]
+        wanted = [row["RevIN MSE"], row["Identity MSE"], row["Repeat MSE"]]
+        assert [float(cell.strip("*")) for cell in cells] == pytest.approx(wanted, abs=6e-4)
+
+
+def test_speed_script_runs_and_its_result_holds(tmp_path):
+    quick("ridge_speed.py", tmp_path)
+    assert json.loads((tmp_path / "ridge_speed.json").read_text())["made"]["quick"] is True
+    committed = json.loads((ROOT / "docs/benchmarks/ridge_speed.json").read_text())
+    assert committed["made"]["quick"] is False
+    for row in committed["rows"]:
+        assert row["difference"] < 1e-13
+        assert row["peak GiB"] < 3
+        assert row["fit s"] < 10
+
+
 def test_continuous_integration_takes_its_commands_from_the_readme():
     script = (ROOT / ".ci" / "run").read_text()
     assert "README.md" in script
@@ -127,9 +168,11 @@ def test_pinned_versions_satisfy_the_declared_bounds():
         for line in (ROOT / "constraints.txt").read_text().lower().splitlines()
         if "==" in line
     )
-    every = declared["dependencies"] + declared["optional-dependencies"]["dev"]
-    for requirement in every:
-        name = re.split(r"[\[>]", requirement)[0]
+    extras = [one for extra in declared["optional-dependencies"].values() for one in extra]
+    for requirement in declared["dependencies"] + extras:
+        if requirement.startswith("revin-forecast["):
+            continue
+        name = re.split(r"[\[>]", requirement)[0].lower()
         bound = requirement.split(">=")[1]
         numbers = [tuple(map(int, text.split("."))) for text in (bound, pins[name])]
         assert numbers[0] <= numbers[1], requirement

@@ -18,8 +18,9 @@ LAYERS = [
     {"fitting"},
     {"training", "closed_form", "checks"},
     {"reversible", "components"},
-    {"normalizers", "backbones", "data", "metrics", "sharing", "picture"},
-    {"shapes", "errors", "settings", "files"},
+    {"normalizers", "backbones", "data", "metrics", "sharing", "picture", "evidence"},
+    {"shapes", "settings", "files"},
+    {"errors"},
 ]
 UNITS = {"saving": "forecaster", "weights": "sharing"}
 HEIGHT = {unit: -row for row, units in enumerate(LAYERS) for unit in units}

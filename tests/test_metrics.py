@@ -30,14 +30,58 @@ def test_against_numpy(seed, gaps):
     assert got == pytest.approx(scaled.mean() if scaled.size else 0.0)
 
 
+@given(seed=st.integers(0, 1000), gaps=st.sampled_from([0.0, 0.3, 0.9]))
+def test_intervals_against_numpy(seed, gaps):
+    forecast, truth = arrays(seed, gaps)
+    high = forecast + 1
+    seen = np.isfinite(truth)
+    count = max(seen.sum(), 1)
+    inside = (forecast <= truth) & (truth <= high)
+    low_high = torch.from_numpy(forecast), torch.from_numpy(high)
+    got = metrics.coverage(*low_high, torch.from_numpy(truth)).item()
+    assert got == pytest.approx(inside[seen].sum() / count)
+    error = truth[..., None] - np.stack([forecast, high], -1)
+    levels = np.array([0.1, 0.7])
+    wanted = np.maximum(levels * error, (levels - 1) * error)[seen].sum(0) / count
+    got = metrics.quantile_loss(torch.stack(low_high, -1), torch.from_numpy(truth), [0.1, 0.7])
+    assert got.item() == pytest.approx(wanted.mean())
+
+
+@given(seed=st.integers(0, 1000), gaps=st.sampled_from([0.0, 0.3]), season=st.integers(1, 8))
+def test_seasonal_scale_against_numpy(seed, gaps, season):
+    random = np.random.default_rng(seed)
+    values = random.normal(size=(40, 2))
+    observed = random.random(values.shape) >= gaps
+    change = abs(values[season:] - values[:-season])
+    both = observed[season:] & observed[:-season]
+    wanted = [change[both[:, channel], channel].mean() for channel in range(2)]
+    got = metrics.seasonal_scale(torch.from_numpy(values), season, torch.from_numpy(observed))
+    np.testing.assert_allclose(got, wanted)
+    gaps = torch.from_numpy(np.where(observed, values, np.nan))
+    assert torch.equal(metrics.seasonal_scale(gaps, season), got)
+
+
 def test_declared_observed_equals_nan():
     forecast, truth = map(torch.from_numpy, arrays(0))
     observed = torch.rand(truth.shape) < 0.5
     gaps = torch.where(observed, truth, torch.nan)
     assert metrics.mse(forecast, truth, observed) == metrics.mse(forecast, gaps)
+    assert metrics.mse(forecast, gaps, torch.ones_like(observed)) == metrics.mse(forecast, gaps)
 
 
-@pytest.mark.parametrize("metric", [metrics.mse, metrics.mae])
+def scaled(forecast, truth, observed=None):
+    """MASE whose second channel has no scale."""
+    return metrics.mase(forecast, truth, torch.tensor([2.0, 0.0]), observed)
+
+
+def quantile(forecast, truth, observed=None):
+    return metrics.quantile_loss(forecast.unsqueeze(-1), truth, [0.9], observed)
+
+
+METRICS = [metrics.mse, metrics.mae, metrics.rmse, quantile]
+
+
+@pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("share", [0.5, 1.0])
 def test_gaps_give_no_gradient(metric, share):
     forecast, truth = map(torch.from_numpy, arrays(0))
@@ -48,6 +92,52 @@ def test_gaps_give_no_gradient(metric, share):
     assert forecast.grad.isfinite().all()
     assert forecast.grad[gaps].abs().sum() == 0
     assert (forecast.grad.abs().sum() > 0) == (share < 1)
+
+
+def test_an_unobserved_channel_without_scale_gives_no_gradient():
+    forecast, truth = map(torch.from_numpy, arrays(0))
+    truth[..., 1] = torch.nan
+    forecast.requires_grad_()
+    scaled(forecast, truth).backward()
+    assert forecast.grad[..., 0].abs().min() > 0
+    assert forecast.grad[..., 1].abs().max() == 0
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_what_is_forecast_for_an_unobserved_target_does_not_matter(metric):
+    forecast, truth = map(torch.from_numpy, arrays(0))
+    observed = torch.rand(truth.shape) < 0.5
+    wanted = metric(forecast, truth, observed)
+    forecast[~observed] = torch.nan
+    forecast.requires_grad_()
+    got = metric(forecast, truth, observed)
+    got.backward()
+    assert got.item() == wanted.item() > 0
+    assert forecast.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_broken_forecast_shows(metric):
+    forecast, truth = map(torch.from_numpy, arrays(0))
+    forecast[0, 0, 0] = torch.nan
+    assert metric(forecast, truth).isnan()
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_perfect_forecast_has_a_finite_gradient(metric):
+    truth = torch.randn(2, 3, 2)
+    forecast = truth.clone().requires_grad_()
+    loss = metric(forecast, truth)
+    loss.backward()
+    assert loss == 0
+    assert forecast.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("metric", METRICS[:3])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_long_batches_in_half_precision(metric, dtype):
+    truth = torch.zeros(64, 720, 2, dtype=dtype)
+    assert metric(truth + 1, truth) == 1
 
 
 def test_quantile_loss_is_least_at_the_quantile():
@@ -62,12 +152,17 @@ def test_quantile_loss_is_least_at_the_quantile():
     assert losses[0] == pytest.approx(wanted, rel=1e-5)
     with pytest.raises(ValueError, match="has 1 levels but 2 were named"):
         metrics.quantile_loss(torch.zeros(1, 101, 1, 1), truth, [0.1, 0.9])
+    with pytest.raises(ValueError, match=r"levels lie between 0 and 1; got \[90.0\]"):
+        metrics.quantile_loss(torch.zeros(1, 101, 1, 1), truth, [90.0])
+    with pytest.raises(ValueError, match=r"levels lie between 0 and 1; got \[\]"):
+        metrics.quantile_loss(torch.zeros(1, 101, 1, 0), truth, [])
 
 
 def test_coverage_counts_observed_truths():
     truth = torch.tensor([0.0, 1, 2, 3, torch.nan]).reshape(1, 5, 1)
     low, high = torch.full_like(truth, 0.5), torch.full_like(truth, 2)
     assert metrics.coverage(low, high, truth) == 0.5
+    assert metrics.coverage(truth, truth, truth) == 1
 
 
 def test_seasonal_scale():
@@ -75,9 +170,28 @@ def test_seasonal_scale():
     assert metrics.seasonal_scale(values, 2).tolist() == [1.5]
     with pytest.raises(ValueError, match="a season of 1 to 4 fits 5 rows; got 5"):
         metrics.seasonal_scale(values, 5)
+    never_both = torch.tensor([[1.0], [torch.nan], [2.0], [torch.nan]])
+    assert metrics.seasonal_scale(never_both, 1).isnan().all()
+
+
+ONE, FOUR, LEVEL = torch.zeros(2, 3, 1), torch.zeros(2, 3, 4), torch.zeros(2, 3, 1, 1)
 
 
 @pytest.mark.usefixtures("plain_shapes")
-def test_shapes_are_never_broadcast():
-    with pytest.raises(ValueError, match=r"shape \(2, 3, 1\) but the truth \(2, 3, 4\)"):
-        metrics.mse(torch.zeros(2, 3, 1), torch.zeros(2, 3, 4))
+@pytest.mark.parametrize(
+    ("metric", "tensors", "message"),
+    [
+        (metrics.mse, (ONE, FOUR), r"forecast has shape \(2, 3, 1\) but the truth \(2, 3, 4\)"),
+        (metrics.mae, (FOUR, ONE), r"forecast has shape \(2, 3, 4\) but the truth \(2, 3, 1\)"),
+        (metrics.rmse, (FOUR, FOUR, ONE == 0), r"observed has shape \(2, 3, 1\) but the truth"),
+        (metrics.mase, (FOUR, FOUR, torch.ones(1)), r"scale has shape \(1,\) but the truth"),
+        (metrics.mase, (FOUR, FOUR, torch.tensor(1.0)), r"scale has shape \(\) but the truth"),
+        (metrics.coverage, (FOUR, ONE, FOUR), r"has shape \(2, 3, 1\) but the truth \(2, 3, 4\)"),
+        (metrics.coverage, (ONE, FOUR, FOUR), r"has shape \(2, 3, 1\) but the truth \(2, 3, 4\)"),
+        (metrics.quantile_loss, (LEVEL, FOUR, [0.5]), r"has shape \(2, 3, 1\) but the truth"),
+        (metrics.seasonal_scale, (FOUR[0], 1, ONE[0] == 0), r"observed has shape \(3, 1\)"),
+    ],
+)
+def test_shapes_are_never_broadcast(metric, tensors, message):
+    with pytest.raises(ValueError, match=message):
+        metric(*tensors)

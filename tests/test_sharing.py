@@ -1,7 +1,9 @@
 import copy
+import json
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from revin_forecast import RevIN
@@ -108,7 +110,7 @@ def test_a_module_that_shares_what_the_file_holds_apart_is_refused(tmp_path):
     save_parameters(nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)]), tmp_path / "apart")
     pair = tied_linears()
     before = pair[0].weight.detach().clone()
-    with pytest.raises(ValueError, match=r"shares one parameter as 0\.weight = 1\.weight, but"):
+    with pytest.raises(ValueError, match=r"shares one tensor as 0\.weight = 1\.weight, but"):
         load_parameters(pair, tmp_path / "apart")
     assert torch.equal(pair[0].weight, before)
 
@@ -120,6 +122,102 @@ def test_buffers_are_saved_and_copied(tmp_path):
     load_parameters(target, tmp_path / "norm")
     assert torch.equal(source.running_mean, target.running_mean)
     assert target.num_batches_tracked == 1
+
+
+def test_an_optimizer_made_before_loading_moves_the_loaded_values(tmp_path):
+    saved, loaded = nn.Linear(4, 2), nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(loaded.parameters(), lr=0.1)
+    save_parameters(saved, tmp_path / "file")
+    load_parameters(loaded, tmp_path / "file")
+    loaded.weight.sum().backward()
+    optimizer.step()
+    torch.testing.assert_close(loaded.weight, saved.weight - 0.1)
+
+
+def siamese():
+    """One normalization behind two names, so that its buffers are shared too."""
+    norm = nn.BatchNorm1d(3)
+    return nn.ModuleDict({"left": norm, "right": norm})
+
+
+def test_shared_buffers_are_stored_once_and_stay_shared(tmp_path):
+    source = siamese()
+    source["left"](torch.randn(8, 3))
+    save_parameters(source, tmp_path / "file")
+    assert all(name.startswith("left.") for name in load_file(tmp_path / "file"))
+    fresh = nn.ModuleDict({"left": nn.BatchNorm1d(3), "right": nn.BatchNorm1d(3)})
+    load_parameters(fresh, tmp_path / "file")
+    assert fresh["left"].running_mean is fresh["right"].running_mean
+    assert fresh["left"].weight is fresh["right"].weight
+    assert torch.equal(fresh["left"].running_mean, source["left"].running_mean)
+    fresh["right"](torch.randn(8, 3))
+    assert fresh["left"].num_batches_tracked == 2
+
+
+class Overlapping(nn.Module):
+    def __init__(self):
+        super().__init__()
+        numbers = torch.randn(6)
+        self.head, self.tail = nn.Parameter(numbers[:4]), nn.Parameter(numbers[2:])
+
+
+def test_views_of_one_memory_can_be_saved(tmp_path):
+    source, target = Overlapping(), Overlapping()
+    save_parameters(source, tmp_path / "file")
+    load_parameters(target, tmp_path / "file")
+    assert torch.equal(target.head, source.head)
+    assert torch.equal(target.tail, source.tail)
+
+
+def ones(*names):
+    module = nn.ModuleDict({name: nn.Linear(2, 2, bias=False) for name in names})
+    for parameter in module.parameters():
+        nn.init.ones_(parameter)
+    return module
+
+
+def test_loading_joins_the_sharing_of_file_and_module(tmp_path):
+    saved, loaded = ones("a", "b", "c", "d"), ones("a", "b", "c", "d")
+    share_parameters(saved["a"], saved["b"], ["weight"])
+    share_parameters(loaded["b"], loaded["c"], ["weight"])
+    save_parameters(saved, tmp_path / "file")
+    kept = loaded["a"].weight
+    load_parameters(loaded, tmp_path / "file")
+    assert shared_parameters(loaded) == [("a.weight", "b.weight", "c.weight")]
+    assert loaded["c"].weight is kept
+
+
+@pytest.mark.parametrize(
+    ("shared", "names"),
+    [
+        ("{nope", ["weight", "bias"]),
+        ("5", ["weight", "bias"]),
+        ("[[]]", ["weight", "bias"]),
+        ('[["weight", 3]]', ["weight", "bias"]),
+        ('[["weight", "bias"]]', ["weight", "bias"]),
+        ('[["weight", "bias"], ["weight", "bias"]]', ["weight"]),
+        ('[["weight", "bias"]]', ["bias"]),
+        ('[["weight", "bias"]]', []),
+    ],
+)
+def test_groups_that_make_no_sense_are_refused(shared, names, tmp_path):
+    layer = nn.Linear(4, 2)
+    before = copy.deepcopy(layer.state_dict())
+    tensors = {name: torch.ones_like(before[name]) for name in names}
+    save_file(tensors, tmp_path / "file", metadata={"shared": shared})
+    with pytest.raises(ValueError, match="names its shared tensors as .* but groups of names"):
+        load_parameters(layer, tmp_path / "file")
+    assert all(torch.equal(before[name], part) for name, part in layer.state_dict().items())
+
+
+def test_a_parameter_and_a_buffer_are_never_made_one(tmp_path):
+    norm = nn.BatchNorm1d(3)
+    tensors = {name: part + 1 for name, part in norm.state_dict().items() if name != "bias"}
+    groups = json.dumps([["running_mean", "bias"]])
+    save_file(tensors, tmp_path / "file", metadata={"shared": groups})
+    with pytest.raises(ValueError, match="running_mean is a buffer on cpu and bias a parameter"):
+        load_parameters(norm, tmp_path / "file")
+    assert norm.running_mean.abs().sum() == 0
 
 
 @pytest.mark.parametrize(
@@ -192,6 +290,13 @@ def test_all_names_are_checked_before_any_is_shared():
     both_bare = nn.Linear(4, 2, bias=False), nn.Linear(4, 2, bias=False)
     share_parameters(*both_bare)
     assert both_bare[0].weight is both_bare[1].weight
+
+
+def test_an_attribute_that_is_none_is_no_parameter():
+    source, target = nn.Linear(4, 2), nn.Linear(4, 2)
+    source.note = target.note = None
+    with pytest.raises(ValueError, match="source Linear has no parameter 'note'"):
+        share_parameters(source, target, ["note"])
 
 
 def test_dotted_names_and_summary():

@@ -6,6 +6,7 @@ from torch import nn
 
 from revin_forecast.backbones import Linear
 from revin_forecast.data.module import ForecastData
+from revin_forecast.errors import InputError
 from revin_forecast.normalizers import RevIN
 from revin_forecast.reversible import Reversible
 from revin_forecast.settings import TrainingSettings
@@ -116,6 +117,19 @@ def test_losses_and_logs(tmp_path, capfd):
     assert best == pytest.approx(error, rel=1e-4)
 
 
+def test_tensorboard_logs(tmp_path, monkeypatch):
+    model, data = parts()
+    train(model, data, settings(max_epochs=1, logger="tensorboard"), tmp_path)
+    assert list((tmp_path / "logs").glob("events.out.tfevents.*"))
+
+    def absent(*_, **__):
+        raise ModuleNotFoundError("tensorboardX")
+
+    monkeypatch.setattr("revin_forecast.training.TensorBoardLogger", absent)
+    with pytest.raises(InputError, match="needs a package that is not installed; pip install"):
+        train(model, data, settings(max_epochs=1, logger="tensorboard"), tmp_path)
+
+
 def test_progress_bar_is_shown_on_request(capfd):
     model, data = parts()
     with warnings.catch_warnings():
@@ -126,9 +140,9 @@ def test_progress_bar_is_shown_on_request(capfd):
 
 def test_resume_without_a_run(tmp_path):
     model, data = parts()
-    with pytest.raises(ValueError, match=r"no checkpoint to resume from at .*last\.ckpt"):
+    with pytest.raises(InputError, match=r"no checkpoint to resume from at .*last\.ckpt"):
         train(model, data, settings(), tmp_path, resume=True)
-    with pytest.raises(ValueError, match="resume needs the folder"):
+    with pytest.raises(InputError, match="resume needs the folder"):
         train(model, data, settings(), resume=True)
 
 

@@ -9,6 +9,7 @@ from revin_forecast.backbones.ridge import Ridge
 from revin_forecast.closed_form.equations import NormalEquations, PenaltyPath
 from revin_forecast.closed_form.gram import window_moments
 from revin_forecast.closed_form.masked import masked_equations
+from revin_forecast.errors import InputError
 from revin_forecast.normalizers import LocationScaleNormalizer
 from revin_forecast.reversible import Reversible
 
@@ -40,20 +41,19 @@ def fit_ridge(
         refit: solve again on training and validation windows with the chosen penalty.
 
     Raises:
-        TypeError: another backbone or normalizer.
-        ValueError: several penalties but no validation, too few rows, or an affine map already
-            trained (its bias would no longer cancel).
+        InputError: another backbone or normalizer, several penalties but no validation, too few
+            rows, or an affine map already trained (its bias would no longer cancel).
     """
     ridge, normalizer = _checked(model)
     if validation is None and len(ridge.penalties) > 1:
-        raise ValueError(
+        raise InputError(
             f"Ridge has {len(ridge.penalties)} candidate penalties but no validation rows to "
             "choose by. Pass validation, or Ridge(..., penalties=[1e-3])."
         )
     width = ridge.lookback + ridge.horizon
     for name, rows in (("training", training), ("validation", validation)):
         if rows is not None and len(rows) < width:
-            raise ValueError(
+            raise InputError(
                 f"the {name} part has {len(rows)} rows but one window of look-back "
                 f"{ridge.lookback} and horizon {ridge.horizon} takes {width}. "
                 "Pass a shorter look-back or horizon, or more rows."
@@ -139,15 +139,15 @@ def _equations(
 def _checked(model: Reversible) -> tuple[Ridge, LocationScaleNormalizer]:
     ridge, normalizer = model.backbone, model.normalizer
     if not isinstance(ridge, Ridge):
-        raise TypeError(f"fit_ridge solves a Ridge but got {type(ridge).__name__}; train that.")
+        raise InputError(f"fit_ridge solves a Ridge but got {type(ridge).__name__}; train that.")
     if not isinstance(normalizer, LocationScaleNormalizer):
-        raise TypeError(
+        raise InputError(
             f"Ridge can't be solved inside {type(normalizer).__name__}, which is no location and "
             "scale. Use Identity, LastValue or RevIN, or train a Linear backbone."
         )
     affine = normalizer.affine(torch.float64)
     if affine is not None and bool((affine[1] != 0).any()):
-        raise ValueError(
+        raise InputError(
             "the normalizer's affine bias is not 0, so it doesn't cancel in the closed form. "
             "Fit Ridge before training, or build the normalizer with affine=False."
         )
