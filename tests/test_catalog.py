@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from revin_forecast.data import catalog
+from revin_forecast.data.entries import Borders, chronological_borders
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.errors import InputError
 
@@ -44,7 +45,7 @@ def test_training_parts_have_the_known_moments(name, mean, deviation, data_dir):
     [(7588, (5311, 6071, 7588)), (966, (676, 773, 966)), (26304, (18412, 21044, 26304))],
 )
 def test_chronological_borders(rows, borders):
-    assert catalog.chronological_borders(rows) == catalog.Borders(*borders)
+    assert chronological_borders(rows) == Borders(*borders)
 
 
 def test_folder_by_argument_then_environment_then_cache(tmp_path, monkeypatch):

@@ -88,8 +88,10 @@ def test_gaps_give_no_gradient(metric, share):
     forecast.requires_grad_()
     gaps = torch.rand(truth.shape) < share
     truth[gaps] = torch.nan
+    truth.requires_grad_()
     metric(forecast, truth).backward()
     assert forecast.grad.isfinite().all()
+    assert truth.grad.isfinite().all()
     assert forecast.grad[gaps].abs().sum() == 0
     assert (forecast.grad.abs().sum() > 0) == (share < 1)
 

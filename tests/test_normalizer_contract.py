@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from revin_forecast.checks import NORMALIZER_CHECKS, CheckError, check_normalizer
-from revin_forecast.checks.normalizer import check_threads
+from revin_forecast.checks.behaviour import check_threads
 from revin_forecast.normalizers import Identity, LastValue, LocationScale, Normalizer, RevIN
 
 NORMALIZERS = {

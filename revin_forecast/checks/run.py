@@ -3,7 +3,12 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
+from revin_forecast.normalizers.base import Normalizer
+
 LOOKBACK, HORIZON, CHANNELS, WINDOWS = 48, 12, 3, 8
+
+Make = Callable[..., Normalizer]
+"""A class, or any call of (channels) that builds a normalizer; `targets` where it takes them."""
 
 
 class CheckError(AssertionError):
@@ -54,6 +59,13 @@ def perturb(module: nn.Module, seed: int = 0) -> nn.Module:
             sign = torch.where(noise.frac().mul(7).frac() < 0.3, -1.0, 1.0)
             parameter.copy_((parameter + 0.3 + noise) * sign)
     return module
+
+
+def build(make: Make, seed: int = 0) -> Normalizer:
+    """Build for CHANNELS channels, away from initialization."""
+    normalizer = make(CHANNELS)
+    perturb(normalizer, seed)
+    return normalizer
 
 
 def run_checks(title: str, checks: Mapping[str, Callable[[], str | None]]) -> None:

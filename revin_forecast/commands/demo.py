@@ -9,6 +9,7 @@ from torch import nn
 from revin_forecast.backbones import Ridge
 from revin_forecast.components import Component
 from revin_forecast.data import catalog
+from revin_forecast.data.entries import chronological_borders
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.data.windows import Windows
@@ -62,7 +63,7 @@ def demo(out: str = "revin-forecast-demo") -> None:
 
 
 def _fitted_models(series: Series) -> tuple[dict[str, nn.Module], Split]:
-    borders = catalog.chronological_borders(len(series))
+    borders = chronological_borders(len(series))
     split = Split(series.values, borders.train, borders.validation, borders.test)
     models: dict[str, nn.Module] = {}
     for name, normalizer in (("with RevIN", RevIN), ("without", Identity)):

@@ -9,6 +9,7 @@ from rich.table import Table
 from revin_forecast.backbones import Backbone, Ridge
 from revin_forecast.components import Component
 from revin_forecast.data import catalog
+from revin_forecast.data.entries import chronological_borders
 from revin_forecast.data.frequency import season_of
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
@@ -65,7 +66,7 @@ def evaluate(
         season = season or entry.season
     else:
         series = read_series(str(file))
-        borders = catalog.chronological_borders(len(series))
+        borders = chronological_borders(len(series))
         season = season or season_of(series.frequency)
     recipe = Recipe(
         Component.of(backbone), Component.of(normalizer), lookback, horizon, training, refit

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from revin_forecast.data.catalog import CatalogEntry
+from revin_forecast.data.entries import CatalogEntry
 from revin_forecast.errors import InputError
 from revin_forecast.files import replacing
 
