@@ -135,6 +135,7 @@ def train(
 def _trainer(settings: TrainingSettings, folder: Path, callbacks: list[Callback]) -> Trainer:
     return Trainer(
         max_epochs=settings.max_epochs,
+        devices=1,
         gradient_clip_val=settings.gradient_clip,
         callbacks=callbacks,
         logger=_logger(settings, folder),

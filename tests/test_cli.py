@@ -167,6 +167,18 @@ def test_evaluate_an_own_file(capsys, sales):
     assert "SeasonalNaive (7)" in text
 
 
+def test_long_files_by_flags(capsys, sales, tmp_path):
+    frame = pd.read_csv(sales).melt("date", var_name="shop name", value_name="sold")
+    frame.to_csv(tmp_path / "long.csv", index=False, sep=";")
+    words = ["--id", "shop name", "--value", "sold", "--time", "date", "--horizon", 5]
+    printed = run(capsys, "forecast", tmp_path / "long.csv", *words)
+    assert printed.startswith("shop name,date,sold\nshop,2024-04-30,")
+    assert printed.count("\n") == 11
+    words += ["--lookback", 10, "--columns", "web"]
+    told = run(capsys, "evaluate", "--file", tmp_path / "long.csv", *words)
+    assert "1 channels, all 20 test windows" in told
+
+
 def test_data_sets_are_listed_and_got(capsys, tmp_path, monkeypatch):
     text = run(capsys, "datasets", "--data-dir", tmp_path)
     assert all(name in text for name in catalog.CATALOG)

@@ -33,6 +33,11 @@ def evaluate(
     json: bool = False,
     folder: str | None = None,
     resume: bool = False,
+    time: str | None = None,
+    id: str | None = None,
+    value: str | None = None,
+    columns: list[str] | None = None,
+    frequency: str | None = None,
     backbone: Callable[[int, int, int], Backbone] = Ridge,
     normalizer: Callable[[int], Normalizer] = RevIN,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
@@ -54,6 +59,11 @@ def evaluate(
         json: print one JSON object instead of a table.
         folder: keep checkpoints and logs of a trained backbone here.
         resume: go on from the folder's last checkpoint.
+        time: name of the file's time column; found if not given.
+        id: name of the series column of a long file.
+        value: name of the value column of a long file.
+        columns: score these columns only.
+        frequency: step between the file's rows; found if not given.
         backbone: the model, by name or import path.
         normalizer: what is done to each window, by name or import path.
         training: for a backbone that is trained by gradient.
@@ -63,9 +73,12 @@ def evaluate(
     if dataset is not None:
         entry = catalog.find(dataset)
         series, borders = catalog.load(dataset, data_dir), entry.borders
+        series = series if columns is None else series.select(columns)
         season = season or entry.season
     else:
-        series = read_series(str(file))
+        series = read_series(
+            str(file), time=time, id=id, value=value, columns=columns, frequency=frequency
+        )
         borders = chronological_borders(len(series))
         season = season or season_of(series.frequency)
     recipe = Recipe(
