@@ -12,7 +12,7 @@ from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.fitting import Recipe, Split, fit_split
 from revin_forecast.normalizers import LastValue
-from revin_forecast.reversible import Reversible
+from revin_forecast.reversible import Reversible, forecast_channels
 
 BYTES_AT_ONCE = 32 * 2**20
 
@@ -49,8 +49,9 @@ def score(model: nn.Module, windows: Windows) -> Scores:
     squares = absolutes = 0.0
     count = 0
     for past, future in windows.batches(max(1, BYTES_AT_ONCE // bytes_each)):
-        observed = future.isfinite()
-        error = torch.where(observed, model(past) - future, 0)
+        truth = forecast_channels(model, future)
+        observed = truth.isfinite()
+        error = torch.where(observed, model(past) - truth, 0)
         squares += error.square().sum(dtype=torch.float64).item()
         absolutes += error.abs().sum(dtype=torch.float64).item()
         count += int(observed.sum())
@@ -82,10 +83,11 @@ def evaluate(
     """
     model, report = fit_split(recipe, split, folder, resume)
     test = split.standardizer.tensor(split.part("test", recipe.lookback))
-    windows = Windows(test, recipe.lookback, recipe.horizon)
-    naive = naive_models(recipe.lookback, recipe.horizon, test.shape[1], season)
+    chosen = forecast_channels(model, test)
+    sizes = (recipe.lookback, recipe.horizon)
+    naive, windows = naive_models(*sizes, chosen.shape[1], season), Windows(chosen, *sizes)
     return Evaluation(
-        model=score(model, windows),
+        model=score(model, Windows(test, *sizes)),
         repeat=score(naive["repeat"], windows),
         seasonal_naive=score(naive["seasonal_naive"], windows),
         season=season,

@@ -122,8 +122,11 @@ class Forecaster:
         scaled = self.fitted.standardizer.tensor(history.values).unsqueeze(0)
         with torch.inference_mode():
             forecast = self.fitted.model(scaled).squeeze(0)
-        values = self.fitted.standardizer.inverse(forecast.numpy())
-        return history.to_frame(values, stamps)
+        standardizer, targets = self.fitted.standardizer, self.fitted.model.normalizer.targets
+        if targets is not None:
+            standardizer = standardizer.select(targets)
+            history = history.select([history.names[target] for target in targets])
+        return history.to_frame(standardizer.inverse(forecast.numpy()), stamps)
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted forecaster into a folder; see `revin_forecast.saving`."""

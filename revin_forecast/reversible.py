@@ -1,4 +1,4 @@
-from torch import nn
+from torch import Tensor, nn
 
 from revin_forecast.normalizers.base import Normalizer
 from revin_forecast.shapes import Future, Observed, Past
@@ -41,3 +41,10 @@ class Reversible(nn.Module):
             seen = past.isfinite() if observed is None else past.isfinite() & observed
             return self.normalizer.denormalize(self.backbone(z, seen), stats)
         return self.normalizer.denormalize(self.backbone(z), stats)
+
+
+def forecast_channels(model: nn.Module, values: Tensor) -> Tensor:
+    """Return those of (..., channels) that a model forecasts: its declared targets, or all."""
+    if isinstance(model, Reversible) and model.normalizer.target_index is not None:
+        return values.index_select(-1, model.normalizer.target_index)
+    return values

@@ -17,6 +17,7 @@ from revin_forecast.data.module import ForecastData
 from revin_forecast.data.windows import WindowBatch
 from revin_forecast.errors import InputError
 from revin_forecast.metrics import mae, mse
+from revin_forecast.reversible import forecast_channels
 from revin_forecast.settings import TrainingSettings
 
 LOSSES: dict[str, Callable[..., Tensor]] = {"mse": mse, "mae": mae}
@@ -69,7 +70,8 @@ class ForecastingModule(LightningModule):
         return torch.optim.Adam(self.model.parameters(), lr=self.learning_rate)
 
     def _loss(self, batch: WindowBatch) -> Tensor:
-        return self.loss(self.model(batch.past), batch.future, batch.future.isfinite())
+        truth = forecast_channels(self.model, batch.future)
+        return self.loss(self.model(batch.past), truth)
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -108,6 +110,25 @@ def test_any_backbone_is_evaluated(backbone):
     made = recipe(backbone, lookback=8, horizon=4, training=TrainingSettings(max_epochs=1))
     result = evaluate(made, random_split(), season=1)
     assert result.model.windows == 57
+    assert np.isfinite(result.model.mse)
+
+
+class OneOfTwo(torch.nn.Linear):
+    def __init__(self, lookback, horizon, channels):
+        super().__init__(lookback, horizon)
+
+    def forward(self, past):
+        return super().forward(past[..., 1:].mT).mT
+
+
+def test_declared_targets_are_scored_beside_naive_forecasts_of_the_same():
+    quick = TrainingSettings(max_epochs=1)
+    targets = functools.partial(RevIN, targets=[1])
+    made = recipe(OneOfTwo, targets, lookback=8, horizon=4, training=quick)
+    parts = random_split()
+    alone = Split(parts.values[:, 1:], 180, 240, 300)
+    result = evaluate(made, parts, season=1)
+    assert result.repeat == evaluate(recipe(lookback=8, horizon=4), alone, season=1).repeat
     assert np.isfinite(result.model.mse)
 
 

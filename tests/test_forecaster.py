@@ -4,10 +4,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from revin_forecast import Forecaster
 from revin_forecast.backbones import DLinear, Linear, Ridge
+from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
+from revin_forecast.evaluation import score
 from revin_forecast.forecaster import default_lookback
 from revin_forecast.normalizers import Identity, LastValue, RevIN
 from revin_forecast.saving import MANIFEST
@@ -158,6 +161,29 @@ def test_what_cannot_be_fitted_or_predicted():
         fitted.predict(table()[["date", "a"]])
     with pytest.raises(InputError, match="has 20 rows but the forecaster looks back 28"):
         fitted.predict(table(rows=20))
+
+
+class OneOfTwo(torch.nn.Linear):
+    """Sees two channels, forecasts one."""
+
+    def __init__(self, lookback, horizon, channels):
+        super().__init__(channels * lookback, horizon)
+
+    def forward(self, past):
+        return super().forward(past.flatten(1)).unsqueeze(2)
+
+
+def test_declared_targets_are_forecast_and_nothing_else(tmp_path):
+    normalizer = functools.partial(RevIN, targets=[1])
+    settings = TrainingSettings(max_epochs=30, learning_rate=0.01, patience=30)
+    forecaster = Forecaster(7, 14, OneOfTwo, normalizer, settings).fit(table())
+    forecast = forecaster.predict()
+    assert list(forecast.columns) == ["date", "b"]
+    truth = table(rows=127).tail(7).b
+    assert abs(forecast.b.to_numpy() - truth.to_numpy()).mean() < 5
+    values = table(rows=300)[["a", "b"]].to_numpy(dtype=float)
+    test = Windows(forecaster.fitted.standardizer.tensor(values), 14, 7)
+    assert np.isfinite(score(forecaster.fitted.model, test).mse)
 
 
 def test_default_lookback():

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,10 @@ class Standardizer:
         variance = np.where(observed, small - mean, 0).__pow__(2).sum(axis=0) / count
         scale = np.sqrt(variance) * unit
         return cls(mean * unit, np.where(scale > 0, scale, 1.0))
+
+    def select(self, channels: Sequence[int]) -> "Standardizer":
+        """Return the part for some channels."""
+        return Standardizer(self.mean[list(channels)], self.scale[list(channels)])
 
     def transform(self, values: np.ndarray) -> np.ndarray:
         """Return (values - mean) / scale."""
