@@ -1,6 +1,7 @@
 from torch import Tensor, nn
 
 from revin_forecast.normalizers.base import Normalizer
+from revin_forecast.normalizers.location_scale import observed_values
 from revin_forecast.shapes import Future, Observed, Past
 
 
@@ -38,7 +39,7 @@ class Reversible(nn.Module):
         """
         z, stats = self.normalizer.normalize(past, observed)
         if isinstance(self.backbone, Reversible):  # it wants to know, too: z has no gaps left
-            seen = past.isfinite() if observed is None else past.isfinite() & observed
+            seen = observed_values(past, observed)
             return self.normalizer.denormalize(self.backbone(z, seen), stats)
         return self.normalizer.denormalize(self.backbone(z), stats)
 

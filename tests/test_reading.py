@@ -123,6 +123,30 @@ def test_time_column_by_content_and_rows_out_of_order():
     assert series.values[:, 0].tolist() == [0, 1.5, 3, 4.5, 6, 7.5]
 
 
+def test_times_in_the_index():
+    named, bare = wide().set_index("date").rename_axis("When"), wide().set_index("date")
+    bare.index.name = None
+    assert read_series(named).layout.time == "When"
+    series = read_series(bare)
+    assert series.layout.time == "date"
+    assert series.names == ("sold", "kept")
+
+
+def test_a_column_that_turns_out_otherwise_far_below(tmp_path):
+    rows = 150_000
+    stamps = pd.date_range("2000-01-01", periods=rows, freq="min").strftime("%Y-%m-%d %H:%M")
+    frame = pd.DataFrame({"date": stamps, "x": "1", "y": "", "z": "1"})
+    frame.loc[rows - 1] = [stamps[-1], "1.5", "2", "7"]
+    frame.to_csv(tmp_path / "long.csv", index=False)
+    series = read_series(tmp_path / "long.csv")
+    assert series.values[-1].tolist() == [1.5, 2, 7]
+    assert series.observed[:, 1].sum() == 1
+    frame.loc[rows - 2, "z"] = "oops"
+    frame.to_csv(tmp_path / "long.csv", index=False)
+    with pytest.raises(InputError, match=f"line {rows}, column 'z': 'oops' is no number"):
+        read_series(tmp_path / "long.csv")
+
+
 def test_rows_as_they_are(tmp_path):
     frame = wide().iloc[[0, 1, 1, 2]]
     series = read_series(frame, grid=False, frequency="h")

@@ -71,6 +71,8 @@ def check_channels(make: Make) -> None:
     expect_refusal(lambda: normalizer.normalize(past[..., :1]), "1 channel instead of 3")
     expect_refusal(lambda: normalizer.normalize(past[0]), "a 2-D window")
     expect_refusal(lambda: normalizer.normalize(past.long()), "an integer window")
+    narrow = torch.ones_like(past[..., :1], dtype=torch.bool)
+    expect_refusal(lambda: normalizer.normalize(past, narrow), "observed of 1 channel")
     expect_refusal(lambda: normalizer.denormalize(z[..., :1], stats), "a forecast of 1 channel")
     expect_refusal(lambda: normalizer.denormalize(z[:1], stats), "a forecast of 1 window of 8")
 

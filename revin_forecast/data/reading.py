@@ -35,7 +35,8 @@ def read_series(
 
     Args:
         source: a path (.csv, .tsv, .txt with comma, semicolon or tab, also .gz; .parquet), a data
-            frame, or a Series, which is only narrowed to `columns`.
+            frame (times in a column or in its index), or a Series, which is only narrowed to
+            `columns`.
         time: the time column; None: one of a well-known name, else the first that parses.
         id: the series column of a long table.
         value: the value column of a long table.

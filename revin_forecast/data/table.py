@@ -57,13 +57,15 @@ class RawTable:
 
 
 def read_table(source: str | Path | pd.DataFrame) -> RawTable:
-    """Read a CSV or Parquet file, or take a data frame.
+    """Read a CSV or Parquet file, or take a data frame; its index counts where it holds times.
 
     Raises:
         InputError: no such file, another kind of file, no rows, ragged rows, duplicate columns.
     """
     if isinstance(source, pd.DataFrame):
-        table = RawTable(source.reset_index(drop=True))
+        dated = isinstance(source.index, pd.DatetimeIndex)
+        frame = source.rename_axis(source.index.name or "date") if dated else source
+        table = RawTable(frame.reset_index(drop=not dated))
     else:
         table = _read_file(Path(source))
     names = [str(name) for name in table.frame.columns]
@@ -99,14 +101,7 @@ def _read_csv(path: Path) -> RawTable:
         with _open_text(path) as file:
             header = file.readline()
         separator = max(SEPARATORS, key=header.count)
-        with pa.input_stream(str(path), compression="detect") as stream:
-            table = arrow_csv.read_csv(
-                stream,
-                parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-                convert_options=arrow_csv.ConvertOptions(
-                    null_values=UNOBSERVED, strings_can_be_null=True
-                ),
-            )
+        table = _parse(path, separator)
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path} is not UTF-8 text ({error.reason}). Save it as CSV UTF-8."
@@ -114,6 +109,24 @@ def _read_csv(path: Path) -> RawTable:
     except (pa.ArrowInvalid, OSError, EOFError) as error:
         raise InputError(_explained(path, error)) from error
     return RawTable(table.to_pandas(), path, separator)
+
+
+def _parse(path: Path, separator: str) -> pa.Table:
+    """Parse in blocks; as one block where a later one shows that a column is of another kind."""
+    parsing = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True)
+    kinds = arrow_csv.ConvertOptions(null_values=UNOBSERVED, strings_can_be_null=True)
+    try:
+        with pa.input_stream(str(path), compression="detect") as stream:
+            return arrow_csv.read_csv(stream, parse_options=parsing, convert_options=kinds)
+    except pa.ArrowInvalid as error:
+        if "CSV conversion error" not in str(error):
+            raise
+    with pa.input_stream(str(path), compression="detect") as stream:
+        content = stream.read()
+    whole = arrow_csv.ReadOptions(block_size=len(content) + 1)
+    return arrow_csv.read_csv(
+        pa.BufferReader(content), read_options=whole, parse_options=parsing, convert_options=kinds
+    )
 
 
 def _explained(path: Path, error: Exception) -> str:

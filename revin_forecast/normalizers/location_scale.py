@@ -104,9 +104,20 @@ def statistics_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 def observed_values(past: Tensor, observed: Tensor | None) -> Tensor:
-    """Return where `past` is both declared observed and finite."""
+    """Return where `past` is both declared observed and finite.
+
+    Raises:
+        ValueError: `observed` is no boolean tensor of the shape of `past`; it is never broadcast.
+    """
     finite = past.isfinite()
-    return finite if observed is None else finite & observed
+    if observed is None:
+        return finite
+    if observed.shape != past.shape or observed.dtype != torch.bool:
+        raise ValueError(
+            f"observed is {observed.dtype} of shape {tuple(observed.shape)} but past has shape "
+            f"{tuple(past.shape)}. Pass a boolean for each value, True where it was measured."
+        )
+    return finite & observed
 
 
 def last_observed(past: Tensor, observed: Tensor) -> Tensor:
