@@ -125,7 +125,7 @@ def train(
     stop = EarlyStopping("validation_loss", patience=settings.patience, min_delta=0.0)
     with _quiet():
         trainer = _trainer(settings, folder, [checkpoint, stop])
-        trainer.fit(module, datamodule=data, ckpt_path=last if resume else None)
+        trainer.fit(module, datamodule=data, ckpt_path=last if resume else None, weights_only=True)
     best = torch.load(checkpoint.best_model_path, map_location="cpu", weights_only=True)
     weights = {name.removeprefix("model."): part for name, part in best["state_dict"].items()}
     model.load_state_dict(weights)

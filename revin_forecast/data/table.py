@@ -112,21 +112,10 @@ def _read_csv(path: Path) -> RawTable:
 
 
 def _parse(path: Path, separator: str) -> pa.Table:
-    """Parse in blocks; as one block where a later one shows that a column is of another kind."""
     parsing = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True)
     kinds = arrow_csv.ConvertOptions(null_values=UNOBSERVED, strings_can_be_null=True)
-    try:
-        with pa.input_stream(str(path), compression="detect") as stream:
-            return arrow_csv.read_csv(stream, parse_options=parsing, convert_options=kinds)
-    except pa.ArrowInvalid as error:
-        if "CSV conversion error" not in str(error):
-            raise
     with pa.input_stream(str(path), compression="detect") as stream:
-        content = stream.read()
-    whole = arrow_csv.ReadOptions(block_size=len(content) + 1)
-    return arrow_csv.read_csv(
-        pa.BufferReader(content), read_options=whole, parse_options=parsing, convert_options=kinds
-    )
+        return arrow_csv.read_csv(stream, parse_options=parsing, convert_options=kinds)
 
 
 def _explained(path: Path, error: Exception) -> str:
