@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from revin_forecast.backbones import Linear, Ridge
@@ -34,7 +34,6 @@ def stacked(values, width=WIDTH):
     channels=st.integers(1, 3),
     seed=st.integers(),
 )
-@settings(deadline=None)
 def test_moments_equal_the_product_of_all_windows(rows, width, channels, seed):
     values = walk(max(rows, width), channels, abs(seed) % 2**32)
     windows, moments = stacked(values, width), window_moments(values, width)
