@@ -1,4 +1,3 @@
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,12 @@ from revin_forecast.backbones import Ridge
 from revin_forecast.components import Component, Factory
 from revin_forecast.data.frequency import season_of
 from revin_forecast.data.reading import Table, read_series
-from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
+from revin_forecast.fitted import Fitted
 from revin_forecast.fitting import Recipe, Split, fit_split
 from revin_forecast.normalizers import RevIN
-from revin_forecast.reversible import Reversible
+from revin_forecast.saving import load, save
 from revin_forecast.settings import TrainingSettings
 
 VALIDATION_SHARE = 0.2
@@ -91,18 +90,19 @@ class Forecaster:
         split = Split(series.values, train, rows, rows)
         model, report = fit_split(recipe, split, folder, resume)
         history = series.rows(rows - lookback, rows)
-        self.fitted = Fitted(model, split.standardizer, history, _summary(series, report))
+        summary = _summary(series, report)
+        self.fitted = Fitted(recipe, model, split.standardizer, history, summary)
         return self
 
     @property
-    def fitted(self) -> "Fitted":
+    def fitted(self) -> Fitted:
         """What `fit` came to, or what was loaded."""
         if self._fitted is None:
             raise InputError("this Forecaster is not fitted yet; call fit(table) first.")
         return self._fitted
 
     @fitted.setter
-    def fitted(self, fitted: "Fitted") -> None:
+    def fitted(self, fitted: Fitted) -> None:
         self._fitted = fitted
 
     def predict(self, table: Table | None = None) -> pd.DataFrame:
@@ -129,17 +129,19 @@ class Forecaster:
         return history.to_frame(standardizer.inverse(forecast.numpy()), stamps)
 
     def save(self, folder: str | Path) -> None:
-        """Write the fitted forecaster into a folder; see `revin_forecast.saving`."""
-        from revin_forecast.saving import save
-
-        save(self, Path(folder))
+        """Write the fitted forecaster into a folder; see `saving.save`."""
+        save(self.fitted, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> "Forecaster":
-        """Read a saved forecaster; runs no pickle. See `revin_forecast.saving`."""
-        from revin_forecast.saving import load
-
-        return load(Path(folder))
+        """Read a saved forecaster; runs no pickle. See `saving.load`."""
+        fitted = load(Path(folder))
+        recipe = fitted.recipe
+        forecaster = cls(
+            recipe.horizon, recipe.lookback, recipe.backbone, recipe.normalizer, recipe.training
+        )
+        forecaster.fitted = fitted
+        return forecaster
 
     def _newer(self, series: Series) -> Series:
         wanted = self.fitted.history
@@ -156,18 +158,6 @@ class Forecaster:
                 f"Pass the last {lookback} rows at least."
             )
         return series.select(wanted.names).rows(len(series) - lookback, len(series))
-
-
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """A fitted model with all that a forecast in the table's units needs."""
-
-    model: Reversible
-    standardizer: Standardizer
-    history: Series
-    """The last `lookback` rows it was fitted on."""
-    summary: dict[str, Any]
-    """What it was fitted on, and what the fit reports."""
 
 
 def default_lookback(rows: int, horizon: int, season: int) -> int:

@@ -21,8 +21,8 @@ from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Layout, Series
 from revin_forecast.errors import InputError
 from revin_forecast.files import replacing
+from revin_forecast.fitted import Fitted
 from revin_forecast.fitting import Recipe
-from revin_forecast.forecaster import Fitted, Forecaster
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.weights import load_parameters, save_parameters
 
@@ -30,13 +30,12 @@ SCHEMA = 1
 MANIFEST = "forecaster.json"
 
 
-def save(forecaster: Forecaster, folder: Path) -> None:
+def save(fitted: Fitted, folder: Path) -> None:
     """Write a fitted forecaster; an older one in the folder is replaced.
 
     Raises:
-        InputError: not fitted, or a component's parameters can't be written as JSON.
+        InputError: a component's parameters can't be written as JSON.
     """
-    fitted = forecaster.fitted
     history = fitted.history
     folder.mkdir(parents=True, exist_ok=True)
     weights, state = folder / ".weights", folder / ".state"
@@ -52,13 +51,13 @@ def save(forecaster: Forecaster, folder: Path) -> None:
         partial.write_bytes(serialize(content))
     files = {"weights": _settle(weights, "weights"), "state": _settle(state, "state")}
     with replacing(folder / MANIFEST) as partial:
-        partial.write_text(_manifest(forecaster, files), encoding="utf-8")
+        partial.write_text(_manifest(fitted, files), encoding="utf-8")
     for stale in folder.glob("*-*.safetensors"):
         if stale.name not in {name for name, _ in files.values()}:
             stale.unlink()
 
 
-def load(folder: Path) -> Forecaster:
+def load(folder: Path) -> Fitted:
     """Read a saved forecaster, every byte checked against its checksum.
 
     Raises:
@@ -67,24 +66,23 @@ def load(folder: Path) -> Forecaster:
     """
     manifest = _read_manifest(folder)
     weights, state = (_verified(folder, *manifest["files"][part]) for part in ("weights", "state"))
-    forecaster = Forecaster(
-        horizon=manifest["horizon"],
-        lookback=manifest["lookback"],
+    recipe = Recipe(
         backbone=Component(**manifest["backbone"]),
         normalizer=Component(**manifest["normalizer"]),
+        lookback=manifest["lookback"],
+        horizon=manifest["horizon"],
         training=TrainingSettings(**manifest["training"]),
+        refit=manifest["refit"],
     )
     arrays = load_file(state)
     history = _history(manifest, arrays)
-    recipe = Recipe(forecaster.backbone, forecaster.normalizer, len(history), forecaster.horizon)
     model = recipe.build(len(history.names))
     try:
         load_parameters(model, weights)
     except ValueError as error:
         raise InputError(f"{recipe.backbone.path} is not as it was when saved: {error}") from error
     standardizer = Standardizer(arrays["mean"], arrays["scale"])
-    forecaster.fitted = Fitted(model.eval(), standardizer, history, manifest["summary"])
-    return forecaster
+    return Fitted(recipe, model.eval(), standardizer, history, manifest["summary"])
 
 
 def _history(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Series:
@@ -100,22 +98,18 @@ def _history(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Series:
     )
 
 
-def _manifest(forecaster: Forecaster, files: dict[str, tuple[str, str]]) -> str:
-    history = forecaster.fitted.history
+def _manifest(fitted: Fitted, files: dict[str, tuple[str, str]]) -> str:
+    history, recipe = fitted.history, fitted.recipe
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "version": __version__,
-        "horizon": forecaster.horizon,
-        "lookback": len(history),
-        "backbone": asdict(forecaster.backbone),
-        "normalizer": asdict(forecaster.normalizer),
-        "training": asdict(forecaster.training),
+        **asdict(recipe),
         "names": history.names,
         "frequency": history.frequency,
         "time_zone": None if history.timestamps.tz is None else str(history.timestamps.tz),
         "time_unit": history.timestamps.unit,
         "layout": asdict(history.layout),
-        "summary": forecaster.fitted.summary,
+        "summary": fitted.summary,
         "files": files,
     }
     try:

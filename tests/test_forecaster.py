@@ -128,6 +128,18 @@ def test_a_flipped_byte_is_noticed(tmp_path, pattern):
         Forecaster.load(tmp_path)
 
 
+def test_loading_runs_no_pickle(tmp_path, monkeypatch):
+    forecaster = Forecaster(7, 20, Linear, RevIN, QUICK).fit(table())
+    forecaster.save(tmp_path)
+
+    def refused(*_, **__):
+        raise AssertionError("a pickle is read")
+
+    for name in ("pickle.load", "pickle.loads", "torch.load"):
+        monkeypatch.setattr(name, refused)
+    pd.testing.assert_frame_equal(Forecaster.load(tmp_path).predict(), forecaster.predict())
+
+
 def test_what_cannot_be_loaded(tmp_path):
     with pytest.raises(InputError, match=r"holds no forecaster \(forecaster.json is missing\)"):
         Forecaster.load(tmp_path)

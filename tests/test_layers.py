@@ -15,6 +15,8 @@ LAYERS = [
     {"cli"},
     {"commands"},
     {"forecaster", "evaluation"},
+    {"saving"},
+    {"fitted"},
     {"fitting"},
     {"training", "closed_form", "checks"},
     {"reversible", "components"},
@@ -22,7 +24,7 @@ LAYERS = [
     {"shapes", "settings", "files"},
     {"errors"},
 ]
-UNITS = {"saving": "forecaster", "weights": "sharing"}
+UNITS = {"weights": "sharing"}
 HEIGHT = {unit: -row for row, units in enumerate(LAYERS) for unit in units}
 ALLOWED = {
     "lightning": {"data/module.py", "training.py"},
