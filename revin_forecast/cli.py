@@ -9,7 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from importlib import import_module
 from itertools import zip_longest
 from pathlib import Path
@@ -124,8 +124,7 @@ def _add_parameters(parser: Any, function: Callable[..., Any], positional: tuple
 
 def _normalized(words: list[str], function: Callable[..., Any]) -> list[str]:
     """Let `--data-dir` stand for `--data_dir`, and `--json` for `--json true`."""
-    parameters = inspect.signature(function).parameters.values()
-    switches = {f"--{parameter.name}" for parameter in parameters if parameter.annotation is bool}
+    switches = _switches(function)
     completed: list[str] = []
     for word, following in zip_longest(words, words[1:], fillvalue=""):
         if word.startswith("--"):
@@ -135,6 +134,17 @@ def _normalized(words: list[str], function: Callable[..., Any]) -> list[str]:
         if word in switches and following not in ("true", "false"):
             completed.append("true")
     return completed
+
+
+def _switches(function: Callable[..., Any]) -> set[str]:
+    """Return the options that are true or false, those within groups of settings too."""
+    switches: set[str] = set()
+    for name, kind in inspect.get_annotations(function).items():
+        if kind is bool:
+            switches.add(f"--{name}")
+        elif is_dataclass(kind):
+            switches |= {f"--{name}.{field.name}" for field in fields(kind) if field.type is bool}
+    return switches
 
 
 def _component(chosen: Any) -> Callable[..., Any]:

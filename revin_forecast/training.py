@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch import Tensor, nn
 
@@ -123,8 +123,11 @@ def train(
         enable_version_counter=False,
     )
     stop = EarlyStopping("validation_loss", patience=settings.patience, min_delta=0.0)
+    callbacks: list[Callback] = [checkpoint, stop]
+    if settings.progress:  # on the error stream: standard output may be a table
+        callbacks.append(RichProgressBar(console_kwargs={"stderr": True}))
     with _quiet():
-        trainer = _trainer(settings, folder, [checkpoint, stop])
+        trainer = _trainer(settings, folder, callbacks)
         trainer.fit(module, datamodule=data, ckpt_path=last if resume else None, weights_only=True)
     best = torch.load(checkpoint.best_model_path, map_location="cpu", weights_only=True)
     weights = {name.removeprefix("model."): part for name, part in best["state_dict"].items()}

@@ -161,6 +161,15 @@ def test_linear_by_gradient_reaches_its_mark(capsys, data_dir):
     assert got["fit"]["epochs"] >= 2
 
 
+def test_progress_is_shown_on_request(capfd, sales):
+    words = ["forecast", sales, "--horizon", 3, "--backbone", "Linear", "--training.max-epochs", 1]
+    printed = run(capfd, *words)
+    assert main([*map(str, words), "--training.progress"]) == 0
+    out, err = capfd.readouterr()
+    assert_same_forecast(out, printed)
+    assert "Epoch" in err
+
+
 def test_evaluate_an_own_file(capsys, sales):
     text = run(capsys, "evaluate", "--file", sales, "--lookback", 10, "--horizon", 5)
     assert "2 channels, all 20 test windows" in text
