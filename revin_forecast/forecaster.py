@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -109,15 +110,16 @@ class Forecaster:
         """Forecast the steps after a table's last row, without fitting again.
 
         Args:
-            table: newer rows of the same columns, `lookback` of them at least; None: forecast
-                after the rows it was fitted on.
+            table: newer rows of a table like the one fitted on, `lookback` of them at least;
+                None: forecast after the rows it was fitted on.
 
         Returns:
             `horizon` steps a channel, in the layout of the table.
         """
         history = self.fitted.history
         if table is not None:
-            history = self._newer(read_series(table, frequency=history.frequency))
+            named = asdict(history.layout)
+            history = self._newer(read_series(table, **named, frequency=history.frequency))
         stamps = history.future_timestamps(self.horizon)
         scaled = self.fitted.standardizer.tensor(history.values).unsqueeze(0)
         with torch.inference_mode():

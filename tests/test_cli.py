@@ -183,6 +183,9 @@ def test_long_files_by_flags(capsys, sales, tmp_path):
     printed = run(capsys, "forecast", tmp_path / "long.csv", *words)
     assert printed.startswith("shop name,date,sold\nshop,2024-04-30,")
     assert printed.count("\n") == 11
+    run(capsys, "fit", tmp_path / "long.csv", *words, "--out", tmp_path / "model")
+    again = run(capsys, "predict", tmp_path / "model", tmp_path / "long.csv")
+    pd.testing.assert_frame_equal(*(pd.read_csv(io.StringIO(text)) for text in (again, printed)))
     words += ["--lookback", 10, "--columns", "web"]
     told = run(capsys, "evaluate", "--file", tmp_path / "long.csv", *words)
     assert "1 channels, all 20 test windows" in told

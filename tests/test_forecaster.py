@@ -8,6 +8,7 @@ import torch
 
 from revin_forecast import Forecaster
 from revin_forecast.backbones import DLinear, Linear, Ridge
+from revin_forecast.data.reading import read_series
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation import score
@@ -94,6 +95,15 @@ def test_layouts_survive_saving(tmp_path, layout):
     wanted = forecaster.predict()
     assert set(wanted.columns) == set(frame.columns)
     pd.testing.assert_frame_equal(Forecaster.load(tmp_path).predict(), wanted)
+
+
+def test_newer_rows_of_a_long_table_with_names_of_its_own():
+    frame = table(rows=150).melt("date", var_name="shop", value_name="sold")
+    series = read_series(frame, id="shop", value="sold")
+    forecaster = Forecaster(horizon=7).fit(series.rows(0, 120))
+    forecast = forecaster.predict(frame)
+    assert list(forecast.columns) == ["shop", "date", "sold"]
+    assert forecast.date.min() == table(rows=151).date.max()
 
 
 def test_saving_again_replaces_and_leaves_nothing_over(tmp_path):

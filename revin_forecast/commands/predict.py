@@ -20,15 +20,21 @@ def predict(
         file: newer rows of the same columns; without it, the forecast follows the rows that the
             forecaster was fitted on.
         out: write the forecast here (.csv or .parquet); without it, it is printed as CSV.
-        time: name of the time column; found if not given.
-        id: name of the series column of a long table.
-        value: name of the value column of a long table.
+        time: name of the time column; the one of the table it was fitted on if not given.
+        id: name of the series column of a long table; likewise.
+        value: name of the value column of a long table; likewise.
     """
     forecaster = Forecaster.load(model)
-    frequency = forecaster.fitted.history.frequency
+    history = forecaster.fitted.history
     newer = None
     if file is not None:
-        newer = read_series(file, time=time, id=id, value=value, frequency=frequency)
+        newer = read_series(
+            file,
+            time=time or history.layout.time,
+            id=id or history.layout.id,
+            value=value or history.layout.value,
+            frequency=history.frequency,
+        )
     table = forecaster.predict(newer)
     if out is None:
         sys.stdout.write(table.to_csv(index=False))

@@ -122,7 +122,8 @@ def observed_values(past: Tensor, observed: Tensor | None) -> Tensor:
 
 def last_observed(past: Tensor, observed: Tensor) -> Tensor:
     """Return the last observed value of each window and channel, 0 where there is none."""
-    steps = torch.arange(1, past.shape[1] + 1, device=past.device).reshape(1, -1, 1)
-    latest = (observed * steps).amax(dim=1, keepdim=True)
+    # Narrow integers: this product is as large as the window.
+    steps = torch.arange(1, past.shape[1] + 1, device=past.device, dtype=torch.int32)
+    latest = (observed * steps.reshape(1, -1, 1)).amax(dim=1, keepdim=True).long()
     value = past.gather(1, (latest - 1).clamp(min=0))
     return torch.where(latest > 0, value, 0)
