@@ -108,6 +108,7 @@ def test_wide_layout_comes_back():
         [f"{day:02d}/01/2024" for day in range(9, 16)],
         [f"01/{day:02d}/2024" for day in range(9, 16)],
         [1990, 1991, 1992],
+        [1990.0, 1991.0, 1992.0],
     ],
 )
 def test_forms_of_time(stamps):
@@ -197,6 +198,9 @@ def test_messages_name_the_place_and_the_remedy(tmp_path, text, wanted):
 
 def test_other_unusable_input(tmp_path):
     assert "is not UTF-8 text" in broken(tmp_path, HEAD + "2024-01-03,3,é\n", encoding="latin-1")
+    assert "column 'y' is not UTF-8" in broken(
+        tmp_path, HEAD + "2024-01-03,3," + chr(233), encoding="latin-1"
+    )
     assert "is neither CSV" in broken(tmp_path, HEAD, name="table.xlsx")
     assert "no readable Parquet file" in broken(tmp_path, HEAD, name="table.parquet")
     assert "can't be read as CSV" in broken(tmp_path, HEAD, name="table.csv.gz")

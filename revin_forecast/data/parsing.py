@@ -93,7 +93,9 @@ def parse_numbers(table: RawTable, name: str) -> np.ndarray:
 def _parsed(column: pd.Series, dayfirst: bool = False) -> pd.Series:
     """Parse to time stamps, NaT where that fails."""
     if is_numeric_dtype(column):
-        return pd.to_datetime(column.astype("Int64").astype(str), format="%Y", errors="coerce")
+        years = pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan))
+        whole = years.where(years.between(1000, 9999) & (years % 1 == 0))
+        return pd.to_datetime(whole.astype("Int64").astype(str), format="%Y", errors="coerce")
     with warnings.catch_warnings():
         # Said when no single form fits, or only the other order of day and month does; the cells
         # that fail are named by the caller.

@@ -115,7 +115,13 @@ def _parse(path: Path, separator: str) -> pa.Table:
     parsing = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True)
     kinds = arrow_csv.ConvertOptions(null_values=UNOBSERVED, strings_can_be_null=True)
     with pa.input_stream(str(path), compression="detect") as stream:
-        return arrow_csv.read_csv(stream, parse_options=parsing, convert_options=kinds)
+        table = arrow_csv.read_csv(stream, parse_options=parsing, convert_options=kinds)
+    for field in table.schema:
+        if pa.types.is_binary(field.type):  # what the reader makes of text in another encoding
+            raise InputError(
+                f"{path}, column {field.name!r} is not UTF-8 text. Save the file as CSV UTF-8."
+            )
+    return table
 
 
 def _explained(path: Path, error: Exception) -> str:
