@@ -56,11 +56,13 @@ class Split:
     """The row where validation ends."""
     test: int
     """The row where test ends."""
+    scaling: int | None = None
+    """Rows that values are z-scored by, from the first; None: those of training."""
 
     @cached_property
     def standardizer(self) -> Standardizer:
-        """z-score of the training rows."""
-        return Standardizer.fit(self.values[: self.train])
+        """z-score of the training rows, or of those that `scaling` says."""
+        return Standardizer.fit(self.values[: self.train if self.scaling is None else self.scaling])
 
     def part(self, name: str, lookback: int) -> np.ndarray:
         """Return the rows of "training", "validation" or "test" with their look-back."""

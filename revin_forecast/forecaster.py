@@ -88,7 +88,9 @@ class Forecaster:
         recipe = Recipe(
             self.backbone, self.normalizer, lookback, self.horizon, self.training, closed_form
         )
-        split = Split(series.values, train, rows, rows)
+        # What is forecast lies after all rows, so that all may say what the scale is: a channel may
+        # have been constant, or not yet there, in the training part.
+        split = Split(series.values, train, rows, rows, scaling=rows)
         model, report = fit_split(recipe, split, folder, resume)
         history = series.rows(rows - lookback, rows)
         summary = _summary(series, report)

@@ -195,6 +195,13 @@ def test_penalty_is_the_best_on_validation_and_refit_uses_both_parts():
     assert scores(model, validation) < min(errors.values())
 
 
+def test_overflow_is_told():
+    values = walk()
+    values[7, 0] = 1e200
+    with pytest.raises(InputError, match="sums of squares overflow float64"):
+        fitted(RevIN(CHANNELS), training=values)
+
+
 def test_constant_series_and_windows_do_not_blow_up():
     values = walk()
     values[:, 0] = 3.0

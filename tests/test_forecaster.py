@@ -106,6 +106,15 @@ def test_newer_rows_of_a_long_table_with_names_of_its_own():
     assert forecast.date.min() == table(rows=151).date.max()
 
 
+def test_a_channel_may_come_to_life_after_the_training_part():
+    frame = table()
+    frame["a"] = np.where(frame.index < 100, 5.0, 1e200 * np.sin(frame.index))
+    frame["b"] = np.where(frame.index < 110, np.nan, frame.index * 1e-200)
+    forecast = Forecaster(horizon=7).fit(frame).predict()
+    assert np.isfinite(forecast[["a", "b"]].to_numpy()).all()
+    assert forecast.b.abs().max() < 1e-190
+
+
 def test_saving_again_replaces_and_leaves_nothing_over(tmp_path):
     Forecaster(horizon=7).fit(table()).save(tmp_path)
     other = Forecaster(horizon=3).fit(table(level=7.0))

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from revin_forecast.closed_form.gram import WindowMoments
+from revin_forecast.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,17 @@ class PenaltyPath:
 
     Args:
         equations: of the training windows.
+
+    Raises:
+        InputError: their sums overflowed.
     """
 
     def __init__(self, equations: NormalEquations):
+        if not equations.inputs.isfinite().all() or not equations.cross.isfinite().all():
+            raise InputError(
+                "sums of squares overflow float64: some values lie beyond 1e150 training "
+                "deviations. Correct them, or leave those columns out."
+            )
         values, self.vectors = torch.linalg.eigh(equations.inputs)
         self.values = values.clamp(min=0)
         self.unit = self.values.mean().clamp(min=torch.finfo(values.dtype).tiny)
