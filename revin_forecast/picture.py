@@ -46,4 +46,6 @@ def draw_lines(lines: Mapping[str, Line], title: str, unit: str, path: Path) -> 
         margin={"l": 60, "r": 20, "t": 60, "b": 40},
     )
     with replacing(path) as partial:
-        figure.write_html(partial, default_height="85vh", config={"responsive": True})
+        figure.write_html(
+            partial, default_height="85vh", config={"responsive": True, "displayModeBar": False}
+        )

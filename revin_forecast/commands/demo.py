@@ -55,7 +55,7 @@ def demo(out: str = "revin-forecast-demo") -> None:
         lines[name] = (stamps[-HORIZON:], standardizer.inverse(ahead)[:, 0])
     future = series.future_timestamps(HORIZON)
     lines["the year to come"] = (future, np.asarray(forecast[series.names[0]]))
-    title = "CO2 at Mauna Loa: the last measured year, forecast from the three before it"
+    title = "CO2 at Mauna Loa: the last year, held out"
     draw_lines(lines, title, "ppmv", folder / "picture.html")
     print(f"\nThe next {HORIZON} weeks:  {folder / 'forecast.csv'}")
     print(f"Picture:            {folder / 'picture.html'}")
