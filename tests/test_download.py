@@ -76,6 +76,9 @@ def test_unreachable_and_unknown_addresses(tmp_path):
         download(entry("file:///etc"), tmp_path)
     with pytest.raises(InputError, match="no public address is known for ecl"):
         download(catalog.find("ecl"), tmp_path)
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(InputError, match="could not download .*Nothing was kept"):
+        download(entry("http://127.0.0.1:9"), tmp_path / "taken")
 
 
 def test_content_is_what_counts_not_its_packing(tmp_path):

@@ -115,6 +115,17 @@ def test_a_channel_may_come_to_life_after_the_training_part():
     assert forecast.b.abs().max() < 1e-190
 
 
+def test_a_written_offset_survives_saving(tmp_path):
+    frame = table(frequency="h", tz="+02:00")
+    frame["date"] = [stamp.isoformat() for stamp in frame.date]
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    forecaster = Forecaster(horizon=3).fit(tmp_path / "table.csv")
+    forecaster.save(tmp_path / "model")
+    again = Forecaster.load(tmp_path / "model").predict()
+    assert again.date.tolist() == forecaster.predict().date.tolist()
+    assert str(again.date[0]).endswith("+02:00")
+
+
 def test_saving_again_replaces_and_leaves_nothing_over(tmp_path):
     Forecaster(horizon=7).fit(table()).save(tmp_path)
     other = Forecaster(horizon=3).fit(table(level=7.0))

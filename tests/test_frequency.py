@@ -72,3 +72,19 @@ def test_seasons():
     assert season_of("10s") == 360
     assert season_of("BME") == 12
     assert season_of("2D") == 3
+
+
+@pytest.mark.parametrize("frequency", ["D", "B", "W-SAT", "MS", "ME", "QS-JAN", "YS-JAN", "YE-DEC"])
+@pytest.mark.parametrize("absent", [1, 2, 3, 4, 5, 6])
+def test_a_gap_in_a_few_rows_hides_no_rhythm(frequency, absent):
+    grid = pd.date_range("2024-01-01", periods=8, freq=frequency)
+    found, name = full_grid(grid.delete(absent))
+    assert found.equals(grid)
+    assert season_of(name) == season_of(frequency)
+
+
+def test_a_frequency_goes_forward():
+    stamps = pd.date_range("2024-01-01", periods=4)
+    for grid in (True, False):
+        with pytest.raises(InputError, match="-1D does not go forward; pass D"):
+            read_series(pd.DataFrame({"date": stamps, "x": 1.0}), frequency="-1D", grid=grid)

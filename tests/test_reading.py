@@ -232,3 +232,52 @@ def test_gzip_by_hand(tmp_path):
     path.write_bytes(gzip.compress((HEAD + "2024-01-03,3,bad\n").encode()))
     with pytest.raises(InputError, match=r"t\.csv\.gz, line 4, column 'y'"):
         read_series(path)
+
+
+@pytest.mark.parametrize("ids", [("001", "1"), ("NA", "ZA"), ("true", "True"), ("1.10", "1.1")])
+def test_a_series_keeps_its_name_letter_by_letter(tmp_path, ids):
+    rows = [f"{name},2024-01-0{day},{day}" for name in ids for day in range(1, 5)]
+    path = write(tmp_path / "t.csv", "\n".join(["unique_id,ds,y", *rows]))
+    series = read_series(path)
+    assert series.names == ids
+    assert series.values.tolist() == [[day, day] for day in range(1, 5)]
+
+
+def test_a_written_offset_stays(tmp_path):
+    """In UTC these Mondays to Fridays would begin on Sundays."""
+    days = pd.bdate_range("2024-01-01", periods=15, tz="+02:00")
+    frame = pd.DataFrame({"date": days, "x": range(15)}).drop(index=[3, 8])
+    frame["date"] = [day.isoformat() for day in frame["date"]]
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    series = read_series(tmp_path / "t.csv")
+    assert series.frequency == "B"
+    assert list(series.timestamps) == list(days)
+
+
+def test_times_and_spans_are_no_channels(tmp_path):
+    rows = [f"2024-01-0{day},2024-02-0{day} 10:00,1" for day in range(1, 5)]
+    text = "\n".join(["date,changed,x", *rows])
+    assert "column 'changed' holds datetime64" in broken(tmp_path, text)
+    assert read_series(tmp_path / "bad.csv", columns=["x"]).names == ("x",)
+    with pytest.raises(InputError, match="column 'x' holds complex128"):
+        read_series(wide(x=np.full(6, 1j)))
+
+
+def test_a_quoted_separator_parts_no_columns(tmp_path):
+    rows = [f"2024-01-0{day},{day}" for day in range(1, 5)]
+    path = write(tmp_path / "t.csv", "\n".join(['date,"a;b;c"', *rows]))
+    assert read_series(path).names == ("a;b;c",)
+
+
+def test_endings_in_capitals(tmp_path):
+    text = HEAD + "2024-01-03,3,3\n"
+    (tmp_path / "T.CSV.GZ").write_bytes(gzip.compress(text.encode()))
+    wide().to_parquet(tmp_path / "T.PARQUET")
+    assert len(read_series(tmp_path / "T.CSV.GZ")) == 3
+    assert len(read_series(tmp_path / "T.PARQUET")) == 6
+
+
+def test_both_rows_of_a_repeated_stamp_are_named(tmp_path):
+    message = broken(tmp_path, HEAD + "2024-01-01,3,3\n")
+    assert "line 4: 2024-01-01" in message
+    assert "line 2. Keep one row" in message

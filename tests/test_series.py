@@ -38,6 +38,12 @@ def test_future_needs_a_rhythm():
         series(frequency=None).future_timestamps(2)
 
 
+def test_the_first_future_stamp_is_the_next_one_on_the_grid():
+    stamps = pd.DatetimeIndex(["2024-01-06", "2024-01-10"])
+    future = series(timestamps=stamps, values=np.zeros((2, 2)), frequency="W-SAT")
+    assert list(future.future_timestamps(2)) == list(pd.DatetimeIndex(["2024-01-13", "2024-01-20"]))
+
+
 def test_parts_must_agree():
     with pytest.raises(
         ValueError, match=r"values have shape \(4, 2\); stamps and names say \(4, 1"

@@ -1,6 +1,5 @@
 import hashlib
 import sys
-import urllib.error
 import urllib.request
 from http.client import HTTPException
 from pathlib import Path
@@ -28,15 +27,15 @@ def download(entry: CatalogEntry, folder: Path) -> Path:
 
     Raises:
         InputError: no address or checksum is known, the server does not answer well, or the
-            content is another. The folder is left as it was.
+            content is another; or the folder can't be written to. No file in it is changed.
     """
     final = folder / entry.file
     if entry.url is None or entry.sha256 is None:
         raise InputError(f"no public address is known for {entry.name}; put its file at {final}.")
     if not entry.url.startswith(("http://", "https://")):
         raise InputError(f"{entry.url} is no http address; only those are downloaded.")
-    final.parent.mkdir(parents=True, exist_ok=True)
     try:
+        final.parent.mkdir(parents=True, exist_ok=True)
         with replacing(final) as partial:
             got = _fetch(entry.url, partial, entry.name)
             if got != entry.sha256:
@@ -44,7 +43,7 @@ def download(entry: CatalogEntry, folder: Path) -> Path:
                     f"{entry.url} gave another content: sha256 {got}, wanted {entry.sha256}. "
                     "Nothing was kept; try again, or get the file elsewhere."
                 )
-    except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
+    except (OSError, HTTPException) as error:
         raise InputError(f"could not download {entry.url}: {error}. Nothing was kept.") from error
     return final
 

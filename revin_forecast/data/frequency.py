@@ -34,7 +34,7 @@ def full_grid(
         InputError: the stamps lie on no regular grid, or are too few to tell.
     """
     if frequency is not None:
-        candidates = [_parsed(frequency)]
+        candidates = [parse_frequency(frequency)]
     elif len(stamps) < 3:
         raise InputError(
             f"{len(stamps)} rows are too few to see the step between them. "
@@ -76,9 +76,27 @@ def _candidates(stamps: pd.DatetimeIndex) -> list[str]:
     starts = range(0, max(1, len(stamps) - SAMPLE), max(1, (len(stamps) - SAMPLE) // SAMPLES))
     seen = Counter(_inferred(stamps[start : start + SAMPLE]) for start in starts)
     found = [frequency for frequency, _ in seen.most_common() if frequency is not None]
-    found.append(to_offset(stamps.to_series().diff().mode().iloc[0]).freqstr)
+    found.append(_spelled(stamps))
     weekdays = bool((np.asarray(stamps.day_of_week) < 5).all())
-    return ["B", *found] if "D" in found and weekdays else found
+    if "D" in found and weekdays:
+        found.insert(0, "B")
+    return [*found, *_calendar(stamps)]
+
+
+def _spelled(stamps: pd.DatetimeIndex) -> str:
+    """Return the most common step as people write it: D and W-SAT, not 24h and 168h."""
+    step = cast(pd.Timedelta, stamps.to_series().diff().mode().iloc[0])
+    if step.total_seconds() % DAY:
+        return to_offset(step).freqstr
+    if step.days == 7:
+        return f"W-{cast(pd.Timestamp, stamps[0]).day_name()[:3].upper()}"
+    return pd.offsets.Day(int(step.days)).freqstr
+
+
+def _calendar(stamps: pd.DatetimeIndex) -> list[str]:
+    """Return what a few rows with gaps may still follow: no stretch of them shows it."""
+    month = cast(pd.Timestamp, stamps[0]).month_name()[:3].upper()
+    return [f"YS-{month}", f"YE-{month}", f"QS-{month}", f"QE-{month}", "MS", "ME"]
 
 
 def _inferred(stamps: pd.DatetimeIndex) -> str | None:
@@ -86,7 +104,7 @@ def _inferred(stamps: pd.DatetimeIndex) -> str | None:
         # Either answer will do: text today, an offset in pandas 4.
         warnings.filterwarnings("ignore", message="A future version of pandas will return")
         found = pd.infer_freq(stamps)
-    return None if found is None else _parsed(found)
+    return None if found is None else parse_frequency(found)
 
 
 def _grid(stamps: pd.DatetimeIndex, frequency: str) -> pd.DatetimeIndex | None:
@@ -99,14 +117,24 @@ def _grid(stamps: pd.DatetimeIndex, frequency: str) -> pd.DatetimeIndex | None:
     return pd.date_range(stamps[0], stamps[-1], freq=frequency)
 
 
-def _parsed(frequency: str | pd.offsets.BaseOffset) -> str:
+def parse_frequency(frequency: str | pd.offsets.BaseOffset) -> str:
+    """Return a frequency as pandas writes it.
+
+    Raises:
+        InputError: pandas knows no such frequency, or it does not go forward.
+    """
     try:
-        return to_offset(frequency).freqstr
+        offset = to_offset(frequency)
     except ValueError as error:
         raise InputError(
-            f"--frequency {frequency} is none that pandas knows ({error}). "
+            f"--frequency {frequency} is none that pandas knows. "
             "Examples: h, 15min, D, B, W-SAT, MS, QS."
         ) from error
+    if offset.n <= 0:
+        raise InputError(
+            f"--frequency {frequency} does not go forward; pass {offset.base.freqstr}."
+        )
+    return offset.freqstr
 
 
 def _irregular(stamps: pd.DatetimeIndex, frequency: str) -> str:

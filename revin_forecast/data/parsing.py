@@ -4,7 +4,13 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from pandas.api.types import (
+    is_bool_dtype,
+    is_complex_dtype,
+    is_datetime64_any_dtype,
+    is_numeric_dtype,
+    is_timedelta64_dtype,
+)
 
 from revin_forecast.data.table import RawTable
 from revin_forecast.errors import InputError
@@ -48,6 +54,8 @@ def parse_times(table: RawTable, name: str) -> pd.DatetimeIndex:
             whether the day or the month stands first.
     """
     column = table.column(name)
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        column = table.text(name)  # the CSV reader turns every zone into UTC
     stamps, other = _parsed(column), _parsed(column, dayfirst=True)
     if stamps.hasnans:
         stamps = other
@@ -76,6 +84,13 @@ def parse_numbers(table: RawTable, name: str) -> np.ndarray:
         InputError: a cell that is no number, with its line.
     """
     column = table.column(name)
+    if any(
+        kind(column) for kind in (is_datetime64_any_dtype, is_timedelta64_dtype, is_complex_dtype)
+    ):
+        raise InputError(
+            f"{table.name}, column {name!r} holds {column.dtype} values like {column.iloc[0]}, not "
+            "real numbers. Choose the columns with --columns."
+        )
     if is_numeric_dtype(column) and not is_bool_dtype(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     numbers = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)

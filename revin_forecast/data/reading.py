@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from revin_forecast.data.frequency import full_grid
+from revin_forecast.data.frequency import full_grid, parse_frequency
 from revin_forecast.data.parsing import find_time_column, parse_numbers, parse_times
 from revin_forecast.data.series import Layout, Series
 from revin_forecast.data.table import RawTable, read_table
@@ -59,7 +59,8 @@ def read_series(
     if columns is not None:
         series = series.select(columns)
     if not grid:
-        return Series(series.values, series.timestamps, series.names, frequency, series.layout)
+        step = None if frequency is None else parse_frequency(frequency)
+        return Series(series.values, series.timestamps, series.names, step, series.layout)
     return _regular(table, series, frequency, repeats_named=long is not None)
 
 
@@ -98,9 +99,10 @@ def _read_wide(table: RawTable, time: str, columns: Sequence[str] | None) -> Ser
 
 def _read_long(table: RawTable, layout: Layout) -> Series:
     """Pivot to one channel a series; pairs of series and time that have no row are unobserved."""
-    ids = table.column(str(layout.id))
-    if ids.hasnans:
-        row = int(np.flatnonzero(ids.isna())[0])
+    ids = table.text(str(layout.id))
+    empty = np.flatnonzero(ids.isna() | (ids == ""))
+    if len(empty):
+        row = int(empty[0])
         raise InputError(f"{table.place(row)}: column {layout.id!r} is empty; name the series.")
     channel, names = pd.factorize(ids)
     stamps = parse_times(table, layout.time)
@@ -110,8 +112,8 @@ def _read_long(table: RawTable, layout: Layout) -> Series:
     if repeated.any():
         row = int(np.flatnonzero(repeated)[0])
         raise InputError(
-            f"{table.place(row)}: {stamps[row]} of series {ids.iloc[row]!r} stands there a second "
-            "time. Keep one row for each series and time."
+            f"{table.place(row)}: {stamps[row]} of series {str(ids.iloc[row])!r} stands there a "
+            "second time. Keep one row for each series and time."
         )
     values = np.full((len(times), len(names)), np.nan)
     values[step, channel] = parse_numbers(table, str(layout.value))
@@ -123,10 +125,11 @@ def _regular(table: RawTable, series: Series, frequency: str | None, repeats_nam
     repeated = stamps.duplicated()
     if repeated.any() and not repeats_named:
         row = int(np.flatnonzero(repeated)[0])
+        first = int(np.flatnonzero(stamps == stamps[row])[0])
         raise InputError(
             f"{table.place(row)}: {stamps[row]} stands there a second time (duplicate time "
-            "stamp). Keep one row for each time; if the table holds several series one below the "
-            "other, name them with --id and --value."
+            f"stamp); the first is {table.place(first)}. Keep one row for each time; if the "
+            "table holds several series one below the other, name them with --id and --value."
         )
     order = np.argsort(stamps.asi8, kind="stable")
     stamps, values = stamps[order], series.values[order]

@@ -83,7 +83,10 @@ class Series:
                 "the step between rows is not known, so the forecast can't be dated. "
                 "Pass --frequency (h, D, W-SAT, MS, ...)."
             )
-        return pd.date_range(self.timestamps[-1], periods=horizon + 1, freq=self.frequency)[1:]
+        last = self.timestamps[-1]
+        stamps = pd.date_range(last, periods=horizon + 1, freq=self.frequency)
+        # Rows taken as they are may end off the grid; then its first stamp is already a new one.
+        return stamps[stamps > last][:horizon]
 
     def to_frame(self, values: np.ndarray, timestamps: pd.DatetimeIndex) -> pd.DataFrame:
         """Lay values (time, channels) of these channels out as the table was."""

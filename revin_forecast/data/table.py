@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from revin_forecast.errors import InputError
 SEPARATORS = (",", ";", "\t")
 CSV_ENDINGS = (".csv", ".tsv", ".txt")
 UNOBSERVED = ["", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "#N/A", "None"]
+AS_FOUND = arrow_csv.ConvertOptions(null_values=UNOBSERVED, strings_can_be_null=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,13 @@ class RawTable:
     def column(self, name: str) -> pd.Series:
         """Return a column."""
         return pd.Series(self.frame[name])
+
+    def text(self, name: str) -> pd.Series:
+        """Return a column of a text file letter by letter: 007, NA, a time with its zone."""
+        if self.separator is None or self.path is None:
+            return self.column(name)
+        kinds = arrow_csv.ConvertOptions(include_columns=[name], column_types={name: pa.string()})
+        return pd.Series(_parse(self.path, self.separator, kinds).to_pandas()[name])
 
     def place(self, row: int) -> str:
         """Say where a row (from 0) stands: the file's line, counted as an editor does."""
@@ -82,8 +91,8 @@ def _read_file(path: Path) -> RawTable:
         raise InputError(f"{path} is a folder; name a CSV or Parquet file in it.")
     if not path.exists():
         raise InputError(f"there is no file {path}. Check the name and the folder.")
-    plain = path.with_suffix("") if path.suffix == ".gz" else path
-    if plain.suffix == ".parquet":
+    plain = path.with_suffix("") if _gzipped(path) else path
+    if plain.suffix.lower() == ".parquet":
         try:
             return RawTable(pd.read_parquet(path), path)
         except (pa.ArrowInvalid, OSError) as error:
@@ -99,9 +108,8 @@ def _read_file(path: Path) -> RawTable:
 def _read_csv(path: Path) -> RawTable:
     try:
         with _open_text(path) as file:
-            header = file.readline()
-        separator = max(SEPARATORS, key=header.count)
-        table = _parse(path, separator)
+            separator = _separator(file.readline())
+        table = _parse(path, separator, AS_FOUND)
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path} is not UTF-8 text ({error.reason}). Save it as CSV UTF-8."
@@ -111,10 +119,9 @@ def _read_csv(path: Path) -> RawTable:
     return RawTable(table.to_pandas(), path, separator)
 
 
-def _parse(path: Path, separator: str) -> pa.Table:
+def _parse(path: Path, separator: str, kinds: arrow_csv.ConvertOptions) -> pa.Table:
     parsing = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True)
-    kinds = arrow_csv.ConvertOptions(null_values=UNOBSERVED, strings_can_be_null=True)
-    with pa.input_stream(str(path), compression="detect") as stream:
+    with pa.input_stream(str(path), compression="gzip" if _gzipped(path) else None) as stream:
         table = arrow_csv.read_csv(stream, parse_options=parsing, convert_options=kinds)
     for field in table.schema:
         if pa.types.is_binary(field.type):  # what the reader makes of text in another encoding
@@ -144,7 +151,7 @@ def _explained(path: Path, error: Exception) -> str:
 def _ragged_line(path: Path) -> tuple[int, int, int] | None:
     try:
         with _open_text(path) as file:
-            separator = max(SEPARATORS, key=file.readline().count)
+            separator = _separator(file.readline())
             file.seek(0)
             reader = csv.reader(file, delimiter=separator)
             wanted = len(next(reader))
@@ -156,8 +163,17 @@ def _ragged_line(path: Path) -> tuple[int, int, int] | None:
     return None
 
 
+def _separator(header: str) -> str:
+    """Return what parts the header into the most names; one inside quotes parts nothing."""
+    return max(SEPARATORS, key=re.sub('"[^"]*"', "", header).count)
+
+
+def _gzipped(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
+
+
 @contextmanager
 def _open_text(path: Path) -> Iterator[IO[str]]:
-    opener = gzip.open if path.suffix == ".gz" else open
+    opener = gzip.open if _gzipped(path) else open
     with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
         yield file
