@@ -60,6 +60,12 @@ def score(model: nn.Module, windows: Windows) -> Scores:
     return Scores(squares / count, absolutes / count, len(windows))
 
 
+def scored_windows(recipe: Recipe, split: Split) -> Windows:
+    """Return every test window, z-scored as the split says."""
+    test = split.standardizer.tensor(split.part("test", recipe.lookback))
+    return Windows(test, recipe.lookback, recipe.horizon)
+
+
 def naive_models(lookback: int, horizon: int, channels: int, season: int) -> dict[str, nn.Module]:
     """Return Repeat and SeasonalNaive, made to see through gaps."""
     sizes = (lookback, horizon, channels)
@@ -82,12 +88,13 @@ def evaluate(
         resume: go on from the folder's last checkpoint.
     """
     model, report = fit_split(recipe, split, folder, resume)
-    test = split.standardizer.tensor(split.part("test", recipe.lookback))
-    chosen = forecast_channels(model, test)
+    windows = scored_windows(recipe, split)
+    chosen = forecast_channels(model, windows.values)
     sizes = (recipe.lookback, recipe.horizon)
+    scores = score(model, windows)
     naive, windows = naive_models(*sizes, chosen.shape[1], season), Windows(chosen, *sizes)
     return Evaluation(
-        model=score(model, Windows(test, *sizes)),
+        model=scores,
         repeat=score(naive["repeat"], windows),
         seasonal_naive=score(naive["seasonal_naive"], windows),
         season=season,

@@ -14,9 +14,9 @@ from revin_forecast.data.frequency import season_of
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
-from revin_forecast.evaluation import Evaluation, Scores
+from revin_forecast.evaluation import Evaluation, Scores, score, scored_windows
 from revin_forecast.evaluation import evaluate as evaluate_split
-from revin_forecast.fitting import Recipe, Split
+from revin_forecast.fitting import Recipe, Split, fit_split
 from revin_forecast.normalizers import Identity, Normalizer, RevIN
 from revin_forecast.settings import TrainingSettings
 
@@ -90,7 +90,8 @@ def evaluate(
     twin = None
     if compare:
         bare = replace(recipe, normalizer=Component.of(Identity))
-        twin = evaluate_split(bare, split, season, kept and kept / "without", resume).model
+        model, _ = fit_split(bare, split, kept and kept / "without", resume)
+        twin = score(model, scored_windows(bare, split))
     name = dataset or str(file)
     if json:
         print(json_format.dumps(as_record(name, recipe, result, twin)))
