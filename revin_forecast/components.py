@@ -1,6 +1,7 @@
 """Backbones and normalizers as data: which class, with which parameters."""
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -73,17 +74,50 @@ class Component:
             raise InputError(f"{self.path} is no nn.Module class; name one.")
         return found
 
-    def build(self, *sizes: int) -> nn.Module:
+    def build(self, *sizes: int, **offered: int) -> nn.Module:
         """Build the module from sizes and the component's parameters.
+
+        Args:
+            sizes: the first arguments.
+            offered: passed on where the class takes them and the component does not say; see
+                `taken`.
 
         Raises:
             InputError: the class does not take them.
         """
+        kind = self.resolve()
+        parameters = {
+            **self.parameters,
+            **taken(functools.partial(kind, **self.parameters), offered),
+        }
         try:
-            return self.resolve()(*sizes, **self.parameters)
+            return kind(*sizes, **parameters)
         except (TypeError, ValueError) as error:
-            given = ", ".join([*map(str, sizes), *(f"{k}={v}" for k, v in self.parameters.items())])
+            given = ", ".join([*map(str, sizes), *(f"{k}={v}" for k, v in parameters.items())])
             raise InputError(f"{self.name}({given}) can't be built: {error}") from error
+
+
+def taken(make: Callable[..., nn.Module], offered: Mapping[str, int]) -> dict[str, int]:
+    """Return those of the offered sizes that a class takes and has no value for yet.
+
+    A normalizer that must know the look-back or the horizon says so with a parameter of that name,
+    None or nothing as its default.
+
+    >>> from revin_forecast.normalizers import SAN, RevIN
+    >>> taken(SAN, {"lookback": 96, "horizon": 24})
+    {'lookback': 96, 'horizon': 24}
+    >>> taken(functools.partial(SAN, lookback=48), {"lookback": 96, "horizon": 24})
+    {'horizon': 24}
+    >>> taken(RevIN, {"lookback": 96, "horizon": 24})
+    {}
+    """
+    parameters = inspect.signature(make).parameters
+    free = (None, inspect.Parameter.empty)
+    return {
+        name: size
+        for name, size in offered.items()
+        if name in parameters and parameters[name].default in free
+    }
 
 
 Factory = Component | Callable[..., nn.Module]

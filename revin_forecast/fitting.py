@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from revin_forecast.backbones import Ridge
 from revin_forecast.closed_form import fit_ridge
 from revin_forecast.components import Component
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.errors import InputError
-from revin_forecast.normalizers.base import Normalizer
+from revin_forecast.normalizers import LearnedNormalizer, Normalizer, StartsFromData
 from revin_forecast.reversible import Reversible
 from revin_forecast.settings import TrainingSettings
 
@@ -36,7 +36,8 @@ class Recipe:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.training.seed)
             backbone = self.backbone.build(self.lookback, self.horizon, channels)
-            normalizer = self.normalizer.build(channels)
+            sizes = {"lookback": self.lookback, "horizon": self.horizon}
+            normalizer = self.normalizer.build(channels, **sizes)
         if not isinstance(normalizer, Normalizer):
             raise InputError(
                 f"{self.normalizer.path} is no Normalizer; subclass revin_forecast.Normalizer."
@@ -100,6 +101,8 @@ def fit_split(
     validation = torch.from_numpy(scaled(split.part("validation", recipe.lookback)))
     for name, rows in (("training", training), ("validation", validation)):
         _check_rows(name, len(rows), recipe)
+    if isinstance(model.normalizer, StartsFromData):
+        model.normalizer.start_from(training, recipe.lookback)
     if isinstance(model.backbone, Ridge):
         if resume:
             raise InputError("a Ridge is solved in one go; there is nothing to resume.")
@@ -110,11 +113,17 @@ def fit_split(
             f"refit is for closed-form backbones; {recipe.backbone.name} is trained with early "
             "stopping on validation. Leave refit out, or use Ridge."
         )
-    elif any(True for _ in model.backbone.parameters()):
+    elif _learns(model):
         report = _train(model, training, validation, recipe, folder, resume)
     else:
         report = {}
     return model.eval(), report
+
+
+def _learns(model: Reversible) -> bool:
+    """Return whether there is anything to train; an affine map around a naive one is nothing."""
+    learned = isinstance(model.normalizer, LearnedNormalizer | StartsFromData)
+    return learned or any(True for _ in model.backbone.parameters())
 
 
 def _check_rows(name: str, rows: int, recipe: Recipe) -> None:
@@ -128,7 +137,7 @@ def _check_rows(name: str, rows: int, recipe: Recipe) -> None:
 
 
 def _train(
-    model: nn.Module,
+    model: Reversible,
     training: Tensor,
     validation: Tensor,
     recipe: Recipe,

@@ -1,15 +1,32 @@
+from typing import Any, NamedTuple
+
 from torch import Tensor, nn
 
+from revin_forecast.backbones.base import FactorBackbone
 from revin_forecast.normalizers.base import Normalizer
+from revin_forecast.normalizers.learned import LearnedNormalizer, PretrainedNormalizer
 from revin_forecast.normalizers.location_scale import observed_values
 from revin_forecast.shapes import Future, Observed, Past
+
+
+class Steps(NamedTuple):
+    """What one forecast went through; a loss may look at each."""
+
+    z: Tensor
+    """The forecast on the normalizer's common scale."""
+    stats: Any
+    """The normalizer's statistics of the window."""
+    forecast: Tensor
+    """In data units."""
+    inner: Any
+    """The backbone's own `Steps` where it is a `Reversible`, else None."""
 
 
 class Reversible(nn.Module):
     """Forecast on the normalizer's common scale, and hand the forecast back on the data's.
 
     Any module that maps (batch, lookback, channels) to (batch, horizon, targets) is a backbone,
-    this class included, so wrappers nest.
+    this class included, so wrappers nest. A `FactorBackbone` gets the normalizer's factors, too.
 
     Args:
         backbone: forecasts in normalized units.
@@ -37,11 +54,54 @@ class Reversible(nn.Module):
             past: (batch, lookback, channels). NaN and infinities count as unobserved.
             observed: True where really measured; None: wherever `past` is finite.
         """
+        return self.steps(past, observed).forecast
+
+    def steps(self, past: Tensor, observed: Tensor | None = None) -> Steps:
+        """Return the forecast with what it went through; arguments as `forward` takes them."""
         z, stats = self.normalizer.normalize(past, observed)
+        inner = None
         if isinstance(self.backbone, Reversible):  # it wants to know, too: z has no gaps left
-            seen = observed_values(past, observed)
-            return self.normalizer.denormalize(self.backbone(z, seen), stats)
-        return self.normalizer.denormalize(self.backbone(z), stats)
+            inner = self.backbone.steps(z, observed_values(past, observed))
+            future = inner.forecast
+        elif isinstance(self.backbone, FactorBackbone):
+            future = self.backbone(z, self.normalizer.factors(stats))
+        else:
+            future = self.backbone(z)
+        return Steps(future, stats, self.normalizer.denormalize(future, stats), inner)
+
+
+def auxiliary_loss(model: nn.Module, steps: Steps, truth: Tensor) -> Tensor | None:
+    """Return the sum of the losses that learned normalizers add to the forecast's.
+
+    Those that are trained first and frozen add nothing here; None if none adds anything.
+
+    Args:
+        model: a `Reversible`, perhaps around others; any other module adds nothing.
+        steps: what its `steps` returned.
+        truth: (batch, horizon, targets) in data units, NaN where unobserved.
+    """
+    if not isinstance(model, Reversible):
+        return None
+    normalizer, losses = model.normalizer, []
+    if isinstance(normalizer, LearnedNormalizer) and not isinstance(
+        normalizer, PretrainedNormalizer
+    ):
+        losses.append(normalizer.auxiliary_loss(steps.stats, truth, steps.z))
+    if steps.inner is not None and any(True for _ in learned_normalizers(model.backbone)):
+        within = normalizer.renormalize(truth, steps.stats)
+        inner = auxiliary_loss(model.backbone, steps.inner, within)
+        losses += [] if inner is None else [inner]
+    return sum(losses[1:], losses[0]) if losses else None
+
+
+def learned_normalizers(model: nn.Module) -> list[LearnedNormalizer]:
+    """Return the learned normalizers of a `Reversible` and of those inside it, outermost first."""
+    found = []
+    while isinstance(model, Reversible):
+        if isinstance(model.normalizer, LearnedNormalizer):
+            found.append(model.normalizer)
+        model = model.backbone
+    return found
 
 
 def forecast_channels(model: nn.Module, values: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """The one shape vocabulary: every tensor is (batch, time, channels)."""
 
+from typing import NamedTuple
+
 from jaxtyping import Bool, Float, Float32, Float64
 from torch import Tensor
 
@@ -12,5 +14,18 @@ Future = Float[Tensor, "batch horizon targets *levels"]
 Observed = Bool[Tensor, "batch lookback channels"]
 """True where the past was really measured."""
 
-Statistic = Float32[Tensor, "batch 1 channels"] | Float64[Tensor, "batch 1 channels"]
-"""One number a window and channel, never in half precision."""
+Statistic = Float32[Tensor, "batch steps channels"] | Float64[Tensor, "batch steps channels"]
+"""One number a window and channel, or one for each step of it; never in half precision."""
+
+
+class Factors(NamedTuple):
+    """What de-stationary attention takes from the raw window (Liu et al., NeurIPS 2022).
+
+    The logits of attention become (Q K^T tau + delta) / sqrt(d): tau for every layer, delta where
+    the keys are the look-back window itself.
+    """
+
+    tau: Tensor
+    """(batch,), positive."""
+    delta: Tensor
+    """(batch, lookback)."""

@@ -27,7 +27,7 @@ LAYERS = [
 UNITS = {"weights": "sharing"}
 HEIGHT = {unit: -row for row, units in enumerate(LAYERS) for unit in units}
 ALLOWED = {
-    "lightning": {"data/module.py", "training.py"},
+    "lightning": {"data/module.py", "training/"},
     "jsonargparse": {"cli.py"},
     "plotly": {"picture.py"},
     "pandas": {"data/", "forecaster.py", "saving.py", "picture.py"},

@@ -125,7 +125,7 @@ def test_tensorboard_logs(tmp_path, monkeypatch):
     def absent(*_, **__):
         raise ModuleNotFoundError("tensorboardX")
 
-    monkeypatch.setattr("revin_forecast.training.TensorBoardLogger", absent)
+    monkeypatch.setattr("revin_forecast.training.run.TensorBoardLogger", absent)
     with pytest.raises(InputError, match="needs a package that is not installed; pip install"):
         train(model, data, settings(max_epochs=1, logger="tensorboard"), tmp_path)
 

@@ -3,7 +3,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from revin_forecast.shapes import Future, Past
+from revin_forecast.shapes import Factors, Future, Past
 
 
 class Backbone(nn.Module, ABC):
@@ -53,3 +53,14 @@ class Backbone(nn.Module, ABC):
     def extra_repr(self) -> str:
         """Show the three sizes."""
         return f"{self.lookback} -> {self.horizon}, channels={self.channels}"
+
+
+class FactorBackbone(Backbone):
+    """A backbone whose attention can take de-stationary factors (Liu et al., NeurIPS 2022).
+
+    `Reversible` passes those of its normalizer, None where it has none.
+    """
+
+    @abstractmethod
+    def forward(self, past: Past, factors: Factors | None = None) -> Future:
+        """Forecast the next `horizon` steps of every channel."""

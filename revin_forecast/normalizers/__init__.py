@@ -1,16 +1,48 @@
 """Reversible normalizers: one method a file, one contract for all."""
 
+from revin_forecast.normalizers.affine import AffineNormalizer, LocationScaleNormalizer
+from revin_forecast.normalizers.arcsinh import Arcsinh
 from revin_forecast.normalizers.base import Normalizer
+from revin_forecast.normalizers.blend import Blend
+from revin_forecast.normalizers.causal import Causal
+from revin_forecast.normalizers.dain import DAIN
+from revin_forecast.normalizers.dish_ts import DishTS
+from revin_forecast.normalizers.ema import EMA
+from revin_forecast.normalizers.fan import FAN
 from revin_forecast.normalizers.identity import Identity
 from revin_forecast.normalizers.last_value import LastValue
-from revin_forecast.normalizers.location_scale import LocationScale, LocationScaleNormalizer
+from revin_forecast.normalizers.learned import (
+    LearnedNormalizer,
+    PretrainedNormalizer,
+    StartsFromData,
+)
+from revin_forecast.normalizers.location_scale import LocationScale
+from revin_forecast.normalizers.mean_scale import MeanScale
 from revin_forecast.normalizers.revin import RevIN
+from revin_forecast.normalizers.robust import Robust
+from revin_forecast.normalizers.san import SAN
+from revin_forecast.normalizers.stationary import Stationary
 
 __all__ = [
+    "DAIN",
+    "EMA",
+    "FAN",
+    "SAN",
+    "AffineNormalizer",
+    "Arcsinh",
+    "Blend",
+    "Causal",
+    "DishTS",
     "Identity",
     "LastValue",
+    "LearnedNormalizer",
     "LocationScale",
     "LocationScaleNormalizer",
+    "MeanScale",
     "Normalizer",
+    "PretrainedNormalizer",
     "RevIN",
+    "Robust",
+    "StartsFromData",
+    "Stationary",
 ]

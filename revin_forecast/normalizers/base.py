@@ -4,16 +4,18 @@ from typing import Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
-from revin_forecast.shapes import Future, Observed, Past
+from revin_forecast.shapes import Factors, Future, Observed, Past
 
-Stats = TypeVar("Stats", bound=tuple[Tensor, ...])
+Stats = TypeVar("Stats", bound=tuple)
 
 Kind = Literal["location", "scale", "variance", "quantile", "sample"]
 """What the numbers handed to `denormalize` are; see `Normalizer.denormalize`."""
 
-Equivariance = Literal["shift", "scale"]
-"""Maps of the data a forecast follows exactly: x + b, and a x with a > 0, per channel."""
+Equivariance = Literal["shift", "scale", "common scale"]
+"""Maps of the data a forecast follows exactly: x + b and a x, a > 0, with a and b for each channel;
+"common scale" is a x with one a for all channels."""
 
 
 class Normalizer(nn.Module, ABC, Generic[Stats]):
@@ -63,16 +65,71 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
             stats: what `normalize` returned for the same windows.
             kind: "location" and "sample" are values; "quantile" are values with ascending,
                 symmetric levels on the last axis; "scale" is a standard deviation or another
-                spread, which has no level to get back; "variance" its square.
+                spread, which has no level to get back; "variance" its square. Whole
+                distributions go through `denormalize_distribution`.
 
         Returns:
             The forecast in data units, in float32 at least: half precision can't hold a level.
         """
 
+    def renormalize(self, future: Future, stats: Stats) -> Future:
+        """Map values of the horizon to the common scale: the inverse of `denormalize`.
+
+        Args:
+            future: (batch, horizon, targets), data units; NaN stays NaN.
+            stats: what `normalize` returned for the windows before them.
+
+        Raises:
+            NotImplementedError: the class does not define it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say what the truth is on its common scale. "
+            "Define renormalize(future, stats), the inverse of denormalize."
+        )
+
+    def denormalize_distribution(self, distribution: Distribution, stats: Stats) -> Distribution:
+        """Map a forecast distribution back to the data's scale, `log_prob` included.
+
+        Args:
+            distribution: of values on the common scale, its batch and event shape together
+                (batch, horizon, targets).
+            stats: what `normalize` returned for the same windows.
+
+        Raises:
+            NotImplementedError: the class does not define it.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say how it maps a distribution. Map samples or "
+            "quantiles, or define denormalize_distribution(distribution, stats)."
+        )
+
+    def factors(self, stats: Stats) -> Factors | None:
+        """Return what a `FactorBackbone` takes beside the window; None: nothing."""
+        return None
+
+    def learning_rate(self, name: str, base: float) -> float:
+        """Return the learning rate of the parameter `name`; `base` is the backbone's."""
+        return base
+
     @property
     def equivariant_to(self) -> frozenset[Equivariance]:
         """The maps that a forecast follows exactly, whatever the backbone; `checks` holds it so."""
         return frozenset()
+
+    @property
+    def restores_past(self) -> bool:
+        """Whether `denormalize` undoes `normalize`: the horizon has the statistics of the past."""
+        return True
+
+    @property
+    def maps_spreads(self) -> bool:
+        """Whether spreads and variances have an image: the way back is a straight line."""
+        return True
+
+    @property
+    def mixes_channels(self) -> bool:
+        """Whether a channel's result depends on other channels."""
+        return False
 
     def pair(self) -> tuple["NormalizeStep", "DenormalizeStep"]:
         """Return the two directions as modules of their own that share this one's parameters."""
@@ -122,9 +179,7 @@ class NormalizeStep(nn.Module):
         super().__init__()
         self.normalizer = normalizer
 
-    def forward(
-        self, past: Past, observed: Observed | None = None
-    ) -> tuple[Past, tuple[Tensor, ...]]:
+    def forward(self, past: Past, observed: Observed | None = None) -> tuple[Past, tuple]:
         """Normalize; see `Normalizer.normalize`."""
         return self.normalizer.normalize(past, observed)
 
@@ -136,7 +191,7 @@ class DenormalizeStep(nn.Module):
         super().__init__()
         self.normalizer = normalizer
 
-    def forward(self, future: Future, stats: tuple[Tensor, ...], kind: Kind = "location") -> Future:
+    def forward(self, future: Future, stats: tuple, kind: Kind = "location") -> Future:
         """Denormalize; see `Normalizer.denormalize`."""
         return self.normalizer.denormalize(future, stats, kind)
 

@@ -1,8 +1,9 @@
 import torch
 from torch import Tensor
 
+from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.location_scale import LocationScale, LocationScaleNormalizer
+from revin_forecast.normalizers.location_scale import LocationScale
 from revin_forecast.shapes import Observed, Past
 
 
@@ -17,7 +18,7 @@ class Identity(LocationScaleNormalizer):
         """No map: what the forecast follows is the backbone's own affair."""
         return frozenset()
 
-    def statistics(self, past: Past, observed: Observed) -> LocationScale:
+    def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
         """Return location 0 and scale 1 for every window."""
         zero = past.new_zeros((past.shape[0], 1, past.shape[2]))
         return LocationScale(zero, zero, zero + 1)

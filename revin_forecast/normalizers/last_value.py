@@ -1,12 +1,9 @@
 import torch
 from torch import Tensor
 
+from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.location_scale import (
-    LocationScale,
-    LocationScaleNormalizer,
-    last_observed,
-)
+from revin_forecast.normalizers.location_scale import LocationScale, last_observed
 from revin_forecast.shapes import Observed, Past
 
 
@@ -22,7 +19,7 @@ class LastValue(LocationScaleNormalizer):
         """A change of level."""
         return frozenset({"shift"})
 
-    def statistics(self, past: Past, observed: Observed) -> LocationScale:
+    def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
         """Return the last observed value as location, and scale 1."""
         anchor = last_observed(past.detach(), observed)
         zero = torch.zeros_like(anchor)

@@ -4,12 +4,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
+from revin_forecast.normalizers.fused import moments
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
-    LocationScaleNormalizer,
     last_observed,
+    observed_count,
+    one_for_zero,
 )
+from revin_forecast.normalizers.order import observed_median
 from revin_forecast.shapes import Observed, Past
 
 LocationName = Literal["mean", "last", "median"]
@@ -80,18 +84,18 @@ class RevIN(LocationScaleNormalizer):
         """A change of level and of scale; with an additive eps of level only."""
         return frozenset({"shift", "scale"} if self.eps is None else {"shift"})
 
-    def statistics(self, past: Past, observed: Observed) -> LocationScale:
+    def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
         """Return location and standard deviation of each window's observed values."""
         past = past.detach() if self.detach else past
         # A value of the window as anchor makes `past - anchor` exact at any level, and exactly
         # zero for a constant window.
         anchor = last_observed(past, observed)
-        centred = torch.where(observed, past - anchor, 0)
-        count = observed.sum(dim=1, keepdim=True).clamp(min=1)
-        mean = centred.sum(dim=1, keepdim=True) / count
-        squares = torch.where(observed, centred - mean, 0).square()
-        variance = squares.sum(dim=1, keepdim=True) / count
-        return LocationScale(anchor, self._residual(centred, mean, observed), self._scale(variance))
+        if observed is None and not past.requires_grad:
+            mean, variance = moments(past, anchor)
+        else:
+            mean, variance = _moments(past, anchor, observed)
+        residual = self._residual(past, anchor, mean, observed)
+        return LocationScale(anchor, residual, self._scale(variance))
 
     def affine(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         """Return the weight, kept away from zero, and the bias; None without affine map."""
@@ -146,16 +150,15 @@ class RevIN(LocationScaleNormalizer):
         shown += [f"eps={self.eps}"] if self.eps is not None else []
         return ", ".join(shown + ([] if self.detach else ["detach=False"]))
 
-    def _residual(self, centred: Tensor, mean: Tensor, observed: Tensor) -> Tensor:
+    def _residual(
+        self, past: Tensor, anchor: Tensor, mean: Tensor, observed: Tensor | None
+    ) -> Tensor:
         if self.statistic == "last":
             return torch.zeros_like(mean)
-        return mean if self.statistic == "mean" else _median(centred, observed)
+        return mean if self.statistic == "mean" else observed_median(past - anchor, observed)
 
     def _scale(self, variance: Tensor) -> Tensor:
-        guarded = (
-            torch.where(variance > 0, variance, 1) if self.eps is None else variance + self.eps
-        )
-        return guarded.sqrt()
+        return (one_for_zero(variance) if self.eps is None else variance + self.eps).sqrt()
 
 
 _NAMES = ("affine_weight", "affine_bias")
@@ -176,13 +179,14 @@ def away_from_zero(weight: Tensor) -> Tensor:
     return torch.where(weight.abs() < bend, bent, weight)
 
 
-def _median(centred: Tensor, observed: Tensor) -> Tensor:
-    """Return the median of the observed values, 0 where there is none."""
-    ordered = torch.where(observed, centred, torch.inf).sort(dim=1).values
-    last = observed.sum(dim=1, keepdim=True) - 1
-    low = ordered.gather(1, (last // 2).clamp(min=0))
-    high = ordered.gather(1, ((last + 1) // 2).clamp(min=0))
-    return torch.where(last >= 0, (low + high) / 2, 0)
+def _moments(past: Tensor, anchor: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return mean and variance of `past - anchor` over observed values; differentiable."""
+    count = observed_count(past, observed)
+    centred = past - anchor if observed is None else torch.where(observed, past - anchor, 0)
+    mean = centred.sum(dim=1, keepdim=True) / count
+    squares = (centred - mean).square()
+    squares = squares if observed is None else torch.where(observed, squares, 0)
+    return mean, squares.sum(dim=1, keepdim=True) / count
 
 
 def _only(state_dict: Mapping[str, Tensor], name: str) -> Tensor:

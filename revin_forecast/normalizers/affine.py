@@ -1,0 +1,134 @@
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from revin_forecast.normalizers.base import Kind, Normalizer, Stats
+from revin_forecast.normalizers.distribution import Restored
+from revin_forecast.normalizers.fused import affine_map, is_complete, runs_eagerly
+from revin_forecast.normalizers.location_scale import (
+    LocationScale,
+    check_observed,
+    observed_values,
+    statistics_dtype,
+)
+from revin_forecast.shapes import Future, Observed, Past
+
+
+class AffineNormalizer(Normalizer[Stats]):
+    """A normalizer whose way back is y = (z - offset) / gain * scale + location.
+
+    Subclasses say how a window is normalized and which location and scale its forecast gets;
+    this class maps values, spreads, quantiles, samples and distributions by them.
+    """
+
+    @abstractmethod
+    def future_statistics(self, stats: Stats) -> LocationScale:
+        """Return location and scale of the horizon, (batch, 1 or horizon, channels) each."""
+
+    def affine(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+        """Return gain and offset (channels,), the same in both directions; None: 1 and 0."""
+        return None
+
+    def denormalize(self, future: Future, stats: Stats, kind: Kind = "location") -> Future:
+        """Map a forecast back to the data's scale; see `Normalizer.denormalize`."""
+        statistics, future, gain, offset = self._meet(future, stats)
+        if kind == "scale":
+            return future / gain.abs() * statistics.scale
+        if kind == "variance":
+            return future / gain.square() * statistics.scale.square()
+        if kind == "quantile":  # a negative gain turns the lowest level into the highest
+            future = torch.where(gain < 0, future.flip(-1), future)
+        anchor, residual, scale = statistics
+        if future.ndim == 3 and anchor.shape[1] == scale.shape[1] == 1 and runs_eagerly(future):
+            factor = (scale / gain).expand_as(anchor)
+            minus = (None, None) if offset is None else (offset.expand_as(anchor), None)
+            return affine_map(future, minus, factor, (residual, anchor), factor.dtype)
+        centred = future if offset is None else future - offset
+        return centred * (scale / gain) + residual + anchor
+
+    def renormalize(self, future: Future, stats: Stats) -> Future:
+        """Map values of the horizon to the common scale; see `Normalizer.renormalize`."""
+        statistics, future, gain, offset = self._meet(future, stats)
+        z = statistics.centre(future) / statistics.scale * gain
+        return z if offset is None else z + offset
+
+    def denormalize_distribution(self, distribution: Distribution, stats: Stats) -> Distribution:
+        """Map a forecast distribution back; see `Normalizer.denormalize_distribution`."""
+        shape = distribution.batch_shape + distribution.event_shape
+        values = self.future_statistics(stats).scale.new_zeros(shape)
+        (anchor, residual, scale), _, gain, offset = self._meet(values, stats)
+        step = scale / gain
+        shift = residual if offset is None else residual - offset * step
+        return Restored(distribution, (shift + anchor).expand(shape), step.expand(shape))
+
+    def _meet(
+        self, future: Tensor, stats: Stats
+    ) -> tuple[LocationScale, Tensor, Tensor, Tensor | None]:
+        """Return statistics, forecast, gain and offset with shapes and dtypes that meet."""
+        statistics = self.future_statistics(stats)
+        self._check_future(future, statistics.scale.shape[0])
+        steps = max(part.shape[1] for part in statistics)
+        if steps not in (1, future.shape[1]):
+            raise ValueError(
+                f"{type(self).__name__} was built for a horizon of {steps} steps but got a "
+                f"forecast of {future.shape[1]}. Build it with horizon={future.shape[1]}."
+            )
+        future = future.to(torch.promote_types(future.dtype, statistics.scale.dtype))
+        affine = self.affine(future.dtype)
+        gain, offset = (future.new_ones(1), None) if affine is None else affine
+        if self.target_index is not None:
+            statistics = statistics.select(self.target_index)
+            if affine is not None:
+                gain, offset = (part[self.target_index] for part in affine)
+        shape = (1, 1, -1, *[1] * (future.ndim - 3))
+        offset = None if offset is None else offset.reshape(shape)
+        return statistics.broadcast_over(future), future, gain.reshape(shape), offset
+
+
+class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
+    """Subtract a location, divide by a scale: z = gain (x - location) / scale + offset."""
+
+    @abstractmethod
+    def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
+        """Compute each window's statistics from its observed values, in float32 at least.
+
+        Args:
+            past: windows in float32 or float64.
+            observed: where a value counts; None: everywhere, and all are finite.
+        """
+
+    def location_weights(self, lookback: int) -> Tensor | None:
+        """Return c (lookback,) with location = c . window if fully observed; None if no such c.
+
+        A linear map W between this normalizer's two directions is W (x - location) + location in
+        the data's units, whatever the scale. That makes least squares solvable in closed form.
+        """
+        return None
+
+    def future_statistics(self, stats: LocationScale) -> LocationScale:
+        """Return the window's own location and scale."""
+        return stats
+
+    def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, LocationScale]:
+        """Map windows to the common scale; see `Normalizer.normalize`."""
+        self._check_past(past)
+        check_observed(past, observed)
+        wide = past.to(statistics_dtype(past.dtype))
+        affine = self.affine(wide.dtype)
+        if runs_eagerly(past) and is_complete(past, observed):
+            stats = self.statistics(wide, None)
+            gain, offset = (1, None) if affine is None else affine
+            shape = stats.anchor.shape
+            plus = None if offset is None else offset.expand(shape)
+            factor, minus = (gain / stats.scale).expand(shape), (stats.anchor, stats.residual)
+            return affine_map(wide, minus, factor, (plus, None), past.dtype), stats
+        observed = observed_values(past, observed)
+        stats = self.statistics(wide, observed)
+        # Masked before the division: a NaN under it would reach the scale's gradient.
+        z = torch.where(observed, stats.centre(wide), 0) / stats.scale
+        if affine is not None:
+            gain, offset = affine
+            z = z * gain + offset
+        return z.to(past.dtype), stats

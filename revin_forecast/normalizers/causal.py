@@ -1,0 +1,175 @@
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from revin_forecast.normalizers.affine import AffineNormalizer
+from revin_forecast.normalizers.base import Equivariance
+from revin_forecast.normalizers.location_scale import (
+    LocationScale,
+    observed_values,
+    one_for_zero,
+    statistics_dtype,
+)
+from revin_forecast.shapes import Observed, Past
+
+STEPS_AT_ONCE = 128
+"""Weights of a block's steps on each other are a matrix of this size."""
+
+
+class RunningState(NamedTuple):
+    """What is known of each series so far, (batch, 1, channels) each."""
+
+    anchor: Tensor
+    """A level near the recent values; the mean is counted from it."""
+    weight: Tensor
+    """Of the values seen: their number, or less where old ones are forgotten."""
+    mean: Tensor
+    squares: Tensor
+    """Weighted sum of squared distances from the mean."""
+
+
+class Causal(AffineNormalizer[RunningState]):
+    """Running normalization: each value by what was seen up to it, never by what came later.
+
+    z_t = (x_t - mean_t) / deviation_t over the observed values of steps 1..t, all of equal weight
+    or 2^(-age / half_life); updated by West's formula (1979), which never subtracts squares. The
+    last step's statistics are those of RevIN over the window; a forecast is mapped back by them.
+
+    Streams are normalized as they come, `update(state, new_values)`, to the same result as the
+    whole window at once. A first value has no spread: z = 0. Without a half-life, float32 counts
+    to 2^24 steps; longer streams want float64.
+
+    Args:
+        channels: channels of the stream.
+        half_life: steps after which a value counts half; None: nothing is forgotten.
+        targets: which channels the backbone forecasts; None: all.
+
+    >>> causal = Causal(channels=1)
+    >>> values = torch.tensor([[[1.0], [3.0], [5.0]]])
+    >>> z, state = causal.normalize(values)
+    >>> first, state = causal.update(causal.start(1), values[:, :2])
+    >>> second, state = causal.update(state, values[:, 2:])
+    >>> torch.equal(torch.cat([first, second], dim=1), z)
+    True
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        half_life: float | None = None,
+        targets: Sequence[int] | None = None,
+    ):
+        super().__init__(channels, targets)
+        if half_life is not None and not half_life > 0:
+            raise ValueError(f"Causal needs a half_life > 0 steps, or None, but got {half_life}.")
+        self.half_life = half_life
+
+    @property
+    def equivariant_to(self) -> frozenset[Equivariance]:
+        """A change of level and of scale."""
+        return frozenset({"shift", "scale"})
+
+    @property
+    def restores_past(self) -> bool:
+        """No: each step of the past has statistics of its own, the horizon those of the last."""
+        return False
+
+    def start(self, batch: int, dtype: torch.dtype = torch.float32) -> RunningState:
+        """Return the state of streams of which nothing was seen yet.
+
+        Args:
+            batch: streams side by side.
+            dtype: float32 or float64, of the values to come.
+        """
+        like = next(self.buffers(), torch.empty(0))
+        zero = torch.zeros(batch, 1, self.channels, dtype=dtype, device=like.device)
+        return RunningState(zero, zero, zero, zero)
+
+    def update(
+        self, state: RunningState, new_values: Past, observed: Observed | None = None
+    ) -> tuple[Past, RunningState]:
+        """Normalize the next values of each stream and take them into the state.
+
+        Args:
+            state: what `start` or the last `update` returned; it is left as it is.
+            new_values: (batch, steps, channels), one step or many. NaN is unobserved.
+            observed: True where really measured; None: wherever `new_values` is finite.
+
+        Returns:
+            The normalized values, 0 where unobserved, and the new state.
+        """
+        self._check_past(new_values)
+        if len(new_values) != len(state.weight):
+            raise ValueError(
+                f"Causal got values of {len(new_values)} streams but the state of "
+                f"{len(state.weight)}. Pass as many, or start({len(new_values)})."
+            )
+        seen = observed_values(new_values, observed)
+        wide = new_values.detach().to(torch.promote_types(new_values.dtype, state.weight.dtype))
+        parts = []
+        for at in range(0, wide.shape[1], STEPS_AT_ONCE):
+            block = slice(at, at + STEPS_AT_ONCE)
+            z, state = self._step(state, wide[:, block], seen[:, block])
+            parts.append(z)
+        return torch.cat(parts, dim=1).to(new_values.dtype), state
+
+    def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, RunningState]:
+        """Map windows step by step; see `Normalizer.normalize`."""
+        self._check_past(past)
+        zero = torch.zeros_like(past[:, :1], dtype=statistics_dtype(past.dtype))
+        return self.update(RunningState(zero, zero, zero, zero), past, observed)
+
+    def future_statistics(self, stats: RunningState) -> LocationScale:
+        """Return the statistics at the last step."""
+        variance = stats.squares / one_for_zero(stats.weight)
+        return LocationScale(stats.anchor, stats.mean, one_for_zero(variance).sqrt())
+
+    def extra_repr(self) -> str:
+        """Show the half-life, too."""
+        return f"{super().extra_repr()}, half_life={self.half_life}"
+
+    def _step(
+        self, state: RunningState, values: Tensor, observed: Tensor
+    ) -> tuple[Tensor, RunningState]:
+        """Normalize up to STEPS_AT_ONCE steps."""
+        state = _near(state, values, observed)
+        centred = torch.where(observed, values - state.anchor, 0)
+        decay, kept = self._decay(values)
+        seen = observed.to(values.dtype)
+        weight = kept * state.weight + _weighted(decay, seen)
+        total = one_for_zero(weight)
+        mean = (kept * state.weight * state.mean + _weighted(decay, centred)) / total
+        # West: a value adds w (x - mean before) (x - mean after), which is never negative.
+        before = torch.cat([state.mean, mean[:, :-1]], dim=1)
+        first = torch.cat([state.weight, weight[:, :-1]], dim=1) == 0
+        before = torch.where(first, mean, before)
+        added = torch.where(observed, (centred - before) * (centred - mean), 0)
+        squares = kept * state.squares + _weighted(decay, added)
+        scale = one_for_zero(squares / total).sqrt()
+        z = torch.where(observed, (centred - mean) / scale, 0)
+        last = (part[:, -1:] for part in (weight, mean, squares))
+        return z, RunningState(state.anchor, *last)
+
+    def _decay(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the weight of each step (column) at each later one (row), and of what was."""
+        steps = torch.arange(values.shape[1], dtype=values.dtype, device=values.device)
+        age = steps.unsqueeze(1) - steps
+        rate = 0.0 if self.half_life is None else 1 / self.half_life
+        weights = torch.where(age >= 0, torch.exp2(-age.clamp(min=0) * rate), 0)
+        return weights, torch.exp2(-(steps + 1) * rate).reshape(1, -1, 1)
+
+
+def _near(state: RunningState, values: Tensor, observed: Tensor) -> RunningState:
+    """Move the anchor to the block's first observed value, the mean by as much the other way."""
+    index = observed.to(torch.int32).argmax(dim=1, keepdim=True)
+    first = torch.where(observed.any(dim=1, keepdim=True), values.gather(1, index), state.anchor)
+    mean = torch.where(state.weight > 0, state.mean + (state.anchor - first), 0)
+    return state._replace(anchor=first, mean=mean)
+
+
+def _weighted(decay: Tensor, values: Tensor) -> Tensor:
+    """Return sum over earlier steps, (batch, steps, channels)."""
+    with torch.autocast(values.device.type, enabled=False):
+        return torch.einsum("ts,bsc->btc", decay, values)

@@ -1,0 +1,95 @@
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from revin_forecast.normalizers.affine import AffineNormalizer
+from revin_forecast.normalizers.base import Equivariance
+from revin_forecast.normalizers.learned import WideLinear
+from revin_forecast.normalizers.location_scale import (
+    LocationScale,
+    last_observed,
+    observed_count,
+    observed_values,
+    one_for_zero,
+    statistics_dtype,
+)
+from revin_forecast.normalizers.revin import SMALLEST_GAIN
+from revin_forecast.shapes import Observed, Past
+
+RATES = {"mean_map": 0.01, "scale_map": 1.0, "gate.weight": 1.0, "gate.bias": 1.0}
+"""Learning rates over the backbone's. The authors' differ by orders of magnitude, too, the mean's
+the least; their absolute figures belong to one data set and optimizer."""
+
+
+class DAIN(AffineNormalizer[LocationScale]):
+    """Deep adaptive input normalization, with its way back (Passalis et al., TNNLS 2020).
+
+    Three learned layers across channels: location A mean(x), scale B rms(x - location), and a
+    gate sigmoid(C mean(z) + d) that weakens channels. A and B start as the identity and are held
+    as their difference from it. The way back, which the paper leaves out, undoes the gate, the
+    scale and the location: y = z / gate * scale + location.
+
+    A scale below a hundredth of the channel's own root mean square counts as that, a gate below
+    0.01 as 0.01, so that nothing is amplified without bound.
+
+    Args:
+        channels: channels of the look-back window.
+        targets: which channels the backbone forecasts; None: all.
+    """
+
+    def __init__(self, channels: int, targets: Sequence[int] | None = None):
+        super().__init__(channels, targets)
+        self.mean_map = nn.Parameter(torch.zeros(channels, channels))
+        self.scale_map = nn.Parameter(torch.zeros(channels, channels))
+        self.gate = WideLinear(channels, channels)
+
+    @property
+    def equivariant_to(self) -> frozenset[Equivariance]:
+        """A scale common to all channels: the learned maps mix them."""
+        return frozenset({"common scale"})
+
+    @property
+    def mixes_channels(self) -> bool:
+        """Yes, in all three layers."""
+        return True
+
+    def learning_rate(self, name: str, base: float) -> float:
+        """Return the layer's rate: the location's map learns a hundredth as fast."""
+        return base * RATES.get(name, 1.0)
+
+    def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, LocationScale]:
+        """Map windows to the common scale; see `Normalizer.normalize`."""
+        self._check_past(past)
+        observed = observed_values(past, observed)
+        wide = past.to(statistics_dtype(past.dtype))
+        anchor = last_observed(wide, observed)
+        count = observed_count(wide, observed)
+
+        def mean(values: Tensor) -> Tensor:
+            return torch.where(observed, values, 0).sum(dim=1, keepdim=True) / count
+
+        centred = torch.where(observed, wide - anchor, 0)
+        own = mean(centred)
+        residual = own + _mixed(own + anchor, self.mean_map)
+        centred = torch.where(observed, centred - residual, 0)
+        root = _root(mean(centred.square()))
+        scale = one_for_zero(torch.maximum(root + _mixed(root, self.scale_map), root / 100))
+        scaled = centred / scale
+        gate = self.gate(mean(scaled)).sigmoid().clamp(min=SMALLEST_GAIN)
+        z = torch.where(observed, scaled, 0) * gate
+        return z.to(past.dtype), LocationScale(anchor, residual, scale / gate)
+
+    def future_statistics(self, stats: LocationScale) -> LocationScale:
+        """Return the learned location, and the scale over the gate."""
+        return stats
+
+
+def _mixed(statistic: Tensor, weight: Tensor) -> Tensor:
+    # A sum of products and not a matrix product, which autocast would take to half precision.
+    return (statistic.unsqueeze(-2) * weight.to(statistic.dtype)).sum(-1)
+
+
+def _root(square: Tensor) -> Tensor:
+    """Return the square root, with gradient 0 at 0."""
+    return torch.where(square > 0, one_for_zero(square).sqrt(), 0)

@@ -1,0 +1,123 @@
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from revin_forecast.normalizers.affine import AffineNormalizer
+from revin_forecast.normalizers.base import Equivariance
+from revin_forecast.normalizers.learned import LearnedNormalizer, check_lookback, required
+from revin_forecast.normalizers.location_scale import (
+    LocationScale,
+    last_observed,
+    observed_count,
+    observed_values,
+    one_for_zero,
+    statistics_dtype,
+)
+from revin_forecast.normalizers.revin import away_from_zero
+from revin_forecast.shapes import Future, Observed, Past
+
+
+class DishStats(NamedTuple):
+    """Level and scale that the window is normalized by, and those its forecast gets."""
+
+    past: LocationScale
+    future: LocationScale
+
+
+class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
+    """Separate learned levels for past and future (Dish-TS; Fan et al., AAAI 2023).
+
+    level = sum_t w_t x_t with weights for each channel and for past and future apart;
+    scale^2 = sum_t (x_t - level)^2 / (T - 1), both about the look-back's values; one affine map for
+    both directions. The released code puts a GELU over the levels, which erases negative ones; here
+    is none. Weights start at the mean, 1/T, and are held as their difference from it. Unobserved
+    values stand at the window's mean.
+
+    Args:
+        channels: channels of the look-back window.
+        lookback: its steps.
+        affine: learn a weight and a bias for each channel.
+        prior: weight of the prior-guided loss, (future level - mean of the horizon)^2.
+        targets: which channels the backbone forecasts; None: all.
+    """
+
+    affine_weight: nn.Parameter | None
+    affine_bias: nn.Parameter | None
+
+    def __init__(
+        self,
+        channels: int,
+        lookback: int | None = None,
+        affine: bool = True,
+        prior: float = 0.5,
+        targets: Sequence[int] | None = None,
+    ):
+        super().__init__(channels, targets)
+        if prior < 0:
+            raise ValueError(f"DishTS needs a prior weight >= 0 but got {prior}.")
+        self.lookback = required("lookback", lookback, "DishTS")
+        self.prior = float(prior)
+        self.past_weight = nn.Parameter(torch.zeros(channels, self.lookback))
+        self.future_weight = nn.Parameter(torch.zeros(channels, self.lookback))
+        self.affine_weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.affine_bias = nn.Parameter(torch.zeros(channels)) if affine else None
+
+    @property
+    def equivariant_to(self) -> frozenset[Equivariance]:
+        """A change of scale; of level only while the weights sum to 1, as they do at the start."""
+        return frozenset({"scale"})
+
+    @property
+    def restores_past(self) -> bool:
+        """No: the forecast gets the future's level."""
+        return False
+
+    def affine(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+        """Return the weight, kept away from zero, and the bias; None without affine map."""
+        if self.affine_weight is None or self.affine_bias is None:
+            return None
+        return away_from_zero(self.affine_weight.to(dtype)), self.affine_bias.to(dtype)
+
+    def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, DishStats]:
+        """Map windows to the common scale; see `Normalizer.normalize`."""
+        self._check_past(past)
+        check_lookback(past, self.lookback, "DishTS")
+        observed = observed_values(past, observed)
+        wide = past.to(statistics_dtype(past.dtype))
+        anchor = last_observed(wide, observed)
+        count = observed_count(wide, observed)
+        centred = torch.where(observed, wide - anchor, 0)
+        mean = centred.sum(dim=1, keepdim=True) / count
+        centred = torch.where(observed, centred - mean, 0)
+        parts = []
+        for weight in (self.past_weight, self.future_weight):
+            wide_weight = weight.to(wide.dtype).mT
+            shift = (wide_weight * centred).sum(dim=1, keepdim=True)
+            shift = shift + wide_weight.sum(dim=0) * (mean + anchor)
+            squares = torch.where(observed, centred - shift, 0).square().sum(dim=1, keepdim=True)
+            variance = squares / (count - 1 + (count == 1))
+            parts.append(LocationScale(anchor, mean + shift, one_for_zero(variance).sqrt()))
+        stats = DishStats(*parts)
+        z = torch.where(observed, stats.past.centre(wide), 0) / stats.past.scale
+        if (affine := self.affine(z.dtype)) is not None:
+            z = z * affine[0] + affine[1]
+        return z.to(past.dtype), stats
+
+    def future_statistics(self, stats: DishStats) -> LocationScale:
+        """Return the future's level and scale."""
+        return stats.future
+
+    def auxiliary_loss(
+        self, stats: DishStats, future: Future, forecast: Future | None = None
+    ) -> Tensor:
+        """Return prior * mean (future level - mean of the observed horizon)^2."""
+        level = (
+            stats.future if self.target_index is None else stats.future.select(self.target_index)
+        )
+        seen = future.isfinite()
+        count = seen.sum(dim=1, keepdim=True)
+        wanted = torch.where(seen, future - level.anchor, 0).sum(dim=1, keepdim=True)
+        error = torch.where(count > 0, level.residual - wanted / count.clamp(min=1), 0)
+        return self.prior * error.square().sum() / (count > 0).sum().clamp(min=1)

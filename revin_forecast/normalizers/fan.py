@@ -1,0 +1,137 @@
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from revin_forecast.normalizers.affine import AffineNormalizer
+from revin_forecast.normalizers.learned import (
+    LearnedNormalizer,
+    WideLinear,
+    check_lookback,
+    required,
+)
+from revin_forecast.normalizers.location_scale import (
+    LocationScale,
+    last_observed,
+    observed_count,
+    observed_values,
+    statistics_dtype,
+)
+from revin_forecast.shapes import Future, Observed, Past
+
+
+class FANStats(NamedTuple):
+    """The forecast of the main part, (batch, horizon, channels)."""
+
+    main: Tensor
+
+
+class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
+    """Frequency adaptive normalization (FAN; Ye et al., NeurIPS 2024).
+
+    The `frequencies` largest components of the window's spectrum, level included, are its main
+    part. The backbone forecasts the rest; a small network forecasts the main part from the main
+    part and the raw window; the two forecasts are added. The loss of the paper asks of each that it
+    forecasts its own part. Unobserved values stand at the window's mean.
+
+    Args:
+        channels: channels of the look-back window.
+        lookback: its steps, even or odd.
+        horizon: steps forecast.
+        frequencies: of the main part, in each channel: the paper takes 2 to 30.
+        hidden: widths of the network's two hidden layers.
+        targets: which channels the backbone forecasts; None: all.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        lookback: int | None = None,
+        horizon: int | None = None,
+        frequencies: int = 4,
+        hidden: tuple[int, int] = (64, 128),
+        targets: Sequence[int] | None = None,
+    ):
+        super().__init__(channels, targets)
+        self.lookback = required("lookback", lookback, "FAN")
+        self.horizon = required("horizon", horizon, "FAN")
+        self.frequencies = required("frequencies", frequencies, "FAN")
+        self.from_main = WideLinear(self.lookback, hidden[0])
+        self.from_both = WideLinear(hidden[0] + self.lookback, hidden[1])
+        self.out = WideLinear(hidden[1], self.horizon)
+
+    @property
+    def restores_past(self) -> bool:
+        """No: the main part comes back as it is forecast."""
+        return False
+
+    def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, FANStats]:
+        """Take the main part away and forecast it; see `Normalizer.normalize`."""
+        self._check_past(past)
+        check_lookback(past, self.lookback, "FAN")
+        observed = observed_values(past, observed)
+        wide = past.to(statistics_dtype(past.dtype))
+        anchor = last_observed(wide, observed)
+        count = observed_count(wide, observed)
+        centred = torch.where(observed, wide - anchor, 0)
+        mean = centred.sum(dim=1, keepdim=True) / count
+        centred = torch.where(observed, centred, mean)
+        main, level = main_part(centred, anchor, self.frequencies)
+        # The anchor goes with the main part, or stays; it never passes through the transform.
+        rest = (centred - main) + (anchor - level)
+        hidden = self.from_main((main + level).mT).relu()
+        raw = (centred + anchor).mT
+        hidden = self.from_both(torch.cat([hidden, raw], dim=-1)).relu()
+        z = torch.where(observed, rest, 0)
+        return z.to(past.dtype), FANStats(self.out(hidden).mT)
+
+    def future_statistics(self, stats: FANStats) -> LocationScale:
+        """Return the forecast of the main part as location, and scale 1."""
+        zero = torch.zeros_like(stats.main[:, :1])
+        return LocationScale(stats.main, zero, zero + 1)
+
+    def auxiliary_loss(
+        self, stats: FANStats, future: Future, forecast: Future | None = None
+    ) -> Tensor:
+        """Return MSE(main forecast, main part) + MSE(rest forecast, rest), of complete horizons.
+
+        Without a forecast it is the first term alone.
+        """
+        forecast_main = stats.main
+        if self.target_index is not None:
+            forecast_main = forecast_main.index_select(2, self.target_index)
+        complete = future.isfinite().all(dim=1, keepdim=True)
+        truth = torch.where(complete, future, 0).to(forecast_main.dtype)
+        anchor = truth[:, :1]
+        main, level = main_part(truth - anchor, anchor, self.frequencies)
+        main = main + level
+        errors = (forecast_main - main).square()
+        if forecast is not None:
+            errors = errors + (forecast - (truth - main)).square()
+        count = complete.sum().clamp(min=1) * future.shape[1]
+        return torch.where(complete, errors, 0).sum() / count
+
+
+def main_part(centred: Tensor, anchor: Tensor, frequencies: int) -> tuple[Tensor, Tensor]:
+    """Return the components of largest amplitude of `centred + anchor`.
+
+    Args:
+        centred: (batch, time, channels), values less the anchor.
+        anchor: (batch, 1, channels), a level.
+        frequencies: how many; all, where there are fewer.
+
+    Returns:
+        The main part of `centred`, (batch, time, channels), and the anchor where the level is
+        among them, else 0, (batch, 1, channels): together the main part.
+    """
+    steps = centred.shape[1]
+    spectrum = torch.fft.rfft(centred, dim=1)
+    first = torch.zeros(spectrum.shape[1], 1, dtype=centred.dtype, device=centred.device)
+    first[0] = steps
+    size = (spectrum + first * anchor).abs()
+    chosen = size.detach().topk(min(frequencies, size.shape[1]), dim=1).indices
+    mask = torch.zeros_like(size).scatter(1, chosen, 1.0)
+    # n is given: without it an odd number of steps would come back as an even one.
+    main = torch.fft.irfft(spectrum * mask, n=steps, dim=1)
+    return main, anchor * mask[:, :1]

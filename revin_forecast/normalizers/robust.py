@@ -1,0 +1,50 @@
+import torch
+from torch import Tensor
+
+from revin_forecast.normalizers.affine import LocationScaleNormalizer
+from revin_forecast.normalizers.base import Equivariance
+from revin_forecast.normalizers.location_scale import LocationScale, last_observed, one_for_zero
+from revin_forecast.normalizers.order import observed_median, observed_quantiles
+from revin_forecast.shapes import Observed, Past
+
+NORMAL_QUARTILES = 1.3489795003921634
+"""Distance of the quartiles of a standard normal, so that the scale is its deviation."""
+
+NORMAL_MAD = 1.482602218505602
+"""Deviation of a normal over its median absolute deviation."""
+
+
+class Robust(LocationScaleNormalizer):
+    """Median and interquartile range: outliers move neither location nor scale.
+
+    z = (x - median) / (IQR / 1.349). Where more than half of a window stands on one value and the
+    quartiles coincide, the scale is 1.4826 times the median absolute deviation; where that is 0
+    too, the standard deviation about the median; for a constant window 1. The outlier itself still
+    enters the backbone, now as a large z.
+    """
+
+    @property
+    def equivariant_to(self) -> frozenset[Equivariance]:
+        """A change of level and of scale."""
+        return frozenset({"shift", "scale"})
+
+    def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
+        """Return the median and the first of the scales that is not 0."""
+        past = past.detach()
+        anchor = last_observed(past, observed)
+        centred = past - anchor
+        low, median, high = observed_quantiles(centred, observed, [0.25, 0.5, 0.75])
+        distance = (centred - median).abs()
+        absolute = observed_median(distance, observed) * NORMAL_MAD
+        scale = (high - low) / NORMAL_QUARTILES
+        for fallback in (absolute, _root_mean_square(distance, observed)):
+            scale = torch.where(scale > 0, scale, fallback)
+        return LocationScale(anchor, median, one_for_zero(scale))
+
+
+def _root_mean_square(distance: Tensor, observed: Tensor | None) -> Tensor:
+    if observed is None:
+        return distance.square().mean(dim=1, keepdim=True).sqrt()
+    count = observed.sum(dim=1, keepdim=True).clamp(min=1)
+    squares = torch.where(observed, distance, 0).square()
+    return (squares.sum(dim=1, keepdim=True) / count).sqrt()

@@ -1,0 +1,166 @@
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from revin_forecast.normalizers.affine import AffineNormalizer
+from revin_forecast.normalizers.learned import (
+    PretrainedNormalizer,
+    WideLinear,
+    check_lookback,
+    required,
+)
+from revin_forecast.normalizers.location_scale import (
+    LocationScale,
+    last_observed,
+    observed_count,
+    observed_values,
+    one_for_zero,
+    statistics_dtype,
+)
+from revin_forecast.normalizers.slices import over_steps, slice_statistics
+from revin_forecast.shapes import Future, Observed, Past
+
+SMALLEST_SCALE = 1e-5
+"""Added to a predicted deviation, as in the authors' code."""
+
+
+class SliceStats(NamedTuple):
+    """What is predicted of the slices of the horizon, (batch, slices, channels) each."""
+
+    anchor: Tensor
+    """(batch, 1, channels); means are counted from it."""
+    means: Tensor
+    scales: Tensor
+
+
+class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
+    """Slice-level adaptive normalization (SAN; Liu et al., NeurIPS 2023).
+
+    Each slice of the look-back is normalized by its own mean and deviation; two small networks
+    predict those of the horizon's slices from them and the window. They are trained first, on the
+    true slice statistics, and frozen while the backbone learns.
+
+    The look-back's slices end with the window and the horizon's begin with it; where the slice
+    length divides neither, the farthest slice is shorter. Differing from the authors' code: the
+    network of the deviations sees the centred window instead of raw values, and its output goes
+    through softplus instead of ReLU, which can die; a slice without spread takes the window's.
+
+    Args:
+        channels: channels of the look-back window.
+        lookback: its steps.
+        horizon: steps forecast.
+        slice_length: steps of a slice: a day of hourly data, or 6 to 12.
+        hidden: width of the networks.
+        epochs: of the first stage, at most.
+        targets: which channels the backbone forecasts; None: all.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        lookback: int | None = None,
+        horizon: int | None = None,
+        slice_length: int = 24,
+        hidden: int = 512,
+        epochs: int = 5,
+        targets: Sequence[int] | None = None,
+    ):
+        super().__init__(channels, targets)
+        self.lookback = required("lookback", lookback, "SAN")
+        self.horizon = required("horizon", horizon, "SAN")
+        self.slice_length = required("slice_length", slice_length, "SAN")
+        self.epochs = required("epochs", epochs, "SAN")
+        sizes = (self.lookback, -(-self.lookback // slice_length), -(-self.horizon // slice_length))
+        self.mean_network = _SliceNetwork(*sizes, hidden, nn.Tanh())
+        self.scale_network = _SliceNetwork(*sizes, hidden, nn.ReLU())
+        self.mix = nn.Parameter(torch.ones(2, channels))
+
+    @property
+    def restores_past(self) -> bool:
+        """No: the forecast gets predicted statistics."""
+        return False
+
+    @property
+    def pretraining_epochs(self) -> int:
+        """As the constructor was told; the authors use 5."""
+        return self.epochs
+
+    @property
+    def pretraining_rate(self) -> float:
+        """1e-4, within the authors' range."""
+        return 1e-4
+
+    def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, SliceStats]:
+        """Map windows to the common scale; see `Normalizer.normalize`."""
+        self._check_past(past)
+        check_lookback(past, self.lookback, "SAN")
+        observed = observed_values(past, observed)
+        wide = past.to(statistics_dtype(past.dtype))
+        anchor = last_observed(wide, observed)
+        count = observed_count(wide, observed)
+        centred = torch.where(observed, wide - anchor, 0)
+        mean = centred.sum(dim=1, keepdim=True) / count
+        centred = torch.where(observed, centred - mean, 0)
+        variance = centred.square().sum(dim=1, keepdim=True) / count
+        means, variances, counts = slice_statistics(centred, observed, self.slice_length, True)
+        # A slice that is constant, or of one value, takes the deviation of its window.
+        scales = torch.where(variances > 0, variances, one_for_zero(variance)).sqrt()
+        location, scale = (
+            over_steps(part, self.slice_length, self.lookback, True) for part in (means, scales)
+        )
+        z = torch.where(observed, (centred - location) / scale, 0)
+        scales = torch.where(counts > 1, variances, 0)
+        scales = torch.where(scales > 0, one_for_zero(scales).sqrt(), 0)
+        return z.to(past.dtype), self._predict(anchor, mean, means, scales, centred)
+
+    def future_statistics(self, stats: SliceStats) -> LocationScale:
+        """Return the predicted statistics of each step of the horizon."""
+        means, scales = (
+            over_steps(part, self.slice_length, self.horizon, False) for part in stats[1:]
+        )
+        return LocationScale(stats.anchor, means, scales)
+
+    def auxiliary_loss(
+        self, stats: SliceStats, future: Future, forecast: Future | None = None
+    ) -> Tensor:
+        """Return the mean squared error of the predicted means and deviations of slices."""
+        anchor, *predicted = (
+            part if self.target_index is None else part.index_select(2, self.target_index)
+            for part in stats
+        )
+        seen = future.isfinite()
+        values = torch.where(seen, future - anchor, 0)
+        means, variances, counts = slice_statistics(values, seen, self.slice_length, False)
+        errors = torch.stack([predicted[0] - means, predicted[1] - variances.sqrt()])
+        known = torch.stack([counts > 0, counts > 1])
+        return torch.where(known, errors, 0).square().sum() / known.sum().clamp(min=1)
+
+    def _predict(
+        self, anchor: Tensor, mean: Tensor, means: Tensor, scales: Tensor, centred: Tensor
+    ) -> SliceStats:
+        """Predict the slices of the horizon: w0 network + w1 mean, and softplus(network)."""
+        first, second = self.mix.to(mean.dtype)
+        # w1 (mean + anchor), counted from the anchor.
+        level = second * mean + (second - 1) * anchor
+        future_means = first * self.mean_network(means, centred) + level
+        spread = functional.softplus(self.scale_network(scales, centred)) + SMALLEST_SCALE
+        return SliceStats(anchor, future_means, spread)
+
+
+class _SliceNetwork(nn.Module):
+    """Slice statistics and window of each channel to the statistics of the horizon's slices."""
+
+    def __init__(self, lookback: int, slices: int, wanted: int, hidden: int, bend: nn.Module):
+        super().__init__()
+        self.from_slices = WideLinear(slices, hidden)
+        self.from_window = WideLinear(lookback, hidden)
+        self.bend = bend
+        self.out = WideLinear(2 * hidden, wanted)
+
+    def forward(self, slices: Tensor, window: Tensor) -> Tensor:
+        """Map (batch, slices, channels) and (batch, lookback, channels); returns the former."""
+        hidden = [self.from_slices(slices.mT), self.from_window(window.mT)]
+        return self.out(self.bend(torch.cat(hidden, dim=-1))).mT

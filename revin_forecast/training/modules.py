@@ -1,0 +1,136 @@
+"""What Lightning trains: a model on its forecasts, or a normalizer alone."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+
+from revin_forecast.data.windows import WindowBatch
+from revin_forecast.metrics import mae, mse
+from revin_forecast.normalizers import Normalizer, PretrainedNormalizer
+from revin_forecast.reversible import Reversible, auxiliary_loss, forecast_channels
+
+LOSSES: dict[str, Callable[..., Tensor]] = {"mse": mse, "mae": mae}
+
+
+class _WindowModule(LightningModule, ABC):
+    """Follow a loss of batches of windows; what a step draws depends on the seed and its number."""
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.seed = seed
+
+    @abstractmethod
+    def batch_loss(self, batch: WindowBatch, training: bool) -> Tensor:
+        """Return the loss of one batch."""
+
+    def on_train_batch_start(self, batch: WindowBatch, batch_idx: int) -> None:
+        """Seed the step."""
+        torch.manual_seed(self.seed * 1_000_003 + self.global_step)
+
+    def training_step(self, batch: WindowBatch) -> Tensor:
+        """Return the loss of one batch."""
+        loss = self.batch_loss(batch, training=True)
+        self.log("training_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.past))
+        return loss
+
+    def validation_step(self, batch: WindowBatch) -> None:
+        """Log the loss over all validation windows."""
+        loss = self.batch_loss(batch, training=False)
+        self.log("validation_loss", loss, prog_bar=True, batch_size=len(batch.past))
+
+
+class ForecastingModule(_WindowModule):
+    """Train a model on windows; the loss is in data units, after denormalizing.
+
+    What learned normalizers ask for is added in training, not in validation, and their parameters
+    get the learning rates that they name.
+
+    Args:
+        model: (batch, lookback, channels) -> (batch, horizon, channels).
+        learning_rate: of Adam.
+        loss: "mse" or "mae", over observed targets only.
+        seed: with the step, of whatever randomness the model has, so that a resumed run draws
+            what an undisturbed one would.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        learning_rate: float = 1e-3,
+        loss: Literal["mse", "mae"] = "mse",
+        seed: int = 0,
+    ):
+        super().__init__(seed)
+        self.model = model
+        self.learning_rate = learning_rate
+        self.loss = LOSSES[loss]
+
+    def forward(self, past: Tensor) -> Tensor:
+        """Forecast in data units."""
+        return self.model(past)
+
+    def batch_loss(self, batch: WindowBatch, training: bool) -> Tensor:
+        """Return the loss of one batch, in training with what normalizers add."""
+        truth = forecast_channels(self.model, batch.future)
+        if not isinstance(self.model, Reversible):
+            return self.loss(self.model(batch.past), truth)
+        steps = self.model.steps(batch.past)
+        loss = self.loss(steps.forecast, truth)
+        added = auxiliary_loss(self.model, steps, truth) if training else None
+        return loss if added is None else loss + added
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return Adam over what is not frozen, shared parameters once."""
+        return torch.optim.Adam(_groups(self.model, self.learning_rate), lr=self.learning_rate)
+
+
+class PretrainingModule(_WindowModule):
+    """Train one normalizer alone, on what it predicts about the horizon.
+
+    Args:
+        model: has the normalizer, or a `Reversible` inside it has.
+        normalizer: the one that is trained.
+        seed: as that of `ForecastingModule`.
+    """
+
+    model: Reversible
+    normalizer: PretrainedNormalizer
+
+    def __init__(self, model: Reversible, normalizer: PretrainedNormalizer, seed: int = 0):
+        super().__init__(seed)
+        self.model = model
+        self.normalizer = normalizer
+
+    def batch_loss(self, batch: WindowBatch, training: bool) -> Tensor:
+        """Return the normalizer's own loss on the windows as they reach it."""
+        model, past, truth = self.model, batch.past, batch.future
+        observed = past.isfinite()
+        while model.normalizer is not self.normalizer:
+            past, stats = model.normalizer.normalize(past, observed)
+            truth = model.normalizer.renormalize(forecast_channels(model, truth), stats)
+            assert isinstance(model.backbone, Reversible)  # the normalizer is in one of them
+            model = model.backbone
+        _, stats = self.normalizer.normalize(past, observed)
+        return self.normalizer.auxiliary_loss(stats, forecast_channels(model, truth))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return Adam over the normalizer's parameters."""
+        return torch.optim.Adam(self.normalizer.parameters(), lr=self.normalizer.pretraining_rate)
+
+
+def _groups(model: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
+    """Return the parameters that are trained, by the learning rates that normalizers name."""
+    rates: dict[nn.Parameter, float] = {}
+    normalizers = [part for part in model.modules() if isinstance(part, Normalizer)]
+    for normalizer in reversed(normalizers):
+        for name, parameter in normalizer.named_parameters():
+            rates[parameter] = normalizer.learning_rate(name, learning_rate)
+    groups: dict[float, list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            groups.setdefault(rates.get(parameter, learning_rate), []).append(parameter)
+    return [{"params": members, "lr": rate} for rate, members in groups.items()]
