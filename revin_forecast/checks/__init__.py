@@ -9,14 +9,22 @@ RevIN
 
 from revin_forecast.checks.backbone import BACKBONE_CHECKS, check_backbone
 from revin_forecast.checks.equivariance import EQUIVARIANCE_CHECKS
-from revin_forecast.checks.normalizer import NORMALIZER_CHECKS, check_normalizer
-from revin_forecast.checks.run import CheckError
+from revin_forecast.checks.normalizer import (
+    NORMALIZER_CHECKS,
+    audit_normalizer,
+    check_normalizer,
+)
+from revin_forecast.checks.programs import PROGRAM_CHECKS
+from revin_forecast.checks.run import CheckError, CheckResult
 
 __all__ = [
     "BACKBONE_CHECKS",
     "EQUIVARIANCE_CHECKS",
     "NORMALIZER_CHECKS",
+    "PROGRAM_CHECKS",
     "CheckError",
+    "CheckResult",
+    "audit_normalizer",
     "check_backbone",
     "check_normalizer",
 ]

@@ -1,11 +1,14 @@
 from collections.abc import Callable
+from functools import partial
 
-from revin_forecast.checks import behaviour, numbers
+from revin_forecast.checks import behaviour, kinds, learning, numbers
 from revin_forecast.checks.equivariance import EQUIVARIANCE_CHECKS
-from revin_forecast.checks.run import CHANNELS, Make, run_checks
+from revin_forecast.checks.programs import PROGRAM_CHECKS
+from revin_forecast.checks.run import CheckResult, Make, construct, results_of, run_checks
 
 NORMALIZER_CHECKS: dict[str, Callable[[Make], str | None]] = {
     "denormalize undoes normalize": behaviour.check_round_trip,
+    "renormalize undoes denormalize": behaviour.check_renormalize,
     "statistics are values, not state": behaviour.check_values_not_state,
     "deepcopy, pickle and state_dict after use": behaviour.check_copies,
     "float32 is right at level 1e6": numbers.check_precision,
@@ -16,32 +19,49 @@ NORMALIZER_CHECKS: dict[str, Callable[[Make], str | None]] = {
     "wrong shapes are refused": behaviour.check_channels,
     "targets are mapped by their own channel": behaviour.check_targets,
     "windows are independent": behaviour.check_independent_windows,
-    "levels and samples on a trailing axis": behaviour.check_levels,
-    "spreads and variances get no level": behaviour.check_kinds,
+    "levels and samples on a trailing axis": kinds.check_levels,
+    "spreads and variances get no level": kinds.check_kinds,
+    "distributions keep a right density": kinds.check_distributions,
     "parameters near zero are safe": numbers.check_small_parameters,
     "gradients are finite, twice": numbers.check_gradients,
+    "a loss of its own is finite and teaches": learning.check_auxiliary_loss,
     "threads do not interfere": behaviour.check_threads,
 }
 
 
-def check_normalizer(make: Make, title: str | None = None) -> None:
+def check_normalizer(make: Make, title: str | None = None, programs: bool = False) -> None:
     """Hold a normalizer to the package's contract; prints a line for each promise.
 
     Args:
         make: the class, or a call that builds one for a number of channels, for instance
             `functools.partial(RevIN, statistic="last")`.
         title: the name to print; None: the class's.
+        programs: also compile and export it inside a model, which takes some seconds.
 
     Raises:
         CheckError: on the first promise that doesn't hold, with what was measured.
     """
-    normalizer = make(CHANNELS)
-    claims = normalizer.equivariant_to
+    title = title or type(construct(make)).__name__
+    run_checks(title, _chosen(make, programs))
+
+
+def audit_normalizer(make: Make, programs: bool = False) -> list[CheckResult]:
+    """Return how every promise of the contract comes out, broken ones included.
+
+    Args:
+        make: as `check_normalizer` takes it.
+        programs: also compile and export it inside a model, which takes some seconds.
+    """
+    return list(results_of(_chosen(make, programs)))
+
+
+def _chosen(make: Make, programs: bool) -> dict[str, Callable[[], str | None]]:
+    promises = NORMALIZER_CHECKS | (PROGRAM_CHECKS if programs else {})
     checks: dict[str, Callable[[], str | None]] = {
-        promise: lambda check=check: check(make) for promise, check in NORMALIZER_CHECKS.items()
+        promise: partial(check, make) for promise, check in promises.items()
     }
+    claims = construct(make).equivariant_to
     for claim, (promise, check) in EQUIVARIANCE_CHECKS.items():
-        checks[promise] = (
-            (lambda check=check: check(make)) if claim in claims else lambda: "not claimed"
-        )
-    run_checks(title or type(normalizer).__name__, checks)
+        claimed = claim in claims or (claim == "common scale" and "scale" in claims)
+        checks[promise] = partial(check, make) if claimed else lambda: "not claimed"
+    return checks

@@ -1,14 +1,17 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from revin_forecast.components import taken
 from revin_forecast.normalizers.base import Normalizer
 
 LOOKBACK, HORIZON, CHANNELS, WINDOWS = 48, 12, 3, 8
 
 Make = Callable[..., Normalizer]
-"""A class, or any call of (channels) that builds a normalizer; `targets` where it takes them."""
+"""A class, or any call of (channels) that builds a normalizer; it is also passed `lookback`,
+`horizon` and `targets` where it takes them."""
 
 
 class CheckError(AssertionError):
@@ -51,21 +54,71 @@ def windows(level: float = 10.0, deviation: float = 2.0, seed: int = 0) -> Tenso
 
 
 def perturb(module: nn.Module, seed: int = 0) -> nn.Module:
-    """Move every parameter away from where it starts, some to negative values; returns it."""
+    """Move every parameter away from where it starts, some to negative values; returns it.
+
+    Matrices move by as much as keeps their products of the size of their inputs.
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in module.parameters():
             noise = torch.rand(parameter.shape, generator=generator, dtype=torch.float64)
+            if parameter.ndim > 1:
+                parameter.add_((noise - 0.5) * 3 * parameter.shape[-1] ** -0.5)
+                continue
             sign = torch.where(noise.frac().mul(7).frac() < 0.3, -1.0, 1.0)
             parameter.copy_((parameter + 0.3 + noise) * sign)
     return module
 
 
-def build(make: Make, seed: int = 0) -> Normalizer:
-    """Build for CHANNELS channels, away from initialization."""
-    normalizer = make(CHANNELS)
+def construct(make: Make, lookback: int = LOOKBACK, **options: object) -> Normalizer:
+    """Build for CHANNELS channels, windows of `lookback` steps and HORIZON steps to forecast."""
+    sizes = taken(make, {"lookback": lookback, "horizon": HORIZON})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return make(CHANNELS, **sizes, **options)
+
+
+def build(make: Make, seed: int = 0, lookback: int = LOOKBACK, **options: object) -> Normalizer:
+    """Build as `construct` does, away from initialization."""
+    normalizer = construct(make, lookback, **options)
     perturb(normalizer, seed)
     return normalizer
+
+
+def as_forecast(z: Tensor) -> Tensor:
+    """Take the last HORIZON steps of a normalized window for a forecast."""
+    return z[:, -HORIZON:]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """How one promise came out."""
+
+    promise: str
+    holds: bool | None
+    """None: it does not apply."""
+    detail: str = ""
+    """What was measured where it does not hold; why, where it does not apply."""
+
+
+def results_of(checks: Mapping[str, Callable[[], str | None]]) -> Iterator[CheckResult]:
+    """Run checks in order, whatever comes of each.
+
+    Args:
+        checks: promise -> check; it returns None when the promise holds, or why it does not apply.
+    """
+    for promise, check in checks.items():
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                skipped = check()
+        except Exception as error:
+            detail = (
+                str(error) if isinstance(error, CheckError) else f"{type(error).__name__}: {error}"
+            )
+            yield CheckResult(promise, False, detail)
+        else:
+            yield CheckResult(promise, True if skipped is None else None, skipped or "")
 
 
 def run_checks(title: str, checks: Mapping[str, Callable[[], str | None]]) -> None:
@@ -79,12 +132,14 @@ def run_checks(title: str, checks: Mapping[str, Callable[[], str | None]]) -> No
         CheckError: on the first promise that does not hold.
     """
     print(title)
-    for promise, check in checks.items():
-        try:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                skipped = check()
-        except Exception as error:
-            print(f"  FAILS  {promise}")
-            raise CheckError(f"{title}: {promise}: {error}") from error
-        print(f"  holds  {promise}" if skipped is None else f"  -      {promise} ({skipped})")
+    for result in results_of(checks):
+        print(shown(result))
+        if result.holds is False:
+            raise CheckError(f"{title}: {result.promise}: {result.detail}")
+
+
+def shown(result: CheckResult) -> str:
+    """Return a line about a result."""
+    if result.holds is None:
+        return f"  -      {result.promise} ({result.detail})"
+    return f"  {'holds' if result.holds else 'FAILS'}  {result.promise}"

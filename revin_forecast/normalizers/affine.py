@@ -13,6 +13,7 @@ from revin_forecast.normalizers.location_scale import (
     observed_values,
     statistics_dtype,
 )
+from revin_forecast.normalizers.operators import compiles_for_cpu, restore, standardize
 from revin_forecast.shapes import Future, Observed, Past
 
 
@@ -43,8 +44,12 @@ class AffineNormalizer(Normalizer[Stats]):
         anchor, residual, scale = statistics
         if future.ndim == 3 and anchor.shape[1] == scale.shape[1] == 1 and runs_eagerly(future):
             factor = (scale / gain).expand_as(anchor)
-            minus = (None, None) if offset is None else (offset.expand_as(anchor), None)
-            return affine_map(future, minus, factor, (residual, anchor), factor.dtype)
+            minus = None if offset is None else offset.expand_as(anchor)
+            return affine_map(future, minus, factor, residual, anchor, factor.dtype)
+        if future.ndim == 3 and anchor.shape[1] == scale.shape[1] == 1 and compiles_for_cpu(future):
+            factor = (scale / gain).expand_as(anchor)
+            minus = None if offset is None else offset.expand_as(anchor)
+            return restore(future, minus, factor, residual, anchor)
         centred = future if offset is None else future - offset
         return centred * (scale / gain) + residual + anchor
 
@@ -119,13 +124,19 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
         affine = self.affine(wide.dtype)
         if runs_eagerly(past) and is_complete(past, observed):
             stats = self.statistics(wide, None)
-            gain, offset = (1, None) if affine is None else affine
-            shape = stats.anchor.shape
-            plus = None if offset is None else offset.expand(shape)
-            factor, minus = (gain / stats.scale).expand(shape), (stats.anchor, stats.residual)
-            return affine_map(wide, minus, factor, (plus, None), past.dtype), stats
+            gain, offset = (1, 0) if affine is None else affine
+            factor = gain / stats.scale
+            # The residual is as small as the values less the anchor: it can go to the other side.
+            shift = offset - stats.residual * factor
+            return affine_map(wide, stats.anchor, factor, shift, None, past.dtype), stats
         observed = observed_values(past, observed)
         stats = self.statistics(wide, observed)
+        if compiles_for_cpu(past):
+            gain, offset = (1, 0) if affine is None else affine
+            factor = (gain / stats.scale).expand_as(stats.anchor)
+            shift = torch.zeros_like(stats.anchor) + offset
+            z = standardize(wide, stats.anchor, stats.residual, factor, shift, observed)
+            return z.to(past.dtype), stats
         # Masked before the division: a NaN under it would reach the scale's gradient.
         z = torch.where(observed, stats.centre(wide), 0) / stats.scale
         if affine is not None:

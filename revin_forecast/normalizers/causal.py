@@ -101,13 +101,14 @@ class Causal(AffineNormalizer[RunningState]):
             The normalized values, 0 where unobserved, and the new state.
         """
         self._check_past(new_values)
-        if len(new_values) != len(state.weight):
+        streams = new_values.shape[0]
+        if streams != state.weight.shape[0]:
             raise ValueError(
-                f"Causal got values of {len(new_values)} streams but the state of "
-                f"{len(state.weight)}. Pass as many, or start({len(new_values)})."
+                f"Causal got values of {streams} streams but the state of "
+                f"{state.weight.shape[0]}. Pass as many, or start({streams})."
             )
         seen = observed_values(new_values, observed)
-        wide = new_values.detach().to(torch.promote_types(new_values.dtype, state.weight.dtype))
+        wide = new_values.to(torch.promote_types(new_values.dtype, state.weight.dtype))
         parts = []
         for at in range(0, wide.shape[1], STEPS_AT_ONCE):
             block = slice(at, at + STEPS_AT_ONCE)
@@ -134,8 +135,8 @@ class Causal(AffineNormalizer[RunningState]):
         self, state: RunningState, values: Tensor, observed: Tensor
     ) -> tuple[Tensor, RunningState]:
         """Normalize up to STEPS_AT_ONCE steps."""
-        state = _near(state, values, observed)
-        centred = torch.where(observed, values - state.anchor, 0)
+        state = _near(state, values.detach(), observed)
+        centred = torch.where(observed, values.detach() - state.anchor, 0)
         decay, kept = self._decay(values)
         seen = observed.to(values.dtype)
         weight = kept * state.weight + _weighted(decay, seen)
@@ -148,7 +149,8 @@ class Causal(AffineNormalizer[RunningState]):
         added = torch.where(observed, (centred - before) * (centred - mean), 0)
         squares = kept * state.squares + _weighted(decay, added)
         scale = one_for_zero(squares / total).sqrt()
-        z = torch.where(observed, (centred - mean) / scale, 0)
+        # The statistics are constants to the gradient, as in RevIN; the values are not.
+        z = torch.where(observed, (values - state.anchor) - mean, 0) / scale
         last = (part[:, -1:] for part in (weight, mean, squares))
         return z, RunningState(state.anchor, *last)
 

@@ -9,8 +9,6 @@ from revin_forecast.normalizers.base import Equivariance
 from revin_forecast.normalizers.fused import moments
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
-    last_observed,
-    observed_count,
     one_for_zero,
 )
 from revin_forecast.normalizers.order import observed_median
@@ -89,11 +87,7 @@ class RevIN(LocationScaleNormalizer):
         past = past.detach() if self.detach else past
         # A value of the window as anchor makes `past - anchor` exact at any level, and exactly
         # zero for a constant window.
-        anchor = last_observed(past, observed)
-        if observed is None and not past.requires_grad:
-            mean, variance = moments(past, anchor)
-        else:
-            mean, variance = _moments(past, anchor, observed)
+        anchor, mean, variance = moments(past, observed)
         residual = self._residual(past, anchor, mean, observed)
         return LocationScale(anchor, residual, self._scale(variance))
 
@@ -177,16 +171,6 @@ def away_from_zero(weight: Tensor) -> Tensor:
     sign = torch.where(weight < 0, -1.0, 1.0).to(weight.dtype)
     bent = sign * (weight.square() / (2 * bend) + bend / 2)
     return torch.where(weight.abs() < bend, bent, weight)
-
-
-def _moments(past: Tensor, anchor: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return mean and variance of `past - anchor` over observed values; differentiable."""
-    count = observed_count(past, observed)
-    centred = past - anchor if observed is None else torch.where(observed, past - anchor, 0)
-    mean = centred.sum(dim=1, keepdim=True) / count
-    squares = (centred - mean).square()
-    squares = squares if observed is None else torch.where(observed, squares, 0)
-    return mean, squares.sum(dim=1, keepdim=True) / count
 
 
 def _only(state_dict: Mapping[str, Tensor], name: str) -> Tensor:

@@ -54,9 +54,8 @@ def train(
         if last_checkpoint(place).is_file()
     ]
     if resume and not begun:
-        raise InputError(
-            f"no checkpoint to resume from at {last_checkpoint(folder)}; train without resume first."
-        )
+        last = last_checkpoint(folder)
+        raise InputError(f"no checkpoint to resume from at {last}; train without resume first.")
     if not (resume and folder in begun):  # else the last checkpoint holds what they learned
         for place, normalizer in stages:
             _pretrain(model, normalizer, data, settings, place, resume and place in begun)

@@ -1,0 +1,106 @@
+"""Passes over windows in blocks that stay in the processor's cache, in place.
+
+Written plainly, the layer's formulas are a dozen passes over memory. Block by block they are one
+read and one write, with a buffer of a block's size. Where there are few channels, several steps are
+folded into one row, so that the processor's wide registers fill. Nothing here is differentiable.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+BLOCK_BYTES = 2**21
+ROW = 64
+"""Values in a row that suffice to fill the registers; folding goes up to twice as many."""
+
+Part = Tensor | None
+"""(batch, 1, channels); None where there is nothing to add or take away."""
+
+
+def moments_in_blocks(past: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and biased variance of `past - anchor`, (batch, 1, channels) each.
+
+    Two passes: the variance is the mean square about the mean, never a difference of squares.
+    """
+    fold, steps = _fold(past), past.shape[1]
+    rows, start = _folded(past, fold), _tiled(anchor, fold)
+    mean, variance = torch.empty_like(anchor), torch.empty_like(anchor)
+    for at, buffer in _blocks(rows, anchor.dtype):
+        torch.sub(rows[at], start[at], out=buffer)
+        _sum_steps(buffer, fold, mean[at])
+        mean[at].div_(steps)
+        buffer.sub_(_tiled(mean[at], fold)).square_()
+        _sum_steps(buffer, fold, variance[at])
+    return mean, variance.div_(steps)
+
+
+def map_in_blocks(
+    values: Tensor, minus: Part, factor: Tensor, small: Part, large: Part, dtype: torch.dtype
+) -> Tensor:
+    """Return (values - minus) * factor + small + large, added in that order."""
+    fold = _fold(values)
+    rows = _folded(values, fold)
+    first, slope, second, third = (_tiled(part, fold) for part in (minus, factor, small, large))
+    result = values.new_empty(values.shape, dtype=dtype)
+    target = _folded(result, fold)
+    for at, scratch in _blocks(rows, factor.dtype):
+        block = target[at] if dtype == factor.dtype else scratch
+        source = rows[at] if first is None else torch.sub(rows[at], first[at], out=block)
+        if second is None:
+            torch.mul(source, slope[at], out=block)
+        else:
+            torch.addcmul(second[at], source, slope[at], out=block)
+        if third is not None:
+            block.add_(third[at])
+        if dtype != factor.dtype:
+            target[at].copy_(block)
+    return result
+
+
+def sum_of_products(gradient: Tensor, values: Tensor, minus: Part, dtype: torch.dtype) -> Tensor:
+    """Return the sum over steps of gradient * (values - minus), (batch, 1, channels)."""
+    fold = min(_fold(gradient), _fold(values))
+    slopes, rows, first = _folded(gradient, fold), _folded(values, fold), _tiled(minus, fold)
+    result = values.new_empty((values.shape[0], 1, values.shape[2]), dtype=dtype)
+    for at, buffer in _blocks(rows, dtype):
+        source = rows[at] if first is None else torch.sub(rows[at], first[at], out=buffer)
+        torch.mul(source, slopes[at], out=buffer)
+        _sum_steps(buffer, fold, result[at])
+    return result
+
+
+def _fold(values: Tensor) -> int:
+    """Return how many steps make a row of `ROW` to 2 `ROW` values; 1 where memory forbids it."""
+    steps, channels = values.shape[1:]
+    if channels >= ROW or values.stride()[1:] != (channels, 1):
+        return 1
+    return max(size for size in range(1, 2 * ROW // channels + 1) if steps % size == 0)
+
+
+def _folded(values: Tensor, fold: int) -> Tensor:
+    steps, channels = values.shape[1:]
+    return values if fold == 1 else values.view(-1, steps // fold, fold * channels)
+
+
+def _tiled(part: Part, fold: int) -> Part:
+    return part if part is None or fold == 1 else part.repeat(1, 1, fold)
+
+
+def _sum_steps(rows: Tensor, fold: int, out: Tensor) -> None:
+    """Sum folded rows over steps into (batch, 1, channels)."""
+    if fold == 1:
+        torch.sum(rows, dim=1, keepdim=True, out=out)
+    else:
+        folds = rows.sum(dim=1).view(len(rows), fold, -1)
+        torch.sum(folds, dim=1, keepdim=True, out=out)
+
+
+def _blocks(rows: Tensor, dtype: torch.dtype) -> Iterator[tuple[slice, Tensor]]:
+    """Yield slices of whole windows, each with a buffer of the slice's shape."""
+    size = rows.shape[1] * rows.shape[2] * dtype.itemsize
+    windows = max(1, BLOCK_BYTES // max(1, size))
+    buffer = rows.new_empty((min(windows, len(rows)), *rows.shape[1:]), dtype=dtype)
+    for start in range(0, len(rows), windows):
+        at = slice(start, min(start + windows, len(rows)))
+        yield at, buffer[: at.stop - start]
