@@ -5,15 +5,21 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from revin_forecast.normalizers.base import Kind, Normalizer, Stats
+from revin_forecast.normalizers.blocks import is_complete
 from revin_forecast.normalizers.distribution import Restored
-from revin_forecast.normalizers.fused import affine_map, is_complete, runs_eagerly
+from revin_forecast.normalizers.fused import affine_map, runs_eagerly
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
     check_observed,
     observed_values,
     statistics_dtype,
 )
-from revin_forecast.normalizers.operators import compiles_for_cpu, restore, standardize
+from revin_forecast.normalizers.operators import (
+    compiles_for_cpu,
+    observed_mask,
+    restore,
+    standardize,
+)
 from revin_forecast.shapes import Future, Observed, Past
 
 
@@ -129,9 +135,10 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
             # The residual is as small as the values less the anchor: it can go to the other side.
             shift = offset - stats.residual * factor
             return affine_map(wide, stats.anchor, factor, shift, None, past.dtype), stats
-        observed = observed_values(past, observed)
+        on_cpu = compiles_for_cpu(past)
+        observed = (observed_mask if on_cpu else observed_values)(past, observed)
         stats = self.statistics(wide, observed)
-        if compiles_for_cpu(past):
+        if on_cpu:
             gain, offset = (1, 0) if affine is None else affine
             factor = (gain / stats.scale).expand_as(stats.anchor)
             shift = torch.zeros_like(stats.anchor) + offset

@@ -18,6 +18,17 @@ Part = Tensor | None
 """(batch, 1, channels); None where there is nothing to add or take away."""
 
 
+def is_complete(past: Tensor, observed: Tensor | None) -> bool:
+    """Return whether every value is finite and observed, at the price of one quick read.
+
+    A gap makes the sum infinite or NaN. So does an overflow: then the answer is no, and the
+    path for gaps gives the right result, only later.
+    """
+    if observed is not None and not bool(observed.all()):
+        return False
+    return bool(past.sum(dtype=torch.promote_types(past.dtype, torch.float32)).isfinite())
+
+
 def moments_in_blocks(past: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and biased variance of `past - anchor`, (batch, 1, channels) each.
 

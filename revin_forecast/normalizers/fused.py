@@ -26,17 +26,6 @@ def runs_eagerly(*tensors: Tensor) -> bool:
     return all(type(part) in plain and part.device.type == "cpu" for part in tensors)
 
 
-def is_complete(past: Tensor, observed: Tensor | None) -> bool:
-    """Return whether every value is finite and observed, at the price of one quick read.
-
-    A gap makes the sum infinite or NaN. So does an overflow: then the answer is no, and the
-    path for gaps gives the right result, only later.
-    """
-    if observed is not None and not bool(observed.all()):
-        return False
-    return bool(past.sum(dtype=torch.promote_types(past.dtype, torch.float32)).isfinite())
-
-
 def moments(past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Return each window's last observed value, and mean and variance of the distance from it.
 

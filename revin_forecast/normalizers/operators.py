@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from revin_forecast.normalizers.blocks import (
+    is_complete,
     map_in_blocks,
     moments_in_blocks,
     sum_of_products,
@@ -19,6 +20,14 @@ def compiles_for_cpu(past: Tensor) -> bool:
     """Return whether torch.compile, not an export, is following, for a CPU."""
     compiling = torch.compiler.is_compiling() and not torch.compiler.is_exporting()
     return compiling and past.device.type == "cpu"
+
+
+@torch.library.custom_op("revin_forecast::observed_mask", mutates_args=())
+def observed_mask(past: Tensor, observed: Tensor | None) -> Tensor:
+    """Return where `past` is both declared observed and finite; quick where all of it is."""
+    if is_complete(past, observed):
+        return torch.ones(past.shape, dtype=torch.bool)
+    return past.isfinite() if observed is None else past.isfinite() & observed
 
 
 @torch.library.custom_op("revin_forecast::window_moments", mutates_args=())
@@ -64,6 +73,11 @@ def restore(
 def sum_centred(gradient: Tensor, values: Tensor, minus: Tensor | None, factor: Tensor) -> Tensor:
     """Return the sum over steps of gradient * (values - minus)."""
     return sum_of_products(gradient, values, minus, factor.dtype)
+
+
+@observed_mask.register_fake
+def _(past, observed):
+    return past.new_empty(past.shape, dtype=torch.bool)
 
 
 @window_moments.register_fake
