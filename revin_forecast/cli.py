@@ -39,6 +39,7 @@ COMMANDS = {
         "predict:predict", "forecast with a saved forecaster, without fitting", ("model", "file")
     ),
     "evaluate": Command("evaluate:evaluate", "score every test window beside the naive forecasts"),
+    "check": Command("check:check", "hold your own class to the contract", ("name",)),
     "datasets": Command("datasets:show", "list the benchmark data sets and which are at hand"),
     "datasets get": Command("datasets:get", "download a data set and verify it", ("name",)),
 }

@@ -8,7 +8,25 @@ from torch import nn
 
 from revin_forecast.checks import NORMALIZER_CHECKS, CheckError, check_normalizer
 from revin_forecast.checks.behaviour import check_threads
-from revin_forecast.normalizers import Identity, LastValue, LocationScale, Normalizer, RevIN
+from revin_forecast.normalizers import (
+    DAIN,
+    EMA,
+    FAN,
+    SAN,
+    Arcsinh,
+    Blend,
+    Causal,
+    DishTS,
+    Identity,
+    LastValue,
+    LearnedNormalizer,
+    LocationScale,
+    MeanScale,
+    Normalizer,
+    RevIN,
+    Robust,
+    Stationary,
+)
 
 NORMALIZERS = {
     "Identity": Identity,
@@ -19,6 +37,20 @@ NORMALIZERS = {
     "RevIN without affine": functools.partial(RevIN, affine=False),
     "RevIN additive eps": functools.partial(RevIN, eps=1e-5),
     "RevIN with gradient": functools.partial(RevIN, detach=False),
+    "MeanScale": MeanScale,
+    "Robust": Robust,
+    "EMA": EMA,
+    "EMA of 3 steps": functools.partial(EMA, half_life=3.0),
+    "Arcsinh": Arcsinh,
+    "Causal": Causal,
+    "Causal that forgets": functools.partial(Causal, half_life=12.0),
+    "Blend": Blend,
+    "Stationary": Stationary,
+    "DAIN": DAIN,
+    "DishTS": DishTS,
+    "DishTS without affine": functools.partial(DishTS, affine=False),
+    "SAN": functools.partial(SAN, slice_length=7, hidden=32),
+    "FAN": FAN,
 }
 
 
@@ -28,7 +60,8 @@ def test_contract(name, capsys):
     check_normalizer(NORMALIZERS[name], name)
     printed = capsys.readouterr().out
     assert printed.startswith(name)
-    assert printed.count("holds") >= len(NORMALIZER_CHECKS)
+    assert printed.count("holds") + printed.count("  -  ") == 3 + len(NORMALIZER_CHECKS)
+    assert printed.count("holds") >= len(NORMALIZER_CHECKS) - 3
     assert "FAILS" not in printed
 
 
@@ -70,6 +103,24 @@ class _Stateful(_Broken):
 
     def denormalize(self, future, stats, kind="location"):
         return super().denormalize(future, self.stats)
+
+
+class _Leaking(LastValue, LearnedNormalizer):
+    """Its loss does not depend on it, and is not finite without any truth."""
+
+    def auxiliary_loss(self, stats, future, forecast=None):
+        return future.nanmean()
+
+
+class _Likelihood(RevIN):
+    def denormalize_distribution(self, distribution, stats):
+        back = super().denormalize_distribution(distribution, stats)
+        return torch.distributions.Normal(back.mean, distribution.stddev)
+
+
+class _WrongInverse(RevIN):
+    def renormalize(self, future, stats):
+        return (future - stats.location) / stats.scale
 
 
 class _OneWay(_Broken):
@@ -134,13 +185,16 @@ class _NoGuard(_Broken):
         (_WrongSpread, "spreads and variances"),
         (_IgnoresTargets, "targets are mapped"),
         (_Amplifying, "parameters near zero"),
+        (_Leaking, "a loss of its own"),
+        (_Likelihood, "distributions keep a right density"),
+        (_WrongInverse, "renormalize undoes denormalize"),
     ],
 )
 def test_contract_catches(broken, promise):
     name, check = next(item for item in NORMALIZER_CHECKS.items() if promise in item[0])
     with pytest.raises(CheckError):
         check(broken)
-    assert NORMALIZER_CHECKS[name](RevIN) is None
+    assert NORMALIZER_CHECKS[name](FAN if "loss" in promise else RevIN) is None
 
 
 @pytest.mark.usefixtures("plain_shapes")

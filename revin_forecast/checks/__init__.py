@@ -7,7 +7,7 @@ RevIN
   holds  ...
 """
 
-from revin_forecast.checks.backbone import BACKBONE_CHECKS, check_backbone
+from revin_forecast.checks.backbone import BACKBONE_CHECKS, audit_backbone, check_backbone
 from revin_forecast.checks.equivariance import EQUIVARIANCE_CHECKS
 from revin_forecast.checks.normalizer import (
     NORMALIZER_CHECKS,
@@ -24,6 +24,7 @@ __all__ = [
     "PROGRAM_CHECKS",
     "CheckError",
     "CheckResult",
+    "audit_backbone",
     "audit_normalizer",
     "check_backbone",
     "check_normalizer",

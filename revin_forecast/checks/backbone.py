@@ -1,10 +1,19 @@
 import copy
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.checks.run import expect, expect_close, expect_refusal, perturb, run_checks
+from revin_forecast.checks.run import (
+    CheckResult,
+    expect,
+    expect_close,
+    expect_refusal,
+    perturb,
+    results_of,
+    run_checks,
+)
 
 Make = Callable[[int, int, int], nn.Module]
 """A class or call of (lookback, horizon, channels) that builds a backbone."""
@@ -23,10 +32,16 @@ def check_backbone(make: Make, title: str | None = None) -> None:
     Raises:
         CheckError: on the first promise that doesn't hold, with what was measured.
     """
-    checks: dict[str, Callable[[], str | None]] = {
-        promise: lambda check=check: check(make) for promise, check in BACKBONE_CHECKS.items()
-    }
-    run_checks(title or type(make(*SIZES[0])).__name__, checks)
+    run_checks(title or type(make(*SIZES[0])).__name__, _checks(make))
+
+
+def audit_backbone(make: Make) -> list[CheckResult]:
+    """Return how every promise of the contract comes out, broken ones included."""
+    return list(results_of(_checks(make)))
+
+
+def _checks(make: Make) -> dict[str, Callable[[], str | None]]:
+    return {promise: partial(check, make) for promise, check in BACKBONE_CHECKS.items()}
 
 
 def build(make: Make, sizes: tuple[int, int, int] = SIZES[0]) -> nn.Module:

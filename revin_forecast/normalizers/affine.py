@@ -136,16 +136,16 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
             shift = offset - stats.residual * factor
             return affine_map(wide, stats.anchor, factor, shift, None, past.dtype), stats
         on_cpu = compiles_for_cpu(past)
-        observed = (observed_mask if on_cpu else observed_values)(past, observed)
-        stats = self.statistics(wide, observed)
+        seen = (observed_mask if on_cpu else observed_values)(past, observed)
+        stats = self.statistics(wide, seen)
         if on_cpu:
             gain, offset = (1, 0) if affine is None else affine
             factor = (gain / stats.scale).expand_as(stats.anchor)
             shift = torch.zeros_like(stats.anchor) + offset
-            z = standardize(wide, stats.anchor, stats.residual, factor, shift, observed)
+            z = standardize(wide, stats.anchor, stats.residual, factor, shift, seen)
             return z.to(past.dtype), stats
         # Masked before the division: a NaN under it would reach the scale's gradient.
-        z = torch.where(observed, stats.centre(wide), 0) / stats.scale
+        z = torch.where(seen, stats.centre(wide), 0) / stats.scale
         if affine is not None:
             gain, offset = affine
             z = z * gain + offset

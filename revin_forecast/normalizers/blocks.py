@@ -52,7 +52,8 @@ def map_in_blocks(
     """Return (values - minus) * factor + small + large, added in that order."""
     fold = _fold(values)
     rows = _folded(values, fold)
-    first, slope, second, third = (_tiled(part, fold) for part in (minus, factor, small, large))
+    slope = _tiled(factor, fold)
+    first, second, third = (_tiled_part(part, fold) for part in (minus, small, large))
     result = values.new_empty(values.shape, dtype=dtype)
     target = _folded(result, fold)
     for at, scratch in _blocks(rows, factor.dtype):
@@ -72,7 +73,7 @@ def map_in_blocks(
 def sum_of_products(gradient: Tensor, values: Tensor, minus: Part, dtype: torch.dtype) -> Tensor:
     """Return the sum over steps of gradient * (values - minus), (batch, 1, channels)."""
     fold = min(_fold(gradient), _fold(values))
-    slopes, rows, first = _folded(gradient, fold), _folded(values, fold), _tiled(minus, fold)
+    slopes, rows, first = _folded(gradient, fold), _folded(values, fold), _tiled_part(minus, fold)
     result = values.new_empty((values.shape[0], 1, values.shape[2]), dtype=dtype)
     for at, buffer in _blocks(rows, dtype):
         source = rows[at] if first is None else torch.sub(rows[at], first[at], out=buffer)
@@ -94,8 +95,12 @@ def _folded(values: Tensor, fold: int) -> Tensor:
     return values if fold == 1 else values.view(-1, steps // fold, fold * channels)
 
 
-def _tiled(part: Part, fold: int) -> Part:
-    return part if part is None or fold == 1 else part.repeat(1, 1, fold)
+def _tiled(part: Tensor, fold: int) -> Tensor:
+    return part if fold == 1 else part.repeat(1, 1, fold)
+
+
+def _tiled_part(part: Part, fold: int) -> Part:
+    return None if part is None else _tiled(part, fold)
 
 
 def _sum_steps(rows: Tensor, fold: int, out: Tensor) -> None:
