@@ -10,7 +10,23 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
-    "revin_forecast.normalizers": ("Identity", "LastValue", "Normalizer", "RevIN"),
+    "revin_forecast.normalizers": (
+        "Arcsinh",
+        "Blend",
+        "Causal",
+        "DAIN",
+        "DishTS",
+        "EMA",
+        "FAN",
+        "Identity",
+        "LastValue",
+        "MeanScale",
+        "Normalizer",
+        "RevIN",
+        "Robust",
+        "SAN",
+        "Stationary",
+    ),
     "revin_forecast.reversible": ("Reversible",),
     "revin_forecast.backbones": (
         "Backbone",
@@ -29,19 +45,30 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "DAIN",
+    "EMA",
+    "FAN",
+    "SAN",
+    "Arcsinh",
     "Backbone",
+    "Blend",
+    "Causal",
     "DLinear",
+    "DishTS",
     "Forecaster",
     "Identity",
     "InputError",
     "LastValue",
     "Linear",
+    "MeanScale",
     "Normalizer",
     "Repeat",
     "RevIN",
     "Reversible",
     "Ridge",
+    "Robust",
     "SeasonalNaive",
+    "Stationary",
     "TrainingSettings",
     "load_parameters",
     "parameter_summary",
@@ -54,7 +81,23 @@ if TYPE_CHECKING:
     from revin_forecast.backbones import Backbone, DLinear, Linear, Repeat, Ridge, SeasonalNaive
     from revin_forecast.errors import InputError
     from revin_forecast.forecaster import Forecaster
-    from revin_forecast.normalizers import Identity, LastValue, Normalizer, RevIN
+    from revin_forecast.normalizers import (
+        DAIN,
+        EMA,
+        FAN,
+        SAN,
+        Arcsinh,
+        Blend,
+        Causal,
+        DishTS,
+        Identity,
+        LastValue,
+        MeanScale,
+        Normalizer,
+        RevIN,
+        Robust,
+        Stationary,
+    )
     from revin_forecast.reversible import Reversible
     from revin_forecast.settings import TrainingSettings
     from revin_forecast.sharing import parameter_summary, share_parameters, shared_parameters

@@ -311,3 +311,42 @@ def test_unwritable_output_is_the_users_problem(capsys, sales, monkeypatch):
     told = run(capsys, "forecast", sales, "--horizon", 3, "--out", sales.parent / "f.csv", code=2)
     assert "No space left" in told
     assert list(sales.parent.iterdir()) == [sales]
+
+
+def test_check_prints_the_contract_of_an_own_class(capsys, mine, tmp_path):
+    shown = run(capsys, "check", "mine.Scale")
+    assert shown.startswith("| promise | Scale |")
+    assert "| threads do not interfere | holds |" in shown
+    assert "FAILS" not in shown
+    run(capsys, "check", "RevIN", "--out", tmp_path / "table.md")
+    assert "| NaN and infinities are contained | holds |" in (tmp_path / "table.md").read_text()
+    assert "| shapes and dtypes, even and odd | holds |" in run(capsys, "check", "mine.Net")
+
+
+def test_check_names_what_a_class_breaks(capsys, mine, tmp_path):
+    (tmp_path / "careless.py").write_text(
+        "from revin_forecast import Normalizer, Identity\n"
+        "class Mean(Normalizer):\n"
+        "    def normalize(self, past, observed=None):\n"
+        "        mean = past.mean(1, keepdim=True)\n"
+        "        return past - mean, (mean,)\n"
+        "    def denormalize(self, future, stats, kind='location'):\n"
+        "        return future + stats[0]\n"
+    )
+    assert main(["check", "careless.Mean"]) == 2
+    out, err = capsys.readouterr()
+    assert "| NaN and infinities are contained | FAILS: one nan gives a z that is not finite" in out
+    assert "| denormalize undoes normalize | holds |" in out
+    assert "promises do not hold for careless.Mean" in err
+    told = run(capsys, "check", "torch.nn.Linear", code=2)
+    assert "Linear is neither a Normalizer nor a backbone" in told
+    assert "can't import careless.Nothing" in run(capsys, "check", "careless.Nothing", code=2)
+
+
+@pytest.mark.parametrize("name", ["SAN", "FAN", "DishTS", "Stationary"])
+def test_normalizers_that_know_the_sizes_by_name(capsys, sales, tmp_path, name):
+    words = ["fit", sales, "--horizon", 7, "--lookback", 14, "--out", tmp_path / "model"]
+    words += ["--backbone", "Linear", "--normalizer", name, "--training.max_epochs", 1]
+    run(capsys, *words)
+    printed = run(capsys, "predict", tmp_path / "model")
+    assert len(printed.splitlines()) == 8
