@@ -320,7 +320,7 @@ def test_check_prints_the_contract_of_an_own_class(capsys, mine, tmp_path):
     assert "FAILS" not in shown
     run(capsys, "check", "RevIN", "--out", tmp_path / "table.md")
     assert "| NaN and infinities are contained | holds |" in (tmp_path / "table.md").read_text()
-    assert "| shapes and dtypes, even and odd | holds |" in run(capsys, "check", "mine.Net")
+    assert "| shapes and dtypes, even and odd | holds |" in run(capsys, "check", "DLinear")
 
 
 def test_check_names_what_a_class_breaks(capsys, mine, tmp_path):

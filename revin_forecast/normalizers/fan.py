@@ -40,7 +40,7 @@ class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
         lookback: its steps, even or odd.
         horizon: steps forecast.
         frequencies: of the main part, in each channel: the paper takes 2 to 30.
-        hidden: widths of the network's two hidden layers.
+        hidden: width of the network's first hidden layer; the second is twice as wide.
         targets: which channels the backbone forecasts; None: all.
     """
 
@@ -50,16 +50,16 @@ class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
         lookback: int | None = None,
         horizon: int | None = None,
         frequencies: int = 4,
-        hidden: tuple[int, int] = (64, 128),
+        hidden: int = 64,
         targets: Sequence[int] | None = None,
     ):
         super().__init__(channels, targets)
         self.lookback = required("lookback", lookback, "FAN")
         self.horizon = required("horizon", horizon, "FAN")
         self.frequencies = required("frequencies", frequencies, "FAN")
-        self.from_main = WideLinear(self.lookback, hidden[0])
-        self.from_both = WideLinear(hidden[0] + self.lookback, hidden[1])
-        self.out = WideLinear(hidden[1], self.horizon)
+        self.from_main = WideLinear(self.lookback, hidden)
+        self.from_both = WideLinear(hidden + self.lookback, 2 * hidden)
+        self.out = WideLinear(2 * hidden, self.horizon)
 
     @property
     def restores_past(self) -> bool:

@@ -56,10 +56,14 @@ def train(
     if resume and not begun:
         last = last_checkpoint(folder)
         raise InputError(f"no checkpoint to resume from at {last}; train without resume first.")
+    result = TrainingResult(0, 0, 0.0)
     if not (resume and folder in begun):  # else the last checkpoint holds what they learned
         for place, normalizer in stages:
-            _pretrain(model, normalizer, data, settings, place, resume and place in begun)
+            result = _pretrain(model, normalizer, data, settings, place, resume and place in begun)
     with _frozen([normalizer for _, normalizer in stages]):
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            model.eval()
+            return result  # a naive backbone: what there was to learn is learnt
         module = ForecastingModule(
             model.train(), settings.learning_rate, settings.loss, settings.seed
         )
@@ -77,15 +81,16 @@ def _pretrain(
     settings: TrainingSettings,
     folder: Path,
     resume: bool,
-) -> None:
+) -> TrainingResult:
     """Train one normalizer alone and leave its best weights in it."""
     assert isinstance(model, Reversible)  # no other module has normalizers to train
     module = PretrainingModule(model.train(), normalizer, settings.seed)
     settings = replace(settings, max_epochs=normalizer.pretraining_epochs)
-    _, best = fit_stage(module, data, settings, folder, resume)
+    result, best = fit_stage(module, data, settings, folder, resume)
     prefix = "normalizer."
     own = {name.removeprefix(prefix): best[name] for name in best if name.startswith(prefix)}
     normalizer.load_state_dict(own)
+    return result
 
 
 @contextmanager
