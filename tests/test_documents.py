@@ -152,6 +152,44 @@ def test_speed_script_runs_and_its_result_holds(tmp_path):
         assert row["fit s"] < 10
 
 
+def test_layer_speed_script_runs_and_the_committed_targets_hold(tmp_path):
+    quick("layer_speed.py", tmp_path)
+    assert json.loads((tmp_path / "layer_speed.json").read_text())["rows"]
+    committed = json.loads((ROOT / "docs/benchmarks/layer_speed.json").read_text())
+    assert committed["made"]["quick"] is False
+    for row in committed["rows"]:
+        if row["layer"] == "RevIN":
+            assert row["forward"] <= 0.45, row
+            assert row["backward"] <= 0.5, row
+            assert row["to data"] <= 0.5, row
+    errors = {
+        row["layer"]: row["at 1e6"] for row in committed["rows"] if row["at 1e6"] == row["at 1e6"]
+    }
+    assert errors["RevIN"] < 1e-5 < 0.01 < errors["original"]
+
+
+def test_audit_script_runs_and_ours_keep_every_promise(tmp_path):
+    quick("audit_normalizers.py", tmp_path, "--classes", "revin_forecast.Robust")
+    page = (tmp_path / "normalizer_audit.md").read_text()
+    assert "| promise | Copied | RevIN | Robust |" in page
+    assert re.search(r"\d+\. Copied, statistics are values, not state: a forecast after an", page)
+    rows = json.loads((ROOT / "docs/benchmarks/normalizer_audit.json").read_text())["rows"]
+    assert len(rows) >= 25
+    for row in rows:
+        assert all(not cell.startswith("x") for name, cell in row.items() if name != "Copied"), row
+    assert sum(row["Copied"].startswith("x") for row in rows) >= 8
+
+
+def test_accuracy_of_normalizers_runs(data_dir, tmp_path):
+    quick("accuracy.py", tmp_path, "--grid", "normalizers", "--data-dir", data_dir)
+    rows = json.loads((tmp_path / "accuracy_normalizers.json").read_text())["rows"]
+    assert len(rows) == 15
+    committed = ROOT / "docs/benchmarks/accuracy_normalizers.json"
+    for row in json.loads(committed.read_text())["rows"]:
+        if row["data"] == "etth1" and row["normalizer"] == "RevIN":
+            assert row["Linear MSE"] < 0.38
+
+
 def test_continuous_integration_takes_its_commands_from_the_readme():
     script = (ROOT / ".ci" / "run").read_text()
     assert "README.md" in script
