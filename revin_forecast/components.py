@@ -86,11 +86,9 @@ class Component:
             InputError: the class does not take them.
         """
         kind = self.resolve()
-        parameters = {
-            **self.parameters,
-            **taken(functools.partial(kind, **self.parameters), offered),
-        }
+        parameters = dict(self.parameters)
         try:
+            parameters |= taken(functools.partial(kind, **parameters), offered)
             return kind(*sizes, **parameters)
         except (TypeError, ValueError) as error:
             given = ", ".join([*map(str, sizes), *(f"{k}={v}" for k, v in parameters.items())])

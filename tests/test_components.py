@@ -6,7 +6,7 @@ from torch import nn
 from revin_forecast.backbones import DLinear
 from revin_forecast.components import Component
 from revin_forecast.errors import InputError
-from revin_forecast.normalizers import RevIN
+from revin_forecast.normalizers import SAN, RevIN
 
 
 def test_described_and_built_again():
@@ -47,3 +47,12 @@ def test_constructor_errors_name_the_call():
     component = Component.of(functools.partial(DLinear, kernel=4))
     with pytest.raises(InputError, match=r"DLinear\(8, 4, 2, kernel=4\) can't be built: .* odd"):
         component.build(8, 4, 2)
+
+
+def test_sizes_are_offered_and_own_ones_kept():
+    built = Component.of(functools.partial(SAN, lookback=30)).build(2, lookback=48, horizon=12)
+    assert (built.lookback, built.horizon) == (30, 12)
+    assert Component.of(RevIN).build(2, lookback=48).channels == 2
+    unknown = Component.of(functools.partial(RevIN, width=3))
+    with pytest.raises(InputError, match=r"RevIN\(2, width=3\) can't be built"):
+        unknown.build(2, lookback=48)
