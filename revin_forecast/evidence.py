@@ -51,7 +51,7 @@ def write_evidence(
 
 
 def markdown_table(rows: Sequence[Row]) -> str:
-    """Lay rows out as a Markdown table, numbers to the right.
+    """Lay rows out as a Markdown table, numbers to the right; None is left blank.
 
     >>> print(markdown_table([{"data": "etth1", "mse": 0.36671}]))
     | data | mse |
@@ -59,14 +59,20 @@ def markdown_table(rows: Sequence[Row]) -> str:
     | etth1 | 0.3667 |
     """
     columns = list(rows[0])
-    sides = ["---:" if isinstance(rows[0][name], int | float) else "---" for name in columns]
+    sides = ["---:" if _holds_numbers(rows, name) else "---" for name in columns]
     lines = [" | ".join(columns), "|".join(sides)]
     lines += [" | ".join(_shown(row[name]) for name in columns) for row in rows]
     head, rule, *body = lines
     return "\n".join([f"| {head} |", f"|{rule}|", *(f"| {line} |" for line in body)])
 
 
+def _holds_numbers(rows: Sequence[Row], name: str) -> bool:
+    return any(isinstance(row[name], int | float) for row in rows)
+
+
 def _shown(value: object) -> str:
+    if value is None:
+        return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -111,7 +111,7 @@ def normalizer_row(
     lookback, horizon = (48, 12) if quick else SIZES[name]
     chosen = component(normalizer, name)
     start = time.perf_counter()
-    errors, absolute, scored = [], [], 0
+    errors, absolute, scored = [], [], None
     for seed in range(seeds):
         training = TrainingSettings(
             max_epochs=1 if quick else 10,
@@ -129,24 +129,26 @@ def normalizer_row(
         "look-back": lookback,
         "horizon": horizon,
         "normalizer": normalizer,
-        "Linear MSE": statistics.mean(errors),
-        "spread": statistics.stdev(errors) if seeds > 1 else float("nan"),
-        "Linear MAE": statistics.mean(absolute),
+        "Linear MSE": statistics.mean(errors) if seeds else None,
+        "spread": statistics.stdev(errors) if seeds > 1 else None,
+        "Linear MAE": statistics.mean(absolute) if seeds else None,
         "Ridge MSE": ridge_error(chosen, split, lookback, horizon, season),
         "seeds": seeds,
         "windows": scored,
         "seconds": time.perf_counter() - start,
     }
-    print(f"{name} {normalizer}: {row['Linear MSE']:.4f} +- {row['spread']:.4f}", flush=True)
+    print(name, normalizer, row["Linear MSE"], row["spread"], row["Ridge MSE"], flush=True)
     return row
 
 
-def ridge_error(chosen: Component, split: Split, lookback: int, horizon: int, season: int) -> float:
-    """Return the error of the map solved exactly; NaN where there is no closed form."""
+def ridge_error(
+    chosen: Component, split: Split, lookback: int, horizon: int, season: int
+) -> float | None:
+    """Return the error of the map solved exactly; None where there is no closed form."""
     model = Recipe(Component.of(Ridge), chosen, lookback, horizon).build(2).normalizer
     closed = isinstance(model, normalizers.LocationScaleNormalizer)
     if not closed or model.location_weights(lookback) is None:
-        return float("nan")
+        return None
     recipe = Recipe(Component.of(Ridge), chosen, lookback, horizon)
     return evaluate(recipe, split, season).model.mse
 

@@ -157,14 +157,14 @@ def measure(shape: Shape, threads: int, device: str, turns: int) -> list[Row]:
     for name in ["original", "RevIN", "RevIN compiled", *others, "copy"]:
         row: dict[str, object] = {"shape": str(shape), "threads": threads, "layer": name}
         for kind, values in taken.items():
-            row[f"{kind} ms"] = values[name] * 1e3 if name in values else float("nan")
-            row[kind] = values[name] / values["original"] if name in values else float("nan")
+            row[f"{kind} ms"] = values[name] * 1e3 if name in values else None
+            row[kind] = values[name] / values["original"] if name in values else None
         row["copies"] = taken["forward"][name] / taken["forward"]["copy"]
         if name in one_way and shape[2] == 7:
             row["error"] = precision(one_way[name], device, LEVEL, DEVIATION)
             row["at 1e6"] = precision(one_way[name], device, 1e6, 1.0)
         else:
-            row["error"] = row["at 1e6"] = float("nan")
+            row["error"] = row["at 1e6"] = None
         rows.append(row)
         print(*(f"{cell:.3g}" if isinstance(cell, float) else cell for cell in row.values()))
     return rows
