@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from revin_forecast.normalizers.blocks import (
+    all_true,
     is_complete,
     map_in_blocks,
     moments_in_blocks,
@@ -33,7 +34,7 @@ def observed_mask(past: Tensor, observed: Tensor | None) -> Tensor:
 @torch.library.custom_op("revin_forecast::window_moments", mutates_args=())
 def window_moments(past: Tensor, observed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the last observed value, and mean and variance of the distance from it."""
-    if bool(observed.all()):
+    if all_true(observed):
         anchor = past[:, -1:].clone()
         return anchor, *moments_in_blocks(past, anchor)
     anchor = last_observed(past, observed)
@@ -54,7 +55,7 @@ def standardize(
     observed: Tensor,
 ) -> Tensor:
     """Return (values - anchor - residual) * factor + offset, the product 0 where unobserved."""
-    if bool(observed.all()):
+    if all_true(observed):
         shift = offset - residual * factor
         return map_in_blocks(values, anchor, factor, shift, None, factor.dtype)
     centred = torch.where(observed, values - anchor - residual, 0)
