@@ -9,7 +9,16 @@ from revin_forecast.closed_form import fit_ridge, window_moments
 from revin_forecast.closed_form.equations import NormalEquations, PenaltyPath
 from revin_forecast.closed_form.masked import masked_equations
 from revin_forecast.errors import InputError
-from revin_forecast.normalizers import Identity, LastValue, Normalizer, RevIN
+from revin_forecast.normalizers import (
+    EMA,
+    Blend,
+    Identity,
+    LastValue,
+    MeanScale,
+    Normalizer,
+    RevIN,
+    Robust,
+)
 from revin_forecast.reversible import Reversible
 
 LOOKBACK, HORIZON, CHANNELS = 10, 4, 3
@@ -241,3 +250,23 @@ def test_what_cannot_be_solved_is_refused():
         fit_ridge(short, walk(9))
     with pytest.raises(ValueError, match="Ridge needs positive penalties"):
         Ridge(*sizes, penalties=[0.0])
+
+
+@pytest.mark.parametrize("kind", [EMA, MeanScale, Robust, Blend, Identity, LastValue])
+def test_any_location_and_scale_is_solved_as_least_squares_on_its_windows(kind):
+    values, normalizer = walk(), kind(CHANNELS).double()
+    model = Reversible(Ridge(LOOKBACK, HORIZON, CHANNELS, penalties=[1e-9]).double(), normalizer)
+    fit_ridge(model, values)
+    windows = values.unfold(0, WIDTH, 1).mT
+    past, future = windows[:, :LOOKBACK], windows[:, LOOKBACK:]
+    with torch.no_grad():
+        stats = normalizer.statistics(past, None)
+        inputs = stats.centre(past).mT.reshape(-1, LOOKBACK).numpy()
+        targets = stats.centre(future).mT.reshape(-1, HORIZON).numpy()
+    if kind is Identity:
+        inputs = np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
+    wanted = inputs @ np.linalg.lstsq(inputs, targets, rcond=None)[0]
+    with torch.no_grad():
+        forecast = model(past)
+    got = stats.centre(forecast).mT.reshape(-1, HORIZON).numpy()
+    np.testing.assert_allclose(got, wanted, atol=1e-5)

@@ -24,6 +24,7 @@ class RidgeFit:
     """Mean squared error of the chosen on the validation windows; None without validation."""
 
 
+@torch.no_grad()
 def fit_ridge(
     model: Reversible, training: Tensor, validation: Tensor | None = None, refit: bool = False
 ) -> RidgeFit:
@@ -34,7 +35,7 @@ def fit_ridge(
     take the fast path over the Gram matrix of overlapping windows, others blocks of windows.
 
     Args:
-        model: a Reversible around a Ridge, with Identity, LastValue or RevIN; changed in place.
+        model: a Reversible around a Ridge, with a location and scale; changed in place.
         training: (time, channels) float64, NaN where unobserved.
         validation: (time, channels), its first `lookback` rows the last of training; selects the
             penalty. None: there must be a single candidate.
@@ -81,7 +82,9 @@ def _fit_group(
     parts = [training[:, chosen]] + ([] if validation is None else [validation[:, chosen]])
     exact = all(bool(part.isfinite().all()) for part in parts)
     sources = [_equations(part, ridge, normalizer, exact) for part in parts]
-    intercept = "shift" not in normalizer.equivariant_to
+    # Where the level is taken away there is none to add; where windows have scales of their own, a
+    # bias would be multiplied by them, and least squares in the data's units has none.
+    intercept = "shift" not in normalizer.equivariant_to and normalizer.keeps_scale
     solved = [_Step(*equations, intercept=intercept) for equations in zip(*sources, strict=True)]
     errors = sum(step.errors(ridge.penalties) for step in solved)
     best = int(torch.as_tensor(errors).argmin()) if validation is not None else 0
@@ -143,7 +146,8 @@ def _checked(model: Reversible) -> tuple[Ridge, LocationScaleNormalizer]:
     if not isinstance(normalizer, LocationScaleNormalizer):
         raise InputError(
             f"Ridge can't be solved inside {type(normalizer).__name__}, which is no location and "
-            "scale. Use Identity, LastValue or RevIN, or train a Linear backbone."
+            "scale of the window. Use RevIN, LastValue, EMA, MeanScale, Robust, Blend or Identity, "
+            "or train a Linear backbone."
         )
     affine = normalizer.affine(torch.float64)
     if affine is not None and bool((affine[1] != 0).any()):

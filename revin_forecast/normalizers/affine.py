@@ -118,6 +118,11 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
         """
         return None
 
+    @property
+    def keeps_scale(self) -> bool:
+        """Whether the scale is 1 for every window, so that a backbone's bias is in data units."""
+        return False
+
     def future_statistics(self, stats: LocationScale) -> LocationScale:
         """Return the window's own location and scale."""
         return stats

@@ -18,6 +18,11 @@ class Identity(LocationScaleNormalizer):
         """No map: what the forecast follows is the backbone's own affair."""
         return frozenset()
 
+    @property
+    def keeps_scale(self) -> bool:
+        """Yes."""
+        return True
+
     def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
         """Return location 0 and scale 1 for every window."""
         zero = past.new_zeros((past.shape[0], 1, past.shape[2]))

@@ -19,6 +19,11 @@ class LastValue(LocationScaleNormalizer):
         """A change of level."""
         return frozenset({"shift"})
 
+    @property
+    def keeps_scale(self) -> bool:
+        """Yes."""
+        return True
+
     def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
         """Return the last observed value as location, and scale 1."""
         anchor = last_observed(past.detach(), observed)
