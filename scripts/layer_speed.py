@@ -179,7 +179,7 @@ def main() -> None:
     chosen = parser.parse_args()
     shapes = [(8, 48, 7)] if chosen.quick else SHAPES
     threads = [1] if chosen.quick or chosen.device == "cuda" else chosen.threads
-    turns = 2 if chosen.quick else 7
+    turns = 2 if chosen.quick else 5
     rows = [
         row
         for count in threads
