@@ -83,9 +83,12 @@ def test_operators_are_sound():
     for operator, inputs in (
         (operators.observed_mask, (past, observed)),
         (operators.window_moments, (past, observed)),
-        (operators.standardize, (past, anchor, factor, factor, anchor, observed)),
-        (operators.restore, (past, anchor, factor, factor, anchor)),
-        (operators.sum_centred, (past, past, anchor, factor)),
+        (operators.to_common_scale, (past, anchor, factor, factor, anchor, observed)),
+        (operators.to_data_scale, (past, factor, factor, anchor)),
+        (operators.scaled, (past, factor, observed)),
+        (operators.scaled, (past, factor, None)),
+        (operators.sums, (past, past, anchor, observed)),
+        (operators.sums, (past, past, None, None)),
     ):
         torch.library.opcheck(operator, inputs)
 

@@ -1,5 +1,7 @@
 """The block passes give what the plain formulas give, with the same gradients."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -134,3 +136,37 @@ def test_fast_matrix_products_cost_no_digits(precision):
         torch.set_float32_matmul_precision(before)
     exact, _ = RevIN(64).double().normalize(past.double())
     assert (z - exact).abs().max() < 1e-5
+
+
+def test_memory_kept_for_the_next_call_serves_any_mode():
+    past = tensor(4, 24, 3).float()
+    with ThreadPoolExecutor(1) as fresh:  # whose memory is first made in inference mode
+
+        def both():
+            with torch.inference_mode():
+                first = RevIN(3).normalize(past)[0]
+            return first, RevIN(3).normalize(past)[0]
+
+        inferred, trained = fresh.submit(both).result()
+    assert torch.equal(inferred, trained)
+    trained.sum().backward()
+
+
+@pytest.mark.parametrize("kept", [0, 2**23], ids=["fresh memory", "kept memory"])
+def test_threads_do_not_write_into_each_others_memory(kept, monkeypatch):
+    monkeypatch.setattr(blocks, "KEPT_BYTES", kept)
+    batches = [tensor(64, 96, 5, seed=seed, level=100.0 * seed).float() for seed in range(8)]
+    layer = RevIN(5)
+    wanted = [layer.normalize(past)[0] for past in batches]
+    with ThreadPoolExecutor(4) as workers:
+        found = list(workers.map(lambda past: layer.normalize(past)[0], batches * 20))
+    for place, z in enumerate(found):
+        assert torch.equal(z, wanted[place % 8])
+
+
+def test_results_are_not_the_kept_memory():
+    layer = RevIN(3)
+    first, _ = layer.normalize(tensor(4, 24, 3).float())
+    before = first.clone()
+    layer.normalize(tensor(4, 24, 3, seed=1).float())
+    assert torch.equal(first, before)

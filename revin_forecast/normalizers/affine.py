@@ -17,8 +17,8 @@ from revin_forecast.normalizers.location_scale import (
 from revin_forecast.normalizers.operators import (
     compiles_for_cpu,
     observed_mask,
-    restore,
-    standardize,
+    to_common_scale,
+    to_data_scale,
 )
 from revin_forecast.shapes import Future, Observed, Past
 
@@ -48,14 +48,14 @@ class AffineNormalizer(Normalizer[Stats]):
         if kind == "quantile":  # a negative gain turns the lowest level into the highest
             future = torch.where(gain < 0, future.flip(-1), future)
         anchor, residual, scale = statistics
-        if future.ndim == 3 and anchor.shape[1] == scale.shape[1] == 1 and runs_eagerly(future):
+        if future.ndim == 3 and anchor.shape[1] == scale.shape[1] == 1:
             factor = (scale / gain).expand_as(anchor)
-            minus = None if offset is None else offset.expand_as(anchor)
-            return affine_map(future, minus, factor, residual, anchor, factor.dtype)
-        if future.ndim == 3 and anchor.shape[1] == scale.shape[1] == 1 and compiles_for_cpu(future):
-            factor = (scale / gain).expand_as(anchor)
-            minus = None if offset is None else offset.expand_as(anchor)
-            return restore(future, minus, factor, residual, anchor)
+            # As small as the residual, the offset can go there: one pass over the data less.
+            small = residual if offset is None else residual - offset * factor
+            if runs_eagerly(future):
+                return affine_map(future, None, factor, small, anchor, factor.dtype)
+            if compiles_for_cpu(future):
+                return to_data_scale(future, factor, small, anchor)
         centred = future if offset is None else future - offset
         return centred * (scale / gain) + residual + anchor
 
@@ -147,7 +147,7 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
             gain, offset = (1, 0) if affine is None else affine
             factor = (gain / stats.scale).expand_as(stats.anchor)
             shift = torch.zeros_like(stats.anchor) + offset
-            z = standardize(wide, stats.anchor, stats.residual, factor, shift, seen)
+            z = to_common_scale(wide, stats.anchor, stats.residual, factor, shift, seen)
             return z.to(past.dtype), stats
         # Masked before the division: a NaN under it would reach the scale's gradient.
         z = torch.where(seen, stats.centre(wide), 0) / stats.scale

@@ -5,17 +5,24 @@ read and one write, with a buffer of a block's size. Where there are few channel
 folded into one row, so that the processor's wide registers fill. Nothing here is differentiable.
 """
 
+import math
+import threading
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 BLOCK_BYTES = 2**21
+"""For each thread: what its own cache holds."""
+KEPT_BYTES = 2**23
+"""A larger buffer is given back after the call."""
 ROW = 64
 """Values in a row that suffice to fill the registers; folding goes up to twice as many."""
 
 Part = Tensor | None
 """(batch, 1, channels); None where there is nothing to add or take away."""
+
+_kept = threading.local()
 
 
 def is_complete(past: Tensor, observed: Tensor | None) -> bool:
@@ -101,7 +108,7 @@ def _folded(values: Tensor, fold: int) -> Tensor:
 
 
 def _tiled(part: Tensor, fold: int) -> Tensor:
-    return part if fold == 1 else part.repeat(1, 1, fold)
+    return part if fold == 1 else torch.cat([part] * fold, dim=2)
 
 
 def _tiled_part(part: Part, fold: int) -> Part:
@@ -120,8 +127,19 @@ def _sum_steps(rows: Tensor, fold: int, out: Tensor) -> None:
 def _blocks(rows: Tensor, dtype: torch.dtype) -> Iterator[tuple[slice, Tensor]]:
     """Yield slices of whole windows, each with a buffer of the slice's shape."""
     size = rows.shape[1] * rows.shape[2] * dtype.itemsize
-    windows = max(1, BLOCK_BYTES // max(1, size))
-    buffer = rows.new_empty((min(windows, len(rows)), *rows.shape[1:]), dtype=dtype)
+    windows = max(1, BLOCK_BYTES * torch.get_num_threads() // max(1, size))
+    shape = min(windows, len(rows)), *rows.shape[1:]
+    buffer = _scratch(shape, dtype)
     for start in range(0, len(rows), windows):
         at = slice(start, min(start + windows, len(rows)))
         yield at, buffer[: at.stop - start]
+
+
+def _scratch(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Return memory to write into: new pages cost as much as a pass, so a thread keeps its own."""
+    size = math.prod(shape) * dtype.itemsize
+    if size > KEPT_BYTES:
+        return torch.empty(shape, dtype=dtype)
+    if not hasattr(_kept, "buffer"):
+        _kept.buffer = torch.empty(KEPT_BYTES, dtype=torch.uint8)
+    return _kept.buffer[:size].view(dtype).view(shape)

@@ -78,7 +78,10 @@ class _AffineMap(torch.autograd.Function):
         gradient = gradients[0].to(factor.dtype)
         into = product = total = None
         if for_values:
-            into = (gradient * factor).to(values.dtype)
+            if torch.is_grad_enabled():
+                into = (gradient * factor).to(values.dtype)
+            else:
+                into = map_in_blocks(gradient, None, factor, None, None, values.dtype)
         if for_factor and torch.is_grad_enabled():
             centred = values if minus is None else values - minus
             product = (gradient * centred).sum(dim=1, keepdim=True)

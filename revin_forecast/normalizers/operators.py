@@ -2,6 +2,9 @@
 
 On a CPU its own loops over few channels are several times slower. Exported programs don't contain
 them: they must run where this package is not installed.
+
+Compiled programs are kept on disk under the operators' names, gradients included: when one of them
+comes to do something else, it needs another name.
 """
 
 import torch
@@ -45,8 +48,8 @@ def window_moments(past: Tensor, observed: Tensor) -> tuple[Tensor, Tensor, Tens
     return anchor, mean, squares.sum(dim=1, keepdim=True) / count
 
 
-@torch.library.custom_op("revin_forecast::standardize", mutates_args=())
-def standardize(
+@torch.library.custom_op("revin_forecast::to_common_scale", mutates_args=())
+def to_common_scale(
     values: Tensor,
     anchor: Tensor,
     residual: Tensor,
@@ -62,18 +65,32 @@ def standardize(
     return torch.addcmul(offset, centred, factor)
 
 
-@torch.library.custom_op("revin_forecast::restore", mutates_args=())
-def restore(
-    values: Tensor, minus: Tensor | None, factor: Tensor, small: Tensor, large: Tensor
-) -> Tensor:
-    """Return (values - minus) * factor + small + large."""
-    return map_in_blocks(values, minus, factor, small, large, factor.dtype)
+@torch.library.custom_op("revin_forecast::to_data_scale", mutates_args=())
+def to_data_scale(values: Tensor, factor: Tensor, small: Tensor, large: Tensor) -> Tensor:
+    """Return values * factor + small + large."""
+    return map_in_blocks(values, None, factor, small, large, factor.dtype)
 
 
-@torch.library.custom_op("revin_forecast::sum_centred", mutates_args=())
-def sum_centred(gradient: Tensor, values: Tensor, minus: Tensor | None, factor: Tensor) -> Tensor:
-    """Return the sum over steps of gradient * (values - minus)."""
-    return sum_of_products(gradient, values, minus, factor.dtype)
+@torch.library.custom_op("revin_forecast::scaled", mutates_args=())
+def scaled(gradient: Tensor, factor: Tensor, observed: Tensor | None) -> Tensor:
+    """Return gradient * factor, 0 where unobserved."""
+    if observed is None or all_true(observed):
+        return map_in_blocks(gradient, None, factor, None, None, factor.dtype)
+    return torch.where(observed, gradient, 0) * factor
+
+
+@torch.library.custom_op("revin_forecast::sums", mutates_args=())
+def sums(
+    gradient: Tensor, values: Tensor, minus: Tensor | None, observed: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return sums over steps: all of the gradient, where observed, and times `values - minus`."""
+    total = gradient.sum(dim=1, keepdim=True)
+    if observed is None or all_true(observed):
+        return total, total.clone(), sum_of_products(gradient, values, minus, gradient.dtype)
+    seen = torch.where(observed, gradient, 0)
+    finite = torch.where(observed, values, 0)
+    product = sum_of_products(seen, finite, minus, gradient.dtype)
+    return total, seen.sum(dim=1, keepdim=True), product
 
 
 @observed_mask.register_fake
@@ -86,52 +103,49 @@ def _(past, observed):
     return tuple(torch.empty_like(past[:, :1]) for _ in range(3))
 
 
-@standardize.register_fake
+@to_common_scale.register_fake
 def _(values, anchor, residual, factor, offset, observed):
     return values.new_empty(values.shape, dtype=factor.dtype)
 
 
-@restore.register_fake
-def _(values, minus, factor, small, large):
+@to_data_scale.register_fake
+def _(values, factor, small, large):
     return values.new_empty(values.shape, dtype=factor.dtype)
 
 
-@sum_centred.register_fake
-def _(gradient, values, minus, factor):
-    return torch.empty_like(factor)
+@scaled.register_fake
+def _(gradient, factor, observed):
+    return gradient.new_empty(gradient.shape)
 
 
-def _keep_standardize(ctx, inputs, output):
+@sums.register_fake
+def _(gradient, values, minus, observed):
+    return tuple(gradient.new_empty(gradient[:, :1].shape) for _ in range(3))
+
+
+def _keep_common(ctx, inputs, output):
     ctx.save_for_backward(*inputs[:4], inputs[5])
 
 
-def _standardize_backward(ctx, gradient):
+def _common_backward(ctx, gradient):
     values, anchor, residual, factor, observed = ctx.saved_tensors
     wants = ctx.needs_input_grad
-    seen = torch.where(observed, gradient, 0)
-    into = seen * factor if wants[0] else None
-    total = seen.sum(dim=1, keepdim=True) if wants[1] or wants[2] or wants[3] else None
-    level = None if total is None else -total * factor
-    product = None
-    if wants[3] and total is not None:
-        finite = torch.where(observed, values, 0)
-        product = sum_centred(seen, finite, anchor, factor) - total * residual
-    offset = gradient.sum(dim=1, keepdim=True) if wants[4] else None
-    return into, level if wants[1] else None, level if wants[2] else None, product, offset, None
+    into = scaled(gradient, factor, observed) if wants[0] else None
+    total, seen, product = sums(gradient, values, anchor, observed)
+    level = -seen * factor
+    return into, level, level, product - seen * residual, total, None
 
 
-def _keep_restore(ctx, inputs, output):
-    ctx.save_for_backward(*inputs[:3])
+def _keep_data(ctx, inputs, output):
+    ctx.save_for_backward(*inputs[:2])
 
 
-def _restore_backward(ctx, gradient):
-    values, minus, factor = ctx.saved_tensors
-    wants = ctx.needs_input_grad
-    into = (gradient * factor).to(values.dtype) if wants[0] else None
-    product = sum_centred(gradient, values, minus, factor) if wants[2] else None
-    total = gradient.sum(dim=1, keepdim=True)
-    return into, -total * factor if wants[1] else None, product, total, total
+def _data_backward(ctx, gradient):
+    values, factor = ctx.saved_tensors
+    into = scaled(gradient, factor, None) if ctx.needs_input_grad[0] else None
+    total, _, product = sums(gradient, values, None, None)
+    return into, product, total, total
 
 
-standardize.register_autograd(_standardize_backward, setup_context=_keep_standardize)
-restore.register_autograd(_restore_backward, setup_context=_keep_restore)
+to_common_scale.register_autograd(_common_backward, setup_context=_keep_common)
+to_data_scale.register_autograd(_data_backward, setup_context=_keep_data)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.fused import moments
+from revin_forecast.normalizers.fused import moments, runs_eagerly
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
     one_for_zero,
@@ -168,6 +168,8 @@ def away_from_zero(weight: Tensor) -> Tensor:
     tensor([ 1.0000,  0.0100, -0.0100, -3.0000])
     """
     bend = 2 * SMALLEST_GAIN
+    if runs_eagerly(weight) and not (weight.abs() < bend).any():
+        return weight  # as nearly always, and ten small operations are saved in either direction
     sign = torch.where(weight < 0, -1.0, 1.0).to(weight.dtype)
     bent = sign * (weight.square() / (2 * bend) + bend / 2)
     return torch.where(weight.abs() < bend, bent, weight)
