@@ -5,14 +5,11 @@ from torch import Tensor, nn
 
 from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.base import Equivariance
+from revin_forecast.normalizers.centred import centre_windows
 from revin_forecast.normalizers.learned import WideLinear
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
-    last_observed,
-    observed_count,
-    observed_values,
     one_for_zero,
-    statistics_dtype,
 )
 from revin_forecast.normalizers.revin import SMALLEST_GAIN
 from revin_forecast.shapes import Observed, Past
@@ -61,23 +58,14 @@ class DAIN(AffineNormalizer[LocationScale]):
     def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, LocationScale]:
         """Map windows to the common scale; see `Normalizer.normalize`."""
         self._check_past(past)
-        observed = observed_values(past, observed)
-        wide = past.to(statistics_dtype(past.dtype))
-        anchor = last_observed(wide, observed)
-        count = observed_count(wide, observed)
-
-        def mean(values: Tensor) -> Tensor:
-            return torch.where(observed, values, 0).sum(dim=1, keepdim=True) / count
-
-        centred = torch.where(observed, wide - anchor, 0)
-        own = mean(centred)
-        residual = own + _mixed(own + anchor, self.mean_map)
-        centred = torch.where(observed, centred - residual, 0)
-        root = _root(mean(centred.square()))
+        values, anchor, mean, seen, count = centre_windows(past, observed)
+        residual = mean + _mixed(mean + anchor, self.mean_map)
+        values = torch.where(seen, values - residual, 0)
+        root = _root(values.square().sum(dim=1, keepdim=True) / count)
         scale = one_for_zero(torch.maximum(root + _mixed(root, self.scale_map), root / 100))
-        scaled = centred / scale
-        gate = self.gate(mean(scaled)).sigmoid().clamp(min=SMALLEST_GAIN)
-        z = torch.where(observed, scaled, 0) * gate
+        z = values / scale
+        gate = self.gate(z.sum(dim=1, keepdim=True) / count).sigmoid().clamp(min=SMALLEST_GAIN)
+        z = z * gate
         return z.to(past.dtype), LocationScale(anchor, residual, scale / gate)
 
     def future_statistics(self, stats: LocationScale) -> LocationScale:

@@ -6,14 +6,11 @@ from torch import Tensor, nn
 
 from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.base import Equivariance
+from revin_forecast.normalizers.centred import centre_windows
 from revin_forecast.normalizers.learned import LearnedNormalizer, check_lookback, required
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
-    last_observed,
-    observed_count,
-    observed_values,
     one_for_zero,
-    statistics_dtype,
 )
 from revin_forecast.normalizers.revin import away_from_zero
 from revin_forecast.shapes import Future, Observed, Past
@@ -84,23 +81,19 @@ class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
         """Map windows to the common scale; see `Normalizer.normalize`."""
         self._check_past(past)
         check_lookback(past, self.lookback, "DishTS")
-        observed = observed_values(past, observed)
-        wide = past.to(statistics_dtype(past.dtype))
-        anchor = last_observed(wide, observed)
-        count = observed_count(wide, observed)
-        centred = torch.where(observed, wide - anchor, 0)
-        mean = centred.sum(dim=1, keepdim=True) / count
-        centred = torch.where(observed, centred - mean, 0)
+        windows = centre_windows(past, observed)
+        values, anchor, mean, seen, count = windows
+        centred = windows.about_mean()
         parts = []
         for weight in (self.past_weight, self.future_weight):
-            wide_weight = weight.to(wide.dtype).mT
+            wide_weight = weight.to(values.dtype).mT
             shift = (wide_weight * centred).sum(dim=1, keepdim=True)
             shift = shift + wide_weight.sum(dim=0) * (mean + anchor)
-            squares = torch.where(observed, centred - shift, 0).square().sum(dim=1, keepdim=True)
+            squares = torch.where(seen, centred - shift, 0).square().sum(dim=1, keepdim=True)
             variance = squares / (count - 1 + (count == 1))
             parts.append(LocationScale(anchor, mean + shift, one_for_zero(variance).sqrt()))
         stats = DishStats(*parts)
-        z = torch.where(observed, stats.past.centre(wide), 0) / stats.past.scale
+        z = torch.where(seen, values - stats.past.residual, 0) / stats.past.scale
         if (affine := self.affine(z.dtype)) is not None:
             z = z * affine[0] + affine[1]
         return z.to(past.dtype), stats

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from revin_forecast.normalizers.affine import AffineNormalizer
+from revin_forecast.normalizers.centred import centre_windows
 from revin_forecast.normalizers.learned import (
     LearnedNormalizer,
     WideLinear,
@@ -13,10 +14,6 @@ from revin_forecast.normalizers.learned import (
 )
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
-    last_observed,
-    observed_count,
-    observed_values,
-    statistics_dtype,
 )
 from revin_forecast.shapes import Future, Observed, Past
 
@@ -70,13 +67,8 @@ class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
         """Take the main part away and forecast it; see `Normalizer.normalize`."""
         self._check_past(past)
         check_lookback(past, self.lookback, "FAN")
-        observed = observed_values(past, observed)
-        wide = past.to(statistics_dtype(past.dtype))
-        anchor = last_observed(wide, observed)
-        count = observed_count(wide, observed)
-        centred = torch.where(observed, wide - anchor, 0)
-        mean = centred.sum(dim=1, keepdim=True) / count
-        centred = torch.where(observed, centred, mean)
+        values, anchor, mean, observed, _ = centre_windows(past, observed)
+        centred = torch.where(observed, values, mean)
         main, level = main_part(centred, anchor, self.frequencies)
         # The anchor goes with the main part, or stays; it never passes through the transform.
         rest = (centred - main) + (anchor - level)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from revin_forecast.normalizers.affine import AffineNormalizer
+from revin_forecast.normalizers.centred import centre_windows
 from revin_forecast.normalizers.learned import (
     PretrainedNormalizer,
     WideLinear,
@@ -14,11 +15,7 @@ from revin_forecast.normalizers.learned import (
 )
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
-    last_observed,
-    observed_count,
-    observed_values,
     one_for_zero,
-    statistics_dtype,
 )
 from revin_forecast.normalizers.slices import over_steps, slice_statistics
 from revin_forecast.shapes import Future, Observed, Past
@@ -97,24 +94,19 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
         """Map windows to the common scale; see `Normalizer.normalize`."""
         self._check_past(past)
         check_lookback(past, self.lookback, "SAN")
-        observed = observed_values(past, observed)
-        wide = past.to(statistics_dtype(past.dtype))
-        anchor = last_observed(wide, observed)
-        count = observed_count(wide, observed)
-        centred = torch.where(observed, wide - anchor, 0)
-        mean = centred.sum(dim=1, keepdim=True) / count
-        centred = torch.where(observed, centred - mean, 0)
-        variance = centred.square().sum(dim=1, keepdim=True) / count
-        means, variances, counts = slice_statistics(centred, observed, self.slice_length, True)
+        windows = centre_windows(past, observed)
+        centred, seen = windows.about_mean(), windows.observed
+        variance = centred.square().sum(dim=1, keepdim=True) / windows.observations
+        means, variances, counts = slice_statistics(centred, seen, self.slice_length, True)
         # A slice that is constant, or of one value, takes the deviation of its window.
         scales = torch.where(variances > 0, variances, one_for_zero(variance)).sqrt()
         location, scale = (
             over_steps(part, self.slice_length, self.lookback, True) for part in (means, scales)
         )
-        z = torch.where(observed, (centred - location) / scale, 0)
+        z = torch.where(seen, (centred - location) / scale, 0)
         scales = torch.where(counts > 1, variances, 0)
         scales = torch.where(scales > 0, one_for_zero(scales).sqrt(), 0)
-        return z.to(past.dtype), self._predict(anchor, mean, means, scales, centred)
+        return z.to(past.dtype), self._predict(windows.anchor, windows.mean, means, scales, centred)
 
     def future_statistics(self, stats: SliceStats) -> LocationScale:
         """Return the predicted statistics of each step of the horizon."""
