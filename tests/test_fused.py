@@ -2,8 +2,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from revin_forecast.normalizers import EMA, Blend, LastValue, RevIN, blocks
 from revin_forecast.normalizers.blocks import is_complete, map_in_blocks, moments_in_blocks
@@ -170,3 +172,29 @@ def test_results_are_not_the_kept_memory():
     before = first.clone()
     layer.normalize(tensor(4, 24, 3, seed=1).float())
     assert torch.equal(first, before)
+
+
+def most_memory(call) -> int:
+    """Return the most bytes that stood allocated at once during a call."""
+    call()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+        call()
+    kineto = found.profiler.kineto_results  # type: ignore[union-attr]
+    events = [event for event in kineto.events() if event.name() == "[memory]"]
+    events.sort(key=lambda event: event.start_ns())
+    return max(np.cumsum([event.nbytes() for event in events]))
+
+
+def test_temporaries(monkeypatch):
+    monkeypatch.setattr(blocks, "KEPT_BYTES", 0)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 2**17)
+    past = tensor(32, 336, 64).float()
+    gapped = past.clone()
+    gapped[3, 4, 5] = torch.nan
+    layer = RevIN(64)
+    with torch.no_grad():
+        z, stats = layer.normalize(past)
+        # The result and blocks; with gaps two temporaries beside it, and masks of a byte a value.
+        assert most_memory(lambda: layer.normalize(past)) < 1.2 * past.nbytes
+        assert most_memory(lambda: layer.denormalize(z, stats)) < 1.2 * past.nbytes
+        assert most_memory(lambda: layer.normalize(gapped)) < 3.6 * past.nbytes
