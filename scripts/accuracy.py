@@ -38,8 +38,8 @@ most 10 epochs, early stopping on validation after 3): mean and standard deviati
 `Ridge` is the same map solved exactly, where the normalizer is a location and a scale. The
 look-back is 336 for 96 steps ahead; ILI has 966 rows, so there it is 104 for 24. SAN has slices of
 24, for exchange and ILI of 6, and its own first stage; FAN takes 4 main frequencies, for exchange
-and ILI 2; everything else stands at its default. A blank cell was not run: for weather only what
-has a closed form by a sum over the look-back. `seeds` says how many. Repeat with
+and ILI 2; everything else stands at its default. Where `Ridge` is blank there is no closed form by
+a sum over the look-back. Repeat with
 
     python scripts/accuracy.py --grid normalizers --data-dir DATA
 """
