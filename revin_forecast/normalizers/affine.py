@@ -123,6 +123,11 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
         """Whether the scale is 1 for every window, so that a backbone's bias is in data units."""
         return False
 
+    @property
+    def gaps_reach_scale(self) -> bool:
+        """Whether one NaN makes its window's scale NaN: then no pass is spent on looking for it."""
+        return False
+
     def future_statistics(self, stats: LocationScale) -> LocationScale:
         """Return the window's own location and scale."""
         return stats
@@ -133,8 +138,8 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
         check_observed(past, observed)
         wide = past.to(statistics_dtype(past.dtype))
         affine = self.affine(wide.dtype)
-        if runs_eagerly(past) and is_complete(past, observed):
-            stats = self.statistics(wide, None)
+        stats = self._statistics_if_complete(wide, observed) if runs_eagerly(past) else None
+        if stats is not None:
             gain, offset = (1, 0) if affine is None else affine
             factor = gain / stats.scale
             # The residual is as small as the values less the anchor: it can go to the other side.
@@ -155,3 +160,12 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
             gain, offset = affine
             z = z * gain + offset
         return z.to(past.dtype), stats
+
+    def _statistics_if_complete(
+        self, past: Tensor, observed: Tensor | None
+    ) -> LocationScale | None:
+        """Return statistics by the quick path; None where there are gaps."""
+        if observed is None and self.gaps_reach_scale:
+            stats = self.statistics(past, None)
+            return stats if stats.scale.isfinite().all() else None
+        return self.statistics(past, None) if is_complete(past, observed) else None

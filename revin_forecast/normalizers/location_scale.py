@@ -81,5 +81,8 @@ def observed_count(past: Tensor, observed: Tensor | None) -> Tensor | int:
 
 
 def one_for_zero(scale: Tensor) -> Tensor:
-    """Return the scale with 1 in place of 0: a window without spread has no scale of its own."""
-    return torch.where(scale > 0, scale, 1)
+    """Return the scale with 1 in place of 0: a window without spread has no scale of its own.
+
+    NaN stays NaN.
+    """
+    return torch.where(scale == 0, 1, scale)

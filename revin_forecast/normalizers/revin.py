@@ -82,6 +82,11 @@ class RevIN(LocationScaleNormalizer):
         """A change of level and of scale; with an additive eps of level only."""
         return frozenset({"shift", "scale"} if self.eps is None else {"shift"})
 
+    @property
+    def gaps_reach_scale(self) -> bool:
+        """Yes: the variance is a sum over the whole window."""
+        return True
+
     def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
         """Return location and standard deviation of each window's observed values."""
         past = past.detach() if self.detach else past
