@@ -2,11 +2,11 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from revin_forecast.backbones.base import FactorBackbone
+from revin_forecast.backbones.base import CovariateBackbone, FactorBackbone
 from revin_forecast.normalizers.base import Normalizer
 from revin_forecast.normalizers.learned import LearnedNormalizer, PretrainedNormalizer
 from revin_forecast.normalizers.location_scale import observed_values
-from revin_forecast.shapes import Future, Observed, Past
+from revin_forecast.shapes import Future, Known, Observed, Past
 
 
 class Steps(NamedTuple):
@@ -26,7 +26,8 @@ class Reversible(nn.Module):
     """Forecast on the normalizer's common scale, and hand the forecast back on the data's.
 
     Any module that maps (batch, lookback, channels) to (batch, horizon, targets) is a backbone,
-    this class included, so wrappers nest. A `FactorBackbone` gets the normalizer's factors, too.
+    this class included, so wrappers nest. A `FactorBackbone` gets the normalizer's factors, too, and
+    a `CovariateBackbone` what is known beforehand.
 
     Args:
         backbone: forecasts in normalized units.
@@ -47,27 +48,49 @@ class Reversible(nn.Module):
         self.backbone = backbone
         self.normalizer = normalizer
 
-    def forward(self, past: Past, observed: Observed | None = None) -> Future:
+    def forward(
+        self, past: Past, observed: Observed | None = None, known: Known | None = None
+    ) -> Future:
         """Return the forecast in data units.
 
         Args:
             past: (batch, lookback, channels). NaN and infinities count as unobserved.
             observed: True where really measured; None: wherever `past` is finite.
-        """
-        return self.steps(past, observed).forecast
+            known: (batch, lookback + horizon, covariates) for a `CovariateBackbone`, passed on as
+                it is.
 
-    def steps(self, past: Tensor, observed: Tensor | None = None) -> Steps:
+        Raises:
+            ValueError: known inputs for a backbone that takes none.
+        """
+        return self.steps(past, observed, known).forecast
+
+    def steps(
+        self, past: Tensor, observed: Tensor | None = None, known: Tensor | None = None
+    ) -> Steps:
         """Return the forecast with what it went through; arguments as `forward` takes them."""
         z, stats = self.normalizer.normalize(past, observed)
         inner = None
         if isinstance(self.backbone, Reversible):  # it wants to know, too: z has no gaps left
-            inner = self.backbone.steps(z, observed_values(past, observed))
+            inner = self.backbone.steps(z, observed_values(past, observed), known)
             future = inner.forecast
-        elif isinstance(self.backbone, FactorBackbone):
-            future = self.backbone(z, self.normalizer.factors(stats))
         else:
-            future = self.backbone(z)
+            extra: dict[str, Any] = {}
+            if isinstance(self.backbone, FactorBackbone):
+                extra["factors"] = self.normalizer.factors(stats)
+            if known is not None:
+                extra["known"] = _taken(self.backbone, known)
+            future = self.backbone(z, **extra)
         return Steps(future, stats, self.normalizer.denormalize(future, stats), inner)
+
+
+def _taken(backbone: nn.Module, known: Tensor) -> Tensor:
+    """Return the known inputs, or refuse them for a backbone that does not take any."""
+    if not isinstance(backbone, CovariateBackbone):
+        raise ValueError(
+            f"{type(backbone).__name__} takes no known inputs but got {tuple(known.shape)}. Use a "
+            "CovariateBackbone (TiDE, Informer, CycleNet), or leave known out."
+        )
+    return known
 
 
 def auxiliary_loss(model: nn.Module, steps: Steps, truth: Tensor) -> Tensor | None:

@@ -14,6 +14,9 @@ Future = Float[Tensor, "batch horizon targets *levels"]
 Observed = Bool[Tensor, "batch lookback channels"]
 """True where the past was really measured."""
 
+Known = Float[Tensor, "batch steps covariates"]
+"""What is known of every step of the look-back and of the horizon, in this order."""
+
 Statistic = Float32[Tensor, "batch steps channels"] | Float64[Tensor, "batch steps channels"]
 """One number a window and channel, or one for each step of it; never in half precision."""
 

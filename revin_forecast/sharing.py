@@ -8,6 +8,7 @@ entry in the optimizer. It survives `.to()`, `deepcopy` of the whole and `state_
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 
@@ -30,6 +31,33 @@ class ParameterSummary:
     def __str__(self) -> str:
         lines = [f"{self.unique:,} parameters; sharing saved {self.saved:,} of {self.named:,}"]
         return "\n".join(lines + [f"  {' = '.join(group)}" for group in self.groups])
+
+
+class TransposedLinear(nn.Module):
+    """A linear map back, by the transpose of another's weight: y = x W + b.
+
+    Both hold the same `nn.Parameter`; the way from outputs to inputs needs no weight of its own, as
+    in autoencoders (Vincent et al., JMLR 2010) and language models (Press & Wolf, EACL 2017).
+
+    Args:
+        source: the linear layer whose weight it uses.
+        bias: add a learned bias of its own.
+
+    >>> there = nn.Linear(16, 3)
+    >>> back = TransposedLinear(there)
+    >>> back.weight is there.weight, back(there(torch.ones(2, 16))).shape
+    (True, torch.Size([2, 16]))
+    """
+
+    def __init__(self, source: nn.Linear, bias: bool = True):
+        super().__init__()
+        self.weight = source.weight
+        own = nn.Parameter(torch.zeros(source.in_features)) if bias else None
+        self.register_parameter("bias", own)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Map (..., out_features) of the source back to (..., in_features)."""
+        return nn.functional.linear(values, self.weight.mT, self.bias)
 
 
 def share_parameters(

@@ -20,7 +20,8 @@ LAYERS = [
     {"fitting"},
     {"training", "closed_form", "checks"},
     {"reversible", "components"},
-    {"normalizers", "backbones", "data", "metrics", "sharing", "picture", "evidence"},
+    {"normalizers", "backbones", "data", "metrics", "picture", "evidence"},
+    {"sharing"},
     {"shapes", "settings", "files"},
     {"errors"},
 ]

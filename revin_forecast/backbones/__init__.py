@@ -1,8 +1,57 @@
 """Forecasters of windows: one model a file, one contract for all."""
 
-from revin_forecast.backbones.base import Backbone, FactorBackbone
+from revin_forecast.backbones.adapters import ChannelFirst, SingleSeries, TimeSeriesLibrary
+from revin_forecast.backbones.base import Backbone, CovariateBackbone, FactorBackbone
+from revin_forecast.backbones.cycle_net import CycleNet
+from revin_forecast.backbones.fits import FITS
+from revin_forecast.backbones.informer import Informer
+from revin_forecast.backbones.inverted import InvertedTransformer
 from revin_forecast.backbones.linear import DLinear, Linear
 from revin_forecast.backbones.naive import Repeat, SeasonalNaive
+from revin_forecast.backbones.nbeats import NBEATS
+from revin_forecast.backbones.nhits import NHITS
+from revin_forecast.backbones.patch_lm import PatchLM
+from revin_forecast.backbones.patch_tst import PatchTST
+from revin_forecast.backbones.recurrent import GRU, LSTM
 from revin_forecast.backbones.ridge import Ridge
+from revin_forecast.backbones.scinet import SCINet
+from revin_forecast.backbones.seg_rnn import SegRNN
+from revin_forecast.backbones.siamese import PerChannel, Siamese
+from revin_forecast.backbones.sparse_tsf import SparseTSF
+from revin_forecast.backbones.tide import TiDE
+from revin_forecast.backbones.tied_autoencoder import TiedAutoencoder
+from revin_forecast.backbones.times_net import TimesNet
+from revin_forecast.backbones.tsmixer import TSMixer
 
-__all__ = ["Backbone", "DLinear", "FactorBackbone", "Linear", "Repeat", "Ridge", "SeasonalNaive"]
+__all__ = [
+    "FITS",
+    "GRU",
+    "LSTM",
+    "NBEATS",
+    "NHITS",
+    "Backbone",
+    "ChannelFirst",
+    "CovariateBackbone",
+    "CycleNet",
+    "DLinear",
+    "FactorBackbone",
+    "Informer",
+    "InvertedTransformer",
+    "Linear",
+    "PatchLM",
+    "PatchTST",
+    "PerChannel",
+    "Repeat",
+    "Ridge",
+    "SCINet",
+    "SeasonalNaive",
+    "SegRNN",
+    "Siamese",
+    "SingleSeries",
+    "SparseTSF",
+    "TSMixer",
+    "TiDE",
+    "TiedAutoencoder",
+    "TimeSeriesLibrary",
+    "TimesNet",
+]

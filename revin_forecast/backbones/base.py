@@ -1,9 +1,10 @@
 import inspect
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
-from revin_forecast.shapes import Factors, Future, Past
+from revin_forecast.shapes import Factors, Future, Known, Past
 
 
 class Backbone(nn.Module, ABC):
@@ -21,6 +22,9 @@ class Backbone(nn.Module, ABC):
     Raises:
         ValueError: any of them below 1.
     """
+
+    channel_independent: ClassVar[bool] = False
+    """True: the class promises that a channel's forecast depends on no other channel."""
 
     def __init__(self, lookback: int, horizon: int, channels: int):
         super().__init__()
@@ -64,3 +68,47 @@ class FactorBackbone(Backbone):
     @abstractmethod
     def forward(self, past: Past, factors: Factors | None = None) -> Future:
         """Forecast the next `horizon` steps of every channel."""
+
+
+class CovariateBackbone(Backbone):
+    """A backbone that can use what is known of every step beforehand, such as the hour.
+
+    `Reversible` passes it on; other backbones are refused there if known inputs are given.
+
+    Args:
+        lookback: steps it sees.
+        horizon: steps it forecasts.
+        channels: series it sees and forecasts.
+        covariates: known inputs of a step; 0: none, and `known` is not passed.
+    """
+
+    def __init__(self, lookback: int, horizon: int, channels: int, covariates: int):
+        super().__init__(lookback, horizon, channels)
+        if covariates < 0:
+            raise ValueError(f"{type(self).__name__} needs covariates >= 0 but got {covariates}.")
+        self.covariates = covariates
+
+    @abstractmethod
+    def forward(self, past: Past, *, known: Known | None = None) -> Future:
+        """Forecast the next `horizon` steps of every channel.
+
+        Args:
+            past: (batch, lookback, channels).
+            known: (batch, lookback + horizon, covariates), finite and of common size: it isn't
+                normalized.
+        """
+
+    def check_known(self, past: Tensor, known: Tensor | None) -> Tensor | None:
+        """Refuse known inputs that are absent, superfluous or of another shape than built for."""
+        name, wanted = type(self).__name__, self.covariates
+        if known is None and wanted == 0:
+            return None
+        shape = (len(past), self.lookback + self.horizon, wanted)
+        if known is None or wanted == 0 or known.shape != shape:
+            got = "none" if known is None else tuple(known.shape)
+            raise ValueError(
+                f"{name} was built for {wanted} known inputs of each of {shape[1]} steps but got "
+                f"{got}. Pass known=(batch, lookback + horizon, covariates), and build it with "
+                "covariates=... to match."
+            )
+        return known.to(past.dtype)

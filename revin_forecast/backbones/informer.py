@@ -1,0 +1,210 @@
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from revin_forecast.backbones.attention import Attention, FeedForward, sharpened, sinusoids
+from revin_forecast.backbones.base import CovariateBackbone, FactorBackbone
+from revin_forecast.shapes import Factors, Future, Known, Past
+
+SAMPLING = 5
+ENCODER_LAYERS = 2
+
+
+class Informer(FactorBackbone, CovariateBackbone):
+    """Sparse attention, a distilling encoder, and a decoder that forecasts all steps at once.
+
+    Zhou et al., AAAI 2021. ProbSparse attention computes full attention only for the
+    5 ceil(ln n) queries whose logits stand out most on a sample of as many keys; the others get
+    the mean of the values. Between the two encoder layers a convolution with max pooling halves
+    the length. The decoder sees the last half of the window, then zeros for the horizon. tau of a
+    `Stationary` normalizer multiplies all logits, its delta is added in the first layer, where
+    keys are steps (Liu et al., NeurIPS 2022).
+
+    Not as in the authors' code: the sampled keys are the same for all queries, which makes the
+    sample one small matrix product, and in evaluation they are evenly spread, not random; a
+    decoder query that doesn't stand out gets the running mean of the values, not their sum. Left
+    out: several encoders over parts of the window.
+
+    With w = width: 2 * 3 channels * w (embeddings) + 2 (covariates + 1) w if there are any
+    + 2 encoder layers of 12 w² + 13 w + one distilling 3 w² + 3 w + the decoder's
+    16 w² + 19 w + two norms of 2 w + (w + 1) channels parameters.
+
+    Args:
+        lookback: steps it sees.
+        horizon: steps it forecasts.
+        channels: series it sees and forecasts.
+        covariates: known inputs of a step, such as calendar features; 0: none.
+        width: of a token; the feed-forward nets are four times as wide.
+        heads: of attention.
+        dropout: share of the inner values dropped in training.
+    """
+
+    def __init__(
+        self,
+        lookback: int,
+        horizon: int,
+        channels: int,
+        covariates: int = 0,
+        width: int = 64,
+        heads: int = 4,
+        dropout: float = 0.05,
+    ):
+        super().__init__(lookback, horizon, channels, covariates)
+        self.start = max(1, lookback // 2)
+        self.encoder_embedding = _Embedding(channels, covariates, width, lookback)
+        self.decoder_embedding = _Embedding(channels, covariates, width, self.start + horizon)
+        self.dropout = nn.Dropout(dropout)
+        self.encoder = nn.ModuleList(
+            _EncoderLayer(width, heads, dropout) for _ in range(ENCODER_LAYERS)
+        )
+        self.distil = _Distil(width)
+        self.decoder = _DecoderLayer(width, heads, dropout)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+        self.map = nn.Linear(width, channels)
+
+    def forward(
+        self, past: Past, factors: Factors | None = None, *, known: Known | None = None
+    ) -> Future:
+        """Encode the window, then decode the whole horizon in one pass."""
+        self.check(past)
+        known = self.check_known(past, known)
+        tau, delta = (None, None) if factors is None else (factors.tau, factors.delta)
+        seen = None if known is None else known[:, : self.lookback]
+        tokens = self.dropout(self.encoder_embedding(past, seen))
+        first, second = self.encoder
+        tokens = second(self.distil(first(tokens, tau, delta)), tau)
+        memory = self.norms[0](tokens)
+        begin = functional.pad(past[:, -self.start :], (0, 0, 0, self.horizon))
+        ahead = None if known is None else known[:, self.lookback - self.start :]
+        tokens = self.dropout(self.decoder_embedding(begin, ahead))
+        decoded = self.norms[1](self.decoder(tokens, memory, tau))
+        return self.map(decoded[:, -self.horizon :])
+
+
+class ProbSparse(Attention):
+    """Self-attention of the queries that stand out; the mean of the values for the others."""
+
+    def attend(
+        self,
+        tokens: Tensor,
+        tau: Tensor | None = None,
+        delta: Tensor | None = None,
+        causal: bool = False,
+    ) -> Tensor:
+        """Attend from each token to all, or to itself and those before it.
+
+        Args:
+            tokens: (batch, n, width).
+            tau: (batch,) factor of the logits.
+            delta: (batch, n), added to the logits of each key.
+            causal: a token sees itself and those before it only.
+        """
+        query, keys, values = self.project(tokens, None)
+        query = sharpened(query, tau)
+        count = tokens.shape[1]
+        chosen = self._standing_out(query, keys)
+        index = chosen.unsqueeze(-1).expand(-1, -1, -1, query.shape[-1])
+        bias = _bias(chosen, delta, count, causal, query)
+        active = functional.scaled_dot_product_attention(
+            query.gather(2, index), keys, values, attn_mask=bias
+        )
+        return self.join(_means(values, causal).scatter(2, index, active))
+
+    @torch.no_grad()
+    def _standing_out(self, query: Tensor, keys: Tensor) -> Tensor:
+        """Return (batch, heads, m) numbers of the queries with the largest max - mean logit."""
+        count = query.shape[2]
+        size = min(count, SAMPLING * math.ceil(math.log(count + 1)))
+        if self.training:
+            sampled = torch.randperm(count, device=keys.device)[:size]
+        else:
+            sampled = torch.arange(size, device=keys.device) * count // size
+        logits = query @ keys[:, :, sampled].mT
+        spread = logits.amax(-1) - logits.mean(-1)
+        return spread.topk(size, sorted=False).indices
+
+
+def _bias(
+    chosen: Tensor, delta: Tensor | None, count: int, causal: bool, query: Tensor
+) -> Tensor | None:
+    """Return what is added to the logits of the chosen queries, -inf where they may not look."""
+    bias = None
+    if delta is not None:  # as tau: in front of the division by the root of the size
+        bias = delta.to(query.dtype)[:, None, None] * query.shape[-1] ** -0.5
+    if causal:
+        later = torch.arange(count, device=query.device) > chosen.unsqueeze(-1)
+        hidden = torch.zeros_like(later, dtype=query.dtype).masked_fill(later, -torch.inf)
+        bias = hidden if bias is None else bias + hidden
+    return bias
+
+
+def _means(values: Tensor, causal: bool) -> Tensor:
+    """Return the mean of all values, or up to each step, in the values' shape."""
+    if not causal:
+        return values.mean(2, keepdim=True).expand_as(values)
+    counts = torch.arange(1, values.shape[2] + 1, device=values.device, dtype=values.dtype)
+    return values.cumsum(2) / counts.unsqueeze(-1)
+
+
+class _Embedding(nn.Module):
+    """Values by a circular convolution, positions, and known inputs by a linear map, added."""
+
+    def __init__(self, channels: int, covariates: int, width: int, steps: int):
+        super().__init__()
+        self.values = nn.Conv1d(
+            channels, width, 3, padding=1, padding_mode="circular", bias=False
+        )
+        self.known = nn.Linear(covariates, width) if covariates else None
+        self.positions: Tensor
+        self.register_buffer("positions", sinusoids(steps, width), persistent=False)
+
+    def forward(self, values: Tensor, known: Tensor | None) -> Tensor:
+        tokens = self.values(values.mT).mT + self.positions
+        return tokens if known is None or self.known is None else tokens + self.known(known)
+
+
+class _Distil(nn.Module):
+    """Convolve and keep the larger of two neighbours: half as many tokens."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.convolve = nn.Conv1d(width, width, 3, padding=1, padding_mode="circular")
+        self.norm = nn.BatchNorm1d(width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        peaks = functional.elu(self.norm(self.convolve(tokens.mT)))
+        return functional.max_pool1d(peaks, 3, 2, 1).mT
+
+
+class _EncoderLayer(nn.Module):
+    def __init__(self, width: int, heads: int, dropout: float):
+        super().__init__()
+        self.attention = ProbSparse(width, heads)
+        self.feed = FeedForward(width, 4 * width, dropout)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, tokens: Tensor, tau: Tensor | None = None, delta: Tensor | None = None
+    ) -> Tensor:
+        mixed = self.attention.attend(tokens, tau, delta)
+        tokens = self.norms[0](tokens + self.dropout(mixed))
+        return self.norms[1](tokens + self.dropout(self.feed(tokens)))
+
+
+class _DecoderLayer(nn.Module):
+    def __init__(self, width: int, heads: int, dropout: float):
+        super().__init__()
+        self.attention = ProbSparse(width, heads)
+        self.cross = Attention(width, heads, dropout)
+        self.feed = FeedForward(width, 4 * width, dropout)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens: Tensor, memory: Tensor, tau: Tensor | None) -> Tensor:
+        mixed = self.attention.attend(tokens, tau, causal=True)
+        tokens = self.norms[0](tokens + self.dropout(mixed))
+        tokens = self.norms[1](tokens + self.dropout(self.cross(tokens, memory, tau)))
+        return self.norms[2](tokens + self.dropout(self.feed(tokens)))

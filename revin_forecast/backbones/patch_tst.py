@@ -1,0 +1,89 @@
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from revin_forecast.backbones.attention import Attention, FeedForward
+from revin_forecast.backbones.base import Backbone
+from revin_forecast.shapes import Future, Past
+
+HEADS = 4
+
+
+class PatchTST(Backbone):
+    """A transformer over half-overlapping patches of each channel (PatchTST).
+
+    Nie et al., ICLR 2023. The last value is repeated for half a patch, as in the paper; patches get
+    learned positions; layers are attention (4 heads) and a feed-forward net of twice the width,
+    both residual and followed by a batch norm; all outputs together are mapped to the horizon. One
+    network for all channels. Left out: pre-training by masked patches; the attention logits of one
+    layer that the authors' code adds to the next one's.
+
+    With n = (lookback - patch) // (patch // 2) + 2 patches: (patch + 1 + n) width
+    + layers (8 width² + 11 width) + (n * width + 1) horizon parameters.
+
+    Args:
+        lookback: steps it sees.
+        horizon: steps it forecasts.
+        channels: series it sees and forecasts.
+        patch: steps in a patch, even.
+        width: of a token, a multiple of 4.
+        layers: of the encoder.
+        dropout: share of the inner values dropped in training.
+
+    Raises:
+        ValueError: the look-back is shorter than a patch, or the patch odd.
+    """
+
+    channel_independent = True
+
+    def __init__(
+        self,
+        lookback: int,
+        horizon: int,
+        channels: int,
+        patch: int = 16,
+        width: int = 64,
+        layers: int = 2,
+        dropout: float = 0.2,
+    ):
+        super().__init__(lookback, horizon, channels)
+        if not 2 <= patch <= lookback or patch % 2:
+            raise ValueError(
+                f"PatchTST needs an even patch within its look-back of {lookback} but got {patch}."
+            )
+        self.patch = patch
+        self.stride = patch // 2
+        patches = (lookback - patch) // self.stride + 2
+        self.embed = nn.Linear(patch, width)
+        self.positions = nn.Parameter(torch.empty(patches, width).uniform_(-0.02, 0.02))
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.Sequential(*(_Layer(width, dropout) for _ in range(layers)))
+        self.map = nn.Linear(patches * width, horizon)
+
+    def forward(self, past: Past) -> Future:
+        """Cut each channel into patches, let them attend, and map them to the horizon."""
+        self.check(past)
+        series = functional.pad(past.mT, (0, self.stride), "replicate").flatten(0, 1)
+        patches = series.unfold(-1, self.patch, self.stride)
+        tokens = self.layers(self.dropout(self.embed(patches) + self.positions))
+        ahead = self.map(self.dropout(tokens.flatten(1)))
+        return ahead.unflatten(0, (-1, self.channels)).mT
+
+
+class _Layer(nn.Module):
+    """(batch, tokens, width) -> the same shape."""
+
+    def __init__(self, width: int, dropout: float):
+        super().__init__()
+        self.attention = Attention(width, HEADS)
+        self.feed = FeedForward(width, 2 * width, dropout)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(2))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        tokens = self._normed(0, tokens + self.dropout(self.attention(tokens)))
+        return self._normed(1, tokens + self.dropout(self.feed(tokens)))
+
+    def _normed(self, place: int, tokens: Tensor) -> Tensor:
+        # Every token is a row: no transposed copy as for (batch, width, tokens).
+        return self.norms[place](tokens.flatten(0, 1)).view_as(tokens)

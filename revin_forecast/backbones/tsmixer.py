@@ -1,0 +1,66 @@
+from torch import Tensor, nn
+
+from revin_forecast.backbones.base import Backbone
+from revin_forecast.shapes import Future, Past
+
+
+class TSMixer(Backbone):
+    """Layers that mix over time and over channels in turn, then one map to the horizon (TSMixer).
+
+    Chen et al., TMLR 2023. Both mixings are residual and begin with a batch norm of each step and
+    channel. Left out: the extension with auxiliary inputs.
+
+    blocks * (lookback (lookback + 1) + 2 * channels * width + width + channels
+    + 4 * lookback * channels) + (lookback + 1) horizon parameters.
+
+    Args:
+        lookback: steps it sees.
+        horizon: steps it forecasts.
+        channels: series it sees and forecasts.
+        blocks: pairs of mixings.
+        width: of the layer that mixes channels.
+        dropout: share of the inner values dropped in training.
+    """
+
+    def __init__(
+        self,
+        lookback: int,
+        horizon: int,
+        channels: int,
+        blocks: int = 2,
+        width: int = 32,
+        dropout: float = 0.5,
+    ):
+        super().__init__(lookback, horizon, channels)
+        self.blocks = nn.Sequential(
+            *(_Block(lookback, channels, width, dropout) for _ in range(blocks))
+        )
+        self.map = nn.Linear(lookback, horizon)
+
+    def forward(self, past: Past) -> Future:
+        """Mix, then map each channel's window to its horizon."""
+        self.check(past)
+        return self.map(self.blocks(past.mT)).mT
+
+
+class _Block(nn.Module):
+    """(batch, channels, lookback) -> the same shape."""
+
+    def __init__(self, lookback: int, channels: int, width: int, dropout: float):
+        super().__init__()
+        self.norms = nn.ModuleList(nn.BatchNorm1d(lookback * channels) for _ in range(2))
+        self.time = nn.Sequential(nn.Linear(lookback, lookback), nn.ReLU(), nn.Dropout(dropout))
+        self.channels = nn.Sequential(
+            nn.Linear(channels, width),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(width, channels),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, series: Tensor) -> Tensor:
+        series = series + self.time(self._normed(0, series))
+        return series + self.channels(self._normed(1, series).mT).mT
+
+    def _normed(self, place: int, series: Tensor) -> Tensor:
+        return self.norms[place](series.flatten(1)).view_as(series)
