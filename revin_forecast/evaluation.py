@@ -48,10 +48,11 @@ def score(model: nn.Module, windows: Windows) -> Scores:
     bytes_each = windows[0:1].past.nbytes + windows[0:1].future.nbytes
     squares = absolutes = 0.0
     count = 0
-    for past, future in windows.batches(max(1, BYTES_AT_ONCE // bytes_each)):
+    for past, future, known in windows.batches(max(1, BYTES_AT_ONCE // bytes_each)):
         truth = forecast_channels(model, future)
         observed = truth.isfinite()
-        error = torch.where(observed, model(past) - truth, 0)
+        forecast = model(past) if known is None else model(past, known=known)
+        error = torch.where(observed, forecast - truth, 0)
         squares += error.square().sum(dtype=torch.float64).item()
         absolutes += error.abs().sum(dtype=torch.float64).item()
         count += int(observed.sum())
@@ -62,8 +63,7 @@ def score(model: nn.Module, windows: Windows) -> Scores:
 
 def scored_windows(recipe: Recipe, split: Split) -> Windows:
     """Return every test window, z-scored as the split says."""
-    test = split.standardizer.tensor(split.part("test", recipe.lookback))
-    return Windows(test, recipe.lookback, recipe.horizon)
+    return split.windows("test", recipe.lookback, recipe.horizon)
 
 
 def naive_models(lookback: int, horizon: int, channels: int, season: int) -> dict[str, nn.Module]:

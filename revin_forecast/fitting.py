@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import nn
 
-from revin_forecast.backbones import Ridge
+from revin_forecast.backbones import CovariateBackbone, Ridge
 from revin_forecast.closed_form import fit_ridge
 from revin_forecast.components import Component
 from revin_forecast.data.scaling import Standardizer
+from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import LearnedNormalizer, Normalizer, StartsFromData
 from revin_forecast.reversible import Reversible
@@ -30,12 +31,14 @@ class Recipe:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     refit: bool = False
     """Solve once more on training and validation rows; only a closed-form backbone can."""
+    covariates: tuple[str, ...] = ()
+    """Names of what is known of each step beforehand; the backbone must be one that takes them."""
 
     def build(self, channels: int) -> Reversible:
         """Build the model, its initial weights drawn from the training seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.training.seed)
-            backbone = self.backbone.build(self.lookback, self.horizon, channels)
+            backbone = self._build_backbone(channels)
             sizes = {"lookback": self.lookback, "horizon": self.horizon}
             normalizer = self.normalizer.build(channels, **sizes)
         if not isinstance(normalizer, Normalizer):
@@ -43,6 +46,19 @@ class Recipe:
                 f"{self.normalizer.path} is no Normalizer; subclass revin_forecast.Normalizer."
             )
         return Reversible(backbone, normalizer)
+
+    def _build_backbone(self, channels: int) -> nn.Module:
+        component, sizes = self.backbone, (self.lookback, self.horizon, channels)
+        known = list(self.covariates)
+        if not known:
+            return component.build(*sizes)
+        if not issubclass(component.resolve(), CovariateBackbone):
+            raise InputError(
+                f"{component.name} takes no known inputs but got {known}. Choose a backbone that "
+                "does (TiDE, Informer, CycleNet), or leave the covariates out."
+            )
+        parameters = {**component.parameters, "covariates": len(known)}
+        return Component(component.path, parameters).build(*sizes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +75,8 @@ class Split:
     """The row where test ends."""
     scaling: int | None = None
     """Rows that values are z-scored by, from the first; None: those of training."""
+    known: np.ndarray | None = None
+    """(time, covariates) float64: what is known of each row beforehand, if anything is."""
 
     @cached_property
     def standardizer(self) -> Standardizer:
@@ -67,8 +85,17 @@ class Split:
 
     def part(self, name: str, lookback: int) -> np.ndarray:
         """Return the rows of "training", "validation" or "test" with their look-back."""
+        return self.values[self._rows(name, lookback)]
+
+    def windows(self, name: str, lookback: int, horizon: int) -> Windows:
+        """Return every window of a part, z-scored, with what is known of its steps."""
+        rows = self._rows(name, lookback)
+        known = None if self.known is None else torch.from_numpy(self.known[rows])
+        return Windows(self.standardizer.tensor(self.values[rows]), lookback, horizon, known)
+
+    def _rows(self, name: str, lookback: int) -> slice:
         if name == "training":
-            return self.values[: self.train]
+            return slice(self.train)
         start, stop = {
             "validation": (self.train, self.validation),
             "test": (self.validation, self.test),
@@ -78,7 +105,7 @@ class Split:
                 f"the {name} part starts at row {start}, before a look-back of {lookback} is full. "
                 "Choose a shorter look-back."
             )
-        return self.values[start - lookback : stop]
+        return slice(start - lookback, stop)
 
 
 def fit_split(
@@ -114,7 +141,7 @@ def fit_split(
             "stopping on validation. Leave refit out, or use Ridge."
         )
     elif _learns(model):
-        report = _train(model, training, validation, recipe, folder, resume)
+        report = _train(model, split, recipe, folder, resume)
     else:
         report = {}
     return model.eval(), report
@@ -137,23 +164,16 @@ def _check_rows(name: str, rows: int, recipe: Recipe) -> None:
 
 
 def _train(
-    model: Reversible,
-    training: Tensor,
-    validation: Tensor,
-    recipe: Recipe,
-    folder: Path | None,
-    resume: bool,
+    model: Reversible, split: Split, recipe: Recipe, folder: Path | None, resume: bool
 ) -> dict[str, Any]:
     # Imported here: a closed-form fit needs neither Lightning nor its two seconds.
     from revin_forecast.data.module import ForecastData
     from revin_forecast.training import train
 
-    settings = recipe.training
+    settings, sizes = recipe.training, (recipe.lookback, recipe.horizon)
     data = ForecastData(
-        training.float(),
-        validation.float(),
-        recipe.lookback,
-        recipe.horizon,
+        split.windows("training", *sizes),
+        split.windows("validation", *sizes),
         batch_size=settings.batch_size,
         seed=settings.seed,
     )

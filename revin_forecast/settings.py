@@ -12,6 +12,8 @@ class TrainingSettings:
     """Passes over the training windows at most."""
     learning_rate: float = 1e-3
     """Of Adam."""
+    decay: float = 1.0
+    """The learning rate is multiplied by it after each epoch."""
     batch_size: int = 32
     """Windows in a batch."""
     patience: int = 3
@@ -28,6 +30,13 @@ class TrainingSettings:
     """Show a progress bar."""
 
     def __post_init__(self):
-        for name in ("max_epochs", "learning_rate", "batch_size", "patience", "gradient_clip"):
+        for name in (
+            "max_epochs",
+            "learning_rate",
+            "decay",
+            "batch_size",
+            "patience",
+            "gradient_clip",
+        ):
             if getattr(self, name) <= 0:
                 raise InputError(f"training needs {name} > 0 but got {getattr(self, name)}.")

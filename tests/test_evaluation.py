@@ -78,7 +78,7 @@ def test_scores_against_numpy_with_gaps_in_any_batching(monkeypatch):
     test = parts.standardizer.tensor(parts.part("test", 8))
     windows = Windows(test, 8, 4)
     model = naive_models(8, 4, 2, season=3)["seasonal_naive"]
-    past, future = (part.numpy() for part in windows[:])
+    past, future = (part.numpy() for part in windows[:][:2])
     filled = past.copy()
     for step in range(1, 8):
         gap = np.isnan(filled[:, step])

@@ -10,6 +10,7 @@ from revin_forecast import Reversible, RevIN, normalizers
 from revin_forecast.backbones import Linear, Repeat
 from revin_forecast.components import Component
 from revin_forecast.data.module import ForecastData
+from revin_forecast.data.windows import Windows
 from revin_forecast.fitting import Recipe, Split, fit_split
 from revin_forecast.normalizers import DAIN, FAN, SAN, Blend, DishTS, LearnedNormalizer
 from revin_forecast.reversible import auxiliary_loss, learned_normalizers
@@ -28,7 +29,9 @@ def wave(rows=300):
 
 def data(values=None):
     values = wave() if values is None else values
-    return ForecastData(values[:200], values[200 - LOOKBACK :], LOOKBACK, HORIZON, batch_size=16)
+    return ForecastData(
+        Windows(values[:200], **SIZES), Windows(values[200 - LOOKBACK :], **SIZES), batch_size=16
+    )
 
 
 def san(**options):
@@ -42,7 +45,7 @@ def settings(**changes):
 
 
 def own_loss(model, windows):
-    past, future = windows[:]
+    past, future, _ = windows[:]
     with torch.no_grad():
         steps = model.steps(past)
         return model.normalizer.auxiliary_loss(steps.stats, future, steps.z).item()
@@ -88,7 +91,7 @@ def test_a_normalizer_inside_another_is_trained_on_what_reaches_it(tmp_path):
     model = Reversible(copy.deepcopy(inner), RevIN(2, affine=False))
     windows = data()
     train(model, windows, settings(max_epochs=1), tmp_path)
-    past, future = windows.training[:]
+    past, future, _ = windows.training[:]
     z, outer = model.normalizer.normalize(past)
     truth = model.normalizer.renormalize(future, outer)
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from revin_forecast.backbones import Linear
 from revin_forecast.data.module import ForecastData
+from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import RevIN
 from revin_forecast.reversible import Reversible
@@ -29,7 +30,9 @@ def wave(rows=300):
 def parts(model_class=Linear, batch_size=16):
     torch.manual_seed(0)
     values = wave()
-    data = ForecastData(values[:200], values[188:], 12, 4, batch_size=batch_size)
+    data = ForecastData(
+        Windows(values[:200], 12, 4), Windows(values[188:], 12, 4), batch_size=batch_size
+    )
     return Reversible(model_class(12, 4, 2), RevIN(2)), data
 
 
@@ -54,7 +57,7 @@ def test_training_learns_and_leaves_the_best_weights():
 
 def validation_loss(model, data):
     model.eval()
-    past, future = data.validation[:]
+    past, future, _ = data.validation[:]
     with torch.no_grad():
         return (model(past) - future).square().mean().item()
 
@@ -108,7 +111,7 @@ def test_losses_and_logs(tmp_path, capfd):
     assert "training_loss" in log[0]
     assert len(log) >= 3
     assert capfd.readouterr() == ("", "")
-    past, future = data.validation[:]
+    past, future, _ = data.validation[:]
     with torch.no_grad():
         error = (model(past) - future).abs().mean().item()
     best = min(

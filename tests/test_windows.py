@@ -17,7 +17,7 @@ def test_windows_are_the_rows_of_the_series(rows, channels, seed):
     windows = Windows(values, lookback=3, horizon=2)
     assert len(windows) == rows - 4
     order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(seed))
-    past, future = windows[order]
+    past, future, _ = windows[order]
     for place, start in enumerate(order.tolist()):
         assert torch.equal(past[place], values[start : start + 3])
         assert torch.equal(future[place], values[start + 3 : start + 5])

@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from revin_forecast.backbones.attention import Attention, FeedForward, sharpened, sinusoids
 from revin_forecast.backbones.base import CovariateBackbone, FactorBackbone
+from revin_forecast.backbones.dropout import Dropout
 from revin_forecast.shapes import Factors, Future, Known, Past
 
 SAMPLING = 5
@@ -55,7 +56,7 @@ class Informer(FactorBackbone, CovariateBackbone):
         self.start = max(1, lookback // 2)
         self.encoder_embedding = _Embedding(channels, covariates, width, lookback)
         self.decoder_embedding = _Embedding(channels, covariates, width, self.start + horizon)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.encoder = nn.ModuleList(
             _EncoderLayer(width, heads, dropout) for _ in range(ENCODER_LAYERS)
         )
@@ -184,7 +185,7 @@ class _EncoderLayer(nn.Module):
         self.attention = ProbSparse(width, heads)
         self.feed = FeedForward(width, 4 * width, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, tokens: Tensor, tau: Tensor | None = None, delta: Tensor | None = None
@@ -198,10 +199,10 @@ class _DecoderLayer(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()
         self.attention = ProbSparse(width, heads)
-        self.cross = Attention(width, heads, dropout)
+        self.cross = Attention(width, heads)
         self.feed = FeedForward(width, 4 * width, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor, memory: Tensor, tau: Tensor | None) -> Tensor:
         mixed = self.attention.attend(tokens, tau, causal=True)

@@ -2,6 +2,7 @@ from torch import Tensor, nn
 
 from revin_forecast.backbones.attention import Attention, FeedForward
 from revin_forecast.backbones.base import FactorBackbone
+from revin_forecast.backbones.dropout import Dropout
 from revin_forecast.shapes import Factors, Future, Past
 
 HEADS = 4
@@ -38,7 +39,7 @@ class InvertedTransformer(FactorBackbone):
     ):
         super().__init__(lookback, horizon, channels)
         self.embed = nn.Linear(lookback, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.layers = nn.ModuleList(_Layer(width, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.map = nn.Linear(width, horizon)
@@ -58,10 +59,10 @@ class _Layer(nn.Module):
 
     def __init__(self, width: int, dropout: float):
         super().__init__()
-        self.attention = Attention(width, HEADS, dropout)
+        self.attention = Attention(width, HEADS)
         self.feed = FeedForward(width, width, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor, tau: Tensor | None) -> Tensor:
         tokens = self.norms[0](tokens + self.dropout(self.attention(tokens, tau=tau)))

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from revin_forecast.backbones.base import Backbone
+from revin_forecast.backbones.dropout import Dropout
 from revin_forecast.shapes import Future, Past
 
 
@@ -88,10 +89,10 @@ class _Block(nn.Module):
         self.layers = nn.Sequential(
             nn.Linear(-(-lookback // pool), width),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(width, width),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(width, sum(self.sizes)),
         )
 

@@ -4,6 +4,7 @@ from torch.nn import functional
 
 from revin_forecast.backbones.attention import Attention, FeedForward
 from revin_forecast.backbones.base import Backbone
+from revin_forecast.backbones.dropout import Dropout
 from revin_forecast.shapes import Future, Past
 
 HEADS = 4
@@ -56,7 +57,7 @@ class PatchTST(Backbone):
         patches = (lookback - patch) // self.stride + 2
         self.embed = nn.Linear(patch, width)
         self.positions = nn.Parameter(torch.empty(patches, width).uniform_(-0.02, 0.02))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.layers = nn.Sequential(*(_Layer(width, dropout) for _ in range(layers)))
         self.map = nn.Linear(patches * width, horizon)
 
@@ -78,7 +79,7 @@ class _Layer(nn.Module):
         self.attention = Attention(width, HEADS)
         self.feed = FeedForward(width, 2 * width, dropout)
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(2))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
         tokens = self._normed(0, tokens + self.dropout(self.attention(tokens)))

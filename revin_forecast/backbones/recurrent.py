@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from revin_forecast.backbones.base import Backbone
+from revin_forecast.backbones.dropout import Dropout
 from revin_forecast.shapes import Future, Past
 
 
@@ -48,7 +49,7 @@ class GRU(_Recurrent):
         super().__init__(lookback, horizon, channels)
         between = dropout if layers > 1 else 0.0  # torch warns of it where nothing is between
         self.rnn = nn.GRU(channels, width, layers, batch_first=True, dropout=between)
-        self.map = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, horizon * channels))
+        self.map = nn.Sequential(Dropout(dropout), nn.Linear(width, horizon * channels))
 
 
 class LSTM(_Recurrent):
@@ -80,7 +81,7 @@ class LSTM(_Recurrent):
         super().__init__(lookback, horizon, channels)
         between = dropout if layers > 1 else 0.0  # torch warns of it where nothing is between
         self.rnn = nn.LSTM(channels, width, layers, batch_first=True, dropout=between)
-        self.map = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, horizon * channels))
+        self.map = nn.Sequential(Dropout(dropout), nn.Linear(width, horizon * channels))
         with torch.no_grad():
             for layer in range(layers):
                 getattr(self.rnn, f"bias_ih_l{layer}")[width : 2 * width] = 1.0

@@ -3,6 +3,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from revin_forecast.backbones.base import Backbone
+from revin_forecast.backbones.dropout import Dropout
 from revin_forecast.shapes import Future, Past
 
 KERNELS = (5, 3)
@@ -104,7 +105,7 @@ def _nets(channels: int, nets: int, expansion: int, dropout: float) -> nn.Sequen
         nn.ReplicationPad1d((KERNELS[0] + KERNELS[1]) // 2 - 1),
         nn.Conv1d(wide, inner, KERNELS[0], groups=nets),
         nn.LeakyReLU(SLOPE),
-        nn.Dropout(dropout),
+        Dropout(dropout),
         nn.Conv1d(inner, wide, KERNELS[1], groups=nets),
         nn.Tanh(),
     )

@@ -3,6 +3,7 @@ from torch import nn
 from torch.nn import functional
 
 from revin_forecast.backbones.base import Backbone
+from revin_forecast.backbones.dropout import Dropout
 from revin_forecast.shapes import Future, Past
 
 
@@ -49,7 +50,7 @@ class SegRNN(Backbone):
         self.rnn = nn.GRU(width, width, batch_first=True)
         self.places = nn.Parameter(torch.randn(self.segments, width // 2))
         self.series = nn.Parameter(torch.randn(channels, width // 2))
-        self.decode = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, segment))
+        self.decode = nn.Sequential(Dropout(dropout), nn.Linear(width, segment))
 
     def forward(self, past: Past) -> Future:
         """Read each channel's segments and forecast all of its horizon's at once."""

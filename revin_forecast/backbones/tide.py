@@ -2,6 +2,7 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.backbones.base import CovariateBackbone
+from revin_forecast.backbones.dropout import Dropout
 from revin_forecast.shapes import Future, Known, Past
 
 PROJECTED, DECODED, STEP_WIDTH = 4, 8, 32
@@ -83,7 +84,7 @@ class _Residual(nn.Module):
     ):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, outputs), nn.Dropout(dropout)
+            nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, outputs), Dropout(dropout)
         )
         self.skip = nn.Linear(inputs, outputs)
         self.norm = nn.LayerNorm(outputs) if normed else nn.Identity()

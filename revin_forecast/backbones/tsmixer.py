@@ -1,6 +1,7 @@
 from torch import Tensor, nn
 
 from revin_forecast.backbones.base import Backbone
+from revin_forecast.backbones.dropout import Dropout
 from revin_forecast.shapes import Future, Past
 
 
@@ -49,13 +50,13 @@ class _Block(nn.Module):
     def __init__(self, lookback: int, channels: int, width: int, dropout: float):
         super().__init__()
         self.norms = nn.ModuleList(nn.BatchNorm1d(lookback * channels) for _ in range(2))
-        self.time = nn.Sequential(nn.Linear(lookback, lookback), nn.ReLU(), nn.Dropout(dropout))
+        self.time = nn.Sequential(nn.Linear(lookback, lookback), nn.ReLU(), Dropout(dropout))
         self.channels = nn.Sequential(
             nn.Linear(channels, width),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(width, channels),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
 
     def forward(self, series: Tensor) -> Tensor:

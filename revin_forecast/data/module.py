@@ -1,5 +1,4 @@
 from lightning import LightningDataModule
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from revin_forecast.data.windows import EpochBatches, WindowBatch, Windows
@@ -11,26 +10,18 @@ class ForecastData(LightningDataModule):
     """Training and validation windows for a Lightning trainer.
 
     Args:
-        training: (time, channels) float32, standardized, NaN where unobserved.
+        training: standardized float32, NaN where unobserved.
         validation: the same, its first `lookback` rows the last of training.
-        lookback: steps seen.
-        horizon: steps forecast.
         batch_size: windows in a training batch.
         seed: of the shuffled order.
     """
 
     def __init__(
-        self,
-        training: Tensor,
-        validation: Tensor,
-        lookback: int,
-        horizon: int,
-        batch_size: int = 32,
-        seed: int = 0,
+        self, training: Windows, validation: Windows, batch_size: int = 32, seed: int = 0
     ):
         super().__init__()
-        self.training = Windows(training, lookback, horizon)
-        self.validation = Windows(validation, lookback, horizon)
+        self.training = training
+        self.validation = validation
         self.batch_size = batch_size
         self.seed = seed
 

@@ -15,6 +15,8 @@ class WindowBatch(NamedTuple):
     """(batch, lookback, channels)."""
     future: Tensor
     """(batch, horizon, channels)."""
+    known: Tensor | None = None
+    """(batch, lookback + horizon, covariates): what is known of each step beforehand, if any is."""
 
 
 class Windows(Dataset[WindowBatch]):
@@ -24,9 +26,10 @@ class Windows(Dataset[WindowBatch]):
         values: (time, channels), NaN where unobserved.
         lookback: steps seen.
         horizon: steps forecast.
+        known: (time, covariates) of the same steps; None: nothing is known beforehand.
 
     Raises:
-        InputError: too few rows for one window.
+        InputError: too few rows for one window, or known inputs of another number of rows.
 
     >>> windows = Windows(torch.arange(20.0).reshape(10, 2), lookback=3, horizon=2)
     >>> len(windows)
@@ -39,20 +42,24 @@ class Windows(Dataset[WindowBatch]):
              [18., 19.]]])
     """
 
-    def __init__(self, values: Tensor, lookback: int, horizon: int):
+    def __init__(self, values: Tensor, lookback: int, horizon: int, known: Tensor | None = None):
         width = lookback + horizon
         if len(values) < width:
             raise InputError(
                 f"{len(values)} rows hold no window of look-back {lookback} and horizon {horizon}, "
                 f"which takes {width}. Choose a shorter look-back or horizon, or pass more rows."
             )
+        if known is not None and len(known) != len(values):
+            raise InputError(
+                f"there are {len(values)} rows of values but {len(known)} of known inputs; "
+                "pass one of each for every step."
+            )
         self.values = values.contiguous()
+        self.known = known
         self.lookback = lookback
         self.horizon = horizon
-        rows, channels = values.shape
-        # Row-major windows over the same memory: a gathered window is one contiguous copy.
-        shape, strides = (rows - width + 1, width, channels), (channels, channels, 1)
-        self._view = self.values.as_strided(shape, strides)
+        self._view = _every_window(self.values, width)
+        self._known_view = None if known is None else _every_window(known.contiguous(), width)
 
     def __len__(self) -> int:
         """Count the windows."""
@@ -60,16 +67,26 @@ class Windows(Dataset[WindowBatch]):
 
     def __getitem__(self, index: slice | Sequence[int] | Tensor) -> WindowBatch:
         """Return windows: a slice is a view, chosen numbers are gathered in one operation."""
-        if isinstance(index, slice):
-            chosen = self._view[index]
-        else:
-            chosen = self._view.index_select(0, torch.as_tensor(index))
-        return WindowBatch(chosen[:, : self.lookback], chosen[:, self.lookback :])
+        if not isinstance(index, slice):
+            index = torch.as_tensor(index)
+        chosen = _chosen(self._view, index)
+        known = None if self._known_view is None else _chosen(self._known_view, index)
+        return WindowBatch(chosen[:, : self.lookback], chosen[:, self.lookback :], known)
 
     def batches(self, size: int) -> Iterator[WindowBatch]:
         """Yield every window in order, the last batch as short as it comes."""
         for start in range(0, len(self), size):
             yield self[start : start + size]
+
+
+def _every_window(rows: Tensor, width: int) -> Tensor:
+    """Return (windows, width, columns), row-major: a gathered window is one contiguous copy."""
+    count, columns = rows.shape
+    return rows.as_strided((count - width + 1, width, columns), (columns, columns, 1))
+
+
+def _chosen(view: Tensor, index: slice | Tensor) -> Tensor:
+    return view[index] if isinstance(index, slice) else view.index_select(0, index)
 
 
 class EpochBatches(Sampler[Tensor]):

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from revin_forecast.data.windows import WindowBatch
@@ -53,6 +54,7 @@ class ForecastingModule(_WindowModule):
         model: (batch, lookback, channels) -> (batch, horizon, channels).
         learning_rate: of Adam.
         loss: "mse" or "mae", over observed targets only.
+        decay: the learning rates are multiplied by it after each epoch.
         seed: with the step, of whatever randomness the model has, so that a resumed run draws
             what an undisturbed one would.
     """
@@ -62,11 +64,13 @@ class ForecastingModule(_WindowModule):
         model: nn.Module,
         learning_rate: float = 1e-3,
         loss: Literal["mse", "mae"] = "mse",
+        decay: float = 1.0,
         seed: int = 0,
     ):
         super().__init__(seed)
         self.model = model
         self.learning_rate = learning_rate
+        self.decay = decay
         self.loss = LOSSES[loss]
 
     def forward(self, past: Tensor) -> Tensor:
@@ -77,15 +81,20 @@ class ForecastingModule(_WindowModule):
         """Return the loss of one batch, in training with what normalizers add."""
         truth = forecast_channels(self.model, batch.future)
         if not isinstance(self.model, Reversible):
-            return self.loss(self.model(batch.past), truth)
-        steps = self.model.steps(batch.past)
+            extra = {} if batch.known is None else {"known": batch.known}
+            return self.loss(self.model(batch.past, **extra), truth)
+        steps = self.model.steps(batch.past, known=batch.known)
         loss = self.loss(steps.forecast, truth)
         added = auxiliary_loss(self.model, steps, truth) if training else None
         return loss if added is None else loss + added
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return Adam over what is not frozen, shared parameters once."""
-        return torch.optim.Adam(_groups(self.model, self.learning_rate), lr=self.learning_rate)
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return Adam over what is not frozen, shared parameters once, its rates decaying."""
+        groups = _groups(self.model, self.learning_rate)
+        optimizer = torch.optim.Adam(groups, lr=self.learning_rate)
+        if self.decay == 1:
+            return optimizer
+        return [optimizer], [torch.optim.lr_scheduler.ExponentialLR(optimizer, self.decay)]
 
 
 class PretrainingModule(_WindowModule):

@@ -65,7 +65,7 @@ def train(
             model.eval()
             return result  # a naive backbone: what there was to learn is learnt
         module = ForecastingModule(
-            model.train(), settings.learning_rate, settings.loss, settings.seed
+            model.train(), settings.learning_rate, settings.loss, settings.decay, settings.seed
         )
         result, best = fit_stage(module, data, settings, folder, resume and folder in begun)
         weights = {name.removeprefix("model."): part for name, part in best.items()}
