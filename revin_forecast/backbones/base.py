@@ -103,12 +103,12 @@ class CovariateBackbone(Backbone):
         name, wanted = type(self).__name__, self.covariates
         if known is None and wanted == 0:
             return None
-        shape = (len(past), self.lookback + self.horizon, wanted)
-        if known is None or wanted == 0 or known.shape != shape:
+        steps = self.lookback + self.horizon
+        if known is None or wanted == 0 or known.shape != (past.shape[0], steps, wanted):
             got = "none" if known is None else tuple(known.shape)
             raise ValueError(
-                f"{name} was built for {wanted} known inputs of each of {shape[1]} steps but got "
+                f"{name} was built for {wanted} known inputs of each of {steps} steps but got "
                 f"{got}. Pass known=(batch, lookback + horizon, covariates), and build it with "
                 "covariates=... to match."
             )
-        return known.to(past.dtype)
+        return known

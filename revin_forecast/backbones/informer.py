@@ -71,6 +71,7 @@ class Informer(FactorBackbone, CovariateBackbone):
         """Encode the window, then decode the whole horizon in one pass."""
         self.check(past)
         known = self.check_known(past, known)
+        known = None if known is None else known.to(past.dtype)
         tau, delta = (None, None) if factors is None else (factors.tau, factors.delta)
         seen = None if known is None else known[:, : self.lookback]
         tokens = self.dropout(self.encoder_embedding(past, seen))

@@ -103,8 +103,10 @@ class _Block(nn.Module):
     def forward(self, rest: Tensor) -> tuple[Tensor | None, Tensor]:
         past, future = self.coefficients(self.layers(rest)).split(self.sizes, dim=-1)
         if not self.generic:
-            past, future = past @ self.past, future @ self.future
-        return (past if self.sizes[0] else None), future
+            future = future @ self.future
+        if self.sizes[0] == 0:
+            return None, future
+        return (past if self.generic else past @ self.past), future
 
 
 def _bases(kind: Kind, lookback: int, horizon: int) -> tuple[Tensor, Tensor]:

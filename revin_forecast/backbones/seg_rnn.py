@@ -67,7 +67,7 @@ class SegRNN(Backbone):
             ],
             dim=-1,
         )
-        tokens = tokens.flatten(0, 1).repeat(len(past), 1).unsqueeze(1)
+        tokens = tokens.flatten(0, 1).repeat(past.shape[0], 1).unsqueeze(1)
         _, state = self.rnn(tokens, state.repeat_interleave(self.segments, dim=1))
-        ahead = self.decode(state.squeeze(0)).reshape(len(past), self.channels, -1)
+        ahead = self.decode(state.squeeze(0)).reshape(past.shape[0], self.channels, -1)
         return ahead[..., : self.horizon].mT

@@ -56,6 +56,6 @@ class SparseTSF(Backbone):
             series, self.smooth.weight, padding=self.smooth.padding
         )
         whole = self.lookback // self.season * self.season
-        places = series[..., -whole:].reshape(len(series), -1, self.season)
+        places = series[:, 0, -whole:].unflatten(-1, (-1, self.season))
         ahead = self.map(places.mT).mT.flatten(1)[:, : self.horizon]
-        return ahead.unflatten(0, (len(past), self.channels)).mT
+        return ahead.unflatten(0, (-1, self.channels)).mT

@@ -63,6 +63,7 @@ class TiDE(CovariateBackbone):
         """Forecast each channel from its window and the known inputs."""
         self.check(past)
         known = self.check_known(past, known)
+        known = None if known is None else known.to(past.dtype)
         series = past.mT
         inputs, ahead = series, None
         if known is not None and self.project is not None:

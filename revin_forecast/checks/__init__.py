@@ -7,7 +7,12 @@ RevIN
   holds  ...
 """
 
-from revin_forecast.checks.backbone import BACKBONE_CHECKS, audit_backbone, check_backbone
+from revin_forecast.checks.backbone import (
+    BACKBONE_CHECKS,
+    BACKBONE_PROGRAM_CHECKS,
+    audit_backbone,
+    check_backbone,
+)
 from revin_forecast.checks.equivariance import EQUIVARIANCE_CHECKS
 from revin_forecast.checks.normalizer import (
     NORMALIZER_CHECKS,
@@ -19,6 +24,7 @@ from revin_forecast.checks.run import CheckError, CheckResult
 
 __all__ = [
     "BACKBONE_CHECKS",
+    "BACKBONE_PROGRAM_CHECKS",
     "EQUIVARIANCE_CHECKS",
     "NORMALIZER_CHECKS",
     "PROGRAM_CHECKS",

@@ -1,10 +1,13 @@
 import copy
+import math
 from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from revin_forecast.backbones.base import CovariateBackbone
+from revin_forecast.checks.programs import expect_compiles, expect_exports, expect_onnx
 from revin_forecast.checks.run import (
     CheckResult,
     expect,
@@ -21,27 +24,37 @@ Make = Callable[[int, int, int], nn.Module]
 SIZES = ((48, 12, 3), (37, 11, 1), (24, 25, 2))
 """(lookback, horizon, channels): even, odd with one channel, horizon beyond the look-back."""
 
+HEART_STEPS, HEART_SHARE = 400, 0.02
 
-def check_backbone(make: Make, title: str | None = None) -> None:
+
+def check_backbone(make: Make, title: str | None = None, programs: bool = False) -> None:
     """Hold a backbone to the package's contract; prints a line for each promise.
 
     Args:
-        make: the class, or a call that builds one from lookback, horizon and channels.
+        make: the class, or a call that builds one from lookback, horizon and channels. A
+            `CovariateBackbone` gets what `Asked` makes.
         title: the name to print; None: the class's.
+        programs: also compile and export it, which takes some seconds.
 
     Raises:
         CheckError: on the first promise that doesn't hold, with what was measured.
     """
-    run_checks(title or type(make(*SIZES[0])).__name__, _checks(make))
+    run_checks(title or type(make(*SIZES[0])).__name__, _checks(make, programs))
 
 
-def audit_backbone(make: Make) -> list[CheckResult]:
-    """Return how every promise of the contract comes out, broken ones included."""
-    return list(results_of(_checks(make)))
+def audit_backbone(make: Make, programs: bool = False) -> list[CheckResult]:
+    """Return how every promise of the contract comes out, broken ones included.
+
+    Args:
+        make: as `check_backbone` takes it.
+        programs: also compile and export it, which takes some seconds.
+    """
+    return list(results_of(_checks(make, programs)))
 
 
-def _checks(make: Make) -> dict[str, Callable[[], str | None]]:
-    return {promise: partial(check, make) for promise, check in BACKBONE_CHECKS.items()}
+def _checks(make: Make, programs: bool) -> dict[str, Callable[[], str | None]]:
+    promises = BACKBONE_CHECKS | (BACKBONE_PROGRAM_CHECKS if programs else {})
+    return {promise: partial(check, make) for promise, check in promises.items()}
 
 
 def build(make: Make, sizes: tuple[int, int, int] = SIZES[0]) -> nn.Module:
@@ -55,23 +68,57 @@ def batch(sizes: tuple[int, int, int] = SIZES[0], windows: int = 5) -> Tensor:
     return torch.randn((windows, sizes[0], sizes[2]), generator=generator, dtype=torch.float64)
 
 
+class Asked(nn.Module):
+    """A backbone with what it wants to know of each step.
+
+    A single known input is the running number, several are waves within a half of zero, as calendar
+    features are.
+    """
+
+    def __init__(self, backbone: nn.Module):
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, past: Tensor, first: Tensor) -> Tensor:
+        """Forecast; `first` is (batch,), the number of each window's first step."""
+        backbone = self.backbone
+        if not isinstance(backbone, CovariateBackbone) or backbone.covariates == 0:
+            return backbone(past)
+        steps = torch.arange(backbone.lookback + backbone.horizon, device=past.device)
+        known = (first.unsqueeze(1) + steps).unsqueeze(-1).to(past.dtype)
+        if backbone.covariates > 1:
+            speeds = torch.arange(1, backbone.covariates + 1, device=past.device)
+            known = torch.sin(2 * math.pi / 24 * known * speeds) / 2
+        return backbone(past, known=known)
+
+
+def forecast(backbone: nn.Module, past: Tensor, start: int = 0) -> Tensor:
+    """Forecast windows, the first of which begins at a running number."""
+    return Asked(backbone)(past, 7 * (start + torch.arange(len(past))))
+
+
 def check_shapes(make: Make) -> None:
     """Any look-back, horizon and number of channels gives (batch, horizon, channels)."""
     for sizes in SIZES:
         for dtype in (torch.float64, torch.float32):
-            forecast = build(make, sizes).to(dtype)(batch(sizes).to(dtype))
+            ahead = forecast(build(make, sizes).to(dtype), batch(sizes).to(dtype))
             wanted = (5, sizes[1], sizes[2])
-            expect(forecast.shape == wanted, f"{sizes} gives {tuple(forecast.shape)}, not {wanted}")
-            expect(forecast.dtype == dtype, f"{dtype} comes back as {forecast.dtype}")
-            expect(forecast.isfinite().all(), f"{sizes} gives numbers that are not finite")
+            expect(ahead.shape == wanted, f"{sizes} gives {tuple(ahead.shape)}, not {wanted}")
+            expect(ahead.dtype == dtype, f"{dtype} comes back as {ahead.dtype}")
+            expect(ahead.isfinite().all(), f"{sizes} gives numbers that are not finite")
 
 
 def check_refusals(make: Make) -> None:
     """Windows of another length or number of channels are refused with a message."""
     backbone, past = build(make), batch()
-    expect_refusal(lambda: backbone(past[:, 1:]), "a window of 47 steps instead of 48")
-    expect_refusal(lambda: backbone(past[..., :1]), "1 channel instead of 3")
+    expect_refusal(lambda: forecast(backbone, past[:, 1:]), "a window of 47 steps instead of 48")
+    expect_refusal(lambda: forecast(backbone, past[..., :1]), "1 channel instead of 3")
     expect_refusal(lambda: backbone(past[0]), "a 2-D window")
+    if isinstance(backbone, CovariateBackbone):
+        wrong = torch.zeros(5, 60, backbone.covariates + 1).double()
+        expect_refusal(lambda: backbone(past, known=wrong), "one known input too many")
+        if backbone.covariates:
+            expect_refusal(lambda: backbone(past), "no known inputs")
 
 
 def check_parameter_gradients(make: Make) -> str | None:
@@ -80,18 +127,33 @@ def check_parameter_gradients(make: Make) -> str | None:
     parameters = dict(backbone.named_parameters())
     if not parameters:
         return "no parameters"
-    backbone(batch()).square().mean().backward()
+    forecast(backbone, batch(windows=16)).square().mean().backward()
     for name, parameter in parameters.items():
         gradient = parameter.grad
         expect(gradient is not None and gradient.abs().sum() > 0, f"{name} gets no gradient")
+        expect(gradient is not None and gradient.isfinite().all(), f"{name}'s is not finite")
     return None
 
 
 def check_windows_independent(make: Make) -> None:
     """A window's forecast does not depend on the others in the batch."""
     backbone, past = build(make), batch()
-    alone = torch.cat([backbone(one) for one in past.split(1)])
-    expect_close(alone, backbone(past), 1e-10, "one window alone and in a batch")
+    singles = [forecast(backbone, one, place) for place, one in enumerate(past.split(1))]
+    together = forecast(backbone, past)
+    unit = max(1.0, together.abs().max().item())
+    expect_close(torch.cat(singles), together, 1e-10 * unit, "one window alone and in a batch")
+
+
+def check_channels_independent(make: Make) -> str | None:
+    """Where the class says so, a channel's forecast does not depend on the others."""
+    backbone, past = build(make), batch()
+    if not getattr(backbone, "channel_independent", False):
+        return "not claimed"
+    other = past.clone()
+    other[..., 1:] = 3 - 2 * other[..., 1:]
+    kept, moved = forecast(backbone, past), forecast(backbone, other)
+    expect_close(moved[..., 0], kept[..., 0], 1e-10, "a channel beside others")
+    return None
 
 
 def check_deterministic(make: Make) -> None:
@@ -102,9 +164,22 @@ def check_deterministic(make: Make) -> None:
         pair.append(make(*SIZES[0]).eval())
     past = batch().float()
     kept = past.clone()
-    expect_close(pair[0](past), pair[1](past), 0.0, "two modules from one seed")
-    expect_close(pair[0](past), pair[0](past), 0.0, "two calls in evaluation mode")
+    expect_close(forecast(pair[0], past), forecast(pair[1], past), 0.0, "two modules from one seed")
+    expect_close(forecast(pair[0], past), forecast(pair[0], past), 0.0, "two calls in evaluation")
     expect_close(past, kept, 0.0, "the input after a call")
+
+
+def check_modes(make: Make) -> None:
+    """Training mode draws from torch's seed only, and evaluation is what it was after it."""
+    backbone, past = build(make), batch()
+    before = forecast(backbone, past)
+    drawn = []
+    for _ in range(2):
+        twin = copy.deepcopy(backbone).train()
+        torch.manual_seed(5)
+        drawn.append(forecast(twin, past))
+    expect_close(drawn[0], drawn[1], 0.0, "training mode with the same seed")
+    expect_close(forecast(backbone.train().eval(), past), before, 0.0, "evaluation after training")
 
 
 def check_state(make: Make) -> None:
@@ -112,8 +187,60 @@ def check_state(make: Make) -> None:
     backbone, past = build(make), batch()
     fresh = make(*SIZES[0]).double().eval()
     fresh.load_state_dict(backbone.state_dict())
-    expect_close(fresh(past), backbone(past), 0.0, "a module with the same state_dict")
-    expect_close(copy.deepcopy(backbone)(past), backbone(past), 0.0, "a deepcopy")
+    wanted = forecast(backbone, past)
+    expect_close(forecast(fresh, past), wanted, 0.0, "a module with the same state_dict")
+    expect_close(forecast(copy.deepcopy(backbone), past), wanted, 0.0, "a deepcopy")
+
+
+def check_learns_by_heart(make: Make) -> str | None:
+    """32 windows of two seasons are learnt to 2 % of their variance in 400 steps of Adam."""
+    lookback, horizon, channels = SIZES[0]
+    backbone = make(lookback, horizon, channels).eval()  # nothing dropped: it is to remember
+    parameters = list(backbone.parameters())
+    if not parameters:
+        return "no parameters"
+    first = 7 * torch.arange(32)
+    time = (first.unsqueeze(1) + torch.arange(lookback + horizon)).unsqueeze(-1)
+    turns = 2 * math.pi * (time / 24 + torch.arange(channels) / 5)
+    values = turns.sin() + 0.5 * (2 * turns).cos()
+    past, future = values[:, :lookback], values[:, lookback:]
+    optimizer = torch.optim.Adam(parameters, lr=3e-3)
+    wanted, error = HEART_SHARE * future.var().item(), math.inf
+    for _ in range(HEART_STEPS):
+        loss = (Asked(backbone)(past, first) - future).square().mean()
+        error = loss.item()
+        if error < wanted:
+            return None
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    expect(False, f"{HEART_STEPS} steps leave an error of {error:.3g}, wanted is {wanted:.3g}")
+    return None
+
+
+def check_compile(make: Make) -> str | None:
+    """torch.compile makes one graph with the eager result."""
+    return expect_compiles(*_traceable(make))
+
+
+def check_export(make: Make) -> None:
+    """torch.export takes it with a batch of any size."""
+    model, *inputs = _traceable(make)
+    expect_exports(model, tuple(value[:3] for value in inputs), tuple(inputs))
+
+
+def check_onnx(make: Make) -> str | None:
+    """ONNX Runtime gives the same forecasts to 1e-5."""
+    model, *inputs = _traceable(make)
+    return expect_onnx(model, tuple(value[:3] for value in inputs), tuple(inputs))
+
+
+def _traceable(make: Make) -> tuple[nn.Module, *tuple[Tensor, ...]]:
+    """Return a float32 model with its inputs: first numbers only for who wants to know."""
+    model, past = Asked(build(make).float()), batch().float()
+    if getattr(model.backbone, "covariates", 0):
+        return model, past, 7 * torch.arange(len(past))
+    return model.backbone, past
 
 
 BACKBONE_CHECKS: dict[str, Callable[[Make], str | None]] = {
@@ -121,6 +248,15 @@ BACKBONE_CHECKS: dict[str, Callable[[Make], str | None]] = {
     "wrong shapes are refused": check_refusals,
     "every parameter gets a gradient": check_parameter_gradients,
     "windows are independent": check_windows_independent,
+    "channels are independent": check_channels_independent,
     "deterministic": check_deterministic,
+    "training and evaluation mode": check_modes,
     "state_dict and deepcopy": check_state,
+    "32 windows are learnt by heart": check_learns_by_heart,
+}
+
+BACKBONE_PROGRAM_CHECKS: dict[str, Callable[[Make], str | None]] = {
+    "torch.compile in one graph": check_compile,
+    "torch.export with any batch": check_export,
+    "ONNX Runtime agrees to 1e-5": check_onnx,
 }

@@ -44,7 +44,7 @@ def audit(kind: Callable, programs: bool) -> list[CheckResult]:
     if isinstance(kind, type) and issubclass(kind, Normalizer):
         return audit_normalizer(kind, programs)
     if isinstance(kind, type) and issubclass(kind, Backbone):
-        return audit_backbone(kind)
+        return audit_backbone(kind, programs)
     raise InputError(
         f"{kind.__name__} is neither a Normalizer nor a backbone of (lookback, horizon, channels)."
     )
