@@ -155,9 +155,7 @@ class _Embedding(nn.Module):
 
     def __init__(self, channels: int, covariates: int, width: int, steps: int):
         super().__init__()
-        self.values = nn.Conv1d(
-            channels, width, 3, padding=1, padding_mode="circular", bias=False
-        )
+        self.values = nn.Conv1d(channels, width, 3, padding=1, padding_mode="circular", bias=False)
         self.known = nn.Linear(covariates, width) if covariates else None
         self.positions: Tensor
         self.register_buffer("positions", sinusoids(steps, width), persistent=False)

@@ -52,9 +52,7 @@ class SparseTSF(Backbone):
         self.check(past)
         series = past.mT.flatten(0, 1).unsqueeze(1)
         # The kernel as a filter of one long axis: one channel in and out, nothing to unfold.
-        series = series + functional.conv1d(
-            series, self.smooth.weight, padding=self.smooth.padding
-        )
+        series = series + functional.conv1d(series, self.smooth.weight, padding=self.smooth.padding)
         whole = self.lookback // self.season * self.season
         places = series[:, 0, -whole:].unflatten(-1, (-1, self.season))
         ahead = self.map(places.mT).mT.flatten(1)[:, : self.horizon]

@@ -80,9 +80,7 @@ class TiDE(CovariateBackbone):
 class _Residual(nn.Module):
     """norm(dropout(W2 relu(W1 x)) + W3 x)."""
 
-    def __init__(
-        self, inputs: int, width: int, outputs: int, dropout: float, normed: bool = True
-    ):
+    def __init__(self, inputs: int, width: int, outputs: int, dropout: float, normed: bool = True):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, outputs), Dropout(dropout)

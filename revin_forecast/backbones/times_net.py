@@ -53,9 +53,7 @@ class TimesNet(Backbone):
             raise ValueError(f"TimesNet needs periods of 2 steps or more but got {tuple(periods)}.")
         self.periods = tuple(periods)
         steps = lookback + horizon
-        self.embed = nn.Conv1d(
-            channels, width, 3, padding=1, padding_mode="circular", bias=False
-        )
+        self.embed = nn.Conv1d(channels, width, 3, padding=1, padding_mode="circular", bias=False)
         self.lengthen = nn.Linear(lookback, steps)
         self.blocks = nn.ModuleList(_Block(width, kernels) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)

@@ -16,9 +16,7 @@ class ForecastData(LightningDataModule):
         seed: of the shuffled order.
     """
 
-    def __init__(
-        self, training: Windows, validation: Windows, batch_size: int = 32, seed: int = 0
-    ):
+    def __init__(self, training: Windows, validation: Windows, batch_size: int = 32, seed: int = 0):
         super().__init__()
         self.training = training
         self.validation = validation

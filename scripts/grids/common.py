@@ -1,0 +1,25 @@
+from revin_forecast.data import catalog
+from revin_forecast.data.covariates import known_inputs
+from revin_forecast.fitting import Split
+
+Row = dict[str, object]
+HORIZONS = (96, 192, 336, 720)
+
+
+def split_of(
+    name: str, data_dir: str | None, covariates: tuple[str, ...] = ()
+) -> tuple[Split, int]:
+    """Return a data set's values with their borders and known inputs, and its season."""
+    entry, series = catalog.find(name), catalog.load(name, data_dir)
+    known = None
+    if covariates:
+        known = known_inputs(covariates, series.timestamps, series.frequency)
+    borders = entry.borders
+    split = Split(series.values, borders.train, borders.validation, borders.test, known=known)
+    return split, entry.season
+
+
+def shortened(split: Split) -> Split:
+    """Return two channels of few rows, for a quick run."""
+    known = None if split.known is None else split.known[:900]
+    return Split(split.values[:900, :2], 600, 700, 850, known=known)
