@@ -1,22 +1,16 @@
 """Every backbone under the public contract, and the contract against broken ones."""
 
-import functools
+import importlib
+import inspect
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from revin_forecast.backbones import Backbone, DLinear, Linear, Repeat, Ridge, SeasonalNaive
+from every_backbone import BACKBONES, PARAMETERS
+from revin_forecast.backbones import Backbone, DLinear, Linear, Repeat, SeasonalNaive
 from revin_forecast.checks import BACKBONE_CHECKS, CheckError, check_backbone
-
-BACKBONES = {
-    "Repeat": Repeat,
-    "SeasonalNaive": functools.partial(SeasonalNaive, season=5),
-    "Linear": Linear,
-    "DLinear": DLinear,
-    "Ridge": Ridge,
-    "Ridge per channel": functools.partial(Ridge, per_channel=True),
-}
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -62,6 +56,24 @@ class _ForgetsState(Linear):
         return super().forward(past) + self.offset.to(past.dtype)
 
 
+class _Leaking(Linear):
+    def forward(self, past):
+        return super().forward(past) + past.mean(-1, keepdim=True)[:, -1:]
+
+
+class _OtherGenerator(Linear):
+    numbers = np.random.default_rng(0)
+
+    def forward(self, past):
+        noise = self.numbers.normal() if self.training else 0.0
+        return super().forward(past) + noise
+
+
+class _Blind(Linear):
+    def forward(self, past):
+        return super().forward(torch.ones_like(past) + 0 * past)
+
+
 @pytest.mark.parametrize(
     ("broken", "promise"),
     [
@@ -69,6 +81,9 @@ class _ForgetsState(Linear):
         (_Unchecked, "wrong shapes are refused"),
         (_Unchecked, "every parameter gets a gradient"),
         (_BatchMean, "windows are independent"),
+        (_Leaking, "channels are independent"),
+        (_OtherGenerator, "training and evaluation mode"),
+        (_Blind, "learnt by heart"),
         (_Dropping, "deterministic"),
         (_ForgetsState, "state_dict"),
     ],
@@ -98,22 +113,21 @@ def test_dlinear_splits_the_paper_way():
     torch.testing.assert_close(model(past).flatten(), wanted + model.rest.bias)
 
 
-@pytest.mark.parametrize(
-    ("make", "formula"),
-    [
-        (Linear, lambda lookback, horizon, _: lookback * horizon + horizon),
-        (DLinear, lambda lookback, horizon, _: 2 * lookback * horizon + horizon),
-        (Ridge, lambda lookback, horizon, _: (lookback + 1) * horizon),
-        (
-            functools.partial(Ridge, per_channel=True),
-            lambda lookback, horizon, channels: (lookback + 1) * horizon * channels,
-        ),
-        (Repeat, lambda *_: 0),
-    ],
-)
-def test_parameter_count_is_the_docstrings(make, formula):
-    sizes = (11, 5, 3)
-    assert sum(parameter.numel() for parameter in make(*sizes).parameters()) == formula(*sizes)
+@pytest.mark.parametrize("sizes", [(40, 13, 3), (53, 7, 1)])
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_parameter_count_is_the_docstrings(name, sizes):
+    count = sum(parameter.numel() for parameter in BACKBONES[name](*sizes).parameters())
+    assert count == PARAMETERS[name](*sizes)
+
+
+def test_every_backbone_is_under_the_contract():
+    home = importlib.import_module("revin_forecast.backbones")
+    abstract = {"Backbone", "CovariateBackbone", "FactorBackbone"}
+    adapters = {"ChannelFirst", "SingleSeries", "TimeSeriesLibrary"}
+    assert set(PARAMETERS) == set(BACKBONES)
+    assert {name.partition(" ")[0] for name in BACKBONES} == set(home.__all__) - abstract - adapters
+    for name in set(home.__all__) - abstract:
+        assert len(inspect.signature(getattr(home, name)).parameters) <= 7, name
 
 
 @pytest.mark.parametrize(

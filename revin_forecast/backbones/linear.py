@@ -13,6 +13,8 @@ class Linear(Backbone):
     it is a strong baseline. lookback * horizon + horizon parameters.
     """
 
+    channel_independent = True
+
     def __init__(self, lookback: int, horizon: int, channels: int):
         super().__init__(lookback, horizon, channels)
         self.map = nn.Linear(lookback, horizon)
@@ -36,6 +38,8 @@ class DLinear(Backbone):
         channels: series it sees and forecasts.
         kernel: steps of the moving average, odd.
     """
+
+    channel_independent = True
 
     def __init__(self, lookback: int, horizon: int, channels: int, kernel: int = 25):
         super().__init__(lookback, horizon, channels)

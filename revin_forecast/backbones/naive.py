@@ -10,6 +10,8 @@ class Repeat(Backbone):
     No parameters. Also called naive or persistence.
     """
 
+    channel_independent = True
+
     def forward(self, past: Past) -> Future:
         """Return the last value of each channel, `horizon` times."""
         self.check(past)
@@ -28,6 +30,8 @@ class SeasonalNaive(Backbone):
         season: steps in a season, 24 for a day of hours. None: the whole look-back. A season
             longer than the look-back can't be seen; the last value is repeated then.
     """
+
+    channel_independent = True
 
     def __init__(self, lookback: int, horizon: int, channels: int, season: int | None = None):
         super().__init__(lookback, horizon, channels)

@@ -29,6 +29,8 @@ class Ridge(Backbone):
         ValueError: no candidates, or one that is not positive.
     """
 
+    channel_independent = True
+
     def __init__(
         self,
         lookback: int,
