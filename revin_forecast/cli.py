@@ -154,8 +154,11 @@ def _component(chosen: Any) -> Callable[..., Any]:
 
     if isinstance(chosen, type):
         return chosen
-    parameters = chosen.get("init_args") or {}
-    return functools.partial(Component(chosen["class_path"]).resolve(), **dict(parameters.items()))
+    given = dict((chosen.get("init_args") or {}).items())
+    for name, value in given.items():  # such as the backbone that a Siamese wraps
+        if hasattr(value, "get") and value.get("class_path"):
+            given[name] = _component(value)
+    return functools.partial(Component(chosen["class_path"]).resolve(), **given)
 
 
 def _help() -> str:

@@ -49,7 +49,17 @@ class Component:
                 f"a backbone or normalizer is an nn.Module class, or functools.partial(Class, "
                 f"name=value), but got {factory!r}. Pass the class itself."
             )
+        parameters = {name: _described(value) for name, value in parameters.items()}
         return cls(f"{factory.__module__}.{factory.__qualname__}", parameters)
+
+    @classmethod
+    def revived(cls, path: str, parameters: Mapping[str, Any]) -> "Component":
+        """Return a component from what `dataclasses.asdict` makes of one, nested ones too."""
+        found = {
+            name: cls.revived(**value) if _is_described(value) else value
+            for name, value in parameters.items()
+        }
+        return cls(path, found)
 
     @property
     def name(self) -> str:
@@ -86,13 +96,31 @@ class Component:
             InputError: the class does not take them.
         """
         kind = self.resolve()
-        parameters = dict(self.parameters)
+        parameters = {name: _factory(value) for name, value in self.parameters.items()}
         try:
             parameters |= taken(functools.partial(kind, **parameters), offered)
             return kind(*sizes, **parameters)
         except (TypeError, ValueError) as error:
             given = ", ".join([*map(str, sizes), *(f"{k}={v}" for k, v in parameters.items())])
             raise InputError(f"{self.name}({given}) can't be built: {error}") from error
+
+
+def _described(value: Any) -> Any:
+    """Return a nested class, such as a `Siamese`'s backbone, as a component."""
+    nested = isinstance(value, type | functools.partial)
+    return Component.of(value) if nested else value
+
+
+def _is_described(value: Any) -> bool:
+    return isinstance(value, Mapping) and set(value) == {"path", "parameters"}
+
+
+def _factory(value: Any) -> Any:
+    """Return what a nested component describes."""
+    if not isinstance(value, Component):
+        return value
+    parameters = {name: _factory(inner) for name, inner in value.parameters.items()}
+    return functools.partial(value.resolve(), **parameters)
 
 
 def taken(make: Callable[..., nn.Module], offered: Mapping[str, int]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from revin_forecast.data.covariates import KnownColumns
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.fitting import Recipe
@@ -20,3 +21,5 @@ class Fitted:
     """The last `lookback` rows it was fitted on."""
     summary: dict[str, Any]
     """What it was fitted on, and what the fit reports."""
+    columns: KnownColumns | None = None
+    """The table's own known inputs, if it was fitted with any."""

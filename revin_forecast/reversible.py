@@ -26,7 +26,7 @@ class Reversible(nn.Module):
     """Forecast on the normalizer's common scale, and hand the forecast back on the data's.
 
     Any module that maps (batch, lookback, channels) to (batch, horizon, targets) is a backbone,
-    this class included, so wrappers nest. A `FactorBackbone` gets the normalizer's factors, too, and
+    this class included, so wrappers nest. A `FactorBackbone` gets the normalizer's factors as well,
     a `CovariateBackbone` what is known beforehand.
 
     Args:

@@ -6,7 +6,7 @@ holds the old forecaster or the new one at any moment, never a mixture.
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from safetensors.numpy import save as serialize
 
 from revin_forecast import __version__
 from revin_forecast.components import Component
+from revin_forecast.data.covariates import KnownColumns, own_columns
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Layout, Series
 from revin_forecast.errors import InputError
@@ -26,7 +27,7 @@ from revin_forecast.fitting import Recipe
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.weights import load_parameters, save_parameters
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST = "forecaster.json"
 
 
@@ -46,6 +47,12 @@ def save(fitted: Fitted, folder: Path) -> None:
         "history": history.values,
         "timestamps": history.timestamps.asi8,
     }
+    if fitted.columns is not None:
+        arrays |= {
+            "columns": fitted.columns.history.values,
+            "columns_mean": fitted.columns.standardizer.mean,
+            "columns_scale": fitted.columns.standardizer.scale,
+        }
     with replacing(state) as partial:
         content = {name: np.ascontiguousarray(part) for name, part in arrays.items()}
         partial.write_bytes(serialize(content))
@@ -67,12 +74,13 @@ def load(folder: Path) -> Fitted:
     manifest = _read_manifest(folder)
     weights, state = (_verified(folder, *manifest["files"][part]) for part in ("weights", "state"))
     recipe = Recipe(
-        backbone=Component(**manifest["backbone"]),
-        normalizer=Component(**manifest["normalizer"]),
+        backbone=Component.revived(**manifest["backbone"]),
+        normalizer=Component.revived(**manifest["normalizer"]),
         lookback=manifest["lookback"],
         horizon=manifest["horizon"],
         training=TrainingSettings(**manifest["training"]),
         refit=manifest["refit"],
+        covariates=tuple(manifest.get("covariates", ())),  # none before schema 2
     )
     arrays = load_file(state)
     history = _history(manifest, arrays)
@@ -82,7 +90,16 @@ def load(folder: Path) -> Fitted:
     except ValueError as error:
         raise InputError(f"{recipe.backbone.path} is not as it was when saved: {error}") from error
     standardizer = Standardizer(arrays["mean"], arrays["scale"])
-    return Fitted(recipe, model.eval(), standardizer, history, manifest["summary"])
+    columns = _columns(recipe, history, arrays)
+    return Fitted(recipe, model.eval(), standardizer, history, manifest["summary"], columns)
+
+
+def _columns(recipe: Recipe, history: Series, arrays: dict[str, np.ndarray]) -> KnownColumns | None:
+    if "columns" not in arrays:
+        return None
+    names = tuple(own_columns(recipe.covariates))
+    kept = replace(history, values=arrays["columns"], names=names)
+    return KnownColumns(kept, Standardizer(arrays["columns_mean"], arrays["columns_scale"]))
 
 
 def _history(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Series:

@@ -6,9 +6,9 @@ import inspect
 import numpy as np
 import pytest
 import torch
+from every_backbone import BACKBONES, PARAMETERS
 from torch import nn
 
-from every_backbone import BACKBONES, PARAMETERS
 from revin_forecast.backbones import Backbone, DLinear, Linear, Repeat, SeasonalNaive
 from revin_forecast.checks import BACKBONE_CHECKS, CheckError, check_backbone
 

@@ -4,13 +4,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.backbones.base import CovariateBackbone
+from revin_forecast.backbones.base import Backbone, CovariateBackbone
 from revin_forecast.backbones.linear import Linear
 from revin_forecast.backbones.recurrent import GRU
 from revin_forecast.shapes import Future, Known, Past
 
-MakeBackbone = Callable[[int, int, int], nn.Module]
-"""A class of (lookback, horizon, channels), or functools.partial of one."""
+MakeBackbone = Callable[[int, int, int], Backbone]
+"""A class of (lookback, horizon, channels), any nn.Module, or functools.partial of one."""
 
 
 class Siamese(CovariateBackbone):
@@ -88,7 +88,14 @@ class PerChannel(CovariateBackbone):
 
 def _build(backbone: MakeBackbone, lookback: int, horizon: int, covariates: int) -> nn.Module:
     extra: dict[str, Any] = {"covariates": covariates} if covariates else {}
-    return backbone(lookback, horizon, 1, **extra)
+    network = backbone(lookback, horizon, 1, **extra)
+    asks = network.covariates if isinstance(network, CovariateBackbone) else 0
+    if asks != covariates:
+        raise ValueError(
+            f"{type(network).__name__} wants {asks} known inputs but the wrapper was built for "
+            f"{covariates}. Pass covariates={asks} to the wrapper."
+        )
+    return network
 
 
 def _extra(known: Tensor | None, channels: int) -> dict[str, Tensor]:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -51,10 +53,7 @@ class TiDE(CovariateBackbone):
         self.project = _Residual(covariates, STEP_WIDTH, PROJECTED, dropout) if covariates else None
         sizes = [lookback + projected * steps, *[width] * (2 * layers - 1), DECODED * horizon]
         self.dense = nn.Sequential(
-            *(
-                _Residual(inputs, width, outputs, dropout)
-                for inputs, outputs in zip(sizes, sizes[1:], strict=False)
-            )
+            *(_Residual(inputs, width, outputs, dropout) for inputs, outputs in pairwise(sizes))
         )
         self.step = _Residual(DECODED + projected, STEP_WIDTH, 1, dropout, normed=False)
         self.map = nn.Linear(lookback, horizon)

@@ -1,14 +1,16 @@
 import json as json_format
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from revin_forecast.backbones import Backbone, Ridge
 from revin_forecast.components import Component
 from revin_forecast.data import catalog
+from revin_forecast.data.covariates import KnownColumns, expanded, known_inputs, own_columns
 from revin_forecast.data.entries import chronological_borders
 from revin_forecast.data.frequency import season_of
 from revin_forecast.data.reading import read_series
@@ -38,6 +40,7 @@ def evaluate(
     value: str | None = None,
     columns: list[str] | None = None,
     frequency: str | None = None,
+    covariates: list[str] | None = None,
     backbone: Callable[[int, int, int], Backbone] = Ridge,
     normalizer: Callable[[int], Normalizer] = RevIN,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
@@ -64,6 +67,8 @@ def evaluate(
         value: name of the value column of a long file.
         columns: score these columns only.
         frequency: step between the file's rows; found if not given.
+        covariates: what is known of each step beforehand, for a backbone that takes it: calendar,
+            hour, weekday, day, yearday, month, minute, step, or columns of the table.
         backbone: the model, by name or import path.
         normalizer: what is done to each window, by name or import path.
         training: for a backbone that is trained by gradient.
@@ -81,10 +86,10 @@ def evaluate(
         )
         borders = chronological_borders(len(series))
         season = season or season_of(series.frequency)
-    recipe = Recipe(
-        Component.of(backbone), Component.of(normalizer), lookback, horizon, training, refit
-    )
-    split = Split(series.values, borders.train, borders.validation, borders.test)
+    series, names, known = with_known(series, covariates or (), borders.train)
+    components = Component.of(backbone), Component.of(normalizer)
+    recipe = Recipe(*components, lookback, horizon, training, refit, names)
+    split = Split(series.values, borders.train, borders.validation, borders.test, known=known)
     kept = None if folder is None else Path(folder)
     result = evaluate_split(recipe, split, season, kept, resume)
     twin = None
@@ -97,6 +102,28 @@ def evaluate(
         print(json_format.dumps(as_record(name, recipe, result, twin)))
     else:
         _print_table(name, series, recipe, result, twin)
+
+
+def with_known(
+    series: Series, covariates: Sequence[str], rows: int
+) -> tuple[Series, tuple[str, ...], np.ndarray | None]:
+    """Part a series into what is forecast and what is known beforehand.
+
+    Args:
+        series: the whole table.
+        covariates: as `Forecaster` takes them.
+        rows: the first ones, which scale own columns.
+
+    Returns:
+        The columns to forecast, and names and values of the known inputs.
+    """
+    if not covariates:
+        return series, (), None
+    names = expanded(covariates, series.frequency)
+    own = own_columns(names)
+    columns = KnownColumns.fit(series, own, rows).over(series.timestamps) if own else None
+    known = known_inputs(names, series.timestamps, series.frequency, columns)
+    return series.select([name for name in series.names if name not in own]), names, known
 
 
 def as_record(

@@ -18,6 +18,7 @@ def fit(
     value: str | None = None,
     columns: list[str] | None = None,
     frequency: str | None = None,
+    covariates: list[str] | None = None,
     resume: bool = False,
     backbone: Callable[[int, int, int], Backbone] = Ridge,
     normalizer: Callable[[int], Normalizer] = RevIN,
@@ -37,14 +38,16 @@ def fit(
         columns: forecast these columns only.
         frequency: step between rows, as pandas writes it (h, D, W-SAT, MS); found if not given.
         resume: go on from the folder's last checkpoint.
+        covariates: what is known of each step beforehand, for a backbone that takes it: calendar,
+            hour, weekday, day, yearday, month, minute, step, or columns of the table.
         backbone: the model, by name or import path.
         normalizer: what is done to each window, by name or import path.
         training: for a backbone that is trained by gradient.
     """
     series = read_series(file, time=time, id=id, value=value, columns=columns, frequency=frequency)
     folder = Path(out)
-    forecaster = Forecaster(horizon, lookback, backbone, normalizer, training)
+    forecaster = Forecaster(horizon, lookback, backbone, normalizer, training, covariates or ())
     forecaster.fit(series, folder / "training", resume)
     forecaster.save(folder)
-    print(f"{folder}: forecasts {horizon} steps of {len(series.names)} series")
+    print(f"{folder}: forecasts {horizon} steps of {len(forecaster.fitted.history.names)} series")
     return folder

@@ -19,6 +19,8 @@ def forecast(
     value: str | None = None,
     columns: list[str] | None = None,
     frequency: str | None = None,
+    covariates: list[str] | None = None,
+    future: str | None = None,
     backbone: Callable[[int, int, int], Backbone] = Ridge,
     normalizer: Callable[[int], Normalizer] = RevIN,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
@@ -36,19 +38,23 @@ def forecast(
         value: name of the value column of a long table.
         columns: forecast these columns only.
         frequency: step between rows, as pandas writes it (h, D, W-SAT, MS); found if not given.
+        covariates: what is known of each step beforehand, for a backbone that takes it: calendar,
+            hour, weekday, day, yearday, month, minute, step, or columns of the table.
+        future: a table of those columns for each step forecast.
         backbone: the model, by name or import path.
         normalizer: what is done to each window, by name or import path.
         training: for a backbone that is trained by gradient.
     """
     series = read_series(file, time=time, id=id, value=value, columns=columns, frequency=frequency)
-    forecaster = Forecaster(horizon, lookback, backbone, normalizer, training).fit(series)
-    table = forecaster.predict()
+    known = covariates or ()
+    forecaster = Forecaster(horizon, lookback, backbone, normalizer, training, known).fit(series)
+    table = forecaster.predict(future=future)
     if out is None:
         sys.stdout.write(table.to_csv(index=False))
         return
     write_table(table, out)
-    lookback = len(forecaster.fitted.history)
+    history = forecaster.fitted.history
     print(
-        f"{out}: {horizon} steps of {len(series.names)} series after {series.timestamps[-1]}, "
-        f"each made from the last {lookback} rows"
+        f"{out}: {horizon} steps of {len(history.names)} series after {series.timestamps[-1]}, "
+        f"each made from the last {len(history)} rows"
     )

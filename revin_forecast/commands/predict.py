@@ -12,6 +12,7 @@ def predict(
     time: str | None = None,
     id: str | None = None,
     value: str | None = None,
+    future: str | None = None,
 ) -> None:
     """Forecast with a saved forecaster, without fitting again.
 
@@ -23,6 +24,7 @@ def predict(
         time: name of the time column; the one of the table it was fitted on if not given.
         id: name of the series column of a long table; likewise.
         value: name of the value column of a long table; likewise.
+        future: a table of the columns that are known beforehand, for each step forecast.
     """
     forecaster = Forecaster.load(model)
     history = forecaster.fitted.history
@@ -35,7 +37,7 @@ def predict(
             value=value or history.layout.value,
             frequency=history.frequency,
         )
-    table = forecaster.predict(newer)
+    table = forecaster.predict(newer, future)
     if out is None:
         sys.stdout.write(table.to_csv(index=False))
         return

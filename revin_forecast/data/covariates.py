@@ -1,6 +1,7 @@
 """What is known of a step beforehand: features of the calendar, and columns of the table."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -128,10 +129,38 @@ def running_number(stamps: pd.DatetimeIndex, frequency: str | None) -> np.ndarra
     return number.astype(np.float64)
 
 
-def standardized_columns(series: Series, names: Sequence[str], rows: int) -> np.ndarray:
-    """Return own columns of a series, z-scored by its first rows."""
-    values = series.select(own_columns(names)).values
-    return Standardizer.fit(values[:rows]).transform(values)
+@dataclass(frozen=True, eq=False)
+class KnownColumns:
+    """Own columns that are known beforehand: prices, holidays, what is planned."""
+
+    history: Series
+    """The columns over the rows at hand, in the table's units."""
+    standardizer: Standardizer
+    """z-score, so that they are of common size."""
+
+    @classmethod
+    def fit(cls, series: Series, names: Sequence[str], rows: int) -> "KnownColumns":
+        """Take columns of a series, z-scored by its first rows."""
+        history = series.select(names)
+        return cls(history, Standardizer.fit(history.values[:rows]))
+
+    def over(self, stamps: pd.DatetimeIndex, future: Series | None = None) -> np.ndarray:
+        """Return (steps, columns) standardized values at each stamp, NaN where there is none.
+
+        Args:
+            stamps: of the steps.
+            future: the columns after the rows at hand.
+        """
+        parts = [self.history] if future is None else [future, self.history]
+        names = self.history.names
+        frames = [pd.DataFrame(part.select(names).values, part.timestamps) for part in parts]
+        joined = pd.concat(frames)
+        found = joined[~joined.index.duplicated()].reindex(stamps)
+        return self.standardizer.transform(found.to_numpy())
+
+    def rows(self, start: int, stop: int) -> "KnownColumns":
+        """Keep some rows of the history."""
+        return KnownColumns(self.history.rows(start, stop), self.standardizer)
 
 
 def _period(offset: Any) -> str:

@@ -11,8 +11,8 @@ Informer, N-BEATS and SCINet, 168 steps ahead, test MSE without and with RevIN b
 (Kim et al., ICLR 2022, table 1) reports. Ours: all test windows, small sizes for two processor
 cores (`scripts/grids/training.py`); look-back 168, SCINet 336, as far as the paper tells.
 `fall` is 1 - with / without. Each is trained as it is with RevIN, so "without" is no tuned rival.
-The last column is `Stationary` (Liu et al., NeurIPS 2022) around the Informer, whose attention takes
-its factors tau and delta; it is to be read against `with`. Repeat with
+The last but one column is `Stationary` (Liu et al., NeurIPS 2022) around the Informer, whose
+attention takes its factors tau and delta; it is to be read against `with`. Repeat with
 
     python scripts/accuracy.py --grid paper --data-dir DATA
 """
@@ -41,7 +41,8 @@ def rows(names: list[str], data_dir: str | None, quick: bool, seeds: int) -> Ite
             mse(task, backbone, setting, normalizer, seeds)
             for normalizer in (Identity, RevIN, Stationary if backbone == "Informer" else None)
         )
-        assert bare and revin
+        assert bare is not None
+        assert revin is not None
         cells: Row = {
             "data": name,
             "look-back": lookback,
