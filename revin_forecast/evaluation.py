@@ -14,7 +14,7 @@ from revin_forecast.fitting import Recipe, Split, fit_split
 from revin_forecast.normalizers import LastValue
 from revin_forecast.reversible import Reversible, forecast_channels
 
-BYTES_AT_ONCE = 32 * 2**20
+BYTES_AT_ONCE = 4 * 2**20
 
 
 @dataclass(frozen=True)

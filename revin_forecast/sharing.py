@@ -49,7 +49,6 @@ class TransposedLinear(nn.Module):
     (True, torch.Size([2, 16]))
     """
 
-    weight: nn.Parameter
     bias: nn.Parameter | None
 
     def __init__(self, source: nn.Linear, bias: bool = True):

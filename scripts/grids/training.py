@@ -20,8 +20,9 @@ class Setting:
 
     parameters: dict[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-3
-    max_epochs: int = 6
+    max_epochs: int = 5
     decay: float = 0.5
+    batch_size: int = 32
     covariates: tuple[str, ...] = ()
 
 
@@ -30,21 +31,21 @@ SETTINGS = {
     "DLinear": Setting(),
     "CycleNet": Setting(covariates=("step",)),
     "SparseTSF": Setting(learning_rate=1e-2),
-    "FITS": Setting(learning_rate=2e-3),
+    "FITS": Setting(learning_rate=2e-3, decay=0.7),
     "TiedAutoencoder": Setting(),
-    "NHITS": Setting({"width": 128, "dropout": 0.3}, 5e-4, 4),
-    "NBEATS": Setting({"width": 256, "blocks": 1}, 1e-4),
-    "InvertedTransformer": Setting({"width": 64, "layers": 1, "dropout": 0.3}, 3e-4, decay=0.8),
-    "TSMixer": Setting({"dropout": 0.7}, 1e-3, 4),
-    "TiDE": Setting({"width": 128, "dropout": 0.5}, 5e-4, 4),
+    "NHITS": Setting({"width": 128, "dropout": 0.3}, 5e-4, 3),
+    "InvertedTransformer": Setting({"width": 64, "layers": 1, "dropout": 0.3}, 3e-4, 5, decay=0.8),
+    "TSMixer": Setting({"dropout": 0.7}, 1e-3, 3),
+    "NBEATS": Setting({"width": 256, "blocks": 1}, 1.5e-4, 3),
+    "TiDE": Setting({"width": 128, "dropout": 0.5}, 5e-4, 3),
     "SegRNN": Setting({"width": 64, "dropout": 0.5}, 1e-3, 3),
-    "PatchTST": Setting({"width": 32, "layers": 1, "dropout": 0.3}, 5e-4, 3),
-    "LSTM": Setting({"width": 32}, 1e-3, 3),
-    "GRU": Setting({"width": 32}, 1e-3, 3),
-    "SCINet": Setting({"expansion": 2}, 1e-3, 3),
-    "TimesNet": Setting({"blocks": 1}, 1e-3, 3),
-    "PatchLM": Setting({"width": 32, "layers": 1}, 1e-3, 3),
-    "Informer": Setting({"width": 32}, 1e-3, 3),
+    "LSTM": Setting({"width": 32}, 2e-3, 3, batch_size=128),
+    "GRU": Setting({"width": 32}, 2e-3, 3, batch_size=128),
+    "PatchTST": Setting({"width": 32, "layers": 1, "dropout": 0.3}, 1e-3, 2),
+    "SCINet": Setting({"expansion": 2}, 1e-3, 2),
+    "TimesNet": Setting({"blocks": 1}, 1e-3, 2),
+    "PatchLM": Setting({"width": 32, "layers": 1}, 1e-3, 2),
+    "Informer": Setting({"width": 32}, 1e-3, 2),
 }
 """In the order of their cost."""
 
@@ -74,6 +75,7 @@ def scores_of(
             max_epochs=1 if task.quick else setting.max_epochs,
             learning_rate=setting.learning_rate,
             decay=setting.decay,
+            batch_size=setting.batch_size,
             patience=2,
             seed=seed,
         )

@@ -18,9 +18,9 @@ parameters tied and untied: the decoder or the head transposed from the encoder 
 
     python scripts/accuracy.py --grid tying --data-dir DATA
 """
-SETTING = Setting(learning_rate=1e-3, max_epochs=6)
-SLOW = Setting(learning_rate=1e-3, max_epochs=3)
-DEEP = Setting(learning_rate=3e-4, max_epochs=4)
+SETTING = Setting(learning_rate=1e-3, max_epochs=5)
+SLOW = Setting(learning_rate=1e-3, max_epochs=2)
+DEEP = Setting(learning_rate=5e-4, max_epochs=3)
 SMALL = {"width": 32, "layers": 1}
 NET = {"width": 64, "dropout": 0.3}
 PAIRS = {
