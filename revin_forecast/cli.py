@@ -154,7 +154,7 @@ def _component(chosen: Any) -> Callable[..., Any]:
 
     if isinstance(chosen, type):
         return chosen
-    given = dict((chosen.get("init_args") or {}).items())
+    given = dict(vars(chosen.get("init_args") or argparse.Namespace()))
     for name, value in given.items():  # such as the backbone that a Siamese wraps
         if hasattr(value, "get") and value.get("class_path"):
             given[name] = _component(value)

@@ -90,7 +90,7 @@ class Split:
     def windows(self, name: str, lookback: int, horizon: int) -> Windows:
         """Return every window of a part, z-scored, with what is known of its steps."""
         rows = self._rows(name, lookback)
-        known = None if self.known is None else torch.from_numpy(self.known[rows])
+        known = None if self.known is None else torch.tensor(self.known[rows])
         return Windows(self.standardizer.tensor(self.values[rows]), lookback, horizon, known)
 
     def _rows(self, name: str, lookback: int) -> slice:

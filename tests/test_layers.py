@@ -18,7 +18,7 @@ LAYERS = [
     {"saving"},
     {"fitted"},
     {"fitting"},
-    {"training", "closed_form", "checks"},
+    {"training", "closed_form", "checks", "ensemble"},
     {"reversible", "components"},
     {"normalizers", "backbones", "data", "metrics", "picture", "evidence"},
     {"sharing"},

@@ -18,9 +18,9 @@ DAY = pd.Timedelta(days=1)
 CALENDAR: dict[str, Callable[[Any], Any]] = {
     "minute": lambda stamps: stamps.minute / 59 - 0.5,
     "hour": lambda stamps: stamps.hour / 23 - 0.5,
-    "weekday": lambda stamps: stamps.dayofweek / 6 - 0.5,
+    "weekday": lambda stamps: stamps.day_of_week / 6 - 0.5,
     "day": lambda stamps: (stamps.day - 1) / 30 - 0.5,
-    "yearday": lambda stamps: (stamps.dayofyear - 1) / 365 - 0.5,
+    "yearday": lambda stamps: (stamps.day_of_year - 1) / 365 - 0.5,
     "month": lambda stamps: (stamps.month - 1) / 11 - 0.5,
 }
 STEP = "step"

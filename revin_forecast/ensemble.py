@@ -1,0 +1,148 @@
+"""Several models as one: their mean, or a mean weighted by how they do on validation windows."""
+
+import inspect
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from revin_forecast.data.windows import WindowBatch
+from revin_forecast.errors import InputError
+from revin_forecast.reversible import Reversible, forecast_channels
+from revin_forecast.shapes import Future, Known, Observed, Past
+
+
+class Ensemble(nn.Module):
+    """A weighted mean of forecasts, by any modules of (batch, lookback, channels).
+
+    Members may be bare backbones, `Reversible` with normalizers of their own, or ensembles: it
+    nests. It is a backbone itself, so a normalizer can be put around it. Bates & Granger, J.
+    Oper. Res. Soc. 1969.
+
+    Args:
+        members: the models, fitted already or to be trained together.
+        weights: of their forecasts, not negative; scaled to a sum of 1. None: all the same.
+
+    Raises:
+        InputError: no members, or weights that don't fit them.
+
+    >>> from revin_forecast.backbones import Repeat, SeasonalNaive
+    >>> both = Ensemble([Repeat(4, 2, 1), SeasonalNaive(4, 2, 1, season=2)], weights=[1.0, 3.0])
+    >>> both(torch.tensor([[[0.0], [1.0], [2.0], [3.0]]])).flatten()
+    tensor([2.2500, 3.0000])
+    """
+
+    weights: Tensor
+
+    def __init__(self, members: Iterable[nn.Module], weights: Sequence[float] | None = None):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        count = len(self.members)
+        given = torch.ones(count) if weights is None else torch.tensor(list(weights))
+        if count == 0 or len(given) != count or (given < 0).any() or not given.sum() > 0:
+            raise InputError(
+                f"an Ensemble needs a member, and a weight >= 0 for each, but got {count} members "
+                f"and the weights {weights}."
+            )
+        self.register_buffer("weights", (given / given.sum()).float())
+
+    def forward(
+        self, past: Past, observed: Observed | None = None, known: Known | None = None
+    ) -> Future:
+        """Return the weighted mean; members that don't take observed or known go without."""
+        forecasts = torch.stack(self.forecasts(past, observed, known), dim=-1)
+        return forecasts @ self.weights.to(forecasts.dtype)
+
+    def forecasts(
+        self, past: Tensor, observed: Tensor | None = None, known: Tensor | None = None
+    ) -> list[Tensor]:
+        """Return each member's forecast."""
+        offered = {"observed": observed, "known": known}
+        found = []
+        for member in self.members:
+            takes = inspect.signature(member.forward).parameters
+            extra = {
+                name: value
+                for name, value in offered.items()
+                if value is not None and name in takes and _wants(member, name)
+            }
+            found.append(member(past, **extra))
+        return found
+
+    @classmethod
+    def stacked(cls, members: Iterable[nn.Module], windows: Iterable[WindowBatch]) -> "Ensemble":
+        """Return the ensemble whose weights have the least squared error on validation windows.
+
+        min ||y - sum_i w_i f_i||² over w_i >= 0 with sum 1 (Breiman, Machine Learning 1996), over
+        all observed values; each member counts as it is, nothing is trained.
+
+        Args:
+            members: fitted models.
+            windows: batches that none of them was fitted on, such as `Windows.batches(256)`.
+
+        Raises:
+            InputError: nothing was observed in them.
+        """
+        ensemble = cls(members)
+        count = len(ensemble.members)
+        gram, total = torch.zeros(count, count, dtype=torch.float64), 0
+        with torch.inference_mode():
+            for past, future, known in windows:
+                truth = forecast_channels(ensemble.members[0], future)
+                observed = truth.isfinite()
+                found = torch.stack(ensemble.forecasts(past, None, known), dim=-1)
+                errors = (found - truth.unsqueeze(-1))[observed].double()
+                gram += errors.mT @ errors
+                total += int(observed.sum())
+        if total == 0:
+            raise InputError("no value of the validation windows was observed to weigh models by.")
+        ensemble.weights.copy_(least_weights(gram / total))
+        return ensemble
+
+
+def _wants(member: nn.Module, name: str) -> bool:
+    """Return whether a member can use what is known; one that takes none would refuse it."""
+    if name != "known":
+        return True
+    inner = member
+    while isinstance(inner, Reversible):
+        inner = inner.backbone
+    return getattr(inner, "covariates", 1 if isinstance(inner, Ensemble) else 0) > 0
+
+
+def least_weights(gram: Tensor, steps: int = 2000) -> Tensor:
+    """Return the weights w >= 0 with sum 1 that make w' gram w least.
+
+    With gram the mean products of the members' errors, that is the error of their weighted mean.
+    Frank & Wolfe's (Naval Res. Logist. Q. 1956) steps with the exact length towards the best member
+    or away from the worst one that has weight.
+
+    Args:
+        gram: (members, members), symmetric, no negative eigenvalues.
+        steps: at most.
+
+    >>> least_weights(torch.tensor([[1.0, 0.0], [0.0, 3.0]]).double())
+    tensor([0.7500, 0.2500], dtype=torch.float64)
+    """
+    weights = torch.zeros(len(gram), dtype=gram.dtype)
+    weights[gram.diagonal().argmin()] = 1.0
+    for _ in range(steps):
+        slope = gram @ weights
+        best = slope.argmin()
+        held = torch.where(weights > 0, slope, -torch.inf)
+        worst = held.argmax()
+        towards, away = -weights.clone(), weights.clone()
+        towards[best] += 1
+        away[worst] -= 1
+        gains = slope @ weights - slope[best], slope[worst] - slope @ weights
+        if max(gains) <= 1e-12 * gram.diagonal().max():
+            break
+        if gains[0] >= gains[1]:
+            direction, longest = towards, 1.0
+        else:
+            direction, longest = away, float(weights[worst] / (1 - weights[worst]).clamp(min=1e-12))
+        curve = direction @ gram @ direction
+        length = longest if curve <= 0 else min(longest, float(-(slope @ direction) / curve))
+        weights = (weights + length * direction).clamp(min=0)
+        weights /= weights.sum()
+    return weights
