@@ -15,6 +15,8 @@ def test_traced_programs():
         "-p",
         "no:cacheprovider",
         "--show-capture=no",
+        "-n",
+        "2",
     ]
     done = subprocess.run([*command, str(programs)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -237,7 +237,7 @@ def check_onnx(make: Make) -> str | None:
 
 def _traceable(make: Make) -> tuple[nn.Module, *tuple[Tensor, ...]]:
     """Return a float32 model with its inputs: first numbers only for who wants to know."""
-    model, past = Asked(build(make).float()), batch().float()
+    model, past = Asked(build(make).float()).eval(), batch().float()
     if getattr(model.backbone, "covariates", 0):
         return model, past, 7 * torch.arange(len(past))
     return model.backbone, past
