@@ -11,9 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from revin_forecast.cli import COMMANDS, main
+from revin_forecast.components import Component
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -188,6 +190,80 @@ def test_accuracy_of_normalizers_runs(data_dir, tmp_path):
     for row in json.loads(committed.read_text())["rows"]:
         if row["data"] == "etth1" and row["normalizer"] == "RevIN":
             assert row["Linear MSE"] < 0.38
+
+
+def committed(name):
+    record = json.loads((ROOT / f"docs/benchmarks/{name}.json").read_text())
+    assert record["made"]["quick"] is False
+    return record["rows"]
+
+
+def test_accuracy_of_backbones_runs_and_the_committed_targets_hold(data_dir, tmp_path):
+    words = ("--grid", "backbones", "--data", "etth1", "--data-dir", data_dir)
+    quick("accuracy.py", tmp_path, *words)
+    rows = json.loads((tmp_path / "accuracy_backbones.json").read_text())["rows"]
+    assert {row["backbone"] for row in rows} >= {"PatchTST", "Informer", "CycleNet"}
+    found = {
+        row["backbone"]: row
+        for row in committed("accuracy_backbones")
+        if (row["data"], row["look-back"], row["horizon"]) == ("etth1", 336, 96)
+    }
+    targets = {"PatchTST": 0.380, "DLinear": 0.378, "Linear": 0.378, "TSMixer": 0.395}
+    targets |= {"InvertedTransformer": 0.395, "NBEATS": 0.390, "NHITS": 0.390}
+    for name, target in targets.items():
+        assert found[name]["RevIN MSE"] <= target, name
+
+
+def test_readme_shows_the_committed_backbones():
+    shown = re.findall(r"^\| `(\w+)` \| .* \| ([.\d]+) \| ([.\d]+) \|$", README, re.M)
+    rows = {
+        (row["backbone"], row["data"]): row["RevIN MSE"]
+        for row in committed("accuracy_backbones")
+        if (row["look-back"], row["horizon"]) == (336, 96)
+    }
+    assert len(shown) >= 18
+    for name, *cells in shown:
+        wanted = [rows[name, data] for data in ("etth1", "etth2")]
+        assert [float(cell) for cell in cells] == pytest.approx(wanted, abs=6e-4)
+
+
+def test_the_papers_table_runs_and_revin_helps(data_dir, tmp_path):
+    words = ("--grid", "paper", "--data", "etth1", "--data-dir", data_dir)
+    quick("accuracy.py", tmp_path, *words)
+    assert len(json.loads((tmp_path / "accuracy_paper.json").read_text())["rows"]) == 4
+    rows = {(row["data"], row["backbone"]): row for row in committed("accuracy_paper")}
+    assert all(row["fall"] > 0 for row in rows.values())
+    assert rows["etth2", "Informer"]["fall"] > 1 / 3
+
+
+def test_the_study_of_ties_runs(data_dir, tmp_path):
+    words = ("--grid", "tying", "--data", "etth1", "--data-dir", data_dir)
+    quick("accuracy.py", tmp_path, *words)
+    assert len(json.loads((tmp_path / "accuracy_tying.json").read_text())["rows"]) == 4
+    for row in committed("accuracy_tying"):
+        assert row["tied parameters"] < row["untied parameters"]
+        assert row["seeds"] == 5
+
+
+def test_training_speed_runs_and_the_committed_ratios_hold(tmp_path):
+    quick("training_speed.py", tmp_path, "--backbones", "CycleNet", "NHITS")
+    assert len(json.loads((tmp_path / "training_speed.json").read_text())["rows"]) == 2
+    for row in committed("training_speed"):
+        # A linear map's step is so short that the loop's own half millisecond shows.
+        assert row["time ratio"] <= (1.6 if row["parameters"] < 40_000 else 1.25), row
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "configs/gpu").glob("*.yaml")), ids=lambda p: p.name
+)
+def test_config_files_for_a_gpu_are_understood(path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", "--config", str(path), "--print_config"])
+    assert stopped.value.code == 0
+    options = yaml.safe_load(capsys.readouterr().out)
+    kind, given = options["backbone"]["class_path"], options["backbone"]["init_args"]
+    with torch.device("meta"):
+        Component(kind, given).build(options["lookback"], options["horizon"], 7)
 
 
 def test_continuous_integration_takes_its_commands_from_the_readme():

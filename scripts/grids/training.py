@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from grids.common import Row, shortened, split_of
+from grids.joined import JoinedNBEATS
 from revin_forecast import backbones
 from revin_forecast.components import Component
 from revin_forecast.evaluation import evaluate
@@ -100,4 +101,6 @@ def scores_of(
 
 def component_of(name: str) -> Component:
     """Describe a backbone as it is set here."""
+    if name == "JoinedNBEATS":
+        return Component.of(JoinedNBEATS)
     return Component.of(partial(getattr(backbones, name), **SETTINGS[name].parameters))
