@@ -171,7 +171,7 @@ def test_gaps_take_a_target_out_of_its_own_step_only(normalizer, group, monkeypa
     values[torch.rand(values.shape, generator=torch.Generator().manual_seed(5)) < 0.1] = torch.nan
     model = fitted(normalizer, training=values, penalty=1e-2)
     windows = values.unfold(0, WIDTH, 1).mT
-    past, future, _ = windows[:, :LOOKBACK], windows[:, LOOKBACK:]
+    past, future = windows[:, :LOOKBACK], windows[:, LOOKBACK:]
     with torch.no_grad():
         stats = model.normalizer.statistics(past, past.isfinite())
     x = torch.where(past.isfinite(), stats.centre(past), 0).mT.reshape(-1, LOOKBACK).numpy()
@@ -258,7 +258,7 @@ def test_any_location_and_scale_is_solved_as_least_squares_on_its_windows(kind):
     model = Reversible(Ridge(LOOKBACK, HORIZON, CHANNELS, penalties=[1e-9]).double(), normalizer)
     fit_ridge(model, values)
     windows = values.unfold(0, WIDTH, 1).mT
-    past, future, _ = windows[:, :LOOKBACK], windows[:, LOOKBACK:]
+    past, future = windows[:, :LOOKBACK], windows[:, LOOKBACK:]
     with torch.no_grad():
         stats = normalizer.statistics(past, None)
         inputs = stats.centre(past).mT.reshape(-1, LOOKBACK).numpy()
