@@ -234,6 +234,7 @@ def test_the_papers_table_runs_and_revin_helps(data_dir, tmp_path):
     rows = {(row["data"], row["backbone"]): row for row in committed("accuracy_paper")}
     assert all(row["fall"] > 0 for row in rows.values())
     assert rows["etth2", "Informer"]["fall"] > 1 / 3
+    assert rows["etth2", "JoinedNBEATS"]["fall"] > 1 / 3
 
 
 def test_the_study_of_ties_runs(data_dir, tmp_path):

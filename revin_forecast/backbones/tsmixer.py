@@ -1,4 +1,5 @@
 from torch import Tensor, nn
+from torch.nn import functional
 
 from revin_forecast.backbones.base import Backbone
 from revin_forecast.backbones.dropout import Dropout
@@ -64,4 +65,15 @@ class _Block(nn.Module):
         return series + self.channels(self._normed(1, series).mT).mT
 
     def _normed(self, place: int, series: Tensor) -> Tensor:
-        return self.norms[place](series.flatten(1)).view_as(series)
+        norm, rows = self.norms[place], series.flatten(1)
+        if self.training and rows.shape[0] == 1:  # the last batch: one window has no spread
+            normed = functional.batch_norm(
+                rows,
+                norm.running_mean,  # pyright: ignore[reportArgumentType]
+                norm.running_var,  # pyright: ignore[reportArgumentType]
+                norm.weight,  # pyright: ignore[reportArgumentType]
+                norm.bias,  # pyright: ignore[reportArgumentType]
+            )
+        else:
+            normed = norm(rows)
+        return normed.view_as(series)

@@ -170,7 +170,7 @@ def check_deterministic(make: Make) -> None:
 
 
 def check_modes(make: Make) -> None:
-    """Training mode draws from torch's seed only, and evaluation is what it was after it."""
+    """Training draws from torch's seed only, takes one window, and leaves evaluation as it was."""
     backbone, past = build(make), batch()
     before = forecast(backbone, past)
     drawn = []
@@ -179,6 +179,8 @@ def check_modes(make: Make) -> None:
         torch.manual_seed(5)
         drawn.append(forecast(twin, past))
     expect_close(drawn[0], drawn[1], 0.0, "training mode with the same seed")
+    single = forecast(copy.deepcopy(backbone).train(), past[:1])
+    expect(single.isfinite().all(), "a last batch of one window gives numbers that are not finite")
     expect_close(forecast(backbone.train().eval(), past), before, 0.0, "evaluation after training")
 
 

@@ -10,6 +10,8 @@ TEXT = """
 Informer, N-BEATS and SCINet, 168 steps ahead, test MSE without and with RevIN beside what the paper
 (Kim et al., ICLR 2022, table 1) reports. Ours: all test windows, small sizes for two processor
 cores (`scripts/grids/training.py`); look-back 168, SCINet 336, as far as the paper tells.
+`JoinedNBEATS` sees all channels as one long series: so the paper's N-BEATS figures are met, while
+one network for all channels (`NBEATS`) has little to gain, as it is hardly hurt without RevIN.
 `fall` is 1 - with / without. Each is trained as it is with RevIN, so "without" is no tuned rival.
 The last but one column is `Stationary` (Liu et al., NeurIPS 2022) around the Informer, whose
 attention takes its factors tau and delta; it is to be read against `with`. Repeat with
