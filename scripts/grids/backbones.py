@@ -21,8 +21,8 @@ with RevIN, and used everywhere else unchanged: rates halve each epoch, training
 epochs without a better validation error. They are small, for two processor cores: `configs/gpu/`
 has the papers' sizes. `Ridge` is solved, so it has no seeds. "published" is the nearest published
 MSE of the method and the look-back it had ("flawed": the test loader dropped its last batch, or the
-like); Linear stands beside RLinear. Not measured yet: the slower backbones at 336 -> 192, Informer and
-PatchLM at 336, TSMixer at 96, and 720 steps ahead in part. Repeat with
+like); Linear stands beside RLinear. Not measured yet: the slower backbones at 336 -> 192, Informer
+and PatchLM at 336, TSMixer at 96, and 720 steps ahead in part. Repeat with
 
     python scripts/accuracy.py --grid backbones --data-dir DATA
 """
