@@ -1,10 +1,13 @@
 """Accuracy tables: every test window, everything chosen on training and validation data."""
 
 import argparse
+import json
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
+from grids.common import Row
 
 from revin_forecast.evidence import circumstances, write_evidence
 
@@ -21,16 +24,49 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="of what is trained by gradient")
     parser.add_argument("--threads", type=int, help="of torch; as it chooses if not given")
     parser.add_argument("--quick", action="store_true", help="a small part of the table")
+    parser.add_argument(
+        "--missing", action="store_true", help="keep the rows that the table in --out has already"
+    )
     chosen = parser.parse_args()
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
     grid = import_module(f"grids.{chosen.grid}")
     made = circumstances() | {"quick": chosen.quick}
     seeds = chosen.seeds or (1 if chosen.quick else GRIDS[chosen.grid])
-    rows: list[dict[str, object]] = []
-    for row in grid.rows(chosen.data, chosen.data_dir, chosen.quick, seeds):
-        rows.append(row)  # written each time: an hour's work is not lost
-        write_evidence(chosen.out, f"accuracy_{chosen.grid}", grid.TEXT, rows, made)
+    name = f"accuracy_{chosen.grid}"
+    kept = measured_before(chosen.out / f"{name}.json", made) if chosen.missing else []
+    cells = list(grid.cells(chosen.data, chosen.data_dir, chosen.quick, seeds))
+    order = [tuple(cell.key.values()) for cell in cells]
+    table = {tuple(row[column] for column in cells[0].key): row for row in kept}
+    table |= {
+        place: table[place] | cell.beside
+        for place, cell in zip(order, cells, strict=True)
+        if place in table
+    }
+    for place, cell in zip(order, cells, strict=True):
+        if place not in table:
+            table[place] = cell.key | cell.measure() | cell.beside
+            print(*table[place].values(), flush=True)
+        rows = [table[place] for place in dict.fromkeys([*order, *table]) if place in table]
+        write_evidence(chosen.out, name, grid.TEXT, rows, made)  # an hour's work is not lost
+
+
+def measured_before(path: Path, made: dict[str, Any]) -> list[Row]:
+    """Return the rows of an earlier run, whose date goes into the circumstances of this one."""
+    if not path.is_file():
+        return []
+    record = json.loads(path.read_text())
+    before = record["made"]
+    for fact in ("quick", "threads", "versions"):
+        if before[fact] != made[fact]:
+            raise SystemExit(
+                f"{path} was measured with {fact} {before[fact]}, this run has {made[fact]}. "
+                "Measure all of it anew without --missing, or choose another --out."
+            )
+    first = before["date"].split(" ")[0]
+    if first != made["date"]:
+        made["date"] = f"{first} to {made['date']}"
+    return record["rows"]
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The tables of scripts/accuracy.py, one a file: rows(...) yields them, TEXT explains."""
+"""The tables of scripts/accuracy.py, one a file: cells(...) plans one, TEXT explains it."""

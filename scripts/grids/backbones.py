@@ -1,7 +1,8 @@
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from grids.common import HORIZONS, Row, split_of
+from grids.common import HORIZONS, Cell, Row, split_of
 from grids.published import published
 from grids.training import SETTINGS, Task, component_of, scores_of
 from revin_forecast.backbones import Ridge
@@ -29,10 +30,17 @@ and PatchLM at 336, TSMixer at 96, and 720 steps ahead in part. Repeat with
 CHEAP = ("Ridge", "Linear", "DLinear", "CycleNet", "SparseTSF", "FITS", "TiedAutoencoder")
 
 
-def rows(names: list[str], data_dir: str | None, quick: bool, seeds: int) -> Iterator[Row]:
-    """Yield a row for each setting and backbone; what matters most first."""
+def cells(names: list[str], data_dir: str | None, quick: bool, seeds: int) -> Iterator[Cell]:
+    """Plan a row for each setting and backbone; what matters most first."""
     for task, backbone in _ordered(names or ["etth1", "etth2"], data_dir, quick):
-        yield row(task, backbone, seeds)
+        key: Row = {
+            "data": task.data,
+            "look-back": task.lookback,
+            "horizon": task.horizon,
+            "backbone": backbone,
+        }
+        beside = published(PUBLISHED, task.data, task.lookback, task.horizon, backbone)
+        yield Cell(key, partial(row, task, backbone, seeds), beside)
 
 
 def _ordered(names: list[str], data_dir: str | None, quick: bool) -> Iterator[tuple[Task, str]]:
@@ -51,24 +59,16 @@ def _ordered(names: list[str], data_dir: str | None, quick: bool) -> Iterator[tu
 
 def row(task: Task, backbone: str, seeds: int) -> Row:
     """Score one backbone in one setting, with and without RevIN."""
-    cells: Row = {
-        "data": task.data,
-        "look-back": task.lookback,
-        "horizon": task.horizon,
-        "backbone": backbone,
-    }
+    scored: Row = {}
     for label, normalizer in (("RevIN", RevIN), ("without", Identity)):
         if backbone == "Ridge":
             scores = solved(task, normalizer)
         else:
             setting = SETTINGS[backbone]
             scores = scores_of(task, component_of(backbone), setting, normalizer, seeds)
-        cells |= {f"{label} {key}": scores[key] for key in ("MSE", "spread", "MAE")}
-        cells[f"{label} s"] = scores["seconds"]
-    figure, source = published(PUBLISHED, task.data, task.lookback, task.horizon, backbone)
-    cells |= {"published": figure, "its look-back": source}
-    print(*cells.values(), flush=True)
-    return cells
+        scored |= {f"{label} {key}": scores[key] for key in ("MSE", "spread", "MAE")}
+        scored[f"{label} s"] = scores["seconds"]
+    return scored
 
 
 def solved(task: Task, normalizer: type) -> Row:

@@ -1,9 +1,21 @@
+from collections.abc import Callable
+from typing import NamedTuple
+
 from revin_forecast.data import catalog
 from revin_forecast.data.covariates import known_inputs
 from revin_forecast.fitting import Split
 
 Row = dict[str, object]
 HORIZONS = (96, 192, 336, 720)
+
+
+class Cell(NamedTuple):
+    """A row to be: its first columns, how the others are measured, and what is known of it."""
+
+    key: Row
+    measure: Callable[[], Row]
+    beside: Row = {}  # noqa: RUF012 - never written to
+    """Last columns: figures of others, looked up each time."""
 
 
 def split_of(

@@ -3,7 +3,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from grids.common import Row, shortened, split_of
+from grids.common import Cell, Row, shortened, split_of
 from revin_forecast import normalizers
 from revin_forecast.backbones import Linear, Ridge
 from revin_forecast.components import Component
@@ -62,7 +62,7 @@ def normalizer_row(
     split, season = split_of(name, data_dir)
     if quick:
         split = shortened(split)
-    lookback, horizon = (48, 12) if quick else SIZES[name]
+    lookback, horizon = sizes_of(name, quick)
     chosen = component(normalizer, name)
     start = time.perf_counter()
     errors, absolute, scored = [], [], None
@@ -78,11 +78,7 @@ def normalizer_row(
         errors.append(scores.mse)
         absolute.append(scores.mae)
         scored = scores.windows
-    row: Row = {
-        "data": name,
-        "look-back": lookback,
-        "horizon": horizon,
-        "normalizer": normalizer,
+    return {
         "Linear MSE": statistics.mean(errors) if seeds else None,
         "spread": statistics.stdev(errors) if seeds > 1 else None,
         "Linear MAE": statistics.mean(absolute) if seeds else None,
@@ -91,8 +87,11 @@ def normalizer_row(
         "windows": scored,
         "seconds": time.perf_counter() - start,
     }
-    print(name, normalizer, row["Linear MSE"], row["spread"], row["Ridge MSE"], flush=True)
-    return row
+
+
+def sizes_of(name: str, quick: bool) -> tuple[int, int]:
+    """Return look-back and horizon."""
+    return (48, 12) if quick else SIZES[name]
 
 
 def ridge_error(
@@ -107,8 +106,12 @@ def ridge_error(
     return evaluate(recipe, split, season).model.mse
 
 
-def rows(names: list[str], data_dir: str | None, quick: bool, seeds: int) -> Iterator[Row]:
-    """Yield the rows of the second table."""
+def cells(names: list[str], data_dir: str | None, quick: bool, seeds: int) -> Iterator[Cell]:
+    """Plan the second table."""
     for name in names or (["exchange"] if quick else SIZES):
         for normalizer in NAMES:
-            yield normalizer_row(normalizer, name, 1 if quick else seeds, data_dir, quick)
+            lookback, horizon = sizes_of(name, quick)
+            key: Row = {"data": name, "look-back": lookback, "horizon": horizon}
+            key["normalizer"] = normalizer
+            seen = 1 if quick else seeds
+            yield Cell(key, partial(normalizer_row, normalizer, name, seen, data_dir, quick))

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
+from functools import partial
 
-from grids.common import Row
+from grids.common import Cell, Row
 from grids.training import SETTINGS, Setting, Task, component_of, scores_of
 from revin_forecast.normalizers import Identity, RevIN, Stationary
 
@@ -31,38 +32,39 @@ REPORTED = {
 HORIZON = 168
 
 
-def rows(names: list[str], data_dir: str | None, quick: bool, seeds: int) -> Iterator[Row]:
-    """Yield a row for each data set and backbone of the paper's table."""
-    for (name, backbone), (without, with_it) in REPORTED.items():
+def cells(names: list[str], data_dir: str | None, quick: bool, seeds: int) -> Iterator[Cell]:
+    """Plan a row for each data set and backbone of the paper's table."""
+    for name, backbone in REPORTED:
         if name not in (names or ("etth1", "etth2")):
             continue
         lookback, horizon = 336 if backbone == "SCINet" else 168, HORIZON
         if quick:
             lookback, horizon = 48, 12
         task = Task(name, lookback, horizon, data_dir, quick)
-        setting = SETTINGS[backbone.removeprefix("Joined")]
-        bare, revin, factors = (
-            mse(task, backbone, setting, normalizer, seeds)
-            for normalizer in (Identity, RevIN, Stationary if backbone == "Informer" else None)
-        )
-        assert bare is not None
-        assert revin is not None
-        cells: Row = {
-            "data": name,
-            "look-back": lookback,
-            "horizon": horizon,
-            "backbone": backbone,
-            "without": bare,
-            "with": revin,
-            "fall": 1 - revin / bare,
-            "paper without": without,
-            "paper with": with_it,
-            "paper fall": 1 - with_it / without,
-            "Stationary": factors,
-            "seeds": seeds,
-        }
-        print(*cells.values(), flush=True)
-        yield cells
+        key: Row = {"data": name, "look-back": lookback, "horizon": horizon, "backbone": backbone}
+        yield Cell(key, partial(row, task, backbone, seeds))
+
+
+def row(task: Task, backbone: str, seeds: int) -> Row:
+    """Score one backbone without, with and, where it takes tau and delta, with Stationary."""
+    setting = SETTINGS[backbone.removeprefix("Joined")]
+    bare, revin, factors = (
+        mse(task, backbone, setting, normalizer, seeds)
+        for normalizer in (Identity, RevIN, Stationary if backbone == "Informer" else None)
+    )
+    assert bare is not None
+    assert revin is not None
+    without, with_it = REPORTED[task.data, backbone]
+    return {
+        "without": bare,
+        "with": revin,
+        "fall": 1 - revin / bare,
+        "paper without": without,
+        "paper with": with_it,
+        "paper fall": 1 - with_it / without,
+        "Stationary": factors,
+        "seeds": seeds,
+    }
 
 
 def mse(

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from grids.common import Row
+
 # Names under which papers report what we have.
 METHODS = {
     "Linear": ["RLinear", "Linear"],
@@ -18,27 +20,30 @@ METHODS = {
     "InvertedTransformer": ["iTransformer"],
     "TimesNet": ["TimesNet"],
     "TSMixer": ["TSMixer"],
-    "Informer": ["Informer (TFB)", "Informer"],
+    "NBEATS": ["N-BEATS+RevIN", "N-BEATS"],
+    "SCINet": ["SCINet+RevIN", "SCINet"],
+    "Informer": ["Informer+RevIN", "Informer (TFB)", "Informer"],
 }
 
 
-def published(
-    path: Path, data: str, lookback: int, horizon: int, backbone: str
-) -> tuple[float | None, str | None]:
-    """Return the MSE published for a method and the look-back it had; None where there is none.
+def published(path: Path, data: str, lookback: int, horizon: int, backbone: str) -> Row:
+    """Return the errors published for a method, its name there and the look-back it had.
 
-    The same look-back is preferred, then figures without a known flaw.
+    The same look-back is preferred, then figures without a known flaw; None where there are none.
     """
+    nothing: Row = {"published MSE": None, "published MAE": None, "as": None}
     if not path.is_file():
-        return None, None
+        return nothing
     table = pd.read_csv(path, dtype={"lookback": str, "horizon": str})
     methods = METHODS.get(backbone, [])
     same = (table.dataset.str.lower() == data) & (table.horizon == str(horizon))
     found = table[same & table.method.isin(methods) & table.mse.notna()]
     if found.empty:
-        return None, None
+        return nothing
     order = found.method.map(methods.index)
     rank = (found.lookback != str(lookback)) * 20 + (found.clean != "yes") * 10 + order
     row = found.loc[rank.sort_values(kind="stable").index[0]]
     told = {"yes": "", "no": ", flawed"}.get(row.clean, ", unchecked")
-    return float(row.mse), f"{row.lookback}{told}"
+    absolute = None if pd.isna(row.mae) else float(row.mae)
+    source = f"{row.method}, look-back {row.lookback}{told}"
+    return {"published MSE": float(row.mse), "published MAE": absolute, "as": source}

@@ -1,7 +1,8 @@
 import time
 from collections.abc import Iterator
+from functools import partial
 
-from grids.common import HORIZONS, Row, split_of
+from grids.common import HORIZONS, Cell, Row, split_of
 from revin_forecast.backbones import Ridge
 from revin_forecast.components import Component
 from revin_forecast.evaluation import evaluate
@@ -21,7 +22,7 @@ the standard validation part; `refit` solves once more on training and validatio
 def revin_row(name: str, lookback: int, horizon: int, data_dir: str | None) -> Row:
     """Score Ridge with and without RevIN."""
     split, season = split_of(name, data_dir)
-    cells: Row = {"data": name, "look-back": lookback, "horizon": horizon}
+    cells: Row = {}
     start = time.perf_counter()
     for label, kind, refit in (
         ("RevIN", RevIN, False),
@@ -36,13 +37,13 @@ def revin_row(name: str, lookback: int, horizon: int, data_dir: str | None) -> R
         cells[f"{label} MAE"] = result.model.mae
     cells |= {"Repeat MSE": result.repeat.mse, "SeasonalNaive MSE": result.seasonal_naive.mse}
     cells |= {"windows": result.model.windows, "seconds": time.perf_counter() - start}
-    print(f"{name} {horizon}: {cells['RevIN MSE']:.4f} / {cells['Identity MSE']:.4f}")
     return cells
 
 
-def rows(names: list[str], data_dir: str | None, quick: bool, seeds: int) -> Iterator[Row]:
-    """Yield the rows of the first table."""
+def cells(names: list[str], data_dir: str | None, quick: bool, seeds: int) -> Iterator[Cell]:
+    """Plan the first table."""
     sizes = {"etth1": 512, "etth2": 512, "exchange": 96}
     for name in names or sizes:
         for horizon in HORIZONS[:1] if quick else HORIZONS:
-            yield revin_row(name, sizes[name], horizon, data_dir)
+            key: Row = {"data": name, "look-back": sizes[name], "horizon": horizon}
+            yield Cell(key, partial(revin_row, name, sizes[name], horizon, data_dir))

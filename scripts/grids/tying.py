@@ -1,7 +1,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from grids.common import Row
+from grids.common import Cell, Row
 from grids.training import Setting, Task, scores_of
 from revin_forecast import parameter_summary
 from revin_forecast.backbones import NHITS, Linear, PatchLM, PerChannel, Siamese, TiedAutoencoder
@@ -47,20 +47,25 @@ PAIRS = {
 }
 
 
-def rows(names: list[str], data_dir: str | None, quick: bool, seeds: int) -> Iterator[Row]:
-    """Yield a row for each pair and data set."""
-    for label, (tied, untied, setting) in PAIRS.items():
+def cells(names: list[str], data_dir: str | None, quick: bool, seeds: int) -> Iterator[Cell]:
+    """Plan a row for each pair and data set."""
+    for label in PAIRS:
         for name in names or ("etth1", "etth2"):
             task = Task(name, *((48, 12) if quick else (96, 96)), data_dir, quick)
-            cells: Row = {"network": label, "data": name}
-            errors = {}
-            for state, make in (("tied", tied), ("untied", untied)):
-                scores = scores_of(task, Component.of(make), setting, RevIN, seeds)
-                errors[state] = scores["MSE"]
-                cells[state] = scores["MSE"]
-                cells[f"{state} spread"] = scores["spread"]
-                cells[f"{state} parameters"] = parameter_summary(make(96, 96, 7)).unique
-            cells["gain"] = 1 - errors["tied"] / errors["untied"]
-            cells["seeds"] = seeds
-            print(*cells.values(), flush=True)
-            yield cells
+            yield Cell({"network": label, "data": name}, partial(row, task, label, seeds))
+
+
+def row(task: Task, label: str, seeds: int) -> Row:
+    """Score one pair."""
+    tied, untied, setting = PAIRS[label]
+    scored: Row = {}
+    errors = {}
+    for state, make in (("tied", tied), ("untied", untied)):
+        scores = scores_of(task, Component.of(make), setting, RevIN, seeds)
+        errors[state] = scores["MSE"]
+        scored[state] = scores["MSE"]
+        scored[f"{state} spread"] = scores["spread"]
+        scored[f"{state} parameters"] = parameter_summary(make(96, 96, 7)).unique
+    scored["gain"] = 1 - errors["tied"] / errors["untied"]
+    scored["seeds"] = seeds
+    return scored
