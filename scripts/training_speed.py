@@ -79,7 +79,7 @@ def row(name: str, values: Tensor, rounds: int) -> dict[str, object]:
         component_of(name), Component.of(RevIN), LOOKBACK, HORIZON, covariates=setting.covariates
     )
     model = recipe.build(CHANNELS)
-    batches = list(data.train_dataloader())
+    batches = [batch for stretch in data.train_dataloader() for batch in stretch]
     bare, ours = [], []
     for _ in range(rounds):
         bare.append(plain(copy.deepcopy(model), batches))

@@ -65,6 +65,11 @@ class Windows(Dataset[WindowBatch]):
         """Count the windows."""
         return len(self._view)
 
+    @property
+    def window_bytes(self) -> int:
+        """Bytes of one window, look-back and horizon, when it is gathered."""
+        return (self.lookback + self.horizon) * self.values.shape[1] * self.values.element_size()
+
     def __getitem__(self, index: slice | Sequence[int] | Tensor) -> WindowBatch:
         """Return windows: a slice is a view, chosen numbers are gathered in one operation."""
         if not isinstance(index, slice):

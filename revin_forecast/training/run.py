@@ -78,7 +78,6 @@ def _trainer(settings: TrainingSettings, folder: Path, callbacks: list[Callback]
     return Trainer(
         max_epochs=settings.max_epochs,
         devices=1,
-        gradient_clip_val=settings.gradient_clip,
         callbacks=callbacks,
         logger=_logger(settings, folder),
         enable_progress_bar=settings.progress,

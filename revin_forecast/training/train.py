@@ -65,7 +65,12 @@ def train(
             model.eval()
             return result  # a naive backbone: what there was to learn is learnt
         module = ForecastingModule(
-            model.train(), settings.learning_rate, settings.loss, settings.decay, settings.seed
+            model.train(),
+            settings.learning_rate,
+            settings.loss,
+            settings.decay,
+            settings.gradient_clip,
+            settings.seed,
         )
         result, best = fit_stage(module, data, settings, folder, resume and folder in begun)
         weights = {name.removeprefix("model."): part for name, part in best.items()}
@@ -84,7 +89,8 @@ def _pretrain(
 ) -> TrainingResult:
     """Train one normalizer alone and leave its best weights in it."""
     assert isinstance(model, Reversible)  # no other module has normalizers to train
-    module = PretrainingModule(model.train(), normalizer, settings.seed)
+    clip, seed = settings.gradient_clip, settings.seed
+    module = PretrainingModule(model.train(), normalizer, clip, seed)
     settings = replace(settings, max_epochs=normalizer.pretraining_epochs)
     result, best = fit_stage(module, data, settings, folder, resume)
     prefix = "normalizer."
