@@ -47,6 +47,13 @@ def test_sparse_tsf_maps_each_place_of_the_season():
     close(model(past).flatten(), wanted)
 
 
+def test_sparse_tsf_starts_as_the_mean_of_the_seasons():
+    past = windows(2, 26, 3)
+    forecast = backbones.SparseTSF(26, 9, 3, season=5).double()(past)
+    mean = past[:, -25:].reshape(2, 5, 5, 3).mean(1)
+    close(forecast, torch.cat([mean, mean[:, :4]], dim=1))
+
+
 def test_cycle_net_carries_the_cycle_over():
     model, past = made("CycleNet", 30, 10, 2, cycle=7), windows(4, 30, 2)
     known = torch.arange(40.0).reshape(1, 40, 1) + torch.tensor([0, 3, 100, 5]).reshape(4, 1, 1)

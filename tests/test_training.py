@@ -1,3 +1,4 @@
+import copy
 import warnings
 
 import pytest
@@ -6,7 +7,7 @@ from torch import nn
 
 from revin_forecast.backbones import Linear
 from revin_forecast.data.module import ForecastData
-from revin_forecast.data.windows import Windows
+from revin_forecast.data.windows import EpochBatches, Windows
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import RevIN
 from revin_forecast.reversible import Reversible
@@ -62,14 +63,15 @@ def validation_loss(model, data):
         return (model(past) - future).square().mean().item()
 
 
+@pytest.mark.parametrize("decay", [1.0, 0.7])
 @pytest.mark.parametrize("model_class", [Linear, Dropping])
-def test_resumed_run_equals_the_undisturbed_one_bit_for_bit(tmp_path, model_class):
+def test_resumed_run_equals_the_undisturbed_one_bit_for_bit(tmp_path, model_class, decay):
     whole, data = parts(model_class)
-    result = train(whole, data, settings(), tmp_path / "whole")
+    result = train(whole, data, settings(decay=decay), tmp_path / "whole")
     stopped, data = parts(model_class)
-    train(stopped, data, settings(max_epochs=3), tmp_path / "stopped")
+    train(stopped, data, settings(decay=decay, max_epochs=3), tmp_path / "stopped")
     resumed, data = parts(model_class)
-    again = train(resumed, data, settings(), tmp_path / "stopped", resume=True)
+    again = train(resumed, data, settings(decay=decay), tmp_path / "stopped", resume=True)
     assert again == result
     assert same(resumed, whole)
     assert not same(stopped, whole)
@@ -84,6 +86,40 @@ def test_same_seed_same_result_and_another_seed_another(tmp_path):
         runs.append(model)
     assert same(runs[0], runs[1])
     assert not same(runs[0], runs[2])
+
+
+def test_training_is_a_plain_loop_over_the_same_batches():
+    model, data = parts()
+    plain = copy.deepcopy(model).train()
+    train(model, data, settings(max_epochs=2, decay=0.5, gradient_clip=0.3))
+    optimizer = torch.optim.Adam(plain.parameters(), lr=0.01, fused=True)
+    order = EpochBatches(len(data.training), 16)
+    for epoch in range(2):
+        optimizer.param_groups[0]["lr"] = 0.01 * 0.5**epoch
+        order.set_epoch(epoch)
+        for numbers in order:
+            past, future, _ = data.training[numbers]
+            optimizer.zero_grad()
+            (plain(past) - future).square().mean().backward()
+            nn.utils.clip_grad_norm_(plain.parameters(), 0.3)
+            optimizer.step()
+    for trained, wanted in zip(model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(trained, wanted)
+
+
+@pytest.mark.parametrize("stretch_bytes", [1, 3 * 16 * 128, 2**20])
+def test_batches_are_the_same_however_many_are_gathered_at_once(monkeypatch, stretch_bytes):
+    _, data = parts()
+    monkeypatch.setattr("revin_forecast.data.module.STRETCH_BYTES", stretch_bytes)
+    assert data.training.window_bytes == 128
+    stretches = list(data.train_dataloader())
+    batches = [batch for stretch in stretches for batch in stretch]
+    assert len(stretches[0]) == max(1, min(stretch_bytes // (16 * 128), len(batches)))
+    assert [len(batch.past) for batch in batches] == [16] * 11 + [9]
+    for batch, numbers in zip(batches, EpochBatches(185, 16), strict=True):
+        assert torch.equal(batch.past, data.training[numbers].past)
+        assert torch.equal(batch.future, data.training[numbers].future)
+        assert batch.known is None
 
 
 def test_early_stopping():
