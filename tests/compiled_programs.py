@@ -9,9 +9,11 @@ import torch
 from every_backbone import BACKBONES
 from torch import nn
 
-from revin_forecast import Reversible, RevIN
+from revin_forecast import Ensemble, Reversible, RevIN
+from revin_forecast import backbones as models
 from revin_forecast import normalizers as home
 from revin_forecast.checks import BACKBONE_PROGRAM_CHECKS, PROGRAM_CHECKS
+from revin_forecast.checks.programs import expect_compiles, expect_exports
 
 CLASSES = {
     name: kind
@@ -55,6 +57,14 @@ def test_backbone_programs(name, promise):
         told = BACKBONE_PROGRAM_CHECKS[promise](BACKBONES[name])
     in_parts = "compile" in promise and name in IN_PARTS
     assert (told is not None) == in_parts, told
+
+
+def test_ensembles_that_nest_are_programs():
+    one = Reversible(models.Linear(24, 6, 3), RevIN(3))
+    two = Ensemble([models.DLinear(24, 6, 3), one])
+    model, past = Reversible(Ensemble([one, two], [1.0, 2.0]), RevIN(3)).eval(), windows()
+    expect_compiles(model, past)
+    expect_exports(model, (past[:2],), (past,))
 
 
 def windows(shape=(5, 24, 3), level=50.0):

@@ -9,7 +9,7 @@ from torch import nn
 from revin_forecast import backbones
 from revin_forecast.backbones.attention import Attention
 from revin_forecast.backbones.dropout import Dropout
-from revin_forecast.backbones.informer import ProbSparse
+from revin_forecast.backbones.prob_sparse import ProbSparse
 from revin_forecast.backbones.times_net import _Inception
 from revin_forecast.checks.run import perturb
 

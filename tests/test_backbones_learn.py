@@ -7,7 +7,7 @@ import torch
 from every_backbone import BACKBONES
 
 from revin_forecast.backbones import SeasonalNaive
-from revin_forecast.checks.backbone import Asked
+from revin_forecast.checks.asked import Asked
 
 LOOKBACK, HORIZON, CHANNELS, BATCH = 48, 24, 2, 32
 STEPS, ROUNDS = 20, 10

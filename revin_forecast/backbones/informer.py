@@ -1,15 +1,12 @@
-import math
-
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from revin_forecast.backbones.attention import Attention, FeedForward, sharpened, sinusoids
+from revin_forecast.backbones.attention import Attention, FeedForward, sinusoids
 from revin_forecast.backbones.base import CovariateBackbone, FactorBackbone
 from revin_forecast.backbones.dropout import Dropout
+from revin_forecast.backbones.prob_sparse import ProbSparse
 from revin_forecast.shapes import Factors, Future, Known, Past
 
-SAMPLING = 5
 ENCODER_LAYERS = 2
 
 
@@ -17,8 +14,8 @@ class Informer(FactorBackbone, CovariateBackbone):
     """Sparse attention, a distilling encoder, and a decoder that forecasts all steps at once.
 
     Zhou et al., AAAI 2021. ProbSparse attention computes full attention only for the
-    5 ceil(ln n) queries whose logits stand out most on a sample of as many keys; the others get
-    the mean of the values. Between the two encoder layers a convolution with max pooling halves
+    5 ceil(ln(n + 1)) queries whose logits stand out most on a sample of as many keys; the others
+    get the mean of the values. Between the two encoder layers a convolution with max pooling halves
     the length. The decoder sees the last half of the window, then zeros for the horizon. tau of a
     `Stationary` normalizer multiplies all logits, its delta is added in the first layer, where
     keys are steps (Liu et al., NeurIPS 2022).
@@ -83,71 +80,6 @@ class Informer(FactorBackbone, CovariateBackbone):
         tokens = self.dropout(self.decoder_embedding(begin, ahead))
         decoded = self.norms[1](self.decoder(tokens, memory, tau))
         return self.map(decoded[:, -self.horizon :])
-
-
-class ProbSparse(Attention):
-    """Self-attention of the queries that stand out; the mean of the values for the others."""
-
-    def attend(
-        self,
-        tokens: Tensor,
-        tau: Tensor | None = None,
-        delta: Tensor | None = None,
-        causal: bool = False,
-    ) -> Tensor:
-        """Attend from each token to all, or to itself and those before it.
-
-        Args:
-            tokens: (batch, n, width).
-            tau: (batch,) factor of the logits.
-            delta: (batch, n), added to the logits of each key.
-            causal: a token sees itself and those before it only.
-        """
-        query, keys, values = self.project(tokens, None)
-        query = sharpened(query, tau)
-        count = tokens.shape[1]
-        chosen = self._standing_out(query, keys)
-        index = chosen.unsqueeze(-1).expand(-1, -1, -1, query.shape[-1])
-        bias = _bias(chosen, delta, count, causal, query)
-        active = functional.scaled_dot_product_attention(
-            query.gather(2, index), keys, values, attn_mask=bias
-        )
-        return self.join(_means(values, causal).scatter(2, index, active))
-
-    @torch.no_grad()
-    def _standing_out(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return (batch, heads, m) numbers of the queries with the largest max - mean logit."""
-        count = query.shape[2]
-        size = min(count, SAMPLING * math.ceil(math.log(count + 1)))
-        if self.training:
-            sampled = torch.randperm(count, device=keys.device)[:size]
-        else:
-            sampled = torch.arange(size, device=keys.device) * count // size
-        logits = query @ keys[:, :, sampled].mT
-        spread = logits.amax(-1) - logits.mean(-1)
-        return spread.topk(size, sorted=False).indices
-
-
-def _bias(
-    chosen: Tensor, delta: Tensor | None, count: int, causal: bool, query: Tensor
-) -> Tensor | None:
-    """Return what is added to the logits of the chosen queries, -inf where they may not look."""
-    bias = None
-    if delta is not None:  # as tau: in front of the division by the root of the size
-        bias = delta.to(query.dtype)[:, None, None] * query.shape[-1] ** -0.5
-    if causal:
-        later = torch.arange(count, device=query.device) > chosen.unsqueeze(-1)
-        hidden = torch.zeros_like(later, dtype=query.dtype).masked_fill(later, -torch.inf)
-        bias = hidden if bias is None else bias + hidden
-    return bias
-
-
-def _means(values: Tensor, causal: bool) -> Tensor:
-    """Return the mean of all values, or up to each step, in the values' shape."""
-    if not causal:
-        return values.mean(2, keepdim=True).expand_as(values)
-    counts = torch.arange(1, values.shape[2] + 1, device=values.device, dtype=values.dtype)
-    return values.cumsum(2) / counts.unsqueeze(-1)
 
 
 class _Embedding(nn.Module):
