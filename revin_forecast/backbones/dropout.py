@@ -34,7 +34,7 @@ class Dropout(nn.Module):
         words = torch.empty(-(-values.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         draws = words.view(torch.int16)[: values.numel()].view(values.shape)
         kept = draws >= round(self.share * STEPS) - STEPS // 2
-        return values * (kept.to(values.dtype) / (1 - self.share))
+        return values * kept.to(values.dtype).mul_(1 / (1 - self.share))
 
     def extra_repr(self) -> str:
         """Show the share."""

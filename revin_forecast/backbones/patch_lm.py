@@ -1,9 +1,9 @@
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from revin_forecast.backbones.attention import Attention, FeedForward
 from revin_forecast.backbones.base import Backbone
+from revin_forecast.backbones.segments import segments
 from revin_forecast.shapes import Future, Past
 from revin_forecast.sharing import TransposedLinear
 
@@ -59,12 +59,7 @@ class PatchLM(Backbone):
     def forward(self, past: Past) -> Future:
         """Write patch after patch behind each channel's window."""
         self.check(past)
-        series = past.mT.flatten(0, 1)
-        missing = -self.lookback % self.patch
-        if missing:
-            series = functional.pad(series.unsqueeze(1), (missing, 0), "replicate").squeeze(1)
-        text = series.unflatten(-1, (-1, self.patch))
-        written = []
+        text, written = segments(past, self.patch), []
         for _ in range(-(-self.horizon // self.patch)):
             written.append(self.next_patches(text)[:, -1:])
             text = torch.cat([text[:, 1:], written[-1]], dim=1)

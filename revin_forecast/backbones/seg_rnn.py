@@ -1,9 +1,9 @@
 import torch
 from torch import nn
-from torch.nn import functional
 
 from revin_forecast.backbones.base import Backbone
 from revin_forecast.backbones.dropout import Dropout
+from revin_forecast.backbones.segments import segments
 from revin_forecast.shapes import Future, Past
 
 
@@ -55,11 +55,7 @@ class SegRNN(Backbone):
     def forward(self, past: Past) -> Future:
         """Read each channel's segments and forecast all of its horizon's at once."""
         self.check(past)
-        series = past.mT.flatten(0, 1)
-        missing = -self.lookback % self.segment
-        if missing:
-            series = functional.pad(series.unsqueeze(1), (missing, 0), "replicate").squeeze(1)
-        _, state = self.rnn(self.embed(series.unflatten(-1, (-1, self.segment))))
+        _, state = self.rnn(self.embed(segments(past, self.segment)))
         tokens = torch.cat(
             [
                 self.places.expand(self.channels, -1, -1),
