@@ -97,18 +97,29 @@ class Component:
         """
         kind = self.resolve()
         parameters = {name: _factory(value) for name, value in self.parameters.items()}
+        extra: dict[str, int] = {}
         try:
-            parameters |= taken(functools.partial(kind, **parameters), offered)
-            return kind(*sizes, **parameters)
+            extra = taken(functools.partial(kind, **parameters), offered)
+            return kind(*sizes, **parameters, **extra)
         except (TypeError, ValueError) as error:
-            given = ", ".join([*map(str, sizes), *(f"{k}={v}" for k, v in parameters.items())])
-            raise InputError(f"{self.name}({given}) can't be built: {error}") from error
+            shown = ", ".join([*map(str, sizes), *_words({**self.parameters, **extra})])
+            raise InputError(f"{self.name}({shown}) can't be built: {error}") from error
 
 
 def _described(value: Any) -> Any:
     """Return a nested class, such as a `Siamese`'s backbone, as a component."""
     nested = isinstance(value, type | functools.partial)
     return Component.of(value) if nested else value
+
+
+def _words(parameters: Mapping[str, Any]) -> list[str]:
+    """Return parameters as they are written in a call, nested components too."""
+    return [
+        f"{name}={value.name}({', '.join(_words(value.parameters))})"
+        if isinstance(value, Component)
+        else f"{name}={value}"
+        for name, value in parameters.items()
+    ]
 
 
 def _is_described(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """One call that fits any model: solved, trained, or nothing to do."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -51,7 +52,13 @@ class Recipe:
         component, sizes = self.backbone, (self.lookback, self.horizon, channels)
         known = list(self.covariates)
         if not known:
-            return component.build(*sizes)
+            backbone = component.build(*sizes)
+            if isinstance(backbone, CovariateBackbone) and backbone.covariates:
+                raise InputError(
+                    f"{component.name} was to get {backbone.covariates} known inputs but got none. "
+                    "Name them as covariates (calendar, step, own columns)."
+                )
+            return backbone
         if not issubclass(component.resolve(), CovariateBackbone):
             raise InputError(
                 f"{component.name} takes no known inputs but got {known}. Choose a backbone that "
@@ -59,6 +66,26 @@ class Recipe:
             )
         parameters = {**component.parameters, "covariates": len(known)}
         return Component(component.path, parameters).build(*sizes)
+
+
+def known_names(backbone: Component, given: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the known inputs given, or those that a backbone can't do without.
+
+    Args:
+        backbone: any.
+        given: as `Forecaster` takes them.
+
+    Raises:
+        InputError: others than the backbone is built on.
+    """
+    kind = backbone.resolve()
+    needs = kind.needs if issubclass(kind, CovariateBackbone) else ()
+    if needs and given and tuple(given) != needs:
+        raise InputError(
+            f"{backbone.name} is built on {list(needs)} and takes no other known inputs but got "
+            f"{list(given)}. Leave the covariates out."
+        )
+    return tuple(given) or needs
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from revin_forecast.data.reading import Table, read_series
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.fitted import Fitted
-from revin_forecast.fitting import Recipe, Split, fit_split
+from revin_forecast.fitting import Recipe, Split, fit_split, known_names
 from revin_forecast.normalizers import RevIN
 from revin_forecast.saving import load, save
 from revin_forecast.settings import TrainingSettings
@@ -65,7 +65,7 @@ class Forecaster:
         self.backbone = Component.of(backbone)
         self.normalizer = Component.of(normalizer)
         self.training = training or TrainingSettings()
-        self.covariates = tuple(covariates)
+        self.covariates = known_names(self.backbone, covariates)
         self._fitted: Fitted | None = None
 
     def fit(self, table: Table, folder: Path | None = None, resume: bool = False) -> "Forecaster":

@@ -3,7 +3,7 @@ import functools
 import pytest
 from torch import nn
 
-from revin_forecast.backbones import DLinear
+from revin_forecast.backbones import DLinear, Siamese
 from revin_forecast.components import Component
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import SAN, RevIN
@@ -47,6 +47,9 @@ def test_constructor_errors_name_the_call():
     component = Component.of(functools.partial(DLinear, kernel=4))
     with pytest.raises(InputError, match=r"DLinear\(8, 4, 2, kernel=4\) can't be built: .* odd"):
         component.build(8, 4, 2)
+    nested = Component.of(functools.partial(Siamese, backbone=functools.partial(DLinear, kernel=4)))
+    with pytest.raises(InputError, match=r"Siamese\(8, 4, 2, backbone=DLinear\(kernel=4\)\) can't"):
+        nested.build(8, 4, 2)
 
 
 def test_sizes_are_offered_and_own_ones_kept():

@@ -121,7 +121,7 @@ def test_forecaster_makes_calendar_features_by_itself():
     forecaster = Forecaster(7, 14, TIDE, RevIN, QUICK, covariates=["calendar"]).fit(table)
     assert forecaster.fitted.recipe.covariates == ("weekday", "day", "yearday")
     assert forecaster.predict().sold.notna().all()
-    cycle = Forecaster(7, 14, partial(CycleNet, cycle=7), RevIN, QUICK, covariates=["step"])
+    cycle = Forecaster(7, 14, partial(CycleNet, cycle=7), RevIN, QUICK)  # it needs "step"
     assert cycle.fit(table).predict().sold.between(5, 20).all()
     later = cycle.predict(table[-20:])
     assert later.equals(cycle.predict())
@@ -133,7 +133,14 @@ def test_forecaster_makes_calendar_features_by_itself():
         ({"backbone": Linear, "covariates": ["calendar"]}, "Linear takes no known inputs but got"),
         ({"backbone": TIDE, "covariates": ["price"]}, r"no column \['price'\] among"),
         ({"backbone": TIDE, "covariates": ["sold", "planned"]}, "none is left to forecast"),
-        ({"backbone": CycleNet}, "CycleNet was built for 1 known inputs of each of 21 steps"),
+        (
+            {"backbone": partial(TiDE, covariates=1)},
+            "TiDE was to get 1 known inputs but got none. Name them as covariates",
+        ),
+        (
+            {"backbone": CycleNet, "covariates": ["hour"]},
+            r"CycleNet is built on \['step'\] and takes no other known inputs but got \['hour'\]",
+        ),
     ],
 )
 def test_unfit_covariates(options, message):

@@ -82,6 +82,9 @@ class CovariateBackbone(Backbone):
         covariates: known inputs of a step; 0: none, and `known` is not passed.
     """
 
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Names of the known inputs it is built on, if no others will do; they needn't be asked for."""
+
     def __init__(self, lookback: int, horizon: int, channels: int, covariates: int):
         super().__init__(lookback, horizon, channels)
         if covariates < 0:

@@ -9,8 +9,8 @@ class CycleNet(CovariateBackbone):
     """A learned cycle is taken off the window, the rest forecast, the cycle put back (CycleNet).
 
     Lin et al., NeurIPS 2024. The cycle is a table of one value a place and channel. Where a window
-    stands in it is the one known input: the running number of each step, which
-    `covariates=["step"]` makes. One map of the rest for all channels. Left out: the paper's own
+    stands in it is the one known input: the running number of each step, "step", which `Forecaster`
+    and the commands make unasked. One map of the rest for all channels. Left out: the paper's own
     normalization.
 
     cycle * channels + (lookback + 1) horizon parameters, or with a width
@@ -26,6 +26,7 @@ class CycleNet(CovariateBackbone):
     """
 
     channel_independent = True
+    needs = ("step",)
 
     def __init__(
         self,

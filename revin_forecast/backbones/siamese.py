@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from revin_forecast.backbones.base import Backbone, CovariateBackbone
 from revin_forecast.backbones.linear import Linear
-from revin_forecast.backbones.recurrent import GRU
 from revin_forecast.shapes import Future, Known, Past
 
 MakeBackbone = Callable[[int, int, int], Backbone]
@@ -35,7 +34,7 @@ class Siamese(CovariateBackbone):
         lookback: int,
         horizon: int,
         channels: int,
-        backbone: MakeBackbone = GRU,
+        backbone: MakeBackbone = Linear,
         covariates: int = 0,
     ):
         super().__init__(lookback, horizon, channels, covariates)

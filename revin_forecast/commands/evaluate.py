@@ -18,7 +18,7 @@ from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation import Evaluation, Scores, score, scored_windows
 from revin_forecast.evaluation import evaluate as evaluate_split
-from revin_forecast.fitting import Recipe, Split, fit_split
+from revin_forecast.fitting import Recipe, Split, fit_split, known_names
 from revin_forecast.normalizers import Identity, Normalizer, RevIN
 from revin_forecast.settings import TrainingSettings
 
@@ -86,8 +86,9 @@ def evaluate(
         )
         borders = chronological_borders(len(series))
         season = season or season_of(series.frequency)
-    series, names, known = with_known(series, covariates or (), borders.train)
     components = Component.of(backbone), Component.of(normalizer)
+    given = known_names(components[0], covariates or ())
+    series, names, known = with_known(series, given, borders.train)
     recipe = Recipe(*components, lookback, horizon, training, refit, names)
     split = Split(series.values, borders.train, borders.validation, borders.test, known=known)
     kept = None if folder is None else Path(folder)
