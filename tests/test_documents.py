@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from accuracy import measured_before
 
 from revin_forecast.cli import COMMANDS, main
 from revin_forecast.components import Component
+from revin_forecast.evidence import circumstances
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -128,6 +130,22 @@ def test_accuracy_script_repeats_the_committed_figures(data_dir, tmp_path):
         assert row["RevIN MSE"] == pytest.approx(known["RevIN MSE"], rel=1e-4)
         assert row["Identity MAE"] == pytest.approx(known["Identity MAE"], rel=1e-4)
     assert "| etth1 | 512 | 96 |" in (tmp_path / "accuracy_revin.md").read_text()
+
+
+def test_accuracy_script_keeps_what_was_measured(data_dir, tmp_path):
+    path = tmp_path / "accuracy_revin.json"
+    record = json.loads((ROOT / "docs/benchmarks/accuracy_revin.json").read_text())
+    record["made"] = circumstances() | {"quick": True, "date": "2026-01-02", "threads": 1}
+    record["rows"][0]["RevIN MSE"] = 9.0  # nobody measures that
+    path.write_text(json.dumps(record))
+    words = ("--missing", "--threads", "1", "--data", "etth1", "--data-dir", data_dir)
+    quick("accuracy.py", tmp_path, *words)
+    again = json.loads(path.read_text())
+    assert again["rows"] == record["rows"]
+    assert again["made"]["date"].startswith("2026-01-02 to ")
+    path.write_text(json.dumps(record | {"made": record["made"] | {"threads": 99}}))
+    with pytest.raises(SystemExit, match="was measured with threads 99, this run has"):
+        measured_before(path, circumstances() | {"quick": True})
 
 
 def test_readme_shows_the_committed_accuracy():
