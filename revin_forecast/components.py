@@ -100,7 +100,7 @@ class Component:
         extra: dict[str, int] = {}
         try:
             extra = taken(functools.partial(kind, **parameters), offered)
-            return kind(*sizes, **parameters, **extra)
+            return kind(*sizes, **(parameters | extra))
         except (TypeError, ValueError) as error:
             shown = ", ".join([*map(str, sizes), *_words({**self.parameters, **extra})])
             raise InputError(f"{self.name}({shown}) can't be built: {error}") from error

@@ -13,7 +13,7 @@ class SparseTSF(Backbone):
     by the same weights for every place and channel. The oldest steps beyond whole seasons are not
     seen. Left out: the mean that the paper takes away, which is a normalizer's work. Not as in the
     authors' code: it starts as the mean of the seasons, not at random. Smoothing and map are a
-    product, and on ETTh1 half of the random starts ended in a minimum a tenth worse.
+    product, and on ETTh1 two of four random starts ended in a minimum with a tenth more error.
 
     With s = lookback // season and f = ceil(horizon / season): 2 (season // 2) + 1 + s * f
     parameters, or with a width 2 (season // 2) + 1 + (s + 1) width + (width + 1) f.
