@@ -39,7 +39,18 @@ COMMANDS = {
         "predict:predict", "forecast with a saved forecaster, without fitting", ("model", "file")
     ),
     "evaluate": Command("evaluate:evaluate", "score every test window beside the naive forecasts"),
+    "shift-card": Command(
+        "shift_card:shift_card",
+        "tell how far a data set moves and whether RevIN will help",
+        ("file_or_dataset",),
+    ),
     "check": Command("check:check", "hold your own class to the contract", ("name",)),
+    "benchmark": Command(
+        "benchmark:benchmark", "measure models in every shift, from a suite in YAML", ("suite",)
+    ),
+    "benchmark merge": Command(
+        "benchmark:merge", "put the parts of a benchmark together", ("suite",)
+    ),
     "datasets": Command("datasets:show", "list the benchmark data sets and which are at hand"),
     "datasets get": Command("datasets:get", "download a data set and verify it", ("name",)),
 }

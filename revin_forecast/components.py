@@ -66,6 +66,11 @@ class Component:
         """The class's own name."""
         return self.path.rpartition(".")[2]
 
+    @property
+    def written(self) -> str:
+        """The class as it is written in a call, with the parameters chosen for it."""
+        return f"{self.name}({', '.join(_words(self.parameters))})"
+
     def resolve(self) -> type[nn.Module]:
         """Import the class.
 

@@ -90,7 +90,10 @@ def known_names(backbone: Component, given: Sequence[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A table of values cut in time; validation and test reach one look-back into the past."""
+    """A table of values cut in time; validation and test reach one look-back into the past.
+
+    Unless they stand `apart`.
+    """
 
     values: np.ndarray
     """(time, channels) float64 in the data's units, NaN where unobserved."""
@@ -104,6 +107,8 @@ class Split:
     """Rows that values are z-scored by, from the first; None: those of training."""
     known: np.ndarray | None = None
     """(time, covariates) float64: what is known of each row beforehand, if anything is."""
+    apart: bool = False
+    """Validation and test stand alone: their first rows are a look-back of their own."""
 
     @cached_property
     def standardizer(self) -> Standardizer:
@@ -127,6 +132,8 @@ class Split:
             "validation": (self.train, self.validation),
             "test": (self.validation, self.test),
         }[name]
+        if self.apart:
+            return slice(start, stop)
         if start < lookback:
             raise InputError(
                 f"the {name} part starts at row {start}, before a look-back of {lookback} is full. "

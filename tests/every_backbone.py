@@ -14,6 +14,7 @@ BACKBONES = {
     "DLinear": home.DLinear,
     "Ridge": home.Ridge,
     "Ridge per channel": partial(home.Ridge, per_channel=True),
+    "MLP": home.MLP,
     "NBEATS": home.NBEATS,
     "NBEATS interpretable": partial(
         home.NBEATS, stacks=("trend", "seasonality"), width=32, shared=True
@@ -173,6 +174,7 @@ PARAMETERS = {
     "DLinear": lambda lookback, horizon, _: 2 * lookback * horizon + horizon,
     "Ridge": linear,
     "Ridge per channel": lambda lookback, horizon, c: (lookback + 1) * horizon * c,
+    "MLP": lambda lookback, horizon, _: (lookback + 1) * 128 + 129 * horizon,
     "NBEATS": nbeats,
     "NBEATS interpretable": nbeats_interpretable,
     "NBEATS one block": nbeats_one_block,

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -63,6 +64,27 @@ def test_cycle_net_carries_the_cycle_over():
         model.table += cycle
     along = cycle[known[..., 0].long() % 7]
     close(model(past + along[:, :30], known=known), before + along[:, 30:])
+
+
+def test_mlp_in_numpy():
+    model, past = made("MLP", 12, 5, 3, width=16, dropout=0.5), windows(4, 12, 3)
+    first, second = (
+        (layer.weight.detach().numpy(), layer.bias.detach().numpy())
+        for layer in (model.layers[0], model.layers[-1])
+    )
+    wanted = np.empty((4, 5, 3))
+    for window, channel in np.ndindex(4, 3):
+        hidden = np.maximum(first[0] @ past[window, :, channel].numpy() + first[1], 0)
+        wanted[window, :, channel] = second[0] @ hidden + second[1]
+    close(model(past), torch.from_numpy(wanted))
+
+
+def test_mlp_drops_from_its_hidden_layer_in_training_only():
+    model, past = made("MLP", 12, 5, 3, dropout=0.5), windows(4, 12, 3)
+    close(model(past), model(past))
+    assert not torch.allclose(model.train()(past), model(past))
+    with pytest.raises(ValueError, match="MLP needs width >= 1 but got 0"):
+        backbones.MLP(12, 5, 3, width=0)
 
 
 def test_seg_rnn_forecasts_every_segment_from_the_last_state():

@@ -7,6 +7,7 @@ from revin_forecast.backbones.fits import FITS
 from revin_forecast.backbones.informer import Informer
 from revin_forecast.backbones.inverted import InvertedTransformer
 from revin_forecast.backbones.linear import DLinear, Linear
+from revin_forecast.backbones.mlp import MLP
 from revin_forecast.backbones.naive import Repeat, SeasonalNaive
 from revin_forecast.backbones.nbeats import NBEATS
 from revin_forecast.backbones.nhits import NHITS
@@ -27,6 +28,7 @@ __all__ = [
     "FITS",
     "GRU",
     "LSTM",
+    "MLP",
     "NBEATS",
     "NHITS",
     "Backbone",

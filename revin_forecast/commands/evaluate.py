@@ -21,6 +21,7 @@ from revin_forecast.evaluation import evaluate as evaluate_split
 from revin_forecast.fitting import Recipe, Split, fit_split, known_names
 from revin_forecast.normalizers import Identity, Normalizer, RevIN
 from revin_forecast.settings import TrainingSettings
+from revin_forecast.shift.suite import DataSource
 
 
 def evaluate(
@@ -41,6 +42,7 @@ def evaluate(
     columns: list[str] | None = None,
     frequency: str | None = None,
     covariates: list[str] | None = None,
+    shifts: list[str] | None = None,
     backbone: Callable[[int, int, int], Backbone] = Ridge,
     normalizer: Callable[[int], Normalizer] = RevIN,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
@@ -69,6 +71,8 @@ def evaluate(
         frequency: step between the file's rows; found if not given.
         covariates: what is known of each step beforehand, for a backbone that takes it: calendar,
             hour, weekday, day, yearday, month, minute, step, or columns of the table.
+        shifts: then measure how well the model stands these shifts, beside its twin without
+            normalizer: all, or names (level, scale, sensor_offset, ...).
         backbone: the model, by name or import path.
         normalizer: what is done to each window, by name or import path.
         training: for a backbone that is trained by gradient.
@@ -103,6 +107,20 @@ def evaluate(
         print(json_format.dumps(as_record(name, recipe, result, twin)))
     else:
         _print_table(name, series, recipe, result, twin)
+    if shifts:
+        from revin_forecast.commands.robustness import show_robustness
+
+        source = DataSource(
+            dataset or Path(str(file)).stem,
+            file=file,
+            season=season,
+            columns=tuple(columns or ()),
+            time=time,
+            id=id,
+            value=value,
+            frequency=frequency,
+        )
+        show_robustness(recipe, source, shifts, data_dir, kept and kept / "shifts", json)
 
 
 def with_known(

@@ -34,6 +34,7 @@ SETTINGS = {
     "SparseTSF": Setting(learning_rate=1e-2),
     "FITS": Setting(learning_rate=2e-3, decay=0.7),
     "TiedAutoencoder": Setting(),
+    "MLP": Setting({"dropout": 0.3}, 2e-3),
     "NHITS": Setting({"width": 128, "dropout": 0.3}, 5e-4, 3),
     "InvertedTransformer": Setting({"width": 64, "layers": 1, "dropout": 0.3}, 3e-4, 5, decay=0.8),
     "TSMixer": Setting({"dropout": 0.7}, 1e-3, 3),

@@ -1,0 +1,174 @@
+import json as json_format
+import math
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from revin_forecast.data import catalog
+from revin_forecast.data.entries import Borders, chronological_borders
+from revin_forecast.data.frequency import season_of
+from revin_forecast.data.reading import read_series
+from revin_forecast.data.series import Series
+from revin_forecast.errors import InputError
+from revin_forecast.shift.card import card_sizes
+from revin_forecast.shift.card import shift_card as measured
+
+COLUMNS = {
+    "channel": ("channel", ""),
+    "d_mu": ("level", "change of the mean, in training deviations as all that has a unit"),
+    "d_sigma": ("spread", "log of the ratio of deviations"),
+    "w1": ("W1", "mean distance of quantiles"),
+    "energy_raw": ("energy", "distance of look-back windows"),
+    "energy_inst": ("inst.", "the same once they are instance normalized"),
+    "removable": (
+        "gone",
+        "the part of the energy that goes with it, blank where the energy is less than three "
+        "times that between halves of training",
+    ),
+    "floor": ("floor", "the energy between halves of training"),
+    "gap_mu": ("gap", "from a look-back's mean to its horizon's, in look-back deviations"),
+    "gap_logsd": ("gap sd", "the log of the ratio of their deviations"),
+    "residual": ("errors", "energy between a frozen forecast's errors on training and test rows"),
+    "delta_star": ("delta*", "how far levels must move for taking them away to pay"),
+}
+"""Heading and meaning of each column of the card that is a number."""
+
+NARROW = ("w1", "floor", "gap_logsd")
+"""Left out of a table on a terminal of less than `WIDE` columns."""
+WIDE = 110
+CELL = 8
+"""Columns of the terminal that a number takes, with the space before it."""
+
+
+def shift_card(
+    file_or_dataset: str,
+    data_dir: str | None = None,
+    lookback: int | None = None,
+    horizon: int | None = None,
+    season: int | None = None,
+    columns: list[str] | None = None,
+    time: str | None = None,
+    id: str | None = None,
+    value: str | None = None,
+    frequency: str | None = None,
+    json: bool = False,
+) -> None:
+    """Show how far a data set's test rows have moved, and whether RevIN will help.
+
+    Splits are the standard ones, 7:1:2 for an own file.
+
+    Args:
+        file_or_dataset: a catalogued data set, as `revin-forecast datasets` lists them, or a CSV or
+            Parquet file.
+        data_dir: where catalogued files lie.
+        lookback: steps a forecast is made from; 96, or what a short file allows, if not given.
+        horizon: steps forecast; 96, or what a short file allows, if not given.
+        season: steps in one; the data set's, or that of the file's frequency, if not given.
+        columns: these columns only.
+        time: name of the file's time column; found if not given.
+        id: name of the series column of a long file.
+        value: name of the value column of a long file.
+        frequency: step between the file's rows; found if not given.
+        json: print one JSON object instead of a table.
+    """
+    reading = {"time": time, "id": id, "value": value, "frequency": frequency}
+    series, borders, usual = _loaded(file_or_dataset, data_dir, columns, reading)
+    season = season or usual
+    for name, number in (("lookback", lookback), ("horizon", horizon), ("season", season)):
+        if number is not None and number < 1:
+            raise InputError(f"--{name} is {number}; pass a positive number of rows.")
+    test = borders.test - borders.validation
+    lookback, horizon, note = card_sizes(borders.train, test, lookback, horizon)
+    values = series.values[: borders.test]
+    table = measured(
+        values, borders.train, borders.validation, season, lookback, horizon, series.names
+    )
+    card = [{str(name): cell for name, cell in row.items()} for row in table.to_dict("records")]
+    facts = {
+        "data": file_or_dataset,
+        "lookback": lookback,
+        "horizon": horizon,
+        "season": season,
+        "train": borders.train,
+        "test_start": borders.validation,
+        "rows": borders.test,
+        "note": note,
+    }
+    if json:
+        rows = [{name: _plain(cell) for name, cell in row.items()} for row in card]
+        print(json_format.dumps(facts | {"channels": rows}))
+    else:
+        _print(card, facts)
+
+
+def _loaded(
+    data: str, data_dir: str | None, columns: list[str] | None, reading: dict[str, str | None]
+) -> tuple[Series, Borders, int]:
+    """Read a catalogued data set or a file: its series, split and season."""
+    if data in catalog.CATALOG:
+        given = [f"--{name}" for name, said in reading.items() if said is not None]
+        if given:
+            raise InputError(f"{data} is catalogued, so {', '.join(given)} can't apply; leave out.")
+        entry, series = catalog.find(data), catalog.load(data, data_dir)
+        series = series if columns is None else series.select(columns)
+        return series, entry.borders, entry.season
+    if not Path(data).is_file():
+        try:
+            catalog.find(data)
+        except InputError as error:
+            raise InputError(f"there is no file {data!r}, and {error}") from None
+    series = read_series(
+        data,
+        time=reading["time"],
+        id=reading["id"],
+        value=reading["value"],
+        columns=columns,
+        frequency=reading["frequency"],
+    )
+    return series, chronological_borders(len(series)), season_of(series.frequency)
+
+
+def _print(card: list[dict[str, object]], facts: dict[str, object]) -> None:
+    console = Console()
+    console.print(
+        f"{facts['data']}: rows 0-{facts['train']} train, {facts['test_start']}-{facts['rows']} "
+        f"test; look-back {facts['lookback']}, horizon {facts['horizon']}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    if facts["note"]:
+        console.print(str(facts["note"]), highlight=False)
+    shown = [name for name in COLUMNS if console.width >= WIDE or name not in NARROW]
+    table = Table(box=None, pad_edge=False)
+    room = console.width - CELL * (len(shown) - 1)
+    table.add_column(COLUMNS["channel"][0], no_wrap=True, overflow="ellipsis", max_width=room)
+    for name in shown[1:]:
+        table.add_column(COLUMNS[name][0], justify="right", no_wrap=True, min_width=CELL - 2)
+    for row in card:
+        table.add_row(*(_cell(row[name]) for name in shown))
+    console.print(table)
+    meanings = "; ".join(
+        f"{heading}: {text}" for heading, text in (COLUMNS[name] for name in shown) if text
+    )
+    console.print(f"\nTest against training rows. {meanings}.\n", style="dim", highlight=False)
+    for row in card:
+        console.print(
+            f"{row['channel']}: {row['verdict']}, {row['reason']}.", highlight=False, markup=False
+        )
+    console.print(
+        f"\nVerdicts look at all rows after training, {facts['train']}-{facts['rows']}, with the "
+        "best linear forecasts that the autocovariances of training give; they fit no model.",
+        highlight=False,
+    )
+
+
+def _plain(cell: object) -> object:
+    """Turn NaN into null, which JSON knows."""
+    return None if isinstance(cell, float) and not math.isfinite(cell) else cell
+
+
+def _cell(cell: object) -> str:
+    if not isinstance(cell, float):
+        return str(cell)
+    return f"{cell:.3f}" if math.isfinite(cell) else ""

@@ -1,0 +1,140 @@
+"""The tables a report is made from: their columns, and the order of what they name."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    # pandas declares most selections as "Series or DataFrame", which nothing accepts.
+    Frame = Any
+    Column = Any
+else:
+    Frame = pd.DataFrame
+    Column = pd.Series
+
+Tables = Mapping[str, Frame]
+"""Every table of `COLUMNS` by name; one that was not handed over is empty."""
+
+TWIN = "Identity"
+"""The normalizer that does nothing; a model's twin has it, the same backbone and the same seed."""
+
+_MODEL = "dataset backbone normalizer seed role"
+_SHIFT = "semantics placement shift arm"
+_COLUMNS = {
+    "runs": f"run_key {_MODEL} data_sha lookback horizon n_params epochs_run val_loss status error",
+    "costs": "run_key train_s eval_s peak_mb",
+    "cells": f"run_key {_MODEL} {_SHIFT} severity displacement age n_windows n_excl_channels "
+    "mase_pb cvar10 r_log ci_lo ci_hi status error",
+    "shiftcards": "dataset channel d_mu d_sigma w1 energy_raw energy_inst removable floor gap_mu "
+    "gap_logsd residual delta_star verdict reason",
+    "checks": "name claim predicted measured tol passed",
+    "examples": "dataset backbone normalizer shift arm severity kind rank channel t0_index "
+    "past truth clean shifted",
+    "headline": "backbone normalizer role column mase lo hi degradation against_twin twin_lo "
+    "twin_hi ranked rank note n_datasets n_failed",
+    "nce": f"backbone normalizer {_SHIFT} nce lo hi nce_naive relative n n_failed",
+    "mce": "backbone normalizer semantics placement mce",
+    "ausc": f"dataset backbone normalizer {_SHIFT} ausc mean_r n_seeds",
+    "recovery": "dataset backbone normalizer shift arm k90 degrades",
+    "natural": "backbone normalizer shift decile displacement mase lo hi",
+    "pairs": "normalizer_a normalizer_b backbone column dataset log_ratio lo hi",
+    "tests": "normalizer_a normalizer_b column n_datasets median_log_ratio p p_holm note",
+    "effective": "backbone normalizer column effective",
+}
+COLUMNS = {name: tuple(columns.split()) for name, columns in _COLUMNS.items()}
+
+_WORDS = frozenset(
+    f"run_key {_MODEL} data_sha {_SHIFT} status error channel verdict reason name claim kind "
+    "column note normalizer_a normalizer_b".split()
+) - {"seed"}
+_AS_THEY_ARE = frozenset(
+    ("predicted", "measured", "tol", "passed", "past", "truth", "clean", "shifted", "ranked")
+)
+
+BACKBONES = ("Ridge", "Linear")
+NORMALIZERS = (TWIN, "RevIN", "LastValue", "Robust", "DishTS", "SAN", "FAN", "Stationary")
+SHIFTS = (
+    "level",
+    "scale",
+    "noise",
+    "trend",
+    "random_walk",
+    "frequency",
+    "phase",
+    "amplitude",
+    "regime",
+    "tails",
+    "channels",
+    "concept",
+    "level_dependent",
+    "spikes",
+    "missing",
+    "sensor_offset",
+    "sensor_gain",
+    "level_decile",
+    "scale_decile",
+)
+PLACEMENTS = ("clean", "steady", "transition", "horizon", "observation", "natural")
+SCORED_COLUMNS = ("clean", "steady", "transition", "observation")
+"""Columns of the headline: one placement each, never an average of several."""
+
+
+def complete(tables: Tables) -> dict[str, Frame]:
+    """Return every table with every column: a missing one empty, numbers as floats."""
+    whole = {}
+    for name, columns in COLUMNS.items():
+        given = tables.get(name)
+        frame = pd.DataFrame() if given is None else given
+        frame = frame.reindex(columns=list(columns)).reset_index(drop=True)
+        for column in columns:
+            if column in _WORDS:
+                frame[column] = frame[column].astype(object).fillna("").astype(str)
+            elif column not in _AS_THEY_ARE:
+                numbers: Column = pd.to_numeric(frame[column], errors="coerce")
+                frame[column] = numbers.astype(np.float64)
+        whole[name] = frame
+    return whole
+
+
+def in_order(names: Iterable[str], first: Sequence[str]) -> list[str]:
+    """Return each name once: those of `first` in its order, then the others by the alphabet.
+
+    >>> in_order(["b", "RevIN", "a", "b"], ["Identity", "RevIN"])
+    ['RevIN', 'a', 'b']
+    """
+    found = {str(name) for name in names}
+    return [name for name in first if name in found] + sorted(found - set(first))
+
+
+def data_sets(tables: Tables) -> list[str]:
+    """Return the names of all data sets."""
+    return in_order([n for key in ("runs", "cells") for n in tables[key]["dataset"].unique()], ())
+
+
+def backbones(tables: Tables) -> list[str]:
+    """Return the backbones of models; references such as SeasonalNaive are none."""
+    frames = [tables[name] for name in ("runs", "cells", "headline")]
+    return in_order(
+        [n for frame in frames for n in frame.loc[frame["role"] == "model", "backbone"].unique()],
+        BACKBONES,
+    )
+
+
+def shift_name(shift: str, arm: str) -> str:
+    """Name a shift and its arm for people.
+
+    >>> shift_name("random_walk", ""), shift_name("scale", "up")
+    ('random walk', 'scale, up')
+    """
+    return shift.replace("_", " ") + (f", {arm}" if arm else "")
+
+
+def shifts_of(frame: Frame) -> list[tuple[str, str]]:
+    """Return the pairs (shift, arm) of a table in the order of the taxonomy."""
+    pairs = {
+        (str(shift), str(arm)) for shift, arm in zip(frame["shift"], frame["arm"], strict=True)
+    }
+    order = in_order((shift for shift, _ in pairs), SHIFTS)
+    return sorted(pairs, key=lambda pair: (order.index(pair[0]), pair[1] == "down", pair[1]))

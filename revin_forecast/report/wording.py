@@ -1,0 +1,74 @@
+"""Numbers and names as text, the same in the page, in its plots and in the summary."""
+
+import math
+from html import escape
+
+NOTHING = "-"
+"""Stands where there is no number."""
+
+
+def shown(value: float | None, digits: int = 3) -> str:
+    """Return a number of few digits, as many for 1.5 as for 1.49.
+
+    >>> shown(0.123456), shown(1.5), shown(-1234.5), shown(4.2e-7), shown(float("nan"))
+    ('0.123', '1.50', '-1234', '4.20e-07', '-')
+    """
+    if value is None or math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if 1e3 <= abs(value) < 1e6:
+        return f"{value:.0f}"
+    return f"{value:#.{digits}g}".rstrip(".") if value else "0"
+
+
+def tick(value: float) -> str:
+    """Return the label of a tick: no digit that says nothing.
+
+    >>> tick(0.50), tick(2000.0)
+    ('0.5', '2000')
+    """
+    return f"{value:.4g}"
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """Return a number and its interval; without one, the number alone.
+
+    >>> interval(0.5214, 0.4911, 0.55), interval(0.5, float("nan"), float("nan"))
+    ('0.521 [0.491, 0.550]', '0.500')
+    """
+    if math.isnan(low) or math.isnan(high):
+        return shown(value)
+    return f"{shown(value)} [{shown(low)}, {shown(high)}]"
+
+
+def trimmed(name: str, length: int = 28) -> str:
+    """Shorten a long name.
+
+    >>> trimmed("abcdefgh", 5)
+    'abcd…'
+    """
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def label(name: str, length: int = 28) -> str:
+    """Return a name for a plot, where plotly takes tags for markup: shortened, then escaped.
+
+    >>> label("<b>")
+    '&lt;b&gt;'
+    """
+    return escape(trimmed(name, length), quote=False)
+
+
+def seconds(value: float) -> str:
+    """Return a duration.
+
+    >>> seconds(3.21), seconds(75), seconds(7265)
+    ('3.2 s', '1 min 15 s', '2 h 1 min')
+    """
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,142 @@
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from revin_forecast.shift.world import World
+
+DISPLACEMENTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+"""Knobs by severity of shifts that move values: in training deviations."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """Which rows are looked at, and how long the shift has lasted there."""
+
+    rows: np.ndarray
+    """(..., time) row numbers of the whole series."""
+    elapsed: np.ndarray
+    """Steps since the onset, broadcast with `rows`; negative before it."""
+
+    @classmethod
+    def steady(cls, world: World, steps: int) -> "Moment":
+        """Every row from the first test look-back on, shifted since then."""
+        rows = np.arange(world.start, world.start + steps)
+        return cls(rows, rows - world.start)
+
+    @classmethod
+    def transition(cls, world: World, starts: np.ndarray, age: int) -> "Moment":
+        """Windows (count, time) that start at the given rows, the last `age` look-back steps moved.
+
+        The truth is moved in each; age 0 moves the truth alone.
+        """
+        steps = np.arange(world.width)
+        return cls(starts[:, None] + steps, np.asarray(steps - (world.lookback - age)))
+
+
+class Shift(ABC):
+    """One way for the world to move, or for a sensor to lie.
+
+    Pure: what a shift draws at random depends on (data set, shift, seed) alone, so that every model
+    meets the same noise, and a higher severity more of it. Severity 0 is the data, bit for bit.
+
+    To add your own, subclass, name `knobs` and write `moved`.
+    """
+
+    semantics: ClassVar[Literal["process", "observation"]] = "process"
+    """process: look-back and truth move together. observation: the truth stays as it was."""
+    knobs: ClassVar[tuple[float, ...]] = DISPLACEMENTS
+    """Strength by severity; the first is that of severity 0."""
+    has_transition: ClassVar[bool] = False
+    """Whether it can start inside a window."""
+    arm: str = ""
+    """Which of several ways this is, where one shift has several."""
+    equivariant: ClassVar[bool] = False
+    """Whether it is x -> a x + b with a > 0, constant in time: then T f(x) = f(T x) is wanted."""
+    reversible: ClassVar[bool] = True
+    """Whether who knows an observation's fault can undo it: an offset yes, a missing value no."""
+    label: ClassVar[str | None] = None
+    """Name in tables; None: the class's own in snake case."""
+
+    @property
+    def name(self) -> str:
+        """Name in tables; arms of one shift have the same."""
+        own = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
+        return self.label or own
+
+    @abstractmethod
+    def moved(self, world: World, at: Moment, knob: float, draw: np.random.Generator) -> np.ndarray:
+        """Return the values (..., time, channels) at a moment, where the shift has begun.
+
+        Args:
+            world: the data; `world.values[at.rows]` are the clean values.
+            at: which rows, and the steps since the onset; what lies before it is not used.
+            knob: strength.
+            draw: random numbers, freshly seeded for each call.
+        """
+
+    def move(self, world: World, at: Moment, severity: int, seed: int = 0) -> np.ndarray:
+        """Return the values (..., time, channels) of a world that moves at the onset.
+
+        Args:
+            world: the data.
+            at: which rows, and the steps since the onset.
+            severity: 0 to `len(knobs) - 1`.
+            seed: of the shift's own noise and signs.
+        """
+        clean = world.values[at.rows]
+        if severity == 0:
+            return clean
+        draw = world.draw(self.name, seed)
+        moved = self.moved(world, at, self.knobs[severity], draw)
+        return np.where(at.elapsed[..., None] >= 0, moved, clean)
+
+    def restore(
+        self, world: World, at: Moment, severity: int, forecast: np.ndarray, seed: int = 0
+    ) -> np.ndarray | None:
+        """Pull a forecast of the moved world back: apply the shift's inverse at a moment.
+
+        Returns:
+            Values to compare with the clean truth; None: there is no inverse, compare with the
+            moved truth.
+        """
+        return forecast if severity == 0 else None
+
+    def variant_knob(self, severity: int) -> float:
+        """Return the strength of the same shift in a synthetic source's own parameters."""
+        return self.knobs[severity]
+
+    def excluded(self, world: World) -> str | None:
+        """Return why a data set can't be shifted this way; None: it can."""
+        return None
+
+    def reach(self, elapsed: np.ndarray, severity: int) -> np.ndarray:
+        """Return how far after the onset the data are used for each elapsed step."""
+        return elapsed
+
+
+class AffineShift(Shift):
+    """A shift x' = gain x + offset, with gain and offset that may change over time; invertible."""
+
+    @abstractmethod
+    def affine(
+        self, world: World, at: Moment, knob: float, draw: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return gain and offset, each broadcastable to (..., time, channels)."""
+
+    def moved(self, world: World, at: Moment, knob: float, draw: np.random.Generator) -> np.ndarray:
+        """Return gain x + offset."""
+        gain, offset = self.affine(world, at, knob, draw)
+        return gain * world.values[at.rows] + offset
+
+    def restore(
+        self, world: World, at: Moment, severity: int, forecast: np.ndarray, seed: int = 0
+    ) -> np.ndarray:
+        """Return (forecast - offset) / gain where the shift has begun."""
+        if severity == 0:
+            return forecast
+        draw = world.draw(self.name, seed)
+        gain, offset = self.affine(world, at, self.knobs[severity], draw)
+        return np.where(at.elapsed[..., None] >= 0, (forecast - offset) / gain, forecast)

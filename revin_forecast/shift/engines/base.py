@@ -1,0 +1,92 @@
+"""Who does the runs: the same jobs, the same results, on one machine or on many."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from revin_forecast.shift.work import TRAINING, Event, Job, Tell, record_failure
+
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    # glibc hands arrays of megabytes back to the system at once, and asks for them anew for the
+    # next cell: a third of a linear model's evaluation.
+    "MALLOC_MMAP_THRESHOLD_": "1073741824",
+    "MALLOC_TRIM_THRESHOLD_": "2147483648",
+}
+"""Of each worker, before torch is imported: one thread, so that results are the same anywhere."""
+GRACE = 10.0
+"""Seconds beyond its time after which a worker that hangs is killed."""
+ATTEMPTS = 3
+"""Times that a job is given out whose workers die; what it has left is then put on record."""
+
+
+class Engine(ABC):
+    """Does jobs in workers of one thread each."""
+
+    @abstractmethod
+    def run(self, jobs: Sequence[Job], tell: Tell) -> None:
+        """Do all jobs, in this order as workers come free; results lie in the jobs' folders.
+
+        A unit that takes too long, or kills its worker, is put on record as failed, and what is
+        left of its job is given out again.
+
+        Args:
+            jobs: longest first.
+            tell: gets what the workers tell.
+        """
+
+
+def engine_named(name: Literal["local", "ray"], workers: int, address: str | None) -> Engine:
+    """Return an engine.
+
+    Args:
+        name: local or ray.
+        workers: processes of the local one; ray uses the cores of its cluster.
+        address: of a Ray cluster; None: one is started here.
+    """
+    if name == "ray":
+        from revin_forecast.shift.engines.ray import RayEngine
+
+        return RayEngine(address)
+    from revin_forecast.shift.engines.local import LocalEngine
+
+    return LocalEngine(workers)
+
+
+@dataclass
+class Assignment:
+    """A job in a worker's hands, and the unit it is at."""
+
+    job: Job
+    unit: str | None = None
+    since: float = field(default_factory=time.monotonic)
+
+    def note(self, event: Event) -> None:
+        """Follow what the worker tells."""
+        kind, _, unit = event
+        self.unit = unit if kind == "begin" else None
+        self.since = time.monotonic()
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a unit takes longer than it may and the worker has not noticed."""
+        return self.unit is not None and time.monotonic() - self.since > self.job.timeout + GRACE
+
+    def fail(self, error: str) -> bool:
+        """Put the unit on record as failed; return whether there was one."""
+        if self.unit is None:
+            return False
+        record_failure(self.job, self.unit, error)
+        return True
+
+    @property
+    def told(self) -> str:
+        """What a worker was at, for people."""
+        if self.unit is None:
+            return self.job.run.label
+        return f"{self.job.run.label}, {'training' if self.unit == TRAINING else 'a cell'}"

@@ -1,0 +1,69 @@
+import numpy as np
+
+from revin_forecast.shift.cell import Evaluator
+from revin_forecast.shift.cells import Cell
+from revin_forecast.shift.windows import forecasts, shifted_windows
+
+SEVERITY = 3
+EACH = 3
+
+
+def example_rows(
+    evaluator: Evaluator, cell: Cell, names: tuple[str, ...]
+) -> list[dict[str, object]]:
+    """Return the three worst and three middling windows of a shift, to be looked at.
+
+    Only for one severity of shifts that have long begun; each window in its worst channel.
+
+    Args:
+        evaluator: of the model.
+        cell: any.
+        names: of the channels.
+    """
+    shift = cell.shift
+    if shift is None or cell.age >= 0 or cell.severity != min(SEVERITY, len(shift.knobs) - 1):
+        return []
+    world = evaluator.world
+    windows = shifted_windows(world, cell, evaluator.stride)
+    moved = forecasts(evaluator.model, windows.past)
+    undone = moved if windows.restore is None else windows.restore(moved)
+    target = windows.truth if windows.restore is None else _clean(evaluator, windows.starts)
+    error = np.nan_to_num(np.abs(undone - target)).mean(axis=1)
+    order = np.argsort(-error.max(axis=1), kind="stable")
+    middle = max(0, len(order) // 2 - 1)
+    chosen = [("worst", order[:EACH]), ("median", order[middle : middle + EACH])]
+    rows: list[dict[str, object]] = []
+    for kind, numbers in chosen:
+        for rank, number in enumerate(numbers):
+            channel = int(error[number].argmax())
+            clean = evaluator.clean.restored[windows.partner[number], :, channel]
+            # The clean forecast is drawn where the shift would have taken it.
+            shown = clean + (windows.truth - target)[number, :, channel]
+            parts = {
+                "past": windows.past[number, :, channel].numpy(),
+                "truth": windows.truth[number, :, channel],
+                "clean": shown,
+                "shifted": moved[number, :, channel],
+            }
+            rows.append(
+                {
+                    "shift": shift.name,
+                    "arm": shift.arm,
+                    "severity": cell.severity,
+                    "kind": kind,
+                    "rank": rank,
+                    "channel": names[channel],
+                    "t0_index": int(windows.starts[number]),
+                    **{name: _rounded(part) for name, part in parts.items()},
+                }
+            )
+    return rows
+
+
+def _clean(evaluator: Evaluator, starts: np.ndarray) -> np.ndarray:
+    world = evaluator.world
+    return world.values[starts[:, None] + np.arange(world.lookback, world.width)]
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    return [round(float(value), 3) if np.isfinite(value) else None for value in values]

@@ -1,0 +1,69 @@
+"""Ways for the world to move, and for sensors to lie: one idea a file."""
+
+from revin_forecast.shift.base import Shift
+from revin_forecast.shift.generators.channels import Channels
+from revin_forecast.shift.generators.concept import (
+    ConceptFilter,
+    ConceptReflection,
+    ConceptReversal,
+)
+from revin_forecast.shift.generators.frequency import Frequency
+from revin_forecast.shift.generators.level import Level
+from revin_forecast.shift.generators.missing import Missing
+from revin_forecast.shift.generators.noise import Noise
+from revin_forecast.shift.generators.random_walk_drift import RandomWalkDrift
+from revin_forecast.shift.generators.regime import Regime
+from revin_forecast.shift.generators.scale import Scale
+from revin_forecast.shift.generators.season import Amplitude, Phase
+from revin_forecast.shift.generators.sensor import SensorGain, SensorOffset
+from revin_forecast.shift.generators.spikes import Spikes
+from revin_forecast.shift.generators.tails import Tails
+from revin_forecast.shift.generators.trend_drift import TrendDrift
+
+ALL: tuple[Shift, ...] = (
+    Level(),
+    Scale("up"),
+    Scale("down"),
+    Noise(),
+    TrendDrift(),
+    RandomWalkDrift(),
+    Frequency(),
+    Phase(),
+    Amplitude(),
+    Regime(),
+    Spikes(),
+    Missing("nan"),
+    Missing("ffill"),
+    Missing("zero"),
+    Tails(),
+    Channels(),
+    ConceptFilter(),
+    ConceptReversal(),
+    ConceptReflection(),
+    SensorOffset(),
+    SensorGain("up"),
+    SensorGain("down"),
+)
+"""Every shift with all its arms, in the order of the tables."""
+
+__all__ = [
+    "ALL",
+    "Amplitude",
+    "Channels",
+    "ConceptFilter",
+    "ConceptReflection",
+    "ConceptReversal",
+    "Frequency",
+    "Level",
+    "Missing",
+    "Noise",
+    "Phase",
+    "RandomWalkDrift",
+    "Regime",
+    "Scale",
+    "SensorGain",
+    "SensorOffset",
+    "Spikes",
+    "Tails",
+    "TrendDrift",
+]

@@ -1,0 +1,34 @@
+from dataclasses import dataclass
+
+import numpy as np
+
+from revin_forecast.shift.base import Moment, Shift
+from revin_forecast.shift.generators.variant import has_variant, variant_rows
+from revin_forecast.shift.world import World
+
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+@dataclass(frozen=True)
+class Regime(Shift):
+    """Other dynamics: the parameters go a share l of the way from the process's to another one's.
+
+    Real data take their other dynamics from the next channel, the donor:
+    z' = sqrt(1 - l^2) z + l z_donor.
+    """
+
+    knobs = SHARES
+    has_transition = True
+
+    def moved(self, world: World, at: Moment, knob: float, draw: np.random.Generator) -> np.ndarray:
+        """Return the other process, or the mixture with the donor."""
+        other = variant_rows(world, self.name, knob, at.rows)
+        if other is not None:
+            return other
+        own = world.values[at.rows]
+        return np.sqrt(1 - knob**2) * own + knob * np.roll(own, -1, axis=-1)
+
+    def excluded(self, world: World) -> str | None:
+        """Return that there is no donor, if there is none."""
+        alone = world.channels < 2 and not has_variant(world, self.name, self.knobs[-1])
+        return "needs two channels: one takes its dynamics from the next" if alone else None

@@ -1,0 +1,38 @@
+from dataclasses import dataclass
+
+import numpy as np
+
+from revin_forecast.shift.base import AffineShift, Moment
+from revin_forecast.shift.world import World
+
+ARMS = ("up", "down")
+
+
+@dataclass(frozen=True)
+class Scale(AffineShift):
+    """A change of the scale: x' = a x with a = 1 + S, or 1 / (1 + S) in the arm "down"."""
+
+    arm: str = "up"
+
+    has_transition = True
+    equivariant = True
+
+    def __post_init__(self) -> None:
+        check_arm(self.arm, ARMS)
+
+    def affine(
+        self, world: World, at: Moment, knob: float, draw: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the gain, and offset 0."""
+        return np.array([gain(self.arm, knob)]), np.zeros(1)
+
+
+def gain(arm: str, knob: float) -> float:
+    """Return 1 + S, or its inverse in the arm "down"."""
+    return 1 + knob if arm == "up" else 1 / (1 + knob)
+
+
+def check_arm(arm: str, arms: tuple[str, ...]) -> None:
+    """Raise a ValueError unless the arm is one of those that there are."""
+    if arm not in arms:
+        raise ValueError(f"there is no arm {arm!r}. Choose one of {', '.join(arms)}.")

@@ -1,0 +1,171 @@
+"""What a suite comes to: runs to train, and the cells each is measured in."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy
+import torch
+
+from revin_forecast.backbones import Repeat, SeasonalNaive
+from revin_forecast.components import Component
+from revin_forecast.fitting import Recipe
+from revin_forecast.normalizers import Identity, LastValue
+from revin_forecast.shift.base import Shift
+from revin_forecast.shift.cells import Cell
+from revin_forecast.shift.datasets import Prepared, prepare
+from revin_forecast.shift.keys import code_salt, component_salt, digest, facts_of, resolved
+from revin_forecast.shift.references import Constant
+from revin_forecast.shift.suite import DataSource, Protocol, Suite
+from revin_forecast.shift.world import World
+
+SCHEMA = 1
+LEVEL_DEPENDENT = "level_dependent"
+LEVEL_SEVERITIES = range(1, 5)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model on one data set: trained once, measured everywhere."""
+
+    source: DataSource
+    backbone: Component
+    normalizer: Component
+    seed: int
+    names: tuple[str, str]
+    """Of backbone and normalizer in tables: the classes', with parameters where these tell them."""
+    role: Literal["model", "reference"] = "model"
+
+    def recipe(self, suite: Suite) -> Recipe:
+        """Return what is fitted, and how."""
+        sizes = suite.windows.lookback, suite.windows.horizon
+        training = replace(suite.training, seed=self.seed)
+        return Recipe(self.backbone, self.normalizer, *sizes, training)
+
+    @property
+    def label(self) -> str:
+        """One line for people."""
+        dataset = self.source.name + (f" {self.source.severity}" if self.source.severity else "")
+        return " · ".join([dataset, *self.names, f"seed {self.seed}"])
+
+
+def runs(suite: Suite, data_dir: str | None = None) -> list[Run]:
+    """Return every run of a suite, naive references first."""
+    found: list[Run] = []
+    for source in _sources(suite):
+        naive = (
+            (Component.of(SeasonalNaive), {"season": _season(source, suite, data_dir)}),
+            (Component.of(Repeat), {}),
+            (Component.of(Constant), {}),
+        )
+        gapless = Component.of(LastValue)  # it fills gaps, and is exact around these
+        for backbone, parameters in naive:
+            normalizer = Component.of(Identity) if backbone.name == "Constant" else gapless
+            parts = Component(backbone.path, parameters), normalizer
+            names = backbone.name, "Identity"
+            found.append(Run(source, *parts, suite.models.seeds[0], names, "reference"))
+        for backbone, name in _named(suite.models.backbones):
+            for normalizer, inside in _named(suite.models.normalizers):
+                parts = source, backbone, normalizer
+                found += [Run(*parts, seed, (name, inside)) for seed in suite.models.seeds]
+    return found
+
+
+def _named(components: Sequence[Component]) -> list[tuple[Component, str]]:
+    """Name components: by class, and by their parameters where a class comes twice."""
+    counts = Counter(one.name for one in components)
+    return [(one, one.name if counts[one.name] == 1 else one.written) for one in components]
+
+
+def _sources(suite: Suite) -> Iterator[DataSource]:
+    """Yield the data sets; one that is itself shifted comes once for each severity."""
+    for source in suite.datasets:
+        yield source
+        if source.name == LEVEL_DEPENDENT and source.file is None:
+            for severity in LEVEL_SEVERITIES:
+                yield replace(source, severity=severity)
+
+
+def _season(source: DataSource, suite: Suite, data_dir: str | None) -> int | None:
+    try:
+        return prepare(source, suite.windows, data_dir).world.season
+    except Exception:  # the run itself will say what is wrong with the data
+        return None
+
+
+def cells(suite: Suite, source: DataSource) -> list[Cell]:
+    """Return the cells of each run on a data set, the clean one first."""
+    clean = Cell(None, "clean")
+    if source.name == LEVEL_DEPENDENT and source.file is None:
+        return [clean]  # the shift is in the data
+    return [clean, Cell(None, "natural"), *_shifted(suite)]
+
+
+def _shifted(suite: Suite) -> Iterator[Cell]:
+    protocol = suite.protocol
+    for shift in suite.shifts:
+        for seed in protocol.shift_seeds:
+            placement = "steady" if shift.semantics == "process" else "observation"
+            chosen = [one for one in protocol.severities if one < len(shift.knobs)]
+            yield from (Cell(shift, placement, severity, seed=seed) for severity in chosen)
+            if shift.has_transition:
+                yield from _transitions(shift, seed, protocol, suite.windows.lookback)
+
+
+def _transitions(shift: Shift, seed: int, protocol: Protocol, lookback: int) -> Iterator[Cell]:
+    ages = sorted({round(part * lookback) for part in protocol.ages})
+    last = len(shift.knobs) - 1
+    for severity in sorted({min(one, last) for one in protocol.transition_severities}):
+        for age in ages:
+            yield Cell(shift, "transition" if age else "horizon", severity, age, seed)
+
+
+def run_config(suite: Suite, run: Run, data: Prepared) -> dict[str, Any]:
+    """Return everything that a run's weights depend on, defaults, data and code included."""
+    training = asdict(replace(suite.training, seed=run.seed))
+    for name in ("logger", "progress"):  # of no effect on weights
+        training.pop(name)
+    return {
+        "schema": SCHEMA,
+        "dataset": asdict(run.source) | {"file": None, "sha256": data.sha256},
+        "backbone": resolved(run.backbone),
+        "normalizer": resolved(run.normalizer),
+        "lookback": suite.windows.lookback,
+        "horizon": suite.windows.horizon,
+        "training": training,
+        "code": {
+            "backbone": component_salt(run.backbone),
+            "normalizer": component_salt(run.normalizer),
+            "trainer": code_salt("revin_forecast.fitting"),
+        },
+        "libraries": {"torch": torch.__version__, "numpy": numpy.__version__},
+    }
+
+
+def cell_config(suite: Suite, cell: Cell) -> dict[str, Any]:
+    """Return everything that a cell depends on beside its run."""
+    shift = None
+    if cell.shift is not None:
+        modules = [kind.__module__ for kind in type(cell.shift).__mro__]
+        shift = {**facts_of(cell.shift), "code": code_salt(*modules)}
+    return {
+        "shift": shift,
+        "placement": cell.placement,
+        "severity": cell.severity,
+        "age": cell.age,
+        "seed": cell.seed,
+        "stride": suite.windows.stride,
+        "resamples": suite.protocol.resamples,
+        "code": code_salt("revin_forecast.shift.cell"),
+    }
+
+
+def cell_key(run_key: str, suite: Suite, cell: Cell) -> str:
+    """Return the name of a cell's result."""
+    return digest([run_key, cell_config(suite, cell)])
+
+
+def excluded(cell: Cell, world: World) -> str | None:
+    """Return why a data set can't be measured in a cell; None: it can."""
+    return None if cell.shift is None else cell.shift.excluded(world)

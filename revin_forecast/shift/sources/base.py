@@ -1,0 +1,54 @@
+import hashlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Source(ABC):
+    """A process that series are drawn from, with its exact conditional expectation.
+
+    Values are in the process's own units and are not z-scored again: mean 0 and deviation 1 by
+    construction, where the process has them.
+    """
+
+    rows: int = 4000
+    seed: int = 0
+
+    @property
+    @abstractmethod
+    def season(self) -> int:
+        """Steps of one season; 1: none."""
+
+    @abstractmethod
+    def simulate(self) -> np.ndarray:
+        """Return (rows, channels), the same for the same parameters and seed.
+
+        Sources that differ in a parameter but not in the seed use the same innovations.
+        """
+
+    @abstractmethod
+    def expectation(self, past: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
+        """Return the Bayes forecast E[future | past, parameters], (windows, horizon, channels).
+
+        Args:
+            past: (windows, lookback, channels); NaN is unobserved.
+            rows: (windows,) number of each window's first row.
+            horizon: steps ahead.
+        """
+
+    def random(self, stream: str) -> np.random.Generator:
+        """Return random numbers that depend on the kind of process, its seed and a word alone."""
+        text = f"{type(self).__name__}\n{self.seed}\n{stream}".encode()
+        entropy = int.from_bytes(hashlib.sha256(text).digest()[:16], "big")
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
+
+    def variant(self, shift: str, knob: float) -> "Source | None":
+        """Return the process after a shift of its own parameters; None: it has none of that name.
+
+        Args:
+            shift: name of the shift: noise, regime, tails, channels or concept.
+            knob: its strength.
+        """
+        return None

@@ -1,0 +1,175 @@
+"""Read a suite from YAML: names become classes, own code is imported by path."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser
+
+from revin_forecast import backbones, normalizers
+from revin_forecast.components import Component
+from revin_forecast.data.catalog import find
+from revin_forecast.errors import InputError
+from revin_forecast.settings import TrainingSettings
+from revin_forecast.shift import generators
+from revin_forecast.shift.base import Shift
+from revin_forecast.shift.sources import SOURCES
+from revin_forecast.shift.suite import DataSource, Models, Protocol, Suite, WindowGrid
+
+Named = str | dict[str, Any]
+"""A class by name, or {class_path: ..., init_args: {...}}."""
+
+
+@dataclass(frozen=True)
+class ModelNames:
+    """Models as a file names them."""
+
+    backbones: list[Named]
+    normalizers: list[Named]
+    seeds: list[int] = field(default_factory=lambda: [0])
+
+
+@dataclass(frozen=True)
+class SuiteText:
+    """A suite as its file holds it."""
+
+    name: str
+    datasets: list[str | DataSource]
+    models: ModelNames
+    shifts: str | list[Named] = "all"
+    windows: WindowGrid = field(default_factory=WindowGrid)
+    protocol: Protocol = field(default_factory=Protocol)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+
+def read_suite(path: str | Path) -> Suite:
+    """Read a suite from a YAML file; classes and tables of your own lie beside it or where you are.
+
+    Raises:
+        InputError: no such file, unknown keys, values of another kind, names that are not there.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no suite at {path}. configs/shift-smoke.yaml is one.")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is no YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no suite: a mapping with name, datasets and models.")
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)  # last, so that it hides nothing
+    text = _parsed(path, content)
+    return Suite(
+        name=text.name,
+        datasets=_datasets(text.datasets, path.resolve().parent),
+        models=Models(
+            tuple(component(backbones, one) for one in text.models.backbones),
+            tuple(component(normalizers, one) for one in text.models.normalizers),
+            tuple(text.models.seeds),
+        ),
+        shifts=shifts_named(text.shifts),
+        windows=text.windows,
+        protocol=text.protocol,
+        training=text.training,
+    )
+
+
+def _parsed(path: Path, content: dict[str, Any]) -> SuiteText:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(SuiteText, "suite")
+    try:
+        return parser.instantiate(parser.parse_object({"suite": content})).suite
+    except Exception as error:  # the parser raises several kinds
+        told = " ".join(str(error).split()).replace("suite.", "")
+        raise InputError(f"{path}: {told}") from error
+
+
+def _datasets(named: Sequence[str | DataSource], folder: Path) -> tuple[DataSource, ...]:
+    found: list[DataSource] = []
+    for one in named:
+        source = DataSource(one) if isinstance(one, str) else one
+        if source.file is not None:
+            place = folder / source.file
+            source = replace(source, file=str(place if place.exists() else source.file))
+        elif source.name not in SOURCES:
+            find(source.name)  # raises
+        found.append(source)
+    names = [source.name for source in found]
+    if len(set(names)) < len(names):
+        raise InputError(f"each data set needs a name of its own but got {names}.")
+    return tuple(found)
+
+
+def component(home: Any, named: Named) -> Component:
+    """Describe a class by its name in `home`, or by its import path."""
+    name, parameters = _split(named)
+    kind = getattr(home, name, None) if "." not in name else _imported(name)
+    if not isinstance(kind, type):
+        raise InputError(
+            f"there is no {name} in {home.__name__}. Name one of {sorted(home.__all__)}, or a "
+            "class of your own as module.Class."
+        )
+    return Component(f"{kind.__module__}.{kind.__qualname__}", parameters)
+
+
+def shifts_named(chosen: str | Sequence[Named]) -> tuple[Shift, ...]:
+    """Return shifts by name: "all", some of them, every arm of a name, or classes of your own.
+
+    Raises:
+        InputError: a name that is not there.
+    """
+    if isinstance(chosen, str):
+        chosen = [chosen]
+    found: list[Shift] = []
+    for named in chosen:
+        name, parameters = _split(named)
+        arms = [one for one in generators.ALL if name in ("all", one.name, f"{one.name}_{one.arm}")]
+        if arms and not parameters:
+            found += arms
+            continue
+        kind = _imported(name) if "." in name else getattr(generators, name, None)
+        if not (isinstance(kind, type) and issubclass(kind, Shift)):
+            names = sorted({one.name for one in generators.ALL})
+            raise InputError(
+                f"there is no shift {name!r}. Name all, one of {', '.join(names)}, or a class of "
+                "your own as module.Class."
+            )
+        found.append(_made(kind, parameters))
+    return tuple(found)
+
+
+def _split(named: Named) -> tuple[str, dict[str, Any]]:
+    if isinstance(named, str):
+        return named, {}
+    unknown = set(named) - {"class_path", "init_args"}
+    if unknown or "class_path" not in named:
+        raise InputError(
+            f"a class is a name or {{class_path: ..., init_args: {{...}}}} but got {named}."
+        )
+    return named["class_path"], dict(named.get("init_args") or {})
+
+
+def _imported(path: str) -> Any:
+    home, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(home), name)
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"can't import {path}: {error}. The module must lie beside the suite's file, where you "
+            "are, or on PYTHONPATH."
+        ) from error
+
+
+def _made(kind: Callable[..., Shift], parameters: dict[str, Any]) -> Shift:
+    try:
+        inspect.signature(kind).bind(**parameters)
+    except TypeError as error:
+        raise InputError(f"{kind} can't be built: {error}") from error
+    return kind(**parameters)

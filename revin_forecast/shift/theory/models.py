@@ -1,0 +1,61 @@
+"""What holds of classes of models: equivariance, and two classes that are one."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from revin_forecast.backbones import MLP, TSMixer
+from revin_forecast.normalizers import Identity, LastValue, RevIN
+from revin_forecast.reversible import Reversible
+from revin_forecast.shift.cells import Cell
+from revin_forecast.shift.generators import Level, Scale
+from revin_forecast.shift.sources import AR
+from revin_forecast.shift.theory.check import EXACT, Check
+from revin_forecast.shift.theory.level import SEVERITIES, mean_square
+from revin_forecast.shift.theory.trial import GRID, ridge, untrained, worst
+
+PROCESS = AR(rows=3000, phi=0.9)
+
+
+def equivariance() -> Iterator[Check]:
+    """T1: f(a x + b) = a f(x) + b for RevIN around any backbone; an additive eps breaks it."""
+    sizes = GRID.lookback, GRID.horizon, PROCESS.channels
+    moves = [Level(), Scale("up"), Scale("down")]
+    for backbone in (MLP(*sizes), TSMixer(*sizes)):
+        trial = untrained(Reversible(backbone, RevIN(PROCESS.channels)), PROCESS)
+        gaps = [
+            trial.measured(Cell(move, "steady", severity))["eg"]
+            for move in moves
+            for severity in SEVERITIES
+        ]
+        claim = f"gap |f(ax+b) - a f(x) - b| / a of RevIN around {type(backbone).__name__}, float64"
+        yield Check("T1", claim, 0.0, max(gaps), EXACT)
+    bare = untrained(Reversible(MLP(*sizes), Identity(PROCESS.channels)), PROCESS)
+    gap = bare.measured(Cell(Level(), "steady", 3))["eg"]
+    claim = "the same gap without normalizer is no zero (1: more than .05)"
+    yield Check("T1", claim, 1.0, float(gap > 0.05), 0.0)
+
+
+def scale() -> Iterator[Check]:
+    """T3: without normalizer a linear map errs by a e + (1 - a) c with its bias c."""
+    trial, pairs = ridge(Identity), []
+    bias = trial.model.backbone.bias.detach().numpy()[:, None]  # pyright: ignore
+    clean = trial.error()
+    for arm in ("up", "down"):
+        for severity in SEVERITIES:
+            move = Scale(arm)
+            grown = 1 + move.knobs[severity]
+            gain = grown if arm == "up" else 1 / grown
+            predicted = mean_square(gain * clean + (1 - gain) * bias)
+            measured = trial.measured(Cell(move, "steady", severity))["mse_raw"]
+            pairs.append((predicted, measured))
+    claim = "scale, linear, no normalizer: MSE = mean (a e + (1 - a) c)^2"
+    yield Check("T3", claim, *worst(pairs), EXACT)
+
+
+def one_class() -> Iterator[Check]:
+    """T4: least squares inside RevIN and inside subtract-last find the same map."""
+    within, last = ridge(RevIN), ridge(LastValue)
+    difference = float(np.max(np.abs(within.error() - last.error())))
+    claim = "largest difference between least squares in RevIN and in LastValue"
+    yield Check("T4", claim, 0.0, difference, 1e-5)

@@ -1,0 +1,13 @@
+"""Run a shift benchmark: the `benchmark` command as a script.
+
+    python scripts/benchmark_shift.py configs/shift-smoke.yaml --out results
+
+Options are those of `revin-forecast benchmark`.
+"""
+
+import sys
+
+from revin_forecast.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["benchmark", *sys.argv[1:]]))

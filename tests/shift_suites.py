@@ -1,0 +1,76 @@
+"""Small suites for the tests of the benchmark, and classes that misbehave."""
+
+import os
+import signal
+import time
+
+import torch
+
+from revin_forecast.backbones import Backbone, Ridge
+from revin_forecast.components import Component
+from revin_forecast.normalizers import Identity, RevIN
+from revin_forecast.settings import TrainingSettings
+from revin_forecast.shift.suite import DataSource, Models, Protocol, Suite, WindowGrid
+from revin_forecast.shift.suite_file import shifts_named
+
+
+class Broken(Backbone):
+    """Forecasts NaN for windows far from training, and only there."""
+
+    def forward(self, past):
+        future = past[:, -1:].expand(-1, self.horizon, -1)
+        return torch.where(future.abs() > 6, float("nan"), future)
+
+
+class Unbuildable(Backbone):
+    def __init__(self, lookback, horizon, channels):
+        raise ValueError("this one is never built")
+
+    def forward(self, past):
+        return past
+
+
+class Hanging(Backbone):
+    """Takes forever in one call, as a deadlock in a library would: no alarm reaches it."""
+
+    def forward(self, past):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+        time.sleep(3600)
+        return past
+
+
+class Crashing(Backbone):
+    """Takes its process down."""
+
+    def forward(self, past):
+        os.kill(os.getpid(), signal.SIGKILL)
+        return past
+
+
+class Slow(Backbone):
+    def forward(self, past):
+        for _ in range(1000):
+            time.sleep(0.01)
+        return past
+
+
+def component(kind, **parameters):
+    return Component(f"{kind.__module__}.{kind.__qualname__}", parameters)
+
+
+def small_suite(
+    backbones=(Ridge,), shifts=("level", "sensor_offset"), datasets=("ar",), normalizers=None
+):
+    normalizers = (Identity, RevIN) if normalizers is None else normalizers
+    return Suite(
+        name="small",
+        datasets=tuple(DataSource(name) for name in datasets),
+        models=Models(
+            tuple(component(one) for one in backbones),
+            tuple(component(one) for one in normalizers),
+        ),
+        shifts=shifts_named(list(shifts)),
+        windows=WindowGrid(lookback=24, horizon=12, stride=12),
+        protocol=Protocol(severities=(1, 5), ages=(0.0, 0.5), resamples=50),
+        training=TrainingSettings(max_epochs=2, batch_size=512),
+    )

@@ -1,0 +1,65 @@
+"""The same results from a Ray cluster of two nodes, started here on the loopback."""
+
+import os
+from pathlib import Path
+
+import pytest
+from shift_suites import Crashing, small_suite
+
+from revin_forecast.normalizers import Identity
+from revin_forecast.shift.benchmark import Execution, jobs_of
+from revin_forecast.shift.engines import engine_named
+from revin_forecast.shift.engines.inline import InlineEngine
+from revin_forecast.shift.results import compiled
+
+ray = pytest.importorskip("ray")
+pytestmark = [
+    pytest.mark.usefixtures("plain_shapes"),
+    # Ray's own: sockets and processes that it closes when it is collected.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    from ray.cluster_utils import Cluster
+
+    places = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(places)
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    nodes.add_node(num_cpus=1)
+    yield nodes
+    nodes.shutdown()
+    os.environ.pop("PYTHONPATH")
+
+
+def measured(suite, folder, engine):
+    jobs = jobs_of(suite, Execution(str(folder), timeout=60))
+    events = []
+    engine.run(jobs, events.append)
+    table = compiled(jobs)
+    errors = {key: value.tobytes() for key, value in table.errors.items()}
+    return table, errors, events
+
+
+def test_a_cluster_of_two_nodes_measures_the_same(cluster, tmp_path):
+    assert len(cluster.list_all_nodes()) == 2
+    suite = small_suite(shifts=("level",))
+    engine = engine_named("ray", 1, cluster.address)
+    ours, errors, events = measured(suite, tmp_path / "ray", engine)
+    theirs, wanted, _ = measured(suite, tmp_path / "here", InlineEngine())
+    assert errors == wanted
+    assert ours.cells.equals(theirs.cells)
+    assert sum(kind == "end" for kind, *_ in events) >= len(ours.cells) / 20
+
+
+def test_a_model_that_kills_its_worker_is_put_on_record(cluster, tmp_path):
+    suite = small_suite(backbones=(Crashing,), shifts=(), normalizers=(Identity,))
+    engine = engine_named("ray", 1, cluster.address)
+    table, _, _ = measured(suite, tmp_path, engine)
+    cells = table.cells.set_index("backbone")
+    assert cells.loc["Crashing"].error.str.contains("the worker died").all()
+    assert (cells.loc["Repeat"].status == "done").all()

@@ -1,0 +1,251 @@
+"""A benchmark loses nothing, measures nothing twice, and believes no damaged file."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from shift_suites import Broken, Crashing, Hanging, Slow, Unbuildable, small_suite
+
+from revin_forecast.backbones import Ridge
+from revin_forecast.errors import InputError
+from revin_forecast.shift.benchmark import Execution, finish, jobs_of, sharded
+from revin_forecast.shift.claim import claimed
+from revin_forecast.shift.engines import base as engines
+from revin_forecast.shift.engines.inline import InlineEngine
+from revin_forecast.shift.engines.local import LocalEngine
+from revin_forecast.shift.merging import merge_folders
+from revin_forecast.shift.results import compiled
+from revin_forecast.shift.suite import DataSource
+
+pytestmark = pytest.mark.usefixtures("plain_shapes")
+
+
+def do(suite, folder, engine=None, **how):
+    """Run a suite; return its jobs and how many units were begun."""
+    jobs = jobs_of(suite, Execution(str(folder), **how))
+    begun = []
+    (engine or InlineEngine()).run(jobs, lambda event: begun.append(event))
+    return jobs, sum(kind == "begin" for kind, *_ in begun)
+
+
+def content(table):
+    """What was measured, to the bit."""
+    errors = {key: value.tobytes() for key, value in table.errors.items()}
+    return table.runs.to_json(), table.cells.to_json(double_precision=15), errors
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("done")
+    jobs, begun = do(small_suite(), folder)
+    assert begun == 5 * (1 + 8)  # three references, two models; each is trained, in eight cells
+    return folder, jobs
+
+
+def copy_of(folder, target):
+    merge_folders([folder], target)
+    return target
+
+
+def test_every_planned_cell_is_measured_once(done):
+    folder, jobs = done
+    table = compiled(jobs)
+    assert table.missing == 0
+    assert (table.cells.status == "done").all()
+    lines = [line for path in folder.rglob("cells.jsonl") for line in path.read_text().splitlines()]
+    keys = [json.loads(line)["key"] for line in lines]
+    assert len(keys) == len(set(keys)) == 5 * 8
+    assert do(small_suite(), folder)[1] == 0
+
+
+def test_a_shift_more_trains_nothing_anew(done, tmp_path):
+    folder = copy_of(done[0], tmp_path / "more")
+    _, begun = do(small_suite(shifts=("level", "trend", "sensor_offset")), folder)
+    assert begun == 5 * 4  # trend: two severities, two ages
+
+
+@pytest.mark.parametrize("harm", ["cut", "changed", "weights", "cut weights", "record", "empty"])
+def test_damaged_artefacts_are_found_and_made_again(done, tmp_path, harm):
+    folder = copy_of(done[0], tmp_path / "harmed")
+    run = sorted((folder / "measured/runs").iterdir())[0]
+    journal, weights, record = (
+        run / name for name in ("cells.jsonl", "weights.safetensors", "run.json")
+    )
+    if harm == "cut":
+        journal.write_bytes(journal.read_bytes()[:-100])
+    elif harm == "changed":
+        text = journal.read_text()
+        place = text.index('"mase_pb": ') + len('"mase_pb": ')
+        digit = "1" if text[place] != "1" else "2"
+        journal.write_text(text[:place] + digit + text[place + 1 :])
+    elif harm == "weights":
+        held = bytearray(weights.read_bytes())
+        held[-1] ^= 1
+        weights.write_bytes(held)
+    elif harm == "cut weights":
+        weights.write_bytes(weights.read_bytes()[:50])
+    elif harm == "record":
+        record.write_text(record.read_text().replace('"status": "done"', '"status": "dome"'))
+    else:
+        record.write_text("")
+    jobs, begun = do(small_suite(), folder)
+    assert begun == 1
+    assert content(compiled(jobs)) == content(compiled(done[1]))
+
+
+def test_failures_are_kept_and_the_rest_goes_on(tmp_path):
+    suite = small_suite(backbones=(Broken, Unbuildable, Ridge), datasets=("ar",))
+    missing = DataSource("nowhere", file=str(tmp_path / "nowhere.csv"))
+    suite = suite.__class__(**{**vars(suite), "datasets": (*suite.datasets, missing)})
+    jobs, _ = do(suite, tmp_path)
+    cells = compiled(jobs).cells
+    found = cells[(cells.dataset == "ar") & (cells.normalizer == "Identity")].set_index("backbone")
+    assert (found.loc["Ridge"].status == "done").all()
+    broken = found.loc["Broken"]
+    assert set(broken.status) == {"done", "failed"}
+    assert broken[broken.status == "failed"].error.str.contains("forecasts hold NaN").all()
+    assert broken[broken.status == "failed"].mase_pb.isna().all()
+    assert (found.loc["Unbuildable"].status == "failed").all()
+    assert found.loc["Unbuildable"].error.str.contains("this one is never built").all()
+    lost = cells[cells.dataset == "nowhere"]
+    assert len(lost)
+    assert lost.error.str.contains("nowhere.csv").all()
+    assert do(suite, tmp_path)[1] == 0
+    _, again = do(suite, tmp_path, retry=True)
+    assert again == 2 + (broken.status == "failed").sum() * 2  # two trainings; two normalizers
+
+
+def test_what_takes_too_long_fails_alone(tmp_path):
+    suite = small_suite(backbones=(Slow,), normalizers=None)
+    jobs, _ = do(suite, tmp_path, timeout=0.2)
+    cells = compiled(jobs).cells
+    slow = cells[cells.backbone == "Slow"]
+    assert (slow.status == "failed").all()
+    assert slow.error.str.contains("took longer than 0.2 s; raise --timeout").all()
+    assert (cells[cells.role == "reference"].status == "done").all()
+
+
+def test_workers_that_die_or_hang_are_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "GRACE", 1.0)
+    from revin_forecast.normalizers import Identity
+
+    suite = small_suite(
+        backbones=(Crashing, Hanging, Ridge), shifts=(), normalizers=(Identity,)
+    )
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    jobs, _ = do(suite, tmp_path, LocalEngine(2), timeout=1.0)
+    cells = compiled(jobs).cells.set_index("backbone")
+    assert (cells.loc["Ridge"].status == "done").all()
+    assert cells.loc["Crashing"].error.str.contains("the worker died").all()
+    assert cells.loc["Hanging"].error.str.contains("hung longer than 1 s and was killed").all()
+
+
+def test_results_do_not_depend_on_workers_or_shards(done, tmp_path):
+    suite = small_suite()
+    jobs, begun = do(suite, tmp_path / "two", LocalEngine(2))
+    assert begun
+    assert content(compiled(jobs)) == content(compiled(done[1]))
+    for part in (1, 2, 3):
+        how = Execution(str(tmp_path / f"shard {part}"))
+        InlineEngine().run(sharded(jobs_of(suite, how), (part, 3)), lambda event: None)
+    merge_folders([tmp_path / f"shard {part}" for part in (1, 2, 3)], tmp_path / "whole")
+    whole = compiled(jobs_of(suite, Execution(str(tmp_path / "whole"))))
+    assert content(whole) == content(compiled(done[1]))
+    with pytest.raises(InputError, match="holds no measured/"):
+        merge_folders([tmp_path], tmp_path / "x")
+    with pytest.raises(InputError, match="--shard is i/n with 1 <= i <= n but got 4/3"):
+        sharded(jobs, (4, 3))
+
+
+def test_a_run_is_one_workers(tmp_path):
+    with claimed(tmp_path / "run") as mine:
+        assert mine
+        with claimed(tmp_path / "run") as theirs:
+            assert not theirs
+    with claimed(tmp_path / "run") as mine:
+        assert mine
+    process = subprocess.Popen([sys.executable, "-c", "pass"])
+    process.wait()
+    place = tmp_path / "dead" / "claim"
+    place.mkdir(parents=True)
+    import socket
+
+    owner = {"host": socket.gethostname(), "pid": process.pid}
+    (place / "owner.json").write_text(json.dumps(owner))
+    with claimed(tmp_path / "dead") as mine:
+        assert mine  # its process is gone
+    far = tmp_path / "far" / "claim"
+    far.mkdir(parents=True)
+    (far / "owner.json").write_text(json.dumps({"host": "elsewhere", "pid": 1}))
+    with claimed(tmp_path / "far") as mine:
+        assert not mine
+    old = time.time() - 3600
+    os.utime(far / "owner.json", (old, old))
+    with claimed(tmp_path / "far") as mine:
+        assert mine
+
+
+SCRIPT = """
+import sys
+from shift_suites import small_suite
+from revin_forecast.shift.benchmark import Execution, jobs_of
+from revin_forecast.shift.engines.local import LocalEngine
+
+if __name__ == "__main__":
+    suite = small_suite()
+    LocalEngine(2).run(jobs_of(suite, Execution(sys.argv[1])), lambda event: print(*event))
+    print("finished")
+"""
+
+
+def test_killed_at_any_point_it_goes_on_where_it_was(done, tmp_path):
+    suite = small_suite()
+    script = tmp_path / "run.py"
+    script.write_text(SCRIPT)
+    home = Path(__file__).parent
+    places = os.pathsep.join([str(home), str(home.parent)])
+    command = [sys.executable, "-u", script, tmp_path / "killed"]
+    told = []
+    for stop_after in (1, 30, None):
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": places}
+        )
+        assert process.stdout is not None
+        for number, line in enumerate(process.stdout):
+            told.append(line.strip())
+            if number == stop_after:
+                process.send_signal(signal.SIGKILL)
+                break
+        process.wait()
+        process.stdout.close()
+    assert told[-1] == "finished"
+    jobs = jobs_of(suite, Execution(str(tmp_path / "killed")))
+    lines = [
+        line
+        for path in (tmp_path / "killed").rglob("cells.jsonl")
+        for line in path.read_text().splitlines()
+    ]
+    keys = [json.loads(line)["key"] for line in lines]
+    assert len(keys) == len(set(keys))
+    ours, theirs = compiled(jobs), compiled(done[1])
+    assert ours.missing == 0
+    assert content(ours) == content(theirs)
+
+
+def test_tables_are_the_same_to_the_byte(done, tmp_path):
+    suite = small_suite()
+    for name in ("one", "two"):
+        folder = copy_of(done[0], tmp_path / name)
+        how = Execution(str(folder))
+        finish(suite, how, jobs_of(suite, how), {})
+    for path in sorted((tmp_path / "one").glob("*.parquet")):
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
+    cells = pd.read_parquet(tmp_path / "one/cells.parquet")
+    assert {"mase_pb", "r_log", "schema_version"} <= set(cells.columns)
+    assert "train_s" in pd.read_parquet(tmp_path / "one/costs.parquet").columns
