@@ -65,9 +65,11 @@ def small_suite(
     return Suite(
         name="small",
         datasets=tuple(DataSource(name) for name in datasets),
-        models=Models(
-            tuple(component(one) for one in backbones),
-            tuple(component(one) for one in normalizers),
+        models=(
+            Models(
+                tuple(component(one) for one in backbones),
+                tuple(component(one) for one in normalizers),
+            ),
         ),
         shifts=shifts_named(list(shifts)),
         windows=WindowGrid(lookback=24, horizon=12, stride=12),

@@ -21,6 +21,7 @@ from revin_forecast.evidence import circumstances
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+SHIFT_PAGE = (ROOT / "docs" / "shift_benchmark.md").read_text()
 BLOCK = re.compile(r"(?:<!-- file: (\S+) -->\n)?```(\w+)\n(.*?)```", re.S)
 INSTALLS = (
     "pip install -c constraints.txt . && revin-forecast demo",
@@ -28,8 +29,8 @@ INSTALLS = (
 )
 
 
-def blocks(language):
-    return [(name, text) for name, found, text in BLOCK.findall(README) if found == language]
+def blocks(language, page=README):
+    return [(name, text) for name, found, text in BLOCK.findall(page) if found == language]
 
 
 @pytest.fixture
@@ -37,6 +38,7 @@ def desk(tmp_path, data_dir, monkeypatch):
     """A folder as the README's reader has it."""
     (tmp_path / "datasets").symlink_to(ROOT / "datasets")
     (tmp_path / "data").symlink_to(data_dir)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
     for name, text in blocks("python"):
         if name:
             (tmp_path / name).write_text(text)
@@ -69,6 +71,26 @@ def test_commands_run(desk, capsys):
     assert used >= {name for name in COMMANDS if " " not in name} - {"demo"}
 
 
+def test_the_page_of_the_shift_benchmark_runs(desk, capsys):
+    for language in ("python", "yaml"):
+        for name, text in blocks(language, SHIFT_PAGE):
+            assert name
+            assert len(text.splitlines()) <= 15
+            (desk / name).write_text(text)
+    lines = [line for _, text in blocks("bash", SHIFT_PAGE) for line in text.splitlines()]
+    for line in lines:
+        if line not in README:  # else it is run there
+            assert main(shlex.split(line)[1:]) == 0, f"{line}\n{capsys.readouterr()}"
+    assert "quick: 135 runs" in capsys.readouterr().out
+    for name in ("own-results", "whole"):
+        page = (desk / name / "report.html").read_text()
+        assert all(word in page for word in ("FirstValue", "doubling", "shares"))
+    tables = [(desk / name / "cells.parquet").read_bytes() for name in ("own-results", "whole")]
+    assert tables[0] == tables[1]
+    for path in (ROOT / "docs" / "benchmarks").glob("shift_*/*.md"):
+        assert path.with_name("report.html").is_file()
+
+
 def test_demo_table_is_what_the_demo_prints(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
@@ -79,7 +101,12 @@ def test_demo_table_is_what_the_demo_prints(tmp_path, capsys):
     assert len(rows) >= 4
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path",
+    # Suites of shifts are another kind of file; tests/test_suite_file.py reads them.
+    sorted(path for path in (ROOT / "configs").glob("*.yaml") if path.name[:6] != "shift-"),
+    ids=lambda p: p.name,
+)
 def test_config_files_run(path, data_dir, tmp_path, monkeypatch, capsys):
     command = re.search(r"# revin-forecast (\w+) --config", path.read_text())[1]
     monkeypatch.chdir(tmp_path)

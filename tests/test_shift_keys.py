@@ -58,7 +58,7 @@ def changed(**fields):
 
 def with_models(backbone=Ridge, normalizer=RevIN, seed=0, **parameters):
     models = Models((component(backbone, **parameters),), (component(normalizer),), (seed,))
-    return changed(models=models)
+    return changed(models=(models,))
 
 
 def test_whatever_weights_depend_on_changes_the_run():

@@ -63,15 +63,14 @@ def benchmark(
     start = time.perf_counter()
     costs = run_costs(chosen, [job.run for job in jobs], data_dir)
     known = recorded(jobs)
-    crew = workers or os.cpu_count() or 1
+    crew = (os.cpu_count() or 1) if workers is None else workers
     if dry_run:
         _print_plan(chosen, jobs, costs, known, crew)
         return
     estimated = time.perf_counter() - start
     hands = engine_named(engine, crew, address)
-    with _bar(costs, known) as (bar, tell):
+    with _bar(costs, known) as tell:
         outcome = run_benchmark(chosen, execution, hands, tell, costs)
-        bar.stop()
     outcome.stages = {"planning": estimated, **outcome.stages}
     _report(chosen, Path(suite), outcome, Path(out))
 
@@ -140,9 +139,10 @@ class _bar:  # noqa: N801 - a context manager, used as a function
 
     def __enter__(self):
         self.bar.start()
-        return self.bar, self.tell
+        return self.tell
 
     def __exit__(self, *error: object) -> None:
+        self.bar.update(self.task, description="shift benchmark")
         self.bar.stop()
 
     def tell(self, event: Event) -> None:
@@ -204,7 +204,9 @@ def _told(seconds: float) -> str:
 def _print_outcome(outcome: Outcome, folder: Path) -> None:
     console = Console()
     cells = outcome.tables["cells"]
-    counts = cells.status.value_counts()
+    deciles = (cells.placement == "natural") & (cells.status == "done") & (cells.severity > 0)
+    once = (cells["shift"] == "scale_decile") | deciles  # deciles of a run come from one cell
+    counts = cells.loc[~once, "status"].value_counts()
     console.print(
         f"{counts.get('done', 0)} cells measured, {counts.get('failed', 0)} failed, "
         f"{counts.get('excluded', 0)} not applicable, {outcome.missing} missing"

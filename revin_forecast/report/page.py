@@ -97,7 +97,7 @@ def page(tables: Tables, facts: Mapping[str, Any]) -> str:
     plots = [_plot_section(plot) for plot in drawn(tables)]
     name = f"Shift benchmark {facts.get('name', '')}".strip()
     told = [str(facts[key]) for key in ("date", "machine") if facts.get(key)]
-    told += [f"{seconds(facts['wall_s'])} of wall time"] if facts.get("wall_s") else []
+    told += [f"{seconds(float(facts['wall_s']))} of wall time"] if facts.get("wall_s") else []
     return _document(
         name,
         f"<h1>{escape(name)}</h1><p class='made'>{escape(', '.join(told))}</p>"

@@ -10,16 +10,19 @@ NOTHING = "-"
 def shown(value: float | None, digits: int = 3) -> str:
     """Return a number of few digits, as many for 1.5 as for 1.49.
 
-    >>> shown(0.123456), shown(1.5), shown(-1234.5), shown(4.2e-7), shown(float("nan"))
-    ('0.123', '1.50', '-1234', '4.20e-07', '-')
+    >>> shown(0.123456), shown(1.5), shown(-1234.5), shown(150.2, digits=2)
+    ('0.123', '1.50', '-1234', '150')
+    >>> shown(4.2e-7), shown(float("nan"))
+    ('4.20e-07', '-')
     """
     if value is None or math.isnan(value):
         return NOTHING
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    if 1e3 <= abs(value) < 1e6:
-        return f"{value:.0f}"
-    return f"{value:#.{digits}g}".rstrip(".") if value else "0"
+    if value == 0:
+        return "0"
+    whole = 10**digits <= abs(float(f"{value:.{digits}g}")) < 1e6
+    return f"{value:.0f}" if whole else f"{value:#.{digits}g}".rstrip(".")
 
 
 def tick(value: float) -> str:
@@ -63,7 +66,7 @@ def label(name: str, length: int = 28) -> str:
 def seconds(value: float) -> str:
     """Return a duration.
 
-    >>> seconds(3.21), seconds(75), seconds(7265)
+    >>> seconds(3.21), seconds(75.0), seconds(7265.0)
     ('3.2 s', '1 min 15 s', '2 h 1 min')
     """
     if value < 60:

@@ -16,6 +16,7 @@ from revin_forecast.shift.engines import Engine
 from revin_forecast.shift.estimate import RunCost
 from revin_forecast.shift.plan import LEVEL_DEPENDENT, SCHEMA, Run, cells, runs
 from revin_forecast.shift.results import Compiled, compiled, write_tables
+from revin_forecast.shift.sources import SOURCES
 from revin_forecast.shift.suite import Suite
 from revin_forecast.shift.theory import theory_checks
 from revin_forecast.shift.work import Job, Tell
@@ -70,14 +71,18 @@ def jobs_of(suite: Suite, execution: Execution) -> list[Job]:
 
 
 def _drawn(suite: Suite, planned: Sequence[Run], data_dir: str | None) -> set[str]:
-    """Choose the runs whose windows are drawn: one backbone, one seed, one set free to show."""
-    for source in suite.datasets:
+    """Choose the runs whose windows are drawn: one backbone, one seed, one set free to show.
+
+    Real data, where there are some.
+    """
+    for source in sorted(suite.datasets, key=lambda one: one.name in SOURCES):
         try:
             shown = prepare(source, suite.windows, data_dir).shown
         except Exception:  # the runs will say what is wrong with it
             continue
         if shown and len(cells(suite, source)) > 1:
-            chosen = suite.models.backbones[0], suite.models.seeds[0]
+            first = suite.models[0]
+            chosen = first.backbones[0], first.seeds[0]
             models = [one for one in planned if one.role == "model" and one.source == source]
             return {one.label for one in models if (one.backbone, one.seed) == chosen}
     return set()

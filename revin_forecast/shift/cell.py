@@ -20,10 +20,8 @@ from revin_forecast.shift.windows import (
     forecasts,
     shifted_windows,
 )
-from revin_forecast.shift.world import World
+from revin_forecast.shift.world import SMALLEST_SCALE, World
 
-SMALLEST_SCALE = 1e-8
-"""Channels whose naive training error is below it, in deviations, have no MASE."""
 WORST = 0.1
 """Part of the windows whose mean error is the conditional value at risk."""
 
@@ -124,7 +122,7 @@ class Evaluator:
         if windows.restore is not None and windows.moves_truth:
             restored = windows.restore(forecast)
             error = restored - clean_truth(self.world, windows.starts)
-        used = usable(self.world)
+        used = self.world.usable
         if not used.any():
             raise InputError("no channel has a naive training error to measure by.")
         mase = horizon_mean(np.abs(error))[:, used] / self.world.naive_scale[used]
@@ -163,7 +161,7 @@ class Evaluator:
 
     def _equivariance_gap(self, errors: Errors) -> float:
         """Return mean |f(Tx) - T f(x)| / (a q): both forecasts pulled back, then compared."""
-        used = usable(self.world)
+        used = self.world.usable
         gap = horizon_mean(np.abs(errors.restored - self.clean.restored))
         return float((gap[:, used] / self.world.naive_scale[used]).mean())
 
@@ -192,12 +190,6 @@ class Evaluator:
                 }
                 rows.append(CellResult(facts, windows))
         return rows
-
-
-def usable(world: World) -> np.ndarray:
-    """Return (channels,): which have a naive training error that is a unit of measure."""
-    scale = world.naive_scale
-    return np.isfinite(scale) & (scale > SMALLEST_SCALE)
 
 
 def worst_mean(errors: np.ndarray) -> float:

@@ -1,8 +1,9 @@
 import numpy as np
 
+from revin_forecast.shift.base import AffineShift, Shift
 from revin_forecast.shift.cell import Evaluator
 from revin_forecast.shift.cells import Cell
-from revin_forecast.shift.windows import forecasts, shifted_windows
+from revin_forecast.shift.windows import ShiftedWindows, clean_truth, forecasts, shifted_windows
 
 SEVERITY = 3
 EACH = 3
@@ -27,8 +28,11 @@ def example_rows(
     windows = shifted_windows(world, cell, evaluator.stride)
     moved = forecasts(evaluator.model, windows.past)
     undone = moved if windows.restore is None else windows.restore(moved)
-    target = windows.truth if windows.restore is None else _clean(evaluator, windows.starts)
+    target = windows.truth
+    if windows.restore is not None:
+        target = clean_truth(evaluator.world, windows.starts)
     error = np.nan_to_num(np.abs(undone - target)).mean(axis=1)
+    clean = _moved_along(evaluator, windows, shift)
     order = np.argsort(-error.max(axis=1), kind="stable")
     middle = max(0, len(order) // 2 - 1)
     chosen = [("worst", order[:EACH]), ("median", order[middle : middle + EACH])]
@@ -36,13 +40,10 @@ def example_rows(
     for kind, numbers in chosen:
         for rank, number in enumerate(numbers):
             channel = int(error[number].argmax())
-            clean = evaluator.clean.restored[windows.partner[number], :, channel]
-            # The clean forecast is drawn where the shift would have taken it.
-            shown = clean + (windows.truth - target)[number, :, channel]
             parts = {
                 "past": windows.past[number, :, channel].numpy(),
                 "truth": windows.truth[number, :, channel],
-                "clean": shown,
+                "clean": clean[number, :, channel],
                 "shifted": moved[number, :, channel],
             }
             rows.append(
@@ -60,9 +61,16 @@ def example_rows(
     return rows
 
 
-def _clean(evaluator: Evaluator, starts: np.ndarray) -> np.ndarray:
-    world = evaluator.world
-    return world.values[starts[:, None] + np.arange(world.lookback, world.width)]
+def _moved_along(evaluator: Evaluator, windows: ShiftedWindows, shift: Shift) -> np.ndarray:
+    """Return the forecasts of the clean windows where the shift takes them."""
+    clean = evaluator.clean.restored[windows.partner]
+    if windows.restore is None or not windows.moves_truth:
+        return clean
+    if not isinstance(shift, AffineShift):
+        return clean + (windows.truth - clean_truth(evaluator.world, windows.starts))
+    # restore(y) = (y - offset) / gain: what it makes of 0 and of 1 tells both.
+    zero, one = (windows.restore(np.full_like(clean, value)) for value in (0.0, 1.0))
+    return (clean - zero) / (one - zero)
 
 
 def _rounded(values: np.ndarray) -> list[float | None]:

@@ -61,4 +61,5 @@ def _scored(world: World, windows: ShiftedWindows, past: np.ndarray) -> float:
 
 
 def _mase(world: World, error: np.ndarray) -> float:
-    return float(observed_mean(horizon_mean(np.abs(error)) / world.naive_scale))
+    used = world.usable
+    return float(observed_mean(horizon_mean(np.abs(error))[:, used] / world.naive_scale[used]))

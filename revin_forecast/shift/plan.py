@@ -64,18 +64,33 @@ def runs(suite: Suite, data_dir: str | None = None) -> list[Run]:
             normalizer = Component.of(Identity) if backbone.name == "Constant" else gapless
             parts = Component(backbone.path, parameters), normalizer
             names = backbone.name, "Identity"
-            found.append(Run(source, *parts, suite.models.seeds[0], names, "reference"))
-        for backbone, name in _named(suite.models.backbones):
-            for normalizer, inside in _named(suite.models.normalizers):
-                parts = source, backbone, normalizer
-                found += [Run(*parts, seed, (name, inside)) for seed in suite.models.seeds]
+            found.append(Run(source, *parts, suite.models[0].seeds[0], names, "reference"))
+        found += _models(suite, source)
     return found
 
 
-def _named(components: Sequence[Component]) -> list[tuple[Component, str]]:
-    """Name components: by class, and by their parameters where a class comes twice."""
-    counts = Counter(one.name for one in components)
-    return [(one, one.name if counts[one.name] == 1 else one.written) for one in components]
+def _models(suite: Suite, source: DataSource) -> Iterator[Run]:
+    """Yield every backbone of a group inside each of its normalizers, for each of its seeds."""
+    every = [
+        (backbone, normalizer, seed)
+        for group in suite.models
+        for backbone in group.backbones
+        for normalizer in group.normalizers
+        for seed in group.seeds
+    ]
+    outer, inner = _names([one[0] for one in every]), _names([one[1] for one in every])
+    for backbone, normalizer, seed in every:
+        names = outer[repr(backbone)], inner[repr(normalizer)]
+        yield Run(source, backbone, normalizer, seed, names)
+
+
+def _names(components: Sequence[Component]) -> dict[str, str]:
+    """Name components: by class, and by their parameters where a class comes in several ways."""
+    distinct = {repr(one): one for one in components}
+    counts = Counter(one.name for one in distinct.values())
+    return {
+        key: one.name if counts[one.name] == 1 else one.written for key, one in distinct.items()
+    }
 
 
 def _sources(suite: Suite) -> Iterator[DataSource]:

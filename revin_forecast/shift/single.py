@@ -73,7 +73,7 @@ def _suite(
     return Suite(
         name=source.name,
         datasets=(source,),
-        models=Models((recipe.backbone,), normalizers, (recipe.training.seed,)),
+        models=(Models((recipe.backbone,), normalizers, (recipe.training.seed,)),),
         shifts=shifts_named(shifts),
         windows=WindowGrid(recipe.lookback, recipe.horizon, stride),
         protocol=Protocol(resamples=200),
@@ -91,7 +91,7 @@ def _measured(suite: Suite, folder: str, data_dir: str | None) -> pd.DataFrame:
     if len(failed) == len(cells):
         raise InputError(f"nothing could be measured: {failed.error.iloc[0]}")
     cells = cells.loc[(cells.status == "done") & (cells.semantics != "natural")]
-    model = suite.models.normalizers[0].name
+    model = suite.models[0].normalizers[0].name
     columns = {"model": model, "twin": Identity.__name__}
     models = cells.loc[cells.role == "model"].set_index(KEY)
     table = models.loc[models.normalizer == model, ["displacement"]].copy()

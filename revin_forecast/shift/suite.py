@@ -85,7 +85,7 @@ class Suite:
 
     name: str
     datasets: tuple[DataSource, ...]
-    models: Models
+    models: tuple[Models, ...]
     shifts: tuple[Shift, ...]
     windows: WindowGrid = field(default_factory=WindowGrid)
     protocol: Protocol = field(default_factory=Protocol)

@@ -1,5 +1,6 @@
 """Read a suite from YAML: names become classes, own code is imported by path."""
 
+import difflib
 import importlib
 import inspect
 import sys
@@ -13,7 +14,7 @@ from jsonargparse import ArgumentParser
 
 from revin_forecast import backbones, normalizers
 from revin_forecast.components import Component
-from revin_forecast.data.catalog import find
+from revin_forecast.data.entries import CATALOG
 from revin_forecast.errors import InputError
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.shift import generators
@@ -40,7 +41,7 @@ class SuiteText:
 
     name: str
     datasets: list[str | DataSource]
-    models: ModelNames
+    models: ModelNames | list[ModelNames]
     shifts: str | list[Named] = "all"
     windows: WindowGrid = field(default_factory=WindowGrid)
     protocol: Protocol = field(default_factory=Protocol)
@@ -66,18 +67,23 @@ def read_suite(path: str | Path) -> Suite:
     if folder not in sys.path:
         sys.path.append(folder)  # last, so that it hides nothing
     text = _parsed(path, content)
+    groups = text.models if isinstance(text.models, list) else [text.models]
     return Suite(
         name=text.name,
         datasets=_datasets(text.datasets, path.resolve().parent),
-        models=Models(
-            tuple(component(backbones, one) for one in text.models.backbones),
-            tuple(component(normalizers, one) for one in text.models.normalizers),
-            tuple(text.models.seeds),
-        ),
+        models=tuple(map(_models, groups)),
         shifts=shifts_named(text.shifts),
         windows=text.windows,
         protocol=text.protocol,
         training=text.training,
+    )
+
+
+def _models(names: ModelNames) -> Models:
+    return Models(
+        tuple(component(backbones, one) for one in names.backbones),
+        tuple(component(normalizers, one) for one in names.normalizers),
+        tuple(names.seeds),
     )
 
 
@@ -98,8 +104,14 @@ def _datasets(named: Sequence[str | DataSource], folder: Path) -> tuple[DataSour
         if source.file is not None:
             place = folder / source.file
             source = replace(source, file=str(place if place.exists() else source.file))
-        elif source.name not in SOURCES:
-            find(source.name)  # raises
+        elif source.name not in SOURCES and source.name not in CATALOG:
+            known = [*SOURCES, *CATALOG]
+            close = difflib.get_close_matches(source.name, known, n=1)
+            guess = f" Did you mean {close[0]!r}?" if close else ""
+            raise InputError(
+                f"there is no data set {source.name!r} among {', '.join(known)}.{guess} A table "
+                "of your own is {name: ..., file: ...}."
+            )
         found.append(source)
     names = [source.name for source in found]
     if len(set(names)) < len(names):

@@ -10,6 +10,10 @@ from revin_forecast.shift.means import observed_deviation, observed_mean
 from revin_forecast.shift.sources.base import Source
 
 
+SMALLEST_SCALE = 1e-8
+"""Channels whose naive training error is below it, in deviations, have no MASE."""
+
+
 @dataclass(frozen=True, eq=False)
 class World:
     """A data set as a shift sees it: standardized rows, and what the training part says of them.
@@ -84,6 +88,11 @@ class World:
     def naive_scale(self) -> np.ndarray:
         """(channels,): mean |x_t - x_{t-season}| over the training rows, the unit of MASE*."""
         return observed_mean(np.abs(self._seasonal_change), axis=0)
+
+    @cached_property
+    def usable(self) -> np.ndarray:
+        """(channels,): which have a naive training error that is a unit of measure."""
+        return np.isfinite(self.naive_scale) & (self.naive_scale > SMALLEST_SCALE)
 
     @cached_property
     def naive_root(self) -> np.ndarray:

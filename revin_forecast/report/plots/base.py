@@ -9,7 +9,7 @@ from plotly.graph_objects import Figure
 from revin_forecast.report.looks import Look, Looks
 
 FONT = {"family": "system-ui, -apple-system, Segoe UI, sans-serif", "size": 12, "color": "#222"}
-AXIS: dict[str, Any] = {
+AXIS: Mapping[str, Any] = {
     "showline": True,
     "linecolor": "#999",
     "gridcolor": "#e8e8e8",
@@ -18,6 +18,7 @@ AXIS: dict[str, Any] = {
     "ticklen": 3,
     "tickcolor": "#999",
     "tickfont": {"size": 11},
+    "tickangle": 0,
 }
 GUIDE: Mapping[str, Any] = {"color": "#666", "width": 1.2, "dash": "dot"}
 """A line to compare with: y = x, no effect, the boundary of a window."""
@@ -50,7 +51,7 @@ def legend_of(names: Iterable[str], looks: Looks) -> dict[str, Look]:
 def plain_layout(height: int, margin: Mapping[str, int]) -> dict[str, Any]:
     """Return what the layouts of all figures share; legends are the page's, not plotly's."""
     return {
-        "template": {},
+        "template": {"layout": {"xaxis": AXIS, "yaxis": AXIS}},
         "font": FONT,
         "height": height,
         "margin": {**margin, "pad": 0},

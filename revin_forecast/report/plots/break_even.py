@@ -42,7 +42,7 @@ def break_even(tables: Tables, looks: Looks) -> Plot:
     if theory.dropna().empty:
         return Plot(*WORDS, missing="No shift card has a break-even δ*.")
     names, models = in_order(gaps["dataset"], ()), in_order(gaps["backbone"], LINEAR)
-    sizes = root_axis([float(gaps["displacement"].max())], (0.0, 0.25, 0.5, 1.0, 2.0, 4.0))
+    sizes = root_axis([float(gaps["displacement"].max())], (0.0, 0.5, 1.0, 2.0, 4.0))
     reach = root_axis(pd.concat([gaps["gap"] - gaps["reach"], gaps["gap"] + gaps["reach"]]))
     figure = panels(
         names,

@@ -7,7 +7,7 @@ from typing import Any
 
 from plotly.graph_objects import Figure
 
-from revin_forecast.report.plots.base import AXIS, plain_layout
+from revin_forecast.report.plots.base import plain_layout
 from revin_forecast.report.wording import label
 
 TOP, BOTTOM, BETWEEN, RIGHT = 28, 48, 50, 12
@@ -45,7 +45,7 @@ def panels(titles: Sequence[str], across: Axis, up: Axis, sizes: Sizes) -> Figur
         up: the vertical axis.
         sizes: of the panels.
     """
-    columns, length = min(sizes.columns, len(titles)), sizes.narrowest // 6
+    columns, length = min(sizes.columns, len(titles)), sizes.narrowest // 7 + 2
     notes = [_note(label(title, length), {"size": 12, "weight": 600}) for title in titles]
     bottom = {"x": 0.5, "y": 0, "xanchor": "center", "yanchor": "top", "yshift": -24}
     side = {"x": 0, "y": 0.5, "xanchor": "center", "yanchor": "middle", "textangle": -90}
@@ -57,8 +57,8 @@ def panels(titles: Sequence[str], across: Axis, up: Axis, sizes: Sizes) -> Figur
     layout |= {"annotations": notes, "meta": {"grids": grids, "narrowest": sizes.narrowest}}
     for i in range(len(titles)):
         matches = {"matches": "y"} if sizes.shared and i else {}
-        layout[f"xaxis{_nth(i)}"] = AXIS | _bare(across) | {"anchor": f"y{_nth(i)}"}
-        layout[f"yaxis{_nth(i)}"] = AXIS | _bare(up) | {"anchor": f"x{_nth(i)}"} | matches
+        layout[f"xaxis{_nth(i)}"] = _bare(across) | {"anchor": f"y{_nth(i)}"}
+        layout[f"yaxis{_nth(i)}"] = _bare(up) | {"anchor": f"x{_nth(i)}"} | matches
     for place, value in grids[str(columns)].items():
         _set(layout, place, value)
     return Figure(layout=layout)

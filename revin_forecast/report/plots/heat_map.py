@@ -7,7 +7,7 @@ import numpy as np
 from plotly.graph_objects import Figure
 
 from revin_forecast.report.looks import Looks
-from revin_forecast.report.plots.base import AXIS, Plot, plain_layout
+from revin_forecast.report.plots.base import Plot, plain_layout
 from revin_forecast.report.plots.grid import axes
 from revin_forecast.report.reading import (
     PLACEMENTS,
@@ -78,7 +78,6 @@ def _figure(frame: Frame, blocks: list[tuple[str, str]], models: list[Model]) ->
         own, nth = ROW * len(shifts), str(number + 1) if number else ""
         layout[f"xaxis{nth}"] = _columns(models, number)
         layout[f"yaxis{nth}"] = {
-            **AXIS,
             "domain": [max(1 - (above + own) / inner, 0), 1 - above / inner],
             "anchor": f"x{nth}",
             "tickvals": list(range(len(shifts))),
@@ -130,7 +129,6 @@ def _block(
 
 def _columns(models: list[Model], number: int) -> dict[str, Any]:
     return {
-        **AXIS,
         "anchor": f"y{number + 1 if number else ''}",
         "side": "top",
         "tickvals": list(range(len(models))),

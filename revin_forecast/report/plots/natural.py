@@ -40,7 +40,7 @@ def natural_deciles(tables: Tables, looks: Looks) -> Plot:
     reach = log_axis(pd.concat([frame["mase"], frame["lo"], frame["hi"]]))
     figure = panels(
         titles,
-        {"title": "decile of the look-back's displacement", "range": [0.2, 10.8]},
+        {"title": "decile of the look-back's displacement", "range": [-0.4, 11.4]},
         {"title": "MASE*, log scale", **reach},
         Sizes(columns=len(models), height=210, narrowest=200),
     )

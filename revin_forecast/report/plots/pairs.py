@@ -57,7 +57,7 @@ def _figure(pairs: Frame, looks: Looks) -> Figure:
         columns,
         {"title": "E / E_twin, log scale"},
         {"title": "", **rows},
-        Sizes(height=row * len(names) + 12, left=left),
+        Sizes(height=row * len(names) + 12, left=left, narrowest=130),
     )
     for number, column in enumerate(columns):
         own = pairs[pairs["column"] == column]

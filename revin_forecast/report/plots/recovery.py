@@ -18,7 +18,7 @@ WORDS = (
     "early to its clean point. Theory for a jump of the level: RevIN recovers along a ramp 1 - "
     "k/L, a median in a step near L/2, LastValue at once if the backbone adds nothing to the last "
     "steps, else like RevIN; without a normalizer it may never. Trend and random walk go on "
-    "growing, and their curves may"
+    "growing, and their curves may "
     "rise. " + BAND,
 )
 CLEAN = 1.25
@@ -62,6 +62,5 @@ def _figure(rows: Frame, clean: Frame, looks: Looks) -> Figure | None:
         "range": [-0.05, CLEAN + 0.12],
         "tickvals": [0, 0.5, 1, CLEAN],
         "ticktext": ["0", "L/2", "L", "clean"],
-        "tickangle": 0,
     }
     return curve_panels(points, "part", across, looks, CLEAN)

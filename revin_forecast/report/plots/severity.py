@@ -14,12 +14,12 @@ from revin_forecast.report.plots.traces import Point, line
 from revin_forecast.report.reading import Frame, Tables, backbones, data_sets, shift_name, shifts_of
 
 REFERENCE = "SeasonalNaive"
-MOST_CHOICES = 24
+MOST_CHOICES = 18
 
 BAND = (
-    "Lines: geometric mean over the data sets that all normalizers finished, (1/4): only 1 of 4; "
-    "bands: 95 % moving-block bootstrap interval of log(E_s/E_0), data sets taken for "
-    "independent."
+    "Lines: geometric mean over the data sets that all normalizers finished, or, with 1/4 in a "
+    "title, on 1 of 4; bands: 95 % moving-block bootstrap interval of log(E_s/E_0), data sets "
+    "taken for independent."
 )
 
 
@@ -120,4 +120,4 @@ def curve_panels(
 
 
 def _share(count: int, total: int) -> str:
-    return "" if count == total else f" ({count}/{total})"
+    return "" if count == total else f" {count}/{total}"

@@ -30,7 +30,7 @@ WORDS = (
     "observation corruption the truth is clean, and a forecast that follows the corrupted "
     "look-back is wrong.",
 )
-MOST_NUMBERS = 160_000
+MOST_NUMBERS = 100_000
 """What fits beside plotly.js in a page of 8 MB."""
 
 LINES = {

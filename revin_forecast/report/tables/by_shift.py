@@ -1,11 +1,19 @@
 """Table 3: nCE shift by shift, a table for each semantics and placement."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 from revin_forecast.report.looks import looks_of
 from revin_forecast.report.markup import Cell, folded, name, number, paragraph, ratio, table
 from revin_forecast.report.plots.heat_map import BLOCKS
 from revin_forecast.report.reading import TWIN, Frame, Tables, backbones, shift_name, shifts_of
+from revin_forecast.report.wording import shown
+
+MOST = 6
+"""Columns of a table: more are not read, and don't fit on paper."""
+
+Model = tuple[str, str]
+"""Backbone and normalizer."""
 
 
 def by_shift(tables: Tables) -> str:
@@ -40,23 +48,45 @@ def _block(frame: Frame, means: Frame, tables: Tables) -> str:
         (row["shift"], row["arm"], row["backbone"], row["normalizer"]): _cell(row)
         for row in frame.to_dict("records")
     }
-    nothing = number(math.nan)
-    rows = [
-        [name(shift_name(*shift)), *(cells.get((*shift, *model), nothing) for model in models)]
-        for shift in shifts_of(frame)
-    ]
     place = frame.iloc[0]
     own = means[(means["semantics"] == place["semantics"])]
     own = own[own["placement"] == place["placement"]]
-    total = {(row["backbone"], row["normalizer"]): row["mce"] for row in own.to_dict("records")}
-    last = [Cell("mCE", "total")]
-    last += [Cell(number(total.get(m, math.nan)).text, "number total") for m in models]
+    cells |= {
+        ("mCE", "", row["backbone"], row["normalizer"]): Cell(shown(row["mce"]), "number total")
+        for row in own.to_dict("records")
+    }
+    return "".join(_columns(cells, part, shifts_of(frame)) for part in _parts(models))
+
+
+def _parts(models: Sequence[Model]) -> list[list[Model]]:
+    """Cut models into tables of at most `MOST` columns, a backbone in one where it fits."""
+    parts: list[list[Model]] = []
+    for backbone in dict.fromkeys(backbone for backbone, _ in models):
+        own = [model for model in models if model[0] == backbone]
+        if parts and len(parts[-1]) + len(own) <= MOST:
+            parts[-1] += own
+        else:
+            parts += [own[first : first + MOST] for first in range(0, len(own), MOST)]
+    return parts
+
+
+def _columns(
+    cells: Mapping[tuple[str, ...], Cell],
+    models: Sequence[Model],
+    shifts: Sequence[tuple[str, str]],
+) -> str:
+    nothing = number(math.nan)
+    rows = [
+        [name(shift_name(*shift)), *(cells.get((*shift, *model), nothing) for model in models)]
+        for shift in shifts
+    ]
+    last = [cells.get(("mCE", "", *model), nothing) for model in models]
     spans = {b: sum(model[0] == b for model in models) for b, _ in models}
     top = [
         [Cell(""), *(Cell(b, "group", span) for b, span in spans.items())],
         [name("shift"), *(name(normalizer) for _, normalizer in models)],
     ]
-    return table(top, [*rows, last])
+    return table(top, [*rows, [Cell("mCE", "total"), *last]])
 
 
 def _cell(row: dict) -> Cell:

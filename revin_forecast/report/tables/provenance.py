@@ -25,7 +25,11 @@ def provenance(tables: Tables, facts: Mapping[str, Any]) -> str:
     if stages := facts.get("stages"):
         total = sum(stages.values())
         spent = [
-            [name(stage), name(seconds(value)), number(100 * value / total if total else 0, 2)]
+            [
+                name(stage),
+                name(seconds(float(value))),
+                number(100 * value / total if total else 0, 2),
+            ]
             for stage, value in stages.items()
         ]
         words = paragraph("Where the time went (seconds of work, over all workers):")
@@ -40,7 +44,7 @@ def stated(tables: Tables, facts: Mapping[str, Any]) -> dict[str, str]:
     told = {}
     for key, words in LABELS.items():
         if facts.get(key) is not None:
-            told[words] = seconds(facts[key]) if key == "wall_s" else str(facts[key])
+            told[words] = seconds(float(facts[key])) if key == "wall_s" else str(facts[key])
     if versions := facts.get("versions"):
         told["versions"] = ", ".join(f"{library} {text}" for library, text in versions.items())
     runs = tables["runs"]
