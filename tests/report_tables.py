@@ -264,7 +264,7 @@ def _examples(data_sets, backbones, normalizers):
                     "severity": 4,
                     "kind": kind,
                     "rank": rank,
-                    "channel": HOSTILE if rank == 2 else "OT",
+                    "channel": HOSTILE if rank == 2 else "<b>OT</b>",
                     "t0_index": 1000 + rank,
                     "past": series[:LOOKBACK].tolist(),
                     "truth": truth.tolist(),

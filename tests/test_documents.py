@@ -25,7 +25,7 @@ SHIFT_PAGE = (ROOT / "docs" / "shift_benchmark.md").read_text()
 BLOCK = re.compile(r"(?:<!-- file: (\S+) -->\n)?```(\w+)\n(.*?)```", re.S)
 INSTALLS = (
     "pip install -c constraints.txt . && revin-forecast demo",
-    'pip install -c constraints.txt -e ".[dev]" && pytest',
+    'pip install -c constraints.txt -e ".[dev]" && pytest -n 2 --dist loadfile',
 )
 
 

@@ -60,7 +60,9 @@ def by_hand(model, data, shift, severity):
     return np.array(errors)
 
 
-@pytest.mark.parametrize("shift", [generators.Level(), generators.Scale("up")], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "shift", [generators.Level(), generators.Scale("up")], ids=lambda s: s.name
+)
 def test_pulled_back_errors(model, data, shift):
     result = measured(model, data, Cell(shift, "steady", 3))
     wanted = by_hand(model, data, shift, 3)
@@ -72,7 +74,9 @@ def test_pulled_back_errors(model, data, shift):
     assert facts["r_log"] == pytest.approx(ratio, rel=1e-4)
     assert facts["ci_lo"] < facts["r_log"] < facts["ci_hi"]
     assert facts["e0_ref"] == pytest.approx(clean.mean(), rel=1e-6)
-    assert facts["cvar10"] == pytest.approx(np.sort(wanted)[-round(len(wanted) / 10) :].mean(), 1e-4)
+    assert facts["cvar10"] == pytest.approx(
+        np.sort(wanted)[-round(len(wanted) / 10) :].mean(), 1e-4
+    )
 
 
 def test_an_equivariant_model_pays_in_raw_units_alone(data):

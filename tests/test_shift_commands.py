@@ -96,7 +96,7 @@ def test_a_plan_runs_nothing(suite, tmp_path, capsys):
 
 def test_a_benchmark_of_an_own_table(suite, tmp_path, capsys):
     out = tmp_path / "results"
-    command = ["benchmark", str(suite), "--out", str(out), "--workers", "1"]
+    command = ["benchmark", str(suite), "--out", str(out), "--workers", "1", "--windows"]
     assert main(command) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "20 cells measured, 0 failed, 0 not applicable, 0 missing" in shown
@@ -105,6 +105,13 @@ def test_a_benchmark_of_an_own_table(suite, tmp_path, capsys):
     steady = cells[cells["shift"] == "level"]
     by = steady[steady.placement == "steady"].set_index(["backbone", "normalizer"]).mase_pb
     assert by["Ridge", "RevIN"] < by["Ridge", "Identity"]
+    windows = pd.read_parquet(out / "windows.parquet")
+    means = windows.groupby("cell_key").mase_pb.mean()
+    assert cells.set_index("cell_key").mase_pb[means.index].to_numpy() == pytest.approx(
+        means.to_numpy(), rel=1e-6
+    )
+    assert windows.t0_index.min() == 720 - 28
+    assert windows.t0_index.max() <= 900 - 35
     for name in ("report.html", "summary.md", "headline.parquet", "checks.parquet"):
         assert (out / name).is_file()
     assert main([*command, "--dry-run"]) == 0

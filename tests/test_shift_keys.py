@@ -7,7 +7,7 @@ import sys
 import pytest
 from shift_suites import Unbuildable, component, small_suite
 
-from revin_forecast.backbones import Linear, NHITS, PatchTST, Ridge
+from revin_forecast.backbones import NHITS, Linear, PatchTST, Ridge
 from revin_forecast.normalizers import RevIN, Robust
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.shift.base import Shift
@@ -83,7 +83,9 @@ def test_defaults_are_part_of_the_key(monkeypatch):
     named = component(Ridge, penalties=[0.5])
     assert resolved(named)["parameters"] == {"per_channel": False, "penalties": [0.5]}
     before = digest(resolved(component(Unbuildable)))
-    monkeypatch.setattr(Unbuildable, "__init__", lambda self, lookback, horizon, channels, w=1: None)
+    monkeypatch.setattr(
+        Unbuildable, "__init__", lambda self, lookback, horizon, channels, w=1: None
+    )
     assert digest(resolved(component(Unbuildable))) != before
 
 
@@ -105,10 +107,10 @@ def test_whatever_only_scores_depend_on_keeps_the_run():
 
 def test_how_a_benchmark_is_run_changes_no_key(tmp_path):
     plain = jobs_of(SUITE, Execution(str(tmp_path)))
-    other = jobs_of(SUITE, Execution("elsewhere", "data", 1.0, True, (1, 3)))
+    other = jobs_of(SUITE, Execution("elsewhere", "data", 1.0, True, (1, 3), True))
     assert [job.run for job in plain] == [job.run for job in other]
     named = {one.name for one in dataclasses.fields(Execution)}
-    assert named == {"folder", "data_dir", "timeout", "retry", "shard"}
+    assert named == {"folder", "data_dir", "timeout", "retry", "shard", "windows"}
 
 
 def test_code_salts_follow_imports(tmp_path, monkeypatch):

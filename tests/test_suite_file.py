@@ -24,7 +24,9 @@ def written(folder, **changes):
     return path
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("shift-*.yaml")), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "configs").glob("shift-*.yaml")), ids=lambda p: p.name
+)
 def test_shipped_suites_are_understood(path):
     suite = read_suite(path)
     assert suite.shifts == generators.ALL
@@ -58,7 +60,11 @@ def test_everything_can_be_said(tmp_path, monkeypatch):
             {"backbones": ["Ridge", linear], "normalizers": ["RevIN", "Identity"], "seeds": [1, 2]},
             {"backbones": ["Linear"], "normalizers": ["SAN"]},
         ],
-        shifts=["level", "scale_up", {"class_path": "ownshift.Double", "init_args": {"factor": 3.0}}],
+        shifts=[
+            "level",
+            "scale_up",
+            {"class_path": "ownshift.Double", "init_args": {"factor": 3.0}},
+        ],
         windows={"lookback": 48},
         protocol={"severities": [2], "ages": [0.5]},
         training={"max_epochs": 3},
@@ -84,7 +90,10 @@ def test_shifts_have_names():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"datasets": ["etth9"]}, "no data set 'etth9' among .* Did you mean 'etth2'.*{name: ..., file: ...}"),
+        (
+            {"datasets": ["etth9"]},
+            "no data set 'etth9' among .* Did you mean 'etth2'.*{name: ..., file: ...}",
+        ),
         ({"datasets": ["ar", "ar"]}, "each data set needs a name of its own"),
         ({"shifts": ["levle"]}, "there is no shift 'levle'. Name all, one of amplitude"),
         ({"shifts": ["nowhere.Shift"]}, "can't import nowhere.Shift"),

@@ -30,7 +30,7 @@ def figure_html(plot: Plot) -> str:
 
 def _data(figures: list[Figure]) -> str:
     text = f"[{','.join(str(figure.to_json()) for figure in figures)}]"
-    return text.replace("<", "\\u003c")  # a name may hold </script>
+    return text.replace("<", "\\u003c")  # a name may hold </script>; plotly escapes it too, so far
 
 
 def _choices(plot: Plot) -> str:

@@ -17,7 +17,7 @@
   const fit = (layout, width) => {
     const { grids = {}, narrowest = 0, least = 0, most = Infinity } = layout.meta || {};
     const room = Math.max(1, Math.floor((width - layout.margin.l) / narrowest));
-    const columns = [4] || Object.keys(grids).map(Number).filter((n) => n <= room);
+    const columns = Object.keys(grids).map(Number).filter((n) => n <= room);
     if (columns.length) {
       for (const [place, value] of Object.entries(grids[Math.max(...columns)])) set(layout, place, value);
     }

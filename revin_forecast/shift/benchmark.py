@@ -14,12 +14,12 @@ from revin_forecast.shift.card import shift_card
 from revin_forecast.shift.datasets import prepare
 from revin_forecast.shift.engines import Engine
 from revin_forecast.shift.estimate import RunCost
+from revin_forecast.shift.job import Job, Tell
 from revin_forecast.shift.plan import LEVEL_DEPENDENT, SCHEMA, Run, cells, runs
-from revin_forecast.shift.results import Compiled, compiled, write_tables
+from revin_forecast.shift.results import Compiled, compiled, window_rows, write_tables
 from revin_forecast.shift.sources import SOURCES
 from revin_forecast.shift.suite import Suite
 from revin_forecast.shift.theory import theory_checks
-from revin_forecast.shift.work import Job, Tell
 
 MEASURED = "measured"
 """Folder of the artefacts inside a benchmark's folder."""
@@ -39,6 +39,8 @@ class Execution:
     """Do again what failed."""
     shard: tuple[int, int] = (1, 1)
     """Do the i-th of n parts."""
+    windows: bool = False
+    """Write the error of each window, too."""
 
 
 @dataclass
@@ -141,6 +143,9 @@ def finish(
         tables["checks"] = theory_checks()
     with _timed(stages, "writing tables"):
         write_tables(tables, Path(execution.folder))
+        if execution.windows:
+            windows = window_rows(table, suite.windows.stride)
+            write_tables({"windows": windows}, Path(execution.folder))
     return Outcome(tables, table.missing, stages)
 
 

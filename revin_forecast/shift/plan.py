@@ -21,6 +21,8 @@ from revin_forecast.shift.suite import DataSource, Protocol, Suite
 from revin_forecast.shift.world import World
 
 SCHEMA = 1
+REFERENCE = "reference"
+"""Stands where a naive forecast has no normalizer."""
 LEVEL_DEPENDENT = "level_dependent"
 LEVEL_SEVERITIES = range(1, 5)
 
@@ -63,7 +65,7 @@ def runs(suite: Suite, data_dir: str | None = None) -> list[Run]:
         for backbone, parameters in naive:
             normalizer = Component.of(Identity) if backbone.name == "Constant" else gapless
             parts = Component(backbone.path, parameters), normalizer
-            names = backbone.name, "Identity"
+            names = backbone.name, REFERENCE  # a model may be the same class inside Identity
             found.append(Run(source, *parts, suite.models[0].seeds[0], names, "reference"))
         found += _models(suite, source)
     return found

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from revin_forecast.shift.datasets import prepare
+from revin_forecast.shift.job import Job, place_of
 from revin_forecast.shift.journal import Journal, unseal
 from revin_forecast.shift.keys import digest
 from revin_forecast.shift.plan import cell_key, cells, run_config
-from revin_forecast.shift.work import Job, place_of
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import numpy as np
 from revin_forecast.shift.means import observed_deviation, observed_mean
 from revin_forecast.shift.sources.base import Source
 
-
 SMALLEST_SCALE = 1e-8
 """Channels whose naive training error is below it, in deviations, have no MASE."""
 

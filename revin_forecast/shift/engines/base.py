@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from revin_forecast.shift.work import TRAINING, Event, Job, Tell, record_failure
+from revin_forecast.shift.failures import record_failure
+from revin_forecast.shift.job import TRAINING, Event, Job, Tell
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",

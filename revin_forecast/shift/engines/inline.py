@@ -1,7 +1,8 @@
 from collections.abc import Sequence
 
 from revin_forecast.shift.engines.base import Engine
-from revin_forecast.shift.work import Job, Tell, execute
+from revin_forecast.shift.job import Job, Tell
+from revin_forecast.shift.work import execute
 
 
 class InlineEngine(Engine):

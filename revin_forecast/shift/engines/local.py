@@ -10,7 +10,9 @@ from multiprocessing.context import SpawnProcess
 
 from revin_forecast.errors import InputError
 from revin_forecast.shift.engines.base import ATTEMPTS, ENVIRONMENT, Assignment, Engine
-from revin_forecast.shift.work import Job, Tell, execute, give_up
+from revin_forecast.shift.failures import give_up
+from revin_forecast.shift.job import Job, Tell
+from revin_forecast.shift.work import execute
 
 POLL = 0.5
 BUSY = 2.0

@@ -5,7 +5,9 @@ from typing import Any
 
 from revin_forecast.errors import InputError
 from revin_forecast.shift.engines.base import ATTEMPTS, ENVIRONMENT, Assignment, Engine
-from revin_forecast.shift.work import Event, Job, Tell, execute, give_up
+from revin_forecast.shift.failures import give_up
+from revin_forecast.shift.job import Event, Job, Tell
+from revin_forecast.shift.work import execute
 
 POLL = 0.5
 

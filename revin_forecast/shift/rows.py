@@ -1,0 +1,154 @@
+"""What is on record of a run, as rows of tables."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from revin_forecast.shift.cells import Cell
+from revin_forecast.shift.journal import Entry, unpack
+from revin_forecast.shift.keys import digest
+from revin_forecast.shift.plan import LEVEL_DEPENDENT, SCHEMA, Run
+
+MEASURES = (
+    "mase_pb",
+    "mase_pb_median",
+    "rmsse_pb",
+    "mse_raw",
+    "mae_raw",
+    "eg",
+    "cvar10",
+    "e0_ref",
+    "r_log",
+    "ci_lo",
+    "ci_hi",
+    "oracle",
+    "regret",
+)
+COUNTS = ("n_windows", "n_excl_channels", "block_len")
+OF_RUN = ("run_key", "dataset", "backbone", "normalizer", "seed", "role")
+
+
+def labels(run: Run) -> dict[str, Any]:
+    """Return what tells a run in every table."""
+    return {
+        "run_key": "",
+        "dataset": run.source.name,
+        "backbone": run.names[0],
+        "normalizer": run.names[1],
+        "seed": run.seed,
+        "role": run.role,
+        "data_severity": run.source.severity,
+    }
+
+
+def run_row(
+    common: Mapping[str, Any], config: Mapping[str, Any], record: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a run as a row: what it is, and what its training came to."""
+    fit = record.get("fit", {})
+    return {
+        **common,
+        "data_sha": config["dataset"]["sha256"],
+        "lookback": config["lookback"],
+        "horizon": config["horizon"],
+        "n_params": record.get("n_params", 0),
+        "epochs_run": fit.get("epochs", 0),
+        "best_epoch": fit.get("best_epoch", 0),
+        "val_loss": fit.get("validation_loss", fit.get("validation_mse")),
+        "code_salt": digest(config["code"]),
+        "config_json": json.dumps(config, sort_keys=True),
+        "status": record["status"],
+        "error": record["error"],
+    }
+
+
+def cost_row(key: str, record: Mapping[str, Any], entries: Mapping[str, Entry]) -> dict[str, Any]:
+    """What depends on the machine and the day, apart from what does not."""
+    libraries = record["config"]["libraries"]
+    return {
+        "run_key": key,
+        "train_s": record.get("train_s", float("nan")),
+        "eval_s": sum(entry.get("seconds", 0.0) for entry in entries.values()),
+        "peak_mb": record.get("peak_mb", float("nan")),
+        "threads": record.get("threads", 0),
+        "cpu": record.get("cpu", ""),
+        "python": record.get("python", ""),
+        **libraries,
+        "started_at": record.get("started_at", float("nan")),
+    }
+
+
+def _place(cell: Cell) -> dict[str, Any]:
+    shift = cell.shift
+    return {
+        "semantics": cell.semantics,
+        "placement": cell.placement,
+        "shift": "none" if shift is None else shift.name,
+        "arm": "" if shift is None else shift.arm,
+        "severity": cell.severity,
+        "age": cell.age,
+        "shift_seed": cell.seed,
+    }
+
+
+def failed(
+    cell: Cell, common: Mapping[str, Any], error: str, key: str = "", status: str = "failed"
+) -> dict[str, Any]:
+    """Return a cell that was not measured as a row: failed, or excluded."""
+    return {**common, **_place(cell), "cell_key": key, "status": status, "error": error}
+
+
+def cell_rows(
+    cell: Cell, common: Mapping[str, Any], entry: Entry, errors: dict[str, np.ndarray]
+) -> Iterator[dict[str, Any]]:
+    """Yield a cell's entry as rows, and put the errors of its windows beside, by key.
+
+    Args:
+        cell: what was planned.
+        common: of its run.
+        entry: what is on record.
+        errors: gets cell_key -> (windows,) float32.
+    """
+    if entry["status"] != "done":
+        yield failed(cell, common, entry["error"], entry["key"], entry["status"])
+        return
+    for number, row in enumerate(entry["rows"]):
+        # Deciles share their cell's entry; each has a key of its own.
+        key = entry["key"] if len(entry["rows"]) == 1 else digest([entry["key"], number])
+        facts = {name: value for name, value in row.items() if name != "windows"}
+        errors[key] = unpack(row["windows"])
+        yield {**common, **_place(cell), **facts, "cell_key": key, "status": "done", "error": ""}
+
+
+def typed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give the table every column, in one order and of one type, whatever was measured."""
+    columns = ("cell_key", *OF_RUN, "semantics", "placement", "shift", "arm", "severity", "knob")
+    columns += ("displacement", "age", "shift_seed", *COUNTS, *MEASURES, "data_severity")
+    frame = rows.reindex(columns=[*columns, "status", "error"])
+    for name in ("knob", "displacement", *MEASURES):
+        frame[name] = frame[name].astype("float64")
+    for name in (*COUNTS, "severity", "age", "shift_seed", "seed", "data_severity"):
+        frame[name] = frame[name].fillna(0).astype("int64")
+    return frame.assign(schema_version=SCHEMA)
+
+
+def level_dependent(frame: pd.DataFrame, errors: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Read the clean cells of data that are themselves shifted as the cells of that shift."""
+    moved = (frame.dataset == LEVEL_DEPENDENT) & (frame.data_severity > 0)
+    if moved.any():
+        frame.loc[moved, ["semantics", "placement", "shift"]] = [
+            "process",
+            "steady",
+            LEVEL_DEPENDENT,
+        ]
+        frame.loc[moved, "severity"] = frame.loc[moved, "data_severity"]
+        own = ["dataset", "backbone", "normalizer", "seed"]
+        clean = frame[frame.placement == "clean"].set_index(own).mase_pb
+        reference = clean.reindex(pd.MultiIndex.from_frame(frame.loc[moved, own])).to_numpy()
+        frame.loc[moved, "e0_ref"] = reference
+        with np.errstate(divide="ignore", invalid="ignore"):
+            frame.loc[moved, "r_log"] = np.log(frame.loc[moved, "mase_pb"].to_numpy() / reference)
+    return frame.drop(columns="data_severity")
