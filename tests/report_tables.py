@@ -57,7 +57,7 @@ def clean_error(dataset, backbone, normalizer, seed):
 
 def models(backbones=BACKBONES, normalizers=NORMALIZERS):
     listed = [(*pair, "model") for pair in itertools.product(backbones, normalizers)]
-    return [*listed, ("SeasonalNaive", "", "reference"), ("Repeat", "", "reference")]
+    return [*listed, *((name, "reference", "reference") for name in ("SeasonalNaive", "Repeat"))]
 
 
 def cell(model, dataset, seed, place, knob):
@@ -65,7 +65,9 @@ def cell(model, dataset, seed, place, knob):
     semantics, placement, shift, arm = place
     severity, age = knob
     size = SIZES[severity]
-    fast = growth(normalizer or backbone, shift, semantics) + (0.15 if backbone == "MLP" else 0)
+    fast = growth(backbone if role == "reference" else normalizer, shift, semantics) + (
+        0.15 if backbone == "MLP" else 0
+    )
     r_log = fast * np.log1p(size)
     if placement == "transition":
         r_log *= 0.3 + 0.7 * (1 - age / LOOKBACK) ** (2 if normalizer == "LastValue" else 1)

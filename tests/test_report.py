@@ -239,6 +239,13 @@ def test_a_bar_joins_only_ranks_that_no_test_tells_apart():
     assert alike(ranks, tests[:0]) == [("a", "d")]
 
 
+def test_a_reference_is_no_model_though_one_has_its_class(small):
+    other = small["nce"].assign(backbone="SeasonalNaive", normalizer="reference", nce=np.nan)
+    both = {**small, "nce": pd.concat([small["nce"], other])}
+    both["cells"] = small["cells"].assign(role="model")
+    assert len(only(heat_map(complete(both), LOOKS)).data[0].z[0]) == 3
+
+
 def test_looks_are_the_same_whoever_else_is_there():
     some = looks_of(["RevIN", "Mine"], ["Repeat"])
     more = looks_of(["Identity", "RevIN", "SAN", "Other"], [])

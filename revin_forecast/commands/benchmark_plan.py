@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from revin_forecast.shift.estimate import RunCost
-from revin_forecast.shift.job import TRAINING, Event, Job
+from revin_forecast.shift.job import TRAINING, Event, Job, Tell
 from revin_forecast.shift.progress import Recorded
 from revin_forecast.shift.suite import Suite
 

@@ -20,6 +20,9 @@ Tables = Mapping[str, Frame]
 TWIN = "Identity"
 """The normalizer that does nothing; a model's twin has it, the same backbone and the same seed."""
 
+REFERENCE = "reference"
+"""Stands in the column of normalizers for models that are there to compare with."""
+
 _MODEL = "dataset backbone normalizer seed role"
 _SHIFT = "semantics placement shift arm"
 _COLUMNS = {
@@ -94,6 +97,8 @@ def complete(tables: Tables) -> dict[str, Frame]:
             elif column not in _AS_THEY_ARE:
                 numbers: Column = pd.to_numeric(frame[column], errors="coerce")
                 frame[column] = numbers.astype(np.float64)
+        if "normalizer" in columns and "role" not in columns:
+            frame = frame[frame["normalizer"] != REFERENCE]  # they have no twin and no panel
         whole[name] = frame
     return whole
 

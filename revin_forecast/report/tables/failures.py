@@ -1,7 +1,7 @@
 """Table 5: what failed and what was left out."""
 
 from revin_forecast.report.markup import Cell, count, heads, name, paragraph, table
-from revin_forecast.report.reading import Frame, Tables, shift_name
+from revin_forecast.report.reading import REFERENCE, Frame, Tables, shift_name
 from revin_forecast.report.wording import trimmed
 
 MOST = 60
@@ -38,7 +38,7 @@ def _failed(tables: Tables) -> list[list[Cell]]:
 
 def _row(what: str, key: tuple, shifts: str, times: int) -> list[Cell]:
     data, backbone, normalizer, error = (str(part) for part in key)
-    model = f"{normalizer} on {backbone}" if normalizer else backbone
+    model = backbone if normalizer == REFERENCE else f"{normalizer} on {backbone}"
     words = (what, data, model, shifts)
     return [*(name(word) for word in words), count(float(times)), name(trimmed(error, 200))]
 
