@@ -40,8 +40,8 @@ exactly with the data has the same MASE* at every severity. Sizes of shifts are 
 deviations of the training part.</p>
 <p><strong>Signs.</strong> Ratios compare a model with its <em>twin</em>: same backbone, same
 seed, no normalizer (Identity). Below 1, blue, ▼: less error than the twin. Above 1, orange, ▲:
-more. Intervals are 95 % moving-block bootstrap intervals; where this was checked they covered 92
-%, so they are a little too narrow.</p>
+more. Intervals are 95 % moving-block bootstrap intervals. On an AR(.9) they cover 85 % (450
+windows) to 91 % (2,000), single windows 33 %: they are a little too narrow.</p>
 """
 
 
