@@ -86,16 +86,13 @@ def percent(parts: list[Any]) -> int | None:
     return round(100 * float(np.mean(parts))) if parts else None
 
 
-def page(rows: list[dict[str, Any]]) -> str:
-    """Return the text with its two small tables filled in."""
-    signed = [row for row in rows if row["sign"]]
-    groups = {name: [row for row in signed if row["part"] == name] for name in PARTS}
-    summary = [
-        {"cells of": name, "by": label, **agreement(group, column)}
-        for name, group in {**groups, "all": signed}.items()
-        for column, label in (("verdict", "card"), ("blind", "blind"))
-    ]
-    confusion = [
+def grouped(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    return {name: [row for row in rows if row["part"] == name] for name in PARTS}
+
+
+def confusion(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Count the verdicts on the cells that have a sign, by that sign."""
+    return [
         {
             "cells of": name,
             "by": label,
@@ -105,13 +102,24 @@ def page(rows: list[dict[str, Any]]) -> str:
                 for call in CALLED
             },
         }
-        for name, group in groups.items()
+        for name, group in grouped(rows).items()
         for column, label in (("verdict", "card"), ("blind", "blind"))
         for sign in ("help", "hurt")
     ]
+
+
+def page(rows: list[dict[str, Any]]) -> str:
+    """Return the text with its two small tables filled in."""
+    signed = [row for row in rows if row["sign"]]
+    groups = grouped(signed)
+    summary = [
+        {"cells of": name, "by": label, **agreement(group, column)}
+        for name, group in {**groups, "all": signed}.items()
+        for column, label in (("verdict", "card"), ("blind", "blind"))
+    ]
     return TEXT.format(
         summary=markdown_table(summary),
-        confusion=markdown_table(confusion),
+        confusion=markdown_table(confusion(rows)),
         one=card_seconds(1),
         seven=card_seconds(7),
     )
@@ -129,6 +137,7 @@ def main() -> None:
         signed = [row for row in rows if row["data"] == file.name and row["sign"]]
         agree = sum(row["verdict"] == row["sign"] for row in signed)
         print(f"{file.name}: {agree} of {len(signed)} signs as told", flush=True)
+    print(markdown_table(confusion(rows)))
     made = circumstances() | {"quick": chosen.quick}
     write_evidence(chosen.out, "shift_verdicts", page(rows), rows, made)
 

@@ -427,3 +427,20 @@ def test_paper_has_room_for_every_figure(opened):
     assert len(tab.pdf(prefer_css_page_size=True)) > 50_000
     tab.emulate_media(media="screen")
     until(tab, "document.querySelector('#p1a .plot')._fullLayout.width > 700")
+
+
+def test_regrets_and_equivariance_gaps_are_means_of_their_cells(small):
+    cells = small["cells"].copy()
+    known = (cells.role == "model") & (cells.status == "done")
+    cells["oracle"] = np.where(known, cells.mase_pb - 0.25, np.nan)
+    cells["regret"] = np.where(known, 0.25, np.nan)
+    moved = known & (cells.placement == "steady") & cells["shift"].isin(["level", "scale"])
+    cells["eg"] = np.where(moved, cells.severity / 10, np.nan)
+    known = complete({**small, "cells": cells})
+    regret = re.sub(r"<[^>]+>", " ", html_tables.gaps.regrets(known))
+    assert regret.count("0.250") >= 4 * len(NORMALIZERS)
+    gaps = re.sub(r"<[^>]+>", " ", html_tables.gaps.equivariance_gaps(known))
+    mean = cells.eg[moved & (cells["shift"] == "level")].mean()
+    assert re.search(rf"Ridge\s+RevIN\s+{mean:.3f}\s+0.500", gaps)
+    assert html_tables.gaps.regrets(complete({})) == ""
+    assert html_tables.gaps.equivariance_gaps(complete({})) == ""

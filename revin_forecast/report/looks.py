@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from revin_forecast.report.reading import NORMALIZERS, in_order
+from revin_forecast.report.reading import NORMALIZERS, Frame, Tables, backbones, in_order
 
 GREY = "#777777"
 
@@ -65,3 +65,10 @@ OPENNESS = ("", "-open", "-dot", "-open-dot")
 def openness(number: int) -> str:
     """Return what sets a backbone's symbols apart."""
     return OPENNESS[number % len(OPENNESS)]
+
+
+def models_of(frame: Frame, tables: Tables) -> list[tuple[str, str]]:
+    """Return the models (backbone, normalizer) of a table in the order of every plot."""
+    found = set(zip(frame["backbone"], frame["normalizer"], strict=True))
+    looks = looks_of(frame["normalizer"], ())
+    return [(b, n) for b in backbones(tables) for n in looks if (b, n) in found]

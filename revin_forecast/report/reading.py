@@ -29,7 +29,7 @@ _COLUMNS = {
     "runs": f"run_key {_MODEL} data_sha lookback horizon n_params epochs_run val_loss status error",
     "costs": "run_key train_s eval_s peak_mb",
     "cells": f"run_key {_MODEL} {_SHIFT} severity displacement age n_windows n_excl_channels "
-    "mase_pb cvar10 r_log ci_lo ci_hi status error",
+    "mase_pb eg cvar10 r_log ci_lo ci_hi oracle regret status error",
     "shiftcards": "dataset channel d_mu d_sigma w1 energy_raw energy_inst removable floor gap_mu "
     "gap_logsd residual delta_star verdict reason",
     "checks": "name claim predicted measured tol passed",

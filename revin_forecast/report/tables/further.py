@@ -2,7 +2,7 @@
 
 import math
 
-from revin_forecast.report.looks import looks_of
+from revin_forecast.report.looks import models_of
 from revin_forecast.report.markup import (
     Cell,
     count,
@@ -15,7 +15,8 @@ from revin_forecast.report.markup import (
     table,
 )
 from revin_forecast.report.plots.heat_map import BLOCKS
-from revin_forecast.report.reading import Frame, Tables, backbones, shift_name, shifts_of
+from revin_forecast.report.reading import Frame, Tables, shift_name, shifts_of
+from revin_forecast.report.tables.gaps import equivariance_gaps, regrets
 
 
 def further(tables: Tables) -> str:
@@ -23,6 +24,8 @@ def further(tables: Tables) -> str:
     parts = {
         "Area under the severity curves (AUSC)": _areas(tables),
         "Recovery ages k90": _recovery(tables),
+        "Regret against the best possible forecast": regrets(tables),
+        "Equivariance gaps": equivariance_gaps(tables),
         "Worst cases": _worst(tables),
         "Wilcoxon signed-rank tests over data sets": _tests(tables["tests"]),
         "Effective robustness": _effective(tables),
@@ -30,15 +33,9 @@ def further(tables: Tables) -> str:
     return "".join(folded(title, html) for title, html in parts.items() if html)
 
 
-def _models(frame: Frame, tables: Tables) -> list[tuple[str, str]]:
-    found = set(zip(frame["backbone"], frame["normalizer"], strict=True))
-    looks = looks_of(frame["normalizer"], ())
-    return [(b, n) for b in backbones(tables) for n in looks if (b, n) in found]
-
-
 def _areas(tables: Tables) -> str:
     frame = tables["ausc"]
-    models = _models(frame, tables)
+    models = models_of(frame, tables)
     if not models:
         return ""
     means = frame.groupby(["semantics", "placement", "backbone", "normalizer"])[["ausc", "mean_r"]]
@@ -72,7 +69,7 @@ def _areas(tables: Tables) -> str:
 
 def _recovery(tables: Tables) -> str:
     frame = tables["recovery"]
-    models = _models(frame, tables)
+    models = models_of(frame, tables)
     if not models:
         return ""
     rows = []
@@ -108,7 +105,7 @@ def _worst(tables: Tables) -> str:
     cells = cells[(cells["status"] == "done") & (cells["role"] == "model") & cells["r_log"].notna()]
     cells = cells[cells["semantics"].isin(("process", "observation"))]
     rows = []
-    for backbone, normalizer in _models(cells, tables):
+    for backbone, normalizer in models_of(cells, tables):
         own = cells[(cells["backbone"] == backbone) & (cells["normalizer"] == normalizer)]
         for semantics in ("process", "observation"):
             part = own[own["semantics"] == semantics]

@@ -32,7 +32,7 @@ def provenance(tables: Tables, facts: Mapping[str, Any]) -> str:
             ]
             for stage, value in stages.items()
         ]
-        words = paragraph("Where the time went (seconds of work, over all workers):")
+        words = paragraph("Where the time went (by the clock):")
         parts += [words, table(heads("stage", "time", "%"), spent)]
     if facts.get("config"):
         parts.append(folded("The suite, as it was run (YAML)", code(str(facts["config"]))))
