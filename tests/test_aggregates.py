@@ -456,3 +456,21 @@ def test_two_rows_of_one_cell_are_refused(made):
     cells, errors, _ = made
     with pytest.raises(InputError, match=r"1 done cells are there more than once, .*linear.*names"):
         aggregates(pd.concat([cells, cells.iloc[[3]]]), errors, RESAMPLES)
+
+
+def test_a_cell_too_short_to_be_drawn_stands_at_its_mean(made):
+    cells, errors, found = made
+    place = {"dataset": "a", "placement": "steady", "severity": cells.severity.max()}
+    short = only(cells, **place).cell_key
+    fewer = {**errors, **{key: errors[key][: BLOCK + 1] for key in short}}
+    again = aggregates(cells, fewer, RESAMPLES)["headline"]
+    row, before = (
+        one(table, column="steady", backbone="mlp", normalizer="Identity")
+        for table in (again, found["headline"])
+    )
+    assert row.mase == before.mase
+    assert row.lo < row.mase < row.hi
+    assert row.hi - row.lo < before.hi - before.lo
+    nothing = {key: value[: BLOCK + 1] for key, value in errors.items()}
+    none = aggregates(cells, nothing, RESAMPLES)["headline"]
+    assert none.lo.isna().all()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,15 +118,34 @@ def run_benchmark(
     stages: dict[str, float] = {}
     jobs = jobs_of(suite, execution)
     own = sharded(jobs, execution.shard)
-    with _timed(stages, "training and measuring"):
-        engine.run(sorted(own, key=lambda job: -costs.get(job.run.label, RunCost()).total), tell)
-    return finish(suite, execution, jobs, stages)
+    longest_first = sorted(own, key=lambda job: -costs.get(job.run.label, RunCost()).total)
+    beside: dict[str, Future[pd.DataFrame]] = {}
+    with ThreadPoolExecutor(1) as aside, _timed(stages, "training and measuring"):
+        if engine.elsewhere:  # what needs no result is made while workers start
+            beside["shiftcards"] = aside.submit(cards, suite, execution.data_dir)
+            beside["checks"] = aside.submit(theory_checks)
+        engine.run(longest_first, tell)
+    made = {name: future.result() for name, future in beside.items()}
+    return finish(suite, execution, jobs, stages, made)
 
 
 def finish(
-    suite: Suite, execution: Execution, jobs: Sequence[Job], stages: dict[str, float]
+    suite: Suite,
+    execution: Execution,
+    jobs: Sequence[Job],
+    stages: dict[str, float],
+    made: Mapping[str, pd.DataFrame] | None = None,
 ) -> Outcome:
-    """Make the tables from what is on record, and write them."""
+    """Make the tables from what is on record, and write them.
+
+    Args:
+        suite: what was measured.
+        execution: where it lies.
+        jobs: all of the suite's.
+        stages: gets what each stage takes.
+        made: tables that are there already: shiftcards, checks.
+    """
+    made = made or {}
     with _timed(stages, "compiling"):
         table = compiled(jobs)
         table.runs = table.runs.assign(schema_version=SCHEMA)
@@ -138,9 +158,11 @@ def finish(
             **_aggregates(table, suite.protocol.resamples),
         }
     with _timed(stages, "shift cards"):
-        tables["shiftcards"] = cards(suite, execution.data_dir)
+        card = made.get("shiftcards")
+        tables["shiftcards"] = cards(suite, execution.data_dir) if card is None else card
     with _timed(stages, "theory checks"):
-        tables["checks"] = theory_checks()
+        checks = made.get("checks")
+        tables["checks"] = theory_checks() if checks is None else checks
     with _timed(stages, "writing tables"):
         write_tables(tables, Path(execution.folder))
         if execution.windows:

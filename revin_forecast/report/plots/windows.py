@@ -32,6 +32,8 @@ WORDS = (
 )
 MOST_NUMBERS = 100_000
 """What fits beside plotly.js in a page of 8 MB."""
+MOST_CHOICES = 44
+"""Two models for each of 22 shifts; nobody looks through more, and each takes time to draw."""
 
 LINES = {
     "past": ("look-back (shifted)", Look("#888888", "solid", "")),
@@ -80,7 +82,7 @@ def _chosen(frame: Frame) -> dict[tuple[Any, ...], Frame]:
     chosen, numbers = [], 0
     for rank, key, rows in sorted(ranked, key=lambda item: item[0]):
         numbers += sum(len(values) for name in LINES for values in rows[name])
-        if chosen and numbers > MOST_NUMBERS:
+        if chosen and (numbers > MOST_NUMBERS or len(chosen) == MOST_CHOICES):
             break
         chosen.append((rank, key, rows))
     chosen.sort(key=lambda item: (item[0][1], item[0][0]))

@@ -4,7 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from revin_forecast.shift.failures import record_failure
 from revin_forecast.shift.job import TRAINING, Event, Job, Tell
@@ -28,6 +28,9 @@ ATTEMPTS = 3
 
 class Engine(ABC):
     """Does jobs in workers of one thread each."""
+
+    elsewhere: ClassVar[bool] = True
+    """Whether the workers are other processes, so that this one has time for something else."""
 
     @abstractmethod
     def run(self, jobs: Sequence[Job], tell: Tell) -> None:

@@ -8,6 +8,8 @@ from revin_forecast.shift.work import execute
 class InlineEngine(Engine):
     """Does jobs in this process, one after the other: for a few, and to look at errors."""
 
+    elsewhere = False
+
     def run(self, jobs: Sequence[Job], tell: Tell) -> None:
         """Do all jobs in order."""
         for job in jobs:
