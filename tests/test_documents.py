@@ -10,6 +10,8 @@ import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -89,6 +91,34 @@ def test_the_page_of_the_shift_benchmark_runs(desk, capsys):
     assert tables[0] == tables[1]
     for path in (ROOT / "docs" / "benchmarks").glob("shift_*/*.md"):
         assert path.with_name("report.html").is_file()
+
+
+def test_findings_show_the_committed_figures():
+    folder = ROOT / "docs" / "benchmarks"
+    page = (folder / "shift_findings.md").read_text()
+    headline = pd.read_parquet(folder / "shift_standard" / "headline.parquet")
+    rows = headline[headline.normalizer == "RevIN"].set_index(["backbone", "column"])
+    shown = re.findall(r"^\| (\w+) \| (.*\].*) \|$", page, re.M)
+    assert len(shown) == 4
+    for backbone, cells in shown:
+        for column, cell in zip(
+            ("clean", "steady", "transition", "observation"), cells.split(" | "), strict=True
+        ):
+            row = rows.loc[backbone, column]
+            wanted = np.exp([row.against_twin, row.twin_lo, row.twin_hi])
+            assert [float(one) for one in re.findall(r"[\d.]+", cell)] == pytest.approx(
+                wanted, abs=6e-3
+            )
+    tests = pd.read_parquet(folder / "shift_standard" / "tests.parquet")
+    steady = tests[(tests.normalizer_a == "RevIN") & (tests.normalizer_b == "Identity")]
+    assert steady.set_index("column").p["steady"] == pytest.approx(0.0156, abs=1e-4)
+    for name in ("shift_quick", "shift_standard"):
+        made = json.loads((folder / name / "made.json").read_text())
+        assert made["quick"] is False
+        assert "failed" not in made["rows"]
+        assert pd.read_parquet(folder / name / "checks.parquet").passed.all()
+    quick = json.loads((folder / "shift_quick" / "made.json").read_text())
+    assert quick["wall_s"] < 8 * 60
 
 
 def test_demo_table_is_what_the_demo_prints(tmp_path, capsys):
