@@ -16,7 +16,6 @@ from revin_forecast.shift.datasets import prepare
 from revin_forecast.shift.suite import DataSource, WindowGrid
 from revin_forecast.shift.windows import clean_windows, shifted_windows, window_starts
 
-pytestmark = pytest.mark.usefixtures("plain_shapes")
 GRID = WindowGrid(lookback=24, horizon=12, stride=5)
 
 

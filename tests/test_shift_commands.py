@@ -10,7 +10,6 @@ import yaml
 
 from revin_forecast.cli import main
 
-pytestmark = pytest.mark.usefixtures("plain_shapes")
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -4,9 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from shift_suites import Crashing, small_suite
+from shift_suites import small_suite
 
-from revin_forecast.normalizers import Identity
 from revin_forecast.shift.benchmark import Execution, jobs_of
 from revin_forecast.shift.engines import engine_named
 from revin_forecast.shift.engines.inline import InlineEngine
@@ -54,12 +53,3 @@ def test_a_cluster_of_two_nodes_measures_the_same(cluster, tmp_path):
     assert errors == wanted
     assert ours.cells.equals(theirs.cells)
     assert sum(kind == "end" for kind, *_ in events) >= len(ours.cells) / 20
-
-
-def test_a_model_that_kills_its_worker_is_put_on_record(cluster, tmp_path):
-    suite = small_suite(backbones=(Crashing,), shifts=(), normalizers=(Identity,))
-    engine = engine_named("ray", 1, cluster.address)
-    table, _, _ = measured(suite, tmp_path, engine)
-    cells = table.cells.set_index("backbone")
-    assert cells.loc["Crashing"].error.str.contains("the worker died").all()
-    assert (cells.loc["Repeat"].status == "done").all()

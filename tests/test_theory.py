@@ -10,8 +10,6 @@ from revin_forecast.shift.theory import PARTS, theory_checks
 from revin_forecast.shift.theory.check import Check
 from revin_forecast.shift.theory.trial import ridge
 
-pytestmark = pytest.mark.usefixtures("plain_shapes")
-
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
 def test_theory_holds(part):

@@ -22,5 +22,5 @@ class Check:
         """Whether they agree."""
         room = self.tol * max(1.0, abs(self.predicted))
         if self.at_most:
-            return self.measured <= self.predicted + room
-        return abs(self.measured - self.predicted) <= room
+            return bool(self.measured <= self.predicted + room)
+        return bool(abs(self.measured - self.predicted) <= room)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,7 +42,7 @@ class Trial:
             windows = shifted_windows(world, cell, stride, torch.float64)
         return forecasts(self.model, windows.past) - windows.truth
 
-    def measured(self, cell: Cell) -> dict[str, float]:
+    def measured(self, cell: Cell) -> dict[str, Any]:
         """Return the row that a benchmark makes of a cell."""
         world = self.data.world
         evaluator = Evaluator(self.model, world, GRID.stride, RESAMPLES, torch.float64)
