@@ -444,3 +444,13 @@ def test_regrets_and_equivariance_gaps_are_means_of_their_cells(small):
     assert re.search(rf"Ridge\s+RevIN\s+{mean:.3f}\s+0.500", gaps)
     assert html_tables.gaps.regrets(complete({})) == ""
     assert html_tables.gaps.equivariance_gaps(complete({})) == ""
+
+
+@pytest.mark.parametrize("kept", ["RevIN", "Identity", "LastValue"])
+def test_a_part_with_one_normalizer_makes_a_page(small, kept):
+    part = {
+        name: table[table.normalizer.isin([kept, "reference"])] if "normalizer" in table else table
+        for name, table in small.items()
+        if not {"normalizer_a", "normalizer_b"} & set(table.columns)
+    }
+    assert "Shift benchmark" in page(complete(part), report_facts())

@@ -70,7 +70,8 @@ def _gaps(cells: Frame) -> Frame:
     place = ["dataset", "backbone", "severity"]
     errors = errors.assign(reach=errors["mase"] * (errors["above"] + errors["below"]) / 2)
     parts = errors.groupby([*place, "line"])[["mase", "reach"]].mean().unstack("line").dropna()
-    if parts.empty:
+    there = set(parts.columns.get_level_values("line"))
+    if parts.empty or not {NORMALIZER, TWIN} <= there:
         return pd.DataFrame(columns=[*place, "displacement", "gap", "reach"])
     sizes = kept.assign(size=kept["displacement"].abs()).groupby(place)["size"].median()
     gaps = pd.DataFrame(
