@@ -6,7 +6,7 @@ import pytest
 from revin_forecast.normalizers import Identity, RevIN
 from revin_forecast.shift.cells import Cell
 from revin_forecast.shift.generators import Level
-from revin_forecast.shift.theory import PARTS, theory_checks
+from revin_forecast.shift.theory import PARTS, models, theory_checks
 from revin_forecast.shift.theory.check import Check
 from revin_forecast.shift.theory.trial import ridge
 
@@ -32,6 +32,11 @@ def test_every_theorem_is_in_the_table():
         "schema_version",
     ]
     assert table.passed.all()
+
+
+def test_the_bound_on_an_additive_eps_is_nearly_reached():
+    (check,) = models.additive_eps()
+    assert 0.95 < check.measured <= 1
 
 
 def test_a_check_can_fail():

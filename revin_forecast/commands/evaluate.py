@@ -61,7 +61,7 @@ def evaluate(
         season: of SeasonalNaive; the data set's, or that of the file's frequency, if not given.
         refit: after validation has chosen the penalty, solve on training and validation rows.
         compare: fit and score the same backbone without normalizer, too.
-        json: print one JSON object instead of a table.
+        json: print one JSON object instead of a table, and one a cell of the shifts.
         folder: keep checkpoints and logs of a trained backbone here.
         resume: go on from the folder's last checkpoint.
         time: name of the file's time column; found if not given.

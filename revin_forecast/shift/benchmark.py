@@ -15,15 +15,12 @@ from revin_forecast.shift.card import shift_card
 from revin_forecast.shift.datasets import prepare
 from revin_forecast.shift.engines import Engine
 from revin_forecast.shift.estimate import RunCost
-from revin_forecast.shift.job import Job, Tell
+from revin_forecast.shift.job import MEASURED, Job, Tell
 from revin_forecast.shift.plan import LEVEL_DEPENDENT, SCHEMA, Run, cells, runs
 from revin_forecast.shift.results import Compiled, compiled, window_rows, write_tables
 from revin_forecast.shift.sources import SOURCES
 from revin_forecast.shift.suite import Suite
 from revin_forecast.shift.theory import theory_checks
-
-MEASURED = "measured"
-"""Folder of the artefacts inside a benchmark's folder."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +145,6 @@ def finish(
     made = made or {}
     with _timed(stages, "compiling"):
         table = compiled(jobs)
-        table.runs = table.runs.assign(schema_version=SCHEMA)
     with _timed(stages, "statistics"):
         tables = {
             "runs": table.runs,

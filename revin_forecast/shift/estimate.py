@@ -16,9 +16,9 @@ from revin_forecast.shift.suite import Suite
 from revin_forecast.shift.windows import clean_windows, forecasts
 
 STEP_OVERHEAD, CELL_OVERHEAD = 2e-4, 4e-3
-"""Seconds around each training step and each cell, measured on two cores."""
+"""Seconds around each training step and each cell; rough, from profiles."""
 SECONDS_PER_VALUE = 2.5e-8
-"""Of moving, pulling back and scoring one forecast value in one cell."""
+"""Of moving, pulling back and scoring one forecast value in one cell; rough, from profiles."""
 RIDGE_ROWS = 4000
 
 

@@ -1,13 +1,11 @@
 """Failures on record: they stay, until they are asked to be tried again."""
 
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 from revin_forecast.files import replacing
 from revin_forecast.shift.claim import claimed
 from revin_forecast.shift.datasets import prepare
-from revin_forecast.shift.job import TRAINING, Job, one_line, place_of
+from revin_forecast.shift.job import TRAINING, Job, place_of
 from revin_forecast.shift.journal import Journal, seal
 from revin_forecast.shift.keys import digest
 from revin_forecast.shift.plan import cell_key, cells, run_config
@@ -30,7 +28,7 @@ def record_failure(job: Job, unit: str, error: str) -> None:
             with replacing(folder / "run.json") as partial:
                 partial.write_text(seal(facts), encoding="utf-8")
         elif mine:
-            _append_failures(folder, [unit], error)
+            append_failures(Journal(folder / "cells.jsonl"), [unit], error)
 
 
 def give_up(job: Job, error: str) -> None:
@@ -46,21 +44,18 @@ def give_up(job: Job, error: str) -> None:
     folder = place_of(job, key)
     with claimed(folder) as mine:
         if mine:
-            _append_failures(folder, wanted, error)
+            append_failures(Journal(folder / "cells.jsonl"), wanted, error)
 
 
-def _append_failures(folder: Path, keys: Sequence[str], error: str) -> None:
-    journal = Journal(folder / "cells.jsonl")
+def append_failures(journal: Journal, keys: Sequence[str], error: str) -> None:
+    """Put cells on record as failed, those that are there as done left alone.
+
+    Args:
+        journal: of their run, whose folder is claimed.
+        keys: of the cells.
+        error: one line.
+    """
     known = journal.repair()
     for key in keys:
-        if key not in known:
+        if key not in known or known[key]["status"] == "failed":
             journal.append({"key": key, "status": "failed", "error": error, "rows": []})
-
-
-def record_unreadable(job: Job, error: Exception) -> None:
-    """Put on record that a run's data or classes can't be read: without them it has no key."""
-    folder = Path(job.folder) / "failures"
-    folder.mkdir(parents=True, exist_ok=True)
-    name = hashlib.sha256(job.run.label.encode()).hexdigest()[:32]
-    with replacing(folder / f"{name}.json") as partial:
-        partial.write_text(seal({"label": job.run.label, "error": one_line(error)}))

@@ -12,6 +12,8 @@ Event = tuple[Literal["begin", "end"], str, str]
 """What a worker tells: a unit of work begins or ends; its run's label, and the unit's own."""
 Tell = Callable[[Event], None]
 TRAINING = "training"
+MEASURED = "measured"
+"""Folder of the artefacts inside a benchmark's folder."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from revin_forecast.errors import InputError
+from revin_forecast.shift.job import MEASURED
 from revin_forecast.shift.journal import Journal, unseal
 
 
@@ -17,10 +18,10 @@ def merge_folders(parts: Sequence[Path], folder: Path) -> None:
         InputError: a folder that holds none.
     """
     for part in parts:
-        if not (part / "measured").is_dir():
-            raise InputError(f"{part} is no benchmark's folder: it holds no measured/.")
-        for run in sorted((part / "measured" / "runs").glob("*")):
-            _merge_run(run, folder / "measured" / "runs" / run.name)
+        if not (part / MEASURED).is_dir():
+            raise InputError(f"{part} is no benchmark's folder: it holds no {MEASURED}/.")
+        for run in sorted((part / MEASURED / "runs").glob("*")):
+            _merge_run(run, folder / MEASURED / "runs" / run.name)
 
 
 def _merge_run(source: Path, target: Path) -> None:

@@ -17,6 +17,7 @@ from revin_forecast.shift.cells import Cell
 from revin_forecast.shift.datasets import Prepared, prepare
 from revin_forecast.shift.keys import code_salt, component_salt, digest, facts_of, resolved
 from revin_forecast.shift.references import Constant
+from revin_forecast.shift.sources import LevelDependent
 from revin_forecast.shift.suite import DataSource, Protocol, Suite
 from revin_forecast.shift.world import World
 
@@ -24,7 +25,6 @@ SCHEMA = 1
 REFERENCE = "reference"
 """Stands where a naive forecast has no normalizer."""
 LEVEL_DEPENDENT = "level_dependent"
-LEVEL_SEVERITIES = range(1, 5)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _sources(suite: Suite) -> Iterator[DataSource]:
     for source in suite.datasets:
         yield source
         if source.name == LEVEL_DEPENDENT and source.file is None:
-            for severity in LEVEL_SEVERITIES:
+            for severity in range(1, len(LevelDependent.strengths)):
                 yield replace(source, severity=severity)
 
 

@@ -4,6 +4,7 @@ import hashlib
 import platform
 import resource
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from revin_forecast.files import replacing
 from revin_forecast.fitting import fit_split
 from revin_forecast.reversible import Reversible
 from revin_forecast.shift.cell import CellResult, Evaluator
+from revin_forecast.shift.cells import Cell
 from revin_forecast.shift.claim import claimed
 from revin_forecast.shift.datasets import Prepared, prepare
 from revin_forecast.shift.examples import example_rows
-from revin_forecast.shift.failures import record_unreadable
+from revin_forecast.shift.failures import append_failures
 from revin_forecast.shift.job import TRAINING, Job, Tell, one_line, place_of
 from revin_forecast.shift.journal import Entry, Journal, pack, seal, unseal
 from revin_forecast.shift.keys import digest
@@ -35,8 +37,7 @@ def execute(job: Job, tell: Tell = lambda event: None) -> bool:
     try:
         data = prepare(job.run.source, job.suite.windows, job.data_dir)
         config = run_config(job.suite, job.run, data)
-    except Exception as error:  # without data there is no key: the failure is kept by label
-        record_unreadable(job, error)
+    except Exception:  # without data there is no key; whoever compiles meets the error, too
         return True
     key = digest(config)
     folder = place_of(job, key)
@@ -59,25 +60,45 @@ def _work(job: Job, data: Prepared, key: str, config: dict[str, Any], tell: Tell
         for name, cell in wanted.items()
         if name not in entries or (job.retry and entries[name]["status"] == "failed")
     }
-    if not missing:
+    reasons = {name: excluded(cell, data.world) for name, cell in missing.items()}
+    for name, reason in reasons.items():
+        if reason is not None:
+            journal.append({"key": name, "status": "excluded", "error": reason, "rows": []})
+    left = {name: cell for name, cell in missing.items() if reasons[name] is None}
+    if left:
+        _measure(job, data, model, left, tell, journal)
+
+
+def _measure(
+    job: Job,
+    data: Prepared,
+    model: Reversible,
+    missing: Mapping[str, Cell],
+    tell: Tell,
+    journal: Journal,
+) -> None:
+    """Measure cells one by one, and put each on record when it is done."""
+    first = next(iter(missing))
+    tell(("begin", job.run.label, first))
+    try:
+        with limited(job.timeout):
+            sizes = job.suite.windows.stride, job.suite.protocol.resamples
+            evaluator = Evaluator(model, data.world, *sizes)
+    except Exception as error:  # no clean forecasts: nothing that a cell could be compared with
+        append_failures(journal, list(missing), f"clean data: {one_line(error)}")
+        for name in missing:
+            tell(("end", job.run.label, name))
         return
-    evaluator: Evaluator | None = None
     for name, cell in missing.items():
-        tell(("begin", job.run.label, name))
+        if name != first:
+            tell(("begin", job.run.label, name))
         start = time.perf_counter()
         entry: Entry = {"key": name, "status": "done", "error": "", "rows": []}
         try:
-            reason = excluded(cell, data.world)
-            if reason is not None:
-                entry |= {"status": "excluded", "error": reason}
-            else:
-                with limited(job.timeout):
-                    if evaluator is None:
-                        sizes = job.suite.windows.stride, job.suite.protocol.resamples
-                        evaluator = Evaluator(model, data.world, *sizes)
-                    entry["rows"] = [_row(result) for result in evaluator.measure(cell)]
-                    if job.examples:
-                        entry["examples"] = example_rows(evaluator, cell, data.names)
+            with limited(job.timeout):
+                entry["rows"] = [_row(result) for result in evaluator.measure(cell)]
+                if job.examples:
+                    entry["examples"] = example_rows(evaluator, cell, data.names)
         except Exception as error:
             entry |= {"status": "failed", "error": one_line(error)}
         entry["seconds"] = time.perf_counter() - start

@@ -15,8 +15,8 @@ from revin_forecast.shift.job import Job, Tell
 from revin_forecast.shift.work import execute
 
 POLL = 0.5
-BUSY = 2.0
-"""Seconds until a run is looked at again that another process is at."""
+BUSY = 0.5
+"""Seconds of rest after a run that another process is at, before the next is looked at."""
 
 
 class LocalEngine(Engine):
@@ -68,7 +68,7 @@ class LocalEngine(Engine):
                 worker.assignment = None
                 if not message:  # another process is at it
                     queue.append(assignment.job)
-                    time.sleep(BUSY if len(queue) == 1 else 0)
+                    time.sleep(BUSY)
             else:
                 assignment.note(message)
                 tell(message)

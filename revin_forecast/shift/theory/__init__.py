@@ -7,6 +7,7 @@ from revin_forecast.shift.theory.check import Check
 
 PARTS = (
     models.equivariance,
+    models.additive_eps,
     level.steady_level,
     models.scale,
     models.one_class,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 
 from revin_forecast.backbones import MLP, TSMixer
 from revin_forecast.normalizers import Identity, LastValue, RevIN
@@ -12,7 +13,8 @@ from revin_forecast.shift.generators import Level, Scale
 from revin_forecast.shift.sources import AR
 from revin_forecast.shift.theory.check import EXACT, Check
 from revin_forecast.shift.theory.level import SEVERITIES, mean_square
-from revin_forecast.shift.theory.trial import GRID, ridge, untrained, worst
+from revin_forecast.shift.theory.trial import GRID, data_of, ridge, untrained, worst
+from revin_forecast.shift.windows import clean_windows, shifted_windows
 
 PROCESS = AR(rows=3000, phi=0.9)
 
@@ -34,6 +36,20 @@ def equivariance() -> Iterator[Check]:
     gap = bare.measured(Cell(Level(), "steady", 3))["eg"]
     claim = "the same gap without normalizer is no zero (1: more than .05)"
     yield Check("T1", claim, 1.0, float(gap > 0.05), 0.0)
+
+
+def additive_eps() -> Iterator[Check]:
+    """T1: an eps added to the variance v changes z by (eps / 2 v) |a^-2 - 1| at most."""
+    eps, move, world = 1e-5, Scale("down"), data_of(PROCESS).world
+    normalizer = RevIN(PROCESS.channels, affine=False, eps=eps)
+    past = clean_windows(world, GRID.stride, torch.float64).past
+    moved = shifted_windows(world, Cell(move, "steady", 5), GRID.stride, torch.float64).past
+    before, after = (normalizer.normalize(part)[0].norm(dim=1) for part in (past, moved))
+    gain = 1 / (1 + move.knobs[5])
+    bound = eps / (2 * past.var(dim=1, correction=0)) * abs(gain**-2 - 1)
+    share = float(((after / before - 1).abs() / bound).max())
+    claim = "additive eps 1e-5, a = 1/5: change of z, in units of its bound (eps / 2 v) |a^-2 - 1|"
+    yield Check("T1", claim, 1.0, share, 1e-6, at_most=True)
 
 
 def scale() -> Iterator[Check]:
