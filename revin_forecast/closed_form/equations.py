@@ -63,6 +63,25 @@ class NormalEquations:
         return self.input_sums / count, self.target_sums / count
 
 
+def solve_penalized(equations: NormalEquations, penalty: float) -> Tensor:
+    """Return W = B (X + penalty mean(s) I)^-1, (steps, lookback), for one penalty.
+
+    As `PenaltyPath.weight`, by one Cholesky factor instead of an eigendecomposition: several times
+    as fast. s are the eigenvalues of X.
+
+    Args:
+        equations: of the windows.
+        penalty: positive, relative to the mean eigenvalue.
+    """
+    inputs = equations.inputs
+    unit = (inputs.diagonal().mean()).clamp(min=torch.finfo(inputs.dtype).tiny)
+    ridge = inputs + penalty * unit * torch.eye(len(inputs), dtype=inputs.dtype)
+    factor, failed = torch.linalg.cholesky_ex(ridge)
+    if failed:  # rounding made it indefinite, or it is not finite, which the path tells
+        return PenaltyPath(equations).weight(penalty)
+    return torch.cholesky_solve(equations.cross.mT, factor).mT
+
+
 class PenaltyPath:
     """All ridge solutions of one set of equations, from a single eigendecomposition.
 
@@ -77,11 +96,7 @@ class PenaltyPath:
     """
 
     def __init__(self, equations: NormalEquations):
-        if not equations.inputs.isfinite().all() or not equations.cross.isfinite().all():
-            raise InputError(
-                "sums of squares overflow float64: some values lie beyond 1e150 training "
-                "deviations. Correct them, or leave those columns out."
-            )
+        _check_finite(equations)
         values, self.vectors = torch.linalg.eigh(equations.inputs)
         self.values = values.clamp(min=0)
         self.unit = self.values.mean().clamp(min=torch.finfo(values.dtype).tiny)
@@ -92,16 +107,52 @@ class PenaltyPath:
         return self._rotated(penalty) @ self.vectors.mT
 
     def errors(self, validation: NormalEquations, penalties: Sequence[float]) -> Tensor:
-        """Return each penalty's sum of squared validation errors, (penalties,).
-
-        ||Y - W X||^2 = sum y^2 - 2 <W, B> + <W A, W>: no window is looked at again.
-        """
+        """Return each penalty's sum of squared validation errors, (penalties,)."""
         cross = validation.cross @ self.vectors
         inputs = self.vectors.mT @ validation.inputs @ self.vectors
-        total = validation.squares.sum()
         maps = [self._rotated(penalty) for penalty in penalties]
-        errors = [total - 2 * (m * cross).sum() + ((m @ inputs) * m).sum() for m in maps]
-        return torch.stack(errors)
+        return _squared_errors(maps, cross, inputs, validation.squares)
 
     def _rotated(self, penalty: float) -> Tensor:
         return self.cross / (self.values + penalty * self.unit)
+
+
+class FactorPath:
+    """As `PenaltyPath`, by a Cholesky factor for each penalty: faster where one step has a matrix.
+
+    Args:
+        equations: of the training windows.
+
+    Raises:
+        InputError: their sums overflowed.
+    """
+
+    def __init__(self, equations: NormalEquations):
+        _check_finite(equations)
+        self.equations = equations
+
+    def weight(self, penalty: float) -> Tensor:
+        """Return W (steps, lookback)."""
+        return solve_penalized(self.equations, penalty)
+
+    def errors(self, validation: NormalEquations, penalties: Sequence[float]) -> Tensor:
+        """Return each penalty's sum of squared validation errors, (penalties,)."""
+        maps = [self.weight(penalty) for penalty in penalties]
+        return _squared_errors(maps, validation.cross, validation.inputs, validation.squares)
+
+
+def _check_finite(equations: NormalEquations) -> None:
+    if not equations.inputs.isfinite().all() or not equations.cross.isfinite().all():
+        raise InputError(
+            "sums of squares overflow float64: some values lie beyond 1e150 training "
+            "deviations. Correct them, or leave those columns out."
+        )
+
+
+def _squared_errors(
+    maps: Sequence[Tensor], cross: Tensor, inputs: Tensor, squares: Tensor
+) -> Tensor:
+    """Return ||Y - W X||^2 = sum y^2 - 2 <W, B> + <W A, W>: no window is looked at again."""
+    total = squares.sum()
+    errors = [total - 2 * (m * cross).sum() + ((m @ inputs) * m).sum() for m in maps]
+    return torch.stack(errors)

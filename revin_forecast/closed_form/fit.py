@@ -1,14 +1,13 @@
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from revin_forecast.backbones.ridge import Ridge
-from revin_forecast.closed_form.equations import NormalEquations, PenaltyPath
-from revin_forecast.closed_form.gram import window_moments
-from revin_forecast.closed_form.masked import masked_equations
+from revin_forecast.closed_form.chosen import ChosenWindows
+from revin_forecast.closed_form.equations import FactorPath, NormalEquations, PenaltyPath
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import LocationScaleNormalizer
 from revin_forecast.reversible import Reversible
@@ -22,17 +21,25 @@ class RidgeFit:
     """The chosen penalty: one, or one for each channel."""
     validation_mse: float | None
     """Mean squared error of the chosen on the validation windows; None without validation."""
+    windows: int
+    """Training windows of all channels; where steps differ, of the one that has the fewest."""
 
 
 @torch.no_grad()
 def fit_ridge(
-    model: Reversible, training: Tensor, validation: Tensor | None = None, refit: bool = False
+    model: Reversible,
+    training: Tensor,
+    validation: Tensor | None = None,
+    refit: bool = False,
+    gaps: Literal["masked", "complete"] = "masked",
+    windows_at_most: int | None = None,
 ) -> RidgeFit:
     """Solve a Ridge inside its normalizer by exact least squares over all windows.
 
     The fit is in the data's units: W (x - location) + location, where the window's scale cancels.
-    (In normalized units nearly constant windows would outweigh all others.) Series without gaps
-    take the fast path over the Gram matrix of overlapping windows, others blocks of windows.
+    (In normalized units nearly constant windows would outweigh all others.) Where the location is
+    a fixed mean of the window and no gap counts, the Gram matrix of overlapping windows is made
+    without one of them (the fast path); otherwise from blocks of windows.
 
     Args:
         model: a Reversible around a Ridge, with a location and scale; changed in place.
@@ -40,10 +47,15 @@ def fit_ridge(
         validation: (time, channels), its first `lookback` rows the last of training; selects the
             penalty. None: there must be a single candidate.
         refit: solve again on training and validation windows with the chosen penalty.
+        gaps: "masked" uses every window, gaps at its location, as forecasts do, at the price of
+            one Gram matrix for each step; "complete" uses those without gaps only, and is fast.
+        windows_at_most: thin the windows of each map and part to about so many, evenly, where they
+            are made one by one; the fast path has no need to.
 
     Raises:
         InputError: another backbone or normalizer, several penalties but no validation, too few
-            rows, or an affine map already trained (its bias would no longer cancel).
+            rows, no window without a gap, or an affine map already trained (its bias would no
+            longer cancel).
     """
     ridge, normalizer = _checked(model)
     if validation is None and len(ridge.penalties) > 1:
@@ -59,40 +71,55 @@ def fit_ridge(
                 f"{ridge.lookback} and horizon {ridge.horizon} takes {width}. "
                 "Pass a shorter look-back or horizon, or more rows."
             )
-    groups = range(ridge.channels) if ridge.per_channel else [slice(None)]
-    fits = [_fit_group(ridge, normalizer, training, validation, refit, at) for at in groups]
-    weights, biases, penalties, errors, counts = zip(*fits, strict=True)
-    with torch.no_grad():
-        ridge.weight.copy_(torch.stack(weights) if ridge.per_channel else weights[0])
-        ridge.bias.copy_(torch.stack(biases) if ridge.per_channel else biases[0])
-    scored = sum(counts)
-    return RidgeFit(penalties, float(sum(errors)) / scored if scored else None)
+    if windows_at_most is not None and windows_at_most < 1:
+        raise InputError(f"windows_at_most is from 1 up but got {windows_at_most}.")
+    parts = [training] if validation is None else [training, validation]
+    choice = ChosenWindows(ridge.lookback, ridge.horizon, gaps == "complete", windows_at_most)
+    groups = range(ridge.channels) if ridge.per_channel else [None]
+    fits = []
+    for at in groups:
+        own = parts if at is None else [part[:, at : at + 1] for part in parts]
+        fits.append(_solve(ridge.penalties, normalizer, choice.equations(own, normalizer), refit))
+    weights, biases = ([getattr(fit, name) for fit in fits] for name in ("weight", "bias"))
+    ridge.weight.copy_(torch.stack(weights) if ridge.per_channel else weights[0])
+    ridge.bias.copy_(torch.stack(biases) if ridge.per_channel else biases[0])
+    scored = sum(fit.scored for fit in fits)
+    return RidgeFit(
+        penalties=tuple(fit.penalty for fit in fits),
+        validation_mse=sum(fit.error for fit in fits) / scored if scored else None,
+        windows=sum(fit.windows for fit in fits),
+    )
 
 
-def _fit_group(
-    ridge: Ridge,
+class _Solution(NamedTuple):
+    weight: Tensor
+    bias: Tensor
+    penalty: float
+    error: float
+    """Sum of squared validation errors."""
+    scored: int
+    """Validation errors."""
+    windows: int
+
+
+def _solve(
+    penalties: tuple[float, ...],
     normalizer: LocationScaleNormalizer,
-    training: Tensor,
-    validation: Tensor | None,
+    equations: Iterator[tuple[NormalEquations, ...]],
     refit: bool,
-    at: int | slice,
-) -> tuple[Tensor, Tensor, float, float, int]:
-    """Fit the channels that share a map: weight, bias, penalty, squared error, errors counted."""
-    chosen = slice(at, at + 1) if isinstance(at, int) else at
-    parts = [training[:, chosen]] + ([] if validation is None else [validation[:, chosen]])
-    exact = all(bool(part.isfinite().all()) for part in parts)
-    sources = [_equations(part, ridge, normalizer, exact) for part in parts]
+) -> _Solution:
+    """Solve one map from the equations of training and, where there is one, validation."""
     # Where the level is taken away there is none to add; where windows have scales of their own, a
     # bias would be multiplied by them, and least squares in the data's units has none.
     intercept = "shift" not in normalizer.equivariant_to and normalizer.keeps_scale
-    solved = [_Step(*equations, intercept=intercept) for equations in zip(*sources, strict=True)]
-    errors = sum(step.errors(ridge.penalties) for step in solved)
-    best = int(torch.as_tensor(errors).argmin()) if validation is not None else 0
-    penalty = ridge.penalties[best]
-    solutions = [step.solution(penalty, refit) for step in solved]
+    solved = [_Step(*own, intercept=intercept) for own in equations]
+    errors = torch.stack([step.errors(penalties) for step in solved]).sum(dim=0)
+    scored = sum(step.scored for step in solved)
+    best = int(errors.argmin()) if scored else 0
+    solutions = [step.solution(penalties[best], refit) for step in solved]
     weight, bias = (torch.cat(part) for part in zip(*solutions, strict=True))
-    error = float(torch.as_tensor(errors)[best]) if validation is not None else 0.0
-    return weight, bias, penalty, error, sum(step.scored for step in solved)
+    windows = min(step.training.count for step in solved)
+    return _Solution(weight, bias, penalties[best], float(errors[best]), scored, windows)
 
 
 class _Step:
@@ -105,7 +132,7 @@ class _Step:
         intercept: bool = False,
     ):
         self.training, self.validation, self.intercept = training, validation, intercept
-        self.path = PenaltyPath(self._shifted(training, training))
+        self.path = self._path(training)
         self.scored = 0 if validation is None else validation.count * len(validation.squares)
 
     def errors(self, penalties: tuple[float, ...]) -> Tensor:
@@ -117,26 +144,19 @@ class _Step:
         path, equations = self.path, self.training
         if refit and self.validation is not None:
             equations = self.training + self.validation
-            path = PenaltyPath(self._shifted(equations, equations))
+            path = self._path(equations)
         weight = path.weight(penalty)
         if not self.intercept:
             return weight, weight.new_zeros(len(weight))
         input_means, target_means = equations.means()
         return weight, target_means - weight @ input_means
 
+    def _path(self, equations: NormalEquations) -> PenaltyPath | FactorPath:
+        kind = FactorPath if len(equations.squares) == 1 else PenaltyPath
+        return kind(self._shifted(equations, equations))
+
     def _shifted(self, equations: NormalEquations, origin: NormalEquations) -> NormalEquations:
         return equations.shifted(*origin.means()) if self.intercept else equations
-
-
-def _equations(
-    values: Tensor, ridge: Ridge, normalizer: LocationScaleNormalizer, exact: bool
-) -> Iterator[NormalEquations]:
-    weights = normalizer.location_weights(ridge.lookback) if exact else None
-    if weights is None:
-        narrow = copy.deepcopy(normalizer).double()
-        return masked_equations(values, narrow, ridge.lookback, ridge.horizon)
-    moments = window_moments(values, ridge.lookback + ridge.horizon).centred(weights)
-    return iter([NormalEquations.from_moments(moments, ridge.lookback)])
 
 
 def _checked(model: Reversible) -> tuple[Ridge, LocationScaleNormalizer]:

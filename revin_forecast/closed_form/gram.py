@@ -63,17 +63,28 @@ def window_moments(values: Tensor, width: int) -> WindowMoments:
         raise ValueError(f"{rows} rows hold no window of {width}; pass at least {width} rows.")
     first_row = _cross_correlation(values, count, width)
     starts, ends = values[: width - 1], values[count:]
-    steps = _diagonal_sums(ends @ ends.mT - starts @ starts.mT)
-    skewed = torch.cat([first_row.unsqueeze(0), first_row + steps])
+    gram = gram_from_edges(first_row, ends @ ends.mT - starts @ starts.mT)
     total = torch.cat([values.new_zeros(1, values.shape[1]), values.cumsum(0)])
     sums = (total[count:] - total[:width]).sum(dim=1)
-    return WindowMoments(_unskewed(skewed), sums, count * values.shape[1])
+    return WindowMoments(gram, sums, count * values.shape[1])
+
+
+def gram_from_edges(first_row: Tensor, change: Tensor) -> Tensor:
+    """Return the Gram matrix from its first row and what one step along a diagonal adds.
+
+    Args:
+        first_row: (width,): sum of x[t] x[t + d] over the windows t.
+        change: (width - 1, width - 1): sum of e e' - s s' over the series, s their first
+            width - 1 values and e their last.
+    """
+    steps = _diagonal_sums(change)
+    return _unskewed(torch.cat([first_row.unsqueeze(0), first_row + steps]))
 
 
 def _cross_correlation(values: Tensor, count: int, width: int) -> Tensor:
     """Return sum_c sum_{t < count} x[t] x[t + d] for d < width."""
     rows, channels = values.shape
-    size = _fast_length(rows)
+    size = fast_length(rows)
     spectrum = torch.zeros(size // 2 + 1, dtype=torch.complex128, device=values.device)
     for block in values.split(max(1, min(channels, BYTES_AT_ONCE // (16 * size))), dim=1):
         series = block.mT.contiguous()
@@ -103,7 +114,7 @@ def _unskewed(skewed: Tensor) -> Tensor:
     return upper + upper.triu(1).mT
 
 
-def _fast_length(rows: int) -> int:
+def fast_length(rows: int) -> int:
     """Return the next length with no prime factor above 5, where the FFT is fast."""
     length = rows
     while True:

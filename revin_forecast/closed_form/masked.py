@@ -1,8 +1,11 @@
+import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from revin_forecast.closed_form.complete import complete_moments
 from revin_forecast.closed_form.equations import NormalEquations
 from revin_forecast.normalizers import LocationScaleNormalizer
 
@@ -10,32 +13,99 @@ VALUES_AT_ONCE = 2**23
 """Numbers in a block of windows and in a group of Gram matrices: 64 MiB each."""
 
 
-def masked_equations(
-    values: Tensor, normalizer: LocationScaleNormalizer, lookback: int, horizon: int
-) -> Iterator[NormalEquations]:
-    """Yield the normal equations of each step of the horizon, for series with gaps.
+def stride_for(rows: int, channels: int, width: int, windows_at_most: int | None) -> int:
+    """Return how far apart windows begin so that there are no more, one a channel at least."""
+    positions = rows - width + 1
+    if windows_at_most is None:
+        return 1
+    return min(positions, math.ceil(positions * channels / windows_at_most))
 
-    An unobserved input stands at the window's location, where the normalizer puts it when it
-    forecasts. An unobserved target takes its window out of that step's sums only, so each step
-    has a Gram matrix of its own: the one of all windows less those that lack the step.
+
+def has_all_targets(values: Tensor, lookback: int) -> bool:
+    """Return whether no window lacks a target, or all of its inputs."""
+    begun = values[:lookback].isfinite().any(dim=0).all()
+    return bool(begun & values[lookback:].isfinite().all())
+
+
+def joint_equations(
+    values: Tensor,
+    normalizer: LocationScaleNormalizer,
+    lookback: int,
+    horizon: int,
+    stride: int = 1,
+    complete: bool = False,
+) -> NormalEquations:
+    """Return the normal equations that all steps share: of windows that lack no target.
 
     Args:
         values: (time, channels) float64; NaN is unobserved.
         normalizer: gives each window's location; in float64, with as many channels.
         lookback: steps seen.
         horizon: steps forecast.
+        stride: rows from one window to the next; the last window is always one of them.
+        complete: leave out windows that lack an input, too.
     """
-    all_inputs = values.new_zeros(lookback, lookback)
-    all_sums = values.new_zeros(lookback)
+    inputs = values.new_zeros(lookback, lookback)
+    cross = values.new_zeros(horizon, lookback)
+    input_sums = values.new_zeros(lookback)
+    squares, target_sums = values.new_zeros(horizon), values.new_zeros(horizon)
+    count = 0
+    for block in centred_blocks(values, normalizer, lookback, horizon, stride):
+        used = block.seen.all(dim=1)
+        if complete:
+            used &= block.observed.all(dim=1)
+        past, targets = block.past[used], block.targets[used]
+        inputs += past.mT @ past
+        cross += targets.mT @ past
+        input_sums += past.sum(dim=0)
+        squares += targets.square().sum(dim=0)
+        target_sums += targets.sum(dim=0)
+        count += len(past)
+    return NormalEquations(inputs, cross, squares, input_sums, target_sums, count)
+
+
+def masked_equations(
+    values: Tensor,
+    normalizer: LocationScaleNormalizer,
+    lookback: int,
+    horizon: int,
+    stride: int = 1,
+) -> Iterator[NormalEquations]:
+    """Yield the normal equations of each step of the horizon, for series with gaps.
+
+    An unobserved input stands at the window's location, where the normalizer puts it when it
+    forecasts. An unobserved target takes its window out of that step's sums only, so each step
+    has a Gram matrix of its own: the one of all windows less those that lack the step. Where the
+    location is a fixed mean of the window, windows without a gap take the fast path together.
+
+    Args:
+        values: (time, channels) float64; NaN is unobserved.
+        normalizer: gives each window's location; in float64, with as many channels.
+        lookback: steps seen.
+        horizon: steps forecast.
+        stride: rows from one window to the next; the last window is always one of them.
+    """
+    weights = normalizer.location_weights(lookback) if stride == 1 else None
+    apart = weights is not None
+    if weights is not None:
+        moments = complete_moments(values, lookback + horizon).centred(weights)
+        whole = NormalEquations.from_moments(moments, lookback)
+    else:
+        whole = _nothing(values, lookback, horizon)
+    all_inputs, all_sums = whole.inputs.clone(), whole.input_sums.clone()
     group = max(1, min(horizon, VALUES_AT_ONCE // lookback**2))
     for first in range(0, horizon, group):
         steps = range(first, min(first + group, horizon))
         gaps = values.new_zeros(len(steps), lookback, lookback)
         gap_sums = values.new_zeros(len(steps), lookback)
-        cross = values.new_zeros(len(steps), lookback)
-        squares, sums = values.new_zeros(len(steps)), values.new_zeros(len(steps))
-        counts = [0] * len(steps)
-        for past, future, seen in _centred_blocks(values, normalizer, lookback, horizon):
+        cross = whole.cross[first : steps.stop].clone()
+        squares, sums = (
+            whole.squares[first : steps.stop].clone(),
+            whole.target_sums[first : steps.stop].clone(),
+        )
+        counts = [whole.count] * len(steps)
+        for block in centred_blocks(values, normalizer, lookback, horizon, stride, apart):
+            past, _, future, seen = block
             if first == 0:
                 all_inputs += past.mT @ past
                 all_sums += past.sum(dim=0)
@@ -59,13 +129,47 @@ def masked_equations(
             )
 
 
-def _centred_blocks(
-    values: Tensor, normalizer: LocationScaleNormalizer, lookback: int, horizon: int
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yield blocks of (windows, steps) rows: inputs and targets less location, 0 if unobserved."""
+class Block(NamedTuple):
+    """Windows, one a row: inputs and targets less location, 0 where unobserved."""
+
+    past: Tensor
+    observed: Tensor
+    targets: Tensor
+    seen: Tensor
+    """Where targets are observed and the window has a location."""
+
+    def gappy(self) -> "Block":
+        """Return the windows that hold a gap."""
+        used = ~(self.observed.all(dim=1) & self.seen.all(dim=1))
+        return Block(*(part[used] for part in self))
+
+
+def centred_blocks(
+    values: Tensor,
+    normalizer: LocationScaleNormalizer,
+    lookback: int,
+    horizon: int,
+    stride: int = 1,
+    gappy: bool = False,
+) -> Iterator[Block]:
+    """Yield the windows of all series, in blocks that fit into memory.
+
+    Args:
+        values: (time, channels) float64; NaN is unobserved.
+        normalizer: gives each window's location; in float64, with as many channels.
+        lookback: steps seen.
+        horizon: steps forecast.
+        stride: rows from one window to the next; the last window is always one of them.
+        gappy: leave out windows without a gap.
+    """
     windows = values.unfold(0, lookback + horizon, 1).mT
-    rows = max(1, VALUES_AT_ONCE // windows[0].numel())
-    for block in windows.split(rows):
+    places = torch.arange((len(windows) - 1) % stride, len(windows), stride)
+    if gappy:
+        rows = (~values.isfinite()).any(dim=1)
+        places = places[rows.unfold(0, lookback + horizon, 1).any(dim=1)[places]]
+    size = max(1, VALUES_AT_ONCE // windows[0].numel())
+    for chosen in places.split(size) if len(places) else ():
+        block = windows[chosen]
         past, future = block[:, :lookback], block[:, lookback:]
         observed, seen = past.isfinite(), future.isfinite()
         stats = normalizer.statistics(past, observed)
@@ -73,8 +177,15 @@ def _centred_blocks(
         seen = seen & observed.any(dim=1, keepdim=True)
         centred = torch.where(observed, stats.centre(past), 0)
         targets = torch.where(seen, stats.centre(future), 0)
-        yield _by_series(centred), _by_series(targets), _by_series(seen)
+        found = Block(*(_by_series(part) for part in (centred, observed, targets, seen)))
+        yield found.gappy() if gappy else found
 
 
 def _by_series(block: Tensor) -> Tensor:
     return block.transpose(1, 2).flatten(0, 1)
+
+
+def _nothing(values: Tensor, lookback: int, horizon: int) -> NormalEquations:
+    inputs, sums = values.new_zeros(lookback, lookback), values.new_zeros(lookback)
+    cross, targets = values.new_zeros(horizon, lookback), values.new_zeros(horizon)
+    return NormalEquations(inputs, cross, targets, sums, targets, 0)
