@@ -87,7 +87,7 @@ def test_long_tables(names):
     assert list(out.columns) == [id_name, time, value]
     assert out[value].tolist() == [1, 2, 3, 4]
     assert out[id_name].tolist() == ["b", "b", "a", "a"]
-    assert out[time].tolist() == [*future, *future]
+    assert out[time].tolist() == [HOURS[3], HOURS[4], *future]  # each after its own end
 
 
 def test_wide_layout_comes_back():
@@ -173,7 +173,7 @@ HEAD = "date,x,y\n2024-01-01,1,1\n2024-01-02,2,2\n"
         (HEAD + "2024-01-03,3,oops\n", "bad.csv, line 4, column 'y': 'oops' is no number"),
         (HEAD + "\n\n2024-01-03,3,oops\n", "bad.csv, line 6, column 'y': 'oops'"),
         ('date,x\n"2024-01-01\n",1\n2024-01-02,z\n', "line 4, column 'x': 'z'"),
-        (HEAD + '2024-01-03,"3,5",3\n', "'3,5' is no number. A comma as decimal sign"),
+        (HEAD + "2024-01-03,3 %,3\n", "'3 %' is no number. Write it without the percent sign"),
         (HEAD + "someday,3,3\n", "line 4, column 'date': 'someday' is no date or time"),
         (HEAD + ",3,3\n", "line 4, column 'date': empty is no date or time"),
         (
@@ -186,10 +186,10 @@ HEAD = "date,x,y\n2024-01-01,1,1\n2024-01-02,2,2\n"
         ("date,x\n", "has no rows below its header"),
         ("", "is empty; it should have a header and rows"),
         ("a,b\n1,2\n3,4\n", "has no time column among its 2 columns"),
-        ("date|x\n2024-01-01|1\n", "separator is none of comma, semicolon"),
+        ("date:x\n2024-01-01:1\n", "columns seem to be parted by a colon; save the file with"),
         ("date\n2024-01-01\n2024-01-02\n", "has no column beside the time column 'date'"),
         (HEAD + "2024-01-03 07:13,3,3\n2024-01-09 01:00,1,1\n", "2024-01-03 07:13:00 comes after"),
-        ("date,x\n2024-01-01,1\n", "1 rows are too few to see the step"),
+        ("date,x\n2024-01-01,1\n", "bad.csv, line 2: one row is too few to see the step"),
     ],
 )
 def test_messages_name_the_place_and_the_remedy(tmp_path, text, wanted):
@@ -198,14 +198,10 @@ def test_messages_name_the_place_and_the_remedy(tmp_path, text, wanted):
 
 def test_other_unusable_input(tmp_path):
     assert "is not UTF-8 text" in broken(tmp_path, HEAD + "2024-01-03,3,é\n", encoding="latin-1")
-    assert "column 'y' is not UTF-8" in broken(
-        tmp_path, HEAD + "2024-01-03,3," + chr(233), encoding="latin-1"
-    )
     assert "is neither CSV" in broken(tmp_path, HEAD, name="table.xlsx")
     assert "no readable Parquet file" in broken(tmp_path, HEAD, name="table.parquet")
-    assert "can't be read as CSV" in broken(tmp_path, HEAD, name="table.csv.gz")
     assert "see --time" in broken(tmp_path, HEAD, time="when")
-    assert "has no column ['z'] among" in broken(tmp_path, HEAD, columns=["z"])
+    assert "has no column 'z' among" in broken(tmp_path, HEAD, columns=["z"])
     assert "name it with --value" in broken(tmp_path, HEAD.replace("y", "z"), id="x")
     assert "is none that pandas knows" in broken(tmp_path, HEAD, frequency="fortnight")
     assert "comes after" in broken(tmp_path, HEAD + "2024-01-04 06:00,1,1\n", frequency="D")
@@ -280,4 +276,4 @@ def test_endings_in_capitals(tmp_path):
 def test_both_rows_of_a_repeated_stamp_are_named(tmp_path):
     message = broken(tmp_path, HEAD + "2024-01-01,3,3\n")
     assert "line 4: 2024-01-01" in message
-    assert "line 2. Keep one row" in message
+    assert "line 2 and has other values. Keep one row" in message

@@ -1,59 +1,79 @@
-"""Damaged files end in a series or in one line that explains, never in anything else."""
+"""Damaged files under any options end in a series or in one line that explains, nothing else."""
 
-import gzip
 import random
 
 import numpy as np
 import pandas as pd
 import pytest
+from tables.damaged import damaged, long_table, wide_table
 
 from revin_forecast.data.reading import read_series
 from revin_forecast.errors import InputError
 
-CELLS = ["1", "2.5", "", "NaN", "oops", "1e300", "-1e-300", "inf", "2024-01-01", "01/02/2024"]
-CELLS += ["2024-13-45", "1,5", '"a,b"', '"x\ny"', "'", " 7 ", "é", "0x1F", "1_000", "True", "\0"]
-CELLS += ["1e999", "2024-01-01T00:00:00+01:00", "12:30", "1990", "9" * 20, "#", "unique_id"]
-NAMES = ["date", "ds", "y", "unique_id", "x", "x ", "", "time", "Date", "1", "2024-01-01"]
-ENCODINGS = ["utf-8"] * 8 + ["utf-8-sig", "latin-1", "utf-16"]
-ENDINGS = [".csv", ".csv", ".csv.gz", ".tsv", ".txt", ".parquet"]
+NAMES = ["date", "ds", "x", "y", "unique_id", "time", "a", "", "sold"]
 
 
-def damaged(dice):
-    """A small table with a little of everything wrong, as bytes."""
-    if dice.random() < 0.05:
-        return dice.randbytes(dice.randint(0, 60))
-    names = (
-        ["date", "x", "y "] if dice.random() < 0.7 else dice.choices(NAMES, k=dice.randint(0, 5))
-    )
-    separator = dice.choice([",", ",", ",", ";", "\t", "|"])
-    lines = [separator.join(names)]
-    for hour in range(dice.randint(0, 8)):
-        moment = str(pd.Timestamp("2024-01-01") + pd.Timedelta(hours=hour))
-        row = [
-            moment if name in ("date", "ds", "time") else str(dice.randint(0, 9)) for name in names
-        ]
-        row = [dice.choice(CELLS) if dice.random() < 0.03 else cell for cell in row]
-        lines.append(separator.join(row + ["9"] * (dice.random() < 0.01)))
-    text = dice.choice(["\n", "\r\n", "\n\n"]).join(lines)
-    return text.encode(dice.choice(ENCODINGS), errors="ignore")
+def options(dice):
+    """Some options, most of them unfit for the table."""
+    one, several = (lambda: dice.choice(NAMES)), (lambda: dice.sample(NAMES, dice.randint(1, 2)))
+    ways = {
+        "time": one,
+        "id": one,
+        "value": one,
+        "target": several,
+        "inputs": several,
+        "columns": several,
+        "frequency": lambda: dice.choice(["h", "D", "W-SAT", "MS", "ME", "7h", "nonsense", "-1D"]),
+        "missing": lambda: dice.choice(["error", "interpolate", "observed"]),
+        "decimal": lambda: dice.choice([",", "."]),
+        "grid": lambda: False,
+    }
+    return {name: ways[name]() for name in dice.sample(list(ways), dice.choice([0, 1, 1, 2, 3]))}
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_damaged_files(seed, tmp_path):
-    dice = random.Random(seed)
-    read, told = 0, []
-    for _ in range(400):
-        path = tmp_path / f"table{dice.choice(ENDINGS)}"
-        content = damaged(dice)
-        packed = path.suffix == ".gz" and dice.random() < 0.8
-        path.write_bytes(gzip.compress(content) if packed else content)
-        try:
-            series = read_series(path)
-        except InputError as error:
-            told.append(str(error))
-        else:
-            read += 1
-            assert np.isfinite(series.values[series.observed]).all()
-            assert len(series.future_timestamps(1)) == 1
-    assert 20 < read < 300
+def outcome(source, chosen, told):
+    """Read, and hold what comes of it to what all series promise; count it if it is one."""
+    try:
+        series = read_series(source, **chosen)
+    except InputError as error:
+        told.append(str(error))
+        return 0
+    assert np.isfinite(series.values[series.observed]).all()
+    assert set(series.inputs) | set(series.targets) == set(series.names)
+    if series.frequency is not None:
+        zeros = np.zeros((2, len(series.targets)))
+        assert len(series.aligned().forecast_frame({"": zeros})) >= 2
+    if chosen.get("missing") == "error":
+        assert series.observed.any(axis=0).all()
+    return 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_files(seed, tmp_path):
+    dice, told = random.Random(seed), []
+    read = 0
+    for _ in range(150):
+        ending, data = damaged(dice)
+        path = tmp_path / f"table{ending}"
+        path.write_bytes(data)
+        read += outcome(path, options(dice), told)
+    assert 15 < read < 120
+    assert all("\n" not in message and len(message) > 30 for message in told)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_frames(seed):
+    dice, told = random.Random(seed), []
+    read = 0
+    for _ in range(150):
+        header, *rows = long_table(dice) if dice.random() < 0.3 else wide_table(dice)
+        frame = pd.DataFrame(rows, columns=header)
+        if dice.random() < 0.3:
+            frame = frame.set_index(header[0])
+        if dice.random() < 0.3:
+            frame = frame.apply(pd.to_numeric, errors="coerce").fillna(frame)
+        before = frame.copy(deep=True)
+        read += outcome(frame, options(dice), told)
+        pd.testing.assert_frame_equal(frame, before)
+    assert 15 < read < 140
     assert all("\n" not in message and len(message) > 30 for message in told)

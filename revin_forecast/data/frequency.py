@@ -2,6 +2,7 @@
 
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from typing import cast
 
 import numpy as np
@@ -19,7 +20,9 @@ DAY = 24 * 60 * 60
 
 
 def full_grid(
-    stamps: pd.DatetimeIndex, frequency: str | None = None
+    stamps: pd.DatetimeIndex,
+    frequency: str | None = None,
+    place: Callable[[int], str] | None = None,
 ) -> tuple[pd.DatetimeIndex, str]:
     """Return the regular grid that the stamps lie on, and its frequency.
 
@@ -29,6 +32,7 @@ def full_grid(
     Args:
         stamps: sorted, no two equal.
         frequency: of the grid; None: find it.
+        place: tells where in the table a stamp is from, for messages.
 
     Raises:
         InputError: the stamps lie on no regular grid, or are too few to tell.
@@ -36,8 +40,9 @@ def full_grid(
     if frequency is not None:
         candidates = [parse_frequency(frequency)]
     elif len(stamps) < 3:
+        rows = "one row is" if len(stamps) == 1 else f"{len(stamps)} rows are"
         raise InputError(
-            f"{len(stamps)} rows are too few to see the step between them. "
+            f"{place(0) + ': ' if place else ''}{rows} too few to see the step between them. "
             "Pass --frequency (h, D, W-SAT, MS, ...), or more rows."
         )
     else:
@@ -46,7 +51,10 @@ def full_grid(
         grid = _grid(stamps, candidate)
         if grid is not None and stamps.isin(grid).all():
             return grid, candidate
-    raise InputError(_irregular(stamps, candidates[0]))
+    off = _off_grid(stamps, candidates[0])
+    raise InputError(
+        f"{place(off) + ': ' if place else ''}{_irregular(stamps, candidates[0], off)}"
+    )
 
 
 def season_of(frequency: str | None) -> int:
@@ -137,12 +145,19 @@ def parse_frequency(frequency: str | pd.offsets.BaseOffset) -> str:
     return offset.freqstr
 
 
-def _irregular(stamps: pd.DatetimeIndex, frequency: str) -> str:
+def _off_grid(stamps: pd.DatetimeIndex, frequency: str) -> int:
+    """Return the first stamp that lies off the grid, or the second where there is none."""
     grid = _grid(stamps, frequency)
-    off = ~stamps.isin(grid) if grid is not None else np.arange(len(stamps)) == 1
-    place = int(np.flatnonzero(off)[0])
+    return 1 if grid is None else int(np.flatnonzero(~stamps.isin(grid))[0])
+
+
+def _irregular(stamps: pd.DatetimeIndex, frequency: str, place: int) -> str:
     before = f" comes after {stamps[place - 1]}" if place else " is the first"
+    steps = np.diff(np.asarray(stamps.tz_localize(None), dtype="datetime64[s]"))
+    hint = ""
+    if stamps.tz is not None and np.median(steps.astype(float)) > 0.8 * DAY:
+        hint = " If clock changes move them, write days without hour and offset."
     return (
         f"the rows do not follow one rhythm: {stamps[place]}{before}, which is no step of "
-        f"{frequency!r}. Pass --frequency, or resample the table to regular steps first."
+        f"{frequency!r}.{hint} Pass --frequency, or resample the table to regular steps first."
     )

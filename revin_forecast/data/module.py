@@ -1,3 +1,5 @@
+from typing import NamedTuple
+
 import torch
 from lightning import LightningDataModule
 from torch import Tensor
@@ -10,8 +12,26 @@ STRETCH_BYTES = 4 * 2**20
 """Of training windows gathered at once: as many batches as stay in the caches, one at least."""
 
 
+class Share(NamedTuple):
+    """One process's part of a batch that several processes work on together."""
+
+    part: WindowBatch
+    """Never empty: where there is no window left, one whose horizon is unobserved."""
+    windows: int
+    """In the whole batch."""
+    weight: float
+    """By which a mean over this part counts in the mean of all processes, so that this mean is
+    the one over the batch's windows."""
+
+
+Batch = WindowBatch | Share
+
+
 class ForecastData(LightningDataModule):
     """Training and validation windows for a Lightning trainer.
+
+    Where several processes train, each gets its `Share` of every batch; the batches are those of
+    one process.
 
     Args:
         training: standardized float32, NaN where unobserved.
@@ -27,26 +47,41 @@ class ForecastData(LightningDataModule):
         self.batch_size = batch_size
         self.seed = seed
 
-    def train_dataloader(self) -> DataLoader[list[WindowBatch]]:
+    def train_dataloader(self) -> DataLoader[list[WindowBatch]] | DataLoader[list[Share]]:
         """Return shuffled batches, several at a time; those are gathered in one operation."""
         batches = max(1, STRETCH_BYTES // (self.batch_size * self.training.window_bytes))
         order = EpochBatches(len(self.training), batches * self.batch_size, self.seed)
+        rank, processes = self._place()
         stretches = _Stretches(self.training, self.batch_size)
-        return DataLoader(stretches, sampler=order, batch_size=None)
+        if processes == 1:
+            return DataLoader(stretches, sampler=order, batch_size=None)
+        shared = _SharedStretches(stretches, rank, processes)
+        return DataLoader(shared, sampler=order, batch_size=None)
 
     def transfer_batch_to_device(
-        self, batch: WindowBatch | list[WindowBatch], device: torch.device, dataloader_idx: int
-    ) -> WindowBatch | list[WindowBatch]:
+        self, batch: Batch | list[Batch], device: torch.device, dataloader_idx: int
+    ) -> Batch | list[Batch]:
         """Move the tensors that lie elsewhere: Lightning's own walk takes time even for none."""
-        if isinstance(batch, WindowBatch):
-            return _moved(batch, device)
-        return [_moved(one, device) for one in batch]
+        if isinstance(batch, list):
+            return [_moved(one, device) for one in batch]
+        return _moved(batch, device)
 
-    def val_dataloader(self) -> DataLoader[WindowBatch]:
+    def val_dataloader(self) -> DataLoader[Batch]:
         """Return every validation window in order."""
         starts = range(0, len(self.validation), SCORING_BATCH)
         order = [slice(start, start + SCORING_BATCH) for start in starts]
-        return DataLoader(self.validation, sampler=order, batch_size=None)
+        rank, processes = self._place()
+        windows = self.validation
+        return DataLoader(
+            _SharedWindows(windows, rank, processes) if processes > 1 else windows,
+            sampler=order,
+            batch_size=None,
+        )
+
+    def _place(self) -> tuple[int, int]:
+        """Return this process's number and how many there are."""
+        trainer = self.trainer
+        return (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
 
 
 class _Stretches(Dataset[list[WindowBatch]]):
@@ -57,14 +92,65 @@ class _Stretches(Dataset[list[WindowBatch]]):
         self.batch_size = batch_size
 
     def __getitem__(self, index: Tensor) -> list[WindowBatch]:
+        return self.cut(index, self.batch_size)
+
+    def cut(self, index: Tensor, size: int | list[int]) -> list[WindowBatch]:
+        """Gather the windows of an index and cut them into batches of a size, or of sizes."""
         past, future, known = self.windows[index]
-        size = self.batch_size
         parts = past.split(size), future.split(size)
         if known is None:
             return [WindowBatch(*pair) for pair in zip(*parts, strict=True)]
         return [WindowBatch(*three) for three in zip(*parts, known.split(size), strict=True)]
 
 
-def _moved(batch: WindowBatch, device: torch.device) -> WindowBatch:
+class _SharedStretches(Dataset[list[Share]]):
+    """This process's shares of batches, and no other window, gathered together."""
+
+    def __init__(self, stretches: _Stretches, rank: int, processes: int):
+        self.stretches = stretches
+        self.rank = rank
+        self.processes = processes
+
+    def __getitem__(self, index: Tensor) -> list[Share]:
+        batches = index.split(self.stretches.batch_size)
+        place = self.rank, self.processes
+        own = [batch[_window_numbers(len(batch), *place)] for batch in batches]
+        parts = self.stretches.cut(torch.cat(own), [len(numbers) for numbers in own])
+        return [
+            _share(part, len(batch), *place) for part, batch in zip(parts, batches, strict=True)
+        ]
+
+
+class _SharedWindows(Dataset[Share]):
+    """This process's shares of slices of windows."""
+
+    def __init__(self, windows: Windows, rank: int, processes: int):
+        self.windows = windows
+        self.rank = rank
+        self.processes = processes
+
+    def __getitem__(self, index: slice) -> Share:
+        start, stop, _ = index.indices(len(self.windows))
+        own = _window_numbers(stop - start, self.rank, self.processes)
+        part = self.windows[start + own.start : start + own.stop]
+        return _share(part, stop - start, self.rank, self.processes)
+
+
+def _window_numbers(windows: int, rank: int, processes: int) -> slice:
+    """Return which windows of a batch a process works on: one at least."""
+    first, last = windows * rank // processes, windows * (rank + 1) // processes
+    return slice(first, last) if last > first else slice(0, 1)
+
+
+def _share(part: WindowBatch, windows: int, rank: int, processes: int) -> Share:
+    own = windows * (rank + 1) // processes - windows * rank // processes
+    if own == 0:  # a loss over nothing observed is 0 and has no gradient
+        part = part._replace(future=torch.full_like(part.future, torch.nan))
+    return Share(part, windows, processes * own / windows)
+
+
+def _moved(batch: Batch, device: torch.device) -> Batch:
+    if isinstance(batch, Share):
+        return batch._replace(part=_moved(batch.part, device))
     moved = [None if part is None else part.to(device, non_blocking=True) for part in batch]
     return WindowBatch(*moved)  # pyright: ignore[reportArgumentType]

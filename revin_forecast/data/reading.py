@@ -1,16 +1,22 @@
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from revin_forecast.data.frequency import full_grid, parse_frequency
-from revin_forecast.data.parsing import find_time_column, parse_numbers, parse_times
-from revin_forecast.data.series import Layout, Series
-from revin_forecast.data.table import RawTable, read_table
+from revin_forecast.data.layout import Layout, listed
+from revin_forecast.data.marks import Mark
+from revin_forecast.data.missing import Missing, first_gap, interpolated
+from revin_forecast.data.rows import Rows, long_rows, wide_rows
+from revin_forecast.data.series import Series
+from revin_forecast.data.table import ArrowTable, RawTable, read_table
+from revin_forecast.data.times import TIME_NAMES, find_time_column, is_time
 from revin_forecast.errors import InputError
 
-Table = Series | pd.DataFrame | str | Path
+Table = Series | pd.DataFrame | str | Path | ArrowTable
 """What can be read: a series, a data frame, or the path of a CSV or Parquet file."""
 
 LONG = Layout(id="unique_id", time="ds", value="y")
@@ -26,116 +32,191 @@ def read_series(
     columns: Sequence[str] | None = None,
     frequency: str | None = None,
     grid: bool = True,
+    target: Sequence[str] | None = None,
+    inputs: Sequence[str] | None = None,
+    missing: Missing = "observed",
+    decimal: Mark | None = None,
 ) -> Series:
     """Read a table of one or more series.
 
     Wide: a time column, then one column a series. Long: a row for each series and time, with
     columns `unique_id`, `ds` and `y` or those named. Values are the nearest float64 of what is
-    written; empty cells, NaN and infinities are unobserved. Rows are put in time order.
+    written (whole numbers beyond 2**53 are rounded); empty cells, NaN and infinities are
+    unobserved, True and False are 1 and 0. Rows are put in time order.
 
     Args:
-        source: a path (.csv, .tsv, .txt with comma, semicolon or tab, also .gz; .parquet), a data
-            frame (times in a column or in its index), or a Series, which is only narrowed to
-            `columns`.
-        time: the time column; None: one of a well-known name, else the first that parses.
+        source: a path (.csv, .tsv, .txt parted by comma, semicolon, tab or bar; .parquet; also
+            .gz), "-" for the same on standard input, a data frame of pandas, Polars or Arrow
+            (times in a column or in its index), or a Series, which is only narrowed and filled.
+        time: the time column; None: one of a well-known name, else the one that parses.
         id: the series column of a long table.
         value: the value column of a long table.
         columns: the series wanted, in this order; None: all.
         frequency: the step between rows, as pandas writes it; None: found.
         grid: put the rows on a full regular grid, absent ones unobserved. False takes the rows as
             they are, repeated stamps and all, and leaves the frequency as given.
+        target: the series to forecast; no other is read, but the inputs. None: all of `columns`.
+        inputs: series that are used but not forecast.
+        missing: what becomes of gaps: "observed" leaves them unobserved; "interpolate" fills them
+            on a line between the values around them, not before the first and after the last;
+            "error" refuses the first one. A long table's series begins and ends with its own rows.
+        decimal: the mark before the decimals; None: told by the numbers.
 
     Raises:
         InputError: the table can't be used; the message says where, what was wanted, what to do.
     """
+    names = _wanted(columns, target, inputs)
     if isinstance(source, Series):
-        return source if columns is None else source.select(columns)
-    table = read_table(source)
-    long = _long_layout(table, time, id, value)
-    if long is not None:
-        series = _read_long(table, long)
+        series = source if names is None else source.select(names)
+        series = series if inputs is None else _with_inputs(series, inputs)
+        return _filled(series, missing)
+    # Bound names of a frame's index count as columns.
+    indices = [name for name in (time, id, LONG.id, *TIME_NAMES) if name is not None]
+    table = read_table(source, indices)
+    layout = _layout(table, time, id, value)
+    if layout.id is None:
+        chosen = _columns(table, layout, names)
+        rows = wide_rows(table, layout, chosen, decimal, distinct=grid)
     else:
-        series = _read_wide(table, find_time_column(table, time), columns)
-    if columns is not None:
-        series = series.select(columns)
+        rows = long_rows(table, layout, names, decimal)
     if not grid:
+        if missing != "observed":
+            raise InputError(f"missing={missing!r} needs the full grid; leave grid=True.")
         step = None if frequency is None else parse_frequency(frequency)
-        return Series(series.values, series.timestamps, series.names, step, series.layout)
-    return _regular(table, series, frequency, repeats_named=long is not None)
+        series = Series(rows.values, rows.stamps, rows.names, step, layout)
+    else:
+        series = _regular(table, rows, layout, frequency, missing)
+    return series if inputs is None else _with_inputs(series, inputs)
 
 
-def _long_layout(
-    table: RawTable, time: str | None, id: str | None, value: str | None
-) -> Layout | None:
+def _wanted(
+    columns: Sequence[str] | None, target: Sequence[str] | None, inputs: Sequence[str] | None
+) -> list[str] | None:
+    """Return the series to read; None: all."""
+    if columns is not None and target is not None:
+        raise InputError(
+            "--columns and --target both name the series to forecast; pass --target, and --inputs "
+            "for those that are only used."
+        )
+    both = [name for name in target or () if name in (inputs or ())]
+    if both:
+        raise InputError(
+            f"{listed(both)} can't be both forecast and only used; name each in --target or in "
+            "--inputs."
+        )
+    chosen = columns if target is None else target
+    return None if chosen is None else list(dict.fromkeys([*chosen, *(inputs or ())]))
+
+
+def _with_inputs(series: Series, inputs: Sequence[str]) -> Series:
+    series.select(inputs)  # tells the absent ones
+    marked = replace(series, inputs=tuple(name for name in series.names if name in inputs))
+    if not marked.targets:
+        raise InputError(f"all series are inputs ({listed(inputs)}); none is left to forecast.")
+    return marked
+
+
+def _layout(table: RawTable, time: str | None, id: str | None, value: str | None) -> Layout:
     names = table.names
     marked = {LONG.id, LONG.value} <= set(names)
     if id is None and value is None and not marked:
-        return None
-    chosen_id, chosen_value = id or LONG.id, value or LONG.value
-    for option, name in (("--id", chosen_id), ("--value", chosen_value)):
-        if name not in names:
+        layout = Layout(time=find_time_column(table, time))
+    else:
+        chosen_id, chosen_value = id or str(LONG.id), value or str(LONG.value)
+        for option, name in (("--id", chosen_id), ("--value", chosen_value)):
+            if name not in names:
+                raise InputError(
+                    f"{table.name} has no column {name!r} but {listed(names)}. A long table needs "
+                    f"a series, a time and a value column; name it with {option}."
+                )
+        usual = LONG.time if LONG.time in names else None
+        at = find_time_column(table, time or usual, (chosen_id, chosen_value))
+        layout = Layout(time=at, id=chosen_id, value=chosen_value)
+        if len({layout.time, layout.id, layout.value}) < 3:
             raise InputError(
-                f"{table.name} has no column {name!r} but {names}. A long table needs a series, a "
-                f"time and a value column; name it with {option}."
+                f"{table.name}: the time ({at!r}), the series ({chosen_id!r}) and the value "
+                f"({chosen_value!r}) need columns of their own; see --time, --id and --value."
             )
-    at = time or (LONG.time if LONG.time in names else None)
-    return Layout(time=find_time_column(table, at), id=chosen_id, value=chosen_value)
-
-
-def _read_wide(table: RawTable, time: str, columns: Sequence[str] | None) -> Series:
-    present = [name for name in table.names if name != time]
-    names = present if columns is None else list(columns)
-    absent = [name for name in names if name not in present]
-    if absent:
-        raise InputError(f"{table.name} has no column {absent} among {present}.")
-    if not names:
+    if table.source is not None and is_time(layout.time):
         raise InputError(
-            f"{table.name} has no column beside the time column {time!r}; a series needs one. "
-            "If the columns are separated by something else, save the file with commas."
+            f"{table.place(-1)} should name the columns but begins with data ({layout.time!r}). "
+            "Write a header above the first row."
         )
-    values = np.column_stack([parse_numbers(table, name) for name in names])
-    return Series(values, parse_times(table, time), tuple(names), layout=Layout(time=time))
+    return layout
 
 
-def _read_long(table: RawTable, layout: Layout) -> Series:
-    """Pivot to one channel a series; pairs of series and time that have no row are unobserved."""
-    ids = table.text(str(layout.id))
-    empty = np.flatnonzero(ids.isna() | (ids == ""))
-    if len(empty):
-        row = int(empty[0])
-        raise InputError(f"{table.place(row)}: column {layout.id!r} is empty; name the series.")
-    channel, names = pd.factorize(ids)
-    stamps = parse_times(table, layout.time)
-    step, times = pd.factorize(stamps, sort=True)
-    cells = step * len(names) + channel
-    repeated = pd.Series(cells).duplicated()
-    if repeated.any():
-        row = int(np.flatnonzero(repeated)[0])
+def _columns(table: RawTable, layout: Layout, names: Sequence[str] | None) -> list[str]:
+    """Return the columns that are channels of a wide table."""
+    present = [name for name in table.names if name != layout.time]
+    for name in names or ():
+        if name == layout.time:
+            raise InputError(f"{table.name}: {name!r} is the time column and no series.")
+        table.require(name, "--target, --inputs and --columns")
+    chosen = present if names is None else list(names)
+    if not chosen:
         raise InputError(
-            f"{table.place(row)}: {stamps[row]} of series {str(ids.iloc[row])!r} stands there a "
-            "second time. Keep one row for each series and time."
+            f"{table.name} has no column beside the time column {layout.time!r}; a series needs "
+            "one. If the columns are separated by something else, save the file with commas."
         )
-    values = np.full((len(times), len(names)), np.nan)
-    values[step, channel] = parse_numbers(table, str(layout.value))
-    return Series(values, pd.DatetimeIndex(times), tuple(map(str, names)), layout=layout)
-
-
-def _regular(table: RawTable, series: Series, frequency: str | None, repeats_named: bool) -> Series:
-    stamps = series.timestamps
-    repeated = stamps.duplicated()
-    if repeated.any() and not repeats_named:
-        row = int(np.flatnonzero(repeated)[0])
-        first = int(np.flatnonzero(stamps == stamps[row])[0])
+    unnamed = [name for name in chosen if re.fullmatch(r"\s*|Unnamed: \d+", name)]
+    if names is None and unnamed:
         raise InputError(
-            f"{table.place(row)}: {stamps[row]} stands there a second time (duplicate time "
-            f"stamp); the first is {table.place(first)}. Keep one row for each time; if the "
-            "table holds several series one below the other, name them with --id and --value."
+            f"{table.name}: column {table.names.index(unnamed[0]) + 1} has no name (a row number, "
+            "perhaps). Name it or remove it, or choose the columns with --target."
         )
-    order = np.argsort(stamps.asi8, kind="stable")
-    stamps, values = stamps[order], series.values[order]
-    grid, found = full_grid(stamps, frequency)
-    if len(grid) > len(stamps):
-        filled = np.full((len(grid), values.shape[1]), np.nan)
-        filled[grid.get_indexer(stamps)] = values
-        values = filled
-    return Series(values, grid, series.names, found, series.layout)
+    return chosen
+
+
+def _regular(
+    table: RawTable, rows: Rows, layout: Layout, frequency: str | None, missing: Missing
+) -> Series:
+    """Put rows on their full grid, and deal with the gaps."""
+
+    def place(step: int) -> str:
+        return table.place(int(np.flatnonzero(rows.step == step)[0]))
+
+    grid, found = full_grid(rows.stamps, frequency, place)
+    at = grid.get_indexer(rows.stamps)
+    values = rows.values
+    if len(grid) > len(rows.stamps):
+        values = np.full((len(grid), values.shape[1]), np.nan)
+        values[at] = rows.values
+    first, last = rows.ends()
+    lasts = None if (last == len(rows.stamps) - 1).all() else rows.stamps[last]
+    series = Series(values, grid, rows.names, found, layout, lasts=lasts)
+    if missing == "error":
+        _refuse_gaps(table, rows, series, at[first], at[last])
+    return _filled(series, "observed" if missing == "error" else missing)
+
+
+def _refuse_gaps(
+    table: RawTable, rows: Rows, series: Series, first: np.ndarray, last: np.ndarray
+) -> None:
+    steps = np.arange(len(series))[:, None]
+    gap = first_gap(series.observed, (steps >= first) & (steps <= last))
+    if gap is None:
+        return
+    stamp, name = series.timestamps[gap[0]], series.names[gap[1]]
+    step = int(rows.stamps.get_indexer(series.timestamps[gap[0] : gap[0] + 1])[0])
+    row = None if step < 0 else rows.row_of(step, gap[1])
+    what = f"series {name!r}" if series.layout.id else f"column {name!r}"
+    where = f"{table.name}: there is no row for {stamp}"
+    if row is not None:
+        where = f"{table.place(row)}: there is no value at {stamp}"
+    raise InputError(
+        f"{where}, {what}. Fill it in, or pass --missing interpolate or --missing observed."
+    )
+
+
+def _filled(series: Series, missing: Missing) -> Series:
+    if missing == "observed":
+        return series
+    if missing == "error":
+        gap = first_gap(series.observed, np.ones_like(series.observed))
+        if gap is not None:
+            raise InputError(
+                f"there is no value of {series.names[gap[1]]!r} at {series.timestamps[gap[0]]}. "
+                "Fill it in, or pass --missing interpolate or --missing observed."
+            )
+        return series
+    return replace(series, values=interpolated(series.values, series.timestamps.asi8))

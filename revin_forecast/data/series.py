@@ -1,22 +1,11 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from revin_forecast.data.layout import Layout, listed
 from revin_forecast.errors import InputError
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How the table was laid out that a series came from, so that a forecast looks the same."""
-
-    time: str = "date"
-    """Name of the time column."""
-    id: str | None = None
-    """Name of the series column of a long table; None: wide, one column a series."""
-    value: str | None = None
-    """Name of the value column of a long table."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +22,13 @@ class Series:
     names: tuple[str, ...]
     frequency: str | None = None
     """As pandas writes it (h, 15min, W-SAT, MS); None: unknown."""
-    layout: Layout = Layout()
+    layout: Layout = Layout()  # noqa: RUF009, it is frozen
+    inputs: tuple[str, ...] = ()
+    """Names of channels that are used but not forecast."""
+    lasts: pd.DatetimeIndex | None = None
+    """(channels,) stamp of each channel's own last row; None: all end with the last row."""
+    moved: bool = False
+    """True: each channel's own last row stands in the last row, whatever its stamp; `aligned`."""
 
     def __post_init__(self):
         wanted = (len(self.timestamps), len(self.names))
@@ -41,6 +36,8 @@ class Series:
             raise ValueError(
                 f"values have shape {self.values.shape}; stamps and names say {wanted}"
             )
+        if self.lasts is not None and len(self.lasts) != len(self.names):
+            raise ValueError(f"there are {len(self.lasts)} lasts of {len(self.names)} channels")
         values = self.values.astype(np.float64, copy=False)
         finite = np.isfinite(values)
         object.__setattr__(
@@ -56,9 +53,19 @@ class Series:
         """(time, channels): True where really measured."""
         return np.isfinite(self.values)
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the channels that are forecast."""
+        return tuple(name for name in self.names if name not in self.inputs)
+
     def rows(self, start: int, stop: int) -> "Series":
-        """Return a part of the rows."""
-        return replace(self, values=self.values[start:stop], timestamps=self.timestamps[start:stop])
+        """Return a part of the rows; a channel that ended later then ends with the part."""
+        stamps = self.timestamps[start:stop]
+        lasts, cut = self.lasts, len(self) - len(self.timestamps[:stop])
+        if lasts is not None and cut and len(stamps):
+            ended = pd.DatetimeIndex(lasts.to_series().clip(upper=stamps[-1]))
+            lasts = self._earlier(lasts, cut) if self.moved else ended
+        return replace(self, values=self.values[start:stop], timestamps=stamps, lasts=lasts)
 
     def select(self, names: Sequence[str]) -> "Series":
         """Return some channels, in the order named.
@@ -66,11 +73,30 @@ class Series:
         Raises:
             InputError: a name that is not there.
         """
-        absent = [name for name in names if name not in self.names]
+        place = {name: number for number, name in enumerate(self.names)}
+        absent = [name for name in names if name not in place]
         if absent:
-            raise InputError(f"there is no column {absent} among {list(self.names)}.")
-        places = [self.names.index(name) for name in names]
-        return replace(self, values=self.values[:, places], names=tuple(names))
+            raise InputError(f"there is no column {absent} among {listed(self.names)}.")
+        places = [place[name] for name in names]
+        return replace(
+            self,
+            values=self.values[:, places],
+            names=tuple(names),
+            inputs=tuple(name for name in self.inputs if name in names),
+            lasts=None if self.lasts is None else self.lasts[places],
+        )
+
+    def aligned(self) -> "Series":
+        """Move each channel so that its own last row is the last row; NaN comes in at the front.
+
+        The stamps stay those of the channels that end last; `lasts` tells the others' own.
+        """
+        if self.lasts is None or self.moved:
+            return self
+        source = np.arange(len(self))[:, None] - self._lags()
+        values = np.take_along_axis(self.values, np.maximum(source, 0), axis=0)
+        values[source < 0] = np.nan
+        return replace(self, values=values, moved=True)
 
     def future_timestamps(self, horizon: int) -> pd.DatetimeIndex:
         """Return the stamps of the `horizon` steps after the last row.
@@ -89,17 +115,54 @@ class Series:
         return stamps[stamps > last][:horizon]
 
     def to_frame(self, values: np.ndarray, timestamps: pd.DatetimeIndex) -> pd.DataFrame:
-        """Lay values (time, channels) of these channels out as the table was."""
-        layout = self.layout
-        if layout.id is None:
-            wide = pd.DataFrame(values, columns=list(self.names))
-            wide.insert(0, layout.time, timestamps)
-            return wide
-        steps, channels = values.shape
-        return pd.DataFrame(
-            {
-                layout.id: np.repeat(np.array(self.names, dtype=object), steps),
-                layout.time: timestamps.repeat(1).append([timestamps] * (channels - 1)),
-                layout.value: values.T.ravel(),
-            }
-        )
+        """Lay values (time, channels) of these channels out as the table was.
+
+        Args:
+            values: one column a channel.
+            timestamps: of the channels that end with the last row; one that ended some steps
+                before gets the stamps as many steps before.
+        """
+        return self._laid_out({"": values}, timestamps)
+
+    def forecast_frame(self, columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
+        """Lay a forecast of the targets out as the table was, dated from each one's own end.
+
+        Args:
+            columns: (horizon, targets) by what is put behind a column's name: "" for the forecast
+                itself, "-lo-80" for a limit.
+
+        Raises:
+            InputError: the rhythm is not known, or a name would stand there twice.
+        """
+        part = self.select(self.targets)
+        horizon = len(next(iter(columns.values())))
+        return part._laid_out(columns, part.future_timestamps(horizon))
+
+    def _laid_out(
+        self, columns: Mapping[str, np.ndarray], timestamps: pd.DatetimeIndex
+    ) -> pd.DataFrame:
+        return self.layout.frame(self.names, columns, self._own_stamps(timestamps))
+
+    def _own_stamps(self, timestamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        """Return (channels x time,) stamps, a channel's as many steps earlier as it ended."""
+        if self.lasts is None:
+            return timestamps
+        lags = self._lags()
+        earliest = self._earlier(timestamps[:1], int(lags.max()))[0]
+        grid = pd.date_range(earliest, timestamps[-1], freq=self.frequency)
+        return grid.take((grid.get_indexer(timestamps) - lags[:, None]).ravel())
+
+    def _lags(self) -> np.ndarray:
+        """Return (channels,) how many steps before the last row each channel ended."""
+        assert self.lasts is not None  # asked by the callers
+        earliest = min(self.lasts.min(), self.timestamps[0])
+        grid = pd.date_range(earliest, self.timestamps[-1], freq=self.frequency)
+        return len(grid) - 1 - grid.get_indexer(self.lasts)
+
+    def _earlier(self, stamps: pd.DatetimeIndex, steps: int) -> pd.DatetimeIndex:
+        """Return stamps on the grid, some steps before."""
+        if not steps:
+            return stamps
+        first = pd.date_range(end=stamps.min(), periods=steps + 1, freq=self.frequency)[0]
+        grid = pd.date_range(first, stamps.max(), freq=self.frequency)
+        return grid.take(grid.get_indexer(stamps) - steps)

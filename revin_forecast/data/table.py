@@ -1,25 +1,29 @@
 """Raw tables: columns as they stand in a file or frame, and where each row stands in it."""
 
-import csv
-import gzip
-import re
+import io
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import Any, Protocol, cast, runtime_checkable
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
+from revin_forecast.data.delimited import UNOBSERVED, Delimited, delimited
+from revin_forecast.data.layout import listed
+from revin_forecast.data.source import read_content
 from revin_forecast.errors import InputError
 
-SEPARATORS = (",", ";", "\t")
-CSV_ENDINGS = (".csv", ".tsv", ".txt")
-UNOBSERVED = ["", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "#N/A", "None"]
-AS_FOUND = arrow_csv.ConvertOptions(null_values=UNOBSERVED, strings_can_be_null=True)
+
+@runtime_checkable
+class ArrowTable(Protocol):
+    """A table of another library that hands its columns over: Polars, Arrow, DuckDB."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """See Arrow's PyCapsule interface."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,14 +31,10 @@ class RawTable:
     """A frame of unparsed columns, and where it is from."""
 
     frame: pd.DataFrame
-    path: Path | None = None
-    separator: str | None = None
-    """Of a text file."""
-
-    @property
-    def name(self) -> str:
-        """What messages call the table."""
-        return "the table" if self.path is None else str(self.path)
+    name: str = "the table"
+    """What messages call it."""
+    source: Delimited | None = None
+    """The text it was read from; None: not from text."""
 
     @property
     def names(self) -> list[str]:
@@ -47,133 +47,118 @@ class RawTable:
 
     def text(self, name: str) -> pd.Series:
         """Return a column of a text file letter by letter: 007, NA, a time with its zone."""
-        if self.separator is None or self.path is None:
+        if self.source is None:
             return self.column(name)
-        kinds = arrow_csv.ConvertOptions(include_columns=[name], column_types={name: pa.string()})
-        return pd.Series(_parse(self.path, self.separator, kinds).to_pandas()[name])
+        return pd.Series(self.texts([name])[name].to_pandas())
+
+    def texts(self, names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+        """Return columns of a text file letter by letter; none of what is not from text."""
+        if self.source is None or not names:
+            return {}
+        # As far as the frame goes: empty rows at the end are left out.
+        written = self.source.text(names).slice(0, len(self.frame))
+        return {name: written.column(name) for name in names}
 
     def place(self, row: int) -> str:
         """Say where a row (from 0) stands: the file's line, counted as an editor does."""
-        if self.separator is None or self.path is None:
+        if self.source is None:
             return f"{self.name}, row {row + 1}"
-        with _open_text(self.path) as file:
-            reader = csv.reader(file, delimiter=self.separator)
-            filled = (reader.line_num for cells in reader if cells)
-            for number, line in enumerate(filled):
-                if number == row + 1:
-                    return f"{self.name}, line {line}"
-        return self.name
+        return self.source.place(row)
+
+    def require(self, name: str, option: str) -> None:
+        """Refuse the name of a column that is not there.
+
+        Raises:
+            InputError: it is not.
+        """
+        if name not in self.names:
+            raise InputError(
+                f"{self.name} has no column {name!r} among {listed(self.names)}; see {option}."
+            )
 
 
-def read_table(source: str | Path | pd.DataFrame) -> RawTable:
-    """Read a CSV or Parquet file, or take a data frame; its index counts where it holds times.
+def read_table(
+    source: str | Path | pd.DataFrame | ArrowTable, indices: Collection[str] = ()
+) -> RawTable:
+    """Read a CSV or Parquet file or standard input ("-"), or take a data frame.
+
+    Args:
+        source: a path, or a frame of pandas or of another library.
+        indices: names under which a numeric index of a frame counts as a column; one of other
+            things (times, text) always does.
 
     Raises:
-        InputError: no such file, another kind of file, no rows, ragged rows, duplicate columns.
+        InputError: it can't be read, has no rows, ragged rows, or duplicate columns.
     """
-    if isinstance(source, pd.DataFrame):
-        dated = isinstance(source.index, pd.DatetimeIndex)
-        frame = source.rename_axis(source.index.name or "date") if dated else source
-        table = RawTable(frame.reset_index(drop=not dated))
+    if isinstance(source, str | Path):
+        table = _read_file(source)
+    elif isinstance(source, pd.DataFrame):
+        table = RawTable(_with_index(source, indices))
     else:
-        table = _read_file(Path(source))
+        table = RawTable(_with_index(pa.table(cast(Any, source)).to_pandas(), indices))
+    if table.source is not None:
+        table = replace(table, frame=_filled_part(table.frame))
     names = [str(name) for name in table.frame.columns]
     double = [name for name, count in Counter(names).items() if count > 1]
     if double:
-        raise InputError(f"{table.name} has more than one column {double}; rename one of them.")
+        raise InputError(f"{table.name} has more than one column {listed(double)}; rename them.")
     if table.frame.empty:
         raise InputError(f"{table.name} has no rows below its header; there is nothing to learn.")
-    return RawTable(table.frame.set_axis(names, axis=1), table.path, table.separator)
+    return replace(table, frame=table.frame.set_axis(names, axis=1))
 
 
-def _read_file(path: Path) -> RawTable:
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name a CSV or Parquet file in it.")
-    if not path.exists():
-        raise InputError(f"there is no file {path}. Check the name and the folder.")
-    plain = path.with_suffix("") if _gzipped(path) else path
-    if plain.suffix.lower() == ".parquet":
+def _filled_part(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what spreadsheets add: empty columns without a name, empty rows at the end."""
+    unnamed = np.flatnonzero([str(name).strip() == "" for name in frame.columns])
+    hollow = [place for place in unnamed if frame.iloc[:, place].isna().all()]
+    if hollow:
+        frame = frame.iloc[:, [place for place in range(frame.shape[1]) if place not in hollow]]
+    rows = len(frame)
+    while rows and frame.iloc[rows - 1].isna().all():
+        rows -= 1
+    return frame.iloc[:rows]
+
+
+def _with_index(frame: pd.DataFrame, indices: Collection[str]) -> pd.DataFrame:
+    """Make the index a column where it is more than a running number."""
+    index = frame.index
+    numbers = pd.api.types.is_numeric_dtype(index.dtype) and index.name not in indices
+    if numbers and index.nlevels == 1:
+        return frame.reset_index(drop=True)
+    if index.nlevels == 1 and index.name is None:
+        frame = frame.rename_axis("date")
+    return frame.reset_index()
+
+
+def _read_file(source: str | Path) -> RawTable:
+    content = read_content(source)
+    if content.is_parquet:
         try:
-            return RawTable(pd.read_parquet(path), path)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise InputError(f"{path} is no readable Parquet file: {error}") from error
-    if plain.suffix.lower() not in CSV_ENDINGS:
-        raise InputError(
-            f"{path} is neither CSV ({', '.join(CSV_ENDINGS)}, also .gz) nor .parquet. "
-            "Save the table as one of these."
-        )
-    return _read_csv(path)
-
-
-def _read_csv(path: Path) -> RawTable:
-    try:
-        with _open_text(path) as file:
-            separator = _separator(file.readline())
-        table = _parse(path, separator, AS_FOUND)
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} is not UTF-8 text ({error.reason}). Save it as CSV UTF-8."
-        ) from error
-    except (pa.ArrowInvalid, OSError, EOFError) as error:
-        raise InputError(_explained(path, error)) from error
-    return RawTable(table.to_pandas(), path, separator)
-
-
-def _parse(path: Path, separator: str, kinds: arrow_csv.ConvertOptions) -> pa.Table:
-    parsing = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True)
-    with pa.input_stream(str(path), compression="gzip" if _gzipped(path) else None) as stream:
-        table = arrow_csv.read_csv(stream, parse_options=parsing, convert_options=kinds)
-    for field in table.schema:
-        if pa.types.is_binary(field.type):  # what the reader makes of text in another encoding
+            return RawTable(pd.read_parquet(io.BytesIO(content.data)), content.name)
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise InputError(
-                f"{path}, column {field.name!r} is not UTF-8 text. Save the file as CSV UTF-8."
-            )
-    return table
+                f"{content.name} is no readable Parquet file: {_first_line(error)}. Save it again."
+            ) from error
+    text = delimited(content.data, content.name)
+    table = text.parse()
+    return RawTable(_exact(table, text).to_pandas(date_as_object=False), content.name, text)
 
 
-def _explained(path: Path, error: Exception) -> str:
-    """Say in the user's words why the reader gave up."""
-    text = str(error)
-    if path.stat().st_size == 0 or "Empty CSV" in text:
-        return f"{path} is empty; it should have a header and rows."
-    if "UTF8" in text or "UTF-8" in text:
-        return f"{path} is not UTF-8 text. Save it as CSV UTF-8."
-    ragged = _ragged_line(path)
-    if ragged is not None:
-        line, got, wanted = ragged
-        return (
-            f"{path}, line {line} has {got} cells but the header has {wanted}. "
-            "Check for a stray or missing separator, or unquoted text with one."
-        )
-    return f"{path} can't be read as CSV: {text}"
+def _exact(table: pa.Table, text: Delimited) -> pa.Table:
+    """Return the columns without what the reader makes of 0x1F: some such numbers wrap around."""
+    data = text.data
+    if (b"x" not in data or b"0x" not in data) and (b"X" not in data or b"0X" not in data):
+        return table  # one letter is found much faster than two
+    doubtful = [field.name for field in table.schema if pa.types.is_integer(field.type)]
+    if len(set(table.column_names)) < table.num_columns or not doubtful:
+        return table
+    kinds = arrow_csv.ConvertOptions(
+        column_types=dict.fromkeys(doubtful, pa.string()),
+        null_values=UNOBSERVED,
+        strings_can_be_null=True,
+    )
+    return text.parse(kinds)
 
 
-def _ragged_line(path: Path) -> tuple[int, int, int] | None:
-    try:
-        with _open_text(path) as file:
-            separator = _separator(file.readline())
-            file.seek(0)
-            reader = csv.reader(file, delimiter=separator)
-            wanted = len(next(reader))
-            for cells in reader:
-                if cells and len(cells) != wanted:
-                    return reader.line_num, len(cells), wanted
-    except (OSError, UnicodeDecodeError, csv.Error, StopIteration):
-        return None
-    return None
-
-
-def _separator(header: str) -> str:
-    """Return what parts the header into the most names; one inside quotes parts nothing."""
-    return max(SEPARATORS, key=re.sub('"[^"]*"', "", header).count)
-
-
-def _gzipped(path: Path) -> bool:
-    return path.suffix.lower() == ".gz"
-
-
-@contextmanager
-def _open_text(path: Path) -> Iterator[IO[str]]:
-    opener = gzip.open if _gzipped(path) else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-        yield file
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(".")

@@ -5,20 +5,55 @@ import pandas as pd
 from revin_forecast.errors import InputError
 from revin_forecast.files import replacing
 
+DIGITS = "%.10g"
+"""Forecasts are made in single precision of standardized values: further digits are noise."""
+
+
+def check_output(path: str | Path) -> None:
+    """Refuse a path that a table can't be written to, before any work is done for it.
+
+    Raises:
+        InputError: neither .csv nor .parquet, a folder, or in a folder that is not there. Streams
+            (/dev/stdout, a pipe) take CSV.
+    """
+    path = Path(path)
+    if _stream(path):
+        return
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file to write.")
+    if path.suffix not in (".csv", ".parquet"):
+        raise InputError(f"a forecast is written as .csv or .parquet but got {path}.")
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} to write {path.name} in; make it.")
+
+
+def as_csv(table: pd.DataFrame) -> str:
+    """Return a forecast as CSV text, with the digits that mean something."""
+    return table.to_csv(index=False, float_format=DIGITS)
+
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table as .csv or .parquet by the path's ending; whole or not at all.
 
     Raises:
-        InputError: another ending, or a folder that is not there.
+        InputError: what `check_output` refuses, no permission, a full disk; what stood there
+            before is left as it was.
     """
     path = Path(path)
-    if path.suffix not in (".csv", ".parquet"):
-        raise InputError(f"a forecast is written as .csv or .parquet but got {path}.")
-    if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent} to write {path.name} in; make it.")
-    with replacing(path) as partial:
-        if path.suffix == ".csv":
-            table.to_csv(partial, index=False)
-        else:
-            table.to_parquet(partial, index=False)
+    check_output(path)
+    try:
+        with replacing(path) as partial:
+            if path.suffix == ".parquet":
+                table.to_parquet(partial, index=False)
+            else:
+                partial.write_text(as_csv(table), encoding="utf-8", newline="")
+    except OSError as error:
+        kept = "The file there is as it was" if path.exists() else "Nothing is left of it"
+        raise InputError(
+            f"{path} could not be written: {error.strerror or error}. {kept}; make room or get "
+            "permission, or name another place."
+        ) from error
+
+
+def _stream(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()

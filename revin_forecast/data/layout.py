@@ -1,0 +1,70 @@
+"""How a table is laid out, and a forecast laid out the same."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from revin_forecast.errors import InputError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the table was laid out that a series came from, so that a forecast looks the same."""
+
+    time: str = "date"
+    """Name of the time column."""
+    id: str | None = None
+    """Name of the series column of a long table; None: wide, one column a series."""
+    value: str | None = None
+    """Name of the value column of a long table."""
+
+    def frame(
+        self, names: Sequence[str], columns: Mapping[str, np.ndarray], stamps: pd.DatetimeIndex
+    ) -> pd.DataFrame:
+        """Lay values out: a row a step (wide), or a row a series and step (long).
+
+        Args:
+            names: of the channels.
+            columns: (time, channels) by what is put behind a column's name.
+            stamps: (time,), or (channels x time,) where the channels have stamps of their own.
+
+        Raises:
+            InputError: a name would stand there twice.
+        """
+        if self.id is None:
+            shown = [name + ending for name in names for ending in columns]
+            _check_distinct([self.time, *shown])
+            # (time, channels, columns), so that a channel's columns stand side by side
+            values = np.stack(list(columns.values()), axis=2).reshape(len(stamps), len(shown))
+            wide = pd.DataFrame(values, columns=shown)
+            wide.insert(0, self.time, stamps)
+            return wide
+        steps = len(next(iter(columns.values())))
+        if len(stamps) == steps:
+            stamps = stamps.take(np.tile(np.arange(steps), len(names)))
+        parts = {f"{self.value}{ending}": part.T.ravel() for ending, part in columns.items()}
+        _check_distinct([self.id, self.time, *parts])
+        ids = np.repeat(np.array(names, dtype=object), steps)
+        return pd.DataFrame({self.id: ids, self.time: stamps} | parts)
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Show names in a message, of many the first few.
+
+    >>> listed(["a", "b", "c"], most=2)
+    "['a', 'b', ... 3 in all]"
+    """
+    shown = ", ".join(repr(name) for name in names[:most])
+    return f"[{shown}, ... {len(names)} in all]" if len(names) > most else f"[{shown}]"
+
+
+def _check_distinct(names: Sequence[str]) -> None:
+    double = [name for name, count in Counter(names).items() if count > 1]
+    if double:
+        raise InputError(
+            f"the forecast would have more than one column {listed(double)}; rename it in the "
+            "table, or leave it out with --target."
+        )

@@ -1,0 +1,176 @@
+"""Columns of text into numbers, and what is no number."""
+
+import re
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
+from pandas.api.types import (
+    is_complex_dtype,
+    is_datetime64_any_dtype,
+    is_numeric_dtype,
+    is_timedelta64_dtype,
+)
+
+from revin_forecast.data.delimited import UNOBSERVED
+from revin_forecast.data.marks import MARKS, NUMBER, SPACES, Mark, decimal_marks, have_commas
+from revin_forecast.data.table import RawTable
+from revin_forecast.errors import InputError
+
+pc: Any = pyarrow.compute  # made at run time, so type checkers see nothing in it
+REMEDY = "Correct it, leave it empty if it was not measured, or choose the columns with --target."
+
+
+def parse_numbers(table: RawTable, names: Sequence[str], decimal: Mark | None = None) -> np.ndarray:
+    """Return columns as (rows, names) float64; empty cells, NaN and infinities are NaN.
+
+    Args:
+        table: as it was read.
+        names: of the columns.
+        decimal: the mark before the decimals; None: told by the numbers.
+
+    Raises:
+        InputError: a cell that is no number, with its line; or it is open what a comma means.
+    """
+    part = table.frame.loc[:, list(names)]
+    texts: dict[str, pa.Array] = {}
+    if all(isinstance(kind, np.dtype) and kind.kind in "fiub" for kind in part.dtypes):
+        values = part.to_numpy(dtype=np.float64)  # a column at a time takes long for thousands
+    else:
+        values = np.empty(part.shape)
+        for place, name in enumerate(names):
+            column = table.column(name)
+            _check_kind(table, name, column)
+            if is_numeric_dtype(column):
+                values[:, place] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+            else:
+                values[:, place], texts[name] = _cells(table, name, column)
+    _check_size(table, names, values)
+    if decimal == "," or (decimal is None and have_commas(texts)):
+        # The reader took 1.234 for a point and decimals; that is to be asked now.
+        floats = [name for name in names if name not in texts and part[name].dtype.kind == "f"]
+        texts |= {name: _stripped(text) for name, text in table.texts(floats).items()}
+    marks: dict[str, Mark] = (
+        decimal_marks(table, texts) if decimal is None else dict.fromkeys(texts, decimal)
+    )
+    for place, name in enumerate(names):
+        if name in texts:
+            found = _converted(table, name, texts[name], marks[name])
+            written = ~np.asarray(texts[name].is_null())
+            values[written, place] = found[written]
+    return values
+
+
+def _check_kind(table: RawTable, name: str, column: pd.Series) -> None:
+    kinds = (is_datetime64_any_dtype, is_timedelta64_dtype, is_complex_dtype)
+    if any(kind(column) for kind in kinds):
+        raise InputError(
+            f"{table.name}, column {name!r} holds {column.dtype} values like {column.iloc[0]}, not "
+            "real numbers. Choose the columns with --target."
+        )
+
+
+def _check_size(table: RawTable, names: Sequence[str], values: np.ndarray) -> None:
+    """Refuse a number that no float64 holds, which the reader makes infinite."""
+    infinite = np.isinf(values)
+    places = {names[int(place)]: int(place) for place in np.flatnonzero(infinite.any(axis=0))}
+    for name, text in table.texts(list(places)).items():
+        rows = np.flatnonzero(infinite[:, places[name]])
+        _refuse_digits(table, name, rows, text.take(pa.array(rows)).to_pylist())
+
+
+def _refuse_digits(table: RawTable, name: str, rows: np.ndarray, cells: Iterable[object]) -> None:
+    """Refuse cells that came out infinite but are written in digits."""
+    for row, cell in zip(rows, cells, strict=True):
+        if re.search(r"\d", str(cell)):
+            raise InputError(
+                f"{table.place(int(row))}, column {name!r}: {str(cell)[:60]!r} is larger than any "
+                f"float64. {REMEDY}"
+            )
+
+
+def _cells(table: RawTable, name: str, column: pd.Series) -> tuple[np.ndarray, pa.Array]:
+    """Return numbers that are such already, NaN elsewhere, and what is text, None elsewhere."""
+    numbers = np.full(len(column), np.nan)
+    if isinstance(column.dtype, pd.StringDtype):
+        return numbers, _stripped(pa.array(column, pa.large_string()))
+    texts: list[str | None] = [None] * len(column)
+    for row, cell in enumerate(column):
+        if isinstance(cell, str):
+            texts[row] = cell
+        elif isinstance(cell, Real | Decimal):
+            try:
+                numbers[row] = float(cell)
+            except (OverflowError, ValueError) as error:
+                raise InputError(
+                    f"{table.place(row)}, column {name!r}: {str(cell)[:30]!r}... is larger than "
+                    f"any float64. {REMEDY}"
+                ) from error
+        elif not pd.isna(cell):
+            raise InputError(
+                f"{table.place(row)}, column {name!r}: {str(cell)[:60]!r} is no number. {REMEDY}"
+            )
+    return numbers, _stripped(pa.array(texts, pa.large_string()))
+
+
+def _stripped(text: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return text without white space around it; what means "not observed" is null."""
+    if isinstance(text, pa.ChunkedArray):
+        text = text.combine_chunks()
+    bare = pc.utf8_trim_whitespace(text)
+    bare = pc.replace_substring(bare, "\u2212", "-")  # the minus that people typeset
+    unseen = pc.is_in(bare, pa.array(UNOBSERVED, bare.type))
+    return pc.if_else(unseen, pa.scalar(None, bare.type), bare)
+
+
+def _converted(table: RawTable, name: str, text: pa.Array, mark: Mark) -> np.ndarray:
+    """Return text as float64, NaN where null."""
+    other = MARKS[mark == ","]
+    plain = text if mark == "." else _with_point(text, other)
+    if plain is not None:
+        try:
+            values = np.asarray(pc.cast(plain, pa.float64()), dtype=np.float64)
+            if not np.isinf(values).any():
+                return values
+        except pa.ArrowInvalid:
+            pass  # groups of digits, or a cell that is no number
+    valid = pc.fill_null(pc.match_substring_regex(text, NUMBER[mark]), True)
+    bad = np.flatnonzero(~np.asarray(valid))
+    if len(bad):
+        cell = str(text[int(bad[0])])
+        raise InputError(
+            f"{table.place(int(bad[0]))}, column {name!r}: {cell[:60]!r} is no number."
+            f"{_hint(cell, mark)} {REMEDY}"
+        )
+    bare = pc.replace_substring_regex(text, f"{SPACES}|{re.escape(other)}", "")
+    bare = pc.replace_substring(bare, mark, ".")
+    values = np.asarray(pc.cast(bare, pa.float64()), dtype=np.float64)
+    infinite = np.flatnonzero(np.isinf(values))
+    _refuse_digits(table, name, infinite, text.take(pa.array(infinite)).to_pylist())
+    return values
+
+
+def _with_point(text: pa.Array, other: Mark) -> pa.Array | None:
+    """Return decimal commas as points, or None where points stand in the text already."""
+    if pc.any(pc.match_substring(text, other)).as_py():
+        return None
+    return pc.replace_substring(text, ",", ".")
+
+
+def _hint(cell: str, mark: Mark) -> str:
+    if re.fullmatch(r"[+-]?[\d.,]+\s*%", cell):
+        return " Write it without the percent sign."
+    if re.fullmatch(r"[^\w\s]?\s*[+-]?[$€£¥]\s*[\d.,]+|[+-]?[\d.,]+\s*[$€£¥]", cell):
+        return " Write it without the currency."
+    if re.fullmatch(r"[+-]?[\d.,]+\s*[^\W\d]+.*", cell):
+        return " Write it without the unit."
+    if not re.search(r"\d", cell) and len(cell) > 1:
+        return " If the column names series, see --id and --value."
+    if re.fullmatch(r"[+-]?[\d.,]*\d", cell) and mark == ".":
+        return " If its decimals stand after a comma, pass --decimal ,"
+    return ""
