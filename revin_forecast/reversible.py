@@ -1,11 +1,14 @@
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from revin_forecast.backbones.base import CovariateBackbone, FactorBackbone
+from revin_forecast.backbones.narrowed import whole
 from revin_forecast.normalizers.base import Normalizer
 from revin_forecast.normalizers.learned import LearnedNormalizer, PretrainedNormalizer
 from revin_forecast.normalizers.location_scale import observed_values
+from revin_forecast.quantiles import ascending, level_gaps, median_of, repeated
 from revin_forecast.shapes import Future, Known, Observed, Past
 
 
@@ -13,11 +16,11 @@ class Steps(NamedTuple):
     """What one forecast went through; a loss may look at each."""
 
     z: Tensor
-    """The forecast on the normalizer's common scale."""
+    """The forecast on the normalizer's common scale, with levels on a last axis if any."""
     stats: Any
     """The normalizer's statistics of the window."""
     forecast: Tensor
-    """In data units."""
+    """In data units, with the same levels."""
     inner: Any
     """The backbone's own `Steps` where it is a `Reversible`, else None."""
 
@@ -32,6 +35,11 @@ class Reversible(nn.Module):
     Args:
         backbone: forecasts in normalized units.
         normalizer: maps the window there and the forecast back, with the same parameters.
+        levels: quantiles to forecast, ascending and symmetric about 0.5; the backbone is then built
+            for as many horizons one after the other, see `quantiles.ascending`. None: points.
+
+    Raises:
+        ValueError: levels for one that wraps another; they belong to the innermost.
 
     >>> import torch
     >>> from revin_forecast import RevIN
@@ -43,15 +51,28 @@ class Reversible(nn.Module):
     torch.Size([8, 24, 3])
     """
 
-    def __init__(self, backbone: nn.Module, normalizer: Normalizer):
+    level_gaps: Tensor
+
+    def __init__(self, backbone: nn.Module, normalizer: Normalizer, levels: Sequence[float] = ()):
         super().__init__()
         self.backbone = backbone
         self.normalizer = normalizer
+        self.levels = tuple(levels)
+        """Quantiles that `quantiles` returns; empty for a model of points."""
+        if isinstance(backbone, Reversible):
+            if levels:
+                raise ValueError(
+                    f"Reversible got levels={tuple(levels)} and a Reversible inside, which has the "
+                    "backbone. Give the levels to that one; this one maps them back."
+                )
+            self.levels = backbone.levels
+        elif levels:
+            self.register_buffer("level_gaps", level_gaps(levels), persistent=False)
 
     def forward(
         self, past: Past, observed: Observed | None = None, known: Known | None = None
     ) -> Future:
-        """Return the forecast in data units.
+        """Return the forecast in data units, the median of a model of quantiles.
 
         Args:
             past: (batch, lookback, channels). NaN and infinities count as unobserved.
@@ -62,6 +83,24 @@ class Reversible(nn.Module):
         Raises:
             ValueError: known inputs for a backbone that takes none.
         """
+        forecast = self.steps(past, observed, known).forecast
+        return median_of(forecast) if self.levels else forecast
+
+    def quantiles(
+        self, past: Past, observed: Observed | None = None, known: Known | None = None
+    ) -> Future:
+        """Return all `levels` in data units, (batch, horizon, targets, levels), ascending.
+
+        Arguments are as `forward` takes them.
+
+        Raises:
+            ValueError: a model of points.
+        """
+        if not self.levels:
+            raise ValueError(
+                "this Reversible forecasts points and has no quantiles. Build it with levels=..., "
+                "or train with loss quantile."
+            )
         return self.steps(past, observed, known).forecast
 
     def steps(
@@ -75,17 +114,24 @@ class Reversible(nn.Module):
             future = inner.forecast
         else:
             extra: dict[str, Any] = {}
-            if isinstance(self.backbone, FactorBackbone):
+            if isinstance(whole(self.backbone), FactorBackbone):
                 extra["factors"] = self.normalizer.factors(stats)
+            if getattr(self.backbone, "sees_gaps", False):  # z is filled where nothing was seen
+                extra["observed"] = observed_values(past, observed)
             if known is not None:
-                extra["known"] = _taken(self.backbone, known)
+                known = _taken(self.backbone, known)
+                times = len(self.levels)
+                extra["known"] = repeated(known, past.shape[1], times) if times else known
             future = self.backbone(z, **extra)
-        return Steps(future, stats, self.normalizer.denormalize(future, stats), inner)
+            if self.levels:
+                future = ascending(future, self.level_gaps)
+        kind = "quantile" if self.levels else "location"
+        return Steps(future, stats, self.normalizer.denormalize(future, stats, kind), inner)
 
 
 def _taken(backbone: nn.Module, known: Tensor) -> Tensor:
     """Return the known inputs, or refuse them for a backbone that does not take any."""
-    if not isinstance(backbone, CovariateBackbone):
+    if not isinstance(whole(backbone), CovariateBackbone):
         raise ValueError(
             f"{type(backbone).__name__} takes no known inputs but got {tuple(known.shape)}. Use a "
             "CovariateBackbone (TiDE, Informer, CycleNet), or leave known out."
@@ -109,7 +155,8 @@ def auxiliary_loss(model: nn.Module, steps: Steps, truth: Tensor) -> Tensor | No
     if isinstance(normalizer, LearnedNormalizer) and not isinstance(
         normalizer, PretrainedNormalizer
     ):
-        losses.append(normalizer.auxiliary_loss(steps.stats, truth, steps.z))
+        forecast = median_of(steps.z) if model.levels else steps.z
+        losses.append(normalizer.auxiliary_loss(steps.stats, truth, forecast))
     if steps.inner is not None and any(True for _ in learned_normalizers(model.backbone)):
         within = normalizer.renormalize(truth, steps.stats)
         inner = auxiliary_loss(model.backbone, steps.inner, within)

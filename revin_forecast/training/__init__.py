@@ -1,7 +1,7 @@
 """Training by gradient, with Lightning."""
 
+from revin_forecast.training.checkpoints import TrainingResult
 from revin_forecast.training.modules import ForecastingModule, PretrainingModule
-from revin_forecast.training.run import TrainingResult
 from revin_forecast.training.train import train
 
 __all__ = ["ForecastingModule", "PretrainingModule", "TrainingResult", "train"]

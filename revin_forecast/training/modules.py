@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -9,12 +10,12 @@ from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
+from revin_forecast.data.module import Batch, Share
 from revin_forecast.data.windows import WindowBatch
-from revin_forecast.metrics import mae, mse
+from revin_forecast.errors import InputError
+from revin_forecast.metrics import mae, mse, quantile_loss
 from revin_forecast.normalizers import Normalizer, PretrainedNormalizer
 from revin_forecast.reversible import Reversible, auxiliary_loss, forecast_channels
-
-LOSSES: dict[str, Callable[..., Tensor]] = {"mse": mse, "mae": mae}
 
 
 class _WindowModule(LightningModule, ABC):
@@ -22,6 +23,9 @@ class _WindowModule(LightningModule, ABC):
 
     Lightning hands over several batches at once, and each is a step of the optimizer here: its own
     path from batch to step takes half a millisecond, as long as a linear map's whole step.
+
+    Several processes take their shares of each batch, and their losses are weighted so that the
+    mean of them, and with it the mean gradient that each gets, is that of the whole batch.
     """
 
     def __init__(self, gradient_clip: float, seed: int):
@@ -32,33 +36,45 @@ class _WindowModule(LightningModule, ABC):
         self._losses: list[tuple[Tensor, int]] = []
 
     @abstractmethod
-    def batch_loss(self, batch: WindowBatch, training: bool) -> Tensor:
-        """Return the loss of one batch."""
+    def batch_loss(self, batch: WindowBatch, training: bool, share: Share | None = None) -> Tensor:
+        """Return the loss of one batch, weighted where it is a share of one."""
 
-    def training_step(self, batches: Sequence[WindowBatch]) -> None:
+    def training_step(self, batches: Sequence[Batch]) -> None:
         """Take a step of the optimizer for each batch."""
         optimizer = self.optimizers()
         assert isinstance(optimizer, LightningOptimizer)  # there is one
-        for step, batch in enumerate(batches, self.global_step):
-            _seed(self.seed * 1_000_003 + step, batch.past.device)
+        for step, whole in enumerate(batches, self.global_step):
+            batch, share, windows = _opened(whole)
+            # Processes draw apart, the first as if it were alone.
+            _seed(self.seed * 1_000_003 + step + (self.global_rank << 40), batch.past.device)
             optimizer.zero_grad()
-            loss = self.batch_loss(batch, training=True)
+            loss = self.batch_loss(batch, training=True, share=share)
             self.manual_backward(loss)
             self.clip_gradients(optimizer, self.gradient_clip)  # pyright: ignore[reportArgumentType]
             optimizer.step()
-            self._losses.append((loss.detach(), len(batch.past)))
+            self._losses.append((loss.detach(), windows))
 
     def on_train_epoch_end(self) -> None:
         """Log the mean loss over all training windows: once, as logging takes time each step."""
         losses, counts = zip(*self._losses, strict=True)
         weights = torch.tensor(counts, dtype=torch.float32, device=losses[0].device)
         self._losses.clear()
-        self.log("training_loss", (torch.stack(losses) @ weights) / weights.sum())
+        mean = (torch.stack(losses) @ weights) / weights.sum()
+        self.log("training_loss", mean, sync_dist=self.trainer.world_size > 1)
 
-    def validation_step(self, batch: WindowBatch) -> None:
+    def validation_step(self, whole: Batch) -> None:
         """Log the loss over all validation windows."""
-        loss = self.batch_loss(batch, training=False)
-        self.log("validation_loss", loss, prog_bar=True, batch_size=len(batch.past))
+        batch, share, windows = _opened(whole)
+        loss = self.batch_loss(batch, training=False, share=share)
+        several = share is not None
+        self.log("validation_loss", loss, prog_bar=True, batch_size=windows, sync_dist=several)
+
+    def by_observed(self, loss: Tensor, truth: Tensor) -> Tensor:
+        """Weight the mean over a share's observed values by how many of the batch's they are."""
+        strategy = self.trainer.strategy
+        count = truth.isfinite().sum()
+        total = strategy.reduce(count.clone(), reduce_op="sum")
+        return loss * (self.trainer.world_size * count / total.clamp(min=1))
 
 
 class ForecastingModule(_WindowModule):
@@ -70,18 +86,21 @@ class ForecastingModule(_WindowModule):
     Args:
         model: (batch, lookback, channels) -> (batch, horizon, channels).
         learning_rate: of Adam.
-        loss: "mse" or "mae", over observed targets only.
+        loss: "mse", "mae", or "quantile" for a `Reversible` with levels; of observed targets only.
         decay: the learning rates are multiplied by it after each epoch.
         gradient_clip: largest norm of all gradients together; longer ones are shortened to it.
         seed: with the step, of whatever randomness the model has, so that a resumed run draws
             what an undisturbed one would.
+
+    Raises:
+        InputError: the loss does not fit what the model forecasts.
     """
 
     def __init__(
         self,
         model: nn.Module,
         learning_rate: float = 1e-3,
-        loss: Literal["mse", "mae"] = "mse",
+        loss: Literal["mse", "mae", "quantile"] = "mse",
         decay: float = 1.0,
         gradient_clip: float = 1.0,
         seed: int = 0,
@@ -90,22 +109,28 @@ class ForecastingModule(_WindowModule):
         self.model = model
         self.learning_rate = learning_rate
         self.decay = decay
-        self.loss = LOSSES[loss]
+        self.loss = _loss(loss, getattr(model, "levels", ()))
 
     def forward(self, past: Tensor) -> Tensor:
         """Forecast in data units."""
         return self.model(past)
 
-    def batch_loss(self, batch: WindowBatch, training: bool) -> Tensor:
+    def batch_loss(self, batch: WindowBatch, training: bool, share: Share | None = None) -> Tensor:
         """Return the loss of one batch, in training with what normalizers add."""
         truth = forecast_channels(self.model, batch.future)
         if not isinstance(self.model, Reversible):
             extra = {} if batch.known is None else {"known": batch.known}
-            return self.loss(self.model(batch.past, **extra), truth)
+            loss = self.loss(self.model(batch.past, **extra), truth)
+            return loss if share is None else self.by_observed(loss, truth)
         steps = self.model.steps(batch.past, known=batch.known)
         loss = self.loss(steps.forecast, truth)
+        if share is not None:
+            loss = self.by_observed(loss, truth)
         added = auxiliary_loss(self.model, steps, truth) if training else None
-        return loss if added is None else loss + added
+        if added is None:
+            return loss
+        # What normalizers count as observed is their own: their losses go by windows.
+        return loss + (added if share is None else added * share.weight)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam over what is not frozen, shared parameters once."""
@@ -143,7 +168,7 @@ class PretrainingModule(_WindowModule):
         self.model = model
         self.normalizer = normalizer
 
-    def batch_loss(self, batch: WindowBatch, training: bool) -> Tensor:
+    def batch_loss(self, batch: WindowBatch, training: bool, share: Share | None = None) -> Tensor:
         """Return the normalizer's own loss on the windows as they reach it."""
         model, past, truth = self.model, batch.past, batch.future
         observed = past.isfinite()
@@ -153,11 +178,32 @@ class PretrainingModule(_WindowModule):
             assert isinstance(model.backbone, Reversible)  # the normalizer is in one of them
             model = model.backbone
         _, stats = self.normalizer.normalize(past, observed)
-        return self.normalizer.auxiliary_loss(stats, forecast_channels(model, truth))
+        loss = self.normalizer.auxiliary_loss(stats, forecast_channels(model, truth))
+        return loss if share is None else loss * share.weight
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam over the normalizer's parameters."""
         return torch.optim.Adam(self.normalizer.parameters(), lr=self.normalizer.pretraining_rate)
+
+
+def _opened(whole: Batch) -> tuple[WindowBatch, Share | None, int]:
+    """Return a batch or this process's part of it, its share if it is one, and all its windows."""
+    if isinstance(whole, Share):
+        return whole.part, whole, whole.windows
+    return whole, None, len(whole.past)
+
+
+def _loss(name: str, levels: Sequence[float]) -> Callable[..., Tensor]:
+    """Return the loss of (forecast, truth)."""
+    if (name == "quantile") != bool(levels):
+        raise InputError(
+            f"loss {name} was asked for, but the model forecasts "
+            f"{f'the quantiles {list(levels)}' if levels else 'points'}. Loss quantile is for a "
+            "Reversible built with levels, the others for one without."
+        )
+    if name == "quantile":
+        return partial(quantile_loss, levels=levels)
+    return {"mse": mse, "mae": mae}[name]
 
 
 def _groups(model: nn.Module, learning_rate: float) -> list[dict[str, Any]]:

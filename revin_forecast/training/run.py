@@ -1,43 +1,44 @@
 """One stage of training: early stopping on validation, checkpoints, logs."""
 
+import csv
 import logging
+import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from revin_forecast.data.module import ForecastData
 from revin_forecast.errors import InputError
 from revin_forecast.settings import TrainingSettings
+from revin_forecast.training.checkpoints import (
+    MONITOR,
+    TrainingResult,
+    WholeCheckpoints,
+    best_checkpoint,
+    last_checkpoint,
+    outcome,
+    read_checkpoint,
+)
 
 
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a training run came to."""
-
-    epochs: int
-    """Epochs run, those before a resume included."""
-    best_epoch: int
-    """The epoch, from 0, whose weights the model has now."""
-    validation_loss: float
-    """Of those weights."""
-
-
-def fit_stage(
+def run_stage(
     module: LightningModule,
     data: ForecastData,
     settings: TrainingSettings,
     folder: Path,
     resume: bool,
 ) -> tuple[TrainingResult, dict[str, Tensor]]:
-    """Fit a module with early stopping.
+    """Fit a module with early stopping, in this process as one of the run's.
 
     Args:
         module: logs `validation_loss`.
@@ -48,44 +49,75 @@ def fit_stage(
 
     Returns:
         What the stage came to, and the module's weights of the best epoch.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the folder has the checkpoints of the last whole epoch.
     """
-    last = last_checkpoint(folder)
-    checkpoint = ModelCheckpoint(
-        dirpath=last.parent,
-        filename="best",
-        monitor="validation_loss",
-        save_last=True,
-        enable_version_counter=False,
+    with quiet(), _interruptible():
+        logger = _logger(settings, folder)
+        kept = _logged(folder) if resume else []
+        trainer = make_trainer(settings, folder, logger)
+        if kept and trainer.is_global_zero and isinstance(logger, CSVLogger):
+            logger.experiment.metrics = kept  # else it starts the file anew
+        last = last_checkpoint(folder) if resume else None
+        trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
+    if trainer.world_size == 1:
+        return outcome(folder)
+    found = trainer.strategy.broadcast(outcome(folder) if trainer.is_global_zero else None)
+    assert found is not None  # the first process sends it
+    return found
+
+
+def make_trainer(settings: TrainingSettings, folder: Path, logger: Logger | None = None) -> Trainer:
+    """Return Lightning's trainer.
+
+    Raises:
+        InputError: the machine has no such devices, or Lightning no such strategy.
+    """
+    # The last one is written after the best one, and knows of it: a run killed between the two
+    # goes on from the epoch before and comes to the same best one again.
+    best, last = (
+        ModelCheckpoint(path.parent, path.stem, monitor=monitor, enable_version_counter=False)
+        for path, monitor in ((best_checkpoint(folder), MONITOR), (last_checkpoint(folder), None))
     )
-    stop = EarlyStopping("validation_loss", patience=settings.patience, min_delta=0.0)
-    callbacks: list[Callback] = [checkpoint, stop]
+    stop = EarlyStopping(MONITOR, patience=settings.patience, min_delta=0.0)
+    callbacks: list[Callback] = [best, last, stop]
     if settings.progress:  # on the error stream: standard output may be a table
         callbacks.append(RichProgressBar(console_kwargs={"stderr": True}))
-    with _quiet():
-        trainer = _trainer(settings, folder, callbacks)
-        trainer.fit(module, datamodule=data, ckpt_path=last if resume else None, weights_only=True)
-    best = torch.load(checkpoint.best_model_path, map_location="cpu", weights_only=True)
-    score = float(checkpoint.best_model_score or 0.0)
-    return TrainingResult(trainer.current_epoch, int(best["epoch"]), score), best["state_dict"]
+    try:
+        return Trainer(
+            max_epochs=settings.max_epochs,
+            callbacks=callbacks,
+            logger=logger or _logger(settings, folder),
+            enable_progress_bar=settings.progress,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+            default_root_dir=folder,
+            plugins=[WholeCheckpoints()],
+            **_processes(settings),
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise InputError(
+            f"training can't run with devices={settings.devices}, num_nodes={settings.num_nodes}, "
+            f"strategy={settings.strategy}: {error}"
+        ) from error
 
 
-def last_checkpoint(folder: Path) -> Path:
-    """Return where the checkpoint lies that a stage is resumed from."""
-    return folder / "checkpoints" / "last.ckpt"
-
-
-def _trainer(settings: TrainingSettings, folder: Path, callbacks: list[Callback]) -> Trainer:
-    return Trainer(
-        max_epochs=settings.max_epochs,
-        devices=1,
-        callbacks=callbacks,
-        logger=_logger(settings, folder),
-        enable_progress_bar=settings.progress,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,
-        default_root_dir=folder,
-    )
+def _processes(settings: TrainingSettings) -> dict[str, Any]:
+    if settings.devices * settings.num_nodes == 1:
+        return {"devices": 1}
+    strategy = settings.strategy
+    for way in ("_spawn", "_fork", "_notebook"):  # how they are started is up to us
+        strategy = strategy.replace(way, "")
+    return {
+        "devices": settings.devices,
+        "num_nodes": settings.num_nodes,
+        "strategy": "ddp" if strategy == "auto" else strategy,
+        "use_distributed_sampler": False,  # the data know their shares
+        # Of no use to CPUs, where torch has none: there each process normalizes its share.
+        "sync_batchnorm": torch.cuda.is_available(),
+    }
 
 
 def _logger(settings: TrainingSettings, folder: Path) -> Logger:
@@ -100,8 +132,33 @@ def _logger(settings: TrainingSettings, folder: Path) -> Logger:
         ) from error
 
 
+def _logged(folder: Path) -> list[dict[str, Any]]:
+    """Return the rows of the log up to the epoch of the last checkpoint."""
+    log = folder / "logs" / "metrics.csv"
+    if not log.is_file():
+        return []
+    done = read_checkpoint(last_checkpoint(folder))["epoch"]
+    with log.open(newline="") as file:
+        return [row for row in csv.DictReader(file) if int(row.get("epoch") or done + 1) <= done]
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C and a request to end do what they do elsewhere: Lightning has its own ways."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SIGTERMException:
+        raise SystemExit(128 + signal.SIGTERM) from None
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, handler)  # Lightning ignores further ones
+            raise KeyboardInterrupt from None
+        raise
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
     """Silence what the trainer says unasked: device lists, tips, advice on worker processes."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]

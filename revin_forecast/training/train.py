@@ -11,8 +11,10 @@ from revin_forecast.errors import InputError
 from revin_forecast.normalizers import PretrainedNormalizer
 from revin_forecast.reversible import Reversible, learned_normalizers
 from revin_forecast.settings import TrainingSettings
+from revin_forecast.training.checkpoints import TrainingResult, best_checkpoint, last_checkpoint
 from revin_forecast.training.modules import ForecastingModule, PretrainingModule
-from revin_forecast.training.run import TrainingResult, fit_stage, last_checkpoint
+from revin_forecast.training.processes import fit_stage
+from revin_forecast.training.record import begin, check_same, describe, has_begun
 
 
 def train(
@@ -33,10 +35,11 @@ def train(
         settings: epochs, learning rate and the like.
         folder: keeps checkpoints and logs; None: a temporary one.
         resume: go on from the folder's last checkpoint, to the same result, bit for bit on a CPU,
-            as an undisturbed run.
+            as an undisturbed run; where the run had ended, that is its result. More `max_epochs`
+            than it had are trained.
 
     Raises:
-        InputError: resume without a folder that holds a checkpoint.
+        InputError: resume without a folder where a run began, or where it was of something else.
     """
     if folder is None:
         if resume:
@@ -48,19 +51,12 @@ def train(
         for number, normalizer in enumerate(learned_normalizers(model))
         if isinstance(normalizer, PretrainedNormalizer)
     ]
-    begun = [
-        place
-        for place in [folder, *(place for place, _ in stages)]
-        if last_checkpoint(place).is_file()
-    ]
-    if resume and not begun:
-        last = last_checkpoint(folder)
-        raise InputError(f"no checkpoint to resume from at {last}; train without resume first.")
+    begun = _begun(model, data, settings, [folder, *(place for place, _ in stages)], resume)
     result = TrainingResult(0, 0, 0.0)
     if not (resume and folder in begun):  # else the last checkpoint holds what they learned
         for place, normalizer in stages:
             result = _pretrain(model, normalizer, data, settings, place, resume and place in begun)
-    with _frozen([normalizer for _, normalizer in stages]):
+    with _frozen([part for _, normalizer in stages for part in normalizer.parameters()]):
         if not any(parameter.requires_grad for parameter in model.parameters()):
             model.eval()
             return result  # a naive backbone: what there was to learn is learnt
@@ -79,6 +75,32 @@ def train(
     return result
 
 
+def _begun(
+    model: nn.Module,
+    data: ForecastData,
+    settings: TrainingSettings,
+    places: Sequence[Path],
+    resume: bool,
+) -> list[Path]:
+    """Return the folders of stages that a run to go on with has checkpoints of.
+
+    A new run takes away those of an older one first, lest it be resumed as that.
+    """
+    folder, content = places[0], describe(model, data, settings)
+    if not resume:
+        for place in places:
+            for old in (last_checkpoint(place), best_checkpoint(place)):
+                old.unlink(missing_ok=True)
+        begin(folder, content)
+        return []
+    found = [place for place in places if last_checkpoint(place).is_file()]
+    if not found and not has_begun(folder):
+        last = last_checkpoint(folder)
+        raise InputError(f"no checkpoint to resume from at {last}; train without resume first.")
+    check_same(folder, content)
+    return found
+
+
 def _pretrain(
     model: nn.Module,
     normalizer: PretrainedNormalizer,
@@ -92,7 +114,10 @@ def _pretrain(
     clip, seed = settings.gradient_clip, settings.seed
     module = PretrainingModule(model.train(), normalizer, clip, seed)
     settings = replace(settings, max_epochs=normalizer.pretraining_epochs)
-    result, best = fit_stage(module, data, settings, folder, resume)
+    own_parameters = {id(parameter) for parameter in normalizer.parameters()}
+    others = [part for part in model.parameters() if id(part) not in own_parameters]
+    with _frozen(others):  # several processes wait for the gradient of each that is not
+        result, best = fit_stage(module, data, settings, folder, resume)
     prefix = "normalizer."
     own = {name.removeprefix(prefix): best[name] for name in best if name.startswith(prefix)}
     normalizer.load_state_dict(own)
@@ -100,9 +125,9 @@ def _pretrain(
 
 
 @contextmanager
-def _frozen(normalizers: Sequence[nn.Module]) -> Iterator[None]:
+def _frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
     """Hold parameters constant for a while, then leave them as they were found."""
-    held = [part for module in normalizers for part in module.parameters() if part.requires_grad]
+    held = [parameter for parameter in parameters if parameter.requires_grad]
     for parameter in held:
         parameter.requires_grad_(False)
     try:

@@ -1,0 +1,136 @@
+"""Training in several processes: each gets the whole job, this one waits for what comes of it."""
+
+import os
+import pickle
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, distributed
+from torch.multiprocessing.spawn import ProcessExitedException, start_processes
+
+from revin_forecast.data.module import ForecastData
+from revin_forecast.errors import InputError
+from revin_forecast.settings import TrainingSettings
+from revin_forecast.training.checkpoints import TrainingResult, is_finished, outcome
+from revin_forecast.training.run import make_trainer, quiet, run_stage
+
+ENDING = {signal.SIGINT, signal.SIGTERM}
+GRACE_SECONDS = 5.0
+"""For the other processes to end by themselves when one of them has failed."""
+
+
+def fit_stage(
+    module: LightningModule,
+    data: ForecastData,
+    settings: TrainingSettings,
+    folder: Path,
+    resume: bool,
+) -> tuple[TrainingResult, dict[str, Tensor]]:
+    """Run a stage here, or in as many processes as the settings say; see `run_stage`.
+
+    Of processes that are started here only this one goes on afterwards. Where something else
+    started them (torchrun, Slurm), each of them goes on.
+
+    Raises:
+        InputError: what is trained can't be handed to another process.
+    """
+    if resume and is_finished(folder, settings):
+        return outcome(folder)
+    job = (module, data, settings, folder, resume)
+    if settings.devices * settings.num_nodes == 1:
+        return run_stage(*job)
+    # Made here to find out soon what is wrong with the settings.
+    with quiet():
+        strategy = make_trainer(settings, folder).strategy
+    environment = getattr(strategy, "cluster_environment", None)
+    if environment is None or environment.creates_processes_externally:
+        return run_stage(*job)
+    with TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        _write(job, place / "job.pt")
+        _work_together(settings, place, _addresses(settings))
+        return torch.load(place / "outcome.pt", weights_only=False)
+
+
+def _write(job: tuple[object, ...], path: Path) -> None:
+    try:
+        torch.save(job, path)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise InputError(
+            f"the model can't be handed to other processes: {error}. Define its classes in a "
+            "module that can be imported, or train with devices=1."
+        ) from error
+
+
+def _addresses(settings: TrainingSettings) -> dict[str, str]:
+    """Return where processes meet; several machines must be told."""
+    names = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
+    absent = [name for name in names if name not in os.environ]
+    if settings.num_nodes > 1 and absent:
+        raise InputError(
+            f"training on {settings.num_nodes} machines needs {', '.join(absent)} in the "
+            "environment: this machine's number, from 0, and the first one's address and a free "
+            "port of it. Or start the command with torchrun."
+        )
+    if settings.num_nodes > 1:
+        return {name: os.environ[name] for name in names}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+
+
+def _work_together(settings: TrainingSettings, place: Path, addresses: Mapping[str, str]) -> None:
+    """Start the processes and wait until all have ended well; let none outlive an interrupt."""
+    started = None
+    try:
+        with _signals_held():  # a process that is still starting would tell of a Ctrl-C at length
+            started = start_processes(_work, (place, dict(addresses)), settings.devices, join=False)
+        assert started is not None  # as it is not joined
+        while not started.join(grace_period=GRACE_SECONDS):
+            pass
+    except ProcessExitedException as error:
+        if error.signal_name == "SIGINT":
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        for process in filter(None, started.processes if started else ()):
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+
+def _work(number: int, place: Path, addresses: Mapping[str, str]) -> None:
+    """Run the job as one of the processes of this machine."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # what there is to say the first process says
+    _let_through()
+    os.environ |= {**addresses, "LOCAL_RANK": str(number)}
+    with quiet():
+        job = torch.load(place / "job.pt", weights_only=False)
+    found = run_stage(*job)
+    if number == 0:
+        torch.save(found, place / "outcome.pt")
+    distributed.destroy_process_group()
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Keep Ctrl-C and SIGTERM for later, also in processes that are started meanwhile."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _let_through() -> None:
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)

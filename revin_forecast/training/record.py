@@ -1,0 +1,78 @@
+"""What a run is of, beside its checkpoints, so that it goes on as what it was or not at all."""
+
+import json
+import re
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from revin_forecast.data.module import ForecastData
+from revin_forecast.errors import InputError
+from revin_forecast.files import replacing
+from revin_forecast.settings import TrainingSettings
+
+FREE = ("max_epochs", "logger", "progress", "devices", "num_nodes", "strategy")
+"""Settings that may change when a run goes on: its result is that of a run that had them always."""
+
+
+def describe(model: nn.Module, data: ForecastData, settings: TrainingSettings) -> dict[str, Any]:
+    """Return all that a run's result depends on, in plain values."""
+    windows = data.training
+    options = {name: value for name, value in asdict(settings).items() if name not in FREE}
+    content = {
+        "options": options | {"lookback": windows.lookback, "horizon": windows.horizon},
+        "model": re.sub(r" at 0x[0-9a-f]+", "", repr(model)),
+        "rows": _digest(windows.values, windows.known),
+        "validation rows": _digest(data.validation.values, data.validation.known),
+    }
+    return json.loads(json.dumps(content))
+
+
+def begin(folder: Path, content: dict[str, Any]) -> None:
+    """Note that a run begins in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(_record(folder)) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def has_begun(folder: Path) -> bool:
+    """Return whether a run has begun in a folder, even if it came to no checkpoint."""
+    return _record(folder).is_file()
+
+
+def check_same(folder: Path, content: dict[str, Any]) -> None:
+    """Refuse to go on with a run of something else.
+
+    Raises:
+        InputError: options, model or data are others than when the run began.
+    """
+    if not has_begun(folder):  # of a version that kept no record
+        return
+    before = json.loads(_record(folder).read_text(encoding="utf-8"))
+    had, has = before["options"], content["options"]
+    differ = [name for name in has if had.get(name) != has[name]]
+    changes = [f"{name} {had.get(name)} instead of {has[name]}" for name in differ]
+    if not changes and before["model"] != content["model"]:
+        changes.append("another backbone or normalizer, or other parameters of them")
+    if not changes and before != content:
+        changes.append("other rows in the table")
+    if changes:
+        raise InputError(
+            f"the run in {folder} can't go on, it had {'; '.join(changes)}. Resume with what it "
+            "had, or train anew without resume."
+        )
+
+
+def _record(folder: Path) -> Path:
+    return folder / "run.json"
+
+
+def _digest(*parts: Tensor | None) -> str:
+    total = sha256()
+    for part in parts:
+        if part is not None:
+            total.update(part.contiguous().numpy().data.cast("B"))
+    return total.hexdigest()
