@@ -1,5 +1,27 @@
+"""The program: `revin-forecast`, or `python -m revin_forecast`."""
+
+import signal
 import sys
 
-from revin_forecast.cli import main
+from revin_forecast.interrupts import told, watch
 
-sys.exit(main())
+
+def run() -> int:
+    """Run the command line; an interrupt, whenever it comes, is told in one line.
+
+    Returns:
+        The exit code: that of the command, 130 for Ctrl-C, 143 for SIGTERM.
+    """
+    try:
+        watch()
+        from revin_forecast.cli import main
+
+        code = main()
+    except KeyboardInterrupt:
+        code = told("revin-forecast")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done; what follows is Python's own end
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -55,11 +55,7 @@ class Component:
     @classmethod
     def revived(cls, path: str, parameters: Mapping[str, Any]) -> "Component":
         """Return a component from what `dataclasses.asdict` makes of one, nested ones too."""
-        found = {
-            name: cls.revived(**value) if _is_described(value) else value
-            for name, value in parameters.items()
-        }
-        return cls(path, found)
+        return cls(path, {name: _revived(value) for name, value in parameters.items()})
 
     @property
     def name(self) -> str:
@@ -111,32 +107,51 @@ class Component:
             raise InputError(f"{self.name}({shown}) can't be built: {error}") from error
 
 
+def _within(change: Callable[[Any], Any], value: Any) -> Any:
+    """Return a parameter with each part of its lists, tuples and dictionaries changed."""
+    if isinstance(value, list | tuple):
+        return type(value)(change(part) for part in value)
+    if isinstance(value, dict):
+        return {name: change(part) for name, part in value.items()}
+    return value
+
+
 def _described(value: Any) -> Any:
     """Return a nested class, such as a `Siamese`'s backbone, as a component."""
     nested = isinstance(value, type | functools.partial)
-    return Component.of(value) if nested else value
+    return Component.of(value) if nested else _within(_described, value)
+
+
+def _revived(value: Any) -> Any:
+    """Return what is described, such as the backbones of a list, as components."""
+    described = isinstance(value, Mapping) and set(value) == {"path", "parameters"}
+    return Component.revived(**value) if described else _within(_revived, value)
+
+
+def _factory(value: Any) -> Any:
+    """Return what nested components describe."""
+    if not isinstance(value, Component):
+        return _within(_factory, value)
+    parameters = {name: _factory(inner) for name, inner in value.parameters.items()}
+    return functools.partial(value.resolve(), **parameters)
 
 
 def _words(parameters: Mapping[str, Any]) -> list[str]:
     """Return parameters as they are written in a call, nested components too."""
-    return [
-        f"{name}={value.name}({', '.join(_words(value.parameters))})"
-        if isinstance(value, Component)
-        else f"{name}={value}"
-        for name, value in parameters.items()
-    ]
+    return [f"{name}={_word(value)}" for name, value in parameters.items()]
 
 
-def _is_described(value: Any) -> bool:
-    return isinstance(value, Mapping) and set(value) == {"path", "parameters"}
-
-
-def _factory(value: Any) -> Any:
-    """Return what a nested component describes."""
-    if not isinstance(value, Component):
-        return value
-    parameters = {name: _factory(inner) for name, inner in value.parameters.items()}
-    return functools.partial(value.resolve(), **parameters)
+def _word(value: Any, plain: Callable[[Any], str] = str) -> str:
+    if isinstance(value, Component):
+        return f"{value.name}({', '.join(_words(value.parameters))})"
+    if isinstance(value, list | tuple):
+        inner = ", ".join(_word(part, repr) for part in value)
+        if isinstance(value, list):
+            return f"[{inner}]"
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name!r}: {_word(part, repr)}' for name, part in value.items())}}}"
+    return plain(value)
 
 
 def taken(make: Callable[..., nn.Module], offered: Mapping[str, int]) -> dict[str, int]:

@@ -1,12 +1,13 @@
-"""A fitted forecaster as a folder: two safetensors files and one JSON file that names them.
+"""A fitted forecaster as a folder: two safetensors files, one JSON file that names them, one page.
 
-The JSON file is written last, in one step, and names the others by their content, so a folder
-holds the old forecaster or the new one at any moment, never a mixture.
+The JSON file is written after the two, in one step, and names them by their content, so a folder
+holds the old forecaster or the new one at any moment, never a mixture. The page is for people.
 """
 
 import hashlib
-import json
+import re
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,47 +22,44 @@ from revin_forecast.data.covariates import KnownColumns, own_columns
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Layout, Series
 from revin_forecast.errors import InputError
-from revin_forecast.files import replacing
+from revin_forecast.files import holding, remove_abandoned, replacing
 from revin_forecast.fitted import Fitted
 from revin_forecast.fitting import Recipe
+from revin_forecast.intervals import Intervals
+from revin_forecast.manifest import SCHEMA, read_manifest, revived, written
+from revin_forecast.model_card import CARD, MARK, model_card
 from revin_forecast.settings import TrainingSettings
-from revin_forecast.weights import load_parameters, save_parameters
+from revin_forecast.weights import load_parameters, serialized
 
-SCHEMA = 2
+__all__ = ["MANIFEST", "SCHEMA", "load", "save"]
+
 MANIFEST = "forecaster.json"
+PART = re.compile(r"(weights|state)-[0-9a-f]{16}\.safetensors")
 
 
 def save(fitted: Fitted, folder: Path) -> None:
-    """Write a fitted forecaster; an older one in the folder is replaced.
+    """Write a fitted forecaster; an older one in the folder is replaced, other files stay.
 
     Raises:
-        InputError: a component's parameters can't be written as JSON.
+        InputError: a component's parameters can't be written as JSON, or a time zone by its name.
     """
-    history = fitted.history
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; name a folder for the forecaster.")
+    content = _content(fitted)
+    parts = {"weights": serialized(fitted.model), "state": serialize(_arrays(fitted))}
+    digests = {part: hashlib.sha256(data).hexdigest() for part, data in parts.items()}
+    files = {part: (f"{part}-{sha[:16]}.safetensors", sha) for part, sha in digests.items()}
+    content["files"] = files
+    text = written(content)
     folder.mkdir(parents=True, exist_ok=True)
-    weights, state = folder / ".weights", folder / ".state"
-    save_parameters(fitted.model, weights)
-    arrays = {
-        "mean": fitted.standardizer.mean,
-        "scale": fitted.standardizer.scale,
-        "history": history.values,
-        "timestamps": history.timestamps.asi8,
-    }
-    if fitted.columns is not None:
-        arrays |= {
-            "columns": fitted.columns.history.values,
-            "columns_mean": fitted.columns.standardizer.mean,
-            "columns_scale": fitted.columns.standardizer.scale,
-        }
-    with replacing(state) as partial:
-        content = {name: np.ascontiguousarray(part) for name, part in arrays.items()}
-        partial.write_bytes(serialize(content))
-    files = {"weights": _settle(weights, "weights"), "state": _settle(state, "state")}
-    with replacing(folder / MANIFEST) as partial:
-        partial.write_text(_manifest(fitted, files), encoding="utf-8")
-    for stale in folder.glob("*-*.safetensors"):
-        if stale.name not in {name for name, _ in files.values()}:
-            stale.unlink()
+    with holding(folder):
+        for part, data in parts.items():
+            with replacing(folder / files[part][0]) as partial:
+                partial.write_bytes(data)
+        with replacing(folder / MANIFEST) as partial:
+            partial.write_bytes(text)
+        _write_card(content, folder / CARD)
+        _tidy(folder, {name for name, _ in files.values()})
 
 
 def load(folder: Path) -> Fitted:
@@ -71,117 +69,156 @@ def load(folder: Path) -> Fitted:
         InputError: no forecaster there, a newer schema, damaged files, or a class that can't be
             imported.
     """
-    manifest = _read_manifest(folder)
-    weights, state = (_verified(folder, *manifest["files"][part]) for part in ("weights", "state"))
+    if not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder} holds no forecaster ({MANIFEST} is missing). Save one there.")
+    with holding(folder, shared=True):  # a newer fit removes what this one's manifest names
+        manifest = read_manifest(folder / MANIFEST)
+        weights, state = (
+            _verified(folder, *manifest["files"][part]) for part in ("weights", "state")
+        )
+        return _fitted(manifest, weights, load_file(state))
+
+
+def _fitted(manifest: dict[str, Any], weights: Path, arrays: dict[str, np.ndarray]) -> Fitted:
     recipe = Recipe(
-        backbone=Component.revived(**manifest["backbone"]),
-        normalizer=Component.revived(**manifest["normalizer"]),
+        backbone=Component.revived(**revived(manifest["backbone"])),
+        normalizer=Component.revived(**revived(manifest["normalizer"])),
         lookback=manifest["lookback"],
         horizon=manifest["horizon"],
-        training=TrainingSettings(**manifest["training"]),
+        training=TrainingSettings(**revived(manifest["training"])),
         refit=manifest["refit"],
         covariates=tuple(manifest.get("covariates", ())),  # none before schema 2
+        targets=manifest.get("targets") and tuple(manifest["targets"]),  # none before schema 3
     )
-    arrays = load_file(state)
     history = _history(manifest, arrays)
     model = recipe.build(len(history.names))
     try:
         load_parameters(model, weights)
     except ValueError as error:
         raise InputError(f"{recipe.backbone.path} is not as it was when saved: {error}") from error
-    standardizer = Standardizer(arrays["mean"], arrays["scale"])
-    columns = _columns(recipe, history, arrays)
-    return Fitted(recipe, model.eval(), standardizer, history, manifest["summary"], columns)
+    return Fitted(
+        recipe,
+        model.eval(),
+        Standardizer(arrays["mean"], arrays["scale"]),
+        history,
+        manifest["summary"],
+        _columns(recipe, history, arrays),
+        Intervals(arrays["scores"]) if "scores" in arrays else None,  # none before schema 3
+    )
 
 
 def _columns(recipe: Recipe, history: Series, arrays: dict[str, np.ndarray]) -> KnownColumns | None:
     if "columns" not in arrays:
         return None
     names = tuple(own_columns(recipe.covariates))
-    kept = replace(history, values=arrays["columns"], names=names)
+    kept = replace(history, values=arrays["columns"], names=names, inputs=(), lasts=None)
     return KnownColumns(kept, Standardizer(arrays["columns_mean"], arrays["columns_scale"]))
 
 
 def _history(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Series:
-    stamps = pd.DatetimeIndex(arrays["timestamps"].astype(f"datetime64[{manifest['time_unit']}]"))
-    if manifest["time_zone"]:
-        stamps = stamps.tz_localize("UTC").tz_convert(manifest["time_zone"])
+    lasts = arrays.get("lasts")
     return Series(
         values=arrays["history"],
-        timestamps=stamps,
+        timestamps=_stamps(arrays["timestamps"], manifest["time_unit"], manifest["time_zone"]),
         names=tuple(manifest["names"]),
         frequency=manifest["frequency"],
         layout=Layout(**manifest["layout"]),
+        inputs=tuple(manifest.get("inputs", ())),  # none before schema 3, nor lasts
+        lasts=None
+        if lasts is None
+        else _stamps(lasts, manifest["lasts_unit"], manifest["time_zone"]),
+        moved=manifest.get("moved", False),
     )
 
 
-def _manifest(fitted: Fitted, files: dict[str, tuple[str, str]]) -> str:
-    history, recipe = fitted.history, fitted.recipe
-    content: dict[str, Any] = {
+def _stamps(counts: np.ndarray, unit: str, zone: str | None) -> pd.DatetimeIndex:
+    stamps = pd.DatetimeIndex(counts.astype(f"datetime64[{unit}]"))
+    return stamps.tz_localize("UTC").tz_convert(zone) if zone else stamps
+
+
+def _content(fitted: Fitted) -> dict[str, Any]:
+    history = fitted.history
+    return {
         "schema": SCHEMA,
         "version": __version__,
-        **asdict(recipe),
+        "saved": datetime.now(UTC).isoformat(timespec="seconds"),
+        **asdict(fitted.recipe),
         "names": history.names,
+        "inputs": history.inputs,
         "frequency": history.frequency,
-        "time_zone": None if history.timestamps.tz is None else str(history.timestamps.tz),
+        "time_zone": _zone(history.timestamps),
         "time_unit": history.timestamps.unit,
+        "lasts_unit": None if history.lasts is None else history.lasts.unit,
+        "moved": history.moved,
+        "calibrated": fitted.intervals is not None,
         "layout": asdict(history.layout),
         "summary": fitted.summary,
-        "files": files,
     }
-    try:
-        content["digest"] = _digest(content)
-        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    except TypeError as error:
-        raise InputError(
-            f"a backbone or normalizer parameter can't be written as JSON: {error}. Give it as "
-            "numbers, text, booleans, lists or dictionaries."
-        ) from error
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise InputError(f"{folder} holds no forecaster ({MANIFEST} is missing). Save one there.")
+def _arrays(fitted: Fitted) -> dict[str, np.ndarray]:
+    history = fitted.history
+    arrays = {
+        "mean": fitted.standardizer.mean,
+        "scale": fitted.standardizer.scale,
+        "history": history.values,
+        "timestamps": history.timestamps.asi8,
+    }
+    if history.lasts is not None:
+        arrays["lasts"] = history.lasts.asi8
+    if fitted.intervals is not None:
+        arrays["scores"] = fitted.intervals.scores
+    if fitted.columns is not None:
+        arrays |= {
+            "columns": fitted.columns.history.values,
+            "columns_mean": fitted.columns.standardizer.mean,
+            "columns_scale": fitted.columns.standardizer.scale,
+        }
+    return {name: np.ascontiguousarray(part) for name, part in arrays.items()}
+
+
+def _zone(stamps: pd.DatetimeIndex) -> str | None:
+    """Return the name of a time zone, which must lead back to it."""
+    if stamps.tz is None:
+        return None
+    name = str(stamps.tz)
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        schema = int(manifest["schema"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged: {error}. Fit and save again.") from error
-    if schema > SCHEMA:  # told before the digest: a newer one may be made otherwise
+        same = bool((stamps.tz_convert(name).tz_localize(None) == stamps.tz_localize(None)).all())
+    except (ValueError, KeyError, OSError):
+        same = False
+    if not same:
         raise InputError(
-            f"{path} has schema {schema}, this version of revin_forecast reads up to {SCHEMA}. "
-            f"It was saved by version {manifest.get('version')}; upgrade to that."
+            f"the time zone {name} has no name to be saved by. Convert the stamps first, such as "
+            "by tz_convert('Europe/Berlin')."
         )
-    if manifest.pop("digest", None) != _digest(manifest):
-        raise InputError(f"{path} is damaged: its digest is another. Fit and save again.")
-    return manifest
+    return name
 
 
-def _digest(content: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _write_card(content: dict[str, Any], path: Path) -> None:
+    """Write the page for people, but over no other page of that name."""
+    if path.exists() and not path.read_bytes().startswith(MARK.encode()):
+        return
+    with replacing(path) as partial:
+        partial.write_text(model_card(content), encoding="utf-8")
 
 
-def _settle(written: Path, part: str) -> tuple[str, str]:
-    """Rename a finished file after its content; return its name and sha256."""
-    digest = _sha256(written)
-    final = written.with_name(f"{part}-{digest[:16]}.safetensors")
-    written.replace(final)
-    return final.name, digest
+def _tidy(folder: Path, kept: set[str]) -> None:
+    """Remove the parts of older forecasters, and of saves that were killed."""
+    for path in folder.iterdir():
+        if PART.fullmatch(path.name) and path.name not in kept:
+            path.unlink()
+    remove_abandoned(folder, "weights-*")
+    remove_abandoned(folder, "state-*")
 
 
 def _verified(folder: Path, name: str, digest: str) -> Path:
     path = folder / name
     if not path.is_file():
         raise InputError(f"{path} is missing, though {MANIFEST} names it. Fit and save again.")
-    got = _sha256(path)
+    with path.open("rb") as file:
+        got = hashlib.file_digest(file, "sha256").hexdigest()
     if got != digest:
         raise InputError(
             f"{path} is damaged: its sha256 is {got}, {MANIFEST} says {digest}. Fit and save again."
         )
     return path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -34,6 +34,13 @@ def save_parameters(module: nn.Module, path: str | Path) -> None:
     ...         sorted(file.keys()), file.metadata()["shared"]
     (['0.bias', '0.weight'], '[["0.weight", "1.weight"], ["0.bias", "1.bias"]]')
     """
+    content = serialized(module)
+    with replacing(Path(path)) as partial:
+        partial.write_bytes(content)
+
+
+def serialized(module: nn.Module) -> bytes:
+    """Return what `save_parameters` writes."""
     state = module.state_dict(keep_vars=True)
     groups = names_in_common(state.items())
     doubles = {name for group in groups for name in group[1:]}
@@ -43,9 +50,7 @@ def save_parameters(module: nn.Module, path: str | Path) -> None:
         for name, tensor in state.items()
         if name not in doubles
     }
-    content = serialize(tensors, metadata={"shared": json.dumps(groups)})
-    with replacing(Path(path)) as partial:
-        partial.write_bytes(content)
+    return serialize(tensors, metadata={"shared": json.dumps(groups)})
 
 
 def load_parameters(module: nn.Module, path: str | Path) -> None:

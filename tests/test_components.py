@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import pytest
@@ -59,3 +60,36 @@ def test_sizes_are_offered_and_own_ones_kept():
     unknown = Component.of(functools.partial(RevIN, width=3))
     with pytest.raises(InputError, match=r"RevIN\(2, width=3\) can't be built"):
         unknown.build(2, lookback=48)
+
+
+class Several(nn.Module):
+    """Builds what it is given: backbones in a list, a dictionary, a tuple."""
+
+    def __init__(self, lookback, horizon, channels, parts, named, sizes=()):
+        super().__init__()
+        made = [*parts, named["one"], named["more"][0]]
+        self.parts = nn.ModuleList(make(lookback, horizon, channels) for make in made)
+        self.sizes = sizes
+
+
+def test_classes_within_lists_and_dictionaries():
+    small = functools.partial(DLinear, kernel=3)
+    made = Component.of(
+        functools.partial(
+            Several,
+            parts=[DLinear, small],
+            named={"one": Component.of(small), "more": (functools.partial(small, kernel=5),)},
+            sizes=(1, 2),
+        )
+    )
+    assert made.parameters["parts"][1] == Component.of(small)
+    again = Component.revived(**dataclasses.asdict(made))
+    assert again == made
+    for component in (made, again):
+        built = component.build(8, 4, 2)
+        assert [part.kernel for part in built.parts] == [25, 3, 3, 5]
+        assert built.sizes == (1, 2)
+    assert made.written == (
+        "Several(parts=[DLinear(), DLinear(kernel=3)], "
+        "named={'one': DLinear(kernel=3), 'more': (DLinear(kernel=5),)}, sizes=(1, 2))"
+    )

@@ -1,0 +1,191 @@
+"""A fitted forecaster as one ONNX file: raw values in, raw forecasts out."""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from revin_forecast import __version__
+from revin_forecast.errors import InputError
+from revin_forecast.files import replacing
+from revin_forecast.fitted import Fitted
+from revin_forecast.intervals import interval_levels
+from revin_forecast.quantiles import chosen_quantiles
+from revin_forecast.reversible import forecast_channels
+
+NEEDED = ("onnx", "onnxscript", "onnxruntime")
+LARGEST_BATCH = 2**16
+TOLERANCE = 1e-4
+"""Of the forecast's spread; the file must agree with the model to this."""
+
+
+class RawForecast(nn.Module):
+    """From values in the table's units to forecasts in them.
+
+    Standardizes in float64, so that a level of 1e6 with a deviation of 1 loses nothing, forecasts
+    in float32, and goes back in float64.
+
+    Args:
+        fitted: what forecasts.
+        levels: percent; each adds two outputs, the limits of its interval.
+
+    Raises:
+        InputError: it takes known inputs, or can't give these intervals.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, fitted: Fitted, levels: Sequence[float] = ()):
+        super().__init__()
+        if fitted.recipe.covariates:
+            raise InputError(
+                f"this forecaster was fitted with known inputs ({list(fitted.recipe.covariates)}), "
+                "which an ONNX file of past values can't take. Fit without them to export."
+            )
+        self.model = fitted.model
+        self.intervals = fitted.intervals
+        self.targets = fitted.targets
+        self.bounds = sorted({bound for level in levels for bound in interval_levels(level)})
+        self.outputs = ["forecast"]
+        for level in levels:
+            self.outputs += [f"lo-{level:g}", f"hi-{level:g}"]
+        self.places = [self.bounds.index(at) for level in levels for at in interval_levels(level)]
+        self.register_buffer("mean", torch.from_numpy(fitted.standardizer.mean))
+        self.register_buffer("scale", torch.from_numpy(fitted.standardizer.scale))
+
+    def forward(self, past: Tensor) -> tuple[Tensor, ...]:
+        """Forecast.
+
+        Args:
+            past: (batch, lookback, channels) float64, NaN where unobserved.
+
+        Returns:
+            (batch, horizon, targets) float64: the forecast, then lower and upper limit of each
+            interval.
+        """
+        z = ((past - self.mean) / self.scale).float()
+        forecast = self.model(z)
+        found = [forecast]
+        if self.bounds:
+            quantiles = self._quantiles(z, forecast)
+            found += [quantiles[..., place] for place in self.places]
+        mean, scale = self.mean[self.targets], self.scale[self.targets]
+        return tuple(part.double() * scale + mean for part in found)
+
+    def _quantiles(self, z: Tensor, forecast: Tensor) -> Tensor:
+        own = chosen_quantiles(self.model, z, self.bounds)
+        if own is not None:
+            return own
+        if self.intervals is None:
+            raise InputError("this model has no intervals; leave --level out.")
+        return self.intervals.quantiles(forecast, forecast_channels(self.model, z), self.bounds)
+
+
+def export_onnx(fitted: Fitted, path: Path, levels: Sequence[float] = ()) -> list[str]:
+    """Write a fitted forecaster as an ONNX file that is held against it before it is kept.
+
+    Args:
+        fitted: what forecasts.
+        path: the file; an older one is replaced in one step.
+        levels: percent; each adds two outputs, the limits of its interval.
+
+    Returns:
+        The names of the outputs.
+
+    Raises:
+        InputError: a package is missing, it can't be exported, or the file forecasts differently.
+    """
+    absent = [name for name in NEEDED if find_spec(name) is None]
+    if absent:
+        raise InputError(f"export needs {', '.join(absent)}: pip install 'revin-forecast[export]'.")
+    program = RawForecast(fitted, levels).eval()
+    history = torch.from_numpy(np.array(fitted.history.values)).unsqueeze(0)
+    content = _traced(program, history.repeat(3, 1, 1), _description(fitted))
+    _check_agrees(program, content, history)
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+    return program.outputs
+
+
+def _traced(program: RawForecast, past: Tensor, description: dict[str, str]) -> bytes:
+    """Return the file's content, for batches of any size."""
+    import onnx
+
+    batch = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
+    try:
+        with torch.no_grad(), _quiet():
+            made = torch.onnx.export(
+                program,
+                (past,),
+                input_names=["past"],
+                output_names=program.outputs,
+                dynamic_shapes=({0: batch},),
+                dynamo=True,
+                verbose=False,
+            )
+    except (InputError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # whatever the exporter meets in a model
+        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise InputError(f"this model can't be exported to ONNX: {reason}") from error
+    assert made is not None
+    proto = made.model_proto
+    onnx.helper.set_model_props(proto, description)
+    return proto.SerializeToString()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what the exporter says about its own parts, such as torchvision being absent."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _description(fitted: Fitted) -> dict[str, str]:
+    names = fitted.history.names
+    described: dict[str, Any] = {
+        "version": __version__,
+        "names": names,
+        "targets": [names[target] for target in fitted.targets],
+        "lookback": fitted.recipe.lookback,
+        "horizon": fitted.recipe.horizon,
+        "frequency": fitted.history.frequency,
+    }
+    return {f"revin_forecast.{name}": json.dumps(value) for name, value in described.items()}
+
+
+def _check_agrees(program: RawForecast, content: bytes, history: Tensor) -> None:
+    """Compare file and model on the history, and on it moved, stretched and with gaps."""
+    import onnxruntime
+
+    gappy = history.clone()
+    gappy[:, ::5] = torch.nan
+    moved = program.mean + 3 * (history - program.mean) + program.scale
+    past = torch.cat([history, moved, gappy])
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    found = session.run(None, {"past": past.numpy()})
+    with torch.inference_mode():
+        wanted = program(past)
+    for name, got, want in zip(program.outputs, found, wanted, strict=True):
+        spread = program.scale[program.targets].numpy()
+        gap = float(np.max(np.abs(got - want.numpy()) / spread))
+        if not gap <= TOLERANCE:
+            raise InputError(
+                f"the ONNX file would give another {name}, by {gap:.2g} training deviations; "
+                "nothing was written. The model does something that ONNX can't say."
+            )

@@ -1,0 +1,88 @@
+"""The JSON file that describes a saved forecaster, and tells any change of itself."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from revin_forecast.errors import InputError
+
+SCHEMA = 3
+"""3: intervals, inputs, series that end at different times, what was chosen; a digest of bytes."""
+DIGEST = '"digest": "'
+
+
+def written(content: dict[str, Any]) -> bytes:
+    """Return a manifest as JSON whose last entry is the sha256 of all the rest.
+
+    Raises:
+        InputError: something in it has no JSON form.
+    """
+    try:
+        text = json.dumps(_tagged(content) | {"digest": ""}, indent=2, ensure_ascii=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"a backbone or normalizer parameter can't be written as JSON: {error}. Give it as "
+            "numbers, text, booleans, lists, tuples or dictionaries."
+        ) from error
+    # What is no text in any encoding, such as a letter of a broken file name, becomes an escape.
+    raw = text.encode("utf-8", "backslashreplace")
+    head, mark, tail = raw.rpartition(DIGEST.encode())
+    return head + mark + hashlib.sha256(raw).hexdigest().encode() + tail
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read a manifest of this schema or an older one.
+
+    Raises:
+        InputError: a newer schema, or not a byte is as it was written.
+    """
+    raw = path.read_bytes()
+    try:
+        manifest = json.loads(raw.decode("utf-8"))
+        schema = int(manifest["schema"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: {error}. Fit and save again.") from error
+    if schema > SCHEMA:  # told before the digest: a newer one may be made otherwise
+        raise InputError(
+            f"{path} has schema {schema}, this version of revin_forecast reads up to {SCHEMA}. "
+            f"It was saved by version {manifest.get('version')}; upgrade to that."
+        )
+    digest = manifest.pop("digest", None)
+    if digest != (_digest_of_bytes(raw) if schema >= 3 else _digest_of_values(manifest)):
+        raise InputError(f"{path} is damaged: its digest is another. Fit and save again.")
+    return manifest
+
+
+def revived(value: Any) -> Any:
+    """Return part of a manifest with its tuples again, which JSON does not know."""
+    if isinstance(value, dict):
+        if set(value) == {"tuple"}:
+            return tuple(revived(part) for part in value["tuple"])
+        return {name: revived(part) for name, part in value.items()}
+    return [revived(part) for part in value] if isinstance(value, list) else value
+
+
+def _tagged(content: dict[str, Any]) -> dict[str, Any]:
+    """Mark tuples where they come back as tuples: in what the user chose."""
+    chosen = ("backbone", "normalizer", "training")
+    return {name: _marked(part) if name in chosen else part for name, part in content.items()}
+
+
+def _marked(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return {"tuple": [_marked(part) for part in value]}
+    if isinstance(value, dict):
+        return {name: _marked(part) for name, part in value.items()}
+    return [_marked(part) for part in value] if isinstance(value, list) else value
+
+
+def _digest_of_bytes(raw: bytes) -> str:
+    head, mark, tail = raw.rpartition(DIGEST.encode())
+    _, quote, rest = tail.partition(b'"')
+    return hashlib.sha256(head + mark + quote + rest).hexdigest()
+
+
+def _digest_of_values(manifest: dict[str, Any]) -> str:
+    """Return the digest of schemas 1 and 2, which does not see white space."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
