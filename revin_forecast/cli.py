@@ -15,11 +15,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from revin_forecast import __version__
+from revin_forecast import __version__, interrupts
 from revin_forecast.errors import InputError
+from revin_forecast.files import replacing
 
 PROGRAM = "revin-forecast"
-NAMES = list[str] | None
+SEVERAL: dict[Any, type] = {list[str] | None: str, list[int] | None: int, list[float] | None: float}
+"""Options that take several values after one flag, and the type of each."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,12 @@ COMMANDS = {
     "fit": Command("fit:fit", "fit on a table and save the forecaster in a folder", ("file",)),
     "predict": Command(
         "predict:predict", "forecast with a saved forecaster, without fitting", ("model", "file")
+    ),
+    "export": Command(
+        "export:export", "write a saved forecaster as an ONNX file of raw values", ("model",)
+    ),
+    "backtest": Command(
+        "backtest:backtest", "tell how good forecasts of a table would have been", ("file",)
     ),
     "evaluate": Command("evaluate:evaluate", "score every test window beside the naive forecasts"),
     "shift-card": Command(
@@ -78,17 +86,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name not in COMMANDS:
             raise InputError(f"there is no command {name!r}.{_guess(name)} See {PROGRAM} --help.")
         _run(name, COMMANDS[name], words[size:])
-    except (InputError, OSError) as error:
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        return _told(error)
+    return 0
+
+
+def _told(error: BaseException) -> int:
+    """Say what ended a command; return the exit code."""
+    # A library may have made something else of an interrupt: an ImportError, a SystemExit.
+    if isinstance(error, KeyboardInterrupt) or interrupts.received():
+        return interrupts.told(PROGRAM)
+    if isinstance(error, SystemExit):
+        raise error
+    if isinstance(error, InputError | OSError):
         print(f"{PROGRAM}: {_one_line(str(error))}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"{PROGRAM}: interrupted", file=sys.stderr)
-        return 130
-    except Exception:
-        traceback.print_exc()
-        print(f"{PROGRAM}: this is a bug; please report it with the lines above", file=sys.stderr)
-        return 1
-    return 0
+    traceback.print_exception(error)
+    print(f"{PROGRAM}: this is a bug; please report it with the lines above", file=sys.stderr)
+    return 1
 
 
 def _run(name: str, command: Command, words: list[str]) -> None:
@@ -111,10 +126,12 @@ def _run(name: str, command: Command, words: list[str]) -> None:
     components = {
         key: _component(chosen[key]) for key in ("backbone", "normalizer") if key in values
     }
+    interrupts.check()  # something that was imported may have swallowed one
     saved = function(**values | components)
     if isinstance(saved, Path):
         text = parser.dump(chosen)
-        (saved / "config.yaml").write_text(f"# {PROGRAM} {name} --config config.yaml\n{text}")
+        with replacing(saved / "config.yaml") as partial:
+            partial.write_text(f"# {PROGRAM} {name} --config config.yaml\n{text}")
 
 
 def _add_parameters(parser: Any, function: Callable[..., Any], positional: tuple[str, ...]) -> None:
@@ -127,25 +144,55 @@ def _add_parameters(parser: Any, function: Callable[..., Any], positional: tuple
         required = parameter.default is inspect.Parameter.empty
         extra = {} if required else {"nargs": "?", "default": parameter.default}
         parser.add_argument(name, type=parameter.annotation, help=documented.get(name), **extra)
-    several = [name for name, kind in inspect.get_annotations(function).items() if kind == NAMES]
-    for name in several:  # --columns a b, without brackets
-        parser.add_argument(f"--{name}", nargs="+", type=str, help=documented.get(name))
+    several = {
+        name: SEVERAL[kind]
+        for name, kind in inspect.get_annotations(function).items()
+        if kind in SEVERAL
+    }
+    for name, kind in several.items():  # --target a b, without brackets
+        parser.add_argument(f"--{name}", nargs="+", type=kind, help=documented.get(name))
     parser.add_function_arguments(function, skip={*positional, *several}, fail_untyped=True)
     parser.description = (inspect.getdoc(function) or "").partition("\n")[0]
+    short = _short_names(function)
+    if short:
+        name, whole = next(iter(short.items()))
+        groups = sorted({name.partition(".")[0] for name in short.values()})
+        parser.epilog = (
+            f"The options of {' and '.join(groups)} need not name the group: --{name} is "
+            f"--{whole}; - and _ are the same."
+        )
 
 
 def _normalized(words: list[str], function: Callable[..., Any]) -> list[str]:
-    """Let `--data-dir` stand for `--data_dir`, and `--json` for `--json true`."""
-    switches = _switches(function)
+    """Let `--data-dir` stand for `--data_dir`, `--json` for `--json true`.
+
+    And `--seed` for `--training.seed` where the command has no option of that name itself.
+    """
+    switches, short = _switches(function), _short_names(function)
     completed: list[str] = []
     for word, following in zip_longest(words, words[1:], fillvalue=""):
         if word.startswith("--"):
             option, equals, value = word[2:].partition("=")
-            word = f"--{option.replace('-', '_')}{equals}{value}"
+            option = option.replace("-", "_")
+            word = f"--{short.get(option, option)}{equals}{value}"
         completed.append(word)
         if word in switches and following not in ("true", "false"):
             completed.append("true")
     return completed
+
+
+def _short_names(function: Callable[..., Any]) -> dict[str, str]:
+    """Return the options of groups of settings, by their own names where those are free."""
+    parameters = inspect.get_annotations(function)
+    taken = {*parameters, "config", "help", "print_config"}
+    short: dict[str, str] = {}
+    for group, kind in parameters.items():
+        if is_dataclass(kind):
+            for field in fields(kind):
+                if field.name not in taken:
+                    short[field.name] = f"{group}.{field.name}"
+                    taken.add(field.name)
+    return short
 
 
 def _switches(function: Callable[..., Any]) -> set[str]:
@@ -159,11 +206,11 @@ def _switches(function: Callable[..., Any]) -> set[str]:
     return switches
 
 
-def _component(chosen: Any) -> Callable[..., Any]:
+def _component(chosen: Any) -> Callable[..., Any] | str | None:
     """Turn what the parser read into a class, or a partial of one that can be described again."""
     from revin_forecast.components import Component
 
-    if isinstance(chosen, type):
+    if chosen is None or isinstance(chosen, type | str):
         return chosen
     given = dict(vars(chosen.get("init_args") or argparse.Namespace()))
     for name, value in given.items():  # such as the backbone that a Siamese wraps
@@ -200,6 +247,18 @@ def _readable(message: str) -> str:
     message = re.sub(
         r"Type typing\.Callable\S* .*? expects a function or a callable class: ", "", message
     )
+    union = re.match(r"(--\S+): Does not validate against any .* Given value: (.*)$", message)
+    nested = union and re.match(r"NestedArg\(key='(\w+)'", union[2])
+    if union and nested:
+        message = (
+            f"{union[1]}.{nested[1]} belongs to a class but none was named; name it first, as in "
+            f"{union[1]} Class"
+        )
+    elif union:
+        message = (
+            f"{union[1]}: {union[2]} is no class of that kind that can be imported; name one of "
+            "revin_forecast, or your own as module.Class"
+        )
     message = re.sub(r"\.* Got value: Namespace\(.*$", "", message)
     return message.rstrip(". ")
 

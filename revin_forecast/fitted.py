@@ -1,11 +1,21 @@
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from revin_forecast.data.covariates import KnownColumns
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
+from revin_forecast.errors import InputError
 from revin_forecast.fitting import Recipe
-from revin_forecast.reversible import Reversible
+from revin_forecast.intervals import Intervals
+from revin_forecast.quantiles import chosen_quantiles
+from revin_forecast.reversible import Reversible, forecast_channels
+
+VALUES_AT_ONCE = 2**24
+"""Numbers of look-back windows that a model gets at once: 64 MiB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,3 +33,64 @@ class Fitted:
     """What it was fitted on, and what the fit reports."""
     columns: KnownColumns | None = None
     """The table's own known inputs, if it was fitted with any."""
+    intervals: Intervals | None = None
+    """Conformal ones; None: the model was trained on quantiles, or had no rows to calibrate on."""
+
+    @property
+    def targets(self) -> list[int]:
+        """The numbers of the channels that are forecast."""
+        targets = self.model.normalizer.targets
+        return list(range(len(self.history.names)) if targets is None else targets)
+
+    @torch.inference_mode()
+    def forecast(self, past: Tensor, known: Tensor | None = None) -> Tensor:
+        """Forecast windows in standardized units, in blocks that bound the memory.
+
+        Args:
+            past: (batch, lookback, channels), NaN where unobserved.
+            known: (batch, lookback + horizon, covariates), for a model that takes known inputs.
+
+        Returns:
+            (batch, horizon, targets).
+        """
+        size = max(1, VALUES_AT_ONCE // max(1, past[:1].numel()))
+        parts = [
+            self.model(past[start : start + size], known=_part(known, start, size))
+            for start in range(0, len(past), size)
+        ]
+        return torch.cat(parts)
+
+    @torch.inference_mode()
+    def quantiles(
+        self, past: Tensor, levels: Sequence[float], known: Tensor | None = None
+    ) -> Tensor:
+        """Return quantiles of the forecast in standardized units.
+
+        From the model itself if it was trained on quantiles, else the forecast with conformal
+        intervals around it.
+
+        Args:
+            past: (batch, lookback, channels), NaN where unobserved.
+            levels: between 0 and 1.
+            known: (batch, lookback + horizon, covariates), for a model that takes known inputs.
+
+        Returns:
+            (batch, horizon, targets, levels), ascending with the levels.
+
+        Raises:
+            InputError: the model has no intervals, or can't give these levels.
+        """
+        own = chosen_quantiles(self.model, past, levels, known)
+        if own is not None:
+            return own
+        if self.intervals is None:
+            raise InputError(
+                "this model has no intervals: there were too few rows to calibrate them on when it "
+                "was fitted. Fit with more rows, or leave --level out."
+            )
+        forecast = self.forecast(past, known)
+        return self.intervals.quantiles(forecast, forecast_channels(self.model, past), levels)
+
+
+def _part(known: Tensor | None, start: int, size: int) -> Tensor | None:
+    return None if known is None else known[start : start + size]

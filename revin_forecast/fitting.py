@@ -1,7 +1,7 @@
 """One call that fits any model: solved, trained, or nothing to do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,14 @@ import torch
 from torch import nn
 
 from revin_forecast.backbones import CovariateBackbone, Ridge
+from revin_forecast.backbones.narrowed import Narrowed, whole
 from revin_forecast.closed_form import fit_ridge
 from revin_forecast.components import Component
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import LearnedNormalizer, Normalizer, StartsFromData
+from revin_forecast.quantiles import check_quantiles
 from revin_forecast.reversible import Reversible
 from revin_forecast.settings import TrainingSettings
 
@@ -34,22 +36,41 @@ class Recipe:
     """Solve once more on training and validation rows; only a closed-form backbone can."""
     covariates: tuple[str, ...] = ()
     """Names of what is known of each step beforehand; the backbone must be one that takes them."""
+    targets: tuple[int, ...] | None = None
+    """Channels that are forecast; the others are only seen. None: all."""
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Quantiles that the model is trained on; empty for a model of points."""
+        return self.training.levels if self.training.loss == "quantile" else ()
 
     def build(self, channels: int) -> Reversible:
         """Build the model, its initial weights drawn from the training seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.training.seed)
             backbone = self._build_backbone(channels)
-            sizes = {"lookback": self.lookback, "horizon": self.horizon}
-            normalizer = self.normalizer.build(channels, **sizes)
+            normalizer = self._build_normalizer(channels)
         if not isinstance(normalizer, Normalizer):
             raise InputError(
                 f"{self.normalizer.path} is no Normalizer; subclass revin_forecast.Normalizer."
             )
-        return Reversible(backbone, normalizer)
+        if self.levels:
+            _check_learns_quantiles(backbone, self.backbone.name)
+        if self.targets is not None:
+            backbone = Narrowed(backbone, self.targets)
+        return Reversible(backbone, normalizer, self.levels)
+
+    def _build_normalizer(self, channels: int) -> nn.Module:
+        component = self.normalizer
+        if self.targets is not None:
+            parameters = {**component.parameters, "targets": list(self.targets)}
+            component = Component(component.path, parameters)
+        return component.build(channels, lookback=self.lookback, horizon=self.horizon)
 
     def _build_backbone(self, channels: int) -> nn.Module:
-        component, sizes = self.backbone, (self.lookback, self.horizon, channels)
+        # One horizon a level, one after the other; see `quantiles.ascending`.
+        horizon = self.horizon * max(1, len(self.levels))
+        component, sizes = self.backbone, (self.lookback, horizon, channels)
         known = list(self.covariates)
         if not known:
             backbone = component.build(*sizes)
@@ -66,6 +87,16 @@ class Recipe:
             )
         parameters = {**component.parameters, "covariates": len(known)}
         return Component(component.path, parameters).build(*sizes)
+
+
+def _check_learns_quantiles(backbone: nn.Module, name: str) -> None:
+    if isinstance(backbone, Ridge) or not any(True for _ in backbone.parameters()):
+        how = "is solved for the mean" if isinstance(backbone, Ridge) else "has nothing to train"
+        raise InputError(
+            f"{name} {how}, so it can't be trained with loss quantile. Leave the loss out: "
+            "conformal intervals (--level 80 95) go with every backbone; or choose one that is "
+            "trained (DLinear, MLP, NHITS)."
+        )
 
 
 def known_names(backbone: Component, given: Sequence[str]) -> tuple[str, ...]:
@@ -156,7 +187,8 @@ def fit_split(
     Returns:
         The model, in evaluation mode, and what the fit reports.
     """
-    model = recipe.build(split.values.shape[1])
+    channels = split.values.shape[1]
+    model = recipe.build(channels)
     scaled = split.standardizer.transform
     training = torch.from_numpy(scaled(split.part("training", recipe.lookback)))
     validation = torch.from_numpy(scaled(split.part("validation", recipe.lookback)))
@@ -164,10 +196,12 @@ def fit_split(
         _check_rows(name, len(rows), recipe)
     if isinstance(model.normalizer, StartsFromData):
         model.normalizer.start_from(training, recipe.lookback)
-    if isinstance(model.backbone, Ridge):
+    if isinstance(whole(model.backbone), Ridge):
         if resume:
             raise InputError("a Ridge is solved in one go; there is nothing to resume.")
-        result = fit_ridge(model, training, validation, recipe.refit)
+        result = fit_ridge(
+            _of_all_channels(model, recipe, channels), training, validation, recipe.refit
+        )
         report: dict[str, Any] = vars(result)
     elif recipe.refit:
         raise InputError(
@@ -175,10 +209,24 @@ def fit_split(
             "stopping on validation. Leave refit out, or use Ridge."
         )
     elif _learns(model):
+        if model.levels:
+            sizes = (recipe.lookback, recipe.horizon)
+            check_quantiles(model.normalizer, *sizes, len(model.levels))
         report = _train(model, split, recipe, folder, resume)
+    elif resume:
+        raise InputError(f"{recipe.backbone.name} has nothing to train, so nothing to resume.")
     else:
         report = {}
     return model.eval(), report
+
+
+def _of_all_channels(model: Reversible, recipe: Recipe, channels: int) -> Reversible:
+    """Return the same backbone with all channels as targets: those only seen teach the map, too."""
+    if recipe.targets is None:
+        return model
+    normalizer = replace(recipe, targets=None).build(channels).normalizer
+    normalizer.load_state_dict(model.normalizer.state_dict())
+    return Reversible(whole(model.backbone), normalizer)
 
 
 def _learns(model: Reversible) -> bool:

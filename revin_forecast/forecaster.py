@@ -1,49 +1,57 @@
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 
-from revin_forecast.backbones import Ridge
 from revin_forecast.components import Component, Factory
-from revin_forecast.data.covariates import KnownColumns, expanded, known_inputs, own_columns
-from revin_forecast.data.frequency import season_of
+from revin_forecast.data.covariates import KnownColumns, known_inputs
+from revin_forecast.data.newer import read_newer
 from revin_forecast.data.reading import Table, read_series
 from revin_forecast.data.series import Series
+from revin_forecast.engines import Engine
 from revin_forecast.errors import InputError
+from revin_forecast.fits import Plan, fit_automatically, fit_named
 from revin_forecast.fitted import Fitted
-from revin_forecast.fitting import Recipe, Split, fit_split, known_names
-from revin_forecast.normalizers import RevIN
+from revin_forecast.fitting import known_names
+from revin_forecast.intervals import interval_levels
 from revin_forecast.saving import load, save
+from revin_forecast.selection import Selection
 from revin_forecast.settings import TrainingSettings
-
-VALIDATION_SHARE = 0.2
-LONGEST_DEFAULT = 512
+from revin_forecast.spread import predict_spread
 
 
 class Forecaster:
     """Table in, forecast table out.
 
     Values are standardized, forecast on each window's own scale and handed back in the table's
-    units, in the table's layout.
+    units, in the table's layout. A long table whose series end at different times is forecast from
+    each one's own end.
 
     Args:
         horizon: steps to forecast.
-        lookback: steps each forecast is made from; None: `default_lookback`.
-        backbone: a class of (lookback, horizon, channels), or functools.partial of one.
-        normalizer: a class of (channels), or functools.partial of one.
-        training: for a backbone that is trained; Ridge, the default, is solved.
+        lookback: steps each forecast is made from; None: chosen.
+        backbone: "auto": naive forecasts and maps in closed form are compared on validation windows
+            and combined, see `selection`; or a class of (lookback, horizon, channels), or
+            functools.partial of one.
+        normalizer: a class of (channels), or functools.partial of one; None: chosen, or RevIN
+            where the backbone is named.
+        training: for a backbone that is trained.
         covariates: what is known of each step beforehand, for a backbone that takes it: "calendar"
             (features that fit the rhythm), one of them ("hour", "weekday", ...), "step" (the
             running number), or columns of the table; those are not forecast.
+        selection: seasons, effort and time of the automatic choice.
 
     >>> import numpy as np, pandas as pd
     >>> dates = pd.date_range("2024-01-01", periods=60, freq="D")
     >>> table = pd.DataFrame({"date": dates, "sold": 10.0 + np.arange(60) % 7})
-    >>> forecast = Forecaster(horizon=7).fit(table).predict()
+    >>> forecast = Forecaster(horizon=7).fit(table).predict(level=[80])
+    >>> forecast.columns.tolist()
+    ['date', 'sold', 'sold-lo-80', 'sold-hi-80']
     >>> forecast.sold.round(3).tolist()
     [14.0, 15.0, 16.0, 10.0, 11.0, 12.0, 13.0]
     """
@@ -52,78 +60,55 @@ class Forecaster:
         self,
         horizon: int,
         lookback: int | None = None,
-        backbone: Factory = Ridge,
-        normalizer: Factory = RevIN,
+        backbone: Factory | str = "auto",
+        normalizer: Factory | None = None,
         training: TrainingSettings | None = None,
         covariates: Sequence[str] = (),
+        selection: Selection | None = None,
     ):
-        for name, size in (("horizon", horizon), ("lookback", lookback)):
-            if size is not None and size < 1:
-                raise InputError(f"{name} is a number of steps from 1 up but got {size}.")
+        # As given, so that `get_params` and scikit-learn's clone see what was passed.
         self.horizon = horizon
         self.lookback = lookback
-        self.backbone = Component.of(backbone)
-        self.normalizer = Component.of(normalizer)
-        self.training = training or TrainingSettings()
-        self.covariates = known_names(self.backbone, covariates)
+        self.backbone = backbone
+        self.normalizer = normalizer
+        self.training = training
+        self.covariates = covariates
+        self.selection = selection
+        self._plan()
         self._fitted: Fitted | None = None
 
-    def fit(self, table: Table, folder: Path | None = None, resume: bool = False) -> "Forecaster":
+    def fit(
+        self,
+        table: Table,
+        folder: Path | None = None,
+        resume: bool = False,
+        inputs: Sequence[str] = (),
+    ) -> "Forecaster":
         """Fit on a table; its last fifth (one horizon at least) serves as validation.
 
         Args:
             table: what `read_series` reads: a Series, a data frame, or the path of a file.
             folder: keeps checkpoints and logs of a trained backbone.
             resume: go on from that folder's last checkpoint.
+            inputs: columns that are used but not forecast.
 
         Raises:
             InputError: the table can't be used, or is too short.
         """
-        series, columns, names = self._parted(read_series(table))
-        unseen = [
-            name
-            for name, seen in zip(series.names, series.observed.T, strict=True)
-            if not seen.any()
-        ]
-        if unseen:
-            raise InputError(f"{unseen} have no observed value; leave them out (--columns).")
-        rows = len(series)
-        train = rows - max(self.horizon, int(VALIDATION_SHARE * rows))
-        lookback = self.lookback or default_lookback(
-            train, self.horizon, season_of(series.frequency)
-        )
-        closed_form = issubclass(self.backbone.resolve(), Ridge)
-        recipe = Recipe(
-            self.backbone,
-            self.normalizer,
-            lookback,
-            self.horizon,
-            self.training,
-            closed_form and not names,
-            names,
-        )
-        # What is forecast lies after all rows, so that all may say what the scale is: a channel may
-        # have been constant, or not yet there, in the training part.
-        known = _known(names, series.timestamps, series.frequency, columns) if names else None
-        split = Split(series.values, train, rows, rows, scaling=rows, known=known)
-        model, report = fit_split(recipe, split, folder, resume)
-        history = series.rows(rows - lookback, rows)
-        summary = _summary(series, report)
-        columns = columns and columns.rows(rows - lookback, rows)
-        self.fitted = Fitted(recipe, model, split.standardizer, history, summary, columns)
+        plan = self._plan()
+        series = read_series(table, inputs=inputs or None)
+        if not plan.covariates:
+            series = series.aligned()
+        if plan.backbone is not None:
+            self.fitted = fit_named(plan, series, folder, resume)
+            return self
+        if resume:
+            raise InputError(
+                "the automatic choice is made in one go; there is nothing to resume. Name a "
+                "backbone that is trained, or leave resume out."
+            )
+        self.fitted = fit_automatically(plan, series)
         return self
-
-    def _parted(self, series: Series) -> tuple[Series, KnownColumns | None, tuple[str, ...]]:
-        """Take the columns that are known beforehand out of a series; name all known inputs."""
-        names = expanded(self.covariates, series.frequency) if self.covariates else ()
-        own = own_columns(names)
-        if not own:
-            return series, None, names
-        columns = KnownColumns.fit(series, own, len(series))
-        rest = [name for name in series.names if name not in own]
-        if not rest:
-            raise InputError(f"all columns are known inputs ({own}); none is left to forecast.")
-        return series.select(rest), columns, names
 
     @property
     def fitted(self) -> Fitted:
@@ -136,39 +121,71 @@ class Forecaster:
     def fitted(self, fitted: Fitted) -> None:
         self._fitted = fitted
 
-    def predict(self, table: Table | None = None, future: Table | None = None) -> pd.DataFrame:
+    def predict(
+        self,
+        table: Table | None = None,
+        future: Table | None = None,
+        level: Sequence[float | int] = (),
+        engine: Engine | None = None,
+    ) -> pd.DataFrame:
         """Forecast the steps after a table's last row, without fitting again.
 
         Args:
             table: newer rows of a table like the one fitted on, `lookback` of them at least;
                 None: forecast after the rows it was fitted on.
             future: the own columns it was fitted with as known inputs, for each step forecast.
+            level: percent of what comes that an interval should cover, 80 or 95; each adds two
+                columns, NAME-lo-80 and NAME-hi-80.
+            engine: spreads many series over workers, see `engines.engine_named`; None: this
+                process, all at once.
 
         Returns:
             `horizon` steps a channel, in the layout of the table.
 
         Raises:
-            InputError: the table can't be used, or a known input is missing.
+            InputError: the table can't be used, a known input is missing, the model has no
+                intervals, or it mixes series and can't be spread.
         """
+        bounds = {float(one): interval_levels(one) for one in level}
         history, columns = self.fitted.history, self.fitted.columns
         if table is not None:
-            named = asdict(history.layout)
-            newer = read_series(table, **named, frequency=history.frequency)
-            history = self._newer(newer, history.names)
+            read = partial(read_series, table, **asdict(history.layout))
+            newer = read_newer(lambda frequency: read(frequency=frequency), history)
+            history = self._newer(newer, history)
             if columns is not None:
-                newer = self._newer(newer, columns.history.names)
+                newer = self._newer(newer, columns.history)
                 columns = KnownColumns(newer, columns.standardizer)
-        stamps = history.future_timestamps(self.horizon)
-        scaled = self.fitted.standardizer.tensor(history.values).unsqueeze(0)
-        steps = pd.DatetimeIndex(history.timestamps.append(stamps))
-        known = self._known_of(steps, columns, future)
-        with torch.inference_mode():
-            forecast = self.fitted.model(scaled, known=known).squeeze(0)
-        standardizer, targets = self.fitted.standardizer, self.fitted.model.normalizer.targets
-        if targets is not None:
-            standardizer = standardizer.select(targets)
-            history = history.select([history.names[target] for target in targets])
-        return history.to_frame(standardizer.inverse(forecast.numpy()), stamps)
+        past = self.fitted.standardizer.tensor(history.values).unsqueeze(0)
+        known = self._known_of(history, columns, future)
+        found = self._forecast(past, known, bounds, engine)
+        scale = self.fitted.standardizer.select(self.fitted.targets)
+        rows = history.select([history.names[target] for target in self.fitted.targets])
+        return rows.forecast_frame(
+            {name: scale.inverse(part.squeeze(0).numpy()) for name, part in found.items()}
+        )
+
+    def _forecast(
+        self,
+        past: torch.Tensor,
+        known: torch.Tensor | None,
+        bounds: Mapping[float, tuple[float, float]],
+        engine: Engine | None,
+    ) -> dict[str, torch.Tensor]:
+        """Return (1, horizon, targets) by what is put behind a column's name."""
+        levels = sorted({level for both in bounds.values() for level in both})
+        if engine is None:
+            point = self.fitted.forecast(past, known)
+            quantiles = self.fitted.quantiles(past, levels, known) if levels else None
+        elif known is not None:
+            raise InputError("a model with known inputs can't be spread; leave the engine out.")
+        else:
+            point, quantiles = predict_spread(self.fitted, past, engine, levels)
+        found = {"": point}
+        for one, (low, high) in bounds.items():
+            assert quantiles is not None  # there are levels
+            found[f"-lo-{one:g}"] = quantiles[..., levels.index(low)]
+            found[f"-hi-{one:g}"] = quantiles[..., levels.index(high)]
+        return found
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted forecaster into a folder; see `saving.save`."""
@@ -179,19 +196,62 @@ class Forecaster:
         """Read a saved forecaster; runs no pickle. See `saving.load`."""
         fitted = load(Path(folder))
         recipe = fitted.recipe
-        forecaster = cls(
-            recipe.horizon,
-            recipe.lookback,
-            recipe.backbone,
-            recipe.normalizer,
-            recipe.training,
-            recipe.covariates,
-        )
+        if "selection" in fitted.summary:  # fitted again, it would choose again
+            forecaster = cls(recipe.horizon, training=recipe.training)
+        else:
+            named = recipe.lookback, recipe.backbone, recipe.normalizer
+            forecaster = cls(recipe.horizon, *named, recipe.training, recipe.covariates)
         forecaster.fitted = fitted
         return forecaster
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the constructor's arguments as they were given (scikit-learn's protocol)."""
+        return {name: getattr(self, name) for name in _parameters()}
+
+    def set_params(self, **changed: Any) -> "Forecaster":
+        """Change some of the constructor's arguments; what was fitted is forgotten.
+
+        Raises:
+            InputError: there is no such argument, or its value can't be used.
+        """
+        unknown = [name for name in changed if name not in _parameters()]
+        if unknown:
+            raise InputError(f"Forecaster has no {unknown}; it takes {list(_parameters())}.")
+        self.__init__(**(self.get_params() | changed))
+        return self
+
+    def __repr__(self) -> str:
+        given = [
+            f"{name}={getattr(self, name)!r}"
+            for name, parameter in _parameters().items()
+            if getattr(self, name) != parameter.default
+        ]
+        return f"Forecaster({', '.join(given)})"
+
+    def _plan(self) -> Plan:
+        """Return what was asked for, checked."""
+        for name, size in (("horizon", self.horizon), ("lookback", self.lookback)):
+            if size is not None and size < 1:
+                raise InputError(f"{name} is a number of steps from 1 up but got {size}.")
+        backbone = None if isinstance(self.backbone, str) else Component.of(self.backbone)
+        if isinstance(self.backbone, str) and self.backbone != "auto":
+            raise InputError(
+                f"backbone is 'auto' or a class but got {self.backbone!r}. Pass the class itself, "
+                "such as revin_forecast.DLinear."
+            )
+        covariates = tuple(self.covariates)
+        return Plan(
+            self.horizon,
+            self.lookback,
+            backbone,
+            None if self.normalizer is None else Component.of(self.normalizer),
+            self.training or TrainingSettings(),
+            covariates if backbone is None else known_names(backbone, covariates),
+            self.selection or Selection(),
+        )
+
     def _known_of(
-        self, stamps: pd.DatetimeIndex, columns: KnownColumns | None, future: Table | None
+        self, history: Series, columns: KnownColumns | None, future: Table | None
     ) -> torch.Tensor | None:
         """Return (1, steps, covariates) of all steps; None without known inputs."""
         names, layout = self.fitted.recipe.covariates, self.fitted.history.layout
@@ -208,59 +268,31 @@ class Forecaster:
             ahead = read_series(future, time=layout.time, frequency=frequency)
         if not names:
             return None
-        known = _known(names, stamps, self.fitted.history.frequency, columns, ahead)
+        stamps = history.future_timestamps(self.fitted.recipe.horizon)
+        steps = pd.DatetimeIndex(history.timestamps.append(stamps))
+        own = None if columns is None else columns.over(steps, ahead)
+        known = known_inputs(names, steps, history.frequency, own)
         return torch.from_numpy(known).unsqueeze(0)
 
-    def _newer(self, series: Series, names: Sequence[str]) -> Series:
-        absent = [name for name in names if name not in series.names]
+    def _newer(self, series: Series, like: Series) -> Series:
+        """Return the last rows of a new table, with the channels that the forecaster knows."""
+        absent = [name for name in like.names if name not in series.names]
         if absent:
             raise InputError(
                 f"the new table lacks {absent}; the forecaster was fitted on "
-                f"{list(names)}. Pass a table with the same columns."
+                f"{list(like.names)}. Pass a table with the same columns."
             )
-        lookback = len(self.fitted.history)
+        lookback = self.fitted.recipe.lookback
         if len(series) < lookback:
             raise InputError(
                 f"the new table has {len(series)} rows but the forecaster looks back {lookback}. "
                 f"Pass the last {lookback} rows at least."
             )
-        return series.select(names).rows(len(series) - lookback, len(series))
+        chosen = series.select(like.names)
+        if not self.fitted.recipe.covariates:
+            chosen = chosen.aligned()
+        return chosen.rows(len(series) - lookback, len(series))
 
 
-def default_lookback(rows: int, horizon: int, season: int) -> int:
-    """Choose a look-back: four horizons and two seasons if the rows allow.
-
-    Half of what remains of the training rows after one horizon is the limit, so that there are as
-    many training windows as weights a step.
-
-    Raises:
-        InputError: too few rows for any look-back.
-    """
-    room = (rows - horizon) // 2
-    if room < 1:
-        raise InputError(
-            f"{rows} rows beside those kept for validation are too few for a horizon of {horizon}; "
-            f"{horizon + 2} are needed. Choose a shorter horizon or pass more rows."
-        )
-    return min(max(4 * horizon, 2 * season), LONGEST_DEFAULT, room)
-
-
-def _known(
-    names: Sequence[str],
-    stamps: pd.DatetimeIndex,
-    frequency: str | None,
-    columns: KnownColumns | None,
-    future: Series | None = None,
-) -> np.ndarray:
-    own = None if columns is None else columns.over(stamps, future)
-    return known_inputs(names, stamps, frequency, own)
-
-
-def _summary(series: Series, report: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "rows": len(series),
-        "first": str(series.timestamps[0]),
-        "last": str(series.timestamps[-1]),
-        "unobserved": int((~series.observed).sum()),
-        "fit": report,
-    }
+def _parameters() -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(Forecaster).parameters

@@ -99,7 +99,7 @@ def test_forecast_prints_or_writes(capsys, sales, tmp_path):
 
 
 def test_columns_are_chosen_by_name(capsys, sales):
-    words = ["forecast", sales, "--horizon", 3, "--columns"]
+    words = ["forecast", sales, "--horizon", 3, "--target"]
     assert run(capsys, *words, "web").startswith("date,web\n")
     assert run(capsys, *words, "web", "shop").startswith("date,web,shop\n")
 
@@ -186,7 +186,7 @@ def test_long_files_by_flags(capsys, sales, tmp_path):
     run(capsys, "fit", tmp_path / "long.csv", *words, "--out", tmp_path / "model")
     again = run(capsys, "predict", tmp_path / "model", tmp_path / "long.csv")
     pd.testing.assert_frame_equal(*(pd.read_csv(io.StringIO(text)) for text in (again, printed)))
-    words += ["--lookback", 10, "--columns", "web"]
+    words += ["--lookback", 10, "--target", "web"]
     told = run(capsys, "evaluate", "--file", tmp_path / "long.csv", *words)
     assert "1 channels, all 20 test windows" in told
 
@@ -256,16 +256,25 @@ def test_demo_in_under_twenty_seconds(tmp_path):
         (["forecast", "absent.csv"], "horizon"),
         (["forecast", "{sales}", "--horizon", "u"], "--horizon: Expected a <class 'int'>. Got val"),
         (["forecast", "{sales}", "--horizon", "3", "--colour", "red"], "unrecognized arguments"),
-        (["forecast", "{sales}", "--horizon", "500"], "too few for a horizon of 500"),
-        (["forecast", "{sales}", "--horizon", "3", "--backbone", "Nope"], "--backbone: Expected a"),
-        (["forecast", "{sales}", "--horizon", "3", "--backbone", "torch.nn.ReLU"], "subclass of"),
+        (
+            ["fit", "{sales}", "--horizon", "500", "--out", "m", "--backbone", "Ridge"],
+            "too few for",
+        ),
+        (["forecast", "{sales}", "--horizon", "3", "--backbone", "Nope"], "--backbone: Nope is"),
+        (["forecast", "{sales}", "--horizon", "3", "--backbone", "torch.nn.ReLU"], "torch.nn.ReLU is no"),
         (
             ["forecast", "{sales}", "--horizon", "3", "--out", "f.xls"],
             "as .csv or .parquet but got",
         ),
         (["forecast", "{sales}", "--horizon", "3", "--out", "no/f.csv"], "there is no folder no"),
         (
-            ["forecast", "{sales}", "--horizon", "3", "--backbone.penalties", "[0]"],
+            [
+                "forecast",
+                "{sales}",
+                "--horizon",
+                "3",
+                *"--backbone Ridge --backbone.penalties [0]".split(),
+            ],
             "can't be built",
         ),
         (

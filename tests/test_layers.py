@@ -15,15 +15,17 @@ LAYERS = [
     {"cli"},
     {"commands"},
     {"shift", "report"},
+    {"backtest", "groups"},
     {"forecaster", "evaluation"},
-    {"saving"},
-    {"fitted"},
+    {"saving", "exporting", "spread", "fits"},
+    {"fitted", "selection", "model_card", "manifest"},
     {"fitting"},
-    {"training", "closed_form", "checks", "ensemble"},
-    {"reversible", "components"},
+    {"training", "closed_form", "checks", "ensemble", "combination"},
+    {"reversible", "components", "intervals"},
+    {"quantiles"},
     {"normalizers", "backbones", "data", "metrics", "picture", "evidence"},
     {"sharing"},
-    {"shapes", "settings", "files"},
+    {"shapes", "settings", "files", "engines", "interrupts"},
     {"errors"},
 ]
 UNITS = {"weights": "sharing"}
@@ -34,8 +36,11 @@ ALLOWED = {
     "plotly": {"picture.py", "report/"},
     "pandas": {
         "data/",
+        "backtest.py",
         "forecaster.py",
+        "groups.py",
         "saving.py",
+        "selection/seasons.py",
         "picture.py",
         "report/",
         "commands/robustness.py",
@@ -48,8 +53,8 @@ ALLOWED = {
         "shift/theory/",
     },
     "rich": {"commands/", "data/download.py"},
-    "ray": {"shift/engines/ray.py"},
-    "scipy": {"shift/statistics.py", "shift/sources/"},
+    "ray": {"engines/ray.py", "shift/engines/ray.py"},
+    "scipy": {"intervals.py", "shift/statistics.py", "shift/sources/"},
 }
 
 

@@ -39,7 +39,7 @@ def evaluate(
     time: str | None = None,
     id: str | None = None,
     value: str | None = None,
-    columns: list[str] | None = None,
+    target: list[str] | None = None,
     frequency: str | None = None,
     covariates: list[str] | None = None,
     shifts: list[str] | None = None,
@@ -67,7 +67,7 @@ def evaluate(
         time: name of the file's time column; found if not given.
         id: name of the series column of a long file.
         value: name of the value column of a long file.
-        columns: score these columns only.
+        target: score these columns only.
         frequency: step between the file's rows; found if not given.
         covariates: what is known of each step beforehand, for a backbone that takes it: calendar,
             hour, weekday, day, yearday, month, minute, step, or columns of the table.
@@ -82,11 +82,11 @@ def evaluate(
     if dataset is not None:
         entry = catalog.find(dataset)
         series, borders = catalog.load(dataset, data_dir), entry.borders
-        series = series if columns is None else series.select(columns)
+        series = series if target is None else series.select(target)
         season = season or entry.season
     else:
         series = read_series(
-            str(file), time=time, id=id, value=value, columns=columns, frequency=frequency
+            str(file), time=time, id=id, value=value, target=target, frequency=frequency
         )
         borders = chronological_borders(len(series))
         season = season or season_of(series.frequency)
@@ -114,7 +114,7 @@ def evaluate(
             dataset or Path(str(file)).stem,
             file=file,
             season=season,
-            columns=tuple(columns or ()),
+            columns=tuple(target or ()),
             time=time,
             id=id,
             value=value,

@@ -1,10 +1,15 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
-from revin_forecast.backbones import Backbone, Ridge
+from revin_forecast.backbones import Backbone
+from revin_forecast.commands.origin import source_of
+from revin_forecast.commands.telling import told
 from revin_forecast.data.reading import read_series
+from revin_forecast.errors import InputError
 from revin_forecast.forecaster import Forecaster
-from revin_forecast.normalizers import Normalizer, RevIN
+from revin_forecast.normalizers import Normalizer
+from revin_forecast.selection import Selection
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.shift.suite import DataSource
 
@@ -17,54 +22,96 @@ def fit(
     time: str | None = None,
     id: str | None = None,
     value: str | None = None,
-    columns: list[str] | None = None,
+    target: list[str] | None = None,
+    inputs: list[str] | None = None,
     frequency: str | None = None,
+    missing: Literal["observed", "interpolate", "error"] = "observed",
+    decimal: Literal[".", ","] | None = None,
     covariates: list[str] | None = None,
+    season: list[int] | None = None,
+    effort: Literal["standard", "thorough"] = "standard",
+    budget: float | None = None,
     shifts: list[str] | None = None,
     resume: bool = False,
-    backbone: Callable[[int, int, int], Backbone] = Ridge,
-    normalizer: Callable[[int], Normalizer] = RevIN,
+    quiet: bool = False,
+    backbone: Callable[[int, int, int], Backbone] | Literal["auto"] = "auto",
+    normalizer: Callable[[int], Normalizer] | None = None,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
 ) -> Path:
     """Fit on a table and save the forecaster in a folder.
 
     Args:
-        file: CSV (comma, semicolon or tab; .gz too) or Parquet; wide or long.
+        file: CSV (comma, semicolon, tab or bar; .gz too) or Parquet, or - for standard input; wide
+            (a time column, then one column a series) or long (id, time, value).
         horizon: steps to forecast.
-        out: the folder; it also gets the resolved options (config.yaml) and, for a backbone that
-            is trained by gradient, checkpoints and logs.
+        out: the folder; it also gets a page that says what was fitted on what, the resolved options
+            (config.yaml) and, for a backbone that is trained by gradient, checkpoints and logs.
         lookback: steps each forecast is made from; chosen from the data if not given.
         time: name of the time column; found if not given.
         id: name of the series column of a long table.
         value: name of the value column of a long table.
-        columns: forecast these columns only.
+        target: forecast these series only.
+        inputs: series that are used but not forecast.
         frequency: step between rows, as pandas writes it (h, D, W-SAT, MS); found if not given.
+        missing: what becomes of gaps: the model sees that they are (observed), a line is drawn
+            through them (interpolate), or the first one is refused (error).
+        decimal: the mark before the decimals; told by the numbers if not given.
+        covariates: what is known of each step beforehand, for a backbone that takes it: calendar,
+            hour, weekday, day, yearday, month, minute, step, or columns of the table.
+        season: steps in a season, the main one first (24 168); found if not given.
+        effort: standard compares naive forecasts and maps in closed form; thorough trains
+            backbones, too.
+        budget: seconds after which no further candidate is begun; 20, or 600 for thorough.
         shifts: say too how well such a model, trained on the first 70 % of the rows, stands these
             shifts over the last 20 %, beside its twin without normalizer: all, or names.
         resume: go on from the folder's last checkpoint.
-        covariates: what is known of each step beforehand, for a backbone that takes it: calendar,
-            hour, weekday, day, yearday, month, minute, step, or columns of the table.
-        backbone: the model, by name or import path.
-        normalizer: what is done to each window, by name or import path.
+        quiet: don't say what was chosen and why.
+        backbone: the model, by name or import path; auto: chosen on validation windows.
+        normalizer: what is done to each window, by name or import path; chosen, or RevIN where
+            the backbone is named.
         training: for a backbone that is trained by gradient.
     """
-    series = read_series(file, time=time, id=id, value=value, columns=columns, frequency=frequency)
+    if shifts and backbone == "auto":
+        raise InputError(
+            "--shifts measures a named backbone, fitted anew on the first 70 % of the rows, but "
+            "none was named. Pass one (--backbone Ridge), or leave --shifts out."
+        )
     folder = Path(out)
-    forecaster = Forecaster(horizon, lookback, backbone, normalizer, training, covariates or ())
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; name a folder for the forecaster.")
+    source = source_of(file)
+    series = read_series(
+        file,
+        time=time,
+        id=id,
+        value=value,
+        target=target,
+        inputs=inputs,
+        frequency=frequency,
+        missing=missing,
+        decimal=decimal,
+    )
+    selection = Selection(tuple(season or ()), effort, budget)
+    forecaster = Forecaster(
+        horizon, lookback, backbone, normalizer, training, covariates or (), selection
+    )
     forecaster.fit(series, folder / "training", resume)
+    forecaster.fitted.summary["source"] = source
     forecaster.save(folder)
-    print(f"{folder}: forecasts {horizon} steps of {len(forecaster.fitted.history.names)} series")
+    if not quiet:
+        print(told(forecaster.fitted))
+    print(f"{folder}: forecasts {horizon} steps of {len(forecaster.fitted.targets)} series")
     if shifts:
         from revin_forecast.commands.robustness import show_robustness
 
-        source = DataSource(
+        data = DataSource(
             Path(file).stem,
             file=file,
-            columns=tuple(columns or ()),
+            columns=tuple(target or ()),
             time=time,
             id=id,
             value=value,
             frequency=frequency,
         )
-        show_robustness(forecaster.fitted.recipe, source, shifts, folder=folder / "shifts")
+        show_robustness(forecaster.fitted.recipe, data, shifts, folder=folder / "shifts")
     return folder

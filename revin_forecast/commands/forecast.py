@@ -1,11 +1,17 @@
 import sys
 from collections.abc import Callable
+from typing import Literal
 
-from revin_forecast.backbones import Backbone, Ridge
+from revin_forecast.backbones import Backbone
+from revin_forecast.commands.telling import told
 from revin_forecast.data.reading import read_series
-from revin_forecast.data.writing import write_table
+from revin_forecast.data.writing import as_csv, check_output, write_table
+from revin_forecast.engines import EngineName, engine_named
+from revin_forecast.errors import InputError
 from revin_forecast.forecaster import Forecaster
-from revin_forecast.normalizers import Normalizer, RevIN
+from revin_forecast.groups import forecast_groups
+from revin_forecast.normalizers import Normalizer
+from revin_forecast.selection import Selection
 from revin_forecast.settings import TrainingSettings
 
 
@@ -13,48 +19,108 @@ def forecast(
     file: str,
     horizon: int,
     out: str | None = None,
+    level: list[float] | None = None,
     lookback: int | None = None,
     time: str | None = None,
     id: str | None = None,
     value: str | None = None,
-    columns: list[str] | None = None,
+    target: list[str] | None = None,
+    inputs: list[str] | None = None,
     frequency: str | None = None,
+    missing: Literal["observed", "interpolate", "error"] = "observed",
+    decimal: Literal[".", ","] | None = None,
     covariates: list[str] | None = None,
     future: str | None = None,
-    backbone: Callable[[int, int, int], Backbone] = Ridge,
-    normalizer: Callable[[int], Normalizer] = RevIN,
+    season: list[int] | None = None,
+    effort: Literal["standard", "thorough"] = "standard",
+    budget: float | None = None,
+    group: str | None = None,
+    engine: EngineName = "inline",
+    workers: int | None = None,
+    quiet: bool = False,
+    backbone: Callable[[int, int, int], Backbone] | Literal["auto"] = "auto",
+    normalizer: Callable[[int], Normalizer] | None = None,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
 ) -> None:
     """Fit on a table and forecast the steps after its last row.
 
     Args:
-        file: CSV (comma, semicolon or tab; .gz too) or Parquet; wide (a time column, then one
-            column a series) or long (id, time, value).
+        file: CSV (comma, semicolon, tab or bar; .gz too) or Parquet, or - for standard input; wide
+            (a time column, then one column a series) or long (id, time, value).
         horizon: steps to forecast.
         out: write the forecast here (.csv or .parquet); without it, it is printed as CSV.
+        level: percent of what comes that intervals should cover (80 95); each adds two columns,
+            NAME-lo-80 and NAME-hi-80.
         lookback: steps each forecast is made from; chosen from the data if not given.
         time: name of the time column; found if not given.
         id: name of the series column of a long table.
         value: name of the value column of a long table.
-        columns: forecast these columns only.
+        target: forecast these series only.
+        inputs: series that are used but not forecast.
         frequency: step between rows, as pandas writes it (h, D, W-SAT, MS); found if not given.
+        missing: what becomes of gaps: the model sees that they are (observed), a line is drawn
+            through them (interpolate), or the first one is refused (error).
+        decimal: the mark before the decimals; told by the numbers if not given.
         covariates: what is known of each step beforehand, for a backbone that takes it: calendar,
             hour, weekday, day, yearday, month, minute, step, or columns of the table.
         future: a table of those columns for each step forecast.
-        backbone: the model, by name or import path.
-        normalizer: what is done to each window, by name or import path.
+        season: steps in a season, the main one first (24 168); found if not given.
+        effort: standard compares naive forecasts and maps in closed form; thorough trains
+            backbones, too.
+        budget: seconds after which no further candidate is begun; 20, or 600 for thorough.
+        group: a column of a long table; each of its values gets a model of its own.
+        engine: who does the groups, or parts of very many series: this process (inline), processes
+            of this machine (local), or a Ray cluster (ray).
+        workers: processes of the local engine; one a core if not given.
+        quiet: don't say what was chosen and why.
+        backbone: the model, by name or import path; auto: chosen on validation windows.
+        normalizer: what is done to each window, by name or import path; chosen, or RevIN where
+            the backbone is named.
         training: for a backbone that is trained by gradient.
     """
-    series = read_series(file, time=time, id=id, value=value, columns=columns, frequency=frequency)
-    known = covariates or ()
-    forecaster = Forecaster(horizon, lookback, backbone, normalizer, training, known).fit(series)
-    table = forecaster.predict(future=future)
+    if out is not None:
+        check_output(out)
+    reading = {
+        "time": time,
+        "id": id,
+        "value": value,
+        "frequency": frequency,
+        "missing": missing,
+        "decimal": decimal,
+    }
+    selection = Selection(tuple(season or ()), effort, budget)
+    forecaster = Forecaster(
+        horizon, lookback, backbone, normalizer, training, covariates or (), selection
+    )
+    team = None if engine == "inline" else engine_named(engine, workers)
+    if group is not None:
+        refuse_with_group(target=target, inputs=inputs, covariates=covariates, future=future)
+        table = forecast_groups(
+            forecaster, file, group, level=level or (), engine=team, reading=reading
+        )
+        lines = [f"a model for each of {table[group].nunique()} groups of {group}"]
+        last = f"{horizon} steps a series"
+    else:
+        series = read_series(file, target=target, inputs=inputs, **reading)
+        table = forecaster.fit(series).predict(future=future, level=level or (), engine=team)
+        lines = [told(forecaster.fitted)]
+        count = len(forecaster.fitted.targets)
+        last = f"{horizon} steps of {count} series after {series.timestamps[-1]}"
+    if not quiet:
+        print(*lines, sep="\n", file=sys.stderr if out is None else sys.stdout)
     if out is None:
-        sys.stdout.write(table.to_csv(index=False))
+        sys.stdout.write(as_csv(table))
         return
     write_table(table, out)
-    history = forecaster.fitted.history
-    print(
-        f"{out}: {horizon} steps of {len(history.names)} series after {series.timestamps[-1]}, "
-        f"each made from the last {len(history)} rows"
-    )
+    if not quiet:
+        print(f"{out}: {last}")
+
+
+def refuse_with_group(**options: object) -> None:
+    """Refuse options that a model for each group does not take."""
+    for name, given in options.items():
+        if given:
+            raise InputError(
+                f"--{name} can't be combined with --group. Leave one of them out, or forecast each "
+                "group's rows as a table of its own."
+            )

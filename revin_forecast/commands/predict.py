@@ -1,7 +1,10 @@
 import sys
+from functools import partial
+from typing import Literal
 
+from revin_forecast.data.newer import read_newer
 from revin_forecast.data.reading import read_series
-from revin_forecast.data.writing import write_table
+from revin_forecast.data.writing import as_csv, check_output, write_table
 from revin_forecast.forecaster import Forecaster
 
 
@@ -9,9 +12,11 @@ def predict(
     model: str,
     file: str | None = None,
     out: str | None = None,
+    level: list[float] | None = None,
     time: str | None = None,
     id: str | None = None,
     value: str | None = None,
+    decimal: Literal[".", ","] | None = None,
     future: str | None = None,
 ) -> None:
     """Forecast with a saved forecaster, without fitting again.
@@ -21,25 +26,33 @@ def predict(
         file: newer rows of the same columns; without it, the forecast follows the rows that the
             forecaster was fitted on.
         out: write the forecast here (.csv or .parquet); without it, it is printed as CSV.
+        level: percent of what comes that intervals should cover (80 95); each adds two columns,
+            NAME-lo-80 and NAME-hi-80.
         time: name of the time column; the one of the table it was fitted on if not given.
         id: name of the series column of a long table; likewise.
         value: name of the value column of a long table; likewise.
+        decimal: the mark before the decimals; told by the numbers if not given.
         future: a table of the columns that are known beforehand, for each step forecast.
     """
+    if out is not None:
+        check_output(out)
     forecaster = Forecaster.load(model)
     history = forecaster.fitted.history
     newer = None
     if file is not None:
-        newer = read_series(
+        layout = history.layout
+        read = partial(
+            read_series,
             file,
-            time=time or history.layout.time,
-            id=id or history.layout.id,
-            value=value or history.layout.value,
-            frequency=history.frequency,
+            time=time or layout.time,
+            id=id or layout.id,
+            value=value or layout.value,
+            decimal=decimal,
         )
-    table = forecaster.predict(newer, future)
+        newer = read_newer(lambda frequency: read(frequency=frequency), history)
+    table = forecaster.predict(newer, future, level or ())
     if out is None:
-        sys.stdout.write(table.to_csv(index=False))
+        sys.stdout.write(as_csv(table))
         return
     write_table(table, out)
     print(f"{out}: {forecaster.horizon} steps")

@@ -47,7 +47,7 @@ def shift_card(
     lookback: int | None = None,
     horizon: int | None = None,
     season: int | None = None,
-    columns: list[str] | None = None,
+    target: list[str] | None = None,
     time: str | None = None,
     id: str | None = None,
     value: str | None = None,
@@ -65,7 +65,7 @@ def shift_card(
         lookback: steps a forecast is made from; 96, or what a short file allows, if not given.
         horizon: steps forecast; 96, or what a short file allows, if not given.
         season: steps in one; the data set's, or that of the file's frequency, if not given.
-        columns: these columns only.
+        target: these columns only.
         time: name of the file's time column; found if not given.
         id: name of the series column of a long file.
         value: name of the value column of a long file.
@@ -73,7 +73,7 @@ def shift_card(
         json: print one JSON object instead of a table.
     """
     reading = {"time": time, "id": id, "value": value, "frequency": frequency}
-    series, borders, usual = _loaded(file_or_dataset, data_dir, columns, reading)
+    series, borders, usual = _loaded(file_or_dataset, data_dir, target, reading)
     season = season or usual
     for name, number in (("lookback", lookback), ("horizon", horizon), ("season", season)):
         if number is not None and number < 1:
@@ -103,7 +103,7 @@ def shift_card(
 
 
 def _loaded(
-    data: str, data_dir: str | None, columns: list[str] | None, reading: dict[str, str | None]
+    data: str, data_dir: str | None, target: list[str] | None, reading: dict[str, str | None]
 ) -> tuple[Series, Borders, int]:
     """Read a catalogued data set or a file: its series, split and season."""
     if data in catalog.CATALOG:
@@ -111,7 +111,7 @@ def _loaded(
         if given:
             raise InputError(f"{data} is catalogued, so {', '.join(given)} can't apply; leave out.")
         entry, series = catalog.find(data), catalog.load(data, data_dir)
-        series = series if columns is None else series.select(columns)
+        series = series if target is None else series.select(target)
         return series, entry.borders, entry.season
     if not Path(data).is_file():
         try:
@@ -123,7 +123,7 @@ def _loaded(
         time=reading["time"],
         id=reading["id"],
         value=reading["value"],
-        columns=columns,
+        target=target,
         frequency=reading["frequency"],
     )
     return series, chronological_borders(len(series)), season_of(series.frequency)

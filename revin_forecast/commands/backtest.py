@@ -1,0 +1,199 @@
+import json as json_format
+import math
+import sys
+from collections.abc import Callable
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from revin_forecast.backbones import Backbone
+from revin_forecast.backtest import Backtest
+from revin_forecast.backtest import backtest as tested
+from revin_forecast.commands.telling import told
+from revin_forecast.data.reading import read_series
+from revin_forecast.data.writing import check_output, write_table
+from revin_forecast.forecaster import Forecaster
+from revin_forecast.normalizers import Normalizer
+from revin_forecast.selection import Selection
+from revin_forecast.settings import TrainingSettings
+
+SHOWN = 10
+"""Series printed, the worst first where there are more."""
+
+
+def backtest(
+    file: str,
+    horizon: int,
+    level: list[float] | None = None,
+    test_share: float = 0.2,
+    step: int = 1,
+    json: bool = False,
+    out: str | None = None,
+    lookback: int | None = None,
+    time: str | None = None,
+    id: str | None = None,
+    value: str | None = None,
+    target: list[str] | None = None,
+    inputs: list[str] | None = None,
+    frequency: str | None = None,
+    missing: Literal["observed", "interpolate", "error"] = "observed",
+    decimal: Literal[".", ","] | None = None,
+    covariates: list[str] | None = None,
+    season: list[int] | None = None,
+    effort: Literal["standard", "thorough"] = "standard",
+    budget: float | None = None,
+    quiet: bool = False,
+    backbone: Callable[[int, int, int], Backbone] | Literal["auto"] = "auto",
+    normalizer: Callable[[int], Normalizer] | None = None,
+    training: TrainingSettings = TrainingSettings(),  # noqa: B008
+) -> None:
+    """Tell how good forecasts would have been: fit on the first rows, score on the last.
+
+    Forecasts are made from every origin in the last rows, each from the rows before it, and stand
+    beside the last value and the last season repeated.
+
+    Args:
+        file: CSV (comma, semicolon, tab or bar; .gz too) or Parquet, or - for standard input; wide
+            (a time column, then one column a series) or long (id, time, value).
+        horizon: steps to forecast.
+        level: intervals to score, in percent; 80 and 95 if not given.
+        test_share: share of the rows that is kept for scoring; where series end at different
+            times, each one's own last rows.
+        step: rows from one origin to the next.
+        json: print one JSON object instead of tables.
+        out: write the scores of each series here (.csv or .parquet).
+        lookback: steps each forecast is made from; chosen from the data if not given.
+        time: name of the time column; found if not given.
+        id: name of the series column of a long table.
+        value: name of the value column of a long table.
+        target: forecast these series only.
+        inputs: series that are used but not forecast.
+        frequency: step between rows, as pandas writes it (h, D, W-SAT, MS); found if not given.
+        missing: what becomes of gaps: the model sees that they are (observed), a line is drawn
+            through them (interpolate), or the first one is refused (error).
+        decimal: the mark before the decimals; told by the numbers if not given.
+        covariates: what is known of each step beforehand, for a backbone that takes it: calendar,
+            hour, weekday, day, yearday, month, minute, step, or columns of the table.
+        season: steps in a season, the main one first (24 168); found if not given.
+        effort: standard compares naive forecasts and maps in closed form; thorough trains
+            backbones, too.
+        budget: seconds after which no further candidate is begun; 20, or 600 for thorough.
+        quiet: don't say what was chosen and why.
+        backbone: the model, by name or import path; auto: chosen on validation windows.
+        normalizer: what is done to each window, by name or import path; chosen, or RevIN where
+            the backbone is named.
+        training: for a backbone that is trained by gradient.
+    """
+    if out is not None:
+        check_output(out)
+    series = read_series(
+        file,
+        time=time,
+        id=id,
+        value=value,
+        target=target,
+        inputs=inputs,
+        frequency=frequency,
+        missing=missing,
+        decimal=decimal,
+    )
+    selection = Selection(tuple(season or ()), effort, budget)
+    forecaster = Forecaster(
+        horizon, lookback, backbone, normalizer, training, covariates or (), selection
+    )
+    main_season = season[0] if season else None
+    result = tested(forecaster, series, test_share, step, level, main_season)
+    if out is not None:
+        write_table(result.table, out)
+    if not quiet:
+        print(told(result.fitted), file=sys.stderr if json else sys.stdout)
+    if json:
+        print(json_format.dumps(as_record(file, horizon, step, result)))
+    else:
+        _print(file, horizon, step, result)
+
+
+def as_record(file: str, horizon: int, step: int, result: Backtest) -> dict[str, object]:
+    """Return a backtest as plain values; null where there is none."""
+    return {
+        "file": file,
+        "horizon": horizon,
+        "windows": len(result.origins),
+        "step": step,
+        "first_origin": str(result.origins[0]),
+        "last_origin": str(result.origins[-1]),
+        "season": result.season,
+        "levels": result.levels,
+        "left_out": result.left_out,
+        "overall": _plain(result.overall),
+        "series": [_plain(row) for row in result.table.to_dict("records")],
+    }
+
+
+def _plain(row: Any) -> dict[str, object]:
+    broken = {name for name, cell in row.items() if isinstance(cell, float) and math.isnan(cell)}
+    return {str(name): None if name in broken else cell for name, cell in row.items()}
+
+
+def _print(file: str, horizon: int, step: int, result: Backtest) -> None:
+    console = Console()
+    apart = "" if step == 1 else f", {step} rows apart"
+    console.print(
+        f"{file}: {len(result.origins)} forecasts of {horizon} steps{apart}, the first after "
+        f"{result.origins[0]}",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
+    scores, table = result.overall, _table("forecast", "MASE", "MSE", "MAE")
+    for label, name in (
+        ("the model", ""),
+        ("Repeat", "repeat_"),
+        (f"SeasonalNaive ({result.season})", "seasonal_naive_"),
+    ):
+        table.add_row(label, *(_cell(scores[f"{name}{one}"]) for one in ("mase", "mse", "mae")))
+    console.print(table)
+    for level in result.levels:
+        console.print(
+            f"{level:g} % intervals hold {scores[f'coverage-{level:g}']:.1f} % of what came; their "
+            f"mean width is {scores[f'width-{level:g}']:.4g}",
+            highlight=False,
+        )
+    if not math.isnan(scores["crps"]):
+        console.print(f"WQL {_cell(scores['wql'])}, CRPS {_cell(scores['crps'])}", highlight=False)
+    if len(result.table) > 1:
+        _print_series(console, result)
+    if result.left_out:
+        console.print(
+            f"{len(result.left_out)} series without a value before the test part are left out",
+            highlight=False,
+        )
+
+
+def _print_series(console: Console, result: Backtest) -> None:
+    rows = result.table
+    if len(rows) > SHOWN:
+        rows = rows.sort_values("mase", ascending=False).head(SHOWN)
+        console.print(
+            f"\nThe {SHOWN} of {len(result.table)} series with the largest MASE (--out writes all):"
+        )
+    intervals = [f"coverage-{level:g}" for level in result.levels]
+    headings = [f"{level:g} % hold" for level in result.levels]
+    table = _table("series", "MASE", "Repeat", "SeasonalNaive", *headings)
+    for row in rows.to_dict("records"):
+        numbers = [row[name] for name in ("mase", "repeat_mase", "seasonal_naive_mase")]
+        held = [f"{row[name]:.1f}" for name in intervals]
+        table.add_row(str(row["series"]), *(_cell(number) for number in numbers), *held)
+    console.print(table)
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left", no_wrap=place > 0)
+    return table
+
+
+def _cell(number: float) -> str:
+    return "" if math.isnan(number) else f"{number:.4g}"

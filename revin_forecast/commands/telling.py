@@ -1,0 +1,47 @@
+"""Say in a few lines what was fitted, what was chosen, and on which evidence."""
+
+from typing import Any
+
+from revin_forecast.fitted import Fitted
+
+NAIVE = ("Repeat", "SeasonalNaive")
+SHARE = 0.05
+"""Members of a combination with less are not shown."""
+
+
+def told(fitted: Fitted) -> str:
+    """Return what a fit came to: the table read, the model, and the candidates it was chosen of."""
+    summary, recipe = fitted.summary, fitted.recipe
+    gaps, frequency = summary["unobserved"], fitted.history.frequency
+    first, last = (str(summary[end]).removesuffix(" 00:00:00") for end in ("first", "last"))
+    read = f"{summary['rows']} rows x {summary['series']} series, {first} to {last}"
+    read += f", step {frequency}" if frequency else ""
+    lines = [read + (f"; {gaps} values not observed" if gaps else "")]
+    if "selection" in summary:
+        lines += chosen(summary["selection"])
+    elif "note" in summary["fit"]:
+        lines.append(summary["fit"]["note"])
+    else:
+        names = f"{recipe.backbone.name} with {recipe.normalizer.name}"
+        lines.append(f"{names}, look-back {recipe.lookback}")
+    return "\n".join(lines)
+
+
+def chosen(selection: dict[str, Any]) -> list[str]:
+    """Return the evidence as a table: the members of the combination, and the naive forecasts."""
+    rows = selection["candidates"]
+    shown = [row for row in rows if row["share"] >= SHARE or row["model"].startswith(NAIVE)]
+    season = f", season {selection['season']}" if selection["season"] > 1 else ""
+    lines = [
+        f"chosen on {selection['windows']} validation windows{season}:",
+        f"  {'model':<22}{'level taken':<13}{'look-back':>9}{'MASE':>9}{'share':>8}",
+        f"  {'the combination':<44}{selection['mase']:>9.4f}{1:>8.0%}",
+    ]
+    for row in shown:
+        name = f"{row['model']:<22}{row['normalizer']:<13}{row['lookback']:>9}"
+        lines.append(f"  {name}{row['mase']:>9.4f}{row['share']:>8.0%}")
+    if len(rows) > len(shown):
+        lines.append(f"  and {len(rows) - len(shown)} more candidates")
+    if selection["skipped"]:
+        lines.append(f"  not tried for want of time: {'; '.join(selection['skipped'])}")
+    return lines

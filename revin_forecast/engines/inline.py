@@ -1,0 +1,18 @@
+from collections.abc import Callable, Sequence
+
+import torch
+
+from revin_forecast.engines.base import Engine, Result, Task
+
+
+class InlineEngine(Engine):
+    """Does tasks in this process, one after the other."""
+
+    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
+        """Return each task's result; meanwhile torch has one thread, as workers have."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return [function(task) for task in tasks]
+        finally:
+            torch.set_num_threads(threads)

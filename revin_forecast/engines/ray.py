@@ -1,0 +1,72 @@
+import logging
+import pickle
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from revin_forecast.engines.base import Engine, Result, Task
+from revin_forecast.engines.workers import ENVIRONMENT, done, import_paths, packed
+from revin_forecast.errors import InputError
+
+
+class RayEngine(Engine):
+    """Workers of a Ray cluster, one core each.
+
+    Args:
+        address: of the cluster, as ray.init takes it; None: the one this process is connected to,
+            else one is started on this machine and ended after the work.
+
+    Raises:
+        InputError: Ray is not installed.
+    """
+
+    def __init__(self, address: str | None = None):
+        try:
+            import ray
+        except ModuleNotFoundError as error:
+            raise InputError(
+                "the ray engine needs a package that is not installed; "
+                "pip install 'revin-forecast[ray]', or use --engine local."
+            ) from error
+        self.ray = ray
+        self.address = address
+
+    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
+        """Return each task's result; a task whose worker is lost is given out again."""
+        ray = self.ray
+        started = not ray.is_initialized()
+        if started:
+            self._start()
+        try:
+            return self._map(function, tasks)
+        finally:
+            if started:
+                ray.shutdown()
+
+    def _start(self) -> None:
+        try:
+            self.ray.init(
+                address=self.address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=False,
+            )
+        except ConnectionError as error:
+            raise InputError(
+                f"no Ray cluster answers: {error}. Start one, or check RAY_ADDRESS."
+            ) from error
+
+    def _map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
+        from ray.exceptions import OutOfMemoryError, RayTaskError, WorkerCrashedError
+
+        environment = {"env_vars": {**ENVIRONMENT, **import_paths()}}
+        remote: Any = self.ray.remote(num_cpus=1, runtime_env=environment)(done)
+        try:
+            pending = [remote.remote(packed(function, task)) for task in tasks]
+            return [pickle.loads(result) for result in self.ray.get(pending)]
+        except RayTaskError as error:
+            raise error.cause from error
+        except (WorkerCrashedError, OutOfMemoryError) as error:
+            raise InputError(
+                "a Ray worker was lost again and again, perhaps for want of memory. Give the "
+                "cluster more memory for each core, or use the engine local."
+            ) from error

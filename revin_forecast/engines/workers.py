@@ -1,0 +1,63 @@
+"""What each worker process is like, whoever started it."""
+
+import os
+import pickle
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+"""Before torch is imported: one thread, so that results are the same anywhere."""
+WATCH = 0.5
+"""Seconds between two looks at whether the parent lives."""
+
+
+@contextmanager
+def environment() -> Iterator[None]:
+    """Set the workers' variables while they are started."""
+    before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    os.environ.update(ENVIRONMENT)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+def import_paths() -> dict[str, str]:
+    """Return the variable that lets workers find people's own classes where this process does."""
+    return {"PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in sys.path if path))}
+
+
+def packed(function: Callable[[Any], Any], task: Any) -> bytes:
+    """Return a task as bytes: as such, tensors are copied, not shared through open files."""
+    return pickle.dumps((function, task))
+
+
+def done(work: bytes) -> bytes:
+    """Do a packed task; return its result as bytes."""
+    function, task = pickle.loads(work)
+    return pickle.dumps(function(task))
+
+
+def begin(parent: int) -> None:
+    """Make this process one that ends with its parent."""
+    threading.Thread(target=_outlive_no_parent, args=(parent,), daemon=True).start()
+
+
+def _outlive_no_parent(parent: int) -> None:
+    """End this process when its parent was killed, even in the middle of a task."""
+    while os.getppid() == parent:
+        time.sleep(WATCH)
+    os._exit(1)

@@ -1,0 +1,45 @@
+import numpy as np
+import torch
+from torch import Tensor
+
+from revin_forecast.data.windows import Windows
+from revin_forecast.intervals import Intervals, window_scale
+from revin_forecast.reversible import Reversible, forecast_channels
+
+FEWEST = 10
+"""Validation windows, over all channels, that intervals can be calibrated on."""
+VALUES = 2**22
+"""Forecast values looked at, at most: 16 MiB."""
+VALUES_AT_ONCE = 2**24
+
+
+def calibrated(residuals: Tensor, past: Tensor) -> Intervals | None:
+    """Return conformal intervals; None where too few windows were observed.
+
+    Args:
+        residuals: (windows, horizon, targets) truth less forecast, NaN where unobserved.
+        past: (windows, lookback, targets) the windows the forecasts were made from.
+    """
+    if int(residuals.isfinite().any(1).sum()) < FEWEST:
+        return None
+    return Intervals.calibrate(residuals.double().numpy(), window_scale(past).double().numpy())
+
+
+@torch.inference_mode()
+def calibrated_on(model: Reversible, windows: Windows) -> tuple[Intervals | None, int]:
+    """Return intervals calibrated on evenly spaced windows, and how many those were.
+
+    The model must not have been fitted on them.
+    """
+    past, future, _ = windows[0:1]
+    targets = forecast_channels(model, future).numel()
+    count = max(FEWEST, min(len(windows), VALUES // targets))
+    chosen = np.unique(np.linspace(0, len(windows) - 1, count).round().astype(int))
+    size = max(1, VALUES_AT_ONCE // past.numel())
+    residuals, pasts = [], []
+    for start in range(0, len(chosen), size):
+        past, future, known = windows[torch.from_numpy(chosen[start : start + size])]
+        forecast = model(past, known=known)
+        residuals.append(forecast_channels(model, future) - forecast)
+        pasts.append(forecast_channels(model, past))
+    return calibrated(torch.cat(residuals), torch.cat(pasts)), len(chosen)

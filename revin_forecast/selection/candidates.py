@@ -1,0 +1,118 @@
+"""What the automatic choice tries."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from torch import nn
+
+from revin_forecast.backbones import Repeat, Ridge, SeasonalNaive
+from revin_forecast.components import Component
+from revin_forecast.errors import InputError
+from revin_forecast.normalizers import Identity, LastValue, RevIN
+from revin_forecast.reversible import Reversible
+
+Centre = Literal["none", "last", "mean", "median"]
+"""The level that is taken away from each window before the map, and given back after it."""
+
+NORMALIZERS: dict[Centre, Component] = {
+    "last": Component.of(LastValue),
+    "mean": Component.of(partial(RevIN, affine=False)),
+    "none": Component.of(Identity),
+    "median": Component.of(partial(RevIN, statistic="median", affine=False)),
+}
+LOOKBACKS = (48, 96, 192, 336, 512, 720)
+LONGEST = 1024
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that may be chosen, alone or as a member of a combination."""
+
+    backbone: Component
+    normalizer: Component
+    lookback: int
+
+    @property
+    def model(self) -> str:
+        """What people call it."""
+        parameters = self.backbone.parameters
+        if "season" in parameters:
+            return f"{self.backbone.name} ({parameters['season']})"
+        return f"{self.backbone.name}, one each" if parameters else self.backbone.name
+
+    @property
+    def level(self) -> str:
+        """What is taken away from each window, in a word; empty for the naive forecasts."""
+        if self.backbone.name in ("Repeat", "SeasonalNaive"):
+            return ""
+        for centre, component in NORMALIZERS.items():
+            if component == self.normalizer:
+                return centre
+        return self.normalizer.name
+
+    @property
+    def title(self) -> str:
+        """Model, level and look-back."""
+        return ", ".join(filter(None, [self.model, self.level, str(self.lookback)]))
+
+    def build(self, horizon: int, channels: int) -> Reversible:
+        """Return the model, not fitted yet."""
+        sizes = (self.lookback, horizon, channels)
+        named = {"lookback": self.lookback, "horizon": horizon}
+        backbone, normalizer = self.backbone.build(*sizes), self.normalizer.build(channels, **named)
+        assert isinstance(normalizer, nn.Module)
+        return Reversible(backbone, normalizer)  # pyright: ignore[reportArgumentType]
+
+
+def naive_candidates(seasons: tuple[int, ...], rows: int) -> list[Candidate]:
+    """Return Repeat, and SeasonalNaive for each season that fits; made to see through gaps.
+
+    They look back a little further than they must, so that a gap at the end has something before.
+    """
+    last = NORMALIZERS["last"]
+    found = [Candidate(Component.of(Repeat), last, min(rows, 8))]
+    for season in seasons:
+        if season <= rows:
+            backbone = Component.of(partial(SeasonalNaive, season=season))
+            found.append(Candidate(backbone, last, season))
+    return found
+
+
+def linear_candidate(centre: Centre, lookback: int, per_channel: bool) -> Candidate:
+    """Return a Ridge: one map for all channels, or one for each."""
+    backbone = partial(Ridge, per_channel=True) if per_channel else Ridge
+    return Candidate(Component.of(backbone), NORMALIZERS[centre], lookback)
+
+
+def lookbacks(horizon: int, seasons: tuple[int, ...], room: int) -> list[int]:
+    """Return look-backs to try, shortest first: the usual ones, and whole seasons.
+
+    Args:
+        horizon: steps to forecast.
+        seasons: in steps.
+        room: the longest that the rows allow.
+    """
+    wanted = {*LOOKBACKS, 2 * horizon, *(2 * season for season in seasons)}
+    fitting = {lookback for lookback in wanted if lookback <= min(room, LONGEST)}
+    return sorted(fitting | {min(room, min(wanted))})
+
+
+def centre_of(normalizer: Component) -> Centre:
+    """Return the level that a normalizer takes away, where the automatic choice can use it.
+
+    Raises:
+        InputError: it can't.
+    """
+    names: dict[str, Centre] = {"Identity": "none", "LastValue": "last", "RevIN": "mean"}
+    centre = names.get(normalizer.name)
+    if normalizer.name == "RevIN":
+        statistic = normalizer.parameters.get("statistic", "mean")
+        centre = statistic if statistic in NORMALIZERS else None
+    if centre is None:
+        raise InputError(
+            f"the automatic choice tries Identity, LastValue and RevIN but got the normalizer "
+            f"{normalizer.name}. Name a backbone too (--backbone Ridge, DLinear, ...), or leave "
+            "the normalizer out."
+        )
+    return centre

@@ -1,0 +1,135 @@
+"""Choose look-back, normalizer and model on rolling validation windows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from revin_forecast.backbones.narrowed import whole
+from revin_forecast.combination import Combination
+from revin_forecast.components import Component
+from revin_forecast.fitting import Recipe
+from revin_forecast.normalizers import Identity
+from revin_forecast.reversible import Reversible, forecast_channels
+from revin_forecast.selection.earlier import earlier_residuals
+from revin_forecast.selection.selector import Selector, Tried
+from revin_forecast.selection.validation import Validation
+from revin_forecast.selection.weights import absolute_errors, channel_weights, common_weights
+from revin_forecast.settings import TrainingSettings
+
+SCALE_STEPS = 48
+"""The window's scale, which intervals are in, is taken over as many steps at least."""
+CALIBRATION = 60
+"""Windows for intervals that are looked for in earlier rows if validation has fewer."""
+FEW_WINDOWS = 8
+"""Validation windows below which all channels share their weights."""
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What was chosen, and on which evidence."""
+
+    recipe: Recipe
+    model: Reversible
+    """A `Combination`, fitted on all rows."""
+    table: list[dict[str, Any]]
+    """A row for each candidate, best first: what it is, validation MASE, share, seconds."""
+    mase: float
+    """Of the combination on the validation windows."""
+    windows: int
+    """Of validation."""
+    season: int
+    skipped: list[str]
+    """Candidates that the time did not suffice for."""
+    residuals: Tensor
+    """(windows, horizon, targets): truth less forecast on windows that came after what was fitted.
+
+    Those of validation, and if they are few, earlier ones, forecast with maps solved on the rows
+    before them.
+    """
+    past: Tensor
+    """(windows, lookback, targets) of them."""
+
+
+def choose(selector: Selector, training: TrainingSettings) -> Choice:
+    """Try candidates on validation windows, and combine them by what they are worth there.
+
+    The validation error of the combination is never above that of the best naive forecast, nor
+    above that of any single candidate.
+
+    Args:
+        selector: with the values and what may be tried.
+        training: of the backbones that are trained, with effort "thorough".
+    """
+    tried = selector.run(training)
+    forecasts = torch.stack([one.forecast for one in tried])
+    weights = combined_weights(forecasts, selector.validation)
+    used = [place for place in range(len(tried)) if bool((weights[place] > 0).any())]
+    members = [tried[place] for place in used]
+    recipe = _recipe(members, selector, training)
+    model = recipe.build(selector.task.channels)
+    combination = whole(model.backbone)
+    assert isinstance(combination, Combination)
+    combination.weights.copy_(weights[used])
+    for module, member in zip(combination.members, members, strict=True):
+        fitted = member.refit(len(selector.task.values))
+        assert fitted is not None  # on all rows it is what it was made for
+        module.load_state_dict(fitted.state_dict())
+    forecast = torch.einsum("mwhc,mc->whc", forecasts, weights)
+    errors = absolute_errors(forecast.unsqueeze(0), selector.validation.truth)[0]
+    past = selector.validation.past[:, -recipe.lookback :]
+    residuals = selector.validation.truth - forecast
+    if len(residuals) < CALIBRATION:
+        more = earlier_residuals(selector, members, weights[used], recipe.lookback)
+        residuals, past = (torch.cat(parts) for parts in zip(*more, (residuals, past), strict=True))
+    return Choice(
+        recipe,
+        model.eval(),
+        _table(tried, weights),
+        selector.validation.mase(errors),
+        len(forecast),
+        selector.season,
+        selector.skipped,
+        forecast_channels(model, residuals),
+        forecast_channels(model, past),
+    )
+
+
+def combined_weights(forecasts: Tensor, validation: Validation) -> Tensor:
+    """Return (candidates, channels) weights, summing to 1 for each channel."""
+    common = common_weights(forecasts, validation.truth, validation.scale)
+    if forecasts.shape[1] < FEW_WINDOWS:
+        return common.unsqueeze(1).repeat(1, forecasts.shape[3])
+    return channel_weights(forecasts, validation.truth, common)
+
+
+def _recipe(members: Sequence[Tried], selector: Selector, training: TrainingSettings) -> Recipe:
+    described = [vars(member.candidate) for member in members]
+    longest = max(member.candidate.lookback for member in members)
+    least = min(selector.longest, max(SCALE_STEPS, 2 * selector.season), selector.task.train // 3)
+    path = f"{Combination.__module__}.{Combination.__qualname__}"
+    return Recipe(
+        Component(path, {"members": described}),
+        Component.of(Identity),
+        max(longest, least),
+        selector.task.horizon,
+        training,
+        targets=selector.task.targets,
+    )
+
+
+def _table(tried: Sequence[Tried], weights: Tensor) -> list[dict[str, Any]]:
+    rows = [
+        {
+            "model": one.candidate.model,
+            "normalizer": one.candidate.level,
+            "lookback": one.candidate.lookback,
+            "mase": round(one.mase, 4),
+            "share": round(float(share), 4),
+            "seconds": round(one.seconds, 3),
+        }
+        for one, share in zip(tried, weights.mean(1), strict=True)
+    ]
+    return sorted(rows, key=lambda row: row["mase"])

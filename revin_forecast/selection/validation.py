@@ -1,0 +1,84 @@
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+VALUES = 2**21
+"""Forecast values of one candidate, at most: 8 MiB."""
+FEWEST, MOST = 8, 200
+"""Origins, as the values allow."""
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Rolling windows that candidates are judged on; none was fitted on their targets."""
+
+    past: Tensor
+    """(windows, longest look-back, channels) float32, NaN where unobserved."""
+    truth: Tensor
+    """(windows, horizon, channels)."""
+    scale: Tensor
+    """(channels,): what a channel's errors are divided by; infinite where there is no scale."""
+
+    @classmethod
+    def of(
+        cls, values: np.ndarray, train: int, lookback: int, horizon: int, season: int
+    ) -> "Validation":
+        """Cut windows with evenly spaced origins out of the rows after training.
+
+        Args:
+            values: (time, channels) standardized, NaN where unobserved.
+            train: rows of training, from the first.
+            lookback: the longest, at most `train`.
+            horizon: steps to forecast.
+            season: of the naive forecast whose mean error in training is the scale (MASE; Hyndman &
+                Koehler, 2006).
+        """
+        channels = values.shape[1]
+        wanted = int(np.clip(VALUES // (horizon * channels), FEWEST, MOST))
+        origins = np.unique(np.linspace(train, len(values) - horizon, wanted).round().astype(int))
+        past = np.stack([values[origin - lookback : origin] for origin in origins])
+        truth = np.stack([values[origin : origin + horizon] for origin in origins])
+        scale = seasonal_error(values[:train], season)
+        return cls(
+            torch.from_numpy(past.astype(np.float32)),
+            torch.from_numpy(truth.astype(np.float32)),
+            torch.from_numpy(scale.astype(np.float32)),
+        )
+
+    def only(self, targets: Sequence[int] | None) -> "Validation":
+        """Let the errors of some channels count; None: of all."""
+        if targets is None:
+            return self
+        scale = torch.full_like(self.scale, torch.inf)
+        scale[list(targets)] = self.scale[list(targets)]
+        return replace(self, scale=scale)
+
+    @torch.inference_mode()
+    def forecast(self, model: nn.Module, lookback: int) -> Tensor:
+        """Return (windows, horizon, channels) of a model that looks back so far."""
+        return model(self.past[:, -lookback:])
+
+    def mase(self, errors: Sequence[float] | Tensor) -> float:
+        """Return the mean scaled error over the channels that have a scale."""
+        counted = self.scale.isfinite()
+        scaled = torch.as_tensor(errors)[counted] / self.scale[counted]
+        return float(scaled.mean()) if len(scaled) else 0.0
+
+
+def seasonal_error(values: np.ndarray, season: int) -> np.ndarray:
+    """Return each channel's mean |x_t - x_{t - season}|; infinite where that is 0 or unknown.
+
+    A channel too short for the season has that of the last value.
+    """
+    scale = np.full(values.shape[1], np.nan)
+    for lag in (season, 1):
+        if lag < len(values):
+            change = np.abs(values[lag:] - values[:-lag])
+            seen = np.isfinite(change)
+            mean = np.where(seen, change, 0).sum(0) / np.maximum(seen.sum(0), 1)
+            scale = np.where(np.isfinite(scale), scale, np.where(seen.any(0), mean, np.nan))
+    # A flat training part leaves rounding errors of standardizing behind.
+    return np.where(scale > 1e-9, scale, np.inf)
