@@ -7,7 +7,9 @@ result. Sums are in float32 for half precision, else in the dtype of the tensors
 batches in Python floats or float64.
 """
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float
@@ -133,11 +135,74 @@ def quantile_loss(
             f"the forecast has {forecast.shape[-1]} levels but {len(levels)} were named; "
             "pass one number for each."
         )
-    losses = []
-    for level, column in zip(levels, forecast.unbind(-1), strict=True):
-        error, seen = _errors(column, truth, observed)
-        losses.append(_mean(torch.maximum(-level * error, (1 - level) * error), seen))
-    return torch.stack(losses).mean()
+    _check_shape("forecast", forecast[..., 0], truth)
+    seen = _seen(truth, observed).unsqueeze(-1).expand_as(forecast)
+    error, seen = _errors(forecast, truth.unsqueeze(-1).expand_as(forecast), seen)
+    level = error.new_tensor(levels)
+    return _mean(torch.maximum(-level * error, (1 - level) * error), seen)
+
+
+def wql(
+    forecast: Float[Tensor, "batch horizon channels levels"],
+    truth: Values,
+    levels: Sequence[float],
+    observed: Seen | None = None,
+) -> Score:
+    """Weighted quantile loss, the mean over levels of 2 sum(pinball) / sum |truth|.
+
+    (Salinas et al., Int. J. Forecasting 2020; the score of GluonTS and fev.) At the median alone it
+    is sum |error| / sum |truth|. 0 where all is forecast without error, infinite or NaN where the
+    truth is 0 throughout.
+
+    Args:
+        forecast: one column a level, in the units of truth.
+        truth: what came.
+        levels: between 0 and 1, in the order of the columns.
+        observed: True where truth was really measured.
+
+    >>> low_and_high = torch.tensor([[[[1.0, 6.0]]]])
+    >>> wql(low_and_high, torch.tensor([[[5.0]]]), [0.25, 0.75])
+    tensor(0.2500)
+    """
+    size, seen = _errors(torch.zeros_like(truth), truth, observed)
+    loss = 2 * quantile_loss(forecast, truth, levels, observed)
+    # A batch with nothing observed scores 0, as everywhere here.
+    return torch.where(seen.any(), loss / _mean(size.abs(), seen), 0)
+
+
+def crps(
+    forecast: Float[Tensor, "batch horizon channels levels"],
+    truth: Values,
+    levels: Sequence[float],
+    observed: Seen | None = None,
+) -> Score:
+    """Continuous ranked probability score from quantiles on an even grid, in the truth's units.
+
+    CRPS = 2 * integral of the pinball loss over levels (Gneiting & Raftery, JASA 2007), taken as 2
+    * the mean over the midpoints of equal parts of (0, 1), or over k / (n + 1): the more levels,
+    the nearer. At the median alone it is the absolute error.
+
+    Args:
+        forecast: one column a level.
+        truth: what came.
+        levels: evenly spaced, symmetric about 0.5, in the order of the columns.
+        observed: True where truth was really measured.
+
+    Raises:
+        ValueError: levels that are not.
+
+    >>> low_and_high = torch.tensor([[[[1.0, 6.0]]]])
+    >>> crps(low_and_high, torch.tensor([[[3.0]]]), [0.25, 0.75])
+    tensor(1.2500)
+    """
+    steps = [high - low for low, high in pairwise(levels)]
+    even = all(step > 0 and math.isclose(step, steps[0], abs_tol=1e-6) for step in steps)
+    if levels and not (even and math.isclose(levels[0] + levels[-1], 1, abs_tol=1e-6)):
+        raise ValueError(
+            f"CRPS needs evenly spaced levels, symmetric about 0.5, but got {list(levels)}. Pass "
+            "[0.1, 0.2, ..., 0.9], or take quantile_loss."
+        )
+    return 2 * quantile_loss(forecast, truth, levels, observed)
 
 
 def coverage(low: Values, high: Values, truth: Values, observed: Seen | None = None) -> Score:

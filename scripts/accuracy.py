@@ -11,7 +11,7 @@ from grids.common import Row
 
 from revin_forecast.evidence import circumstances, write_evidence
 
-GRIDS = {"revin": 1, "normalizers": 5, "backbones": 3, "paper": 3, "tying": 5}
+GRIDS = {"revin": 1, "normalizers": 5, "backbones": 3, "paper": 3, "tying": 5, "product": 1}
 """Each is a file in scripts/grids/, with its usual number of seeds."""
 
 
@@ -27,7 +27,10 @@ def main() -> None:
     parser.add_argument(
         "--missing", action="store_true", help="keep the rows that the table in --out has already"
     )
+    parser.add_argument("--peers", type=Path, help="folder that the product grid's peers live in")
     chosen = parser.parse_args()
+    if chosen.peers and chosen.grid != "product":
+        parser.error("--peers is for --grid product")
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
     grid = import_module(f"grids.{chosen.grid}")
@@ -35,7 +38,8 @@ def main() -> None:
     seeds = chosen.seeds or (1 if chosen.quick else GRIDS[chosen.grid])
     name = f"accuracy_{chosen.grid}"
     kept = measured_before(chosen.out / f"{name}.json", made) if chosen.missing else []
-    cells = list(grid.cells(chosen.data, chosen.data_dir, chosen.quick, seeds))
+    homes = [chosen.peers] if chosen.peers else []
+    cells = list(grid.cells(chosen.data, chosen.data_dir, chosen.quick, seeds, *homes))
     order = [tuple(cell.key.values()) for cell in cells]
     table = {tuple(row[column] for column in cells[0].key): row for row in kept}
     table |= {
@@ -48,7 +52,8 @@ def main() -> None:
             table[place] = cell.key | cell.measure() | cell.beside
             print(*table[place].values(), flush=True)
         rows = [table[place] for place in dict.fromkeys([*order, *table]) if place in table]
-        write_evidence(chosen.out, name, grid.TEXT, rows, made)  # an hour's work is not lost
+        closed = grid.closing(rows) if chosen.grid == "product" else rows
+        write_evidence(chosen.out, name, grid.TEXT, closed, made)  # an hour's work is not lost
 
 
 def measured_before(path: Path, made: dict[str, Any]) -> list[Row]:

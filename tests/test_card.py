@@ -185,7 +185,7 @@ def test_command_tells_a_verdict_for_each_column(tmp_path, capsys, monkeypatch, 
         assert all(f" {name}  " in shown[width] for name in ("level", "gone", "errors"))
         assert "  delta*\n" in shown[width]
     assert "  floor  " in shown[150]
-    assert main(["shift-card", str(path), "--columns", "b", "--lookback", "12", "--json"]) == 0
+    assert main(["shift-card", str(path), "--target", "b", "--lookback", "12", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["lookback"], record["season"], len(record["channels"])) == (12, 24, 1)
     assert list(record["channels"][0]) == COLUMNS
@@ -206,7 +206,7 @@ def test_command_on_a_shipped_set_says_that_it_is_short(capsys):
         (["us_macro", "--time", "date"], "us_macro is catalogued, so --time can't apply"),
         (["us_macro", "--lookback", "90"], "Choose shorter ones with --lookback"),
         (["us_macro", "--lookback", "0"], "--lookback is 0; pass a positive number"),
-        (["us_macro", "--columns", "gold"], "there is no column ['gold'] among"),
+        (["us_macro", "--target", "gold"], "there is no column ['gold'] among"),
     ],
 )
 def test_command_says_what_is_wrong(words, message, capsys):

@@ -43,3 +43,30 @@ def test_defaults_are_the_classs_own(words, kind, capsys):
             continue
         plain = isinstance(default, str) or not isinstance(default, Sequence)
         assert given[name] == (default if plain else list(default)), name
+
+
+SHORT = ["--loss", "quantile", "--max-epochs=3", "--num_nodes", "2", "--progress"]
+
+
+@pytest.mark.parametrize("command", ["fit", "forecast", "evaluate"])
+def test_settings_of_training_need_not_name_the_group(command, capsys):
+    words = {"evaluate": ["--dataset", "etth1"]}.get(command, ["table.csv"])
+    words = [command, *words, "--horizon", "2", "--lookback", "9"]
+    if command == "fit":
+        words += ["--out", "model"]
+    printed = []
+    for given in (SHORT, [word.replace("--", "--training.", 1) for word in SHORT]):
+        with pytest.raises(SystemExit):
+            main([*words, *given, "--print_config"])
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    training = yaml.safe_load(printed[0])["training"]
+    chosen = {name: training[name] for name in ("loss", "max_epochs", "num_nodes", "progress")}
+    assert chosen == {"loss": "quantile", "max_epochs": 3, "num_nodes": 2, "progress": True}
+
+
+def test_help_tells_of_short_names(capsys):
+    with pytest.raises(SystemExit):
+        main(["forecast", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "need not name the group: --max_epochs is --training.max_epochs" in text

@@ -1,3 +1,6 @@
+import math
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 import torch
@@ -78,7 +81,16 @@ def quantile(forecast, truth, observed=None):
     return metrics.quantile_loss(forecast.unsqueeze(-1), truth, [0.9], observed)
 
 
-METRICS = [metrics.mse, metrics.mae, metrics.rmse, quantile]
+def weighted(forecast, truth, observed=None):
+    return metrics.wql(forecast.unsqueeze(-1), truth, [0.9], observed)
+
+
+def ranked(forecast, truth, observed=None):
+    columns = torch.stack([forecast, forecast], dim=-1)
+    return metrics.crps(columns, truth, [0.25, 0.75], observed)
+
+
+METRICS = [metrics.mse, metrics.mae, metrics.rmse, quantile, weighted, ranked]
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -160,6 +172,53 @@ def test_quantile_loss_is_least_at_the_quantile():
         metrics.quantile_loss(torch.zeros(1, 101, 1, 0), truth, [])
 
 
+@given(seed=st.integers(0, 1000), gaps=st.sampled_from([0.0, 0.3]))
+def test_weighted_quantile_loss_against_numpy(seed, gaps):
+    forecast, truth = arrays(seed, gaps)
+    levels = np.array([0.2, 0.5, 0.8])
+    columns = forecast[..., None] + np.array([-1.0, 0.0, 2.0])
+    error = truth[..., None] - columns
+    pinball = np.nansum(np.maximum(levels * error, (levels - 1) * error), (0, 1, 2))
+    wanted = (2 * pinball / np.nansum(np.abs(truth))).mean()
+    tensors = torch.from_numpy(columns), torch.from_numpy(truth)
+    assert metrics.wql(*tensors, [0.2, 0.5, 0.8]).item() == pytest.approx(wanted)
+    crps = 2 * pinball.mean() / np.isfinite(truth).sum()
+    assert metrics.crps(*tensors, [0.2, 0.5, 0.8]).item() == pytest.approx(crps)
+
+
+@pytest.mark.parametrize(("place", "deviation", "truth"), [(0.0, 1.0, 0.3), (5.0, 2.0, 9.0)])
+def test_crps_comes_to_the_closed_form_of_a_gaussian(place, deviation, truth):
+    normal = NormalDist()
+    z = (truth - place) / deviation
+    wanted = deviation * (z * (2 * normal.cdf(z) - 1) + 2 * normal.pdf(z) - 1 / math.sqrt(math.pi))
+    gaps = []
+    for count in (9, 99, 999):
+        levels = [step / (count + 1) for step in range(1, count + 1)]
+        quantiles = [NormalDist(place, deviation).inv_cdf(level) for level in levels]
+        forecast = torch.tensor(quantiles, dtype=torch.float64).reshape(1, 1, 1, -1)
+        got = metrics.crps(forecast, torch.full((1, 1, 1), truth, dtype=torch.float64), levels)
+        gaps.append(abs(got.item() / wanted - 1))
+    assert gaps[0] > gaps[1] > gaps[2]
+    assert gaps[2] < 2e-3
+
+
+def test_scores_of_quantiles_at_the_median_are_those_of_points():
+    forecast, truth = map(torch.from_numpy, arrays(3, gaps=0.2))
+    columns = forecast.unsqueeze(-1)
+    error = metrics.mae(forecast, truth)
+    assert metrics.crps(columns, truth, [0.5]).item() == pytest.approx(error.item())
+    size = metrics.mae(torch.zeros_like(truth), truth)
+    assert metrics.wql(columns, truth, [0.5]).item() == pytest.approx((error / size).item())
+    nothing = torch.full_like(truth, torch.nan)
+    assert metrics.wql(columns, nothing, [0.5]) == 0
+
+
+@pytest.mark.parametrize("levels", [[0.1, 0.5, 0.8], [0.1, 0.2, 0.9], [0.9, 0.1]])
+def test_crps_needs_an_even_grid(levels):
+    with pytest.raises(ValueError, match="evenly spaced levels, symmetric about 0.5, but got"):
+        metrics.crps(torch.zeros(1, 3, 1, len(levels)), torch.zeros(1, 3, 1), levels)
+
+
 def test_coverage_counts_observed_truths():
     truth = torch.tensor([0.0, 1, 2, 3, torch.nan]).reshape(1, 5, 1)
     low, high = torch.full_like(truth, 0.5), torch.full_like(truth, 2)
@@ -191,6 +250,8 @@ ONE, FOUR, LEVEL = torch.zeros(2, 3, 1), torch.zeros(2, 3, 4), torch.zeros(2, 3,
         (metrics.coverage, (FOUR, ONE, FOUR), r"has shape \(2, 3, 1\) but the truth \(2, 3, 4\)"),
         (metrics.coverage, (ONE, FOUR, FOUR), r"has shape \(2, 3, 1\) but the truth \(2, 3, 4\)"),
         (metrics.quantile_loss, (LEVEL, FOUR, [0.5]), r"has shape \(2, 3, 1\) but the truth"),
+        (metrics.wql, (LEVEL, FOUR, [0.5]), r"has shape \(2, 3, 1\) but the truth"),
+        (metrics.crps, (LEVEL, FOUR, [0.5]), r"has shape \(2, 3, 1\) but the truth"),
         (metrics.seasonal_scale, (FOUR[0], 1, ONE[0] == 0), r"observed has shape \(3, 1\)"),
     ],
 )

@@ -35,8 +35,20 @@ OTHER_TRAINING = {
     "gradient_clip": 2.0,
     "loss": "mae",
     "seed": None,  # set from the suite's seeds
+    "levels": (0.1, 0.5, 0.9),
     "logger": None,
     "progress": None,
+    "devices": None,
+    "num_nodes": None,
+    "strategy": None,
+}
+ONLY_TELLING = {
+    "seed": 5,
+    "logger": "tensorboard",
+    "progress": True,
+    "devices": 2,
+    "num_nodes": 2,
+    "strategy": "ddp",
 }
 
 
@@ -44,11 +56,11 @@ OTHER_TRAINING = {
 def test_each_training_setting_counts_but_those_that_only_tell(field):
     value = OTHER_TRAINING[field]  # a new field must say here whether it counts
     if value is None:
-        value = {"seed": 5, "logger": "tensorboard", "progress": True}[field]
-        other = dataclasses.replace(SUITE.training, **{field: value})
+        other = dataclasses.replace(SUITE.training, **{field: ONLY_TELLING[field]})
         assert keys(dataclasses.replace(SUITE, training=other)) == keys(SUITE)
     else:
-        other = dataclasses.replace(SUITE.training, **{field: value})
+        loss = {"loss": "quantile"} if field == "levels" else {}
+        other = dataclasses.replace(SUITE.training, **{field: value}, **loss)
         assert keys(dataclasses.replace(SUITE, training=other))[0] != keys(SUITE)[0]
 
 

@@ -141,8 +141,10 @@ def _transitions(shift: Shift, seed: int, protocol: Protocol, lookback: int) -> 
 def run_config(suite: Suite, run: Run, data: Prepared) -> dict[str, Any]:
     """Return everything that a run's weights depend on, defaults, data and code included."""
     training = asdict(replace(suite.training, seed=run.seed))
-    for name in ("logger", "progress"):  # of no effect on weights
+    for name in ("logger", "progress", "devices", "num_nodes", "strategy"):  # weights are the same
         training.pop(name)
+    if suite.training.loss != "quantile":
+        training.pop("levels")
     return {
         "schema": SCHEMA,
         "dataset": asdict(run.source) | {"file": None, "sha256": data.sha256},

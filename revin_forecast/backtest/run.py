@@ -1,0 +1,168 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+import torch
+
+from revin_forecast.backtest.scores import Scores, has_quantiles
+from revin_forecast.backtest.windows import rolling_origins
+from revin_forecast.data.frequency import season_of
+from revin_forecast.data.layout import listed
+from revin_forecast.data.series import Series
+from revin_forecast.errors import InputError
+from revin_forecast.fitted import Fitted
+from revin_forecast.intervals import interval_levels
+from revin_forecast.metrics import seasonal_scale
+
+LEVELS = (80.0, 95.0)
+"""Intervals scored where none are named and the model has them."""
+
+
+@runtime_checkable
+class Fits(Protocol):
+    """What fits a series and then is `fitted`: a `Forecaster`."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the arguments that make another one like it."""
+        ...
+
+    def fit(self, table: Any) -> Any:
+        """Fit on a series; return itself."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """Scores over the last rows of a table, which the model was not fitted on."""
+
+    table: pd.DataFrame
+    """A row for each series. Columns: "series"; "observed", the values scored; "mase", "mse",
+    "mae", the same with "repeat_" and "seasonal_naive_" before; "coverage-80" in percent and
+    "width-80" for each interval; "wql" and "crps", over the deciles. NaN where there is none.
+    Errors, widths and CRPS are in the table's units."""
+    overall: dict[str, float]
+    """The same over all values; "mase" is the mean over series that have one. Where series have
+    different units, MASE, WQL and coverage still tell something."""
+    origins: pd.DatetimeIndex
+    """The last row seen by each forecast; where series end at different times, of those that end
+    last."""
+    season: int
+    """Steps of the seasonal naive forecast, which MASE is relative to."""
+    levels: tuple[float, ...]
+    """Intervals scored, in percent."""
+    left_out: tuple[str, ...]
+    """Series without a value before the test part: nothing could be learnt of them."""
+    fitted: Fitted
+
+
+def backtest(
+    forecaster: Fits,
+    series: Series,
+    test_share: float = 0.2,
+    step: int = 1,
+    level: Sequence[int | float] | None = None,
+    season: int | None = None,
+) -> Backtest:
+    """Fit on a series but for its last part, and forecast from rolling origins within that.
+
+    Every forecast is made from the rows before it, without fitting again. Where series end at
+    different times, the last part is each one's own.
+
+    Args:
+        forecaster: made anew from its parameters; it stays as it is.
+        series: the whole table.
+        test_share: of the rows, or of a typical series' where they begin late; one horizon at
+            least.
+        step: rows from one origin to the next.
+        level: intervals to score, in percent; None: 80 and 95 where the model has them.
+        season: steps of the seasonal naive forecast; None: the one that the model was chosen with,
+            or the usual one of the rhythm.
+
+    Raises:
+        InputError: too few rows, nothing observed to score, or intervals the model can't give.
+
+    >>> from revin_forecast import Forecaster
+    >>> stamps = pd.date_range("2024-01-01", periods=70, freq="D")
+    >>> values = np.arange(70.0)[:, None] % 7 + np.arange(70)[:, None] / 10
+    >>> result = backtest(Forecaster(horizon=7), Series(values, stamps, ("sold",), "D"))
+    >>> round(result.overall["mae"], 3), round(result.overall["repeat_mae"], 3)
+    (0.0, 2.375)
+    >>> len(result.origins)
+    8
+    """
+    if not 0 < test_share < 1:
+        raise InputError(f"the test share lies between 0 and 1 but got {test_share:g}; pass 0.2.")
+    if step < 1:
+        raise InputError(f"the step between origins is a number of rows from 1 up but got {step}.")
+    parameters = forecaster.get_params(deep=False)
+    horizon = int(parameters["horizon"])
+    series, start, left_out = parted(series.aligned(), test_share, horizon)
+    fitted = type(forecaster)(**parameters).fit(series.rows(0, start)).fitted
+    levels = _levels(fitted, level)
+    season = season or _season(fitted)
+    names = [fitted.history.names[target] for target in fitted.targets]
+    unit = naive_error(series.select(names).values[:start], season)
+    scores = Scores(fitted, levels, season, unit)
+    for origins in rolling_origins(fitted, series, start, step, season):
+        scores.add(origins)
+    table = pd.DataFrame({"series": names, **scores.by_series()}).astype({"observed": int})
+    if scores.overall()["observed"] == 0:
+        raise InputError(
+            f"no value of the last {len(series) - start} rows was observed, so there is nothing to "
+            "score. Choose a larger test share."
+        )
+    origins = series.timestamps[start - 1 : len(series) - horizon : step]
+    return Backtest(table, scores.overall(), origins, season, levels, left_out, fitted)
+
+
+def parted(series: Series, share: float, horizon: int) -> tuple[Series, int, tuple[str, ...]]:
+    """Return the series that can be fitted, the first row of the test part, and who is left out.
+
+    Raises:
+        InputError: no rows are left to fit on.
+    """
+    rows, observed = len(series), series.observed
+    lengths = rows - np.where(observed.any(0), observed.argmax(0), rows)
+    start = rows - max(horizon, int(share * np.median(lengths)))
+    if start < 1:
+        raise InputError(
+            f"{rows} rows are too few for a test part of {rows - start} and rows before it to fit "
+            "on. Choose a shorter horizon, or pass more rows."
+        )
+    unknown = np.flatnonzero(~observed[:start].any(axis=0))
+    left_out = tuple(series.names[place] for place in unknown)
+    left = series.select([name for name in series.names if name not in set(left_out)])
+    if not left.targets:
+        raise InputError(
+            f"{listed(left_out)} have no value before the test part, which begins at row "
+            f"{start + 1} of {rows}. Choose a smaller test share."
+        )
+    return left, start, left_out
+
+
+def naive_error(values: np.ndarray, season: int) -> np.ndarray:
+    """Return what MASE is relative to, by channel: the mean change from season to season.
+
+    That from row to row where a channel is too short for it, or repeats itself exactly; NaN where
+    that is no measure either.
+    """
+    found = np.full(values.shape[1], np.nan)
+    for lag in (season, 1):
+        if lag < len(values):
+            unit = seasonal_scale(torch.from_numpy(values), lag).numpy()
+            found = np.where(np.isnan(found) & (unit > 0), unit, found)
+    return found
+
+
+def _levels(fitted: Fitted, level: Sequence[int | float] | None) -> tuple[float, ...]:
+    """Return the intervals to score; those that were named must be there."""
+    named = LEVELS if level is None else tuple(dict.fromkeys(float(one) for one in level))
+    required = level is not None
+    return tuple(one for one in named if has_quantiles(fitted, interval_levels(one), required))
+
+
+def _season(fitted: Fitted) -> int:
+    chosen = fitted.summary.get("selection", {}).get("season")
+    return chosen or season_of(fitted.history.frequency)

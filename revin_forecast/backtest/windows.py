@@ -1,0 +1,63 @@
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from revin_forecast.data.covariates import KnownColumns, known_inputs, own_columns
+from revin_forecast.data.series import Series
+from revin_forecast.data.windows import Windows
+from revin_forecast.fitted import Fitted
+
+VALUES_AT_ONCE = 2**22
+
+
+@dataclass(frozen=True, eq=False)
+class Origins:
+    """Some windows of the test part, standardized; NaN where unobserved."""
+
+    past: Tensor
+    """(windows, lookback, channels): what the model sees."""
+    longer: Tensor
+    """(windows, rows, targets): as far back as a season or the look-back, for naive forecasts."""
+    truth: Tensor
+    """(windows, horizon, targets)."""
+    known: Tensor | None
+    """(windows, lookback + horizon, covariates)."""
+
+
+def rolling_origins(
+    fitted: Fitted, series: Series, start: int, step: int, season: int
+) -> Iterator[Origins]:
+    """Yield every window whose first target is row `start` or a multiple of `step` rows later.
+
+    A bounded number at a time, in order.
+    """
+    recipe, targets = fitted.recipe, fitted.targets
+    back = max(recipe.lookback, min(season, start))
+    rows = slice(start - back, len(series))
+    seen = series.select(fitted.history.names)  # without the columns that are known beforehand
+    values = fitted.standardizer.tensor(seen.values[rows])
+    known = known_rows(fitted, series)
+    windows = Windows(values, back, recipe.horizon, None if known is None else known[rows])
+    size = max(1, VALUES_AT_ONCE // ((back + 16 * recipe.horizon) * values.shape[1])) * step
+    for first in range(0, len(windows), size):
+        past, future, ahead = windows[first : first + size : step]
+        yield Origins(
+            past[:, -recipe.lookback :],
+            past[..., targets],
+            future[..., targets],
+            None if ahead is None else ahead[:, back - recipe.lookback :],
+        )
+
+
+def known_rows(fitted: Fitted, series: Series) -> Tensor | None:
+    """Return what is known of each row beforehand, (time, covariates); None: nothing."""
+    names = fitted.recipe.covariates
+    if not names:
+        return None
+    own = None
+    if fitted.columns is not None:
+        columns = series.select(own_columns(names))
+        own = KnownColumns(columns, fitted.columns.standardizer).over(series.timestamps)
+    return torch.tensor(known_inputs(names, series.timestamps, series.frequency, own))

@@ -1,0 +1,249 @@
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from revin_forecast import Forecaster, metrics
+from revin_forecast.backbones import Linear, Repeat, Ridge, TiDE
+from revin_forecast.backtest import backtest
+from revin_forecast.backtest.run import naive_error
+from revin_forecast.backtest.windows import rolling_origins
+from revin_forecast.cli import main
+from revin_forecast.data.reading import read_series
+from revin_forecast.data.series import Series
+from revin_forecast.errors import InputError
+from revin_forecast.settings import TrainingSettings
+
+HORIZON, LOOKBACK, ROWS = 5, 14, 200
+
+
+def values(rows=ROWS, channels=2, seed=0):
+    random = np.random.default_rng(seed)
+    season = np.sin(np.arange(rows)[:, None] * 2 * np.pi / 7)
+    return 50 + 10 * np.arange(1, channels + 1) * season + random.normal(size=(rows, channels))
+
+
+def series(array=None, names=("a", "b")):
+    array = values() if array is None else array
+    stamps = pd.date_range("2024-01-01", periods=len(array), freq="D")
+    return Series(array, stamps, names[: array.shape[1]], "D")
+
+
+def ridge():
+    return Forecaster(HORIZON, LOOKBACK, Ridge)
+
+
+def test_scores_are_those_of_the_metrics():
+    array = values()
+    array[np.random.default_rng(1).random(array.shape) < 0.1] = np.nan
+    result = backtest(ridge(), series(array), level=[80])
+    fitted, start = result.fitted, 160
+    assert fitted.summary["last"] == str(pd.Timestamp("2024-01-01") + pd.Timedelta(days=159))
+    origins = range(start, ROWS - HORIZON + 1)
+    past = np.stack([array[origin - LOOKBACK : origin] for origin in origins])
+    truth = torch.from_numpy(np.stack([array[o : o + HORIZON] for o in origins]))
+    scaled = fitted.standardizer.tensor(past)
+    units, mean = map(torch.from_numpy, (fitted.standardizer.scale, fitted.standardizer.mean))
+    forecast = fitted.forecast(scaled).double() * units + mean
+    deciles = [step / 10 for step in range(1, 10)]
+    quantiles = fitted.quantiles(scaled, deciles).double() * units[:, None] + mean[:, None]
+    unit = metrics.seasonal_scale(torch.from_numpy(array[:start]), 7)
+
+    def wanted(part):
+        pair = forecast[..., part], truth[..., part]
+        columns = quantiles[..., part, :], truth[..., part], deciles
+        limits = quantiles[..., part, 0], quantiles[..., part, 8]
+        return {
+            "observed": int(truth[..., part].isfinite().sum()),
+            "mae": metrics.mae(*pair).item(),
+            "mse": metrics.mse(*pair).item(),
+            "coverage-80": 100 * metrics.coverage(*limits, truth[..., part]).item(),
+            "wql": metrics.wql(*columns).item(),
+            "crps": metrics.crps(*columns).item(),
+        }
+
+    for place, row in enumerate(result.table.to_dict("records")):
+        one = wanted([place])
+        assert {name: row[name] for name in one} == pytest.approx(one, rel=1e-5)
+        assert row["mase"] == pytest.approx(one["mae"] / unit[place].item(), rel=1e-5)
+    assert {name: result.overall[name] for name in one} == pytest.approx(wanted([0, 1]), rel=1e-5)
+    assert result.overall["mase"] == pytest.approx(result.table["mase"].mean())
+    assert result.overall["mase"] < result.overall["seasonal_naive_mase"]
+    assert len(result.origins) == len(origins)
+    assert result.origins[0] == pd.Timestamp(fitted.summary["last"])
+
+
+def test_naive_forecasts_stand_beside_and_see_through_gaps():
+    array = values(channels=1)
+    array[170] = np.nan
+    result = backtest(Forecaster(HORIZON, 1, Repeat), series(array), season=7)
+    assert result.season == 7
+    errors, seasonal = [], []
+    for origin in range(160, ROWS - HORIZON + 1):
+        truth, past = array[origin : origin + HORIZON, 0], array[origin - 7 : origin, 0]
+        last = past[np.isfinite(past)][-1]
+        errors += list(truth - last)
+        seasonal += list(truth - np.where(np.isfinite(past), past, last)[:HORIZON])
+    row = result.table.iloc[0]
+    assert row["repeat_mae"] == pytest.approx(np.nanmean(np.abs(errors)), rel=1e-5)
+    assert row["seasonal_naive_mse"] == pytest.approx(np.nanmean(np.square(seasonal)), rel=1e-5)
+    assert row["observed"] == np.isfinite(errors).sum()
+
+
+def test_what_came_later_changes_no_forecast():
+    plain, array = backtest(ridge(), series()), values()
+    array[-1] += 1000
+    other = backtest(ridge(), series(array))
+    for name, part in plain.fitted.model.state_dict().items():
+        assert torch.equal(part, other.fitted.model.state_dict()[name])
+    # The last row is the last step's truth of one forecast alone, and in no look-back.
+    count, far = plain.overall["observed"], other.overall["mae"]
+    added = (far - plain.overall["mae"]) * count / 2
+    assert added == pytest.approx(1000, rel=0.01)
+
+
+def test_origins_apart_are_some_of_all():
+    forecaster = ridge()
+    result = backtest(forecaster, series(), step=10, test_share=0.3)
+    assert result.origins.tolist() == list(series().timestamps[139:195:10])
+    assert result.table["observed"].tolist() == [6 * HORIZON] * 2
+    with pytest.raises(InputError, match="not fitted yet"):
+        _ = forecaster.fitted
+
+
+def test_each_series_is_scored_over_its_own_end():
+    array = values()
+    rows = series(array).timestamps
+    early = pd.DataFrame({"unique_id": "b", "ds": rows[:-60], "y": array[60:, 1]})
+    late = pd.DataFrame({"unique_id": "a", "ds": rows, "y": array[:, 0]})
+    apart = read_series(pd.concat([late, early]))
+    together = array.copy()
+    together[:60, 1] = np.nan
+    got, wanted = backtest(ridge(), apart), backtest(ridge(), series(together))
+    pd.testing.assert_frame_equal(got.table, wanted.table)
+    assert got.overall["observed"] == 2 * 30 * HORIZON  # a fifth of a typical one of the two
+
+
+def test_a_series_that_begins_in_the_test_part_is_left_out():
+    array = values(channels=3)
+    array[:190, 1] = np.nan
+    result = backtest(ridge(), series(array, ("a", "b", "c")))
+    assert result.left_out == ("b",)
+    assert result.table["series"].tolist() == ["a", "c"]
+
+
+def test_intervals_that_are_not_there():
+    short = series(values(rows=26, channels=1))
+    result = backtest(Forecaster(3, 4, Ridge), short)
+    assert result.levels in ((), (80.0,))
+    with pytest.raises(InputError, match="fit with more rows|Fit with more rows"):
+        backtest(Forecaster(3, 4, Ridge), short, level=[99.8])
+    with pytest.raises(InputError, match="in percent but got 0.8; pass 80"):
+        backtest(ridge(), series(), level=[0.8])
+
+
+def test_a_model_trained_on_quantiles_is_scored_by_its_own():
+    training = TrainingSettings(max_epochs=1, loss="quantile", learning_rate=0.01)
+    result = backtest(Forecaster(HORIZON, LOOKBACK, Linear, training=training), series())
+    assert result.fitted.intervals is None
+    assert result.levels == (80.0, 95.0)
+    assert 0 < result.overall["coverage-80"] <= result.overall["coverage-95"]
+    assert result.overall["width-80"] < result.overall["width-95"]
+    assert result.overall["crps"] > 0
+
+
+def test_known_inputs_are_those_of_each_window():
+    array = values(channels=3)
+    training = TrainingSettings(max_epochs=1)
+    forecaster = Forecaster(HORIZON, LOOKBACK, TiDE, training=training, covariates=("weekday", "c"))
+    result = backtest(forecaster, series(array, ("a", "b", "c")), season=30)
+    assert result.table["series"].tolist() == ["a", "b"]
+    fitted, origin = result.fitted, 163  # the fourth forecast, as `predict` makes it
+    whole = series(array, ("a", "b", "c"))
+    forecaster.fitted = fitted
+    wanted = forecaster.predict(
+        whole.rows(0, origin), future=whole.rows(origin, origin + HORIZON).select(["c"])
+    )
+    batch = next(rolling_origins(fitted, whole, 160, 1, 30))
+    got = fitted.forecast(batch.past, batch.known)[3].numpy()
+    got = fitted.standardizer.inverse(got)
+    np.testing.assert_allclose(wanted[["a", "b"]], got, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"test_share": 1.0}, "test share lies between 0 and 1 but got 1; pass 0.2"),
+        ({"test_share": 0.0}, "test share lies between 0 and 1 but got 0"),
+        ({"step": 0}, "a number of rows from 1 up but got 0"),
+    ],
+)
+def test_options_that_make_no_sense(given, message):
+    with pytest.raises(InputError, match=message):
+        backtest(ridge(), series(), **given)
+
+
+def test_rows_that_are_too_few():
+    with pytest.raises(InputError, match="5 rows are too few for a test part of 5 and rows before"):
+        backtest(ridge(), series(values(rows=5)))
+    unseen = values()
+    unseen[160:] = np.nan
+    with pytest.raises(InputError, match="no value of the last 40 rows was observed"):
+        backtest(ridge(), series(unseen))
+    unseen = values()
+    unseen[:195] = np.nan
+    with pytest.raises(InputError, match=r"\['a', 'b'\] have no value before the test part"):
+        backtest(ridge(), series(unseen))
+
+
+def test_the_unit_of_mase():
+    array = np.stack([np.arange(20.0) ** 2, np.tile([1.0, 4.0], 10), np.ones(20)], axis=1)
+    unit = naive_error(array, 2)
+    assert unit[0] == np.abs(array[2:, 0] - array[:-2, 0]).mean()
+    assert unit[1] == 3  # it repeats itself, so that only the change from row to row is left
+    assert math.isnan(unit[2])
+    assert np.isnan(naive_error(array[:1], 2)).all()
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "sold.csv"
+    read = series(values(channels=12), tuple("abcdefghijkl"))
+    read.to_frame(read.values, read.timestamps).to_csv(path, index=False)
+    return path
+
+
+WORDS = ["--horizon", "5", "--lookback", "14", "--backbone", "Ridge"]
+
+
+def test_command_prints_scores(file, tmp_path, capsys):
+    out = tmp_path / "scores.csv"
+    assert main(["backtest", str(file), *WORDS, "--level", "80", "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "36 forecasts of 5 steps, the first after 2024-06-08" in shown
+    assert "80 % intervals hold" in shown
+    assert "SeasonalNaive (7)" in shown
+    assert "The 10 of 12 series with the largest MASE" in shown
+    assert "95 %" not in shown
+    table = pd.read_csv(out)
+    assert table["series"].tolist() == list("abcdefghijkl")
+    assert table["mase"].max() < table["repeat_mase"].min()
+
+
+def test_command_prints_json(file, capsys):
+    assert main(["backtest", str(file), *WORDS, "--json", "--quiet", "--step", "7"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["windows"] == 6
+    assert record["levels"] == [80, 95]
+    assert len(record["series"]) == 12
+    assert 50 < record["overall"]["coverage-80"] < 100
+
+
+def test_command_refuses_before_it_works(file, tmp_path, capsys):
+    assert main(["backtest", str(file), *WORDS, "--out", str(tmp_path / "x.txt")]) == 2
+    assert ".csv or .parquet" in capsys.readouterr().err
+    assert main(["backtest", str(file), *WORDS, "--level", "0.8"]) == 2
+    assert "in percent but got 0.8; pass 80" in capsys.readouterr().err
