@@ -80,9 +80,15 @@ class Fitted:
         Raises:
             InputError: the model has no intervals, or can't give these levels.
         """
-        own = chosen_quantiles(self.model, past, levels, known)
-        if own is not None:
-            return own
+        if self.model.levels:
+            size = max(1, VALUES_AT_ONCE // max(1, past[:1].numel()))
+            parts = [
+                chosen_quantiles(
+                    self.model, past[start : start + size], levels, _part(known, start, size)
+                )
+                for start in range(0, len(past), size)
+            ]
+            return torch.cat([part for part in parts if part is not None])
         if self.intervals is None:
             raise InputError(
                 "this model has no intervals: there were too few rows to calibrate them on when it "

@@ -13,6 +13,7 @@ from torch import nn
 from revin_forecast.backbones import CovariateBackbone, Ridge
 from revin_forecast.backbones.narrowed import Narrowed, whole
 from revin_forecast.closed_form import fit_ridge
+from revin_forecast.closed_form.complete import share_complete
 from revin_forecast.components import Component
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.windows import Windows
@@ -199,9 +200,12 @@ def fit_split(
     if isinstance(whole(model.backbone), Ridge):
         if resume:
             raise InputError("a Ridge is solved in one go; there is nothing to resume.")
-        result = fit_ridge(
-            _of_all_channels(model, recipe, channels), training, validation, recipe.refit
-        )
+        # A series that only begins late has no gap that a window must be seen through.
+        width = recipe.lookback + recipe.horizon
+        complete = all(share_complete(part, width) == 1 for part in (training, validation))
+        gaps = "complete" if complete else "masked"
+        of_all = _of_all_channels(model, recipe, channels)
+        result = fit_ridge(of_all, training, validation, recipe.refit, gaps=gaps)
         report: dict[str, Any] = vars(result)
     elif recipe.refit:
         raise InputError(

@@ -217,7 +217,9 @@ class Forecaster:
         unknown = [name for name in changed if name not in _parameters()]
         if unknown:
             raise InputError(f"Forecaster has no {unknown}; it takes {list(_parameters())}.")
-        self.__init__(**(self.get_params() | changed))
+        parameters = self.get_params() | changed
+        type(self)(**parameters)  # refuses before anything is changed
+        self.__init__(**parameters)
         return self
 
     def __repr__(self) -> str:

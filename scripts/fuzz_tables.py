@@ -55,6 +55,7 @@ def outcome(path: Path, data: bytes) -> tuple[str, str, int]:
 
 def kind_of(message: str) -> str:
     """Return a message without what is the file's own."""
+    message = re.sub(r"(?<=the first is )\S*/table[^,: ]*", "_", message)
     message = re.sub(r"^\S*/table\S*?(, line \d+)?(, column '.*?')?:? ", "", message)
     return re.sub(r"'.*?'|\"[^\"]*\"|\[.*?\]|0x\w\w|\d[\d:. +-]*", "_ ", message)[:60]
 

@@ -261,7 +261,10 @@ def test_demo_in_under_twenty_seconds(tmp_path):
             "too few for",
         ),
         (["forecast", "{sales}", "--horizon", "3", "--backbone", "Nope"], "--backbone: Nope is"),
-        (["forecast", "{sales}", "--horizon", "3", "--backbone", "torch.nn.ReLU"], "torch.nn.ReLU is no"),
+        (
+            ["forecast", "{sales}", "--horizon", "3", "--backbone", "torch.nn.ReLU"],
+            "torch.nn.ReLU is no",
+        ),
         (
             ["forecast", "{sales}", "--horizon", "3", "--out", "f.xls"],
             "as .csv or .parquet but got",
@@ -273,7 +276,7 @@ def test_demo_in_under_twenty_seconds(tmp_path):
                 "{sales}",
                 "--horizon",
                 "3",
-                *"--backbone Ridge --backbone.penalties [0]".split(),
+                *("--backbone", "Ridge", "--backbone.penalties", "[0]"),
             ],
             "can't be built",
         ),

@@ -36,7 +36,7 @@ ALLOWED = {
     "plotly": {"picture.py", "report/"},
     "pandas": {
         "data/",
-        "backtest.py",
+        "backtest/",
         "forecaster.py",
         "groups.py",
         "saving.py",

@@ -182,6 +182,14 @@ def test_seasons_are_found(frequency, season, found):
     assert all(2 <= one <= 6 for one in find_seasons(made[:15], frequency, 12))
 
 
+def test_an_exact_season_is_repeated():
+    table = pd.DataFrame(
+        {"date": pd.date_range("2024-01-01", periods=60), "x": 10.0 + np.arange(60) % 7}
+    )
+    forecast = Forecaster(horizon=7).fit(table).predict()
+    np.testing.assert_allclose(forecast.x, 10 + np.arange(60, 67) % 7, atol=1e-3)
+
+
 def test_an_odd_season_is_found_and_beaten_by_none():
     time = np.arange(300)
     table = pd.DataFrame(

@@ -37,7 +37,7 @@ def fit(
     backbone: Callable[[int, int, int], Backbone] | Literal["auto"] = "auto",
     normalizer: Callable[[int], Normalizer] | None = None,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
-) -> Path:
+) -> Path | None:
     """Fit on a table and save the forecaster in a folder.
 
     Args:
@@ -96,6 +96,8 @@ def fit(
         horizon, lookback, backbone, normalizer, training, covariates or (), selection
     )
     forecaster.fit(series, folder / "training", resume)
+    if not training.is_first_process:  # of several machines or a launcher's: the first one writes
+        return None
     forecaster.fitted.summary["source"] = source
     forecaster.save(folder)
     if not quiet:

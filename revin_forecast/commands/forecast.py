@@ -103,6 +103,8 @@ def forecast(
     else:
         series = read_series(file, target=target, inputs=inputs, **reading)
         table = forecaster.fit(series).predict(future=future, level=level or (), engine=team)
+        if not training.is_first_process:  # of several machines: the first one writes
+            return
         lines = [told(forecaster.fitted)]
         count = len(forecaster.fitted.targets)
         last = f"{horizon} steps of {count} series after {series.timestamps[-1]}"

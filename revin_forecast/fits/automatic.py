@@ -37,6 +37,11 @@ def fit_automatically(plan: Plan, series: Series) -> Fitted:
             f"the automatic choice takes no known inputs but got {list(plan.covariates)}. Name a "
             "backbone that does: --backbone TiDE, Informer or CycleNet."
         )
+    if plan.training.loss == "quantile":
+        raise InputError(
+            "loss quantile is for a backbone that is trained, and the automatic choice has "
+            "conformal intervals of its own; name one (--backbone DLinear), or leave the loss out."
+        )
     check_observed(series)
     train = training_rows(series.values, plan.horizon)
     if train < 1:
@@ -68,7 +73,7 @@ def fit_automatically(plan: Plan, series: Series) -> Fitted:
             selection=evidence,
             calibration_windows=len(choice.residuals),
         ),
-        intervals=calibrated(choice.residuals, choice.past),
+        intervals=calibrated(choice.residuals, choice.past, choice.stride),
     )
 
 

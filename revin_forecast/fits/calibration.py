@@ -13,16 +13,18 @@ VALUES = 2**22
 VALUES_AT_ONCE = 2**24
 
 
-def calibrated(residuals: Tensor, past: Tensor) -> Intervals | None:
+def calibrated(residuals: Tensor, past: Tensor, stride: float) -> Intervals | None:
     """Return conformal intervals; None where too few windows were observed.
 
     Args:
         residuals: (windows, horizon, targets) truth less forecast, NaN where unobserved.
         past: (windows, lookback, targets) the windows the forecasts were made from.
+        stride: steps from one window's origin to the next's.
     """
     if int(residuals.isfinite().any(1).sum()) < FEWEST:
         return None
-    return Intervals.calibrate(residuals.double().numpy(), window_scale(past).double().numpy())
+    scales = window_scale(past).double().numpy()
+    return Intervals.calibrate(residuals.double().numpy(), scales, stride)
 
 
 @torch.inference_mode()
@@ -42,4 +44,5 @@ def calibrated_on(model: Reversible, windows: Windows) -> tuple[Intervals | None
         forecast = model(past, known=known)
         residuals.append(forecast_channels(model, future) - forecast)
         pasts.append(forecast_channels(model, past))
-    return calibrated(torch.cat(residuals), torch.cat(pasts)), len(chosen)
+    stride = max(1.0, (len(windows) - 1) / max(1, len(chosen) - 1))
+    return calibrated(torch.cat(residuals), torch.cat(pasts), stride), len(chosen)

@@ -51,6 +51,8 @@ class Choice:
     """
     past: Tensor
     """(windows, lookback, targets) of them."""
+    stride: float
+    """Steps from one window's origin to the next's."""
 
 
 def choose(selector: Selector, training: TrainingSettings) -> Choice:
@@ -81,8 +83,10 @@ def choose(selector: Selector, training: TrainingSettings) -> Choice:
     errors = absolute_errors(forecast.unsqueeze(0), selector.validation.truth)[0]
     past = selector.validation.past[:, -recipe.lookback :]
     residuals = selector.validation.truth - forecast
+    stride = selector.validation.stride
     if len(residuals) < CALIBRATION:
         more = earlier_residuals(selector, members, weights[used], recipe.lookback)
+        stride = 1.0
         residuals, past = (torch.cat(parts) for parts in zip(*more, (residuals, past), strict=True))
     return Choice(
         recipe,
@@ -94,6 +98,7 @@ def choose(selector: Selector, training: TrainingSettings) -> Choice:
         selector.skipped,
         forecast_channels(model, residuals),
         forecast_channels(model, past),
+        stride,
     )
 
 

@@ -11,6 +11,10 @@ FEWEST, MOST = 8, 200
 """Origins, as the values allow."""
 
 
+ROUNDING = 1e-9
+"""Changes that standardizing a constant leaves behind."""
+
+
 @dataclass(frozen=True, eq=False)
 class Validation:
     """Rolling windows that candidates are judged on; none was fitted on their targets."""
@@ -21,6 +25,8 @@ class Validation:
     """(windows, horizon, channels)."""
     scale: Tensor
     """(channels,): what a channel's errors are divided by; infinite where there is no scale."""
+    stride: float
+    """Steps from one origin to the next."""
 
     @classmethod
     def of(
@@ -37,8 +43,11 @@ class Validation:
                 Koehler, 2006).
         """
         channels = values.shape[1]
-        wanted = int(np.clip(VALUES // (horizon * channels), FEWEST, MOST))
-        origins = np.unique(np.linspace(train, len(values) - horizon, wanted).round().astype(int))
+        span = len(values) - horizon - train
+        wanted = min(span + 1, int(np.clip(VALUES // (horizon * channels), FEWEST, MOST)))
+        if season > 1 and round(span / max(1, wanted - 1)) % season == 0:
+            wanted -= wanted // 10  # not all at the same place of the season
+        origins = train + np.linspace(0, span, wanted).round().astype(int)
         past = np.stack([values[origin - lookback : origin] for origin in origins])
         truth = np.stack([values[origin : origin + horizon] for origin in origins])
         scale = seasonal_error(values[:train], season)
@@ -46,6 +55,7 @@ class Validation:
             torch.from_numpy(past.astype(np.float32)),
             torch.from_numpy(truth.astype(np.float32)),
             torch.from_numpy(scale.astype(np.float32)),
+            max(1.0, span / max(1, wanted - 1)),
         )
 
     def only(self, targets: Sequence[int] | None) -> "Validation":
@@ -69,16 +79,16 @@ class Validation:
 
 
 def seasonal_error(values: np.ndarray, season: int) -> np.ndarray:
-    """Return each channel's mean |x_t - x_{t - season}|; infinite where that is 0 or unknown.
+    """Return each channel's mean |x_t - x_{t - season}|; infinite where there is no scale.
 
-    A channel too short for the season has that of the last value.
+    A channel that repeats its season exactly, or is too short for it, has that of the last value;
+    one that never changes has none.
     """
-    scale = np.full(values.shape[1], np.nan)
+    scale = np.zeros(values.shape[1])
     for lag in (season, 1):
         if lag < len(values):
             change = np.abs(values[lag:] - values[:-lag])
             seen = np.isfinite(change)
             mean = np.where(seen, change, 0).sum(0) / np.maximum(seen.sum(0), 1)
-            scale = np.where(np.isfinite(scale), scale, np.where(seen.any(0), mean, np.nan))
-    # A flat training part leaves rounding errors of standardizing behind.
-    return np.where(scale > 1e-9, scale, np.inf)
+            scale = np.where(scale > ROUNDING, scale, mean)
+    return np.where(scale > ROUNDING, scale, np.inf)

@@ -29,7 +29,9 @@ channel without a scale, since it never changes, is left out.
 The default is fitted once, on the first four fifths, finds its seasons itself, takes gaps as they
 are, and forecasts from each origin by the rows in its look-back. The statistical models are told
 the season and are fitted anew at each origin, on its last 1,000 rows (eight seasons if that is
-more), gaps interpolated. This favours them; more rows would cost them more time than they gain.
+more), gaps interpolated. 3,000 rows help none of them for sure: on ecl_mean AutoETS came to 1.01
+instead of 1.11 but AutoTheta to 2.29 instead of 1.34, on etth1 DynamicOptimizedTheta to 1.06
+instead of 1.05. Told of 52 weeks, it came to 2.44 on the weekly subset, SeasonalNaive to 9.58.
 Seconds are of a processor core, of one thread: the default's for choosing, fitting and
 forecasting, the others' for all their fits, of which there are origins x series; the last row has
 those of one origin. Nothing is chosen on what is held out. What the statistical models gave is

@@ -17,7 +17,7 @@ MARKS = (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\xef\xbb\xbf"
 EPOCH = datetime.datetime(1970, 1, 1)
 DAY = r"(\d{1,4})(?:([-/.]?)(\d{1,2})(?:\2(\d{1,4}))?)?"
 CLOCK = r"(?:[T ] ?(\d{1,2})(?::?(\d{1,2}))?(?::?(\d{1,2})(?:[.,](\d{1,9}))?)?)?"
-ZONE = r"(?: ?([AaPp][Mm]))?(Z|z|[+-]\d{1,2}(?::?\d{2})?)?"
+ZONE = r"(?: ?([AaPp][Mm]))?(Z|z|[+-]\d{1,2}(?::?\d{1,2})?)?"
 
 
 class DisagreementError(Exception):
