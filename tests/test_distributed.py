@@ -2,8 +2,6 @@
 
 import copy
 import os
-import subprocess
-import sys
 from functools import partial
 from types import SimpleNamespace
 
@@ -182,11 +180,8 @@ def test_fit_from_the_command_line_in_two_processes(tmp_path, capfd):
     words = ["fit", str(tmp_path / "table.csv"), "--horizon", "4", "--lookback", "12"]
     words += ["--backbone", "Linear", "--max-epochs", "3", "--batch-size", "32", "--quiet"]
     two = [*words, "--devices", "2", "--strategy", "ddp", "--out", str(tmp_path / "two")]
-    done = subprocess.run(
-        [sys.executable, "-m", "revin_forecast", *two], capture_output=True, text=True
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("forecasts 4 steps of 2 series") == 1
+    assert main(two) == 0
+    assert capfd.readouterr().out.count("forecasts 4 steps of 2 series") == 1
     assert main([*words, "--out", str(tmp_path / "one")]) == 0
     files = [next((tmp_path / run).glob("weights-*")) for run in ("one", "two")]
     one, other = (load_file(file) for file in files)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -149,11 +150,12 @@ def test_config_files_run(path, data_dir, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "scripts").glob("*.py")), ids=lambda p: p.name)
-def test_scripts_explain_themselves(path):
-    done = subprocess.run(
-        [sys.executable, path, "--help"], capture_output=True, text=True, check=True
-    )
-    assert "usage" in done.stdout
+def test_scripts_explain_themselves(path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [str(path), "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(path), run_name="__main__")
+    assert ended.value.code in (None, 0)
+    assert "usage" in capsys.readouterr().out
 
 
 def test_train_script_runs(data_dir, tmp_path):
@@ -378,3 +380,51 @@ def test_pinned_versions_satisfy_the_declared_bounds():
         assert numbers[0] <= numbers[1], requirement
         assert "<" not in requirement
         assert version(name).split("+")[0] == pins[name]
+
+
+def test_no_damaged_table_is_read_wrongly(tmp_path):
+    quick("fuzz_tables.py", tmp_path)
+    record = json.loads((ROOT / "docs/benchmarks/table_fuzz.json").read_text())
+    assert record["made"]["quick"] is False
+    assert record["made"]["files"] >= 20_000
+    ends = {row["end"]: row["files"] for row in record["rows"]}
+    assert ends["accepted"] > 5000
+    assert ends["traceback"] == ends["differs"] == ends["bad message"] == 0
+
+
+def test_coverage_holds_when_the_scale_shifts(data_dir, tmp_path):
+    quick("coverage.py", tmp_path, "--data-dir", data_dir)
+    rows = json.loads((tmp_path / "interval_coverage.json").read_text())["rows"]
+    again = {row["shift"]: row for row in rows}
+    assert again["doubled"]["80 %"] == pytest.approx(again["none"]["80 %"], abs=0.5)
+    assert again["doubled"]["80 % raw"] < again["none"]["80 % raw"] - 10
+    misses = {"80 %": {"nyc_taxi", "ecl_2ch", "wth"}, "95 %": {"nyc_taxi"}}
+    for row in committed("interval_coverage"):
+        for level, exempt in misses.items():
+            nominal = float(level.split()[0])
+            if row["shift"] == "none" and row["data"] not in exempt:
+                assert abs(row[level] - nominal) < 3, row
+            if row["shift"] == "doubled" and row["data"] not in exempt:
+                assert abs(row[level] - nominal) < 5, row
+                assert row[f"{level} raw"] < row[level] - 5
+
+
+def test_many_series_are_forecast_in_bounds(tmp_path):
+    quick("many_series.py", tmp_path)
+    for row in committed("many_series"):
+        assert row["series"] == 10_000
+        assert row["seconds"] < 180
+        assert row["peak GiB"] < 6
+        assert row["MASE"] < row["naive"]
+
+
+def test_the_default_against_statistical_models(data_dir, tmp_path):
+    quick("accuracy.py", tmp_path, "--grid", "product", "--data-dir", data_dir)
+    rows = json.loads((tmp_path / "accuracy_product.json").read_text())["rows"]
+    assert [row["data"] for row in rows[:2]] == ["national_illness", "covid_daily"]
+    assert {row["peers"] for row in rows[:2]} == {"left out"}
+    *tables, total, _ = committed("accuracy_product")
+    assert len(tables) == 23
+    for name in ("SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta"):
+        assert total["default"] < total[name]
+    assert total["default s"] < min(total["AutoETS s"], total["AutoTheta s"])

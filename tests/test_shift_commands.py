@@ -56,6 +56,9 @@ def test_robustness_as_json_and_kept(table, tmp_path, capsys):
 
 def test_fit_tells_robustness_too(table, tmp_path, capsys):
     command = ["fit", str(table), "--horizon", "7", "--lookback", "28", "--target", "other"]
+    assert main([*command, "--out", str(tmp_path / "m"), "--shifts", "level"]) == 2
+    assert "--shifts measures a named backbone" in capsys.readouterr().err
+    command += ["--backbone", "Ridge"]
     assert main([*command, "--out", str(tmp_path / "m"), "--shifts", "level"]) == 0
     assert "Robustness of Ridge with RevIN" in capsys.readouterr().out
     assert main([*command, "--out", str(tmp_path / "m"), "--shifts", "levle"]) == 2

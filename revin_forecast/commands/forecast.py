@@ -79,7 +79,7 @@ def forecast(
         training: for a backbone that is trained by gradient.
     """
     if out is not None:
-        check_output(out)
+        check_output(out, file)
     reading = {
         "time": time,
         "id": id,

@@ -35,7 +35,7 @@ def predict(
         future: a table of the columns that are known beforehand, for each step forecast.
     """
     if out is not None:
-        check_output(out)
+        check_output(out, file)
     forecaster = Forecaster.load(model)
     history = forecaster.fitted.history
     newer = None

@@ -5,18 +5,24 @@ import pandas as pd
 from revin_forecast.errors import InputError
 from revin_forecast.files import replacing
 
-DIGITS = "%.10g"
+DIGITS = "%.12g"
 """Forecasts are made in single precision of standardized values: further digits are noise."""
 
 
-def check_output(path: str | Path) -> None:
+def check_output(path: str | Path, source: str | Path | None = None) -> None:
     """Refuse a path that a table can't be written to, before any work is done for it.
 
+    Args:
+        path: of the table to be written. Streams (/dev/stdout, a pipe) take CSV.
+        source: the file that is read, which must not be written over.
+
     Raises:
-        InputError: neither .csv nor .parquet, a folder, or in a folder that is not there. Streams
-            (/dev/stdout, a pipe) take CSV.
+        InputError: neither .csv nor .parquet, a folder, in a folder that is not there, or the
+            source.
     """
     path = Path(path)
+    if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
+        raise InputError(f"{path} is the table that is read; write the forecast elsewhere.")
     if _stream(path):
         return
     if path.is_dir():

@@ -28,7 +28,7 @@ def find_seasons(values: np.ndarray, frequency: str | None, rows: int) -> tuple[
     """
     found = list(calendar_seasons(frequency))
     for lag in _peaks(values):
-        if not any(lag % shorter == 0 for shorter in found):  # twice a season says nothing new
+        if not any(_repeats(lag, season) for season in found):
             found.append(lag)
     return tuple(lag for lag in found if 1 < lag <= rows // 2)[:MOST]
 
@@ -44,6 +44,12 @@ def calendar_seasons(frequency: str | None) -> tuple[int, ...]:
         return ()
     week = season_of("D") * season
     return (season, week) if week == _steps_a_week(frequency) else (season,)
+
+
+def _repeats(lag: int, season: int) -> bool:
+    """Return whether a lag is a season again, or several, nearly: that says nothing new."""
+    apart = abs(lag - season * round(lag / season))
+    return lag > season // 2 and apart <= season // 20
 
 
 def _steps_a_week(frequency: str | None) -> int:

@@ -71,7 +71,8 @@ def forecasts(given: np.ndarray, season: int, horizon: int, folder: Path) -> For
         task.unlink()
         fresh.rename(made)
     kept = np.load(made)
-    return Forecasts(*(kept[name] for name in ("names", "values", "seconds", "date")))
+    parts = (kept[name] for name in ("names", "values", "seconds"))
+    return Forecasts(*parts, str(kept["date"]))
 
 
 def version() -> str:
