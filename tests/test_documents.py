@@ -22,6 +22,7 @@ from revin_forecast.cli import COMMANDS, main
 from revin_forecast.components import Component
 from revin_forecast.evidence import circumstances
 
+NAMES = ("default", "SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta")
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 SHIFT_PAGE = (ROOT / "docs" / "shift_benchmark.md").read_text()
@@ -69,6 +70,9 @@ def test_commands_run(desk, capsys):
     shown = capsys.readouterr().out
     claimed = next(text for _, text in blocks("text") if text.startswith("etth2"))
     assert claimed in shown
+    explained = next(text for _, text in blocks("text") if text.startswith("2284 rows"))
+    for line in explained.splitlines():
+        assert line == "  ..." or line[:44] in shown, line
     assert sum(line in INSTALLS for line in commands) == 2
     used = {line.split()[1] for line in commands if line.startswith("revin-forecast")}
     assert used >= {name for name in COMMANDS if " " not in name} - {"demo"}
@@ -428,3 +432,7 @@ def test_the_default_against_statistical_models(data_dir, tmp_path):
     for name in ("SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta"):
         assert total["default"] < total[name]
     assert total["default s"] < min(total["AutoETS s"], total["AutoTheta s"])
+    means = " | ".join(f"{total[name]:.2f}" for name in NAMES)
+    seconds = " | ".join(f"{total[f'{name} s']:,.0f}" for name in NAMES)
+    assert f"| mean MASE | {means} |" in README.replace("**", "")
+    assert f"| processor seconds | {seconds} |" in README

@@ -182,6 +182,18 @@ def test_seasons_are_found(frequency, season, found):
     assert all(2 <= one <= 6 for one in find_seasons(made[:15], frequency, 12))
 
 
+def test_a_channel_that_was_still_before_is_no_reason_for_wild_maps():
+    dice = np.random.default_rng(0)
+    dates = pd.date_range("2010-01-31", periods=200, freq="ME")
+    noise = dice.normal(size=200)
+    step = (np.arange(200) > 150) * 1.0
+    table = pd.DataFrame({"date": dates, "noise": noise, "step": step, "still": 5.0})
+    forecast = Forecaster(horizon=3).fit(table).predict(level=[80])
+    assert forecast["step-lo-80"].min() > -2
+    assert forecast["step-hi-80"].max() < 4
+    np.testing.assert_allclose(forecast.filter(like="still"), 5.0)
+
+
 def test_an_exact_season_is_repeated():
     table = pd.DataFrame(
         {"date": pd.date_range("2024-01-01", periods=60), "x": 10.0 + np.arange(60) % 7}

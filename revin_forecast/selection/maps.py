@@ -18,6 +18,9 @@ WINDOWS = 6_000
 ENOUGH = 10
 """Windows without gaps for each step of the look-back, from which on those are taken alone."""
 
+QUIET = 1e-10
+"""Mean square of the inputs, in overall deviations, that counts as no change."""
+
 
 @dataclass(frozen=True, eq=False)
 class LinearMap:
@@ -46,6 +49,8 @@ class LinearMap:
             return None
         intercept = self.centre == "none"
         centred = equations.shifted(*equations.means()) if intercept else equations
+        if _says_nothing(centred):
+            return None
         weight = solve_penalized(centred, self.penalty)
         return weight, _bias(weight, equations, intercept)
 
@@ -90,6 +95,8 @@ class Maps:
         intercept = centre == "none"
         origin = training.means()
         first = training.shifted(*origin) if intercept else training
+        if _says_nothing(first):
+            return None
         second = validation.shifted(*origin) if intercept else validation
         path = PenaltyPath(first)
         errors = path.errors(second, PENALTIES)
@@ -138,6 +145,11 @@ def _equations(rows: Tensor, centre: Centre, lookback: int, horizon: int) -> Nor
         if moments.count >= ENOUGH * lookback:
             return NormalEquations.from_moments(moments.centred(weights), lookback)
     return available_equations(rows, _level(centre), lookback, horizon, WINDOWS)
+
+
+def _says_nothing(equations: NormalEquations) -> bool:
+    """Return whether inputs only vary by what rounding leaves; a map of that would be noise."""
+    return float(equations.inputs.diagonal().mean()) <= QUIET * equations.count
 
 
 def _level(centre: Centre) -> LocationScaleNormalizer:

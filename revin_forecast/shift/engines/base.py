@@ -9,17 +9,6 @@ from typing import ClassVar, Literal
 from revin_forecast.shift.failures import record_failure
 from revin_forecast.shift.job import TRAINING, Event, Job, Tell
 
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-    # glibc hands arrays of megabytes back to the system at once, and asks for them anew for the
-    # next cell: a third of a linear model's evaluation.
-    "MALLOC_MMAP_THRESHOLD_": "1073741824",
-    "MALLOC_TRIM_THRESHOLD_": "2147483648",
-}
-"""Of each worker, before torch is imported: one thread, so that results are the same anywhere."""
 GRACE = 10.0
 """Seconds beyond its time after which a worker that hangs is killed."""
 ATTEMPTS = 3

@@ -1,15 +1,14 @@
 import multiprocessing
 import os
-import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
+from revin_forecast.engines.workers import begin, environment
 from revin_forecast.errors import InputError
-from revin_forecast.shift.engines.base import ATTEMPTS, ENVIRONMENT, Assignment, Engine
+from revin_forecast.shift.engines.base import ATTEMPTS, Assignment, Engine
 from revin_forecast.shift.failures import give_up
 from revin_forecast.shift.job import Job, Tell
 from revin_forecast.shift.work import execute
@@ -102,7 +101,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process: SpawnProcess = context.Process(target=_serve, args=(theirs,), daemon=True)
-        with _environment():
+        with environment():
             self.process.start()
         theirs.close()
         self.assignment: Assignment | None = None
@@ -120,25 +119,9 @@ class _Worker:
         return self.process.exitcode
 
 
-@contextmanager
-def _environment() -> Iterator[None]:
-    """Set the workers' variables while one is started."""
-    before = {name: os.environ.get(name) for name in ENVIRONMENT}
-    os.environ.update(ENVIRONMENT)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value
-
-
 def _serve(connection: Connection) -> None:
     """Do jobs until the connection ends, as it does with its parent."""
-    parent = os.getppid()
-    threading.Thread(target=_outlive_no_parent, args=(parent,), daemon=True).start()
+    begin(os.getppid())
     import torch
 
     torch.set_num_threads(1)
@@ -151,10 +134,3 @@ def _serve(connection: Connection) -> None:
             connection.send(execute(job, connection.send))
         except (KeyboardInterrupt, BrokenPipeError, ConnectionResetError):
             return  # the parent is gone, or about to be
-
-
-def _outlive_no_parent(parent: int) -> None:
-    """End this process when its parent was killed, even in the middle of a job."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)

@@ -3,8 +3,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from revin_forecast.engines.workers import ENVIRONMENT, import_paths
 from revin_forecast.errors import InputError
-from revin_forecast.shift.engines.base import ATTEMPTS, ENVIRONMENT, Assignment, Engine
+from revin_forecast.shift.engines.base import ATTEMPTS, Assignment, Engine
 from revin_forecast.shift.failures import give_up
 from revin_forecast.shift.job import Event, Job, Tell
 from revin_forecast.shift.work import execute
@@ -50,7 +51,7 @@ class RayEngine(Engine):
         from ray.exceptions import TaskCancelledError, WorkerCrashedError
 
         board: Any = ray.remote(num_cpus=0)(_Board).remote()
-        environment = {"env_vars": {**ENVIRONMENT, **_paths()}}
+        environment = {"env_vars": {**ENVIRONMENT, **import_paths()}}
         remote: Any = ray.remote(max_retries=0, num_cpus=1, runtime_env=environment)(_execute)
         pending: dict[Any, Assignment] = {}
         deaths: Counter[str] = Counter()
@@ -110,11 +111,3 @@ def _execute(job: Job, board: Any) -> bool:
 
     torch.set_num_threads(1)
     return execute(job, board.note.remote)
-
-
-def _paths() -> dict[str, str]:
-    """Let workers find people's own classes where this process does."""
-    import os
-    import sys
-
-    return {"PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in sys.path if path))}
