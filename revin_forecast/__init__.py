@@ -63,6 +63,7 @@ _HOMES = {
     ),
     "revin_forecast.ensemble": ("Ensemble",),
     "revin_forecast.forecaster": ("Forecaster",),
+    "revin_forecast.selection": ("Selection",),
     "revin_forecast.settings": ("TrainingSettings",),
     "revin_forecast.sharing": (
         "TransposedLinear",
@@ -117,6 +118,7 @@ __all__ = [
     "SCINet",
     "SeasonalNaive",
     "SegRNN",
+    "Selection",
     "Siamese",
     "SingleSeries",
     "SparseTSF",
@@ -190,6 +192,7 @@ if TYPE_CHECKING:
         Stationary,
     )
     from revin_forecast.reversible import Reversible
+    from revin_forecast.selection import Selection
     from revin_forecast.settings import TrainingSettings
     from revin_forecast.sharing import (
         TransposedLinear,

@@ -1,28 +1,21 @@
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from revin_forecast.components import Component, Factory
-from revin_forecast.data.covariates import KnownColumns, known_inputs
-from revin_forecast.data.newer import read_newer
 from revin_forecast.data.reading import Table, read_series
-from revin_forecast.data.series import Series
 from revin_forecast.engines import Engine
 from revin_forecast.errors import InputError
 from revin_forecast.fits import Plan, fit_automatically, fit_named
 from revin_forecast.fitted import Fitted
 from revin_forecast.fitting import known_names
-from revin_forecast.intervals import interval_levels
+from revin_forecast.predicting import forecast_table
 from revin_forecast.saving import load, save
 from revin_forecast.selection import Selection
 from revin_forecast.settings import TrainingSettings
-from revin_forecast.spread import predict_spread
 
 
 class Forecaster:
@@ -146,46 +139,7 @@ class Forecaster:
             InputError: the table can't be used, a known input is missing, the model has no
                 intervals, or it mixes series and can't be spread.
         """
-        bounds = {float(one): interval_levels(one) for one in level}
-        history, columns = self.fitted.history, self.fitted.columns
-        if table is not None:
-            read = partial(read_series, table, **asdict(history.layout))
-            newer = read_newer(lambda frequency: read(frequency=frequency), history)
-            history = self._newer(newer, history)
-            if columns is not None:
-                newer = self._newer(newer, columns.history)
-                columns = KnownColumns(newer, columns.standardizer)
-        past = self.fitted.standardizer.tensor(history.values).unsqueeze(0)
-        known = self._known_of(history, columns, future)
-        found = self._forecast(past, known, bounds, engine)
-        scale = self.fitted.standardizer.select(self.fitted.targets)
-        rows = history.select([history.names[target] for target in self.fitted.targets])
-        return rows.forecast_frame(
-            {name: scale.inverse(part.squeeze(0).numpy()) for name, part in found.items()}
-        )
-
-    def _forecast(
-        self,
-        past: torch.Tensor,
-        known: torch.Tensor | None,
-        bounds: Mapping[float, tuple[float, float]],
-        engine: Engine | None,
-    ) -> dict[str, torch.Tensor]:
-        """Return (1, horizon, targets) by what is put behind a column's name."""
-        levels = sorted({level for both in bounds.values() for level in both})
-        if engine is None:
-            point = self.fitted.forecast(past, known)
-            quantiles = self.fitted.quantiles(past, levels, known) if levels else None
-        elif known is not None:
-            raise InputError("a model with known inputs can't be spread; leave the engine out.")
-        else:
-            point, quantiles = predict_spread(self.fitted, past, engine, levels)
-        found = {"": point}
-        for one, (low, high) in bounds.items():
-            assert quantiles is not None  # there are levels
-            found[f"-lo-{one:g}"] = quantiles[..., levels.index(low)]
-            found[f"-hi-{one:g}"] = quantiles[..., levels.index(high)]
-        return found
+        return forecast_table(self.fitted, table, future, level, engine)
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted forecaster into a folder; see `saving.save`."""
@@ -251,49 +205,6 @@ class Forecaster:
             covariates if backbone is None else known_names(backbone, covariates),
             self.selection or Selection(),
         )
-
-    def _known_of(
-        self, history: Series, columns: KnownColumns | None, future: Table | None
-    ) -> torch.Tensor | None:
-        """Return (1, steps, covariates) of all steps; None without known inputs."""
-        names, layout = self.fitted.recipe.covariates, self.fitted.history.layout
-        ahead = None
-        if future is not None:
-            if columns is None:
-                raise InputError(
-                    "future is for own columns that are known beforehand, and this forecaster was "
-                    "fitted without any; leave it out."
-                )
-            if layout.id is not None:
-                raise InputError("future is for wide tables; this forecaster had a long one.")
-            frequency = self.fitted.history.frequency
-            ahead = read_series(future, time=layout.time, frequency=frequency)
-        if not names:
-            return None
-        stamps = history.future_timestamps(self.fitted.recipe.horizon)
-        steps = pd.DatetimeIndex(history.timestamps.append(stamps))
-        own = None if columns is None else columns.over(steps, ahead)
-        known = known_inputs(names, steps, history.frequency, own)
-        return torch.from_numpy(known).unsqueeze(0)
-
-    def _newer(self, series: Series, like: Series) -> Series:
-        """Return the last rows of a new table, with the channels that the forecaster knows."""
-        absent = [name for name in like.names if name not in series.names]
-        if absent:
-            raise InputError(
-                f"the new table lacks {absent}; the forecaster was fitted on "
-                f"{list(like.names)}. Pass a table with the same columns."
-            )
-        lookback = self.fitted.recipe.lookback
-        if len(series) < lookback:
-            raise InputError(
-                f"the new table has {len(series)} rows but the forecaster looks back {lookback}. "
-                f"Pass the last {lookback} rows at least."
-            )
-        chosen = series.select(like.names)
-        if not self.fitted.recipe.covariates:
-            chosen = chosen.aligned()
-        return chosen.rows(len(series) - lookback, len(series))
 
 
 def _parameters() -> Mapping[str, inspect.Parameter]:

@@ -71,8 +71,7 @@ def forecasts(given: np.ndarray, season: int, horizon: int, folder: Path) -> For
         task.unlink()
         fresh.rename(made)
     kept = np.load(made)
-    parts = (kept[name] for name in ("names", "values", "seconds"))
-    return Forecasts(*parts, str(kept["date"]))
+    return Forecasts(tuple(kept["names"]), kept["values"], kept["seconds"], str(kept["date"]))
 
 
 def version() -> str:
