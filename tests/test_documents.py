@@ -402,21 +402,22 @@ def test_coverage_holds_when_the_scale_shifts(data_dir, tmp_path):
     again = {row["shift"]: row for row in rows}
     assert again["doubled"]["80 %"] == pytest.approx(again["none"]["80 %"], abs=0.5)
     assert again["doubled"]["80 % raw"] < again["none"]["80 % raw"] - 10
-    misses = {"80 %": {"nyc_taxi", "ecl_2ch", "wth"}, "95 %": {"nyc_taxi"}}
+    misses = {"80 %": {"nyc_taxi", "ecl_mean", "ecl_2ch"}, "95 %": {"nyc_taxi"}}
     for row in committed("interval_coverage"):
-        for level, exempt in misses.items():
-            nominal = float(level.split()[0])
-            if row["shift"] == "none" and row["data"] not in exempt:
-                assert abs(row[level] - nominal) < 3, row
-            if row["shift"] == "doubled" and row["data"] not in exempt:
-                assert abs(row[level] - nominal) < 5, row
+        for level, missed in misses.items():
+            apart = abs(row[level] - float(level.split()[0]))
+            if row["shift"] == "none" and row["data"] not in missed:
+                assert apart < 3, row
+            if row["shift"] == "doubled" and row["data"] != "nyc_taxi":
+                assert apart < 5, row
                 assert row[f"{level} raw"] < row[level] - 5
 
 
 def test_many_series_are_forecast_in_bounds(tmp_path):
     quick("many_series.py", tmp_path)
-    for row in committed("many_series"):
-        assert row["series"] == 10_000
+    rows = committed("many_series")
+    assert {row["options"] for row in rows if row["series"] == 10_000} >= {"(none)"}
+    for row in rows:
         assert row["seconds"] < 180
         assert row["peak GiB"] < 6
         assert row["MASE"] < row["naive"]
