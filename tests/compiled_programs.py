@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import os
 import warnings
 
 import pytest
@@ -29,23 +28,8 @@ CASES = CLASSES | {
 }
 
 
-def traced(names, promises):
-    """Pairs to be tried: every second class as an ONNX file, the others as an exported program.
-
-    An ONNX file is made of an exported program, and takes seconds. With REVIN_FORECAST_ALL_PROGRAMS
-    all pairs are tried.
-    """
-    every = bool(os.environ.get("REVIN_FORECAST_ALL_PROGRAMS"))
-    left_out = ("torch.export", "ONNX")
-    return [
-        (name, promise)
-        for place, name in enumerate(names)
-        for promise in promises
-        if every or left_out[place % 2] not in promise
-    ]
-
-
-@pytest.mark.parametrize(("name", "promise"), traced(CASES, PROGRAM_CHECKS))
+@pytest.mark.parametrize("promise", PROGRAM_CHECKS)
+@pytest.mark.parametrize("name", CASES)
 def test_programs(name, promise):
     with warnings.catch_warnings():
         # The exporter's own use of torch's pytree and of copyreg.
@@ -60,7 +44,8 @@ TRACED = [name for name in BACKBONES if name not in SAME]
 IN_PARTS = {"GRU", "LSTM", "SegRNN", "Siamese"}
 
 
-@pytest.mark.parametrize(("name", "promise"), traced(TRACED, BACKBONE_PROGRAM_CHECKS))
+@pytest.mark.parametrize("promise", BACKBONE_PROGRAM_CHECKS)
+@pytest.mark.parametrize("name", TRACED)
 def test_backbone_programs(name, promise):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
@@ -86,7 +71,8 @@ def windows(shape=(5, 24, 3), level=50.0):
     return torch.randn(shape) * 2 + level
 
 
-@pytest.mark.parametrize(("statistic", "gaps"), [("mean", True), ("last", False)])
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize("statistic", ["mean", "last"])
 def test_compiled_layer_equals_the_eager_one_forward_and_backward(statistic, gaps):
     layer, past = RevIN(3, statistic=statistic).double(), windows().double()
     with torch.no_grad():

@@ -157,13 +157,12 @@ def test_evaluate_prints_one_json_object(capsys, data_dir):
     assert refitted["mse"] <= 0.359
 
 
-def test_linear_by_gradient_comes_near_its_mark_in_an_epoch(capsys, data_dir):
-    """All of it takes half a minute; what it reaches then is in `accuracy_normalizers.json`."""
+def test_linear_by_gradient_reaches_its_mark(capsys, data_dir):
     words = ["evaluate", "--dataset", "etth1", "--data-dir", data_dir, "--json"]
-    got = json.loads(run(capsys, *words, "--backbone", "Linear", "--max-epochs", "1"))
+    got = json.loads(run(capsys, *words, "--backbone", "Linear"))
     assert (got["lookback"], got["horizon"]) == (336, 96)
-    assert got["mse"] <= 0.4
-    assert got["fit"]["epochs"] == 1
+    assert got["mse"] <= 0.38
+    assert got["fit"]["epochs"] >= 2
 
 
 def test_progress_is_shown_on_request(capfd, sales):
