@@ -21,14 +21,24 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and for
 
 # All is imported once; each run is a process of its own, forked, so that a kill finds it at work.
 STARTER = """
-import json, os, resource, sys
+import json, os, resource, signal, sys
 import jsonargparse, docstring_parser
 import revin_forecast.commands.fit, revin_forecast.commands.forecast
-from revin_forecast.__main__ import run
+import revin_forecast.__main__ as program
 
+# Until the program watches for them, signals wait: before that is Python's own start, not ours.
+SIGNALS = {signal.SIGINT, signal.SIGTERM}
+watch = program.watch
+
+def watch_then_let_in():
+    watch()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+program.watch = watch_then_let_in
 for line in sys.stdin:
     words, most = json.loads(line)
     theirs, mine = os.pipe()
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     child = os.fork()
     if child == 0:
         os.dup2(mine, 2)
@@ -36,7 +46,8 @@ for line in sys.stdin:
         if most:
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
         sys.argv[1:] = words
-        os._exit(run())  # tidying up a copy of all that was imported takes a second
+        os._exit(program.run())  # tidying up a copy of all that was imported takes a second
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     os.close(mine)
     print(child, flush=True)
     with open(theirs) as pipe:
