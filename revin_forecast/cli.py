@@ -47,6 +47,11 @@ COMMANDS = {
         "backtest:backtest", "tell how good forecasts of a table would have been", ("file",)
     ),
     "evaluate": Command("evaluate:evaluate", "score every test window beside the naive forecasts"),
+    "sweep": Command(
+        "sweep:sweep",
+        "solve and choose linear maps of all sizes in closed form, and score them",
+        ("file_or_dataset",),
+    ),
     "shift-card": Command(
         "shift_card:shift_card",
         "tell how far a data set moves and whether RevIN will help",

@@ -11,7 +11,15 @@ from grids.common import Row
 
 from revin_forecast.evidence import circumstances, write_evidence
 
-GRIDS = {"revin": 1, "normalizers": 5, "backbones": 3, "paper": 3, "tying": 5, "product": 1}
+GRIDS = {
+    "revin": 1,
+    "normalizers": 5,
+    "backbones": 3,
+    "paper": 3,
+    "tying": 5,
+    "product": 1,
+    "closed-form": 1,
+}
 """Each is a file in scripts/grids/, with its usual number of seeds."""
 
 
@@ -33,10 +41,11 @@ def main() -> None:
         parser.error("--peers is for --grid product")
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
-    grid = import_module(f"grids.{chosen.grid}")
+    stem = chosen.grid.replace("-", "_")
+    grid = import_module(f"grids.{stem}")
     made = circumstances() | {"quick": chosen.quick}
     seeds = chosen.seeds or (1 if chosen.quick else GRIDS[chosen.grid])
-    name = f"accuracy_{chosen.grid}"
+    name = f"accuracy_{stem}"
     kept = measured_before(chosen.out / f"{name}.json", made) if chosen.missing else []
     homes = [chosen.peers] if chosen.peers else []
     cells = list(grid.cells(chosen.data, chosen.data_dir, chosen.quick, seeds, *homes))

@@ -15,7 +15,7 @@ LAYERS = [
     {"cli"},
     {"commands"},
     {"shift", "report"},
-    {"backtest", "groups"},
+    {"backtest", "groups", "sweeping"},
     {"forecaster", "evaluation"},
     {"saving", "predicting"},
     {"exporting", "spread", "fits"},
@@ -26,7 +26,7 @@ LAYERS = [
     {"quantiles"},
     {"normalizers", "backbones", "data", "metrics", "picture", "evidence"},
     {"sharing"},
-    {"shapes", "settings", "files", "engines", "interrupts"},
+    {"shapes", "settings", "files", "engines", "interrupts", "threads", "heap"},
     {"errors"},
 ]
 UNITS = {"weights": "sharing"}
@@ -114,6 +114,19 @@ def test_names_are_imported_when_used():
     assert not layer & {"pandas", "lightning", "pytorch_lightning", "plotly", "jsonargparse"}
     product = loaded_after("from revin_forecast import Forecaster")
     assert not product & {"lightning", "pytorch_lightning", "jsonargparse", "plotly"}
+
+
+def test_a_forecast_in_closed_form_loads_nothing_that_it_does_not_use(tmp_path):
+    days = [f"2024-{month:02}-{day:02}" for month in range(1, 8) for day in range(1, 29)]
+    rows = [f"{day},{place % 7}.5" for place, day in enumerate(days)]
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(["day,sales", *rows]) + "\n")
+    words = ["forecast", str(table), "--horizon", "7", "--frequency", "D", "--quiet"]
+    words += ["--missing", "interpolate", "--out", str(tmp_path / "forecast.csv")]
+    loaded = loaded_after(f"from revin_forecast.cli import main; assert main({words}) == 0")
+    assert {"torch", "pandas"} <= loaded
+    unused = {"lightning", "pytorch_lightning", "torchmetrics", "scipy", "plotly", "ray"}
+    assert not loaded & (unused | {"rich", "tensorboard", "fsspec", "aiohttp"})
 
 
 def test_every_public_name_is_there():

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from revin_forecast.closed_form.complete import complete_moments, longest_stretch
+from revin_forecast.closed_form.complete import longest_stretch
 from revin_forecast.closed_form.equations import NormalEquations
 from revin_forecast.closed_form.masked import (
     has_all_targets,
@@ -12,6 +12,7 @@ from revin_forecast.closed_form.masked import (
     masked_equations,
     stride_for,
 )
+from revin_forecast.closed_form.sums import complete_equations
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import LocationScaleNormalizer
 
@@ -43,9 +44,8 @@ class ChosenWindows:
         sizes = self.lookback, self.horizon
         width = sum(sizes)
         if weights is not None and (self.complete or all(map(_finite, parts))):
-            moments = [complete_moments(part, width).centred(weights) for part in parts]
             yield self._checked(
-                parts, [NormalEquations.from_moments(one, self.lookback) for one in moments]
+                parts, [complete_equations(part, *sizes).centred(weights) for part in parts]
             )
             return
         narrow = copy.deepcopy(normalizer).double()

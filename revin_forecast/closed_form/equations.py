@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -40,6 +41,48 @@ class NormalEquations:
     def __add__(self, other: "NormalEquations") -> "NormalEquations":
         mine, theirs = vars(self), vars(other)
         return NormalEquations(**{name: mine[name] + theirs[name] for name in mine})
+
+    def __sub__(self, other: "NormalEquations") -> "NormalEquations":
+        mine, theirs = vars(self), vars(other)
+        return NormalEquations(**{name: mine[name] - theirs[name] for name in mine})
+
+    def cut(self, lookback: int, horizon: int) -> "NormalEquations":
+        """Return the equations for the last `lookback` steps seen and the first `horizon` to come.
+
+        They are a part of the longer windows' own, so one matrix serves every smaller size.
+        """
+        return NormalEquations(
+            inputs=self.inputs[-lookback:, -lookback:],
+            cross=self.cross[:horizon, -lookback:],
+            squares=self.squares[:horizon],
+            input_sums=self.input_sums[-lookback:],
+            target_sums=self.target_sums[:horizon],
+            count=self.count,
+        )
+
+    def steps(self, first: int, stop: int) -> "NormalEquations":
+        """Return the equations of some steps of the horizon."""
+        return NormalEquations(
+            inputs=self.inputs,
+            cross=self.cross[first:stop],
+            squares=self.squares[first:stop],
+            input_sums=self.input_sums,
+            target_sums=self.target_sums[first:stop],
+            count=self.count,
+        )
+
+    def centred(self, weights: Tensor) -> "NormalEquations":
+        """Return the equations for x - weights . x and y - weights . x: rank-one changes."""
+        used, crossed = self.inputs @ weights, self.cross @ weights
+        both, level = used @ weights, self.input_sums @ weights
+        return NormalEquations(
+            inputs=self.inputs - used.unsqueeze(1) - used + both,
+            cross=self.cross - crossed.unsqueeze(1) - used + both,
+            squares=self.squares - 2 * crossed + both,
+            input_sums=self.input_sums - level,
+            target_sums=self.target_sums - level,
+            count=self.count,
+        )
 
     def shifted(self, input_means: Tensor, target_means: Tensor) -> "NormalEquations":
         """Return the equations for x - input_means and y - target_means."""
@@ -102,19 +145,42 @@ class PenaltyPath:
         self.unit = self.values.mean().clamp(min=torch.finfo(values.dtype).tiny)
         self.cross = equations.cross @ self.vectors
 
-    def weight(self, penalty: float) -> Tensor:
-        """Return W (steps, lookback)."""
-        return self._rotated(penalty) @ self.vectors.mT
+    def weight(self, penalty: float, steps: slice = slice(None)) -> Tensor:
+        """Return W (steps, lookback), of some steps."""
+        return (self.cross[steps] / (self.values + penalty * self.unit)) @ self.vectors.mT
 
     def errors(self, validation: NormalEquations, penalties: Sequence[float]) -> Tensor:
         """Return each penalty's sum of squared validation errors, (penalties,)."""
+        return self.errors_between(validation, penalties, (len(validation.squares),))[0]
+
+    def errors_between(
+        self, validation: NormalEquations, penalties: Sequence[float], ends: Sequence[int]
+    ) -> Tensor:
+        """Return each penalty's sum of squared validation errors over groups of steps.
+
+        With R = B U and d = 1 / (s + penalty mean(s)), the error over some steps is
+        sum y^2 - 2 d . c + d' M d, where c = sum over the steps of R * (B_val U), and M is
+        U' X_val U times R' R, element by element: a penalty costs no product of matrices.
+
+        Args:
+            validation: as centred as the training equations.
+            penalties: positive.
+            ends: the step after each group's last; a group begins where the one before ends.
+
+        Returns:
+            (groups, penalties).
+        """
         cross = validation.cross @ self.vectors
         inputs = self.vectors.mT @ validation.inputs @ self.vectors
-        maps = [self._rotated(penalty) for penalty in penalties]
-        return _squared_errors(maps, cross, inputs, validation.squares)
-
-    def _rotated(self, penalty: float) -> Tensor:
-        return self.cross / (self.values + penalty * self.unit)
+        wanted = torch.tensor(penalties, dtype=self.values.dtype, device=self.values.device)
+        factors = 1 / (self.values + wanted.unsqueeze(1) * self.unit)
+        errors = []
+        for steps in (slice(*pair) for pair in pairwise((0, *ends))):
+            own = self.cross[steps]
+            linear = factors @ (own * cross[steps]).sum(dim=0)
+            quadratic = ((factors @ (inputs * (own.mT @ own))) * factors).sum(dim=1)
+            errors.append(validation.squares[steps].sum() - 2 * linear + quadratic)
+        return torch.stack(errors)
 
 
 class FactorPath:
@@ -137,8 +203,7 @@ class FactorPath:
 
     def errors(self, validation: NormalEquations, penalties: Sequence[float]) -> Tensor:
         """Return each penalty's sum of squared validation errors, (penalties,)."""
-        maps = [self.weight(penalty) for penalty in penalties]
-        return _squared_errors(maps, validation.cross, validation.inputs, validation.squares)
+        return torch.stack([squared_error(self.weight(p), validation) for p in penalties])
 
 
 def _check_finite(equations: NormalEquations) -> None:
@@ -149,10 +214,12 @@ def _check_finite(equations: NormalEquations) -> None:
         )
 
 
-def _squared_errors(
-    maps: Sequence[Tensor], cross: Tensor, inputs: Tensor, squares: Tensor
-) -> Tensor:
-    """Return ||Y - W X||^2 = sum y^2 - 2 <W, B> + <W A, W>: no window is looked at again."""
-    total = squares.sum()
-    errors = [total - 2 * (m * cross).sum() + ((m @ inputs) * m).sum() for m in maps]
-    return torch.stack(errors)
+def squared_error(weight: Tensor, equations: NormalEquations) -> Tensor:
+    """Return ||Y - W X||^2 = sum y^2 - 2 <W, B> + <W A, W>: no window is looked at again.
+
+    Args:
+        weight: W (steps, lookback).
+        equations: of the windows that are scored.
+    """
+    quadratic = ((weight @ equations.inputs) * weight).sum()
+    return equations.squares.sum() - 2 * (weight * equations.cross).sum() + quadratic

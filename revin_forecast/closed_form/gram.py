@@ -61,7 +61,7 @@ def window_moments(values: Tensor, width: int) -> WindowMoments:
     count = rows - width + 1
     if count < 1:
         raise ValueError(f"{rows} rows hold no window of {width}; pass at least {width} rows.")
-    first_row = _cross_correlation(values, count, width)
+    first_row = cross_correlation(values, count, width)
     starts, ends = values[: width - 1], values[count:]
     gram = gram_from_edges(first_row, ends @ ends.mT - starts @ starts.mT)
     total = torch.cat([values.new_zeros(1, values.shape[1]), values.cumsum(0)])
@@ -77,11 +77,11 @@ def gram_from_edges(first_row: Tensor, change: Tensor) -> Tensor:
         change: (width - 1, width - 1): sum of e e' - s s' over the series, s their first
             width - 1 values and e their last.
     """
-    steps = _diagonal_sums(change)
+    steps = diagonal_sums(change)
     return _unskewed(torch.cat([first_row.unsqueeze(0), first_row + steps]))
 
 
-def _cross_correlation(values: Tensor, count: int, width: int) -> Tensor:
+def cross_correlation(values: Tensor, count: int, width: int) -> Tensor:
     """Return sum_c sum_{t < count} x[t] x[t + d] for d < width."""
     rows, channels = values.shape
     size = fast_length(rows)
@@ -94,15 +94,15 @@ def _cross_correlation(values: Tensor, count: int, width: int) -> Tensor:
     return torch.fft.irfft(spectrum, size)[:width]
 
 
-def _diagonal_sums(change: Tensor) -> Tensor:
+def diagonal_sums(change: Tensor) -> Tensor:
     """Return s[i, d] = sum_{m <= i} change[m, m + d], padded to one more column.
 
     Read with a row stride of one more than the row length, a matrix shows its diagonals as
     columns. Where i + d leaves the matrix, the entries mean nothing and nobody reads them.
     """
-    size = len(change)
-    flat = torch.cat([change.reshape(-1), change.new_zeros(2 * size + 1)])
-    return flat.as_strided((size, size + 1), (size + 1, 1)).cumsum(dim=0)
+    rows, columns = change.shape
+    flat = torch.cat([change.reshape(-1), change.new_zeros(rows)])
+    return flat.as_strided((rows, columns + 1), (columns + 1, 1)).cumsum(dim=0)
 
 
 def _unskewed(skewed: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from revin_forecast.closed_form.complete import complete_moments
 from revin_forecast.closed_form.equations import NormalEquations
+from revin_forecast.closed_form.sums import complete_equations
 from revin_forecast.normalizers import LocationScaleNormalizer
 
 VALUES_AT_ONCE = 2**23
@@ -88,8 +88,7 @@ def masked_equations(
     weights = normalizer.location_weights(lookback) if stride == 1 else None
     apart = weights is not None
     if weights is not None:
-        moments = complete_moments(values, lookback + horizon).centred(weights)
-        whole = NormalEquations.from_moments(moments, lookback)
+        whole = complete_equations(values, lookback, horizon).centred(weights)
     else:
         whole = _nothing(values, lookback, horizon)
     all_inputs, all_sums = whole.inputs.clone(), whole.input_sums.clone()

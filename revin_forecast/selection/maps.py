@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from revin_forecast.backbones.ridge import PENALTIES
-from revin_forecast.closed_form import WindowMoments
 from revin_forecast.closed_form.available import available_equations
-from revin_forecast.closed_form.complete import complete_moments
 from revin_forecast.closed_form.equations import NormalEquations, PenaltyPath, solve_penalized
+from revin_forecast.closed_form.sums import complete_equations
 from revin_forecast.normalizers import LocationScaleNormalizer
 from revin_forecast.selection.candidates import NORMALIZERS, Centre
 
@@ -58,10 +57,10 @@ class LinearMap:
 class Maps:
     """Solve Ridge maps for any look-back, level and group of channels.
 
-    Windows without gaps are summed without making one (`window_moments`); their sums for a shorter
-    look-back are a part of those for a longer one, but for the few windows that start before it
-    is full. Where too few windows have no gap, some are gathered and every target that was seen
-    counts.
+    Windows without gaps are summed without making one (`window_equations`); their sums for a
+    shorter look-back are a part of those for a longer one, but for the few windows that start
+    before it is full. Where too few windows have no gap, some are gathered and every target that
+    was seen counts.
 
     Args:
         training: (time, channels) standardized, NaN where unobserved.
@@ -74,7 +73,7 @@ class Maps:
         self.parts = training, validation
         self.longest = longest
         self.horizon = horizon
-        self._moments: dict[tuple[int, tuple[int, ...] | None], list[WindowMoments]] = {}
+        self._sums: dict[tuple[int, tuple[int, ...] | None], list[NormalEquations]] = {}
 
     def solve(
         self, centre: Centre, lookback: int, channels: tuple[int, ...] | None = None
@@ -111,24 +110,22 @@ class Maps:
         """Return those of training and validation windows."""
         weights = _level(centre).location_weights(lookback)
         if weights is not None:
-            moments = self._complete(lookback, channels)
-            if moments[0].count >= ENOUGH * lookback and moments[1].count:
-                return [NormalEquations.from_moments(m.centred(weights), lookback) for m in moments]
+            complete = self._complete(lookback, channels)
+            if complete[0].count >= ENOUGH * lookback and complete[1].count:
+                return [equations.centred(weights) for equations in complete]
         parts = [self._rows(part, lookback, channels) for part in range(2)]
         sizes = lookback, self.horizon, WINDOWS
         return [available_equations(rows, _level(centre), *sizes) for rows in parts]
 
-    def _complete(self, lookback: int, channels: tuple[int, ...] | None) -> list[WindowMoments]:
-        """Return the moments of training and validation windows without gaps."""
+    def _complete(self, lookback: int, channels: tuple[int, ...] | None) -> list[NormalEquations]:
+        """Return the equations of training and validation windows without gaps."""
         near = len(self.parts[0]) >= 16 * self.longest
-        width = (self.longest if near else lookback) + self.horizon
-        key = width, channels
-        if key not in self._moments:
-            self._moments[key] = [
-                complete_moments(self._rows(part, width - self.horizon, channels), width)
-                for part in range(2)
-            ]
-        return [_tail(moments, lookback + self.horizon) for moments in self._moments[key]]
+        longest = self.longest if near else lookback
+        key = longest, channels
+        if key not in self._sums:
+            parts = [self._rows(part, longest, channels) for part in range(2)]
+            self._sums[key] = [complete_equations(part, longest, self.horizon) for part in parts]
+        return [equations.cut(lookback, self.horizon) for equations in self._sums[key]]
 
     def _rows(self, part: int, lookback: int, channels: tuple[int, ...] | None) -> Tensor:
         rows = self.parts[part]
@@ -141,9 +138,9 @@ def _equations(rows: Tensor, centre: Centre, lookback: int, horizon: int) -> Nor
     """Return those of windows without gaps, or of some windows with gaps if too few have none."""
     weights = _level(centre).location_weights(lookback)
     if weights is not None:
-        moments = complete_moments(rows, lookback + horizon)
-        if moments.count >= ENOUGH * lookback:
-            return NormalEquations.from_moments(moments.centred(weights), lookback)
+        complete = complete_equations(rows, lookback, horizon)
+        if complete.count >= ENOUGH * lookback:
+            return complete.centred(weights)
     return available_equations(rows, _level(centre), lookback, horizon, WINDOWS)
 
 
@@ -156,11 +153,6 @@ def _level(centre: Centre) -> LocationScaleNormalizer:
     normalizer = NORMALIZERS[centre].build(1).double()
     assert isinstance(normalizer, LocationScaleNormalizer)  # all of them are
     return normalizer
-
-
-def _tail(moments: WindowMoments, width: int) -> WindowMoments:
-    """Return the moments of the windows' last steps."""
-    return WindowMoments(moments.gram[-width:, -width:], moments.sums[-width:], moments.count)
 
 
 def _bias(weight: Tensor, equations: NormalEquations, intercept: bool) -> Tensor:

@@ -1,0 +1,117 @@
+"""Blocks of time, each left out of a fit in turn and scored by it."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from revin_forecast.closed_form.equations import NormalEquations, PenaltyPath, squared_error
+from revin_forecast.closed_form.sums import WindowSums
+from revin_forecast.closed_form.threads import in_threads
+from revin_forecast.errors import InputError
+
+
+def mean_taken(equations: NormalEquations, lookback: int) -> NormalEquations:
+    """Return the equations of a shorter look-back, each window's mean taken away.
+
+    Of a look-back of 1 that is the last value: a map of zeros repeats it.
+    """
+    weights = equations.inputs.new_full((lookback,), 1 / lookback)
+    return equations.cut(lookback, len(equations.squares)).centred(weights)
+
+
+def level_added(weight: Tensor, lookback: int) -> Tensor:
+    """Return W (x - mean) + mean as one map of raw windows of a longer look-back.
+
+    (W + (1 - W 1) 1' / own look-back) x, the older steps with weight 0. Its rows sum to 1, so it
+    does not matter which level is taken away before.
+    """
+    own = weight.shape[1]
+    level = (1 - weight.sum(dim=1, keepdim=True)) / own
+    return torch.nn.functional.pad(weight + level, (lookback - own, 0))
+
+
+class Block:
+    """A block of time: all maps that are fitted without it, and their errors on it.
+
+    A map's error is a quadratic form in the block's own equations, so no window is made.
+
+    Args:
+        fitted: equations of all windows that share no target with the block's.
+        held: equations of the block's windows.
+    """
+
+    def __init__(self, fitted: NormalEquations, held: NormalEquations):
+        self.fitted, self.held = fitted, held
+        self._paths: dict[int, PenaltyPath] = {}
+
+    def errors(
+        self, lookbacks: Sequence[int], penalties: Sequence[float], ends: Sequence[int]
+    ) -> Tensor:
+        """Return the squared errors of every map, (lookbacks, groups, penalties).
+
+        Args:
+            lookbacks: to try.
+            penalties: to try.
+            ends: the step after each group's last; a group begins where the one before ends.
+        """
+        return torch.stack(
+            [
+                self._path(size).errors_between(mean_taken(self.held, size), penalties, ends)
+                for size in lookbacks
+            ]
+        )
+
+    def _path(self, lookback: int) -> PenaltyPath:
+        if lookback not in self._paths:
+            self._paths[lookback] = PenaltyPath(mean_taken(self.fitted, lookback))
+        return self._paths[lookback]
+
+    def weight(self, lookback: int, penalty: float, first: int, stop: int) -> Tensor:
+        """Return a map of some steps for raw windows of the longest look-back."""
+        if lookback == 1:
+            weight = self.held.inputs.new_zeros(stop - first, 1)
+        else:
+            weight = self._path(lookback).weight(penalty, slice(first, stop))
+        return level_added(weight, len(self.held.inputs))
+
+    def scored(self, weight: Tensor, first: int, stop: int) -> Tensor:
+        """Return the squared error of a map of some steps for raw windows of the longest size."""
+        return squared_error(weight, self.held.steps(first, stop))
+
+
+def blocks_of(sums: WindowSums, number: int) -> list[Block]:
+    """Leave each of several blocks of time out: sums are subtracted, never made anew.
+
+    Args:
+        sums: of the table.
+        number: of blocks, of equally many windows of the longest size.
+
+    Raises:
+        InputError: too few rows for so many blocks.
+    """
+    horizon = sums.horizon
+    begin, end = sums.lookback, len(sums.values) - horizon + 1
+    if number < 2 or (end - begin) // number < horizon:
+        raise InputError(
+            f"{number} blocks of {max(0, end - begin)} windows of look-back {sums.lookback} and "
+            f"horizon {horizon} were to be left out in turn; there must be 2 or more, each of "
+            f"{horizon} windows or more. Pass more rows, fewer blocks, or shorter sizes."
+        )
+    edges = [begin + (end - begin) * part // number for part in range(number + 1)]
+    held = list(pairwise(edges))
+    # Targets of a window reach `horizon` rows on, so as many windows on both sides share some.
+    touched = [(max(begin, a - horizon + 1), min(end, b + horizon - 1)) for a, b in held]
+    sums.prepare(*sorted({origin for pair in (*held, *touched) for origin in pair}))
+    whole = sums.over(begin, end)
+    blocks = in_threads(
+        lambda pair: Block(whole - sums.over(*pair[1]), sums.over(*pair[0])),
+        zip(held, touched, strict=True),
+    )
+    if min(min(block.fitted.count, block.held.count) for block in blocks) == 0:
+        raise InputError(
+            f"a block has no window without a gap: look-back {sums.lookback} and horizon {horizon} "
+            f"take {sums.lookback + horizon} rows. Pass shorter ones, or fill the gaps."
+        )
+    return blocks

@@ -1,0 +1,175 @@
+"""The sums that least squares needs of windows, for any size and any stretch of a table."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from revin_forecast.closed_form.complete import complete_moments
+from revin_forecast.closed_form.equations import NormalEquations
+from revin_forecast.closed_form.gram import cross_correlation, diagonal_sums
+
+
+def window_equations(values: Tensor, lookback: int, horizon: int) -> NormalEquations:
+    """Sum over all stride-1 windows without making one.
+
+    As `window_moments`, but only what least squares needs: look-back by look-back and look-back by
+    horizon. The horizon's own block, half of the work for a horizon as long as the look-back, is
+    left out but for its diagonal.
+
+    Args:
+        values: (time, channels) float64, all finite; sums are added over the channels.
+        lookback: steps seen.
+        horizon: steps forecast.
+
+    Raises:
+        ValueError: fewer rows than one window has.
+    """
+    rows, width = len(values), lookback + horizon
+    if rows < width:
+        raise ValueError(f"{rows} rows hold no window of {width}; pass at least {width} rows.")
+    return WindowSums(values, lookback, horizon).over(lookback, rows - horizon + 1)
+
+
+def complete_equations(values: Tensor, lookback: int, horizon: int) -> NormalEquations:
+    """Sum over all windows that hold no gap; the fast way where there is none.
+
+    Args:
+        values: (time, channels) float64; NaN and infinities are unobserved.
+        lookback: steps seen.
+        horizon: steps forecast.
+
+    Returns:
+        Equations of count 0 where no window is complete.
+    """
+    if len(values) >= lookback + horizon and bool(values.isfinite().all()):
+        return window_equations(values, lookback, horizon)
+    moments = complete_moments(values, lookback + horizon)
+    return NormalEquations.from_moments(moments, lookback)
+
+
+class _Snapshot(NamedTuple):
+    """What tells the sums over the windows before an origin, but for what all snapshots share."""
+
+    lags: Tensor
+    """(width,): sum of x[t] x[t + d] over the first steps t of those windows."""
+    edge: Tensor
+    """(lookback - 1, width - 1): products of the values that its own window begins with."""
+
+
+class WindowSums:
+    """Normal equations of windows of any smaller size and any range of origins.
+
+    The origin of a window is the row of its first target. What two origins differ in gives the
+    Gram matrix of all windows between them: its first row is a difference of sums of lagged
+    products, and one step along a diagonal adds the products at one end and takes away those at
+    the other. So a table needs one product and a piece of one FFT for each origin that something
+    begins or ends at, however many windows lie between. A smaller size is a part of the matrix; at
+    the table's ends zeros stand in for what only the longest windows would see there.
+
+    With gaps in the table, windows without one are summed for each range by themselves.
+
+    Args:
+        values: (time, channels) float64; NaN and infinities are unobserved.
+        lookback: the longest.
+        horizon: the longest.
+    """
+
+    def __init__(self, values: Tensor, lookback: int, horizon: int):
+        self.values, self.lookback, self.horizon = values, lookback, horizon
+        self.has_gaps = not bool(values.isfinite().all())
+        self._snapshots: dict[int, _Snapshot] = {}
+        moments = torch.stack([values.sum(dim=1), values.square().sum(dim=1)], dim=1)
+        first = values.new_zeros(lookback + 1, 2)
+        self._totals = torch.cat([first, moments.cumsum(0)])
+        last = self._totals[-1:].expand(horizon, 2)
+        self._totals = torch.cat([self._totals, last])
+
+    def prepare(self, *origins: int) -> None:
+        """Make what ranges that begin or end at these origins need, each once.
+
+        Threads may use ranges afterwards.
+        """
+        if not self.has_gaps:
+            for origin in origins:
+                self._snapshot(origin)
+
+    def of(self, lookback: int, horizon: int, first: int, stop: int) -> NormalEquations:
+        """Return the equations of all windows of one size.
+
+        Args:
+            lookback: steps seen, no more than the longest.
+            horizon: steps forecast, no more than the longest.
+            first: row of the first target; the first with a full look-back, if that is later.
+            stop: the row after the last target.
+        """
+        start, end = max(first, lookback), stop - horizon + 1
+        if self.has_gaps:
+            rows = self.values[start - lookback : end + horizon - 1]
+            return complete_equations(rows, lookback, horizon)
+        return self.over(start, end).cut(lookback, horizon)
+
+    def over(self, start: int, end: int) -> NormalEquations:
+        """Return the equations of the longest windows with origins `start` to `end` - 1."""
+        lookback, width = self.lookback, self.lookback + self.horizon
+        if self.has_gaps:
+            return self.of(lookback, self.horizon, start, end + self.horizon - 1)
+        before, after = self._snapshot(start), self._snapshot(end)
+        lags, change = after.lags - before.lags, after.edge - before.edge
+        upper = _diagonals_laid_back(lags, change, lookback)
+        inputs = upper[:, :lookback].triu()
+        # Totals begin a look-back before the table, so row `start` - look-back stands at `start`.
+        moments = self._totals[end : end + width] - self._totals[start : start + width]
+        sums, squares = moments.unbind(1)
+        return NormalEquations(
+            inputs=inputs + inputs.triu(1).mT,
+            cross=upper[:, lookback:].mT.contiguous(),
+            squares=squares[lookback:],
+            input_sums=sums[:lookback],
+            target_sums=sums[lookback:],
+            count=(end - start) * self.values.shape[1],
+        )
+
+    def _snapshot(self, origin: int) -> _Snapshot:
+        if origin not in self._snapshots:
+            width = self.lookback + self.horizon
+            begin = origin - self.lookback
+            values = self._rows(begin, begin + width - 1)
+            edge = values[: self.lookback - 1] @ values.mT
+            self._snapshots[origin] = _Snapshot(self._lags(origin), edge)
+        return self._snapshots[origin]
+
+    def _lags(self, origin: int) -> Tensor:
+        """Return the sums of lagged products up to an origin, from those of the nearest one."""
+        width = self.lookback + self.horizon
+        if not self._snapshots:
+            return self.values.new_zeros(width)
+        near = min(self._snapshots, key=lambda other: abs(other - origin))
+        begin, stop = min(near, origin), max(near, origin)
+        rows = self._rows(begin - self.lookback, stop - self.lookback + width - 1)
+        between = cross_correlation(rows, stop - begin, width)
+        return self._snapshots[near].lags + (between if origin > near else -between)
+
+    def _rows(self, start: int, stop: int) -> Tensor:
+        """Return rows of the table, zeros where it has none."""
+        inside = self.values[max(start, 0) : max(stop, 0)]
+        lacking = max(-start, 0), max(stop - len(self.values), 0)
+        if lacking == (0, 0):
+            return inside
+        return torch.nn.functional.pad(inside, (0, 0, *lacking))
+
+
+def _diagonals_laid_back(first_row: Tensor, change: Tensor, lookback: int) -> Tensor:
+    """Return the first `lookback` rows of the Gram matrix; what is left of the diagonal is unset.
+
+    Args:
+        first_row: (width,) of the matrix.
+        change: (lookback - 1, width - 1): what one step along a diagonal adds.
+        lookback: how many rows.
+    """
+    width = len(first_row)
+    laid = first_row.new_empty(lookback * (width + 1))
+    skewed = laid.as_strided((lookback, width), (width + 1, 1))
+    skewed[0] = first_row
+    skewed[1:, :-1] = diagonal_sums(change)[:, :-1].add_(first_row[:-1])
+    return laid.as_strided((lookback, width), (width, 1))

@@ -1,0 +1,129 @@
+"""Every look-back, penalty and horizon at once, chosen on blocks of time left out."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from revin_forecast.closed_form.blocks import Block, blocks_of
+from revin_forecast.closed_form.sums import WindowSums
+from revin_forecast.closed_form.swept import LAST_VALUE, Chosen, Sweep, Swept
+from revin_forecast.closed_form.threads import in_threads
+
+NEAR = 0.01
+"""How much more error than the best a look-back may have to be averaged with it."""
+
+
+@torch.no_grad()
+def sweep_ridge(values: Tensor, sweep: Sweep = Sweep()) -> Swept:  # noqa: B008
+    """Choose look-backs and penalties of Ridge inside RevIN, for all horizons at once.
+
+    The sums over the longest windows serve every shorter look-back and horizon; those of a block of
+    time are subtracted for a fit without it, and score it; one eigendecomposition a look-back and
+    block serves all penalties. Each group of steps, between two horizons, has a penalty of its own.
+    Look-backs whose errors over all steps are within one percent of the best one's are averaged
+    with equal weights, which are hard to beat (Bates and Granger, 1969). Where all of that loses to
+    the last value, that is repeated. A channel's own maps have the look-backs of the shared ones.
+
+    Blocks with past and future around them don't tell whether levels move, so the level is always
+    taken away.
+
+    Args:
+        values: (time, channels) float64, standardized: training and validation rows. Windows with
+            a gap (NaN) are left out.
+        sweep: what is tried.
+
+    Raises:
+        InputError: too few rows, or windows without a gap, for so many blocks.
+    """
+    blocks = blocks_of(_sums(values, sweep), sweep.blocks)
+    shared, weights = _choose(blocks, sweep, sweep.lookbacks)
+    if not sweep.per_channel or values.shape[1] == 1:
+        return Swept(sweep, shared, ())
+    del blocks
+    sizes = max((one.lookbacks for one in shared), key=max)
+    if sizes == LAST_VALUE[0]:  # where nothing helps all of them there is little for each
+        return Swept(sweep, shared, ((None,) * len(shared),) * values.shape[1])
+    channels = values.split(1, dim=1)
+    own = in_threads(lambda channel: _own(channel, sizes, weights, sweep), channels)
+    return Swept(sweep, shared, tuple(own))
+
+
+def _sums(values: Tensor, sweep: Sweep) -> WindowSums:
+    return WindowSums(values, sweep.lookbacks[-1], sweep.horizons[-1])
+
+
+def _choose(
+    blocks: list[Block], sweep: Sweep, lookbacks: Sequence[int]
+) -> tuple[tuple[Chosen, ...], list[Tensor]]:
+    """Return the choice of each group, and its map without each block, for raw windows."""
+    errors = torch.stack(
+        in_threads(lambda block: block.errors(lookbacks, sweep.penalties, sweep.horizons), blocks)
+    ).nan_to_num(math.inf)
+    best = errors.sum(dim=0).argmin(dim=2)  # (lookbacks, groups)
+    least = errors.gather(3, best.expand(len(blocks), -1, -1).unsqueeze(3)).sum(dim=(2, 3))
+    near = least.sum(dim=0) <= (1 + NEAR) * least.sum(dim=0).min()
+    sizes = tuple(size for size, kept in zip(lookbacks, near, strict=True) if kept)
+    ways = [
+        (sizes, tuple(sweep.penalties[place] for place in best[near, group].tolist()))
+        for group in range(len(sweep.groups))
+    ]
+    maps = in_threads(lambda block: _maps(block, ways, sweep), blocks)
+    mapped = _scored(blocks, maps, sweep)
+    last = in_threads(lambda block: _maps(block, [LAST_VALUE] * len(ways), sweep), blocks)
+    repeated = _scored(blocks, last, sweep)
+    chosen = []
+    for group, (first, stop) in enumerate(sweep.groups):
+        way, total = ways[group], mapped[:, group].sum()
+        if repeated[:, group].sum() <= total:
+            way, total = LAST_VALUE, repeated[:, group].sum()
+            for mine, other in zip(maps, last, strict=True):
+                mine[first:stop] = other[first:stop]
+        count = (stop - first) * sum(block.held.count for block in blocks)
+        chosen.append(Chosen(*way, float(total) / count))
+    return tuple(chosen), maps
+
+
+def _maps(
+    block: Block, ways: list[tuple[tuple[int, ...], tuple[float, ...]]], sweep: Sweep
+) -> Tensor:
+    """Return the maps fitted without a block, (steps, longest look-back)."""
+    steps = []
+    for (sizes, penalties), group in zip(ways, sweep.groups, strict=True):
+        weights = [block.weight(*one, *group) for one in zip(sizes, penalties, strict=True)]
+        steps.append(torch.stack(weights).mean(dim=0))
+    return torch.cat(steps)
+
+
+def _scored(blocks: list[Block], maps: list[Tensor], sweep: Sweep) -> Tensor:
+    """Return the squared errors of maps on their blocks, (blocks, groups)."""
+
+    def errors(pair: tuple[Block, Tensor]) -> Tensor:
+        block, weight = pair
+        return torch.stack(
+            [block.scored(weight[first:stop], first, stop) for first, stop in sweep.groups]
+        )
+
+    return torch.stack(in_threads(errors, zip(blocks, maps, strict=True)))
+
+
+def _own(
+    channel: Tensor, lookbacks: tuple[int, ...], shared: list[Tensor], sweep: Sweep
+) -> tuple[Chosen | None, ...]:
+    """Return a channel's own maps where they beat the shared ones by a standard error.
+
+    That of the mean gain over the blocks (Breiman et al., 1984).
+
+    Args:
+        channel: (time, 1).
+        lookbacks: those that the shared maps have.
+        shared: the shared maps without each block.
+        sweep: what is tried.
+    """
+    blocks = blocks_of(_sums(channel, sweep), sweep.blocks)
+    chosen, maps = _choose(blocks, sweep, lookbacks)
+    gains = _scored(blocks, shared, sweep) - _scored(blocks, maps, sweep)
+    clear = gains.mean(dim=0) > gains.std(dim=0) / math.sqrt(len(gains))
+    pairs = zip(chosen, clear.tolist(), strict=True)
+    return tuple(one if better else None for one, better in pairs)

@@ -1,0 +1,147 @@
+import json as json_format
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+
+from revin_forecast.closed_form.swept import Chosen, Sweep
+from revin_forecast.data import catalog
+from revin_forecast.data.entries import chronological_borders
+from revin_forecast.data.frequency import season_of
+from revin_forecast.data.reading import read_series
+from revin_forecast.fitting import Split
+from revin_forecast.sweeping import SweepEvaluation, evaluate_sweep
+
+
+def sweep(
+    file_or_dataset: str,
+    data_dir: str | None = None,
+    lookbacks: list[int] | None = None,
+    horizons: list[int] | None = None,
+    blocks: int = 4,
+    per_channel: bool = False,
+    refit: bool = True,
+    season: int | None = None,
+    target: list[str] | None = None,
+    time: str | None = None,
+    id: str | None = None,
+    value: str | None = None,
+    frequency: str | None = None,
+    json: bool = False,
+) -> None:
+    """Solve every look-back, penalty and horizon in closed form, and score every test window.
+
+    Look-backs and penalties are chosen on blocks of time that are left out of training and
+    validation rows in turn; errors are on data z-scored by the training rows. Splits are the
+    standard ones, 7:1:2 for an own file.
+
+    Args:
+        file_or_dataset: a catalogued data set, or a CSV or Parquet file.
+        data_dir: where catalogued files lie.
+        lookbacks: to try; 96 336 512 720, or those of them that the rows allow.
+        horizons: to forecast; 96 192 336 720, or those of them that the rows allow.
+        blocks: that are left out in turn.
+        per_channel: also try maps of its own for each channel, kept where clearly better.
+        refit: solve the chosen maps on training and validation rows; else on training rows.
+        season: of SeasonalNaive; the data set's, or that of the file's frequency, if not given.
+        target: score these columns only.
+        time: name of the file's time column; found if not given.
+        id: name of the series column of a long file.
+        value: name of the value column of a long file.
+        frequency: step between the file's rows; found if not given.
+        json: print one JSON object instead of a table.
+    """
+    if file_or_dataset in catalog.CATALOG:
+        entry = catalog.find(file_or_dataset)
+        series, borders = catalog.load(file_or_dataset, data_dir), entry.borders
+        series = series if target is None else series.select(target)
+        season = season or entry.season
+    else:
+        series = read_series(
+            file_or_dataset, time=time, id=id, value=value, target=target, frequency=frequency
+        )
+        borders = chronological_borders(len(series))
+        season = season or season_of(series.frequency)
+    split = Split(series.values, borders.train, borders.validation, borders.test)
+    settings = _settings(split, lookbacks, horizons, blocks, per_channel)
+    found = evaluate_sweep(split, settings, season, refit)
+    if json:
+        print(json_format.dumps(_record(file_or_dataset, found, refit)))
+    else:
+        _print(file_or_dataset, found, season, len(series.names))
+
+
+def _settings(
+    split: Split,
+    lookbacks: list[int] | None,
+    horizons: list[int] | None,
+    blocks: int,
+    per_channel: bool,
+) -> Sweep:
+    """Return what is tried; sizes that were not given are those that the rows allow."""
+    usual = Sweep()
+    if horizons is None:
+        most = min(split.test - split.validation, split.validation // (3 * max(1, blocks)))
+        horizons = [size for size in usual.horizons if size <= most] or [max(1, most // 2)]
+    if lookbacks is None:
+        most = split.validation - (blocks + 1) * max(horizons)
+        lookbacks = [size for size in usual.lookbacks if size <= most // 2] or [max(1, most // 4)]
+    return Sweep(
+        tuple(sorted(set(lookbacks))),
+        tuple(sorted(set(horizons))),
+        blocks=blocks,
+        per_channel=per_channel,
+    )
+
+
+def _record(name: str, found: SweepEvaluation, refit: bool) -> dict[str, object]:
+    """Return an evaluation as plain values."""
+    choice: dict[str, object] = {"shared": [_plain(one) for one in found.swept.shared]}
+    if found.swept.own:
+        choice["own"] = [[one and _plain(one) for one in own] for own in found.swept.own]
+    return {
+        "dataset": name,
+        "refit": refit,
+        "choose_seconds": found.choose_seconds,
+        "solve_seconds": found.solve_seconds,
+        "chosen": choice,
+        "horizons": [
+            {
+                "horizon": one.horizon,
+                **asdict(one.scores),
+                "closed_form_mse": one.closed_form_mse,
+                "repeat": asdict(one.repeat),
+                "seasonal_naive": asdict(one.seasonal_naive),
+            }
+            for one in found.horizons
+        ],
+    }
+
+
+def _plain(one: Chosen) -> dict[str, object]:
+    # JSON knows no infinity.
+    penalties = [None if penalty == float("inf") else penalty for penalty in one.penalties]
+    return {"lookbacks": list(one.lookbacks), "penalties": penalties, "error": one.error}
+
+
+def _print(name: str, found: SweepEvaluation, season: int, channels: int) -> None:
+    table = Table(box=None, pad_edge=False)
+    headings = ("horizon", "look-backs", "MSE", "MAE", "Repeat", f"SeasonalNaive ({season})")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "look-backs" else "right")
+    for one, chosen in zip(found.horizons, found.swept.shared, strict=True):
+        sizes = "last value" if chosen.lookbacks == (1,) else " + ".join(map(str, chosen.lookbacks))
+        cells = (one.scores.mse, one.scores.mae, one.repeat.mse, one.seasonal_naive.mse)
+        table.add_row(str(one.horizon), sizes, *(f"{cell:.4f}" for cell in cells))
+    mean = sum(one.scores.mse for one in found.horizons) / len(found.horizons)
+    own = sum(any(some) for some in found.swept.own)
+    told = f"; {own} of {channels} channels have maps of their own" if found.swept.own else ""
+    seconds = found.choose_seconds + found.solve_seconds
+    console = Console()
+    console.print(
+        f"{name}: {channels} channels, all test windows, z-scored by the training part; chosen "
+        f"and solved in {seconds:.1f} s{told}",
+        soft_wrap=True,
+    )
+    console.print(table)
+    console.print(f"mean MSE {mean:.4f}")

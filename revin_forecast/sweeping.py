@@ -1,0 +1,80 @@
+"""A sweep of closed-form maps over a split: chosen before the test part, scored on all of it."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from revin_forecast.closed_form.scoring import ridge_mse
+from revin_forecast.closed_form.sweep import sweep_ridge
+from revin_forecast.closed_form.swept import Sweep, Swept
+from revin_forecast.errors import InputError
+from revin_forecast.evaluation import Scores, naive_models, score
+from revin_forecast.fitting import Split
+from revin_forecast.reversible import Reversible
+
+
+@dataclass(frozen=True, eq=False)
+class SweptHorizon:
+    """A horizon's model and its errors on every test window, beside the naive ones."""
+
+    horizon: int
+    model: Reversible
+    scores: Scores
+    closed_form_mse: float | None
+    """From the test part's own sums, without a window: `scores.mse` up to rounding. None: gaps."""
+    repeat: Scores
+    seasonal_naive: Scores
+
+
+@dataclass(frozen=True, eq=False)
+class SweepEvaluation:
+    """What was chosen, what it came to, and how long choosing and solving took."""
+
+    swept: Swept
+    horizons: tuple[SweptHorizon, ...]
+    choose_seconds: float
+    solve_seconds: float
+
+
+def evaluate_sweep(split: Split, sweep: Sweep, season: int, refit: bool = True) -> SweepEvaluation:
+    """Choose on training and validation rows, solve, and score every test window.
+
+    Args:
+        split: chronological; values are z-scored by its training rows.
+        sweep: what is tried.
+        season: steps of SeasonalNaive.
+        refit: solve on training and validation rows; else on training rows only.
+
+    Raises:
+        InputError: too few rows, too few windows without a gap, or a test part that stands apart.
+    """
+    if split.apart:
+        raise InputError("a sweep takes one chronological table; this split's parts stand apart.")
+    values = torch.from_numpy(split.standardizer.transform(split.values[: split.test]))
+    start = time.perf_counter()
+    swept = sweep_ridge(values[: split.validation], sweep)
+    chosen = time.perf_counter()
+    models = swept.solve(values[: split.validation if refit else split.train])
+    solved = time.perf_counter()
+    results = [_scored(split, horizon, model, season) for horizon, model in models.items()]
+    return SweepEvaluation(swept, tuple(results), chosen - start, solved - chosen)
+
+
+def _scored(split: Split, horizon: int, model: Reversible, season: int) -> SweptHorizon:
+    assert isinstance(model.backbone.lookback, int)  # a Ridge has one
+    lookback = model.backbone.lookback
+    rows = torch.from_numpy(split.standardizer.transform(split.part("test", lookback)))
+    windows = split.windows("test", lookback, horizon)
+    # The naive ones see a whole season, however short the look-back that was chosen.
+    seen = max(lookback, season)
+    naive = naive_models(seen, horizon, split.values.shape[1], season)
+    longer = split.windows("test", seen, horizon)
+    return SweptHorizon(
+        horizon=horizon,
+        model=model,
+        scores=score(model, windows),
+        closed_form_mse=ridge_mse(model, rows) if bool(rows.isfinite().all()) else None,
+        repeat=score(naive["repeat"], longer),
+        seasonal_naive=score(naive["seasonal_naive"], longer),
+    )
