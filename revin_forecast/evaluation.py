@@ -11,6 +11,7 @@ from revin_forecast.backbones import Repeat, SeasonalNaive
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.fitting import Recipe, Split, fit_split
+from revin_forecast.heap import keep_freed_memory
 from revin_forecast.normalizers import LastValue
 from revin_forecast.reversible import Reversible, forecast_channels
 
@@ -45,6 +46,7 @@ def score(model: nn.Module, windows: Windows) -> Scores:
     Raises:
         InputError: no target of the windows was observed.
     """
+    keep_freed_memory()
     bytes_each = windows[0:1].past.nbytes + windows[0:1].future.nbytes
     squares = absolutes = 0.0
     count = 0

@@ -10,12 +10,13 @@ from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.fitting import Recipe
+from revin_forecast.heap import keep_freed_memory
 from revin_forecast.intervals import Intervals
 from revin_forecast.quantiles import chosen_quantiles
 from revin_forecast.reversible import Reversible, forecast_channels
 
-VALUES_AT_ONCE = 2**24
-"""Numbers of look-back windows that a model gets at once: 64 MiB."""
+VALUES_AT_ONCE = 2**20
+"""Numbers of look-back windows that a model gets at once: 4 MiB, which stay in the caches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,7 @@ class Fitted:
         Returns:
             (batch, horizon, targets).
         """
+        keep_freed_memory()
         size = max(1, VALUES_AT_ONCE // max(1, past[:1].numel()))
         parts = [
             self.model(past[start : start + size], known=_part(known, start, size))

@@ -7,13 +7,13 @@ scores: Papadopoulos et al., ECML 2002; Lei et al., JASA 2018). Calibrate with t
 model that was not fitted on those windows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
 from revin_forecast.errors import InputError
@@ -78,9 +78,17 @@ class Intervals:
     interval.
     """
 
-    scores: np.ndarray
-    """(grid, horizon, channels) float32: score at each level of `GRID`; infinite where the
-    calibration windows are too few to tell."""
+    source: np.ndarray | Callable[[], np.ndarray]
+    """The scores, or what calibrates them when they are first asked for: a forecast of points needs
+    none."""
+
+    @cached_property
+    def scores(self) -> np.ndarray:
+        """(grid, horizon, channels) float32: score at each level of `GRID`.
+
+        Infinite where the calibration windows are too few to tell.
+        """
+        return self.source if isinstance(self.source, np.ndarray) else self.source()
 
     @classmethod
     def calibrate(
@@ -112,7 +120,7 @@ class Intervals:
                 "no value of the calibration windows was observed, so there is nothing that tells "
                 "how wide an interval is. Pass more rows, or leave --level out."
             )
-        return cls(_calibrated(scores, seen, stride))
+        return cls(partial(_calibrated, scores, seen, stride))
 
     def quantiles(
         self,
@@ -144,6 +152,8 @@ class Intervals:
                     f"--level goes up to {200 * grid[-1] - 100:.4g} with them. Ask for less, or "
                     "fit with more rows."
                 )
+        from scipy.special import ndtri  # a tenth of the time of a small table's forecast of points
+
         places, scores = ndtri(np.clip(levels, grid[0], grid[-1])), self.scores[known]
         after = np.clip(np.searchsorted(ndtri(grid), places), 1, len(grid) - 1)
         first, second = ndtri(grid[after - 1]), ndtri(grid[after])
@@ -212,5 +222,7 @@ def _own_at(ordered: np.ndarray, count: np.ndarray, level: float) -> np.ndarray:
 
 def _stretch(degrees: np.ndarray, level: float) -> np.ndarray:
     """Return the quantiles of Student's t over the normal one."""
+    from scipy.special import ndtri, stdtrit  # as above
+
     few, places = np.unique(degrees, return_inverse=True)  # most have as many windows
     return (stdtrit(few, level) / ndtri(level))[places.reshape(degrees.shape)]

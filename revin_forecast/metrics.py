@@ -164,7 +164,8 @@ def wql(
     >>> wql(low_and_high, torch.tensor([[[5.0]]]), [0.25, 0.75])
     tensor(0.2500)
     """
-    size, seen = _errors(torch.zeros_like(truth), truth, observed)
+    seen = _seen(truth, observed)
+    size, _ = _errors(torch.zeros_like(truth), truth, seen)
     loss = 2 * quantile_loss(forecast, truth, levels, observed)
     # A batch with nothing observed scores 0, as everywhere here.
     return torch.where(seen.any(), loss / _mean(size.abs(), seen), 0)
@@ -218,13 +219,29 @@ def coverage(low: Values, high: Values, truth: Values, observed: Seen | None = N
     return _mean(inside.to(below.dtype), seen)
 
 
-def _errors(forecast: Tensor, truth: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return forecast - truth, 0 where unobserved, and where observed."""
+def _errors(
+    forecast: Tensor, truth: Tensor, observed: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """Return forecast - truth, 0 where unobserved, and where observed; None: everywhere."""
     _check_shape("forecast", forecast, truth)
+    if observed is None and _is_complete(truth):
+        return _at_least_float32(forecast) - truth, None
     seen = _seen(truth, observed)
     # Both are masked before anything is computed, so that no NaN is there to reach a gradient.
     forecast = torch.where(seen, _at_least_float32(forecast), 0)
     return forecast - torch.where(seen, truth, 0), seen
+
+
+def _is_complete(truth: Tensor) -> bool:
+    """Return whether all is finite, where to look at the values costs little: in CPU memory.
+
+    The masks of a small model's loss took a tenth of its training step.
+    """
+    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+        return False
+    if truth.device.type != "cpu" or torch._C._are_functorch_transforms_active():
+        return False
+    return bool(truth.sum(dtype=torch.promote_types(truth.dtype, torch.float32)).isfinite())
 
 
 def _seen(truth: Tensor, observed: Tensor | None) -> Tensor:
@@ -239,7 +256,9 @@ def _at_least_float32(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def _mean(errors: Tensor, seen: Tensor) -> Tensor:
+def _mean(errors: Tensor, seen: Tensor | None) -> Tensor:
+    if seen is None:
+        return errors.sum() / max(1, errors.numel())
     return torch.where(seen, errors, 0).sum() / seen.sum().clamp(min=1)
 
 

@@ -45,6 +45,12 @@ class TrainingSettings:
     """Machines; the command runs on each, with NODE_RANK, MASTER_ADDR and MASTER_PORT set."""
     strategy: str = "auto"
     """How processes work together: "auto", "ddp" or another of Lightning's ddp strategies."""
+    threads: int | None = None
+    """Of torch in each process, in training; None: chosen by how much a step computes, and left
+    alone where several processes train. At most as many as torch has are chosen."""
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """Of the computation in training: float32, or products in bfloat16 and all else in float32,
+    for GPUs that have it."""
 
     def __post_init__(self):
         object.__setattr__(self, "levels", tuple(self.levels))  # JSON and YAML have lists
@@ -60,6 +66,8 @@ class TrainingSettings:
         ):
             if getattr(self, name) <= 0:
                 raise InputError(f"training needs {name} > 0 but got {getattr(self, name)}.")
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"training needs threads >= 1 but got {self.threads}.")
         _check_levels(self.levels)
         if self.levels != LEVELS and self.loss != "quantile":
             raise InputError(

@@ -10,6 +10,7 @@ from revin_forecast.engines import Engine
 from revin_forecast.errors import InputError
 from revin_forecast.fitted import Fitted
 from revin_forecast.fitting import Recipe
+from revin_forecast.intervals import Intervals
 from revin_forecast.reversible import Reversible
 
 SERIES_AT_ONCE = 512
@@ -51,7 +52,7 @@ def part_of(fitted: Fitted, first: int, stop: int) -> Fitted:
     places = list(range(*slice(first, stop).indices(channels)))
     intervals = fitted.intervals
     if intervals is not None and intervals.scores.shape[2] == channels > 1:
-        intervals = replace(intervals, scores=intervals.scores[:, :, places])
+        intervals = Intervals(intervals.scores[:, :, places])
     return replace(
         fitted,
         model=_narrowed(fitted.model, fitted.recipe, channels, places),

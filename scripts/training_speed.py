@@ -30,9 +30,10 @@ Windows a second in training, 336 -> 96 with 7 channels and RevIN, batches as in
 `scripts/grids/training.py` (32 windows, GRU and LSTM 128), one thread. `plain` is a loop over
 batches that were gathered before: forward, mean squared error, backward, gradient clipping, Adam,
 nothing else. `package` is the training loop of `fit` and `evaluate`: it draws an order, gathers the
-windows, keeps the loss, and can stop, keep checkpoints and resume. One clock times both: it ticks
-after each step of the optimizer, over {batches} batches. The two take turns, and the median of
-{rounds} rounds counts; `time ratio` is the median of the rounds' own package / plain. Repeat with
+windows, keeps the loss, and can stop, keep checkpoints and resume. One clock times both, in seconds
+of the processor, so that other work on the machine counts little: it ticks after each step of the
+optimizer, over {batches} batches. The two take turns, and the median of {rounds} rounds counts;
+`time ratio` is the median of the rounds' own package / plain. Repeat with
 
     python scripts/training_speed.py
 """
@@ -44,7 +45,7 @@ class Clock:
 
     def __init__(self):
         self.ticks: list[float] = []
-        register_optimizer_step_post_hook(lambda *_: self.ticks.append(time.perf_counter()))
+        register_optimizer_step_post_hook(lambda *_: self.ticks.append(time.process_time()))
 
     def step_seconds(self, run: Callable[[], object]) -> float:
         """Return the mean seconds from one step to the next while something runs."""

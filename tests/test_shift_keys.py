@@ -41,6 +41,8 @@ OTHER_TRAINING = {
     "devices": None,
     "num_nodes": None,
     "strategy": None,
+    "threads": 2,  # sums in another order
+    "precision": "bf16-mixed",
 }
 ONLY_TELLING = {
     "seed": 5,

@@ -56,8 +56,14 @@ class Attention(nn.Module):
 
     def project(self, tokens: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return query, keys and values, each (batch, heads, tokens, width / heads)."""
-        query = self.query(tokens)
-        keys, values = self.keys_values(tokens if memory is None else memory).chunk(2, dim=-1)
+        if memory is None:
+            # One product of the tokens instead of two; the weights are small beside them.
+            weight = torch.cat([self.query.weight, self.keys_values.weight])
+            bias = torch.cat([self.query.bias, self.keys_values.bias])
+            query, keys, values = functional.linear(tokens, weight, bias).chunk(3, dim=-1)
+        else:
+            query = self.query(tokens)
+            keys, values = self.keys_values(memory).chunk(2, dim=-1)
         return self._split(query), self._split(keys), self._split(values)
 
     def join(self, mixed: Tensor) -> Tensor:

@@ -65,5 +65,5 @@ class _Layer(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor, tau: Tensor | None) -> Tensor:
-        tokens = self.norms[0](tokens + self.dropout(self.attention(tokens, tau=tau)))
-        return self.norms[1](tokens + self.dropout(self.feed(tokens)))
+        tokens = self.norms[0](self.dropout.add(tokens, self.attention(tokens, tau=tau)))
+        return self.norms[1](self.dropout.add(tokens, self.feed(tokens)))

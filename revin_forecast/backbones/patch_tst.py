@@ -82,8 +82,8 @@ class _Layer(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        tokens = self._normed(0, tokens + self.dropout(self.attention(tokens)))
-        return self._normed(1, tokens + self.dropout(self.feed(tokens)))
+        tokens = self._normed(0, self.dropout.add(tokens, self.attention(tokens)))
+        return self._normed(1, self.dropout.add(tokens, self.feed(tokens)))
 
     def _normed(self, place: int, tokens: Tensor) -> Tensor:
         # Every token is a row: no transposed copy as for (batch, width, tokens).

@@ -50,7 +50,7 @@ class _WindowModule(LightningModule, ABC):
             optimizer.zero_grad()
             loss = self.batch_loss(batch, training=True, share=share)
             self.manual_backward(loss)
-            self.clip_gradients(optimizer, self.gradient_clip)  # pyright: ignore[reportArgumentType]
+            shorten(optimizer.param_groups, self.gradient_clip)
             optimizer.step()
             self._losses.append((loss.detach(), windows))
 
@@ -218,6 +218,19 @@ def _groups(model: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
         if parameter.requires_grad:
             groups.setdefault(rates.get(parameter, learning_rate), []).append(parameter)
     return [{"params": members, "lr": rate, "first_lr": rate} for rate, members in groups.items()]
+
+
+def shorten(groups: Sequence[dict[str, Any]], largest: float) -> None:
+    """Shorten the gradients of an optimizer's groups to a norm of all together.
+
+    As nn.utils.clip_grad_norm_ does, which multiplies short ones by 1.
+    """
+    parameters = [parameter for group in groups for parameter in group["params"]]
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    if norm.device.type == "cpu" and norm + 1e-6 <= largest:  # a GPU would have to be waited for
+        return
+    nn.utils.clip_grads_with_norm_(parameters, largest, norm)
 
 
 def _seed(seed: int, device: torch.device) -> None:

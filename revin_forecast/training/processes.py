@@ -111,7 +111,8 @@ def _work(number: int, place: Path, addresses: Mapping[str, str]) -> None:
     _let_through()
     os.environ |= {**addresses, "LOCAL_RANK": str(number)}
     with quiet():
-        job = torch.load(place / "job.pt", weights_only=False)
+        # Mapped, so that processes share the pages of the rows: they may be larger than memory.
+        job = torch.load(str(place / "job.pt"), weights_only=False, mmap=True)
     found = run_stage(*job)
     if number == 0:
         torch.save(found, place / "outcome.pt")

@@ -31,11 +31,12 @@ def describe(model: nn.Module, data: ForecastData, settings: TrainingSettings) -
     return json.loads(json.dumps(content))
 
 
-def begin(folder: Path, content: dict[str, Any]) -> None:
-    """Note that a run begins in a folder."""
+def begin(folder: Path, content: dict[str, Any], threads: int | None) -> None:
+    """Note that a run begins in a folder, and on how many threads: its sums depend on it."""
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(_record(folder)) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        noted = content | {"threads": threads}
+        partial.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
 
 
 def has_begun(folder: Path) -> bool:
@@ -43,27 +44,32 @@ def has_begun(folder: Path) -> bool:
     return _record(folder).is_file()
 
 
-def check_same(folder: Path, content: dict[str, Any]) -> None:
-    """Refuse to go on with a run of something else.
+def check_same(folder: Path, content: dict[str, Any]) -> int | None:
+    """Refuse to go on with a run of something else; return the number of threads that it has.
+
+    None: torch's own, as a run had of a version that kept no record of them.
 
     Raises:
         InputError: options, model or data are others than when the run began.
     """
     if not has_begun(folder):  # of a version that kept no record
-        return
+        return None
     before = json.loads(_record(folder).read_text(encoding="utf-8"))
-    had, has = before["options"], content["options"]
+    # An option that came with a later version had its default before.
+    had, has = asdict(TrainingSettings()) | before["options"], content["options"]
     differ = [name for name in has if had.get(name) != has[name]]
     changes = [f"{name} {had.get(name)} instead of {has[name]}" for name in differ]
     if not changes and before["model"] != content["model"]:
         changes.append("another backbone or normalizer, or other parameters of them")
-    if not changes and before != content:
+    rows = ("rows", "validation rows")
+    if not changes and any(before[name] != content[name] for name in rows):
         changes.append("other rows in the table")
     if changes:
         raise InputError(
             f"the run in {folder} can't go on, it had {'; '.join(changes)}. Resume with what it "
             "had, or train anew without resume."
         )
+    return before.get("threads")
 
 
 def _record(folder: Path) -> Path:

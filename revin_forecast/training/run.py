@@ -19,7 +19,9 @@ from torch import Tensor
 
 from revin_forecast.data.module import ForecastData
 from revin_forecast.errors import InputError
+from revin_forecast.heap import keep_freed_memory
 from revin_forecast.settings import TrainingSettings
+from revin_forecast.threads import using_threads
 from revin_forecast.training.checkpoints import (
     MONITOR,
     TrainingResult,
@@ -53,7 +55,8 @@ def run_stage(
     Raises:
         KeyboardInterrupt: Ctrl-C; the folder has the checkpoints of the last whole epoch.
     """
-    with quiet(), _interruptible():
+    keep_freed_memory()
+    with quiet(), _interruptible(), using_threads(settings.threads):
         logger = _logger(settings, folder)
         kept = _logged(folder) if resume else []
         trainer = make_trainer(settings, folder, logger)
@@ -72,8 +75,10 @@ def make_trainer(settings: TrainingSettings, folder: Path, logger: Logger | None
     """Return Lightning's trainer.
 
     Raises:
-        InputError: the machine has no such devices, or Lightning no such strategy.
+        InputError: the machine has no such devices or no such precision, or Lightning no such
+            strategy.
     """
+    _check_precision(settings)
     # The last one is written after the best one, and knows of it: a run killed between the two
     # goes on from the epoch before and comes to the same best one again.
     best, last = (
@@ -95,6 +100,7 @@ def make_trainer(settings: TrainingSettings, folder: Path, logger: Logger | None
             log_every_n_steps=1,
             default_root_dir=folder,
             plugins=[WholeCheckpoints()],
+            precision=settings.precision,
             **_processes(settings),
         )
     except (MisconfigurationException, ValueError) as error:
@@ -102,6 +108,17 @@ def make_trainer(settings: TrainingSettings, folder: Path, logger: Logger | None
             f"training can't run with devices={settings.devices}, num_nodes={settings.num_nodes}, "
             f"strategy={settings.strategy}: {error}"
         ) from error
+
+
+def _check_precision(settings: TrainingSettings) -> None:
+    """Refuse bfloat16 where the GPU would only imitate it."""
+    if settings.precision == "32-true" or not torch.cuda.is_available():
+        return
+    if not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise InputError(
+            f"{torch.cuda.get_device_name()} has no bfloat16, which precision={settings.precision} "
+            "computes in. Leave the precision out."
+        )
 
 
 def _processes(settings: TrainingSettings) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import torch
 from torch import nn
 
 from revin_forecast.data.module import ForecastData
@@ -11,6 +12,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.normalizers import PretrainedNormalizer
 from revin_forecast.reversible import Reversible, learned_normalizers
 from revin_forecast.settings import TrainingSettings
+from revin_forecast.threads import operations_of, threads_for
 from revin_forecast.training.checkpoints import TrainingResult, best_checkpoint, last_checkpoint
 from revin_forecast.training.modules import ForecastingModule, PretrainingModule
 from revin_forecast.training.processes import fit_stage
@@ -51,7 +53,9 @@ def train(
         for number, normalizer in enumerate(learned_normalizers(model))
         if isinstance(normalizer, PretrainedNormalizer)
     ]
-    begun = _begun(model, data, settings, [folder, *(place for place, _ in stages)], resume)
+    places = [folder, *(place for place, _ in stages)]
+    begun, threads = _begun(model, data, settings, places, resume)
+    settings = replace(settings, threads=threads)
     result = TrainingResult(0, 0, 0.0)
     if not (resume and folder in begun):  # else the last checkpoint holds what they learned
         for place, normalizer in stages:
@@ -81,8 +85,8 @@ def _begun(
     settings: TrainingSettings,
     places: Sequence[Path],
     resume: bool,
-) -> list[Path]:
-    """Return the folders of stages that a run to go on with has checkpoints of.
+) -> tuple[list[Path], int | None]:
+    """Return the folders of stages that a run to go on with has checkpoints of, and the threads.
 
     A new run takes away those of an older one first, lest it be resumed as that.
     """
@@ -91,14 +95,28 @@ def _begun(
         for place in places:
             for old in (last_checkpoint(place), best_checkpoint(place)):
                 old.unlink(missing_ok=True)
-        begin(folder, content)
-        return []
+        threads = settings.threads or _chosen_threads(model, data, settings)
+        begin(folder, content, threads)
+        return [], threads
     found = [place for place in places if last_checkpoint(place).is_file()]
     if not found and not has_begun(folder):
         last = last_checkpoint(folder)
         raise InputError(f"no checkpoint to resume from at {last}; train without resume first.")
-    check_same(folder, content)
-    return found
+    before = check_same(folder, content)
+    return found, settings.threads or before
+
+
+def _chosen_threads(model: nn.Module, data: ForecastData, settings: TrainingSettings) -> int | None:
+    """Return how many threads of this process's a step is worth; None where several train."""
+    if settings.devices * settings.num_nodes > 1:
+        return None
+    most = torch.get_num_threads()
+    if most == 1:
+        return 1
+    first = data.training[: settings.batch_size]
+    extra = {} if first.known is None else {"known": first.known}
+    model.eval()
+    return threads_for(operations_of(lambda: model(first.past, **extra)), most)
 
 
 def _pretrain(

@@ -1,0 +1,50 @@
+"""How many of torch's threads a training run gets, by the size of one step."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+OPERATIONS_PER_THREAD = 500_000_000
+"""In one forward pass over a batch: below, a second thread costs more than it does."""
+
+
+def threads_for(operations: int, most: int) -> int:
+    """Return the number of threads for a step.
+
+    A thread for each `OPERATIONS_PER_THREAD` begun, `most` at most. It depends on nothing that is
+    measured, so the same job has the same number again, and with it the same sums bit for bit.
+
+    Args:
+        operations: of one forward pass over a batch.
+        most: threads there may be.
+
+    >>> threads_for(10**6, most=4), threads_for(6 * 10**8, most=4), threads_for(10**12, most=4)
+    (1, 2, 4)
+    """
+    return min(most, 1 + operations // OPERATIONS_PER_THREAD)
+
+
+@torch.no_grad()
+def operations_of(run: Callable[[], object]) -> int:
+    """Count the multiplications and additions of products, convolutions and attention in a call.
+
+    Args:
+        run: called once; what it draws at random is drawn aside.
+    """
+    with torch.random.fork_rng(devices=[]), FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
+
+
+@contextmanager
+def using_threads(count: int | None) -> Iterator[None]:
+    """Give torch a number of threads for a while; None: leave it as it is."""
+    before = torch.get_num_threads()
+    try:
+        if count is not None:
+            torch.set_num_threads(count)
+        yield
+    finally:
+        torch.set_num_threads(before)
