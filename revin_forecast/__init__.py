@@ -61,6 +61,7 @@ _HOMES = {
         "TimeSeriesLibrary",
         "TimesNet",
     ),
+    "revin_forecast.data.mapped": ("map_table",),
     "revin_forecast.ensemble": ("Ensemble",),
     "revin_forecast.forecaster": ("Forecaster",),
     "revin_forecast.selection": ("Selection",),
@@ -131,6 +132,7 @@ __all__ = [
     "TrainingSettings",
     "TransposedLinear",
     "load_parameters",
+    "map_table",
     "parameter_summary",
     "save_parameters",
     "share_parameters",
@@ -171,6 +173,7 @@ if TYPE_CHECKING:
         TimesNet,
         TSMixer,
     )
+    from revin_forecast.data.mapped import map_table
     from revin_forecast.ensemble import Ensemble
     from revin_forecast.errors import InputError
     from revin_forecast.forecaster import Forecaster

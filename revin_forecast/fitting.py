@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from revin_forecast.backbones import CovariateBackbone, Ridge
 from revin_forecast.backbones.narrowed import Narrowed, whole
@@ -16,6 +16,7 @@ from revin_forecast.closed_form import fit_ridge
 from revin_forecast.closed_form.complete import share_complete
 from revin_forecast.components import Component
 from revin_forecast.data.scaling import Standardizer
+from revin_forecast.data.split import MappedSplit
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import LearnedNormalizer, Normalizer, StartsFromData
@@ -147,6 +148,15 @@ class Split:
         """z-score of the training rows, or of those that `scaling` says."""
         return Standardizer.fit(self.values[: self.train if self.scaling is None else self.scaling])
 
+    @property
+    def channels(self) -> int:
+        """The number of channels."""
+        return self.values.shape[1]
+
+    def scaled(self, name: str, lookback: int) -> Tensor:
+        """Return the rows of a part, z-scored, in float64; see `part`."""
+        return torch.from_numpy(self.standardizer.transform(self.part(name, lookback)))
+
     def part(self, name: str, lookback: int) -> np.ndarray:
         """Return the rows of "training", "validation" or "test" with their look-back."""
         return self.values[self._rows(name, lookback)]
@@ -175,7 +185,10 @@ class Split:
 
 
 def fit_split(
-    recipe: Recipe, split: Split, folder: Path | None = None, resume: bool = False
+    recipe: Recipe,
+    split: Split | MappedSplit,
+    folder: Path | None = None,
+    resume: bool = False,
 ) -> tuple[Reversible, dict[str, Any]]:
     """Build and fit a model on a split's standardized values.
 
@@ -188,11 +201,10 @@ def fit_split(
     Returns:
         The model, in evaluation mode, and what the fit reports.
     """
-    channels = split.values.shape[1]
+    channels = split.channels
     model = recipe.build(channels)
-    scaled = split.standardizer.transform
-    training = torch.from_numpy(scaled(split.part("training", recipe.lookback)))
-    validation = torch.from_numpy(scaled(split.part("validation", recipe.lookback)))
+    training = split.scaled("training", recipe.lookback)
+    validation = split.scaled("validation", recipe.lookback)
     for name, rows in (("training", training), ("validation", validation)):
         _check_rows(name, len(rows), recipe)
     if isinstance(model.normalizer, StartsFromData):
@@ -250,7 +262,11 @@ def _check_rows(name: str, rows: int, recipe: Recipe) -> None:
 
 
 def _train(
-    model: Reversible, split: Split, recipe: Recipe, folder: Path | None, resume: bool
+    model: Reversible,
+    split: Split | MappedSplit,
+    recipe: Recipe,
+    folder: Path | None,
+    resume: bool,
 ) -> dict[str, Any]:
     # Imported here: a closed-form fit needs neither Lightning nor its two seconds.
     from revin_forecast.data.module import ForecastData

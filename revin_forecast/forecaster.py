@@ -6,10 +6,11 @@ from typing import Any
 import pandas as pd
 
 from revin_forecast.components import Component, Factory
+from revin_forecast.data.mapped import MappedSeries
 from revin_forecast.data.reading import Table, read_series
 from revin_forecast.engines import Engine
 from revin_forecast.errors import InputError
-from revin_forecast.fits import Plan, fit_automatically, fit_named
+from revin_forecast.fits import Plan, fit_automatically, fit_mapped, fit_named, why_not_mapped
 from revin_forecast.fitted import Fitted
 from revin_forecast.fitting import known_names
 from revin_forecast.predicting import forecast_table
@@ -72,7 +73,7 @@ class Forecaster:
 
     def fit(
         self,
-        table: Table,
+        table: Table | MappedSeries,
         folder: Path | None = None,
         resume: bool = False,
         inputs: Sequence[str] = (),
@@ -80,15 +81,21 @@ class Forecaster:
         """Fit on a table; its last fifth (one horizon at least) serves as validation.
 
         Args:
-            table: what `read_series` reads: a Series, a data frame, or the path of a file.
+            table: what `read_series` reads: a Series, a data frame, or the path of a file; or what
+                `map_table` made of a file that is larger than memory.
             folder: keeps checkpoints and logs of a trained backbone.
             resume: go on from that folder's last checkpoint.
-            inputs: columns that are used but not forecast.
+            inputs: columns that are used but not forecast; of a mapped table, `map_table` is told.
 
         Raises:
             InputError: the table can't be used, or is too short.
         """
         plan = self._plan()
+        if isinstance(table, MappedSeries):
+            if inputs:
+                raise InputError("pass inputs to map_table, which reads the columns.")
+            self.fitted = fit_mapped(plan, table, folder, resume)
+            return self
         series = read_series(table, inputs=inputs or None)
         if not plan.covariates:
             series = series.aligned()
@@ -113,6 +120,11 @@ class Forecaster:
     @fitted.setter
     def fitted(self, fitted: Fitted) -> None:
         self._fitted = fitted
+
+    @property
+    def can_fit_mapped(self) -> bool:
+        """Whether what was named can be fitted on what `map_table` makes of a table."""
+        return why_not_mapped(self._plan()) is None
 
     def predict(
         self,

@@ -48,7 +48,8 @@ def settings(**changes):
 
 def on_rank(rank, processes, batch_size=16):
     made = data(batch_size)
-    made.trainer = SimpleNamespace(global_rank=rank, world_size=processes)
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    made.trainer = SimpleNamespace(global_rank=rank, world_size=processes, strategy=strategy)
     return made
 
 

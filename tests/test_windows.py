@@ -1,4 +1,5 @@
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from revin_forecast.data.module import ForecastData
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.windows import EpochBatches, Windows
 from revin_forecast.errors import InputError
@@ -42,6 +44,24 @@ def test_a_hundred_thousand_windows_take_no_memory():
     assert windows.values.data_ptr() == values.data_ptr()
     assert windows[:].past.untyped_storage().nbytes() == values.nbytes
     assert peak < values.nbytes
+
+
+def test_windows_are_gathered_where_their_values_lie():
+    """On an accelerator, here one that only knows shapes."""
+    values, known = torch.arange(40.0).reshape(20, 2), torch.zeros(20, 1)
+    away = Windows(values, 3, 2, known).to("meta")
+    assert len(away) == 16
+    past, future, seen = away[torch.tensor([0, 5])]
+    assert [part.device.type for part in (past, future, seen)] == ["meta"] * 3
+    assert (past.shape, future.shape, seen.shape) == ((2, 3, 2), (2, 2, 2), (2, 5, 1))
+    data = ForecastData(Windows(values, 3, 2), Windows(values, 3, 2), batch_size=4)
+    for device in ("cpu", "meta"):
+        strategy = SimpleNamespace(root_device=torch.device(device))
+        data.trainer = SimpleNamespace(global_rank=0, world_size=1, strategy=strategy)
+        for loader in (data.train_dataloader(), data.val_dataloader()):
+            (batches,) = loader
+            first = batches[0] if isinstance(batches, list) else batches
+            assert first.past.device.type == device
 
 
 def test_too_few_rows():

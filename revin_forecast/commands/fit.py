@@ -1,10 +1,13 @@
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 from revin_forecast.backbones import Backbone
 from revin_forecast.commands.origin import source_of
 from revin_forecast.commands.telling import told
+from revin_forecast.data.mapped import KEPT, map_table
+from revin_forecast.data.memory import fills_memory
 from revin_forecast.data.reading import read_series
 from revin_forecast.errors import InputError
 from revin_forecast.forecaster import Forecaster
@@ -32,6 +35,7 @@ def fit(
     effort: Literal["standard", "thorough"] = "standard",
     budget: float | None = None,
     shifts: list[str] | None = None,
+    memory_map: Literal["auto", "always", "never"] = "auto",
     resume: bool = False,
     quiet: bool = False,
     backbone: Callable[[int, int, int], Backbone] | Literal["auto"] = "auto",
@@ -64,6 +68,9 @@ def fit(
         budget: seconds after which no further candidate is begun; 20, or 600 for thorough.
         shifts: say too how well such a model, trained on the first 70 % of the rows, stands these
             shifts over the last 20 %, beside its twin without normalizer: all, or names.
+        memory_map: read a Parquet file a few rows at a time into a file of float32 beside `out`,
+            and train on that: for tables larger than memory and backbones that are trained by
+            gradient; auto: where the table would take more than half of the memory.
         resume: go on from the folder's last checkpoint.
         quiet: don't say what was chosen and why.
         backbone: the model, by name or import path; auto: chosen on validation windows.
@@ -80,22 +87,35 @@ def fit(
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder for the forecaster.")
     source = source_of(file)
-    series = read_series(
-        file,
-        time=time,
-        id=id,
-        value=value,
-        target=target,
-        inputs=inputs,
-        frequency=frequency,
-        missing=missing,
-        decimal=decimal,
-    )
     selection = Selection(tuple(season or ()), effort, budget)
     forecaster = Forecaster(
         horizon, lookback, backbone, normalizer, training, covariates or (), selection
     )
-    forecaster.fit(series, folder / "training", resume)
+    columns: dict[str, Any] = {
+        "time": time,
+        "id": id,
+        "value": value,
+        "target": target,
+        "inputs": inputs,
+        "frequency": frequency,
+    }
+    possible = missing == "observed" and decimal is None and forecaster.can_fit_mapped
+    if memory_map == "always" or (memory_map == "auto" and possible and fills_memory(file)):
+        if missing != "observed" or decimal is not None:
+            raise InputError(
+                "--missing and --decimal look at all rows, but a memory-mapped table is read a few "
+                "rows at a time. Leave them out, or pass --memory-map never."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder) as scratch:
+            table = map_table(file, scratch, keep=max(KEPT, lookback or 0), **columns)
+            if not quiet:
+                size = table.values.nbytes / 2**20
+                print(f"{file}: read a few rows at a time into a memory map of {size:,.0f} MiB")
+            forecaster.fit(table, folder / "training", resume)
+    else:
+        series = read_series(file, missing=missing, decimal=decimal, **columns)
+        forecaster.fit(series, folder / "training", resume)
     if not training.is_first_process:  # of several machines or a launcher's: the first one writes
         return None
     forecaster.fitted.summary["source"] = source

@@ -1,9 +1,13 @@
 import sys
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Literal
 
+from revin_forecast.data.mapped import map_table
+from revin_forecast.data.memory import fills_memory
 from revin_forecast.data.newer import read_newer
 from revin_forecast.data.reading import read_series
+from revin_forecast.data.series import Series
 from revin_forecast.data.writing import as_csv, check_output, write_table
 from revin_forecast.forecaster import Forecaster
 
@@ -41,14 +45,14 @@ def predict(
     newer = None
     if file is not None:
         layout = history.layout
-        read = partial(
-            read_series,
-            file,
-            time=time or layout.time,
-            id=id or layout.id,
-            value=value or layout.value,
-            decimal=decimal,
-        )
+        columns = {
+            "time": time or layout.time,
+            "id": id or layout.id,
+            "value": value or layout.value,
+        }
+        read = partial(read_series, file, decimal=decimal, **columns)
+        if decimal is None and fills_memory(file):
+            read = partial(_last_rows, file, len(history), columns)
         newer = read_newer(lambda frequency: read(frequency=frequency), history)
     table = forecaster.predict(newer, future, level or ())
     if out is None:
@@ -56,3 +60,11 @@ def predict(
         return
     write_table(table, out)
     print(f"{out}: {forecaster.horizon} steps")
+
+
+def _last_rows(
+    file: str, rows: int, columns: dict[str, str | None], frequency: str | None
+) -> Series:
+    """Read the last rows of a table that fills the memory."""
+    with TemporaryDirectory() as scratch:
+        return map_table(file, scratch, keep=rows, frequency=frequency, **columns).last

@@ -41,7 +41,9 @@ class Delimited:
         Raises:
             InputError: no rows, or rows of another number of cells than the header.
         """
-        parsing = arrow_csv.ParseOptions(delimiter=self.separator, newlines_in_values=True)
+        # Only inside quotes can a line go on; where there are none, parts are read side by side.
+        quoted = b'"' in self.data
+        parsing = arrow_csv.ParseOptions(delimiter=self.separator, newlines_in_values=quoted)
         try:
             with pa.BufferReader(self.data) as stream:
                 return arrow_csv.read_csv(stream, parse_options=parsing, convert_options=kinds)

@@ -10,6 +10,8 @@ from revin_forecast.data.windows import EpochBatches, WindowBatch, Windows
 SCORING_BATCH = 256
 STRETCH_BYTES = 4 * 2**20
 """Of training windows gathered at once: as many batches as stay in the caches, one at least."""
+RESIDENT = 0.25
+"""Share of an accelerator's free memory that a part's values may take to lie there."""
 
 
 class Share(NamedTuple):
@@ -52,7 +54,7 @@ class ForecastData(LightningDataModule):
         batches = max(1, STRETCH_BYTES // (self.batch_size * self.training.window_bytes))
         order = EpochBatches(len(self.training), batches * self.batch_size, self.seed)
         rank, processes = self._place()
-        stretches = _Stretches(self.training, self.batch_size)
+        stretches = _Stretches(self._resident(self.training), self.batch_size)
         if processes == 1:
             return DataLoader(stretches, sampler=order, batch_size=None)
         shared = _SharedStretches(stretches, rank, processes)
@@ -71,12 +73,26 @@ class ForecastData(LightningDataModule):
         starts = range(0, len(self.validation), SCORING_BATCH)
         order = [slice(start, start + SCORING_BATCH) for start in starts]
         rank, processes = self._place()
-        windows = self.validation
+        windows = self._resident(self.validation)
         return DataLoader(
             _SharedWindows(windows, rank, processes) if processes > 1 else windows,
             sampler=order,
             batch_size=None,
         )
+
+    def _resident(self, windows: Windows) -> Windows:
+        """Move the values, once, to an accelerator that has room: windows are gathered there.
+
+        They overlap, so the values are look-back times smaller than what would be moved in batches.
+        """
+        device = torch.device("cpu") if self.trainer is None else self.trainer.strategy.root_device
+        if device.type == "cpu" or windows.values.device == device:
+            return windows
+        if device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(device)
+            if windows.values.nbytes > RESIDENT * free:
+                return windows
+        return windows.to(device)
 
     def _place(self) -> tuple[int, int]:
         """Return this process's number and how many there are."""

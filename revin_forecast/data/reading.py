@@ -65,17 +65,17 @@ def read_series(
     Raises:
         InputError: the table can't be used; the message says where, what was wanted, what to do.
     """
-    names = _wanted(columns, target, inputs)
+    names = wanted_series(columns, target, inputs)
     if isinstance(source, Series):
         series = source if names is None else source.select(names)
-        series = series if inputs is None else _with_inputs(series, inputs)
+        series = series if inputs is None else with_inputs(series, inputs)
         return _filled(series, missing)
     # Bound names of a frame's index count as columns.
     indices = [name for name in (time, id, LONG.id, *TIME_NAMES) if name is not None]
     table = read_table(source, indices)
-    layout = _layout(table, time, id, value)
+    layout = find_layout(table, time, id, value)
     if layout.id is None:
-        chosen = _columns(table, layout, names)
+        chosen = channel_columns(table, layout, names)
         rows = wide_rows(table, layout, chosen, decimal, distinct=grid)
     else:
         rows = long_rows(table, layout, names, decimal)
@@ -86,13 +86,17 @@ def read_series(
         series = Series(rows.values, rows.stamps, rows.names, step, layout)
     else:
         series = _regular(table, rows, layout, frequency, missing)
-    return series if inputs is None else _with_inputs(series, inputs)
+    return series if inputs is None else with_inputs(series, inputs)
 
 
-def _wanted(
+def wanted_series(
     columns: Sequence[str] | None, target: Sequence[str] | None, inputs: Sequence[str] | None
 ) -> list[str] | None:
-    """Return the series to read; None: all."""
+    """Return the series to read; None: all.
+
+    Raises:
+        InputError: a series is named twice, in ways that exclude each other.
+    """
     if columns is not None and target is not None:
         raise InputError(
             "--columns and --target both name the series to forecast; pass --target, and --inputs "
@@ -108,7 +112,12 @@ def _wanted(
     return None if chosen is None else list(dict.fromkeys([*chosen, *(inputs or ())]))
 
 
-def _with_inputs(series: Series, inputs: Sequence[str]) -> Series:
+def with_inputs(series: Series, inputs: Sequence[str]) -> Series:
+    """Mark some channels as used but not forecast.
+
+    Raises:
+        InputError: one is not there, or none is left to forecast.
+    """
     series.select(inputs)  # tells the absent ones
     marked = replace(series, inputs=tuple(name for name in series.names if name in inputs))
     if not marked.targets:
@@ -116,7 +125,12 @@ def _with_inputs(series: Series, inputs: Sequence[str]) -> Series:
     return marked
 
 
-def _layout(table: RawTable, time: str | None, id: str | None, value: str | None) -> Layout:
+def find_layout(table: RawTable, time: str | None, id: str | None, value: str | None) -> Layout:
+    """Tell a long table from a wide one, and find its columns.
+
+    Raises:
+        InputError: a column that was named, or has to be there, is not.
+    """
     names = table.names
     marked = {LONG.id, LONG.value} <= set(names)
     if id is None and value is None and not marked:
@@ -145,8 +159,12 @@ def _layout(table: RawTable, time: str | None, id: str | None, value: str | None
     return layout
 
 
-def _columns(table: RawTable, layout: Layout, names: Sequence[str] | None) -> list[str]:
-    """Return the columns that are channels of a wide table."""
+def channel_columns(table: RawTable, layout: Layout, names: Sequence[str] | None) -> list[str]:
+    """Return the columns that are channels of a wide table.
+
+    Raises:
+        InputError: one that was named is not there, or has no name.
+    """
     present = [name for name in table.names if name != layout.time]
     for name in names or ():
         if name == layout.time:

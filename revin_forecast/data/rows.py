@@ -102,7 +102,7 @@ def long_rows(
     Raises:
         InputError: a cell can't be used, a series is absent, or has a time twice.
     """
-    channel, names = _channels(table, str(layout.id), names)
+    channel, names = series_of_rows(table, str(layout.id), names)
     stamps = parse_times(table, layout.time)
     numbers = parse_numbers(table, [str(layout.value)], decimal)[:, 0]
     kept = np.flatnonzero(channel >= 0)
@@ -124,7 +124,7 @@ def long_rows(
     return Rows(values, pd.DatetimeIndex(times), tuple(names), step, channel)
 
 
-def _channels(
+def series_of_rows(
     table: RawTable, id: str, wanted: Sequence[str] | None
 ) -> tuple[np.ndarray, list[str]]:
     """Return each row's channel, -1 for series that are not wanted, and the channels' names."""

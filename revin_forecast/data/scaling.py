@@ -7,6 +7,72 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
+class Moments:
+    """Mean and deviation of each channel's observed values, of one part of a table or of several.
+
+    In float64, scaled by the largest value, so that neither sums nor squares overflow.
+    """
+
+    count: np.ndarray
+    """(channels,) observed values."""
+    mean: np.ndarray
+    """(channels,); 0 where nothing was observed."""
+    deviation: np.ndarray
+    """(channels,) of the population."""
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "Moments":
+        """Take those of (time, channels); NaN is unobserved."""
+        observed = np.isfinite(values)
+        count = observed.sum(axis=0)
+        unit = _unit(np.max(np.abs(values), axis=0, where=observed, initial=0))
+        small = np.where(observed, values / unit, 0)
+        mean = small.sum(axis=0) / np.maximum(count, 1)
+        variance = np.where(observed, small - mean, 0).__pow__(2).sum(axis=0)
+        return cls(count, mean * unit, np.sqrt(variance / np.maximum(count, 1)) * unit)
+
+    @classmethod
+    def of_rows(cls, values: np.ndarray, channel: np.ndarray, channels: int) -> "Moments":
+        """Take those of (rows,) values, each of the channel that `channel` says."""
+        observed = np.isfinite(values)
+        values, channel = values[observed], channel[observed]
+        count = np.bincount(channel, minlength=channels)
+        largest = np.zeros(channels)
+        np.maximum.at(largest, channel, np.abs(values))
+        unit = _unit(largest)
+        small = values / unit[channel]
+        mean = np.bincount(channel, small, channels) / np.maximum(count, 1)
+        variance = np.bincount(channel, (small - mean[channel]) ** 2, channels)
+        return cls(count, mean * unit, np.sqrt(variance / np.maximum(count, 1)) * unit)
+
+    def merged(self, other: "Moments") -> "Moments":
+        """Return those of both parts (Chan, Golub and LeVeque, 1979)."""
+        size = np.maximum(np.abs(self.mean), np.abs(other.mean))
+        unit = _unit(np.maximum(size, np.maximum(self.deviation, other.deviation)))
+        count = self.count + other.count
+        share = other.count / np.maximum(count, 1)
+        here, there = self.mean / unit, other.mean / unit
+        spread = (1 - share) * (self.deviation / unit) ** 2 + share * (other.deviation / unit) ** 2
+        variance = spread + share * (1 - share) * (there - here) ** 2
+        mean = (here + share * (there - here)) * unit
+        return Moments(count, mean, np.sqrt(variance) * unit)
+
+    def padded(self, channels: int) -> "Moments":
+        """Return those of more channels; nothing was observed of the new ones."""
+        width = (0, channels - len(self.count))
+        parts = (np.pad(part, width) for part in (self.count, self.mean, self.deviation))
+        return Moments(*parts)
+
+    def standardizer(self) -> "Standardizer":
+        """Return the z-score by these."""
+        return Standardizer(self.mean, np.where(self.deviation > 0, self.deviation, 1.0))
+
+
+def _unit(size: np.ndarray) -> np.ndarray:
+    return np.where(size > 0, size, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
 class Standardizer:
     """z-score by channel, with mean and deviation of the training rows only.
 
@@ -21,16 +87,7 @@ class Standardizer:
     @classmethod
     def fit(cls, values: np.ndarray) -> "Standardizer":
         """Take mean and deviation of the observed values of (time, channels); NaN is unobserved."""
-        observed = np.isfinite(values)
-        count = np.maximum(observed.sum(axis=0), 1)
-        # Scaled by the largest value first, so that neither the sum nor the squares overflow.
-        unit = np.max(np.abs(values), axis=0, where=observed, initial=0)
-        unit = np.where(unit > 0, unit, 1.0)
-        small = np.where(observed, values / unit, 0)
-        mean = small.sum(axis=0) / count
-        variance = np.where(observed, small - mean, 0).__pow__(2).sum(axis=0) / count
-        scale = np.sqrt(variance) * unit
-        return cls(mean * unit, np.where(scale > 0, scale, 1.0))
+        return Moments.of(values).standardizer()
 
     def select(self, channels: Sequence[int]) -> "Standardizer":
         """Return the part for some channels."""

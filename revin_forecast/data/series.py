@@ -54,6 +54,17 @@ class Series:
         return np.isfinite(self.values)
 
     @property
+    def unobserved(self) -> int:
+        """The number of values that were not measured."""
+        return int((~self.observed).sum())
+
+    @property
+    def first_observed(self) -> np.ndarray:
+        """(channels,) the row of each channel's first observed value; one too many: it has none."""
+        seen = self.observed
+        return np.where(seen.any(axis=0), seen.argmax(axis=0), len(self))
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """Names of the channels that are forecast."""
         return tuple(name for name in self.names if name not in self.inputs)

@@ -35,6 +35,8 @@ class RawTable:
     """What messages call it."""
     source: Delimited | None = None
     """The text it was read from; None: not from text."""
+    first_row: int = 0
+    """Of this part of a larger table, in it."""
 
     @property
     def names(self) -> list[str]:
@@ -62,7 +64,7 @@ class RawTable:
     def place(self, row: int) -> str:
         """Say where a row (from 0) stands: the file's line, counted as an editor does."""
         if self.source is None:
-            return f"{self.name}, row {row + 1}"
+            return f"{self.name}, row {self.first_row + row + 1}"
         return self.source.place(row)
 
     def require(self, name: str, option: str) -> None:
@@ -141,7 +143,27 @@ def _read_file(source: str | Path) -> RawTable:
             ) from error
     text = delimited(content.data, content.name)
     table = text.parse()
-    return RawTable(_exact(table, text).to_pandas(date_as_object=False), content.name, text)
+    return RawTable(_framed(_exact(table, text)), content.name, text)
+
+
+def _framed(table: pa.Table) -> pd.DataFrame:
+    """Return columns as a frame.
+
+    Where none but floats stand behind the first ones, as in most wide tables, those go row by row
+    into one array, which is what is made of them later: columns between would be a copy more.
+    """
+    floats = [pa.types.is_float64(field.type) for field in table.schema]
+    first = floats.index(True) if True in floats else 0
+    if not first or not all(floats[first:]):
+        return table.to_pandas(date_as_object=False)
+    values, start = np.empty((len(table), len(floats) - first)), 0
+    for batch in table.select(list(range(first, len(floats)))).to_batches():
+        part = batch.to_tensor(null_to_nan=True, row_major=True).to_numpy()
+        values[start : start + len(batch)] = part
+        start += len(batch)
+    others = table.select(list(range(first))).to_pandas(date_as_object=False)
+    rest = pd.DataFrame(values, columns=table.column_names[first:], copy=False)
+    return pd.concat([others, rest], axis=1)
 
 
 def _exact(table: pa.Table, text: Delimited) -> pa.Table:

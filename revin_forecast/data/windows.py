@@ -73,10 +73,15 @@ class Windows(Dataset[WindowBatch]):
     def __getitem__(self, index: slice | Sequence[int] | Tensor) -> WindowBatch:
         """Return windows: a slice is a view, chosen numbers are gathered in one operation."""
         if not isinstance(index, slice):
-            index = torch.as_tensor(index)
+            index = torch.as_tensor(index, device=self.values.device)
         chosen = _chosen(self._view, index)
         known = None if self._known_view is None else _chosen(self._known_view, index)
         return WindowBatch(chosen[:, : self.lookback], chosen[:, self.lookback :], known)
+
+    def to(self, device: torch.device | str) -> "Windows":
+        """Return the same windows of values that lie on a device, where they are then gathered."""
+        known = None if self.known is None else self.known.to(device)
+        return Windows(self.values.to(device), self.lookback, self.horizon, known)
 
     def batches(self, size: int) -> Iterator[WindowBatch]:
         """Yield every window in order, the last batch as short as it comes."""

@@ -43,7 +43,7 @@ def fit_automatically(plan: Plan, series: Series) -> Fitted:
             "conformal intervals of its own; name one (--backbone DLinear), or leave the loss out."
         )
     check_observed(series)
-    train = training_rows(series.values, plan.horizon)
+    train = training_rows(series, plan.horizon)
     if train < 1:
         return _repeated(plan, series)
     # All rows say what the scale is: what is forecast lies after all of them.

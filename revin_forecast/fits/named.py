@@ -5,11 +5,14 @@ from revin_forecast.backbones import Ridge
 from revin_forecast.components import Component
 from revin_forecast.data.covariates import KnownColumns, expanded, known_inputs, own_columns
 from revin_forecast.data.frequency import season_of
+from revin_forecast.data.mapped import MappedSeries
 from revin_forecast.data.series import Series
+from revin_forecast.data.split import MappedSplit
 from revin_forecast.errors import InputError
 from revin_forecast.fits.calibration import calibrated_on
 from revin_forecast.fits.plan import (
     Plan,
+    check_mapped,
     check_observed,
     summary_of,
     target_numbers,
@@ -23,7 +26,7 @@ LONGEST_DEFAULT = 512
 
 
 def fit_named(
-    plan: Plan, series: Series, folder: Path | None = None, resume: bool = False
+    plan: Plan, series: Series | MappedSeries, folder: Path | None = None, resume: bool = False
 ) -> Fitted:
     """Fit the backbone and normalizer that were named.
 
@@ -40,7 +43,7 @@ def fit_named(
     series, columns, names = parted(series, plan.covariates)
     check_observed(series)
     rows = len(series)
-    train = training_rows(series.values, plan.horizon)
+    train = training_rows(series, plan.horizon)
     lookback = plan.lookback or default_lookback(train, plan.horizon, season_of(series.frequency))
     closed_form = issubclass(plan.backbone.resolve(), Ridge)
     recipe = Recipe(
@@ -58,7 +61,10 @@ def fit_named(
     if names:
         own = None if columns is None else columns.over(series.timestamps)
         known = known_inputs(names, series.timestamps, series.frequency, own)
-    split = Split(series.values, train, rows, rows, scaling=rows, known=known)
+    if isinstance(series, MappedSeries):
+        split = MappedSplit(series, train, known)
+    else:
+        split = Split(series.values, train, rows, rows, scaling=rows, known=known)
     model, report = fit_split(recipe, split, folder, resume)
     windows = split.windows("validation", lookback, plan.horizon)
     intervals, calibration = (None, 0) if recipe.levels else calibrated_on(model, windows)
@@ -76,9 +82,21 @@ def fit_named(
     )
 
 
+def fit_mapped(
+    plan: Plan, series: MappedSeries, folder: Path | None = None, resume: bool = False
+) -> Fitted:
+    """Fit what was named on a table that is larger than memory; see `fit_named`.
+
+    Raises:
+        InputError: it can't be fitted without all rows in memory, or is too short.
+    """
+    check_mapped(plan)
+    return fit_named(plan, series, folder, resume)
+
+
 def parted(
-    series: Series, covariates: tuple[str, ...]
-) -> tuple[Series, KnownColumns | None, tuple[str, ...]]:
+    series: Series | MappedSeries, covariates: tuple[str, ...]
+) -> tuple[Series | MappedSeries, KnownColumns | None, tuple[str, ...]]:
     """Take the columns that are known beforehand out of a series; name all known inputs.
 
     Raises:
@@ -94,6 +112,11 @@ def parted(
     own = own_columns(names)
     if not own:
         return series, None, names
+    if isinstance(series, MappedSeries):
+        raise InputError(
+            f"the columns {own} would be known inputs, and those are held in memory, not mapped. "
+            "Leave them out, or fit on the table itself."
+        )
     columns = KnownColumns.fit(series, own, len(series))
     rest = [name for name in series.names if name not in own]
     if not rest:

@@ -3,10 +3,13 @@ from typing import Any
 
 import numpy as np
 
+from revin_forecast.backbones import Ridge
 from revin_forecast.components import Component
 from revin_forecast.data.layout import listed
+from revin_forecast.data.mapped import MappedSeries
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
+from revin_forecast.normalizers import StartsFromData
 from revin_forecast.selection import Selection
 from revin_forecast.settings import TrainingSettings
 
@@ -29,35 +32,36 @@ class Plan:
     selection: Selection
 
 
-def training_rows(values: np.ndarray, horizon: int) -> int:
+def training_rows(series: Series | MappedSeries, horizon: int) -> int:
     """Return how many rows, from the first, are for training; the rest is validation.
 
     A fifth is for validation, and one horizon at least: of the rows, or of a typical channel's
     observed ones where channels begin late, so that some of those have rows before it.
 
     Args:
-        values: (time, channels), NaN where unobserved.
+        series: of targets and inputs.
         horizon: steps to forecast.
     """
-    rows = len(values)
-    typical = min(rows, int(np.median(rows - _first_observed(values))))
+    rows = len(series)
+    typical = min(rows, int(np.median(rows - series.first_observed)))
     return max(0, rows - max(horizon, int(VALIDATION_SHARE * typical)))
 
 
-def target_numbers(series: Series) -> tuple[int, ...] | None:
+def target_numbers(series: Series | MappedSeries) -> tuple[int, ...] | None:
     """Return the numbers of the channels that are forecast; None: all."""
     if not series.inputs:
         return None
     return tuple(series.names.index(name) for name in series.targets)
 
 
-def check_observed(series: Series) -> None:
+def check_observed(series: Series | MappedSeries) -> None:
     """Refuse channels without any observed value.
 
     Raises:
         InputError: there are some.
     """
-    unseen = [series.names[place] for place in np.flatnonzero(~series.observed.any(axis=0))]
+    never = np.flatnonzero(series.first_observed == len(series))
+    unseen = [series.names[place] for place in never]
     if unseen:
         raise InputError(
             f"{listed(unseen)} have no observed value; leave them out: name the columns to "
@@ -65,19 +69,40 @@ def check_observed(series: Series) -> None:
         )
 
 
-def summary_of(series: Series, fit: dict[str, Any], **further: Any) -> dict[str, Any]:
+def why_not_mapped(plan: Plan) -> str | None:
+    """Say why a table can't be memory-mapped for what was asked: it takes all rows at once."""
+    parts = {"backbone": plan.backbone, "normalizer": plan.normalizer}
+    for part, component in parts.items():
+        if component and issubclass(component.resolve(), Ridge | StartsFromData):
+            return f"the {part} {component.name}"
+    return "the automatic choice" if plan.backbone is None else None
+
+
+def check_mapped(plan: Plan) -> None:
+    """Refuse what takes all rows at once, for a table that is memory-mapped.
+
+    Raises:
+        InputError: a closed form, the automatic choice, or a normalizer that starts from the rows.
+    """
+    reason = why_not_mapped(plan)
+    if reason is not None:
+        raise InputError(
+            f"{reason} takes all rows at once, and those of a memory map need not fit into memory. "
+            "Name a backbone that is trained (--backbone Linear, DLinear, PatchTST) with a "
+            "normalizer such as RevIN, or fit on the table itself (--memory-map never)."
+        )
+
+
+def summary_of(
+    series: Series | MappedSeries, fit: dict[str, Any], **further: Any
+) -> dict[str, Any]:
     """Return what a model was fitted on and what the fit reports, as plain JSON values."""
     return {
         "rows": len(series),
         "series": len(series.names),
         "first": str(series.timestamps[0]),
         "last": str(series.timestamps[-1]),
-        "unobserved": int((~series.observed).sum()),
+        "unobserved": series.unobserved,
         "fit": fit,
         **further,
     }
-
-
-def _first_observed(values: np.ndarray) -> np.ndarray:
-    seen = np.isfinite(values)
-    return np.where(seen.any(axis=0), seen.argmax(axis=0), len(values))
