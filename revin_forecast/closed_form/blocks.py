@@ -63,6 +63,11 @@ class Block:
             ]
         )
 
+    def repeated(self, ends: Sequence[int]) -> Tensor:
+        """Return the squared errors of repeating the last value, (groups,)."""
+        squares = mean_taken(self.held, 1).squares
+        return torch.stack([squares[first:stop].sum() for first, stop in pairwise((0, *ends))])
+
     def _path(self, lookback: int) -> PenaltyPath:
         if lookback not in self._paths:
             self._paths[lookback] = PenaltyPath(mean_taken(self.fitted, lookback))

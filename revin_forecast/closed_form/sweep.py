@@ -38,15 +38,16 @@ def sweep_ridge(values: Tensor, sweep: Sweep = Sweep()) -> Swept:  # noqa: B008
         InputError: too few rows, or windows without a gap, for so many blocks.
     """
     blocks = blocks_of(_sums(values, sweep), sweep.blocks)
-    shared, weights = _choose(blocks, sweep, sweep.lookbacks)
+    shared, _ = _choose(blocks, sweep, sweep.lookbacks)
+    sizes = max((one.lookbacks for one in shared), key=max)
     if not sweep.per_channel or values.shape[1] == 1:
         return Swept(sweep, shared, ())
-    del blocks
-    sizes = max((one.lookbacks for one in shared), key=max)
     if sizes == LAST_VALUE[0]:  # where nothing helps all of them there is little for each
         return Swept(sweep, shared, ((None,) * len(shared),) * values.shape[1])
+    maps = in_threads(lambda block: _map(block, shared, sweep), blocks)
+    del blocks
     channels = values.split(1, dim=1)
-    own = in_threads(lambda channel: _own(channel, sizes, weights, sweep), channels)
+    own = in_threads(lambda channel: _own(channel, sizes, maps, sweep), channels)
     return Swept(sweep, shared, tuple(own))
 
 
@@ -56,43 +57,42 @@ def _sums(values: Tensor, sweep: Sweep) -> WindowSums:
 
 def _choose(
     blocks: list[Block], sweep: Sweep, lookbacks: Sequence[int]
-) -> tuple[tuple[Chosen, ...], list[Tensor]]:
-    """Return the choice of each group, and its map without each block, for raw windows."""
+) -> tuple[tuple[Chosen, ...], Tensor]:
+    """Return the choice of each group, and its squared errors, (blocks, groups)."""
     errors = torch.stack(
         in_threads(lambda block: block.errors(lookbacks, sweep.penalties, sweep.horizons), blocks)
     ).nan_to_num(math.inf)
     best = errors.sum(dim=0).argmin(dim=2)  # (lookbacks, groups)
-    least = errors.gather(3, best.expand(len(blocks), -1, -1).unsqueeze(3)).sum(dim=(2, 3))
-    near = least.sum(dim=0) <= (1 + NEAR) * least.sum(dim=0).min()
-    sizes = tuple(size for size, kept in zip(lookbacks, near, strict=True) if kept)
+    least = errors.gather(3, best.expand(len(blocks), -1, -1).unsqueeze(3)).squeeze(3)
+    total = least.sum(dim=(0, 2))
+    near = (total <= (1 + NEAR) * total.min()).nonzero().flatten().tolist()
+    sizes = tuple(lookbacks[place] for place in near)
     ways = [
         (sizes, tuple(sweep.penalties[place] for place in best[near, group].tolist()))
         for group in range(len(sweep.groups))
     ]
-    maps = in_threads(lambda block: _maps(block, ways, sweep), blocks)
-    mapped = _scored(blocks, maps, sweep)
-    last = in_threads(lambda block: _maps(block, [LAST_VALUE] * len(ways), sweep), blocks)
-    repeated = _scored(blocks, last, sweep)
+    squares = least[:, near[0]]
+    if len(near) > 1:
+        averaged = [Chosen(*way, math.nan) for way in ways]
+        maps = in_threads(lambda block: _map(block, averaged, sweep), blocks)
+        squares = _scored(blocks, maps, sweep)
+    repeated = torch.stack([block.repeated(sweep.horizons) for block in blocks])
     chosen = []
     for group, (first, stop) in enumerate(sweep.groups):
-        way, total = ways[group], mapped[:, group].sum()
-        if repeated[:, group].sum() <= total:
-            way, total = LAST_VALUE, repeated[:, group].sum()
-            for mine, other in zip(maps, last, strict=True):
-                mine[first:stop] = other[first:stop]
+        way = ways[group]
+        if repeated[:, group].sum() <= squares[:, group].sum():
+            way, squares[:, group] = LAST_VALUE, repeated[:, group]
         count = (stop - first) * sum(block.held.count for block in blocks)
-        chosen.append(Chosen(*way, float(total) / count))
-    return tuple(chosen), maps
+        chosen.append(Chosen(*way, float(squares[:, group].sum()) / count))
+    return tuple(chosen), squares
 
 
-def _maps(
-    block: Block, ways: list[tuple[tuple[int, ...], tuple[float, ...]]], sweep: Sweep
-) -> Tensor:
-    """Return the maps fitted without a block, (steps, longest look-back)."""
+def _map(block: Block, chosen: Sequence[Chosen], sweep: Sweep) -> Tensor:
+    """Return the map fitted without a block, (steps, longest look-back), for raw windows."""
     steps = []
-    for (sizes, penalties), group in zip(ways, sweep.groups, strict=True):
-        weights = [block.weight(*one, *group) for one in zip(sizes, penalties, strict=True)]
-        steps.append(torch.stack(weights).mean(dim=0))
+    for one, group in zip(chosen, sweep.groups, strict=True):
+        parts = zip(one.lookbacks, one.penalties, strict=True)
+        steps.append(torch.stack([block.weight(*part, *group) for part in parts]).mean(dim=0))
     return torch.cat(steps)
 
 
@@ -122,8 +122,8 @@ def _own(
         sweep: what is tried.
     """
     blocks = blocks_of(_sums(channel, sweep), sweep.blocks)
-    chosen, maps = _choose(blocks, sweep, lookbacks)
-    gains = _scored(blocks, shared, sweep) - _scored(blocks, maps, sweep)
+    chosen, squares = _choose(blocks, sweep, lookbacks)
+    gains = _scored(blocks, shared, sweep) - squares
     clear = gains.mean(dim=0) > gains.std(dim=0) / math.sqrt(len(gains))
     pairs = zip(chosen, clear.tolist(), strict=True)
     return tuple(one if better else None for one, better in pairs)

@@ -1,0 +1,318 @@
+"""A sweep against the slow way: gathered windows, solved one by one."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from revin_forecast.backbones import Linear, Ridge
+from revin_forecast.closed_form import Sweep, WindowSums, fit_ridge, ridge_mse, sweep_ridge
+from revin_forecast.closed_form.blocks import blocks_of, level_added
+from revin_forecast.closed_form.complete import complete_moments
+from revin_forecast.closed_form.equations import NormalEquations, PenaltyPath, squared_error
+from revin_forecast.data.windows import Windows
+from revin_forecast.errors import InputError
+from revin_forecast.evaluation import score
+from revin_forecast.fitting import Split
+from revin_forecast.normalizers import Identity, LastValue, RevIN, Robust
+from revin_forecast.reversible import Reversible
+from revin_forecast.sweeping import evaluate_sweep
+
+LOOKBACKS, HORIZONS, PENALTIES = (4, 9), (2, 5), (1e-3, 1e-1, 1.0)
+SMALL = Sweep(LOOKBACKS, HORIZONS, PENALTIES, blocks=3)
+
+
+def walk(rows=150, channels=2, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(rows, channels, generator=generator, dtype=torch.float64).cumsum(0) / 4
+
+
+def waves(*periods, rows=400, noise=0.1, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    steps = torch.arange(rows, dtype=torch.float64).unsqueeze(1)
+    clean = torch.sin(2 * math.pi * steps / torch.tensor(periods, dtype=torch.float64))
+    return clean + noise * torch.randn(clean.shape, generator=generator, dtype=torch.float64)
+
+
+def gathered(values, lookback, horizon, start, end):
+    """Past (windows, lookback) and future of all windows with origins `start` to `end` - 1."""
+    pasts, futures = [], []
+    for channel in values.numpy().T:
+        for origin in range(start, end):
+            pasts.append(channel[origin - lookback : origin])
+            futures.append(channel[origin : origin + horizon])
+    return np.array(pasts), np.array(futures)
+
+
+def check_equations(equations, past, future):
+    wanted = {
+        "inputs": past.T @ past,
+        "cross": future.T @ past,
+        "squares": (future**2).sum(0),
+        "input_sums": past.sum(0),
+        "target_sums": future.sum(0),
+    }
+    for name, value in wanted.items():
+        np.testing.assert_allclose(getattr(equations, name), value, rtol=1e-10, atol=1e-9)
+    assert equations.count == len(past)
+
+
+@given(
+    lookback=st.integers(1, 9),
+    horizon=st.integers(1, 7),
+    first=st.integers(0, 40),
+    rows=st.integers(7, 40),
+    seed=st.integers(0, 9),
+)
+def test_any_size_and_stretch_comes_from_snapshots(lookback, horizon, first, rows, seed):
+    values = walk(90, 2, seed)
+    sums = WindowSums(values, 9, 7)
+    start, stop = max(first, lookback), first + rows + 9
+    sums.prepare(50, 9)  # of other ranges: they must not matter
+    equations = sums.of(lookback, horizon, first, stop)
+    windows = gathered(values, lookback, horizon, start, stop - horizon + 1)
+    check_equations(equations, *windows)
+
+
+def test_windows_with_gaps_are_left_out_of_every_range():
+    values = walk(90, 2)
+    values[20:23, 0] = math.nan
+    values[60, 1] = math.inf
+    sums = WindowSums(values, 9, 7)
+    for lookback, horizon, first, stop in ((9, 7, 0, 90), (3, 2, 0, 50), (5, 7, 30, 80)):
+        start, end = max(first, lookback), stop - horizon + 1
+        past, future = gathered(values, lookback, horizon, start, end)
+        whole = np.isfinite(past).all(1) & np.isfinite(future).all(1)
+        assert 0 < whole.sum() < len(whole)
+        check_equations(sums.of(lookback, horizon, first, stop), past[whole], future[whole])
+
+
+def test_equations_are_cut_centred_and_taken_by_step():
+    values = walk()
+    past, future = gathered(values, 9, 5, 9, 140)
+    equations = WindowSums(values, 9, 5).over(9, 140)
+    check_equations(equations.cut(4, 2), past[:, -4:], future[:, :2])
+    check_equations(equations.steps(2, 5), past, future[:, 2:5])
+    weights = torch.linspace(0, 1, 9, dtype=torch.float64)
+    level = past @ weights.numpy()[:, None]
+    check_equations(equations.centred(weights), past - level, future - level)
+    rest = equations - WindowSums(values, 9, 5).over(30, 60)
+    kept = [place for place in range(2 * 131) if not 30 <= 9 + place % 131 < 60]
+    check_equations(rest, past[kept], future[kept])
+
+
+def test_errors_of_groups_are_those_of_the_maps():
+    values = walk()
+    training = WindowSums(values, 9, 5).over(9, 80)
+    validation = WindowSums(values, 9, 5).over(90, 140)
+    path = PenaltyPath(training)
+    errors = path.errors_between(validation, PENALTIES, (2, 5))
+    past, future = gathered(values, 9, 5, 90, 140)
+    for column, penalty in enumerate(PENALTIES):
+        residual = (future - past @ path.weight(penalty).numpy().T) ** 2
+        wanted = residual[:, :2].sum(), residual[:, 2:].sum()
+        np.testing.assert_allclose(errors[:, column], wanted, rtol=1e-10)
+        torch.testing.assert_close(path.weight(penalty)[2:4], path.weight(penalty, slice(2, 4)))
+
+
+def test_a_block_is_scored_by_maps_that_saw_none_of_its_targets():
+    values = walk()
+    lookback, horizon, rows = 9, 5, len(values)
+    blocks = blocks_of(WindowSums(values, lookback, horizon), 3)
+    origins = range(lookback, rows - horizon + 1)
+    edges = [lookback + len(origins) * part // 3 for part in range(4)]
+    for block, (start, end) in zip(blocks, pairwise(edges), strict=True):
+        check_equations(block.held, *gathered(values, lookback, horizon, start, end))
+        targets = set(range(start, end + horizon - 1))
+        apart = [one for one in origins if not targets & set(range(one, one + horizon))]
+        windows = [gathered(values, lookback, horizon, one, one + 1) for one in apart]
+        past, future = (np.concatenate(part) for part in zip(*windows, strict=True))
+        check_equations(block.fitted, past, future)
+        errors = block.errors(LOOKBACKS, PENALTIES, HORIZONS)
+        held_past, held_future = gathered(values, lookback, horizon, start, end)
+        for row, size in enumerate(LOOKBACKS):
+            for column, penalty in enumerate(PENALTIES):
+                x, z = (part[:, -size:] for part in (past, held_past))
+                level, held_level = x.mean(1, keepdims=True), z.mean(1, keepdims=True)
+                gram = (x - level).T @ (x - level)
+                ridge = gram + penalty * np.trace(gram) / size * np.eye(size)
+                weight = np.linalg.solve(ridge, (x - level).T @ (future - level)).T
+                miss = (held_future - held_level - (z - held_level) @ weight.T) ** 2
+                wanted = miss[:, :2].sum(), miss[:, 2:].sum()
+                np.testing.assert_allclose(errors[row, :, column], wanted, rtol=1e-8)
+                raw = block.weight(size, penalty, 2, 5)
+                np.testing.assert_allclose(block.scored(raw, 2, 5), wanted[1], rtol=1e-8)
+                np.testing.assert_allclose(raw.sum(1), 1)
+
+
+def test_the_chosen_have_the_least_error_on_the_blocks():
+    values = waves(12, 12)
+    swept = sweep_ridge(values, SMALL)
+    blocks = blocks_of(WindowSums(values, 9, 5), 3)
+    errors = torch.stack([block.errors(LOOKBACKS, PENALTIES, HORIZONS) for block in blocks])
+    total = errors.sum(0)  # (lookbacks, groups, penalties)
+    assert swept.shared[0].lookbacks == (9,)  # four steps of a period of twelve are too few
+    for group, chosen in enumerate(swept.shared):
+        best = total[1, group].min()
+        assert chosen.penalties == (PENALTIES[int(total[1, group].argmin())],)
+        count = sum(block.held.count for block in blocks) * (2, 3)[group]
+        assert chosen.error == pytest.approx(float(best / count), rel=1e-9)
+
+
+def test_near_ones_are_averaged():
+    values = waves(12, 12, noise=1.0, rows=900)
+    one, other = (Sweep((size,), HORIZONS, (1e-1,), 3) for size in (24, 26))
+    both = Sweep((24, 26), HORIZONS, (1e-1,), 3)
+    swept = sweep_ridge(values, both)
+    assert swept.shared[0].lookbacks == (24, 26)
+    model = swept.solve(values, (5,))[5]
+    parts = [sweep_ridge(values, part).solve(values, (5,))[5] for part in (one, other)]
+    past = values[:26].float().unsqueeze(0)
+    wanted = (parts[0](past[:, -24:]) + parts[1](past)) / 2
+    torch.testing.assert_close(model(past), wanted)
+
+
+def test_where_nothing_beats_the_last_value_it_is_repeated():
+    swept = sweep_ridge(walk(160, 4), Sweep((20,), (5,), (1e-6,), 3))
+    (chosen,) = swept.shared
+    assert chosen.lookbacks == (1,)
+    assert chosen.penalties == (math.inf,)
+    past = walk(30, 4, seed=1).float().unsqueeze(0)
+    model = swept.solve(walk(160, 4))[5]
+    torch.testing.assert_close(model(past[:, -1:]), past[:, -1:].expand(1, 5, 4))
+
+
+@pytest.mark.parametrize("lookback", LOOKBACKS)
+def test_a_sweep_of_one_is_a_fit(lookback):
+    values = waves(12, 12, 7)
+    swept = sweep_ridge(values, Sweep((lookback,), HORIZONS, (1e-2,), 3))
+    models = swept.solve(values)
+    for horizon in HORIZONS:
+        model = Reversible(Ridge(lookback, horizon, 3, penalties=[1e-2]), RevIN(3))
+        fit_ridge(model, values)
+        past = values[-lookback:].float().unsqueeze(0)
+        torch.testing.assert_close(models[horizon](past), model(past), rtol=1e-4, atol=1e-5)
+
+
+def test_channels_get_maps_of_their_own_where_they_gain():
+    sweep = Sweep((24,), (6,), PENALTIES, 4, per_channel=True)
+    unlike = sweep_ridge(waves(5, 12, noise=0.3), sweep)
+    assert all(own[0] for own in unlike.own)
+    model = unlike.solve(waves(5, 12, noise=0.3))[6]
+    assert model.backbone.per_channel
+    one, two = (waves(5, 12, noise=0.3)[:, place : place + 1] for place in (0, 1))
+    alone = sweep_ridge(two, Sweep((24,), (6,), PENALTIES, 4)).solve(two)[6]
+    torch.testing.assert_close(model.backbone.weight[1], alone.backbone.weight)
+    generator = torch.Generator().manual_seed(3)
+    twins = one + 0.3 * torch.randn(400, 6, generator=generator, dtype=torch.float64)
+    kept = [own[0] for own in sweep_ridge(twins, sweep).own]
+    assert kept.count(None) >= 4  # what they gain by chance is mostly within a standard error
+
+
+def test_threads_change_nothing():
+    values, before = waves(12, 5), torch.get_num_threads()
+    sweep = Sweep(LOOKBACKS, HORIZONS, PENALTIES, 3, per_channel=True)
+    found = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            swept = sweep_ridge(values, sweep)
+            found.append((swept.shared, swept.own, swept.solve(values)[5].backbone.weight))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert found[0][:2] == found[1][:2]
+    assert torch.equal(found[0][2], found[1][2])
+
+
+@pytest.mark.parametrize("normalizer", [RevIN, LastValue, Identity])
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_the_error_in_closed_form_is_that_of_all_windows(normalizer, per_channel):
+    values = waves(12, 5)
+    model = Reversible(Ridge(9, 5, 2, per_channel=per_channel), normalizer(2)).eval()
+    fit_ridge(model, values[:250], values[241:])
+    if normalizer is Identity:
+        assert model.backbone.bias.abs().min() > 0
+    wanted = score(model, Windows(values[200:].float(), 9, 5)).mse
+    assert ridge_mse(model, values[200:]) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_sweep_is_evaluated_on_every_test_window():
+    values = waves(12, 7, rows=500).numpy()
+    found = evaluate_sweep(Split(values, 300, 380, 500), SMALL, season=12)
+    for one in found.horizons:
+        assert one.scores.windows == 120 - one.horizon + 1
+        assert one.closed_form_mse == pytest.approx(one.scores.mse, rel=1e-5)
+        assert one.scores.mse < one.repeat.mse
+    values[400, 0] = math.nan
+    gap = evaluate_sweep(Split(values, 300, 380, 500), SMALL, season=12)
+    assert [one.closed_form_mse for one in gap.horizons] == [None, None]
+    assert gap.horizons[0].scores.mse < gap.horizons[0].repeat.mse
+    once = evaluate_sweep(Split(values, 300, 380, 500), SMALL, season=12, refit=False)
+    assert once.swept.shared == gap.swept.shared
+    assert once.horizons[0].scores.mse != gap.horizons[0].scores.mse
+
+
+def test_levels_stand_where_they_were():
+    weight = torch.tensor([[0.5, 0.1, 0.1]], dtype=torch.float64)
+    raw = level_added(weight, 5)
+    past = torch.tensor([9.0, 9.0, 1.0, 2.0, 6.0], dtype=torch.float64)
+    seen = past[-3:] - 3
+    torch.testing.assert_close(raw @ past, weight @ seen + 3)
+
+
+def test_complete_windows_are_summed_either_way():
+    values = walk()
+    moments = complete_moments(values, 14)
+    fast, slow = WindowSums(values, 9, 5).over(9, 146), NormalEquations.from_moments(moments, 9)
+    for name in ("inputs", "cross", "squares", "input_sums", "target_sums"):
+        torch.testing.assert_close(getattr(fast, name), getattr(slow, name), rtol=0, atol=1e-9)
+    weight = torch.ones(5, 9, dtype=torch.float64) / 9
+    torch.testing.assert_close(squared_error(weight, fast), squared_error(weight, slow))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Sweep(lookbacks=()), r"lookbacks of a sweep are positive, ascending .* got \(\)"),
+        (lambda: Sweep(horizons=(4, 2)), r"horizons of a sweep .* got \(4, 2\)"),
+        (lambda: Sweep(penalties=(0.0,)), r"penalties of a sweep .* got \(0.0,\)"),
+        (lambda: sweep_ridge(walk(25), SMALL), "3 blocks of 12 windows .* more rows, fewer bl"),
+        (lambda: sweep_ridge(walk(), Sweep((4,), (2,), blocks=1)), "1 blocks of .* 2 or more"),
+        (
+            lambda: sweep_ridge(torch.full((150, 1), math.nan, dtype=torch.float64), SMALL),
+            "a block has no window without a gap: look-back 9 and horizon 5 take 14 rows",
+        ),
+        (
+            lambda: sweep_ridge(waves(12), SMALL).solve(waves(12), (3,)),
+            r"horizon 3 was not swept; take one of \(2, 5\)",
+        ),
+        (
+            lambda: ridge_mse(Reversible(Linear(4, 2, 1), RevIN(1)), walk(30, 1)),
+            "only a Ridge inside .* got Linear inside RevIN",
+        ),
+        (
+            lambda: ridge_mse(Reversible(Ridge(4, 2, 1), Robust(1)), walk(30, 1)),
+            "got Ridge inside Robust",
+        ),
+        (
+            lambda: ridge_mse(
+                Reversible(Ridge(4, 2, 1), RevIN(1)), torch.full((9, 1), math.nan).double()
+            ),
+            "tables without gaps",
+        ),
+        (
+            lambda: evaluate_sweep(
+                Split(walk().numpy(), 80, 110, 150, apart=True), SMALL, season=2
+            ),
+            "one chronological table",
+        ),
+    ],
+)
+def test_what_a_sweep_refuses(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
