@@ -30,7 +30,8 @@ TEXT = """
 Training: {lookback} -> {horizon} with {channels} channels and RevIN, {windows} windows in a batch.
 `plain` is a loop over batches that lie on the device already: forward, mean squared error,
 backward, clipping, Adam, float32. `package` is the training loop of `fit`, its whole epoch with
-checkpoints and validation, and `ratio` is package / plain windows a second.
+checkpoints and validation, and `ratio` is package / plain windows a second. `compiled`: the
+backbone in CUDA graphs (torch.compile, reduce-overhead), counted from the second run on.
 
 Layer: normalize and denormalize of (windows, {lookback}, {channels}) in float32. `share of copy` is
 the bytes that must be read and written at least (each direction once in, once out) over the time,
@@ -69,15 +70,21 @@ def plain(model: nn.Module, batches: list[WindowBatch]) -> None:
         optimizer.step()
 
 
-def package(model: nn.Module, data: ForecastData, precision: Precision) -> None:
+def package(model: nn.Module, data: ForecastData, precision: Precision, compiled: bool) -> None:
     """Train an epoch in the package's loop, on the device that Lightning finds."""
-    settings = TrainingSettings(max_epochs=1, batch_size=data.batch_size, precision=precision)
+    settings = TrainingSettings(
+        max_epochs=1, batch_size=data.batch_size, precision=precision, compile=compiled
+    )
     with TemporaryDirectory() as folder:
         train(model, data, settings, Path(folder))
 
 
 def training_rows(
-    names: Sequence[str], device: torch.device, sizes: tuple[int, int, int], batch: int
+    names: Sequence[str],
+    device: torch.device,
+    sizes: tuple[int, int, int],
+    batch: int,
+    ways: Sequence[tuple[Precision, bool]],
 ) -> list[Row]:
     """Time an epoch of each backbone."""
     lookback, horizon, channels = sizes
@@ -95,11 +102,12 @@ def training_rows(
         bare = copy.deepcopy(model).to(device)
         plain(bare, gathered)  # what is loaded and tuned once is not timed
         reached = windows / seconds(partial(plain, bare, gathered), device)
-        for precision in PRECISIONS:
-            run = partial(package, copy.deepcopy(model), data, precision)
+        for precision, compiled in ways:
+            run = partial(package, copy.deepcopy(model), data, precision, compiled)
             run()
             speed = windows / seconds(run, device)
-            rows.append(_row(f"{name} {precision}", speed, reached, speed / reached))
+            label = f"{name} {precision}{' compiled' if compiled else ''}"
+            rows.append(_row(label, speed, reached, speed / reached))
     return rows
 
 
@@ -152,7 +160,10 @@ def main() -> None:
     text = TEXT.format(
         device=name, lookback=lookback, horizon=horizon, channels=channels, windows=batch
     )
-    rows = training_rows(chosen.backbones, device, sizes, batch)
+    # Compiling for a CPU takes ten seconds a model: the tests do that elsewhere.
+    compiled = (False,) if chosen.quick else (False, True)
+    ways: list[tuple[Precision, bool]] = [(one, way) for one in PRECISIONS for way in compiled]
+    rows = training_rows(chosen.backbones, device, sizes, batch, ways)
     many = (batch, lookback, channels) if chosen.quick else (4096, lookback, 64)
     rows.append(layer_row(device, many, turns))
     for one in rows:

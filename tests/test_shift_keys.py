@@ -43,6 +43,7 @@ OTHER_TRAINING = {
     "strategy": None,
     "threads": 2,  # sums in another order
     "precision": "bf16-mixed",
+    "compile": True,  # sums in another order
 }
 ONLY_TELLING = {
     "seed": 5,

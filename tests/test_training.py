@@ -179,6 +179,27 @@ def test_progress_bar_is_shown_on_request(capfd):
     assert out == ""
 
 
+def test_the_backbone_is_compiled_on_request(monkeypatch):
+    """Asked of torch as it should be; that every backbone compiles is tested elsewhere."""
+    asked, used = [], []
+
+    def compile_as_told(call, mode):
+        asked.append(mode)
+        return lambda *inputs, **known: used.append(mode) or call(*inputs, **known)
+
+    monkeypatch.setattr(torch, "compile", compile_as_told)
+    plain, compiled = parts()[0], parts()[0]
+    compiled.load_state_dict(plain.state_dict())
+    train(plain, parts()[1], settings(max_epochs=1))
+    assert asked == []
+    train(compiled, parts()[1], settings(max_epochs=1, compile=True))
+    assert asked == ["default"]  # and reduce-overhead on a GPU
+    assert len(used) > len(parts()[1].train_dataloader())
+    assert compiled.backbone._compiled_call_impl is None  # as it was before
+    for name, weight in plain.state_dict().items():
+        torch.testing.assert_close(compiled.state_dict()[name], weight)
+
+
 def test_resume_without_a_run(tmp_path):
     model, data = parts()
     with pytest.raises(InputError, match=r"no checkpoint to resume from at .*last\.ckpt"):

@@ -71,6 +71,7 @@ def train(
             settings.decay,
             settings.gradient_clip,
             settings.seed,
+            settings.compile,
         )
         result, best = fit_stage(module, data, settings, folder, resume and folder in begun)
         weights = {name.removeprefix("model."): part for name, part in best.items()}
