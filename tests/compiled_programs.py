@@ -15,6 +15,8 @@ from revin_forecast import normalizers as home
 from revin_forecast.checks import BACKBONE_PROGRAM_CHECKS, PROGRAM_CHECKS
 from revin_forecast.checks.programs import expect_compiles, expect_exports
 
+pytestmark = pytest.mark.usefixtures("operators_read_once")
+
 CLASSES = {
     name: kind
     for name in home.__all__

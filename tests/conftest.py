@@ -1,6 +1,9 @@
+import functools
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does; before torch
 
@@ -11,6 +14,43 @@ from jaxtyping import config
 
 hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
+
+# From the longest on. With --dist loadfile a worker does a whole file, so that a long one which
+# comes last would leave the other worker idle.
+LONGEST = (
+    "test_compiled.py",
+    "test_documents.py",
+    "test_report.py",
+    "test_shift_runner.py",
+    "test_normalizer_contract.py",
+    "test_distributed.py",
+    "test_export.py",
+    "test_resuming.py",
+    "test_ray_engine.py",
+    "test_cli.py",
+    "test_covariates.py",
+    "test_backbones.py",
+    "test_training.py",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let files be handed out in the order of the tests, not by how many tests they hold."""
+    gc.disable()  # what collecting makes and imports stays
+    if hasattr(config.option, "loadscopereorder"):  # the option of pytest-xdist
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what stays anyway: some hundred thousand objects of libraries."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +66,32 @@ def data_dir() -> Path:
 def _seeded() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
+        yield
+
+
+@pytest.fixture
+def warm_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of the shift benchmark start at once, as nothing has to be imported."""
+    from warm_start import CONTEXT
+
+    first = CONTEXT.Process(
+        target=int
+    )  # what they are forked from has this environment, not theirs
+    first.start()
+    first.join()
+    started = SimpleNamespace(get_context=lambda _: CONTEXT)
+    monkeypatch.setattr("revin_forecast.shift.engines.local.multiprocessing", started)
+
+
+@pytest.fixture(scope="session")
+def operators_read_once() -> Iterator[None]:
+    """torch's exporter reads its hundreds of operators anew for each program: a second of two."""
+    from torch.onnx._internal.exporter import _registration
+
+    registry = _registration.ONNXRegistry
+    with pytest.MonkeyPatch.context() as patch:
+        read = functools.cache(registry.from_torchlib)
+        patch.setattr(registry, "from_torchlib", staticmethod(read))
         yield
 
 

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -8,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from shift_verdicts import PARTS, agreement
+from warm_start import run_program
 
 from revin_forecast.cli import main
 from revin_forecast.normalizers.break_even import autocovariance, level_deviation
@@ -223,8 +222,7 @@ def test_committed_verdicts_agree_with_what_was_measured_and_can_be_repeated(tmp
         assert told["cells"] >= 30
         assert told["agree %"] >= 80
         assert told["always hurt %"] < 60  # so that no constant answer would do
-    command = [sys.executable, ROOT / "scripts/shift_verdicts.py", "--quick", "--out", tmp_path]
-    subprocess.run(command, capture_output=True, text=True, check=True)
+    run_program(ROOT / "scripts/shift_verdicts.py", ("--quick", "--out", tmp_path), tmp_path)
     known = {(row["data"], row["channel"]): row for row in committed["rows"]}
     again = json.loads((tmp_path / "shift_verdicts.json").read_text())["rows"]
     assert len(again) == 16

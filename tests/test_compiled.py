@@ -1,23 +1,13 @@
-import subprocess
-import sys
 from pathlib import Path
 
+from warm_start import Program
 
-def test_traced_programs():
+
+def test_traced_programs(tmp_path):
     """In a process of its own: the run-time shape checks of this one can't be traced."""
     programs = Path(__file__).with_name("compiled_programs.py")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-o",
-        "addopts=",
-        "-p",
-        "no:cacheprovider",
-        "--show-capture=no",
-        "-n",
-        "2",
-    ]
-    done = subprocess.run([*command, str(programs)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "147 passed" in done.stdout
+    words = ["-o", "addopts=", "-p", "no:cacheprovider", "--show-capture=no"]
+    words += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+    ended = Program("pytest", [*words, programs], tmp_path).end(timeout=1200)
+    assert ended.code == 0, ended.out + ended.err
+    assert "147 passed" in ended.out

@@ -17,6 +17,7 @@ import pytest
 import torch
 import yaml
 from accuracy import measured_before
+from warm_start import run_program
 
 from revin_forecast.cli import COMMANDS, main
 from revin_forecast.components import Component
@@ -67,7 +68,7 @@ def test_commands_run(desk, capsys):
             words = shlex.split(line)
             assert words[0] == "revin-forecast"
             if words[1] == "export":  # a traced program has no types to check
-                subprocess.run([sys.executable, "-m", "revin_forecast", *words[1:]], check=True)
+                run_program("revin_forecast", words[1:], desk)
             else:
                 assert main(words[1:]) == 0, line
     shown = capsys.readouterr().out
@@ -81,6 +82,7 @@ def test_commands_run(desk, capsys):
     assert used >= {name for name in COMMANDS if " " not in name} - {"demo"}
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_the_page_of_the_shift_benchmark_runs(desk, capsys):
     for language in ("python", "yaml"):
         for name, text in blocks(language, SHIFT_PAGE):
@@ -183,8 +185,8 @@ def test_train_script_runs(data_dir, tmp_path):
 
 
 def quick(script, tmp_path, *words):
-    command = [sys.executable, ROOT / "scripts" / script, "--quick", "--out", tmp_path, *words]
-    subprocess.run(command, capture_output=True, text=True, check=True)
+    words = ("--quick", "--out", tmp_path, *words)
+    run_program(ROOT / "scripts" / script, words, tmp_path)
 
 
 def test_accuracy_script_repeats_the_committed_figures(data_dir, tmp_path):
@@ -225,6 +227,36 @@ def test_readme_shows_the_committed_accuracy():
         row = figures[data, int(horizon)]
         wanted = [row["RevIN MSE"], row["Identity MSE"], row["Repeat MSE"]]
         assert [float(cell.strip("*")) for cell in cells] == pytest.approx(wanted, abs=6e-4)
+
+
+def test_closed_form_grid_runs_and_readme_shows_its_figures(data_dir, tmp_path):
+    quick("accuracy.py", tmp_path, "--grid", "closed-form", "--data-dir", data_dir)
+    rows = json.loads((tmp_path / "accuracy_closed_form.json").read_text())["rows"]
+    assert [row["maps"] for row in rows] == ["shared"] * 2 + ["shared or own"] * 2
+    assert all(row["difference"] < 1e-5 and row["windows"] == 544 for row in rows)
+    path = ROOT / "docs" / "benchmarks" / "accuracy_closed_form.json"
+    record = json.loads(path.read_text())
+    assert record["made"]["quick"] is False
+    assert max(row["difference"] for row in record["rows"]) < 1e-5
+    kept = {(row["data"], row["taught by"]): row for row in record["rows"] if "own" in row["maps"]}
+    shown = re.findall(r"^\| (\w+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$", README, re.M)
+    assert [row[0].lower() for row in shown] == list(dict.fromkeys(name for name, _ in kept))
+    for name, *cells in shown:
+        alone, both = (kept[name.lower(), rows] for rows in ("training", "training + validation"))
+        wanted = [alone["mean MSE"], both["mean MSE"], alone["Repeat"], alone["published"]]
+        assert [float(cell.strip("*")) for cell in cells] == pytest.approx(wanted, abs=6e-4)
+
+
+def test_sweep_speed_runs_and_its_result_holds(tmp_path):
+    quick("sweep_speed.py", tmp_path)
+    assert json.loads((tmp_path / "sweep_speed.json").read_text())["rows"][0]["channels"] == 2
+    committed = json.loads((ROOT / "docs/benchmarks/sweep_speed.json").read_text())
+    assert committed["made"]["quick"] is False
+    sizes = [(row["rows"], row["channels"]) for row in committed["rows"]]
+    assert sizes == [(11_520, 7), (46_080, 7), (26_304, 321), (17_544, 862)]
+    for row in committed["rows"]:
+        assert row["sums s"] < row["blocks s"] / 10
+        assert row["both s"] < 15
 
 
 def test_speed_script_runs_and_its_result_holds(tmp_path):
@@ -346,6 +378,27 @@ def test_training_speed_runs_and_the_committed_ratios_hold(tmp_path):
     assert len(json.loads((tmp_path / "training_speed.json").read_text())["rows"]) == 2
     for row in committed("training_speed"):
         assert row["time ratio"] <= 1.25, row
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="then it measures the GPU")
+def test_cuda_script_runs_but_writes_no_page_without_a_gpu(tmp_path):
+    words = ("--device", "cpu", "--backbones", "Linear")
+    quick("cuda_speed.py", tmp_path, *words)
+    rows = json.loads((tmp_path / "cuda_speed.json").read_text())["rows"]
+    assert [row["what"] for row in rows[:2]] == ["Linear 32-true", "Linear bf16-mixed"]
+    pages = ROOT / "docs" / "benchmarks"
+    with pytest.raises(AssertionError, match="the page is for figures of a GPU"):
+        run_program(ROOT / "scripts" / "cuda_speed.py", ("--quick", "--out", pages), tmp_path)
+    assert not (pages / "cuda_speed.json").exists()
+
+
+def test_speed_scripts_of_backbones_and_threads_run(tmp_path):
+    quick("backbone_speed.py", tmp_path, "--cases", "PatchTST, width 64", "TSMixer")
+    assert len(json.loads((tmp_path / "backbone_speed.json").read_text())["rows"]) == 2
+    quick("thread_count.py", tmp_path, "--most", "2")
+    for row in json.loads((tmp_path / "thread_count.json").read_text())["rows"]:
+        assert row["chosen"] == 1
+        assert row["ms on 2"] > 0
 
 
 @pytest.mark.parametrize(

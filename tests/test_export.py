@@ -23,7 +23,7 @@ onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 # The run-time shape checks stand in the way of tracing.
-pytestmark = pytest.mark.usefixtures("plain_shapes")
+pytestmark = pytest.mark.usefixtures("plain_shapes", "operators_read_once")
 
 MODELS = Path(__file__).parent / "fixtures" / "models"
 DAYS = 150

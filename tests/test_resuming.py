@@ -4,7 +4,6 @@ import csv
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from test_training import Dropping, parts, same, settings
+from warm_start import Program
 
 from revin_forecast import LastValue, Reversible
 from revin_forecast.backbones import Linear
@@ -173,32 +173,28 @@ def started(tmp_path, monkeypatch):
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    processes = []
+    programs = []
 
     def start(*words):
-        command = [sys.executable, "-m", "revin_forecast", *words]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        environment = os.environ | {"SLOW": "0.03"}
-        processes.append(subprocess.Popen(command, **pipes, env=environment))
-        return processes[-1]
+        programs.append(Program("revin_forecast", words, tmp_path, {"SLOW": "0.03"}))
+        return programs[-1]
 
     yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
+    for program in programs:
+        program.process.kill()
+        program.process.join()
     sys.modules.pop("mine", None)
 
 
-def ended(process, path, number):
+def ended(program, path, number):
     """Send a signal as soon as there is a file."""
     deadline = time.monotonic() + 240
     while not path.exists():
-        assert process.poll() is None, process.stderr.read()
+        assert program.process.is_alive(), program.end().err
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=240)
-    return process.returncode, out, err
+    os.kill(program.process.pid, number)
+    return program.end()
 
 
 def test_fit_is_killed_and_interrupted_and_goes_on(tmp_path, started, capfd):
@@ -214,14 +210,14 @@ def test_fit_is_killed_and_interrupted_and_goes_on(tmp_path, started, capfd):
     words += ["--backbone", "mine.Net", "--max-epochs", "6", "--patience", "6", "--batch-size", "8"]
     ways = {"killed": signal.SIGKILL, "interrupted": signal.SIGINT}
     own = {name: [*words, "--out", str(tmp_path / name)] for name in (*ways, "whole")}
-    processes = {name: started(*own[name]) for name in ways}
+    programs = {name: started(*own[name]) for name in ways}
     for name, number in ways.items():
         last = last_checkpoint(tmp_path / name / "training")
-        code, out, err = ended(processes[name], last, number)
-        assert out == ""
+        done = ended(programs[name], last, number)
+        assert done.out == ""
         assert not (tmp_path / name / "forecaster.json").exists()
         if name == "interrupted":
-            assert (code, err) == (130, "revin-forecast: interrupted\n")
+            assert (done.code, done.err) == (130, "revin-forecast: interrupted\n")
     assert main(own["whole"]) == 0
     for name in ways:
         assert main([*own[name], "--resume"]) == 0

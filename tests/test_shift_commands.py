@@ -96,6 +96,7 @@ def test_a_plan_runs_nothing(suite, tmp_path, capsys):
     assert not out.exists()
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_a_benchmark_of_an_own_table(suite, tmp_path, capsys):
     out = tmp_path / "results"
     command = ["benchmark", str(suite), "--out", str(out), "--workers", "1", "--windows"]

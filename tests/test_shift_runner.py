@@ -2,15 +2,15 @@
 
 import json
 import os
-import signal
+import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
 from shift_suites import Broken, Crashing, Damped, Hanging, Slow, Unbuildable, small_suite
+from warm_start import Program
 
 from revin_forecast.backbones import Ridge
 from revin_forecast.errors import InputError
@@ -140,12 +140,12 @@ def test_what_takes_too_long_fails_alone(tmp_path):
     assert sum("Slow" in label for label in tried) == 2
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_workers_that_die_or_hang_are_replaced(tmp_path, monkeypatch):
     monkeypatch.setattr(engines, "GRACE", 1.0)
     from revin_forecast.normalizers import Identity
 
     suite = small_suite(backbones=(Crashing, Hanging, Ridge), shifts=(), normalizers=(Identity,))
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     jobs, _ = do(suite, tmp_path, LocalEngine(2), timeout=1.0)
     cells = compiled(jobs).cells.set_index("backbone")
     assert (cells.loc["Ridge"].status == "done").all()
@@ -181,8 +181,6 @@ def test_a_run_is_one_workers(tmp_path):
     process.wait()
     place = tmp_path / "dead" / "claim"
     place.mkdir(parents=True)
-    import socket
-
     owner = {"host": socket.gethostname(), "pid": process.pid}
     (place / "owner.json").write_text(json.dumps(owner))
     with claimed(tmp_path / "dead") as mine:
@@ -222,8 +220,8 @@ from revin_forecast.shift.benchmark import Execution, jobs_of
 from revin_forecast.shift.engines.local import LocalEngine
 
 if __name__ == "__main__":
-    suite = small_suite()
-    LocalEngine(2).run(jobs_of(suite, Execution(sys.argv[1])), lambda event: print(*event))
+    jobs = jobs_of(small_suite(), Execution(sys.argv[1]))
+    LocalEngine(2).run(jobs, lambda event: print(*event, flush=True))
     print("finished")
 """
 
@@ -232,23 +230,15 @@ def test_killed_at_any_point_it_goes_on_where_it_was(done, tmp_path):
     suite = small_suite()
     script = tmp_path / "run.py"
     script.write_text(SCRIPT)
-    home = Path(__file__).parent
-    places = os.pathsep.join([str(home), str(home.parent)])
-    command = [sys.executable, "-u", script, tmp_path / "killed"]
-    told = []
-    for stop_after in (1, 30, None):
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": places}
-        )
-        assert process.stdout is not None
-        for number, line in enumerate(process.stdout):
-            told.append(line.strip())
-            if number == stop_after:
-                process.send_signal(signal.SIGKILL)
-                break
-        process.wait()
-        process.stdout.close()
-    assert told[-1] == "finished"
+    for lines in (2, 31, None):
+        program = Program(script, [tmp_path / "killed"], tmp_path)
+        while lines and program.said().count("\n") < lines:
+            assert program.process.is_alive()
+            time.sleep(0.001)
+        if lines:
+            program.process.kill()
+        told = program.end().out
+    assert told.endswith("finished\n")
     jobs = jobs_of(suite, Execution(str(tmp_path / "killed")))
     lines = [
         line
