@@ -27,13 +27,13 @@ SIZES = {
 TEXT = """
 # A sweep of closed-form maps: time and memory
 
-Random walks of the sets' sizes. `choose`: look-backs 96, 336, 512, 720, seven penalties, four groups
-of steps (horizons 96, 192, 336, 720), four blocks left out in turn; `solve`: the chosen maps,
-exactly, on all windows of each horizon. `sums`: what least squares needs of all windows of 720 + 720
-steps; `blocks`: the same by products of gathered windows, on a part of them, scaled up. `peak`: what
-the process took beyond its imports, the table included; `tables`: that in tables. `PatchTST epoch`:
-the plain training step over the windows of 336 -> 96 in seven tenths of the rows, from a few steps
-of 32 windows, scaled up. Repeat with
+Random walks of the sets' sizes. `choose`: look-backs 96, 336, 512, 720, seven penalties, four
+groups of steps (horizons 96, 192, 336, 720), four blocks left out in turn; `solve`: the chosen
+maps, exactly, on all windows of each horizon. `sums`: what least squares needs of all windows of
+720 + 720 steps; `blocks`: the same by products of gathered windows, on a part of them, scaled up.
+`peak`: what the process took beyond its imports, the table included; `tables`: that in tables.
+`PatchTST epoch`: the plain training step over the windows of 336 -> 96 in seven tenths of the rows,
+from a few steps of 32 windows, scaled up. Repeat with
 
     python scripts/sweep_speed.py
 """
