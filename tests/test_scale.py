@@ -1,14 +1,13 @@
 """The scripts that measure scale run, and what they measured holds."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scaling import exponent, figure
+from warm_start import run_program
 
 from revin_forecast.data.reading import read_series
 
@@ -17,10 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.mark.parametrize("name", ["larger_than_memory", "scaling", "distributed_speed"])
 def test_scripts_run(name, tmp_path):
-    script = ROOT / "scripts" / f"{name}.py"
-    command = [sys.executable, script, "--quick", "--out", tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    run_program(ROOT / "scripts" / f"{name}.py", ("--quick", "--out", tmp_path), tmp_path)
     record = json.loads((tmp_path / f"{name}.json").read_text())
     assert record["made"]["quick"] is True
     if name == "scaling":

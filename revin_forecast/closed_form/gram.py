@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-BYTES_AT_ONCE = 64 * 2**20
+BYTES_AT_ONCE = 16 * 2**20
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ class WindowSums:
         self.values, self.lookback, self.horizon = values, lookback, horizon
         self.has_gaps = not bool(values.isfinite().all())
         self._snapshots: dict[int, _Snapshot] = {}
-        moments = torch.stack([values.sum(dim=1), values.square().sum(dim=1)], dim=1)
+        squares = torch.linalg.vecdot(values, values)  # makes no second table
+        moments = torch.stack([values.sum(dim=1), squares], dim=1)
         first = values.new_zeros(lookback + 1, 2)
         self._totals = torch.cat([first, moments.cumsum(0)])
         last = self._totals[-1:].expand(horizon, 2)

@@ -1,0 +1,60 @@
+"""Run the benchmark suite and write its ratios to a page."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pictures.figures import figure_of
+
+from revin_forecast.evidence import circumstances, write_evidence
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = """
+# What has to stay fast
+
+Each row times something in turns with a reference, in one run, by one clock: seconds of the
+processor, one thread. `ratio` is the median of the rounds' own (time over the reference's), below 1
+where ours takes less; above `bound` the suite fails. Bounds are twice the usual ratio or so: they
+are for changes of the code. `ms` is the median of ours, the batch or table as in `benchmarks/`,
+some of them several times a round. The suite alone is `pytest benchmarks/`. Repeat with
+
+    python scripts/benchmarks.py
+"""
+
+
+def measured(quick: bool, folder: Path) -> list[dict[str, Any]]:
+    """Run the suite in a process of its own; return a row for each ratio.
+
+    Raises:
+        SystemExit: the suite failed; what it says is printed.
+    """
+    record = folder / "benchmarks.json"
+    command = [sys.executable, "-m", "pytest", ROOT / "benchmarks", f"--benchmark-json={record}"]
+    words = ["--quick"] if quick else []
+    kept = {name: told for name, told in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    done = subprocess.run([*command, *words], check=False, cwd=ROOT, env=kept)
+    if done.returncode != 0:
+        raise SystemExit(f"the suite ended with {done.returncode}; no page was written.")
+    found = json.loads(record.read_text())["benchmarks"]
+    return [one["extra_info"] | {"ms": 1e3 * one["stats"]["median"]} for one in found]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks"))
+    parser.add_argument("--quick", action="store_true", help="few rounds of small sizes")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = measured(chosen.quick, Path(folder))
+    made = circumstances() | {"quick": chosen.quick, "threads": 1}
+    figure = None if chosen.quick else figure_of("speed_ratios", rows)
+    write_evidence(chosen.out, "speed_ratios", TEXT, rows, made, figure)
+
+
+if __name__ == "__main__":
+    main()
