@@ -13,7 +13,13 @@ from revin_forecast.backbones import Linear, Ridge
 from revin_forecast.closed_form import Sweep, WindowSums, fit_ridge, ridge_mse, sweep_ridge
 from revin_forecast.closed_form.blocks import blocks_of, level_added
 from revin_forecast.closed_form.complete import complete_moments
-from revin_forecast.closed_form.equations import NormalEquations, PenaltyPath, squared_error
+from revin_forecast.closed_form.equations import (
+    FactorPath,
+    NormalEquations,
+    PenaltyPath,
+    penalty_path,
+    squared_error,
+)
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation import score
@@ -117,6 +123,17 @@ def test_errors_of_groups_are_those_of_the_maps():
         wanted = residual[:, :2].sum(), residual[:, 2:].sum()
         np.testing.assert_allclose(errors[:, column], wanted, rtol=1e-10)
         torch.testing.assert_close(path.weight(penalty)[2:4], path.weight(penalty, slice(2, 4)))
+
+
+@pytest.mark.parametrize(("horizon", "kind"), [(2, FactorPath), (5, PenaltyPath)])
+def test_the_faster_path_comes_to_the_same(horizon, kind):
+    equations = WindowSums(walk(), 9, horizon).over(9, 80)
+    path, other = penalty_path(equations), PenaltyPath(equations)
+    assert type(path) is kind
+    validation = WindowSums(walk(), 9, horizon).over(90, 140)
+    errors = path.errors(validation, PENALTIES)
+    torch.testing.assert_close(errors, other.errors(validation, PENALTIES))
+    torch.testing.assert_close(path.weight(1e-3), other.weight(1e-3))
 
 
 def test_a_block_is_scored_by_maps_that_saw_none_of_its_targets():

@@ -184,7 +184,7 @@ class PenaltyPath:
 
 
 class FactorPath:
-    """As `PenaltyPath`, by a Cholesky factor for each penalty: faster where one step has a matrix.
+    """As `PenaltyPath`, by a Cholesky factor for each penalty.
 
     Args:
         equations: of the training windows.
@@ -204,6 +204,12 @@ class FactorPath:
     def errors(self, validation: NormalEquations, penalties: Sequence[float]) -> Tensor:
         """Return each penalty's sum of squared validation errors, (penalties,)."""
         return torch.stack([squared_error(self.weight(p), validation) for p in penalties])
+
+
+def penalty_path(equations: NormalEquations) -> PenaltyPath | FactorPath:
+    """Return the faster of the two: factors where few steps are forecast from many."""
+    steps, lookback = equations.cross.shape
+    return (FactorPath if 4 * steps <= lookback or steps == 1 else PenaltyPath)(equations)
 
 
 def _check_finite(equations: NormalEquations) -> None:

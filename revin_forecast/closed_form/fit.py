@@ -7,7 +7,7 @@ from torch import Tensor
 
 from revin_forecast.backbones.ridge import Ridge
 from revin_forecast.closed_form.chosen import ChosenWindows
-from revin_forecast.closed_form.equations import FactorPath, NormalEquations, PenaltyPath
+from revin_forecast.closed_form.equations import NormalEquations, penalty_path
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import LocationScaleNormalizer
 from revin_forecast.reversible import Reversible
@@ -132,7 +132,7 @@ class _Step:
         intercept: bool = False,
     ):
         self.training, self.validation, self.intercept = training, validation, intercept
-        self.path = self._path(training)
+        self.path = penalty_path(self._shifted(training, training))
         self.scored = 0 if validation is None else validation.count * len(validation.squares)
 
     def errors(self, penalties: tuple[float, ...]) -> Tensor:
@@ -144,16 +144,12 @@ class _Step:
         path, equations = self.path, self.training
         if refit and self.validation is not None:
             equations = self.training + self.validation
-            path = self._path(equations)
+            path = penalty_path(self._shifted(equations, equations))
         weight = path.weight(penalty)
         if not self.intercept:
             return weight, weight.new_zeros(len(weight))
         input_means, target_means = equations.means()
         return weight, target_means - weight @ input_means
-
-    def _path(self, equations: NormalEquations) -> PenaltyPath | FactorPath:
-        kind = FactorPath if len(equations.squares) == 1 else PenaltyPath
-        return kind(self._shifted(equations, equations))
 
     def _shifted(self, equations: NormalEquations, origin: NormalEquations) -> NormalEquations:
         return equations.shifted(*origin.means()) if self.intercept else equations

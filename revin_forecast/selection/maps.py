@@ -7,7 +7,7 @@ from torch import Tensor
 
 from revin_forecast.backbones.ridge import PENALTIES
 from revin_forecast.closed_form.available import available_equations
-from revin_forecast.closed_form.equations import NormalEquations, PenaltyPath, solve_penalized
+from revin_forecast.closed_form.equations import NormalEquations, penalty_path, solve_penalized
 from revin_forecast.closed_form.sums import complete_equations
 from revin_forecast.normalizers import LocationScaleNormalizer
 from revin_forecast.selection.candidates import NORMALIZERS, Centre
@@ -97,7 +97,7 @@ class Maps:
         if _says_nothing(first):
             return None
         second = validation.shifted(*origin) if intercept else validation
-        path = PenaltyPath(first)
+        path = penalty_path(first)
         errors = path.errors(second, PENALTIES)
         penalty = PENALTIES[int(errors.nan_to_num(math.inf).argmin())]
         weight = path.weight(penalty)
