@@ -44,6 +44,8 @@ def desk(tmp_path, data_dir, monkeypatch):
     (tmp_path / "datasets").symlink_to(ROOT / "datasets")
     (tmp_path / "data").symlink_to(data_dir)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
+    big = pd.read_csv(ROOT / "datasets" / "co2_weekly.csv", parse_dates=["date"])
+    big.to_parquet(tmp_path / "big.parquet")
     for name, text in blocks("python"):
         if name:
             (tmp_path / name).write_text(text)
@@ -74,6 +76,10 @@ def test_commands_run(desk, capsys):
     shown = capsys.readouterr().out
     claimed = next(text for _, text in blocks("text") if text.startswith("etth2"))
     assert claimed in shown
+    swept = next(text for _, text in blocks("text") if "horizon  look-backs" in text)
+    head, table = swept.split("\n", 1)
+    assert table in shown
+    assert head.rsplit(" in ", 1)[0] in shown  # the seconds are others
     explained = next(text for _, text in blocks("text") if text.startswith("2284 rows"))
     for line in explained.splitlines():
         assert line == "  ..." or line[:44] in shown, line
