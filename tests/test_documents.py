@@ -253,6 +253,27 @@ def test_closed_form_grid_runs_and_readme_shows_its_figures(data_dir, tmp_path):
         assert [float(cell.strip("*")) for cell in cells] == pytest.approx(wanted, abs=6e-4)
 
 
+def test_readme_shows_the_committed_peers():
+    rows = json.loads((ROOT / "docs/benchmarks/peers_training.json").read_text())["rows"]
+    figures = {(row["contender"], row["model"]): row for row in rows}
+    named = {
+        "plain loop over tensors": "tensor loop",
+        "loop over a `DataLoader`": "DataLoader loop",
+    }
+    table = README.split("| | NLinear | DLinear |", 1)[1].split("\n\n", 1)[0]
+    lines = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    assert len(lines) == 4
+    for name, *cells in lines:
+        for model, cell in zip(
+            ("NLinear", "DLinear", "TSMixer", "iTransformer"), cells, strict=True
+        ):
+            row = figures.get((named.get(name, name), model))
+            assert (cell == "-") == (row is None)
+            if row is not None:
+                wanted = [row["train x"], row["predict x"]]
+                assert [float(part) for part in cell.split(", ")] == pytest.approx(wanted, rel=0.05)
+
+
 def test_sweep_speed_runs_and_its_result_holds(tmp_path):
     quick("sweep_speed.py", tmp_path)
     assert json.loads((tmp_path / "sweep_speed.json").read_text())["rows"][0]["channels"] == 2
