@@ -7,7 +7,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 OPERATIONS_PER_THREAD = 500_000_000
-"""In one forward pass over a batch: below, a second thread costs more than it does."""
+"""In one forward pass over a batch. Measured on two cores: up to 3e8 a second thread costs more
+than it does, from 9e8 on it pays (docs/benchmarks/thread_count.md)."""
 
 
 def threads_for(operations: int, most: int) -> int:

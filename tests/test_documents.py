@@ -426,6 +426,8 @@ def test_speed_scripts_of_backbones_and_threads_run(tmp_path):
     for row in json.loads((tmp_path / "thread_count.json").read_text())["rows"]:
         assert row["chosen"] == 1
         assert row["ms on 2"] > 0
+    for row in committed("thread_count"):
+        assert row["loss"] <= 0.1, row
 
 
 @pytest.mark.parametrize(
