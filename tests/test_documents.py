@@ -260,6 +260,7 @@ def test_readme_shows_the_committed_peers():
         "plain loop over tensors": "tensor loop",
         "loop over a `DataLoader`": "DataLoader loop",
     }
+    models = ("NLinear", "DLinear", "TSMixer", "iTransformer", "PatchTST")
     table = README.split("| | NLinear | DLinear |", 1)[1].split("\n\n", 1)[0]
     lines = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     assert len(lines) == 4
