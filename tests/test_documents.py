@@ -265,9 +265,7 @@ def test_readme_shows_the_committed_peers():
     lines = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     assert len(lines) == 4
     for name, *cells in lines:
-        for model, cell in zip(
-            ("NLinear", "DLinear", "TSMixer", "iTransformer"), cells, strict=True
-        ):
+        for model, cell in zip(models, cells, strict=True):
             row = figures.get((named.get(name, name), model))
             assert (cell == "-") == (row is None)
             if row is not None:
