@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from revin_forecast.closed_form.blocks import Block, blocks_of
-from revin_forecast.closed_form.sums import WindowSums
 from revin_forecast.closed_form.swept import LAST_VALUE, Chosen, Sweep, Swept
 from revin_forecast.closed_form.threads import in_threads
 
@@ -37,7 +36,7 @@ def sweep_ridge(values: Tensor, sweep: Sweep = Sweep()) -> Swept:  # noqa: B008
     Raises:
         InputError: too few rows, or windows without a gap, for so many blocks.
     """
-    blocks = blocks_of(_sums(values, sweep), sweep.blocks)
+    blocks = blocks_of(sweep.sums(values), sweep.blocks)
     shared, _ = _choose(blocks, sweep, sweep.lookbacks)
     sizes = max((one.lookbacks for one in shared), key=max)
     if not sweep.per_channel or values.shape[1] == 1:
@@ -49,10 +48,6 @@ def sweep_ridge(values: Tensor, sweep: Sweep = Sweep()) -> Swept:  # noqa: B008
     channels = values.split(1, dim=1)
     own = in_threads(lambda channel: _own(channel, sizes, maps, sweep), channels)
     return Swept(sweep, shared, tuple(own))
-
-
-def _sums(values: Tensor, sweep: Sweep) -> WindowSums:
-    return WindowSums(values, sweep.lookbacks[-1], sweep.horizons[-1])
 
 
 def _choose(
@@ -121,7 +116,7 @@ def _own(
         shared: the shared maps without each block.
         sweep: what is tried.
     """
-    blocks = blocks_of(_sums(channel, sweep), sweep.blocks)
+    blocks = blocks_of(sweep.sums(channel), sweep.blocks)
     chosen, squares = _choose(blocks, sweep, lookbacks)
     gains = _scored(blocks, shared, sweep) - squares
     clear = gains.mean(dim=0) > gains.std(dim=0) / math.sqrt(len(gains))

@@ -42,6 +42,10 @@ class Sweep:
         """First step and the one after the last of each group: a group ends with each horizon."""
         return list(pairwise((0, *self.horizons)))
 
+    def sums(self, values: Tensor) -> WindowSums:
+        """Return the sums of a table's windows, for the longest sizes."""
+        return WindowSums(values, self.lookbacks[-1], self.horizons[-1])
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -93,7 +97,7 @@ class Swept:
                     f"horizon {horizon} was not swept; take one of {self.sweep.horizons}, or "
                     "sweep again with it."
                 )
-        sums = self._sums(values)
+        sums = self.sweep.sums(values)
         sizes = {size for one in self.shared for size in one.lookbacks}
         sums.prepare(*sorted(sizes), *(len(values) - horizon + 1 for horizon in wanted))
         models = in_threads(lambda horizon: self._model(values, sums, horizon), wanted)
@@ -109,13 +113,10 @@ class Swept:
             model.weight[..., first:stop, :] = weight
         for channel, some in enumerate(own):
             if any(some):
-                alone = self._sums(values[:, channel : channel + 1])
+                alone = self.sweep.sums(values[:, channel : channel + 1])
                 for (first, stop), weight in _solved(alone, some, groups, model).items():
                     model.weight[channel, first:stop] = weight
         return Reversible(model, RevIN(values.shape[1])).eval()
-
-    def _sums(self, values: Tensor) -> WindowSums:
-        return WindowSums(values, self.sweep.lookbacks[-1], self.sweep.horizons[-1])
 
 
 def _solved(
