@@ -92,7 +92,8 @@ def test_damaged_artefacts_are_found_and_made_again(done, tmp_path, harm):
         held[-1] ^= 1
         weights.write_bytes(held)
     elif harm == "cut weights":
-        weights.write_bytes(weights.read_bytes()[:50])
+        whole = weights.read_bytes()  # a run of a model without weights holds some ten bytes
+        weights.write_bytes(whole[: len(whole) // 2])
     elif harm == "record":
         record.write_text(record.read_text().replace('"status": "done"', '"status": "dome"'))
     else:
