@@ -1,10 +1,13 @@
 """A sweep of closed-form maps over a split: chosen before the test part, scored on all of it."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from torch import Tensor
 
+from revin_forecast.closed_form.profile import Deseasonalized, profile_rows
 from revin_forecast.closed_form.scoring import ridge_mse
 from revin_forecast.closed_form.sweep import sweep_ridge
 from revin_forecast.closed_form.swept import Sweep, Swept
@@ -19,7 +22,7 @@ class SweptHorizon:
     """A horizon's model and its errors on every test window, beside the naive ones."""
 
     horizon: int
-    model: Reversible
+    model: Reversible | Deseasonalized
     scores: Scores
     closed_form_mse: float | None
     """From the test part's own sums, without a window: `scores.mse` up to rounding. None: gaps."""
@@ -61,11 +64,16 @@ def evaluate_sweep(split: Split, sweep: Sweep, season: int, refit: bool = True) 
     return SweepEvaluation(swept, tuple(results), chosen - start, solved - chosen)
 
 
-def _scored(split: Split, horizon: int, model: Reversible, season: int) -> SweptHorizon:
-    assert isinstance(model.backbone.lookback, int)  # a Ridge has one
-    lookback = model.backbone.lookback
+def _scored(
+    split: Split, horizon: int, model: Reversible | Deseasonalized, season: int
+) -> SweptHorizon:
+    inner = model.model if isinstance(model, Deseasonalized) else model
+    lookback = inner.backbone.lookback
     rows = torch.from_numpy(split.standardizer.transform(split.part("test", lookback)))
-    windows = split.windows("test", lookback, horizon)
+    told = split
+    if isinstance(model, Deseasonalized):
+        rows = _less_profile(rows, model.profile, split.validation - lookback)
+        told = replace(split, known=np.arange(len(split.values), dtype=np.float64)[:, None])
     # The naive ones see a whole season, however short the look-back that was chosen.
     seen = max(lookback, season)
     naive = naive_models(seen, horizon, split.values.shape[1], season)
@@ -73,8 +81,13 @@ def _scored(split: Split, horizon: int, model: Reversible, season: int) -> Swept
     return SweptHorizon(
         horizon=horizon,
         model=model,
-        scores=score(model, windows),
-        closed_form_mse=ridge_mse(model, rows) if bool(rows.isfinite().all()) else None,
+        scores=score(model, told.windows("test", lookback, horizon)),
+        closed_form_mse=ridge_mse(inner, rows) if bool(rows.isfinite().all()) else None,
         repeat=score(naive["repeat"], longer),
         seasonal_naive=score(naive["seasonal_naive"], longer),
     )
+
+
+def _less_profile(values: Tensor, profile: Tensor, first: int) -> Tensor:
+    """Return rows of a table less its profile; the first of them is row `first` there."""
+    return values - profile_rows(profile.double(), first + len(values))[first:]

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revin_forecast.backbones import Linear, Ridge
-from revin_forecast.closed_form import Sweep, WindowSums, fit_ridge, ridge_mse, sweep_ridge
+from revin_forecast.closed_form import (
+    Deseasonalized,
+    Sweep,
+    WindowSums,
+    fit_ridge,
+    ridge_mse,
+    seasonal_profile,
+    sweep_ridge,
+)
 from revin_forecast.closed_form.blocks import blocks_of, level_added
 from revin_forecast.closed_form.complete import complete_moments
 from revin_forecast.closed_form.equations import (
@@ -20,6 +28,8 @@ from revin_forecast.closed_form.equations import (
     penalty_path,
     squared_error,
 )
+from revin_forecast.closed_form.profile import profile_rows
+from revin_forecast.closed_form.sweep import OWN_PENALTIES, SHARES
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation import score
@@ -164,6 +174,9 @@ def test_a_block_is_scored_by_maps_that_saw_none_of_its_targets():
                 raw = block.weight(size, penalty, 2, 5)
                 np.testing.assert_allclose(block.scored(raw, 2, 5), wanted[1], rtol=1e-8)
                 np.testing.assert_allclose(raw.sum(1), 1)
+                # Without a path a factor solves it.
+                fresh = type(block)(block.fitted, block.held).weight(size, penalty, 2, 5)
+                torch.testing.assert_close(fresh, raw)
 
 
 def test_the_chosen_have_the_least_error_on_the_blocks():
@@ -215,30 +228,162 @@ def test_a_sweep_of_one_is_a_fit(lookback):
         torch.testing.assert_close(models[horizon](past), model(past), rtol=1e-4, atol=1e-5)
 
 
-def test_channels_get_maps_of_their_own_where_they_gain():
-    sweep = Sweep((24,), (6,), PENALTIES, 4, per_channel=True)
-    unlike = sweep_ridge(waves(5, 12, noise=0.3), sweep)
-    assert all(own[0] for own in unlike.own)
-    model = unlike.solve(waves(5, 12, noise=0.3))[6]
+def test_channels_change_the_shared_map_where_they_gain():
+    sweep = Sweep((12,), (6,), PENALTIES, 4, per_channel=True)
+    values = waves(5, 12, noise=0.3)
+    unlike = sweep_ridge(values, sweep)
+    assert all(own[0] in OWN_PENALTIES for own in unlike.own)
+    model = unlike.solve(values)[6]
     assert model.backbone.per_channel
-    one, two = (waves(5, 12, noise=0.3)[:, place : place + 1] for place in (0, 1))
-    alone = sweep_ridge(two, Sweep((24,), (6,), PENALTIES, 4)).solve(two)[6]
-    torch.testing.assert_close(model.backbone.weight[1], alone.backbone.weight)
     generator = torch.Generator().manual_seed(3)
-    twins = one + 0.3 * torch.randn(400, 6, generator=generator, dtype=torch.float64)
+    twins = values[:, :1] + 0.3 * torch.randn(400, 6, generator=generator, dtype=torch.float64)
     kept = [own[0] for own in sweep_ridge(twins, sweep).own]
     assert kept.count(None) >= 4  # what they gain by chance is mostly within a standard error
 
 
+def test_a_changed_map_is_ridge_around_the_shared_one():
+    sweep = Sweep((12,), (6,), PENALTIES, 4, per_channel=True)
+    values = waves(5, 12, noise=0.3)
+    swept = sweep_ridge(values, sweep)
+    ((chosen,), own) = swept.shared, swept.own
+    past, future = gathered(values, 12, 6, 12, len(values) - 5)
+    level = past.mean(1, keepdims=True)
+    x, y = past - level, future - level
+
+    def solved(x, y, penalty):
+        gram = x.T @ x
+        return np.linalg.solve(gram + penalty * np.trace(gram) / 12 * np.eye(12), x.T @ y).T
+
+    shared = solved(x, y, chosen.penalties[0])
+    weight = swept.solve(values)[6].backbone.weight.detach()
+    for channel, (penalty,) in enumerate(own):
+        part = slice(channel * len(x) // 2, (channel + 1) * len(x) // 2)
+        change = solved(x[part], y[part] - x[part] @ shared.T, penalty)
+        window = torch.from_numpy(x[part][0]).float()  # centred: what RevIN shows it
+        wanted = torch.from_numpy((shared + change) @ x[part][0]).float()
+        torch.testing.assert_close(weight[channel] @ window, wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_errors_of_changed_maps_are_those_of_the_blocks_windows():
+    values = walk(150, 1)
+    block = blocks_of(WindowSums(values, 9, 5), 3)[1]
+    shared = level_added(torch.rand(5, 4, dtype=torch.float64), 9)
+    errors = block.own_errors(shared, PENALTIES, HORIZONS)
+    edges = [9 + 137 * part // 3 for part in range(4)]
+    start, end = edges[1:3]
+    past, future = gathered(values, 9, 5, start, end)
+    apart = [one for one in range(9, 146) if not start - 5 < one < end + 4]
+    windows = [gathered(values, 9, 5, one, one + 1) for one in apart]
+    x, y = (np.concatenate(part) for part in zip(*windows, strict=True))
+    level, held_level = x.mean(1, keepdims=True), past.mean(1, keepdims=True)
+    x, y, z, truth = x - level, y - level, past - held_level, future - held_level
+    gram, left = x.T @ x, y - x @ shared.numpy().T
+    for column, penalty in enumerate((math.inf, *PENALTIES)):
+        weight = shared.numpy().T
+        if column:
+            ridge = gram + penalty * np.trace(gram) / 9 * np.eye(9)
+            weight = weight + np.linalg.solve(ridge, x.T @ left)
+        miss = (truth - z @ weight) ** 2
+        wanted = miss[:, :2].sum(), miss[:, 2:].sum()
+        np.testing.assert_allclose(errors[:, column], wanted, rtol=1e-8)
+
+
+def seasons(rows=400, season=12, noise=0.5, seed=0):
+    """Any season's shape, too jagged for a short window to tell."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = torch.randn(season, 2, generator=generator, dtype=torch.float64)
+    drawn = torch.randn(rows, 2, generator=generator, dtype=torch.float64)
+    return shape, profile_rows(shape, rows) + noise * drawn
+
+
+@given(
+    rows=st.integers(1, 50),
+    season=st.integers(2, 9),
+    gaps=st.lists(st.integers(0, 49), max_size=9),
+    first=st.integers(0, 50),
+    length=st.integers(0, 20),
+)
+def test_a_profile_is_the_mean_at_each_place(rows, season, gaps, first, length):
+    values = walk(50, 2)[:rows]
+    values[[gap for gap in gaps if gap < rows], 0] = math.nan
+    stop = min(rows, first + length)
+    profile = seasonal_profile(values, season, (first, max(first, stop)))
+    seen = values.numpy().copy()
+    seen[first:stop] = math.nan
+    for channel in range(2):
+        parts = [seen[place::season, channel] for place in range(season)]
+        means = [part[np.isfinite(part)].mean() if np.isfinite(part).any() else 0 for part in parts]
+        wanted = np.array(means) - np.mean(means)
+        np.testing.assert_allclose(profile[:, channel], wanted, atol=1e-12)
+
+
+def test_a_profile_is_taken_off_where_that_is_clearly_better():
+    shape, values = seasons()
+    sweep = Sweep((8,), (6,), PENALTIES, 4, season=12)
+    swept = sweep_ridge(values, sweep)
+    assert swept.share == SHARES[-1]
+    model = swept.solve(values)[6]
+    assert isinstance(model, Deseasonalized)
+    centred = (shape - shape.mean(0)).float()
+    torch.testing.assert_close(model.profile, centred, rtol=0, atol=0.3)
+    # The same rows under other numbers stand at other places.
+    past = values[100:108].float().unsqueeze(0)
+    numbers = torch.arange(100.0, 114.0).reshape(1, -1, 1)
+    truth = profile_rows(shape, 114)[108:].float()
+    here = (model(past, known=numbers)[0] - truth).square().mean()
+    elsewhere = (model(past, known=numbers + 5)[0] - truth).square().mean()
+    assert here < 0.2 < elsewhere
+    torch.testing.assert_close(model(past, known=numbers + 12), model(past, known=numbers))
+    plain = sweep_ridge(walk(400, 2), sweep)
+    assert plain.share == 0
+    assert isinstance(plain.solve(walk(400, 2))[6], Reversible)
+
+
+def test_a_blocks_profile_is_that_of_the_rows_outside_its_targets():
+    _, values = seasons(150)
+    sums = WindowSums(values, 9, 5)
+    edges = [9 + 137 * part // 3 for part in range(4)]
+    blocks = blocks_of(sums, 3, season=12, share=0.5)
+    for block, (start, end) in zip(blocks, pairwise(edges), strict=True):
+        changed = values.clone()
+        changed[start : end + 4] = 100.0  # targets of the block: its profile can't see them
+        profile = seasonal_profile(changed, 12, (start, end + 4))
+        rest = values - 0.5 * profile_rows(profile, 150)
+        check_equations(block.held, *gathered(rest, 9, 5, start, end))
+
+
+def test_a_profile_is_scored_like_any_model():
+    _, values = seasons(600)
+    sweep = Sweep((8,), (3, 6), PENALTIES, 3, per_channel=True, season=12)
+    found = evaluate_sweep(Split(values.numpy(), 400, 480, 590), sweep, season=12)
+    without = Sweep((8,), (3, 6), PENALTIES, 3)
+    plain = evaluate_sweep(Split(values.numpy(), 400, 480, 590), without, season=12)
+    assert found.swept.share > 0
+    for one, other in zip(found.horizons, plain.horizons, strict=True):
+        assert one.closed_form_mse == pytest.approx(one.scores.mse, rel=1e-5)
+        assert one.scores.mse < other.scores.mse
+        assert one.repeat == other.repeat
+
+
+def test_a_profile_needs_to_know_where_it_stands():
+    model = Deseasonalized(Reversible(Linear(4, 2, 1), RevIN(1)), torch.zeros(3, 1))
+    with pytest.raises(ValueError, match=r"each step's row, .* season of 3 but got none"):
+        model(torch.zeros(1, 4, 1))
+    with pytest.raises(ValueError, match=r"but got \(1, 6, 2\)"):
+        model(torch.zeros(1, 4, 1), known=torch.zeros(1, 6, 2))
+
+
 def test_threads_change_nothing():
     values, before = waves(12, 5), torch.get_num_threads()
-    sweep = Sweep(LOOKBACKS, HORIZONS, PENALTIES, 3, per_channel=True)
+    sweep = Sweep(LOOKBACKS, HORIZONS, PENALTIES, 3, per_channel=True, season=12)
     found = []
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
             swept = sweep_ridge(values, sweep)
-            found.append((swept.shared, swept.own, swept.solve(values)[5].backbone.weight))
+            model = swept.solve(values)[5]
+            model = model.model if isinstance(model, Deseasonalized) else model
+            found.append((swept.shared, (swept.own, swept.share), model.backbone.weight))
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
@@ -298,6 +443,7 @@ def test_complete_windows_are_summed_either_way():
         (lambda: Sweep(lookbacks=()), r"lookbacks of a sweep are positive, ascending .* got \(\)"),
         (lambda: Sweep(horizons=(4, 2)), r"horizons of a sweep .* got \(4, 2\)"),
         (lambda: Sweep(penalties=(0.0,)), r"penalties of a sweep .* got \(0.0,\)"),
+        (lambda: Sweep(season=1), "season of a sweep is 2 rows or more, or None, but got 1"),
         (lambda: sweep_ridge(walk(25), SMALL), "3 blocks of 12 windows .* more rows, fewer bl"),
         (lambda: sweep_ridge(walk(), Sweep((4,), (2,), blocks=1)), "1 blocks of .* 2 or more"),
         (

@@ -1,5 +1,4 @@
-import torch
-from torch import nn
+from torch import Tensor, nn
 
 from revin_forecast.backbones.base import CovariateBackbone
 from revin_forecast.shapes import Future, Known, Past
@@ -55,7 +54,17 @@ class CycleNet(CovariateBackbone):
         self.check(past)
         known = self.check_known(past, known)
         assert known is not None  # covariates is 1
-        places = known[..., 0].round().long().remainder(self.cycle)
-        cycle = torch.nn.functional.embedding(places, self.table)
+        cycle = cycle_at(self.table, known)
         rest = self.map((past - cycle[:, : self.lookback]).mT).mT
         return rest + cycle[:, self.lookback :]
+
+
+def cycle_at(table: Tensor, known: Tensor) -> Tensor:
+    """Return the row of a cycle at each step, (batch, steps, channels).
+
+    Args:
+        table: (cycle, channels).
+        known: (batch, steps, 1): running numbers.
+    """
+    places = known[..., 0].round().long().remainder(len(table))
+    return nn.functional.embedding(places, table)

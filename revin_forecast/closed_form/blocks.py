@@ -6,7 +6,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from revin_forecast.closed_form.equations import NormalEquations, PenaltyPath, squared_error
+from revin_forecast.closed_form.equations import (
+    NormalEquations,
+    PenaltyPath,
+    solve_penalized,
+    squared_error,
+)
+from revin_forecast.closed_form.profile import profile_rows, seasonal_profile
 from revin_forecast.closed_form.sums import WindowSums
 from revin_forecast.closed_form.threads import in_threads
 from revin_forecast.errors import InputError
@@ -65,8 +71,22 @@ class Block:
 
     def repeated(self, ends: Sequence[int]) -> Tensor:
         """Return the squared errors of repeating the last value, (groups,)."""
-        squares = mean_taken(self.held, 1).squares
-        return torch.stack([squares[first:stop].sum() for first, stop in pairwise((0, *ends))])
+        return by_group(mean_taken(self.held, 1).squares, ends)
+
+    def own_errors(self, shared: Tensor, penalties: Sequence[float], ends: Sequence[int]) -> Tensor:
+        """Return the squared errors of maps that are drawn to a shared one.
+
+        Args:
+            shared: (steps, lookback), for raw windows.
+            penalties: to try.
+            ends: as for `errors`.
+
+        Returns:
+            (groups, 1 + penalties); the first are those of the shared map.
+        """
+        left = [mean_taken(one, shared.shape[1]).rest(shared) for one in (self.fitted, self.held)]
+        drawn = PenaltyPath(left[0]).errors_between(left[1], penalties, ends)
+        return torch.cat([by_group(left[1].squares, ends).unsqueeze(1), drawn], dim=1)
 
     def _path(self, lookback: int) -> PenaltyPath:
         if lookback not in self._paths:
@@ -77,8 +97,11 @@ class Block:
         """Return a map of some steps for raw windows of the longest look-back."""
         if lookback == 1:
             weight = self.held.inputs.new_zeros(stop - first, 1)
-        else:
-            weight = self._path(lookback).weight(penalty, slice(first, stop))
+        elif lookback in self._paths:
+            weight = self._paths[lookback].weight(penalty, slice(first, stop))
+        else:  # for a penalty or two a factor is faster
+            equations = mean_taken(self.fitted.steps(first, stop), lookback)
+            weight = solve_penalized(equations, penalty)
         return level_added(weight, len(self.held.inputs))
 
     def scored(self, weight: Tensor, first: int, stop: int) -> Tensor:
@@ -86,12 +109,22 @@ class Block:
         return squared_error(weight, self.held.steps(first, stop))
 
 
-def blocks_of(sums: WindowSums, number: int) -> list[Block]:
+def by_group(errors: Tensor, ends: Sequence[int]) -> Tensor:
+    """Return the sum of steps' errors over each group of them, (groups,)."""
+    return torch.stack([errors[first:stop].sum() for first, stop in pairwise((0, *ends))])
+
+
+def blocks_of(sums: WindowSums, number: int, season: int = 1, share: float = 0.0) -> list[Block]:
     """Leave each of several blocks of time out: sums are subtracted, never made anew.
+
+    With a share of the seasonal profile taken off, each block's profile is that of the rows outside
+    its targets, and the sums are its own.
 
     Args:
         sums: of the table.
         number: of blocks, of equally many windows of the longest size.
+        season: rows that the profile takes.
+        share: of the profile, that is taken off the table.
 
     Raises:
         InputError: too few rows for so many blocks.
@@ -108,12 +141,22 @@ def blocks_of(sums: WindowSums, number: int) -> list[Block]:
     held = list(pairwise(edges))
     # Targets of a window reach `horizon` rows on, so as many windows on both sides share some.
     touched = [(max(begin, a - horizon + 1), min(end, b + horizon - 1)) for a, b in held]
-    sums.prepare(*sorted({origin for pair in (*held, *touched) for origin in pair}))
-    whole = sums.over(begin, end)
-    blocks = in_threads(
-        lambda pair: Block(whole - sums.over(*pair[1]), sums.over(*pair[0])),
-        zip(held, touched, strict=True),
-    )
+    pairs = list(zip(held, touched, strict=True))
+    if share:
+
+        def profiled(pair: tuple[tuple[int, int], tuple[int, int]]) -> Block:
+            (first, stop), apart = pair
+            profile = seasonal_profile(sums.values, season, (first, stop + horizon - 1))
+            own = sums.of_other(sums.values - profile_rows(share * profile, len(sums.values)))
+            return Block(own.over(begin, end) - own.over(*apart), own.over(first, stop))
+
+        blocks = in_threads(profiled, pairs)
+    else:
+        sums.prepare(*sorted({origin for pair in (*held, *touched) for origin in pair}))
+        whole = sums.over(begin, end)
+        blocks = in_threads(
+            lambda pair: Block(whole - sums.over(*pair[1]), sums.over(*pair[0])), pairs
+        )
     if min(min(block.fitted.count, block.held.count) for block in blocks) == 0:
         raise InputError(
             f"a block has no window without a gap: look-back {sums.lookback} and horizon {horizon} "

@@ -100,6 +100,22 @@ class NormalEquations:
             count=self.count,
         )
 
+    def rest(self, weight: Tensor) -> "NormalEquations":
+        """Return the equations for x and y - W x: what a map leaves to be explained.
+
+        Args:
+            weight: W (steps, lookback).
+        """
+        mapped = weight @ self.inputs
+        return NormalEquations(
+            inputs=self.inputs,
+            cross=self.cross - mapped,
+            squares=self.squares + ((mapped - 2 * self.cross) * weight).sum(dim=1),
+            input_sums=self.input_sums,
+            target_sums=self.target_sums - weight @ self.input_sums,
+            count=self.count,
+        )
+
     def means(self) -> tuple[Tensor, Tensor]:
         """Return the mean window and the mean target."""
         count = max(self.count, 1)
@@ -227,5 +243,4 @@ def squared_error(weight: Tensor, equations: NormalEquations) -> Tensor:
         weight: W (steps, lookback).
         equations: of the windows that are scored.
     """
-    quadratic = ((weight @ equations.inputs) * weight).sum()
-    return equations.squares.sum() - 2 * (weight * equations.cross).sum() + quadratic
+    return equations.rest(weight).squares.sum()

@@ -7,11 +7,16 @@ import torch
 from torch import Tensor
 
 from revin_forecast.closed_form.blocks import Block, blocks_of
+from revin_forecast.closed_form.sums import WindowSums
 from revin_forecast.closed_form.swept import LAST_VALUE, Chosen, Sweep, Swept
 from revin_forecast.closed_form.threads import in_threads
 
 NEAR = 0.01
 """How much more error than the best a look-back may have to be averaged with it."""
+SHARES = (0.25, 0.5, 0.75, 1.0)
+"""Of a seasonal profile."""
+OWN_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+"""Of a channel's change of the shared map."""
 
 
 @torch.no_grad()
@@ -23,7 +28,13 @@ def sweep_ridge(values: Tensor, sweep: Sweep = Sweep()) -> Swept:  # noqa: B008
     block serves all penalties. Each group of steps, between two horizons, has a penalty of its own.
     Look-backs whose errors over all steps are within one percent of the best one's are averaged
     with equal weights, which are hard to beat (Bates and Granger, 1969). Where all of that loses to
-    the last value, that is repeated. A channel's own maps have the look-backs of the shared ones.
+    the last value, that is repeated.
+
+    With `per_channel`, a channel's map is the shared one plus a change whose size is penalized
+    (Evgeniou and Pontil, KDD 2004), so that it learns as much of its own as its rows can tell. With
+    a `season`, a share of each channel's seasonal profile is taken off first: a map of a window can
+    hardly tell a season that is the same every year from one that it saw by chance. Either is kept
+    only where the blocks' mean gain is more than a standard error (Breiman et al., 1984).
 
     Blocks with past and future around them don't tell whether levels move, so the level is always
     taken away.
@@ -36,24 +47,60 @@ def sweep_ridge(values: Tensor, sweep: Sweep = Sweep()) -> Swept:  # noqa: B008
     Raises:
         InputError: too few rows, or windows without a gap, for so many blocks.
     """
-    blocks = blocks_of(sweep.sums(values), sweep.blocks)
-    shared, _ = _choose(blocks, sweep, sweep.lookbacks)
-    sizes = max((one.lookbacks for one in shared), key=max)
-    if not sweep.per_channel or values.shape[1] == 1:
+    sums = sweep.sums(values)
+    blocks = blocks_of(sums, sweep.blocks)
+    shared, squares = _choose(blocks, sweep)
+    longest = max(max(one.lookbacks) for one in shared)
+    if longest == 1:  # where nothing helps all channels there is little to find for each
         return Swept(sweep, shared, ())
-    if sizes == LAST_VALUE[0]:  # where nothing helps all of them there is little for each
-        return Swept(sweep, shared, ((None,) * len(shared),) * values.shape[1])
-    maps = in_threads(lambda block: _map(block, shared, sweep), blocks)
-    del blocks
+    share = 0.0
+    if sweep.season is not None:
+        share, blocks = _share(sums, blocks, shared, squares, sweep)
+        if share:
+            shared, _ = _choose(blocks, sweep)
+            longest = max(max(one.lookbacks) for one in shared)
+    if not sweep.per_channel or values.shape[1] == 1:
+        return Swept(sweep, shared, (), share)
+    maps = [
+        one[:, -longest:] for one in in_threads(lambda block: _map(block, shared, sweep), blocks)
+    ]
+    del sums, blocks
     channels = values.split(1, dim=1)
-    own = in_threads(lambda channel: _own(channel, sizes, maps, sweep), channels)
-    return Swept(sweep, shared, tuple(own))
+    own = in_threads(lambda channel: _own(channel, maps, sweep, share), channels)
+    return Swept(sweep, shared, tuple(own), share)
 
 
-def _choose(
-    blocks: list[Block], sweep: Sweep, lookbacks: Sequence[int]
-) -> tuple[tuple[Chosen, ...], Tensor]:
+def _share(
+    sums: WindowSums,
+    blocks: list[Block],
+    shared: Sequence[Chosen],
+    squares: Tensor,
+    sweep: Sweep,
+) -> tuple[float, list[Block]]:
+    """Return the share of the seasonal profile that is taken off, and the blocks without it.
+
+    Look-backs and penalties are those chosen without any, whatever the share.
+    """
+    assert sweep.season is not None  # the caller looks
+    whole = squares.sum(dim=1)
+    best, least = (0.0, blocks), whole
+    for share in SHARES:
+        trial = blocks_of(sums, sweep.blocks, sweep.season, share)
+        maps = in_threads(lambda block: _map(block, shared, sweep), trial)
+        errors = _scored(trial, maps, sweep).sum(dim=1)
+        if errors.sum() < least.sum():
+            best, least = (share, trial), errors
+    return best if _clear(whole - least) else (0.0, blocks)
+
+
+def _clear(gains: Tensor) -> Tensor:
+    """Return whether the mean gain over the blocks, (blocks, ...), exceeds its standard error."""
+    return gains.mean(dim=0) > gains.std(dim=0) / math.sqrt(len(gains))
+
+
+def _choose(blocks: list[Block], sweep: Sweep) -> tuple[tuple[Chosen, ...], Tensor]:
     """Return the choice of each group, and its squared errors, (blocks, groups)."""
+    lookbacks = sweep.lookbacks
     errors = torch.stack(
         in_threads(lambda block: block.errors(lookbacks, sweep.penalties, sweep.horizons), blocks)
     ).nan_to_num(math.inf)
@@ -104,21 +151,23 @@ def _scored(blocks: list[Block], maps: list[Tensor], sweep: Sweep) -> Tensor:
 
 
 def _own(
-    channel: Tensor, lookbacks: tuple[int, ...], shared: list[Tensor], sweep: Sweep
-) -> tuple[Chosen | None, ...]:
-    """Return a channel's own maps where they beat the shared ones by a standard error.
-
-    That of the mean gain over the blocks (Breiman et al., 1984).
+    channel: Tensor, shared: list[Tensor], sweep: Sweep, share: float
+) -> tuple[float | None, ...]:
+    """Return the penalty of a channel's change of the shared map; None where it is not clear.
 
     Args:
         channel: (time, 1).
-        lookbacks: those that the shared maps have.
-        shared: the shared maps without each block.
+        shared: the shared maps without each block, for raw windows of the look-back.
         sweep: what is tried.
+        share: of the seasonal profile, that is taken off.
     """
-    blocks = blocks_of(sweep.sums(channel), sweep.blocks)
-    chosen, squares = _choose(blocks, sweep, lookbacks)
-    gains = _scored(blocks, shared, sweep) - squares
-    clear = gains.mean(dim=0) > gains.std(dim=0) / math.sqrt(len(gains))
-    pairs = zip(chosen, clear.tolist(), strict=True)
-    return tuple(one if better else None for one, better in pairs)
+    blocks = blocks_of(sweep.sums(channel), sweep.blocks, sweep.season or 1, share)
+    pairs = zip(blocks, shared, strict=True)
+    errors = torch.stack(
+        [block.own_errors(weight, OWN_PENALTIES, sweep.horizons) for block, weight in pairs]
+    ).nan_to_num(math.inf)  # (blocks, groups, 1 + penalties)
+    best = errors[..., 1:].sum(dim=0).argmin(dim=1)
+    least = errors[..., 1:].gather(2, best.expand(len(blocks), -1).unsqueeze(2)).squeeze(2)
+    clear = _clear(errors[..., 0] - least)
+    pairs = zip(best.tolist(), clear.tolist(), strict=True)
+    return tuple(OWN_PENALTIES[place] if better else None for place, better in pairs)

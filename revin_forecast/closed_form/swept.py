@@ -10,6 +10,7 @@ from torch import Tensor
 from revin_forecast.backbones.ridge import PENALTIES, Ridge
 from revin_forecast.closed_form.blocks import level_added, mean_taken
 from revin_forecast.closed_form.equations import solve_penalized
+from revin_forecast.closed_form.profile import Deseasonalized, profile_rows, seasonal_profile
 from revin_forecast.closed_form.sums import WindowSums
 from revin_forecast.closed_form.threads import in_threads
 from revin_forecast.errors import InputError
@@ -27,7 +28,9 @@ class Sweep:
     blocks: int = 4
     """Blocks of time that are left out in turn."""
     per_channel: bool = False
-    """Also try maps of its own for each channel; kept where they are clearly better."""
+    """Also try a change of the shared map for each channel; kept where it is clearly better."""
+    season: int | None = None
+    """Also try to take a share of each channel's mean season off, of so many rows; None: don't."""
 
     def __post_init__(self):
         for name in ("lookbacks", "horizons", "penalties"):
@@ -36,6 +39,10 @@ class Sweep:
                 raise InputError(
                     f"{name} of a sweep are positive, ascending and different but got {values}."
                 )
+        if self.season is not None and self.season < 2:
+            raise InputError(
+                f"season of a sweep is 2 rows or more, or None, but got {self.season}."
+            )
 
     @property
     def groups(self) -> list[tuple[int, int]]:
@@ -70,13 +77,16 @@ class Swept:
     sweep: Sweep
     shared: tuple[Chosen, ...]
     """One for each group of steps."""
-    own: tuple[tuple[Chosen | None, ...], ...]
-    """For each channel, as `shared`; None where the shared map serves it. Empty: none was tried."""
+    own: tuple[tuple[float | None, ...], ...]
+    """For each channel, the penalty of its change of each group's shared map; None where that map
+    serves it. Empty: none was tried."""
+    share: float = 0.0
+    """Of the seasonal profile, that is taken off."""
 
     @torch.no_grad()
     def solve(
         self, values: Tensor, horizons: tuple[int, ...] | None = None
-    ) -> dict[int, Reversible]:
+    ) -> dict[int, Reversible | Deseasonalized]:
         """Solve the chosen maps on every window of a table.
 
         Args:
@@ -85,7 +95,9 @@ class Swept:
 
         Returns:
             For each horizon a Ridge inside RevIN, float32, in evaluation mode. Its look-back is the
-            longest that was chosen; steps with shorter ones give older values no weight.
+            longest that was chosen; steps with shorter ones give older values no weight. With a
+            share of the profile taken off, it stands inside a `Deseasonalized`, whose rows are
+            counted from the first of `values`.
 
         Raises:
             InputError: a horizon that was not swept.
@@ -97,47 +109,56 @@ class Swept:
                     f"horizon {horizon} was not swept; take one of {self.sweep.horizons}, or "
                     "sweep again with it."
                 )
+        if not self.share:
+            return dict(self._solved(values, wanted))
+        assert self.sweep.season is not None  # whatever has a share was given one
+        profile = self.share * seasonal_profile(values, self.sweep.season)
+        inside = self._solved(values - profile_rows(profile, len(values)), wanted)
+        return {
+            horizon: Deseasonalized(model, profile.float()).eval()
+            for horizon, model in inside.items()
+        }
+
+    def _solved(self, values: Tensor, horizons: tuple[int, ...]) -> dict[int, Reversible]:
         sums = self.sweep.sums(values)
         sizes = {size for one in self.shared for size in one.lookbacks}
-        sums.prepare(*sorted(sizes), *(len(values) - horizon + 1 for horizon in wanted))
-        models = in_threads(lambda horizon: self._model(values, sums, horizon), wanted)
-        return dict(zip(wanted, models, strict=True))
+        sums.prepare(*sorted(sizes), *(len(values) - horizon + 1 for horizon in horizons))
+        models = in_threads(lambda horizon: self._model(values, sums, horizon), horizons)
+        return dict(zip(horizons, models, strict=True))
 
     def _model(self, values: Tensor, sums: WindowSums, horizon: int) -> Reversible:
         groups = self.sweep.groups[: self.sweep.horizons.index(horizon) + 1]
         shared, own = self.shared[: len(groups)], [one[: len(groups)] for one in self.own]
-        lookback = max(max(one.lookbacks) for some in (shared, *own) for one in some if one)
-        per_channel = any(one for some in own for one in some)
-        model = Ridge(lookback, horizon, values.shape[1], per_channel)
-        for (first, stop), weight in _solved(sums, shared, groups, model).items():
-            model.weight[..., first:stop, :] = weight
-        for channel, some in enumerate(own):
-            if any(some):
-                alone = self.sweep.sums(values[:, channel : channel + 1])
-                for (first, stop), weight in _solved(alone, some, groups, model).items():
-                    model.weight[channel, first:stop] = weight
+        changed = {channel: some for channel, some in enumerate(own) if any(some)}
+        # A change is one of the longest look-back, wherever it was chosen.
+        seen = self.shared if changed else shared
+        lookback = max(max(one.lookbacks) for one in seen)
+        model = Ridge(lookback, horizon, values.shape[1], bool(changed))
+        weight = _shared_map(sums, shared, groups, model)
+        model.weight.copy_(weight)
+        for channel, some in changed.items():
+            alone = self.sweep.sums(values[:, channel : channel + 1])
+            every = mean_taken(alone.of(lookback, horizon, 0, len(values)), lookback)
+            left = every.rest(weight)
+            for group, penalty in zip(groups, some, strict=True):
+                if penalty is not None:
+                    change = solve_penalized(left.steps(*group), penalty)
+                    model.weight[channel, slice(*group)] += change
         return Reversible(model, RevIN(values.shape[1])).eval()
 
 
-def _solved(
-    sums: WindowSums,
-    chosen: tuple[Chosen | None, ...],
-    groups: list[tuple[int, int]],
-    model: Ridge,
-) -> dict[tuple[int, int], Tensor]:
-    """Return the weight of each group that has a choice, for the model's look-back."""
-    weights: dict[tuple[int, int], Tensor] = {}
-    sizes = {size for one in chosen if one for size in one.lookbacks}
-    for size in sizes:
-        every = sums.of(size, model.horizon, 0, len(sums.values))
-        equations = mean_taken(every, size)
+def _shared_map(
+    sums: WindowSums, chosen: tuple[Chosen, ...], groups: list[tuple[int, int]], model: Ridge
+) -> Tensor:
+    """Return the map of all steps, (horizon, lookback) float64, for the model's raw windows."""
+    weight = torch.zeros(model.horizon, model.lookback, dtype=torch.float64)
+    for size in sorted({size for one in chosen for size in one.lookbacks}):
+        equations = mean_taken(sums.of(size, model.horizon, 0, len(sums.values)), size)
         for one, group in zip(chosen, groups, strict=True):
-            if one is None or size not in one.lookbacks:
-                continue
-            penalty = one.penalties[one.lookbacks.index(size)]
-            own = equations.steps(*group)
-            zeros = torch.zeros_like(own.cross)
-            weight = zeros if math.isinf(penalty) else solve_penalized(own, penalty)
-            part = level_added(weight, model.lookback) / len(one.lookbacks)
-            weights[group] = weights[group] + part if group in weights else part
-    return {group: weight.float() for group, weight in weights.items()}
+            if size in one.lookbacks:
+                penalty = one.penalties[one.lookbacks.index(size)]
+                own = equations.steps(*group)
+                last = torch.zeros_like(own.cross)
+                part = last if math.isinf(penalty) else solve_penalized(own, penalty)
+                weight[slice(*group)] += level_added(part, model.lookback) / len(one.lookbacks)
+    return weight

@@ -20,6 +20,7 @@ def sweep(
     horizons: list[int] | None = None,
     blocks: int = 4,
     per_channel: bool = False,
+    profile: bool = False,
     refit: bool = True,
     season: int | None = None,
     target: list[str] | None = None,
@@ -41,9 +42,10 @@ def sweep(
         lookbacks: to try; 96 336 512 720, or those of them that the rows allow.
         horizons: to forecast; 96 192 336 720, or those of them that the rows allow.
         blocks: that are left out in turn.
-        per_channel: also try maps of its own for each channel, kept where clearly better.
+        per_channel: also try a change of the shared map for each channel, kept where clearly better.
+        profile: also try to take a share of each channel's mean season off, kept if clearly better.
         refit: solve the chosen maps on training and validation rows; else on training rows.
-        season: of SeasonalNaive; the data set's, or that of the file's frequency, if not given.
+        season: rows of the profile and of SeasonalNaive; the data set's, or that of the file's frequency, if not given.
         target: score these columns only.
         time: name of the file's time column; found if not given.
         id: name of the series column of a long file.
@@ -63,7 +65,9 @@ def sweep(
         borders = chronological_borders(len(series))
         season = season or season_of(series.frequency)
     split = Split(series.values, borders.train, borders.validation, borders.test)
-    settings = _settings(split, lookbacks, horizons, blocks, per_channel)
+    sizes = _sizes(split, lookbacks, horizons, blocks)
+    taken = season if profile and season > 1 else None
+    settings = Sweep(*sizes, blocks=blocks, per_channel=per_channel, season=taken)
     found = evaluate_sweep(split, settings, season, refit)
     if json:
         print(json_format.dumps(_record(file_or_dataset, found, refit)))
@@ -71,14 +75,10 @@ def sweep(
         _print(file_or_dataset, found, season, len(series.names))
 
 
-def _settings(
-    split: Split,
-    lookbacks: list[int] | None,
-    horizons: list[int] | None,
-    blocks: int,
-    per_channel: bool,
-) -> Sweep:
-    """Return what is tried; sizes that were not given are those that the rows allow."""
+def _sizes(
+    split: Split, lookbacks: list[int] | None, horizons: list[int] | None, blocks: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return look-backs and horizons; those that were not given are those that the rows allow."""
     usual = Sweep()
     if horizons is None:
         most = min(split.test - split.validation, split.validation // (3 * max(1, blocks)))
@@ -86,19 +86,17 @@ def _settings(
     if lookbacks is None:
         most = split.validation - (blocks + 1) * max(horizons)
         lookbacks = [size for size in usual.lookbacks if size <= most // 2] or [max(1, most // 4)]
-    return Sweep(
-        tuple(sorted(set(lookbacks))),
-        tuple(sorted(set(horizons))),
-        blocks=blocks,
-        per_channel=per_channel,
-    )
+    return tuple(sorted(set(lookbacks))), tuple(sorted(set(horizons)))
 
 
 def _record(name: str, found: SweepEvaluation, refit: bool) -> dict[str, object]:
     """Return an evaluation as plain values."""
     choice: dict[str, object] = {"shared": [_plain(one) for one in found.swept.shared]}
     if found.swept.own:
-        choice["own"] = [[one and _plain(one) for one in own] for own in found.swept.own]
+        choice["own_penalties"] = [list(own) for own in found.swept.own]
+    if found.swept.sweep.season is not None:
+        choice["season"] = found.swept.sweep.season
+        choice["profile_share"] = found.swept.share
     return {
         "dataset": name,
         "refit": refit,
@@ -136,6 +134,8 @@ def _print(name: str, found: SweepEvaluation, season: int, channels: int) -> Non
     mean = sum(one.scores.mse for one in found.horizons) / len(found.horizons)
     own = sum(any(some) for some in found.swept.own)
     told = f"; {own} of {channels} channels have maps of their own" if found.swept.own else ""
+    if found.swept.sweep.season is not None:
+        told += f"; {found.swept.share:.0%} of the profile of {season} rows taken off"
     seconds = found.choose_seconds + found.solve_seconds
     console = Console()
     console.print(

@@ -24,6 +24,13 @@ NAMES = {
 """Of the data sets, here and in the published table."""
 USUAL = Sweep()
 WEEKLY = Sweep(lookbacks=(36, 52, 78, 104), horizons=(24, 36, 48, 60))
+MAPS = {
+    "shared": (False, False),
+    "shared, profile": (False, True),
+    "own": (True, False),
+    "own, profile": (True, True),
+}
+"""Whether a channel may change the map, and whether a seasonal profile may be taken off."""
 QUICK = Sweep(lookbacks=(24, 48), horizons=(6, 12, 18, 24))
 TEXT = """
 # Closed form: the standard sets
@@ -56,29 +63,35 @@ mean looks better on the blocks of ILI and is worse there. Repeat with
 def cells(names: list[str], data_dir: str | None, quick: bool, seeds: int) -> Iterator[Cell]:
     """Plan a row for each data set and variant."""
     for name in names or (["etth1"] if quick else NAMES):
-        for own in (False, True):
+        for maps in MAPS:
             for refit in (False, True):
                 key: Row = {
                     "data": name,
-                    "maps": "shared or own" if own else "shared",
+                    "maps": maps,
                     "taught by": "training + validation" if refit else "training",
                 }
-                measure = partial(variant, name, data_dir, quick, own, refit)
+                measure = partial(variant, name, data_dir, quick, maps, refit)
                 yield Cell(key, measure, best_published(name))
 
 
-def variant(name: str, data_dir: str | None, quick: bool, own: bool, refit: bool) -> Row:
+def variant(name: str, data_dir: str | None, quick: bool, maps: str, refit: bool) -> Row:
     """Choose, solve and score all horizons of one variant."""
     split, season = split_of(name, data_dir)
     if quick:
         split = shortened(split)
     usual = QUICK if quick else WEEKLY if name == "ili" else USUAL
-    sweep = Sweep(usual.lookbacks, usual.horizons, per_channel=own)
+    own, profile = MAPS[maps]
+    taken = season if profile else None
+    sweep = Sweep(usual.lookbacks, usual.horizons, per_channel=own, season=taken)
     start = time.perf_counter()
     found = evaluate_sweep(split, sweep, season, refit)
     seconds = time.perf_counter() - start
     sizes = [" + ".join(map(str, one.lookbacks)) for one in found.swept.shared]
-    row: Row = {"look-backs": ", ".join(dict.fromkeys(sizes))}
+    row: Row = {
+        "look-backs": ", ".join(dict.fromkeys(sizes)),
+        "own": sum(any(some) for some in found.swept.own),
+        "profile": found.swept.share,
+    }
     for place, one in enumerate(found.horizons, 1):
         row[f"MSE {place}"] = one.scores.mse
     apart = [abs(one.scores.mse - (one.closed_form_mse or 0)) for one in found.horizons]
