@@ -69,6 +69,7 @@ def _scored(
 ) -> SweptHorizon:
     inner = model.model if isinstance(model, Deseasonalized) else model
     lookback = inner.backbone.lookback
+    assert isinstance(lookback, int)  # a Ridge has one
     rows = torch.from_numpy(split.standardizer.transform(split.part("test", lookback)))
     told = split
     if isinstance(model, Deseasonalized):

@@ -50,7 +50,6 @@ class Block:
 
     def __init__(self, fitted: NormalEquations, held: NormalEquations):
         self.fitted, self.held = fitted, held
-        self._paths: dict[int, PenaltyPath] = {}
 
     def errors(
         self, lookbacks: Sequence[int], penalties: Sequence[float], ends: Sequence[int]
@@ -62,12 +61,12 @@ class Block:
             penalties: to try.
             ends: the step after each group's last; a group begins where the one before ends.
         """
-        return torch.stack(
-            [
-                self._path(size).errors_between(mean_taken(self.held, size), penalties, ends)
-                for size in lookbacks
-            ]
-        )
+
+        def of(size: int) -> Tensor:
+            path = PenaltyPath(mean_taken(self.fitted, size))
+            return path.errors_between(mean_taken(self.held, size), penalties, ends)
+
+        return torch.stack([of(size) for size in lookbacks])
 
     def repeated(self, ends: Sequence[int]) -> Tensor:
         """Return the squared errors of repeating the last value, (groups,)."""
@@ -88,18 +87,11 @@ class Block:
         drawn = PenaltyPath(left[0]).errors_between(left[1], penalties, ends)
         return torch.cat([by_group(left[1].squares, ends).unsqueeze(1), drawn], dim=1)
 
-    def _path(self, lookback: int) -> PenaltyPath:
-        if lookback not in self._paths:
-            self._paths[lookback] = PenaltyPath(mean_taken(self.fitted, lookback))
-        return self._paths[lookback]
-
     def weight(self, lookback: int, penalty: float, first: int, stop: int) -> Tensor:
         """Return a map of some steps for raw windows of the longest look-back."""
         if lookback == 1:
             weight = self.held.inputs.new_zeros(stop - first, 1)
-        elif lookback in self._paths:
-            weight = self._paths[lookback].weight(penalty, slice(first, stop))
-        else:  # for a penalty or two a factor is faster
+        else:  # a path for each would be kept for little: a factor is as fast
             equations = mean_taken(self.fitted.steps(first, stop), lookback)
             weight = solve_penalized(equations, penalty)
         return level_added(weight, len(self.held.inputs))

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-BYTES_AT_ONCE = 16 * 2**20
+BYTES_AT_ONCE = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def diagonal_sums(change: Tensor) -> Tensor:
     """
     rows, columns = change.shape
     flat = torch.cat([change.reshape(-1), change.new_zeros(rows)])
-    return flat.as_strided((rows, columns + 1), (columns + 1, 1)).cumsum(dim=0)
+    return flat.as_strided((rows, columns + 1), (columns + 1, 1)).cumsum_(dim=0)
 
 
 def _unskewed(skewed: Tensor) -> Tensor:

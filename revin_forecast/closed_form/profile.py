@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.backbones.cycle_net import cycle_at
+from revin_forecast.reversible import Reversible
 from revin_forecast.shapes import Future, Known, Observed, Past
 
 
@@ -49,13 +50,14 @@ class Deseasonalized(nn.Module):
     table, and with a profile that is known.
 
     Args:
-        model: takes (batch, lookback, channels) and what was observed, as a `Reversible`.
+        model: of what is left.
         profile: (season, channels).
     """
 
+    model: Reversible
     profile: Tensor
 
-    def __init__(self, model: nn.Module, profile: Tensor):
+    def __init__(self, model: Reversible, profile: Tensor):
         super().__init__()
         self.model = model
         self.register_buffer("profile", profile)

@@ -1,13 +1,11 @@
 """The sums that least squares needs of windows, for any size and any stretch of a table."""
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
 from revin_forecast.closed_form.complete import complete_moments
 from revin_forecast.closed_form.equations import NormalEquations
-from revin_forecast.closed_form.gram import cross_correlation, diagonal_sums
+from revin_forecast.closed_form.gram import BYTES_AT_ONCE, cross_correlation, diagonal_sums
 
 
 def window_equations(values: Tensor, lookback: int, horizon: int) -> NormalEquations:
@@ -48,15 +46,6 @@ def complete_equations(values: Tensor, lookback: int, horizon: int) -> NormalEqu
     return NormalEquations.from_moments(moments, lookback)
 
 
-class _Snapshot(NamedTuple):
-    """What tells the sums over the windows before an origin, but for what all snapshots share."""
-
-    lags: Tensor
-    """(width,): sum of x[t] x[t + d] over the first steps t of those windows."""
-    edge: Tensor
-    """(lookback - 1, width - 1): products of the values that its own window begins with."""
-
-
 class WindowSums:
     """Normal equations of windows of any smaller size and any range of origins.
 
@@ -77,23 +66,24 @@ class WindowSums:
 
     def __init__(self, values: Tensor, lookback: int, horizon: int):
         self.values, self.lookback, self.horizon = values, lookback, horizon
-        self.has_gaps = not bool(values.isfinite().all())
-        self._snapshots: dict[int, _Snapshot] = {}
-        squares = torch.linalg.vecdot(values, values)  # makes no second table
-        moments = torch.stack([values.sum(dim=1), squares], dim=1)
+        self._lags: dict[int, Tensor] = {}
+        # Some rows at a time: what they take on the way is no second table.
+        parts = values.split(max(1, BYTES_AT_ONCE // (8 * values.shape[1])))
+        self.has_gaps = not all(bool(part.isfinite().all()) for part in parts)
+        moments = torch.cat([torch.stack([p.sum(1), p.square().sum(1)], dim=1) for p in parts])
         first = values.new_zeros(lookback + 1, 2)
         self._totals = torch.cat([first, moments.cumsum(0)])
         last = self._totals[-1:].expand(horizon, 2)
         self._totals = torch.cat([self._totals, last])
 
     def prepare(self, *origins: int) -> None:
-        """Make what ranges that begin or end at these origins need, each once.
+        """Make what ranges that begin or end at these origins share, each once.
 
         Threads may use ranges afterwards.
         """
         if not self.has_gaps:
             for origin in origins:
-                self._snapshot(origin)
+                self._lags_before(origin)
 
     def of(self, lookback: int, horizon: int, first: int, stop: int) -> NormalEquations:
         """Return the equations of all windows of one size.
@@ -119,9 +109,10 @@ class WindowSums:
         lookback, width = self.lookback, self.lookback + self.horizon
         if self.has_gaps:
             return self.of(lookback, self.horizon, start, end + self.horizon - 1)
-        before, after = self._snapshot(start), self._snapshot(end)
-        lags, change = after.lags - before.lags, after.edge - before.edge
-        upper = _diagonals_laid_back(lags, change, lookback)
+        lags = self._lags_before(end) - self._lags_before(start)
+        steps = diagonal_sums(self._change(start, end))
+        upper = _diagonals_laid_back(lags, steps, lookback)
+        del steps
         inputs = upper[:, :lookback].triu()
         # Totals begin a look-back before the table, so row `start` - look-back stands at `start`.
         moments = self._totals[end : end + width] - self._totals[start : start + width]
@@ -135,25 +126,32 @@ class WindowSums:
             count=(end - start) * self.values.shape[1],
         )
 
-    def _snapshot(self, origin: int) -> _Snapshot:
-        if origin not in self._snapshots:
-            width = self.lookback + self.horizon
-            begin = origin - self.lookback
-            values = self._rows(begin, begin + width - 1)
-            edge = values[: self.lookback - 1] @ values.mT
-            self._snapshots[origin] = _Snapshot(self._lags(origin), edge)
-        return self._snapshots[origin]
-
-    def _lags(self, origin: int) -> Tensor:
-        """Return the sums of lagged products up to an origin, from those of the nearest one."""
+    def _change(self, start: int, end: int) -> Tensor:
+        """Return what one step along a diagonal adds, (lookback - 1, width - 1)."""
         width = self.lookback + self.horizon
-        if not self._snapshots:
-            return self.values.new_zeros(width)
-        near = min(self._snapshots, key=lambda other: abs(other - origin))
-        begin, stop = min(near, origin), max(near, origin)
-        rows = self._rows(begin - self.lookback, stop - self.lookback + width - 1)
-        between = cross_correlation(rows, stop - begin, width)
-        return self._snapshots[near].lags + (between if origin > near else -between)
+        before, after = (
+            self._rows(origin - self.lookback, origin - self.lookback + width - 1)
+            for origin in (start, end)
+        )
+        rows = self.lookback - 1
+        change = before[:rows] @ before.mT
+        return change.addmm_(after[:rows], after.mT, beta=-1)
+
+    def _lags_before(self, origin: int) -> Tensor:
+        """Return the sums of x[t] x[t + d] over the first steps t of the windows before an origin.
+
+        (width,), but for what all origins share: from those of the nearest one that is known.
+        """
+        width = self.lookback + self.horizon
+        if not self._lags:
+            self._lags[origin] = self.values.new_zeros(width)
+        elif origin not in self._lags:
+            near = min(self._lags, key=lambda other: abs(other - origin))
+            begin, stop = min(near, origin), max(near, origin)
+            rows = self._rows(begin - self.lookback, stop - self.lookback + width - 1)
+            between = cross_correlation(rows, stop - begin, width)
+            self._lags[origin] = self._lags[near] + (between if origin > near else -between)
+        return self._lags[origin]
 
     def _rows(self, start: int, stop: int) -> Tensor:
         """Return rows of the table, zeros where it has none."""
@@ -164,17 +162,17 @@ class WindowSums:
         return torch.nn.functional.pad(inside, (0, 0, *lacking))
 
 
-def _diagonals_laid_back(first_row: Tensor, change: Tensor, lookback: int) -> Tensor:
+def _diagonals_laid_back(first_row: Tensor, steps: Tensor, lookback: int) -> Tensor:
     """Return the first `lookback` rows of the Gram matrix; what is left of the diagonal is unset.
 
     Args:
         first_row: (width,) of the matrix.
-        change: (lookback - 1, width - 1): what one step along a diagonal adds.
+        steps: what `diagonal_sums` returns.
         lookback: how many rows.
     """
     width = len(first_row)
     laid = first_row.new_empty(lookback * (width + 1))
     skewed = laid.as_strided((lookback, width), (width + 1, 1))
     skewed[0] = first_row
-    skewed[1:, :-1] = diagonal_sums(change)[:, :-1].add_(first_row[:-1])
+    torch.add(steps[:, :-1], first_row[:-1], out=skewed[1:, :-1])
     return laid.as_strided((lookback, width), (width, 1))

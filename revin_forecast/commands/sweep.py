@@ -42,10 +42,12 @@ def sweep(
         lookbacks: to try; 96 336 512 720, or those of them that the rows allow.
         horizons: to forecast; 96 192 336 720, or those of them that the rows allow.
         blocks: that are left out in turn.
-        per_channel: also try a change of the shared map for each channel, kept where clearly better.
-        profile: also try to take a share of each channel's mean season off, kept if clearly better.
+        per_channel: also try to change the shared map for each channel, kept where clearly better.
+        profile: also try to take a share of each channel's mean season off, kept where clearly
+            better.
         refit: solve the chosen maps on training and validation rows; else on training rows.
-        season: rows of the profile and of SeasonalNaive; the data set's, or that of the file's frequency, if not given.
+        season: rows of the profile and of SeasonalNaive; the data set's, or that of the file's
+            frequency, if not given.
         target: score these columns only.
         time: name of the file's time column; found if not given.
         id: name of the series column of a long file.
