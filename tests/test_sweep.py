@@ -19,7 +19,8 @@ from revin_forecast.closed_form import (
     seasonal_profile,
     sweep_ridge,
 )
-from revin_forecast.closed_form.blocks import blocks_of, level_added
+from revin_forecast.closed_form.blocks import blocks_of
+from revin_forecast.closed_form.choice import Chosen, chosen_map, level_added
 from revin_forecast.closed_form.complete import complete_moments
 from revin_forecast.closed_form.equations import (
     FactorPath,
@@ -112,7 +113,7 @@ def test_equations_are_cut_centred_and_taken_by_step():
     past, future = gathered(values, 9, 5, 9, 140)
     equations = WindowSums(values, 9, 5).over(9, 140)
     check_equations(equations.cut(4, 2), past[:, -4:], future[:, :2])
-    check_equations(equations.steps(2, 5), past, future[:, 2:5])
+    check_equations(equations.at(slice(2, 5)), past, future[:, 2:5])
     weights = torch.linspace(0, 1, 9, dtype=torch.float64)
     level = past @ weights.numpy()[:, None]
     check_equations(equations.centred(weights), past - level, future - level)
@@ -171,8 +172,10 @@ def test_a_block_is_scored_by_maps_that_saw_none_of_its_targets():
                 miss = (held_future - held_level - (z - held_level) @ weight.T) ** 2
                 wanted = miss[:, :2].sum(), miss[:, 2:].sum()
                 np.testing.assert_allclose(errors[row, :, column], wanted, rtol=1e-8)
-                raw = block.weight(size, penalty, 2, 5)
-                np.testing.assert_allclose(block.scored(raw, 2, 5), wanted[1], rtol=1e-8)
+                both = [Chosen((size,), (penalty,), math.nan)] * 2
+                fitted = block.fitted
+                raw = chosen_map(lambda _, own=fitted: own, both, SMALL.groups, lookback)
+                np.testing.assert_allclose(block.scored(raw, HORIZONS), wanted, rtol=1e-8)
                 np.testing.assert_allclose(raw.sum(1), 1)
 
 

@@ -6,36 +6,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from revin_forecast.closed_form.equations import (
-    NormalEquations,
-    PenaltyPath,
-    solve_penalized,
-    squared_error,
-)
+from revin_forecast.closed_form.choice import mean_taken
+from revin_forecast.closed_form.equations import NormalEquations, PenaltyPath
 from revin_forecast.closed_form.profile import profile_rows, seasonal_profile
 from revin_forecast.closed_form.sums import WindowSums
 from revin_forecast.closed_form.threads import in_threads
 from revin_forecast.errors import InputError
-
-
-def mean_taken(equations: NormalEquations, lookback: int) -> NormalEquations:
-    """Return the equations of a shorter look-back, each window's mean taken away.
-
-    Of a look-back of 1 that is the last value: a map of zeros repeats it.
-    """
-    weights = equations.inputs.new_full((lookback,), 1 / lookback)
-    return equations.cut(lookback, len(equations.squares)).centred(weights)
-
-
-def level_added(weight: Tensor, lookback: int) -> Tensor:
-    """Return W (x - mean) + mean as one map of raw windows of a longer look-back.
-
-    (W + (1 - W 1) 1' / own look-back) x, the older steps with weight 0. Its rows sum to 1, so it
-    does not matter which level is taken away before.
-    """
-    own = weight.shape[1]
-    level = (1 - weight.sum(dim=1, keepdim=True)) / own
-    return torch.nn.functional.pad(weight + level, (lookback - own, 0))
 
 
 class Block:
@@ -87,18 +63,9 @@ class Block:
         drawn = PenaltyPath(left[0]).errors_between(left[1], penalties, ends)
         return torch.cat([by_group(left[1].squares, ends).unsqueeze(1), drawn], dim=1)
 
-    def weight(self, lookback: int, penalty: float, first: int, stop: int) -> Tensor:
-        """Return a map of some steps for raw windows of the longest look-back."""
-        if lookback == 1:
-            weight = self.held.inputs.new_zeros(stop - first, 1)
-        else:  # a path for each would be kept for little: a factor is as fast
-            equations = mean_taken(self.fitted.steps(first, stop), lookback)
-            weight = solve_penalized(equations, penalty)
-        return level_added(weight, len(self.held.inputs))
-
-    def scored(self, weight: Tensor, first: int, stop: int) -> Tensor:
-        """Return the squared error of a map of some steps for raw windows of the longest size."""
-        return squared_error(weight, self.held.steps(first, stop))
+    def scored(self, weight: Tensor, ends: Sequence[int]) -> Tensor:
+        """Return the squared errors of a map of raw windows of the longest size, (groups,)."""
+        return by_group(self.held.rest(weight).squares, ends)
 
 
 def by_group(errors: Tensor, ends: Sequence[int]) -> Tensor:

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -60,15 +60,13 @@ class NormalEquations:
             count=self.count,
         )
 
-    def steps(self, first: int, stop: int) -> "NormalEquations":
+    def at(self, steps: slice | list[int]) -> "NormalEquations":
         """Return the equations of some steps of the horizon."""
-        return NormalEquations(
-            inputs=self.inputs,
-            cross=self.cross[first:stop],
-            squares=self.squares[first:stop],
-            input_sums=self.input_sums,
-            target_sums=self.target_sums[first:stop],
-            count=self.count,
+        return replace(
+            self,
+            cross=self.cross[steps],
+            squares=self.squares[steps],
+            target_sums=self.target_sums[steps],
         )
 
     def centred(self, weights: Tensor) -> "NormalEquations":

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from revin_forecast.closed_form.blocks import Block, blocks_of
+from revin_forecast.closed_form.choice import LAST_VALUE, Chosen, chosen_map
 from revin_forecast.closed_form.sums import WindowSums
-from revin_forecast.closed_form.swept import LAST_VALUE, Chosen, Sweep, Swept
+from revin_forecast.closed_form.swept import Sweep, Swept
 from revin_forecast.closed_form.threads import in_threads
 
 NEAR = 0.01
@@ -61,9 +62,7 @@ def sweep_ridge(values: Tensor, sweep: Sweep = Sweep()) -> Swept:  # noqa: B008
             longest = max(max(one.lookbacks) for one in shared)
     if not sweep.per_channel or values.shape[1] == 1:
         return Swept(sweep, shared, (), share)
-    maps = [
-        one[:, -longest:] for one in in_threads(lambda block: _map(block, shared, sweep), blocks)
-    ]
+    maps = [one[:, -longest:] for one in _maps(blocks, shared, sweep)]
     del sums, blocks
     channels = values.split(1, dim=1)
     own = in_threads(lambda channel: _own(channel, maps, sweep, share), channels)
@@ -86,7 +85,7 @@ def _share(
     best, least = (0.0, blocks), whole
     for share in SHARES:
         trial = blocks_of(sums, sweep.blocks, sweep.season, share)
-        maps = in_threads(lambda block: _map(block, shared, sweep), trial)
+        maps = _maps(trial, shared, sweep)
         errors = _scored(trial, maps, sweep).sum(dim=1)
         if errors.sum() < least.sum():
             best, least = (share, trial), errors
@@ -116,7 +115,7 @@ def _choose(blocks: list[Block], sweep: Sweep) -> tuple[tuple[Chosen, ...], Tens
     squares = least[:, near[0]]
     if len(near) > 1:
         averaged = [Chosen(*way, math.nan) for way in ways]
-        maps = in_threads(lambda block: _map(block, averaged, sweep), blocks)
+        maps = _maps(blocks, averaged, sweep)
         squares = _scored(blocks, maps, sweep)
     repeated = torch.stack([block.repeated(sweep.horizons) for block in blocks])
     chosen = []
@@ -129,25 +128,19 @@ def _choose(blocks: list[Block], sweep: Sweep) -> tuple[tuple[Chosen, ...], Tens
     return tuple(chosen), squares
 
 
-def _map(block: Block, chosen: Sequence[Chosen], sweep: Sweep) -> Tensor:
-    """Return the map fitted without a block, (steps, longest look-back), for raw windows."""
-    steps = []
-    for one, group in zip(chosen, sweep.groups, strict=True):
-        parts = zip(one.lookbacks, one.penalties, strict=True)
-        steps.append(torch.stack([block.weight(*part, *group) for part in parts]).mean(dim=0))
-    return torch.cat(steps)
+def _maps(blocks: list[Block], chosen: Sequence[Chosen], sweep: Sweep) -> list[Tensor]:
+    """Return the maps fitted without each block, (steps, longest look-back), for raw windows."""
+
+    def fitted(block: Block) -> Tensor:
+        return chosen_map(lambda _: block.fitted, chosen, sweep.groups, sweep.lookbacks[-1])
+
+    return in_threads(fitted, blocks)
 
 
 def _scored(blocks: list[Block], maps: list[Tensor], sweep: Sweep) -> Tensor:
     """Return the squared errors of maps on their blocks, (blocks, groups)."""
-
-    def errors(pair: tuple[Block, Tensor]) -> Tensor:
-        block, weight = pair
-        return torch.stack(
-            [block.scored(weight[first:stop], first, stop) for first, stop in sweep.groups]
-        )
-
-    return torch.stack(in_threads(errors, zip(blocks, maps, strict=True)))
+    pairs = zip(blocks, maps, strict=True)
+    return torch.stack(in_threads(lambda pair: pair[0].scored(pair[1], sweep.horizons), pairs))
 
 
 def _own(

@@ -1,6 +1,5 @@
 """What a sweep tries, what it chose, and the models of that."""
 
-import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -8,8 +7,8 @@ import torch
 from torch import Tensor
 
 from revin_forecast.backbones.ridge import PENALTIES, Ridge
-from revin_forecast.closed_form.blocks import level_added, mean_taken
-from revin_forecast.closed_form.equations import solve_penalized
+from revin_forecast.closed_form.choice import Chosen, chosen_map, mean_taken
+from revin_forecast.closed_form.equations import NormalEquations, solve_penalized
 from revin_forecast.closed_form.profile import Deseasonalized, profile_rows, seasonal_profile
 from revin_forecast.closed_form.sums import WindowSums
 from revin_forecast.closed_form.threads import in_threads
@@ -52,22 +51,6 @@ class Sweep:
     def sums(self, values: Tensor) -> WindowSums:
         """Return the sums of a table's windows, for the longest sizes."""
         return WindowSums(values, self.lookbacks[-1], self.horizons[-1])
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The map of a group of steps: the mean of one or more."""
-
-    lookbacks: tuple[int, ...]
-    """Of a single step where the last value is repeated."""
-    penalties: tuple[float, ...]
-    """One for each look-back, relative to the mean eigenvalue."""
-    error: float
-    """Mean squared error over all blocks left out."""
-
-
-LAST_VALUE = (1,), (math.inf,)
-"""Look-backs and penalties of the forecast that repeats the window's last value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,31 +117,17 @@ class Swept:
         seen = self.shared if changed else shared
         lookback = max(max(one.lookbacks) for one in seen)
         model = Ridge(lookback, horizon, values.shape[1], bool(changed))
-        weight = _shared_map(sums, shared, groups, model)
+
+        def every(size: int, of: WindowSums = sums) -> NormalEquations:
+            return of.of(size, horizon, 0, len(values))
+
+        weight = chosen_map(every, shared, groups, lookback)
         model.weight.copy_(weight)
         for channel, some in changed.items():
             alone = self.sweep.sums(values[:, channel : channel + 1])
-            every = mean_taken(alone.of(lookback, horizon, 0, len(values)), lookback)
-            left = every.rest(weight)
+            left = mean_taken(every(lookback, alone), lookback).rest(weight)
             for group, penalty in zip(groups, some, strict=True):
                 if penalty is not None:
-                    change = solve_penalized(left.steps(*group), penalty)
+                    change = solve_penalized(left.at(slice(*group)), penalty)
                     model.weight[channel, slice(*group)] += change
         return Reversible(model, RevIN(values.shape[1])).eval()
-
-
-def _shared_map(
-    sums: WindowSums, chosen: tuple[Chosen, ...], groups: list[tuple[int, int]], model: Ridge
-) -> Tensor:
-    """Return the map of all steps, (horizon, lookback) float64, for the model's raw windows."""
-    weight = torch.zeros(model.horizon, model.lookback, dtype=torch.float64)
-    for size in sorted({size for one in chosen for size in one.lookbacks}):
-        equations = mean_taken(sums.of(size, model.horizon, 0, len(sums.values)), size)
-        for one, group in zip(chosen, groups, strict=True):
-            if size in one.lookbacks:
-                penalty = one.penalties[one.lookbacks.index(size)]
-                own = equations.steps(*group)
-                last = torch.zeros_like(own.cross)
-                part = last if math.isinf(penalty) else solve_penalized(own, penalty)
-                weight[slice(*group)] += level_added(part, model.lookback) / len(one.lookbacks)
-    return weight
