@@ -49,8 +49,11 @@ class RawTable:
 
     def text(self, name: str) -> pd.Series:
         """Return a column of a text file letter by letter: 007, NA, a time with its zone."""
-        if self.source is None:
-            return self.column(name)
+        column = self.column(name)
+        # What the reader took for text stands there as it is written, but for NA and the like.
+        as_written = isinstance(column.dtype, pd.StringDtype) and not column.hasnans
+        if self.source is None or as_written:
+            return column
         return pd.Series(self.texts([name])[name].to_pandas())
 
     def texts(self, names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
