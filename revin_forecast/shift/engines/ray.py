@@ -96,9 +96,9 @@ class _Board:
     def __init__(self):
         self.events: list[Event] = []
 
-    def note(self, event: Event) -> None:
-        """Keep an event."""
-        self.events.append(event)
+    def note(self, events: list[Event]) -> None:
+        """Keep events."""
+        self.events += events
 
     def take(self) -> list[Event]:
         """Return what has come since the last time."""
@@ -106,8 +106,35 @@ class _Board:
         return events
 
 
+class _Teller:
+    """Sends events to the board: an end goes with the beginning that follows it.
+
+    A message costs more than some cells do; a beginning must arrive before its worker dies.
+    """
+
+    def __init__(self, board: Any):
+        self.board = board
+        self.ends: list[Event] = []
+
+    def tell(self, event: Event) -> None:
+        """Send a beginning, keep an end."""
+        self.ends.append(event)
+        if event[0] == "begin":
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was kept."""
+        if self.ends:
+            self.board.note.remote(self.ends)
+            self.ends = []
+
+
 def _execute(job: Job, board: Any) -> bool:
     import torch
 
     torch.set_num_threads(1)
-    return execute(job, board.note.remote)
+    teller = _Teller(board)
+    try:
+        return execute(job, teller.tell)
+    finally:
+        teller.flush()
