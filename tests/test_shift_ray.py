@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from shift_suites import small_suite
@@ -53,3 +54,22 @@ def test_a_cluster_of_two_nodes_measures_the_same(cluster, tmp_path):
     assert errors == wanted
     assert ours.cells.equals(theirs.cells)
     assert sum(kind == "end" for kind, *_ in events) >= len(ours.cells) / 20
+
+
+def test_a_beginning_is_told_at_once_with_the_ends_before_it():
+    from revin_forecast.shift.engines.ray import _Teller
+
+    told = []
+    board = SimpleNamespace(note=SimpleNamespace(remote=told.append))
+    teller = _Teller(board)
+    first, end = ("begin", "run", "a"), ("end", "run", "a")
+    second, last = ("begin", "run", "b"), ("end", "run", "b")
+    teller.tell(first)
+    assert told == [[first]]
+    teller.tell(end)
+    teller.tell(second)
+    assert told == [[first], [end, second]]
+    teller.tell(last)
+    teller.flush()
+    teller.flush()
+    assert told == [[first], [end, second], [last]]
