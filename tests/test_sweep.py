@@ -20,7 +20,6 @@ from revin_forecast.closed_form import (
     sweep_ridge,
 )
 from revin_forecast.closed_form.blocks import blocks_of
-from revin_forecast.closed_form.choice import Chosen, chosen_map, level_added
 from revin_forecast.closed_form.complete import complete_moments
 from revin_forecast.closed_form.equations import (
     FactorPath,
@@ -29,6 +28,7 @@ from revin_forecast.closed_form.equations import (
     penalty_path,
     squared_error,
 )
+from revin_forecast.closed_form.maps import Chosen, chosen_map, level_added
 from revin_forecast.closed_form.profile import profile_rows
 from revin_forecast.closed_form.sweep import OWN_PENALTIES, SHARES
 from revin_forecast.data.windows import Windows

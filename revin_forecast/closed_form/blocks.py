@@ -6,8 +6,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from revin_forecast.closed_form.choice import mean_taken
 from revin_forecast.closed_form.equations import NormalEquations, PenaltyPath
+from revin_forecast.closed_form.maps import mean_taken
 from revin_forecast.closed_form.profile import profile_rows, seasonal_profile
 from revin_forecast.closed_form.sums import WindowSums
 from revin_forecast.closed_form.threads import in_threads

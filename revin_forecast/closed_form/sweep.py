@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from revin_forecast.closed_form.blocks import Block, blocks_of
-from revin_forecast.closed_form.choice import LAST_VALUE, Chosen, chosen_map
+from revin_forecast.closed_form.maps import LAST_VALUE, Chosen, chosen_map
 from revin_forecast.closed_form.sums import WindowSums
 from revin_forecast.closed_form.swept import Sweep, Swept
 from revin_forecast.closed_form.threads import in_threads

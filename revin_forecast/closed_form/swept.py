@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from revin_forecast.backbones.ridge import PENALTIES, Ridge
-from revin_forecast.closed_form.choice import Chosen, chosen_map, mean_taken
 from revin_forecast.closed_form.equations import NormalEquations, solve_penalized
+from revin_forecast.closed_form.maps import Chosen, chosen_map, mean_taken
 from revin_forecast.closed_form.profile import Deseasonalized, profile_rows, seasonal_profile
 from revin_forecast.closed_form.sums import WindowSums
 from revin_forecast.closed_form.threads import in_threads

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from revin_forecast.closed_form.choice import Chosen
+from revin_forecast.closed_form.maps import Chosen
 from revin_forecast.closed_form.swept import Sweep
 from revin_forecast.data import catalog
 from revin_forecast.data.entries import chronological_borders
