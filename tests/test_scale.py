@@ -63,14 +63,14 @@ def test_cost_grows_as_theory_says():
 
 
 def test_processes_share_the_work():
-    """The targets, 1.6 and 0.9, are on the page; two of them were missed there."""
+    """Training reaches its target, 1.6; the benchmark on Ray misses its own, 0.9."""
     rows = {row["what"]: row for row in committed("distributed_speed")}
     assert rows["shift benchmark"]["ratio"] > 0.75
     assert rows["shift benchmark"]["target"] == 0.9
     training = [row for what, row in rows.items() if what.startswith("training")]
     assert len(training) == 2
     for row in training:
-        assert row["of bound"] > 0.8, row
+        assert row["ratio"] > row["target"] == 1.6, row
 
 
 def test_floats_in_many_blocks_are_read_as_they_stand(tmp_path):
