@@ -71,6 +71,7 @@ def test_processes_share_the_work():
     assert len(training) == 2
     for row in training:
         assert row["ratio"] > row["target"] == 1.6, row
+        assert row["of bound"] > 0.7, row
 
 
 def test_floats_in_many_blocks_are_read_as_they_stand(tmp_path):

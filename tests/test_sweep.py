@@ -1,9 +1,11 @@
 """A sweep against the slow way: gathered windows, solved one by one."""
 
+import json
 import math
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -31,6 +33,7 @@ from revin_forecast.closed_form.equations import (
 from revin_forecast.closed_form.maps import Chosen, chosen_map, level_added
 from revin_forecast.closed_form.profile import profile_rows
 from revin_forecast.closed_form.sweep import OWN_PENALTIES, SHARES
+from revin_forecast.commands import sweep as commands
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation import score
@@ -479,3 +482,19 @@ def test_complete_windows_are_summed_either_way():
 def test_what_a_sweep_refuses(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+def test_the_command_takes_profiles_and_changes_and_needs_a_season(tmp_path, capsys):
+    _, values = seasons(500, season=7)
+    days = pd.date_range("2020-01-01", periods=500, freq="D")
+    path = tmp_path / "daily.csv"
+    pd.DataFrame(values, columns=["a", "b"]).assign(date=days).to_csv(path, index=False)
+    sizes = {"lookbacks": [5], "horizons": [3]}
+    commands.sweep(str(path), **sizes, profile=True, per_channel=True, json=True)
+    chosen = json.loads(capsys.readouterr().out)["chosen"]
+    assert (chosen["season"], chosen["profile_share"]) == (7, 1.0)
+    assert len(chosen["own_penalties"]) == 2
+    commands.sweep(str(path), **sizes, profile=True)
+    assert "100% of the profile of 7 rows taken off" in capsys.readouterr().out.replace("\n", " ")
+    with pytest.raises(InputError, match=r"daily.csv has none that is known. Name its rows with"):
+        commands.sweep(str(path), **sizes, profile=True, season=1)

@@ -106,7 +106,8 @@ def blocks_of(sums: WindowSums, number: int, season: int = 1, share: float = 0.0
         def profiled(pair: tuple[tuple[int, int], tuple[int, int]]) -> Block:
             (first, stop), apart = pair
             profile = seasonal_profile(sums.values, season, (first, stop + horizon - 1))
-            own = sums.of_other(sums.values - profile_rows(share * profile, len(sums.values)))
+            rest = sums.values - profile_rows(share * profile, len(sums.values))
+            own = WindowSums(rest, sums.lookback, horizon)
             return Block(own.over(begin, end) - own.over(*apart), own.over(first, stop))
 
         blocks = in_threads(profiled, pairs)

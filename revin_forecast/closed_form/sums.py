@@ -100,10 +100,6 @@ class WindowSums:
             return complete_equations(rows, lookback, horizon)
         return self.over(start, end).cut(lookback, horizon)
 
-    def of_other(self, values: Tensor) -> "WindowSums":
-        """Return the sums of another table's windows, for the same sizes."""
-        return WindowSums(values, self.lookback, self.horizon)
-
     def over(self, start: int, end: int) -> NormalEquations:
         """Return the equations of the longest windows with origins `start` to `end` - 1."""
         lookback, width = self.lookback, self.lookback + self.horizon

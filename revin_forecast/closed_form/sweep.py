@@ -51,17 +51,18 @@ def sweep_ridge(values: Tensor, sweep: Sweep = Sweep()) -> Swept:  # noqa: B008
     sums = sweep.sums(values)
     blocks = blocks_of(sums, sweep.blocks)
     shared, squares = _choose(blocks, sweep)
-    longest = max(max(one.lookbacks) for one in shared)
-    if longest == 1:  # where nothing helps all channels there is little to find for each
+    if all(
+        one.lookbacks == LAST_VALUE[0] for one in shared
+    ):  # where nothing helps all channels there is little to find for each
         return Swept(sweep, shared, ())
     share = 0.0
     if sweep.season is not None:
         share, blocks = _share(sums, blocks, shared, squares, sweep)
         if share:
             shared, _ = _choose(blocks, sweep)
-            longest = max(max(one.lookbacks) for one in shared)
     if not sweep.per_channel or values.shape[1] == 1:
         return Swept(sweep, shared, (), share)
+    longest = max(max(one.lookbacks) for one in shared)
     maps = [one[:, -longest:] for one in _maps(blocks, shared, sweep)]
     del sums, blocks
     channels = values.split(1, dim=1)

@@ -1,5 +1,6 @@
 """What a sweep tries, what it chose, and the models of that."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -69,7 +70,7 @@ class Swept:
     @torch.no_grad()
     def solve(
         self, values: Tensor, horizons: tuple[int, ...] | None = None
-    ) -> dict[int, Reversible | Deseasonalized]:
+    ) -> Mapping[int, Reversible | Deseasonalized]:
         """Solve the chosen maps on every window of a table.
 
         Args:
@@ -93,7 +94,7 @@ class Swept:
                     "sweep again with it."
                 )
         if not self.share:
-            return dict(self._solved(values, wanted))
+            return self._solved(values, wanted)
         assert self.sweep.season is not None  # whatever has a share was given one
         profile = self.share * seasonal_profile(values, self.sweep.season)
         inside = self._solved(values - profile_rows(profile, len(values)), wanted)

@@ -10,6 +10,7 @@ from revin_forecast.data import catalog
 from revin_forecast.data.entries import chronological_borders
 from revin_forecast.data.frequency import season_of
 from revin_forecast.data.reading import read_series
+from revin_forecast.errors import InputError
 from revin_forecast.fitting import Split
 from revin_forecast.sweeping import SweepEvaluation, evaluate_sweep
 
@@ -69,7 +70,12 @@ def sweep(
         season = season or season_of(series.frequency)
     split = Split(series.values, borders.train, borders.validation, borders.test)
     sizes = _sizes(split, lookbacks, horizons, blocks)
-    taken = season if profile and season > 1 else None
+    if profile and season < 2:
+        raise InputError(
+            f"--profile takes a season off, but {file_or_dataset} has none that is known. Name its "
+            "rows with --season, or leave --profile out."
+        )
+    taken = season if profile else None
     settings = Sweep(*sizes, blocks=blocks, per_channel=per_channel, season=taken)
     found = evaluate_sweep(split, settings, season, refit)
     if json:
