@@ -1,9 +1,11 @@
 import functools
 import gc
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does; before torch
 
@@ -20,7 +22,7 @@ hypothesis.settings.load_profile("shared machine")
 LONGEST = (
     "test_compiled.py",
     "test_documents.py",
-    "test_report.py",
+    "test_benchmark_report.py",
     "test_shift_runner.py",
     "test_normalizer_contract.py",
     "test_distributed.py",
@@ -60,6 +62,20 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip("the benchmark data are not beside the checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A browser without a window; where CI asks for it, it has to be there."""
+    program = shutil.which("chromium")
+    if os.environ.get("REVIN_FORECAST_BROWSER") != "required":
+        pytest.importorskip("playwright")
+        if program is None:
+            pytest.skip("chromium is not installed")
+    from playwright import sync_api
+
+    with sync_api.sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
 
 
 @pytest.fixture(autouse=True)

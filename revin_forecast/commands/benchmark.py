@@ -9,7 +9,7 @@ from rich.console import Console
 from revin_forecast.commands.benchmark_plan import WorkBar, print_plan
 from revin_forecast.errors import InputError
 from revin_forecast.evidence import circumstances
-from revin_forecast.report import write_report
+from revin_forecast.report.benchmark import write_report
 from revin_forecast.shift.benchmark import (
     Execution,
     Outcome,

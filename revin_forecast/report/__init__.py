@@ -1,5 +1,1 @@
-"""The report of a shift benchmark: one self-contained page and a summary, from tables alone."""
-
-from revin_forecast.report.page import write_report
-
-__all__ = ["write_report"]
+"""Pages for people: one file each, which needs nothing else. Of a forecast, and of a benchmark."""

@@ -1,0 +1,74 @@
+"""One look for each normalizer, the same in every plot, for colour-blind readers too."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from revin_forecast.report.benchmark.reading import NORMALIZERS, Frame, Tables, backbones, in_order
+
+GREY = "#777777"
+
+# Okabe & Ito (2008), their yellow darkened: it can't be seen on white.
+COLOURS = {
+    "black": "#000000",
+    "blue": "#0072B2",
+    "orange": "#E69F00",
+    "green": "#009E73",
+    "vermillion": "#D55E00",
+    "purple": "#CC79A7",
+    "sky": "#56B4E9",
+    "yellow": "#9A8700",
+}
+_DASHES = ("dash", "solid", "dot", "dashdot", "longdash", "solid", "dash", "dot")
+_SYMBOLS = ("square", "circle", "triangle-up", "diamond", "x", "cross", "triangle-down", "star")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a line and its points are drawn; dash and symbol are the cues besides the colour."""
+
+    colour: str
+    dash: str
+    symbol: str
+
+    def faded(self, opacity: float = 0.16) -> str:
+        """Return the colour for an area behind the line."""
+        red, green, blue = (int(self.colour[i : i + 2], 16) for i in (1, 3, 5))
+        return f"rgba({red},{green},{blue},{opacity})"
+
+
+Looks = Mapping[str, Look]
+"""Name of a normalizer or of a reference model -> its look."""
+
+
+def looks_of(normalizers: Iterable[str], references: Iterable[str]) -> dict[str, Look]:
+    """Give every name its look: known normalizers always the same one, references grey.
+
+    From the ninth unknown name on colours come again, with another dash and symbol.
+    """
+    names = [*NORMALIZERS, *(n for n in in_order(normalizers, ()) if n not in NORMALIZERS)]
+    colours = list(COLOURS.values())
+    looks = {}
+    for number, name in enumerate(names):
+        turn, place = divmod(number, len(colours))
+        other = (place + 3 * turn) % len(colours)
+        looks[name] = Look(colours[place], _DASHES[other], _SYMBOLS[other])
+    for number, name in enumerate(in_order(references, ("SeasonalNaive", "Repeat", "Mean"))):
+        symbol = ("hexagram", "hourglass", "pentagon")[number % 3]
+        looks[name] = Look(GREY, ("dot", "dash", "dashdot")[number % 3], symbol)
+    return looks
+
+
+OPENNESS = ("", "-open", "-dot", "-open-dot")
+"""What is added to a symbol for the first, second, ... backbone of a scatter plot."""
+
+
+def openness(number: int) -> str:
+    """Return what sets a backbone's symbols apart."""
+    return OPENNESS[number % len(OPENNESS)]
+
+
+def models_of(frame: Frame, tables: Tables) -> list[tuple[str, str]]:
+    """Return the models (backbone, normalizer) of a table in the order of every plot."""
+    found = set(zip(frame["backbone"], frame["normalizer"], strict=True))
+    looks = looks_of(frame["normalizer"], ())
+    return [(b, n) for b in backbones(tables) for n in looks if (b, n) in found]

@@ -1,0 +1,146 @@
+"""P9: from which level shift on RevIN pays, beside the theory's answer."""
+
+import numpy as np
+import pandas as pd
+from plotly.graph_objects import Figure
+
+from revin_forecast.report.benchmark.averages import data_set_errors
+from revin_forecast.report.benchmark.looks import COLOURS, Looks, openness
+from revin_forecast.report.benchmark.plots.axes import root_axis, signed_root
+from revin_forecast.report.benchmark.plots.base import Plot, rounded
+from revin_forecast.report.benchmark.plots.grid import Sizes, axes, panels
+from revin_forecast.report.benchmark.plots.scatter import backbone_legend
+from revin_forecast.report.benchmark.plots.traces import guide
+from revin_forecast.report.benchmark.reading import TWIN, Column, Frame, Tables, in_order
+from revin_forecast.report.wording import shown, tick
+
+WORDS = (
+    "P9",
+    "Break-even of RevIN under a level shift",
+    "E(RevIN) - E(Identity), MASE*, of linear backbones against the size of a steady level shift; "
+    "both axes are square-root scaled, so that small values stay apart. Below 0 RevIN has less "
+    "error. The dashed line is the theory's break-even δ* = (1'Σ⁻¹1)^(-1/2), the sd of a window's "
+    "best estimate of its level, median over channels. Good: the curve is above 0 to the left of "
+    "δ*, below 0 to its right. Theory holds for squared errors of a series that is stationary but "
+    "for this shift; where levels move by themselves between training and test, RevIN pays from "
+    "the start. At δ = 0 stands the clean series. Bars: 95 % intervals of the two errors, joined "
+    "as if independent, so too wide: the windows are paired.",
+)
+LINEAR = ("Ridge", "Linear")
+NORMALIZER = "RevIN"
+
+
+def break_even(tables: Tables, looks: Looks) -> Plot:
+    """Draw a panel a data set, a line a linear backbone."""
+    gaps = _gaps(tables["cells"])
+    if gaps.empty:
+        words = (
+            f"Needs finished level shifts of {' or '.join(LINEAR)} with {NORMALIZER} and {TWIN}."
+        )
+        return Plot(*WORDS, missing=words)
+    theory = tables["shiftcards"].groupby("dataset")["delta_star"].median()
+    if theory.dropna().empty:
+        return Plot(*WORDS, missing="No shift card has a break-even δ*.")
+    names, models = in_order(gaps["dataset"], ()), in_order(gaps["backbone"], LINEAR)
+    sizes = root_axis([float(gaps["displacement"].max())], (0.0, 0.5, 1.0, 2.0, 4.0))
+    reach = root_axis(pd.concat([gaps["gap"] - gaps["reach"], gaps["gap"] + gaps["reach"]]))
+    figure = panels(
+        names,
+        {"title": "level shift |δ|, train sd", **sizes},
+        {"title": "E(RevIN) - E(Identity), MASE*", **reach},
+        Sizes(columns=3, height=220, left=66, narrowest=200),
+    )
+    for number, name in enumerate(names):
+        for place, model in enumerate(models):
+            own = gaps[(gaps["dataset"] == name) & (gaps["backbone"] == model)]
+            _draw_line(figure, own.sort_values("displacement"), number, place, looks)
+        _draw_theory(figure, float(theory.get(name, np.nan)), number)
+        figure.add_trace(guide((-1.0, 9.0), (0.0, 0.0), number))
+    return Plot(*WORDS, figures={"": figure}, legend=backbone_legend(models))
+
+
+def _gaps(cells: Frame) -> Frame:
+    """Return dataset, backbone, displacement, gap and reach, of clean and of shifted levels."""
+    steady = (
+        (cells["shift"] == "level") & (cells["placement"] == "steady") & (cells["severity"] > 0)
+    )
+    kept = cells[(steady | (cells["placement"] == "clean")) & (cells["role"] == "model")]
+    kept = kept[kept["backbone"].isin(LINEAR) & kept["normalizer"].isin((NORMALIZER, TWIN))]
+    errors = data_set_errors(kept)
+    place = ["dataset", "backbone", "severity"]
+    errors = errors.assign(reach=errors["mase"] * (errors["above"] + errors["below"]) / 2)
+    parts = errors.groupby([*place, "line"])[["mase", "reach"]].mean().unstack("line").dropna()
+    there = set(parts.columns.get_level_values("line"))
+    if parts.empty or not {NORMALIZER, TWIN} <= there:
+        return pd.DataFrame(columns=[*place, "displacement", "gap", "reach"])
+    sizes = kept.assign(size=kept["displacement"].abs()).groupby(place)["size"].median()
+    gaps = pd.DataFrame(
+        {
+            "gap": parts["mase"][NORMALIZER] - parts["mase"][TWIN],
+            "reach": np.hypot(parts["reach"][NORMALIZER], parts["reach"][TWIN]),
+            "displacement": sizes,
+        }
+    ).reset_index()
+    gaps.loc[gaps["severity"] == 0, "displacement"] = 0.0
+    gaps = gaps.dropna(subset=["gap", "displacement"])
+    highest: Column = gaps.groupby("dataset")["severity"].transform("max")
+    return gaps[highest > 0]
+
+
+def _draw_line(figure: Figure, own: Frame, panel: int, place: int, looks: Looks) -> None:
+    look, middle = looks[NORMALIZER], signed_root(own["gap"])
+    ends = signed_root(own["gap"] + own["reach"]), signed_root(own["gap"] - own["reach"])
+    figure.add_trace(
+        {
+            "type": "scatter",
+            "x": rounded(signed_root(own["displacement"])),
+            "y": rounded(middle),
+            "error_y": {
+                "type": "data",
+                "symmetric": False,
+                "array": rounded(ends[0] - middle),
+                "arrayminus": rounded(middle - ends[1]),
+                "color": look.faded(0.5),
+                "thickness": 1.2,
+                "width": 3,
+            },
+            "mode": "lines+markers",
+            "line": {"color": look.colour, "dash": ("solid", "dash")[place % 2], "width": 1.6},
+            "marker": {"color": look.colour, "symbol": f"circle{openness(place)}", "size": 7},
+            "meta": [str(name) for name in own["backbone"].head(1)],
+            "customdata": [
+                [shown(size), shown(gap)]
+                for size, gap in zip(own["displacement"], own["gap"], strict=True)
+            ],
+            "hovertemplate": "δ %{customdata[0]}: %{customdata[1]}<extra></extra>",
+            **axes(panel),
+        }
+    )
+
+
+def _draw_theory(figure: Figure, delta: float, panel: int) -> None:
+    if np.isnan(delta):
+        return
+    x, place = float(np.sqrt(delta)), axes(panel)
+    figure.add_shape(
+        type="line",
+        xref=place["xaxis"],
+        yref=f"{place['yaxis']} domain",
+        x0=x,
+        x1=x,
+        y0=0,
+        y1=1,
+        line={"color": COLOURS["vermillion"], "width": 1.5, "dash": "dash"},
+    )
+    figure.add_annotation(
+        text=f"δ* {tick(float(f'{delta:.2g}'))}",
+        xref=place["xaxis"],
+        yref=f"{place['yaxis']} domain",
+        x=x,
+        y=0.02,
+        xanchor="left",
+        yanchor="bottom",
+        xshift=3,
+        showarrow=False,
+        font={"size": 11, "color": COLOURS["vermillion"]},
+    )
