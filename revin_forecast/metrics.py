@@ -48,6 +48,20 @@ def rmse(forecast: Values, truth: Values, observed: Seen | None = None) -> Score
     return torch.where(zero, 0, torch.where(zero, 1, squared).sqrt())
 
 
+def smape(forecast: Values, truth: Values, observed: Seen | None = None) -> Score:
+    """Symmetric mean absolute percentage error: mean of 200 |f - y| / (|f| + |y|), 0 / 0 = 0.
+
+    (Makridakis, 1993, as the M competitions take it; 0 to 200.) It jumps to 200 near zero, changes
+    when a constant is added to everything, and punishes too low forecasts more: `mase` does not.
+
+    >>> smape(torch.tensor([[[1.0], [4.0]]]), torch.tensor([[[3.0], [4.0]]]))
+    tensor(50.)
+    """
+    error, seen = _errors(forecast, truth, observed)
+    size = forecast.abs() + truth.abs()
+    return _mean(200 * error.abs() / torch.where(size > 0, size, 1), seen)
+
+
 def mase(
     forecast: Values,
     truth: Values,

@@ -76,6 +76,79 @@ def test_scores_are_those_of_the_metrics():
     assert result.origins[0] == pd.Timestamp(fitted.summary["last"])
 
 
+def test_the_percentage_error_comes_on_request_only():
+    array = values()
+    array[170] = 0
+    array[171] = np.nan
+    plain, asked = backtest(ridge(), series(array)), backtest(ridge(), series(array), smape=True)
+    assert not [name for name in plain.overall if "smape" in name]
+    fitted = asked.fitted
+    past = np.stack([array[o - LOOKBACK : o] for o in range(160, ROWS - HORIZON + 1)])
+    truth = torch.from_numpy(
+        np.stack([array[o : o + HORIZON] for o in range(160, ROWS - HORIZON + 1)])
+    )
+    forecast = fitted.standardizer.inverse(
+        fitted.forecast(fitted.standardizer.tensor(past)).numpy()
+    )
+    wanted = metrics.smape(torch.from_numpy(forecast).double(), truth).item()
+    assert asked.overall["smape"] == pytest.approx(wanted, rel=1e-5)
+    assert asked.overall["repeat_smape"] > asked.overall["smape"]
+    assert asked.table["smape"].mean() == pytest.approx(wanted, rel=1e-2)
+
+
+def test_a_refit_has_seen_all_rows_before():
+    array = values()
+    result = backtest(ridge(), series(array), refit=10, step=3)
+    assert result.fits == 3  # 12 forecasts of 3 rows each, fitted again after 12 rows
+    once = backtest(ridge(), series(array), step=3)
+    errors = []
+    for first in (160, 172, 184):
+        fitted = ridge().fit(series(array).rows(0, first)).fitted
+        for origin in range(first, min(first + 12, ROWS - HORIZON + 1), 3):
+            past = fitted.standardizer.tensor(array[None, origin - LOOKBACK : origin])
+            forecast = fitted.standardizer.inverse(fitted.forecast(past)[0].numpy())
+            errors.append(np.abs(forecast - array[origin : origin + HORIZON]))
+    assert len(result.origins) == len(errors) == len(once.origins)
+    assert result.overall["mae"] == pytest.approx(np.mean(errors), rel=1e-5)
+    assert result.overall["mae"] != once.overall["mae"]
+    first_third = result.paths.next_errors[:4]
+    np.testing.assert_array_equal(first_third, once.paths.next_errors[:4])
+    assert (result.paths.next_errors[4:] != once.paths.next_errors[4:]).all()
+
+
+def test_errors_by_step_are_those_of_the_step():
+    array = values()
+    array[175, 0] = np.nan
+    result = backtest(ridge(), series(array), level=[80])
+    steps = result.by_step
+    assert steps["step"].tolist() == [1, 2, 3, 4, 5]
+    unit = naive_error(array[:160], 7)
+    next_errors = np.abs(result.paths.next_errors) / unit
+    assert steps["mase"][0] == pytest.approx(np.nanmean(next_errors))
+    assert set(steps.columns) >= {"repeat_mase", "seasonal_naive_mase", "coverage-80"}
+    counts = np.isfinite(np.stack([array[o : o + HORIZON] for o in range(160, 196)])).sum((0, 2))
+    mean = np.average(steps["mase"], weights=counts)
+    whole = result.table["mae"] / unit * result.table["observed"]
+    assert mean == pytest.approx(whole.sum() / result.table["observed"].sum())
+
+
+def test_forecasts_that_do_not_overlap_are_kept():
+    array = values()
+    result = backtest(ridge(), series(array), step=2)
+    paths = result.paths
+    assert paths.rows.tolist() == [160, 166, 172, 178, 184, 190]
+    assert paths.names == ("a", "b")
+    np.testing.assert_allclose(paths.truth[1], array[166:171])
+    fitted = result.fitted
+    past = fitted.standardizer.tensor(array[None, 166 - LOOKBACK : 166])
+    wanted = fitted.standardizer.inverse(fitted.forecast(past)[0].numpy())
+    np.testing.assert_allclose(paths.forecast[1], wanted, rtol=1e-6)
+    assert paths.next_rows.tolist() == list(range(160, 196, 2))
+    np.testing.assert_allclose(
+        paths.next_errors[3], (array[166] - paths.forecast[1, 0]), rtol=1e-4, atol=1e-5
+    )
+
+
 def test_naive_forecasts_stand_beside_and_see_through_gaps():
     array = values(channels=1)
     array[170] = np.nan
@@ -167,7 +240,7 @@ def test_known_inputs_are_those_of_each_window():
     wanted = forecaster.predict(
         whole.rows(0, origin), future=whole.rows(origin, origin + HORIZON).select(["c"])
     )
-    batch = next(rolling_origins(fitted, whole, 160, 1, 30))
+    batch = next(rolling_origins(fitted, whole, range(160, 196), 30))
     got = fitted.forecast(batch.past, batch.known)[3].numpy()
     got = fitted.standardizer.inverse(got)
     np.testing.assert_allclose(wanted[["a", "b"]], got, rtol=1e-4)
@@ -179,6 +252,7 @@ def test_known_inputs_are_those_of_each_window():
         ({"test_share": 1.0}, "test share lies between 0 and 1 but got 1; pass 0.2"),
         ({"test_share": 0.0}, "test share lies between 0 and 1 but got 0"),
         ({"step": 0}, "a number of rows from 1 up but got 0"),
+        ({"refit": 0}, "refit is a number of rows from 1 up but got 0"),
     ],
 )
 def test_options_that_make_no_sense(given, message):
@@ -240,6 +314,13 @@ def test_command_prints_json(file, capsys):
     assert record["levels"] == [80, 95]
     assert len(record["series"]) == 12
     assert 50 < record["overall"]["coverage-80"] < 100
+
+
+def test_command_fits_again_and_scores_percentages(file, capsys):
+    assert main(["backtest", str(file), *WORDS, "--refit", "12", "--smape", "--quiet"]) == 0
+    shown = capsys.readouterr().out
+    assert "36 forecasts of 5 steps, fitted 3 times" in shown
+    assert "sMAPE" in shown
 
 
 def test_command_refuses_before_it_works(file, tmp_path, capsys):

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from revin_forecast.backtest.scores import Scores, has_quantiles
+from revin_forecast.backtest.paths import PathKeeper, Paths
+from revin_forecast.backtest.scores import DECILES, Scores, has_quantiles
 from revin_forecast.backtest.windows import rolling_origins
 from revin_forecast.data.frequency import season_of
 from revin_forecast.data.layout import listed
@@ -15,6 +16,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.fitted import Fitted
 from revin_forecast.intervals import interval_levels
 from revin_forecast.metrics import seasonal_scale
+from revin_forecast.progress import progress
 
 LEVELS = (80.0, 95.0)
 """Intervals scored where none are named and the model has them."""
@@ -45,6 +47,11 @@ class Backtest:
     overall: dict[str, float]
     """The same over all values; "mase" is the mean over series that have one. Where series have
     different units, MASE, WQL and coverage still tell something."""
+    by_step: pd.DataFrame
+    """A row for each step ahead. Columns: "step"; "mase", "repeat_mase", "seasonal_naive_mase";
+    "coverage-80" for each interval."""
+    paths: Paths
+    """Some of the forecasts themselves."""
     origins: pd.DatetimeIndex
     """The last row seen by each forecast; where series end at different times, of those that end
     last."""
@@ -54,7 +61,10 @@ class Backtest:
     """Intervals scored, in percent."""
     left_out: tuple[str, ...]
     """Series without a value before the test part: nothing could be learnt of them."""
+    fits: int
+    """How often the model was fitted."""
     fitted: Fitted
+    """The first one."""
 
 
 def backtest(
@@ -64,11 +74,13 @@ def backtest(
     step: int = 1,
     level: Sequence[int | float] | None = None,
     season: int | None = None,
+    refit: int | None = None,
+    smape: bool = False,
 ) -> Backtest:
     """Fit on a series but for its last part, and forecast from rolling origins within that.
 
-    Every forecast is made from the rows before it, without fitting again. Where series end at
-    different times, the last part is each one's own.
+    Every forecast is made from the rows before it. Where series end at different times, the last
+    part is each one's own.
 
     Args:
         forecaster: made anew from its parameters; it stays as it is.
@@ -79,6 +91,10 @@ def backtest(
         level: intervals to score, in percent; None: 80 and 95 where the model has them.
         season: steps of the seasonal naive forecast; None: the one that the model was chosen with,
             or the usual one of the rhythm.
+        refit: fit again, on all rows before, once so many have come since the last fit; None: fit
+            once.
+        smape: score the symmetric percentage error, too; see `metrics.smape` for what is wrong
+            with it.
 
     Raises:
         InputError: too few rows, nothing observed to score, or intervals the model can't give.
@@ -96,25 +112,59 @@ def backtest(
         raise InputError(f"the test share lies between 0 and 1 but got {test_share:g}; pass 0.2.")
     if step < 1:
         raise InputError(f"the step between origins is a number of rows from 1 up but got {step}.")
+    if refit is not None and refit < 1:
+        raise InputError(f"refit is a number of rows from 1 up but got {refit}.")
     parameters = forecaster.get_params(deep=False)
     horizon = int(parameters["horizon"])
     series, start, left_out = parted(series.aligned(), test_share, horizon)
-    fitted = type(forecaster)(**parameters).fit(series.rows(0, start)).fitted
-    levels = _levels(fitted, level)
-    season = season or _season(fitted)
-    names = [fitted.history.names[target] for target in fitted.targets]
+    starts = range(start, len(series) - horizon + 1, step)
+    blocks = _blocks(starts, refit)
+    first = _fitted(forecaster, parameters, series, blocks[0])
+    levels = _levels(first, level)
+    season = season or _season(first)
+    names = [first.history.names[target] for target in first.targets]
     unit = naive_error(series.select(names).values[:start], season)
-    scores = Scores(fitted, levels, season, unit)
-    for origins in rolling_origins(fitted, series, start, step, season):
-        scores.add(origins)
+    scores = Scores(levels, season, unit, has_quantiles(first, DECILES), smape)
+    keeper = PathKeeper(names, starts, horizon)
+    with progress("backtest", len(starts)) as advance:
+        for number, block in enumerate(blocks):
+            fitted = first if not number else _fitted(forecaster, parameters, series, block)
+            for origins in rolling_origins(fitted, series, block, season):
+                forecast = fitted.forecast(origins.past, origins.known)
+                scores.add(fitted, origins, forecast)
+                keeper.add(fitted, origins, forecast)
+                advance(len(forecast))
     table = pd.DataFrame({"series": names, **scores.by_series()}).astype({"observed": int})
     if scores.overall()["observed"] == 0:
         raise InputError(
             f"no value of the last {len(series) - start} rows was observed, so there is nothing to "
             "score. Choose a larger test share."
         )
-    origins = series.timestamps[start - 1 : len(series) - horizon : step]
-    return Backtest(table, scores.overall(), origins, season, levels, left_out, fitted)
+    return Backtest(
+        table,
+        scores.overall(),
+        pd.DataFrame(scores.by_step()),
+        keeper.paths(),
+        series.timestamps[start - 1 : len(series) - horizon : step],
+        season,
+        levels,
+        left_out,
+        len(blocks),
+        first,
+    )
+
+
+def _blocks(starts: range, refit: int | None) -> list[range]:
+    """Part the first rows of forecasts so that each part has a fit of its own."""
+    if refit is None:
+        return [starts]
+    count = -(-refit // starts.step)  # forecasts from one fit to the next
+    return [starts[place : place + count] for place in range(0, len(starts), count)]
+
+
+def _fitted(forecaster: Fits, parameters: dict[str, Any], series: Series, starts: range) -> Fitted:
+    """Fit one like the forecaster on the rows before the first forecast."""
+    return type(forecaster)(**parameters).fit(series.rows(0, starts.start)).fitted
 
 
 def parted(series: Series, share: float, horizon: int) -> tuple[Series, int, tuple[str, ...]]:

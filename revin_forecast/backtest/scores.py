@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from revin_forecast.backbones import Repeat, SeasonalNaive
 from revin_forecast.backtest.windows import Origins
+from revin_forecast.data.scaling import Standardizer
 from revin_forecast.errors import InputError
 from revin_forecast.fitted import Fitted
 from revin_forecast.intervals import interval_levels
@@ -19,59 +20,87 @@ POINTS = ("", "repeat_", "seasonal_naive_")
 
 
 class Scores:
-    """Sums over windows and steps, for each series, in float64 and the table's units.
+    """Sums over windows, for each series and for each step, in float64 and the table's units.
 
     The scores are those of `metrics`, by series.
 
     Args:
-        fitted: the model.
         levels: intervals to score, in percent.
         season: steps of SeasonalNaive.
         unit: (targets,) what MASE is relative to; NaN where a series has no such thing.
+        deciles: score the deciles, too.
+        smape: score the symmetric percentage error, too.
     """
 
     def __init__(
-        self, fitted: Fitted, levels: Sequence[int | float], season: int, unit: np.ndarray
+        self,
+        levels: Sequence[int | float],
+        season: int,
+        unit: np.ndarray,
+        deciles: bool,
+        smape: bool = False,
     ):
-        self.fitted, self.season, self.unit = fitted, season, unit
+        self.season, self.unit, self.smape = season, unit, smape
         self.bounds = {level: interval_levels(level) for level in levels}
-        self.standardizer = fitted.standardizer.select(fitted.targets)
-        self.deciles = DECILES if has_quantiles(fitted, DECILES) else ()
+        self.deciles = DECILES if deciles else ()
         self.sums: dict[str, np.ndarray] = {}
+        self.steps: dict[str, np.ndarray] = {}
 
     @torch.inference_mode()
-    def add(self, origins: Origins) -> None:
-        """Score some windows."""
-        seen = origins.truth.isfinite()
-        naive = self._naive(origins.longer.shape[1])
-        points = [self.fitted.forecast(origins.past, origins.known)]
-        points += [model(origins.longer) for model in naive]
+    def add(self, fitted: Fitted, origins: Origins, forecast: Tensor) -> None:
+        """Score some windows.
+
+        Args:
+            fitted: whose forecast it is.
+            origins: the windows.
+            forecast: (windows, horizon, targets), standardized.
+        """
+        scale = fitted.standardizer.select(fitted.targets)
+        seen, units = origins.truth.isfinite(), torch.from_numpy(scale.scale)
+        size = torch.from_numpy(np.abs(scale.inverse(origins.truth.numpy())))
+        points = [forecast, *(model(origins.longer) for model in self._naive(origins))]
         self._add("observed", seen.double(), seen)
         for name, point in zip(POINTS, points, strict=True):
-            error = self._error(point, origins.truth)
+            error = _error(point, origins.truth, units)
             self._add(f"{name}mae", error.abs(), seen)
             self._add(f"{name}mse", error.square(), seen)
+            self._add_step(f"{name}mase", error.abs() / torch.from_numpy(self.unit), seen)
+            if self.smape:
+                self._add(f"{name}smape", _symmetric(point, error, size, scale), seen)
+        self._add_quantiles(fitted, origins, seen, units)
+        if self.deciles:
+            self._add("size", size, seen)
+
+    def _add_quantiles(self, fitted: Fitted, origins: Origins, seen: Tensor, units: Tensor) -> None:
         wanted = sorted({*self.deciles, *(one for both in self.bounds.values() for one in both)})
         if not wanted:
             return
-        quantiles = self.fitted.quantiles(origins.past, wanted, origins.known)
+        quantiles = fitted.quantiles(origins.past, wanted, origins.known)
         over = dict(zip(wanted, quantiles.unbind(-1), strict=True))
-        over = {one: self._error(quantile, origins.truth) for one, quantile in over.items()}
+        over = {one: _error(quantile, origins.truth, units) for one, quantile in over.items()}
         for level, (low, high) in self.bounds.items():
-            inside = (over[low] <= 0) & (over[high] >= 0)
-            self._add(f"coverage-{level:g}", 100 * inside.double(), seen)
+            inside = 100 * ((over[low] <= 0) & (over[high] >= 0)).double()
+            self._add(f"coverage-{level:g}", inside, seen)
+            self._add_step(f"coverage-{level:g}", inside, seen)
             self._add(f"width-{level:g}", over[high] - over[low], seen)
         if self.deciles:
             losses = [torch.maximum((1 - q) * over[q], -q * over[q]) for q in self.deciles]
             self._add("crps", 2 * torch.stack(losses).mean(0), seen)
-            size = self.standardizer.inverse(origins.truth.numpy())
-            self._add("size", torch.from_numpy(np.abs(size)), seen)
 
     def by_series(self) -> dict[str, np.ndarray]:
         """Return the scores of each series, (targets,)."""
         means = _means(self.sums)
         scaled = {f"{name}mase": means[f"{name}mae"] / self.unit for name in POINTS}
         return _ordered(means | scaled)
+
+    def by_step(self) -> dict[str, np.ndarray]:
+        """Return MASE of the three forecasts, and coverage, of each step ahead, (horizon,).
+
+        The mean over all values of series that have a unit.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = {name: total[0] / total[1] for name, total in self.steps.items()}
+        return {"step": np.arange(1, len(next(iter(found.values()))) + 1), **found}
 
     def overall(self) -> dict[str, float]:
         """Return the scores over all values; of MASE the mean over series that have one."""
@@ -82,19 +111,33 @@ class Scores:
             found[f"{name}mase"] = scaled.mean(keepdims=True) if len(scaled) else np.full(1, np.nan)
         return {name: float(score[0]) for name, score in _ordered(found).items()}
 
-    def _naive(self, rows: int) -> list[nn.Module]:
+    def _naive(self, origins: Origins) -> list[nn.Module]:
         """Return Repeat and SeasonalNaive, made to see through gaps."""
-        sizes = rows, self.fitted.recipe.horizon, len(self.fitted.targets)
+        sizes = origins.longer.shape[1], origins.truth.shape[1], len(self.unit)
         backbones = [Repeat(*sizes), SeasonalNaive(*sizes, season=self.season)]
         return [Reversible(backbone, LastValue(sizes[2])).eval() for backbone in backbones]
-
-    def _error(self, forecast: Tensor, truth: Tensor) -> Tensor:
-        """Return forecast - truth in the table's units; the level cancels, and loses no digits."""
-        return (forecast.double() - truth.double()) * torch.from_numpy(self.standardizer.scale)
 
     def _add(self, name: str, values: Tensor, seen: Tensor) -> None:
         total = torch.where(seen, values, 0).sum((0, 1)).numpy()
         self.sums[name] = self.sums.get(name, 0) + total
+
+    def _add_step(self, name: str, values: Tensor, seen: Tensor) -> None:
+        """Add to a score by step: the sum over what is observed and has a unit, and the count."""
+        counted = seen & values.isfinite()
+        parts = [torch.where(counted, values, 0).double(), counted.double()]
+        total = torch.stack([part.sum((0, 2)) for part in parts]).numpy()
+        self.steps[name] = self.steps.get(name, 0) + total
+
+
+def _error(forecast: Tensor, truth: Tensor, units: Tensor) -> Tensor:
+    """Return forecast - truth in the table's units; the level cancels, and loses no digits."""
+    return (forecast.double() - truth.double()) * units
+
+
+def _symmetric(point: Tensor, error: Tensor, size: Tensor, scale: Standardizer) -> Tensor:
+    """Return 200 |f - y| / (|f| + |y|), 0 where both are."""
+    both = size + torch.from_numpy(np.abs(scale.inverse(point.numpy())))
+    return 200 * error.abs() / torch.where(both > 0, both, 1)
 
 
 def _means(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -107,7 +150,8 @@ def _means(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _ordered(scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    points = [f"{name}{score}" for name in POINTS for score in ("mase", "mse", "mae")]
+    asked = ("mase", "mse", "mae", *(["smape"] if "smape" in scores else []))
+    points = [f"{name}{score}" for name in POINTS for score in asked]
     intervals = [name for name in scores if "-" in name]
     nothing = np.full_like(scores["observed"], np.nan)
     order = ["observed", *points, *intervals, "wql", "crps"]

@@ -24,18 +24,25 @@ class Origins:
     """(windows, horizon, targets)."""
     known: Tensor | None
     """(windows, lookback + horizon, covariates)."""
+    rows: Tensor
+    """(windows,) of the table, each the first that is forecast."""
 
 
 def rolling_origins(
-    fitted: Fitted, series: Series, start: int, step: int, season: int
+    fitted: Fitted, series: Series, starts: range, season: int
 ) -> Iterator[Origins]:
-    """Yield every window whose first target is row `start` or a multiple of `step` rows later.
+    """Yield the windows whose first targets are these rows; a bounded number at a time, in order.
 
-    A bounded number at a time, in order.
+    Args:
+        fitted: on rows before the first of them.
+        series: the whole table.
+        starts: rows, each with a look-back before it and a horizon from it on.
+        season: rows that a naive forecast looks back.
     """
     recipe, targets = fitted.recipe, fitted.targets
+    start, step = starts.start, starts.step
     back = max(recipe.lookback, min(season, start))
-    rows = slice(start - back, len(series))
+    rows = slice(start - back, starts[-1] + recipe.horizon)
     seen = series.select(fitted.history.names)  # without the columns that are known beforehand
     values = fitted.standardizer.tensor(seen.values[rows])
     known = known_rows(fitted, series)
@@ -48,6 +55,7 @@ def rolling_origins(
             past[..., targets],
             future[..., targets],
             None if ahead is None else ahead[:, back - recipe.lookback :],
+            torch.arange(start + first, start + first + size, step)[: len(past)],
         )
 
 

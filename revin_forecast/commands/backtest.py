@@ -1,8 +1,7 @@
-import json as json_format
 import math
 import sys
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -10,6 +9,7 @@ from rich.table import Table
 from revin_forecast.backbones import Backbone
 from revin_forecast.backtest import Backtest
 from revin_forecast.backtest import backtest as tested
+from revin_forecast.commands.machine import print_json
 from revin_forecast.commands.telling import told
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.writing import check_output, write_table
@@ -28,6 +28,8 @@ def backtest(
     level: list[float] | None = None,
     test_share: float = 0.2,
     step: int = 1,
+    refit: int | None = None,
+    smape: bool = False,
     json: bool = False,
     out: str | None = None,
     lookback: int | None = None,
@@ -61,6 +63,9 @@ def backtest(
         test_share: share of the rows that is kept for scoring; where series end at different
             times, each one's own last rows.
         step: rows from one origin to the next.
+        refit: fit again, on all rows before, after so many rows; once if not given.
+        smape: score the symmetric percentage error as well. It jumps where values are near zero and
+            changes with the zero of the scale; MASE does neither.
         json: print one JSON object instead of tables.
         out: write the scores of each series here (.csv or .parquet).
         lookback: steps each forecast is made from; chosen from the data if not given.
@@ -103,19 +108,19 @@ def backtest(
         horizon, lookback, backbone, normalizer, training, covariates or (), selection
     )
     main_season = season[0] if season else None
-    result = tested(forecaster, series, test_share, step, level, main_season)
+    result = tested(forecaster, series, test_share, step, level, main_season, refit, smape)
     if out is not None:
         write_table(result.table, out)
     if not quiet:
         print(told(result.fitted), file=sys.stderr if json else sys.stdout)
     if json:
-        print(json_format.dumps(as_record(file, horizon, step, result)))
+        print_json(as_record(file, horizon, step, result))
     else:
         _print(file, horizon, step, result)
 
 
 def as_record(file: str, horizon: int, step: int, result: Backtest) -> dict[str, object]:
-    """Return a backtest as plain values; null where there is none."""
+    """Return a backtest as a record."""
     return {
         "file": file,
         "horizon": horizon,
@@ -126,19 +131,17 @@ def as_record(file: str, horizon: int, step: int, result: Backtest) -> dict[str,
         "season": result.season,
         "levels": result.levels,
         "left_out": result.left_out,
-        "overall": _plain(result.overall),
-        "series": [_plain(row) for row in result.table.to_dict("records")],
+        "fits": result.fits,
+        "overall": result.overall,
+        "series": result.table.to_dict("records"),
+        "by_step": result.by_step.to_dict("records"),
     }
-
-
-def _plain(row: Any) -> dict[str, object]:
-    broken = {name for name, cell in row.items() if isinstance(cell, float) and math.isnan(cell)}
-    return {str(name): None if name in broken else cell for name, cell in row.items()}
 
 
 def _print(file: str, horizon: int, step: int, result: Backtest) -> None:
     console = Console()
     apart = "" if step == 1 else f", {step} rows apart"
+    apart += "" if result.fits == 1 else f", fitted {result.fits} times"
     console.print(
         f"{file}: {len(result.origins)} forecasts of {horizon} steps{apart}, the first after "
         f"{result.origins[0]}",
@@ -146,13 +149,16 @@ def _print(file: str, horizon: int, step: int, result: Backtest) -> None:
         highlight=False,
         markup=False,
     )
-    scores, table = result.overall, _table("forecast", "MASE", "MSE", "MAE")
+    scores = result.overall
+    errors = [one for one in ("mase", "mse", "mae", "smape") if one in scores]
+    named = {"mase": "MASE", "mse": "MSE", "mae": "MAE", "smape": "sMAPE"}
+    table = _table("forecast", *(named[one] for one in errors))
     for label, name in (
         ("the model", ""),
         ("Repeat", "repeat_"),
         (f"SeasonalNaive ({result.season})", "seasonal_naive_"),
     ):
-        table.add_row(label, *(_cell(scores[f"{name}{one}"]) for one in ("mase", "mse", "mae")))
+        table.add_row(label, *(_cell(scores[f"{name}{one}"]) for one in errors))
     console.print(table)
     for level in result.levels:
         console.print(

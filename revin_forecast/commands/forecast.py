@@ -1,16 +1,22 @@
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from revin_forecast.backbones import Backbone
+from revin_forecast.commands.again import command_line
+from revin_forecast.commands.machine import print_json
+from revin_forecast.commands.reporting import shown_levels, write_forecast_report
 from revin_forecast.commands.telling import told
 from revin_forecast.data.reading import read_series
-from revin_forecast.data.writing import as_csv, check_output, write_table
+from revin_forecast.data.writing import as_csv, check_output, check_place, write_table
 from revin_forecast.engines import EngineName, engine_named
 from revin_forecast.errors import InputError
 from revin_forecast.forecaster import Forecaster
 from revin_forecast.groups import forecast_groups
 from revin_forecast.normalizers import Normalizer
+from revin_forecast.report.forecast.fan import fans
+from revin_forecast.report.forecast.static import ENDINGS, MOST, write_plot
 from revin_forecast.selection import Selection
 from revin_forecast.settings import TrainingSettings
 
@@ -19,6 +25,9 @@ def forecast(
     file: str,
     horizon: int,
     out: str | None = None,
+    report: str | None = None,
+    plot: str | None = None,
+    json: bool = False,
     level: list[float] | None = None,
     lookback: int | None = None,
     time: str | None = None,
@@ -49,6 +58,10 @@ def forecast(
             (a time column, then one column a series) or long (id, time, value).
         horizon: steps to forecast.
         out: write the forecast here (.csv or .parquet); without it, it is printed as CSV.
+        report: write a page here (.html) that tells all about the forecast: charts, a backtest, why
+            this model, whether levels move, errors, what is odd about the data.
+        plot: draw the forecast into a picture (.png, .svg, .pdf, .jpg or .webp).
+        json: print one JSON object instead of CSV and words.
         level: percent of what comes that intervals should cover (80 95); each adds two columns,
             NAME-lo-80 and NAME-hi-80.
         lookback: steps each forecast is made from; chosen from the data if not given.
@@ -78,8 +91,13 @@ def forecast(
             the backbone is named.
         training: for a backbone that is trained by gradient.
     """
+    given = dict(locals())
     if out is not None:
         check_output(out, file)
+    if report is not None:
+        check_place(report, (".html",), "a report is one page, written")
+    if plot is not None:
+        check_place(plot, ENDINGS, "a picture is written")
     reading = {
         "time": time,
         "id": id,
@@ -93,8 +111,16 @@ def forecast(
         horizon, lookback, backbone, normalizer, training, covariates or (), selection
     )
     team = None if engine == "inline" else engine_named(engine, workers)
+    record: dict[str, object] = {"file": file, "horizon": horizon, "levels": level or []}
     if group is not None:
-        refuse_with_group(target=target, inputs=inputs, covariates=covariates, future=future)
+        refuse_with_group(
+            target=target,
+            inputs=inputs,
+            covariates=covariates,
+            future=future,
+            report=report,
+            plot=plot,
+        )
         table = forecast_groups(
             forecaster, file, group, level=level or (), engine=team, reading=reading
         )
@@ -105,17 +131,32 @@ def forecast(
         table = forecaster.fit(series).predict(future=future, level=level or (), engine=team)
         if not training.is_first_process:  # of several machines: the first one writes
             return
+        if report is not None or plot is not None:
+            levels = shown_levels(forecaster, level)
+            shown = table if levels == level else forecaster.predict(future=future, level=levels)
+            if plot is not None:
+                write_plot(fans(series, shown, levels, MOST), Path(plot))
+            if report is not None:
+                again = command_line(forecast, given, "file")
+                write_forecast_report(report, file, forecaster, series, shown, levels, again)
+        record["fitted"] = forecaster.fitted.summary
         lines = [told(forecaster.fitted)]
         count = len(forecaster.fitted.targets)
         last = f"{horizon} steps of {count} series after {series.timestamps[-1]}"
+    lines += [
+        f"{path}: {what}" for path, what in ((report, "the report"), (plot, "the picture")) if path
+    ]
+    if out is not None:
+        write_table(table, out)
+        lines.append(f"{out}: {last}")
+    if json:
+        places = {"out": out, "report": report, "plot": plot}
+        print_json(record | places | {"forecast": table.to_dict("records")})
+        return
     if not quiet:
         print(*lines, sep="\n", file=sys.stderr if out is None else sys.stdout)
     if out is None:
         sys.stdout.write(as_csv(table))
-        return
-    write_table(table, out)
-    if not quiet:
-        print(f"{out}: {last}")
 
 
 def refuse_with_group(**options: object) -> None:

@@ -97,6 +97,21 @@ class Series:
             lasts=None if self.lasts is None else self.lasts[places],
         )
 
+    def track(self, name: str) -> tuple[pd.DatetimeIndex, np.ndarray]:
+        """Return a channel's stamps and values, up to its own last row.
+
+        Raises:
+            InputError: there is no such channel.
+        """
+        one = self.select([name])
+        values = one.values[:, 0]
+        if one.lasts is None:
+            return one.timestamps, values
+        if one.moved:
+            return one._own_stamps(one.timestamps), values
+        size = int(one.timestamps.searchsorted(one.lasts[0], side="right"))
+        return one.timestamps[:size], values[:size]
+
     def aligned(self) -> "Series":
         """Move each channel so that its own last row is the last row; NaN comes in at the front.
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -25,10 +26,26 @@ def check_output(path: str | Path, source: str | Path | None = None) -> None:
         raise InputError(f"{path} is the table that is read; write the forecast elsewhere.")
     if _stream(path):
         return
+    check_place(path, (".csv", ".parquet"), "a forecast is written")
+
+
+def check_place(path: str | Path, endings: Sequence[str], what: str) -> None:
+    """Refuse a path that a file can't be written to, before any work is done for it.
+
+    Args:
+        path: of the file to be written.
+        endings: that it may have.
+        what: begins the message, such as "a forecast is written".
+
+    Raises:
+        InputError: another ending, a folder, or in a folder that is not there.
+    """
+    path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; name a file to write.")
-    if path.suffix not in (".csv", ".parquet"):
-        raise InputError(f"a forecast is written as .csv or .parquet but got {path}.")
+    if path.suffix not in endings:
+        shown = " or ".join(filter(None, (", ".join(endings[:-1]), endings[-1])))
+        raise InputError(f"{what} as {shown} but got {path}.")
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {path.parent} to write {path.name} in; make it.")
 

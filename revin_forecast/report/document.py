@@ -1,5 +1,6 @@
 """A page as one file that needs nothing else: its style, its script and plotly inside."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -9,7 +10,20 @@ POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inli
 """Nothing may be fetched: the page is whole, whatever a table may have smuggled in."""
 
 
-def document(title: str, body: str, navigation: str, home: Path) -> str:
+def data_block(key: str, json: str) -> str:
+    """Return JSON as a part of a page that scripts read and nobody sees.
+
+    Args:
+        key: its id is data-KEY.
+        json: whatever it holds, such as </script>, none of it can end the block.
+    """
+    shut = json.replace("<", "\\u003c")
+    return f'<script type="application/json" id="data-{escape(key)}">{shut}</script>'
+
+
+def document(
+    title: str, body: str, navigation: str, home: Path, scripts: Sequence[str] = ()
+) -> str:
     """Return a whole HTML page.
 
     Args:
@@ -17,13 +31,15 @@ def document(title: str, body: str, navigation: str, home: Path) -> str:
         body: HTML, every word from a file escaped.
         navigation: HTML.
         home: folder of the page's own page.css and page.js.
+        scripts: further files there, which come before page.js.
     """
-    style, script = ((home / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    names = ("page.css", *scripts, "page.js")
+    style, *own = ((home / name).read_text(encoding="utf-8") for name in names)
+    code = "".join(f"<script>{script}</script>" for script in (get_plotlyjs(), *own))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{style}</style></head>"
-        f"<body>{navigation}<main>{body}</main>"
-        f"<script>{get_plotlyjs()}</script><script>{script}</script></body></html>\n"
+        f"<body>{navigation}<main>{body}</main>{code}</body></html>\n"
     )

@@ -45,6 +45,15 @@ def interval(value: float, low: float, high: float) -> str:
     return f"{shown(value)} [{shown(low)}, {shown(high)}]"
 
 
+def sentence(text: str) -> str:
+    """Return words as a sentence.
+
+    >>> sentence("because it moved")
+    'Because it moved.'
+    """
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+
+
 def trimmed(name: str, length: int = 28) -> str:
     """Shorten a long name.
 

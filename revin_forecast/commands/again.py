@@ -1,0 +1,63 @@
+"""A command line that does the same again, from what a command was called with."""
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from inspect import signature
+from typing import Any
+
+import revin_forecast
+from revin_forecast.components import Component
+
+
+def command_line(command: Callable[..., object], given: Mapping[str, Any], first: str) -> str:
+    """Return a command as it is typed, without options that have their usual value.
+
+    Args:
+        command: the function behind it; options are its parameters.
+        given: name -> value.
+        first: the parameter that stands without a flag.
+
+    >>> def greet(name: str, times: int = 1, loud: bool = False): ...
+    >>> command_line(greet, {"name": "my file", "times": 2, "loud": True}, "name")
+    "revin-forecast greet 'my file' --times 2 --loud"
+    """
+    words = ["revin-forecast", command.__name__.replace("_", "-"), str(given[first])]
+    for name, parameter in signature(command).parameters.items():
+        value = given.get(name, parameter.default)
+        if name != first and value != parameter.default:
+            words += _words(name, value, parameter.default)
+    return shlex.join(words)
+
+
+def _words(name: str, value: Any, usual: Any) -> Iterator[str]:
+    """Yield an option and its values."""
+    if is_dataclass(value) and not isinstance(value, Component):
+        for field in fields(value):
+            part = getattr(value, field.name)
+            if part != getattr(usual, field.name):
+                yield from _words(f"{name}.{field.name}", part, None)
+        return
+    if callable(value):
+        value = Component.of(value)
+    yield f"--{name.replace('_', '-')}"
+    if isinstance(value, Component):
+        yield _called(value)
+        for parameter, part in value.parameters.items():
+            yield from _words(f"{name}.{parameter}", part, None)
+    elif isinstance(value, bool):
+        yield from [] if value else ["false"]
+    elif isinstance(value, list | tuple) and "." not in name:
+        yield from map(_number, value)
+    else:
+        yield str(list(value)) if isinstance(value, tuple) else _number(value)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _called(component: Component) -> str:
+    """Return how a class is named: of this package by its own name, else by its path."""
+    public = getattr(revin_forecast, component.name, None)
+    return component.name if public is component.resolve() else component.path

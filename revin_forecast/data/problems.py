@@ -1,0 +1,176 @@
+"""What is odd about the values of a table: told, not mended."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from revin_forecast.data.series import Series
+
+SPIKE = 12.0
+"""A value so many typical changes away from both neighbours' line is a spike."""
+STUCK = 12
+"""A value repeated less often is not called stuck."""
+SHARE = 0.05
+"""A larger share of gaps is told even if each is short."""
+
+
+Kind = Literal["empty", "constant", "copy", "stuck", "spikes", "gaps", "ended", "late"]
+SERIOUS: tuple[Kind, ...] = ("empty", "constant", "copy", "stuck", "spikes")
+"""What spoils a forecast; the others are only told."""
+
+
+Look = Callable[[np.ndarray, pd.DatetimeIndex], tuple[str, str] | None]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something odd about a series."""
+
+    series: str
+    kind: Kind
+    found: str
+    """What, how much, where."""
+    advice: str
+
+    @property
+    def serious(self) -> bool:
+        """Whether it is likely to spoil the forecast, and can be mended."""
+        return self.kind in SERIOUS
+
+
+def find_problems(series: Series) -> list[Problem]:
+    """Look through every series for what spoils forecasts.
+
+    Gaps, late beginnings, early ends, constant series, stretches where a value is stuck, single
+    spikes, and series that are the same as another; what spoils most first.
+
+    >>> stamps = pd.date_range("2024-01-01", periods=40, freq="D")
+    >>> values = np.sin(np.arange(40.0))[:, None]
+    >>> values[20] = 99
+    >>> find_problems(Series(values, stamps, ("sold",), "D"))[0].found
+    '1 spike, the largest 99 on 2024-01-21'
+    """
+    found: list[Problem] = []
+    for name in series.names:
+        stamps, values = series.track(name)
+        found += [Problem(name, *one) for one in _odd(stamps, values, series.timestamps)]
+    order = get_args(Kind)
+    return sorted(found + list(_copies(series)), key=lambda one: order.index(one.kind))
+
+
+def _odd(
+    stamps: pd.DatetimeIndex, values: np.ndarray, whole: pd.DatetimeIndex
+) -> Iterator[tuple[Kind, str, str]]:
+    """Yield what is odd about one series: its kind, what was found, what to do."""
+    seen = np.flatnonzero(np.isfinite(values))
+    if not len(seen):
+        yield "empty", "no value is observed", "Leave it out: name the others with --target."
+        return
+    first, last = int(seen[0]), int(seen[-1])
+    late, ended = (int(whole.searchsorted(stamps[place])) for place in (first, last))
+    if late:
+        yield (
+            "late",
+            f"begins {late} rows after the table, on {_day(stamps[first])}",
+            "Nothing need be done; it is learnt from where it begins.",
+        )
+    if ended < len(whole) - 1:
+        yield (
+            "ended",
+            f"its last value is {len(whole) - 1 - ended} rows before the table's end, on "
+            f"{_day(stamps[last])}",
+            "If newer values exist, add them: a forecast from an old end is a longer one.",
+        )
+    inside, days = values[first : last + 1], stamps[first : last + 1]
+    if np.nanmin(inside) == np.nanmax(inside):
+        yield (
+            "constant",
+            f"never changes: all {len(seen)} values are {inside[0]:g}",
+            "Leave it out, or check where it comes from.",
+        )
+        return
+    looks: dict[Kind, Look] = {"gaps": _gaps, "stuck": _stuck, "spikes": _spikes}
+    for kind, look in looks.items():
+        told = look(inside, days)
+        if told:
+            yield kind, *told
+
+
+def _gaps(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
+    """Tell how much is not observed between the first and the last value."""
+    starts, lengths = _runs(np.isnan(values))
+    if not len(starts):
+        return None
+    total, place = int(lengths.sum()), int(lengths.argmax())
+    many = "" if total / len(values) < SHARE else " A forecast is worth less for it."
+    gaps = "1 gap" if len(starts) == 1 else f"{len(starts)} gaps"
+    return (
+        f"{total} values are not observed ({total / len(values):.1%}), in {gaps}; the longest has "
+        f"{lengths[place]} rows, from {_day(stamps[starts[place]])}",
+        f"Nothing need be done: models see what is not observed.{many}",
+    )
+
+
+def _stuck(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
+    """Tell the longest stretch of one value, where that is unlike the rest of the series."""
+    kept = np.flatnonzero(np.isfinite(values))
+    same = np.diff(values[kept]) == 0
+    starts, lengths = _runs(same)
+    if not len(starts):
+        return None
+    place = int(lengths.argmax())
+    longest = int(lengths[place]) + 1
+    others = np.sort(lengths)[:-1]
+    usual = int(others[-1]) + 1 if len(others) else 1
+    if longest < max(STUCK, 4 * usual):
+        return None
+    at = kept[starts[place]]
+    return (
+        f"stands at {values[at]:g} for {longest} rows in a row from {_day(stamps[at])}",
+        "If the sensor was stuck or a default was filled in, empty these cells.",
+    )
+
+
+def _spikes(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
+    """Tell single values that lie far from the line between their neighbours."""
+    kept = np.flatnonzero(np.isfinite(values))
+    if len(kept) < 20:
+        return None
+    shown = values[kept]
+    off = np.abs(shown[1:-1] - (shown[:-2] + shown[2:]) / 2)
+    apart = np.abs(shown[2:] - shown[:-2])
+    usual = np.quantile(off, 0.9)
+    places = np.flatnonzero((off > SPIKE * usual) & (off > 2 * apart)) + 1 if usual > 0 else []
+    if not len(places):
+        return None
+    largest = places[int(off[np.asarray(places) - 1].argmax())]
+    count = "1 spike, the largest" if len(places) == 1 else f"{len(places)} spikes, the largest"
+    return (
+        f"{count} {shown[largest]:g} on {_day(stamps[kept[largest]])}",
+        "If it was not real, empty the cell; --normalizer Robust minds it less.",
+    )
+
+
+def _copies(series: Series) -> Iterator[Problem]:
+    """Yield series whose every value is another's."""
+    first: dict[bytes, str] = {}
+    for place, name in enumerate(series.names):
+        content = np.ascontiguousarray(series.values[:, place]).tobytes()
+        before = first.setdefault(content, name)
+        if before != name and np.isfinite(series.values[:, place]).any():
+            yield Problem(
+                name, "copy", f"is the same as {before!r}, value for value", "Leave one out."
+            )
+
+
+def _runs(marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where stretches of True begin, and how long they are."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], marked.astype(np.int8), [0]])))
+    return edges[::2], edges[1::2] - edges[::2]
+
+
+def _day(stamp: object) -> str:
+    return str(stamp).removesuffix(" 00:00:00")

@@ -1,0 +1,1 @@
+"""The report of a forecast: one self-contained page, and its charts."""

@@ -1,0 +1,48 @@
+"""What the page of a forecast tells of: everything is computed before it is written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from revin_forecast.backtest import Backtest
+from revin_forecast.data.problems import Problem
+from revin_forecast.data.series import Series
+from revin_forecast.fitted import Fitted
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftCard:
+    """How far the last rows of the table lie from the first, as `shift.card.shift_card` tells."""
+
+    rows: pd.DataFrame
+    lookback: int
+    horizon: int
+    train: int
+    """Rows of training, from the first."""
+    test: int
+    """The first row of test."""
+
+
+@dataclass(frozen=True, eq=False)
+class Account:
+    """A forecast and all that is known about it."""
+
+    source: str
+    """What people call the table: the name of its file."""
+    series: Series
+    """The table as it was read."""
+    forecast: pd.DataFrame
+    """What `Forecaster.predict` returned, with the intervals of `levels`."""
+    levels: Sequence[float]
+    """In percent; empty where the model has no intervals."""
+    fitted: Fitted
+    backtest: Backtest | str
+    """Or why there is none."""
+    card: ShiftCard | str
+    """Or why there is none."""
+    problems: Sequence[Problem] = ()
+    command: str = ""
+    """A command line that does it again."""
+    made: Mapping[str, object] = field(default_factory=dict)
+    """Date, versions, the file's sha256: name -> value."""

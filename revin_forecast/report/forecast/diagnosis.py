@@ -1,0 +1,87 @@
+"""Charts of the backtest: error by step ahead, and what was left over."""
+
+import numpy as np
+import pandas as pd
+from plotly.graph_objects import Bar, Figure, Scatter
+
+from revin_forecast.backtest import Backtest
+from revin_forecast.report.forecast.style import BLUE, GREEN, GREY, ORANGE, faded, layout, times
+
+BINS = 31
+"""Of the histogram, at most."""
+
+
+def step_figure(result: Backtest) -> Figure:
+    """Return the error by step ahead, beside the naive forecasts'."""
+    figure = Figure(layout=layout(height=300, hovermode="x unified", title="MASE"))
+    steps = result.by_step
+    for column, label, style in (
+        ("mase", "this model", {"color": BLUE, "width": 2.4}),
+        ("repeat_mase", "last value", {"color": GREY, "width": 1.6, "dash": "dash"}),
+        ("seasonal_naive_mase", "last season", {"color": GREEN, "width": 1.6, "dash": "dot"}),
+    ):
+        figure.add_trace(
+            Scatter(
+                x=steps["step"].to_numpy(),
+                y=steps[column].to_numpy(),
+                name=label,
+                mode="lines+markers" if len(steps) < 3 else "lines",
+                line=style,
+                hovertemplate="%{y:.3f}",
+            )
+        )
+    figure.update_xaxes(title={"text": "steps ahead"})
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def residual_figure(result: Backtest, place: int, stamps: pd.DatetimeIndex) -> Figure:
+    """Return the errors of one series: one step ahead over time, and all of them by size.
+
+    Args:
+        result: the backtest.
+        place: of the series in its paths.
+        stamps: (origins,) of the rows that were one step ahead.
+    """
+    figure = Figure(layout=layout(height=300, title="truth - forecast"))
+    errors = result.paths.next_errors[:, place]
+    figure.add_trace(
+        Scatter(
+            x=times(stamps),
+            y=errors,
+            mode="lines+markers" if len(errors) < 60 else "lines",
+            line={"color": ORANGE, "width": 1.2},
+            marker={"size": 4, "color": ORANGE},
+            hovertemplate="%{x}: %{y:.4~g}<extra>one step ahead</extra>",
+        )
+    )
+    figure.add_trace(_histogram(result, place))
+    axis = {
+        "linecolor": GREY,
+        "ticks": "outside",
+        "tickcolor": GREY,
+        "title": {"text": "how often"},
+    }
+    figure.update_layout(
+        showlegend=False,
+        xaxis={"domain": [0, 0.7]},
+        xaxis2={**axis, "domain": [0.74, 1], "showgrid": False, "rangemode": "tozero"},
+        shapes=[{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0}],
+    )
+    figure.update_shapes(line={"color": GREY, "width": 1, "dash": "dot"})
+    return figure
+
+
+def _histogram(result: Backtest, place: int) -> Bar:
+    left = result.paths.truth[:, :, place] - result.paths.forecast[:, :, place]
+    left = left[np.isfinite(left)]
+    counts, edges = np.histogram(left, bins=min(BINS, max(1, len(left) // 4)))
+    return Bar(
+        x=counts,
+        y=(edges[1:] + edges[:-1]) / 2,
+        width=np.diff(edges),
+        orientation="h",
+        xaxis="x2",
+        marker={"color": faded(BLUE, 0.6)},
+        hovertemplate="%{y:.4~g}: %{x}<extra>all steps</extra>",
+    )

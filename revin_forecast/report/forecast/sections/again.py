@@ -1,0 +1,22 @@
+"""What it takes to do it again."""
+
+from revin_forecast.report.forecast.account import Account
+from revin_forecast.report.markup import Cell, code, heads, name, table
+
+
+def reproduction(account: Account) -> str:
+    """Return what it takes to do it again."""
+    recipe = account.fitted.recipe
+    chosen = "selection" in account.fitted.summary
+    named = {"model": "chosen, see above"}
+    if not chosen:
+        named = {"model": recipe.backbone.written, "normalizer": recipe.normalizer.written}
+    facts = {
+        **named,
+        "look-back": recipe.lookback,
+        "horizon": recipe.horizon,
+        "seed": recipe.training.seed,
+        **account.made,
+    }
+    rows = [[name(key), Cell(str(value), "words")] for key, value in facts.items()]
+    return (code(account.command) if account.command else "") + table(heads("", ""), rows)

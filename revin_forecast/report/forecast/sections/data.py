@@ -1,0 +1,50 @@
+"""What is odd about the data."""
+
+from collections.abc import Sequence
+from typing import get_args
+
+from revin_forecast.data.problems import Kind, Problem
+from revin_forecast.report.forecast.account import Account
+from revin_forecast.report.markup import Cell, heads, name, paragraph, table
+from revin_forecast.report.wording import sentence, trimmed
+
+MOST = 4
+"""Series that are told one by one; of more, as many are named."""
+TOGETHER: dict[Kind, str] = {
+    "empty": "No value is observed",
+    "constant": "Never change",
+    "copy": "Are the same as another series",
+    "stuck": "Stand at one value for long",
+    "spikes": "Have spikes",
+    "gaps": "Have gaps",
+    "ended": "End before the table does",
+    "late": "Begin after the table does",
+}
+
+
+def problem_table(account: Account) -> str:
+    """Return what is odd about the data."""
+    gaps, series = account.series.unobserved, account.series
+    first, last = (str(stamp).removesuffix(" 00:00:00") for stamp in series.timestamps[[0, -1]])
+    text = paragraph(
+        f"{len(series):,} rows x {len(series.names):,} series, {first} to {last}, step "
+        f"{series.frequency or 'unknown'}; {gaps:,} of {series.values.size:,} values not observed."
+    )
+    if not account.problems:
+        return text + paragraph("Nothing odd was found.")
+    rows = [row for kind in get_args(Kind) for row in _rows(account.problems, kind)]
+    return text + table(heads("series", "found", "what to do"), rows)
+
+
+def _rows(problems: Sequence[Problem], kind: Kind) -> list[list[Cell]]:
+    """Return a row for each series with something odd, or one for all where many have it."""
+    found = [one for one in problems if one.kind == kind]
+    if len(found) <= MOST:
+        return [
+            [name(one.series), Cell(sentence(one.found), "words"), Cell(one.advice, "words")]
+            for one in found
+        ]
+    shown = ", ".join(trimmed(one.series) for one in found[:MOST])
+    first = found[0]
+    text = f"{TOGETHER[kind]}: {shown} and {len(found) - MOST} more. The first: {first.found}."
+    return [[name(f"{len(found)} series"), Cell(text, "words"), Cell(first.advice, "words")]]

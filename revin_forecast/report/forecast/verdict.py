@@ -1,0 +1,63 @@
+"""The few sentences at the top of the page: is this forecast worth anything?"""
+
+import math
+from collections.abc import Iterator
+
+from revin_forecast.backtest import Backtest
+from revin_forecast.report.forecast.account import Account
+
+CLOSE = 0.05
+"""A smaller difference from the naive forecasts is none."""
+OFF = 10
+"""Intervals that hold so many percent more or less than they should are told of."""
+
+
+def verdict(account: Account) -> list[tuple[str, str]]:
+    """Return sentences, each with what it is: "good", "bad", or "" for neither."""
+    result = account.backtest
+    if isinstance(result, str):
+        return [("Nobody knows how good this forecast is: there was no backtest.", "bad")]
+    told = [_against_naive(result), *_intervals(result)]
+    spoilt = {one.series for one in account.problems if one.serious}
+    if spoilt:
+        told.append((f"{len(spoilt)} series hold something odd; see the data below.", "bad"))
+    return told
+
+
+def _against_naive(result: Backtest) -> tuple[str, str]:
+    scores, windows = result.overall, len(result.origins)
+    naive = {
+        "repeating the last value": scores["repeat_mase"],
+        "repeating the last season": scores["seasonal_naive_mase"],
+    }
+    best = min(naive, key=lambda label: naive[label])
+    if not (math.isfinite(scores["mase"]) and naive[best] > 0):
+        return "No error can be compared: what came did not vary in the first rows.", ""
+    ratio = scores["mase"] / naive[best]
+    begin = f"Over {windows:,} forecasts of the last rows, none of which it had seen, its error was"
+    if ratio < 1 - CLOSE:
+        return (
+            f"{begin} {1 - ratio:.0%} less than that of {best}, the better naive forecast.",
+            "good",
+        )
+    if ratio <= 1 + CLOSE:
+        return (
+            f"{begin} about that of {best}, the better naive forecast: you could as well do that.",
+            "",
+        )
+    return f"{begin} {ratio - 1:.0%} more than that of {best}. Do that instead.", "bad"
+
+
+def _intervals(result: Backtest) -> Iterator[tuple[str, str]]:
+    if not result.levels:
+        yield "It has no intervals: the rows were too few to calibrate them.", ""
+        return
+    held = {level: result.overall[f"coverage-{level:g}"] for level in result.levels}
+    told = ", ".join(f"{share:.0f} % (wanted {level:g} %)" for level, share in held.items())
+    short = any(share < level - OFF for level, share in held.items())
+    wide = any(share > level + OFF for level, share in held.items())
+    words = f"Its intervals held {told} of what came."
+    if short:
+        yield f"{words} They are too narrow: take them as a lower bound.", "bad"
+    else:
+        yield words + (" They are wider than they need be." if wide else ""), "" if wide else "good"

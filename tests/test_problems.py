@@ -1,0 +1,92 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from revin_forecast.data.problems import find_problems
+from revin_forecast.data.reading import read_series
+from revin_forecast.data.series import Series
+
+ROWS = 300
+STAMPS = pd.date_range("2024-01-01", periods=ROWS, freq="D")
+
+
+def wave(seed=0):
+    random = np.random.default_rng(seed)
+    return 20 + 5 * np.sin(np.arange(ROWS) * 2 * np.pi / 7) + random.normal(size=ROWS)
+
+
+def found(values):
+    return find_problems(Series(values[:, None], STAMPS, ("a",), "D"))
+
+
+def only(values, kind):
+    problems = found(values)
+    assert [one.kind for one in problems] == [kind]
+    return problems[0]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_is_odd_about_ordinary_series(seed):
+    random = np.random.default_rng(seed)
+    assert found(wave(seed)) == []
+    assert found(np.cumsum(random.normal(size=ROWS))) == []
+    assert found(np.exp(random.normal(size=ROWS))) == []
+    assert found(random.poisson(0.3, ROWS).astype(float)) == []  # zeros come in rows
+    assert found(np.sign(np.sin(np.arange(ROWS) / 5))) == []  # as do the steps of a switch
+    assert found(np.round(wave(seed))) == []
+
+
+def test_gaps_are_counted_and_the_longest_is_placed():
+    values = wave()
+    values[[3, 50, 51, 52, 200]] = np.nan
+    told = only(values, "gaps")
+    assert told.found == (
+        "5 values are not observed (1.7%), in 3 gaps; the longest has 3 rows, from 2024-02-20"
+    )
+    assert not told.serious
+    values[60:90] = np.nan
+    assert "worth less" in only(values, "gaps").advice
+
+
+def test_a_value_that_is_stuck():
+    values = wave()
+    values[100:130] = 17.5
+    told = only(values, "stuck")
+    assert told.found == "stands at 17.5 for 30 rows in a row from 2024-04-10"
+    assert told.serious
+    assert "empty these cells" in told.advice
+
+
+def test_spikes_are_told_from_steps():
+    values = wave()
+    values[[40, 120]] = 400, -90
+    assert only(values, "spikes").found == "2 spikes, the largest 400 on 2024-02-10"
+    step = wave()
+    step[150:] += 100  # the world moved: that is no error
+    assert found(step) == []
+
+
+def test_series_without_content():
+    assert only(np.full(ROWS, np.nan), "empty").found == "no value is observed"
+    told = only(np.full(ROWS, 3.0), "constant")
+    assert told.found == "never changes: all 300 values are 3"
+
+
+def test_beginnings_ends_and_copies_of_a_long_table():
+    frames = [
+        pd.DataFrame({"unique_id": name, "ds": STAMPS[rows], "y": wave(seed)[rows]})
+        for name, seed, rows in (
+            ("a", 0, slice(0, 300)),
+            ("b", 1, slice(40, 290)),
+            ("c", 0, slice(0, 300)),
+        )
+    ]
+    series = read_series(pd.concat(frames))
+    for given in (series, series.aligned()):
+        told = {one.kind: one for one in find_problems(given)}
+        assert list(told) == ["copy", "ended", "late"]  # what spoils most first
+        assert told["copy"].series == "c"
+        assert told["copy"].found == "is the same as 'a', value for value"
+        assert told["ended"].found.startswith("its last value is 10 rows before")
+        assert told["ended"].found.endswith("on 2024-10-16")
+        assert told["late"].found.endswith("on 2024-02-10")
