@@ -5,7 +5,7 @@
   const CONFIG = {
     displaylogo: false,
     responsive: false,
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"],
+    modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
   };
   const drawn = new Map(); // box -> its figure
 

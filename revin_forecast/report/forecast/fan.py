@@ -10,7 +10,7 @@ from plotly.graph_objects import Figure, Scatter
 
 from revin_forecast.data.layout import Layout
 from revin_forecast.data.series import Series
-from revin_forecast.report.forecast.style import BLUE, GREY, INK, faded, layout, times
+from revin_forecast.report.forecast.style import BLUE, GREY, INK, faded, form_of, layout, times
 
 MOST_SERIES = 50
 """Series drawn; a page of thousands would open slowly, and nobody looks through them."""
@@ -101,7 +101,7 @@ def fan_figure(fan: Fan) -> Figure:
     figure.add_traces([*_bands(fan), *_before(fan), _measured(fan), _joint(fan), _ahead(fan)])
     shown = max(0, len(fan.stamps) - HORIZONS * len(fan.forecast))
     whole = fan.stamps[shown:].append(fan.ahead)
-    figure.update_xaxes(range=times(whole[[0, -1]]))
+    figure.update_xaxes(range=times(whole[[0, -1]]), hoverformat=form_of(whole))
     figure.update_yaxes(range=_reach(fan, shown))
     return figure
 

@@ -47,9 +47,18 @@ def layout(height: int, hovermode: str = "closest", title: str = "") -> dict[str
         "hovermode": hovermode,
         "dragmode": "zoom",
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        "xaxis": dict(axis),
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},
+        "xaxis": {**axis, "spikethickness": 1, "spikecolor": GREY, "spikedash": "dot"},
         "yaxis": {**axis, "title": {"text": label(title, 60)}},
     }
+
+
+def form_of(stamps: pd.DatetimeIndex) -> str:
+    """Return how stamps are written, no longer than they must be."""
+    index = stamps.tz_localize(None)
+    if (index == index.normalize()).all():
+        return "%Y-%m-%d"
+    return "%Y-%m-%d %H:%M:%S" if (index == index.floor("s")).all() else "%Y-%m-%d %H:%M:%S.%f"
 
 
 def times(stamps: pd.DatetimeIndex) -> Sequence[str]:
@@ -58,8 +67,4 @@ def times(stamps: pd.DatetimeIndex) -> Sequence[str]:
     >>> times(pd.DatetimeIndex(["2024-01-01", "2024-01-02"]))
     ['2024-01-01', '2024-01-02']
     """
-    index = stamps.tz_localize(None)
-    form = "%Y-%m-%d"
-    if (index != index.normalize()).any():
-        form += " %H:%M:%S" if (index == index.floor("s")).all() else " %H:%M:%S.%f"
-    return index.strftime(form).tolist()
+    return stamps.tz_localize(None).strftime(form_of(stamps)).tolist()

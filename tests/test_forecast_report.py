@@ -1,0 +1,371 @@
+"""The page of a forecast: right numbers, every word escaped, charts that answer, no request."""
+
+import base64
+import html
+import json
+import re
+import shlex
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from browsing import until
+
+from revin_forecast import DLinear, Forecaster, Ridge, TrainingSettings
+from revin_forecast.cli import main
+from revin_forecast.commands.again import command_line
+from revin_forecast.commands.backtest import backtest as backtest_command
+from revin_forecast.commands.forecast import forecast as forecast_command
+from revin_forecast.data.reading import read_series
+from revin_forecast.report.forecast.fan import fan_figure, fans
+from revin_forecast.report.forecast.reliability import autocorrelation, lean
+from revin_forecast.report.forecast.static import plot
+
+HOSTILE = "<img src=x onerror=alert(1)></script>\"'&"
+ROWS, HORIZON = 240, 7
+OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
+
+
+def table(names=(HOSTILE, "north", "south"), rows=ROWS):
+    random = np.random.default_rng(0)
+    stamps = pd.date_range("2024-01-01", periods=rows, freq="D")
+    season = 10 * np.sin(np.arange(rows) * 2 * np.pi / 7)
+    levels = 50 * np.arange(1, len(names) + 1)
+    values = levels + season[:, None] + random.normal(size=(rows, len(names)))
+    frame = pd.DataFrame(values, columns=list(names))
+    frame.insert(0, "date", stamps)
+    return frame
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A file, its forecast, its page and what the command said, made once."""
+    folder = tmp_path_factory.mktemp("report")
+    frame = table()
+    frame.loc[100:110, "north"] = np.nan
+    frame.loc[220, "south"] = 900.0
+    frame.to_csv(folder / "sold <b>.csv", index=False)
+    words = ["forecast", str(folder / "sold <b>.csv"), "--horizon", str(HORIZON)]
+    words += ["--level", "80", "--out", str(folder / "f.csv"), "--report", str(folder / "r.html")]
+    assert main(words) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    return (written / "r.html").read_text()
+
+
+def text_of(page):
+    """The words of a page, without scripts, styles and tags."""
+    bare = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.S)
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", bare)))
+
+
+def data(page, key):
+    return json.loads(re.search(rf'id="data-{key}">(.*?)</script>', page, re.S)[1])
+
+
+def test_the_page_says_what_was_forecast(page, written):
+    words = text_of(page)
+    assert f"{HORIZON} steps of 3 series after 2024-08-27" in words
+    assert data(page, "csv") == (written / "f.csv").read_text()
+    record = pd.read_csv(written / "f.csv")
+    drawn = data(page, "fan")
+    assert len(drawn) == 3
+    for name, figure in zip(record.columns[1::3], drawn, strict=True):
+        ahead = next(trace for trace in figure["data"] if trace.get("name") == "forecast")
+        assert ahead["x"] == record["date"].tolist()
+        values = np.frombuffer(base64.b64decode(ahead["y"]["bdata"]))
+        np.testing.assert_allclose(values, record[name], rtol=1e-9)
+    for heading in ("How good is it?", "Why this model?", "Does the level move?", "The data"):
+        assert heading in words
+    assert "instance normalization" in words
+    assert "1 spike, the largest 900 on 2024-08-08" in words
+    assert "11 values are not observed" in words
+    assert "1 series hold something odd" in words
+
+
+def test_scores_are_those_of_the_backtest_command(page, written, capsys):
+    file = str(written / "sold <b>.csv")
+    words = ["backtest", file, "--horizon", str(HORIZON), "--level", "80", "--json", "--quiet"]
+    assert main(words) == 0
+    overall = json.loads(capsys.readouterr().out)["overall"]
+    shown = text_of(page)
+    for key in ("mase", "repeat_mase", "seasonal_naive_mase"):
+        assert f" {overall[key]:#.4g} " in shown, key
+    assert f"80 % intervals held {overall['coverage-80']:.1f} %" in shown
+    steps = data(page, "steps")[0]["data"]
+    assert [trace["name"] for trace in steps] == ["this model", "last value", "last season"]
+
+
+def test_nothing_from_the_table_is_markup(page):
+    body = page[page.index("<body>") :]
+    assert "<img" not in body
+    assert "sold <b>" not in body
+    assert body.count("</script>") == body.count("<script")
+    assert html.escape(HOSTILE) in body
+    assert "default-src 'none'" in page
+    for one in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', body, re.S):
+        assert "<" not in one
+
+
+def test_the_command_on_the_page_does_it_again(page, written):
+    command = html.unescape(re.search(r"<pre[^>]*>(.*?)</pre>", page, re.S)[1])
+    words = shlex.split(command)
+    assert words[0] == "revin-forecast"
+    before = (written / "f.csv").read_bytes()
+    words[words.index("--out") + 1] = str(written / "again.csv")
+    at = words.index("--report")
+    assert main(words[1:at] + words[at + 2 :]) == 0
+    assert (written / "again.csv").read_bytes() == before
+
+
+def test_a_command_line_holds_what_was_chosen():
+    given = {
+        "file": "my file.csv",
+        "horizon": 3,
+        "level": [80.0, 97.5],
+        "quiet": True,
+        "backbone": partial(DLinear, kernel=5),
+        "training": TrainingSettings(max_epochs=2, learning_rate=0.01),
+    }
+    assert command_line(forecast_command, given, "file") == (
+        "revin-forecast forecast 'my file.csv' --horizon 3 --level 80 97.5 --quiet "
+        "--backbone DLinear --backbone.kernel 5 --training.max-epochs 2 "
+        "--training.learning-rate 0.01"
+    )
+    plain = command_line(backtest_command, {"file": "a.csv", "horizon": 3, "step": 2}, "file")
+    assert plain == "revin-forecast backtest a.csv --horizon 3 --step 2"
+
+
+def test_a_named_model_can_be_repeated_too(tmp_path, capsys):
+    file, report = tmp_path / "a.csv", tmp_path / "r.html"
+    table(("a", "b")).to_csv(file, index=False)
+    words = ["forecast", str(file), "--horizon", "3", "--lookback", "14", "--inputs", "b"]
+    words += ["--backbone", "MLP", "--backbone.width", "8", "--max-epochs", "1", "--loss"]
+    words += ["quantile", "--report", str(report), "--quiet"]
+    assert main(words) == 0
+    first = capsys.readouterr().out
+    text = report.read_text()
+    command = html.unescape(re.search(r"<pre[^>]*>(.*?)</pre>", text, re.S)[1])
+    assert main(shlex.split(command)[1:]) == 0
+    assert capsys.readouterr().out == first
+    shown = text_of(text)
+    assert "The model was named: MLP with RevIN, look-back 14" in shown
+    assert re.search(r"MLP\([^)]*width=8", shown)
+    names = [trace.get("name") for trace in data(text, "fan")[0]["data"]]
+    assert {"80 % interval", "95 % interval"} <= set(names)  # though none was asked for
+    assert len(data(text, "fan")) == 1  # b is only used
+
+
+def test_a_table_too_short_for_all_that_says_so(tmp_path):
+    file, report = tmp_path / "a.csv", tmp_path / "r.html"
+    table(("a",), rows=6).to_csv(file, index=False)
+    assert main(["forecast", str(file), "--horizon", "6", "--report", str(report), "--quiet"]) == 0
+    shown = text_of(report.read_text())
+    assert "Nobody knows how good this forecast is" in shown
+    assert "hold no shift card of look-back" in shown
+    assert "6 rows are too few" in shown
+
+
+def test_series_are_drawn_over_their_own_ends():
+    stamps = pd.date_range("2024-01-01", periods=80, freq="D")
+    parts = [
+        pd.DataFrame({"unique_id": name, "ds": stamps[:end], "y": np.arange(end) % 7 + 10.0 * end})
+        for name, end in (("late", 80), ("early", 70))
+    ]
+    series = read_series(pd.concat(parts))
+    forecast = Forecaster(3).fit(series).predict(level=[80])
+    for history in (series, series.aligned()):
+        late, early = fans(history, forecast, [80])
+        assert early.name == "early"
+        assert str(early.stamps[-1]) == "2024-03-10 00:00:00"
+        assert early.values[-1] == 69 % 7 + 700
+        assert str(early.ahead[0]) == "2024-03-11 00:00:00"
+        assert str(late.ahead[0]) == "2024-03-21 00:00:00"
+        assert (early.limits[80][0] <= early.forecast).all()
+
+
+def test_many_series_make_a_small_page():
+    names = [f"s{place}" for place in range(200)]
+    series = read_series(table(names, rows=2000))
+    forecast = Forecaster(HORIZON, 14, Ridge).fit(series).predict(level=[80, 95])
+    drawn = fans(series, forecast, [80, 95])
+    assert len(drawn) == 50
+    assert sum(len(str(fan_figure(fan).to_json())) for fan in drawn) < 4e6
+    assert len(plot(drawn).layout.annotations) == 12  # of one picture
+
+
+def test_lone_values_between_gaps_are_points():
+    frame = table(("a",))
+    frame.loc[[230, 232], "a"] = np.nan
+    series = read_series(frame)
+    fan = fans(series, Forecaster(3, 14, Ridge).fit(series).predict(), [])[0]
+    measured = next(trace for trace in fan_figure(fan).data if trace.name == "measured")
+    assert np.flatnonzero(measured.marker.size).tolist() == [231]
+
+
+def test_errors_that_lean_or_follow_are_told():
+    random = np.random.default_rng(0)
+    noise = random.normal(size=(40, 5))
+    assert not lean(noise)[1]
+    assert lean(noise + 2)[1]
+    assert lean(np.full((3, 2), 1.0)) == (1.0, False)  # three paths prove nothing
+    walk = np.cumsum(random.normal(size=400))
+    assert autocorrelation(walk) > 0.9
+    assert abs(autocorrelation(random.normal(size=400))) < 0.15
+    assert np.isnan(autocorrelation(np.ones(5)))
+    series = random.normal(size=50)
+    wanted = np.corrcoef(series[1:], series[:-1])[0, 1]
+    assert autocorrelation(series) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--report", "r.pdf"], "a report is one page, written as .html but got r.pdf"),
+        (["--plot", "f.gif"], "a picture is written as .png, .svg, .pdf, .jpg, .jpeg or .webp but"),
+        (["--plot", "none/f.png"], "there is no folder none to write f.png in; make it"),
+        (["--report", "."], ". is a folder; name a file to write"),
+        (["--group", "g", "--report", "r.html"], "--report can't be combined with --group"),
+    ],
+)
+def test_places_that_cannot_be_written_are_refused_first(
+    words, message, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    table(("a",)).to_csv("a.csv", index=False)
+    assert main(["forecast", "a.csv", "--horizon", "3", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_picture_is_drawn(tmp_path, capsys, browser):
+    file = tmp_path / "a.csv"
+    table(("a", "b")).to_csv(file, index=False)
+    for name, begins in (("f.png", b"\x89PNG"), ("f.svg", b"<svg")):
+        words = ["forecast", str(file), "--horizon", "3", "--plot", str(tmp_path / name)]
+        assert main([*words, "--backbone", "Ridge", "--quiet"]) == 0
+        assert (tmp_path / name).read_bytes().startswith(begins)
+    capsys.readouterr()
+
+
+def test_a_picture_without_kaleido_is_told(tmp_path, monkeypatch, capsys):
+    from plotly.graph_objects import Figure
+
+    def absent(*_, **__):
+        raise ValueError("Image export using the kaleido engine requires the Kaleido package.")
+
+    monkeypatch.setattr(Figure, "to_image", absent)
+    file = tmp_path / "a.csv"
+    table(("a",)).to_csv(file, index=False)
+    words = ["forecast", str(file), "--horizon", "3", "--plot", str(tmp_path / "f.png")]
+    assert main([*words, "--backbone", "Ridge"]) == 2
+    said = capsys.readouterr().err
+    assert "f.png can't be drawn: Image export using the kaleido engine requires" in said
+    assert '".[plot]"' in said
+    assert not (tmp_path / "f.png").exists()
+
+
+def test_json_is_strict(written, capsys):
+    words = ["forecast", str(written / "sold <b>.csv"), "--horizon", "3", "--json", "--target"]
+    assert main([*words, "north"]) == 0
+    said = capsys.readouterr()
+    record = json.loads(said.out, parse_constant=lambda name: pytest.fail(name))
+    assert said.err == ""
+    assert [row["date"][:10] for row in record["forecast"]] == [
+        "2024-08-28",
+        "2024-08-29",
+        "2024-08-30",
+    ]
+    assert record["fitted"]["selection"]["windows"] > 8
+
+
+@pytest.fixture
+def opened(browser, written):
+    """Open the page; what it should not do is noted and looked at in the end."""
+    unwanted, contexts = [], []
+
+    def noted(sent):
+        if not sent.url.startswith(("file:", "blob:")):
+            unwanted.append(sent.url)
+
+    def open_at(width, scheme="light"):
+        size = {"width": width, "height": 800}
+        contexts.append(browser.new_context(color_scheme=scheme, viewport=size))
+        tab = contexts[-1].new_page()
+        tab.on("console", lambda message: unwanted.append(message.text))
+        tab.on("pageerror", lambda error: unwanted.append(str(error)))
+        tab.on("dialog", lambda dialog: (unwanted.append(dialog.message), dialog.dismiss()))
+        tab.on(
+            "request",
+            lambda sent: sent.url.startswith(("file:", "blob:")) or unwanted.append(sent.url),
+        )
+        tab.goto((written / "r.html").as_uri())
+        tab.wait_for_selector("body[data-drawn=all]", timeout=120_000)
+        return tab
+
+    yield open_at
+    for context in contexts:
+        context.close()
+    assert unwanted == []
+
+
+RANGE = "document.querySelector('#chart-fan')._fullLayout.xaxis.range.join()"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_a_browser_draws_it_in_the_readers_colours(opened, width, scheme):
+    tab = opened(width, scheme)
+    assert tab.evaluate(OVERFLOW) <= 0
+    drawn = tab.evaluate("[...document.querySelectorAll('.chart .main-svg')].length")
+    assert drawn >= 3
+    paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
+    line = "document.querySelector('#chart-fan').data.find(t => t.name === 'measured').line.color"
+    ink = "getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()"
+    assert tab.evaluate(line) == tab.evaluate(ink)
+    tab.emulate_media(color_scheme="light" if scheme == "dark" else "dark")
+    until(tab, f"{line} === {ink}")
+    assert tab.evaluate(f"{line}") == tab.evaluate(ink)
+    tab.set_viewport_size({"width": 700, "height": 800})
+    until(tab, "Math.abs(document.querySelector('#chart-fan').dataset.width - 660) < 30")
+    assert tab.evaluate(OVERFLOW) <= 0
+
+
+def test_the_chart_answers_picker_zoom_and_pointer(opened):
+    tab = opened(1000)
+    options = tab.locator("#series option").all_text_contents()
+    assert options == [HOSTILE, "north", "south"]
+    values = "document.querySelector('#chart-fan')._fullData.find(t => t.name === 'forecast').y[0]"
+    first = tab.evaluate(values)
+    left = "document.querySelector('#chart-left')._fullData[0].y[0]"
+    before = tab.evaluate(left)
+    tab.locator("#series").select_option("north")
+    until(tab, f"{values} !== {first}")
+    assert tab.evaluate(values) > first + 20  # north lies fifty above
+    until(tab, f"{left} !== {before}")
+    whole = tab.evaluate(RANGE)
+    box = tab.locator("#chart-fan .nsewdrag").first.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    tab.mouse.move(box["x"] + box["width"] * 0.4, middle)
+    until(tab, "document.querySelectorAll('#chart-fan .hoverlayer text').length > 0")
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] * 0.7, middle, steps=5)
+    tab.mouse.up()
+    until(tab, f"{RANGE} !== '{whole}'")
+    narrowed = tab.evaluate(RANGE)
+    tab.mouse.dblclick(box["x"] + box["width"] * 0.5, middle)
+    until(tab, f"{RANGE} !== '{narrowed}'")
+
+
+def test_the_forecast_can_be_downloaded(opened, written):
+    tab = opened(1000)
+    with tab.expect_download() as waiting:
+        tab.locator("#download").click()
+    assert waiting.value.suggested_filename == "forecast.csv"
+    assert Path(waiting.value.path()).read_bytes() == (written / "f.csv").read_bytes()
+    tab.locator("summary", has_text="The numbers").click()
+    assert tab.get_by_role("columnheader", name=HOSTILE, exact=True).inner_text() == HOSTILE
