@@ -27,6 +27,7 @@ LAYERS = [
     {"normalizers", "backbones", "data", "metrics", "picture", "evidence"},
     {"sharing"},
     {"shapes", "settings", "files", "engines", "interrupts", "threads", "heap"},
+    {"progress"},
     {"errors"},
 ]
 UNITS = {"weights": "sharing"}
@@ -54,7 +55,7 @@ ALLOWED = {
         "shift/single.py",
         "shift/theory/",
     },
-    "rich": {"commands/", "data/download.py"},
+    "rich": {"commands/", "progress.py"},
     "ray": {"engines/ray.py", "shift/engines/ray.py"},
     "scipy": {"intervals.py", "shift/statistics.py", "shift/sources/"},
 }

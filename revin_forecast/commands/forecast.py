@@ -1,22 +1,17 @@
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Literal
 
 from revin_forecast.backbones import Backbone
-from revin_forecast.commands.again import command_line
 from revin_forecast.commands.machine import print_json
-from revin_forecast.commands.reporting import shown_levels, write_forecast_report
 from revin_forecast.commands.telling import told
 from revin_forecast.data.reading import read_series
-from revin_forecast.data.writing import as_csv, check_output, check_place, write_table
+from revin_forecast.data.writing import as_csv, check_output, write_table
 from revin_forecast.engines import EngineName, engine_named
 from revin_forecast.errors import InputError
 from revin_forecast.forecaster import Forecaster
 from revin_forecast.groups import forecast_groups
 from revin_forecast.normalizers import Normalizer
-from revin_forecast.report.forecast.fan import fans
-from revin_forecast.report.forecast.static import ENDINGS, MOST, write_plot
 from revin_forecast.selection import Selection
 from revin_forecast.settings import TrainingSettings
 
@@ -94,10 +89,10 @@ def forecast(
     given = dict(locals())
     if out is not None:
         check_output(out, file)
-    if report is not None:
-        check_place(report, (".html",), "a report is one page, written")
-    if plot is not None:
-        check_place(plot, ENDINGS, "a picture is written")
+    if report is not None or plot is not None:
+        from revin_forecast.commands.reporting import check_places, draw  # plotly takes a second
+
+        check_places(report, plot)
     reading = {
         "time": time,
         "id": id,
@@ -132,13 +127,7 @@ def forecast(
         if not training.is_first_process:  # of several machines: the first one writes
             return
         if report is not None or plot is not None:
-            levels = shown_levels(forecaster, level)
-            shown = table if levels == level else forecaster.predict(future=future, level=levels)
-            if plot is not None:
-                write_plot(fans(series, shown, levels, MOST), Path(plot))
-            if report is not None:
-                again = command_line(forecast, given, "file")
-                write_forecast_report(report, file, forecaster, series, shown, levels, again)
+            draw(report, plot, forecaster, series, given)
         record["fitted"] = forecaster.fitted.summary
         lines = [told(forecaster.fitted)]
         count = len(forecaster.fitted.targets)

@@ -1,28 +1,31 @@
 """What a forecast's page tells: backtest, shift card and oddities, measured for it."""
 
+from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
-
-from revin_forecast.backtest import Backtest, backtest
+from revin_forecast.backtest import LEVELS, Backtest, backtest
 from revin_forecast.backtest.scores import has_quantiles
+from revin_forecast.commands import forecast
+from revin_forecast.commands.again import command_line
 from revin_forecast.commands.origin import source_of
 from revin_forecast.data.entries import chronological_borders
 from revin_forecast.data.frequency import season_of
 from revin_forecast.data.problems import find_problems
 from revin_forecast.data.series import Series
+from revin_forecast.data.writing import check_place
 from revin_forecast.errors import InputError
 from revin_forecast.forecaster import Forecaster
 from revin_forecast.intervals import interval_levels
 from revin_forecast.progress import progress
 from revin_forecast.report.forecast.account import Account, ShiftCard
+from revin_forecast.report.forecast.fan import fans
 from revin_forecast.report.forecast.page import write_report
+from revin_forecast.report.forecast.static import ENDINGS, MOST, write_plot
 from revin_forecast.shift.card import card_sizes, shift_card
 
-LEVELS = (80.0, 95.0)
-"""Intervals drawn where none were asked for and the model has them."""
 CARD_SERIES = 30
 """Series whose shift is measured, the first ones."""
 SCORED = 2**24
@@ -30,53 +33,65 @@ SCORED = 2**24
 TEST_SHARE = 0.2
 
 
-def shown_levels(forecaster: Forecaster, asked: list[float] | None) -> list[float]:
-    """Return the intervals to draw: those asked for, else the usual ones that the model has."""
-    if asked:
-        return asked
-    fitted = forecaster.fitted
-    return [level for level in LEVELS if has_quantiles(fitted, interval_levels(level))]
+def check_places(report: str | None, plot: str | None) -> None:
+    """Refuse paths that a page and a picture can't be written to, before any work is done.
+
+    Raises:
+        InputError: another ending, a folder, or in a folder that is not there.
+    """
+    if report is not None:
+        check_place(report, (".html",), "a report is one page, written")
+    if plot is not None:
+        check_place(plot, ENDINGS, "a picture is written")
 
 
-def write_forecast_report(
-    path: str,
-    file: str,
+def draw(
+    report: str | None,
+    plot: str | None,
     forecaster: Forecaster,
     series: Series,
-    forecast: pd.DataFrame,
-    levels: list[float],
-    command: str,
+    given: Mapping[str, Any],
 ) -> None:
-    """Measure what the page tells of a forecast, and write it.
+    """Write a page about a forecast, or a picture of it, or both.
 
     Args:
-        path: of the page.
-        file: that the series were read from.
+        report: path of the page.
+        plot: path of the picture.
         forecaster: fitted on all rows.
         series: all rows.
-        forecast: with the intervals of `levels`.
-        levels: in percent.
-        command: a command line that does it again.
+        given: what the command `forecast` was called with.
     """
-    with progress("report") as advance:
-        advance(0, "backtest")
-        scored = _backtest(forecaster, series, levels)
-        advance(0, "shift card")
-        card = _card(series)
-        advance(0, "writing")
-        account = Account(
-            source_of(file)["file"],
-            series,
-            forecast,
-            levels,
-            forecaster.fitted,
-            scored,
-            card,
-            find_problems(series),
-            command,
-            _made(file),
-        )
-        write_report(account, Path(path))
+    levels = given["level"] or _usual_levels(forecaster)
+    table = forecaster.predict(future=given["future"], level=levels)
+    if plot is not None:
+        write_plot(fans(series, table, levels, MOST), Path(plot))
+    if report is not None:
+        with progress("report") as advance:
+            advance(0, "backtest")
+            scored = _backtest(forecaster, series, levels)
+            advance(0, "shift card")
+            card = _card(series)
+            advance(0, "writing")
+            source = source_of(given["file"])
+            account = Account(
+                source["file"],
+                series,
+                table,
+                levels,
+                forecaster.fitted,
+                scored,
+                card,
+                find_problems(series),
+                command_line(forecast.forecast, given, "file"),
+                _made(source),
+            )
+            write_report(account, Path(report))
+
+
+def _usual_levels(forecaster: Forecaster) -> list[float]:
+    """Return the intervals drawn where none were asked for: those that the model has."""
+    fitted = forecaster.fitted
+    return [level for level in LEVELS if has_quantiles(fitted, interval_levels(level))]
 
 
 def _backtest(forecaster: Forecaster, series: Series, levels: list[float]) -> Backtest | str:
@@ -106,6 +121,6 @@ def _card(series: Series) -> ShiftCard | str:
     return ShiftCard(rows, *sizes[:2], borders.train, borders.validation)
 
 
-def _made(file: str) -> dict[str, object]:
+def _made(source: Mapping[str, str]) -> dict[str, object]:
     libraries = {name: version(name) for name in ("revin-forecast", "torch", "numpy", "pandas")}
-    return {"date": date.today().isoformat(), **source_of(file), **libraries}
+    return {"date": date.today().isoformat(), **source, **libraries}

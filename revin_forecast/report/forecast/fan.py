@@ -100,7 +100,7 @@ def fan_figure(fan: Fan) -> Figure:
     figure = Figure(layout=layout(height=420, hovermode="x unified"))
     figure.add_traces([*_bands(fan), *_before(fan), _measured(fan), _joint(fan), _ahead(fan)])
     shown = max(0, len(fan.stamps) - HORIZONS * len(fan.forecast))
-    whole = fan.stamps[shown:].append(fan.ahead)
+    whole = pd.DatetimeIndex(fan.stamps[shown:].append(fan.ahead))
     figure.update_xaxes(range=times(whole[[0, -1]]), hoverformat=form_of(whole))
     figure.update_yaxes(range=_reach(fan, shown))
     return figure

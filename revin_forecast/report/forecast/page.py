@@ -78,20 +78,22 @@ def _lead(account: Account) -> str:
 
 
 def _forecast(account: Account, drawn: Sequence[Fan]) -> str:
-    whole = as_csv(account.forecast)
-    download = (
-        '<button type="button" id="download">Download the forecast (CSV)</button>'
-        f"{data_block('csv', json.dumps(whole))}"
-        if len(whole) <= LARGEST_DOWNLOAD
-        else ""
-    )
     more = len(account.series.targets) - len(drawn)
     few = f"The first {len(drawn)} series are drawn; {more:,} more are not." if more else ""
     return (
         f"{_picker(drawn)}{_box('fan', 'History and forecast', 420)}"
-        f"<p class='note'>{FAN_HELP} {escape(few)}</p>{download}"
+        f"<p class='note'>{FAN_HELP} {escape(few)}</p>"
+        f"{_download(as_csv(account.forecast))}"
         f"{sections.forecast_table(account)}"
     )
+
+
+def _download(forecast: str) -> str:
+    """Return a button that gives the forecast out as a file, unless that would fill the page."""
+    if len(forecast) > LARGEST_DOWNLOAD:
+        return paragraph("The forecast is too long to be held by this page; --out writes it.")
+    button = '<button type="button" id="download">Download the forecast (CSV)</button>'
+    return button + data_block("csv", json.dumps(forecast))
 
 
 def _picker(drawn: Sequence[Fan]) -> str:
