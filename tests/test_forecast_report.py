@@ -85,7 +85,7 @@ def test_the_page_says_what_was_forecast(page, written):
     assert "instance normalization" in words
     assert "1 spike, the largest 900 on 2024-08-08" in words
     assert "11 values are not observed" in words
-    assert "1 series hold something odd" in words
+    assert "1 series holds something odd" in words
 
 
 def test_scores_are_those_of_the_backtest_command(page, written, capsys):

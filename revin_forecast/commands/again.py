@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -38,7 +39,7 @@ def _words(name: str, value: Any, usual: Any) -> Iterator[str]:
             if part != getattr(usual, field.name):
                 yield from _words(f"{name}.{field.name}", part, None)
         return
-    if callable(value):
+    if isinstance(value, type | partial):
         value = Component.of(value)
     yield f"--{name.replace('_', '-')}"
     if isinstance(value, Component):

@@ -6,6 +6,7 @@ from revin_forecast.backbones import Backbone
 from revin_forecast.commands.machine import print_json
 from revin_forecast.commands.telling import told
 from revin_forecast.data.reading import read_series
+from revin_forecast.data.series import shown_stamp
 from revin_forecast.data.writing import as_csv, check_output, write_table
 from revin_forecast.engines import EngineName, engine_named
 from revin_forecast.errors import InputError
@@ -90,7 +91,7 @@ def forecast(
     if out is not None:
         check_output(out, file)
     if report is not None or plot is not None:
-        from revin_forecast.commands.reporting import check_places, draw  # plotly takes a second
+        from revin_forecast.commands.reporting import check_places  # plotly takes a second
 
         check_places(report, plot)
     reading = {
@@ -119,25 +120,24 @@ def forecast(
         table = forecast_groups(
             forecaster, file, group, level=level or (), engine=team, reading=reading
         )
-        lines = [f"a model for each of {table[group].nunique()} groups of {group}"]
+        series, lines = None, [f"a model for each of {table[group].nunique()} groups of {group}"]
         last = f"{horizon} steps a series"
     else:
         series = read_series(file, target=target, inputs=inputs, **reading)
         table = forecaster.fit(series).predict(future=future, level=level or (), engine=team)
         if not training.is_first_process:  # of several machines: the first one writes
             return
-        if report is not None or plot is not None:
-            draw(report, plot, forecaster, series, given)
         record["fitted"] = forecaster.fitted.summary
         lines = [told(forecaster.fitted)]
         count = len(forecaster.fitted.targets)
-        last = f"{horizon} steps of {count} series after {series.timestamps[-1]}"
-    lines += [
-        f"{path}: {what}" for path, what in ((report, "the report"), (plot, "the picture")) if path
-    ]
+        last = f"{horizon} steps of {count} series after {shown_stamp(series.timestamps[-1])}"
     if out is not None:
         write_table(table, out)
         lines.append(f"{out}: {last}")
+    if series is not None and (report is not None or plot is not None):
+        from revin_forecast.commands.reporting import draw
+
+        lines += draw(report, plot, forecaster, series, given)
     if json:
         places = {"out": out, "report": report, "plot": plot}
         print_json(record | places | {"forecast": table.to_dict("records")})

@@ -51,8 +51,8 @@ def draw(
     forecaster: Forecaster,
     series: Series,
     given: Mapping[str, Any],
-) -> None:
-    """Write a page about a forecast, or a picture of it, or both.
+) -> list[str]:
+    """Write a page about a forecast, or a picture of it, or both; return a line about each.
 
     Args:
         report: path of the page.
@@ -86,6 +86,7 @@ def draw(
                 _made(source),
             )
             write_report(account, Path(report))
+    return [f"{path}: {what}" for path, what in ((plot, "a picture"), (report, "a page")) if path]
 
 
 def _usual_levels(forecaster: Forecaster) -> list[float]:

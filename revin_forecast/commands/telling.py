@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from revin_forecast.data.series import shown_stamp
 from revin_forecast.fitted import Fitted
 
 NAIVE = ("Repeat", "SeasonalNaive")
@@ -13,7 +14,7 @@ def told(fitted: Fitted) -> str:
     """Return what a fit came to: the table read, the model, and the candidates it was chosen of."""
     summary, recipe = fitted.summary, fitted.recipe
     gaps, frequency = summary["unobserved"], fitted.history.frequency
-    first, last = (str(summary[end]).removesuffix(" 00:00:00") for end in ("first", "last"))
+    first, last = (shown_stamp(summary[end]) for end in ("first", "last"))
     read = f"{summary['rows']} rows x {summary['series']} series, {first} to {last}"
     read += f", step {frequency}" if frequency else ""
     lines = [read + (f"; {gaps} values not observed" if gaps else "")]

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from revin_forecast.data.series import Series
+from revin_forecast.data.series import Series, shown_stamp
 
 SPIKE = 12.0
 """A value so many typical changes away from both neighbours' line is a spike."""
@@ -74,14 +74,14 @@ def _odd(
     if late:
         yield (
             "late",
-            f"begins {late} rows after the table, on {_day(stamps[first])}",
+            f"begins {late} rows after the table, on {shown_stamp(stamps[first])}",
             "Nothing need be done; it is learnt from where it begins.",
         )
     if ended < len(whole) - 1:
         yield (
             "ended",
             f"its last value is {len(whole) - 1 - ended} rows before the table's end, on "
-            f"{_day(stamps[last])}",
+            f"{shown_stamp(stamps[last])}",
             "If newer values exist, add them: a forecast from an old end is a longer one.",
         )
     inside, days = values[first : last + 1], stamps[first : last + 1]
@@ -109,7 +109,7 @@ def _gaps(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | Non
     gaps = "1 gap" if len(starts) == 1 else f"{len(starts)} gaps"
     return (
         f"{total} values are not observed ({total / len(values):.1%}), in {gaps}; the longest has "
-        f"{lengths[place]} rows, from {_day(stamps[starts[place]])}",
+        f"{lengths[place]} rows, from {shown_stamp(stamps[starts[place]])}",
         f"Nothing need be done: models see what is not observed.{many}",
     )
 
@@ -129,7 +129,7 @@ def _stuck(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | No
         return None
     at = kept[starts[place]]
     return (
-        f"stands at {values[at]:g} for {longest} rows in a row from {_day(stamps[at])}",
+        f"stands at {values[at]:g} for {longest} rows in a row from {shown_stamp(stamps[at])}",
         "If the sensor was stuck or a default was filled in, empty these cells.",
     )
 
@@ -149,7 +149,7 @@ def _spikes(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | N
     largest = places[int(off[np.asarray(places) - 1].argmax())]
     count = "1 spike, the largest" if len(places) == 1 else f"{len(places)} spikes, the largest"
     return (
-        f"{count} {shown[largest]:g} on {_day(stamps[kept[largest]])}",
+        f"{count} {shown[largest]:g} on {shown_stamp(stamps[kept[largest]])}",
         "If it was not real, empty the cell; --normalizer Robust minds it less.",
     )
 
@@ -170,7 +170,3 @@ def _runs(marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where stretches of True begin, and how long they are."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], marked.astype(np.int8), [0]])))
     return edges[::2], edges[1::2] - edges[::2]
-
-
-def _day(stamp: object) -> str:
-    return str(stamp).removesuffix(" 00:00:00")

@@ -8,6 +8,15 @@ from revin_forecast.data.layout import Layout, listed
 from revin_forecast.errors import InputError
 
 
+def shown_stamp(stamp: object) -> str:
+    """Return a stamp as people write it: midnight is left out.
+
+    >>> shown_stamp(pd.Timestamp("2024-01-01"))
+    '2024-01-01'
+    """
+    return str(stamp).removesuffix(" 00:00:00")
+
+
 @dataclass(frozen=True, eq=False)
 class Series:
     """Channels over time: values with their time stamps, names and rhythm.

@@ -10,7 +10,7 @@ import numpy as np
 from plotly.graph_objects import Figure
 
 from revin_forecast.backtest import Backtest
-from revin_forecast.data.series import Series
+from revin_forecast.data.series import Series, shown_stamp
 from revin_forecast.data.writing import as_csv
 from revin_forecast.files import replacing
 from revin_forecast.report.document import data_block, document
@@ -65,7 +65,7 @@ def page(account: Account) -> str:
 def _lead(account: Account) -> str:
     recipe, series = account.fitted.recipe, account.series
     count = len(series.targets)
-    last = str(series.timestamps[-1]).removesuffix(" 00:00:00")
+    last = shown_stamp(series.timestamps[-1])
     made = account.made.get("date")
     told = (
         f"{recipe.horizon:,} steps of {count:,} series after {last}"
@@ -108,7 +108,7 @@ def _backtest(account: Account) -> str:
     if isinstance(result, str):
         return sections.backtest_table(account)
     again = "fitted once" if result.fits == 1 else f"fitted {result.fits} times"
-    first = str(result.origins[0]).removesuffix(" 00:00:00")
+    first = shown_stamp(result.origins[0])
     told = (
         f"{len(result.origins):,} forecasts of the last rows, the first after {first}, each from "
         f"the rows before it; {again}. MASE is the mean absolute error over that of repeating "

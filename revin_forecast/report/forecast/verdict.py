@@ -20,7 +20,8 @@ def verdict(account: Account) -> list[tuple[str, str]]:
     told = [_against_naive(result), *_intervals(result)]
     spoilt = {one.series for one in account.problems if one.serious}
     if spoilt:
-        told.append((f"{len(spoilt)} series hold something odd; see the data below.", "bad"))
+        hold = "1 series holds" if len(spoilt) == 1 else f"{len(spoilt)} series hold"
+        told.append((f"{hold} something odd; see the data below.", "bad"))
     return told
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from revin_forecast.data.problems import Kind, Problem
+from revin_forecast.data.series import shown_stamp
 from revin_forecast.report.forecast.account import Account
 from revin_forecast.report.markup import Cell, heads, name, paragraph, table
 from revin_forecast.report.wording import sentence, trimmed
@@ -25,7 +26,7 @@ TOGETHER: dict[Kind, str] = {
 def problem_table(account: Account) -> str:
     """Return what is odd about the data."""
     gaps, series = account.series.unobserved, account.series
-    first, last = (str(stamp).removesuffix(" 00:00:00") for stamp in series.timestamps[[0, -1]])
+    first, last = map(shown_stamp, series.timestamps[[0, -1]])
     text = paragraph(
         f"{len(series):,} rows x {len(series.names):,} series, {first} to {last}, step "
         f"{series.frequency or 'unknown'}; {gaps:,} of {series.values.size:,} values not observed."

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from revin_forecast.data.series import shown_stamp
 from revin_forecast.report.forecast.account import Account
 from revin_forecast.report.markup import Cell, folded, heads, paragraph, table
 
@@ -24,6 +25,4 @@ def forecast_table(account: Account) -> str:
 def _value(cell: object) -> Cell:
     if isinstance(cell, float):
         return Cell(f"{cell:.6g}", "number")
-    return Cell(
-        str(cell).removesuffix(" 00:00:00") if isinstance(cell, pd.Timestamp) else str(cell)
-    )
+    return Cell(shown_stamp(cell) if isinstance(cell, pd.Timestamp) else str(cell))
