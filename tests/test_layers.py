@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "revin_forecast"
 LAYERS = [
     {"cli"},
     {"commands"},
+    {"serving"},
     {"shift", "report"},
     {"backtest", "groups", "sweeping"},
     {"forecaster", "evaluation"},
@@ -35,7 +36,10 @@ HEIGHT = {unit: -row for row, units in enumerate(LAYERS) for unit in units}
 ALLOWED = {
     "lightning": {"data/module.py", "training/"},
     "jsonargparse": {"cli.py", "shift/suite_file.py"},
-    "plotly": {"picture.py", "report/"},
+    "plotly": {"picture.py", "report/", "serving/app.py"},
+    "fastapi": {"serving/"},
+    "uvicorn": {"commands/serve.py"},
+    "pydantic": {"serving/"},
     "pandas": {
         "data/",
         "backtest/",
@@ -47,6 +51,7 @@ ALLOWED = {
         "picture.py",
         "report/",
         "commands/robustness.py",
+        "serving/",
         "shift/aggregates/",
         "shift/benchmark.py",
         "shift/card.py",

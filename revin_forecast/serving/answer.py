@@ -1,0 +1,89 @@
+"""What a worker does with a request: read it, forecast, lay the answer out."""
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from revin_forecast import __version__
+from revin_forecast.data.newer import read_newer
+from revin_forecast.data.reading import read_series
+from revin_forecast.data.series import Series, shown_stamp
+from revin_forecast.data.writing import as_csv
+from revin_forecast.errors import InputError
+from revin_forecast.forecaster import Forecaster
+from revin_forecast.report.forecast.fan import fan_figure, fans
+from revin_forecast.serving.messages import Answer, Asked
+from revin_forecast.serving.request import wanted
+
+MOST_DRAWN = 20
+"""Series drawn by the page, the first ones."""
+
+
+def answered(forecaster: Forecaster, asked: Asked, drawn: bool, folder: Path) -> Answer:
+    """Forecast what was asked for.
+
+    Args:
+        forecaster: fitted.
+        asked: the request.
+        drawn: make charts, too.
+        folder: the worker's own, which is the working one: messages then name files without it.
+    """
+    try:
+        said = wanted(asked, folder)
+        history = forecaster.fitted.history
+        newer = None if said.table is None else _newer(said.table, asked.decimal, history)
+        table = forecaster.predict(newer, said.future, said.level)
+    except InputError as error:
+        return Answer(problem=" ".join(str(error).split()))
+    figures = {}
+    if drawn:
+        shown = fans(history if newer is None else newer, table, said.level, MOST_DRAWN)
+        figures = {fan.name: str(fan_figure(fan).to_json()) for fan in shown}
+    return Answer("", as_csv(table), [str(name) for name in table], _records(table), figures)
+
+
+def _newer(table: pd.DataFrame | Path, decimal: Any, history: Series) -> Series:
+    """Read newer rows in the rhythm of the model's."""
+    source = table.name if isinstance(table, Path) else table
+    read = partial(read_series, source, decimal=decimal, **asdict(history.layout))
+    newer = read_newer(lambda frequency: read(frequency=frequency), history)
+    absent = [name for name in history.names if name not in newer.names]
+    return newer if absent else newer.select([*history.names, *_others(newer, history)])
+
+
+def _others(newer: Series, history: Series) -> list[str]:
+    return [name for name in newer.names if name not in history.names]
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as JSON knows them: stamps as text, what is no number as null."""
+    plain = pd.DataFrame(
+        {
+            str(name): column.map(shown_stamp)
+            if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M"
+            else column.astype(object).where(column.notna(), None)
+            for name, column in table.items()
+        }
+    )
+    return plain.to_dict("records")
+
+
+def described(forecaster: Forecaster) -> dict[str, Any]:
+    """Return what a model is, as plain values."""
+    fitted = forecaster.fitted
+    history, summary = fitted.history, fitted.summary
+    return {
+        "series": [history.names[place] for place in fitted.targets],
+        "inputs": list(history.inputs),
+        "columns": {key: name for key, name in asdict(history.layout).items() if name},
+        "step": history.frequency,
+        "lookback": fitted.recipe.lookback,
+        "horizon": fitted.recipe.horizon,
+        "known": list(fitted.recipe.covariates),
+        "intervals": fitted.intervals is not None or bool(fitted.recipe.levels),
+        "fitted_on": {key: summary.get(key) for key in ("rows", "first", "last", "source")},
+        "version": __version__,
+    }

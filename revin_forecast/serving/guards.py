@@ -1,0 +1,83 @@
+"""Who may ask: hosts, tokens, and the headers that keep a page to itself."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOCAL = ("localhost", "127.0.0.1", "::1")
+OPEN = ("/", "/health", "/page.css", "/page.js", "/charts.js", "/plotly.js", "/docs")
+"""Paths that hold nothing of the model: they need no token."""
+HEADERS = {
+    # Plotly writes styles; nothing else is taken from anywhere but this server.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def is_local(host: str) -> bool:
+    """Return whether only this machine can reach an address that a server is bound to.
+
+    >>> is_local("127.0.0.1"), is_local("localhost"), is_local("0.0.0.0")
+    (True, True, False)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Guard:
+    """Turns requests away before anything is read of them, and adds headers to every answer.
+
+    Args:
+        app: behind it.
+        local: take requests only that name this machine: a page elsewhere may have its name lead
+            here (DNS rebinding).
+        token: what requests must bear; empty: nothing.
+    """
+
+    def __init__(self, app: ASGIApp, local: bool, token: str):
+        self.app, self.local, self.token = app, local, token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or have the app answer."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        refusal = self._refusal(Headers(scope=scope), scope["path"])
+        await (refusal or self.app)(scope, receive, _with_headers(send))
+
+    def _refusal(self, headers: Headers, path: str) -> JSONResponse | None:
+        host = headers.get("host", "")
+        name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+        if self.local and name not in LOCAL:
+            detail = "This service answers to the name of this machine only (127.0.0.1)."
+            return JSONResponse({"detail": detail}, 400)
+        if not self.token or path in OPEN:
+            return None
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and hmac.compare_digest(given.encode(), self.token):
+            return None
+        detail = "This service wants a token: send it as Authorization: Bearer TOKEN."
+        return JSONResponse({"detail": detail}, 401, {"WWW-Authenticate": "Bearer"})
+
+
+def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending

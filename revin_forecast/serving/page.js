@@ -1,0 +1,136 @@
+// The page of the service: takes a file, asks for its forecast, shows it. Whatever comes from the file is text.
+(async () => {
+  "use strict";
+  const MOST_ROWS = 400;
+  const at = (id) => document.getElementById(id);
+  let token = sessionStorage.getItem("token") ?? "";
+  let shown = null; // the last answer
+  let asking = 0; // which question is the last one
+
+  const say = (text, kind = "") => {
+    at("state").textContent = text;
+    at("state").className = kind;
+  };
+
+  const ask = async (path, options = {}) => {
+    const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+    const answer = await fetch(path, { ...options, headers });
+    const body = await answer.json().catch(() => ({ detail: `the server answered ${answer.status}` }));
+    if (!answer.ok) throw Object.assign(new Error(body.detail), { status: answer.status });
+    return body;
+  };
+
+  const few = (names, most = 8) =>
+    names.slice(0, most).join(", ") + (names.length > most ? ` and ${names.length - most} more` : "");
+
+  const enter = async () => {
+    try {
+      const model = await ask("/model");
+      const count = model.series.length;
+      at("about").textContent =
+        `${model.horizon} steps of ${count} series (${few(model.series)}), step ${model.step ?? "unknown"}, ` +
+        `each forecast from ${model.lookback} rows.`;
+      at("wanted").textContent =
+        `Columns as the model was fitted on: ${few(Object.values(model.columns).concat(model.columns.id ? [] : model.series))}; ` +
+        `the last ${model.lookback} rows at least, ${model.limits.mebibytes} MiB at most.`;
+      if (!model.intervals) at("level").value = "";
+      at("level").disabled = !model.intervals;
+      at("entrance").hidden = true;
+      at("desk").hidden = false;
+      say("");
+    } catch (error) {
+      at("about").textContent = "";
+      at("entrance").hidden = error.status !== 401;
+      say(error.status === 401 && !token ? "This service wants a token." : error.message, "problem");
+    }
+    document.body.dataset.drawn = "all";
+  };
+
+  const cell = (tag, text, kind) => {
+    const made = document.createElement(tag);
+    made.textContent = text;
+    if (kind) made.className = kind;
+    return made;
+  };
+
+  const fill = ({ columns, forecast }) => {
+    const row = (cells) => {
+      const made = document.createElement("tr");
+      made.append(...cells);
+      return made;
+    };
+    const numeric = (value) => typeof value === "number";
+    const head = document.createElement("thead");
+    head.append(row(columns.map((name) => cell("th", name, numeric(forecast[0]?.[name]) ? "number" : ""))));
+    const body = document.createElement("tbody");
+    for (const one of forecast.slice(0, MOST_ROWS)) {
+      const text = (value) => (numeric(value) ? Number(value.toPrecision(6)).toString() : String(value ?? ""));
+      body.append(row(columns.map((name) => cell("td", text(one[name]), numeric(one[name]) ? "number" : ""))));
+    }
+    at("numbers").replaceChildren(head, body);
+  };
+
+  const draw = () => {
+    const name = shown.names[at("series").selectedIndex];
+    return drawChart(at("chart"), shown.figures[name]);
+  };
+
+  const forecast = async (file) => {
+    const mine = ++asking;
+    say(file ? `Forecasting ${file.name} ...` : "Forecasting ...");
+    at("result").hidden = true;
+    const levels = at("level").value.split(",").filter(Boolean);
+    const query = levels.map((level) => `level=${level}`).join("&");
+    try {
+      const options = { method: "POST", headers: { "Content-Type": "text/csv" }, body: file ?? "" };
+      const answer = await ask(`/chart?${query}`, options);
+      if (mine !== asking) return; // another file came meanwhile
+      shown = answer;
+      at("heading").textContent = file ? `Forecast of ${file.name}` : "Forecast";
+      at("series").replaceChildren(...answer.names.map((name) => cell("option", name)));
+      at("picking").hidden = answer.names.length < 2;
+      fill(answer);
+      at("result").hidden = false;
+      say("");
+      await draw();
+    } catch (error) {
+      if (mine === asking) say(error.message, "problem");
+    }
+  };
+
+  at("series").addEventListener("change", draw);
+  at("newest").addEventListener("click", () => forecast(null));
+  at("file").addEventListener("change", () => {
+    if (at("file").files.length) forecast(at("file").files[0]);
+    at("file").value = ""; // the same file may be chosen again
+  });
+  at("entrance").addEventListener("submit", (event) => {
+    event.preventDefault();
+    token = at("token").value;
+    sessionStorage.setItem("token", token);
+    enter();
+  });
+  at("download").addEventListener("click", () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([shown.csv], { type: "text/csv" }));
+    link.download = "forecast.csv";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+  for (const kind of ["dragover", "dragenter"]) {
+    addEventListener(kind, (event) => {
+      event.preventDefault();
+      at("drop").classList.add("over");
+    });
+  }
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) at("drop").classList.remove("over");
+  });
+  addEventListener("drop", (event) => {
+    event.preventDefault(); // or the browser leaves the page and opens the file
+    at("drop").classList.remove("over");
+    if (!at("desk").hidden && event.dataTransfer.files.length) forecast(event.dataTransfer.files[0]);
+  });
+
+  await enter();
+})();

@@ -1,0 +1,66 @@
+"""The workers of a service: as many requests at once as there are, the others wait a little."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from revin_forecast.serving.messages import Asked
+from revin_forecast.serving.worker import Worker
+
+WAITING = 5.0
+"""Seconds that a request waits for a worker before it is turned away."""
+
+
+class BusyError(Exception):
+    """All workers have been busy for a while."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may take."""
+
+    mebibytes: float = 10.0
+    """Of what is sent."""
+    seconds: float = 30.0
+    """To send it, and again to do it."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return int(self.mebibytes * 2**20)
+
+
+class Pool:
+    """Hands requests to workers, and takes the workers back.
+
+    Args:
+        workers: begun already.
+        limits: of a request.
+    """
+
+    def __init__(self, workers: Sequence[Worker], limits: Limits):
+        self.workers, self.limits = workers, limits
+        self._free: asyncio.Queue[Worker] = asyncio.Queue()
+        for worker in workers:
+            self._free.put_nowait(worker)
+
+    async def ask(self, asked: Asked, drawn: bool = False) -> Any:
+        """Have a request done; return its `Answer`.
+
+        Raises:
+            BusyError: no worker came free.
+            TooLongError: it took too long.
+            BrokenWorkerError: it ended its worker, or found a bug.
+        """
+        try:
+            async with asyncio.timeout(WAITING):
+                worker = await self._free.get()
+        except TimeoutError:
+            raise BusyError from None
+        doing = asyncio.ensure_future(
+            asyncio.to_thread(worker.ask, asked, drawn, self.limits.seconds)
+        )
+        # Who asked may be gone before it is done: the worker is free only then.
+        doing.add_done_callback(lambda _: self._free.put_nowait(worker))
+        return await asyncio.shield(doing)
