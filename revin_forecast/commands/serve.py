@@ -13,6 +13,8 @@ from revin_forecast.progress import is_verbose
 TOKEN = "REVIN_FORECAST_TOKEN"
 """The environment variable: a command line is seen by all users of a machine."""
 
+MOST_PORTS = 65_535
+
 
 def serve(
     model: str,
@@ -53,6 +55,8 @@ def serve(
     for name, number in (("size", size), ("timeout", timeout), ("workers", workers)):
         if not 0 < number < float("inf"):
             raise InputError(f"--{name} is a number above 0 but got {number:g}.")
+    if not 0 <= port <= MOST_PORTS:
+        raise InputError(f"--port is a number from 0 to {MOST_PORTS} but got {port}.")
     if not is_local(host) and not token:
         raise InputError(
             f"--host {host} lets other machines in, and there is no token. Set {TOKEN}, or leave "
@@ -95,8 +99,8 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or error
+    except OSError as error:
+        why = error.strerror or error
         raise InputError(
             f"can't listen at {_written(host, port)}: {why}. Choose another --port (0: any free "
             "one), or end what listens there."

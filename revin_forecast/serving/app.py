@@ -17,7 +17,7 @@ from revin_forecast.serving.docs_page import docs_page
 from revin_forecast.serving.guards import Guard
 from revin_forecast.serving.messages import Answer, Asked
 from revin_forecast.serving.pool import BusyError, Pool
-from revin_forecast.serving.schema import MOST_LEVELS, Body
+from revin_forecast.serving.schema import MOST_LEVELS, PERCENT, Body
 from revin_forecast.serving.worker import BrokenWorkerError, TooLongError
 
 HERE = Path(__file__).parent
@@ -75,6 +75,7 @@ Level = Annotated[
         default_factory=list,
         description="Percent of an interval; of CSV requests.",
         max_length=MOST_LEVELS,
+        json_schema_extra=PERCENT,
     ),
 ]
 Decimal = Annotated[
@@ -94,7 +95,7 @@ def build(pool: Pool, model: Mapping[str, Any], local: bool = True, token: str =
     app = FastAPI(
         title="revin_forecast",
         version=__version__,
-        description="Forecasts of one saved model. Errors hold one text, in `detail`.",
+        description="Forecasts of one saved model. Errors hold one text, detail.",
         docs_url=None,
         redoc_url=None,
     )

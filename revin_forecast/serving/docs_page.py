@@ -25,7 +25,8 @@ def docs_page(document: Mapping[str, Any]) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(title)}</title><link rel="stylesheet" href="/page.css"></head><body>'
+        f'<title>{escape(title)}</title><link rel="icon" href="data:,">'
+        '<link rel="stylesheet" href="/page.css"></head><body>'
         '<nav aria-label="Contents"><a href="/">The page</a>'
         '<a href="/openapi.json">openapi.json</a></nav><main>'
         f"<h1>{escape(title)}</h1><p>{escape(document['info']['description'])}</p>"

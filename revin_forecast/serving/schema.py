@@ -1,10 +1,13 @@
 """What a request may hold as JSON."""
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 Scalar = str | int | float | bool | None
 Rows = dict[str, list[Scalar]] | list[dict[str, Scalar]]
 MOST_LEVELS = 10
+PERCENT: JsonDict = {"items": {"type": "number", "minimum": 1, "exclusiveMaximum": 100}}
+"""Told, not checked here: the forecaster's own message says more."""
 
 
 class Body(BaseModel):
@@ -21,6 +24,7 @@ class Body(BaseModel):
     level: list[float] = Field(
         [],
         max_length=MOST_LEVELS,
+        json_schema_extra=PERCENT,
         description="Percent of what comes that intervals should cover, such as 80 and 95.",
     )
     future: Rows | None = Field(

@@ -1,0 +1,464 @@
+"""The service: the numbers of `predict`, limits that hold, and nothing that breaks it."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import hypothesis
+import numpy as np
+import pandas as pd
+import pytest
+import schemathesis
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from starlette.testclient import TestClient
+
+from revin_forecast import Forecaster, Ridge
+from revin_forecast.cli import main
+from revin_forecast.serving.app import build
+from revin_forecast.serving.docs_page import docs_page
+from revin_forecast.serving.guards import is_local
+from revin_forecast.serving.messages import Asked
+from revin_forecast.serving.pool import BusyError, Limits, Pool
+from revin_forecast.serving.worker import BrokenWorkerError, TooLongError, Worker
+
+ROWS, HORIZON, LOOKBACK = 120, 5, 14
+CSV = {"Content-Type": "text/csv"}
+JSON = {"Content-Type": "application/json"}
+
+
+def table(rows=ROWS):
+    random = np.random.default_rng(0)
+    stamps = pd.date_range("2024-01-01", periods=rows, freq="D")
+    season = 10 * np.sin(np.arange(rows) * 2 * np.pi / 7)
+    values = {"a": 50 + season + random.normal(size=rows), "b<i>": 90 - season}
+    return pd.DataFrame({"day": stamps, **values})
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    Forecaster(HORIZON, LOOKBACK, Ridge).fit(table()).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def worker(model):
+    started = Worker(model, 1)
+    started.describe()
+    yield started
+    started.end()
+
+
+def client_of(worker, token="", local=True, **limits):
+    app = build(Pool([worker], Limits(**limits)), worker.describe(), local, token)
+    return TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def client(worker):
+    with client_of(worker) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def newer():
+    return table(ROWS + 9)
+
+
+def records(frame):
+    return json.loads(frame.assign(day=frame["day"].astype(str)).to_json(orient="records"))
+
+
+def test_csv_in_and_out_are_those_of_predict(client, model, newer, tmp_path, capsys):
+    file = tmp_path / "newer.csv"
+    newer.to_csv(file, index=False)
+    words = ["predict", str(model), str(file), "--level", "80", "95"]
+    assert main(words) == 0
+    wanted = capsys.readouterr().out
+    answer = client.post(
+        "/forecast?level=80&level=95",
+        content=file.read_bytes(),
+        headers={**CSV, "Accept": "text/csv"},
+    )
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.text == wanted
+
+
+def test_json_in_both_forms_gives_the_same(client, newer):
+    by_records = {"data": records(newer), "level": [80]}
+    by_columns = {"data": {name: [row[name] for row in by_records["data"]] for name in newer}}
+    first = client.post("/forecast", json=by_records).json()
+    second = client.post("/forecast", json={**by_columns, "level": [80]}).json()
+    assert first == second
+    columns = [f"{name}{end}" for name in ("a", "b<i>") for end in ("", "-lo-80", "-hi-80")]
+    assert first["columns"] == ["day", *columns]
+    assert first["forecast"][0]["day"] == "2024-05-09"
+    as_csv = client.post("/forecast?level=80", content=newer.to_csv(index=False), headers=CSV)
+    for one, other in zip(as_csv.json()["forecast"], first["forecast"], strict=True):
+        assert one["a-hi-80"] == pytest.approx(other["a-hi-80"], rel=1e-6)
+
+
+@pytest.mark.parametrize("content", [b"", b"  \n", b"{}"])
+def test_nothing_sent_follows_the_rows_fitted_on(client, model, content):
+    answer = client.post("/forecast", content=content, headers=JSON if content else CSV).json()
+    wanted = Forecaster.load(model).predict()
+    assert [row["a"] for row in answer["forecast"]] == pytest.approx(wanted["a"].tolist())
+    assert answer["forecast"][0]["day"] == "2024-04-30"
+
+
+def test_what_programs_send_that_were_told_nothing(client, newer):
+    for kind in ("application/x-www-form-urlencoded", "text/plain", "application/octet-stream"):
+        sent = client.post(
+            "/forecast", content=newer.to_csv(index=False), headers={"Content-Type": kind}
+        )
+        assert sent.status_code == 200
+    refused = client.post("/forecast", files={"file": b"day,a\n"})
+    assert refused.status_code == 415
+    assert (
+        "multipart/form-data is neither text/csv nor application/json" in refused.json()["detail"]
+    )
+
+
+def test_the_model_is_described(client):
+    told = client.get("/model").json()
+    assert told["series"] == ["a", "b<i>"]
+    assert told["columns"] == {"time": "day"}
+    assert (told["lookback"], told["horizon"], told["step"]) == (LOOKBACK, HORIZON, "D")
+    assert told["intervals"] is True
+    assert told["limits"] == {"mebibytes": 10.0, "seconds": 30.0}
+    assert client.get("/health").json()["status"] == "ok"
+
+
+MONTHS = b"".join(b"2024-%02d-01,1,2\n" % month for month in range(1, 13))
+WIDE = b",".join(b"c%d" % place for place in range(20_000))
+HEAD, TWO = b"day,a,b<i>\n", b"2024-01-01,1,2\n2024-01-02,1,2\n"
+BAD = {
+    "another rhythm": (HEAD + MONTHS, "step is MS"),
+    "too few rows": (HEAD + TWO, "has 2 rows but the forecaster looks back"),
+    "other columns": (b"day,x\n2024-01-01,1\n2024-01-02,1\n2024-01-03,1\n", "lacks ['a', 'b<i>']"),
+    "no number": (HEAD + TWO + b"2024-01-03,x,2\n", "table.csv, line 4"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "table.csv"),
+    "gzip": (b"\x1f\x8b\x08\x00" + bytes(50), "the table is packed; send CSV as it is"),
+    "a spreadsheet": (b"PK\x03\x04" + bytes(60), "a spreadsheet"),
+    "ragged": (HEAD + b"1\n2024-01-01,1,2,3,4\n", "table.csv, line"),
+    "columns without end": (b"day," + WIDE + b"\n", "more than 10,000 columns; send fewer"),
+    "twice": (b"day,a,a\n" + TWO, "more than one column"),
+    "nul": (bytes(1000), "table.csv"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_tables_are_told_in_words(client, name):
+    content, message = BAD[name]
+    answer = client.post("/forecast", content=content, headers=CSV)
+    assert answer.status_code == 422, answer.text
+    detail = answer.json()["detail"]
+    assert message in detail
+    assert "/tmp" not in detail
+    assert "Traceback" not in detail
+    assert "\n" not in detail
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"[1, 2]", "Send an object with data, level and future"),
+        (b'{"data": 3}', "data"),
+        (b'{"datum": []}', "datum: Extra inputs are not permitted"),
+        (b'{"level": [0.8]}', "a level is in percent but got 0.8; pass 80"),
+        (b'{"level": [NaN]}', "a level is in percent"),
+        (b'{"level": [1,2,3,4,5,6,7,8,9,10,11]}', "level: List should have at most 10 items"),
+        (b'{"data": {"day": ["2024-01-01"], "a": []}}', "the columns differ in length"),
+        (b'{"data": [{"day": "2024-01-01", "a": 1e400}]}', ""),
+        (b'{"future": [{"day": "2024-01-01"}]}', "future is for own columns"),
+        (b"[" * 100_000, "Send an object"),
+        (b'{"data": {"day": [' + b"9" * 5000 + b"]}}", ""),
+        (b"\xff\xfe{", "Invalid JSON"),
+        (b'{"data": []}', ""),
+        (b'{"data": {}}', ""),
+    ],
+)
+def test_bad_json_is_told_in_words(client, body, message):
+    answer = client.post("/forecast", content=body, headers=JSON)
+    assert answer.status_code == 422, answer.text
+    assert message in answer.json()["detail"]
+
+
+def test_bad_queries_are_told_in_words(client):
+    for query, message in (
+        ("level=x", "level.0: Input should be a valid number"),
+        ("&".join(["level=80"] * 11), "level: List should have at most 10 items"),
+        ("decimal=;", "decimal: Input should be"),
+        ("level=101", "a level is in percent, from 1 to below 100, but got 101"),
+    ):
+        answer = client.post(f"/forecast?{query}", content=b"", headers=CSV)
+        assert answer.status_code == 422
+        assert message in answer.json()["detail"]
+    assert client.get("/forecast").json() == {"detail": "Method Not Allowed"}
+    assert client.get("/nothing").json() == {"detail": "Not Found"}
+
+
+def test_decimal_commas_can_be_said(client, newer):
+    text = newer.to_csv(index=False, sep=";", decimal=",")
+    plain = client.post("/forecast", content=newer.to_csv(index=False), headers=CSV).json()
+    assert client.post("/forecast?decimal=,", content=text, headers=CSV).json() == plain
+    refused = client.post("/forecast?decimal=.", content=text, headers=CSV)
+    assert refused.status_code == 422
+
+
+def test_what_is_sent_is_counted_while_it_comes(worker):
+    sent = []
+
+    def endless():
+        for _ in range(10_000):
+            sent.append(1)
+            yield b"x" * 1024
+
+    with client_of(worker, mebibytes=0.01) as small:
+        answer = small.post("/forecast", content=endless(), headers=CSV)
+    assert answer.status_code == 413
+    assert answer.json() == {"detail": "at most 0.01 MiB can be sent at once."}
+
+
+def test_who_sends_too_slowly_is_turned_away(worker):
+    app = build(Pool([worker], Limits(seconds=0.2)), worker.describe())
+    said = []
+
+    async def slow():
+        await asyncio.sleep(5)
+        return {"type": "http.request", "body": b"", "more_body": True}
+
+    async def send(message):
+        said.append(message)
+
+    scope = {
+        **{"type": "http", "method": "POST", "path": "/forecast", "query_string": b""},
+        "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"text/csv")],
+    }
+    asyncio.run(app(scope, slow, send))
+    assert said[0]["status"] == 408
+
+
+def test_a_request_that_takes_too_long_is_stopped_and_the_next_one_is_served(model):
+    own = Worker(model, 1)
+    try:
+        own.describe()
+        before = own._process.pid
+        with pytest.raises(TooLongError):
+            own.ask(Asked(b"", False), False, 0.0)
+        assert own._process.pid != before
+        assert own.ask(Asked(b"", False), False, 30.0).csv.startswith("day,a")
+        os.kill(own._process.pid, signal.SIGKILL)
+        with pytest.raises(BrokenWorkerError, match="ended"):
+            own.ask(Asked(b"", False), False, 30.0)
+        with client_of(own, seconds=1e-9) as hasty:
+            answer = hasty.post("/forecast", content=b"", headers=JSON)
+        assert answer.status_code == 504
+        assert "was stopped; send less" in answer.json()["detail"]
+    finally:
+        own.end()
+
+
+class Slow(Worker):
+    """A worker that takes its time."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def ask(self, asked, drawn, seconds):
+        self.asked += 1
+        time.sleep(0.5)
+        raise BrokenWorkerError("it ended")
+
+
+def test_a_request_that_finds_all_workers_busy_is_told_when_to_come(monkeypatch):
+    monkeypatch.setattr("revin_forecast.serving.pool.WAITING", 0.1)
+    pool = Pool([Slow()], Limits())
+    with pytest.raises(BusyError):
+        asyncio.run(pool_asked_twice(pool))
+    with TestClient(build(pool, {}), base_url="http://127.0.0.1") as opened:
+        broken = opened.post("/forecast", content=b"", headers=CSV)
+        assert broken.status_code == 500
+        assert "log" in broken.json()["detail"]
+
+
+async def pool_asked_twice(pool):
+    pool._free = asyncio.Queue()
+    pool._free.put_nowait(pool.workers[0])
+    first = asyncio.ensure_future(pool.ask(Asked(b"", False)))
+    await asyncio.sleep(0)
+    try:
+        await pool.ask(Asked(b"", False))
+    finally:
+        with pytest.raises(BrokenWorkerError):
+            await first
+
+
+def test_busy_is_a_503(worker, monkeypatch):
+    async def busy(*_):
+        raise BusyError
+
+    monkeypatch.setattr(Pool, "ask", busy)
+    with client_of(worker) as opened:
+        answer = opened.post("/forecast", content=b"", headers=CSV)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+def test_a_token_guards_all_that_is_of_the_model(worker):
+    with client_of(worker, token="s3cret") as guarded:
+        for path in ("/", "/health", "/docs", "/page.js", "/plotly.js"):
+            assert guarded.get(path).status_code == 200
+        for method, path in (("GET", "/model"), ("POST", "/forecast"), ("POST", "/chart")):
+            for given in ({}, {"Authorization": "Bearer other"}, {"Authorization": "Basic s3cret"}):
+                answer = guarded.request(method, path, headers={**CSV, **given})
+                assert answer.status_code == 401
+                assert answer.headers["www-authenticate"] == "Bearer"
+                assert "Authorization: Bearer TOKEN" in answer.json()["detail"]
+        right = {"Authorization": "bearer s3cret", **CSV}
+        assert guarded.post("/forecast", headers=right).status_code == 200
+
+
+def test_names_of_other_machines_are_refused(worker):
+    with client_of(worker) as here, client_of(worker, local=False, token="t") as anywhere:
+        for host, code in (("evil.example", 400), ("localhost:8000", 200), ("[::1]:1", 200)):
+            assert here.get("/health", headers={"Host": host}).status_code == code
+        assert anywhere.get("/health", headers={"Host": "evil.example"}).status_code == 200
+    assert [is_local(one) for one in ("::1", "127.0.0.9", "192.168.0.1", "example.org")] == [
+        *(True, True),
+        *(False, False),
+    ]
+
+
+def test_every_answer_keeps_the_page_to_itself(client):
+    for path in ("/", "/docs", "/health", "/nothing", "/plotly.js"):
+        headers = client.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "access-control-allow-origin" not in headers
+    assert "max-age" in client.get("/plotly.js").headers["cache-control"]
+
+
+def test_charts_are_those_of_the_forecast(client, newer):
+    answer = client.post("/chart?level=80", content=newer.to_csv(index=False), headers=CSV)
+    body = answer.json()
+    assert body["names"] == list(body["figures"]) == ["a", "b<i>"]
+    ahead = next(t for t in body["figures"]["a"]["data"] if t.get("name") == "forecast")
+    assert ahead["x"] == [row["day"] for row in body["forecast"]]
+    assert body["csv"].startswith("day,a,a-lo-80,a-hi-80,b<i>")
+
+
+def test_the_documentation_of_the_api_is_whole(client):
+    document = client.get("/openapi.json").json()
+    page = docs_page(document)
+    assert page == client.get("/docs").text
+    for path, methods in document["paths"].items():
+        assert path in page
+        for operation in methods.values():
+            assert operation["summary"] in page
+    assert set(document["paths"]["/forecast"]["post"]["responses"]) >= {"200", "413", "422", "504"}
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+@pytest.fixture
+def api(worker):
+    pool = Pool([worker], Limits(mebibytes=1.0))
+    app = build(pool, worker.describe(), local=False)  # who asks calls it testserver
+    return schemathesis.openapi.from_asgi("/openapi.json", app)
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.parametrize("path", ["/forecast", "/chart"])
+def test_no_request_breaks_it(api, path, mode):
+    tried = set()
+
+    @hypothesis.given(case=api[path]["POST"].as_strategy(generation_mode=mode))
+    @hypothesis.settings(max_examples=30, derandomize=True, database=None)
+    def check(case):  # what a schema allows may be no table of this model: that is excluded
+        answer = case.call()
+        tried.add(answer.status_code)
+        case.validate_response(answer, excluded_checks=[positive_data_acceptance])
+
+    check()
+    assert tried == {200, 422}
+
+
+def started(model, *words, **changes):
+    command = [sys.executable, "-m", "revin_forecast", "serve", str(model), "--port", "0", *words]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **changes},
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_ended(model, newer, number):
+    process = started(model, "--workers", "1", REVIN_FORECAST_TOKEN="t" * 20)
+    try:
+        line = process.stdout.readline()
+        address = re.search(r"http://127\.0\.0\.1:\d+/", line)[0]
+        request = urllib.request.Request(
+            f"{address}forecast", newer.to_csv(index=False).encode(), {"Accept": "text/csv"}
+        )
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(f"{address}model")
+        request.add_header("Authorization", f"Bearer {'t' * 20}")
+        with urllib.request.urlopen(request) as answer:
+            assert answer.read().decode().startswith("day,a,b<i>\n2024-05-09")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--host", "0.0.0.0"],
+            "--host 0.0.0.0 lets other machines in, and there is no token",
+        ),
+        (["--workers", "0"], "--workers is a number above 0 but got 0"),
+        (["--timeout", "-1"], "--timeout is a number above 0 but got -1"),
+        (["--port", "99999"], "--port is a number from 0 to 65535 but got 99999"),
+        (["--host", "not a host"], "can't listen at not a host"),
+    ],
+)
+def test_what_cannot_be_served_is_refused(model, words, message, capsys, monkeypatch):
+    monkeypatch.delenv("REVIN_FORECAST_TOKEN", raising=False)
+    if "not a host" in words:
+        words = [*words, "--token", "t"]
+    assert main(["serve", str(model), *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_and_a_folder_without_model(model, tmp_path, capsys):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", str(model), "--port", str(port)]) == 2
+    assert f"can't listen at 127.0.0.1:{port}" in capsys.readouterr().err
+    assert main(["serve", str(tmp_path), "--port", "0", "--workers", "1"]) == 2
+    assert f"{tmp_path} holds no forecaster" in capsys.readouterr().err
+
+
+def test_without_the_extra_it_says_what_to_install(model, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert main(["serve", str(model)]) == 2
+    said = capsys.readouterr().err
+    assert 'serve takes uvicorn; install it: pip install -c constraints.txt ".[serve]"' in said
