@@ -4,18 +4,22 @@ import asyncio
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
 import schemathesis
+from page_blocks import blocks_of
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.testclient import TestClient
@@ -30,6 +34,7 @@ from revin_forecast.serving.pool import BusyError, Limits, Pool
 from revin_forecast.serving.worker import BrokenWorkerError, TooLongError, Worker
 
 ROWS, HORIZON, LOOKBACK = 120, 5, 14
+ROOT = Path(__file__).resolve().parents[1]
 CSV = {"Content-Type": "text/csv"}
 JSON = {"Content-Type": "application/json"}
 
@@ -462,3 +467,34 @@ def test_without_the_extra_it_says_what_to_install(model, capsys, monkeypatch):
     assert main(["serve", str(model)]) == 2
     said = capsys.readouterr().err
     assert 'serve takes uvicorn; install it: pip install -c constraints.txt ".[serve]"' in said
+
+
+def test_the_tutorial_shows_what_comes(tmp_path, monkeypatch):
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    (tmp_path / "datasets").symlink_to(ROOT / "datasets")
+    monkeypatch.chdir(tmp_path)
+    blocks = blocks_of((ROOT / "docs" / "tutorials" / "serve.md").read_text())
+    address, process, said = "127.0.0.1:8000", None, None
+    try:
+        for block in blocks:
+            if block.told == "serves":
+                process = started("model", "--workers", "1")
+                said = process.stdout.readline()
+                address = re.search(r"127\.0\.0\.1:\d+", said)[0]
+            elif block.told == "asks":
+                line = block.body.replace("127.0.0.1:8000", address)
+                asked = subprocess.run(shlex.split(line), capture_output=True, check=True)
+                said = asked.stdout.decode()
+            elif block.language == "bash":
+                assert main(shlex.split(block.body)[1:]) == 0
+                said = None
+            elif said is not None:
+                shown = said.replace(address, "127.0.0.1:8000").splitlines()
+                for wanted, came in zip(block.body.splitlines(), shown, strict=False):
+                    assert came.startswith(wanted.removesuffix("...")), (wanted, came)
+                said = None
+        assert said is None
+    finally:
+        process.kill()
+        process.communicate()
