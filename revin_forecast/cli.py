@@ -1,27 +1,31 @@
 """The command line: each command is a typed function, imported when it is called."""
 
 import argparse
-import difflib
-import functools
 import inspect
 import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
 from importlib import import_module
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from revin_forecast import __version__, interrupts
-from revin_forecast.errors import InputError
+from revin_forecast.commands.options import (
+    add_parameters,
+    component_of,
+    normalized,
+    short_names,
+)
+from revin_forecast.commands.usage import Usage, check_config, value_of
+from revin_forecast.errors import InputError, nearest
 from revin_forecast.files import replacing
+from revin_forecast.progress import showing
 
 PROGRAM = "revin-forecast"
-SEVERAL: dict[Any, type] = {list[str] | None: str, list[int] | None: int, list[float] | None: float}
-"""Options that take several values after one flag, and the type of each."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,17 @@ class Command:
     positional: tuple[str, ...] = ()
 
 
+NOBODY_READS = 128 + 13
+"""The exit code of a program whose output was closed: that of SIGPIPE, as shells have it."""
 COMMANDS = {
     "demo": Command("demo:demo", "forecast a shipped data set, with and without RevIN"),
     "forecast": Command("forecast:forecast", "fit on a table and forecast after it", ("file",)),
     "fit": Command("fit:fit", "fit on a table and save the forecaster in a folder", ("file",)),
     "predict": Command(
         "predict:predict", "forecast with a saved forecaster, without fitting", ("model", "file")
+    ),
+    "serve": Command(
+        "serve:serve", "forecast over HTTP with a saved forecaster, and by a page", ("model",)
     ),
     "export": Command(
         "export:export", "write a saved forecaster as an ONNX file of raw values", ("model",)
@@ -79,21 +88,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # a quiet machine with two cores, and twenty times as much where another process wants them.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print(_help())
-        return 0
-    if words[0] == "--version":
-        print(f"{PROGRAM} {__version__}")
-        return 0
-    size = 2 if " ".join(words[:2]) in COMMANDS else 1
-    name = " ".join(words[:size])
     try:
-        if name not in COMMANDS:
-            raise InputError(f"there is no command {name!r}.{_guess(name)} See {PROGRAM} --help.")
-        _run(name, COMMANDS[name], words[size:])
+        try:
+            _obey(words)
+        finally:  # what can't be written is told here, not when Python ends
+            sys.stdout.flush()
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         return _told(error)
     return 0
+
+
+def _obey(words: list[str]) -> None:
+    if not words or words[0] in ("-h", "--help"):
+        print(_help())
+        return
+    if words[0] == "--version":
+        print(f"{PROGRAM} {__version__}")
+        return
+    size = 2 if " ".join(words[:2]) in COMMANDS else 1
+    name = " ".join(words[:size])
+    if name not in COMMANDS:
+        raise InputError(_no_command(name))
+    _run(name, COMMANDS[name], words[size:])
 
 
 def _told(error: BaseException) -> int:
@@ -101,127 +117,94 @@ def _told(error: BaseException) -> int:
     # A library may have made something else of an interrupt: an ImportError, a SystemExit.
     if isinstance(error, KeyboardInterrupt) or interrupts.received():
         return interrupts.told(PROGRAM)
+    if _nobody_reads(error):
+        return NOBODY_READS
     if isinstance(error, SystemExit):
         raise error
-    if isinstance(error, InputError | OSError):
-        print(f"{PROGRAM}: {_one_line(str(error))}", file=sys.stderr)
+    message = _message(error)
+    if message is not None:
+        print(f"{PROGRAM}: {' '.join(message.split())}", file=sys.stderr)
         return 2
     traceback.print_exception(error)
     print(f"{PROGRAM}: this is a bug; please report it with the lines above", file=sys.stderr)
     return 1
 
 
-def _run(name: str, command: Command, words: list[str]) -> None:
-    from jsonargparse import ArgumentParser
+def _message(error: BaseException) -> str | None:
+    """Return what a user can do something about; None: nothing, it is a bug."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename:
+        return (
+            f"{error.filename}: {error.strerror}. Check the name, and whether it may be read or "
+            "written."
+        )
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}."
+    torchs = ("allocate memory", "out of memory")  # RuntimeErrors, of a processor and of a GPU
+    if isinstance(error, MemoryError) or any(words in str(error) for words in torchs):
+        return (
+            f"the memory does not suffice: {error}. Ask for less (a shorter horizon or look-back, "
+            "fewer series), or make room."
+        )
+    return None
 
+
+def _nobody_reads(error: BaseException) -> bool:
+    """Return whether who read standard output has left, as `head` does; then drop what follows."""
+    cause = error.__context__ if isinstance(error, SystemExit) else error  # rich makes it an exit
+    if not isinstance(cause, BrokenPipeError):
+        return False
+    with suppress(OSError):  # Python would write it, and tell that it can't, when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
+
+
+def _run(name: str, command: Command, words: list[str]) -> None:
+    from jsonargparse import ArgumentParser, set_parsing_settings
+
+    if {"-h", "--help"} & set(words):  # what stands below the fields of settings is their help
+        set_parsing_settings(docstring_parse_attribute_docstrings=True)
     # People's own classes lie where they stand; last, so that they hide nothing.
     sys.path.append(str(Path.cwd()))
     home, _, function_name = command.home.partition(":")
     function = getattr(import_module(f"revin_forecast.commands.{home}"), function_name)
     parser = ArgumentParser(
-        prog=f"{PROGRAM} {name}", description=inspect.getdoc(function), exit_on_error=False
+        prog=f"{PROGRAM} {name}",
+        usage=_usage(name, function, command),
+        formatter_class=_formatter(),
+        exit_on_error=False,
     )
-    _add_parameters(parser, function, command.positional)
+    add_parameters(parser, function, command.positional)
+    words = normalized(words, function)
+    check_config(words)
     try:
-        chosen = parser.parse_args(_normalized(words, function))
+        chosen = parser.parse_args(words)
     except (argparse.ArgumentError, argparse.ArgumentTypeError) as error:
-        raise InputError(f"{_readable(str(error))}. See {PROGRAM} {name} --help.") from error
+        called = _called(name, command, function, words)
+        raise InputError(f"{called.told(str(error))} See {PROGRAM} {name} --help.") from error
+    verbose = chosen.pop("verbose")
     values = vars(parser.instantiate(chosen))
     values.pop("config", None)
     components = {
-        key: _component(chosen[key]) for key in ("backbone", "normalizer") if key in values
+        key: component_of(chosen[key]) for key in ("backbone", "normalizer") if key in values
     }
     interrupts.check()  # something that was imported may have swallowed one
-    saved = function(**values | components)
+    with _watching(verbose, values):
+        saved = function(**values | components)
     if isinstance(saved, Path):
         text = parser.dump(chosen)
         with replacing(saved / "config.yaml") as partial:
             partial.write_text(f"# {PROGRAM} {name} --config config.yaml\n{text}")
 
 
-def _add_parameters(parser: Any, function: Callable[..., Any], positional: tuple[str, ...]) -> None:
-    from docstring_parser import parse
-
-    documented = {item.arg_name: item.description for item in parse(function.__doc__ or "").params}
-    parser.add_argument("--config", action="config", help="take options from this YAML file")
-    for name in positional:
-        parameter = inspect.signature(function).parameters[name]
-        required = parameter.default is inspect.Parameter.empty
-        extra = {} if required else {"nargs": "?", "default": parameter.default}
-        parser.add_argument(name, type=parameter.annotation, help=documented.get(name), **extra)
-    several = {
-        name: SEVERAL[kind]
-        for name, kind in inspect.get_annotations(function).items()
-        if kind in SEVERAL
-    }
-    for name, kind in several.items():  # --target a b, without brackets
-        parser.add_argument(f"--{name}", nargs="+", type=kind, help=documented.get(name))
-    parser.add_function_arguments(function, skip={*positional, *several}, fail_untyped=True)
-    parser.description = (inspect.getdoc(function) or "").partition("\n")[0]
-    short = _short_names(function)
-    if short:
-        name, whole = next(iter(short.items()))
-        groups = sorted({name.partition(".")[0] for name in short.values()})
-        parser.epilog = (
-            f"The options of {' and '.join(groups)} need not name the group: --{name} is "
-            f"--{whole}; - and _ are the same."
-        )
-
-
-def _normalized(words: list[str], function: Callable[..., Any]) -> list[str]:
-    """Let `--data-dir` stand for `--data_dir`, `--json` for `--json true`.
-
-    And `--seed` for `--training.seed` where the command has no option of that name itself.
-    """
-    switches, short = _switches(function), _short_names(function)
-    completed: list[str] = []
-    for word, following in zip_longest(words, words[1:], fillvalue=""):
-        if word.startswith("--"):
-            option, equals, value = word[2:].partition("=")
-            option = option.replace("-", "_")
-            word = f"--{short.get(option, option)}{equals}{value}"
-        completed.append(word)
-        if word in switches and following not in ("true", "false"):
-            completed.append("true")
-    return completed
-
-
-def _short_names(function: Callable[..., Any]) -> dict[str, str]:
-    """Return the options of groups of settings, by their own names where those are free."""
-    parameters = inspect.get_annotations(function)
-    taken = {*parameters, "config", "help", "print_config"}
-    short: dict[str, str] = {}
-    for group, kind in parameters.items():
-        if is_dataclass(kind):
-            for field in fields(kind):
-                if field.name not in taken:
-                    short[field.name] = f"{group}.{field.name}"
-                    taken.add(field.name)
-    return short
-
-
-def _switches(function: Callable[..., Any]) -> set[str]:
-    """Return the options that are true or false, those within groups of settings too."""
-    switches: set[str] = set()
-    for name, kind in inspect.get_annotations(function).items():
-        if kind is bool:
-            switches.add(f"--{name}")
-        elif is_dataclass(kind):
-            switches |= {f"--{name}.{field.name}" for field in fields(kind) if field.type is bool}
-    return switches
-
-
-def _component(chosen: Any) -> Callable[..., Any] | str | None:
-    """Turn what the parser read into a class, or a partial of one that can be described again."""
-    from revin_forecast.components import Component
-
-    if chosen is None or isinstance(chosen, type | str):
-        return chosen
-    given = dict(vars(chosen.get("init_args") or argparse.Namespace()))
-    for name, value in given.items():  # such as the backbone that a Siamese wraps
-        if hasattr(value, "get") and value.get("class_path"):
-            given[name] = _component(value)
-    return functools.partial(Component(chosen["class_path"]).resolve(), **given)
+def _watching(verbose: bool, values: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Show how far the command is, unless it is to be quiet or another process shows it."""
+    quiet, training = values.get("quiet", False), values.get("training")
+    if verbose and quiet:
+        raise InputError("--quiet and --verbose exclude each other. Leave one of them out.")
+    first = training is None or training.is_first_process
+    return showing(verbose) if first and not quiet else nullcontext()
 
 
 def _help() -> str:
@@ -240,33 +223,53 @@ def _help() -> str:
     )
 
 
-def _guess(name: str) -> str:
-    close = difflib.get_close_matches(name, COMMANDS, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+def _formatter() -> type:
+    """Return what writes the help: without the parser's names of types, and with names of ours."""
+    from jsonargparse import DefaultHelpFormatter
+
+    class Help(DefaultHelpFormatter):
+        def _get_help_string(self, action: argparse.Action) -> str:
+            text = (action.help or "").rstrip(". ")
+            whole = super()._get_help_string(action)
+            classes = re.findall(r"revin_forecast\.(\w+)(?=[,)])", whole)
+            if classes:
+                text += f". One of {', '.join(sorted(classes))}; or your own as module.Class"
+            if "default: %(default)s" in whole and not (
+                action.default is None or action.default is False
+            ):
+                text += " (%(default)s if not given)"
+            return text
+
+    return Help
 
 
-def _readable(message: str) -> str:
-    """Take the parser's machinery out of its message."""
-    message = _one_line(message)
-    message = re.sub(r'^Parser key "(\S+)": ', r"--\1: ", message)
-    message = re.sub(
-        r"Type typing\.Callable\S* .*? expects a function or a callable class: ", "", message
-    )
-    union = re.match(r"(--\S+): Does not validate against any .* Given value: (.*)$", message)
-    nested = union and re.match(r"NestedArg\(key='(\w+)'", union[2])
-    if union and nested:
-        message = (
-            f"{union[1]}.{nested[1]} belongs to a class but none was named; name it first, as in "
-            f"{union[1]} Class"
-        )
-    elif union:
-        message = (
-            f"{union[1]}: {union[2]} is no class of that kind that can be imported; name one of "
-            "revin_forecast, or your own as module.Class"
-        )
-    message = re.sub(r"\.* Got value: Namespace\(.*$", "", message)
-    return message.rstrip(". ")
+def _usage(name: str, function: Callable[..., Any], command: Command) -> str:
+    """Return what can't be left out; the options follow in the help, one below the other."""
+    parameters = inspect.signature(function).parameters
+    needed = {one for one in parameters if parameters[one].default is inspect.Parameter.empty}
+    files = [one.upper() if one in needed else f"[{one.upper()}]" for one in command.positional]
+    flags = [
+        f"--{one} {one.upper()}"
+        for one in parameters
+        if one in needed and one not in command.positional
+    ]
+    return " ".join([PROGRAM, name, *files, *flags, "[options]"])
 
 
-def _one_line(message: str) -> str:
-    return " ".join(message.split())
+def _no_command(name: str) -> str:
+    if name.startswith("-"):
+        return f"{name} stands before a command; options come after it. See {PROGRAM} --help."
+    return f"there is no command {name!r}.{nearest(name, COMMANDS)} See {PROGRAM} --help."
+
+
+def _called(
+    name: str, command: Command, function: Callable[..., Any], words: Sequence[str]
+) -> Usage:
+    """Return what a message about wrong words is made from."""
+    parameters = set(inspect.get_annotations(function)) - {"return", *command.positional}
+    known = {*parameters, *short_names(function), *short_names(function).values()}
+    options = [one.replace("_", "-") for one in sorted({*known, "config", "verbose"})]
+    classes = {one: value_of(one, words) for one in ("backbone", "normalizer")}
+    named = {one: path for one, path in classes.items() if path is not None}
+    further = [other for other in COMMANDS if other.startswith(f"{name} ")]
+    return Usage(name, words, command.positional, options, named, further)

@@ -1,3 +1,9 @@
+"""What can't be used is told in words; a bug is not."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
 class InputError(ValueError):
     """Something the user handed over can't be used: a file, a column, an option.
 
@@ -5,3 +11,14 @@ class InputError(ValueError):
     The command line prints it without a traceback and exits with code 2; anything else that
     escapes is a bug and exits with 1.
     """
+
+
+def nearest(name: str, known: Iterable[str], before: str = "") -> str:
+    """Ask whether something else of a like name was meant; nothing where there is none.
+
+    >>> nearest("slaes", ["sales", "price"])
+    ' Did you mean sales?'
+    """
+    by_case = {one.lower(): one for one in known}
+    close = get_close_matches(name.lower(), by_case, n=1)
+    return f" Did you mean {before}{by_case[close[0]]}?" if close else ""

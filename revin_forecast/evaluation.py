@@ -13,6 +13,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.fitting import Recipe, Split, fit_split
 from revin_forecast.heap import keep_freed_memory
 from revin_forecast.normalizers import LastValue
+from revin_forecast.progress import progress
 from revin_forecast.reversible import Reversible, forecast_channels
 
 BYTES_AT_ONCE = 4 * 2**20
@@ -50,14 +51,16 @@ def score(model: nn.Module, windows: Windows) -> Scores:
     bytes_each = windows[0:1].past.nbytes + windows[0:1].future.nbytes
     squares = absolutes = 0.0
     count = 0
-    for past, future, known in windows.batches(max(1, BYTES_AT_ONCE // bytes_each)):
-        truth = forecast_channels(model, future)
-        observed = truth.isfinite()
-        forecast = model(past) if known is None else model(past, known=known)
-        error = torch.where(observed, forecast - truth, 0)
-        squares += error.square().sum(dtype=torch.float64).item()
-        absolutes += error.abs().sum(dtype=torch.float64).item()
-        count += int(observed.sum())
+    with progress("scoring forecasts", len(windows), "windows") as advance:
+        for past, future, known in windows.batches(max(1, BYTES_AT_ONCE // bytes_each)):
+            truth = forecast_channels(model, future)
+            observed = truth.isfinite()
+            forecast = model(past) if known is None else model(past, known=known)
+            error = torch.where(observed, forecast - truth, 0)
+            squares += error.square().sum(dtype=torch.float64).item()
+            absolutes += error.abs().sum(dtype=torch.float64).item()
+            count += int(observed.sum())
+            advance(len(past))
     if count == 0:
         raise InputError("no value of the scored part was observed, so there is no error to give.")
     return Scores(squares / count, absolutes / count, len(windows))

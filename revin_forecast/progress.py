@@ -18,7 +18,7 @@ REPEATED = 5.0
 """Seconds between two lines, where lines are written instead of a bar."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Task:
     """Something that is being done, and how far it is."""
 
@@ -42,7 +42,7 @@ class Task:
         return f"{self.done:,} of {self.total:,} {self.unit}".rstrip()
 
 
-@dataclass
+@dataclass(eq=False)
 class Screen:
     """Where tasks are shown, and those at work: the outermost first.
 

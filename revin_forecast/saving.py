@@ -70,7 +70,10 @@ def load(folder: Path) -> Fitted:
             imported.
     """
     if not (folder / MANIFEST).is_file():
-        raise InputError(f"{folder} holds no forecaster ({MANIFEST} is missing). Save one there.")
+        raise InputError(
+            f"{folder} holds no forecaster ({MANIFEST} is missing). Name a folder that fit has "
+            f"written: revin-forecast fit FILE --horizon H --out {folder}."
+        )
     with holding(folder, shared=True):  # a newer fit removes what this one's manifest names
         manifest = read_manifest(folder / MANIFEST)
         weights, state = (

@@ -14,6 +14,7 @@ from revin_forecast.closed_form.swept import Sweep, Swept
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation import Scores, naive_models, score
 from revin_forecast.fitting import Split
+from revin_forecast.progress import progress
 from revin_forecast.reversible import Reversible
 
 
@@ -56,11 +57,18 @@ def evaluate_sweep(split: Split, sweep: Sweep, season: int, refit: bool = True) 
         raise InputError("a sweep takes one chronological table; this split's parts stand apart.")
     values = torch.from_numpy(split.standardizer.transform(split.values[: split.test]))
     start = time.perf_counter()
-    swept = sweep_ridge(values[: split.validation], sweep)
+    with progress("choosing look-backs and penalties"):
+        swept = sweep_ridge(values[: split.validation], sweep)
     chosen = time.perf_counter()
-    models = swept.solve(values[: split.validation if refit else split.train])
+    with progress("solving what was chosen"):
+        models = swept.solve(values[: split.validation if refit else split.train])
     solved = time.perf_counter()
-    results = [_scored(split, horizon, model, season) for horizon, model in models.items()]
+    results = []
+    with progress("scoring horizons", len(models)) as advance:
+        for horizon, model in models.items():
+            advance(0, str(horizon))
+            results.append(_scored(split, horizon, model, season))
+            advance()
     return SweepEvaluation(swept, tuple(results), chosen - start, solved - chosen)
 
 

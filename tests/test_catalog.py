@@ -62,7 +62,7 @@ def test_what_is_not_at_hand(tmp_path):
         catalog.load("etth1", tmp_path)
     with pytest.raises(InputError, match="no public address is known; put the file at"):
         catalog.load("ecl", tmp_path)
-    with pytest.raises(InputError, match="no data set 'eth1' among .* Did you mean 'etth1'"):
+    with pytest.raises(InputError, match="no data set 'eth1' among .* Did you mean etth1"):
         catalog.find("eth1")
 
 

@@ -44,14 +44,14 @@ def test_robustness_as_json_and_kept(table, tmp_path, capsys):
     command = ["evaluate", "--file", str(table), "--lookback", "28", "--horizon", "7", "--json"]
     command += ["--shifts", "scale", "--folder", str(tmp_path / "run")]
     assert main(command) == 0
-    first, *rows = capsys.readouterr().out.splitlines()
-    assert json.loads(first)["backbone"] == "Ridge"
-    cells = [json.loads(row) for row in rows]
+    record = json.loads(capsys.readouterr().out)
+    assert record["backbone"] == "Ridge"
+    cells = record["shifts"]
     assert {cell["placement"] for cell in cells} == {"clean", "steady", "transition", "horizon"}
     assert {cell["arm"] for cell in cells} == {"", "up", "down"}
     assert list((tmp_path / "run/shifts").rglob("cells.jsonl"))
     assert main(command) == 0
-    assert capsys.readouterr().out.splitlines()[1:] == rows
+    assert json.loads(capsys.readouterr().out)["shifts"] == cells
 
 
 def test_fit_tells_robustness_too(table, tmp_path, capsys):

@@ -92,10 +92,13 @@ def test_shifts_have_names():
     [
         (
             {"datasets": ["etth9"]},
-            "no data set 'etth9' among .* Did you mean 'etth2'.*{name: ..., file: ...}",
+            "no data set 'etth9' among .* Did you mean etth2.*{name: ..., file: ...}",
         ),
         ({"datasets": ["ar", "ar"]}, "each data set needs a name of its own"),
-        ({"shifts": ["levle"]}, "there is no shift 'levle'. Name all, one of amplitude"),
+        (
+            {"shifts": ["levle"]},
+            "there is no shift 'levle'. Did you mean level. Name all, one of amplitude",
+        ),
         ({"shifts": ["nowhere.Shift"]}, "can't import nowhere.Shift"),
         ({"protocol": {"severities": [0]}}, "protocol.severities are numbers from 1 to 5"),
         ({"protocol": {"ages": [2]}}, "protocol.ages are parts of the look-back"),

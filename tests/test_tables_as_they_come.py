@@ -340,7 +340,7 @@ class TestChoice:
         assert (series.names, series.targets, series.inputs) == (("z", "x"), ("z",), ("x",))
         assert "line 2, column 'y': 'oops' is no number" in refused(path, inputs=["x"])
         assert "can't be both forecast and only used" in refused(path, target=["x"], inputs=["x"])
-        assert "--columns and --target both name" in refused(path, columns=["x"], target=["x"])
+        assert "columns and target both name" in refused(path, columns=["x"], target=["x"])
         message = refused(path, target=["w"])
         assert "has no column 'w' among ['date', 'x', 'y', 'z']; see --target" in message
         assert "has no column 'date' among" not in refused(path, target=["date"])

@@ -10,6 +10,7 @@ from revin_forecast.closed_form.chosen import ChosenWindows
 from revin_forecast.closed_form.equations import NormalEquations, penalty_path
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import LocationScaleNormalizer
+from revin_forecast.progress import progress
 from revin_forecast.reversible import Reversible
 
 
@@ -77,9 +78,13 @@ def fit_ridge(
     choice = ChosenWindows(ridge.lookback, ridge.horizon, gaps == "complete", windows_at_most)
     groups = range(ridge.channels) if ridge.per_channel else [None]
     fits = []
-    for at in groups:
-        own = parts if at is None else [part[:, at : at + 1] for part in parts]
-        fits.append(_solve(ridge.penalties, normalizer, choice.equations(own, normalizer), refit))
+    with progress("solving Ridge", len(groups) if ridge.per_channel else None) as advance:
+        for at in groups:
+            own = parts if at is None else [part[:, at : at + 1] for part in parts]
+            equations = choice.equations(own, normalizer)
+            fits.append(_solve(ridge.penalties, normalizer, equations, refit))
+            if ridge.per_channel:
+                advance()
     weights, biases = ([getattr(fit, name) for fit in fits] for name in ("weight", "bias"))
     ridge.weight.copy_(torch.stack(weights) if ridge.per_channel else weights[0])
     ridge.bias.copy_(torch.stack(biases) if ridge.per_channel else biases[0])

@@ -11,6 +11,7 @@ from revin_forecast.closed_form.maps import LAST_VALUE, Chosen, chosen_map
 from revin_forecast.closed_form.sums import WindowSums
 from revin_forecast.closed_form.swept import Sweep, Swept
 from revin_forecast.closed_form.threads import in_threads
+from revin_forecast.progress import progress
 
 NEAR = 0.01
 """How much more error than the best a look-back may have to be averaged with it."""
@@ -66,7 +67,14 @@ def sweep_ridge(values: Tensor, sweep: Sweep = Sweep()) -> Swept:  # noqa: B008
     maps = [one[:, -longest:] for one in _maps(blocks, shared, sweep)]
     del sums, blocks
     channels = values.split(1, dim=1)
-    own = in_threads(lambda channel: _own(channel, maps, sweep, share), channels)
+    with progress("trying a map for each channel", len(channels)) as advance:
+
+        def tried(channel: Tensor) -> tuple[float | None, ...]:
+            found = _own(channel, maps, sweep, share)
+            advance()
+            return found
+
+        own = in_threads(tried, channels)
     return Swept(sweep, shared, tuple(own), share)
 
 

@@ -1,5 +1,4 @@
 import math
-import sys
 from collections.abc import Callable
 from typing import Literal
 
@@ -16,6 +15,7 @@ from revin_forecast.data.series import shown_stamp
 from revin_forecast.data.writing import check_output, write_table
 from revin_forecast.forecaster import Forecaster
 from revin_forecast.normalizers import Normalizer
+from revin_forecast.progress import progress
 from revin_forecast.selection import Selection
 from revin_forecast.settings import TrainingSettings
 
@@ -93,30 +93,31 @@ def backtest(
     """
     if out is not None:
         check_output(out)
-    series = read_series(
-        file,
-        time=time,
-        id=id,
-        value=value,
-        target=target,
-        inputs=inputs,
-        frequency=frequency,
-        missing=missing,
-        decimal=decimal,
-    )
     selection = Selection(tuple(season or ()), effort, budget)
     forecaster = Forecaster(
         horizon, lookback, backbone, normalizer, training, covariates or (), selection
     )
     main_season = season[0] if season else None
-    result = tested(forecaster, series, test_share, step, level, main_season, refit, smape)
+    with progress(f"testing on {file}"):
+        series = read_series(
+            file,
+            time=time,
+            id=id,
+            value=value,
+            target=target,
+            inputs=inputs,
+            frequency=frequency,
+            missing=missing,
+            decimal=decimal,
+        )
+        result = tested(forecaster, series, test_share, step, level, main_season, refit, smape)
     if out is not None:
         write_table(result.table, out)
-    if not quiet:
-        print(told(result.fitted), file=sys.stderr if json else sys.stdout)
     if json:
         print_json(as_record(file, horizon, step, result))
     else:
+        if not quiet:
+            print(told(result.fitted))
         _print(file, horizon, step, result)
 
 
@@ -133,6 +134,7 @@ def as_record(file: str, horizon: int, step: int, result: Backtest) -> dict[str,
         "levels": result.levels,
         "left_out": result.left_out,
         "fits": result.fits,
+        "fitted": result.fitted.summary,
         "overall": result.overall,
         "series": result.table.to_dict("records"),
         "by_step": result.by_step.to_dict("records"),

@@ -2,13 +2,15 @@ import os
 import subprocess
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rich.console import Console
 
-from revin_forecast.commands.benchmark_plan import WorkBar, print_plan
+from revin_forecast.commands.benchmark_plan import as_record, print_plan, telling
+from revin_forecast.commands.machine import print_json
 from revin_forecast.errors import InputError
 from revin_forecast.evidence import circumstances
+from revin_forecast.progress import progress
 from revin_forecast.report.benchmark import write_report
 from revin_forecast.shift.benchmark import (
     Execution,
@@ -38,6 +40,7 @@ def benchmark(
     retry: bool = False,
     windows: bool = False,
     dry_run: bool = False,
+    json: bool = False,
 ) -> None:
     """Measure what survives when the world moves: models x data sets x shifts, from a YAML file.
 
@@ -56,7 +59,10 @@ def benchmark(
         retry: do again what failed.
         windows: write windows.parquet as well, the error of each window of each cell.
         dry_run: print the plan and the time it will take, and stop.
+        json: print one JSON object instead of words.
     """
+    if timeout <= 0:
+        raise InputError(f"--timeout is {timeout:g}; pass a number of seconds above 0.")
     chosen = read_suite(suite)
     execution = Execution(out, data_dir, timeout, retry, _shard(shard), windows)
     jobs = sharded(jobs_of(chosen, execution), execution.shard)
@@ -65,14 +71,15 @@ def benchmark(
     known = recorded(jobs)
     crew = (os.cpu_count() or 1) if workers is None else workers
     if dry_run:
-        print_plan(chosen, jobs, costs, known, crew)
+        plan = as_record(chosen, jobs, costs, known, crew)
+        (print_json if json else print_plan)(plan)
         return
     estimated = time.perf_counter() - start
     hands = engine_named(engine, crew, address)
-    with WorkBar(costs, known) as tell:
+    with telling(costs, known) as tell:
         outcome = run_benchmark(chosen, execution, hands, tell, costs)
     outcome.stages = {"planning": estimated, **outcome.stages}
-    _report(chosen, Path(suite), outcome, Path(out))
+    _report(chosen, Path(suite), outcome, Path(out), json)
 
 
 def merge(
@@ -80,6 +87,7 @@ def merge(
     parts: list[str] | None = None,
     out: str = "shift-benchmark",
     data_dir: str | None = None,
+    json: bool = False,
 ) -> None:
     """Put the folders of several shards together, and make tables and report of all.
 
@@ -88,17 +96,19 @@ def merge(
         parts: the shards' folders.
         out: folder for the whole.
         data_dir: where catalogued files lie.
+        json: print one JSON object instead of words.
     """
     if not parts:
         raise InputError("benchmark merge needs --parts FOLDER FOLDER ..., those of the shards.")
     chosen = read_suite(suite)
-    merge_folders([Path(part) for part in parts], Path(out))
-    execution = Execution(out, data_dir)
-    outcome = finish(chosen, execution, jobs_of(chosen, execution), {})
-    _report(chosen, Path(suite), outcome, Path(out))
+    with progress(f"merging {len(parts)} parts"):
+        merge_folders([Path(part) for part in parts], Path(out))
+        execution = Execution(out, data_dir)
+        outcome = finish(chosen, execution, jobs_of(chosen, execution), {})
+    _report(chosen, Path(suite), outcome, Path(out), json)
 
 
-def _report(suite: Suite, path: Path, outcome: Outcome, folder: Path) -> None:
+def _report(suite: Suite, path: Path, outcome: Outcome, folder: Path, json: bool) -> None:
     start = time.perf_counter()
     facts = {
         "name": suite.name,
@@ -109,9 +119,11 @@ def _report(suite: Suite, path: Path, outcome: Outcome, folder: Path) -> None:
         "config": path.read_text(encoding="utf-8"),
         "stages": outcome.stages,
     }
-    write_report(outcome.tables, facts, folder)
+    with progress("writing the report"):
+        write_report(outcome.tables, facts, folder)
     outcome.stages["report"] = time.perf_counter() - start
-    _print_outcome(outcome, folder)
+    record = _outcome(suite, outcome, folder)
+    (print_json if json else _print_outcome)(record)
 
 
 def _revision() -> str:
@@ -133,18 +145,31 @@ def _shard(text: str) -> tuple[int, int]:
     return int(part), int(parts)
 
 
-def _print_outcome(outcome: Outcome, folder: Path) -> None:
-    console = Console()
-    cells = outcome.tables["cells"]
+def _outcome(suite: Suite, outcome: Outcome, folder: Path) -> dict[str, Any]:
+    """Return what a benchmark came to, in counts, and where the rest lies."""
+    cells, checks = outcome.tables["cells"], outcome.tables["checks"]
     deciles = (cells.placement == "natural") & (cells.status == "done") & (cells.severity > 0)
     once = (cells["shift"] == "scale_decile") | deciles  # deciles of a run come from one cell
     counts = cells.loc[~once, "status"].value_counts()
+    named = {name: int(counts.get(name, 0)) for name in ("done", "failed", "excluded")}
+    return {
+        "suite": suite.name,
+        "folder": folder,
+        "report": folder / "report.html",
+        "summary": folder / "summary.md",
+        "cells": named | {"missing": outcome.missing},
+        "checks": {"passed": int(checks.passed.sum()), "all": len(checks)},
+        "seconds": outcome.stages,
+    }
+
+
+def _print_outcome(record: dict[str, Any]) -> None:
+    console, cells, checks = Console(), record["cells"], record["checks"]
     console.print(
-        f"{counts.get('done', 0)} cells measured, {counts.get('failed', 0)} failed, "
-        f"{counts.get('excluded', 0)} not applicable, {outcome.missing} missing"
+        f"{cells['done']} cells measured, {cells['failed']} failed, "
+        f"{cells['excluded']} not applicable, {cells['missing']} missing"
     )
-    checks = outcome.tables["checks"]
-    console.print(f"{int(checks.passed.sum())} of {len(checks)} theory checks pass")
-    spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in outcome.stages.items())
+    console.print(f"{checks['passed']} of {checks['all']} theory checks pass")
+    spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in record["seconds"].items())
     console.print(f"Time: {spent}")
-    console.print(f"Report:  {folder / 'report.html'}\nSummary: {folder / 'summary.md'}")
+    console.print(f"Report:  {record['report']}\nSummary: {record['summary']}")

@@ -1,52 +1,47 @@
 """What a benchmark will take, and how far it is."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from revin_forecast.progress import progress
 from revin_forecast.shift.estimate import RunCost
 from revin_forecast.shift.job import TRAINING, Event, Job, Tell
 from revin_forecast.shift.progress import Recorded
 from revin_forecast.shift.suite import Suite
 
 
-class WorkBar:
-    """A line of progress on the error stream, in seconds of predicted work."""
+@contextmanager
+def telling(costs: Mapping[str, RunCost], known: Mapping[str, Recorded]) -> Iterator[Tell]:
+    """Show how far a benchmark is, in seconds of predicted work.
 
-    def __init__(self, costs: Mapping[str, RunCost], known: Mapping[str, Recorded]):
-        self.costs = costs
-        total = sum(left(costs[label], known[label]) for label in costs)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-        )
-        self.bar = Progress(*columns, console=Console(stderr=True), speed_estimate_period=60)
-        self.task = self.bar.add_task("shift benchmark", total=max(total, 1e-9))
+    Args:
+        costs: of each run, by label.
+        known: what each has on record, by label.
 
-    def __enter__(self) -> Tell:
-        self.bar.start()
-        return self.tell
+    Yields:
+        What is told of each unit that begins or ends.
+    """
+    total = sum(left(costs[label], known[label]) for label in costs)
+    done, start = 0.0, time.monotonic()
+    with progress("benchmark", max(1, round(total)), "s of work") as advance:
 
-    def __exit__(self, *error: object) -> None:
-        self.bar.update(self.task, description="shift benchmark")
-        self.bar.stop()
+        def tell(event: Event) -> None:
+            nonlocal done
+            kind, label, unit = event
+            if kind == "end":
+                cost = costs.get(label, RunCost())
+                before, done = done, done + (cost.training if unit == TRAINING else cost.cell)
+                rest = max(0.0, total - done) * (time.monotonic() - start) / max(done, 1e-9)
+                advance(round(done) - round(before), f"about {_told(rest)} left, {label}")
+            elif unit == TRAINING:
+                advance(0, label)
 
-    def tell(self, event: Event) -> None:
-        """Move the bar on by what a finished unit was predicted to take."""
-        kind, label, unit = event
-        cost = self.costs.get(label, RunCost())
-        if kind == "end":
-            step = cost.training if unit == TRAINING else cost.cell
-            self.bar.advance(self.task, step)
-        elif unit == TRAINING:
-            self.bar.update(self.task, description=label)
+        yield tell
 
 
 def left(cost: RunCost, known: Recorded) -> float:
@@ -55,14 +50,14 @@ def left(cost: RunCost, known: Recorded) -> float:
     return training + cost.cell * max(0, cost.cells - known.cells)
 
 
-def print_plan(
+def as_record(
     suite: Suite,
     jobs: Sequence[Job],
     costs: Mapping[str, RunCost],
     known: Mapping[str, Recorded],
     workers: int,
-) -> None:
-    """Print what a suite comes to, what of it is on record, and how long the rest will take.
+) -> dict[str, Any]:
+    """Return what a suite comes to, what of it is on record, and how long the rest will take.
 
     Args:
         suite: what is planned.
@@ -71,29 +66,42 @@ def print_plan(
         known: what each has on record, by label.
         workers: processes at work.
     """
+    rows = []
+    for dataset in dict.fromkeys(job.run.source.name for job in jobs):
+        labels = [job.run.label for job in jobs if job.run.source.name == dataset]
+        rows.append(
+            {
+                "dataset": dataset,
+                "runs": len(labels),
+                "trained": sum(known[label].trained for label in labels),
+                "cells": sum(known[label].planned for label in labels),
+                "on_record": sum(known[label].cells for label in labels),
+                "seconds": sum(left(costs[label], known[label]) for label in labels),
+            }
+        )
+    longest = max((left(costs[label], known[label]) for label in costs), default=0.0)
+    return {
+        "suite": suite.name,
+        "runs": len(jobs),
+        "cells": sum(one.planned for one in known.values()),
+        "workers": workers,
+        "seconds": max(sum(row["seconds"] for row in rows) / workers, longest),
+        "datasets": rows,
+    }
+
+
+def print_plan(plan: Mapping[str, Any]) -> None:
+    """Print a plan that `as_record` made."""
     table = Table(box=None, pad_edge=False)
     for heading in ("data set", "runs", "trained", "cells", "on record", "seconds"):
         table.add_column(heading, justify="left" if heading == "data set" else "right")
-    total = 0.0
-    for dataset in dict.fromkeys(job.run.source.name for job in jobs):
-        labels = [job.run.label for job in jobs if job.run.source.name == dataset]
-        seconds = sum(left(costs[label], known[label]) for label in labels)
-        total += seconds
-        figures: list[Any] = [
-            len(labels),
-            sum(known[label].trained for label in labels),
-            sum(known[label].planned for label in labels),
-            sum(known[label].cells for label in labels),
-            f"{seconds:.0f}",
-        ]
-        table.add_row(dataset, *map(str, figures))
+    for row in plan["datasets"]:
+        table.add_row(*map(str, (row | {"seconds": round(row["seconds"])}).values()))
     console = Console()
     console.print(table)
-    longest = max((left(costs[label], known[label]) for label in costs), default=0.0)
-    seconds = max(total / workers, longest)
     console.print(
-        f"\n{suite.name}: {len(jobs)} runs, {sum(one.planned for one in known.values())} cells; "
-        f"about {_told(seconds)} with {workers} workers if no training stops early. "
+        f"\n{plan['suite']}: {plan['runs']} runs, {plan['cells']} cells; about "
+        f"{_told(plan['seconds'])} with {plan['workers']} workers if no training stops early. "
         "Nothing was run."
     )
 

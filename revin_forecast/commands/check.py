@@ -1,18 +1,24 @@
-from collections.abc import Callable
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
 
+import revin_forecast
 from revin_forecast.backbones import Backbone
 from revin_forecast.checks import CheckResult, audit_backbone, audit_normalizer
+from revin_forecast.commands.machine import print_json
 from revin_forecast.components import Component
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, nearest
 from revin_forecast.evidence import markdown_table
 from revin_forecast.files import replacing
 from revin_forecast.normalizers import Normalizer
+from revin_forecast.progress import is_verbose, progress
 
 
-def check(name: str, programs: bool = False, out: Path | None = None) -> None:
+def check(name: str, programs: bool = False, out: Path | None = None, json: bool = False) -> None:
     """Hold a normalizer or backbone class to the contract, promise by promise.
 
     Ends with status 2 where a promise does not hold.
@@ -21,22 +27,45 @@ def check(name: str, programs: bool = False, out: Path | None = None) -> None:
         name: import path of the class, such as mine.Scale, or a name of this package.
         programs: also compile it, export it and run it as ONNX, which takes some seconds.
         out: write the table to this file, as Markdown.
+        json: print one JSON object instead of the table.
     """
+    if "." not in name and name not in revin_forecast.__all__:
+        raise InputError(
+            f"{name} is no class of revin_forecast.{nearest(name, revin_forecast.__all__)} Name "
+            "your own as module.Class."
+        )
     path = name if "." in name else f"revin_forecast.{name}"
-    results = audit(Component(path).resolve(), programs)
+    with progress(f"checking {name}"), nullcontext() if is_verbose() else _quiet():
+        results = audit(Component(path).resolve(), programs)
     rows = [
         {"promise": result.promise, path.rpartition(".")[2]: told(result)} for result in results
     ]
     text = markdown_table(rows)
-    if out is None:
-        Console(soft_wrap=True).print(text, markup=False, highlight=False)
-    else:
+    if out is not None:
         with replacing(out) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
+    if json:
+        print_json(as_record(path, results))
+    elif out is None:
+        Console(soft_wrap=True).print(text, markup=False, highlight=False)
+    else:
         print(out)
     broken = sum(result.holds is False for result in results)
     if broken:
         raise InputError(f"{broken} of {len(results)} promises do not hold for {path}.")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what torch says about its own parts while it compiles and exports."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def audit(kind: Callable, programs: bool) -> list[CheckResult]:
@@ -48,6 +77,17 @@ def audit(kind: Callable, programs: bool) -> list[CheckResult]:
     raise InputError(
         f"{kind.__name__} is neither a Normalizer nor a backbone of (lookback, horizon, channels)."
     )
+
+
+def as_record(path: str, results: Sequence[CheckResult]) -> dict[str, object]:
+    """Return what came of each check as plain values, and how often each came."""
+    status = {True: "passed", False: "failed", None: "skipped"}
+    checks = [
+        {"promise": one.promise, "status": status[one.holds], "detail": one.detail}
+        for one in results
+    ]
+    counts = {word: sum(one["status"] == word for one in checks) for word in status.values()}
+    return {"class": path, **counts, "checks": checks}
 
 
 def told(result: CheckResult) -> str:

@@ -1,26 +1,29 @@
 from rich.console import Console
 from rich.table import Table
 
+from revin_forecast.commands.machine import print_json
 from revin_forecast.data import catalog
 from revin_forecast.data.download import download
 
 
-def show(data_dir: str | None = None) -> None:
+def show(data_dir: str | None = None, json: bool = False) -> None:
     """List the benchmark data sets, and which of them are at hand.
 
     Args:
         data_dir: where their files lie; $REVIN_FORECAST_DATA or ~/.cache/revin_forecast if not
             given.
+        json: print one JSON object instead of a table.
     """
+    if json:
+        print_json({"folder": catalog.data_folder(data_dir), "datasets": _records(data_dir)})
+        return
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "rows", "channels", "step", "season", "at hand", "licence"):
         table.add_column(heading, justify="right" if heading in ("rows", "channels") else "left")
-    for name, entry in catalog.CATALOG.items():
-        here = "shipped" if entry.shipped else "yes" if catalog.locate(name, data_dir) else "no"
-        if here == "no" and entry.url:
-            here = "no (get)"
-        sizes = (str(entry.rows), str(entry.channels))
-        table.add_row(name, *sizes, entry.frequency, str(entry.season), here, entry.licence)
+    for row in _records(data_dir):
+        if row["at_hand"] == "no" and row["url"]:
+            row["at_hand"] = "no (get)"
+        table.add_row(*(str(cell) for name, cell in row.items() if name != "url"))
     console = Console()
     console.print(table)
     console.print(
@@ -30,12 +33,36 @@ def show(data_dir: str | None = None) -> None:
     )
 
 
-def get(name: str, data_dir: str | None = None) -> None:
+def _records(data_dir: str | None) -> list[dict[str, object]]:
+    """Return a row for each data set."""
+    return [
+        {
+            "name": name,
+            "rows": entry.rows,
+            "channels": entry.channels,
+            "step": entry.frequency,
+            "season": entry.season,
+            "at_hand": _at_hand(name, data_dir),
+            "licence": entry.licence,
+            "url": entry.url,
+        }
+        for name, entry in catalog.CATALOG.items()
+    ]
+
+
+def _at_hand(name: str, data_dir: str | None) -> str:
+    if catalog.find(name).shipped:
+        return "shipped"
+    return "yes" if catalog.locate(name, data_dir) else "no"
+
+
+def get(name: str, data_dir: str | None = None, json: bool = False) -> None:
     """Download a data set, verify its checksum and put it in the data folder.
 
     Args:
         name: as `revin-forecast datasets` lists it.
         data_dir: where it goes; $REVIN_FORECAST_DATA or ~/.cache/revin_forecast if not given.
+        json: print one JSON object instead of words.
     """
     entry = catalog.find(name)
     present = catalog.locate(name, data_dir)
@@ -43,4 +70,7 @@ def get(name: str, data_dir: str | None = None) -> None:
         present = download(entry, catalog.data_folder(data_dir))
     else:
         catalog.verify(name, data_dir)
+    if json:
+        print_json({"name": name, "path": present, "licence": entry.licence})
+        return
     print(f"{name}: {present}, checksum verified. Licence: {entry.licence}")

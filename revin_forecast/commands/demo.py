@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -7,6 +8,7 @@ from rich.table import Table
 from torch import nn
 
 from revin_forecast.backbones import Ridge
+from revin_forecast.commands.machine import print_json
 from revin_forecast.components import Component
 from revin_forecast.data import catalog
 from revin_forecast.data.entries import chronological_borders
@@ -14,17 +16,19 @@ from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.data.windows import Windows
 from revin_forecast.data.writing import write_table
-from revin_forecast.evaluation import naive_models, score
+from revin_forecast.errors import InputError
+from revin_forecast.evaluation import Scores, naive_models, score
 from revin_forecast.fitting import Recipe, Split, fit_split
 from revin_forecast.forecaster import Forecaster
 from revin_forecast.normalizers import Identity, RevIN
 from revin_forecast.picture import draw_lines
+from revin_forecast.progress import progress
 
 DATASET, LOOKBACK, HORIZON = "co2", 156, 52
 HISTORY = 6 * HORIZON
 
 
-def demo(out: str = "revin-forecast-demo") -> None:
+def demo(out: str = "revin-forecast-demo", json: bool = False) -> None:
     """Forecast a shipped data set, and show what RevIN changes.
 
     CO2 at Mauna Loa, weekly from 1958 to 2001: a level that no training part has seen, and the
@@ -33,33 +37,49 @@ def demo(out: str = "revin-forecast-demo") -> None:
 
     Args:
         out: folder for the forecast (CSV) and the picture (HTML).
+        json: print one JSON object instead of words.
     """
     folder = Path(out)
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; name a folder for forecast and picture.")
     folder.mkdir(parents=True, exist_ok=True)
     path = catalog.shipped_folder() / catalog.find(DATASET).file
-    series = read_series(path)
-    models, split = _fitted_models(series)
-    standardizer = split.standardizer
-    test = standardizer.tensor(split.part("test", LOOKBACK))
-    windows = Windows(test, LOOKBACK, HORIZON)
-    _print_scores(models, windows)
+    with progress(f"forecasting {path.name}"):
+        series = read_series(path)
+        models, split = _fitted_models(series)
+        test = split.standardizer.tensor(split.part("test", LOOKBACK))
+        windows = Windows(test, LOOKBACK, HORIZON)
+        scores = {name: score(model, windows) for name, model in models.items()}
+        forecast = Forecaster(HORIZON, LOOKBACK).fit(series).predict()
+        table, picture = folder / "forecast.csv", folder / "picture.html"
+        write_table(forecast, table)
+        ahead = np.asarray(forecast[series.names[0]])
+        lines = _lines(series, models, split) | {
+            "the year to come": (series.future_timestamps(HORIZON), ahead)
+        }
+        draw_lines(lines, "CO2 at Mauna Loa: the last year, held out", "ppmv", picture)
+    if json:
+        facts = {"dataset": DATASET, "lookback": LOOKBACK, "horizon": HORIZON, "scores": scores}
+        print_json(facts | {"forecast": table, "picture": picture})
+        return
+    _print_scores(scores)
+    print(f"\nThe next {HORIZON} weeks:  {table}")
+    print(f"Picture:            {picture}")
+    print(f"\nYour own table:     revin-forecast forecast FILE --horizon {HORIZON} --out f.csv")
 
-    forecast = Forecaster(HORIZON, LOOKBACK).fit(series).predict()
-    write_table(forecast, folder / "forecast.csv")
+
+def _lines(
+    series: Series, models: dict[str, nn.Module], split: Split
+) -> dict[str, tuple[Any, np.ndarray]]:
+    """Return the last years as they were, and the last one as each model would have forecast it."""
+    stamps, standardizer = series.timestamps, split.standardizer
     past = torch.from_numpy(standardizer.transform(series.values[-LOOKBACK - HORIZON : -HORIZON]))
-    stamps = series.timestamps
     lines = {"measured": (stamps[-HISTORY:], series.values[-HISTORY:, 0])}
     for name, model in models.items():
         with torch.inference_mode():
             ahead = model(past.float().unsqueeze(0)).squeeze(0).numpy()
         lines[name] = (stamps[-HORIZON:], standardizer.inverse(ahead)[:, 0])
-    future = series.future_timestamps(HORIZON)
-    lines["the year to come"] = (future, np.asarray(forecast[series.names[0]]))
-    title = "CO2 at Mauna Loa: the last year, held out"
-    draw_lines(lines, title, "ppmv", folder / "picture.html")
-    print(f"\nThe next {HORIZON} weeks:  {folder / 'forecast.csv'}")
-    print(f"Picture:            {folder / 'picture.html'}")
-    print(f"\nYour own table:     revin-forecast forecast FILE --horizon {HORIZON} --out f.csv")
+    return lines
 
 
 def _fitted_models(series: Series) -> tuple[dict[str, nn.Module], Split]:
@@ -76,18 +96,18 @@ def _fitted_models(series: Series) -> tuple[dict[str, nn.Module], Split]:
     return models, split
 
 
-def _print_scores(models: dict[str, nn.Module], windows: Windows) -> None:
+def _print_scores(found: dict[str, Scores]) -> None:
+    windows = next(iter(found.values())).windows
     console = Console()
     console.print(
-        f"CO2 at Mauna Loa, {LOOKBACK} weeks -> {HORIZON}: errors on all {len(windows)} windows of "
+        f"CO2 at Mauna Loa, {LOOKBACK} weeks -> {HORIZON}: errors on all {windows} windows of "
         "the last fifth, in training deviations",
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False)
     for heading in ("forecast", "MSE", "MAE"):
         table.add_column(heading, justify="left" if heading == "forecast" else "right")
-    for name, model in models.items():
+    for name, scores in found.items():
         label = f"linear map, {name}" if name.startswith("with") else name
-        scores = score(model, windows)
         table.add_row(label, f"{scores.mse:.4f}", f"{scores.mae:.4f}")
     console.print(table)

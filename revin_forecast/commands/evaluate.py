@@ -1,4 +1,3 @@
-import json as json_format
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -8,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from revin_forecast.backbones import Backbone, Ridge
+from revin_forecast.commands.machine import print_json
+from revin_forecast.commands.source import check_shifts, refuse_below_one
 from revin_forecast.components import Component
 from revin_forecast.data import catalog
 from revin_forecast.data.covariates import KnownColumns, expanded, known_inputs, own_columns
@@ -20,6 +21,7 @@ from revin_forecast.evaluation import Evaluation, Scores, score, scored_windows
 from revin_forecast.evaluation import evaluate as evaluate_split
 from revin_forecast.fitting import Recipe, Split, fit_split, known_names
 from revin_forecast.normalizers import Identity, Normalizer, RevIN
+from revin_forecast.progress import progress
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.shift.suite import DataSource
 
@@ -61,7 +63,7 @@ def evaluate(
         season: of SeasonalNaive; the data set's, or that of the file's frequency, if not given.
         refit: after validation has chosen the penalty, solve on training and validation rows.
         compare: fit and score the same backbone without normalizer, too.
-        json: print one JSON object instead of a table, and one a cell of the shifts.
+        json: print one JSON object instead of tables.
         folder: keep checkpoints and logs of a trained backbone here.
         resume: go on from the folder's last checkpoint.
         time: name of the file's time column; found if not given.
@@ -79,15 +81,18 @@ def evaluate(
     """
     if (dataset is None) == (file is None):
         raise InputError("evaluate needs one of --dataset NAME or --file PATH.")
+    refuse_below_one(lookback=lookback, horizon=horizon, season=season)
+    check_shifts(shifts or ())
     if dataset is not None:
         entry = catalog.find(dataset)
         series, borders = catalog.load(dataset, data_dir), entry.borders
         series = series if target is None else series.select(target)
         season = season or entry.season
     else:
-        series = read_series(
-            str(file), time=time, id=id, value=value, target=target, frequency=frequency
-        )
+        with progress(f"reading {file}"):
+            series = read_series(
+                str(file), time=time, id=id, value=value, target=target, frequency=frequency
+            )
         borders = chronological_borders(len(series))
         season = season or season_of(series.frequency)
     components = Component.of(backbone), Component.of(normalizer)
@@ -96,19 +101,19 @@ def evaluate(
     recipe = Recipe(*components, lookback, horizon, training, refit, names)
     split = Split(series.values, borders.train, borders.validation, borders.test, known=known)
     kept = None if folder is None else Path(folder)
-    result = evaluate_split(recipe, split, season, kept, resume)
-    twin = None
-    if compare:
-        bare = replace(recipe, normalizer=Component.of(Identity))
-        model, _ = fit_split(bare, split, kept and kept / "without", resume)
-        twin = score(model, scored_windows(bare, split))
     name = dataset or str(file)
-    if json:
-        print(json_format.dumps(as_record(name, recipe, result, twin)))
-    else:
+    with progress(f"evaluating {recipe.backbone.name} on {name}"):
+        result = evaluate_split(recipe, split, season, kept, resume)
+        twin = None
+        if compare:
+            bare = replace(recipe, normalizer=Component.of(Identity))
+            model, _ = fit_split(bare, split, kept and kept / "without", resume)
+            twin = score(model, scored_windows(bare, split))
+    record = as_record(name, recipe, result, twin)
+    if not json:
         _print_table(name, series, recipe, result, twin)
     if shifts:
-        from revin_forecast.commands.robustness import show_robustness
+        from revin_forecast.commands.robustness import measured, print_robustness
 
         source = DataSource(
             dataset or Path(str(file)).stem,
@@ -120,7 +125,12 @@ def evaluate(
             value=value,
             frequency=frequency,
         )
-        show_robustness(recipe, source, shifts, data_dir, kept and kept / "shifts", json)
+        rows = measured(recipe, source, shifts, data_dir, kept and kept / "shifts")
+        record["shifts"] = rows.to_dict("records")
+        if not json:
+            print_robustness(recipe, rows)
+    if json:
+        print_json(record)
 
 
 def with_known(

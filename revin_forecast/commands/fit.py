@@ -4,14 +4,18 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from revin_forecast.backbones import Backbone
+from revin_forecast.commands.machine import print_json
 from revin_forecast.commands.origin import source_of
+from revin_forecast.commands.source import check_shifts
 from revin_forecast.commands.telling import told
 from revin_forecast.data.mapped import KEPT, map_table
 from revin_forecast.data.memory import fills_memory
 from revin_forecast.data.reading import read_series
 from revin_forecast.errors import InputError
+from revin_forecast.fitted import Fitted
 from revin_forecast.forecaster import Forecaster
 from revin_forecast.normalizers import Normalizer
+from revin_forecast.progress import progress
 from revin_forecast.selection import Selection
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.shift.suite import DataSource
@@ -38,6 +42,7 @@ def fit(
     memory_map: Literal["auto", "always", "never"] = "auto",
     resume: bool = False,
     quiet: bool = False,
+    json: bool = False,
     backbone: Callable[[int, int, int], Backbone] | Literal["auto"] = "auto",
     normalizer: Callable[[int], Normalizer] | None = None,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
@@ -73,6 +78,7 @@ def fit(
             gradient; auto: where the table would take more than half of the memory.
         resume: go on from the folder's last checkpoint.
         quiet: don't say what was chosen and why.
+        json: print one JSON object instead of words.
         backbone: the model, by name or import path; auto: chosen on validation windows.
         normalizer: what is done to each window, by name or import path; chosen, or RevIN where
             the backbone is named.
@@ -83,6 +89,7 @@ def fit(
             "--shifts measures a named backbone, fitted anew on the first 70 % of the rows, but "
             "none was named. Pass one (--backbone Ridge), or leave --shifts out."
         )
+    check_shifts(shifts or ())
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder for the forecaster.")
@@ -99,6 +106,7 @@ def fit(
         "inputs": inputs,
         "frequency": frequency,
     }
+    lines: list[str] = []
     possible = missing == "observed" and decimal is None and forecaster.can_fit_mapped
     if memory_map == "always" or (memory_map == "auto" and possible and fills_memory(file)):
         if missing != "observed" or decimal is not None:
@@ -107,24 +115,26 @@ def fit(
                 "rows at a time. Leave them out, or pass --memory-map never."
             )
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder) as scratch:
+        with TemporaryDirectory(dir=folder) as scratch, progress(f"fitting on {file}"):
             table = map_table(file, scratch, keep=max(KEPT, lookback or 0), **columns)
-            if not quiet:
-                size = table.values.nbytes / 2**20
-                print(f"{file}: read a few rows at a time into a memory map of {size:,.0f} MiB")
+            size = table.values.nbytes / 2**20
+            lines.append(f"{file}: read a few rows at a time into a memory map of {size:,.0f} MiB")
             forecaster.fit(table, folder / "training", resume)
     else:
-        series = read_series(file, missing=missing, decimal=decimal, **columns)
-        forecaster.fit(series, folder / "training", resume)
+        with progress(f"fitting on {file}"):
+            series = read_series(file, missing=missing, decimal=decimal, **columns)
+            forecaster.fit(series, folder / "training", resume)
     if not training.is_first_process:  # of several machines or a launcher's: the first one writes
         return None
     forecaster.fitted.summary["source"] = source
     forecaster.save(folder)
-    if not quiet:
-        print(told(forecaster.fitted))
-    print(f"{folder}: forecasts {horizon} steps of {len(forecaster.fitted.targets)} series")
+    lines.append(told(forecaster.fitted))
+    last = f"{folder}: forecasts {horizon} steps of {len(forecaster.fitted.targets)} series"
+    if not json:
+        print(*([] if quiet else lines), last, sep="\n")
+    record = as_record(folder, forecaster.fitted)
     if shifts:
-        from revin_forecast.commands.robustness import show_robustness
+        from revin_forecast.commands.robustness import measured, print_robustness
 
         data = DataSource(
             Path(file).stem,
@@ -135,5 +145,26 @@ def fit(
             value=value,
             frequency=frequency,
         )
-        show_robustness(forecaster.fitted.recipe, data, shifts, folder=folder / "shifts")
+        recipe = forecaster.fitted.recipe
+        rows = measured(recipe, data, shifts, folder=folder / "shifts")
+        record["shifts"] = rows.to_dict("records")
+        if not json:
+            print_robustness(recipe, rows)
+    if json:
+        print_json(record)
     return folder
+
+
+def as_record(folder: Path, fitted: Fitted) -> dict[str, object]:
+    """Return what was fitted, and where it lies, as plain values."""
+    recipe, names = fitted.recipe, fitted.history.names
+    return {
+        "folder": folder,
+        "backbone": recipe.backbone.name,
+        "normalizer": recipe.normalizer.name,
+        "lookback": recipe.lookback,
+        "horizon": recipe.horizon,
+        "frequency": fitted.history.frequency,
+        "targets": [names[target] for target in fitted.targets],
+        "fitted": fitted.summary,
+    }

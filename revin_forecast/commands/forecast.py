@@ -13,6 +13,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.forecaster import Forecaster
 from revin_forecast.groups import forecast_groups
 from revin_forecast.normalizers import Normalizer
+from revin_forecast.progress import progress
 from revin_forecast.selection import Selection
 from revin_forecast.settings import TrainingSettings
 
@@ -106,6 +107,11 @@ def forecast(
     forecaster = Forecaster(
         horizon, lookback, backbone, normalizer, training, covariates or (), selection
     )
+    if workers is not None and engine != "local":
+        raise InputError(
+            f"--workers is for --engine local, but the engine is {engine}. Name it, or leave the "
+            "workers out."
+        )
     team = None if engine == "inline" else engine_named(engine, workers)
     record: dict[str, object] = {"file": file, "horizon": horizon, "levels": level or []}
     if group is not None:
@@ -117,14 +123,16 @@ def forecast(
             report=report,
             plot=plot,
         )
-        table = forecast_groups(
-            forecaster, file, group, level=level or (), engine=team, reading=reading
-        )
+        with progress(f"forecasting {file}"):
+            table = forecast_groups(
+                forecaster, file, group, level=level or (), engine=team, reading=reading
+            )
         series, lines = None, [f"a model for each of {table[group].nunique()} groups of {group}"]
         last = f"{horizon} steps a series"
     else:
-        series = read_series(file, target=target, inputs=inputs, **reading)
-        table = forecaster.fit(series).predict(future=future, level=level or (), engine=team)
+        with progress(f"forecasting {file}"):
+            series = read_series(file, target=target, inputs=inputs, **reading)
+            table = forecaster.fit(series).predict(future=future, level=level or (), engine=team)
         if not training.is_first_process:  # of several machines: the first one writes
             return
         record["fitted"] = forecaster.fitted.summary

@@ -1,15 +1,20 @@
 import sys
 from functools import partial
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+from revin_forecast.commands.machine import print_json
 from revin_forecast.data.mapped import map_table
 from revin_forecast.data.memory import fills_memory
 from revin_forecast.data.newer import read_newer
+from revin_forecast.data.numbers import Mark
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.data.writing import as_csv, check_output, write_table
+from revin_forecast.errors import InputError
 from revin_forecast.forecaster import Forecaster
+from revin_forecast.progress import progress
 
 
 def predict(
@@ -22,6 +27,7 @@ def predict(
     value: str | None = None,
     decimal: Literal[".", ","] | None = None,
     future: str | None = None,
+    json: bool = False,
 ) -> None:
     """Forecast with a saved forecaster, without fitting again.
 
@@ -37,29 +43,40 @@ def predict(
         value: name of the value column of a long table; likewise.
         decimal: the mark before the decimals; told by the numbers if not given.
         future: a table of the columns that are known beforehand, for each step forecast.
+        json: print one JSON object instead of CSV and words.
     """
     if out is not None:
         check_output(out, file)
-    forecaster = Forecaster.load(model)
-    history = forecaster.fitted.history
-    newer = None
-    if file is not None:
-        layout = history.layout
-        columns = {
-            "time": time or layout.time,
-            "id": id or layout.id,
-            "value": value or layout.value,
-        }
-        read = partial(read_series, file, decimal=decimal, **columns)
-        if decimal is None and fills_memory(file):
-            read = partial(_last_rows, file, len(history), columns)
-        newer = read_newer(lambda frequency: read(frequency=frequency), history)
-    table = forecaster.predict(newer, future, level or ())
-    if out is None:
+    if Path(model).is_file():
+        raise InputError(
+            f"{model} is a file; name the folder that `fit` wrote first, then the table."
+        )
+    with progress(f"forecasting with {model}"):
+        forecaster = Forecaster.load(model)
+        columns = {"time": time, "id": id, "value": value}
+        newer = None if file is None else _newer(file, forecaster.fitted.history, columns, decimal)
+        table = forecaster.predict(newer, future, level or ())
+        if out is not None:
+            write_table(table, out)
+    if json:
+        facts = {"model": model, "file": file, "horizon": forecaster.horizon, "levels": level or []}
+        print_json(facts | {"out": out, "forecast": table.to_dict("records")})
+    elif out is None:
         sys.stdout.write(as_csv(table))
-        return
-    write_table(table, out)
-    print(f"{out}: {forecaster.horizon} steps")
+    else:
+        print(f"{out}: {forecaster.horizon} steps")
+
+
+def _newer(
+    file: str, history: Series, given: dict[str, str | None], decimal: Mark | None
+) -> Series:
+    """Read newer rows; columns that are not given are those of the table that was fitted on."""
+    layout = history.layout
+    columns = {name: named or getattr(layout, name) for name, named in given.items()}
+    read = partial(read_series, file, decimal=decimal, **columns)
+    if decimal is None and fills_memory(file):
+        read = partial(_last_rows, file, len(history), columns)
+    return read_newer(lambda frequency: read(frequency=frequency), history)
 
 
 def _last_rows(

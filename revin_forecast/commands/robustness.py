@@ -1,6 +1,5 @@
 """How well one model stands shifts, printed."""
 
-import json as json_format
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from revin_forecast.fitting import Recipe
+from revin_forecast.progress import progress
 from revin_forecast.shift.single import Place, robustness
 from revin_forecast.shift.suite import DataSource
 
@@ -21,15 +21,14 @@ TITLES = {
 }
 
 
-def show_robustness(
+def measured(
     recipe: Recipe,
     source: DataSource,
     shifts: Sequence[str],
     data_dir: str | None = None,
     folder: Path | None = None,
-    json: bool = False,
-) -> None:
-    """Measure a model and its twin without normalizer in every shift, and print both.
+) -> pd.DataFrame:
+    """Measure a model and its twin without normalizer in every shift; see `robustness`.
 
     Args:
         recipe: the model and how it is fitted.
@@ -37,14 +36,14 @@ def show_robustness(
         shifts: names, or all.
         data_dir: where catalogued files lie.
         folder: keeps weights and results; None: nothing is kept.
-        json: print one JSON object a cell instead of tables.
     """
-    place = Place(data_dir, None if folder is None else str(folder))
-    rows = robustness(recipe, source, shifts, place)
-    if json:
-        for row in rows.to_dict("records"):
-            print(json_format.dumps(row))
-        return
+    with progress(f"measuring {recipe.backbone.name} in every shift"):
+        place = Place(data_dir, None if folder is None else str(folder))
+        return robustness(recipe, source, shifts, place)
+
+
+def print_robustness(recipe: Recipe, rows: pd.DataFrame) -> None:
+    """Print what was measured as tables, one for each way in which the world may move."""
     console = Console()
     clean = rows[rows.placement == "clean"].iloc[0]
     name = f"{recipe.backbone.name} with {recipe.normalizer.name}"

@@ -1,16 +1,17 @@
-import json as json_format
 import math
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from revin_forecast.commands.machine import print_json
+from revin_forecast.commands.source import refuse_absent, refuse_below_one
 from revin_forecast.data import catalog
 from revin_forecast.data.entries import Borders, chronological_borders
 from revin_forecast.data.frequency import season_of
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
+from revin_forecast.progress import progress
 from revin_forecast.shift.card import card_sizes
 from revin_forecast.shift.card import shift_card as measured
 
@@ -73,17 +74,16 @@ def shift_card(
         json: print one JSON object instead of a table.
     """
     reading = {"time": time, "id": id, "value": value, "frequency": frequency}
+    refuse_below_one(lookback=lookback, horizon=horizon, season=season)
     series, borders, usual = _loaded(file_or_dataset, data_dir, target, reading)
     season = season or usual
-    for name, number in (("lookback", lookback), ("horizon", horizon), ("season", season)):
-        if number is not None and number < 1:
-            raise InputError(f"--{name} is {number}; pass a positive number of rows.")
     test = borders.test - borders.validation
     lookback, horizon, note = card_sizes(borders.train, test, lookback, horizon)
     values = series.values[: borders.test]
-    table = measured(
-        values, borders.train, borders.validation, season, lookback, horizon, series.names
-    )
+    with progress(f"measuring how far {file_or_dataset} moves"):
+        table = measured(
+            values, borders.train, borders.validation, season, lookback, horizon, series.names
+        )
     card = [{str(name): cell for name, cell in row.items()} for row in table.to_dict("records")]
     facts = {
         "data": file_or_dataset,
@@ -96,8 +96,7 @@ def shift_card(
         "note": note,
     }
     if json:
-        rows = [{name: _plain(cell) for name, cell in row.items()} for row in card]
-        print(json_format.dumps(facts | {"channels": rows}))
+        print_json(facts | {"channels": card})
     else:
         _print(card, facts)
 
@@ -113,19 +112,16 @@ def _loaded(
         entry, series = catalog.find(data), catalog.load(data, data_dir)
         series = series if target is None else series.select(target)
         return series, entry.borders, entry.season
-    if not Path(data).is_file():
-        try:
-            catalog.find(data)
-        except InputError as error:
-            raise InputError(f"there is no file {data!r}, and {error}") from None
-    series = read_series(
-        data,
-        time=reading["time"],
-        id=reading["id"],
-        value=reading["value"],
-        target=target,
-        frequency=reading["frequency"],
-    )
+    refuse_absent(data)
+    with progress(f"reading {data}"):
+        series = read_series(
+            data,
+            time=reading["time"],
+            id=reading["id"],
+            value=reading["value"],
+            target=target,
+            frequency=reading["frequency"],
+        )
     return series, chronological_borders(len(series)), season_of(series.frequency)
 
 
@@ -161,11 +157,6 @@ def _print(card: list[dict[str, object]], facts: dict[str, object]) -> None:
         "best linear forecasts that the autocovariances of training give; they fit no model.",
         highlight=False,
     )
-
-
-def _plain(cell: object) -> object:
-    """Turn NaN into null, which JSON knows."""
-    return None if isinstance(cell, float) and not math.isfinite(cell) else cell
 
 
 def _cell(cell: object) -> str:

@@ -1,17 +1,18 @@
-import json as json_format
 from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
 
-from revin_forecast.closed_form.maps import Chosen
 from revin_forecast.closed_form.swept import Sweep
+from revin_forecast.commands.machine import print_json
+from revin_forecast.commands.source import refuse_absent, refuse_below_one
 from revin_forecast.data import catalog
 from revin_forecast.data.entries import chronological_borders
 from revin_forecast.data.frequency import season_of
 from revin_forecast.data.reading import read_series
 from revin_forecast.errors import InputError
 from revin_forecast.fitting import Split
+from revin_forecast.progress import progress
 from revin_forecast.sweeping import SweepEvaluation, evaluate_sweep
 
 
@@ -57,15 +58,18 @@ def sweep(
         frequency: step between the file's rows; found if not given.
         json: print one JSON object instead of a table.
     """
+    refuse_below_one(season=season)
+    refuse_absent(file_or_dataset)
     if file_or_dataset in catalog.CATALOG:
         entry = catalog.find(file_or_dataset)
         series, borders = catalog.load(file_or_dataset, data_dir), entry.borders
         series = series if target is None else series.select(target)
         season = season or entry.season
     else:
-        series = read_series(
-            file_or_dataset, time=time, id=id, value=value, target=target, frequency=frequency
-        )
+        with progress(f"reading {file_or_dataset}"):
+            series = read_series(
+                file_or_dataset, time=time, id=id, value=value, target=target, frequency=frequency
+            )
         borders = chronological_borders(len(series))
         season = season or season_of(series.frequency)
     split = Split(series.values, borders.train, borders.validation, borders.test)
@@ -77,9 +81,10 @@ def sweep(
         )
     taken = season if profile else None
     settings = Sweep(*sizes, blocks=blocks, per_channel=per_channel, season=taken)
-    found = evaluate_sweep(split, settings, season, refit)
+    with progress(f"sweeping {file_or_dataset}"):
+        found = evaluate_sweep(split, settings, season, refit)
     if json:
-        print(json_format.dumps(_record(file_or_dataset, found, refit)))
+        print_json(_record(file_or_dataset, found, refit))
     else:
         _print(file_or_dataset, found, season, len(series.names))
 
@@ -100,7 +105,7 @@ def _sizes(
 
 def _record(name: str, found: SweepEvaluation, refit: bool) -> dict[str, object]:
     """Return an evaluation as plain values."""
-    choice: dict[str, object] = {"shared": [_plain(one) for one in found.swept.shared]}
+    choice: dict[str, object] = {"shared": found.swept.shared}  # infinity: null
     if found.swept.own:
         choice["own_penalties"] = [list(own) for own in found.swept.own]
     if found.swept.sweep.season is not None:
@@ -123,12 +128,6 @@ def _record(name: str, found: SweepEvaluation, refit: bool) -> dict[str, object]
             for one in found.horizons
         ],
     }
-
-
-def _plain(one: Chosen) -> dict[str, object]:
-    # JSON knows no infinity.
-    penalties = [None if penalty == float("inf") else penalty for penalty in one.penalties]
-    return {"lookbacks": list(one.lookbacks), "penalties": penalties, "error": one.error}
 
 
 def _print(name: str, found: SweepEvaluation, season: int, channels: int) -> None:

@@ -1,6 +1,5 @@
 """Where the files of the benchmark data sets lie, and reading them."""
 
-import difflib
 import gzip
 import hashlib
 import os
@@ -9,7 +8,7 @@ from pathlib import Path
 from revin_forecast.data.entries import CATALOG, CatalogEntry
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, nearest
 
 DATA_VARIABLE = "REVIN_FORECAST_DATA"
 
@@ -22,9 +21,8 @@ def find(name: str) -> CatalogEntry:
     """
     if name in CATALOG:
         return CATALOG[name]
-    close = difflib.get_close_matches(name.lower(), CATALOG, n=1)
-    guess = f" Did you mean {close[0]!r}?" if close else ""
-    raise InputError(f"there is no data set {name!r} among {', '.join(CATALOG)}.{guess}")
+    known = ", ".join(CATALOG)
+    raise InputError(f"there is no data set {name!r} among {known}.{nearest(name, CATALOG)}")
 
 
 def data_folder(chosen: str | Path | None = None) -> Path:

@@ -1,15 +1,12 @@
 import hashlib
-import sys
 import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
 from revin_forecast.data.entries import CatalogEntry
 from revin_forecast.errors import InputError
 from revin_forecast.files import replacing
+from revin_forecast.progress import progress
 
 CHUNK = 2**18
 TIMEOUT_SECONDS = 30
@@ -51,16 +48,17 @@ def download(entry: CatalogEntry, folder: Path) -> Path:
 def _fetch(url: str, path: Path, name: str) -> str:
     """Stream an address into a file; return the content's sha256."""
     digest = hashlib.sha256()
-    console = Console(stderr=True)
     with (
         urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer,
         path.open("wb") as file,
-        Progress(console=console, disable=not sys.stderr.isatty(), transient=True) as progress,
     ):
-        total = answer.headers.get("Content-Length")
-        bar = progress.add_task(name, total=int(total) if total else None)
-        while chunk := answer.read(CHUNK):
-            digest.update(chunk)
-            file.write(chunk)
-            progress.advance(bar, len(chunk))
+        length = answer.headers.get("Content-Length")
+        total = int(length) // 1024 if length else None
+        got = 0
+        with progress(f"downloading {name}", total, "KiB") as advance:
+            while chunk := answer.read(CHUNK):
+                digest.update(chunk)
+                file.write(chunk)
+                advance((got + len(chunk)) // 1024 - got // 1024)
+                got += len(chunk)
     return digest.hexdigest()

@@ -1,6 +1,6 @@
 """Series in a file of standardized float32 values that is mapped into memory, not read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from revin_forecast.data.scan import Block, Blocks, Scan, scan
 from revin_forecast.data.series import Series
 from revin_forecast.data.times import TIME_NAMES
 from revin_forecast.errors import InputError
+from revin_forecast.progress import progress
 
 KEPT = 512
 """Last rows that are kept as they stand in the table, if not told otherwise."""
@@ -137,11 +138,13 @@ def map_table(
     if layout.id is None:
         names = channel_columns(head, layout, names)
     blocks = Blocks(table, layout, names, indices)
-    found = scan(blocks, frequency)
+    with progress(f"reading {source} for the first time"):
+        found = scan(blocks, frequency)
     path = Path(folder) / "values.f32"
     path.parent.mkdir(parents=True, exist_ok=True)
     standardizer = found.moments.standardizer()
-    kept = _write(path, blocks, found, standardizer, keep)
+    with progress(f"reading {source}", table.rows, "rows") as advance:
+        kept = _write(path, blocks, found, standardizer, keep, advance)
     last = _last_rows(kept, found, layout)
     shape = len(found.grid), len(found.names)
     size = shape[0] * shape[1]
@@ -156,7 +159,12 @@ def map_table(
 
 
 def _write(
-    path: Path, blocks: Blocks, found: Scan, standardizer: Standardizer, keep: int
+    path: Path,
+    blocks: Blocks,
+    found: Scan,
+    standardizer: Standardizer,
+    keep: int,
+    advance: Callable[..., None],
 ) -> np.ndarray:
     """Write standardized values to a file; return the last rows as they stand in the table."""
     shape = len(found.grid), len(found.names)
@@ -178,6 +186,7 @@ def _write(
             mapped[steps, channel] = (block.values - mean) / scale
             end = steps >= before
             kept[steps[end] - before, channel[end]] = block.values[end]
+        advance(len(block.stamps))
     for part in _chunks(mapped):
         part[part == UNWRITTEN] = np.nan
     mapped.flush()

@@ -99,7 +99,7 @@ def wanted_series(
     """
     if columns is not None and target is not None:
         raise InputError(
-            "--columns and --target both name the series to forecast; pass --target, and --inputs "
+            "columns and target both name the series to forecast; pass target, and inputs "
             "for those that are only used."
         )
     both = [name for name in target or () if name in (inputs or ())]
@@ -169,7 +169,7 @@ def channel_columns(table: RawTable, layout: Layout, names: Sequence[str] | None
     for name in names or ():
         if name == layout.time:
             raise InputError(f"{table.name}: {name!r} is the time column and no series.")
-        table.require(name, "--target, --inputs and --columns")
+        table.require(name, "--target and --inputs")
     chosen = present if names is None else list(names)
     if not chosen:
         raise InputError(

@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, nearest
 
 CSV_ENDINGS = (".csv", ".tsv", ".txt")
 STANDARD_INPUT = "-"
@@ -81,7 +81,11 @@ def _read(path: Path, name: str) -> bytes:
             data = file.read()
             after = os.fstat(file.fileno())
     except FileNotFoundError as error:
-        raise InputError(f"there is no file {name}. Check the name and the folder.") from error
+        folder = path.parent
+        beside = [one.name for one in folder.iterdir()] if folder.is_dir() else []
+        raise InputError(
+            f"there is no file {name!r}.{nearest(path.name, beside)} Check the name and the folder."
+        ) from error
     except IsADirectoryError as error:
         raise InputError(f"{name} is a folder; name a CSV or Parquet file in it.") from error
     except PermissionError as error:

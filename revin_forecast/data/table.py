@@ -15,7 +15,7 @@ from pyarrow import csv as arrow_csv
 from revin_forecast.data.delimited import UNOBSERVED, Delimited, delimited
 from revin_forecast.data.layout import listed
 from revin_forecast.data.source import read_content
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, nearest
 
 
 @runtime_checkable
@@ -79,6 +79,7 @@ class RawTable:
         if name not in self.names:
             raise InputError(
                 f"{self.name} has no column {name!r} among {listed(self.names)}; see {option}."
+                f"{nearest(name, self.names)}"
             )
 
 

@@ -52,4 +52,4 @@ def engine_named(
         return RayEngine(address)
     from revin_forecast.engines.local import LocalEngine
 
-    return LocalEngine(workers or os.cpu_count() or 1)
+    return LocalEngine((os.cpu_count() or 1) if workers is None else workers)

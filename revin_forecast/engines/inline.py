@@ -3,6 +3,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from revin_forecast.engines.base import Engine, Result, Task
+from revin_forecast.progress import progress
 
 
 class InlineEngine(Engine):
@@ -13,6 +14,11 @@ class InlineEngine(Engine):
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            return [function(task) for task in tasks]
+            results = []
+            with progress("forecasting", len(tasks), "parts") as advance:
+                for task in tasks:
+                    results.append(function(task))
+                    advance()
+            return results
         finally:
             torch.set_num_threads(threads)

@@ -8,6 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from revin_forecast.engines.base import Engine, Result, Task
 from revin_forecast.engines.workers import begin, done, environment, packed
 from revin_forecast.errors import InputError
+from revin_forecast.progress import progress
 
 
 class LocalEngine(Engine):
@@ -37,9 +38,12 @@ class LocalEngine(Engine):
             initargs=(os.getpid(),),
         )
         try:
-            with environment():
-                pending = [pool.submit(done, packed(function, task)) for task in tasks]
-            results = [pickle.loads(one.result()) for one in pending]
+            with progress("forecasting", len(tasks), "parts") as advance:
+                with environment():
+                    pending = [pool.submit(done, packed(function, task)) for task in tasks]
+                for one in pending:
+                    one.add_done_callback(lambda _: advance())
+                results = [pickle.loads(one.result()) for one in pending]
         except BaseException as error:
             for process in set(multiprocessing.active_children()) - others:
                 process.kill()

@@ -6,6 +6,7 @@ from typing import Any
 from revin_forecast.engines.base import Engine, Result, Task
 from revin_forecast.engines.workers import ENVIRONMENT, done, import_paths, packed
 from revin_forecast.errors import InputError
+from revin_forecast.progress import progress
 
 
 class RayEngine(Engine):
@@ -62,7 +63,12 @@ class RayEngine(Engine):
         remote: Any = self.ray.remote(num_cpus=1, runtime_env=environment)(done)
         try:
             pending = [remote.remote(packed(function, task)) for task in tasks]
-            return [pickle.loads(result) for result in self.ray.get(pending)]
+            results = []
+            with progress("forecasting", len(tasks), "parts") as advance:
+                for one in pending:
+                    results.append(pickle.loads(self.ray.get(one)))
+                    advance()
+            return results
         except RayTaskError as error:
             raise error.cause from error
         except (WorkerCrashedError, OutOfMemoryError) as error:

@@ -12,6 +12,7 @@ from revin_forecast.combination import Combination
 from revin_forecast.components import Component
 from revin_forecast.fitting import Recipe
 from revin_forecast.normalizers import Identity
+from revin_forecast.progress import progress
 from revin_forecast.reversible import Reversible, forecast_channels
 from revin_forecast.selection.earlier import earlier_residuals
 from revin_forecast.selection.selector import Selector, Tried
@@ -75,17 +76,21 @@ def choose(selector: Selector, training: TrainingSettings) -> Choice:
     combination = whole(model.backbone)
     assert isinstance(combination, Combination)
     combination.weights.copy_(weights[used])
-    for module, member in zip(combination.members, members, strict=True):
-        fitted = member.refit(len(selector.task.values))
-        assert fitted is not None  # on all rows it is what it was made for
-        module.load_state_dict(fitted.state_dict())
+    with progress("fitting what was chosen", len(members)) as advance:
+        for module, member in zip(combination.members, members, strict=True):
+            advance(0, member.candidate.title)
+            fitted = member.refit(len(selector.task.values))
+            assert fitted is not None  # on all rows it is what it was made for
+            module.load_state_dict(fitted.state_dict())
+            advance()
     forecast = torch.einsum("mwhc,mc->whc", forecasts, weights)
     errors = absolute_errors(forecast.unsqueeze(0), selector.validation.truth)[0]
     past = selector.validation.past[:, -recipe.lookback :]
     residuals = selector.validation.truth - forecast
     stride = selector.validation.stride
     if len(residuals) < CALIBRATION:
-        more = earlier_residuals(selector, members, weights[used], recipe.lookback)
+        with progress("calibrating intervals on earlier rows"):
+            more = list(earlier_residuals(selector, members, weights[used], recipe.lookback))
         stride = 1.0
         residuals, past = (torch.cat(parts) for parts in zip(*more, (residuals, past), strict=True))
     return Choice(

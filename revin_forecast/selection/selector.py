@@ -12,6 +12,7 @@ from revin_forecast.components import Component
 from revin_forecast.errors import InputError
 from revin_forecast.fitting import Recipe, Split, fit_split
 from revin_forecast.normalizers import RevIN
+from revin_forecast.progress import progress
 from revin_forecast.reversible import Reversible
 from revin_forecast.selection.candidates import (
     Candidate,
@@ -108,6 +109,7 @@ class Selector:
         self.tried: list[Tried] = []
         self.skipped: list[str] = []
         self._solved: dict[tuple[Centre, int], float] = {}
+        self._advance: Callable[..., None] = lambda *_: None
         self._deadline = time.monotonic() + selection.seconds
 
     @property
@@ -121,15 +123,32 @@ class Selector:
         Args:
             training: of the backbones that are trained, with effort "thorough".
         """
-        for candidate in naive_candidates(self.seasons, self.longest):
-            self._try_naive(candidate)
-        if self.task.train > self.task.horizon:
-            self._try_maps()
-            if self.selection.effort == "thorough":
-                self._try_trained(training)
+        with progress("choosing a model", self._count()) as advance:
+            self._advance = advance
+            for candidate in naive_candidates(self.seasons, self.longest):
+                self._try_naive(candidate)
+            if self.task.train > self.task.horizon:
+                self._try_maps()
+                if self.selection.effort == "thorough":
+                    self._try_trained(training)
         return self.tried
 
+    def _count(self) -> int:
+        """Count the candidates that time may allow."""
+        count = len(naive_candidates(self.seasons, self.longest))
+        if self.task.train <= self.task.horizon:
+            return count
+        lookbacks, channels = len(self.lookbacks), self.task.channels
+        best = min(BEST, lookbacks)
+        if self.centre is None:
+            lookbacks += (len(CENTRES) - 1) * best + 1
+        count += lookbacks
+        if 1 < channels <= OWN_MAPS:
+            count += min(OWN, lookbacks)
+        return count + (len(TRAINED) if self.selection.effort == "thorough" else 0)
+
     def _try_naive(self, candidate: Candidate) -> None:
+        self._advance(0, candidate.title)
         begun = time.monotonic()
         model = candidate.build(self.task.horizon, self.task.channels).eval()
         self._judge(candidate, model, lambda rows: model, begun)
@@ -167,7 +186,7 @@ class Selector:
     ) -> None:
         for centre, lookback in settings:
             candidate = linear_candidate(centre, lookback, per_channel)
-            if self._too_late(candidate):
+            if not self._begins(candidate):
                 continue
             begun = time.monotonic()
             groups = [(channel,) for channel in range(self.task.channels)]
@@ -207,20 +226,27 @@ class Selector:
         normalizer = Component.of(RevIN)
         for kind in TRAINED:
             candidate = Candidate(Component.of(kind), normalizer, min(best, LONGEST_TRAINED))
-            if self._too_late(candidate):
+            if not self._begins(candidate):
                 continue
             begun = time.monotonic()
             recipe = Recipe(
                 candidate.backbone, normalizer, candidate.lookback, self.task.horizon, training
             )
+            if not _can_be_built(recipe, self.task.channels):
+                self._advance()
+                continue
             model, _ = fit_split(recipe, split)
             self._judge(candidate, model, partial(_as_trained, model, rows), begun)
 
-    def _too_late(self, candidate: Candidate) -> bool:
-        late = time.monotonic() > self._deadline
-        if late:
+    def _begins(self, candidate: Candidate) -> bool:
+        """Tell which candidate is next; return whether there is time to try it."""
+        left = self._deadline - time.monotonic()
+        if left < 0:
             self.skipped.append(candidate.title)
-        return late
+            self._advance()
+            return False
+        self._advance(0, f"{candidate.title}, {left:.0f} s of budget left")
+        return True
 
     def _judge(
         self,
@@ -234,6 +260,16 @@ class Selector:
         errors = absolute_errors(forecast.unsqueeze(0), validation.truth)[0]
         mase = validation.mase(errors)
         self.tried.append(Tried(candidate, forecast, refit, mase, time.monotonic() - begun))
+        self._advance()
+
+
+def _can_be_built(recipe: Recipe, channels: int) -> bool:
+    """Return whether the look-back is long enough for it: a patch needs its steps."""
+    try:
+        recipe.build(channels)
+    except InputError:
+        return False
+    return True
 
 
 def _as_trained(model: Reversible, whole: int, rows: int) -> Reversible | None:

@@ -11,9 +11,11 @@ from revin_forecast.components import Component
 from revin_forecast.errors import InputError
 from revin_forecast.fitting import Recipe
 from revin_forecast.normalizers import Identity
+from revin_forecast.progress import progress
 from revin_forecast.shift.benchmark import Execution, jobs_of
 from revin_forecast.shift.datasets import prepare
 from revin_forecast.shift.engines.inline import InlineEngine
+from revin_forecast.shift.plan import cells as cells_of
 from revin_forecast.shift.results import compiled
 from revin_forecast.shift.suite import DataSource, Models, Protocol, Suite, WindowGrid
 from revin_forecast.shift.suite_file import shifts_named
@@ -85,7 +87,10 @@ def _measured(suite: Suite, folder: str, data_dir: str | None) -> pd.DataFrame:
     jobs = jobs_of(suite, Execution(str(Path(folder)), data_dir))
     used = [job for job in jobs if job.run.role == "model" or job.run.names[0] == "SeasonalNaive"]
     jobs = [replace(job, examples=False) for job in used]
-    InlineEngine().run(jobs, lambda event: None)
+    units = sum(1 + len(cells_of(job.suite, job.run.source)) for job in jobs)
+    with progress("shifts", units) as advance:
+        # Each unit of a job, its training or a cell, begins and ends.
+        InlineEngine().run(jobs, lambda event: advance(int(event[0] == "end"), event[1]))
     cells = compiled(jobs).cells
     failed = cells[cells.status == "failed"]
     if len(failed) == len(cells):

@@ -1,11 +1,10 @@
 """Read a suite from YAML: names become classes, own code is imported by path."""
 
-import difflib
 import importlib
 import inspect
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from jsonargparse import ArgumentParser
 from revin_forecast import backbones, normalizers
 from revin_forecast.components import Component
 from revin_forecast.data.entries import CATALOG
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, nearest
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.shift import generators
 from revin_forecast.shift.base import Shift
@@ -59,7 +58,7 @@ def read_suite(path: str | Path) -> Suite:
         raise InputError(f"there is no suite at {path}. configs/shift-smoke.yaml is one.")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no YAML: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no suite: a mapping with name, datasets and models.")
@@ -88,6 +87,13 @@ def _models(names: ModelNames) -> Models:
 
 
 def _parsed(path: Path, content: dict[str, Any]) -> SuiteText:
+    known = [one.name for one in fields(SuiteText)]
+    for key in content:
+        if key not in known:
+            raise InputError(
+                f"{path}: a suite has no {key!r}.{nearest(str(key), known)} It takes "
+                f"{', '.join(known)}."
+            )
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(SuiteText, "suite")
     try:
@@ -106,11 +112,9 @@ def _datasets(named: Sequence[str | DataSource], folder: Path) -> tuple[DataSour
             source = replace(source, file=str(place if place.exists() else source.file))
         elif source.name not in SOURCES and source.name not in CATALOG:
             known = [*SOURCES, *CATALOG]
-            close = difflib.get_close_matches(source.name, known, n=1)
-            guess = f" Did you mean {close[0]!r}?" if close else ""
             raise InputError(
-                f"there is no data set {source.name!r} among {', '.join(known)}.{guess} A table "
-                "of your own is {name: ..., file: ...}."
+                f"there is no data set {source.name!r} among {', '.join(known)}."
+                f"{nearest(source.name, known)} A table of your own is {{name: ..., file: ...}}."
             )
         found.append(source)
     names = [source.name for source in found]
@@ -150,8 +154,8 @@ def shifts_named(chosen: str | Sequence[Named]) -> tuple[Shift, ...]:
         if not (isinstance(kind, type) and issubclass(kind, Shift)):
             names = sorted({one.name for one in generators.ALL})
             raise InputError(
-                f"there is no shift {name!r}. Name all, one of {', '.join(names)}, or a class of "
-                "your own as module.Class."
+                f"there is no shift {name!r}.{nearest(name, names)} Name all, one of "
+                f"{', '.join(names)}, or a class of your own as module.Class."
             )
         found.append(_made(kind, parameters))
     return tuple(found)

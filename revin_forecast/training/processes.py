@@ -4,8 +4,9 @@ import os
 import pickle
 import signal
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,11 +17,15 @@ from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
 from revin_forecast.data.module import ForecastData
 from revin_forecast.errors import InputError
+from revin_forecast.progress import is_shown
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.training.checkpoints import TrainingResult, is_finished, outcome
 from revin_forecast.training.run import make_trainer, quiet, run_stage
+from revin_forecast.training.telling import Notice
 
 ENDING = {signal.SIGINT, signal.SIGTERM}
+LOOK_SECONDS = 1.0
+"""Between two looks at how far the first process is."""
 GRACE_SECONDS = 5.0
 """For the other processes to end by themselves when one of them has failed."""
 
@@ -31,6 +36,7 @@ def fit_stage(
     settings: TrainingSettings,
     folder: Path,
     resume: bool,
+    advance: Callable[..., None],
 ) -> tuple[TrainingResult, dict[str, Tensor]]:
     """Run a stage here, or in as many processes as the settings say; see `run_stage`.
 
@@ -42,19 +48,21 @@ def fit_stage(
     """
     if resume and is_finished(folder, settings):
         return outcome(folder)
+    if is_shown():  # one bar is enough, and Lightning's would not know of what is around it
+        settings = replace(settings, progress=False)
     job = (module, data, settings, folder, resume)
     if settings.devices * settings.num_nodes == 1:
-        return run_stage(*job)
+        return run_stage(*job, advance)
     # Made here to find out soon what is wrong with the settings.
     with quiet():
         strategy = make_trainer(settings, folder).strategy
     environment = getattr(strategy, "cluster_environment", None)
     if environment is None or environment.creates_processes_externally:
-        return run_stage(*job)
+        return run_stage(*job, advance)
     with TemporaryDirectory() as scratch:
         place = Path(scratch)
         _write(job, place / "job.pt")
-        _work_together(settings, place, _addresses(settings))
+        _work_together(settings, place, _addresses(settings), advance)
         return torch.load(place / "outcome.pt", weights_only=False)
 
 
@@ -85,15 +93,21 @@ def _addresses(settings: TrainingSettings) -> dict[str, str]:
         return {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
 
 
-def _work_together(settings: TrainingSettings, place: Path, addresses: Mapping[str, str]) -> None:
+def _work_together(
+    settings: TrainingSettings,
+    place: Path,
+    addresses: Mapping[str, str],
+    advance: Callable[..., None],
+) -> None:
     """Start the processes and wait until all have ended well; let none outlive an interrupt."""
     started = None
     try:
         with _signals_held():  # a process that is still starting would tell of a Ctrl-C at length
             started = start_processes(_work, (place, dict(addresses)), settings.devices, join=False)
         assert started is not None  # as it is not joined
-        while not started.join(grace_period=GRACE_SECONDS):
-            pass
+        told = Notice(place)
+        while not started.join(LOOK_SECONDS, GRACE_SECONDS):
+            told.pass_on(advance)
     except ProcessExitedException as error:
         if error.signal_name == "SIGINT":
             raise KeyboardInterrupt from None
@@ -113,7 +127,7 @@ def _work(number: int, place: Path, addresses: Mapping[str, str]) -> None:
     with quiet():
         # Mapped, so that processes share the pages of the rows: they may be larger than memory.
         job = torch.load(str(place / "job.pt"), weights_only=False, mmap=True)
-    found = run_stage(*job)
+    found = run_stage(*job, advance=Notice(place).write)
     if number == 0:
         torch.save(found, place / "outcome.pt")
     distributed.destroy_process_group()

@@ -4,7 +4,7 @@ import csv
 import logging
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from torch import Tensor
 from revin_forecast.data.module import ForecastData
 from revin_forecast.errors import InputError
 from revin_forecast.heap import keep_freed_memory
+from revin_forecast.progress import is_verbose
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.threads import using_threads
 from revin_forecast.training.checkpoints import (
@@ -31,6 +32,7 @@ from revin_forecast.training.checkpoints import (
     outcome,
     read_checkpoint,
 )
+from revin_forecast.training.telling import Telling
 
 
 def run_stage(
@@ -39,6 +41,7 @@ def run_stage(
     settings: TrainingSettings,
     folder: Path,
     resume: bool,
+    advance: Callable[..., None],
 ) -> tuple[TrainingResult, dict[str, Tensor]]:
     """Fit a module with early stopping, in this process as one of the run's.
 
@@ -48,6 +51,7 @@ def run_stage(
         settings: epochs, patience and the like.
         folder: keeps checkpoints and logs.
         resume: go on from its last checkpoint.
+        advance: is told of each epoch, in the run's first process.
 
     Returns:
         What the stage came to, and the module's weights of the best epoch.
@@ -59,7 +63,7 @@ def run_stage(
     with quiet(), _interruptible(), using_threads(settings.threads):
         logger = _logger(settings, folder)
         kept = _logged(folder) if resume else []
-        trainer = make_trainer(settings, folder, logger)
+        trainer = make_trainer(settings, folder, logger, Telling(advance))
         if kept and trainer.is_global_zero and isinstance(logger, CSVLogger):
             logger.experiment.metrics = kept  # else it starts the file anew
         last = last_checkpoint(folder) if resume else None
@@ -71,7 +75,12 @@ def run_stage(
     return found
 
 
-def make_trainer(settings: TrainingSettings, folder: Path, logger: Logger | None = None) -> Trainer:
+def make_trainer(
+    settings: TrainingSettings,
+    folder: Path,
+    logger: Logger | None = None,
+    *more: Callback,
+) -> Trainer:
     """Return Lightning's trainer.
 
     Raises:
@@ -86,7 +95,7 @@ def make_trainer(settings: TrainingSettings, folder: Path, logger: Logger | None
         for path, monitor in ((best_checkpoint(folder), MONITOR), (last_checkpoint(folder), None))
     )
     stop = EarlyStopping(MONITOR, patience=settings.patience, min_delta=0.0)
-    callbacks: list[Callback] = [best, last, stop]
+    callbacks: list[Callback] = [best, last, stop, *more]
     if settings.progress:  # on the error stream: standard output may be a table
         callbacks.append(RichProgressBar(console_kwargs={"stderr": True}))
     try:
@@ -176,9 +185,15 @@ def _interruptible() -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence what the trainer says unasked: device lists, tips, advice on worker processes."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    """Silence what the trainer says unasked: device lists, tips, advice on worker processes.
+
+    With `--verbose` it says which devices it uses; tips stay away.
+    """
+    names = () if is_verbose() else ("lightning.pytorch", "lightning.fabric")
+    loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
+    speaker = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    speaker.addFilter(_is_no_tip)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings(
@@ -192,5 +207,10 @@ def quiet() -> Iterator[None]:
         try:
             yield
         finally:
+            speaker.removeFilter(_is_no_tip)
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
+
+
+def _is_no_tip(record: logging.LogRecord) -> bool:
+    return "Tip:" not in record.getMessage()

@@ -7,9 +7,11 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import nn
 
+from revin_forecast.backbones.narrowed import whole
 from revin_forecast.data.module import ForecastData
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import PretrainedNormalizer
+from revin_forecast.progress import progress
 from revin_forecast.reversible import Reversible, learned_normalizers
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.threads import operations_of, threads_for
@@ -73,7 +75,9 @@ def train(
             settings.seed,
             settings.compile,
         )
-        result, best = fit_stage(module, data, settings, folder, resume and folder in begun)
+        with progress(f"training {_name(model)}", settings.max_epochs, "epochs") as advance:
+            go_on = resume and folder in begun
+            result, best = fit_stage(module, data, settings, folder, go_on, advance)
         weights = {name.removeprefix("model."): part for name, part in best.items()}
         model.load_state_dict(weights)
     model.eval()
@@ -135,12 +139,21 @@ def _pretrain(
     settings = replace(settings, max_epochs=normalizer.pretraining_epochs)
     own_parameters = {id(parameter) for parameter in normalizer.parameters()}
     others = [part for part in model.parameters() if id(part) not in own_parameters]
-    with _frozen(others):  # several processes wait for the gradient of each that is not
-        result, best = fit_stage(module, data, settings, folder, resume)
+    what = f"training {type(normalizer).__name__} alone"
+    # Several processes wait for the gradient of each that is not frozen.
+    with _frozen(others), progress(what, settings.max_epochs, "epochs") as advance:
+        result, best = fit_stage(module, data, settings, folder, resume, advance)
     prefix = "normalizer."
     own = {name.removeprefix(prefix): best[name] for name in best if name.startswith(prefix)}
     normalizer.load_state_dict(own)
     return result
+
+
+def _name(model: nn.Module) -> str:
+    """Return the name of what stands inside all normalizers."""
+    while isinstance(model, Reversible):
+        model = model.backbone
+    return type(whole(model)).__name__
 
 
 @contextmanager
