@@ -252,6 +252,23 @@ def test_a_picture_is_drawn(tmp_path, capsys, browser):
     capsys.readouterr()
 
 
+@pytest.mark.usefixtures("browser")
+def test_a_saved_model_draws_newer_rows(tmp_path, capsys):
+    frame = table(("a", "b"))
+    Forecaster(3, 14, Ridge).fit(frame[:200]).save(tmp_path / "model")
+    frame.assign(c=1.0).to_csv(tmp_path / "newer.csv", index=False)
+    words = ["predict", str(tmp_path / "model"), str(tmp_path / "newer.csv")]
+    words += ["--plot", str(tmp_path / "f.svg"), "--out", str(tmp_path / "f.csv")]
+    assert main(words) == 0
+    assert "f.svg: a picture" in capsys.readouterr().out
+    drawn = (tmp_path / "f.svg").read_text()
+    assert drawn.count("80 % interval") == 1  # of the legend, though no interval was asked for
+    assert ">b<" in drawn
+    assert ">c<" not in drawn  # which the model does not know
+    assert main([*words[:3], "--plot", "f.gif"]) == 2
+    assert "a picture is written as .png" in capsys.readouterr().err
+
+
 def test_a_picture_without_kaleido_is_told(tmp_path, monkeypatch, capsys):
     from plotly.graph_objects import Figure
 

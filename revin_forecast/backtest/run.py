@@ -121,7 +121,7 @@ def backtest(
     blocks = _blocks(starts, refit)
     first = _fitted(forecaster, parameters, series, blocks[0])
     levels = _levels(first, level)
-    season = season or _season(first)
+    season = season or season_of_fit(first)
     names = [first.history.names[target] for target in first.targets]
     unit = naive_error(series.select(names).values[:start], season)
     scores = Scores(levels, season, unit, has_quantiles(first, DECILES), smape)
@@ -213,6 +213,7 @@ def _levels(fitted: Fitted, level: Sequence[int | float] | None) -> tuple[float,
     return tuple(one for one in named if has_quantiles(fitted, interval_levels(one), required))
 
 
-def _season(fitted: Fitted) -> int:
+def season_of_fit(fitted: Fitted) -> int:
+    """Return the season that a model was chosen with, or the usual one of its rhythm."""
     chosen = fitted.summary.get("selection", {}).get("season")
     return chosen or season_of(fitted.history.frequency)

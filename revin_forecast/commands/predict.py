@@ -21,6 +21,7 @@ def predict(
     model: str,
     file: str | None = None,
     out: str | None = None,
+    plot: str | None = None,
     level: list[float] | None = None,
     time: str | None = None,
     id: str | None = None,
@@ -36,6 +37,7 @@ def predict(
         file: newer rows of the same columns; without it, the forecast follows the rows that the
             forecaster was fitted on.
         out: write the forecast here (.csv or .parquet); without it, it is printed as CSV.
+        plot: draw the forecast into a picture (.png, .svg, .pdf, .jpg or .webp).
         level: percent of what comes that intervals should cover (80 95); each adds two columns,
             NAME-lo-80 and NAME-hi-80.
         time: name of the time column; the one of the table it was fitted on if not given.
@@ -51,6 +53,10 @@ def predict(
         raise InputError(
             f"{model} is a file; name the folder that `fit` wrote first, then the table."
         )
+    if plot is not None:
+        from revin_forecast.commands.reporting import check_places  # plotly takes a second
+
+        check_places(None, plot)
     with progress(f"forecasting with {model}"):
         forecaster = Forecaster.load(model)
         columns = {"time": time, "id": id, "value": value}
@@ -58,13 +64,19 @@ def predict(
         table = forecaster.predict(newer, future, level or ())
         if out is not None:
             write_table(table, out)
+        if plot is not None:
+            from revin_forecast.commands.reporting import draw_newer
+
+            draw_newer(plot, forecaster, newer, future, level)
     if json:
         facts = {"model": model, "file": file, "horizon": forecaster.horizon, "levels": level or []}
-        print_json(facts | {"out": out, "forecast": table.to_dict("records")})
+        print_json(facts | {"out": out, "plot": plot, "forecast": table.to_dict("records")})
     elif out is None:
         sys.stdout.write(as_csv(table))
     else:
         print(f"{out}: {forecaster.horizon} steps")
+        if plot is not None:
+            print(f"{plot}: a picture")
 
 
 def _newer(

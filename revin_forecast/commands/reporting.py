@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from revin_forecast.backtest import LEVELS, Backtest, backtest
+from revin_forecast.backtest.run import season_of_fit
 from revin_forecast.backtest.scores import has_quantiles
 from revin_forecast.commands import forecast
 from revin_forecast.commands.again import command_line
 from revin_forecast.commands.origin import source_of
 from revin_forecast.data.entries import chronological_borders
-from revin_forecast.data.frequency import season_of
 from revin_forecast.data.problems import find_problems
 from revin_forecast.data.series import Series
 from revin_forecast.data.writing import check_place
@@ -63,14 +63,15 @@ def draw(
     """
     levels = given["level"] or _usual_levels(forecaster)
     table = forecaster.predict(future=given["future"], level=levels)
+    season = next(iter(given["season"] or ()), None)
     if plot is not None:
         write_plot(fans(series, table, levels, MOST), Path(plot))
     if report is not None:
         with progress("report") as advance:
             advance(0, "backtest")
-            scored = _backtest(forecaster, series, levels)
+            scored = _backtest(forecaster, series, given["level"], season)
             advance(0, "shift card")
-            card = _card(series)
+            card = _card(series, season or season_of_fit(forecaster.fitted))
             advance(0, "writing")
             source = source_of(given["file"])
             account = Account(
@@ -89,22 +90,50 @@ def draw(
     return [f"{path}: {what}" for path, what in ((plot, "a picture"), (report, "a page")) if path]
 
 
+def draw_newer(
+    plot: str,
+    forecaster: Forecaster,
+    newer: Series | None,
+    future: str | None,
+    level: list[float] | None,
+) -> None:
+    """Draw a forecast of a saved model into a picture.
+
+    Args:
+        plot: path of the picture.
+        forecaster: loaded.
+        newer: rows before the forecast; None: those it was fitted on.
+        future: table of what is known beforehand.
+        level: intervals asked for.
+    """
+    levels = level or _usual_levels(forecaster)
+    table = forecaster.predict(newer, future, levels)
+    history = forecaster.fitted.history if newer is None else newer
+    only = history.select(forecaster.fitted.history.names)  # it may hold more than the model knows
+    write_plot(fans(only, table, levels, MOST), Path(plot))
+
+
 def _usual_levels(forecaster: Forecaster) -> list[float]:
     """Return the intervals drawn where none were asked for: those that the model has."""
     fitted = forecaster.fitted
     return [level for level in LEVELS if has_quantiles(fitted, interval_levels(level))]
 
 
-def _backtest(forecaster: Forecaster, series: Series, levels: list[float]) -> Backtest | str:
+def _backtest(
+    forecaster: Forecaster, series: Series, asked: list[float] | None, season: int | None
+) -> Backtest | str:
     windows = len(series) * TEST_SHARE * forecaster.horizon * len(series.targets)
     step = max(1, round(windows / SCORED))
-    try:
-        return backtest(forecaster, series, TEST_SHARE, step, levels or None)
-    except InputError as error:
-        return str(error)
+    problem = ""
+    for levels in (asked, None) if asked else (None,):  # fewer rows may not do for those asked for
+        try:
+            return backtest(forecaster, series, TEST_SHARE, step, levels, season)
+        except InputError as error:
+            problem = problem or str(error)
+    return problem
 
 
-def _card(series: Series) -> ShiftCard | str:
+def _card(series: Series, season: int) -> ShiftCard | str:
     names = series.targets[:CARD_SERIES]
     borders = chronological_borders(len(series))
     try:
@@ -115,7 +144,7 @@ def _card(series: Series) -> ShiftCard | str:
         series.select(names).values,
         borders.train,
         borders.validation,
-        season_of(series.frequency),
+        season,
         *sizes[:2],
         names,
     )

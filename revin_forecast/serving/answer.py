@@ -40,7 +40,8 @@ def answered(forecaster: Forecaster, asked: Asked, drawn: bool, folder: Path) ->
         return Answer(problem=" ".join(str(error).split()))
     figures = {}
     if drawn:
-        shown = fans(history if newer is None else newer, table, said.level, MOST_DRAWN)
+        before = history if newer is None else newer.select(history.names)
+        shown = fans(before, table, said.level, MOST_DRAWN)
         figures = {fan.name: str(fan_figure(fan).to_json()) for fan in shown}
     return Answer("", as_csv(table), [str(name) for name in table], _records(table), figures)
 
@@ -49,13 +50,7 @@ def _newer(table: pd.DataFrame | Path, decimal: Any, history: Series) -> Series:
     """Read newer rows in the rhythm of the model's."""
     source = table.name if isinstance(table, Path) else table
     read = partial(read_series, source, decimal=decimal, **asdict(history.layout))
-    newer = read_newer(lambda frequency: read(frequency=frequency), history)
-    absent = [name for name in history.names if name not in newer.names]
-    return newer if absent else newer.select([*history.names, *_others(newer, history)])
-
-
-def _others(newer: Series, history: Series) -> list[str]:
-    return [name for name in newer.names if name not in history.names]
+    return read_newer(lambda frequency: read(frequency=frequency), history)
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
