@@ -22,6 +22,7 @@ hypothesis.settings.load_profile("shared machine")
 LONGEST = (
     "test_compiled.py",
     "test_documents.py",
+    "test_docs.py",
     "test_benchmark_report.py",
     "test_shift_runner.py",
     "test_normalizer_contract.py",
