@@ -65,7 +65,7 @@ def data_dir() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # what drives it holds the event loop as long as it lives
 def browser() -> Iterator[Any]:
     """A browser without a window; where CI asks for it, it has to be there."""
     program = shutil.which("chromium")
