@@ -122,7 +122,7 @@ def _traced(program: RawForecast, past: Tensor, description: dict[str, str]) -> 
 
     batch = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
     try:
-        with torch.no_grad(), _quiet():
+        with torch.no_grad(), quiet():
             made = torch.onnx.export(
                 program,
                 (past,),
@@ -144,8 +144,8 @@ def _traced(program: RawForecast, past: Tensor, description: dict[str, str]) -> 
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep back what the exporter says about its own parts, such as torchvision being absent."""
+def quiet() -> Iterator[None]:
+    """Keep back what torch says about its own parts while it compiles or exports a program."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

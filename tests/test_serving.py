@@ -262,15 +262,47 @@ def test_a_request_that_takes_too_long_is_stopped_and_the_next_one_is_served(mod
             own.ask(Asked(b"", False), False, 0.0)
         assert own._process.pid != before
         assert own.ask(Asked(b"", False), False, 30.0).csv.startswith("day,a")
+        scratch = Path(own._scratch.name)
+        own.ask(Asked(b"day,a\n2024-01-01,1\n", False), False, 30.0)
+        assert list(scratch.iterdir()) == []  # what was sent is forgotten
         os.kill(own._process.pid, signal.SIGKILL)
-        with pytest.raises(BrokenWorkerError, match="ended"):
-            own.ask(Asked(b"", False), False, 30.0)
+        own._process.join()
+        assert own.ask(Asked(b"", False), False, 30.0).csv.startswith("day,a")
+        assert not scratch.exists()
         with client_of(own, seconds=1e-9) as hasty:
             answer = hasty.post("/forecast", content=b"", headers=JSON)
         assert answer.status_code == 504
         assert "was stopped; send less" in answer.json()["detail"]
     finally:
         own.end()
+
+
+def test_a_worker_that_ends_over_a_request_is_replaced(model, tmp_path):
+    own = Worker(model, 1)
+    try:
+        own.describe()
+        own._pipe.close()  # as if it had ended just now
+        with pytest.raises(BrokenWorkerError, match="ended"):
+            own.ask(Asked(b"", False), False, 30.0)
+        assert own.ask(Asked(b"", False), False, 30.0).csv.startswith("day,a")
+        own._model = tmp_path  # somebody took the model away
+        own._replace()
+        for _ in range(2):
+            with pytest.raises(BrokenWorkerError, match="holds no forecaster"):
+                own.ask(Asked(b"", False), False, 30.0)
+    finally:
+        own.end()
+
+
+def test_a_bug_is_told_as_json(worker, monkeypatch):
+    async def breaks(*_):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(Pool, "ask", breaks)
+    with client_of(worker) as opened:
+        answer = opened.post("/forecast", content=b"", headers=CSV)
+    assert answer.status_code == 500
+    assert answer.json() == {"detail": "this is a bug; the server's log holds more."}
 
 
 class Slow(Worker):
@@ -406,6 +438,17 @@ def started(model, *words, **changes):
         text=True,
         env={**os.environ, **changes},
     )
+
+
+def test_the_end_of_the_service_waits_for_no_request(model):
+    own = Worker(model, 1)
+    pool = Pool([own], Limits())
+    own.describe()
+    with TestClient(build(pool, {}, closing=True), base_url="http://127.0.0.1") as opened:
+        assert opened.get("/health").status_code == 200
+        before = own._process
+    assert not before.is_alive()
+    assert own._process is before  # nothing takes its place
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,7 +1,5 @@
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +11,7 @@ from revin_forecast.commands.machine import print_json
 from revin_forecast.components import Component
 from revin_forecast.errors import InputError, nearest
 from revin_forecast.evidence import markdown_table
+from revin_forecast.exporting import quiet
 from revin_forecast.files import replacing
 from revin_forecast.normalizers import Normalizer
 from revin_forecast.progress import is_verbose, progress
@@ -35,7 +34,7 @@ def check(name: str, programs: bool = False, out: Path | None = None, json: bool
             "your own as module.Class."
         )
     path = name if "." in name else f"revin_forecast.{name}"
-    with progress(f"checking {name}"), nullcontext() if is_verbose() else _quiet():
+    with progress(f"checking {name}"), nullcontext() if is_verbose() else quiet():
         results = audit(Component(path).resolve(), programs)
     rows = [
         {"promise": result.promise, path.rpartition(".")[2]: told(result)} for result in results
@@ -53,19 +52,6 @@ def check(name: str, programs: bool = False, out: Path | None = None, json: bool
     broken = sum(result.holds is False for result in results)
     if broken:
         raise InputError(f"{broken} of {len(results)} promises do not hold for {path}.")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep back what torch says about its own parts while it compiles and exports."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def audit(kind: Callable, programs: bool) -> list[CheckResult]:

@@ -69,7 +69,7 @@ def serve(
             ended.callback(worker.end)
         described = [worker.describe() for worker in crew]
         pool = Pool(crew, Limits(size, timeout))
-        app = build(pool, described[0], is_local(host), token)
+        app = build(pool, described[0], is_local(host), token, closing=True)
         config = uvicorn.Config(
             app,
             log_level="info" if is_verbose() else "error",

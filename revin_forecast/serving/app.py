@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from revin_forecast import __version__
 from revin_forecast.serving.docs_page import docs_page
@@ -24,6 +25,8 @@ HERE = Path(__file__).parent
 CHARTS = HERE.parent / "report" / "forecast"
 CSV_TYPES = ("", "application/x-www-form-urlencoded", "application/octet-stream", "application/csv")
 """Taken for CSV beside text/*: what programs say that were told nothing."""
+
+BUG = "this is a bug; the server's log holds more."
 
 
 class Problem(BaseModel):
@@ -83,7 +86,13 @@ Decimal = Annotated[
 ]
 
 
-def build(pool: Pool, model: Mapping[str, Any], local: bool = True, token: str = "") -> FastAPI:
+def build(
+    pool: Pool,
+    model: Mapping[str, Any],
+    local: bool = True,
+    token: str = "",
+    closing: bool = False,
+) -> FastAPI:
     """Return the service.
 
     Args:
@@ -91,17 +100,20 @@ def build(pool: Pool, model: Mapping[str, Any], local: bool = True, token: str =
         model: what the model is.
         local: take requests only that name this machine.
         token: what requests must bear; empty: nothing.
+        closing: end the pool with the service, so that no request keeps it from ending.
     """
     app = FastAPI(
         title="revin_forecast",
         version=__version__,
         description="Forecasts of one saved model. Errors hold one text, detail.",
+        lifespan=pool.closing if closing else None,
         docs_url=None,
         redoc_url=None,
     )
     app.add_middleware(Guard, local=local, token=token)
     app.add_exception_handler(RequestValidationError, _misused)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(Exception, _broken)
     _add_pages(app)
 
     @app.get("/health", summary="Whether the service is there")
@@ -170,7 +182,7 @@ async def _answer(
         detail = f"it took longer than {pool.limits.seconds:g} seconds and was stopped; send less."
         raise HTTPException(504, detail) from None
     except BrokenWorkerError:
-        raise HTTPException(500, "this is a bug; the server's log holds more.") from None
+        raise HTTPException(500, BUG) from None
     if answer.problem:
         raise HTTPException(422, answer.problem)
     return answer
@@ -190,6 +202,8 @@ async def _content(request: Request, pool: Pool) -> bytes:
                 parts.append(part)
     except TimeoutError:
         raise HTTPException(408, "it took too long to be sent.") from None
+    except ClientDisconnect:
+        raise HTTPException(400, "who asked has left.") from None
     return b"".join(parts)
 
 
@@ -252,3 +266,7 @@ async def _misused(_: Request, error: Exception) -> JSONResponse:
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # it is registered for those
     return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+
+
+async def _broken(_: Request, __: Exception) -> JSONResponse:
+    return JSONResponse({"detail": BUG}, 500)

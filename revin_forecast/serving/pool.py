@@ -1,7 +1,8 @@
 """The workers of a service: as many requests at once as there are, the others wait a little."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,3 +65,10 @@ class Pool:
         # Who asked may be gone before it is done: the worker is free only then.
         doing.add_done_callback(lambda _: self._free.put_nowait(worker))
         return await asyncio.shield(doing)
+
+    @asynccontextmanager
+    async def closing(self, _: object) -> AsyncIterator[None]:
+        """End all workers in the end, what they are at, too."""
+        yield
+        for worker in self.workers:
+            worker.end()

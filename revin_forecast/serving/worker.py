@@ -33,15 +33,15 @@ class Worker:
     """
 
     def __init__(self, model: Path, threads: int):
-        self._model, self._threads = model.resolve(), threads
+        self._model, self._threads, self._ended = model.resolve(), threads, False
         self._begin()
 
     def _begin(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, other = context.Pipe()
-        self._process = context.Process(
-            target=_work, args=(self._model, self._threads, other), daemon=True, name="forecasting"
-        )
+        self._scratch = TemporaryDirectory()  # not the process's own: it may have no time to tidy
+        given = (self._model, self._threads, Path(self._scratch.name), other)
+        self._process = context.Process(target=_work, args=given, daemon=True, name="forecasting")
         self._process.start()
         other.close()
         self._described: dict[str, Any] | None = None
@@ -63,7 +63,7 @@ class Worker:
         except EOFError:
             said = "the process that loads the model ended; see what it said above"
         if isinstance(said, str):
-            self.end()
+            self._stop()
             raise InputError(said)
         return said
 
@@ -74,7 +74,13 @@ class Worker:
             TooLongError: it took longer than that, and a new process takes this one's place.
             BrokenWorkerError: the process ended, likewise, or the request found a bug.
         """
-        self.describe()
+        if not self._process.is_alive():  # nobody asked when it ended
+            self._replace()
+        try:
+            self.describe()
+        except InputError as error:  # the folder is not what it was
+            self._begin()
+            raise BrokenWorkerError(str(error)) from error
         try:
             self._pipe.send((asked, drawn))
             answer = self._pipe.recv() if self._pipe.poll(seconds) else None
@@ -89,17 +95,23 @@ class Worker:
         return answer
 
     def end(self) -> None:
-        """Stop the process."""
+        """Stop the process for good, whatever it is at."""
+        self._ended = True
+        self._stop()
+
+    def _stop(self) -> None:
         self._process.kill()
         self._process.join()
         self._pipe.close()
+        self._scratch.cleanup()
 
     def _replace(self) -> None:
-        self.end()
-        self._begin()
+        self._stop()
+        if not self._ended:
+            self._begin()
 
 
-def _work(model: Path, threads: int, pipe: Connection) -> None:
+def _work(model: Path, threads: int, scratch: Path, pipe: Connection) -> None:
     """Be a worker: load the model, tell what it is, answer requests until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this
     import torch
@@ -114,15 +126,17 @@ def _work(model: Path, threads: int, pipe: Connection) -> None:
     except InputError as error:
         pipe.send(str(error))
         return
-    with TemporaryDirectory() as scratch:
-        os.chdir(scratch)
-        while True:
-            try:
-                asked, drawn = pipe.recv()
-            except EOFError:
-                return
-            try:
-                pipe.send(answered(forecaster, asked, drawn, Path(scratch)))
-            except Exception as error:  # a bug: told in the log, never to who asked
-                traceback.print_exception(error)
-                pipe.send(f"{type(error).__name__}")
+    os.chdir(scratch)
+    while True:
+        try:
+            asked, drawn = pipe.recv()
+        except EOFError:
+            return
+        try:
+            answer = answered(forecaster, asked, drawn, scratch)
+        except Exception as error:  # a bug: told in the log, never to who asked
+            traceback.print_exception(error)
+            answer = type(error).__name__
+        for path in scratch.iterdir():  # what was sent is forgotten
+            path.unlink()
+        pipe.send(answer)
