@@ -84,7 +84,7 @@ def test_the_page_says_what_was_forecast(page, written):
         assert heading in words
     assert "instance normalization" in words
     assert "1 spike, the largest 900 on 2024-08-08" in words
-    assert "11 values are not observed" in words
+    assert "11 of 240 values are not observed" in words
     assert "1 series holds something odd" in words
 
 
@@ -169,6 +169,27 @@ def test_a_table_too_short_for_all_that_says_so(tmp_path):
     assert "Nobody knows how good this forecast is" in shown
     assert "hold no shift card of look-back" in shown
     assert "6 rows are too few" in shown
+
+
+def test_a_constant_table_and_a_dozen_rows_are_told_soberly(tmp_path):
+    flat, few = tmp_path / "flat.csv", tmp_path / "few.csv"
+    table(("a",)).assign(a=3.0).to_csv(flat, index=False)
+    table(("a",), rows=12).to_csv(few, index=False)
+    shown = {}
+    for file in (flat, few):
+        report = tmp_path / f"{file.stem}.html"
+        assert main(["forecast", str(file), "--horizon", "3", "--report", str(report)]) == 0
+        shown[file.stem] = report.read_text()
+    words = text_of(shown["flat"])
+    assert "The rows do not vary, so that errors have no unit" in words
+    assert "wider than they need be" not in words
+    assert 'id="chart-steps"' not in shown["flat"]
+    assert "Never changes: all 240 values are 3" in words
+    words = text_of(shown["few"])
+    assert "Over 1 forecast of the last rows its error was" in words
+    assert "too few to tell anything" in words
+    assert "last season" not in words  # of one step: it is the last value
+    assert "--lookback" not in words
 
 
 def test_series_are_drawn_over_their_own_ends():

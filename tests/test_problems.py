@@ -41,7 +41,7 @@ def test_gaps_are_counted_and_the_longest_is_placed():
     values[[3, 50, 51, 52, 200]] = np.nan
     told = only(values, "gaps")
     assert told.found == (
-        "5 values are not observed (1.7%), in 3 gaps; the longest has 3 rows, from 2024-02-20"
+        "5 of 300 values are not observed, in 3 gaps; the longest has 3 rows, from 2024-02-20"
     )
     assert not told.serious
     values[60:90] = np.nan

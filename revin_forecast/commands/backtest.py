@@ -10,6 +10,7 @@ from revin_forecast.backtest import Backtest
 from revin_forecast.backtest import backtest as tested
 from revin_forecast.commands.machine import print_json
 from revin_forecast.commands.telling import told
+from revin_forecast.data.layout import counted
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import shown_stamp
 from revin_forecast.data.writing import check_output, write_table
@@ -146,8 +147,8 @@ def _print(file: str, horizon: int, step: int, result: Backtest) -> None:
     apart = "" if step == 1 else f", {step} rows apart"
     apart += "" if result.fits == 1 else f", fitted {result.fits} times"
     console.print(
-        f"{file}: {len(result.origins)} forecasts of {horizon} steps{apart}, the first after "
-        f"{shown_stamp(result.origins[0])}",
+        f"{file}: {counted(len(result.origins), 'forecast')} of {counted(horizon, 'step')}{apart}, "
+        f"the first after {shown_stamp(result.origins[0])}",
         soft_wrap=True,
         highlight=False,
         markup=False,

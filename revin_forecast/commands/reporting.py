@@ -138,8 +138,8 @@ def _card(series: Series, season: int) -> ShiftCard | str:
     borders = chronological_borders(len(series))
     try:
         sizes = card_sizes(borders.train, borders.test - borders.validation)
-    except InputError as error:
-        return str(error)
+    except InputError as error:  # its remedy is for the command shift-card
+        return str(error).partition(". ")[0] + "."
     rows = shift_card(
         series.select(names).values,
         borders.train,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from revin_forecast.data.layout import counted
 from revin_forecast.data.series import shown_stamp
 from revin_forecast.fitted import Fitted
 
@@ -34,7 +35,7 @@ def chosen(selection: dict[str, Any]) -> list[str]:
     shown = [row for row in rows if row["share"] >= SHARE or row["model"].startswith(NAIVE)]
     season = f", season {selection['season']}" if selection["season"] > 1 else ""
     lines = [
-        f"chosen on {selection['windows']} validation windows{season}:",
+        f"chosen on {counted(selection['windows'], 'validation window')}{season}:",
         f"  {'model':<22}{'level taken':<13}{'look-back':>9}{'MASE':>9}{'share':>8}",
         f"  {'the combination':<44}{selection['mase']:>9.4f}{1:>8.0%}",
     ]

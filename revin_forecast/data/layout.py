@@ -61,6 +61,15 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return f"[{shown}, ... {len(names)} in all]" if len(names) > most else f"[{shown}]"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things.
+
+    >>> counted(1, "row"), counted(2000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _check_distinct(names: Sequence[str]) -> None:
     double = [name for name, count in Counter(names).items() if count > 1]
     if double:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
+from revin_forecast.data.layout import counted
 from revin_forecast.data.series import Series, shown_stamp
 
 SPIKE = 12.0
@@ -74,14 +75,14 @@ def _odd(
     if late:
         yield (
             "late",
-            f"begins {late} rows after the table, on {shown_stamp(stamps[first])}",
+            f"begins {counted(late, 'row')} after the table, on {shown_stamp(stamps[first])}",
             "Nothing need be done; it is learnt from where it begins.",
         )
     if ended < len(whole) - 1:
+        before = counted(len(whole) - 1 - ended, "row")
         yield (
             "ended",
-            f"its last value is {len(whole) - 1 - ended} rows before the table's end, on "
-            f"{shown_stamp(stamps[last])}",
+            f"its last value is {before} before the table's end, on {shown_stamp(stamps[last])}",
             "If newer values exist, add them: a forecast from an old end is a longer one.",
         )
     inside, days = values[first : last + 1], stamps[first : last + 1]
@@ -106,10 +107,10 @@ def _gaps(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | Non
         return None
     total, place = int(lengths.sum()), int(lengths.argmax())
     many = "" if total / len(values) < SHARE else " A forecast is worth less for it."
-    gaps = "1 gap" if len(starts) == 1 else f"{len(starts)} gaps"
+    gaps = counted(len(starts), "gap")
     return (
-        f"{total} values are not observed ({total / len(values):.1%}), in {gaps}; the longest has "
-        f"{lengths[place]} rows, from {shown_stamp(stamps[starts[place]])}",
+        f"{total} of {len(values)} values are not observed, in {gaps}; the longest has "
+        f"{counted(int(lengths[place]), 'row')}, from {shown_stamp(stamps[starts[place]])}",
         f"Nothing need be done: models see what is not observed.{many}",
     )
 
@@ -147,7 +148,7 @@ def _spikes(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | N
     if not len(places):
         return None
     largest = places[int(off[np.asarray(places) - 1].argmax())]
-    count = "1 spike, the largest" if len(places) == 1 else f"{len(places)} spikes, the largest"
+    count = f"{counted(len(places), 'spike')}, the largest"
     return (
         f"{count} {shown[largest]:g} on {shown_stamp(stamps[kept[largest]])}",
         "If it was not real, empty the cell; --normalizer Robust minds it less.",

@@ -7,6 +7,8 @@ from plotly.graph_objects import Bar, Figure, Scatter
 from revin_forecast.backtest import Backtest
 from revin_forecast.report.forecast.style import BLUE, GREEN, GREY, ORANGE, faded, layout, times
 
+FEW = 12
+"""Steps up to which each has a tick."""
 BINS = 31
 """Of the histogram, at most."""
 
@@ -15,11 +17,12 @@ def step_figure(result: Backtest) -> Figure:
     """Return the error by step ahead, beside the naive forecasts'."""
     figure = Figure(layout=layout(height=300, hovermode="x unified", title="MASE"))
     steps = result.by_step
-    for column, label, style in (
+    lines = [
         ("mase", "this model", {"color": BLUE, "width": 2.4}),
         ("repeat_mase", "last value", {"color": GREY, "width": 1.6, "dash": "dash"}),
         ("seasonal_naive_mase", "last season", {"color": GREEN, "width": 1.6, "dash": "dot"}),
-    ):
+    ]
+    for column, label, style in lines[: 3 if result.season > 1 else 2]:
         figure.add_trace(
             Scatter(
                 x=steps["step"].to_numpy(),
@@ -30,7 +33,7 @@ def step_figure(result: Backtest) -> Figure:
                 hovertemplate="%{y:.3f}",
             )
         )
-    figure.update_xaxes(title={"text": "steps ahead"})
+    figure.update_xaxes(title={"text": "steps ahead"}, dtick=1 if len(steps) <= FEW else None)
     figure.update_yaxes(rangemode="tozero")
     return figure
 

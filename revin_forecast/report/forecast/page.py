@@ -10,6 +10,7 @@ import numpy as np
 from plotly.graph_objects import Figure
 
 from revin_forecast.backtest import Backtest
+from revin_forecast.data.layout import counted
 from revin_forecast.data.series import Series, shown_stamp
 from revin_forecast.data.writing import as_csv
 from revin_forecast.files import replacing
@@ -68,7 +69,7 @@ def _lead(account: Account) -> str:
     last = shown_stamp(series.timestamps[-1])
     made = account.made.get("date")
     told = (
-        f"{recipe.horizon:,} steps of {count:,} series after {last}"
+        f"{counted(recipe.horizon, 'step')} of {count:,} series after {last}"
         f"{f', made {made}' if made else ''}."
     )
     points = "".join(
@@ -110,11 +111,12 @@ def _backtest(account: Account) -> str:
     again = "fitted once" if result.fits == 1 else f"fitted {result.fits} times"
     first = shown_stamp(result.origins[0])
     told = (
-        f"{len(result.origins):,} forecasts of the last rows, the first after {first}, each from "
-        f"the rows before it; {again}. MASE is the mean absolute error over that of repeating "
+        f"{counted(len(result.origins), 'forecast')} of the last rows, the first after {first}, "
+        f"each from the rows before it; {again}. MASE is the mean absolute error over that of repeating "
         f"the season before, in the first rows: below 1 is better than that."
     )
-    chart = _box("steps", "Error by step ahead", 300)
+    told_apart = bool(np.isfinite(result.by_step["mase"]).any())
+    chart = _box("steps", "Error by step ahead", 300) if told_apart else ""
     return paragraph(told) + sections.backtest_table(account) + chart
 
 

@@ -4,10 +4,13 @@ import math
 from collections.abc import Iterator
 
 from revin_forecast.backtest import Backtest
+from revin_forecast.data.layout import counted
 from revin_forecast.report.forecast.account import Account
 
 CLOSE = 0.05
 """A smaller difference from the naive forecasts is none."""
+FEW = 8
+"""Fewer forecasts prove nothing."""
 OFF = 10
 """Intervals that hold so many percent more or less than they should are told of."""
 
@@ -20,7 +23,7 @@ def verdict(account: Account) -> list[tuple[str, str]]:
     told = [_against_naive(result), *_intervals(result)]
     spoilt = {one.series for one in account.problems if one.serious}
     if spoilt:
-        hold = "1 series holds" if len(spoilt) == 1 else f"{len(spoilt)} series hold"
+        hold = "1 series holds" if len(spoilt) == 1 else f"{len(spoilt):,} series hold"
         told.append((f"{hold} something odd; see the data below.", "bad"))
     return told
 
@@ -33,9 +36,13 @@ def _against_naive(result: Backtest) -> tuple[str, str]:
     }
     best = min(naive, key=lambda label: naive[label])
     if not (math.isfinite(scores["mase"]) and naive[best] > 0):
-        return "No error can be compared: what came did not vary in the first rows.", ""
+        return "The rows do not vary, so that errors have no unit and nothing can be compared.", ""
     ratio = scores["mase"] / naive[best]
-    begin = f"Over {windows:,} forecasts of the last rows, none of which it had seen, its error was"
+    made = counted(windows, "forecast")
+    if windows < FEW:
+        words = f"Over {made} of the last rows its error was {ratio:.2f} times that of {best}"
+        return f"{words}: too few to tell anything.", ""
+    begin = f"Over {made} of the last rows, none of which it had seen, its error was"
     if ratio < 1 - CLOSE:
         return (
             f"{begin} {1 - ratio:.0%} less than that of {best}, the better naive forecast.",
@@ -52,6 +59,9 @@ def _against_naive(result: Backtest) -> tuple[str, str]:
 def _intervals(result: Backtest) -> Iterator[tuple[str, str]]:
     if not result.levels:
         yield "It has no intervals: the rows were too few to calibrate them.", ""
+        return
+    widths = [result.overall[f"width-{level:g}"] for level in result.levels]
+    if not any(width > 0 for width in widths):
         return
     held = {level: result.overall[f"coverage-{level:g}"] for level in result.levels}
     told = ", ".join(f"{share:.0f} % (wanted {level:g} %)" for level, share in held.items())

@@ -16,13 +16,11 @@ def backtest_table(account: Account) -> str:
     result = account.backtest
     if isinstance(result, str):
         return paragraph(f"Not made. {result}", "missing")
-    season = f"the last season repeated ({result.season} steps)"
+    named = {"this model": "", "the last value repeated": "repeat_"}
+    if result.season > 1:  # else they are the same
+        named[f"the last season repeated ({result.season} steps)"] = "seasonal_naive_"
     rows = []
-    for label, key in (
-        ("this model", ""),
-        ("the last value repeated", "repeat_"),
-        (season, "seasonal_naive_"),
-    ):
+    for label, key in named.items():
         scores = [result.overall[f"{key}{score}"] for score in ("mase", "mse", "mae")]
         best = result.overall[f"{key}mase"] == _least(result)
         kind = "number best" if best else "number"

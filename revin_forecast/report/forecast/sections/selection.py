@@ -1,5 +1,6 @@
 """What was tried, and why this was chosen."""
 
+from revin_forecast.data.layout import counted
 from revin_forecast.report.forecast.account import Account
 from revin_forecast.report.markup import Cell, heads, name, number, paragraph, table
 
@@ -29,8 +30,9 @@ def selection_table(account: Account) -> str:
     rows.insert(0, [*whole, Cell("100%", "number")])
     season = f", season {chosen['season']}" if chosen["season"] > 1 else ""
     text = paragraph(
-        f"Compared on {chosen['windows']} windows of the last fifth of the rows{season}. "
-        "What is forecast is the combination by these shares; afterwards all rows taught it."
+        f"Compared on {counted(chosen['windows'], 'window')} of the last fifth of the rows"
+        f"{season}. What is forecast is the combination by these shares; afterwards all rows "
+        "taught it."
     )
     text += table(heads("model", "level taken away", "look-back", "MASE", "share"), rows)
     if chosen["skipped"]:
