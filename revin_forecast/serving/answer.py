@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from revin_forecast import __version__
@@ -13,13 +14,17 @@ from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series, shown_stamp
 from revin_forecast.data.writing import as_csv
 from revin_forecast.errors import InputError
+from revin_forecast.fitted import Fitted
 from revin_forecast.forecaster import Forecaster
+from revin_forecast.intervals import GRID
 from revin_forecast.report.forecast.fan import fan_figure, fans
 from revin_forecast.serving.messages import Answer, Asked
 from revin_forecast.serving.request import wanted
 
 MOST_DRAWN = 20
 """Series drawn by the page, the first ones."""
+USUAL = (50, 80, 90, 95, 99)
+"""Levels that are offered where any can be had."""
 
 
 def answered(forecaster: Forecaster, asked: Asked, drawn: bool, folder: Path) -> Answer:
@@ -38,6 +43,8 @@ def answered(forecaster: Forecaster, asked: Asked, drawn: bool, folder: Path) ->
         table = forecaster.predict(newer, said.future, said.level)
     except InputError as error:
         return Answer(problem=" ".join(str(error).split()))
+    except MemoryError:
+        return Answer(problem="the memory does not suffice; send fewer rows or columns.")
     figures = {}
     if drawn:
         before = history if newer is None else newer.select(history.names)
@@ -55,15 +62,16 @@ def _newer(table: pd.DataFrame | Path, decimal: Any, history: Series) -> Series:
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return rows as JSON knows them: stamps as text, what is no number as null."""
-    plain = pd.DataFrame(
-        {
-            str(name): column.map(shown_stamp)
-            if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M"
-            else column.astype(object).where(column.notna(), None)
-            for name, column in table.items()
-        }
-    )
-    return plain.to_dict("records")
+    plain = {str(name): _plain(column) for name, column in table.items()}
+    return pd.DataFrame(plain).to_dict("records")
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
+        return column.map(shown_stamp)
+    if column.dtype.kind == "f":
+        column = column.where(np.isfinite(column))
+    return column.astype(object).where(column.notna(), None)
 
 
 def described(forecaster: Forecaster) -> dict[str, Any]:
@@ -78,7 +86,18 @@ def described(forecaster: Forecaster) -> dict[str, Any]:
         "lookback": fitted.recipe.lookback,
         "horizon": fitted.recipe.horizon,
         "known": list(fitted.recipe.covariates),
-        "intervals": fitted.intervals is not None or bool(fitted.recipe.levels),
+        "levels": _levels(fitted),
+        "any_level": fitted.intervals is not None,
         "fitted_on": {key: summary.get(key) for key in ("rows", "first", "last", "source")},
         "version": __version__,
     }
+
+
+def _levels(fitted: Fitted) -> list[float]:
+    """Return levels that can be had: all of a model of quantiles, the usual ones of others."""
+    if fitted.recipe.levels:
+        return sorted(round(200 * level - 100, 6) for level in fitted.recipe.levels if level > 0.5)
+    if fitted.intervals is None:
+        return []
+    highest = GRID[np.isfinite(fitted.intervals.scores).all((1, 2))][-1]
+    return [float(level) for level in USUAL if level <= 200 * highest - 100 + 1e-6]

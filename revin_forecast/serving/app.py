@@ -55,6 +55,7 @@ class Chart(BaseModel):
 PROBLEMS: Mapping[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The Host header names another machine."},
     401: {"model": Problem, "description": "The token is absent or another."},
+    403: {"model": Problem, "description": "A page of another site asks."},
     408: {"model": Problem, "description": "It took too long to be sent."},
     413: {"model": Problem, "description": "It is too large."},
     415: {"model": Problem, "description": "Neither CSV nor JSON."},
@@ -172,9 +173,10 @@ async def _answer(
     is_json = kind == "application/json"
     if not is_json and kind not in CSV_TYPES and not kind.startswith("text/"):
         raise HTTPException(415, f"{kind} is neither text/csv nor application/json.")
-    content = await _content(request, pool)
     try:
-        answer = await pool.ask(Asked(content, is_json, tuple(level), decimal), drawn)
+        with pool.admitting():
+            content = await _content(request, pool)
+            answer = await pool.ask(Asked(content, is_json, tuple(level), decimal), drawn)
     except BusyError:
         detail = "all workers are busy; come again in a moment."
         raise HTTPException(503, detail, {"Retry-After": "5"}) from None

@@ -8,8 +8,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOCAL = ("localhost", "127.0.0.1", "::1")
-OPEN = ("/", "/health", "/page.css", "/page.js", "/charts.js", "/plotly.js", "/docs")
+SCRIPTS = ("/page.js", "/charts.js", "/plotly.js")
+OPEN = ("/", "/health", "/page.css", *SCRIPTS, "/docs", "/openapi.json")
 """Paths that hold nothing of the model: they need no token."""
 HEADERS = {
     # Plotly writes styles; nothing else is taken from anywhere but this server.
@@ -23,12 +23,12 @@ HEADERS = {
 
 
 def is_local(host: str) -> bool:
-    """Return whether only this machine can reach an address that a server is bound to.
+    """Return whether a name is this machine's own, so that only it can reach what is bound there.
 
     >>> is_local("127.0.0.1"), is_local("localhost"), is_local("0.0.0.0")
     (True, True, False)
     """
-    if host == "localhost":
+    if host.lower() == "localhost":
         return True
     try:
         return ip_address(host).is_loopback
@@ -54,21 +54,31 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        refusal = self._refusal(Headers(scope=scope), scope["path"])
+        headers = Headers(scope=scope)
+        refusal = self._misled(headers, scope["method"]) or self._unknown(headers, scope["path"])
         await (refusal or self.app)(scope, receive, _with_headers(send))
 
-    def _refusal(self, headers: Headers, path: str) -> JSONResponse | None:
+    def _misled(self, headers: Headers, method: str) -> JSONResponse | None:
+        """Refuse what a page elsewhere has a browser send here."""
         host = headers.get("host", "")
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-        if self.local and name not in LOCAL:
-            detail = "This service answers to the name of this machine only (127.0.0.1)."
+        if self.local and not is_local(name):
+            detail = "this service answers to the name of this machine only, such as 127.0.0.1."
             return JSONResponse({"detail": detail}, 400)
+        # Its answer could not be read there, but it would keep a worker busy.
+        if method == "POST" and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+            detail = "this service answers its own page and programs, not pages of other sites."
+            return JSONResponse({"detail": detail}, 403)
+        return None
+
+    def _unknown(self, headers: Headers, path: str) -> JSONResponse | None:
+        """Refuse whoever bears no token, or another, where one is wanted."""
         if not self.token or path in OPEN:
             return None
         kind, _, given = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and hmac.compare_digest(given.encode(), self.token):
             return None
-        detail = "This service wants a token: send it as Authorization: Bearer TOKEN."
+        detail = "this service wants a token; send it as Authorization: Bearer TOKEN."
         return JSONResponse({"detail": detail}, 401, {"WWW-Authenticate": "Bearer"})
 
 

@@ -1,8 +1,9 @@
 """The workers of a service: as many requests at once as there are, the others wait a little."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,12 @@ from revin_forecast.serving.worker import Worker
 
 WAITING = 5.0
 """Seconds that a request waits for a worker before it is turned away."""
+QUEUED = 4
+"""Requests a worker that are read or wait; more would fill the memory with what they send."""
 
 
 class BusyError(Exception):
-    """All workers have been busy for a while."""
+    """All workers have been busy for a while, or too many requests wait for them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,23 @@ class Pool:
         self._free: asyncio.Queue[Worker] = asyncio.Queue()
         for worker in workers:
             self._free.put_nowait(worker)
+        self._inside = 0
+        self._threads = ThreadPoolExecutor(len(workers), "asking")
+
+    @contextmanager
+    def admitting(self) -> Iterator[None]:
+        """Let a request in, from before it is read until it is answered.
+
+        Raises:
+            BusyError: too many are inside.
+        """
+        if self._inside >= len(self.workers) * (1 + QUEUED):
+            raise BusyError
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
 
     async def ask(self, asked: Asked, drawn: bool = False) -> Any:
         """Have a request done; return its `Answer`.
@@ -59,8 +79,8 @@ class Pool:
                 worker = await self._free.get()
         except TimeoutError:
             raise BusyError from None
-        doing = asyncio.ensure_future(
-            asyncio.to_thread(worker.ask, asked, drawn, self.limits.seconds)
+        doing = asyncio.get_running_loop().run_in_executor(
+            self._threads, worker.ask, asked, drawn, self.limits.seconds
         )
         # Who asked may be gone before it is done: the worker is free only then.
         doing.add_done_callback(lambda _: self._free.put_nowait(worker))
@@ -72,3 +92,4 @@ class Pool:
         yield
         for worker in self.workers:
             worker.end()
+        self._threads.shutdown(wait=False)

@@ -117,12 +117,14 @@ def _work(model: Path, threads: int, scratch: Path, pipe: Connection) -> None:
     import torch
 
     from revin_forecast.forecaster import Forecaster
+    from revin_forecast.manifest import read_manifest
+    from revin_forecast.saving import MANIFEST
     from revin_forecast.serving.answer import answered, described
 
     torch.set_num_threads(threads)
     try:
         forecaster = Forecaster.load(model)
-        pipe.send(described(forecaster))
+        pipe.send({**described(forecaster), "saved": read_manifest(model / MANIFEST).get("saved")})
     except InputError as error:
         pipe.send(str(error))
         return

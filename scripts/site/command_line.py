@@ -75,10 +75,12 @@ _HEAD = """# Command line
 
 Every command answers `--help`; what follows is just that. Some things hold for all of them:
 
-* Options are written with `-` or `_`, and `--horizon 52` as `--horizon=52`. A switch such as `--quiet` needs no `true`.
-* `--config FILE.yaml` takes options from a file. A saved model has its own beside it, `config.yaml`.
-* Options of a class are written after a dot: `--backbone DLinear --backbone.kernel 13`. The classes go by name, your own by
-  import path: `--backbone mine.Net`.
-* Results go to standard output, everything else to the error stream. The exit code is 0; 2 for a problem with usage or input, told
-  in one line; 1 for a bug, with a traceback.
+* Options are written with `-` or `_`, and `--horizon 52` as `--horizon=52`. A switch such as
+  `--quiet` needs no `true`.
+* `--config FILE.yaml` takes options from a file. A saved model has its own beside it,
+  `config.yaml`.
+* Options of a class are written after a dot: `--backbone DLinear --backbone.kernel 13`. The classes
+  go by name, your own by import path: `--backbone mine.Net`.
+* Results go to standard output, everything else to the error stream. The exit code is 0; 2 for a
+  problem with usage or input, told in one line; 1 for a bug, with a traceback.
 """

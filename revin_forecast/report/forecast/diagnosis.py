@@ -9,6 +9,8 @@ from revin_forecast.report.forecast.style import BLUE, GREEN, GREY, ORANGE, fade
 
 FEW = 12
 """Steps up to which each has a tick."""
+MOST = 2000
+"""Errors drawn over time, the last ones."""
 BINS = 31
 """Of the histogram, at most."""
 
@@ -39,7 +41,7 @@ def step_figure(result: Backtest) -> Figure:
 
 
 def residual_figure(result: Backtest, place: int, stamps: pd.DatetimeIndex) -> Figure:
-    """Return the errors of one series: one step ahead over time, and all of them by size.
+    """Return the errors of one series: the last ones over time, one step ahead; all by size.
 
     Args:
         result: the backtest.
@@ -47,7 +49,7 @@ def residual_figure(result: Backtest, place: int, stamps: pd.DatetimeIndex) -> F
         stamps: (origins,) of the rows that were one step ahead.
     """
     figure = Figure(layout=layout(height=300, title="truth - forecast"))
-    errors = result.paths.next_errors[:, place]
+    errors, stamps = result.paths.next_errors[-MOST:, place], stamps[-MOST:]
     figure.add_trace(
         Scatter(
             x=times(stamps),

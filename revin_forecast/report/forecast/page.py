@@ -112,8 +112,8 @@ def _backtest(account: Account) -> str:
     first = shown_stamp(result.origins[0])
     told = (
         f"{counted(len(result.origins), 'forecast')} of the last rows, the first after {first}, "
-        f"each from the rows before it; {again}. MASE is the mean absolute error over that of repeating "
-        f"the season before, in the first rows: below 1 is better than that."
+        f"each from the rows before it; {again}. MASE is the mean absolute error over that of "
+        "repeating the season before, in the first rows: below 1 is better than that."
     )
     told_apart = bool(np.isfinite(result.by_step["mase"]).any())
     chart = _box("steps", "Error by step ahead", 300) if told_apart else ""
@@ -170,9 +170,11 @@ def _with_paths(drawn: Sequence[Fan], account: Account) -> list[Fan]:
             place = paths.names.index(fan.name)
             stamps, _ = moved.track(fan.name)
             rows = paths.rows[:, None] + np.arange(paths.forecast.shape[1])
+            drawn_from = stamps.searchsorted(fan.stamps[0]) if len(fan.stamps) else 0
             before = [
                 Before(stamps[row], path[:, place], truth[:, place])
                 for row, path, truth in zip(rows, paths.forecast, paths.truth, strict=True)
+                if row[-1] >= drawn_from
             ]
         found.append(replace(fan, before=before))
     return found
