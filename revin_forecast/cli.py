@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from revin_forecast import __version__, interrupts
-from revin_forecast.commands.options import (
+from revin_forecast.commands.parsing.options import (
     add_parameters,
     component_of,
     normalized,
     short_names,
 )
-from revin_forecast.commands.usage import Usage, check_config, value_of
+from revin_forecast.commands.parsing.usage import Usage, check_config, value_of
 from revin_forecast.errors import InputError, nearest
 from revin_forecast.files import replacing
 from revin_forecast.progress import showing

@@ -15,9 +15,9 @@ from browsing import until
 
 from revin_forecast import DLinear, Forecaster, Ridge, TrainingSettings
 from revin_forecast.cli import main
-from revin_forecast.commands.again import command_line
 from revin_forecast.commands.backtest import backtest as backtest_command
 from revin_forecast.commands.forecast import forecast as forecast_command
+from revin_forecast.commands.shared.again import command_line
 from revin_forecast.data.reading import read_series
 from revin_forecast.report.forecast.fan import fan_figure, fans
 from revin_forecast.report.forecast.reliability import autocorrelation, lean

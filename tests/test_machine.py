@@ -11,7 +11,7 @@ import pytest
 from warm_start import run_program
 
 from revin_forecast.cli import main
-from revin_forecast.commands.machine import plain, print_json
+from revin_forecast.commands.shared.machine import plain, print_json
 
 SUITE = Path(__file__).parents[1] / "configs" / "shift-smoke.yaml"
 

@@ -8,8 +8,8 @@ from rich.table import Table
 from revin_forecast.backbones import Backbone
 from revin_forecast.backtest import Backtest
 from revin_forecast.backtest import backtest as tested
-from revin_forecast.commands.machine import print_json
-from revin_forecast.commands.telling import told
+from revin_forecast.commands.shared.machine import print_json
+from revin_forecast.commands.shared.telling import told
 from revin_forecast.data.layout import counted
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import shown_stamp

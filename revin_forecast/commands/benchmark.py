@@ -7,7 +7,7 @@ from typing import Any, Literal
 from rich.console import Console
 
 from revin_forecast.commands.benchmark_plan import as_record, print_plan, telling
-from revin_forecast.commands.machine import print_json
+from revin_forecast.commands.shared.machine import print_json
 from revin_forecast.errors import InputError
 from revin_forecast.evidence import circumstances
 from revin_forecast.progress import progress

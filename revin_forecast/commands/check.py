@@ -7,7 +7,7 @@ from rich.console import Console
 import revin_forecast
 from revin_forecast.backbones import Backbone
 from revin_forecast.checks import CheckResult, audit_backbone, audit_normalizer
-from revin_forecast.commands.machine import print_json
+from revin_forecast.commands.shared.machine import print_json
 from revin_forecast.components import Component
 from revin_forecast.errors import InputError, nearest
 from revin_forecast.evidence import markdown_table

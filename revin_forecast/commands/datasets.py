@@ -1,7 +1,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from revin_forecast.commands.machine import print_json
+from revin_forecast.commands.shared.machine import print_json
 from revin_forecast.data import catalog
 from revin_forecast.data.download import download
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from torch import nn
 
 from revin_forecast.backbones import Ridge
-from revin_forecast.commands.machine import print_json
+from revin_forecast.commands.shared.machine import print_json
 from revin_forecast.components import Component
 from revin_forecast.data import catalog
 from revin_forecast.data.entries import chronological_borders

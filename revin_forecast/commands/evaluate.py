@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from revin_forecast.backbones import Backbone, Ridge
-from revin_forecast.commands.machine import print_json
-from revin_forecast.commands.source import check_shifts, refuse_below_one
+from revin_forecast.commands.shared.machine import print_json
+from revin_forecast.commands.shared.source import check_shifts, refuse_below_one
 from revin_forecast.components import Component
 from revin_forecast.data import catalog
 from revin_forecast.data.covariates import KnownColumns, expanded, known_inputs, own_columns

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from revin_forecast.commands.machine import print_json
+from revin_forecast.commands.shared.machine import print_json
 from revin_forecast.errors import InputError
 from revin_forecast.exporting import RawForecast, export_onnx
 from revin_forecast.fitted import Fitted

@@ -4,10 +4,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from revin_forecast.backbones import Backbone
-from revin_forecast.commands.machine import print_json
-from revin_forecast.commands.origin import source_of
-from revin_forecast.commands.source import check_shifts
-from revin_forecast.commands.telling import told
+from revin_forecast.commands.shared.machine import print_json
+from revin_forecast.commands.shared.origin import source_of
+from revin_forecast.commands.shared.source import check_shifts
+from revin_forecast.commands.shared.telling import told
 from revin_forecast.data.mapped import KEPT, map_table
 from revin_forecast.data.memory import fills_memory
 from revin_forecast.data.reading import read_series

@@ -3,8 +3,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from revin_forecast.backbones import Backbone
-from revin_forecast.commands.machine import print_json
-from revin_forecast.commands.telling import told
+from revin_forecast.commands.shared.machine import print_json
+from revin_forecast.commands.shared.telling import told
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import shown_stamp
 from revin_forecast.data.writing import as_csv, check_output, write_table
@@ -92,7 +92,7 @@ def forecast(
     if out is not None:
         check_output(out, file)
     if report is not None or plot is not None:
-        from revin_forecast.commands.reporting import check_places  # plotly takes a second
+        from revin_forecast.commands.shared.reporting import check_places  # plotly takes a second
 
         check_places(report, plot)
     reading = {
@@ -143,7 +143,7 @@ def forecast(
         write_table(table, out)
         lines.append(f"{out}: {last}")
     if series is not None and (report is not None or plot is not None):
-        from revin_forecast.commands.reporting import draw
+        from revin_forecast.commands.shared.reporting import draw
 
         lines += draw(report, plot, forecaster, series, given)
     if json:

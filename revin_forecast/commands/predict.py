@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from revin_forecast.commands.machine import print_json
+from revin_forecast.commands.shared.machine import print_json
 from revin_forecast.data.mapped import map_table
 from revin_forecast.data.memory import fills_memory
 from revin_forecast.data.newer import read_newer
@@ -54,7 +54,7 @@ def predict(
             f"{model} is a file; name the folder that `fit` wrote first, then the table."
         )
     if plot is not None:
-        from revin_forecast.commands.reporting import check_places  # plotly takes a second
+        from revin_forecast.commands.shared.reporting import check_places  # plotly takes a second
 
         check_places(None, plot)
     with progress(f"forecasting with {model}"):
@@ -65,7 +65,7 @@ def predict(
         if out is not None:
             write_table(table, out)
         if plot is not None:
-            from revin_forecast.commands.reporting import draw_newer
+            from revin_forecast.commands.shared.reporting import draw_newer
 
             draw_newer(plot, forecaster, newer, future, level)
     if json:

@@ -14,6 +14,8 @@ TOKEN = "REVIN_FORECAST_TOKEN"
 """The environment variable: a command line is seen by all users of a machine."""
 
 MOST_PORTS = 65_535
+CONNECTIONS = 500
+"""Open at once, idle ones of browsers among them; a program may have 1,024 files by default."""
 
 
 def serve(
@@ -52,6 +54,11 @@ def serve(
     from revin_forecast.serving.worker import Worker
 
     token = token or os.environ.get(TOKEN, "")
+    if not (token.isascii() and token.isprintable() and token == token.strip()):
+        raise InputError(
+            f"the token (--token or {TOKEN}) can't be sent in a header. Make it of letters, digits "
+            "and signs of ASCII, with no space around it."
+        )
     for name, number in (("size", size), ("timeout", timeout), ("workers", workers)):
         if not 0 < number < float("inf"):
             raise InputError(f"--{name} is a number above 0 but got {number:g}.")
@@ -74,7 +81,7 @@ def serve(
             app,
             log_level="info" if is_verbose() else "error",
             access_log=is_verbose(),
-            limit_concurrency=max(64, 4 * workers),
+            limit_concurrency=CONNECTIONS,
             timeout_graceful_shutdown=5,
             server_header=False,
         )

@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.table import Table
 
 from revin_forecast.closed_form.swept import Sweep
-from revin_forecast.commands.machine import print_json
-from revin_forecast.commands.source import refuse_absent, refuse_below_one
+from revin_forecast.commands.shared.machine import print_json
+from revin_forecast.commands.shared.source import refuse_absent, refuse_below_one
 from revin_forecast.data import catalog
 from revin_forecast.data.entries import chronological_borders
 from revin_forecast.data.frequency import season_of

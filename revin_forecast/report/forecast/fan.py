@@ -23,7 +23,7 @@ HORIZONS = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Path:
+class EarlierForecast:
     """A forecast made before, and what came."""
 
     stamps: pd.DatetimeIndex
@@ -46,7 +46,7 @@ class Fan:
     """(horizon,)."""
     limits: Mapping[float, tuple[np.ndarray, np.ndarray]]
     """Lower and upper limit (horizon,) by level in percent."""
-    before: Sequence[Path] = ()
+    before: Sequence[EarlierForecast] = ()
     """What would have been forecast in a backtest."""
 
 

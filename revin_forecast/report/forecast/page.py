@@ -18,8 +18,7 @@ from revin_forecast.report.document import data_block, document
 from revin_forecast.report.forecast import sections
 from revin_forecast.report.forecast.account import Account
 from revin_forecast.report.forecast.diagnosis import residual_figure, step_figure
-from revin_forecast.report.forecast.fan import Fan, fan_figure, fans
-from revin_forecast.report.forecast.fan import Path as Before
+from revin_forecast.report.forecast.fan import EarlierForecast, Fan, fan_figure, fans
 from revin_forecast.report.forecast.verdict import verdict
 from revin_forecast.report.markup import paragraph
 
@@ -172,7 +171,7 @@ def _with_paths(drawn: Sequence[Fan], account: Account) -> list[Fan]:
             rows = paths.rows[:, None] + np.arange(paths.forecast.shape[1])
             drawn_from = stamps.searchsorted(fan.stamps[0]) if len(fan.stamps) else 0
             before = [
-                Before(stamps[row], path[:, place], truth[:, place])
+                EarlierForecast(stamps[row], path[:, place], truth[:, place])
                 for row, path, truth in zip(rows, paths.forecast, paths.truth, strict=True)
                 if row[-1] >= drawn_from
             ]

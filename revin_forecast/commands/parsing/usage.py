@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from revin_forecast.commands.naming import listed, parameters_of, why_no_class
+from revin_forecast.commands.parsing.naming import listed, parameters_of, why_no_class
 from revin_forecast.errors import InputError, nearest
 
 KINDS = {

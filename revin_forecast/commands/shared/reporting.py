@@ -10,8 +10,8 @@ from revin_forecast.backtest import LEVELS, Backtest, backtest
 from revin_forecast.backtest.run import season_of_fit
 from revin_forecast.backtest.scores import has_quantiles
 from revin_forecast.commands import forecast
-from revin_forecast.commands.again import command_line
-from revin_forecast.commands.origin import source_of
+from revin_forecast.commands.shared.again import command_line
+from revin_forecast.commands.shared.origin import source_of
 from revin_forecast.data.entries import chronological_borders
 from revin_forecast.data.problems import find_problems
 from revin_forecast.data.series import Series

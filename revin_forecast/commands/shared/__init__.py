@@ -1,0 +1,1 @@
+"""What several commands do: read and say where data are from, tell, draw, print for machines."""
