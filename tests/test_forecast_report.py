@@ -137,6 +137,8 @@ def test_a_command_line_holds_what_was_chosen():
         "--backbone DLinear --backbone.kernel 5 --training.max-epochs 2 "
         "--training.learning-rate 0.01"
     )
+    usual = {"file": "a.csv", "horizon": 3, "backbone": partial(DLinear, kernel=25)}
+    assert command_line(forecast_command, usual, "file").endswith("--backbone DLinear")
     plain = command_line(backtest_command, {"file": "a.csv", "horizon": 3, "step": 2}, "file")
     assert plain == "revin-forecast backtest a.csv --horizon 3 --step 2"
 
@@ -159,6 +161,23 @@ def test_a_named_model_can_be_repeated_too(tmp_path, capsys):
     names = [trace.get("name") for trace in data(text, "fan")[0]["data"]]
     assert {"80 % interval", "95 % interval"} <= set(names)  # though none was asked for
     assert len(data(text, "fan")) == 1  # b is only used
+
+
+def test_what_is_known_beforehand_is_no_series(tmp_path, monkeypatch):
+    file, ahead, report = (tmp_path / name for name in ("a.csv", "ahead.csv", "r.html"))
+    frame = table(("a", "closed"), rows=ROWS + 3)
+    frame[:ROWS].to_csv(file, index=False)
+    frame[ROWS:][["date", "closed"]].to_csv(ahead, index=False)
+    words = ["forecast", str(file), "--horizon", "3", "--lookback", "14", "--backbone", "TiDE"]
+    words += ["--covariates", "closed", "weekday", "--future", str(ahead), "--max-epochs", "1"]
+    words += ["--report", str(report), "--plot", str(tmp_path / "f.svg"), "--out"]
+    # Drawing is tested elsewhere, and takes a browser.
+    monkeypatch.setattr("plotly.graph_objects.Figure.to_image", lambda *_, **__: b"<svg/>")
+    assert main([*words, str(tmp_path / "f.csv")]) == 0
+    text = report.read_text()
+    assert len(data(text, "fan")) == 1
+    assert "240 rows x 1 series" in text_of(text)
+    assert "80 % intervals held" in text_of(text)
 
 
 def test_a_table_too_short_for_all_that_says_so(tmp_path):

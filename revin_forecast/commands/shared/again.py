@@ -31,12 +31,12 @@ def command_line(command: Callable[..., object], given: Mapping[str, Any], first
     return shlex.join(words)
 
 
-def _words(name: str, value: Any, usual: Any) -> Iterator[str]:
+def _words(name: str, value: Any, default: Any) -> Iterator[str]:
     """Yield an option and its values."""
     if is_dataclass(value) and not isinstance(value, Component):
         for field in fields(value):
             part = getattr(value, field.name)
-            if part != getattr(usual, field.name):
+            if part != getattr(default, field.name):
                 yield from _words(f"{name}.{field.name}", part, None)
         return
     if isinstance(value, type | partial):
@@ -44,8 +44,10 @@ def _words(name: str, value: Any, usual: Any) -> Iterator[str]:
     yield f"--{name.replace('_', '-')}"
     if isinstance(value, Component):
         yield _called(value)
+        usual = signature(value.resolve()).parameters
         for parameter, part in value.parameters.items():
-            yield from _words(f"{name}.{parameter}", part, None)
+            if parameter not in usual or part != usual[parameter].default:
+                yield from _words(f"{name}.{parameter}", part, None)
     elif isinstance(value, bool):
         yield from [] if value else ["false"]
     elif isinstance(value, list | tuple) and "." not in name:

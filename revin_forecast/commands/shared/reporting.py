@@ -64,19 +64,20 @@ def draw(
     levels = given["level"] or _usual_levels(forecaster)
     table = forecaster.predict(future=given["future"], level=levels)
     season = next(iter(given["season"] or ()), None)
+    known = series.select(forecaster.fitted.history.names)  # without what is known beforehand
     if plot is not None:
-        write_plot(fans(series, table, levels, MOST), Path(plot))
+        write_plot(fans(known, table, levels, MOST), Path(plot))
     if report is not None:
         with progress("report") as advance:
             advance(0, "backtest")
             scored = _backtest(forecaster, series, given["level"], season)
             advance(0, "shift card")
-            card = _card(series, season or season_of_fit(forecaster.fitted))
+            card = _card(known, season or season_of_fit(forecaster.fitted))
             advance(0, "writing")
             source = source_of(given["file"])
             account = Account(
                 source["file"],
-                series,
+                known,
                 table,
                 levels,
                 forecaster.fitted,
