@@ -265,6 +265,19 @@ def test_closed_form_grid_runs_and_its_errors_are_exact(data_dir, tmp_path):
     assert max(row["difference"] for row in record["rows"]) < 1e-5
 
 
+def test_readme_says_how_long_the_peers_take():
+    rows = json.loads((ROOT / "docs/benchmarks/peers_training.json").read_text())["rows"]
+    peers = [row for row in rows if row["contender"] in ("neuralforecast", "darts")]
+    assert len(peers) == 8
+    told = re.search(
+        r"takes them\n(.*) to (.*) times as long, .* windows (.*) to (.*) times", README
+    )
+    wanted = [
+        edge(row[name] for row in peers) for name in ("train x", "predict x") for edge in (min, max)
+    ]
+    assert [float(number) for number in told.groups()] == pytest.approx(wanted, rel=0.05)
+
+
 def test_sweep_speed_runs_and_its_result_holds(tmp_path):
     quick("sweep_speed.py", tmp_path)
     assert json.loads((tmp_path / "sweep_speed.json").read_text())["rows"][0]["channels"] == 2
