@@ -12,7 +12,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import hypothesis
 import numpy as np
@@ -23,15 +26,22 @@ from page_blocks import blocks_of
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.testclient import TestClient
+from warm_start import CONTEXT
 
-from revin_forecast import Forecaster, Ridge
+from revin_forecast import Forecaster, Ridge, TrainingSettings
 from revin_forecast.cli import main
+from revin_forecast.serving.answer import answered, described
 from revin_forecast.serving.app import build
 from revin_forecast.serving.docs_page import docs_page
 from revin_forecast.serving.guards import is_local
 from revin_forecast.serving.messages import Asked
 from revin_forecast.serving.pool import BusyError, Limits, Pool
-from revin_forecast.serving.worker import BrokenWorkerError, TooLongError, Worker
+from revin_forecast.serving.worker import (
+    BrokenWorkerError,
+    ChangedModelError,
+    TooLongError,
+    Worker,
+)
 
 ROWS, HORIZON, LOOKBACK = 120, 5, 14
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,6 +55,15 @@ def table(rows=ROWS):
     season = 10 * np.sin(np.arange(rows) * 2 * np.pi / 7)
     values = {"a": 50 + season + random.normal(size=rows), "b<i>": 90 - season}
     return pd.DataFrame({"day": stamps, **values})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm():
+    """Workers start at once; cold ones are those of the commands below."""
+    with pytest.MonkeyPatch.context() as patch:
+        started = SimpleNamespace(get_context=lambda _: CONTEXT)
+        patch.setattr("revin_forecast.serving.worker.multiprocessing", started)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +129,8 @@ def test_json_in_both_forms_gives_the_same(client, newer):
     as_csv = client.post("/forecast?level=80", content=newer.to_csv(index=False), headers=CSV)
     for one, other in zip(as_csv.json()["forecast"], first["forecast"], strict=True):
         assert one["a-hi-80"] == pytest.approx(other["a-hi-80"], rel=1e-6)
+    both = client.post("/forecast?level=50", json=by_records).json()
+    assert both["columns"][:6] == ["day", "a", "a-lo-50", "a-hi-50", "a-lo-80", "a-hi-80"]
 
 
 @pytest.mark.parametrize("content", [b"", b"  \n", b"{}"])
@@ -138,9 +159,41 @@ def test_the_model_is_described(client):
     assert told["series"] == ["a", "b<i>"]
     assert told["columns"] == {"time": "day"}
     assert (told["lookback"], told["horizon"], told["step"]) == (LOOKBACK, HORIZON, "D")
-    assert told["intervals"] is True
+    assert (told["levels"], told["any_level"]) == ([50, 80, 90, 95, 99], True)
+    assert told["saved"].startswith("20")
+    assert (told["future"], told["fitted_on"]["rows"]) == ([], ROWS)
     assert told["limits"] == {"mebibytes": 10.0, "seconds": 30.0}
     assert client.get("/health").json()["status"] == "ok"
+
+
+def test_the_levels_told_are_those_that_can_be_had(model, tmp_path):
+    forecaster = Forecaster.load(model)
+    for level in described(forecaster)["levels"]:
+        forecaster.predict(level=[level])
+    fitted = forecaster.fitted
+    trained = TrainingSettings(loss="quantile", levels=(0.05, 0.1, 0.5, 0.9, 0.95))
+    for changed, levels in (
+        ({"recipe": replace(fitted.recipe, training=trained), "intervals": None}, [80, 90]),
+        ({"intervals": None}, []),
+    ):
+        forecaster.fitted = replace(fitted, **changed)
+        told = described(forecaster)
+        assert (told["levels"], told["any_level"]) == (levels, False)
+
+
+def test_what_is_no_number_is_null_and_a_full_memory_is_told(model, tmp_path, monkeypatch):
+    forecaster = Forecaster.load(model)
+    endless = forecaster.predict().assign(a=[np.inf, -np.inf, np.nan, 1.5, 2.0])
+    monkeypatch.setattr(Forecaster, "predict", lambda *_: endless)
+    rows = answered(forecaster, Asked(b"", False), False, tmp_path).rows
+    assert [row["a"] for row in rows] == [None, None, None, 1.5, 2.0]
+
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(Forecaster, "predict", full)
+    told = answered(forecaster, Asked(b"", False), False, tmp_path).problem
+    assert told == "the memory does not suffice; send fewer rows or columns."
 
 
 MONTHS = b"".join(b"2024-%02d-01,1,2\n" % month for month in range(1, 13))
@@ -288,8 +341,15 @@ def test_a_worker_that_ends_over_a_request_is_replaced(model, tmp_path):
         own._model = tmp_path  # somebody took the model away
         own._replace()
         for _ in range(2):
-            with pytest.raises(BrokenWorkerError, match="holds no forecaster"):
+            with pytest.raises(ChangedModelError, match="holds no forecaster"):
                 own.ask(Asked(b"", False), False, 30.0)
+        Forecaster(HORIZON, LOOKBACK + 1, Ridge).fit(table()).save(tmp_path)
+        own._replace()
+        app = build(Pool([own], Limits()), {})
+        with TestClient(app, base_url="http://127.0.0.1") as opened:
+            answer = opened.post("/forecast", content=b"", headers=CSV)
+        assert answer.status_code == 503
+        assert "not the one that the service started with" in answer.json()["detail"]
     finally:
         own.end()
 
@@ -340,6 +400,17 @@ async def pool_asked_twice(pool):
             await first
 
 
+def test_no_more_are_read_than_can_wait(worker):
+    pool = Pool([worker], Limits())
+    with TestClient(build(pool, {}), base_url="http://127.0.0.1") as opened, ExitStack() as inside:
+        for _ in range(5):
+            inside.enter_context(pool.admitting())
+        refused = opened.post("/forecast", content=b"", headers=CSV)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        inside.close()
+        assert opened.post("/forecast", content=b"", headers=CSV).status_code == 200
+
+
 def test_busy_is_a_503(worker, monkeypatch):
     async def busy(*_):
         raise BusyError
@@ -352,8 +423,10 @@ def test_busy_is_a_503(worker, monkeypatch):
 
 def test_a_token_guards_all_that_is_of_the_model(worker):
     with client_of(worker, token="s3cret") as guarded:
-        for path in ("/", "/health", "/docs", "/page.js", "/plotly.js"):
+        for path in ("/", "/health", "/docs", "/page.js", "/plotly.js", "/openapi.json"):
             assert guarded.get(path).status_code == 200
+        document = guarded.get("/openapi.json").json()
+        assert document["paths"]["/forecast"]["post"]["security"] == [{"HTTPBearer": []}]
         for method, path in (("GET", "/model"), ("POST", "/forecast"), ("POST", "/chart")):
             for given in ({}, {"Authorization": "Bearer other"}, {"Authorization": "Basic s3cret"}):
                 answer = guarded.request(method, path, headers={**CSV, **given})
@@ -366,13 +439,22 @@ def test_a_token_guards_all_that_is_of_the_model(worker):
 
 def test_names_of_other_machines_are_refused(worker):
     with client_of(worker) as here, client_of(worker, local=False, token="t") as anywhere:
-        for host, code in (("evil.example", 400), ("localhost:8000", 200), ("[::1]:1", 200)):
-            assert here.get("/health", headers={"Host": host}).status_code == code
+        for host in ("localhost:8000", "LOCALHOST", "127.0.0.9:80", "[::1]:1"):
+            assert here.get("/health", headers={"Host": host}).status_code == 200
+        for host in ("evil.example", "", "localhost.evil.example", "192.168.0.1", "[::2]"):
+            assert here.get("/health", headers={"Host": host}).status_code == 400
         assert anywhere.get("/health", headers={"Host": "evil.example"}).status_code == 200
     assert [is_local(one) for one in ("::1", "127.0.0.9", "192.168.0.1", "example.org")] == [
         *(True, True),
         *(False, False),
     ]
+
+
+def test_pages_of_other_sites_are_refused(client):
+    for site, code in (("cross-site", 403), ("same-site", 403), ("same-origin", 200)):
+        sent = client.post("/forecast", headers={"Sec-Fetch-Site": site, **CSV})
+        assert sent.status_code == code
+    assert client.get("/docs", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
 
 
 def test_every_answer_keeps_the_page_to_itself(client):
@@ -430,7 +512,8 @@ def test_no_request_breaks_it(api, path, mode):
 
 
 def started(model, *words, **changes):
-    command = [sys.executable, "-m", "revin_forecast", "serve", str(model), "--port", "0", *words]
+    words = [str(model), "--port", "0", "--workers", "1", *words]
+    command = [sys.executable, "-m", "revin_forecast", "serve", *words]
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -440,20 +523,38 @@ def started(model, *words, **changes):
     )
 
 
-def test_the_end_of_the_service_waits_for_no_request(model):
+def test_the_end_of_the_service_waits_for_no_request(model, monkeypatch):
+    monkeypatch.setattr("revin_forecast.serving.pool.GRACE", 0.2)
     own = Worker(model, 1)
-    pool = Pool([own], Limits())
+    pool, ending = Pool([own], Limits()), []
     own.describe()
-    with TestClient(build(pool, {}, closing=True), base_url="http://127.0.0.1") as opened:
-        assert opened.get("/health").status_code == 200
+    app = build(pool, {}, ending=lambda: bool(ending))
+    with TestClient(app, base_url="http://127.0.0.1") as opened:
+        assert opened.post("/forecast", content=b"", headers=CSV).status_code == 200
         before = own._process
+        os.kill(before.pid, signal.SIGSTOP)  # a request without end
+        ending.append(True)
+        for _ in range(2):
+            answer = opened.post("/forecast", content=b"", headers=CSV)
+            assert answer.status_code == 503
+            assert answer.json() == {"detail": "the service is ending."}
     assert not before.is_alive()
     assert own._process is before  # nothing takes its place
 
 
+def test_a_worker_whose_server_is_gone_ends_and_tidies_up(model):
+    own = Worker(model, 1)
+    own.describe()
+    own._pipe.close()
+    own._process.join(30)
+    assert own._process.exitcode == 0
+    assert not Path(own._scratch.name).exists()
+    own.end()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_serves_until_it_is_ended(model, newer, number):
-    process = started(model, "--workers", "1", REVIN_FORECAST_TOKEN="t" * 20)
+    process = started(model, REVIN_FORECAST_TOKEN="t" * 20)
     try:
         line = process.stdout.readline()
         address = re.search(r"http://127\.0\.0\.1:\d+/", line)[0]
@@ -484,6 +585,8 @@ def test_the_command_serves_until_it_is_ended(model, newer, number):
         (["--timeout", "-1"], "--timeout is a number above 0 but got -1"),
         (["--port", "99999"], "--port is a number from 0 to 65535 but got 99999"),
         (["--host", "not a host"], "can't listen at not a host"),
+        (["--token", "schlüssel"], "the token (--token or REVIN_FORECAST_TOKEN) can't be sent"),
+        (["--token", "abc\n"], "with no space around it"),
     ],
 )
 def test_what_cannot_be_served_is_refused(model, words, message, capsys, monkeypatch):
@@ -518,26 +621,32 @@ def test_the_tutorial_shows_what_comes(tmp_path, monkeypatch):
     (tmp_path / "datasets").symlink_to(ROOT / "datasets")
     monkeypatch.chdir(tmp_path)
     blocks = blocks_of((ROOT / "docs" / "tutorials" / "serve.md").read_text())
-    address, process, said = "127.0.0.1:8000", None, None
+    port, processes, said = "", [], None
     try:
         for block in blocks:
             if block.told == "serves":
-                process = started("model", "--workers", "1")
-                said = process.stdout.readline()
-                address = re.search(r"127\.0\.0\.1:\d+", said)[0]
+                words = shlex.split(block.body)
+                changes = dict(word.split("=") for word in words[: words.index("revin-forecast")])
+                shown = words[words.index("serve") + 1 :]
+                assert shown[-2:] == ["--port", "8000"]
+                processes.append(started(*shown[:-2], **changes))
+                said = processes[-1].stdout.readline()
+                port = re.search(r":(\d+)/", said)[1]
             elif block.told == "asks":
-                line = block.body.replace("127.0.0.1:8000", address)
+                line = block.body.replace(":8000", f":{port}")
                 asked = subprocess.run(shlex.split(line), capture_output=True, check=True)
                 said = asked.stdout.decode()
             elif block.language == "bash":
                 assert main(shlex.split(block.body)[1:]) == 0
                 said = None
             elif said is not None:
-                shown = said.replace(address, "127.0.0.1:8000").splitlines()
+                shown = said.replace(f":{port}", ":8000").splitlines()
+                assert len(shown) >= len(block.body.splitlines())
                 for wanted, came in zip(block.body.splitlines(), shown, strict=False):
                     assert came.startswith(wanted.removesuffix("...")), (wanted, came)
                 said = None
         assert said is None
     finally:
-        process.kill()
-        process.communicate()
+        for process in processes:
+            process.terminate()
+            process.communicate(timeout=30)

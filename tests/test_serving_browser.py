@@ -12,6 +12,7 @@ from revin_forecast.data.catalog import shipped_folder
 
 CO2 = shipped_folder() / "co2_weekly.csv"
 HOSTILE = "<img src=x onerror=alert(1)>"
+CHART = re.compile(r"/chart\?")
 OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
 TOKEN = "open sesame"
 
@@ -67,8 +68,8 @@ def opened(browser, address):
                 unwanted.append(sent.url)
 
         def said(message):
-            # A refused table is an answer of 422, which browsers log.
-            if not re.search("status of (401|422)", message.text):
+            # A refused table is an answer of 422, which browsers log, as they do a cut line.
+            if not re.search("status of (401|422)|net::ERR_FAILED", message.text):
                 unwanted.append(message.text)
 
         tab.on("console", said)
@@ -119,6 +120,9 @@ def test_a_wrong_file_is_told_and_a_right_one_dropped_after_it(opened, table):
     tab.wait_for_selector("#state.problem")
     assert "the new table's step is B" in tab.locator("#state").inner_text().replace("The", "the")
     assert tab.locator("#result").is_hidden()
+    wrong = {"name": "wrong.csv", "mimeType": "text/csv", "buffer": b"date,co2\n2024-01-06,x\n"}
+    tab.set_input_files("#file", wrong)
+    until(tab, "document.querySelector('#state').textContent.startsWith('the file, line 2')")
     content = table.read_text()
     data = tab.evaluate_handle(
         """content => { const data = new DataTransfer();
@@ -128,7 +132,7 @@ def test_a_wrong_file_is_told_and_a_right_one_dropped_after_it(opened, table):
     tab.dispatch_event("#drop", "drop", {"dataTransfer": data})
     tab.wait_for_selector("#chart .main-svg")
     assert tab.locator("#heading").inner_text() == "Forecast of dropped.csv"
-    assert tab.locator("#state").inner_text() == ""
+    assert tab.locator("#state").inner_text() == "Forecast: 26 rows."
 
 
 def test_it_works_by_the_keyboard_and_without_a_file(opened):
@@ -137,11 +141,48 @@ def test_it_works_by_the_keyboard_and_without_a_file(opened):
     tab.locator("#newest").focus()
     tab.keyboard.press("Enter")
     tab.wait_for_selector("#chart .main-svg")
-    names = tab.evaluate("document.querySelector('#chart').data.map(t => t.name)")
-    assert not [name for name in names if name and "interval" in name]
+    bands = "document.querySelector('#chart').data.filter(t => /interval/.test(t.name)).length"
+    assert tab.evaluate(bands) == 0
+    tab.locator("#level").select_option("90")
+    until(tab, f"{bands} === 1")
     tab.locator("#file").focus()
     outline = "getComputedStyle(document.querySelector('.file')).outlineStyle"
     assert tab.evaluate(outline) == "solid"
+
+
+def test_what_is_left_out_or_fails_is_told(opened, address, table):
+    tab = opened()
+
+    def of_many(route):
+        told = route.fetch().json()
+        told["series"] += ["more"] * 30
+        told["limits"]["mebibytes"] = 0.25
+        route.fulfill(json={**told, "future": ["price"], "levels": [80]})
+
+    def long(route):
+        told = route.fetch().json()
+        route.fulfill(json={**told, "forecast": told["forecast"] * 20})
+
+    tab.route("**/model", of_many)
+    tab.route(CHART, long)
+    tab.reload()
+    tab.wait_for_selector("#desk:not([hidden])")
+    assert tab.locator("#level option").all_text_contents() == ["80 %", "none"]
+    assert "It wants price of the steps ahead" in tab.locator("#wanted").inner_text()
+    tab.set_input_files("#file", table)
+    tab.wait_for_selector("#chart .main-svg")
+    assert "The first 2 of 32 series" in tab.locator("#drawn").inner_text()
+    tab.locator("summary").click()
+    assert "The first 400 of 520 rows" in tab.locator("#listed").inner_text()
+    large = {"name": "large.csv", "mimeType": "text/csv", "buffer": b"0" * 300_000}
+    tab.set_input_files("#file", large)
+    assert "The file is too large: 0.25 MiB" in tab.locator("#state").inner_text()
+    assert tab.locator("#result").is_hidden()
+    tab.unroute(CHART)
+    tab.route(CHART, lambda route: route.abort())
+    tab.locator("#newest").click()
+    tab.wait_for_selector("#state.problem")
+    assert "The server does not answer" in tab.locator("#state").inner_text()
 
 
 def test_the_page_of_the_api_needs_no_network(opened, address):
@@ -159,7 +200,7 @@ def test_a_token_is_asked_for(opened, folder):
         assert tab.locator("#desk").is_hidden()
         tab.locator("#token").fill("another")
         tab.locator("#token").press("Enter")
-        until(tab, "document.querySelector('#state').textContent.includes('Bearer')")
+        until(tab, "document.querySelector('#state').textContent.includes('not the token')")
         tab.locator("#token").fill(TOKEN)
         tab.get_by_role("button", name="Enter").click()
         tab.wait_for_selector("#desk:not([hidden])")

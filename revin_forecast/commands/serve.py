@@ -50,7 +50,7 @@ def serve(
         raise InputError(
             f'serve takes {error.name}; install it: pip install -c constraints.txt ".[serve]".'
         ) from error
-    from revin_forecast.serving.pool import Limits, Pool
+    from revin_forecast.serving.pool import GRACE, Limits, Pool
     from revin_forecast.serving.worker import Worker
 
     token = token or os.environ.get(TOKEN, "")
@@ -76,13 +76,13 @@ def serve(
             ended.callback(worker.end)
         described = [worker.describe() for worker in crew]
         pool = Pool(crew, Limits(size, timeout))
-        app = build(pool, described[0], is_local(host), token, closing=True)
+        app = build(pool, described[0], is_local(host), token, lambda: server.should_exit)
         config = uvicorn.Config(
             app,
             log_level="info" if is_verbose() else "error",
             access_log=is_verbose(),
             limit_concurrency=CONNECTIONS,
-            timeout_graceful_shutdown=5,
+            timeout_graceful_shutdown=round(2 * GRACE),  # the pool ends what takes longer than once
             server_header=False,
         )
         server = uvicorn.Server(config)

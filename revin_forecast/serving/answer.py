@@ -86,6 +86,7 @@ def described(forecaster: Forecaster) -> dict[str, Any]:
         "lookback": fitted.recipe.lookback,
         "horizon": fitted.recipe.horizon,
         "known": list(fitted.recipe.covariates),
+        "future": [] if fitted.columns is None else list(fitted.columns.history.names),
         "levels": _levels(fitted),
         "any_level": fitted.intervals is not None,
         "fitted_on": {key: summary.get(key) for key in ("rows", "first", "last", "source")},

@@ -1,90 +1,26 @@
 """The service: its addresses, and what each answers."""
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from pydantic import BaseModel
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from revin_forecast import __version__
+from revin_forecast.serving.declared import BODY, PROBLEMS, Chart, Decimal, Forecast, Level
 from revin_forecast.serving.docs_page import docs_page
 from revin_forecast.serving.guards import Guard
-from revin_forecast.serving.messages import Answer, Asked
-from revin_forecast.serving.pool import BusyError, Pool
-from revin_forecast.serving.schema import MOST_LEVELS, PERCENT, Body
-from revin_forecast.serving.worker import BrokenWorkerError, TooLongError
+from revin_forecast.serving.messages import Answer
+from revin_forecast.serving.pool import Pool
+from revin_forecast.serving.receiving import BUG, answered
 
 HERE = Path(__file__).parent
 CHARTS = HERE.parent / "report" / "forecast"
-CSV_TYPES = ("", "application/x-www-form-urlencoded", "application/octet-stream", "application/csv")
-"""Taken for CSV beside text/*: what programs say that were told nothing."""
-
-BUG = "this is a bug; the server's log holds more."
-
-
-class Problem(BaseModel):
-    """What every answer but a good one holds."""
-
-    detail: str
-
-
-class Forecast(BaseModel):
-    """A forecast as JSON."""
-
-    columns: list[str]
-    forecast: list[dict[str, Any]]
-
-
-class Chart(BaseModel):
-    """A forecast as the page shows it."""
-
-    csv: str
-    columns: list[str]
-    forecast: list[dict[str, Any]]
-    names: list[str]
-    figures: dict[str, Any]
-
-
-PROBLEMS: Mapping[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The Host header names another machine."},
-    401: {"model": Problem, "description": "The token is absent or another."},
-    403: {"model": Problem, "description": "A page of another site asks."},
-    408: {"model": Problem, "description": "It took too long to be sent."},
-    413: {"model": Problem, "description": "It is too large."},
-    415: {"model": Problem, "description": "Neither CSV nor JSON."},
-    422: {"model": Problem, "description": "It can't be used; the text says why."},
-    500: {"model": Problem, "description": "A bug; the server's log holds it."},
-    503: {"model": Problem, "description": "All workers are busy; Retry-After says when to come."},
-    504: {"model": Problem, "description": "It took too long to be done, and was stopped."},
-}
-BODY = {
-    "requestBody": {
-        "description": "Newer rows as CSV or JSON; nothing: after the rows fitted on.",
-        "content": {
-            "text/csv": {"schema": {"type": "string"}},
-            "application/json": {"schema": Body.model_json_schema()},
-        },
-    }
-}
-Level = Annotated[
-    list[float],
-    Query(
-        default_factory=list,
-        description="Percent of an interval; of CSV requests.",
-        max_length=MOST_LEVELS,
-        json_schema_extra=PERCENT,
-    ),
-]
-Decimal = Annotated[
-    Literal[".", ","] | None, Query(description="The mark before decimals; told if not given.")
-]
 
 
 def build(
@@ -92,7 +28,7 @@ def build(
     model: Mapping[str, Any],
     local: bool = True,
     token: str = "",
-    closing: bool = False,
+    ending: Callable[[], bool] | None = None,
 ) -> FastAPI:
     """Return the service.
 
@@ -101,27 +37,35 @@ def build(
         model: what the model is.
         local: take requests only that name this machine.
         token: what requests must bear; empty: nothing.
-        closing: end the pool with the service, so that no request keeps it from ending.
+        ending: whether it is to end; the pool then ends with it. None: the pool is the caller's.
     """
     app = FastAPI(
         title="revin_forecast",
         version=__version__,
         description="Forecasts of one saved model. Errors hold one text, detail.",
-        lifespan=pool.closing if closing else None,
+        lifespan=None if ending is None else lambda _: pool.closing(ending),
         docs_url=None,
         redoc_url=None,
     )
     app.add_middleware(Guard, local=local, token=token)
+    # The guard looks at the token; this is what the API's description says of it.
+    told = [Security(HTTPBearer(auto_error=False))] if token else []
     app.add_exception_handler(RequestValidationError, _misused)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Exception, _broken)
     _add_pages(app)
 
-    @app.get("/health", summary="Whether the service is there")
+    @app.get("/health", summary="Whether the service is there", response_description="It is.")
     async def health() -> dict[str, str]:
         return {"status": "ok", "version": __version__}
 
-    @app.get("/model", summary="What the model is", responses={401: PROBLEMS[401]})
+    @app.get(
+        "/model",
+        summary="What the model is, and what a request may take",
+        response_description="The description.",
+        responses={code: PROBLEMS[code] for code in (400, 401)},
+        dependencies=told,
+    )
     async def about() -> dict[str, Any]:
         return {**model, "limits": vars(pool.limits)}
 
@@ -130,6 +74,8 @@ def build(
         summary="Forecast after newer rows",
         description="The answer is JSON, or CSV where Accept says text/csv.",
         response_model=Forecast,
+        response_description="The forecast.",
+        dependencies=told,
         responses={**PROBLEMS, 200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
         openapi_extra=BODY,
     )
@@ -138,7 +84,7 @@ def build(
         level: Level,
         decimal: Decimal = None,
     ) -> Response:
-        answer = await _answer(pool, request, level, decimal, drawn=False)
+        answer = await answered(pool, request, level, decimal, drawn=False)
         if "text/csv" in request.headers.get("accept", ""):
             return PlainTextResponse(answer.csv, media_type="text/csv")
         return JSONResponse({"columns": answer.columns, "forecast": answer.rows})
@@ -147,6 +93,8 @@ def build(
         "/chart",
         summary="The same with charts, for the page",
         response_model=Chart,
+        response_description="The forecast and its charts.",
+        dependencies=told,
         responses={**PROBLEMS},
         openapi_extra=BODY,
     )
@@ -155,58 +103,10 @@ def build(
         level: Level,
         decimal: Decimal = None,
     ) -> Response:
-        answer = await _answer(pool, request, level, decimal, drawn=True)
+        answer = await answered(pool, request, level, decimal, drawn=True)
         return Response(_chart_json(answer), media_type="application/json")
 
     return app
-
-
-async def _answer(
-    pool: Pool, request: Request, level: list[float], decimal: str | None, drawn: bool
-) -> Answer:
-    """Read a request within its limits, and have it done.
-
-    Raises:
-        HTTPException: why there is no answer.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_json = kind == "application/json"
-    if not is_json and kind not in CSV_TYPES and not kind.startswith("text/"):
-        raise HTTPException(415, f"{kind} is neither text/csv nor application/json.")
-    try:
-        with pool.admitting():
-            content = await _content(request, pool)
-            answer = await pool.ask(Asked(content, is_json, tuple(level), decimal), drawn)
-    except BusyError:
-        detail = "all workers are busy; come again in a moment."
-        raise HTTPException(503, detail, {"Retry-After": "5"}) from None
-    except TooLongError:
-        detail = f"it took longer than {pool.limits.seconds:g} seconds and was stopped; send less."
-        raise HTTPException(504, detail) from None
-    except BrokenWorkerError:
-        raise HTTPException(500, BUG) from None
-    if answer.problem:
-        raise HTTPException(422, answer.problem)
-    return answer
-
-
-async def _content(request: Request, pool: Pool) -> bytes:
-    """Read what is sent, as far as it may go."""
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(pool.limits.seconds):
-            async for part in request.stream():
-                size += len(part)
-                if size > pool.limits.size:
-                    raise HTTPException(
-                        413, f"at most {pool.limits.mebibytes:g} MiB can be sent at once."
-                    )
-                parts.append(part)
-    except TimeoutError:
-        raise HTTPException(408, "it took too long to be sent.") from None
-    except ClientDisconnect:
-        raise HTTPException(400, "who asked has left.") from None
-    return b"".join(parts)
 
 
 def _chart_json(answer: Answer) -> bytes:

@@ -7,7 +7,8 @@ from typing import Any
 
 EXAMPLES = """curl --data-binary @newer.csv -H 'Content-Type: text/csv' 'ADDRESS/forecast?level=80'
 curl -d '{"level": [80]}' -H 'Content-Type: application/json' ADDRESS/forecast
-curl -X POST -H 'Accept: text/csv' ADDRESS/forecast"""
+curl -X POST -H 'Accept: text/csv' ADDRESS/forecast
+curl -H 'Authorization: Bearer TOKEN' ADDRESS/model  # where a token is wanted"""
 
 
 def docs_page(document: Mapping[str, Any]) -> str:
@@ -41,7 +42,7 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
     parameters = operation.get("parameters", ())
     if parameters:
         rows = [(one["name"], one["in"], one.get("description", "")) for one in parameters]
-        parts.append(_table(("parameter", "in", ""), rows))
+        parts.append(_table(("parameter", "in", "what it is"), rows))
     if body := operation.get("requestBody"):
         parts.append(f"<p>{escape(body['description'])}</p>")
         for kind, content in body["content"].items():
@@ -50,10 +51,14 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
                 f"<details><summary>{escape(kind)}</summary><pre>{escape(schema)}</pre></details>"
             )
     answers = [
-        (code, answer["description"], ", ".join(answer.get("content", ())))
-        for code, answer in operation["responses"].items()
+        (code, answer["description"], _kinds(answer))
+        for code, answer in sorted(operation["responses"].items())
     ]
-    return "".join(parts) + _table(("answer", "", "as"), answers)
+    return "".join(parts) + _table(("answer", "what it says", "as"), answers)
+
+
+def _kinds(answer: Mapping[str, Any]) -> str:
+    return ", ".join(kind.partition("/")[2].upper() for kind in answer.get("content", ()))
 
 
 def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -61,7 +66,4 @@ def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     body = "".join(
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
     )
-    return (
-        '<div class="scroll" tabindex="0"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -11,7 +11,7 @@ class Asked:
     content: bytes
     is_json: bool
     level: tuple[float, ...] = ()
-    """Of a CSV request; JSON holds its own."""
+    """Of the address; JSON may hold more."""
     decimal: str | None = None
 
 

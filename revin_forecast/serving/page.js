@@ -4,8 +4,10 @@
   const MOST_ROWS = 400;
   const at = (id) => document.getElementById(id);
   let token = sessionStorage.getItem("token") ?? "";
+  let model = null; // what /model says
   let shown = null; // the last answer
   let asking = 0; // which question is the last one
+  let sent = null; // its file
 
   const say = (text, kind = "") => {
     at("state").textContent = text;
@@ -14,7 +16,9 @@
 
   const ask = async (path, options = {}) => {
     const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
-    const answer = await fetch(path, { ...options, headers });
+    const answer = await fetch(path, { ...options, headers }).catch(() => {
+      throw new Error("The server does not answer, or the file can't be read. Try again.");
+    });
     const body = await answer.json().catch(() => ({ detail: `the server answered ${answer.status}` }));
     if (!answer.ok) throw Object.assign(new Error(body.detail), { status: answer.status });
     return body;
@@ -23,34 +27,47 @@
   const few = (names, most = 8) =>
     names.slice(0, most).join(", ") + (names.length > most ? ` and ${names.length - most} more` : "");
 
-  const enter = async () => {
-    try {
-      const model = await ask("/model");
-      const count = model.series.length;
-      at("about").textContent =
-        `${model.horizon} steps of ${count} series (${few(model.series)}), step ${model.step ?? "unknown"}, ` +
-        `each forecast from ${model.lookback} rows.`;
-      at("wanted").textContent =
-        `Columns as the model was fitted on: ${few(Object.values(model.columns).concat(model.columns.id ? [] : model.series))}; ` +
-        `the last ${model.lookback} rows at least, ${model.limits.mebibytes} MiB at most.`;
-      if (!model.intervals) at("level").value = "";
-      at("level").disabled = !model.intervals;
-      at("entrance").hidden = true;
-      at("desk").hidden = false;
-      say("");
-    } catch (error) {
-      at("about").textContent = "";
-      at("entrance").hidden = error.status !== 401;
-      say(error.status === 401 && !token ? "This service wants a token." : error.message, "problem");
-    }
-    document.body.dataset.drawn = "all";
-  };
-
   const cell = (tag, text, kind) => {
     const made = document.createElement(tag);
     made.textContent = text;
     if (kind) made.className = kind;
     return made;
+  };
+
+  // What may be asked for: two usual intervals at once, any one, none.
+  const offer = (levels) => {
+    const both = [80, 95].every((level) => levels.includes(level)) ? [[80, 95]] : [];
+    const choices = [...both, ...levels.toReversed().map((level) => [level]), []];
+    const options = choices.map((choice) => cell("option", choice.length ? `${choice.join(" and ")} %` : "none"));
+    options.forEach((option, place) => (option.value = choices[place].join(",")));
+    at("level").replaceChildren(...options);
+    at("level").disabled = !levels.length;
+  };
+
+  const enter = async () => {
+    try {
+      model = await ask("/model");
+      const { series, inputs, future, columns } = model;
+      at("about").textContent =
+        `${model.horizon} steps of ${series.length} series (${few(series)}), step ${model.step ?? "unknown"}, ` +
+        `each forecast from ${model.lookback} rows.`;
+      const names = [...Object.values(columns), ...(columns.id ? [] : [...series, ...inputs, ...future])];
+      at("wanted").textContent =
+        `Columns as the model was fitted on: ${few(names)}; the last ${model.lookback} rows at least, ` +
+        `${model.limits.mebibytes} MiB at most.` +
+        (future.length ? ` It wants ${few(future)} of the steps ahead, too: only the API takes them.` : "");
+      offer(model.levels);
+      at("entrance").hidden = true;
+      at("desk").hidden = false;
+      say("");
+    } catch (error) {
+      const refused = error.status === 401;
+      at("about").textContent = "";
+      at("entrance").hidden = !refused;
+      at("desk").hidden = true;
+      say(refused ? (token ? "That is not the token." : "This service wants a token.") : error.message, "problem");
+    }
+    document.body.dataset.drawn = "all";
   };
 
   const fill = ({ columns, forecast }) => {
@@ -68,6 +85,8 @@
       body.append(row(columns.map((name) => cell("td", text(one[name]), numeric(one[name]) ? "number" : ""))));
     }
     at("numbers").replaceChildren(head, body);
+    at("listed").hidden = forecast.length <= MOST_ROWS;
+    at("listed").textContent = `The first ${MOST_ROWS} of ${forecast.length} rows; the download holds all.`;
   };
 
   const draw = () => {
@@ -77,8 +96,13 @@
 
   const forecast = async (file) => {
     const mine = ++asking;
-    say(file ? `Forecasting ${file.name} ...` : "Forecasting ...");
+    sent = file;
     at("result").hidden = true;
+    if (file && file.size > model.limits.mebibytes * 2 ** 20) {
+      say(`The file is too large: ${model.limits.mebibytes} MiB can be sent at once. Send its last rows.`, "problem");
+      return;
+    }
+    say(file ? `Forecasting ${file.name} ...` : "Forecasting ...");
     const levels = at("level").value.split(",").filter(Boolean);
     const query = levels.map((level) => `level=${level}`).join("&");
     try {
@@ -89,16 +113,22 @@
       at("heading").textContent = file ? `Forecast of ${file.name}` : "Forecast";
       at("series").replaceChildren(...answer.names.map((name) => cell("option", name)));
       at("picking").hidden = answer.names.length < 2;
+      const [drawn, all] = [answer.names.length, model.series.length];
+      at("drawn").hidden = drawn >= all;
+      at("drawn").textContent = `The first ${drawn} of ${all} series; the download holds all.`;
       fill(answer);
       at("result").hidden = false;
-      say("");
+      say(`Forecast: ${answer.forecast.length} rows.`);
       await draw();
     } catch (error) {
-      if (mine === asking) say(error.message, "problem");
+      if (mine !== asking) return;
+      if (error.status === 401) await enter(); // the token is another now
+      else say(error.message.replaceAll("table.csv", "the file"), "problem");
     }
   };
 
   at("series").addEventListener("change", draw);
+  at("level").addEventListener("change", () => shown && forecast(sent));
   at("newest").addEventListener("click", () => forecast(null));
   at("file").addEventListener("change", () => {
     if (at("file").files.length) forecast(at("file").files[0]);

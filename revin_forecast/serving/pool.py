@@ -1,23 +1,29 @@
 """The workers of a service: as many requests at once as there are, the others wait a little."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from revin_forecast.serving.messages import Asked
-from revin_forecast.serving.worker import Worker
+from revin_forecast.serving.worker import BrokenWorkerError, Worker
 
 WAITING = 5.0
 """Seconds that a request waits for a worker before it is turned away."""
+GRACE = 5.0
+"""Seconds that requests still have when the service is to end."""
 QUEUED = 4
 """Requests a worker that are read or wait; more would fill the memory with what they send."""
 
 
 class BusyError(Exception):
     """All workers have been busy for a while, or too many requests wait for them."""
+
+
+class EndingError(Exception):
+    """The service is ending, and with it whatever is under way."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Pool:
         self._free: asyncio.Queue[Worker] = asyncio.Queue()
         for worker in workers:
             self._free.put_nowait(worker)
+        self._ended = False
         self._inside = 0
         self._threads = ThreadPoolExecutor(len(workers), "asking")
 
@@ -73,23 +80,51 @@ class Pool:
             BusyError: no worker came free.
             TooLongError: it took too long.
             BrokenWorkerError: it ended its worker, or found a bug.
+            EndingError: the pool ended first.
         """
         try:
             async with asyncio.timeout(WAITING):
                 worker = await self._free.get()
         except TimeoutError:
             raise BusyError from None
+        if self._ended:
+            self._free.put_nowait(worker)
+            raise EndingError
         doing = asyncio.get_running_loop().run_in_executor(
             self._threads, worker.ask, asked, drawn, self.limits.seconds
         )
         # Who asked may be gone before it is done: the worker is free only then.
         doing.add_done_callback(lambda _: self._free.put_nowait(worker))
-        return await asyncio.shield(doing)
+        try:
+            return await asyncio.shield(doing)
+        except BrokenWorkerError:
+            if self._ended:
+                raise EndingError from None
+            raise
 
     @asynccontextmanager
-    async def closing(self, _: object) -> AsyncIterator[None]:
-        """End all workers in the end, what they are at, too."""
-        yield
+    async def closing(self, ending: Callable[[], bool]) -> AsyncIterator[None]:
+        """End with the service, and have no request keep that from ending.
+
+        Args:
+            ending: whether the service is to end.
+        """
+        watching = asyncio.create_task(self._end_after(ending))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            self._end()
+
+    async def _end_after(self, ending: Callable[[], bool]) -> None:
+        while not ending():
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(GRACE)
+        self._end()
+
+    def _end(self) -> None:
+        """End all workers, whatever they are at; who asked them is told."""
+        self._ended = True
         for worker in self.workers:
             worker.end()
         self._threads.shutdown(wait=False)

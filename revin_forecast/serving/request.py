@@ -38,7 +38,7 @@ def wanted(asked: Asked, folder: Path) -> Wanted:
     if not asked.content.strip():
         return Wanted(None, None, asked.level)
     if asked.is_json:
-        return _from_json(asked.content)
+        return _from_json(asked)
     head = asked.content.partition(b"\n")[0]
     if asked.content.startswith((b"\x1f\x8b", b"PAR1")):
         raise InputError("the table is packed; send CSV as it is.")
@@ -48,16 +48,16 @@ def wanted(asked: Asked, folder: Path) -> Wanted:
     return Wanted(folder / TABLE, None, asked.level)
 
 
-def _from_json(content: bytes) -> Wanted:
+def _from_json(asked: Asked) -> Wanted:
     try:
-        body = Body.model_validate_json(content)
+        body = Body.model_validate_json(asked.content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"][:2]) or "the body"
         raise InputError(
             f"{where[:60]}: {first['msg']}. Send an object with data, level and future; see /docs."
         ) from None
-    return Wanted(_frame(body.data), _frame(body.future), tuple(body.level))
+    return Wanted(_frame(body.data), _frame(body.future), (*asked.level, *body.level))
 
 
 def _frame(rows: Rows | None) -> pd.DataFrame | None:

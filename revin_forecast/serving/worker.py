@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import traceback
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +26,10 @@ class BrokenWorkerError(Exception):
     """A request ended its worker, or found a bug."""
 
 
+class ChangedModelError(Exception):
+    """A worker that takes another's place found another model in the folder, or none."""
+
+
 class Worker:
     """One process with the model in it; it does one request at a time.
 
@@ -34,6 +40,7 @@ class Worker:
 
     def __init__(self, model: Path, threads: int):
         self._model, self._threads, self._ended = model.resolve(), threads, False
+        self._first: dict[str, Any] | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -65,6 +72,10 @@ class Worker:
         if isinstance(said, str):
             self._stop()
             raise InputError(said)
+        self._first = self._first or said
+        if said != self._first:
+            self._stop()
+            raise InputError("it is another model")
         return said
 
     def ask(self, asked: Asked, drawn: bool, seconds: float) -> Any:
@@ -73,14 +84,15 @@ class Worker:
         Raises:
             TooLongError: it took longer than that, and a new process takes this one's place.
             BrokenWorkerError: the process ended, likewise, or the request found a bug.
+            ChangedModelError: that new process does not find the model any more.
         """
         if not self._process.is_alive():  # nobody asked when it ended
             self._replace()
         try:
             self.describe()
-        except InputError as error:  # the folder is not what it was
+        except InputError as error:
             self._begin()
-            raise BrokenWorkerError(str(error)) from error
+            raise ChangedModelError(str(error)) from error
         try:
             self._pipe.send((asked, drawn))
             answer = self._pipe.recv() if self._pipe.poll(seconds) else None
@@ -129,16 +141,16 @@ def _work(model: Path, threads: int, scratch: Path, pipe: Connection) -> None:
         pipe.send(str(error))
         return
     os.chdir(scratch)
-    while True:
-        try:
+    with suppress(EOFError, ConnectionError):  # the server is gone
+        while True:
             asked, drawn = pipe.recv()
-        except EOFError:
-            return
-        try:
-            answer = answered(forecaster, asked, drawn, scratch)
-        except Exception as error:  # a bug: told in the log, never to who asked
-            traceback.print_exception(error)
-            answer = type(error).__name__
-        for path in scratch.iterdir():  # what was sent is forgotten
-            path.unlink()
-        pipe.send(answer)
+            try:
+                answer = answered(forecaster, asked, drawn, scratch)
+            except Exception as error:  # a bug: told in the log, never to who asked
+                traceback.print_exception(error)
+                answer = type(error).__name__
+            for path in scratch.iterdir():  # what was sent is forgotten
+                path.unlink()
+            pipe.send(answer)
+    os.chdir(model)  # a folder that is somebody's working one can't be removed everywhere
+    shutil.rmtree(scratch, ignore_errors=True)

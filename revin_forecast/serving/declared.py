@@ -1,0 +1,68 @@
+"""What the API says of itself: the parameters it takes, and what it answers."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+
+from revin_forecast.serving.schema import MOST_LEVELS, PERCENT, Body
+
+
+class Problem(BaseModel):
+    """What every answer but a good one holds."""
+
+    detail: str
+
+
+class Forecast(BaseModel):
+    """A forecast as JSON."""
+
+    columns: list[str] = Field(description="Of the forecast table, in its order.")
+    forecast: list[dict[str, Any]] = Field(description="Its rows; null is no number.")
+
+
+class Chart(Forecast):
+    """A forecast as the page shows it."""
+
+    csv: str = Field(description="The same as CSV.")
+    names: list[str] = Field(description="Of the series that are drawn, the first ones.")
+    figures: dict[str, Any] = Field(description="Plotly's JSON by the name of the series.")
+
+
+PROBLEMS: Mapping[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The Host header names another machine."},
+    401: {"model": Problem, "description": "The token is absent, or not the one wanted."},
+    403: {"model": Problem, "description": "A page of another site asks."},
+    408: {"model": Problem, "description": "It took too long to be sent."},
+    413: {"model": Problem, "description": "It is too large."},
+    415: {"model": Problem, "description": "Neither CSV nor JSON."},
+    422: {"model": Problem, "description": "It can't be used; the text says why."},
+    500: {"model": Problem, "description": "A bug; the server's log holds it."},
+    503: {
+        "model": Problem,
+        "description": "All are busy (Retry-After), it ends, or its model is gone.",
+    },
+    504: {"model": Problem, "description": "It took too long to be done, and was stopped."},
+}
+BODY = {
+    "requestBody": {
+        "description": "Newer rows as CSV or JSON; nothing: after the rows fitted on.",
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "application/json": {"schema": Body.model_json_schema()},
+        },
+    }
+}
+Level = Annotated[
+    list[float],
+    Query(
+        default_factory=list,
+        description="Percent of what comes that an interval should cover, such as 80; repeatable.",
+        max_length=MOST_LEVELS,
+        json_schema_extra=PERCENT,
+    ),
+]
+Decimal = Annotated[
+    Literal[".", ","] | None, Query(description="The mark before decimals; told if not given.")
+]
