@@ -23,6 +23,8 @@ GRID = np.array([*_LOWER, 0.5, *(1 - level for level in reversed(_LOWER))])
 """Levels whose scores are kept; others are interpolated on the normal quantile's scale."""
 MANY = 400
 """Windows from which on a channel's own quantiles at a step weigh more than the pooled shape."""
+SKEWED = 40
+"""Windows that do not overlap from which on the pooled scores' own skew outweighs symmetry."""
 SMALLEST = 0.01
 """Least scale of a window, in training deviations: a constant one is not certain of the future."""
 RECENT = 8
@@ -103,7 +105,9 @@ class Intervals:
 
         Windows that overlap are dependent: n of them with origins `stride` apart tell as much of
         step h as n * stride / h do, or n. What so few say of the spread is uncertain, so quantiles
-        are stretched as Student's t is against the normal, with as many degrees of freedom.
+        are stretched as Student's t is against the normal, with as many degrees of freedom. Nor do
+        they tell on which side the next error lies: the fewer they are, the more the shape is that
+        of absolute scores, the same above and below.
 
         Args:
             residuals: (windows, horizon, channels), truth - forecast, NaN where unobserved.
@@ -177,16 +181,21 @@ def _calibrated(scores: np.ndarray, seen: np.ndarray, stride: float) -> np.ndarr
     ordered = np.sort(np.where(seen, scores, np.nan), axis=0)
     varied = seen & (spread > 0)
     shape = np.sort(scores[varied] / np.broadcast_to(spread, seen.shape)[varied])
+    sizes = np.sort(np.abs(shape))
     steps = np.arange(1, len(spread) + 1)[:, None]
     told = np.where(count > 0, count, count.max())  # a spread that was never seen is the others'
     degrees = np.maximum(1, told * np.minimum(1, stride / steps))
     own = count / (count + MANY)
+    apart = float(np.median(degrees[-1]))
+    skew = apart / (apart + SKEWED)
     found = np.zeros((len(GRID), *spread.shape), np.float32)
     for place, level in enumerate(GRID):
         if level != 0.5:  # that is the forecast itself
-            pooled = np.where(spread > 0, _shape_at(shape, level), 0) * spread
-            mixed = own * _own_at(ordered, count, level) + (1 - own) * pooled
             side = 1 if level > 0.5 else -1
+            even = side * _shape_at(sizes, 2 * max(level, 1 - level) - 1)
+            at = skew * _shape_at(shape, level) + (1 - skew) * even
+            pooled = np.where(spread > 0, at, 0) * spread
+            mixed = own * _own_at(ordered, count, level) + (1 - own) * pooled
             found[place] = side * np.maximum(side * mixed * _stretch(degrees, level), 0)
     return found
 

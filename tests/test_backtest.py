@@ -120,6 +120,12 @@ def test_errors_by_step_are_those_of_the_step():
     array = values()
     array[175, 0] = np.nan
     result = backtest(ridge(), series(array), level=[80])
+    ahead = np.stack([array[o : o + HORIZON] for o in range(160, 196)])
+    fitted = result.fitted
+    past = np.stack([array[o - LOOKBACK : o] for o in range(160, 196)])
+    forecast = fitted.forecast(fitted.standardizer.tensor(past)).numpy()
+    wanted = np.nanmean(ahead - fitted.standardizer.inverse(forecast), axis=(0, 1))
+    np.testing.assert_allclose(result.paths.mean_error, wanted, rtol=1e-3)
     steps = result.by_step
     assert steps["step"].tolist() == [1, 2, 3, 4, 5]
     unit = naive_error(array[:160], 7)

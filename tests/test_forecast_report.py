@@ -20,7 +20,7 @@ from revin_forecast.commands.forecast import forecast as forecast_command
 from revin_forecast.commands.shared.again import command_line
 from revin_forecast.data.reading import read_series
 from revin_forecast.report.forecast.fan import fan_figure, fans
-from revin_forecast.report.forecast.reliability import autocorrelation, lean
+from revin_forecast.report.forecast.reliability import autocorrelation, leans
 from revin_forecast.report.forecast.static import plot
 
 HOSTILE = "<img src=x onerror=alert(1)></script>\"'&"
@@ -251,9 +251,9 @@ def test_lone_values_between_gaps_are_points():
 def test_errors_that_lean_or_follow_are_told():
     random = np.random.default_rng(0)
     noise = random.normal(size=(40, 5))
-    assert not lean(noise)[1]
-    assert lean(noise + 2)[1]
-    assert lean(np.full((3, 2), 1.0)) == (1.0, False)  # three paths prove nothing
+    assert not leans(noise)
+    assert (leans(noise + 2), leans(noise - 2)) == (1, -1)
+    assert not leans(np.full((3, 2), 1.0))  # three paths prove nothing
     walk = np.cumsum(random.normal(size=400))
     assert autocorrelation(walk) > 0.9
     assert abs(autocorrelation(random.normal(size=400))) < 0.15

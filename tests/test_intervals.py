@@ -103,15 +103,39 @@ def test_forecasts_of_a_table_in_other_units_have_the_same_intervals():
     pd.testing.assert_frame_equal(other.predict(level=[80.0])[columns], wanted, rtol=1e-4)
 
 
-def test_one_series_and_step_has_the_conformal_quantile():
-    residuals = np.random.default_rng(0).exponential(size=(500, 1, 1)) - 0.5
-    intervals = Intervals.calibrate(residuals, np.ones((500, 1)))
-    ordered = np.sort(residuals.ravel())
+@pytest.mark.parametrize("windows", [30, 500, 20_000])
+def test_one_series_and_step_has_the_conformal_quantile(windows):
+    """Its own on each side where windows are many, that of absolute errors where they are few."""
+    residuals = np.random.default_rng(0).exponential(size=(windows, 1, 1)) - 0.5
+    intervals = Intervals.calibrate(residuals, np.ones((windows, 1)))
+    ordered, sizes = np.sort(residuals.ravel()), np.sort(np.abs(residuals.ravel()))
+    rank = int(np.ceil((windows + 1) * 0.9))
+    even = sizes[int(np.ceil((windows + 1) * 0.8)) - 1]
+    own = windows / (windows + 400)
+    believed = own + (1 - own) * windows / (windows + 40)
+    stretch = stdtrit(windows, 0.9) / ndtri(0.9)
     low, high = at(intervals, [0.1, 0.9])[0, 0].tolist()
-    stretch = stdtrit(500, 0.9) / ndtri(0.9)
-    assert high == pytest.approx(ordered[int(np.ceil(501 * 0.9)) - 1] * stretch, rel=1e-5)
-    assert low == pytest.approx(ordered[-int(np.ceil(501 * 0.9))] * stretch, rel=1e-5)
-    assert high > -2 * low  # skewed as the residuals are
+    assert high == pytest.approx(
+        (believed * ordered[rank - 1] + (1 - believed) * even) * stretch, rel=1e-5
+    )
+    assert low == pytest.approx(
+        (believed * ordered[-rank] - (1 - believed) * even) * stretch, rel=1e-5
+    )
+    if windows == 20_000:
+        assert high > -3 * low  # skewed as the residuals are
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_intervals_of_a_short_trend_are_neither_lopsided_nor_far_too_wide(seed):
+    """Its maps, solved on half as many rows, extrapolate the level and miss on one side by far."""
+    steps = np.arange(116)
+    values = 100 + 0.7 * steps + np.random.default_rng(seed).normal(size=116)
+    quarters = pd.date_range("1990-01-01", periods=116, freq="QS")
+    table = pd.DataFrame({"quarter": quarters, "y": values})
+    found = Forecaster(6).fit(table).predict(level=[80.0])
+    below, above = found["y"] - found["y-lo-80"], found["y-hi-80"] - found["y"]
+    assert (above / below).between(0.6, 1.7).all()
+    assert (below + above).between(1.8, 7).all()  # 2.56 for one who knows the trend
 
 
 @pytest.mark.parametrize("windows", [10, 50, 400])
@@ -122,7 +146,7 @@ def test_exchangeable_residuals_are_covered(windows, draw):
     size = (500, 3, 10)
     fresh = random.standard_t(4, size) if draw == "heavy" else random.normal(size=size)
     covered = {80: [], 95: []}
-    for seed in range(8):
+    for seed in range(32):
         intervals = calibrated(windows, channels=10, seed=seed, draw=draw)
         for level, found in covered.items():
             low, high = at(intervals, interval_levels(level)).numpy().transpose(2, 0, 1)

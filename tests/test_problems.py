@@ -61,6 +61,10 @@ def test_spikes_are_told_from_steps():
     values = wave()
     values[[40, 120]] = 400, -90
     assert only(values, "spikes").found == "2 spikes, the largest 400 on 2024-02-10"
+    for end in (0, -1):
+        values = wave()
+        values[end] = 400
+        assert only(values, "spikes").found.startswith("1 spike, the largest 400 on 2024-")
     step = wave()
     step[150:] += 100  # the world moved: that is no error
     assert found(step) == []

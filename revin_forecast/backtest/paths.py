@@ -26,10 +26,12 @@ class Paths:
     """(origins,) of the series, each one step ahead of an origin."""
     next_errors: np.ndarray
     """(origins, names): truth less forecast, one step ahead, of every origin."""
+    mean_error: np.ndarray
+    """(names,) of truth less forecast, over every origin and step; NaN where none was observed."""
 
 
 class PathKeeper:
-    """Keeps forecasts that don't overlap, and the errors one step ahead.
+    """Keeps forecasts that don't overlap, the errors one step ahead, and the mean of all.
 
     Args:
         names: of all series forecast.
@@ -46,6 +48,7 @@ class PathKeeper:
         self._forecasts: list[np.ndarray] = []
         self._truths: list[np.ndarray] = []
         self._errors: list[np.ndarray] = []
+        self._total, self._count = np.zeros(len(self.names)), np.zeros(len(self.names))
 
     def add(self, fitted: Fitted, origins: Origins, forecast: Tensor) -> None:
         """Look at some windows.
@@ -57,8 +60,10 @@ class PathKeeper:
         """
         scale = fitted.standardizer.select(fitted.targets[: len(self.names)])
         count, rows = len(self.names), origins.rows.tolist()
-        errors = origins.truth[:, 0, :count].double() - forecast[:, 0, :count].double()
-        self._errors.append(errors.numpy() * scale.scale)
+        errors = (origins.truth[..., :count].double() - forecast[..., :count].double()).numpy()
+        self._errors.append(errors[:, 0] * scale.scale)
+        self._total += np.nansum(errors, (0, 1)) * scale.scale
+        self._count += np.isfinite(errors).sum((0, 1))
         places = [place for place, row in enumerate(rows) if row in self._kept]
         self._rows += [rows[place] for place in places]
         self._forecasts.append(scale.inverse(forecast[places, :, :count].numpy()))
@@ -66,6 +71,7 @@ class PathKeeper:
 
     def paths(self) -> Paths:
         """Return what was kept."""
+        seen = self._count > 0
         return Paths(
             self.names,
             np.array(self._rows, dtype=int),
@@ -73,4 +79,5 @@ class PathKeeper:
             np.concatenate(self._truths),
             np.array(self._starts),
             np.concatenate(self._errors),
+            np.where(seen, self._total / np.where(seen, self._count, 1), np.nan),
         )

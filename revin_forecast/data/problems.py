@@ -136,22 +136,27 @@ def _stuck(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | No
 
 
 def _spikes(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
-    """Tell single values that lie far from the line between their neighbours."""
+    """Tell single values that lie far from the line between their neighbours.
+
+    Of the first and the last one: far from their neighbour, where that is near to the next.
+    """
     kept = np.flatnonzero(np.isfinite(values))
     if len(kept) < 20:
         return None
     shown = values[kept]
-    off = np.abs(shown[1:-1] - (shown[:-2] + shown[2:]) / 2)
-    apart = np.abs(shown[2:] - shown[:-2])
-    usual = np.quantile(off, 0.9)
-    places = np.flatnonzero((off > SPIKE * usual) & (off > 2 * apart)) + 1 if usual > 0 else []
+    change = np.abs(np.diff(shown))
+    line = np.abs(shown[1:-1] - (shown[:-2] + shown[2:]) / 2)
+    off = np.concatenate([change[:1], line, change[-1:]])
+    apart = np.concatenate([change[1:2], np.abs(shown[2:] - shown[:-2]), change[-2:-1]])
+    usual = np.quantile(line, 0.9)
+    places = np.flatnonzero((off > SPIKE * usual) & (off > 2 * apart)) if usual > 0 else []
     if not len(places):
         return None
-    largest = places[int(off[np.asarray(places) - 1].argmax())]
+    largest = places[int(off[places].argmax())]
     count = f"{counted(len(places), 'spike')}, the largest"
     return (
         f"{count} {shown[largest]:g} on {shown_stamp(stamps[kept[largest]])}",
-        "If it was not real, empty the cell; --normalizer Robust minds it less.",
+        "If it was not real, empty the cell; --backbone Ridge --normalizer Robust minds it less.",
     )
 
 

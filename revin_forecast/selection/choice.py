@@ -14,7 +14,7 @@ from revin_forecast.fitting import Recipe
 from revin_forecast.normalizers import Identity
 from revin_forecast.progress import progress
 from revin_forecast.reversible import Reversible, forecast_channels
-from revin_forecast.selection.earlier import earlier_residuals
+from revin_forecast.selection.earlier import earlier_residuals, within_reason
 from revin_forecast.selection.selector import Selector, Tried
 from revin_forecast.selection.validation import Validation
 from revin_forecast.selection.weights import absolute_errors, channel_weights, common_weights
@@ -90,7 +90,8 @@ def choose(selector: Selector, training: TrainingSettings) -> Choice:
     stride = selector.validation.stride
     if len(residuals) < CALIBRATION:
         with progress("calibrating intervals on earlier rows"):
-            more = list(earlier_residuals(selector, members, weights[used], recipe.lookback))
+            more = earlier_residuals(selector, members, weights[used], recipe.lookback)
+            more = within_reason(more, residuals, past)
         stride = 1.0
         residuals, past = (torch.cat(parts) for parts in zip(*more, (residuals, past), strict=True))
     return Choice(

@@ -1,16 +1,19 @@
 """Forecast errors of earlier rows, for intervals where the validation part is short."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
+from revin_forecast.intervals import window_scale
 from revin_forecast.selection.selector import Selector, Tried
 from revin_forecast.selection.validation import Validation
 
 BLOCKS = 4
 ORIGINS = 15
 """Of a block: maps are solved once for so many windows."""
+WORST = 3.0
+"""Mean error of a block, in that of the validation windows, at most."""
 
 
 def earlier_residuals(
@@ -47,3 +50,32 @@ def earlier_residuals(
             forecast += weight * windows.forecast(model, member.candidate.lookback)
         yield windows.truth - forecast, windows.past
         stop = cut + task.horizon - 1  # the next block's windows begin before this one's
+
+
+def within_reason(
+    blocks: Iterable[tuple[Tensor, Tensor]], residuals: Tensor, past: Tensor
+) -> list[tuple[Tensor, Tensor]]:
+    """Scale errors down where a block's are far beyond those of validation.
+
+    The fewer rows a map was solved on, the worse it is: one that extrapolates the level of a trend
+    may miss by many times what the forecaster does that is fitted on all rows. So the mean error
+    of a block, in the units of its windows' scales, counts for `WORST` times that of the validation
+    windows at most. Those are few, and the choice was made on them: less would be too little.
+
+    Args:
+        blocks: (windows, horizon, channels) errors and (windows, lookback, channels) past of each.
+        residuals: of validation.
+        past: of validation.
+    """
+    most = WORST * _mean_score(residuals, past)
+    return [
+        (errors * min(1.0, most / max(_mean_score(errors, before), most, 1e-30)), before)
+        for errors, before in blocks
+    ]
+
+
+def _mean_score(residuals: Tensor, past: Tensor) -> float:
+    """Return the mean absolute error over the scale of its window, 0 where none was observed."""
+    scores = (residuals / window_scale(past).unsqueeze(1)).abs()
+    seen = scores[scores.isfinite()]
+    return float(seen.mean()) if len(seen) else 0.0

@@ -55,6 +55,9 @@ DOTS: dict[str, Dots] = {
         "% covered",
         panel="{shift}",
     ),
+    "interval_coverage_short": Dots(
+        "{data}, {rows}", ("80 %", "95 %", "width", "lopsided"), "", apart=True
+    ),
     "larger_than_memory": Dots(
         "{backbone}, {way}", ("windows/s", "peak GiB", "own GiB"), "", apart=True
     ),

@@ -41,7 +41,8 @@ def step_figure(result: Backtest) -> Figure:
 
 
 def residual_figure(result: Backtest, place: int, stamps: pd.DatetimeIndex) -> Figure:
-    """Return the errors of one series: the last ones over time, one step ahead; all by size.
+    """Return the errors of one series: the last ones over time, one step ahead; by size those of
+    all steps of the forecasts that don't overlap.
 
     Args:
         result: the backtest.

@@ -120,13 +120,18 @@ def _backtest(account: Account) -> str:
 
 
 def _residuals(account: Account) -> str:
-    chart = "" if isinstance(account.backtest, str) else _box("left", "Errors over time", 300)
+    result = account.backtest
+    if isinstance(result, str):
+        return sections.residual_table(account)
+    few, many = len(result.paths.rows), len(result.origins)
+    counted_ones = "all steps" if few == many else f"all steps of {few} forecasts, a horizon apart"
     words = (
         "Errors of the backtest, in the table's units; above zero the truth was higher. Left one "
-        "step ahead over time, right those of all steps. Good errors lean to no side and do not "
-        "follow each other."
+        f"step ahead over time, right how often which one came, over {counted_ones}. The mean is "
+        "that of all forecasts and steps. Good errors lean to no side and do not follow each other."
     )
-    return (paragraph(words) if chart else "") + chart + sections.residual_table(account)
+    chart = _box("left", "Errors over time", 300)
+    return paragraph(words) + chart + sections.residual_table(account)
 
 
 def _box(key: str, label: str, height: int) -> str:

@@ -5,27 +5,25 @@ import math
 import numpy as np
 
 
-def lean(errors: np.ndarray) -> tuple[float, bool]:
-    """Return the mean error, and whether it is surely not zero.
+def leans(errors: np.ndarray) -> int:
+    """Return the side that errors surely lean to, 1 above zero and -1 below, or 0.
 
     Errors of one path depend on each other: only means of whole paths are counted.
 
     Args:
-        errors: (paths, horizon) truth less forecast, NaN where unobserved.
+        errors: (paths, horizon) truth less forecast, of paths that don't overlap, NaN where
+            unobserved.
 
-    >>> mean, certain = lean(np.ones((8, 5)) + np.arange(8)[:, None] / 10)
-    >>> round(mean, 3), certain
-    (1.35, True)
+    >>> leans(np.ones((8, 5)) + np.arange(8)[:, None] / 10)
+    1
     """
     seen = np.isfinite(errors)
-    if not seen.any():
-        return math.nan, False
     counted = seen.any(1)
     means = np.where(seen, errors, 0).sum(1)[counted] / seen.sum(1)[counted]
-    mean = float(np.where(seen, errors, 0).sum() / seen.sum())
     if len(means) < 4:
-        return mean, False
-    return mean, bool(abs(means.mean()) > 3 * means.std(ddof=1) / math.sqrt(len(means)))
+        return 0
+    certain = abs(means.mean()) > 3 * means.std(ddof=1) / math.sqrt(len(means))
+    return int(np.sign(means.mean())) if certain else 0
 
 
 def autocorrelation(errors: np.ndarray) -> float:

@@ -11,8 +11,8 @@ CLOSE = 0.05
 """A smaller difference from the naive forecasts is none."""
 FEW = 8
 """Fewer forecasts prove nothing."""
-OFF = 10
-"""Intervals that hold so many percent more or less than they should are told of."""
+NEAR, OFF = 5, 10
+"""Intervals that hold so many percent more or less than they should are no merit; are told of."""
 
 
 def verdict(account: Account) -> list[tuple[str, str]]:
@@ -24,7 +24,8 @@ def verdict(account: Account) -> list[tuple[str, str]]:
     spoilt = {one.series for one in account.problems if one.serious}
     if spoilt:
         hold = "1 series holds" if len(spoilt) == 1 else f"{len(spoilt):,} series hold"
-        told.append((f"{hold} something odd; see the data below.", "bad"))
+        odd = (f"{hold} something odd; see the data below.", "bad")
+        told.insert(len(told) if told[0][1] == "good" else 0, odd)  # it may be why
     return told
 
 
@@ -71,4 +72,6 @@ def _intervals(result: Backtest) -> Iterator[tuple[str, str]]:
     if short:
         yield f"{words} They are too narrow: take them as a lower bound.", "bad"
     else:
-        yield words + (" They are wider than they need be." if wide else ""), "" if wide else "good"
+        near = all(abs(share - level) <= NEAR for level, share in held.items())
+        much = " They are wider than they need be." if wide else ""
+        yield words + much, "good" if near else ""

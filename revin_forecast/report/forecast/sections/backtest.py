@@ -1,6 +1,7 @@
 """How good forecasts of the last rows were."""
 
 import math
+from collections.abc import Sequence
 
 from revin_forecast.backtest import Backtest
 from revin_forecast.report.forecast.account import Account
@@ -19,19 +20,19 @@ def backtest_table(account: Account) -> str:
     named = {"this model": "", "the last value repeated": "repeat_"}
     if result.season > 1:  # else they are the same
         named[f"the last season repeated ({result.season} steps)"] = "seasonal_naive_"
-    rows = []
-    for label, key in named.items():
-        scores = [result.overall[f"{key}{score}"] for score in ("mase", "mse", "mae")]
-        best = result.overall[f"{key}mase"] == _least(result)
-        kind = "number best" if best else "number"
-        rows.append([name(label), *(Cell(shown(score, 4), kind) for score in scores)])
+    columns = [
+        _scores([result.overall[f"{key}{score}"] for key in named.values()])
+        for score in ("mase", "mse", "mae")
+    ]
+    rows = [[name(label), *cells] for label, *cells in zip(named, *columns, strict=True)]
     text = table(heads("forecast", "MASE", "MSE", "MAE"), rows) + _coverage(result)
     return text + _series_table(result)
 
 
-def _least(result: Backtest) -> float:
-    scores = (result.overall[key] for key in ("mase", "repeat_mase", "seasonal_naive_mase"))
-    return min((score for score in scores if math.isfinite(score)), default=math.nan)
+def _scores(scores: Sequence[float]) -> list[Cell]:
+    """Return the cells of one measure, the least marked."""
+    least = min((score for score in scores if math.isfinite(score)), default=math.nan)
+    return [Cell(shown(score, 4), f"number{' best' * (score == least)}") for score in scores]
 
 
 def _coverage(result: Backtest) -> str:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from revin_forecast.report.forecast.account import Account
-from revin_forecast.report.forecast.reliability import autocorrelation, lean
+from revin_forecast.report.forecast.reliability import autocorrelation, leans
 from revin_forecast.report.markup import Cell, heads, name, number, paragraph, table
 from revin_forecast.report.wording import shown
 
@@ -19,9 +19,9 @@ def residual_table(account: Account) -> str:
     for place, series in enumerate(result.paths.names):
         errors = result.paths.next_errors[:, place]
         left = result.paths.truth[:, :, place] - result.paths.forecast[:, :, place]
-        mean, certain = lean(left)
+        mean = float(result.paths.mean_error[place])
         follow, many = autocorrelation(errors), int(np.isfinite(errors).sum())
-        told = _lean_words(mean, certain) + _follow_words(follow, many)
+        told = _lean_words(mean, leans(left)) + _follow_words(follow, many)
         rows.append(
             [name(series), number(mean), number(follow, 2), Cell(told or "nothing odd", "words")]
         )
@@ -29,11 +29,11 @@ def residual_table(account: Account) -> str:
     return table(head, rows)
 
 
-def _lean_words(mean: float, certain: bool) -> str:
-    if not certain:
+def _lean_words(mean: float, side: int) -> str:
+    if side * mean <= 0:
         return ""
-    side = "low" if mean > 0 else "high"
-    return f"Forecasts were too {side}, by {shown(abs(mean))} on average. "
+    where = "low" if mean > 0 else "high"
+    return f"Forecasts were too {where}, by {shown(abs(mean))} on average. "
 
 
 def _follow_words(follow: float, many: int) -> str:
