@@ -133,12 +133,23 @@ def test_json_in_both_forms_gives_the_same(client, newer):
     assert both["columns"][:6] == ["day", "a", "a-lo-50", "a-hi-50", "a-lo-80", "a-hi-80"]
 
 
-@pytest.mark.parametrize("content", [b"", b"  \n", b"{}"])
-def test_nothing_sent_follows_the_rows_fitted_on(client, model, content):
-    answer = client.post("/forecast", content=content, headers=JSON if content else CSV).json()
+@pytest.mark.parametrize(
+    ("content", "headers"), [(b"", {}), (b"", JSON), (b"  \n", JSON), (b"{}", JSON)]
+)
+def test_nothing_sent_follows_the_rows_fitted_on(client, model, content, headers):
+    answer = client.post("/forecast", content=content, headers=headers).json()
     wanted = Forecaster.load(model).predict()
     assert [row["a"] for row in answer["forecast"]] == pytest.approx(wanted["a"].tolist())
     assert answer["forecast"][0]["day"] == "2024-04-30"
+
+
+@pytest.mark.parametrize("content", [b"", b" \n\n"])
+def test_an_empty_file_is_refused(client, content):
+    """An export that failed is no wish for the rows fitted on."""
+    for kind in ("text/csv", "application/x-www-form-urlencoded"):
+        answer = client.post("/forecast", content=content, headers={"Content-Type": kind})
+        assert answer.status_code == 422
+        assert "what was sent is empty. Send rows with their names above" in answer.json()["detail"]
 
 
 def test_what_programs_send_that_were_told_nothing(client, newer):
@@ -258,7 +269,7 @@ def test_bad_queries_are_told_in_words(client):
         ("decimal=;", "decimal: Input should be"),
         ("level=101", "a level is in percent, from 1 to below 100, but got 101"),
     ):
-        answer = client.post(f"/forecast?{query}", content=b"", headers=CSV)
+        answer = client.post(f"/forecast?{query}", content=b"", headers=JSON)
         assert answer.status_code == 422
         assert message in answer.json()["detail"]
     assert client.get("/forecast").json() == {"detail": "Method Not Allowed"}
@@ -347,7 +358,7 @@ def test_a_worker_that_ends_over_a_request_is_replaced(model, tmp_path):
         own._replace()
         app = build(Pool([own], Limits()), {})
         with TestClient(app, base_url="http://127.0.0.1") as opened:
-            answer = opened.post("/forecast", content=b"", headers=CSV)
+            answer = opened.post("/forecast", content=b"", headers=JSON)
         assert answer.status_code == 503
         assert "not the one that the service started with" in answer.json()["detail"]
     finally:
@@ -360,7 +371,7 @@ def test_a_bug_is_told_as_json(worker, monkeypatch):
 
     monkeypatch.setattr(Pool, "ask", breaks)
     with client_of(worker) as opened:
-        answer = opened.post("/forecast", content=b"", headers=CSV)
+        answer = opened.post("/forecast", content=b"", headers=JSON)
     assert answer.status_code == 500
     assert answer.json() == {"detail": "this is a bug; the server's log holds more."}
 
@@ -383,7 +394,7 @@ def test_a_request_that_finds_all_workers_busy_is_told_when_to_come(monkeypatch)
     with pytest.raises(BusyError):
         asyncio.run(pool_asked_twice(pool))
     with TestClient(build(pool, {}), base_url="http://127.0.0.1") as opened:
-        broken = opened.post("/forecast", content=b"", headers=CSV)
+        broken = opened.post("/forecast", content=b"", headers=JSON)
         assert broken.status_code == 500
         assert "log" in broken.json()["detail"]
 
@@ -405,10 +416,10 @@ def test_no_more_are_read_than_can_wait(worker):
     with TestClient(build(pool, {}), base_url="http://127.0.0.1") as opened, ExitStack() as inside:
         for _ in range(5):
             inside.enter_context(pool.admitting())
-        refused = opened.post("/forecast", content=b"", headers=CSV)
+        refused = opened.post("/forecast", content=b"", headers=JSON)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
         inside.close()
-        assert opened.post("/forecast", content=b"", headers=CSV).status_code == 200
+        assert opened.post("/forecast", content=b"", headers=JSON).status_code == 200
 
 
 def test_busy_is_a_503(worker, monkeypatch):
@@ -417,7 +428,7 @@ def test_busy_is_a_503(worker, monkeypatch):
 
     monkeypatch.setattr(Pool, "ask", busy)
     with client_of(worker) as opened:
-        answer = opened.post("/forecast", content=b"", headers=CSV)
+        answer = opened.post("/forecast", content=b"", headers=JSON)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
@@ -433,7 +444,7 @@ def test_a_token_guards_all_that_is_of_the_model(worker):
                 assert answer.status_code == 401
                 assert answer.headers["www-authenticate"] == "Bearer"
                 assert "Authorization: Bearer TOKEN" in answer.json()["detail"]
-        right = {"Authorization": "bearer s3cret", **CSV}
+        right = {"Authorization": "bearer s3cret", **JSON}
         assert guarded.post("/forecast", headers=right).status_code == 200
 
 
@@ -452,7 +463,7 @@ def test_names_of_other_machines_are_refused(worker):
 
 def test_pages_of_other_sites_are_refused(client):
     for site, code in (("cross-site", 403), ("same-site", 403), ("same-origin", 200)):
-        sent = client.post("/forecast", headers={"Sec-Fetch-Site": site, **CSV})
+        sent = client.post("/forecast", headers={"Sec-Fetch-Site": site, **JSON})
         assert sent.status_code == code
     assert client.get("/docs", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
 
@@ -530,12 +541,12 @@ def test_the_end_of_the_service_waits_for_no_request(model, monkeypatch):
     own.describe()
     app = build(pool, {}, ending=lambda: bool(ending))
     with TestClient(app, base_url="http://127.0.0.1") as opened:
-        assert opened.post("/forecast", content=b"", headers=CSV).status_code == 200
+        assert opened.post("/forecast", content=b"", headers=JSON).status_code == 200
         before = own._process
         os.kill(before.pid, signal.SIGSTOP)  # a request without end
         ending.append(True)
         for _ in range(2):
-            answer = opened.post("/forecast", content=b"", headers=CSV)
+            answer = opened.post("/forecast", content=b"", headers=JSON)
             assert answer.status_code == 503
             assert answer.json() == {"detail": "the service is ending."}
     assert not before.is_alive()

@@ -47,9 +47,9 @@ PROBLEMS: Mapping[int | str, dict[str, Any]] = {
 }
 BODY = {
     "requestBody": {
-        "description": "Newer rows as CSV or JSON; nothing: after the rows fitted on.",
+        "description": "Newer rows as CSV or JSON; {} or no body: after the rows fitted on.",
         "content": {
-            "text/csv": {"schema": {"type": "string"}},
+            "text/csv": {"schema": {"type": "string", "minLength": 1}},
             "application/json": {"schema": Body.model_json_schema()},
         },
     }

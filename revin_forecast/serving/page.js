@@ -106,7 +106,8 @@
     const levels = at("level").value.split(",").filter(Boolean);
     const query = levels.map((level) => `level=${level}`).join("&");
     try {
-      const options = { method: "POST", headers: { "Content-Type": "text/csv" }, body: file ?? "" };
+      const type = file ? "text/csv" : "application/json"; // {}: after the rows fitted on
+      const options = { method: "POST", headers: { "Content-Type": type }, body: file ?? "{}" };
       const answer = await ask(`/chart?${query}`, options);
       if (mine !== asking) return; // another file came meanwhile
       shown = answer;

@@ -13,6 +13,11 @@ from revin_forecast.serving.worker import BrokenWorkerError, ChangedModelError, 
 CSV_TYPES = ("", "application/x-www-form-urlencoded", "application/octet-stream", "application/csv")
 """Taken for CSV beside text/*: what programs say that were told nothing."""
 LATER = {"Retry-After": "5"}
+EMPTY = (
+    "what was sent is empty. Send rows with their names above, or the JSON {} for a forecast after "
+    "the rows that the model was fitted on."
+)
+"""An export that failed must not look as if it had been used."""
 BUG = "this is a bug; the server's log holds more."
 
 
@@ -27,10 +32,16 @@ async def answered(
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = kind == "application/json"
     if not is_json and kind not in CSV_TYPES and not kind.startswith("text/"):
-        raise HTTPException(415, f"{kind} is neither text/csv nor application/json.")
+        raise HTTPException(
+            415,
+            f"{kind} is neither text/csv nor application/json; send the file itself "
+            "(curl --data-binary @file.csv).",
+        )
     try:
         with pool.admitting():
             content = await _content(request, pool)
+            if kind and not is_json and not content.strip():
+                raise HTTPException(422, EMPTY)
             answer = await pool.ask(Asked(content, is_json, tuple(level), decimal), drawn)
     except BusyError:
         detail = "all workers are busy; come again in a moment."
