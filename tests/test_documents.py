@@ -489,6 +489,16 @@ def test_coverage_holds_when_the_scale_shifts(data_dir, tmp_path):
                 assert row[f"{level} raw"] < row[level] - 5
 
 
+def test_intervals_of_short_tables_are_neither_too_narrow_nor_lopsided(tmp_path):
+    quick("coverage_short.py", tmp_path)
+    again = json.loads((tmp_path / "interval_coverage_short.json").read_text())["rows"]
+    for row in (*again, *committed("interval_coverage_short")):
+        assert 70 < row["80 %"] < 98, row
+        assert 88 < row["95 %"], row
+        assert row["lopsided"] < 0.15, row
+        assert row["width"] < (1.3 if row["rows"] == 240 else 3.1), row
+
+
 def test_many_series_are_forecast_in_bounds(tmp_path):
     quick("many_series.py", tmp_path)
     rows = committed("many_series")
