@@ -142,6 +142,8 @@ class Split:
     """(time, covariates) float64: what is known of each row beforehand, if anything is."""
     apart: bool = False
     """Validation and test stand alone: their first rows are a look-back of their own."""
+    filled: np.ndarray | None = None
+    """(time, channels) True where a gap was interpolated; see `Windows`."""
 
     @cached_property
     def standardizer(self) -> Standardizer:
@@ -165,7 +167,9 @@ class Split:
         """Return every window of a part, z-scored, with what is known of its steps."""
         rows = self._rows(name, lookback)
         known = None if self.known is None else torch.tensor(self.known[rows])
-        return Windows(self.standardizer.tensor(self.values[rows]), lookback, horizon, known)
+        filled = None if self.filled is None else torch.from_numpy(self.filled[rows])
+        values = self.standardizer.tensor(self.values[rows])
+        return Windows(values, lookback, horizon, known, filled)
 
     def _rows(self, name: str, lookback: int) -> slice:
         if name == "training":

@@ -116,6 +116,35 @@ def test_a_refit_has_seen_all_rows_before():
     assert (result.paths.next_errors[4:] != once.paths.next_errors[4:]).all()
 
 
+def test_what_is_interpolated_from_later_values_is_neither_seen_nor_scored():
+    """As if the table had ended at each origin and had been interpolated then."""
+    array = np.cumsum(np.random.default_rng(3).normal(size=(ROWS, 1)), axis=0)
+    array[np.arange(ROWS) % 12 >= 5] = np.nan
+    gaps = series(array)
+    filled = read_series(gaps, missing="interpolate")
+    assert filled.unobserved == gaps.unobserved
+    result = backtest(ridge(), filled)
+    errors = []
+    for origin in range(160, ROWS - HORIZON + 1):
+        then = read_series(gaps.rows(0, origin), missing="interpolate").values[-LOOKBACK:]
+        past = result.fitted.standardizer.tensor(then[None])
+        forecast = result.fitted.standardizer.inverse(result.fitted.forecast(past)[0].numpy())
+        errors.append(np.abs(forecast - array[origin : origin + HORIZON]))
+    assert result.overall["observed"] == np.isfinite(errors).sum()
+    assert result.overall["mae"] == pytest.approx(np.nanmean(errors), rel=1e-5)
+
+
+@pytest.mark.parametrize("backbone", ["auto", Ridge])
+def test_intervals_of_interpolated_tables_hold(backbone):
+    """Lines drawn to what comes would say that the next values are almost known."""
+    array = np.cumsum(np.random.default_rng(4).normal(size=(600, 1)), axis=0)
+    array[np.arange(600) % 12 >= 4] = np.nan
+    gaps = series(array)
+    filled = read_series(gaps, missing="interpolate")
+    result = backtest(Forecaster(4, backbone=backbone), filled, level=[80])
+    assert 70 < result.overall["coverage-80"] < 92
+
+
 def test_errors_by_step_are_those_of_the_step():
     array = values()
     array[175, 0] = np.nan

@@ -46,7 +46,9 @@ def rolling_origins(
     seen = series.select(fitted.history.names)  # without the columns that are known beforehand
     values = fitted.standardizer.tensor(seen.values[rows])
     known = known_rows(fitted, series)
-    windows = Windows(values, back, recipe.horizon, None if known is None else known[rows])
+    filled = None if seen.filled is None else torch.from_numpy(seen.filled[rows])
+    ahead = None if known is None else known[rows]
+    windows = Windows(values, back, recipe.horizon, ahead, filled)
     size = max(1, VALUES_AT_ONCE // ((back + 16 * recipe.horizon) * values.shape[1])) * step
     for first in range(0, len(windows), size):
         past, future, ahead = windows[first : first + size : step]

@@ -3,6 +3,8 @@
 from typing import Literal
 
 import numpy as np
+import torch
+from torch import Tensor
 
 Missing = Literal["observed", "interpolate", "error"]
 
@@ -48,3 +50,26 @@ def interpolated(values: np.ndarray, at: np.ndarray) -> np.ndarray:
     # Two products rather than a slope: the difference of two large values may overflow.
     filled[row, channel] = values[start, channel] * (1 - share) + values[stop, channel] * share
     return filled
+
+
+def hide_filled(past: Tensor, future: Tensor, filled: Tensor) -> tuple[Tensor, Tensor]:
+    """Take out of windows what was interpolated from values that come later, as NaN.
+
+    In the future those are all filled values: none was measured, so none is scored. In the past
+    they are those after the last measured one, whose line ends in the future; the lines before it
+    could be drawn then.
+
+    Args:
+        past: (windows, lookback, channels).
+        future: (windows, horizon, channels).
+        filled: (windows, lookback + horizon, channels) True where interpolated.
+
+    >>> past, future = torch.arange(4.0).reshape(1, 4, 1), torch.arange(4.0, 6).reshape(1, 2, 1)
+    >>> filled = torch.tensor([0, 1, 0, 1, 1, 0], dtype=torch.bool).reshape(1, 6, 1)
+    >>> [part.flatten().tolist() for part in hide_filled(past, future, filled)]
+    [[0.0, 1.0, 2.0, nan], [nan, 5.0]]
+    """
+    lookback = past.shape[1]
+    before, after = filled[:, :lookback], filled[:, lookback:]
+    trailing = before.flip(1).long().cumprod(1).flip(1).bool()
+    return past.masked_fill(trailing, torch.nan), future.masked_fill(after, torch.nan)

@@ -237,4 +237,5 @@ def _filled(series: Series, missing: Missing) -> Series:
                 "Fill it in, or pass --missing interpolate or --missing observed."
             )
         return series
-    return replace(series, values=interpolated(series.values, series.timestamps.asi8))
+    values = interpolated(series.values, series.timestamps.asi8)
+    return replace(series, values=values, filled=np.isfinite(values) & ~series.observed)

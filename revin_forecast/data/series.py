@@ -38,6 +38,9 @@ class Series:
     """(channels,) stamp of each channel's own last row; None: all end with the last row."""
     moved: bool = False
     """True: each channel's own last row stands in the last row, whatever its stamp; `aligned`."""
+    filled: np.ndarray | None = None
+    """(time, channels) True where a gap was interpolated, from values after it as well; None:
+    nowhere. Models learn from such values, but none is scored; see `data.missing.hide_filled`."""
 
     def __post_init__(self):
         wanted = (len(self.timestamps), len(self.names))
@@ -60,7 +63,8 @@ class Series:
     @property
     def observed(self) -> np.ndarray:
         """(time, channels): True where really measured."""
-        return np.isfinite(self.values)
+        finite = np.isfinite(self.values)
+        return finite if self.filled is None else finite & ~self.filled
 
     @property
     def unobserved(self) -> int:
@@ -85,7 +89,9 @@ class Series:
         if lasts is not None and cut and len(stamps):
             ended = pd.DatetimeIndex(lasts.to_series().clip(upper=stamps[-1]))
             lasts = self._earlier(lasts, cut) if self.moved else ended
-        return replace(self, values=self.values[start:stop], timestamps=stamps, lasts=lasts)
+        filled = None if self.filled is None else self.filled[start:stop]
+        values = self.values[start:stop]
+        return replace(self, values=values, timestamps=stamps, lasts=lasts, filled=filled)
 
     def select(self, names: Sequence[str]) -> "Series":
         """Return some channels, in the order named.
@@ -104,6 +110,7 @@ class Series:
             names=tuple(names),
             inputs=tuple(name for name in self.inputs if name in names),
             lasts=None if self.lasts is None else self.lasts[places],
+            filled=None if self.filled is None else self.filled[:, places],
         )
 
     def track(self, name: str) -> tuple[pd.DatetimeIndex, np.ndarray]:
@@ -131,7 +138,10 @@ class Series:
         source = np.arange(len(self))[:, None] - self._lags()
         values = np.take_along_axis(self.values, np.maximum(source, 0), axis=0)
         values[source < 0] = np.nan
-        return replace(self, values=values, moved=True)
+        filled = self.filled
+        if filled is not None:
+            filled = np.take_along_axis(filled, np.maximum(source, 0), axis=0) & (source >= 0)
+        return replace(self, values=values, moved=True, filled=filled)
 
     def future_timestamps(self, horizon: int) -> pd.DatetimeIndex:
         """Return the stamps of the `horizon` steps after the last row.

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from revin_forecast.data.missing import hide_filled
 from revin_forecast.errors import InputError
 
 
@@ -27,6 +28,8 @@ class Windows(Dataset[WindowBatch]):
         lookback: steps seen.
         horizon: steps forecast.
         known: (time, covariates) of the same steps; None: nothing is known beforehand.
+        filled: (time, channels) True where a gap was interpolated; windows then hold what could be
+            known at their origins, and targets that were measured. None: nowhere.
 
     Raises:
         InputError: too few rows for one window, or known inputs of another number of rows.
@@ -42,7 +45,14 @@ class Windows(Dataset[WindowBatch]):
              [18., 19.]]])
     """
 
-    def __init__(self, values: Tensor, lookback: int, horizon: int, known: Tensor | None = None):
+    def __init__(
+        self,
+        values: Tensor,
+        lookback: int,
+        horizon: int,
+        known: Tensor | None = None,
+        filled: Tensor | None = None,
+    ):
         width = lookback + horizon
         if len(values) < width:
             raise InputError(
@@ -60,6 +70,8 @@ class Windows(Dataset[WindowBatch]):
         self.horizon = horizon
         self._view = _every_window(self.values, width)
         self._known_view = None if known is None else _every_window(known.contiguous(), width)
+        self.filled = filled
+        self._filled_view = None if filled is None else _every_window(filled.contiguous(), width)
 
     def __len__(self) -> int:
         """Count the windows."""
@@ -71,17 +83,25 @@ class Windows(Dataset[WindowBatch]):
         return (self.lookback + self.horizon) * self.values.shape[1] * self.values.element_size()
 
     def __getitem__(self, index: slice | Sequence[int] | Tensor) -> WindowBatch:
-        """Return windows: a slice is a view, chosen numbers are gathered in one operation."""
+        """Return windows: a slice is a view, chosen numbers are gathered in one operation.
+
+        Both are copies where gaps were interpolated.
+        """
         if not isinstance(index, slice):
             index = torch.as_tensor(index, device=self.values.device)
         chosen = _chosen(self._view, index)
         known = None if self._known_view is None else _chosen(self._known_view, index)
-        return WindowBatch(chosen[:, : self.lookback], chosen[:, self.lookback :], known)
+        past, future = chosen[:, : self.lookback], chosen[:, self.lookback :]
+        if self._filled_view is not None:
+            past, future = hide_filled(past, future, _chosen(self._filled_view, index))
+        return WindowBatch(past, future, known)
 
     def to(self, device: torch.device | str) -> "Windows":
         """Return the same windows of values that lie on a device, where they are then gathered."""
-        known = None if self.known is None else self.known.to(device)
-        return Windows(self.values.to(device), self.lookback, self.horizon, known)
+        known, filled = (
+            None if part is None else part.to(device) for part in (self.known, self.filled)
+        )
+        return Windows(self.values.to(device), self.lookback, self.horizon, known, filled)
 
     def batches(self, size: int) -> Iterator[WindowBatch]:
         """Yield every window in order, the last batch as short as it comes."""

@@ -51,7 +51,7 @@ def fit_automatically(plan: Plan, series: Series) -> Fitted:
     values = standardizer.transform(series.values)
     seasons = plan.selection.seasons or find_seasons(values, series.frequency, train)
     centre = None if plan.normalizer is None else centre_of(plan.normalizer)
-    task = Task(values, train, plan.horizon, seasons, target_numbers(series))
+    task = Task(values, train, plan.horizon, seasons, target_numbers(series), series.filled)
     selector = Selector(task, plan.selection, centre, plan.lookback)
     choice = choose(selector, plan.training)
     evidence: dict[str, Any] = {

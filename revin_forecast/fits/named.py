@@ -64,7 +64,9 @@ def fit_named(
     if isinstance(series, MappedSeries):
         split = MappedSplit(series, train, known)
     else:
-        split = Split(series.values, train, rows, rows, scaling=rows, known=known)
+        split = Split(
+            series.values, train, rows, rows, scaling=rows, known=known, filled=series.filled
+        )
     model, report = fit_split(recipe, split, folder, resume)
     windows = split.windows("validation", lookback, plan.horizon)
     intervals, calibration = (None, 0) if recipe.levels else calibrated_on(model, windows)

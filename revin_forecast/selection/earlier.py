@@ -44,7 +44,10 @@ def earlier_residuals(
         models = [model for member in members if (model := member.refit(cut)) is not None]
         if len(models) < len(members):
             return
-        windows = Validation.of(task.values[:stop], cut, lookback, task.horizon, selector.season)
+        filled = None if task.filled is None else task.filled[:stop]
+        windows = Validation.of(
+            task.values[:stop], cut, lookback, task.horizon, selector.season, filled
+        )
         forecast = torch.zeros_like(windows.truth)
         for model, member, weight in zip(models, members, weights, strict=True):
             forecast += weight * windows.forecast(model, member.candidate.lookback)

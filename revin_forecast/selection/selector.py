@@ -62,6 +62,8 @@ class Task:
     """Likely ones in steps, the main one first."""
     targets: tuple[int, ...] | None = None
     """Numbers of the channels that are forecast; the others are seen. None: all."""
+    filled: np.ndarray | None = None
+    """(time, channels) True where a gap was interpolated; such values are not judged by."""
 
     @property
     def channels(self) -> int:
@@ -104,7 +106,7 @@ class Selector:
         self.lookbacks = [lookback] if lookback else lookbacks(horizon, self.seasons, room)
         self.longest = max(*self.lookbacks, *self.seasons, min(8, most))
         self.validation = Validation.of(
-            task.values, train, self.longest, horizon, self.season
+            task.values, train, self.longest, horizon, self.season, task.filled
         ).only(task.targets)
         self.tried: list[Tried] = []
         self.skipped: list[str] = []
@@ -220,7 +222,8 @@ class Selector:
 
     def _try_trained(self, training: TrainingSettings) -> None:
         rows = len(self.task.values)
-        split = Split(self.task.values, self.task.train, rows, rows, scaling=rows)
+        task = self.task
+        split = Split(task.values, task.train, rows, rows, scaling=rows, filled=task.filled)
         maps = [tried for tried in self.tried if tried.candidate.backbone.name == "Ridge"]
         best = min(maps, key=lambda tried: tried.mase).candidate.lookback if maps else self.longest
         normalizer = Component.of(RevIN)

@@ -5,6 +5,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from revin_forecast.data.missing import hide_filled
+
 VALUES = 2**21
 """Forecast values of one candidate, at most: 8 MiB."""
 FEWEST, MOST = 8, 200
@@ -30,7 +32,13 @@ class Validation:
 
     @classmethod
     def of(
-        cls, values: np.ndarray, train: int, lookback: int, horizon: int, season: int
+        cls,
+        values: np.ndarray,
+        train: int,
+        lookback: int,
+        horizon: int,
+        season: int,
+        filled: np.ndarray | None = None,
     ) -> "Validation":
         """Cut windows with evenly spaced origins out of the rows after training.
 
@@ -41,6 +49,7 @@ class Validation:
             horizon: steps to forecast.
             season: of the naive forecast whose mean error in training is the scale (MASE; Hyndman &
                 Koehler, 2006).
+            filled: (time, channels) True where a gap was interpolated.
         """
         channels = values.shape[1]
         span = len(values) - horizon - train
@@ -48,12 +57,15 @@ class Validation:
         if season > 1 and round(span / max(1, wanted - 1)) % season == 0:
             wanted -= wanted // 10  # not all at the same place of the season
         origins = train + np.linspace(0, span, wanted).round().astype(int)
-        past = np.stack([values[origin - lookback : origin] for origin in origins])
-        truth = np.stack([values[origin : origin + horizon] for origin in origins])
+        past, truth = _windows(values, origins, lookback, horizon)
+        if filled is not None:
+            values = np.where(filled, np.nan, values)
+            known = torch.cat(_windows(filled, origins, lookback, horizon), 1)
+            past, truth = hide_filled(past, truth, known)
         scale = seasonal_error(values[:train], season)
         return cls(
-            torch.from_numpy(past.astype(np.float32)),
-            torch.from_numpy(truth.astype(np.float32)),
+            past.float(),
+            truth.float(),
             torch.from_numpy(scale.astype(np.float32)),
             max(1.0, span / max(1, wanted - 1)),
         )
@@ -76,6 +88,15 @@ class Validation:
         counted = self.scale.isfinite()
         scaled = torch.as_tensor(errors)[counted] / self.scale[counted]
         return float(scaled.mean()) if len(scaled) else 0.0
+
+
+def _windows(
+    rows: np.ndarray, origins: np.ndarray, lookback: int, horizon: int
+) -> tuple[Tensor, Tensor]:
+    """Return what lies before each origin, and from it on."""
+    past = np.stack([rows[origin - lookback : origin] for origin in origins])
+    ahead = np.stack([rows[origin : origin + horizon] for origin in origins])
+    return torch.from_numpy(past), torch.from_numpy(ahead)
 
 
 def seasonal_error(values: np.ndarray, season: int) -> np.ndarray:
