@@ -36,20 +36,23 @@ def window_scale(past: Float[Tensor, "batch lookback channels"]) -> Float[Tensor
 
     The mean of two standard deviations, over the look-back and over its last quarter, so that a
     change inside the window counts twice; of observed values only. It goes with the data: a times
-    as large for a times the values, the same for values + b.
+    as large for a times the values, the same for values + b. Windows of which hardly a value was
+    observed tell nothing; theirs is one training deviation at least.
 
     Args:
         past: standardized, NaN where unobserved.
 
-    >>> window_scale(torch.tensor([[[0.0], [2.0]], [[5.0], [5.0]], [[0.0], [torch.nan]]]))
+    >>> window_scale(torch.tensor([[[0.0], [2.0]], [[5.0], [5.0]], [[torch.nan], [torch.nan]]]))
     tensor([[1.0000],
             [0.0100],
-            [0.0100]])
+            [1.0000]])
     """
     past = past.to(torch.promote_types(past.dtype, torch.float32))
-    whole, _ = _deviation(past)
+    whole, seen = _deviation(past)
     recent, count = _deviation(past[:, -max(RECENT, past.shape[1] // 4) :])
-    return ((whole + torch.where(count > 1, recent, whole)) / 2).clamp(min=SMALLEST)
+    scale = ((whole + torch.where(count > 1, recent, whole)) / 2).clamp(min=SMALLEST)
+    hardly = seen < min(RECENT, (past.shape[1] + 1) // 2)
+    return torch.where(hardly, scale.clamp(min=1), scale)
 
 
 def interval_levels(level: int | float) -> tuple[float, float]:

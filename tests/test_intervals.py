@@ -53,11 +53,28 @@ def test_the_scale_is_that_of_observed_values_late_ones_twice():
 
 
 @pytest.mark.parametrize("rows", [1, 5, 40])
-def test_windows_that_tell_nothing_have_the_smallest_scale(rows):
+def test_a_constant_window_has_the_smallest_scale_an_empty_one_that_of_training(rows):
     past = torch.stack([torch.full((rows, 1), 3.0), torch.full((rows, 1), torch.nan)])
-    torch.testing.assert_close(window_scale(past), torch.full((2, 1), SMALLEST))
+    assert window_scale(past).flatten().tolist() == pytest.approx([SMALLEST, 1])
     past[:, 0] = torch.inf
     assert window_scale(past).isfinite().all()
+
+
+def test_a_window_of_few_values_is_not_certain_of_the_future():
+    past = torch.full((3, 40, 1), torch.nan)
+    past[0, :7], past[1, :7], past[2, :8] = 3 * torch.randn(7, 1), 0.1 * torch.randn(7, 1), 0.1
+    scale = window_scale(past).flatten().tolist()
+    assert scale[0] > 1
+    assert scale[1:] == pytest.approx([1, SMALLEST])
+
+
+def test_a_series_that_was_not_seen_of_late_has_wide_intervals():
+    walk = np.cumsum(np.random.default_rng(0).normal(size=150))
+    table = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=150), "a": walk, "b": walk})
+    table.loc[110:, "b"] = np.nan
+    found = Forecaster(5).fit(table).predict(level=[95])
+    width = {name: (found[f"{name}-hi-95"] - found[f"{name}-lo-95"]).min() for name in "ab"}
+    assert width["b"] > 2 * width["a"]
 
 
 def test_a_gap_at_the_end_leaves_the_scale_of_the_rest():
