@@ -184,6 +184,12 @@ def test_command_tells_a_verdict_for_each_column(tmp_path, capsys, monkeypatch, 
         assert all(f" {name}  " in shown[width] for name in ("level", "gone", "errors"))
         assert "  delta*\n" in shown[width]
     assert "  floor  " in shown[150]
+    monkeypatch.setenv("COLUMNS", "50")  # names stay, numbers go
+    assert main(["shift-card", str(path)]) == 0
+    narrow = capsys.readouterr().out
+    assert "a very long" in narrow
+    assert " delta*\n" in narrow
+    assert "errors" not in narrow
     assert main(["shift-card", str(path), "--target", "b", "--lookback", "12", "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["lookback"], record["season"], len(record["channels"])) == (12, 24, 1)

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from revin_forecast import Forecaster, Ridge
 from revin_forecast.cli import main
 from revin_forecast.data.newer import read_newer
 from revin_forecast.data.reading import read_series
@@ -89,3 +90,11 @@ def test_predict_refuses_what_the_saved_model_does_not_know(tmp_path, capsys):
     two.to_csv(path, index=False)
     assert main(["predict", str(MODEL), str(path), "--out", str(out)]) == 0
     assert len(pd.read_csv(out)) == 5
+
+
+def test_values_beyond_float32_are_refused_not_taken_for_gaps():
+    frame = table().assign(a=np.sin(np.arange(60.0)))
+    forecaster = Forecaster(3, 7, Ridge).fit(frame)
+    frame.loc[59, "a"] = -1e300
+    with pytest.raises(InputError, match=r"the value -1e\+300 is more than 3e38 times as far"):
+        forecaster.predict(frame)

@@ -37,6 +37,9 @@ COLUMNS = {
 
 NARROW = ("w1", "floor", "gap_logsd")
 """Left out of a table on a terminal of less than `WIDE` columns."""
+NARROWER = ("energy_raw", "energy_inst", "residual", "gap_mu", "d_sigma")
+"""Left out one by one, in this order, until a name of `NAME` letters has room."""
+NAME = 12
 WIDE = 110
 CELL = 8
 """Columns of the terminal that a number takes, with the space before it."""
@@ -135,9 +138,9 @@ def _print(card: list[dict[str, object]], facts: dict[str, object]) -> None:
     )
     if facts["note"]:
         console.print(str(facts["note"]), highlight=False)
-    shown = [name for name in COLUMNS if console.width >= WIDE or name not in NARROW]
+    shown = _columns(console.width, max(len(str(row["channel"])) for row in card))
     table = Table(box=None, pad_edge=False)
-    room = console.width - CELL * (len(shown) - 1)
+    room = max(1, console.width - CELL * (len(shown) - 1))
     table.add_column(COLUMNS["channel"][0], no_wrap=True, overflow="ellipsis", max_width=room)
     for name in shown[1:]:
         table.add_column(COLUMNS[name][0], justify="right", no_wrap=True, min_width=CELL - 2)
@@ -157,6 +160,15 @@ def _print(card: list[dict[str, object]], facts: dict[str, object]) -> None:
         "best linear forecasts that the autocovariances of training give; they fit no model.",
         highlight=False,
     )
+
+
+def _columns(width: int, longest: int) -> list[str]:
+    """Return the columns that a terminal has room for, with names of up to so many letters."""
+    shown = [name for name in COLUMNS if width >= WIDE or name not in NARROW]
+    for name in NARROWER:
+        if width - CELL * (len(shown) - 1) < min(NAME, longest):
+            shown.remove(name)
+    return shown
 
 
 def _cell(cell: object) -> str:

@@ -5,6 +5,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from revin_forecast.errors import InputError
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -98,8 +100,21 @@ class Standardizer:
         return (values - self.mean) / self.scale
 
     def tensor(self, values: np.ndarray) -> Tensor:
-        """Return standardized float32 values."""
-        return torch.from_numpy(self.transform(values).astype(np.float32))
+        """Return standardized float32 values.
+
+        Raises:
+            InputError: one lies so far from the rows fitted on that float32 can't hold it.
+        """
+        try:
+            with np.errstate(over="raise"):
+                return torch.from_numpy(self.transform(values).astype(np.float32))
+        except FloatingPointError:
+            largest = values.flat[np.nanargmax(np.abs(values))]
+            raise InputError(
+                f"the value {largest:g} is more than 3e38 times as far from the rows fitted on as "
+                "those lie from each other, which float32 can't hold. If it is no error, fit on a "
+                "table that holds such values."
+            ) from None
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
         """Return values in the data's units, float64."""
