@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from revin_forecast import Forecaster
-from revin_forecast.backbones import DLinear, Linear, Ridge
+from revin_forecast.backbones import DLinear, Linear, Repeat, Ridge
 from revin_forecast.components import Component
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.windows import Windows
@@ -248,3 +248,12 @@ def test_default_lookback():
     assert default_lookback(10_000, 12, 52) == 104
     assert default_lookback(10_000, 720, 24) == 512
     assert default_lookback(60, 12, 12) == 24
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e7, 1e303])
+def test_what_is_repeated_comes_back_as_it_was(unit):
+    values = np.array([10, 11, 12.5, 9, 13] * 6) * unit
+    table = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=30), "a": values, "b": unit})
+    found = Forecaster(3, 5, Repeat, LastValue).fit(table).predict()
+    assert found["a"].tolist() == [pytest.approx(13 * unit, rel=1e-12)] * 3
+    assert found["b"].tolist() == [unit] * 3

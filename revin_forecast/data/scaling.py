@@ -7,6 +7,9 @@ from torch import Tensor
 
 from revin_forecast.errors import InputError
 
+MOST_PLACES = 300
+"""Decimal places that float64 can be rounded to; beyond, its powers of ten overflow."""
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -119,3 +122,26 @@ class Standardizer:
     def inverse(self, values: np.ndarray) -> np.ndarray:
         """Return values in the data's units, float64."""
         return values.astype(np.float64) * self.scale + self.mean
+
+    def rounded(self, values: np.ndarray) -> np.ndarray:
+        """Drop digits of (time, channels) that float32 can't hold.
+
+        A 13 that was repeated would come back as 12.999999975. No value moves by more than a ten
+        millionth of how far its channel lies from the mean, which is what float32 is off by; of
+        eight deviations at most, so that a channel that has moved far keeps all it has.
+
+        >>> Standardizer(np.array([10.0, 0.0]), np.array([4.0, 2e6])).rounded(
+        ...     np.array([[12.999999975, 1234567.891]])
+        ... ).tolist()
+        [[13.0, 1234568.0]]
+        """
+        size = np.minimum(np.max(np.abs(values - self.mean), axis=0, initial=0), 8 * self.scale)
+        places = 6 - np.floor(np.log10(size, where=size > 0, out=np.full_like(size, np.inf)))
+        kept = values.copy()
+        for place in np.unique(places[np.abs(places) < MOST_PLACES]):
+            chosen = places == place
+            given, most = values[:, chosen], size[chosen] * 1e-7
+            for digits in (int(place) + 2, int(place) + 1, int(place)):  # the roundest that may be
+                short = np.round(given, digits)
+                kept[:, chosen] = np.where(np.abs(short - given) <= most, short, kept[:, chosen])
+        return kept
