@@ -13,6 +13,15 @@ class InputError(ValueError):
     """
 
 
+def install_line(extra: str) -> str:
+    """Return the command that installs what is optional, in a checkout of the project.
+
+    >>> install_line("export")
+    'pip install -c constraints.txt ".[export]"'
+    """
+    return f'pip install -c constraints.txt ".[{extra}]"'
+
+
 def nearest(name: str, known: Iterable[str], before: str = "") -> str:
     """Ask whether something else of a like name was meant; nothing where there is none.
 

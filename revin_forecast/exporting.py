@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast import __version__
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, install_line
 from revin_forecast.files import replacing
 from revin_forecast.fitted import Fitted
 from revin_forecast.intervals import interval_levels
@@ -106,7 +106,7 @@ def export_onnx(fitted: Fitted, path: Path, levels: Sequence[float] = ()) -> lis
     """
     absent = [name for name in NEEDED if find_spec(name) is None]
     if absent:
-        raise InputError(f"export needs {', '.join(absent)}: pip install 'revin-forecast[export]'.")
+        raise InputError(f"export needs {', '.join(absent)}: {install_line('export')}.")
     program = RawForecast(fitted, levels).eval()
     history = torch.from_numpy(np.array(fitted.history.values)).unsqueeze(0)
     content = _traced(program, history.repeat(3, 1, 1), _description(fitted))

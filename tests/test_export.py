@@ -189,6 +189,6 @@ def test_what_is_missing(tmp_path, monkeypatch, capsys):
     assert main(["export", model, "--out", str(tmp_path / "f.onnx")]) == 2
     error = capsys.readouterr().err
     assert error == (
-        "revin-forecast: export needs onnxscript: pip install 'revin-forecast[export]'.\n"
+        'revin-forecast: export needs onnxscript: pip install -c constraints.txt ".[export]".\n'
     )
     assert not list(tmp_path.iterdir())

@@ -39,6 +39,9 @@ class TestCommand:
             (GOOD.replace(",5\n", ",5,5\n"), "line 7 has 3 cells but the header has 2"),
             (GOOD.replace("2024-01-06", "2024-01-05"), "line 7: 2024-01-05 00:00:00 stands there"),
             (GOOD.replace("date,x", "x,x"), "more than one column ['x']"),
+            ("Sold,,\ndate,x,y\n2024-01-01,1,2\n", "2 of the 3 columns have no name in its fir"),
+            ("Sold\n" + GOOD, "line 2 has 2 cells but line 1 has 1. If that is a title, delete it"),
+            (GOOD.replace("date", "n").replace("2024-01-", ""), "if none does, add one such as 20"),
             ("date,x\n", "no rows below its header"),
             (b"PK\x03\x04 and so on", "a spreadsheet (.xlsx, .ods) or a zip archive, neither CSV"),
             (b"\x89HDF\r\n\x1a\n", "is an HDF5 file, neither CSV nor Parquet; save the table as"),
@@ -187,6 +190,33 @@ class TestSource:
             "sales.csv, line 1 should name the columns but begins with data ('2024-01-01')"
             in message
         )
+
+
+class TestMonthsAndYears:
+    """What a reader of CSV takes for numbers."""
+
+    @pytest.mark.parametrize("name", ["date", "Monat"])
+    @pytest.mark.parametrize("separator", [",", ";"])
+    def test_months_with_a_dot(self, file, name, separator):
+        stamps = pd.date_range("2012-01-01", periods=40, freq="MS")
+        rows = [f"{stamp:%m.%Y}{separator}{place}.5" for place, stamp in enumerate(stamps)]
+        found = read_series(file("\n".join([f"{name}{separator}x", *rows])))
+        assert found.timestamps.equals(stamps.as_unit(found.timestamps.unit))
+        assert (found.frequency, found.names) == ("MS", ("x",))
+
+    def test_years_are_found_by_their_name_alone(self, file):
+        rows = [f"{year},{year % 7}.5,{year}" for year in range(1980, 2020)]
+        found = read_series(file("\n".join(["Year,x,y", *rows])))
+        assert (str(found.timestamps[0].date()), found.names) == ("1980-01-01", ("x", "y"))
+        with pytest.raises(InputError, match="has no time column"):
+            read_series(file("\n".join(["Years,x,y", *rows])))
+        with pytest.raises(InputError, match="has no time column"):  # a month is in another column
+            read_series(file("\n".join(["Year,x,y", *rows, rows[-1]])))
+
+    def test_numbers_of_that_form_are_numbers_beside_a_date(self, file):
+        rows = [f"2024-01-{day:02d},{day % 12 + 1:02d}.2012" for day in range(1, 30)]
+        found = read_series(file("\n".join(["date,x", *rows])))
+        assert found.values[0, 0] == 2.2012
 
 
 class TestEncodings:

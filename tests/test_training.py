@@ -165,7 +165,7 @@ def test_tensorboard_logs(tmp_path, monkeypatch):
         raise ModuleNotFoundError("tensorboardX")
 
     monkeypatch.setattr("revin_forecast.training.run.TensorBoardLogger", absent)
-    with pytest.raises(InputError, match="needs a package that is not installed; pip install"):
+    with pytest.raises(InputError, match="needs a package that is not installed: pip install"):
         train(model, data, settings(max_epochs=1, logger="tensorboard"), tmp_path)
 
 

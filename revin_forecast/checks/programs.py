@@ -18,6 +18,7 @@ from revin_forecast.checks.run import (
     expect_close,
     windows,
 )
+from revin_forecast.errors import install_line
 from revin_forecast.reversible import Reversible
 
 
@@ -89,7 +90,7 @@ def expect_onnx(
 ) -> str | None:
     """Raise CheckError unless ONNX Runtime agrees; returns what to install where it is absent."""
     if not all(find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime")):
-        return "pip install 'revin-forecast[export]'"
+        return install_line("export")
     import onnxruntime
 
     names = [f"input_{number}" for number in range(len(traced))]

@@ -97,6 +97,11 @@ class Delimited:
             return f"{self.name} is empty; it should have a header and rows."
         wanted = len(header[1])
         for line, cells in records:
+            if len(cells) != wanted == 1 and line == header[0] + 1:
+                return (
+                    f"{self.name}, line {line} has {len(cells)} cells but line {header[0]} has 1. "
+                    "If that is a title, delete it, so that the names of the columns come first."
+                )
             if len(cells) != wanted:
                 return (
                     f"{self.name}, line {line} has {len(cells)} cells but the header has {wanted}. "

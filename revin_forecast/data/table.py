@@ -106,6 +106,12 @@ def read_table(
         table = replace(table, frame=_filled_part(table.frame))
     names = [str(name) for name in table.frame.columns]
     double = [name for name, count in Counter(names).items() if count > 1]
+    if double == [""]:
+        raise InputError(
+            f"{table.name}: {names.count('')} of the {len(names)} columns have no name in its "
+            "first line. Name them; or if that line is a title, delete it, so that the names come "
+            "first."
+        )
     if double:
         raise InputError(f"{table.name} has more than one column {listed(double)}; rename them.")
     if table.frame.empty:

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
+from pandas.api.types import (
+    is_bool_dtype,
+    is_datetime64_any_dtype,
+    is_float_dtype,
+    is_numeric_dtype,
+)
 from pandas.tseries.api import guess_datetime_format
 
 from revin_forecast.data.delimited import suspected
@@ -15,6 +20,8 @@ from revin_forecast.data.table import RawTable
 from revin_forecast.errors import InputError
 
 TIME_NAMES = ("date", "ds", "time", "timestamp", "datetime")
+YEAR = "year"
+"""A column of numbers that is one of times if nothing else is."""
 HEAD = 100
 """Rows from the top by which a column is taken for times."""
 WORDS = {"%b %Y": r"[A-Za-z]{3} \d{4}", "%B %Y": r"[A-Za-z]{4,} \d{4}"}
@@ -40,12 +47,13 @@ def find_time_column(
         return named
     names = [name for name in table.names if name not in others]
     usual = [name for name in names if name.strip().lower() in TIME_NAMES]
-    likely = [name for name in usual if _looks_like_times(table.column(name))]
+    likely = [name for name in usual if _looks_like_times(_written(table, name))]
     if not usual:
+        texts = [name for name in names if not is_numeric_dtype(_written(table, name))]
+        likely = [name for name in texts if _looks_like_times(_written(table, name))]
+    if not usual and not likely:
         likely = [
-            name
-            for name in names
-            if not is_numeric_dtype(table.column(name)) and _looks_like_times(table.column(name))
+            name for name in names if name.strip().lower() == YEAR and _are_years(table, name)
         ]
     if len(likely) > 1:
         raise InputError(
@@ -62,7 +70,8 @@ def find_time_column(
         return (likely or usual)[0]  # what does not parse in it is told with its line
     raise InputError(
         f"{table.name} has no time column among its {len(table.names)} columns "
-        f"{listed(table.names)}. Name it with --time."
+        f"{listed(table.names)}. Name it with --time if one holds times in a form that was not "
+        "recognized; if none does, add one such as 2024-12-31."
         f"{suspected(table.names[0]) if len(table.names) == 1 else ''}"
     )
 
@@ -77,9 +86,7 @@ def parse_times(table: RawTable, name: str) -> pd.DatetimeIndex:
         InputError: a cell that is empty or no time, with its line; or the rows leave it open
             whether the day or the month stands first.
     """
-    column = table.column(name)
-    if isinstance(column.dtype, pd.DatetimeTZDtype) and table.source is not None:
-        column = table.text(name)  # the CSV reader turns every zone into UTC
+    column = _written(table, name)
     stamps = _parsed(column)
     if stamps.hasnans:
         other = _parsed(column, day_first=True)
@@ -103,6 +110,29 @@ def parse_times(table: RawTable, name: str) -> pd.DatetimeIndex:
             "column with --time."
         )
     return stamps
+
+
+def _written(table: RawTable, name: str) -> pd.Series:
+    """Return a column as it is; letter by letter where the CSV reader took more than it says.
+
+    It turns every zone into UTC, and 01.2012 into a number.
+    """
+    column = table.column(name)
+    if table.source is None:
+        return column
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return table.text(name)
+    if is_float_dtype(column) and column.head(HEAD).dropna().between(1, 13).all():
+        text = table.text(name)
+        head = text.head(HEAD).dropna()
+        return text if len(head) and head.str.fullmatch(MONTHS["%m.%Y"]).all() else column
+    return column
+
+
+def _are_years(table: RawTable, name: str) -> bool:
+    """Return whether a column holds years, each once."""
+    column = table.column(name)
+    return bool(column.is_unique) and _looks_like_times(column)
 
 
 def is_time(text: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from revin_forecast.engines.base import Engine, Result, Task
 from revin_forecast.engines.workers import ENVIRONMENT, done, import_paths, packed
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, install_line
 from revin_forecast.progress import progress
 
 
@@ -25,8 +25,8 @@ class RayEngine(Engine):
             import ray
         except ModuleNotFoundError as error:
             raise InputError(
-                "the ray engine needs a package that is not installed; "
-                "pip install 'revin-forecast[ray]', or use --engine local."
+                "the ray engine needs a package that is not installed: "
+                f"{install_line('ray')}. Or use --engine local."
             ) from error
         self.ray = ray
         self.address = address

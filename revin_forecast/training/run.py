@@ -18,7 +18,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from revin_forecast.data.module import ForecastData
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, install_line
 from revin_forecast.heap import keep_freed_memory
 from revin_forecast.progress import is_verbose
 from revin_forecast.settings import TrainingSettings
@@ -153,8 +153,8 @@ def _logger(settings: TrainingSettings, folder: Path) -> Logger:
         return TensorBoardLogger(folder, name="logs", version="")
     except ModuleNotFoundError as error:
         raise InputError(
-            "the tensorboard logger needs a package that is not installed; "
-            "pip install 'revin-forecast[tensorboard]', or use the csv logger."
+            "the tensorboard logger needs a package that is not installed: "
+            f"{install_line('tensorboard')}. Or use the csv logger."
         ) from error
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from revin_forecast.engines.workers import ENVIRONMENT, import_paths
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, install_line
 from revin_forecast.shift.engines.base import ATTEMPTS, Assignment, Engine
 from revin_forecast.shift.failures import give_up
 from revin_forecast.shift.job import Event, Job, Tell
@@ -28,8 +28,8 @@ class RayEngine(Engine):
             import ray
         except ModuleNotFoundError as error:
             raise InputError(
-                "the ray engine needs a package that is not installed; "
-                "pip install 'revin-forecast[ray]', or use --engine local."
+                "the ray engine needs a package that is not installed: "
+                f"{install_line('ray')}. Or use --engine local."
             ) from error
         self.ray = ray
         self.address = address
