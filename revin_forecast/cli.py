@@ -224,7 +224,7 @@ def _help() -> str:
 
 
 def _formatter() -> type:
-    """Return what writes the help: without the parser's names of types, and with names of ours."""
+    """Return what writes the help: without the parser's names of types, and with ours."""
     from jsonargparse import DefaultHelpFormatter
 
     class Help(DefaultHelpFormatter):
@@ -237,8 +237,14 @@ def _formatter() -> type:
             if "default: %(default)s" in whole and not (
                 action.default is None or action.default is False
             ):
-                text += " (%(default)s if not given)"
+                path = action.default.get("class_path") if hasattr(action.default, "get") else None
+                text += f" ({path.rpartition('.')[2] if path else '%(default)s'} if not given)"
             return text
+
+        def _format_action_invocation(self, action: argparse.Action) -> str:
+            """Write options as they are called everywhere else: with - between words."""
+            text = super()._format_action_invocation(action)
+            return re.sub(r"--[\w.]+", lambda flag: flag[0].replace("_", "-"), text)
 
     return Help
 

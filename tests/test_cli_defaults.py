@@ -69,4 +69,4 @@ def test_help_tells_of_short_names(capsys):
     with pytest.raises(SystemExit):
         main(["forecast", "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "need not name the group: --max_epochs is --training.max_epochs" in text
+    assert "need not name the group: --max-epochs is --training.max-epochs" in text

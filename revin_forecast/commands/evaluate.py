@@ -14,6 +14,7 @@ from revin_forecast.data import catalog
 from revin_forecast.data.covariates import KnownColumns, expanded, known_inputs, own_columns
 from revin_forecast.data.entries import chronological_borders
 from revin_forecast.data.frequency import season_of
+from revin_forecast.data.layout import counted
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
@@ -191,7 +192,7 @@ def _print_table(
         table.add_row(label, f"{scores.mse:.4f}", f"{scores.mae:.4f}")
     console = Console()
     console.print(
-        f"{name}: {recipe.lookback} -> {recipe.horizon}, {len(series.names)} channels, "
+        f"{name}: {recipe.lookback} -> {recipe.horizon}, {counted(len(series.names), 'channel')}, "
         f"all {result.model.windows} test windows, z-scored by the training part",
         soft_wrap=True,
     )

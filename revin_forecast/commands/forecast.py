@@ -4,9 +4,9 @@ from typing import Literal
 
 from revin_forecast.backbones import Backbone
 from revin_forecast.commands.shared.machine import print_json
-from revin_forecast.commands.shared.telling import told
+from revin_forecast.commands.shared.telling import ends, told
+from revin_forecast.data.layout import counted
 from revin_forecast.data.reading import read_series
-from revin_forecast.data.series import shown_stamp
 from revin_forecast.data.writing import as_csv, check_output, write_table
 from revin_forecast.engines import EngineName, engine_named
 from revin_forecast.errors import InputError
@@ -73,7 +73,7 @@ def forecast(
         decimal: the mark before the decimals; told by the numbers if not given.
         covariates: what is known of each step beforehand, for a backbone that takes it: calendar,
             hour, weekday, day, yearday, month, minute, step, or columns of the table.
-        future: a table of those columns for each step forecast.
+        future: a table of the columns among the covariates, with a row for each step forecast.
         season: steps in a season, the main one first (24 168); found if not given.
         effort: standard compares naive forecasts and maps in closed form; thorough trains
             backbones, too.
@@ -138,14 +138,14 @@ def forecast(
         record["fitted"] = forecaster.fitted.summary
         lines = [told(forecaster.fitted)]
         count = len(forecaster.fitted.targets)
-        last = f"{horizon} steps of {count} series after {shown_stamp(series.timestamps[-1])}"
+        last = f"{counted(horizon, 'step')} of {count} series after {ends(series)}"
     if out is not None:
         write_table(table, out)
         lines.append(f"{out}: {last}")
     if series is not None and (report is not None or plot is not None):
         from revin_forecast.commands.shared.reporting import draw
 
-        lines += draw(report, plot, forecaster, series, given)
+        lines += draw(report, plot, forecaster, series, given, table, team)
     if json:
         places = {"out": out, "report": report, "plot": plot}
         print_json(record | places | {"forecast": table.to_dict("records")})

@@ -9,6 +9,7 @@ from revin_forecast.commands.shared.source import refuse_absent, refuse_below_on
 from revin_forecast.data import catalog
 from revin_forecast.data.entries import chronological_borders
 from revin_forecast.data.frequency import season_of
+from revin_forecast.data.layout import counted
 from revin_forecast.data.reading import read_series
 from revin_forecast.errors import InputError
 from revin_forecast.fitting import Split
@@ -132,7 +133,8 @@ def _record(name: str, found: SweepEvaluation, refit: bool) -> dict[str, object]
 
 def _print(name: str, found: SweepEvaluation, season: int, channels: int) -> None:
     table = Table(box=None, pad_edge=False)
-    headings = ("horizon", "look-backs", "MSE", "MAE", "Repeat", f"SeasonalNaive ({season})")
+    naive = ("Repeat, MSE", f"SeasonalNaive ({season}), MSE")
+    headings = ("horizon", "look-backs", "MSE", "MAE", *naive)
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "look-backs" else "right")
     for one, chosen in zip(found.horizons, found.swept.shared, strict=True):
@@ -147,8 +149,8 @@ def _print(name: str, found: SweepEvaluation, season: int, channels: int) -> Non
     seconds = found.choose_seconds + found.solve_seconds
     console = Console()
     console.print(
-        f"{name}: {channels} channels, all test windows, z-scored by the training part; chosen "
-        f"and solved in {seconds:.1f} s{told}",
+        f"{name}: {counted(channels, 'channel')}, all test windows, z-scored by the training part; "
+        f"chosen and solved in {seconds:.1f} s{told}",
         soft_wrap=True,
     )
     console.print(table)

@@ -53,8 +53,8 @@ def add_parameters(parser: Any, function: Callable[..., Any], positional: tuple[
         name, whole = next(iter(short.items()))
         groups = sorted({name.partition(".")[0] for name in short.values()})
         parser.epilog = (
-            f"The options of {' and '.join(groups)} need not name the group: --{name} is "
-            f"--{whole}. {parser.epilog}"
+            f"The options of {' and '.join(groups)} need not name the group: "
+            f"--{name.replace('_', '-')} is --{whole.replace('_', '-')}. {parser.epilog}"
         )
 
 

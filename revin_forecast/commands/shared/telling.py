@@ -3,7 +3,7 @@
 from typing import Any
 
 from revin_forecast.data.layout import counted
-from revin_forecast.data.series import shown_stamp
+from revin_forecast.data.series import Series, shown_stamp
 from revin_forecast.fitted import Fitted
 
 NAIVE = ("Repeat", "SeasonalNaive")
@@ -27,6 +27,23 @@ def told(fitted: Fitted) -> str:
         names = f"{recipe.backbone.name} with {recipe.normalizer.name}"
         lines.append(f"{names}, look-back {recipe.lookback}")
     return "\n".join(lines)
+
+
+def ends(series: Series) -> str:
+    """Return the last row, or that series have ends of their own.
+
+    >>> import numpy as np, pandas as pd
+    >>> stamps = pd.date_range("2024-01-01", periods=3, freq="D")
+    >>> ends(Series(np.zeros((3, 2)), stamps, ("a", "b"), "D"))
+    '2024-01-03'
+    >>> ends(Series(np.zeros((3, 2)), stamps, ("a", "b"), "D", lasts=stamps[1:]))
+    "each one's own last row, 2024-01-02 to 2024-01-03"
+    """
+    last = series.timestamps[-1]
+    if series.lasts is None or (series.lasts == last).all():
+        return shown_stamp(last)
+    first = shown_stamp(series.lasts.min())
+    return f"each one's own last row, {first} to {shown_stamp(series.lasts.max())}"
 
 
 def chosen(selection: dict[str, Any]) -> list[str]:
