@@ -192,7 +192,7 @@ def test_long_files_by_flags(capsys, sales, tmp_path):
     pd.testing.assert_frame_equal(*(pd.read_csv(io.StringIO(text)) for text in (again, printed)))
     words += ["--lookback", 10, "--target", "web"]
     told = run(capsys, "evaluate", "--file", tmp_path / "long.csv", *words)
-    assert "1 channels, all 20 test windows" in told
+    assert "1 channel, all 20 test windows" in told
 
 
 def test_data_sets_are_listed_and_got(capsys, tmp_path, monkeypatch):

@@ -156,7 +156,7 @@ def test_reference_has_every_command(site):
         assert f'id="{name.replace(" ", "-")}"' in text, name
         assert f"usage: revin-forecast {name} " in text, name
     assert "Traceback" not in text
-    for option in ("--horizon HORIZON", "--data_dir DATA_DIR", "--training.max_epochs"):
+    for option in ("--horizon HORIZON", "--data-dir DATA_DIR", "--training.max-epochs"):
         assert option in text
 
 

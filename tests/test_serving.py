@@ -12,7 +12,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import schemathesis
+from httpx import ASGITransport, AsyncClient
 from page_blocks import blocks_of
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
@@ -30,18 +32,22 @@ from warm_start import CONTEXT
 
 from revin_forecast import Forecaster, Ridge, TrainingSettings
 from revin_forecast.cli import main
+from revin_forecast.errors import InputError
 from revin_forecast.serving.answer import answered, described
 from revin_forecast.serving.app import build
 from revin_forecast.serving.docs_page import docs_page
+from revin_forecast.serving.failures import (
+    BusyError,
+    ChangedModelError,
+    EndingError,
+    LostError,
+    TooLongError,
+)
 from revin_forecast.serving.guards import is_local
 from revin_forecast.serving.messages import Asked
-from revin_forecast.serving.pool import BusyError, Limits, Pool
-from revin_forecast.serving.worker import (
-    BrokenWorkerError,
-    ChangedModelError,
-    TooLongError,
-    Worker,
-)
+from revin_forecast.serving.pool import Limits, Pool
+from revin_forecast.serving.wording import worded
+from revin_forecast.serving.worker import Worker
 
 ROWS, HORIZON, LOOKBACK = 120, 5, 14
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,7 +68,7 @@ def warm():
     """Workers start at once; cold ones are those of the commands below."""
     with pytest.MonkeyPatch.context() as patch:
         started = SimpleNamespace(get_context=lambda _: CONTEXT)
-        patch.setattr("revin_forecast.serving.worker.multiprocessing", started)
+        patch.setattr("revin_forecast.serving.process.multiprocessing", started)
         yield
 
 
@@ -192,6 +198,28 @@ def test_the_levels_told_are_those_that_can_be_had(model, tmp_path):
         assert (told["levels"], told["any_level"]) == (levels, False)
 
 
+@pytest.mark.parametrize(
+    ("first", "step", "shown"),
+    [
+        ("2024-01-01", "W", ["2024-01-07", "2024-01-14"]),
+        ("2024-01-01 23:00", "h", ["2024-01-01T23:00:00", "2024-01-02T00:00:00"]),
+        ("2024-01-01", "500ms", ["2024-01-01T00:00:00.000", "2024-01-01T00:00:00.500"]),
+        ("2024-01-01", "1us", ["2024-01-01T00:00:00.000000", "2024-01-01T00:00:00.000001"]),
+        ("2024-10-27 00:00Z", "h", ["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"]),
+        ("2024-01-01 00:00+01:00", "D", ["2024-01-01T00:00:00+01:00", "2024-01-02T00:00:00+01:00"]),
+    ],
+)
+def test_times_of_a_column_have_one_form(model, tmp_path, monkeypatch, first, step, shown):
+    stamps = pd.date_range(first, periods=2, freq=step)
+    stamps = stamps.tz_convert("Europe/Berlin") if stamps.tz else stamps
+    ahead = pd.DataFrame({"day": stamps, "a": 1.0})
+    monkeypatch.setattr(Forecaster, "predict", lambda *_: ahead)
+    rows = answered(Forecaster.load(model), Asked(b"", False), False, tmp_path).rows
+    assert [row["day"] for row in rows] == shown
+    utc = stamps.tz is not None  # or pandas wants one offset
+    assert pd.to_datetime(shown, utc=utc).tolist() == stamps.tolist()
+
+
 def test_what_is_no_number_is_null_and_a_full_memory_is_told(model, tmp_path, monkeypatch):
     forecaster = Forecaster.load(model)
     endless = forecaster.predict().assign(a=[np.inf, -np.inf, np.nan, 1.5, 2.0])
@@ -209,19 +237,25 @@ def test_what_is_no_number_is_null_and_a_full_memory_is_told(model, tmp_path, mo
 
 MONTHS = b"".join(b"2024-%02d-01,1,2\n" % month for month in range(1, 13))
 WIDE = b",".join(b"c%d" % place for place in range(20_000))
+MANY = "the table has more than 10,000 columns; send fewer"
 HEAD, TWO = b"day,a,b<i>\n", b"2024-01-01,1,2\n2024-01-02,1,2\n"
 BAD = {
     "another rhythm": (HEAD + MONTHS, "step is MS"),
     "too few rows": (HEAD + TWO, "has 2 rows but the forecaster looks back"),
     "other columns": (b"day,x\n2024-01-01,1\n2024-01-02,1\n2024-01-03,1\n", "lacks ['a', 'b<i>']"),
-    "no number": (HEAD + TWO + b"2024-01-03,x,2\n", "table.csv, line 4"),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "table.csv"),
+    "no number": (HEAD + TWO + b"2024-01-03,x,2\n", "line 4, column 'a': 'x'"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "line 1 is not UTF-8 text"),
     "gzip": (b"\x1f\x8b\x08\x00" + bytes(50), "the table is packed; send CSV as it is"),
     "a spreadsheet": (b"PK\x03\x04" + bytes(60), "a spreadsheet"),
-    "ragged": (HEAD + b"1\n2024-01-01,1,2,3,4\n", "table.csv, line"),
-    "columns without end": (b"day," + WIDE + b"\n", "more than 10,000 columns; send fewer"),
+    "ragged": (HEAD + b"1\n2024-01-01,1,2,3,4\n", "line 2 has 1 cells but the header has 3"),
+    "columns without end": (b"day," + WIDE + b"\n", MANY),
+    "columns below a line end": (b'"day\n",' + WIDE + b"\n1\n", MANY),
+    "columns on many lines": (b'"\n",'.join([b"day,", *[WIDE[:9000]] * 20]) + b"\n1\n", MANY),
+    "columns below a blank line": (b"\n" + WIDE + b"\n1\n", MANY),
+    "columns below a separator": (b"sep=,\n" + WIDE + b"\n1\n", MANY),
+    "columns in UTF-16": (('"day\n",' + WIDE.decode()).encode("utf-16"), MANY),
     "twice": (b"day,a,a\n" + TWO, "more than one column"),
-    "nul": (bytes(1000), "table.csv"),
+    "nul": (bytes(1000), "line 1 holds a zero byte"),
 }
 
 
@@ -233,6 +267,8 @@ def test_bad_tables_are_told_in_words(client, name):
     detail = answer.json()["detail"]
     assert message in detail
     assert "/tmp" not in detail
+    assert "table.csv" not in detail
+    assert "--" not in detail
     assert "Traceback" not in detail
     assert "\n" not in detail
 
@@ -317,52 +353,173 @@ def test_who_sends_too_slowly_is_turned_away(worker):
     assert said[0]["status"] == 408
 
 
-def test_a_request_that_takes_too_long_is_stopped_and_the_next_one_is_served(model):
-    own = Worker(model, 1)
-    try:
-        own.describe()
-        before = own._process.pid
-        with pytest.raises(TooLongError):
-            own.ask(Asked(b"", False), False, 0.0)
-        assert own._process.pid != before
+@pytest.fixture
+def own(model):
+    """A worker that a test may harm."""
+    begun = Worker(model, 1)
+    begun.describe()
+    yield begun
+    begun.end()
+
+
+def killed(worker):
+    os.kill(worker._now.process.pid, signal.SIGKILL)
+
+
+def test_a_request_that_takes_too_long_is_stopped_and_the_next_one_is_served(own):
+    before = own._now.process.pid
+    os.kill(before, signal.SIGSTOP)  # or it may be done first
+    with pytest.raises(TooLongError):
+        own.ask(Asked(b"", False), False, 0.0)
+    assert own._now.process.pid != before
+    assert own.ask(Asked(b"", False), False, 30.0).csv.startswith("day,a")
+    scratch = Path(own._now.scratch.name)
+    own.ask(Asked(b"day,a\n2024-01-01,1\n", False), False, 30.0)
+    assert list(scratch.iterdir()) == []  # what was sent is forgotten
+    os.kill(own._now.process.pid, signal.SIGSTOP)
+    with client_of(own, seconds=0.01) as hasty:
+        answer = hasty.post("/forecast", content=b"", headers=JSON)
+    assert answer.status_code == 504
+    assert "was stopped; send less" in answer.json()["detail"]
+    assert not scratch.exists()
+
+
+def test_a_process_that_ends_while_idle_costs_no_request(own, capfd):
+    for _ in range(2):
+        killed(own)  # it may still be dying when it is asked
         assert own.ask(Asked(b"", False), False, 30.0).csv.startswith("day,a")
-        scratch = Path(own._scratch.name)
-        own.ask(Asked(b"day,a\n2024-01-01,1\n", False), False, 30.0)
-        assert list(scratch.iterdir()) == []  # what was sent is forgotten
-        os.kill(own._process.pid, signal.SIGKILL)
-        own._process.join()
-        assert own.ask(Asked(b"", False), False, 30.0).csv.startswith("day,a")
-        assert not scratch.exists()
-        with client_of(own, seconds=1e-9) as hasty:
-            answer = hasty.post("/forecast", content=b"", headers=JSON)
-        assert answer.status_code == 504
-        assert "was stopped; send less" in answer.json()["detail"]
-    finally:
+    log = "a process that forecasts ended (exit code -9, Killed); another one takes its place\n"
+    assert capfd.readouterr().err == 2 * log
+    killed(own)
+    own._now.process.join()
+    own._replace()
+    killed(own)  # while it loads
+    assert own.ask(Asked(b"", False), False, 30.0).csv.startswith("day,a")
+
+
+class Fatal:
+    """A pipe to a process that ends once it has begun with a request."""
+
+    def __init__(self, now):
+        self.pipe, self.process = now.pipe, now.process
+
+    def send(self, said):
+        self.pipe.send(said)
+
+    def recv(self):
+        said = self.pipe.recv()
+        self.process.kill()
+        return said
+
+
+def test_a_request_that_ends_its_process_is_told_and_not_tried_again(own, capfd):
+    own._now.pipe = Fatal(own._now)
+    content = table(50_000).to_csv(index=False)  # not done before it ends
+    with client_of(own) as opened:
+        answer = opened.post("/forecast", content=content, headers=CSV)
+        assert answer.status_code == 500
+        assert "ended (was it out of memory?); send less" in answer.json()["detail"]
+        assert "exit code -9, Killed" in capfd.readouterr().err
+        assert opened.post("/forecast", content=content, headers=CSV).status_code == 200
+
+
+def test_a_process_that_reads_nothing_is_stopped_in_time(own):
+    large = Asked(b"x" * 7_000_000, False)  # more than a pipe holds
+    os.kill(own._now.process.pid, signal.SIGSTOP)
+    begun = time.monotonic()
+    with pytest.raises(TooLongError):
+        own.ask(large, False, 0.5)
+    assert time.monotonic() - begun < 10
+    assert own.ask(Asked(b"", False), False, 30.0).csv.startswith("day,a")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.5])
+def test_nothing_begins_after_the_end(own, seconds):
+    killed(own)
+    with ThreadPoolExecutor(1) as threads:
+        asking = threads.submit(own.ask, Asked(b"", False), False, 30.0)
+        time.sleep(seconds)
         own.end()
+        last = own._now.process
+        with suppress(EndingError):  # it may have been done in time
+            asking.result(30)
+    with pytest.raises(EndingError):
+        own.ask(Asked(b"", False), False, 30.0)
+    assert own._now.process is last
+    assert not last.is_alive()
 
 
-def test_a_worker_that_ends_over_a_request_is_replaced(model, tmp_path):
-    own = Worker(model, 1)
-    try:
-        own.describe()
-        own._pipe.close()  # as if it had ended just now
-        with pytest.raises(BrokenWorkerError, match="ended"):
+def test_a_model_that_changed_is_refused(own, tmp_path):
+    own._model = tmp_path  # somebody took the model away
+    own._replace()
+    for _ in range(2):
+        with pytest.raises(ChangedModelError, match="holds no forecaster"):
             own.ask(Asked(b"", False), False, 30.0)
-        assert own.ask(Asked(b"", False), False, 30.0).csv.startswith("day,a")
-        own._model = tmp_path  # somebody took the model away
-        own._replace()
-        for _ in range(2):
-            with pytest.raises(ChangedModelError, match="holds no forecaster"):
-                own.ask(Asked(b"", False), False, 30.0)
-        Forecaster(HORIZON, LOOKBACK + 1, Ridge).fit(table()).save(tmp_path)
-        own._replace()
-        app = build(Pool([own], Limits()), {})
-        with TestClient(app, base_url="http://127.0.0.1") as opened:
-            answer = opened.post("/forecast", content=b"", headers=JSON)
-        assert answer.status_code == 503
-        assert "not the one that the service started with" in answer.json()["detail"]
-    finally:
-        own.end()
+    Forecaster(HORIZON, LOOKBACK + 1, Ridge).fit(table()).save(tmp_path)
+    own._replace()
+    app = build(Pool([own], Limits()), {})
+    with TestClient(app, base_url="http://127.0.0.1") as opened:
+        answer = opened.post("/forecast", content=b"", headers=JSON)
+    assert answer.status_code == 503
+    assert "not the one that the service started with" in answer.json()["detail"]
+
+
+def test_a_process_that_cannot_load_is_told(own, monkeypatch):
+    killed(own)
+    own._now._described = None
+    with pytest.raises(InputError, match=r"exit code -9, Killed\) before it had loaded the model"):
+        own.describe()
+    monkeypatch.setattr("revin_forecast.serving.process.LOADING", 0.0)
+    own._replace()
+    with pytest.raises(LostError, match="took over 0 seconds to load"):
+        own.ask(Asked(b"", False), False, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            HEAD + TWO + b"2024-01-03,x,2\n",
+            "line 4, column 'a': 'x' is no number. Correct it, leave it empty if it was not "
+            "measured.",
+        ),
+        (
+            HEAD + TWO + b"2024-01-02,1,3\n",
+            "line 4: 2024-01-02 00:00:00 stands there a second time (duplicate time stamp); the "
+            "first is line 3 and has other values. Keep one row for each time.",
+        ),
+        (
+            b"a,b<i>\n1,2\n1,2\n",
+            "the table has no column 'day' among ['a', 'b<i>'].",
+        ),
+        (
+            HEAD + TWO + b'2024-01-03,"1,234",2\n2024-01-04,"2.345",2\n',
+            "line 4, column 'a': '1,234' may be 1.234 or 1234. Say which mark stands before the "
+            "decimals with decimal=, or decimal=.",
+        ),
+        (
+            HEAD + TWO + b"soon,1,2\n",
+            "line 4, column 'day': 'soon' is no date or time like those above it. Write it as "
+            "2024-12-31 or 2024-12-31 23:00.",
+        ),
+    ],
+)
+def test_remedies_are_those_that_a_client_has(client, content, message):
+    assert client.post("/forecast", content=content, headers=CSV).json() == {"detail": message}
+
+
+def test_words_of_a_cell_are_left_as_they_are():
+    for message in (
+        "a column is called '--time', or so. Rename it.",
+        "the new table lacks ['a --targets']. Pass a table with the same columns.",
+    ):
+        assert worded(message) == message
+    assert worded("x.\nPass --frequency (h, D), or more rows.") == "x. More rows."
+    assert worded("x; see --time, --id and --value. Did you mean y?") == "x. Did you mean y?"
+    assert (
+        worded("--level goes up to 98. Leave --level out.")
+        == "level goes up to 98. Leave level out."
+    )
 
 
 def test_a_bug_is_told_as_json(worker, monkeypatch):
@@ -385,7 +542,7 @@ class Slow(Worker):
     def ask(self, asked, drawn, seconds):
         self.asked += 1
         time.sleep(0.5)
-        raise BrokenWorkerError("it ended")
+        raise LostError("it ended")
 
 
 def test_a_request_that_finds_all_workers_busy_is_told_when_to_come(monkeypatch):
@@ -407,19 +564,50 @@ async def pool_asked_twice(pool):
     try:
         await pool.ask(Asked(b"", False))
     finally:
-        with pytest.raises(BrokenWorkerError):
+        with pytest.raises(LostError):
             await first
 
 
 def test_no_more_are_read_than_can_wait(worker):
-    pool = Pool([worker], Limits())
-    with TestClient(build(pool, {}), base_url="http://127.0.0.1") as opened, ExitStack() as inside:
-        for _ in range(5):
-            inside.enter_context(pool.admitting())
-        refused = opened.post("/forecast", content=b"", headers=JSON)
-        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
-        inside.close()
-        assert opened.post("/forecast", content=b"", headers=JSON).status_code == 200
+    pool = Pool([worker], Limits(mebibytes=0.001))
+    size = pool.limits.size
+    with TestClient(build(pool, {}), base_url="http://127.0.0.1") as opened:
+
+        def code(content=b"{}"):
+            sent = opened.post("/forecast", content=content, headers=JSON)
+            assert sent.headers.get("retry-after") == ("5" if sent.status_code == 503 else None)
+            return sent.status_code
+
+        for number, held, codes in (
+            (64, 0, (200, 200)),
+            (65, 0, (503, 503)),
+            (4, size, (200, 200)),
+        ):
+            with ExitStack() as inside:
+                for _ in range(number):
+                    inside.enter_context(pool.admitting(held))
+                assert (
+                    code(),
+                    code(iter([b"{}"])),
+                ) == codes  # one that does not say how long it is
+        with ExitStack() as inside:
+            for _ in range(5):
+                inside.enter_context(pool.admitting(10**9 if _ else size - 2))
+            assert (code(), code(b" {}"), code(iter([b"{}"]))) == (200, 503, 503)
+        assert code() == 200
+
+
+def test_a_burst_of_small_requests_is_served(worker, newer):
+    app = build(Pool([worker], Limits()), {})
+    content = newer.to_csv(index=False)
+
+    async def burst():
+        transport = ASGITransport(app)
+        async with AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            asked = (client.post("/forecast", content=content, headers=CSV) for _ in range(30))
+            return [answer.status_code for answer in await asyncio.gather(*asked)]
+
+    assert asyncio.run(burst()) == [200] * 30
 
 
 def test_busy_is_a_503(worker, monkeypatch):
@@ -542,7 +730,7 @@ def test_the_end_of_the_service_waits_for_no_request(model, monkeypatch):
     app = build(pool, {}, ending=lambda: bool(ending))
     with TestClient(app, base_url="http://127.0.0.1") as opened:
         assert opened.post("/forecast", content=b"", headers=JSON).status_code == 200
-        before = own._process
+        before = own._now.process
         os.kill(before.pid, signal.SIGSTOP)  # a request without end
         ending.append(True)
         for _ in range(2):
@@ -550,16 +738,16 @@ def test_the_end_of_the_service_waits_for_no_request(model, monkeypatch):
             assert answer.status_code == 503
             assert answer.json() == {"detail": "the service is ending."}
     assert not before.is_alive()
-    assert own._process is before  # nothing takes its place
+    assert own._now.process is before  # nothing takes its place
 
 
 def test_a_worker_whose_server_is_gone_ends_and_tidies_up(model):
     own = Worker(model, 1)
     own.describe()
-    own._pipe.close()
-    own._process.join(30)
-    assert own._process.exitcode == 0
-    assert not Path(own._scratch.name).exists()
+    own._now.pipe.close()
+    own._now.process.join(30)
+    assert own._now.process.exitcode == 0
+    assert not Path(own._now.scratch.name).exists()
     own.end()
 
 
@@ -594,6 +782,7 @@ def test_the_command_serves_until_it_is_ended(model, newer, number):
         ),
         (["--workers", "0"], "--workers is a number above 0 but got 0"),
         (["--timeout", "-1"], "--timeout is a number above 0 but got -1"),
+        (["--timeout", "2e6"], "--timeout is at most 86,400 seconds (a day) but got 2e+06"),
         (["--port", "99999"], "--port is a number from 0 to 65535 but got 99999"),
         (["--host", "not a host"], "can't listen at not a host"),
         (["--token", "schlüssel"], "the token (--token or REVIN_FORECAST_TOKEN) can't be sent"),

@@ -122,7 +122,7 @@ def test_a_wrong_file_is_told_and_a_right_one_dropped_after_it(opened, table):
     assert tab.locator("#result").is_hidden()
     wrong = {"name": "wrong.csv", "mimeType": "text/csv", "buffer": b"date,co2\n2024-01-06,x\n"}
     tab.set_input_files("#file", wrong)
-    until(tab, "document.querySelector('#state').textContent.startsWith('the file, line 2')")
+    until(tab, "document.querySelector('#state').textContent.startsWith('line 2')")
     content = table.read_text()
     data = tab.evaluate_handle(
         """content => { const data = new DataTransfer();
@@ -161,7 +161,10 @@ def test_what_is_left_out_or_fails_is_told(opened, address, table):
 
     def long(route):
         told = route.fetch().json()
-        route.fulfill(json={**told, "forecast": told["forecast"] * 20})
+        more = [f"series {number}" for number in range(3000)]
+        route.fulfill(
+            json={**told, "columns": told["columns"] + more, "forecast": told["forecast"] * 20}
+        )
 
     tab.route("**/model", of_many)
     tab.route(CHART, long)
@@ -173,7 +176,9 @@ def test_what_is_left_out_or_fails_is_told(opened, address, table):
     tab.wait_for_selector("#chart .main-svg")
     assert "The first 2 of 32 series" in tab.locator("#drawn").inner_text()
     tab.locator("summary").click()
-    assert "The first 400 of 520 rows" in tab.locator("#listed").inner_text()
+    listed = tab.locator("#listed").inner_text()
+    assert listed == "The first 400 of 520 rows and 100 of 3007 columns; the download holds all."
+    assert tab.locator("#numbers td").count() == 400 * 100
     large = {"name": "large.csv", "mimeType": "text/csv", "buffer": b"0" * 300_000}
     tab.set_input_files("#file", large)
     assert "The file is too large: 0.25 MiB" in tab.locator("#state").inner_text()
@@ -186,9 +191,10 @@ def test_what_is_left_out_or_fails_is_told(opened, address, table):
 
 
 def test_the_page_of_the_api_needs_no_network(opened, address):
-    tab = opened()
+    tab = opened(390)
     tab.goto(f"{address}docs")
     assert tab.get_by_role("heading", name="POST /forecast").is_visible()
+    assert tab.locator("table").count() == tab.locator(".scroll > table").count() > 0
     assert tab.evaluate(OVERFLOW) <= 0
 
 

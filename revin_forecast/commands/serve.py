@@ -14,6 +14,8 @@ TOKEN = "REVIN_FORECAST_TOKEN"
 """The environment variable: a command line is seen by all users of a machine."""
 
 MOST_PORTS = 65_535
+LONGEST = 86_400
+"""Seconds of a request; far longer ones no timer takes."""
 CONNECTIONS = 500
 """Open at once, idle ones of browsers among them; a program may have 1,024 files by default."""
 
@@ -62,6 +64,8 @@ def serve(
     for name, number in (("size", size), ("timeout", timeout), ("workers", workers)):
         if not 0 < number < float("inf"):
             raise InputError(f"--{name} is a number above 0 but got {number:g}.")
+    if timeout > LONGEST:
+        raise InputError(f"--timeout is at most {LONGEST:,} seconds (a day) but got {timeout:g}.")
     if not 0 <= port <= MOST_PORTS:
         raise InputError(f"--port is a number from 0 to {MOST_PORTS} but got {port}.")
     if not is_local(host) and not token:

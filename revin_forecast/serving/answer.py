@@ -11,7 +11,7 @@ import pandas as pd
 from revin_forecast import __version__
 from revin_forecast.data.newer import read_newer
 from revin_forecast.data.reading import read_series
-from revin_forecast.data.series import Series, shown_stamp
+from revin_forecast.data.series import Series
 from revin_forecast.data.writing import as_csv
 from revin_forecast.errors import InputError
 from revin_forecast.fitted import Fitted
@@ -20,9 +20,12 @@ from revin_forecast.intervals import GRID
 from revin_forecast.report.forecast.fan import fan_figure, fans
 from revin_forecast.serving.messages import Answer, Asked
 from revin_forecast.serving.request import wanted
+from revin_forecast.serving.wording import worded
 
 MOST_DRAWN = 20
 """Series drawn by the page, the first ones."""
+FORMS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+"""How fine a time is, as numpy and as `isoformat` call it."""
 USUAL = (50, 80, 90, 95, 99)
 """Levels that are offered where any can be had."""
 
@@ -42,7 +45,7 @@ def answered(forecaster: Forecaster, asked: Asked, drawn: bool, folder: Path) ->
         newer = None if said.table is None else _newer(said.table, asked.decimal, history)
         table = forecaster.predict(newer, said.future, said.level)
     except InputError as error:
-        return Answer(problem=" ".join(str(error).split()))
+        return Answer(problem=worded(str(error)))
     except MemoryError:
         return Answer(problem="the memory does not suffice; send fewer rows or columns.")
     figures = {}
@@ -68,10 +71,21 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _plain(column: pd.Series) -> pd.Series:
     if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
-        return column.map(shown_stamp)
+        return _stamps(column)
     if column.dtype.kind == "f":
         column = column.where(np.isfinite(column))
     return column.astype(object).where(column.notna(), None)
+
+
+def _stamps(column: pd.Series) -> pd.Series:
+    """Return times as ISO 8601, all in one form: as fine as the finest takes, days or seconds."""
+    times = pd.DatetimeIndex(column)
+    wall = times.tz_localize(None).to_numpy()
+    units = FORMS if times.tz else ("D", *FORMS)  # a day alone would lose its zone
+    unit = next(one for one in units if (wall == wall.astype(f"datetime64[{one}]")).all())
+    if unit == "D":
+        return column.map(lambda stamp: str(stamp.date()))
+    return column.map(lambda stamp: stamp.isoformat(timespec=FORMS[unit]))
 
 
 def described(forecaster: Forecaster) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """The service: its addresses, and what each answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Depends
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
@@ -16,7 +17,7 @@ from revin_forecast.serving.declared import BODY, PROBLEMS, Chart, Decimal, Fore
 from revin_forecast.serving.docs_page import docs_page
 from revin_forecast.serving.guards import Guard
 from revin_forecast.serving.messages import Answer
-from revin_forecast.serving.pool import Pool
+from revin_forecast.serving.pool import Limits, Pool
 from revin_forecast.serving.receiving import BUG, answered
 
 HERE = Path(__file__).parent
@@ -54,6 +55,15 @@ def build(
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Exception, _broken)
     _add_pages(app)
+    _add_facts(app, model, pool.limits, told)
+    _add_forecasts(app, pool, told)
+    return app
+
+
+def _add_facts(
+    app: FastAPI, model: Mapping[str, Any], limits: Limits, told: Sequence[Depends]
+) -> None:
+    """Add what takes no worker."""
 
     @app.get("/health", summary="Whether the service is there", response_description="It is.")
     async def health() -> dict[str, str]:
@@ -67,7 +77,11 @@ def build(
         dependencies=told,
     )
     async def about() -> dict[str, Any]:
-        return {**model, "limits": vars(pool.limits)}
+        return {**model, "limits": vars(limits)}
+
+
+def _add_forecasts(app: FastAPI, pool: Pool, told: Sequence[Depends]) -> None:
+    """Add what workers do."""
 
     @app.post(
         "/forecast",
@@ -79,11 +93,7 @@ def build(
         responses={**PROBLEMS, 200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
         openapi_extra=BODY,
     )
-    async def forecast(
-        request: Request,
-        level: Level,
-        decimal: Decimal = None,
-    ) -> Response:
+    async def forecast(request: Request, level: Level, decimal: Decimal = None) -> Response:
         answer = await answered(pool, request, level, decimal, drawn=False)
         if "text/csv" in request.headers.get("accept", ""):
             return PlainTextResponse(answer.csv, media_type="text/csv")
@@ -98,15 +108,9 @@ def build(
         responses={**PROBLEMS},
         openapi_extra=BODY,
     )
-    async def chart(
-        request: Request,
-        level: Level,
-        decimal: Decimal = None,
-    ) -> Response:
+    async def chart(request: Request, level: Level, decimal: Decimal = None) -> Response:
         answer = await answered(pool, request, level, decimal, drawn=True)
         return Response(_chart_json(answer), media_type="application/json")
-
-    return app
 
 
 def _chart_json(answer: Answer) -> bytes:

@@ -38,7 +38,7 @@ PROBLEMS: Mapping[int | str, dict[str, Any]] = {
     413: {"model": Problem, "description": "It is too large."},
     415: {"model": Problem, "description": "Neither CSV nor JSON."},
     422: {"model": Problem, "description": "It can't be used; the text says why."},
-    500: {"model": Problem, "description": "A bug; the server's log holds it."},
+    500: {"model": Problem, "description": "It failed here; the server's log holds more."},
     503: {
         "model": Problem,
         "description": "All are busy (Retry-After), it ends, or its model is gone.",

@@ -2,6 +2,7 @@
 (async () => {
   "use strict";
   const MOST_ROWS = 400;
+  const MOST_COLUMNS = 100; // of thousands of series a browser would have millions of cells
   const at = (id) => document.getElementById(id);
   let token = sessionStorage.getItem("token") ?? "";
   let model = null; // what /model says
@@ -76,17 +77,22 @@
       made.append(...cells);
       return made;
     };
+    const [names, rows] = [columns.slice(0, MOST_COLUMNS), forecast.slice(0, MOST_ROWS)];
     const numeric = (value) => typeof value === "number";
+    const text = (value) => (numeric(value) ? Number(value.toPrecision(6)).toString() : String(value ?? ""));
     const head = document.createElement("thead");
-    head.append(row(columns.map((name) => cell("th", name, numeric(forecast[0]?.[name]) ? "number" : ""))));
+    head.append(row(names.map((name) => cell("th", name, numeric(forecast[0]?.[name]) ? "number" : ""))));
     const body = document.createElement("tbody");
-    for (const one of forecast.slice(0, MOST_ROWS)) {
-      const text = (value) => (numeric(value) ? Number(value.toPrecision(6)).toString() : String(value ?? ""));
-      body.append(row(columns.map((name) => cell("td", text(one[name]), numeric(one[name]) ? "number" : ""))));
+    for (const one of rows) {
+      body.append(row(names.map((name) => cell("td", text(one[name]), numeric(one[name]) ? "number" : ""))));
     }
     at("numbers").replaceChildren(head, body);
-    at("listed").hidden = forecast.length <= MOST_ROWS;
-    at("listed").textContent = `The first ${MOST_ROWS} of ${forecast.length} rows; the download holds all.`;
+    const left = [
+      ...(rows.length < forecast.length ? [`${rows.length} of ${forecast.length} rows`] : []),
+      ...(names.length < columns.length ? [`${names.length} of ${columns.length} columns`] : []),
+    ];
+    at("listed").hidden = !left.length;
+    at("listed").textContent = `The first ${left.join(" and ")}; the download holds all.`;
   };
 
   const draw = () => {
@@ -124,7 +130,7 @@
     } catch (error) {
       if (mine !== asking) return;
       if (error.status === 401) await enter(); // the token is another now
-      else say(error.message.replaceAll("table.csv", "the file"), "problem");
+      else say(error.message, "problem");
     }
   };
 

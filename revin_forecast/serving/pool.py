@@ -5,25 +5,19 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-from revin_forecast.serving.messages import Asked
-from revin_forecast.serving.worker import BrokenWorkerError, Worker
+from revin_forecast.serving.failures import BusyError, EndingError
+from revin_forecast.serving.messages import Answer, Asked
+from revin_forecast.serving.worker import Worker
 
 WAITING = 5.0
 """Seconds that a request waits for a worker before it is turned away."""
 GRACE = 5.0
 """Seconds that requests still have when the service is to end."""
-QUEUED = 4
-"""Requests a worker that are read or wait; more would fill the memory with what they send."""
-
-
-class BusyError(Exception):
-    """All workers have been busy for a while, or too many requests wait for them."""
-
-
-class EndingError(Exception):
-    """The service is ending, and with it whatever is under way."""
+QUEUED = 64
+"""Requests that are read or wait beside those that are being done."""
+HELD = 5
+"""Times the largest request, for each worker: more than that would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -55,32 +49,34 @@ class Pool:
         for worker in workers:
             self._free.put_nowait(worker)
         self._ended = False
-        self._inside = 0
+        self._inside = self._held = 0
         self._threads = ThreadPoolExecutor(len(workers), "asking")
 
     @contextmanager
-    def admitting(self) -> Iterator[None]:
+    def admitting(self, size: int) -> Iterator[None]:
         """Let a request in, from before it is read until it is answered.
 
+        Args:
+            size: bytes that it says it has.
+
         Raises:
-            BusyError: too many are inside.
+            BusyError: too many are inside, or too much is held for them.
         """
-        if self._inside >= len(self.workers) * (1 + QUEUED):
+        size = min(size, self.limits.size)  # no more of it is read
+        room = HELD * len(self.workers) * self.limits.size - self._held
+        if self._inside >= len(self.workers) + QUEUED or size > room:
             raise BusyError
-        self._inside += 1
+        self._inside, self._held = self._inside + 1, self._held + size
         try:
             yield
         finally:
-            self._inside -= 1
+            self._inside, self._held = self._inside - 1, self._held - size
 
-    async def ask(self, asked: Asked, drawn: bool = False) -> Any:
-        """Have a request done; return its `Answer`.
+    async def ask(self, asked: Asked, drawn: bool = False) -> Answer:
+        """Have a request done.
 
         Raises:
-            BusyError: no worker came free.
-            TooLongError: it took too long.
-            BrokenWorkerError: it ended its worker, or found a bug.
-            EndingError: the pool ended first.
+            FailedError: no worker came free, the pool ended first, or what `Worker.ask` raises.
         """
         try:
             async with asyncio.timeout(WAITING):
@@ -95,12 +91,7 @@ class Pool:
         )
         # Who asked may be gone before it is done: the worker is free only then.
         doing.add_done_callback(lambda _: self._free.put_nowait(worker))
-        try:
-            return await asyncio.shield(doing)
-        except BrokenWorkerError:
-            if self._ended:
-                raise EndingError from None
-            raise
+        return await asyncio.shield(doing)
 
     @asynccontextmanager
     async def closing(self, ending: Callable[[], bool]) -> AsyncIterator[None]:

@@ -6,9 +6,16 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from revin_forecast.serving.failures import (
+    BusyError,
+    ChangedModelError,
+    EndingError,
+    FailedError,
+    LostError,
+    TooLongError,
+)
 from revin_forecast.serving.messages import Answer, Asked
-from revin_forecast.serving.pool import BusyError, EndingError, Pool
-from revin_forecast.serving.worker import BrokenWorkerError, ChangedModelError, TooLongError
+from revin_forecast.serving.pool import Pool
 
 CSV_TYPES = ("", "application/x-www-form-urlencoded", "application/octet-stream", "application/csv")
 """Taken for CSV beside text/*: what programs say that were told nothing."""
@@ -18,7 +25,13 @@ EMPTY = (
     "the rows that the model was fitted on."
 )
 """An export that failed must not look as if it had been used."""
+DIGITS = 20
+"""Of a length; a longer one is none."""
 BUG = "this is a bug; the server's log holds more."
+LOST = (
+    "the process that worked on it ended (was it out of memory?); send less. The server's log "
+    "holds more."
+)
 
 
 async def answered(
@@ -38,27 +51,43 @@ async def answered(
             "(curl --data-binary @file.csv).",
         )
     try:
-        with pool.admitting():
+        with pool.admitting(_size(request, pool)):
             content = await _content(request, pool)
             if kind and not is_json and not content.strip():
                 raise HTTPException(422, EMPTY)
             answer = await pool.ask(Asked(content, is_json, tuple(level), decimal), drawn)
-    except BusyError:
-        detail = "all workers are busy; come again in a moment."
-        raise HTTPException(503, detail, LATER) from None
-    except TooLongError:
-        detail = f"it took longer than {pool.limits.seconds:g} seconds and was stopped; send less."
-        raise HTTPException(504, detail) from None
-    except EndingError:
-        raise HTTPException(503, "the service is ending.", LATER) from None
-    except ChangedModelError:
-        detail = "the model is not the one that the service started with; start it again."
-        raise HTTPException(503, detail) from None
-    except BrokenWorkerError:
-        raise HTTPException(500, BUG) from None
+    except FailedError as error:
+        raise _refusal(error, pool.limits.seconds) from None
     if answer.problem:
         raise HTTPException(422, answer.problem)
     return answer
+
+
+def _refusal(error: FailedError, seconds: float) -> HTTPException:
+    """Return what is said to who asked."""
+    match error:
+        case BusyError():
+            return HTTPException(503, "all workers are busy; come again in a moment.", LATER)
+        case EndingError():
+            return HTTPException(503, "the service is ending.", LATER)
+        case TooLongError():
+            detail = f"it took longer than {seconds:g} seconds and was stopped; send less."
+            return HTTPException(504, detail)
+        case ChangedModelError():
+            detail = "the model is not the one that the service started with; start it again."
+            return HTTPException(503, detail)
+        case LostError():
+            return HTTPException(500, LOST)
+        case _:
+            return HTTPException(500, BUG)
+
+
+def _size(request: Request, pool: Pool) -> int:
+    """Return how many bytes a request says it has; one that does not say may have the most."""
+    told = request.headers.get("content-length", "")
+    if told.isdecimal() and len(told) < DIGITS:
+        return int(told)
+    return pool.limits.size if told or "transfer-encoding" in request.headers else 0
 
 
 async def _content(request: Request, pool: Pool) -> bytes:

@@ -1,0 +1,150 @@
+"""A process with the model in it, which can be stopped at any time: a thread could not be."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event, Timer
+from typing import Any
+
+from revin_forecast.errors import InputError
+from revin_forecast.serving.failures import LostBeforeError, LostError, TooLongError
+from revin_forecast.serving.messages import Answer, Asked
+
+LOADING = 120.0
+"""Seconds that a process may take to import everything and load the model."""
+DYING = 5.0
+"""Seconds that a process whose pipe is closed may take to be gone; then it is killed."""
+WHO = "a process that forecasts"
+
+
+class ModelProcess:
+    """Loads a model and forecasts with it; it does one request at a time.
+
+    Args:
+        model: the folder of the forecaster.
+        threads: that torch may use.
+    """
+
+    def __init__(self, model: Path, threads: int):
+        context = multiprocessing.get_context("spawn")
+        self.pipe, other = context.Pipe()
+        self.scratch = TemporaryDirectory()  # not the process's own: it may have no time to tidy
+        given = (model, threads, Path(self.scratch.name), other)
+        self.process = context.Process(target=_work, args=given, daemon=True, name="forecasting")
+        self.process.start()
+        other.close()
+        self._described: dict[str, Any] | str | None = None
+        self._begun = False
+
+    def describe(self) -> dict[str, Any]:
+        """Wait until the model is loaded; return what it is.
+
+        Raises:
+            InputError: it can't be loaded.
+            LostError: the process ended, or took too long and was ended.
+        """
+        said = self._described = self._described or self._loaded()
+        if isinstance(said, str):
+            raise InputError(said)
+        return said
+
+    def _loaded(self) -> dict[str, Any] | str:
+        """Wait for what the process says first: what the model is, or why it can't be loaded."""
+        try:
+            with self._within(LOADING):
+                return self.pipe.recv()
+        except TooLongError:
+            raise LostError(f"{WHO} took over {LOADING:g} seconds to load") from None
+
+    def ask(self, asked: Asked, drawn: bool, seconds: float) -> Answer | str:
+        """Have a request done; return its answer, or the name of the bug that it found.
+
+        Raises:
+            TooLongError: it took longer than that; the process is ended.
+            LostBeforeError: the process ended before it began with the request.
+            LostError: it ended over the request.
+        """
+        self._begun = False
+        with self._within(seconds):
+            self.pipe.send((asked, drawn))
+            self._begun = self.pipe.recv()
+            return self.pipe.recv()
+
+    @contextmanager
+    def _within(self, seconds: float) -> Iterator[None]:
+        """Kill the process at a deadline: whatever waits for its pipe then waits no longer.
+
+        Polling would not do: sending waits, too, once a pipe is full that nobody reads.
+        """
+        late = Event()
+
+        def stop() -> None:
+            late.set()
+            self.process.kill()
+
+        timer = Timer(seconds, stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            if late.is_set():
+                raise TooLongError from None
+            raise (LostError if self._begun else LostBeforeError)(self._end()) from error
+        finally:
+            timer.cancel()
+
+    def _end(self) -> str:
+        """Say how the process ended."""
+        self.process.join(DYING)
+        code = self.process.exitcode
+        by = f", {signal.strsignal(-code)}" if code is not None and code < 0 else ""
+        return f"{WHO} ended (exit code {code}{by})"
+
+    def stop(self) -> None:
+        """End the process, whatever it is at."""
+        self.process.kill()
+        self.process.join()
+        # The pipe is left to who holds it last: a thread may still be at it.
+        self.scratch.cleanup()
+
+
+def _work(model: Path, threads: int, scratch: Path, pipe: Connection) -> None:
+    """Load the model, tell what it is, answer requests until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this
+    import torch
+
+    from revin_forecast.forecaster import Forecaster
+    from revin_forecast.manifest import read_manifest
+    from revin_forecast.saving import MANIFEST
+    from revin_forecast.serving.answer import answered, described
+
+    torch.set_num_threads(threads)
+    try:
+        forecaster = Forecaster.load(model)
+        pipe.send({**described(forecaster), "saved": read_manifest(model / MANIFEST).get("saved")})
+    except InputError as error:
+        pipe.send(str(error))
+        return
+    os.chdir(scratch)
+    with suppress(EOFError, ConnectionError):  # the server is gone
+        while True:
+            asked, drawn = pipe.recv()
+            pipe.send(True)  # begun: what ends this process from here on may be the request
+            try:
+                answer = answered(forecaster, asked, drawn, scratch)
+            except Exception as error:  # a bug: told in the log, never to who asked
+                traceback.print_exception(error)
+                answer = type(error).__name__
+            for path in scratch.iterdir():  # what was sent is forgotten
+                path.unlink()
+            pipe.send(answer)
+    os.chdir(model)  # a folder that is somebody's working one can't be removed everywhere
+    shutil.rmtree(scratch, ignore_errors=True)
