@@ -55,8 +55,7 @@ def find_problems(series: Series) -> list[Problem]:
     '1 spike, the largest 99 on 2024-01-21'
     """
     found: list[Problem] = []
-    for name in series.names:
-        stamps, values = series.track(name)
+    for name, (stamps, values) in zip(series.names, series.tracks(), strict=True):
         found += [Problem(name, *one) for one in _odd(stamps, values, series.timestamps)]
     order = get_args(Kind)
     return sorted(found + list(_copies(series)), key=lambda one: order.index(one.kind))

@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -119,14 +119,21 @@ class Series:
         Raises:
             InputError: there is no such channel.
         """
-        one = self.select([name])
-        values = one.values[:, 0]
-        if one.lasts is None:
-            return one.timestamps, values
-        if one.moved:
-            return one._own_stamps(one.timestamps), values
-        size = int(one.timestamps.searchsorted(one.lasts[0], side="right"))
-        return one.timestamps[:size], values[:size]
+        return next(self.select([name]).tracks())
+
+    def tracks(self) -> Iterator[tuple[pd.DatetimeIndex, np.ndarray]]:
+        """Yield each channel's stamps and values, up to its own last row."""
+        for place, values in enumerate(self.values.T):
+            if self.lasts is None:
+                yield self.timestamps, values
+            elif self.moved:
+                one = replace(
+                    self, values=values[:, None], names=("",), inputs=(), lasts=self.lasts[[place]]
+                )
+                yield one._own_stamps(one.timestamps), values
+            else:
+                size = int(self.timestamps.searchsorted(self.lasts[place], side="right"))
+                yield self.timestamps[:size], values[:size]
 
     def aligned(self) -> "Series":
         """Move each channel so that its own last row is the last row; NaN comes in at the front.
