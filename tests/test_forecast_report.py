@@ -7,6 +7,7 @@ import re
 import shlex
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -17,11 +18,20 @@ from revin_forecast import DLinear, Forecaster, Ridge, TrainingSettings
 from revin_forecast.cli import main
 from revin_forecast.commands.backtest import backtest as backtest_command
 from revin_forecast.commands.forecast import forecast as forecast_command
+from revin_forecast.commands.shared import reporting
 from revin_forecast.commands.shared.again import command_line
 from revin_forecast.data.reading import read_series
+from revin_forecast.data.series import Series
+from revin_forecast.engines import engine_named
+from revin_forecast.errors import InputError
+from revin_forecast.report.forecast import page as written_page
 from revin_forecast.report.forecast.fan import fan_figure, fans
-from revin_forecast.report.forecast.reliability import autocorrelation, leans
+from revin_forecast.report.forecast.levels import levels_of
+from revin_forecast.report.forecast.reliability import autocorrelation, farthest, leans
+from revin_forecast.report.forecast.sections.shift import MEANING
 from revin_forecast.report.forecast.static import plot
+from revin_forecast.report.forecast.writing import write_whole
+from revin_forecast.shift.verdict import Answer
 
 HOSTILE = "<img src=x onerror=alert(1)></script>\"'&"
 ROWS, HORIZON = 240, 7
@@ -66,6 +76,26 @@ def text_of(page):
 
 def data(page, key):
     return json.loads(re.search(rf'id="data-{key}">(.*?)</script>', page, re.S)[1])
+
+
+def told(folder, frame, *words):
+    """The page of a table."""
+    frame.to_csv(folder / "a.csv", index=False)
+    command = ["forecast", str(folder / "a.csv"), "--out", str(folder / "f.csv"), "--quiet"]
+    assert main([*command, "--report", str(folder / "r.html"), *words]) == 0
+    return (folder / "r.html").read_text()
+
+
+def long(ends, rows=200):
+    """A table whose series begin and end where they are told to."""
+    values = table(tuple(ends), rows).set_index("date")
+    parts = [
+        pd.DataFrame(
+            {"unique_id": name, "ds": values.index[one], "y": values[name].to_numpy()[one]}
+        )
+        for name, one in ends.items()
+    ]
+    return pd.concat(parts)
 
 
 def test_the_page_says_what_was_forecast(page, written):
@@ -166,6 +196,7 @@ def test_a_named_model_can_be_repeated_too(tmp_path, capsys):
 def test_what_is_known_beforehand_is_no_series(tmp_path, monkeypatch):
     file, ahead, report = (tmp_path / name for name in ("a.csv", "ahead.csv", "r.html"))
     frame = table(("a", "closed"), rows=ROWS + 3)
+    frame.loc[200, "closed"] = 5000.0
     frame[:ROWS].to_csv(file, index=False)
     frame[ROWS:][["date", "closed"]].to_csv(ahead, index=False)
     words = ["forecast", str(file), "--horizon", "3", "--lookback", "14", "--backbone", "TiDE"]
@@ -176,8 +207,12 @@ def test_what_is_known_beforehand_is_no_series(tmp_path, monkeypatch):
     assert main([*words, str(tmp_path / "f.csv")]) == 0
     text = report.read_text()
     assert len(data(text, "fan")) == 1
-    assert "240 rows x 1 series" in text_of(text)
-    assert "80 % intervals held" in text_of(text)
+    shown = text_of(text)
+    assert "240 rows x 1 series" in shown
+    assert "80 % intervals held" in shown
+    assert "Nothing odd was found" in shown
+    assert "TiDE(covariates=2, " in shown
+    assert "known beforehand closed, weekday" in shown
 
 
 def test_a_table_too_short_for_all_that_says_so(tmp_path):
@@ -188,6 +223,7 @@ def test_a_table_too_short_for_all_that_says_so(tmp_path):
     assert "Nobody knows how good this forecast is" in shown
     assert "hold no shift card of look-back" in shown
     assert "6 rows are too few" in shown
+    assert "dotted line" not in shown  # there is none without a backtest
 
 
 def test_a_constant_table_and_a_dozen_rows_are_told_soberly(tmp_path):
@@ -209,6 +245,205 @@ def test_a_constant_table_and_a_dozen_rows_are_told_soberly(tmp_path):
     assert "too few to tell anything" in words
     assert "last season" not in words  # of one step: it is the last value
     assert "--lookback" not in words
+    assert "too few to tell" in words[words.index("what it says") :]
+    assert "nothing odd" not in words
+
+
+def test_series_that_the_backtest_leaves_out_are_told(tmp_path):
+    frame = table(("a", "b", "c", "d", "new"), 200)
+    frame.loc[:194, "new"] = np.nan
+    page = told(tmp_path, frame, "--horizon", "7")
+    shown = text_of(page)
+    assert "Left out, for want of any value before the test part: new." in shown
+    assert "The 4 series scored" in shown
+    left = data(page, "left")
+    assert "Left out of the backtest" in left[4]["layout"]["annotations"][0]["text"]
+    assert "annotations" not in left[0]["layout"]
+
+
+def test_errors_of_which_none_was_measured_are_not_called_good(tmp_path):
+    frame = table(("a", "b"), 200)
+    frame.loc[160:, "b"] = np.nan
+    page = told(tmp_path, frame, "--horizon", "7")
+    assert "b - - nothing was measured" in text_of(page)
+    assert (
+        "Nothing of this series was measured"
+        in data(page, "left")[1]["layout"]["annotations"][0]["text"]
+    )
+
+
+def test_a_model_of_quantiles_shows_its_own_intervals(tmp_path):
+    words = ["--horizon", "3", "--lookback", "14", "--backbone", "DLinear", "--max-epochs", "1"]
+    words += ["--loss", "quantile", "--training.levels"]
+    page = told(tmp_path, table(("a",)), *words, "[0.05,0.5,0.95]")
+    assert "(wanted 90 %)" in text_of(page)
+    assert "90 % interval" in [trace.get("name") for trace in data(page, "fan")[0]["data"]]
+    shown = text_of(told(tmp_path, table(("a",)), *words, "[0.499,0.5,0.501]"))
+    assert (
+        "It has no intervals to show: it was trained on the quantiles 0.499, 0.5, 0.501." in shown
+    )
+
+
+def test_intervals_that_a_backtest_cannot_score_are_told(tmp_path):
+    words = ["--horizon", "3", "--backbone", "Ridge", "--lookback", "14", "--level", "95", "50"]
+    page = told(tmp_path, table(("a",), 82), *words)
+    shown = text_of(page)
+    assert "(wanted 50 %)" in shown
+    assert "(wanted 80 %)" not in shown  # nobody asked for them
+    assert "Intervals of 95 % could not be scored" in shown
+    drawn = [trace.get("name") for trace in data(page, "fan")[0]["data"]]
+    assert {"50 % interval", "95 % interval"} <= set(drawn)
+    assert levels_of([50.0, 80.0, 99.5]) == "50, 80 and 99.5 %"
+
+
+def test_intervals_whose_columns_the_table_has_are_not_shown(tmp_path, monkeypatch):
+    frame = table(("sales",))
+    frame["sales-lo-80"], frame["sales-hi-80"] = frame.sales - 1, frame.sales + 1
+    page = told(tmp_path, frame, "--horizon", "3", "--backbone", "Ridge")
+    drawn = [trace.get("name") for trace in data(page, "fan")[0]["data"]]
+    assert "95 % interval" in drawn
+    assert "80 % interval" not in drawn
+    assert "Intervals of 80 % are not shown: the table has columns of their names" in text_of(page)
+    pictures = []
+    image = lambda figure, **_: pictures.append(figure) or b"<svg/>"  # noqa: E731
+    monkeypatch.setattr("plotly.graph_objects.Figure.to_image", image)
+    Forecaster(3, 14, Ridge).fit(frame).save(tmp_path / "model")
+    assert main(["predict", str(tmp_path / "model"), "--plot", str(tmp_path / "f.svg")]) == 0
+    names = {trace.name for trace in pictures[0].data}
+    assert "95 % interval" in names
+    assert "80 % interval" not in names
+
+
+def test_what_was_predicted_is_not_predicted_again(tmp_path, monkeypatch):
+    series = read_series(table(("a",)))
+    forecaster = Forecaster(3, 14, Ridge).fit(series)
+    asked = forecaster.predict(level=[50])
+    engines, drawn, predict = [], [], forecaster.predict
+    monkeypatch.setattr(
+        forecaster, "predict", lambda **given: engines.append(given["engine"]) or predict(**given)
+    )
+    monkeypatch.setattr(reporting, "write_plot", lambda fans, _: drawn.append(fans[0].limits))
+    given = {"level": [50.0], "future": None}
+    engine = engine_named("inline", None)
+    draw = partial(reporting.draw, None, str(tmp_path / "f.svg"), forecaster, series)
+    draw(given, asked, engine)
+    assert engines == []
+    draw(given | {"level": None}, asked, engine)
+    assert engines == [engine]
+    assert [list(one) for one in drawn] == [[50.0], [80.0, 95.0]]
+
+
+def test_the_shift_card_is_told_to_who_knows_nothing_of_it(page):
+    assert set(MEANING) == set(get_args(Answer))
+    shown = text_of(page)
+    assert "judged by all rows after the first 168," in shown
+    assert "the last 48 rows against the first 168" in shown
+    assert "in standard deviations of the steps seen" in shown
+    assert any(meaning in shown for meaning in MEANING.values())
+
+
+def test_origins_that_lie_apart_are_told(tmp_path, monkeypatch):
+    walk = table(("a",)).assign(a=np.cumsum(np.random.default_rng(0).normal(size=ROWS)))
+    words = ["--horizon", "7", "--backbone", "Repeat", "--normalizer", "LastValue"]
+    monkeypatch.setattr(reporting, "SCORED", 0.2 * ROWS * 7 / 3)
+    shown = text_of(told(tmp_path, walk, *words))
+    assert re.search(r"14 forecasts of the last rows, the first after \S+, one every 3 rows", shown)
+    assert "of one row in 3" in shown
+    assert "follow each other" not in shown
+    errors = shown[shown.index("what it says") : shown.index("The data 240")]
+    assert re.search(r"what it says a \S+ - ", errors)  # no autocorrelation
+    monkeypatch.undo()
+    assert " rows, each from" not in text_of(told(tmp_path, walk, *words))
+
+
+def test_a_wide_forecast_shows_the_numbers_of_some_series(tmp_path):
+    names = tuple(f"s{place}" for place in range(30))
+    page = told(tmp_path, table(names, 60), "--horizon", "3", "--backbone", "Repeat")
+    numbers = re.search(r"The numbers</summary>(.*?)</details>", page, re.S)[1]
+    heads = re.findall(r"<th(?: [^>]*)?>(.*?)</th>", numbers)
+    assert heads[0] == "date"
+    assert [head for head in heads if "-" not in head][1:] == list(names[:20])
+    assert "The first 20 of 30 series." in numbers
+    assert len(numbers) < 40_000
+
+
+def test_series_with_ends_of_their_own_are_told_so(tmp_path):
+    ends = {"late": slice(40, 200), "early": slice(0, 170), "whole": slice(0, 200)}
+    frame = long(ends)
+    shown = text_of(told(tmp_path, frame.drop(range(50, 55)), "--horizon", "7"))
+    assert "after each one's own last row, the latest 2024-07-18" in shown
+    gaps = "15 of 530 values not observed, from each series' first value to its end"
+    assert gaps in shown  # five of each
+    only = text_of(told(tmp_path, frame, "--horizon", "7", "--target", "early"))
+    assert "7 steps of 1 series after 2024-06-18" in only
+
+
+def test_stamps_of_the_numbers_have_one_form(tmp_path):
+    for step, last in (("250ms", " 00:01:06.000000"), ("6h", " 00:00:00")):
+        frame = table(("a",), 80)
+        begin = "2024-01-01 00:00:46" if step == "250ms" else "2024-01-01"
+        frame["date"] = pd.date_range(begin, periods=80, freq=step)
+        page = told(tmp_path, frame, "--horizon", "4", "--backbone", "Repeat")
+        numbers = re.search(r"The numbers</summary>(.*?)</details>", page, re.S)[1]
+        stamps = re.findall(r"<td>(2024.*?)</td>", numbers)
+        assert len(stamps) == 4
+        assert len(set(map(len, stamps))) == 1
+        assert any(stamp.endswith(last) for stamp in stamps)
+
+
+@pytest.fixture
+def account(tmp_path, monkeypatch):
+    """What the page of series with ends of their own tells of."""
+    kept = []
+    monkeypatch.setattr(reporting, "write_report", lambda account, path: kept.append(account))
+    ends = {"late": slice(40, 200), "early": slice(0, 170), "whole": slice(0, 200)}
+    frame, file = long(ends), tmp_path / "a.csv"
+    frame.to_csv(file, index=False)
+    words = ["forecast", str(file), "--horizon", "7", "--report", str(tmp_path / "r.html")]
+    assert main([*words, "--quiet", "--backbone", "Ridge", "--out", str(tmp_path / "f.csv")]) == 0
+    return kept[0]
+
+
+def test_series_are_moved_once_for_the_page(account, monkeypatch):
+    moved, aligned = [], Series.aligned
+    monkeypatch.setattr(Series, "aligned", lambda self: moved.append(self) or aligned(self))
+    assert "dotted line" in text_of(written_page.page(account))
+    assert len(moved) == 1
+
+
+def test_a_page_that_cannot_be_written_is_told(account, tmp_path):
+    with pytest.raises(InputError, match=r"r\.html could not be written: No such file"):
+        written_page.write_report(account, tmp_path / "none" / "r.html")
+    with pytest.raises(InputError, match="Get permission, or name another place"):
+        write_whole(tmp_path / "none" / "f.png", b"")
+
+
+def test_a_season_longer_than_the_rows_is_not_repeated(tmp_path):
+    frame = table(("a",), 12)
+    frame["date"] = pd.date_range("2024-01-01", periods=12, freq="MS")
+    page = told(tmp_path, frame, "--horizon", "3", "--season", "12")
+    shown = text_of(page)
+    assert "the last value repeated" in shown
+    assert "the last season repeated" not in shown
+    assert "that of repeating the row before" in shown
+    assert [trace["name"] for trace in data(page, "steps")[0]["data"]] == [
+        "this model",
+        "last value",
+    ]
+    axis = data(page, "left")[0]["layout"]["xaxis"]
+    assert axis["ticktext"] == ["2024-10-01"]  # and no fractions of a second around it
+
+
+def test_an_error_that_dwarfs_the_others_is_told(tmp_path):
+    frame = table(("a",))
+    frame.loc[215, "a"] = 5000.0
+    shown = text_of(told(tmp_path, frame, "--horizon", "7"))
+    assert re.search(r"The largest error, 49\d\d on 2024-08-03, is far beyond the others", shown)
+    noise = np.random.default_rng(0).normal(size=300)
+    assert farthest(noise) is None
+    assert farthest(np.append(noise, -40.0)) == 300
+    assert farthest(np.append(np.zeros(30), 5.0)) is None  # a series of steps
+    assert farthest(np.array([0.1, 99.0])) is None
 
 
 def test_series_are_drawn_over_their_own_ends():

@@ -65,6 +65,8 @@ class Backtest:
     """How often the model was fitted."""
     fitted: Fitted
     """The first one."""
+    step: int = 1
+    """Rows from one origin to the next."""
 
 
 def backtest(
@@ -123,7 +125,8 @@ def backtest(
     levels = _levels(first, level)
     season = season or season_of_fit(first)
     names = [first.history.names[target] for target in first.targets]
-    unit = naive_error(series.select(names).values[:start], season)
+    scored = series.select(names)
+    unit = naive_error(np.where(scored.observed, scored.values, np.nan)[:start], season)
     scores = Scores(levels, season, unit, has_quantiles(first, DECILES), smape)
     keeper = PathKeeper(names, starts, horizon)
     with progress("backtest", len(starts)) as advance:
@@ -151,6 +154,7 @@ def backtest(
         left_out,
         len(blocks),
         first,
+        step,
     )
 
 

@@ -1,6 +1,7 @@
 """Numbers and names as text, the same in the page, in its plots and in the summary."""
 
 import math
+from collections.abc import Sequence
 from html import escape
 
 NOTHING = "-"
@@ -61,6 +62,16 @@ def trimmed(name: str, length: int = 28) -> str:
     'abcd…'
     """
     return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def few_of(names: Sequence[str], most: int = 4) -> str:
+    """Return names in a sentence, of many the first few.
+
+    >>> few_of(["a", "b"]), few_of(["a", "b", "c"], most=1)
+    ('a, b', 'a and 2 more')
+    """
+    shown = ", ".join(map(trimmed, names[:most]))
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 
 def label(name: str, length: int = 28) -> str:

@@ -1,14 +1,13 @@
 """What a forecast's page tells: backtest, shift card and oddities, measured for it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from revin_forecast.backtest import LEVELS, Backtest, backtest
+from revin_forecast.backtest import Backtest, backtest
 from revin_forecast.backtest.run import season_of_fit
-from revin_forecast.backtest.scores import has_quantiles
 from revin_forecast.commands import forecast
 from revin_forecast.commands.shared.again import command_line
 from revin_forecast.commands.shared.origin import source_of
@@ -16,12 +15,13 @@ from revin_forecast.data.entries import chronological_borders
 from revin_forecast.data.problems import find_problems
 from revin_forecast.data.series import Series
 from revin_forecast.data.writing import check_place
+from revin_forecast.engines import Engine
 from revin_forecast.errors import InputError
 from revin_forecast.forecaster import Forecaster
-from revin_forecast.intervals import interval_levels
 from revin_forecast.progress import progress
 from revin_forecast.report.forecast.account import Account, ShiftCard
 from revin_forecast.report.forecast.fan import fans
+from revin_forecast.report.forecast.levels import shown_levels
 from revin_forecast.report.forecast.page import write_report
 from revin_forecast.report.forecast.static import ENDINGS, MOST, write_plot
 from revin_forecast.shift.card import card_sizes, shift_card
@@ -51,6 +51,8 @@ def draw(
     forecaster: Forecaster,
     series: Series,
     given: Mapping[str, Any],
+    table: Any,
+    engine: Engine | None,
 ) -> list[str]:
     """Write a page about a forecast, or a picture of it, or both; return a line about each.
 
@@ -60,17 +62,23 @@ def draw(
         forecaster: fitted on all rows.
         series: all rows.
         given: what the command `forecast` was called with.
+        table: the forecast as a data frame, with the levels that were asked for.
+        engine: makes it again where other levels are shown; None: this process.
     """
-    levels = given["level"] or _usual_levels(forecaster)
-    table = forecaster.predict(future=given["future"], level=levels)
-    season = next(iter(given["season"] or ()), None)
+    levels, unnamed = shown_levels(forecaster.fitted, given["level"])
+    if levels and not given["level"]:
+        table = forecaster.predict(future=given["future"], level=levels, engine=engine)
     known = series.select(forecaster.fitted.history.names)  # without what is known beforehand
     if plot is not None:
         write_plot(fans(known, table, levels, MOST), Path(plot))
     if report is not None:
+        season = next(iter(given["season"] or ()), None)
+        # Without any, the backtest finds the usual ones that its fewer rows suffice for.
+        own = given["level"] or forecaster.fitted.recipe.levels
+        scored = [*levels, *unnamed] if own else []
         with progress("report") as advance:
             advance(0, "backtest")
-            scored = _backtest(forecaster, series, given["level"], season)
+            result = _backtest(forecaster, series, scored, season)
             advance(0, "shift card")
             card = _card(known, season or season_of_fit(forecaster.fitted))
             advance(0, "writing")
@@ -81,11 +89,12 @@ def draw(
                 table,
                 levels,
                 forecaster.fitted,
-                scored,
+                result,
                 card,
-                find_problems(series),
+                find_problems(known),
                 command_line(forecast.forecast, given, "file"),
                 _made(source),
+                unnamed,
             )
             write_report(account, Path(report))
     return [f"{path}: {what}" for path, what in ((plot, "a picture"), (report, "a page")) if path]
@@ -107,30 +116,29 @@ def draw_newer(
         future: table of what is known beforehand.
         level: intervals asked for.
     """
-    levels = level or _usual_levels(forecaster)
+    levels, _ = shown_levels(forecaster.fitted, level)
     table = forecaster.predict(newer, future, levels)
     history = forecaster.fitted.history if newer is None else newer
     only = history.select(forecaster.fitted.history.names)  # it may hold more than the model knows
     write_plot(fans(only, table, levels, MOST), Path(plot))
 
 
-def _usual_levels(forecaster: Forecaster) -> list[float]:
-    """Return the intervals drawn where none were asked for: those that the model has."""
-    fitted = forecaster.fitted
-    return [level for level in LEVELS if has_quantiles(fitted, interval_levels(level))]
-
-
 def _backtest(
-    forecaster: Forecaster, series: Series, asked: list[float] | None, season: int | None
+    forecaster: Forecaster, series: Series, levels: Sequence[float], season: int | None
 ) -> Backtest | str:
+    """Return a backtest with those of the levels that fewer rows suffice for, or why there is none.
+
+    Without any of them, it has the usual ones that they suffice for.
+    """
     windows = len(series) * TEST_SHARE * forecaster.horizon * len(series.targets)
     step = max(1, round(windows / SCORED))
-    problem = ""
-    for levels in (asked, None) if asked else (None,):  # fewer rows may not do for those asked for
+    problem, narrowest = "", sorted(levels)
+    for count in range(len(narrowest), -1, -1):
+        some = narrowest[:count] or None
         try:
-            return backtest(forecaster, series, TEST_SHARE, step, levels, season)
+            return backtest(forecaster, series, TEST_SHARE, step, some, season)
         except InputError as error:
-            problem = problem or str(error)
+            problem = str(error)
     return problem
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandas as pd
 
@@ -46,3 +47,15 @@ class Account:
     """A command line that does it again."""
     made: Mapping[str, object] = field(default_factory=dict)
     """Date, versions, the file's sha256: name -> value."""
+    unnamed: Sequence[float] = ()
+    """Usual levels that are not shown, as the table has columns of their names."""
+
+    @cached_property
+    def _moved(self) -> Series:
+        """The series of the backtest's paths, whose rows count from each one's own end."""
+        assert isinstance(self.backtest, Backtest)  # asked by the callers
+        return self.series.select(self.backtest.paths.names).aligned()
+
+    def stamps(self, name: str) -> pd.DatetimeIndex:
+        """Return when the rows of the backtest's paths were, (rows,), of one of its series."""
+        return self._moved.track(name)[0]

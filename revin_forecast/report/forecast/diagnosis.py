@@ -1,18 +1,23 @@
 """Charts of the backtest: error by step ahead, and what was left over."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from plotly.graph_objects import Bar, Figure, Scatter
 
 from revin_forecast.backtest import Backtest
+from revin_forecast.report.forecast.season import sees_season
 from revin_forecast.report.forecast.style import BLUE, GREEN, GREY, ORANGE, faded, layout, times
 
 FEW = 12
 """Steps up to which each has a tick."""
 MOST = 2000
 """Errors drawn over time, the last ones."""
-BINS = 31
-"""Of the histogram, at most."""
+LONE = 2
+"""Points over time that have a tick each."""
+BINS, FEWEST_BINS = 31, 3
+"""Of the histogram, at most and at least."""
 
 
 def step_figure(result: Backtest) -> Figure:
@@ -24,7 +29,7 @@ def step_figure(result: Backtest) -> Figure:
         ("repeat_mase", "last value", {"color": GREY, "width": 1.6, "dash": "dash"}),
         ("seasonal_naive_mase", "last season", {"color": GREEN, "width": 1.6, "dash": "dot"}),
     ]
-    for column, label, style in lines[: 3 if result.season > 1 else 2]:
+    for column, label, style in lines[: 3 if sees_season(result) else 2]:
         figure.add_trace(
             Scatter(
                 x=steps["step"].to_numpy(),
@@ -40,9 +45,24 @@ def step_figure(result: Backtest) -> Figure:
     return figure
 
 
+def nothing_figure(words: str) -> Figure:
+    """Return an empty chart that says why it is empty.
+
+    Args:
+        words: lines, parted by <br>.
+    """
+    figure = Figure(layout=layout(height=300))
+    figure.update_xaxes(visible=False).update_yaxes(visible=False)
+    return figure.add_annotation(
+        text=words, showarrow=False, **{"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5}
+    )
+
+
 def residual_figure(result: Backtest, place: int, stamps: pd.DatetimeIndex) -> Figure:
-    """Return the errors of one series: the last ones over time, one step ahead; by size those of
-    all steps of the forecasts that don't overlap.
+    """Return the errors of one series.
+
+    Over time the last ones, one step ahead; by size those of all steps of forecasts that don't
+    overlap.
 
     Args:
         result: the backtest.
@@ -57,7 +77,7 @@ def residual_figure(result: Backtest, place: int, stamps: pd.DatetimeIndex) -> F
             y=errors,
             mode="lines+markers" if len(errors) < 60 else "lines",
             line={"color": ORANGE, "width": 1.2},
-            marker={"size": 4, "color": ORANGE},
+            marker={"size": 4 if len(errors) > LONE else 7, "color": ORANGE},
             hovertemplate="%{x}: %{y:.4~g}<extra>one step ahead</extra>",
         )
     )
@@ -66,11 +86,12 @@ def residual_figure(result: Backtest, place: int, stamps: pd.DatetimeIndex) -> F
         "linecolor": GREY,
         "ticks": "outside",
         "tickcolor": GREY,
+        "zeroline": False,
         "title": {"text": "how often"},
     }
     figure.update_layout(
         showlegend=False,
-        xaxis={"domain": [0, 0.7]},
+        xaxis={"domain": [0, 0.7], **_lone_ticks(stamps)},
         xaxis2={**axis, "domain": [0.74, 1], "showgrid": False, "rangemode": "tozero"},
         shapes=[{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0}],
     )
@@ -78,10 +99,19 @@ def residual_figure(result: Backtest, place: int, stamps: pd.DatetimeIndex) -> F
     return figure
 
 
+def _lone_ticks(stamps: pd.DatetimeIndex) -> dict[str, Any]:
+    """Return ticks of very few points: those that plotly finds are fractions of a second apart."""
+    if len(stamps) > LONE:
+        return {}
+    pad = (stamps[-1] - stamps[0]) / 4 or pd.Timedelta(days=1)
+    ends = pd.DatetimeIndex([stamps[0] - pad, stamps[-1] + pad])
+    return {"tickvals": times(stamps), "ticktext": times(stamps), "range": times(ends)}
+
+
 def _histogram(result: Backtest, place: int) -> Bar:
     left = result.paths.truth[:, :, place] - result.paths.forecast[:, :, place]
     left = left[np.isfinite(left)]
-    counts, edges = np.histogram(left, bins=min(BINS, max(1, len(left) // 4)))
+    counts, edges = np.histogram(left, bins=int(np.clip(len(left) // 4, FEWEST_BINS, BINS)))
     return Bar(
         x=counts,
         y=(edges[1:] + edges[:-1]) / 2,

@@ -10,7 +10,16 @@ from plotly.graph_objects import Figure, Scatter
 
 from revin_forecast.data.layout import Layout
 from revin_forecast.data.series import Series
-from revin_forecast.report.forecast.style import BLUE, GREY, INK, faded, form_of, layout, times
+from revin_forecast.report.forecast.style import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    faded,
+    form_of,
+    layout,
+    times,
+)
 
 MOST_SERIES = 50
 """Series drawn; a page of thousands would open slowly, and nobody looks through them."""
@@ -144,7 +153,7 @@ def _before(fan: Fan) -> list[Scatter]:
             y=y,
             name="forecast in the backtest",
             mode="lines",
-            line={"color": "#D55E00", "width": 1.4, "dash": "dot"},
+            line={"color": ORANGE, "width": 1.4, "dash": "dot"},
             hovertemplate="%{y:.5~g}",
         )
     ]

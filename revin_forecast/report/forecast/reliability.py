@@ -4,6 +4,11 @@ import math
 
 import numpy as np
 
+FAR = 12.0
+"""An error so many times as large as nine in ten of the others is one of its own."""
+FEWEST = 10
+"""Fewer errors tell nothing."""
+
 
 def leans(errors: np.ndarray) -> int:
     """Return the side that errors surely lean to, 1 above zero and -1 below, or 0.
@@ -43,3 +48,21 @@ def autocorrelation(errors: np.ndarray) -> float:
     if spread == 0:
         return math.nan
     return float(((now - now.mean()) * (before - before.mean())).mean() / spread)
+
+
+def farthest(errors: np.ndarray) -> int | None:
+    """Return the place of an error that is far beyond the others; None: there is none.
+
+    Args:
+        errors: (origins,), NaN where unobserved.
+
+    >>> farthest(np.array([1.0, -1, 2, 1, -2, 1, 99, 1, -1, 1, 1, 2])), farthest(np.ones(12))
+    (6, None)
+    """
+    sizes = np.abs(errors)
+    seen = sizes[np.isfinite(sizes)]
+    if len(seen) < FEWEST:
+        return None
+    usual = np.quantile(seen, 0.9)  # 0 of one that mostly stands still: its steps are no oddity
+    place = int(np.nanargmax(sizes))
+    return place if 0 < FAR * usual < sizes[place] else None

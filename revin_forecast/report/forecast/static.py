@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from plotly.graph_objects import Figure
 
 from revin_forecast.errors import InputError
-from revin_forecast.files import replacing
 from revin_forecast.report.forecast.fan import Fan, fan_figure
 from revin_forecast.report.forecast.style import layout
+from revin_forecast.report.forecast.writing import write_whole
 from revin_forecast.report.wording import label
 
 ENDINGS = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
@@ -38,8 +38,7 @@ def write_plot(fans: Sequence[Fan], path: Path) -> None:
             f"{path} can't be drawn: {why}. Pictures take kaleido (pip install -c constraints.txt "
             '".[plot]") and Chrome or Chromium; --report page.html takes neither.'
         ) from error
-    with replacing(path) as partial:
-        partial.write_bytes(image)
+    write_whole(path, image)
 
 
 def plot(fans: Sequence[Fan]) -> Figure:
@@ -67,7 +66,7 @@ def _add(figure: Figure, fan: Fan, place: int, grid: tuple[int, int]) -> dict[st
     row, column = divmod(place, columns)
     number = "" if not place else str(place + 1)
     one = fan_figure(fan)
-    for trace in one.data:
+    for trace in cast(Sequence[Any], one.data):
         trace.update(xaxis=f"x{number}", yaxis=f"y{number}")
         trace.update(showlegend=False if place else trace.showlegend, legendgroup=None)
         figure.add_trace(trace)

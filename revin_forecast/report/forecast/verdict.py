@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from revin_forecast.backtest import Backtest
 from revin_forecast.data.layout import counted
 from revin_forecast.report.forecast.account import Account
+from revin_forecast.report.forecast.levels import unscored
+from revin_forecast.report.forecast.season import sees_season
 
 CLOSE = 0.05
 """A smaller difference from the naive forecasts is none."""
@@ -20,7 +22,7 @@ def verdict(account: Account) -> list[tuple[str, str]]:
     result = account.backtest
     if isinstance(result, str):
         return [("Nobody knows how good this forecast is: there was no backtest.", "bad")]
-    told = [_against_naive(result), *_intervals(result)]
+    told = [_against_naive(result), *_intervals(account, result)]
     spoilt = {one.series for one in account.problems if one.serious}
     if spoilt:
         hold = "1 series holds" if len(spoilt) == 1 else f"{len(spoilt):,} series hold"
@@ -31,10 +33,10 @@ def verdict(account: Account) -> list[tuple[str, str]]:
 
 def _against_naive(result: Backtest) -> tuple[str, str]:
     scores, windows = result.overall, len(result.origins)
-    naive = {
-        "repeating the last value": scores["repeat_mase"],
-        "repeating the last season": scores["seasonal_naive_mase"],
-    }
+    naive, better = {"repeating the last value": scores["repeat_mase"]}, ""
+    if sees_season(result):
+        naive["repeating the last season"] = scores["seasonal_naive_mase"]
+        better = ", the better naive forecast"
     best = min(naive, key=lambda label: naive[label])
     if not (math.isfinite(scores["mase"]) and naive[best] > 0):
         return "The rows do not vary, so that errors have no unit and nothing can be compared.", ""
@@ -46,20 +48,20 @@ def _against_naive(result: Backtest) -> tuple[str, str]:
     begin = f"Over {made} of the last rows, none of which it had seen, its error was"
     if ratio < 1 - CLOSE:
         return (
-            f"{begin} {1 - ratio:.0%} less than that of {best}, the better naive forecast.",
+            f"{begin} {1 - ratio:.0%} less than that of {best}{better}.",
             "good",
         )
     if ratio <= 1 + CLOSE:
         return (
-            f"{begin} about that of {best}, the better naive forecast: you could as well do that.",
+            f"{begin} about that of {best}{better}: you could as well do that.",
             "",
         )
     return f"{begin} {ratio - 1:.0%} more than that of {best}. Do that instead.", "bad"
 
 
-def _intervals(result: Backtest) -> Iterator[tuple[str, str]]:
+def _intervals(account: Account, result: Backtest) -> Iterator[tuple[str, str]]:
     if not result.levels:
-        yield "It has no intervals: the rows were too few to calibrate them.", ""
+        yield _no_intervals(account), ""
         return
     widths = [result.overall[f"width-{level:g}"] for level in result.levels]
     if not any(width > 0 for width in widths):
@@ -75,3 +77,13 @@ def _intervals(result: Backtest) -> Iterator[tuple[str, str]]:
         near = all(abs(share - level) <= NEAR for level, share in held.items())
         much = " They are wider than they need be." if wide else ""
         yield words + much, "good" if near else ""
+    if unscored(account):
+        yield unscored(account), ""
+
+
+def _no_intervals(account: Account) -> str:
+    trained = account.fitted.recipe.levels
+    if trained:
+        shown = ", ".join(f"{level:g}" for level in trained)
+        return f"It has no intervals to show: it was trained on the quantiles {shown}."
+    return unscored(account) or "It has no intervals: the rows were too few to calibrate them."

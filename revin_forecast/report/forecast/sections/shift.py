@@ -1,10 +1,27 @@
 """How far the last rows have moved, and what follows."""
 
 from collections import Counter
+from html import escape
 
 from revin_forecast.report.forecast.account import Account, ShiftCard
 from revin_forecast.report.markup import Cell, heads, name, number, paragraph, table
 from revin_forecast.report.wording import sentence
+
+MEANING = {
+    "instance normalization will help": (
+        "The level moves, and stays for a while where it went: a model that starts from each "
+        "window's own level should forecast better. Likely, not certain."
+    ),
+    "instance normalization will hurt": (
+        "The level hardly moves, or soon comes back: a model that knows where it usually is should "
+        "forecast better. Likely, not certain."
+    ),
+    "can't tell": (
+        "No sure gain and no sure loss in taking the level away, as far as these rows tell: go by "
+        "what does best in the tables above."
+    ),
+}
+"""What an answer of `shift.verdict` says to a reader who knows nothing of it."""
 
 
 def shift_table(account: Account) -> str:
@@ -26,21 +43,42 @@ def shift_table(account: Account) -> str:
         *("gone with RevIN", "moves within a window"),
     )
     more = len(account.series.targets) - len(rows)
-    few = paragraph(f"The first {len(rows)} series; {more} more were not measured.") if more else ""
-    return paragraph(_advice(card)) + table(head, rows) + few
+    few = f"The first {len(rows)} series; {more:,} more were not measured." if more else ""
+    last = len(account.series) - card.test
+    notes = paragraph(" ".join(filter(None, [few, _units(card, last)])), "note")
+    return paragraph(_question(card)) + _answers(card) + table(head, rows) + notes
 
 
-def _advice(card: ShiftCard) -> str:
-    answers = Counter(card.rows["verdict"])
-    parts = [
-        f"{answer.replace('instance normalization', 'taking the level of each window away')} "
-        f"({count} series)"
-        for answer, count in answers.most_common()
-    ]
+def _question(card: ShiftCard) -> str:
     return (
-        f"The last fifth of the rows against the first {card.train:,}, in windows of "
-        f"{card.lookback} steps and the {card.horizon} that follow. "
-        f"{sentence('; '.join(parts))} Levels are in standard deviations of the first rows, "
-        "spreads as logarithms of ratios. Measured without a model; what the models made of it "
-        "stands in the table above."
+        "Instance normalization takes the level and the spread of each window away before a model "
+        "sees it, and puts them back into the forecast; RevIN is of that kind. It pays where "
+        "levels move and stay moved, and costs where they come back. Which of it is so is judged "
+        f"by all rows after the first {card.train:,}, in windows of {card.lookback} steps and the "
+        f"{card.horizon} that follow, without a model; what models made of it stands in the "
+        "tables above."
+    )
+
+
+def _answers(card: ShiftCard) -> str:
+    """Return what each answer that was given means, the most frequent first."""
+    points = [
+        f"<li>{escape(sentence(answer)[:-1])} ({count} series). {escape(MEANING[answer])}</li>"
+        for answer, count in Counter(card.rows["verdict"]).most_common()
+    ]
+    return f"<ul>{''.join(points)}</ul>"
+
+
+def _units(card: ShiftCard, last: int) -> str:
+    """Return what the numbers of the table are, and what its reasons speak of."""
+    return (
+        f"Level moved, spread moved: the last {last:,} rows against the first {card.train:,}; the "
+        "level in standard deviations of the first rows, the spread as the logarithm of a ratio "
+        "(0.69 is twice as wide, -0.69 half). Gone with RevIN: the share of the difference between "
+        "their windows that vanishes when each is brought to its own level and spread. Moves "
+        "within a window: how far the mean of the steps forecast lies from that of the steps seen, "
+        "in standard deviations of the steps seen, for the middle one of the last windows. In the "
+        "reasons, noise alone is how far levels of windows stray by chance; half breaks even, as "
+        "starting from a window's own level pays where more than half of its move stays through "
+        "the steps forecast. Likely is more than one standard error."
     )

@@ -1,0 +1,81 @@
+"""Which intervals are shown, and what is said of those that can't be shown or scored."""
+
+from collections.abc import Sequence
+
+from revin_forecast.backtest import LEVELS
+from revin_forecast.backtest.scores import has_quantiles
+from revin_forecast.data.series import Series
+from revin_forecast.fitted import Fitted
+from revin_forecast.intervals import interval_levels
+from revin_forecast.report.forecast.account import Account
+
+BANDS = 3
+"""Intervals shown of a model of quantiles that has others than the usual ones, the widest."""
+
+
+def shown_levels(fitted: Fitted, asked: Sequence[float] | None) -> tuple[list[float], list[float]]:
+    """Return the intervals to show, and usual ones that can't be: the table has their columns.
+
+    Args:
+        fitted: whose intervals they are.
+        asked: in percent; nothing: the usual ones that the model has, or its own.
+    """
+    if asked:
+        return list(dict.fromkeys(map(float, asked))), []
+    usual = _usual(fitted)
+    taken = [level for level in usual if _taken(fitted.history, level)]
+    return [level for level in usual if level not in taken], taken
+
+
+def _usual(fitted: Fitted) -> list[float]:
+    found = [level for level in LEVELS if has_quantiles(fitted, interval_levels(level))]
+    trained = fitted.recipe.levels
+    if not trained or len(found) == len(LEVELS):
+        return found
+    own = [round(200 * quantile - 100, 6) for quantile in trained]
+    return [level for level in own if level >= 1][-BANDS:]
+
+
+def _taken(history: Series, level: float) -> bool:
+    """Tell whether a column of an interval would have the name of another column."""
+    layout = history.layout
+    if layout.id is None:
+        there, named = {layout.time, *history.targets}, history.targets
+    else:
+        there, named = {layout.time, layout.id}, (str(layout.value),)
+    ends = (f"-lo-{level:g}", f"-hi-{level:g}")
+    return any(name + end in there for name in named for end in ends)
+
+
+def levels_of(levels: Sequence[float]) -> str:
+    """Return levels as text.
+
+    >>> levels_of([50.0, 80.0, 99.5])
+    '50, 80 and 99.5 %'
+    """
+    shown = [f"{level:g}" for level in levels]
+    return f"{' and '.join(filter(None, (', '.join(shown[:-1]), shown[-1])))} %"
+
+
+def unscored(account: Account) -> str:
+    """Return which of the intervals shown the backtest could not score, and why; or nothing."""
+    result = account.backtest
+    if isinstance(result, str):
+        return ""
+    missed = [level for level in account.levels if level not in result.levels]
+    if not missed:
+        return ""
+    return (
+        f"Intervals of {levels_of(missed)} could not be scored: the rows before the backtest are "
+        "too few to calibrate them."
+    )
+
+
+def unnamed(account: Account) -> str:
+    """Return which usual intervals are not shown for want of a name; or nothing."""
+    if not account.unnamed:
+        return ""
+    return (
+        f"Intervals of {levels_of(account.unnamed)} are not shown: the table has columns of their "
+        "names. --level asks for others."
+    )
