@@ -41,7 +41,10 @@ def forecast_table(
     scale = fitted.standardizer.select(fitted.targets)
     rows = history.select([history.names[target] for target in fitted.targets])
     return rows.forecast_frame(
-        {name: scale.rounded(scale.inverse(part.squeeze(0).numpy())) for name, part in found.items()}
+        {
+            name: scale.rounded(scale.inverse(part.squeeze(0).numpy()))
+            for name, part in found.items()
+        }
     )
 
 

@@ -7,6 +7,8 @@ from typing import Literal
 
 from revin_forecast.errors import InputError
 
+FEWEST_LEVELS = 3
+"""The median alone is what loss mae is for."""
 LEVELS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
 """Deciles, and the ends of intervals of 90 and 95 %."""
 
@@ -99,8 +101,9 @@ def _check_levels(levels: Sequence[float]) -> None:
     ascending = all(low < high for low, high in pairwise(levels))
     pairs = zip(levels, reversed(levels), strict=True)
     symmetric = all(math.isclose(low + high, 1, abs_tol=1e-9) for low, high in pairs)
-    if not (len(levels) % 2 and ascending and symmetric and 0 < levels[0] < 1):
+    several = len(levels) >= FEWEST_LEVELS and len(levels) % 2
+    if not (several and ascending and symmetric and 0 < levels[0] < 1):
         raise InputError(
-            f"training needs levels that ascend within 0 and 1, symmetric about 0.5 and with it, "
-            f"but got {list(levels)}. Pass such as [0.1, 0.5, 0.9]."
+            f"training needs three levels or more that ascend within 0 and 1, symmetric about 0.5 "
+            f"and with it, but got {list(levels)}. Pass such as [0.1, 0.5, 0.9]."
         )

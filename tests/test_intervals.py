@@ -213,10 +213,14 @@ def test_few_windows_of_many_series_reach_far():
 
 def test_what_the_windows_cannot_tell_is_said():
     few = calibrated(windows=3, horizon=3, channels=1)
-    with pytest.raises(InputError, match=r"interval of 95 % is beyond .*--level goes up to 80 with"):
+    with pytest.raises(
+        InputError, match=r"interval of 95 % is beyond .*--level goes up to 80 with"
+    ):
         at(few, [0.025, 0.975])
     at(few, [0.1, 0.9])
-    with pytest.raises(InputError, match=r"interval of 99.98 % is beyond .*goes up to 99.9 with them"):
+    with pytest.raises(
+        InputError, match=r"interval of 99.98 % is beyond .*goes up to 99.9 with them"
+    ):
         at(calibrated(windows=4000), [0.9999])
     with pytest.raises(InputError, match="no value of the calibration windows was observed"):
         Intervals.calibrate(np.full((3, 2, 1), np.nan), np.ones((3, 1)))

@@ -226,11 +226,11 @@ def test_points_have_no_quantiles():
 
 
 @pytest.mark.parametrize(
-    "levels", [(0.1, 0.9), (0.5, 0.1, 0.9), (0.1, 0.5, 0.8), (0.0, 0.5, 1.0), ()]
+    "levels", [(0.1, 0.9), (0.5, 0.1, 0.9), (0.1, 0.5, 0.8), (0.0, 0.5, 1.0), (0.5,), ()]
 )
 def test_levels_that_are_none(levels):
     with pytest.raises(
-        InputError, match=r"levels that ascend .* Pass such as \[0\.1, 0\.5, 0\.9\]"
+        InputError, match=r"three levels or more that ascend .* Pass such as \[0\.1, 0\.5, 0\.9\]"
     ):
         settings(levels=levels)
 

@@ -14,11 +14,13 @@ SPIKE = 12.0
 """A value so many typical changes away from both neighbours' line is a spike."""
 STUCK = 12
 """A value repeated less often is not called stuck."""
+MOSTLY = 0.5
+"""A larger share of zeros is told."""
 SHARE = 0.05
 """A larger share of gaps is told even if each is short."""
 
 
-Kind = Literal["empty", "constant", "copy", "stuck", "spikes", "gaps", "ended", "late"]
+Kind = Literal["empty", "constant", "copy", "stuck", "spikes", "zeros", "gaps", "ended", "late"]
 SERIOUS: tuple[Kind, ...] = ("empty", "constant", "copy", "stuck", "spikes")
 """What spoils a forecast; the others are only told."""
 
@@ -46,7 +48,8 @@ def find_problems(series: Series) -> list[Problem]:
     """Look through every series for what spoils forecasts.
 
     Gaps, late beginnings, early ends, constant series, stretches where a value is stuck, single
-    spikes, and series that are the same as another; what spoils most first.
+    spikes, counts that are mostly 0, and series that are the same as another; what spoils most
+    first.
 
     >>> stamps = pd.date_range("2024-01-01", periods=40, freq="D")
     >>> values = np.sin(np.arange(40.0))[:, None]
@@ -92,7 +95,7 @@ def _odd(
             "Leave it out, or check where it comes from.",
         )
         return
-    looks: dict[Kind, Look] = {"gaps": _gaps, "stuck": _stuck, "spikes": _spikes}
+    looks: dict[Kind, Look] = {"gaps": _gaps, "stuck": _stuck, "spikes": _spikes, "zeros": _zeros}
     for kind, look in looks.items():
         told = look(inside, days)
         if told:
@@ -156,6 +159,19 @@ def _spikes(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | N
     return (
         f"{count} {shown[largest]:g} on {shown_stamp(stamps[kept[largest]])}",
         "If it was not real, empty the cell; --backbone Ridge --normalizer Robust minds it less.",
+    )
+
+
+def _zeros(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
+    """Tell counts of which most are 0."""
+    seen = values[np.isfinite(values)]
+    share = float((seen == 0).mean())
+    if share <= MOSTLY or seen.min() < 0:
+        return None
+    return (
+        f"{share:.0%} of the values are 0, and none is below",
+        "A mean is forecast, and limits may lie below 0: read 0 there. Methods for intermittent "
+        "demand may do better.",
     )
 
 

@@ -19,6 +19,7 @@ TOGETHER: dict[Kind, str] = {
     "copy": "Are the same as another series",
     "stuck": "Stand at one value for long",
     "spikes": "Have spikes",
+    "zeros": "Are mostly 0",
     "gaps": "Have gaps",
     "ended": "End before the table does",
     "late": "Begin after the table does",
