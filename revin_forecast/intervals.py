@@ -155,9 +155,9 @@ class Intervals:
         for level in levels:
             if not grid[0] - 1e-9 <= level <= grid[-1] + 1e-9:
                 raise InputError(
-                    f"an interval of {abs(200 * level - 100):.10g} % is beyond what the calibration "
-                    f"windows can tell; --level goes up to {200 * grid[-1] - 100:.4g} with them. "
-                    "Ask for less, or fit with more rows."
+                    f"an interval of {abs(200 * level - 100):.10g} % is beyond what the "
+                    f"calibration windows can tell; --level goes up to "
+                    f"{200 * grid[-1] - 100:.4g} with them. Ask for less, or fit with more rows."
                 )
         from scipy.special import ndtri  # a tenth of the time of a small table's forecast of points
 
