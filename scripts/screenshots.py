@@ -62,7 +62,8 @@ def shoot(chromium: Any, page: Path, scheme: str, target: Path) -> None:
     tab.goto(page.as_uri())
     tab.wait_for_selector("body[data-drawn=all]")
     box = tab.locator("#chart-fan .nsewdrag").first.bounding_box()
-    tab.mouse.move(box["x"] + 0.93 * box["width"], box["y"] + 0.6 * box["height"])
+    # In the past, so that the values at the pointer hide nothing of the forecast.
+    tab.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.85 * box["height"])
     tab.wait_for_timeout(500)  # the values at the pointer fade in
     tab.screenshot(path=target)
     context.close()
