@@ -67,7 +67,7 @@ def predict(
         if plot is not None:
             from revin_forecast.commands.shared.reporting import draw_newer
 
-            draw_newer(plot, forecaster, newer, future, level)
+            draw_newer(plot, forecaster, newer, future, level, table)
     if json:
         facts = {"model": model, "file": file, "horizon": forecaster.horizon, "levels": level or []}
         print_json(facts | {"out": out, "plot": plot, "forecast": table.to_dict("records")})

@@ -106,6 +106,7 @@ def draw_newer(
     newer: Series | None,
     future: str | None,
     level: list[float] | None,
+    table: Any,
 ) -> None:
     """Draw a forecast of a saved model into a picture.
 
@@ -115,9 +116,11 @@ def draw_newer(
         newer: rows before the forecast; None: those it was fitted on.
         future: table of what is known beforehand.
         level: intervals asked for.
+        table: the forecast as a data frame, with those.
     """
     levels, _ = shown_levels(forecaster.fitted, level)
-    table = forecaster.predict(newer, future, levels)
+    if levels and not level:
+        table = forecaster.predict(newer, future, levels)
     history = forecaster.fitted.history if newer is None else newer
     only = history.select(forecaster.fitted.history.names)  # it may hold more than the model knows
     write_plot(fans(only, table, levels, MOST), Path(plot))
