@@ -189,7 +189,7 @@ def _run(name: str, command: Command, words: list[str]) -> None:
     components = {
         key: component_of(chosen[key]) for key in ("backbone", "normalizer") if key in values
     }
-    interrupts.check()  # something that was imported may have swallowed one
+    interrupts.begin()
     with _watching(verbose, values):
         saved = function(**values | components)
     if isinstance(saved, Path):

@@ -4,19 +4,23 @@ import os
 import signal
 import sys
 import time
+from threading import Event
 from types import FrameType
 from typing import Any
 
 PATIENCE = 1.0
 """Seconds."""
 _received: list[tuple[int, float]] = []
+_begun = Event()
+"""Set once everything is imported and the command begins."""
 
 
 def watch() -> None:
     """Have the first SIGINT or SIGTERM raise KeyboardInterrupt and be remembered.
 
     Remembered, because a library may turn the exception into one of its own. Another one that
-    comes later, to a program that takes its time to end, ends it at once.
+    comes later, to a program that takes its time to end, ends it at once; so does the first one
+    before `begin`: nothing is at work yet, and what torch imports in C++ aborts where it raises.
     """
     home = os.getpid()
 
@@ -26,6 +30,8 @@ def watch() -> None:
             os.kill(os.getpid(), number)
         elif not _received:
             _received.append((number, time.monotonic()))
+            if not _begun.is_set():
+                os._exit(told("revin-forecast"))
             raise KeyboardInterrupt
         # One more in the same moment is the same one, passed on by a library (pyarrow does).
 
@@ -47,10 +53,9 @@ def received() -> bool:
     return bool(_received)
 
 
-def check() -> None:
-    """Raise KeyboardInterrupt again if a signal came and yet the program went on."""
-    if _received:
-        raise KeyboardInterrupt
+def begin() -> None:
+    """Let an interrupt raise from here on, so that what is at work can tidy up."""
+    _begun.set()
 
 
 def _unraisable(problem: Any) -> None:

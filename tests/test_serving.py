@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import schemathesis
-from httpx import ASGITransport, AsyncClient
+from httpx2 import ASGITransport, AsyncClient
 from page_blocks import blocks_of
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
