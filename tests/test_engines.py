@@ -106,7 +106,5 @@ def test_what_is_no_engine_is_refused(monkeypatch):
     with pytest.raises(InputError, match="at least one worker is needed, but got workers=-1"):
         engine_named("local", -1)
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(
-        InputError, match=r"\"\.\[ray\]\"\. Or use --engine"
-    ):
+    with pytest.raises(InputError, match=r"\"\.\[ray\]\"\. Or use --engine"):
         engine_named("ray")
