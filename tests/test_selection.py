@@ -16,6 +16,7 @@ from revin_forecast.components import Component
 from revin_forecast.normalizers import Identity, LastValue, RevIN
 from revin_forecast.selection import Selection, Selector, Task, choose, find_seasons
 from revin_forecast.selection.candidates import NORMALIZERS, centre_of, lookbacks
+from revin_forecast.selection.earlier import WORST, within_reason
 from revin_forecast.selection.maps import Maps
 from revin_forecast.selection.validation import Validation, seasonal_error
 from revin_forecast.selection.weights import absolute_errors, channel_weights, common_weights
@@ -345,3 +346,16 @@ def test_a_combination_weighs_its_members():
     gapped = past.clone()
     gapped[:, -1] = torch.nan
     assert torch.allclose(model(gapped), past[:, -2:-1].expand(-1, 2, -1))
+
+
+def test_earlier_errors_count_within_reason():
+    torch.manual_seed(0)
+    past, errors = torch.randn(20, 30, 2), torch.randn(20, 4, 2)
+    far, near = errors * 100, errors * 0.1
+    (first, _), (second, _) = within_reason([(far, past), (near, past)], errors, past)
+    torch.testing.assert_close(first, errors * WORST)
+    torch.testing.assert_close(second, near)
+    unseen = torch.full_like(errors, torch.nan)
+    for validation in (errors * 0, unseen):  # it says nothing of what is much
+        (kept, _) = within_reason([(far, past)], validation, past)[0]
+        torch.testing.assert_close(kept, far)

@@ -122,11 +122,17 @@ def _written(table: RawTable, name: str) -> pd.Series:
         return column
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         return table.text(name)
-    if is_float_dtype(column) and column.head(HEAD).dropna().between(1, 13).all():
+    if is_float_dtype(column) and _may_be_months(column.head(HEAD).dropna()):
         text = table.text(name)
         head = text.head(HEAD).dropna()
         return text if len(head) and head.str.fullmatch(MONTHS["%m.%Y"]).all() else column
     return column
+
+
+def _may_be_months(numbers: pd.Series) -> bool:
+    """Return whether 1.2012 to 12.2012 is all there is: to look at the letters reads the file."""
+    year = (numbers % 1 * 10_000).round()
+    return bool((numbers.between(1, 13) & year.between(1000, 9999)).all())
 
 
 def _are_years(table: RawTable, name: str) -> bool:

@@ -63,7 +63,8 @@ def within_reason(
     The fewer rows a map was solved on, the worse it is: one that extrapolates the level of a trend
     may miss by many times what the forecaster does that is fitted on all rows. So the mean error
     of a block, in the units of its windows' scales, counts for `WORST` times that of the validation
-    windows at most. Those are few, and the choice was made on them: less would be too little.
+    windows at most. Those are few, and the choice was made on them: less would be too little. Where
+    they have none, or nothing of them was observed, errors stay as they are.
 
     Args:
         blocks: (windows, horizon, channels) errors and (windows, lookback, channels) past of each.
@@ -71,8 +72,10 @@ def within_reason(
         past: of validation.
     """
     most = WORST * _mean_score(residuals, past)
+    if most == 0:
+        return list(blocks)
     return [
-        (errors * min(1.0, most / max(_mean_score(errors, before), most, 1e-30)), before)
+        (errors * (most / max(_mean_score(errors, before), most)), before)
         for errors, before in blocks
     ]
 
