@@ -9,7 +9,7 @@ import torch
 from revin_forecast import Forecaster, metrics
 from revin_forecast.backbones import Linear, Repeat, Ridge, TiDE
 from revin_forecast.backtest import backtest
-from revin_forecast.backtest.run import naive_error
+from revin_forecast.backtest.parts import naive_error
 from revin_forecast.backtest.windows import rolling_origins
 from revin_forecast.cli import main
 from revin_forecast.data.reading import read_series

@@ -4,18 +4,16 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
-import torch
 
+from revin_forecast.backtest.parts import naive_error, parted
 from revin_forecast.backtest.paths import PathKeeper, Paths
 from revin_forecast.backtest.scores import DECILES, Scores, has_quantiles
 from revin_forecast.backtest.windows import rolling_origins
 from revin_forecast.data.frequency import season_of
-from revin_forecast.data.layout import listed
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.fitted import Fitted
 from revin_forecast.intervals import interval_levels
-from revin_forecast.metrics import seasonal_scale
 from revin_forecast.progress import progress
 
 LEVELS = (80.0, 95.0)
@@ -169,45 +167,6 @@ def _blocks(starts: range, refit: int | None) -> list[range]:
 def _fitted(forecaster: Fits, parameters: dict[str, Any], series: Series, starts: range) -> Fitted:
     """Fit one like the forecaster on the rows before the first forecast."""
     return type(forecaster)(**parameters).fit(series.rows(0, starts.start)).fitted
-
-
-def parted(series: Series, share: float, horizon: int) -> tuple[Series, int, tuple[str, ...]]:
-    """Return the series that can be fitted, the first row of the test part, and who is left out.
-
-    Raises:
-        InputError: no rows are left to fit on.
-    """
-    rows, observed = len(series), series.observed
-    lengths = rows - np.where(observed.any(0), observed.argmax(0), rows)
-    start = rows - max(horizon, int(share * np.median(lengths)))
-    if start < 1:
-        raise InputError(
-            f"{rows} rows are too few for a test part of {rows - start} and rows before it to fit "
-            "on. Choose a shorter horizon, or pass more rows."
-        )
-    unknown = np.flatnonzero(~observed[:start].any(axis=0))
-    left_out = tuple(series.names[place] for place in unknown)
-    left = series.select([name for name in series.names if name not in set(left_out)])
-    if not left.targets:
-        raise InputError(
-            f"{listed(left_out)} have no value before the test part, which begins at row "
-            f"{start + 1} of {rows}. Choose a smaller test share."
-        )
-    return left, start, left_out
-
-
-def naive_error(values: np.ndarray, season: int) -> np.ndarray:
-    """Return what MASE is relative to, by channel: the mean change from season to season.
-
-    That from row to row where a channel is too short for it, or repeats itself exactly; NaN where
-    that is no measure either.
-    """
-    found = np.full(values.shape[1], np.nan)
-    for lag in (season, 1):
-        if lag < len(values):
-            unit = seasonal_scale(torch.from_numpy(values), lag).numpy()
-            found = np.where(np.isnan(found) & (unit > 0), unit, found)
-    return found
 
 
 def _levels(fitted: Fitted, level: Sequence[int | float] | None) -> tuple[float, ...]:
