@@ -93,8 +93,8 @@ class Fitted:
             return torch.cat([part for part in parts if part is not None])
         if self.intervals is None:
             raise InputError(
-                "this model has no intervals: there were too few rows to calibrate them on when it "
-                "was fitted. Fit with more rows, or leave --level out."
+                "this model has no intervals: among the last rows that it was fitted on too few "
+                "values were observed to calibrate them. Fit with more rows, or leave --level out."
             )
         forecast = self.forecast(past, known)
         return self.intervals.quantiles(forecast, forecast_channels(self.model, past), levels)

@@ -49,10 +49,28 @@ def window_scale(past: Float[Tensor, "batch lookback channels"]) -> Float[Tensor
     """
     past = past.to(torch.promote_types(past.dtype, torch.float32))
     whole, seen = _deviation(past)
-    recent, count = _deviation(past[:, -max(RECENT, past.shape[1] // 4) :])
+    recent, count = _deviation(past[:, -_recent(past.shape[1]) :])
     scale = ((whole + torch.where(count > 1, recent, whole)) / 2).clamp(min=SMALLEST)
     hardly = seen < min(RECENT, (past.shape[1] + 1) // 2)
     return torch.where(hardly, scale.clamp(min=1), scale)
+
+
+def gap_share(past: Float[Tensor, "batch lookback channels"]) -> Float[Tensor, "batch channels"]:
+    """Return the share of each window's last quarter that comes after its last observed value.
+
+    >>> gap_share(torch.tensor([[[1.0], [2.0]], [[1.0], [torch.nan]], [[torch.nan]] * 2]))
+    tensor([[0.0000],
+            [0.5000],
+            [1.0000]])
+    """
+    late = past[:, -_recent(past.shape[1]) :]
+    steps = torch.arange(1, late.shape[1] + 1, device=past.device).reshape(1, -1, 1)
+    return 1 - (late.isfinite() * steps).amax(1) / late.shape[1]
+
+
+def _recent(lookback: int) -> int:
+    """Return the steps that tell how a window is of late."""
+    return min(lookback, max(RECENT, lookback // 4))
 
 
 def interval_levels(level: int | float) -> tuple[float, float]:
@@ -137,6 +155,10 @@ class Intervals:
     ) -> Float[Tensor, "batch horizon channels levels"]:
         """Return quantiles of what comes, forecast + score * `window_scale`.
 
+        Calibration windows have no long gap at their end. Where a window has, its quantiles lie at
+        least as far from the forecast as those of a normal distribution of the share of a training
+        deviation that the gap is of the window's last quarter: all of it where that is empty.
+
         Args:
             forecast: what the model says, standardized.
             past: the windows it was made from, those channels only; NaN where unobserved.
@@ -145,8 +167,14 @@ class Intervals:
         Raises:
             InputError: a level that the calibration windows are too few for.
         """
+        from scipy.special import ndtri
+
         scores = torch.from_numpy(self._at(levels)).to(forecast)
-        return forecast.unsqueeze(-1) + scores * window_scale(past)[:, None, :, None].to(forecast)
+        away = scores * window_scale(past)[:, None, :, None].to(forecast)
+        least = torch.from_numpy(ndtri(np.asarray(levels))).to(forecast)
+        blind = gap_share(past)[:, None, :, None].to(forecast) * least
+        away = torch.where(least > 0, away.maximum(blind), away.minimum(blind))
+        return forecast.unsqueeze(-1) + away
 
     def _at(self, levels: Sequence[float]) -> np.ndarray:
         """Return the scores (horizon, channels, levels) at any levels."""

@@ -661,3 +661,15 @@ def test_the_forecast_can_be_downloaded(opened, written):
     assert Path(waiting.value.path()).read_bytes() == (written / "f.csv").read_bytes()
     tab.locator("summary", has_text="The numbers").click()
     assert tab.get_by_role("columnheader", name=HOSTILE, exact=True).inner_text() == HOSTILE
+
+
+def test_the_head_names_series_that_nothing_was_checked_of(tmp_path):
+    frame = table(("a", "b"))
+    frame.loc[len(frame) * 3 // 4 :, "a"] = np.nan
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    words = ["forecast", str(tmp_path / "t.csv"), "--horizon", "3", "--backbone", "Ridge"]
+    assert main([*words, "--quiet", "--report", str(tmp_path / "r.html")]) == 0
+    page = (tmp_path / "r.html").read_text()
+    head = page[page.index('<ul class="verdict">') :].partition("</ul>")[0]
+    assert "Of 1 of 2 series nothing could be checked, for want of values" in head
+    assert "rows: a." in head

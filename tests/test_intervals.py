@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from revin_forecast import Forecaster
 from revin_forecast.backbones import Ridge
@@ -66,6 +66,20 @@ def test_a_window_of_few_values_is_not_certain_of_the_future():
     scale = window_scale(past).flatten().tolist()
     assert scale[0] > 1
     assert scale[1:] == pytest.approx([1, SMALLEST])
+
+
+@pytest.mark.parametrize("gap", [7, 40, 150])
+def test_intervals_hold_after_a_gap_at_the_end(gap):
+    """What is left to know fades: at last only the level is known, then it is as wide as all."""
+    steps = np.arange(614)
+    wave = 10 + 5 * np.sin(2 * np.pi * steps / 7)
+    values = wave + np.random.default_rng(0).normal(size=614)
+    table = pd.DataFrame({"day": pd.date_range("2022-01-01", periods=600), "a": values[:600]})
+    table["b"] = table["a"]
+    table.loc[600 - gap :, "a"] = np.nan
+    found, truth = Forecaster(14).fit(table).predict(level=[80]), wave[600:]
+    held = ndtr(found["a-hi-80"] - truth) - ndtr(found["a-lo-80"] - truth)  # of the noise
+    assert 0.7 < held.mean() < 0.97
 
 
 def test_a_series_that_was_not_seen_of_late_has_wide_intervals():

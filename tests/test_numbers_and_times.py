@@ -157,7 +157,7 @@ class TestTimes:
             (["45292", "45293", "45294"], "like a spreadsheet's count of days"),
             (
                 ["12:30", "12:31", "12:32"],
-                "'12:30:00' is no date or time like those above it. An hour",
+                "'12:30:00' is no date or time, or of a form that is not known. An hour",
             ),
             (["Monday", "Tuesday", "Wednesday"], "'Monday' is no date"),
             (["2024-01-01", "2024-01-02T00:00Z", "2024-01-03"], "column 'date': '2024-01-0"),

@@ -70,6 +70,15 @@ def test_spikes_are_told_from_steps():
     assert found(step) == []
 
 
+def test_gaps_that_were_interpolated_are_told_as_such():
+    values = wave()[:, None]
+    values[100:110] = np.nan
+    series = read_series(Series(values, STAMPS, ("a",), "D"), missing="interpolate")
+    (told,) = find_problems(series)
+    assert told.found.startswith("10 of 300 values are not observed, in 1 gap")
+    assert told.advice.startswith("A line was drawn through them.")
+
+
 def test_counts_that_are_mostly_zero():
     values = np.random.default_rng(0).poisson(0.3, ROWS).astype(float)
     told = only(values, "zeros")

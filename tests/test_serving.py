@@ -707,7 +707,8 @@ def test_no_request_breaks_it(api, path, mode):
         case.validate_response(answer, excluded_checks=[positive_data_acceptance])
 
     check()
-    assert tried == {200, 422}
+    # Of wrong requests some may be right by chance: a text is a header without rows, or a table.
+    assert tried == {200, 422} or (mode is GenerationMode.NEGATIVE and tried == {422})
 
 
 def started(model, *words, **changes):
@@ -850,3 +851,10 @@ def test_the_tutorial_shows_what_comes(tmp_path, monkeypatch):
         for process in processes:
             process.terminate()
             process.communicate(timeout=30)
+
+
+def test_an_unknown_word_in_the_address_is_refused(client, newer):
+    """A typo must not pass for an answer without intervals."""
+    answer = client.post("/forecast?levels=80&horizon=3", content=b"{}", headers=JSON)
+    assert answer.status_code == 422
+    assert "there is no horizon and levels in an address; it takes level" in answer.text

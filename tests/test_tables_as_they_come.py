@@ -41,7 +41,10 @@ class TestCommand:
             (GOOD.replace("date,x", "x,x"), "more than one column ['x']"),
             ("Sold,,\ndate,x,y\n2024-01-01,1,2\n", "2 of the 3 columns have no name in its fir"),
             ("Sold\n" + GOOD, "line 2 has 2 cells but line 1 has 1. If that is a title, delete it"),
-            (GOOD.replace("date", "n").replace("2024-01-", ""), "if none does, add one such as 20"),
+            (
+                GOOD.replace("date", "n").replace("2024-01-", ""),
+                "Write times as 2024-12-31, in a",
+            ),
             ("date,x\n", "no rows below its header"),
             (b"PK\x03\x04 and so on", "a spreadsheet (.xlsx, .ods) or a zip archive, neither CSV"),
             (b"\x89HDF\r\n\x1a\n", "is an HDF5 file, neither CSV nor Parquet; save the table as"),

@@ -2,7 +2,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from revin_forecast.backbones import Repeat, SeasonalNaive
 from revin_forecast.backtest.windows import Origins
@@ -58,7 +58,7 @@ class Scores:
         scale = fitted.standardizer.select(fitted.targets)
         seen, units = origins.truth.isfinite(), torch.from_numpy(scale.scale)
         size = torch.from_numpy(np.abs(scale.inverse(origins.truth.numpy())))
-        points = [forecast, *(model(origins.longer) for model in self._naive(origins))]
+        points = [forecast, *self._naive(origins)]
         self._add("observed", seen.double(), seen)
         for name, point in zip(POINTS, points, strict=True):
             error = _error(point, origins.truth, units)
@@ -111,11 +111,14 @@ class Scores:
             found[f"{name}mase"] = scaled.mean(keepdims=True) if len(scaled) else np.full(1, np.nan)
         return {name: float(score[0]) for name, score in _ordered(found).items()}
 
-    def _naive(self, origins: Origins) -> list[nn.Module]:
-        """Return Repeat and SeasonalNaive, made to see through gaps."""
-        sizes = origins.longer.shape[1], origins.truth.shape[1], len(self.unit)
-        backbones = [Repeat(*sizes), SeasonalNaive(*sizes, season=self.season)]
-        return [Reversible(backbone, LastValue(sizes[2])).eval() for backbone in backbones]
+    def _naive(self, origins: Origins) -> list[Tensor]:
+        """Return what Repeat and SeasonalNaive say, made to see through gaps."""
+        horizon, channels = origins.truth.shape[1:]
+        repeat = Repeat(1, horizon, channels)
+        back = origins.longer.shape[1]
+        seasonal = SeasonalNaive(back, horizon, channels, season=self.season)
+        pairs = [(repeat, origins.last), (seasonal, origins.longer)]
+        return [Reversible(model, LastValue(channels)).eval()(past) for model, past in pairs]
 
     def _add(self, name: str, values: Tensor, seen: Tensor) -> None:
         total = torch.where(seen, values, 0).sum((0, 1)).numpy()

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +20,10 @@ class Origins:
     past: Tensor
     """(windows, lookback, channels): what the model sees."""
     longer: Tensor
-    """(windows, rows, targets): as far back as a season or the look-back, for naive forecasts."""
+    """(windows, rows, targets): as far back as a season or the look-back, for the seasonal naive
+    forecast; an unobserved value is that of the season before, or before that."""
+    last: Tensor
+    """(windows, 1, targets): the last observed values, however long ago."""
     truth: Tensor
     """(windows, horizon, targets)."""
     known: Tensor | None
@@ -45,6 +49,7 @@ def rolling_origins(
     rows = slice(start - back, starts[-1] + recipe.horizon)
     seen = series.select(fitted.history.names)  # without the columns that are known beforehand
     values = fitted.standardizer.tensor(seen.values[rows])
+    longer, last = (_carried(fitted, seen, lag) for lag in (season if season < start else 1, 1))
     known = known_rows(fitted, series)
     filled = None if seen.filled is None else torch.from_numpy(seen.filled[rows])
     ahead = None if known is None else known[rows]
@@ -52,13 +57,27 @@ def rolling_origins(
     size = max(1, VALUES_AT_ONCE // ((back + 16 * recipe.horizon) * values.shape[1])) * step
     for first in range(0, len(windows), size):
         past, future, ahead = windows[first : first + size : step]
+        origins = torch.arange(start + first, start + first + size, step)[: len(past)]
         yield Origins(
             past[:, -recipe.lookback :],
-            past[..., targets],
+            longer[origins.unsqueeze(1) + torch.arange(-back, 0)],
+            last[origins - 1].unsqueeze(1),
             future[..., targets],
             None if ahead is None else ahead[:, back - recipe.lookback :],
-            torch.arange(start + first, start + first + size, step)[: len(past)],
+            origins,
         )
+
+
+def _carried(fitted: Fitted, seen: Series, lag: int) -> Tensor:
+    """Return (time, targets), standardized, each gap filled with the value so many rows before."""
+    targets = list(fitted.targets)
+    values = np.where(seen.observed, seen.values, np.nan)[:, targets]
+    front = np.full((-len(values) % lag, len(targets)), np.nan)
+    rows = np.concatenate([front, values]).reshape(-1, lag, len(targets))
+    place = np.arange(len(rows))[:, None, None]
+    before = np.maximum.accumulate(np.where(np.isfinite(rows), place, 0), axis=0)
+    filled = np.take_along_axis(rows, before, axis=0).reshape(-1, len(targets))[len(front) :]
+    return fitted.standardizer.select(targets).tensor(filled)
 
 
 def known_rows(fitted: Fitted, series: Series) -> Tensor | None:

@@ -193,7 +193,7 @@ def _print_series(console: Console, result: Backtest) -> None:
     table = _table("series", "MASE", "Repeat", "SeasonalNaive", *headings)
     for row in rows.to_dict("records"):
         numbers = [row[name] for name in ("mase", "repeat_mase", "seasonal_naive_mase")]
-        held = [f"{row[name]:.1f}" for name in intervals]
+        held = ["" if math.isnan(row[name]) else f"{row[name]:.1f}" for name in intervals]
         table.add_row(str(row["series"]), *(_cell(number) for number in numbers), *held)
     console.print(table)
 

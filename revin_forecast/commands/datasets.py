@@ -20,17 +20,16 @@ def show(data_dir: str | None = None, json: bool = False) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "rows", "channels", "step", "season", "at hand", "licence"):
         table.add_column(heading, justify="right" if heading in ("rows", "channels") else "left")
-    for row in _records(data_dir):
-        if row["at_hand"] == "no" and row["url"]:
-            row["at_hand"] = "no (get)"
-        table.add_row(*(str(cell) for name, cell in row.items() if name != "url"))
+    records = _records(data_dir)
+    for row in records:
+        get = " (get)" if row["at_hand"] == "no" and row["url"] else ""
+        shown = {**row, "at_hand": f"{row['at_hand']}{get}"}
+        table.add_row(*(str(cell) for name, cell in shown.items() if name != "url"))
     console = Console()
     console.print(table)
-    console.print(
-        f"\nThey lie in {catalog.data_folder(data_dir)}. Those marked (get) can be downloaded: "
-        "revin-forecast datasets get NAME",
-        soft_wrap=True,
-    )
+    console.print(f"\nThey lie in {catalog.data_folder(data_dir)}.", soft_wrap=True)
+    if any(row["at_hand"] == "no" and row["url"] for row in records):
+        console.print("Those marked (get) can be downloaded: revin-forecast datasets get NAME")
 
 
 def _records(data_dir: str | None) -> list[dict[str, object]]:

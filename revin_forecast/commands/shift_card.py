@@ -21,11 +21,11 @@ COLUMNS = {
     "d_sigma": ("spread", "log of the ratio of deviations"),
     "w1": ("W1", "mean distance of quantiles"),
     "energy_raw": ("energy", "distance of look-back windows"),
-    "energy_inst": ("inst.", "the same once they are instance normalized"),
+    "energy_inst": ("inst.", "that distance once they are instance normalized"),
     "removable": (
         "gone",
-        "the part of the energy that goes with it, blank where the energy is less than three "
-        "times that between halves of training",
+        "the part of the distance of look-back windows that goes with instance normalization, "
+        "blank where that is less than three times the one between halves of training",
     ),
     "floor": ("floor", "the energy between halves of training"),
     "gap_mu": ("gap", "from a look-back's mean to its horizon's, in look-back deviations"),
@@ -37,7 +37,7 @@ COLUMNS = {
 
 NARROW = ("w1", "floor", "gap_logsd")
 """Left out of a table on a terminal of less than `WIDE` columns."""
-NARROWER = ("energy_raw", "energy_inst", "residual", "gap_mu", "d_sigma")
+NARROWER = ("energy_inst", "energy_raw", "residual", "gap_mu", "d_sigma")
 """Left out one by one, in this order, until a name of `NAME` letters has room."""
 NAME = 12
 WIDE = 110

@@ -1,7 +1,7 @@
 """What is odd about the values of a table: told, not mended."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,6 +14,10 @@ SPIKE = 12.0
 """A value so many typical changes away from both neighbours' line is a spike."""
 STUCK = 12
 """A value repeated less often is not called stuck."""
+DRAWN = (
+    "A line was drawn through them. Without --missing interpolate models see the gaps."
+)
+"""Advice on gaps that were interpolated."""
 MOSTLY = 0.5
 """A larger share of zeros is told."""
 SHARE = 0.05
@@ -57,6 +61,10 @@ def find_problems(series: Series) -> list[Problem]:
     >>> find_problems(Series(values, stamps, ("sold",), "D"))[0].found
     '1 spike, the largest 99 on 2024-01-21'
     """
+    if series.filled is not None:
+        measured = np.where(series.observed, series.values, np.nan)
+        gapped = find_problems(replace(series, values=measured, filled=None))
+        return [replace(one, advice=DRAWN) if one.kind == "gaps" else one for one in gapped]
     found: list[Problem] = []
     for name, (stamps, values) in zip(series.names, series.tracks(), strict=True):
         found += [Problem(name, *one) for one in _odd(stamps, values, series.timestamps)]

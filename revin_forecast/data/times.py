@@ -15,7 +15,7 @@ from pandas.api.types import (
 from pandas.tseries.api import guess_datetime_format
 
 from revin_forecast.data.delimited import suspected
-from revin_forecast.data.layout import listed
+from revin_forecast.data.layout import counted, listed
 from revin_forecast.data.table import RawTable
 from revin_forecast.errors import InputError
 
@@ -69,9 +69,9 @@ def find_time_column(
     if likely or usual:
         return (likely or usual)[0]  # what does not parse in it is told with its line
     raise InputError(
-        f"{table.name} has no time column among its {len(table.names)} columns "
-        f"{listed(table.names)}. Name it with --time if one holds times in a form that was not "
-        "recognized; if none does, add one such as 2024-12-31."
+        f"{table.name} has no time column among its {counted(len(table.names), 'column')} "
+        f"{listed(table.names)}. Write times as 2024-12-31, in a column called date; or name the "
+        "column with --time if it is one of numbers (202412)."
         f"{suspected(table.names[0]) if len(table.names) == 1 else ''}"
     )
 
@@ -104,9 +104,10 @@ def parse_times(table: RawTable, name: str) -> pd.DatetimeIndex:
     if len(bad):
         cell = column.iloc[bad[0]]
         shown = "empty" if pd.isna(cell) or cell == "" else repr(str(cell))[:60]
+        like = " like those above it" if bad[0] else ", or of a form that is not known"
         raise InputError(
-            f"{table.place(int(bad[0]))}, column {name!r}: {shown} is no date or time like those "
-            f"above it.{_hint(cell)} Write it as 2024-12-31 or 2024-12-31 23:00, or name another "
+            f"{table.place(int(bad[0]))}, column {name!r}: {shown} is no date or time{like}."
+            f"{_hint(cell)} Write it as 2024-12-31 or 2024-12-31 23:00, or name another "
             "column with --time."
         )
     return stamps

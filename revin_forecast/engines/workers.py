@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import sys
 import threading
 import time
@@ -26,12 +27,18 @@ WATCH = 0.5
 
 @contextmanager
 def environment() -> Iterator[None]:
-    """Set the workers' variables while they are started."""
+    """Set the workers' variables while they are started, and let Ctrl-C be for this process alone.
+
+    A terminal sends it to all; workers inherit that it is blocked, and this process, which gets it
+    right afterwards, ends them. Else one that is still importing would tell of it in a traceback.
+    """
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name)

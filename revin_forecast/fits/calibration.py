@@ -3,11 +3,13 @@ import torch
 from torch import Tensor
 
 from revin_forecast.data.windows import Windows
-from revin_forecast.intervals import Intervals, window_scale
+from revin_forecast.intervals import Intervals, gap_share, window_scale
 from revin_forecast.reversible import Reversible, forecast_channels
 
 FEWEST = 10
 """Validation windows, over all channels, that intervals can be calibrated on."""
+LONG = 0.4
+"""Share of the last quarter of a look-back from which on a gap at its end is long."""
 VALUES = 2**22
 """Forecast values looked at, at most: 16 MiB."""
 VALUES_AT_ONCE = 2**24
@@ -16,11 +18,17 @@ VALUES_AT_ONCE = 2**24
 def calibrated(residuals: Tensor, past: Tensor, stride: float) -> Intervals | None:
     """Return conformal intervals; None where too few windows were observed.
 
+    Windows that end in a long gap are left out if enough others are there: few forecasts are made
+    from such a one, and what is known then is told by the gap (`Intervals.quantiles`).
+
     Args:
         residuals: (windows, horizon, targets) truth less forecast, NaN where unobserved.
         past: (windows, lookback, targets) the windows the forecasts were made from.
         stride: steps from one window's origin to the next's.
     """
+    without = residuals.masked_fill((gap_share(past) > LONG).unsqueeze(1), torch.nan)
+    if int(without.isfinite().any(1).sum()) >= FEWEST:
+        residuals = without
     if int(residuals.isfinite().any(1).sum()) < FEWEST:
         return None
     scales = window_scale(past).double().numpy()

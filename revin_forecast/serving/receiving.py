@@ -42,6 +42,10 @@ async def answered(
     Raises:
         HTTPException: why there is no answer.
     """
+    unknown = sorted(set(request.query_params) - {"level", "decimal"})
+    if unknown:
+        told = " and ".join(unknown)[:60]
+        raise HTTPException(422, f"there is no {told} in an address; it takes level and decimal.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = kind == "application/json"
     if not is_json and kind not in CSV_TYPES and not kind.startswith("text/"):

@@ -6,6 +6,8 @@ from revin_forecast.data.layout import counted
 from revin_forecast.data.series import Series, shown_stamp
 from revin_forecast.fitted import Fitted
 
+UNSAID = 0.005
+"""A share that is rounded to 0 %."""
 NAIVE = ("Repeat", "SeasonalNaive")
 SHARE = 0.05
 """Members of a combination with less are not shown."""
@@ -60,7 +62,9 @@ def chosen(selection: dict[str, Any]) -> list[str]:
         name = f"{row['model']:<22}{row['normalizer']:<13}{row['lookback']:>9}"
         lines.append(f"  {name}{row['mase']:>9.4f}{row['share']:>8.0%}")
     if len(rows) > len(shown):
-        lines.append(f"  and {len(rows) - len(shown)} more candidates")
+        rest = 1 - sum(row["share"] for row in shown)
+        together = f", with {rest:.0%} together" if rest > UNSAID else ""
+        lines.append(f"  and {len(rows) - len(shown)} more candidates{together}")
     if selection["skipped"]:
         lines.append(f"  not tried for want of time: {'; '.join(selection['skipped'])}")
     return lines

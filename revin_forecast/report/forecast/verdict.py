@@ -8,6 +8,7 @@ from revin_forecast.data.layout import counted
 from revin_forecast.report.forecast.account import Account
 from revin_forecast.report.forecast.levels import unscored
 from revin_forecast.report.forecast.season import sees_season
+from revin_forecast.report.wording import few_of
 
 CLOSE = 0.05
 """A smaller difference from the naive forecasts is none."""
@@ -22,7 +23,7 @@ def verdict(account: Account) -> list[tuple[str, str]]:
     result = account.backtest
     if isinstance(result, str):
         return [("Nobody knows how good this forecast is: there was no backtest.", "bad")]
-    told = [_against_naive(result), *_intervals(account, result)]
+    told = [_against_naive(result), *_intervals(account, result), *_unchecked(result)]
     spoilt = {one.series for one in account.problems if one.serious}
     if spoilt:
         hold = "1 series holds" if len(spoilt) == 1 else f"{len(spoilt):,} series hold"
@@ -79,6 +80,18 @@ def _intervals(account: Account, result: Backtest) -> Iterator[tuple[str, str]]:
         yield words + much, "good" if near else ""
     if unscored(account):
         yield unscored(account), ""
+
+
+def _unchecked(result: Backtest) -> Iterator[tuple[str, str]]:
+    """Name series that all this says nothing of."""
+    table = result.table
+    names = [*table["series"][table["observed"] == 0], *result.left_out]
+    if names:
+        yield (
+            f"Of {len(names):,} of {len(table) + len(result.left_out):,} series nothing could be "
+            f"checked, for want of values before or among the last rows: {few_of(names)}.",
+            "bad",
+        )
 
 
 def _no_intervals(account: Account) -> str:
