@@ -673,3 +673,14 @@ def test_the_head_names_series_that_nothing_was_checked_of(tmp_path):
     head = page[page.index('<ul class="verdict">') :].partition("</ul>")[0]
     assert "Of 1 of 2 series nothing could be checked, for want of values" in head
     assert "rows: a." in head
+
+
+def test_errors_on_one_side_are_told_even_where_they_may_be_chance(tmp_path):
+    frame = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=300), "a": np.arange(300.0)})
+    frame["a"] += np.random.default_rng(0).normal(size=300)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    words = ["forecast", str(tmp_path / "t.csv"), "--horizon", "20", "--backbone", "Repeat"]
+    assert main([*words, "--quiet", "--report", str(tmp_path / "r.html")]) == 0
+    page = (tmp_path / "r.html").read_text()
+    assert "Forecasts were mostly too low, by 1" in page
+    assert "on average; 3 forecasts that do not overlap are too few to call it more" in page

@@ -40,6 +40,10 @@ class TestCommand:
             (GOOD.replace("2024-01-06", "2024-01-05"), "line 7: 2024-01-05 00:00:00 stands there"),
             (GOOD.replace("date,x", "x,x"), "more than one column ['x']"),
             ("Sold,,\ndate,x,y\n2024-01-01,1,2\n", "2 of the 3 columns have no name in its fir"),
+            (
+                "Sold,\n,\n" + GOOD,
+                "If the first line is a title, delete what stands above",
+            ),
             ("Sold\n" + GOOD, "line 2 has 2 cells but line 1 has 1. If that is a title, delete it"),
             (
                 GOOD.replace("date", "n").replace("2024-01-", ""),

@@ -14,9 +14,7 @@ SPIKE = 12.0
 """A value so many typical changes away from both neighbours' line is a spike."""
 STUCK = 12
 """A value repeated less often is not called stuck."""
-DRAWN = (
-    "A line was drawn through them. Without --missing interpolate models see the gaps."
-)
+DRAWN = "A line was drawn through them. Without --missing interpolate models see the gaps."
 """Advice on gaps that were interpolated."""
 MOSTLY = 0.5
 """A larger share of zeros is told."""

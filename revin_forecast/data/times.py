@@ -68,11 +68,13 @@ def find_time_column(
         )
     if likely or usual:
         return (likely or usual)[0]  # what does not parse in it is told with its line
+    title = " If the first line is a title, delete what stands above the names."
     raise InputError(
         f"{table.name} has no time column among its {counted(len(table.names), 'column')} "
         f"{listed(table.names)}. Write times as 2024-12-31, in a column called date; or name the "
         "column with --time if it is one of numbers (202412)."
         f"{suspected(table.names[0]) if len(table.names) == 1 else ''}"
+        f"{title if '' in table.names else ''}"
     )
 
 

@@ -54,7 +54,9 @@ def _told(account: Account, result: Backtest, place: int, follow: float) -> str:
         return "nothing was measured"
     many = int(np.isfinite(errors).sum())
     left = paths.truth[:, :, place] - paths.forecast[:, :, place]
-    said = [_lean_words(mean, leans(left)), _follow_words(follow, many)]
+    side, size = leans(left), float(result.table["mae"].iloc[place])
+    lean = _lean_words(mean, side) if side else _leaning_words(mean, size, len(left))
+    said = [lean, _follow_words(follow, many)]
     far = farthest(errors)
     if far is not None:
         when = shown_stamp(account.stamps(paths.names[place])[paths.next_rows[far]])
@@ -71,6 +73,17 @@ def _lean_words(mean: float, side: int) -> str:
         return ""
     where = "low" if mean > 0 else "high"
     return f"Forecasts were too {where}, by {shown(abs(mean))} on average."
+
+
+def _leaning_words(mean: float, size: float, apart: int) -> str:
+    """Tell of a mean error that is most of the mean absolute one, and yet may be chance."""
+    if not abs(mean) > size / 2:
+        return ""
+    where = "low" if mean > 0 else "high"
+    return (
+        f"Forecasts were mostly too {where}, by {shown(abs(mean))} on average; "
+        f"{counted(apart, 'forecast')} that do not overlap are too few to call it more than chance."
+    )
 
 
 def _follow_words(follow: float, many: int) -> str:
