@@ -22,6 +22,7 @@ from revin_forecast.commands.shared import reporting
 from revin_forecast.commands.shared.again import command_line
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
+from revin_forecast.data.writing import written_whole
 from revin_forecast.engines import engine_named
 from revin_forecast.errors import InputError
 from revin_forecast.report.forecast import page as written_page
@@ -30,7 +31,6 @@ from revin_forecast.report.forecast.levels import levels_of
 from revin_forecast.report.forecast.reliability import autocorrelation, farthest, leans
 from revin_forecast.report.forecast.sections.shift import MEANING
 from revin_forecast.report.forecast.static import plot
-from revin_forecast.report.forecast.writing import write_whole
 from revin_forecast.shift.verdict import Answer
 
 HOSTILE = "<img src=x onerror=alert(1)></script>\"'&"
@@ -414,8 +414,12 @@ def test_series_are_moved_once_for_the_page(account, monkeypatch):
 def test_a_page_that_cannot_be_written_is_told(account, tmp_path):
     with pytest.raises(InputError, match=r"r\.html could not be written: No such file"):
         written_page.write_report(account, tmp_path / "none" / "r.html")
-    with pytest.raises(InputError, match="Get permission, or name another place"):
-        write_whole(tmp_path / "none" / "f.png", b"")
+    place = tmp_path / "none" / "f.png"
+    with (
+        pytest.raises(InputError, match="make room or get permission, or name another place"),
+        written_whole(place) as partial,
+    ):
+        partial.write_bytes(b"")
 
 
 def test_a_season_longer_than_the_rows_is_not_repeated(tmp_path):

@@ -125,7 +125,7 @@ def backtest(
     names = [first.history.names[target] for target in first.targets]
     scored = series.select(names)
     unit = naive_error(np.where(scored.observed, scored.values, np.nan)[:start], season)
-    scores = Scores(levels, season, unit, has_quantiles(first, DECILES), smape)
+    scores = Scores(levels, unit, has_quantiles(first, DECILES), smape)
     keeper = PathKeeper(names, starts, horizon)
     with progress("backtest", len(starts)) as advance:
         for number, block in enumerate(blocks):

@@ -26,7 +26,6 @@ class Scores:
 
     Args:
         levels: intervals to score, in percent.
-        season: steps of SeasonalNaive.
         unit: (targets,) what MASE is relative to; NaN where a series has no such thing.
         deciles: score the deciles, too.
         smape: score the symmetric percentage error, too.
@@ -35,12 +34,11 @@ class Scores:
     def __init__(
         self,
         levels: Sequence[int | float],
-        season: int,
         unit: np.ndarray,
         deciles: bool,
         smape: bool = False,
     ):
-        self.season, self.unit, self.smape = season, unit, smape
+        self.unit, self.smape = unit, smape
         self.bounds = {level: interval_levels(level) for level in levels}
         self.deciles = DECILES if deciles else ()
         self.sums: dict[str, np.ndarray] = {}
@@ -115,9 +113,8 @@ class Scores:
         """Return what Repeat and SeasonalNaive say, made to see through gaps."""
         horizon, channels = origins.truth.shape[1:]
         repeat = Repeat(1, horizon, channels)
-        back = origins.longer.shape[1]
-        seasonal = SeasonalNaive(back, horizon, channels, season=self.season)
-        pairs = [(repeat, origins.last), (seasonal, origins.longer)]
+        seasonal = SeasonalNaive(origins.last_season.shape[1], horizon, channels)
+        pairs = [(repeat, origins.last), (seasonal, origins.last_season)]
         return [Reversible(model, LastValue(channels)).eval()(past) for model, past in pairs]
 
     def _add(self, name: str, values: Tensor, seen: Tensor) -> None:

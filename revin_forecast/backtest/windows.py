@@ -19,9 +19,9 @@ class Origins:
 
     past: Tensor
     """(windows, lookback, channels): what the model sees."""
-    longer: Tensor
-    """(windows, rows, targets): as far back as a season or the look-back, for the seasonal naive
-    forecast; an unobserved value is that of the season before, or before that."""
+    last_season: Tensor
+    """(windows, season, targets): an unobserved value is that of the season before, or before that;
+    the last value alone where no whole season was."""
     last: Tensor
     """(windows, 1, targets): the last observed values, however long ago."""
     truth: Tensor
@@ -45,25 +45,26 @@ def rolling_origins(
     """
     recipe, targets = fitted.recipe, fitted.targets
     start, step = starts.start, starts.step
-    back = max(recipe.lookback, min(season, start))
-    rows = slice(start - back, starts[-1] + recipe.horizon)
+    rows = slice(start - recipe.lookback, starts[-1] + recipe.horizon)
     seen = series.select(fitted.history.names)  # without the columns that are known beforehand
     values = fitted.standardizer.tensor(seen.values[rows])
-    longer, last = (_carried(fitted, seen, lag) for lag in (season if season < start else 1, 1))
+    season = season if season <= start else 1
+    seasonal, last = (_carried(fitted, seen, lag) for lag in (season, 1))
     known = known_rows(fitted, series)
+    known = None if known is None else known[rows]
     filled = None if seen.filled is None else torch.from_numpy(seen.filled[rows])
-    ahead = None if known is None else known[rows]
-    windows = Windows(values, back, recipe.horizon, ahead, filled)
-    size = max(1, VALUES_AT_ONCE // ((back + 16 * recipe.horizon) * values.shape[1])) * step
+    windows = Windows(values, recipe.lookback, recipe.horizon, known, filled)
+    length = recipe.lookback + season + 16 * recipe.horizon
+    size = max(1, VALUES_AT_ONCE // (length * values.shape[1])) * step
     for first in range(0, len(windows), size):
         past, future, ahead = windows[first : first + size : step]
         origins = torch.arange(start + first, start + first + size, step)[: len(past)]
         yield Origins(
-            past[:, -recipe.lookback :],
-            longer[origins.unsqueeze(1) + torch.arange(-back, 0)],
+            past,
+            seasonal[origins.unsqueeze(1) + torch.arange(-season, 0)],
             last[origins - 1].unsqueeze(1),
             future[..., targets],
-            None if ahead is None else ahead[:, back - recipe.lookback :],
+            ahead,
             origins,
         )
 

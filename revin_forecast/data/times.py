@@ -49,8 +49,9 @@ def find_time_column(
     usual = [name for name in names if name.strip().lower() in TIME_NAMES]
     likely = [name for name in usual if _looks_like_times(_written(table, name))]
     if not usual:
-        texts = [name for name in names if not is_numeric_dtype(_written(table, name))]
-        likely = [name for name in texts if _looks_like_times(_written(table, name))]
+        written = {name: _written(table, name) for name in names}
+        texts = {name: one for name, one in written.items() if not is_numeric_dtype(one)}
+        likely = [name for name, one in texts.items() if _looks_like_times(one)]
     if not usual and not likely:
         likely = [
             name for name in names if name.strip().lower() == YEAR and _are_years(table, name)

@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -64,12 +65,23 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """
     path = Path(path)
     check_output(path)
+    with written_whole(path) as partial:
+        if path.suffix == ".parquet":
+            table.to_parquet(partial, index=False)
+        else:
+            partial.write_text(as_csv(table), encoding="utf-8", newline="")
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; what is there then replaces the file, whole or not at all.
+
+    Raises:
+        InputError: no permission, a full disk; what stood there before is left as it was.
+    """
     try:
         with replacing(path) as partial:
-            if path.suffix == ".parquet":
-                table.to_parquet(partial, index=False)
-            else:
-                partial.write_text(as_csv(table), encoding="utf-8", newline="")
+            yield partial
     except OSError as error:
         kept = "The file there is as it was" if path.exists() else "Nothing is left of it"
         raise InputError(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from revin_forecast.data.layout import counted
 from revin_forecast.data.series import shown_stamp
-from revin_forecast.data.writing import as_csv
+from revin_forecast.data.writing import as_csv, written_whole
 from revin_forecast.report.document import data_block, document
 from revin_forecast.report.forecast import sections
 from revin_forecast.report.forecast.account import Account
@@ -18,7 +18,6 @@ from revin_forecast.report.forecast.fan import Fan
 from revin_forecast.report.forecast.figures import drawn_fans, figures
 from revin_forecast.report.forecast.levels import unnamed
 from revin_forecast.report.forecast.verdict import verdict
-from revin_forecast.report.forecast.writing import write_whole
 from revin_forecast.report.markup import paragraph
 
 HERE = Path(__file__).parent
@@ -36,7 +35,9 @@ def write_report(account: Account, path: Path) -> None:
     Raises:
         InputError: it can't be written.
     """
-    write_whole(path, page(account).encode())
+    content = page(account).encode()
+    with written_whole(path) as partial:
+        partial.write_bytes(content)
 
 
 def page(account: Account) -> str:

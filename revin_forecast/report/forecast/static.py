@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from plotly.graph_objects import Figure
 
+from revin_forecast.data.writing import written_whole
 from revin_forecast.errors import InputError
 from revin_forecast.report.forecast.fan import Fan, fan_figure
 from revin_forecast.report.forecast.style import layout
-from revin_forecast.report.forecast.writing import write_whole
 from revin_forecast.report.wording import label
 
 ENDINGS = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
@@ -38,7 +38,8 @@ def write_plot(fans: Sequence[Fan], path: Path) -> None:
             f"{path} can't be drawn: {why}. Pictures take kaleido (pip install -c constraints.txt "
             '".[plot]") and Chrome or Chromium; --report page.html takes neither.'
         ) from error
-    write_whole(path, image)
+    with written_whole(path) as partial:
+        partial.write_bytes(image)
 
 
 def plot(fans: Sequence[Fan]) -> Figure:
