@@ -74,6 +74,9 @@ _HOMES = {
     ),
     "revin_forecast.weights": ("load_parameters", "save_parameters"),
     "revin_forecast.errors": ("InputError",),
+    # Not in __all__: for the names in saved models and results of the benchmark alone.
+    "revin_forecast.combination": ("Combination",),
+    "revin_forecast.shift.references": ("Constant",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from revin_forecast.class_names import name_class, update_class_path
 from revin_forecast.errors import InputError
 
 
@@ -21,13 +22,13 @@ class Component:
     >>> from revin_forecast.backbones import DLinear
     >>> component = Component.of(functools.partial(DLinear, kernel=5))
     >>> component
-    Component(path='revin_forecast.backbones.linear.DLinear', parameters={'kernel': 5})
+    Component(path='revin_forecast.DLinear', parameters={'kernel': 5})
     >>> component.build(96, 24, 3).kernel
     5
     """
 
     path: str
-    """`package.module.Class`."""
+    """The name it is imported by: `revin_forecast.Class`, or `package.module.Class`."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments beside those given when it is built."""
 
@@ -36,7 +37,8 @@ class Component:
         """Describe a class, or a functools.partial of one with keyword arguments.
 
         Raises:
-            InputError: anything else, which could not be built again from its name.
+            InputError: anything else, which could not be built again from its name; a class of
+                this package without a public name.
         """
         if isinstance(factory, Component):
             return factory
@@ -50,12 +52,17 @@ class Component:
                 f"name=value), but got {factory!r}. Pass the class itself."
             )
         parameters = {name: _described(value) for name, value in parameters.items()}
-        return cls(f"{factory.__module__}.{factory.__qualname__}", parameters)
+        return cls(name_class(factory), parameters)
 
     @classmethod
     def revived(cls, path: str, parameters: Mapping[str, Any]) -> "Component":
-        """Return a component from what `dataclasses.asdict` makes of one, nested ones too."""
-        return cls(path, {name: _revived(value) for name, value in parameters.items()})
+        """Return a component from what `dataclasses.asdict` makes of one, nested ones too.
+
+        Raises:
+            InputError: a path within this package that no schema of saved models knows.
+        """
+        parameters = {name: _revived(value) for name, value in parameters.items()}
+        return cls(update_class_path(path), parameters)
 
     @property
     def name(self) -> str:

@@ -7,8 +7,11 @@ from typing import Any
 
 from revin_forecast.errors import InputError
 
-SCHEMA = 3
-"""3: intervals, inputs, series that end at different times, what was chosen; a digest of bytes."""
+SCHEMA = 4
+"""4: our classes by their public names, see `class_names`.
+
+3: intervals, inputs, series that end at different times, what was chosen; a digest of bytes.
+"""
 DIGEST = '"digest": "'
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -120,9 +121,8 @@ def _recipe(members: Sequence[Tried], selector: Selector, training: TrainingSett
     described = [vars(member.candidate) for member in members]
     longest = max(member.candidate.lookback for member in members)
     least = min(selector.longest, max(SCALE_STEPS, 2 * selector.season), selector.task.train // 3)
-    path = f"{Combination.__module__}.{Combination.__qualname__}"
     return Recipe(
-        Component(path, {"members": described}),
+        Component.of(partial(Combination, members=described)),
         Component.of(Identity),
         max(longest, least),
         selector.task.horizon,

@@ -12,6 +12,7 @@ import yaml
 from jsonargparse import ArgumentParser
 
 from revin_forecast import backbones, normalizers
+from revin_forecast.class_names import name_class
 from revin_forecast.components import Component
 from revin_forecast.data.entries import CATALOG
 from revin_forecast.errors import InputError, nearest
@@ -132,7 +133,7 @@ def component(home: Any, named: Named) -> Component:
             f"there is no {name} in {home.__name__}. Name one of {sorted(home.__all__)}, or a "
             "class of your own as module.Class."
         )
-    return Component(f"{kind.__module__}.{kind.__qualname__}", parameters)
+    return Component(name_class(kind), parameters)
 
 
 def shifts_named(chosen: str | Sequence[Named]) -> tuple[Shift, ...]:

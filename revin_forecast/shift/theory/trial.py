@@ -1,7 +1,7 @@
 """Models for the checks, fitted and measured as those of any benchmark."""
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -85,7 +85,7 @@ def ridge(normalizer: type[Normalizer], process: Source = PROCESS, severity: int
     if severity >= 0:
         data = prepare(DataSource("level_dependent", severity=severity), GRID)
     sizes = GRID.lookback, GRID.horizon
-    backbone = Component(f"{Ridge.__module__}.Ridge", {"penalties": [PENALTY]})
+    backbone = Component.of(partial(Ridge, penalties=[PENALTY]))
     model, _ = fit_split(Recipe(backbone, Component.of(normalizer), *sizes), data.split)
     return Trial(data, model.double())
 
