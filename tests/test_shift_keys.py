@@ -1,21 +1,35 @@
 """A result's name holds everything that it depends on, and nothing else."""
 
+import argparse
 import dataclasses
 import importlib
+import json
+import re
 import sys
 
 import pytest
 from shift_suites import Unbuildable, component, small_suite
 
-from revin_forecast.backbones import NHITS, Linear, PatchTST, Ridge
-from revin_forecast.normalizers import RevIN, Robust
+import revin_forecast
+from revin_forecast.backbones import NHITS, Linear, PatchTST, Ridge, Siamese
+from revin_forecast.components import Component
+from revin_forecast.normalizers import Identity, RevIN, Robust
 from revin_forecast.settings import TrainingSettings
+from revin_forecast.shift import generators, plan
 from revin_forecast.shift.base import Shift
 from revin_forecast.shift.benchmark import Execution, jobs_of
 from revin_forecast.shift.datasets import prepare
-from revin_forecast.shift.keys import code_salt, component_salt, digest, facts_of, resolved
-from revin_forecast.shift.plan import cell_key, cells, run_config, runs
+from revin_forecast.shift.keys import (
+    code_salt,
+    component_salt,
+    digest,
+    facts_of,
+    public_name,
+    resolved,
+)
+from revin_forecast.shift.plan import cell_config, cell_key, cells, run_config, runs
 from revin_forecast.shift.suite import DataSource, Models, WindowGrid
+from revin_forecast.shift.suite_file import shifts_named
 
 
 def keys(suite):
@@ -128,34 +142,182 @@ def test_how_a_benchmark_is_run_changes_no_key(tmp_path):
     assert named == {"folder", "data_dir", "timeout", "retry", "shard", "windows"}
 
 
-def test_code_salts_follow_imports(tmp_path, monkeypatch):
-    package = tmp_path / "ownpackage"
-    package.mkdir()
-    (package / "__init__.py").write_text("from ownpackage.first import A\nfrom .second import B\n")
-    (package / "first.py").write_text("from ownpackage.helper import f\nclass A: pass\n")
-    (package / "second.py").write_text("class B: pass\n")
-    (package / "helper.py").write_text("def f(): return 1\n")
-    (tmp_path / "user.py").write_text("def g():\n    from ownpackage import A\n    return A\n")
-    monkeypatch.syspath_prepend(tmp_path)
+@pytest.fixture(name="own")
+def own_modules(tmp_path, monkeypatch):
+    """A folder with a user's backbone, normalizer and shift, and the files beside them."""
+    folder = tmp_path / "own"
+    (folder / "ownpackage").mkdir(parents=True)
+    (folder / "ownmodels.py").write_text(
+        "from revin_forecast.backbones import Backbone\n"
+        "from revin_forecast.normalizers import LastValue\n"
+        "from revin_forecast.shift import Shift\n"
+        "from ownpackage.ancestor import Ancestor\n"
+        "class Net(Ancestor, Backbone):\n"
+        "    def forward(self, past):\n"
+        "        from ownhelper import SIZE\n"
+        "        return past[:, -1:].expand(-1, self.horizon, -1) * SIZE\n"
+        "class Late(LastValue): pass\n"
+        "class Double(Shift):\n"
+        "    def moved(self, world, at, knob, draw):\n"
+        "        return 2 * world.values[at.rows]\n"
+    )
+    (folder / "ownhelper.py").write_text("import ownmodels, missing_module\nSIZE = 1\n")
+    (folder / "ownpackage" / "ancestor.py").write_text(
+        "from . import constants\nclass Ancestor: pass\n"
+    )
+    (folder / "ownpackage" / "constants.py").write_text("FACTOR = 1\n")
+    (folder / "unused.py").write_text("X = 1\n")
+    monkeypatch.syspath_prepend(folder)
+    yield folder
+    for name in [one for one in sys.modules if one.startswith("own")]:
+        del sys.modules[name]
 
-    def salt():
-        for cached in vars(sys.modules["revin_forecast.shift.keys"]).values():
-            if hasattr(cached, "cache_clear"):
-                cached.cache_clear()
-        importlib.invalidate_caches()
-        return code_salt("user")
 
-    before = salt()
-    (package / "second.py").write_text("class B: x = 1\n")
-    assert salt() == before  # user takes A alone, which is defined elsewhere
-    (package / "helper.py").write_text("def f(): return 2\n")
-    assert salt() != before
-    assert "ownpackage" not in sys.modules
+def own_suite(backbone="ownmodels.Net", normalizer="ownmodels.Late", shift="ownmodels.Double"):
+    models = Models((Component(backbone),), (Component(normalizer),), (0,))
+    return changed(models=(models,), shifts=shifts_named([shift]))
 
 
-def test_backbones_have_salts_of_their_own():
-    kinds = (Ridge, Linear, NHITS, PatchTST)
-    assert len({component_salt(component(kind)) for kind in kinds}) == 4
+def keys_afresh(suite):
+    """Keys as a new process would make them, after files have changed."""
+    code_salt.cache_clear()
+    importlib.invalidate_caches()
+    return keys(suite)
+
+
+@pytest.mark.parametrize(
+    "file", ["ownmodels.py", "ownhelper.py", "ownpackage/ancestor.py", "ownpackage/constants.py"]
+)
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"normalizer": "revin_forecast.RevIN"},
+        {"backbone": "revin_forecast.Ridge"},
+    ],
+)
+def test_source_of_own_classes_and_of_files_beside_them_counts(own, file, parts):
+    suite = own_suite(**parts)
+    before = keys_afresh(suite)
+    assert keys_afresh(suite) == before
+    path = own / file
+    path.write_text(path.read_text() + "# changed\n")
+    after = keys_afresh(suite)
+    assert after[0] != before[0]
+    assert not set(after[1]) & set(before[1])
+
+
+def test_source_of_an_own_shift_counts_in_its_cells_alone(own):
+    suite = own_suite("revin_forecast.Ridge", "revin_forecast.RevIN")
+    key, before = keys_afresh(suite)
+    (own / "ownhelper.py").write_text("SIZE = 2\n")
+    again, after = keys_afresh(suite)
+    assert again == key
+    kept = [cell.shift is None for cell in cells(suite, runs(suite)[-1].source)]
+    assert [one == other for one, other in zip(before, after, strict=True)] == kept
+    assert not all(kept)
+
+
+def test_own_classes_inside_other_components_count(own):
+    net = Component("ownmodels.Net")
+    backbones = {
+        "Siamese": {"backbone": net},
+        "Ensemble": {"backbones": [Component("revin_forecast.Ridge"), net]},
+    }
+    salts = []
+    for text in ("SIZE = 1\n", "SIZE = 2\n"):
+        (own / "ownhelper.py").write_text(text)
+        code_salt.cache_clear()
+        salts += [
+            component_salt(Component(f"revin_forecast.{name}", parameters))
+            for name, parameters in backbones.items()
+        ]
+    assert salts[0] != salts[2]
+    assert salts[1] != salts[3]
+
+
+def test_files_that_own_classes_do_not_import_do_not_count(own):
+    before = keys_afresh(own_suite())
+    (own / "unused.py").write_text("X = 2\n")
+    assert keys_afresh(own_suite()) == before
+    assert "ownhelper" not in sys.modules  # nothing is imported to find what is imported
+
+
+def test_another_folder_keeps_the_keys_of_own_classes(own, monkeypatch):
+    before = keys_afresh(own_suite())
+    moved = own.rename(own.parent / "elsewhere")
+    monkeypatch.syspath_prepend(moved)
+    for name in [one for one in sys.modules if one.startswith("own")]:
+        del sys.modules[name]
+    assert keys_afresh(own_suite()) == before
+
+
+def test_another_version_or_schema_of_results_changes_every_key(monkeypatch):
+    key, found = keys(SUITE)
+    monkeypatch.setattr(revin_forecast, "__version__", "0.1.1")
+    other_version = keys(SUITE)
+    monkeypatch.undo()
+    monkeypatch.setattr(plan, "RESULTS_SCHEMA", plan.RESULTS_SCHEMA + 1)
+    other_schema = keys(SUITE)
+    assert len({key, other_version[0], other_schema[0]}) == 3
+    assert not set(found) & (set(other_version[1]) | set(other_schema[1]))
+    monkeypatch.undo()
+    assert keys(SUITE) == (key, found)
+
+
+def test_source_of_our_own_code_does_not_count():
+    """So that it can be renamed, moved and documented; the version and the schema stand for it."""
+    assert code_salt(Ridge, RevIN, *map(type, generators.ALL)) == code_salt()
+
+
+def test_where_a_module_of_ours_lies_does_not_count(monkeypatch):
+    everything = small_suite((Ridge, Siamese), ("all",), normalizers=(Identity, RevIN))
+    before = keys(everything)
+    public = [Component(f"revin_forecast.{kind.__name__}") for kind in (Siamese, RevIN)]
+    models = Models((public[0],), (public[1],))
+    assert keys(dataclasses.replace(everything, models=(models,))) == before
+    for kind in {Linear, Siamese, RevIN, *map(type, everything.shifts)}:
+        monkeypatch.setattr(kind, "__module__", "revin_forecast.another.folder")
+    assert keys_afresh(everything) == before
+
+
+def test_nothing_on_record_names_a_module_of_ours():
+    """Neither a key nor a journal, whatever is measured, with defaults that are classes."""
+    everything = small_suite((Siamese, NHITS), ("all",), ("ar", "level_dependent"))
+    records = []
+    for run in runs(everything):
+        data = prepare(run.source, everything.windows)
+        records.append(run_config(everything, run, data))
+        records += [cell_config(everything, cell) for cell in cells(everything, run.source)]
+    text = json.dumps(records)  # all is plain
+    named = set(re.findall(r"revin_forecast\.\w+", text))
+    assert {"revin_forecast.Siamese", "revin_forecast.Linear", "revin_forecast.level"} <= named
+    assert not re.search(r"revin_forecast\.\w+\.", text)
+
+
+def test_each_shift_has_a_key_of_its_own():
+    every = [digest(facts_of(one)) for one in generators.ALL]
+    assert len(set(every)) == len(every)
+
+
+def test_public_names_are_those_of_the_package():
+    for kind in (Ridge, Linear, NHITS, PatchTST, RevIN, Identity):
+        assert getattr(revin_forecast, public_name(kind).rpartition(".")[2]) is kind
+    assert public_name(Unbuildable) == "shift_suites.Unbuildable"
+
+
+def test_a_script_names_its_classes_alike_in_its_workers():
+    main, worker = (type("Net", (), {"__module__": f"__{one}main__"}) for one in ("", "mp_"))
+    assert public_name(main) == public_name(worker) == "__main__.Net"
+
+
+def test_installed_code_does_not_count(tmp_path, monkeypatch):
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "ownlibrary.py").write_text("class Theirs: pass\n")
+    monkeypatch.syspath_prepend(folder)
+    theirs = importlib.import_module("ownlibrary").Theirs
+    monkeypatch.delitem(sys.modules, "ownlibrary")
+    assert code_salt(theirs, argparse.Namespace) == code_salt()
 
 
 def test_a_shift_is_told_from_another_by_what_it_is():

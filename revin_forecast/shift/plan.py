@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy
 import torch
 
+import revin_forecast
 from revin_forecast.backbones import Repeat, SeasonalNaive
 from revin_forecast.components import Component
 from revin_forecast.fitting import Recipe
@@ -15,13 +16,21 @@ from revin_forecast.normalizers import Identity, LastValue
 from revin_forecast.shift.base import Shift
 from revin_forecast.shift.cells import Cell
 from revin_forecast.shift.datasets import Prepared, prepare
-from revin_forecast.shift.keys import code_salt, component_salt, digest, facts_of, resolved
+from revin_forecast.shift.keys import (
+    RESULTS_SCHEMA,
+    code_salt,
+    component_salt,
+    digest,
+    facts_of,
+    resolved,
+)
 from revin_forecast.shift.references import Constant
 from revin_forecast.shift.sources import LevelDependent
 from revin_forecast.shift.suite import DataSource, Protocol, Suite
 from revin_forecast.shift.world import World
 
 SCHEMA = 1
+"""Of the tables: which columns they have."""
 REFERENCE = "reference"
 """Stands where a naive forecast has no normalizer."""
 LEVEL_DEPENDENT = "level_dependent"
@@ -146,7 +155,7 @@ def run_config(suite: Suite, run: Run, data: Prepared) -> dict[str, Any]:
     if suite.training.loss != "quantile":
         training.pop("levels")
     return {
-        "schema": SCHEMA,
+        "schema": RESULTS_SCHEMA,
         "dataset": asdict(run.source) | {"file": None, "sha256": data.sha256},
         "backbone": resolved(run.backbone),
         "normalizer": resolved(run.normalizer),
@@ -156,7 +165,7 @@ def run_config(suite: Suite, run: Run, data: Prepared) -> dict[str, Any]:
         "code": {
             "backbone": component_salt(run.backbone),
             "normalizer": component_salt(run.normalizer),
-            "trainer": code_salt("revin_forecast.fitting"),
+            "revin_forecast": revin_forecast.__version__,
         },
         "libraries": {"torch": torch.__version__, "numpy": numpy.__version__},
     }
@@ -166,8 +175,7 @@ def cell_config(suite: Suite, cell: Cell) -> dict[str, Any]:
     """Return everything that a cell depends on beside its run."""
     shift = None
     if cell.shift is not None:
-        modules = [kind.__module__ for kind in type(cell.shift).__mro__]
-        shift = {**facts_of(cell.shift), "code": code_salt(*modules)}
+        shift = {**facts_of(cell.shift), "code": code_salt(type(cell.shift))}
     return {
         "shift": shift,
         "placement": cell.placement,
@@ -176,7 +184,6 @@ def cell_config(suite: Suite, cell: Cell) -> dict[str, Any]:
         "seed": cell.seed,
         "stride": suite.windows.stride,
         "resamples": suite.protocol.resamples,
-        "code": code_salt("revin_forecast.shift.cell"),
     }
 
 
