@@ -6,8 +6,8 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}  # before t
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
-from race import Race
 
+from benchmarks.race import Race
 from revin_forecast.heap import keep_freed_memory
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from layer_speed import Original, backward, both_ways, forward
-from race import Call, Race, repeated
 
+from benchmarks.race import Call, Race, repeated
+from benchmarks.speed.layer_speed import Original, backward, both_ways, forward
 from revin_forecast.normalizers import RevIN
 
 CHANNELS = 7

@@ -1,8 +1,8 @@
 """Scores of every window: from their sums, in the package's loop, in a plain loop."""
 
 import torch
-from race import Race
 
+from benchmarks.race import Race
 from revin_forecast.backbones import Ridge
 from revin_forecast.closed_form import fit_ridge, ridge_mse
 from revin_forecast.data.windows import Windows

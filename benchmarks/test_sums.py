@@ -1,8 +1,8 @@
 """The sums of all windows in closed form beside the product of gathered windows."""
 
 import torch
-from race import Race
 
+from benchmarks.race import Race
 from revin_forecast.closed_form import window_equations
 
 LOOKBACK, HORIZON = 336, 96

@@ -1,8 +1,8 @@
 """A sweep, chosen on blocks left out, beside a fit for each look-back and horizon."""
 
 import torch
-from race import Race
 
+from benchmarks.race import Race
 from revin_forecast.backbones import Ridge
 from revin_forecast.closed_form import Sweep, fit_ridge, sweep_ridge
 from revin_forecast.normalizers import RevIN

@@ -3,15 +3,23 @@
 import copy
 
 import pytest
-from race import Race
-from training_speed import CHANNELS, HORIZON, LOOKBACK, Clock, package, plain, random_data
 
+from benchmarks.race import Race
+from benchmarks.speed.training_speed import (
+    CHANNELS,
+    HORIZON,
+    LOOKBACK,
+    Clock,
+    package,
+    plain,
+    random_data,
+)
 from revin_forecast.components import Component
 from revin_forecast.fitting import Recipe
 from revin_forecast.normalizers import RevIN
 
 BATCH = 32
-# `scripts/training_speed.py` has every backbone; here are a small and a large one.
+# `benchmarks/speed/training_speed.py` has every backbone; here are a small and a large one.
 BOUNDS = {"Linear": 1.6, "InvertedTransformer": 1.5}  # 1.1 and 1
 
 

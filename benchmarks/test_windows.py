@@ -1,8 +1,8 @@
 """Gathering a batch of windows beside torch's own index and a copy of as many bytes."""
 
 import torch
-from race import Call, Race, repeated
 
+from benchmarks.race import Call, Race, repeated
 from revin_forecast.data.windows import Windows
 
 LOOKBACK, HORIZON, CHANNELS, BATCH = 336, 96, 7, 32

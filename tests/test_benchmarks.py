@@ -2,14 +2,14 @@ import json
 from pathlib import Path
 
 import pytest
-from warm_start import run_program
+from evidence_pages import repeat_page
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks" / "speed_ratios.json"
 
 
 def test_the_suite_runs_and_its_ratios_are_kept(tmp_path):
-    run_program(ROOT / "scripts" / "benchmarks.py", ("--quick", "--out", tmp_path), tmp_path)
+    repeat_page("speed_ratios", tmp_path)
     found = json.loads((tmp_path / "speed_ratios.json").read_text())
     assert found["made"]["quick"] is True
     assert len(found["rows"]) == 10

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from shift_verdicts import PARTS, agreement
-from warm_start import run_program
+from evidence_pages import repeat_page
 
+from benchmarks.shift.verdicts import PARTS, agreement
 from revin_forecast.cli import main
 from revin_forecast.normalizers.break_even import autocovariance, level_deviation
 from revin_forecast.shift.card import card_sizes, shift_card
@@ -228,7 +228,7 @@ def test_committed_verdicts_agree_with_what_was_measured_and_can_be_repeated(tmp
         assert told["cells"] >= 30
         assert told["agree %"] >= 80
         assert told["always hurt %"] < 60  # so that no constant answer would do
-    run_program(ROOT / "scripts/shift_verdicts.py", ("--quick", "--out", tmp_path), tmp_path)
+    repeat_page("shift_verdicts", tmp_path, data_dir=tmp_path)  # the shipped sets only
     known = {(row["data"], row["channel"]): row for row in committed["rows"]}
     again = json.loads((tmp_path / "shift_verdicts.json").read_text())["rows"]
     assert len(again) == 16

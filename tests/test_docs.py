@@ -8,12 +8,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import docs_figures
 import pytest
 import yaml
 from page_blocks import blocks_of, run_page
 
 import revin_forecast
+from docs.figures import draw
 from revin_forecast.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -292,14 +292,14 @@ def test_claims_of_the_first_page_are_the_committed_figures():
     assert f"{broken} of them do not in a usual copy" in page
 
 
-@pytest.mark.parametrize("name", docs_figures.PICTURES)
+@pytest.mark.parametrize("name", draw.PICTURES)
 def test_pictures_show_what_is_computed(name):
-    assert docs_figures.told(DOCS / "images", name) is None
+    assert draw.told(DOCS / "images", name) is None
     assert any(f"images/{name}.svg" in path.read_text() for path in PAGES)
 
 
 def test_an_old_picture_is_noticed(tmp_path):
-    assert docs_figures.told(tmp_path, "drift") == "there is no picture"
+    assert draw.told(tmp_path, "drift") == "there is no picture"
     kept = (DOCS / "images" / "statistics.svg").read_text()
     for old, new, told in (
         ('"1: mean": [', '"1: mean": [9', "1: mean has other numbers"),
@@ -307,13 +307,13 @@ def test_an_old_picture_is_noticed(tmp_path):
     ):
         assert old in kept
         (tmp_path / "statistics.svg").write_text(kept.replace(old, new))
-        assert re.search(told, docs_figures.told(tmp_path, "statistics"))
+        assert re.search(told, draw.told(tmp_path, "statistics"))
 
 
 def test_pictures_are_small_and_follow_the_readers_colours():
-    for name in docs_figures.PICTURES:
+    for name in draw.PICTURES:
         text = (DOCS / "images" / f"{name}.svg").read_text()
-        assert len(text) < docs_figures.MOST
+        assert len(text) < draw.MOST
         assert "prefers-color-scheme:dark" in text
         assert not re.search(r"rgb\(1, 2, \d\)", text)
 

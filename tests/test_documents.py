@@ -16,12 +16,13 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from accuracy import measured_before
+from evidence_pages import repeat_page
 from warm_start import Program, run_program
 
+from benchmarks.accuracy.run import measured_before
 from revin_forecast.cli import COMMANDS, main
 from revin_forecast.components import Component
-from revin_forecast.evidence import circumstances
+from revin_forecast.utils.environment import environment_info
 
 NAMES = ("default", "SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta")
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +33,16 @@ INSTALLS = (
     "pip install -c constraints.txt . && revin-forecast demo",
     'pip install -c constraints.txt -e ".[dev]" && pytest -n 2 --dist loadfile',
 )
+
+
+def programs():
+    """Return the paths of all programs of this repository that take options."""
+    for folder in ("scripts", "benchmarks", "docs"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            # The programs of other libraries' environments take their words as they come.
+            foreign = "programs" in path.parts or path.name.startswith("forecast_")
+            if 'if __name__ == "__main__"' in path.read_text() and not foreign:
+                yield path
 
 
 def blocks(language, page=README):
@@ -147,7 +158,7 @@ def test_findings_show_the_committed_figures():
 
 @pytest.mark.usefixtures("browser")  # skips where there is none
 def test_the_picture_at_the_top_can_be_made_again(tmp_path):
-    quick("screenshots.py", tmp_path)
+    run_program("docs.figures.screenshots", ("--quick", "--out", tmp_path), tmp_path)
     shots = ROOT / "docs" / "screenshots"
     for name in ("report_light.png", "report_dark.png"):
         assert f"docs/screenshots/{name}" in README
@@ -183,8 +194,8 @@ def test_config_files_run(path, data_dir, tmp_path, monkeypatch, capsys):
     assert yaml.safe_load(path.read_text())
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "scripts").glob("*.py")), ids=lambda p: p.name)
-def test_scripts_explain_themselves(path, monkeypatch, capsys):
+@pytest.mark.parametrize("path", programs(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_programs_explain_themselves(path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [str(path), "--help"])
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(path), run_name="__main__")
@@ -209,13 +220,8 @@ def test_train_script_runs(data_dir, tmp_path):
     assert done.stderr == ""
 
 
-def quick(script, tmp_path, *words):
-    words = ("--quick", "--out", tmp_path, *words)
-    run_program(ROOT / "scripts" / script, words, tmp_path)
-
-
 def test_accuracy_script_repeats_the_committed_figures(data_dir, tmp_path):
-    quick("accuracy.py", tmp_path, "--data-dir", data_dir)
+    repeat_page("accuracy_revin", tmp_path, data_dir=data_dir)
     pages = [folder / "accuracy_revin.json" for folder in (tmp_path, ROOT / "docs" / "benchmarks")]
     again, committed = (json.loads(path.read_text())["rows"] for path in pages)
     for row in again:
@@ -228,17 +234,17 @@ def test_accuracy_script_repeats_the_committed_figures(data_dir, tmp_path):
 def test_accuracy_script_keeps_what_was_measured(data_dir, tmp_path):
     path = tmp_path / "accuracy_revin.json"
     record = json.loads((ROOT / "docs/benchmarks/accuracy_revin.json").read_text())
-    record["made"] = circumstances() | {"quick": True, "date": "2026-01-02", "threads": 1}
+    record["made"] = environment_info() | {"quick": True, "date": "2026-01-02", "threads": 1}
     record["rows"][0]["RevIN MSE"] = 9.0  # nobody measures that
     path.write_text(json.dumps(record))
-    words = ("--missing", "--threads", "1", "--data", "etth1", "--data-dir", data_dir)
-    quick("accuracy.py", tmp_path, *words)
+    words = ("--missing", "--threads", "1", "--data", "etth1")
+    repeat_page("accuracy_revin", tmp_path, *words, data_dir=data_dir)
     again = json.loads(path.read_text())
     assert again["rows"] == record["rows"]
     assert again["made"]["date"].startswith("2026-01-02 to ")
     path.write_text(json.dumps(record | {"made": record["made"] | {"threads": 99}}))
     with pytest.raises(SystemExit, match="was measured with threads 99, this run has"):
-        measured_before(path, circumstances() | {"quick": True})
+        measured_before(path, environment_info() | {"quick": True})
 
 
 def test_readme_shows_the_committed_accuracy():
@@ -255,7 +261,7 @@ def test_readme_shows_the_committed_accuracy():
 
 
 def test_closed_form_grid_runs_and_its_errors_are_exact(data_dir, tmp_path):
-    quick("accuracy.py", tmp_path, "--grid", "closed-form", "--data-dir", data_dir)
+    repeat_page("accuracy_closed_form", tmp_path, data_dir=data_dir)
     rows = json.loads((tmp_path / "accuracy_closed_form.json").read_text())["rows"]
     assert [row["maps"] for row in rows] == ["shared"] * 2 + ["own"] * 2 + ["own, profile"] * 2
     assert all(row["difference"] < 1e-5 and row["windows"] == 544 for row in rows)
@@ -279,7 +285,7 @@ def test_readme_says_how_long_the_peers_take():
 
 
 def test_sweep_speed_runs_and_its_result_holds(tmp_path):
-    quick("sweep_speed.py", tmp_path)
+    repeat_page("sweep_speed", tmp_path)
     assert json.loads((tmp_path / "sweep_speed.json").read_text())["rows"][0]["channels"] == 2
     committed = json.loads((ROOT / "docs/benchmarks/sweep_speed.json").read_text())
     assert committed["made"]["quick"] is False
@@ -291,7 +297,7 @@ def test_sweep_speed_runs_and_its_result_holds(tmp_path):
 
 
 def test_speed_script_runs_and_its_result_holds(tmp_path):
-    quick("ridge_speed.py", tmp_path)
+    repeat_page("ridge_speed", tmp_path)
     assert json.loads((tmp_path / "ridge_speed.json").read_text())["made"]["quick"] is True
     committed = json.loads((ROOT / "docs/benchmarks/ridge_speed.json").read_text())
     assert committed["made"]["quick"] is False
@@ -302,7 +308,7 @@ def test_speed_script_runs_and_its_result_holds(tmp_path):
 
 
 def test_layer_speed_script_runs_and_the_committed_targets_hold(tmp_path):
-    quick("layer_speed.py", tmp_path)
+    repeat_page("layer_speed", tmp_path)
     assert json.loads((tmp_path / "layer_speed.json").read_text())["rows"]
     committed = json.loads((ROOT / "docs/benchmarks/layer_speed.json").read_text())
     assert committed["made"]["quick"] is False
@@ -318,7 +324,7 @@ def test_layer_speed_script_runs_and_the_committed_targets_hold(tmp_path):
 
 
 def test_audit_script_runs_and_ours_keep_every_promise(tmp_path):
-    quick("audit_normalizers.py", tmp_path, "--classes", "revin_forecast.Robust")
+    repeat_page("normalizer_audit", tmp_path, "--classes", "revin_forecast.Robust")
     page = (tmp_path / "normalizer_audit.md").read_text()
     assert "| promise | Copied | RevIN | Robust |" in page
     assert re.search(r"\d+\. Copied, statistics are values, not state: a forecast after an", page)
@@ -330,7 +336,7 @@ def test_audit_script_runs_and_ours_keep_every_promise(tmp_path):
 
 
 def test_accuracy_of_normalizers_runs(data_dir, tmp_path):
-    quick("accuracy.py", tmp_path, "--grid", "normalizers", "--data-dir", data_dir)
+    repeat_page("accuracy_normalizers", tmp_path, data_dir=data_dir)
     rows = json.loads((tmp_path / "accuracy_normalizers.json").read_text())["rows"]
     assert len(rows) == 15
     committed = ROOT / "docs/benchmarks/accuracy_normalizers.json"
@@ -346,8 +352,7 @@ def committed(name):
 
 
 def test_accuracy_of_backbones_runs_and_the_committed_targets_hold(data_dir, tmp_path):
-    words = ("--grid", "backbones", "--data", "etth1", "--data-dir", data_dir)
-    quick("accuracy.py", tmp_path, *words)
+    repeat_page("accuracy_backbones", tmp_path, "--data", "etth1", data_dir=data_dir)
     rows = json.loads((tmp_path / "accuracy_backbones.json").read_text())["rows"]
     assert {row["backbone"] for row in rows} >= {"PatchTST", "Informer", "CycleNet"}
     found = {
@@ -373,8 +378,7 @@ def test_revin_helps_every_backbone_but_where_the_page_says_otherwise():
 
 
 def test_the_papers_table_runs_and_revin_helps(data_dir, tmp_path):
-    words = ("--grid", "paper", "--data", "etth1", "--data-dir", data_dir)
-    quick("accuracy.py", tmp_path, *words)
+    repeat_page("accuracy_paper", tmp_path, "--data", "etth1", data_dir=data_dir)
     assert len(json.loads((tmp_path / "accuracy_paper.json").read_text())["rows"]) == 4
     rows = {(row["data"], row["backbone"]): row for row in committed("accuracy_paper")}
     assert all(row["fall"] > 0 for row in rows.values())
@@ -383,8 +387,7 @@ def test_the_papers_table_runs_and_revin_helps(data_dir, tmp_path):
 
 
 def test_the_study_of_ties_runs(data_dir, tmp_path):
-    words = ("--grid", "tying", "--data", "etth1", "--data-dir", data_dir)
-    quick("accuracy.py", tmp_path, *words)
+    repeat_page("accuracy_tying", tmp_path, "--data", "etth1", data_dir=data_dir)
     assert len(json.loads((tmp_path / "accuracy_tying.json").read_text())["rows"]) == 4
     for row in committed("accuracy_tying"):
         assert row["tied parameters"] < row["untied parameters"]
@@ -392,7 +395,7 @@ def test_the_study_of_ties_runs(data_dir, tmp_path):
 
 
 def test_training_speed_runs_and_the_committed_ratios_hold(tmp_path):
-    quick("training_speed.py", tmp_path, "--backbones", "CycleNet", "NHITS")
+    repeat_page("training_speed", tmp_path, "--backbones", "CycleNet", "NHITS")
     assert len(json.loads((tmp_path / "training_speed.json").read_text())["rows"]) == 2
     for row in committed("training_speed"):
         assert row["time ratio"] <= 1.25, row
@@ -400,20 +403,21 @@ def test_training_speed_runs_and_the_committed_ratios_hold(tmp_path):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="then it measures the GPU")
 def test_cuda_script_runs_but_writes_no_page_without_a_gpu(tmp_path):
-    words = ("--device", "cpu", "--backbones", "Linear")
-    quick("cuda_speed.py", tmp_path, *words)
+    module = "benchmarks.speed.cuda_speed"
+    words = ("--quick", "--device", "cpu", "--backbones", "Linear", "--out", tmp_path)
+    run_program(module, words, tmp_path)
     rows = json.loads((tmp_path / "cuda_speed.json").read_text())["rows"]
     assert [row["what"] for row in rows[:2]] == ["Linear 32-true", "Linear bf16-mixed"]
     pages = ROOT / "docs" / "benchmarks"
     with pytest.raises(AssertionError, match="the page is for figures of a GPU"):
-        run_program(ROOT / "scripts" / "cuda_speed.py", ("--quick", "--out", pages), tmp_path)
+        run_program(module, ("--quick", "--out", pages), tmp_path)
     assert not (pages / "cuda_speed.json").exists()
 
 
 def test_speed_scripts_of_backbones_and_threads_run(tmp_path):
-    quick("backbone_speed.py", tmp_path, "--cases", "PatchTST, width 64", "TSMixer")
+    repeat_page("backbone_speed", tmp_path, "--cases", "PatchTST, width 64", "TSMixer")
     assert len(json.loads((tmp_path / "backbone_speed.json").read_text())["rows"]) == 2
-    quick("thread_count.py", tmp_path, "--most", "2")
+    repeat_page("thread_count", tmp_path, "--most", "2")
     for row in json.loads((tmp_path / "thread_count.json").read_text())["rows"]:
         assert row["chosen"] == 1
         assert row["ms on 2"] > 0
@@ -463,7 +467,7 @@ def test_pinned_versions_satisfy_the_declared_bounds():
 
 
 def test_no_damaged_table_is_read_wrongly(tmp_path):
-    quick("fuzz_tables.py", tmp_path)
+    repeat_page("table_fuzz", tmp_path)
     record = json.loads((ROOT / "docs/benchmarks/table_fuzz.json").read_text())
     assert record["made"]["quick"] is False
     assert record["made"]["files"] >= 20_000
@@ -473,7 +477,7 @@ def test_no_damaged_table_is_read_wrongly(tmp_path):
 
 
 def test_coverage_holds_when_the_scale_shifts(data_dir, tmp_path):
-    quick("coverage.py", tmp_path, "--data-dir", data_dir)
+    repeat_page("interval_coverage", tmp_path, data_dir=data_dir)
     rows = json.loads((tmp_path / "interval_coverage.json").read_text())["rows"]
     again = {row["shift"]: row for row in rows}
     assert again["doubled"]["80 %"] == pytest.approx(again["none"]["80 %"], abs=0.5)
@@ -490,7 +494,7 @@ def test_coverage_holds_when_the_scale_shifts(data_dir, tmp_path):
 
 
 def test_intervals_of_short_tables_are_neither_too_narrow_nor_lopsided(tmp_path):
-    quick("coverage_short.py", tmp_path)
+    repeat_page("interval_coverage_short", tmp_path)
     again = json.loads((tmp_path / "interval_coverage_short.json").read_text())["rows"]
     for row in (*again, *committed("interval_coverage_short")):
         assert 70 < row["80 %"] < 98, row
@@ -500,7 +504,7 @@ def test_intervals_of_short_tables_are_neither_too_narrow_nor_lopsided(tmp_path)
 
 
 def test_many_series_are_forecast_in_bounds(tmp_path):
-    quick("many_series.py", tmp_path)
+    repeat_page("many_series", tmp_path)
     rows = committed("many_series")
     assert {row["options"] for row in rows if row["series"] == 10_000} >= {"(none)"}
     for row in rows:
@@ -510,7 +514,7 @@ def test_many_series_are_forecast_in_bounds(tmp_path):
 
 
 def test_the_default_against_statistical_models(data_dir, tmp_path):
-    quick("accuracy.py", tmp_path, "--grid", "product", "--data-dir", data_dir)
+    repeat_page("accuracy_product", tmp_path, data_dir=data_dir)
     rows = json.loads((tmp_path / "accuracy_product.json").read_text())["rows"]
     assert [row["data"] for row in rows[:2]] == ["national_illness", "covid_daily"]
     assert {row["peers"] for row in rows[:2]} == {"left out"}

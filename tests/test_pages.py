@@ -1,13 +1,17 @@
+import importlib.util
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
-from pages import PAGES, difference, has_browser, text_of, write
-from pictures.figures import DOTS, DRAWN, figure_of
+from evidence_pages import command_of
 
-from revin_forecast.evidence import circumstances, write_evidence
+from benchmarks.evidence import PAGES, write_evidence
+from benchmarks.pages.figures import DOTS, DRAWN, figure_of
+from benchmarks.pages.update import difference, has_browser, text_of, write
+from revin_forecast.utils.environment import environment_info
 
 RECORDS = sorted(PAGES.glob("*.json"))
 ROWS = [{"end": "accepted", "share": 0.4}, {"end": "refused", "share": 0.6}]
@@ -27,14 +31,22 @@ class Sketch:
 
 @pytest.fixture
 def record(tmp_path):
-    write_evidence(tmp_path, "table_fuzz", TEXT, ROWS, circumstances(), Sketch())
+    write_evidence(tmp_path, "table_fuzz", TEXT, ROWS, environment_info(), Sketch())
     return tmp_path / "table_fuzz.json"
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_committed_pages_are_what_their_records_give(path):
-    assert difference(path) is None, "run scripts/pages.py"
+    assert difference(path) is None, "run python -m benchmarks.pages.update"
     assert path.with_suffix(".svg").stat().st_size < 64_000
+
+
+def test_the_command_of_every_page_is_run_by_a_test():
+    """`repeat_page` runs it as it stands on the page; the peers' one is run by `command_of`."""
+    tests = "".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
+    for path in RECORDS:
+        assert re.search(rf'(repeat_page|command_of)\("{path.stem}"', tests), path.stem
+        assert importlib.util.find_spec(command_of(path.stem)[0])
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
@@ -54,9 +66,9 @@ def test_a_picture_stands_between_text_and_table(record):
 
 
 def test_an_old_picture_never_shows_new_numbers(record, capsys):
-    write_evidence(record.parent, "table_fuzz", TEXT, ROWS[:1], circumstances(), Sketch(""))
-    told = "table_fuzz has no picture: There is no browser. Once that is mended, run"
-    assert capsys.readouterr().out == f"{told} scripts/pages.py.\n"
+    write_evidence(record.parent, "table_fuzz", TEXT, ROWS[:1], environment_info(), Sketch(""))
+    told = "table_fuzz has no figure: There is no browser. Once that is fixed, run"
+    assert capsys.readouterr().out == f"{told} python -m benchmarks.pages.update.\n"
     assert not record.with_suffix(".svg").exists()
     assert "svg" not in record.with_suffix(".md").read_text()
     assert difference(record) == "there is no picture"

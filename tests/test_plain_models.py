@@ -1,22 +1,16 @@
 """The backbones compute what research code writes, only faster."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
+from benchmarks.speed.plain_models import plain_of
 from revin_forecast.backbones import InvertedTransformer, PatchTST, TSMixer
 from revin_forecast.backbones.dropout import Dropout
-
-SCRIPTS = str(Path(__file__).resolve().parents[1] / "scripts")
 
 
 @pytest.mark.parametrize("kind", [PatchTST, InvertedTransformer, TSMixer])
 @pytest.mark.parametrize("training", [True, False])
-def test_forecasts_and_gradients_are_those_of_the_plain_version(kind, training, monkeypatch):
-    monkeypatch.syspath_prepend(SCRIPTS)
-    from grids.plain_models import plain_of
-
+def test_forecasts_and_gradients_are_those_of_the_plain_version(kind, training):
     torch.manual_seed(0)
     model = kind(40, 5, 3, width=16, dropout=0.0).double().train(training)
     with torch.no_grad():

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from grids import peers
-from grids.product import closing
-from grids.tasks import TASKS, load
+
+from benchmarks.accuracy import statsforecast_runs
+from benchmarks.accuracy.default_choice import closing
+from benchmarks.accuracy.held_out_tables import TASKS, load
 
 STAND_IN = """
 import sys
@@ -18,12 +19,12 @@ with open(sys.argv[2], "wb") as file:
 def test_statistical_models_see_a_capped_history_without_gaps():
     nan = np.nan
     values = np.array([[nan, 5.0], [1.0, nan], [nan, 7.0], [3.0, nan], [nan, 9.0], [8.0, 8.0]])
-    seen = peers.histories(values, (4, 5), season=1)
+    seen = statsforecast_runs.histories(values, (4, 5), season=1)
     wanted = [[nan, nan, 1, 2, 3], [nan, 5, 6, 7, 7], [nan, 1, 2, 3, 3], [5, 6, 7, 8, 9]]
     np.testing.assert_array_equal(seen, wanted)
     long = np.arange(3000.0)[:, None]
     for season, rows in ((24, 1000), (288, 2304)):
-        seen = peers.histories(long, (2500, 2900), season)
+        seen = statsforecast_runs.histories(long, (2500, 2900), season)
         assert seen.shape == (2, rows)
         assert seen[:, -1].tolist() == [2499, 2899]
 
@@ -31,12 +32,14 @@ def test_statistical_models_see_a_capped_history_without_gaps():
 def test_statistical_forecasts_are_made_once(tmp_path, monkeypatch):
     program = tmp_path / "program.py"
     program.write_text(STAND_IN)
-    monkeypatch.setattr(peers, "PROGRAM", program)
+    monkeypatch.setattr(statsforecast_runs, "PROGRAM", program)
     runs = []
-    monkeypatch.setattr(peers, "environment", lambda folder: runs.append(folder) or "python")
+    monkeypatch.setattr(
+        statsforecast_runs, "environment", lambda folder: runs.append(folder) or "python"
+    )
     given = np.array([[np.nan, 1.0], [2.0, 3.0]])
     for season, runs_then in ((1, 1), (1, 1), (2, 2)):
-        made = peers.forecasts(given, season, 3, tmp_path / "peers")
+        made = statsforecast_runs.forecasts(given, season, 3, tmp_path / "peers")
         assert len(runs) == runs_then
         assert made.values[:, 0].tolist() == [[1.0] * 3, [3.0] * 3]
         assert str(made.date) == "today"

@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pandas as pd
 import pytest
-from tables.damaged import damaged, long_table, wide_table
 
+from benchmarks.robustness.damaged_tables import damaged, long_table, wide_table
 from revin_forecast.data.reading import read_series
 from revin_forecast.errors import InputError
 

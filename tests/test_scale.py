@@ -6,24 +6,36 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scaling import exponent, figure
-from warm_start import run_program
+from evidence_pages import repeat_page
 
+from benchmarks.speed.scaling import exponent, figure
 from revin_forecast.data.reading import read_series
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.mark.parametrize("name", ["larger_than_memory", "scaling", "distributed_speed"])
-def test_scripts_run(name, tmp_path):
-    run_program(ROOT / "scripts" / f"{name}.py", ("--quick", "--out", tmp_path), tmp_path)
-    record = json.loads((tmp_path / f"{name}.json").read_text())
+def quick_rows(name, folder):
+    record = json.loads((folder / f"{name}.json").read_text())
     assert record["made"]["quick"] is True
-    if name == "scaling":
-        rows = record["rows"]
-        assert len(rows) == 21
-        drawn = figure(rows)
-        assert len(drawn.data) == len(rows)  # pyright: ignore[reportArgumentType]
+    return record["rows"]
+
+
+def test_the_memory_map_is_measured(tmp_path):
+    repeat_page("larger_than_memory", tmp_path)
+    assert quick_rows("larger_than_memory", tmp_path)
+
+
+def test_several_processes_are_measured(tmp_path):
+    repeat_page("distributed_speed", tmp_path)
+    assert quick_rows("distributed_speed", tmp_path)
+
+
+def test_growth_is_measured_and_drawn(tmp_path):
+    repeat_page("scaling", tmp_path)
+    rows = quick_rows("scaling", tmp_path)
+    assert len(rows) == 21
+    drawn = figure(rows)
+    assert len(drawn.data) == len(rows)  # pyright: ignore[reportArgumentType]
 
 
 def test_the_exponent_is_the_slope_at_the_largest_sizes():

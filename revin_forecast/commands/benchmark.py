@@ -9,7 +9,7 @@ from rich.console import Console
 from revin_forecast.commands.benchmark_plan import as_record, print_plan, telling
 from revin_forecast.commands.shared.machine import print_json
 from revin_forecast.errors import InputError
-from revin_forecast.evidence import circumstances
+from revin_forecast.utils.environment import environment_info
 from revin_forecast.progress import progress
 from revin_forecast.report.benchmark import write_report
 from revin_forecast.shift.benchmark import (
@@ -112,7 +112,7 @@ def _report(suite: Suite, path: Path, outcome: Outcome, folder: Path, json: bool
     start = time.perf_counter()
     facts = {
         "name": suite.name,
-        **circumstances(),
+        **environment_info(),
         "threads": 1,
         "git_rev": _revision(),
         "wall_s": sum(outcome.stages.values()),

@@ -10,7 +10,7 @@ from revin_forecast.checks import CheckResult, audit_backbone, audit_normalizer
 from revin_forecast.commands.shared.machine import print_json
 from revin_forecast.components import Component
 from revin_forecast.errors import InputError, nearest
-from revin_forecast.evidence import markdown_table
+from revin_forecast.reports.markdown import markdown_table
 from revin_forecast.exporting import quiet
 from revin_forecast.files import replacing
 from revin_forecast.normalizers import Normalizer

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from revin_forecast.evidence import markdown_table
+from revin_forecast.reports.markdown import markdown_table
 from revin_forecast.report.benchmark.plots.heat_map import BLOCKS
 from revin_forecast.report.benchmark.reading import SCORED_COLUMNS, TWIN, Tables, backbones
 from revin_forecast.report.benchmark.tables.data_sets import verdict

@@ -1,0 +1,1 @@
+"""Reports of forecasts and benchmarks: self-contained HTML pages, and Markdown tables."""
