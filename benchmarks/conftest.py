@@ -8,7 +8,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.race import Race
-from revin_forecast.heap import keep_freed_memory
+from revin_forecast.heap import retain_freed_memory
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     """Measure what the package does: one thread, memory kept as its training keeps it."""
     torch.set_num_threads(1)
-    keep_freed_memory()
+    retain_freed_memory()
 
 
 @pytest.fixture

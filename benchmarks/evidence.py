@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from revin_forecast.errors import InputError
-from revin_forecast.files import replacing
+from revin_forecast.files import atomic_write
 from revin_forecast.reports.markdown import markdown_table
 from revin_forecast.utils.environment import environment_info
 
@@ -135,7 +135,7 @@ def write_evidence(
     else:
         contents[".svg"] = f"{svg}\n<!-- {fingerprint_rows(rows)} -->\n"
     for ending, content in contents.items():
-        with replacing(folder / f"{name}{ending}") as partial:
+        with atomic_write(folder / f"{name}{ending}") as partial:
             partial.write_text(content, encoding="utf-8")
 
 

@@ -36,7 +36,7 @@ def test_score_beside_a_plain_loop(race: Race, quick: bool) -> None:
     @torch.inference_mode()
     def plain() -> float:
         total = 0.0
-        for past, future, _ in windows.batches(256):
+        for past, future, _ in windows.iter_batches(256):
             total += float((model(past) - future).square().sum())
         return total
 

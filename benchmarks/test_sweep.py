@@ -4,7 +4,7 @@ import torch
 
 from benchmarks.race import Race
 from revin_forecast.backbones import Ridge
-from revin_forecast.closed_form import Sweep, fit_ridge, sweep_ridge
+from revin_forecast.closed_form import SweepGrid, fit_ridge, sweep_ridge
 from revin_forecast.normalizers import RevIN
 from revin_forecast.reversible import Reversible
 
@@ -13,7 +13,7 @@ SEPARATE = 2.0  # 1
 
 
 def test_sweep_beside_separate_fits(race: Race, quick: bool) -> None:
-    sweep = Sweep((48, 96), (24, 48)) if quick else Sweep((96, 192, 336), (24, 48, 96, 192))
+    sweep = SweepGrid((48, 96), (24, 48)) if quick else SweepGrid((96, 192, 336), (24, 48, 96, 192))
     values = torch.randn(3_000 if quick else 10_000, CHANNELS, dtype=torch.float64).cumsum(0)
     first = len(values) * 3 // 4
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_NAMES_BY_MODULE = {
     "revin_forecast.normalizers": (
         "Arcsinh",
         "Blend",
@@ -30,12 +30,12 @@ _HOMES = {
     "revin_forecast.reversible": ("Reversible",),
     "revin_forecast.backbones": (
         "Backbone",
-        "ChannelFirst",
+        "ChannelFirstAdapter",
         "CovariateBackbone",
         "CycleNet",
         "DLinear",
         "FITS",
-        "FactorBackbone",
+        "DestationaryBackbone",
         "GRU",
         "Informer",
         "InvertedTransformer",
@@ -53,18 +53,18 @@ _HOMES = {
         "SeasonalNaive",
         "SegRNN",
         "Siamese",
-        "SingleSeries",
+        "SingleSeriesAdapter",
         "SparseTSF",
         "TSMixer",
         "TiDE",
         "TiedAutoencoder",
-        "TimeSeriesLibrary",
+        "TSLibAdapter",
         "TimesNet",
     ),
-    "revin_forecast.data.mapped": ("map_table",),
+    "revin_forecast.data.mapped": ("memory_map_table",),
     "revin_forecast.ensemble": ("Ensemble",),
     "revin_forecast.forecaster": ("Forecaster",),
-    "revin_forecast.selection": ("Selection",),
+    "revin_forecast.selection": ("SelectionSettings",),
     "revin_forecast.settings": ("TrainingSettings",),
     "revin_forecast.sharing": (
         "TransposedLinear",
@@ -75,10 +75,10 @@ _HOMES = {
     "revin_forecast.weights": ("load_parameters", "save_parameters"),
     "revin_forecast.errors": ("InputError",),
     # Not in __all__: for the names in saved models and results of the benchmark alone.
-    "revin_forecast.combination": ("Combination",),
+    "revin_forecast.combination": ("WeightedCombination",),
     "revin_forecast.shift.references": ("Constant",),
 }
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+_MODULE_BY_NAME = {name: home for home, names in _NAMES_BY_MODULE.items() for name in names}
 
 __all__ = [
     "DAIN",
@@ -95,13 +95,13 @@ __all__ = [
     "Backbone",
     "Blend",
     "Causal",
-    "ChannelFirst",
+    "ChannelFirstAdapter",
     "CovariateBackbone",
     "CycleNet",
     "DLinear",
     "DishTS",
     "Ensemble",
-    "FactorBackbone",
+    "DestationaryBackbone",
     "Forecaster",
     "Identity",
     "Informer",
@@ -122,20 +122,20 @@ __all__ = [
     "SCINet",
     "SeasonalNaive",
     "SegRNN",
-    "Selection",
+    "SelectionSettings",
     "Siamese",
-    "SingleSeries",
+    "SingleSeriesAdapter",
     "SparseTSF",
     "Stationary",
     "TSMixer",
     "TiDE",
     "TiedAutoencoder",
-    "TimeSeriesLibrary",
+    "TSLibAdapter",
     "TimesNet",
     "TrainingSettings",
     "TransposedLinear",
     "load_parameters",
-    "map_table",
+    "memory_map_table",
     "parameter_summary",
     "save_parameters",
     "share_parameters",
@@ -151,11 +151,11 @@ if TYPE_CHECKING:
         NBEATS,
         NHITS,
         Backbone,
-        ChannelFirst,
+        ChannelFirstAdapter,
         CovariateBackbone,
         CycleNet,
         DLinear,
-        FactorBackbone,
+        DestationaryBackbone,
         Informer,
         InvertedTransformer,
         Linear,
@@ -168,15 +168,15 @@ if TYPE_CHECKING:
         SeasonalNaive,
         SegRNN,
         Siamese,
-        SingleSeries,
+        SingleSeriesAdapter,
         SparseTSF,
         TiDE,
         TiedAutoencoder,
-        TimeSeriesLibrary,
+        TSLibAdapter,
         TimesNet,
         TSMixer,
     )
-    from revin_forecast.data.mapped import map_table
+    from revin_forecast.data.mapped import memory_map_table
     from revin_forecast.ensemble import Ensemble
     from revin_forecast.errors import InputError
     from revin_forecast.forecaster import Forecaster
@@ -198,7 +198,7 @@ if TYPE_CHECKING:
         Stationary,
     )
     from revin_forecast.reversible import Reversible
-    from revin_forecast.selection import Selection
+    from revin_forecast.selection import SelectionSettings
     from revin_forecast.settings import TrainingSettings
     from revin_forecast.sharing import (
         TransposedLinear,
@@ -210,9 +210,9 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    if name not in _MODULE_BY_NAME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(_MODULE_BY_NAME[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from revin_forecast.interrupts import told, watch
+from revin_forecast.interrupts import print_interruption, install_signal_handlers
 
 
 def run() -> int:
@@ -13,12 +13,12 @@ def run() -> int:
         The exit code: that of the command, 130 for Ctrl-C, 143 for SIGTERM.
     """
     try:
-        watch()
+        install_signal_handlers()
         from revin_forecast.cli import main
 
         code = main()
     except KeyboardInterrupt:
-        code = told("revin-forecast")
+        code = print_interruption("revin-forecast")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done; what follows is Python's own end
     return code
 

@@ -8,9 +8,9 @@ import revin_forecast
 from revin_forecast.errors import InputError
 
 OLD_PATHS = {
-    "backbones.adapters.ChannelFirst": "ChannelFirst",
-    "backbones.adapters.SingleSeries": "SingleSeries",
-    "backbones.adapters.TimeSeriesLibrary": "TimeSeriesLibrary",
+    "backbones.adapters.ChannelFirst": "ChannelFirstAdapter",
+    "backbones.adapters.SingleSeries": "SingleSeriesAdapter",
+    "backbones.adapters.TimeSeriesLibrary": "TSLibAdapter",
     "backbones.cycle_net.CycleNet": "CycleNet",
     "backbones.fits.FITS": "FITS",
     "backbones.informer.Informer": "Informer",
@@ -36,7 +36,7 @@ OLD_PATHS = {
     "backbones.tied_autoencoder.TiedAutoencoder": "TiedAutoencoder",
     "backbones.times_net.TimesNet": "TimesNet",
     "backbones.tsmixer.TSMixer": "TSMixer",
-    "combination.Combination": "Combination",
+    "combination.Combination": "WeightedCombination",
     "ensemble.Ensemble": "Ensemble",
     "normalizers.arcsinh.Arcsinh": "Arcsinh",
     "normalizers.blend.Blend": "Blend",

@@ -16,14 +16,14 @@ from typing import Any
 from revin_forecast import __version__, interrupts
 from revin_forecast.commands.parsing.options import (
     add_parameters,
-    component_of,
-    normalized,
-    short_names,
+    to_module_factory,
+    normalize_arguments,
+    find_short_options,
 )
-from revin_forecast.commands.parsing.usage import Usage, check_config, value_of
-from revin_forecast.errors import InputError, nearest
-from revin_forecast.files import replacing
-from revin_forecast.progress import showing
+from revin_forecast.commands.parsing.usage import CommandCall, check_config_file, find_option_value
+from revin_forecast.errors import InputError, did_you_mean
+from revin_forecast.files import atomic_write
+from revin_forecast.progress import progress_display
 
 PROGRAM = "revin-forecast"
 
@@ -32,12 +32,12 @@ PROGRAM = "revin-forecast"
 class Command:
     """A command: where its function is, which parameters stand without a flag, what it does."""
 
-    home: str
+    function: str
     summary: str
     positional: tuple[str, ...] = ()
 
 
-NOBODY_READS = 128 + 13
+EXIT_BROKEN_PIPE = 128 + 13
 """The exit code of a program whose output was closed: that of SIGPIPE, as shells have it."""
 COMMANDS = {
     "demo": Command("demo:demo", "forecast a shipped data set, with and without RevIN"),
@@ -73,8 +73,8 @@ COMMANDS = {
     "benchmark merge": Command(
         "benchmark:merge", "put the parts of a benchmark together", ("suite",)
     ),
-    "datasets": Command("datasets:show", "list the benchmark data sets and which are at hand"),
-    "datasets get": Command("datasets:get", "download a data set and verify it", ("name",)),
+    "datasets": Command("datasets:list_datasets", "list the benchmark data sets and which are at hand"),
+    "datasets get": Command("datasets:download_dataset", "download a data set and verify it", ("name",)),
 }
 
 
@@ -90,17 +90,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         try:
-            _obey(words)
+            _dispatch(words)
         finally:  # what can't be written is told here, not when Python ends
             sys.stdout.flush()
     except (Exception, KeyboardInterrupt, SystemExit) as error:
-        return _told(error)
+        return _report_error(error)
     return 0
 
 
-def _obey(words: list[str]) -> None:
+def _dispatch(words: list[str]) -> None:
     if not words or words[0] in ("-h", "--help"):
-        print(_help())
+        print(_help_text())
         return
     if words[0] == "--version":
         print(f"{PROGRAM} {__version__}")
@@ -108,20 +108,20 @@ def _obey(words: list[str]) -> None:
     size = 2 if " ".join(words[:2]) in COMMANDS else 1
     name = " ".join(words[:size])
     if name not in COMMANDS:
-        raise InputError(_no_command(name))
-    _run(name, COMMANDS[name], words[size:])
+        raise InputError(_unknown_command_message(name))
+    _run_command(name, COMMANDS[name], words[size:])
 
 
-def _told(error: BaseException) -> int:
+def _report_error(error: BaseException) -> int:
     """Say what ended a command; return the exit code."""
     # A library may have made something else of an interrupt: an ImportError, a SystemExit.
-    if isinstance(error, KeyboardInterrupt) or interrupts.received():
-        return interrupts.told(PROGRAM)
-    if _nobody_reads(error):
-        return NOBODY_READS
+    if isinstance(error, KeyboardInterrupt) or interrupts.was_interrupted():
+        return interrupts.print_interruption(PROGRAM)
+    if _handle_broken_pipe(error):
+        return EXIT_BROKEN_PIPE
     if isinstance(error, SystemExit):
         raise error
-    message = _message(error)
+    message = _user_message(error)
     if message is not None:
         print(f"{PROGRAM}: {' '.join(message.split())}", file=sys.stderr)
         return 2
@@ -130,7 +130,7 @@ def _told(error: BaseException) -> int:
     return 1
 
 
-def _message(error: BaseException) -> str | None:
+def _user_message(error: BaseException) -> str | None:
     """Return what a user can do something about; None: nothing, it is a bug."""
     if isinstance(error, InputError):
         return str(error)
@@ -150,7 +150,7 @@ def _message(error: BaseException) -> str | None:
     return None
 
 
-def _nobody_reads(error: BaseException) -> bool:
+def _handle_broken_pipe(error: BaseException) -> bool:
     """Return whether who read standard output has left, as `head` does; then drop what follows."""
     cause = error.__context__ if isinstance(error, SystemExit) else error  # rich makes it an exit
     if not isinstance(cause, BrokenPipeError):
@@ -160,54 +160,54 @@ def _nobody_reads(error: BaseException) -> bool:
     return True
 
 
-def _run(name: str, command: Command, words: list[str]) -> None:
+def _run_command(name: str, command: Command, words: list[str]) -> None:
     from jsonargparse import ArgumentParser, set_parsing_settings
 
     if {"-h", "--help"} & set(words):  # what stands below the fields of settings is their help
         set_parsing_settings(docstring_parse_attribute_docstrings=True)
     # People's own classes lie where they stand; last, so that they hide nothing.
     sys.path.append(str(Path.cwd()))
-    home, _, function_name = command.home.partition(":")
+    home, _, function_name = command.function.partition(":")
     function = getattr(import_module(f"revin_forecast.commands.{home}"), function_name)
     parser = ArgumentParser(
         prog=f"{PROGRAM} {name}",
-        usage=_usage(name, function, command),
-        formatter_class=_formatter(),
+        usage=_usage_line(name, function, command),
+        formatter_class=_help_formatter(),
         exit_on_error=False,
     )
     add_parameters(parser, function, command.positional)
-    words = normalized(words, function)
-    check_config(words)
+    words = normalize_arguments(words, function)
+    check_config_file(words)
     try:
         chosen = parser.parse_args(words)
     except (argparse.ArgumentError, argparse.ArgumentTypeError) as error:
-        called = _called(name, command, function, words)
-        raise InputError(f"{called.told(str(error))} See {PROGRAM} {name} --help.") from error
+        called = _usage_context(name, command, function, words)
+        raise InputError(f"{called.explain(str(error))} See {PROGRAM} {name} --help.") from error
     verbose = chosen.pop("verbose")
     values = vars(parser.instantiate(chosen))
     values.pop("config", None)
     components = {
-        key: component_of(chosen[key]) for key in ("backbone", "normalizer") if key in values
+        key: to_module_factory(chosen[key]) for key in ("backbone", "normalizer") if key in values
     }
-    interrupts.begin()
-    with _watching(verbose, values):
+    interrupts.start_raising()
+    with _progress_display(verbose, values):
         saved = function(**values | components)
     if isinstance(saved, Path):
         text = parser.dump(chosen)
-        with replacing(saved / "config.yaml") as partial:
+        with atomic_write(saved / "config.yaml") as partial:
             partial.write_text(f"# {PROGRAM} {name} --config config.yaml\n{text}")
 
 
-def _watching(verbose: bool, values: Mapping[str, Any]) -> AbstractContextManager[None]:
+def _progress_display(verbose: bool, values: Mapping[str, Any]) -> AbstractContextManager[None]:
     """Show how far the command is, unless it is to be quiet or another process shows it."""
     quiet, training = values.get("quiet", False), values.get("training")
     if verbose and quiet:
         raise InputError("--quiet and --verbose exclude each other. Leave one of them out.")
     first = training is None or training.is_first_process
-    return showing(verbose) if first and not quiet else nullcontext()
+    return progress_display(verbose) if first and not quiet else nullcontext()
 
 
-def _help() -> str:
+def _help_text() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(
@@ -223,7 +223,7 @@ def _help() -> str:
     )
 
 
-def _formatter() -> type:
+def _help_formatter() -> type:
     """Return what writes the help: without the parser's names of types, and with ours."""
     from jsonargparse import DefaultHelpFormatter
 
@@ -249,7 +249,7 @@ def _formatter() -> type:
     return Help
 
 
-def _usage(name: str, function: Callable[..., Any], command: Command) -> str:
+def _usage_line(name: str, function: Callable[..., Any], command: Command) -> str:
     """Return what can't be left out; the options follow in the help, one below the other."""
     parameters = inspect.signature(function).parameters
     needed = {one for one in parameters if parameters[one].default is inspect.Parameter.empty}
@@ -262,20 +262,20 @@ def _usage(name: str, function: Callable[..., Any], command: Command) -> str:
     return " ".join([PROGRAM, name, *files, *flags, "[options]"])
 
 
-def _no_command(name: str) -> str:
+def _unknown_command_message(name: str) -> str:
     if name.startswith("-"):
         return f"{name} stands before a command; options come after it. See {PROGRAM} --help."
-    return f"there is no command {name!r}.{nearest(name, COMMANDS)} See {PROGRAM} --help."
+    return f"there is no command {name!r}.{did_you_mean(name, COMMANDS)} See {PROGRAM} --help."
 
 
-def _called(
+def _usage_context(
     name: str, command: Command, function: Callable[..., Any], words: Sequence[str]
-) -> Usage:
+) -> CommandCall:
     """Return what a message about wrong words is made from."""
     parameters = set(inspect.get_annotations(function)) - {"return", *command.positional}
-    known = {*parameters, *short_names(function), *short_names(function).values()}
+    known = {*parameters, *find_short_options(function), *find_short_options(function).values()}
     options = [one.replace("_", "-") for one in sorted({*known, "config", "verbose"})]
-    classes = {one: value_of(one, words) for one in ("backbone", "normalizer")}
+    classes = {one: find_option_value(one, words) for one in ("backbone", "normalizer")}
     named = {one: path for one, path in classes.items() if path is not None}
     further = [other for other in COMMANDS if other.startswith(f"{name} ")]
-    return Usage(name, words, command.positional, options, named, further)
+    return CommandCall(name, words, command.positional, options, named, further)

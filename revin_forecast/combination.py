@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.backbones import Backbone
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.normalizers import Normalizer
 from revin_forecast.reversible import Reversible
 from revin_forecast.shapes import Future, Observed, Past
 
 
-class Combination(Backbone):
+class WeightedCombination(Backbone):
     """A mean of models with weights for each channel; each sees the end of the window it needs.
 
     f_c(x) = sum_m w[m, c] f_m(x[-lookback_m:])_c. Members normalize for themselves, so no
@@ -30,7 +30,7 @@ class Combination(Backbone):
         ValueError: no members, or one that looks back farther than `lookback`.
     """
 
-    sees_gaps = True
+    accepts_observed = True
     weights: Tensor
 
     def __init__(
@@ -43,13 +43,13 @@ class Combination(Backbone):
                 f"Combination needs members that look back at most {lookback} steps but got "
                 f"{list(self.lookbacks)}."
             )
-        self.members = nn.ModuleList(_member(member, horizon, channels) for member in members)
+        self.members = nn.ModuleList(_build_member(member, horizon, channels) for member in members)
         even = torch.full((len(self.lookbacks), channels), 1 / len(self.lookbacks))
         self.register_buffer("weights", even)
 
     def forward(self, past: Past, observed: Observed | None = None) -> Future:
         """Return the weighted mean; `observed` is True where the past was really measured."""
-        self.check(past)
+        self.check_past(past)
         total = past.new_zeros(past.shape[0], self.horizon, past.shape[2])
         for member, back, weight in zip(self.members, self.lookbacks, self.weights, strict=True):
             seen = None if observed is None else observed[:, -back:]
@@ -57,16 +57,16 @@ class Combination(Backbone):
         return total
 
 
-def _member(described: Mapping[str, Any], horizon: int, channels: int) -> Reversible:
+def _build_member(described: Mapping[str, Any], horizon: int, channels: int) -> Reversible:
     lookback = int(described["lookback"])
-    backbone = _component(described["backbone"]).build(lookback, horizon, channels)
+    backbone = _to_spec(described["backbone"]).build(lookback, horizon, channels)
     sizes = {"lookback": lookback, "horizon": horizon}
-    normalizer = _component(described["normalizer"]).build(channels, **sizes)
+    normalizer = _to_spec(described["normalizer"]).build(channels, **sizes)
     assert isinstance(normalizer, Normalizer)  # a `Candidate` has no other
     return Reversible(backbone, normalizer)
 
 
-def _component(described: Any) -> Component:
+def _to_spec(described: Any) -> ModuleSpec:
     if isinstance(described, Mapping):
-        return Component.revived(**described)
-    return Component.of(described)
+        return ModuleSpec.from_dict(**described)
+    return ModuleSpec.from_class(described)

@@ -14,7 +14,7 @@ from revin_forecast.errors import InputError
 
 
 @dataclass(frozen=True)
-class Component:
+class ModuleSpec:
     """A module class by import path, and the constructor parameters chosen for it.
 
     It can be written to JSON and built again elsewhere, without a pickle.
@@ -33,14 +33,14 @@ class Component:
     """Keyword arguments beside those given when it is built."""
 
     @classmethod
-    def of(cls, factory: "Factory") -> "Component":
+    def from_class(cls, factory: "ModuleFactory") -> "ModuleSpec":
         """Describe a class, or a functools.partial of one with keyword arguments.
 
         Raises:
             InputError: anything else, which could not be built again from its name; a class of
                 this package without a public name.
         """
-        if isinstance(factory, Component):
+        if isinstance(factory, ModuleSpec):
             return factory
         parameters: dict[str, Any] = {}
         while isinstance(factory, functools.partial) and not factory.args:
@@ -51,17 +51,17 @@ class Component:
                 f"a backbone or normalizer is an nn.Module class, or functools.partial(Class, "
                 f"name=value), but got {factory!r}. Pass the class itself."
             )
-        parameters = {name: _described(value) for name, value in parameters.items()}
+        parameters = {name: _to_spec(value) for name, value in parameters.items()}
         return cls(name_class(factory), parameters)
 
     @classmethod
-    def revived(cls, path: str, parameters: Mapping[str, Any]) -> "Component":
+    def from_dict(cls, path: str, parameters: Mapping[str, Any]) -> "ModuleSpec":
         """Return a component from what `dataclasses.asdict` makes of one, nested ones too.
 
         Raises:
             InputError: a path within this package that no schema of saved models knows.
         """
-        parameters = {name: _revived(value) for name, value in parameters.items()}
+        parameters = {name: _from_dict(value) for name, value in parameters.items()}
         return cls(update_class_path(path), parameters)
 
     @property
@@ -70,11 +70,11 @@ class Component:
         return self.path.rpartition(".")[2]
 
     @property
-    def written(self) -> str:
+    def call_expression(self) -> str:
         """The class as it is written in a call, with the parameters chosen for it."""
-        return f"{self.name}({', '.join(_words(self.parameters))})"
+        return f"{self.name}({', '.join(_format_parameters(self.parameters))})"
 
-    def resolve(self) -> type[nn.Module]:
+    def import_class(self) -> type[nn.Module]:
         """Import the class.
 
         Raises:
@@ -92,7 +92,7 @@ class Component:
             raise InputError(f"{self.path} is no nn.Module class; name one.")
         return found
 
-    def build(self, *sizes: int, **offered: int) -> nn.Module:
+    def build(self, *sizes: int, **optional_sizes: int) -> nn.Module:
         """Build the module from sizes and the component's parameters.
 
         Args:
@@ -103,18 +103,18 @@ class Component:
         Raises:
             InputError: the class does not take them.
         """
-        kind = self.resolve()
-        parameters = {name: _factory(value) for name, value in self.parameters.items()}
+        kind = self.import_class()
+        parameters = {name: _to_partial(value) for name, value in self.parameters.items()}
         extra: dict[str, int] = {}
         try:
-            extra = taken(functools.partial(kind, **parameters), offered)
+            extra = select_accepted_sizes(functools.partial(kind, **parameters), optional_sizes)
             return kind(*sizes, **(parameters | extra))
         except (TypeError, ValueError) as error:
-            shown = ", ".join([*map(str, sizes), *_words({**self.parameters, **extra})])
+            shown = ", ".join([*map(str, sizes), *_format_parameters({**self.parameters, **extra})])
             raise InputError(f"{self.name}({shown}) can't be built: {error}") from error
 
 
-def _within(change: Callable[[Any], Any], value: Any) -> Any:
+def _map_nested(change: Callable[[Any], Any], value: Any) -> Any:
     """Return a parameter with each part of its lists, tuples and dictionaries changed."""
     if isinstance(value, list | tuple):
         return type(value)(change(part) for part in value)
@@ -123,45 +123,45 @@ def _within(change: Callable[[Any], Any], value: Any) -> Any:
     return value
 
 
-def _described(value: Any) -> Any:
+def _to_spec(value: Any) -> Any:
     """Return a nested class, such as a `Siamese`'s backbone, as a component."""
     nested = isinstance(value, type | functools.partial)
-    return Component.of(value) if nested else _within(_described, value)
+    return ModuleSpec.from_class(value) if nested else _map_nested(_to_spec, value)
 
 
-def _revived(value: Any) -> Any:
+def _from_dict(value: Any) -> Any:
     """Return what is described, such as the backbones of a list, as components."""
     described = isinstance(value, Mapping) and set(value) == {"path", "parameters"}
-    return Component.revived(**value) if described else _within(_revived, value)
+    return ModuleSpec.from_dict(**value) if described else _map_nested(_from_dict, value)
 
 
-def _factory(value: Any) -> Any:
+def _to_partial(value: Any) -> Any:
     """Return what nested components describe."""
-    if not isinstance(value, Component):
-        return _within(_factory, value)
-    parameters = {name: _factory(inner) for name, inner in value.parameters.items()}
-    return functools.partial(value.resolve(), **parameters)
+    if not isinstance(value, ModuleSpec):
+        return _map_nested(_to_partial, value)
+    parameters = {name: _to_partial(inner) for name, inner in value.parameters.items()}
+    return functools.partial(value.import_class(), **parameters)
 
 
-def _words(parameters: Mapping[str, Any]) -> list[str]:
+def _format_parameters(parameters: Mapping[str, Any]) -> list[str]:
     """Return parameters as they are written in a call, nested components too."""
-    return [f"{name}={_word(value)}" for name, value in parameters.items()]
+    return [f"{name}={_format_value(value)}" for name, value in parameters.items()]
 
 
-def _word(value: Any, plain: Callable[[Any], str] = str) -> str:
-    if isinstance(value, Component):
-        return f"{value.name}({', '.join(_words(value.parameters))})"
+def _format_value(value: Any, plain: Callable[[Any], str] = str) -> str:
+    if isinstance(value, ModuleSpec):
+        return f"{value.name}({', '.join(_format_parameters(value.parameters))})"
     if isinstance(value, list | tuple):
-        inner = ", ".join(_word(part, repr) for part in value)
+        inner = ", ".join(_format_value(part, repr) for part in value)
         if isinstance(value, list):
             return f"[{inner}]"
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{name!r}: {_word(part, repr)}' for name, part in value.items())}}}"
+        return f"{{{', '.join(f'{name!r}: {_format_value(part, repr)}' for name, part in value.items())}}}"
     return plain(value)
 
 
-def taken(make: Callable[..., nn.Module], offered: Mapping[str, int]) -> dict[str, int]:
+def select_accepted_sizes(make: Callable[..., nn.Module], optional_sizes: Mapping[str, int]) -> dict[str, int]:
     """Return those of the offered sizes that a class takes and has no value for yet.
 
     A normalizer that must know the look-back or the horizon says so with a parameter of that name,
@@ -179,10 +179,10 @@ def taken(make: Callable[..., nn.Module], offered: Mapping[str, int]) -> dict[st
     free = (None, inspect.Parameter.empty)
     return {
         name: size
-        for name, size in offered.items()
+        for name, size in optional_sizes.items()
         if name in parameters and parameters[name].default in free
     }
 
 
-Factory = Component | Callable[..., nn.Module]
+ModuleFactory = ModuleSpec | Callable[..., nn.Module]
 """What stands for a backbone or normalizer before its sizes are known."""

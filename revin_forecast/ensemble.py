@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from revin_forecast.data.windows import WindowBatch
 from revin_forecast.errors import InputError
-from revin_forecast.reversible import Reversible, forecast_channels
+from revin_forecast.reversible import Reversible, select_targets
 from revin_forecast.shapes import Future, Known, Observed, Past
 
 
@@ -50,10 +50,10 @@ class Ensemble(nn.Module):
         self, past: Past, observed: Observed | None = None, known: Known | None = None
     ) -> Future:
         """Return the weighted mean; members that don't take observed or known go without."""
-        forecasts = torch.stack(self.forecasts(past, observed, known), dim=-1)
+        forecasts = torch.stack(self.forecast_members(past, observed, known), dim=-1)
         return forecasts @ self.weights.to(forecasts.dtype)
 
-    def forecasts(
+    def forecast_members(
         self, past: Tensor, observed: Tensor | None = None, known: Tensor | None = None
     ) -> list[Tensor]:
         """Return each member's forecast."""
@@ -64,13 +64,13 @@ class Ensemble(nn.Module):
             extra = {
                 name: value
                 for name, value in offered.items()
-                if value is not None and name in takes and _wants(member, name)
+                if value is not None and name in takes and _accepts_input(member, name)
             }
             found.append(member(past, **extra))
         return found
 
     @classmethod
-    def stacked(cls, members: Iterable[nn.Module], windows: Iterable[WindowBatch]) -> "Ensemble":
+    def from_stacking(cls, members: Iterable[nn.Module], windows: Iterable[WindowBatch]) -> "Ensemble":
         """Return the ensemble whose weights have the least squared error on validation windows.
 
         min ||y - sum_i w_i f_i||² over w_i >= 0 with sum 1 (Breiman, Machine Learning 1996), over
@@ -88,19 +88,19 @@ class Ensemble(nn.Module):
         gram, total = torch.zeros(count, count, dtype=torch.float64), 0
         with torch.inference_mode():
             for past, future, known in windows:
-                truth = forecast_channels(ensemble.members[0], future)
+                truth = select_targets(ensemble.members[0], future)
                 observed = truth.isfinite()
-                found = torch.stack(ensemble.forecasts(past, None, known), dim=-1)
+                found = torch.stack(ensemble.forecast_members(past, None, known), dim=-1)
                 errors = (found - truth.unsqueeze(-1))[observed].double()
                 gram += errors.mT @ errors
                 total += int(observed.sum())
         if total == 0:
             raise InputError("no value of the validation windows was observed to weigh models by.")
-        ensemble.weights.copy_(least_weights(gram / total))
+        ensemble.weights.copy_(simplex_least_squares(gram / total))
         return ensemble
 
 
-def _wants(member: nn.Module, name: str) -> bool:
+def _accepts_input(member: nn.Module, name: str) -> bool:
     """Return whether a member can use what is known; one that takes none would refuse it."""
     if name != "known":
         return True
@@ -110,7 +110,7 @@ def _wants(member: nn.Module, name: str) -> bool:
     return getattr(inner, "covariates", 1 if isinstance(inner, Ensemble) else 0) > 0
 
 
-def least_weights(gram: Tensor, steps: int = 2000) -> Tensor:
+def simplex_least_squares(gram: Tensor, max_steps: int = 2000) -> Tensor:
     """Return the weights w >= 0 with sum 1 that make w' gram w least.
 
     With gram the mean products of the members' errors, that is the error of their weighted mean.
@@ -126,7 +126,7 @@ def least_weights(gram: Tensor, steps: int = 2000) -> Tensor:
     """
     weights = torch.zeros(len(gram), dtype=gram.dtype)
     weights[gram.diagonal().argmin()] = 1.0
-    for _ in range(steps):
+    for _ in range(max_steps):
         slope = gram @ weights
         best = slope.argmin()
         held = torch.where(weights > 0, slope, -torch.inf)

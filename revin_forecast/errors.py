@@ -13,7 +13,7 @@ class InputError(ValueError):
     """
 
 
-def install_line(extra: str) -> str:
+def format_install_command(extra: str) -> str:
     """Return the command that installs what is optional, in a checkout of the project.
 
     >>> install_line("export")
@@ -22,7 +22,7 @@ def install_line(extra: str) -> str:
     return f'pip install -c constraints.txt ".[{extra}]"'
 
 
-def nearest(name: str, known: Iterable[str], before: str = "") -> str:
+def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
     """Ask whether something else of a like name was meant; nothing where there is none.
 
     >>> nearest("slaes", ["sales", "price"])
@@ -30,4 +30,4 @@ def nearest(name: str, known: Iterable[str], before: str = "") -> str:
     """
     by_case = {one.lower(): one for one in known}
     close = get_close_matches(name.lower(), by_case, n=1)
-    return f" Did you mean {before}{by_case[close[0]]}?" if close else ""
+    return f" Did you mean {prefix}{by_case[close[0]]}?" if close else ""

@@ -10,13 +10,13 @@ from torch import nn
 from revin_forecast.backbones import Repeat, SeasonalNaive
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
-from revin_forecast.fitting import Recipe, Split, fit_split
-from revin_forecast.heap import keep_freed_memory
+from revin_forecast.fitting import ModelConfig, ChronologicalSplit, fit_model
+from revin_forecast.heap import retain_freed_memory
 from revin_forecast.normalizers import LastValue
 from revin_forecast.progress import progress
-from revin_forecast.reversible import Reversible, forecast_channels
+from revin_forecast.reversible import Reversible, select_targets
 
-BYTES_AT_ONCE = 4 * 2**20
+MAX_BATCH_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ def score(model: nn.Module, windows: Windows) -> Scores:
     Raises:
         InputError: no target of the windows was observed.
     """
-    keep_freed_memory()
+    retain_freed_memory()
     bytes_each = windows[0:1].past.nbytes + windows[0:1].future.nbytes
     squares = absolutes = 0.0
     count = 0
     with progress("scoring forecasts", len(windows), "windows") as advance:
-        for past, future, known in windows.batches(max(1, BYTES_AT_ONCE // bytes_each)):
-            truth = forecast_channels(model, future)
+        for past, future, known in windows.iter_batches(max(1, MAX_BATCH_BYTES // bytes_each)):
+            truth = select_targets(model, future)
             observed = truth.isfinite()
             forecast = model(past) if known is None else model(past, known=known)
             error = torch.where(observed, forecast - truth, 0)
@@ -66,12 +66,12 @@ def score(model: nn.Module, windows: Windows) -> Scores:
     return Scores(squares / count, absolutes / count, len(windows))
 
 
-def scored_windows(recipe: Recipe, split: Split) -> Windows:
+def select_test_windows(config: ModelConfig, split: ChronologicalSplit) -> Windows:
     """Return every test window, z-scored as the split says."""
-    return split.windows("test", recipe.lookback, recipe.horizon)
+    return split.make_windows("test", config.lookback, config.horizon)
 
 
-def naive_models(lookback: int, horizon: int, channels: int, season: int) -> dict[str, nn.Module]:
+def build_naive_baselines(lookback: int, horizon: int, channels: int, season: int) -> dict[str, nn.Module]:
     """Return Repeat and SeasonalNaive, made to see through gaps."""
     sizes = (lookback, horizon, channels)
     return {
@@ -81,7 +81,7 @@ def naive_models(lookback: int, horizon: int, channels: int, season: int) -> dic
 
 
 def evaluate(
-    recipe: Recipe, split: Split, season: int, folder: Path | None = None, resume: bool = False
+    config: ModelConfig, split: ChronologicalSplit, season: int, folder: Path | None = None, resume: bool = False
 ) -> Evaluation:
     """Fit on training and validation rows and score every test window.
 
@@ -92,12 +92,12 @@ def evaluate(
         folder: keeps checkpoints and logs; None: nothing is kept.
         resume: go on from the folder's last checkpoint.
     """
-    model, report = fit_split(recipe, split, folder, resume)
-    windows = scored_windows(recipe, split)
-    chosen = forecast_channels(model, windows.values)
-    sizes = (recipe.lookback, recipe.horizon)
+    model, report = fit_model(config, split, folder, resume)
+    windows = select_test_windows(config, split)
+    chosen = select_targets(model, windows.values)
+    sizes = (config.lookback, config.horizon)
     scores = score(model, windows)
-    naive, windows = naive_models(*sizes, chosen.shape[1], season), Windows(chosen, *sizes)
+    naive, windows = build_naive_baselines(*sizes, chosen.shape[1], season), Windows(chosen, *sizes)
     return Evaluation(
         model=scores,
         repeat=score(naive["repeat"], windows),

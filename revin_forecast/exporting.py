@@ -14,20 +14,20 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast import __version__
-from revin_forecast.errors import InputError, install_line
-from revin_forecast.files import replacing
-from revin_forecast.fitted import Fitted
-from revin_forecast.intervals import interval_levels
-from revin_forecast.quantiles import chosen_quantiles
-from revin_forecast.reversible import forecast_channels
+from revin_forecast.errors import InputError, format_install_command
+from revin_forecast.files import atomic_write
+from revin_forecast.fitted import FittedModel
+from revin_forecast.intervals import interval_quantiles
+from revin_forecast.quantiles import predict_quantiles
+from revin_forecast.reversible import select_targets
 
-NEEDED = ("onnx", "onnxscript", "onnxruntime")
-LARGEST_BATCH = 2**16
+REQUIRED_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+MAX_BATCH = 2**16
 TOLERANCE = 1e-4
 """Of the forecast's spread; the file must agree with the model to this."""
 
 
-class RawForecast(nn.Module):
+class ForecasterProgram(nn.Module):
     """From values in the table's units to forecasts in them.
 
     Standardizes in float64, so that a level of 1e6 with a deviation of 1 loses nothing, forecasts
@@ -44,21 +44,21 @@ class RawForecast(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, fitted: Fitted, levels: Sequence[float] = ()):
+    def __init__(self, fitted: FittedModel, levels: Sequence[float] = ()):
         super().__init__()
-        if fitted.recipe.covariates:
+        if fitted.config.covariates:
             raise InputError(
-                f"this forecaster was fitted with known inputs ({list(fitted.recipe.covariates)}), "
+                f"this forecaster was fitted with known inputs ({list(fitted.config.covariates)}), "
                 "which an ONNX file of past values can't take. Fit without them to export."
             )
         self.model = fitted.model
         self.intervals = fitted.intervals
         self.targets = fitted.targets
-        self.bounds = sorted({bound for level in levels for bound in interval_levels(level)})
-        self.outputs = ["forecast"]
+        self.quantile_levels = sorted({bound for level in levels for bound in interval_quantiles(level)})
+        self.output_names = ["forecast"]
         for level in levels:
-            self.outputs += [f"lo-{level:g}", f"hi-{level:g}"]
-        self.places = [self.bounds.index(at) for level in levels for at in interval_levels(level)]
+            self.output_names += [f"lo-{level:g}", f"hi-{level:g}"]
+        self.quantile_indices = [self.quantile_levels.index(at) for level in levels for at in interval_quantiles(level)]
         self.register_buffer("mean", torch.from_numpy(fitted.standardizer.mean))
         self.register_buffer("scale", torch.from_numpy(fitted.standardizer.scale))
 
@@ -75,22 +75,22 @@ class RawForecast(nn.Module):
         z = ((past - self.mean) / self.scale).float()
         forecast = self.model(z)
         found = [forecast]
-        if self.bounds:
-            quantiles = self._quantiles(z, forecast)
-            found += [quantiles[..., place] for place in self.places]
+        if self.quantile_levels:
+            quantiles = self._predict_quantiles(z, forecast)
+            found += [quantiles[..., place] for place in self.quantile_indices]
         mean, scale = self.mean[self.targets], self.scale[self.targets]
         return tuple(part.double() * scale + mean for part in found)
 
-    def _quantiles(self, z: Tensor, forecast: Tensor) -> Tensor:
-        own = chosen_quantiles(self.model, z, self.bounds)
+    def _predict_quantiles(self, z: Tensor, forecast: Tensor) -> Tensor:
+        own = predict_quantiles(self.model, z, self.quantile_levels)
         if own is not None:
             return own
         if self.intervals is None:
             raise InputError("this model has no intervals; leave --level out.")
-        return self.intervals.quantiles(forecast, forecast_channels(self.model, z), self.bounds)
+        return self.intervals.quantiles(forecast, select_targets(self.model, z), self.quantile_levels)
 
 
-def export_onnx(fitted: Fitted, path: Path, levels: Sequence[float] = ()) -> list[str]:
+def export_onnx(fitted: FittedModel, path: Path, levels: Sequence[float] = ()) -> list[str]:
     """Write a fitted forecaster as an ONNX file that is held against it before it is kept.
 
     Args:
@@ -104,30 +104,30 @@ def export_onnx(fitted: Fitted, path: Path, levels: Sequence[float] = ()) -> lis
     Raises:
         InputError: a package is missing, it can't be exported, or the file forecasts differently.
     """
-    absent = [name for name in NEEDED if find_spec(name) is None]
+    absent = [name for name in REQUIRED_PACKAGES if find_spec(name) is None]
     if absent:
-        raise InputError(f"export needs {', '.join(absent)}: {install_line('export')}.")
-    program = RawForecast(fitted, levels).eval()
+        raise InputError(f"export needs {', '.join(absent)}: {format_install_command('export')}.")
+    program = ForecasterProgram(fitted, levels).eval()
     history = torch.from_numpy(np.array(fitted.history.values)).unsqueeze(0)
-    content = _traced(program, history.repeat(3, 1, 1), _description(fitted))
-    _check_agrees(program, content, history)
-    with replacing(path) as partial:
+    content = _export_program(program, history.repeat(3, 1, 1), _onnx_metadata(fitted))
+    _verify_against_model(program, content, history)
+    with atomic_write(path) as partial:
         partial.write_bytes(content)
-    return program.outputs
+    return program.output_names
 
 
-def _traced(program: RawForecast, past: Tensor, description: dict[str, str]) -> bytes:
+def _export_program(program: ForecasterProgram, past: Tensor, description: dict[str, str]) -> bytes:
     """Return the file's content, for batches of any size."""
     import onnx
 
-    batch = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
+    batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
     try:
-        with torch.no_grad(), quiet():
+        with torch.no_grad(), silence_compiler():
             made = torch.onnx.export(
                 program,
                 (past,),
                 input_names=["past"],
-                output_names=program.outputs,
+                output_names=program.output_names,
                 dynamic_shapes=({0: batch},),
                 dynamo=True,
                 verbose=False,
@@ -144,7 +144,7 @@ def _traced(program: RawForecast, past: Tensor, description: dict[str, str]) -> 
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_compiler() -> Iterator[None]:
     """Keep back what torch says about its own parts while it compiles or exports a program."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -156,20 +156,20 @@ def quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _description(fitted: Fitted) -> dict[str, str]:
+def _onnx_metadata(fitted: FittedModel) -> dict[str, str]:
     names = fitted.history.names
     described: dict[str, Any] = {
         "version": __version__,
         "names": names,
         "targets": [names[target] for target in fitted.targets],
-        "lookback": fitted.recipe.lookback,
-        "horizon": fitted.recipe.horizon,
+        "lookback": fitted.config.lookback,
+        "horizon": fitted.config.horizon,
         "frequency": fitted.history.frequency,
     }
     return {f"revin_forecast.{name}": json.dumps(value) for name, value in described.items()}
 
 
-def _check_agrees(program: RawForecast, content: bytes, history: Tensor) -> None:
+def _verify_against_model(program: ForecasterProgram, content: bytes, history: Tensor) -> None:
     """Compare file and model on the history, and on it moved, stretched and with gaps."""
     import onnxruntime
 
@@ -181,7 +181,7 @@ def _check_agrees(program: RawForecast, content: bytes, history: Tensor) -> None
     found = session.run(None, {"past": past.numpy()})
     with torch.inference_mode():
         wanted = program(past)
-    for name, got, want in zip(program.outputs, found, wanted, strict=True):
+    for name, got, want in zip(program.output_names, found, wanted, strict=True):
         spread = program.scale[program.targets].numpy()
         gap = float(np.max(np.abs(got - want.numpy()) / spread))
         if not gap <= TOLERANCE:

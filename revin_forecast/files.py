@@ -18,13 +18,13 @@ from revin_forecast.errors import InputError
 if sys.platform != "win32":
     import fcntl
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-LONGEST_NAME = 200
+DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+MAX_NAME_BYTES = 200
 """Bytes; a file system takes 255, and the name written to is longer than the final one."""
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a name beside `path` to write to; it becomes `path` in one step when all is well.
 
     A crash at any moment leaves the old file or the new one, never a part, and the new one is on
@@ -40,12 +40,12 @@ def replacing(path: Path) -> Iterator[Path]:
     kind = path.stat().st_mode if path.exists() else stat.S_IFREG
     if stat.S_ISDIR(kind):
         raise InputError(f"{path} is a folder; name a file to write.")
-    write = _swapped if stat.S_ISREG(kind) else _poured
+    write = _write_then_rename if stat.S_ISREG(kind) else _copy_into_device
     try:
         with write(path) as partial:
             yield partial
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in DISK_FULL_ERRNOS:
             raise
         raise InputError(
             f"{path} could not be written: {os.strerror(error.errno)}. Make room, or write "
@@ -54,15 +54,15 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _swapped(path: Path) -> Iterator[Path]:
+def _write_then_rename(path: Path) -> Iterator[Path]:
     final = Path(os.path.realpath(path))
     if final.exists() and not os.access(final, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-    name = _partial_of(final.name)
-    remove_abandoned(final.parent, escape(name))
+    name = _partial_name(final.name)
+    remove_stale_partials(final.parent, escape(name))
     partial = final.with_name(f".{name}.{os.urandom(4).hex()}.partial")
     try:
-        with _created(partial):
+        with _create_locked(partial):
             yield partial
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -79,7 +79,7 @@ def _swapped(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _poured(path: Path) -> Iterator[Path]:
+def _copy_into_device(path: Path) -> Iterator[Path]:
     with TemporaryDirectory() as folder:
         partial = Path(folder) / "content"
         yield partial
@@ -88,7 +88,7 @@ def _poured(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def holding(folder: Path, shared: bool = False) -> Iterator[None]:
+def folder_lock(folder: Path, shared: bool = False) -> Iterator[None]:
     """Let no other process that asks the same hold a folder meanwhile; wait for one that does.
 
     Args:
@@ -107,7 +107,7 @@ def holding(folder: Path, shared: bool = False) -> Iterator[None]:
         os.close(handle)
 
 
-def remove_abandoned(folder: Path, pattern: str) -> None:
+def remove_stale_partials(folder: Path, pattern: str) -> None:
     """Remove what killed runs left of files that they were writing.
 
     Args:
@@ -116,20 +116,20 @@ def remove_abandoned(folder: Path, pattern: str) -> None:
     """
     for partial in folder.glob(f".{pattern}.*.partial"):
         with suppress(OSError), partial.open("rb") as file:
-            if _lock(file):
+            if _try_lock(file):
                 partial.unlink()
 
 
 @contextmanager
-def _created(partial: Path) -> Iterator[None]:
+def _create_locked(partial: Path) -> Iterator[None]:
     """Make the file and hold it as long as this process lives and has not finished it."""
     with partial.open("xb") as file:
         with suppress(OSError):
-            _lock(file)
+            _try_lock(file)
         yield
 
 
-def _lock(file: IO[bytes]) -> bool:
+def _try_lock(file: IO[bytes]) -> bool:
     """Lock an open file; the lock ends with the process. False: another process has it."""
     if sys.platform == "win32":  # who lives can't be told apart: nothing is abandoned
         return False
@@ -140,10 +140,10 @@ def _lock(file: IO[bytes]) -> bool:
     return True
 
 
-def _partial_of(name: str) -> str:
+def _partial_name(name: str) -> str:
     """Return the name, or a short stand-in for one that would grow too long."""
     raw = os.fsencode(name)
-    return name if len(raw) <= LONGEST_NAME else sha256(raw).hexdigest()
+    return name if len(raw) <= MAX_NAME_BYTES else sha256(raw).hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

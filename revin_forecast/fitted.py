@@ -9,21 +9,21 @@ from revin_forecast.data.covariates import KnownColumns
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
-from revin_forecast.fitting import Recipe
-from revin_forecast.heap import keep_freed_memory
-from revin_forecast.intervals import Intervals
-from revin_forecast.quantiles import chosen_quantiles
-from revin_forecast.reversible import Reversible, forecast_channels
+from revin_forecast.fitting import ModelConfig
+from revin_forecast.heap import retain_freed_memory
+from revin_forecast.intervals import ConformalIntervals
+from revin_forecast.quantiles import predict_quantiles
+from revin_forecast.reversible import Reversible, select_targets
 
-VALUES_AT_ONCE = 2**20
+MAX_BATCH_VALUES = 2**20
 """Numbers of look-back windows that a model gets at once: 4 MiB, which stay in the caches."""
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class FittedModel:
     """A fitted model with all that a forecast in the table's units needs."""
 
-    recipe: Recipe
+    config: ModelConfig
     """What was fitted, and how."""
     model: Reversible
     """In evaluation mode."""
@@ -32,9 +32,9 @@ class Fitted:
     """The last `lookback` rows it was fitted on."""
     summary: dict[str, Any]
     """What it was fitted on, and what the fit reports."""
-    columns: KnownColumns | None = None
+    known_columns: KnownColumns | None = None
     """The table's own known inputs, if it was fitted with any."""
-    intervals: Intervals | None = None
+    intervals: ConformalIntervals | None = None
     """Conformal ones; None: the model was trained on quantiles, or had no rows to calibrate on."""
 
     @property
@@ -54,10 +54,10 @@ class Fitted:
         Returns:
             (batch, horizon, targets).
         """
-        keep_freed_memory()
-        size = max(1, VALUES_AT_ONCE // max(1, past[:1].numel()))
+        retain_freed_memory()
+        size = max(1, MAX_BATCH_VALUES // max(1, past[:1].numel()))
         parts = [
-            self.model(past[start : start + size], known=_part(known, start, size))
+            self.model(past[start : start + size], known=_slice_known(known, start, size))
             for start in range(0, len(past), size)
         ]
         return torch.cat(parts)
@@ -83,10 +83,10 @@ class Fitted:
             InputError: the model has no intervals, or can't give these levels.
         """
         if self.model.levels:
-            size = max(1, VALUES_AT_ONCE // max(1, past[:1].numel()))
+            size = max(1, MAX_BATCH_VALUES // max(1, past[:1].numel()))
             parts = [
-                chosen_quantiles(
-                    self.model, past[start : start + size], levels, _part(known, start, size)
+                predict_quantiles(
+                    self.model, past[start : start + size], levels, _slice_known(known, start, size)
                 )
                 for start in range(0, len(past), size)
             ]
@@ -97,8 +97,8 @@ class Fitted:
                 "values were observed to calibrate them. Fit with more rows, or leave --level out."
             )
         forecast = self.forecast(past, known)
-        return self.intervals.quantiles(forecast, forecast_channels(self.model, past), levels)
+        return self.intervals.quantiles(forecast, select_targets(self.model, past), levels)
 
 
-def _part(known: Tensor | None, start: int, size: int) -> Tensor | None:
+def _slice_known(known: Tensor | None, start: int, size: int) -> Tensor | None:
     return None if known is None else known[start : start + size]

@@ -11,26 +11,26 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.backbones import CovariateBackbone, Ridge
-from revin_forecast.backbones.narrowed import Narrowed, whole
+from revin_forecast.backbones.narrowed import TargetChannels, unwrap
 from revin_forecast.closed_form import fit_ridge
-from revin_forecast.closed_form.complete import share_complete
-from revin_forecast.components import Component
+from revin_forecast.closed_form.complete import gap_free_share
+from revin_forecast.components import ModuleSpec
 from revin_forecast.data.scaling import Standardizer
-from revin_forecast.data.split import MappedSplit
+from revin_forecast.data.split import MemoryMappedSplit
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
-from revin_forecast.normalizers import LearnedNormalizer, Normalizer, StartsFromData
-from revin_forecast.quantiles import check_quantiles
+from revin_forecast.normalizers import LearnedNormalizer, Normalizer, InitializedFromData
+from revin_forecast.quantiles import check_supports_quantiles
 from revin_forecast.reversible import Reversible
 from revin_forecast.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ModelConfig:
     """What is fitted, and how."""
 
-    backbone: Component
-    normalizer: Component
+    backbone: ModuleSpec
+    normalizer: ModuleSpec
     lookback: int
     horizon: int
     training: TrainingSettings = field(default_factory=TrainingSettings)
@@ -42,7 +42,7 @@ class Recipe:
     """Channels that are forecast; the others are only seen. None: all."""
 
     @property
-    def levels(self) -> tuple[float, ...]:
+    def quantile_levels(self) -> tuple[float, ...]:
         """Quantiles that the model is trained on; empty for a model of points."""
         return self.training.levels if self.training.loss == "quantile" else ()
 
@@ -56,22 +56,22 @@ class Recipe:
             raise InputError(
                 f"{self.normalizer.path} is no Normalizer; subclass revin_forecast.Normalizer."
             )
-        if self.levels:
-            _check_learns_quantiles(backbone, self.backbone.name)
+        if self.quantile_levels:
+            _check_can_learn_quantiles(backbone, self.backbone.name)
         if self.targets is not None:
-            backbone = Narrowed(backbone, self.targets)
-        return Reversible(backbone, normalizer, self.levels)
+            backbone = TargetChannels(backbone, self.targets)
+        return Reversible(backbone, normalizer, self.quantile_levels)
 
     def _build_normalizer(self, channels: int) -> nn.Module:
         component = self.normalizer
         if self.targets is not None:
             parameters = {**component.parameters, "targets": list(self.targets)}
-            component = Component(component.path, parameters)
+            component = ModuleSpec(component.path, parameters)
         return component.build(channels, lookback=self.lookback, horizon=self.horizon)
 
     def _build_backbone(self, channels: int) -> nn.Module:
         # One horizon a level, one after the other; see `quantiles.ascending`.
-        horizon = self.horizon * max(1, len(self.levels))
+        horizon = self.horizon * max(1, len(self.quantile_levels))
         component, sizes = self.backbone, (self.lookback, horizon, channels)
         known = list(self.covariates)
         if not known:
@@ -82,16 +82,16 @@ class Recipe:
                     "Name them as covariates (calendar, step, own columns)."
                 )
             return backbone
-        if not issubclass(component.resolve(), CovariateBackbone):
+        if not issubclass(component.import_class(), CovariateBackbone):
             raise InputError(
                 f"{component.name} takes no known inputs but got {known}. Choose a backbone that "
                 "does (TiDE, Informer, CycleNet), or leave the covariates out."
             )
         parameters = {**component.parameters, "covariates": len(known)}
-        return Component(component.path, parameters).build(*sizes)
+        return ModuleSpec(component.path, parameters).build(*sizes)
 
 
-def _check_learns_quantiles(backbone: nn.Module, name: str) -> None:
+def _check_can_learn_quantiles(backbone: nn.Module, name: str) -> None:
     if isinstance(backbone, Ridge) or not any(True for _ in backbone.parameters()):
         how = "is solved for the mean" if isinstance(backbone, Ridge) else "has nothing to train"
         raise InputError(
@@ -101,7 +101,7 @@ def _check_learns_quantiles(backbone: nn.Module, name: str) -> None:
         )
 
 
-def known_names(backbone: Component, given: Sequence[str]) -> tuple[str, ...]:
+def resolve_covariates(backbone: ModuleSpec, covariates: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the known inputs given, or those that a backbone can't do without.
 
     Args:
@@ -111,18 +111,18 @@ def known_names(backbone: Component, given: Sequence[str]) -> tuple[str, ...]:
     Raises:
         InputError: others than the backbone is built on.
     """
-    kind = backbone.resolve()
-    needs = kind.needs if issubclass(kind, CovariateBackbone) else ()
-    if needs and given and tuple(given) != needs:
+    kind = backbone.import_class()
+    needs = kind.required_covariates if issubclass(kind, CovariateBackbone) else ()
+    if needs and covariates and tuple(covariates) != needs:
         raise InputError(
             f"{backbone.name} is built on {list(needs)} and takes no other known inputs but got "
-            f"{list(given)}. Leave the covariates out."
+            f"{list(covariates)}. Leave the covariates out."
         )
-    return tuple(given) or needs
+    return tuple(covariates) or needs
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class ChronologicalSplit:
     """A table of values cut in time; validation and test reach one look-back into the past.
 
     Unless they stand `apart`.
@@ -136,11 +136,11 @@ class Split:
     """The row where validation ends."""
     test: int
     """The row where test ends."""
-    scaling: int | None = None
+    scaling_rows: int | None = None
     """Rows that values are z-scored by, from the first; None: those of training."""
     known: np.ndarray | None = None
     """(time, covariates) float64: what is known of each row beforehand, if anything is."""
-    apart: bool = False
+    has_independent_parts: bool = False
     """Validation and test stand alone: their first rows are a look-back of their own."""
     filled: np.ndarray | None = None
     """(time, channels) True where a gap was interpolated; see `Windows`."""
@@ -148,37 +148,37 @@ class Split:
     @cached_property
     def standardizer(self) -> Standardizer:
         """z-score of the training rows, or of those that `scaling` says."""
-        return Standardizer.fit(self.values[: self.train if self.scaling is None else self.scaling])
+        return Standardizer.fit(self.values[: self.train if self.scaling_rows is None else self.scaling_rows])
 
     @property
     def channels(self) -> int:
         """The number of channels."""
         return self.values.shape[1]
 
-    def scaled(self, name: str, lookback: int) -> Tensor:
+    def standardize_part(self, name: str, lookback: int) -> Tensor:
         """Return the rows of a part, z-scored, in float64; see `part`."""
-        return torch.from_numpy(self.standardizer.transform(self.part(name, lookback)))
+        return torch.from_numpy(self.standardizer.transform(self.select_part(name, lookback)))
 
-    def part(self, name: str, lookback: int) -> np.ndarray:
+    def select_part(self, name: str, lookback: int) -> np.ndarray:
         """Return the rows of "training", "validation" or "test" with their look-back."""
-        return self.values[self._rows(name, lookback)]
+        return self.values[self._part_slice(name, lookback)]
 
-    def windows(self, name: str, lookback: int, horizon: int) -> Windows:
+    def make_windows(self, name: str, lookback: int, horizon: int) -> Windows:
         """Return every window of a part, z-scored, with what is known of its steps."""
-        rows = self._rows(name, lookback)
+        rows = self._part_slice(name, lookback)
         known = None if self.known is None else torch.tensor(self.known[rows])
         filled = None if self.filled is None else torch.from_numpy(self.filled[rows])
-        values = self.standardizer.tensor(self.values[rows])
+        values = self.standardizer.to_tensor(self.values[rows])
         return Windows(values, lookback, horizon, known, filled)
 
-    def _rows(self, name: str, lookback: int) -> slice:
+    def _part_slice(self, name: str, lookback: int) -> slice:
         if name == "training":
             return slice(self.train)
         start, stop = {
             "validation": (self.train, self.validation),
             "test": (self.validation, self.test),
         }[name]
-        if self.apart:
+        if self.has_independent_parts:
             return slice(start, stop)
         if start < lookback:
             raise InputError(
@@ -188,9 +188,9 @@ class Split:
         return slice(start - lookback, stop)
 
 
-def fit_split(
-    recipe: Recipe,
-    split: Split | MappedSplit,
+def fit_model(
+    config: ModelConfig,
+    split: ChronologicalSplit | MemoryMappedSplit,
     folder: Path | None = None,
     resume: bool = False,
 ) -> tuple[Reversible, dict[str, Any]]:
@@ -206,56 +206,56 @@ def fit_split(
         The model, in evaluation mode, and what the fit reports.
     """
     channels = split.channels
-    model = recipe.build(channels)
-    training = split.scaled("training", recipe.lookback)
-    validation = split.scaled("validation", recipe.lookback)
+    model = config.build(channels)
+    training = split.standardize_part("training", config.lookback)
+    validation = split.standardize_part("validation", config.lookback)
     for name, rows in (("training", training), ("validation", validation)):
-        _check_rows(name, len(rows), recipe)
-    if isinstance(model.normalizer, StartsFromData):
-        model.normalizer.start_from(training, recipe.lookback)
-    if isinstance(whole(model.backbone), Ridge):
+        _check_enough_rows(name, len(rows), config)
+    if isinstance(model.normalizer, InitializedFromData):
+        model.normalizer.initialize_from(training, config.lookback)
+    if isinstance(unwrap(model.backbone), Ridge):
         if resume:
             raise InputError("a Ridge is solved in one go; there is nothing to resume.")
         # A series that only begins late has no gap that a window must be seen through.
-        width = recipe.lookback + recipe.horizon
-        complete = all(share_complete(part, width) == 1 for part in (training, validation))
+        width = config.lookback + config.horizon
+        complete = all(gap_free_share(part, width) == 1 for part in (training, validation))
         gaps = "complete" if complete else "masked"
-        of_all = _of_all_channels(model, recipe, channels)
-        result = fit_ridge(of_all, training, validation, recipe.refit, gaps=gaps)
+        of_all = _with_all_targets(model, config, channels)
+        result = fit_ridge(of_all, training, validation, config.refit, gaps=gaps)
         report: dict[str, Any] = vars(result)
-    elif recipe.refit:
+    elif config.refit:
         raise InputError(
-            f"refit is for closed-form backbones; {recipe.backbone.name} is trained with early "
+            f"refit is for closed-form backbones; {config.backbone.name} is trained with early "
             "stopping on validation. Leave refit out, or use Ridge."
         )
-    elif _learns(model):
+    elif _is_trainable(model):
         if model.levels:
-            sizes = (recipe.lookback, recipe.horizon)
-            check_quantiles(model.normalizer, *sizes, len(model.levels))
-        report = _train(model, split, recipe, folder, resume)
+            sizes = (config.lookback, config.horizon)
+            check_supports_quantiles(model.normalizer, *sizes, len(model.levels))
+        report = _train(model, split, config, folder, resume)
     elif resume:
-        raise InputError(f"{recipe.backbone.name} has nothing to train, so nothing to resume.")
+        raise InputError(f"{config.backbone.name} has nothing to train, so nothing to resume.")
     else:
         report = {}
     return model.eval(), report
 
 
-def _of_all_channels(model: Reversible, recipe: Recipe, channels: int) -> Reversible:
+def _with_all_targets(model: Reversible, recipe: ModelConfig, channels: int) -> Reversible:
     """Return the same backbone with all channels as targets: those only seen teach the map, too."""
     if recipe.targets is None:
         return model
     normalizer = replace(recipe, targets=None).build(channels).normalizer
     normalizer.load_state_dict(model.normalizer.state_dict())
-    return Reversible(whole(model.backbone), normalizer)
+    return Reversible(unwrap(model.backbone), normalizer)
 
 
-def _learns(model: Reversible) -> bool:
+def _is_trainable(model: Reversible) -> bool:
     """Return whether there is anything to train; an affine map around a naive one is nothing."""
-    learned = isinstance(model.normalizer, LearnedNormalizer | StartsFromData)
+    learned = isinstance(model.normalizer, LearnedNormalizer | InitializedFromData)
     return learned or any(True for _ in model.backbone.parameters())
 
 
-def _check_rows(name: str, rows: int, recipe: Recipe) -> None:
+def _check_enough_rows(name: str, rows: int, recipe: ModelConfig) -> None:
     width = recipe.lookback + recipe.horizon
     if rows < width:
         raise InputError(
@@ -267,19 +267,19 @@ def _check_rows(name: str, rows: int, recipe: Recipe) -> None:
 
 def _train(
     model: Reversible,
-    split: Split | MappedSplit,
-    recipe: Recipe,
+    split: ChronologicalSplit | MemoryMappedSplit,
+    recipe: ModelConfig,
     folder: Path | None,
     resume: bool,
 ) -> dict[str, Any]:
     # Imported here: a closed-form fit needs neither Lightning nor its two seconds.
-    from revin_forecast.data.module import ForecastData
+    from revin_forecast.data.module import ForecastDataModule
     from revin_forecast.training import train
 
     settings, sizes = recipe.training, (recipe.lookback, recipe.horizon)
-    data = ForecastData(
-        split.windows("training", *sizes),
-        split.windows("validation", *sizes),
+    data = ForecastDataModule(
+        split.make_windows("training", *sizes),
+        split.make_windows("validation", *sizes),
         batch_size=settings.batch_size,
         seed=settings.seed,
     )

@@ -5,17 +5,17 @@ from typing import Any
 
 import pandas as pd
 
-from revin_forecast.components import Component, Factory
-from revin_forecast.data.mapped import MappedSeries
-from revin_forecast.data.reading import Table, read_series
+from revin_forecast.components import ModuleSpec, ModuleFactory
+from revin_forecast.data.mapped import MemoryMappedSeries
+from revin_forecast.data.reading import TableLike, read_series
 from revin_forecast.engines import Engine
 from revin_forecast.errors import InputError
-from revin_forecast.fits import Plan, fit_automatically, fit_mapped, fit_named, why_not_mapped
-from revin_forecast.fitted import Fitted
-from revin_forecast.fitting import known_names
-from revin_forecast.predicting import forecast_table
-from revin_forecast.saving import load, save
-from revin_forecast.selection import Selection
+from revin_forecast.fits import ForecasterConfig, fit_auto, fit_memory_mapped, fit_specified, find_memory_map_obstacle
+from revin_forecast.fitted import FittedModel
+from revin_forecast.fitting import resolve_covariates
+from revin_forecast.predicting import predict_table
+from revin_forecast.saving import load_fitted, save_fitted
+from revin_forecast.selection import SelectionSettings
 from revin_forecast.settings import TrainingSettings
 
 
@@ -54,11 +54,11 @@ class Forecaster:
         self,
         horizon: int,
         lookback: int | None = None,
-        backbone: Factory | str = "auto",
-        normalizer: Factory | None = None,
+        backbone: ModuleFactory | str = "auto",
+        normalizer: ModuleFactory | None = None,
         training: TrainingSettings | None = None,
         covariates: Sequence[str] = (),
-        selection: Selection | None = None,
+        selection: SelectionSettings | None = None,
     ):
         # As given, so that `get_params` and scikit-learn's clone see what was passed.
         self.horizon = horizon
@@ -68,12 +68,12 @@ class Forecaster:
         self.training = training
         self.covariates = covariates
         self.selection = selection
-        self._plan()
-        self._fitted: Fitted | None = None
+        self._make_config()
+        self._fitted: FittedModel | None = None
 
     def fit(
         self,
-        table: Table | MappedSeries,
+        table: TableLike | MemoryMappedSeries,
         folder: Path | None = None,
         resume: bool = False,
         inputs: Sequence[str] = (),
@@ -90,46 +90,46 @@ class Forecaster:
         Raises:
             InputError: the table can't be used, or is too short.
         """
-        plan = self._plan()
-        if isinstance(table, MappedSeries):
+        plan = self._make_config()
+        if isinstance(table, MemoryMappedSeries):
             if inputs:
                 raise InputError("pass inputs to map_table, which reads the columns.")
-            self.fitted = fit_mapped(plan, table, folder, resume)
+            self.fitted = fit_memory_mapped(plan, table, folder, resume)
             return self
         series = read_series(table, inputs=inputs or None)
         if not plan.covariates:
-            series = series.aligned()
+            series = series.align_ends()
         if plan.backbone is not None:
-            self.fitted = fit_named(plan, series, folder, resume)
+            self.fitted = fit_specified(plan, series, folder, resume)
             return self
         if resume:
             raise InputError(
                 "the automatic choice is made in one go; there is nothing to resume. Name a "
                 "backbone that is trained, or leave resume out."
             )
-        self.fitted = fit_automatically(plan, series)
+        self.fitted = fit_auto(plan, series)
         return self
 
     @property
-    def fitted(self) -> Fitted:
+    def fitted(self) -> FittedModel:
         """What `fit` came to, or what was loaded."""
         if self._fitted is None:
             raise InputError("this Forecaster is not fitted yet; call fit(table) first.")
         return self._fitted
 
     @fitted.setter
-    def fitted(self, fitted: Fitted) -> None:
+    def fitted(self, fitted: FittedModel) -> None:
         self._fitted = fitted
 
     @property
-    def can_fit_mapped(self) -> bool:
+    def can_fit_memory_mapped(self) -> bool:
         """Whether what was named can be fitted on what `map_table` makes of a table."""
-        return why_not_mapped(self._plan()) is None
+        return find_memory_map_obstacle(self._make_config()) is None
 
     def predict(
         self,
-        table: Table | None = None,
-        future: Table | None = None,
+        table: TableLike | None = None,
+        future: TableLike | None = None,
         level: Sequence[float | int] = (),
         engine: Engine | None = None,
     ) -> pd.DataFrame:
@@ -151,17 +151,17 @@ class Forecaster:
             InputError: the table can't be used, a known input is missing, the model has no
                 intervals, or it mixes series and can't be spread.
         """
-        return forecast_table(self.fitted, table, future, level, engine)
+        return predict_table(self.fitted, table, future, level, engine)
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted forecaster into a folder; see `saving.save`."""
-        save(self.fitted, Path(folder))
+        save_fitted(self.fitted, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> "Forecaster":
         """Read a saved forecaster; runs no pickle. See `saving.load`."""
-        fitted = load(Path(folder))
-        recipe = fitted.recipe
+        fitted = load_fitted(Path(folder))
+        recipe = fitted.config
         if "selection" in fitted.summary:  # fitted again, it would choose again
             forecaster = cls(recipe.horizon, training=recipe.training)
         else:
@@ -172,7 +172,7 @@ class Forecaster:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the constructor's arguments as they were given (scikit-learn's protocol)."""
-        return {name: getattr(self, name) for name in _parameters()}
+        return {name: getattr(self, name) for name in _constructor_parameters()}
 
     def set_params(self, **changed: Any) -> "Forecaster":
         """Change some of the constructor's arguments; what was fitted is forgotten.
@@ -180,9 +180,9 @@ class Forecaster:
         Raises:
             InputError: there is no such argument, or its value can't be used.
         """
-        unknown = [name for name in changed if name not in _parameters()]
+        unknown = [name for name in changed if name not in _constructor_parameters()]
         if unknown:
-            raise InputError(f"Forecaster has no {unknown}; it takes {list(_parameters())}.")
+            raise InputError(f"Forecaster has no {unknown}; it takes {list(_constructor_parameters())}.")
         parameters = self.get_params() | changed
         type(self)(**parameters)  # refuses before anything is changed
         self.__init__(**parameters)
@@ -191,33 +191,33 @@ class Forecaster:
     def __repr__(self) -> str:
         given = [
             f"{name}={getattr(self, name)!r}"
-            for name, parameter in _parameters().items()
+            for name, parameter in _constructor_parameters().items()
             if getattr(self, name) != parameter.default
         ]
         return f"Forecaster({', '.join(given)})"
 
-    def _plan(self) -> Plan:
+    def _make_config(self) -> ForecasterConfig:
         """Return what was asked for, checked."""
         for name, size in (("horizon", self.horizon), ("lookback", self.lookback)):
             if size is not None and size < 1:
                 raise InputError(f"{name} is a number of steps from 1 up but got {size}.")
-        backbone = None if isinstance(self.backbone, str) else Component.of(self.backbone)
+        backbone = None if isinstance(self.backbone, str) else ModuleSpec.from_class(self.backbone)
         if isinstance(self.backbone, str) and self.backbone != "auto":
             raise InputError(
                 f"backbone is 'auto' or a class but got {self.backbone!r}. Pass the class itself, "
                 "such as revin_forecast.DLinear."
             )
         covariates = tuple(self.covariates)
-        return Plan(
+        return ForecasterConfig(
             self.horizon,
             self.lookback,
             backbone,
-            None if self.normalizer is None else Component.of(self.normalizer),
+            None if self.normalizer is None else ModuleSpec.from_class(self.normalizer),
             self.training or TrainingSettings(),
-            covariates if backbone is None else known_names(backbone, covariates),
-            self.selection or Selection(),
+            covariates if backbone is None else resolve_covariates(backbone, covariates),
+            self.selection or SelectionSettings(),
         )
 
 
-def _parameters() -> Mapping[str, inspect.Parameter]:
+def _constructor_parameters() -> Mapping[str, inspect.Parameter]:
     return inspect.signature(Forecaster).parameters

@@ -7,21 +7,21 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from revin_forecast.data.numbers import Mark, parse_numbers
-from revin_forecast.data.reading import LONG, Table, read_series
+from revin_forecast.data.numbers import DecimalMark, parse_numbers
+from revin_forecast.data.reading import LONG_FORMAT, TableLike, read_series
 from revin_forecast.data.series import Series
 from revin_forecast.data.table import RawTable, read_table
-from revin_forecast.data.times import TIME_NAMES, find_time_column, parse_times
+from revin_forecast.data.times import TIME_NAMES, find_time_column, parse_timestamps
 from revin_forecast.engines import Engine
 from revin_forecast.engines.inline import InlineEngine
 from revin_forecast.errors import InputError
 
-SHOWN = 3
+MAX_REASONS = 3
 """Groups whose reasons a message tells."""
 
 
 @runtime_checkable
-class Fits(Protocol):
+class SupportsFit(Protocol):
     """What fits a table and forecasts it: a `Forecaster`."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -34,13 +34,13 @@ class Fits(Protocol):
 
 
 def forecast_groups(
-    forecaster: Fits,
-    table: Table,
+    forecaster: SupportsFit,
+    table: TableLike,
     group: str,
     *,
     level: Sequence[float] = (),
     engine: Engine | None = None,
-    reading: Mapping[str, Any] | None = None,
+    read_options: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Fit a forecaster to each group of a long table and forecast it.
 
@@ -61,50 +61,50 @@ def forecast_groups(
         InputError: the table can't be used, or groups of it can't be forecast; the first of them
             are named with their reasons.
     """
-    parts = split_groups(table, group, **(reading or {}))
-    tasks = [_Task(forecaster, part, tuple(level)) for part in parts]
-    results = (engine or InlineEngine()).map(_forecast, tasks)
+    parts = split_groups(table, group, **(read_options or {}))
+    tasks = [_GroupTask(forecaster, part, tuple(level)) for part in parts]
+    results = (engine or InlineEngine()).map(_forecast_or_reason, tasks)
     forecasts, told = [], []
     for part, result in zip(parts, results, strict=True):
         if isinstance(result, str):
             told.append(f"{part.label!r}: {result}")
         else:
-            forecasts.append(_labelled(result, group, part.label))
+            forecasts.append(_with_group_column(result, group, part.label))
     if told:
-        more = [f"and {len(told) - SHOWN} more"] if len(told) > SHOWN else []
+        more = [f"and {len(told) - MAX_REASONS} more"] if len(told) > MAX_REASONS else []
         raise InputError(
             f"{len(told)} of {len(parts)} groups of column {group!r} can't be forecast, so none "
-            f"is. {'; '.join([*told[:SHOWN], *more])}"
+            f"is. {'; '.join([*told[:MAX_REASONS], *more])}"
         )
     return pd.concat(forecasts, ignore_index=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Group:
     """The rows of one group."""
 
     label: Any
     """What stands in the group's column."""
     frame: pd.DataFrame
     """Long: text, time stamps and numbers."""
-    reading: Mapping[str, Any] = field(default_factory=dict)
+    read_options: Mapping[str, Any] = field(default_factory=dict)
     """How `read_series` reads it."""
 
-    def series(self) -> Series:
+    def read(self) -> Series:
         """Read the group as if it were a table of its own."""
-        return read_series(self.frame, **self.reading)
+        return read_series(self.frame, **self.read_options)
 
 
 def split_groups(
-    source: Table,
+    source: TableLike,
     group: str,
     *,
     time: str | None = None,
     id: str | None = None,
     value: str | None = None,
-    decimal: Mark | None = None,
-    **reading: Any,
-) -> list[Part]:
+    decimal: DecimalMark | None = None,
+    **read_options: Any,
+) -> list[Group]:
     """Part a long table by a column, in order of appearance.
 
     Args:
@@ -121,71 +121,71 @@ def split_groups(
     """
     if isinstance(source, Series):
         raise InputError("a Series has no column of groups; pass the table that it was read from.")
-    indices = [name for name in (time, id, group, LONG.id, *TIME_NAMES) if name is not None]
+    indices = [name for name in (time, id, group, LONG_FORMAT.id, *TIME_NAMES) if name is not None]
     table = read_table(source, indices)
-    id, value = id or str(LONG.id), value or str(LONG.value)
+    id, value = id or str(LONG_FORMAT.id), value or str(LONG_FORMAT.value)
     for name, option in ((group, "--group"), (id, "--id"), (value, "--value")):
-        table.require(name, option)
-    usual = LONG.time if LONG.time in table.names else None
+        table.require_column(name, option)
+    usual = LONG_FORMAT.time if LONG_FORMAT.time in table.names else None
     time = find_time_column(table, time or usual, (group, id, value))
     if group in (time, value):
         raise InputError(f"--group {group} is the column of times or values; name another one.")
     frame = pd.DataFrame(
         {
-            id: _labels(table, id),
-            time: parse_times(table, time),
+            id: _name_column(table, id),
+            time: parse_timestamps(table, time),
             value: parse_numbers(table, [value], decimal)[:, 0],
         }
     )
-    labels = frame[id] if group == id else _labels(table, group)
-    _check_distinct(table, frame.assign(**{"\0": labels}).drop(columns=value))
+    labels = frame[id] if group == id else _name_column(table, group)
+    _check_unique_rows(table, frame.assign(**{"\0": labels}).drop(columns=value))
     codes, found = pd.factorize(labels)
     order, ends = np.argsort(codes, kind="stable"), np.bincount(codes).cumsum()
-    reading = {**reading, "time": time, "id": id, "value": value}
+    read_options = {**read_options, "time": time, "id": id, "value": value}
     return [
-        Part(label, frame.iloc[rows], reading)
+        Group(label, frame.iloc[rows], read_options)
         for label, rows in zip(found, np.split(order, ends[:-1]), strict=True)
     ]
 
 
-def _labels(table: RawTable, name: str) -> pd.Series:
+def _name_column(table: RawTable, name: str) -> pd.Series:
     """Return a column of names, letter by letter."""
-    labels = table.text(name).reset_index(drop=True)
+    labels = table.text_column(name).reset_index(drop=True)
     empty = np.flatnonzero(labels.isna() | (labels == ""))
     if len(empty):
-        raise InputError(f"{table.place(int(empty[0]))}: column {name!r} is empty; give it a name.")
+        raise InputError(f"{table.describe_position(int(empty[0]))}: column {name!r} is empty; give it a name.")
     return labels
 
 
-def _check_distinct(table: RawTable, keys: pd.DataFrame) -> None:
+def _check_unique_rows(table: RawTable, keys: pd.DataFrame) -> None:
     repeated = np.flatnonzero(keys.duplicated())
     if len(repeated):
         row = int(repeated[0])
         name, stamp = keys.iloc[row, :2]
         raise InputError(
-            f"{table.place(row)}: {stamp} of series {str(name)!r} stands there a second time in "
+            f"{table.describe_position(row)}: {stamp} of series {str(name)!r} stands there a second time in "
             "its group. Keep one row for each series and time."
         )
 
 
 @dataclass(frozen=True, eq=False)
-class _Task:
+class _GroupTask:
     forecaster: Any
-    part: Part
+    group: Group
     level: tuple[float, ...]
 
 
-def _forecast(task: _Task) -> pd.DataFrame | str:
+def _forecast_or_reason(task: _GroupTask) -> pd.DataFrame | str:
     """Return the forecast of a group, or why there is none."""
     fresh = type(task.forecaster)(**task.forecaster.get_params(deep=False))
     try:
-        fitted = fresh.fit(task.part.series())
+        fitted = fresh.fit(task.group.read())
         return fitted.predict(level=task.level) if task.level else fitted.predict()
     except InputError as error:
         return str(error)
 
 
-def _labelled(forecast: pd.DataFrame, group: str, label: Any) -> pd.DataFrame:
+def _with_group_column(forecast: pd.DataFrame, group: str, label: Any) -> pd.DataFrame:
     if group not in forecast:
         forecast.insert(0, group, label)
     return forecast

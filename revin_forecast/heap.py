@@ -2,11 +2,11 @@
 
 import torch
 
-LARGEST = 32 * 2**20 - 2**16
+MAX_MMAP_THRESHOLD_BYTES = 32 * 2**20 - 2**16
 """Bytes: the largest block that glibc learns from (mallopt(3), M_MMAP_THRESHOLD)."""
 
 
-def keep_freed_memory() -> None:
+def retain_freed_memory() -> None:
     """Let the C library keep what is freed, up to 64 MiB of it, for what is asked for next.
 
     glibc gives blocks of megabytes back to the system as they are freed, and the next step of a
@@ -15,4 +15,4 @@ def keep_freed_memory() -> None:
     one is freed here; nothing is written to it, so it takes no memory. Other C libraries have their
     own ways, and nothing changes with them.
     """
-    torch.empty(LARGEST, dtype=torch.uint8)
+    torch.empty(MAX_MMAP_THRESHOLD_BYTES, dtype=torch.uint8)

@@ -8,14 +8,14 @@ from threading import Event
 from types import FrameType
 from typing import Any
 
-PATIENCE = 1.0
+REPEAT_WITHIN_SECONDS = 1.0
 """Seconds."""
-_received: list[tuple[int, float]] = []
-_begun = Event()
+_received_signals: list[tuple[int, float]] = []
+_command_started = Event()
 """Set once everything is imported and the command begins."""
 
 
-def watch() -> None:
+def install_signal_handlers() -> None:
     """Have the first SIGINT or SIGTERM raise KeyboardInterrupt and be remembered.
 
     Remembered, because a library may turn the exception into one of its own. Another one that
@@ -25,41 +25,41 @@ def watch() -> None:
     home = os.getpid()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if os.getpid() != home or (_received and time.monotonic() - _received[0][1] > PATIENCE):
+        if os.getpid() != home or (_received_signals and time.monotonic() - _received_signals[0][1] > REPEAT_WITHIN_SECONDS):
             signal.signal(number, signal.SIG_DFL)  # a worker, which inherited this, says nothing
             os.kill(os.getpid(), number)
-        elif not _received:
-            _received.append((number, time.monotonic()))
-            if not _begun.is_set():
-                os._exit(told("revin-forecast"))
+        elif not _received_signals:
+            _received_signals.append((number, time.monotonic()))
+            if not _command_started.is_set():
+                os._exit(print_interruption("revin-forecast"))
             raise KeyboardInterrupt
         # One more in the same moment is the same one, passed on by a library (pyarrow does).
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-    sys.unraisablehook = _unraisable
+    sys.unraisablehook = _exit_on_unraisable_interrupt
 
 
-def told(program: str) -> int:
+def print_interruption(program: str) -> int:
     """Say in one line what ended the program; return its exit code, as shells have them."""
-    number = _received[0][0] if _received else signal.SIGINT
+    number = _received_signals[0][0] if _received_signals else signal.SIGINT
     what = "terminated" if number == signal.SIGTERM else "interrupted"
     print(f"{program}: {what}", file=sys.stderr)
     return 128 + number
 
 
-def received() -> bool:
+def was_interrupted() -> bool:
     """Return whether a signal came."""
-    return bool(_received)
+    return bool(_received_signals)
 
 
-def begin() -> None:
+def start_raising() -> None:
     """Let an interrupt raise from here on, so that what is at work can tidy up."""
-    _begun.set()
+    _command_started.set()
 
 
-def _unraisable(problem: Any) -> None:
+def _exit_on_unraisable_interrupt(problem: Any) -> None:
     """End the program where an interrupt could not be raised, such as while memory is freed."""
     if isinstance(problem.exc_value, KeyboardInterrupt):
-        os._exit(told("revin-forecast"))
+        os._exit(print_interruption("revin-forecast"))
     sys.__unraisablehook__(problem)

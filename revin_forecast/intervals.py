@@ -18,16 +18,16 @@ from torch import Tensor
 
 from revin_forecast.errors import InputError
 
-_LOWER = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, *(step / 20 for step in range(1, 10)))
-GRID = np.array([*_LOWER, 0.5, *(1 - level for level in reversed(_LOWER))])
+_LOWER_QUANTILES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, *(step / 20 for step in range(1, 10)))
+QUANTILE_GRID = np.array([*_LOWER_QUANTILES, 0.5, *(1 - level for level in reversed(_LOWER_QUANTILES))])
 """Levels whose scores are kept; others are interpolated on the normal quantile's scale."""
-MANY = 400
+CHANNEL_SHRINKAGE_WINDOWS = 400
 """Windows from which on a channel's own quantiles at a step weigh more than the pooled shape."""
-SKEWED = 40
+SKEW_SHRINKAGE_WINDOWS = 40
 """Windows that do not overlap from which on the pooled scores' own skew outweighs symmetry."""
-SMALLEST = 0.01
+MIN_SCALE = 0.01
 """Least scale of a window, in training deviations: a constant one is not certain of the future."""
-RECENT = 8
+MIN_RECENT_STEPS = 8
 """Least number of rows that tell how much a window varies of late."""
 
 
@@ -48,14 +48,14 @@ def window_scale(past: Float[Tensor, "batch lookback channels"]) -> Float[Tensor
             [1.0000]])
     """
     past = past.to(torch.promote_types(past.dtype, torch.float32))
-    whole, seen = _deviation(past)
-    recent, count = _deviation(past[:, -_recent(past.shape[1]) :])
-    scale = ((whole + torch.where(count > 1, recent, whole)) / 2).clamp(min=SMALLEST)
-    hardly = seen < min(RECENT, (past.shape[1] + 1) // 2)
+    whole, seen = _observed_deviation(past)
+    recent, count = _observed_deviation(past[:, -_recent_steps(past.shape[1]) :])
+    scale = ((whole + torch.where(count > 1, recent, whole)) / 2).clamp(min=MIN_SCALE)
+    hardly = seen < min(MIN_RECENT_STEPS, (past.shape[1] + 1) // 2)
     return torch.where(hardly, scale.clamp(min=1), scale)
 
 
-def gap_share(past: Float[Tensor, "batch lookback channels"]) -> Float[Tensor, "batch channels"]:
+def recent_gap_share(past: Float[Tensor, "batch lookback channels"]) -> Float[Tensor, "batch channels"]:
     """Return the share of each window's last quarter that comes after its last observed value.
 
     >>> gap_share(torch.tensor([[[1.0], [2.0]], [[1.0], [torch.nan]], [[torch.nan]] * 2]))
@@ -63,17 +63,17 @@ def gap_share(past: Float[Tensor, "batch lookback channels"]) -> Float[Tensor, "
             [0.5000],
             [1.0000]])
     """
-    late = past[:, -_recent(past.shape[1]) :]
+    late = past[:, -_recent_steps(past.shape[1]) :]
     steps = torch.arange(1, late.shape[1] + 1, device=past.device).reshape(1, -1, 1)
     return 1 - (late.isfinite() * steps).amax(1) / late.shape[1]
 
 
-def _recent(lookback: int) -> int:
+def _recent_steps(lookback: int) -> int:
     """Return the steps that tell how a window is of late."""
-    return min(lookback, max(RECENT, lookback // 4))
+    return min(lookback, max(MIN_RECENT_STEPS, lookback // 4))
 
 
-def interval_levels(level: int | float) -> tuple[float, float]:
+def interval_quantiles(level: int | float) -> tuple[float, float]:
     """Return the levels of the two quantiles between which a central interval lies.
 
     Args:
@@ -94,14 +94,14 @@ def interval_levels(level: int | float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, eq=False)
-class Intervals:
+class ConformalIntervals:
     """Quantiles of calibration scores, and what they make of a forecast.
 
     Quantiles ascend with their level, and the point forecast is that of level 0.5: it lies in every
     interval.
     """
 
-    source: np.ndarray | Callable[[], np.ndarray]
+    score_source: np.ndarray | Callable[[], np.ndarray]
     """The scores, or what calibrates them when they are first asked for: a forecast of points needs
     none."""
 
@@ -111,12 +111,12 @@ class Intervals:
 
         Infinite where the calibration windows are too few to tell.
         """
-        return self.source if isinstance(self.source, np.ndarray) else self.source()
+        return self.score_source if isinstance(self.score_source, np.ndarray) else self.score_source()
 
     @classmethod
     def calibrate(
         cls, residuals: np.ndarray, scales: np.ndarray, stride: float = 1.0
-    ) -> "Intervals":
+    ) -> "ConformalIntervals":
         """Calibrate on windows that the model was not fitted on.
 
         A channel's quantile at a step is its spread there, the mean absolute score, times a
@@ -145,7 +145,7 @@ class Intervals:
                 "no value of the calibration windows was observed, so there is nothing that tells "
                 "how wide an interval is. Pass more rows, or leave --level out."
             )
-        return cls(partial(_calibrated, scores, seen, stride))
+        return cls(partial(_calibrate, scores, seen, stride))
 
     def quantiles(
         self,
@@ -169,17 +169,17 @@ class Intervals:
         """
         from scipy.special import ndtri
 
-        scores = torch.from_numpy(self._at(levels)).to(forecast)
+        scores = torch.from_numpy(self._interpolate_scores(levels)).to(forecast)
         away = scores * window_scale(past)[:, None, :, None].to(forecast)
         least = torch.from_numpy(ndtri(np.asarray(levels))).to(forecast)
-        blind = gap_share(past)[:, None, :, None].to(forecast) * least
+        blind = recent_gap_share(past)[:, None, :, None].to(forecast) * least
         away = torch.where(least > 0, away.maximum(blind), away.minimum(blind))
         return forecast.unsqueeze(-1) + away
 
-    def _at(self, levels: Sequence[float]) -> np.ndarray:
+    def _interpolate_scores(self, levels: Sequence[float]) -> np.ndarray:
         """Return the scores (horizon, channels, levels) at any levels."""
         known = np.isfinite(self.scores).all((1, 2))
-        grid = GRID[known]
+        grid = QUANTILE_GRID[known]
         for level in levels:
             if not grid[0] - 1e-9 <= level <= grid[-1] + 1e-9:
                 raise InputError(
@@ -197,7 +197,7 @@ class Intervals:
         return np.moveaxis(found, 0, -1).astype(np.float32)
 
 
-def _deviation(values: Tensor) -> tuple[Tensor, Tensor]:
+def _observed_deviation(values: Tensor) -> tuple[Tensor, Tensor]:
     """Return standard deviation and number of the observed values of each window."""
     seen = values.isfinite()
     count = seen.sum(1)
@@ -206,9 +206,9 @@ def _deviation(values: Tensor) -> tuple[Tensor, Tensor]:
     return (squares.sum(1) / count.clamp(min=1)).sqrt(), count
 
 
-def _calibrated(scores: np.ndarray, seen: np.ndarray, stride: float) -> np.ndarray:
+def _calibrate(scores: np.ndarray, seen: np.ndarray, stride: float) -> np.ndarray:
     """Return the scores at each level of the grid, (grid, horizon, channels)."""
-    count, spread = seen.sum(0), _spread(scores, seen)
+    count, spread = seen.sum(0), _mean_absolute_score(scores, seen)
     ordered = np.sort(np.where(seen, scores, np.nan), axis=0)
     varied = seen & (spread > 0)
     shape = np.sort(scores[varied] / np.broadcast_to(spread, seen.shape)[varied])
@@ -216,22 +216,22 @@ def _calibrated(scores: np.ndarray, seen: np.ndarray, stride: float) -> np.ndarr
     steps = np.arange(1, len(spread) + 1)[:, None]
     told = np.where(count > 0, count, count.max())  # a spread that was never seen is the others'
     degrees = np.maximum(1, told * np.minimum(1, stride / steps))
-    own = count / (count + MANY)
+    own = count / (count + CHANNEL_SHRINKAGE_WINDOWS)
     apart = float(np.median(degrees[-1]))
-    skew = apart / (apart + SKEWED)
-    found = np.zeros((len(GRID), *spread.shape), np.float32)
-    for place, level in enumerate(GRID):
+    skew = apart / (apart + SKEW_SHRINKAGE_WINDOWS)
+    found = np.zeros((len(QUANTILE_GRID), *spread.shape), np.float32)
+    for place, level in enumerate(QUANTILE_GRID):
         if level != 0.5:  # that is the forecast itself
             side = 1 if level > 0.5 else -1
-            even = side * _shape_at(sizes, 2 * max(level, 1 - level) - 1)
-            at = skew * _shape_at(shape, level) + (1 - skew) * even
+            even = side * _pooled_quantile(sizes, 2 * max(level, 1 - level) - 1)
+            at = skew * _pooled_quantile(shape, level) + (1 - skew) * even
             pooled = np.where(spread > 0, at, 0) * spread
-            mixed = own * _own_at(ordered, count, level) + (1 - own) * pooled
-            found[place] = side * np.maximum(side * mixed * _stretch(degrees, level), 0)
+            mixed = own * _channel_quantile(ordered, count, level) + (1 - own) * pooled
+            found[place] = side * np.maximum(side * mixed * _student_factor(degrees, level), 0)
     return found
 
 
-def _spread(scores: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def _mean_absolute_score(scores: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Return the mean absolute score (horizon, channels); the step's where one has none."""
     count = seen.sum(0)
     total = np.abs(np.where(seen, scores, 0)).sum(0)
@@ -240,27 +240,27 @@ def _spread(scores: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return np.where(count > 0, total / np.maximum(count, 1), step)
 
 
-def _rank(count: np.ndarray, level: float) -> np.ndarray:
+def _quantile_rank(count: np.ndarray, level: float) -> np.ndarray:
     """Return which score is a level's quantile: from the smallest up, or the largest down."""
     return np.ceil((count + 1) * max(level, 1 - level) - 1e-9).astype(int)
 
 
-def _shape_at(ordered: np.ndarray, level: float) -> float:
+def _pooled_quantile(ordered: np.ndarray, level: float) -> float:
     """Return a quantile of all scores over their spread; infinite where they are too few."""
-    rank = int(_rank(np.array([len(ordered)]), level)[0])
+    rank = int(_quantile_rank(np.array([len(ordered)]), level)[0])
     if rank > len(ordered):
         return np.inf if level > 0.5 else -np.inf
     return float(ordered[rank - 1 if level > 0.5 else -rank])
 
 
-def _own_at(ordered: np.ndarray, count: np.ndarray, level: float) -> np.ndarray:
+def _channel_quantile(ordered: np.ndarray, count: np.ndarray, level: float) -> np.ndarray:
     """Return quantiles (horizon, channels); the last score where it lies beyond, 0 without any."""
-    rank = np.minimum(_rank(count, level), count)
+    rank = np.minimum(_quantile_rank(count, level), count)
     index = np.maximum(rank - 1 if level > 0.5 else count - rank, 0)
     return np.nan_to_num(np.take_along_axis(ordered, index[None], axis=0)[0])
 
 
-def _stretch(degrees: np.ndarray, level: float) -> np.ndarray:
+def _student_factor(degrees: np.ndarray, level: float) -> np.ndarray:
     """Return the quantiles of Student's t over the normal one."""
     from scipy.special import ndtri, stdtrit  # as above
 

@@ -16,31 +16,31 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 Values = Float[Tensor, "batch horizon channels"]
-Seen = Bool[Tensor, "batch horizon channels"]
+ObservedTargets = Bool[Tensor, "batch horizon channels"]
 Score = Float[Tensor, ""]
 
 
-def mse(forecast: Values, truth: Values, observed: Seen | None = None) -> Score:
+def mse(forecast: Values, truth: Values, observed: ObservedTargets | None = None) -> Score:
     """Mean squared error: mean of (forecast - truth)^2.
 
     >>> mse(torch.tensor([[[1.0], [4.0]]]), torch.tensor([[[3.0], [torch.nan]]]))
     tensor(4.)
     """
-    error, seen = _errors(forecast, truth, observed)
-    return _mean(error.square(), seen)
+    error, seen = _observed_errors(forecast, truth, observed)
+    return _observed_mean(error.square(), seen)
 
 
-def mae(forecast: Values, truth: Values, observed: Seen | None = None) -> Score:
+def mae(forecast: Values, truth: Values, observed: ObservedTargets | None = None) -> Score:
     """Mean absolute error: mean of |forecast - truth|.
 
     >>> mae(torch.tensor([[[1.0], [4.0]]]), torch.tensor([[[3.0], [torch.nan]]]))
     tensor(2.)
     """
-    error, seen = _errors(forecast, truth, observed)
-    return _mean(error.abs(), seen)
+    error, seen = _observed_errors(forecast, truth, observed)
+    return _observed_mean(error.abs(), seen)
 
 
-def rmse(forecast: Values, truth: Values, observed: Seen | None = None) -> Score:
+def rmse(forecast: Values, truth: Values, observed: ObservedTargets | None = None) -> Score:
     """Root of the mean squared error, in the units of the truth; its gradient at 0 is 0."""
     squared = mse(forecast, truth, observed)
     # The root has no slope at 0: inf * 0 would make the gradient of a perfect forecast NaN.
@@ -48,7 +48,7 @@ def rmse(forecast: Values, truth: Values, observed: Seen | None = None) -> Score
     return torch.where(zero, 0, torch.where(zero, 1, squared).sqrt())
 
 
-def smape(forecast: Values, truth: Values, observed: Seen | None = None) -> Score:
+def smape(forecast: Values, truth: Values, observed: ObservedTargets | None = None) -> Score:
     """Symmetric mean absolute percentage error: mean of 200 |f - y| / (|f| + |y|), 0 / 0 = 0.
 
     (Makridakis, 1993, as the M competitions take it; 0 to 200.) It jumps to 200 near zero, changes
@@ -57,16 +57,16 @@ def smape(forecast: Values, truth: Values, observed: Seen | None = None) -> Scor
     >>> smape(torch.tensor([[[1.0], [4.0]]]), torch.tensor([[[3.0], [4.0]]]))
     tensor(50.)
     """
-    error, seen = _errors(forecast, truth, observed)
+    error, seen = _observed_errors(forecast, truth, observed)
     size = forecast.abs() + truth.abs()
-    return _mean(200 * error.abs() / torch.where(size > 0, size, 1), seen)
+    return _observed_mean(200 * error.abs() / torch.where(size > 0, size, 1), seen)
 
 
 def mase(
     forecast: Values,
     truth: Values,
     scale: Float[Tensor, " channels"],
-    observed: Seen | None = None,
+    observed: ObservedTargets | None = None,
 ) -> Score:
     """Mean absolute error in units of a seasonal naive one: mean of |forecast - truth| / scale.
 
@@ -82,13 +82,13 @@ def mase(
     >>> mase(torch.tensor([[[1.0], [4.0]]]), torch.tensor([[[3.0], [3.0]]]), torch.tensor([2.0]))
     tensor(0.7500)
     """
-    error, seen = _errors(forecast, truth, observed)
+    error, seen = _observed_errors(forecast, truth, observed)
     if scale.shape != truth.shape[-1:]:
         raise ValueError(
             f"the scale has shape {tuple(scale.shape)} but the truth {tuple(truth.shape)}; "
             "pass one number for each channel, as seasonal_scale gives."
         )
-    return _mean(error.abs() / scale, seen)
+    return _observed_mean(error.abs() / scale, seen)
 
 
 def seasonal_scale(
@@ -115,8 +115,8 @@ def seasonal_scale(
         raise ValueError(
             f"a season of 1 to {len(values) - 1} fits {len(values)} rows; got {season}"
         )
-    seen = _seen(values, observed)
-    values = _at_least_float32(values)
+    seen = _observed_targets(values, observed)
+    values = _promote_to_float32(values)
     both = seen[season:] & seen[:-season]
     change = torch.where(both, values[season:] - values[:-season], 0).abs()
     return change.sum(0) / both.sum(0)
@@ -126,7 +126,7 @@ def quantile_loss(
     forecast: Float[Tensor, "batch horizon channels levels"],
     truth: Values,
     levels: Sequence[float],
-    observed: Seen | None = None,
+    observed: ObservedTargets | None = None,
 ) -> Score:
     """Pinball loss, the mean over levels q of max(q e, (q - 1) e) with e = truth - forecast.
 
@@ -150,17 +150,17 @@ def quantile_loss(
             "pass one number for each."
         )
     _check_shape("forecast", forecast[..., 0], truth)
-    seen = _seen(truth, observed).unsqueeze(-1).expand_as(forecast)
-    error, seen = _errors(forecast, truth.unsqueeze(-1).expand_as(forecast), seen)
+    seen = _observed_targets(truth, observed).unsqueeze(-1).expand_as(forecast)
+    error, seen = _observed_errors(forecast, truth.unsqueeze(-1).expand_as(forecast), seen)
     level = error.new_tensor(levels)
-    return _mean(torch.maximum(-level * error, (1 - level) * error), seen)
+    return _observed_mean(torch.maximum(-level * error, (1 - level) * error), seen)
 
 
 def wql(
     forecast: Float[Tensor, "batch horizon channels levels"],
     truth: Values,
     levels: Sequence[float],
-    observed: Seen | None = None,
+    observed: ObservedTargets | None = None,
 ) -> Score:
     """Weighted quantile loss, the mean over levels of 2 sum(pinball) / sum |truth|.
 
@@ -178,18 +178,18 @@ def wql(
     >>> wql(low_and_high, torch.tensor([[[5.0]]]), [0.25, 0.75])
     tensor(0.2500)
     """
-    seen = _seen(truth, observed)
-    size, _ = _errors(torch.zeros_like(truth), truth, seen)
+    seen = _observed_targets(truth, observed)
+    size, _ = _observed_errors(torch.zeros_like(truth), truth, seen)
     loss = 2 * quantile_loss(forecast, truth, levels, observed)
     # A batch with nothing observed scores 0, as everywhere here.
-    return torch.where(seen.any(), loss / _mean(size.abs(), seen), 0)
+    return torch.where(seen.any(), loss / _observed_mean(size.abs(), seen), 0)
 
 
 def crps(
     forecast: Float[Tensor, "batch horizon channels levels"],
     truth: Values,
     levels: Sequence[float],
-    observed: Seen | None = None,
+    observed: ObservedTargets | None = None,
 ) -> Score:
     """Continuous ranked probability score from quantiles on an even grid, in the truth's units.
 
@@ -220,33 +220,33 @@ def crps(
     return 2 * quantile_loss(forecast, truth, levels, observed)
 
 
-def coverage(low: Values, high: Values, truth: Values, observed: Seen | None = None) -> Score:
+def coverage(low: Values, high: Values, truth: Values, observed: ObservedTargets | None = None) -> Score:
     """Share of observed truths within [low, high], ends included.
 
     >>> truth = torch.tensor([[[0.0], [1.0], [2.0], [torch.nan]]])
     >>> coverage(torch.full_like(truth, 0.5), torch.full_like(truth, 1.5), truth)
     tensor(0.3333)
     """
-    below, seen = _errors(low, truth, observed)
-    above, _ = _errors(high, truth, observed)
+    below, seen = _observed_errors(low, truth, observed)
+    above, _ = _observed_errors(high, truth, observed)
     inside = (below <= 0) & (above >= 0)
-    return _mean(inside.to(below.dtype), seen)
+    return _observed_mean(inside.to(below.dtype), seen)
 
 
-def _errors(
+def _observed_errors(
     forecast: Tensor, truth: Tensor, observed: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
     """Return forecast - truth, 0 where unobserved, and where observed; None: everywhere."""
     _check_shape("forecast", forecast, truth)
-    if observed is None and _is_complete(truth):
-        return _at_least_float32(forecast) - truth, None
-    seen = _seen(truth, observed)
+    if observed is None and _is_all_finite(truth):
+        return _promote_to_float32(forecast) - truth, None
+    seen = _observed_targets(truth, observed)
     # Both are masked before anything is computed, so that no NaN is there to reach a gradient.
-    forecast = torch.where(seen, _at_least_float32(forecast), 0)
+    forecast = torch.where(seen, _promote_to_float32(forecast), 0)
     return forecast - torch.where(seen, truth, 0), seen
 
 
-def _is_complete(truth: Tensor) -> bool:
+def _is_all_finite(truth: Tensor) -> bool:
     """Return whether all is finite, where to look at the values costs little: in CPU memory.
 
     The masks of a small model's loss took a tenth of its training step.
@@ -258,19 +258,19 @@ def _is_complete(truth: Tensor) -> bool:
     return bool(truth.sum(dtype=torch.promote_types(truth.dtype, torch.float32)).isfinite())
 
 
-def _seen(truth: Tensor, observed: Tensor | None) -> Tensor:
+def _observed_targets(truth: Tensor, observed: Tensor | None) -> Tensor:
     if observed is None:
         return truth.isfinite()
     _check_shape("observed", observed, truth)
     return truth.isfinite() & observed
 
 
-def _at_least_float32(values: Tensor) -> Tensor:
+def _promote_to_float32(values: Tensor) -> Tensor:
     # A sum of 65,504 ones is as far as half precision goes; a batch is often longer.
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def _mean(errors: Tensor, seen: Tensor | None) -> Tensor:
+def _observed_mean(errors: Tensor, seen: Tensor | None) -> Tensor:
     if seen is None:
         return errors.sum() / max(1, errors.numel())
     return torch.where(seen, errors, 0).sum() / seen.sum().clamp(min=1)

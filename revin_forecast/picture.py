@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from plotly import graph_objects
 
-from revin_forecast.files import replacing
+from revin_forecast.files import atomic_write
 
 Line = tuple[pd.DatetimeIndex, np.ndarray]
 """Stamps and values of one drawn line."""
@@ -21,7 +21,7 @@ STYLES = (
 )
 
 
-def draw_lines(lines: Mapping[str, Line], title: str, unit: str, path: Path) -> None:
+def write_line_chart(lines: Mapping[str, Line], title: str, unit: str, path: Path) -> None:
     """Draw named lines over time into one self-contained HTML page.
 
     Args:
@@ -45,7 +45,7 @@ def draw_lines(lines: Mapping[str, Line], title: str, unit: str, path: Path) -> 
         legend={"orientation": "h", "y": -0.12},
         margin={"l": 60, "r": 20, "t": 60, "b": 40},
     )
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         figure.write_html(
             partial, default_height="85vh", config={"responsive": True, "displayModeBar": False}
         )

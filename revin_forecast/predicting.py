@@ -8,48 +8,48 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from revin_forecast.data.covariates import KnownColumns, known_inputs
-from revin_forecast.data.newer import read_newer
-from revin_forecast.data.reading import Table, read_series
+from revin_forecast.data.covariates import KnownColumns, known_covariates
+from revin_forecast.data.newer import read_new_rows
+from revin_forecast.data.reading import TableLike, read_series
 from revin_forecast.data.series import Series
 from revin_forecast.engines import Engine
 from revin_forecast.errors import InputError
-from revin_forecast.fitted import Fitted
-from revin_forecast.intervals import interval_levels
-from revin_forecast.spread import predict_spread
+from revin_forecast.fitted import FittedModel
+from revin_forecast.intervals import interval_quantiles
+from revin_forecast.spread import predict_parallel
 
 
-def forecast_table(
-    fitted: Fitted,
-    table: Table | None = None,
-    future: Table | None = None,
+def predict_table(
+    fitted: FittedModel,
+    table: TableLike | None = None,
+    future: TableLike | None = None,
     level: Sequence[float | int] = (),
     engine: Engine | None = None,
 ) -> pd.DataFrame:
     """Forecast the steps after a table's last row; see `Forecaster.predict`."""
-    bounds = {float(one): interval_levels(one) for one in level}
-    history, columns = fitted.history, fitted.columns
+    bounds = {float(one): interval_quantiles(one) for one in level}
+    history, columns = fitted.history, fitted.known_columns
     if table is not None:
         read = partial(read_series, table, **asdict(history.layout))
-        newer = read_newer(lambda frequency: read(frequency=frequency), history)
+        newer = read_new_rows(lambda frequency: read(frequency=frequency), history)
         history = _last_rows(fitted, newer, history)
         if columns is not None:
             columns = KnownColumns(_last_rows(fitted, newer, columns.history), columns.standardizer)
-    past = fitted.standardizer.tensor(history.values).unsqueeze(0)
-    known = _known(fitted, history, columns, future)
-    found = _forecast(fitted, past, known, bounds, engine)
+    past = fitted.standardizer.to_tensor(history.values).unsqueeze(0)
+    known = _known_covariates(fitted, history, columns, future)
+    found = _forecast_by_suffix(fitted, past, known, bounds, engine)
     scale = fitted.standardizer.select(fitted.targets)
     rows = history.select([history.names[target] for target in fitted.targets])
     return rows.forecast_frame(
         {
-            name: scale.rounded(scale.inverse(part.squeeze(0).numpy()))
+            name: scale.round_to_float32(scale.inverse_transform(part.squeeze(0).numpy()))
             for name, part in found.items()
         }
     )
 
 
-def _forecast(
-    fitted: Fitted,
+def _forecast_by_suffix(
+    fitted: FittedModel,
     past: Tensor,
     known: Tensor | None,
     bounds: Mapping[float, tuple[float, float]],
@@ -63,7 +63,7 @@ def _forecast(
     elif known is not None:
         raise InputError("a model with known inputs can't be spread; leave the engine out.")
     else:
-        point, quantiles = predict_spread(fitted, past, engine, levels)
+        point, quantiles = predict_parallel(fitted, past, engine, levels)
     found = {"": point}
     for one, (low, high) in bounds.items():
         assert quantiles is not None  # there are levels
@@ -72,11 +72,11 @@ def _forecast(
     return found
 
 
-def _known(
-    fitted: Fitted, history: Series, columns: KnownColumns | None, future: Table | None
+def _known_covariates(
+    fitted: FittedModel, history: Series, columns: KnownColumns | None, future: TableLike | None
 ) -> Tensor | None:
     """Return (1, steps, covariates) of all steps; None without known inputs."""
-    names, layout = fitted.recipe.covariates, fitted.history.layout
+    names, layout = fitted.config.covariates, fitted.history.layout
     ahead = None
     if future is not None:
         if columns is None:
@@ -89,27 +89,27 @@ def _known(
         ahead = read_series(future, time=layout.time, frequency=fitted.history.frequency)
     if not names:
         return None
-    stamps = history.future_timestamps(fitted.recipe.horizon)
+    stamps = history.future_timestamps(fitted.config.horizon)
     steps = pd.DatetimeIndex(history.timestamps.append(stamps))
-    own = None if columns is None else columns.over(steps, ahead)
-    return torch.from_numpy(known_inputs(names, steps, history.frequency, own)).unsqueeze(0)
+    own = None if columns is None else columns.look_up_values(steps, ahead)
+    return torch.from_numpy(known_covariates(names, steps, history.frequency, own)).unsqueeze(0)
 
 
-def _last_rows(fitted: Fitted, newer: Series, like: Series) -> Series:
+def _last_rows(fitted: FittedModel, new_rows: Series, like: Series) -> Series:
     """Return the last rows of a new table, with the channels that the model knows."""
-    absent = [name for name in like.names if name not in newer.names]
+    absent = [name for name in like.names if name not in new_rows.names]
     if absent:
         raise InputError(
             f"the new table lacks {absent}; the forecaster was fitted on {list(like.names)}. Pass "
             "a table with the same columns."
         )
-    lookback = fitted.recipe.lookback
-    if len(newer) < lookback:
+    lookback = fitted.config.lookback
+    if len(new_rows) < lookback:
         raise InputError(
-            f"the new table has {len(newer)} rows but the forecaster looks back {lookback}. "
+            f"the new table has {len(new_rows)} rows but the forecaster looks back {lookback}. "
             f"Pass the last {lookback} rows at least."
         )
-    chosen = newer.select(like.names)
-    if not fitted.recipe.covariates:
-        chosen = chosen.aligned()
-    return chosen.rows(len(newer) - lookback, len(newer))
+    chosen = new_rows.select(like.names)
+    if not fitted.config.covariates:
+        chosen = chosen.align_ends()
+    return chosen.slice_rows(len(new_rows) - lookback, len(new_rows))

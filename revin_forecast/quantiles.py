@@ -12,11 +12,11 @@ from torch.nn import functional
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers.base import Normalizer
 
-SAME = 1e-9
+QUANTILE_TOLERANCE = 1e-9
 """Levels that are nearer than this to each other are one."""
 
 
-def level_gaps(levels: Sequence[float]) -> Tensor:
+def normal_quantile_gaps(levels: Sequence[float]) -> Tensor:
     """Return how far the standard normal's quantiles lie apart: one number less than levels.
 
     >>> level_gaps([0.1, 0.5, 0.9])
@@ -26,7 +26,7 @@ def level_gaps(levels: Sequence[float]) -> Tensor:
     return torch.tensor([high - low for low, high in pairwise(places)])
 
 
-def ascending(future: Tensor, gaps: Tensor) -> Tensor:
+def monotone_quantiles(future: Tensor, gaps: Tensor) -> Tensor:
     """Turn what a backbone with a widened horizon forecasts into quantiles.
 
     Its horizon holds one after another what it says of each level. The middle one is the median;
@@ -55,7 +55,7 @@ def ascending(future: Tensor, gaps: Tensor) -> Tensor:
     return torch.cat([median - down, median, median + up], dim=-1)
 
 
-def repeated(known: Tensor, lookback: int, times: int) -> Tensor:
+def tile_known(known: Tensor, lookback: int, times: int) -> Tensor:
     """Return known inputs for a widened horizon: those of the horizon, once a level.
 
     >>> repeated(torch.tensor([[[1.0], [2.0], [3.0]]]), lookback=1, times=2).flatten()
@@ -64,12 +64,12 @@ def repeated(known: Tensor, lookback: int, times: int) -> Tensor:
     return torch.cat([known[:, :lookback], known[:, lookback:].repeat(1, times, 1)], dim=1)
 
 
-def median_of(values: Tensor) -> Tensor:
+def select_median(values: Tensor) -> Tensor:
     """Return the middle of the levels on the last axis."""
     return values[..., values.shape[-1] // 2]
 
 
-def level_columns(trained: Sequence[float], wanted: Sequence[float]) -> list[int]:
+def find_quantile_indices(trained: Sequence[float], requested: Sequence[float]) -> list[int]:
     """Return the columns where some levels stand among those that a model was trained on.
 
     Raises:
@@ -79,10 +79,10 @@ def level_columns(trained: Sequence[float], wanted: Sequence[float]) -> list[int
     [1, 3]
     """
     columns = []
-    for level in wanted:
+    for level in requested:
         near = min(range(len(trained)), key=lambda column: abs(trained[column] - level))
-        if abs(trained[near] - level) > SAME:
-            intervals = [f"{200 * high - 100:g}" for high in trained if high > 0.5 + SAME]
+        if abs(trained[near] - level) > QUANTILE_TOLERANCE:
+            intervals = [f"{200 * high - 100:g}" for high in trained if high > 0.5 + QUANTILE_TOLERANCE]
             low, high = sorted((level, 1 - level))
             raise InputError(
                 f"this model was trained on the quantiles {list(trained)}, and {level:g} is none "
@@ -93,7 +93,7 @@ def level_columns(trained: Sequence[float], wanted: Sequence[float]) -> list[int
     return columns
 
 
-def chosen_quantiles(
+def predict_quantiles(
     model: nn.Module, past: Tensor, levels: Sequence[float], known: Tensor | None = None
 ) -> Tensor | None:
     """Return a quantile model's columns for some levels; None for a model of points.
@@ -113,11 +113,11 @@ def chosen_quantiles(
     trained = getattr(model, "levels", ())
     if not trained:
         return None
-    columns = level_columns(trained, levels)
+    columns = find_quantile_indices(trained, levels)
     return model.quantiles(past, known=known)[..., columns]  # pyright: ignore[reportCallIssue]
 
 
-def check_quantiles(normalizer: Normalizer, lookback: int, horizon: int, levels: int) -> None:
+def check_supports_quantiles(normalizer: Normalizer, lookback: int, horizon: int, levels: int) -> None:
     """Refuse a normalizer that can't map quantiles back, before anything is trained.
 
     Raises:

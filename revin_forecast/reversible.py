@@ -3,16 +3,16 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from revin_forecast.backbones.base import CovariateBackbone, FactorBackbone
-from revin_forecast.backbones.narrowed import whole
+from revin_forecast.backbones.base import CovariateBackbone, DestationaryBackbone
+from revin_forecast.backbones.narrowed import unwrap
 from revin_forecast.normalizers.base import Normalizer
 from revin_forecast.normalizers.learned import LearnedNormalizer, PretrainedNormalizer
-from revin_forecast.normalizers.location_scale import observed_values
-from revin_forecast.quantiles import ascending, level_gaps, median_of, repeated
+from revin_forecast.normalizers.location_scale import find_observed
+from revin_forecast.quantiles import monotone_quantiles, normal_quantile_gaps, select_median, tile_known
 from revin_forecast.shapes import Future, Known, Observed, Past
 
 
-class Steps(NamedTuple):
+class ForecastTrace(NamedTuple):
     """What one forecast went through; a loss may look at each."""
 
     z: Tensor
@@ -67,7 +67,7 @@ class Reversible(nn.Module):
                 )
             self.levels = backbone.levels
         elif levels:
-            self.register_buffer("level_gaps", level_gaps(levels), persistent=False)
+            self.register_buffer("level_gaps", normal_quantile_gaps(levels), persistent=False)
 
     def forward(
         self, past: Past, observed: Observed | None = None, known: Known | None = None
@@ -83,8 +83,8 @@ class Reversible(nn.Module):
         Raises:
             ValueError: known inputs for a backbone that takes none.
         """
-        forecast = self.steps(past, observed, known).forecast
-        return median_of(forecast) if self.levels else forecast
+        forecast = self.trace(past, observed, known).forecast
+        return select_median(forecast) if self.levels else forecast
 
     def quantiles(
         self, past: Past, observed: Observed | None = None, known: Known | None = None
@@ -101,37 +101,37 @@ class Reversible(nn.Module):
                 "this Reversible forecasts points and has no quantiles. Build it with levels=..., "
                 "or train with loss quantile."
             )
-        return self.steps(past, observed, known).forecast
+        return self.trace(past, observed, known).forecast
 
-    def steps(
+    def trace(
         self, past: Tensor, observed: Tensor | None = None, known: Tensor | None = None
-    ) -> Steps:
+    ) -> ForecastTrace:
         """Return the forecast with what it went through; arguments as `forward` takes them."""
         z, stats = self.normalizer.normalize(past, observed)
         inner = None
         if isinstance(self.backbone, Reversible):  # it wants to know, too: z has no gaps left
-            inner = self.backbone.steps(z, observed_values(past, observed), known)
+            inner = self.backbone.trace(z, find_observed(past, observed), known)
             future = inner.forecast
         else:
             extra: dict[str, Any] = {}
-            if isinstance(whole(self.backbone), FactorBackbone):
+            if isinstance(unwrap(self.backbone), DestationaryBackbone):
                 extra["factors"] = self.normalizer.factors(stats)
-            if getattr(self.backbone, "sees_gaps", False):  # z is filled where nothing was seen
-                extra["observed"] = observed_values(past, observed)
+            if getattr(self.backbone, "accepts_observed", False):  # z is filled where nothing was seen
+                extra["observed"] = find_observed(past, observed)
             if known is not None:
-                known = _taken(self.backbone, known)
+                known = _check_known(self.backbone, known)
                 times = len(self.levels)
-                extra["known"] = repeated(known, past.shape[1], times) if times else known
+                extra["known"] = tile_known(known, past.shape[1], times) if times else known
             future = self.backbone(z, **extra)
             if self.levels:
-                future = ascending(future, self.level_gaps)
+                future = monotone_quantiles(future, self.level_gaps)
         kind = "quantile" if self.levels else "location"
-        return Steps(future, stats, self.normalizer.denormalize(future, stats, kind), inner)
+        return ForecastTrace(future, stats, self.normalizer.denormalize(future, stats, kind), inner)
 
 
-def _taken(backbone: nn.Module, known: Tensor) -> Tensor:
+def _check_known(backbone: nn.Module, known: Tensor) -> Tensor:
     """Return the known inputs, or refuse them for a backbone that does not take any."""
-    if not isinstance(whole(backbone), CovariateBackbone):
+    if not isinstance(unwrap(backbone), CovariateBackbone):
         raise ValueError(
             f"{type(backbone).__name__} takes no known inputs but got {tuple(known.shape)}. Use a "
             "CovariateBackbone (TiDE, Informer, CycleNet), or leave known out."
@@ -139,7 +139,7 @@ def _taken(backbone: nn.Module, known: Tensor) -> Tensor:
     return known
 
 
-def auxiliary_loss(model: nn.Module, steps: Steps, truth: Tensor) -> Tensor | None:
+def auxiliary_loss(model: nn.Module, trace: ForecastTrace, truth: Tensor) -> Tensor | None:
     """Return the sum of the losses that learned normalizers add to the forecast's.
 
     Those that are trained first and frozen add nothing here; None if none adds anything.
@@ -155,16 +155,16 @@ def auxiliary_loss(model: nn.Module, steps: Steps, truth: Tensor) -> Tensor | No
     if isinstance(normalizer, LearnedNormalizer) and not isinstance(
         normalizer, PretrainedNormalizer
     ):
-        forecast = median_of(steps.z) if model.levels else steps.z
-        losses.append(normalizer.auxiliary_loss(steps.stats, truth, forecast))
-    if steps.inner is not None and any(True for _ in learned_normalizers(model.backbone)):
-        within = normalizer.renormalize(truth, steps.stats)
-        inner = auxiliary_loss(model.backbone, steps.inner, within)
+        forecast = select_median(trace.z) if model.levels else trace.z
+        losses.append(normalizer.auxiliary_loss(trace.stats, truth, forecast))
+    if trace.inner is not None and any(True for _ in find_learned_normalizers(model.backbone)):
+        within = normalizer.normalize_future(truth, trace.stats)
+        inner = auxiliary_loss(model.backbone, trace.inner, within)
         losses += [] if inner is None else [inner]
     return sum(losses[1:], losses[0]) if losses else None
 
 
-def learned_normalizers(model: nn.Module) -> list[LearnedNormalizer]:
+def find_learned_normalizers(model: nn.Module) -> list[LearnedNormalizer]:
     """Return the learned normalizers of a `Reversible` and of those inside it, outermost first."""
     found = []
     while isinstance(model, Reversible):
@@ -174,7 +174,7 @@ def learned_normalizers(model: nn.Module) -> list[LearnedNormalizer]:
     return found
 
 
-def forecast_channels(model: nn.Module, values: Tensor) -> Tensor:
+def select_targets(model: nn.Module, values: Tensor) -> Tensor:
     """Return those of (..., channels) that a model forecasts: its declared targets, or all."""
     if isinstance(model, Reversible) and model.normalizer.target_index is not None:
         return values.index_select(-1, model.normalizer.target_index)

@@ -17,27 +17,27 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as serialize
 
 from revin_forecast import __version__
-from revin_forecast.components import Component
-from revin_forecast.data.covariates import KnownColumns, own_columns
+from revin_forecast.components import ModuleSpec
+from revin_forecast.data.covariates import KnownColumns, table_columns
 from revin_forecast.data.scaling import Standardizer
-from revin_forecast.data.series import Layout, Series
+from revin_forecast.data.series import TableLayout, Series
 from revin_forecast.errors import InputError
-from revin_forecast.files import holding, remove_abandoned, replacing
-from revin_forecast.fitted import Fitted
-from revin_forecast.fitting import Recipe
-from revin_forecast.intervals import Intervals
-from revin_forecast.manifest import SCHEMA, read_manifest, revived, written
-from revin_forecast.model_card import CARD, MARK, model_card
+from revin_forecast.files import folder_lock, remove_stale_partials, atomic_write
+from revin_forecast.fitted import FittedModel
+from revin_forecast.fitting import ModelConfig
+from revin_forecast.intervals import ConformalIntervals
+from revin_forecast.manifest import SCHEMA, read_manifest, restore_tuples, dump_manifest
+from revin_forecast.model_card import CARD_FILE, CARD_MARKER, format_model_card
 from revin_forecast.settings import TrainingSettings
-from revin_forecast.weights import load_parameters, serialized
+from revin_forecast.weights import load_parameters, parameters_to_bytes
 
-__all__ = ["MANIFEST", "SCHEMA", "load", "save"]
+__all__ = ["MANIFEST", "SCHEMA", "load_fitted", "save_fitted"]
 
 MANIFEST = "forecaster.json"
-PART = re.compile(r"(weights|state)-[0-9a-f]{16}\.safetensors")
+PART_PATTERN = re.compile(r"(weights|state)-[0-9a-f]{16}\.safetensors")
 
 
-def save(fitted: Fitted, folder: Path) -> None:
+def save_fitted(fitted: FittedModel, folder: Path) -> None:
     """Write a fitted forecaster; an older one in the folder is replaced, other files stay.
 
     Raises:
@@ -45,24 +45,24 @@ def save(fitted: Fitted, folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder for the forecaster.")
-    content = _content(fitted)
-    parts = {"weights": serialized(fitted.model), "state": serialize(_arrays(fitted))}
+    content = _manifest_content(fitted)
+    parts = {"weights": parameters_to_bytes(fitted.model), "state": serialize(_state_arrays(fitted))}
     digests = {part: hashlib.sha256(data).hexdigest() for part, data in parts.items()}
     files = {part: (f"{part}-{sha[:16]}.safetensors", sha) for part, sha in digests.items()}
     content["files"] = files
-    text = written(content)
+    text = dump_manifest(content)
     folder.mkdir(parents=True, exist_ok=True)
-    with holding(folder):
+    with folder_lock(folder):
         for part, data in parts.items():
-            with replacing(folder / files[part][0]) as partial:
+            with atomic_write(folder / files[part][0]) as partial:
                 partial.write_bytes(data)
-        with replacing(folder / MANIFEST) as partial:
+        with atomic_write(folder / MANIFEST) as partial:
             partial.write_bytes(text)
-        _write_card(content, folder / CARD)
-        _tidy(folder, {name for name, _ in files.values()})
+        _write_card(content, folder / CARD_FILE)
+        _remove_old_parts(folder, {name for name, _ in files.values()})
 
 
-def load(folder: Path) -> Fitted:
+def load_fitted(folder: Path) -> FittedModel:
     """Read a saved forecaster, every byte checked against its checksum.
 
     Raises:
@@ -74,21 +74,21 @@ def load(folder: Path) -> Fitted:
             f"{folder} holds no forecaster ({MANIFEST} is missing). Name a folder that fit has "
             f"written: revin-forecast fit FILE --horizon H --out {folder}."
         )
-    with holding(folder, shared=True):  # a newer fit removes what this one's manifest names
+    with folder_lock(folder, shared=True):  # a newer fit removes what this one's manifest names
         manifest = read_manifest(folder / MANIFEST)
         weights, state = (
-            _verified(folder, *manifest["files"][part]) for part in ("weights", "state")
+            _verified_path(folder, *manifest["files"][part]) for part in ("weights", "state")
         )
-        return _fitted(manifest, weights, load_file(state))
+        return _build_fitted(manifest, weights, load_file(state))
 
 
-def _fitted(manifest: dict[str, Any], weights: Path, arrays: dict[str, np.ndarray]) -> Fitted:
-    recipe = Recipe(
-        backbone=Component.revived(**revived(manifest["backbone"])),
-        normalizer=Component.revived(**revived(manifest["normalizer"])),
+def _build_fitted(manifest: dict[str, Any], weights: Path, arrays: dict[str, np.ndarray]) -> FittedModel:
+    recipe = ModelConfig(
+        backbone=ModuleSpec.from_dict(**restore_tuples(manifest["backbone"])),
+        normalizer=ModuleSpec.from_dict(**restore_tuples(manifest["normalizer"])),
         lookback=manifest["lookback"],
         horizon=manifest["horizon"],
-        training=TrainingSettings(**revived(manifest["training"])),
+        training=TrainingSettings(**restore_tuples(manifest["training"])),
         refit=manifest["refit"],
         covariates=tuple(manifest.get("covariates", ())),  # none before schema 2
         targets=manifest.get("targets") and tuple(manifest["targets"]),  # none before schema 3
@@ -99,21 +99,21 @@ def _fitted(manifest: dict[str, Any], weights: Path, arrays: dict[str, np.ndarra
         load_parameters(model, weights)
     except ValueError as error:
         raise InputError(f"{recipe.backbone.path} is not as it was when saved: {error}") from error
-    return Fitted(
+    return FittedModel(
         recipe,
         model.eval(),
         Standardizer(arrays["mean"], arrays["scale"]),
         history,
         manifest["summary"],
-        _columns(recipe, history, arrays),
-        Intervals(arrays["scores"]) if "scores" in arrays else None,  # none before schema 3
+        _known_columns(recipe, history, arrays),
+        ConformalIntervals(arrays["scores"]) if "scores" in arrays else None,  # none before schema 3
     )
 
 
-def _columns(recipe: Recipe, history: Series, arrays: dict[str, np.ndarray]) -> KnownColumns | None:
+def _known_columns(recipe: ModelConfig, history: Series, arrays: dict[str, np.ndarray]) -> KnownColumns | None:
     if "columns" not in arrays:
         return None
-    names = tuple(own_columns(recipe.covariates))
+    names = tuple(table_columns(recipe.covariates))
     kept = replace(history, values=arrays["columns"], names=names, inputs=(), lasts=None)
     return KnownColumns(kept, Standardizer(arrays["columns_mean"], arrays["columns_scale"]))
 
@@ -122,44 +122,44 @@ def _history(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Series:
     lasts = arrays.get("lasts")
     return Series(
         values=arrays["history"],
-        timestamps=_stamps(arrays["timestamps"], manifest["time_unit"], manifest["time_zone"]),
+        timestamps=_timestamps(arrays["timestamps"], manifest["time_unit"], manifest["time_zone"]),
         names=tuple(manifest["names"]),
         frequency=manifest["frequency"],
-        layout=Layout(**manifest["layout"]),
+        layout=TableLayout(**manifest["layout"]),
         inputs=tuple(manifest.get("inputs", ())),  # none before schema 3, nor lasts
-        lasts=None
+        last_timestamps=None
         if lasts is None
-        else _stamps(lasts, manifest["lasts_unit"], manifest["time_zone"]),
-        moved=manifest.get("moved", False),
+        else _timestamps(lasts, manifest["lasts_unit"], manifest["time_zone"]),
+        has_aligned_ends=manifest.get("moved", False),
     )
 
 
-def _stamps(counts: np.ndarray, unit: str, zone: str | None) -> pd.DatetimeIndex:
+def _timestamps(counts: np.ndarray, unit: str, zone: str | None) -> pd.DatetimeIndex:
     stamps = pd.DatetimeIndex(counts.astype(f"datetime64[{unit}]"))
     return stamps.tz_localize("UTC").tz_convert(zone) if zone else stamps
 
 
-def _content(fitted: Fitted) -> dict[str, Any]:
+def _manifest_content(fitted: FittedModel) -> dict[str, Any]:
     history = fitted.history
     return {
         "schema": SCHEMA,
         "version": __version__,
         "saved": datetime.now(UTC).isoformat(timespec="seconds"),
-        **asdict(fitted.recipe),
+        **asdict(fitted.config),
         "names": history.names,
         "inputs": history.inputs,
         "frequency": history.frequency,
-        "time_zone": _zone(history.timestamps),
+        "time_zone": _zone_name(history.timestamps),
         "time_unit": history.timestamps.unit,
-        "lasts_unit": None if history.lasts is None else history.lasts.unit,
-        "moved": history.moved,
+        "lasts_unit": None if history.last_timestamps is None else history.last_timestamps.unit,
+        "moved": history.has_aligned_ends,
         "calibrated": fitted.intervals is not None,
         "layout": asdict(history.layout),
         "summary": fitted.summary,
     }
 
 
-def _arrays(fitted: Fitted) -> dict[str, np.ndarray]:
+def _state_arrays(fitted: FittedModel) -> dict[str, np.ndarray]:
     history = fitted.history
     arrays = {
         "mean": fitted.standardizer.mean,
@@ -167,20 +167,20 @@ def _arrays(fitted: Fitted) -> dict[str, np.ndarray]:
         "history": history.values,
         "timestamps": history.timestamps.asi8,
     }
-    if history.lasts is not None:
-        arrays["lasts"] = history.lasts.asi8
+    if history.last_timestamps is not None:
+        arrays["lasts"] = history.last_timestamps.asi8
     if fitted.intervals is not None:
         arrays["scores"] = fitted.intervals.scores
-    if fitted.columns is not None:
+    if fitted.known_columns is not None:
         arrays |= {
-            "columns": fitted.columns.history.values,
-            "columns_mean": fitted.columns.standardizer.mean,
-            "columns_scale": fitted.columns.standardizer.scale,
+            "columns": fitted.known_columns.history.values,
+            "columns_mean": fitted.known_columns.standardizer.mean,
+            "columns_scale": fitted.known_columns.standardizer.scale,
         }
     return {name: np.ascontiguousarray(part) for name, part in arrays.items()}
 
 
-def _zone(stamps: pd.DatetimeIndex) -> str | None:
+def _zone_name(stamps: pd.DatetimeIndex) -> str | None:
     """Return the name of a time zone, which must lead back to it."""
     if stamps.tz is None:
         return None
@@ -199,22 +199,22 @@ def _zone(stamps: pd.DatetimeIndex) -> str | None:
 
 def _write_card(content: dict[str, Any], path: Path) -> None:
     """Write the page for people, but over no other page of that name."""
-    if path.exists() and not path.read_bytes().startswith(MARK.encode()):
+    if path.exists() and not path.read_bytes().startswith(CARD_MARKER.encode()):
         return
-    with replacing(path) as partial:
-        partial.write_text(model_card(content), encoding="utf-8")
+    with atomic_write(path) as partial:
+        partial.write_text(format_model_card(content), encoding="utf-8")
 
 
-def _tidy(folder: Path, kept: set[str]) -> None:
+def _remove_old_parts(folder: Path, kept: set[str]) -> None:
     """Remove the parts of older forecasters, and of saves that were killed."""
     for path in folder.iterdir():
-        if PART.fullmatch(path.name) and path.name not in kept:
+        if PART_PATTERN.fullmatch(path.name) and path.name not in kept:
             path.unlink()
-    remove_abandoned(folder, "weights-*")
-    remove_abandoned(folder, "state-*")
+    remove_stale_partials(folder, "weights-*")
+    remove_stale_partials(folder, "state-*")
 
 
-def _verified(folder: Path, name: str, digest: str) -> Path:
+def _verified_path(folder: Path, name: str, digest: str) -> Path:
     path = folder / name
     if not path.is_file():
         raise InputError(f"{path} is missing, though {MANIFEST} names it. Fit and save again.")

@@ -7,9 +7,9 @@ from typing import Literal
 
 from revin_forecast.errors import InputError
 
-FEWEST_LEVELS = 3
+MIN_QUANTILES = 3
 """The median alone is what loss mae is for."""
-LEVELS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
+DEFAULT_QUANTILES = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
 """Deciles, and the ends of intervals of 90 and 95 %."""
 
 
@@ -32,7 +32,7 @@ class TrainingSettings:
     loss: Literal["mse", "mae", "quantile"] = "mse"
     """Over observed targets, in data units. "quantile": the mean pinball loss of `levels`; the
     model then has intervals of its own, and its forecast is the median."""
-    levels: tuple[float, ...] = LEVELS
+    levels: tuple[float, ...] = DEFAULT_QUANTILES
     """Quantiles that loss "quantile" trains: ascending, symmetric about 0.5, 0.5 among them."""
     seed: int = 0
     """Of the initial weights, the order of windows and the model's own randomness."""
@@ -73,8 +73,8 @@ class TrainingSettings:
                 raise InputError(f"training needs {name} > 0 but got {getattr(self, name)}.")
         if self.threads is not None and self.threads < 1:
             raise InputError(f"training needs threads >= 1 but got {self.threads}.")
-        _check_levels(self.levels)
-        if self.levels != LEVELS and self.loss != "quantile":
+        _check_quantiles(self.levels)
+        if self.levels != DEFAULT_QUANTILES and self.loss != "quantile":
             raise InputError(
                 f"training got levels={list(self.levels)} and the loss {self.loss}, which has no "
                 "use for them. Choose loss quantile, or leave the levels out."
@@ -97,11 +97,11 @@ class TrainingSettings:
         return alone or all(os.environ.get(name, "0") == "0" for name in ranks)
 
 
-def _check_levels(levels: Sequence[float]) -> None:
+def _check_quantiles(levels: Sequence[float]) -> None:
     ascending = all(low < high for low, high in pairwise(levels))
     pairs = zip(levels, reversed(levels), strict=True)
     symmetric = all(math.isclose(low + high, 1, abs_tol=1e-9) for low, high in pairs)
-    several = len(levels) >= FEWEST_LEVELS and len(levels) % 2
+    several = len(levels) >= MIN_QUANTILES and len(levels) % 2
     if not (several and ascending and symmetric and 0 < levels[0] < 1):
         raise InputError(
             f"training needs three levels or more that ascend within 0 and 1, symmetric about 0.5 "

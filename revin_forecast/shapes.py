@@ -21,7 +21,7 @@ Statistic = Float32[Tensor, "batch steps channels"] | Float64[Tensor, "batch ste
 """One number a window and channel, or one for each step of it; never in half precision."""
 
 
-class Factors(NamedTuple):
+class DestationaryFactors(NamedTuple):
     """What de-stationary attention takes from the raw window (Liu et al., NeurIPS 2022).
 
     The logits of attention become (Q K^T tau + delta) / sqrt(d): tau for every layer, delta where

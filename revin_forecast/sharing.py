@@ -16,20 +16,20 @@ from torch import Tensor, nn
 class ParameterSummary:
     """How many numbers a module learns, and how many more it would without sharing."""
 
-    unique: int
+    unique_count: int
     """Numbers learned."""
-    named: int
+    named_count: int
     """Numbers there would be if every name had its own parameter."""
     groups: tuple[tuple[str, ...], ...]
     """The names behind each shared parameter."""
 
     @property
-    def saved(self) -> int:
+    def saved_count(self) -> int:
         """Numbers that sharing saved."""
-        return self.named - self.unique
+        return self.named_count - self.unique_count
 
     def __str__(self) -> str:
-        lines = [f"{self.unique:,} parameters; sharing saved {self.saved:,} of {self.named:,}"]
+        lines = [f"{self.unique_count:,} parameters; sharing saved {self.saved_count:,} of {self.named_count:,}"]
         return "\n".join(lines + [f"  {' = '.join(group)}" for group in self.groups])
 
 
@@ -82,7 +82,7 @@ def share_parameters(
     >>> second.weight is first.weight
     True
     """
-    shared = {name: _checked(source, target, name) for name in names}
+    shared = {name: _shareable_parameter(source, target, name) for name in names}
     for name, parameter in shared.items():
         if parameter is not None:
             assign_tensor(target, name, parameter)
@@ -96,7 +96,7 @@ def shared_parameters(module: nn.Module) -> list[tuple[str, ...]]:
     >>> shared_parameters(pair)
     [('0.weight', '1.weight')]
     """
-    return names_in_common(module.named_parameters(remove_duplicate=False))
+    return find_shared_names(module.named_parameters(remove_duplicate=False))
 
 
 def parameter_summary(module: nn.Module) -> ParameterSummary:
@@ -120,7 +120,7 @@ def assign_tensor(module: nn.Module, name: str, tensor: Tensor) -> None:
     setattr(module.get_submodule(home), leaf, tensor)
 
 
-def names_in_common(named: Iterable[tuple[str, Tensor]]) -> list[tuple[str, ...]]:
+def find_shared_names(named: Iterable[tuple[str, Tensor]]) -> list[tuple[str, ...]]:
     """Return the names behind each tensor object that has more than one."""
     names: dict[int, list[str]] = {}
     for name, tensor in named:
@@ -128,8 +128,8 @@ def names_in_common(named: Iterable[tuple[str, Tensor]]) -> list[tuple[str, ...]
     return [tuple(group) for group in names.values() if len(group) > 1]
 
 
-def _checked(source: nn.Module, target: nn.Module, name: str) -> nn.Parameter | None:
-    one, other = _find(source, name, "source"), _find(target, name, "target")
+def _shareable_parameter(source: nn.Module, target: nn.Module, name: str) -> nn.Parameter | None:
+    one, other = _find_parameter(source, name, "source"), _find_parameter(target, name, "target")
     if one is None and other is None:
         return None
     if one is None or other is None:
@@ -150,7 +150,7 @@ def _checked(source: nn.Module, target: nn.Module, name: str) -> nn.Parameter | 
     return one
 
 
-def _find(module: nn.Module, name: str, side: str) -> nn.Parameter | None:
+def _find_parameter(module: nn.Module, name: str, side: str) -> nn.Parameter | None:
     home, _, leaf = name.rpartition(".")
     try:
         # Only what is registered: any attribute may be None, an absent bias is a None in here.

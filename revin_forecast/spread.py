@@ -8,17 +8,17 @@ from torch import Tensor, nn
 
 from revin_forecast.engines import Engine
 from revin_forecast.errors import InputError
-from revin_forecast.fitted import Fitted
-from revin_forecast.fitting import Recipe
-from revin_forecast.intervals import Intervals
+from revin_forecast.fitted import FittedModel
+from revin_forecast.fitting import ModelConfig
+from revin_forecast.intervals import ConformalIntervals
 from revin_forecast.reversible import Reversible
 
-SERIES_AT_ONCE = 512
+SERIES_PER_TASK = 512
 """Series in a part, whoever does it: the same parts have the same rounding."""
 
 
-def predict_spread(
-    fitted: Fitted, past: Tensor, engine: Engine, levels: Sequence[float] = ()
+def predict_parallel(
+    fitted: FittedModel, past: Tensor, engine: Engine, levels: Sequence[float] = ()
 ) -> tuple[Tensor, Tensor | None]:
     """Forecast windows in standardized units, `SERIES_AT_ONCE` series a task.
 
@@ -35,35 +35,35 @@ def predict_spread(
     Raises:
         InputError: the model mixes series, or takes known inputs.
     """
-    _check_spreads(fitted)
+    _check_parallelizable(fitted)
     tasks = [
-        (part_of(fitted, first, first + SERIES_AT_ONCE), part, tuple(levels))
+        (select_series(fitted, first, first + SERIES_PER_TASK), part, tuple(levels))
         for first, part in zip(
-            range(0, past.shape[2], SERIES_AT_ONCE), past.split(SERIES_AT_ONCE, dim=2), strict=True
+            range(0, past.shape[2], SERIES_PER_TASK), past.split(SERIES_PER_TASK, dim=2), strict=True
         )
     ]
-    forecasts, quantiles = zip(*engine.map(_predict, tasks), strict=True)
+    forecasts, quantiles = zip(*engine.map(_forecast_task, tasks), strict=True)
     return torch.cat(forecasts, dim=2), torch.cat(quantiles, dim=2) if levels else None
 
 
-def part_of(fitted: Fitted, first: int, stop: int) -> Fitted:
+def select_series(fitted: FittedModel, first: int, stop: int) -> FittedModel:
     """Return the same model for the series from number `first` to before `stop`."""
     channels = len(fitted.history.names)
     places = list(range(*slice(first, stop).indices(channels)))
     intervals = fitted.intervals
     if intervals is not None and intervals.scores.shape[2] == channels > 1:
-        intervals = Intervals(intervals.scores[:, :, places])
+        intervals = ConformalIntervals(intervals.scores[:, :, places])
     return replace(
         fitted,
-        model=_narrowed(fitted.model, fitted.recipe, channels, places),
+        model=_model_for_channels(fitted.model, fitted.config, channels, places),
         standardizer=fitted.standardizer.select(places),
         history=fitted.history.select([fitted.history.names[place] for place in places]),
         intervals=intervals,
     )
 
 
-def _narrowed(
-    model: Reversible, recipe: Recipe, channels: int, places: Sequence[int]
+def _model_for_channels(
+    model: Reversible, recipe: ModelConfig, channels: int, places: Sequence[int]
 ) -> Reversible:
     """Build the model for fewer channels; where it differs in shape, it has theirs of the whole."""
     if len(places) == channels:
@@ -71,13 +71,13 @@ def _narrowed(
     index = torch.tensor(places)
     part, whole = recipe.build(len(places)), model.state_dict()
     found = {
-        name: _selected(whole[name], mine.shape, index) for name, mine in part.state_dict().items()
+        name: _shrink_to_shape(whole[name], mine.shape, index) for name, mine in part.state_dict().items()
     }
     part.load_state_dict(found)
     return part.eval()
 
 
-def _selected(tensor: Tensor, wanted: torch.Size, index: Tensor) -> Tensor:
+def _shrink_to_shape(tensor: Tensor, wanted: torch.Size, index: Tensor) -> Tensor:
     for axis, (size, other) in enumerate(zip(tensor.shape, wanted, strict=True)):
         if size != other:
             tensor = tensor.index_select(axis, index)
@@ -85,37 +85,37 @@ def _selected(tensor: Tensor, wanted: torch.Size, index: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _predict(
-    task: tuple[Fitted, Tensor, tuple[float, ...]],
+def _forecast_task(
+    task: tuple[FittedModel, Tensor, tuple[float, ...]],
 ) -> tuple[Tensor, Tensor | None]:
     fitted, past, levels = task
     return fitted.forecast(past), fitted.quantiles(past, levels) if levels else None
 
 
-def _check_spreads(fitted: Fitted) -> None:
-    if fitted.recipe.covariates:
+def _check_parallelizable(fitted: FittedModel) -> None:
+    if fitted.config.covariates:
         raise InputError(
             "an engine spreads models without known inputs, but this one has "
-            f"{list(fitted.recipe.covariates)}. Leave --engine out."
+            f"{list(fitted.config.covariates)}. Leave --engine out."
         )
     if fitted.model.normalizer.targets is not None:
         raise InputError(
             "an engine spreads models that forecast every series, but this one uses some only as "
             "inputs. Leave --engine out."
         )
-    if not _apart(fitted.model):
+    if not _is_channel_independent(fitted.model):
         raise InputError(
             "an engine spreads models that forecast each series from itself alone, but "
-            f"{fitted.recipe.backbone.name} or its normalizer looks at several. "
+            f"{fitted.config.backbone.name} or its normalizer looks at several. "
             "Leave --engine out, or name another backbone."
         )
 
 
-def _apart(model: nn.Module) -> bool:
+def _is_channel_independent(model: nn.Module) -> bool:
     """Return whether each channel's forecast depends on that channel only."""
     if isinstance(model, Reversible):
-        return not model.normalizer.mixes_channels and _apart(model.backbone)
+        return not model.normalizer.mixes_channels and _is_channel_independent(model.backbone)
     members = getattr(model, "members", None)
     if isinstance(members, nn.ModuleList):
-        return all(map(_apart, members))
+        return all(map(_is_channel_independent, members))
     return bool(getattr(model, "channel_independent", False))

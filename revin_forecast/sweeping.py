@@ -7,23 +7,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from revin_forecast.closed_form.profile import Deseasonalized, profile_rows
+from revin_forecast.closed_form.profile import DeseasonalizedModel, repeat_profile
 from revin_forecast.closed_form.scoring import ridge_mse
 from revin_forecast.closed_form.sweep import sweep_ridge
-from revin_forecast.closed_form.swept import Sweep, Swept
+from revin_forecast.closed_form.swept import SweepGrid, SweepResult
 from revin_forecast.errors import InputError
-from revin_forecast.evaluation import Scores, naive_models, score
-from revin_forecast.fitting import Split
+from revin_forecast.evaluation import Scores, build_naive_baselines, score
+from revin_forecast.fitting import ChronologicalSplit
 from revin_forecast.progress import progress
 from revin_forecast.reversible import Reversible
 
 
 @dataclass(frozen=True, eq=False)
-class SweptHorizon:
+class HorizonResult:
     """A horizon's model and its errors on every test window, beside the naive ones."""
 
     horizon: int
-    model: Reversible | Deseasonalized
+    model: Reversible | DeseasonalizedModel
     scores: Scores
     closed_form_mse: float | None
     """From the test part's own sums, without a window: `scores.mse` up to rounding. None: gaps."""
@@ -35,13 +35,13 @@ class SweptHorizon:
 class SweepEvaluation:
     """What was chosen, what it came to, and how long choosing and solving took."""
 
-    swept: Swept
-    horizons: tuple[SweptHorizon, ...]
+    sweep_result: SweepResult
+    horizons: tuple[HorizonResult, ...]
     choose_seconds: float
     solve_seconds: float
 
 
-def evaluate_sweep(split: Split, sweep: Sweep, season: int, refit: bool = True) -> SweepEvaluation:
+def evaluate_sweep(split: ChronologicalSplit, sweep: SweepGrid, season: int, refit: bool = True) -> SweepEvaluation:
     """Choose on training and validation rows, solve, and score every test window.
 
     Args:
@@ -53,7 +53,7 @@ def evaluate_sweep(split: Split, sweep: Sweep, season: int, refit: bool = True) 
     Raises:
         InputError: too few rows, too few windows without a gap, or a test part that stands apart.
     """
-    if split.apart:
+    if split.has_independent_parts:
         raise InputError("a sweep takes one chronological table; this split's parts stand apart.")
     values = torch.from_numpy(split.standardizer.transform(split.values[: split.test]))
     start = time.perf_counter()
@@ -67,36 +67,36 @@ def evaluate_sweep(split: Split, sweep: Sweep, season: int, refit: bool = True) 
     with progress("scoring horizons", len(models)) as advance:
         for horizon, model in models.items():
             advance(0, str(horizon))
-            results.append(_scored(split, horizon, model, season))
+            results.append(_horizon_result(split, horizon, model, season))
             advance()
     return SweepEvaluation(swept, tuple(results), chosen - start, solved - chosen)
 
 
-def _scored(
-    split: Split, horizon: int, model: Reversible | Deseasonalized, season: int
-) -> SweptHorizon:
-    inner = model.model if isinstance(model, Deseasonalized) else model
+def _horizon_result(
+    split: ChronologicalSplit, horizon: int, model: Reversible | DeseasonalizedModel, season: int
+) -> HorizonResult:
+    inner = model.model if isinstance(model, DeseasonalizedModel) else model
     lookback = inner.backbone.lookback
     assert isinstance(lookback, int)  # a Ridge has one
-    rows = torch.from_numpy(split.standardizer.transform(split.part("test", lookback)))
+    rows = torch.from_numpy(split.standardizer.transform(split.select_part("test", lookback)))
     told = split
-    if isinstance(model, Deseasonalized):
-        rows = _less_profile(rows, model.profile, split.validation - lookback)
+    if isinstance(model, DeseasonalizedModel):
+        rows = _subtract_profile(rows, model.profile, split.validation - lookback)
         told = replace(split, known=np.arange(len(split.values), dtype=np.float64)[:, None])
     # The naive ones see a whole season, however short the look-back that was chosen.
     seen = max(lookback, season)
-    naive = naive_models(seen, horizon, split.values.shape[1], season)
-    longer = split.windows("test", seen, horizon)
-    return SweptHorizon(
+    naive = build_naive_baselines(seen, horizon, split.values.shape[1], season)
+    longer = split.make_windows("test", seen, horizon)
+    return HorizonResult(
         horizon=horizon,
         model=model,
-        scores=score(model, told.windows("test", lookback, horizon)),
+        scores=score(model, told.make_windows("test", lookback, horizon)),
         closed_form_mse=ridge_mse(inner, rows) if bool(rows.isfinite().all()) else None,
         repeat=score(naive["repeat"], longer),
         seasonal_naive=score(naive["seasonal_naive"], longer),
     )
 
 
-def _less_profile(values: Tensor, profile: Tensor, first: int) -> Tensor:
+def _subtract_profile(values: Tensor, profile: Tensor, first: int) -> Tensor:
     """Return rows of a table less its profile; the first of them is row `first` there."""
-    return values - profile_rows(profile.double(), first + len(values))[first:]
+    return values - repeat_profile(profile.double(), first + len(values))[first:]

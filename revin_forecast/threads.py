@@ -6,12 +6,12 @@ from contextlib import contextmanager
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-OPERATIONS_PER_THREAD = 500_000_000
+FLOPS_PER_THREAD = 500_000_000
 """In one forward pass over a batch. Measured on two cores: up to 3e8 a second thread costs more
 than it does, from 9e8 on it pays (docs/benchmarks/thread_count.md)."""
 
 
-def threads_for(operations: int, most: int) -> int:
+def choose_thread_count(flops: int, max_threads: int) -> int:
     """Return the number of threads for a step.
 
     A thread for each `OPERATIONS_PER_THREAD` begun, `most` at most. It depends on nothing that is
@@ -24,11 +24,11 @@ def threads_for(operations: int, most: int) -> int:
     >>> threads_for(10**6, most=4), threads_for(6 * 10**8, most=4), threads_for(10**12, most=4)
     (1, 2, 4)
     """
-    return min(most, 1 + operations // OPERATIONS_PER_THREAD)
+    return min(max_threads, 1 + flops // FLOPS_PER_THREAD)
 
 
 @torch.no_grad()
-def operations_of(run: Callable[[], object]) -> int:
+def count_flops(run: Callable[[], object]) -> int:
     """Count the multiplications and additions of products, convolutions and attention in a call.
 
     Args:
@@ -40,7 +40,7 @@ def operations_of(run: Callable[[], object]) -> int:
 
 
 @contextmanager
-def using_threads(count: int | None) -> Iterator[None]:
+def torch_threads(count: int | None) -> Iterator[None]:
     """Give torch a number of threads for a while; None: leave it as it is."""
     before = torch.get_num_threads()
     try:

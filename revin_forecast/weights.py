@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
-from revin_forecast.files import replacing
-from revin_forecast.sharing import assign_tensor, names_in_common
+from revin_forecast.files import atomic_write
+from revin_forecast.sharing import assign_tensor, find_shared_names
 
 
 def save_parameters(module: nn.Module, path: str | Path) -> None:
@@ -34,15 +34,15 @@ def save_parameters(module: nn.Module, path: str | Path) -> None:
     ...         sorted(file.keys()), file.metadata()["shared"]
     (['0.bias', '0.weight'], '[["0.weight", "1.weight"], ["0.bias", "1.bias"]]')
     """
-    content = serialized(module)
-    with replacing(Path(path)) as partial:
+    content = parameters_to_bytes(module)
+    with atomic_write(Path(path)) as partial:
         partial.write_bytes(content)
 
 
-def serialized(module: nn.Module) -> bytes:
+def parameters_to_bytes(module: nn.Module) -> bytes:
     """Return what `save_parameters` writes."""
     state = module.state_dict(keep_vars=True)
-    groups = names_in_common(state.items())
+    groups = find_shared_names(state.items())
     doubles = {name for group in groups for name in group[1:]}
     # Copies, because safetensors refuses tensors that are views of one memory.
     tensors = {
@@ -74,24 +74,24 @@ def load_parameters(module: nn.Module, path: str | Path) -> None:
     >>> fresh[0].weight is fresh[1].weight
     True
     """
-    tensors, groups = _read(path)
+    tensors, groups = _read_tensors_and_groups(path)
     first = {name: group[0] for group in groups for name in group}
     state = module.state_dict(keep_vars=True)
     wanted = {name: first.get(name, name) for name in state}
     _check_names(path, state, tensors, groups)
     for name, source in wanted.items():
-        _check_same(path, name, state[name], tensors[source])
-    _check_apart(path, state, wanted, tensors)
+        _check_shape_and_dtype(path, name, state[name], tensors[source])
+    _check_shared_values(path, state, wanted, tensors)
     _check_sharable(path, state, groups)
     with torch.no_grad():
         for name, source in wanted.items():
             state[name].copy_(tensors[source])
     for group in groups:
         for name in group[1:]:
-            _replace(module, state, state[name], state[group[0]])
+            _replace_tensor(module, state, state[name], state[group[0]])
 
 
-def _read(path: str | Path) -> tuple[dict[str, Tensor], list[tuple[str, ...]]]:
+def _read_tensors_and_groups(path: str | Path) -> tuple[dict[str, Tensor], list[tuple[str, ...]]]:
     """Return a file's tensors and the groups of names that share one."""
     try:
         with safe_open(str(path), framework="pt") as file:
@@ -131,7 +131,7 @@ def _check_names(
         )
 
 
-def _check_same(path: str | Path, name: str, ours: Tensor, theirs: Tensor) -> None:
+def _check_shape_and_dtype(path: str | Path, name: str, ours: Tensor, theirs: Tensor) -> None:
     for what, mine, other in (
         ("shape", tuple(ours.shape), tuple(theirs.shape)),
         ("dtype", ours.dtype, theirs.dtype),
@@ -143,13 +143,13 @@ def _check_same(path: str | Path, name: str, ours: Tensor, theirs: Tensor) -> No
             )
 
 
-def _check_apart(
+def _check_shared_values(
     path: str | Path,
     state: Mapping[str, Tensor],
     sources: Mapping[str, str],
     tensors: Mapping[str, Tensor],
 ) -> None:
-    for group in names_in_common(state.items()):
+    for group in find_shared_names(state.items()):
         first, *others = (tensors[sources[name]] for name in group)
         if not all(torch.equal(first, other) for other in others):
             raise ValueError(
@@ -163,7 +163,7 @@ def _check_sharable(
 ) -> None:
     for first, *others in groups:
         for name in others:
-            mine, other = _kind(state[first]), _kind(state[name])
+            mine, other = _tensor_kind(state[first]), _tensor_kind(state[name])
             if mine != other:
                 raise ValueError(
                     f"{path} shares {first} = {name}, but in the module {first} is a {mine} and "
@@ -171,12 +171,12 @@ def _check_sharable(
                 )
 
 
-def _kind(tensor: Tensor) -> str:
+def _tensor_kind(tensor: Tensor) -> str:
     kind = "parameter" if isinstance(tensor, nn.Parameter) else "buffer"
     return f"{kind} on {tensor.device}"
 
 
-def _replace(module: nn.Module, state: dict[str, Tensor], old: Tensor, new: Tensor) -> None:
+def _replace_tensor(module: nn.Module, state: dict[str, Tensor], old: Tensor, new: Tensor) -> None:
     """Put `new` wherever the module holds `old`, so that no sharing it had is lost."""
     for name in [name for name, tensor in state.items() if tensor is old]:
         assign_tensor(module, name, new)

@@ -116,14 +116,14 @@ def test_operators_are_sound():
     anchor = past[:, -1:]
     factor = torch.rand(5, 1, 3) + 0.5
     for operator, inputs in (
-        (operators.observed_mask, (past, observed)),
-        (operators.window_moments, (past, observed)),
-        (operators.to_common_scale, (past, anchor, factor, factor, anchor, observed)),
-        (operators.to_data_scale, (past, factor, factor, anchor)),
-        (operators.scaled, (past, factor, observed)),
-        (operators.scaled, (past, factor, None)),
-        (operators.sums, (past, past, anchor, observed)),
-        (operators.sums, (past, past, None, None)),
+        (operators.find_observed_op, (past, observed)),
+        (operators.anchored_moments_op, (past, observed)),
+        (operators.normalize_op, (past, anchor, factor, factor, anchor, observed)),
+        (operators.denormalize_op, (past, factor, factor, anchor)),
+        (operators.scale_gradient_op, (past, factor, observed)),
+        (operators.scale_gradient_op, (past, factor, None)),
+        (operators.sum_gradient_op, (past, past, anchor, observed)),
+        (operators.sum_gradient_op, (past, past, None, None)),
     ):
         torch.library.opcheck(operator, inputs)
 

@@ -7,11 +7,11 @@ import time
 import torch
 
 from revin_forecast.backbones import Backbone, Ridge
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.normalizers import Identity, RevIN
 from revin_forecast.settings import TrainingSettings
-from revin_forecast.shift.suite import DataSource, Models, Protocol, Suite, WindowGrid
-from revin_forecast.shift.suite_file import shifts_named
+from revin_forecast.shift.suite import DatasetConfig, ModelGrid, ShiftProtocol, Suite, WindowConfig
+from revin_forecast.shift.suite_file import parse_shifts
 
 
 class Broken(Backbone):
@@ -62,7 +62,7 @@ class Slow(Backbone):
 
 
 def component(kind, **parameters):
-    return Component(f"{kind.__module__}.{kind.__qualname__}", parameters)
+    return ModuleSpec(f"{kind.__module__}.{kind.__qualname__}", parameters)
 
 
 def small_suite(
@@ -71,15 +71,15 @@ def small_suite(
     normalizers = (Identity, RevIN) if normalizers is None else normalizers
     return Suite(
         name="small",
-        datasets=tuple(DataSource(name) for name in datasets),
+        datasets=tuple(DatasetConfig(name) for name in datasets),
         models=(
-            Models(
+            ModelGrid(
                 tuple(component(one) for one in backbones),
                 tuple(component(one) for one in normalizers),
             ),
         ),
-        shifts=shifts_named(list(shifts)),
-        windows=WindowGrid(lookback=24, horizon=12, stride=12),
-        protocol=Protocol(severities=(1, 5), ages=(0.0, 0.5), resamples=50),
+        shifts=parse_shifts(list(shifts)),
+        windows=WindowConfig(lookback=24, horizon=12, stride=12),
+        protocol=ShiftProtocol(severities=(1, 5), ages=(0.0, 0.5), resamples=50),
         training=TrainingSettings(max_epochs=2, batch_size=512),
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from revin_forecast.shift.base import Moment
+from revin_forecast.shift.base import ShiftOnset
 from revin_forecast.shift.sources import (
     AR,
     LevelDependent,
@@ -10,14 +10,14 @@ from revin_forecast.shift.sources import (
     RegimeSwitching,
     SineMixture,
 )
-from revin_forecast.shift.world import World
+from revin_forecast.shift.world import ShiftDataset
 
 LOOKBACK, HORIZON = 24, 12
 WIDTH = LOOKBACK + HORIZON
 
 
 def world_of(values, name, season, source=None, train=500, start=700):
-    return World(name, values, train, start, LOOKBACK, HORIZON, season, source)
+    return ShiftDataset(name, values, train, start, LOOKBACK, HORIZON, season, source)
 
 
 def real(channels=7, gaps=True, name="real", rows=1300):
@@ -60,12 +60,12 @@ def severities(shift):
 
 
 def whole(world):
-    return Moment.steady(world, world.steps)
+    return ShiftOnset.from_test_start(world, world.steps)
 
 
 def windows(world, age):
     last = len(world.values) - WIDTH
-    return Moment.transition(world, np.arange(world.start, last + 1, 7), age)
+    return ShiftOnset.from_windows(world, np.arange(world.start, last + 1, 7), age)
 
 
 def same(left, right):

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from revin_forecast import Reversible, RevIN
-from revin_forecast.backbones import ChannelFirst, SingleSeries, TimeSeriesLibrary
+from revin_forecast.backbones import ChannelFirstAdapter, SingleSeriesAdapter, TSLibAdapter
 from revin_forecast.checks import check_backbone
 
 
@@ -31,7 +31,7 @@ class Library(nn.Module):
 def test_channel_first():
     net = nn.Conv1d(3, 3, 13)  # 24 steps to 12
     past = torch.randn(5, 24, 3)
-    model = Reversible(ChannelFirst(net), RevIN(3))
+    model = Reversible(ChannelFirstAdapter(net), RevIN(3))
     z, stats = model.normalizer.normalize(past)
     wanted = model.normalizer.denormalize(net(z.transpose(1, 2)).transpose(1, 2), stats)
     torch.testing.assert_close(model(past), wanted)
@@ -40,13 +40,13 @@ def test_channel_first():
 def test_single_series():
     net, past = nn.Linear(24, 12), torch.randn(5, 24, 3)
     wanted = torch.stack([net(past[..., channel]) for channel in range(3)], dim=-1)
-    torch.testing.assert_close(SingleSeries(net)(past), wanted)
+    torch.testing.assert_close(SingleSeriesAdapter(net)(past), wanted)
 
 
 def test_time_series_library_gets_its_four_arguments():
     net, past = Library(24, 12, 3, marks=2), torch.randn(5, 24, 3)
     known = torch.randn(5, 36, 2)
-    model = TimeSeriesLibrary(net, 24, 12, 3, label=8, covariates=2)
+    model = TSLibAdapter(net, 24, 12, 3, label=8, covariates=2)
     forecast = Reversible(model, RevIN(3))(past, known=known)
     assert forecast.shape == (5, 12, 3)
     window, marks, decoded, decoded_marks = net.seen
@@ -61,7 +61,7 @@ def test_time_series_library_gets_its_four_arguments():
 
 def test_time_series_library_without_marks_and_with_attention_returned():
     net = Library(24, 12, 3)
-    model = TimeSeriesLibrary(net, 24, 12, 3)
+    model = TSLibAdapter(net, 24, 12, 3)
     forecast = model(torch.randn(5, 24, 3))
     assert net.seen[1] is None
     assert net.seen[3] is None
@@ -74,13 +74,13 @@ def test_time_series_library_without_marks_and_with_attention_returned():
 @pytest.mark.parametrize("label", [-1, 25])
 def test_unfit_labels(label):
     with pytest.raises(ValueError, match="needs a label within the look-back of 24 but got"):
-        TimeSeriesLibrary(Library(24, 12, 3), 24, 12, 3, label=label)
+        TSLibAdapter(Library(24, 12, 3), 24, 12, 3, label=label)
 
 
 @pytest.mark.usefixtures("plain_shapes")
 def test_adapted_nets_are_under_the_contract(capsys):
     def library(lookback, horizon, channels):
-        return TimeSeriesLibrary(Library(lookback, horizon, channels), lookback, horizon, channels)
+        return TSLibAdapter(Library(lookback, horizon, channels), lookback, horizon, channels)
 
     check_backbone(library)
     assert "holds" in capsys.readouterr().out

@@ -11,10 +11,10 @@ from scipy.stats import wilcoxon
 
 from revin_forecast.errors import InputError
 from revin_forecast.shift import statistics
-from revin_forecast.shift.aggregates import aggregates
-from revin_forecast.shift.aggregates.curves import area_under, recovery_age
-from revin_forecast.shift.aggregates.draws import seed_of
-from revin_forecast.shift.aggregates.effective import effective
+from revin_forecast.shift.aggregates import aggregate_tables
+from revin_forecast.shift.aggregates.curves import area_under_curve, recovery_age
+from revin_forecast.shift.aggregates.draws import dataset_seed
+from revin_forecast.shift.aggregates.effective import effective_robustness
 
 WINDOWS, BLOCK, RESAMPLES = 60, 6, 60
 SPECS = [
@@ -106,7 +106,7 @@ def same(found, wanted):
 @pytest.fixture(scope="module")
 def made():
     cells, errors = benchmark()
-    return cells, errors, aggregates(cells, errors, RESAMPLES)
+    return cells, errors, aggregate_tables(cells, errors, RESAMPLES)
 
 
 def test_headline_is_the_geometric_mean_over_data_sets(made):
@@ -138,8 +138,8 @@ def test_interval_of_the_headline_draws_blocks_and_seeds(made):
     for dataset in ("a", "b"):
         keys = [f"{dataset}/mlp/RevIN/{seed}/{SPECS[0]}" for seed in (0, 1)]
         stacked = np.stack([errors[key] for key in keys]).astype(float)
-        means = statistics.resampled_means(stacked, BLOCK, RESAMPLES, seed_of(dataset))
-        weights = statistics.seed_weights(2, RESAMPLES, seed_of(dataset))
+        means = statistics.bootstrap_means(stacked, BLOCK, RESAMPLES, dataset_seed(dataset))
+        weights = statistics.bootstrap_seed_weights(2, RESAMPLES, dataset_seed(dataset))
         drawn.append(np.log((weights * means).sum(0)))
     row = one(found["headline"], backbone="mlp", normalizer="RevIN", column="clean")
     wanted = np.exp(np.quantile(np.mean(drawn, axis=0), [0.025, 0.975]))
@@ -186,7 +186,7 @@ def test_no_relative_error_where_the_shift_costs_the_twin_nothing(made):
     assert 0 < abs(costly.relative) < 0.3
     for almost in (9.0, 1 - 1e-7):
         clean = cells.e0_ref.where(cells.normalizer != "Identity", almost * cells.mase_pb)
-        row = one(aggregates(cells.assign(e0_ref=clean), {}, RESAMPLES)["nce"], **names)
+        row = one(aggregate_tables(cells.assign(e0_ref=clean), {}, RESAMPLES)["nce"], **names)
         assert math.isnan(row.relative)
         assert row.nce == costly.nce
 
@@ -198,7 +198,7 @@ def test_the_order_of_rows_is_of_no_effect(made, random):
     rows, keys = list(range(len(cells))), list(errors)
     random.shuffle(rows)
     random.shuffle(keys)
-    again = aggregates(cells.iloc[rows], {key: errors[key] for key in keys}, RESAMPLES)
+    again = aggregate_tables(cells.iloc[rows], {key: errors[key] for key in keys}, RESAMPLES)
     same(again, found)
 
 
@@ -208,7 +208,7 @@ def test_a_common_scale_of_errors_moves_no_ratio(made, factor):
     cells, errors, found = made
     scaled = cells.assign(mase_pb=factor * cells.mase_pb, e0_ref=factor * cells.e0_ref)
     moved = {key: np.float32(factor) * value for key, value in errors.items()}
-    again = aggregates(scaled, moved, RESAMPLES)
+    again = aggregate_tables(scaled, moved, RESAMPLES)
     for name in ("nce", "mce", "ausc", "recovery", "pairs", "tests"):
         pd.testing.assert_frame_equal(again[name], found[name], atol=1e-5)
     for part in ("mase", "lo", "hi"):
@@ -225,7 +225,7 @@ def test_nobody_leads_by_having_nothing_to_lose():
 
     models = [*MODELS, ("constant", "Identity"), ("damped", "Identity")]
     cells, errors = benchmark(models=models, size=with_flat)
-    found = aggregates(cells, errors, RESAMPLES)["headline"]
+    found = aggregate_tables(cells, errors, RESAMPLES)["headline"]
     for column, part in found.groupby("column"):
         calm = part[part.backbone.isin(["constant", "damped", "Constant"])]
         if column == "steady":  # they do have the least to lose, and even small errors
@@ -245,10 +245,10 @@ def test_failed_cells_are_counted_and_not_imputed(made):
     cells, errors, whole = made
     hardest = {"placement": "steady", "shift": "level", "severity": 3}
     who = {"backbone": "mlp", "normalizer": "Identity", "seed": 1, "dataset": "a"}
-    found = aggregates(failing(cells, **hardest, **who), errors, RESAMPLES)
+    found = aggregate_tables(failing(cells, **hardest, **who), errors, RESAMPLES)
     # As if that cell had been asked of nobody, the seedless references apart.
     gone = only(cells, **hardest, seed=1, dataset="a").index
-    without = aggregates(cells.drop(gone), errors, RESAMPLES)
+    without = aggregate_tables(cells.drop(gone), errors, RESAMPLES)
     for name, table in found.items():
         counts = [column for column in table if column == "n_failed"]
         pd.testing.assert_frame_equal(
@@ -268,7 +268,7 @@ def test_failed_cells_are_counted_and_not_imputed(made):
 def test_a_model_without_a_data_set_is_shown_and_not_ranked(made):
     cells, errors, whole = made
     lost = {"dataset": "b", "backbone": "linear", "normalizer": "RevIN"}
-    found = aggregates(failing(cells, **lost), errors, RESAMPLES)
+    found = aggregate_tables(failing(cells, **lost), errors, RESAMPLES)
     rows = only(found["headline"], backbone="linear", normalizer="RevIN")
     assert (rows.n_datasets == 1).all()
     assert not rows.ranked.any()
@@ -279,7 +279,7 @@ def test_a_model_without_a_data_set_is_shown_and_not_ranked(made):
         np.testing.assert_array_equal(left, right)
     # The plain model has results on both, so its twin is missed in neither.
     gone = {"backbone": "mlp", "normalizer": "Identity", "dataset": "a"}
-    table = aggregates(failing(cells, **gone), errors, RESAMPLES)
+    table = aggregate_tables(failing(cells, **gone), errors, RESAMPLES)
     rows = only(table["headline"], backbone="mlp", normalizer="RevIN")
     assert rows.against_twin.isna().all()
     assert rows.note.str.contains("no result of the same backbone without a normalizer").all()
@@ -288,11 +288,11 @@ def test_a_model_without_a_data_set_is_shown_and_not_ranked(made):
 
 def test_everything_failed_and_nothing_there(made):
     cells, errors, _ = made
-    found = aggregates(failing(cells), errors, RESAMPLES)
+    found = aggregate_tables(failing(cells), errors, RESAMPLES)
     assert (found["headline"].note.str.startswith("no result that can be compared")).all()
     assert found["headline"].n_failed.sum() > 0
     assert found["headline"].mase.isna().all()
-    empty = aggregates(cells.iloc[:0], {}, RESAMPLES)
+    empty = aggregate_tables(cells.iloc[:0], {}, RESAMPLES)
     assert empty.keys() == found.keys()
     for name, table in empty.items():
         assert len(table) == 0
@@ -301,7 +301,7 @@ def test_everything_failed_and_nothing_there(made):
 
 def test_without_window_errors_there_are_numbers_and_no_intervals(made):
     cells, _, found = made
-    bare = aggregates(cells, {}, RESAMPLES)
+    bare = aggregate_tables(cells, {}, RESAMPLES)
     for name, part in (("headline", "mase"), ("nce", "nce"), ("pairs", "log_ratio")):
         np.testing.assert_array_equal(bare[name][part], found[name][part])
         assert bare[name][["lo", "hi"]].isna().all(axis=None)
@@ -314,7 +314,7 @@ def test_errors_of_zero_have_no_ratio_and_hurt_no_other(made):
     changed = cells.assign(mase_pb=cells.mase_pb.where(~perfect, 0.0))
     changed = changed.assign(r_log=changed.r_log.where(~perfect))
     zeros = {key: 0 * value if "a/Seasonal" in key else value for key, value in errors.items()}
-    found = aggregates(changed, zeros, RESAMPLES)
+    found = aggregate_tables(changed, zeros, RESAMPLES)
     row = one(found["headline"], backbone="SeasonalNaive", column="steady")
     assert row.mase == 0  # the geometric mean
     mine = only(changed, dataset="b", backbone="SeasonalNaive", placement="steady")
@@ -335,12 +335,12 @@ def test_natural_deciles_are_drawn_with_all_windows(made):
     whole = errors[f"a/linear/RevIN/0/{SPECS[0]}"].astype(float)
     part = np.isin(whole, errors[f"a/linear/RevIN/0/{SPECS[-2]}"])
     pair = np.stack([whole * part, part.astype(float)])
-    total, share = statistics.resampled_means(pair, BLOCK, 300, seed_of("a"))
+    total, share = statistics.bootstrap_means(pair, BLOCK, 300, dataset_seed("a"))
     assert part.sum() == len(errors[f"a/linear/RevIN/0/{SPECS[-2]}"])
     single = only(cells[(cells.dataset == "a") & (cells.seed == 0)], placement="natural")
     both = pd.concat([single, only(cells, dataset="a", seed=0, placement="clean")])
     again = one(
-        aggregates(both, errors, 300)["natural"], backbone="linear", normalizer="RevIN", decile=1
+        aggregate_tables(both, errors, 300)["natural"], backbone="linear", normalizer="RevIN", decile=1
     )
     wanted = np.quantile(total / share, [0.025, 0.975])
     np.testing.assert_allclose([again.lo, again.hi], wanted, rtol=1e-5)
@@ -350,7 +350,7 @@ def test_pairs_and_tests_over_seven_data_sets():
     models = [("linear", name) for name in ("Identity", "LastValue", "RevIN")]
     datasets = "abcdefg"
     cells, errors = benchmark(datasets, models=models, seeds=(0,))
-    found = aggregates(cells, errors, RESAMPLES)
+    found = aggregate_tables(cells, errors, RESAMPLES)
     assert set(zip(found["tests"].normalizer_a, found["tests"].normalizer_b, strict=True)) == {
         ("LastValue", "RevIN"),
         ("LastValue", "Identity"),
@@ -365,7 +365,7 @@ def test_pairs_and_tests_over_seven_data_sets():
         assert row.median_log_ratio == pytest.approx(np.median(ratios))
         probabilities[row.normalizer_a, row.normalizer_b] = (row.p, row.p_holm)
     raw, adjusted = zip(*probabilities.values(), strict=True)
-    assert adjusted == pytest.approx(statistics.holm(raw))
+    assert adjusted == pytest.approx(statistics.holm_adjust(raw))
     assert probabilities["RevIN", "Identity"][0] == pytest.approx(2 / 2**7)
     row = one(found["pairs"], normalizer_a="RevIN", dataset="c", column="steady")
     mine = only(cells, dataset="c", placement="steady")
@@ -376,7 +376,7 @@ def test_pairs_and_tests_over_seven_data_sets():
 
 def test_there_is_no_test_below_six_data_sets():
     cells, errors = benchmark("abcde", models=MODELS[:2], seeds=(0,))
-    found = aggregates(cells, errors, RESAMPLES)["tests"]
+    found = aggregate_tables(cells, errors, RESAMPLES)["tests"]
     assert len(found) == 4
     assert found[["p", "p_holm"]].isna().all(axis=None)
     assert (found.note == "no test below 6 data sets").all()
@@ -385,13 +385,13 @@ def test_there_is_no_test_below_six_data_sets():
 
 def test_area_under_known_curves():
     places = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
-    assert area_under(places, np.log2(places)) == pytest.approx(0)
-    assert area_under(places[::-1], np.full(5, 0.7)) == pytest.approx(0.7)
+    assert area_under_curve(places, np.log2(places)) == pytest.approx(0)
+    assert area_under_curve(places[::-1], np.full(5, 0.7)) == pytest.approx(0.7)
     # A straight line over the logarithm has the mean of its ends, wherever it is measured.
     uneven = np.array([1.0, 1.1, 3.0, 8.0])
-    assert area_under(uneven, 2 + np.log2(uneven)) == pytest.approx(3.5)
-    assert math.isnan(area_under(np.array([0.0, 1.0]), np.array([0.0, 1.0])))
-    assert math.isnan(area_under(np.array([1.0, 1.0]), np.array([0.0, 1.0])))
+    assert area_under_curve(uneven, 2 + np.log2(uneven)) == pytest.approx(3.5)
+    assert math.isnan(area_under_curve(np.array([0.0, 1.0]), np.array([0.0, 1.0])))
+    assert math.isnan(area_under_curve(np.array([1.0, 1.0]), np.array([0.0, 1.0])))
 
 
 def test_area_of_the_benchmark(made):
@@ -426,9 +426,9 @@ def test_recovery_of_the_benchmark_uses_draws_that_have_every_age(made):
     assert len(found["recovery"]) == 2 * len(MODELS + REFERENCES)
     wild = cells.assign(mase_pb=cells.mase_pb.where(~((cells.age == 8) & (cells.seed == 1)), 99.0))
     names = {"backbone": "linear", "normalizer": "Identity"}
-    assert only(aggregates(wild, errors, 4)["recovery"], **names).k90.isna().all()
+    assert only(aggregate_tables(wild, errors, 4)["recovery"], **names).k90.isna().all()
     cut = failing(wild, age=4, seed=1, backbone="mlp")  # seed 1 lacks an age, so it is out
-    assert (only(aggregates(cut, errors, 4)["recovery"], **names).k90 == 8).all()
+    assert (only(aggregate_tables(cut, errors, 4)["recovery"], **names).k90 == 8).all()
 
 
 def table_of(errors):
@@ -445,17 +445,17 @@ def test_effective_robustness_is_the_residual_of_the_line_of_plain_models():
     clean = np.linspace(0.8, 1.5, 6)
     errors = {(f"net {i}", "Identity"): (e, 1.7 * e**1.3) for i, e in enumerate(clean)}
     errors["net 0", "RevIN"] = (0.9, 1.7 * 0.9**1.3 * math.exp(-0.4))
-    found = effective(table_of(errors)).set_index(["backbone", "normalizer"]).effective
+    found = effective_robustness(table_of(errors)).set_index(["backbone", "normalizer"]).effective
     assert found["net 0", "RevIN"] == pytest.approx(-0.4)
     np.testing.assert_allclose(found.xs("Identity", level="normalizer"), 0, atol=1e-9)
     del errors["net 5", "Identity"]
-    assert len(effective(table_of(errors))) == 0
+    assert len(effective_robustness(table_of(errors))) == 0
 
 
 def test_two_rows_of_one_cell_are_refused(made):
     cells, errors, _ = made
     with pytest.raises(InputError, match=r"1 done cells are there more than once, .*linear.*names"):
-        aggregates(pd.concat([cells, cells.iloc[[3]]]), errors, RESAMPLES)
+        aggregate_tables(pd.concat([cells, cells.iloc[[3]]]), errors, RESAMPLES)
 
 
 def test_a_cell_too_short_to_be_drawn_stands_at_its_mean(made):
@@ -463,7 +463,7 @@ def test_a_cell_too_short_to_be_drawn_stands_at_its_mean(made):
     place = {"dataset": "a", "placement": "steady", "severity": cells.severity.max()}
     short = only(cells, **place).cell_key
     fewer = {**errors, **{key: errors[key][: BLOCK + 1] for key in short}}
-    again = aggregates(cells, fewer, RESAMPLES)["headline"]
+    again = aggregate_tables(cells, fewer, RESAMPLES)["headline"]
     row, before = (
         one(table, column="steady", backbone="mlp", normalizer="Identity")
         for table in (again, found["headline"])
@@ -472,5 +472,5 @@ def test_a_cell_too_short_to_be_drawn_stands_at_its_mean(made):
     assert row.lo < row.mase < row.hi
     assert row.hi - row.lo < before.hi - before.lo
     nothing = {key: value[: BLOCK + 1] for key, value in errors.items()}
-    none = aggregates(cells, nothing, RESAMPLES)["headline"]
+    none = aggregate_tables(cells, nothing, RESAMPLES)["headline"]
     assert none.lo.isna().all()

@@ -10,7 +10,7 @@ from torch import nn
 from revin_forecast import backbones
 from revin_forecast.backbones.attention import Attention
 from revin_forecast.backbones.dropout import Dropout
-from revin_forecast.backbones.prob_sparse import ProbSparse
+from revin_forecast.backbones.prob_sparse import ProbSparseAttention
 from revin_forecast.backbones.times_net import _Inception
 from revin_forecast.checks.run import perturb
 
@@ -227,7 +227,7 @@ def dense(layer, tokens, tau, delta, causal):
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("training", [False, True])
 def test_prob_sparse_is_full_attention_of_the_queries_that_stand_out(causal, training):
-    layer = perturb(ProbSparse(8, 2)).double().train(training)
+    layer = perturb(ProbSparseAttention(8, 2)).double().train(training)
     tau, delta = torch.rand(3).double() + 0.5, windows(3, 40)
     few = windows(3, 9, 8)
     _, mixed, _ = dense(layer, few, tau, delta[:, :9], causal)
@@ -253,16 +253,16 @@ def test_prob_sparse_is_full_attention_of_the_queries_that_stand_out(causal, tra
 
 
 def test_informer_takes_delta_in_the_first_layer_and_tau_everywhere():
-    from revin_forecast.shapes import Factors
+    from revin_forecast.shapes import DestationaryFactors
 
     model, past = made("Informer", 24, 6, 2, width=16), windows(3, 24, 2)
-    neutral = Factors(torch.ones(3), torch.zeros(3, 24))
+    neutral = DestationaryFactors(torch.ones(3), torch.zeros(3, 24))
     close(model(past, neutral), model(past))
     assert not torch.allclose(
-        model(past, Factors(torch.full((3,), 3.0), neutral.delta)), model(past)
+        model(past, DestationaryFactors(torch.full((3,), 3.0), neutral.delta)), model(past)
     )
     assert not torch.allclose(
-        model(past, Factors(neutral.tau, windows(3, 24).float())), model(past)
+        model(past, DestationaryFactors(neutral.tau, windows(3, 24).float())), model(past)
     )
 
 

@@ -122,8 +122,8 @@ def test_parameter_count_is_the_docstrings(name, sizes):
 
 def test_every_backbone_is_under_the_contract():
     home = importlib.import_module("revin_forecast.backbones")
-    abstract = {"Backbone", "CovariateBackbone", "FactorBackbone"}
-    adapters = {"ChannelFirst", "SingleSeries", "TimeSeriesLibrary"}
+    abstract = {"Backbone", "CovariateBackbone", "DestationaryBackbone"}
+    adapters = {"ChannelFirstAdapter", "SingleSeriesAdapter", "TSLibAdapter"}
     assert set(PARAMETERS) == set(BACKBONES)
     assert {name.partition(" ")[0] for name in BACKBONES} == set(home.__all__) - abstract - adapters
     for name in set(home.__all__) - abstract:

@@ -7,7 +7,7 @@ import torch
 from every_backbone import BACKBONES
 
 from revin_forecast.backbones import SeasonalNaive
-from revin_forecast.checks.asked import Asked
+from revin_forecast.checks.asked import BackboneHarness
 
 LOOKBACK, HORIZON, CHANNELS, BATCH = 48, 24, 2, 32
 STEPS, ROUNDS = 20, 10
@@ -32,7 +32,7 @@ def test_beats_the_seasonal_naive_forecast(name):
     backbone = BACKBONES[name](LOOKBACK, HORIZON, CHANNELS)
     if not list(backbone.parameters()):
         return
-    values, model = signal(), Asked(backbone)
+    values, model = signal(), BackboneHarness(backbone)
     past, future = batch(values, SCORED)
     naive = SeasonalNaive(LOOKBACK, HORIZON, CHANNELS, season=24)(past)
     wanted, error = 0.8 * (naive - future).square().mean(), math.inf

@@ -9,8 +9,8 @@ import torch
 from revin_forecast import Forecaster, metrics
 from revin_forecast.backbones import Linear, Repeat, Ridge, TiDE
 from revin_forecast.backtest import backtest
-from revin_forecast.backtest.parts import naive_error
-from revin_forecast.backtest.windows import rolling_origins
+from revin_forecast.backtest.parts import seasonal_naive_scale
+from revin_forecast.backtest.windows import iter_rolling_origins
 from revin_forecast.cli import main
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
@@ -45,7 +45,7 @@ def test_scores_are_those_of_the_metrics():
     origins = range(start, ROWS - HORIZON + 1)
     past = np.stack([array[origin - LOOKBACK : origin] for origin in origins])
     truth = torch.from_numpy(np.stack([array[o : o + HORIZON] for o in origins]))
-    scaled = fitted.standardizer.tensor(past)
+    scaled = fitted.standardizer.to_tensor(past)
     units, mean = map(torch.from_numpy, (fitted.standardizer.scale, fitted.standardizer.mean))
     forecast = fitted.forecast(scaled).double() * units + mean
     deciles = [step / 10 for step in range(1, 10)]
@@ -65,15 +65,15 @@ def test_scores_are_those_of_the_metrics():
             "crps": metrics.crps(*columns).item(),
         }
 
-    for place, row in enumerate(result.table.to_dict("records")):
+    for place, row in enumerate(result.series_scores.to_dict("records")):
         one = wanted([place])
         assert {name: row[name] for name in one} == pytest.approx(one, rel=1e-5)
         assert row["mase"] == pytest.approx(one["mae"] / unit[place].item(), rel=1e-5)
-    assert {name: result.overall[name] for name in one} == pytest.approx(wanted([0, 1]), rel=1e-5)
-    assert result.overall["mase"] == pytest.approx(result.table["mase"].mean())
-    assert result.overall["mase"] < result.overall["repeat_mase"]
-    assert len(result.origins) == len(origins)
-    assert result.origins[0] == pd.Timestamp(fitted.summary["last"])
+    assert {name: result.overall_scores[name] for name in one} == pytest.approx(wanted([0, 1]), rel=1e-5)
+    assert result.overall_scores["mase"] == pytest.approx(result.series_scores["mase"].mean())
+    assert result.overall_scores["mase"] < result.overall_scores["repeat_mase"]
+    assert len(result.cutoffs) == len(origins)
+    assert result.cutoffs[0] == pd.Timestamp(fitted.summary["last"])
 
 
 def test_the_percentage_error_comes_on_request_only():
@@ -81,36 +81,36 @@ def test_the_percentage_error_comes_on_request_only():
     array[170] = 0
     array[171] = np.nan
     plain, asked = backtest(ridge(), series(array)), backtest(ridge(), series(array), smape=True)
-    assert not [name for name in plain.overall if "smape" in name]
+    assert not [name for name in plain.overall_scores if "smape" in name]
     fitted = asked.fitted
     past = np.stack([array[o - LOOKBACK : o] for o in range(160, ROWS - HORIZON + 1)])
     truth = torch.from_numpy(
         np.stack([array[o : o + HORIZON] for o in range(160, ROWS - HORIZON + 1)])
     )
-    forecast = fitted.standardizer.inverse(
-        fitted.forecast(fitted.standardizer.tensor(past)).numpy()
+    forecast = fitted.standardizer.inverse_transform(
+        fitted.forecast(fitted.standardizer.to_tensor(past)).numpy()
     )
     wanted = metrics.smape(torch.from_numpy(forecast).double(), truth).item()
-    assert asked.overall["smape"] == pytest.approx(wanted, rel=1e-5)
-    assert asked.overall["repeat_smape"] > asked.overall["smape"]
-    assert asked.table["smape"].mean() == pytest.approx(wanted, rel=1e-2)
+    assert asked.overall_scores["smape"] == pytest.approx(wanted, rel=1e-5)
+    assert asked.overall_scores["repeat_smape"] > asked.overall_scores["smape"]
+    assert asked.series_scores["smape"].mean() == pytest.approx(wanted, rel=1e-2)
 
 
 def test_a_refit_has_seen_all_rows_before():
     array = values()
     result = backtest(ridge(), series(array), refit=10, step=3)
-    assert result.fits == 3  # 12 forecasts of 3 rows each, fitted again after 12 rows
+    assert result.fit_count == 3  # 12 forecasts of 3 rows each, fitted again after 12 rows
     once = backtest(ridge(), series(array), step=3)
     errors = []
     for first in (160, 172, 184):
-        fitted = ridge().fit(series(array).rows(0, first)).fitted
+        fitted = ridge().fit(series(array).slice_rows(0, first)).fitted
         for origin in range(first, min(first + 12, ROWS - HORIZON + 1), 3):
-            past = fitted.standardizer.tensor(array[None, origin - LOOKBACK : origin])
-            forecast = fitted.standardizer.inverse(fitted.forecast(past)[0].numpy())
+            past = fitted.standardizer.to_tensor(array[None, origin - LOOKBACK : origin])
+            forecast = fitted.standardizer.inverse_transform(fitted.forecast(past)[0].numpy())
             errors.append(np.abs(forecast - array[origin : origin + HORIZON]))
-    assert len(result.origins) == len(errors) == len(once.origins)
-    assert result.overall["mae"] == pytest.approx(np.mean(errors), rel=1e-5)
-    assert result.overall["mae"] != once.overall["mae"]
+    assert len(result.cutoffs) == len(errors) == len(once.cutoffs)
+    assert result.overall_scores["mae"] == pytest.approx(np.mean(errors), rel=1e-5)
+    assert result.overall_scores["mae"] != once.overall_scores["mae"]
     first_third = result.paths.next_errors[:4]
     np.testing.assert_array_equal(first_third, once.paths.next_errors[:4])
     assert (result.paths.next_errors[4:] != once.paths.next_errors[4:]).all()
@@ -122,16 +122,16 @@ def test_what_is_interpolated_from_later_values_is_neither_seen_nor_scored():
     array[np.arange(ROWS) % 12 >= 5] = np.nan
     gaps = series(array)
     filled = read_series(gaps, missing="interpolate")
-    assert filled.unobserved == gaps.unobserved
+    assert filled.unobserved_count == gaps.unobserved_count
     result = backtest(ridge(), filled)
     errors = []
     for origin in range(160, ROWS - HORIZON + 1):
-        then = read_series(gaps.rows(0, origin), missing="interpolate").values[-LOOKBACK:]
-        past = result.fitted.standardizer.tensor(then[None])
-        forecast = result.fitted.standardizer.inverse(result.fitted.forecast(past)[0].numpy())
+        then = read_series(gaps.slice_rows(0, origin), missing="interpolate").values[-LOOKBACK:]
+        past = result.fitted.standardizer.to_tensor(then[None])
+        forecast = result.fitted.standardizer.inverse_transform(result.fitted.forecast(past)[0].numpy())
         errors.append(np.abs(forecast - array[origin : origin + HORIZON]))
-    assert result.overall["observed"] == np.isfinite(errors).sum()
-    assert result.overall["mae"] == pytest.approx(np.nanmean(errors), rel=1e-5)
+    assert result.overall_scores["observed"] == np.isfinite(errors).sum()
+    assert result.overall_scores["mae"] == pytest.approx(np.nanmean(errors), rel=1e-5)
 
 
 @pytest.mark.parametrize("backbone", ["auto", Ridge])
@@ -142,7 +142,7 @@ def test_intervals_of_interpolated_tables_hold(backbone):
     gaps = series(array)
     filled = read_series(gaps, missing="interpolate")
     result = backtest(Forecaster(4, backbone=backbone), filled, level=[80])
-    assert 70 < result.overall["coverage-80"] < 92
+    assert 70 < result.overall_scores["coverage-80"] < 92
 
 
 def test_errors_by_step_are_those_of_the_step():
@@ -152,19 +152,19 @@ def test_errors_by_step_are_those_of_the_step():
     ahead = np.stack([array[o : o + HORIZON] for o in range(160, 196)])
     fitted = result.fitted
     past = np.stack([array[o - LOOKBACK : o] for o in range(160, 196)])
-    forecast = fitted.forecast(fitted.standardizer.tensor(past)).numpy()
-    wanted = np.nanmean(ahead - fitted.standardizer.inverse(forecast), axis=(0, 1))
+    forecast = fitted.forecast(fitted.standardizer.to_tensor(past)).numpy()
+    wanted = np.nanmean(ahead - fitted.standardizer.inverse_transform(forecast), axis=(0, 1))
     np.testing.assert_allclose(result.paths.mean_error, wanted, rtol=1e-3)
-    steps = result.by_step
+    steps = result.step_scores
     assert steps["step"].tolist() == [1, 2, 3, 4, 5]
-    unit = naive_error(array[:160], 7)
+    unit = seasonal_naive_scale(array[:160], 7)
     next_errors = np.abs(result.paths.next_errors) / unit
     assert steps["mase"][0] == pytest.approx(np.nanmean(next_errors))
     assert set(steps.columns) >= {"repeat_mase", "seasonal_naive_mase", "coverage-80"}
     counts = np.isfinite(np.stack([array[o : o + HORIZON] for o in range(160, 196)])).sum((0, 2))
     mean = np.average(steps["mase"], weights=counts)
-    whole = result.table["mae"] / unit * result.table["observed"]
-    assert mean == pytest.approx(whole.sum() / result.table["observed"].sum())
+    whole = result.series_scores["mae"] / unit * result.series_scores["observed"]
+    assert mean == pytest.approx(whole.sum() / result.series_scores["observed"].sum())
 
 
 def test_forecasts_that_do_not_overlap_are_kept():
@@ -175,8 +175,8 @@ def test_forecasts_that_do_not_overlap_are_kept():
     assert paths.names == ("a", "b")
     np.testing.assert_allclose(paths.truth[1], array[166:171])
     fitted = result.fitted
-    past = fitted.standardizer.tensor(array[None, 166 - LOOKBACK : 166])
-    wanted = fitted.standardizer.inverse(fitted.forecast(past)[0].numpy())
+    past = fitted.standardizer.to_tensor(array[None, 166 - LOOKBACK : 166])
+    wanted = fitted.standardizer.inverse_transform(fitted.forecast(past)[0].numpy())
     np.testing.assert_allclose(paths.forecast[1], wanted, rtol=1e-6)
     assert paths.next_rows.tolist() == list(range(160, 196, 2))
     np.testing.assert_allclose(
@@ -200,7 +200,7 @@ def test_naive_forecasts_stand_beside_and_see_through_gaps():
             last, same = (one[np.isfinite(one)][-1] for one in (array[some, 0] for some in rows))
             errors.append(array[origin + ahead, 0] - last)
             seasonal.append(array[origin + ahead, 0] - same)
-    row = result.table.iloc[0]
+    row = result.series_scores.iloc[0]
     assert row["repeat_mae"] == pytest.approx(np.nanmean(np.abs(errors)), rel=1e-5)
     assert row["seasonal_naive_mse"] == pytest.approx(np.nanmean(np.square(seasonal)), rel=1e-5)
     assert row["observed"] == np.isfinite(errors).sum()
@@ -213,16 +213,16 @@ def test_what_came_later_changes_no_forecast():
     for name, part in plain.fitted.model.state_dict().items():
         assert torch.equal(part, other.fitted.model.state_dict()[name])
     # The last row is the last step's truth of one forecast alone, and in no look-back.
-    count, far = plain.overall["observed"], other.overall["mae"]
-    added = (far - plain.overall["mae"]) * count / 2
+    count, far = plain.overall_scores["observed"], other.overall_scores["mae"]
+    added = (far - plain.overall_scores["mae"]) * count / 2
     assert added == pytest.approx(1000, rel=0.01)
 
 
 def test_origins_apart_are_some_of_all():
     forecaster = ridge()
     result = backtest(forecaster, series(), step=10, test_share=0.3)
-    assert result.origins.tolist() == list(series().timestamps[139:195:10])
-    assert result.table["observed"].tolist() == [6 * HORIZON] * 2
+    assert result.cutoffs.tolist() == list(series().timestamps[139:195:10])
+    assert result.series_scores["observed"].tolist() == [6 * HORIZON] * 2
     with pytest.raises(InputError, match="not fitted yet"):
         _ = forecaster.fitted
 
@@ -236,16 +236,16 @@ def test_each_series_is_scored_over_its_own_end():
     together = array.copy()
     together[:60, 1] = np.nan
     got, wanted = backtest(ridge(), apart), backtest(ridge(), series(together))
-    pd.testing.assert_frame_equal(got.table, wanted.table)
-    assert got.overall["observed"] == 2 * 30 * HORIZON  # a fifth of a typical one of the two
+    pd.testing.assert_frame_equal(got.series_scores, wanted.series_scores)
+    assert got.overall_scores["observed"] == 2 * 30 * HORIZON  # a fifth of a typical one of the two
 
 
 def test_a_series_that_begins_in_the_test_part_is_left_out():
     array = values(channels=3)
     array[:190, 1] = np.nan
     result = backtest(ridge(), series(array, ("a", "b", "c")))
-    assert result.left_out == ("b",)
-    assert result.table["series"].tolist() == ["a", "c"]
+    assert result.excluded_series == ("b",)
+    assert result.series_scores["series"].tolist() == ["a", "c"]
 
 
 def test_intervals_that_are_not_there():
@@ -263,9 +263,9 @@ def test_a_model_trained_on_quantiles_is_scored_by_its_own():
     result = backtest(Forecaster(HORIZON, LOOKBACK, Linear, training=training), series())
     assert result.fitted.intervals is None
     assert result.levels == (80.0, 95.0)
-    assert 0 < result.overall["coverage-80"] <= result.overall["coverage-95"]
-    assert result.overall["width-80"] < result.overall["width-95"]
-    assert result.overall["crps"] > 0
+    assert 0 < result.overall_scores["coverage-80"] <= result.overall_scores["coverage-95"]
+    assert result.overall_scores["width-80"] < result.overall_scores["width-95"]
+    assert result.overall_scores["crps"] > 0
 
 
 def test_known_inputs_are_those_of_each_window():
@@ -273,16 +273,16 @@ def test_known_inputs_are_those_of_each_window():
     training = TrainingSettings(max_epochs=1)
     forecaster = Forecaster(HORIZON, LOOKBACK, TiDE, training=training, covariates=("weekday", "c"))
     result = backtest(forecaster, series(array, ("a", "b", "c")), season=30)
-    assert result.table["series"].tolist() == ["a", "b"]
+    assert result.series_scores["series"].tolist() == ["a", "b"]
     fitted, origin = result.fitted, 163  # the fourth forecast, as `predict` makes it
     whole = series(array, ("a", "b", "c"))
     forecaster.fitted = fitted
     wanted = forecaster.predict(
-        whole.rows(0, origin), future=whole.rows(origin, origin + HORIZON).select(["c"])
+        whole.slice_rows(0, origin), future=whole.slice_rows(origin, origin + HORIZON).select(["c"])
     )
-    batch = next(rolling_origins(fitted, whole, range(160, 196), 30))
+    batch = next(iter_rolling_origins(fitted, whole, range(160, 196), 30))
     got = fitted.forecast(batch.past, batch.known)[3].numpy()
-    got = fitted.standardizer.inverse(got)
+    got = fitted.standardizer.inverse_transform(got)
     np.testing.assert_allclose(wanted[["a", "b"]], got, rtol=1e-4)
 
 
@@ -315,11 +315,11 @@ def test_rows_that_are_too_few():
 
 def test_the_unit_of_mase():
     array = np.stack([np.arange(20.0) ** 2, np.tile([1.0, 4.0], 10), np.ones(20)], axis=1)
-    unit = naive_error(array, 2)
+    unit = seasonal_naive_scale(array, 2)
     assert unit[0] == np.abs(array[2:, 0] - array[:-2, 0]).mean()
     assert unit[1] == 3  # it repeats itself, so that only the change from row to row is left
     assert math.isnan(unit[2])
-    assert np.isnan(naive_error(array[:1], 2)).all()
+    assert np.isnan(seasonal_naive_scale(array[:1], 2)).all()
 
 
 @pytest.fixture

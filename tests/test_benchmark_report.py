@@ -10,28 +10,28 @@ from browsing import until
 from report_tables import DATA_SETS, HOSTILE, NORMALIZERS, report_facts, report_tables
 
 from revin_forecast.report.benchmark import tables as html_tables
-from revin_forecast.report.benchmark import write_report
-from revin_forecast.report.benchmark.averages import curves, data_set_errors
-from revin_forecast.report.benchmark.looks import looks_of
-from revin_forecast.report.benchmark.page import drawn, page
+from revin_forecast.report.benchmark import write_benchmark_report
+from revin_forecast.report.benchmark.averages import error_curves, dataset_errors
+from revin_forecast.report.benchmark.looks import assign_styles
+from revin_forecast.report.benchmark.page import plot_all, render_benchmark_report
 from revin_forecast.report.benchmark.plots import PLOTS
 from revin_forecast.report.benchmark.plots.axes import log_axis, root_axis
-from revin_forecast.report.benchmark.plots.heat_map import heat_map
-from revin_forecast.report.benchmark.plots.ranks import alike, mean_ranks, rank_diagram
-from revin_forecast.report.benchmark.plots.windows import example_windows
-from revin_forecast.report.benchmark.reading import COLUMNS, complete
-from revin_forecast.report.benchmark.summary import summary
-from revin_forecast.report.benchmark.twins import against_twin
-from revin_forecast.report.markup import ratio
+from revin_forecast.report.benchmark.plots.heat_map import plot_heat_map
+from revin_forecast.report.benchmark.plots.ranks import indistinguishable_groups, mean_ranks, plot_ranks
+from revin_forecast.report.benchmark.plots.windows import plot_example_windows
+from revin_forecast.report.benchmark.reading import TABLE_COLUMNS, fill_tables
+from revin_forecast.report.benchmark.summary import summary_markdown
+from revin_forecast.report.benchmark.twins import ratios_to_baseline
+from revin_forecast.report.markup import ratio_cell
 
 KEYS = ["P1a", "P1b", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P8b", "P9", "P10"]
 UNMEASURED = {"P8b"}  # needs six data sets
-LOOKS = looks_of(NORMALIZERS, ("SeasonalNaive", "Repeat"))
+LOOKS = assign_styles(NORMALIZERS, ("SeasonalNaive", "Repeat"))
 
 
 @pytest.fixture(scope="module")
 def tables():
-    return complete(report_tables())
+    return fill_tables(report_tables())
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def small():
 
 @pytest.fixture(scope="module")
 def plots(tables):
-    return {plot.key: plot for plot in drawn(tables)}
+    return {plot.key: plot for plot in plot_all(tables)}
 
 
 def only(plot):
@@ -69,14 +69,14 @@ def test_plots_come_in_the_order_of_the_page(plots):
 
 
 def test_nothing_at_all_still_makes_a_page():
-    nothing = complete({})
-    assert list(nothing) == list(COLUMNS)
-    shown = html.unescape(page(nothing, {}))
-    for plot in drawn(nothing):
+    nothing = fill_tables({})
+    assert list(nothing) == list(TABLE_COLUMNS)
+    shown = html.unescape(render_benchmark_report(nothing, {}))
+    for plot in plot_all(nothing):
         assert not plot.figures
-        assert plot.missing.endswith(".")
-        assert plot.missing in shown
-    assert "None were run" in summary(nothing, {})
+        assert plot.missing_reason.endswith(".")
+        assert plot.missing_reason in shown
+    assert "None were run" in summary_markdown(nothing, {})
 
 
 class Noted(dict):
@@ -98,23 +98,23 @@ class Noted(dict):
 @pytest.fixture(scope="module")
 def readers(small):
     """Who draws from a table: where that one is absent, all others draw what they draw here."""
-    found = {name: [] for name in COLUMNS}
+    found = {name: [] for name in TABLE_COLUMNS}
     for key, draw in zip(KEYS, PLOTS, strict=True):
-        tables = Noted(complete(small))
+        tables = Noted(fill_tables(small))
         assert draw(tables, LOOKS).key == key
         for name in tables.seen:
             found[name].append((key, draw))
     return found
 
 
-@pytest.mark.parametrize("absent", [name for name in COLUMNS if name != "cells"])
+@pytest.mark.parametrize("absent", [name for name in TABLE_COLUMNS if name != "cells"])
 def test_each_table_may_be_absent(small, readers, absent):
-    write = complete({name: frame for name, frame in small.items() if name != absent})
+    write = fill_tables({name: frame for name, frame in small.items() if name != absent})
     for key, draw in readers[absent]:
         assert draw(write, LOOKS).key == key
-    summary(write, report_facts())
-    assert html_tables.headline(write)
-    assert html_tables.provenance(write, report_facts())
+    summary_markdown(write, report_facts())
+    assert html_tables.render_leaderboard(write)
+    assert html_tables.render_provenance(write, report_facts())
 
 
 def test_severity_curves_are_geometric_means_over_data_sets(tables, plots):
@@ -139,11 +139,11 @@ def test_process_and_observation_never_share_a_figure(plots):
 def test_a_failed_cell_takes_its_data_set_out_for_all(tables, plots):
     figure = plots["P1a"].figures["Ridge, mean over data sets"]
     assert "frequency 2/3" in titles(figure)
-    errors = data_set_errors(tables["cells"])
+    errors = dataset_errors(tables["cells"])
     errors = errors[(errors.backbone == "Ridge") & (errors["shift"].isin(["frequency", "none"]))]
     errors = errors[errors.placement.isin(["clean", "steady"])]
     clean = errors[errors.placement == "clean"]
-    points = curves(errors[errors.placement == "steady"], clean, "severity")
+    points = error_curves(errors[errors.placement == "steady"], clean, "severity")
     assert set(points.data_sets) == {2}
     assert len(points) == 6 * len(NORMALIZERS)
 
@@ -152,13 +152,13 @@ def test_bands_narrow_with_the_root_of_the_number_of_data_sets(tables):
     cells = tables["cells"]
     cells = cells[(cells["shift"].isin(["level", "none"])) & (cells.backbone == "Ridge")]
     cells = cells[cells.placement.isin(["clean", "steady"])]
-    errors = data_set_errors(cells)
+    errors = dataset_errors(cells)
     one = errors[errors.dataset == DATA_SETS[0]]
     many = pd.concat([one.assign(dataset=str(number)) for number in range(4)])
 
     def reach(rows):
         steady = rows[rows.placement == "steady"]
-        points = curves(steady, rows[rows.placement == "clean"], "severity")
+        points = error_curves(steady, rows[rows.placement == "clean"], "severity")
         last = points[(points.line == "RevIN") & (points.severity == 5)].iloc[0]
         return np.log(last.hi / last.mase)
 
@@ -193,7 +193,7 @@ def test_heat_map_ends_at_ten_fold_and_marks_what_failed(tables):
     nce = tables["nce"].copy()
     level = (nce["shift"] == "level") & (nce.placement == "steady") & (nce.normalizer == "RevIN")
     nce.loc[level, "nce"] = np.where(nce.loc[level, "backbone"] == "Ridge", 1e4, np.nan)
-    figure = only(heat_map({**tables, "nce": nce}, LOOKS))
+    figure = only(plot_heat_map({**tables, "nce": nce}, LOOKS))
     row = figure.data[0]
     assert row.z[0][0] == pytest.approx(1)
     assert row.text[0][0] == "10000"
@@ -224,8 +224,8 @@ def test_examples_choose_every_shift_before_a_second_of_one(plots, tables, monke
         "worst 1: &lt;b&gt;OT&lt;/b&gt;",
         "median 1: &lt;b&gt;OT&lt;/b&gt;",
     ]
-    monkeypatch.setattr("revin_forecast.report.benchmark.plots.windows.MOST_NUMBERS", 4000)
-    few = example_windows(tables, LOOKS)
+    monkeypatch.setattr("revin_forecast.report.benchmark.plots.windows.MAX_VALUES", 4000)
+    few = plot_example_windows(tables, LOOKS)
     assert len({name.split(":")[0] for name in few.figures}) == 3
     assert "further choices" in few.caption
 
@@ -242,17 +242,17 @@ def test_pairs_say_against_the_twin_whichever_side_it_is_on():
             | {"lo": 9, "hi": 9},
         ]
     )
-    turned = against_twin(pairs).set_index("normalizer")
+    turned = ratios_to_baseline(pairs).set_index("normalizer")
     assert list(turned.index) == ["RevIN", "SAN"]
     assert turned.loc["SAN", ["log_ratio", "lo", "hi"]].to_list() == [-0.5, -0.7, -0.4]
 
 
 def test_ranks_need_six_data_sets(plots):
     assert "6 data sets" in plots["P8b"].missing
-    many = complete(report_tables(tuple("abcdef"), seeds=(0,), backbones=("Ridge",)))
-    diagram = rank_diagram(many, LOOKS)
+    many = fill_tables(report_tables(tuple("abcdef"), seeds=(0,), backbones=("Ridge",)))
+    diagram = plot_ranks(many, LOOKS)
     assert titles(only(diagram))[:2] == ["clean", "steady"]
-    pairs = against_twin(many["pairs"])
+    pairs = ratios_to_baseline(many["pairs"])
     ranks = mean_ranks(pairs[pairs["column"] == "steady"])
     assert list(ranks.index) == ["RevIN", "LastValue", "DishTS", "Identity"]
     assert list(ranks) == [1, 2, 3, 4]
@@ -264,22 +264,22 @@ def test_a_bar_joins_only_ranks_that_no_test_tells_apart():
         [("a", "c", 0.01), ("a", "d", 0.01), ("d", "b", 0.04), ("c", "d", 0.2), ("a", "b", 0.06)],
         columns=["normalizer_a", "normalizer_b", "p_holm"],
     )
-    assert alike(ranks, tests) == [("a", "b"), ("b", "c"), ("c", "d")]
-    assert alike(ranks, tests[:0]) == [("a", "d")]
+    assert indistinguishable_groups(ranks, tests) == [("a", "b"), ("b", "c"), ("c", "d")]
+    assert indistinguishable_groups(ranks, tests[:0]) == [("a", "d")]
 
 
 def test_a_reference_is_no_model_though_one_has_its_class(small):
     other = small["nce"].assign(backbone="SeasonalNaive", normalizer="reference", nce=np.nan)
     both = {**small, "nce": pd.concat([small["nce"], other])}
     both["cells"] = small["cells"].assign(role="model")
-    assert len(only(heat_map(complete(both), LOOKS)).data[0].z[0]) == 3
+    assert len(only(plot_heat_map(fill_tables(both), LOOKS)).data[0].z[0]) == 3
 
 
 def test_looks_are_the_same_whoever_else_is_there():
-    some = looks_of(["RevIN", "Mine"], ["Repeat"])
-    more = looks_of(["Identity", "RevIN", "SAN", "Other"], [])
+    some = assign_styles(["RevIN", "Mine"], ["Repeat"])
+    more = assign_styles(["Identity", "RevIN", "SAN", "Other"], [])
     assert some["RevIN"] == more["RevIN"]
-    crowd = looks_of([f"n{i}" for i in range(40)], [])
+    crowd = assign_styles([f"n{i}" for i in range(40)], [])
     assert len(set(crowd.values())) == len(crowd)
 
 
@@ -302,34 +302,34 @@ def test_ratios_are_marked_by_their_whole_interval(tables):
         "number": (0.9, 0.7, 1.1),
         "number worse": (2.0, 1.1, 3.0),
     }
-    assert {kind: ratio(*parts).kind for kind, parts in kinds.items()} == {
+    assert {kind: ratio_cell(*parts).css_class for kind, parts in kinds.items()} == {
         kind: kind for kind in kinds
     }
-    assert ratio(0.8, np.nan, np.nan).kind == "number"
-    text = html_tables.headline(tables)
+    assert ratio_cell(0.8, np.nan, np.nan).css_class == "number"
+    text = html_tables.render_leaderboard(tables)
     rows = re.findall(r"<tr>.*?</tr>", text)
     own = [row for row in rows if ">Ridge<" in row and ">RevIN<" in row]
     assert len(own) == 2
     assert own[1].count("▼") == 3  # clean, steady, transition
     assert own[1].count("▲") == 1  # observation: the sign flips
     assert "#1" in own[0]
-    by_shift = html_tables.by_shift(tables)
+    by_shift = html_tables.render_shift_tables(tables)
     assert by_shift.index("Process shift, steady") < by_shift.index("Observation corruption")
 
 
 def test_failures_are_told_and_counted(tables):
-    text = html.unescape(html_tables.failures(tables))
+    text = html.unescape(html_tables.render_failures(tables))
     assert f"ValueError: {HOSTILE} is too short" in text
     assert "frequency" in text
     assert "RuntimeError" in text
-    assert "PASS" in html_tables.checks(tables)
-    assert html_tables.checks(tables).count("FAIL") == 1
+    assert "PASS" in html_tables.render_checks(tables)
+    assert html_tables.render_checks(tables).count("FAIL") == 1
     cells = tables["cells"].assign(status="excluded", error="needs two channels")
-    assert "needs two channels" in html_tables.failures({**tables, "cells": cells})
+    assert "needs two channels" in html_tables.render_failures({**tables, "cells": cells})
 
 
 def test_summary_is_markdown_of_the_same_numbers(tables):
-    text = summary(tables, report_facts())
+    text = summary_markdown(tables, report_facts())
     assert HOSTILE not in text
     assert "2 of 3 passed; FAILED: T7." in text
     headline = tables["headline"]
@@ -342,7 +342,7 @@ def test_summary_is_markdown_of_the_same_numbers(tables):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    write_report(report_tables(), report_facts(), folder / "deep")
+    write_benchmark_report(report_tables(), report_facts(), folder / "deep")
     return folder / "deep"
 
 
@@ -360,7 +360,7 @@ def test_the_page_is_one_file_without_a_hostile_tag(written):
 
 
 def test_the_same_tables_make_the_same_files(written, tmp_path):
-    write_report(report_tables(), report_facts(), tmp_path)
+    write_benchmark_report(report_tables(), report_facts(), tmp_path)
     for name in ("report.html", "summary.md"):
         assert (tmp_path / name).read_bytes() == (written / name).read_bytes()
 
@@ -443,14 +443,14 @@ def test_regrets_and_equivariance_gaps_are_means_of_their_cells(small):
     cells["regret"] = np.where(known, 0.25, np.nan)
     moved = known & (cells.placement == "steady") & cells["shift"].isin(["level", "scale"])
     cells["eg"] = np.where(moved, cells.severity / 10, np.nan)
-    known = complete({**small, "cells": cells})
+    known = fill_tables({**small, "cells": cells})
     regret = re.sub(r"<[^>]+>", " ", html_tables.gaps.regrets(known))
     assert regret.count("0.250") >= 4 * len(NORMALIZERS)
     gaps = re.sub(r"<[^>]+>", " ", html_tables.gaps.equivariance_gaps(known))
     mean = cells.eg[moved & (cells["shift"] == "level")].mean()
     assert re.search(rf"Ridge\s+RevIN\s+{mean:.3f}\s+0.500", gaps)
-    assert html_tables.gaps.regrets(complete({})) == ""
-    assert html_tables.gaps.equivariance_gaps(complete({})) == ""
+    assert html_tables.gaps.regrets(fill_tables({})) == ""
+    assert html_tables.gaps.equivariance_gaps(fill_tables({})) == ""
 
 
 @pytest.mark.parametrize("kept", ["RevIN", "Identity", "LastValue"])
@@ -460,4 +460,4 @@ def test_a_part_with_one_normalizer_makes_a_page(small, kept):
         for name, table in small.items()
         if not {"normalizer_a", "normalizer_b"} & set(table.columns)
     }
-    assert "Shift benchmark" in page(complete(part), report_facts())
+    assert "Shift benchmark" in render_benchmark_report(fill_tables(part), report_facts())

@@ -9,10 +9,10 @@ from evidence_pages import repeat_page
 
 from benchmarks.shift.verdicts import PARTS, agreement
 from revin_forecast.cli import main
-from revin_forecast.normalizers.break_even import autocovariance, level_deviation
-from revin_forecast.shift.card import card_sizes, shift_card
+from revin_forecast.normalizers.break_even import autocovariance, level_standard_error
+from revin_forecast.shift.card import card_window_sizes, shift_card
 from revin_forecast.shift.level import LevelForecast, level_evidence
-from revin_forecast.shift.verdict import verdicts
+from revin_forecast.shift.verdict import judge_channels
 
 ROOT = Path(__file__).resolve().parents[1]
 NUMBERS = ["d_mu", "d_sigma", "w1", "energy_raw", "energy_inst", "removable", "floor", "gap_mu"]
@@ -30,7 +30,7 @@ def autoregressive(rows, coefficient, seed=0):
 def card(values, **changed):
     parts = {"train": 2000, "test_start": 2300, "season": 24, "lookback": 24, "horizon": 12}
     names = [f"c{place}" for place in range(values.shape[1])]
-    return shift_card(values, **(parts | changed), names=names)
+    return shift_card(values, **(parts | changed), channel_names=names)
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +50,14 @@ def test_best_forecast_of_an_autoregression_and_what_not_knowing_its_level_costs
     wanted[-1] = coefficient ** np.arange(1, 5)
     assert forecast.map == pytest.approx(wanted, abs=1e-5)
     # Ordinary kriging: the best of all maps whose weights add up to 1, by its normal equations.
-    together = forecast.map + np.outer(forecast.level, 1 - forecast.map.sum(0))
+    together = forecast.map + np.outer(forecast.level_weights, 1 - forecast.map.sum(0))
     bordered = np.ones((lookback + 1, lookback + 1))
     bordered[:-1, :-1] = covariance[np.abs(np.subtract.outer(range(lookback), range(lookback)))]
     bordered[-1, -1] = 0
     right = np.ones((lookback + 1, 4))
     right[:-1] = covariance[np.arange(lookback, 14) - np.arange(lookback)[:, None]]
     assert together == pytest.approx(np.linalg.solve(bordered, right)[:-1], abs=1e-5)
-    deviation = level_deviation(covariance[:lookback, None]).item()
+    deviation = level_standard_error(covariance[:lookback, None]).item()
     known = 1 / np.sqrt((1 - coefficient) * (lookback - (lookback - 2) * coefficient))
     assert deviation == pytest.approx(known * np.sqrt(1 - coefficient**2), rel=1e-4)
 
@@ -67,15 +67,15 @@ def test_gain_is_what_theory_says(times):
     coefficient, lookback = 0.5, 12
     covariance = torch.tensor(coefficient, dtype=torch.float64) ** torch.arange(16)
     forecast = LevelForecast.from_autocovariance(covariance, lookback)
-    mark = level_deviation(covariance[:lookback, None]).item()
+    mark = level_standard_error(covariance[:lookback, None]).item()
     shift = times * mark
     evidence = level_evidence(autoregressive(60000, coefficient) + shift, forecast)
     share = (1 - forecast.map.sum(0)) ** 2
     error = (1 - coefficient ** (2 * np.arange(1, 5)) + share * shift**2).mean()
     assert evidence.gain == pytest.approx(share.mean() * (shift**2 - mark**2) / error, abs=0.02)
     assert (evidence.gain > 0) == (times > 1)
-    assert (evidence.followed > 0.5) == (times > 1)
-    assert evidence.moved == pytest.approx(np.hypot(shift, mark), rel=0.1)
+    assert (evidence.followed_share > 0.5) == (times > 1)
+    assert evidence.level_rms == pytest.approx(np.hypot(shift, mark), rel=0.1)
 
 
 def test_card_of_clear_cases(moving):
@@ -94,7 +94,7 @@ def test_card_of_clear_cases(moving):
     assert unseen["reason"] == "because nothing of it is observed in the training rows"
     assert np.isnan([[row[name] for name in NUMBERS[:-1]] for row in (constant, unseen)]).all()
     covariance = autocovariance(torch.from_numpy(moving[:2000, :1]), 24)
-    wanted = level_deviation(covariance).item() / moving[:2000, 0].std()
+    wanted = level_standard_error(covariance).item() / moving[:2000, 0].std()
     assert moved["delta_star"] == pytest.approx(wanted)
 
 
@@ -135,22 +135,22 @@ def test_a_verdict_has_not_seen_what_was_cut_off(moving):
     scaled = moving - moving[:2000].mean(0)
     other = scaled.copy()
     other[2600:] = 99
-    first, second = (verdicts(values[:2600], 2000, 24, 12) for values in (scaled, other))
+    first, second = (judge_channels(values[:2600], 2000, 24, 12) for values in (scaled, other))
     assert first == second
-    assert verdicts(scaled[:2150], 2000, 24, 12)[0].reason.startswith("because the rows after")
+    assert judge_channels(scaled[:2150], 2000, 24, 12)[0].reason.startswith("because the rows after")
 
 
 def test_sizes_fit_short_files_and_say_so():
-    assert card_sizes(8640, 2880) == (96, 96, None)
-    assert card_sizes(100, 40, 8, 4) == (8, 4, None)
-    lookback, horizon, note = card_sizes(676, 193)
+    assert card_window_sizes(8640, 2880) == (96, 96, None)
+    assert card_window_sizes(100, 40, 8, 4) == (8, 4, None)
+    lookback, horizon, note = card_window_sizes(676, 193)
     assert (lookback, horizon) == (16, 16)
     assert "too short for the usual 96" in note
-    assert card_sizes(676, 193, horizon=5)[:2] == (16, 5)
+    assert card_window_sizes(676, 193, horizon=5)[:2] == (16, 5)
     with pytest.raises(
         ValueError, match=r"20 training and 5 test rows hold no shift card .*--look"
     ):
-        card_sizes(20, 5)
+        card_window_sizes(20, 5)
 
 
 def test_a_long_channel_takes_less_than_a_second():

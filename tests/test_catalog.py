@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from revin_forecast.data import catalog
-from revin_forecast.data.entries import Borders, chronological_borders
+from revin_forecast.data.entries import SplitBorders, split_7_1_2
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.errors import InputError
 
@@ -11,17 +11,17 @@ AT_HAND = ["etth1", "etth2", "ettm1", "ettm2", "weather", "exchange", "ili"]
 
 @pytest.mark.parametrize("name", AT_HAND)
 def test_benchmark_files_are_the_known_ones(name, data_dir):
-    catalog.verify(name, data_dir)
-    series = catalog.load(name, data_dir)
-    entry = catalog.find(name)
+    catalog.verify_checksum(name, data_dir)
+    series = catalog.load_dataset(name, data_dir)
+    entry = catalog.find_entry(name)
     assert series.values.shape == (entry.rows, entry.channels)
     assert len(series.future_timestamps(1)) == 1
 
 
 @pytest.mark.parametrize("name", ["co2", "stocks", "us_macro"])
 def test_shipped_files_are_the_known_ones(name):
-    catalog.verify(name)
-    assert len(catalog.load(name)) == catalog.find(name).rows
+    catalog.verify_checksum(name)
+    assert len(catalog.load_dataset(name)) == catalog.find_entry(name).rows
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_shipped_files_are_the_known_ones(name):
     ],
 )
 def test_training_parts_have_the_known_moments(name, mean, deviation, data_dir):
-    values = catalog.load(name, data_dir).values[: catalog.find(name).borders.train]
+    values = catalog.load_dataset(name, data_dir).values[: catalog.find_entry(name).borders.train]
     scaler = Standardizer.fit(values)
     np.testing.assert_allclose(scaler.mean[:3], mean, atol=6e-5)
     np.testing.assert_allclose(scaler.scale[:3], deviation, atol=6e-5)
@@ -45,7 +45,7 @@ def test_training_parts_have_the_known_moments(name, mean, deviation, data_dir):
     [(7588, (5311, 6071, 7588)), (966, (676, 773, 966)), (26304, (18412, 21044, 26304))],
 )
 def test_chronological_borders(rows, borders):
-    assert chronological_borders(rows) == Borders(*borders)
+    assert split_7_1_2(rows) == SplitBorders(*borders)
 
 
 def test_folder_by_argument_then_environment_then_cache(tmp_path, monkeypatch):
@@ -57,34 +57,34 @@ def test_folder_by_argument_then_environment_then_cache(tmp_path, monkeypatch):
 
 
 def test_what_is_not_at_hand(tmp_path):
-    assert catalog.locate("etth1", tmp_path) is None
+    assert catalog.locate_file("etth1", tmp_path) is None
     with pytest.raises(InputError, match=r"etth1 is not at hand: .* datasets get etth1 --data-dir"):
-        catalog.load("etth1", tmp_path)
+        catalog.load_dataset("etth1", tmp_path)
     with pytest.raises(InputError, match="no public address is known; put the file at"):
-        catalog.load("ecl", tmp_path)
+        catalog.load_dataset("ecl", tmp_path)
     with pytest.raises(InputError, match="no data set 'eth1' among .* Did you mean etth1"):
-        catalog.find("eth1")
+        catalog.find_entry("eth1")
 
 
 def test_a_changed_file_is_noticed(tmp_path):
-    path = tmp_path / catalog.find("ili").file
+    path = tmp_path / catalog.find_entry("ili").file
     path.parent.mkdir()
     path.write_text("date,x\n2024-01-01,1\n2024-01-02,1\n")
     with pytest.raises(InputError, match="has 2 rows of 1 channels; ili has 966 of 7"):
-        catalog.load("ili", tmp_path)
+        catalog.load_dataset("ili", tmp_path)
     with pytest.raises(InputError, match="is not the file that results are known for"):
-        catalog.verify("ili", tmp_path)
+        catalog.verify_checksum("ili", tmp_path)
 
 
 def test_wide_benchmark_layout(tmp_path):
     """The sets that are not at hand, as made-up matrices of the same layout."""
-    path = tmp_path / catalog.find("ecl").file
+    path = tmp_path / catalog.find_entry("ecl").file
     path.parent.mkdir()
     stamps = np.arange("2016-07-01T02", "2019-07-02T02", dtype="datetime64[h]")
     rows = np.random.default_rng(0).integers(0, 9, (26304, 321)).astype("U1")
     lines = [",".join([str(stamp), *row]) for stamp, row in zip(stamps, rows, strict=True)]
     header = ",".join(["date", *map(str, range(320)), "OT"])
     path.write_text("\n".join([header, *lines]))
-    series = catalog.load("ecl", tmp_path)
+    series = catalog.load_dataset("ecl", tmp_path)
     assert series.names[-1] == "OT"
     assert series.values[-1, -1] == float(rows[-1, -1])

@@ -13,11 +13,11 @@ from torch import nn
 import revin_forecast
 from revin_forecast import Forecaster
 from revin_forecast.backbones import Backbone, DLinear, Siamese
-from revin_forecast.backbones.narrowed import Narrowed
+from revin_forecast.backbones.narrowed import TargetChannels
 from revin_forecast.class_names import OLD_PATHS, name_class, update_class_path
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.errors import InputError
-from revin_forecast.manifest import SCHEMA, written
+from revin_forecast.manifest import SCHEMA, dump_manifest
 from revin_forecast.normalizers import Normalizer, RevIN
 from revin_forecast.saving import MANIFEST
 
@@ -56,8 +56,8 @@ def test_a_saved_model_names_no_internal_module(folder, tmp_path):
         update_class_path(path) for path in list_class_paths(before)
     ]
     assert all(path.rpartition(".")[0] == "revin_forecast" for path in list_class_paths(after))
-    again = Forecaster.load(tmp_path).fitted.recipe
-    assert again == Forecaster.load(folder).fitted.recipe
+    again = Forecaster.load(tmp_path).fitted.config
+    assert again == Forecaster.load(folder).fitted.config
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: f"{path.parent.name}-{path.name}")
@@ -72,15 +72,15 @@ def test_models_with_members_and_with_parts_are_among_those_of_schema_4():
     (chosen, nested) = (
         Forecaster.load(MODELS / "schema-4" / name) for name in ("chosen", "nested")
     )
-    assert len(chosen.fitted.recipe.backbone.parameters["members"]) > 1
-    assert nested.fitted.recipe.backbone == Component(
-        "revin_forecast.Siamese", {"backbone": Component("revin_forecast.DLinear", {"kernel": 3})}
+    assert len(chosen.fitted.config.backbone.parameters["members"]) > 1
+    assert nested.fitted.config.backbone == ModuleSpec(
+        "revin_forecast.Siamese", {"backbone": ModuleSpec("revin_forecast.DLinear", {"kernel": 3})}
     )
 
 
 @pytest.mark.parametrize("path", OLD_PATHS)
 def test_every_old_path_leads_to_a_class(path):
-    kind = Component(update_class_path(f"revin_forecast.{path}")).resolve()
+    kind = ModuleSpec(update_class_path(f"revin_forecast.{path}")).import_class()
     assert name_class(kind) == f"revin_forecast.{OLD_PATHS[path]}"
 
 
@@ -94,10 +94,10 @@ def test_every_model_has_a_public_name_and_an_old_path():
 
 
 def test_components_go_by_public_names():
-    nested = Component.of(functools.partial(Siamese, backbone=functools.partial(DLinear, kernel=3)))
+    nested = ModuleSpec.from_class(functools.partial(Siamese, backbone=functools.partial(DLinear, kernel=3)))
     assert nested.path == "revin_forecast.Siamese"
     assert nested.parameters["backbone"].path == "revin_forecast.DLinear"
-    assert Component.of(nn.Linear).path == "torch.nn.modules.linear.Linear"
+    assert ModuleSpec.from_class(nn.Linear).path == "torch.nn.modules.linear.Linear"
 
 
 class Mine(RevIN):
@@ -114,7 +114,7 @@ def test_a_users_own_class_goes_by_its_path():
 
 def test_a_part_without_a_public_name_is_refused():
     with pytest.raises(InputError, match=r"Narrowed is a part of .* Pass a class of revin_fore"):
-        Component.of(Narrowed)
+        ModuleSpec.from_class(TargetChannels)
 
 
 def test_an_unknown_old_path_is_refused(tmp_path):
@@ -122,7 +122,7 @@ def test_an_unknown_old_path_is_refused(tmp_path):
     manifest = json.loads((tmp_path / MANIFEST).read_text())
     del manifest["digest"]
     manifest["backbone"]["path"] = "revin_forecast.backbones.bridge.Bridge"
-    (tmp_path / MANIFEST).write_bytes(written(manifest))
+    (tmp_path / MANIFEST).write_bytes(dump_manifest(manifest))
     with pytest.raises(
         InputError,
         match=r"names revin_forecast.backbones.bridge.Bridge, but no class .* under that path; one "

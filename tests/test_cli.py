@@ -218,7 +218,7 @@ def test_a_data_set_is_got_through_the_command(capsys, tmp_path, monkeypatch):
 
     monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: Answer(content))
     known = hashlib.sha256(content).hexdigest()
-    entry = dataclasses.replace(catalog.find("etth1"), sha256=known)
+    entry = dataclasses.replace(catalog.find_entry("etth1"), sha256=known)
     monkeypatch.setitem(catalog.CATALOG, "etth1", entry)
     told = run(capsys, "datasets", "get", "etth1", "--data-dir", tmp_path)
     assert "ETTh1.csv, checksum verified. Licence: CC BY-ND" in told
@@ -313,7 +313,7 @@ def test_a_bug_shows_its_traceback(capsys, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("oh no")
 
-    monkeypatch.setattr("revin_forecast.cli._run", broken)
+    monkeypatch.setattr("revin_forecast.cli._run_command", broken)
     told = run(capsys, "demo", code=1)
     assert "ZeroDivisionError: oh no" in told
     assert "this is a bug; please report it" in told

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from revin_forecast.backbones import Linear, Ridge
 from revin_forecast.closed_form import fit_ridge, window_moments
-from revin_forecast.closed_form.equations import NormalEquations, PenaltyPath
-from revin_forecast.closed_form.masked import masked_equations
+from revin_forecast.closed_form.equations import NormalEquations, RidgePath
+from revin_forecast.closed_form.masked import equations_with_gaps
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import (
     EMA,
@@ -80,7 +80,7 @@ def test_centring_is_a_projection_of_the_raw_matrix(normalizer):
     weights = normalizer.location_weights(LOOKBACK)
     windows = stacked(values)
     centred = windows - (windows[:, :LOOKBACK] @ weights.numpy())[:, None]
-    moments = window_moments(values, WIDTH).centred(weights)
+    moments = window_moments(values, WIDTH).centre(weights)
     np.testing.assert_allclose(moments.gram, centred.T @ centred, rtol=0, atol=1e-10)
     np.testing.assert_allclose(moments.sums, centred.sum(0), rtol=0, atol=1e-10)
 
@@ -96,12 +96,12 @@ def test_validation_error_is_a_quadratic_form():
         NormalEquations.from_moments(window_moments(part, WIDTH), LOOKBACK)
         for part in (training, validation)
     ]
-    path = PenaltyPath(equations[0])
+    path = RidgePath(equations[0])
     penalties = (1e-4, 1e-2, 1.0)
     errors = path.errors(equations[1], penalties)
     windows = stacked(validation)
     for penalty, error in zip(penalties, errors, strict=True):
-        forecast = windows[:, :LOOKBACK] @ path.weight(penalty).numpy().T
+        forecast = windows[:, :LOOKBACK] @ path.solve(penalty).numpy().T
         wanted = ((forecast - windows[:, LOOKBACK:]) ** 2).sum()
         assert error.item() == pytest.approx(wanted, rel=1e-9)
 
@@ -151,14 +151,14 @@ def test_identity_learns_a_level():
 @pytest.mark.parametrize("normalizer", [RevIN(CHANNELS), LastValue(CHANNELS), Identity(CHANNELS)])
 def test_block_path_equals_the_fast_one(normalizer):
     values = walk()
-    moments = window_moments(values, WIDTH).centred(normalizer.location_weights(LOOKBACK))
+    moments = window_moments(values, WIDTH).centre(normalizer.location_weights(LOOKBACK))
     fast = NormalEquations.from_moments(moments, LOOKBACK)
-    steps = list(masked_equations(values, normalizer.double(), LOOKBACK, HORIZON))
+    steps = list(equations_with_gaps(values, normalizer.double(), LOOKBACK, HORIZON))
     assert len(steps) == HORIZON
     for number, step in enumerate(steps):
-        torch.testing.assert_close(step.inputs, fast.inputs, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(step.gram, fast.gram, rtol=1e-9, atol=1e-9)
         torch.testing.assert_close(step.cross[0], fast.cross[number], rtol=1e-9, atol=1e-9)
-        torch.testing.assert_close(step.squares[0], fast.squares[number], rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(step.target_squares[0], fast.target_squares[number], rtol=1e-9, atol=1e-9)
         torch.testing.assert_close(step.target_sums[0], fast.target_sums[number], atol=1e-9, rtol=0)
         assert step.count == fast.count
 
@@ -166,7 +166,7 @@ def test_block_path_equals_the_fast_one(normalizer):
 @pytest.mark.parametrize("normalizer", [RevIN(CHANNELS), LastValue(CHANNELS), Identity(CHANNELS)])
 @pytest.mark.parametrize("group", [1, 3, 1000])
 def test_gaps_take_a_target_out_of_its_own_step_only(normalizer, group, monkeypatch):
-    monkeypatch.setattr("revin_forecast.closed_form.masked.VALUES_AT_ONCE", group * LOOKBACK**2)
+    monkeypatch.setattr("revin_forecast.closed_form.masked.MAX_BLOCK_VALUES", group * LOOKBACK**2)
     values = walk()
     values[torch.rand(values.shape, generator=torch.Generator().manual_seed(5)) < 0.1] = torch.nan
     model = fitted(normalizer, training=values, penalty=1e-2)

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revin_forecast.backbones import Ridge
-from revin_forecast.closed_form import complete_moments, fit_ridge, share_complete, window_moments
+from revin_forecast.closed_form import gap_free_moments, fit_ridge, gap_free_share, window_moments
 from revin_forecast.closed_form.equations import NormalEquations
-from revin_forecast.closed_form.masked import joint_equations, masked_equations
+from revin_forecast.closed_form.masked import shared_equations, equations_with_gaps
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import Identity, LastValue, RevIN, Robust
 from revin_forecast.reversible import Reversible
@@ -41,7 +41,7 @@ def complete_windows(values, width):
 
 
 def check(values, width):
-    windows, moments = complete_windows(values, width), complete_moments(values, width)
+    windows, moments = complete_windows(values, width), gap_free_moments(values, width)
     scale = (windows**2).sum()
     np.testing.assert_allclose(moments.gram, windows.T @ windows, rtol=0, atol=1e-13 * scale)
     np.testing.assert_allclose(
@@ -68,18 +68,18 @@ def test_blocks_of_unlike_lengths_add_up(monkeypatch):
 
 def test_without_gaps_they_are_those_of_all_windows():
     values = walks(200, 3)
-    fast, wanted = complete_moments(values, 20), window_moments(values, 20)
+    fast, wanted = gap_free_moments(values, 20), window_moments(values, 20)
     torch.testing.assert_close(fast.gram, wanted.gram, rtol=0, atol=0)
     one_absent = torch.cat([values, torch.full((200, 1), torch.nan)], dim=1)
-    torch.testing.assert_close(complete_moments(one_absent, 20).gram, wanted.gram)
+    torch.testing.assert_close(gap_free_moments(one_absent, 20).gram, wanted.gram)
 
 
 @pytest.mark.parametrize("rows", [5, 40])
 def test_no_complete_window_is_a_count_of_zero(rows):
     values = walks(rows, 2)
     values[::5] = torch.inf
-    moments = complete_moments(values, 8)
-    assert (moments.count, moments.gram.abs().max(), share_complete(values, 8)) == (0, 0, 0)
+    moments = gap_free_moments(values, 8)
+    assert (moments.count, moments.gram.abs().max(), gap_free_share(values, 8)) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_share_of_complete_windows(gaps, share):
     values = walks(30, 2)
     for first, last, channel in gaps:
         values[first:last, channel] = torch.nan
-    assert share_complete(values, 5) == pytest.approx(share)
+    assert gap_free_share(values, 5) == pytest.approx(share)
 
 
 def solved(normalizer, values, **options):
@@ -165,12 +165,12 @@ def test_no_complete_window_is_told(kind):
 
 def test_a_median_without_gaps_has_one_matrix_for_all_steps():
     values, normalizer = walks(120, 3), Robust(3).double()
-    steps = list(masked_equations(values, normalizer, LOOKBACK, HORIZON))
-    joint = joint_equations(values, normalizer, LOOKBACK, HORIZON)
+    steps = list(equations_with_gaps(values, normalizer, LOOKBACK, HORIZON))
+    joint = shared_equations(values, normalizer, LOOKBACK, HORIZON)
     for number, step in enumerate(steps):
-        torch.testing.assert_close(joint.inputs, step.inputs)
+        torch.testing.assert_close(joint.gram, step.gram)
         torch.testing.assert_close(joint.cross[number], step.cross[0])
-        torch.testing.assert_close(joint.squares[number], step.squares[0])
+        torch.testing.assert_close(joint.target_squares[number], step.target_squares[0])
         torch.testing.assert_close(joint.target_sums[number], step.target_sums[0])
         assert joint.count == step.count
 
@@ -178,8 +178,8 @@ def test_a_median_without_gaps_has_one_matrix_for_all_steps():
 @pytest.mark.parametrize("kind", [RevIN, LastValue, Identity])
 def test_blocks_of_windows_give_what_their_moments_give(kind):
     values, normalizer = without(walks(120, 3), 0.02), kind(3).double()
-    joint = joint_equations(values, normalizer, LOOKBACK, HORIZON, complete=True)
-    moments = complete_moments(values, WIDTH).centred(normalizer.location_weights(LOOKBACK))
+    joint = shared_equations(values, normalizer, LOOKBACK, HORIZON, gap_free_only=True)
+    moments = gap_free_moments(values, WIDTH).centre(normalizer.location_weights(LOOKBACK))
     wanted = NormalEquations.from_moments(moments, LOOKBACK)
     for name, value in vars(wanted).items():
         torch.testing.assert_close(getattr(joint, name), value, rtol=1e-9, atol=1e-9)
@@ -188,9 +188,9 @@ def test_blocks_of_windows_give_what_their_moments_give(kind):
 @pytest.mark.parametrize("kind", [RevIN, LastValue, Identity])
 def test_masked_adds_windows_with_gaps_to_those_without(kind, monkeypatch):
     values, normalizer = without(walks(200, 3), 0.02), kind(3).double()
-    apart = list(masked_equations(values, normalizer, LOOKBACK, HORIZON))
+    apart = list(equations_with_gaps(values, normalizer, LOOKBACK, HORIZON))
     monkeypatch.setattr(kind, "location_weights", lambda self, lookback: None)
-    one_by_one = masked_equations(values, normalizer, LOOKBACK, HORIZON)
+    one_by_one = equations_with_gaps(values, normalizer, LOOKBACK, HORIZON)
     for step, wanted in zip(apart, one_by_one, strict=True):
         for name, value in vars(wanted).items():
             torch.testing.assert_close(getattr(step, name), value, rtol=1e-9, atol=1e-9)
@@ -201,8 +201,8 @@ def test_masked_takes_the_joint_matrix_only_where_no_target_is_missing(first_gap
     values, normalizer = walks(120, 3), RevIN(3)
     values[first_gap + 2 : first_gap + 5, 1] = torch.nan
     weight, _ = solved(normalizer, values)
-    for number, step in enumerate(masked_equations(values, normalizer.double(), LOOKBACK, HORIZON)):
-        ridge = step.inputs + 1e-3 * step.inputs.trace() / LOOKBACK * torch.eye(LOOKBACK)
+    for number, step in enumerate(equations_with_gaps(values, normalizer.double(), LOOKBACK, HORIZON)):
+        ridge = step.gram + 1e-3 * step.gram.trace() / LOOKBACK * torch.eye(LOOKBACK)
         wanted = torch.linalg.solve(ridge, step.cross[0])
         np.testing.assert_allclose(weight[number], wanted, atol=1e-9)
 
@@ -221,10 +221,10 @@ def test_thinned_windows_end_with_the_last(at_most, stride, gaps):
 def test_thinning_with_gaps_keeps_one_matrix_a_step():
     values = without(walks(200, 4), 0.05)
     weight, _ = solved(Robust(4), values, windows_at_most=300)
-    thin = list(masked_equations(values, Robust(4).double(), LOOKBACK, HORIZON, stride=3))
+    thin = list(equations_with_gaps(values, Robust(4).double(), LOOKBACK, HORIZON, stride=3))
     assert len(thin) == HORIZON
     for number, step in enumerate(thin):
-        ridge = step.inputs + 1e-3 * step.inputs.trace() / LOOKBACK * torch.eye(LOOKBACK)
+        ridge = step.gram + 1e-3 * step.gram.trace() / LOOKBACK * torch.eye(LOOKBACK)
         np.testing.assert_allclose(
             weight[number], torch.linalg.solve(ridge, step.cross[0]), atol=1e-9
         )

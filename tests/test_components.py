@@ -5,20 +5,20 @@ import pytest
 from torch import nn
 
 from revin_forecast.backbones import DLinear, Siamese
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import SAN, RevIN
 
 
 def test_described_and_built_again():
-    made = Component.of(functools.partial(functools.partial(DLinear, kernel=3), kernel=7))
+    made = ModuleSpec.from_class(functools.partial(functools.partial(DLinear, kernel=3), kernel=7))
     assert made.parameters == {"kernel": 7}
     assert made.name == "DLinear"
-    assert Component.of(made) is made
-    built = Component(**{"path": made.path, "parameters": {"kernel": 7}}).build(8, 4, 2)
+    assert ModuleSpec.from_class(made) is made
+    built = ModuleSpec(**{"path": made.path, "parameters": {"kernel": 7}}).build(8, 4, 2)
     assert isinstance(built, DLinear)
     assert built.kernel == 7
-    assert Component.of(RevIN).build(3).channels == 3
+    assert ModuleSpec.from_class(RevIN).build(3).channels == 3
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_described_and_built_again():
 @pytest.mark.usefixtures("plain_shapes")
 def test_what_has_no_name_to_build_from(factory):
     with pytest.raises(InputError, match="is an nn.Module class, or functools.partial"):
-        Component.of(factory)
+        ModuleSpec.from_class(factory)
 
 
 @pytest.mark.parametrize(
@@ -41,23 +41,23 @@ def test_what_has_no_name_to_build_from(factory):
 )
 def test_paths_that_lead_to_no_module_class(path, message):
     with pytest.raises(InputError, match=message):
-        Component(path).build(1, 1, 1)
+        ModuleSpec(path).build(1, 1, 1)
 
 
 def test_constructor_errors_name_the_call():
-    component = Component.of(functools.partial(DLinear, kernel=4))
+    component = ModuleSpec.from_class(functools.partial(DLinear, kernel=4))
     with pytest.raises(InputError, match=r"DLinear\(8, 4, 2, kernel=4\) can't be built: .* odd"):
         component.build(8, 4, 2)
-    nested = Component.of(functools.partial(Siamese, backbone=functools.partial(DLinear, kernel=4)))
+    nested = ModuleSpec.from_class(functools.partial(Siamese, backbone=functools.partial(DLinear, kernel=4)))
     with pytest.raises(InputError, match=r"Siamese\(8, 4, 2, backbone=DLinear\(kernel=4\)\) can't"):
         nested.build(8, 4, 2)
 
 
 def test_sizes_are_offered_and_own_ones_kept():
-    built = Component.of(functools.partial(SAN, lookback=30)).build(2, lookback=48, horizon=12)
+    built = ModuleSpec.from_class(functools.partial(SAN, lookback=30)).build(2, lookback=48, horizon=12)
     assert (built.lookback, built.horizon) == (30, 12)
-    assert Component.of(RevIN).build(2, lookback=48).channels == 2
-    unknown = Component.of(functools.partial(RevIN, width=3))
+    assert ModuleSpec.from_class(RevIN).build(2, lookback=48).channels == 2
+    unknown = ModuleSpec.from_class(functools.partial(RevIN, width=3))
     with pytest.raises(InputError, match=r"RevIN\(2, width=3\) can't be built"):
         unknown.build(2, lookback=48)
 
@@ -74,22 +74,22 @@ class Several(nn.Module):
 
 def test_classes_within_lists_and_dictionaries():
     small = functools.partial(DLinear, kernel=3)
-    made = Component.of(
+    made = ModuleSpec.from_class(
         functools.partial(
             Several,
             parts=[DLinear, small],
-            named={"one": Component.of(small), "more": (functools.partial(small, kernel=5),)},
+            named={"one": ModuleSpec.from_class(small), "more": (functools.partial(small, kernel=5),)},
             sizes=(1, 2),
         )
     )
-    assert made.parameters["parts"][1] == Component.of(small)
-    again = Component.revived(**dataclasses.asdict(made))
+    assert made.parameters["parts"][1] == ModuleSpec.from_class(small)
+    again = ModuleSpec.from_dict(**dataclasses.asdict(made))
     assert again == made
     for component in (made, again):
         built = component.build(8, 4, 2)
         assert [part.kernel for part in built.parts] == [25, 3, 3, 5]
         assert built.sizes == (1, 2)
-    assert made.written == (
+    assert made.call_expression == (
         "Several(parts=[DLinear(), DLinear(kernel=3)], "
         "named={'one': DLinear(kernel=3), 'more': (DLinear(kernel=5),)}, sizes=(1, 2))"
     )

@@ -11,12 +11,12 @@ import torch
 from revin_forecast import Forecaster, Reversible, RevIN, TrainingSettings
 from revin_forecast.backbones import CycleNet, DLinear, Informer, Linear, TiDE
 from revin_forecast.cli import main
-from revin_forecast.components import Component
-from revin_forecast.data.covariates import CALENDAR, calendar_of, known_inputs, running_number
+from revin_forecast.components import ModuleSpec
+from revin_forecast.data.covariates import CALENDAR_FEATURES, calendar_features, known_covariates, step_index
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation import evaluate
-from revin_forecast.fitting import Recipe, Split
+from revin_forecast.fitting import ModelConfig, ChronologicalSplit
 
 SUBDAILY = ["s", "min", "15min", "h", "3h"]
 DAILY = ["D", "2D", "B", "W-SAT"]
@@ -27,26 +27,26 @@ QUICK = TrainingSettings(max_epochs=4, learning_rate=0.01)
 @pytest.mark.parametrize("frequency", SUBDAILY + DAILY + YEARLY)
 def test_running_numbers_go_up_by_one_and_do_not_depend_on_the_start(frequency):
     stamps = pd.date_range("2021-03-07", periods=60, freq=frequency)
-    number = running_number(stamps, frequency)
+    number = step_index(stamps, frequency)
     assert (np.diff(number) == 1).all()
-    assert (running_number(stamps[11:], frequency) == number[11:]).all()
-    assert (running_number(stamps.tz_localize("UTC"), frequency) == number).all()
+    assert (step_index(stamps[11:], frequency) == number[11:]).all()
+    assert (step_index(stamps.tz_localize("UTC"), frequency) == number).all()
 
 
 @pytest.mark.parametrize("frequency", SUBDAILY[1:] + DAILY + YEARLY[:4])
 def test_calendar_features_lie_within_a_half_and_change(frequency):
     rows = {"min": 600_000, "15min": 40_000, "h": 10_000}.get(frequency, 3000)
     stamps = pd.date_range("2020-01-01", periods=rows, freq=frequency)
-    known = known_inputs(calendar_of(frequency), stamps, frequency)
+    known = known_covariates(calendar_features(frequency), stamps, frequency)
     assert np.abs(known).max() <= 0.5
     assert (known.std(0) > 0.1).all()
 
 
 def test_calendar_features_say_what_they_are_called():
     stamp = pd.DatetimeIndex(["2024-12-31 23:59"])
-    known = known_inputs(tuple(CALENDAR), stamp, "min")[0]
+    known = known_covariates(tuple(CALENDAR_FEATURES), stamp, "min")[0]
     wanted = {"minute": 0.5, "hour": 0.5, "weekday": 1 / 6 - 0.5, "day": 0.5, "yearday": 0.5}
-    assert dict(zip(CALENDAR, known, strict=True)) == pytest.approx(wanted | {"month": 0.5})
+    assert dict(zip(CALENDAR_FEATURES, known, strict=True)) == pytest.approx(wanted | {"month": 0.5})
 
 
 def test_windows_carry_what_is_known_of_their_steps():
@@ -119,7 +119,7 @@ def test_forecaster_uses_a_column_that_is_known_beforehand(tmp_path):
 def test_forecaster_makes_calendar_features_by_itself():
     table = promotions()[["date", "sold"]]
     forecaster = Forecaster(7, 14, TIDE, RevIN, QUICK, covariates=["calendar"]).fit(table)
-    assert forecaster.fitted.recipe.covariates == ("weekday", "day", "yearday")
+    assert forecaster.fitted.config.covariates == ("weekday", "day", "yearday")
     assert forecaster.predict().sold.notna().all()
     cycle = Forecaster(7, 14, partial(CycleNet, cycle=7), RevIN, QUICK)  # it needs "step"
     assert cycle.fit(table).predict().sold.between(5, 20).all()
@@ -158,12 +158,12 @@ def test_future_is_refused_where_nothing_is_asked():
 def test_evaluation_tells_what_covariates_are_worth():
     table = promotions(600)
     known = table[["planned"]].to_numpy()
-    split = Split(table[["sold"]].to_numpy(), 400, 480, 600, known=known)
+    split = ChronologicalSplit(table[["sold"]].to_numpy(), 400, 480, 600, known=known)
     settings = TrainingSettings(max_epochs=20, learning_rate=0.01, patience=5)
-    parts = Component.of(TIDE), Component.of(RevIN), 14, 7, settings
-    told = evaluate(Recipe(*parts, covariates=("planned",)), split, 7)
-    bare = Split(split.values, 400, 480, 600)
-    untold = evaluate(Recipe(*parts), bare, 7)
+    parts = ModuleSpec.from_class(TIDE), ModuleSpec.from_class(RevIN), 14, 7, settings
+    told = evaluate(ModelConfig(*parts, covariates=("planned",)), split, 7)
+    bare = ChronologicalSplit(split.values, 400, 480, 600)
+    untold = evaluate(ModelConfig(*parts), bare, 7)
     assert told.model.mse < 0.3 * untold.model.mse
     assert told.repeat == untold.repeat
 

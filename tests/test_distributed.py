@@ -16,7 +16,7 @@ from torch.multiprocessing.spawn import start_processes
 from revin_forecast import Reversible, RevIN
 from revin_forecast.backbones import Linear
 from revin_forecast.cli import main
-from revin_forecast.data.module import SCORING_BATCH, ForecastData, Share
+from revin_forecast.data.module import SCORING_BATCH_SIZE, ForecastDataModule, BatchShare
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import SAN, DishTS
@@ -39,7 +39,7 @@ def wave(rows=400, gaps=0.0):
 def data(batch_size=16, gaps=0.0):
     """183 training windows, and more validation windows than are scored at once."""
     values = wave(480, gaps)
-    return ForecastData(Windows(values[:200], **SIZES), Windows(values[187:], **SIZES), batch_size)
+    return ForecastDataModule(Windows(values[:200], **SIZES), Windows(values[187:], **SIZES), batch_size)
 
 
 def settings(**changes):
@@ -82,8 +82,8 @@ def test_shares_together_are_the_batches_of_one_process(processes, batch_size):
 def test_shares_of_validation_windows():
     loaders = [on_rank(rank, 2).val_dataloader() for rank in range(2)]
     shares = [share for pair in zip(*loaders, strict=True) for share in pair]
-    assert all(isinstance(share, Share) for share in shares)
-    assert [share.windows for share in shares] == [SCORING_BATCH] * 2 + [20] * 2
+    assert all(isinstance(share, BatchShare) for share in shares)
+    assert [share.windows for share in shares] == [SCORING_BATCH_SIZE] * 2 + [20] * 2
     assert torch.equal(torch.cat([share.part.past for share in shares]), data().validation[:].past)
 
 

@@ -21,7 +21,7 @@ from warm_start import Program, run_program
 
 from benchmarks.accuracy.run import measured_before
 from revin_forecast.cli import COMMANDS, main
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.utils.environment import environment_info
 
 NAMES = ("default", "SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta")
@@ -435,7 +435,7 @@ def test_config_files_for_a_gpu_are_understood(path, capsys):
     options = yaml.safe_load(capsys.readouterr().out)
     kind, given = options["backbone"]["class_path"], options["backbone"]["init_args"]
     with torch.device("meta"):
-        Component(kind, given).build(options["lookback"], options["horizon"], 7)
+        ModuleSpec(kind, given).build(options["lookback"], options["horizon"], 7)
 
 
 def test_continuous_integration_takes_its_commands_from_the_readme():

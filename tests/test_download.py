@@ -37,7 +37,7 @@ def server():
 
 def entry(server, page="good.csv", digest=None):
     digest = digest or hashlib.sha256(CONTENT).hexdigest()
-    return replace(catalog.find("etth1"), url=f"{server}/{page}", sha256=digest)
+    return replace(catalog.find_entry("etth1"), url=f"{server}/{page}", sha256=digest)
 
 
 def files(folder):
@@ -75,7 +75,7 @@ def test_unreachable_and_unknown_addresses(tmp_path):
     with pytest.raises(InputError, match="is no http address"):
         download(entry("file:///etc"), tmp_path)
     with pytest.raises(InputError, match="no public address is known for ecl"):
-        download(catalog.find("ecl"), tmp_path)
+        download(catalog.find_entry("ecl"), tmp_path)
     (tmp_path / "taken").write_text("")
     with pytest.raises(InputError, match="could not download .*Nothing was kept"):
         download(entry("http://127.0.0.1:9"), tmp_path / "taken")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from revin_forecast.engines import engine_named
+from revin_forecast.engines import make_engine
 from revin_forecast.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,8 +34,8 @@ def threads(_):
 
 def test_results_come_in_the_order_of_the_tasks():
     for name in ("inline", "local"):
-        assert engine_named(name, 2).map(math.sqrt, [4, 9, 16]) == [2, 3, 4]
-        assert engine_named(name, 2).map(math.sqrt, []) == []
+        assert make_engine(name, 2).map(math.sqrt, [4, 9, 16]) == [2, 3, 4]
+        assert make_engine(name, 2).map(math.sqrt, []) == []
 
 
 def test_workers_have_one_thread_each_and_this_process_gets_its_own_back():
@@ -44,27 +44,27 @@ def test_workers_have_one_thread_each_and_this_process_gets_its_own_back():
     before, set_here = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
     torch.set_num_threads(2)
     try:
-        assert engine_named("inline").map(threads, [0]) == [1]
+        assert make_engine("inline").map(threads, [0]) == [1]
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
     names = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"]
-    assert engine_named("local", 1).map(os.getenv, names) == ["1", "1"]
+    assert make_engine("local", 1).map(os.getenv, names) == ["1", "1"]
     assert os.environ.get("OMP_NUM_THREADS") == set_here
 
 
 def test_an_error_is_raised_here_and_ends_the_other_tasks():
     start = time.monotonic()
     with pytest.raises(ValueError, match="sleep length must be non-negative"):
-        engine_named("local", 2).map(time.sleep, [-1, 60])
+        make_engine("local", 2).map(time.sleep, [-1, 60])
     assert time.monotonic() - start < 30
     with pytest.raises(ValueError, match="math domain error"):
-        engine_named("inline").map(math.sqrt, [-1])
+        make_engine("inline").map(math.sqrt, [-1])
 
 
 def test_a_worker_that_dies_is_told():
     with pytest.raises(InputError, match="a worker process was lost, for want of memory or"):
-        engine_named("local", 1).map(os._exit, [3])
+        make_engine("local", 1).map(os._exit, [3])
 
 
 @pytest.mark.skipif(shutil.which("ps") is None, reason="looks at processes with ps")
@@ -104,7 +104,7 @@ def _alive(process):
 
 def test_what_is_no_engine_is_refused(monkeypatch):
     with pytest.raises(InputError, match="at least one worker is needed, but got workers=-1"):
-        engine_named("local", -1)
+        make_engine("local", -1)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"\"\.\[ray\]\"\. Or use --engine"):
-        engine_named("ray")
+        make_engine("ray")

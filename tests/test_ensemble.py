@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from revin_forecast import Reversible, RevIN
 from revin_forecast.backbones import CycleNet, Linear, Repeat, SeasonalNaive, TiDE
 from revin_forecast.data.windows import Windows
-from revin_forecast.ensemble import Ensemble, least_weights
+from revin_forecast.ensemble import Ensemble, simplex_least_squares
 from revin_forecast.errors import InputError
 
 
@@ -35,7 +35,7 @@ def test_stacking_weighs_by_the_validation_windows():
     values[7, 0] = torch.nan
     good, bad = SeasonalNaive(10, 5, 1, season=5), Repeat(10, 5, 1)
     windows = Windows(values[8:], 10, 5)
-    stacked = Ensemble.stacked([good, bad], windows.batches(7))
+    stacked = Ensemble.from_stacking([good, bad], windows.iter_batches(7))
     assert stacked.weights[0] > 0.9
     assert stacked.weights.sum() == pytest.approx(1)
     past, future, _ = windows[:]
@@ -64,7 +64,7 @@ def test_unfit_weights(weights):
 def test_nothing_observed_to_weigh_by():
     windows = Windows(torch.full((20, 1), torch.nan), 4, 2)
     with pytest.raises(InputError, match="no value of the validation windows was observed"):
-        Ensemble.stacked([Repeat(4, 2, 1)], windows.batches(8))
+        Ensemble.from_stacking([Repeat(4, 2, 1)], windows.iter_batches(8))
 
 
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 6))
@@ -72,7 +72,7 @@ def test_least_weights_are_optimal(seed, count):
     generator = torch.Generator().manual_seed(seed)
     errors = torch.randn(count + 3, count, generator=generator, dtype=torch.float64)
     gram = errors.mT @ errors
-    weights = least_weights(gram)
+    weights = simplex_least_squares(gram)
     assert weights.min() >= 0
     assert weights.sum().item() == pytest.approx(1)
     slope = gram @ weights  # optimal: no member has a smaller slope than those in use

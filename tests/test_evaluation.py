@@ -5,25 +5,25 @@ import pytest
 import torch
 
 from revin_forecast.backbones import DLinear, Linear, Repeat, Ridge, SeasonalNaive
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.data import catalog
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
-from revin_forecast.evaluation import evaluate, naive_models, score
-from revin_forecast.fitting import Recipe, Split
+from revin_forecast.evaluation import evaluate, build_naive_baselines, score
+from revin_forecast.fitting import ModelConfig, ChronologicalSplit
 from revin_forecast.normalizers import Identity, RevIN
 from revin_forecast.settings import TrainingSettings
 
 
 def split(name, data_dir):
-    borders = catalog.find(name).borders
-    values = catalog.load(name, data_dir).values
-    return Split(values, borders.train, borders.validation, borders.test)
+    borders = catalog.find_entry(name).borders
+    values = catalog.load_dataset(name, data_dir).values
+    return ChronologicalSplit(values, borders.train, borders.validation, borders.test)
 
 
 def recipe(backbone=Ridge, normalizer=RevIN, lookback=512, horizon=96, **options):
-    components = Component.of(backbone), Component.of(normalizer)
-    return Recipe(*components, lookback, horizon, **options)
+    components = ModuleSpec.from_class(backbone), ModuleSpec.from_class(normalizer)
+    return ModelConfig(*components, lookback, horizon, **options)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_repeat_gives_the_known_figures_over_every_window(
     name, horizon, windows, mse, mae, data_dir
 ):
     parts = split(name, data_dir)
-    test = Windows(parts.standardizer.tensor(parts.part("test", 36)), 36, horizon)
-    naive = naive_models(36, horizon, parts.values.shape[1], season=1)
+    test = Windows(parts.standardizer.to_tensor(parts.select_part("test", 36)), 36, horizon)
+    naive = build_naive_baselines(36, horizon, parts.values.shape[1], season=1)
     scores = score(naive["repeat"], test)
     assert (scores.windows, round(scores.mse, 3), round(scores.mae, 3)) == (windows, mse, mae)
     assert score(naive["seasonal_naive"], test).mse == scores.mse
@@ -69,15 +69,15 @@ def test_revin_helps_where_the_level_moves(data_dir):
 
 def random_split(rows=300, channels=2):
     values = np.random.default_rng(0).normal(size=(rows, channels)).cumsum(0)
-    return Split(values, 180, 240, rows)
+    return ChronologicalSplit(values, 180, 240, rows)
 
 
 def test_scores_against_numpy_with_gaps_in_any_batching(monkeypatch):
     parts = random_split()
     parts.values[250:255, 0] = np.nan
-    test = parts.standardizer.tensor(parts.part("test", 8))
+    test = parts.standardizer.to_tensor(parts.select_part("test", 8))
     windows = Windows(test, 8, 4)
-    model = naive_models(8, 4, 2, season=3)["seasonal_naive"]
+    model = build_naive_baselines(8, 4, 2, season=3)["seasonal_naive"]
     past, future = (part.numpy() for part in windows[:][:2])
     filled = past.copy()
     for step in range(1, 8):
@@ -87,7 +87,7 @@ def test_scores_against_numpy_with_gaps_in_any_batching(monkeypatch):
     forecast = np.where(np.isnan(last), np.repeat(filled[:, -1:], 4, axis=1), last)
     error = (forecast - future)[np.isfinite(future) & np.isfinite(forecast)]
     for size in (1, 10**9):
-        monkeypatch.setattr("revin_forecast.evaluation.BYTES_AT_ONCE", size)
+        monkeypatch.setattr("revin_forecast.evaluation.MAX_BATCH_BYTES", size)
         scores = score(model, windows)
         assert scores.mse == pytest.approx((error**2).mean(), rel=1e-5)
         assert scores.mae == pytest.approx(abs(error).mean(), rel=1e-5)
@@ -126,7 +126,7 @@ def test_declared_targets_are_scored_beside_naive_forecasts_of_the_same():
     targets = functools.partial(RevIN, targets=[1])
     made = recipe(OneOfTwo, targets, lookback=8, horizon=4, training=quick)
     parts = random_split()
-    alone = Split(parts.values[:, 1:], 180, 240, 300)
+    alone = ChronologicalSplit(parts.values[:, 1:], 180, 240, 300)
     result = evaluate(made, parts, season=1)
     assert result.repeat == evaluate(recipe(lookback=8, horizon=4), alone, season=1).repeat
     assert np.isfinite(result.model.mse)

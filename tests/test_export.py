@@ -11,12 +11,12 @@ import torch
 from revin_forecast import Forecaster, exporting
 from revin_forecast.backbones import DLinear, Ridge
 from revin_forecast.cli import main
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.errors import InputError
 from revin_forecast.exporting import export_onnx
-from revin_forecast.fitting import Recipe
+from revin_forecast.fitting import ModelConfig
 from revin_forecast.normalizers import LastValue, Robust
-from revin_forecast.saving import load
+from revin_forecast.saving import load_fitted
 from revin_forecast.settings import TrainingSettings
 
 onnx = pytest.importorskip("onnx")
@@ -95,9 +95,9 @@ def test_a_saved_model_by_the_command(tmp_path, capsys):
 def test_what_was_chosen_automatically_from_a_long_table(tmp_path):
     frame, moved = gappy(table(60)), table(60, 1e6 + 9)
     forecaster = Forecaster(5).fit(long(frame))
-    assert forecaster.fitted.recipe.backbone.name == "Combination"
+    assert forecaster.fitted.config.backbone.name == "Combination"
     export_onnx(forecaster.fitted, tmp_path / "f.onnx")
-    lookback = forecaster.fitted.recipe.lookback
+    lookback = forecaster.fitted.config.lookback
     found = run(tmp_path / "f.onnx", [frame, moved], lookback)["forecast"]
     scale = forecaster.fitted.standardizer.scale
     for place, newer in enumerate([frame, moved]):
@@ -107,7 +107,7 @@ def test_what_was_chosen_automatically_from_a_long_table(tmp_path):
 
 def built(recipe):
     """A forecaster with a model as it begins, not trained."""
-    old = load(MODELS / "schema-2" / "trained")
+    old = load_fitted(MODELS / "schema-2" / "trained")
     model = recipe.build(2).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
@@ -120,8 +120,8 @@ def built(recipe):
 
 def test_quantiles_of_one_channel_beside_an_input(tmp_path):
     training = TrainingSettings(loss="quantile", levels=(0.1, 0.5, 0.9))
-    backbone = Component.of(functools.partial(DLinear, kernel=3))
-    recipe = Recipe(backbone, Component.of(Robust), 14, 5, training, targets=(0,))
+    backbone = ModuleSpec.from_class(functools.partial(DLinear, kernel=3))
+    recipe = ModelConfig(backbone, ModuleSpec.from_class(Robust), 14, 5, training, targets=(0,))
     forecaster = built(recipe)
     export_onnx(forecaster.fitted, tmp_path / "f.onnx", levels=[80])
     found = run(tmp_path / "f.onnx", [gappy(table())], 14)
@@ -144,11 +144,11 @@ class Moody(torch.nn.Linear):
 
 
 def test_models_that_no_file_can_hold(tmp_path):
-    forecaster = built(Recipe(Component.of(Moody), Component.of(LastValue), 14, 5))
+    forecaster = built(ModelConfig(ModuleSpec.from_class(Moody), ModuleSpec.from_class(LastValue), 14, 5))
     with pytest.raises(InputError, match="this model can't be exported to ONNX: "):
         export_onnx(forecaster.fitted, tmp_path / "f.onnx")
     with pytest.raises(InputError, match=r"known inputs \(\['step'\]\), which an ONNX file"):
-        export_onnx(load(MODELS / "schema-2" / "known"), tmp_path / "f.onnx")
+        export_onnx(load_fitted(MODELS / "schema-2" / "known"), tmp_path / "f.onnx")
     assert not list(tmp_path.iterdir())
 
 
@@ -171,9 +171,9 @@ def repeating(steps):
 
 
 def test_a_file_that_forecasts_something_else_is_not_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "_traced", lambda *_: repeating(5))
+    monkeypatch.setattr(exporting, "_export_program", lambda *_: repeating(5))
     with pytest.raises(InputError, match=r"would give another forecast, by .* training deviations"):
-        export_onnx(load(MODELS / "schema-2" / "ridge"), tmp_path / "f.onnx")
+        export_onnx(load_fitted(MODELS / "schema-2" / "ridge"), tmp_path / "f.onnx")
     assert not list(tmp_path.iterdir())
 
 
@@ -184,7 +184,7 @@ def test_what_is_missing(tmp_path, monkeypatch, capsys):
     assert main(["export", model, "--to", "pmml"]) == 2
     assert "onnx" in capsys.readouterr().err
     with pytest.raises(InputError, match="has no intervals"):
-        export_onnx(load(Path(model)), tmp_path / "f.onnx", levels=[80])
+        export_onnx(load_fitted(Path(model)), tmp_path / "f.onnx", levels=[80])
     monkeypatch.setattr(exporting, "find_spec", lambda name: None if name == "onnxscript" else 1)
     assert main(["export", model, "--out", str(tmp_path / "f.onnx")]) == 2
     error = capsys.readouterr().err

@@ -8,16 +8,16 @@ import threading
 import pandas as pd
 import pytest
 
-from revin_forecast.data.writing import check_output, write_table
+from revin_forecast.data.writing import check_table_path, write_table
 from revin_forecast.errors import InputError
-from revin_forecast.files import replacing
+from revin_forecast.files import atomic_write
 
 TABLE = pd.DataFrame({"date": ["2024-01-01"], "a": [1.5]})
 CSV = "date,a\n2024-01-01,1.5\n"
 
 
 def write(path, text="new"):
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(text)
 
 
@@ -45,7 +45,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, problem):
         partial.write_text("half")
         raise problem
 
-    with pytest.raises(problem), replacing(path) as partial:
+    with pytest.raises(problem), atomic_write(path) as partial:
         fail(partial)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
@@ -93,7 +93,7 @@ def test_a_folder_is_not_written_over(tmp_path):
         write(tmp_path)
     (tmp_path / "f.csv").mkdir()
     with pytest.raises(InputError, match=r"f.csv is a folder; name a file to write"):
-        check_output(tmp_path / "f.csv")
+        check_table_path(tmp_path / "f.csv")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_folder_is_not_written_over(tmp_path):
 )
 def test_outputs_that_are_refused_before_the_work(tmp_path, name, message):
     with pytest.raises(InputError, match=message):
-        check_output(tmp_path / name)
+        check_table_path(tmp_path / name)
     with pytest.raises(InputError, match=message):
         write_table(TABLE, tmp_path / name)
 
@@ -139,7 +139,7 @@ def test_a_full_disk_is_told_with_the_file(tmp_path, reason):
     write(path, "old")
     with (
         pytest.raises(InputError, match=r"f.csv could not be written: .* Make room, or write else"),
-        replacing(path),
+        atomic_write(path),
     ):
         raise OSError(reason, os.strerror(reason))
     assert path.read_text() == "old"
@@ -164,7 +164,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path):
 
 def test_what_another_run_is_writing_is_not_removed(tmp_path):
     path = tmp_path / "f.csv"
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text("first")
         write(path, "second")
         assert path.read_text() == "second"

@@ -19,18 +19,18 @@ from revin_forecast.cli import main
 from revin_forecast.commands.backtest import backtest as backtest_command
 from revin_forecast.commands.forecast import forecast as forecast_command
 from revin_forecast.commands.shared import reporting
-from revin_forecast.commands.shared.again import command_line
+from revin_forecast.commands.shared.again import format_command_line
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
-from revin_forecast.data.writing import written_whole
-from revin_forecast.engines import engine_named
+from revin_forecast.data.writing import atomic_output
+from revin_forecast.engines import make_engine
 from revin_forecast.errors import InputError
 from revin_forecast.report.forecast import page as written_page
-from revin_forecast.report.forecast.fan import fan_figure, fans
-from revin_forecast.report.forecast.levels import levels_of
-from revin_forecast.report.forecast.reliability import autocorrelation, farthest, leans
-from revin_forecast.report.forecast.sections.shift import MEANING
-from revin_forecast.report.forecast.static import plot
+from revin_forecast.report.forecast.fan import fan_figure, build_fan_charts
+from revin_forecast.report.forecast.levels import format_levels
+from revin_forecast.report.forecast.reliability import autocorrelation, largest_outlier, bias_sign
+from revin_forecast.report.forecast.sections.shift import VERDICT_MEANINGS
+from revin_forecast.report.forecast.static import build_image
 from revin_forecast.shift.verdict import Answer
 
 HOSTILE = "<img src=x onerror=alert(1)></script>\"'&"
@@ -162,14 +162,14 @@ def test_a_command_line_holds_what_was_chosen():
         "backbone": partial(DLinear, kernel=5),
         "training": TrainingSettings(max_epochs=2, learning_rate=0.01),
     }
-    assert command_line(forecast_command, given, "file") == (
+    assert format_command_line(forecast_command, given, "file") == (
         "revin-forecast forecast 'my file.csv' --horizon 3 --level 80 97.5 --quiet "
         "--backbone DLinear --backbone.kernel 5 --training.max-epochs 2 "
         "--training.learning-rate 0.01"
     )
     usual = {"file": "a.csv", "horizon": 3, "backbone": partial(DLinear, kernel=25)}
-    assert command_line(forecast_command, usual, "file").endswith("--backbone DLinear")
-    plain = command_line(backtest_command, {"file": "a.csv", "horizon": 3, "step": 2}, "file")
+    assert format_command_line(forecast_command, usual, "file").endswith("--backbone DLinear")
+    plain = format_command_line(backtest_command, {"file": "a.csv", "horizon": 3, "step": 2}, "file")
     assert plain == "revin-forecast backtest a.csv --horizon 3 --step 2"
 
 
@@ -293,7 +293,7 @@ def test_intervals_that_a_backtest_cannot_score_are_told(tmp_path):
     assert "Intervals of 95 % could not be scored" in shown
     drawn = [trace.get("name") for trace in data(page, "fan")[0]["data"]]
     assert {"50 % interval", "95 % interval"} <= set(drawn)
-    assert levels_of([50.0, 80.0, 99.5]) == "50, 80 and 99.5 %"
+    assert format_levels([50.0, 80.0, 99.5]) == "50, 80 and 99.5 %"
 
 
 def test_intervals_whose_columns_the_table_has_are_not_shown(tmp_path, monkeypatch):
@@ -322,10 +322,10 @@ def test_what_was_predicted_is_not_predicted_again(tmp_path, monkeypatch):
     monkeypatch.setattr(
         forecaster, "predict", lambda **given: engines.append(given["engine"]) or predict(**given)
     )
-    monkeypatch.setattr(reporting, "write_plot", lambda fans, _: drawn.append(fans[0].limits))
+    monkeypatch.setattr(reporting, "write_image", lambda fans, _: drawn.append(fans[0].limits))
     given = {"level": [50.0], "future": None}
-    engine = engine_named("inline", None)
-    draw = partial(reporting.draw, None, str(tmp_path / "f.svg"), forecaster, series)
+    engine = make_engine("inline", None)
+    draw = partial(reporting.write_report_and_plot, None, str(tmp_path / "f.svg"), forecaster, series)
     draw(given, asked, engine)
     assert engines == []
     draw(given | {"level": None}, asked, engine)
@@ -334,18 +334,18 @@ def test_what_was_predicted_is_not_predicted_again(tmp_path, monkeypatch):
 
 
 def test_the_shift_card_is_told_to_who_knows_nothing_of_it(page):
-    assert set(MEANING) == set(get_args(Answer))
+    assert set(VERDICT_MEANINGS) == set(get_args(Answer))
     shown = text_of(page)
     assert "judged by all rows after the first 168," in shown
     assert "the last 48 rows against the first 168" in shown
     assert "in standard deviations of the steps seen" in shown
-    assert any(meaning in shown for meaning in MEANING.values())
+    assert any(meaning in shown for meaning in VERDICT_MEANINGS.values())
 
 
 def test_origins_that_lie_apart_are_told(tmp_path, monkeypatch):
     walk = table(("a",)).assign(a=np.cumsum(np.random.default_rng(0).normal(size=ROWS)))
     words = ["--horizon", "7", "--backbone", "Repeat", "--normalizer", "LastValue"]
-    monkeypatch.setattr(reporting, "SCORED", 0.2 * ROWS * 7 / 3)
+    monkeypatch.setattr(reporting, "MAX_SCORED_VALUES", 0.2 * ROWS * 7 / 3)
     shown = text_of(told(tmp_path, walk, *words))
     assert re.search(r"14 forecasts of the last rows, the first after \S+, one every 3 rows", shown)
     assert "of one row in 3" in shown
@@ -395,7 +395,7 @@ def test_stamps_of_the_numbers_have_one_form(tmp_path):
 def account(tmp_path, monkeypatch):
     """What the page of series with ends of their own tells of."""
     kept = []
-    monkeypatch.setattr(reporting, "write_report", lambda account, path: kept.append(account))
+    monkeypatch.setattr(reporting, "write_forecast_report", lambda account, path: kept.append(account))
     ends = {"late": slice(40, 200), "early": slice(0, 170), "whole": slice(0, 200)}
     frame, file = long(ends), tmp_path / "a.csv"
     frame.to_csv(file, index=False)
@@ -405,19 +405,19 @@ def account(tmp_path, monkeypatch):
 
 
 def test_series_are_moved_once_for_the_page(account, monkeypatch):
-    moved, aligned = [], Series.aligned
-    monkeypatch.setattr(Series, "aligned", lambda self: moved.append(self) or aligned(self))
-    assert "dotted line" in text_of(written_page.page(account))
+    moved, aligned = [], Series.align_ends
+    monkeypatch.setattr(Series, "align_ends", lambda self: moved.append(self) or aligned(self))
+    assert "dotted line" in text_of(written_page.render_forecast_report(account))
     assert len(moved) == 1
 
 
 def test_a_page_that_cannot_be_written_is_told(account, tmp_path):
     with pytest.raises(InputError, match=r"r\.html could not be written: No such file"):
-        written_page.write_report(account, tmp_path / "none" / "r.html")
+        written_page.write_forecast_report(account, tmp_path / "none" / "r.html")
     place = tmp_path / "none" / "f.png"
     with (
         pytest.raises(InputError, match="make room or get permission, or name another place"),
-        written_whole(place) as partial,
+        atomic_output(place) as partial,
     ):
         partial.write_bytes(b"")
 
@@ -444,10 +444,10 @@ def test_an_error_that_dwarfs_the_others_is_told(tmp_path):
     shown = text_of(told(tmp_path, frame, "--horizon", "7"))
     assert re.search(r"The largest error, 49\d\d on 2024-08-03, is far beyond the others", shown)
     noise = np.random.default_rng(0).normal(size=300)
-    assert farthest(noise) is None
-    assert farthest(np.append(noise, -40.0)) == 300
-    assert farthest(np.append(np.zeros(30), 5.0)) is None  # a series of steps
-    assert farthest(np.array([0.1, 99.0])) is None
+    assert largest_outlier(noise) is None
+    assert largest_outlier(np.append(noise, -40.0)) == 300
+    assert largest_outlier(np.append(np.zeros(30), 5.0)) is None  # a series of steps
+    assert largest_outlier(np.array([0.1, 99.0])) is None
 
 
 def test_series_are_drawn_over_their_own_ends():
@@ -458,31 +458,31 @@ def test_series_are_drawn_over_their_own_ends():
     ]
     series = read_series(pd.concat(parts))
     forecast = Forecaster(3).fit(series).predict(level=[80])
-    for history in (series, series.aligned()):
-        late, early = fans(history, forecast, [80])
+    for history in (series, series.align_ends()):
+        late, early = build_fan_charts(history, forecast, [80])
         assert early.name == "early"
-        assert str(early.stamps[-1]) == "2024-03-10 00:00:00"
+        assert str(early.timestamps[-1]) == "2024-03-10 00:00:00"
         assert early.values[-1] == 69 % 7 + 700
-        assert str(early.ahead[0]) == "2024-03-11 00:00:00"
-        assert str(late.ahead[0]) == "2024-03-21 00:00:00"
-        assert (early.limits[80][0] <= early.forecast).all()
+        assert str(early.future_timestamps[0]) == "2024-03-11 00:00:00"
+        assert str(late.future_timestamps[0]) == "2024-03-21 00:00:00"
+        assert (early.bounds[80][0] <= early.forecast).all()
 
 
 def test_many_series_make_a_small_page():
     names = [f"s{place}" for place in range(200)]
     series = read_series(table(names, rows=2000))
     forecast = Forecaster(HORIZON, 14, Ridge).fit(series).predict(level=[80, 95])
-    drawn = fans(series, forecast, [80, 95])
+    drawn = build_fan_charts(series, forecast, [80, 95])
     assert len(drawn) == 50
     assert sum(len(str(fan_figure(fan).to_json())) for fan in drawn) < 4e6
-    assert len(plot(drawn).layout.annotations) == 12  # of one picture
+    assert len(build_image(drawn).layout.annotations) == 12  # of one picture
 
 
 def test_lone_values_between_gaps_are_points():
     frame = table(("a",))
     frame.loc[[230, 232], "a"] = np.nan
     series = read_series(frame)
-    fan = fans(series, Forecaster(3, 14, Ridge).fit(series).predict(), [])[0]
+    fan = build_fan_charts(series, Forecaster(3, 14, Ridge).fit(series).predict(), [])[0]
     measured = next(trace for trace in fan_figure(fan).data if trace.name == "measured")
     assert np.flatnonzero(measured.marker.size).tolist() == [231]
 
@@ -490,9 +490,9 @@ def test_lone_values_between_gaps_are_points():
 def test_errors_that_lean_or_follow_are_told():
     random = np.random.default_rng(0)
     noise = random.normal(size=(40, 5))
-    assert not leans(noise)
-    assert (leans(noise + 2), leans(noise - 2)) == (1, -1)
-    assert not leans(np.full((3, 2), 1.0))  # three paths prove nothing
+    assert not bias_sign(noise)
+    assert (bias_sign(noise + 2), bias_sign(noise - 2)) == (1, -1)
+    assert not bias_sign(np.full((3, 2), 1.0))  # three paths prove nothing
     walk = np.cumsum(random.normal(size=400))
     assert autocorrelation(walk) > 0.9
     assert abs(autocorrelation(random.normal(size=400))) < 0.15

@@ -8,13 +8,13 @@ import torch
 
 from revin_forecast import Forecaster
 from revin_forecast.backbones import DLinear, Linear, Repeat, Ridge
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation import score
-from revin_forecast.files import replacing
-from revin_forecast.fits import default_lookback
+from revin_forecast.files import atomic_write
+from revin_forecast.fits import choose_default_lookback
 from revin_forecast.normalizers import Identity, LastValue, RevIN
 from revin_forecast.saving import MANIFEST
 from revin_forecast.settings import TrainingSettings
@@ -83,7 +83,7 @@ def test_saved_and_loaded_is_the_same(tmp_path, backbone, normalizer):
     pd.testing.assert_frame_equal(loaded.predict(), forecaster.predict())
     newer = table(rows=150)
     pd.testing.assert_frame_equal(loaded.predict(newer), forecaster.predict(newer))
-    assert loaded.backbone == Component.of(backbone)
+    assert loaded.backbone == ModuleSpec.from_class(backbone)
     assert loaded.training == forecaster.training
     assert loaded.fitted.summary == json.loads(json.dumps(forecaster.fitted.summary))
 
@@ -105,7 +105,7 @@ def test_layouts_survive_saving(tmp_path, layout):
 def test_newer_rows_of_a_long_table_with_names_of_its_own():
     frame = table(rows=150).melt("date", var_name="shop", value_name="sold")
     series = read_series(frame, id="shop", value="sold")
-    forecaster = Forecaster(horizon=7).fit(series.rows(0, 120))
+    forecaster = Forecaster(horizon=7).fit(series.slice_rows(0, 120))
     forecast = forecaster.predict(frame)
     assert list(forecast.columns) == ["shop", "date", "sold"]
     assert forecast.date.min() == table(rows=151).date.max()
@@ -146,7 +146,7 @@ def test_an_interrupted_save_leaves_the_old_one(tmp_path, monkeypatch):
     def interrupted(path):
         if path.name == MANIFEST:
             raise KeyboardInterrupt
-        return replacing(path)
+        return atomic_write(path)
 
     monkeypatch.setattr("revin_forecast.saving.replacing", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -239,15 +239,15 @@ def test_declared_targets_are_forecast_and_nothing_else(tmp_path):
     truth = table(rows=127).tail(7).b
     assert abs(forecast.b.to_numpy() - truth.to_numpy()).mean() < 5
     values = table(rows=300)[["a", "b"]].to_numpy(dtype=float)
-    test = Windows(forecaster.fitted.standardizer.tensor(values), 14, 7)
+    test = Windows(forecaster.fitted.standardizer.to_tensor(values), 14, 7)
     assert np.isfinite(score(forecaster.fitted.model, test).mse)
 
 
 def test_default_lookback():
-    assert default_lookback(10_000, 96, 24) == 384
-    assert default_lookback(10_000, 12, 52) == 104
-    assert default_lookback(10_000, 720, 24) == 512
-    assert default_lookback(60, 12, 12) == 24
+    assert choose_default_lookback(10_000, 96, 24) == 384
+    assert choose_default_lookback(10_000, 12, 52) == 104
+    assert choose_default_lookback(10_000, 720, 24) == 512
+    assert choose_default_lookback(60, 12, 12) == 24
 
 
 @pytest.mark.parametrize("unit", [1e-9, 1.0, 1e7, 1e303])

@@ -10,7 +10,7 @@ from torch import nn
 from torch.distributions import Normal
 
 from revin_forecast import Reversible, RevIN
-from revin_forecast.backbones import FactorBackbone
+from revin_forecast.backbones import DestationaryBackbone
 from revin_forecast.checks.run import perturb
 from revin_forecast.normalizers import (
     DAIN,
@@ -26,8 +26,8 @@ from revin_forecast.normalizers import (
     Robust,
     Stationary,
 )
-from revin_forecast.normalizers.break_even import autocovariance, level_deviation
-from revin_forecast.normalizers.revin import away_from_zero
+from revin_forecast.normalizers.break_even import autocovariance, level_standard_error
+from revin_forecast.normalizers.revin import bound_away_from_zero
 
 RNG = np.random.default_rng(0)
 LOOKBACKS, HORIZON, CHANNELS = (13, 18), 7, 3
@@ -150,7 +150,7 @@ def test_arcsinh_far_out_stays_finite_rising_and_invertible():
     back = normalizer.denormalize(far, stats)
     assert back.isfinite().all()
     assert (back.diff(dim=1) > 0).all()
-    torch.testing.assert_close(normalizer.renormalize(back, stats), far, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(normalizer.normalize_future(back, stats), far, rtol=1e-4, atol=1e-4)
     with pytest.raises(ValueError, match="Arcsinh can't map a scale: its image depends on the"):
         normalizer.denormalize(far, stats, "scale")
 
@@ -175,7 +175,7 @@ def test_causal_stream_equals_the_window(pieces):
     causal, past = Causal(CHANNELS), torch.from_numpy(data(40))
     past[1, 5, 0] = past[0, :4, 1] = torch.nan
     whole, last = causal.normalize(past)
-    state, parts = causal.start(4, torch.float64), []
+    state, parts = causal.initial_state(4, torch.float64), []
     for piece in past.split(pieces, dim=1):
         z, state = causal.update(state, piece)
         parts.append(z)
@@ -213,7 +213,7 @@ def test_blend_starts_low_where_levels_stand_and_high_where_they_move():
     still = autoregression(8000, 0.5)
     jumping = still + 6 * np.repeat([0.0, 1.0, -1.0, 0.5], 2000)
     blend = Blend(2).double()
-    blend.start_from(torch.from_numpy(np.stack([still, jumping], axis=1)), 48)
+    blend.initialize_from(torch.from_numpy(np.stack([still, jumping], axis=1)), 48)
     low, high = blend.share.tolist()
     assert low < 0.3
     assert high > 0.95
@@ -223,7 +223,7 @@ def test_blend_starts_low_where_levels_stand_and_high_where_they_move():
 def test_break_even_against_the_closed_form_and_the_matrix(phi):
     lookback = 40
     covariance = phi ** np.arange(lookback) / (1 - phi**2)
-    got = level_deviation(torch.from_numpy(covariance).unsqueeze(1)).item()
+    got = level_standard_error(torch.from_numpy(covariance).unsqueeze(1)).item()
     # T5 for AR(1) of unit innovations: 1 / sqrt((1 - phi) (L - (L - 2) phi)).
     assert got == pytest.approx(
         1 / np.sqrt((1 - phi) * (lookback - (lookback - 2) * phi)), rel=1e-4
@@ -243,7 +243,7 @@ def test_dish_ts(lookback):
         weights = numbers(weight).T + 1 / lookback
         level = (weights * past).sum(1, keepdims=True)
         found.append((level, np.sqrt(((past - level) ** 2).sum(1, keepdims=True) / (lookback - 1))))
-    gain, bias = numbers(away_from_zero(normalizer.affine_weight)), numbers(normalizer.affine_bias)
+    gain, bias = numbers(bound_away_from_zero(normalizer.affine_weight)), numbers(normalizer.affine_bias)
     (level, scale), (later, later_scale) = found
     z = (past - level) / scale * gain + bias
     compare(normalizer, past, z, lambda f: (f - bias) / gain * later_scale + later)
@@ -408,7 +408,7 @@ def test_stationary_factors():
     np.testing.assert_allclose(stats.factors.delta.detach(), delta, atol=1e-9)
 
 
-class Attention(FactorBackbone):
+class Attention(DestationaryBackbone):
     """One head over time, with the factors in its logits."""
 
     def forward(self, past, factors=None):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revin_forecast.data.frequency import full_grid, season_of
+from revin_forecast.data.frequency import regular_grid, default_season
 from revin_forecast.data.reading import read_series
 from revin_forecast.errors import InputError
 
@@ -16,7 +16,7 @@ STEPS = ["h", "15min", "10s", "D", "B", "W-SUN", "W-TUE", "MS", "ME", "QS-JAN", 
 def test_grids_are_found_with_gaps(frequency, absent):
     grid = pd.date_range("2020-01-02", periods=60, freq=frequency)
     stamps = grid.delete(list(absent))
-    found, name = full_grid(stamps)
+    found, name = regular_grid(stamps)
     assert found.equals(grid)
     assert name == frequency
     assert pd.date_range(grid[-1], periods=3, freq=name)[0] == grid[-1]
@@ -38,7 +38,7 @@ def test_absent_rows_become_unobserved_and_nothing_else_changes(seed, share):
 def test_trading_days_are_business_days_with_holidays_unobserved():
     grid = pd.bdate_range("2024-01-01", "2024-06-28")
     holidays = pd.DatetimeIndex(["2024-01-15", "2024-02-19", "2024-05-27"])
-    found, name = full_grid(grid.difference(holidays))
+    found, name = regular_grid(grid.difference(holidays))
     assert name == "B"
     assert found.equals(grid)
 
@@ -55,32 +55,32 @@ def test_daylight_saving_keeps_hours():
 def test_what_has_no_rhythm_is_refused():
     stamps = pd.DatetimeIndex(["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04 05:17"])
     with pytest.raises(InputError, match="2024-01-04 05:17:00 comes after 2024-01-03"):
-        full_grid(stamps)
+        regular_grid(stamps)
     far = pd.DatetimeIndex(["2024-01-01 00:00:00", "2024-01-01 00:00:01", "2030-01-01"])
     with pytest.raises(InputError, match="do not follow one rhythm"):
-        full_grid(far)
+        regular_grid(far)
     with pytest.raises(InputError, match="2 rows are too few"):
-        full_grid(stamps[:2])
-    assert full_grid(stamps[:2], "D")[1] == "D"
+        regular_grid(stamps[:2])
+    assert regular_grid(stamps[:2], "D")[1] == "D"
 
 
 def test_seasons():
-    assert season_of(None) == 1
-    assert season_of("10min") == 144
-    assert season_of("2h") == 12
-    assert season_of("QE-DEC") == 4
-    assert season_of("10s") == 360
-    assert season_of("BME") == 12
-    assert season_of("2D") == 3
+    assert default_season(None) == 1
+    assert default_season("10min") == 144
+    assert default_season("2h") == 12
+    assert default_season("QE-DEC") == 4
+    assert default_season("10s") == 360
+    assert default_season("BME") == 12
+    assert default_season("2D") == 3
 
 
 @pytest.mark.parametrize("frequency", ["D", "B", "W-SAT", "MS", "ME", "QS-JAN", "YS-JAN", "YE-DEC"])
 @pytest.mark.parametrize("absent", [1, 2, 3, 4, 5, 6])
 def test_a_gap_in_a_few_rows_hides_no_rhythm(frequency, absent):
     grid = pd.date_range("2024-01-01", periods=8, freq=frequency)
-    found, name = full_grid(grid.delete(absent))
+    found, name = regular_grid(grid.delete(absent))
     assert found.equals(grid)
-    assert season_of(name) == season_of(frequency)
+    assert default_season(name) == default_season(frequency)
 
 
 def test_a_frequency_goes_forward():

@@ -8,8 +8,8 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from revin_forecast.normalizers import EMA, Blend, LastValue, RevIN, blocks
-from revin_forecast.normalizers.blocks import is_complete, map_in_blocks, moments_in_blocks
-from revin_forecast.normalizers.fused import affine_map, runs_eagerly
+from revin_forecast.normalizers.blocks import all_finite_and_observed, affine_in_blocks, moments_in_blocks
+from revin_forecast.normalizers.fused import apply_affine, can_use_blocked_kernels
 
 SHAPES = [(5, 24, 3), (4, 37, 7), (3, 1, 1), (2, 30, 70), (6, 97, 2), (0, 8, 3)]
 
@@ -41,10 +41,10 @@ def test_map(shape):
     values = tensor(*shape)
     parts = [tensor(shape[0], 1, shape[2], seed=seed) for seed in range(1, 5)]
     wanted = (values - parts[0]) * parts[1] + parts[2] + parts[3]
-    torch.testing.assert_close(map_in_blocks(values, *parts, torch.float64), wanted)
-    bare = map_in_blocks(values, None, parts[1], None, None, torch.float64)
+    torch.testing.assert_close(affine_in_blocks(values, *parts, torch.float64), wanted)
+    bare = affine_in_blocks(values, None, parts[1], None, None, torch.float64)
     torch.testing.assert_close(bare, values * parts[1])
-    single = map_in_blocks(values.float(), *(part.float() for part in parts), torch.bfloat16)
+    single = affine_in_blocks(values.float(), *(part.float() for part in parts), torch.bfloat16)
     assert single.dtype == torch.bfloat16
     torch.testing.assert_close(single.double(), wanted, rtol=0.01, atol=0.05)
 
@@ -76,7 +76,7 @@ def test_gradients_of_the_map(present):
 
     def call(values, factor, *parts):
         minus, small, large = parts
-        return affine_map(values, minus, factor, small, large, torch.float64)
+        return apply_affine(values, minus, factor, small, large, torch.float64)
 
     inputs = (values, factor, *parts)
     assert torch.autograd.gradcheck(call, inputs)
@@ -105,25 +105,25 @@ def test_the_path_without_gaps_equals_the_path_for_gaps(kind):
 
 def test_what_counts_as_complete():
     past = tensor(2, 5, 3).float()
-    assert is_complete(past, None)
-    assert is_complete(past, torch.ones_like(past, dtype=torch.bool))
-    assert not is_complete(past, past > 0)
+    assert all_finite_and_observed(past, None)
+    assert all_finite_and_observed(past, torch.ones_like(past, dtype=torch.bool))
+    assert not all_finite_and_observed(past, past > 0)
     for value in (torch.nan, torch.inf, -torch.inf):
         past[1, 2, 0] = value
-        assert not is_complete(past, None)
+        assert not all_finite_and_observed(past, None)
     # A sum that overflows takes the path for gaps, with the right result.
     large = torch.full((1, 4, 3), 3e38)
-    assert not is_complete(large, None)
+    assert not all_finite_and_observed(large, None)
     z, stats = RevIN(3).normalize(large)
     assert torch.equal(RevIN(3).denormalize(z, stats), large)
 
 
 def test_blocks_are_for_plain_tensors_in_eager_mode():
     past = tensor(2, 5, 3)
-    assert runs_eagerly(past)
-    assert not runs_eagerly(past.to("meta"))
+    assert can_use_blocked_kernels(past)
+    assert not can_use_blocked_kernels(past.to("meta"))
     seen = []
-    torch.vmap(lambda one: seen.append(runs_eagerly(one)) or one)(past)
+    torch.vmap(lambda one: seen.append(can_use_blocked_kernels(one)) or one)(past)
     assert seen == [False]
 
 
@@ -156,7 +156,7 @@ def test_memory_kept_for_the_next_call_serves_any_mode():
 
 @pytest.mark.parametrize("kept", [0, 2**23], ids=["fresh memory", "kept memory"])
 def test_threads_do_not_write_into_each_others_memory(kept, monkeypatch):
-    monkeypatch.setattr(blocks, "KEPT_BYTES", kept)
+    monkeypatch.setattr(blocks, "SCRATCH_BYTES", kept)
     batches = [tensor(64, 96, 5, seed=seed, level=100.0 * seed).float() for seed in range(8)]
     layer = RevIN(5)
     wanted = [layer.normalize(past)[0] for past in batches]
@@ -186,7 +186,7 @@ def most_memory(call) -> int:
 
 
 def test_temporaries(monkeypatch):
-    monkeypatch.setattr(blocks, "KEPT_BYTES", 0)
+    monkeypatch.setattr(blocks, "SCRATCH_BYTES", 0)
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 2**17)
     past = tensor(32, 336, 64).float()
     gapped = past.clone()

@@ -6,7 +6,7 @@ import pytest
 
 from revin_forecast import Forecaster
 from revin_forecast.backbones import Ridge
-from revin_forecast.engines import engine_named
+from revin_forecast.engines import make_engine
 from revin_forecast.errors import InputError
 from revin_forecast.groups import forecast_groups
 
@@ -45,7 +45,7 @@ def test_each_group_is_forecast_as_a_table_of_its_own(table, grouped):
 
 def test_other_processes_give_the_same_to_the_last_bit(table, grouped):
     there = forecast_groups(
-        Forecaster(7), table, "region", level=[80.0], engine=engine_named("local", 2)
+        Forecaster(7), table, "region", level=[80.0], engine=make_engine("local", 2)
     )
     pd.testing.assert_frame_equal(there, grouped, rtol=0, atol=0)
 
@@ -57,7 +57,7 @@ def test_columns_have_any_names_and_text_stays_as_it_is_written(tmp_path, table)
     text.to_csv(path, index=False)
     reading = {"time": "day", "id": "item", "value": "sold"}
     forecaster = Forecaster(2, 14, Ridge)
-    found = forecast_groups(forecaster, str(path), "shop", reading=reading)
+    found = forecast_groups(forecaster, str(path), "shop", read_options=reading)
     assert found.columns.tolist() == ["shop", "item", "day", "sold"]
     assert found["shop"].unique().tolist() == ["02", "1e5"]
     assert set(found["item"]) == {"a", "b", "007"}

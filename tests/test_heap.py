@@ -3,13 +3,13 @@ import platform
 import pytest
 import torch
 
-from revin_forecast.heap import keep_freed_memory
+from revin_forecast.heap import retain_freed_memory
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries differ")
 def test_freed_memory_is_there_for_the_next_step():
     resource = pytest.importorskip("resource")
-    keep_freed_memory()
+    retain_freed_memory()
     faults = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

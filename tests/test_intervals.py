@@ -9,7 +9,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 from revin_forecast import Forecaster
 from revin_forecast.backbones import Ridge
 from revin_forecast.errors import InputError
-from revin_forecast.intervals import GRID, SMALLEST, Intervals, interval_levels, window_scale
+from revin_forecast.intervals import QUANTILE_GRID, MIN_SCALE, ConformalIntervals, interval_quantiles, window_scale
 
 UNIT = torch.tensor([-1.0, 1.0]).repeat(8).reshape(1, 16, 1)
 """A window whose scale is 1."""
@@ -19,7 +19,7 @@ def calibrated(windows=200, horizon=3, channels=2, seed=0, stride=100.0, draw="n
     random = np.random.default_rng(seed)
     size = (windows, horizon, channels)
     residuals = random.standard_t(4, size) if draw == "heavy" else random.normal(size=size)
-    return Intervals.calibrate(residuals, np.ones((windows, channels)), stride)
+    return ConformalIntervals.calibrate(residuals, np.ones((windows, channels)), stride)
 
 
 def at(intervals, levels, past=None):
@@ -55,7 +55,7 @@ def test_the_scale_is_that_of_observed_values_late_ones_twice():
 @pytest.mark.parametrize("rows", [1, 5, 40])
 def test_a_constant_window_has_the_smallest_scale_an_empty_one_that_of_training(rows):
     past = torch.stack([torch.full((rows, 1), 3.0), torch.full((rows, 1), torch.nan)])
-    assert window_scale(past).flatten().tolist() == pytest.approx([SMALLEST, 1])
+    assert window_scale(past).flatten().tolist() == pytest.approx([MIN_SCALE, 1])
     past[:, 0] = torch.inf
     assert window_scale(past).isfinite().all()
 
@@ -65,7 +65,7 @@ def test_a_window_of_few_values_is_not_certain_of_the_future():
     past[0, :7], past[1, :7], past[2, :8] = 3 * torch.randn(7, 1), 0.1 * torch.randn(7, 1), 0.1
     scale = window_scale(past).flatten().tolist()
     assert scale[0] > 1
-    assert scale[1:] == pytest.approx([1, SMALLEST])
+    assert scale[1:] == pytest.approx([1, MIN_SCALE])
 
 
 @pytest.mark.parametrize("gap", [7, 40, 150])
@@ -138,7 +138,7 @@ def test_forecasts_of_a_table_in_other_units_have_the_same_intervals():
 def test_one_series_and_step_has_the_conformal_quantile(windows):
     """Its own on each side where windows are many, that of absolute errors where they are few."""
     residuals = np.random.default_rng(0).exponential(size=(windows, 1, 1)) - 0.5
-    intervals = Intervals.calibrate(residuals, np.ones((windows, 1)))
+    intervals = ConformalIntervals.calibrate(residuals, np.ones((windows, 1)))
     ordered, sizes = np.sort(residuals.ravel()), np.sort(np.abs(residuals.ravel()))
     rank = int(np.ceil((windows + 1) * 0.9))
     even = sizes[int(np.ceil((windows + 1) * 0.8)) - 1]
@@ -180,7 +180,7 @@ def test_exchangeable_residuals_are_covered(windows, draw):
     for seed in range(32):
         intervals = calibrated(windows, channels=10, seed=seed, draw=draw)
         for level, found in covered.items():
-            low, high = at(intervals, interval_levels(level)).numpy().transpose(2, 0, 1)
+            low, high = at(intervals, interval_quantiles(level)).numpy().transpose(2, 0, 1)
             found.append(100 * ((low <= fresh) & (fresh <= high)).mean())
     for level, found in covered.items():
         assert level - 1 < np.mean(found) < level + 3, (level, np.mean(found))
@@ -195,7 +195,7 @@ def test_overlapping_windows_count_for_fewer():
     held, truth = errors[:windows], errors[windows + horizon :]
     covered = []
     for stride in (1.0, 100.0):
-        intervals = Intervals.calibrate(held, np.ones((windows, 200)), stride)
+        intervals = ConformalIntervals.calibrate(held, np.ones((windows, 200)), stride)
         low, high = at(intervals, [0.1, 0.9]).numpy().transpose(2, 0, 1)
         covered.append(100 * ((low <= truth) & (truth <= high)).mean((0, 2)))
     assert covered[0][0] - covered[1][0] < 1  # one step ahead nothing overlaps
@@ -207,12 +207,12 @@ def test_a_series_never_seen_in_calibration_has_the_spread_of_the_others():
     residuals = np.random.default_rng(0).normal(size=(100, 4, 3))
     residuals[..., 2] = np.nan
     residuals[:, 1] = np.nan
-    low, high = at(Intervals.calibrate(residuals, np.ones((100, 3))), [0.1, 0.9]).unbind(-1)
+    low, high = at(ConformalIntervals.calibrate(residuals, np.ones((100, 3))), [0.1, 0.9]).unbind(-1)
     width = high - low
     torch.testing.assert_close(width[3, 2], width[3, :2].mean(), rtol=0.1, atol=0)
     assert width.min() > 1
     residuals[..., 0] = 0
-    assert at(Intervals.calibrate(residuals, np.ones((100, 3))), [0.1, 0.9])[3, 0].tolist() == [
+    assert at(ConformalIntervals.calibrate(residuals, np.ones((100, 3))), [0.1, 0.9])[3, 0].tolist() == [
         0,
         0,
     ]
@@ -237,7 +237,7 @@ def test_what_the_windows_cannot_tell_is_said():
     ):
         at(calibrated(windows=4000), [0.9999])
     with pytest.raises(InputError, match="no value of the calibration windows was observed"):
-        Intervals.calibrate(np.full((3, 2, 1), np.nan), np.ones((3, 1)))
+        ConformalIntervals.calibrate(np.full((3, 2, 1), np.nan), np.ones((3, 1)))
 
 
 def test_levels_between_those_kept_are_interpolated():
@@ -245,15 +245,15 @@ def test_levels_between_those_kept_are_interpolated():
     levels = np.array([0.07, 0.33, 0.85, 0.985])
     found = at(intervals, levels.tolist()).numpy()
     np.testing.assert_allclose(found, np.broadcast_to(ndtri(levels), found.shape), atol=0.12)
-    kept = at(intervals, GRID.tolist()).numpy()
+    kept = at(intervals, QUANTILE_GRID.tolist()).numpy()
     np.testing.assert_allclose(kept, np.moveaxis(intervals.scores, 0, -1), rtol=1e-6, atol=1e-6)
 
 
 def test_percent_and_shares_are_told_apart():
-    assert interval_levels(95) == (0.025, 0.975)
-    assert interval_levels(99.5) == (0.0025, 0.9975)
+    assert interval_quantiles(95) == (0.025, 0.975)
+    assert interval_quantiles(99.5) == (0.0025, 0.9975)
     with pytest.raises(InputError, match=r"a level is in percent but got 0.8; pass 80"):
-        interval_levels(0.8)
+        interval_quantiles(0.8)
     for wrong in (0, 100, -5, 101.0, float("nan")):
         with pytest.raises(InputError, match="from 1 to below 100, but got"):
-            interval_levels(wrong)
+            interval_quantiles(wrong)

@@ -8,12 +8,12 @@ from torch import nn
 
 from revin_forecast import Reversible, RevIN, normalizers
 from revin_forecast.backbones import Linear, Repeat
-from revin_forecast.components import Component
-from revin_forecast.data.module import ForecastData
+from revin_forecast.components import ModuleSpec
+from revin_forecast.data.module import ForecastDataModule
 from revin_forecast.data.windows import Windows
-from revin_forecast.fitting import Recipe, Split, fit_split
+from revin_forecast.fitting import ModelConfig, ChronologicalSplit, fit_model
 from revin_forecast.normalizers import DAIN, FAN, SAN, Blend, DishTS, LearnedNormalizer
-from revin_forecast.reversible import auxiliary_loss, learned_normalizers
+from revin_forecast.reversible import auxiliary_loss, find_learned_normalizers
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.training import ForecastingModule, train
 
@@ -29,7 +29,7 @@ def wave(rows=300):
 
 def data(values=None):
     values = wave() if values is None else values
-    return ForecastData(
+    return ForecastDataModule(
         Windows(values[:200], **SIZES), Windows(values[200 - LOOKBACK :], **SIZES), batch_size=16
     )
 
@@ -93,14 +93,14 @@ def test_a_normalizer_inside_another_is_trained_on_what_reaches_it(tmp_path):
     train(model, windows, settings(max_epochs=1), tmp_path)
     past, future, _ = windows.training[:]
     z, outer = model.normalizer.normalize(past)
-    truth = model.normalizer.renormalize(future, outer)
+    truth = model.normalizer.normalize_future(future, outer)
 
     def loss(normalizer):
         _, found = normalizer.normalize(z)
         return normalizer.auxiliary_loss(found, truth).item()
 
     assert loss(model.backbone.normalizer) < loss(inner.normalizer)
-    assert learned_normalizers(model) == [model.backbone.normalizer]
+    assert find_learned_normalizers(model) == [model.backbone.normalizer]
 
 
 @pytest.mark.parametrize("kind", [FAN, DishTS])
@@ -110,7 +110,7 @@ def test_auxiliary_losses_are_added_in_training_only(kind):
     model = Reversible(Linear(LOOKBACK, HORIZON, 2), kind(2, **options))
     module, batch = ForecastingModule(model), data().training[:8]
     forecast = module.batch_loss(batch, training=False)
-    steps = model.steps(batch.past)
+    steps = model.trace(batch.past)
     added = model.normalizer.auxiliary_loss(steps.stats, batch.future, steps.z)
     assert added > 0
     torch.testing.assert_close(module.batch_loss(batch, training=True), forecast + added)
@@ -133,9 +133,9 @@ CONCRETE = ["DAIN", "EMA", "FAN", "SAN", "Arcsinh", "Blend", "Causal", "DishTS",
 @pytest.mark.parametrize("name", [*CONCRETE, "Robust", "Stationary"])
 def test_every_class_is_fitted_from_its_name_alone(name):
     values = wave().double().numpy()
-    component = Component.of(getattr(normalizers, name))
-    recipe = Recipe(Component.of(Linear), component, LOOKBACK, HORIZON, settings(max_epochs=1))
-    model, report = fit_split(recipe, Split(values, 200, 250, 300))
+    component = ModuleSpec.from_class(getattr(normalizers, name))
+    recipe = ModelConfig(ModuleSpec.from_class(Linear), component, LOOKBACK, HORIZON, settings(max_epochs=1))
+    model, report = fit_model(recipe, ChronologicalSplit(values, 200, 250, 300))
     assert report["epochs"] == 1
     forecast = model(torch.from_numpy(values[:LOOKBACK]).float().unsqueeze(0))
     assert forecast.shape == (1, HORIZON, 2)
@@ -144,10 +144,10 @@ def test_every_class_is_fitted_from_its_name_alone(name):
 
 def test_a_naive_backbone_is_trained_where_the_normalizer_learns():
     values = wave().double().numpy()
-    split = Split(values, 200, 250, 300)
+    split = ChronologicalSplit(values, 200, 250, 300)
     reports = [
-        fit_split(
-            Recipe(Component.of(Repeat), Component.of(kind), LOOKBACK, HORIZON, settings()), split
+        fit_model(
+            ModelConfig(ModuleSpec.from_class(Repeat), ModuleSpec.from_class(kind), LOOKBACK, HORIZON, settings()), split
         )[1]
         for kind in (SAN, RevIN)
     ]
@@ -157,13 +157,13 @@ def test_a_naive_backbone_is_trained_where_the_normalizer_learns():
 
 def test_blend_starts_from_the_training_rows():
     values = wave().double().numpy()
-    recipe = Recipe(
-        Component.of(Linear), Component.of(Blend), LOOKBACK, HORIZON, settings(learning_rate=1e-9)
+    recipe = ModelConfig(
+        ModuleSpec.from_class(Linear), ModuleSpec.from_class(Blend), LOOKBACK, HORIZON, settings(learning_rate=1e-9)
     )
-    split = Split(values, 200, 250, 300)
-    model, _ = fit_split(recipe, split)
+    split = ChronologicalSplit(values, 200, 250, 300)
+    model, _ = fit_model(recipe, split)
     fresh = Blend(2)
-    fresh.start_from(torch.from_numpy(split.standardizer.transform(values[:200])), LOOKBACK)
+    fresh.initialize_from(torch.from_numpy(split.standardizer.transform(values[:200])), LOOKBACK)
     torch.testing.assert_close(model.normalizer.share, fresh.share, rtol=0, atol=1e-5)
     assert (fresh.share > 0.5).all()  # a trend: levels move by far more than a window's noise
 

@@ -11,7 +11,7 @@ import pytest
 from warm_start import run_program
 
 from revin_forecast.cli import main
-from revin_forecast.commands.shared.machine import plain, print_json
+from revin_forecast.commands.shared.machine import to_jsonable, print_json
 
 SUITE = Path(__file__).parents[1] / "configs" / "shift-smoke.yaml"
 
@@ -89,7 +89,7 @@ def test_what_is_no_number_is_null_and_the_rest_is_plain(capsys):
         "7": "é",
     }
     with pytest.raises(TypeError, match="object has no form in JSON"):
-        plain(object())
+        to_jsonable(object())
 
 
 def test_predict(capsys, model, sales):

@@ -13,12 +13,12 @@ from revin_forecast import (
     Ridge,
     TiDE,
     TrainingSettings,
-    map_table,
+    memory_map_table,
 )
 from revin_forecast.cli import main
 from revin_forecast.data import blocks, memory
 from revin_forecast.data.reading import read_series
-from revin_forecast.data.scaling import Moments, Standardizer
+from revin_forecast.data.scaling import ChannelMoments, Standardizer
 from revin_forecast.errors import InputError
 
 ROWS = 300
@@ -27,7 +27,7 @@ SETTINGS = TrainingSettings(max_epochs=1)
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK_VALUES", 120)
+    monkeypatch.setattr(blocks, "MAX_BLOCK_VALUES", 120)
 
 
 def frame():
@@ -60,22 +60,22 @@ def long(folder, extra=()):
 @pytest.mark.parametrize("make", [wide, long])
 def test_a_map_holds_what_reading_gives(make, tmp_path):
     path = make(tmp_path)
-    series, mapped = read_series(path).aligned(), map_table(path, tmp_path / "map", keep=40)
+    series, mapped = read_series(path).align_ends(), memory_map_table(path, tmp_path / "map", keep=40)
     scaled = Standardizer.fit(series.values).transform(series.values)
     assert (tmp_path / "map" / "values.f32").stat().st_size == 4 * scaled.size
     np.testing.assert_allclose(mapped.values.numpy(), scaled, rtol=3e-7, atol=3e-7)
     assert mapped.timestamps.equals(series.timestamps)
     assert (mapped.names, mapped.frequency) == (series.names, "h")
-    assert mapped.unobserved == series.unobserved > 80
+    assert mapped.unobserved_count == series.unobserved_count > 80
     assert (mapped.first_observed == series.first_observed).all()
-    last = mapped.rows(ROWS - 30, ROWS)
+    last = mapped.slice_rows(ROWS - 30, ROWS)
     np.testing.assert_array_equal(last.values, series.values[-30:])
-    assert (last.layout, last.moved) == (series.layout, series.moved)
-    assert (last.lasts is None) == (make is wide)
-    if last.lasts is not None and series.lasts is not None:
-        assert last.lasts.equals(series.lasts)
+    assert (last.layout, last.has_aligned_ends) == (series.layout, series.has_aligned_ends)
+    assert (last.last_timestamps is None) == (make is wide)
+    if last.last_timestamps is not None and series.last_timestamps is not None:
+        assert last.last_timestamps.equals(series.last_timestamps)
     with pytest.raises(InputError, match="kept 40. Map the table with keep=50"):
-        mapped.rows(ROWS - 50, ROWS)
+        mapped.slice_rows(ROWS - 50, ROWS)
 
 
 def assert_same_weights(one, other):
@@ -87,7 +87,7 @@ def assert_same_weights(one, other):
 @pytest.mark.parametrize("make", [wide, long])
 def test_a_model_of_a_map_is_that_of_the_table(make, tmp_path):
     path = make(tmp_path)
-    tables = map_table(path, tmp_path, inputs=["c"]), path
+    tables = memory_map_table(path, tmp_path, inputs=["c"]), path
     inputs = ((), ("c",))
     ours, plain = (
         Forecaster(6, 18, DLinear, training=SETTINGS).fit(table, inputs=names)
@@ -104,7 +104,7 @@ def test_a_model_of_a_map_is_that_of_the_table(make, tmp_path):
 def test_some_series_and_calendar_features(tmp_path):
     whole = frame().dropna().drop(columns="c")
     path = wide(tmp_path, whole.assign(note="text"))
-    mapped = map_table(path, tmp_path, target=["b"], time="date")
+    mapped = memory_map_table(path, tmp_path, target=["b"], time="date")
     assert mapped.names == ("b",)
     ours, plain = (
         Forecaster(3, 9, TiDE, training=SETTINGS, covariates=["calendar"]).fit(table)
@@ -115,7 +115,7 @@ def test_some_series_and_calendar_features(tmp_path):
 
 def refused(source, folder, **options):
     with pytest.raises(InputError) as caught:
-        map_table(source, folder, **options)
+        memory_map_table(source, folder, **options)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -143,7 +143,7 @@ def test_what_cannot_be_mapped_is_told(tmp_path):
 
 
 def test_what_needs_all_rows_is_refused(tmp_path):
-    mapped = map_table(wide(tmp_path), tmp_path)
+    mapped = memory_map_table(wide(tmp_path), tmp_path)
     with pytest.raises(InputError, match="the automatic choice takes all rows at once"):
         Forecaster(3).fit(mapped)
     with pytest.raises(InputError, match="the backbone Ridge takes all rows at once"):
@@ -191,15 +191,15 @@ def test_moments_of_parts_are_those_of_the_whole():
     values[:50, 4] = np.nan
     whole = Standardizer.fit(values)
     merged = (
-        Moments.of(values[:20]).merged(Moments.of(values[20:60])).merged(Moments.of(values[60:]))
+        ChannelMoments.from_values(values[:20]).merge(ChannelMoments.from_values(values[20:60])).merge(ChannelMoments.from_values(values[60:]))
     )
     channel = np.tile(np.arange(5), 90)
-    by_row = Moments.of_rows(values[:20].ravel(), channel[:100], 3 + 2)
-    for found in (merged, by_row.merged(Moments.of(values[20:]))):
-        got = found.standardizer()
+    by_row = ChannelMoments.from_rows(values[:20].ravel(), channel[:100], 3 + 2)
+    for found in (merged, by_row.merge(ChannelMoments.from_values(values[20:]))):
+        got = found.to_standardizer()
         np.testing.assert_allclose(got.mean, whole.mean, rtol=1e-14, atol=1e-14)
         np.testing.assert_allclose(got.scale, whole.scale, rtol=1e-6)
         assert got.scale[3] == 1  # constant
     assert (
-        Moments.of(values[:, :3]).padded(5).count == [*np.isfinite(values[:, :3]).sum(0), 0, 0]
+        ChannelMoments.from_values(values[:, :3]).pad(5).count == [*np.isfinite(values[:, :3]).sum(0), 0, 0]
     ).all()

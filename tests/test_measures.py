@@ -4,13 +4,13 @@ from scipy.spatial.distance import cdist
 from scipy.stats import wasserstein_distance
 
 from revin_forecast.shift.energy import (
-    distances,
+    pairwise_distances,
     energy_distance,
     energy_floor,
-    instance_normalized,
+    instance_normalize,
     lookback_windows,
     removable_fraction,
-    sampled_starts,
+    sample_starts,
 )
 from revin_forecast.shift.measures import (
     displacement,
@@ -19,7 +19,7 @@ from revin_forecast.shift.measures import (
     quantile_distance,
     spread_change,
 )
-from revin_forecast.shift.residual import residual_shift
+from revin_forecast.shift.residual import concept_shift
 
 
 @pytest.fixture
@@ -79,10 +79,10 @@ def test_what_cannot_be_said_is_nan(random):
 
 def test_distances_are_over_steps_seen_in_both(random):
     first, second = random.normal(size=(5, 12)), random.normal(size=(7, 12)) + 30
-    assert distances(first, second) == pytest.approx(cdist(first, second) / np.sqrt(12))
+    assert pairwise_distances(first, second) == pytest.approx(cdist(first, second) / np.sqrt(12))
     first, second = with_gaps(first, random, 0.3), with_gaps(second, random, 0.3)
     first[0] = np.nan
-    got = distances(first, second)
+    got = pairwise_distances(first, second)
     assert np.isnan(got[0]).all()
     for one in range(1, 5):
         for two in range(7):
@@ -106,7 +106,7 @@ def test_energy_by_its_formula(random):
     assert energy_distance(first, second) == pytest.approx(wanted)
     both = np.concatenate([first, second])
     phases = np.arange(6) % 2, np.arange(8) % 2
-    across, within = distances(first, second), [distances(part, part) for part in (first, second)]
+    across, within = pairwise_distances(first, second), [pairwise_distances(part, part) for part in (first, second)]
     same = phases[0][:, None] == phases[1]
     wanted = 2 * across[same].mean()
     for matrix, phase in zip(within, phases, strict=True):
@@ -123,20 +123,20 @@ def test_energy_is_unbiased_and_sees_what_marginals_do_not(random):
     slow, fast = np.sin(time * 2 * np.pi / 24), np.sin(time * 2 * np.pi / 16)
     assert abs(spread_change(slow[:, None], fast[:, None])[0]) < 0.01
     windows = [lookback_windows(part, 48) for part in (slow, fast)]
-    assert energy_distance(*map(instance_normalized, windows)) > 0.2
+    assert energy_distance(*map(instance_normalize, windows)) > 0.2
 
 
 def test_normalized_windows_forget_level_and_scale(random):
     windows = with_gaps(random.normal(size=(30, 16)), random)
     windows[3] = 0.3  # constant
     moved = windows * random.uniform(0.1, 9, (30, 1)) + random.normal(0, 50, (30, 1))
-    once, again = instance_normalized(windows), instance_normalized(moved)
+    once, again = instance_normalize(windows), instance_normalize(moved)
     np.testing.assert_allclose(once, again, atol=1e-9)
     assert (once[3] == 0).all()
     assert np.nanstd(once[4]) == pytest.approx(1)
     other = random.normal(size=(30, 16))
-    distance = energy_distance(once, instance_normalized(other))
-    assert distance == pytest.approx(energy_distance(again, instance_normalized(other * 7 - 3)))
+    distance = energy_distance(once, instance_normalize(other))
+    assert distance == pytest.approx(energy_distance(again, instance_normalize(other * 7 - 3)))
 
 
 @pytest.mark.parametrize("gaps", [0, 0.2])
@@ -146,7 +146,7 @@ def test_a_level_shift_can_be_removed_and_a_concept_shift_cannot(random, gaps):
     def removable(after):
         windows = [lookback_windows(with_gaps(part, random, gaps), 24) for part in (train, after)]
         raw = energy_distance(*windows)
-        inst = energy_distance(*map(instance_normalized, windows))
+        inst = energy_distance(*map(instance_normalize, windows))
         return removable_fraction(raw, inst, energy_floor(train, 24))
 
     assert removable(test + 2) == pytest.approx(1, abs=0.05)
@@ -172,12 +172,12 @@ def test_nothing_is_said_of_too_small_a_shift():
 
 
 def test_sampled_windows_spread_over_all_rows_and_phases():
-    starts = sampled_starts(9600)
+    starts = sample_starts(9600)
     assert len(starts) == 400
     assert (starts // 24 == np.arange(400)).all()
     assert len(set(starts % 24)) == 24
-    assert (sampled_starts(9600) == starts).all()
-    assert (sampled_starts(5) == np.arange(5)).all()
+    assert (sample_starts(9600) == starts).all()
+    assert (sample_starts(5) == np.arange(5)).all()
 
 
 def test_horizon_gap_by_numpy(random):
@@ -198,11 +198,11 @@ def test_residuals_see_another_law_but_not_another_level(random):
     train = autoregressive(random, 4000, 0.9)
     same, other = autoregressive(random, 1000, 0.9), autoregressive(random, 1000, -0.9)
     shift = [
-        residual_shift(np.concatenate([train, part]), 4000, 4000, 24, (24, 12))
+        concept_shift(np.concatenate([train, part]), 4000, 4000, 24, (24, 12))
         for part in (same, same + 5, other)
     ]
     assert abs(shift[0]) < 0.05
     assert shift[1] == pytest.approx(shift[0], abs=0.05)
     assert shift[2] > 0.1
-    assert np.isnan(residual_shift(train, 100, 120, 24, (24, 12)))  # half of training is too short
-    assert np.isfinite(residual_shift(with_gaps(train, random), 3000, 3200, 24, (24, 12)))
+    assert np.isnan(concept_shift(train, 100, 120, 24, (24, 12)))  # half of training is too short
+    assert np.isfinite(concept_shift(with_gaps(train, random), 3000, 3200, 24, (24, 12)))

@@ -7,7 +7,7 @@ import pytest
 
 from revin_forecast import Forecaster, Ridge
 from revin_forecast.cli import main
-from revin_forecast.data.newer import read_newer
+from revin_forecast.data.newer import read_new_rows
 from revin_forecast.data.reading import read_series
 from revin_forecast.errors import InputError
 
@@ -21,7 +21,7 @@ def table(rows=60, frequency="D"):
 
 def newer(fitted, frame, **options):
     history = read_series(fitted, **options)
-    return read_newer(lambda step: read_series(frame, frequency=step), history)
+    return read_new_rows(lambda step: read_series(frame, frequency=step), history)
 
 
 @pytest.mark.parametrize("frequency", ["h", "D", "B", "W-SAT", "MS", "15min"])
@@ -53,7 +53,7 @@ def test_another_rhythm_is_refused(fitted, given):
 def test_a_series_of_another_rhythm_is_refused():
     history = read_series(table())
     with pytest.raises(InputError, match="step is h, but .* rows of step D. Pass a table of that"):
-        read_newer(lambda step: read_series(table(frequency="h")), history)
+        read_new_rows(lambda step: read_series(table(frequency="h")), history)
 
 
 def test_gaps_are_no_other_rhythm():

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from revin_forecast.checks import NORMALIZER_CHECKS, CheckError, check_normalizer
-from revin_forecast.checks.behaviour import check_threads
+from revin_forecast.checks.behaviour import check_thread_safety
 from revin_forecast.normalizers import (
     DAIN,
     EMA,
@@ -72,8 +72,8 @@ def test_contract_with_shape_checks():
 
 @pytest.mark.usefixtures("plain_shapes")
 def test_three_thousand_calls_from_two_threads():
-    check_threads(RevIN, calls=3000)
-    assert check_threads(LastValue, calls=3000) is None
+    check_thread_safety(RevIN, calls=3000)
+    assert check_thread_safety(LastValue, calls=3000) is None
 
 
 class _Broken(Normalizer):
@@ -92,7 +92,7 @@ class _Broken(Normalizer):
 
     def denormalize(self, future, stats, kind="location"):
         shape = (1, 1, -1, *[1] * (future.ndim - 3))
-        stats = stats.broadcast_over(future)
+        stats = stats.add_trailing_axes(future)
         weight, bias = self.affine_weight.reshape(shape), self.affine_bias.reshape(shape)
         return (future - bias) / (weight + 1e-10) * stats.scale + stats.anchor
 
@@ -120,13 +120,13 @@ class _Likelihood(RevIN):
 
 
 class _WrongInverse(RevIN):
-    def renormalize(self, future, stats):
+    def normalize_future(self, future, stats):
         return (future - stats.location) / stats.scale
 
 
 class _OneWay(_Broken):
     def denormalize(self, future, stats, kind="location"):
-        return future * stats.broadcast_over(future).scale + stats.broadcast_over(future).anchor
+        return future * stats.add_trailing_axes(future).scale + stats.add_trailing_axes(future).anchor
 
 
 class _BatchStatistics(_Broken):
@@ -154,12 +154,12 @@ class _IgnoresTargets(RevIN):
         if self.targets is None:
             return super().denormalize(future, stats, kind)
         chosen = torch.arange(len(self.targets))
-        gain, offset = (part[chosen] for part in self.affine(future.dtype))
+        gain, offset = (part[chosen] for part in self.affine_parameters(future.dtype))
         return (future - offset) / gain * stats.scale[..., chosen] + stats.anchor[..., chosen]
 
 
 class _Amplifying(RevIN):
-    def affine(self, dtype):
+    def affine_parameters(self, dtype):
         return self.affine_weight.to(dtype) + 1e-10, self.affine_bias.to(dtype)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from revin_forecast.data.problems import find_problems
+from revin_forecast.data.problems import find_issues
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
 
@@ -16,7 +16,7 @@ def wave(seed=0):
 
 
 def found(values):
-    return find_problems(Series(values[:, None], STAMPS, ("a",), "D"))
+    return find_issues(Series(values[:, None], STAMPS, ("a",), "D"))
 
 
 def only(values, kind):
@@ -40,10 +40,10 @@ def test_gaps_are_counted_and_the_longest_is_placed():
     values = wave()
     values[[3, 50, 51, 52, 200]] = np.nan
     told = only(values, "gaps")
-    assert told.found == (
+    assert told.description == (
         "5 of 300 values are not observed, in 3 gaps; the longest has 3 rows, from 2024-02-20"
     )
-    assert not told.serious
+    assert not told.is_serious
     values[60:90] = np.nan
     assert "worth less" in only(values, "gaps").advice
 
@@ -52,19 +52,19 @@ def test_a_value_that_is_stuck():
     values = wave()
     values[100:130] = 17.5
     told = only(values, "stuck")
-    assert told.found == "stands at 17.5 for 30 rows in a row from 2024-04-10"
-    assert told.serious
+    assert told.description == "stands at 17.5 for 30 rows in a row from 2024-04-10"
+    assert told.is_serious
     assert "empty these cells" in told.advice
 
 
 def test_spikes_are_told_from_steps():
     values = wave()
     values[[40, 120]] = 400, -90
-    assert only(values, "spikes").found == "2 spikes, the largest 400 on 2024-02-10"
+    assert only(values, "spikes").description == "2 spikes, the largest 400 on 2024-02-10"
     for end in (0, -1):
         values = wave()
         values[end] = 400
-        assert only(values, "spikes").found.startswith("1 spike, the largest 400 on 2024-")
+        assert only(values, "spikes").description.startswith("1 spike, the largest 400 on 2024-")
     step = wave()
     step[150:] += 100  # the world moved: that is no error
     assert found(step) == []
@@ -74,24 +74,24 @@ def test_gaps_that_were_interpolated_are_told_as_such():
     values = wave()[:, None]
     values[100:110] = np.nan
     series = read_series(Series(values, STAMPS, ("a",), "D"), missing="interpolate")
-    (told,) = find_problems(series)
-    assert told.found.startswith("10 of 300 values are not observed, in 1 gap")
+    (told,) = find_issues(series)
+    assert told.description.startswith("10 of 300 values are not observed, in 1 gap")
     assert told.advice.startswith("A line was drawn through them.")
 
 
 def test_counts_that_are_mostly_zero():
     values = np.random.default_rng(0).poisson(0.3, ROWS).astype(float)
     told = only(values, "zeros")
-    assert told.found == f"{(values == 0).mean():.0%} of the values are 0, and none is below"
+    assert told.description == f"{(values == 0).mean():.0%} of the values are 0, and none is below"
     assert "limits may lie below 0: read 0 there" in told.advice
-    assert not told.serious
+    assert not told.is_serious
     assert found(values - (values == 1) * 2) == []  # a balance may be below
 
 
 def test_series_without_content():
-    assert only(np.full(ROWS, np.nan), "empty").found == "no value is observed"
+    assert only(np.full(ROWS, np.nan), "empty").description == "no value is observed"
     told = only(np.full(ROWS, 3.0), "constant")
-    assert told.found == "never changes: all 300 values are 3"
+    assert told.description == "never changes: all 300 values are 3"
 
 
 def test_beginnings_ends_and_copies_of_a_long_table():
@@ -104,11 +104,11 @@ def test_beginnings_ends_and_copies_of_a_long_table():
         )
     ]
     series = read_series(pd.concat(frames))
-    for given in (series, series.aligned()):
-        told = {one.kind: one for one in find_problems(given)}
+    for given in (series, series.align_ends()):
+        told = {one.kind: one for one in find_issues(given)}
         assert list(told) == ["copy", "ended", "late"]  # what spoils most first
         assert told["copy"].series == "c"
-        assert told["copy"].found == "is the same as 'a', value for value"
-        assert told["ended"].found.startswith("its last value is 10 rows before")
-        assert told["ended"].found.endswith("on 2024-10-16")
-        assert told["late"].found.endswith("on 2024-02-10")
+        assert told["copy"].description == "is the same as 'a', value for value"
+        assert told["ended"].description.startswith("its last value is 10 rows before")
+        assert told["ended"].description.endswith("on 2024-10-16")
+        assert told["late"].description.endswith("on 2024-02-10")

@@ -14,9 +14,9 @@ import pytest
 from warm_start import Program
 
 from revin_forecast import progress as home
-from revin_forecast.progress import Task, is_shown, is_verbose, progress, showing
-from revin_forecast.selection import Selection, Selector
-from revin_forecast.selection import Task as SelectionTask
+from revin_forecast.progress import ProgressTask, is_displayed, is_verbose, progress, progress_display
+from revin_forecast.selection import SelectionSettings, Selector
+from revin_forecast.selection import SelectionTask as SelectionTask
 from revin_forecast.settings import TrainingSettings
 
 HIDE, SHOW, ERASE = "\x1b[?25l", "\x1b[?25h", "\x1b[2K"
@@ -25,9 +25,9 @@ HIDE, SHOW, ERASE = "\x1b[?25l", "\x1b[?25h", "\x1b[2K"
 @pytest.fixture
 def impatient(monkeypatch):
     """Two seconds are 20 milliseconds."""
-    monkeypatch.setattr(home, "PATIENCE", 0.02)
-    monkeypatch.setattr(home, "REDRAWN", 0.01)
-    monkeypatch.setattr(home, "REPEATED", 0.01)
+    monkeypatch.setattr(home, "DELAY_SECONDS", 0.02)
+    monkeypatch.setattr(home, "REFRESH_SECONDS", 0.01)
+    monkeypatch.setattr(home, "LINE_SECONDS", 0.01)
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def until(found, seconds=10.0):
 
 
 def test_a_bar_on_a_terminal_comes_late_and_goes(colours, impatient):
-    with terminal() as told, showing(), progress("choosing a model", 40) as advance:
+    with terminal() as told, progress_display(), progress("choosing a model", 40) as advance:
         advance(12, "Ridge, mean, 336")
         until(lambda: "12 of 40" in told())
     shown = told()
@@ -86,7 +86,7 @@ def test_a_bar_on_a_terminal_comes_late_and_goes(colours, impatient):
 
 
 def test_what_ends_soon_shows_nothing_and_loads_nothing(colours, tmp_path):
-    with terminal() as told, showing(verbose=True), progress("a moment", 2) as advance:
+    with terminal() as told, progress_display(verbose=True), progress("a moment", 2) as advance:
         advance()
         assert [thread for thread in threading.enumerate() if thread.name == "progress"]
     assert told() == ""
@@ -107,22 +107,22 @@ def test_nothing_is_shown_unless_the_command_line_shows(capsys, impatient):
     with progress("choosing a model", 40) as advance:
         advance(3)
         assert threading.active_count() == threads
-        assert not is_shown()
+        assert not is_displayed()
         assert not is_verbose()
         time.sleep(0.1)
     assert capsys.readouterr() == ("", "")
 
 
 def test_silent_where_there_is_no_terminal(capsys, impatient):
-    with showing(), progress("choosing a model", 40) as advance:
+    with progress_display(), progress("choosing a model", 40) as advance:
         advance(3)
-        assert not is_shown()
+        assert not is_displayed()
         time.sleep(0.1)
     assert capsys.readouterr() == ("", "")
 
 
 def test_lines_where_there_is_no_terminal_if_asked_for(capsys, impatient):
-    with showing(verbose=True):
+    with progress_display(verbose=True):
         assert is_verbose()
         with progress("choosing a model", 40) as advance:
             for done in (12, 13):
@@ -138,7 +138,7 @@ def test_lines_where_there_is_no_terminal_if_asked_for(capsys, impatient):
 @pytest.mark.parametrize("verbose", [False, True])
 def test_a_terminal_that_only_writes_gets_lines(impatient, monkeypatch, verbose):
     monkeypatch.setenv("TERM", "dumb")
-    with terminal() as told, showing(verbose), progress("reading", 7000, "rows") as advance:
+    with terminal() as told, progress_display(verbose), progress("reading", 7000, "rows") as advance:
         advance(5000)
         until(told)
     assert told() == "reading: 5,000 of 7,000 rows\r\n"
@@ -148,14 +148,14 @@ def test_a_terminal_that_only_writes_gets_lines(impatient, monkeypatch, verbose)
 def test_no_colours_where_none_are_wanted(colours, impatient, monkeypatch, wanted):
     if not wanted:
         monkeypatch.setenv("NO_COLOR", "1")
-    with terminal() as told, showing(), progress("choosing a model", 40) as advance:
+    with terminal() as told, progress_display(), progress("choosing a model", 40) as advance:
         advance(12)
         until(lambda: "12 of 40" in told())
     assert ("\x1b[3" in told() or "\x1b[9" in told()) == wanted
 
 
 def test_one_within_another_is_on_the_same_line(capsys, impatient):
-    with showing(verbose=True), progress("fitting on a.csv"):
+    with progress_display(verbose=True), progress("fitting on a.csv"):
         until(lambda: "fitting on a.csv\n" in capsys.readouterr().err)
         with progress("choosing a model", 4) as choosing:
             choosing(2, "DLinear")
@@ -170,7 +170,7 @@ def test_one_within_another_is_on_the_same_line(capsys, impatient):
 
 
 def test_one_within_another_is_behind_it_on_a_terminal(colours, impatient):
-    with terminal() as told, showing(), progress("choosing a model", 4) as choosing:
+    with terminal() as told, progress_display(), progress("choosing a model", 4) as choosing:
         choosing(2)
         with progress("training", 20, "epochs") as training:
             training(3)
@@ -179,7 +179,7 @@ def test_one_within_another_is_behind_it_on_a_terminal(colours, impatient):
 
 
 def test_a_note_alone_is_no_step(capsys, impatient):
-    with showing(verbose=True), progress("choosing", 4) as advance:
+    with progress_display(verbose=True), progress("choosing", 4) as advance:
         advance(0, "first")
         until(lambda: "choosing: 0 of 4, first\n" in capsys.readouterr().err)
         advance()
@@ -189,10 +189,10 @@ def test_a_note_alone_is_no_step(capsys, impatient):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_whatever_ends_it_leaves_a_clean_terminal(colours, impatient, error):
     with terminal() as told:
-        with pytest.raises(error), showing(), progress("choosing a model", 40):  # noqa: PT012
+        with pytest.raises(error), progress_display(), progress("choosing a model", 40):  # noqa: PT012
             until(lambda: HIDE in told())
             raise error
-        assert not is_shown()
+        assert not is_displayed()
     assert told().rstrip().endswith(ERASE)
     assert SHOW in told()
 
@@ -203,7 +203,7 @@ def test_an_error_stream_that_nobody_reads_is_no_error(impatient, monkeypatch):
             raise BrokenPipeError
 
     monkeypatch.setattr(sys, "stderr", Closed())
-    with showing(verbose=True), progress("choosing", 4):
+    with progress_display(verbose=True), progress("choosing", 4):
         thread = next(one for one in threading.enumerate() if one.name == "progress")
         thread.join(5)  # an error in it would fail the test
         assert not thread.is_alive()
@@ -251,14 +251,14 @@ def test_the_choice_counts_its_candidates_right(
 
     @contextmanager
     def counting(what, total, *_):
-        task = Task(what, total)
+        task = ProgressTask(what, total)
         yield task.advance
-        counted[what] = (task.done, total)
+        counted[what] = (task.completed, total)
 
     monkeypatch.setattr("revin_forecast.selection.selector.progress", counting)
     values = np.random.default_rng(0).normal(size=(rows, channels)).cumsum(0)
     task = SelectionTask(values, max(1, rows * 4 // 5), min(7, rows // 5 or 1), (7,))
-    selector = Selector(task, Selection(effort=effort), centre, lookback)
+    selector = Selector(task, SelectionSettings(effort=effort), centre, lookback)
     tried = selector.run(TrainingSettings(max_epochs=1))
     done, total = counted["choosing a model"]
     assert done == total

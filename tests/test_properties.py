@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from revin_forecast import normalizers
-from revin_forecast.checks.run import CHANNELS, HORIZON, as_forecast, build, windows
+from revin_forecast.checks.run import CHANNELS, HORIZON, as_forecast, build_normalizer, sample_windows
 
 NAMES = [
     "DAIN",
@@ -30,7 +30,7 @@ everyone = pytest.mark.parametrize("name", NAMES)
 
 
 def made(name, seed):
-    return build(getattr(normalizers, name), seed).double()
+    return build_normalizer(getattr(normalizers, name), seed).double()
 
 
 def both_ways(normalizer, past, observed=None):
@@ -47,14 +47,14 @@ def close(got, wanted, unit=1.0):
 @few
 @given(seed=seeds, level=st.floats(-1e6, 1e6), deviation=st.floats(1e-3, 1e6))
 def test_truth_goes_there_and_back(name, seed, level, deviation):
-    normalizer, past = made(name, seed), windows(level, deviation, seed)
+    normalizer, past = made(name, seed), sample_windows(level, deviation, seed)
     _, stats = normalizer.normalize(past)
-    future = windows(level, deviation, seed + 1)[:, :HORIZON]
-    z = normalizer.renormalize(future, stats)
+    future = sample_windows(level, deviation, seed + 1)[:, :HORIZON]
+    z = normalizer.normalize_future(future, stats)
     back = normalizer.denormalize(z, stats)
     step = (normalizer.denormalize(z + 1, stats) - back).abs().max().item()
     close(back, future, unit=step * (1 + z.abs().max().item()))
-    if normalizer.restores_past:
+    if normalizer.is_invertible:
         z, stats = normalizer.normalize(past)
         close(normalizer.denormalize(z, stats), past, unit=step * (1 + z.abs().max().item()))
 
@@ -63,7 +63,7 @@ def test_truth_goes_there_and_back(name, seed, level, deviation):
 @few
 @given(seed=seeds, order=st.permutations(range(8)))
 def test_permuting_the_batch_permutes_the_result(name, seed, order):
-    normalizer, past = made(name, seed), windows(seed=seed)
+    normalizer, past = made(name, seed), sample_windows(seed=seed)
     for got, wanted in zip(
         both_ways(normalizer, past[order]), both_ways(normalizer, past), strict=True
     ):
@@ -74,7 +74,7 @@ def test_permuting_the_batch_permutes_the_result(name, seed, order):
 @few
 @given(seed=seeds, alone=st.integers(0, 7))
 def test_other_windows_do_not_matter(name, seed, alone):
-    normalizer, past = made(name, seed), windows(seed=seed)
+    normalizer, past = made(name, seed), sample_windows(seed=seed)
     crowd = torch.full_like(past, torch.nan)
     crowd[alone] = past[alone]
     for got, wanted in zip(both_ways(normalizer, crowd), both_ways(normalizer, past), strict=True):
@@ -85,7 +85,7 @@ def test_other_windows_do_not_matter(name, seed, alone):
 @few
 @given(seed=seeds, order=st.permutations(range(CHANNELS)))
 def test_permuting_channels_permutes_the_result(name, seed, order):
-    normalizer, past = made(name, seed), windows(seed=seed)
+    normalizer, past = made(name, seed), sample_windows(seed=seed)
     moved = made(name, seed)
     if normalizer.mixes_channels:
         with torch.no_grad():
@@ -114,7 +114,7 @@ def _permute(normalizer, order):
 @few
 @given(seed=seeds, share=st.floats(0, 1), other=st.sampled_from([torch.nan, torch.inf, 1e9]))
 def test_what_is_not_observed_is_as_if_it_were_not_there(name, seed, share, other):
-    normalizer, past = made(name, seed), windows(seed=seed)
+    normalizer, past = made(name, seed), sample_windows(seed=seed)
     observed = torch.rand(past.shape, generator=torch.Generator().manual_seed(seed)) < share
     declared = both_ways(normalizer, torch.where(observed, past, other), observed)
     missing = both_ways(normalizer, torch.where(observed, past, torch.nan))
@@ -127,7 +127,7 @@ def test_what_is_not_observed_is_as_if_it_were_not_there(name, seed, share, othe
 @given(seed=seeds, keep=st.lists(st.integers(0, 47), min_size=1, max_size=48, unique=True))
 @pytest.mark.parametrize("name", ["MeanScale", "Robust", "RevIN", "LastValue", "Blend"])
 def test_statistics_are_those_of_the_observed_subset(name, seed, keep):
-    normalizer, past = made(name, seed), windows(seed=seed)
+    normalizer, past = made(name, seed), sample_windows(seed=seed)
     observed = torch.zeros(past.shape, dtype=torch.bool)
     observed[:, keep] = True
     found = normalizer.statistics(past, observed)

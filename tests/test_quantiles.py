@@ -8,13 +8,13 @@ from torch import nn
 
 from revin_forecast import Forecaster, Reversible, RevIN, normalizers
 from revin_forecast.backbones import MLP, DLinear, Linear, Repeat, Ridge, TiDE
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.errors import InputError
-from revin_forecast.fitting import Recipe, Split, fit_split
+from revin_forecast.fitting import ModelConfig, ChronologicalSplit, fit_model
 from revin_forecast.metrics import coverage, mse, quantile_loss
 from revin_forecast.normalizers import FAN, SAN, DishTS, Identity, Normalizer
-from revin_forecast.quantiles import ascending, check_quantiles, chosen_quantiles, level_gaps
-from revin_forecast.settings import LEVELS, TrainingSettings
+from revin_forecast.quantiles import monotone_quantiles, check_supports_quantiles, predict_quantiles, normal_quantile_gaps
+from revin_forecast.settings import DEFAULT_QUANTILES, TrainingSettings
 from revin_forecast.training import ForecastingModule
 
 LOOKBACK, HORIZON, CHANNELS = 24, 6, 3
@@ -32,7 +32,7 @@ def settings(**changes):
 
 def recipe(backbone=Linear, normalizer=RevIN, **changes):
     made = settings(**changes)
-    return Recipe(Component.of(backbone), Component.of(normalizer), LOOKBACK, HORIZON, made)
+    return ModelConfig(ModuleSpec.from_class(backbone), ModuleSpec.from_class(normalizer), LOOKBACK, HORIZON, made)
 
 
 def model(normalizer=RevIN, backbone=Linear):
@@ -49,17 +49,17 @@ def past(level=50.0):
 
 @pytest.mark.parametrize("size", [1.0, 1e3, 1e30])
 def test_quantiles_never_cross_and_the_median_is_the_middle_one(size):
-    raw = torch.randn(4, len(LEVELS) * HORIZON, CHANNELS) * size
-    made = ascending(raw, level_gaps(LEVELS))
-    assert made.shape == (4, HORIZON, CHANNELS, len(LEVELS))
+    raw = torch.randn(4, len(DEFAULT_QUANTILES) * HORIZON, CHANNELS) * size
+    made = monotone_quantiles(raw, normal_quantile_gaps(DEFAULT_QUANTILES))
+    assert made.shape == (4, HORIZON, CHANNELS, len(DEFAULT_QUANTILES))
     assert (made.diff(dim=-1) >= 0).all()
-    middle = len(LEVELS) // 2
+    middle = len(DEFAULT_QUANTILES) // 2
     assert torch.equal(made[..., middle], raw[:, middle * HORIZON : (middle + 1) * HORIZON])
 
 
 def test_zeros_say_the_standard_normal():
-    made = ascending(torch.zeros(1, len(LEVELS), 1), level_gaps(LEVELS)).flatten()
-    wanted = torch.tensor([NormalDist().inv_cdf(level) for level in LEVELS])
+    made = monotone_quantiles(torch.zeros(1, len(DEFAULT_QUANTILES), 1), normal_quantile_gaps(DEFAULT_QUANTILES)).flatten()
+    wanted = torch.tensor([NormalDist().inv_cdf(level) for level in DEFAULT_QUANTILES])
     torch.testing.assert_close(made, wanted)
 
 
@@ -67,14 +67,14 @@ def test_zeros_say_the_standard_normal():
 def test_every_normalizer_maps_quantiles_back_in_order(kind):
     made, window = model(kind), past()
     window[:, 3:7, 0] = torch.nan
-    check_quantiles(made.normalizer, LOOKBACK, HORIZON, len(LEVELS))
+    check_supports_quantiles(made.normalizer, LOOKBACK, HORIZON, len(DEFAULT_QUANTILES))
     with torch.no_grad():
         quantiles, point = made.quantiles(window), made(window)
-    assert quantiles.shape == (5, HORIZON, CHANNELS, len(LEVELS))
+    assert quantiles.shape == (5, HORIZON, CHANNELS, len(DEFAULT_QUANTILES))
     assert quantiles.dtype == torch.float32
     assert quantiles.isfinite().all()
     assert (quantiles.diff(dim=-1) >= 0).all()
-    assert torch.equal(point, quantiles[..., len(LEVELS) // 2])
+    assert torch.equal(point, quantiles[..., len(DEFAULT_QUANTILES) // 2])
 
 
 def test_a_negative_weight_turns_no_order_round():
@@ -83,19 +83,19 @@ def test_a_negative_weight_turns_no_order_round():
     assert (made.quantiles(window).diff(dim=-1) > 0).all()
     inside = Reversible(made, RevIN(CHANNELS))
     inside.normalizer.affine_weight.data = torch.tensor([-1.0, -0.7, 2.0])
-    assert inside.levels == LEVELS
+    assert inside.levels == DEFAULT_QUANTILES
     assert (inside.quantiles(window).diff(dim=-1) > 0).all()
     assert torch.equal(inside(window), inside.quantiles(window)[..., 6])
 
 
 def test_known_inputs_are_those_of_the_horizon_for_each_level():
-    component = Component(f"{TiDE.__module__}.TiDE", {"covariates": 2})
+    component = ModuleSpec(f"{TiDE.__module__}.TiDE", {"covariates": 2})
     backbone = component.build(LOOKBACK, HORIZON * len(FEW), CHANNELS)
     made = Reversible(backbone, Identity(CHANNELS), FEW).eval()
     known = torch.randn(5, LOOKBACK + HORIZON, 2)
     window = past()
     wide = torch.cat([known, known[:, LOOKBACK:], known[:, LOOKBACK:]], dim=1)
-    wanted = ascending(backbone(window, known=wide), level_gaps(FEW))
+    wanted = monotone_quantiles(backbone(window, known=wide), normal_quantile_gaps(FEW))
     assert torch.equal(made.quantiles(window, known=known), wanted)
 
 
@@ -108,9 +108,9 @@ def heteroscedastic(rows=3000):
 
 @pytest.fixture(scope="module")
 def trained():
-    split = Split(heteroscedastic(), 1800, 2200, 3000)
+    split = ChronologicalSplit(heteroscedastic(), 1800, 2200, 3000)
     made = recipe(MLP, learning_rate=3e-3, max_epochs=8, batch_size=64)
-    return *fit_split(made, split), split
+    return *fit_model(made, split), split
 
 
 def test_intervals_cover_what_they_say_where_noise_comes_and_goes(trained):
@@ -118,8 +118,8 @@ def test_intervals_cover_what_they_say_where_noise_comes_and_goes(trained):
     windows = split.windows("test", LOOKBACK, HORIZON)[:]
     with torch.no_grad():
         quantiles = fitted.quantiles(windows.past)
-        loss = quantile_loss(quantiles, windows.future, LEVELS).item()
-    assert fitted.levels == LEVELS
+        loss = quantile_loss(quantiles, windows.future, DEFAULT_QUANTILES).item()
+    assert fitted.levels == DEFAULT_QUANTILES
     assert report["validation_loss"] == pytest.approx(loss, rel=0.3)
     for low, high, nominal in ((2, -3, 0.8), (0, -1, 0.95)):
         got = coverage(quantiles[..., low], quantiles[..., high], windows.future).item()
@@ -133,13 +133,13 @@ def test_intervals_cover_what_they_say_where_noise_comes_and_goes(trained):
 
 def test_the_loss_is_the_pinball_loss_in_data_units():
     made = model()
-    batch = Split(np.tile(heteroscedastic(200), 3), 100, 150, 200).windows(
+    batch = ChronologicalSplit(np.tile(heteroscedastic(200), 3), 100, 150, 200).make_windows(
         "training", LOOKBACK, HORIZON
     )[:7]
     batch.future[0, 2, 1] = torch.nan
     got = ForecastingModule(made, loss="quantile").batch_loss(batch, training=True)
     errors = batch.future.unsqueeze(-1) - made.quantiles(batch.past)
-    levels = torch.tensor(LEVELS)
+    levels = torch.tensor(DEFAULT_QUANTILES)
     wanted = torch.maximum(levels * errors, (levels - 1) * errors).nanmean()
     torch.testing.assert_close(got, wanted)
     assert mse(made(batch.past), batch.future) > 0  # points, for all that scores points
@@ -149,7 +149,7 @@ def test_the_loss_is_the_pinball_loss_in_data_units():
 def test_learned_normalizers_look_at_the_median(kind):
     values = np.tile(heteroscedastic(300), 2)
     made = recipe(normalizer=kind, max_epochs=1)
-    fitted, report = fit_split(made, Split(values, 200, 250, 300))
+    fitted, report = fit_model(made, ChronologicalSplit(values, 200, 250, 300))
     assert report["epochs"] == 1
     window = torch.from_numpy(values[None, :LOOKBACK]).float()
     assert fitted.quantiles(window).isfinite().all()
@@ -166,13 +166,13 @@ def test_saved_and_loaded_quantiles_are_the_same(tmp_path):
     window = past()[..., :1]
     for level in ((0.1, 0.9), (0.9, 0.5)):
         one, other = (
-            chosen_quantiles(which.fitted.model, window, level) for which in (made, again)
+            predict_quantiles(which.fitted.model, window, level) for which in (made, again)
         )
         assert torch.equal(one, other)
         assert one.shape == (5, HORIZON, 1, 2)
     assert (one[..., 0] > one[..., 1]).all()
     with pytest.raises(InputError, match=r"0\.025 is none of them\. Its intervals are --level 80"):
-        chosen_quantiles(made.fitted.model, window, [0.025])
+        predict_quantiles(made.fitted.model, window, [0.025])
 
 
 @pytest.mark.parametrize(
@@ -208,13 +208,13 @@ class Flat(RevIN):
 )
 def test_a_normalizer_that_cannot_map_them_is_told_before_training(kind, message):
     with pytest.raises(InputError, match=message):
-        fit_split(recipe(normalizer=kind), Split(heteroscedastic(300), 200, 250, 300))
+        fit_model(recipe(normalizer=kind), ChronologicalSplit(heteroscedastic(300), 200, 250, 300))
 
 
 def test_points_have_no_quantiles():
     made = Reversible(Linear(LOOKBACK, HORIZON, CHANNELS), RevIN(CHANNELS))
-    assert chosen_quantiles(made, past(), [0.5]) is None
-    assert chosen_quantiles(nn.Identity(), past(), [0.5]) is None
+    assert predict_quantiles(made, past(), [0.5]) is None
+    assert predict_quantiles(nn.Identity(), past(), [0.5]) is None
     with pytest.raises(ValueError, match="forecasts points and has no quantiles. Build it with"):
         made.quantiles(past())
     with pytest.raises(InputError, match="loss quantile was asked for, but the model forecasts po"):

@@ -7,11 +7,11 @@ import torch
 
 from revin_forecast import Forecaster
 from revin_forecast.backbones import Ridge
-from revin_forecast.engines import engine_named
+from revin_forecast.engines import make_engine
 from revin_forecast.engines.inline import InlineEngine
 from revin_forecast.errors import InputError
 from revin_forecast.groups import forecast_groups
-from revin_forecast.spread import predict_spread
+from revin_forecast.spread import predict_parallel
 
 ray = pytest.importorskip("ray")
 pytestmark = [
@@ -43,17 +43,17 @@ def table():
 
 
 def test_ray_gives_the_same_to_the_last_bit(cluster, monkeypatch):
-    engine = engine_named("ray")
+    engine = make_engine("ray")
     here = forecast_groups(Forecaster(3), table(), "region")
     pd.testing.assert_frame_equal(
         forecast_groups(Forecaster(3), table(), "region", engine=engine), here, rtol=0, atol=0
     )
-    monkeypatch.setattr("revin_forecast.spread.SERIES_AT_ONCE", 1)
+    monkeypatch.setattr("revin_forecast.spread.SERIES_PER_TASK", 1)
     one = table()[lambda rows: rows.region == "north"].drop(columns="region")
     fitted = Forecaster(3, 14, Ridge).fit(one).fitted
-    past = fitted.standardizer.tensor(fitted.history.values).unsqueeze(0)
-    forecast, quantiles = predict_spread(fitted, past, engine, [0.1, 0.9])
-    wanted = predict_spread(fitted, past, InlineEngine(), [0.1, 0.9])
+    past = fitted.standardizer.to_tensor(fitted.history.values).unsqueeze(0)
+    forecast, quantiles = predict_parallel(fitted, past, engine, [0.1, 0.9])
+    wanted = predict_parallel(fitted, past, InlineEngine(), [0.1, 0.9])
     assert torch.equal(forecast, wanted[0])
     assert torch.equal(quantiles, wanted[1])
     with pytest.raises(ValueError, match="invalid literal for int"):
@@ -63,7 +63,7 @@ def test_ray_gives_the_same_to_the_last_bit(cluster, monkeypatch):
 
 def test_a_ray_that_the_engine_started_is_ended(monkeypatch):
     told = []
-    engine = engine_named("ray", address="auto")
+    engine = make_engine("ray", address="auto")
     monkeypatch.setattr(ray, "init", lambda **options: told.append(options["address"]))
     monkeypatch.setattr(ray, "shutdown", lambda: told.append("end"))
     monkeypatch.setattr(engine, "_map", lambda function, tasks: told.append(tasks) or [1])
@@ -77,4 +77,4 @@ def test_a_cluster_that_does_not_answer_is_told(monkeypatch):
 
     monkeypatch.setattr(ray, "init", refused)
     with pytest.raises(InputError, match=r"no Ray cluster answers: nobody at 10\.0\.0\.1\. Start"):
-        engine_named("ray").map(int, ["1"])
+        make_engine("ray").map(int, ["1"])

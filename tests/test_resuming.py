@@ -21,7 +21,7 @@ from revin_forecast.cli import main
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.training import train
-from revin_forecast.training.checkpoints import WholeCheckpoints, best_checkpoint, last_checkpoint
+from revin_forecast.training.checkpoints import AtomicCheckpointIO, best_checkpoint, last_checkpoint
 
 
 def cut_off(folder, epochs=3, **changes):
@@ -95,7 +95,7 @@ def test_resumed_in_another_place_with_the_whole_log(tmp_path, whole):
 
 
 def test_a_write_that_is_cut_off_leaves_the_old_checkpoint(tmp_path, monkeypatch):
-    checkpoints, path = WholeCheckpoints(), tmp_path / "run" / "last.ckpt"
+    checkpoints, path = AtomicCheckpointIO(), tmp_path / "run" / "last.ckpt"
     checkpoints.save_checkpoint({"epoch": 1}, path)
     before = path.read_bytes()
 
@@ -103,7 +103,7 @@ def test_a_write_that_is_cut_off_leaves_the_old_checkpoint(tmp_path, monkeypatch
         Path(partial).write_bytes(before[:100])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(torch, "save", cut_short)
+    monkeypatch.setattr(torch, "save_fitted", cut_short)
     with pytest.raises(KeyboardInterrupt):
         checkpoints.save_checkpoint({"epoch": 2}, path)
     assert path.read_bytes() == before

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from revin_forecast.normalizers import Identity, LastValue, RevIN
-from revin_forecast.normalizers.revin import SMALLEST_GAIN, away_from_zero
+from revin_forecast.normalizers.revin import MIN_GAIN, bound_away_from_zero
 
 
 def windows(*shape, level=0.0, seed=0):
@@ -93,10 +93,10 @@ def test_permuting_windows_and_channels_permutes_the_result(order, channels):
 
 @given(weight=st.floats(-10, 10, width=32))
 def test_no_weight_acts_as_nearly_zero(weight):
-    bent = away_from_zero(torch.tensor(weight)).item()
-    assert abs(bent) >= SMALLEST_GAIN * (1 - 1e-6)
+    bent = bound_away_from_zero(torch.tensor(weight)).item()
+    assert abs(bent) >= MIN_GAIN * (1 - 1e-6)
     assert (bent < 0) == (weight < 0)
-    if abs(weight) >= 2 * SMALLEST_GAIN:
+    if abs(weight) >= 2 * MIN_GAIN:
         assert bent == weight
 
 

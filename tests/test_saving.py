@@ -11,15 +11,15 @@ import pytest
 
 from revin_forecast import Forecaster
 from revin_forecast.backbones import NBEATS, SeasonalNaive
-from revin_forecast.combination import Combination
-from revin_forecast.components import Component
+from revin_forecast.combination import WeightedCombination
+from revin_forecast.components import ModuleSpec
 from revin_forecast.errors import InputError
-from revin_forecast.fitted import Fitted
-from revin_forecast.fitting import Recipe
-from revin_forecast.intervals import GRID, Intervals
-from revin_forecast.model_card import CARD, escaped, model_card
+from revin_forecast.fitted import FittedModel
+from revin_forecast.fitting import ModelConfig
+from revin_forecast.intervals import QUANTILE_GRID, ConformalIntervals
+from revin_forecast.model_card import CARD_FILE, escape_markdown, format_model_card
 from revin_forecast.normalizers import Identity, LastValue, RevIN
-from revin_forecast.saving import MANIFEST, SCHEMA, load, save
+from revin_forecast.saving import MANIFEST, SCHEMA, load_fitted, save_fitted
 from revin_forecast.settings import TrainingSettings
 
 MODELS = Path(__file__).parent / "fixtures" / "models"
@@ -28,7 +28,7 @@ OLD = sorted(MODELS.glob("schema-*/*.csv"))
 
 def fitted():
     """A small model: Ridge with RevIN, 14 -> 5, two channels of days."""
-    return load(MODELS / "schema-2" / "ridge")
+    return load_fitted(MODELS / "schema-2" / "ridge")
 
 
 @pytest.mark.parametrize("path", OLD, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -53,7 +53,7 @@ def test_any_flipped_byte_is_noticed(schema, tmp_path):
     if schema == 2:
         shutil.copytree(MODELS / "schema-2" / "ridge", tmp_path, dirs_exist_ok=True)
     else:
-        save(fitted(), tmp_path)
+        save_fitted(fitted(), tmp_path)
     for path in sorted(tmp_path.iterdir()):
         content = path.read_bytes()
         stride = 7 if path.name == MANIFEST else 29
@@ -61,13 +61,13 @@ def test_any_flipped_byte_is_noticed(schema, tmp_path):
             damaged = bytearray(content)
             damaged[place] ^= 1 << place % 8
             path.write_bytes(damaged)
-            if path.name == CARD or _same(schema, path, content):  # for people, or white space
-                assert load(tmp_path)
+            if path.name == CARD_FILE or _same(schema, path, content):  # for people, or white space
+                assert load_fitted(tmp_path)
             else:
                 with pytest.raises(InputError, match=r"is damaged|has schema|is missing|holds no"):
-                    load(tmp_path)
+                    load_fitted(tmp_path)
         path.write_bytes(content)
-    assert load(tmp_path)
+    assert load_fitted(tmp_path)
 
 
 def _same(schema, path, content):
@@ -82,33 +82,33 @@ def _same(schema, path, content):
 
 @pytest.mark.parametrize("pattern", [MANIFEST, "weights-*", "state-*"])
 def test_a_file_cut_short_or_missing_is_noticed(pattern, tmp_path):
-    save(fitted(), tmp_path)
+    save_fitted(fitted(), tmp_path)
     path = next(tmp_path.glob(pattern))
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match="is damaged"):
-        load(tmp_path)
+        load_fitted(tmp_path)
     path.write_bytes(b"")
     with pytest.raises(InputError, match="is damaged"):
-        load(tmp_path)
+        load_fitted(tmp_path)
     path.unlink()
     with pytest.raises(InputError, match="is missing"):
-        load(tmp_path)
+        load_fitted(tmp_path)
 
 
 def test_intervals_inputs_and_ends_survive(tmp_path):
     old = fitted()
     lasts = pd.DatetimeIndex(["2024-03-30", "2024-03-28"]).as_unit("s")
     history = dataclasses.replace(old.history, inputs=("b",), lasts=lasts, moved=True)
-    scores = np.arange(len(GRID) * 5.0).reshape(len(GRID), 5, 1)
+    scores = np.arange(len(QUANTILE_GRID) * 5.0).reshape(len(QUANTILE_GRID), 5, 1)
     summary = old.summary | {"calibration_windows": 44}
-    new = dataclasses.replace(old, history=history, summary=summary, intervals=Intervals(scores))
-    save(new, tmp_path)
-    again = load(tmp_path)
+    new = dataclasses.replace(old, history=history, summary=summary, intervals=ConformalIntervals(scores))
+    save_fitted(new, tmp_path)
+    again = load_fitted(tmp_path)
     assert again.history.inputs == ("b",)
-    assert again.history.lasts is not None
-    assert again.history.lasts.equals(lasts)
-    assert again.history.lasts.unit == "s"
-    assert again.history.moved
+    assert again.history.last_timestamps is not None
+    assert again.history.last_timestamps.equals(lasts)
+    assert again.history.last_timestamps.unit == "s"
+    assert again.history.has_aligned_ends
     assert again.summary == summary
     assert again.intervals is not None
     np.testing.assert_array_equal(again.intervals.scores, scores)
@@ -130,50 +130,50 @@ def test_nested_components_and_tuples_survive(tmp_path):
     ]
     old = fitted()
     training = TrainingSettings(max_epochs=3, learning_rate=0.02)
-    component = Component.of(functools.partial(Combination, members=members))
-    recipe = Recipe(component, Component.of(Identity), 14, 5, training)
+    component = ModuleSpec.from_class(functools.partial(WeightedCombination, members=members))
+    recipe = ModelConfig(component, ModuleSpec.from_class(Identity), 14, 5, training)
     model = recipe.build(2).eval()
-    save(dataclasses.replace(old, recipe=recipe, model=model), tmp_path)
-    again = load(tmp_path)
-    assert again.recipe == recipe
-    inner = again.recipe.backbone.parameters["members"][1]["backbone"]
+    save_fitted(dataclasses.replace(old, recipe=recipe, model=model), tmp_path)
+    again = load_fitted(tmp_path)
+    assert again.config == recipe
+    inner = again.config.backbone.parameters["members"][1]["backbone"]
     assert inner.parameters == {"stacks": ("generic", "trend"), "width": 4}
-    past = again.standardizer.tensor(again.history.values).unsqueeze(0)
+    past = again.standardizer.to_tensor(again.history.values).unsqueeze(0)
     np.testing.assert_array_equal(again.model(past).detach(), model(past).detach())
 
 
 def test_files_that_are_not_its_own_are_left_alone(tmp_path):
-    for name in ("my-weights.safetensors", "state-of-the-art.safetensors", CARD, "notes.txt"):
+    for name in ("my-weights.safetensors", "state-of-the-art.safetensors", CARD_FILE, "notes.txt"):
         (tmp_path / name).write_text("mine")
-    save(fitted(), tmp_path)
-    save(load(MODELS / "schema-2" / "trained"), tmp_path)
+    save_fitted(fitted(), tmp_path)
+    save_fitted(load_fitted(MODELS / "schema-2" / "trained"), tmp_path)
     kept = {path.name for path in tmp_path.iterdir() if path.read_bytes() == b"mine"}
     assert len(kept) == 4
     assert len(list(tmp_path.iterdir())) == 4 + 3
 
 
 def test_what_killed_saves_left_is_removed(tmp_path):
-    save(fitted(), tmp_path)
+    save_fitted(fitted(), tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     part = next(tmp_path.glob("weights-*"))
     (tmp_path / f".{part.name}.0a1b2c3d.partial").write_bytes(b"half")
     (tmp_path / ".state-0123456789abcdef.safetensors.0a1b2c3d.partial").write_bytes(b"half")
     (tmp_path / "state-0123456789abcdef.safetensors").write_bytes(b"of a save that was killed")
     (tmp_path / f".{MANIFEST}.0a1b2c3d.partial").write_bytes(b"half")
-    assert load(tmp_path)
-    save(fitted(), tmp_path)
+    assert load_fitted(tmp_path)
+    save_fitted(fitted(), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == names
 
 
 def test_a_file_where_the_folder_should_be(tmp_path):
     (tmp_path / "model").write_text("x")
     with pytest.raises(InputError, match="model is a file; name a folder for the forecaster"):
-        save(fitted(), tmp_path / "model")
+        save_fitted(fitted(), tmp_path / "model")
 
 
 def test_savers_and_readers_at_once(tmp_path):
-    models = [fitted(), load(MODELS / "schema-2" / "trained")]
-    save(models[0], tmp_path)
+    models = [fitted(), load_fitted(MODELS / "schema-2" / "trained")]
+    save_fitted(models[0], tmp_path)
     problems, done = [], threading.Event()
 
     def repeat(work):
@@ -184,10 +184,10 @@ def test_savers_and_readers_at_once(tmp_path):
 
     def read():
         while not done.is_set():
-            load(tmp_path)
+            load_fitted(tmp_path)
 
     savers = [
-        threading.Thread(target=repeat, args=(functools.partial(save, model, tmp_path),))
+        threading.Thread(target=repeat, args=(functools.partial(save_fitted, model, tmp_path),))
         for model in models * 6
     ]
     reader = threading.Thread(target=repeat, args=(read,))
@@ -198,23 +198,23 @@ def test_savers_and_readers_at_once(tmp_path):
     done.set()
     reader.join()
     assert not problems
-    assert load(tmp_path)
+    assert load_fitted(tmp_path)
     assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_a_time_zone_without_a_name_is_refused(tmp_path):
     dateutil = pytest.importorskip("dateutil.tz")
-    old = load(MODELS / "schema-2" / "zoned")
+    old = load_fitted(MODELS / "schema-2" / "zoned")
     stamps = old.history.timestamps.tz_convert(dateutil.gettz("Europe/Paris"))
     new = dataclasses.replace(old, history=dataclasses.replace(old.history, timestamps=stamps))
     with pytest.raises(InputError, match="has no name to be saved by. Convert the stamps"):
-        save(new, tmp_path)
+        save_fitted(new, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def card(tmp_path, new: Fitted) -> str:
-    save(new, tmp_path)
-    return (tmp_path / CARD).read_text(encoding="utf-8")
+def card(tmp_path, new: FittedModel) -> str:
+    save_fitted(new, tmp_path)
+    return (tmp_path / CARD_FILE).read_text(encoding="utf-8")
 
 
 def test_the_card_says_what_the_model_is(tmp_path):
@@ -231,7 +231,7 @@ def test_the_card_says_what_the_model_is(tmp_path):
         },
         "calibration_windows": 1234,
     }
-    intervals = Intervals(np.zeros((len(GRID), 5, 2)))
+    intervals = ConformalIntervals(np.zeros((len(QUANTILE_GRID), 5, 2)))
     text = card(tmp_path, dataclasses.replace(old, summary=summary, intervals=intervals))
     for line in (
         "# A forecaster of 2 series",
@@ -259,7 +259,7 @@ def test_the_card_says_what_the_model_is(tmp_path):
 
 def test_the_card_is_replaced_with_the_model(tmp_path):
     first = card(tmp_path, fitted())
-    second = card(tmp_path, load(MODELS / "schema-2" / "zoned"))
+    second = card(tmp_path, load_fitted(MODELS / "schema-2" / "zoned"))
     assert "| intervals | none |" in first
     assert "Europe/Berlin" not in first
     assert "Europe/Berlin" in second
@@ -270,7 +270,7 @@ def test_nothing_from_a_file_is_markup_in_the_card(tmp_path):
     evil = "a|b`c`\n# d <script>alert(1)</script> [x](y) \u202e \udc80 *e*"
     history = dataclasses.replace(old.history, names=(evil, "long" * 100))
     text = card(tmp_path, dataclasses.replace(old, history=history))
-    assert load(tmp_path).history.names == history.names
+    assert load_fitted(tmp_path).history.names == history.names
     series = next(line for line in text.splitlines() if line.startswith("| series |"))
     assert "<script>" not in text
     assert "&lt;script&gt;" in series
@@ -283,9 +283,9 @@ def test_nothing_from_a_file_is_markup_in_the_card(tmp_path):
         values=np.zeros((len(history), 10_000)),
     )
     manifest = json.loads((tmp_path / MANIFEST).read_text()) | {"names": many.names}
-    assert "s18, s19 and 9,980 more |" in model_card(manifest)
+    assert "s18, s19 and 9,980 more |" in format_model_card(manifest)
 
 
 @pytest.mark.parametrize("text", ["plain words", "Größe (m³)", "日本", "a.b-c+d: 1/2"])
 def test_harmless_text_stays_as_it_is(text):
-    assert escaped(text) == text
+    assert escape_markdown(text) == text

@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 from revin_forecast import Forecaster, InputError, Reversible, TrainingSettings
 from revin_forecast.backbones import DLinear, Ridge, TSMixer
 from revin_forecast.closed_form import fit_ridge
-from revin_forecast.closed_form.available import available_equations
-from revin_forecast.closed_form.equations import NormalEquations, PenaltyPath, solve_penalized
+from revin_forecast.closed_form.available import observed_target_equations
+from revin_forecast.closed_form.equations import NormalEquations, RidgePath, solve_ridge
 from revin_forecast.closed_form.gram import window_moments
-from revin_forecast.combination import Combination
-from revin_forecast.components import Component
+from revin_forecast.combination import WeightedCombination
+from revin_forecast.components import ModuleSpec
 from revin_forecast.normalizers import Identity, LastValue, RevIN
-from revin_forecast.selection import Selection, Selector, Task, choose, find_seasons
-from revin_forecast.selection.candidates import NORMALIZERS, centre_of, lookbacks
-from revin_forecast.selection.earlier import WORST, within_reason
-from revin_forecast.selection.maps import Maps
-from revin_forecast.selection.validation import Validation, seasonal_error
+from revin_forecast.selection import SelectionSettings, Selector, SelectionTask, select_model, detect_seasons
+from revin_forecast.selection.candidates import NORMALIZERS, centring_of, list_lookbacks
+from revin_forecast.selection.earlier import MAX_ERROR_RATIO, limit_block_errors
+from revin_forecast.selection.maps import LinearMapSolver
+from revin_forecast.selection.validation import ValidationWindows, seasonal_error
 from revin_forecast.selection.weights import absolute_errors, channel_weights, common_weights
 
 
@@ -33,8 +33,8 @@ def values(rows=400, channels=3, season=12, seed=0):
 
 
 def chosen(made, train=320, horizon=6, seasons=(12,), **options):
-    selector = Selector(Task(made, train, horizon, seasons), Selection(**options))
-    return choose(selector, TrainingSettings(max_epochs=1)), selector
+    selector = Selector(SelectionTask(made, train, horizon, seasons), SelectionSettings(**options))
+    return select_model(selector, TrainingSettings(max_epochs=1)), selector
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -48,22 +48,22 @@ def test_never_worse_than_the_naive_forecasts_on_validation(kind, seed):
         "flat": np.repeat([[1.0, 2.0, 3.0]], 400, axis=0) * (np.arange(400) > 350)[:, None],
     }[kind]
     choice, _ = chosen(made)
-    naive = [row["mase"] for row in choice.table if row["model"].startswith(("Repeat", "Seasonal"))]
+    naive = [row["mase"] for row in choice.leaderboard if row["model"].startswith(("Repeat", "Seasonal"))]
     assert len(naive) == 2
-    assert choice.mase <= min(row["mase"] for row in choice.table) + 1e-4
+    assert choice.mase <= min(row["mase"] for row in choice.leaderboard) + 1e-4
     assert choice.mase <= min(naive) + 1e-4
 
 
 def test_the_evidence_is_what_the_model_does():
     made = values()
     choice, selector = chosen(made)
-    shares = [row["share"] for row in choice.table]
+    shares = [row["share"] for row in choice.leaderboard]
     assert sum(shares) == pytest.approx(1, abs=1e-3)
-    assert [row["mase"] for row in choice.table] == sorted(row["mase"] for row in choice.table)
+    assert [row["mase"] for row in choice.leaderboard] == sorted(row["mase"] for row in choice.leaderboard)
     errors = choice.residuals.abs().mean((0, 1)).numpy() / seasonal_error(made[:320], 12)
     assert errors.mean() == pytest.approx(choice.mase, rel=1e-4)
     # Validation windows were forecast by maps of the training rows; the model knows all rows.
-    assert choice.model(selector.validation.past[:, -choice.recipe.lookback :]).shape == (
+    assert choice.model(selector.validation.past[:, -choice.config.lookback :]).shape == (
         len(choice.residuals),
         6,
         3,
@@ -84,7 +84,7 @@ def test_a_channel_unlike_the_others_gets_weights_of_its_own():
 def test_maps_are_the_exact_least_squares_of_all_windows():
     made = torch.from_numpy(values())
     training, validation = made[:320], made[320 - 48 :]
-    maps = Maps(training, validation, longest=48, horizon=6)
+    maps = LinearMapSolver(training, validation, max_lookback=48, horizon=6)
     for centre, kind in (("last", LastValue), ("none", Identity)):
         for lookback in (48, 12):
             model = Reversible(Ridge(lookback, 6, 3), kind(3))
@@ -94,15 +94,15 @@ def test_maps_are_the_exact_least_squares_of_all_windows():
             torch.testing.assert_close(found.weight.float(), model.backbone.weight)
             torch.testing.assert_close(found.bias.float(), model.backbone.bias)
             fit_ridge(model, training, validation[48 - lookback :], refit=True)
-            weight, _ = found.solved_on(made)
+            weight, _ = found.refit(made)
             # On all windows at once, those over the border counted once as well.
             torch.testing.assert_close(weight.float(), model.backbone.weight, atol=0.03, rtol=0)
 
 
 def test_shorter_look_backs_are_parts_of_the_longest():
     made = torch.from_numpy(values(rows=2000))
-    near = Maps(made[:1600], made[1600 - 48 :], longest=48, horizon=6)
-    exact = Maps(made[:1600], made[1600 - 12 :], longest=12, horizon=6)
+    near = LinearMapSolver(made[:1600], made[1600 - 48 :], max_lookback=48, horizon=6)
+    exact = LinearMapSolver(made[:1600], made[1600 - 12 :], max_lookback=12, horizon=6)
     part, whole = (maps.solve("mean", 12).weight for maps in (near, exact))
     assert not torch.equal(part, whole)
     torch.testing.assert_close(part, whole, atol=0.02, rtol=0)
@@ -113,8 +113,8 @@ def test_shorter_look_backs_are_parts_of_the_longest():
 def test_one_penalty_is_solved_as_on_the_path(seed, penalty):
     made = torch.from_numpy(np.random.default_rng(seed).normal(size=(60, 2)))
     equations = NormalEquations.from_moments(window_moments(made, 12), 8)
-    wanted = PenaltyPath(equations).weight(penalty)
-    torch.testing.assert_close(solve_penalized(equations, penalty), wanted)
+    wanted = RidgePath(equations).solve(penalty)
+    torch.testing.assert_close(solve_ridge(equations, penalty), wanted)
 
 
 def test_equations_of_available_targets():
@@ -123,21 +123,21 @@ def test_equations_of_available_targets():
     dice = np.random.default_rng(0)
     gapped[torch.from_numpy(dice.random((200, 2)) < 0.1)] = torch.nan
     normalizer = LastValue(1).double()
-    whole = available_equations(made, normalizer, 12, 4, windows=10_000)
+    whole = observed_target_equations(made, normalizer, 12, 4, max_windows=10_000)
     exact = NormalEquations.from_moments(
-        window_moments(made, 16).centred(normalizer.location_weights(12)), 12
+        window_moments(made, 16).centre(normalizer.location_weights(12)), 12
     )
     for name in ("inputs", "cross", "squares", "input_sums", "target_sums"):
         torch.testing.assert_close(getattr(whole, name), getattr(exact, name))
-    some = available_equations(gapped, normalizer, 12, 4, windows=10_000)
+    some = observed_target_equations(gapped, normalizer, 12, 4, max_windows=10_000)
     assert some.count <= whole.count
     windows = made.unfold(0, 16, 1).flatten(0, 1)
     past, future = windows[:, :12] - windows[:, 11:12], windows[:, 12:] - windows[:, 11:12]
     with_gaps, without = (
-        (past @ solve_penalized(one, 1e-3).mT - future).square().mean() for one in (some, whole)
+        (past @ solve_ridge(one, 1e-3).mT - future).square().mean() for one in (some, whole)
     )
     assert without < with_gaps < 1.3 * without
-    nothing = available_equations(made * torch.nan, normalizer, 12, 4, windows=50)
+    nothing = observed_target_equations(made * torch.nan, normalizer, 12, 4, max_windows=50)
     assert nothing.count == 0
 
 
@@ -178,9 +178,9 @@ def test_seasons_are_found(frequency, season, found):
     made = np.sin(2 * np.pi * time / season)[:, None] + np.random.default_rng(0).normal(
         0, 0.3, (1000, 2)
     )
-    got = find_seasons(made, frequency, 800)
+    got = detect_seasons(made, frequency, 800)
     assert set(found) <= set(got)
-    assert all(2 <= one <= 6 for one in find_seasons(made[:15], frequency, 12))
+    assert all(2 <= one <= 6 for one in detect_seasons(made[:15], frequency, 12))
 
 
 def test_a_channel_that_was_still_before_is_no_reason_for_wild_maps():
@@ -218,28 +218,28 @@ def test_an_odd_season_is_found_and_beaten_by_none():
 
 def test_what_is_given_is_kept_to():
     made = values()
-    selector = Selector(Task(made, 320, 6, (12,)), Selection(), centre="last", lookback=24)
-    choice = choose(selector, TrainingSettings())
-    solved = [row for row in choice.table if row["model"].startswith("Ridge")]
+    selector = Selector(SelectionTask(made, 320, 6, (12,)), SelectionSettings(), centring="last", lookback=24)
+    choice = select_model(selector, TrainingSettings())
+    solved = [row for row in choice.leaderboard if row["model"].startswith("Ridge")]
     assert {(row["normalizer"], row["lookback"]) for row in solved} == {("last", 24)}
     with pytest.raises(InputError, match="hold no window of look-back 400 and horizon 6"):
-        Selector(Task(made, 320, 6), Selection(), lookback=400)
+        Selector(SelectionTask(made, 320, 6), SelectionSettings(), lookback=400)
 
 
 def test_time_that_is_up_is_told():
     choice, _ = chosen(values(), budget=0)
-    assert {row["model"] for row in choice.table} == {"Repeat", "SeasonalNaive (12)"}
-    assert "Ridge, last, 12" in choice.skipped
+    assert {row["model"] for row in choice.leaderboard} == {"Repeat", "SeasonalNaive (12)"}
+    assert "Ridge, last, 12" in choice.skipped_candidates
 
 
 def test_thorough_trains_backbones_too(monkeypatch):
-    monkeypatch.setattr("revin_forecast.selection.selector.TRAINED", (DLinear, TSMixer))
+    monkeypatch.setattr("revin_forecast.selection.selector.TRAINED_BACKBONES", (DLinear, TSMixer))
     made = values(rows=160, channels=2)
-    selector = Selector(Task(made, 128, 4, (12,)), Selection(effort="thorough"))
-    choice = choose(selector, TrainingSettings(max_epochs=1))
-    models = {row["model"] for row in choice.table}
+    selector = Selector(SelectionTask(made, 128, 4, (12,)), SelectionSettings(effort="thorough"))
+    choice = select_model(selector, TrainingSettings(max_epochs=1))
+    models = {row["model"] for row in choice.leaderboard}
     assert {"DLinear", "TSMixer"} <= models
-    assert choice.mase <= min(row["mase"] for row in choice.table) + 1e-4
+    assert choice.mase <= min(row["mase"] for row in choice.leaderboard) + 1e-4
 
 
 def test_inputs_teach_but_are_not_forecast():
@@ -251,7 +251,7 @@ def test_inputs_teach_but_are_not_forecast():
         forecast = forecaster.predict(level=[80])
         assert [name for name in forecast.columns if "-" not in name] == ["date", "a", "b"]
         assert np.abs(forecast.a - np.sin(np.arange(200, 205))).max() < 0.1
-        assert forecaster.fitted.recipe.targets == (0, 2)
+        assert forecaster.fitted.config.targets == (0, 2)
 
 
 def test_gaps_leave_the_choice_standing():
@@ -263,7 +263,7 @@ def test_gaps_leave_the_choice_standing():
     whole, _ = chosen(made)
     assert np.isfinite(choice.mase)
     assert choice.mase < 1.4 * whole.mase
-    assert {row["model"] for row in choice.table} >= {"Ridge", "Ridge, one each"}
+    assert {row["model"] for row in choice.leaderboard} >= {"Ridge", "Ridge, one each"}
 
 
 def test_short_tables_get_intervals_from_earlier_rows():
@@ -297,17 +297,17 @@ def test_a_few_rows_get_the_forecast_that_can_be_had(rows, horizon):
 
 
 def test_look_backs_fit_the_rows():
-    assert lookbacks(24, (24, 168), 5000) == [48, 96, 192, 336, 512, 720]
-    assert lookbacks(24, (24,), 30) == [30]
-    assert lookbacks(4, (12,), 100) == [8, 24, 48, 96]
+    assert list_lookbacks(24, (24, 168), 5000) == [48, 96, 192, 336, 512, 720]
+    assert list_lookbacks(24, (24,), 30) == [30]
+    assert list_lookbacks(4, (12,), 100) == [8, 24, 48, 96]
 
 
 def test_levels_by_normalizer():
     for centre, component in NORMALIZERS.items():
-        assert centre_of(component) == centre
-    assert centre_of(Component.of(RevIN)) == "mean"
+        assert centring_of(component) == centre
+    assert centring_of(ModuleSpec.from_class(RevIN)) == "mean"
     with pytest.raises(InputError, match=r"tries Identity, LastValue and RevIN but got .* SAN"):
-        centre_of(Component("revin_forecast.normalizers.san.SAN"))
+        centring_of(ModuleSpec("revin_forecast.normalizers.san.SAN"))
 
 
 @pytest.mark.parametrize(
@@ -319,29 +319,29 @@ def test_levels_by_normalizer():
 )
 def test_unfit_selections(options, message):
     with pytest.raises(InputError, match=message):
-        Selection(**options)
+        SelectionSettings(**options)
 
 
 def test_a_scale_for_every_channel():
     made = np.column_stack([np.arange(20.0), np.ones(20), np.full(20, np.nan)])
     assert seasonal_error(made, 5).tolist() == [5, np.inf, np.inf]
     assert seasonal_error(made[:3], 5).tolist() == [1, np.inf, np.inf]
-    validation = Validation.of(made, 10, 4, 2, 5)
+    validation = ValidationWindows.from_values(made, 10, 4, 2, 5)
     assert validation.mase(torch.tensor([5.0, 1.0, 1.0])) == 1
-    assert Validation.of(made[:, 1:], 10, 4, 2, 5).mase(torch.tensor([1.0, 1.0])) == 0
+    assert ValidationWindows.from_values(made[:, 1:], 10, 4, 2, 5).mase(torch.tensor([1.0, 1.0])) == 0
 
 
 def test_a_combination_weighs_its_members():
     members = [
-        {"backbone": Component.of(Ridge), "normalizer": Component.of(LastValue), "lookback": back}
+        {"backbone": ModuleSpec.from_class(Ridge), "normalizer": ModuleSpec.from_class(LastValue), "lookback": back}
         for back in (4, 8)
     ]
-    combination = Combination(8, 2, 3, members)
+    combination = WeightedCombination(8, 2, 3, members)
     past = torch.randn(5, 8, 3)
     # An unsolved map forecasts the level that was taken away: the last value.
     assert torch.allclose(combination(past), past[:, -1:].expand(-1, 2, -1))
     with pytest.raises(ValueError, match="members that look back at most 6 steps but got"):
-        Combination(6, 2, 3, members)
+        WeightedCombination(6, 2, 3, members)
     model = Reversible(combination, Identity(3))
     gapped = past.clone()
     gapped[:, -1] = torch.nan
@@ -352,10 +352,10 @@ def test_earlier_errors_count_within_reason():
     torch.manual_seed(0)
     past, errors = torch.randn(20, 30, 2), torch.randn(20, 4, 2)
     far, near = errors * 100, errors * 0.1
-    (first, _), (second, _) = within_reason([(far, past), (near, past)], errors, past)
-    torch.testing.assert_close(first, errors * WORST)
+    (first, _), (second, _) = limit_block_errors([(far, past), (near, past)], errors, past)
+    torch.testing.assert_close(first, errors * MAX_ERROR_RATIO)
     torch.testing.assert_close(second, near)
     unseen = torch.full_like(errors, torch.nan)
     for validation in (errors * 0, unseen):  # it says nothing of what is much
-        (kept, _) = within_reason([(far, past)], validation, past)[0]
+        (kept, _) = limit_block_errors([(far, past)], validation, past)[0]
         torch.testing.assert_close(kept, far)

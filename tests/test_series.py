@@ -2,11 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from revin_forecast.data.series import Layout, Series
+from revin_forecast.data.series import TableLayout, Series
 from revin_forecast.errors import InputError
 
 STAMPS = pd.date_range("2024-01-01", periods=4, freq="D")
-LONG = Layout(time="ds", id="unique_id", value="y")
+LONG = TableLayout(time="ds", id="unique_id", value="y")
 
 
 def series(**changes):
@@ -24,7 +24,7 @@ def uneven(frequency="ME", tz=None):
     stamps = pd.date_range("2024-01-31", periods=5, freq=frequency, tz=tz)
     values = np.array([[0.0, 1], [2, 3], [4, 5], [6, np.nan], [8, np.nan]])
     lasts = stamps[[4, 2]]
-    return Series(values, stamps, ("a", "b"), frequency, LONG, lasts=lasts), stamps
+    return Series(values, stamps, ("a", "b"), frequency, LONG, last_timestamps=lasts), stamps
 
 
 def test_what_is_not_finite_is_unobserved():
@@ -33,7 +33,7 @@ def test_what_is_not_finite_is_unobserved():
 
 
 def test_rows_and_selection():
-    part = series().rows(1, 3).select(["b"])
+    part = series().slice_rows(1, 3).select(["b"])
     assert part.names == ("b",)
     assert part.timestamps.tolist() == STAMPS[1:3].tolist()
     assert part.values[0, 0] == 4
@@ -87,7 +87,7 @@ def test_parts_must_agree():
 def test_each_series_is_dated_from_its_own_end(frequency, tz):
     whole, stamps = uneven(frequency, tz)
     ahead = pd.date_range(stamps[0], periods=7, freq=frequency)
-    for one in (whole, whole.aligned()):
+    for one in (whole, whole.align_ends()):
         frame = one.forecast_frame({"": np.array([[1.0, 3], [2, 4]])})
         assert frame.unique_id.tolist() == ["a", "a", "b", "b"]
         assert frame.ds.tolist() == [*ahead[5:7], *ahead[3:5]]
@@ -97,13 +97,13 @@ def test_each_series_is_dated_from_its_own_end(frequency, tz):
 
 def test_alignment_moves_the_last_row_down_and_loses_nothing():
     whole, stamps = uneven()
-    moved = whole.aligned()
+    moved = whole.align_ends()
     np.testing.assert_array_equal(moved.values[:, 1], [np.nan, np.nan, 1, 3, 5])
     np.testing.assert_array_equal(moved.values[:, 0], whole.values[:, 0])
-    assert moved.lasts.equals(whole.lasts)
-    assert moved.aligned() is moved
-    assert series().aligned().lasts is None
-    part = moved.rows(1, 4)  # ends a step earlier, so does every channel
-    assert part.lasts.tolist() == [stamps[3], stamps[1]]
+    assert moved.last_timestamps.equals(whole.last_timestamps)
+    assert moved.align_ends() is moved
+    assert series().align_ends().last_timestamps is None
+    part = moved.slice_rows(1, 4)  # ends a step earlier, so does every channel
+    assert part.last_timestamps.tolist() == [stamps[3], stamps[1]]
     assert part.select(["b"]).forecast_frame({"": np.zeros((1, 1))}).ds.tolist() == [stamps[2]]
-    assert whole.rows(0, 4).lasts.tolist() == [stamps[3], stamps[2]]
+    assert whole.slice_rows(0, 4).last_timestamps.tolist() == [stamps[3], stamps[2]]

@@ -33,20 +33,20 @@ from warm_start import CONTEXT
 from revin_forecast import Forecaster, Ridge, TrainingSettings
 from revin_forecast.cli import main
 from revin_forecast.errors import InputError
-from revin_forecast.serving.answer import answered, described
-from revin_forecast.serving.app import build
-from revin_forecast.serving.docs_page import docs_page
+from revin_forecast.serving.answer import handle_request, describe_model
+from revin_forecast.serving.app import create_app
+from revin_forecast.serving.docs_page import render_docs_page
 from revin_forecast.serving.failures import (
     BusyError,
-    ChangedModelError,
-    EndingError,
-    LostError,
-    TooLongError,
+    ModelChangedError,
+    ShuttingDownError,
+    WorkerLostError,
+    RequestTimeoutError,
 )
 from revin_forecast.serving.guards import is_local
-from revin_forecast.serving.messages import Asked
-from revin_forecast.serving.pool import Limits, Pool
-from revin_forecast.serving.wording import worded
+from revin_forecast.serving.messages import WorkerRequest
+from revin_forecast.serving.pool import RequestLimits, WorkerPool
+from revin_forecast.serving.wording import to_client_message
 from revin_forecast.serving.worker import Worker
 
 ROWS, HORIZON, LOOKBACK = 120, 5, 14
@@ -84,11 +84,11 @@ def worker(model):
     started = Worker(model, 1)
     started.describe()
     yield started
-    started.end()
+    started.shut_down()
 
 
 def client_of(worker, token="", local=True, **limits):
-    app = build(Pool([worker], Limits(**limits)), worker.describe(), local, token)
+    app = create_app(WorkerPool([worker], RequestLimits(**limits)), worker.describe(), local, token)
     return TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False)
 
 
@@ -185,16 +185,16 @@ def test_the_model_is_described(client):
 
 def test_the_levels_told_are_those_that_can_be_had(model, tmp_path):
     forecaster = Forecaster.load(model)
-    for level in described(forecaster)["levels"]:
+    for level in describe_model(forecaster)["levels"]:
         forecaster.predict(level=[level])
     fitted = forecaster.fitted
     trained = TrainingSettings(loss="quantile", levels=(0.05, 0.1, 0.5, 0.9, 0.95))
     for changed, levels in (
-        ({"recipe": replace(fitted.recipe, training=trained), "intervals": None}, [80, 90]),
+        ({"recipe": replace(fitted.config, training=trained), "intervals": None}, [80, 90]),
         ({"intervals": None}, []),
     ):
         forecaster.fitted = replace(fitted, **changed)
-        told = described(forecaster)
+        told = describe_model(forecaster)
         assert (told["levels"], told["any_level"]) == (levels, False)
 
 
@@ -214,7 +214,7 @@ def test_times_of_a_column_have_one_form(model, tmp_path, monkeypatch, first, st
     stamps = stamps.tz_convert("Europe/Berlin") if stamps.tz else stamps
     ahead = pd.DataFrame({"day": stamps, "a": 1.0})
     monkeypatch.setattr(Forecaster, "predict", lambda *_: ahead)
-    rows = answered(Forecaster.load(model), Asked(b"", False), False, tmp_path).rows
+    rows = handle_request(Forecaster.load(model), WorkerRequest(b"", False), False, tmp_path).rows
     assert [row["day"] for row in rows] == shown
     utc = stamps.tz is not None  # or pandas wants one offset
     assert pd.to_datetime(shown, utc=utc).tolist() == stamps.tolist()
@@ -224,14 +224,14 @@ def test_what_is_no_number_is_null_and_a_full_memory_is_told(model, tmp_path, mo
     forecaster = Forecaster.load(model)
     endless = forecaster.predict().assign(a=[np.inf, -np.inf, np.nan, 1.5, 2.0])
     monkeypatch.setattr(Forecaster, "predict", lambda *_: endless)
-    rows = answered(forecaster, Asked(b"", False), False, tmp_path).rows
+    rows = handle_request(forecaster, WorkerRequest(b"", False), False, tmp_path).rows
     assert [row["a"] for row in rows] == [None, None, None, 1.5, 2.0]
 
     def full(*_):
         raise MemoryError
 
     monkeypatch.setattr(Forecaster, "predict", full)
-    told = answered(forecaster, Asked(b"", False), False, tmp_path).problem
+    told = handle_request(forecaster, WorkerRequest(b"", False), False, tmp_path).error
     assert told == "the memory does not suffice; send fewer rows or columns."
 
 
@@ -335,7 +335,7 @@ def test_what_is_sent_is_counted_while_it_comes(worker):
 
 
 def test_who_sends_too_slowly_is_turned_away(worker):
-    app = build(Pool([worker], Limits(seconds=0.2)), worker.describe())
+    app = create_app(WorkerPool([worker], RequestLimits(seconds=0.2)), worker.describe())
     said = []
 
     async def slow():
@@ -359,7 +359,7 @@ def own(model):
     begun = Worker(model, 1)
     begun.describe()
     yield begun
-    begun.end()
+    begun.shut_down()
 
 
 def killed(worker):
@@ -369,12 +369,12 @@ def killed(worker):
 def test_a_request_that_takes_too_long_is_stopped_and_the_next_one_is_served(own):
     before = own._now.process.pid
     os.kill(before, signal.SIGSTOP)  # or it may be done first
-    with pytest.raises(TooLongError):
-        own.ask(Asked(b"", False), False, 0.0)
+    with pytest.raises(RequestTimeoutError):
+        own.handle(WorkerRequest(b"", False), False, 0.0)
     assert own._now.process.pid != before
-    assert own.ask(Asked(b"", False), False, 30.0).csv.startswith("day,a")
+    assert own.handle(WorkerRequest(b"", False), False, 30.0).csv.startswith("day,a")
     scratch = Path(own._now.scratch.name)
-    own.ask(Asked(b"day,a\n2024-01-01,1\n", False), False, 30.0)
+    own.handle(WorkerRequest(b"day,a\n2024-01-01,1\n", False), False, 30.0)
     assert list(scratch.iterdir()) == []  # what was sent is forgotten
     os.kill(own._now.process.pid, signal.SIGSTOP)
     with client_of(own, seconds=0.01) as hasty:
@@ -387,14 +387,14 @@ def test_a_request_that_takes_too_long_is_stopped_and_the_next_one_is_served(own
 def test_a_process_that_ends_while_idle_costs_no_request(own, capfd):
     for _ in range(2):
         killed(own)  # it may still be dying when it is asked
-        assert own.ask(Asked(b"", False), False, 30.0).csv.startswith("day,a")
+        assert own.handle(WorkerRequest(b"", False), False, 30.0).csv.startswith("day,a")
     log = "a process that forecasts ended (exit code -9, Killed); another one takes its place\n"
     assert capfd.readouterr().err == 2 * log
     killed(own)
     own._now.process.join()
     own._replace()
     killed(own)  # while it loads
-    assert own.ask(Asked(b"", False), False, 30.0).csv.startswith("day,a")
+    assert own.handle(WorkerRequest(b"", False), False, 30.0).csv.startswith("day,a")
 
 
 class Fatal:
@@ -424,27 +424,27 @@ def test_a_request_that_ends_its_process_is_told_and_not_tried_again(own, capfd)
 
 
 def test_a_process_that_reads_nothing_is_stopped_in_time(own):
-    large = Asked(b"x" * 7_000_000, False)  # more than a pipe holds
+    large = WorkerRequest(b"x" * 7_000_000, False)  # more than a pipe holds
     os.kill(own._now.process.pid, signal.SIGSTOP)
     begun = time.monotonic()
-    with pytest.raises(TooLongError):
-        own.ask(large, False, 0.5)
+    with pytest.raises(RequestTimeoutError):
+        own.handle(large, False, 0.5)
     assert time.monotonic() - begun < 10
-    assert own.ask(Asked(b"", False), False, 30.0).csv.startswith("day,a")
+    assert own.handle(WorkerRequest(b"", False), False, 30.0).csv.startswith("day,a")
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.5])
 def test_nothing_begins_after_the_end(own, seconds):
     killed(own)
     with ThreadPoolExecutor(1) as threads:
-        asking = threads.submit(own.ask, Asked(b"", False), False, 30.0)
+        asking = threads.submit(own.handle, WorkerRequest(b"", False), False, 30.0)
         time.sleep(seconds)
         own.end()
         last = own._now.process
-        with suppress(EndingError):  # it may have been done in time
+        with suppress(ShuttingDownError):  # it may have been done in time
             asking.result(30)
-    with pytest.raises(EndingError):
-        own.ask(Asked(b"", False), False, 30.0)
+    with pytest.raises(ShuttingDownError):
+        own.handle(WorkerRequest(b"", False), False, 30.0)
     assert own._now.process is last
     assert not last.is_alive()
 
@@ -453,11 +453,11 @@ def test_a_model_that_changed_is_refused(own, tmp_path):
     own._model = tmp_path  # somebody took the model away
     own._replace()
     for _ in range(2):
-        with pytest.raises(ChangedModelError, match="holds no forecaster"):
-            own.ask(Asked(b"", False), False, 30.0)
+        with pytest.raises(ModelChangedError, match="holds no forecaster"):
+            own.handle(WorkerRequest(b"", False), False, 30.0)
     Forecaster(HORIZON, LOOKBACK + 1, Ridge).fit(table()).save(tmp_path)
     own._replace()
-    app = build(Pool([own], Limits()), {})
+    app = create_app(WorkerPool([own], RequestLimits()), {})
     with TestClient(app, base_url="http://127.0.0.1") as opened:
         answer = opened.post("/forecast", content=b"", headers=JSON)
     assert answer.status_code == 503
@@ -469,10 +469,10 @@ def test_a_process_that_cannot_load_is_told(own, monkeypatch):
     own._now._described = None
     with pytest.raises(InputError, match=r"exit code -9, Killed\) before it had loaded the model"):
         own.describe()
-    monkeypatch.setattr("revin_forecast.serving.process.LOADING", 0.0)
+    monkeypatch.setattr("revin_forecast.serving.process.LOAD_SECONDS", 0.0)
     own._replace()
-    with pytest.raises(LostError, match="took over 0 seconds to load"):
-        own.ask(Asked(b"", False), False, 30.0)
+    with pytest.raises(WorkerLostError, match="took over 0 seconds to load"):
+        own.handle(WorkerRequest(b"", False), False, 30.0)
 
 
 @pytest.mark.parametrize(
@@ -513,11 +513,11 @@ def test_words_of_a_cell_are_left_as_they_are():
         "a column is called '--time', or so. Rename it.",
         "the new table lacks ['a --targets']. Pass a table with the same columns.",
     ):
-        assert worded(message) == message
-    assert worded("x.\nPass --frequency (h, D), or more rows.") == "x. More rows."
-    assert worded("x; see --time, --id and --value. Did you mean y?") == "x. Did you mean y?"
+        assert to_client_message(message) == message
+    assert to_client_message("x.\nPass --frequency (h, D), or more rows.") == "x. More rows."
+    assert to_client_message("x; see --time, --id and --value. Did you mean y?") == "x. Did you mean y?"
     assert (
-        worded("--level goes up to 98. Leave --level out.")
+        to_client_message("--level goes up to 98. Leave --level out.")
         == "level goes up to 98. Leave level out."
     )
 
@@ -526,7 +526,7 @@ def test_a_bug_is_told_as_json(worker, monkeypatch):
     async def breaks(*_):
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(Pool, "ask", breaks)
+    monkeypatch.setattr(WorkerPool, "handle", breaks)
     with client_of(worker) as opened:
         answer = opened.post("/forecast", content=b"", headers=JSON)
     assert answer.status_code == 500
@@ -539,18 +539,18 @@ class Slow(Worker):
     def __init__(self):
         self.asked = 0
 
-    def ask(self, asked, drawn, seconds):
+    def handle(self, asked, drawn, seconds):
         self.asked += 1
         time.sleep(0.5)
-        raise LostError("it ended")
+        raise WorkerLostError("it ended")
 
 
 def test_a_request_that_finds_all_workers_busy_is_told_when_to_come(monkeypatch):
-    monkeypatch.setattr("revin_forecast.serving.pool.WAITING", 0.1)
-    pool = Pool([Slow()], Limits())
+    monkeypatch.setattr("revin_forecast.serving.pool.WAIT_SECONDS", 0.1)
+    pool = WorkerPool([Slow()], RequestLimits())
     with pytest.raises(BusyError):
         asyncio.run(pool_asked_twice(pool))
-    with TestClient(build(pool, {}), base_url="http://127.0.0.1") as opened:
+    with TestClient(create_app(pool, {}), base_url="http://127.0.0.1") as opened:
         broken = opened.post("/forecast", content=b"", headers=JSON)
         assert broken.status_code == 500
         assert "log" in broken.json()["detail"]
@@ -559,19 +559,19 @@ def test_a_request_that_finds_all_workers_busy_is_told_when_to_come(monkeypatch)
 async def pool_asked_twice(pool):
     pool._free = asyncio.Queue()
     pool._free.put_nowait(pool.workers[0])
-    first = asyncio.ensure_future(pool.ask(Asked(b"", False)))
+    first = asyncio.ensure_future(pool.handle(WorkerRequest(b"", False)))
     await asyncio.sleep(0)
     try:
-        await pool.ask(Asked(b"", False))
+        await pool.handle(WorkerRequest(b"", False))
     finally:
-        with pytest.raises(LostError):
+        with pytest.raises(WorkerLostError):
             await first
 
 
 def test_no_more_are_read_than_can_wait(worker):
-    pool = Pool([worker], Limits(mebibytes=0.001))
-    size = pool.limits.size
-    with TestClient(build(pool, {}), base_url="http://127.0.0.1") as opened:
+    pool = WorkerPool([worker], RequestLimits(mebibytes=0.001))
+    size = pool.limits.max_bytes
+    with TestClient(create_app(pool, {}), base_url="http://127.0.0.1") as opened:
 
         def code(content=b"{}"):
             sent = opened.post("/forecast", content=content, headers=JSON)
@@ -585,20 +585,20 @@ def test_no_more_are_read_than_can_wait(worker):
         ):
             with ExitStack() as inside:
                 for _ in range(number):
-                    inside.enter_context(pool.admitting(held))
+                    inside.enter_context(pool.admit(held))
                 assert (
                     code(),
                     code(iter([b"{}"])),
                 ) == codes  # one that does not say how long it is
         with ExitStack() as inside:
             for _ in range(5):
-                inside.enter_context(pool.admitting(10**9 if _ else size - 2))
+                inside.enter_context(pool.admit(10**9 if _ else size - 2))
             assert (code(), code(b" {}"), code(iter([b"{}"]))) == (200, 503, 503)
         assert code() == 200
 
 
 def test_a_burst_of_small_requests_is_served(worker, newer):
-    app = build(Pool([worker], Limits()), {})
+    app = create_app(WorkerPool([worker], RequestLimits()), {})
     content = newer.to_csv(index=False)
 
     async def burst():
@@ -614,7 +614,7 @@ def test_busy_is_a_503(worker, monkeypatch):
     async def busy(*_):
         raise BusyError
 
-    monkeypatch.setattr(Pool, "ask", busy)
+    monkeypatch.setattr(WorkerPool, "handle", busy)
     with client_of(worker) as opened:
         answer = opened.post("/forecast", content=b"", headers=JSON)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
@@ -676,7 +676,7 @@ def test_charts_are_those_of_the_forecast(client, newer):
 
 def test_the_documentation_of_the_api_is_whole(client):
     document = client.get("/openapi.json").json()
-    page = docs_page(document)
+    page = render_docs_page(document)
     assert page == client.get("/docs").text
     for path, methods in document["paths"].items():
         assert path in page
@@ -689,8 +689,8 @@ def test_the_documentation_of_the_api_is_whole(client):
 
 @pytest.fixture
 def api(worker):
-    pool = Pool([worker], Limits(mebibytes=1.0))
-    app = build(pool, worker.describe(), local=False)  # who asks calls it testserver
+    pool = WorkerPool([worker], RequestLimits(mebibytes=1.0))
+    app = create_app(pool, worker.describe(), local_only=False)  # who asks calls it testserver
     return schemathesis.openapi.from_asgi("/openapi.json", app)
 
 
@@ -724,14 +724,14 @@ def started(model, *words, **changes):
 
 
 def test_the_end_of_the_service_waits_for_no_request(model, monkeypatch):
-    monkeypatch.setattr("revin_forecast.serving.pool.GRACE", 0.2)
+    monkeypatch.setattr("revin_forecast.serving.pool.GRACE_SECONDS", 0.2)
     own = Worker(model, 1)
-    pool, ending = Pool([own], Limits()), []
+    pool, ending = WorkerPool([own], RequestLimits()), []
     own.describe()
-    app = build(pool, {}, ending=lambda: bool(ending))
+    app = create_app(pool, {}, should_exit=lambda: bool(ending))
     with TestClient(app, base_url="http://127.0.0.1") as opened:
         assert opened.post("/forecast", content=b"", headers=JSON).status_code == 200
-        before = own._now.process
+        before = own._process.process
         os.kill(before.pid, signal.SIGSTOP)  # a request without end
         ending.append(True)
         for _ in range(2):
@@ -739,17 +739,17 @@ def test_the_end_of_the_service_waits_for_no_request(model, monkeypatch):
             assert answer.status_code == 503
             assert answer.json() == {"detail": "the service is ending."}
     assert not before.is_alive()
-    assert own._now.process is before  # nothing takes its place
+    assert own._process.process is before  # nothing takes its place
 
 
 def test_a_worker_whose_server_is_gone_ends_and_tidies_up(model):
     own = Worker(model, 1)
     own.describe()
-    own._now.pipe.close()
-    own._now.process.join(30)
-    assert own._now.process.exitcode == 0
-    assert not Path(own._now.scratch.name).exists()
-    own.end()
+    own._process.pipe.close()
+    own._process.process.join(30)
+    assert own._process.process.exitcode == 0
+    assert not Path(own._process.scratch.name).exists()
+    own.shut_down()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -305,5 +305,5 @@ def test_dotted_names_and_summary():
     both = nn.ModuleDict({"one": one, "two": two})
     summary = parameter_summary(both)
     assert summary.groups == (("one.0.weight", "two.0.weight"), ("one.1.bias", "two.1.bias"))
-    assert (summary.named, summary.unique, summary.saved) == (32, 22, 10)
+    assert (summary.named_count, summary.unique_count, summary.saved_count) == (32, 22, 10)
     assert str(summary).splitlines()[0] == "22 parameters; sharing saved 10 of 32"

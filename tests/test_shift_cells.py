@@ -7,27 +7,27 @@ from shift_suites import component
 from torch import nn
 
 from revin_forecast.backbones import Ridge
-from revin_forecast.fitting import Recipe, fit_split
+from revin_forecast.fitting import ModelConfig, fit_model
 from revin_forecast.normalizers import Identity, LastValue, RevIN
 from revin_forecast.shift import generators
-from revin_forecast.shift.cell import Evaluator, worst_mean
+from revin_forecast.shift.cell import Evaluator, tail_mean
 from revin_forecast.shift.cells import Cell
-from revin_forecast.shift.datasets import prepare
-from revin_forecast.shift.suite import DataSource, WindowGrid
+from revin_forecast.shift.datasets import prepare_dataset
+from revin_forecast.shift.suite import DatasetConfig, WindowConfig
 from revin_forecast.shift.windows import clean_windows, shifted_windows, window_starts
 
-GRID = WindowGrid(lookback=24, horizon=12, stride=5)
+GRID = WindowConfig(lookback=24, horizon=12, stride=5)
 
 
 @pytest.fixture(scope="module")
 def data():
-    return prepare(DataSource("ar"), GRID)
+    return prepare_dataset(DatasetConfig("ar"), GRID)
 
 
 @pytest.fixture(scope="module")
 def model(data):
-    recipe = Recipe(component(Ridge), component(Identity), GRID.lookback, GRID.horizon)
-    return fit_split(recipe, data.split)[0]
+    recipe = ModelConfig(component(Ridge), component(Identity), GRID.lookback, GRID.horizon)
+    return fit_model(recipe, data.split)[0]
 
 
 def measured(model, data, cell):
@@ -65,10 +65,10 @@ def by_hand(model, data, shift, severity):
 def test_pulled_back_errors(model, data, shift):
     result = measured(model, data, Cell(shift, "steady", 3))
     wanted = by_hand(model, data, shift, 3)
-    assert result.windows == pytest.approx(wanted, rel=1e-5)
-    facts = result.facts
+    assert result.window_errors == pytest.approx(wanted, rel=1e-5)
+    facts = result.row
     assert facts["mase_pb"] == pytest.approx(wanted.mean(), rel=1e-6)
-    clean = measured(model, data, Cell(None, "clean")).windows
+    clean = measured(model, data, Cell(None, "clean")).window_errors
     ratio = np.log(wanted.mean() / clean.mean())
     assert facts["r_log"] == pytest.approx(ratio, rel=1e-4)
     assert facts["ci_lo"] < facts["r_log"] < facts["ci_hi"]
@@ -79,10 +79,10 @@ def test_pulled_back_errors(model, data, shift):
 
 
 def test_an_equivariant_model_pays_in_raw_units_alone(data):
-    recipe = Recipe(component(Ridge), component(RevIN), GRID.lookback, GRID.horizon)
-    model, _ = fit_split(recipe, data.split)
-    clean = measured(model, data, Cell(None, "clean")).facts
-    scaled = measured(model, data, Cell(generators.Scale("up"), "steady", 5)).facts
+    recipe = ModelConfig(component(Ridge), component(RevIN), GRID.lookback, GRID.horizon)
+    model, _ = fit_model(recipe, data.split)
+    clean = measured(model, data, Cell(None, "clean")).row
+    scaled = measured(model, data, Cell(generators.Scale("up"), "steady", 5)).row
     assert scaled["mse_raw"] / clean["mse_raw"] == pytest.approx(25, rel=1e-4)
     assert scaled["mase_pb"] == pytest.approx(clean["mase_pb"], rel=1e-5)
     assert scaled["eg"] < 1e-5
@@ -95,8 +95,8 @@ def test_the_truth_moves_with_the_world_and_not_with_the_sensor(data):
     sensor_lies = shifted_windows(
         world, Cell(generators.SensorOffset(), "observation", 3), GRID.stride
     )
-    assert (np.abs(world_moves.truth - clean.truth) > 0.9).all()
-    assert np.array_equal(sensor_lies.truth, clean.truth)
+    assert (np.abs(world_moves.targets - clean.targets) > 0.9).all()
+    assert np.array_equal(sensor_lies.targets, clean.targets)
     assert ((sensor_lies.past - clean.past).abs() > 0.9).all()
     assert world_moves.displacement == pytest.approx(1.0)
 
@@ -109,7 +109,7 @@ def test_ages_move_the_last_steps_alone(data):
         moved = (found.past - clean.past).abs() > 0.5
         assert not moved[:, : 24 - age].any()
         assert moved[:, 24 - age :].all()
-        assert (np.abs(found.truth - clean.truth) > 0.5).all()
+        assert (np.abs(found.targets - clean.targets) > 0.5).all()
 
 
 def test_a_faster_clock_has_fewer_windows_and_each_its_partner(data):
@@ -118,8 +118,8 @@ def test_a_faster_clock_has_fewer_windows_and_each_its_partner(data):
     found = shifted_windows(world, Cell(shift, "steady", 5), GRID.stride)
     every = window_starts(world, GRID.stride)
     assert 0.4 * len(every) < len(found.starts) < 0.6 * len(every)
-    assert np.isfinite(found.truth).all()
-    rows = every[found.partner] - world.start
+    assert np.isfinite(found.targets).all()
+    rows = every[found.clean_indices] - world.start
     assert rows == pytest.approx(1.8 * (found.starts - world.start), abs=GRID.stride / 2 + 1)
 
 
@@ -127,23 +127,23 @@ def test_deciles_part_the_clean_windows(model, data):
     evaluator = Evaluator(model, data.world, GRID.stride, 50)
     rows = evaluator.measure(Cell(None, "natural"))
     for name in ("level_decile", "scale_decile"):
-        mine = [row for row in rows if row.facts["shift"] == name]
+        mine = [row for row in rows if row.row["shift"] == name]
         assert len(mine) == 10
-        pooled = np.sort(np.concatenate([row.windows for row in mine]))
-        assert np.array_equal(pooled, np.sort(evaluator.clean.windows))
-        places = [row.facts["displacement"] for row in mine]
+        pooled = np.sort(np.concatenate([row.window_errors for row in mine]))
+        assert np.array_equal(pooled, np.sort(evaluator.clean_errors.window_errors))
+        places = [row.row["displacement"] for row in mine]
         assert places == sorted(places)
 
 
 def test_channels_without_a_unit_are_counted_not_clipped():
     from dataclasses import replace
 
-    data = prepare(DataSource("ar"), GRID)
-    values = data.world.values.copy()
+    data = prepare_dataset(DatasetConfig("ar"), GRID)
+    values = data.shift_dataset.values.copy()
     values[:, 1] = 3.0
-    world = replace(data.world, values=values, memory={})
-    model = Recipe(component(Ridge), component(LastValue), 24, 12).build(values.shape[1])
-    facts = Evaluator(model, world, GRID.stride, 50).measure(Cell(None, "clean"))[0].facts
+    world = replace(data.shift_dataset, values=values, memory={})
+    model = ModelConfig(component(Ridge), component(LastValue), 24, 12).build(values.shape[1])
+    facts = Evaluator(model, world, GRID.stride, 50).measure(Cell(None, "clean"))[0].row
     assert facts["n_excl_channels"] == 1
     assert np.isfinite(facts["mase_pb"])
 
@@ -158,5 +158,5 @@ def test_forecasts_that_are_no_numbers_are_refused(data):
 
 
 def test_the_worst_tenth():
-    assert worst_mean(np.arange(100, dtype=np.float32)) == 94.5
-    assert worst_mean(np.array([3.0], dtype=np.float32)) == 3.0
+    assert tail_mean(np.arange(100, dtype=np.float32)) == 94.5
+    assert tail_mean(np.array([3.0], dtype=np.float32)) == 3.0

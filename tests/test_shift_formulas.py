@@ -20,11 +20,11 @@ from shift_worlds import (
 )
 
 from revin_forecast.shift import generators
-from revin_forecast.shift.base import Moment
-from revin_forecast.shift.generators.channels import _lags
-from revin_forecast.shift.generators.tails import lambert
+from revin_forecast.shift.base import ShiftOnset
+from revin_forecast.shift.generators.channels import _draw_lags
+from revin_forecast.shift.generators.tails import lambert_w
 from revin_forecast.shift.sources import AR, SineMixture
-from revin_forecast.shift.world import World
+from revin_forecast.shift.world import ShiftDataset
 
 
 def displacement(shift, world, at, severity):
@@ -45,8 +45,8 @@ def test_scale_and_sensor_gain():
     world = real(gaps=False)
     at = whole(world)
     for kind in (generators.Scale, generators.SensorGain):
-        np.testing.assert_allclose(kind("up").move(world, at, 4), 3 * world.values[at.rows])
-        np.testing.assert_allclose(kind("down").move(world, at, 4), world.values[at.rows] / 3)
+        np.testing.assert_allclose(kind("up").apply_severity(world, at, 4), 3 * world.values[at.rows])
+        np.testing.assert_allclose(kind("down").apply_severity(world, at, 4), world.values[at.rows] / 3)
 
 
 def test_trend():
@@ -83,12 +83,12 @@ def test_noise():
     random = np.random.default_rng(0)
     values = random.normal(size=(6000, 3)) + 3 * np.sin(np.arange(6000) / 12 * np.pi)[:, None]
     world = world_of(values, "white", 24)
-    moved = generators.Noise().move(world, whole(world), 4)
+    moved = generators.Noise().apply_severity(world, whole(world), 4)
     change = (moved[24:] - moved[:-24]).var(axis=0), (values[724:] - values[700:-24]).var(axis=0)
     np.testing.assert_allclose(change[0] / change[1], 9, rtol=0.1)
     source = SineMixture(rows=1300)
     noise = WORLDS["sine"].values - source.signal(np.arange(1300))
-    moved = generators.Noise().move(WORLDS["sine"], whole(WORLDS["sine"]), 4)
+    moved = generators.Noise().apply_severity(WORLDS["sine"], whole(WORLDS["sine"]), 4)
     signal = source.signal(np.arange(700, 1300))
     np.testing.assert_allclose(moved, signal + 3 * noise[700:], atol=1e-9)
 
@@ -98,7 +98,7 @@ def test_frequency():
     shift = generators.Frequency()
     smooth = (world.values[1:] + world.values[:-1]) / 2  # of each row and the one before
     for severity in severities(shift):
-        moved = shift.move(world, whole(world), severity)
+        moved = shift.apply_severity(world, whole(world), severity)
         speed = shift.knobs[severity]
         for since in (0, 1, 10, 77, 599):
             row = world.start + round(speed * since, 9)
@@ -110,16 +110,16 @@ def test_frequency():
             wanted = (1 - part) * smooth[low - 1]
             wanted += part * smooth[min(low, len(smooth) - 1)]
             np.testing.assert_allclose(moved[since], wanted)
-        reach = shift.reach(np.arange(600), severity)
+        reach = shift.to_clean_steps(np.arange(600), severity)
         held = world.start + reach < len(world.values)
         np.testing.assert_array_equal(np.isfinite(moved).all(axis=1), held)
-    assert shift.reach(np.array([10]), 2) == [11]
+    assert shift.to_clean_steps(np.array([10]), 2) == [11]
 
 
 def test_frequency_asks_for_no_row_that_it_does_not_need():
     world = real(channels=1, gaps=False)
     world.values[world.start + 12] = np.nan
-    moved = generators.Frequency().move(world, whole(world), 2)  # 1.1: step 10 is row 11
+    moved = generators.Frequency().apply_severity(world, whole(world), 2)  # 1.1: step 10 is row 11
     assert np.flatnonzero(np.isnan(moved[:30, 0])).tolist() == [11, 12]
 
 
@@ -128,7 +128,7 @@ def test_frequency_moves_the_spectral_peak():
     world = synthetic(source, "sine")
     shift = generators.Frequency()
     for severity in severities(shift):
-        moved = shift.move(world, Moment.steady(world, 2400), severity)
+        moved = shift.apply_severity(world, ShiftOnset.from_test_start(world, 2400), severity)
         power = abs(np.fft.rfft(moved[:, 0])) ** 2
         peak = np.fft.rfftfreq(2400)[1 + np.argmax(power[1:])]
         assert peak * 24 == pytest.approx(shift.knobs[severity], abs=0.011)
@@ -157,7 +157,7 @@ def test_phase_and_amplitude():
 def test_amplitude_multiplies_a_sine():
     source = SineMixture(rows=24 * 400, noise=0.3)
     world = synthetic(source, "sine")
-    moved = generators.Amplitude().move(world, whole(world), 4)
+    moved = generators.Amplitude().apply_severity(world, whole(world), 4)
     rows = np.arange(world.start, len(world.values))
     noise = world.values[rows] - source.signal(rows)
     assert np.std(moved - noise - 3 * source.signal(rows)) < 0.2
@@ -167,14 +167,14 @@ def test_regime():
     world = real(channels=3, gaps=False)
     own = world.values[world.start :]
     for severity, share in ((1, 0.2), (5, 1.0)):
-        moved = generators.Regime().move(world, whole(world), severity)
+        moved = generators.Regime().apply_severity(world, whole(world), severity)
         for channel in range(3):
             donor = own[:, (channel + 1) % 3]
             wanted = np.sqrt(1 - share**2) * own[:, channel] + share * donor
             np.testing.assert_allclose(moved[:, channel], wanted)
     ar = WORLDS["ar"]
-    moved = generators.Regime().move(ar, whole(ar), 5)
-    np.testing.assert_array_equal(moved, ar.source.variant("regime", 1.0).simulate()[700:])
+    moved = generators.Regime().apply_severity(ar, whole(ar), 5)
+    np.testing.assert_array_equal(moved, ar.process.make_variant("regime", 1.0).simulate()[700:])
 
 
 def test_spikes():
@@ -200,7 +200,7 @@ def runs(lost):
 def test_missing_blocks():
     world = real(gaps=False, rows=12000)
     shift = generators.Missing("nan")
-    lost = [np.isnan(shift.move(world, whole(world), one)) for one in severities(shift)]
+    lost = [np.isnan(shift.apply_severity(world, whole(world), one)) for one in severities(shift)]
     for severity, gaps in zip(severities(shift), lost, strict=True):
         share = shift.knobs[severity]
         assert gaps.mean() == pytest.approx(share, rel=0.15)
@@ -209,15 +209,15 @@ def test_missing_blocks():
     for low, high in pairwise(lost):
         assert high[low].all()
     for severity, gaps in zip(severities(shift), lost, strict=True):
-        zero = generators.Missing("zero").move(world, whole(world), severity)
+        zero = generators.Missing("zero").apply_severity(world, whole(world), severity)
         clean = world.values[world.start :]
         np.testing.assert_array_equal(zero, np.where(gaps, 0, clean))
 
 
 def test_missing_filled_forward():
     for world in (real(), real(channels=1)):
-        gaps = np.isnan(generators.Missing("nan").move(world, whole(world), 5))
-        filled = generators.Missing("ffill").move(world, whole(world), 5)
+        gaps = np.isnan(generators.Missing("nan").apply_severity(world, whole(world), 5))
+        filled = generators.Missing("ffill").apply_severity(world, whole(world), 5)
         clean = world.values[world.start :]
         gaps &= ~np.isnan(clean) | (filled == filled)
         for channel in range(world.channels):
@@ -237,17 +237,17 @@ def kurtosis(values):
 def test_tails():
     random = np.random.default_rng(0)
     world = world_of(random.normal(size=(4000, 2)), "normal", 1, train=3000, start=3200)
-    training = Moment(np.arange(3000), np.arange(3000))
+    training = ShiftOnset(np.arange(3000), np.arange(3000))
     shift = generators.Tails()
-    last = kurtosis(world.training)
+    last = kurtosis(world.train_values)
     for severity in severities(shift):
-        moved = shift.move(world, training, severity)
-        np.testing.assert_allclose(moved.std(axis=0), world.training.std(axis=0), rtol=1e-3)
+        moved = shift.apply_severity(world, training, severity)
+        np.testing.assert_allclose(moved.std(axis=0), world.train_values.std(axis=0), rtol=1e-3)
         assert (kurtosis(moved) > last).all()
         last = kurtosis(moved)
         h = shift.knobs[severity]
-        formula = world.training * np.exp(h * world.training**2 / 2)
-        wanted = formula * world.training.std(axis=0) / formula.std(axis=0)
+        formula = world.train_values * np.exp(h * world.train_values**2 / 2)
+        wanted = formula * world.train_values.std(axis=0) / formula.std(axis=0)
         np.testing.assert_allclose(moved, wanted, rtol=1e-3, atol=1e-3)
 
 
@@ -256,9 +256,9 @@ def test_tails():
 def test_tails_are_monotone_and_invertible_everywhere(values, h):
     random = np.random.default_rng(1)
     rows = np.concatenate([random.normal(size=500), np.sort(values)])[:, None]
-    world = World("tails", rows, 500, 500, 2, 1, 1)
+    world = ShiftDataset("tails", rows, 500, 500, 2, 1, 1)
     at, shift = whole(world), generators.Tails()
-    moved = shift.move(world, at, h)
+    moved = shift.apply_severity(world, at, h)
     assert np.isfinite(moved).all()
     assert (np.diff(moved, axis=0) >= 0).all()
     np.testing.assert_allclose(shift.restore(world, at, h, moved), rows[500:], rtol=1e-9, atol=1e-9)
@@ -269,8 +269,8 @@ def test_tails_have_no_bend_and_survive_wild_training_rows():
     training = random.normal(size=500)
     training[7] = -400.0  # a broken sensor
     rows = np.concatenate([training, np.linspace(4.9, 5.1, 201)])[:, None]
-    world = World("tails", rows, 500, 500, 2, 1, 1)
-    moved = generators.Tails().move(world, whole(world), 5)[:, 0]
+    world = ShiftDataset("tails", rows, 500, 500, 2, 1, 1)
+    moved = generators.Tails().apply_severity(world, whole(world), 5)[:, 0]
     slopes = np.diff(moved) / np.diff(rows[500:, 0])
     assert (slopes > 0).all()
     assert abs(np.diff(slopes)).max() < 0.01 * slopes.max()
@@ -278,19 +278,19 @@ def test_tails_have_no_bend_and_survive_wild_training_rows():
 
 def test_lambert():
     product = np.concatenate([[0.0], np.geomspace(1e-300, 1e6, 5000)])
-    root = lambert(product)
+    root = lambert_w(product)
     np.testing.assert_allclose(root * np.exp(root), product, rtol=1e-12)
 
 
 def test_tails_of_a_process():
     world = synthetic(AR(rows=20000, phi=0.3), "ar")
     shift = generators.Tails()
-    moved = [shift.move(world, whole(world), one) for one in severities(shift)]
+    moved = [shift.apply_severity(world, whole(world), one) for one in severities(shift)]
     fourth = [kurtosis(one).mean() for one in moved]
     assert fourth == sorted(fourth)
     assert fourth[0] > 3.5
     assert shift.restore(world, whole(world), 1, moved[0]) is None
-    assert shift.variant_knob(5) == 2.5
+    assert shift.process_parameter(5) == 2.5
 
 
 def test_channels():
@@ -300,7 +300,7 @@ def test_channels():
     shift = generators.Channels()
     before = set()
     for severity in severities(shift):
-        moved = shift.move(world, whole(world), severity)
+        moved = shift.apply_severity(world, whole(world), severity)
         turned = {one for one in range(7) if not np.array_equal(moved[:, one], own[:, one])}
         assert len(turned) == round(shift.knobs[severity] * 7)
         assert before <= turned
@@ -313,7 +313,7 @@ def test_channels():
             ]
             assert len(matches) == 1
             assert WIDTH < matches[0] < len(own) - WIDTH
-    lags = np.array([_lags(world, 1.0, world.draw("channels", seed)) for seed in range(300)])
+    lags = np.array([_draw_lags(world, 1.0, world.random_generator("channels", seed)) for seed in range(300)])
     assert lags.min() == WIDTH + 1
     assert lags.max() == len(own) - WIDTH - 1
     gap = abs(np.corrcoef(own.T) - np.corrcoef(moved.T))
@@ -329,7 +329,7 @@ def test_concept_filter():
 
     last = memory(world.values[at.rows])
     for severity, share in enumerate((0.2, 0.4, 0.6, 0.8, 1.0), 1):
-        moved = generators.ConceptFilter().move(world, at, severity)
+        moved = generators.ConceptFilter().apply_severity(world, at, severity)
         training = world.values[1:500] - share * world.values[:499]
         wanted = world.values[700:] - share * world.values[699:-1]
         np.testing.assert_allclose(moved, wanted / training.std(axis=0))
@@ -341,7 +341,7 @@ def test_concept_reversal_and_reflection():
     world = real()
     at = whole(world)
     reversal, reflection = generators.ConceptReversal(), generators.ConceptReflection()
-    np.testing.assert_array_equal(reversal.move(world, at, 1), world.values[:699:-1])
-    np.testing.assert_array_equal(reflection.move(world, at, 1), -world.values[700:])
-    source = WORLDS["ar"].source
-    assert source.variant("concept", reversal.variant_knob(1)) == source
+    np.testing.assert_array_equal(reversal.apply_severity(world, at, 1), world.values[:699:-1])
+    np.testing.assert_array_equal(reflection.apply_severity(world, at, 1), -world.values[700:])
+    source = WORLDS["ar"].process
+    assert source.make_variant("concept", reversal.process_parameter(1)) == source

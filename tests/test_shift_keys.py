@@ -12,31 +12,31 @@ from shift_suites import Unbuildable, component, small_suite
 
 import revin_forecast
 from revin_forecast.backbones import NHITS, Linear, PatchTST, Ridge, Siamese
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.normalizers import Identity, RevIN, Robust
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.shift import generators, plan
 from revin_forecast.shift.base import Shift
-from revin_forecast.shift.benchmark import Execution, jobs_of
-from revin_forecast.shift.datasets import prepare
+from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
+from revin_forecast.shift.datasets import prepare_dataset
 from revin_forecast.shift.keys import (
     code_salt,
     component_salt,
-    digest,
-    facts_of,
+    fingerprint,
+    shift_parameters,
     public_name,
-    resolved,
+    with_defaults,
 )
-from revin_forecast.shift.plan import cell_config, cell_key, cells, run_config, runs
-from revin_forecast.shift.suite import DataSource, Models, WindowGrid
-from revin_forecast.shift.suite_file import shifts_named
+from revin_forecast.shift.plan import cell_config, cell_key, plan_cells, run_config, plan_runs
+from revin_forecast.shift.suite import DatasetConfig, ModelGrid, WindowConfig
+from revin_forecast.shift.suite_file import parse_shifts
 
 
 def keys(suite):
     """Keys of the last run and of its cells."""
-    run = runs(suite)[-1]
-    key = digest(run_config(suite, run, prepare(run.source, suite.windows)))
-    return key, [cell_key(key, suite, cell) for cell in cells(suite, run.source)]
+    run = plan_runs(suite)[-1]
+    key = fingerprint(run_config(suite, run, prepare_dataset(run.dataset_config, suite.windows)))
+    return key, [cell_key(key, suite, cell) for cell in plan_cells(suite, run.dataset_config)]
 
 
 SUITE = small_suite()
@@ -86,17 +86,17 @@ def changed(**fields):
 
 
 def with_models(backbone=Ridge, normalizer=RevIN, seed=0, **parameters):
-    models = Models((component(backbone, **parameters),), (component(normalizer),), (seed,))
+    models = ModelGrid((component(backbone, **parameters),), (component(normalizer),), (seed,))
     return changed(models=(models,))
 
 
 def test_whatever_weights_depend_on_changes_the_run():
     variants = [
         SUITE,
-        changed(windows=WindowGrid(25, 12, 12)),
-        changed(windows=WindowGrid(24, 11, 12)),
-        changed(datasets=(DataSource("sine"),)),
-        changed(datasets=(DataSource("ar", season=7),)),
+        changed(windows=WindowConfig(25, 12, 12)),
+        changed(windows=WindowConfig(24, 11, 12)),
+        changed(datasets=(DatasetConfig("sine"),)),
+        changed(datasets=(DatasetConfig("ar", season=7),)),
         with_models(seed=1),
         with_models(backbone=Linear),
         with_models(normalizer=Robust),
@@ -108,20 +108,20 @@ def test_whatever_weights_depend_on_changes_the_run():
 
 
 def test_defaults_are_part_of_the_key(monkeypatch):
-    assert resolved(component(Ridge))["parameters"]["per_channel"] is False
+    assert with_defaults(component(Ridge))["parameters"]["per_channel"] is False
     named = component(Ridge, penalties=[0.5])
-    assert resolved(named)["parameters"] == {"per_channel": False, "penalties": [0.5]}
-    before = digest(resolved(component(Unbuildable)))
+    assert with_defaults(named)["parameters"] == {"per_channel": False, "penalties": [0.5]}
+    before = fingerprint(with_defaults(component(Unbuildable)))
     monkeypatch.setattr(
         Unbuildable, "__init__", lambda self, lookback, horizon, channels, w=1: None
     )
-    assert digest(resolved(component(Unbuildable))) != before
+    assert fingerprint(with_defaults(component(Unbuildable))) != before
 
 
 def test_whatever_only_scores_depend_on_keeps_the_run():
     key, found = keys(SUITE)
     for other in (
-        changed(windows=WindowGrid(24, 12, 6)),
+        changed(windows=WindowConfig(24, 12, 6)),
         changed(protocol=dataclasses.replace(SUITE.protocol, resamples=51)),
     ):
         again, cell_keys = keys(other)
@@ -135,10 +135,10 @@ def test_whatever_only_scores_depend_on_keeps_the_run():
 
 
 def test_how_a_benchmark_is_run_changes_no_key(tmp_path):
-    plain = jobs_of(SUITE, Execution(str(tmp_path)))
-    other = jobs_of(SUITE, Execution("elsewhere", "data", 1.0, True, (1, 3), True))
+    plain = make_jobs(SUITE, ExecutionSettings(str(tmp_path)))
+    other = make_jobs(SUITE, ExecutionSettings("elsewhere", "data", 1.0, True, (1, 3), True))
     assert [job.run for job in plain] == [job.run for job in other]
-    named = {one.name for one in dataclasses.fields(Execution)}
+    named = {one.name for one in dataclasses.fields(ExecutionSettings)}
     assert named == {"folder", "data_dir", "timeout", "retry", "shard", "windows"}
 
 
@@ -158,8 +158,8 @@ def own_modules(tmp_path, monkeypatch):
         "        return past[:, -1:].expand(-1, self.horizon, -1) * SIZE\n"
         "class Late(LastValue): pass\n"
         "class Double(Shift):\n"
-        "    def moved(self, world, at, knob, draw):\n"
-        "        return 2 * world.values[at.rows]\n"
+        "    def apply(self, dataset, onset, knob, rng):\n"
+        "        return 2 * dataset.values[onset.rows]\n"
     )
     (folder / "ownhelper.py").write_text("import ownmodels, missing_module\nSIZE = 1\n")
     (folder / "ownpackage" / "ancestor.py").write_text(
@@ -174,8 +174,8 @@ def own_modules(tmp_path, monkeypatch):
 
 
 def own_suite(backbone="ownmodels.Net", normalizer="ownmodels.Late", shift="ownmodels.Double"):
-    models = Models((Component(backbone),), (Component(normalizer),), (0,))
-    return changed(models=(models,), shifts=shifts_named([shift]))
+    models = ModelGrid((ModuleSpec(backbone),), (ModuleSpec(normalizer),), (0,))
+    return changed(models=(models,), shifts=parse_shifts([shift]))
 
 
 def keys_afresh(suite):
@@ -212,23 +212,23 @@ def test_source_of_an_own_shift_counts_in_its_cells_alone(own):
     (own / "ownhelper.py").write_text("SIZE = 2\n")
     again, after = keys_afresh(suite)
     assert again == key
-    kept = [cell.shift is None for cell in cells(suite, runs(suite)[-1].source)]
+    kept = [cell.shift is None for cell in plan_cells(suite, plan_runs(suite)[-1].dataset_config)]
     assert [one == other for one, other in zip(before, after, strict=True)] == kept
     assert not all(kept)
 
 
 def test_own_classes_inside_other_components_count(own):
-    net = Component("ownmodels.Net")
+    net = ModuleSpec("ownmodels.Net")
     backbones = {
         "Siamese": {"backbone": net},
-        "Ensemble": {"backbones": [Component("revin_forecast.Ridge"), net]},
+        "Ensemble": {"backbones": [ModuleSpec("revin_forecast.Ridge"), net]},
     }
     salts = []
     for text in ("SIZE = 1\n", "SIZE = 2\n"):
         (own / "ownhelper.py").write_text(text)
         code_salt.cache_clear()
         salts += [
-            component_salt(Component(f"revin_forecast.{name}", parameters))
+            component_salt(ModuleSpec(f"revin_forecast.{name}", parameters))
             for name, parameters in backbones.items()
         ]
     assert salts[0] != salts[2]
@@ -266,14 +266,14 @@ def test_another_version_or_schema_of_results_changes_every_key(monkeypatch):
 
 def test_source_of_our_own_code_does_not_count():
     """So that it can be renamed, moved and documented; the version and the schema stand for it."""
-    assert code_salt(Ridge, RevIN, *map(type, generators.ALL)) == code_salt()
+    assert code_salt(Ridge, RevIN, *map(type, generators.ALL_SHIFTS)) == code_salt()
 
 
 def test_where_a_module_of_ours_lies_does_not_count(monkeypatch):
     everything = small_suite((Ridge, Siamese), ("all",), normalizers=(Identity, RevIN))
     before = keys(everything)
-    public = [Component(f"revin_forecast.{kind.__name__}") for kind in (Siamese, RevIN)]
-    models = Models((public[0],), (public[1],))
+    public = [ModuleSpec(f"revin_forecast.{kind.__name__}") for kind in (Siamese, RevIN)]
+    models = ModelGrid((public[0],), (public[1],))
     assert keys(dataclasses.replace(everything, models=(models,))) == before
     for kind in {Linear, Siamese, RevIN, *map(type, everything.shifts)}:
         monkeypatch.setattr(kind, "__module__", "revin_forecast.another.folder")
@@ -284,10 +284,10 @@ def test_nothing_on_record_names_a_module_of_ours():
     """Neither a key nor a journal, whatever is measured, with defaults that are classes."""
     everything = small_suite((Siamese, NHITS), ("all",), ("ar", "level_dependent"))
     records = []
-    for run in runs(everything):
-        data = prepare(run.source, everything.windows)
+    for run in plan_runs(everything):
+        data = prepare_dataset(run.dataset_config, everything.windows)
         records.append(run_config(everything, run, data))
-        records += [cell_config(everything, cell) for cell in cells(everything, run.source)]
+        records += [cell_config(everything, cell) for cell in plan_cells(everything, run.dataset_config)]
     text = json.dumps(records)  # all is plain
     named = set(re.findall(r"revin_forecast\.\w+", text))
     assert {"revin_forecast.Siamese", "revin_forecast.Linear", "revin_forecast.level"} <= named
@@ -295,7 +295,7 @@ def test_nothing_on_record_names_a_module_of_ours():
 
 
 def test_each_shift_has_a_key_of_its_own():
-    every = [digest(facts_of(one)) for one in generators.ALL]
+    every = [fingerprint(shift_parameters(one)) for one in generators.ALL_SHIFTS]
     assert len(set(every)) == len(every)
 
 
@@ -325,8 +325,8 @@ def test_a_shift_is_told_from_another_by_what_it_is():
         def __init__(self, power=1.0):
             self.power = power
 
-        def moved(self, world, at, knob, draw):
-            return world.values[at.rows] * self.power
+        def apply(self, dataset, onset, knob, rng):
+            return dataset.values[onset.rows] * self.power
 
-    assert facts_of(Mine(1.0)) != facts_of(Mine(2.0))
-    assert digest(facts_of(Mine())) == digest(facts_of(Mine()))
+    assert shift_parameters(Mine(1.0)) != shift_parameters(Mine(2.0))
+    assert fingerprint(shift_parameters(Mine())) == fingerprint(shift_parameters(Mine()))

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 from shift_suites import small_suite
 
-from revin_forecast.shift.benchmark import Execution, jobs_of
-from revin_forecast.shift.engines import engine_named
-from revin_forecast.shift.engines.inline import InlineEngine
-from revin_forecast.shift.results import compiled
+from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
+from revin_forecast.shift.engines import make_job_engine
+from revin_forecast.shift.engines.inline import InlineJobEngine
+from revin_forecast.shift.results import compile_results
 
 ray = pytest.importorskip("ray")
 pytestmark = [
@@ -37,39 +37,39 @@ def cluster():
 
 
 def measured(suite, folder, engine):
-    jobs = jobs_of(suite, Execution(str(folder), timeout=60))
+    jobs = make_jobs(suite, ExecutionSettings(str(folder), timeout=60))
     events = []
     engine.run(jobs, events.append)
-    table = compiled(jobs)
-    errors = {key: value.tobytes() for key, value in table.errors.items()}
+    table = compile_results(jobs)
+    errors = {key: value.tobytes() for key, value in table.window_errors.items()}
     return table, errors, events
 
 
 def test_a_cluster_of_two_nodes_measures_the_same(cluster, tmp_path):
     assert len(cluster.list_all_nodes()) == 2
     suite = small_suite(shifts=("level",))
-    engine = engine_named("ray", 1, cluster.address)
+    engine = make_job_engine("ray", 1, cluster.address)
     ours, errors, events = measured(suite, tmp_path / "ray", engine)
-    theirs, wanted, _ = measured(suite, tmp_path / "here", InlineEngine())
+    theirs, wanted, _ = measured(suite, tmp_path / "here", InlineJobEngine())
     assert errors == wanted
     assert ours.cells.equals(theirs.cells)
     assert sum(kind == "end" for kind, *_ in events) >= len(ours.cells) / 20
 
 
 def test_a_beginning_is_told_at_once_with_the_ends_before_it():
-    from revin_forecast.shift.engines.ray import _Teller
+    from revin_forecast.shift.engines.ray import _EventSender
 
     told = []
     board = SimpleNamespace(note=SimpleNamespace(remote=told.append))
-    teller = _Teller(board)
+    teller = _EventSender(board)
     first, end = ("begin", "run", "a"), ("end", "run", "a")
     second, last = ("begin", "run", "b"), ("end", "run", "b")
-    teller.tell(first)
+    teller.send(first)
     assert told == [[first]]
-    teller.tell(end)
-    teller.tell(second)
+    teller.send(end)
+    teller.send(second)
     assert told == [[first], [end, second]]
-    teller.tell(last)
+    teller.send(last)
     teller.flush()
     teller.flush()
     assert told == [[first], [end, second], [last]]

@@ -14,26 +14,26 @@ from warm_start import Program
 
 from revin_forecast.backbones import Ridge
 from revin_forecast.errors import InputError
-from revin_forecast.shift.aggregates import aggregates
-from revin_forecast.shift.benchmark import Execution, finish, jobs_of, sharded
-from revin_forecast.shift.claim import claimed
+from revin_forecast.shift.aggregates import aggregate_tables
+from revin_forecast.shift.benchmark import ExecutionSettings, compile_tables, make_jobs, select_shard
+from revin_forecast.shift.claim import run_lock
 from revin_forecast.shift.engines import base as engines
-from revin_forecast.shift.engines.inline import InlineEngine
-from revin_forecast.shift.engines.local import LocalEngine
+from revin_forecast.shift.engines.inline import InlineJobEngine
+from revin_forecast.shift.engines.local import LocalJobEngine
 from revin_forecast.shift.job import TRAINING
 from revin_forecast.shift.merging import merge_folders
 from revin_forecast.shift.references import Constant
-from revin_forecast.shift.results import compiled
-from revin_forecast.shift.suite import DataSource
+from revin_forecast.shift.results import compile_results
+from revin_forecast.shift.suite import DatasetConfig
 
 pytestmark = pytest.mark.usefixtures("plain_shapes")
 
 
 def do(suite, folder, engine=None, **how):
     """Run a suite; return its jobs and how many units were begun."""
-    jobs = jobs_of(suite, Execution(str(folder), **how))
+    jobs = make_jobs(suite, ExecutionSettings(str(folder), **how))
     begun = []
-    (engine or InlineEngine()).run(jobs, lambda event: begun.append(event))
+    (engine or InlineJobEngine()).run(jobs, lambda event: begun.append(event))
     return jobs, sum(kind == "begin" for kind, *_ in begun)
 
 
@@ -58,8 +58,8 @@ def copy_of(folder, target):
 
 def test_every_planned_cell_is_measured_once(done):
     folder, jobs = done
-    table = compiled(jobs)
-    assert table.missing == 0
+    table = compile_results(jobs)
+    assert table.missing_cells == 0
     assert (table.cells.status == "done").all()
     lines = [line for path in folder.rglob("cells.jsonl") for line in path.read_text().splitlines()]
     keys = [json.loads(line)["key"] for line in lines]
@@ -100,15 +100,15 @@ def test_damaged_artefacts_are_found_and_made_again(done, tmp_path, harm):
         record.write_text("")
     jobs, begun = do(small_suite(), folder)
     assert begun == 1
-    assert content(compiled(jobs)) == content(compiled(done[1]))
+    assert content(compile_results(jobs)) == content(compile_results(done[1]))
 
 
 def test_failures_are_kept_and_the_rest_goes_on(tmp_path):
     suite = small_suite(backbones=(Broken, Unbuildable, Ridge), datasets=("ar",))
-    missing = DataSource("nowhere", file=str(tmp_path / "nowhere.csv"))
+    missing = DatasetConfig("nowhere", file=str(tmp_path / "nowhere.csv"))
     suite = suite.__class__(**{**vars(suite), "datasets": (*suite.datasets, missing)})
     jobs, _ = do(suite, tmp_path)
-    cells = compiled(jobs).cells
+    cells = compile_results(jobs).cells
     found = cells[(cells.dataset == "ar") & (cells.normalizer == "Identity")].set_index("backbone")
     assert (found.loc["Ridge"].status == "done").all()
     broken = found.loc["Broken"]
@@ -129,9 +129,9 @@ def test_failures_are_kept_and_the_rest_goes_on(tmp_path):
 
 def test_what_takes_too_long_fails_alone(tmp_path):
     suite = small_suite(backbones=(Slow,))
-    jobs, events = jobs_of(suite, Execution(str(tmp_path), timeout=1.0)), []
-    InlineEngine().run(jobs, events.append)
-    cells = compiled(jobs).cells
+    jobs, events = make_jobs(suite, ExecutionSettings(str(tmp_path), timeout=1.0)), []
+    InlineJobEngine().run(jobs, events.append)
+    cells = compile_results(jobs).cells
     slow = cells[cells.backbone == "Slow"]
     assert (slow.status == "failed").all()
     assert slow.error.str.contains("took longer than 1 s; raise --timeout").all()
@@ -143,12 +143,12 @@ def test_what_takes_too_long_fails_alone(tmp_path):
 
 @pytest.mark.usefixtures("warm_workers")
 def test_workers_that_die_or_hang_are_replaced(tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "GRACE", 1.0)
+    monkeypatch.setattr(engines, "GRACE_SECONDS", 1.0)
     from revin_forecast.normalizers import Identity
 
     suite = small_suite(backbones=(Crashing, Hanging, Ridge), shifts=(), normalizers=(Identity,))
-    jobs, _ = do(suite, tmp_path, LocalEngine(2), timeout=1.0)
-    cells = compiled(jobs).cells.set_index("backbone")
+    jobs, _ = do(suite, tmp_path, LocalJobEngine(2), timeout=1.0)
+    cells = compile_results(jobs).cells.set_index("backbone")
     assert (cells.loc["Ridge"].status == "done").all()
     assert cells.loc["Crashing"].error.str.contains("the worker died").all()
     assert cells.loc["Hanging"].error.str.contains("hung longer than 1 s and was killed").all()
@@ -156,27 +156,27 @@ def test_workers_that_die_or_hang_are_replaced(tmp_path, monkeypatch):
 
 def test_results_do_not_depend_on_workers_or_shards(done, tmp_path):
     suite = small_suite()
-    jobs, begun = do(suite, tmp_path / "two", LocalEngine(2))
+    jobs, begun = do(suite, tmp_path / "two", LocalJobEngine(2))
     assert begun
-    assert content(compiled(jobs)) == content(compiled(done[1]))
+    assert content(compile_results(jobs)) == content(compile_results(done[1]))
     for part in (1, 2, 3):
-        how = Execution(str(tmp_path / f"shard {part}"))
-        InlineEngine().run(sharded(jobs_of(suite, how), (part, 3)), lambda event: None)
+        how = ExecutionSettings(str(tmp_path / f"shard {part}"))
+        InlineJobEngine().run(select_shard(make_jobs(suite, how), (part, 3)), lambda event: None)
     merge_folders([tmp_path / f"shard {part}" for part in (1, 2, 3)], tmp_path / "whole")
-    whole = compiled(jobs_of(suite, Execution(str(tmp_path / "whole"))))
-    assert content(whole) == content(compiled(done[1]))
+    whole = compile_results(make_jobs(suite, ExecutionSettings(str(tmp_path / "whole"))))
+    assert content(whole) == content(compile_results(done[1]))
     with pytest.raises(InputError, match="holds no measured/"):
         merge_folders([tmp_path], tmp_path / "x")
     with pytest.raises(InputError, match="--shard is i/n with 1 <= i <= n but got 4/3"):
-        sharded(jobs, (4, 3))
+        select_shard(jobs, (4, 3))
 
 
 def test_a_run_is_one_workers(tmp_path):
-    with claimed(tmp_path / "run") as mine:
+    with run_lock(tmp_path / "run") as mine:
         assert mine
-        with claimed(tmp_path / "run") as theirs:
+        with run_lock(tmp_path / "run") as theirs:
             assert not theirs
-    with claimed(tmp_path / "run") as mine:
+    with run_lock(tmp_path / "run") as mine:
         assert mine
     process = subprocess.Popen([sys.executable, "-c", "pass"])
     process.wait()
@@ -184,16 +184,16 @@ def test_a_run_is_one_workers(tmp_path):
     place.mkdir(parents=True)
     owner = {"host": socket.gethostname(), "pid": process.pid}
     (place / "owner.json").write_text(json.dumps(owner))
-    with claimed(tmp_path / "dead") as mine:
+    with run_lock(tmp_path / "dead") as mine:
         assert mine  # its process is gone
     far = tmp_path / "far" / "claim"
     far.mkdir(parents=True)
     (far / "owner.json").write_text(json.dumps({"host": "elsewhere", "pid": 1}))
-    with claimed(tmp_path / "far") as mine:
+    with run_lock(tmp_path / "far") as mine:
         assert not mine
     old = time.time() - 3600
     os.utime(far / "owner.json", (old, old))
-    with claimed(tmp_path / "far") as mine:
+    with run_lock(tmp_path / "far") as mine:
         assert mine
 
 
@@ -202,8 +202,8 @@ def test_neither_a_constant_nor_a_damped_forecaster_tops_a_ranking(tmp_path):
         backbones=(Ridge, Constant, Damped), shifts=("all",), datasets=("ar", "sine")
     )
     jobs, _ = do(suite, tmp_path)
-    table = compiled(jobs)
-    headline = aggregates(table.cells, table.errors, 50)["headline"]
+    table = compile_results(jobs)
+    headline = aggregate_tables(table.cells, table.window_errors, 50)["headline"]
     naive = headline[headline.backbone.isin(["Constant", "Damped"])]
     assert len(naive)
     assert not naive.ranked.any()
@@ -240,7 +240,7 @@ def test_killed_at_any_point_it_goes_on_where_it_was(done, tmp_path):
             program.process.kill()
         told = program.end().out
     assert told.endswith("finished\n")
-    jobs = jobs_of(suite, Execution(str(tmp_path / "killed")))
+    jobs = make_jobs(suite, ExecutionSettings(str(tmp_path / "killed")))
     lines = [
         line
         for path in (tmp_path / "killed").rglob("cells.jsonl")
@@ -248,8 +248,8 @@ def test_killed_at_any_point_it_goes_on_where_it_was(done, tmp_path):
     ]
     keys = [json.loads(line)["key"] for line in lines]
     assert len(keys) == len(set(keys))
-    ours, theirs = compiled(jobs), compiled(done[1])
-    assert ours.missing == 0
+    ours, theirs = compile_results(jobs), compile_results(done[1])
+    assert ours.missing_cells == 0
     assert content(ours) == content(theirs)
 
 
@@ -257,8 +257,8 @@ def test_tables_are_the_same_to_the_byte(done, tmp_path):
     suite = small_suite()
     for name in ("one", "two"):
         folder = copy_of(done[0], tmp_path / name)
-        how = Execution(str(folder))
-        finish(suite, how, jobs_of(suite, how), {})
+        how = ExecutionSettings(str(folder))
+        compile_tables(suite, how, make_jobs(suite, how), {})
     for path in sorted((tmp_path / "one").glob("*.parquet")):
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
     cells = pd.read_parquet(tmp_path / "one/cells.parquet")

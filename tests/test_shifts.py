@@ -16,15 +16,15 @@ from shift_worlds import (
 )
 
 from revin_forecast.shift import generators
-from revin_forecast.shift.base import AffineShift, Moment, Shift
+from revin_forecast.shift.base import AffineShift, ShiftOnset, Shift
 from revin_forecast.shift.sources import AR
-from revin_forecast.shift.world import World
+from revin_forecast.shift.world import ShiftDataset
 
 CASES = [
     pytest.param(world, shift, id="-".join(filter(None, (name, shift.name, shift.arm))))
     for name, world in WORLDS.items()
-    for shift in generators.ALL
-    if shift.excluded(world) is None
+    for shift in generators.ALL_SHIFTS
+    if shift.exclusion_reason(world) is None
 ]
 every_case = pytest.mark.parametrize(("world", "shift"), CASES)
 
@@ -45,8 +45,8 @@ def test_pure(world, shift):
     before = world.values.copy()
     at = whole(world)
     forward = [shift.move(world, at, severity, seed=3) for severity in severities(shift)]
-    twin = World(
-        **{name: getattr(world, name) for name in World.__dataclass_fields__ if name != "memory"}
+    twin = ShiftDataset(
+        **{name: getattr(world, name) for name in ShiftDataset.__dataclass_fields__ if name != "cache"}
     )
     shift.move(twin, windows(twin, LOOKBACK), 1, seed=8)
     backward = [shift.move(twin, at, one, seed=3) for one in reversed(severities(shift))]
@@ -117,12 +117,12 @@ def test_age_does_not_matter_where_time_since_the_onset_does_not(world, shift):
 def test_windows_agree_with_one_alone(world, shift):
     at = windows(world, 9)
     moved = shift.move(world, at, 1)
-    alone = Moment.transition(world, at.rows[-1:, 0], 9)
+    alone = ShiftOnset.from_windows(world, at.rows[-1:, 0], 9)
     assert same(shift.move(world, alone, 1), moved[-1:])
 
 
 @pytest.mark.parametrize(
-    "shift", [one for one in generators.ALL if isinstance(one, AffineShift)], ids=str
+    "shift", [one for one in generators.ALL_SHIFTS if isinstance(one, AffineShift)], ids=str
 )
 def test_higher_severity_is_more_of_the_same(shift):
     world = real()
@@ -147,7 +147,7 @@ RANDOM = (
 )
 
 
-@pytest.mark.parametrize("shift", generators.ALL, ids=str)
+@pytest.mark.parametrize("shift", generators.ALL_SHIFTS, ids=str)
 def test_noise_is_that_of_data_set_shift_and_seed(shift):
     at = whole(real())
     moved = shift.move(real(), at, 1, seed=0)
@@ -156,55 +156,55 @@ def test_noise_is_that_of_data_set_shift_and_seed(shift):
     assert all(same(moved, other) != (shift.name in RANDOM) for other in others)
 
 
-@pytest.mark.parametrize("shift", generators.ALL, ids=str)
+@pytest.mark.parametrize("shift", generators.ALL_SHIFTS, ids=str)
 def test_nothing_is_learned_from_validation_or_test(shift):
     """Other rows between training and test leave what is done to the test rows alone."""
     world = real()
     values = world.values.copy()
     values[world.train : world.start - 10] = 1e6
     other = world_of(values, "real", 24)
-    at = Moment(np.arange(720, 760), np.arange(20, 60))
+    at = ShiftOnset(np.arange(720, 760), np.arange(20, 60))
     assert same(shift.move(world, at, 1), shift.move(other, at, 1))
 
 
 def test_every_shift_draws_its_own():
     world = WORLDS["one"]
-    first = {one.name: world.draw(one.name, 0).random() for one in generators.ALL}
+    first = {one.name: world.random_generator(one.name, 0).random() for one in generators.ALL_SHIFTS}
     assert len(set(first.values())) == len(first)
-    assert world.draw("level", 0).random() == first["level"]
+    assert world.random_generator("level", 0).random() == first["level"]
 
 
 def test_names_and_arms_are_those_of_the_tables():
-    names = [(one.name, one.arm) for one in generators.ALL]
+    names = [(one.name, one.arm) for one in generators.ALL_SHIFTS]
     assert len(set(names)) == len(names) == 22
     assert list(dict.fromkeys(name for name, _ in names)) == [
         "level", "scale", "noise", "trend", "random_walk", "frequency", "phase", "amplitude",
         "regime", "spikes", "missing", "tails", "channels", "concept", "sensor_offset",
         "sensor_gain",
     ]  # fmt: skip
-    observed = {one.name for one in generators.ALL if one.semantics == "observation"}
+    observed = {one.name for one in generators.ALL_SHIFTS if one.semantics == "observation"}
     assert observed == {"spikes", "missing", "sensor_offset", "sensor_gain"}
-    assert {one.name for one in generators.ALL if one.equivariant} == {"level", "scale"}
-    assert {one.name for one in generators.ALL if not one.reversible} == {"spikes", "missing"}
-    assert all(len(set(map(hash, (one, one)))) == 1 for one in generators.ALL)
+    assert {one.name for one in generators.ALL_SHIFTS if one.is_equivariant} == {"level", "scale"}
+    assert {one.name for one in generators.ALL_SHIFTS if not one.is_correctable} == {"spikes", "missing"}
+    assert all(len(set(map(hash, (one, one)))) == 1 for one in generators.ALL_SHIFTS)
 
 
 def test_excluded_says_what_is_missing():
     one = WORLDS["one"]
-    assert generators.Regime().excluded(one) == (
+    assert generators.Regime().exclusion_reason(one) == (
         "needs two channels: one takes its dynamics from the next"
     )
-    assert generators.Channels().excluded(one) == "needs two channels"
+    assert generators.Channels().exclusion_reason(one) == "needs two channels"
     no_season = world_of(one.values, "x", 1)
     wanted = "needs a season of two steps or more"
-    assert generators.Phase().excluded(no_season) == wanted
-    assert generators.Amplitude().excluded(no_season) == wanted
+    assert generators.Phase().exclusion_reason(no_season) == wanted
+    assert generators.Amplitude().exclusion_reason(no_season) == wanted
     short = world_of(real().values, "x", 24, start=1300 - 2 * WIDTH - 1)
-    assert generators.Channels().excluded(short) == (
+    assert generators.Channels().exclusion_reason(short) == (
         "needs more than two windows of test rows to turn: 74 with the look-back, but got 73"
     )
     alone = synthetic(AR(rows=1300, channels=1), "alone")
-    assert generators.Regime().excluded(alone) is None  # it has its own other regime
+    assert generators.Regime().exclusion_reason(alone) is None  # it has its own other regime
     for kind, arms in ((generators.Scale, "up, down"), (generators.Missing, "nan, ffill, zero")):
         with pytest.raises(ValueError, match=f"no arm 'left'. Choose one of {arms}"):
             kind("left")
@@ -212,12 +212,12 @@ def test_excluded_says_what_is_missing():
 
 def test_a_shift_of_your_own():
     class SlowClock(Shift):
-        def moved(self, world, at, knob, draw):
-            return np.floor(world.values[at.rows] / knob) * knob
+        def apply(self, dataset, onset, knob, rng):
+            return np.floor(dataset.values[onset.rows] / knob) * knob
 
     shift, world = SlowClock(), real()
     assert shift.name == "slow_clock"
     assert shift.restore(world, whole(world), 1, world.values[700:]) is None
-    assert shift.excluded(world) is None
+    assert shift.exclusion_reason(world) is None
     wanted = np.floor(world.values[700:] / 4) * 4
-    np.testing.assert_array_equal(shift.move(world, whole(world), 5), wanted)
+    np.testing.assert_array_equal(shift.apply_severity(world, whole(world), 5), wanted)

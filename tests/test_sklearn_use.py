@@ -10,7 +10,7 @@ import pytest
 from revin_forecast import Forecaster, RevIN
 from revin_forecast.backbones import Ridge
 from revin_forecast.errors import InputError
-from revin_forecast.selection import Selection
+from revin_forecast.selection import SelectionSettings
 from revin_forecast.settings import TrainingSettings
 
 
@@ -27,7 +27,7 @@ PARAMETERS = {
     "normalizer": partial(RevIN, statistic="last"),
     "training": TrainingSettings(max_epochs=3),
     "covariates": [],
-    "selection": Selection(seasons=(7,)),
+    "selection": SelectionSettings(seasons=(7,)),
 }
 
 
@@ -88,7 +88,7 @@ def test_fit_returns_itself_and_fits_anew():
 
 def test_it_says_what_it_is():
     assert repr(Forecaster(7)) == "Forecaster(horizon=7)"
-    shown = repr(Forecaster(7, backbone=Ridge, selection=Selection(budget=5.0)))
+    shown = repr(Forecaster(7, backbone=Ridge, selection=SelectionSettings(budget=5.0)))
     assert "horizon=7" in shown
     assert "Ridge" in shown
     assert "budget=5.0" in shown

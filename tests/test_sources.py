@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from revin_forecast.shift.sources import (
     AR,
-    SOURCES,
+    PROCESSES,
     LevelDependent,
     RandomWalk,
     RegimeSwitching,
     SineMixture,
 )
-from revin_forecast.shift.sources.student import heavier
+from revin_forecast.shift.sources.student import to_student_t
 
 ROWS = 40_000
 
@@ -28,7 +28,7 @@ def windows(values, lookback, horizon, stride=1):
     return view[:, :lookback], view[:, lookback:], rows
 
 
-@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+@pytest.mark.parametrize("source", PROCESSES.values(), ids=PROCESSES)
 def test_drawn_by_its_seed(source):
     values = source.simulate()
     assert len(values) == source.rows
@@ -47,7 +47,7 @@ def test_drawn_by_its_seed(source):
         SineMixture(ROWS),
         AR(ROWS, phi=0.8, correlation=0.5),
         AR(ROWS, phi=-0.5),
-        AR(ROWS, phi=0.3, freedom=5.0),
+        AR(ROWS, phi=0.3, degrees_of_freedom=5.0),
         RegimeSwitching(ROWS, dwell=50, channels=8),
         LevelDependent(channels=2000, lookback=20, horizon=4),
     ],
@@ -94,7 +94,7 @@ def test_random_walk_is_about_as_wide_as_the_others():
     values = np.concatenate([RandomWalk(seed=seed).simulate() for seed in range(40)], axis=1)
     assert np.median(values.var(axis=0)) == pytest.approx(0.8, abs=0.25)
     steps = np.diff(values, axis=0)
-    assert steps.std() == pytest.approx(RandomWalk().step, rel=0.01)
+    assert steps.std() == pytest.approx(RandomWalk().step_deviation, rel=0.01)
     assert abs(autocovariance(steps, 1)) < 0.01 * steps.var()
 
 
@@ -117,7 +117,7 @@ def test_errors_are_those_of_theory():
     np.testing.assert_allclose(errors_by_step(AR(ROWS, phi=0.8)), 1 - 0.8 ** (2 * ahead), rtol=0.05)
     np.testing.assert_allclose(errors_by_step(SineMixture(ROWS)), 0.3**2, rtol=0.05)
     walk = RandomWalk(ROWS)
-    np.testing.assert_allclose(errors_by_step(walk), walk.step**2 * ahead, rtol=0.05)
+    np.testing.assert_allclose(errors_by_step(walk), walk.step_deviation**2 * ahead, rtol=0.05)
     regime = RegimeSwitching(ROWS, dwell=50, channels=8)
     wanted = 0.64 * (1 - 0.96 ** (2 * ahead)) + 0.36 * (1 - 0.7 ** (2 * ahead))
     np.testing.assert_allclose(errors_by_step(regime), wanted, rtol=0.1)
@@ -212,20 +212,20 @@ def test_variants_have_the_same_innovations():
     source = AR(3000, phi=0.9, channels=2, correlation=0.5)
     own = innovations(source)
     for shift, knob, phi in (("regime", 0.5, 0.55), ("concept", 0.2, 0.54), ("concept", 1.0, -0.9)):
-        variant = source.variant(shift, knob)
+        variant = source.make_variant(shift, knob)
         assert variant.phi == pytest.approx(phi)
         np.testing.assert_allclose(innovations(variant), own, atol=1e-9)
-    noisier = source.variant("noise", 1.0)
+    noisier = source.make_variant("noise", 1.0)
     assert noisier.noise**2 == pytest.approx(3 * 0.1)
     added = noisier.simulate() - source.simulate()
     assert added.var() == pytest.approx(0.3, rel=0.1)
-    twice = source.variant("noise", 2.0)
+    twice = source.make_variant("noise", 2.0)
     ratio = twice.noise / noisier.noise
     np.testing.assert_allclose(twice.simulate() - source.simulate(), ratio * added)
-    other = source.variant("channels", 0.8)
+    other = source.make_variant("channels", 0.8)
     assert other.correlation == pytest.approx(-0.3)
     np.testing.assert_allclose(other.simulate()[:, 0], source.simulate()[:, 0])
-    heavy = innovations(source.variant("tails", 3.0))
+    heavy = innovations(source.make_variant("tails", 3.0))
     np.testing.assert_array_equal(np.argsort(heavy[:, 0]), np.argsort(own[:, 0]))
 
 
@@ -233,14 +233,14 @@ def test_variants_of_sines():
     source = SineMixture(4000)
     rows = np.arange(4000)
     own = source.simulate() - source.signal(rows)
-    noisier = source.variant("noise", 0.5)
+    noisier = source.make_variant("noise", 0.5)
     np.testing.assert_allclose(noisier.simulate() - source.signal(rows), 1.5 * own)
-    other = source.variant("regime", 1.0)
+    other = source.make_variant("regime", 1.0)
     assert other.periods == (36.0, 18.0, 12.0)
     assert other.powers == source.powers[::-1]
-    assert sum(source.variant("regime", 0.4).powers) == pytest.approx(0.91)
+    assert sum(source.make_variant("regime", 0.4).powers) == pytest.approx(0.91)
     np.testing.assert_allclose(other.simulate() - other.signal(rows), own)
-    heavy = source.variant("tails", 2.5).simulate() - source.signal(rows)
+    heavy = source.make_variant("tails", 2.5).simulate() - source.signal(rows)
     np.testing.assert_array_equal(np.sign(heavy), np.sign(own))
     assert abs(heavy).max() > 2 * abs(own).max()
 
@@ -248,7 +248,7 @@ def test_variants_of_sines():
 def test_wrong_concept_costs_what_theory_says():
     """Who forecasts with phi what follows phi' errs by 1 - phi'^2 + (phi - phi')^2."""
     source = AR(ROWS, phi=0.8)
-    past, truth, rows = windows(source.variant("concept", 0.4).simulate(), 4, 1)
+    past, truth, rows = windows(source.make_variant("concept", 0.4).simulate(), 4, 1)
     error = ((source.expectation(past, rows, 1) - truth) ** 2).mean()
     assert error == pytest.approx(1 - 0.16**2 + 0.64**2, rel=0.03)
 
@@ -256,7 +256,7 @@ def test_wrong_concept_costs_what_theory_says():
 @pytest.mark.parametrize("strength", LevelDependent.strengths)
 def test_level_dependent(strength):
     source = LevelDependent(lookback=24, horizon=12).with_strength(strength)
-    assert source == LevelDependent().fitted_to(24, 12, LevelDependent.strengths.index(strength))
+    assert source == LevelDependent().with_windows(24, 12, LevelDependent.strengths.index(strength))
     values = source.simulate()
     assert values.shape == (3 * 36, 500)
     blocks = values.reshape(3, 36, 500)
@@ -286,10 +286,10 @@ def test_the_sign_behind_much_noise():
 
 def test_heavier_tails_keep_ranks_and_variance():
     normals = np.random.default_rng(0).standard_normal(200_000)
-    assert heavier(normals, np.inf) is normals
+    assert to_student_t(normals, np.inf) is normals
     order = np.argsort(normals)
     for freedom in (10.0, 5.0):
-        moved = heavier(normals, freedom)
+        moved = to_student_t(normals, freedom)
         assert (np.diff(moved[order]) >= 0).all()
         assert moved.var() == pytest.approx(1, rel=0.03)
-    assert np.isfinite(heavier(np.array([-12.0, 12.0]), 2.5)).all()
+    assert np.isfinite(to_student_t(np.array([-12.0, 12.0]), 2.5)).all()

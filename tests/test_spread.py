@@ -11,11 +11,11 @@ import torch
 
 from revin_forecast import Forecaster, RevIN
 from revin_forecast.backbones import Ridge, SCINet
-from revin_forecast.components import Component
-from revin_forecast.engines import Engine, engine_named
-from revin_forecast.engines.workers import done, packed
+from revin_forecast.components import ModuleSpec
+from revin_forecast.engines import Engine, make_engine
+from revin_forecast.engines.workers import run_pickled, pickle_task
 from revin_forecast.errors import InputError
-from revin_forecast.spread import predict_spread
+from revin_forecast.spread import predict_parallel
 
 CHANNELS = 8
 
@@ -28,12 +28,12 @@ class Packed(Engine):
 
     def map(self, function, tasks):
         self.tasks += len(tasks)
-        return [pickle.loads(done(packed(function, task))) for task in tasks]
+        return [pickle.loads(run_pickled(pickle_task(function, task))) for task in tasks]
 
 
 @pytest.fixture(autouse=True)
 def three_at_once(monkeypatch):
-    monkeypatch.setattr("revin_forecast.spread.SERIES_AT_ONCE", 3)
+    monkeypatch.setattr("revin_forecast.spread.SERIES_PER_TASK", 3)
 
 
 def wide(rows=160, channels=CHANNELS):
@@ -59,11 +59,11 @@ def test_parts_add_up_to_the_whole():
         for parameter in fitted.model.normalizer.parameters():  # away from where they begin
             parameter.data += torch.rand(parameter.shape, generator=generator)
         past, engine = window(fitted), Packed()
-        forecast, quantiles = predict_spread(fitted, past, engine, levels=[0.1, 0.9])
+        forecast, quantiles = predict_parallel(fitted, past, engine, levels=[0.1, 0.9])
         torch.testing.assert_close(forecast, fitted.forecast(past))
         torch.testing.assert_close(quantiles, fitted.quantiles(past, [0.1, 0.9]))
         assert engine.tasks == 3
-        here, none = predict_spread(fitted, past, engine_named("inline"))
+        here, none = predict_parallel(fitted, past, make_engine("inline"))
         assert torch.equal(here, forecast)
         assert none is None
 
@@ -71,8 +71,8 @@ def test_parts_add_up_to_the_whole():
 def test_models_that_look_at_several_series_are_refused():
     table = wide(channels=4)
     fitted = Forecaster(5, 21, Ridge).fit(table).fitted
-    recipe = replace(fitted.recipe, backbone=Component.of(SCINet), lookback=24)
-    known = replace(fitted.recipe, covariates=("weekday",))
+    recipe = replace(fitted.config, backbone=ModuleSpec.from_class(SCINet), lookback=24)
+    known = replace(fitted.config, covariates=("weekday",))
     cases = [
         (replace(fitted, recipe=recipe, model=recipe.build(4)), "but SCINet or its normalizer"),
         (replace(fitted, recipe=known), r"without known inputs, but this one has \['weekday'\]"),
@@ -80,4 +80,4 @@ def test_models_that_look_at_several_series_are_refused():
     ]
     for model, message in cases:
         with pytest.raises(InputError, match=message):
-            predict_spread(model, window(fitted), Packed())
+            predict_parallel(model, window(fitted), Packed())

@@ -25,12 +25,12 @@ def errors(*shape, seed=0):
 @pytest.mark.parametrize(("windows", "block"), [(96, 32), (100, 32), (64, 32), (63, 31), (9, 1)])
 def test_draws_are_means_of_blocks(windows, block):
     both, resamples = errors(2, windows).astype(np.float64), 40
-    starts = home.block_starts(windows, block, resamples, seed=3)
+    starts = home.draw_block_starts(windows, block, resamples, seed=3)
     wanted = np.empty((2, resamples))
     for number, resample in np.ndindex(wanted.shape):
         rows = [start + step for start in starts[:, resample] for step in range(block)]
         wanted[number, resample] = both[number, rows[:windows]].mean()
-    found = home.resampled_means(both, block, resamples, seed=3)
+    found = home.bootstrap_means(both, block, resamples, seed=3)
     np.testing.assert_allclose(found, wanted, rtol=1e-12)
     assert starts.min() >= 0
     assert starts.max() <= windows - block
@@ -38,15 +38,15 @@ def test_draws_are_means_of_blocks(windows, block):
 
 def test_many_series_are_drawn_as_one_alone():
     many = errors(150, 90).astype(np.float64)
-    found = home.resampled_means(many, 10, 50, seed=1)
+    found = home.bootstrap_means(many, 10, 50, seed=1)
     for row in (0, 63, 64, 149):
-        alone = home.resampled_means(many[row : row + 1], 10, 50, seed=1)
+        alone = home.bootstrap_means(many[row : row + 1], 10, 50, seed=1)
         assert alone[0].tobytes() == found[row].tobytes()
 
 
 def test_interval_is_the_quantiles_of_the_drawn_ratio():
     one, two = errors(200, seed=1), errors(200, seed=2)
-    drawn = home.resampled_means(np.stack([one, two]).astype(np.float64), 20, 1000, seed=5)
+    drawn = home.bootstrap_means(np.stack([one, two]).astype(np.float64), 20, 1000, seed=5)
     result = home.log_ratio_interval(one, two, 20, seed=5)
     wanted = np.quantile(np.log(drawn[0] / drawn[1]), [0.025, 0.975])
     assert result.estimate == pytest.approx(math.log(one.mean() / two.mean()), abs=1e-6)
@@ -100,11 +100,11 @@ def test_seeds_are_drawn_with_the_blocks():
 
 
 def test_seed_weights_are_shares_of_draws():
-    weights = home.seed_weights(3, 4000, seed=0)
+    weights = home.bootstrap_seed_weights(3, 4000, seed=0)
     np.testing.assert_allclose(weights.sum(0), 1)
     assert set(np.unique(np.round(weights * 3))) == {0, 1, 2, 3}
     assert abs((weights == 0).mean() - (2 / 3) ** 3) < 0.02
-    assert (home.seed_weights(1, 10, seed=0) == 1).all()
+    assert (home.bootstrap_seed_weights(1, 10, seed=0) == 1).all()
 
 
 def test_blocks_cover_the_truth_where_single_windows_do_not():
@@ -140,27 +140,27 @@ def by_hand(ratios):
 @pytest.mark.parametrize("datasets", [6, 7, 9])
 def test_signed_rank_is_exact(datasets):
     ratios = np.random.default_rng(datasets).normal(0.5, 1, datasets)
-    assert home.signed_rank(ratios) == pytest.approx(by_hand(ratios))
-    assert home.signed_rank(np.abs(ratios)) == pytest.approx(2 / 2**datasets)
-    assert home.signed_rank(-ratios) == pytest.approx(home.signed_rank(ratios))
+    assert home.wilcoxon_p(ratios) == pytest.approx(by_hand(ratios))
+    assert home.wilcoxon_p(np.abs(ratios)) == pytest.approx(2 / 2**datasets)
+    assert home.wilcoxon_p(-ratios) == pytest.approx(home.wilcoxon_p(ratios))
 
 
 def test_signed_rank_needs_six_data_sets_and_bears_ties():
-    assert math.isnan(home.signed_rank(np.full(5, 0.1)))
-    assert home.signed_rank(np.zeros(8)) == 1
-    assert home.signed_rank(np.array([0.1, 0.1, 0.0, 0.2, 0.2, -0.1, 0.3])) > 0.05
+    assert math.isnan(home.wilcoxon_p(np.full(5, 0.1)))
+    assert home.wilcoxon_p(np.zeros(8)) == 1
+    assert home.wilcoxon_p(np.array([0.1, 0.1, 0.0, 0.2, 0.2, -0.1, 0.3])) > 0.05
 
 
 def test_holm_by_hand():
-    assert home.holm([0.01, 0.02, 0.03, 0.04]) == pytest.approx([0.04, 0.06, 0.06, 0.06])
-    assert home.holm([0.04, 0.001, 0.5]) == pytest.approx([0.08, 0.003, 0.5])
-    assert home.holm([0.9, 0.8]) == [1.0, 1.0]
-    assert home.holm([math.nan]) == pytest.approx([math.nan], nan_ok=True)
+    assert home.holm_adjust([0.01, 0.02, 0.03, 0.04]) == pytest.approx([0.04, 0.06, 0.06, 0.06])
+    assert home.holm_adjust([0.04, 0.001, 0.5]) == pytest.approx([0.08, 0.003, 0.5])
+    assert home.holm_adjust([0.9, 0.8]) == [1.0, 1.0]
+    assert home.holm_adjust([math.nan]) == pytest.approx([math.nan], nan_ok=True)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_keeps_order_and_lowers_nothing(given_values):
-    adjusted = home.holm(given_values)
+    adjusted = home.holm_adjust(given_values)
     assert all(one >= raw for one, raw in zip(adjusted, given_values, strict=True))
     assert max(adjusted) <= 1
     order = np.argsort(given_values, kind="stable")

@@ -7,8 +7,8 @@ import yaml
 
 from revin_forecast.errors import InputError
 from revin_forecast.shift import generators
-from revin_forecast.shift.suite import DataSource, Protocol, WindowGrid
-from revin_forecast.shift.suite_file import read_suite, shifts_named
+from revin_forecast.shift.suite import DatasetConfig, ShiftProtocol, WindowConfig
+from revin_forecast.shift.suite_file import read_suite, parse_shifts
 
 ROOT = Path(__file__).resolve().parents[1]
 PLAIN = {
@@ -29,15 +29,15 @@ def written(folder, **changes):
 )
 def test_shipped_suites_are_understood(path):
     suite = read_suite(path)
-    assert suite.shifts == generators.ALL
+    assert suite.shifts == generators.ALL_SHIFTS
     assert suite.name == path.stem.removeprefix("shift-")
 
 
 def test_what_is_not_said_has_a_default(tmp_path):
     suite = read_suite(written(tmp_path))
-    assert suite.datasets == (DataSource("ar"),)
-    assert suite.windows == WindowGrid()
-    assert suite.protocol == Protocol()
+    assert suite.datasets == (DatasetConfig("ar"),)
+    assert suite.windows == WindowConfig()
+    assert suite.protocol == ShiftProtocol()
     assert suite.models[0].seeds == (0,)
 
 
@@ -47,8 +47,8 @@ def test_everything_can_be_said(tmp_path, monkeypatch):
         "class Double(Shift):\n"
         "    def __init__(self, factor: float = 2.0):\n"
         "        self.factor = factor\n"
-        "    def moved(self, world, at, knob, draw):\n"
-        "        return self.factor * world.values[at.rows]\n"
+        "    def apply(self, dataset, onset, knob, rng):\n"
+        "        return self.factor * dataset.values[onset.rows]\n"
     )
     (tmp_path / "table.csv").write_text("date,y\n2020-01-01,1\n2020-01-02,2\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -82,9 +82,9 @@ def test_everything_can_be_said(tmp_path, monkeypatch):
 
 
 def test_shifts_have_names():
-    assert shifts_named("all") == generators.ALL
-    assert [one.arm for one in shifts_named(["scale"])] == ["up", "down"]
-    assert [one.arm for one in shifts_named(["scale_down"])] == ["down"]
+    assert parse_shifts("all") == generators.ALL_SHIFTS
+    assert [one.arm for one in parse_shifts(["scale"])] == ["up", "down"]
+    assert [one.arm for one in parse_shifts(["scale_down"])] == ["down"]
 
 
 @pytest.mark.parametrize(

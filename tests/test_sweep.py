@@ -13,37 +13,37 @@ from hypothesis import strategies as st
 
 from revin_forecast.backbones import Linear, Ridge
 from revin_forecast.closed_form import (
-    Deseasonalized,
-    Sweep,
+    DeseasonalizedModel,
+    SweepGrid,
     WindowSums,
     fit_ridge,
     ridge_mse,
     seasonal_profile,
     sweep_ridge,
 )
-from revin_forecast.closed_form.blocks import blocks_of
-from revin_forecast.closed_form.complete import complete_moments
+from revin_forecast.closed_form.blocks import hold_out_blocks
+from revin_forecast.closed_form.complete import gap_free_moments
 from revin_forecast.closed_form.equations import (
-    FactorPath,
+    CholeskyRidgePath,
     NormalEquations,
-    PenaltyPath,
-    penalty_path,
+    RidgePath,
+    ridge_path,
     squared_error,
 )
-from revin_forecast.closed_form.maps import Chosen, chosen_map, level_added
-from revin_forecast.closed_form.profile import profile_rows
-from revin_forecast.closed_form.sweep import OWN_PENALTIES, SHARES
+from revin_forecast.closed_form.maps import SweepChoice, build_map, absorb_mean
+from revin_forecast.closed_form.profile import repeat_profile
+from revin_forecast.closed_form.sweep import CHANNEL_PENALTIES, PROFILE_SHARES
 from revin_forecast.commands import sweep as commands
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation import score
-from revin_forecast.fitting import Split
+from revin_forecast.fitting import ChronologicalSplit
 from revin_forecast.normalizers import Identity, LastValue, RevIN, Robust
 from revin_forecast.reversible import Reversible
 from revin_forecast.sweeping import evaluate_sweep
 
 LOOKBACKS, HORIZONS, PENALTIES = (4, 9), (2, 5), (1e-3, 1e-1, 1.0)
-SMALL = Sweep(LOOKBACKS, HORIZONS, PENALTIES, blocks=3)
+SMALL = SweepGrid(LOOKBACKS, HORIZONS, PENALTIES, blocks=3)
 
 
 def walk(rows=150, channels=2, seed=0):
@@ -92,8 +92,8 @@ def test_any_size_and_stretch_comes_from_snapshots(lookback, horizon, first, row
     values = walk(90, 2, seed)
     sums = WindowSums(values, 9, 7)
     start, stop = max(first, lookback), first + rows + 9
-    sums.prepare(50, 9)  # of other ranges: they must not matter
-    equations = sums.of(lookback, horizon, first, stop)
+    sums.prepare_origins(50, 9)  # of other ranges: they must not matter
+    equations = sums.equations(lookback, horizon, first, stop)
     windows = gathered(values, lookback, horizon, start, stop - horizon + 1)
     check_equations(equations, *windows)
 
@@ -108,61 +108,61 @@ def test_windows_with_gaps_are_left_out_of_every_range():
         past, future = gathered(values, lookback, horizon, start, end)
         whole = np.isfinite(past).all(1) & np.isfinite(future).all(1)
         assert 0 < whole.sum() < len(whole)
-        check_equations(sums.of(lookback, horizon, first, stop), past[whole], future[whole])
+        check_equations(sums.equations(lookback, horizon, first, stop), past[whole], future[whole])
 
 
 def test_equations_are_cut_centred_and_taken_by_step():
     values = walk()
     past, future = gathered(values, 9, 5, 9, 140)
-    equations = WindowSums(values, 9, 5).over(9, 140)
-    check_equations(equations.cut(4, 2), past[:, -4:], future[:, :2])
-    check_equations(equations.at(slice(2, 5)), past, future[:, 2:5])
+    equations = WindowSums(values, 9, 5).equations_over(9, 140)
+    check_equations(equations.truncate(4, 2), past[:, -4:], future[:, :2])
+    check_equations(equations.select_steps(slice(2, 5)), past, future[:, 2:5])
     weights = torch.linspace(0, 1, 9, dtype=torch.float64)
     level = past @ weights.numpy()[:, None]
-    check_equations(equations.centred(weights), past - level, future - level)
-    rest = equations - WindowSums(values, 9, 5).over(30, 60)
+    check_equations(equations.centre(weights), past - level, future - level)
+    rest = equations - WindowSums(values, 9, 5).equations_over(30, 60)
     kept = [place for place in range(2 * 131) if not 30 <= 9 + place % 131 < 60]
     check_equations(rest, past[kept], future[kept])
 
 
 def test_errors_of_groups_are_those_of_the_maps():
     values = walk()
-    training = WindowSums(values, 9, 5).over(9, 80)
-    validation = WindowSums(values, 9, 5).over(90, 140)
-    path = PenaltyPath(training)
-    errors = path.errors_between(validation, PENALTIES, (2, 5))
+    training = WindowSums(values, 9, 5).equations_over(9, 80)
+    validation = WindowSums(values, 9, 5).equations_over(90, 140)
+    path = RidgePath(training)
+    errors = path.group_errors(validation, PENALTIES, (2, 5))
     past, future = gathered(values, 9, 5, 90, 140)
     for column, penalty in enumerate(PENALTIES):
-        residual = (future - past @ path.weight(penalty).numpy().T) ** 2
+        residual = (future - past @ path.solve(penalty).numpy().T) ** 2
         wanted = residual[:, :2].sum(), residual[:, 2:].sum()
         np.testing.assert_allclose(errors[:, column], wanted, rtol=1e-10)
-        torch.testing.assert_close(path.weight(penalty)[2:4], path.weight(penalty, slice(2, 4)))
+        torch.testing.assert_close(path.solve(penalty)[2:4], path.solve(penalty, slice(2, 4)))
 
 
-@pytest.mark.parametrize(("horizon", "kind"), [(2, FactorPath), (5, PenaltyPath)])
+@pytest.mark.parametrize(("horizon", "kind"), [(2, CholeskyRidgePath), (5, RidgePath)])
 def test_the_faster_path_comes_to_the_same(horizon, kind):
-    equations = WindowSums(walk(), 9, horizon).over(9, 80)
-    path, other = penalty_path(equations), PenaltyPath(equations)
+    equations = WindowSums(walk(), 9, horizon).equations_over(9, 80)
+    path, other = ridge_path(equations), RidgePath(equations)
     assert type(path) is kind
-    validation = WindowSums(walk(), 9, horizon).over(90, 140)
+    validation = WindowSums(walk(), 9, horizon).equations_over(90, 140)
     errors = path.errors(validation, PENALTIES)
     torch.testing.assert_close(errors, other.errors(validation, PENALTIES))
-    torch.testing.assert_close(path.weight(1e-3), other.weight(1e-3))
+    torch.testing.assert_close(path.solve(1e-3), other.solve(1e-3))
 
 
 def test_a_block_is_scored_by_maps_that_saw_none_of_its_targets():
     values = walk()
     lookback, horizon, rows = 9, 5, len(values)
-    blocks = blocks_of(WindowSums(values, lookback, horizon), 3)
+    blocks = hold_out_blocks(WindowSums(values, lookback, horizon), 3)
     origins = range(lookback, rows - horizon + 1)
     edges = [lookback + len(origins) * part // 3 for part in range(4)]
     for block, (start, end) in zip(blocks, pairwise(edges), strict=True):
-        check_equations(block.held, *gathered(values, lookback, horizon, start, end))
+        check_equations(block.held_out_equations, *gathered(values, lookback, horizon, start, end))
         targets = set(range(start, end + horizon - 1))
         apart = [one for one in origins if not targets & set(range(one, one + horizon))]
         windows = [gathered(values, lookback, horizon, one, one + 1) for one in apart]
         past, future = (np.concatenate(part) for part in zip(*windows, strict=True))
-        check_equations(block.fitted, past, future)
+        check_equations(block.fit_equations, past, future)
         errors = block.errors(LOOKBACKS, PENALTIES, HORIZONS)
         held_past, held_future = gathered(values, lookback, horizon, start, end)
         for row, size in enumerate(LOOKBACKS):
@@ -175,33 +175,33 @@ def test_a_block_is_scored_by_maps_that_saw_none_of_its_targets():
                 miss = (held_future - held_level - (z - held_level) @ weight.T) ** 2
                 wanted = miss[:, :2].sum(), miss[:, 2:].sum()
                 np.testing.assert_allclose(errors[row, :, column], wanted, rtol=1e-8)
-                both = [Chosen((size,), (penalty,), math.nan)] * 2
-                fitted = block.fitted
-                raw = chosen_map(lambda _, own=fitted: own, both, SMALL.groups, lookback)
-                np.testing.assert_allclose(block.scored(raw, HORIZONS), wanted, rtol=1e-8)
+                both = [SweepChoice((size,), (penalty,), math.nan)] * 2
+                fitted = block.fit_equations
+                raw = build_map(lambda _, own=fitted: own, both, SMALL.groups, lookback)
+                np.testing.assert_allclose(block.map_errors(raw, HORIZONS), wanted, rtol=1e-8)
                 np.testing.assert_allclose(raw.sum(1), 1)
 
 
 def test_the_chosen_have_the_least_error_on_the_blocks():
     values = waves(12, 12)
     swept = sweep_ridge(values, SMALL)
-    blocks = blocks_of(WindowSums(values, 9, 5), 3)
+    blocks = hold_out_blocks(WindowSums(values, 9, 5), 3)
     errors = torch.stack([block.errors(LOOKBACKS, PENALTIES, HORIZONS) for block in blocks])
     total = errors.sum(0)  # (lookbacks, groups, penalties)
-    assert swept.shared[0].lookbacks == (9,)  # four steps of a period of twelve are too few
-    for group, chosen in enumerate(swept.shared):
+    assert swept.shared_choices[0].lookbacks == (9,)  # four steps of a period of twelve are too few
+    for group, chosen in enumerate(swept.shared_choices):
         best = total[1, group].min()
         assert chosen.penalties == (PENALTIES[int(total[1, group].argmin())],)
-        count = sum(block.held.count for block in blocks) * (2, 3)[group]
+        count = sum(block.held_out_equations.count for block in blocks) * (2, 3)[group]
         assert chosen.error == pytest.approx(float(best / count), rel=1e-9)
 
 
 def test_near_ones_are_averaged():
     values = waves(12, 12, noise=1.0, rows=900)
-    one, other = (Sweep((size,), HORIZONS, (1e-1,), 3) for size in (24, 26))
-    both = Sweep((24, 26), HORIZONS, (1e-1,), 3)
+    one, other = (SweepGrid((size,), HORIZONS, (1e-1,), 3) for size in (24, 26))
+    both = SweepGrid((24, 26), HORIZONS, (1e-1,), 3)
     swept = sweep_ridge(values, both)
-    assert swept.shared[0].lookbacks == (24, 26)
+    assert swept.shared_choices[0].lookbacks == (24, 26)
     model = swept.solve(values, (5,))[5]
     parts = [sweep_ridge(values, part).solve(values, (5,))[5] for part in (one, other)]
     past = values[:26].float().unsqueeze(0)
@@ -210,8 +210,8 @@ def test_near_ones_are_averaged():
 
 
 def test_where_nothing_beats_the_last_value_it_is_repeated():
-    swept = sweep_ridge(walk(160, 4), Sweep((20,), (5,), (1e-6,), 3))
-    (chosen,) = swept.shared
+    swept = sweep_ridge(walk(160, 4), SweepGrid((20,), (5,), (1e-6,), 3))
+    (chosen,) = swept.shared_choices
     assert chosen.lookbacks == (1,)
     assert chosen.penalties == (math.inf,)
     past = walk(30, 4, seed=1).float().unsqueeze(0)
@@ -222,7 +222,7 @@ def test_where_nothing_beats_the_last_value_it_is_repeated():
 @pytest.mark.parametrize("lookback", LOOKBACKS)
 def test_a_sweep_of_one_is_a_fit(lookback):
     values = waves(12, 12, 7)
-    swept = sweep_ridge(values, Sweep((lookback,), HORIZONS, (1e-2,), 3))
+    swept = sweep_ridge(values, SweepGrid((lookback,), HORIZONS, (1e-2,), 3))
     models = swept.solve(values)
     for horizon in HORIZONS:
         model = Reversible(Ridge(lookback, horizon, 3, penalties=[1e-2]), RevIN(3))
@@ -232,23 +232,23 @@ def test_a_sweep_of_one_is_a_fit(lookback):
 
 
 def test_channels_change_the_shared_map_where_they_gain():
-    sweep = Sweep((12,), (6,), PENALTIES, 4, per_channel=True)
+    sweep = SweepGrid((12,), (6,), PENALTIES, 4, per_channel=True)
     values = waves(5, 12, noise=0.3)
     unlike = sweep_ridge(values, sweep)
-    assert all(own[0] in OWN_PENALTIES for own in unlike.own)
+    assert all(own[0] in CHANNEL_PENALTIES for own in unlike.channel_penalties)
     model = unlike.solve(values)[6]
     assert model.backbone.per_channel
     generator = torch.Generator().manual_seed(3)
     twins = values[:, :1] + 0.3 * torch.randn(400, 6, generator=generator, dtype=torch.float64)
-    kept = [own[0] for own in sweep_ridge(twins, sweep).own]
+    kept = [own[0] for own in sweep_ridge(twins, sweep).channel_penalties]
     assert kept.count(None) >= 4  # what they gain by chance is mostly within a standard error
 
 
 def test_a_changed_map_is_ridge_around_the_shared_one():
-    sweep = Sweep((12,), (6,), PENALTIES, 4, per_channel=True)
+    sweep = SweepGrid((12,), (6,), PENALTIES, 4, per_channel=True)
     values = waves(5, 12, noise=0.3)
     swept = sweep_ridge(values, sweep)
-    ((chosen,), own) = swept.shared, swept.own
+    ((chosen,), own) = swept.shared_choices, swept.channel_penalties
     past, future = gathered(values, 12, 6, 12, len(values) - 5)
     level = past.mean(1, keepdims=True)
     x, y = past - level, future - level
@@ -269,9 +269,9 @@ def test_a_changed_map_is_ridge_around_the_shared_one():
 
 def test_errors_of_changed_maps_are_those_of_the_blocks_windows():
     values = walk(150, 1)
-    block = blocks_of(WindowSums(values, 9, 5), 3)[1]
-    shared = level_added(torch.rand(5, 4, dtype=torch.float64), 9)
-    errors = block.own_errors(shared, PENALTIES, HORIZONS)
+    block = hold_out_blocks(WindowSums(values, 9, 5), 3)[1]
+    shared = absorb_mean(torch.rand(5, 4, dtype=torch.float64), 9)
+    errors = block.channel_map_errors(shared, PENALTIES, HORIZONS)
     edges = [9 + 137 * part // 3 for part in range(4)]
     start, end = edges[1:3]
     past, future = gathered(values, 9, 5, start, end)
@@ -296,7 +296,7 @@ def seasons(rows=400, season=12, noise=0.5, seed=0):
     generator = torch.Generator().manual_seed(seed)
     shape = torch.randn(season, 2, generator=generator, dtype=torch.float64)
     drawn = torch.randn(rows, 2, generator=generator, dtype=torch.float64)
-    return shape, profile_rows(shape, rows) + noise * drawn
+    return shape, repeat_profile(shape, rows) + noise * drawn
 
 
 @given(
@@ -322,23 +322,23 @@ def test_a_profile_is_the_mean_at_each_place(rows, season, gaps, first, length):
 
 def test_a_profile_is_taken_off_where_that_is_clearly_better():
     shape, values = seasons()
-    sweep = Sweep((8,), (6,), PENALTIES, 4, season=12)
+    sweep = SweepGrid((8,), (6,), PENALTIES, 4, season=12)
     swept = sweep_ridge(values, sweep)
-    assert swept.share == SHARES[-1]
+    assert swept.profile_share == PROFILE_SHARES[-1]
     model = swept.solve(values)[6]
-    assert isinstance(model, Deseasonalized)
+    assert isinstance(model, DeseasonalizedModel)
     centred = (shape - shape.mean(0)).float()
     torch.testing.assert_close(model.profile, centred, rtol=0, atol=0.3)
     # The same rows under other numbers stand at other places.
     past = values[100:108].float().unsqueeze(0)
     numbers = torch.arange(100.0, 114.0).reshape(1, -1, 1)
-    truth = profile_rows(shape, 114)[108:].float()
+    truth = repeat_profile(shape, 114)[108:].float()
     here = (model(past, known=numbers)[0] - truth).square().mean()
     elsewhere = (model(past, known=numbers + 5)[0] - truth).square().mean()
     assert here < 0.2 < elsewhere
     torch.testing.assert_close(model(past, known=numbers + 12), model(past, known=numbers))
     plain = sweep_ridge(walk(400, 2), sweep)
-    assert plain.share == 0
+    assert plain.profile_share == 0
     assert isinstance(plain.solve(walk(400, 2))[6], Reversible)
 
 
@@ -346,22 +346,22 @@ def test_a_blocks_profile_is_that_of_the_rows_outside_its_targets():
     _, values = seasons(150)
     sums = WindowSums(values, 9, 5)
     edges = [9 + 137 * part // 3 for part in range(4)]
-    blocks = blocks_of(sums, 3, season=12, share=0.5)
+    blocks = hold_out_blocks(sums, 3, season=12, share=0.5)
     for block, (start, end) in zip(blocks, pairwise(edges), strict=True):
         changed = values.clone()
         changed[start : end + 4] = 100.0  # targets of the block: its profile can't see them
         profile = seasonal_profile(changed, 12, (start, end + 4))
-        rest = values - 0.5 * profile_rows(profile, 150)
-        check_equations(block.held, *gathered(rest, 9, 5, start, end))
+        rest = values - 0.5 * repeat_profile(profile, 150)
+        check_equations(block.held_out_equations, *gathered(rest, 9, 5, start, end))
 
 
 def test_a_profile_is_scored_like_any_model():
     _, values = seasons(600)
-    sweep = Sweep((8,), (3, 6), PENALTIES, 3, per_channel=True, season=12)
-    found = evaluate_sweep(Split(values.numpy(), 400, 480, 590), sweep, season=12)
-    without = Sweep((8,), (3, 6), PENALTIES, 3)
-    plain = evaluate_sweep(Split(values.numpy(), 400, 480, 590), without, season=12)
-    assert found.swept.share > 0
+    sweep = SweepGrid((8,), (3, 6), PENALTIES, 3, per_channel=True, season=12)
+    found = evaluate_sweep(ChronologicalSplit(values.numpy(), 400, 480, 590), sweep, season=12)
+    without = SweepGrid((8,), (3, 6), PENALTIES, 3)
+    plain = evaluate_sweep(ChronologicalSplit(values.numpy(), 400, 480, 590), without, season=12)
+    assert found.sweep_result.profile_share > 0
     for one, other in zip(found.horizons, plain.horizons, strict=True):
         assert one.closed_form_mse == pytest.approx(one.scores.mse, rel=1e-5)
         assert one.scores.mse < other.scores.mse
@@ -369,7 +369,7 @@ def test_a_profile_is_scored_like_any_model():
 
 
 def test_a_profile_needs_to_know_where_it_stands():
-    model = Deseasonalized(Reversible(Linear(4, 2, 1), RevIN(1)), torch.zeros(3, 1))
+    model = DeseasonalizedModel(Reversible(Linear(4, 2, 1), RevIN(1)), torch.zeros(3, 1))
     with pytest.raises(ValueError, match=r"each step's row, .* season of 3 but got none"):
         model(torch.zeros(1, 4, 1))
     with pytest.raises(ValueError, match=r"but got \(1, 6, 2\)"):
@@ -378,15 +378,15 @@ def test_a_profile_needs_to_know_where_it_stands():
 
 def test_threads_change_nothing():
     values, before = waves(12, 5), torch.get_num_threads()
-    sweep = Sweep(LOOKBACKS, HORIZONS, PENALTIES, 3, per_channel=True, season=12)
+    sweep = SweepGrid(LOOKBACKS, HORIZONS, PENALTIES, 3, per_channel=True, season=12)
     found = []
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
             swept = sweep_ridge(values, sweep)
             model = swept.solve(values)[5]
-            model = model.model if isinstance(model, Deseasonalized) else model
-            found.append((swept.shared, (swept.own, swept.share), model.backbone.weight))
+            model = model.model if isinstance(model, DeseasonalizedModel) else model
+            found.append((swept.shared_choices, (swept.channel_penalties, swept.profile_share), model.backbone.weight))
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
@@ -408,23 +408,23 @@ def test_the_error_in_closed_form_is_that_of_all_windows(normalizer, per_channel
 
 def test_a_sweep_is_evaluated_on_every_test_window():
     values = waves(12, 7, rows=500).numpy()
-    found = evaluate_sweep(Split(values, 300, 380, 500), SMALL, season=12)
+    found = evaluate_sweep(ChronologicalSplit(values, 300, 380, 500), SMALL, season=12)
     for one in found.horizons:
         assert one.scores.windows == 120 - one.horizon + 1
         assert one.closed_form_mse == pytest.approx(one.scores.mse, rel=1e-5)
         assert one.scores.mse < one.repeat.mse
     values[400, 0] = math.nan
-    gap = evaluate_sweep(Split(values, 300, 380, 500), SMALL, season=12)
+    gap = evaluate_sweep(ChronologicalSplit(values, 300, 380, 500), SMALL, season=12)
     assert [one.closed_form_mse for one in gap.horizons] == [None, None]
     assert gap.horizons[0].scores.mse < gap.horizons[0].repeat.mse
-    once = evaluate_sweep(Split(values, 300, 380, 500), SMALL, season=12, refit=False)
-    assert once.swept.shared == gap.swept.shared
+    once = evaluate_sweep(ChronologicalSplit(values, 300, 380, 500), SMALL, season=12, refit=False)
+    assert once.sweep_result.shared_choices == gap.sweep_result.shared_choices
     assert once.horizons[0].scores.mse != gap.horizons[0].scores.mse
 
 
 def test_levels_stand_where_they_were():
     weight = torch.tensor([[0.5, 0.1, 0.1]], dtype=torch.float64)
-    raw = level_added(weight, 5)
+    raw = absorb_mean(weight, 5)
     past = torch.tensor([9.0, 9.0, 1.0, 2.0, 6.0], dtype=torch.float64)
     seen = past[-3:] - 3
     torch.testing.assert_close(raw @ past, weight @ seen + 3)
@@ -432,8 +432,8 @@ def test_levels_stand_where_they_were():
 
 def test_complete_windows_are_summed_either_way():
     values = walk()
-    moments = complete_moments(values, 14)
-    fast, slow = WindowSums(values, 9, 5).over(9, 146), NormalEquations.from_moments(moments, 9)
+    moments = gap_free_moments(values, 14)
+    fast, slow = WindowSums(values, 9, 5).equations_over(9, 146), NormalEquations.from_moments(moments, 9)
     for name in ("inputs", "cross", "squares", "input_sums", "target_sums"):
         torch.testing.assert_close(getattr(fast, name), getattr(slow, name), rtol=0, atol=1e-9)
     weight = torch.ones(5, 9, dtype=torch.float64) / 9
@@ -443,12 +443,12 @@ def test_complete_windows_are_summed_either_way():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Sweep(lookbacks=()), r"lookbacks of a sweep are positive, ascending .* got \(\)"),
-        (lambda: Sweep(horizons=(4, 2)), r"horizons of a sweep .* got \(4, 2\)"),
-        (lambda: Sweep(penalties=(0.0,)), r"penalties of a sweep .* got \(0.0,\)"),
-        (lambda: Sweep(season=1), "season of a sweep is 2 rows or more, or None, but got 1"),
+        (lambda: SweepGrid(lookbacks=()), r"lookbacks of a sweep are positive, ascending .* got \(\)"),
+        (lambda: SweepGrid(horizons=(4, 2)), r"horizons of a sweep .* got \(4, 2\)"),
+        (lambda: SweepGrid(penalties=(0.0,)), r"penalties of a sweep .* got \(0.0,\)"),
+        (lambda: SweepGrid(season=1), "season of a sweep is 2 rows or more, or None, but got 1"),
         (lambda: sweep_ridge(walk(25), SMALL), "3 blocks of 12 windows .* more rows, fewer bl"),
-        (lambda: sweep_ridge(walk(), Sweep((4,), (2,), blocks=1)), "1 blocks of .* 2 or more"),
+        (lambda: sweep_ridge(walk(), SweepGrid((4,), (2,), blocks=1)), "1 blocks of .* 2 or more"),
         (
             lambda: sweep_ridge(torch.full((150, 1), math.nan, dtype=torch.float64), SMALL),
             "a block has no window without a gap: look-back 9 and horizon 5 take 14 rows",
@@ -473,7 +473,7 @@ def test_complete_windows_are_summed_either_way():
         ),
         (
             lambda: evaluate_sweep(
-                Split(walk().numpy(), 80, 110, 150, apart=True), SMALL, season=2
+                ChronologicalSplit(walk().numpy(), 80, 110, 150, has_independent_parts=True), SMALL, season=2
             ),
             "one chronological table",
         ),

@@ -138,7 +138,7 @@ class TestSource:
 
     def test_all_passes_see_the_same_bytes(self, file, monkeypatch):
         """The place of a bad cell is looked up in what was read, not in what stands there now."""
-        path, read = file(GOOD.replace(",5\n", ",five\n")), source._read
+        path, read = file(GOOD.replace(",5\n", ",five\n")), source._read_bytes
 
         def replaced(*names):
             data = read(*names)
@@ -419,22 +419,22 @@ class TestManySeries:
         frame.to_parquet(tmp_path / "t.parquet", index=False)
         series = read_series(tmp_path / "t.parquet")
         assert series.values.shape == (40, 3000)
-        assert series.lasts is None
+        assert series.last_timestamps is None
         order = np.argsort(np.array(series.names, dtype=int))
         np.testing.assert_array_equal(series.values[:, order].T.ravel(), np.arange(120_000))
 
     def test_series_that_hardly_overlap(self, monkeypatch):
         from revin_forecast.data import rows
 
-        monkeypatch.setattr(rows, "LARGEST", 100)
+        monkeypatch.setattr(rows, "MAX_LONG_VALUES", 100)
         frame = long_frame([str(number) for number in range(60)], range(60))
         assert "60 rows of 60 series have 60 different times, so nearly all" in refused(frame)
 
     def test_each_is_forecast_after_its_own_end(self):
         frame = long_frame(["a"] * 6 + ["b"] * 3, [0, 1, 2, 3, 4, 5, 1, 2, 3])
         series = read_series(frame)
-        assert series.lasts.tolist() == [pd.Timestamp("2024-01-06"), pd.Timestamp("2024-01-04")]
-        aligned = series.aligned()
+        assert series.last_timestamps.tolist() == [pd.Timestamp("2024-01-06"), pd.Timestamp("2024-01-04")]
+        aligned = series.align_ends()
         np.testing.assert_array_equal(aligned.values[:, 1], [np.nan] * 3 + [6, 7, 8])
         out = aligned.forecast_frame({"": np.zeros((2, 2)), "-lo-80": np.ones((2, 2))})
         assert list(out.columns) == ["unique_id", "ds", "y", "y-lo-80"]

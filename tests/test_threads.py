@@ -10,14 +10,14 @@ from torch import nn
 from revin_forecast import threads
 from revin_forecast.errors import InputError
 from revin_forecast.settings import TrainingSettings
-from revin_forecast.threads import operations_of, threads_for, using_threads
+from revin_forecast.threads import count_flops, choose_thread_count, torch_threads
 from revin_forecast.training import train
-from revin_forecast.training.modules import ForecastingModule, shorten
+from revin_forecast.training.modules import ForecastingModule, clip_gradients
 
 
 @pytest.fixture
 def two_threads():
-    with using_threads(2):
+    with torch_threads(2):
         yield
 
 
@@ -35,11 +35,11 @@ def seen_threads(monkeypatch):
 
 def test_threads_grow_with_the_operations():
     counts = [
-        threads_for(operations, most=8) for operations in (0, 10**6, 10**9, 2 * 10**9, 10**15)
+        choose_thread_count(operations, max_threads=8) for operations in (0, 10**6, 10**9, 2 * 10**9, 10**15)
     ]
     assert counts[0] == counts[1] == 1
     assert 1 < counts[2] < counts[3] < counts[4] == 8
-    assert threads_for(10**15, most=1) == 1
+    assert choose_thread_count(10**15, max_threads=1) == 1
 
 
 def test_operations_are_counted_and_draw_nothing():
@@ -47,7 +47,7 @@ def test_operations_are_counted_and_draw_nothing():
     torch.manual_seed(1)
     wanted = torch.rand(3)
     torch.manual_seed(1)
-    assert operations_of(lambda: nn.functional.dropout(linear(rows))) == 2 * 5 * 20 * 30
+    assert count_flops(lambda: nn.functional.dropout(linear(rows))) == 2 * 5 * 20 * 30
     assert torch.equal(torch.rand(3), wanted)
 
 
@@ -55,14 +55,14 @@ def test_operations_are_counted_and_draw_nothing():
 def test_training_takes_the_threads_that_the_job_is_worth(
     each, wanted, two_threads, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(threads, "OPERATIONS_PER_THREAD", each)
+    monkeypatch.setattr(threads, "FLOPS_PER_THREAD", each)
     seen = seen_threads(monkeypatch)
     model, data = parts()
     train(model, data, settings(max_epochs=1), tmp_path)
     assert seen == {wanted}
     assert torch.get_num_threads() == 2
     assert json.loads((tmp_path / "run.json").read_text())["threads"] == wanted
-    with using_threads(1):  # resumed where there is another number
+    with torch_threads(1):  # resumed where there is another number
         train(model, data, settings(max_epochs=2), tmp_path, resume=True)
         assert torch.get_num_threads() == 1
     assert seen == {wanted}
@@ -111,6 +111,6 @@ def test_gradients_are_shortened_as_torch_does(largest):
     for one, other in zip(ours, theirs, strict=True):
         one.grad = torch.randn_like(one)
         other.grad = one.grad.clone()
-    shorten([{"params": [part]} for part in ours], largest)
+    clip_gradients([{"params": [part]} for part in ours], largest)
     nn.utils.clip_grad_norm_(theirs, largest)
     assert all(torch.equal(a.grad, b.grad) for a, b in zip(ours, theirs, strict=True))

@@ -61,8 +61,8 @@ def test_shared_by_identity_and_count_before_and_after_files(name, tmp_path):
     for one in (model, fresh, copy.deepcopy(model), copy.deepcopy(model).double()):
         assert groups(one) == {frozenset(group) for group in wanted}
         summary = parameter_summary(one)
-        assert summary.saved == saved
-        assert summary.unique == sum(part.numel() for part in one.parameters())
+        assert summary.saved_count == saved
+        assert summary.unique_count == sum(part.numel() for part in one.parameters())
         for first, *others in wanted:
             for other in others:
                 assert one.get_parameter(first) is one.get_parameter(other)
@@ -92,14 +92,14 @@ def test_the_language_models_head_moves_its_embedding():
     optimizer.step()
     assert tied.head.weight is tied.embed.weight
     assert not torch.equal(tied.embed.weight, before)
-    assert parameter_summary(LM(*SIZES, tied=False)).unique == parameter_summary(tied).unique + 128
+    assert parameter_summary(LM(*SIZES, tied=False)).unique_count == parameter_summary(tied).unique_count + 128
 
 
 def test_siamese_is_per_channel_with_all_networks_shared():
     siamese, each = Siamese(*SIZES, backbone=DLinear), PerChannel(*SIZES, backbone=DLinear)
     past = torch.randn(4, 24, 3)
     assert not shared_parameters(each)
-    assert parameter_summary(each).unique == 3 * parameter_summary(siamese).unique
+    assert parameter_summary(each).unique_count == 3 * parameter_summary(siamese).unique_count
     for network in each.networks[1:]:
         share_parameters(each.networks[0], network, ["trend.weight", "rest.weight", "rest.bias"])
     each.load_state_dict(siamese.state_dict())

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from revin_forecast.backbones import Linear
-from revin_forecast.data.module import ForecastData
-from revin_forecast.data.windows import EpochBatches, Windows
+from revin_forecast.data.module import ForecastDataModule
+from revin_forecast.data.windows import ShuffledBatches, Windows
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import RevIN
 from revin_forecast.reversible import Reversible
@@ -31,7 +31,7 @@ def wave(rows=300):
 def parts(model_class=Linear, batch_size=16):
     torch.manual_seed(0)
     values = wave()
-    data = ForecastData(
+    data = ForecastDataModule(
         Windows(values[:200], 12, 4), Windows(values[188:], 12, 4), batch_size=batch_size
     )
     return Reversible(model_class(12, 4, 2), RevIN(2)), data
@@ -93,7 +93,7 @@ def test_training_is_a_plain_loop_over_the_same_batches():
     plain = copy.deepcopy(model).train()
     train(model, data, settings(max_epochs=2, decay=0.5, gradient_clip=0.3))
     optimizer = torch.optim.Adam(plain.parameters(), lr=0.01, fused=True)
-    order = EpochBatches(len(data.training), 16)
+    order = ShuffledBatches(len(data.training), 16)
     for epoch in range(2):
         optimizer.param_groups[0]["lr"] = 0.01 * 0.5**epoch
         order.set_epoch(epoch)
@@ -110,13 +110,13 @@ def test_training_is_a_plain_loop_over_the_same_batches():
 @pytest.mark.parametrize("stretch_bytes", [1, 3 * 16 * 128, 2**20])
 def test_batches_are_the_same_however_many_are_gathered_at_once(monkeypatch, stretch_bytes):
     _, data = parts()
-    monkeypatch.setattr("revin_forecast.data.module.STRETCH_BYTES", stretch_bytes)
+    monkeypatch.setattr("revin_forecast.data.module.CHUNK_BYTES", stretch_bytes)
     assert data.training.window_bytes == 128
     stretches = list(data.train_dataloader())
     batches = [batch for stretch in stretches for batch in stretch]
     assert len(stretches[0]) == max(1, min(stretch_bytes // (16 * 128), len(batches)))
     assert [len(batch.past) for batch in batches] == [16] * 11 + [9]
-    for batch, numbers in zip(batches, EpochBatches(185, 16), strict=True):
+    for batch, numbers in zip(batches, ShuffledBatches(185, 16), strict=True):
         assert torch.equal(batch.past, data.training[numbers].past)
         assert torch.equal(batch.future, data.training[numbers].future)
         assert batch.known is None

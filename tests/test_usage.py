@@ -150,7 +150,7 @@ def test_want_of_memory_is_told_in_one_line(capsys, monkeypatch, here):
         def greedy(*_, error=error):
             raise error
 
-        monkeypatch.setattr("revin_forecast.cli._run", greedy)
+        monkeypatch.setattr("revin_forecast.cli._run_command", greedy)
         assert "the memory does not suffice" in told(capsys, *FORECAST)
 
 

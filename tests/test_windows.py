@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revin_forecast.data.module import ForecastData
+from revin_forecast.data.module import ForecastDataModule
 from revin_forecast.data.scaling import Standardizer
-from revin_forecast.data.windows import EpochBatches, Windows
+from revin_forecast.data.windows import ShuffledBatches, Windows
 from revin_forecast.errors import InputError
 
 
@@ -29,7 +29,7 @@ def test_slices_are_views_and_batches_drop_nothing():
     values = torch.arange(22.0).reshape(11, 2)
     windows = Windows(values, 3, 2)
     assert windows[0:7].past.data_ptr() == values.data_ptr()
-    batches = list(windows.batches(3))
+    batches = list(windows.iter_batches(3))
     assert [len(batch.past) for batch in batches] == [3, 3, 1]
     assert torch.equal(torch.cat([batch.future for batch in batches]), windows[:].future)
 
@@ -54,7 +54,7 @@ def test_windows_are_gathered_where_their_values_lie():
     past, future, seen = away[torch.tensor([0, 5])]
     assert [part.device.type for part in (past, future, seen)] == ["meta"] * 3
     assert (past.shape, future.shape, seen.shape) == ((2, 3, 2), (2, 2, 2), (2, 5, 1))
-    data = ForecastData(Windows(values, 3, 2), Windows(values, 3, 2), batch_size=4)
+    data = ForecastDataModule(Windows(values, 3, 2), Windows(values, 3, 2), batch_size=4)
     for device in ("cpu", "meta"):
         strategy = SimpleNamespace(root_device=torch.device(device))
         data.trainer = SimpleNamespace(global_rank=0, world_size=1, strategy=strategy)
@@ -70,7 +70,7 @@ def test_too_few_rows():
 
 
 def test_epochs_are_shuffled_by_seed_and_number_alone():
-    batches = EpochBatches(10, 4, seed=1)
+    batches = ShuffledBatches(10, 4, seed=1)
     first = [batch.tolist() for batch in batches]
     assert sorted(number for batch in first for number in batch) == list(range(10))
     assert [len(batch) for batch in first] == [4, 4, 2]
@@ -80,7 +80,7 @@ def test_epochs_are_shuffled_by_seed_and_number_alone():
     batches.set_epoch(0)
     torch.rand(3)
     assert [batch.tolist() for batch in batches] == first
-    assert [batch.tolist() for batch in EpochBatches(10, 4, seed=2)] != first
+    assert [batch.tolist() for batch in ShuffledBatches(10, 4, seed=2)] != first
 
 
 @given(scale=st.sampled_from([1e-300, 1e-6, 1.0, 1e6, 1e300]), seed=st.integers(0, 99))
@@ -91,7 +91,7 @@ def test_standardizer_against_numpy(scale, seed):
     fitted = Standardizer.fit(values * scale)
     np.testing.assert_allclose(fitted.mean / scale, np.nanmean(values, 0), rtol=1e-12)
     np.testing.assert_allclose(fitted.scale / scale, np.nanstd(values, 0), rtol=1e-10)
-    back = fitted.inverse(fitted.transform(values * scale)) / scale
+    back = fitted.inverse_transform(fitted.transform(values * scale)) / scale
     np.testing.assert_allclose(back, values, rtol=1e-12)
 
 
@@ -99,4 +99,4 @@ def test_constant_and_empty_channels_keep_scale_1():
     fitted = Standardizer.fit(np.array([[3.0, np.nan], [3.0, np.nan]]))
     assert fitted.mean.tolist() == [3, 0]
     assert fitted.scale.tolist() == [1, 1]
-    assert fitted.tensor(np.array([[4.0, 2.0]])).tolist() == [[1, 2]]
+    assert fitted.to_tensor(np.array([[4.0, 2.0]])).tolist() == [[1, 2]]

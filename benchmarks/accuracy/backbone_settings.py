@@ -9,9 +9,9 @@ from typing import Any
 from benchmarks.accuracy.joined_nbeats import JoinedNBEATS
 from benchmarks.accuracy.planned_row import Row, shortened, split_of
 from revin_forecast import backbones
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.evaluation import evaluate
-from revin_forecast.fitting import Recipe
+from revin_forecast.fitting import ModelConfig
 from revin_forecast.settings import TrainingSettings
 
 
@@ -64,7 +64,7 @@ class Task:
 
 
 def scores_of(
-    task: Task, component: Component, setting: Setting, normalizer: type, seeds: int
+    task: Task, component: ModuleSpec, setting: Setting, normalizer: type, seeds: int
 ) -> Row:
     """Train and score over seeds; mean errors, deviation and time."""
     split, season = split_of(task.data, task.data_dir, setting.covariates)
@@ -81,9 +81,9 @@ def scores_of(
             patience=2,
             seed=seed,
         )
-        recipe = Recipe(
+        recipe = ModelConfig(
             component,
-            Component.of(normalizer),
+            ModuleSpec.from_class(normalizer),
             lookback,
             horizon,
             training,
@@ -100,8 +100,8 @@ def scores_of(
     }
 
 
-def component_of(name: str) -> Component:
+def component_of(name: str) -> ModuleSpec:
     """Describe a backbone as it is set here."""
     if name == "JoinedNBEATS":
-        return Component.of(JoinedNBEATS)
-    return Component.of(partial(getattr(backbones, name), **SETTINGS[name].parameters))
+        return ModuleSpec.from_class(JoinedNBEATS)
+    return ModuleSpec.from_class(partial(getattr(backbones, name), **SETTINGS[name].parameters))

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmarks.accuracy.planned_row import Cell, Row, shortened, split_of
-from revin_forecast.closed_form.swept import Sweep
+from revin_forecast.closed_form.swept import SweepGrid
 from revin_forecast.sweeping import evaluate_sweep
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "published" / "results.csv"
@@ -22,15 +22,15 @@ NAMES = {
     "ili": "ILI",
 }
 """Of the data sets, here and in the published table."""
-USUAL = Sweep()
-WEEKLY = Sweep(lookbacks=(36, 52, 78, 104), horizons=(24, 36, 48, 60))
+USUAL = SweepGrid()
+WEEKLY = SweepGrid(lookbacks=(36, 52, 78, 104), horizons=(24, 36, 48, 60))
 MAPS = {
     "shared": (False, False),
     "own": (True, False),
     "own, profile": (True, True),
 }
 """Whether a channel may change the map, and whether a seasonal profile may be taken off."""
-QUICK = Sweep(lookbacks=(24, 48), horizons=(6, 12, 18, 24))
+QUICK = SweepGrid(lookbacks=(24, 48), horizons=(6, 12, 18, 24))
 TEXT = """
 # Closed form: the standard sets
 
@@ -97,15 +97,15 @@ def variant(name: str, data_dir: str | None, quick: bool, maps: str, refit: bool
     usual = QUICK if quick else WEEKLY if name == "ili" else USUAL
     own, profile = MAPS[maps]
     taken = season if profile else None
-    sweep = Sweep(usual.lookbacks, usual.horizons, per_channel=own, season=taken)
+    sweep = SweepGrid(usual.lookbacks, usual.horizons, per_channel=own, season=taken)
     start = time.perf_counter()
     found = evaluate_sweep(split, sweep, season, refit)
     seconds = time.perf_counter() - start
-    sizes = [" + ".join(map(str, one.lookbacks)) for one in found.swept.shared]
+    sizes = [" + ".join(map(str, one.lookbacks)) for one in found.sweep_result.shared_choices]
     row: Row = {
         "look-backs": ", ".join(dict.fromkeys(sizes)),
-        "own": sum(any(some) for some in found.swept.own),
-        "profile": found.swept.share,
+        "own": sum(any(some) for some in found.sweep_result.channel_penalties),
+        "profile": found.sweep_result.profile_share,
     }
     for place, one in enumerate(found.horizons, 1):
         row[f"MSE {place}"] = one.scores.mse

@@ -88,8 +88,8 @@ def row(task: Task, home: Path, folder: Path | None) -> Row:
 def ours(problem: Problem, horizon: int) -> np.ndarray:
     """Return (origins, horizon, channels) of the default, fitted once."""
     series = problem.series
-    forecaster = Forecaster(horizon).fit(series.rows(0, problem.train))
-    tables = [forecaster.predict(series.rows(0, origin)) for origin in problem.origins]
+    forecaster = Forecaster(horizon).fit(series.slice_rows(0, problem.train))
+    tables = [forecaster.predict(series.slice_rows(0, origin)) for origin in problem.origins]
     return np.stack([table[list(series.names)].to_numpy() for table in tables])
 
 

@@ -25,6 +25,6 @@ class JoinedNBEATS(Backbone):
 
     def forward(self, past: Past) -> Future:
         """Forecast all channels from all channels."""
-        self.check(past)
+        self.check_past(past)
         ahead = self.net(past.flatten(1).unsqueeze(-1))
         return ahead.reshape(len(past), self.horizon, self.channels)

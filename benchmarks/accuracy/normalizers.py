@@ -6,9 +6,9 @@ from functools import partial
 from benchmarks.accuracy.planned_row import Cell, Row, shortened, split_of
 from revin_forecast import normalizers
 from revin_forecast.backbones import Linear, Ridge
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.evaluation import evaluate
-from revin_forecast.fitting import Recipe, Split
+from revin_forecast.fitting import ModelConfig, ChronologicalSplit
 from revin_forecast.settings import TrainingSettings
 
 TEXT = """
@@ -47,12 +47,12 @@ NAMES = [
 ]
 
 
-def component(normalizer: str, name: str) -> Component:
+def component(normalizer: str, name: str) -> ModuleSpec:
     """Describe a normalizer as the page does."""
     options = {"SAN": {"slice_length": 6}, "FAN": {"frequencies": 2}} if name in SHORT else {}
     kind, _, variant = normalizer.partition(" ")
     options[kind] = options.get(kind, {}) | ({"affine": False} if variant else {})
-    return Component.of(partial(getattr(normalizers, kind), **options[kind]))
+    return ModuleSpec.from_class(partial(getattr(normalizers, kind), **options[kind]))
 
 
 def normalizer_row(
@@ -73,7 +73,7 @@ def normalizer_row(
             batch_size=256 if name == "weather" else 32,
             seed=seed,
         )
-        recipe = Recipe(Component.of(Linear), chosen, lookback, horizon, training)
+        recipe = ModelConfig(ModuleSpec.from_class(Linear), chosen, lookback, horizon, training)
         scores = evaluate(recipe, split, season).model
         errors.append(scores.mse)
         absolute.append(scores.mae)
@@ -95,14 +95,14 @@ def sizes_of(name: str, quick: bool) -> tuple[int, int]:
 
 
 def ridge_error(
-    chosen: Component, split: Split, lookback: int, horizon: int, season: int
+    chosen: ModuleSpec, split: ChronologicalSplit, lookback: int, horizon: int, season: int
 ) -> float | None:
     """Return the error of the map solved exactly; None where there is no closed form."""
-    model = Recipe(Component.of(Ridge), chosen, lookback, horizon).build(2).normalizer
+    model = ModelConfig(ModuleSpec.from_class(Ridge), chosen, lookback, horizon).build(2).normalizer
     closed = isinstance(model, normalizers.LocationScaleNormalizer)
     if not closed or model.location_weights(lookback) is None:
         return None
-    recipe = Recipe(Component.of(Ridge), chosen, lookback, horizon)
+    recipe = ModelConfig(ModuleSpec.from_class(Ridge), chosen, lookback, horizon)
     return evaluate(recipe, split, season).model.mse
 
 

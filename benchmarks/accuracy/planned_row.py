@@ -2,8 +2,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from revin_forecast.data import catalog
-from revin_forecast.data.covariates import known_inputs
-from revin_forecast.fitting import Split
+from revin_forecast.data.covariates import known_covariates
+from revin_forecast.fitting import ChronologicalSplit
 
 Row = dict[str, object]
 HORIZONS = (96, 192, 336, 720)
@@ -20,18 +20,18 @@ class Cell(NamedTuple):
 
 def split_of(
     name: str, data_dir: str | None, covariates: tuple[str, ...] = ()
-) -> tuple[Split, int]:
+) -> tuple[ChronologicalSplit, int]:
     """Return a data set's values with their borders and known inputs, and its season."""
-    entry, series = catalog.find(name), catalog.load(name, data_dir)
+    entry, series = catalog.find_entry(name), catalog.load_dataset(name, data_dir)
     known = None
     if covariates:
-        known = known_inputs(covariates, series.timestamps, series.frequency)
+        known = known_covariates(covariates, series.timestamps, series.frequency)
     borders = entry.borders
-    split = Split(series.values, borders.train, borders.validation, borders.test, known=known)
+    split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test, known=known)
     return split, entry.season
 
 
-def shortened(split: Split) -> Split:
+def shortened(split: ChronologicalSplit) -> ChronologicalSplit:
     """Return two channels of few rows, for a quick run."""
     known = None if split.known is None else split.known[:900]
-    return Split(split.values[:900, :2], 600, 700, 850, known=known)
+    return ChronologicalSplit(split.values[:900, :2], 600, 700, 850, known=known)

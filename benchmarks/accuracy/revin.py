@@ -4,9 +4,9 @@ from functools import partial
 
 from benchmarks.accuracy.planned_row import HORIZONS, Cell, Row, split_of
 from revin_forecast.backbones import Ridge
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.evaluation import evaluate
-from revin_forecast.fitting import Recipe
+from revin_forecast.fitting import ModelConfig
 from revin_forecast.normalizers import Identity, LastValue, RevIN
 
 TEXT = """
@@ -30,8 +30,8 @@ def revin_row(name: str, lookback: int, horizon: int, data_dir: str | None) -> R
         ("LastValue", LastValue, False),
         ("Identity", Identity, False),
     ):
-        components = Component.of(Ridge), Component.of(kind)
-        recipe = Recipe(*components, lookback, horizon, refit=refit)
+        components = ModuleSpec.from_class(Ridge), ModuleSpec.from_class(kind)
+        recipe = ModelConfig(*components, lookback, horizon, refit=refit)
         result = evaluate(recipe, split, season)
         cells[f"{label} MSE"] = result.model.mse
         cells[f"{label} MAE"] = result.model.mae

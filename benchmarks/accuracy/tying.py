@@ -5,7 +5,7 @@ from benchmarks.accuracy.backbone_settings import Setting, Task, scores_of
 from benchmarks.accuracy.planned_row import Cell, Row
 from revin_forecast import parameter_summary
 from revin_forecast.backbones import NHITS, Linear, PatchLM, PerChannel, Siamese, TiedAutoencoder
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.normalizers import RevIN
 
 TEXT = """
@@ -61,11 +61,11 @@ def row(task: Task, label: str, seeds: int) -> Row:
     scored: Row = {}
     errors = {}
     for state, make in (("tied", tied), ("untied", untied)):
-        scores = scores_of(task, Component.of(make), setting, RevIN, seeds)
+        scores = scores_of(task, ModuleSpec.from_class(make), setting, RevIN, seeds)
         errors[state] = scores["MSE"]
         scored[state] = scores["MSE"]
         scored[f"{state} spread"] = scores["spread"]
-        scored[f"{state} parameters"] = parameter_summary(make(96, 96, 7)).unique
+        scored[f"{state} parameters"] = parameter_summary(make(96, 96, 7)).unique_count
     scored["gain"] = 1 - errors["tied"] / errors["untied"]
     scored["seeds"] = seeds
     return scored

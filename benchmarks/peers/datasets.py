@@ -28,7 +28,7 @@ def benchmark(data_dir: str | None, scratch: Path) -> Given:
     split, _ = split_of(DATA, data_dir)
     values = split.standardizer.transform(split.values[: split.test])
     rows = _kept(values, split.train, split.validation, scratch)
-    series = catalog.load(DATA, data_dir)
+    series = catalog.load_dataset(DATA, data_dir)
     table = pd.DataFrame(series.values, index=series.timestamps, columns=list(series.names))
     return Given(rows, table.iloc[split.test - SMALL : split.test])
 

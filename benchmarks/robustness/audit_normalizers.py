@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from benchmarks.evidence import EvidencePage, Options, measurement
 from revin_forecast import normalizers
 from revin_forecast.checks import audit_normalizer
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.normalizers import LocationScale, Normalizer
 
 TEXT = """
@@ -78,8 +78,8 @@ def main(options: Options, page: EvidencePage) -> None:
     if options.quick:
         kinds = {name: kinds[name] for name in ("Copied", "RevIN")}
     for path in options.classes or []:
-        component = Component(path)
-        kinds[component.name] = component.resolve()  # type: ignore[assignment]
+        component = ModuleSpec(path)
+        kinds[component.name] = component.import_class()  # type: ignore[assignment]
     rows: dict[str, dict[str, object]] = {}
     notes: list[str] = []
     for name, kind in kinds.items():

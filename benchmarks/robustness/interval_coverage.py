@@ -14,14 +14,14 @@ from revin_forecast import Forecaster
 from revin_forecast.data.catalog import data_folder
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
-from revin_forecast.fitted import Fitted
-from revin_forecast.intervals import Intervals, interval_levels
+from revin_forecast.fitted import FittedModel
+from revin_forecast.intervals import ConformalIntervals, interval_quantiles
 from revin_forecast.metrics import coverage
-from revin_forecast.selection import Selection
+from revin_forecast.selection import SelectionSettings
 from revin_forecast.shift.cells import Cell
 from revin_forecast.shift.generators import Scale
 from revin_forecast.shift.windows import ShiftedWindows, clean_windows, shifted_windows
-from revin_forecast.shift.world import World
+from revin_forecast.shift.world import ShiftDataset
 
 # file, horizon: a season
 DATA = {
@@ -67,22 +67,22 @@ with some of these figures in view. Repeat with
 """
 
 
-def fitted_with_raw(series: Series, horizon: int) -> tuple[Fitted, Intervals]:
+def fitted_with_raw(series: Series, horizon: int) -> tuple[FittedModel, ConformalIntervals]:
     """Fit, and calibrate the same residuals in raw units as well."""
-    raw: list[Intervals] = []
-    calibrate = Intervals.calibrate
+    raw: list[ConformalIntervals] = []
+    calibrate = ConformalIntervals.calibrate
 
-    def twice(residuals: np.ndarray, scales: np.ndarray, stride: float = 1.0) -> Intervals:
+    def twice(residuals: np.ndarray, scales: np.ndarray, stride: float = 1.0) -> ConformalIntervals:
         raw.append(calibrate(residuals, np.ones_like(scales), stride))
         return calibrate(residuals, scales, stride)
 
-    forecaster = Forecaster(horizon, selection=Selection(budget=3600.0))
-    with patch.object(Intervals, "calibrate", twice):
+    forecaster = Forecaster(horizon, selection=SelectionSettings(budget=3600.0))
+    with patch.object(ConformalIntervals, "calibrate", twice):
         fitted = forecaster.fit(series).fitted
     return fitted, raw[-1]
 
 
-def shifted(world: World) -> Iterator[tuple[str, ShiftedWindows]]:
+def shifted(world: ShiftDataset) -> Iterator[tuple[str, ShiftedWindows]]:
     """Yield the test windows as they are, and of the world with another scale."""
     yield "none", clean_windows(world, 1)
     cells = {
@@ -94,10 +94,10 @@ def shifted(world: World) -> Iterator[tuple[str, ShiftedWindows]]:
         yield name, shifted_windows(world, cell, 1)
 
 
-def covered(fitted: Fitted, raw: Intervals, windows: ShiftedWindows) -> dict[str, float]:
+def covered(fitted: FittedModel, raw: ConformalIntervals, windows: ShiftedWindows) -> dict[str, float]:
     """Return the percentage covered by normalized and by raw intervals, and how wide they are."""
     assert fitted.intervals is not None
-    truth = torch.from_numpy(windows.truth).float()
+    truth = torch.from_numpy(windows.targets).float()
     forecast = fitted.forecast(windows.past)
     # A window whose scale is 1 leaves raw scores as they are.
     unit = torch.tensor([-1.0, 1.0]).repeat(8).reshape(1, 16, 1)
@@ -115,9 +115,9 @@ def covered(fitted: Fitted, raw: Intervals, windows: ShiftedWindows) -> dict[str
     return cells | {"width": widths[0] / widths[1]}
 
 
-def limits(intervals: Intervals, forecast: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
+def limits(intervals: ConformalIntervals, forecast: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
     """Return the limits of each level's interval, (windows, horizon, channels, 2 a level)."""
-    bounds = [bound for level in LEVELS for bound in interval_levels(level)]
+    bounds = [bound for level in LEVELS for bound in interval_quantiles(level)]
     parts = [
         intervals.quantiles(
             forecast[first : first + AT_ONCE], past[first : first + AT_ONCE], bounds
@@ -132,14 +132,14 @@ def measure(name: str, data_dir: Path, quick: bool) -> Iterator[dict[str, Any]]:
     file, horizon = DATA[name]
     series = read_series(str(data_dir / file))
     if quick:
-        series = series.select(series.names[:2]).rows(0, 3000)
+        series = series.select(series.names[:2]).slice_rows(0, 3000)
     start = len(series) - int(0.2 * len(series))
     begun = time.perf_counter()
-    fitted, raw = fitted_with_raw(series.rows(0, start), horizon)
+    fitted, raw = fitted_with_raw(series.slice_rows(0, start), horizon)
     print(name, f"fitted in {time.perf_counter() - begun:.0f} s", flush=True)
-    lookback = fitted.recipe.lookback
+    lookback = fitted.config.lookback
     values = fitted.standardizer.transform(series.values)
-    world = World(name, values, start, start - lookback, lookback, horizon, horizon)
+    world = ShiftDataset(name, values, start, start - lookback, lookback, horizon, horizon)
     for shift, windows in shifted(world):
         key = {"data": name, "shift": shift, "windows": len(windows.past)}
         yield key | covered(fitted, raw, windows)

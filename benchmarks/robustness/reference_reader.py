@@ -53,7 +53,7 @@ def compare(data: bytes, series: Series) -> int:
         wanted = dict(zip(zip(moments, ids, strict=True), values, strict=True))
         count = len(rows)
         last = [max(m for m, one in zip(moments, ids, strict=True) if one == n) for n in names]
-        got = series.lasts
+        got = series.last_timestamps
         if (nanoseconds(got) if got is not None else [max(moments)] * len(names)) != last:
             raise DisagreementError("ends of series")
     if tuple(names) != series.names:

@@ -7,15 +7,15 @@ import numpy as np
 import torch
 
 from revin_forecast.backbones import Ridge
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.data import catalog
-from revin_forecast.data.entries import CATALOG, Borders, chronological_borders
+from revin_forecast.data.entries import CATALOG, SplitBorders, split_7_1_2
 from revin_forecast.data.reading import read_series
-from revin_forecast.fitting import Recipe, Split, fit_split
+from revin_forecast.fitting import ModelConfig, ChronologicalSplit, fit_model
 from revin_forecast.normalizers import Identity, RevIN
-from revin_forecast.shift.card import card_sizes
-from revin_forecast.shift.statistics import interval, resampled_means
-from revin_forecast.shift.verdict import Verdict, verdicts
+from revin_forecast.shift.card import card_window_sizes
+from revin_forecast.shift.statistics import percentile_interval, bootstrap_means
+from revin_forecast.shift.verdict import Verdict, judge_channels
 
 OUTSIDE = {
     "WTH/WTH.csv": 1,
@@ -47,14 +47,14 @@ class File(NamedTuple):
     part: str
     values: np.ndarray
     names: tuple[str, ...]
-    borders: Borders
+    borders: SplitBorders
 
 
 def files(data_dir: str | None, quick: bool) -> Iterator[File]:
     """Yield the catalogued sets at hand, then the others."""
     for name, entry in CATALOG.items():
-        if catalog.locate(name, data_dir) and (entry.shipped or not quick):
-            series = catalog.load(name, data_dir)
+        if catalog.locate_file(name, data_dir) and (entry.is_shipped or not quick):
+            series = catalog.load_dataset(name, data_dir)
             values = series.values[: entry.borders.test]
             yield File(name, "catalogue", values, series.names, entry.borders)
     for place, step in () if quick else OUTSIDE.items():
@@ -63,28 +63,28 @@ def files(data_dir: str | None, quick: bool) -> Iterator[File]:
             series = read_series(path)
             values, names = series.values[:, ::step], series.names[::step]
             name = path.name.partition(".")[0]
-            yield File(name, "outside", values, names, chronological_borders(len(values)))
+            yield File(name, "outside", values, names, split_7_1_2(len(values)))
 
 
-def test_errors(split: Split, normalizer: type, sizes: tuple[int, int]) -> np.ndarray:
+def test_errors(split: ChronologicalSplit, normalizer: type, sizes: tuple[int, int]) -> np.ndarray:
     """Return the mean squared error of each test window of one channel; NaN without a target."""
-    model, _ = fit_split(Recipe(Component.of(Ridge), Component.of(normalizer), *sizes), split)
+    model, _ = fit_model(ModelConfig(ModuleSpec.from_class(Ridge), ModuleSpec.from_class(normalizer), *sizes), split)
     errors = []
     with torch.inference_mode():
-        for past, future, _ in split.windows("test", *sizes).batches(4096):
+        for past, future, _ in split.make_windows("test", *sizes).iter_batches(4096):
             errors.append((model(past) - future).square().nanmean(dim=(1, 2)))
     return torch.cat(errors).double().numpy()
 
 
-def measured(values: np.ndarray, borders: Borders, sizes: tuple[int, int]) -> dict[str, Any]:
+def measured(values: np.ndarray, borders: SplitBorders, sizes: tuple[int, int]) -> dict[str, Any]:
     """Return what RevIN gains on the test windows of one channel (time, 1)."""
-    split = Split(values, borders.train, borders.validation, borders.test)
+    split = ChronologicalSplit(values, borders.train, borders.validation, borders.test)
     without, gain = test_errors(split, Identity, sizes), -test_errors(split, RevIN, sizes)
     gain += without
     observed = np.isfinite(gain)
     gain, base, block = gain[observed], without[observed].mean(), sum(sizes)
-    draws = resampled_means(gain[None], block, resamples=1000, seed=0)[0]
-    lo, hi = interval(draws)
+    draws = bootstrap_means(gain[None], block, resamples=1000, seed=0)[0]
+    lo, hi = percentile_interval(draws)
     sign = "" if len(gain) < BLOCKS * block else "help" if lo > 0 else "hurt" if hi < 0 else ""
     percent = [None if np.isnan(part) else 100 * float(part) / base for part in (lo, hi)]
     return {
@@ -100,11 +100,11 @@ def measured(values: np.ndarray, borders: Borders, sizes: tuple[int, int]) -> di
 def rows_of(file: File) -> Iterator[dict[str, Any]]:
     """Yield a row for each channel that has a spread to be measured by."""
     borders = file.borders
-    lookback, horizon, _ = card_sizes(borders.train, borders.test - borders.validation)
-    scaled = Split(file.values, borders.train, borders.validation, borders.test)
+    lookback, horizon, _ = card_window_sizes(borders.train, borders.test - borders.validation)
+    scaled = ChronologicalSplit(file.values, borders.train, borders.validation, borders.test)
     table = scaled.standardizer.transform(file.values)
-    told = verdicts(table, borders.train, lookback, horizon)
-    blind = verdicts(table[: borders.validation], borders.train, lookback, horizon)
+    told = judge_channels(table, borders.train, lookback, horizon)
+    blind = judge_channels(table[: borders.validation], borders.train, lookback, horizon)
     for place, name in enumerate(file.names):
         values = file.values[:, place : place + 1]
         if not np.nanstd(values[: borders.train]) > 0:

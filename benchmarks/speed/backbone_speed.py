@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from benchmarks.evidence import EvidencePage, Options, measurement
 from benchmarks.speed.plain_models import plain_of
 from revin_forecast import backbones
-from revin_forecast.heap import keep_freed_memory
+from revin_forecast.heap import retain_freed_memory
 from revin_forecast.normalizers import RevIN
 from revin_forecast.reversible import Reversible
 
@@ -75,7 +75,7 @@ def row(case: str, sizes: tuple[int, int, int], batch: int, rounds: int) -> dict
 )
 def main(options: Options, page: EvidencePage) -> None:
     torch.set_num_threads(1)
-    keep_freed_memory()  # for both alike, as the package's training does
+    retain_freed_memory()  # for both alike, as the package's training does
     sizes, batch, rounds = (336, 96, 7), 32, options.rounds
     if options.quick:
         sizes, batch, rounds = (48, 8, 3), 4, 1

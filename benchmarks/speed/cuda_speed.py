@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from benchmarks.accuracy.backbone_settings import component_of
 from benchmarks.evidence import PAGES, EvidencePage, Options, measurement
-from revin_forecast.components import Component
-from revin_forecast.data.module import ForecastData
+from revin_forecast.components import ModuleSpec
+from revin_forecast.data.module import ForecastDataModule
 from revin_forecast.data.windows import WindowBatch, Windows
 from revin_forecast.errors import InputError
-from revin_forecast.fitting import Recipe
+from revin_forecast.fitting import ModelConfig
 from revin_forecast.normalizers import RevIN
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.training import train
@@ -68,7 +68,7 @@ def plain(model: nn.Module, batches: list[WindowBatch]) -> None:
         optimizer.step()
 
 
-def package(model: nn.Module, data: ForecastData, precision: Precision, compiled: bool) -> None:
+def package(model: nn.Module, data: ForecastDataModule, precision: Precision, compiled: bool) -> None:
     """Train an epoch in the package's loop, on the device that Lightning finds."""
     settings = TrainingSettings(
         max_epochs=1, batch_size=data.batch_size, precision=precision, compile=compiled
@@ -88,14 +88,14 @@ def training_rows(
     lookback, horizon, channels = sizes
     values = torch.randn(40 * batch + lookback + horizon - 1, channels)
     few = Windows(values[: lookback + horizon], lookback, horizon)
-    data = ForecastData(Windows(values, lookback, horizon), few, batch)
+    data = ForecastDataModule(Windows(values, lookback, horizon), few, batch)
     windows, rows = len(data.training), list[Row]()
     gathered = [
         WindowBatch(one.past.to(device), one.future.to(device))
-        for one in data.training.batches(batch)
+        for one in data.training.iter_batches(batch)
     ]
     for name in names:
-        recipe = Recipe(component_of(name), Component.of(RevIN), lookback, horizon)
+        recipe = ModelConfig(component_of(name), ModuleSpec.from_class(RevIN), lookback, horizon)
         model = recipe.build(channels)
         bare = copy.deepcopy(model).to(device)
         plain(bare, gathered)  # what is loaded and tuned once is not timed

@@ -16,18 +16,18 @@ from typing import Any, NamedTuple
 import torch
 
 from benchmarks.evidence import ROOT, EvidencePage, Options, measurement
-from revin_forecast.components import Component
-from revin_forecast.data.module import ForecastData
+from revin_forecast.components import ModuleSpec
+from revin_forecast.data.module import ForecastDataModule
 from revin_forecast.data.windows import Windows
-from revin_forecast.fitting import Recipe
+from revin_forecast.fitting import ModelConfig
 from revin_forecast.normalizers import RevIN
 from revin_forecast.settings import TrainingSettings
-from revin_forecast.shift.benchmark import Execution, jobs_of
-from revin_forecast.shift.engines import Engine, engine_named
-from revin_forecast.shift.engines.inline import InlineEngine
-from revin_forecast.shift.job import Event
-from revin_forecast.shift.suite import DataSource, Models, Protocol, Suite, WindowGrid
-from revin_forecast.shift.suite_file import shifts_named
+from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
+from revin_forecast.shift.engines import JobEngine, make_job_engine
+from revin_forecast.shift.engines.inline import InlineJobEngine
+from revin_forecast.shift.job import ProgressEvent
+from revin_forecast.shift.suite import DatasetConfig, ModelGrid, ShiftProtocol, Suite, WindowConfig
+from revin_forecast.shift.suite_file import parse_shifts
 from revin_forecast.training import train
 
 TEXT = """
@@ -78,9 +78,9 @@ def training(job: Training, devices: int = 1) -> Speed:
     steps = batches * batch_size + LOOKBACK + HORIZON - 1
     values = torch.randn((steps, CHANNELS), generator=generator)
     few = Windows(values[: LOOKBACK + HORIZON], LOOKBACK, HORIZON)
-    data = ForecastData(Windows(values, LOOKBACK, HORIZON), few, batch_size)
-    component = Component(f"revin_forecast.{backbone}", {})
-    model = Recipe(component, Component.of(RevIN), LOOKBACK, HORIZON).build(CHANNELS)
+    data = ForecastDataModule(Windows(values, LOOKBACK, HORIZON), few, batch_size)
+    component = ModuleSpec(f"revin_forecast.{backbone}", {})
+    model = ModelConfig(component, ModuleSpec.from_class(RevIN), LOOKBACK, HORIZON).build(CHANNELS)
 
     def run(epochs: int) -> float:
         settings = TrainingSettings(
@@ -109,25 +109,25 @@ def apart(job: Training) -> Speed:
 
 def suite(shifts: list[str], datasets: list[str], normalizers: list[str], stride: int) -> Suite:
     """Return what the engines are to measure."""
-    kinds = tuple(Component(f"revin_forecast.{name}", {}) for name in normalizers)
-    ridge = Component("revin_forecast.Ridge", {})
+    kinds = tuple(ModuleSpec(f"revin_forecast.{name}", {}) for name in normalizers)
+    ridge = ModuleSpec("revin_forecast.Ridge", {})
     return Suite(
         name="speed",
-        datasets=tuple(DataSource(name) for name in datasets),
-        models=(Models((ridge,), kinds),),
-        shifts=shifts_named(shifts),
-        windows=WindowGrid(96, 24, stride),
-        protocol=Protocol(severities=(2, 5), ages=(0.0, 0.5), resamples=200),
+        datasets=tuple(DatasetConfig(name) for name in datasets),
+        models=(ModelGrid((ridge,), kinds),),
+        shifts=parse_shifts(shifts),
+        windows=WindowConfig(96, 24, stride),
+        protocol=ShiftProtocol(severities=(2, 5), ages=(0.0, 0.5), resamples=200),
     )
 
 
-def benchmark(wanted: Suite, engine: Engine, together: int = 2) -> Speed:
+def benchmark(wanted: Suite, engine: JobEngine, together: int = 2) -> Speed:
     """Measure a suite with an engine of so many workers."""
     ends: list[float] = []
     seen: set[str] = set()
     ready: list[float] = []
 
-    def tell(event: Event) -> None:
+    def tell(event: ProgressEvent) -> None:
         if event[0] == "end":
             seen.add(event[1])
             ends.append(time.perf_counter())
@@ -135,7 +135,7 @@ def benchmark(wanted: Suite, engine: Engine, together: int = 2) -> Speed:
                 ready.append(ends[-1])
 
     with tempfile.TemporaryDirectory() as folder:
-        jobs = jobs_of(wanted, Execution(folder))
+        jobs = make_jobs(wanted, ExecutionSettings(folder))
         start = time.perf_counter()
         engine.run(jobs, tell)
     done = sum(end > ready[0] for end in ends)
@@ -179,8 +179,8 @@ def benchmark_row(rounds: int) -> Any:
     kinds = ["Identity", "LastValue", "RevIN", "Robust"]
     wanted = suite(["all"], ["ar", "sine", "random_walk"], kinds, 1)
     ways: dict[str, Way] = {
-        "local": lambda: benchmark(wanted, engine_named("local", 2, None)),
-        "ray": lambda: benchmark(wanted, engine_named("ray", 2, None)),
+        "local": lambda: benchmark(wanted, make_job_engine("local", 2, None)),
+        "ray": lambda: benchmark(wanted, make_job_engine("ray", 2, None)),
     }
     return row("shift benchmark", ways, None, 0.9, rounds)
 
@@ -189,7 +189,7 @@ def quick_rows() -> list[dict[str, Any]]:
     """Measure a little in this process: the tests have the engines and several processes."""
     job = Training("Linear", 8, 2, 2)
     few = suite(["level"], ["ar"], ["RevIN"], 12)
-    here = partial(benchmark, few, InlineEngine(), 1)
+    here = partial(benchmark, few, InlineJobEngine(), 1)
     return [
         row(
             "training", {"one": partial(training, job), "again": partial(training, job)}, None, 1, 1

@@ -20,12 +20,12 @@ import torch
 from torch import nn
 
 from benchmarks.evidence import ROOT, EvidencePage, Options, measurement
-from revin_forecast.components import Component
-from revin_forecast.data.mapped import map_table
+from revin_forecast.components import ModuleSpec
+from revin_forecast.data.mapped import memory_map_table
 from revin_forecast.data.reading import read_series
-from revin_forecast.data.split import MappedSplit
+from revin_forecast.data.split import MemoryMappedSplit
 from revin_forecast.data.windows import Windows
-from revin_forecast.fitting import Recipe, Split
+from revin_forecast.fitting import ModelConfig, ChronologicalSplit
 from revin_forecast.normalizers import RevIN
 
 TEXT = """
@@ -72,14 +72,14 @@ def write_table(path: Path, rows: int, channels: int, group: int) -> None:
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 
-def made_ready(way: str, path: Path, folder: Path) -> Split | MappedSplit:
+def made_ready(way: str, path: Path, folder: Path) -> ChronologicalSplit | MemoryMappedSplit:
     """Read a table as `fit` does."""
     if way == "map":
-        series = map_table(path, folder, keep=LOOKBACK)
-        return MappedSplit(series, int(0.8 * len(series)))
+        series = memory_map_table(path, folder, keep=LOOKBACK)
+        return MemoryMappedSplit(series, int(0.8 * len(series)))
     series = read_series(path)
     rows = len(series)
-    return Split(series.values, int(0.8 * rows), rows, rows, scaling=rows)
+    return ChronologicalSplit(series.values, int(0.8 * rows), rows, rows, scaling_rows=rows)
 
 
 def put_out_of_cache(path: Path) -> None:
@@ -91,12 +91,12 @@ def put_out_of_cache(path: Path) -> None:
 
 def rate(name: str, windows: Windows, batches: int) -> float:
     """Return windows a second of training on some batches."""
-    from revin_forecast.data.module import ForecastData  # two seconds that the parent needs not
+    from revin_forecast.data.module import ForecastDataModule  # two seconds that the parent needs not
 
     one = Windows(windows.values[: LOOKBACK + HORIZON], LOOKBACK, HORIZON)
-    data = ForecastData(windows, one, BATCH)
-    backbone = Component(f"revin_forecast.{name}", {})
-    recipe = Recipe(backbone, Component.of(RevIN), LOOKBACK, HORIZON)
+    data = ForecastDataModule(windows, one, BATCH)
+    backbone = ModuleSpec(f"revin_forecast.{name}", {})
+    recipe = ModelConfig(backbone, ModuleSpec.from_class(RevIN), LOOKBACK, HORIZON)
     model = recipe.build(windows.values.shape[1]).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     loader = (batch for stretch in data.train_dataloader() for batch in stretch)
@@ -122,7 +122,7 @@ def work(way: str, path: Path, batches: int) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         start = time.perf_counter()
         split = made_ready(way, path, Path(scratch))
-        training = split.windows("training", LOOKBACK, HORIZON)
+        training = split.make_windows("training", LOOKBACK, HORIZON)
         ready = time.perf_counter() - start
         own = own_gib()
         if way == "map":

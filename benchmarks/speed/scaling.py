@@ -16,7 +16,7 @@ from plotly.subplots import make_subplots
 
 from benchmarks.evidence import EvidencePage, Options, measurement
 from benchmarks.speed.workloads import Growth, bare_reading, growths
-from revin_forecast.engines.workers import ENVIRONMENT
+from revin_forecast.engines.workers import ENVIRONMENT_VARIABLES
 from revin_forecast.picture import STYLES
 
 TEXT = """
@@ -115,9 +115,9 @@ def figure(rows: Sequence[dict[str, Any]]) -> graph_objects.Figure:
     },
 )
 def main(options: Options, page: EvidencePage) -> None:
-    if not ENVIRONMENT.items() <= os.environ.items():  # memory is kept from one array to the next
+    if not ENVIRONMENT_VARIABLES.items() <= os.environ.items():  # memory is kept from one array to the next
         command = [sys.executable, "-m", "benchmarks.speed.scaling", *sys.argv[1:]]
-        os.execve(sys.executable, command, os.environ | ENVIRONMENT)
+        os.execve(sys.executable, command, os.environ | ENVIRONMENT_VARIABLES)
     torch.set_num_threads(1)
     doublings, share, rounds = (1, 8, 1) if options.quick else (4, 1, options.rounds)
     page.text = TEXT.format(rounds=rounds, fitted=FITTED, slack=SLACK)

@@ -10,9 +10,9 @@ from benchmarks.accuracy.backbone_settings import component_of
 from benchmarks.evidence import EvidencePage, Options, measurement
 from revin_forecast.closed_form.sums import window_equations
 from revin_forecast.closed_form.sweep import sweep_ridge
-from revin_forecast.closed_form.swept import Sweep
-from revin_forecast.components import Component
-from revin_forecast.fitting import Recipe
+from revin_forecast.closed_form.swept import SweepGrid
+from revin_forecast.components import ModuleSpec
+from revin_forecast.fitting import ModelConfig
 from revin_forecast.normalizers import RevIN
 
 SIZES = {
@@ -52,7 +52,7 @@ def block_seconds(values: torch.Tensor, windows: int) -> float:
 def epoch_seconds(rows: int, channels: int, steps: int) -> float:
     """Time steps of a PatchTST, scaled up to an epoch."""
     sizes = (336, 96)
-    recipe = Recipe(component_of("PatchTST"), Component.of(RevIN), *sizes)
+    recipe = ModelConfig(component_of("PatchTST"), ModuleSpec.from_class(RevIN), *sizes)
     model = recipe.build(channels).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     past, future = torch.randn(32, sizes[0], channels), torch.randn(32, sizes[1], channels)
@@ -67,7 +67,7 @@ def epoch_seconds(rows: int, channels: int, steps: int) -> float:
 
 def measure(rows: int, channels: int, quick: bool) -> dict[str, object]:
     """Time one size, in a process of its own."""
-    sweep = Sweep((24, 48), (6, 12)) if quick else Sweep()
+    sweep = SweepGrid((24, 48), (6, 12)) if quick else SweepGrid()
     # What eigendecompositions load is no part of the sweep's own memory.
     torch.linalg.eigh(torch.eye(8, dtype=torch.float64))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from benchmarks.accuracy.backbone_settings import SETTINGS
 from benchmarks.evidence import EvidencePage, Options, measurement
 from revin_forecast import backbones
-from revin_forecast.heap import keep_freed_memory
+from revin_forecast.heap import retain_freed_memory
 from revin_forecast.normalizers import RevIN
 from revin_forecast.reversible import Reversible
-from revin_forecast.threads import operations_of, threads_for
+from revin_forecast.threads import count_flops, choose_thread_count
 
 TEXT = """
 # Threads of a training step
@@ -73,8 +73,8 @@ def row(case: Case, sizes: tuple[int, int], most: int, rounds: int) -> dict[str,
     backbone = getattr(backbones, name)(lookback, horizon, channels, **parameters)
     model = Reversible(backbone, RevIN(channels))
     past, future = torch.randn(batch, lookback, channels), torch.randn(batch, horizon, channels)
-    operations = operations_of(lambda: model.eval()(past))
-    chosen, model = threads_for(operations, most), model.train()
+    operations = count_flops(lambda: model.eval()(past))
+    chosen, model = choose_thread_count(operations, most), model.train()
     times: dict[int, list[float]] = {count: [] for count in range(1, most + 1)}
     for _ in range(rounds):
         for count, found in times.items():
@@ -103,7 +103,7 @@ def row(case: Case, sizes: tuple[int, int], most: int, rounds: int) -> dict[str,
 )
 def main(options: Options, page: EvidencePage) -> None:
     most = options.most or torch.get_num_threads()
-    keep_freed_memory()
+    retain_freed_memory()
     cases, sizes, rounds = CASES, (336, 96), options.rounds
     if options.quick:
         cases, sizes, rounds = [Case(one.backbone, 4, 2) for one in CASES[:3]], (24, 4), 1

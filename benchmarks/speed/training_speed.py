@@ -14,10 +14,10 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks.accuracy.backbone_settings import SETTINGS, component_of
 from benchmarks.evidence import EvidencePage, Options, measurement
-from revin_forecast.components import Component
-from revin_forecast.data.module import ForecastData
+from revin_forecast.components import ModuleSpec
+from revin_forecast.data.module import ForecastDataModule
 from revin_forecast.data.windows import WindowBatch, Windows
-from revin_forecast.fitting import Recipe
+from revin_forecast.fitting import ModelConfig
 from revin_forecast.normalizers import RevIN
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.training import train
@@ -66,14 +66,14 @@ def plain(model: nn.Module, batches: list[WindowBatch]) -> None:
         optimizer.step()
 
 
-def package(model: nn.Module, data: ForecastData) -> None:
+def package(model: nn.Module, data: ForecastDataModule) -> None:
     """Train an epoch in the package's loop."""
     settings = TrainingSettings(max_epochs=1, batch_size=data.batch_size)
     with TemporaryDirectory() as folder:
         train(model, data, settings, Path(folder))
 
 
-def random_data(batches: int, batch_size: int, covariates: int) -> ForecastData:
+def random_data(batches: int, batch_size: int, covariates: int) -> ForecastDataModule:
     """Return noise to train on, and one window to validate by."""
     generator = torch.Generator().manual_seed(0)
     steps = batches * batch_size + LOOKBACK + HORIZON - 1
@@ -81,7 +81,7 @@ def random_data(batches: int, batch_size: int, covariates: int) -> ForecastData:
     known = torch.arange(float(steps)).unsqueeze(1) if covariates else None
     one = LOOKBACK + HORIZON
     few = Windows(values[:one], LOOKBACK, HORIZON, None if known is None else known[:one])
-    return ForecastData(Windows(values, LOOKBACK, HORIZON, known), few, batch_size)
+    return ForecastDataModule(Windows(values, LOOKBACK, HORIZON, known), few, batch_size)
 
 
 def row(name: str, clock: Clock, batches: int, rounds: int) -> dict[str, object]:
@@ -89,8 +89,8 @@ def row(name: str, clock: Clock, batches: int, rounds: int) -> dict[str, object]
     setting = SETTINGS[name]
     size, covariates = setting.batch_size, setting.covariates
     data = random_data(batches, size, len(covariates))
-    recipe = Recipe(
-        component_of(name), Component.of(RevIN), LOOKBACK, HORIZON, covariates=covariates
+    recipe = ModelConfig(
+        component_of(name), ModuleSpec.from_class(RevIN), LOOKBACK, HORIZON, covariates=covariates
     )
     model = recipe.build(CHANNELS)
     gathered = [batch for stretch in data.train_dataloader() for batch in stretch]

@@ -11,19 +11,19 @@ import pandas as pd
 import torch
 from pyarrow import csv
 
-from revin_forecast.components import Component
-from revin_forecast.data.module import ForecastData
+from revin_forecast.components import ModuleSpec
+from revin_forecast.data.module import ForecastDataModule
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.windows import Windows
-from revin_forecast.fitting import Recipe, Split, fit_split
+from revin_forecast.fitting import ModelConfig, ChronologicalSplit, fit_model
 from revin_forecast.forecaster import Forecaster
 from revin_forecast.normalizers import RevIN
 from revin_forecast.reversible import Reversible
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.shift.cell import Evaluator
 from revin_forecast.shift.cells import Cell
-from revin_forecast.shift.suite_file import shifts_named
-from revin_forecast.shift.world import World
+from revin_forecast.shift.suite_file import parse_shifts
+from revin_forecast.shift.world import ShiftDataset
 from revin_forecast.training import train
 
 Work = Callable[[], object]
@@ -121,18 +121,18 @@ def walks(rows: int, channels: int) -> np.ndarray:
     return np.random.default_rng(0).normal(size=(rows, channels)).cumsum(axis=0)
 
 
-def model_of(name: str, size: Size) -> tuple[Recipe, Reversible]:
+def model_of(name: str, size: Size) -> tuple[ModelConfig, Reversible]:
     """Return how to fit a backbone with RevIN, and the model."""
-    component = Component(f"revin_forecast.{name}", {})
-    recipe = Recipe(component, Component.of(RevIN), size.lookback, size.horizon)
+    component = ModuleSpec(f"revin_forecast.{name}", {})
+    recipe = ModelConfig(component, ModuleSpec.from_class(RevIN), size.lookback, size.horizon)
     return recipe, recipe.build(size.channels)
 
 
 def ridge_fit(size: Size) -> Work:
     """Solve a Ridge, its penalty chosen on the last fifth."""
     values = walks(size.rows, size.channels)
-    split = Split(values, size.rows * 4 // 5, size.rows, size.rows, scaling=size.rows)
-    return partial(fit_split, model_of("Ridge", size)[0], split)
+    split = ChronologicalSplit(values, size.rows * 4 // 5, size.rows, size.rows, scaling_rows=size.rows)
+    return partial(fit_model, model_of("Ridge", size)[0], split)
 
 
 def epoch(size: Size) -> Work:
@@ -140,7 +140,7 @@ def epoch(size: Size) -> Work:
     values = torch.from_numpy(walks(size.rows, size.channels).astype(np.float32))
     sizes = size.lookback, size.horizon
     few = Windows(values[: sum(sizes)], *sizes)
-    data = ForecastData(Windows(values, *sizes), few)
+    data = ForecastDataModule(Windows(values, *sizes), few)
     model = model_of("Linear", size)[1]
 
     def work() -> None:
@@ -158,7 +158,7 @@ def prediction(size: Size) -> Work:
 
     @torch.inference_mode()
     def work() -> None:
-        for batch in windows.batches(64):
+        for batch in windows.iter_batches(64):
             model(batch.past)
 
     return work
@@ -169,12 +169,12 @@ def cell(size: Size) -> Work:
     values = walks(size.rows, size.channels)
     values = (values - values.mean(axis=0)) / values.std(axis=0)
     model = model_of("Linear", size)[1].eval()
-    shift = shifts_named(["level"])[0]
+    shift = parse_shifts(["level"])[0]
     start = size.rows // 2 - size.lookback // 2 - size.horizon // 2
 
     def work() -> None:
         half = size.rows // 2
-        world = World("walks", values, half, start, size.lookback, size.horizon, 24)
+        world = ShiftDataset("walks", values, half, start, size.lookback, size.horizon, 24)
         Evaluator(model, world, 2, 50).measure(Cell(shift, "steady", 3))
 
     return work

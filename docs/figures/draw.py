@@ -7,7 +7,7 @@ from benchmarks.pages.update import has_browser, one_browser
 from docs.figures import how_revin_works as explained
 from docs.figures.forecast_a_csv import shops
 from docs.figures.line_picture import difference
-from revin_forecast.files import replacing
+from revin_forecast.files import atomic_write
 
 FOLDER = Path(__file__).resolve().parents[1] / "images"
 PICTURES = explained.PICTURES | {"shops": shops}
@@ -40,7 +40,7 @@ def main() -> None:
     chosen.folder.mkdir(parents=True, exist_ok=True)
     with one_browser():
         for name in names:
-            with replacing(chosen.folder / f"{name}.svg") as partial:
+            with atomic_write(chosen.folder / f"{name}.svg") as partial:
                 partial.write_text(PICTURES[name]().svg(), encoding="utf-8")
 
 

@@ -179,7 +179,7 @@ def _beside(window: Tensor, lookback: int, twins: tuple[Reversible, Reversible])
 
 
 def _mse(model: Reversible, values: Tensor, lookback: int, horizon: int) -> float:
-    whole = next(Windows(values.float(), lookback, horizon).batches(len(values)))
+    whole = next(Windows(values.float(), lookback, horizon).iter_batches(len(values)))
     with torch.inference_mode():
         return float((model(whole.past) - whole.future).square().mean())
 

@@ -1,7 +1,7 @@
 """Forecasters of windows: one model a file, one contract for all."""
 
-from revin_forecast.backbones.adapters import ChannelFirst, SingleSeries, TimeSeriesLibrary
-from revin_forecast.backbones.base import Backbone, CovariateBackbone, FactorBackbone
+from revin_forecast.backbones.adapters import ChannelFirstAdapter, SingleSeriesAdapter, TSLibAdapter
+from revin_forecast.backbones.base import Backbone, CovariateBackbone, DestationaryBackbone
 from revin_forecast.backbones.cycle_net import CycleNet
 from revin_forecast.backbones.fits import FITS
 from revin_forecast.backbones.informer import Informer
@@ -32,11 +32,11 @@ __all__ = [
     "NBEATS",
     "NHITS",
     "Backbone",
-    "ChannelFirst",
+    "ChannelFirstAdapter",
     "CovariateBackbone",
     "CycleNet",
     "DLinear",
-    "FactorBackbone",
+    "DestationaryBackbone",
     "Informer",
     "InvertedTransformer",
     "Linear",
@@ -49,11 +49,11 @@ __all__ = [
     "SeasonalNaive",
     "SegRNN",
     "Siamese",
-    "SingleSeries",
+    "SingleSeriesAdapter",
     "SparseTSF",
     "TSMixer",
     "TiDE",
     "TiedAutoencoder",
-    "TimeSeriesLibrary",
+    "TSLibAdapter",
     "TimesNet",
 ]

@@ -8,7 +8,7 @@ from revin_forecast.backbones.base import CovariateBackbone
 from revin_forecast.shapes import Future, Known, Past
 
 
-class ChannelFirst(nn.Module):
+class ChannelFirstAdapter(nn.Module):
     """Run a net of (batch, channels, lookback) -> (batch, targets, horizon), as convolutions are.
 
     Args:
@@ -24,7 +24,7 @@ class ChannelFirst(nn.Module):
         return self.net(past.mT).mT
 
 
-class SingleSeries(nn.Module):
+class SingleSeriesAdapter(nn.Module):
     """Run a net of (batch, lookback) -> (batch, horizon) on every channel alike.
 
     Args:
@@ -41,7 +41,7 @@ class SingleSeries(nn.Module):
         return ahead.unflatten(0, (-1, past.shape[-1])).mT
 
 
-class TimeSeriesLibrary(CovariateBackbone):
+class TSLibAdapter(CovariateBackbone):
     """Run a net of the Time-Series-Library's `forward(x_enc, x_mark_enc, x_dec, x_mark_dec)`.
 
     x_dec is the last `label` steps of the window, then zeros for the horizon; the marks are the
@@ -77,7 +77,7 @@ class TimeSeriesLibrary(CovariateBackbone):
 
     def forward(self, past: Past, *, known: Known | None = None) -> Future:
         """Forecast with the four arguments that the net wants."""
-        self.check(past)
+        self.check_past(past)
         known = self.check_known(past, known)
         begin = self.lookback - self.label
         decoded = functional.pad(past[:, begin:], (0, 0, 0, self.horizon))

@@ -50,9 +50,9 @@ class Attention(nn.Module):
         """
         query, keys, values = self.project(tokens, memory)
         mixed = functional.scaled_dot_product_attention(
-            sharpened(query, tau), keys, values, is_causal=causal
+            scale_query(query, tau), keys, values, is_causal=causal
         )
-        return self.join(mixed)
+        return self.merge_heads(mixed)
 
     def project(self, tokens: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return query, keys and values, each (batch, heads, tokens, width / heads)."""
@@ -64,13 +64,13 @@ class Attention(nn.Module):
         else:
             query = self.query(tokens)
             keys, values = self.keys_values(memory).chunk(2, dim=-1)
-        return self._split(query), self._split(keys), self._split(values)
+        return self._split_heads(query), self._split_heads(keys), self._split_heads(values)
 
-    def join(self, mixed: Tensor) -> Tensor:
+    def merge_heads(self, mixed: Tensor) -> Tensor:
         """Put the heads together: the way back from what `project` returns."""
         return self.out(mixed.transpose(1, 2).flatten(2))
 
-    def _split(self, tokens: Tensor) -> Tensor:
+    def _split_heads(self, tokens: Tensor) -> Tensor:
         return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
@@ -89,7 +89,7 @@ class FeedForward(nn.Sequential):
         )
 
 
-def sharpened(query: Tensor, tau: Tensor | None) -> Tensor:
+def scale_query(query: Tensor, tau: Tensor | None) -> Tensor:
     """Return the query times tau, which multiplies every logit; None leaves it alone.
 
     Args:
@@ -99,7 +99,7 @@ def sharpened(query: Tensor, tau: Tensor | None) -> Tensor:
     return query if tau is None else query * tau.to(query.dtype).reshape(-1, 1, 1, 1)
 
 
-def sinusoids(steps: int, width: int) -> Tensor:
+def sinusoidal_positions(steps: int, width: int) -> Tensor:
     """Return (steps, width) sines and cosines of each position (Vaswani et al., 2017)."""
     rates = 10_000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
     angles = torch.arange(steps, dtype=torch.float64).unsqueeze(1) * rates

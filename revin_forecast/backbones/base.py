@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from revin_forecast.shapes import Factors, Future, Known, Past
+from revin_forecast.shapes import DestationaryFactors, Future, Known, Past
 
 
 class Backbone(nn.Module, ABC):
@@ -46,7 +46,7 @@ class Backbone(nn.Module, ABC):
     def forward(self, past: Past) -> Future:
         """Forecast the next `horizon` steps of every channel."""
 
-    def check(self, past: Tensor) -> None:
+    def check_past(self, past: Tensor) -> None:
         """Refuse windows of another shape than the backbone was built for."""
         if past.ndim != 3 or past.shape[1:] != (self.lookback, self.channels):
             raise ValueError(
@@ -59,14 +59,14 @@ class Backbone(nn.Module, ABC):
         return f"{self.lookback} -> {self.horizon}, channels={self.channels}"
 
 
-class FactorBackbone(Backbone):
+class DestationaryBackbone(Backbone):
     """A backbone whose attention can take de-stationary factors (Liu et al., NeurIPS 2022).
 
     `Reversible` passes those of its normalizer, None where it has none.
     """
 
     @abstractmethod
-    def forward(self, past: Past, factors: Factors | None = None) -> Future:
+    def forward(self, past: Past, factors: DestationaryFactors | None = None) -> Future:
         """Forecast the next `horizon` steps of every channel."""
 
 
@@ -82,7 +82,7 @@ class CovariateBackbone(Backbone):
         covariates: known inputs of a step; 0: none, and `known` is not passed.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ()
+    required_covariates: ClassVar[tuple[str, ...]] = ()
     """Names of the known inputs it is built on, if no others will do; they needn't be asked for."""
 
     def __init__(self, lookback: int, horizon: int, channels: int, covariates: int):

@@ -26,7 +26,7 @@ class CycleNet(CovariateBackbone):
     """
 
     channel_independent = True
-    needs = ("step",)
+    required_covariates = ("step",)
 
     def __init__(
         self,
@@ -52,15 +52,15 @@ class CycleNet(CovariateBackbone):
 
     def forward(self, past: Past, *, known: Known | None = None) -> Future:
         """Forecast the rest beside the cycle; `known` is each step's running number."""
-        self.check(past)
+        self.check_past(past)
         known = self.check_known(past, known)
         assert known is not None  # covariates is 1
-        cycle = cycle_at(self.table, known)
+        cycle = cycle_values(self.table, known)
         rest = self.map((past - cycle[:, : self.lookback]).mT).mT
         return rest + cycle[:, self.lookback :]
 
 
-def cycle_at(table: Tensor, known: Tensor) -> Tensor:
+def cycle_values(table: Tensor, known: Tensor) -> Tensor:
     """Return the row of a cycle at each step, (batch, steps, channels).
 
     Args:

@@ -2,7 +2,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STEPS = 2**16
+DRAW_RANGE = 2**16
 
 
 class Dropout(nn.Module):
@@ -29,9 +29,9 @@ class Dropout(nn.Module):
         """Drop values in training; return them as they are in evaluation."""
         if not self.training or self.share == 0:
             return values
-        if not self._draws_here(values):
+        if not self._uses_packed_draws(values):
             return functional.dropout(values, self.share)
-        return values * self._factors(values)
+        return values * self._draw_factors(values)
 
     def add(self, base: Tensor, values: Tensor) -> Tensor:
         """Return base + dropped values, in one pass over memory.
@@ -40,11 +40,11 @@ class Dropout(nn.Module):
             base: what the values are added to, of the same shape.
             values: as `forward` takes them.
         """
-        if not self._draws_here(values):
+        if not self._uses_packed_draws(values):
             return base + self(values)
-        return torch.addcmul(base, values, self._factors(values))
+        return torch.addcmul(base, values, self._draw_factors(values))
 
-    def _draws_here(self, values: Tensor) -> bool:
+    def _uses_packed_draws(self, values: Tensor) -> bool:
         """Return whether the decisions are drawn by this class: in training, on a CPU."""
         return (
             self.training
@@ -53,11 +53,11 @@ class Dropout(nn.Module):
             and not torch.compiler.is_compiling()
         )
 
-    def _factors(self, values: Tensor) -> Tensor:
+    def _draw_factors(self, values: Tensor) -> Tensor:
         """Return 0 or 1 / (1 - share) for each value."""
         words = torch.empty(-(-values.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         draws = words.view(torch.int16)[: values.numel()].view(values.shape)
-        least = round(self.share * STEPS) - STEPS // 2
+        least = round(self.share * DRAW_RANGE) - DRAW_RANGE // 2
         # Written as numbers at once: a copy of booleans as such takes five times as long.
         kept = torch.ge(draws, least, out=torch.empty(values.shape, dtype=values.dtype))
         return kept.mul_(1 / (1 - self.share))

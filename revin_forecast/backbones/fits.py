@@ -49,12 +49,12 @@ class FITS(Backbone):
         self.bias = nn.Parameter(torch.zeros(2, made))
         self.analysis: Tensor
         self.synthesis: Tensor
-        self.register_buffer("analysis", _analysis(lookback, seen), persistent=False)
-        self.register_buffer("synthesis", _synthesis(lookback, horizon, made), persistent=False)
+        self.register_buffer("analysis", _analysis_matrix(lookback, seen), persistent=False)
+        self.register_buffer("synthesis", _synthesis_matrix(lookback, horizon, made), persistent=False)
 
     def forward(self, past: Past) -> Future:
         """Map the spectrum of each channel's window and transform it back."""
-        self.check(past)
+        self.check_past(past)
         turned = torch.cat(
             [
                 torch.cat([self.real, -self.imaginary], dim=1),
@@ -67,14 +67,14 @@ class FITS(Backbone):
         return nn.functional.linear(past.mT, weight, bias).mT
 
 
-def _analysis(lookback: int, kept: int) -> Tensor:
+def _analysis_matrix(lookback: int, kept: int) -> Tensor:
     """Return (2 kept, lookback): real and imaginary part of the first frequencies."""
     turns = torch.arange(kept, dtype=torch.float64).unsqueeze(1)
     angles = 2 * torch.pi * turns * torch.arange(lookback, dtype=torch.float64) / lookback
     return torch.cat([angles.cos(), -angles.sin()]).float()
 
 
-def _synthesis(lookback: int, horizon: int, kept: int) -> Tensor:
+def _synthesis_matrix(lookback: int, horizon: int, kept: int) -> Tensor:
     """Return (horizon, 2 kept): the inverse transform's last steps, scaled by the lengths."""
     steps = lookback + horizon
     turns = torch.arange(kept, dtype=torch.float64)

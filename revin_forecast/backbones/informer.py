@@ -1,16 +1,16 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from revin_forecast.backbones.attention import Attention, FeedForward, sinusoids
-from revin_forecast.backbones.base import CovariateBackbone, FactorBackbone
+from revin_forecast.backbones.attention import Attention, FeedForward, sinusoidal_positions
+from revin_forecast.backbones.base import CovariateBackbone, DestationaryBackbone
 from revin_forecast.backbones.dropout import Dropout
-from revin_forecast.backbones.prob_sparse import ProbSparse
-from revin_forecast.shapes import Factors, Future, Known, Past
+from revin_forecast.backbones.prob_sparse import ProbSparseAttention
+from revin_forecast.shapes import DestationaryFactors, Future, Known, Past
 
 ENCODER_LAYERS = 2
 
 
-class Informer(FactorBackbone, CovariateBackbone):
+class Informer(DestationaryBackbone, CovariateBackbone):
     """Sparse attention, a distilling encoder, and a decoder that forecasts all steps at once.
 
     Zhou et al., AAAI 2021. ProbSparse attention computes full attention only for the
@@ -50,23 +50,23 @@ class Informer(FactorBackbone, CovariateBackbone):
         dropout: float = 0.05,
     ):
         super().__init__(lookback, horizon, channels, covariates)
-        self.start = max(1, lookback // 2)
+        self.label = max(1, lookback // 2)
         self.encoder_embedding = _Embedding(channels, covariates, width, lookback)
-        self.decoder_embedding = _Embedding(channels, covariates, width, self.start + horizon)
+        self.decoder_embedding = _Embedding(channels, covariates, width, self.label + horizon)
         self.dropout = Dropout(dropout)
         self.encoder = nn.ModuleList(
             _EncoderLayer(width, heads, dropout) for _ in range(ENCODER_LAYERS)
         )
-        self.distil = _Distil(width)
+        self.distil = _DistillingLayer(width)
         self.decoder = _DecoderLayer(width, heads, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
         self.map = nn.Linear(width, channels)
 
     def forward(
-        self, past: Past, factors: Factors | None = None, *, known: Known | None = None
+        self, past: Past, factors: DestationaryFactors | None = None, *, known: Known | None = None
     ) -> Future:
         """Encode the window, then decode the whole horizon in one pass."""
-        self.check(past)
+        self.check_past(past)
         known = self.check_known(past, known)
         known = None if known is None else known.to(past.dtype)
         tau, delta = (None, None) if factors is None else (factors.tau, factors.delta)
@@ -75,8 +75,8 @@ class Informer(FactorBackbone, CovariateBackbone):
         first, second = self.encoder
         tokens = second(self.distil(first(tokens, tau, delta)), tau)
         memory = self.norms[0](tokens)
-        begin = functional.pad(past[:, -self.start :], (0, 0, 0, self.horizon))
-        ahead = None if known is None else known[:, self.lookback - self.start :]
+        begin = functional.pad(past[:, -self.label :], (0, 0, 0, self.horizon))
+        ahead = None if known is None else known[:, self.lookback - self.label :]
         tokens = self.dropout(self.decoder_embedding(begin, ahead))
         decoded = self.norms[1](self.decoder(tokens, memory, tau))
         return self.map(decoded[:, -self.horizon :])
@@ -90,14 +90,14 @@ class _Embedding(nn.Module):
         self.values = nn.Conv1d(channels, width, 3, padding=1, padding_mode="circular", bias=False)
         self.known = nn.Linear(covariates, width) if covariates else None
         self.positions: Tensor
-        self.register_buffer("positions", sinusoids(steps, width), persistent=False)
+        self.register_buffer("positions", sinusoidal_positions(steps, width), persistent=False)
 
     def forward(self, values: Tensor, known: Tensor | None) -> Tensor:
         tokens = self.values(values.mT).mT + self.positions
         return tokens if known is None or self.known is None else tokens + self.known(known)
 
 
-class _Distil(nn.Module):
+class _DistillingLayer(nn.Module):
     """Convolve and keep the larger of two neighbours: half as many tokens."""
 
     def __init__(self, width: int):
@@ -113,7 +113,7 @@ class _Distil(nn.Module):
 class _EncoderLayer(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()
-        self.attention = ProbSparse(width, heads)
+        self.attention = ProbSparseAttention(width, heads)
         self.feed = FeedForward(width, 4 * width, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
         self.dropout = Dropout(dropout)
@@ -129,7 +129,7 @@ class _EncoderLayer(nn.Module):
 class _DecoderLayer(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()
-        self.attention = ProbSparse(width, heads)
+        self.attention = ProbSparseAttention(width, heads)
         self.cross = Attention(width, heads)
         self.feed = FeedForward(width, 4 * width, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))

@@ -1,14 +1,14 @@
 from torch import Tensor, nn
 
 from revin_forecast.backbones.attention import Attention, FeedForward
-from revin_forecast.backbones.base import FactorBackbone
+from revin_forecast.backbones.base import DestationaryBackbone
 from revin_forecast.backbones.dropout import Dropout
-from revin_forecast.shapes import Factors, Future, Past
+from revin_forecast.shapes import DestationaryFactors, Future, Past
 
 HEADS = 4
 
 
-class InvertedTransformer(FactorBackbone):
+class InvertedTransformer(DestationaryBackbone):
     """A transformer whose tokens are the channels' whole windows (iTransformer).
 
     Liu et al., ICLR 2024. Each window is one token; layers are attention between channels (4
@@ -44,9 +44,9 @@ class InvertedTransformer(FactorBackbone):
         self.norm = nn.LayerNorm(width)
         self.map = nn.Linear(width, horizon)
 
-    def forward(self, past: Past, factors: Factors | None = None) -> Future:
+    def forward(self, past: Past, factors: DestationaryFactors | None = None) -> Future:
         """Let the channels attend to each other, then map each to its horizon."""
-        self.check(past)
+        self.check_past(past)
         tau = None if factors is None else factors.tau
         tokens = self.dropout(self.embed(past.mT))
         for layer in self.layers:

@@ -21,7 +21,7 @@ class Linear(Backbone):
 
     def forward(self, past: Past) -> Future:
         """Map each channel's window to its horizon."""
-        self.check(past)
+        self.check_past(past)
         return self.map(past.mT).mT
 
 
@@ -51,7 +51,7 @@ class DLinear(Backbone):
 
     def forward(self, past: Past) -> Future:
         """Map trend and rest of each channel's window to its horizon and add them."""
-        self.check(past)
+        self.check_past(past)
         series = past.mT
         ends = self.kernel // 2
         first, last = series[..., :1].expand(-1, -1, ends), series[..., -1:].expand(-1, -1, ends)

@@ -38,5 +38,5 @@ class MLP(Backbone):
 
     def forward(self, past: Past) -> Future:
         """Map each channel's window to its horizon."""
-        self.check(past)
+        self.check_past(past)
         return self.layers(past.mT).mT

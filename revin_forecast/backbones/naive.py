@@ -14,7 +14,7 @@ class Repeat(Backbone):
 
     def forward(self, past: Past) -> Future:
         """Return the last value of each channel, `horizon` times."""
-        self.check(past)
+        self.check_past(past)
         return past[:, -1:].expand(-1, self.horizon, -1)
 
 
@@ -42,6 +42,6 @@ class SeasonalNaive(Backbone):
 
     def forward(self, past: Past) -> Future:
         """Return the last `season` values, repeated to the horizon."""
-        self.check(past)
+        self.check_past(past)
         steps = torch.arange(self.horizon, device=past.device) % self.season
         return past[:, self.lookback - self.season + steps]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from revin_forecast.shapes import Future, Past
 
 
-class Narrowed(nn.Module):
+class TargetChannels(nn.Module):
     """A backbone that sees all channels and hands on its forecast of some.
 
     Args:
@@ -20,7 +20,7 @@ class Narrowed(nn.Module):
     def __init__(self, backbone: nn.Module, targets: Sequence[int]):
         super().__init__()
         self.backbone = backbone
-        self.sees_gaps = getattr(backbone, "sees_gaps", False)
+        self.accepts_observed = getattr(backbone, "accepts_observed", False)
         self.register_buffer("index", torch.tensor(list(targets)), persistent=False)
 
     def forward(self, past: Past, **extra: Any) -> Future:
@@ -28,6 +28,6 @@ class Narrowed(nn.Module):
         return self.backbone(past, **extra).index_select(2, self.index)
 
 
-def whole(backbone: nn.Module) -> nn.Module:
+def unwrap(backbone: nn.Module) -> nn.Module:
     """Return a backbone as it forecasts all channels it sees."""
-    return backbone.backbone if isinstance(backbone, Narrowed) else backbone
+    return backbone.backbone if isinstance(backbone, TargetChannels) else backbone

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from revin_forecast.backbones.base import Backbone
 from revin_forecast.shapes import Future, Past
 
-Kind = Literal["generic", "trend", "seasonality"]
-DEGREE = 3
-LAYERS = 4
+StackKind = Literal["generic", "trend", "seasonality"]
+TREND_DEGREE = 3
+BLOCK_LAYERS = 4
 
 
 class NBEATS(Backbone):
@@ -44,7 +44,7 @@ class NBEATS(Backbone):
         lookback: int,
         horizon: int,
         channels: int,
-        stacks: Sequence[Kind] = ("generic", "generic"),
+        stacks: Sequence[StackKind] = ("generic", "generic"),
         blocks: int = 3,
         width: int = 256,
         shared: bool = False,
@@ -67,11 +67,11 @@ class NBEATS(Backbone):
 
     def forward(self, past: Past) -> Future:
         """Add up what the stacks forecast."""
-        return torch.stack(self.components(past)).sum(0)
+        return torch.stack(self.stack_forecasts(past)).sum(0)
 
-    def components(self, past: Tensor) -> list[Tensor]:
+    def stack_forecasts(self, past: Tensor) -> list[Tensor]:
         """Return each stack's part of the forecast, (batch, horizon, channels) each."""
-        self.check(past)
+        self.check_past(past)
         rest = past.mT
         parts = []
         for stack in self.stacks:
@@ -87,29 +87,29 @@ class NBEATS(Backbone):
 class _Block(nn.Module):
     """(..., lookback) -> its backcast, None if it makes none, and its forecast."""
 
-    def __init__(self, lookback: int, horizon: int, kind: Kind, width: int, backcast: bool):
+    def __init__(self, lookback: int, horizon: int, kind: StackKind, width: int, backcast: bool):
         super().__init__()
         layers: list[nn.Module] = []
-        for inputs in [lookback] + [width] * (LAYERS - 1):
+        for inputs in [lookback] + [width] * (BLOCK_LAYERS - 1):
             layers += [nn.Linear(inputs, width), nn.ReLU()]
         self.layers = nn.Sequential(*layers)
         past, future = _bases(kind, lookback, horizon)
-        self.generic = kind == "generic"
+        self.is_generic = kind == "generic"
         self.sizes = [len(past) if backcast else 0, len(future)]
         self.coefficients = nn.Linear(width, sum(self.sizes))
-        self.register_buffer("past", None if self.generic else past, persistent=False)
-        self.register_buffer("future", None if self.generic else future, persistent=False)
+        self.register_buffer("past", None if self.is_generic else past, persistent=False)
+        self.register_buffer("future", None if self.is_generic else future, persistent=False)
 
     def forward(self, rest: Tensor) -> tuple[Tensor | None, Tensor]:
         past, future = self.coefficients(self.layers(rest)).split(self.sizes, dim=-1)
-        if not self.generic:
+        if not self.is_generic:
             future = future @ self.future
         if self.sizes[0] == 0:
             return None, future
-        return (past if self.generic else past @ self.past), future
+        return (past if self.is_generic else past @ self.past), future
 
 
-def _bases(kind: Kind, lookback: int, horizon: int) -> tuple[Tensor, Tensor]:
+def _bases(kind: StackKind, lookback: int, horizon: int) -> tuple[Tensor, Tensor]:
     """Return (coefficients, steps) of the look-back and of the horizon."""
     if kind == "generic":
         return torch.eye(lookback), torch.eye(horizon)
@@ -119,7 +119,7 @@ def _bases(kind: Kind, lookback: int, horizon: int) -> tuple[Tensor, Tensor]:
 
 def _polynomials(steps: int, _horizon: int) -> Tensor:
     time = torch.arange(steps, dtype=torch.float64) / steps
-    return torch.stack([time**degree for degree in range(DEGREE + 1)]).float()
+    return torch.stack([time**degree for degree in range(TREND_DEGREE + 1)]).float()
 
 
 def _harmonics(steps: int, horizon: int) -> Tensor:

@@ -60,7 +60,7 @@ class NHITS(Backbone):
 
     def forward(self, past: Past) -> Future:
         """Add up what the blocks forecast."""
-        self.check(past)
+        self.check_past(past)
         rest, parts = past.mT, []
         for block in self.blocks:
             backcast, forecast = block(rest)

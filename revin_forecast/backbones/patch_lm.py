@@ -3,7 +3,7 @@ from torch import Tensor, nn
 
 from revin_forecast.backbones.attention import Attention, FeedForward
 from revin_forecast.backbones.base import Backbone
-from revin_forecast.backbones.segments import segments
+from revin_forecast.backbones.segments import cut_segments
 from revin_forecast.shapes import Future, Past
 from revin_forecast.sharing import TransposedLinear
 
@@ -58,21 +58,21 @@ class PatchLM(Backbone):
 
     def forward(self, past: Past) -> Future:
         """Write patch after patch behind each channel's window."""
-        self.check(past)
-        text, written = segments(past, self.patch), []
+        self.check_past(past)
+        text, written = cut_segments(past, self.patch), []
         for _ in range(-(-self.horizon // self.patch)):
-            written.append(self.next_patches(text)[:, -1:])
+            written.append(self.predict_next_patches(text)[:, -1:])
             text = torch.cat([text[:, 1:], written[-1]], dim=1)
         ahead = torch.cat(written, dim=1).flatten(1)[:, : self.horizon]
         return ahead.unflatten(0, (-1, self.channels)).mT
 
-    def next_patches(self, text: Tensor) -> Tensor:
+    def predict_next_patches(self, patches: Tensor) -> Tensor:
         """Return what follows each patch, seeing it and those before it only.
 
         Args:
             text: (batch, patches, patch).
         """
-        return self.head(self.norm(self.layers(self.embed(text) + self.positions)))
+        return self.head(self.norm(self.layers(self.embed(patches) + self.positions)))
 
 
 class _Layer(nn.Module):

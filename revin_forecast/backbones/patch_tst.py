@@ -63,7 +63,7 @@ class PatchTST(Backbone):
 
     def forward(self, past: Past) -> Future:
         """Cut each channel into patches, let them attend, and map them to the horizon."""
-        self.check(past)
+        self.check_past(past)
         series = functional.pad(past.mT, (0, self.stride), "replicate").flatten(0, 1)
         patches = series.unfold(-1, self.patch, self.stride)
         tokens = self.layers(self.dropout(self.embed(patches) + self.positions))
@@ -82,9 +82,9 @@ class _Layer(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        tokens = self._normed(0, self.dropout.add(tokens, self.attention(tokens)))
-        return self._normed(1, self.dropout.add(tokens, self.feed(tokens)))
+        tokens = self._apply_norm(0, self.dropout.add(tokens, self.attention(tokens)))
+        return self._apply_norm(1, self.dropout.add(tokens, self.feed(tokens)))
 
-    def _normed(self, place: int, tokens: Tensor) -> Tensor:
+    def _apply_norm(self, place: int, tokens: Tensor) -> Tensor:
         # Every token is a row: no transposed copy as for (batch, width, tokens).
         return self.norms[place](tokens.flatten(0, 1)).view_as(tokens)

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from revin_forecast.backbones.attention import Attention, sharpened
+from revin_forecast.backbones.attention import Attention, scale_query
 
-SAMPLING = 5
+SAMPLING_FACTOR = 5
 
 
-class ProbSparse(Attention):
+class ProbSparseAttention(Attention):
     """Self-attention of the queries that stand out; the mean of the values for the others.
 
     Zhou et al., AAAI 2021. A query stands out by the spread, largest minus mean, of its logits on
@@ -32,21 +32,21 @@ class ProbSparse(Attention):
             causal: a token sees itself and those before it only.
         """
         query, keys, values = self.project(tokens, None)
-        query = sharpened(query, tau)
+        query = scale_query(query, tau)
         count = tokens.shape[1]
-        chosen = self._standing_out(query, keys)
+        chosen = self._active_query_indices(query, keys)
         index = chosen.unsqueeze(-1).expand(-1, -1, -1, query.shape[-1])
-        bias = _bias(chosen, delta, count, causal, query)
+        bias = _attention_bias(chosen, delta, count, causal, query)
         active = functional.scaled_dot_product_attention(
             query.gather(2, index), keys, values, attn_mask=bias
         )
-        return self.join(_means(values, causal).scatter(2, index, active))
+        return self.merge_heads(_mean_values(values, causal).scatter(2, index, active))
 
     @torch.no_grad()
-    def _standing_out(self, query: Tensor, keys: Tensor) -> Tensor:
+    def _active_query_indices(self, query: Tensor, keys: Tensor) -> Tensor:
         """Return (batch, heads, m) numbers of the queries with the largest max - mean logit."""
         count = query.shape[2]
-        size = min(count, SAMPLING * math.ceil(math.log(count + 1)))
+        size = min(count, SAMPLING_FACTOR * math.ceil(math.log(count + 1)))
         if self.training:
             sampled = torch.randperm(count, device=keys.device)[:size]
         else:
@@ -56,7 +56,7 @@ class ProbSparse(Attention):
         return spread.topk(size, sorted=False).indices
 
 
-def _bias(
+def _attention_bias(
     chosen: Tensor, delta: Tensor | None, count: int, causal: bool, query: Tensor
 ) -> Tensor | None:
     """Return what is added to the logits of the chosen queries, -inf where they may not look."""
@@ -70,7 +70,7 @@ def _bias(
     return bias
 
 
-def _means(values: Tensor, causal: bool) -> Tensor:
+def _mean_values(values: Tensor, causal: bool) -> Tensor:
     """Return the mean of all values, or up to each step, in the values' shape."""
     if not causal:
         return values.mean(2, keepdim=True).expand_as(values)

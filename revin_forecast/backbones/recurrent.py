@@ -16,7 +16,7 @@ class _Recurrent(Backbone, ABC):
 
     def forward(self, past: Past) -> Future:
         """Read the window and forecast all steps and channels at once."""
-        self.check(past)
+        self.check_past(past)
         states, _ = self.rnn(past)
         return self.map(states[:, -1]).unflatten(-1, (self.horizon, self.channels))
 

@@ -6,7 +6,7 @@ from torch import nn
 from revin_forecast.backbones.base import Backbone
 from revin_forecast.shapes import Future, Past
 
-PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+DEFAULT_PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 class Ridge(Backbone):
@@ -37,7 +37,7 @@ class Ridge(Backbone):
         horizon: int,
         channels: int,
         per_channel: bool = False,
-        penalties: Sequence[float] = PENALTIES,
+        penalties: Sequence[float] = DEFAULT_PENALTIES,
     ):
         super().__init__(lookback, horizon, channels)
         if not penalties or min(penalties) <= 0:
@@ -50,7 +50,7 @@ class Ridge(Backbone):
 
     def forward(self, past: Past) -> Future:
         """Map each channel's window to its horizon."""
-        self.check(past)
+        self.check_past(past)
         if not self.per_channel:
             return nn.functional.linear(past.mT, self.weight, self.bias).mT
         forecast = torch.einsum("blc,chl->bhc", past, self.weight)

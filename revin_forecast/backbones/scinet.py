@@ -6,8 +6,8 @@ from revin_forecast.backbones.base import Backbone
 from revin_forecast.backbones.dropout import Dropout
 from revin_forecast.shapes import Future, Past
 
-KERNELS = (5, 3)
-SLOPE = 0.01
+KERNEL_SIZES = (5, 3)
+LEAKY_SLOPE = 0.01
 
 
 class SCINet(Backbone):
@@ -47,27 +47,27 @@ class SCINet(Backbone):
         super().__init__(lookback, horizon, channels)
         if levels < 1 or stacks < 1:
             raise ValueError(f"SCINet needs levels and stacks >= 1 but got {levels} and {stacks}.")
-        self.whole = 2**levels
+        self.length_multiple = 2**levels
         self.trees, self.maps = nn.ModuleList(), nn.ModuleList()
         for stack in range(stacks):
             seen = lookback + (horizon if stack else 0)
             nets = (_Level(channels, 2**level, expansion, dropout) for level in range(levels))
             self.trees.append(nn.ModuleList(nets))
-            self.maps.append(nn.Linear(-(-seen // self.whole) * self.whole, horizon, bias=False))
+            self.maps.append(nn.Linear(-(-seen // self.length_multiple) * self.length_multiple, horizon, bias=False))
 
     def forward(self, past: Past) -> Future:
         """Run each tree over the window and the forecast so far."""
-        self.check(past)
+        self.check_past(past)
         series, ahead = past.mT, None
         for tree, map_to_horizon in zip(self.trees, self.maps, strict=True):
             seen = series if ahead is None else torch.cat([series, ahead], dim=-1)
-            seen = functional.pad(seen, (-seen.shape[-1] % self.whole, 0), "replicate")
-            ahead = map_to_horizon(seen + _grow(tree, seen))
+            seen = functional.pad(seen, (-seen.shape[-1] % self.length_multiple, 0), "replicate")
+            ahead = map_to_horizon(seen + _apply_tree(tree, seen))
         assert ahead is not None  # there is a stack
         return ahead.mT
 
 
-def _grow(tree: nn.Module, series: Tensor) -> Tensor:
+def _apply_tree(tree: nn.Module, series: Tensor) -> Tensor:
     """Split at every level, then put the leaves back in order."""
     nodes = series.unsqueeze(1)
     for level in tree.children():
@@ -83,29 +83,29 @@ class _Level(nn.Module):
 
     def __init__(self, channels: int, nodes: int, expansion: int, dropout: float):
         super().__init__()
-        self.scale = _nets(channels, 2 * nodes, expansion, dropout)
-        self.shift = _nets(channels, 2 * nodes, expansion, dropout)
+        self.scale = _build_nets(channels, 2 * nodes, expansion, dropout)
+        self.shift = _build_nets(channels, 2 * nodes, expansion, dropout)
 
     def forward(self, nodes: Tensor) -> Tensor:
         halves = torch.cat([nodes[..., ::2], nodes[..., 1::2]], dim=1)
-        halves = halves * _crossed(self.scale, halves).exp()
+        halves = halves * _apply_to_other_half(self.scale, halves).exp()
         # The paper takes the shift of one half off and adds the other's: a sign its net can learn.
-        return halves + _crossed(self.shift, halves)
+        return halves + _apply_to_other_half(self.shift, halves)
 
 
-def _crossed(nets: nn.Module, halves: Tensor) -> Tensor:
+def _apply_to_other_half(nets: nn.Module, halves: Tensor) -> Tensor:
     """Return the nets' values of each half in the place of the other."""
     return nets(halves.flatten(1, 2)).view_as(halves).roll(halves.shape[1] // 2, dims=1)
 
 
-def _nets(channels: int, nets: int, expansion: int, dropout: float) -> nn.Sequential:
+def _build_nets(channels: int, nets: int, expansion: int, dropout: float) -> nn.Sequential:
     """Return `nets` small nets of `channels` each, side by side."""
     wide, inner = channels * nets, channels * nets * expansion
     return nn.Sequential(
-        nn.ReplicationPad1d((KERNELS[0] + KERNELS[1]) // 2 - 1),
-        nn.Conv1d(wide, inner, KERNELS[0], groups=nets),
-        nn.LeakyReLU(SLOPE),
+        nn.ReplicationPad1d((KERNEL_SIZES[0] + KERNEL_SIZES[1]) // 2 - 1),
+        nn.Conv1d(wide, inner, KERNEL_SIZES[0], groups=nets),
+        nn.LeakyReLU(LEAKY_SLOPE),
         Dropout(dropout),
-        nn.Conv1d(inner, wide, KERNELS[1], groups=nets),
+        nn.Conv1d(inner, wide, KERNEL_SIZES[1], groups=nets),
         nn.Tanh(),
     )

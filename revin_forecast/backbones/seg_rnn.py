@@ -3,7 +3,7 @@ from torch import nn
 
 from revin_forecast.backbones.base import Backbone
 from revin_forecast.backbones.dropout import Dropout
-from revin_forecast.backbones.segments import segments
+from revin_forecast.backbones.segments import cut_segments
 from revin_forecast.shapes import Future, Past
 
 
@@ -45,25 +45,25 @@ class SegRNN(Backbone):
                 f"SegRNN needs a segment >= 1 and an even width but got {segment} and {width}."
             )
         self.segment = segment
-        self.segments = -(-horizon // segment)
+        self.segment_count = -(-horizon // segment)
         self.embed = nn.Sequential(nn.Linear(segment, width), nn.ReLU())
         self.rnn = nn.GRU(width, width, batch_first=True)
-        self.places = nn.Parameter(torch.randn(self.segments, width // 2))
+        self.places = nn.Parameter(torch.randn(self.segment_count, width // 2))
         self.series = nn.Parameter(torch.randn(channels, width // 2))
         self.decode = nn.Sequential(Dropout(dropout), nn.Linear(width, segment))
 
     def forward(self, past: Past) -> Future:
         """Read each channel's segments and forecast all of its horizon's at once."""
-        self.check(past)
-        _, state = self.rnn(self.embed(segments(past, self.segment)))
+        self.check_past(past)
+        _, state = self.rnn(self.embed(cut_segments(past, self.segment)))
         tokens = torch.cat(
             [
                 self.places.expand(self.channels, -1, -1),
-                self.series.unsqueeze(1).expand(-1, self.segments, -1),
+                self.series.unsqueeze(1).expand(-1, self.segment_count, -1),
             ],
             dim=-1,
         )
         tokens = tokens.flatten(0, 1).repeat(past.shape[0], 1).unsqueeze(1)
-        _, state = self.rnn(tokens, state.repeat_interleave(self.segments, dim=1))
+        _, state = self.rnn(tokens, state.repeat_interleave(self.segment_count, dim=1))
         ahead = self.decode(state.squeeze(0)).reshape(past.shape[0], self.channels, -1)
         return ahead[..., : self.horizon].mT

@@ -2,7 +2,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def segments(past: Tensor, length: int) -> Tensor:
+def cut_segments(past: Tensor, length: int) -> Tensor:
     """Cut each channel's window into segments; its first value is repeated in front to fill them.
 
     Args:

@@ -8,7 +8,7 @@ from revin_forecast.backbones.base import Backbone, CovariateBackbone
 from revin_forecast.backbones.linear import Linear
 from revin_forecast.shapes import Future, Known, Past
 
-MakeBackbone = Callable[[int, int, int], Backbone]
+BackboneFactory = Callable[[int, int, int], Backbone]
 """A class of (lookback, horizon, channels), any nn.Module, or functools.partial of one."""
 
 
@@ -34,17 +34,17 @@ class Siamese(CovariateBackbone):
         lookback: int,
         horizon: int,
         channels: int,
-        backbone: MakeBackbone = Linear,
+        backbone: BackboneFactory = Linear,
         covariates: int = 0,
     ):
         super().__init__(lookback, horizon, channels, covariates)
-        network = _build(backbone, lookback, horizon, covariates)
+        network = _build_network(backbone, lookback, horizon, covariates)
         self.networks = nn.ModuleList([network] * channels)
 
     def forward(self, past: Past, *, known: Known | None = None) -> Future:
         """Run the network on all channels as on one batch."""
-        self.check(past)
-        extra = _extra(self.check_known(past, known), self.channels)
+        self.check_past(past)
+        extra = _known_arguments(self.check_known(past, known), self.channels)
         ahead = self.networks[0](past.mT.flatten(0, 1).unsqueeze(-1), **extra)
         return ahead.squeeze(-1).unflatten(0, (-1, self.channels)).mT
 
@@ -69,23 +69,23 @@ class PerChannel(CovariateBackbone):
         lookback: int,
         horizon: int,
         channels: int,
-        backbone: MakeBackbone = Linear,
+        backbone: BackboneFactory = Linear,
         covariates: int = 0,
     ):
         super().__init__(lookback, horizon, channels, covariates)
         self.networks = nn.ModuleList(
-            _build(backbone, lookback, horizon, covariates) for _ in range(channels)
+            _build_network(backbone, lookback, horizon, covariates) for _ in range(channels)
         )
 
     def forward(self, past: Past, *, known: Known | None = None) -> Future:
         """Run each channel's network on its channel."""
-        self.check(past)
-        extra = _extra(self.check_known(past, known), 1)
+        self.check_past(past)
+        extra = _known_arguments(self.check_known(past, known), 1)
         pairs = zip(self.networks, past.split(1, dim=-1), strict=True)
         return torch.cat([network(one, **extra) for network, one in pairs], dim=-1)
 
 
-def _build(backbone: MakeBackbone, lookback: int, horizon: int, covariates: int) -> nn.Module:
+def _build_network(backbone: BackboneFactory, lookback: int, horizon: int, covariates: int) -> nn.Module:
     extra: dict[str, Any] = {"covariates": covariates} if covariates else {}
     network = backbone(lookback, horizon, 1, **extra)
     asks = network.covariates if isinstance(network, CovariateBackbone) else 0
@@ -97,6 +97,6 @@ def _build(backbone: MakeBackbone, lookback: int, horizon: int, covariates: int)
     return network
 
 
-def _extra(known: Tensor | None, channels: int) -> dict[str, Tensor]:
+def _known_arguments(known: Tensor | None, channels: int) -> dict[str, Tensor]:
     """Return the known inputs of each window once for each of its channels."""
     return {} if known is None else {"known": known.repeat_interleave(channels, dim=0)}

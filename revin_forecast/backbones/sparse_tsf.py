@@ -45,11 +45,11 @@ class SparseTSF(Backbone):
         reach = season // 2
         self.smooth = nn.Conv1d(1, 1, 2 * reach + 1, padding=reach, bias=False)
         nn.init.zeros_(self.smooth.weight)
-        self.map = _seasons_map(seen, ahead, width)
+        self.map = _build_season_map(seen, ahead, width)
 
     def forward(self, past: Past) -> Future:
         """Map each place of the season from the seasons seen to those forecast."""
-        self.check(past)
+        self.check_past(past)
         series = past.mT.flatten(0, 1).unsqueeze(1)
         # The kernel as a filter of one long axis: one channel in and out, nothing to unfold.
         series = series + functional.conv1d(series, self.smooth.weight, padding=self.smooth.padding)
@@ -59,7 +59,7 @@ class SparseTSF(Backbone):
         return ahead.unflatten(0, (-1, self.channels)).mT
 
 
-def _seasons_map(seen: int, ahead: int, width: int | None) -> nn.Module:
+def _build_season_map(seen: int, ahead: int, width: int | None) -> nn.Module:
     if width is not None:
         return nn.Sequential(nn.Linear(seen, width), nn.ReLU(), nn.Linear(width, ahead))
     mean = nn.Linear(seen, ahead, bias=False)

@@ -7,7 +7,7 @@ from revin_forecast.backbones.base import CovariateBackbone
 from revin_forecast.backbones.dropout import Dropout
 from revin_forecast.shapes import Future, Known, Past
 
-PROJECTED, DECODED, STEP_WIDTH = 4, 8, 32
+PROJECTION_WIDTH, DECODER_WIDTH, STEP_WIDTH = 4, 8, 32
 
 
 class TiDE(CovariateBackbone):
@@ -49,18 +49,18 @@ class TiDE(CovariateBackbone):
     ):
         super().__init__(lookback, horizon, channels, covariates)
         steps = lookback + horizon
-        projected = PROJECTED if covariates else 0
-        self.project = _Residual(covariates, STEP_WIDTH, PROJECTED, dropout) if covariates else None
-        sizes = [lookback + projected * steps, *[width] * (2 * layers - 1), DECODED * horizon]
+        projected = PROJECTION_WIDTH if covariates else 0
+        self.project = _ResidualBlock(covariates, STEP_WIDTH, PROJECTION_WIDTH, dropout) if covariates else None
+        sizes = [lookback + projected * steps, *[width] * (2 * layers - 1), DECODER_WIDTH * horizon]
         self.dense = nn.Sequential(
-            *(_Residual(inputs, width, outputs, dropout) for inputs, outputs in pairwise(sizes))
+            *(_ResidualBlock(inputs, width, outputs, dropout) for inputs, outputs in pairwise(sizes))
         )
-        self.step = _Residual(DECODED + projected, STEP_WIDTH, 1, dropout, normed=False)
+        self.step = _ResidualBlock(DECODER_WIDTH + projected, STEP_WIDTH, 1, dropout, has_norm=False)
         self.map = nn.Linear(lookback, horizon)
 
     def forward(self, past: Past, *, known: Known | None = None) -> Future:
         """Forecast each channel from its window and the known inputs."""
-        self.check(past)
+        self.check_past(past)
         known = self.check_known(past, known)
         known = None if known is None else known.to(past.dtype)
         series = past.mT
@@ -70,22 +70,22 @@ class TiDE(CovariateBackbone):
             every = projected.flatten(1).unsqueeze(1).expand(-1, self.channels, -1)
             inputs = torch.cat([series, every], dim=-1)
             ahead = projected[:, None, self.lookback :].expand(-1, self.channels, -1, -1)
-        decoded = self.dense(inputs).unflatten(-1, (self.horizon, DECODED))
+        decoded = self.dense(inputs).unflatten(-1, (self.horizon, DECODER_WIDTH))
         if ahead is not None:
             decoded = torch.cat([decoded, ahead], dim=-1)
         return (self.step(decoded).squeeze(-1) + self.map(series)).mT
 
 
-class _Residual(nn.Module):
+class _ResidualBlock(nn.Module):
     """norm(dropout(W2 relu(W1 x)) + W3 x)."""
 
-    def __init__(self, inputs: int, width: int, outputs: int, dropout: float, normed: bool = True):
+    def __init__(self, inputs: int, width: int, outputs: int, dropout: float, has_norm: bool = True):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, outputs), Dropout(dropout)
         )
         self.skip = nn.Linear(inputs, outputs)
-        self.norm = nn.LayerNorm(outputs) if normed else nn.Identity()
+        self.norm = nn.LayerNorm(outputs) if has_norm else nn.Identity()
 
     def forward(self, values: Tensor) -> Tensor:
         return self.norm(self.layers(values) + self.skip(values))

@@ -45,7 +45,7 @@ class TiedAutoencoder(Backbone):
 
     def forward(self, past: Past) -> Future:
         """Forecast window after window until the horizon is full."""
-        self.check(past)
+        self.check_past(past)
         window, windows = past.mT, []
         for _ in range(-(-self.horizon // self.lookback)):
             window = self.decoder(self.advance(self.encoder(window)))

@@ -59,22 +59,22 @@ class TimesNet(Backbone):
         self.norm = nn.LayerNorm(width)
         self.map = nn.Linear(width, channels)
         self.waves: Tensor
-        self.register_buffer("waves", _waves(steps, self.periods), persistent=False)
+        self.register_buffer("waves", _fourier_basis(steps, self.periods), persistent=False)
 
     def forward(self, past: Past) -> Future:
         """Lengthen the embedded window to the horizon and refine it block by block."""
-        self.check(past)
+        self.check_past(past)
         steps = self.lengthen(self.embed(past.mT))
         for block in self.blocks:
-            refined = steps + self._folded(block, steps)
+            refined = steps + self._apply_block(block, steps)
             steps = self.norm(refined.mT).mT
         return self.map(steps[..., -self.horizon :].mT)
 
-    def _folded(self, block: nn.Module, steps: Tensor) -> Tensor:
+    def _apply_block(self, block: nn.Module, steps: Tensor) -> Tensor:
         """Run a block over the pictures of all periods and weigh the results."""
         cosines, sines = (steps @ self.waves).unflatten(-1, (2, -1)).unbind(-2)
         strength = (cosines.square() + sines.square() + 1e-12).sqrt().mean(1)
-        results = [block(_picture(steps, period)).flatten(2) for period in self.periods]
+        results = [block(_reshape_by_period(steps, period)).flatten(2) for period in self.periods]
         cut = torch.stack([result[..., : steps.shape[-1]] for result in results], dim=-1)
         return (cut @ strength.softmax(-1)[:, None, :, None]).squeeze(-1)
 
@@ -106,12 +106,12 @@ class _Inception(nn.Module):
         return functional.conv2d(picture, weight, bias, padding=self.reach)
 
 
-def _picture(steps: Tensor, period: int) -> Tensor:
+def _reshape_by_period(steps: Tensor, period: int) -> Tensor:
     """Fold (batch, width, time) into (batch, width, periods, places), zeros where time ends."""
     return functional.pad(steps, (0, -steps.shape[-1] % period)).unflatten(-1, (-1, period))
 
 
-def _waves(steps: int, periods: tuple[int, ...]) -> Tensor:
+def _fourier_basis(steps: int, periods: tuple[int, ...]) -> Tensor:
     """Return (steps, 2 * periods) cosines and sines of each period."""
     time = torch.arange(steps, dtype=torch.float64).unsqueeze(1)
     angles = 2 * torch.pi * time / torch.tensor(periods, dtype=torch.float64)

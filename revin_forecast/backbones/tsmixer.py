@@ -41,7 +41,7 @@ class TSMixer(Backbone):
 
     def forward(self, past: Past) -> Future:
         """Mix, then map each channel's window to its horizon."""
-        self.check(past)
+        self.check_past(past)
         return self.map(self.blocks(past.mT)).mT
 
 
@@ -61,10 +61,10 @@ class _Block(nn.Module):
         )
 
     def forward(self, series: Tensor) -> Tensor:
-        series = series + self.time(self._normed(0, series))
-        return series + self.channels(self._normed(1, series).mT).mT
+        series = series + self.time(self._apply_norm(0, series))
+        return series + self.channels(self._apply_norm(1, series).mT).mT
 
-    def _normed(self, place: int, series: Tensor) -> Tensor:
+    def _apply_norm(self, place: int, series: Tensor) -> Tensor:
         norm, rows = self.norms[place], series.flatten(1)
         if self.training and rows.shape[0] == 1:  # the last batch: one window has no spread
             normed = functional.batch_norm(

@@ -1,5 +1,5 @@
 """How well a forecaster would have done: fitted on the rows before, scored on those that came."""
 
-from revin_forecast.backtest.run import LEVELS, Backtest, backtest
+from revin_forecast.backtest.run import DEFAULT_INTERVAL_LEVELS, BacktestResult, backtest
 
-__all__ = ["LEVELS", "Backtest", "backtest"]
+__all__ = ["DEFAULT_INTERVAL_LEVELS", "BacktestResult", "backtest"]

@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from revin_forecast.data.layout import listed
+from revin_forecast.data.layout import format_names
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.metrics import seasonal_scale
 
 
-def parted(series: Series, share: float, horizon: int) -> tuple[Series, int, tuple[str, ...]]:
+def split_for_backtest(series: Series, share: float, horizon: int) -> tuple[Series, int, tuple[str, ...]]:
     """Return the series that can be fitted, the first row of the test part, and who is left out.
 
     Args:
@@ -33,13 +33,13 @@ def parted(series: Series, share: float, horizon: int) -> tuple[Series, int, tup
     left = series.select([name for name in series.names if name not in set(left_out)])
     if not left.targets:
         raise InputError(
-            f"{listed(left_out)} have no value before the test part, which begins at row "
+            f"{format_names(left_out)} have no value before the test part, which begins at row "
             f"{start + 1} of {rows}. Choose a smaller test share."
         )
     return left, start, left_out
 
 
-def naive_error(values: np.ndarray, season: int) -> np.ndarray:
+def seasonal_naive_scale(values: np.ndarray, season: int) -> np.ndarray:
     """Return what MASE is relative to, by channel: the mean change from season to season.
 
     That from row to row where a channel is too short for it, or repeats itself exactly; NaN where

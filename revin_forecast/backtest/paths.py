@@ -4,15 +4,15 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from revin_forecast.backtest.windows import Origins
-from revin_forecast.fitted import Fitted
+from revin_forecast.backtest.windows import OriginBatch
+from revin_forecast.fitted import FittedModel
 
-MOST = 50
+MAX_PATH_SERIES = 50
 """Series of which forecasts are kept, the first ones."""
 
 
 @dataclass(frozen=True, eq=False)
-class Paths:
+class ForecastPaths:
     """Forecasts of a backtest as they were, of its first series, in the table's units."""
 
     names: tuple[str, ...]
@@ -30,7 +30,7 @@ class Paths:
     """(names,) of truth less forecast, over every origin and step; NaN where none was observed."""
 
 
-class PathKeeper:
+class PathRecorder:
     """Keeps forecasts that don't overlap, the errors one step ahead, and the mean of all.
 
     Args:
@@ -40,17 +40,17 @@ class PathKeeper:
     """
 
     def __init__(self, names: Sequence[str], starts: range, horizon: int):
-        self.names = tuple(names[:MOST])
+        self.names = tuple(names[:MAX_PATH_SERIES])
         apart = -(-horizon // starts.step) * starts.step
         self._starts = starts
-        self._kept = range(starts.start, starts.stop, apart)
+        self._recorded_starts = range(starts.start, starts.stop, apart)
         self._rows: list[int] = []
         self._forecasts: list[np.ndarray] = []
         self._truths: list[np.ndarray] = []
         self._errors: list[np.ndarray] = []
         self._total, self._count = np.zeros(len(self.names)), np.zeros(len(self.names))
 
-    def add(self, fitted: Fitted, origins: Origins, forecast: Tensor) -> None:
+    def add(self, fitted: FittedModel, origins: OriginBatch, forecast: Tensor) -> None:
         """Look at some windows.
 
         Args:
@@ -64,15 +64,15 @@ class PathKeeper:
         self._errors.append(errors[:, 0] * scale.scale)
         self._total += np.nansum(errors, (0, 1)) * scale.scale
         self._count += np.isfinite(errors).sum((0, 1))
-        places = [place for place, row in enumerate(rows) if row in self._kept]
+        places = [place for place, row in enumerate(rows) if row in self._recorded_starts]
         self._rows += [rows[place] for place in places]
-        self._forecasts.append(scale.inverse(forecast[places, :, :count].numpy()))
-        self._truths.append(scale.inverse(origins.truth[places, :, :count].numpy()))
+        self._forecasts.append(scale.inverse_transform(forecast[places, :, :count].numpy()))
+        self._truths.append(scale.inverse_transform(origins.truth[places, :, :count].numpy()))
 
-    def paths(self) -> Paths:
+    def build_paths(self) -> ForecastPaths:
         """Return what was kept."""
         seen = self._count > 0
-        return Paths(
+        return ForecastPaths(
             self.names,
             np.array(self._rows, dtype=int),
             np.concatenate(self._forecasts),

@@ -5,23 +5,23 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
-from revin_forecast.backtest.parts import naive_error, parted
-from revin_forecast.backtest.paths import PathKeeper, Paths
-from revin_forecast.backtest.scores import DECILES, Scores, has_quantiles
-from revin_forecast.backtest.windows import rolling_origins
-from revin_forecast.data.frequency import season_of
+from revin_forecast.backtest.parts import seasonal_naive_scale, split_for_backtest
+from revin_forecast.backtest.paths import PathRecorder, ForecastPaths
+from revin_forecast.backtest.scores import DECILES, ScoreAccumulator, has_quantiles
+from revin_forecast.backtest.windows import iter_rolling_origins
+from revin_forecast.data.frequency import default_season
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
-from revin_forecast.fitted import Fitted
-from revin_forecast.intervals import interval_levels
+from revin_forecast.fitted import FittedModel
+from revin_forecast.intervals import interval_quantiles
 from revin_forecast.progress import progress
 
-LEVELS = (80.0, 95.0)
+DEFAULT_INTERVAL_LEVELS = (80.0, 95.0)
 """Intervals scored where none are named and the model has them."""
 
 
 @runtime_checkable
-class Fits(Protocol):
+class SupportsFit(Protocol):
     """What fits a series and then is `fitted`: a `Forecaster`."""
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -34,41 +34,41 @@ class Fits(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Backtest:
+class BacktestResult:
     """Scores over the last rows of a table, which the model was not fitted on."""
 
-    table: pd.DataFrame
+    series_scores: pd.DataFrame
     """A row for each series. Columns: "series"; "observed", the values scored; "mase", "mse",
     "mae", the same with "repeat_" and "seasonal_naive_" before; "coverage-80" in percent and
     "width-80" for each interval; "wql" and "crps", over the deciles. NaN where there is none.
     Errors, widths and CRPS are in the table's units."""
-    overall: dict[str, float]
+    overall_scores: dict[str, float]
     """The same over all values; "mase" is the mean over series that have one. Where series have
     different units, MASE, WQL and coverage still tell something."""
-    by_step: pd.DataFrame
+    step_scores: pd.DataFrame
     """A row for each step ahead. Columns: "step"; "mase", "repeat_mase", "seasonal_naive_mase";
     "coverage-80" for each interval."""
-    paths: Paths
+    paths: ForecastPaths
     """Some of the forecasts themselves."""
-    origins: pd.DatetimeIndex
+    cutoffs: pd.DatetimeIndex
     """The last row seen by each forecast; where series end at different times, of those that end
     last."""
     season: int
     """Steps of the seasonal naive forecast, which MASE is relative to."""
     levels: tuple[float, ...]
     """Intervals scored, in percent."""
-    left_out: tuple[str, ...]
+    excluded_series: tuple[str, ...]
     """Series without a value before the test part: nothing could be learnt of them."""
-    fits: int
+    fit_count: int
     """How often the model was fitted."""
-    fitted: Fitted
+    fitted: FittedModel
     """The first one."""
     step: int = 1
     """Rows from one origin to the next."""
 
 
 def backtest(
-    forecaster: Fits,
+    forecaster: SupportsFit,
     series: Series,
     test_share: float = 0.2,
     step: int = 1,
@@ -76,7 +76,7 @@ def backtest(
     season: int | None = None,
     refit: int | None = None,
     smape: bool = False,
-) -> Backtest:
+) -> BacktestResult:
     """Fit on a series but for its last part, and forecast from rolling origins within that.
 
     Every forecast is made from the rows before it. Where series end at different times, the last
@@ -116,36 +116,36 @@ def backtest(
         raise InputError(f"refit is a number of rows from 1 up but got {refit}.")
     parameters = forecaster.get_params(deep=False)
     horizon = int(parameters["horizon"])
-    series, start, left_out = parted(series.aligned(), test_share, horizon)
+    series, start, left_out = split_for_backtest(series.align_ends(), test_share, horizon)
     starts = range(start, len(series) - horizon + 1, step)
-    blocks = _blocks(starts, refit)
-    first = _fitted(forecaster, parameters, series, blocks[0])
-    levels = _levels(first, level)
-    season = season or season_of_fit(first)
+    blocks = _refit_blocks(starts, refit)
+    first = _fit_before(forecaster, parameters, series, blocks[0])
+    levels = _scored_levels(first, level)
+    season = season or find_model_season(first)
     names = [first.history.names[target] for target in first.targets]
     scored = series.select(names)
-    unit = naive_error(np.where(scored.observed, scored.values, np.nan)[:start], season)
-    scores = Scores(levels, unit, has_quantiles(first, DECILES), smape)
-    keeper = PathKeeper(names, starts, horizon)
+    unit = seasonal_naive_scale(np.where(scored.observed, scored.values, np.nan)[:start], season)
+    scores = ScoreAccumulator(levels, unit, has_quantiles(first, DECILES), smape)
+    keeper = PathRecorder(names, starts, horizon)
     with progress("backtest", len(starts)) as advance:
         for number, block in enumerate(blocks):
-            fitted = first if not number else _fitted(forecaster, parameters, series, block)
-            for origins in rolling_origins(fitted, series, block, season):
+            fitted = first if not number else _fit_before(forecaster, parameters, series, block)
+            for origins in iter_rolling_origins(fitted, series, block, season):
                 forecast = fitted.forecast(origins.past, origins.known)
                 scores.add(fitted, origins, forecast)
                 keeper.add(fitted, origins, forecast)
                 advance(len(forecast))
-    table = pd.DataFrame({"series": names, **scores.by_series()}).astype({"observed": int})
-    if scores.overall()["observed"] == 0:
+    table = pd.DataFrame({"series": names, **scores.compute_series_scores()}).astype({"observed": int})
+    if scores.compute_overall_scores()["observed"] == 0:
         raise InputError(
             f"no value of the last {len(series) - start} rows was observed, so there is nothing to "
             "score. Choose a larger test share."
         )
-    return Backtest(
+    return BacktestResult(
         table,
-        scores.overall(),
-        pd.DataFrame(scores.by_step()),
-        keeper.paths(),
+        scores.compute_overall_scores(),
+        pd.DataFrame(scores.compute_step_scores()),
+        keeper.build_paths(),
         series.timestamps[start - 1 : len(series) - horizon : step],
         season,
         levels,
@@ -156,7 +156,7 @@ def backtest(
     )
 
 
-def _blocks(starts: range, refit: int | None) -> list[range]:
+def _refit_blocks(starts: range, refit: int | None) -> list[range]:
     """Part the first rows of forecasts so that each part has a fit of its own."""
     if refit is None:
         return [starts]
@@ -164,19 +164,19 @@ def _blocks(starts: range, refit: int | None) -> list[range]:
     return [starts[place : place + count] for place in range(0, len(starts), count)]
 
 
-def _fitted(forecaster: Fits, parameters: dict[str, Any], series: Series, starts: range) -> Fitted:
+def _fit_before(forecaster: SupportsFit, parameters: dict[str, Any], series: Series, starts: range) -> FittedModel:
     """Fit one like the forecaster on the rows before the first forecast."""
-    return type(forecaster)(**parameters).fit(series.rows(0, starts.start)).fitted
+    return type(forecaster)(**parameters).fit(series.slice_rows(0, starts.start)).fitted
 
 
-def _levels(fitted: Fitted, level: Sequence[int | float] | None) -> tuple[float, ...]:
+def _scored_levels(fitted: FittedModel, level: Sequence[int | float] | None) -> tuple[float, ...]:
     """Return the intervals to score; those that were named must be there."""
-    named = LEVELS if level is None else tuple(dict.fromkeys(float(one) for one in level))
+    named = DEFAULT_INTERVAL_LEVELS if level is None else tuple(dict.fromkeys(float(one) for one in level))
     required = level is not None
-    return tuple(one for one in named if has_quantiles(fitted, interval_levels(one), required))
+    return tuple(one for one in named if has_quantiles(fitted, interval_quantiles(one), required))
 
 
-def season_of_fit(fitted: Fitted) -> int:
+def find_model_season(fitted: FittedModel) -> int:
     """Return the season that a model was chosen with, or the usual one of its rhythm."""
     chosen = fitted.summary.get("selection", {}).get("season")
-    return chosen or season_of(fitted.history.frequency)
+    return chosen or default_season(fitted.history.frequency)

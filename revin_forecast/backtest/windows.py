@@ -5,16 +5,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from revin_forecast.data.covariates import KnownColumns, known_inputs, own_columns
+from revin_forecast.data.covariates import KnownColumns, known_covariates, table_columns
 from revin_forecast.data.series import Series
 from revin_forecast.data.windows import Windows
-from revin_forecast.fitted import Fitted
+from revin_forecast.fitted import FittedModel
 
-VALUES_AT_ONCE = 2**22
+MAX_BATCH_VALUES = 2**22
 
 
 @dataclass(frozen=True, eq=False)
-class Origins:
+class OriginBatch:
     """Some windows of the test part, standardized; NaN where unobserved."""
 
     past: Tensor
@@ -22,7 +22,7 @@ class Origins:
     last_season: Tensor
     """(windows, season, targets): an unobserved value is that of the season before, or before that;
     the last value alone where no whole season was."""
-    last: Tensor
+    last_values: Tensor
     """(windows, 1, targets): the last observed values, however long ago."""
     truth: Tensor
     """(windows, horizon, targets)."""
@@ -32,9 +32,9 @@ class Origins:
     """(windows,) of the table, each the first that is forecast."""
 
 
-def rolling_origins(
-    fitted: Fitted, series: Series, starts: range, season: int
-) -> Iterator[Origins]:
+def iter_rolling_origins(
+    fitted: FittedModel, series: Series, starts: range, season: int
+) -> Iterator[OriginBatch]:
     """Yield the windows whose first targets are these rows; a bounded number at a time, in order.
 
     Args:
@@ -43,23 +43,23 @@ def rolling_origins(
         starts: rows, each with a look-back before it and a horizon from it on.
         season: rows that a naive forecast looks back.
     """
-    recipe, targets = fitted.recipe, fitted.targets
+    recipe, targets = fitted.config, fitted.targets
     start, step = starts.start, starts.step
     rows = slice(start - recipe.lookback, starts[-1] + recipe.horizon)
     seen = series.select(fitted.history.names)  # without the columns that are known beforehand
-    values = fitted.standardizer.tensor(seen.values[rows])
+    values = fitted.standardizer.to_tensor(seen.values[rows])
     season = season if season <= start else 1
-    seasonal, last = (_carried(fitted, seen, lag) for lag in (season, 1))
-    known = known_rows(fitted, series)
+    seasonal, last = (_fill_from_last_season(fitted, seen, lag) for lag in (season, 1))
+    known = select_known_covariates(fitted, series)
     known = None if known is None else known[rows]
     filled = None if seen.filled is None else torch.from_numpy(seen.filled[rows])
     windows = Windows(values, recipe.lookback, recipe.horizon, known, filled)
     length = recipe.lookback + season + 16 * recipe.horizon
-    size = max(1, VALUES_AT_ONCE // (length * values.shape[1])) * step
+    size = max(1, MAX_BATCH_VALUES // (length * values.shape[1])) * step
     for first in range(0, len(windows), size):
         past, future, ahead = windows[first : first + size : step]
         origins = torch.arange(start + first, start + first + size, step)[: len(past)]
-        yield Origins(
+        yield OriginBatch(
             past,
             seasonal[origins.unsqueeze(1) + torch.arange(-season, 0)],
             last[origins - 1].unsqueeze(1),
@@ -69,7 +69,7 @@ def rolling_origins(
         )
 
 
-def _carried(fitted: Fitted, seen: Series, lag: int) -> Tensor:
+def _fill_from_last_season(fitted: FittedModel, seen: Series, lag: int) -> Tensor:
     """Return (time, targets), standardized, each gap filled with the value so many rows before."""
     targets = list(fitted.targets)
     values = np.where(seen.observed, seen.values, np.nan)[:, targets]
@@ -78,16 +78,16 @@ def _carried(fitted: Fitted, seen: Series, lag: int) -> Tensor:
     place = np.arange(len(rows))[:, None, None]
     before = np.maximum.accumulate(np.where(np.isfinite(rows), place, 0), axis=0)
     filled = np.take_along_axis(rows, before, axis=0).reshape(-1, len(targets))[len(front) :]
-    return fitted.standardizer.select(targets).tensor(filled)
+    return fitted.standardizer.select(targets).to_tensor(filled)
 
 
-def known_rows(fitted: Fitted, series: Series) -> Tensor | None:
+def select_known_covariates(fitted: FittedModel, series: Series) -> Tensor | None:
     """Return what is known of each row beforehand, (time, covariates); None: nothing."""
-    names = fitted.recipe.covariates
+    names = fitted.config.covariates
     if not names:
         return None
     own = None
-    if fitted.columns is not None:
-        columns = series.select(own_columns(names))
-        own = KnownColumns(columns, fitted.columns.standardizer).over(series.timestamps)
-    return torch.tensor(known_inputs(names, series.timestamps, series.frequency, own))
+    if fitted.known_columns is not None:
+        columns = series.select(table_columns(names))
+        own = KnownColumns(columns, fitted.known_columns.standardizer).look_up_values(series.timestamps)
+    return torch.tensor(known_covariates(names, series.timestamps, series.frequency, own))

@@ -9,25 +9,25 @@ from torch import Tensor, nn
 from revin_forecast.backbones.base import CovariateBackbone
 from revin_forecast.checks.run import perturb
 
-Make = Callable[[int, int, int], nn.Module]
+BackboneFactory = Callable[[int, int, int], nn.Module]
 """A class or call of (lookback, horizon, channels) that builds a backbone."""
 
 SIZES = ((48, 12, 3), (37, 11, 1), (24, 25, 2))
 """(lookback, horizon, channels): even, odd with one channel, horizon beyond the look-back."""
 
 
-def build(make: Make, sizes: tuple[int, int, int] = SIZES[0]) -> nn.Module:
+def build_backbone(make: BackboneFactory, sizes: tuple[int, int, int] = SIZES[0]) -> nn.Module:
     """Build away from initialization, in float64, in evaluation mode."""
     return perturb(make(*sizes)).double().eval()
 
 
-def batch(sizes: tuple[int, int, int] = SIZES[0], windows: int = 5) -> Tensor:
+def random_windows(sizes: tuple[int, int, int] = SIZES[0], windows: int = 5) -> Tensor:
     """Return random float64 windows."""
     generator = torch.Generator().manual_seed(1)
     return torch.randn((windows, sizes[0], sizes[2]), generator=generator, dtype=torch.float64)
 
 
-class Asked(nn.Module):
+class BackboneHarness(nn.Module):
     """A backbone with what it wants to know of each step.
 
     A single known input is the running number, several are waves within a half of zero, as calendar
@@ -51,6 +51,6 @@ class Asked(nn.Module):
         return backbone(past, known=known)
 
 
-def forecast(backbone: nn.Module, past: Tensor, start: int = 0) -> Tensor:
+def forecast_batch(backbone: nn.Module, past: Tensor, start: int = 0) -> Tensor:
     """Forecast windows, the first of which begins at a running number."""
-    return Asked(backbone)(past, 7 * (start + torch.arange(len(past))))
+    return BackboneHarness(backbone)(past, 7 * (start + torch.arange(len(past))))

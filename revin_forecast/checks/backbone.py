@@ -7,21 +7,21 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.backbones.base import CovariateBackbone
-from revin_forecast.checks.asked import SIZES, Asked, Make, batch, build, forecast
+from revin_forecast.checks.asked import SIZES, BackboneHarness, BackboneFactory, random_windows, build_backbone, forecast_batch
 from revin_forecast.checks.programs import expect_compiles, expect_exports, expect_onnx
 from revin_forecast.checks.run import (
     CheckResult,
     expect,
     expect_close,
     expect_refusal,
-    results_of,
+    collect_results,
     run_checks,
 )
 
-HEART_STEPS, HEART_SHARE = 400, 0.02
+OVERFIT_STEPS, MAX_ERROR_SHARE = 400, 0.02
 
 
-def check_backbone(make: Make, title: str | None = None, programs: bool = False) -> None:
+def check_backbone(make: BackboneFactory, title: str | None = None, programs: bool = False) -> None:
     """Hold a backbone to the package's contract; prints a line for each promise.
 
     Args:
@@ -33,40 +33,40 @@ def check_backbone(make: Make, title: str | None = None, programs: bool = False)
     Raises:
         CheckError: on the first promise that doesn't hold, with what was measured.
     """
-    run_checks(title or type(make(*SIZES[0])).__name__, _checks(make, programs))
+    run_checks(title or type(make(*SIZES[0])).__name__, _bind_checks(make, programs))
 
 
-def audit_backbone(make: Make, programs: bool = False) -> list[CheckResult]:
+def audit_backbone(make: BackboneFactory, programs: bool = False) -> list[CheckResult]:
     """Return how every promise of the contract comes out, broken ones included.
 
     Args:
         make: as `check_backbone` takes it.
         programs: also compile and export it, which takes some seconds.
     """
-    return list(results_of(_checks(make, programs)))
+    return list(collect_results(_bind_checks(make, programs)))
 
 
-def _checks(make: Make, programs: bool) -> dict[str, Callable[[], str | None]]:
+def _bind_checks(make: BackboneFactory, programs: bool) -> dict[str, Callable[[], str | None]]:
     promises = BACKBONE_CHECKS | (BACKBONE_PROGRAM_CHECKS if programs else {})
     return {promise: partial(check, make) for promise, check in promises.items()}
 
 
-def check_shapes(make: Make) -> None:
+def check_shapes(make: BackboneFactory) -> None:
     """Any look-back, horizon and number of channels gives (batch, horizon, channels)."""
     for sizes in SIZES:
         for dtype in (torch.float64, torch.float32):
-            ahead = forecast(build(make, sizes).to(dtype), batch(sizes).to(dtype))
+            ahead = forecast_batch(build_backbone(make, sizes).to(dtype), random_windows(sizes).to(dtype))
             wanted = (5, sizes[1], sizes[2])
             expect(ahead.shape == wanted, f"{sizes} gives {tuple(ahead.shape)}, not {wanted}")
             expect(ahead.dtype == dtype, f"{dtype} comes back as {ahead.dtype}")
             expect(ahead.isfinite().all(), f"{sizes} gives numbers that are not finite")
 
 
-def check_refusals(make: Make) -> None:
+def check_wrong_shapes_refused(make: BackboneFactory) -> None:
     """Windows of another length or number of channels are refused with a message."""
-    backbone, past = build(make), batch()
-    expect_refusal(lambda: forecast(backbone, past[:, 1:]), "a window of 47 steps instead of 48")
-    expect_refusal(lambda: forecast(backbone, past[..., :1]), "1 channel instead of 3")
+    backbone, past = build_backbone(make), random_windows()
+    expect_refusal(lambda: forecast_batch(backbone, past[:, 1:]), "a window of 47 steps instead of 48")
+    expect_refusal(lambda: forecast_batch(backbone, past[..., :1]), "1 channel instead of 3")
     expect_refusal(lambda: backbone(past[0]), "a 2-D window")
     if isinstance(backbone, CovariateBackbone):
         wrong = torch.zeros(5, 60, backbone.covariates + 1).double()
@@ -75,13 +75,13 @@ def check_refusals(make: Make) -> None:
             expect_refusal(lambda: backbone(past), "no known inputs")
 
 
-def check_parameter_gradients(make: Make) -> str | None:
+def check_parameter_gradients(make: BackboneFactory) -> str | None:
     """Every trainable parameter gets a gradient."""
-    backbone = build(make).train()
+    backbone = build_backbone(make).train()
     parameters = dict(backbone.named_parameters())
     if not parameters:
         return "no parameters"
-    forecast(backbone, batch(windows=16)).square().mean().backward()
+    forecast_batch(backbone, random_windows(windows=16)).square().mean().backward()
     for name, parameter in parameters.items():
         gradient = parameter.grad
         expect(gradient is not None and gradient.abs().sum() > 0, f"{name} gets no gradient")
@@ -89,66 +89,66 @@ def check_parameter_gradients(make: Make) -> str | None:
     return None
 
 
-def check_windows_independent(make: Make) -> None:
+def check_windows_independent(make: BackboneFactory) -> None:
     """A window's forecast does not depend on the others in the batch."""
-    backbone, past = build(make), batch()
-    singles = [forecast(backbone, one, place) for place, one in enumerate(past.split(1))]
-    together = forecast(backbone, past)
+    backbone, past = build_backbone(make), random_windows()
+    singles = [forecast_batch(backbone, one, place) for place, one in enumerate(past.split(1))]
+    together = forecast_batch(backbone, past)
     unit = max(1.0, together.abs().max().item())
     expect_close(torch.cat(singles), together, 1e-10 * unit, "one window alone and in a batch")
 
 
-def check_channels_independent(make: Make) -> str | None:
+def check_channels_independent(make: BackboneFactory) -> str | None:
     """Where the class says so, a channel's forecast does not depend on the others."""
-    backbone, past = build(make), batch()
+    backbone, past = build_backbone(make), random_windows()
     if not getattr(backbone, "channel_independent", False):
         return "not claimed"
     other = past.clone()
     other[..., 1:] = 3 - 2 * other[..., 1:]
-    kept, moved = forecast(backbone, past), forecast(backbone, other)
+    kept, moved = forecast_batch(backbone, past), forecast_batch(backbone, other)
     expect_close(moved[..., 0], kept[..., 0], 1e-10, "a channel beside others")
     return None
 
 
-def check_deterministic(make: Make) -> None:
+def check_deterministic(make: BackboneFactory) -> None:
     """The same seed builds the same module; evaluation is repeatable and leaves input alone."""
     pair = []
     for _ in range(2):
         torch.manual_seed(3)
         pair.append(make(*SIZES[0]).eval())
-    past = batch().float()
+    past = random_windows().float()
     kept = past.clone()
-    expect_close(forecast(pair[0], past), forecast(pair[1], past), 0.0, "two modules from one seed")
-    expect_close(forecast(pair[0], past), forecast(pair[0], past), 0.0, "two calls in evaluation")
+    expect_close(forecast_batch(pair[0], past), forecast_batch(pair[1], past), 0.0, "two modules from one seed")
+    expect_close(forecast_batch(pair[0], past), forecast_batch(pair[0], past), 0.0, "two calls in evaluation")
     expect_close(past, kept, 0.0, "the input after a call")
 
 
-def check_modes(make: Make) -> None:
+def check_train_and_eval_modes(make: BackboneFactory) -> None:
     """Training draws from torch's seed only, takes one window, and leaves evaluation as it was."""
-    backbone, past = build(make), batch()
-    before = forecast(backbone, past)
+    backbone, past = build_backbone(make), random_windows()
+    before = forecast_batch(backbone, past)
     drawn = []
     for _ in range(2):
         twin = copy.deepcopy(backbone).train()
         torch.manual_seed(5)
-        drawn.append(forecast(twin, past))
+        drawn.append(forecast_batch(twin, past))
     expect_close(drawn[0], drawn[1], 0.0, "training mode with the same seed")
-    single = forecast(copy.deepcopy(backbone).train(), past[:1])
+    single = forecast_batch(copy.deepcopy(backbone).train(), past[:1])
     expect(single.isfinite().all(), "a last batch of one window gives numbers that are not finite")
-    expect_close(forecast(backbone.train().eval(), past), before, 0.0, "evaluation after training")
+    expect_close(forecast_batch(backbone.train().eval(), past), before, 0.0, "evaluation after training")
 
 
-def check_state(make: Make) -> None:
+def check_state_dict(make: BackboneFactory) -> None:
     """state_dict and deepcopy carry everything that the forecast depends on."""
-    backbone, past = build(make), batch()
+    backbone, past = build_backbone(make), random_windows()
     fresh = make(*SIZES[0]).double().eval()
     fresh.load_state_dict(backbone.state_dict())
-    wanted = forecast(backbone, past)
-    expect_close(forecast(fresh, past), wanted, 0.0, "a module with the same state_dict")
-    expect_close(forecast(copy.deepcopy(backbone), past), wanted, 0.0, "a deepcopy")
+    wanted = forecast_batch(backbone, past)
+    expect_close(forecast_batch(fresh, past), wanted, 0.0, "a module with the same state_dict")
+    expect_close(forecast_batch(copy.deepcopy(backbone), past), wanted, 0.0, "a deepcopy")
 
 
-def check_learns_by_heart(make: Make) -> str | None:
+def check_overfits_a_batch(make: BackboneFactory) -> str | None:
     """32 windows of two seasons are learnt to 2 % of their variance in 400 steps of Adam."""
     lookback, horizon, channels = SIZES[0]
     backbone = make(lookback, horizon, channels).eval()  # nothing dropped: it is to remember
@@ -161,57 +161,57 @@ def check_learns_by_heart(make: Make) -> str | None:
     values = turns.sin() + 0.5 * (2 * turns).cos()
     past, future = values[:, :lookback], values[:, lookback:]
     optimizer = torch.optim.Adam(parameters, lr=3e-3)
-    wanted, error = HEART_SHARE * future.var().item(), math.inf
-    for _ in range(HEART_STEPS):
-        loss = (Asked(backbone)(past, first) - future).square().mean()
+    wanted, error = MAX_ERROR_SHARE * future.var().item(), math.inf
+    for _ in range(OVERFIT_STEPS):
+        loss = (BackboneHarness(backbone)(past, first) - future).square().mean()
         error = loss.item()
         if error < wanted:
             return None
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    expect(False, f"{HEART_STEPS} steps leave an error of {error:.3g}, wanted is {wanted:.3g}")
+    expect(False, f"{OVERFIT_STEPS} steps leave an error of {error:.3g}, wanted is {wanted:.3g}")
     return None
 
 
-def check_compile(make: Make) -> str | None:
+def check_compile(make: BackboneFactory) -> str | None:
     """torch.compile makes one graph with the eager result."""
-    return expect_compiles(*_traceable(make))
+    return expect_compiles(*_model_and_inputs(make))
 
 
-def check_export(make: Make) -> None:
+def check_export(make: BackboneFactory) -> None:
     """torch.export takes it with a batch of any size."""
-    model, *inputs = _traceable(make)
+    model, *inputs = _model_and_inputs(make)
     expect_exports(model, tuple(value[:3] for value in inputs), tuple(inputs))
 
 
-def check_onnx(make: Make) -> str | None:
+def check_onnx(make: BackboneFactory) -> str | None:
     """ONNX Runtime gives the same forecasts to 1e-5."""
-    model, *inputs = _traceable(make)
+    model, *inputs = _model_and_inputs(make)
     return expect_onnx(model, tuple(value[:3] for value in inputs), tuple(inputs))
 
 
-def _traceable(make: Make) -> tuple[nn.Module, *tuple[Tensor, ...]]:
+def _model_and_inputs(make: BackboneFactory) -> tuple[nn.Module, *tuple[Tensor, ...]]:
     """Return a float32 model with its inputs: first numbers only for who wants to know."""
-    model, past = Asked(build(make).float()).eval(), batch().float()
+    model, past = BackboneHarness(build_backbone(make).float()).eval(), random_windows().float()
     if getattr(model.backbone, "covariates", 0):
         return model, past, 7 * torch.arange(len(past))
     return model.backbone, past
 
 
-BACKBONE_CHECKS: dict[str, Callable[[Make], str | None]] = {
+BACKBONE_CHECKS: dict[str, Callable[[BackboneFactory], str | None]] = {
     "shapes and dtypes, even and odd": check_shapes,
-    "wrong shapes are refused": check_refusals,
+    "wrong shapes are refused": check_wrong_shapes_refused,
     "every parameter gets a gradient": check_parameter_gradients,
     "windows are independent": check_windows_independent,
     "channels are independent": check_channels_independent,
     "deterministic": check_deterministic,
-    "training and evaluation mode": check_modes,
-    "state_dict and deepcopy": check_state,
-    "32 windows are learnt by heart": check_learns_by_heart,
+    "training and evaluation mode": check_train_and_eval_modes,
+    "state_dict and deepcopy": check_state_dict,
+    "32 windows are learnt by heart": check_overfits_a_batch,
 }
 
-BACKBONE_PROGRAM_CHECKS: dict[str, Callable[[Make], str | None]] = {
+BACKBONE_PROGRAM_CHECKS: dict[str, Callable[[BackboneFactory], str | None]] = {
     "torch.compile in one graph": check_compile,
     "torch.export with any batch": check_export,
     "ONNX Runtime agrees to 1e-5": check_onnx,

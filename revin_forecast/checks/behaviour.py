@@ -11,26 +11,26 @@ from revin_forecast.checks.run import (
     CHANNELS,
     HORIZON,
     LOOKBACK,
-    Make,
+    NormalizerFactory,
     as_forecast,
-    build,
-    construct,
+    build_normalizer,
+    construct_normalizer,
     expect,
     expect_close,
     expect_refusal,
-    windows,
+    sample_windows,
 )
 from revin_forecast.normalizers.base import Normalizer
 
 
-def check_round_trip(make: Make) -> str | None:
+def check_round_trip(make: NormalizerFactory) -> str | None:
     """Denormalize undoes normalize at any look-back, in float32 and float64."""
-    if not construct(make).restores_past:
+    if not construct_normalizer(make).is_invertible:
         return "the horizon has statistics of its own"
     for dtype, tolerance in ((torch.float32, 2e-4), (torch.float64, 1e-11)):
         for lookback in (1, 2, 7, LOOKBACK):
-            normalizer = build(make, lookback=lookback).to(dtype)
-            past = windows(level=-30.0)[:, :lookback].to(dtype)
+            normalizer = build_normalizer(make, lookback=lookback).to(dtype)
+            past = sample_windows(level=-30.0)[:, :lookback].to(dtype)
             z, stats = normalizer.normalize(past)
             expect(z.dtype == dtype, f"z of {dtype} came back as {z.dtype}")
             back = normalizer.denormalize(z, stats)
@@ -38,16 +38,16 @@ def check_round_trip(make: Make) -> str | None:
     return None
 
 
-def check_renormalize(make: Make) -> str | None:
+def check_normalize_future(make: NormalizerFactory) -> str | None:
     """Renormalize and denormalize undo each other on the horizon."""
-    if type(construct(make)).renormalize is Normalizer.renormalize:
+    if type(construct_normalizer(make)).normalize_future is Normalizer.normalize_future:
         return "not defined"
     for dtype, tolerance in ((torch.float32, 1e-4), (torch.float64, 1e-11)):
         for lookback in (1, 2, 7, LOOKBACK):
-            normalizer = build(make, lookback=lookback).to(dtype)
-            _, stats = normalizer.normalize(windows(level=-30.0)[:, :lookback].to(dtype))
-            future = windows(level=-28.0, seed=2)[:, :HORIZON].to(dtype)
-            z = normalizer.renormalize(future, stats)
+            normalizer = build_normalizer(make, lookback=lookback).to(dtype)
+            _, stats = normalizer.normalize(sample_windows(level=-30.0)[:, :lookback].to(dtype))
+            future = sample_windows(level=-28.0, seed=2)[:, :HORIZON].to(dtype)
+            z = normalizer.normalize_future(future, stats)
             back = normalizer.denormalize(z, stats)
             # Rounding is that of the largest number on the way: the level or the shift of z.
             step = (normalizer.denormalize(z + 1, stats) - back).abs().max()
@@ -57,10 +57,10 @@ def check_renormalize(make: Make) -> str | None:
     return None
 
 
-def check_values_not_state(make: Make) -> None:
+def check_stateless(make: NormalizerFactory) -> None:
     """A second call changes nothing of the first: statistics are values."""
-    normalizer = build(make)
-    one, two = windows(10.0).float(), windows(1000.0, 50.0).float()
+    normalizer = build_normalizer(make)
+    one, two = sample_windows(10.0).float(), sample_windows(1000.0, 50.0).float()
     z, stats = normalizer.normalize(one)
     before = normalizer.denormalize(as_forecast(z), stats)
     kept = set(vars(normalizer))
@@ -71,13 +71,13 @@ def check_values_not_state(make: Make) -> None:
     expect(set(vars(normalizer)) == kept, "a call leaves attributes on the module")
 
 
-def check_copies(make: Make) -> None:
+def check_copy_and_pickle(make: NormalizerFactory) -> None:
     """Deepcopy, pickle and state_dict work after use and give the same result."""
-    normalizer = build(make)
-    past = windows().float().requires_grad_()
+    normalizer = build_normalizer(make)
+    past = sample_windows().float().requires_grad_()
     z, stats = normalizer.normalize(past)
     wanted = normalizer.denormalize(as_forecast(z), stats)
-    fresh = build(make, seed=1)
+    fresh = build_normalizer(make, seed=1)
     fresh.load_state_dict(normalizer.state_dict())
     twins: dict[str, Normalizer] = {
         "deepcopy": copy.deepcopy(normalizer),
@@ -90,10 +90,10 @@ def check_copies(make: Make) -> None:
         expect_close(again, wanted, 0.0, f"result after {name}")
 
 
-def check_channels(make: Make) -> None:
+def check_wrong_shapes_refused(make: NormalizerFactory) -> None:
     """Wrong numbers of channels, axes or windows are refused with a message."""
-    normalizer = construct(make)
-    past = windows().float()
+    normalizer = construct_normalizer(make)
+    past = sample_windows().float()
     z, stats = normalizer.normalize(past)
     z = as_forecast(z)
     expect_refusal(lambda: normalizer.normalize(past[..., :1]), "1 channel instead of 3")
@@ -105,14 +105,14 @@ def check_channels(make: Make) -> None:
     expect_refusal(lambda: normalizer.denormalize(z[:1], stats), "a forecast of 1 window of 8")
 
 
-def check_targets(make: Make) -> str | None:
+def check_targets(make: NormalizerFactory) -> str | None:
     """Declared targets get back their own channels' statistics and parameters."""
     if "targets" not in inspect.signature(make).parameters:
         return "takes no targets"
     chosen = [CHANNELS - 1, 0]
-    full, part = build(make), construct(make, targets=chosen)
+    full, part = build_normalizer(make), construct_normalizer(make, targets=chosen)
     part.load_state_dict(full.state_dict())
-    past = windows().float()
+    past = sample_windows().float()
     z, stats = full.normalize(past)
     same, part_stats = part.normalize(past)
     expect_close(same, z, 0.0, "z with declared targets")
@@ -123,10 +123,10 @@ def check_targets(make: Make) -> str | None:
     return None
 
 
-def check_independent_windows(make: Make) -> None:
+def check_windows_independent(make: NormalizerFactory) -> None:
     """A window's result does not depend on the others in the batch."""
-    normalizer = build(make)
-    past = windows().float()
+    normalizer = build_normalizer(make)
+    past = sample_windows().float()
     together, stats = normalizer.normalize(past)
     forecast = normalizer.denormalize(as_forecast(together), stats)
     size = max(1.0, forecast.abs().max().item() / 30)
@@ -138,9 +138,9 @@ def check_independent_windows(make: Make) -> None:
         expect_close(back[0], forecast[number], 1e-3 * size, "a forecast alone and in a batch")
 
 
-def check_threads(make: Make, calls: int = 300) -> None:
+def check_thread_safety(make: NormalizerFactory, calls: int = 300) -> None:
     """Two threads share one module without touching each other's results."""
-    normalizer = build(make)
+    normalizer = build_normalizer(make)
     wrong: list[float] = []
 
     def both_ways(past: torch.Tensor) -> torch.Tensor:
@@ -148,7 +148,7 @@ def check_threads(make: Make, calls: int = 300) -> None:
         return normalizer.denormalize(as_forecast(z), stats)
 
     def serve(level: float) -> None:
-        past = windows(level).float()
+        past = sample_windows(level).float()
         wanted = both_ways(past)
         for _ in range(calls):
             got = both_ways(past)

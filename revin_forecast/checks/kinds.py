@@ -4,24 +4,24 @@ import torch
 from torch.distributions import Laplace, Normal
 
 from revin_forecast.checks.run import (
-    Make,
+    NormalizerFactory,
     as_forecast,
-    build,
-    construct,
+    build_normalizer,
+    construct_normalizer,
     expect,
     expect_close,
-    windows,
+    sample_windows,
 )
-from revin_forecast.normalizers.base import Kind, Normalizer
+from revin_forecast.normalizers.base import ValueKind, Normalizer
 
 
-def check_levels(make: Make) -> None:
+def check_trailing_axis(make: NormalizerFactory) -> None:
     """A trailing axis of levels or samples is mapped back level by level."""
-    normalizer = build(make)
-    z, stats = normalizer.normalize(windows().float())
+    normalizer = build_normalizer(make)
+    z, stats = normalizer.normalize(sample_windows().float())
     z = as_forecast(z)
     levels = torch.stack([z - 1, z, z + 1], dim=-1)
-    kinds: tuple[Kind, ...] = ("location", "sample")
+    kinds: tuple[ValueKind, ...] = ("location", "sample")
     for kind in kinds:
         together = normalizer.denormalize(levels, stats, kind=kind)
         apart = [normalizer.denormalize(level, stats, kind=kind) for level in levels.unbind(-1)]
@@ -31,12 +31,12 @@ def check_levels(make: Make) -> None:
     expect((ordered >= 0).all(), "quantile levels come back in descending order")
 
 
-def check_kinds(make: Make) -> str | None:
+def check_value_kinds(make: NormalizerFactory) -> str | None:
     """A spread is scaled but gets no level; a variance is scaled twice."""
-    normalizer = build(make)
-    z, stats = normalizer.normalize(windows(level=50.0).float())
+    normalizer = build_normalizer(make)
+    z, stats = normalizer.normalize(sample_windows(level=50.0).float())
     z = as_forecast(z)
-    if not normalizer.maps_spreads:
+    if not normalizer.maps_scales:
         return "the way back is no straight line"
     one = torch.ones_like(z)
     spread = normalizer.denormalize(one, stats, "scale")
@@ -49,12 +49,12 @@ def check_kinds(make: Make) -> str | None:
     return None
 
 
-def check_distributions(make: Make) -> str | None:
+def check_distributions(make: NormalizerFactory) -> str | None:
     """A distribution is mapped back with quantiles and density that fit together."""
-    if type(construct(make)).denormalize_distribution is Normalizer.denormalize_distribution:
+    if type(construct_normalizer(make)).denormalize_distribution is Normalizer.denormalize_distribution:
         return "not defined"
-    normalizer = build(make).double()
-    z, stats = normalizer.normalize(windows(level=50.0))
+    normalizer = build_normalizer(make).double()
+    z, stats = normalizer.normalize(sample_windows(level=50.0))
     location = as_forecast(z)
     for family in (Normal, Laplace):
         distribution = family(location, 0.3 + 0 * location)

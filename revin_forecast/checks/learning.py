@@ -2,16 +2,16 @@
 
 import torch
 
-from revin_forecast.checks.run import HORIZON, Make, as_forecast, build, expect, windows
+from revin_forecast.checks.run import HORIZON, NormalizerFactory, as_forecast, build_normalizer, expect, sample_windows
 from revin_forecast.normalizers.learned import LearnedNormalizer
 
 
-def check_auxiliary_loss(make: Make) -> str | None:
+def check_auxiliary_loss(make: NormalizerFactory) -> str | None:
     """It is finite, gaps or not, reaches parameters, and some steps down its gradient lessen it."""
-    normalizer = build(make)
+    normalizer = build_normalizer(make)
     if not isinstance(normalizer, LearnedNormalizer):
         return "it has none"
-    past, future = windows(seed=3).float(), windows(seed=4).float()[:, :HORIZON]
+    past, future = sample_windows(seed=3).float(), sample_windows(seed=4).float()[:, :HORIZON]
 
     def loss(truth: torch.Tensor) -> torch.Tensor:
         z, stats = normalizer.normalize(past)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.components import taken
+from revin_forecast.components import select_accepted_sizes
 from revin_forecast.normalizers.base import Normalizer
 
 LOOKBACK, HORIZON, CHANNELS, WINDOWS = 48, 12, 3, 8
 
-Make = Callable[..., Normalizer]
+NormalizerFactory = Callable[..., Normalizer]
 """A class, or any call of (channels) that builds a normalizer; it is also passed `lookback`,
 `horizon` and `targets` where it takes them."""
 
@@ -43,7 +43,7 @@ def expect_refusal(call: Callable[[], object], got: str) -> None:
         raise CheckError(f"{got} is accepted silently")
 
 
-def windows(level: float = 10.0, deviation: float = 2.0, seed: int = 0) -> Tensor:
+def sample_windows(level: float = 10.0, deviation: float = 2.0, seed: int = 0) -> Tensor:
     """Return WINDOWS float64 windows of noise with some season and drift."""
     generator = torch.Generator().manual_seed(seed)
     shape = (WINDOWS, LOOKBACK, CHANNELS)
@@ -70,17 +70,17 @@ def perturb(module: nn.Module, seed: int = 0) -> nn.Module:
     return module
 
 
-def construct(make: Make, lookback: int = LOOKBACK, **options: object) -> Normalizer:
+def construct_normalizer(make: NormalizerFactory, lookback: int = LOOKBACK, **options: object) -> Normalizer:
     """Build for CHANNELS channels, windows of `lookback` steps and HORIZON steps to forecast."""
-    sizes = taken(make, {"lookback": lookback, "horizon": HORIZON})
+    sizes = select_accepted_sizes(make, {"lookback": lookback, "horizon": HORIZON})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return make(CHANNELS, **sizes, **options)
 
 
-def build(make: Make, seed: int = 0, lookback: int = LOOKBACK, **options: object) -> Normalizer:
+def build_normalizer(make: NormalizerFactory, seed: int = 0, lookback: int = LOOKBACK, **options: object) -> Normalizer:
     """Build as `construct` does, away from initialization."""
-    normalizer = construct(make, lookback, **options)
+    normalizer = construct_normalizer(make, lookback, **options)
     perturb(normalizer, seed)
     return normalizer
 
@@ -101,7 +101,7 @@ class CheckResult:
     """What was measured where it does not hold; why, where it does not apply."""
 
 
-def results_of(checks: Mapping[str, Callable[[], str | None]]) -> Iterator[CheckResult]:
+def collect_results(checks: Mapping[str, Callable[[], str | None]]) -> Iterator[CheckResult]:
     """Run checks in order, whatever comes of each.
 
     Args:
@@ -132,13 +132,13 @@ def run_checks(title: str, checks: Mapping[str, Callable[[], str | None]]) -> No
         CheckError: on the first promise that does not hold.
     """
     print(title)
-    for result in results_of(checks):
-        print(shown(result))
+    for result in collect_results(checks):
+        print(format_result(result))
         if result.holds is False:
             raise CheckError(f"{title}: {result.promise}: {result.detail}")
 
 
-def shown(result: CheckResult) -> str:
+def format_result(result: CheckResult) -> str:
     """Return a line about a result."""
     if result.holds is None:
         return f"  -      {result.promise} ({result.detail})"

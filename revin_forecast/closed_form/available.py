@@ -2,16 +2,16 @@ import torch
 from torch import Tensor
 
 from revin_forecast.closed_form.equations import NormalEquations
-from revin_forecast.closed_form.masked import centred_blocks, stride_for
+from revin_forecast.closed_form.masked import iter_window_blocks, window_stride
 from revin_forecast.normalizers import LocationScaleNormalizer
 
 
-def available_equations(
+def observed_target_equations(
     values: Tensor,
     normalizer: LocationScaleNormalizer,
     lookback: int,
     horizon: int,
-    windows: int,
+    max_windows: int,
 ) -> NormalEquations:
     """Sum over evenly spaced windows, gaps or not, every target that was observed.
 
@@ -32,15 +32,15 @@ def available_equations(
     cross = values.new_zeros(horizon, lookback)
     squares, targets = values.new_zeros(horizon), values.new_zeros(horizon)
     seen_at, count = values.new_zeros(horizon), 0
-    stride = stride_for(len(values), values.shape[1], lookback + horizon, windows)
-    for block in centred_blocks(values, normalizer, lookback, horizon, stride):
+    stride = window_stride(len(values), values.shape[1], lookback + horizon, max_windows)
+    for block in iter_window_blocks(values, normalizer, lookback, horizon, stride):
         past, future = block.past, block.targets
         inputs += past.mT @ past
         sums += past.sum(dim=0)
         cross += future.mT @ past
         squares += future.square().sum(dim=0)
         targets += future.sum(dim=0)
-        seen_at += block.seen.sum(dim=0)
+        seen_at += block.target_observed.sum(dim=0)
         count += len(past)
     up = torch.where(seen_at > 0, count / seen_at.clamp(min=1), 0)
     if not bool((seen_at > 0).any()):

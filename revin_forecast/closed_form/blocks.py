@@ -6,15 +6,15 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from revin_forecast.closed_form.equations import NormalEquations, PenaltyPath
-from revin_forecast.closed_form.maps import mean_taken
-from revin_forecast.closed_form.profile import profile_rows, seasonal_profile
+from revin_forecast.closed_form.equations import NormalEquations, RidgePath
+from revin_forecast.closed_form.maps import subtract_window_mean
+from revin_forecast.closed_form.profile import repeat_profile, seasonal_profile
 from revin_forecast.closed_form.sums import WindowSums
-from revin_forecast.closed_form.threads import in_threads
+from revin_forecast.closed_form.threads import thread_map
 from revin_forecast.errors import InputError
 
 
-class Block:
+class HeldOutBlock:
     """A block of time: all maps that are fitted without it, and their errors on it.
 
     A map's error is a quadratic form in the block's own equations, so no window is made.
@@ -24,8 +24,8 @@ class Block:
         held: equations of the block's windows.
     """
 
-    def __init__(self, fitted: NormalEquations, held: NormalEquations):
-        self.fitted, self.held = fitted, held
+    def __init__(self, fit_equations: NormalEquations, held_out_equations: NormalEquations):
+        self.fit_equations, self.held_out_equations = fit_equations, held_out_equations
 
     def errors(
         self, lookbacks: Sequence[int], penalties: Sequence[float], ends: Sequence[int]
@@ -39,16 +39,16 @@ class Block:
         """
 
         def of(size: int) -> Tensor:
-            path = PenaltyPath(mean_taken(self.fitted, size))
-            return path.errors_between(mean_taken(self.held, size), penalties, ends)
+            path = RidgePath(subtract_window_mean(self.fit_equations, size))
+            return path.group_errors(subtract_window_mean(self.held_out_equations, size), penalties, ends)
 
         return torch.stack([of(size) for size in lookbacks])
 
-    def repeated(self, ends: Sequence[int]) -> Tensor:
+    def last_value_errors(self, ends: Sequence[int]) -> Tensor:
         """Return the squared errors of repeating the last value, (groups,)."""
-        return by_group(mean_taken(self.held, 1).squares, ends)
+        return sum_by_group(subtract_window_mean(self.held_out_equations, 1).target_squares, ends)
 
-    def own_errors(self, shared: Tensor, penalties: Sequence[float], ends: Sequence[int]) -> Tensor:
+    def channel_map_errors(self, shared: Tensor, penalties: Sequence[float], ends: Sequence[int]) -> Tensor:
         """Return the squared errors of maps that are drawn to a shared one.
 
         Args:
@@ -59,21 +59,21 @@ class Block:
         Returns:
             (groups, 1 + penalties); the first are those of the shared map.
         """
-        left = [mean_taken(one, shared.shape[1]).rest(shared) for one in (self.fitted, self.held)]
-        drawn = PenaltyPath(left[0]).errors_between(left[1], penalties, ends)
-        return torch.cat([by_group(left[1].squares, ends).unsqueeze(1), drawn], dim=1)
+        left = [subtract_window_mean(one, shared.shape[1]).subtract_map(shared) for one in (self.fit_equations, self.held_out_equations)]
+        drawn = RidgePath(left[0]).group_errors(left[1], penalties, ends)
+        return torch.cat([sum_by_group(left[1].target_squares, ends).unsqueeze(1), drawn], dim=1)
 
-    def scored(self, weight: Tensor, ends: Sequence[int]) -> Tensor:
+    def map_errors(self, weight: Tensor, ends: Sequence[int]) -> Tensor:
         """Return the squared errors of a map of raw windows of the longest size, (groups,)."""
-        return by_group(self.held.rest(weight).squares, ends)
+        return sum_by_group(self.held_out_equations.subtract_map(weight).target_squares, ends)
 
 
-def by_group(errors: Tensor, ends: Sequence[int]) -> Tensor:
+def sum_by_group(errors: Tensor, ends: Sequence[int]) -> Tensor:
     """Return the sum of steps' errors over each group of them, (groups,)."""
     return torch.stack([errors[first:stop].sum() for first, stop in pairwise((0, *ends))])
 
 
-def blocks_of(sums: WindowSums, number: int, season: int = 1, share: float = 0.0) -> list[Block]:
+def hold_out_blocks(sums: WindowSums, number: int, season: int = 1, share: float = 0.0) -> list[HeldOutBlock]:
     """Leave each of several blocks of time out: sums are subtracted, never made anew.
 
     With a share of the seasonal profile taken off, each block's profile is that of the rows outside
@@ -103,21 +103,21 @@ def blocks_of(sums: WindowSums, number: int, season: int = 1, share: float = 0.0
     pairs = list(zip(held, touched, strict=True))
     if share:
 
-        def profiled(pair: tuple[tuple[int, int], tuple[int, int]]) -> Block:
+        def profiled(pair: tuple[tuple[int, int], tuple[int, int]]) -> HeldOutBlock:
             (first, stop), apart = pair
             profile = seasonal_profile(sums.values, season, (first, stop + horizon - 1))
-            rest = sums.values - profile_rows(share * profile, len(sums.values))
+            rest = sums.values - repeat_profile(share * profile, len(sums.values))
             own = WindowSums(rest, sums.lookback, horizon)
-            return Block(own.over(begin, end) - own.over(*apart), own.over(first, stop))
+            return HeldOutBlock(own.equations_over(begin, end) - own.equations_over(*apart), own.equations_over(first, stop))
 
-        blocks = in_threads(profiled, pairs)
+        blocks = thread_map(profiled, pairs)
     else:
-        sums.prepare(*sorted({origin for pair in (*held, *touched) for origin in pair}))
-        whole = sums.over(begin, end)
-        blocks = in_threads(
-            lambda pair: Block(whole - sums.over(*pair[1]), sums.over(*pair[0])), pairs
+        sums.prepare_origins(*sorted({origin for pair in (*held, *touched) for origin in pair}))
+        whole = sums.equations_over(begin, end)
+        blocks = thread_map(
+            lambda pair: HeldOutBlock(whole - sums.equations_over(*pair[1]), sums.equations_over(*pair[0])), pairs
         )
-    if min(min(block.fitted.count, block.held.count) for block in blocks) == 0:
+    if min(min(block.fit_equations.count, block.held_out_equations.count) for block in blocks) == 0:
         raise InputError(
             f"a block has no window without a gap: look-back {sums.lookback} and horizon {horizon} "
             f"take {sums.lookback + horizon} rows. Pass shorter ones, or fill the gaps."

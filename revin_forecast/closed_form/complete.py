@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from revin_forecast.closed_form.gram import (
-    BYTES_AT_ONCE,
+    MAX_BLOCK_BYTES,
     WindowMoments,
     fast_length,
     gram_from_edges,
@@ -22,7 +22,7 @@ class _Stretches(NamedTuple):
     """The row after the last."""
 
 
-def complete_moments(values: Tensor, width: int) -> WindowMoments:
+def gap_free_moments(values: Tensor, width: int) -> WindowMoments:
     """Compute the moments of all windows that hold no gap, without making one.
 
     As `window_moments` of each observed stretch of each channel, added. What the Gram matrix needs
@@ -39,12 +39,12 @@ def complete_moments(values: Tensor, width: int) -> WindowMoments:
     """
     if len(values) >= width and bool(values.isfinite().all()):
         return window_moments(values, width)
-    stretches = _stretches(values, width)
+    stretches = _find_stretches(values, width)
     first_row = values.new_zeros(width)
     change = values.new_zeros(width - 1, width - 1)
     first_sum = values.new_zeros(())
     further = values.new_zeros(width - 1)
-    for rows, counts in _blocks(values, stretches, width):
+    for rows, counts in _iter_stretch_blocks(values, stretches, width):
         places = torch.arange(rows.shape[1], device=rows.device)
         heads = torch.where(places < counts.unsqueeze(1), rows, 0)
         first_row += _cross_correlation(heads, rows, width)
@@ -58,7 +58,7 @@ def complete_moments(values: Tensor, width: int) -> WindowMoments:
     return WindowMoments(gram_from_edges(first_row, change), sums, count)
 
 
-def share_complete(values: Tensor, width: int) -> float:
+def gap_free_share(values: Tensor, width: int) -> float:
     """Return the share of windows without a gap, of those between a channel's ends.
 
     A series that begins late or ends early lacks nothing within; rows before its first and after
@@ -71,7 +71,7 @@ def share_complete(values: Tensor, width: int) -> float:
     Returns:
         From 0 to 1; 0 where no channel is as long as a window.
     """
-    stretches = _stretches(values, 1)
+    stretches = _find_stretches(values, 1)
     first = torch.full((values.shape[1],), len(values), device=values.device)
     first = first.scatter_reduce(0, stretches.channel, stretches.start, "amin")
     last = torch.zeros_like(first).scatter_reduce(0, stretches.channel, stretches.stop, "amax")
@@ -80,13 +80,13 @@ def share_complete(values: Tensor, width: int) -> float:
     return complete / windows if windows else 0.0
 
 
-def longest_stretch(values: Tensor) -> int:
+def longest_gap_free_stretch(values: Tensor) -> int:
     """Return the most rows that any channel has observed without a gap."""
-    stretches = _stretches(values, 1)
+    stretches = _find_stretches(values, 1)
     return int((stretches.stop - stretches.start).max()) if len(stretches.start) else 0
 
 
-def _stretches(values: Tensor, width: int) -> _Stretches:
+def _find_stretches(values: Tensor, width: int) -> _Stretches:
     edge = torch.zeros(values.shape[1], 1, dtype=torch.int8, device=values.device)
     steps = torch.diff(values.isfinite().mT.to(torch.int8), prepend=edge, append=edge)
     channel, start = (steps == 1).nonzero(as_tuple=True)
@@ -96,13 +96,13 @@ def _stretches(values: Tensor, width: int) -> _Stretches:
     return _Stretches(channel[chosen], start[chosen], stop[chosen])
 
 
-def _blocks(values: Tensor, stretches: _Stretches, width: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _iter_stretch_blocks(values: Tensor, stretches: _Stretches, width: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield stretches (stretches, time) with 0 behind their ends, and their counts of windows."""
     series, first = values.mT.contiguous(), 0
     while first < len(stretches.start):
         longest = int(stretches.stop[first] - stretches.start[first])
         size = fast_length(longest)
-        block = slice(first, first + max(1, BYTES_AT_ONCE // (16 * size)))
+        block = slice(first, first + max(1, MAX_BLOCK_BYTES // (16 * size)))
         channel, start, stop = (part[block].unsqueeze(1) for part in stretches)
         places = start + torch.arange(size, device=values.device)
         rows = series[channel, places.clamp(max=len(values) - 1)]

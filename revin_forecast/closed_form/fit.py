@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from revin_forecast.backbones.ridge import Ridge
-from revin_forecast.closed_form.chosen import ChosenWindows
-from revin_forecast.closed_form.equations import NormalEquations, penalty_path
+from revin_forecast.closed_form.chosen import WindowChoice
+from revin_forecast.closed_form.equations import NormalEquations, ridge_path
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import LocationScaleNormalizer
 from revin_forecast.progress import progress
@@ -33,7 +33,7 @@ def fit_ridge(
     validation: Tensor | None = None,
     refit: bool = False,
     gaps: Literal["masked", "complete"] = "masked",
-    windows_at_most: int | None = None,
+    max_windows: int | None = None,
 ) -> RidgeFit:
     """Solve a Ridge inside its normalizer by exact least squares over all windows.
 
@@ -58,7 +58,7 @@ def fit_ridge(
             rows, no window without a gap, or an affine map already trained (its bias would no
             longer cancel).
     """
-    ridge, normalizer = _checked(model)
+    ridge, normalizer = _check_model(model)
     if validation is None and len(ridge.penalties) > 1:
         raise InputError(
             f"Ridge has {len(ridge.penalties)} candidate penalties but no validation rows to "
@@ -72,16 +72,16 @@ def fit_ridge(
                 f"{ridge.lookback} and horizon {ridge.horizon} takes {width}. "
                 "Pass a shorter look-back or horizon, or more rows."
             )
-    if windows_at_most is not None and windows_at_most < 1:
-        raise InputError(f"windows_at_most is from 1 up but got {windows_at_most}.")
+    if max_windows is not None and max_windows < 1:
+        raise InputError(f"windows_at_most is from 1 up but got {max_windows}.")
     parts = [training] if validation is None else [training, validation]
-    choice = ChosenWindows(ridge.lookback, ridge.horizon, gaps == "complete", windows_at_most)
+    choice = WindowChoice(ridge.lookback, ridge.horizon, gaps == "complete", max_windows)
     groups = range(ridge.channels) if ridge.per_channel else [None]
     fits = []
     with progress("solving Ridge", len(groups) if ridge.per_channel else None) as advance:
         for at in groups:
             own = parts if at is None else [part[:, at : at + 1] for part in parts]
-            equations = choice.equations(own, normalizer)
+            equations = choice.iter_equations(own, normalizer)
             fits.append(_solve(ridge.penalties, normalizer, equations, refit))
             if ridge.per_channel:
                 advance()
@@ -102,7 +102,7 @@ class _Solution(NamedTuple):
     penalty: float
     error: float
     """Sum of squared validation errors."""
-    scored: int
+    error_count: int
     """Validation errors."""
     windows: int
 
@@ -116,18 +116,18 @@ def _solve(
     """Solve one map from the equations of training and, where there is one, validation."""
     # Where the level is taken away there is none to add; where windows have scales of their own, a
     # bias would be multiplied by them, and least squares in the data's units has none.
-    intercept = "shift" not in normalizer.equivariant_to and normalizer.keeps_scale
-    solved = [_Step(*own, intercept=intercept) for own in equations]
+    intercept = "shift" not in normalizer.equivariant_to and normalizer.has_unit_scale
+    solved = [_StepGroup(*own, intercept=intercept) for own in equations]
     errors = torch.stack([step.errors(penalties) for step in solved]).sum(dim=0)
-    scored = sum(step.scored for step in solved)
+    scored = sum(step.error_count for step in solved)
     best = int(errors.argmin()) if scored else 0
-    solutions = [step.solution(penalties[best], refit) for step in solved]
+    solutions = [step.solve(penalties[best], refit) for step in solved]
     weight, bias = (torch.cat(part) for part in zip(*solutions, strict=True))
     windows = min(step.training.count for step in solved)
     return _Solution(weight, bias, penalties[best], float(errors[best]), scored, windows)
 
 
-class _Step:
+class _StepGroup:
     """Training and validation equations of the steps of the horizon that share their windows."""
 
     def __init__(
@@ -137,30 +137,30 @@ class _Step:
         intercept: bool = False,
     ):
         self.training, self.validation, self.intercept = training, validation, intercept
-        self.path = penalty_path(self._shifted(training, training))
-        self.scored = 0 if validation is None else validation.count * len(validation.squares)
+        self.path = ridge_path(self._subtract_means(training, training))
+        self.error_count = 0 if validation is None else validation.count * len(validation.target_squares)
 
     def errors(self, penalties: tuple[float, ...]) -> Tensor:
         if self.validation is None:
             return torch.zeros(len(penalties), dtype=torch.float64)
-        return self.path.errors(self._shifted(self.validation, self.training), penalties)
+        return self.path.errors(self._subtract_means(self.validation, self.training), penalties)
 
-    def solution(self, penalty: float, refit: bool) -> tuple[Tensor, Tensor]:
+    def solve(self, penalty: float, refit: bool) -> tuple[Tensor, Tensor]:
         path, equations = self.path, self.training
         if refit and self.validation is not None:
             equations = self.training + self.validation
-            path = penalty_path(self._shifted(equations, equations))
-        weight = path.weight(penalty)
+            path = ridge_path(self._subtract_means(equations, equations))
+        weight = path.solve(penalty)
         if not self.intercept:
             return weight, weight.new_zeros(len(weight))
         input_means, target_means = equations.means()
         return weight, target_means - weight @ input_means
 
-    def _shifted(self, equations: NormalEquations, origin: NormalEquations) -> NormalEquations:
-        return equations.shifted(*origin.means()) if self.intercept else equations
+    def _subtract_means(self, equations: NormalEquations, origin: NormalEquations) -> NormalEquations:
+        return equations.subtract_means(*origin.means()) if self.intercept else equations
 
 
-def _checked(model: Reversible) -> tuple[Ridge, LocationScaleNormalizer]:
+def _check_model(model: Reversible) -> tuple[Ridge, LocationScaleNormalizer]:
     ridge, normalizer = model.backbone, model.normalizer
     if not isinstance(ridge, Ridge):
         raise InputError(f"fit_ridge solves a Ridge but got {type(ridge).__name__}; train that.")
@@ -170,7 +170,7 @@ def _checked(model: Reversible) -> tuple[Ridge, LocationScaleNormalizer]:
             "scale of the window. Use RevIN, LastValue, EMA, MeanScale, Robust, Blend or Identity, "
             "or train a Linear backbone."
         )
-    affine = normalizer.affine(torch.float64)
+    affine = normalizer.affine_parameters(torch.float64)
     if affine is not None and bool((affine[1] != 0).any()):
         raise InputError(
             "the normalizer's affine bias is not 0, so it doesn't cancel in the closed form. "

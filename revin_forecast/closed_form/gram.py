@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-BYTES_AT_ONCE = 4 * 2**20
+MAX_BLOCK_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class WindowMoments:
             self.gram - other.gram, self.sums - other.sums, self.count - other.count
         )
 
-    def centred(self, weights: Tensor) -> "WindowMoments":
+    def centre(self, weights: Tensor) -> "WindowMoments":
         """Return the moments of x - (weights . x), the weights on the first steps of a window.
 
         With P = I - 1 w', the Gram matrix becomes P G P': rank-one changes of the raw one.
@@ -78,7 +78,7 @@ def gram_from_edges(first_row: Tensor, change: Tensor) -> Tensor:
             width - 1 values and e their last.
     """
     steps = diagonal_sums(change)
-    return _unskewed(torch.cat([first_row.unsqueeze(0), first_row + steps]))
+    return _symmetric_from_skewed(torch.cat([first_row.unsqueeze(0), first_row + steps]))
 
 
 def cross_correlation(values: Tensor, count: int, width: int) -> Tensor:
@@ -86,7 +86,7 @@ def cross_correlation(values: Tensor, count: int, width: int) -> Tensor:
     rows, channels = values.shape
     size = fast_length(rows)
     spectrum = torch.zeros(size // 2 + 1, dtype=torch.complex128, device=values.device)
-    for block in values.split(max(1, min(channels, BYTES_AT_ONCE // (16 * size))), dim=1):
+    for block in values.split(max(1, min(channels, MAX_BLOCK_BYTES // (16 * size))), dim=1):
         series = block.mT.contiguous()
         whole = torch.fft.rfft(series, size)
         head = torch.fft.rfft(series[:, :count], size)
@@ -105,7 +105,7 @@ def diagonal_sums(change: Tensor) -> Tensor:
     return flat.as_strided((rows, columns + 1), (columns + 1, 1)).cumsum_(dim=0)
 
 
-def _unskewed(skewed: Tensor) -> Tensor:
+def _symmetric_from_skewed(skewed: Tensor) -> Tensor:
     """Return the symmetric matrix with m[i, i + d] = skewed[i, d]."""
     size = len(skewed)
     flat = skewed.new_zeros(size * (size + 1))

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from revin_forecast.closed_form.equations import NormalEquations, solve_penalized
+from revin_forecast.closed_form.equations import NormalEquations, solve_ridge
 
-Group = tuple[int, int]
+StepRange = tuple[int, int]
 """The first step of some that lie side by side, and the one after the last."""
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SweepChoice:
     """The map of a group of steps: the mean of one or more."""
 
     lookbacks: tuple[int, ...]
@@ -29,16 +29,16 @@ LAST_VALUE = (1,), (math.inf,)
 """Look-backs and penalties of the forecast that repeats the window's last value."""
 
 
-def mean_taken(equations: NormalEquations, lookback: int) -> NormalEquations:
+def subtract_window_mean(equations: NormalEquations, lookback: int) -> NormalEquations:
     """Return the equations of a shorter look-back, each window's mean taken away.
 
     Of a look-back of 1 that is the last value: a map of zeros repeats it.
     """
-    weights = equations.inputs.new_full((lookback,), 1 / lookback)
-    return equations.cut(lookback, len(equations.squares)).centred(weights)
+    weights = equations.gram.new_full((lookback,), 1 / lookback)
+    return equations.truncate(lookback, len(equations.target_squares)).centre(weights)
 
 
-def level_added(weight: Tensor, lookback: int) -> Tensor:
+def absorb_mean(weight: Tensor, lookback: int) -> Tensor:
     """Return W (x - mean) + mean as one map of raw windows of a longer look-back.
 
     (W + (1 - W 1) 1' / own look-back) x, the older steps with weight 0. Its rows sum to 1, so it
@@ -49,10 +49,10 @@ def level_added(weight: Tensor, lookback: int) -> Tensor:
     return torch.nn.functional.pad(weight + level, (lookback - own, 0))
 
 
-def chosen_map(
+def build_map(
     equations: Callable[[int], NormalEquations],
-    chosen: Sequence[Chosen],
-    groups: Sequence[Group],
+    choices: Sequence[SweepChoice],
+    groups: Sequence[StepRange],
     lookback: int,
 ) -> Tensor:
     """Return the map of all steps, (steps, lookback), for raw windows.
@@ -64,20 +64,20 @@ def chosen_map(
         lookback: no shorter than any chosen.
     """
     parts = []
-    for size in sorted({size for one in chosen for size in one.lookbacks}):
-        centred = mean_taken(equations(size), size)
+    for size in sorted({size for one in choices for size in one.lookbacks}):
+        centred = subtract_window_mean(equations(size), size)
         weight = centred.cross.new_zeros(groups[-1][1], lookback)
-        for penalty, (share, steps) in _steps_by_penalty(size, chosen, groups).items():
-            own = centred.at(steps)  # groups of one penalty share a factor
+        for penalty, (share, steps) in _steps_by_penalty(size, choices, groups).items():
+            own = centred.select_steps(steps)  # groups of one penalty share a factor
             zeros = torch.zeros_like(own.cross)
-            part = zeros if math.isinf(penalty) else solve_penalized(own, penalty)
-            weight[steps] = share * level_added(part, lookback)
+            part = zeros if math.isinf(penalty) else solve_ridge(own, penalty)
+            weight[steps] = share * absorb_mean(part, lookback)
         parts.append(weight)
     return torch.stack(parts).sum(dim=0)
 
 
 def _steps_by_penalty(
-    size: int, chosen: Sequence[Chosen], groups: Sequence[Group]
+    size: int, chosen: Sequence[SweepChoice], groups: Sequence[StepRange]
 ) -> dict[float, tuple[float, list[int]]]:
     """Return the share of a look-back in the mean and the steps it is used for, by penalty."""
     found: dict[float, tuple[float, list[int]]] = {}

@@ -6,19 +6,19 @@ import torch
 from torch import Tensor
 
 from revin_forecast.closed_form.equations import NormalEquations
-from revin_forecast.closed_form.sums import complete_equations
+from revin_forecast.closed_form.sums import gap_free_equations
 from revin_forecast.normalizers import LocationScaleNormalizer
 
-VALUES_AT_ONCE = 2**23
+MAX_BLOCK_VALUES = 2**23
 """Numbers in a block of windows and in a group of Gram matrices: 64 MiB each."""
 
 
-def stride_for(rows: int, channels: int, width: int, windows_at_most: int | None) -> int:
+def window_stride(rows: int, channels: int, width: int, max_windows: int | None) -> int:
     """Return how far apart windows begin so that there are no more, one a channel at least."""
     positions = rows - width + 1
-    if windows_at_most is None:
+    if max_windows is None:
         return 1
-    return min(positions, math.ceil(positions * channels / windows_at_most))
+    return min(positions, math.ceil(positions * channels / max_windows))
 
 
 def has_all_targets(values: Tensor, lookback: int) -> bool:
@@ -27,13 +27,13 @@ def has_all_targets(values: Tensor, lookback: int) -> bool:
     return bool(begun & values[lookback:].isfinite().all())
 
 
-def joint_equations(
+def shared_equations(
     values: Tensor,
     normalizer: LocationScaleNormalizer,
     lookback: int,
     horizon: int,
     stride: int = 1,
-    complete: bool = False,
+    gap_free_only: bool = False,
 ) -> NormalEquations:
     """Return the normal equations that all steps share: of windows that lack no target.
 
@@ -50,9 +50,9 @@ def joint_equations(
     input_sums = values.new_zeros(lookback)
     squares, target_sums = values.new_zeros(horizon), values.new_zeros(horizon)
     count = 0
-    for block in centred_blocks(values, normalizer, lookback, horizon, stride):
-        used = block.seen.all(dim=1)
-        if complete:
+    for block in iter_window_blocks(values, normalizer, lookback, horizon, stride):
+        used = block.target_observed.all(dim=1)
+        if gap_free_only:
             used &= block.observed.all(dim=1)
         past, targets = block.past[used], block.targets[used]
         inputs += past.mT @ past
@@ -64,7 +64,7 @@ def joint_equations(
     return NormalEquations(inputs, cross, squares, input_sums, target_sums, count)
 
 
-def masked_equations(
+def equations_with_gaps(
     values: Tensor,
     normalizer: LocationScaleNormalizer,
     lookback: int,
@@ -88,22 +88,22 @@ def masked_equations(
     weights = normalizer.location_weights(lookback) if stride == 1 else None
     apart = weights is not None
     if weights is not None:
-        whole = complete_equations(values, lookback, horizon).centred(weights)
+        whole = gap_free_equations(values, lookback, horizon).centre(weights)
     else:
-        whole = _nothing(values, lookback, horizon)
-    all_inputs, all_sums = whole.inputs.clone(), whole.input_sums.clone()
-    group = max(1, min(horizon, VALUES_AT_ONCE // lookback**2))
+        whole = _zero_equations(values, lookback, horizon)
+    all_inputs, all_sums = whole.gram.clone(), whole.input_sums.clone()
+    group = max(1, min(horizon, MAX_BLOCK_VALUES // lookback**2))
     for first in range(0, horizon, group):
         steps = range(first, min(first + group, horizon))
         gaps = values.new_zeros(len(steps), lookback, lookback)
         gap_sums = values.new_zeros(len(steps), lookback)
         cross = whole.cross[first : steps.stop].clone()
         squares, sums = (
-            whole.squares[first : steps.stop].clone(),
+            whole.target_squares[first : steps.stop].clone(),
             whole.target_sums[first : steps.stop].clone(),
         )
         counts = [whole.count] * len(steps)
-        for block in centred_blocks(values, normalizer, lookback, horizon, stride, apart):
+        for block in iter_window_blocks(values, normalizer, lookback, horizon, stride, apart):
             past, _, future, seen = block
             if first == 0:
                 all_inputs += past.mT @ past
@@ -119,38 +119,38 @@ def masked_equations(
                 counts[place] += len(past) - len(lacking)
         for i, count in enumerate(counts):
             yield NormalEquations(
-                inputs=all_inputs - gaps[i],
+                gram=all_inputs - gaps[i],
                 cross=cross[i : i + 1],
-                squares=squares[i : i + 1],
+                target_squares=squares[i : i + 1],
                 input_sums=all_sums - gap_sums[i],
                 target_sums=sums[i : i + 1],
                 count=count,
             )
 
 
-class Block(NamedTuple):
+class WindowBlock(NamedTuple):
     """Windows, one a row: inputs and targets less location, 0 where unobserved."""
 
     past: Tensor
     observed: Tensor
     targets: Tensor
-    seen: Tensor
+    target_observed: Tensor
     """Where targets are observed and the window has a location."""
 
-    def gappy(self) -> "Block":
+    def select_gappy(self) -> "WindowBlock":
         """Return the windows that hold a gap."""
-        used = ~(self.observed.all(dim=1) & self.seen.all(dim=1))
-        return Block(*(part[used] for part in self))
+        used = ~(self.observed.all(dim=1) & self.target_observed.all(dim=1))
+        return WindowBlock(*(part[used] for part in self))
 
 
-def centred_blocks(
+def iter_window_blocks(
     values: Tensor,
     normalizer: LocationScaleNormalizer,
     lookback: int,
     horizon: int,
     stride: int = 1,
-    gappy: bool = False,
-) -> Iterator[Block]:
+    gappy_only: bool = False,
+) -> Iterator[WindowBlock]:
     """Yield the windows of all series, in blocks that fit into memory.
 
     Args:
@@ -163,10 +163,10 @@ def centred_blocks(
     """
     windows = values.unfold(0, lookback + horizon, 1).mT
     places = torch.arange((len(windows) - 1) % stride, len(windows), stride)
-    if gappy:
+    if gappy_only:
         rows = (~values.isfinite()).any(dim=1)
         places = places[rows.unfold(0, lookback + horizon, 1).any(dim=1)[places]]
-    size = max(1, VALUES_AT_ONCE // windows[0].numel())
+    size = max(1, MAX_BLOCK_VALUES // windows[0].numel())
     for chosen in places.split(size) if len(places) else ():
         block = windows[chosen]
         past, future = block[:, :lookback], block[:, lookback:]
@@ -176,15 +176,15 @@ def centred_blocks(
         seen = seen & observed.any(dim=1, keepdim=True)
         centred = torch.where(observed, stats.centre(past), 0)
         targets = torch.where(seen, stats.centre(future), 0)
-        found = Block(*(_by_series(part) for part in (centred, observed, targets, seen)))
-        yield found.gappy() if gappy else found
+        found = WindowBlock(*(_stack_series(part) for part in (centred, observed, targets, seen)))
+        yield found.select_gappy() if gappy_only else found
 
 
-def _by_series(block: Tensor) -> Tensor:
+def _stack_series(block: Tensor) -> Tensor:
     return block.transpose(1, 2).flatten(0, 1)
 
 
-def _nothing(values: Tensor, lookback: int, horizon: int) -> NormalEquations:
+def _zero_equations(values: Tensor, lookback: int, horizon: int) -> NormalEquations:
     inputs, sums = values.new_zeros(lookback, lookback), values.new_zeros(lookback)
     cross, targets = values.new_zeros(horizon, lookback), values.new_zeros(horizon)
     return NormalEquations(inputs, cross, targets, sums, targets, 0)

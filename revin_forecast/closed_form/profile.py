@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.backbones.cycle_net import cycle_at
+from revin_forecast.backbones.cycle_net import cycle_values
 from revin_forecast.reversible import Reversible
 from revin_forecast.shapes import Future, Known, Observed, Past
 
 
-def seasonal_profile(values: Tensor, season: int, without: tuple[int, int] = (0, 0)) -> Tensor:
+def seasonal_profile(values: Tensor, season: int, excluded_rows: tuple[int, int] = (0, 0)) -> Tensor:
     """Return each channel's mean at each place of the season, 0 on average.
 
     The seasonal part of a classical decomposition (Persons, 1919), for one length of season. As
@@ -22,19 +22,19 @@ def seasonal_profile(values: Tensor, season: int, without: tuple[int, int] = (0,
     Returns:
         (season, channels); 0 where nothing was observed at a place.
     """
-    first, stop = without
-    sums, counts = _sums(values, season, 0)
-    left_out = _sums(values[first:stop], season, first)
+    first, stop = excluded_rows
+    sums, counts = _sums_and_counts(values, season, 0)
+    left_out = _sums_and_counts(values[first:stop], season, first)
     means = (sums - left_out[0]) / (counts - left_out[1]).clamp(min=1)
     return means - means.mean(dim=0)
 
 
-def profile_rows(profile: Tensor, rows: int) -> Tensor:
+def repeat_profile(profile: Tensor, rows: int) -> Tensor:
     """Return a profile's value at each of the first rows of its table, (rows, channels)."""
     return profile.repeat(-(-rows // len(profile)), 1)[:rows]
 
 
-def _sums(values: Tensor, season: int, first: int) -> tuple[Tensor, Tensor]:
+def _sums_and_counts(values: Tensor, season: int, first: int) -> tuple[Tensor, Tensor]:
     """Return sum and number of the observed values at each place of the season."""
     observed = values.isfinite()
     places = torch.arange(first, first + len(values), device=values.device) % season
@@ -43,7 +43,7 @@ def _sums(values: Tensor, season: int, first: int) -> tuple[Tensor, Tensor]:
     return sums, nothing.index_add(0, places, observed.to(values.dtype))
 
 
-class Deseasonalized(nn.Module):
+class DeseasonalizedModel(nn.Module):
     """A model of what is left when a profile is taken off the window; it is put back after.
 
     As CycleNet (Lin et al., NeurIPS 2024) does, but outside the normalizer, so in units of the
@@ -82,5 +82,5 @@ class Deseasonalized(nn.Module):
                 f"find its place in a season of {len(self.profile)} but got "
                 f"{'none' if known is None else tuple(known.shape)}."
             )
-        cycle, lookback = cycle_at(self.profile, known), past.shape[1]
+        cycle, lookback = cycle_values(self.profile, known), past.shape[1]
         return self.model(past - cycle[:, :lookback], observed) + cycle[:, lookback:]

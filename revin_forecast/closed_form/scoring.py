@@ -46,7 +46,7 @@ def ridge_mse(model: Reversible, values: Tensor) -> float:
     biases = ridge.bias.double().reshape(len(parts), ridge.horizon)
     total = torch.zeros((), dtype=torch.float64)
     for part, weight, bias in zip(parts, maps, biases, strict=True):
-        equations = window_equations(part, ridge.lookback, ridge.horizon).centred(weights)
-        total += squared_error(weight, equations.shifted(torch.zeros_like(weights), bias))
+        equations = window_equations(part, ridge.lookback, ridge.horizon).centre(weights)
+        total += squared_error(weight, equations.subtract_means(torch.zeros_like(weights), bias))
     windows = len(values) - ridge.lookback - ridge.horizon + 1
     return float(total) / (windows * ridge.horizon * values.shape[1])

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from revin_forecast.closed_form.complete import complete_moments
+from revin_forecast.closed_form.complete import gap_free_moments
 from revin_forecast.closed_form.equations import NormalEquations
-from revin_forecast.closed_form.gram import BYTES_AT_ONCE, cross_correlation, diagonal_sums
+from revin_forecast.closed_form.gram import MAX_BLOCK_BYTES, cross_correlation, diagonal_sums
 
 
 def window_equations(values: Tensor, lookback: int, horizon: int) -> NormalEquations:
@@ -26,10 +26,10 @@ def window_equations(values: Tensor, lookback: int, horizon: int) -> NormalEquat
     rows, width = len(values), lookback + horizon
     if rows < width:
         raise ValueError(f"{rows} rows hold no window of {width}; pass at least {width} rows.")
-    return WindowSums(values, lookback, horizon).over(lookback, rows - horizon + 1)
+    return WindowSums(values, lookback, horizon).equations_over(lookback, rows - horizon + 1)
 
 
-def complete_equations(values: Tensor, lookback: int, horizon: int) -> NormalEquations:
+def gap_free_equations(values: Tensor, lookback: int, horizon: int) -> NormalEquations:
     """Sum over all windows that hold no gap; the fast way where there is none.
 
     Args:
@@ -42,7 +42,7 @@ def complete_equations(values: Tensor, lookback: int, horizon: int) -> NormalEqu
     """
     if len(values) >= lookback + horizon and bool(values.isfinite().all()):
         return window_equations(values, lookback, horizon)
-    moments = complete_moments(values, lookback + horizon)
+    moments = gap_free_moments(values, lookback + horizon)
     return NormalEquations.from_moments(moments, lookback)
 
 
@@ -66,9 +66,9 @@ class WindowSums:
 
     def __init__(self, values: Tensor, lookback: int, horizon: int):
         self.values, self.lookback, self.horizon = values, lookback, horizon
-        self._lags: dict[int, Tensor] = {}
+        self._lag_sums: dict[int, Tensor] = {}
         # Some rows at a time: what they take on the way is no second table.
-        parts = values.split(max(1, BYTES_AT_ONCE // (8 * values.shape[1])))
+        parts = values.split(max(1, MAX_BLOCK_BYTES // (8 * values.shape[1])))
         self.has_gaps = not all(bool(part.isfinite().all()) for part in parts)
         moments = torch.cat([torch.stack([p.sum(1), p.square().sum(1)], dim=1) for p in parts])
         first = values.new_zeros(lookback + 1, 2)
@@ -76,16 +76,16 @@ class WindowSums:
         last = self._totals[-1:].expand(horizon, 2)
         self._totals = torch.cat([self._totals, last])
 
-    def prepare(self, *origins: int) -> None:
+    def prepare_origins(self, *origins: int) -> None:
         """Make what ranges that begin or end at these origins share, each once.
 
         Threads may use ranges afterwards.
         """
         if not self.has_gaps:
             for origin in origins:
-                self._lags_before(origin)
+                self._lag_sums_before(origin)
 
-    def of(self, lookback: int, horizon: int, first: int, stop: int) -> NormalEquations:
+    def equations(self, lookback: int, horizon: int, first: int, stop: int) -> NormalEquations:
         """Return the equations of all windows of one size.
 
         Args:
@@ -97,59 +97,59 @@ class WindowSums:
         start, end = max(first, lookback), stop - horizon + 1
         if self.has_gaps:
             rows = self.values[start - lookback : end + horizon - 1]
-            return complete_equations(rows, lookback, horizon)
-        return self.over(start, end).cut(lookback, horizon)
+            return gap_free_equations(rows, lookback, horizon)
+        return self.equations_over(start, end).truncate(lookback, horizon)
 
-    def over(self, start: int, end: int) -> NormalEquations:
+    def equations_over(self, start: int, end: int) -> NormalEquations:
         """Return the equations of the longest windows with origins `start` to `end` - 1."""
         lookback, width = self.lookback, self.lookback + self.horizon
         if self.has_gaps:
-            return self.of(lookback, self.horizon, start, end + self.horizon - 1)
-        lags = self._lags_before(end) - self._lags_before(start)
-        steps = diagonal_sums(self._change(start, end))
-        upper = _diagonals_laid_back(lags, steps, lookback)
+            return self.equations(lookback, self.horizon, start, end + self.horizon - 1)
+        lags = self._lag_sums_before(end) - self._lag_sums_before(start)
+        steps = diagonal_sums(self._diagonal_change(start, end))
+        upper = _restore_diagonals(lags, steps, lookback)
         del steps
         inputs = upper[:, :lookback].triu()
         # Totals begin a look-back before the table, so row `start` - look-back stands at `start`.
         moments = self._totals[end : end + width] - self._totals[start : start + width]
         sums, squares = moments.unbind(1)
         return NormalEquations(
-            inputs=inputs + inputs.triu(1).mT,
+            gram=inputs + inputs.triu(1).mT,
             cross=upper[:, lookback:].mT.contiguous(),
-            squares=squares[lookback:],
+            target_squares=squares[lookback:],
             input_sums=sums[:lookback],
             target_sums=sums[lookback:],
             count=(end - start) * self.values.shape[1],
         )
 
-    def _change(self, start: int, end: int) -> Tensor:
+    def _diagonal_change(self, start: int, end: int) -> Tensor:
         """Return what one step along a diagonal adds, (lookback - 1, width - 1)."""
         width = self.lookback + self.horizon
         before, after = (
-            self._rows(origin - self.lookback, origin - self.lookback + width - 1)
+            self._padded_rows(origin - self.lookback, origin - self.lookback + width - 1)
             for origin in (start, end)
         )
         rows = self.lookback - 1
         change = before[:rows] @ before.mT
         return change.addmm_(after[:rows], after.mT, beta=-1)
 
-    def _lags_before(self, origin: int) -> Tensor:
+    def _lag_sums_before(self, origin: int) -> Tensor:
         """Return the sums of x[t] x[t + d] over the first steps t of the windows before an origin.
 
         (width,), but for what all origins share: from those of the nearest one that is known.
         """
         width = self.lookback + self.horizon
-        if not self._lags:
-            self._lags[origin] = self.values.new_zeros(width)
-        elif origin not in self._lags:
-            near = min(self._lags, key=lambda other: abs(other - origin))
+        if not self._lag_sums:
+            self._lag_sums[origin] = self.values.new_zeros(width)
+        elif origin not in self._lag_sums:
+            near = min(self._lag_sums, key=lambda other: abs(other - origin))
             begin, stop = min(near, origin), max(near, origin)
-            rows = self._rows(begin - self.lookback, stop - self.lookback + width - 1)
+            rows = self._padded_rows(begin - self.lookback, stop - self.lookback + width - 1)
             between = cross_correlation(rows, stop - begin, width)
-            self._lags[origin] = self._lags[near] + (between if origin > near else -between)
-        return self._lags[origin]
+            self._lag_sums[origin] = self._lag_sums[near] + (between if origin > near else -between)
+        return self._lag_sums[origin]
 
-    def _rows(self, start: int, stop: int) -> Tensor:
+    def _padded_rows(self, start: int, stop: int) -> Tensor:
         """Return rows of the table, zeros where it has none."""
         inside = self.values[max(start, 0) : max(stop, 0)]
         lacking = max(-start, 0), max(stop - len(self.values), 0)
@@ -158,7 +158,7 @@ class WindowSums:
         return torch.nn.functional.pad(inside, (0, 0, *lacking))
 
 
-def _diagonals_laid_back(first_row: Tensor, steps: Tensor, lookback: int) -> Tensor:
+def _restore_diagonals(first_row: Tensor, steps: Tensor, lookback: int) -> Tensor:
     """Return the first `lookback` rows of the Gram matrix; what is left of the diagonal is unset.
 
     Args:

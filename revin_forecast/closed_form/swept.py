@@ -7,24 +7,24 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from revin_forecast.backbones.ridge import PENALTIES, Ridge
-from revin_forecast.closed_form.equations import NormalEquations, solve_penalized
-from revin_forecast.closed_form.maps import Chosen, chosen_map, mean_taken
-from revin_forecast.closed_form.profile import Deseasonalized, profile_rows, seasonal_profile
+from revin_forecast.backbones.ridge import DEFAULT_PENALTIES, Ridge
+from revin_forecast.closed_form.equations import NormalEquations, solve_ridge
+from revin_forecast.closed_form.maps import SweepChoice, build_map, subtract_window_mean
+from revin_forecast.closed_form.profile import DeseasonalizedModel, repeat_profile, seasonal_profile
 from revin_forecast.closed_form.sums import WindowSums
-from revin_forecast.closed_form.threads import in_threads
+from revin_forecast.closed_form.threads import thread_map
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import RevIN
 from revin_forecast.reversible import Reversible
 
 
 @dataclass(frozen=True)
-class Sweep:
+class SweepGrid:
     """What is tried, and how it is told apart."""
 
     lookbacks: tuple[int, ...] = (96, 336, 512, 720)
     horizons: tuple[int, ...] = (96, 192, 336, 720)
-    penalties: tuple[float, ...] = PENALTIES
+    penalties: tuple[float, ...] = DEFAULT_PENALTIES
     blocks: int = 4
     """Blocks of time that are left out in turn."""
     per_channel: bool = False
@@ -49,28 +49,28 @@ class Sweep:
         """First step and the one after the last of each group: a group ends with each horizon."""
         return list(pairwise((0, *self.horizons)))
 
-    def sums(self, values: Tensor) -> WindowSums:
+    def window_sums(self, values: Tensor) -> WindowSums:
         """Return the sums of a table's windows, for the longest sizes."""
         return WindowSums(values, self.lookbacks[-1], self.horizons[-1])
 
 
 @dataclass(frozen=True, eq=False)
-class Swept:
+class SweepResult:
     """What a sweep chose; makes the model of each horizon."""
 
-    sweep: Sweep
-    shared: tuple[Chosen, ...]
+    grid: SweepGrid
+    shared_choices: tuple[SweepChoice, ...]
     """One for each group of steps."""
-    own: tuple[tuple[float | None, ...], ...]
+    channel_penalties: tuple[tuple[float | None, ...], ...]
     """For each channel, the penalty of its change of each group's shared map; None where that map
     serves it. Empty: none was tried."""
-    share: float = 0.0
+    profile_share: float = 0.0
     """Of the seasonal profile, that is taken off."""
 
     @torch.no_grad()
     def solve(
         self, values: Tensor, horizons: tuple[int, ...] | None = None
-    ) -> Mapping[int, Reversible | Deseasonalized]:
+    ) -> Mapping[int, Reversible | DeseasonalizedModel]:
         """Solve the chosen maps on every window of a table.
 
         Args:
@@ -86,49 +86,49 @@ class Swept:
         Raises:
             InputError: a horizon that was not swept.
         """
-        wanted = self.sweep.horizons if horizons is None else horizons
+        wanted = self.grid.horizons if horizons is None else horizons
         for horizon in wanted:
-            if horizon not in self.sweep.horizons:
+            if horizon not in self.grid.horizons:
                 raise InputError(
-                    f"horizon {horizon} was not swept; take one of {self.sweep.horizons}, or "
+                    f"horizon {horizon} was not swept; take one of {self.grid.horizons}, or "
                     "sweep again with it."
                 )
-        if not self.share:
-            return self._solved(values, wanted)
-        assert self.sweep.season is not None  # whatever has a share was given one
-        profile = self.share * seasonal_profile(values, self.sweep.season)
-        inside = self._solved(values - profile_rows(profile, len(values)), wanted)
+        if not self.profile_share:
+            return self._solve_models(values, wanted)
+        assert self.grid.season is not None  # whatever has a share was given one
+        profile = self.profile_share * seasonal_profile(values, self.grid.season)
+        inside = self._solve_models(values - repeat_profile(profile, len(values)), wanted)
         return {
-            horizon: Deseasonalized(model, profile.float()).eval()
+            horizon: DeseasonalizedModel(model, profile.float()).eval()
             for horizon, model in inside.items()
         }
 
-    def _solved(self, values: Tensor, horizons: tuple[int, ...]) -> dict[int, Reversible]:
-        sums = self.sweep.sums(values)
-        sizes = {size for one in self.shared for size in one.lookbacks}
-        sums.prepare(*sorted(sizes), *(len(values) - horizon + 1 for horizon in horizons))
-        models = in_threads(lambda horizon: self._model(values, sums, horizon), horizons)
+    def _solve_models(self, values: Tensor, horizons: tuple[int, ...]) -> dict[int, Reversible]:
+        sums = self.grid.window_sums(values)
+        sizes = {size for one in self.shared_choices for size in one.lookbacks}
+        sums.prepare_origins(*sorted(sizes), *(len(values) - horizon + 1 for horizon in horizons))
+        models = thread_map(lambda horizon: self._solve_model(values, sums, horizon), horizons)
         return dict(zip(horizons, models, strict=True))
 
-    def _model(self, values: Tensor, sums: WindowSums, horizon: int) -> Reversible:
-        groups = self.sweep.groups[: self.sweep.horizons.index(horizon) + 1]
-        shared, own = self.shared[: len(groups)], [one[: len(groups)] for one in self.own]
+    def _solve_model(self, values: Tensor, sums: WindowSums, horizon: int) -> Reversible:
+        groups = self.grid.groups[: self.grid.horizons.index(horizon) + 1]
+        shared, own = self.shared_choices[: len(groups)], [one[: len(groups)] for one in self.channel_penalties]
         changed = {channel: some for channel, some in enumerate(own) if any(some)}
         # A change is one of the longest look-back, wherever it was chosen.
-        seen = self.shared if changed else shared
+        seen = self.shared_choices if changed else shared
         lookback = max(max(one.lookbacks) for one in seen)
         model = Ridge(lookback, horizon, values.shape[1], bool(changed))
 
         def every(size: int, of: WindowSums = sums) -> NormalEquations:
-            return of.of(size, horizon, 0, len(values))
+            return of.equations(size, horizon, 0, len(values))
 
-        weight = chosen_map(every, shared, groups, lookback)
+        weight = build_map(every, shared, groups, lookback)
         model.weight.copy_(weight)
         for channel, some in changed.items():
-            alone = self.sweep.sums(values[:, channel : channel + 1])
-            left = mean_taken(every(lookback, alone), lookback).rest(weight)
+            alone = self.grid.window_sums(values[:, channel : channel + 1])
+            left = subtract_window_mean(every(lookback, alone), lookback).subtract_map(weight)
             for group, penalty in zip(groups, some, strict=True):
                 if penalty is not None:
-                    change = solve_penalized(left.at(slice(*group)), penalty)
+                    change = solve_ridge(left.select_steps(slice(*group)), penalty)
                     model.weight[channel, slice(*group)] += change
         return Reversible(model, RevIN(values.shape[1])).eval()

@@ -8,7 +8,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+def thread_map(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """Apply a function to items side by side, each in one thread of torch's own number.
 
     Eigendecompositions hardly gain from a second thread; two of them beside each other do. As each

@@ -6,21 +6,21 @@ from rich.console import Console
 from rich.table import Table
 
 from revin_forecast.backbones import Backbone
-from revin_forecast.backtest import Backtest
+from revin_forecast.backtest import BacktestResult
 from revin_forecast.backtest import backtest as tested
 from revin_forecast.commands.shared.machine import print_json
-from revin_forecast.commands.shared.telling import told
-from revin_forecast.data.layout import counted
+from revin_forecast.commands.shared.telling import describe_fit
+from revin_forecast.data.layout import pluralize
 from revin_forecast.data.reading import read_series
-from revin_forecast.data.series import shown_stamp
-from revin_forecast.data.writing import check_output, write_table
+from revin_forecast.data.series import format_timestamp
+from revin_forecast.data.writing import check_table_path, write_table
 from revin_forecast.forecaster import Forecaster
 from revin_forecast.normalizers import Normalizer
 from revin_forecast.progress import progress
-from revin_forecast.selection import Selection
+from revin_forecast.selection import SelectionSettings
 from revin_forecast.settings import TrainingSettings
 
-SHOWN = 10
+MAX_SHOWN_SERIES = 10
 """Series printed, the worst first where there are more."""
 
 
@@ -93,8 +93,8 @@ def backtest(
         training: for a backbone that is trained by gradient.
     """
     if out is not None:
-        check_output(out)
-    selection = Selection(tuple(season or ()), effort, budget)
+        check_table_path(out)
+    selection = SelectionSettings(tuple(season or ()), effort, budget)
     forecaster = Forecaster(
         horizon, lookback, backbone, normalizer, training, covariates or (), selection
     )
@@ -113,56 +113,56 @@ def backtest(
         )
         result = tested(forecaster, series, test_share, step, level, main_season, refit, smape)
     if out is not None:
-        write_table(result.table, out)
+        write_table(result.series_scores, out)
     if json:
-        print_json(as_record(file, horizon, step, result))
+        print_json(to_dict(file, horizon, step, result))
     else:
         if not quiet:
-            print(told(result.fitted))
-        _print(file, horizon, step, result)
+            print(describe_fit(result.fitted))
+        _print_result(file, horizon, step, result)
 
 
-def as_record(file: str, horizon: int, step: int, result: Backtest) -> dict[str, object]:
+def to_dict(file: str, horizon: int, step: int, result: BacktestResult) -> dict[str, object]:
     """Return a backtest as a record."""
     return {
         "file": file,
         "horizon": horizon,
-        "windows": len(result.origins),
+        "windows": len(result.cutoffs),
         "step": step,
-        "first_origin": str(result.origins[0]),
-        "last_origin": str(result.origins[-1]),
+        "first_origin": str(result.cutoffs[0]),
+        "last_origin": str(result.cutoffs[-1]),
         "season": result.season,
         "levels": result.levels,
-        "left_out": result.left_out,
-        "fits": result.fits,
+        "left_out": result.excluded_series,
+        "fits": result.fit_count,
         "fitted": result.fitted.summary,
-        "overall": result.overall,
-        "series": result.table.to_dict("records"),
-        "by_step": result.by_step.to_dict("records"),
+        "overall": result.overall_scores,
+        "series": result.series_scores.to_dict("records"),
+        "by_step": result.step_scores.to_dict("records"),
     }
 
 
-def _print(file: str, horizon: int, step: int, result: Backtest) -> None:
+def _print_result(file: str, horizon: int, step: int, result: BacktestResult) -> None:
     console = Console()
     apart = "" if step == 1 else f", {step} rows apart"
-    apart += "" if result.fits == 1 else f", fitted {result.fits} times"
+    apart += "" if result.fit_count == 1 else f", fitted {result.fit_count} times"
     console.print(
-        f"{file}: {counted(len(result.origins), 'forecast')} of {counted(horizon, 'step')}{apart}, "
-        f"the first after {shown_stamp(result.origins[0])}",
+        f"{file}: {pluralize(len(result.cutoffs), 'forecast')} of {pluralize(horizon, 'step')}{apart}, "
+        f"the first after {format_timestamp(result.cutoffs[0])}",
         soft_wrap=True,
         highlight=False,
         markup=False,
     )
-    scores = result.overall
+    scores = result.overall_scores
     errors = [one for one in ("mase", "mse", "mae", "smape") if one in scores]
     named = {"mase": "MASE", "mse": "MSE", "mae": "MAE", "smape": "sMAPE"}
-    table = _table("forecast", *(named[one] for one in errors))
+    table = _make_table("forecast", *(named[one] for one in errors))
     for label, name in (
         ("the model", ""),
         ("Repeat", "repeat_"),
         (f"SeasonalNaive ({result.season})", "seasonal_naive_"),
     ):
-        table.add_row(label, *(_cell(scores[f"{name}{one}"]) for one in errors))
+        table.add_row(label, *(_format_cell(scores[f"{name}{one}"]) for one in errors))
     console.print(table)
     for level in result.levels:
         console.print(
@@ -171,39 +171,39 @@ def _print(file: str, horizon: int, step: int, result: Backtest) -> None:
             highlight=False,
         )
     if not math.isnan(scores["crps"]):
-        console.print(f"WQL {_cell(scores['wql'])}, CRPS {_cell(scores['crps'])}", highlight=False)
-    if len(result.table) > 1:
+        console.print(f"WQL {_format_cell(scores['wql'])}, CRPS {_format_cell(scores['crps'])}", highlight=False)
+    if len(result.series_scores) > 1:
         _print_series(console, result)
-    if result.left_out:
+    if result.excluded_series:
         console.print(
-            f"{len(result.left_out)} series without a value before the test part are left out",
+            f"{len(result.excluded_series)} series without a value before the test part are left out",
             highlight=False,
         )
 
 
-def _print_series(console: Console, result: Backtest) -> None:
-    rows = result.table
-    if len(rows) > SHOWN:
-        rows = rows.sort_values("mase", ascending=False).head(SHOWN)
+def _print_series(console: Console, result: BacktestResult) -> None:
+    rows = result.series_scores
+    if len(rows) > MAX_SHOWN_SERIES:
+        rows = rows.sort_values("mase", ascending=False).head(MAX_SHOWN_SERIES)
         console.print(
-            f"\nThe {SHOWN} of {len(result.table)} series with the largest MASE (--out writes all):"
+            f"\nThe {MAX_SHOWN_SERIES} of {len(result.series_scores)} series with the largest MASE (--out writes all):"
         )
     intervals = [f"coverage-{level:g}" for level in result.levels]
     headings = [f"{level:g} % hold" for level in result.levels]
-    table = _table("series", "MASE", "Repeat", "SeasonalNaive", *headings)
+    table = _make_table("series", "MASE", "Repeat", "SeasonalNaive", *headings)
     for row in rows.to_dict("records"):
         numbers = [row[name] for name in ("mase", "repeat_mase", "seasonal_naive_mase")]
         held = ["" if math.isnan(row[name]) else f"{row[name]:.1f}" for name in intervals]
-        table.add_row(str(row["series"]), *(_cell(number) for number in numbers), *held)
+        table.add_row(str(row["series"]), *(_format_cell(number) for number in numbers), *held)
     console.print(table)
 
 
-def _table(*headings: str) -> Table:
+def _make_table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for place, heading in enumerate(headings):
         table.add_column(heading, justify="right" if place else "left", no_wrap=place > 0)
     return table
 
 
-def _cell(number: float) -> str:
+def _format_cell(number: float) -> str:
     return "" if math.isnan(number) else f"{number:.4g}"

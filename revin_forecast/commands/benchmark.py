@@ -6,24 +6,24 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from revin_forecast.commands.benchmark_plan import as_record, print_plan, telling
+from revin_forecast.commands.benchmark_plan import plan_to_dict, print_plan, eta_display
 from revin_forecast.commands.shared.machine import print_json
 from revin_forecast.errors import InputError
 from revin_forecast.utils.environment import environment_info
 from revin_forecast.progress import progress
-from revin_forecast.report.benchmark import write_report
+from revin_forecast.report.benchmark import write_benchmark_report
 from revin_forecast.shift.benchmark import (
-    Execution,
-    Outcome,
-    finish,
-    jobs_of,
+    ExecutionSettings,
+    BenchmarkResult,
+    compile_tables,
+    make_jobs,
     run_benchmark,
-    sharded,
+    select_shard,
 )
-from revin_forecast.shift.engines import engine_named
-from revin_forecast.shift.estimate import run_costs
+from revin_forecast.shift.engines import make_job_engine
+from revin_forecast.shift.estimate import estimate_costs
 from revin_forecast.shift.merging import merge_folders
-from revin_forecast.shift.progress import recorded
+from revin_forecast.shift.progress import read_progress
 from revin_forecast.shift.suite import Suite
 from revin_forecast.shift.suite_file import read_suite
 
@@ -64,22 +64,22 @@ def benchmark(
     if timeout <= 0:
         raise InputError(f"--timeout is {timeout:g}; pass a number of seconds above 0.")
     chosen = read_suite(suite)
-    execution = Execution(out, data_dir, timeout, retry, _shard(shard), windows)
-    jobs = sharded(jobs_of(chosen, execution), execution.shard)
+    execution = ExecutionSettings(out, data_dir, timeout, retry, _parse_shard(shard), windows)
+    jobs = select_shard(make_jobs(chosen, execution), execution.shard)
     start = time.perf_counter()
-    costs = run_costs(chosen, [job.run for job in jobs], data_dir)
-    known = recorded(jobs)
+    costs = estimate_costs(chosen, [job.run for job in jobs], data_dir)
+    known = read_progress(jobs)
     crew = (os.cpu_count() or 1) if workers is None else workers
     if dry_run:
-        plan = as_record(chosen, jobs, costs, known, crew)
+        plan = plan_to_dict(chosen, jobs, costs, known, crew)
         (print_json if json else print_plan)(plan)
         return
     estimated = time.perf_counter() - start
-    hands = engine_named(engine, crew, address)
-    with telling(costs, known) as tell:
+    hands = make_job_engine(engine, crew, address)
+    with eta_display(costs, known) as tell:
         outcome = run_benchmark(chosen, execution, hands, tell, costs)
-    outcome.stages = {"planning": estimated, **outcome.stages}
-    _report(chosen, Path(suite), outcome, Path(out), json)
+    outcome.stage_seconds = {"planning": estimated, **outcome.stage_seconds}
+    _report_result(chosen, Path(suite), outcome, Path(out), json)
 
 
 def merge(
@@ -103,30 +103,30 @@ def merge(
     chosen = read_suite(suite)
     with progress(f"merging {len(parts)} parts"):
         merge_folders([Path(part) for part in parts], Path(out))
-        execution = Execution(out, data_dir)
-        outcome = finish(chosen, execution, jobs_of(chosen, execution), {})
-    _report(chosen, Path(suite), outcome, Path(out), json)
+        execution = ExecutionSettings(out, data_dir)
+        outcome = compile_tables(chosen, execution, make_jobs(chosen, execution), {})
+    _report_result(chosen, Path(suite), outcome, Path(out), json)
 
 
-def _report(suite: Suite, path: Path, outcome: Outcome, folder: Path, json: bool) -> None:
+def _report_result(suite: Suite, path: Path, outcome: BenchmarkResult, folder: Path, json: bool) -> None:
     start = time.perf_counter()
     facts = {
         "name": suite.name,
         **environment_info(),
         "threads": 1,
-        "git_rev": _revision(),
-        "wall_s": sum(outcome.stages.values()),
+        "git_rev": _git_revision(),
+        "wall_s": sum(outcome.stage_seconds.values()),
         "config": path.read_text(encoding="utf-8"),
-        "stages": outcome.stages,
+        "stages": outcome.stage_seconds,
     }
     with progress("writing the report"):
-        write_report(outcome.tables, facts, folder)
-    outcome.stages["report"] = time.perf_counter() - start
-    record = _outcome(suite, outcome, folder)
-    (print_json if json else _print_outcome)(record)
+        write_benchmark_report(outcome.tables, facts, folder)
+    outcome.stage_seconds["report"] = time.perf_counter() - start
+    record = _result_to_dict(suite, outcome, folder)
+    (print_json if json else _print_result)(record)
 
 
-def _revision() -> str:
+def _git_revision() -> str:
     """Return the commit of the checkout that runs; nothing where the package is installed."""
     home = Path(__file__).resolve().parents[2]
     if not (home / ".git").exists():
@@ -138,14 +138,14 @@ def _revision() -> str:
         return ""
 
 
-def _shard(text: str) -> tuple[int, int]:
+def _parse_shard(text: str) -> tuple[int, int]:
     part, _, parts = text.partition("/")
     if not (part.isdigit() and parts.isdigit()):
         raise InputError(f"--shard is i/n, such as 2/8, but got {text!r}.")
     return int(part), int(parts)
 
 
-def _outcome(suite: Suite, outcome: Outcome, folder: Path) -> dict[str, Any]:
+def _result_to_dict(suite: Suite, outcome: BenchmarkResult, folder: Path) -> dict[str, Any]:
     """Return what a benchmark came to, in counts, and where the rest lies."""
     cells, checks = outcome.tables["cells"], outcome.tables["checks"]
     deciles = (cells.placement == "natural") & (cells.status == "done") & (cells.severity > 0)
@@ -157,13 +157,13 @@ def _outcome(suite: Suite, outcome: Outcome, folder: Path) -> dict[str, Any]:
         "folder": folder,
         "report": folder / "report.html",
         "summary": folder / "summary.md",
-        "cells": named | {"missing": outcome.missing},
+        "cells": named | {"missing": outcome.missing_cells},
         "checks": {"passed": int(checks.passed.sum()), "all": len(checks)},
-        "seconds": outcome.stages,
+        "seconds": outcome.stage_seconds,
     }
 
 
-def _print_outcome(record: dict[str, Any]) -> None:
+def _print_result(record: dict[str, Any]) -> None:
     console, cells, checks = Console(), record["cells"], record["checks"]
     console.print(
         f"{cells['done']} cells measured, {cells['failed']} failed, "

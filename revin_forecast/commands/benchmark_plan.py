@@ -10,13 +10,13 @@ from rich.table import Table
 
 from revin_forecast.progress import progress
 from revin_forecast.shift.estimate import RunCost
-from revin_forecast.shift.job import TRAINING, Event, Job, Tell
-from revin_forecast.shift.progress import Recorded
+from revin_forecast.shift.job import TRAINING, ProgressEvent, Job, ProgressCallback
+from revin_forecast.shift.progress import RunProgress
 from revin_forecast.shift.suite import Suite
 
 
 @contextmanager
-def telling(costs: Mapping[str, RunCost], known: Mapping[str, Recorded]) -> Iterator[Tell]:
+def eta_display(costs: Mapping[str, RunCost], known: Mapping[str, RunProgress]) -> Iterator[ProgressCallback]:
     """Show how far a benchmark is, in seconds of predicted work.
 
     Args:
@@ -26,35 +26,35 @@ def telling(costs: Mapping[str, RunCost], known: Mapping[str, Recorded]) -> Iter
     Yields:
         What is told of each unit that begins or ends.
     """
-    total = sum(left(costs[label], known[label]) for label in costs)
+    total = sum(estimate_remaining_seconds(costs[label], known[label]) for label in costs)
     done, start = 0.0, time.monotonic()
     with progress("benchmark", max(1, round(total)), "s of work") as advance:
 
-        def tell(event: Event) -> None:
+        def tell(event: ProgressEvent) -> None:
             nonlocal done
             kind, label, unit = event
             if kind == "end":
                 cost = costs.get(label, RunCost())
-                before, done = done, done + (cost.training if unit == TRAINING else cost.cell)
+                before, done = done, done + (cost.training_seconds if unit == TRAINING else cost.cell_seconds)
                 rest = max(0.0, total - done) * (time.monotonic() - start) / max(done, 1e-9)
-                advance(round(done) - round(before), f"about {_told(rest)} left, {label}")
+                advance(round(done) - round(before), f"about {_format_duration(rest)} left, {label}")
             elif unit == TRAINING:
                 advance(0, label)
 
         yield tell
 
 
-def left(cost: RunCost, known: Recorded) -> float:
+def estimate_remaining_seconds(cost: RunCost, known: RunProgress) -> float:
     """Return the seconds of a run that are still to do."""
-    training = 0.0 if known.trained else cost.training
-    return training + cost.cell * max(0, cost.cells - known.cells)
+    training = 0.0 if known.is_trained else cost.training_seconds
+    return training + cost.cell_seconds * max(0, cost.cell_count - known.recorded_cells)
 
 
-def as_record(
+def plan_to_dict(
     suite: Suite,
     jobs: Sequence[Job],
     costs: Mapping[str, RunCost],
-    known: Mapping[str, Recorded],
+    known: Mapping[str, RunProgress],
     workers: int,
 ) -> dict[str, Any]:
     """Return what a suite comes to, what of it is on record, and how long the rest will take.
@@ -67,23 +67,23 @@ def as_record(
         workers: processes at work.
     """
     rows = []
-    for dataset in dict.fromkeys(job.run.source.name for job in jobs):
-        labels = [job.run.label for job in jobs if job.run.source.name == dataset]
+    for dataset in dict.fromkeys(job.run.dataset_config.name for job in jobs):
+        labels = [job.run.label for job in jobs if job.run.dataset_config.name == dataset]
         rows.append(
             {
                 "dataset": dataset,
                 "runs": len(labels),
-                "trained": sum(known[label].trained for label in labels),
-                "cells": sum(known[label].planned for label in labels),
-                "on_record": sum(known[label].cells for label in labels),
-                "seconds": sum(left(costs[label], known[label]) for label in labels),
+                "trained": sum(known[label].is_trained for label in labels),
+                "cells": sum(known[label].planned_cells for label in labels),
+                "on_record": sum(known[label].recorded_cells for label in labels),
+                "seconds": sum(estimate_remaining_seconds(costs[label], known[label]) for label in labels),
             }
         )
-    longest = max((left(costs[label], known[label]) for label in costs), default=0.0)
+    longest = max((estimate_remaining_seconds(costs[label], known[label]) for label in costs), default=0.0)
     return {
         "suite": suite.name,
         "runs": len(jobs),
-        "cells": sum(one.planned for one in known.values()),
+        "cells": sum(one.planned_cells for one in known.values()),
         "workers": workers,
         "seconds": max(sum(row["seconds"] for row in rows) / workers, longest),
         "datasets": rows,
@@ -101,12 +101,12 @@ def print_plan(plan: Mapping[str, Any]) -> None:
     console.print(table)
     console.print(
         f"\n{plan['suite']}: {plan['runs']} runs, {plan['cells']} cells; about "
-        f"{_told(plan['seconds'])} with {plan['workers']} workers if no training stops early. "
+        f"{_format_duration(plan['seconds'])} with {plan['workers']} workers if no training stops early. "
         "Nothing was run."
     )
 
 
-def _told(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

@@ -8,11 +8,11 @@ import revin_forecast
 from revin_forecast.backbones import Backbone
 from revin_forecast.checks import CheckResult, audit_backbone, audit_normalizer
 from revin_forecast.commands.shared.machine import print_json
-from revin_forecast.components import Component
-from revin_forecast.errors import InputError, nearest
+from revin_forecast.components import ModuleSpec
+from revin_forecast.errors import InputError, did_you_mean
 from revin_forecast.reports.markdown import markdown_table
-from revin_forecast.exporting import quiet
-from revin_forecast.files import replacing
+from revin_forecast.exporting import silence_compiler
+from revin_forecast.files import atomic_write
 from revin_forecast.normalizers import Normalizer
 from revin_forecast.progress import is_verbose, progress
 
@@ -30,21 +30,21 @@ def check(name: str, programs: bool = False, out: Path | None = None, json: bool
     """
     if "." not in name and name not in revin_forecast.__all__:
         raise InputError(
-            f"{name} is no class of revin_forecast.{nearest(name, revin_forecast.__all__)} Name "
+            f"{name} is no class of revin_forecast.{did_you_mean(name, revin_forecast.__all__)} Name "
             "your own as module.Class."
         )
     path = name if "." in name else f"revin_forecast.{name}"
-    with progress(f"checking {name}"), nullcontext() if is_verbose() else quiet():
-        results = audit(Component(path).resolve(), programs)
+    with progress(f"checking {name}"), nullcontext() if is_verbose() else silence_compiler():
+        results = run_checks(ModuleSpec(path).import_class(), programs)
     rows = [
-        {"promise": result.promise, path.rpartition(".")[2]: told(result)} for result in results
+        {"promise": result.promise, path.rpartition(".")[2]: format_status(result)} for result in results
     ]
     text = markdown_table(rows)
     if out is not None:
-        with replacing(out) as partial:
+        with atomic_write(out) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
     if json:
-        print_json(as_record(path, results))
+        print_json(to_dict(path, results))
     elif out is None:
         Console(soft_wrap=True).print(text, markup=False, highlight=False)
     else:
@@ -54,7 +54,7 @@ def check(name: str, programs: bool = False, out: Path | None = None, json: bool
         raise InputError(f"{broken} of {len(results)} promises do not hold for {path}.")
 
 
-def audit(kind: Callable, programs: bool) -> list[CheckResult]:
+def run_checks(kind: Callable, programs: bool) -> list[CheckResult]:
     """Run the checks that fit a class."""
     if isinstance(kind, type) and issubclass(kind, Normalizer):
         return audit_normalizer(kind, programs)
@@ -65,7 +65,7 @@ def audit(kind: Callable, programs: bool) -> list[CheckResult]:
     )
 
 
-def as_record(path: str, results: Sequence[CheckResult]) -> dict[str, object]:
+def to_dict(path: str, results: Sequence[CheckResult]) -> dict[str, object]:
     """Return what came of each check as plain values, and how often each came."""
     status = {True: "passed", False: "failed", None: "skipped"}
     checks = [
@@ -76,7 +76,7 @@ def as_record(path: str, results: Sequence[CheckResult]) -> dict[str, object]:
     return {"class": path, **counts, "checks": checks}
 
 
-def told(result: CheckResult) -> str:
+def format_status(result: CheckResult) -> str:
     """Return a table cell about a result."""
     if result.holds is None:
         return f"- ({result.detail})"

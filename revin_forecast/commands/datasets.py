@@ -6,7 +6,7 @@ from revin_forecast.data import catalog
 from revin_forecast.data.download import download
 
 
-def show(data_dir: str | None = None, json: bool = False) -> None:
+def list_datasets(data_dir: str | None = None, json: bool = False) -> None:
     """List the benchmark data sets, and which of them are at hand.
 
     Args:
@@ -15,12 +15,12 @@ def show(data_dir: str | None = None, json: bool = False) -> None:
         json: print one JSON object instead of a table.
     """
     if json:
-        print_json({"folder": catalog.data_folder(data_dir), "datasets": _records(data_dir)})
+        print_json({"folder": catalog.data_folder(data_dir), "datasets": _dataset_rows(data_dir)})
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "rows", "channels", "step", "season", "at hand", "licence"):
         table.add_column(heading, justify="right" if heading in ("rows", "channels") else "left")
-    records = _records(data_dir)
+    records = _dataset_rows(data_dir)
     for row in records:
         get = " (get)" if row["at_hand"] == "no" and row["url"] else ""
         shown = {**row, "at_hand": f"{row['at_hand']}{get}"}
@@ -32,7 +32,7 @@ def show(data_dir: str | None = None, json: bool = False) -> None:
         console.print("Those marked (get) can be downloaded: revin-forecast datasets get NAME")
 
 
-def _records(data_dir: str | None) -> list[dict[str, object]]:
+def _dataset_rows(data_dir: str | None) -> list[dict[str, object]]:
     """Return a row for each data set."""
     return [
         {
@@ -41,7 +41,7 @@ def _records(data_dir: str | None) -> list[dict[str, object]]:
             "channels": entry.channels,
             "step": entry.frequency,
             "season": entry.season,
-            "at_hand": _at_hand(name, data_dir),
+            "at_hand": _availability(name, data_dir),
             "licence": entry.licence,
             "url": entry.url,
         }
@@ -49,13 +49,13 @@ def _records(data_dir: str | None) -> list[dict[str, object]]:
     ]
 
 
-def _at_hand(name: str, data_dir: str | None) -> str:
-    if catalog.find(name).shipped:
+def _availability(name: str, data_dir: str | None) -> str:
+    if catalog.find_entry(name).is_shipped:
         return "shipped"
-    return "yes" if catalog.locate(name, data_dir) else "no"
+    return "yes" if catalog.locate_file(name, data_dir) else "no"
 
 
-def get(name: str, data_dir: str | None = None, json: bool = False) -> None:
+def download_dataset(name: str, data_dir: str | None = None, json: bool = False) -> None:
     """Download a data set, verify its checksum and put it in the data folder.
 
     Args:
@@ -63,12 +63,12 @@ def get(name: str, data_dir: str | None = None, json: bool = False) -> None:
         data_dir: where it goes; $REVIN_FORECAST_DATA or ~/.cache/revin_forecast if not given.
         json: print one JSON object instead of words.
     """
-    entry = catalog.find(name)
-    present = catalog.locate(name, data_dir)
+    entry = catalog.find_entry(name)
+    present = catalog.locate_file(name, data_dir)
     if present is None:
         present = download(entry, catalog.data_folder(data_dir))
     else:
-        catalog.verify(name, data_dir)
+        catalog.verify_checksum(name, data_dir)
     if json:
         print_json({"name": name, "path": present, "licence": entry.licence})
         return

@@ -9,23 +9,23 @@ from torch import nn
 
 from revin_forecast.backbones import Ridge
 from revin_forecast.commands.shared.machine import print_json
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.data import catalog
-from revin_forecast.data.entries import chronological_borders
+from revin_forecast.data.entries import split_7_1_2
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.data.windows import Windows
 from revin_forecast.data.writing import write_table
 from revin_forecast.errors import InputError
-from revin_forecast.evaluation import Scores, naive_models, score
-from revin_forecast.fitting import Recipe, Split, fit_split
+from revin_forecast.evaluation import Scores, build_naive_baselines, score
+from revin_forecast.fitting import ModelConfig, ChronologicalSplit, fit_model
 from revin_forecast.forecaster import Forecaster
 from revin_forecast.normalizers import Identity, RevIN
-from revin_forecast.picture import draw_lines
+from revin_forecast.picture import write_line_chart
 from revin_forecast.progress import progress
 
 DATASET, LOOKBACK, HORIZON = "co2", 156, 52
-HISTORY = 6 * HORIZON
+HISTORY_ROWS = 6 * HORIZON
 
 
 def demo(out: str = "revin-forecast-demo", json: bool = False) -> None:
@@ -43,21 +43,21 @@ def demo(out: str = "revin-forecast-demo", json: bool = False) -> None:
     if folder.is_file():
         raise InputError(f"{folder} is a file; name a folder for forecast and picture.")
     folder.mkdir(parents=True, exist_ok=True)
-    path = catalog.shipped_folder() / catalog.find(DATASET).file
+    path = catalog.shipped_folder() / catalog.find_entry(DATASET).file
     with progress(f"forecasting {path.name}"):
         series = read_series(path)
-        models, split = _fitted_models(series)
-        test = split.standardizer.tensor(split.part("test", LOOKBACK))
+        models, split = _fit_models(series)
+        test = split.standardizer.to_tensor(split.select_part("test", LOOKBACK))
         windows = Windows(test, LOOKBACK, HORIZON)
         scores = {name: score(model, windows) for name, model in models.items()}
         forecast = Forecaster(HORIZON, LOOKBACK).fit(series).predict()
         table, picture = folder / "forecast.csv", folder / "picture.html"
         write_table(forecast, table)
         ahead = np.asarray(forecast[series.names[0]])
-        lines = _lines(series, models, split) | {
+        lines = _chart_lines(series, models, split) | {
             "the year to come": (series.future_timestamps(HORIZON), ahead)
         }
-        draw_lines(lines, "CO2 at Mauna Loa: the last year, held out", "ppmv", picture)
+        write_line_chart(lines, "CO2 at Mauna Loa: the last year, held out", "ppmv", picture)
     if json:
         facts = {"dataset": DATASET, "lookback": LOOKBACK, "horizon": HORIZON, "scores": scores}
         print_json(facts | {"forecast": table, "picture": picture})
@@ -68,29 +68,29 @@ def demo(out: str = "revin-forecast-demo", json: bool = False) -> None:
     print(f"\nYour own table:     revin-forecast forecast FILE --horizon {HORIZON} --out f.csv")
 
 
-def _lines(
-    series: Series, models: dict[str, nn.Module], split: Split
+def _chart_lines(
+    series: Series, models: dict[str, nn.Module], split: ChronologicalSplit
 ) -> dict[str, tuple[Any, np.ndarray]]:
     """Return the last years as they were, and the last one as each model would have forecast it."""
     stamps, standardizer = series.timestamps, split.standardizer
     past = torch.from_numpy(standardizer.transform(series.values[-LOOKBACK - HORIZON : -HORIZON]))
-    lines = {"measured": (stamps[-HISTORY:], series.values[-HISTORY:, 0])}
+    lines = {"measured": (stamps[-HISTORY_ROWS:], series.values[-HISTORY_ROWS:, 0])}
     for name, model in models.items():
         with torch.inference_mode():
             ahead = model(past.float().unsqueeze(0)).squeeze(0).numpy()
-        lines[name] = (stamps[-HORIZON:], standardizer.inverse(ahead)[:, 0])
+        lines[name] = (stamps[-HORIZON:], standardizer.inverse_transform(ahead)[:, 0])
     return lines
 
 
-def _fitted_models(series: Series) -> tuple[dict[str, nn.Module], Split]:
-    borders = chronological_borders(len(series))
-    split = Split(series.values, borders.train, borders.validation, borders.test)
+def _fit_models(series: Series) -> tuple[dict[str, nn.Module], ChronologicalSplit]:
+    borders = split_7_1_2(len(series))
+    split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test)
     models: dict[str, nn.Module] = {}
     for name, normalizer in (("with RevIN", RevIN), ("without", Identity)):
-        recipe = Recipe(Component.of(Ridge), Component.of(normalizer), LOOKBACK, HORIZON)
-        models[name], _ = fit_split(recipe, split)
-    season = catalog.find(DATASET).season
-    naive = naive_models(LOOKBACK, HORIZON, len(series.names), season)
+        recipe = ModelConfig(ModuleSpec.from_class(Ridge), ModuleSpec.from_class(normalizer), LOOKBACK, HORIZON)
+        models[name], _ = fit_model(recipe, split)
+    season = catalog.find_entry(DATASET).season
+    naive = build_naive_baselines(LOOKBACK, HORIZON, len(series.names), season)
     models["repeat the last value"] = naive["repeat"]
     models["repeat the last year"] = naive["seasonal_naive"]
     return models, split

@@ -8,23 +8,23 @@ from rich.table import Table
 
 from revin_forecast.backbones import Backbone, Ridge
 from revin_forecast.commands.shared.machine import print_json
-from revin_forecast.commands.shared.source import check_shifts, refuse_below_one
-from revin_forecast.components import Component
+from revin_forecast.commands.shared.source import require_known_shifts, require_positive
+from revin_forecast.components import ModuleSpec
 from revin_forecast.data import catalog
-from revin_forecast.data.covariates import KnownColumns, expanded, known_inputs, own_columns
-from revin_forecast.data.entries import chronological_borders
-from revin_forecast.data.frequency import season_of
-from revin_forecast.data.layout import counted
+from revin_forecast.data.covariates import KnownColumns, expand_names, known_covariates, table_columns
+from revin_forecast.data.entries import split_7_1_2
+from revin_forecast.data.frequency import default_season
+from revin_forecast.data.layout import pluralize
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
-from revin_forecast.evaluation import Evaluation, Scores, score, scored_windows
+from revin_forecast.evaluation import Evaluation, Scores, score, select_test_windows
 from revin_forecast.evaluation import evaluate as evaluate_split
-from revin_forecast.fitting import Recipe, Split, fit_split, known_names
+from revin_forecast.fitting import ModelConfig, ChronologicalSplit, fit_model, resolve_covariates
 from revin_forecast.normalizers import Identity, Normalizer, RevIN
 from revin_forecast.progress import progress
 from revin_forecast.settings import TrainingSettings
-from revin_forecast.shift.suite import DataSource
+from revin_forecast.shift.suite import DatasetConfig
 
 
 def evaluate(
@@ -82,11 +82,11 @@ def evaluate(
     """
     if (dataset is None) == (file is None):
         raise InputError("evaluate needs one of --dataset NAME or --file PATH.")
-    refuse_below_one(lookback=lookback, horizon=horizon, season=season)
-    check_shifts(shifts or ())
+    require_positive(lookback=lookback, horizon=horizon, season=season)
+    require_known_shifts(shifts or ())
     if dataset is not None:
-        entry = catalog.find(dataset)
-        series, borders = catalog.load(dataset, data_dir), entry.borders
+        entry = catalog.find_entry(dataset)
+        series, borders = catalog.load_dataset(dataset, data_dir), entry.borders
         series = series if target is None else series.select(target)
         season = season or entry.season
     else:
@@ -94,29 +94,29 @@ def evaluate(
             series = read_series(
                 str(file), time=time, id=id, value=value, target=target, frequency=frequency
             )
-        borders = chronological_borders(len(series))
-        season = season or season_of(series.frequency)
-    components = Component.of(backbone), Component.of(normalizer)
-    given = known_names(components[0], covariates or ())
-    series, names, known = with_known(series, given, borders.train)
-    recipe = Recipe(*components, lookback, horizon, training, refit, names)
-    split = Split(series.values, borders.train, borders.validation, borders.test, known=known)
+        borders = split_7_1_2(len(series))
+        season = season or default_season(series.frequency)
+    components = ModuleSpec.from_class(backbone), ModuleSpec.from_class(normalizer)
+    given = resolve_covariates(components[0], covariates or ())
+    series, names, known = separate_known_covariates(series, given, borders.train)
+    recipe = ModelConfig(*components, lookback, horizon, training, refit, names)
+    split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test, known=known)
     kept = None if folder is None else Path(folder)
     name = dataset or str(file)
     with progress(f"evaluating {recipe.backbone.name} on {name}"):
         result = evaluate_split(recipe, split, season, kept, resume)
         twin = None
         if compare:
-            bare = replace(recipe, normalizer=Component.of(Identity))
-            model, _ = fit_split(bare, split, kept and kept / "without", resume)
-            twin = score(model, scored_windows(bare, split))
-    record = as_record(name, recipe, result, twin)
+            bare = replace(recipe, normalizer=ModuleSpec.from_class(Identity))
+            model, _ = fit_model(bare, split, kept and kept / "without", resume)
+            twin = score(model, select_test_windows(bare, split))
+    record = to_dict(name, recipe, result, twin)
     if not json:
-        _print_table(name, series, recipe, result, twin)
+        _print_scores(name, series, recipe, result, twin)
     if shifts:
-        from revin_forecast.commands.robustness import measured, print_robustness
+        from revin_forecast.commands.robustness import measure_with_progress, print_robustness
 
-        source = DataSource(
+        source = DatasetConfig(
             dataset or Path(str(file)).stem,
             file=file,
             season=season,
@@ -126,7 +126,7 @@ def evaluate(
             value=value,
             frequency=frequency,
         )
-        rows = measured(recipe, source, shifts, data_dir, kept and kept / "shifts")
+        rows = measure_with_progress(recipe, source, shifts, data_dir, kept and kept / "shifts")
         record["shifts"] = rows.to_dict("records")
         if not json:
             print_robustness(recipe, rows)
@@ -134,7 +134,7 @@ def evaluate(
         print_json(record)
 
 
-def with_known(
+def separate_known_covariates(
     series: Series, covariates: Sequence[str], rows: int
 ) -> tuple[Series, tuple[str, ...], np.ndarray | None]:
     """Part a series into what is forecast and what is known beforehand.
@@ -149,15 +149,15 @@ def with_known(
     """
     if not covariates:
         return series, (), None
-    names = expanded(covariates, series.frequency)
-    own = own_columns(names)
-    columns = KnownColumns.fit(series, own, rows).over(series.timestamps) if own else None
-    known = known_inputs(names, series.timestamps, series.frequency, columns)
+    names = expand_names(covariates, series.frequency)
+    own = table_columns(names)
+    columns = KnownColumns.fit(series, own, rows).look_up_values(series.timestamps) if own else None
+    known = known_covariates(names, series.timestamps, series.frequency, columns)
     return series.select([name for name in series.names if name not in own]), names, known
 
 
-def as_record(
-    name: str, recipe: Recipe, result: Evaluation, twin: Scores | None
+def to_dict(
+    name: str, recipe: ModelConfig, result: Evaluation, twin: Scores | None
 ) -> dict[str, object]:
     """Return an evaluation as plain values, the model's scores on top."""
     return {
@@ -175,8 +175,8 @@ def as_record(
     }
 
 
-def _print_table(
-    name: str, series: Series, recipe: Recipe, result: Evaluation, twin: Scores | None
+def _print_scores(
+    name: str, series: Series, recipe: ModelConfig, result: Evaluation, twin: Scores | None
 ) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("forecast", "MSE", "MAE"):
@@ -192,7 +192,7 @@ def _print_table(
         table.add_row(label, f"{scores.mse:.4f}", f"{scores.mae:.4f}")
     console = Console()
     console.print(
-        f"{name}: {recipe.lookback} -> {recipe.horizon}, {counted(len(series.names), 'channel')}, "
+        f"{name}: {recipe.lookback} -> {recipe.horizon}, {pluralize(len(series.names), 'channel')}, "
         f"all {result.model.windows} test windows, z-scored by the training part",
         soft_wrap=True,
     )

@@ -4,10 +4,10 @@ from typing import Literal
 
 from revin_forecast.commands.shared.machine import print_json
 from revin_forecast.errors import InputError
-from revin_forecast.exporting import RawForecast, export_onnx
-from revin_forecast.fitted import Fitted
+from revin_forecast.exporting import ForecasterProgram, export_onnx
+from revin_forecast.fitted import FittedModel
 from revin_forecast.progress import progress
-from revin_forecast.saving import load
+from revin_forecast.saving import load_fitted
 
 
 def export(
@@ -28,17 +28,17 @@ def export(
         level: percent; add the limits of these intervals to the outputs.
         json: print one JSON object instead of words.
     """
-    fitted = load(Path(model))
+    fitted = load_fitted(Path(model))
     path = Path(out or f"{Path(model).resolve().name}.{to}")
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {path.parent} to write {path.name} in; make it.")
     with progress(f"exporting {model}"):
         outputs = export_onnx(fitted, path, level or ())
     if json:
-        print_json({"model": model, **as_record(fitted, path, level or ()), "outputs": outputs})
+        print_json({"model": model, **to_dict(fitted, path, level or ()), "outputs": outputs})
         return
-    takes = f"(batch, {fitted.recipe.lookback}, {len(fitted.history.names)})"
-    gives = f"(batch, {fitted.recipe.horizon}, {len(fitted.targets)})"
+    takes = f"(batch, {fitted.config.lookback}, {len(fitted.history.names)})"
+    gives = f"(batch, {fitted.config.horizon}, {len(fitted.targets)})"
     print(
         f"{path}: past {takes}, float64 in the table's units, NaN where unobserved -> "
         f"{', '.join(outputs)} {gives}. "
@@ -46,7 +46,7 @@ def export(
     )
 
 
-def as_record(fitted: Fitted, path: Path, levels: Sequence[float]) -> dict[str, object]:
+def to_dict(fitted: FittedModel, path: Path, levels: Sequence[float]) -> dict[str, object]:
     """Return what the file is, and how far it is from the model on the last rows fitted on.
 
     Args:
@@ -63,7 +63,7 @@ def as_record(fitted: Fitted, path: Path, levels: Sequence[float]) -> dict[str, 
 
     past = torch.from_numpy(fitted.history.values.copy()).unsqueeze(0)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    program = RawForecast(fitted, levels).eval()
+    program = ForecasterProgram(fitted, levels).eval()
     with torch.inference_mode():
         wanted = program(past)
     scale = program.scale[program.targets]
@@ -74,8 +74,8 @@ def as_record(fitted: Fitted, path: Path, levels: Sequence[float]) -> dict[str, 
         "path": path,
         "bytes": path.stat().st_size,
         "opset": opsets[""],
-        "lookback": fitted.recipe.lookback,
-        "horizon": fitted.recipe.horizon,
+        "lookback": fitted.config.lookback,
+        "horizon": fitted.config.horizon,
         "channels": len(fitted.history.names),
         "targets": len(fitted.targets),
         "difference": max(float(gap.max()) for gap in gaps),

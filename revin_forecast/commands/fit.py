@@ -5,20 +5,20 @@ from typing import Any, Literal
 
 from revin_forecast.backbones import Backbone
 from revin_forecast.commands.shared.machine import print_json
-from revin_forecast.commands.shared.origin import source_of
-from revin_forecast.commands.shared.source import check_shifts
-from revin_forecast.commands.shared.telling import told
-from revin_forecast.data.mapped import KEPT, map_table
-from revin_forecast.data.memory import fills_memory
+from revin_forecast.commands.shared.origin import fingerprint_file
+from revin_forecast.commands.shared.source import require_known_shifts
+from revin_forecast.commands.shared.telling import describe_fit
+from revin_forecast.data.mapped import DEFAULT_KEPT_ROWS, memory_map_table
+from revin_forecast.data.memory import exceeds_memory
 from revin_forecast.data.reading import read_series
 from revin_forecast.errors import InputError
-from revin_forecast.fitted import Fitted
+from revin_forecast.fitted import FittedModel
 from revin_forecast.forecaster import Forecaster
 from revin_forecast.normalizers import Normalizer
 from revin_forecast.progress import progress
-from revin_forecast.selection import Selection
+from revin_forecast.selection import SelectionSettings
 from revin_forecast.settings import TrainingSettings
-from revin_forecast.shift.suite import DataSource
+from revin_forecast.shift.suite import DatasetConfig
 
 
 def fit(
@@ -89,12 +89,12 @@ def fit(
             "--shifts measures a named backbone, fitted anew on the first 70 % of the rows, but "
             "none was named. Pass one (--backbone Ridge), or leave --shifts out."
         )
-    check_shifts(shifts or ())
+    require_known_shifts(shifts or ())
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder for the forecaster.")
-    source = source_of(file)
-    selection = Selection(tuple(season or ()), effort, budget)
+    source = fingerprint_file(file)
+    selection = SelectionSettings(tuple(season or ()), effort, budget)
     forecaster = Forecaster(
         horizon, lookback, backbone, normalizer, training, covariates or (), selection
     )
@@ -107,8 +107,8 @@ def fit(
         "frequency": frequency,
     }
     lines: list[str] = []
-    possible = missing == "observed" and decimal is None and forecaster.can_fit_mapped
-    if memory_map == "always" or (memory_map == "auto" and possible and fills_memory(file)):
+    possible = missing == "observed" and decimal is None and forecaster.can_fit_memory_mapped
+    if memory_map == "always" or (memory_map == "auto" and possible and exceeds_memory(file)):
         if missing != "observed" or decimal is not None:
             raise InputError(
                 "--missing and --decimal look at all rows, but a memory-mapped table is read a few "
@@ -116,7 +116,7 @@ def fit(
             )
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder) as scratch, progress(f"fitting on {file}"):
-            table = map_table(file, scratch, keep=max(KEPT, lookback or 0), **columns)
+            table = memory_map_table(file, scratch, keep=max(DEFAULT_KEPT_ROWS, lookback or 0), **columns)
             size = table.values.nbytes / 2**20
             lines.append(f"{file}: read a few rows at a time into a memory map of {size:,.0f} MiB")
             forecaster.fit(table, folder / "training", resume)
@@ -128,15 +128,15 @@ def fit(
         return None
     forecaster.fitted.summary["source"] = source
     forecaster.save(folder)
-    lines.append(told(forecaster.fitted))
+    lines.append(describe_fit(forecaster.fitted))
     last = f"{folder}: forecasts {horizon} steps of {len(forecaster.fitted.targets)} series"
     if not json:
         print(*([] if quiet else lines), last, sep="\n")
-    record = as_record(folder, forecaster.fitted)
+    record = to_dict(folder, forecaster.fitted)
     if shifts:
-        from revin_forecast.commands.robustness import measured, print_robustness
+        from revin_forecast.commands.robustness import measure_with_progress, print_robustness
 
-        data = DataSource(
+        data = DatasetConfig(
             Path(file).stem,
             file=file,
             columns=tuple(target or ()),
@@ -145,8 +145,8 @@ def fit(
             value=value,
             frequency=frequency,
         )
-        recipe = forecaster.fitted.recipe
-        rows = measured(recipe, data, shifts, folder=folder / "shifts")
+        recipe = forecaster.fitted.config
+        rows = measure_with_progress(recipe, data, shifts, folder=folder / "shifts")
         record["shifts"] = rows.to_dict("records")
         if not json:
             print_robustness(recipe, rows)
@@ -155,9 +155,9 @@ def fit(
     return folder
 
 
-def as_record(folder: Path, fitted: Fitted) -> dict[str, object]:
+def to_dict(folder: Path, fitted: FittedModel) -> dict[str, object]:
     """Return what was fitted, and where it lies, as plain values."""
-    recipe, names = fitted.recipe, fitted.history.names
+    recipe, names = fitted.config, fitted.history.names
     return {
         "folder": folder,
         "backbone": recipe.backbone.name,

@@ -4,17 +4,17 @@ from typing import Literal
 
 from revin_forecast.backbones import Backbone
 from revin_forecast.commands.shared.machine import print_json
-from revin_forecast.commands.shared.telling import ends, told
-from revin_forecast.data.layout import counted
+from revin_forecast.commands.shared.telling import describe_last_row, describe_fit
+from revin_forecast.data.layout import pluralize
 from revin_forecast.data.reading import read_series
-from revin_forecast.data.writing import as_csv, check_output, write_table
-from revin_forecast.engines import EngineName, engine_named
+from revin_forecast.data.writing import to_csv, check_table_path, write_table
+from revin_forecast.engines import EngineName, make_engine
 from revin_forecast.errors import InputError
 from revin_forecast.forecaster import Forecaster
 from revin_forecast.groups import forecast_groups
 from revin_forecast.normalizers import Normalizer
 from revin_forecast.progress import progress
-from revin_forecast.selection import Selection
+from revin_forecast.selection import SelectionSettings
 from revin_forecast.settings import TrainingSettings
 
 
@@ -90,11 +90,11 @@ def forecast(
     """
     given = dict(locals())
     if out is not None:
-        check_output(out, file)
+        check_table_path(out, file)
     if report is not None or plot is not None:
-        from revin_forecast.commands.shared.reporting import check_places  # plotly takes a second
+        from revin_forecast.commands.shared.reporting import check_output_paths  # plotly takes a second
 
-        check_places(report, plot)
+        check_output_paths(report, plot)
     reading = {
         "time": time,
         "id": id,
@@ -103,7 +103,7 @@ def forecast(
         "missing": missing,
         "decimal": decimal,
     }
-    selection = Selection(tuple(season or ()), effort, budget)
+    selection = SelectionSettings(tuple(season or ()), effort, budget)
     forecaster = Forecaster(
         horizon, lookback, backbone, normalizer, training, covariates or (), selection
     )
@@ -112,10 +112,10 @@ def forecast(
             f"--workers is for --engine local, but the engine is {engine}. Name it, or leave the "
             "workers out."
         )
-    team = None if engine == "inline" else engine_named(engine, workers)
+    team = None if engine == "inline" else make_engine(engine, workers)
     record: dict[str, object] = {"file": file, "horizon": horizon, "levels": level or []}
     if group is not None:
-        refuse_with_group(
+        check_group_options(
             target=target,
             inputs=inputs,
             covariates=covariates,
@@ -125,7 +125,7 @@ def forecast(
         )
         with progress(f"forecasting {file}"):
             table = forecast_groups(
-                forecaster, file, group, level=level or (), engine=team, reading=reading
+                forecaster, file, group, level=level or (), engine=team, read_options=reading
             )
         series, lines = None, [f"a model for each of {table[group].nunique()} groups of {group}"]
         last = f"{horizon} steps a series"
@@ -136,16 +136,16 @@ def forecast(
         if not training.is_first_process:  # of several machines: the first one writes
             return
         record["fitted"] = forecaster.fitted.summary
-        lines = [told(forecaster.fitted)]
+        lines = [describe_fit(forecaster.fitted)]
         count = len(forecaster.fitted.targets)
-        last = f"{counted(horizon, 'step')} of {count} series after {ends(series)}"
+        last = f"{pluralize(horizon, 'step')} of {count} series after {describe_last_row(series)}"
     if out is not None:
         write_table(table, out)
         lines.append(f"{out}: {last}")
     if series is not None and (report is not None or plot is not None):
-        from revin_forecast.commands.shared.reporting import draw
+        from revin_forecast.commands.shared.reporting import write_report_and_plot
 
-        lines += draw(report, plot, forecaster, series, given, table, team)
+        lines += write_report_and_plot(report, plot, forecaster, series, given, table, team)
     if json:
         places = {"out": out, "report": report, "plot": plot}
         print_json(record | places | {"forecast": table.to_dict("records")})
@@ -153,10 +153,10 @@ def forecast(
     if not quiet:
         print(*lines, sep="\n", file=sys.stderr if out is None else sys.stdout)
     if out is None:
-        sys.stdout.write(as_csv(table))
+        sys.stdout.write(to_csv(table))
 
 
-def refuse_with_group(**options: object) -> None:
+def check_group_options(**options: object) -> None:
     """Refuse options that a model for each group does not take."""
     for name, given in options.items():
         if given:

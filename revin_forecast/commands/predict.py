@@ -5,13 +5,13 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from revin_forecast.commands.shared.machine import print_json
-from revin_forecast.data.mapped import map_table
-from revin_forecast.data.memory import fills_memory
-from revin_forecast.data.newer import read_newer
-from revin_forecast.data.numbers import Mark
+from revin_forecast.data.mapped import memory_map_table
+from revin_forecast.data.memory import exceeds_memory
+from revin_forecast.data.newer import read_new_rows
+from revin_forecast.data.numbers import DecimalMark
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
-from revin_forecast.data.writing import as_csv, check_output, write_table
+from revin_forecast.data.writing import to_csv, check_table_path, write_table
 from revin_forecast.errors import InputError
 from revin_forecast.forecaster import Forecaster
 from revin_forecast.progress import progress
@@ -48,52 +48,52 @@ def predict(
         json: print one JSON object instead of CSV and words.
     """
     if out is not None:
-        check_output(out, file)
+        check_table_path(out, file)
     if Path(model).is_file():
         raise InputError(
             f"{model} is a file; name the folder that `fit` wrote first, then the table."
         )
     if plot is not None:
-        from revin_forecast.commands.shared.reporting import check_places  # plotly takes a second
+        from revin_forecast.commands.shared.reporting import check_output_paths  # plotly takes a second
 
-        check_places(None, plot)
+        check_output_paths(None, plot)
     with progress(f"forecasting with {model}"):
         forecaster = Forecaster.load(model)
         columns = {"time": time, "id": id, "value": value}
-        newer = None if file is None else _newer(file, forecaster.fitted.history, columns, decimal)
+        newer = None if file is None else _read_new_rows(file, forecaster.fitted.history, columns, decimal)
         table = forecaster.predict(newer, future, level or ())
         if out is not None:
             write_table(table, out)
         if plot is not None:
-            from revin_forecast.commands.shared.reporting import draw_newer
+            from revin_forecast.commands.shared.reporting import plot_new_forecast
 
-            draw_newer(plot, forecaster, newer, future, level, table)
+            plot_new_forecast(plot, forecaster, newer, future, level, table)
     if json:
         facts = {"model": model, "file": file, "horizon": forecaster.horizon, "levels": level or []}
         print_json(facts | {"out": out, "plot": plot, "forecast": table.to_dict("records")})
     elif out is None:
-        sys.stdout.write(as_csv(table))
+        sys.stdout.write(to_csv(table))
     else:
         print(f"{out}: {forecaster.horizon} steps")
         if plot is not None:
             print(f"{plot}: a picture")
 
 
-def _newer(
-    file: str, history: Series, given: dict[str, str | None], decimal: Mark | None
+def _read_new_rows(
+    file: str, history: Series, given: dict[str, str | None], decimal: DecimalMark | None
 ) -> Series:
     """Read newer rows; columns that are not given are those of the table that was fitted on."""
     layout = history.layout
     columns = {name: named or getattr(layout, name) for name, named in given.items()}
     read = partial(read_series, file, decimal=decimal, **columns)
-    if decimal is None and fills_memory(file):
-        read = partial(_last_rows, file, len(history), columns)
-    return read_newer(lambda frequency: read(frequency=frequency), history)
+    if decimal is None and exceeds_memory(file):
+        read = partial(_read_last_rows, file, len(history), columns)
+    return read_new_rows(lambda frequency: read(frequency=frequency), history)
 
 
-def _last_rows(
+def _read_last_rows(
     file: str, rows: int, columns: dict[str, str | None], frequency: str | None
 ) -> Series:
     """Read the last rows of a table that fills the memory."""
     with TemporaryDirectory() as scratch:
-        return map_table(file, scratch, keep=rows, frequency=frequency, **columns).last
+        return memory_map_table(file, scratch, keep=rows, frequency=frequency, **columns).last_rows

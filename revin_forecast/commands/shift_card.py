@@ -4,15 +4,15 @@ from rich.console import Console
 from rich.table import Table
 
 from revin_forecast.commands.shared.machine import print_json
-from revin_forecast.commands.shared.source import refuse_absent, refuse_below_one
+from revin_forecast.commands.shared.source import require_dataset, require_positive
 from revin_forecast.data import catalog
-from revin_forecast.data.entries import Borders, chronological_borders
-from revin_forecast.data.frequency import season_of
+from revin_forecast.data.entries import SplitBorders, split_7_1_2
+from revin_forecast.data.frequency import default_season
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.progress import progress
-from revin_forecast.shift.card import card_sizes
+from revin_forecast.shift.card import card_window_sizes
 from revin_forecast.shift.card import shift_card as measured
 
 COLUMNS = {
@@ -35,13 +35,13 @@ COLUMNS = {
 }
 """Heading and meaning of each column of the card that is a number."""
 
-NARROW = ("w1", "floor", "gap_logsd")
+HIDDEN_WHEN_NARROW = ("w1", "floor", "gap_logsd")
 """Left out of a table on a terminal of less than `WIDE` columns."""
-NARROWER = ("energy_inst", "energy_raw", "residual", "gap_mu", "d_sigma")
+HIDING_ORDER = ("energy_inst", "energy_raw", "residual", "gap_mu", "d_sigma")
 """Left out one by one, in this order, until a name of `NAME` letters has room."""
-NAME = 12
-WIDE = 110
-CELL = 8
+MIN_NAME_WIDTH = 12
+MIN_WIDE_TERMINAL = 110
+CELL_WIDTH = 8
 """Columns of the terminal that a number takes, with the space before it."""
 
 
@@ -77,11 +77,11 @@ def shift_card(
         json: print one JSON object instead of a table.
     """
     reading = {"time": time, "id": id, "value": value, "frequency": frequency}
-    refuse_below_one(lookback=lookback, horizon=horizon, season=season)
-    series, borders, usual = _loaded(file_or_dataset, data_dir, target, reading)
+    require_positive(lookback=lookback, horizon=horizon, season=season)
+    series, borders, usual = _load_data(file_or_dataset, data_dir, target, reading)
     season = season or usual
     test = borders.test - borders.validation
-    lookback, horizon, note = card_sizes(borders.train, test, lookback, horizon)
+    lookback, horizon, note = card_window_sizes(borders.train, test, lookback, horizon)
     values = series.values[: borders.test]
     with progress(f"measuring how far {file_or_dataset} moves"):
         table = measured(
@@ -101,21 +101,21 @@ def shift_card(
     if json:
         print_json(facts | {"channels": card})
     else:
-        _print(card, facts)
+        _print_card(card, facts)
 
 
-def _loaded(
+def _load_data(
     data: str, data_dir: str | None, target: list[str] | None, reading: dict[str, str | None]
-) -> tuple[Series, Borders, int]:
+) -> tuple[Series, SplitBorders, int]:
     """Read a catalogued data set or a file: its series, split and season."""
     if data in catalog.CATALOG:
         given = [f"--{name}" for name, said in reading.items() if said is not None]
         if given:
             raise InputError(f"{data} is catalogued, so {', '.join(given)} can't apply; leave out.")
-        entry, series = catalog.find(data), catalog.load(data, data_dir)
+        entry, series = catalog.find_entry(data), catalog.load_dataset(data, data_dir)
         series = series if target is None else series.select(target)
         return series, entry.borders, entry.season
-    refuse_absent(data)
+    require_dataset(data)
     with progress(f"reading {data}"):
         series = read_series(
             data,
@@ -125,10 +125,10 @@ def _loaded(
             target=target,
             frequency=reading["frequency"],
         )
-    return series, chronological_borders(len(series)), season_of(series.frequency)
+    return series, split_7_1_2(len(series)), default_season(series.frequency)
 
 
-def _print(card: list[dict[str, object]], facts: dict[str, object]) -> None:
+def _print_card(card: list[dict[str, object]], facts: dict[str, object]) -> None:
     console = Console()
     console.print(
         f"{facts['data']}: rows 0-{facts['train']} train, {facts['test_start']}-{facts['rows']} "
@@ -138,14 +138,14 @@ def _print(card: list[dict[str, object]], facts: dict[str, object]) -> None:
     )
     if facts["note"]:
         console.print(str(facts["note"]), highlight=False)
-    shown = _columns(console.width, max(len(str(row["channel"])) for row in card))
+    shown = _visible_columns(console.width, max(len(str(row["channel"])) for row in card))
     table = Table(box=None, pad_edge=False)
-    room = max(1, console.width - CELL * (len(shown) - 1))
+    room = max(1, console.width - CELL_WIDTH * (len(shown) - 1))
     table.add_column(COLUMNS["channel"][0], no_wrap=True, overflow="ellipsis", max_width=room)
     for name in shown[1:]:
-        table.add_column(COLUMNS[name][0], justify="right", no_wrap=True, min_width=CELL - 2)
+        table.add_column(COLUMNS[name][0], justify="right", no_wrap=True, min_width=CELL_WIDTH - 2)
     for row in card:
-        table.add_row(*(_cell(row[name]) for name in shown))
+        table.add_row(*(_format_cell(row[name]) for name in shown))
     console.print(table)
     meanings = "; ".join(
         f"{heading}: {text}" for heading, text in (COLUMNS[name] for name in shown) if text
@@ -162,16 +162,16 @@ def _print(card: list[dict[str, object]], facts: dict[str, object]) -> None:
     )
 
 
-def _columns(width: int, longest: int) -> list[str]:
+def _visible_columns(width: int, longest: int) -> list[str]:
     """Return the columns that a terminal has room for, with names of up to so many letters."""
-    shown = [name for name in COLUMNS if width >= WIDE or name not in NARROW]
-    for name in NARROWER:
-        if width - CELL * (len(shown) - 1) < min(NAME, longest):
+    shown = [name for name in COLUMNS if width >= MIN_WIDE_TERMINAL or name not in HIDDEN_WHEN_NARROW]
+    for name in HIDING_ORDER:
+        if width - CELL_WIDTH * (len(shown) - 1) < min(MIN_NAME_WIDTH, longest):
             shown.remove(name)
     return shown
 
 
-def _cell(cell: object) -> str:
+def _format_cell(cell: object) -> str:
     if not isinstance(cell, float):
         return str(cell)
     return f"{cell:.3f}" if math.isfinite(cell) else ""

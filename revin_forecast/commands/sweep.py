@@ -3,16 +3,16 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
-from revin_forecast.closed_form.swept import Sweep
+from revin_forecast.closed_form.swept import SweepGrid
 from revin_forecast.commands.shared.machine import print_json
-from revin_forecast.commands.shared.source import refuse_absent, refuse_below_one
+from revin_forecast.commands.shared.source import require_dataset, require_positive
 from revin_forecast.data import catalog
-from revin_forecast.data.entries import chronological_borders
-from revin_forecast.data.frequency import season_of
-from revin_forecast.data.layout import counted
+from revin_forecast.data.entries import split_7_1_2
+from revin_forecast.data.frequency import default_season
+from revin_forecast.data.layout import pluralize
 from revin_forecast.data.reading import read_series
 from revin_forecast.errors import InputError
-from revin_forecast.fitting import Split
+from revin_forecast.fitting import ChronologicalSplit
 from revin_forecast.progress import progress
 from revin_forecast.sweeping import SweepEvaluation, evaluate_sweep
 
@@ -59,11 +59,11 @@ def sweep(
         frequency: step between the file's rows; found if not given.
         json: print one JSON object instead of a table.
     """
-    refuse_below_one(season=season)
-    refuse_absent(file_or_dataset)
+    require_positive(season=season)
+    require_dataset(file_or_dataset)
     if file_or_dataset in catalog.CATALOG:
-        entry = catalog.find(file_or_dataset)
-        series, borders = catalog.load(file_or_dataset, data_dir), entry.borders
+        entry = catalog.find_entry(file_or_dataset)
+        series, borders = catalog.load_dataset(file_or_dataset, data_dir), entry.borders
         series = series if target is None else series.select(target)
         season = season or entry.season
     else:
@@ -71,30 +71,30 @@ def sweep(
             series = read_series(
                 file_or_dataset, time=time, id=id, value=value, target=target, frequency=frequency
             )
-        borders = chronological_borders(len(series))
-        season = season or season_of(series.frequency)
-    split = Split(series.values, borders.train, borders.validation, borders.test)
-    sizes = _sizes(split, lookbacks, horizons, blocks)
+        borders = split_7_1_2(len(series))
+        season = season or default_season(series.frequency)
+    split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test)
+    sizes = _window_sizes(split, lookbacks, horizons, blocks)
     if profile and season < 2:
         raise InputError(
             f"--profile takes a season off, but {file_or_dataset} has none that is known. Name its "
             "rows with --season, or leave --profile out."
         )
     taken = season if profile else None
-    settings = Sweep(*sizes, blocks=blocks, per_channel=per_channel, season=taken)
+    settings = SweepGrid(*sizes, blocks=blocks, per_channel=per_channel, season=taken)
     with progress(f"sweeping {file_or_dataset}"):
         found = evaluate_sweep(split, settings, season, refit)
     if json:
-        print_json(_record(file_or_dataset, found, refit))
+        print_json(_to_dict(file_or_dataset, found, refit))
     else:
-        _print(file_or_dataset, found, season, len(series.names))
+        _print_result(file_or_dataset, found, season, len(series.names))
 
 
-def _sizes(
-    split: Split, lookbacks: list[int] | None, horizons: list[int] | None, blocks: int
+def _window_sizes(
+    split: ChronologicalSplit, lookbacks: list[int] | None, horizons: list[int] | None, blocks: int
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return look-backs and horizons; those that were not given are those that the rows allow."""
-    usual = Sweep()
+    usual = SweepGrid()
     if horizons is None:
         most = min(split.test - split.validation, split.validation // (3 * max(1, blocks)))
         horizons = [size for size in usual.horizons if size <= most] or [max(1, most // 2)]
@@ -104,14 +104,14 @@ def _sizes(
     return tuple(sorted(set(lookbacks))), tuple(sorted(set(horizons)))
 
 
-def _record(name: str, found: SweepEvaluation, refit: bool) -> dict[str, object]:
+def _to_dict(name: str, found: SweepEvaluation, refit: bool) -> dict[str, object]:
     """Return an evaluation as plain values."""
-    choice: dict[str, object] = {"shared": found.swept.shared}  # infinity: null
-    if found.swept.own:
-        choice["own_penalties"] = [list(own) for own in found.swept.own]
-    if found.swept.sweep.season is not None:
-        choice["season"] = found.swept.sweep.season
-        choice["profile_share"] = found.swept.share
+    choice: dict[str, object] = {"shared": found.sweep_result.shared_choices}  # infinity: null
+    if found.sweep_result.channel_penalties:
+        choice["own_penalties"] = [list(own) for own in found.sweep_result.channel_penalties]
+    if found.sweep_result.grid.season is not None:
+        choice["season"] = found.sweep_result.grid.season
+        choice["profile_share"] = found.sweep_result.profile_share
     return {
         "dataset": name,
         "refit": refit,
@@ -131,25 +131,25 @@ def _record(name: str, found: SweepEvaluation, refit: bool) -> dict[str, object]
     }
 
 
-def _print(name: str, found: SweepEvaluation, season: int, channels: int) -> None:
+def _print_result(name: str, found: SweepEvaluation, season: int, channels: int) -> None:
     table = Table(box=None, pad_edge=False)
     naive = ("Repeat, MSE", f"SeasonalNaive ({season}), MSE")
     headings = ("horizon", "look-backs", "MSE", "MAE", *naive)
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "look-backs" else "right")
-    for one, chosen in zip(found.horizons, found.swept.shared, strict=True):
+    for one, chosen in zip(found.horizons, found.sweep_result.shared_choices, strict=True):
         sizes = "last value" if chosen.lookbacks == (1,) else " + ".join(map(str, chosen.lookbacks))
         cells = (one.scores.mse, one.scores.mae, one.repeat.mse, one.seasonal_naive.mse)
         table.add_row(str(one.horizon), sizes, *(f"{cell:.4f}" for cell in cells))
     mean = sum(one.scores.mse for one in found.horizons) / len(found.horizons)
-    own = sum(any(some) for some in found.swept.own)
-    told = f"; {own} of {channels} channels have maps of their own" if found.swept.own else ""
-    if found.swept.sweep.season is not None:
-        told += f"; {found.swept.share:.0%} of the profile of {season} rows taken off"
+    own = sum(any(some) for some in found.sweep_result.channel_penalties)
+    told = f"; {own} of {channels} channels have maps of their own" if found.sweep_result.channel_penalties else ""
+    if found.sweep_result.grid.season is not None:
+        told += f"; {found.sweep_result.profile_share:.0%} of the profile of {season} rows taken off"
     seconds = found.choose_seconds + found.solve_seconds
     console = Console()
     console.print(
-        f"{name}: {counted(channels, 'channel')}, all test windows, z-scored by the training part; "
+        f"{name}: {pluralize(channels, 'channel')}, all test windows, z-scored by the training part; "
         f"chosen and solved in {seconds:.1f} s{told}",
         soft_wrap=True,
     )

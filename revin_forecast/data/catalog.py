@@ -8,12 +8,12 @@ from pathlib import Path
 from revin_forecast.data.entries import CATALOG, CatalogEntry
 from revin_forecast.data.reading import read_series
 from revin_forecast.data.series import Series
-from revin_forecast.errors import InputError, nearest
+from revin_forecast.errors import InputError, did_you_mean
 
 DATA_VARIABLE = "REVIN_FORECAST_DATA"
 
 
-def find(name: str) -> CatalogEntry:
+def find_entry(name: str) -> CatalogEntry:
     """Return a data set's row.
 
     Raises:
@@ -22,13 +22,13 @@ def find(name: str) -> CatalogEntry:
     if name in CATALOG:
         return CATALOG[name]
     known = ", ".join(CATALOG)
-    raise InputError(f"there is no data set {name!r} among {known}.{nearest(name, CATALOG)}")
+    raise InputError(f"there is no data set {name!r} among {known}.{did_you_mean(name, CATALOG)}")
 
 
-def data_folder(chosen: str | Path | None = None) -> Path:
+def data_folder(folder: str | Path | None = None) -> Path:
     """Return the folder of benchmark data: the one chosen, $REVIN_FORECAST_DATA, or a cache."""
-    if chosen is not None:
-        return Path(chosen)
+    if folder is not None:
+        return Path(folder)
     named = os.environ.get(DATA_VARIABLE)
     return Path(named) if named else Path.home() / ".cache" / "revin_forecast"
 
@@ -40,10 +40,10 @@ def shipped_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "datasets"
 
 
-def locate(name: str, folder: str | Path | None = None) -> Path | None:
+def locate_file(name: str, folder: str | Path | None = None) -> Path | None:
     """Return the path of a data set's file, plain or gzipped; None where it is not at hand."""
-    entry = find(name)
-    home = shipped_folder() if entry.shipped else data_folder(folder)
+    entry = find_entry(name)
+    home = shipped_folder() if entry.is_shipped else data_folder(folder)
     plain = home / entry.file
     for path in (plain, plain.with_name(f"{plain.name}.gz")):
         if path.is_file():
@@ -51,13 +51,13 @@ def locate(name: str, folder: str | Path | None = None) -> Path | None:
     return None
 
 
-def verify(name: str, folder: str | Path | None = None) -> None:
+def verify_checksum(name: str, folder: str | Path | None = None) -> None:
     """Compare a data set's content with its checksum, where one is known.
 
     Raises:
         InputError: not at hand, or another content.
     """
-    entry, path = find(name), _required(name, folder)
+    entry, path = find_entry(name), _require_file(name, folder)
     if entry.sha256 is not None and (got := content_sha256(path)) != entry.sha256:
         raise InputError(
             f"{path} is not the file that results are known for: sha256 {got}, wanted "
@@ -65,14 +65,14 @@ def verify(name: str, folder: str | Path | None = None) -> None:
         )
 
 
-def load(name: str, folder: str | Path | None = None) -> Series:
+def load_dataset(name: str, folder: str | Path | None = None) -> Series:
     """Read a data set, rows as they stand in its file, since its split counts those.
 
     Raises:
         InputError: not at hand, or not of the rows and channels it should have.
     """
-    entry = find(name)
-    path = _required(name, folder)
+    entry = find_entry(name)
+    path = _require_file(name, folder)
     series = read_series(path, grid=False, frequency=entry.frequency)
     if series.values.shape != (entry.rows, entry.channels):
         raise InputError(
@@ -88,11 +88,11 @@ def content_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _required(name: str, folder: str | Path | None) -> Path:
-    path = locate(name, folder)
+def _require_file(name: str, folder: str | Path | None) -> Path:
+    path = locate_file(name, folder)
     if path is not None:
         return path
-    entry = find(name)
+    entry = find_entry(name)
     home = data_folder(folder)
     how = (
         f"get it with: revin-forecast datasets get {name} --data-dir {home}"

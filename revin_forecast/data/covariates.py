@@ -15,7 +15,7 @@ from revin_forecast.errors import InputError
 DAY = pd.Timedelta(days=1)
 
 # Each in [-0.5, 0.5], as the authors of Informer (Zhou et al., AAAI 2021) feed them.
-CALENDAR: dict[str, Callable[[Any], Any]] = {
+CALENDAR_FEATURES: dict[str, Callable[[Any], Any]] = {
     "minute": lambda stamps: stamps.minute / 59 - 0.5,
     "hour": lambda stamps: stamps.hour / 23 - 0.5,
     "weekday": lambda stamps: stamps.day_of_week / 6 - 0.5,
@@ -26,7 +26,7 @@ CALENDAR: dict[str, Callable[[Any], Any]] = {
 STEP = "step"
 
 
-def calendar_of(frequency: str | None) -> tuple[str, ...]:
+def calendar_features(frequency: str | None) -> tuple[str, ...]:
     """Return the calendar features that change from step to step at a frequency.
 
     >>> calendar_of("h")
@@ -51,7 +51,7 @@ def calendar_of(frequency: str | None) -> tuple[str, ...]:
     return ("hour", *days) if step >= pd.Timedelta(hours=1) else ("minute", "hour", *days)
 
 
-def expanded(names: Sequence[str], frequency: str | None) -> tuple[str, ...]:
+def expand_names(names: Sequence[str], frequency: str | None) -> tuple[str, ...]:
     """Return names of known inputs with "calendar" replaced by the features of a frequency.
 
     >>> expanded(["calendar", "price"], "D")
@@ -59,18 +59,18 @@ def expanded(names: Sequence[str], frequency: str | None) -> tuple[str, ...]:
     """
     found: list[str] = []
     for name in names:
-        found += calendar_of(frequency) if name == "calendar" else (name,)
+        found += calendar_features(frequency) if name == "calendar" else (name,)
     return tuple(dict.fromkeys(found))
 
 
-def own_columns(names: Sequence[str]) -> list[str]:
+def table_columns(names: Sequence[str]) -> list[str]:
     """Return those of expanded names that are columns of the table."""
-    return [name for name in names if name != STEP and name not in CALENDAR]
+    return [name for name in names if name != STEP and name not in CALENDAR_FEATURES]
 
 
-def known_inputs(
+def known_covariates(
     names: Sequence[str],
-    stamps: pd.DatetimeIndex,
+    timestamps: pd.DatetimeIndex,
     frequency: str | None,
     columns: np.ndarray | None = None,
 ) -> np.ndarray:
@@ -85,27 +85,27 @@ def known_inputs(
     Raises:
         InputError: an own column has a gap, or "step" without a frequency.
     """
-    own = own_columns(names)
+    own = table_columns(names)
     parts = []
     for name in names:
-        if name in CALENDAR:
-            parts.append(np.asarray(CALENDAR[name](stamps), dtype=np.float64))
+        if name in CALENDAR_FEATURES:
+            parts.append(np.asarray(CALENDAR_FEATURES[name](timestamps), dtype=np.float64))
         elif name == STEP:
-            parts.append(running_number(stamps, frequency))
+            parts.append(step_index(timestamps, frequency))
         else:
             assert columns is not None  # whoever names own columns passes them
             parts.append(columns[:, own.index(name)])
-    known = np.stack(parts, axis=1) if parts else np.empty((len(stamps), 0))
+    known = np.stack(parts, axis=1) if parts else np.empty((len(timestamps), 0))
     if not np.isfinite(known).all():
         row, column = np.argwhere(~np.isfinite(known))[0]
         raise InputError(
-            f"{names[column]} is not known at {stamps[row]}; a known input needs a value for every "
+            f"{names[column]} is not known at {timestamps[row]}; a known input needs a value for every "
             "step of the past and of the horizon. Fill it in, or leave the column out."
         )
     return known
 
 
-def running_number(stamps: pd.DatetimeIndex, frequency: str | None) -> np.ndarray:
+def step_index(timestamps: pd.DatetimeIndex, frequency: str | None) -> np.ndarray:
     """Return the number of each step since 1970: the same step has the same number in any table.
 
     >>> running_number(pd.DatetimeIndex(["1970-01-01 01:00", "1970-01-02"]), "h")
@@ -117,7 +117,7 @@ def running_number(stamps: pd.DatetimeIndex, frequency: str | None) -> np.ndarra
             "Pass --frequency (h, D, W-SAT, MS, ...)."
         )
     offset = to_offset(frequency)
-    wall, start = stamps.tz_localize(None), pd.Timestamp("1970-01-01")
+    wall, start = timestamps.tz_localize(None), pd.Timestamp("1970-01-01")
     if isinstance(offset, pd.offsets.Tick | pd.offsets.Day):
         days = isinstance(offset, pd.offsets.Day)
         step = pd.Timedelta(days=offset.n) if days else pd.Timedelta(offset)
@@ -125,7 +125,7 @@ def running_number(stamps: pd.DatetimeIndex, frequency: str | None) -> np.ndarra
     elif offset.rule_code in ("B", "C"):
         number = np.busday_count("1970-01-01", wall.values.astype("datetime64[D]")) // offset.n
     else:
-        number = np.asarray(wall.to_period(_period(offset)).asi8) // offset.n
+        number = np.asarray(wall.to_period(_period_alias(offset)).asi8) // offset.n
     return number.astype(np.float64)
 
 
@@ -144,7 +144,7 @@ class KnownColumns:
         history = series.select(names)
         return cls(history, Standardizer.fit(history.values[:rows]))
 
-    def over(self, stamps: pd.DatetimeIndex, future: Series | None = None) -> np.ndarray:
+    def look_up_values(self, timestamps: pd.DatetimeIndex, future: Series | None = None) -> np.ndarray:
         """Return (steps, columns) standardized values at each stamp, NaN where there is none.
 
         Args:
@@ -155,15 +155,15 @@ class KnownColumns:
         names = self.history.names
         frames = [pd.DataFrame(part.select(names).values, part.timestamps) for part in parts]
         joined = pd.concat(frames)
-        found = joined[~joined.index.duplicated()].reindex(stamps)
+        found = joined[~joined.index.duplicated()].reindex(timestamps)
         return self.standardizer.transform(found.to_numpy())
 
-    def rows(self, start: int, stop: int) -> "KnownColumns":
+    def slice_rows(self, start: int, stop: int) -> "KnownColumns":
         """Keep some rows of the history."""
-        return KnownColumns(self.history.rows(start, stop), self.standardizer)
+        return KnownColumns(self.history.slice_rows(start, stop), self.standardizer)
 
 
-def _period(offset: Any) -> str:
+def _period_alias(offset: Any) -> str:
     """Return the period a calendar offset steps by: month starts and month ends are months."""
     name, _, anchor = offset.rule_code.partition("-")
     name = name.removeprefix("B") if len(name) > 1 else name

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from revin_forecast.data.entries import CatalogEntry
 from revin_forecast.errors import InputError
-from revin_forecast.files import replacing
+from revin_forecast.files import atomic_write
 from revin_forecast.progress import progress
 
-CHUNK = 2**18
+CHUNK_BYTES = 2**18
 TIMEOUT_SECONDS = 30
 
 
@@ -33,7 +33,7 @@ def download(entry: CatalogEntry, folder: Path) -> Path:
         raise InputError(f"{entry.url} is no http address; only those are downloaded.")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(final) as partial:
+        with atomic_write(final) as partial:
             got = _fetch(entry.url, partial, entry.name)
             if got != entry.sha256:
                 raise InputError(
@@ -56,7 +56,7 @@ def _fetch(url: str, path: Path, name: str) -> str:
         total = int(length) // 1024 if length else None
         got = 0
         with progress(f"downloading {name}", total, "KiB") as advance:
-            while chunk := answer.read(CHUNK):
+            while chunk := answer.read(CHUNK_BYTES):
                 digest.update(chunk)
                 file.write(chunk)
                 advance((got + len(chunk)) // 1024 - got // 1024)

@@ -6,7 +6,7 @@ import re
 from revin_forecast.errors import InputError
 
 # The longer marks first: that of UTF-16 begins that of UTF-32.
-MARKS = {
+BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "utf-32-le",
     codecs.BOM_UTF32_BE: "utf-32-be",
     codecs.BOM_UTF8: "utf-8",
@@ -17,14 +17,14 @@ MARKS = {
 # Bytes that are the same letter in the code pages of all Latin alphabets (Windows-1252 and -1250,
 # ISO 8859-1 and -2); most spreadsheets still write one of these. One beside a letter of ASCII, or
 # two between such letters, are hardly anything else: other alphabets write whole words in them.
-_LETTERS = "ÁÂÄÇÉËÍÎÓÔÖÚÜÝßáâäçéëíîóôöúüý§°".encode("latin-1")
-_UNCERTAIN = re.compile(
-    rb"[^\x00-\x7f" + _LETTERS + rb"]|[\x80-\xff]{3}|(?<![A-Za-z])[\x80-\xff](?![A-Za-z])"
+_LATIN_LETTERS = "ÁÂÄÇÉËÍÎÓÔÖÚÜÝßáâäçéëíîóôöúüý§°".encode("latin-1")
+_AMBIGUOUS_BYTES = re.compile(
+    rb"[^\x00-\x7f" + _LATIN_LETTERS + rb"]|[\x80-\xff]{3}|(?<![A-Za-z])[\x80-\xff](?![A-Za-z])"
     rb"|(?<![A-Za-z])[\x80-\xff]{2}|[\x80-\xff]{2}(?![A-Za-z])"
 )
 
 
-def as_utf8(data: bytes, name: str) -> bytes:
+def decode_to_utf8(data: bytes, name: str) -> bytes:
     """Return text as UTF-8 without a byte order mark.
 
     UTF-16 and UTF-32 are known by their mark. What is no UTF-8 is taken for Windows-1252 only
@@ -37,38 +37,38 @@ def as_utf8(data: bytes, name: str) -> bytes:
     Raises:
         InputError: what the bytes mean is not certain, or it is no text.
     """
-    for mark, encoding in MARKS.items():
+    for mark, encoding in BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
-            data = _decoded(data[len(mark) :], encoding, name)
+            data = _decode_marked(data[len(mark) :], encoding, name)
             break
     else:
-        data = _unmarked(data, name)
+        data = _decode_unmarked(data, name)
     if b"\0" in data:
         raise InputError(
-            f"{name}, line {_line(data, data.index(0))} holds a zero byte: it is no text, or "
+            f"{name}, line {_line_number(data, data.index(0))} holds a zero byte: it is no text, or "
             "UTF-16 without a byte order mark. Save it as CSV UTF-8."
         )
     return data
 
 
-def _unmarked(data: bytes, name: str) -> bytes:
+def _decode_unmarked(data: bytes, name: str) -> bytes:
     if data.isascii():
         return data
     try:
         data.decode()
         return data
     except UnicodeDecodeError as error:
-        uncertain = _UNCERTAIN.search(data)
+        uncertain = _AMBIGUOUS_BYTES.search(data)
         if uncertain is None:
             return data.decode("cp1252").encode()
         at = error.start
         raise InputError(
-            f"{name}, line {_line(data, at)} is not UTF-8 text (byte 0x{data[at]:02X}), and what "
+            f"{name}, line {_line_number(data, at)} is not UTF-8 text (byte 0x{data[at]:02X}), and what "
             "else it is can't be told for certain. Save it as CSV UTF-8."
         ) from error
 
 
-def _decoded(data: bytes, encoding: str, name: str) -> bytes:
+def _decode_marked(data: bytes, encoding: str, name: str) -> bytes:
     try:
         return data.decode(encoding).encode()
     except UnicodeError as error:
@@ -78,5 +78,5 @@ def _decoded(data: bytes, encoding: str, name: str) -> bytes:
         ) from error
 
 
-def _line(data: bytes, at: int) -> int:
+def _line_number(data: bytes, at: int) -> int:
     return len(data[:at].splitlines()) + data[:at].endswith((b"\n", b"\r")) or 1

@@ -11,18 +11,18 @@ from pandas.tseries.frequencies import to_offset
 
 from revin_forecast.errors import InputError
 
-LARGEST_GRID = 20
+MAX_GRID_ROWS_PER_STAMP = 20
 """A grid with more rows than this times the stamps is taken for a wrong rhythm."""
-SAMPLES, SAMPLE = 50, 6
+SAMPLE_COUNT, SAMPLE_ROWS = 50, 6
 
 _SEASONS = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1}
-DAY = 24 * 60 * 60
+DAY_SECONDS = 24 * 60 * 60
 
 
-def full_grid(
-    stamps: pd.DatetimeIndex,
+def regular_grid(
+    timestamps: pd.DatetimeIndex,
     frequency: str | None = None,
-    place: Callable[[int], str] | None = None,
+    describe_position: Callable[[int], str] | None = None,
 ) -> tuple[pd.DatetimeIndex, str]:
     """Return the regular grid that the stamps lie on, and its frequency.
 
@@ -39,25 +39,25 @@ def full_grid(
     """
     if frequency is not None:
         candidates = [parse_frequency(frequency)]
-    elif len(stamps) < 3:
-        rows = "one row is" if len(stamps) == 1 else f"{len(stamps)} rows are"
+    elif len(timestamps) < 3:
+        rows = "one row is" if len(timestamps) == 1 else f"{len(timestamps)} rows are"
         raise InputError(
-            f"{place(0) + ': ' if place else ''}{rows} too few to see the step between them. "
+            f"{describe_position(0) + ': ' if describe_position else ''}{rows} too few to see the step between them. "
             "Pass --frequency (h, D, W-SAT, MS, ...), or more rows."
         )
     else:
-        candidates = _candidates(stamps)
+        candidates = _possible_frequencies(timestamps)
     for candidate in candidates:
-        grid = _grid(stamps, candidate)
-        if grid is not None and stamps.isin(grid).all():
+        grid = _build_grid(timestamps, candidate)
+        if grid is not None and timestamps.isin(grid).all():
             return grid, candidate
-    off = _off_grid(stamps, candidates[0])
+    off = _first_off_grid(timestamps, candidates[0])
     raise InputError(
-        f"{place(off) + ': ' if place else ''}{_irregular(stamps, candidates[0], off)}"
+        f"{describe_position(off) + ': ' if describe_position else ''}{_irregular_message(timestamps, candidates[0], off)}"
     )
 
 
-def season_of(frequency: str | None) -> int:
+def default_season(frequency: str | None) -> int:
     """Return the usual season in steps: a day of hours, a week of days, a year of months.
 
     >>> [season_of(frequency) for frequency in ("h", "15min", "D", "B", "W-SAT", "MS", "QS", "YE")]
@@ -66,8 +66,8 @@ def season_of(frequency: str | None) -> int:
     if frequency is None:
         return 1
     offset = to_offset(frequency)
-    if isinstance(offset, pd.offsets.Tick) and (step := pd.Timedelta(offset).total_seconds()) < DAY:
-        span = DAY if step >= 60 else DAY / 24
+    if isinstance(offset, pd.offsets.Tick) and (step := pd.Timedelta(offset).total_seconds()) < DAY_SECONDS:
+        span = DAY_SECONDS if step >= 60 else DAY_SECONDS / 24
         return max(1, round(span / step))
     name = (
         offset.rule_code.partition("-")[0].removesuffix("S").removesuffix("E").removeprefix("B")
@@ -76,38 +76,38 @@ def season_of(frequency: str | None) -> int:
     return max(1, _SEASONS.get(name, 1) // offset.n)
 
 
-def _candidates(stamps: pd.DatetimeIndex) -> list[str]:
+def _possible_frequencies(stamps: pd.DatetimeIndex) -> list[str]:
     """Return frequencies seen in the stamps, likeliest first."""
-    whole = _inferred(stamps)
+    whole = _infer_frequency(stamps)
     if whole is not None:
         return [whole]
-    starts = range(0, max(1, len(stamps) - SAMPLE), max(1, (len(stamps) - SAMPLE) // SAMPLES))
-    seen = Counter(_inferred(stamps[start : start + SAMPLE]) for start in starts)
+    starts = range(0, max(1, len(stamps) - SAMPLE_ROWS), max(1, (len(stamps) - SAMPLE_ROWS) // SAMPLE_COUNT))
+    seen = Counter(_infer_frequency(stamps[start : start + SAMPLE_ROWS]) for start in starts)
     found = [frequency for frequency, _ in seen.most_common() if frequency is not None]
-    found.append(_spelled(stamps))
+    found.append(_most_common_step(stamps))
     weekdays = bool((np.asarray(stamps.day_of_week) < 5).all())
     if "D" in found and weekdays:
         found.insert(0, "B")
-    return [*found, *_calendar(stamps)]
+    return [*found, *_calendar_frequencies(stamps)]
 
 
-def _spelled(stamps: pd.DatetimeIndex) -> str:
+def _most_common_step(stamps: pd.DatetimeIndex) -> str:
     """Return the most common step as people write it: D and W-SAT, not 24h and 168h."""
     step = cast(pd.Timedelta, stamps.to_series().diff().mode().iloc[0])
-    if step.total_seconds() % DAY:
+    if step.total_seconds() % DAY_SECONDS:
         return to_offset(step).freqstr
     if step.days == 7:
         return f"W-{cast(pd.Timestamp, stamps[0]).day_name()[:3].upper()}"
     return pd.offsets.Day(int(step.days)).freqstr
 
 
-def _calendar(stamps: pd.DatetimeIndex) -> list[str]:
+def _calendar_frequencies(stamps: pd.DatetimeIndex) -> list[str]:
     """Return what a few rows with gaps may still follow: no stretch of them shows it."""
     month = cast(pd.Timestamp, stamps[0]).month_name()[:3].upper()
     return [f"YS-{month}", f"YE-{month}", f"QS-{month}", f"QE-{month}", "MS", "ME"]
 
 
-def _inferred(stamps: pd.DatetimeIndex) -> str | None:
+def _infer_frequency(stamps: pd.DatetimeIndex) -> str | None:
     with warnings.catch_warnings():
         # Either answer will do: text today, an offset in pandas 4.
         warnings.filterwarnings("ignore", message="A future version of pandas will return")
@@ -115,12 +115,12 @@ def _inferred(stamps: pd.DatetimeIndex) -> str | None:
     return None if found is None else parse_frequency(found)
 
 
-def _grid(stamps: pd.DatetimeIndex, frequency: str) -> pd.DatetimeIndex | None:
+def _build_grid(stamps: pd.DatetimeIndex, frequency: str) -> pd.DatetimeIndex | None:
     """Return the stamps' grid, or None where it would be far larger than they are."""
     first, last = cast(pd.Timestamp, stamps[0]), cast(pd.Timestamp, stamps[-1])
     step = ((first + to_offset(frequency)) - first).total_seconds()
     span = (last - first).total_seconds()
-    if step <= 0 or span / step > LARGEST_GRID * len(stamps):
+    if step <= 0 or span / step > MAX_GRID_ROWS_PER_STAMP * len(stamps):
         return None
     return pd.date_range(stamps[0], stamps[-1], freq=frequency)
 
@@ -145,17 +145,17 @@ def parse_frequency(frequency: str | pd.offsets.BaseOffset) -> str:
     return offset.freqstr
 
 
-def _off_grid(stamps: pd.DatetimeIndex, frequency: str) -> int:
+def _first_off_grid(stamps: pd.DatetimeIndex, frequency: str) -> int:
     """Return the first stamp that lies off the grid, or the second where there is none."""
-    grid = _grid(stamps, frequency)
+    grid = _build_grid(stamps, frequency)
     return 1 if grid is None else int(np.flatnonzero(~stamps.isin(grid))[0])
 
 
-def _irregular(stamps: pd.DatetimeIndex, frequency: str, place: int) -> str:
+def _irregular_message(stamps: pd.DatetimeIndex, frequency: str, place: int) -> str:
     before = f" comes after {stamps[place - 1]}" if place else " is the first"
     steps = np.diff(np.asarray(stamps.tz_localize(None), dtype="datetime64[s]"))
     hint = ""
-    if stamps.tz is not None and np.median(steps.astype(float)) > 0.8 * DAY:
+    if stamps.tz is not None and np.median(steps.astype(float)) > 0.8 * DAY_SECONDS:
         hint = " If clock changes move them, write days without hour and offset."
     return (
         f"the rows do not follow one rhythm: {stamps[place]}{before}, which is no step of "

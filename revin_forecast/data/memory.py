@@ -4,12 +4,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-COPIES = 6
+PEAK_COPIES = 6
 """Times the float64 values of a table that reading it and fitting on it take at their peak."""
-CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+CGROUP_LIMIT_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
-def fills_memory(source: str | Path) -> bool:
+def exceeds_memory(source: str | Path) -> bool:
     """Return whether a Parquet file, read as a whole, would take more than half of the memory."""
     path = Path(source)
     if path.suffix.lower() != ".parquet" or not path.is_file():
@@ -18,12 +18,12 @@ def fills_memory(source: str | Path) -> bool:
         metadata = pq.read_metadata(path)
     except (pa.ArrowException, OSError):
         return False  # which reading it will tell
-    return 8 * COPIES * metadata.num_rows * metadata.num_columns > memory_bytes() / 2
+    return 8 * PEAK_COPIES * metadata.num_rows * metadata.num_columns > memory_bytes() / 2
 
 
 def memory_bytes() -> int:
     """Return the memory of this machine, or of the container this process is in."""
-    limits = [Path(path).read_text().strip() for path in CGROUPS if Path(path).is_file()]
+    limits = [Path(path).read_text().strip() for path in CGROUP_LIMIT_FILES if Path(path).is_file()]
     own = [int(limit) for limit in limits if limit.isdigit()]
     names = getattr(os, "sysconf_names", {})
     if "SC_PHYS_PAGES" in names:

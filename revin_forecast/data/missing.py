@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Missing = Literal["observed", "interpolate", "error"]
+MissingPolicy = Literal["observed", "interpolate", "error"]
 
 
 def first_gap(observed: np.ndarray, required: np.ndarray) -> tuple[int, int] | None:
@@ -23,7 +23,7 @@ def first_gap(observed: np.ndarray, required: np.ndarray) -> tuple[int, int] | N
     return row, channel
 
 
-def interpolated(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+def interpolate(values: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Fill gaps on a line between the observed values around them, straight in time.
 
     What lies before a channel's first observed value or after its last stays unobserved.
@@ -45,14 +45,14 @@ def interpolated(values: np.ndarray, at: np.ndarray) -> np.ndarray:
     row, channel = np.nonzero(~observed & (before >= 0) & (after < len(values)))
     start, stop = before[row, channel], after[row, channel]
     # Counted from the gap's start: differences of time stamps are exact, the stamps as floats not.
-    share = (at[row] - at[start]) / (at[stop] - at[start])
+    share = (times[row] - times[start]) / (times[stop] - times[start])
     filled = values.copy()
     # Two products rather than a slope: the difference of two large values may overflow.
     filled[row, channel] = values[start, channel] * (1 - share) + values[stop, channel] * share
     return filled
 
 
-def hide_filled(past: Tensor, future: Tensor, filled: Tensor) -> tuple[Tensor, Tensor]:
+def hide_lookahead_fill(past: Tensor, future: Tensor, filled: Tensor) -> tuple[Tensor, Tensor]:
     """Take out of windows what was interpolated from values that come later, as NaN.
 
     In the future those are all filled values: none was measured, so none is scored. In the past

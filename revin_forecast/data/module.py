@@ -5,31 +5,31 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from revin_forecast.data.windows import EpochBatches, WindowBatch, Windows
+from revin_forecast.data.windows import ShuffledBatches, WindowBatch, Windows
 
-SCORING_BATCH = 256
-STRETCH_BYTES = 4 * 2**20
+SCORING_BATCH_SIZE = 256
+CHUNK_BYTES = 4 * 2**20
 """Of training windows gathered at once: as many batches as stay in the caches, one at least."""
-RESIDENT = 0.25
+MAX_RESIDENT_SHARE = 0.25
 """Share of an accelerator's free memory that a part's values may take to lie there."""
 
 
-class Share(NamedTuple):
+class BatchShare(NamedTuple):
     """One process's part of a batch that several processes work on together."""
 
     part: WindowBatch
     """Never empty: where there is no window left, one whose horizon is unobserved."""
-    windows: int
+    batch_windows: int
     """In the whole batch."""
     weight: float
     """By which a mean over this part counts in the mean of all processes, so that this mean is
     the one over the batch's windows."""
 
 
-Batch = WindowBatch | Share
+Batch = WindowBatch | BatchShare
 
 
-class ForecastData(LightningDataModule):
+class ForecastDataModule(LightningDataModule):
     """Training and validation windows for a Lightning trainer.
 
     Where several processes train, each gets its `Share` of every batch; the batches are those of
@@ -49,15 +49,15 @@ class ForecastData(LightningDataModule):
         self.batch_size = batch_size
         self.seed = seed
 
-    def train_dataloader(self) -> DataLoader[list[WindowBatch]] | DataLoader[list[Share]]:
+    def train_dataloader(self) -> DataLoader[list[WindowBatch]] | DataLoader[list[BatchShare]]:
         """Return shuffled batches, several at a time; those are gathered in one operation."""
-        batches = max(1, STRETCH_BYTES // (self.batch_size * self.training.window_bytes))
-        order = EpochBatches(len(self.training), batches * self.batch_size, self.seed)
-        rank, processes = self._place()
-        stretches = _Stretches(self._resident(self.training), self.batch_size)
+        batches = max(1, CHUNK_BYTES // (self.batch_size * self.training.window_bytes))
+        order = ShuffledBatches(len(self.training), batches * self.batch_size, self.seed)
+        rank, processes = self._rank_and_world_size()
+        stretches = _BatchChunks(self._move_windows(self.training), self.batch_size)
         if processes == 1:
             return DataLoader(stretches, sampler=order, batch_size=None)
-        shared = _SharedStretches(stretches, rank, processes)
+        shared = _ShardedChunks(stretches, rank, processes)
         return DataLoader(shared, sampler=order, batch_size=None)
 
     def transfer_batch_to_device(
@@ -65,22 +65,22 @@ class ForecastData(LightningDataModule):
     ) -> Batch | list[Batch]:
         """Move the tensors that lie elsewhere: Lightning's own walk takes time even for none."""
         if isinstance(batch, list):
-            return [_moved(one, device) for one in batch]
-        return _moved(batch, device)
+            return [_move_to_device(one, device) for one in batch]
+        return _move_to_device(batch, device)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return every validation window in order."""
-        starts = range(0, len(self.validation), SCORING_BATCH)
-        order = [slice(start, start + SCORING_BATCH) for start in starts]
-        rank, processes = self._place()
-        windows = self._resident(self.validation)
+        starts = range(0, len(self.validation), SCORING_BATCH_SIZE)
+        order = [slice(start, start + SCORING_BATCH_SIZE) for start in starts]
+        rank, processes = self._rank_and_world_size()
+        windows = self._move_windows(self.validation)
         return DataLoader(
-            _SharedWindows(windows, rank, processes) if processes > 1 else windows,
+            _ShardedWindows(windows, rank, processes) if processes > 1 else windows,
             sampler=order,
             batch_size=None,
         )
 
-    def _resident(self, windows: Windows) -> Windows:
+    def _move_windows(self, windows: Windows) -> Windows:
         """Move the values, once, to an accelerator that has room: windows are gathered there.
 
         They overlap, so the values are look-back times smaller than what would be moved in batches.
@@ -90,17 +90,17 @@ class ForecastData(LightningDataModule):
             return windows
         if device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
-            if windows.values.nbytes > RESIDENT * free:
+            if windows.values.nbytes > MAX_RESIDENT_SHARE * free:
                 return windows
         return windows.to(device)
 
-    def _place(self) -> tuple[int, int]:
+    def _rank_and_world_size(self) -> tuple[int, int]:
         """Return this process's number and how many there are."""
         trainer = self.trainer
         return (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
 
 
-class _Stretches(Dataset[list[WindowBatch]]):
+class _BatchChunks(Dataset[list[WindowBatch]]):
     """Chosen windows, gathered together and cut into batches."""
 
     def __init__(self, windows: Windows, batch_size: int):
@@ -108,9 +108,9 @@ class _Stretches(Dataset[list[WindowBatch]]):
         self.batch_size = batch_size
 
     def __getitem__(self, index: Tensor) -> list[WindowBatch]:
-        return self.cut(index, self.batch_size)
+        return self.gather_batches(index, self.batch_size)
 
-    def cut(self, index: Tensor, size: int | list[int]) -> list[WindowBatch]:
+    def gather_batches(self, index: Tensor, size: int | list[int]) -> list[WindowBatch]:
         """Gather the windows of an index and cut them into batches of a size, or of sizes."""
         past, future, known = self.windows[index]
         parts = past.split(size), future.split(size)
@@ -119,54 +119,54 @@ class _Stretches(Dataset[list[WindowBatch]]):
         return [WindowBatch(*three) for three in zip(*parts, known.split(size), strict=True)]
 
 
-class _SharedStretches(Dataset[list[Share]]):
+class _ShardedChunks(Dataset[list[BatchShare]]):
     """This process's shares of batches, and no other window, gathered together."""
 
-    def __init__(self, stretches: _Stretches, rank: int, processes: int):
-        self.stretches = stretches
+    def __init__(self, chunks: _BatchChunks, rank: int, world_size: int):
+        self.chunks = chunks
         self.rank = rank
-        self.processes = processes
+        self.world_size = world_size
 
-    def __getitem__(self, index: Tensor) -> list[Share]:
-        batches = index.split(self.stretches.batch_size)
-        place = self.rank, self.processes
-        own = [batch[_window_numbers(len(batch), *place)] for batch in batches]
-        parts = self.stretches.cut(torch.cat(own), [len(numbers) for numbers in own])
+    def __getitem__(self, index: Tensor) -> list[BatchShare]:
+        batches = index.split(self.chunks.batch_size)
+        place = self.rank, self.world_size
+        own = [batch[_window_slice(len(batch), *place)] for batch in batches]
+        parts = self.chunks.gather_batches(torch.cat(own), [len(numbers) for numbers in own])
         return [
-            _share(part, len(batch), *place) for part, batch in zip(parts, batches, strict=True)
+            _build_share(part, len(batch), *place) for part, batch in zip(parts, batches, strict=True)
         ]
 
 
-class _SharedWindows(Dataset[Share]):
+class _ShardedWindows(Dataset[BatchShare]):
     """This process's shares of slices of windows."""
 
-    def __init__(self, windows: Windows, rank: int, processes: int):
+    def __init__(self, windows: Windows, rank: int, world_size: int):
         self.windows = windows
         self.rank = rank
-        self.processes = processes
+        self.world_size = world_size
 
-    def __getitem__(self, index: slice) -> Share:
+    def __getitem__(self, index: slice) -> BatchShare:
         start, stop, _ = index.indices(len(self.windows))
-        own = _window_numbers(stop - start, self.rank, self.processes)
+        own = _window_slice(stop - start, self.rank, self.world_size)
         part = self.windows[start + own.start : start + own.stop]
-        return _share(part, stop - start, self.rank, self.processes)
+        return _build_share(part, stop - start, self.rank, self.world_size)
 
 
-def _window_numbers(windows: int, rank: int, processes: int) -> slice:
+def _window_slice(windows: int, rank: int, processes: int) -> slice:
     """Return which windows of a batch a process works on: one at least."""
     first, last = windows * rank // processes, windows * (rank + 1) // processes
     return slice(first, last) if last > first else slice(0, 1)
 
 
-def _share(part: WindowBatch, windows: int, rank: int, processes: int) -> Share:
+def _build_share(part: WindowBatch, windows: int, rank: int, processes: int) -> BatchShare:
     own = windows * (rank + 1) // processes - windows * rank // processes
     if own == 0:  # a loss over nothing observed is 0 and has no gradient
         part = part._replace(future=torch.full_like(part.future, torch.nan))
-    return Share(part, windows, processes * own / windows)
+    return BatchShare(part, windows, processes * own / windows)
 
 
-def _moved(batch: Batch, device: torch.device) -> Batch:
-    if isinstance(batch, Share):
-        return batch._replace(part=_moved(batch.part, device))
+def _move_to_device(batch: Batch, device: torch.device) -> Batch:
+    if isinstance(batch, BatchShare):
+        return batch._replace(part=_move_to_device(batch.part, device))
     moved = [None if part is None else part.to(device, non_blocking=True) for part in batch]
     return WindowBatch(*moved)  # pyright: ignore[reportArgumentType]

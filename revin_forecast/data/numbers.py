@@ -17,16 +17,16 @@ from pandas.api.types import (
     is_timedelta64_dtype,
 )
 
-from revin_forecast.data.delimited import UNOBSERVED
-from revin_forecast.data.marks import MARKS, NUMBER, SPACES, Mark, decimal_marks, have_commas
+from revin_forecast.data.delimited import NA_VALUES
+from revin_forecast.data.marks import DECIMAL_MARKS, NUMERIC_PATTERNS, GROUP_SEPARATORS, DecimalMark, detect_decimal_marks, may_use_commas
 from revin_forecast.data.table import RawTable
 from revin_forecast.errors import InputError
 
 pc: Any = pyarrow.compute  # made at run time, so type checkers see nothing in it
-REMEDY = "Correct it, leave it empty if it was not measured, or choose the columns with --target."
+ADVICE = "Correct it, leave it empty if it was not measured, or choose the columns with --target."
 
 
-def parse_numbers(table: RawTable, names: Sequence[str], decimal: Mark | None = None) -> np.ndarray:
+def parse_numbers(table: RawTable, names: Sequence[str], decimal: DecimalMark | None = None) -> np.ndarray:
     """Return columns as (rows, names) float64; empty cells, NaN and infinities are NaN.
 
     Args:
@@ -45,28 +45,28 @@ def parse_numbers(table: RawTable, names: Sequence[str], decimal: Mark | None = 
         values = np.empty(part.shape)
         for place, name in enumerate(names):
             column = table.column(name)
-            _check_kind(table, name, column)
+            _check_dtype(table, name, column)
             if is_numeric_dtype(column):
                 values[:, place] = column.to_numpy(dtype=np.float64, na_value=np.nan)
             else:
-                values[:, place], texts[name] = _cells(table, name, column)
-    _check_size(table, names, values)
-    if decimal == "," or (decimal is None and have_commas(texts)):
+                values[:, place], texts[name] = _split_numbers_and_text(table, name, column)
+    _check_overflow(table, names, values)
+    if decimal == "," or (decimal is None and may_use_commas(texts)):
         # The reader took 1.234 for a point and decimals; that is to be asked now.
         floats = [name for name in names if name not in texts and part[name].dtype.kind == "f"]
-        texts |= {name: _stripped(text) for name, text in table.texts(floats).items()}
-    marks: dict[str, Mark] = (
-        decimal_marks(table, texts) if decimal is None else dict.fromkeys(texts, decimal)
+        texts |= {name: _strip_text(text) for name, text in table.text_columns(floats).items()}
+    marks: dict[str, DecimalMark] = (
+        detect_decimal_marks(table, texts) if decimal is None else dict.fromkeys(texts, decimal)
     )
     for place, name in enumerate(names):
         if name in texts:
-            found = _converted(table, name, texts[name], marks[name])
+            found = _to_floats(table, name, texts[name], marks[name])
             written = ~np.asarray(texts[name].is_null())
             values[written, place] = found[written]
     return values
 
 
-def _check_kind(table: RawTable, name: str, column: pd.Series) -> None:
+def _check_dtype(table: RawTable, name: str, column: pd.Series) -> None:
     kinds = (is_datetime64_any_dtype, is_timedelta64_dtype, is_complex_dtype)
     if any(kind(column) for kind in kinds):
         raise InputError(
@@ -75,30 +75,30 @@ def _check_kind(table: RawTable, name: str, column: pd.Series) -> None:
         )
 
 
-def _check_size(table: RawTable, names: Sequence[str], values: np.ndarray) -> None:
+def _check_overflow(table: RawTable, names: Sequence[str], values: np.ndarray) -> None:
     """Refuse a number that no float64 holds, which the reader makes infinite."""
     infinite = np.isinf(values)
     places = {names[int(place)]: int(place) for place in np.flatnonzero(infinite.any(axis=0))}
-    for name, text in table.texts(list(places)).items():
+    for name, text in table.text_columns(list(places)).items():
         rows = np.flatnonzero(infinite[:, places[name]])
-        _refuse_digits(table, name, rows, text.take(pa.array(rows)).to_pylist())
+        _check_cell_overflow(table, name, rows, text.take(pa.array(rows)).to_pylist())
 
 
-def _refuse_digits(table: RawTable, name: str, rows: np.ndarray, cells: Iterable[object]) -> None:
+def _check_cell_overflow(table: RawTable, name: str, rows: np.ndarray, cells: Iterable[object]) -> None:
     """Refuse cells that came out infinite but are written in digits."""
     for row, cell in zip(rows, cells, strict=True):
         if re.search(r"\d", str(cell)):
             raise InputError(
-                f"{table.place(int(row))}, column {name!r}: {str(cell)[:60]!r} is larger than any "
-                f"float64. {REMEDY}"
+                f"{table.describe_position(int(row))}, column {name!r}: {str(cell)[:60]!r} is larger than any "
+                f"float64. {ADVICE}"
             )
 
 
-def _cells(table: RawTable, name: str, column: pd.Series) -> tuple[np.ndarray, pa.Array]:
+def _split_numbers_and_text(table: RawTable, name: str, column: pd.Series) -> tuple[np.ndarray, pa.Array]:
     """Return numbers that are such already, NaN elsewhere, and what is text, None elsewhere."""
     numbers = np.full(len(column), np.nan)
     if isinstance(column.dtype, pd.StringDtype):
-        return numbers, _stripped(pa.array(column, pa.large_string()))
+        return numbers, _strip_text(pa.array(column, pa.large_string()))
     texts: list[str | None] = [None] * len(column)
     for row, cell in enumerate(column):
         if isinstance(cell, str):
@@ -108,30 +108,30 @@ def _cells(table: RawTable, name: str, column: pd.Series) -> tuple[np.ndarray, p
                 numbers[row] = float(cell)
             except (OverflowError, ValueError) as error:
                 raise InputError(
-                    f"{table.place(row)}, column {name!r}: {str(cell)[:30]!r}... is larger than "
-                    f"any float64. {REMEDY}"
+                    f"{table.describe_position(row)}, column {name!r}: {str(cell)[:30]!r}... is larger than "
+                    f"any float64. {ADVICE}"
                 ) from error
         elif not pd.isna(cell):
             raise InputError(
-                f"{table.place(row)}, column {name!r}: {str(cell)[:60]!r} is no number. {REMEDY}"
+                f"{table.describe_position(row)}, column {name!r}: {str(cell)[:60]!r} is no number. {ADVICE}"
             )
-    return numbers, _stripped(pa.array(texts, pa.large_string()))
+    return numbers, _strip_text(pa.array(texts, pa.large_string()))
 
 
-def _stripped(text: pa.Array | pa.ChunkedArray) -> pa.Array:
+def _strip_text(text: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return text without white space around it; what means "not observed" is null."""
     if isinstance(text, pa.ChunkedArray):
         text = text.combine_chunks()
     bare = pc.utf8_trim_whitespace(text)
     bare = pc.replace_substring(bare, "\u2212", "-")  # the minus that people typeset
-    unseen = pc.is_in(bare, pa.array(UNOBSERVED, bare.type))
+    unseen = pc.is_in(bare, pa.array(NA_VALUES, bare.type))
     return pc.if_else(unseen, pa.scalar(None, bare.type), bare)
 
 
-def _converted(table: RawTable, name: str, text: pa.Array, mark: Mark) -> np.ndarray:
+def _to_floats(table: RawTable, name: str, text: pa.Array, mark: DecimalMark) -> np.ndarray:
     """Return text as float64, NaN where null."""
-    other = MARKS[mark == ","]
-    plain = text if mark == "." else _with_point(text, other)
+    other = DECIMAL_MARKS[mark == ","]
+    plain = text if mark == "." else _commas_to_points(text, other)
     if plain is not None:
         try:
             values = np.asarray(pc.cast(plain, pa.float64()), dtype=np.float64)
@@ -139,30 +139,30 @@ def _converted(table: RawTable, name: str, text: pa.Array, mark: Mark) -> np.nda
                 return values
         except pa.ArrowInvalid:
             pass  # groups of digits, or a cell that is no number
-    valid = pc.fill_null(pc.match_substring_regex(text, NUMBER[mark]), True)
+    valid = pc.fill_null(pc.match_substring_regex(text, NUMERIC_PATTERNS[mark]), True)
     bad = np.flatnonzero(~np.asarray(valid))
     if len(bad):
         cell = str(text[int(bad[0])])
         raise InputError(
-            f"{table.place(int(bad[0]))}, column {name!r}: {cell[:60]!r} is no number."
-            f"{_hint(cell, mark)} {REMEDY}"
+            f"{table.describe_position(int(bad[0]))}, column {name!r}: {cell[:60]!r} is no number."
+            f"{_hint(cell, mark)} {ADVICE}"
         )
-    bare = pc.replace_substring_regex(text, f"{SPACES}|{re.escape(other)}", "")
+    bare = pc.replace_substring_regex(text, f"{GROUP_SEPARATORS}|{re.escape(other)}", "")
     bare = pc.replace_substring(bare, mark, ".")
     values = np.asarray(pc.cast(bare, pa.float64()), dtype=np.float64)
     infinite = np.flatnonzero(np.isinf(values))
-    _refuse_digits(table, name, infinite, text.take(pa.array(infinite)).to_pylist())
+    _check_cell_overflow(table, name, infinite, text.take(pa.array(infinite)).to_pylist())
     return values
 
 
-def _with_point(text: pa.Array, other: Mark) -> pa.Array | None:
+def _commas_to_points(text: pa.Array, other: DecimalMark) -> pa.Array | None:
     """Return decimal commas as points, or None where points stand in the text already."""
     if pc.any(pc.match_substring(text, other)).as_py():
         return None
     return pc.replace_substring(text, ",", ".")
 
 
-def _hint(cell: str, mark: Mark) -> str:
+def _hint(cell: str, mark: DecimalMark) -> str:
     if re.fullmatch(r"[+-]?[\d.,]+\s*%", cell):
         return " Write it without the percent sign."
     if re.fullmatch(r"[^\w\s]?\s*[+-]?[$€£¥]\s*[\d.,]+|[+-]?[\d.,]+\s*[$€£¥]", cell):

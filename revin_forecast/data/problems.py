@@ -7,46 +7,46 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from revin_forecast.data.layout import counted
-from revin_forecast.data.series import Series, shown_stamp
+from revin_forecast.data.layout import pluralize
+from revin_forecast.data.series import Series, format_timestamp
 
-SPIKE = 12.0
+MIN_SPIKE_RATIO = 12.0
 """A value so many typical changes away from both neighbours' line is a spike."""
-STUCK = 12
+MIN_STUCK_ROWS = 12
 """A value repeated less often is not called stuck."""
-DRAWN = "A line was drawn through them. Without --missing interpolate models see the gaps."
+INTERPOLATED_ADVICE = "A line was drawn through them. Without --missing interpolate models see the gaps."
 """Advice on gaps that were interpolated."""
-MOSTLY = 0.5
+MAX_ZERO_SHARE = 0.5
 """A larger share of zeros is told."""
-SHARE = 0.05
+MAX_GAP_SHARE = 0.05
 """A larger share of gaps is told even if each is short."""
 
 
-Kind = Literal["empty", "constant", "copy", "stuck", "spikes", "zeros", "gaps", "ended", "late"]
-SERIOUS: tuple[Kind, ...] = ("empty", "constant", "copy", "stuck", "spikes")
+IssueKind = Literal["empty", "constant", "copy", "stuck", "spikes", "zeros", "gaps", "ended", "late"]
+SERIOUS_KINDS: tuple[IssueKind, ...] = ("empty", "constant", "copy", "stuck", "spikes")
 """What spoils a forecast; the others are only told."""
 
 
-Look = Callable[[np.ndarray, pd.DatetimeIndex], tuple[str, str] | None]
+IssueCheck = Callable[[np.ndarray, pd.DatetimeIndex], tuple[str, str] | None]
 
 
 @dataclass(frozen=True)
-class Problem:
+class DataIssue:
     """Something odd about a series."""
 
     series: str
-    kind: Kind
-    found: str
+    kind: IssueKind
+    description: str
     """What, how much, where."""
     advice: str
 
     @property
-    def serious(self) -> bool:
+    def is_serious(self) -> bool:
         """Whether it is likely to spoil the forecast, and can be mended."""
-        return self.kind in SERIOUS
+        return self.kind in SERIOUS_KINDS
 
 
-def find_problems(series: Series) -> list[Problem]:
+def find_issues(series: Series) -> list[DataIssue]:
     """Look through every series for what spoils forecasts.
 
     Gaps, late beginnings, early ends, constant series, stretches where a value is stuck, single
@@ -61,18 +61,18 @@ def find_problems(series: Series) -> list[Problem]:
     """
     if series.filled is not None:
         measured = np.where(series.observed, series.values, np.nan)
-        gapped = find_problems(replace(series, values=measured, filled=None))
-        return [replace(one, advice=DRAWN) if one.kind == "gaps" else one for one in gapped]
-    found: list[Problem] = []
-    for name, (stamps, values) in zip(series.names, series.tracks(), strict=True):
-        found += [Problem(name, *one) for one in _odd(stamps, values, series.timestamps)]
-    order = get_args(Kind)
-    return sorted(found + list(_copies(series)), key=lambda one: order.index(one.kind))
+        gapped = find_issues(replace(series, values=measured, filled=None))
+        return [replace(one, advice=INTERPOLATED_ADVICE) if one.kind == "gaps" else one for one in gapped]
+    found: list[DataIssue] = []
+    for name, (stamps, values) in zip(series.names, series.iter_channels(), strict=True):
+        found += [DataIssue(name, *one) for one in _iter_series_issues(stamps, values, series.timestamps)]
+    order = get_args(IssueKind)
+    return sorted(found + list(_iter_copies(series)), key=lambda one: order.index(one.kind))
 
 
-def _odd(
+def _iter_series_issues(
     stamps: pd.DatetimeIndex, values: np.ndarray, whole: pd.DatetimeIndex
-) -> Iterator[tuple[Kind, str, str]]:
+) -> Iterator[tuple[IssueKind, str, str]]:
     """Yield what is odd about one series: its kind, what was found, what to do."""
     seen = np.flatnonzero(np.isfinite(values))
     if not len(seen):
@@ -83,14 +83,14 @@ def _odd(
     if late:
         yield (
             "late",
-            f"begins {counted(late, 'row')} after the table, on {shown_stamp(stamps[first])}",
+            f"begins {pluralize(late, 'row')} after the table, on {format_timestamp(stamps[first])}",
             "Nothing need be done; it is learnt from where it begins.",
         )
     if ended < len(whole) - 1:
-        before = counted(len(whole) - 1 - ended, "row")
+        before = pluralize(len(whole) - 1 - ended, "row")
         yield (
             "ended",
-            f"its last value is {before} before the table's end, on {shown_stamp(stamps[last])}",
+            f"its last value is {before} before the table's end, on {format_timestamp(stamps[last])}",
             "If newer values exist, add them: a forecast from an old end is a longer one.",
         )
     inside, days = values[first : last + 1], stamps[first : last + 1]
@@ -101,49 +101,49 @@ def _odd(
             "Leave it out, or check where it comes from.",
         )
         return
-    looks: dict[Kind, Look] = {"gaps": _gaps, "stuck": _stuck, "spikes": _spikes, "zeros": _zeros}
+    looks: dict[IssueKind, IssueCheck] = {"gaps": _describe_gaps, "stuck": _describe_stuck_value, "spikes": _describe_spikes, "zeros": _describe_zeros}
     for kind, look in looks.items():
         told = look(inside, days)
         if told:
             yield kind, *told
 
 
-def _gaps(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
+def _describe_gaps(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
     """Tell how much is not observed between the first and the last value."""
-    starts, lengths = _runs(np.isnan(values))
+    starts, lengths = _true_stretches(np.isnan(values))
     if not len(starts):
         return None
     total, place = int(lengths.sum()), int(lengths.argmax())
-    many = "" if total / len(values) < SHARE else " A forecast is worth less for it."
-    gaps = counted(len(starts), "gap")
+    many = "" if total / len(values) < MAX_GAP_SHARE else " A forecast is worth less for it."
+    gaps = pluralize(len(starts), "gap")
     return (
         f"{total} of {len(values)} values are not observed, in {gaps}; the longest has "
-        f"{counted(int(lengths[place]), 'row')}, from {shown_stamp(stamps[starts[place]])}",
+        f"{pluralize(int(lengths[place]), 'row')}, from {format_timestamp(stamps[starts[place]])}",
         f"Nothing need be done: models see what is not observed.{many}",
     )
 
 
-def _stuck(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
+def _describe_stuck_value(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
     """Tell the longest stretch of one value, where that is unlike the rest of the series."""
     kept = np.flatnonzero(np.isfinite(values))
     same = np.diff(values[kept]) == 0
-    starts, lengths = _runs(same)
+    starts, lengths = _true_stretches(same)
     if not len(starts):
         return None
     place = int(lengths.argmax())
     longest = int(lengths[place]) + 1
     others = np.sort(lengths)[:-1]
     usual = int(others[-1]) + 1 if len(others) else 1
-    if longest < max(STUCK, 4 * usual):
+    if longest < max(MIN_STUCK_ROWS, 4 * usual):
         return None
     at = kept[starts[place]]
     return (
-        f"stands at {values[at]:g} for {longest} rows in a row from {shown_stamp(stamps[at])}",
+        f"stands at {values[at]:g} for {longest} rows in a row from {format_timestamp(stamps[at])}",
         "If the sensor was stuck or a default was filled in, empty these cells.",
     )
 
 
-def _spikes(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
+def _describe_spikes(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
     """Tell single values that lie far from the line between their neighbours.
 
     Of the first and the last one: far from their neighbour, where that is near to the next.
@@ -157,22 +157,22 @@ def _spikes(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | N
     off = np.concatenate([change[:1], line, change[-1:]])
     apart = np.concatenate([change[1:2], np.abs(shown[2:] - shown[:-2]), change[-2:-1]])
     usual = np.quantile(line, 0.9)
-    places = np.flatnonzero((off > SPIKE * usual) & (off > 2 * apart)) if usual > 0 else []
+    places = np.flatnonzero((off > MIN_SPIKE_RATIO * usual) & (off > 2 * apart)) if usual > 0 else []
     if not len(places):
         return None
     largest = places[int(off[places].argmax())]
-    count = f"{counted(len(places), 'spike')}, the largest"
+    count = f"{pluralize(len(places), 'spike')}, the largest"
     return (
-        f"{count} {shown[largest]:g} on {shown_stamp(stamps[kept[largest]])}",
+        f"{count} {shown[largest]:g} on {format_timestamp(stamps[kept[largest]])}",
         "If it was not real, empty the cell; --backbone Ridge --normalizer Robust minds it less.",
     )
 
 
-def _zeros(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
+def _describe_zeros(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
     """Tell counts of which most are 0."""
     seen = values[np.isfinite(values)]
     share = float((seen == 0).mean())
-    if share <= MOSTLY or seen.min() < 0:
+    if share <= MAX_ZERO_SHARE or seen.min() < 0:
         return None
     return (
         f"{share:.0%} of the values are 0, and none is below",
@@ -181,19 +181,19 @@ def _zeros(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | No
     )
 
 
-def _copies(series: Series) -> Iterator[Problem]:
+def _iter_copies(series: Series) -> Iterator[DataIssue]:
     """Yield series whose every value is another's."""
     first: dict[bytes, str] = {}
     for place, name in enumerate(series.names):
         content = np.ascontiguousarray(series.values[:, place]).tobytes()
         before = first.setdefault(content, name)
         if before != name and np.isfinite(series.values[:, place]).any():
-            yield Problem(
+            yield DataIssue(
                 name, "copy", f"is the same as {before!r}, value for value", "Leave one out."
             )
 
 
-def _runs(marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _true_stretches(marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where stretches of True begin, and how long they are."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], marked.astype(np.int8), [0]])))
     return edges[::2], edges[1::2] - edges[::2]

@@ -6,25 +6,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from revin_forecast.data.frequency import full_grid, parse_frequency
-from revin_forecast.data.layout import Layout, listed
-from revin_forecast.data.marks import Mark
-from revin_forecast.data.missing import Missing, first_gap, interpolated
-from revin_forecast.data.rows import Rows, long_rows, wide_rows
+from revin_forecast.data.frequency import regular_grid, parse_frequency
+from revin_forecast.data.layout import TableLayout, format_names
+from revin_forecast.data.marks import DecimalMark
+from revin_forecast.data.missing import MissingPolicy, first_gap, interpolate
+from revin_forecast.data.rows import TimeRows, rows_from_long, rows_from_wide
 from revin_forecast.data.series import Series
 from revin_forecast.data.table import ArrowTable, RawTable, read_table
-from revin_forecast.data.times import TIME_NAMES, find_time_column, is_time
+from revin_forecast.data.times import TIME_NAMES, find_time_column, is_timestamp
 from revin_forecast.errors import InputError
 
-Table = Series | pd.DataFrame | str | Path | ArrowTable
+TableLike = Series | pd.DataFrame | str | Path | ArrowTable
 """What can be read: a series, a data frame, or the path of a CSV or Parquet file."""
 
-LONG = Layout(id="unique_id", time="ds", value="y")
+LONG_FORMAT = TableLayout(id="unique_id", time="ds", value="y")
 """The names that mark a long table by themselves."""
 
 
 def read_series(
-    source: Table,
+    source: TableLike,
     *,
     time: str | None = None,
     id: str | None = None,
@@ -34,8 +34,8 @@ def read_series(
     grid: bool = True,
     target: Sequence[str] | None = None,
     inputs: Sequence[str] | None = None,
-    missing: Missing = "observed",
-    decimal: Mark | None = None,
+    missing: MissingPolicy = "observed",
+    decimal: DecimalMark | None = None,
 ) -> Series:
     """Read a table of one or more series.
 
@@ -65,31 +65,31 @@ def read_series(
     Raises:
         InputError: the table can't be used; the message says where, what was wanted, what to do.
     """
-    names = wanted_series(columns, target, inputs)
+    names = requested_series(columns, target, inputs)
     if isinstance(source, Series):
         series = source if names is None else source.select(names)
-        series = series if inputs is None else with_inputs(series, inputs)
-        return _filled(series, missing)
+        series = series if inputs is None else mark_inputs(series, inputs)
+        return _fill_gaps(series, missing)
     # Bound names of a frame's index count as columns.
-    indices = [name for name in (time, id, LONG.id, *TIME_NAMES) if name is not None]
+    indices = [name for name in (time, id, LONG_FORMAT.id, *TIME_NAMES) if name is not None]
     table = read_table(source, indices)
-    layout = find_layout(table, time, id, value)
+    layout = detect_layout(table, time, id, value)
     if layout.id is None:
         chosen = channel_columns(table, layout, names)
-        rows = wide_rows(table, layout, chosen, decimal, distinct=grid)
+        rows = rows_from_wide(table, layout, chosen, decimal, distinct=grid)
     else:
-        rows = long_rows(table, layout, names, decimal)
+        rows = rows_from_long(table, layout, names, decimal)
     if not grid:
         if missing != "observed":
             raise InputError(f"missing={missing!r} needs the full grid; leave grid=True.")
         step = None if frequency is None else parse_frequency(frequency)
-        series = Series(rows.values, rows.stamps, rows.names, step, layout)
+        series = Series(rows.values, rows.timestamps, rows.names, step, layout)
     else:
-        series = _regular(table, rows, layout, frequency, missing)
-    return series if inputs is None else with_inputs(series, inputs)
+        series = _regularize(table, rows, layout, frequency, missing)
+    return series if inputs is None else mark_inputs(series, inputs)
 
 
-def wanted_series(
+def requested_series(
     columns: Sequence[str] | None, target: Sequence[str] | None, inputs: Sequence[str] | None
 ) -> list[str] | None:
     """Return the series to read; None: all.
@@ -105,14 +105,14 @@ def wanted_series(
     both = [name for name in target or () if name in (inputs or ())]
     if both:
         raise InputError(
-            f"{listed(both)} can't be both forecast and only used; name each in --target or in "
+            f"{format_names(both)} can't be both forecast and only used; name each in --target or in "
             "--inputs."
         )
     chosen = columns if target is None else target
     return None if chosen is None else list(dict.fromkeys([*chosen, *(inputs or ())]))
 
 
-def with_inputs(series: Series, inputs: Sequence[str]) -> Series:
+def mark_inputs(series: Series, inputs: Sequence[str]) -> Series:
     """Mark some channels as used but not forecast.
 
     Raises:
@@ -121,45 +121,45 @@ def with_inputs(series: Series, inputs: Sequence[str]) -> Series:
     series.select(inputs)  # tells the absent ones
     marked = replace(series, inputs=tuple(name for name in series.names if name in inputs))
     if not marked.targets:
-        raise InputError(f"all series are inputs ({listed(inputs)}); none is left to forecast.")
+        raise InputError(f"all series are inputs ({format_names(inputs)}); none is left to forecast.")
     return marked
 
 
-def find_layout(table: RawTable, time: str | None, id: str | None, value: str | None) -> Layout:
+def detect_layout(table: RawTable, time: str | None, id: str | None, value: str | None) -> TableLayout:
     """Tell a long table from a wide one, and find its columns.
 
     Raises:
         InputError: a column that was named, or has to be there, is not.
     """
     names = table.names
-    marked = {LONG.id, LONG.value} <= set(names)
+    marked = {LONG_FORMAT.id, LONG_FORMAT.value} <= set(names)
     if id is None and value is None and not marked:
-        layout = Layout(time=find_time_column(table, time))
+        layout = TableLayout(time=find_time_column(table, time))
     else:
-        chosen_id, chosen_value = id or str(LONG.id), value or str(LONG.value)
+        chosen_id, chosen_value = id or str(LONG_FORMAT.id), value or str(LONG_FORMAT.value)
         for option, name in (("--id", chosen_id), ("--value", chosen_value)):
             if name not in names:
                 raise InputError(
-                    f"{table.name} has no column {name!r} but {listed(names)}. A long table needs "
+                    f"{table.name} has no column {name!r} but {format_names(names)}. A long table needs "
                     f"a series, a time and a value column; name it with {option}."
                 )
-        usual = LONG.time if LONG.time in names else None
+        usual = LONG_FORMAT.time if LONG_FORMAT.time in names else None
         at = find_time_column(table, time or usual, (chosen_id, chosen_value))
-        layout = Layout(time=at, id=chosen_id, value=chosen_value)
+        layout = TableLayout(time=at, id=chosen_id, value=chosen_value)
         if len({layout.time, layout.id, layout.value}) < 3:
             raise InputError(
                 f"{table.name}: the time ({at!r}), the series ({chosen_id!r}) and the value "
                 f"({chosen_value!r}) need columns of their own; see --time, --id and --value."
             )
-    if table.source is not None and is_time(layout.time):
+    if table.source is not None and is_timestamp(layout.time):
         raise InputError(
-            f"{table.place(-1)} should name the columns but begins with data ({layout.time!r}). "
+            f"{table.describe_position(-1)} should name the columns but begins with data ({layout.time!r}). "
             "Write a header above the first row."
         )
     return layout
 
 
-def channel_columns(table: RawTable, layout: Layout, names: Sequence[str] | None) -> list[str]:
+def channel_columns(table: RawTable, layout: TableLayout, names: Sequence[str] | None) -> list[str]:
     """Return the columns that are channels of a wide table.
 
     Raises:
@@ -169,7 +169,7 @@ def channel_columns(table: RawTable, layout: Layout, names: Sequence[str] | None
     for name in names or ():
         if name == layout.time:
             raise InputError(f"{table.name}: {name!r} is the time column and no series.")
-        table.require(name, "--target and --inputs")
+        table.require_column(name, "--target and --inputs")
     chosen = present if names is None else list(names)
     if not chosen:
         raise InputError(
@@ -185,48 +185,48 @@ def channel_columns(table: RawTable, layout: Layout, names: Sequence[str] | None
     return chosen
 
 
-def _regular(
-    table: RawTable, rows: Rows, layout: Layout, frequency: str | None, missing: Missing
+def _regularize(
+    table: RawTable, rows: TimeRows, layout: TableLayout, frequency: str | None, missing: MissingPolicy
 ) -> Series:
     """Put rows on their full grid, and deal with the gaps."""
 
     def place(step: int) -> str:
-        return table.place(int(np.flatnonzero(rows.step == step)[0]))
+        return table.describe_position(int(np.flatnonzero(rows.step == step)[0]))
 
-    grid, found = full_grid(rows.stamps, frequency, place)
-    at = grid.get_indexer(rows.stamps)
+    grid, found = regular_grid(rows.timestamps, frequency, place)
+    at = grid.get_indexer(rows.timestamps)
     values = rows.values
-    if len(grid) > len(rows.stamps):
+    if len(grid) > len(rows.timestamps):
         values = np.full((len(grid), values.shape[1]), np.nan)
         values[at] = rows.values
-    first, last = rows.ends()
-    lasts = None if (last == len(rows.stamps) - 1).all() else rows.stamps[last]
-    series = Series(values, grid, rows.names, found, layout, lasts=lasts)
+    first, last = rows.first_and_last_steps()
+    lasts = None if (last == len(rows.timestamps) - 1).all() else rows.timestamps[last]
+    series = Series(values, grid, rows.names, found, layout, last_timestamps=lasts)
     if missing == "error":
-        _refuse_gaps(table, rows, series, at[first], at[last])
-    return _filled(series, "observed" if missing == "error" else missing)
+        _check_gaps(table, rows, series, at[first], at[last])
+    return _fill_gaps(series, "observed" if missing == "error" else missing)
 
 
-def _refuse_gaps(
-    table: RawTable, rows: Rows, series: Series, first: np.ndarray, last: np.ndarray
+def _check_gaps(
+    table: RawTable, rows: TimeRows, series: Series, first: np.ndarray, last: np.ndarray
 ) -> None:
     steps = np.arange(len(series))[:, None]
     gap = first_gap(series.observed, (steps >= first) & (steps <= last))
     if gap is None:
         return
     stamp, name = series.timestamps[gap[0]], series.names[gap[1]]
-    step = int(rows.stamps.get_indexer(series.timestamps[gap[0] : gap[0] + 1])[0])
-    row = None if step < 0 else rows.row_of(step, gap[1])
+    step = int(rows.timestamps.get_indexer(series.timestamps[gap[0] : gap[0] + 1])[0])
+    row = None if step < 0 else rows.table_row(step, gap[1])
     what = f"series {name!r}" if series.layout.id else f"column {name!r}"
     where = f"{table.name}: there is no row for {stamp}"
     if row is not None:
-        where = f"{table.place(row)}: there is no value at {stamp}"
+        where = f"{table.describe_position(row)}: there is no value at {stamp}"
     raise InputError(
         f"{where}, {what}. Fill it in, or pass --missing interpolate or --missing observed."
     )
 
 
-def _filled(series: Series, missing: Missing) -> Series:
+def _fill_gaps(series: Series, missing: MissingPolicy) -> Series:
     if missing == "observed":
         return series
     if missing == "error":
@@ -237,5 +237,5 @@ def _filled(series: Series, missing: Missing) -> Series:
                 "Fill it in, or pass --missing interpolate or --missing observed."
             )
         return series
-    values = interpolated(series.values, series.timestamps.asi8)
+    values = interpolate(series.values, series.timestamps.asi8)
     return replace(series, values=values, filled=np.isfinite(values) & ~series.observed)

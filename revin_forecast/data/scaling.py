@@ -7,12 +7,12 @@ from torch import Tensor
 
 from revin_forecast.errors import InputError
 
-MOST_PLACES = 300
+MAX_DECIMALS = 300
 """Decimal places that float64 can be rounded to; beyond, its powers of ten overflow."""
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class ChannelMoments:
     """Mean and deviation of each channel's observed values, of one part of a table or of several.
 
     In float64, scaled by the largest value, so that neither sums nor squares overflow.
@@ -26,54 +26,54 @@ class Moments:
     """(channels,) of the population."""
 
     @classmethod
-    def of(cls, values: np.ndarray) -> "Moments":
+    def from_values(cls, values: np.ndarray) -> "ChannelMoments":
         """Take those of (time, channels); NaN is unobserved."""
         observed = np.isfinite(values)
         count = observed.sum(axis=0)
-        unit = _unit(np.max(np.abs(values), axis=0, where=observed, initial=0))
+        unit = _guard_zero(np.max(np.abs(values), axis=0, where=observed, initial=0))
         small = np.where(observed, values / unit, 0)
         mean = small.sum(axis=0) / np.maximum(count, 1)
         variance = np.where(observed, small - mean, 0).__pow__(2).sum(axis=0)
         return cls(count, mean * unit, np.sqrt(variance / np.maximum(count, 1)) * unit)
 
     @classmethod
-    def of_rows(cls, values: np.ndarray, channel: np.ndarray, channels: int) -> "Moments":
+    def from_rows(cls, values: np.ndarray, channel: np.ndarray, channels: int) -> "ChannelMoments":
         """Take those of (rows,) values, each of the channel that `channel` says."""
         observed = np.isfinite(values)
         values, channel = values[observed], channel[observed]
         count = np.bincount(channel, minlength=channels)
         largest = np.zeros(channels)
         np.maximum.at(largest, channel, np.abs(values))
-        unit = _unit(largest)
+        unit = _guard_zero(largest)
         small = values / unit[channel]
         mean = np.bincount(channel, small, channels) / np.maximum(count, 1)
         variance = np.bincount(channel, (small - mean[channel]) ** 2, channels)
         return cls(count, mean * unit, np.sqrt(variance / np.maximum(count, 1)) * unit)
 
-    def merged(self, other: "Moments") -> "Moments":
+    def merge(self, other: "ChannelMoments") -> "ChannelMoments":
         """Return those of both parts (Chan, Golub and LeVeque, 1979)."""
         size = np.maximum(np.abs(self.mean), np.abs(other.mean))
-        unit = _unit(np.maximum(size, np.maximum(self.deviation, other.deviation)))
+        unit = _guard_zero(np.maximum(size, np.maximum(self.deviation, other.deviation)))
         count = self.count + other.count
         share = other.count / np.maximum(count, 1)
         here, there = self.mean / unit, other.mean / unit
         spread = (1 - share) * (self.deviation / unit) ** 2 + share * (other.deviation / unit) ** 2
         variance = spread + share * (1 - share) * (there - here) ** 2
         mean = (here + share * (there - here)) * unit
-        return Moments(count, mean, np.sqrt(variance) * unit)
+        return ChannelMoments(count, mean, np.sqrt(variance) * unit)
 
-    def padded(self, channels: int) -> "Moments":
+    def pad(self, channels: int) -> "ChannelMoments":
         """Return those of more channels; nothing was observed of the new ones."""
         width = (0, channels - len(self.count))
         parts = (np.pad(part, width) for part in (self.count, self.mean, self.deviation))
-        return Moments(*parts)
+        return ChannelMoments(*parts)
 
-    def standardizer(self) -> "Standardizer":
+    def to_standardizer(self) -> "Standardizer":
         """Return the z-score by these."""
         return Standardizer(self.mean, np.where(self.deviation > 0, self.deviation, 1.0))
 
 
-def _unit(size: np.ndarray) -> np.ndarray:
+def _guard_zero(size: np.ndarray) -> np.ndarray:
     return np.where(size > 0, size, 1.0)
 
 
@@ -92,7 +92,7 @@ class Standardizer:
     @classmethod
     def fit(cls, values: np.ndarray) -> "Standardizer":
         """Take mean and deviation of the observed values of (time, channels); NaN is unobserved."""
-        return Moments.of(values).standardizer()
+        return ChannelMoments.from_values(values).to_standardizer()
 
     def select(self, channels: Sequence[int]) -> "Standardizer":
         """Return the part for some channels."""
@@ -102,7 +102,7 @@ class Standardizer:
         """Return (values - mean) / scale."""
         return (values - self.mean) / self.scale
 
-    def tensor(self, values: np.ndarray) -> Tensor:
+    def to_tensor(self, values: np.ndarray) -> Tensor:
         """Return standardized float32 values.
 
         Raises:
@@ -119,11 +119,11 @@ class Standardizer:
                 "table that holds such values."
             ) from None
 
-    def inverse(self, values: np.ndarray) -> np.ndarray:
+    def inverse_transform(self, values: np.ndarray) -> np.ndarray:
         """Return values in the data's units, float64."""
         return values.astype(np.float64) * self.scale + self.mean
 
-    def rounded(self, values: np.ndarray) -> np.ndarray:
+    def round_to_float32(self, values: np.ndarray) -> np.ndarray:
         """Drop digits of (time, channels) that float32 can't hold.
 
         A 13 that was repeated would come back as 12.999999975. No value moves by more than a ten
@@ -138,7 +138,7 @@ class Standardizer:
         size = np.minimum(np.max(np.abs(values - self.mean), axis=0, initial=0), 8 * self.scale)
         places = 6 - np.floor(np.log10(size, where=size > 0, out=np.full_like(size, np.inf)))
         kept = values.copy()
-        for place in np.unique(places[np.abs(places) < MOST_PLACES]):
+        for place in np.unique(places[np.abs(places) < MAX_DECIMALS]):
             chosen = places == place
             given, most = values[:, chosen], size[chosen] * 1e-7
             for digits in (int(place) + 2, int(place) + 1, int(place)):  # the roundest that may be

@@ -6,30 +6,30 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from revin_forecast.data.blocks import BlockTable
-from revin_forecast.data.frequency import full_grid
-from revin_forecast.data.layout import Layout, listed
+from revin_forecast.data.blocks import ParquetTable
+from revin_forecast.data.frequency import regular_grid
+from revin_forecast.data.layout import TableLayout, format_names
 from revin_forecast.data.numbers import parse_numbers
-from revin_forecast.data.rows import series_of_rows
-from revin_forecast.data.scaling import Moments
-from revin_forecast.data.times import parse_times
+from revin_forecast.data.rows import channel_of_rows
+from revin_forecast.data.scaling import ChannelMoments
+from revin_forecast.data.times import parse_timestamps
 from revin_forecast.errors import InputError
 
-NEVER = np.iinfo(np.int64).max
+NO_TIMESTAMP = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class RowBlock:
     """Some rows of a table."""
 
-    stamps: pd.DatetimeIndex
+    timestamps: pd.DatetimeIndex
     values: np.ndarray
     """(rows, channels) float64, NaN where unobserved; of a long table (rows,)."""
     channel: np.ndarray | None = None
     """(rows,) the channel of each row of a long table."""
 
 
-class Blocks:
+class RowBlocks:
     """Iterates over the blocks of a table, as often as it is asked to.
 
     Args:
@@ -41,44 +41,44 @@ class Blocks:
 
     def __init__(
         self,
-        table: BlockTable,
-        layout: Layout,
+        table: ParquetTable,
+        layout: TableLayout,
         names: Sequence[str] | None,
-        indices: Sequence[str],
+        index_names: Sequence[str],
     ):
         self.table = table
         self.layout = layout
-        self.indices = indices
-        self.open = names is None
-        self._numbers = {name: number for number, name in enumerate(names or ())}
+        self.index_names = index_names
+        self.can_add_names = names is None
+        self._channel_indices = {name: number for number, name in enumerate(names or ())}
 
     @property
     def names(self) -> tuple[str, ...]:
         """The channels; of a long table, those seen so far."""
-        return tuple(self._numbers)
+        return tuple(self._channel_indices)
 
-    def __iter__(self) -> Iterator[Block]:
+    def __iter__(self) -> Iterator[RowBlock]:
         """Read the table."""
         layout = self.layout
         numbers = self.names if layout.value is None else (layout.value,)
-        self.table.check_numbers([layout.time, *numbers])
+        self.table.check_column_types([layout.time, *numbers])
         columns = [layout.time, *numbers, *filter(None, [layout.id])]
-        for table in self.table.blocks(columns, self.indices):
+        for table in self.table.iter_blocks(columns, self.index_names):
             values = parse_numbers(table, numbers)
-            stamps = parse_times(table, layout.time)
+            stamps = parse_timestamps(table, layout.time)
             if layout.id is None:
-                yield Block(stamps, values)
+                yield RowBlock(stamps, values)
                 continue
-            local, names = series_of_rows(table, layout.id, None)
-            channel = np.array([self._number(name) for name in names])[local]
+            local, names = channel_of_rows(table, layout.id, None)
+            channel = np.array([self._channel_index(name) for name in names])[local]
             kept = channel >= 0
             if kept.any():
-                yield Block(stamps[kept], values[kept, 0], channel[kept])
+                yield RowBlock(stamps[kept], values[kept, 0], channel[kept])
 
-    def _number(self, name: str) -> int:
-        if self.open:
-            return self._numbers.setdefault(name, len(self._numbers))
-        return self._numbers.get(name, -1)
+    def _channel_index(self, name: str) -> int:
+        if self.can_add_names:
+            return self._channel_indices.setdefault(name, len(self._channel_indices))
+        return self._channel_indices.get(name, -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,42 +89,42 @@ class Scan:
     grid: pd.DatetimeIndex
     """Every step from the first to the last row, those without a row too."""
     frequency: str
-    moments: Moments
+    moments: ChannelMoments
     first_observed: np.ndarray
     """(channels,) step of each channel's first observed value; one too many: it has none."""
-    last: np.ndarray
+    last_steps: np.ndarray
     """(channels,) step of each channel's last row."""
 
     @property
     def lags(self) -> np.ndarray:
         """(channels,) steps by which each channel ends before the last row."""
-        return len(self.grid) - 1 - self.last
+        return len(self.grid) - 1 - self.last_steps
 
     @property
-    def lasts(self) -> pd.DatetimeIndex | None:
+    def last_timestamps(self) -> pd.DatetimeIndex | None:
         """(channels,) stamp of each channel's own last row; None: all end with the last row."""
-        return self.grid[self.last] if self.lags.any() else None
+        return self.grid[self.last_steps] if self.lags.any() else None
 
-    def steps(self, block: Block) -> np.ndarray:
+    def row_steps(self, block: RowBlock) -> np.ndarray:
         """Return (rows,) the step at which each row stands when all channels end together."""
-        at = self.grid.get_indexer(block.stamps)
+        at = self.grid.get_indexer(block.timestamps)
         return at if block.channel is None else at + self.lags[block.channel]
 
 
-class _Ends:
+class _ChannelEnds:
     """The first and last stamp of each channel, as whole numbers of the stamps' unit."""
 
     def __init__(self):
         self.first_observed = self.last = np.empty(0, dtype=np.int64)
 
-    def add(self, stamps: np.ndarray, block: Block, channels: int) -> None:
+    def add(self, stamps: np.ndarray, block: RowBlock, channels: int) -> None:
         """Look at a block whose stamps are given as whole numbers."""
         more = channels - len(self.last)
-        self.first_observed = np.pad(self.first_observed, (0, more), constant_values=NEVER)
-        self.last = np.pad(self.last, (0, more), constant_values=-NEVER)
+        self.first_observed = np.pad(self.first_observed, (0, more), constant_values=NO_TIMESTAMP)
+        self.last = np.pad(self.last, (0, more), constant_values=-NO_TIMESTAMP)
         seen = np.isfinite(block.values)
         if block.channel is None:
-            first = np.where(seen, stamps[:, None], NEVER).min(axis=0)
+            first = np.where(seen, stamps[:, None], NO_TIMESTAMP).min(axis=0)
             self.first_observed = np.minimum(self.first_observed, first)
             self.last = np.maximum(self.last, stamps.max())
         else:
@@ -132,7 +132,7 @@ class _Ends:
             np.maximum.at(self.last, block.channel, stamps)
 
 
-def scan(blocks: Blocks, frequency: str | None) -> Scan:
+def scan(blocks: RowBlocks, frequency: str | None) -> Scan:
     """Read a table once.
 
     Args:
@@ -143,40 +143,40 @@ def scan(blocks: Blocks, frequency: str | None) -> Scan:
         InputError: a cell can't be used, rows follow no rhythm, a time is repeated in a wide table,
             or a series is not there.
     """
-    ends, moments = _Ends(), None
+    ends, moments = _ChannelEnds(), None
     stamps: list[pd.DatetimeIndex] = []
     for block in blocks:
-        own = block.stamps.as_unit((stamps or [block.stamps])[0].unit)
+        own = block.timestamps.as_unit((stamps or [block.timestamps])[0].unit)
         channels = len(blocks.names)
         stamps.append(own if block.channel is None else own.unique())
         ends.add(own.asi8, block, channels)
         part = (
-            Moments.of(block.values)
+            ChannelMoments.from_values(block.values)
             if block.channel is None
-            else Moments.of_rows(block.values, block.channel, channels)
+            else ChannelMoments.from_rows(block.values, block.channel, channels)
         )
-        moments = part if moments is None else moments.padded(channels).merged(part)
-    absent = [name for name, last in zip(blocks.names, ends.last, strict=False) if last == -NEVER]
+        moments = part if moments is None else moments.pad(channels).merge(part)
+    absent = [name for name, last in zip(blocks.names, ends.last, strict=False) if last == -NO_TIMESTAMP]
     if moments is None or absent:
         raise InputError(
-            f"{blocks.table.path} has no series {listed(absent or list(blocks.names))} in column "
+            f"{blocks.table.path} has no series {format_names(absent or list(blocks.names))} in column "
             f"{blocks.layout.id!r}. Check the name."
         )
-    times = _in_order(blocks, stamps)
+    times = _sort_timestamps(blocks, stamps)
 
     def place(step: int) -> str:
         return f"{blocks.table.path}, {times[step]}"
 
-    grid, found = full_grid(times, frequency, place)
+    grid, found = regular_grid(times, frequency, place)
     at = grid.as_unit(stamps[0].unit).asi8
     last = np.searchsorted(at, ends.last)
-    seen = ends.first_observed != NEVER
+    seen = ends.first_observed != NO_TIMESTAMP
     lags = len(grid) - 1 - last
     first = np.where(seen, np.searchsorted(at, ends.first_observed) + lags, len(grid))
     return Scan(blocks.names, grid, found, moments, first, last)
 
 
-def _in_order(blocks: Blocks, stamps: list[pd.DatetimeIndex]) -> pd.DatetimeIndex:
+def _sort_timestamps(blocks: RowBlocks, stamps: list[pd.DatetimeIndex]) -> pd.DatetimeIndex:
     times = pd.DatetimeIndex(stamps[0].append(stamps[1:]))
     if blocks.layout.id is not None:
         return pd.DatetimeIndex(times.unique().sort_values())

@@ -4,17 +4,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from revin_forecast.data.layout import Layout, listed
+from revin_forecast.data.layout import TableLayout, format_names
 from revin_forecast.errors import InputError
 
 
-def shown_stamp(stamp: object) -> str:
+def format_timestamp(timestamp: object) -> str:
     """Return a stamp as people write it: midnight is left out.
 
     >>> shown_stamp(pd.Timestamp("2024-01-01"))
     '2024-01-01'
     """
-    return str(stamp).removesuffix(" 00:00:00")
+    return str(timestamp).removesuffix(" 00:00:00")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +31,12 @@ class Series:
     names: tuple[str, ...]
     frequency: str | None = None
     """As pandas writes it (h, 15min, W-SAT, MS); None: unknown."""
-    layout: Layout = Layout()  # noqa: RUF009, it is frozen
+    layout: TableLayout = TableLayout()  # noqa: RUF009, it is frozen
     inputs: tuple[str, ...] = ()
     """Names of channels that are used but not forecast."""
-    lasts: pd.DatetimeIndex | None = None
+    last_timestamps: pd.DatetimeIndex | None = None
     """(channels,) stamp of each channel's own last row; None: all end with the last row."""
-    moved: bool = False
+    has_aligned_ends: bool = False
     """True: each channel's own last row stands in the last row, whatever its stamp; `aligned`."""
     filled: np.ndarray | None = None
     """(time, channels) True where a gap was interpolated, from values after it as well; None:
@@ -48,8 +48,8 @@ class Series:
             raise ValueError(
                 f"values have shape {self.values.shape}; stamps and names say {wanted}"
             )
-        if self.lasts is not None and len(self.lasts) != len(self.names):
-            raise ValueError(f"there are {len(self.lasts)} lasts of {len(self.names)} channels")
+        if self.last_timestamps is not None and len(self.last_timestamps) != len(self.names):
+            raise ValueError(f"there are {len(self.last_timestamps)} lasts of {len(self.names)} channels")
         values = self.values.astype(np.float64, copy=False)
         finite = np.isfinite(values)
         object.__setattr__(
@@ -67,7 +67,7 @@ class Series:
         return finite if self.filled is None else finite & ~self.filled
 
     @property
-    def unobserved(self) -> int:
+    def unobserved_count(self) -> int:
         """The number of values that were not measured."""
         return int((~self.observed).sum())
 
@@ -82,13 +82,13 @@ class Series:
         """Names of the channels that are forecast."""
         return tuple(name for name in self.names if name not in self.inputs)
 
-    def rows(self, start: int, stop: int) -> "Series":
+    def slice_rows(self, start: int, stop: int) -> "Series":
         """Return a part of the rows; a channel that ended later then ends with the part."""
         stamps = self.timestamps[start:stop]
-        lasts, cut = self.lasts, len(self) - len(self.timestamps[:stop])
+        lasts, cut = self.last_timestamps, len(self) - len(self.timestamps[:stop])
         if lasts is not None and cut and len(stamps):
             ended = pd.DatetimeIndex(lasts.to_series().clip(upper=stamps[-1]))
-            lasts = self._earlier(lasts, cut) if self.moved else ended
+            lasts = self._earlier_timestamps(lasts, cut) if self.has_aligned_ends else ended
         filled = None if self.filled is None else self.filled[start:stop]
         values = self.values[start:stop]
         return replace(self, values=values, timestamps=stamps, lasts=lasts, filled=filled)
@@ -102,45 +102,45 @@ class Series:
         place = {name: number for number, name in enumerate(self.names)}
         absent = [name for name in names if name not in place]
         if absent:
-            raise InputError(f"there is no column {absent} among {listed(self.names)}.")
+            raise InputError(f"there is no column {absent} among {format_names(self.names)}.")
         places = [place[name] for name in names]
         return replace(
             self,
             values=self.values[:, places],
             names=tuple(names),
             inputs=tuple(name for name in self.inputs if name in names),
-            lasts=None if self.lasts is None else self.lasts[places],
+            lasts=None if self.last_timestamps is None else self.last_timestamps[places],
             filled=None if self.filled is None else self.filled[:, places],
         )
 
-    def track(self, name: str) -> tuple[pd.DatetimeIndex, np.ndarray]:
+    def channel(self, name: str) -> tuple[pd.DatetimeIndex, np.ndarray]:
         """Return a channel's stamps and values, up to its own last row.
 
         Raises:
             InputError: there is no such channel.
         """
-        return next(self.select([name]).tracks())
+        return next(self.select([name]).iter_channels())
 
-    def tracks(self) -> Iterator[tuple[pd.DatetimeIndex, np.ndarray]]:
+    def iter_channels(self) -> Iterator[tuple[pd.DatetimeIndex, np.ndarray]]:
         """Yield each channel's stamps and values, up to its own last row."""
         for place, values in enumerate(self.values.T):
-            if self.lasts is None:
+            if self.last_timestamps is None:
                 yield self.timestamps, values
-            elif self.moved:
+            elif self.has_aligned_ends:
                 one = replace(
-                    self, values=values[:, None], names=("",), inputs=(), lasts=self.lasts[[place]]
+                    self, values=values[:, None], names=("",), inputs=(), lasts=self.last_timestamps[[place]]
                 )
-                yield one._own_stamps(one.timestamps), values
+                yield one._channel_timestamps(one.timestamps), values
             else:
-                size = int(self.timestamps.searchsorted(self.lasts[place], side="right"))
+                size = int(self.timestamps.searchsorted(self.last_timestamps[place], side="right"))
                 yield self.timestamps[:size], values[:size]
 
-    def aligned(self) -> "Series":
+    def align_ends(self) -> "Series":
         """Move each channel so that its own last row is the last row; NaN comes in at the front.
 
         The stamps stay those of the channels that end last; `lasts` tells the others' own.
         """
-        if self.lasts is None or self.moved:
+        if self.last_timestamps is None or self.has_aligned_ends:
             return self
         source = np.arange(len(self))[:, None] - self._lags()
         values = np.take_along_axis(self.values, np.maximum(source, 0), axis=0)
@@ -174,7 +174,7 @@ class Series:
             timestamps: of the channels that end with the last row; one that ended some steps
                 before gets the stamps as many steps before.
         """
-        return self._laid_out({"": values}, timestamps)
+        return self._build_frame({"": values}, timestamps)
 
     def forecast_frame(self, columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
         """Lay a forecast of the targets out as the table was, dated from each one's own end.
@@ -188,30 +188,30 @@ class Series:
         """
         part = self.select(self.targets)
         horizon = len(next(iter(columns.values())))
-        return part._laid_out(columns, part.future_timestamps(horizon))
+        return part._build_frame(columns, part.future_timestamps(horizon))
 
-    def _laid_out(
+    def _build_frame(
         self, columns: Mapping[str, np.ndarray], timestamps: pd.DatetimeIndex
     ) -> pd.DataFrame:
-        return self.layout.frame(self.names, columns, self._own_stamps(timestamps))
+        return self.layout.build_frame(self.names, columns, self._channel_timestamps(timestamps))
 
-    def _own_stamps(self, timestamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    def _channel_timestamps(self, timestamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
         """Return (channels x time,) stamps, a channel's as many steps earlier as it ended."""
-        if self.lasts is None:
+        if self.last_timestamps is None:
             return timestamps
         lags = self._lags()
-        earliest = self._earlier(timestamps[:1], int(lags.max()))[0]
+        earliest = self._earlier_timestamps(timestamps[:1], int(lags.max()))[0]
         grid = pd.date_range(earliest, timestamps[-1], freq=self.frequency)
         return grid.take((grid.get_indexer(timestamps) - lags[:, None]).ravel())
 
     def _lags(self) -> np.ndarray:
         """Return (channels,) how many steps before the last row each channel ended."""
-        assert self.lasts is not None  # asked by the callers
-        earliest = min(self.lasts.min(), self.timestamps[0])
+        assert self.last_timestamps is not None  # asked by the callers
+        earliest = min(self.last_timestamps.min(), self.timestamps[0])
         grid = pd.date_range(earliest, self.timestamps[-1], freq=self.frequency)
-        return len(grid) - 1 - grid.get_indexer(self.lasts)
+        return len(grid) - 1 - grid.get_indexer(self.last_timestamps)
 
-    def _earlier(self, stamps: pd.DatetimeIndex, steps: int) -> pd.DatetimeIndex:
+    def _earlier_timestamps(self, stamps: pd.DatetimeIndex, steps: int) -> pd.DatetimeIndex:
         """Return stamps on the grid, some steps before."""
         if not steps:
             return stamps

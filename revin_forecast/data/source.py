@@ -8,13 +8,13 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from revin_forecast.errors import InputError, nearest
+from revin_forecast.errors import InputError, did_you_mean
 
-CSV_ENDINGS = (".csv", ".tsv", ".txt")
+CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 STANDARD_INPUT = "-"
 
 # What a file begins with that people take for a table, what it is, and the way out.
-FOREIGN = {
+UNSUPPORTED_FORMATS = {
     b"PK\x03\x04": (
         "a spreadsheet (.xlsx, .ods) or a zip archive",
         "export the sheet as CSV UTF-8",
@@ -32,7 +32,7 @@ FOREIGN = {
 
 
 @dataclass(frozen=True, eq=False)
-class Content:
+class FileContent:
     """What a file holds, unpacked. Every pass over the table sees these same bytes."""
 
     name: str
@@ -45,7 +45,7 @@ class Content:
         return self.data.startswith(b"PAR1")
 
 
-def read_content(source: str | Path) -> Content:
+def read_content(source: str | Path) -> FileContent:
     """Read a file, or standard input for "-"; gzip is unpacked wherever it is found.
 
     Raises:
@@ -54,7 +54,7 @@ def read_content(source: str | Path) -> Content:
     path = Path(source)
     piped = str(source) == STANDARD_INPUT
     name = "standard input" if piped else str(source)
-    data = sys.stdin.buffer.read() if piped else _read(path, name)
+    data = sys.stdin.buffer.read() if piped else _read_bytes(path, name)
     if data.startswith(b"\x1f\x8b"):
         try:
             data = gzip.decompress(data)
@@ -63,18 +63,18 @@ def read_content(source: str | Path) -> Content:
                 f"{name} can't be unpacked, it is damaged or not complete ({error}). Copy or "
                 "pack it again."
             ) from error
-    for beginning, (what, remedy) in FOREIGN.items():
+    for beginning, (what, remedy) in UNSUPPORTED_FORMATS.items():
         if data.startswith(beginning):
             raise InputError(f"{name} is {what}, neither CSV nor Parquet; {remedy}.")
-    content = Content(name, data)
+    content = FileContent(name, data)
     if not piped and path.is_file():
-        _check_ending(path, content)
+        _check_suffix(path, content)
     if not data:
         raise InputError(f"{name} is empty; it should have a header and rows.")
     return content
 
 
-def _read(path: Path, name: str) -> bytes:
+def _read_bytes(path: Path, name: str) -> bytes:
     try:
         with path.open("rb") as file:
             before = os.fstat(file.fileno())
@@ -84,7 +84,7 @@ def _read(path: Path, name: str) -> bytes:
         folder = path.parent
         beside = [one.name for one in folder.iterdir()] if folder.is_dir() else []
         raise InputError(
-            f"there is no file {name!r}.{nearest(path.name, beside)} Check the name and the folder."
+            f"there is no file {name!r}.{did_you_mean(path.name, beside)} Check the name and the folder."
         ) from error
     except IsADirectoryError as error:
         raise InputError(f"{name} is a folder; name a CSV or Parquet file in it.") from error
@@ -104,7 +104,7 @@ def _read(path: Path, name: str) -> bytes:
     return data
 
 
-def _check_ending(path: Path, content: Content) -> None:
+def _check_suffix(path: Path, content: FileContent) -> None:
     """Refuse a file whose name promises something else."""
     plain = path.with_suffix("") if path.suffix.lower() == ".gz" else path
     ending = plain.suffix.lower()
@@ -113,8 +113,8 @@ def _check_ending(path: Path, content: Content) -> None:
             f"{content.name} is no readable Parquet file: it does not begin like one. If it is "
             "text, name it .csv; else save it again."
         )
-    if ending not in (".parquet", *CSV_ENDINGS):
+    if ending not in (".parquet", *CSV_SUFFIXES):
         raise InputError(
-            f"{content.name} is neither CSV ({', '.join(CSV_ENDINGS)}, also .gz) nor .parquet. "
+            f"{content.name} is neither CSV ({', '.join(CSV_SUFFIXES)}, also .gz) nor .parquet. "
             "Save the table as one of these."
         )

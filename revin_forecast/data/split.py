@@ -4,20 +4,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from revin_forecast.data.mapped import MappedSeries
+from revin_forecast.data.mapped import MemoryMappedSeries
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
-class MappedSplit:
+class MemoryMappedSplit:
     """A mapped series cut in time: training rows, then validation to its end.
 
     Every tensor is a view of the mapped file.
     """
 
-    series: MappedSeries
+    series: MemoryMappedSeries
     train: int
     """Rows of training, from the first."""
     known: np.ndarray | None = None
@@ -33,17 +33,17 @@ class MappedSplit:
         """z-score of all rows."""
         return self.series.standardizer
 
-    def scaled(self, name: str, lookback: int) -> Tensor:
+    def standardize_part(self, name: str, lookback: int) -> Tensor:
         """Return the rows of "training" or "validation" with their look-back."""
-        return self.series.values[self._rows(name, lookback)]
+        return self.series.values[self._part_slice(name, lookback)]
 
-    def windows(self, name: str, lookback: int, horizon: int) -> Windows:
+    def make_windows(self, name: str, lookback: int, horizon: int) -> Windows:
         """Return every window of a part, with what is known of its steps."""
-        rows = self._rows(name, lookback)
+        rows = self._part_slice(name, lookback)
         known = None if self.known is None else torch.tensor(self.known[rows])
-        return Windows(self.scaled(name, lookback), lookback, horizon, known)
+        return Windows(self.standardize_part(name, lookback), lookback, horizon, known)
 
-    def _rows(self, name: str, lookback: int) -> slice:
+    def _part_slice(self, name: str, lookback: int) -> slice:
         if name == "training":
             return slice(self.train)
         if self.train < lookback:

@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from revin_forecast.data.delimited import UNOBSERVED, Delimited, delimited
-from revin_forecast.data.layout import listed
+from revin_forecast.data.delimited import NA_VALUES, DelimitedText, read_delimited
+from revin_forecast.data.layout import format_names
 from revin_forecast.data.source import read_content
-from revin_forecast.errors import InputError, nearest
+from revin_forecast.errors import InputError, did_you_mean
 
 
 @runtime_checkable
@@ -33,7 +33,7 @@ class RawTable:
     frame: pd.DataFrame
     name: str = "the table"
     """What messages call it."""
-    source: Delimited | None = None
+    source: DelimitedText | None = None
     """The text it was read from; None: not from text."""
     first_row: int = 0
     """Of this part of a larger table, in it."""
@@ -47,30 +47,30 @@ class RawTable:
         """Return a column."""
         return pd.Series(self.frame[name])
 
-    def text(self, name: str) -> pd.Series:
+    def text_column(self, name: str) -> pd.Series:
         """Return a column of a text file letter by letter: 007, NA, a time with its zone."""
         column = self.column(name)
         # What the reader took for text stands there as it is written, but for NA and the like.
         as_written = isinstance(column.dtype, pd.StringDtype) and not column.hasnans
         if self.source is None or as_written:
             return column
-        return pd.Series(self.texts([name])[name].to_pandas())
+        return pd.Series(self.text_columns([name])[name].to_pandas())
 
-    def texts(self, names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+    def text_columns(self, names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
         """Return columns of a text file letter by letter; none of what is not from text."""
         if self.source is None or not names:
             return {}
         # As far as the frame goes: empty rows at the end are left out.
-        written = self.source.text(names).slice(0, len(self.frame))
+        written = self.source.parse_as_text(names).slice(0, len(self.frame))
         return {name: written.column(name) for name in names}
 
-    def place(self, row: int) -> str:
+    def describe_position(self, row: int) -> str:
         """Say where a row (from 0) stands: the file's line, counted as an editor does."""
         if self.source is None:
             return f"{self.name}, row {self.first_row + row + 1}"
-        return self.source.place(row)
+        return self.source.describe_position(row)
 
-    def require(self, name: str, option: str) -> None:
+    def require_column(self, name: str, option: str) -> None:
         """Refuse the name of a column that is not there.
 
         Raises:
@@ -78,13 +78,13 @@ class RawTable:
         """
         if name not in self.names:
             raise InputError(
-                f"{self.name} has no column {name!r} among {listed(self.names)}; see {option}."
-                f"{nearest(name, self.names)}"
+                f"{self.name} has no column {name!r} among {format_names(self.names)}; see {option}."
+                f"{did_you_mean(name, self.names)}"
             )
 
 
 def read_table(
-    source: str | Path | pd.DataFrame | ArrowTable, indices: Collection[str] = ()
+    source: str | Path | pd.DataFrame | ArrowTable, index_names: Collection[str] = ()
 ) -> RawTable:
     """Read a CSV or Parquet file or standard input ("-"), or take a data frame.
 
@@ -99,11 +99,11 @@ def read_table(
     if isinstance(source, str | Path):
         table = _read_file(source)
     elif isinstance(source, pd.DataFrame):
-        table = RawTable(_with_index(source, indices))
+        table = RawTable(_index_to_columns(source, index_names))
     else:
-        table = RawTable(_with_index(pa.table(cast(Any, source)).to_pandas(), indices))
+        table = RawTable(_index_to_columns(pa.table(cast(Any, source)).to_pandas(), index_names))
     if table.source is not None:
-        table = replace(table, frame=_filled_part(table.frame))
+        table = replace(table, frame=_drop_empty_parts(table.frame))
     names = [str(name) for name in table.frame.columns]
     double = [name for name, count in Counter(names).items() if count > 1]
     if double == [""]:
@@ -113,13 +113,13 @@ def read_table(
             "first."
         )
     if double:
-        raise InputError(f"{table.name} has more than one column {listed(double)}; rename them.")
+        raise InputError(f"{table.name} has more than one column {format_names(double)}; rename them.")
     if table.frame.empty:
         raise InputError(f"{table.name} has no rows below its header; there is nothing to learn.")
     return replace(table, frame=table.frame.set_axis(names, axis=1))
 
 
-def _filled_part(frame: pd.DataFrame) -> pd.DataFrame:
+def _drop_empty_parts(frame: pd.DataFrame) -> pd.DataFrame:
     """Leave out what spreadsheets add: empty columns without a name, empty rows at the end."""
     unnamed = np.flatnonzero([str(name).strip() == "" for name in frame.columns])
     hollow = [place for place in unnamed if frame.iloc[:, place].isna().all()]
@@ -131,10 +131,10 @@ def _filled_part(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.iloc[:rows]
 
 
-def _with_index(frame: pd.DataFrame, indices: Collection[str]) -> pd.DataFrame:
+def _index_to_columns(frame: pd.DataFrame, index_names: Collection[str]) -> pd.DataFrame:
     """Make the index a column where it is more than a running number."""
     index = frame.index
-    numbers = pd.api.types.is_numeric_dtype(index.dtype) and index.name not in indices
+    numbers = pd.api.types.is_numeric_dtype(index.dtype) and index.name not in index_names
     if numbers and index.nlevels == 1:
         return frame.reset_index(drop=True)
     if index.nlevels == 1 and index.name is None:
@@ -151,12 +151,12 @@ def _read_file(source: str | Path) -> RawTable:
             raise InputError(
                 f"{content.name} is no readable Parquet file: {_first_line(error)}. Save it again."
             ) from error
-    text = delimited(content.data, content.name)
+    text = read_delimited(content.data, content.name)
     table = text.parse()
-    return RawTable(_framed(_exact(table, text)), content.name, text)
+    return RawTable(_to_frame(_reread_hex_as_text(table, text)), content.name, text)
 
 
-def _framed(table: pa.Table) -> pd.DataFrame:
+def _to_frame(table: pa.Table) -> pd.DataFrame:
     """Return columns as a frame.
 
     Where none but floats stand behind the first ones, as in most wide tables, those go row by row
@@ -176,7 +176,7 @@ def _framed(table: pa.Table) -> pd.DataFrame:
     return pd.concat([others, rest], axis=1)
 
 
-def _exact(table: pa.Table, text: Delimited) -> pa.Table:
+def _reread_hex_as_text(table: pa.Table, text: DelimitedText) -> pa.Table:
     """Return the columns without what the reader makes of 0x1F: some such numbers wrap around."""
     data = text.data
     if (b"x" not in data or b"0x" not in data) and (b"X" not in data or b"0X" not in data):
@@ -186,7 +186,7 @@ def _exact(table: pa.Table, text: Delimited) -> pa.Table:
         return table
     kinds = arrow_csv.ConvertOptions(
         column_types=dict.fromkeys(doubtful, pa.string()),
-        null_values=UNOBSERVED,
+        null_values=NA_VALUES,
         strings_can_be_null=True,
     )
     return text.parse(kinds)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from revin_forecast.data.missing import hide_filled
+from revin_forecast.data.missing import hide_lookahead_fill
 from revin_forecast.errors import InputError
 
 
@@ -68,10 +68,10 @@ class Windows(Dataset[WindowBatch]):
         self.known = known
         self.lookback = lookback
         self.horizon = horizon
-        self._view = _every_window(self.values, width)
-        self._known_view = None if known is None else _every_window(known.contiguous(), width)
+        self._view = _window_view(self.values, width)
+        self._known_view = None if known is None else _window_view(known.contiguous(), width)
         self.filled = filled
-        self._filled_view = None if filled is None else _every_window(filled.contiguous(), width)
+        self._filled_view = None if filled is None else _window_view(filled.contiguous(), width)
 
     def __len__(self) -> int:
         """Count the windows."""
@@ -89,11 +89,11 @@ class Windows(Dataset[WindowBatch]):
         """
         if not isinstance(index, slice):
             index = torch.as_tensor(index, device=self.values.device)
-        chosen = _chosen(self._view, index)
-        known = None if self._known_view is None else _chosen(self._known_view, index)
+        chosen = _select_windows(self._view, index)
+        known = None if self._known_view is None else _select_windows(self._known_view, index)
         past, future = chosen[:, : self.lookback], chosen[:, self.lookback :]
         if self._filled_view is not None:
-            past, future = hide_filled(past, future, _chosen(self._filled_view, index))
+            past, future = hide_lookahead_fill(past, future, _select_windows(self._filled_view, index))
         return WindowBatch(past, future, known)
 
     def to(self, device: torch.device | str) -> "Windows":
@@ -103,23 +103,23 @@ class Windows(Dataset[WindowBatch]):
         )
         return Windows(self.values.to(device), self.lookback, self.horizon, known, filled)
 
-    def batches(self, size: int) -> Iterator[WindowBatch]:
+    def iter_batches(self, size: int) -> Iterator[WindowBatch]:
         """Yield every window in order, the last batch as short as it comes."""
         for start in range(0, len(self), size):
             yield self[start : start + size]
 
 
-def _every_window(rows: Tensor, width: int) -> Tensor:
+def _window_view(rows: Tensor, width: int) -> Tensor:
     """Return (windows, width, columns), row-major: a gathered window is one contiguous copy."""
     count, columns = rows.shape
     return rows.as_strided((count - width + 1, width, columns), (columns, columns, 1))
 
 
-def _chosen(view: Tensor, index: slice | Tensor) -> Tensor:
+def _select_windows(view: Tensor, index: slice | Tensor) -> Tensor:
     return view[index] if isinstance(index, slice) else view.index_select(0, index)
 
 
-class EpochBatches(Sampler[Tensor]):
+class ShuffledBatches(Sampler[Tensor]):
     """Window numbers in batches, shuffled anew each epoch from (seed, epoch) alone.
 
     An interrupted run therefore sees the same batches as an undisturbed one. The last, short

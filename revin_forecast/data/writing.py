@@ -5,13 +5,13 @@ from pathlib import Path
 import pandas as pd
 
 from revin_forecast.errors import InputError
-from revin_forecast.files import replacing
+from revin_forecast.files import atomic_write
 
-DIGITS = "%.12g"
+FLOAT_FORMAT = "%.12g"
 """Forecasts are made in single precision of standardized values: further digits are noise."""
 
 
-def check_output(path: str | Path, source: str | Path | None = None) -> None:
+def check_table_path(path: str | Path, source: str | Path | None = None) -> None:
     """Refuse a path that a table can't be written to, before any work is done for it.
 
     Args:
@@ -25,12 +25,12 @@ def check_output(path: str | Path, source: str | Path | None = None) -> None:
     path = Path(path)
     if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
         raise InputError(f"{path} is the table that is read; write the forecast elsewhere.")
-    if _stream(path):
+    if _is_stream(path):
         return
-    check_place(path, (".csv", ".parquet"), "a forecast is written")
+    check_file_path(path, (".csv", ".parquet"), "a forecast is written")
 
 
-def check_place(path: str | Path, endings: Sequence[str], what: str) -> None:
+def check_file_path(path: str | Path, suffixes: Sequence[str], subject: str) -> None:
     """Refuse a path that a file can't be written to, before any work is done for it.
 
     Args:
@@ -44,16 +44,16 @@ def check_place(path: str | Path, endings: Sequence[str], what: str) -> None:
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; name a file to write.")
-    if path.suffix not in endings:
-        shown = " or ".join(filter(None, (", ".join(endings[:-1]), endings[-1])))
-        raise InputError(f"{what} as {shown} but got {path}.")
+    if path.suffix not in suffixes:
+        shown = " or ".join(filter(None, (", ".join(suffixes[:-1]), suffixes[-1])))
+        raise InputError(f"{subject} as {shown} but got {path}.")
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {path.parent} to write {path.name} in; make it.")
 
 
-def as_csv(table: pd.DataFrame) -> str:
+def to_csv(table: pd.DataFrame) -> str:
     """Return a forecast as CSV text, with the digits that mean something."""
-    return table.to_csv(index=False, float_format=DIGITS)
+    return table.to_csv(index=False, float_format=FLOAT_FORMAT)
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
@@ -64,23 +64,23 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
             before is left as it was.
     """
     path = Path(path)
-    check_output(path)
-    with written_whole(path) as partial:
+    check_table_path(path)
+    with atomic_output(path) as partial:
         if path.suffix == ".parquet":
             table.to_parquet(partial, index=False)
         else:
-            partial.write_text(as_csv(table), encoding="utf-8", newline="")
+            partial.write_text(to_csv(table), encoding="utf-8", newline="")
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_output(path: Path) -> Iterator[Path]:
     """Yield a path to write to; what is there then replaces the file, whole or not at all.
 
     Raises:
         InputError: no permission, a full disk; what stood there before is left as it was.
     """
     try:
-        with replacing(path) as partial:
+        with atomic_write(path) as partial:
             yield partial
     except OSError as error:
         kept = "The file there is as it was" if path.exists() else "Nothing is left of it"
@@ -90,5 +90,5 @@ def written_whole(path: Path) -> Iterator[Path]:
         ) from error
 
 
-def _stream(path: Path) -> bool:
+def _is_stream(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()

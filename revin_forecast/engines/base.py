@@ -26,7 +26,7 @@ class Engine(ABC):
         """
 
 
-def engine_named(
+def make_engine(
     name: EngineName, workers: int | None = None, address: str | None = None
 ) -> Engine:
     """Return an engine.

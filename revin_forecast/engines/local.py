@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from revin_forecast.engines.base import Engine, Result, Task
-from revin_forecast.engines.workers import begin, done, environment, packed
+from revin_forecast.engines.workers import init_worker, run_pickled, worker_environment, pickle_task
 from revin_forecast.errors import InputError
 from revin_forecast.progress import progress
 
@@ -34,13 +34,13 @@ class LocalEngine(Engine):
         pool = ProcessPoolExecutor(
             min(self.workers, len(tasks)),
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=begin,
+            initializer=init_worker,
             initargs=(os.getpid(),),
         )
         try:
             with progress("forecasting", len(tasks), "parts") as advance:
-                with environment():
-                    pending = [pool.submit(done, packed(function, task)) for task in tasks]
+                with worker_environment():
+                    pending = [pool.submit(run_pickled, pickle_task(function, task)) for task in tasks]
                 for one in pending:
                     one.add_done_callback(lambda _: advance())
                 results = [pickle.loads(one.result()) for one in pending]

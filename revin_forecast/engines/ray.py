@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from revin_forecast.engines.base import Engine, Result, Task
-from revin_forecast.engines.workers import ENVIRONMENT, done, import_paths, packed
-from revin_forecast.errors import InputError, install_line
+from revin_forecast.engines.workers import ENVIRONMENT_VARIABLES, run_pickled, pythonpath_variable, pickle_task
+from revin_forecast.errors import InputError, format_install_command
 from revin_forecast.progress import progress
 
 
@@ -26,7 +26,7 @@ class RayEngine(Engine):
         except ModuleNotFoundError as error:
             raise InputError(
                 "the ray engine needs a package that is not installed: "
-                f"{install_line('ray')}. Or use --engine local."
+                f"{format_install_command('ray')}. Or use --engine local."
             ) from error
         self.ray = ray
         self.address = address
@@ -36,14 +36,14 @@ class RayEngine(Engine):
         ray = self.ray
         started = not ray.is_initialized()
         if started:
-            self._start()
+            self._connect()
         try:
             return self._map(function, tasks)
         finally:
             if started:
                 ray.shutdown()
 
-    def _start(self) -> None:
+    def _connect(self) -> None:
         try:
             self.ray.init(
                 address=self.address,
@@ -59,10 +59,10 @@ class RayEngine(Engine):
     def _map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
         from ray.exceptions import OutOfMemoryError, RayTaskError, WorkerCrashedError
 
-        environment = {"env_vars": {**ENVIRONMENT, **import_paths()}}
-        remote: Any = self.ray.remote(num_cpus=1, runtime_env=environment)(done)
+        environment = {"env_vars": {**ENVIRONMENT_VARIABLES, **pythonpath_variable()}}
+        remote: Any = self.ray.remote(num_cpus=1, runtime_env=environment)(run_pickled)
         try:
-            pending = [remote.remote(packed(function, task)) for task in tasks]
+            pending = [remote.remote(pickle_task(function, task)) for task in tasks]
             results = []
             with progress("forecasting", len(tasks), "parts") as advance:
                 for one in pending:

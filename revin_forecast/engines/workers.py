@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-ENVIRONMENT = {
+ENVIRONMENT_VARIABLES = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -21,19 +21,19 @@ ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "2147483648",
 }
 """Before torch is imported: one thread, so that results are the same anywhere."""
-WATCH = 0.5
+PARENT_POLL_SECONDS = 0.5
 """Seconds between two looks at whether the parent lives."""
 
 
 @contextmanager
-def environment() -> Iterator[None]:
+def worker_environment() -> Iterator[None]:
     """Set the workers' variables while they are started, and let Ctrl-C be for this process alone.
 
     A terminal sends it to all; workers inherit that it is blocked, and this process, which gets it
     right afterwards, ends them. Else one that is still importing would tell of it in a traceback.
     """
-    before = {name: os.environ.get(name) for name in ENVIRONMENT}
-    os.environ.update(ENVIRONMENT)
+    before = {name: os.environ.get(name) for name in ENVIRONMENT_VARIABLES}
+    os.environ.update(ENVIRONMENT_VARIABLES)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
@@ -46,29 +46,29 @@ def environment() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def import_paths() -> dict[str, str]:
+def pythonpath_variable() -> dict[str, str]:
     """Return the variable that lets workers find people's own classes where this process does."""
     return {"PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in sys.path if path))}
 
 
-def packed(function: Callable[[Any], Any], task: Any) -> bytes:
+def pickle_task(function: Callable[[Any], Any], task: Any) -> bytes:
     """Return a task as bytes: as such, tensors are copied, not shared through open files."""
     return pickle.dumps((function, task))
 
 
-def done(work: bytes) -> bytes:
+def run_pickled(pickled: bytes) -> bytes:
     """Do a packed task; return its result as bytes."""
-    function, task = pickle.loads(work)
+    function, task = pickle.loads(pickled)
     return pickle.dumps(function(task))
 
 
-def begin(parent: int) -> None:
+def init_worker(parent: int) -> None:
     """Make this process one that ends with its parent."""
-    threading.Thread(target=_outlive_no_parent, args=(parent,), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
 
 
-def _outlive_no_parent(parent: int) -> None:
+def _exit_with_parent(parent: int) -> None:
     """End this process when its parent was killed, even in the middle of a task."""
     while os.getppid() == parent:
-        time.sleep(WATCH)
+        time.sleep(PARENT_POLL_SECONDS)
     os._exit(1)

@@ -1,14 +1,14 @@
 """From a series to a fitted model: one that is named, or one that is chosen."""
 
-from revin_forecast.fits.automatic import fit_automatically
-from revin_forecast.fits.named import default_lookback, fit_mapped, fit_named
-from revin_forecast.fits.plan import Plan, why_not_mapped
+from revin_forecast.fits.automatic import fit_auto
+from revin_forecast.fits.named import choose_default_lookback, fit_memory_mapped, fit_specified
+from revin_forecast.fits.plan import ForecasterConfig, find_memory_map_obstacle
 
 __all__ = [
-    "Plan",
-    "default_lookback",
-    "fit_automatically",
-    "fit_mapped",
-    "fit_named",
-    "why_not_mapped",
+    "ForecasterConfig",
+    "choose_default_lookback",
+    "fit_auto",
+    "fit_memory_mapped",
+    "fit_specified",
+    "find_memory_map_obstacle",
 ]

@@ -1,25 +1,25 @@
 from typing import Any
 
 from revin_forecast.backbones import Repeat
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
-from revin_forecast.fits.calibration import calibrated
+from revin_forecast.fits.calibration import calibrate_intervals
 from revin_forecast.fits.plan import (
-    Plan,
-    check_observed,
-    summary_of,
-    target_numbers,
-    training_rows,
+    ForecasterConfig,
+    check_has_values,
+    summarize_fit,
+    find_target_indices,
+    count_training_rows,
 )
-from revin_forecast.fitted import Fitted
-from revin_forecast.fitting import Recipe
+from revin_forecast.fitted import FittedModel
+from revin_forecast.fitting import ModelConfig
 from revin_forecast.normalizers import LastValue
-from revin_forecast.selection import Selector, Task, centre_of, choose, find_seasons
+from revin_forecast.selection import Selector, SelectionTask, centring_of, select_model, detect_seasons
 
 
-def fit_automatically(plan: Plan, series: Series) -> Fitted:
+def fit_auto(config: ForecasterConfig, series: Series) -> FittedModel:
     """Choose look-back, normalizer and model on the last fifth of a series, then fit on all of it.
 
     Where there are too few rows to compare anything, the last value is repeated, and the summary
@@ -32,61 +32,61 @@ def fit_automatically(plan: Plan, series: Series) -> Fitted:
     Raises:
         InputError: a channel without any value, or known inputs, which no candidate takes.
     """
-    if plan.covariates:
+    if config.covariates:
         raise InputError(
-            f"the automatic choice takes no known inputs but got {list(plan.covariates)}. Name a "
+            f"the automatic choice takes no known inputs but got {list(config.covariates)}. Name a "
             "backbone that does: --backbone TiDE, Informer or CycleNet."
         )
-    if plan.training.loss == "quantile":
+    if config.training.loss == "quantile":
         raise InputError(
             "loss quantile is for a backbone that is trained, and the automatic choice has "
             "conformal intervals of its own; name one (--backbone DLinear), or leave the loss out."
         )
-    check_observed(series)
-    train = training_rows(series, plan.horizon)
+    check_has_values(series)
+    train = count_training_rows(series, config.horizon)
     if train < 1:
-        return _repeated(plan, series)
+        return _fit_last_value(config, series)
     # All rows say what the scale is: what is forecast lies after all of them.
     standardizer = Standardizer.fit(series.values)
     values = standardizer.transform(series.values)
-    seasons = plan.selection.seasons or find_seasons(values, series.frequency, train)
-    centre = None if plan.normalizer is None else centre_of(plan.normalizer)
-    task = Task(values, train, plan.horizon, seasons, target_numbers(series), series.filled)
-    selector = Selector(task, plan.selection, centre, plan.lookback)
-    choice = choose(selector, plan.training)
+    seasons = config.selection.seasons or detect_seasons(values, series.frequency, train)
+    centre = None if config.normalizer is None else centring_of(config.normalizer)
+    task = SelectionTask(values, train, config.horizon, seasons, find_target_indices(series), series.filled)
+    selector = Selector(task, config.selection, centre, config.lookback)
+    choice = select_model(selector, config.training)
     evidence: dict[str, Any] = {
         "mase": choice.mase,
         "season": choice.season,
-        "windows": choice.windows,
-        "candidates": choice.table,
-        "skipped": choice.skipped,
+        "windows": choice.window_count,
+        "candidates": choice.leaderboard,
+        "skipped": choice.skipped_candidates,
     }
-    rows, lookback = len(series), choice.recipe.lookback
-    return Fitted(
-        choice.recipe,
+    rows, lookback = len(series), choice.config.lookback
+    return FittedModel(
+        choice.config,
         choice.model,
         standardizer,
-        series.rows(rows - lookback, rows),
-        summary_of(
+        series.slice_rows(rows - lookback, rows),
+        summarize_fit(
             series,
             {"validation_mase": choice.mase},
             selection=evidence,
             calibration_windows=len(choice.residuals),
         ),
-        intervals=calibrated(choice.residuals, choice.past, choice.stride),
+        intervals=calibrate_intervals(choice.residuals, choice.past, choice.stride),
     )
 
 
-def _repeated(plan: Plan, series: Series) -> Fitted:
+def _fit_last_value(plan: ForecasterConfig, series: Series) -> FittedModel:
     """Repeat the last value: the rows are fewer than a horizon beside one more."""
     rows = len(series)
-    recipe = Recipe(
-        Component.of(Repeat),
-        Component.of(LastValue),
+    recipe = ModelConfig(
+        ModuleSpec.from_class(Repeat),
+        ModuleSpec.from_class(LastValue),
         rows,
         plan.horizon,
         plan.training,
-        targets=target_numbers(series),
+        targets=find_target_indices(series),
     )
     note = (
         f"{rows} rows are too few to compare models over a horizon of {plan.horizon} "
@@ -94,4 +94,4 @@ def _repeated(plan: Plan, series: Series) -> Fitted:
     )
     standardizer = Standardizer.fit(series.values)
     model = recipe.build(len(series.names)).eval()
-    return Fitted(recipe, model, standardizer, series, summary_of(series, {"note": note}))
+    return FittedModel(recipe, model, standardizer, series, summarize_fit(series, {"note": note}))

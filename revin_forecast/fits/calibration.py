@@ -3,19 +3,19 @@ import torch
 from torch import Tensor
 
 from revin_forecast.data.windows import Windows
-from revin_forecast.intervals import Intervals, gap_share, window_scale
-from revin_forecast.reversible import Reversible, forecast_channels
+from revin_forecast.intervals import ConformalIntervals, recent_gap_share, window_scale
+from revin_forecast.reversible import Reversible, select_targets
 
-FEWEST = 10
+MIN_WINDOWS = 10
 """Validation windows, over all channels, that intervals can be calibrated on."""
-LONG = 0.4
+LONG_GAP_SHARE = 0.4
 """Share of the last quarter of a look-back from which on a gap at its end is long."""
-VALUES = 2**22
+MAX_VALUES = 2**22
 """Forecast values looked at, at most: 16 MiB."""
-VALUES_AT_ONCE = 2**24
+MAX_BATCH_VALUES = 2**24
 
 
-def calibrated(residuals: Tensor, past: Tensor, stride: float) -> Intervals | None:
+def calibrate_intervals(residuals: Tensor, past: Tensor, stride: float) -> ConformalIntervals | None:
     """Return conformal intervals; None where too few windows were observed.
 
     Windows that end in a long gap are left out if enough others are there: few forecasts are made
@@ -26,31 +26,31 @@ def calibrated(residuals: Tensor, past: Tensor, stride: float) -> Intervals | No
         past: (windows, lookback, targets) the windows the forecasts were made from.
         stride: steps from one window's origin to the next's.
     """
-    without = residuals.masked_fill((gap_share(past) > LONG).unsqueeze(1), torch.nan)
-    if int(without.isfinite().any(1).sum()) >= FEWEST:
+    without = residuals.masked_fill((recent_gap_share(past) > LONG_GAP_SHARE).unsqueeze(1), torch.nan)
+    if int(without.isfinite().any(1).sum()) >= MIN_WINDOWS:
         residuals = without
-    if int(residuals.isfinite().any(1).sum()) < FEWEST:
+    if int(residuals.isfinite().any(1).sum()) < MIN_WINDOWS:
         return None
     scales = window_scale(past).double().numpy()
-    return Intervals.calibrate(residuals.double().numpy(), scales, stride)
+    return ConformalIntervals.calibrate(residuals.double().numpy(), scales, stride)
 
 
 @torch.inference_mode()
-def calibrated_on(model: Reversible, windows: Windows) -> tuple[Intervals | None, int]:
+def calibrate_on_windows(model: Reversible, windows: Windows) -> tuple[ConformalIntervals | None, int]:
     """Return intervals calibrated on evenly spaced windows, and how many those were.
 
     The model must not have been fitted on them.
     """
     past, future, _ = windows[0:1]
-    targets = forecast_channels(model, future).numel()
-    count = max(FEWEST, min(len(windows), VALUES // targets))
+    targets = select_targets(model, future).numel()
+    count = max(MIN_WINDOWS, min(len(windows), MAX_VALUES // targets))
     chosen = np.unique(np.linspace(0, len(windows) - 1, count).round().astype(int))
-    size = max(1, VALUES_AT_ONCE // past.numel())
+    size = max(1, MAX_BATCH_VALUES // past.numel())
     residuals, pasts = [], []
     for start in range(0, len(chosen), size):
         past, future, known = windows[torch.from_numpy(chosen[start : start + size])]
         forecast = model(past, known=known)
-        residuals.append(forecast_channels(model, future) - forecast)
-        pasts.append(forecast_channels(model, past))
+        residuals.append(select_targets(model, future) - forecast)
+        pasts.append(select_targets(model, past))
     stride = max(1.0, (len(windows) - 1) / max(1, len(chosen) - 1))
-    return calibrated(torch.cat(residuals), torch.cat(pasts), stride), len(chosen)
+    return calibrate_intervals(torch.cat(residuals), torch.cat(pasts), stride), len(chosen)

@@ -4,35 +4,35 @@ from typing import Any
 import numpy as np
 
 from revin_forecast.backbones import Ridge
-from revin_forecast.components import Component
-from revin_forecast.data.layout import listed
-from revin_forecast.data.mapped import MappedSeries
+from revin_forecast.components import ModuleSpec
+from revin_forecast.data.layout import format_names
+from revin_forecast.data.mapped import MemoryMappedSeries
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
-from revin_forecast.normalizers import StartsFromData
-from revin_forecast.selection import Selection
+from revin_forecast.normalizers import InitializedFromData
+from revin_forecast.selection import SelectionSettings
 from revin_forecast.settings import TrainingSettings
 
 VALIDATION_SHARE = 0.2
 
 
 @dataclass(frozen=True)
-class Plan:
+class ForecasterConfig:
     """What a `Forecaster` was asked for."""
 
     horizon: int
     lookback: int | None
     """None: chosen."""
-    backbone: Component | None
+    backbone: ModuleSpec | None
     """None: chosen."""
-    normalizer: Component | None
+    normalizer: ModuleSpec | None
     """None: chosen, or RevIN where the backbone is named."""
     training: TrainingSettings
     covariates: tuple[str, ...]
-    selection: Selection
+    selection: SelectionSettings
 
 
-def training_rows(series: Series | MappedSeries, horizon: int) -> int:
+def count_training_rows(series: Series | MemoryMappedSeries, horizon: int) -> int:
     """Return how many rows, from the first, are for training; the rest is validation.
 
     A fifth is for validation, and one horizon at least: of the rows, or of a typical channel's
@@ -47,14 +47,14 @@ def training_rows(series: Series | MappedSeries, horizon: int) -> int:
     return max(0, rows - max(horizon, int(VALIDATION_SHARE * typical)))
 
 
-def target_numbers(series: Series | MappedSeries) -> tuple[int, ...] | None:
+def find_target_indices(series: Series | MemoryMappedSeries) -> tuple[int, ...] | None:
     """Return the numbers of the channels that are forecast; None: all."""
     if not series.inputs:
         return None
     return tuple(series.names.index(name) for name in series.targets)
 
 
-def check_observed(series: Series | MappedSeries) -> None:
+def check_has_values(series: Series | MemoryMappedSeries) -> None:
     """Refuse channels without any observed value.
 
     Raises:
@@ -64,27 +64,27 @@ def check_observed(series: Series | MappedSeries) -> None:
     unseen = [series.names[place] for place in never]
     if unseen:
         raise InputError(
-            f"{listed(unseen)} have no observed value; leave them out: name the columns to "
+            f"{format_names(unseen)} have no observed value; leave them out: name the columns to "
             "forecast with --target."
         )
 
 
-def why_not_mapped(plan: Plan) -> str | None:
+def find_memory_map_obstacle(config: ForecasterConfig) -> str | None:
     """Say why a table can't be memory-mapped for what was asked: it takes all rows at once."""
-    parts = {"backbone": plan.backbone, "normalizer": plan.normalizer}
+    parts = {"backbone": config.backbone, "normalizer": config.normalizer}
     for part, component in parts.items():
-        if component and issubclass(component.resolve(), Ridge | StartsFromData):
+        if component and issubclass(component.import_class(), Ridge | InitializedFromData):
             return f"the {part} {component.name}"
-    return "the automatic choice" if plan.backbone is None else None
+    return "the automatic choice" if config.backbone is None else None
 
 
-def check_mapped(plan: Plan) -> None:
+def check_can_memory_map(config: ForecasterConfig) -> None:
     """Refuse what takes all rows at once, for a table that is memory-mapped.
 
     Raises:
         InputError: a closed form, the automatic choice, or a normalizer that starts from the rows.
     """
-    reason = why_not_mapped(plan)
+    reason = find_memory_map_obstacle(config)
     if reason is not None:
         raise InputError(
             f"{reason} takes all rows at once, and those of a memory map need not fit into memory. "
@@ -93,8 +93,8 @@ def check_mapped(plan: Plan) -> None:
         )
 
 
-def summary_of(
-    series: Series | MappedSeries, fit: dict[str, Any], **further: Any
+def summarize_fit(
+    series: Series | MemoryMappedSeries, fit: dict[str, Any], **extra: Any
 ) -> dict[str, Any]:
     """Return what a model was fitted on and what the fit reports, as plain JSON values."""
     return {
@@ -102,7 +102,7 @@ def summary_of(
         "series": len(series.names),
         "first": str(series.timestamps[0]),
         "last": str(series.timestamps[-1]),
-        "unobserved": series.unobserved,
+        "unobserved": series.unobserved_count,
         "fit": fit,
-        **further,
+        **extra,
     }

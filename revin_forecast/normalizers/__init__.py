@@ -14,7 +14,7 @@ from revin_forecast.normalizers.last_value import LastValue
 from revin_forecast.normalizers.learned import (
     LearnedNormalizer,
     PretrainedNormalizer,
-    StartsFromData,
+    InitializedFromData,
 )
 from revin_forecast.normalizers.location_scale import LocationScale
 from revin_forecast.normalizers.mean_scale import MeanScale
@@ -43,6 +43,6 @@ __all__ = [
     "PretrainedNormalizer",
     "RevIN",
     "Robust",
-    "StartsFromData",
+    "InitializedFromData",
     "Stationary",
 ]

@@ -4,21 +4,21 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from revin_forecast.normalizers.base import Kind, Normalizer, Stats
-from revin_forecast.normalizers.blocks import is_complete
-from revin_forecast.normalizers.distribution import Restored
-from revin_forecast.normalizers.fused import affine_map, runs_eagerly
+from revin_forecast.normalizers.base import ValueKind, Normalizer, Stats
+from revin_forecast.normalizers.blocks import all_finite_and_observed
+from revin_forecast.normalizers.distribution import DenormalizedDistribution
+from revin_forecast.normalizers.fused import apply_affine, can_use_blocked_kernels
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
     check_observed,
-    observed_values,
+    find_observed,
     statistics_dtype,
 )
 from revin_forecast.normalizers.operators import (
-    compiles_for_cpu,
-    observed_mask,
-    to_common_scale,
-    to_data_scale,
+    is_compiling_for_cpu,
+    find_observed_op,
+    normalize_op,
+    denormalize_op,
 )
 from revin_forecast.shapes import Future, Observed, Past
 
@@ -34,13 +34,13 @@ class AffineNormalizer(Normalizer[Stats]):
     def future_statistics(self, stats: Stats) -> LocationScale:
         """Return location and scale of the horizon, (batch, 1 or horizon, channels) each."""
 
-    def affine(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+    def affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         """Return gain and offset (channels,), the same in both directions; None: 1 and 0."""
         return None
 
-    def denormalize(self, future: Future, stats: Stats, kind: Kind = "location") -> Future:
+    def denormalize(self, future: Future, stats: Stats, kind: ValueKind = "location") -> Future:
         """Map a forecast back to the data's scale; see `Normalizer.denormalize`."""
-        statistics, future, gain, offset = self._meet(future, stats)
+        statistics, future, gain, offset = self._broadcast_statistics(future, stats)
         if kind == "scale":
             return future / gain.abs() * statistics.scale
         if kind == "variance":
@@ -52,16 +52,16 @@ class AffineNormalizer(Normalizer[Stats]):
             factor = (scale / gain).expand_as(anchor)
             # As small as the residual, the offset can go there: one pass over the data less.
             small = residual if offset is None else residual - offset * factor
-            if runs_eagerly(future):
-                return affine_map(future, None, factor, small, anchor, factor.dtype)
-            if compiles_for_cpu(future):
-                return to_data_scale(future, factor, small, anchor)
+            if can_use_blocked_kernels(future):
+                return apply_affine(future, None, factor, small, anchor, factor.dtype)
+            if is_compiling_for_cpu(future):
+                return denormalize_op(future, factor, small, anchor)
         centred = future if offset is None else future - offset
         return centred * (scale / gain) + residual + anchor
 
-    def renormalize(self, future: Future, stats: Stats) -> Future:
+    def normalize_future(self, future: Future, stats: Stats) -> Future:
         """Map values of the horizon to the common scale; see `Normalizer.renormalize`."""
-        statistics, future, gain, offset = self._meet(future, stats)
+        statistics, future, gain, offset = self._broadcast_statistics(future, stats)
         z = statistics.centre(future) / statistics.scale * gain
         return z if offset is None else z + offset
 
@@ -69,12 +69,12 @@ class AffineNormalizer(Normalizer[Stats]):
         """Map a forecast distribution back; see `Normalizer.denormalize_distribution`."""
         shape = distribution.batch_shape + distribution.event_shape
         values = self.future_statistics(stats).scale.new_zeros(shape)
-        (anchor, residual, scale), _, gain, offset = self._meet(values, stats)
+        (anchor, residual, scale), _, gain, offset = self._broadcast_statistics(values, stats)
         step = scale / gain
         shift = residual if offset is None else residual - offset * step
-        return Restored(distribution, (shift + anchor).expand(shape), step.expand(shape))
+        return DenormalizedDistribution(distribution, (shift + anchor).expand(shape), step.expand(shape))
 
-    def _meet(
+    def _broadcast_statistics(
         self, future: Tensor, stats: Stats
     ) -> tuple[LocationScale, Tensor, Tensor, Tensor | None]:
         """Return statistics, forecast, gain and offset with shapes and dtypes that meet."""
@@ -87,7 +87,7 @@ class AffineNormalizer(Normalizer[Stats]):
                 f"forecast of {future.shape[1]}. Build it with horizon={future.shape[1]}."
             )
         future = future.to(torch.promote_types(future.dtype, statistics.scale.dtype))
-        affine = self.affine(future.dtype)
+        affine = self.affine_parameters(future.dtype)
         gain, offset = (future.new_ones(1), None) if affine is None else affine
         if self.target_index is not None:
             statistics = statistics.select(self.target_index)
@@ -95,7 +95,7 @@ class AffineNormalizer(Normalizer[Stats]):
                 gain, offset = (part[self.target_index] for part in affine)
         shape = (1, 1, -1, *[1] * (future.ndim - 3))
         offset = None if offset is None else offset.reshape(shape)
-        return statistics.broadcast_over(future), future, gain.reshape(shape), offset
+        return statistics.add_trailing_axes(future), future, gain.reshape(shape), offset
 
 
 class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
@@ -119,12 +119,12 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
         return None
 
     @property
-    def keeps_scale(self) -> bool:
+    def has_unit_scale(self) -> bool:
         """Whether the scale is 1 for every window, so that a backbone's bias is in data units."""
         return False
 
     @property
-    def gaps_reach_scale(self) -> bool:
+    def nan_reaches_scale(self) -> bool:
         """Whether one NaN makes its window's scale NaN: then no pass is spent on looking for it."""
         return False
 
@@ -137,22 +137,22 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
         self._check_past(past)
         check_observed(past, observed)
         wide = past.to(statistics_dtype(past.dtype))
-        affine = self.affine(wide.dtype)
-        stats = self._statistics_if_complete(wide, observed) if runs_eagerly(past) else None
+        affine = self.affine_parameters(wide.dtype)
+        stats = self._gap_free_statistics(wide, observed) if can_use_blocked_kernels(past) else None
         if stats is not None:
             gain, offset = (1, 0) if affine is None else affine
             factor = gain / stats.scale
             # The residual is as small as the values less the anchor: it can go to the other side.
             shift = offset - stats.residual * factor
-            return affine_map(wide, stats.anchor, factor, shift, None, past.dtype), stats
-        on_cpu = compiles_for_cpu(past)
-        seen = (observed_mask if on_cpu else observed_values)(past, observed)
+            return apply_affine(wide, stats.anchor, factor, shift, None, past.dtype), stats
+        on_cpu = is_compiling_for_cpu(past)
+        seen = (find_observed_op if on_cpu else find_observed)(past, observed)
         stats = self.statistics(wide, seen)
         if on_cpu:
             gain, offset = (1, 0) if affine is None else affine
             factor = (gain / stats.scale).expand_as(stats.anchor)
             shift = torch.zeros_like(stats.anchor) + offset
-            z = to_common_scale(wide, stats.anchor, stats.residual, factor, shift, seen)
+            z = normalize_op(wide, stats.anchor, stats.residual, factor, shift, seen)
             return z.to(past.dtype), stats
         # Masked before the division: a NaN under it would reach the scale's gradient.
         z = torch.where(seen, stats.centre(wide), 0) / stats.scale
@@ -161,11 +161,11 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
             z = z * gain + offset
         return z.to(past.dtype), stats
 
-    def _statistics_if_complete(
+    def _gap_free_statistics(
         self, past: Tensor, observed: Tensor | None
     ) -> LocationScale | None:
         """Return statistics by the quick path; None where there are gaps."""
-        if observed is None and self.gaps_reach_scale:
+        if observed is None and self.nan_reaches_scale:
             stats = self.statistics(past, None)
             return stats if stats.scale.isfinite().all() else None
-        return self.statistics(past, None) if is_complete(past, observed) else None
+        return self.statistics(past, None) if all_finite_and_observed(past, observed) else None

@@ -5,13 +5,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, TransformedDistribution
 
-from revin_forecast.normalizers.base import Equivariance, Kind, Normalizer
-from revin_forecast.normalizers.distribution import Bent
+from revin_forecast.normalizers.base import Equivariance, ValueKind, Normalizer
+from revin_forecast.normalizers.distribution import MonotoneTransform
 from revin_forecast.normalizers.location_scale import LocationScale
 from revin_forecast.normalizers.revin import RevIN
 from revin_forecast.shapes import Future, Observed, Past
 
-BEND = 10.0
+LINEAR_FROM = 10.0
 """Beyond it, 11,013 deviations from the mean, the way back goes on as a straight line."""
 
 
@@ -38,7 +38,7 @@ class Arcsinh(Normalizer[LocationScale]):
         return frozenset({"shift", "scale"})
 
     @property
-    def maps_spreads(self) -> bool:
+    def maps_scales(self) -> bool:
         """No: the image of a spread depends on where it stands."""
         return False
 
@@ -47,9 +47,9 @@ class Arcsinh(Normalizer[LocationScale]):
         self._check_past(past)
         wide = past.to(torch.promote_types(past.dtype, torch.float32))
         z, stats = self.standard.normalize(wide, observed)
-        return bent_asinh(z).to(past.dtype), stats
+        return linearized_asinh(z).to(past.dtype), stats
 
-    def denormalize(self, future: Future, stats: LocationScale, kind: Kind = "location") -> Future:
+    def denormalize(self, future: Future, stats: LocationScale, kind: ValueKind = "location") -> Future:
         """Map a forecast back; see `Normalizer.denormalize`.
 
         Raises:
@@ -62,37 +62,37 @@ class Arcsinh(Normalizer[LocationScale]):
             )
         self._check_future(future, stats.scale.shape[0])
         wide = future.to(torch.promote_types(future.dtype, torch.float32))
-        return self.standard.denormalize(bent_sinh(wide), stats, kind)
+        return self.standard.denormalize(linearized_sinh(wide), stats, kind)
 
-    def renormalize(self, future: Future, stats: LocationScale) -> Future:
+    def normalize_future(self, future: Future, stats: LocationScale) -> Future:
         """Map values of the horizon to the common scale; see `Normalizer.renormalize`."""
-        return bent_asinh(self.standard.renormalize(future, stats))
+        return linearized_asinh(self.standard.normalize_future(future, stats))
 
     def denormalize_distribution(
         self, distribution: Distribution, stats: LocationScale
     ) -> Distribution:
         """Map a forecast distribution back; it has no closed mean, but samples and quantiles."""
-        bent = TransformedDistribution(distribution, [Bent(bent_sinh, bent_asinh, _log_slope)])
+        bent = TransformedDistribution(distribution, [MonotoneTransform(linearized_sinh, linearized_asinh, _log_derivative)])
         return self.standard.denormalize_distribution(bent, stats)
 
 
-def bent_sinh(z: Tensor) -> Tensor:
+def linearized_sinh(z: Tensor) -> Tensor:
     """Return sinh z, beyond |z| = BEND its tangent.
 
     >>> bent_sinh(torch.tensor([0.0, 1.0, 1000.0]))
     tensor([0.0000e+00, 1.1752e+00, 1.0914e+07])
     """
-    near = z.clamp(-BEND, BEND)
-    return near.sinh() + math.cosh(BEND) * (z - near)
+    near = z.clamp(-LINEAR_FROM, LINEAR_FROM)
+    return near.sinh() + math.cosh(LINEAR_FROM) * (z - near)
 
 
-def bent_asinh(value: Tensor) -> Tensor:
+def linearized_asinh(value: Tensor) -> Tensor:
     """Return the inverse of `bent_sinh`."""
-    edge = math.sinh(BEND)
+    edge = math.sinh(LINEAR_FROM)
     near = value.clamp(-edge, edge)
-    return near.asinh() + (value - near) / math.cosh(BEND)
+    return near.asinh() + (value - near) / math.cosh(LINEAR_FROM)
 
 
-def _log_slope(z: Tensor) -> Tensor:
+def _log_derivative(z: Tensor) -> Tensor:
     """Return log cosh z up to BEND, and its value there beyond."""
-    return z.clamp(-BEND, BEND).cosh().log()
+    return z.clamp(-LINEAR_FROM, LINEAR_FROM).cosh().log()

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from revin_forecast.shapes import Factors, Future, Observed, Past
+from revin_forecast.shapes import DestationaryFactors, Future, Observed, Past
 
 Stats = TypeVar("Stats", bound=tuple)
 
-Kind = Literal["location", "scale", "variance", "quantile", "sample"]
+ValueKind = Literal["location", "scale", "variance", "quantile", "sample"]
 """What the numbers handed to `denormalize` are; see `Normalizer.denormalize`."""
 
 Equivariance = Literal["shift", "scale", "common scale"]
@@ -40,7 +40,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
         if channels < 1:
             raise ValueError(f"{type(self).__name__} needs at least 1 channel but got {channels}.")
         self.channels = channels
-        self.targets = None if targets is None else _checked_targets(targets, channels)
+        self.targets = None if targets is None else _validate_targets(targets, channels)
         index = None if targets is None else torch.tensor(self.targets, dtype=torch.long)
         self.register_buffer("target_index", index, persistent=False)
 
@@ -57,7 +57,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
         """
 
     @abstractmethod
-    def denormalize(self, future: Future, stats: Stats, kind: Kind = "location") -> Future:
+    def denormalize(self, future: Future, stats: Stats, kind: ValueKind = "location") -> Future:
         """Map a forecast back to the data's scale, with the statistics of its own window.
 
         Args:
@@ -72,7 +72,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
             The forecast in data units, in float32 at least: half precision can't hold a level.
         """
 
-    def renormalize(self, future: Future, stats: Stats) -> Future:
+    def normalize_future(self, future: Future, stats: Stats) -> Future:
         """Map values of the horizon to the common scale: the inverse of `denormalize`.
 
         Args:
@@ -103,7 +103,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
             "quantiles, or define denormalize_distribution(distribution, stats)."
         )
 
-    def factors(self, stats: Stats) -> Factors | None:
+    def factors(self, stats: Stats) -> DestationaryFactors | None:
         """Return what a `FactorBackbone` takes beside the window; None: nothing."""
         return None
 
@@ -117,12 +117,12 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
         return frozenset()
 
     @property
-    def restores_past(self) -> bool:
+    def is_invertible(self) -> bool:
         """Whether `denormalize` undoes `normalize`: the horizon has the statistics of the past."""
         return True
 
     @property
-    def maps_spreads(self) -> bool:
+    def maps_scales(self) -> bool:
         """Whether spreads and variances have an image: the way back is a straight line."""
         return True
 
@@ -191,12 +191,12 @@ class DenormalizeStep(nn.Module):
         super().__init__()
         self.normalizer = normalizer
 
-    def forward(self, future: Future, stats: tuple, kind: Kind = "location") -> Future:
+    def forward(self, future: Future, stats: tuple, kind: ValueKind = "location") -> Future:
         """Denormalize; see `Normalizer.denormalize`."""
         return self.normalizer.denormalize(future, stats, kind)
 
 
-def _checked_targets(targets: Sequence[int], channels: int) -> tuple[int, ...]:
+def _validate_targets(targets: Sequence[int], channels: int) -> tuple[int, ...]:
     chosen = tuple(int(target) for target in targets)
     if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(range(channels)):
         raise ValueError(

@@ -4,17 +4,17 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
-from revin_forecast.normalizers.break_even import autocovariance, level_deviation, level_shift
-from revin_forecast.normalizers.learned import StartsFromData
+from revin_forecast.normalizers.break_even import autocovariance, level_standard_error, estimate_level_shift
+from revin_forecast.normalizers.learned import InitializedFromData
 from revin_forecast.normalizers.location_scale import LocationScale
 from revin_forecast.normalizers.revin import RevIN
 from revin_forecast.shapes import Observed, Past
 
-RANGE = (0.02, 0.98)
+SHARE_RANGE = (0.02, 0.98)
 """Where the share of the level starts; nearer to the ends its gradient would vanish."""
 
 
-class Blend(LocationScaleNormalizer, StartsFromData[LocationScale]):
+class Blend(LocationScaleNormalizer, InitializedFromData[LocationScale]):
     """Between `Identity` and `RevIN`: how much of the level to take away is learned.
 
     location = share * mean and scale = deviation^share, with 0 < share < 1 for each channel, a
@@ -44,7 +44,7 @@ class Blend(LocationScaleNormalizer, StartsFromData[LocationScale]):
         """How much of each channel's level is taken away, (channels,) in (0, 1)."""
         return self.share_logit.sigmoid()
 
-    def start_from(self, values: Tensor, lookback: int) -> None:
+    def initialize_from(self, values: Tensor, lookback: int) -> None:
         """Start each channel's share from the training rows; see the class.
 
         Args:
@@ -58,11 +58,11 @@ class Blend(LocationScaleNormalizer, StartsFromData[LocationScale]):
             )
         rows = values.detach().double()
         covariance = autocovariance(rows, lookback)
-        noise = level_deviation(covariance).square()
-        shift = level_shift(rows, covariance).square()
+        noise = level_standard_error(covariance).square()
+        shift = estimate_level_shift(rows, covariance).square()
         share = torch.where(shift + noise > 0, shift / (shift + noise), 0.5)
         with torch.no_grad():
-            self.share_logit.copy_(share.clamp(*RANGE).logit())
+            self.share_logit.copy_(share.clamp(*SHARE_RANGE).logit())
 
     def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
         """Return the shared part of the mean, and the deviation to the power of the share."""

@@ -14,18 +14,18 @@ from torch import Tensor
 
 BLOCK_BYTES = 2**21
 """For each thread: what its own cache holds."""
-KEPT_BYTES = 2**23
+SCRATCH_BYTES = 2**23
 """A larger buffer is given back after the call."""
-ROW = 64
+ROW_VALUES = 64
 """Values in a row that suffice to fill the registers; folding goes up to twice as many."""
 
-Part = Tensor | None
+AffineTerm = Tensor | None
 """(batch, 1, channels); None where there is nothing to add or take away."""
 
-_kept = threading.local()
+_thread_scratch = threading.local()
 
 
-def is_complete(past: Tensor, observed: Tensor | None) -> bool:
+def all_finite_and_observed(past: Tensor, observed: Tensor | None) -> bool:
     """Return whether every value is finite and observed, at the price of one quick read.
 
     A gap makes the sum infinite or NaN. So does an overflow: then the answer is no, and the
@@ -46,29 +46,29 @@ def moments_in_blocks(past: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
 
     Two passes: the variance is the mean square about the mean, never a difference of squares.
     """
-    fold, steps = _fold(past), past.shape[1]
-    rows, start = _folded(past, fold), _tiled(anchor, fold)
+    fold, steps = _steps_per_row(past), past.shape[1]
+    rows, start = _group_steps(past, fold), _tile_channels(anchor, fold)
     mean, variance = torch.empty_like(anchor), torch.empty_like(anchor)
-    for at, buffer in _blocks(rows, anchor.dtype):
+    for at, buffer in _iter_blocks(rows, anchor.dtype):
         torch.sub(rows[at], start[at], out=buffer)
         _sum_steps(buffer, fold, mean[at])
         mean[at].div_(steps)
-        buffer.sub_(_tiled(mean[at], fold)).square_()
+        buffer.sub_(_tile_channels(mean[at], fold)).square_()
         _sum_steps(buffer, fold, variance[at])
     return mean, variance.div_(steps)
 
 
-def map_in_blocks(
-    values: Tensor, minus: Part, factor: Tensor, small: Part, large: Part, dtype: torch.dtype
+def affine_in_blocks(
+    values: Tensor, anchor: AffineTerm, factor: Tensor, small: AffineTerm, large: AffineTerm, dtype: torch.dtype
 ) -> Tensor:
     """Return (values - minus) * factor + small + large, added in that order."""
-    fold = _fold(values)
-    rows = _folded(values, fold)
-    slope = _tiled(factor, fold)
-    first, second, third = (_tiled_part(part, fold) for part in (minus, small, large))
+    fold = _steps_per_row(values)
+    rows = _group_steps(values, fold)
+    slope = _tile_channels(factor, fold)
+    first, second, third = (_tile_optional(part, fold) for part in (anchor, small, large))
     result = values.new_empty(values.shape, dtype=dtype)
-    target = _folded(result, fold)
-    for at, scratch in _blocks(rows, factor.dtype):
+    target = _group_steps(result, fold)
+    for at, scratch in _iter_blocks(rows, factor.dtype):
         block = target[at] if dtype == factor.dtype else scratch
         source = rows[at] if first is None else torch.sub(rows[at], first[at], out=block)
         if second is None:
@@ -82,37 +82,37 @@ def map_in_blocks(
     return result
 
 
-def sum_of_products(gradient: Tensor, values: Tensor, minus: Part, dtype: torch.dtype) -> Tensor:
+def sum_products_in_blocks(gradient: Tensor, values: Tensor, anchor: AffineTerm, dtype: torch.dtype) -> Tensor:
     """Return the sum over steps of gradient * (values - minus), (batch, 1, channels)."""
-    fold = min(_fold(gradient), _fold(values))
-    slopes, rows, first = _folded(gradient, fold), _folded(values, fold), _tiled_part(minus, fold)
+    fold = min(_steps_per_row(gradient), _steps_per_row(values))
+    slopes, rows, first = _group_steps(gradient, fold), _group_steps(values, fold), _tile_optional(anchor, fold)
     result = values.new_empty((values.shape[0], 1, values.shape[2]), dtype=dtype)
-    for at, buffer in _blocks(rows, dtype):
+    for at, buffer in _iter_blocks(rows, dtype):
         source = rows[at] if first is None else torch.sub(rows[at], first[at], out=buffer)
         torch.mul(source, slopes[at], out=buffer)
         _sum_steps(buffer, fold, result[at])
     return result
 
 
-def _fold(values: Tensor) -> int:
+def _steps_per_row(values: Tensor) -> int:
     """Return how many steps make a row of `ROW` to 2 `ROW` values; 1 where memory forbids it."""
     steps, channels = values.shape[1:]
-    if channels >= ROW or values.stride()[1:] != (channels, 1):
+    if channels >= ROW_VALUES or values.stride()[1:] != (channels, 1):
         return 1
-    return max(size for size in range(1, 2 * ROW // channels + 1) if steps % size == 0)
+    return max(size for size in range(1, 2 * ROW_VALUES // channels + 1) if steps % size == 0)
 
 
-def _folded(values: Tensor, fold: int) -> Tensor:
+def _group_steps(values: Tensor, fold: int) -> Tensor:
     steps, channels = values.shape[1:]
     return values if fold == 1 else values.view(-1, steps // fold, fold * channels)
 
 
-def _tiled(part: Tensor, fold: int) -> Tensor:
+def _tile_channels(part: Tensor, fold: int) -> Tensor:
     return part if fold == 1 else torch.cat([part] * fold, dim=2)
 
 
-def _tiled_part(part: Part, fold: int) -> Part:
-    return None if part is None else _tiled(part, fold)
+def _tile_optional(part: AffineTerm, fold: int) -> AffineTerm:
+    return None if part is None else _tile_channels(part, fold)
 
 
 def _sum_steps(rows: Tensor, fold: int, out: Tensor) -> None:
@@ -124,22 +124,22 @@ def _sum_steps(rows: Tensor, fold: int, out: Tensor) -> None:
         torch.sum(folds, dim=1, keepdim=True, out=out)
 
 
-def _blocks(rows: Tensor, dtype: torch.dtype) -> Iterator[tuple[slice, Tensor]]:
+def _iter_blocks(rows: Tensor, dtype: torch.dtype) -> Iterator[tuple[slice, Tensor]]:
     """Yield slices of whole windows, each with a buffer of the slice's shape."""
     size = rows.shape[1] * rows.shape[2] * dtype.itemsize
     windows = max(1, BLOCK_BYTES * torch.get_num_threads() // max(1, size))
     shape = min(windows, len(rows)), *rows.shape[1:]
-    buffer = _scratch(shape, dtype)
+    buffer = _get_scratch_buffer(shape, dtype)
     for start in range(0, len(rows), windows):
         at = slice(start, min(start + windows, len(rows)))
         yield at, buffer[: at.stop - start]
 
 
-def _scratch(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+def _get_scratch_buffer(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """Return memory to write into: new pages cost as much as a pass, so a thread keeps its own."""
     size = math.prod(shape) * dtype.itemsize
-    if size > KEPT_BYTES:
+    if size > SCRATCH_BYTES:
         return torch.empty(shape, dtype=dtype)
-    if not hasattr(_kept, "buffer"):
-        _kept.buffer = torch.empty(KEPT_BYTES, dtype=torch.uint8)
-    return _kept.buffer[:size].view(dtype).view(shape)
+    if not hasattr(_thread_scratch, "buffer"):
+        _thread_scratch.buffer = torch.empty(SCRATCH_BYTES, dtype=torch.uint8)
+    return _thread_scratch.buffer[:size].view(dtype).view(shape)

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-BLOCKS = 4
+ROW_BLOCKS = 4
 """Parts of the training rows; levels move between them, autocovariances are taken inside."""
 
-JITTER = 1e-6
+RELATIVE_JITTER = 1e-6
 """Added to the variance, relative: a noiseless series has a singular covariance."""
 
 
@@ -21,7 +21,7 @@ def autocovariance(values: Tensor, lags: int) -> Tensor:
     """
     total = values.new_zeros(lags, values.shape[1])
     count = values.new_zeros(values.shape[1])
-    for block in values.tensor_split(BLOCKS):
+    for block in values.tensor_split(ROW_BLOCKS):
         seen = block.isfinite()
         centred = torch.where(seen, block - block.nanmean(dim=0), 0)
         # A product in frequency is a sum of lagged products; padded, so that it does not wrap.
@@ -32,7 +32,7 @@ def autocovariance(values: Tensor, lags: int) -> Tensor:
     return total / count.clamp(min=1)
 
 
-def level_deviation(covariance: Tensor) -> Tensor:
+def level_standard_error(covariance: Tensor) -> Tensor:
     """Return the deviation of a window's best estimate of its level, for each channel.
 
     delta* = (1' S^-1 1)^(-1/2) with S the Toeplitz matrix of the autocovariances: the deviation of
@@ -52,13 +52,13 @@ def level_deviation(covariance: Tensor) -> Tensor:
             deviations.append(column.new_zeros(()))
             continue
         relative = column / column[0]
-        matrix = relative[lags] + JITTER * torch.eye(lookback, dtype=column.dtype)
+        matrix = relative[lags] + RELATIVE_JITTER * torch.eye(lookback, dtype=column.dtype)
         precision = torch.linalg.solve(matrix, ones).sum()
         deviations.append((column[0] / precision.clamp(min=1e-12)).sqrt())
     return torch.stack(deviations)
 
 
-def level_shift(values: Tensor, covariance: Tensor) -> Tensor:
+def estimate_level_shift(values: Tensor, covariance: Tensor) -> Tensor:
     """Return by how much the level moves between blocks of rows, beyond what noise makes it.
 
     shift^2 = variance of the block means less that of a mean of n values with these
@@ -68,7 +68,7 @@ def level_shift(values: Tensor, covariance: Tensor) -> Tensor:
         values: (time, channels) float64; NaN is unobserved.
         covariance: (lags, channels); those beyond count as 0.
     """
-    blocks = values.tensor_split(BLOCKS)
+    blocks = values.tensor_split(ROW_BLOCKS)
     levels = torch.stack([block.nanmean(dim=0) for block in blocks]).nan_to_num()
     rows = len(blocks[-1])
     lags = torch.arange(min(len(covariance), rows), dtype=values.dtype).unsqueeze(1)

@@ -8,13 +8,13 @@ from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.base import Equivariance
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
-    observed_values,
-    one_for_zero,
+    find_observed,
+    guard_zero_scale,
     statistics_dtype,
 )
 from revin_forecast.shapes import Observed, Past
 
-STEPS_AT_ONCE = 128
+STEPS_PER_BLOCK = 128
 """Weights of a block's steps on each other are a matrix of this size."""
 
 
@@ -72,11 +72,11 @@ class Causal(AffineNormalizer[RunningState]):
         return frozenset({"shift", "scale"})
 
     @property
-    def restores_past(self) -> bool:
+    def is_invertible(self) -> bool:
         """No: each step of the past has statistics of its own, the horizon those of the last."""
         return False
 
-    def start(self, batch: int, dtype: torch.dtype = torch.float32) -> RunningState:
+    def initial_state(self, batch: int, dtype: torch.dtype = torch.float32) -> RunningState:
         """Return the state of streams of which nothing was seen yet.
 
         Args:
@@ -107,12 +107,12 @@ class Causal(AffineNormalizer[RunningState]):
                 f"Causal got values of {streams} streams but the state of "
                 f"{state.weight.shape[0]}. Pass as many, or start({streams})."
             )
-        seen = observed_values(new_values, observed)
+        seen = find_observed(new_values, observed)
         wide = new_values.to(torch.promote_types(new_values.dtype, state.weight.dtype))
         parts = []
-        for at in range(0, wide.shape[1], STEPS_AT_ONCE):
-            block = slice(at, at + STEPS_AT_ONCE)
-            z, state = self._step(state, wide[:, block], seen[:, block])
+        for at in range(0, wide.shape[1], STEPS_PER_BLOCK):
+            block = slice(at, at + STEPS_PER_BLOCK)
+            z, state = self._normalize_block(state, wide[:, block], seen[:, block])
             parts.append(z)
         return torch.cat(parts, dim=1).to(new_values.dtype), state
 
@@ -124,37 +124,37 @@ class Causal(AffineNormalizer[RunningState]):
 
     def future_statistics(self, stats: RunningState) -> LocationScale:
         """Return the statistics at the last step."""
-        variance = stats.squares / one_for_zero(stats.weight)
-        return LocationScale(stats.anchor, stats.mean, one_for_zero(variance).sqrt())
+        variance = stats.squares / guard_zero_scale(stats.weight)
+        return LocationScale(stats.anchor, stats.mean, guard_zero_scale(variance).sqrt())
 
     def extra_repr(self) -> str:
         """Show the half-life, too."""
         return f"{super().extra_repr()}, half_life={self.half_life}"
 
-    def _step(
+    def _normalize_block(
         self, state: RunningState, values: Tensor, observed: Tensor
     ) -> tuple[Tensor, RunningState]:
         """Normalize up to STEPS_AT_ONCE steps."""
-        state = _near(state, values.detach(), observed)
+        state = _move_anchor(state, values.detach(), observed)
         centred = torch.where(observed, values.detach() - state.anchor, 0)
-        decay, kept = self._decay(values)
+        decay, kept = self._decay_weights(values)
         seen = observed.to(values.dtype)
-        weight = kept * state.weight + _weighted(decay, seen)
-        total = one_for_zero(weight)
-        mean = (kept * state.weight * state.mean + _weighted(decay, centred)) / total
+        weight = kept * state.weight + _sum_weighted(decay, seen)
+        total = guard_zero_scale(weight)
+        mean = (kept * state.weight * state.mean + _sum_weighted(decay, centred)) / total
         # West: a value adds w (x - mean before) (x - mean after), which is never negative.
         before = torch.cat([state.mean, mean[:, :-1]], dim=1)
         first = torch.cat([state.weight, weight[:, :-1]], dim=1) == 0
         before = torch.where(first, mean, before)
         added = torch.where(observed, (centred - before) * (centred - mean), 0)
-        squares = kept * state.squares + _weighted(decay, added)
-        scale = one_for_zero(squares / total).sqrt()
+        squares = kept * state.squares + _sum_weighted(decay, added)
+        scale = guard_zero_scale(squares / total).sqrt()
         # The statistics are constants to the gradient, as in RevIN; the values are not.
         z = torch.where(observed, (values - state.anchor) - mean, 0) / scale
         last = (part[:, -1:] for part in (weight, mean, squares))
         return z, RunningState(state.anchor, *last)
 
-    def _decay(self, values: Tensor) -> tuple[Tensor, Tensor]:
+    def _decay_weights(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return the weight of each step (column) at each later one (row), and of what was."""
         steps = torch.arange(values.shape[1], dtype=values.dtype, device=values.device)
         age = steps.unsqueeze(1) - steps
@@ -163,7 +163,7 @@ class Causal(AffineNormalizer[RunningState]):
         return weights, torch.exp2(-(steps + 1) * rate).reshape(1, -1, 1)
 
 
-def _near(state: RunningState, values: Tensor, observed: Tensor) -> RunningState:
+def _move_anchor(state: RunningState, values: Tensor, observed: Tensor) -> RunningState:
     """Move the anchor to the block's first observed value, the mean by as much the other way."""
     index = observed.to(torch.int32).argmax(dim=1, keepdim=True)
     first = torch.where(observed.any(dim=1, keepdim=True), values.gather(1, index), state.anchor)
@@ -171,7 +171,7 @@ def _near(state: RunningState, values: Tensor, observed: Tensor) -> RunningState
     return state._replace(anchor=first, mean=mean)
 
 
-def _weighted(decay: Tensor, values: Tensor) -> Tensor:
+def _sum_weighted(decay: Tensor, values: Tensor) -> Tensor:
     """Return sum over earlier steps, (batch, steps, channels)."""
     with torch.autocast(values.device.type, enabled=False):
         return torch.einsum("ts,bsc->btc", decay, values)

@@ -6,15 +6,15 @@ from torch import Tensor, nn
 from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.base import Equivariance
 from revin_forecast.normalizers.centred import centre_windows
-from revin_forecast.normalizers.learned import WideLinear
+from revin_forecast.normalizers.learned import FullPrecisionLinear
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
-    one_for_zero,
+    guard_zero_scale,
 )
-from revin_forecast.normalizers.revin import SMALLEST_GAIN
+from revin_forecast.normalizers.revin import MIN_GAIN
 from revin_forecast.shapes import Observed, Past
 
-RATES = {"mean_map": 0.01, "scale_map": 1.0, "gate.weight": 1.0, "gate.bias": 1.0}
+LEARNING_RATE_FACTORS = {"mean_map": 0.01, "scale_map": 1.0, "gate.weight": 1.0, "gate.bias": 1.0}
 """Learning rates over the backbone's. The authors' differ by orders of magnitude, too, the mean's
 the least; their absolute figures belong to one data set and optimizer."""
 
@@ -39,7 +39,7 @@ class DAIN(AffineNormalizer[LocationScale]):
         super().__init__(channels, targets)
         self.mean_map = nn.Parameter(torch.zeros(channels, channels))
         self.scale_map = nn.Parameter(torch.zeros(channels, channels))
-        self.gate = WideLinear(channels, channels)
+        self.gate = FullPrecisionLinear(channels, channels)
 
     @property
     def equivariant_to(self) -> frozenset[Equivariance]:
@@ -53,18 +53,18 @@ class DAIN(AffineNormalizer[LocationScale]):
 
     def learning_rate(self, name: str, base: float) -> float:
         """Return the layer's rate: the location's map learns a hundredth as fast."""
-        return base * RATES.get(name, 1.0)
+        return base * LEARNING_RATE_FACTORS.get(name, 1.0)
 
     def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, LocationScale]:
         """Map windows to the common scale; see `Normalizer.normalize`."""
         self._check_past(past)
         values, anchor, mean, seen, count = centre_windows(past, observed)
-        residual = mean + _mixed(mean + anchor, self.mean_map)
+        residual = mean + _mix_channels(mean + anchor, self.mean_map)
         values = torch.where(seen, values - residual, 0)
-        root = _root(values.square().sum(dim=1, keepdim=True) / count)
-        scale = one_for_zero(torch.maximum(root + _mixed(root, self.scale_map), root / 100))
+        root = _safe_sqrt(values.square().sum(dim=1, keepdim=True) / count)
+        scale = guard_zero_scale(torch.maximum(root + _mix_channels(root, self.scale_map), root / 100))
         z = values / scale
-        gate = self.gate(z.sum(dim=1, keepdim=True) / count).sigmoid().clamp(min=SMALLEST_GAIN)
+        gate = self.gate(z.sum(dim=1, keepdim=True) / count).sigmoid().clamp(min=MIN_GAIN)
         z = z * gate
         return z.to(past.dtype), LocationScale(anchor, residual, scale / gate)
 
@@ -73,11 +73,11 @@ class DAIN(AffineNormalizer[LocationScale]):
         return stats
 
 
-def _mixed(statistic: Tensor, weight: Tensor) -> Tensor:
+def _mix_channels(statistic: Tensor, weight: Tensor) -> Tensor:
     # A sum of products and not a matrix product, which autocast would take to half precision.
     return (statistic.unsqueeze(-2) * weight.to(statistic.dtype)).sum(-1)
 
 
-def _root(square: Tensor) -> Tensor:
+def _safe_sqrt(square: Tensor) -> Tensor:
     """Return the square root, with gradient 0 at 0."""
-    return torch.where(square > 0, one_for_zero(square).sqrt(), 0)
+    return torch.where(square > 0, guard_zero_scale(square).sqrt(), 0)

@@ -7,12 +7,12 @@ from torch import Tensor, nn
 from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.base import Equivariance
 from revin_forecast.normalizers.centred import centre_windows
-from revin_forecast.normalizers.learned import LearnedNormalizer, check_lookback, required
+from revin_forecast.normalizers.learned import LearnedNormalizer, check_lookback, require_size
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
-    one_for_zero,
+    guard_zero_scale,
 )
-from revin_forecast.normalizers.revin import away_from_zero
+from revin_forecast.normalizers.revin import bound_away_from_zero
 from revin_forecast.shapes import Future, Observed, Past
 
 
@@ -54,7 +54,7 @@ class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
         super().__init__(channels, targets)
         if prior < 0:
             raise ValueError(f"DishTS needs a prior weight >= 0 but got {prior}.")
-        self.lookback = required("lookback", lookback, "DishTS")
+        self.lookback = require_size("lookback", lookback, "DishTS")
         self.prior = float(prior)
         self.past_weight = nn.Parameter(torch.zeros(channels, self.lookback))
         self.future_weight = nn.Parameter(torch.zeros(channels, self.lookback))
@@ -67,15 +67,15 @@ class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
         return frozenset({"scale"})
 
     @property
-    def restores_past(self) -> bool:
+    def is_invertible(self) -> bool:
         """No: the forecast gets the future's level."""
         return False
 
-    def affine(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+    def affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         """Return the weight, kept away from zero, and the bias; None without affine map."""
         if self.affine_weight is None or self.affine_bias is None:
             return None
-        return away_from_zero(self.affine_weight.to(dtype)), self.affine_bias.to(dtype)
+        return bound_away_from_zero(self.affine_weight.to(dtype)), self.affine_bias.to(dtype)
 
     def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, DishStats]:
         """Map windows to the common scale; see `Normalizer.normalize`."""
@@ -83,7 +83,7 @@ class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
         check_lookback(past, self.lookback, "DishTS")
         windows = centre_windows(past, observed)
         values, anchor, mean, seen, count = windows
-        centred = windows.about_mean()
+        centred = windows.subtract_mean()
         parts = []
         for weight in (self.past_weight, self.future_weight):
             wide_weight = weight.to(values.dtype).mT
@@ -91,10 +91,10 @@ class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
             shift = shift + wide_weight.sum(dim=0) * (mean + anchor)
             squares = torch.where(seen, centred - shift, 0).square().sum(dim=1, keepdim=True)
             variance = squares / (count - 1 + (count == 1))
-            parts.append(LocationScale(anchor, mean + shift, one_for_zero(variance).sqrt()))
+            parts.append(LocationScale(anchor, mean + shift, guard_zero_scale(variance).sqrt()))
         stats = DishStats(*parts)
         z = torch.where(seen, values - stats.past.residual, 0) / stats.past.scale
-        if (affine := self.affine(z.dtype)) is not None:
+        if (affine := self.affine_parameters(z.dtype)) is not None:
             z = z * affine[0] + affine[1]
         return z.to(past.dtype), stats
 

@@ -6,7 +6,7 @@ from torch.distributions import AffineTransform, Distribution, TransformedDistri
 from torch.distributions.transforms import Transform
 
 
-class Restored(TransformedDistribution):
+class DenormalizedDistribution(TransformedDistribution):
     """A forecast distribution mapped back to the data's units, value by value: Y = level + step Z.
 
     Sampling, `log_prob` (with the Jacobian's -log|step|), `cdf` and `icdf` come with the
@@ -20,34 +20,34 @@ class Restored(TransformedDistribution):
 
     arg_constraints = {}  # noqa: RUF012 - torch declares it so
 
-    def __init__(self, base: Distribution, level: Tensor, step: Tensor):
-        super().__init__(base, [AffineTransform(level, step)])
-        self.level = level
-        self.step = step
+    def __init__(self, base: Distribution, intercept: Tensor, slope: Tensor):
+        super().__init__(base, [AffineTransform(intercept, slope)])
+        self.intercept = intercept
+        self.slope = slope
 
     @property
     def mean(self) -> Tensor:
         """Level + step * mean of Z."""
-        return self.level + self.step * self.base_dist.mean
+        return self.intercept + self.slope * self.base_dist.mean
 
     @property
     def variance(self) -> Tensor:
         """step^2 * variance of Z, value by value."""
-        return self.step.square() * self.base_dist.variance
+        return self.slope.square() * self.base_dist.variance
 
     @property
     def stddev(self) -> Tensor:
         """|step| * deviation of Z, value by value."""
-        return self.step.abs() * self.base_dist.stddev
+        return self.slope.abs() * self.base_dist.stddev
 
-    def expand(self, batch_shape: Sequence[int], _instance: object = None) -> "Restored":
+    def expand(self, batch_shape: Sequence[int], _instance: object = None) -> "DenormalizedDistribution":
         """Return the distribution with a larger batch, without copies."""
         shape = torch.Size(batch_shape) + self.event_shape
         base = self.base_dist.expand(torch.Size(batch_shape))
-        return Restored(base, self.level.expand(shape), self.step.expand(shape))
+        return DenormalizedDistribution(base, self.intercept.expand(shape), self.slope.expand(shape))
 
 
-class Bent(Transform):
+class MonotoneTransform(Transform):
     """A rising map of values, its inverse and the logarithm of its slope, as torch wants them.
 
     Args:
@@ -62,14 +62,14 @@ class Bent(Transform):
 
     def __init__(
         self,
-        rising: Callable[[Tensor], Tensor],
-        falling_back: Callable[[Tensor], Tensor],
-        log_slope: Callable[[Tensor], Tensor],
+        function: Callable[[Tensor], Tensor],
+        inverse_function: Callable[[Tensor], Tensor],
+        log_derivative: Callable[[Tensor], Tensor],
     ):
         super().__init__(cache_size=0)
-        self.rising = rising
-        self.falling_back = falling_back
-        self.log_slope = log_slope
+        self.function = function
+        self.inverse_function = inverse_function
+        self.log_derivative = log_derivative
 
     @property
     def sign(self) -> int:
@@ -77,11 +77,11 @@ class Bent(Transform):
         return 1
 
     def _call(self, x: Tensor) -> Tensor:
-        return self.rising(x)
+        return self.function(x)
 
     def _inverse(self, y: Tensor) -> Tensor:
-        return self.falling_back(y)
+        return self.inverse_function(y)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """Return log dy/dx at x."""
-        return self.log_slope(x)
+        return self.log_derivative(x)

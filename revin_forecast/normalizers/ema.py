@@ -5,7 +5,7 @@ from torch import Tensor
 
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.location_scale import LocationScale, last_observed, one_for_zero
+from revin_forecast.normalizers.location_scale import LocationScale, last_observed_values, guard_zero_scale
 from revin_forecast.shapes import Observed, Past
 
 
@@ -38,28 +38,28 @@ class EMA(LocationScaleNormalizer):
     def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
         """Return the weighted mean and deviation of the observed values."""
         past = past.detach()
-        anchor = last_observed(past, observed)
+        anchor = last_observed_values(past, observed)
         centred = past - anchor
-        weights = self._weights(past.shape[1], past).reshape(1, -1, 1).expand_as(past)
+        weights = self._decay_weights(past.shape[1], past).reshape(1, -1, 1).expand_as(past)
         if observed is not None:
             centred = torch.where(observed, centred, 0)
             weights = torch.where(observed, weights, 0)
         # The weights of old values underflow before they matter; of none observed they sum to 0.
-        total = one_for_zero(weights.sum(dim=1, keepdim=True))
+        total = guard_zero_scale(weights.sum(dim=1, keepdim=True))
         mean = (weights * centred).sum(dim=1, keepdim=True) / total
         squares = weights * (centred - mean).square()
         variance = squares.sum(dim=1, keepdim=True) / total
-        return LocationScale(anchor, mean, one_for_zero(variance).sqrt())
+        return LocationScale(anchor, mean, guard_zero_scale(variance).sqrt())
 
     def location_weights(self, lookback: int) -> Tensor:
         """Return the weights, which sum to 1."""
-        weights = self._weights(lookback, torch.zeros((), dtype=torch.float64))
+        weights = self._decay_weights(lookback, torch.zeros((), dtype=torch.float64))
         return weights / weights.sum()
 
     def extra_repr(self) -> str:
         """Show the half-life, too."""
         return f"{super().extra_repr()}, half_life={self.half_life}"
 
-    def _weights(self, lookback: int, like: Tensor) -> Tensor:
+    def _decay_weights(self, lookback: int, like: Tensor) -> Tensor:
         age = torch.arange(lookback - 1, -1, -1, dtype=like.dtype, device=like.device)
         return torch.exp2(-age / self.half_life)

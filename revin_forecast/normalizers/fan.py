@@ -8,9 +8,9 @@ from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.centred import centre_windows
 from revin_forecast.normalizers.learned import (
     LearnedNormalizer,
-    WideLinear,
+    FullPrecisionLinear,
     check_lookback,
-    required,
+    require_size,
 )
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
@@ -21,7 +21,7 @@ from revin_forecast.shapes import Future, Observed, Past
 class FANStats(NamedTuple):
     """The forecast of the main part, (batch, horizon, channels)."""
 
-    main: Tensor
+    dominant_forecast: Tensor
 
 
 class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
@@ -51,15 +51,15 @@ class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
         targets: Sequence[int] | None = None,
     ):
         super().__init__(channels, targets)
-        self.lookback = required("lookback", lookback, "FAN")
-        self.horizon = required("horizon", horizon, "FAN")
-        self.frequencies = required("frequencies", frequencies, "FAN")
-        self.from_main = WideLinear(self.lookback, hidden)
-        self.from_both = WideLinear(hidden + self.lookback, 2 * hidden)
-        self.out = WideLinear(2 * hidden, self.horizon)
+        self.lookback = require_size("lookback", lookback, "FAN")
+        self.horizon = require_size("horizon", horizon, "FAN")
+        self.frequencies = require_size("frequencies", frequencies, "FAN")
+        self.from_main = FullPrecisionLinear(self.lookback, hidden)
+        self.from_both = FullPrecisionLinear(hidden + self.lookback, 2 * hidden)
+        self.out = FullPrecisionLinear(2 * hidden, self.horizon)
 
     @property
-    def restores_past(self) -> bool:
+    def is_invertible(self) -> bool:
         """No: the main part comes back as it is forecast."""
         return False
 
@@ -69,7 +69,7 @@ class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
         check_lookback(past, self.lookback, "FAN")
         values, anchor, mean, observed, _ = centre_windows(past, observed)
         centred = torch.where(observed, values, mean)
-        main, level = main_part(centred, anchor, self.frequencies)
+        main, level = dominant_frequencies(centred, anchor, self.frequencies)
         # The anchor goes with the main part, or stays; it never passes through the transform.
         rest = (centred - main) + (anchor - level)
         hidden = self.from_main((main + level).mT).relu()
@@ -80,8 +80,8 @@ class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
 
     def future_statistics(self, stats: FANStats) -> LocationScale:
         """Return the forecast of the main part as location, and scale 1."""
-        zero = torch.zeros_like(stats.main[:, :1])
-        return LocationScale(stats.main, zero, zero + 1)
+        zero = torch.zeros_like(stats.dominant_forecast[:, :1])
+        return LocationScale(stats.dominant_forecast, zero, zero + 1)
 
     def auxiliary_loss(
         self, stats: FANStats, future: Future, forecast: Future | None = None
@@ -90,13 +90,13 @@ class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
 
         Without a forecast it is the first term alone.
         """
-        forecast_main = stats.main
+        forecast_main = stats.dominant_forecast
         if self.target_index is not None:
             forecast_main = forecast_main.index_select(2, self.target_index)
         complete = future.isfinite().all(dim=1, keepdim=True)
         truth = torch.where(complete, future, 0).to(forecast_main.dtype)
         anchor = truth[:, :1]
-        main, level = main_part(truth - anchor, anchor, self.frequencies)
+        main, level = dominant_frequencies(truth - anchor, anchor, self.frequencies)
         main = main + level
         errors = (forecast_main - main).square()
         if forecast is not None:
@@ -105,7 +105,7 @@ class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
         return torch.where(complete, errors, 0).sum() / count
 
 
-def main_part(centred: Tensor, anchor: Tensor, frequencies: int) -> tuple[Tensor, Tensor]:
+def dominant_frequencies(centred: Tensor, anchor: Tensor, frequencies: int) -> tuple[Tensor, Tensor]:
     """Return the components of largest amplitude of `centred + anchor`.
 
     Args:

@@ -4,16 +4,16 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.normalizers.blocks import (
-    Part,
-    map_in_blocks,
+    AffineTerm,
+    affine_in_blocks,
     moments_in_blocks,
-    sum_of_products,
+    sum_products_in_blocks,
 )
-from revin_forecast.normalizers.location_scale import last_observed
-from revin_forecast.normalizers.operators import compiles_for_cpu, window_moments
+from revin_forecast.normalizers.location_scale import last_observed_values
+from revin_forecast.normalizers.operators import is_compiling_for_cpu, anchored_moments_op
 
 
-def runs_eagerly(*tensors: Tensor) -> bool:
+def can_use_blocked_kernels(*tensors: Tensor) -> bool:
     """Return whether blocks may be used: plain tensors in CPU memory, nothing traces or batches.
 
     Compilers fuse the plain formula themselves, and can't follow a decision that depends on data.
@@ -26,7 +26,7 @@ def runs_eagerly(*tensors: Tensor) -> bool:
     return all(type(part) in plain and part.device.type == "cpu" for part in tensors)
 
 
-def moments(past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def anchored_moments(past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Return each window's last observed value, and mean and variance of the distance from it.
 
     Args:
@@ -34,9 +34,9 @@ def moments(past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor, Tens
         observed: where a value counts; None: everywhere, and all are finite.
     """
     constant = not (past.requires_grad and torch.is_grad_enabled())
-    if observed is not None and constant and compiles_for_cpu(past):
-        return window_moments(past, observed)
-    anchor = last_observed(past, observed)
+    if observed is not None and constant and is_compiling_for_cpu(past):
+        return anchored_moments_op(past, observed)
+    anchor = last_observed_values(past, observed)
     if observed is None and constant:
         return anchor, *moments_in_blocks(past, anchor)
     centred = past - anchor if observed is None else torch.where(observed, past - anchor, 0)
@@ -47,8 +47,8 @@ def moments(past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor, Tens
     return anchor, mean, squares.sum(dim=1, keepdim=True) / count
 
 
-def affine_map(
-    values: Tensor, minus: Part, factor: Tensor, small: Part, large: Part, dtype: torch.dtype
+def apply_affine(
+    values: Tensor, anchor: AffineTerm, factor: Tensor, small: AffineTerm, large: AffineTerm, dtype: torch.dtype
 ) -> Tensor:
     """Return (values - minus) * factor + small + large, added in that order.
 
@@ -60,7 +60,7 @@ def affine_map(
         large: added last.
         dtype: of the result.
     """
-    return _AffineMap.apply(values, minus, factor, small, large, dtype)
+    return _AffineMap.apply(values, anchor, factor, small, large, dtype)
 
 
 class _AffineMap(torch.autograd.Function):
@@ -69,7 +69,7 @@ class _AffineMap(torch.autograd.Function):
     @staticmethod
     def forward(ctx, values, minus, factor, small, large, dtype):
         ctx.save_for_backward(values, minus, factor)
-        return map_in_blocks(values, minus, factor, small, large, dtype)
+        return affine_in_blocks(values, minus, factor, small, large, dtype)
 
     @staticmethod
     def backward(ctx, *gradients):
@@ -81,12 +81,12 @@ class _AffineMap(torch.autograd.Function):
             if torch.is_grad_enabled():
                 into = (gradient * factor).to(values.dtype)
             else:
-                into = map_in_blocks(gradient, None, factor, None, None, values.dtype)
+                into = affine_in_blocks(gradient, None, factor, None, None, values.dtype)
         if for_factor and torch.is_grad_enabled():
             centred = values if minus is None else values - minus
             product = (gradient * centred).sum(dim=1, keepdim=True)
         elif for_factor:
-            product = sum_of_products(gradient, values, minus, factor.dtype)
+            product = sum_products_in_blocks(gradient, values, minus, factor.dtype)
         if for_minus or for_small or for_large:
             total = gradient.sum(dim=1, keepdim=True)
         return (

@@ -19,7 +19,7 @@ class Identity(LocationScaleNormalizer):
         return frozenset()
 
     @property
-    def keeps_scale(self) -> bool:
+    def has_unit_scale(self) -> bool:
         """Yes."""
         return True
 

@@ -3,7 +3,7 @@ from torch import Tensor
 
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.location_scale import LocationScale, last_observed
+from revin_forecast.normalizers.location_scale import LocationScale, last_observed_values
 from revin_forecast.shapes import Observed, Past
 
 
@@ -20,13 +20,13 @@ class LastValue(LocationScaleNormalizer):
         return frozenset({"shift"})
 
     @property
-    def keeps_scale(self) -> bool:
+    def has_unit_scale(self) -> bool:
         """Yes."""
         return True
 
     def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
         """Return the last observed value as location, and scale 1."""
-        anchor = last_observed(past.detach(), observed)
+        anchor = last_observed_values(past.detach(), observed)
         zero = torch.zeros_like(anchor)
         return LocationScale(anchor, zero, zero + 1)
 

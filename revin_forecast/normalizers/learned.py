@@ -37,15 +37,15 @@ class PretrainedNormalizer(LearnedNormalizer[Stats]):
 
     @property
     @abstractmethod
-    def pretraining_rate(self) -> float:
+    def pretraining_learning_rate(self) -> float:
         """Learning rate of that stage."""
 
 
-class StartsFromData(Normalizer[Stats]):
+class InitializedFromData(Normalizer[Stats]):
     """A normalizer whose starting point is computed from the training rows."""
 
     @abstractmethod
-    def start_from(self, values: Tensor, lookback: int) -> None:
+    def initialize_from(self, values: Tensor, lookback: int) -> None:
         """Set the parameters to where training starts.
 
         Args:
@@ -54,17 +54,17 @@ class StartsFromData(Normalizer[Stats]):
         """
 
 
-class WideLinear(nn.Linear):
+class FullPrecisionLinear(nn.Linear):
     """A linear map in its input's dtype, also under autocast: statistics are never in half."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Map the last axis."""
         bias = None if self.bias is None else self.bias.to(input.dtype)
-        with full_precision(input):
+        with disable_autocast(input):
             return nn.functional.linear(input, self.weight.to(input.dtype), bias)
 
 
-def full_precision(like: Tensor) -> AbstractContextManager[object]:
+def disable_autocast(like: Tensor) -> AbstractContextManager[object]:
     """Return a context without autocast on the tensor's device."""
     device = like.device.type
     if torch.is_autocast_enabled(device):
@@ -72,7 +72,7 @@ def full_precision(like: Tensor) -> AbstractContextManager[object]:
     return nullcontext()
 
 
-def required(name: str, size: int | None, owner: str) -> int:
+def require_size(name: str, size: int | None, owner: str) -> int:
     """Return a size that a normalizer can't do without.
 
     It may be left out where the package builds the normalizer, and is passed on from the model.

@@ -31,7 +31,7 @@ class LocationScale(NamedTuple):
         """Return the statistics of some channels."""
         return LocationScale(*(part.index_select(2, index) for part in self))
 
-    def broadcast_over(self, future: Tensor) -> "LocationScale":
+    def add_trailing_axes(self, future: Tensor) -> "LocationScale":
         """Return the statistics with trailing axes of size 1, to meet levels or samples."""
         axes = [1] * (future.ndim - 3)
         return LocationScale(*(part.reshape(*part.shape, *axes) for part in self))
@@ -51,7 +51,7 @@ def check_observed(past: Tensor, observed: Tensor | None) -> None:
         )
 
 
-def observed_values(past: Tensor, observed: Tensor | None) -> Tensor:
+def find_observed(past: Tensor, observed: Tensor | None) -> Tensor:
     """Return where `past` is both declared observed and finite.
 
     Raises:
@@ -62,7 +62,7 @@ def observed_values(past: Tensor, observed: Tensor | None) -> Tensor:
     return finite if observed is None else finite & observed
 
 
-def last_observed(past: Tensor, observed: Tensor | None) -> Tensor:
+def last_observed_values(past: Tensor, observed: Tensor | None) -> Tensor:
     """Return the last observed value of each window and channel, 0 where there is none."""
     if observed is None:
         return past[:, -1:]
@@ -80,7 +80,7 @@ def observed_count(past: Tensor, observed: Tensor | None) -> Tensor | int:
     return observed.sum(dim=1, keepdim=True).clamp(min=1)
 
 
-def one_for_zero(scale: Tensor) -> Tensor:
+def guard_zero_scale(scale: Tensor) -> Tensor:
     """Return the scale with 1 in place of 0: a window without spread has no scale of its own.
 
     NaN stays NaN.

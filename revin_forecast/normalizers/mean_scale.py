@@ -3,7 +3,7 @@ from torch import Tensor
 
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.location_scale import LocationScale, observed_count, one_for_zero
+from revin_forecast.normalizers.location_scale import LocationScale, observed_count, guard_zero_scale
 from revin_forecast.shapes import Observed, Past
 
 
@@ -25,7 +25,7 @@ class MeanScale(LocationScaleNormalizer):
         size = size if observed is None else torch.where(observed, size, 0)
         mean = size.sum(dim=1, keepdim=True) / observed_count(past, observed)
         zero = torch.zeros_like(mean)
-        return LocationScale(zero, zero, one_for_zero(mean))
+        return LocationScale(zero, zero, guard_zero_scale(mean))
 
     def location_weights(self, lookback: int) -> Tensor:
         """Return zeros: the location is 0."""

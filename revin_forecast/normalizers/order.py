@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def observed_quantiles(
-    values: Tensor, observed: Tensor | None, levels: list[float]
+    values: Tensor, observed: Tensor | None, quantiles: list[float]
 ) -> list[Tensor]:
     """Return quantiles over time, each (batch, 1, channels); 0 where nothing is observed.
 
@@ -19,11 +19,11 @@ def observed_quantiles(
     if observed is None:
         ordered = values.sort(dim=1).values
         last = ordered.new_full((), values.shape[1] - 1)
-        return [_between(ordered, level * last.expand_as(ordered[:, :1])) for level in levels]
+        return [_interpolate_sorted(ordered, level * last.expand_as(ordered[:, :1])) for level in quantiles]
     ordered = torch.where(observed, values, torch.inf).sort(dim=1).values
     last = observed.sum(dim=1, keepdim=True) - 1
-    places = [level * last.clamp(min=0).to(values.dtype) for level in levels]
-    return [torch.where(last >= 0, _between(ordered, place), 0) for place in places]
+    places = [level * last.clamp(min=0).to(values.dtype) for level in quantiles]
+    return [torch.where(last >= 0, _interpolate_sorted(ordered, place), 0) for place in places]
 
 
 def observed_median(values: Tensor, observed: Tensor | None) -> Tensor:
@@ -31,7 +31,7 @@ def observed_median(values: Tensor, observed: Tensor | None) -> Tensor:
     return observed_quantiles(values, observed, [0.5])[0]
 
 
-def _between(ordered: Tensor, place: Tensor) -> Tensor:
+def _interpolate_sorted(ordered: Tensor, place: Tensor) -> Tensor:
     low = ordered.gather(1, place.floor().long())
     high = ordered.gather(1, place.ceil().long())
     return low + (high - low) * (place - place.floor())

@@ -6,17 +6,17 @@ from torch import Tensor, nn
 
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.fused import moments, runs_eagerly
+from revin_forecast.normalizers.fused import anchored_moments, can_use_blocked_kernels
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
-    one_for_zero,
+    guard_zero_scale,
 )
 from revin_forecast.normalizers.order import observed_median
 from revin_forecast.shapes import Observed, Past
 
 LocationName = Literal["mean", "last", "median"]
 
-SMALLEST_GAIN = 0.01
+MIN_GAIN = 0.01
 """No affine weight acts as less than this, so a forecast is never amplified more than 100 times."""
 
 
@@ -83,7 +83,7 @@ class RevIN(LocationScaleNormalizer):
         return frozenset({"shift", "scale"} if self.eps is None else {"shift"})
 
     @property
-    def gaps_reach_scale(self) -> bool:
+    def nan_reaches_scale(self) -> bool:
         """Yes: the variance is a sum over the whole window."""
         return True
 
@@ -92,15 +92,15 @@ class RevIN(LocationScaleNormalizer):
         past = past.detach() if self.detach else past
         # A value of the window as anchor makes `past - anchor` exact at any level, and exactly
         # zero for a constant window.
-        anchor, mean, variance = moments(past, observed)
-        residual = self._residual(past, anchor, mean, observed)
-        return LocationScale(anchor, residual, self._scale(variance))
+        anchor, mean, variance = anchored_moments(past, observed)
+        residual = self._location_residual(past, anchor, mean, observed)
+        return LocationScale(anchor, residual, self._scale_from_variance(variance))
 
-    def affine(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+    def affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         """Return the weight, kept away from zero, and the bias; None without affine map."""
         if self.affine_weight is None or self.affine_bias is None:
             return None
-        return away_from_zero(self.affine_weight.to(dtype)), self.affine_bias.to(dtype)
+        return bound_away_from_zero(self.affine_weight.to(dtype)), self.affine_bias.to(dtype)
 
     def location_weights(self, lookback: int) -> Tensor | None:
         """Return equal weights for the mean, the last unit vector for last, None for median."""
@@ -126,7 +126,7 @@ class RevIN(LocationScaleNormalizer):
         Raises:
             ValueError: either name is missing or stands there more than once.
         """
-        weight, bias = (_only(state_dict, name) for name in ("affine_weight", "affine_bias"))
+        weight, bias = (_single_entry(state_dict, name) for name in ("affine_weight", "affine_bias"))
         layer = cls(len(weight), statistic=statistic, eps=eps)
         layer.load_state_dict({"affine_weight": weight, "affine_bias": bias})
         return layer
@@ -136,10 +136,10 @@ class RevIN(LocationScaleNormalizer):
 
         The weights are those that act, so a weight that was kept from zero stays so.
         """
-        affine = self.affine(torch.float32)
+        affine = self.affine_parameters(torch.float32)
         if affine is None:
             return {}
-        return {name: part.detach().clone() for name, part in zip(_NAMES, affine, strict=True)}
+        return {name: part.detach().clone() for name, part in zip(_AFFINE_NAMES, affine, strict=True)}
 
     def extra_repr(self) -> str:
         """Show what differs from the defaults."""
@@ -149,21 +149,21 @@ class RevIN(LocationScaleNormalizer):
         shown += [f"eps={self.eps}"] if self.eps is not None else []
         return ", ".join(shown + ([] if self.detach else ["detach=False"]))
 
-    def _residual(
+    def _location_residual(
         self, past: Tensor, anchor: Tensor, mean: Tensor, observed: Tensor | None
     ) -> Tensor:
         if self.statistic == "last":
             return torch.zeros_like(mean)
         return mean if self.statistic == "mean" else observed_median(past - anchor, observed)
 
-    def _scale(self, variance: Tensor) -> Tensor:
-        return (one_for_zero(variance) if self.eps is None else variance + self.eps).sqrt()
+    def _scale_from_variance(self, variance: Tensor) -> Tensor:
+        return (guard_zero_scale(variance) if self.eps is None else variance + self.eps).sqrt()
 
 
-_NAMES = ("affine_weight", "affine_bias")
+_AFFINE_NAMES = ("affine_weight", "affine_bias")
 
 
-def away_from_zero(weight: Tensor) -> Tensor:
+def bound_away_from_zero(weight: Tensor) -> Tensor:
     """Bend weights nearer to zero than twice `SMALLEST_GAIN` away from it, sign kept.
 
     Smooth where the bend begins: w -> sign(w) (w^2 / (2 b) + b / 2) for |w| < b = 0.02, so a
@@ -172,15 +172,15 @@ def away_from_zero(weight: Tensor) -> Tensor:
     >>> away_from_zero(torch.tensor([1.0, 0.0, -1e-10, -3.0]))
     tensor([ 1.0000,  0.0100, -0.0100, -3.0000])
     """
-    bend = 2 * SMALLEST_GAIN
-    if runs_eagerly(weight) and not (weight.abs() < bend).any():
+    bend = 2 * MIN_GAIN
+    if can_use_blocked_kernels(weight) and not (weight.abs() < bend).any():
         return weight  # as nearly always, and ten small operations are saved in either direction
     sign = torch.where(weight < 0, -1.0, 1.0).to(weight.dtype)
     bent = sign * (weight.square() / (2 * bend) + bend / 2)
     return torch.where(weight.abs() < bend, bent, weight)
 
 
-def _only(state_dict: Mapping[str, Tensor], name: str) -> Tensor:
+def _single_entry(state_dict: Mapping[str, Tensor], name: str) -> Tensor:
     found = [key for key in state_dict if key.split(".")[-1] == name]
     if len(found) != 1:
         raise ValueError(

@@ -3,14 +3,14 @@ from torch import Tensor
 
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.location_scale import LocationScale, last_observed, one_for_zero
+from revin_forecast.normalizers.location_scale import LocationScale, last_observed_values, guard_zero_scale
 from revin_forecast.normalizers.order import observed_median, observed_quantiles
 from revin_forecast.shapes import Observed, Past
 
-NORMAL_QUARTILES = 1.3489795003921634
+NORMAL_IQR = 1.3489795003921634
 """Distance of the quartiles of a standard normal, so that the scale is its deviation."""
 
-NORMAL_MAD = 1.482602218505602
+MAD_TO_DEVIATION = 1.482602218505602
 """Deviation of a normal over its median absolute deviation."""
 
 
@@ -31,15 +31,15 @@ class Robust(LocationScaleNormalizer):
     def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
         """Return the median and the first of the scales that is not 0."""
         past = past.detach()
-        anchor = last_observed(past, observed)
+        anchor = last_observed_values(past, observed)
         centred = past - anchor
         low, median, high = observed_quantiles(centred, observed, [0.25, 0.5, 0.75])
         distance = (centred - median).abs()
-        absolute = observed_median(distance, observed) * NORMAL_MAD
-        scale = (high - low) / NORMAL_QUARTILES
+        absolute = observed_median(distance, observed) * MAD_TO_DEVIATION
+        scale = (high - low) / NORMAL_IQR
         for fallback in (absolute, _root_mean_square(distance, observed)):
             scale = torch.where(scale > 0, scale, fallback)
-        return LocationScale(anchor, median, one_for_zero(scale))
+        return LocationScale(anchor, median, guard_zero_scale(scale))
 
 
 def _root_mean_square(distance: Tensor, observed: Tensor | None) -> Tensor:

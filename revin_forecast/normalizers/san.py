@@ -9,18 +9,18 @@ from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.centred import centre_windows
 from revin_forecast.normalizers.learned import (
     PretrainedNormalizer,
-    WideLinear,
+    FullPrecisionLinear,
     check_lookback,
-    required,
+    require_size,
 )
 from revin_forecast.normalizers.location_scale import (
     LocationScale,
-    one_for_zero,
+    guard_zero_scale,
 )
-from revin_forecast.normalizers.slices import over_steps, slice_statistics
+from revin_forecast.normalizers.slices import repeat_over_steps, slice_statistics
 from revin_forecast.shapes import Future, Observed, Past
 
-SMALLEST_SCALE = 1e-5
+MIN_SCALE = 1e-5
 """Added to a predicted deviation, as in the authors' code."""
 
 
@@ -66,17 +66,17 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
         targets: Sequence[int] | None = None,
     ):
         super().__init__(channels, targets)
-        self.lookback = required("lookback", lookback, "SAN")
-        self.horizon = required("horizon", horizon, "SAN")
-        self.slice_length = required("slice_length", slice_length, "SAN")
-        self.epochs = required("epochs", epochs, "SAN")
+        self.lookback = require_size("lookback", lookback, "SAN")
+        self.horizon = require_size("horizon", horizon, "SAN")
+        self.slice_length = require_size("slice_length", slice_length, "SAN")
+        self.epochs = require_size("epochs", epochs, "SAN")
         sizes = (self.lookback, -(-self.lookback // slice_length), -(-self.horizon // slice_length))
         self.mean_network = _SliceNetwork(*sizes, hidden, nn.Tanh())
         self.scale_network = _SliceNetwork(*sizes, hidden, nn.ReLU())
         self.mix = nn.Parameter(torch.ones(2, channels))
 
     @property
-    def restores_past(self) -> bool:
+    def is_invertible(self) -> bool:
         """No: the forecast gets predicted statistics."""
         return False
 
@@ -86,7 +86,7 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
         return self.epochs
 
     @property
-    def pretraining_rate(self) -> float:
+    def pretraining_learning_rate(self) -> float:
         """1e-4, within the authors' range."""
         return 1e-4
 
@@ -95,23 +95,23 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
         self._check_past(past)
         check_lookback(past, self.lookback, "SAN")
         windows = centre_windows(past, observed)
-        centred, seen = windows.about_mean(), windows.observed
-        variance = centred.square().sum(dim=1, keepdim=True) / windows.observations
+        centred, seen = windows.subtract_mean(), windows.observed
+        variance = centred.square().sum(dim=1, keepdim=True) / windows.observed_count
         means, variances, counts = slice_statistics(centred, seen, self.slice_length, True)
         # A slice that is constant, or of one value, takes the deviation of its window.
-        scales = torch.where(variances > 0, variances, one_for_zero(variance)).sqrt()
+        scales = torch.where(variances > 0, variances, guard_zero_scale(variance)).sqrt()
         location, scale = (
-            over_steps(part, self.slice_length, self.lookback, True) for part in (means, scales)
+            repeat_over_steps(part, self.slice_length, self.lookback, True) for part in (means, scales)
         )
         z = torch.where(seen, (centred - location) / scale, 0)
         scales = torch.where(counts > 1, variances, 0)
-        scales = torch.where(scales > 0, one_for_zero(scales).sqrt(), 0)
-        return z.to(past.dtype), self._predict(windows.anchor, windows.mean, means, scales, centred)
+        scales = torch.where(scales > 0, guard_zero_scale(scales).sqrt(), 0)
+        return z.to(past.dtype), self._predict_statistics(windows.anchor, windows.mean, means, scales, centred)
 
     def future_statistics(self, stats: SliceStats) -> LocationScale:
         """Return the predicted statistics of each step of the horizon."""
         means, scales = (
-            over_steps(part, self.slice_length, self.horizon, False) for part in stats[1:]
+            repeat_over_steps(part, self.slice_length, self.horizon, False) for part in stats[1:]
         )
         return LocationScale(stats.anchor, means, scales)
 
@@ -130,7 +130,7 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
         known = torch.stack([counts > 0, counts > 1])
         return torch.where(known, errors, 0).square().sum() / known.sum().clamp(min=1)
 
-    def _predict(
+    def _predict_statistics(
         self, anchor: Tensor, mean: Tensor, means: Tensor, scales: Tensor, centred: Tensor
     ) -> SliceStats:
         """Predict the slices of the horizon: w0 network + w1 mean, and softplus(network)."""
@@ -138,19 +138,19 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
         # w1 (mean + anchor), counted from the anchor.
         level = second * mean + (second - 1) * anchor
         future_means = first * self.mean_network(means, centred) + level
-        spread = functional.softplus(self.scale_network(scales, centred)) + SMALLEST_SCALE
+        spread = functional.softplus(self.scale_network(scales, centred)) + MIN_SCALE
         return SliceStats(anchor, future_means, spread)
 
 
 class _SliceNetwork(nn.Module):
     """Slice statistics and window of each channel to the statistics of the horizon's slices."""
 
-    def __init__(self, lookback: int, slices: int, wanted: int, hidden: int, bend: nn.Module):
+    def __init__(self, lookback: int, slices: int, outputs: int, hidden: int, bend: nn.Module):
         super().__init__()
-        self.from_slices = WideLinear(slices, hidden)
-        self.from_window = WideLinear(lookback, hidden)
+        self.from_slices = FullPrecisionLinear(slices, hidden)
+        self.from_window = FullPrecisionLinear(lookback, hidden)
         self.bend = bend
-        self.out = WideLinear(2 * hidden, wanted)
+        self.out = FullPrecisionLinear(2 * hidden, outputs)
 
     def forward(self, slices: Tensor, window: Tensor) -> Tensor:
         """Map (batch, slices, channels) and (batch, lookback, channels); returns the former."""

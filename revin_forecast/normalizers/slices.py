@@ -31,7 +31,7 @@ def slice_statistics(
     return mean, squares / (count - 1).clamp(min=1), count
 
 
-def over_steps(slices: Tensor, length: int, steps: int, align_end: bool) -> Tensor:
+def repeat_over_steps(slices: Tensor, length: int, steps: int, align_end: bool) -> Tensor:
     """Give each step the value of its slice: (batch, slices, channels) to (batch, steps, ...)."""
     repeated = slices.repeat_interleave(length, dim=1)
     return repeated[:, repeated.shape[1] - steps :] if align_end else repeated[:, :steps]

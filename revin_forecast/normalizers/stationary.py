@@ -8,16 +8,16 @@ from torch.nn import functional
 from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.base import Equivariance
 from revin_forecast.normalizers.learned import (
-    WideLinear,
+    FullPrecisionLinear,
     check_lookback,
-    full_precision,
-    required,
+    disable_autocast,
+    require_size,
 )
-from revin_forecast.normalizers.location_scale import LocationScale, observed_values
+from revin_forecast.normalizers.location_scale import LocationScale, find_observed
 from revin_forecast.normalizers.revin import RevIN
-from revin_forecast.shapes import Factors, Observed, Past
+from revin_forecast.shapes import DestationaryFactors, Observed, Past
 
-LARGEST_LOG_TAU = 10.0
+MAX_LOG_TAU = 10.0
 """exp(10) still fits half precision."""
 
 
@@ -25,7 +25,7 @@ class StationaryStats(NamedTuple):
     """Statistics of the window, and what its raw values say to attention."""
 
     window: LocationScale
-    factors: Factors
+    factors: DestationaryFactors
 
 
 class Stationary(AffineNormalizer[StationaryStats]):
@@ -52,7 +52,7 @@ class Stationary(AffineNormalizer[StationaryStats]):
         targets: Sequence[int] | None = None,
     ):
         super().__init__(channels, targets)
-        self.lookback = required("lookback", lookback, "Stationary")
+        self.lookback = require_size("lookback", lookback, "Stationary")
         self.standard = RevIN(channels, affine=False)
         self.tau = _Projector(channels, self.lookback, hidden, 1)
         self.delta = _Projector(channels, self.lookback, hidden, self.lookback)
@@ -69,17 +69,17 @@ class Stationary(AffineNormalizer[StationaryStats]):
         self._check_past(past)
         check_lookback(past, self.lookback, "Stationary")
         z, stats = self.standard.normalize(past, observed)
-        seen = observed_values(past, observed)
+        seen = find_observed(past, observed)
         raw = torch.where(seen, past.detach().to(stats.scale.dtype), stats.location)
-        log_tau = self.tau(raw, stats.scale).clamp(max=LARGEST_LOG_TAU)
-        factors = Factors(log_tau.exp().squeeze(1), self.delta(raw, stats.location))
+        log_tau = self.tau(raw, stats.scale).clamp(max=MAX_LOG_TAU)
+        factors = DestationaryFactors(log_tau.exp().squeeze(1), self.delta(raw, stats.location))
         return z, StationaryStats(stats, factors)
 
     def future_statistics(self, stats: StationaryStats) -> LocationScale:
         """Return the window's own location and scale."""
         return stats.window
 
-    def factors(self, stats: StationaryStats) -> Factors:
+    def factors(self, stats: StationaryStats) -> DestationaryFactors:
         """Return tau and delta."""
         return stats.factors
 
@@ -92,16 +92,16 @@ class _Projector(nn.Module):
         self.mix = nn.Parameter(torch.empty(1, lookback, 3))
         nn.init.kaiming_uniform_(self.mix, nonlinearity="leaky_relu")
         self.layers = nn.Sequential(
-            WideLinear(2 * channels, hidden),
+            FullPrecisionLinear(2 * channels, hidden),
             nn.ReLU(),
-            WideLinear(hidden, hidden),
+            FullPrecisionLinear(hidden, hidden),
             nn.ReLU(),
-            WideLinear(hidden, outputs, bias=False),
+            FullPrecisionLinear(hidden, outputs, bias=False),
         )
 
     def forward(self, raw: Tensor, statistic: Tensor) -> Tensor:
         """Map (batch, lookback, channels) and (batch, 1, channels) to (batch, outputs)."""
         around = functional.pad(raw, (1, 1), mode="circular")
-        with full_precision(raw):
+        with disable_autocast(raw):
             mixed = functional.conv1d(around, self.mix.to(raw.dtype))
         return self.layers(torch.cat([mixed, statistic], dim=1).flatten(1))

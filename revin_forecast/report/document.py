@@ -6,11 +6,11 @@ from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+CONTENT_SECURITY_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 """Nothing may be fetched: the page is whole, whatever a table may have smuggled in."""
 
 
-def data_block(key: str, json: str) -> str:
+def render_json_block(key: str, json: str) -> str:
     """Return JSON as a part of a page that scripts read and nobody sees.
 
     Args:
@@ -21,8 +21,8 @@ def data_block(key: str, json: str) -> str:
     return f'<script type="application/json" id="data-{escape(key)}">{shut}</script>'
 
 
-def document(
-    title: str, body: str, navigation: str, home: Path, scripts: Sequence[str] = ()
+def render_page(
+    title: str, body: str, navigation: str, folder: Path, scripts: Sequence[str] = ()
 ) -> str:
     """Return a whole HTML page.
 
@@ -34,11 +34,11 @@ def document(
         scripts: further files there, which come before page.js.
     """
     names = ("page.css", *scripts, "page.js")
-    style, *own = ((home / name).read_text(encoding="utf-8") for name in names)
+    style, *own = ((folder / name).read_text(encoding="utf-8") for name in names)
     code = "".join(f"<script>{script}</script>" for script in (get_plotlyjs(), *own))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_SECURITY_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{style}</style></head>"
         f"<body>{navigation}<main>{body}</main>{code}</body></html>\n"

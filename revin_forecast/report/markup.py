@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
-from revin_forecast.report.wording import NOTHING, interval, shown
+from revin_forecast.report.wording import MISSING, format_interval, format_number
 
 
 @dataclass(frozen=True)
@@ -14,93 +14,93 @@ class Cell:
 
     text: str
     """Not escaped yet."""
-    kind: str = ""
+    css_class: str = ""
     """CSS classes."""
     span: int = 1
-    small: str = ""
+    remark: str = ""
     """Follows the text, smaller; not escaped yet."""
 
-    def html(self, tag: str) -> str:
+    def render(self, tag: str) -> str:
         """Return the element."""
-        kind = f' class="{escape(self.kind)}"' if self.kind else ""
+        kind = f' class="{escape(self.css_class)}"' if self.css_class else ""
         span = f' colspan="{self.span}"' if self.span > 1 else ""
-        small = f" <small>{escape(self.small)}</small>" if self.small else ""
+        small = f" <small>{escape(self.remark)}</small>" if self.remark else ""
         return f"<{tag}{kind}{span}>{escape(self.text)}{small}</{tag}>"
 
 
-def name(text: object, span: int = 1) -> Cell:
+def text_cell(text: object, span: int = 1) -> Cell:
     """Return a cell of words."""
     return Cell(str(text), span=span)
 
 
-def number(value: float, digits: int = 3) -> Cell:
+def number_cell(value: float, digits: int = 3) -> Cell:
     """Return a cell of a number."""
-    return Cell(shown(value, digits), "number")
+    return Cell(format_number(value, digits), "number")
 
 
-def count(value: float) -> Cell:
+def count_cell(value: float) -> Cell:
     """Return a cell of a whole number."""
-    return Cell(NOTHING if math.isnan(value) else f"{value:.0f}", "number")
+    return Cell(MISSING if math.isnan(value) else f"{value:.0f}", "number")
 
 
-def measured(value: float, low: float, high: float, small: str = "") -> Cell:
+def interval_cell(value: float, low: float, high: float, remark: str = "") -> Cell:
     """Return a cell of a number with its interval and a remark."""
-    head, _, tail = interval(value, low, high).partition(" ")
-    return Cell(head, "number", small=" ".join(part for part in (tail, small) if part))
+    head, _, tail = format_interval(value, low, high).partition(" ")
+    return Cell(head, "number", remark=" ".join(part for part in (tail, remark) if part))
 
 
-def ratio(value: float, low: float, high: float) -> Cell:
+def ratio_cell(value: float, low: float, high: float) -> Cell:
     """Return a cell of an error ratio, marked where its whole interval lies on one side of 1.
 
     The arrow says the same as the colour: ▼ less error, ▲ more.
     """
-    cell = measured(value, low, high)
-    if cell.text == NOTHING:
+    cell = interval_cell(value, low, high)
+    if cell.text == MISSING:
         return cell
     if high < 1:
-        return Cell(f"{cell.text} ▼", "number better", small=cell.small)
+        return Cell(f"{cell.text} ▼", "number better", remark=cell.remark)
     if low > 1:
-        return Cell(f"{cell.text} ▲", "number worse", small=cell.small)
+        return Cell(f"{cell.text} ▲", "number worse", remark=cell.remark)
     return cell
 
 
-def table(heads: Sequence[Sequence[Cell]], rows: Sequence[Sequence[Cell]]) -> str:
+def render_table(header_rows: Sequence[Sequence[Cell]], rows: Sequence[Sequence[Cell]]) -> str:
     """Return a table in a box of its own that scrolls sideways where the screen is narrow.
 
     The last row of heads has one for each column; it stands above numbers as they stand.
     """
     if not rows:
-        return paragraph("There is nothing to show here.")
-    numeric = {i for row in rows for i, cell in enumerate(row) if "number" in cell.kind}
-    last = [replace(c, kind="number") if i in numeric else c for i, c in enumerate(heads[-1])]
-    top = "".join(_row(head, "th") for head in [*heads[:-1], last])
-    body = "".join(_row(row, "td") for row in rows)
+        return render_paragraph("There is nothing to show here.")
+    numeric = {i for row in rows for i, cell in enumerate(row) if "number" in cell.css_class}
+    last = [replace(c, kind="number") if i in numeric else c for i, c in enumerate(header_rows[-1])]
+    top = "".join(_render_row(head, "th") for head in [*header_rows[:-1], last])
+    body = "".join(_render_row(row, "td") for row in rows)
     return (
         '<div class="scroll" tabindex="0"><table>'
         f"<thead>{top}</thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def heads(*names: str) -> list[list[Cell]]:
+def header_row(*names: str) -> list[list[Cell]]:
     """Return one row of column heads."""
-    return [[name(text) for text in names]]
+    return [[text_cell(text) for text in names]]
 
 
-def _row(cells: Iterable[Cell], tag: str) -> str:
-    return f"<tr>{''.join(cell.html(tag) for cell in cells)}</tr>"
+def _render_row(cells: Iterable[Cell], tag: str) -> str:
+    return f"<tr>{''.join(cell.render(tag) for cell in cells)}</tr>"
 
 
-def paragraph(text: str, kind: str = "") -> str:
+def render_paragraph(text: str, css_class: str = "") -> str:
     """Return a paragraph of plain text."""
-    mark = f' class="{kind}"' if kind else ""
+    mark = f' class="{css_class}"' if css_class else ""
     return f"<p{mark}>{escape(text)}</p>"
 
 
-def folded(summary: str, html: str) -> str:
+def render_collapsible(summary: str, html: str) -> str:
     """Return HTML that opens on a click."""
     return f"<details><summary>{escape(summary)}</summary>{html}</details>"
 
 
-def code(text: str) -> str:
+def render_code(text: str) -> str:
     """Return text as it is, in a box."""
     return f'<pre class="scroll" tabindex="0">{escape(text)}</pre>'

@@ -7,34 +7,34 @@ from typing import Literal
 from torch import nn
 
 from revin_forecast.backbones import Repeat, Ridge, SeasonalNaive
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import Identity, LastValue, RevIN
 from revin_forecast.reversible import Reversible
 
-Centre = Literal["none", "last", "mean", "median"]
+Centring = Literal["none", "last", "mean", "median"]
 """The level that is taken away from each window before the map, and given back after it."""
 
-NORMALIZERS: dict[Centre, Component] = {
-    "last": Component.of(LastValue),
-    "mean": Component.of(partial(RevIN, affine=False)),
-    "none": Component.of(Identity),
-    "median": Component.of(partial(RevIN, statistic="median", affine=False)),
+NORMALIZERS: dict[Centring, ModuleSpec] = {
+    "last": ModuleSpec.from_class(LastValue),
+    "mean": ModuleSpec.from_class(partial(RevIN, affine=False)),
+    "none": ModuleSpec.from_class(Identity),
+    "median": ModuleSpec.from_class(partial(RevIN, statistic="median", affine=False)),
 }
 LOOKBACKS = (48, 96, 192, 336, 512, 720)
-LONGEST = 1024
+MAX_LOOKBACK = 1024
 
 
 @dataclass(frozen=True)
 class Candidate:
     """A model that may be chosen, alone or as a member of a combination."""
 
-    backbone: Component
-    normalizer: Component
+    backbone: ModuleSpec
+    normalizer: ModuleSpec
     lookback: int
 
     @property
-    def model(self) -> str:
+    def model_name(self) -> str:
         """What people call it."""
         parameters = self.backbone.parameters
         if "season" in parameters:
@@ -42,7 +42,7 @@ class Candidate:
         return f"{self.backbone.name}, one each" if parameters else self.backbone.name
 
     @property
-    def level(self) -> str:
+    def centring(self) -> str:
         """What is taken away from each window, in a word; empty for the naive forecasts."""
         if self.backbone.name in ("Repeat", "SeasonalNaive"):
             return ""
@@ -54,7 +54,7 @@ class Candidate:
     @property
     def title(self) -> str:
         """Model, level and look-back."""
-        return ", ".join(filter(None, [self.model, self.level, str(self.lookback)]))
+        return ", ".join(filter(None, [self.model_name, self.centring, str(self.lookback)]))
 
     def build(self, horizon: int, channels: int) -> Reversible:
         """Return the model, not fitted yet."""
@@ -71,21 +71,21 @@ def naive_candidates(seasons: tuple[int, ...], rows: int) -> list[Candidate]:
     They look back a little further than they must, so that a gap at the end has something before.
     """
     last = NORMALIZERS["last"]
-    found = [Candidate(Component.of(Repeat), last, min(rows, 8))]
+    found = [Candidate(ModuleSpec.from_class(Repeat), last, min(rows, 8))]
     for season in seasons:
         if season <= rows:
-            backbone = Component.of(partial(SeasonalNaive, season=season))
+            backbone = ModuleSpec.from_class(partial(SeasonalNaive, season=season))
             found.append(Candidate(backbone, last, season))
     return found
 
 
-def linear_candidate(centre: Centre, lookback: int, per_channel: bool) -> Candidate:
+def linear_candidate(centring: Centring, lookback: int, per_channel: bool) -> Candidate:
     """Return a Ridge: one map for all channels, or one for each."""
     backbone = partial(Ridge, per_channel=True) if per_channel else Ridge
-    return Candidate(Component.of(backbone), NORMALIZERS[centre], lookback)
+    return Candidate(ModuleSpec.from_class(backbone), NORMALIZERS[centring], lookback)
 
 
-def lookbacks(horizon: int, seasons: tuple[int, ...], room: int) -> list[int]:
+def list_lookbacks(horizon: int, seasons: tuple[int, ...], max_lookback: int) -> list[int]:
     """Return look-backs to try, shortest first: the usual ones, and whole seasons.
 
     Args:
@@ -94,17 +94,17 @@ def lookbacks(horizon: int, seasons: tuple[int, ...], room: int) -> list[int]:
         room: the longest that the rows allow.
     """
     wanted = {*LOOKBACKS, 2 * horizon, *(2 * season for season in seasons)}
-    fitting = {lookback for lookback in wanted if lookback <= min(room, LONGEST)}
-    return sorted(fitting | {min(room, min(wanted))})
+    fitting = {lookback for lookback in wanted if lookback <= min(max_lookback, MAX_LOOKBACK)}
+    return sorted(fitting | {min(max_lookback, min(wanted))})
 
 
-def centre_of(normalizer: Component) -> Centre:
+def centring_of(normalizer: ModuleSpec) -> Centring:
     """Return the level that a normalizer takes away, where the automatic choice can use it.
 
     Raises:
         InputError: it can't.
     """
-    names: dict[str, Centre] = {"Identity": "none", "LastValue": "last", "RevIN": "mean"}
+    names: dict[str, Centring] = {"Identity": "none", "LastValue": "last", "RevIN": "mean"}
     centre = names.get(normalizer.name)
     if normalizer.name == "RevIN":
         statistic = normalizer.parameters.get("statistic", "mean")

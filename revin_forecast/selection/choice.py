@@ -8,42 +8,42 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from revin_forecast.backbones.narrowed import whole
-from revin_forecast.combination import Combination
-from revin_forecast.components import Component
-from revin_forecast.fitting import Recipe
+from revin_forecast.backbones.narrowed import unwrap
+from revin_forecast.combination import WeightedCombination
+from revin_forecast.components import ModuleSpec
+from revin_forecast.fitting import ModelConfig
 from revin_forecast.normalizers import Identity
 from revin_forecast.progress import progress
-from revin_forecast.reversible import Reversible, forecast_channels
-from revin_forecast.selection.earlier import earlier_residuals, within_reason
-from revin_forecast.selection.selector import Selector, Tried
-from revin_forecast.selection.validation import Validation
+from revin_forecast.reversible import Reversible, select_targets
+from revin_forecast.selection.earlier import pre_validation_residuals, limit_block_errors
+from revin_forecast.selection.selector import Selector, EvaluatedCandidate
+from revin_forecast.selection.validation import ValidationWindows
 from revin_forecast.selection.weights import absolute_errors, channel_weights, common_weights
 from revin_forecast.settings import TrainingSettings
 
-SCALE_STEPS = 48
+MIN_SCALE_STEPS = 48
 """The window's scale, which intervals are in, is taken over as many steps at least."""
-CALIBRATION = 60
+MIN_CALIBRATION_WINDOWS = 60
 """Windows for intervals that are looked for in earlier rows if validation has fewer."""
-FEW_WINDOWS = 8
+MIN_CHANNEL_WEIGHT_WINDOWS = 8
 """Validation windows below which all channels share their weights."""
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class SelectionResult:
     """What was chosen, and on which evidence."""
 
-    recipe: Recipe
+    config: ModelConfig
     model: Reversible
     """A `Combination`, fitted on all rows."""
-    table: list[dict[str, Any]]
+    leaderboard: list[dict[str, Any]]
     """A row for each candidate, best first: what it is, validation MASE, share, seconds."""
     mase: float
     """Of the combination on the validation windows."""
-    windows: int
+    window_count: int
     """Of validation."""
     season: int
-    skipped: list[str]
+    skipped_candidates: list[str]
     """Candidates that the time did not suffice for."""
     residuals: Tensor
     """(windows, horizon, targets): truth less forecast on windows that came after what was fitted.
@@ -57,7 +57,7 @@ class Choice:
     """Steps from one window's origin to the next's."""
 
 
-def choose(selector: Selector, training: TrainingSettings) -> Choice:
+def select_model(selector: Selector, training: TrainingSettings) -> SelectionResult:
     """Try candidates on validation windows, and combine them by what they are worth there.
 
     The validation error of the combination is never above that of the best naive forecast, nor
@@ -69,13 +69,13 @@ def choose(selector: Selector, training: TrainingSettings) -> Choice:
     """
     tried = selector.run(training)
     forecasts = torch.stack([one.forecast for one in tried])
-    weights = combined_weights(forecasts, selector.validation)
+    weights = combination_weights(forecasts, selector.validation)
     used = [place for place in range(len(tried)) if bool((weights[place] > 0).any())]
     members = [tried[place] for place in used]
-    recipe = _recipe(members, selector, training)
+    recipe = _model_config(members, selector, training)
     model = recipe.build(selector.task.channels)
-    combination = whole(model.backbone)
-    assert isinstance(combination, Combination)
+    combination = unwrap(model.backbone)
+    assert isinstance(combination, WeightedCombination)
     combination.weights.copy_(weights[used])
     with progress("fitting what was chosen", len(members)) as advance:
         for module, member in zip(combination.members, members, strict=True):
@@ -89,41 +89,41 @@ def choose(selector: Selector, training: TrainingSettings) -> Choice:
     past = selector.validation.past[:, -recipe.lookback :]
     residuals = selector.validation.truth - forecast
     stride = selector.validation.stride
-    if len(residuals) < CALIBRATION:
+    if len(residuals) < MIN_CALIBRATION_WINDOWS:
         with progress("calibrating intervals on earlier rows"):
-            more = earlier_residuals(selector, members, weights[used], recipe.lookback)
-            more = within_reason(more, residuals, past)
+            more = pre_validation_residuals(selector, members, weights[used], recipe.lookback)
+            more = limit_block_errors(more, residuals, past)
         stride = 1.0
         residuals, past = (torch.cat(parts) for parts in zip(*more, (residuals, past), strict=True))
-    return Choice(
+    return SelectionResult(
         recipe,
         model.eval(),
-        _table(tried, weights),
+        _leaderboard(tried, weights),
         selector.validation.mase(errors),
         len(forecast),
         selector.season,
-        selector.skipped,
-        forecast_channels(model, residuals),
-        forecast_channels(model, past),
+        selector.skipped_candidates,
+        select_targets(model, residuals),
+        select_targets(model, past),
         stride,
     )
 
 
-def combined_weights(forecasts: Tensor, validation: Validation) -> Tensor:
+def combination_weights(forecasts: Tensor, validation: ValidationWindows) -> Tensor:
     """Return (candidates, channels) weights, summing to 1 for each channel."""
     common = common_weights(forecasts, validation.truth, validation.scale)
-    if forecasts.shape[1] < FEW_WINDOWS:
+    if forecasts.shape[1] < MIN_CHANNEL_WEIGHT_WINDOWS:
         return common.unsqueeze(1).repeat(1, forecasts.shape[3])
     return channel_weights(forecasts, validation.truth, common)
 
 
-def _recipe(members: Sequence[Tried], selector: Selector, training: TrainingSettings) -> Recipe:
+def _model_config(members: Sequence[EvaluatedCandidate], selector: Selector, training: TrainingSettings) -> ModelConfig:
     described = [vars(member.candidate) for member in members]
     longest = max(member.candidate.lookback for member in members)
-    least = min(selector.longest, max(SCALE_STEPS, 2 * selector.season), selector.task.train // 3)
-    return Recipe(
-        Component.of(partial(Combination, members=described)),
-        Component.of(Identity),
+    least = min(selector.max_lookback, max(MIN_SCALE_STEPS, 2 * selector.season), selector.task.train // 3)
+    return ModelConfig(
+        ModuleSpec.from_class(partial(WeightedCombination, members=described)),
+        ModuleSpec.from_class(Identity),
         max(longest, least),
         selector.task.horizon,
         training,
@@ -131,11 +131,11 @@ def _recipe(members: Sequence[Tried], selector: Selector, training: TrainingSett
     )
 
 
-def _table(tried: Sequence[Tried], weights: Tensor) -> list[dict[str, Any]]:
+def _leaderboard(tried: Sequence[EvaluatedCandidate], weights: Tensor) -> list[dict[str, Any]]:
     rows = [
         {
-            "model": one.candidate.model,
-            "normalizer": one.candidate.level,
+            "model": one.candidate.model_name,
+            "normalizer": one.candidate.centring,
             "lookback": one.candidate.lookback,
             "mase": round(one.mase, 4),
             "share": round(float(share), 4),

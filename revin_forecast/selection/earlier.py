@@ -6,18 +6,18 @@ import torch
 from torch import Tensor
 
 from revin_forecast.intervals import window_scale
-from revin_forecast.selection.selector import Selector, Tried
-from revin_forecast.selection.validation import Validation
+from revin_forecast.selection.selector import Selector, EvaluatedCandidate
+from revin_forecast.selection.validation import ValidationWindows
 
-BLOCKS = 4
-ORIGINS = 15
+MAX_BLOCKS = 4
+MAX_BLOCK_ORIGINS = 15
 """Of a block: maps are solved once for so many windows."""
-WORST = 3.0
+MAX_ERROR_RATIO = 3.0
 """Mean error of a block, in that of the validation windows, at most."""
 
 
-def earlier_residuals(
-    selector: Selector, members: Sequence[Tried], weights: Tensor, lookback: int
+def pre_validation_residuals(
+    selector: Selector, members: Sequence[EvaluatedCandidate], weights: Tensor, lookback: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield truth less forecast, and the past, of blocks of windows before validation.
 
@@ -36,16 +36,16 @@ def earlier_residuals(
     """
     task = selector.task
     stop = task.train
-    for _ in range(BLOCKS):
+    for _ in range(MAX_BLOCKS):
         last = stop - task.horizon
-        cut = max(lookback + 1, last - ORIGINS + 1)
+        cut = max(lookback + 1, last - MAX_BLOCK_ORIGINS + 1)
         if cut > last:
             return
         models = [model for member in members if (model := member.refit(cut)) is not None]
         if len(models) < len(members):
             return
         filled = None if task.filled is None else task.filled[:stop]
-        windows = Validation.of(
+        windows = ValidationWindows.from_values(
             task.values[:stop], cut, lookback, task.horizon, selector.season, filled
         )
         forecast = torch.zeros_like(windows.truth)
@@ -55,7 +55,7 @@ def earlier_residuals(
         stop = cut + task.horizon - 1  # the next block's windows begin before this one's
 
 
-def within_reason(
+def limit_block_errors(
     blocks: Iterable[tuple[Tensor, Tensor]], residuals: Tensor, past: Tensor
 ) -> list[tuple[Tensor, Tensor]]:
     """Scale errors down where a block's are far beyond those of validation.
@@ -71,16 +71,16 @@ def within_reason(
         residuals: of validation.
         past: of validation.
     """
-    most = WORST * _mean_score(residuals, past)
+    most = MAX_ERROR_RATIO * _mean_scaled_error(residuals, past)
     if most == 0:
         return list(blocks)
     return [
-        (errors * (most / max(_mean_score(errors, before), most)), before)
+        (errors * (most / max(_mean_scaled_error(errors, before), most)), before)
         for errors, before in blocks
     ]
 
 
-def _mean_score(residuals: Tensor, past: Tensor) -> float:
+def _mean_scaled_error(residuals: Tensor, past: Tensor) -> float:
     """Return the mean absolute error over the scale of its window, 0 where none was observed."""
     scores = (residuals / window_scale(past).unsqueeze(1)).abs()
     seen = scores[scores.isfinite()]

@@ -5,16 +5,16 @@ from pandas import Timedelta
 from pandas.tseries.frequencies import to_offset
 from pandas.tseries.offsets import Tick
 
-from revin_forecast.data.frequency import season_of
+from revin_forecast.data.frequency import default_season
 
-LEAST_RESEMBLANCE = 0.1
+MIN_AUTOCORRELATION = 0.1
 """Autocorrelation of the changes from which on a lag counts as a season."""
-ROWS, CHANNELS = 20_000, 50
+MAX_ROWS, MAX_CHANNELS = 20_000, 50
 """Looked at, at most: the last rows, and channels spread over the table."""
-MOST = 3
+MAX_SEASONS = 3
 
 
-def find_seasons(values: np.ndarray, frequency: str | None, rows: int) -> tuple[int, ...]:
+def detect_seasons(values: np.ndarray, frequency: str | None, rows: int) -> tuple[int, ...]:
     """Return likely seasons in steps, likeliest first; empty where there is none.
 
     The calendar's own (a day of hours and a week of days), and lags at which the mean
@@ -27,10 +27,10 @@ def find_seasons(values: np.ndarray, frequency: str | None, rows: int) -> tuple[
         rows: those a season must fit into twice.
     """
     found = list(calendar_seasons(frequency))
-    for lag in _peaks(values):
-        if not any(_repeats(lag, season) for season in found):
+    for lag in _peak_lags(values):
+        if not any(_is_multiple(lag, season) for season in found):
             found.append(lag)
-    return tuple(lag for lag in found if 1 < lag <= rows // 2)[:MOST]
+    return tuple(lag for lag in found if 1 < lag <= rows // 2)[:MAX_SEASONS]
 
 
 def calendar_seasons(frequency: str | None) -> tuple[int, ...]:
@@ -39,20 +39,20 @@ def calendar_seasons(frequency: str | None) -> tuple[int, ...]:
     >>> calendar_seasons("h"), calendar_seasons("D"), calendar_seasons(None)
     ((24, 168), (7,), ())
     """
-    season = season_of(frequency)
+    season = default_season(frequency)
     if season == 1:
         return ()
-    week = season_of("D") * season
-    return (season, week) if week == _steps_a_week(frequency) else (season,)
+    week = default_season("D") * season
+    return (season, week) if week == _steps_per_week(frequency) else (season,)
 
 
-def _repeats(lag: int, season: int) -> bool:
+def _is_multiple(lag: int, season: int) -> bool:
     """Return whether a lag is a season again, or several, nearly: that says nothing new."""
     apart = abs(lag - season * round(lag / season))
     return lag > season // 2 and apart <= season // 20
 
 
-def _steps_a_week(frequency: str | None) -> int:
+def _steps_per_week(frequency: str | None) -> int:
     """Return steps in a week; 0 for a rhythm of days or longer, or of no fixed length."""
     offset = to_offset(frequency)
     if not isinstance(offset, Tick):
@@ -60,16 +60,16 @@ def _steps_a_week(frequency: str | None) -> int:
     return round(Timedelta(days=7).total_seconds() / Timedelta(offset).total_seconds())
 
 
-def _peaks(values: np.ndarray) -> list[int]:
+def _peak_lags(values: np.ndarray) -> list[int]:
     """Return lags where the mean autocorrelation of the changes has a peak, highest first."""
-    channels = np.linspace(0, values.shape[1] - 1, min(CHANNELS, values.shape[1])).astype(int)
-    changes = np.diff(values[-ROWS:, np.unique(channels)], axis=0)
+    channels = np.linspace(0, values.shape[1] - 1, min(MAX_CHANNELS, values.shape[1])).astype(int)
+    changes = np.diff(values[-MAX_ROWS:, np.unique(channels)], axis=0)
     seen = np.isfinite(changes)
     unit = np.max(np.abs(changes), axis=0, where=seen, initial=0)
     changes = np.where(seen, changes / np.where(unit > 0, unit, 1), 0)
     resemblance = _autocorrelation(changes - changes.mean(axis=0))
     inner = resemblance[1:-1]
-    peak = (inner > resemblance[:-2]) & (inner >= resemblance[2:]) & (inner > LEAST_RESEMBLANCE)
+    peak = (inner > resemblance[:-2]) & (inner >= resemblance[2:]) & (inner > MIN_AUTOCORRELATION)
     lags = np.flatnonzero(peak) + 1
     strongest = lags[np.argsort(-resemblance[lags], kind="stable")]
     return [int(lag) for lag in strongest]

@@ -4,11 +4,11 @@ from typing import Literal
 
 from revin_forecast.errors import InputError
 
-SECONDS = {"standard": 20.0, "thorough": 600.0}
+DEFAULT_BUDGET_SECONDS = {"standard": 20.0, "thorough": 600.0}
 
 
 @dataclass(frozen=True)
-class Selection:
+class SelectionSettings:
     """How the model is chosen where none is named."""
 
     seasons: tuple[int, ...] = ()
@@ -28,6 +28,6 @@ class Selection:
             raise InputError(f"the budget is in seconds, from 0 up, but got {self.budget}.")
 
     @property
-    def seconds(self) -> float:
+    def budget_seconds(self) -> float:
         """The budget, whether given or usual."""
-        return SECONDS[self.effort] if self.budget is None else float(self.budget)
+        return DEFAULT_BUDGET_SECONDS[self.effort] if self.budget is None else float(self.budget)

@@ -5,20 +5,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.data.missing import hide_filled
+from revin_forecast.data.missing import hide_lookahead_fill
 
-VALUES = 2**21
+MAX_FORECAST_VALUES = 2**21
 """Forecast values of one candidate, at most: 8 MiB."""
-FEWEST, MOST = 8, 200
+MIN_ORIGINS, MAX_ORIGINS = 8, 200
 """Origins, as the values allow."""
 
 
-ROUNDING = 1e-9
+MIN_SCALE = 1e-9
 """Changes that standardizing a constant leaves behind."""
 
 
 @dataclass(frozen=True, eq=False)
-class Validation:
+class ValidationWindows:
     """Rolling windows that candidates are judged on; none was fitted on their targets."""
 
     past: Tensor
@@ -31,7 +31,7 @@ class Validation:
     """Steps from one origin to the next."""
 
     @classmethod
-    def of(
+    def from_values(
         cls,
         values: np.ndarray,
         train: int,
@@ -39,7 +39,7 @@ class Validation:
         horizon: int,
         season: int,
         filled: np.ndarray | None = None,
-    ) -> "Validation":
+    ) -> "ValidationWindows":
         """Cut windows with evenly spaced origins out of the rows after training.
 
         Args:
@@ -53,15 +53,15 @@ class Validation:
         """
         channels = values.shape[1]
         span = len(values) - horizon - train
-        wanted = min(span + 1, int(np.clip(VALUES // (horizon * channels), FEWEST, MOST)))
+        wanted = min(span + 1, int(np.clip(MAX_FORECAST_VALUES // (horizon * channels), MIN_ORIGINS, MAX_ORIGINS)))
         if season > 1 and round(span / max(1, wanted - 1)) % season == 0:
             wanted -= wanted // 10  # not all at the same place of the season
         origins = train + np.linspace(0, span, wanted).round().astype(int)
-        past, truth = _windows(values, origins, lookback, horizon)
+        past, truth = _cut_windows(values, origins, lookback, horizon)
         if filled is not None:
             values = np.where(filled, np.nan, values)
-            known = torch.cat(_windows(filled, origins, lookback, horizon), 1)
-            past, truth = hide_filled(past, truth, known)
+            known = torch.cat(_cut_windows(filled, origins, lookback, horizon), 1)
+            past, truth = hide_lookahead_fill(past, truth, known)
         scale = seasonal_error(values[:train], season)
         return cls(
             past.float(),
@@ -70,7 +70,7 @@ class Validation:
             max(1.0, span / max(1, wanted - 1)),
         )
 
-    def only(self, targets: Sequence[int] | None) -> "Validation":
+    def restrict_to_targets(self, targets: Sequence[int] | None) -> "ValidationWindows":
         """Let the errors of some channels count; None: of all."""
         if targets is None:
             return self
@@ -90,7 +90,7 @@ class Validation:
         return float(scaled.mean()) if len(scaled) else 0.0
 
 
-def _windows(
+def _cut_windows(
     rows: np.ndarray, origins: np.ndarray, lookback: int, horizon: int
 ) -> tuple[Tensor, Tensor]:
     """Return what lies before each origin, and from it on."""
@@ -111,5 +111,5 @@ def seasonal_error(values: np.ndarray, season: int) -> np.ndarray:
             change = np.abs(values[lag:] - values[:-lag])
             seen = np.isfinite(change)
             mean = np.where(seen, change, 0).sum(0) / np.maximum(seen.sum(0), 1)
-            scale = np.where(scale > ROUNDING, scale, mean)
-    return np.where(scale > ROUNDING, scale, np.inf)
+            scale = np.where(scale > MIN_SCALE, scale, mean)
+    return np.where(scale > MIN_SCALE, scale, np.inf)

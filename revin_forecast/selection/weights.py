@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-ROUNDS = 12
+GREEDY_ROUNDS = 12
 
 Forecasts = Float[Tensor, "candidates windows horizon channels"]
 Truth = Float[Tensor, "windows horizon channels"]
@@ -34,7 +34,7 @@ def common_weights(
         truth: what came, NaN where unobserved.
         scale: of each channel's error; infinite for channels that do not count.
     """
-    counts = _greedy(forecasts, truth, scale, together=True)
+    counts = _greedy_counts(forecasts, truth, scale, together=True)
     return counts[:, 0] / counts[:, 0].sum()
 
 
@@ -53,13 +53,13 @@ def channel_weights(
         common: weights of all channels together.
     """
     scale = torch.ones(truth.shape[2])
-    counts = _greedy(forecasts, truth, scale, together=False)
+    counts = _greedy_counts(forecasts, truth, scale, together=False)
     own = (counts / counts.sum(0) + common.unsqueeze(1)) / 2
-    gain, doubt = _gain(forecasts, truth, own, common)
+    gain, doubt = _gain_and_standard_error(forecasts, truth, own, common)
     return torch.where(gain > doubt, own, common.unsqueeze(1).expand_as(own))
 
 
-def _greedy(
+def _greedy_counts(
     forecasts: Tensor, truth: Tensor, scale: Tensor, together: bool
 ) -> Int[Tensor, "candidates channels"]:
     """Return how often each candidate is taken until the error was least."""
@@ -68,7 +68,7 @@ def _greedy(
     total = torch.zeros_like(truth)
     best, least = taken.clone(), torch.full((channels,), torch.inf)
     every = torch.arange(channels)
-    for size in range(1, ROUNDS + 1):
+    for size in range(1, GREEDY_ROUNDS + 1):
         errors = _errors_with_each(forecasts, total, size, truth) / scale
         if together:
             errors = errors.sum(1, keepdim=True).expand(-1, channels)
@@ -92,7 +92,7 @@ def _errors_with_each(forecasts: Tensor, total: Tensor, size: int, truth: Tensor
     return torch.stack(errors) / counted
 
 
-def _gain(
+def _gain_and_standard_error(
     forecasts: Tensor, truth: Tensor, own: Tensor, common: Tensor
 ) -> tuple[Float[Tensor, " channels"], Float[Tensor, " channels"]]:
     """Return how much less error the own weights have, and the standard error of that."""

@@ -6,23 +6,23 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from revin_forecast.serving.schema import MOST_LEVELS, PERCENT, Body
+from revin_forecast.serving.schema import MAX_LEVELS, PERCENT_SCHEMA, ForecastRequest
 
 
-class Problem(BaseModel):
+class ErrorResponse(BaseModel):
     """What every answer but a good one holds."""
 
     detail: str
 
 
-class Forecast(BaseModel):
+class ForecastResponse(BaseModel):
     """A forecast as JSON."""
 
     columns: list[str] = Field(description="Of the forecast table, in its order.")
     forecast: list[dict[str, Any]] = Field(description="Its rows; null is no number.")
 
 
-class Chart(Forecast):
+class ChartResponse(ForecastResponse):
     """A forecast as the page shows it."""
 
     csv: str = Field(description="The same as CSV.")
@@ -30,39 +30,39 @@ class Chart(Forecast):
     figures: dict[str, Any] = Field(description="Plotly's JSON by the name of the series.")
 
 
-PROBLEMS: Mapping[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The Host header names another machine."},
-    401: {"model": Problem, "description": "The token is absent, or not the one wanted."},
-    403: {"model": Problem, "description": "A page of another site asks."},
-    408: {"model": Problem, "description": "It took too long to be sent."},
-    413: {"model": Problem, "description": "It is too large."},
-    415: {"model": Problem, "description": "Neither CSV nor JSON."},
-    422: {"model": Problem, "description": "It can't be used; the text says why."},
-    500: {"model": Problem, "description": "It failed here; the server's log holds more."},
+ERROR_RESPONSES: Mapping[int | str, dict[str, Any]] = {
+    400: {"model": ErrorResponse, "description": "The Host header names another machine."},
+    401: {"model": ErrorResponse, "description": "The token is absent, or not the one wanted."},
+    403: {"model": ErrorResponse, "description": "A page of another site asks."},
+    408: {"model": ErrorResponse, "description": "It took too long to be sent."},
+    413: {"model": ErrorResponse, "description": "It is too large."},
+    415: {"model": ErrorResponse, "description": "Neither CSV nor JSON."},
+    422: {"model": ErrorResponse, "description": "It can't be used; the text says why."},
+    500: {"model": ErrorResponse, "description": "It failed here; the server's log holds more."},
     503: {
-        "model": Problem,
+        "model": ErrorResponse,
         "description": "All are busy (Retry-After), it ends, or its model is gone.",
     },
-    504: {"model": Problem, "description": "It took too long to be done, and was stopped."},
+    504: {"model": ErrorResponse, "description": "It took too long to be done, and was stopped."},
 }
-BODY = {
+REQUEST_BODY = {
     "requestBody": {
         "description": "Newer rows as CSV or JSON; {} or no body: after the rows fitted on.",
         "content": {
             "text/csv": {"schema": {"type": "string", "minLength": 1}},
-            "application/json": {"schema": Body.model_json_schema()},
+            "application/json": {"schema": ForecastRequest.model_json_schema()},
         },
     }
 }
-Level = Annotated[
+LevelParameter = Annotated[
     list[float],
     Query(
         default_factory=list,
         description="Percent of what comes that an interval should cover, such as 80; repeatable.",
-        max_length=MOST_LEVELS,
-        json_schema_extra=PERCENT,
+        max_length=MAX_LEVELS,
+        json_schema_extra=PERCENT_SCHEMA,
     ),
 ]
-Decimal = Annotated[
+DecimalParameter = Annotated[
     Literal[".", ","] | None, Query(description="The mark before decimals; told if not given.")
 ]

@@ -5,20 +5,20 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-EXAMPLES = """curl --data-binary @newer.csv -H 'Content-Type: text/csv' 'ADDRESS/forecast?level=80'
+CURL_EXAMPLES = """curl --data-binary @newer.csv -H 'Content-Type: text/csv' 'ADDRESS/forecast?level=80'
 curl -d '{"level": [80]}' -H 'Content-Type: application/json' ADDRESS/forecast
 curl -X POST -H 'Accept: text/csv' ADDRESS/forecast
 curl -H 'Authorization: Bearer TOKEN' ADDRESS/model  # where a token is wanted"""
 
 
-def docs_page(document: Mapping[str, Any]) -> str:
+def render_docs_page(document: Mapping[str, Any]) -> str:
     """Return the page.
 
     Args:
         document: as FastAPI makes it.
     """
     operations = "".join(
-        _operation(method, path, operation)
+        _render_operation(method, path, operation)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     )
@@ -31,18 +31,18 @@ def docs_page(document: Mapping[str, Any]) -> str:
         '<nav aria-label="Contents"><a href="/">The page</a>'
         '<a href="/openapi.json">openapi.json</a></nav><main>'
         f"<h1>{escape(title)}</h1><p>{escape(document['info']['description'])}</p>"
-        f"<pre>{escape(EXAMPLES)}</pre>{operations}</main></body></html>\n"
+        f"<pre>{escape(CURL_EXAMPLES)}</pre>{operations}</main></body></html>\n"
     )
 
 
-def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
+def _render_operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
     told = operation.get("description", "")
     parts = [f"<h2>{method.upper()} {escape(path)}</h2>", f"<p>{escape(operation['summary'])}."]
     parts.append(f" {escape(told)}</p>" if told else "</p>")
     parameters = operation.get("parameters", ())
     if parameters:
         rows = [(one["name"], one["in"], one.get("description", "")) for one in parameters]
-        parts.append(_table(("parameter", "in", "what it is"), rows))
+        parts.append(_render_table(("parameter", "in", "what it is"), rows))
     if body := operation.get("requestBody"):
         parts.append(f"<p>{escape(body['description'])}</p>")
         for kind, content in body["content"].items():
@@ -51,17 +51,17 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
                 f"<details><summary>{escape(kind)}</summary><pre>{escape(schema)}</pre></details>"
             )
     answers = [
-        (code, answer["description"], _kinds(answer))
+        (code, answer["description"], _format_media_types(answer))
         for code, answer in sorted(operation["responses"].items())
     ]
-    return "".join(parts) + _table(("answer", "what it says", "as"), answers)
+    return "".join(parts) + _render_table(("answer", "what it says", "as"), answers)
 
 
-def _kinds(answer: Mapping[str, Any]) -> str:
+def _format_media_types(answer: Mapping[str, Any]) -> str:
     return ", ".join(kind.partition("/")[2].upper() for kind in answer.get("content", ()))
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _render_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
     body = "".join(
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows

@@ -1,33 +1,33 @@
 """Why a request got no answer, where it is not the request that is wrong."""
 
 
-class FailedError(Exception):
+class ServingError(Exception):
     """A request was not done."""
 
 
-class BusyError(FailedError):
+class BusyError(ServingError):
     """All workers have been busy for a while, or too much waits for them."""
 
 
-class EndingError(FailedError):
+class ShuttingDownError(ServingError):
     """The service is ending, and with it whatever is under way."""
 
 
-class TooLongError(FailedError):
+class RequestTimeoutError(ServingError):
     """A request took longer than it may; its process was stopped."""
 
 
-class LostError(FailedError):
+class WorkerLostError(ServingError):
     """The process ended."""
 
 
-class LostBeforeError(LostError):
+class WorkerLostBeforeStartError(WorkerLostError):
     """The process ended before it began with the request: another one can do it."""
 
 
-class BugError(FailedError):
+class WorkerBugError(ServingError):
     """A request found a bug."""
 
 
-class ChangedModelError(FailedError):
+class ModelChangedError(ServingError):
     """A process that takes another's place found another model in the folder, or none."""

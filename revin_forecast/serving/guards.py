@@ -8,10 +8,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SCRIPTS = ("/page.js", "/charts.js", "/plotly.js")
-OPEN = ("/", "/health", "/page.css", *SCRIPTS, "/docs", "/openapi.json")
+SCRIPT_PATHS = ("/page.js", "/charts.js", "/plotly.js")
+PUBLIC_PATHS = ("/", "/health", "/page.css", *SCRIPT_PATHS, "/docs", "/openapi.json")
 """Paths that hold nothing of the model: they need no token."""
-HEADERS = {
+SECURITY_HEADERS = {
     # Plotly writes styles; nothing else is taken from anywhere but this server.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; base-uri 'none'; "
@@ -36,7 +36,7 @@ def is_local(host: str) -> bool:
         return False
 
 
-class Guard:
+class RequestGuard:
     """Turns requests away before anything is read of them, and adds headers to every answer.
 
     Args:
@@ -46,8 +46,8 @@ class Guard:
         token: what requests must bear; empty: nothing.
     """
 
-    def __init__(self, app: ASGIApp, local: bool, token: str):
-        self.app, self.local, self.token = app, local, token.encode()
+    def __init__(self, app: ASGIApp, local_only: bool, token: str):
+        self.app, self.local_only, self.token = app, local_only, token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or have the app answer."""
@@ -55,14 +55,14 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = self._misled(headers, scope["method"]) or self._unknown(headers, scope["path"])
-        await (refusal or self.app)(scope, receive, _with_headers(send))
+        refusal = self._refuse_foreign_site(headers, scope["method"]) or self._refuse_missing_token(headers, scope["path"])
+        await (refusal or self.app)(scope, receive, _add_headers(send))
 
-    def _misled(self, headers: Headers, method: str) -> JSONResponse | None:
+    def _refuse_foreign_site(self, headers: Headers, method: str) -> JSONResponse | None:
         """Refuse what a page elsewhere has a browser send here."""
         host = headers.get("host", "")
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-        if self.local and not is_local(name):
+        if self.local_only and not is_local(name):
             detail = "this service answers to the name of this machine only, such as 127.0.0.1."
             return JSONResponse({"detail": detail}, 400)
         # Its answer could not be read there, but it would keep a worker busy.
@@ -71,9 +71,9 @@ class Guard:
             return JSONResponse({"detail": detail}, 403)
         return None
 
-    def _unknown(self, headers: Headers, path: str) -> JSONResponse | None:
+    def _refuse_missing_token(self, headers: Headers, path: str) -> JSONResponse | None:
         """Refuse whoever bears no token, or another, where one is wanted."""
-        if not self.token or path in OPEN:
+        if not self.token or path in PUBLIC_PATHS:
             return None
         kind, _, given = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and hmac.compare_digest(given.encode(), self.token):
@@ -82,11 +82,11 @@ class Guard:
         return JSONResponse({"detail": detail}, 401, {"WWW-Authenticate": "Bearer"})
 
 
-def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
+def _add_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)
 

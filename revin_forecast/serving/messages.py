@@ -5,7 +5,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Asked:
+class WorkerRequest:
     """A request, as it came."""
 
     content: bytes
@@ -16,10 +16,10 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answer:
+class WorkerResponse:
     """What was forecast, or why not."""
 
-    problem: str = ""
+    error: str = ""
     """Of the request; empty: there is none."""
     csv: str = ""
     columns: list[str] = field(default_factory=list)

@@ -14,14 +14,14 @@ from threading import Event, Timer
 from typing import Any
 
 from revin_forecast.errors import InputError
-from revin_forecast.serving.failures import LostBeforeError, LostError, TooLongError
-from revin_forecast.serving.messages import Answer, Asked
+from revin_forecast.serving.failures import WorkerLostBeforeStartError, WorkerLostError, RequestTimeoutError
+from revin_forecast.serving.messages import WorkerResponse, WorkerRequest
 
-LOADING = 120.0
+LOAD_SECONDS = 120.0
 """Seconds that a process may take to import everything and load the model."""
-DYING = 5.0
+EXIT_SECONDS = 5.0
 """Seconds that a process whose pipe is closed may take to be gone; then it is killed."""
-WHO = "a process that forecasts"
+PROCESS_NAME = "a process that forecasts"
 
 
 class ModelProcess:
@@ -37,11 +37,11 @@ class ModelProcess:
         self.pipe, other = context.Pipe()
         self.scratch = TemporaryDirectory()  # not the process's own: it may have no time to tidy
         given = (model, threads, Path(self.scratch.name), other)
-        self.process = context.Process(target=_work, args=given, daemon=True, name="forecasting")
+        self.process = context.Process(target=_serve_requests, args=given, daemon=True, name="forecasting")
         self.process.start()
         other.close()
-        self._described: dict[str, Any] | str | None = None
-        self._begun = False
+        self._model_info: dict[str, Any] | str | None = None
+        self._has_started = False
 
     def describe(self) -> dict[str, Any]:
         """Wait until the model is loaded; return what it is.
@@ -50,20 +50,20 @@ class ModelProcess:
             InputError: it can't be loaded.
             LostError: the process ended, or took too long and was ended.
         """
-        said = self._described = self._described or self._loaded()
+        said = self._model_info = self._model_info or self._receive_model_info()
         if isinstance(said, str):
             raise InputError(said)
         return said
 
-    def _loaded(self) -> dict[str, Any] | str:
+    def _receive_model_info(self) -> dict[str, Any] | str:
         """Wait for what the process says first: what the model is, or why it can't be loaded."""
         try:
-            with self._within(LOADING):
+            with self._kill_after(LOAD_SECONDS):
                 return self.pipe.recv()
-        except TooLongError:
-            raise LostError(f"{WHO} took over {LOADING:g} seconds to load") from None
+        except RequestTimeoutError:
+            raise WorkerLostError(f"{PROCESS_NAME} took over {LOAD_SECONDS:g} seconds to load") from None
 
-    def ask(self, asked: Asked, drawn: bool, seconds: float) -> Answer | str:
+    def handle(self, request: WorkerRequest, with_charts: bool, seconds: float) -> WorkerResponse | str:
         """Have a request done; return its answer, or the name of the bug that it found.
 
         Raises:
@@ -71,14 +71,14 @@ class ModelProcess:
             LostBeforeError: the process ended before it began with the request.
             LostError: it ended over the request.
         """
-        self._begun = False
-        with self._within(seconds):
-            self.pipe.send((asked, drawn))
-            self._begun = self.pipe.recv()
+        self._has_started = False
+        with self._kill_after(seconds):
+            self.pipe.send((request, with_charts))
+            self._has_started = self.pipe.recv()
             return self.pipe.recv()
 
     @contextmanager
-    def _within(self, seconds: float) -> Iterator[None]:
+    def _kill_after(self, seconds: float) -> Iterator[None]:
         """Kill the process at a deadline: whatever waits for its pipe then waits no longer.
 
         Polling would not do: sending waits, too, once a pipe is full that nobody reads.
@@ -96,17 +96,17 @@ class ModelProcess:
             yield
         except (EOFError, OSError) as error:
             if late.is_set():
-                raise TooLongError from None
-            raise (LostError if self._begun else LostBeforeError)(self._end()) from error
+                raise RequestTimeoutError from None
+            raise (WorkerLostError if self._has_started else WorkerLostBeforeStartError)(self._describe_exit()) from error
         finally:
             timer.cancel()
 
-    def _end(self) -> str:
+    def _describe_exit(self) -> str:
         """Say how the process ended."""
-        self.process.join(DYING)
+        self.process.join(EXIT_SECONDS)
         code = self.process.exitcode
         by = f", {signal.strsignal(-code)}" if code is not None and code < 0 else ""
-        return f"{WHO} ended (exit code {code}{by})"
+        return f"{PROCESS_NAME} ended (exit code {code}{by})"
 
     def stop(self) -> None:
         """End the process, whatever it is at."""
@@ -116,7 +116,7 @@ class ModelProcess:
         self.scratch.cleanup()
 
 
-def _work(model: Path, threads: int, scratch: Path, pipe: Connection) -> None:
+def _serve_requests(model: Path, threads: int, scratch: Path, pipe: Connection) -> None:
     """Load the model, tell what it is, answer requests until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this
     import torch
@@ -124,12 +124,12 @@ def _work(model: Path, threads: int, scratch: Path, pipe: Connection) -> None:
     from revin_forecast.forecaster import Forecaster
     from revin_forecast.manifest import read_manifest
     from revin_forecast.saving import MANIFEST
-    from revin_forecast.serving.answer import answered, described
+    from revin_forecast.serving.answer import handle_request, describe_model
 
     torch.set_num_threads(threads)
     try:
         forecaster = Forecaster.load(model)
-        pipe.send({**described(forecaster), "saved": read_manifest(model / MANIFEST).get("saved")})
+        pipe.send({**describe_model(forecaster), "saved": read_manifest(model / MANIFEST).get("saved")})
     except InputError as error:
         pipe.send(str(error))
         return
@@ -139,7 +139,7 @@ def _work(model: Path, threads: int, scratch: Path, pipe: Connection) -> None:
             asked, drawn = pipe.recv()
             pipe.send(True)  # begun: what ends this process from here on may be the request
             try:
-                answer = answered(forecaster, asked, drawn, scratch)
+                answer = handle_request(forecaster, asked, drawn, scratch)
             except Exception as error:  # a bug: told in the log, never to who asked
                 traceback.print_exception(error)
                 answer = type(error).__name__

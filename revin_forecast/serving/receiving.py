@@ -8,35 +8,35 @@ from starlette.requests import ClientDisconnect
 
 from revin_forecast.serving.failures import (
     BusyError,
-    ChangedModelError,
-    EndingError,
-    FailedError,
-    LostError,
-    TooLongError,
+    ModelChangedError,
+    ShuttingDownError,
+    ServingError,
+    WorkerLostError,
+    RequestTimeoutError,
 )
-from revin_forecast.serving.messages import Answer, Asked
-from revin_forecast.serving.pool import Pool
+from revin_forecast.serving.messages import WorkerResponse, WorkerRequest
+from revin_forecast.serving.pool import WorkerPool
 
 CSV_TYPES = ("", "application/x-www-form-urlencoded", "application/octet-stream", "application/csv")
 """Taken for CSV beside text/*: what programs say that were told nothing."""
-LATER = {"Retry-After": "5"}
-EMPTY = (
+RETRY_AFTER = {"Retry-After": "5"}
+EMPTY_BODY_MESSAGE = (
     "what was sent is empty. Send rows with their names above, or the JSON {} for a forecast after "
     "the rows that the model was fitted on."
 )
 """An export that failed must not look as if it had been used."""
-DIGITS = 20
+MAX_LENGTH_DIGITS = 20
 """Of a length; a longer one is none."""
-BUG = "this is a bug; the server's log holds more."
-LOST = (
+BUG_MESSAGE = "this is a bug; the server's log holds more."
+WORKER_LOST_MESSAGE = (
     "the process that worked on it ended (was it out of memory?); send less. The server's log "
     "holds more."
 )
 
 
-async def answered(
-    pool: Pool, request: Request, level: list[float], decimal: str | None, drawn: bool
-) -> Answer:
+async def forecast_over_http(
+    pool: WorkerPool, request: Request, level: list[float], decimal: str | None, with_charts: bool
+) -> WorkerResponse:
     """Read a request within its limits, and have it done.
 
     Raises:
@@ -55,53 +55,53 @@ async def answered(
             "(curl --data-binary @file.csv).",
         )
     try:
-        with pool.admitting(_size(request, pool)):
-            content = await _content(request, pool)
+        with pool.admit(_declared_bytes(request, pool)):
+            content = await _read_content(request, pool)
             if kind and not is_json and not content.strip():
-                raise HTTPException(422, EMPTY)
-            answer = await pool.ask(Asked(content, is_json, tuple(level), decimal), drawn)
-    except FailedError as error:
-        raise _refusal(error, pool.limits.seconds) from None
-    if answer.problem:
-        raise HTTPException(422, answer.problem)
+                raise HTTPException(422, EMPTY_BODY_MESSAGE)
+            answer = await pool.handle(WorkerRequest(content, is_json, tuple(level), decimal), with_charts)
+    except ServingError as error:
+        raise _to_http_error(error, pool.limits.seconds) from None
+    if answer.error:
+        raise HTTPException(422, answer.error)
     return answer
 
 
-def _refusal(error: FailedError, seconds: float) -> HTTPException:
+def _to_http_error(error: ServingError, seconds: float) -> HTTPException:
     """Return what is said to who asked."""
     match error:
         case BusyError():
-            return HTTPException(503, "all workers are busy; come again in a moment.", LATER)
-        case EndingError():
-            return HTTPException(503, "the service is ending.", LATER)
-        case TooLongError():
+            return HTTPException(503, "all workers are busy; come again in a moment.", RETRY_AFTER)
+        case ShuttingDownError():
+            return HTTPException(503, "the service is ending.", RETRY_AFTER)
+        case RequestTimeoutError():
             detail = f"it took longer than {seconds:g} seconds and was stopped; send less."
             return HTTPException(504, detail)
-        case ChangedModelError():
+        case ModelChangedError():
             detail = "the model is not the one that the service started with; start it again."
             return HTTPException(503, detail)
-        case LostError():
-            return HTTPException(500, LOST)
+        case WorkerLostError():
+            return HTTPException(500, WORKER_LOST_MESSAGE)
         case _:
-            return HTTPException(500, BUG)
+            return HTTPException(500, BUG_MESSAGE)
 
 
-def _size(request: Request, pool: Pool) -> int:
+def _declared_bytes(request: Request, pool: WorkerPool) -> int:
     """Return how many bytes a request says it has; one that does not say may have the most."""
     told = request.headers.get("content-length", "")
-    if told.isdecimal() and len(told) < DIGITS:
+    if told.isdecimal() and len(told) < MAX_LENGTH_DIGITS:
         return int(told)
-    return pool.limits.size if told or "transfer-encoding" in request.headers else 0
+    return pool.limits.max_bytes if told or "transfer-encoding" in request.headers else 0
 
 
-async def _content(request: Request, pool: Pool) -> bytes:
+async def _read_content(request: Request, pool: WorkerPool) -> bytes:
     """Read what is sent, as far as it may go."""
     parts, size = [], 0
     try:
         async with asyncio.timeout(pool.limits.seconds):
             async for part in request.stream():
                 size += len(part)
-                if size > pool.limits.size:
+                if size > pool.limits.max_bytes:
                     raise HTTPException(
                         413, f"at most {pool.limits.mebibytes:g} MiB can be sent at once."
                     )

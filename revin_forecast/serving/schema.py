@@ -5,12 +5,12 @@ from pydantic.config import JsonDict
 
 Scalar = str | int | float | bool | None
 Rows = dict[str, list[Scalar]] | list[dict[str, Scalar]]
-MOST_LEVELS = 10
-PERCENT: JsonDict = {"items": {"type": "number", "minimum": 1, "exclusiveMaximum": 100}}
+MAX_LEVELS = 10
+PERCENT_SCHEMA: JsonDict = {"items": {"type": "number", "minimum": 1, "exclusiveMaximum": 100}}
 """Told, not checked here: the forecaster's own message says more."""
 
 
-class Body(BaseModel):
+class ForecastRequest(BaseModel):
     """What `POST /forecast` takes as JSON."""
 
     model_config = ConfigDict(extra="forbid")
@@ -23,8 +23,8 @@ class Body(BaseModel):
     )
     level: list[float] = Field(
         [],
-        max_length=MOST_LEVELS,
-        json_schema_extra=PERCENT,
+        max_length=MAX_LEVELS,
+        json_schema_extra=PERCENT_SCHEMA,
         description="Percent of what comes that intervals should cover, such as 80 and 95.",
     )
     future: Rows | None = Field(

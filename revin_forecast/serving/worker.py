@@ -7,14 +7,14 @@ from typing import Any
 
 from revin_forecast.errors import InputError
 from revin_forecast.serving.failures import (
-    BugError,
-    ChangedModelError,
-    EndingError,
-    LostBeforeError,
-    LostError,
-    TooLongError,
+    WorkerBugError,
+    ModelChangedError,
+    ShuttingDownError,
+    WorkerLostBeforeStartError,
+    WorkerLostError,
+    RequestTimeoutError,
 )
-from revin_forecast.serving.messages import Answer, Asked
+from revin_forecast.serving.messages import WorkerResponse, WorkerRequest
 from revin_forecast.serving.process import ModelProcess
 
 
@@ -28,9 +28,9 @@ class Worker:
 
     def __init__(self, model: Path, threads: int):
         self._model, self._threads = model.resolve(), threads
-        self._first: dict[str, Any] | None = None
-        self._ended, self._changing = False, Lock()
-        self._now = ModelProcess(self._model, self._threads)
+        self._model_info: dict[str, Any] | None = None
+        self._is_shut_down, self._replace_lock = False, Lock()
+        self._process = ModelProcess(self._model, self._threads)
 
     def describe(self) -> dict[str, Any]:
         """Wait until the model is loaded; return what it is.
@@ -39,18 +39,18 @@ class Worker:
             InputError: it can't be loaded.
         """
         try:
-            return self._described()
-        except LostError as error:
+            return self._check_same_model()
+        except WorkerLostError as error:
             raise InputError(f"{error} before it had loaded the model; see above") from None
 
-    def _described(self) -> dict[str, Any]:
-        said = self._now.describe()
-        self._first = self._first or said
-        if said != self._first:
+    def _check_same_model(self) -> dict[str, Any]:
+        said = self._process.describe()
+        self._model_info = self._model_info or said
+        if said != self._model_info:
             raise InputError("it is another model")
         return said
 
-    def ask(self, asked: Asked, drawn: bool, seconds: float) -> Answer:
+    def handle(self, request: WorkerRequest, with_charts: bool, seconds: float) -> WorkerResponse:
         """Have a request done.
 
         Whatever ends the process, another one takes its place.
@@ -63,38 +63,38 @@ class Worker:
             EndingError: the worker was ended.
         """
         try:
-            answer = self._asked(asked, drawn, seconds)
-        except LostBeforeError:  # it ended while nobody asked
-            answer = self._asked(asked, drawn, seconds)
+            answer = self._handle_once(request, with_charts, seconds)
+        except WorkerLostBeforeStartError:  # it ended while nobody asked
+            answer = self._handle_once(request, with_charts, seconds)
         if isinstance(answer, str):
-            raise BugError(answer)
+            raise WorkerBugError(answer)
         return answer
 
-    def _asked(self, asked: Asked, drawn: bool, seconds: float) -> Answer | str:
+    def _handle_once(self, request: WorkerRequest, with_charts: bool, seconds: float) -> WorkerResponse | str:
         try:
-            self._described()
-            return self._now.ask(asked, drawn, seconds)
+            self._check_same_model()
+            return self._process.handle(request, with_charts, seconds)
         except InputError as error:
-            self._replace()
-            raise ChangedModelError(str(error)) from error
-        except TooLongError:
-            self._replace()
+            self._replace_process()
+            raise ModelChangedError(str(error)) from error
+        except RequestTimeoutError:
+            self._replace_process()
             raise
-        except LostError as error:
-            self._replace()
+        except WorkerLostError as error:
+            self._replace_process()
             print(f"{error}; another one takes its place", file=sys.stderr, flush=True)
             raise
 
-    def end(self) -> None:
+    def shut_down(self) -> None:
         """Stop the process for good, whatever it is at."""
-        with self._changing:
-            self._ended = True
-            self._now.stop()
+        with self._replace_lock:
+            self._is_shut_down = True
+            self._process.stop()
 
-    def _replace(self) -> None:
+    def _replace_process(self) -> None:
         """Begin another process, unless this was the end."""
-        with self._changing:
-            if self._ended:
-                raise EndingError
-            self._now.stop()
-            self._now = ModelProcess(self._model, self._threads)
+        with self._replace_lock:
+            if self._is_shut_down:
+                raise ShuttingDownError
+            self._process.stop()
+            self._process = ModelProcess(self._model, self._threads)

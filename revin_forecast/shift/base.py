@@ -5,14 +5,14 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from revin_forecast.shift.world import World
+from revin_forecast.shift.world import ShiftDataset
 
-DISPLACEMENTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+DEFAULT_KNOBS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Knobs by severity of shifts that move values: in training deviations."""
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class ShiftOnset:
     """Which rows are looked at, and how long the shift has lasted there."""
 
     rows: np.ndarray
@@ -21,19 +21,19 @@ class Moment:
     """Steps since the onset, broadcast with `rows`; negative before it."""
 
     @classmethod
-    def steady(cls, world: World, steps: int) -> "Moment":
+    def from_test_start(cls, dataset: ShiftDataset, steps: int) -> "ShiftOnset":
         """Every row from the first test look-back on, shifted since then."""
-        rows = np.arange(world.start, world.start + steps)
-        return cls(rows, rows - world.start)
+        rows = np.arange(dataset.start, dataset.start + steps)
+        return cls(rows, rows - dataset.start)
 
     @classmethod
-    def transition(cls, world: World, starts: np.ndarray, age: int) -> "Moment":
+    def from_windows(cls, dataset: ShiftDataset, starts: np.ndarray, age: int) -> "ShiftOnset":
         """Windows (count, time) that start at the given rows, the last `age` look-back steps moved.
 
         The truth is moved in each; age 0 moves the truth alone.
         """
-        steps = np.arange(world.width)
-        return cls(starts[:, None] + steps, np.asarray(steps - (world.lookback - age)))
+        steps = np.arange(dataset.width)
+        return cls(starts[:, None] + steps, np.asarray(steps - (dataset.lookback - age)))
 
 
 class Shift(ABC):
@@ -47,15 +47,15 @@ class Shift(ABC):
 
     semantics: ClassVar[Literal["process", "observation"]] = "process"
     """process: look-back and truth move together. observation: the truth stays as it was."""
-    knobs: ClassVar[tuple[float, ...]] = DISPLACEMENTS
+    knobs: ClassVar[tuple[float, ...]] = DEFAULT_KNOBS
     """Strength by severity; the first is that of severity 0."""
     has_transition: ClassVar[bool] = False
     """Whether it can start inside a window."""
     arm: str = ""
     """Which of several ways this is, where one shift has several."""
-    equivariant: ClassVar[bool] = False
+    is_equivariant: ClassVar[bool] = False
     """Whether it is x -> a x + b with a > 0, constant in time: then T f(x) = f(T x) is wanted."""
-    reversible: ClassVar[bool] = True
+    is_correctable: ClassVar[bool] = True
     """Whether who knows an observation's fault can undo it: an offset yes, a missing value no."""
     label: ClassVar[str | None] = None
     """Name in tables; None: the class's own in snake case."""
@@ -67,7 +67,7 @@ class Shift(ABC):
         return self.label or own
 
     @abstractmethod
-    def moved(self, world: World, at: Moment, knob: float, draw: np.random.Generator) -> np.ndarray:
+    def apply(self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator) -> np.ndarray:
         """Return the values (..., time, channels) at a moment, where the shift has begun.
 
         Args:
@@ -77,7 +77,7 @@ class Shift(ABC):
             draw: random numbers, freshly seeded for each call.
         """
 
-    def move(self, world: World, at: Moment, severity: int, seed: int = 0) -> np.ndarray:
+    def apply_severity(self, dataset: ShiftDataset, onset: ShiftOnset, severity: int, seed: int = 0) -> np.ndarray:
         """Return the values (..., time, channels) of a world that moves at the onset.
 
         Args:
@@ -86,15 +86,15 @@ class Shift(ABC):
             severity: 0 to `len(knobs) - 1`.
             seed: of the shift's own noise and signs.
         """
-        clean = world.values[at.rows]
+        clean = dataset.values[onset.rows]
         if severity == 0:
             return clean
-        draw = world.draw(self.name, seed)
-        moved = self.moved(world, at, self.knobs[severity], draw)
-        return np.where(at.elapsed[..., None] >= 0, moved, clean)
+        draw = dataset.random_generator(self.name, seed)
+        moved = self.apply(dataset, onset, self.knobs[severity], draw)
+        return np.where(onset.elapsed[..., None] >= 0, moved, clean)
 
     def restore(
-        self, world: World, at: Moment, severity: int, forecast: np.ndarray, seed: int = 0
+        self, dataset: ShiftDataset, onset: ShiftOnset, severity: int, forecast: np.ndarray, seed: int = 0
     ) -> np.ndarray | None:
         """Pull a forecast of the moved world back: apply the shift's inverse at a moment.
 
@@ -104,15 +104,15 @@ class Shift(ABC):
         """
         return forecast if severity == 0 else None
 
-    def variant_knob(self, severity: int) -> float:
+    def process_parameter(self, severity: int) -> float:
         """Return the strength of the same shift in a synthetic source's own parameters."""
         return self.knobs[severity]
 
-    def excluded(self, world: World) -> str | None:
+    def exclusion_reason(self, dataset: ShiftDataset) -> str | None:
         """Return why a data set can't be shifted this way; None: it can."""
         return None
 
-    def reach(self, elapsed: np.ndarray, severity: int) -> np.ndarray:
+    def to_clean_steps(self, elapsed: np.ndarray, severity: int) -> np.ndarray:
         """Return how far after the onset the data are used for each elapsed step."""
         return elapsed
 
@@ -121,22 +121,22 @@ class AffineShift(Shift):
     """A shift x' = gain x + offset, with gain and offset that may change over time; invertible."""
 
     @abstractmethod
-    def affine(
-        self, world: World, at: Moment, knob: float, draw: np.random.Generator
+    def gain_and_offset(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return gain and offset, each broadcastable to (..., time, channels)."""
 
-    def moved(self, world: World, at: Moment, knob: float, draw: np.random.Generator) -> np.ndarray:
+    def apply(self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator) -> np.ndarray:
         """Return gain x + offset."""
-        gain, offset = self.affine(world, at, knob, draw)
-        return gain * world.values[at.rows] + offset
+        gain, offset = self.gain_and_offset(dataset, onset, knob, rng)
+        return gain * dataset.values[onset.rows] + offset
 
     def restore(
-        self, world: World, at: Moment, severity: int, forecast: np.ndarray, seed: int = 0
+        self, dataset: ShiftDataset, onset: ShiftOnset, severity: int, forecast: np.ndarray, seed: int = 0
     ) -> np.ndarray:
         """Return (forecast - offset) / gain where the shift has begun."""
         if severity == 0:
             return forecast
-        draw = world.draw(self.name, seed)
-        gain, offset = self.affine(world, at, self.knobs[severity], draw)
-        return np.where(at.elapsed[..., None] >= 0, (forecast - offset) / gain, forecast)
+        draw = dataset.random_generator(self.name, seed)
+        gain, offset = self.gain_and_offset(dataset, onset, self.knobs[severity], draw)
+        return np.where(onset.elapsed[..., None] >= 0, (forecast - offset) / gain, forecast)

@@ -10,21 +10,21 @@ from pathlib import Path
 import pandas as pd
 
 from revin_forecast.errors import InputError
-from revin_forecast.shift.aggregates import aggregates, nce, panels
+from revin_forecast.shift.aggregates import aggregate_tables, normalized_error, build_panels
 from revin_forecast.shift.card import shift_card
-from revin_forecast.shift.datasets import prepare
-from revin_forecast.shift.engines import Engine
+from revin_forecast.shift.datasets import prepare_dataset
+from revin_forecast.shift.engines import JobEngine
 from revin_forecast.shift.estimate import RunCost
-from revin_forecast.shift.job import MEASURED, Job, Tell
-from revin_forecast.shift.plan import LEVEL_DEPENDENT, SCHEMA, Run, cells, runs
-from revin_forecast.shift.results import Compiled, compiled, window_rows, write_tables
-from revin_forecast.shift.sources import SOURCES
+from revin_forecast.shift.job import ARTEFACTS, Job, ProgressCallback
+from revin_forecast.shift.plan import LEVEL_DEPENDENT, TABLES_SCHEMA, PlannedRun, plan_cells, plan_runs
+from revin_forecast.shift.results import CompiledResults, compile_results, window_rows, write_tables
+from revin_forecast.shift.sources import PROCESSES
 from revin_forecast.shift.suite import Suite
-from revin_forecast.shift.theory import theory_checks
+from revin_forecast.shift.theory import run_theory_checks
 
 
 @dataclass(frozen=True)
-class Execution:
+class ExecutionSettings:
     """How a benchmark is run; nothing here changes a figure."""
 
     folder: str
@@ -42,53 +42,53 @@ class Execution:
 
 
 @dataclass
-class Outcome:
+class BenchmarkResult:
     """The tables of a benchmark, and where its time went."""
 
     tables: dict[str, pd.DataFrame]
-    missing: int
+    missing_cells: int
     """Planned cells that are not measured yet: other shards have them."""
-    stages: dict[str, float] = field(default_factory=dict)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
     """Stage -> seconds."""
 
 
-def jobs_of(suite: Suite, execution: Execution) -> list[Job]:
+def make_jobs(suite: Suite, execution: ExecutionSettings) -> list[Job]:
     """Return the jobs of a suite, all shards together, in the order of the tables."""
-    planned = runs(suite, execution.data_dir)
-    drawn = _drawn(suite, planned, execution.data_dir)
+    planned = plan_runs(suite, execution.data_dir)
+    drawn = _labels_with_examples(suite, planned, execution.data_dir)
     return [
         Job(
             suite,
             run,
-            str(Path(execution.folder) / MEASURED),
+            str(Path(execution.folder) / ARTEFACTS),
             execution.data_dir,
             execution.timeout,
             execution.retry,
-            examples=run.label in drawn,
+            keeps_examples=run.label in drawn,
         )
         for run in planned
     ]
 
 
-def _drawn(suite: Suite, planned: Sequence[Run], data_dir: str | None) -> set[str]:
+def _labels_with_examples(suite: Suite, planned_runs: Sequence[PlannedRun], data_dir: str | None) -> set[str]:
     """Choose the runs whose windows are drawn: one backbone, one seed, one set free to show.
 
     Real data, where there are some.
     """
-    for source in sorted(suite.datasets, key=lambda one: one.name in SOURCES):
+    for source in sorted(suite.datasets, key=lambda one: one.name in PROCESSES):
         try:
-            shown = prepare(source, suite.windows, data_dir).shown
+            shown = prepare_dataset(source, suite.windows, data_dir).can_show_excerpts
         except Exception:  # the runs will say what is wrong with it
             continue
-        if shown and len(cells(suite, source)) > 1:
+        if shown and len(plan_cells(suite, source)) > 1:
             first = suite.models[0]
             chosen = first.backbones[0], first.seeds[0]
-            models = [one for one in planned if one.role == "model" and one.source == source]
+            models = [one for one in planned_runs if one.role == "model" and one.dataset_config == source]
             return {one.label for one in models if (one.backbone, one.seed) == chosen}
     return set()
 
 
-def sharded(jobs: Sequence[Job], shard: tuple[int, int]) -> list[Job]:
+def select_shard(jobs: Sequence[Job], shard: tuple[int, int]) -> list[Job]:
     """Return every n-th job from the i-th on.
 
     Raises:
@@ -101,8 +101,8 @@ def sharded(jobs: Sequence[Job], shard: tuple[int, int]) -> list[Job]:
 
 
 def run_benchmark(
-    suite: Suite, execution: Execution, engine: Engine, tell: Tell, costs: Mapping[str, RunCost]
-) -> Outcome:
+    suite: Suite, execution: ExecutionSettings, engine: JobEngine, on_progress: ProgressCallback, costs: Mapping[str, RunCost]
+) -> BenchmarkResult:
     """Measure what is not on record yet, then make every table from the record.
 
     Args:
@@ -113,26 +113,26 @@ def run_benchmark(
         costs: what each run costs, by label; the longest go first.
     """
     stages: dict[str, float] = {}
-    jobs = jobs_of(suite, execution)
-    own = sharded(jobs, execution.shard)
-    longest_first = sorted(own, key=lambda job: -costs.get(job.run.label, RunCost()).total)
+    jobs = make_jobs(suite, execution)
+    own = select_shard(jobs, execution.shard)
+    longest_first = sorted(own, key=lambda job: -costs.get(job.run.label, RunCost()).total_seconds)
     beside: dict[str, Future[pd.DataFrame]] = {}
-    with ThreadPoolExecutor(1) as aside, _timed(stages, "training and measuring"):
-        if engine.elsewhere:  # what needs no result is made while workers start
-            beside["shiftcards"] = aside.submit(cards, suite, execution.data_dir)
-            beside["checks"] = aside.submit(theory_checks)
-        engine.run(longest_first, tell)
+    with ThreadPoolExecutor(1) as aside, _time_stage(stages, "training and measuring"):
+        if engine.has_worker_processes:  # what needs no result is made while workers start
+            beside["shiftcards"] = aside.submit(shift_cards, suite, execution.data_dir)
+            beside["checks"] = aside.submit(run_theory_checks)
+        engine.run(longest_first, on_progress)
     made = {name: future.result() for name, future in beside.items()}
-    return finish(suite, execution, jobs, stages, made)
+    return compile_tables(suite, execution, jobs, stages, made)
 
 
-def finish(
+def compile_tables(
     suite: Suite,
-    execution: Execution,
+    execution: ExecutionSettings,
     jobs: Sequence[Job],
-    stages: dict[str, float],
-    made: Mapping[str, pd.DataFrame] | None = None,
-) -> Outcome:
+    stage_seconds: dict[str, float],
+    ready_tables: Mapping[str, pd.DataFrame] | None = None,
+) -> BenchmarkResult:
     """Make the tables from what is on record, and write them.
 
     Args:
@@ -142,62 +142,62 @@ def finish(
         stages: gets what each stage takes.
         made: tables that are there already: shiftcards, checks.
     """
-    made = made or {}
-    with _timed(stages, "compiling"):
-        table = compiled(jobs)
-    with _timed(stages, "statistics"):
+    ready_tables = ready_tables or {}
+    with _time_stage(stage_seconds, "compiling"):
+        table = compile_results(jobs)
+    with _time_stage(stage_seconds, "statistics"):
         tables = {
             "runs": table.runs,
             "costs": table.costs,
             "cells": table.cells,
             "examples": table.examples,
-            **_aggregates(table, suite.protocol.resamples),
+            **_aggregate_cells(table, suite.protocol.resamples),
         }
-    with _timed(stages, "shift cards"):
-        card = made.get("shiftcards")
-        tables["shiftcards"] = cards(suite, execution.data_dir) if card is None else card
-    with _timed(stages, "theory checks"):
-        checks = made.get("checks")
-        tables["checks"] = theory_checks() if checks is None else checks
-    with _timed(stages, "writing tables"):
+    with _time_stage(stage_seconds, "shift cards"):
+        card = ready_tables.get("shiftcards")
+        tables["shiftcards"] = shift_cards(suite, execution.data_dir) if card is None else card
+    with _time_stage(stage_seconds, "theory checks"):
+        checks = ready_tables.get("checks")
+        tables["checks"] = run_theory_checks() if checks is None else checks
+    with _time_stage(stage_seconds, "writing tables"):
         write_tables(tables, Path(execution.folder))
         if execution.windows:
             windows = window_rows(table, suite.windows.stride)
             write_tables({"windows": windows}, Path(execution.folder))
-    return Outcome(tables, table.missing, stages)
+    return BenchmarkResult(tables, table.missing_cells, stage_seconds)
 
 
-def _aggregates(table: Compiled, resamples: int) -> dict[str, pd.DataFrame]:
+def _aggregate_cells(table: CompiledResults, resamples: int) -> dict[str, pd.DataFrame]:
     """Return the aggregates; level-dependent data, a diagnostic, have rows of nCE alone."""
     diagnostic = table.cells.dataset == LEVEL_DEPENDENT
-    found = aggregates(table.cells.loc[~diagnostic], table.errors, resamples)
+    found = aggregate_tables(table.cells.loc[~diagnostic], table.window_errors, resamples)
     if diagnostic.any():
-        alone = nce(panels(table.cells.loc[diagnostic], table.errors, resamples))
+        alone = normalized_error(build_panels(table.cells.loc[diagnostic], table.window_errors, resamples))
         parts = [part for part in (found["nce"], alone) if len(part)]
         found["nce"] = pd.concat(parts, ignore_index=True) if parts else found["nce"]
-    return {name: part.assign(schema_version=SCHEMA) for name, part in found.items()}
+    return {name: part.assign(schema_version=TABLES_SCHEMA) for name, part in found.items()}
 
 
-def cards(suite: Suite, data_dir: str | None) -> pd.DataFrame:
+def shift_cards(suite: Suite, data_dir: str | None) -> pd.DataFrame:
     """Return the shift card of each channel of each data set at hand."""
     parts: list[pd.DataFrame] = []
     for source in suite.datasets:
         try:
-            data = prepare(source, suite.windows, data_dir)
+            data = prepare_dataset(source, suite.windows, data_dir)
         except Exception:  # its runs are on record as failed
             continue
-        if data.split.apart:  # no series: blocks side by side
+        if data.split.has_independent_parts:  # no series: blocks side by side
             continue
-        world = data.world
+        world = data.shift_dataset
         sizes = world.season, world.lookback, world.horizon
         test_start = data.split.validation
-        card = shift_card(world.values, world.train, test_start, *sizes, data.names)
-        parts.append(pd.DataFrame(card).assign(dataset=source.name, schema_version=SCHEMA))
+        card = shift_card(world.values, world.train, test_start, *sizes, data.channel_names)
+        parts.append(pd.DataFrame(card).assign(dataset=source.name, schema_version=TABLES_SCHEMA))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 @contextmanager
-def _timed(stages: dict[str, float], name: str) -> Iterator[None]:
+def _time_stage(stage_seconds: dict[str, float], name: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
-    stages[name] = stages.get(name, 0.0) + time.perf_counter() - start
+    stage_seconds[name] = stage_seconds.get(name, 0.0) + time.perf_counter() - start

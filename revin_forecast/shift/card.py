@@ -8,16 +8,16 @@ import pandas as pd
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.errors import InputError
 from revin_forecast.shift import energy, measures
-from revin_forecast.shift.residual import residual_shift
-from revin_forecast.shift.verdict import Verdict, verdicts
+from revin_forecast.shift.residual import concept_shift
+from revin_forecast.shift.verdict import Verdict, judge_channels
 
-LONGEST = 96
-SHORTEST = 4
-SPANS = 6
+MAX_WINDOW_STEPS = 96
+MIN_WINDOW_STEPS = 4
+MIN_TEST_SPANS = 6
 """The usual look-back and horizon go into the test rows this often, one behind the other."""
 
 
-def card_sizes(
+def card_window_sizes(
     train: int, test: int, lookback: int | None = None, horizon: int | None = None
 ) -> tuple[int, int, str | None]:
     """Return look-back and horizon of a card, and a note if they are shorter than usual.
@@ -36,7 +36,7 @@ def card_sizes(
     >>> card_sizes(676, 193)[:2]
     (16, 16)
     """
-    fitting = min(LONGEST, max(SHORTEST, test // (2 * SPANS)))
+    fitting = min(MAX_WINDOW_STEPS, max(MIN_WINDOW_STEPS, test // (2 * MIN_TEST_SPANS)))
     sizes = lookback or fitting, horizon or fitting
     if train < 2 * sum(sizes) or test < sum(sizes):
         raise InputError(
@@ -44,10 +44,10 @@ def card_sizes(
             f"horizon {sizes[1]}, which takes {2 * sum(sizes)} and {sum(sizes)}. "
             "Choose shorter ones with --lookback and --horizon, or pass more rows."
         )
-    usual = fitting == LONGEST or None not in (lookback, horizon)
+    usual = fitting == MAX_WINDOW_STEPS or None not in (lookback, horizon)
     note = (
         f"look-back {sizes[0]} and horizon {sizes[1]}: the file is too short for the usual "
-        f"{LONGEST}, of which {SPANS} times both should fit into its {test} test rows."
+        f"{MAX_WINDOW_STEPS}, of which {MIN_TEST_SPANS} times both should fit into its {test} test rows."
     )
     return (*sizes, None if usual else note)
 
@@ -59,7 +59,7 @@ def shift_card(
     season: int,
     lookback: int,
     horizon: int,
-    names: Sequence[str],
+    channel_names: Sequence[str],
 ) -> pd.DataFrame:
     """Measure how far the test rows have moved from the training rows: one row a channel.
 
@@ -84,19 +84,19 @@ def shift_card(
     before, after = scaled[:train], scaled[test_start:]
     table = pd.DataFrame(
         {
-            "channel": list(names),
+            "channel": list(channel_names),
             "d_mu": measures.level_change(before, after),
             "d_sigma": measures.spread_change(before, after),
             "w1": measures.quantile_distance(before, after),
         }
     )
     sizes = (lookback, horizon)
-    moved = [_windowed(column, train, test_start, season, sizes) for column in scaled.T]
-    judged = [_told(verdict) for verdict in verdicts(scaled, train, lookback, horizon)]
+    moved = [_window_measures(column, train, test_start, season, sizes) for column in scaled.T]
+    judged = [_verdict_columns(verdict) for verdict in judge_channels(scaled, train, lookback, horizon)]
     return pd.concat([table, pd.DataFrame(moved), pd.DataFrame(judged)], axis=1)
 
 
-def _windowed(
+def _window_measures(
     column: np.ndarray, train: int, test_start: int, season: int, sizes: tuple[int, int]
 ) -> dict[str, float]:
     """Return what windows of a channel (time,) tell."""
@@ -107,7 +107,7 @@ def _windowed(
     before = energy.lookback_windows(column[:train], lookback)
     after = energy.lookback_windows(column[test_start:], lookback)
     raw = energy.energy_distance(before, after)
-    normalized = energy.instance_normalized
+    normalized = energy.instance_normalize
     instance = energy.energy_distance(normalized(before), normalized(after))
     floor = energy.energy_floor(column[:train], lookback)
     level, spread = measures.horizon_gap(column[test_start - lookback :], lookback, horizon)
@@ -118,11 +118,11 @@ def _windowed(
         "floor": floor,
         "gap_mu": level,
         "gap_logsd": spread,
-        "residual": residual_shift(column, train, test_start, season, sizes),
+        "residual": concept_shift(column, train, test_start, season, sizes),
     }
 
 
-def _told(verdict: Verdict) -> dict[str, float | str]:
+def _verdict_columns(verdict: Verdict) -> dict[str, float | str]:
     return {
         "delta_star": verdict.break_even,
         "verdict": verdict.answer,

@@ -15,28 +15,28 @@ from revin_forecast.shift.oracle import oracle_error
 from revin_forecast.shift.statistics import log_ratio_interval
 from revin_forecast.shift.windows import (
     ShiftedWindows,
-    clean_truth,
+    clean_targets,
     clean_windows,
-    forecasts,
+    forecast_windows,
     shifted_windows,
 )
-from revin_forecast.shift.world import SMALLEST_SCALE, World
+from revin_forecast.shift.world import MIN_SCALE, ShiftDataset
 
-WORST = 0.1
+TAIL_SHARE = 0.1
 """Part of the windows whose mean error is the conditional value at risk."""
 
 
 @dataclass(frozen=True, eq=False)
-class Errors:
+class CellErrors:
     """A model's errors over the windows of a cell."""
 
     mase: np.ndarray
     """(windows, channels) mean |e| over the horizon in units of the naive training error."""
-    windows: np.ndarray
+    window_errors: np.ndarray
     """(windows,) float32: its mean over the channels."""
-    facts: dict[str, float]
+    metrics: dict[str, float]
     """The other figures of the cell."""
-    restored: np.ndarray
+    restored_forecasts: np.ndarray
     """(windows, horizon, channels): the forecasts, pulled back where that can be."""
 
 
@@ -44,8 +44,8 @@ class Errors:
 class CellResult:
     """One measured row, with the error of each window."""
 
-    facts: dict[str, Any]
-    windows: np.ndarray
+    row: dict[str, Any]
+    window_errors: np.ndarray
     """(windows,) float32."""
 
 
@@ -63,18 +63,18 @@ class Evaluator:
     def __init__(
         self,
         model: nn.Module,
-        world: World,
+        dataset: ShiftDataset,
         stride: int,
         resamples: int,
         dtype: torch.dtype = torch.float32,
     ):
-        self.model, self.world, self.stride = model, world, stride
+        self.model, self.dataset, self.stride = model, dataset, stride
         self.resamples, self.dtype = resamples, dtype
-        self.block = -(-max(world.width, world.season) // stride)
-        windows = clean_windows(world, stride, dtype)
-        self.clean = self._errors(windows)
+        self.block_length = -(-max(dataset.width, dataset.season) // stride)
+        windows = clean_windows(dataset, stride, dtype)
+        self.clean_errors = self._compute_errors(windows)
         if len(windows.past) == 1:
-            self.block = 1
+            self.block_length = 1
 
     def measure(self, cell: Cell) -> list[CellResult]:
         """Return the rows of a cell: one, or one for each decile of natural shift.
@@ -83,20 +83,20 @@ class Evaluator:
             InputError: forecasts that are no numbers, or no window.
         """
         if cell.placement == "natural":
-            return self._deciles()
+            return self._measure_deciles()
         if cell.shift is None:
-            clean = self.clean.windows
-            oracle = oracle_error(self.world, None, self.stride)
-            facts = self._row(self.clean, clean, oracle) | {"displacement": 0.0}
+            clean = self.clean_errors.window_errors
+            oracle = oracle_error(self.dataset, None, self.stride)
+            facts = self._cell_metrics(self.clean_errors, clean, oracle) | {"displacement": 0.0}
             return [CellResult({"shift": "none", "arm": "", "knob": 0.0, **facts}, clean)]
-        windows = shifted_windows(self.world, cell, self.stride, self.dtype)
+        windows = shifted_windows(self.dataset, cell, self.stride, self.dtype)
         if not len(windows.past):
             raise InputError("no window is left: the shift needs more data than there are.")
-        errors = self._errors(windows)
-        reference = self._reference(windows)
-        oracle = oracle_error(self.world, cell, self.stride)
-        facts = self._row(errors, reference, oracle)
-        if cell.shift.equivariant and cell.placement == "steady":
+        errors = self._compute_errors(windows)
+        reference = self._matching_clean_errors(windows)
+        oracle = oracle_error(self.dataset, cell, self.stride)
+        facts = self._cell_metrics(errors, reference, oracle)
+        if cell.shift.is_equivariant and cell.placement == "steady":
             facts["eg"] = self._equivariance_gap(errors)
         told = {
             "shift": cell.shift.name,
@@ -104,29 +104,29 @@ class Evaluator:
             "knob": float(cell.shift.knobs[cell.severity]),
             "displacement": windows.displacement,
         }
-        return [CellResult(told | facts, errors.windows)]
+        return [CellResult(told | facts, errors.window_errors)]
 
-    def _reference(self, windows: ShiftedWindows) -> np.ndarray:
+    def _matching_clean_errors(self, windows: ShiftedWindows) -> np.ndarray:
         """Return the clean errors of the same data."""
         if len(windows.past) == 1:
-            return self.clean.windows
-        return self.clean.windows[windows.partner]
+            return self.clean_errors.window_errors
+        return self.clean_errors.window_errors[windows.clean_indices]
 
-    def _errors(self, windows: ShiftedWindows) -> Errors:
-        forecast = forecasts(self.model, windows.past)
+    def _compute_errors(self, windows: ShiftedWindows) -> CellErrors:
+        forecast = forecast_windows(self.model, windows.past)
         if not np.isfinite(forecast).all():
             bad = int((~np.isfinite(forecast)).any(axis=(1, 2)).sum())
             raise InputError(f"{bad} of {len(forecast)} forecasts hold NaN or infinity.")
-        raw = forecast - windows.truth
+        raw = forecast - windows.targets
         restored, error = forecast, raw
-        if windows.restore is not None and windows.moves_truth:
+        if windows.restore is not None and windows.has_shifted_targets:
             restored = windows.restore(forecast)
-            error = restored - clean_truth(self.world, windows.starts)
-        used = self.world.usable
+            error = restored - clean_targets(self.dataset, windows.starts)
+        used = self.dataset.has_scale
         if not used.any():
             raise InputError("no channel has a naive training error to measure by.")
-        mase = horizon_mean(np.abs(error))[:, used] / self.world.naive_scale[used]
-        square = np.sqrt(horizon_mean(np.square(error)))[:, used] / self.world.naive_root[used]
+        mase = horizon_mean(np.abs(error))[:, used] / self.dataset.naive_scale[used]
+        square = np.sqrt(horizon_mean(np.square(error)))[:, used] / self.dataset.naive_rmse[used]
         # A single window stands for as many replicates as it has channels.
         by_window = mase[0] if len(mase) == 1 else observed_mean(mase, axis=1)
         by_window = by_window.astype(np.float32)
@@ -138,44 +138,44 @@ class Evaluator:
             "mae_raw": float(observed_mean(np.abs(raw))),
             "n_excl_channels": int((~used).sum()),
         }
-        return Errors(mase, by_window, facts, restored)
+        return CellErrors(mase, by_window, facts, restored)
 
-    def _row(self, errors: Errors, reference: np.ndarray, oracle: float) -> dict[str, Any]:
-        seen = np.isfinite(errors.windows) & np.isfinite(reference)
-        pairs = errors.windows[seen].astype(np.float64), reference[seen].astype(np.float64)
-        seed = int(hashlib.sha256(self.world.name.encode()).hexdigest()[:8], 16)
-        log_ratio, low, high = log_ratio_interval(*pairs, self.block, self.resamples, seed)
+    def _cell_metrics(self, errors: CellErrors, clean_errors: np.ndarray, oracle: float) -> dict[str, Any]:
+        seen = np.isfinite(errors.window_errors) & np.isfinite(clean_errors)
+        pairs = errors.window_errors[seen].astype(np.float64), clean_errors[seen].astype(np.float64)
+        seed = int(hashlib.sha256(self.dataset.name.encode()).hexdigest()[:8], 16)
+        log_ratio, low, high = log_ratio_interval(*pairs, self.block_length, self.resamples, seed)
         return {
-            "n_windows": len(errors.windows),
-            **errors.facts,
+            "n_windows": len(errors.window_errors),
+            **errors.metrics,
             "eg": float("nan"),
-            "cvar10": worst_mean(errors.windows),
-            "e0_ref": float(observed_mean(reference.astype(np.float64))),
+            "cvar10": tail_mean(errors.window_errors),
+            "e0_ref": float(observed_mean(clean_errors.astype(np.float64))),
             "r_log": log_ratio,
             "ci_lo": low,
             "ci_hi": high,
-            "block_len": self.block,
+            "block_len": self.block_length,
             "oracle": oracle,
-            "regret": errors.facts["mase_pb"] - oracle,
+            "regret": errors.metrics["mase_pb"] - oracle,
         }
 
-    def _equivariance_gap(self, errors: Errors) -> float:
+    def _equivariance_gap(self, errors: CellErrors) -> float:
         """Return mean |f(Tx) - T f(x)| / (a q): both forecasts pulled back, then compared."""
-        used = self.world.usable
-        gap = horizon_mean(np.abs(errors.restored - self.clean.restored))
-        return float((gap[:, used] / self.world.naive_scale[used]).mean())
+        used = self.dataset.has_scale
+        gap = horizon_mean(np.abs(errors.restored_forecasts - self.clean_errors.restored_forecasts))
+        return float((gap[:, used] / self.dataset.naive_scale[used]).mean())
 
-    def _deciles(self) -> list[CellResult]:
+    def _measure_deciles(self) -> list[CellResult]:
         """Return the clean error by deciles of how far each window lies from training."""
-        past = clean_windows(self.world, self.stride).past.double().numpy()
+        past = clean_windows(self.dataset, self.stride).past.double().numpy()
         level = observed_mean(np.abs(observed_mean(past, axis=1)), axis=1)
         spread = np.sqrt(observed_mean(np.square(past - observed_mean(past, 1)[:, None]), axis=1))
-        scale = observed_mean(np.log(np.maximum(spread, SMALLEST_SCALE)), axis=1)
+        scale = observed_mean(np.log(np.maximum(spread, MIN_SCALE)), axis=1)
         rows: list[CellResult] = []
         for name, measure in (("level_decile", level), ("scale_decile", scale)):
             order = np.argsort(measure, kind="stable")
             for decile, chosen in enumerate(np.array_split(order, min(10, len(order)))):
-                windows = self.clean.windows[np.sort(chosen)]
+                windows = self.clean_errors.window_errors[np.sort(chosen)]
                 facts = {
                     "shift": name,
                     "arm": "",
@@ -184,15 +184,15 @@ class Evaluator:
                     "displacement": float(np.median(measure[chosen])),
                     "n_windows": len(chosen),
                     "mase_pb": float(observed_mean(windows.astype(np.float64))),
-                    "cvar10": worst_mean(windows),
-                    "e0_ref": self.clean.facts["mase_pb"],
-                    "n_excl_channels": self.clean.facts["n_excl_channels"],
+                    "cvar10": tail_mean(windows),
+                    "e0_ref": self.clean_errors.metrics["mase_pb"],
+                    "n_excl_channels": self.clean_errors.metrics["n_excl_channels"],
                 }
                 rows.append(CellResult(facts, windows))
         return rows
 
 
-def worst_mean(errors: np.ndarray) -> float:
+def tail_mean(errors: np.ndarray) -> float:
     """Return the mean of the worst tenth of the errors, one at least (CVaR)."""
-    count = max(1, round(WORST * len(errors)))
+    count = max(1, round(TAIL_SHARE * len(errors)))
     return float(np.sort(errors)[-count:].mean(dtype=np.float64))

@@ -9,47 +9,47 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-BEAT = 5.0
+HEARTBEAT_SECONDS = 5.0
 """Seconds between signs of life."""
-STALE = 60.0
+STALE_SECONDS = 60.0
 """Seconds without one after which another machine's claim is void."""
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[bool]:
+def run_lock(folder: Path) -> Iterator[bool]:
     """Hold a run's folder, and say whether that worked: another may be at it.
 
     A claim whose process is gone is taken over: at once on the same machine, after `STALE` seconds
     on another one that shares the disk.
     """
     place = folder / "claim"
-    if not _take(place):
+    if not _acquire_lock(place):
         yield False
         return
     stop = threading.Event()
-    beat = threading.Thread(target=_beat, args=(place / "owner.json", stop), daemon=True)
+    beat = threading.Thread(target=_send_heartbeats, args=(place / "owner.json", stop), daemon=True)
     beat.start()
     try:
         yield True
     finally:
         stop.set()
         beat.join()
-        _drop(place)
+        _release_lock(place)
 
 
-def _take(place: Path) -> bool:
+def _acquire_lock(place: Path) -> bool:
     place.parent.mkdir(parents=True, exist_ok=True)
     for _ in range(2):
         try:
             place.mkdir()
         except FileExistsError:
-            if _alive(place):
+            if _is_lock_held(place):
                 return False
             # Renamed first: of several that find a claim void, one gets it.
             gone = place.with_name(f"claim-{os.getpid()}-{time.monotonic_ns()}")
             with suppress(FileNotFoundError):
                 place.rename(gone)
-                _drop(gone)
+                _release_lock(gone)
             continue
         owner = {"host": socket.gethostname(), "pid": os.getpid()}
         (place / "owner.json").write_text(json.dumps(owner))
@@ -57,7 +57,7 @@ def _take(place: Path) -> bool:
     return False
 
 
-def _alive(place: Path) -> bool:
+def _is_lock_held(place: Path) -> bool:
     owner = place / "owner.json"
     try:
         known = json.loads(owner.read_text())
@@ -65,14 +65,14 @@ def _alive(place: Path) -> bool:
     except (FileNotFoundError, ValueError):
         # Just made, its owner not yet written: as old as the folder.
         with suppress(FileNotFoundError):
-            return time.time() - place.stat().st_mtime < BEAT
+            return time.time() - place.stat().st_mtime < HEARTBEAT_SECONDS
         return False
     if known.get("host") == socket.gethostname():
-        return _runs(int(known["pid"]))
-    return age < STALE
+        return _is_process_running(int(known["pid"]))
+    return age < STALE_SECONDS
 
 
-def _runs(process: int) -> bool:
+def _is_process_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -83,13 +83,13 @@ def _runs(process: int) -> bool:
     return not (stat.is_file() and stat.read_text().rpartition(")")[2].split()[:1] == ["Z"])
 
 
-def _beat(owner: Path, stop: threading.Event) -> None:
-    while not stop.wait(BEAT):
+def _send_heartbeats(owner: Path, stop: threading.Event) -> None:
+    while not stop.wait(HEARTBEAT_SECONDS):
         with suppress(FileNotFoundError):
             os.utime(owner)
 
 
-def _drop(place: Path) -> None:
+def _release_lock(place: Path) -> None:
     with suppress(FileNotFoundError):
         (place / "owner.json").unlink(missing_ok=True)
         place.rmdir()

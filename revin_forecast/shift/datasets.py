@@ -8,37 +8,37 @@ from pathlib import Path
 import numpy as np
 
 from revin_forecast.data import catalog
-from revin_forecast.data.entries import Borders, chronological_borders
-from revin_forecast.data.frequency import season_of
+from revin_forecast.data.entries import SplitBorders, split_7_1_2
+from revin_forecast.data.frequency import default_season
 from revin_forecast.data.reading import read_series
 from revin_forecast.errors import InputError
-from revin_forecast.fitting import Split
-from revin_forecast.shift.sources import SOURCES, LevelDependent, Source
-from revin_forecast.shift.suite import DataSource, WindowGrid
-from revin_forecast.shift.world import World
+from revin_forecast.fitting import ChronologicalSplit
+from revin_forecast.shift.sources import PROCESSES, LevelDependent, Process
+from revin_forecast.shift.suite import DatasetConfig, WindowConfig
+from revin_forecast.shift.world import ShiftDataset
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedDataset:
     """A data set ready to train on and to move."""
 
-    split: Split
-    world: World
-    names: tuple[str, ...]
-    shown: bool
+    split: ChronologicalSplit
+    shift_dataset: ShiftDataset
+    channel_names: tuple[str, ...]
+    can_show_excerpts: bool
     """Whether moved excerpts may be shown: a licence may allow no modified copies."""
 
     @cached_property
     def sha256(self) -> str:
         """Of the values, the split and the season."""
-        split, season = self.split, self.world.season
+        split, season = self.split, self.shift_dataset.season
         facts = f"{split.values.shape}{split.train}{split.validation}{split.test}{season}"
         content = np.ascontiguousarray(split.values).tobytes()
         return hashlib.sha256(content + facts.encode()).hexdigest()
 
 
 @lru_cache(maxsize=64)
-def prepare(source: DataSource, windows: WindowGrid, data_dir: str | None = None) -> Prepared:
+def prepare_dataset(dataset_config: DatasetConfig, windows: WindowConfig, data_dir: str | None = None) -> PreparedDataset:
     """Read or draw a data set and cut it into training, validation and test.
 
     Args:
@@ -49,38 +49,38 @@ def prepare(source: DataSource, windows: WindowGrid, data_dir: str | None = None
     Raises:
         InputError: it is not at hand, or too short.
     """
-    if source.file is None and source.name in SOURCES:
-        return _synthetic(source, windows)
-    if source.file is None:
-        entry = catalog.find(source.name)
-        series, borders = catalog.load(source.name, data_dir), entry.borders
-        season, shown = entry.season, entry.shipped
+    if dataset_config.file is None and dataset_config.name in PROCESSES:
+        return _prepare_synthetic(dataset_config, windows)
+    if dataset_config.file is None:
+        entry = catalog.find_entry(dataset_config.name)
+        series, borders = catalog.load_dataset(dataset_config.name, data_dir), entry.borders
+        season, shown = entry.season, entry.is_shipped
     else:
         series = read_series(
-            Path(source.file),
-            time=source.time,
-            id=source.id,
-            value=source.value,
-            frequency=source.frequency,
+            Path(dataset_config.file),
+            time=dataset_config.time,
+            id=dataset_config.id,
+            value=dataset_config.value,
+            frequency=dataset_config.frequency,
         )
-        borders, shown = chronological_borders(len(series)), True
-        season = season_of(series.frequency)
-    if source.columns:
-        series = series.select(source.columns)
-    split = Split(series.values, borders.train, borders.validation, borders.test)
-    return _prepared(source, windows, split, source.season or season, (series.names, shown))
+        borders, shown = split_7_1_2(len(series)), True
+        season = default_season(series.frequency)
+    if dataset_config.columns:
+        series = series.select(dataset_config.columns)
+    split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test)
+    return _build_prepared(dataset_config, windows, split, dataset_config.season or season, (series.names, shown))
 
 
-def _synthetic(source: DataSource, windows: WindowGrid) -> Prepared:
-    process = SOURCES[source.name]
+def _prepare_synthetic(dataset_config: DatasetConfig, windows: WindowConfig) -> PreparedDataset:
+    process = PROCESSES[dataset_config.name]
     if isinstance(process, LevelDependent):
-        process = process.fitted_to(windows.lookback, windows.horizon, source.severity)
-    elif source.severity:
-        raise InputError(f"{source.name} has no severities of its own, but got {source.severity}.")
-    return drawn(source, windows, process)
+        process = process.with_windows(windows.lookback, windows.horizon, dataset_config.severity)
+    elif dataset_config.severity:
+        raise InputError(f"{dataset_config.name} has no severities of its own, but got {dataset_config.severity}.")
+    return prepare_process(dataset_config, windows, process)
 
 
-def drawn(source: DataSource, windows: WindowGrid, process: Source) -> Prepared:
+def prepare_process(dataset_config: DatasetConfig, windows: WindowConfig, process: Process) -> PreparedDataset:
     """Draw a process and cut it; its values are taken as they are, without z-score.
 
     Args:
@@ -91,36 +91,36 @@ def drawn(source: DataSource, windows: WindowGrid, process: Source) -> Prepared:
     values = process.simulate()
     alone = isinstance(process, LevelDependent)
     third = len(values) // 3
-    cut = Borders(third, 2 * third, len(values)) if alone else chronological_borders(len(values))
-    split = Split(values, cut.train, cut.validation, cut.test, scaling=0, apart=alone)
-    names = tuple(f"{source.name} {number + 1}" for number in range(values.shape[1]))
-    season = source.season or process.season
-    return _prepared(source, windows, split, season, (names, True), process)
+    cut = SplitBorders(third, 2 * third, len(values)) if alone else split_7_1_2(len(values))
+    split = ChronologicalSplit(values, cut.train, cut.validation, cut.test, scaling_rows=0, has_independent_parts=alone)
+    names = tuple(f"{dataset_config.name} {number + 1}" for number in range(values.shape[1]))
+    season = dataset_config.season or process.season
+    return _build_prepared(dataset_config, windows, split, season, (names, True), process)
 
 
-def _prepared(
-    source: DataSource,
-    windows: WindowGrid,
-    split: Split,
+def _build_prepared(
+    dataset_config: DatasetConfig,
+    windows: WindowConfig,
+    split: ChronologicalSplit,
     season: int,
     labels: tuple[tuple[str, ...], bool],
-    process: Source | None = None,
-) -> Prepared:
-    start = split.validation if split.apart else split.validation - windows.lookback
+    process: Process | None = None,
+) -> PreparedDataset:
+    start = split.validation if split.has_independent_parts else split.validation - windows.lookback
     if start < 0 or split.test - start < windows.lookback + windows.horizon:
         raise InputError(
-            f"{source.name} has {split.test - split.validation} test rows after {split.validation} "
+            f"{dataset_config.name} has {split.test - split.validation} test rows after {split.validation} "
             f"others: no window of look-back {windows.lookback} and horizon {windows.horizon} "
             "fits. Choose shorter ones in the suite."
         )
-    world = World(
-        name=source.name,
+    world = ShiftDataset(
+        name=dataset_config.name,
         values=split.standardizer.transform(split.values[: split.test]),
         train=split.train,
         start=start,
         lookback=windows.lookback,
         horizon=windows.horizon,
         season=season,
-        source=process,
+        process=process,
     )
-    return Prepared(split, world, *labels)
+    return PreparedDataset(split, world, *labels)

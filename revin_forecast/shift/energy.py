@@ -3,38 +3,38 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-WINDOWS = 400
+MAX_WINDOWS = 400
 """Most windows of a set; distances between all pairs of them are taken."""
 
-BLOCKS = 16
+MAX_BLOCKS = 16
 """Most blocks that training rows are cut into for the floor."""
 
-FLOORS = 3
+MIN_FLOORS = 3
 """A distance below this many floors is no shift that could be divided up."""
 
 
-def sampled_starts(count: int, most: int = WINDOWS, seed: int = 0) -> np.ndarray:
+def sample_starts(count: int, max_starts: int = MAX_WINDOWS, seed: int = 0) -> np.ndarray:
     """Return at most `most` of 0 .. count - 1, one drawn from each of as many equal stretches.
 
     Drawn, since equal steps would meet a season always in the same phases.
     """
-    if count <= most:
+    if count <= max_starts:
         return np.arange(max(count, 0))
-    edges = np.linspace(0, count, most + 1)
-    within = np.random.default_rng(seed).random(most)
+    edges = np.linspace(0, count, max_starts + 1)
+    within = np.random.default_rng(seed).random(max_starts)
     return (edges[:-1] + within * np.diff(edges)).astype(int)
 
 
-def lookback_windows(values: np.ndarray, lookback: int, most: int = WINDOWS) -> np.ndarray:
+def lookback_windows(values: np.ndarray, lookback: int, max_windows: int = MAX_WINDOWS) -> np.ndarray:
     """Return (windows, lookback) windows of a channel (time,), those at least half observed."""
     if len(values) < lookback:
         return np.empty((0, lookback))
     every = sliding_window_view(values, lookback)
-    chosen = every[sampled_starts(len(every), most)]
+    chosen = every[sample_starts(len(every), max_windows)]
     return chosen[np.isfinite(chosen).mean(axis=1) >= 0.5]
 
 
-def instance_normalized(windows: np.ndarray) -> np.ndarray:
+def instance_normalize(windows: np.ndarray) -> np.ndarray:
     """Return each window (windows, time) less its mean, by its deviation; a constant one is 0."""
     if not len(windows):
         return windows
@@ -46,7 +46,7 @@ def instance_normalized(windows: np.ndarray) -> np.ndarray:
     return np.where(constant, centred * 0, centred / np.where(constant, 1, deviation))
 
 
-def distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def pairwise_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return (n, m) distances of windows (n, time) and (m, time): the root mean squared difference.
 
     The mean is over the steps observed in both, NaN for a pair without any. For windows without
@@ -80,8 +80,8 @@ def energy_distance(
     if min(len(first), len(second)) < 2:
         return float("nan")
     of_first, of_second = phases or (np.zeros(len(first)), np.zeros(len(second)))
-    across = _mean(distances(first, second), of_first, of_second)
-    return 2 * across - _within(first, of_first) - _within(second, of_second)
+    across = _mean_over_pairs(pairwise_distances(first, second), of_first, of_second)
+    return 2 * across - _mean_distance_within(first, of_first) - _mean_distance_within(second, of_second)
 
 
 def energy_floor(values: np.ndarray, lookback: int) -> float:
@@ -93,15 +93,15 @@ def energy_floor(values: np.ndarray, lookback: int) -> float:
 
     Never below E|A - A'| / n + E|B - B'| / m, the size of what sampling n and m windows adds.
     """
-    blocks = max(2, min(BLOCKS, len(values) // (2 * lookback)))
+    blocks = max(2, min(MAX_BLOCKS, len(values) // (2 * lookback)))
     parts = np.array_split(values, blocks - blocks % 2)
-    most = WINDOWS // (len(parts) // 2)
+    most = MAX_WINDOWS // (len(parts) // 2)
     windows = [lookback_windows(part, lookback, most) for part in parts]
     halves = np.concatenate(windows[::2]), np.concatenate(windows[1::2])
     found = energy_distance(*halves)
     if np.isnan(found):
         return found
-    return max(found, sum(_within(half) / len(half) for half in halves))
+    return max(found, sum(_mean_distance_within(half) / len(half) for half in halves))
 
 
 def removable_fraction(raw: float, instance: float, floor: float) -> float:
@@ -109,20 +109,20 @@ def removable_fraction(raw: float, instance: float, floor: float) -> float:
 
     NaN where the raw distance is no shift: below `FLOORS` floors.
     """
-    if not raw > 0 or raw < FLOORS * floor:
+    if not raw > 0 or raw < MIN_FLOORS * floor:
         return float("nan")
     return 1 - instance / raw
 
 
-def _within(windows: np.ndarray, phases: np.ndarray | None = None) -> float:
+def _mean_distance_within(windows: np.ndarray, phases: np.ndarray | None = None) -> float:
     """Return the mean distance between different windows of a set."""
-    square = distances(windows, windows)
+    square = pairwise_distances(windows, windows)
     np.fill_diagonal(square, np.nan)
     phases = np.zeros(len(windows)) if phases is None else phases
-    return _mean(square, phases, phases)
+    return _mean_over_pairs(square, phases, phases)
 
 
-def _mean(matrix: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> float:
+def _mean_over_pairs(matrix: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> float:
     """Return the mean over pairs of one phase that share a step; NaN without any."""
     counted = np.isfinite(matrix) & (rows[:, None] == columns)
     total = int(counted.sum())

@@ -10,33 +10,33 @@ import torch
 from revin_forecast.backbones import Ridge
 from revin_forecast.closed_form import fit_ridge
 from revin_forecast.reversible import Reversible
-from revin_forecast.shift.datasets import Prepared, prepare
-from revin_forecast.shift.plan import Run, cells, excluded
+from revin_forecast.shift.datasets import PreparedDataset, prepare_dataset
+from revin_forecast.shift.plan import PlannedRun, plan_cells, exclusion_reason
 from revin_forecast.shift.suite import Suite
-from revin_forecast.shift.windows import clean_windows, forecasts
+from revin_forecast.shift.windows import clean_windows, forecast_windows
 
-STEP_OVERHEAD, CELL_OVERHEAD = 2e-4, 4e-3
+STEP_OVERHEAD_SECONDS, CELL_OVERHEAD_SECONDS = 2e-4, 4e-3
 """Seconds around each training step and each cell; rough, from profiles."""
 SECONDS_PER_VALUE = 2.5e-8
 """Of moving, pulling back and scoring one forecast value in one cell; rough, from profiles."""
-RIDGE_ROWS = 4000
+MAX_RIDGE_ROWS = 4000
 
 
 @dataclass(frozen=True)
 class RunCost:
     """Seconds that a run takes at most, if training does not stop early."""
 
-    training: float = 0.0
-    cell: float = 0.0
-    cells: int = 0
+    training_seconds: float = 0.0
+    cell_seconds: float = 0.0
+    cell_count: int = 0
 
     @property
-    def total(self) -> float:
+    def total_seconds(self) -> float:
         """Of training and all cells."""
-        return self.training + self.cell * self.cells
+        return self.training_seconds + self.cell_seconds * self.cell_count
 
 
-def run_costs(suite: Suite, planned: Sequence[Run], data_dir: str | None) -> dict[str, RunCost]:
+def estimate_costs(suite: Suite, planned_runs: Sequence[PlannedRun], data_dir: str | None) -> dict[str, RunCost]:
     """Return what each run costs, by label.
 
     Runs that differ in seed alone cost the same, so one of them is timed. Those whose data can't be
@@ -46,36 +46,36 @@ def run_costs(suite: Suite, planned: Sequence[Run], data_dir: str | None) -> dic
     torch.set_num_threads(1)  # as each worker has
     known: dict[Any, RunCost] = {}
     try:
-        for run in planned:
-            if (kind := _kind(run)) not in known:
-                known[kind] = _cost(suite, run, data_dir)
+        for run in planned_runs:
+            if (kind := _cost_group(run)) not in known:
+                known[kind] = _estimate_run(suite, run, data_dir)
     finally:
         torch.set_num_threads(threads)
-    return {run.label: known[_kind(run)] for run in planned}
+    return {run.label: known[_cost_group(run)] for run in planned_runs}
 
 
-def _kind(run: Run) -> tuple[Any, ...]:
-    return run.source, run.names, run.role
+def _cost_group(run: PlannedRun) -> tuple[Any, ...]:
+    return run.dataset_config, run.display_names, run.role
 
 
-def _cost(suite: Suite, run: Run, data_dir: str | None) -> RunCost:
+def _estimate_run(suite: Suite, run: PlannedRun, data_dir: str | None) -> RunCost:
     try:
-        data = prepare(run.source, suite.windows, data_dir)
-        model = run.recipe(suite).build(data.split.values.shape[1])
-        windows = clean_windows(data.world, suite.windows.stride)
-        forward = _fastest(lambda: forecasts(model.eval(), windows.past), 1)
-        kept = [one for one in cells(suite, run.source) if excluded(one, data.world) is None]
-        each = forward + windows.truth.size * SECONDS_PER_VALUE + CELL_OVERHEAD
-        return RunCost(_training(suite, model, data), each, len(kept))
+        data = prepare_dataset(run.dataset_config, suite.windows, data_dir)
+        model = run.make_model_config(suite).build(data.split.values.shape[1])
+        windows = clean_windows(data.shift_dataset, suite.windows.stride)
+        forward = _time_fastest(lambda: forecast_windows(model.eval(), windows.past), 1)
+        kept = [one for one in plan_cells(suite, run.dataset_config) if exclusion_reason(one, data.shift_dataset) is None]
+        each = forward + windows.targets.size * SECONDS_PER_VALUE + CELL_OVERHEAD_SECONDS
+        return RunCost(_estimate_training_seconds(suite, model, data), each, len(kept))
     except Exception:  # the run itself will put it on record
         return RunCost()
 
 
-def _training(suite: Suite, model: Reversible, data: Prepared) -> float:
+def _estimate_training_seconds(suite: Suite, model: Reversible, data: PreparedDataset) -> float:
     rows = data.split.train
     if isinstance(model.backbone, Ridge):
-        part = torch.from_numpy(data.world.values[: min(rows, RIDGE_ROWS)])
-        return _fastest(lambda: fit_ridge(model, part, part), 1) * max(1.0, rows / RIDGE_ROWS)
+        part = torch.from_numpy(data.shift_dataset.values[: min(rows, MAX_RIDGE_ROWS)])
+        return _time_fastest(lambda: fit_ridge(model, part, part), 1) * max(1.0, rows / MAX_RIDGE_ROWS)
     if not any(True for _ in model.backbone.parameters()):
         return 0.0
     count = rows - suite.windows.lookback - suite.windows.horizon + 1
@@ -86,12 +86,12 @@ def _training(suite: Suite, model: Reversible, data: Prepared) -> float:
     def step() -> None:
         model.train()(past).square().mean().backward()
 
-    seconds = _fastest(step, 3) + STEP_OVERHEAD
+    seconds = _time_fastest(step, 3) + STEP_OVERHEAD_SECONDS
     # A validation pass takes about as long as a third of the training windows without gradients.
     return suite.training.max_epochs * (count / batch) * seconds * 1.2
 
 
-def _fastest(work: Callable[[], object], times: int) -> float:
+def _time_fastest(work: Callable[[], object], times: int) -> float:
     best = float("inf")
     for _ in range(times):
         start = time.perf_counter()

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from revin_forecast.files import replacing
-from revin_forecast.shift.claim import claimed
-from revin_forecast.shift.datasets import prepare
-from revin_forecast.shift.job import TRAINING, Job, place_of
-from revin_forecast.shift.journal import Journal, seal
-from revin_forecast.shift.keys import digest
-from revin_forecast.shift.plan import cell_key, cells, run_config
+from revin_forecast.files import atomic_write
+from revin_forecast.shift.claim import run_lock
+from revin_forecast.shift.datasets import prepare_dataset
+from revin_forecast.shift.job import TRAINING, Job, run_folder
+from revin_forecast.shift.journal import Journal, dump_signed
+from revin_forecast.shift.keys import fingerprint
+from revin_forecast.shift.plan import cell_key, plan_cells, run_config
 
 
 def record_failure(job: Job, unit: str, error: str) -> None:
@@ -19,30 +19,30 @@ def record_failure(job: Job, unit: str, error: str) -> None:
         unit: `TRAINING`, or the key of a cell.
         error: one line.
     """
-    data = prepare(job.run.source, job.suite.windows, job.data_dir)
+    data = prepare_dataset(job.run.dataset_config, job.suite.windows, job.data_dir)
     config = run_config(job.suite, job.run, data)
-    folder = place_of(job, key := digest(config))
-    with claimed(folder) as mine:
+    folder = run_folder(job, key := fingerprint(config))
+    with run_lock(folder) as mine:
         if mine and unit == TRAINING:
             facts = {"key": key, "config": config, "status": "failed", "error": error}
-            with replacing(folder / "run.json") as partial:
-                partial.write_text(seal(facts), encoding="utf-8")
+            with atomic_write(folder / "run.json") as partial:
+                partial.write_text(dump_signed(facts), encoding="utf-8")
         elif mine:
             append_failures(Journal(folder / "cells.jsonl"), [unit], error)
 
 
-def give_up(job: Job, error: str) -> None:
+def fail_remaining(job: Job, error: str) -> None:
     """Put on record all cells of a run that are not: its models end every worker.
 
     Args:
         job: whose run it is.
         error: one line.
     """
-    data = prepare(job.run.source, job.suite.windows, job.data_dir)
-    key = digest(run_config(job.suite, job.run, data))
-    wanted = [cell_key(key, job.suite, cell) for cell in cells(job.suite, job.run.source)]
-    folder = place_of(job, key)
-    with claimed(folder) as mine:
+    data = prepare_dataset(job.run.dataset_config, job.suite.windows, job.data_dir)
+    key = fingerprint(run_config(job.suite, job.run, data))
+    wanted = [cell_key(key, job.suite, cell) for cell in plan_cells(job.suite, job.run.dataset_config)]
+    folder = run_folder(job, key)
+    with run_lock(folder) as mine:
         if mine:
             append_failures(Journal(folder / "cells.jsonl"), wanted, error)
 

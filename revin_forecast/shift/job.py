@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from revin_forecast.shift.plan import Run
+from revin_forecast.shift.plan import PlannedRun
 from revin_forecast.shift.suite import Suite
 
-Event = tuple[Literal["begin", "end"], str, str]
+ProgressEvent = tuple[Literal["begin", "end"], str, str]
 """What a worker tells: a unit of work begins or ends; its run's label, and the unit's own."""
-Tell = Callable[[Event], None]
+ProgressCallback = Callable[[ProgressEvent], None]
 TRAINING = "training"
-MEASURED = "measured"
+ARTEFACTS = "measured"
 """Folder of the artefacts inside a benchmark's folder."""
 
 
@@ -21,7 +21,7 @@ class Job:
     """All that a worker needs to know, on whatever machine."""
 
     suite: Suite
-    run: Run
+    run: PlannedRun
     folder: str
     """Of the benchmark's artefacts."""
     data_dir: str | None = None
@@ -29,15 +29,15 @@ class Job:
     """Seconds that one training or one cell may take."""
     retry: bool = False
     """Do again what failed."""
-    examples: bool = False
+    keeps_examples: bool = False
     """Keep a few windows to draw."""
 
 
-def place_of(job: Job, key: str) -> Path:
+def run_folder(job: Job, key: str) -> Path:
     """Return the folder of a run."""
     return Path(job.folder) / "runs" / key[:32]
 
 
-def one_line(error: BaseException) -> str:
+def format_error(error: BaseException) -> str:
     """Return an error's kind and message in one line, cut where it is very long."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:500]

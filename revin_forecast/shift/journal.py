@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from revin_forecast.files import replacing
-from revin_forecast.shift.keys import digest
+from revin_forecast.files import atomic_write
+from revin_forecast.shift.keys import fingerprint
 
-Entry = dict[str, Any]
+JournalEntry = dict[str, Any]
 """A cell's record: key, status, error, rows; each row with facts and packed window errors."""
 
 
-def pack(windows: np.ndarray) -> str:
+def encode_array(values: np.ndarray) -> str:
     """Return float32 values as text, bit for bit."""
-    return base64.b64encode(np.ascontiguousarray(windows, dtype="<f4").tobytes()).decode()
+    return base64.b64encode(np.ascontiguousarray(values, dtype="<f4").tobytes()).decode()
 
 
-def unpack(text: str) -> np.ndarray:
+def decode_array(text: str) -> np.ndarray:
     """Return what was packed."""
     return np.frombuffer(base64.b64decode(text), dtype="<f4")
 
@@ -38,48 +38,48 @@ class Journal:
     def __init__(self, path: Path):
         self.path = path
 
-    def read(self) -> dict[str, Entry]:
+    def read(self) -> dict[str, JournalEntry]:
         """Return the entries whose digest is right, by key; the last of a key counts."""
         if not self.path.is_file():
             return {}
-        entries = map(_entry, self.path.read_bytes().split(b"\n"))
+        entries = map(_parse_signed, self.path.read_bytes().split(b"\n"))
         return {entry["key"]: entry for entry in entries if entry is not None}
 
-    def repair(self) -> dict[str, Entry]:
+    def repair(self) -> dict[str, JournalEntry]:
         """Drop the lines that are not believed, so that the file can grow on; return the rest."""
         entries = self.read()
-        text = "".join(map(_line, entries.values()))
+        text = "".join(map(_format_line, entries.values()))
         if self.path.is_file() and self.path.read_bytes() != text.encode():
-            with replacing(self.path) as partial:
+            with atomic_write(self.path) as partial:
                 partial.write_text(text, encoding="utf-8")
         return entries
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: JournalEntry) -> None:
         """Add a finished cell in one write."""
         with self.path.open("ab", buffering=0) as file:
-            file.write(_line(entry).encode())
+            file.write(_format_line(entry).encode())
 
 
-def seal(content: Mapping[str, Any]) -> str:
+def dump_signed(content: Mapping[str, Any]) -> str:
     """Return a JSON document that carries its own digest."""
-    return json.dumps({**content, "digest": digest(content)}, sort_keys=True, indent=1)
+    return json.dumps({**content, "digest": fingerprint(content)}, sort_keys=True, indent=1)
 
 
-def unseal(path: Path) -> dict[str, Any] | None:
+def load_signed(path: Path) -> dict[str, Any] | None:
     """Return what was sealed; None where it is not there, cut off or changed."""
     if not path.is_file():
         return None
-    return _entry(path.read_bytes())
+    return _parse_signed(path.read_bytes())
 
 
-def _line(entry: Mapping[str, Any]) -> str:
-    return json.dumps({**entry, "digest": digest(entry)}, sort_keys=True) + "\n"
+def _format_line(entry: Mapping[str, Any]) -> str:
+    return json.dumps({**entry, "digest": fingerprint(entry)}, sort_keys=True) + "\n"
 
 
-def _entry(line: bytes) -> Entry | None:
+def _parse_signed(line: bytes) -> JournalEntry | None:
     try:
         entry = json.loads(line)
         claimed = entry.pop("digest")
     except (ValueError, AttributeError, KeyError, TypeError):
         return None
-    return entry if claimed == digest(entry) else None
+    return entry if claimed == fingerprint(entry) else None

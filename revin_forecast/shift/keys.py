@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 
 OURS = "revin_forecast"
 # Together with the package's version it stands for all of our own code in the names of results.
@@ -25,7 +25,7 @@ _STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
-def digest(content: Any) -> str:
+def fingerprint(content: Any) -> str:
     """Return the sha256 of plain values, whatever the order of their keys.
 
     >>> digest({"a": 1, "b": [2.5]}) == digest({"b": [2.5], "a": 1})
@@ -53,14 +53,14 @@ def _is_ours(module: str) -> bool:
     return module.partition(".")[0] == OURS
 
 
-def resolved(component: Component) -> dict[str, Any]:
+def with_defaults(component: ModuleSpec) -> dict[str, Any]:
     """Return a component with every parameter it has, the defaults of its class included.
 
     >>> from revin_forecast.normalizers import LastValue
     >>> resolved(Component.of(LastValue))["path"]
     'revin_forecast.LastValue'
     """
-    kind = component.resolve()
+    kind = component.import_class()
     parameters = inspect.signature(kind).parameters.values()
     defaults = {
         parameter.name: parameter.default
@@ -75,8 +75,8 @@ def resolved(component: Component) -> dict[str, Any]:
 
 def to_plain(value: Any) -> Any:
     """Return a parameter as JSON holds it, classes by their public names."""
-    if isinstance(value, Component):
-        return resolved(value)
+    if isinstance(value, ModuleSpec):
+        return with_defaults(value)
     if isinstance(value, type):
         return public_name(value)
     if isinstance(value, Mapping):
@@ -86,7 +86,7 @@ def to_plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
 
 
-def facts_of(shift: object) -> Mapping[str, Any]:
+def shift_parameters(shift: object) -> Mapping[str, Any]:
     """Return a shift's name and attributes, by which it is told from every other.
 
     Our own shifts go by the name they have in tables, people's own by their class.
@@ -102,14 +102,14 @@ def facts_of(shift: object) -> Mapping[str, Any]:
     return {"path": path, **to_plain(declared | own)}
 
 
-def component_salt(component: Component) -> str:
+def component_salt(component: ModuleSpec) -> str:
     """Return the salt of a class and of the components it is given."""
     return code_salt(*_classes_in(component))
 
 
 def _classes_in(value: Any) -> Iterator[type]:
-    if isinstance(value, Component):
-        yield value.resolve()
+    if isinstance(value, ModuleSpec):
+        yield value.import_class()
         yield from _classes_in(value.parameters)
     elif isinstance(value, type):
         yield value
@@ -145,7 +145,7 @@ def code_salt(*kinds: type) -> str:
         hashes[path] = hashlib.sha256(source).hexdigest()
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
         pending += _imported_files(source, package)
-    return digest(sorted(hashes.values()))  # without paths, which differ between machines
+    return fingerprint(sorted(hashes.values()))  # without paths, which differ between machines
 
 
 def _source_file(kind: type) -> Path | None:

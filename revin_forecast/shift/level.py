@@ -7,10 +7,10 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
-from revin_forecast.normalizers.break_even import JITTER
-from revin_forecast.shift.energy import sampled_starts
+from revin_forecast.normalizers.break_even import RELATIVE_JITTER
+from revin_forecast.shift.energy import sample_starts
 
-WINDOWS = 2000
+MAX_WINDOWS = 2000
 """Most windows looked at; one product of matrices makes all of their forecasts."""
 
 
@@ -25,7 +25,7 @@ class LevelForecast:
 
     map: np.ndarray
     """b: (lookback, horizon)."""
-    level: np.ndarray
+    level_weights: np.ndarray
     """The weights of g: (lookback,)."""
 
     @classmethod
@@ -40,7 +40,7 @@ class LevelForecast:
         steps = torch.arange(lookback)
         ahead = torch.arange(lookback, len(covariance))
         matrix = relative[(steps.unsqueeze(1) - steps).abs()]
-        matrix = matrix + JITTER * torch.eye(lookback, dtype=matrix.dtype)
+        matrix = matrix + RELATIVE_JITTER * torch.eye(lookback, dtype=matrix.dtype)
         cross = relative[ahead - steps.unsqueeze(1)]
         ones = torch.ones(lookback, 1, dtype=matrix.dtype)
         solved = torch.linalg.solve(matrix, torch.cat([cross, ones], dim=1)).numpy()
@@ -51,15 +51,15 @@ class LevelForecast:
 class LevelEvidence:
     """How some windows of a channel speak for or against taking their level away."""
 
-    moved: float
+    level_rms: float
     """Root mean square of g: how far window levels lie from that of training."""
-    followed: float
+    followed_share: float
     """Which part of (1 - 1'b) g came true: slope of the errors of b'x on it; 1/2 breaks even."""
     gain: float
     """Mean squared error saved by taking the level away, by that of b'x."""
-    error: float
+    standard_error: float
     """Standard error of the gain, over stretches of look-back and horizon."""
-    stretches: int
+    span_count: int
     """Such stretches; windows of one overlap and count once."""
 
 
@@ -84,7 +84,7 @@ def level_evidence(values: np.ndarray, forecast: LevelForecast) -> LevelEvidence
     if len(values) < width:
         return None
     every = sliding_window_view(values, width)
-    starts = sampled_starts(len(every), WINDOWS)
+    starts = sample_starts(len(every), MAX_WINDOWS)
     windows = every[starts]
     past, future = windows[:, :lookback], windows[:, lookback:]
     seen = np.isfinite(past)
@@ -94,7 +94,7 @@ def level_evidence(values: np.ndarray, forecast: LevelForecast) -> LevelEvidence
     starts, past, future, seen = (part[usable] for part in (starts, past, future, seen))
     mean = np.where(seen, past, 0).sum(axis=1, keepdims=True) / seen.sum(axis=1, keepdims=True)
     past = np.where(seen, past, mean)
-    level = past @ forecast.level
+    level = past @ forecast.level_weights
     correction = level[:, None] * (1 - forecast.map.sum(axis=0))
     missed = future - past @ forecast.map
     counted = np.isfinite(missed)
@@ -106,11 +106,11 @@ def level_evidence(values: np.ndarray, forecast: LevelForecast) -> LevelEvidence
     means = _group_means(gains, starts * stretches // len(every))
     unit = squared if squared > 0 else 1.0
     return LevelEvidence(
-        moved=float(np.sqrt((level**2).mean())),
-        followed=float(product.sum() / square.sum()) if square.sum() > 0 else 0.0,
+        level_rms=float(np.sqrt((level**2).mean())),
+        followed_share=float(product.sum() / square.sum()) if square.sum() > 0 else 0.0,
         gain=float(gains.mean() / unit),
-        error=float(means.std(ddof=1) / np.sqrt(len(means)) / unit) if len(means) > 1 else np.inf,
-        stretches=len(means),
+        standard_error=float(means.std(ddof=1) / np.sqrt(len(means)) / unit) if len(means) > 1 else np.inf,
+        span_count=len(means),
     )
 
 

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class OvertimeError(Exception):
+class TimeLimitError(Exception):
     """A unit of work took longer than it may."""
 
 
 @contextmanager
-def limited(seconds: float) -> Iterator[None]:
+def time_limit(seconds: float) -> Iterator[None]:
     """Raise `OvertimeError` in what takes longer, between two steps of Python code.
 
     What hangs inside one call of a library is for the engine to end, from outside. Without effect
@@ -23,7 +23,7 @@ def limited(seconds: float) -> Iterator[None]:
         return
 
     def over(number: int, frame: FrameType | None) -> None:
-        raise OvertimeError(f"took longer than {seconds:g} s; raise --timeout if it may")
+        raise TimeLimitError(f"took longer than {seconds:g} s; raise --timeout if it may")
 
     before = signal.signal(signal.SIGALRM, over)
     signal.setitimer(signal.ITIMER_REAL, seconds)

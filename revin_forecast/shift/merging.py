@@ -3,8 +3,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from revin_forecast.errors import InputError
-from revin_forecast.shift.job import MEASURED
-from revin_forecast.shift.journal import Journal, unseal
+from revin_forecast.shift.job import ARTEFACTS
+from revin_forecast.shift.journal import Journal, load_signed
 
 
 def merge_folders(parts: Sequence[Path], folder: Path) -> None:
@@ -18,15 +18,15 @@ def merge_folders(parts: Sequence[Path], folder: Path) -> None:
         InputError: a folder that holds none.
     """
     for part in parts:
-        if not (part / MEASURED).is_dir():
-            raise InputError(f"{part} is no benchmark's folder: it holds no {MEASURED}/.")
-        for run in sorted((part / MEASURED / "runs").glob("*")):
-            _merge_run(run, folder / MEASURED / "runs" / run.name)
+        if not (part / ARTEFACTS).is_dir():
+            raise InputError(f"{part} is no benchmark's folder: it holds no {ARTEFACTS}/.")
+        for run in sorted((part / ARTEFACTS / "runs").glob("*")):
+            _merge_run(run, folder / ARTEFACTS / "runs" / run.name)
 
 
 def _merge_run(source: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
-    if (unseal(target / "run.json") or {}).get("status") != "done":
+    if (load_signed(target / "run.json") or {}).get("status") != "done":
         for name in ("weights.safetensors", "run.json"):
             if (source / name).is_file():
                 shutil.copy2(source / name, target / name)

@@ -10,77 +10,77 @@ import torch
 
 import revin_forecast
 from revin_forecast.backbones import Repeat, SeasonalNaive
-from revin_forecast.components import Component
-from revin_forecast.fitting import Recipe
+from revin_forecast.components import ModuleSpec
+from revin_forecast.fitting import ModelConfig
 from revin_forecast.normalizers import Identity, LastValue
 from revin_forecast.shift.base import Shift
 from revin_forecast.shift.cells import Cell
-from revin_forecast.shift.datasets import Prepared, prepare
+from revin_forecast.shift.datasets import PreparedDataset, prepare_dataset
 from revin_forecast.shift.keys import (
     RESULTS_SCHEMA,
     code_salt,
     component_salt,
-    digest,
-    facts_of,
-    resolved,
+    fingerprint,
+    shift_parameters,
+    with_defaults,
 )
 from revin_forecast.shift.references import Constant
 from revin_forecast.shift.sources import LevelDependent
-from revin_forecast.shift.suite import DataSource, Protocol, Suite
-from revin_forecast.shift.world import World
+from revin_forecast.shift.suite import DatasetConfig, ShiftProtocol, Suite
+from revin_forecast.shift.world import ShiftDataset
 
-SCHEMA = 1
+TABLES_SCHEMA = 1
 """Of the tables: which columns they have."""
-REFERENCE = "reference"
+NO_NORMALIZER = "reference"
 """Stands where a naive forecast has no normalizer."""
 LEVEL_DEPENDENT = "level_dependent"
 
 
 @dataclass(frozen=True)
-class Run:
+class PlannedRun:
     """One model on one data set: trained once, measured everywhere."""
 
-    source: DataSource
-    backbone: Component
-    normalizer: Component
+    dataset_config: DatasetConfig
+    backbone: ModuleSpec
+    normalizer: ModuleSpec
     seed: int
-    names: tuple[str, str]
+    display_names: tuple[str, str]
     """Of backbone and normalizer in tables: the classes', with parameters where these tell them."""
     role: Literal["model", "reference"] = "model"
 
-    def recipe(self, suite: Suite) -> Recipe:
+    def make_model_config(self, suite: Suite) -> ModelConfig:
         """Return what is fitted, and how."""
         sizes = suite.windows.lookback, suite.windows.horizon
         training = replace(suite.training, seed=self.seed)
-        return Recipe(self.backbone, self.normalizer, *sizes, training)
+        return ModelConfig(self.backbone, self.normalizer, *sizes, training)
 
     @property
     def label(self) -> str:
         """One line for people."""
-        dataset = self.source.name + (f" {self.source.severity}" if self.source.severity else "")
-        return " · ".join([dataset, *self.names, f"seed {self.seed}"])
+        dataset = self.dataset_config.name + (f" {self.dataset_config.severity}" if self.dataset_config.severity else "")
+        return " · ".join([dataset, *self.display_names, f"seed {self.seed}"])
 
 
-def runs(suite: Suite, data_dir: str | None = None) -> list[Run]:
+def plan_runs(suite: Suite, data_dir: str | None = None) -> list[PlannedRun]:
     """Return every run of a suite, naive references first."""
-    found: list[Run] = []
-    for source in _sources(suite):
+    found: list[PlannedRun] = []
+    for source in _expand_dataset_configs(suite):
         naive = (
-            (Component.of(SeasonalNaive), {"season": _season(source, suite, data_dir)}),
-            (Component.of(Repeat), {}),
-            (Component.of(Constant), {}),
+            (ModuleSpec.from_class(SeasonalNaive), {"season": _find_season(source, suite, data_dir)}),
+            (ModuleSpec.from_class(Repeat), {}),
+            (ModuleSpec.from_class(Constant), {}),
         )
-        gapless = Component.of(LastValue)  # it fills gaps, and is exact around these
+        gapless = ModuleSpec.from_class(LastValue)  # it fills gaps, and is exact around these
         for backbone, parameters in naive:
-            normalizer = Component.of(Identity) if backbone.name == "Constant" else gapless
-            parts = Component(backbone.path, parameters), normalizer
-            names = backbone.name, REFERENCE  # a model may be the same class inside Identity
-            found.append(Run(source, *parts, suite.models[0].seeds[0], names, "reference"))
-        found += _models(suite, source)
+            normalizer = ModuleSpec.from_class(Identity) if backbone.name == "Constant" else gapless
+            parts = ModuleSpec(backbone.path, parameters), normalizer
+            names = backbone.name, NO_NORMALIZER  # a model may be the same class inside Identity
+            found.append(PlannedRun(source, *parts, suite.models[0].seeds[0], names, "reference"))
+        found += _plan_model_runs(suite, source)
     return found
 
 
-def _models(suite: Suite, source: DataSource) -> Iterator[Run]:
+def _plan_model_runs(suite: Suite, dataset_config: DatasetConfig) -> Iterator[PlannedRun]:
     """Yield every backbone of a group inside each of its normalizers, for each of its seeds."""
     every = [
         (backbone, normalizer, seed)
@@ -89,22 +89,22 @@ def _models(suite: Suite, source: DataSource) -> Iterator[Run]:
         for normalizer in group.normalizers
         for seed in group.seeds
     ]
-    outer, inner = _names([one[0] for one in every]), _names([one[1] for one in every])
+    outer, inner = _display_names([one[0] for one in every]), _display_names([one[1] for one in every])
     for backbone, normalizer, seed in every:
         names = outer[repr(backbone)], inner[repr(normalizer)]
-        yield Run(source, backbone, normalizer, seed, names)
+        yield PlannedRun(dataset_config, backbone, normalizer, seed, names)
 
 
-def _names(components: Sequence[Component]) -> dict[str, str]:
+def _display_names(components: Sequence[ModuleSpec]) -> dict[str, str]:
     """Name components: by class, and by their parameters where a class comes in several ways."""
     distinct = {repr(one): one for one in components}
     counts = Counter(one.name for one in distinct.values())
     return {
-        key: one.name if counts[one.name] == 1 else one.written for key, one in distinct.items()
+        key: one.name if counts[one.name] == 1 else one.call_expression for key, one in distinct.items()
     }
 
 
-def _sources(suite: Suite) -> Iterator[DataSource]:
+def _expand_dataset_configs(suite: Suite) -> Iterator[DatasetConfig]:
     """Yield the data sets; one that is itself shifted comes once for each severity."""
     for source in suite.datasets:
         yield source
@@ -113,22 +113,22 @@ def _sources(suite: Suite) -> Iterator[DataSource]:
                 yield replace(source, severity=severity)
 
 
-def _season(source: DataSource, suite: Suite, data_dir: str | None) -> int | None:
+def _find_season(dataset_config: DatasetConfig, suite: Suite, data_dir: str | None) -> int | None:
     try:
-        return prepare(source, suite.windows, data_dir).world.season
+        return prepare_dataset(dataset_config, suite.windows, data_dir).shift_dataset.season
     except Exception:  # the run itself will say what is wrong with the data
         return None
 
 
-def cells(suite: Suite, source: DataSource) -> list[Cell]:
+def plan_cells(suite: Suite, dataset_config: DatasetConfig) -> list[Cell]:
     """Return the cells of each run on a data set, the clean one first."""
     clean = Cell(None, "clean")
-    if source.name == LEVEL_DEPENDENT and source.file is None:
+    if dataset_config.name == LEVEL_DEPENDENT and dataset_config.file is None:
         return [clean]  # the shift is in the data
-    return [clean, Cell(None, "natural"), *_shifted(suite)]
+    return [clean, Cell(None, "natural"), *_plan_shift_cells(suite)]
 
 
-def _shifted(suite: Suite) -> Iterator[Cell]:
+def _plan_shift_cells(suite: Suite) -> Iterator[Cell]:
     protocol = suite.protocol
     for shift in suite.shifts:
         for seed in protocol.shift_seeds:
@@ -136,10 +136,10 @@ def _shifted(suite: Suite) -> Iterator[Cell]:
             chosen = [one for one in protocol.severities if one < len(shift.knobs)]
             yield from (Cell(shift, placement, severity, seed=seed) for severity in chosen)
             if shift.has_transition:
-                yield from _transitions(shift, seed, protocol, suite.windows.lookback)
+                yield from _plan_transition_cells(shift, seed, protocol, suite.windows.lookback)
 
 
-def _transitions(shift: Shift, seed: int, protocol: Protocol, lookback: int) -> Iterator[Cell]:
+def _plan_transition_cells(shift: Shift, seed: int, protocol: ShiftProtocol, lookback: int) -> Iterator[Cell]:
     ages = sorted({round(part * lookback) for part in protocol.ages})
     last = len(shift.knobs) - 1
     for severity in sorted({min(one, last) for one in protocol.transition_severities}):
@@ -147,7 +147,7 @@ def _transitions(shift: Shift, seed: int, protocol: Protocol, lookback: int) -> 
             yield Cell(shift, "transition" if age else "horizon", severity, age, seed)
 
 
-def run_config(suite: Suite, run: Run, data: Prepared) -> dict[str, Any]:
+def run_config(suite: Suite, run: PlannedRun, data: PreparedDataset) -> dict[str, Any]:
     """Return everything that a run's weights depend on, defaults, data and code included."""
     training = asdict(replace(suite.training, seed=run.seed))
     for name in ("logger", "progress", "devices", "num_nodes", "strategy"):  # weights are the same
@@ -156,9 +156,9 @@ def run_config(suite: Suite, run: Run, data: Prepared) -> dict[str, Any]:
         training.pop("levels")
     return {
         "schema": RESULTS_SCHEMA,
-        "dataset": asdict(run.source) | {"file": None, "sha256": data.sha256},
-        "backbone": resolved(run.backbone),
-        "normalizer": resolved(run.normalizer),
+        "dataset": asdict(run.dataset_config) | {"file": None, "sha256": data.sha256},
+        "backbone": with_defaults(run.backbone),
+        "normalizer": with_defaults(run.normalizer),
         "lookback": suite.windows.lookback,
         "horizon": suite.windows.horizon,
         "training": training,
@@ -175,7 +175,7 @@ def cell_config(suite: Suite, cell: Cell) -> dict[str, Any]:
     """Return everything that a cell depends on beside its run."""
     shift = None
     if cell.shift is not None:
-        shift = {**facts_of(cell.shift), "code": code_salt(type(cell.shift))}
+        shift = {**shift_parameters(cell.shift), "code": code_salt(type(cell.shift))}
     return {
         "shift": shift,
         "placement": cell.placement,
@@ -189,9 +189,9 @@ def cell_config(suite: Suite, cell: Cell) -> dict[str, Any]:
 
 def cell_key(run_key: str, suite: Suite, cell: Cell) -> str:
     """Return the name of a cell's result."""
-    return digest([run_key, cell_config(suite, cell)])
+    return fingerprint([run_key, cell_config(suite, cell)])
 
 
-def excluded(cell: Cell, world: World) -> str | None:
+def exclusion_reason(cell: Cell, dataset: ShiftDataset) -> str | None:
     """Return why a data set can't be measured in a cell; None: it can."""
-    return None if cell.shift is None else cell.shift.excluded(world)
+    return None if cell.shift is None else cell.shift.exclusion_reason(dataset)

@@ -15,5 +15,5 @@ class Constant(Backbone):
 
     def forward(self, past: Past) -> Future:
         """Return zeros."""
-        self.check(past)
+        self.check_past(past)
         return torch.zeros_like(past[:, :1]).expand(-1, self.horizon, -1)

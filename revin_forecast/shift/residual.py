@@ -8,17 +8,17 @@ from revin_forecast.backbones import Ridge
 from revin_forecast.closed_form import fit_ridge
 from revin_forecast.normalizers import RevIN
 from revin_forecast.reversible import Reversible
-from revin_forecast.shift.energy import energy_distance, sampled_starts
+from revin_forecast.shift.energy import energy_distance, sample_starts
 
-PENALTY = 1e-3
-FIT_ROWS = 4096
+RIDGE_PENALTY = 1e-3
+MAX_FIT_ROWS = 4096
 """Most rows the forecast is fitted on: with gaps, a fit takes time for each of them."""
 
-PHASES = 8
+MAX_PHASES = 8
 """Parts of a season; errors of one part are compared with errors of the same part."""
 
 
-def residual_shift(
+def concept_shift(
     values: np.ndarray, train: int, test_start: int, season: int, sizes: tuple[int, int]
 ) -> float:
     """Return the energy distance between a frozen Ridge's errors on training and on test rows.
@@ -36,16 +36,16 @@ def residual_shift(
     """
     lookback, horizon = sizes
     half, width = train // 2, lookback + horizon
-    fitted = torch.from_numpy(values[max(0, half - FIT_ROWS) : half].astype(np.float64))
+    fitted = torch.from_numpy(values[max(0, half - MAX_FIT_ROWS) : half].astype(np.float64))
     if half < 2 * width or not fitted.isfinite().any():
         return float("nan")
-    model = Reversible(Ridge(lookback, horizon, 1, penalties=[PENALTY]), RevIN(1, affine=False))
+    model = Reversible(Ridge(lookback, horizon, 1, penalties=[RIDGE_PENALTY]), RevIN(1, affine=False))
     fit_ridge(model, fitted.unsqueeze(1))
     unseen, test = (
-        _errors(model, values[first:stop], sizes)
+        _forecast_errors(model, values[first:stop], sizes)
         for first, stop in ((half, train), (test_start - lookback, len(values)))
     )
-    parts = min(PHASES, season)
+    parts = min(MAX_PHASES, season)
     phases = tuple(
         (first + starts) % season * parts // season
         for first, (_, starts) in ((half, unseen), (test_start - lookback, test))
@@ -53,7 +53,7 @@ def residual_shift(
     return energy_distance(unseen[0], test[0], (phases[0], phases[1]))
 
 
-def _errors(
+def _forecast_errors(
     model: Reversible, rows: np.ndarray, sizes: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return errors (windows, horizon) of a sample of the windows of rows (time,), and starts."""
@@ -61,7 +61,7 @@ def _errors(
     if len(rows) < lookback + horizon:
         return np.empty((0, horizon)), np.empty(0, int)
     every = sliding_window_view(rows, lookback + horizon)
-    starts = sampled_starts(len(every))
+    starts = sample_starts(len(every))
     windows = torch.from_numpy(every[starts].astype(np.float32)).unsqueeze(2)
     past, future = windows[:, :lookback], windows[:, lookback:]
     with torch.inference_mode():

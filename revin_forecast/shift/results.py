@@ -8,82 +8,82 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from revin_forecast.files import replacing
-from revin_forecast.shift.datasets import prepare
-from revin_forecast.shift.job import Job, place_of
-from revin_forecast.shift.journal import Journal, unseal
-from revin_forecast.shift.keys import digest
-from revin_forecast.shift.plan import SCHEMA, cell_key, cells, run_config
+from revin_forecast.files import atomic_write
+from revin_forecast.shift.datasets import prepare_dataset
+from revin_forecast.shift.job import Job, run_folder
+from revin_forecast.shift.journal import Journal, load_signed
+from revin_forecast.shift.keys import fingerprint
+from revin_forecast.shift.plan import TABLES_SCHEMA, cell_key, plan_cells, run_config
 from revin_forecast.shift.rows import (
     cell_rows,
     cost_row,
-    failed,
-    labels,
-    level_dependent,
+    unmeasured_row,
+    run_labels,
+    as_level_dependent_rows,
     run_row,
-    typed,
+    with_column_types,
 )
 
 
 @dataclass
-class Compiled:
+class CompiledResults:
     """Tables of a benchmark, and the error of each window of each cell."""
 
     runs: pd.DataFrame
     costs: pd.DataFrame
     cells: pd.DataFrame
     examples: pd.DataFrame
-    errors: dict[str, np.ndarray] = field(default_factory=dict)
+    window_errors: dict[str, np.ndarray] = field(default_factory=dict)
     """cell_key -> (windows,) float32."""
-    missing: int = 0
+    missing_cells: int = 0
     """Planned cells that nobody has measured yet."""
     first_rows: dict[str, int] = field(default_factory=dict)
     """Data set -> first row of its first test window."""
 
 
-def compiled(jobs: Sequence[Job]) -> Compiled:
+def compile_results(jobs: Sequence[Job]) -> CompiledResults:
     """Read the results of jobs; the order is theirs, whoever did them and when."""
     runs: list[dict[str, Any]] = []
     costs: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     examples: list[dict[str, Any]] = []
-    table = Compiled(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
+    table = CompiledResults(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
     for job in jobs:
         suite, run = job.suite, job.run
-        common = labels(run)
+        common = run_labels(run)
         try:
-            data = prepare(run.source, suite.windows, job.data_dir)
+            data = prepare_dataset(run.dataset_config, suite.windows, job.data_dir)
             config = run_config(suite, run, data)
         except Exception as error:
             told = " ".join(f"{type(error).__name__}: {error}".split())
             runs.append({**common, "run_key": "", "status": "failed", "error": told})
-            rows += [failed(cell, common, told) for cell in cells(suite, run.source)]
+            rows += [unmeasured_row(cell, common, told) for cell in plan_cells(suite, run.dataset_config)]
             continue
-        key = digest(config)
-        table.first_rows[run.source.name] = data.world.start
+        key = fingerprint(config)
+        table.first_rows[run.dataset_config.name] = data.shift_dataset.start
         common["run_key"] = key
-        folder = place_of(job, key)
-        record = unseal(folder / "run.json")
+        folder = run_folder(job, key)
+        record = load_signed(folder / "run.json")
         if record is None:
-            table.missing += len(cells(suite, run.source))
+            table.missing_cells += len(plan_cells(suite, run.dataset_config))
             continue
         entries = Journal(folder / "cells.jsonl").read()
         runs.append(run_row(common, config, record))
         costs.append(cost_row(key, record, entries))
-        for cell in cells(suite, run.source):
+        for cell in plan_cells(suite, run.dataset_config):
             name = cell_key(key, suite, cell)
             if record["status"] == "failed":
-                rows.append(failed(cell, common, f"not trained: {record['error']}", name))
+                rows.append(unmeasured_row(cell, common, f"not trained: {record['error']}", name))
             elif name not in entries:
-                table.missing += 1
+                table.missing_cells += 1
             else:
                 entry = entries[name]
-                rows += cell_rows(cell, common, entry, table.errors)
+                rows += cell_rows(cell, common, entry, table.window_errors)
                 examples += [common | one for one in entry.get("examples", ())]
-    table.runs = pd.DataFrame(runs).assign(schema_version=SCHEMA)
-    table.costs = pd.DataFrame(costs).assign(schema_version=SCHEMA)
-    table.cells = level_dependent(typed(pd.DataFrame(rows)), table.errors)
-    table.examples = pd.DataFrame(examples).assign(schema_version=SCHEMA)
+    table.runs = pd.DataFrame(runs).assign(schema_version=TABLES_SCHEMA)
+    table.costs = pd.DataFrame(costs).assign(schema_version=TABLES_SCHEMA)
+    table.cells = as_level_dependent_rows(with_column_types(pd.DataFrame(rows)), table.window_errors)
+    table.examples = pd.DataFrame(examples).assign(schema_version=TABLES_SCHEMA)
     return table
 
 
@@ -91,17 +91,17 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
     """Write each table as a Parquet file of its name; the same table gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        with replacing(folder / f"{name}.parquet") as partial:
+        with atomic_write(folder / f"{name}.parquet") as partial:
             table.to_parquet(partial, index=False)
 
 
-def window_rows(table: Compiled, stride: int) -> pd.DataFrame:
+def window_rows(table: CompiledResults, stride: int) -> pd.DataFrame:
     """Lay the windows' errors out as a table: cell_key, window, t0_index (first row), mase_pb.
 
     Without the deciles, whose windows are those of the clean cell.
     """
     cells = table.cells.loc[(table.cells.status == "done") & (table.cells.semantics != "natural")]
-    errors = [table.errors[key] for key in cells["cell_key"]]
+    errors = [table.window_errors[key] for key in cells["cell_key"]]
     counts = [len(error) for error in errors]
     window = np.concatenate([np.arange(count) for count in counts] or [np.zeros(0, dtype=int)])
     first = np.repeat([table.first_rows[name] for name in cells["dataset"]], counts)
@@ -111,6 +111,6 @@ def window_rows(table: Compiled, stride: int) -> pd.DataFrame:
             "window": window,
             "t0_index": first + stride * window,
             "mase_pb": np.concatenate(errors or [np.zeros(0, dtype=np.float32)]),
-            "schema_version": SCHEMA,
+            "schema_version": TABLES_SCHEMA,
         }
     )

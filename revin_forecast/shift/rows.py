@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from revin_forecast.shift.cells import Cell
-from revin_forecast.shift.journal import Entry, unpack
-from revin_forecast.shift.keys import digest
-from revin_forecast.shift.plan import LEVEL_DEPENDENT, SCHEMA, Run
+from revin_forecast.shift.journal import JournalEntry, decode_array
+from revin_forecast.shift.keys import fingerprint
+from revin_forecast.shift.plan import LEVEL_DEPENDENT, TABLES_SCHEMA, PlannedRun
 
-MEASURES = (
+METRIC_COLUMNS = (
     "mase_pb",
     "mase_pb_median",
     "rmsse_pb",
@@ -27,20 +27,20 @@ MEASURES = (
     "oracle",
     "regret",
 )
-COUNTS = ("n_windows", "n_excl_channels", "block_len")
-OF_RUN = ("run_key", "dataset", "backbone", "normalizer", "seed", "role")
+COUNT_COLUMNS = ("n_windows", "n_excl_channels", "block_len")
+RUN_COLUMNS = ("run_key", "dataset", "backbone", "normalizer", "seed", "role")
 
 
-def labels(run: Run) -> dict[str, Any]:
+def run_labels(run: PlannedRun) -> dict[str, Any]:
     """Return what tells a run in every table."""
     return {
         "run_key": "",
-        "dataset": run.source.name,
-        "backbone": run.names[0],
-        "normalizer": run.names[1],
+        "dataset": run.dataset_config.name,
+        "backbone": run.display_names[0],
+        "normalizer": run.display_names[1],
         "seed": run.seed,
         "role": run.role,
-        "data_severity": run.source.severity,
+        "data_severity": run.dataset_config.severity,
     }
 
 
@@ -58,14 +58,14 @@ def run_row(
         "epochs_run": fit.get("epochs", 0),
         "best_epoch": fit.get("best_epoch", 0),
         "val_loss": fit.get("validation_loss", fit.get("validation_mse")),
-        "code_salt": digest(config["code"]),
+        "code_salt": fingerprint(config["code"]),
         "config_json": json.dumps(config, sort_keys=True),
         "status": record["status"],
         "error": record["error"],
     }
 
 
-def cost_row(key: str, record: Mapping[str, Any], entries: Mapping[str, Entry]) -> dict[str, Any]:
+def cost_row(key: str, record: Mapping[str, Any], entries: Mapping[str, JournalEntry]) -> dict[str, Any]:
     """What depends on the machine and the day, apart from what does not."""
     libraries = record["config"]["libraries"]
     return {
@@ -81,7 +81,7 @@ def cost_row(key: str, record: Mapping[str, Any], entries: Mapping[str, Entry]) 
     }
 
 
-def _place(cell: Cell) -> dict[str, Any]:
+def _cell_labels(cell: Cell) -> dict[str, Any]:
     shift = cell.shift
     return {
         "semantics": cell.semantics,
@@ -94,15 +94,15 @@ def _place(cell: Cell) -> dict[str, Any]:
     }
 
 
-def failed(
+def unmeasured_row(
     cell: Cell, common: Mapping[str, Any], error: str, key: str = "", status: str = "failed"
 ) -> dict[str, Any]:
     """Return a cell that was not measured as a row: failed, or excluded."""
-    return {**common, **_place(cell), "cell_key": key, "status": status, "error": error}
+    return {**common, **_cell_labels(cell), "cell_key": key, "status": status, "error": error}
 
 
 def cell_rows(
-    cell: Cell, common: Mapping[str, Any], entry: Entry, errors: dict[str, np.ndarray]
+    cell: Cell, common: Mapping[str, Any], entry: JournalEntry, window_errors: dict[str, np.ndarray]
 ) -> Iterator[dict[str, Any]]:
     """Yield a cell's entry as rows, and put the errors of its windows beside, by key.
 
@@ -113,29 +113,29 @@ def cell_rows(
         errors: gets cell_key -> (windows,) float32.
     """
     if entry["status"] != "done":
-        yield failed(cell, common, entry["error"], entry["key"], entry["status"])
+        yield unmeasured_row(cell, common, entry["error"], entry["key"], entry["status"])
         return
     for number, row in enumerate(entry["rows"]):
         # Deciles share their cell's entry; each has a key of its own.
-        key = entry["key"] if len(entry["rows"]) == 1 else digest([entry["key"], number])
+        key = entry["key"] if len(entry["rows"]) == 1 else fingerprint([entry["key"], number])
         facts = {name: value for name, value in row.items() if name != "windows"}
-        errors[key] = unpack(row["windows"])
-        yield {**common, **_place(cell), **facts, "cell_key": key, "status": "done", "error": ""}
+        window_errors[key] = decode_array(row["windows"])
+        yield {**common, **_cell_labels(cell), **facts, "cell_key": key, "status": "done", "error": ""}
 
 
-def typed(rows: pd.DataFrame) -> pd.DataFrame:
+def with_column_types(rows: pd.DataFrame) -> pd.DataFrame:
     """Give the table every column, in one order and of one type, whatever was measured."""
-    columns = ("cell_key", *OF_RUN, "semantics", "placement", "shift", "arm", "severity", "knob")
-    columns += ("displacement", "age", "shift_seed", *COUNTS, *MEASURES, "data_severity")
+    columns = ("cell_key", *RUN_COLUMNS, "semantics", "placement", "shift", "arm", "severity", "knob")
+    columns += ("displacement", "age", "shift_seed", *COUNT_COLUMNS, *METRIC_COLUMNS, "data_severity")
     frame = rows.reindex(columns=[*columns, "status", "error"])
-    for name in ("knob", "displacement", *MEASURES):
+    for name in ("knob", "displacement", *METRIC_COLUMNS):
         frame[name] = frame[name].astype("float64")
-    for name in (*COUNTS, "severity", "age", "shift_seed", "seed", "data_severity"):
+    for name in (*COUNT_COLUMNS, "severity", "age", "shift_seed", "seed", "data_severity"):
         frame[name] = frame[name].fillna(0).astype("int64")
-    return frame.assign(schema_version=SCHEMA)
+    return frame.assign(schema_version=TABLES_SCHEMA)
 
 
-def level_dependent(frame: pd.DataFrame, errors: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def as_level_dependent_rows(frame: pd.DataFrame, errors: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Read the clean cells of data that are themselves shifted as the cells of that shift."""
     moved = (frame.dataset == LEVEL_DEPENDENT) & (frame.data_severity > 0)
     if moved.any():

@@ -7,26 +7,26 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.errors import InputError
-from revin_forecast.fitting import Recipe
+from revin_forecast.fitting import ModelConfig
 from revin_forecast.normalizers import Identity
 from revin_forecast.progress import progress
-from revin_forecast.shift.benchmark import Execution, jobs_of
-from revin_forecast.shift.datasets import prepare
-from revin_forecast.shift.engines.inline import InlineEngine
-from revin_forecast.shift.plan import cells as cells_of
-from revin_forecast.shift.results import compiled
-from revin_forecast.shift.suite import DataSource, Models, Protocol, Suite, WindowGrid
-from revin_forecast.shift.suite_file import shifts_named
+from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
+from revin_forecast.shift.datasets import prepare_dataset
+from revin_forecast.shift.engines.inline import InlineJobEngine
+from revin_forecast.shift.plan import plan_cells as cells_of
+from revin_forecast.shift.results import compile_results
+from revin_forecast.shift.suite import DatasetConfig, ModelGrid, ShiftProtocol, Suite, WindowConfig
+from revin_forecast.shift.suite_file import parse_shifts
 
-WINDOWS = 500
+TARGET_WINDOWS = 500
 """Test windows that are scored in each cell, about."""
-KEY = ["semantics", "placement", "shift", "arm", "severity", "age"]
+CELL_COLUMNS = ["semantics", "placement", "shift", "arm", "severity", "age"]
 
 
 @dataclass(frozen=True)
-class Place:
+class Workspace:
     """Where things lie."""
 
     data_dir: str | None = None
@@ -34,8 +34,8 @@ class Place:
     """Keeps weights and results, so that nothing is measured twice; None: nothing is kept."""
 
 
-def robustness(
-    recipe: Recipe, source: DataSource, shifts: Sequence[str], place: Place = Place()
+def measure_robustness(
+    model_config: ModelConfig, dataset_config: DatasetConfig, shifts: Sequence[str], workspace: Workspace = Workspace()
 ) -> pd.DataFrame:
     """Train a model and its twin without normalizer, and measure both in every shift.
 
@@ -52,55 +52,55 @@ def robustness(
     Raises:
         InputError: a shift that is not there, known inputs, a model that can't be trained.
     """
-    if recipe.covariates:
+    if model_config.covariates:
         raise InputError(
             f"shifts move what is forecast, not what is known beforehand, but the model takes "
-            f"{list(recipe.covariates)}. Leave the covariates or the shifts out."
+            f"{list(model_config.covariates)}. Leave the covariates or the shifts out."
         )
-    suite = _suite(recipe, source, shifts, place.data_dir)
-    if place.folder is not None:
-        return _measured(suite, place.folder, place.data_dir)
+    suite = _make_suite(model_config, dataset_config, shifts, workspace.data_dir)
+    if workspace.folder is not None:
+        return _measure_suite(suite, workspace.folder, workspace.data_dir)
     with TemporaryDirectory() as scratch:
-        return _measured(suite, scratch, place.data_dir)
+        return _measure_suite(suite, scratch, workspace.data_dir)
 
 
-def _suite(
-    recipe: Recipe, source: DataSource, shifts: Sequence[str], data_dir: str | None
+def _make_suite(
+    model_config: ModelConfig, dataset_config: DatasetConfig, shifts: Sequence[str], data_dir: str | None
 ) -> Suite:
-    bare = Component.of(Identity)
-    normalizers = (recipe.normalizer,) if recipe.normalizer == bare else (recipe.normalizer, bare)
-    every = WindowGrid(recipe.lookback, recipe.horizon, 1)
-    world = prepare(source, every, data_dir).world
-    stride = max(1, (world.steps - world.width + 1) // WINDOWS)
+    bare = ModuleSpec.from_class(Identity)
+    normalizers = (model_config.normalizer,) if model_config.normalizer == bare else (model_config.normalizer, bare)
+    every = WindowConfig(model_config.lookback, model_config.horizon, 1)
+    world = prepare_dataset(dataset_config, every, data_dir).shift_dataset
+    stride = max(1, (world.steps - world.width + 1) // TARGET_WINDOWS)
     return Suite(
-        name=source.name,
-        datasets=(source,),
-        models=(Models((recipe.backbone,), normalizers, (recipe.training.seed,)),),
-        shifts=shifts_named(shifts),
-        windows=WindowGrid(recipe.lookback, recipe.horizon, stride),
-        protocol=Protocol(resamples=200),
-        training=recipe.training,
+        name=dataset_config.name,
+        datasets=(dataset_config,),
+        models=(ModelGrid((model_config.backbone,), normalizers, (model_config.training.seed,)),),
+        shifts=parse_shifts(shifts),
+        windows=WindowConfig(model_config.lookback, model_config.horizon, stride),
+        protocol=ShiftProtocol(resamples=200),
+        training=model_config.training,
     )
 
 
-def _measured(suite: Suite, folder: str, data_dir: str | None) -> pd.DataFrame:
-    jobs = jobs_of(suite, Execution(str(Path(folder)), data_dir))
-    used = [job for job in jobs if job.run.role == "model" or job.run.names[0] == "SeasonalNaive"]
+def _measure_suite(suite: Suite, folder: str, data_dir: str | None) -> pd.DataFrame:
+    jobs = make_jobs(suite, ExecutionSettings(str(Path(folder)), data_dir))
+    used = [job for job in jobs if job.run.role == "model" or job.run.display_names[0] == "SeasonalNaive"]
     jobs = [replace(job, examples=False) for job in used]
-    units = sum(1 + len(cells_of(job.suite, job.run.source)) for job in jobs)
+    units = sum(1 + len(cells_of(job.suite, job.run.dataset_config)) for job in jobs)
     with progress("shifts", units) as advance:
         # Each unit of a job, its training or a cell, begins and ends.
-        InlineEngine().run(jobs, lambda event: advance(int(event[0] == "end"), event[1]))
-    cells = compiled(jobs).cells
+        InlineJobEngine().run(jobs, lambda event: advance(int(event[0] == "end"), event[1]))
+    cells = compile_results(jobs).cells
     failed = cells[cells.status == "failed"]
     if len(failed) == len(cells):
         raise InputError(f"nothing could be measured: {failed.error.iloc[0]}")
     cells = cells.loc[(cells.status == "done") & (cells.semantics != "natural")]
     model = suite.models[0].normalizers[0].name
     columns = {"model": model, "twin": Identity.__name__}
-    models = cells.loc[cells.role == "model"].set_index(KEY)
+    models = cells.loc[cells.role == "model"].set_index(CELL_COLUMNS)
     table = models.loc[models.normalizer == model, ["displacement"]].copy()
     for column, normalizer in columns.items():
         table[column] = models.loc[models.normalizer == normalizer, "mase_pb"]
-    table["naive"] = cells.loc[cells.role == "reference"].set_index(KEY)["mase_pb"]
+    table["naive"] = cells.loc[cells.role == "reference"].set_index(CELL_COLUMNS)["mase_pb"]
     return table.reset_index()

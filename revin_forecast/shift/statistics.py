@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-RESAMPLES = 1000
-AT_ONCE = 64
+DEFAULT_RESAMPLES = 1000
+SERIES_PER_CHUNK = 64
 """Series whose draws stay in the cache of a processor."""
-MIDDLE = 0.025, 0.975
-FEWEST_DATASETS = 6
+INTERVAL_QUANTILES = 0.025, 0.975
+MIN_DATASETS = 6
 """With five, no two-sided signed-rank test can give less than p = .0625."""
 
 
@@ -31,9 +31,9 @@ class LogRatio(NamedTuple):
 
 def log_ratio_interval(
     errors: Float[np.ndarray, "*seeds windows"],
-    reference: Float[np.ndarray, "*#seeds windows"],
-    block: int,
-    resamples: int = RESAMPLES,
+    baseline_errors: Float[np.ndarray, "*#seeds windows"],
+    block_length: int,
+    resamples: int = DEFAULT_RESAMPLES,
     seed: int = 0,
 ) -> LogRatio:
     """Compare the mean errors of two models, or of one model on two data, window by window.
@@ -54,17 +54,17 @@ def log_ratio_interval(
     >>> [round(number, 3) for number in result]
     [0.693, 0.693, 0.693]
     """
-    both = np.stack(np.broadcast_arrays(errors, reference)).astype(np.float64)
+    both = np.stack(np.broadcast_arrays(errors, baseline_errors)).astype(np.float64)
     windows, seeds = both.shape[-1], both[0].size // both.shape[-1]
     both = both.reshape(2 * seeds, windows)
-    drawn = resampled_means(both, block, resamples, seed).reshape(2, seeds, resamples)
-    drawn = (drawn * seed_weights(seeds, resamples, seed)).sum(axis=1)
+    drawn = bootstrap_means(both, block_length, resamples, seed).reshape(2, seeds, resamples)
+    drawn = (drawn * bootstrap_seed_weights(seeds, resamples, seed)).sum(axis=1)
     (estimate,) = _log_ratio(both.reshape(2, -1).mean(axis=1, keepdims=True))
-    return LogRatio(float(estimate), *interval(_log_ratio(drawn)))
+    return LogRatio(float(estimate), *percentile_interval(_log_ratio(drawn)))
 
 
-def resampled_means(
-    errors: Float[np.ndarray, "series windows"], block: int, resamples: int, seed: int
+def bootstrap_means(
+    errors: Float[np.ndarray, "series windows"], block_length: int, resamples: int, seed: int
 ) -> Float[np.ndarray, "series resamples"]:
     """Return the means of redrawn windows; all series are redrawn alike.
 
@@ -72,17 +72,17 @@ def resampled_means(
     fit. NaN where fewer than two blocks fit: their spread would say nothing.
     """
     series, windows = errors.shape
-    if windows < 2 * block:
+    if windows < 2 * block_length:
         return np.full((series, resamples), np.nan)
-    starts = block_starts(windows, block, resamples, seed)
-    last, places = windows - (len(starts) - 1) * block, windows - block + 1
+    starts = draw_block_starts(windows, block_length, resamples, seed)
+    last, places = windows - (len(starts) - 1) * block_length, windows - block_length + 1
     means = np.empty((series, resamples))
-    for first in range(0, series, AT_ONCE):
-        part = slice(first, first + AT_ONCE)
+    for first in range(0, series, SERIES_PER_CHUNK):
+        part = slice(first, first + SERIES_PER_CHUNK)
         # The sum of a block is the difference of the sums up to its ends: one look-up each.
         sums = np.zeros((windows + 1, len(errors[part])))
         np.cumsum(errors[part].T, axis=0, out=sums[1:])
-        whole, cut = (sums[size : size + places] - sums[:places] for size in (block, last))
+        whole, cut = (sums[size : size + places] - sums[:places] for size in (block_length, last))
         total = np.take(cut, starts[-1], axis=0)
         for row in starts[:-1]:
             total += np.take(whole, row, axis=0)
@@ -91,19 +91,19 @@ def resampled_means(
 
 
 @lru_cache(maxsize=64)
-def block_starts(
-    windows: int, block: int, resamples: int, seed: int
+def draw_block_starts(
+    windows: int, block_length: int, resamples: int, seed: int
 ) -> Int[np.ndarray, "blocks resamples"]:
     """Draw where blocks begin; series of other lengths get blocks at about the same places."""
-    blocks = -(-windows // block)
+    blocks = -(-windows // block_length)
     places = np.random.default_rng([seed, 0]).random((blocks, resamples))
-    starts = (places * (windows - block + 1)).astype(np.intp)
+    starts = (places * (windows - block_length + 1)).astype(np.intp)
     starts.flags.writeable = False  # it is cached
     return starts
 
 
 @lru_cache(maxsize=64)
-def seed_weights(seeds: int, resamples: int, seed: int) -> Float[np.ndarray, "seeds resamples"]:
+def bootstrap_seed_weights(seeds: int, resamples: int, seed: int) -> Float[np.ndarray, "seeds resamples"]:
     """Draw seeds with replacement, as many as there are; return the share of each."""
     drawn = np.random.default_rng([seed, 1]).integers(seeds, size=(seeds, resamples))
     weights = (drawn == np.arange(seeds)[:, None, None]).mean(axis=1)
@@ -111,7 +111,7 @@ def seed_weights(seeds: int, resamples: int, seed: int) -> Float[np.ndarray, "se
     return weights
 
 
-def interval(drawn: Float[np.ndarray, " resamples"]) -> tuple[float, float]:
+def percentile_interval(drawn: Float[np.ndarray, " resamples"]) -> tuple[float, float]:
     """Return the ends of the middle 95 %; NaN if any is not finite.
 
     >>> interval(np.arange(41.0))
@@ -119,16 +119,16 @@ def interval(drawn: Float[np.ndarray, " resamples"]) -> tuple[float, float]:
     """
     if not np.isfinite(drawn).all():
         return np.nan, np.nan
-    lo, hi = np.quantile(drawn, MIDDLE)
+    lo, hi = np.quantile(drawn, INTERVAL_QUANTILES)
     return float(lo), float(hi)
 
 
-def signed_rank(log_ratios: Float[np.ndarray, " datasets"]) -> float:
+def wilcoxon_p(log_ratios: Float[np.ndarray, " datasets"]) -> float:
     """Return p of Wilcoxon's two-sided signed-rank test that the ratios lie around 0.
 
     One number a data set. Exact without ties and zeros; NaN below six data sets.
     """
-    if len(log_ratios) < FEWEST_DATASETS:
+    if len(log_ratios) < MIN_DATASETS:
         return np.nan
     if not log_ratios.any():
         return 1.0
@@ -138,7 +138,7 @@ def signed_rank(log_ratios: Float[np.ndarray, " datasets"]) -> float:
     return float(result.pvalue)
 
 
-def holm(probabilities: Sequence[float]) -> list[float]:
+def holm_adjust(probabilities: Sequence[float]) -> list[float]:
     """Adjust p values of one family (Holm, 1979); NaN is no member of it and stays.
 
     The smallest of m is multiplied by m, the next by m - 1, ...; none falls below one before it.

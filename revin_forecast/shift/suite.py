@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.errors import InputError
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.shift.base import Shift
 
 
 @dataclass(frozen=True)
-class DataSource:
+class DatasetConfig:
     """A data set of a suite: catalogued, synthetic, or an own table."""
 
     name: str
@@ -33,16 +33,16 @@ class DataSource:
 
 
 @dataclass(frozen=True)
-class Models:
+class ModelGrid:
     """Every backbone inside every normalizer, trained once for each seed."""
 
-    backbones: tuple[Component, ...]
-    normalizers: tuple[Component, ...]
+    backbones: tuple[ModuleSpec, ...]
+    normalizers: tuple[ModuleSpec, ...]
     seeds: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True)
-class WindowGrid:
+class WindowConfig:
     """Which windows are forecast."""
 
     lookback: int = 96
@@ -52,7 +52,7 @@ class WindowGrid:
 
 
 @dataclass(frozen=True)
-class Protocol:
+class ShiftProtocol:
     """How shifts are measured."""
 
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
@@ -84,9 +84,9 @@ class Suite:
     """What a benchmark measures: models x data sets x shifts."""
 
     name: str
-    datasets: tuple[DataSource, ...]
-    models: tuple[Models, ...]
+    datasets: tuple[DatasetConfig, ...]
+    models: tuple[ModelGrid, ...]
     shifts: tuple[Shift, ...]
-    windows: WindowGrid = field(default_factory=WindowGrid)
-    protocol: Protocol = field(default_factory=Protocol)
+    windows: WindowConfig = field(default_factory=WindowConfig)
+    protocol: ShiftProtocol = field(default_factory=ShiftProtocol)
     training: TrainingSettings = field(default_factory=TrainingSettings)

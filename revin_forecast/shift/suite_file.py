@@ -13,38 +13,38 @@ from jsonargparse import ArgumentParser
 
 from revin_forecast import backbones, normalizers
 from revin_forecast.class_names import name_class
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 from revin_forecast.data.entries import CATALOG
-from revin_forecast.errors import InputError, nearest
+from revin_forecast.errors import InputError, did_you_mean
 from revin_forecast.settings import TrainingSettings
 from revin_forecast.shift import generators
 from revin_forecast.shift.base import Shift
-from revin_forecast.shift.sources import SOURCES
-from revin_forecast.shift.suite import DataSource, Models, Protocol, Suite, WindowGrid
+from revin_forecast.shift.sources import PROCESSES
+from revin_forecast.shift.suite import DatasetConfig, ModelGrid, ShiftProtocol, Suite, WindowConfig
 
-Named = str | dict[str, Any]
+ModuleYaml = str | dict[str, Any]
 """A class by name, or {class_path: ..., init_args: {...}}."""
 
 
 @dataclass(frozen=True)
-class ModelNames:
+class ModelGridYaml:
     """Models as a file names them."""
 
-    backbones: list[Named]
-    normalizers: list[Named]
+    backbones: list[ModuleYaml]
+    normalizers: list[ModuleYaml]
     seeds: list[int] = field(default_factory=lambda: [0])
 
 
 @dataclass(frozen=True)
-class SuiteText:
+class SuiteYaml:
     """A suite as its file holds it."""
 
     name: str
-    datasets: list[str | DataSource]
-    models: ModelNames | list[ModelNames]
-    shifts: str | list[Named] = "all"
-    windows: WindowGrid = field(default_factory=WindowGrid)
-    protocol: Protocol = field(default_factory=Protocol)
+    datasets: list[str | DatasetConfig]
+    models: ModelGridYaml | list[ModelGridYaml]
+    shifts: str | list[ModuleYaml] = "all"
+    windows: WindowConfig = field(default_factory=WindowConfig)
+    protocol: ShiftProtocol = field(default_factory=ShiftProtocol)
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
 
@@ -66,37 +66,37 @@ def read_suite(path: str | Path) -> Suite:
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.append(folder)  # last, so that it hides nothing
-    text = _parsed(path, content)
+    text = _parse_suite(path, content)
     groups = text.models if isinstance(text.models, list) else [text.models]
     return Suite(
         name=text.name,
-        datasets=_datasets(text.datasets, path.resolve().parent),
-        models=tuple(map(_models, groups)),
-        shifts=shifts_named(text.shifts),
+        datasets=_parse_datasets(text.datasets, path.resolve().parent),
+        models=tuple(map(_parse_models, groups)),
+        shifts=parse_shifts(text.shifts),
         windows=text.windows,
         protocol=text.protocol,
         training=text.training,
     )
 
 
-def _models(names: ModelNames) -> Models:
-    return Models(
-        tuple(component(backbones, one) for one in names.backbones),
-        tuple(component(normalizers, one) for one in names.normalizers),
+def _parse_models(names: ModelGridYaml) -> ModelGrid:
+    return ModelGrid(
+        tuple(parse_module(backbones, one) for one in names.backbones),
+        tuple(parse_module(normalizers, one) for one in names.normalizers),
         tuple(names.seeds),
     )
 
 
-def _parsed(path: Path, content: dict[str, Any]) -> SuiteText:
-    known = [one.name for one in fields(SuiteText)]
+def _parse_suite(path: Path, content: dict[str, Any]) -> SuiteYaml:
+    known = [one.name for one in fields(SuiteYaml)]
     for key in content:
         if key not in known:
             raise InputError(
-                f"{path}: a suite has no {key!r}.{nearest(str(key), known)} It takes "
+                f"{path}: a suite has no {key!r}.{did_you_mean(str(key), known)} It takes "
                 f"{', '.join(known)}."
             )
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(SuiteText, "suite")
+    parser.add_class_arguments(SuiteYaml, "suite")
     try:
         return parser.instantiate(parser.parse_object({"suite": content})).suite
     except Exception as error:  # the parser raises several kinds
@@ -104,18 +104,18 @@ def _parsed(path: Path, content: dict[str, Any]) -> SuiteText:
         raise InputError(f"{path}: {told}") from error
 
 
-def _datasets(named: Sequence[str | DataSource], folder: Path) -> tuple[DataSource, ...]:
-    found: list[DataSource] = []
+def _parse_datasets(named: Sequence[str | DatasetConfig], folder: Path) -> tuple[DatasetConfig, ...]:
+    found: list[DatasetConfig] = []
     for one in named:
-        source = DataSource(one) if isinstance(one, str) else one
+        source = DatasetConfig(one) if isinstance(one, str) else one
         if source.file is not None:
             place = folder / source.file
             source = replace(source, file=str(place if place.exists() else source.file))
-        elif source.name not in SOURCES and source.name not in CATALOG:
-            known = [*SOURCES, *CATALOG]
+        elif source.name not in PROCESSES and source.name not in CATALOG:
+            known = [*PROCESSES, *CATALOG]
             raise InputError(
                 f"there is no data set {source.name!r} among {', '.join(known)}."
-                f"{nearest(source.name, known)} A table of your own is {{name: ..., file: ...}}."
+                f"{did_you_mean(source.name, known)} A table of your own is {{name: ..., file: ...}}."
             )
         found.append(source)
     names = [source.name for source in found]
@@ -124,19 +124,19 @@ def _datasets(named: Sequence[str | DataSource], folder: Path) -> tuple[DataSour
     return tuple(found)
 
 
-def component(home: Any, named: Named) -> Component:
+def parse_module(home: Any, named: ModuleYaml) -> ModuleSpec:
     """Describe a class by its name in `home`, or by its import path."""
-    name, parameters = _split(named)
-    kind = getattr(home, name, None) if "." not in name else _imported(name)
+    name, parameters = _split_module(named)
+    kind = getattr(home, name, None) if "." not in name else _import_object(name)
     if not isinstance(kind, type):
         raise InputError(
             f"there is no {name} in {home.__name__}. Name one of {sorted(home.__all__)}, or a "
             "class of your own as module.Class."
         )
-    return Component(name_class(kind), parameters)
+    return ModuleSpec(name_class(kind), parameters)
 
 
-def shifts_named(chosen: str | Sequence[Named]) -> tuple[Shift, ...]:
+def parse_shifts(chosen: str | Sequence[ModuleYaml]) -> tuple[Shift, ...]:
     """Return shifts by name: "all", some of them, every arm of a name, or classes of your own.
 
     Raises:
@@ -146,23 +146,23 @@ def shifts_named(chosen: str | Sequence[Named]) -> tuple[Shift, ...]:
         chosen = [chosen]
     found: list[Shift] = []
     for named in chosen:
-        name, parameters = _split(named)
-        arms = [one for one in generators.ALL if name in ("all", one.name, f"{one.name}_{one.arm}")]
+        name, parameters = _split_module(named)
+        arms = [one for one in generators.ALL_SHIFTS if name in ("all", one.name, f"{one.name}_{one.arm}")]
         if arms and not parameters:
             found += arms
             continue
-        kind = _imported(name) if "." in name else getattr(generators, name, None)
+        kind = _import_object(name) if "." in name else getattr(generators, name, None)
         if not (isinstance(kind, type) and issubclass(kind, Shift)):
-            names = sorted({one.name for one in generators.ALL})
+            names = sorted({one.name for one in generators.ALL_SHIFTS})
             raise InputError(
-                f"there is no shift {name!r}.{nearest(name, names)} Name all, one of "
+                f"there is no shift {name!r}.{did_you_mean(name, names)} Name all, one of "
                 f"{', '.join(names)}, or a class of your own as module.Class."
             )
-        found.append(_made(kind, parameters))
+        found.append(_construct_shift(kind, parameters))
     return tuple(found)
 
 
-def _split(named: Named) -> tuple[str, dict[str, Any]]:
+def _split_module(named: ModuleYaml) -> tuple[str, dict[str, Any]]:
     if isinstance(named, str):
         return named, {}
     unknown = set(named) - {"class_path", "init_args"}
@@ -173,7 +173,7 @@ def _split(named: Named) -> tuple[str, dict[str, Any]]:
     return named["class_path"], dict(named.get("init_args") or {})
 
 
-def _imported(path: str) -> Any:
+def _import_object(path: str) -> Any:
     home, _, name = path.rpartition(".")
     try:
         return getattr(importlib.import_module(home), name)
@@ -184,7 +184,7 @@ def _imported(path: str) -> Any:
         ) from error
 
 
-def _made(kind: Callable[..., Shift], parameters: dict[str, Any]) -> Shift:
+def _construct_shift(kind: Callable[..., Shift], parameters: dict[str, Any]) -> Shift:
     try:
         inspect.signature(kind).bind(**parameters)
     except TypeError as error:

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.shift.base import Moment
+from revin_forecast.shift.base import ShiftOnset
 from revin_forecast.shift.cells import Cell
 from revin_forecast.shift.means import observed_mean
-from revin_forecast.shift.world import World
+from revin_forecast.shift.world import ShiftDataset
 
-BYTES_AT_ONCE = 4 * 2**20
+MAX_BATCH_BYTES = 4 * 2**20
 """Of look-backs that a model gets in one call: as much as stays in the caches."""
 
 
@@ -22,102 +22,102 @@ class ShiftedWindows:
 
     past: Tensor
     """(windows, lookback, channels): what the model sees."""
-    truth: np.ndarray
+    targets: np.ndarray
     """(windows, horizon, channels): what came true in the world as it is measured."""
     starts: np.ndarray
     """(windows,) first row of each."""
-    partner: np.ndarray
+    clean_indices: np.ndarray
     """(windows,) number of the clean window that holds the same data."""
     displacement: float
     """Root mean square of what was moved, in training deviations."""
     restore: Callable[[np.ndarray], np.ndarray] | None = None
     """Pulls forecasts back into the clean world; None: the truth itself has moved."""
-    moves_truth: bool = True
+    has_shifted_targets: bool = True
     """Whether the truth is another than the clean one."""
 
 
-def window_starts(world: World, stride: int) -> np.ndarray:
+def window_starts(dataset: ShiftDataset, stride: int) -> np.ndarray:
     """Return the first rows of all windows that are scored."""
-    return np.arange(world.start, len(world.values) - world.width + 1, stride)
+    return np.arange(dataset.start, len(dataset.values) - dataset.width + 1, stride)
 
 
-def clean_windows(world: World, stride: int, dtype: torch.dtype = torch.float32) -> ShiftedWindows:
+def clean_windows(dataset: ShiftDataset, stride: int, dtype: torch.dtype = torch.float32) -> ShiftedWindows:
     """Return the windows of the data as they are."""
-    starts = window_starts(world, stride)
-    view = _strided(world.values[world.start :], world.width, stride)
-    past, truth = _seen(view, world.lookback, dtype), view[:, world.lookback :]
+    starts = window_starts(dataset, stride)
+    view = _window_view(dataset.values[dataset.start :], dataset.width, stride)
+    past, truth = _lookback_tensor(view, dataset.lookback, dtype), view[:, dataset.lookback :]
     return ShiftedWindows(past, truth, starts, np.arange(len(starts)), 0.0)
 
 
-def clean_truth(world: World, starts: np.ndarray) -> np.ndarray:
+def clean_targets(dataset: ShiftDataset, starts: np.ndarray) -> np.ndarray:
     """Return (windows, horizon, channels): what came true in the data as they are."""
     if len(starts) < 2:
-        return world.values[starts[:, None] + np.arange(world.lookback, world.width)]
+        return dataset.values[starts[:, None] + np.arange(dataset.lookback, dataset.width)]
     stride = int(starts[1] - starts[0])
-    view = _strided(world.values[world.start :], world.width, stride)
-    return view[: len(starts), world.lookback :]
+    view = _window_view(dataset.values[dataset.start :], dataset.width, stride)
+    return view[: len(starts), dataset.lookback :]
 
 
 def shifted_windows(
-    world: World, cell: Cell, stride: int, dtype: torch.dtype = torch.float32
+    dataset: ShiftDataset, cell: Cell, stride: int, dtype: torch.dtype = torch.float32
 ) -> ShiftedWindows:
     """Return the windows of a cell with a shift, look-backs in the dtype of the model.
 
     Windows that would need more data than there are (a faster clock) are left out.
     """
     if cell.placement in ("transition", "horizon"):
-        return _in_transition(world, cell, stride, dtype)
+        return _transition_windows(dataset, cell, stride, dtype)
     shift = cell.shift
     assert shift is not None
-    whole = Moment.steady(world, world.steps)
-    moved = shift.move(world, whole, cell.severity, cell.seed)
-    starts = window_starts(world, stride)
-    last = shift.reach(starts - world.start + world.width - 1, cell.severity)
-    starts = starts[last < world.steps]
-    partner = np.rint(shift.reach(starts - world.start, cell.severity) / stride).astype(int)
-    clean = _strided(world.values[world.start :], world.width, stride)[: len(starts)]
-    view = _strided(moved, world.width, stride)[: len(starts)]
-    lookback = world.lookback
+    whole = ShiftOnset.from_test_start(dataset, dataset.steps)
+    moved = shift.apply_severity(dataset, whole, cell.severity, cell.seed)
+    starts = window_starts(dataset, stride)
+    last = shift.to_clean_steps(starts - dataset.start + dataset.width - 1, cell.severity)
+    starts = starts[last < dataset.steps]
+    partner = np.rint(shift.to_clean_steps(starts - dataset.start, cell.severity) / stride).astype(int)
+    clean = _window_view(dataset.values[dataset.start :], dataset.width, stride)[: len(starts)]
+    view = _window_view(moved, dataset.width, stride)[: len(starts)]
+    lookback = dataset.lookback
     if shift.semantics == "observation":
-        past, truth = _seen(view, lookback, dtype), clean[:, lookback:]
+        past, truth = _lookback_tensor(view, lookback, dtype), clean[:, lookback:]
         moved_by = _root_mean_square(view[:, :lookback] - clean[:, :lookback])
         kept: Callable[[np.ndarray], np.ndarray] = lambda forecast: forecast  # noqa: E731
-        return ShiftedWindows(past, truth, starts, partner, moved_by, kept, moves_truth=False)
-    past, truth = _seen(view, lookback, dtype), view[:, lookback:]
-    moved_by = _root_mean_square(moved - world.values[world.start :])
-    rows = starts[:, None] + np.arange(lookback, world.width)
-    restore = _restorer(world, cell, Moment(rows, rows - world.start))
+        return ShiftedWindows(past, truth, starts, partner, moved_by, kept, has_shifted_targets=False)
+    past, truth = _lookback_tensor(view, lookback, dtype), view[:, lookback:]
+    moved_by = _root_mean_square(moved - dataset.values[dataset.start :])
+    rows = starts[:, None] + np.arange(lookback, dataset.width)
+    restore = _make_restore(dataset, cell, ShiftOnset(rows, rows - dataset.start))
     return ShiftedWindows(past, truth, starts, partner, moved_by, restore)
 
 
-def _in_transition(world: World, cell: Cell, stride: int, dtype: torch.dtype) -> ShiftedWindows:
+def _transition_windows(dataset: ShiftDataset, cell: Cell, stride: int, dtype: torch.dtype) -> ShiftedWindows:
     shift = cell.shift
     assert shift is not None
-    starts = window_starts(world, stride)
-    onsets = starts + world.lookback - cell.age
-    reach = int(shift.reach(np.array([world.horizon + cell.age - 1]), cell.severity)[0])
-    starts = starts[onsets + reach < len(world.values)]
-    at = Moment.transition(world, starts, cell.age)
-    view = shift.move(world, at, cell.severity, cell.seed)
-    moved_by = _root_mean_square(view - world.values[at.rows])
-    future = Moment(at.rows[:, world.lookback :], at.elapsed[..., world.lookback :])
-    past, truth = _seen(view, world.lookback, dtype), view[:, world.lookback :]
-    restore = _restorer(world, cell, future)
+    starts = window_starts(dataset, stride)
+    onsets = starts + dataset.lookback - cell.age
+    reach = int(shift.to_clean_steps(np.array([dataset.horizon + cell.age - 1]), cell.severity)[0])
+    starts = starts[onsets + reach < len(dataset.values)]
+    at = ShiftOnset.from_windows(dataset, starts, cell.age)
+    view = shift.apply_severity(dataset, at, cell.severity, cell.seed)
+    moved_by = _root_mean_square(view - dataset.values[at.rows])
+    future = ShiftOnset(at.rows[:, dataset.lookback :], at.elapsed[..., dataset.lookback :])
+    past, truth = _lookback_tensor(view, dataset.lookback, dtype), view[:, dataset.lookback :]
+    restore = _make_restore(dataset, cell, future)
     return ShiftedWindows(past, truth, starts, np.arange(len(starts)), moved_by, restore)
 
 
-def _restorer(
-    world: World, cell: Cell, future: Moment
+def _make_restore(
+    dataset: ShiftDataset, cell: Cell, onset: ShiftOnset
 ) -> Callable[[np.ndarray], np.ndarray] | None:
     """Return the inverse of a shift over the windows' horizons, if it has one."""
     shift = cell.shift
     assert shift is not None
-    nothing = np.zeros((*future.rows.shape, world.channels))
-    if shift.restore(world, future, cell.severity, nothing, cell.seed) is None:
+    nothing = np.zeros((*onset.rows.shape, dataset.channels))
+    if shift.restore(dataset, onset, cell.severity, nothing, cell.seed) is None:
         return None
 
     def restore(forecast: np.ndarray) -> np.ndarray:
-        restored = shift.restore(world, future, cell.severity, forecast, cell.seed)
+        restored = shift.restore(dataset, onset, cell.severity, forecast, cell.seed)
         assert restored is not None
         return restored
 
@@ -125,20 +125,20 @@ def _restorer(
 
 
 @torch.inference_mode()
-def forecasts(model: nn.Module, past: Tensor) -> np.ndarray:
+def forecast_windows(model: nn.Module, past: Tensor) -> np.ndarray:
     """Return a model's forecasts (windows, horizon, channels) float64, in few large batches."""
-    size = max(1, BYTES_AT_ONCE // max(1, past[:1].nbytes))
+    size = max(1, MAX_BATCH_BYTES // max(1, past[:1].nbytes))
     parts = [model(past[first : first + size]) for first in range(0, len(past), size)]
     return torch.cat(parts).double().numpy()
 
 
-def _strided(rows: np.ndarray, width: int, stride: int) -> np.ndarray:
+def _window_view(rows: np.ndarray, width: int, stride: int) -> np.ndarray:
     """Return every `stride`-th window (windows, width, channels) as a view."""
     view = np.lib.stride_tricks.sliding_window_view(rows, width, axis=0, writeable=True)
     return view[::stride].transpose(0, 2, 1)
 
 
-def _seen(view: np.ndarray, lookback: int, dtype: torch.dtype) -> Tensor:
+def _lookback_tensor(view: np.ndarray, lookback: int, dtype: torch.dtype) -> Tensor:
     """Return the look-backs of windows as a model gets them."""
     # Copied into memory as torch aligns it: a matrix product may round by where its operands lie.
     return torch.from_numpy(view[:, :lookback]).to(dtype).contiguous()

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from revin_forecast.shift.means import observed_deviation, observed_mean
-from revin_forecast.shift.sources.base import Source
+from revin_forecast.shift.sources.base import Process
 
-SMALLEST_SCALE = 1e-8
+MIN_SCALE = 1e-8
 """Channels whose naive training error is below it, in deviations, have no MASE."""
 
 
 @dataclass(frozen=True, eq=False)
-class World:
+class ShiftDataset:
     """A data set as a shift sees it: standardized rows, and what the training part says of them.
 
     Nothing here is taken from validation or test rows but the rows themselves.
@@ -31,9 +31,9 @@ class World:
     horizon: int
     season: int
     """Steps of one season; 1: none."""
-    source: Source | None = None
+    process: Process | None = None
     """What drew the values, where they are synthetic; its units are those of `values`."""
-    memory: dict[Any, np.ndarray] = field(default_factory=dict, repr=False)
+    cache: dict[Any, np.ndarray] = field(default_factory=dict, repr=False)
     """What was drawn or computed once; filled by `once`."""
 
     @property
@@ -52,28 +52,28 @@ class World:
         return len(self.values) - self.start
 
     @property
-    def training(self) -> np.ndarray:
+    def train_values(self) -> np.ndarray:
         """(train, channels)."""
         return self.values[: self.train]
 
-    def draw(self, shift: str, seed: int) -> np.random.Generator:
+    def random_generator(self, shift: str, seed: int) -> np.random.Generator:
         """Return a shift's random numbers: the same for every severity, model and model seed."""
         text = f"{self.name}\n{shift}\n{seed}".encode()
         entropy = int.from_bytes(hashlib.sha256(text).digest()[:16], "big")
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
 
-    def once(self, key: Any, make: Callable[[], np.ndarray]) -> np.ndarray:
+    def cached(self, key: Any, make: Callable[[], np.ndarray]) -> np.ndarray:
         """Return what was made under this key, or make it."""
-        if key not in self.memory:
-            self.memory[key] = make()
-        return self.memory[key]
+        if key not in self.cache:
+            self.cache[key] = make()
+        return self.cache[key]
 
     @cached_property
-    def profile(self) -> np.ndarray:
+    def seasonal_profile(self) -> np.ndarray:
         """(season, channels): mean of each place in the season over the training rows, centred."""
         cycles = -(-self.train // self.season)
         padded = np.full((cycles * self.season, self.channels), np.nan)
-        padded[: self.train] = self.training
+        padded[: self.train] = self.train_values
         places = padded.reshape(cycles, self.season, self.channels)
         profile = np.nan_to_num(observed_mean(places, axis=0))
         return profile - profile.mean(axis=0)
@@ -81,24 +81,24 @@ class World:
     @cached_property
     def residual_deviation(self) -> np.ndarray:
         """(channels,): deviation of one value's share of the seasonal-naive training error."""
-        return np.nan_to_num(observed_deviation(self._seasonal_change)) / np.sqrt(2)
+        return np.nan_to_num(observed_deviation(self._seasonal_differences)) / np.sqrt(2)
 
     @cached_property
     def naive_scale(self) -> np.ndarray:
         """(channels,): mean |x_t - x_{t-season}| over the training rows, the unit of MASE*."""
-        return observed_mean(np.abs(self._seasonal_change), axis=0)
+        return observed_mean(np.abs(self._seasonal_differences), axis=0)
 
     @cached_property
-    def usable(self) -> np.ndarray:
+    def has_scale(self) -> np.ndarray:
         """(channels,): which have a naive training error that is a unit of measure."""
-        return np.isfinite(self.naive_scale) & (self.naive_scale > SMALLEST_SCALE)
+        return np.isfinite(self.naive_scale) & (self.naive_scale > MIN_SCALE)
 
     @cached_property
-    def naive_root(self) -> np.ndarray:
+    def naive_rmse(self) -> np.ndarray:
         """(channels,): root mean square of x_t - x_{t-season} in training, the unit of RMSSE*."""
-        return np.sqrt(observed_mean(np.square(self._seasonal_change), axis=0))
+        return np.sqrt(observed_mean(np.square(self._seasonal_differences), axis=0))
 
     @property
-    def _seasonal_change(self) -> np.ndarray:
+    def _seasonal_differences(self) -> np.ndarray:
         lag = min(self.season, self.train - 1)
-        return self.training[lag:] - self.training[:-lag]
+        return self.train_values[lag:] - self.train_values[:-lag]

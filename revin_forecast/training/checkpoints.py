@@ -11,7 +11,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from revin_forecast.errors import InputError
-from revin_forecast.files import replacing
+from revin_forecast.files import atomic_write
 from revin_forecast.settings import TrainingSettings
 
 MONITOR = "validation_loss"
@@ -40,7 +40,7 @@ def best_checkpoint(folder: Path) -> Path:
     return folder / "checkpoints" / "best.ckpt"
 
 
-class WholeCheckpoints(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Checkpoints that are replaced in one step, and that may be moved to another folder.
 
     Lightning's own are first written to the system's folder for temporary files; from another disk
@@ -53,7 +53,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         """Write a checkpoint: the old one is there until the new one is whole."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as partial:
+        with atomic_write(path) as partial:
             torch.save(checkpoint, partial)
 
     def load_checkpoint(
@@ -91,7 +91,7 @@ def is_finished(folder: Path, settings: TrainingSettings) -> bool:
     if not last_checkpoint(folder).is_file():
         return False
     last = read_checkpoint(last_checkpoint(folder))
-    stop = _state(last, "EarlyStopping", MONITOR)
+    stop = _callback_state(last, "EarlyStopping", MONITOR)
     return (
         last["epoch"] + 1 >= settings.max_epochs
         or stop["wait_count"] >= stop["patience"]
@@ -99,14 +99,14 @@ def is_finished(folder: Path, settings: TrainingSettings) -> bool:
     )
 
 
-def outcome(folder: Path) -> tuple[TrainingResult, dict[str, Tensor]]:
+def stage_result(folder: Path) -> tuple[TrainingResult, dict[str, Tensor]]:
     """Return what a stage came to, and the module's weights of its best epoch."""
     last, best = read_checkpoint(last_checkpoint(folder)), read_checkpoint(best_checkpoint(folder))
-    score = float(_state(last, "ModelCheckpoint", MONITOR)["best_model_score"])
+    score = float(_callback_state(last, "ModelCheckpoint", MONITOR)["best_model_score"])
     return TrainingResult(last["epoch"] + 1, int(best["epoch"]), score), best["state_dict"]
 
 
-def _state(checkpoint: dict[str, Any], callback: str, monitor: str) -> dict[str, Any]:
+def _callback_state(checkpoint: dict[str, Any], callback: str, monitor: str) -> dict[str, Any]:
     """Return what that callback of Lightning's kept which follows a loss."""
     states = checkpoint["callbacks"].items()
     return next(state for name, state in states if name.startswith(callback) and monitor in name)

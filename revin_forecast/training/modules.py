@@ -10,12 +10,12 @@ from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
-from revin_forecast.data.module import Batch, Share
+from revin_forecast.data.module import Batch, BatchShare
 from revin_forecast.data.windows import WindowBatch
 from revin_forecast.errors import InputError
 from revin_forecast.metrics import mae, mse, quantile_loss
 from revin_forecast.normalizers import Normalizer, PretrainedNormalizer
-from revin_forecast.reversible import Reversible, auxiliary_loss, forecast_channels
+from revin_forecast.reversible import Reversible, auxiliary_loss, select_targets
 
 
 class _WindowModule(LightningModule, ABC):
@@ -36,7 +36,7 @@ class _WindowModule(LightningModule, ABC):
         self._losses: list[tuple[Tensor, int]] = []
 
     @abstractmethod
-    def batch_loss(self, batch: WindowBatch, training: bool, share: Share | None = None) -> Tensor:
+    def batch_loss(self, batch: WindowBatch, training: bool, share: BatchShare | None = None) -> Tensor:
         """Return the loss of one batch, weighted where it is a share of one."""
 
     def training_step(self, batches: Sequence[Batch]) -> None:
@@ -44,13 +44,13 @@ class _WindowModule(LightningModule, ABC):
         optimizer = self.optimizers()
         assert isinstance(optimizer, LightningOptimizer)  # there is one
         for step, whole in enumerate(batches, self.global_step):
-            batch, share, windows = _opened(whole)
+            batch, share, windows = _unpack_batch(whole)
             # Processes draw apart, the first as if it were alone.
             _seed(self.seed * 1_000_003 + step + (self.global_rank << 40), batch.past.device)
             optimizer.zero_grad()
             loss = self.batch_loss(batch, training=True, share=share)
             self.manual_backward(loss)
-            shorten(optimizer.param_groups, self.gradient_clip)
+            clip_gradients(optimizer.param_groups, self.gradient_clip)
             optimizer.step()
             self._losses.append((loss.detach(), windows))
 
@@ -64,12 +64,12 @@ class _WindowModule(LightningModule, ABC):
 
     def validation_step(self, whole: Batch) -> None:
         """Log the loss over all validation windows."""
-        batch, share, windows = _opened(whole)
+        batch, share, windows = _unpack_batch(whole)
         loss = self.batch_loss(batch, training=False, share=share)
         several = share is not None
         self.log("validation_loss", loss, prog_bar=True, batch_size=windows, sync_dist=several)
 
-    def by_observed(self, loss: Tensor, truth: Tensor) -> Tensor:
+    def observed_weighted_mean(self, loss: Tensor, truth: Tensor) -> Tensor:
         """Weight the mean over a share's observed values by how many of the batch's they are."""
         strategy = self.trainer.strategy
         count = truth.isfinite().sum()
@@ -112,19 +112,19 @@ class ForecastingModule(_WindowModule):
         self.compiled = compiled
         self.learning_rate = learning_rate
         self.decay = decay
-        self.loss = _loss(loss, getattr(model, "levels", ()))
+        self.loss = _loss_function(loss, getattr(model, "levels", ()))
 
     def setup(self, stage: str) -> None:
         """Compile the backbone, in the process that trains; on a GPU with CUDA graphs."""
         if self.compiled:
             on_gpu = self.trainer.strategy.root_device.type == "cuda"
-            self._innermost().compile(mode="reduce-overhead" if on_gpu else "default")
+            self._innermost_module().compile(mode="reduce-overhead" if on_gpu else "default")
 
     def teardown(self, stage: str) -> None:
         """Leave the backbone as it was: torch has no public way back."""
-        self._innermost()._compiled_call_impl = None
+        self._innermost_module()._compiled_call_impl = None
 
-    def _innermost(self) -> nn.Module:
+    def _innermost_module(self) -> nn.Module:
         """Return what stands inside all normalizers, which are called in parts."""
         model = self.model
         while isinstance(model, Reversible):
@@ -135,17 +135,17 @@ class ForecastingModule(_WindowModule):
         """Forecast in data units."""
         return self.model(past)
 
-    def batch_loss(self, batch: WindowBatch, training: bool, share: Share | None = None) -> Tensor:
+    def batch_loss(self, batch: WindowBatch, training: bool, share: BatchShare | None = None) -> Tensor:
         """Return the loss of one batch, in training with what normalizers add."""
-        truth = forecast_channels(self.model, batch.future)
+        truth = select_targets(self.model, batch.future)
         if not isinstance(self.model, Reversible):
             extra = {} if batch.known is None else {"known": batch.known}
             loss = self.loss(self.model(batch.past, **extra), truth)
-            return loss if share is None else self.by_observed(loss, truth)
-        steps = self.model.steps(batch.past, known=batch.known)
+            return loss if share is None else self.observed_weighted_mean(loss, truth)
+        steps = self.model.trace(batch.past, known=batch.known)
         loss = self.loss(steps.forecast, truth)
         if share is not None:
-            loss = self.by_observed(loss, truth)
+            loss = self.observed_weighted_mean(loss, truth)
         added = auxiliary_loss(self.model, steps, truth) if training else None
         if added is None:
             return loss
@@ -154,7 +154,7 @@ class ForecastingModule(_WindowModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam over what is not frozen, shared parameters once."""
-        groups = _groups(self.model, self.learning_rate)
+        groups = _parameter_groups(self.model, self.learning_rate)
         return torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
 
     def on_train_epoch_start(self) -> None:
@@ -188,32 +188,32 @@ class PretrainingModule(_WindowModule):
         self.model = model
         self.normalizer = normalizer
 
-    def batch_loss(self, batch: WindowBatch, training: bool, share: Share | None = None) -> Tensor:
+    def batch_loss(self, batch: WindowBatch, training: bool, share: BatchShare | None = None) -> Tensor:
         """Return the normalizer's own loss on the windows as they reach it."""
         model, past, truth = self.model, batch.past, batch.future
         observed = past.isfinite()
         while model.normalizer is not self.normalizer:
             past, stats = model.normalizer.normalize(past, observed)
-            truth = model.normalizer.renormalize(forecast_channels(model, truth), stats)
+            truth = model.normalizer.normalize_future(select_targets(model, truth), stats)
             assert isinstance(model.backbone, Reversible)  # the normalizer is in one of them
             model = model.backbone
         _, stats = self.normalizer.normalize(past, observed)
-        loss = self.normalizer.auxiliary_loss(stats, forecast_channels(model, truth))
+        loss = self.normalizer.auxiliary_loss(stats, select_targets(model, truth))
         return loss if share is None else loss * share.weight
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam over the normalizer's parameters."""
-        return torch.optim.Adam(self.normalizer.parameters(), lr=self.normalizer.pretraining_rate)
+        return torch.optim.Adam(self.normalizer.parameters(), lr=self.normalizer.pretraining_learning_rate)
 
 
-def _opened(whole: Batch) -> tuple[WindowBatch, Share | None, int]:
+def _unpack_batch(whole: Batch) -> tuple[WindowBatch, BatchShare | None, int]:
     """Return a batch or this process's part of it, its share if it is one, and all its windows."""
-    if isinstance(whole, Share):
-        return whole.part, whole, whole.windows
+    if isinstance(whole, BatchShare):
+        return whole.part, whole, whole.batch_windows
     return whole, None, len(whole.past)
 
 
-def _loss(name: str, levels: Sequence[float]) -> Callable[..., Tensor]:
+def _loss_function(name: str, levels: Sequence[float]) -> Callable[..., Tensor]:
     """Return the loss of (forecast, truth)."""
     if (name == "quantile") != bool(levels):
         raise InputError(
@@ -226,7 +226,7 @@ def _loss(name: str, levels: Sequence[float]) -> Callable[..., Tensor]:
     return {"mse": mse, "mae": mae}[name]
 
 
-def _groups(model: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
+def _parameter_groups(model: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
     """Return the parameters that are trained, by the learning rates that normalizers name."""
     rates: dict[nn.Parameter, float] = {}
     normalizers = [part for part in model.modules() if isinstance(part, Normalizer)]
@@ -240,7 +240,7 @@ def _groups(model: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
     return [{"params": members, "lr": rate, "first_lr": rate} for rate, members in groups.items()]
 
 
-def shorten(groups: Sequence[dict[str, Any]], largest: float) -> None:
+def clip_gradients(groups: Sequence[dict[str, Any]], max_norm: float) -> None:
     """Shorten the gradients of an optimizer's groups to a norm of all together.
 
     As nn.utils.clip_grad_norm_ does, which multiplies short ones by 1.
@@ -248,9 +248,9 @@ def shorten(groups: Sequence[dict[str, Any]], largest: float) -> None:
     parameters = [parameter for group in groups for parameter in group["params"]]
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = nn.utils.get_total_norm(gradients)
-    if norm.device.type == "cpu" and norm + 1e-6 <= largest:  # a GPU would have to be waited for
+    if norm.device.type == "cpu" and norm + 1e-6 <= max_norm:  # a GPU would have to be waited for
         return
-    nn.utils.clip_grads_with_norm_(parameters, largest, norm)
+    nn.utils.clip_grads_with_norm_(parameters, max_norm, norm)
 
 
 def _seed(seed: int, device: torch.device) -> None:

@@ -15,16 +15,16 @@ from lightning import LightningModule
 from torch import Tensor, distributed
 from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
-from revin_forecast.data.module import ForecastData
+from revin_forecast.data.module import ForecastDataModule
 from revin_forecast.errors import InputError
-from revin_forecast.progress import is_shown
+from revin_forecast.progress import is_displayed
 from revin_forecast.settings import TrainingSettings
-from revin_forecast.training.checkpoints import TrainingResult, is_finished, outcome
-from revin_forecast.training.run import make_trainer, quiet, run_stage
-from revin_forecast.training.telling import Notice
+from revin_forecast.training.checkpoints import TrainingResult, is_finished, stage_result
+from revin_forecast.training.run import make_trainer, silence_lightning, run_stage
+from revin_forecast.training.telling import ProgressFile
 
-ENDING = {signal.SIGINT, signal.SIGTERM}
-LOOK_SECONDS = 1.0
+STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+POLL_SECONDS = 1.0
 """Between two looks at how far the first process is."""
 GRACE_SECONDS = 5.0
 """For the other processes to end by themselves when one of them has failed."""
@@ -32,7 +32,7 @@ GRACE_SECONDS = 5.0
 
 def fit_stage(
     module: LightningModule,
-    data: ForecastData,
+    data: ForecastDataModule,
     settings: TrainingSettings,
     folder: Path,
     resume: bool,
@@ -47,26 +47,26 @@ def fit_stage(
         InputError: what is trained can't be handed to another process.
     """
     if resume and is_finished(folder, settings):
-        return outcome(folder)
-    if is_shown():  # one bar is enough, and Lightning's would not know of what is around it
+        return stage_result(folder)
+    if is_displayed():  # one bar is enough, and Lightning's would not know of what is around it
         settings = replace(settings, progress=False)
     job = (module, data, settings, folder, resume)
     if settings.devices * settings.num_nodes == 1:
         return run_stage(*job, advance)
     # Made here to find out soon what is wrong with the settings.
-    with quiet():
+    with silence_lightning():
         strategy = make_trainer(settings, folder).strategy
     environment = getattr(strategy, "cluster_environment", None)
     if environment is None or environment.creates_processes_externally:
         return run_stage(*job, advance)
     with TemporaryDirectory() as scratch:
         place = Path(scratch)
-        _write(job, place / "job.pt")
-        _work_together(settings, place, _addresses(settings), advance)
+        _write_job(job, place / "job.pt")
+        _run_workers(settings, place, _rendezvous_variables(settings), advance)
         return torch.load(place / "outcome.pt", weights_only=False)
 
 
-def _write(job: tuple[object, ...], path: Path) -> None:
+def _write_job(job: tuple[object, ...], path: Path) -> None:
     try:
         torch.save(job, path)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -76,7 +76,7 @@ def _write(job: tuple[object, ...], path: Path) -> None:
         ) from error
 
 
-def _addresses(settings: TrainingSettings) -> dict[str, str]:
+def _rendezvous_variables(settings: TrainingSettings) -> dict[str, str]:
     """Return where processes meet; several machines must be told."""
     names = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
     absent = [name for name in names if name not in os.environ]
@@ -93,7 +93,7 @@ def _addresses(settings: TrainingSettings) -> dict[str, str]:
         return {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
 
 
-def _work_together(
+def _run_workers(
     settings: TrainingSettings,
     place: Path,
     addresses: Mapping[str, str],
@@ -102,12 +102,12 @@ def _work_together(
     """Start the processes and wait until all have ended well; let none outlive an interrupt."""
     started = None
     try:
-        with _signals_held():  # a process that is still starting would tell of a Ctrl-C at length
-            started = start_processes(_work, (place, dict(addresses)), settings.devices, join=False)
+        with _defer_signals():  # a process that is still starting would tell of a Ctrl-C at length
+            started = start_processes(_run_worker, (place, dict(addresses)), settings.devices, join=False)
         assert started is not None  # as it is not joined
-        told = Notice(place)
-        while not started.join(LOOK_SECONDS, GRACE_SECONDS):
-            told.pass_on(advance)
+        told = ProgressFile(place)
+        while not started.join(POLL_SECONDS, GRACE_SECONDS):
+            told.relay(advance)
     except ProcessExitedException as error:
         if error.signal_name == "SIGINT":
             raise KeyboardInterrupt from None
@@ -119,33 +119,33 @@ def _work_together(
                 process.join()
 
 
-def _work(number: int, place: Path, addresses: Mapping[str, str]) -> None:
+def _run_worker(number: int, place: Path, addresses: Mapping[str, str]) -> None:
     """Run the job as one of the processes of this machine."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # what there is to say the first process says
-    _let_through()
+    _unblock_signals()
     os.environ |= {**addresses, "LOCAL_RANK": str(number)}
-    with quiet():
+    with silence_lightning():
         # Mapped, so that processes share the pages of the rows: they may be larger than memory.
         job = torch.load(str(place / "job.pt"), weights_only=False, mmap=True)
-    found = run_stage(*job, advance=Notice(place).write)
+    found = run_stage(*job, advance=ProgressFile(place).write)
     if number == 0:
         torch.save(found, place / "outcome.pt")
     distributed.destroy_process_group()
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
+def _defer_signals() -> Iterator[None]:
     """Keep Ctrl-C and SIGTERM for later, also in processes that are started meanwhile."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _let_through() -> None:
+def _unblock_signals() -> None:
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)

@@ -9,42 +9,42 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from revin_forecast.data.module import ForecastData
+from revin_forecast.data.module import ForecastDataModule
 from revin_forecast.errors import InputError
-from revin_forecast.files import replacing
+from revin_forecast.files import atomic_write
 from revin_forecast.settings import TrainingSettings
 
-FREE = ("max_epochs", "logger", "progress", "devices", "num_nodes", "strategy")
+NOT_FINGERPRINTED = ("max_epochs", "logger", "progress", "devices", "num_nodes", "strategy")
 """Settings that may change when a run goes on: its result is that of a run that had them always."""
 
 
-def describe(model: nn.Module, data: ForecastData, settings: TrainingSettings) -> dict[str, Any]:
+def run_fingerprint(model: nn.Module, data: ForecastDataModule, settings: TrainingSettings) -> dict[str, Any]:
     """Return all that a run's result depends on, in plain values."""
     windows = data.training
-    options = {name: value for name, value in asdict(settings).items() if name not in FREE}
+    options = {name: value for name, value in asdict(settings).items() if name not in NOT_FINGERPRINTED}
     content = {
         "options": options | {"lookback": windows.lookback, "horizon": windows.horizon},
         "model": re.sub(r" at 0x[0-9a-f]+", "", repr(model)),
-        "rows": _digest(windows.values, windows.known),
-        "validation rows": _digest(data.validation.values, data.validation.known),
+        "rows": _hash_tensors(windows.values, windows.known),
+        "validation rows": _hash_tensors(data.validation.values, data.validation.known),
     }
     return json.loads(json.dumps(content))
 
 
-def begin(folder: Path, content: dict[str, Any], threads: int | None) -> None:
+def record_start(folder: Path, content: dict[str, Any], threads: int | None) -> None:
     """Note that a run begins in a folder, and on how many threads: its sums depend on it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(_record(folder)) as partial:
+    with atomic_write(_record_path(folder)) as partial:
         noted = content | {"threads": threads}
         partial.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
 
 
-def has_begun(folder: Path) -> bool:
+def has_started(folder: Path) -> bool:
     """Return whether a run has begun in a folder, even if it came to no checkpoint."""
-    return _record(folder).is_file()
+    return _record_path(folder).is_file()
 
 
-def check_same(folder: Path, content: dict[str, Any]) -> int | None:
+def check_resumable(folder: Path, content: dict[str, Any]) -> int | None:
     """Refuse to go on with a run of something else; return the number of threads that it has.
 
     None: torch's own, as a run had of a version that kept no record of them.
@@ -52,9 +52,9 @@ def check_same(folder: Path, content: dict[str, Any]) -> int | None:
     Raises:
         InputError: options, model or data are others than when the run began.
     """
-    if not has_begun(folder):  # of a version that kept no record
+    if not has_started(folder):  # of a version that kept no record
         return None
-    before = json.loads(_record(folder).read_text(encoding="utf-8"))
+    before = json.loads(_record_path(folder).read_text(encoding="utf-8"))
     # An option that came with a later version had its default before.
     had, has = asdict(TrainingSettings()) | before["options"], content["options"]
     differ = [name for name in has if had.get(name) != has[name]]
@@ -72,11 +72,11 @@ def check_same(folder: Path, content: dict[str, Any]) -> int | None:
     return before.get("threads")
 
 
-def _record(folder: Path) -> Path:
+def _record_path(folder: Path) -> Path:
     return folder / "run.json"
 
 
-def _digest(*parts: Tensor | None) -> str:
+def _hash_tensors(*parts: Tensor | None) -> str:
     total = sha256()
     for part in parts:
         if part is not None:

@@ -17,27 +17,27 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
-from revin_forecast.data.module import ForecastData
-from revin_forecast.errors import InputError, install_line
-from revin_forecast.heap import keep_freed_memory
+from revin_forecast.data.module import ForecastDataModule
+from revin_forecast.errors import InputError, format_install_command
+from revin_forecast.heap import retain_freed_memory
 from revin_forecast.progress import is_verbose
 from revin_forecast.settings import TrainingSettings
-from revin_forecast.threads import using_threads
+from revin_forecast.threads import torch_threads
 from revin_forecast.training.checkpoints import (
     MONITOR,
     TrainingResult,
-    WholeCheckpoints,
+    AtomicCheckpointIO,
     best_checkpoint,
     last_checkpoint,
-    outcome,
+    stage_result,
     read_checkpoint,
 )
-from revin_forecast.training.telling import Telling
+from revin_forecast.training.telling import EpochProgress
 
 
 def run_stage(
     module: LightningModule,
-    data: ForecastData,
+    data: ForecastDataModule,
     settings: TrainingSettings,
     folder: Path,
     resume: bool,
@@ -59,18 +59,18 @@ def run_stage(
     Raises:
         KeyboardInterrupt: Ctrl-C; the folder has the checkpoints of the last whole epoch.
     """
-    keep_freed_memory()
-    with quiet(), _interruptible(), using_threads(settings.threads):
-        logger = _logger(settings, folder)
-        kept = _logged(folder) if resume else []
-        trainer = make_trainer(settings, folder, logger, Telling(advance))
+    retain_freed_memory()
+    with silence_lightning(), _default_signal_handling(), torch_threads(settings.threads):
+        logger = _make_logger(settings, folder)
+        kept = _logged_rows(folder) if resume else []
+        trainer = make_trainer(settings, folder, logger, EpochProgress(advance))
         if kept and trainer.is_global_zero and isinstance(logger, CSVLogger):
             logger.experiment.metrics = kept  # else it starts the file anew
         last = last_checkpoint(folder) if resume else None
         trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
     if trainer.world_size == 1:
-        return outcome(folder)
-    found = trainer.strategy.broadcast(outcome(folder) if trainer.is_global_zero else None)
+        return stage_result(folder)
+    found = trainer.strategy.broadcast(stage_result(folder) if trainer.is_global_zero else None)
     assert found is not None  # the first process sends it
     return found
 
@@ -102,15 +102,15 @@ def make_trainer(
         return Trainer(
             max_epochs=settings.max_epochs,
             callbacks=callbacks,
-            logger=logger or _logger(settings, folder),
+            logger=logger or _make_logger(settings, folder),
             enable_progress_bar=settings.progress,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             log_every_n_steps=1,
             default_root_dir=folder,
-            plugins=[WholeCheckpoints()],
+            plugins=[AtomicCheckpointIO()],
             precision=settings.precision,
-            **_processes(settings),
+            **_device_options(settings),
         )
     except (MisconfigurationException, ValueError) as error:
         raise InputError(
@@ -130,7 +130,7 @@ def _check_precision(settings: TrainingSettings) -> None:
         )
 
 
-def _processes(settings: TrainingSettings) -> dict[str, Any]:
+def _device_options(settings: TrainingSettings) -> dict[str, Any]:
     if settings.devices * settings.num_nodes == 1:
         return {"devices": 1}
     strategy = settings.strategy
@@ -146,7 +146,7 @@ def _processes(settings: TrainingSettings) -> dict[str, Any]:
     }
 
 
-def _logger(settings: TrainingSettings, folder: Path) -> Logger:
+def _make_logger(settings: TrainingSettings, folder: Path) -> Logger:
     if settings.logger == "csv":
         return CSVLogger(folder, name="logs", version="")
     try:
@@ -154,11 +154,11 @@ def _logger(settings: TrainingSettings, folder: Path) -> Logger:
     except ModuleNotFoundError as error:
         raise InputError(
             "the tensorboard logger needs a package that is not installed: "
-            f"{install_line('tensorboard')}. Or use the csv logger."
+            f"{format_install_command('tensorboard')}. Or use the csv logger."
         ) from error
 
 
-def _logged(folder: Path) -> list[dict[str, Any]]:
+def _logged_rows(folder: Path) -> list[dict[str, Any]]:
     """Return the rows of the log up to the epoch of the last checkpoint."""
     log = folder / "logs" / "metrics.csv"
     if not log.is_file():
@@ -169,7 +169,7 @@ def _logged(folder: Path) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _default_signal_handling() -> Iterator[None]:
     """Let Ctrl-C and a request to end do what they do elsewhere: Lightning has its own ways."""
     handler = signal.getsignal(signal.SIGINT)
     try:
@@ -184,7 +184,7 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_lightning() -> Iterator[None]:
     """Silence what the trainer says unasked: device lists, tips, advice on worker processes.
 
     With `--verbose` it says which devices it uses; tips stay away.
@@ -193,7 +193,7 @@ def quiet() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     speaker = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    speaker.addFilter(_is_no_tip)
+    speaker.addFilter(_is_not_tip)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings(
@@ -207,10 +207,10 @@ def quiet() -> Iterator[None]:
         try:
             yield
         finally:
-            speaker.removeFilter(_is_no_tip)
+            speaker.removeFilter(_is_not_tip)
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
 
 
-def _is_no_tip(record: logging.LogRecord) -> bool:
+def _is_not_tip(record: logging.LogRecord) -> bool:
     return "Tip:" not in record.getMessage()

@@ -7,11 +7,11 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from revin_forecast.files import replacing
+from revin_forecast.files import atomic_write
 from revin_forecast.training.checkpoints import MONITOR
 
 
-class Telling(Callback):
+class EpochProgress(Callback):
     """Tell of each epoch and its validation loss, and how far the next one is.
 
     Args:
@@ -20,7 +20,7 @@ class Telling(Callback):
 
     def __init__(self, advance: Callable[..., None]):
         self.advance = advance
-        self.loss = ""
+        self.loss_text = ""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tell of the epochs that were done before a resume."""
@@ -38,16 +38,16 @@ class Telling(Callback):
         """Tell how far the epoch is, for those that take long."""
         if trainer.is_global_zero:
             share = (batch_idx + 1) / trainer.num_training_batches
-            self.advance(0, f"{share:.0%} of the next{self.loss}")
+            self.advance(0, f"{share:.0%} of the next{self.loss_text}")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tell that an epoch is done."""
         if trainer.is_global_zero:
-            self.loss = f", validation loss {float(trainer.callback_metrics[MONITOR]):.4g}"
-            self.advance(1, self.loss.removeprefix(", "))
+            self.loss_text = f", validation loss {float(trainer.callback_metrics[MONITOR]):.4g}"
+            self.advance(1, self.loss_text.removeprefix(", "))
 
 
-class Notice:
+class ProgressFile:
     """What the first of several processes tells the one that started it, in a small file.
 
     Args:
@@ -56,18 +56,18 @@ class Notice:
 
     def __init__(self, folder: Path):
         self.path = folder / "notice.txt"
-        self.done = 0
+        self.steps_done = 0
 
     def write(self, steps: int = 1, note: str = "") -> None:
         """Tell of steps done; as `advance`, on the side of the one that works."""
-        self.done += steps
+        self.steps_done += steps
         if steps:  # within an epoch there would be too much to write
-            with replacing(self.path) as partial:
-                partial.write_text(f"{self.done} {note}", encoding="utf-8")
+            with atomic_write(self.path) as partial:
+                partial.write_text(f"{self.steps_done} {note}", encoding="utf-8")
 
-    def pass_on(self, advance: Callable[..., None]) -> None:
+    def relay(self, advance: Callable[..., None]) -> None:
         """Tell what is new, on the side of the one that waits."""
         if self.path.is_file():
             done, _, note = self.path.read_text(encoding="utf-8").partition(" ")
-            advance(int(done) - self.done, note)
-            self.done = int(done)
+            advance(int(done) - self.steps_done, note)
+            self.steps_done = int(done)

@@ -7,23 +7,23 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import nn
 
-from revin_forecast.backbones.narrowed import whole
-from revin_forecast.data.module import ForecastData
+from revin_forecast.backbones.narrowed import unwrap
+from revin_forecast.data.module import ForecastDataModule
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers import PretrainedNormalizer
 from revin_forecast.progress import progress
-from revin_forecast.reversible import Reversible, learned_normalizers
+from revin_forecast.reversible import Reversible, find_learned_normalizers
 from revin_forecast.settings import TrainingSettings
-from revin_forecast.threads import operations_of, threads_for
+from revin_forecast.threads import count_flops, choose_thread_count
 from revin_forecast.training.checkpoints import TrainingResult, best_checkpoint, last_checkpoint
 from revin_forecast.training.modules import ForecastingModule, PretrainingModule
 from revin_forecast.training.processes import fit_stage
-from revin_forecast.training.record import begin, check_same, describe, has_begun
+from revin_forecast.training.record import record_start, check_resumable, run_fingerprint, has_started
 
 
 def train(
     model: nn.Module,
-    data: ForecastData,
+    data: ForecastDataModule,
     settings: TrainingSettings,
     folder: Path | None = None,
     resume: bool = False,
@@ -52,17 +52,17 @@ def train(
             return train(model, data, settings, Path(scratch))
     stages = [
         (folder / f"pretraining_{number}", normalizer)
-        for number, normalizer in enumerate(learned_normalizers(model))
+        for number, normalizer in enumerate(find_learned_normalizers(model))
         if isinstance(normalizer, PretrainedNormalizer)
     ]
     places = [folder, *(place for place, _ in stages)]
-    begun, threads = _begun(model, data, settings, places, resume)
+    begun, threads = _resume_stages(model, data, settings, places, resume)
     settings = replace(settings, threads=threads)
     result = TrainingResult(0, 0, 0.0)
     if not (resume and folder in begun):  # else the last checkpoint holds what they learned
         for place, normalizer in stages:
             result = _pretrain(model, normalizer, data, settings, place, resume and place in begun)
-    with _frozen([part for _, normalizer in stages for part in normalizer.parameters()]):
+    with _frozen_parameters([part for _, normalizer in stages for part in normalizer.parameters()]):
         if not any(parameter.requires_grad for parameter in model.parameters()):
             model.eval()
             return result  # a naive backbone: what there was to learn is learnt
@@ -75,7 +75,7 @@ def train(
             settings.seed,
             settings.compile,
         )
-        with progress(f"training {_name(model)}", settings.max_epochs, "epochs") as advance:
+        with progress(f"training {_backbone_name(model)}", settings.max_epochs, "epochs") as advance:
             go_on = resume and folder in begun
             result, best = fit_stage(module, data, settings, folder, go_on, advance)
         weights = {name.removeprefix("model."): part for name, part in best.items()}
@@ -84,9 +84,9 @@ def train(
     return result
 
 
-def _begun(
+def _resume_stages(
     model: nn.Module,
-    data: ForecastData,
+    data: ForecastDataModule,
     settings: TrainingSettings,
     places: Sequence[Path],
     resume: bool,
@@ -95,23 +95,23 @@ def _begun(
 
     A new run takes away those of an older one first, lest it be resumed as that.
     """
-    folder, content = places[0], describe(model, data, settings)
+    folder, content = places[0], run_fingerprint(model, data, settings)
     if not resume:
         for place in places:
             for old in (last_checkpoint(place), best_checkpoint(place)):
                 old.unlink(missing_ok=True)
-        threads = settings.threads or _chosen_threads(model, data, settings)
-        begin(folder, content, threads)
+        threads = settings.threads or _choose_threads(model, data, settings)
+        record_start(folder, content, threads)
         return [], threads
     found = [place for place in places if last_checkpoint(place).is_file()]
-    if not found and not has_begun(folder):
+    if not found and not has_started(folder):
         last = last_checkpoint(folder)
         raise InputError(f"no checkpoint to resume from at {last}; train without resume first.")
-    before = check_same(folder, content)
+    before = check_resumable(folder, content)
     return found, settings.threads or before
 
 
-def _chosen_threads(model: nn.Module, data: ForecastData, settings: TrainingSettings) -> int | None:
+def _choose_threads(model: nn.Module, data: ForecastDataModule, settings: TrainingSettings) -> int | None:
     """Return how many threads of this process's a step is worth; None where several train."""
     if settings.devices * settings.num_nodes > 1:
         return None
@@ -121,13 +121,13 @@ def _chosen_threads(model: nn.Module, data: ForecastData, settings: TrainingSett
     first = data.training[: settings.batch_size]
     extra = {} if first.known is None else {"known": first.known}
     model.eval()
-    return threads_for(operations_of(lambda: model(first.past, **extra)), most)
+    return choose_thread_count(count_flops(lambda: model(first.past, **extra)), most)
 
 
 def _pretrain(
     model: nn.Module,
     normalizer: PretrainedNormalizer,
-    data: ForecastData,
+    data: ForecastDataModule,
     settings: TrainingSettings,
     folder: Path,
     resume: bool,
@@ -141,7 +141,7 @@ def _pretrain(
     others = [part for part in model.parameters() if id(part) not in own_parameters]
     what = f"training {type(normalizer).__name__} alone"
     # Several processes wait for the gradient of each that is not frozen.
-    with _frozen(others), progress(what, settings.max_epochs, "epochs") as advance:
+    with _frozen_parameters(others), progress(what, settings.max_epochs, "epochs") as advance:
         result, best = fit_stage(module, data, settings, folder, resume, advance)
     prefix = "normalizer."
     own = {name.removeprefix(prefix): best[name] for name in best if name.startswith(prefix)}
@@ -149,15 +149,15 @@ def _pretrain(
     return result
 
 
-def _name(model: nn.Module) -> str:
+def _backbone_name(model: nn.Module) -> str:
     """Return the name of what stands inside all normalizers."""
     while isinstance(model, Reversible):
         model = model.backbone
-    return type(whole(model)).__name__
+    return type(unwrap(model)).__name__
 
 
 @contextmanager
-def _frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+def _frozen_parameters(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
     """Hold parameters constant for a while, then leave them as they were found."""
     held = [parameter for parameter in parameters if parameter.requires_grad]
     for parameter in held:

@@ -10,7 +10,7 @@ def do(job: Job) -> Result:
         import torch
         from build_model import built
 
-        from revin_forecast.data.module import ForecastData
+        from revin_forecast.data.module import ForecastDataModule
         from revin_forecast.data.windows import Windows
         from revin_forecast.settings import TrainingSettings
         from revin_forecast.training import train
@@ -35,11 +35,11 @@ def do(job: Job) -> Result:
     )
 
     def fit() -> None:
-        train(model, ForecastData(training, validation, work.batch_size, job.seed), settings)
+        train(model, ForecastDataModule(training, validation, work.batch_size, job.seed), settings)
 
     @torch.inference_mode()
     def predict() -> np.ndarray:
-        batches = test.batches(WINDOWS_AT_ONCE)
+        batches = test.iter_batches(WINDOWS_AT_ONCE)
         return torch.cat([model(past) for past, *_ in batches]).numpy()
 
     def parameters() -> int:

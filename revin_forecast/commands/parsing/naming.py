@@ -3,15 +3,15 @@
 import inspect
 from collections.abc import Sequence
 
-from revin_forecast.errors import InputError, nearest
+from revin_forecast.errors import InputError, did_you_mean
 
 
-def listed(words: Sequence[str], last: str) -> str:
+def join_words(words: Sequence[str], last: str) -> str:
     """Return words as people list them: a, b and c."""
     return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def why_no_class(kind: str, name: str) -> str:
+def describe_invalid_class(kind: str, name: str) -> str:
     """Say why a name can't be taken for an option's class, and what can.
 
     Args:
@@ -19,7 +19,7 @@ def why_no_class(kind: str, name: str) -> str:
         name: what was given.
     """
     from revin_forecast import backbones, normalizers
-    from revin_forecast.components import Component
+    from revin_forecast.components import ModuleSpec
 
     names = {"backbone": backbones.__all__, "normalizer": normalizers.__all__}
     own = next((known for known in names if kind.endswith(known)), None)
@@ -30,23 +30,23 @@ def why_no_class(kind: str, name: str) -> str:
         return f"{name} is no {own} but a {other}; pass --{other} {name}."
     if "." not in name:
         return (
-            f"{name} is no {own} of revin_forecast.{nearest(name, names[own])} Name your own as "
+            f"{name} is no {own} of revin_forecast.{did_you_mean(name, names[own])} Name your own as "
             "module.Class."
         )
     try:
-        Component(name).resolve()
+        ModuleSpec(name).import_class()
     except InputError as error:
         return str(error)
     return f"{name} is no {own}, which is a class or function that takes sizes and makes one."
 
 
-def parameters_of(name: str) -> list[str]:
+def list_class_options(name: str) -> list[str]:
     """Return the options that a class has beside its sizes; none where it can't be imported."""
-    from revin_forecast.components import Component
+    from revin_forecast.components import ModuleSpec
 
     path = name if "." in name else f"revin_forecast.{name}"
     try:
-        given = inspect.signature(Component(path).resolve()).parameters
+        given = inspect.signature(ModuleSpec(path).import_class()).parameters
     except (InputError, ValueError):
         return []
     return [one for one in given if one not in ("lookback", "horizon", "channels")]

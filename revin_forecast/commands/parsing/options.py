@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from itertools import zip_longest
 from typing import Any
 
-SEVERAL: dict[Any, type] = {list[str] | None: str, list[int] | None: int, list[float] | None: float}
+LIST_TYPES: dict[Any, type] = {list[str] | None: str, list[int] | None: int, list[float] | None: float}
 """Options that take several values after one flag, and the type of each."""
 
 
@@ -29,9 +29,9 @@ def add_parameters(parser: Any, function: Callable[..., Any], positional: tuple[
         extra = {} if required else {"nargs": "?", "default": parameter.default}
         parser.add_argument(name, type=parameter.annotation, help=documented.get(name), **extra)
     several = {
-        name: SEVERAL[kind]
+        name: LIST_TYPES[kind]
         for name, kind in inspect.get_annotations(function).items()
-        if kind in SEVERAL
+        if kind in LIST_TYPES
     }
     parser.add_function_arguments(
         function, as_group=False, skip={*positional, *several}, fail_untyped=True
@@ -47,7 +47,7 @@ def add_parameters(parser: Any, function: Callable[..., Any], positional: tuple[
         "a terminal it tells how far it is anyway, once it has taken two seconds",
     )
     parser.description = (inspect.getdoc(function) or "").partition("\n")[0]
-    short = short_names(function)
+    short = find_short_options(function)
     parser.epilog = "In names of options - and _ are the same; --json is --json true."
     if short:
         name, whole = next(iter(short.items()))
@@ -58,12 +58,12 @@ def add_parameters(parser: Any, function: Callable[..., Any], positional: tuple[
         )
 
 
-def normalized(words: list[str], function: Callable[..., Any]) -> list[str]:
+def normalize_arguments(words: list[str], function: Callable[..., Any]) -> list[str]:
     """Let `--data-dir` stand for `--data_dir`, `--json` for `--json true`.
 
     And `--seed` for `--training.seed` where the command has no option of that name itself.
     """
-    switches, short = switches_of(function), short_names(function)
+    switches, short = find_boolean_flags(function), find_short_options(function)
     completed: list[str] = []
     for word, following in zip_longest(words, words[1:], fillvalue=""):
         if word.startswith("--"):
@@ -76,7 +76,7 @@ def normalized(words: list[str], function: Callable[..., Any]) -> list[str]:
     return completed
 
 
-def short_names(function: Callable[..., Any]) -> dict[str, str]:
+def find_short_options(function: Callable[..., Any]) -> dict[str, str]:
     """Return the options of groups of settings, by their own names where those are free."""
     parameters = inspect.get_annotations(function)
     taken = {*parameters, "config", "help", "print_config", "verbose"}
@@ -90,7 +90,7 @@ def short_names(function: Callable[..., Any]) -> dict[str, str]:
     return short
 
 
-def switches_of(function: Callable[..., Any]) -> set[str]:
+def find_boolean_flags(function: Callable[..., Any]) -> set[str]:
     """Return the options that are true or false, those within groups of settings too."""
     switches = {"--verbose"}
     for name, kind in inspect.get_annotations(function).items():
@@ -101,14 +101,14 @@ def switches_of(function: Callable[..., Any]) -> set[str]:
     return switches
 
 
-def component_of(chosen: Any) -> Callable[..., Any] | str | None:
+def to_module_factory(chosen: Any) -> Callable[..., Any] | str | None:
     """Turn what the parser read into a class, or a partial of one that can be described again."""
-    from revin_forecast.components import Component
+    from revin_forecast.components import ModuleSpec
 
     if chosen is None or isinstance(chosen, type | str):
         return chosen
     given = dict(vars(chosen.get("init_args") or argparse.Namespace()))
     for name, value in given.items():  # such as the backbone that a Siamese wraps
         if hasattr(value, "get") and value.get("class_path"):
-            given[name] = component_of(value)
-    return functools.partial(Component(chosen["class_path"]).resolve(), **given)
+            given[name] = to_module_factory(value)
+    return functools.partial(ModuleSpec(chosen["class_path"]).import_class(), **given)

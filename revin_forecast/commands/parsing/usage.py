@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from revin_forecast.commands.parsing.naming import listed, parameters_of, why_no_class
-from revin_forecast.errors import InputError, nearest
+from revin_forecast.commands.parsing.naming import join_words, list_class_options, describe_invalid_class
+from revin_forecast.errors import InputError, did_you_mean
 
-KINDS = {
+TYPE_NAMES = {
     "<class 'int'>": "a whole number",
     "<class 'float'>": "a number",
     "<class 'bool'>": "true or false",
@@ -19,7 +19,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Usage:
+class CommandCall:
     """A command as it was called.
 
     Attributes:
@@ -32,74 +32,74 @@ class Usage:
     """
 
     name: str
-    words: Sequence[str]
+    arguments: Sequence[str]
     positional: Sequence[str]
     options: Sequence[str]
-    classes: Mapping[str, str]
-    further: Sequence[str] = ()
+    class_names: Mapping[str, str]
+    subcommands: Sequence[str] = ()
 
     @property
-    def config(self) -> str:
+    def config_file(self) -> str:
         """The file of options, if one was given."""
-        return value_of("config", self.words) or "the configuration"
+        return find_option_value("config", self.arguments) or "the configuration"
 
-    def told(self, message: str) -> str:
+    def explain(self, message: str) -> str:
         """Say what is wrong in one sentence or two, from what the parser says."""
         text = " ".join(message.split())
-        for pattern, tell in _PATTERNS:
+        for pattern, tell in _MESSAGE_PATTERNS:
             found = re.search(pattern, text)
             if found:
                 return tell(self, *found.groups())
         return text.rstrip(". ") + "."
 
-    def _required(self, names: str) -> str:
+    def _missing_options_message(self, names: str) -> str:
         needed = [
             name.upper() if name in self.positional else f"--{name.replace('_', '-')}"
             for name in names.split(", ")
         ]
-        return f"{self.name} needs {listed(needed, 'and')}."
+        return f"{self.name} needs {join_words(needed, 'and')}."
 
-    def _unknown(self, rest: str) -> str:
+    def _unknown_argument_message(self, rest: str) -> str:
         word = next((word for word in rest.split() if word.startswith("-")), None)
         if word is None:
-            further = nearest(f"{self.name} {rest.split()[0]}", self.further)
+            further = did_you_mean(f"{self.name} {rest.split()[0]}", self.subcommands)
             if further:
                 return f"there is no command '{self.name} {rest.split()[0]}'.{further}"
-            takes = listed([name.upper() for name in self.positional], "and") or "nothing"
+            takes = join_words([name.upper() for name in self.positional], "and") or "nothing"
             return (
                 f"{rest!r} is too much: {self.name} takes {takes} without a flag. A name with "
                 "spaces goes in quotes; options start with --."
             )
         option = word.partition("=")[0].lstrip("-").replace("_", "-")
-        return f"there is no option --{option}.{nearest(option, self.options, '--')}"
+        return f"there is no option --{option}.{did_you_mean(option, self.options, '--')}"
 
-    def _no_value(self, option: str) -> str:
+    def _missing_value_message(self, option: str) -> str:
         return f"--{option.replace('_', '-')} was given without a value; write one after it."
 
-    def _of_config(self, name: str) -> str:
-        return f"{self.config}: there is no option {name!r}.{nearest(name, self.options)}"
+    def _unknown_config_key_message(self, name: str) -> str:
+        return f"{self.config_file}: there is no option {name!r}.{did_you_mean(name, self.options)}"
 
-    def _of_group(self, group: str, name: str) -> str:
-        return self._of_config(f"{group}.{name}")
+    def _unknown_group_key_message(self, group: str, name: str) -> str:
+        return self._unknown_config_key_message(f"{group}.{name}")
 
-    def _no_config(self, reason: str) -> str:
-        return f"{self.config} is no YAML of options, such as `horizon: 24`: {reason.rstrip('.')}."
+    def _invalid_config_message(self, reason: str) -> str:
+        return f"{self.config_file} is no YAML of options, such as `horizon: 24`: {reason.rstrip('.')}."
 
-    def _kind(self, name: str, wanted: str, got: str) -> str:
+    def _wrong_type_message(self, name: str, wanted: str, got: str) -> str:
         return (
-            f"--{name.replace('_', '-')} wants {_kinds(wanted)} but got {got}.{_near(got, wanted)}"
+            f"--{name.replace('_', '-')} wants {_describe_expected(wanted)} but got {got}.{_suggest_choice(got, wanted)}"
         )
 
-    def _class(self, name: str, got: str) -> str:
-        return f"--{name}: {why_no_class(name, got)}"
+    def _wrong_class_message(self, name: str, got: str) -> str:
+        return f"--{name}: {describe_invalid_class(name, got)}"
 
-    def _union(self, name: str, errors: str, got: str) -> str:
+    def _wrong_value_message(self, name: str, errors: str, got: str) -> str:
         if "import path string" in errors or "callable class" in errors:
-            return self._class(name, got)
-        return self._kind(name, errors, got)
+            return self._wrong_class_message(name, got)
+        return self._wrong_type_message(name, errors, got)
 
-    def _in_class(self, name: str, errors: str, inner: str) -> str:
-        owner = self.classes.get(name)
+    def _wrong_class_option_message(self, name: str, errors: str, inner: str) -> str:
+        owner = self.class_names.get(name)
         if owner is None:
             return (
                 f"--{name}.{inner} belongs to a class but none was named; name it first, as in "
@@ -107,45 +107,45 @@ class Usage:
             )
         wrong = re.search(r'Parser key "\w+": Expected an? (.*?)\. Got value: (.*?)\. Got', errors)
         if wrong:
-            return self._kind(f"{name}.{inner}", *wrong.groups())
-        known = parameters_of(owner)
-        has = f"it has {listed(known, 'and')}" if known else "it has none"
-        return f"{owner} has no option {inner!r}; {has}.{nearest(inner, known)}"
+            return self._wrong_type_message(f"{name}.{inner}", *wrong.groups())
+        known = list_class_options(owner)
+        has = f"it has {join_words(known, 'and')}" if known else "it has none"
+        return f"{owner} has no option {inner!r}; {has}.{did_you_mean(inner, known)}"
 
 
-_UNION = r'^Parser key "(\S+)".*?: Does not validate .*? Errors: (.*) Given value type: .*'
-_PATTERNS = (
-    (r"^the following arguments are required: (.*)$", Usage._required),
-    (r"^[Uu]nrecognized arguments: (.*)$", Usage._unknown),
-    (r"^argument --(\S+): expected (?:at least )?one argument", Usage._no_value),
-    (r"^Option '(.*)' is not accepted$", Usage._of_config),
-    (r"^Group '(.*)' does not accept option '(.*)'", Usage._of_group),
-    (r"^Problems parsing config: (.*)$", Usage._no_config),
-    (r"^Unexpected config: (.*)$", Usage._no_config),
-    (_UNION + r"Given value: NestedArg\(key='(\w+)'", Usage._in_class),
-    (_UNION + r"Given value: (.*)$", Usage._union),
-    (r'^Parser key "(\S+)".*?: Expected a dot import path string: (.*)$', Usage._class),
-    (r'^Parser key "(\S+)".*?: Expected an? (.*?)\. Got value: (.*)$', Usage._kind),
+_UNION_PATTERN = r'^Parser key "(\S+)".*?: Does not validate .*? Errors: (.*) Given value type: .*'
+_MESSAGE_PATTERNS = (
+    (r"^the following arguments are required: (.*)$", CommandCall._missing_options_message),
+    (r"^[Uu]nrecognized arguments: (.*)$", CommandCall._unknown_argument_message),
+    (r"^argument --(\S+): expected (?:at least )?one argument", CommandCall._missing_value_message),
+    (r"^Option '(.*)' is not accepted$", CommandCall._unknown_config_key_message),
+    (r"^Group '(.*)' does not accept option '(.*)'", CommandCall._unknown_group_key_message),
+    (r"^Problems parsing config: (.*)$", CommandCall._invalid_config_message),
+    (r"^Unexpected config: (.*)$", CommandCall._invalid_config_message),
+    (_UNION_PATTERN + r"Given value: NestedArg\(key='(\w+)'", CommandCall._wrong_class_option_message),
+    (_UNION_PATTERN + r"Given value: (.*)$", CommandCall._wrong_value_message),
+    (r'^Parser key "(\S+)".*?: Expected a dot import path string: (.*)$', CommandCall._wrong_class_message),
+    (r'^Parser key "(\S+)".*?: Expected an? (.*?)\. Got value: (.*)$', CommandCall._wrong_type_message),
 )
 """Of the parser's messages, and what tells of them; the first one that fits."""
 
 
-def value_of(option: str, words: Sequence[str]) -> str | None:
+def find_option_value(option: str, arguments: Sequence[str]) -> str | None:
     """Return what was written after an option, or after it and an equals sign."""
-    for place, word in enumerate(words):
+    for place, word in enumerate(arguments):
         name, equals, value = word.partition("=")
         if name == f"--{option}":
-            return value if equals else next(iter(words[place + 1 : place + 2]), None)
+            return value if equals else next(iter(arguments[place + 1 : place + 2]), None)
     return None
 
 
-def check_config(words: Sequence[str]) -> None:
+def check_config_file(arguments: Sequence[str]) -> None:
     """Look for the file of options.
 
     Raises:
         InputError: it is not there, or no text.
     """
-    given = value_of("config", words)
+    given = find_option_value("config", arguments)
     if given is None:
         return
     if Path(given).is_dir():
@@ -160,14 +160,14 @@ def check_config(words: Sequence[str]) -> None:
         raise InputError(f"{given} can't be read: {error.strerror}.") from error
 
 
-def _kinds(text: str) -> str:
+def _describe_expected(text: str) -> str:
     """Return what is wanted in words, from all the kinds that the parser names."""
-    named = [words for kind, words in KINDS.items() if kind in text]
-    choices = _choices(text)
-    return listed([*choices, *named], "or") or text
+    named = [words for kind, words in TYPE_NAMES.items() if kind in text]
+    choices = _literal_choices(text)
+    return join_words([*choices, *named], "or") or text
 
 
-def _choices(text: str) -> list[str]:
+def _literal_choices(text: str) -> list[str]:
     return [
         word
         for literal in re.findall(r"Literal\[(.*?)\](?=\W|$)", text)
@@ -175,5 +175,5 @@ def _choices(text: str) -> list[str]:
     ]
 
 
-def _near(got: str, wanted: str) -> str:
-    return nearest(got, _choices(wanted))
+def _suggest_choice(got: str, wanted: str) -> str:
+    return did_you_mean(got, _literal_choices(wanted))

@@ -8,10 +8,10 @@ from inspect import signature
 from typing import Any
 
 import revin_forecast
-from revin_forecast.components import Component
+from revin_forecast.components import ModuleSpec
 
 
-def command_line(command: Callable[..., object], given: Mapping[str, Any], first: str) -> str:
+def format_command_line(command: Callable[..., object], arguments: Mapping[str, Any], positional: str) -> str:
     """Return a command as it is typed, without options that have their usual value.
 
     Args:
@@ -23,44 +23,44 @@ def command_line(command: Callable[..., object], given: Mapping[str, Any], first
     >>> command_line(greet, {"name": "my file", "times": 2, "loud": True}, "name")
     "revin-forecast greet 'my file' --times 2 --loud"
     """
-    words = ["revin-forecast", command.__name__.replace("_", "-"), str(given[first])]
+    words = ["revin-forecast", command.__name__.replace("_", "-"), str(arguments[positional])]
     for name, parameter in signature(command).parameters.items():
-        value = given.get(name, parameter.default)
-        if name != first and value != parameter.default:
-            words += _words(name, value, parameter.default)
+        value = arguments.get(name, parameter.default)
+        if name != positional and value != parameter.default:
+            words += _option_words(name, value, parameter.default)
     return shlex.join(words)
 
 
-def _words(name: str, value: Any, default: Any) -> Iterator[str]:
+def _option_words(name: str, value: Any, default: Any) -> Iterator[str]:
     """Yield an option and its values."""
-    if is_dataclass(value) and not isinstance(value, Component):
+    if is_dataclass(value) and not isinstance(value, ModuleSpec):
         for field in fields(value):
             part = getattr(value, field.name)
             if part != getattr(default, field.name):
-                yield from _words(f"{name}.{field.name}", part, None)
+                yield from _option_words(f"{name}.{field.name}", part, None)
         return
     if isinstance(value, type | partial):
-        value = Component.of(value)
+        value = ModuleSpec.from_class(value)
     yield f"--{name.replace('_', '-')}"
-    if isinstance(value, Component):
-        yield _called(value)
-        usual = signature(value.resolve()).parameters
+    if isinstance(value, ModuleSpec):
+        yield _class_name(value)
+        usual = signature(value.import_class()).parameters
         for parameter, part in value.parameters.items():
             if parameter not in usual or part != usual[parameter].default:
-                yield from _words(f"{name}.{parameter}", part, None)
+                yield from _option_words(f"{name}.{parameter}", part, None)
     elif isinstance(value, bool):
         yield from [] if value else ["false"]
     elif isinstance(value, list | tuple) and "." not in name:
-        yield from map(_number, value)
+        yield from map(_format_number, value)
     else:
-        yield str(list(value)) if isinstance(value, tuple) else _number(value)
+        yield str(list(value)) if isinstance(value, tuple) else _format_number(value)
 
 
-def _number(value: Any) -> str:
+def _format_number(value: Any) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def _called(component: Component) -> str:
+def _class_name(component: ModuleSpec) -> str:
     """Return how a class is named: of this package by its own name, else by its path."""
     public = getattr(revin_forecast, component.name, None)
-    return component.name if public is component.resolve() else component.path
+    return component.name if public is component.import_class() else component.path

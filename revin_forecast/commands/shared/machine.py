@@ -22,10 +22,10 @@ def print_json(record: Mapping[str, object]) -> None:
     Raises:
         TypeError: a value is of another kind.
     """
-    print(json.dumps(plain(record), allow_nan=False))
+    print(json.dumps(to_jsonable(record), allow_nan=False))
 
 
-def plain(value: Any) -> Any:
+def to_jsonable(value: Any) -> Any:
     """Return a value as JSON knows it: None, bool, int, float, text, lists and dictionaries.
 
     Raises:
@@ -36,19 +36,19 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, np.datetime64):  # numbers, to item(), where they count nanoseconds
-        return plain(value.astype("datetime64[us]").item())
+        return to_jsonable(value.astype("datetime64[us]").item())
     if isinstance(value, np.generic):
-        return plain(value.item())
+        return to_jsonable(value.item())
     if isinstance(value, date):  # pandas' timestamps are dates too, and NaT is one
         return None if value != value else value.isoformat()
     if isinstance(value, Mapping):
-        return {str(name): plain(one) for name, one in value.items()}
+        return {str(name): to_jsonable(one) for name, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset | np.ndarray):
-        return [plain(one) for one in value]
+        return [to_jsonable(one) for one in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
+        return to_jsonable(asdict(value))
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, Enum):
-        return plain(value.value)
+        return to_jsonable(value.value)
     raise TypeError(f"{type(value).__name__} has no form in JSON.")

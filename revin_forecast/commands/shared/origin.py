@@ -2,7 +2,7 @@ import hashlib
 from pathlib import Path
 
 
-def source_of(file: str) -> dict[str, str]:
+def fingerprint_file(file: str) -> dict[str, str]:
     """Return what a saved model says of the file it was fitted on: its name and sha256."""
     if file == "-":
         return {"file": "standard input"}

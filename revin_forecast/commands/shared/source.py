@@ -7,7 +7,7 @@ from revin_forecast.data import catalog
 from revin_forecast.errors import InputError
 
 
-def refuse_absent(data: str) -> None:
+def require_dataset(data: str) -> None:
     """Refuse data that are neither a file nor a catalogued data set.
 
     Raises:
@@ -16,12 +16,12 @@ def refuse_absent(data: str) -> None:
     if data in catalog.CATALOG or Path(data).exists():
         return
     try:
-        catalog.find(data)
+        catalog.find_entry(data)
     except InputError as error:
         raise InputError(f"there is no file {data!r}, and {error}") from None
 
 
-def refuse_below_one(**sizes: int | None) -> None:
+def require_positive(**sizes: int | None) -> None:
     """Refuse numbers of rows that are no such, each by the name of its option.
 
     Raises:
@@ -32,13 +32,13 @@ def refuse_below_one(**sizes: int | None) -> None:
             raise InputError(f"--{name} is {size}; pass a positive number of rows.")
 
 
-def check_shifts(shifts: Sequence[str]) -> None:
+def require_known_shifts(shifts: Sequence[str]) -> None:
     """Refuse shifts that are not there, before anything is fitted.
 
     Raises:
         InputError: one is not.
     """
     if shifts:  # else nothing of the benchmark is imported
-        from revin_forecast.shift.suite_file import shifts_named
+        from revin_forecast.shift.suite_file import parse_shifts
 
-        shifts_named(shifts)
+        parse_shifts(shifts)

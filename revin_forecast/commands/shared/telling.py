@@ -2,27 +2,27 @@
 
 from typing import Any
 
-from revin_forecast.data.layout import counted
-from revin_forecast.data.series import Series, shown_stamp
-from revin_forecast.fitted import Fitted
+from revin_forecast.data.layout import pluralize
+from revin_forecast.data.series import Series, format_timestamp
+from revin_forecast.fitted import FittedModel
 
-UNSAID = 0.005
+ZERO_PERCENT = 0.005
 """A share that is rounded to 0 %."""
-NAIVE = ("Repeat", "SeasonalNaive")
-SHARE = 0.05
+NAIVE_NAMES = ("Repeat", "SeasonalNaive")
+MIN_SHOWN_SHARE = 0.05
 """Members of a combination with less are not shown."""
 
 
-def told(fitted: Fitted) -> str:
+def describe_fit(fitted: FittedModel) -> str:
     """Return what a fit came to: the table read, the model, and the candidates it was chosen of."""
-    summary, recipe = fitted.summary, fitted.recipe
+    summary, recipe = fitted.summary, fitted.config
     gaps, frequency = summary["unobserved"], fitted.history.frequency
-    first, last = (shown_stamp(summary[end]) for end in ("first", "last"))
+    first, last = (format_timestamp(summary[end]) for end in ("first", "last"))
     read = f"{summary['rows']} rows x {summary['series']} series, {first} to {last}"
     read += f", step {frequency}" if frequency else ""
     lines = [read + (f"; {gaps} values not observed" if gaps else "")]
     if "selection" in summary:
-        lines += chosen(summary["selection"])
+        lines += format_selection_table(summary["selection"])
     elif "note" in summary["fit"]:
         lines.append(summary["fit"]["note"])
     else:
@@ -31,7 +31,7 @@ def told(fitted: Fitted) -> str:
     return "\n".join(lines)
 
 
-def ends(series: Series) -> str:
+def describe_last_row(series: Series) -> str:
     """Return the last row, or that series have ends of their own.
 
     >>> import numpy as np, pandas as pd
@@ -42,19 +42,19 @@ def ends(series: Series) -> str:
     "each one's own last row, 2024-01-02 to 2024-01-03"
     """
     last = series.timestamps[-1]
-    if series.lasts is None or (series.lasts == last).all():
-        return shown_stamp(last)
-    first = shown_stamp(series.lasts.min())
-    return f"each one's own last row, {first} to {shown_stamp(series.lasts.max())}"
+    if series.last_timestamps is None or (series.last_timestamps == last).all():
+        return format_timestamp(last)
+    first = format_timestamp(series.last_timestamps.min())
+    return f"each one's own last row, {first} to {format_timestamp(series.last_timestamps.max())}"
 
 
-def chosen(selection: dict[str, Any]) -> list[str]:
+def format_selection_table(selection: dict[str, Any]) -> list[str]:
     """Return the evidence as a table: the members of the combination, and the naive forecasts."""
     rows = selection["candidates"]
-    shown = [row for row in rows if row["share"] >= SHARE or row["model"].startswith(NAIVE)]
+    shown = [row for row in rows if row["share"] >= MIN_SHOWN_SHARE or row["model"].startswith(NAIVE_NAMES)]
     season = f", season {selection['season']}" if selection["season"] > 1 else ""
     lines = [
-        f"chosen on {counted(selection['windows'], 'validation window')}{season}:",
+        f"chosen on {pluralize(selection['windows'], 'validation window')}{season}:",
         f"  {'model':<22}{'level taken':<13}{'look-back':>9}{'MASE':>9}{'share':>8}",
         f"  {'the combination':<44}{selection['mase']:>9.4f}{1:>8.0%}",
     ]
@@ -63,7 +63,7 @@ def chosen(selection: dict[str, Any]) -> list[str]:
         lines.append(f"  {name}{row['mase']:>9.4f}{row['share']:>8.0%}")
     if len(rows) > len(shown):
         rest = 1 - sum(row["share"] for row in shown)
-        together = f", with {rest:.0%} together" if rest > UNSAID else ""
+        together = f", with {rest:.0%} together" if rest > ZERO_PERCENT else ""
         lines.append(f"  and {len(rows) - len(shown)} more candidates{together}")
     if selection["skipped"]:
         lines.append(f"  not tried for want of time: {'; '.join(selection['skipped'])}")

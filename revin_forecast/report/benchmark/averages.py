@@ -5,13 +5,13 @@ import pandas as pd
 
 from revin_forecast.report.benchmark.reading import Frame
 
-TINY = 1e-12
+MIN_ERROR = 1e-12
 """A perfect forecast has no logarithm."""
 
-KEYS = ["backbone", "line", "role", "placement", "shift", "arm", "severity", "age", "dataset"]
+GROUP_COLUMNS = ["backbone", "line", "role", "placement", "shift", "arm", "severity", "age", "dataset"]
 
 
-def data_set_errors(cells: Frame) -> Frame:
+def dataset_errors(cells: Frame) -> Frame:
     """Return one row a data set and cell, the mean over seeds, of the cells that are done.
 
     Columns: `KEYS`, `mase`, `below` and `above`: the 95 % interval's reach on either side of
@@ -24,11 +24,11 @@ def data_set_errors(cells: Frame) -> Frame:
         below=(done["r_log"] - done["ci_lo"]).fillna(0),
         above=(done["ci_hi"] - done["r_log"]).fillna(0),
     )
-    parts = done.groupby(KEYS, as_index=False, observed=True)
+    parts = done.groupby(GROUP_COLUMNS, as_index=False, observed=True)
     return parts.agg(mase=("mase_pb", "mean"), below=("below", "mean"), above=("above", "mean"))
 
 
-def curves(errors: Frame, clean: Frame, axis: str) -> Frame:
+def error_curves(errors: Frame, clean: Frame, axis: str) -> Frame:
     """Return the curves of all panels: shift, arm, line, `axis`, mase, lo, hi, data_sets.
 
     A point is the geometric mean over the data sets that every line of its panel has at every
@@ -50,7 +50,7 @@ def curves(errors: Frame, clean: Frame, axis: str) -> Frame:
     whole = whole.loc[whole["got"] == whole["wanted"], [*panel, "dataset"]]
     rows = rows.merge(whole, on=[*panel, "dataset"])
     rows = rows.assign(
-        mase=np.log(rows["mase"].clip(lower=TINY)),
+        mase=np.log(rows["mase"].clip(lower=MIN_ERROR)),
         below=rows["below"] ** 2,
         above=rows["above"] ** 2,
     )

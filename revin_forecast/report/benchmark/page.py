@@ -8,20 +8,20 @@ from typing import Any
 
 import pandas as pd
 
-from revin_forecast.files import replacing
+from revin_forecast.files import atomic_write
 from revin_forecast.report.benchmark import tables as made
 from revin_forecast.report.benchmark.figures import figure_html
-from revin_forecast.report.benchmark.looks import looks_of
+from revin_forecast.report.benchmark.looks import assign_styles
 from revin_forecast.report.benchmark.plots import PLOTS
 from revin_forecast.report.benchmark.plots.base import Plot
-from revin_forecast.report.benchmark.reading import Tables, complete
-from revin_forecast.report.benchmark.summary import summary
-from revin_forecast.report.document import document
-from revin_forecast.report.wording import seconds
+from revin_forecast.report.benchmark.reading import Tables, fill_tables
+from revin_forecast.report.benchmark.summary import summary_markdown
+from revin_forecast.report.document import render_page
+from revin_forecast.report.wording import format_duration
 
-HERE = Path(__file__).parent
+PAGE_FOLDER = Path(__file__).parent
 
-LEAD = """
+INTRODUCTION = """
 <p><strong>Two experiments, never averaged.</strong> Under <em>process shift</em> the world moved:
 look-back and truth move together, and a forecast should move along. Under <em>observation
 corruption</em> the sensor lied: the look-back moves, the truth stays clean, and a forecast should
@@ -51,11 +51,11 @@ class Section:
 
     key: str
     title: str
-    short: str
+    short_title: str
     html: str
 
 
-def write_report(
+def write_benchmark_report(
     tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any], folder: Path
 ) -> None:
     """Write `report.html` and `summary.md` of a shift benchmark into a folder.
@@ -67,17 +67,17 @@ def write_report(
         folder: made if it is not there; older files of these names are replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    whole = complete(tables)
+    whole = fill_tables(tables)
     contents = {
-        "report.html": page(whole, facts),
-        "summary.md": summary(whole, facts),
+        "report.html": render_benchmark_report(whole, facts),
+        "summary.md": summary_markdown(whole, facts),
     }
     for name, text in contents.items():
-        with replacing(folder / name) as partial:
+        with atomic_write(folder / name) as partial:
             partial.write_text(text, encoding="utf-8")
 
 
-def page(tables: Tables, facts: Mapping[str, Any]) -> str:
+def render_benchmark_report(tables: Tables, facts: Mapping[str, Any]) -> str:
     """Return the whole page.
 
     Args:
@@ -85,30 +85,30 @@ def page(tables: Tables, facts: Mapping[str, Any]) -> str:
         facts: as for `write_report`.
     """
     numbers = [
-        Section("table-1", "Table 1. Data sets and their shift", "Data", made.shift_cards(tables)),
-        Section("table-2", "Table 2. Headline", "Headline", made.headline(tables)),
-        Section("table-3", "Table 3. nCE by shift", "nCE", made.by_shift(tables)),
-        Section("table-4", "Table 4. Theory checks", "Theory", made.checks(tables)),
-        Section("table-5", "Table 5. Failures and exclusions", "Failures", made.failures(tables)),
-        Section("table-6", "Table 6. Provenance", "Provenance", made.provenance(tables, facts)),
-        Section("table-7", "Further tables", "Further", made.further(tables)),
+        Section("table-1", "Table 1. Data sets and their shift", "Data", made.render_shift_cards(tables)),
+        Section("table-2", "Table 2. Headline", "Headline", made.render_leaderboard(tables)),
+        Section("table-3", "Table 3. nCE by shift", "nCE", made.render_shift_tables(tables)),
+        Section("table-4", "Table 4. Theory checks", "Theory", made.render_checks(tables)),
+        Section("table-5", "Table 5. Failures and exclusions", "Failures", made.render_failures(tables)),
+        Section("table-6", "Table 6. Provenance", "Provenance", made.render_provenance(tables, facts)),
+        Section("table-7", "Further tables", "Further", made.render_detail_tables(tables)),
     ]
     numbers = [section for section in numbers if section.html]
-    plots = [_plot_section(plot) for plot in drawn(tables)]
+    plots = [_plot_section(plot) for plot in plot_all(tables)]
     name = f"Shift benchmark {facts.get('name', '')}".strip()
     told = [str(facts[key]) for key in ("date", "machine") if facts.get(key)]
-    told += [f"{seconds(float(facts['wall_s']))} of wall time"] if facts.get("wall_s") else []
-    return document(
+    told += [f"{format_duration(float(facts['wall_s']))} of wall time"] if facts.get("wall_s") else []
+    return render_page(
         name,
         f"<h1>{escape(name)}</h1><p class='made'>{escape(', '.join(told))}</p>"
-        f"<section id='lead'><h2>How to read this page</h2>{LEAD}</section>"
-        f"{_sections(numbers)}{_sections(plots)}",
-        _contents([*numbers, *plots]),
-        HERE,
+        f"<section id='lead'><h2>How to read this page</h2>{INTRODUCTION}</section>"
+        f"{_render_sections(numbers)}{_render_sections(plots)}",
+        _render_contents([*numbers, *plots]),
+        PAGE_FOLDER,
     )
 
 
-def drawn(tables: Tables) -> list[Plot]:
+def plot_all(tables: Tables) -> list[Plot]:
     """Return all plots in the order of the page."""
     frames = [tables[key] for key in ("runs", "cells", "headline")]
     models = [frame[frame["role"] == "model"] for frame in frames]
@@ -116,7 +116,7 @@ def drawn(tables: Tables) -> list[Plot]:
     normalizers = [*(tables[key]["normalizer"] for key in ("nce", "mce", "natural", "examples"))]
     normalizers += [frame["normalizer"] for frame in models]
     normalizers += [tables["pairs"]["normalizer_a"], tables["pairs"]["normalizer_b"]]
-    looks = looks_of(
+    looks = assign_styles(
         (name for column in normalizers for name in column if name),
         (name for frame in others for name in frame["backbone"] if name),
     )
@@ -127,16 +127,16 @@ def _plot_section(plot: Plot) -> Section:
     return Section(plot.key.lower(), f"{plot.key}. {plot.title}", plot.key, figure_html(plot))
 
 
-def _sections(sections: Sequence[Section]) -> str:
+def _render_sections(sections: Sequence[Section]) -> str:
     return "".join(
         f'<section id="{one.key}"><h2>{escape(one.title)}</h2>{one.html}</section>'
         for one in sections
     )
 
 
-def _contents(sections: Sequence[Section]) -> str:
+def _render_contents(sections: Sequence[Section]) -> str:
     links = "".join(
-        f'<a href="#{one.key}" title="{escape(one.title)}">{escape(one.short)}</a>'
+        f'<a href="#{one.key}" title="{escape(one.title)}">{escape(one.short_title)}</a>'
         for one in sections
     )
     return f'<nav aria-label="Contents"><a href="#lead">How to read</a>{links}</nav>'

@@ -17,18 +17,18 @@ else:
 Tables = Mapping[str, Frame]
 """Every table of `COLUMNS` by name; one that was not handed over is empty."""
 
-TWIN = "Identity"
+BASELINE = "Identity"
 """The normalizer that does nothing; a model's twin has it, the same backbone and the same seed."""
 
 REFERENCE = "reference"
 """Stands in the column of normalizers for models that are there to compare with."""
 
-_MODEL = "dataset backbone normalizer seed role"
-_SHIFT = "semantics placement shift arm"
-_COLUMNS = {
-    "runs": f"run_key {_MODEL} data_sha lookback horizon n_params epochs_run val_loss status error",
+_MODEL_COLUMNS = "dataset backbone normalizer seed role"
+_SHIFT_COLUMNS = "semantics placement shift arm"
+_COLUMN_LISTS = {
+    "runs": f"run_key {_MODEL_COLUMNS} data_sha lookback horizon n_params epochs_run val_loss status error",
     "costs": "run_key train_s eval_s peak_mb",
-    "cells": f"run_key {_MODEL} {_SHIFT} severity displacement age n_windows n_excl_channels "
+    "cells": f"run_key {_MODEL_COLUMNS} {_SHIFT_COLUMNS} severity displacement age n_windows n_excl_channels "
     "mase_pb eg cvar10 r_log ci_lo ci_hi oracle regret status error",
     "shiftcards": "dataset channel d_mu d_sigma w1 energy_raw energy_inst removable floor gap_mu "
     "gap_logsd residual delta_star verdict reason",
@@ -37,28 +37,28 @@ _COLUMNS = {
     "past truth clean shifted",
     "headline": "backbone normalizer role column mase lo hi degradation against_twin twin_lo "
     "twin_hi ranked rank note n_datasets n_failed",
-    "nce": f"backbone normalizer {_SHIFT} nce lo hi nce_naive relative n n_failed",
+    "nce": f"backbone normalizer {_SHIFT_COLUMNS} nce lo hi nce_naive relative n n_failed",
     "mce": "backbone normalizer semantics placement mce",
-    "ausc": f"dataset backbone normalizer {_SHIFT} ausc mean_r n_seeds",
+    "ausc": f"dataset backbone normalizer {_SHIFT_COLUMNS} ausc mean_r n_seeds",
     "recovery": "dataset backbone normalizer shift arm k90 degrades",
     "natural": "backbone normalizer shift decile displacement mase lo hi",
     "pairs": "normalizer_a normalizer_b backbone column dataset log_ratio lo hi",
     "tests": "normalizer_a normalizer_b column n_datasets median_log_ratio p p_holm note",
     "effective": "backbone normalizer column effective",
 }
-COLUMNS = {name: tuple(columns.split()) for name, columns in _COLUMNS.items()}
+TABLE_COLUMNS = {name: tuple(columns.split()) for name, columns in _COLUMN_LISTS.items()}
 
-_WORDS = frozenset(
-    f"run_key {_MODEL} data_sha {_SHIFT} status error channel verdict reason name claim kind "
+_TEXT_COLUMNS = frozenset(
+    f"run_key {_MODEL_COLUMNS} data_sha {_SHIFT_COLUMNS} status error channel verdict reason name claim kind "
     "column note normalizer_a normalizer_b".split()
 ) - {"seed"}
-_AS_THEY_ARE = frozenset(
+_UNCONVERTED_COLUMNS = frozenset(
     ("predicted", "measured", "tol", "passed", "past", "truth", "clean", "shifted", "ranked")
 )
 
-BACKBONES = ("Ridge", "Linear")
-NORMALIZERS = (TWIN, "RevIN", "LastValue", "Robust", "DishTS", "SAN", "FAN", "Stationary")
-SHIFTS = (
+BACKBONE_ORDER = ("Ridge", "Linear")
+NORMALIZER_ORDER = (BASELINE, "RevIN", "LastValue", "Robust", "DishTS", "SAN", "FAN", "Stationary")
+SHIFT_ORDER = (
     "level",
     "scale",
     "noise",
@@ -79,22 +79,22 @@ SHIFTS = (
     "level_decile",
     "scale_decile",
 )
-PLACEMENTS = ("clean", "steady", "transition", "horizon", "observation", "natural")
-SCORED_COLUMNS = ("clean", "steady", "transition", "observation")
+PLACEMENT_ORDER = ("clean", "steady", "transition", "horizon", "observation", "natural")
+LEADERBOARD_COLUMNS = ("clean", "steady", "transition", "observation")
 """Columns of the headline: one placement each, never an average of several."""
 
 
-def complete(tables: Tables) -> dict[str, Frame]:
+def fill_tables(tables: Tables) -> dict[str, Frame]:
     """Return every table with every column: a missing one empty, numbers as floats."""
     whole = {}
-    for name, columns in COLUMNS.items():
+    for name, columns in TABLE_COLUMNS.items():
         given = tables.get(name)
         frame = pd.DataFrame() if given is None else given
         frame = frame.reindex(columns=list(columns)).reset_index(drop=True)
         for column in columns:
-            if column in _WORDS:
+            if column in _TEXT_COLUMNS:
                 frame[column] = frame[column].astype(object).fillna("").astype(str)
-            elif column not in _AS_THEY_ARE:
+            elif column not in _UNCONVERTED_COLUMNS:
                 numbers: Column = pd.to_numeric(frame[column], errors="coerce")
                 frame[column] = numbers.astype(np.float64)
         if "normalizer" in columns and "role" not in columns:
@@ -103,7 +103,7 @@ def complete(tables: Tables) -> dict[str, Frame]:
     return whole
 
 
-def in_order(names: Iterable[str], first: Sequence[str]) -> list[str]:
+def order_names(names: Iterable[str], first: Sequence[str]) -> list[str]:
     """Return each name once: those of `first` in its order, then the others by the alphabet.
 
     >>> in_order(["b", "RevIN", "a", "b"], ["Identity", "RevIN"])
@@ -113,21 +113,21 @@ def in_order(names: Iterable[str], first: Sequence[str]) -> list[str]:
     return [name for name in first if name in found] + sorted(found - set(first))
 
 
-def data_sets(tables: Tables) -> list[str]:
+def list_dataset_names(tables: Tables) -> list[str]:
     """Return the names of all data sets."""
-    return in_order([n for key in ("runs", "cells") for n in tables[key]["dataset"].unique()], ())
+    return order_names([n for key in ("runs", "cells") for n in tables[key]["dataset"].unique()], ())
 
 
-def backbones(tables: Tables) -> list[str]:
+def list_backbone_names(tables: Tables) -> list[str]:
     """Return the backbones of models; references such as SeasonalNaive are none."""
     frames = [tables[name] for name in ("runs", "cells", "headline")]
-    return in_order(
+    return order_names(
         [n for frame in frames for n in frame.loc[frame["role"] == "model", "backbone"].unique()],
-        BACKBONES,
+        BACKBONE_ORDER,
     )
 
 
-def shift_name(shift: str, arm: str) -> str:
+def format_shift(shift: str, arm: str) -> str:
     """Name a shift and its arm for people.
 
     >>> shift_name("random_walk", ""), shift_name("scale", "up")
@@ -136,10 +136,10 @@ def shift_name(shift: str, arm: str) -> str:
     return shift.replace("_", " ") + (f", {arm}" if arm else "")
 
 
-def shifts_of(frame: Frame) -> list[tuple[str, str]]:
+def list_shifts(frame: Frame) -> list[tuple[str, str]]:
     """Return the pairs (shift, arm) of a table in the order of the taxonomy."""
     pairs = {
         (str(shift), str(arm)) for shift, arm in zip(frame["shift"], frame["arm"], strict=True)
     }
-    order = in_order((shift for shift, _ in pairs), SHIFTS)
+    order = order_names((shift for shift, _ in pairs), SHIFT_ORDER)
     return sorted(pairs, key=lambda pair: (order.index(pair[0]), pair[1] == "down", pair[1]))

@@ -6,14 +6,14 @@ from html import escape
 from typing import Any
 
 from revin_forecast.reports.markdown import markdown_table
-from revin_forecast.report.benchmark.plots.heat_map import BLOCKS
-from revin_forecast.report.benchmark.reading import SCORED_COLUMNS, TWIN, Tables, backbones
-from revin_forecast.report.benchmark.tables.data_sets import verdict
-from revin_forecast.report.benchmark.tables.headline import model_rows
-from revin_forecast.report.benchmark.tables.provenance import stated
-from revin_forecast.report.wording import interval, shown
+from revin_forecast.report.benchmark.plots.heat_map import BLOCK_TITLES
+from revin_forecast.report.benchmark.reading import LEADERBOARD_COLUMNS, BASELINE, Tables, list_backbone_names
+from revin_forecast.report.benchmark.tables.data_sets import describe_verdicts
+from revin_forecast.report.benchmark.tables.headline import rows_by_model
+from revin_forecast.report.benchmark.tables.provenance import provenance_facts
+from revin_forecast.report.wording import format_interval, format_number
 
-LEAD = """\
+INTRODUCTION = """\
 Two experiments, never averaged: under process shift (steady, transition) look-back and truth move
 together; under observation corruption the look-back moves and the truth stays clean. The sign of
 a normalizer's effect flips between them. MASE*: pulled back through the shift, no unit, lower is
@@ -23,7 +23,7 @@ is within 10 % of the best.\
 """
 
 
-def summary(tables: Tables, facts: Mapping[str, Any]) -> str:
+def summary_markdown(tables: Tables, facts: Mapping[str, Any]) -> str:
     """Return the Markdown page.
 
     Args:
@@ -31,21 +31,21 @@ def summary(tables: Tables, facts: Mapping[str, Any]) -> str:
         facts: as for `write_report`.
     """
     parts = {
-        f"# Shift benchmark {plain(str(facts.get('name', '')))}".rstrip(): LEAD,
-        "## Data sets": _lines(_data_sets(tables)),
-        "## MASE*": _lines(_scores(tables)),
-        "## Error against the twin": _lines(_twins(tables)),
-        "## mCE, geometric mean over shifts of the error against the twin": _lines(_mce(tables)),
-        "## Theory checks": _checks(tables),
-        "## Failures": _failures(tables),
+        f"# Shift benchmark {escape_markdown_cell(str(facts.get('name', '')))}".rstrip(): INTRODUCTION,
+        "## Data sets": _format_rows(_dataset_rows(tables)),
+        "## MASE*": _format_rows(_score_rows(tables)),
+        "## Error against the twin": _format_rows(_baseline_ratio_rows(tables)),
+        "## mCE, geometric mean over shifts of the error against the twin": _format_rows(_mce_rows(tables)),
+        "## Theory checks": _describe_checks(tables),
+        "## Failures": _describe_failures(tables),
         "## Provenance": "\n".join(
-            f"- {key}: {plain(value)}" for key, value in stated(tables, facts).items()
+            f"- {key}: {escape_markdown_cell(value)}" for key, value in provenance_facts(tables, facts).items()
         ),
     }
     return "\n\n".join(f"{title}\n\n{text}" for title, text in parts.items()) + "\n"
 
 
-def plain(text: str) -> str:
+def escape_markdown_cell(text: str) -> str:
     r"""Return text that Markdown shows as it is, in a table, too.
 
     >>> plain("<b>|*")
@@ -55,78 +55,78 @@ def plain(text: str) -> str:
     return "".join(f"\\{letter}" if letter in "\\|*_`[]#" else letter for letter in flat)
 
 
-def _lines(rows: Sequence[Mapping[str, Any]]) -> str:
+def _format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
     return markdown_table(rows) if rows else "Nothing to show."
 
 
-def _data_sets(tables: Tables) -> list[dict[str, str]]:
+def _dataset_rows(tables: Tables) -> list[dict[str, str]]:
     measures = {"removable": "removable", "level gap": "gap_mu", "δ*": "delta_star"}
     return [
         {
-            "data set": plain(str(name)),
+            "data set": escape_markdown_cell(str(name)),
             "channels": str(len(cards)),
-            **{key: shown(float(cards[column].median())) for key, column in measures.items()},
-            "verdict": plain(verdict(cards)),
+            **{key: format_number(float(cards[column].median())) for key, column in measures.items()},
+            "verdict": escape_markdown_cell(describe_verdicts(cards)),
         }
         for name, cards in tables["shiftcards"].groupby("dataset")
     ]
 
 
-def _scores(tables: Tables) -> list[dict[str, str]]:
+def _score_rows(tables: Tables) -> list[dict[str, str]]:
     rows = []
-    for (backbone, normalizer), parts in model_rows(tables):
-        row = {"backbone": plain(backbone), "normalizer": plain(normalizer)}
-        for column in SCORED_COLUMNS:
+    for (backbone, normalizer), parts in rows_by_model(tables):
+        row = {"backbone": escape_markdown_cell(backbone), "normalizer": escape_markdown_cell(normalizer)}
+        for column in LEADERBOARD_COLUMNS:
             row[column] = ""
             if column in parts:
                 one = parts[column]
                 rank = "" if math.isnan(one["rank"]) else f" #{one['rank']:.0f}"
-                row[column] = interval(one["mase"], one["lo"], one["hi"]) + rank
+                row[column] = format_interval(one["mase"], one["lo"], one["hi"]) + rank
         rows.append(row)
     return rows
 
 
-def _twins(tables: Tables) -> list[dict[str, str]]:
+def _baseline_ratio_rows(tables: Tables) -> list[dict[str, str]]:
     rows = []
-    for (backbone, normalizer), parts in model_rows(tables):
-        if normalizer in (TWIN, "(reference)"):
+    for (backbone, normalizer), parts in rows_by_model(tables):
+        if normalizer in (BASELINE, "(reference)"):
             continue
-        row = {"backbone": plain(backbone), "normalizer": plain(normalizer)}
-        for column in SCORED_COLUMNS:
+        row = {"backbone": escape_markdown_cell(backbone), "normalizer": escape_markdown_cell(normalizer)}
+        for column in LEADERBOARD_COLUMNS:
             row[column] = ""
             if column in parts:
                 keys = ("against_twin", "twin_lo", "twin_hi")
-                row[column] = interval(*(math.exp(parts[column][key]) for key in keys))
+                row[column] = format_interval(*(math.exp(parts[column][key]) for key in keys))
         rows.append(row)
     return rows
 
 
-def _mce(tables: Tables) -> list[dict[str, str]]:
+def _mce_rows(tables: Tables) -> list[dict[str, str]]:
     frame = tables["mce"]
     values = {
         (row["backbone"], row["normalizer"], row["semantics"], row["placement"]): row["mce"]
         for row in frame.to_dict("records")
     }
-    blocks = [block for block in BLOCKS if any(key[2:] == block for key in values)]
-    models = dict.fromkeys(key[:2] for key in values if key[0] in backbones(tables))
+    blocks = [block for block in BLOCK_TITLES if any(key[2:] == block for key in values)]
+    models = dict.fromkeys(key[:2] for key in values if key[0] in list_backbone_names(tables))
     return [
-        {"backbone": plain(backbone), "normalizer": plain(normalizer)}
-        | {BLOCKS[b]: shown(values.get((backbone, normalizer, *b), math.nan)) for b in blocks}
+        {"backbone": escape_markdown_cell(backbone), "normalizer": escape_markdown_cell(normalizer)}
+        | {BLOCK_TITLES[b]: format_number(values.get((backbone, normalizer, *b), math.nan)) for b in blocks}
         for backbone, normalizer in models
-        if normalizer != TWIN
+        if normalizer != BASELINE
     ]
 
 
-def _checks(tables: Tables) -> str:
+def _describe_checks(tables: Tables) -> str:
     frame = tables["checks"]
     if frame.empty:
         return "None were run."
     passed = frame["passed"].astype(bool)
-    failed = ", ".join(plain(name) for name in frame.loc[~passed, "name"])
+    failed = ", ".join(escape_markdown_cell(name) for name in frame.loc[~passed, "name"])
     return f"{passed.sum()} of {len(frame)} passed" + (f"; FAILED: {failed}." if failed else ".")
 
 
-def _failures(tables: Tables) -> str:
+def _describe_failures(tables: Tables) -> str:
     counts = {key: int((tables[key]["status"] == "failed").sum()) for key in ("runs", "cells")}
     if not any(counts.values()):
         return "None."

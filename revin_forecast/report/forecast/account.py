@@ -6,10 +6,10 @@ from functools import cached_property
 
 import pandas as pd
 
-from revin_forecast.backtest import Backtest
-from revin_forecast.data.problems import Problem
+from revin_forecast.backtest import BacktestResult
+from revin_forecast.data.problems import DataIssue
 from revin_forecast.data.series import Series
-from revin_forecast.fitted import Fitted
+from revin_forecast.fitted import FittedModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,14 +19,14 @@ class ShiftCard:
     rows: pd.DataFrame
     lookback: int
     horizon: int
-    train: int
+    train_rows: int
     """Rows of training, from the first."""
-    test: int
+    test_start: int
     """The first row of test."""
 
 
 @dataclass(frozen=True, eq=False)
-class Account:
+class ReportContent:
     """A forecast and all that is known about it."""
 
     source: str
@@ -37,25 +37,25 @@ class Account:
     """What `Forecaster.predict` returned, with the intervals of `levels`."""
     levels: Sequence[float]
     """In percent; empty where the model has no intervals."""
-    fitted: Fitted
-    backtest: Backtest | str
+    fitted: FittedModel
+    backtest: BacktestResult | str
     """Or why there is none."""
-    card: ShiftCard | str
+    shift_card: ShiftCard | str
     """Or why there is none."""
-    problems: Sequence[Problem] = ()
+    issues: Sequence[DataIssue] = ()
     command: str = ""
     """A command line that does it again."""
-    made: Mapping[str, object] = field(default_factory=dict)
+    provenance: Mapping[str, object] = field(default_factory=dict)
     """Date, versions, the file's sha256: name -> value."""
-    unnamed: Sequence[float] = ()
+    hidden_levels: Sequence[float] = ()
     """Usual levels that are not shown, as the table has columns of their names."""
 
     @cached_property
-    def _moved(self) -> Series:
+    def _aligned_series(self) -> Series:
         """The series of the backtest's paths, whose rows count from each one's own end."""
-        assert isinstance(self.backtest, Backtest)  # asked by the callers
-        return self.series.select(self.backtest.paths.names).aligned()
+        assert isinstance(self.backtest, BacktestResult)  # asked by the callers
+        return self.series.select(self.backtest.paths.names).align_ends()
 
-    def stamps(self, name: str) -> pd.DatetimeIndex:
+    def get_timestamps(self, name: str) -> pd.DatetimeIndex:
         """Return when the rows of the backtest's paths were, (rows,), of one of its series."""
-        return self._moved.track(name)[0]
+        return self._aligned_series.channel(name)[0]

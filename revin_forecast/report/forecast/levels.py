@@ -2,41 +2,41 @@
 
 from collections.abc import Sequence
 
-from revin_forecast.backtest import LEVELS
+from revin_forecast.backtest import DEFAULT_INTERVAL_LEVELS
 from revin_forecast.backtest.scores import has_quantiles
 from revin_forecast.data.series import Series
-from revin_forecast.fitted import Fitted
-from revin_forecast.intervals import interval_levels
-from revin_forecast.report.forecast.account import Account
+from revin_forecast.fitted import FittedModel
+from revin_forecast.intervals import interval_quantiles
+from revin_forecast.report.forecast.account import ReportContent
 
-BANDS = 3
+MAX_INTERVALS = 3
 """Intervals shown of a model of quantiles that has others than the usual ones, the widest."""
 
 
-def shown_levels(fitted: Fitted, asked: Sequence[float] | None) -> tuple[list[float], list[float]]:
+def choose_levels(fitted: FittedModel, requested: Sequence[float] | None) -> tuple[list[float], list[float]]:
     """Return the intervals to show, and usual ones that can't be: the table has their columns.
 
     Args:
         fitted: whose intervals they are.
         asked: in percent; nothing: the usual ones that the model has, or its own.
     """
-    if asked:
-        return list(dict.fromkeys(map(float, asked))), []
-    usual = _usual(fitted)
-    taken = [level for level in usual if _taken(fitted.history, level)]
+    if requested:
+        return list(dict.fromkeys(map(float, requested))), []
+    usual = _default_levels(fitted)
+    taken = [level for level in usual if _has_column_conflict(fitted.history, level)]
     return [level for level in usual if level not in taken], taken
 
 
-def _usual(fitted: Fitted) -> list[float]:
-    found = [level for level in LEVELS if has_quantiles(fitted, interval_levels(level))]
-    trained = fitted.recipe.levels
-    if not trained or len(found) == len(LEVELS):
+def _default_levels(fitted: FittedModel) -> list[float]:
+    found = [level for level in DEFAULT_INTERVAL_LEVELS if has_quantiles(fitted, interval_quantiles(level))]
+    trained = fitted.config.quantile_levels
+    if not trained or len(found) == len(DEFAULT_INTERVAL_LEVELS):
         return found
     own = [round(200 * quantile - 100, 6) for quantile in trained]
-    return [level for level in own if level >= 1][-BANDS:]
+    return [level for level in own if level >= 1][-MAX_INTERVALS:]
 
 
-def _taken(history: Series, level: float) -> bool:
+def _has_column_conflict(history: Series, level: float) -> bool:
     """Tell whether a column of an interval would have the name of another column."""
     layout = history.layout
     if layout.id is None:
@@ -47,7 +47,7 @@ def _taken(history: Series, level: float) -> bool:
     return any(name + end in there for name in named for end in ends)
 
 
-def levels_of(levels: Sequence[float]) -> str:
+def format_levels(levels: Sequence[float]) -> str:
     """Return levels as text.
 
     >>> levels_of([50.0, 80.0, 99.5])
@@ -57,25 +57,25 @@ def levels_of(levels: Sequence[float]) -> str:
     return f"{' and '.join(filter(None, (', '.join(shown[:-1]), shown[-1])))} %"
 
 
-def unscored(account: Account) -> str:
+def describe_unscored_levels(content: ReportContent) -> str:
     """Return which of the intervals shown the backtest could not score, and why; or nothing."""
-    result = account.backtest
+    result = content.backtest
     if isinstance(result, str):
         return ""
-    missed = [level for level in account.levels if level not in result.levels]
+    missed = [level for level in content.levels if level not in result.levels]
     if not missed:
         return ""
     return (
-        f"Intervals of {levels_of(missed)} could not be scored: the rows before the backtest are "
+        f"Intervals of {format_levels(missed)} could not be scored: the rows before the backtest are "
         "too few to calibrate them."
     )
 
 
-def unnamed(account: Account) -> str:
+def describe_hidden_levels(content: ReportContent) -> str:
     """Return which usual intervals are not shown for want of a name; or nothing."""
-    if not account.unnamed:
+    if not content.hidden_levels:
         return ""
     return (
-        f"Intervals of {levels_of(account.unnamed)} are not shown: the table has columns of their "
+        f"Intervals of {format_levels(content.hidden_levels)} are not shown: the table has columns of their "
         "names. --level asks for others."
     )

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-FAR = 12.0
+MIN_OUTLIER_RATIO = 12.0
 """An error so many times as large as nine in ten of the others is one of its own."""
-FEWEST = 10
+MIN_ERRORS = 10
 """Fewer errors tell nothing."""
 
 
-def leans(errors: np.ndarray) -> int:
+def bias_sign(errors: np.ndarray) -> int:
     """Return the side that errors surely lean to, 1 above zero and -1 below, or 0.
 
     Errors of one path depend on each other: only means of whole paths are counted.
@@ -50,7 +50,7 @@ def autocorrelation(errors: np.ndarray) -> float:
     return float(((now - now.mean()) * (before - before.mean())).mean() / spread)
 
 
-def farthest(errors: np.ndarray) -> int | None:
+def largest_outlier(errors: np.ndarray) -> int | None:
     """Return the place of an error that is far beyond the others; None: there is none.
 
     Args:
@@ -61,8 +61,8 @@ def farthest(errors: np.ndarray) -> int | None:
     """
     sizes = np.abs(errors)
     seen = sizes[np.isfinite(sizes)]
-    if len(seen) < FEWEST:
+    if len(seen) < MIN_ERRORS:
         return None
     usual = np.quantile(seen, 0.9)  # 0 of one that mostly stands still: its steps are no oddity
     place = int(np.nanargmax(sizes))
-    return place if 0 < FAR * usual < sizes[place] else None
+    return place if 0 < MIN_OUTLIER_RATIO * usual < sizes[place] else None

@@ -1,7 +1,7 @@
-from revin_forecast.backtest import Backtest
+from revin_forecast.backtest import BacktestResult
 
 
-def sees_season(result: Backtest) -> bool:
+def has_seasonal_baseline(result: BacktestResult) -> bool:
     """Return whether the last season could be repeated, and is something else than the last value.
 
     Without a season before the first forecast `SeasonalNaive` repeats the last value, and MASE is

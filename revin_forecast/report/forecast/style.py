@@ -5,19 +5,19 @@ from typing import Any
 
 import pandas as pd
 
-from revin_forecast.report.wording import label
+from revin_forecast.report.wording import format_label
 
 # Okabe & Ito (2008): told apart by colour-blind readers, and seen on white and on black.
 BLUE, ORANGE, GREEN = "#1f86d0", "#D55E00", "#009E73"
 GREY = "#888888"
 INK = "#3b3b3b"
 """Of what was measured; charts.js puts the page's own colour of text in its place."""
-LINE = "#d4d4d4"
+GRID_COLOUR = "#d4d4d4"
 """Of grids; charts.js puts the page's own in its place."""
 FONT = "system-ui, -apple-system, Segoe UI, sans-serif"
 
 
-def faded(colour: str, opacity: float) -> str:
+def to_rgba(colour: str, opacity: float) -> str:
     """Return a colour for an area behind a line.
 
     >>> faded("#0072B2", 0.2)
@@ -27,7 +27,7 @@ def faded(colour: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
-def layout(height: int, hovermode: str = "closest", title: str = "") -> dict[str, Any]:
+def build_layout(height: int, hovermode: str = "closest", title: str = "") -> dict[str, Any]:
     """Return what the charts' layouts share.
 
     Args:
@@ -35,7 +35,7 @@ def layout(height: int, hovermode: str = "closest", title: str = "") -> dict[str
         hovermode: plotly's.
         title: of the vertical axis, as plain text.
     """
-    axis = {"gridcolor": LINE, "linecolor": GREY, "zeroline": False, "ticks": "outside"}
+    axis = {"gridcolor": GRID_COLOUR, "linecolor": GREY, "zeroline": False, "ticks": "outside"}
     axis |= {"tickcolor": GREY, "automargin": True}
     return {
         "template": {"layout": {}},
@@ -49,22 +49,22 @@ def layout(height: int, hovermode: str = "closest", title: str = "") -> dict[str
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},
         "xaxis": {**axis, "spikethickness": 1, "spikecolor": GREY, "spikedash": "dot"},
-        "yaxis": {**axis, "title": {"text": label(title, 60)}},
+        "yaxis": {**axis, "title": {"text": format_label(title, 60)}},
     }
 
 
-def form_of(stamps: pd.DatetimeIndex) -> str:
+def timestamp_format(timestamps: pd.DatetimeIndex) -> str:
     """Return how stamps are written, no longer than they must be."""
-    index = stamps.tz_localize(None)
+    index = timestamps.tz_localize(None)
     if (index == index.normalize()).all():
         return "%Y-%m-%d"
     return "%Y-%m-%d %H:%M:%S" if (index == index.floor("s")).all() else "%Y-%m-%d %H:%M:%S.%f"
 
 
-def times(stamps: pd.DatetimeIndex) -> Sequence[str]:
+def to_plotly_times(timestamps: pd.DatetimeIndex) -> Sequence[str]:
     """Return stamps as plotly reads them, in the time zone they have, no longer than they must be.
 
     >>> times(pd.DatetimeIndex(["2024-01-01", "2024-01-02"]))
     ['2024-01-01', '2024-01-02']
     """
-    return stamps.tz_localize(None).strftime(form_of(stamps)).tolist()
+    return timestamps.tz_localize(None).strftime(timestamp_format(timestamps)).tolist()

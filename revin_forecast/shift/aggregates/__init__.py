@@ -2,36 +2,36 @@
 
 import pandas as pd
 
-from revin_forecast.shift.aggregates.corruption import mce, nce
-from revin_forecast.shift.aggregates.curves import ausc, recovery
+from revin_forecast.shift.aggregates.corruption import mean_corruption_error, normalized_error
+from revin_forecast.shift.aggregates.curves import area_under_shift_curve, recovery_ages
 from revin_forecast.shift.aggregates.draws import WindowErrors
-from revin_forecast.shift.aggregates.effective import effective
-from revin_forecast.shift.aggregates.headline import headline
-from revin_forecast.shift.aggregates.layout import panels
-from revin_forecast.shift.aggregates.natural import natural
-from revin_forecast.shift.aggregates.pairs import pairs, tests
+from revin_forecast.shift.aggregates.effective import effective_robustness
+from revin_forecast.shift.aggregates.headline import leaderboard
+from revin_forecast.shift.aggregates.layout import build_panels
+from revin_forecast.shift.aggregates.natural import natural_shift_deciles
+from revin_forecast.shift.aggregates.pairs import pairwise_ratios, pairwise_tests
 from revin_forecast.shift.aggregates.panel import Panel
-from revin_forecast.shift.statistics import RESAMPLES
+from revin_forecast.shift.statistics import DEFAULT_RESAMPLES
 
 __all__ = [
     "Panel",
     "WindowErrors",
-    "aggregates",
-    "ausc",
-    "effective",
-    "headline",
-    "mce",
-    "natural",
-    "nce",
-    "pairs",
-    "panels",
-    "recovery",
-    "tests",
+    "aggregate_tables",
+    "area_under_shift_curve",
+    "effective_robustness",
+    "leaderboard",
+    "mean_corruption_error",
+    "natural_shift_deciles",
+    "normalized_error",
+    "pairwise_ratios",
+    "build_panels",
+    "recovery_ages",
+    "pairwise_tests",
 ]
 
 
-def aggregates(
-    cells: pd.DataFrame, errors: WindowErrors, resamples: int = RESAMPLES
+def aggregate_tables(
+    cells: pd.DataFrame, errors: WindowErrors, resamples: int = DEFAULT_RESAMPLES
 ) -> dict[str, pd.DataFrame]:
     """Return every aggregate by its name.
 
@@ -45,16 +45,16 @@ def aggregates(
     Raises:
         InputError: two rows are of one cell.
     """
-    laid_out = panels(cells, errors, resamples)
-    table, errors_by_shift, ratios = headline(laid_out), nce(laid_out), pairs(laid_out)
+    laid_out = build_panels(cells, errors, resamples)
+    table, errors_by_shift, ratios = leaderboard(laid_out), normalized_error(laid_out), pairwise_ratios(laid_out)
     return {
         "headline": table,
         "nce": errors_by_shift,
-        "mce": mce(errors_by_shift),
-        "ausc": ausc(laid_out),
-        "recovery": recovery(laid_out),
-        "natural": natural(laid_out),
+        "mce": mean_corruption_error(errors_by_shift),
+        "ausc": area_under_shift_curve(laid_out),
+        "recovery": recovery_ages(laid_out),
+        "natural": natural_shift_deciles(laid_out),
         "pairs": ratios,
-        "tests": tests(ratios),
-        "effective": effective(table),
+        "tests": pairwise_tests(ratios),
+        "effective": effective_robustness(table),
     }

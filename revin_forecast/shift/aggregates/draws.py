@@ -7,18 +7,18 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from revin_forecast.shift.statistics import resampled_means
+from revin_forecast.shift.statistics import bootstrap_means
 
 WindowErrors = Mapping[str, np.ndarray]
 """cell_key -> (windows,) errors; the same windows for all models in one cell of a data set."""
 
 
-def seed_of(dataset: str) -> int:
+def dataset_seed(dataset: str) -> int:
     """Return what a data set's draws begin with: each has its own, whatever others there are."""
     return int.from_bytes(hashlib.sha256(dataset.encode()).digest()[:4], "big")
 
 
-def log_draws(
+def bootstrap_log_means(
     table: pd.DataFrame, errors: WindowErrors, resamples: int, seed: int
 ) -> Float[np.ndarray, "cells resamples"]:
     """Return the logarithms of each cell's redrawn mean error, float32 to save memory.
@@ -41,16 +41,16 @@ def log_draws(
             kinds.setdefault((size, int(block)), []).append(row)
     for (_, block), rows in kinds.items():
         stacked = np.stack([errors[key] for key in keys[rows]]).astype(np.float64)
-        drawn[rows] = resampled_means(stacked, block, resamples, seed)
-    _draw_parts(drawn, table, errors, resamples, seed)
+        drawn[rows] = bootstrap_means(stacked, block, resamples, seed)
+    _draw_natural_cells(drawn, table, errors, resamples, seed)
     there = drawn > 0
     np.log(drawn, where=there, out=drawn)
     drawn[~there] = np.nan
-    _hold_short_cells(drawn, table, np.array(sizes))
+    _fill_short_cells(drawn, table, np.array(sizes))
     return drawn.astype(np.float32)
 
 
-def _hold_short_cells(drawn: np.ndarray, table: pd.DataFrame, sizes: np.ndarray) -> None:
+def _fill_short_cells(drawn: np.ndarray, table: pd.DataFrame, sizes: np.ndarray) -> None:
     """Let cells with too few windows for a draw stand at their mean, where others are drawn.
 
     A much faster clock leaves less than two blocks of a short series. One such cell would take the
@@ -64,7 +64,7 @@ def _hold_short_cells(drawn: np.ndarray, table: pd.DataFrame, sizes: np.ndarray)
         drawn[held] = np.log(errors[held])[:, None]
 
 
-def _draw_parts(
+def _draw_natural_cells(
     drawn: np.ndarray, table: pd.DataFrame, errors: WindowErrors, resamples: int, seed: int
 ) -> None:
     """Fill in the cells of natural shift: some of the windows of the same run's clean cell.
@@ -79,16 +79,16 @@ def _draw_parts(
         if not rows or keys[first] not in errors:
             continue
         every = errors[keys[first]].astype(np.float64)
-        member = _members(every, [errors[keys[row]] for row in rows])
+        member = _window_membership(every, [errors[keys[row]] for row in rows])
         pair = np.concatenate([np.where(member, every, 0), member])
-        total, share = np.split(resampled_means(pair, int(blocks[first]), resamples, seed), 2)
+        total, share = np.split(bootstrap_means(pair, int(blocks[first]), resamples, seed), 2)
         # Where errors are equal, it can't be told which windows the part holds.
         clear = member.sum(axis=1) == [len(errors[keys[row]]) for row in rows]
         where = (share > 0) & clear[:, None]
         drawn[rows] = np.divide(total, share, where=where, out=np.full(total.shape, np.nan))
 
 
-def _members(every: np.ndarray, parts: list[np.ndarray]) -> np.ndarray:
+def _window_membership(every: np.ndarray, parts: list[np.ndarray]) -> np.ndarray:
     """Return which of all windows each part holds, told by their errors."""
     order = np.argsort(every, kind="stable")
     value = np.concatenate(parts).astype(np.float64)

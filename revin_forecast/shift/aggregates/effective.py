@@ -1,14 +1,14 @@
 import numpy as np
 import pandas as pd
 
-from revin_forecast.shift.aggregates.tables import kept
+from revin_forecast.shift.aggregates.tables import select_rows
 
-COLUMNS = ["backbone", "normalizer", "column", "effective"]
-FEWEST_MODELS = 6
+EFFECTIVE_COLUMNS = ["backbone", "normalizer", "column", "effective"]
+MIN_MODELS = 6
 """A line through fewer would be bent by each."""
 
 
-def effective(table: pd.DataFrame) -> pd.DataFrame:
+def effective_robustness(table: pd.DataFrame) -> pd.DataFrame:
     """Return how far each model's shifted error lies off what its clean error lets expect.
 
     (Effective robustness; Taori et al., NeurIPS 2020.) The residual of log E_s from the line over
@@ -19,16 +19,16 @@ def effective(table: pd.DataFrame) -> pd.DataFrame:
         table: the headline; models without a result on every data set are left out.
     """
     whole = table.n_datasets == table.groupby("column").n_datasets.transform("max")
-    models = kept(table, (table.role == "model") & (table.mase > 0) & whole)
+    models = select_rows(table, (table.role == "model") & (table.mase > 0) & whole)
     wide = models.pivot(index=["backbone", "normalizer"], columns="column", values="mase")
     rows = []
     for column in ("steady", "transition", "observation"):
         both = wide.reindex(columns=["clean", column]).dropna()
         clean, shifted = np.log(both.to_numpy(np.float64)).T
         plain = np.array([normalizer == "Identity" for _, normalizer in both.index], dtype=bool)
-        if plain.sum() < FEWEST_MODELS or np.ptp(clean[plain]) == 0:
+        if plain.sum() < MIN_MODELS or np.ptp(clean[plain]) == 0:
             continue
         slope, level = np.polyfit(clean[plain], shifted[plain], 1)
         residual = shifted - (level + slope * clean)
         rows += [(*model, column, value) for model, value in zip(both.index, residual, strict=True)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=EFFECTIVE_COLUMNS)

@@ -4,37 +4,37 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from revin_forecast.shift.statistics import interval, seed_weights
+from revin_forecast.shift.statistics import percentile_interval, bootstrap_seed_weights
 
 
 class Estimate(NamedTuple):
     """A number about one data set, and the same of each draw of its windows and seeds."""
 
     value: float
-    drawn: Float[np.ndarray, " resamples"]
+    draws: Float[np.ndarray, " resamples"]
 
-    def minus(self, other: "Estimate") -> "Estimate":
+    def subtract(self, other: "Estimate") -> "Estimate":
         """Return the difference; both were drawn alike."""
-        return Estimate(self.value - other.value, self.drawn - other.drawn)
+        return Estimate(self.value - other.value, self.draws - other.draws)
 
 
-class Summary(NamedTuple):
+class PooledEstimate(NamedTuple):
     """A number over data sets, and the ends of its 95 % interval."""
 
     value: float
     lo: float
     hi: float
 
-    def exp(self) -> "Summary":
+    def exp(self) -> "PooledEstimate":
         """Return exp of all three."""
         with np.errstate(under="ignore"):
-            return Summary(*(float(np.exp(number)) for number in self))
+            return PooledEstimate(*(float(np.exp(number)) for number in self))
 
 
-NOTHING = Summary(np.nan, np.nan, np.nan)
+NO_ESTIMATE = PooledEstimate(np.nan, np.nan, np.nan)
 
 
-def pooled(estimates: Sequence[Estimate]) -> Summary:
+def pool_estimates(estimates: Sequence[Estimate]) -> PooledEstimate:
     """Return the mean over data sets, each with the same weight; NaN without any.
 
     The interval is about these very data sets: it says how well their windows and seeds fix the
@@ -42,11 +42,11 @@ def pooled(estimates: Sequence[Estimate]) -> Summary:
     count in none.
     """
     if not estimates:
-        return NOTHING
-    drawn = np.stack([one.drawn for one in estimates]).astype(np.float64).mean(axis=0)
+        return NO_ESTIMATE
+    drawn = np.stack([one.draws for one in estimates]).astype(np.float64).mean(axis=0)
     if np.isfinite(drawn).mean() >= 0.9:  # a rare part of the windows may be missed by a draw
         drawn = drawn[np.isfinite(drawn)]
-    return Summary(float(np.mean([one.value for one in estimates])), *interval(drawn))
+    return PooledEstimate(float(np.mean([one.value for one in estimates])), *percentile_interval(drawn))
 
 
 def mean_over_cells(
@@ -63,6 +63,6 @@ def mean_over_cells(
         return values.mean(axis=0)
     first = np.flatnonzero(np.diff(seeds, prepend=-1))
     counts = np.diff(first, append=len(seeds))
-    weights = seed_weights(len(first), values.shape[1], seed)
+    weights = bootstrap_seed_weights(len(first), values.shape[1], seed)
     sums = np.add.reduceat(values, first, axis=0)
     return (weights * sums).sum(axis=0) / (weights * counts[:, None]).sum(axis=0)

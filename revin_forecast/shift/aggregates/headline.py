@@ -4,20 +4,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from revin_forecast.shift.aggregates.estimates import NOTHING, pooled
-from revin_forecast.shift.aggregates.panel import MODEL, Model, Panel
+from revin_forecast.shift.aggregates.estimates import NO_ESTIMATE, pool_estimates
+from revin_forecast.shift.aggregates.panel import MODEL_COLUMNS, ModelKey, Panel
 
 PLACEMENTS = ("clean", "steady", "transition", "observation")
 """The headline's columns. The horizon placement is a control, not a skill: it has none."""
-WITHIN = 1.1
+MAX_CLEAN_RATIO = 1.1
 """Models with a clean error above this multiple of the best one's are shown, not ranked."""
-COLUMNS = [
-    *(*MODEL, "column", "mase", "lo", "hi", "degradation", "against_twin", "twin_lo", "twin_hi"),
+LEADERBOARD_COLUMNS = [
+    *(*MODEL_COLUMNS, "column", "mase", "lo", "hi", "degradation", "against_twin", "twin_lo", "twin_hi"),
     *("ranked", "rank", "note", "n_datasets", "n_failed"),
 ]
 
 
-def headline(panels: Sequence[Panel]) -> pd.DataFrame:
+def leaderboard(panels: Sequence[Panel]) -> pd.DataFrame:
     """Return each model's error in each placement, how it degrades, and what its twin has.
 
     mase is the geometric mean over data sets of the mean over a data set's cells; degradation the
@@ -28,14 +28,14 @@ def headline(panels: Sequence[Panel]) -> pd.DataFrame:
     model's and that have results on every data set. So nobody leads by having nothing to lose.
     """
     models = panels[0].models if panels else ()
-    rows = [_row(panels, number, column) for number in range(len(models)) for column in PLACEMENTS]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    clean = table[table.column == "clean"].set_index(MODEL).mase
-    limit = WITHIN * clean[clean.index.get_level_values("role") == "model"].min()
-    own = table.set_index(MODEL).index.map(clean).to_numpy()
+    rows = [_leaderboard_row(panels, number, column) for number in range(len(models)) for column in PLACEMENTS]
+    table = pd.DataFrame(rows, columns=LEADERBOARD_COLUMNS)
+    clean = table[table.column == "clean"].set_index(MODEL_COLUMNS).mase
+    limit = MAX_CLEAN_RATIO * clean[clean.index.get_level_values("role") == "model"].min()
+    own = table.set_index(MODEL_COLUMNS).index.map(clean).to_numpy()
     most = table.groupby("column").n_datasets.transform("max")
     reasons = [
-        _reasons(row, error, limit, wanted)
+        _unranked_reasons(row, error, limit, wanted)
         for (_, row), error, wanted in zip(table.iterrows(), own, most, strict=True)
     ]
     table["ranked"] = [not one for one in reasons]
@@ -48,7 +48,7 @@ def headline(panels: Sequence[Panel]) -> pd.DataFrame:
     return table
 
 
-def twins(models: Sequence[Model]) -> list[int | None]:
+def baseline_indices(models: Sequence[ModelKey]) -> list[int | None]:
     """Return the place of each model's twin without a normalizer; None: it has none."""
     places = {model: place for place, model in enumerate(models)}
     return [
@@ -57,25 +57,25 @@ def twins(models: Sequence[Model]) -> list[int | None]:
     ]
 
 
-def _row(panels: Sequence[Panel], number: int, column: str) -> dict[str, Any]:
-    model, twin = panels[0].models[number], twins(panels[0].models)[number]
+def _leaderboard_row(panels: Sequence[Panel], number: int, column: str) -> dict[str, Any]:
+    model, twin = panels[0].models[number], baseline_indices(panels[0].models)[number]
     errors, ratios, degradations, failed = [], [], [], 0
     for panel in panels:
-        where = panel.place(column)
-        failed += int(panel.failed[number][where].sum())
-        picked = panel.pick(number, where)
+        where = panel.placement_mask(column)
+        failed += int(panel.failed_counts[number][where].sum())
+        picked = panel.pair(number, where)
         if not len(picked.rows):
             continue
         errors.append(panel.log_mean(picked))
         degradations.append(panel.table.r_log.to_numpy()[picked.rows])
-        ratio = None if twin is None else panel.log_ratio(panel.pick(number, where, twin))
+        ratio = None if twin is None else panel.log_ratio(panel.pair(number, where, twin))
         ratios += [] if ratio is None else [ratio]
-    error = pooled(errors).exp()
+    error = pool_estimates(errors).exp()
     # A mean over some of the data sets would stand beside one over all of them.
-    against = pooled(ratios) if len(ratios) == len(errors) else NOTHING
+    against = pool_estimates(ratios) if len(ratios) == len(errors) else NO_ESTIMATE
     degradation = 0.0 if column == "clean" and errors else _mean_of_means(degradations)
     figures = (*error, degradation, *against, False, np.nan, "", len(errors), failed)
-    return dict(zip(COLUMNS, (*model, column, *figures), strict=True))
+    return dict(zip(LEADERBOARD_COLUMNS, (*model, column, *figures), strict=True))
 
 
 def _mean_of_means(degradations: Sequence[np.ndarray]) -> float:
@@ -84,7 +84,7 @@ def _mean_of_means(degradations: Sequence[np.ndarray]) -> float:
     return float(np.mean(means)) if means else np.nan
 
 
-def _reasons(row: pd.Series, clean: float, limit: float, wanted: int) -> list[str]:
+def _unranked_reasons(row: pd.Series, clean: float, limit: float, dataset_count: int) -> list[str]:
     """Return why a row is not ranked; none: it is."""
     if row.n_datasets == 0:
         return ["no result that can be compared"]
@@ -94,7 +94,7 @@ def _reasons(row: pd.Series, clean: float, limit: float, wanted: int) -> list[st
     elif np.isnan(clean):
         reasons.append("no clean error")
     elif clean > limit:
-        reasons.append(f"clean error {100 * (clean / limit * WITHIN - 1):.0f} % above the best")
-    if row.n_datasets < wanted:
-        reasons.append(f"results on {row.n_datasets} of {wanted} data sets")
+        reasons.append(f"clean error {100 * (clean / limit * MAX_CLEAN_RATIO - 1):.0f} % above the best")
+    if row.n_datasets < dataset_count:
+        reasons.append(f"results on {row.n_datasets} of {dataset_count} data sets")
     return reasons

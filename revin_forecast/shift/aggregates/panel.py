@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from revin_forecast.shift.aggregates.draws import seed_of
+from revin_forecast.shift.aggregates.draws import dataset_seed
 from revin_forecast.shift.aggregates.estimates import Estimate, mean_over_cells
 
-MODEL = ["backbone", "normalizer", "role"]
-SPEC = ["semantics", "placement", "shift", "arm", "severity", "age", "shift_seed"]
-UNCHANGED = ("clean", "natural")
+MODEL_COLUMNS = ["backbone", "normalizer", "role"]
+CONDITION_COLUMNS = ["semantics", "placement", "shift", "arm", "severity", "age", "shift_seed"]
+UNSHIFTED_PLACEMENTS = ("clean", "natural")
 """Placements without a shift of ours; elsewhere severity 0 is the clean data once more."""
 
 
-class Model(NamedTuple):
+class ModelKey(NamedTuple):
     """What was trained, apart from the seed."""
 
     backbone: str
@@ -23,11 +23,11 @@ class Model(NamedTuple):
     role: str
 
 
-class Picked(NamedTuple):
+class CellPairs(NamedTuple):
     """Cells to compare: rows of a model and, in the same order, of another; sorted by seed."""
 
     rows: Int[np.ndarray, " cells"]
-    others: Int[np.ndarray, " cells"]
+    other_rows: Int[np.ndarray, " cells"]
     seeds: Int[np.ndarray, " cells"]
 
 
@@ -41,26 +41,26 @@ class Panel:
     """
 
     dataset: str
-    models: tuple[Model, ...]
+    models: tuple[ModelKey, ...]
     """Of the whole benchmark, in the order of the axes below."""
-    specs: pd.DataFrame
+    conditions: pd.DataFrame
     table: pd.DataFrame
     """The done cells."""
     rows: Int[np.ndarray, "models seeds specs"]
     """Of the table; -1: not done."""
-    alone: Bool[np.ndarray, " models"]
+    has_single_seed: Bool[np.ndarray, " models"]
     """Whether a model's one seed stands beside every other."""
-    common: Bool[np.ndarray, "models seeds specs"]
+    comparable: Bool[np.ndarray, "models seeds specs"]
     """What is compared."""
-    failed: Int[np.ndarray, "models specs"]
+    failed_counts: Int[np.ndarray, "models specs"]
     """Failed cells over the seeds."""
-    logs: Float[np.ndarray, "cells resamples"]
+    bootstrap_logs: Float[np.ndarray, "cells resamples"]
     """Logarithms of each done cell's mean error, redrawn."""
 
     @cached_property
     def seed(self) -> int:
         """Of the draws."""
-        return seed_of(self.dataset)
+        return dataset_seed(self.dataset)
 
     @cached_property
     def errors(self) -> Float[np.ndarray, " cells"]:
@@ -68,57 +68,57 @@ class Panel:
         return self.table.mase_pb.to_numpy(float)
 
     @cached_property
-    def added(self) -> Float[np.ndarray, " cells"]:
+    def added_errors(self) -> Float[np.ndarray, " cells"]:
         """What the shift of each done cell adds to the error of the clean one."""
         return self.errors - self.table.e0_ref.to_numpy(float)
 
-    def place(self, placement: str) -> Bool[np.ndarray, " specs"]:
+    def placement_mask(self, placement: str) -> Bool[np.ndarray, " conditions"]:
         """Return which specs lie in a placement, severity 0 left out where it is no shift."""
-        severity, placements = self._axes
+        severity, placements = self._severities_and_placements
         chosen = placements == placement
         if placement == "clean":  # a data set may itself come in several severities
             return chosen & (severity == 0)
-        return chosen if placement in UNCHANGED else chosen & (severity > 0)
+        return chosen if placement in UNSHIFTED_PLACEMENTS else chosen & (severity > 0)
 
     @cached_property
-    def _axes(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.specs.severity.to_numpy(), self.specs.placement.to_numpy(object)
+    def _severities_and_placements(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.conditions.severity.to_numpy(), self.conditions.placement.to_numpy(object)
 
-    def pick(
-        self, model: int, where: Bool[np.ndarray, " specs"], other: int | None = None
-    ) -> Picked:
+    def pair(
+        self, model: int, condition_mask: Bool[np.ndarray, " conditions"], other: int | None = None
+    ) -> CellPairs:
         """Return the compared cells of a model among some specs, and those of another beside."""
         beside = model if other is None else other
-        mine, theirs = self.rows[model][:, where], self.rows[beside][:, where]
-        there = self.common[model][:, where] & (theirs >= 0)
-        if self.alone[model] and self.alone[beside]:  # one pair of cells, to count once
+        mine, theirs = self.rows[model][:, condition_mask], self.rows[beside][:, condition_mask]
+        there = self.comparable[model][:, condition_mask] & (theirs >= 0)
+        if self.has_single_seed[model] and self.has_single_seed[beside]:  # one pair of cells, to count once
             there &= there.cumsum(axis=0) == 1
         seeds, places = np.nonzero(there)
-        return Picked(mine[seeds, places], theirs[seeds, places], seeds)
+        return CellPairs(mine[seeds, places], theirs[seeds, places], seeds)
 
-    def log_mean(self, picked: Picked) -> Estimate:
+    def log_mean(self, pairs: CellPairs) -> Estimate:
         """Return log(mean error) over cells."""
-        errors = self.errors[picked.rows]
-        drawn = mean_over_cells(np.exp(self.logs[picked.rows]), picked.seeds, self.seed)
+        errors = self.errors[pairs.rows]
+        drawn = mean_over_cells(np.exp(self.bootstrap_logs[pairs.rows]), pairs.seeds, self.seed)
         with np.errstate(divide="ignore"):
             return Estimate(float(np.log(errors.mean())), np.log(drawn))
 
-    def log_ratio(self, picked: Picked) -> Estimate | None:
+    def log_ratio(self, pairs: CellPairs) -> Estimate | None:
         """Return the mean of log(error / other's error); None without cells that have one.
 
         Cells where either error is 0 have no ratio and are left out.
         """
-        there = self._have_ratio(picked)
+        there = self._has_ratio(pairs)
         if not there.any():
             return None
-        drawn = self.logs[picked.rows[there]] - self.logs[picked.others[there]]
-        drawn = mean_over_cells(drawn, picked.seeds[there], self.seed)
-        return Estimate(float(self.ratios(picked).mean()), drawn)
+        drawn = self.bootstrap_logs[pairs.rows[there]] - self.bootstrap_logs[pairs.other_rows[there]]
+        drawn = mean_over_cells(drawn, pairs.seeds[there], self.seed)
+        return Estimate(float(self.cell_log_ratios(pairs).mean()), drawn)
 
-    def ratios(self, picked: Picked) -> Float[np.ndarray, " ratios"]:
+    def cell_log_ratios(self, pairs: CellPairs) -> Float[np.ndarray, " cell_log_ratios"]:
         """Return log(error / other's error) of each two cells that have one."""
-        there = self._have_ratio(picked)
-        return np.log(self.errors[picked.rows[there]] / self.errors[picked.others[there]])
+        there = self._has_ratio(pairs)
+        return np.log(self.errors[pairs.rows[there]] / self.errors[pairs.other_rows[there]])
 
-    def _have_ratio(self, picked: Picked) -> np.ndarray:
-        return (self.errors[picked.rows] > 0) & (self.errors[picked.others] > 0)
+    def _has_ratio(self, pairs: CellPairs) -> np.ndarray:
+        return (self.errors[pairs.rows] > 0) & (self.errors[pairs.other_rows] > 0)

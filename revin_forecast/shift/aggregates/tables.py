@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 
-def kept(table: pd.DataFrame, chosen: pd.Series | np.ndarray) -> pd.DataFrame:
+def select_rows(table: pd.DataFrame, mask: pd.Series | np.ndarray) -> pd.DataFrame:
     """Return the rows that are chosen."""
-    return cast(pd.DataFrame, table.loc[chosen])
+    return cast(pd.DataFrame, table.loc[mask])
 
 
-def groups(
+def iter_groups(
     table: pd.DataFrame, columns: Sequence[str]
 ) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
     """Yield each combination of some columns' values, sorted, and its rows."""
@@ -20,14 +20,14 @@ def groups(
         yield cast(tuple[Any, ...], key), part
 
 
-def means(table: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+def group_means(table: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
     """Return the means of some columns, what is NaN left out, for each combination of others."""
     return cast(
         pd.DataFrame, table.groupby(list(by), sort=True)[list(columns)].mean()
     ).reset_index()
 
 
-def stretches(
+def iter_group_slices(
     table: pd.DataFrame, columns: Sequence[str]
 ) -> Iterator[tuple[tuple[Any, ...], slice]]:
     """Yield each combination and where its rows are, in a table sorted by the columns.

@@ -1,3 +1,3 @@
-from revin_forecast.shift.engines.base import Engine, engine_named
+from revin_forecast.shift.engines.base import JobEngine, make_job_engine
 
-__all__ = ["Engine", "engine_named"]
+__all__ = ["JobEngine", "make_job_engine"]

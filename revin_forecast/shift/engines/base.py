@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from revin_forecast.shift.failures import record_failure
-from revin_forecast.shift.job import TRAINING, Event, Job, Tell
+from revin_forecast.shift.job import TRAINING, ProgressEvent, Job, ProgressCallback
 
-GRACE = 10.0
+GRACE_SECONDS = 10.0
 """Seconds beyond its time after which a worker that hangs is killed."""
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 """Times that a job is given out whose workers die; what it has left is then put on record."""
 
 
-class Engine(ABC):
+class JobEngine(ABC):
     """Does jobs in workers of one thread each."""
 
-    elsewhere: ClassVar[bool] = True
+    has_worker_processes: ClassVar[bool] = True
     """Whether the workers are other processes, so that this one has time for something else."""
 
     @abstractmethod
-    def run(self, jobs: Sequence[Job], tell: Tell) -> None:
+    def run(self, jobs: Sequence[Job], on_progress: ProgressCallback) -> None:
         """Do all jobs, in this order as workers come free; results lie in the jobs' folders.
 
         A unit that takes too long, or kills its worker, is put on record as failed, and what is
@@ -34,7 +34,7 @@ class Engine(ABC):
         """
 
 
-def engine_named(name: Literal["local", "ray"], workers: int, address: str | None) -> Engine:
+def make_job_engine(name: Literal["local", "ray"], workers: int, address: str | None) -> JobEngine:
     """Return an engine.
 
     Args:
@@ -43,12 +43,12 @@ def engine_named(name: Literal["local", "ray"], workers: int, address: str | Non
         address: of a Ray cluster; None: one is started here.
     """
     if name == "ray":
-        from revin_forecast.shift.engines.ray import RayEngine
+        from revin_forecast.shift.engines.ray import RayJobEngine
 
-        return RayEngine(address)
-    from revin_forecast.shift.engines.local import LocalEngine
+        return RayJobEngine(address)
+    from revin_forecast.shift.engines.local import LocalJobEngine
 
-    return LocalEngine(workers)
+    return LocalJobEngine(workers)
 
 
 @dataclass
@@ -57,18 +57,18 @@ class Assignment:
 
     job: Job
     unit: str | None = None
-    since: float = field(default_factory=time.monotonic)
+    last_event_time: float = field(default_factory=time.monotonic)
 
-    def note(self, event: Event) -> None:
+    def record(self, event: ProgressEvent) -> None:
         """Follow what the worker tells."""
         kind, _, unit = event
         self.unit = unit if kind == "begin" else None
-        self.since = time.monotonic()
+        self.last_event_time = time.monotonic()
 
     @property
-    def overdue(self) -> bool:
+    def is_overdue(self) -> bool:
         """Whether a unit takes longer than it may and the worker has not noticed."""
-        return self.unit is not None and time.monotonic() - self.since > self.job.timeout + GRACE
+        return self.unit is not None and time.monotonic() - self.last_event_time > self.job.timeout + GRACE_SECONDS
 
     def fail(self, error: str) -> bool:
         """Put the unit on record as failed; return whether there was one."""
@@ -78,7 +78,7 @@ class Assignment:
         return True
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """What a worker was at, for people."""
         if self.unit is None:
             return self.job.run.label

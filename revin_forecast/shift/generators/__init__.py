@@ -20,7 +20,7 @@ from revin_forecast.shift.generators.spikes import Spikes
 from revin_forecast.shift.generators.tails import Tails
 from revin_forecast.shift.generators.trend_drift import TrendDrift
 
-ALL: tuple[Shift, ...] = (
+ALL_SHIFTS: tuple[Shift, ...] = (
     Level(),
     Scale("up"),
     Scale("down"),
@@ -47,7 +47,7 @@ ALL: tuple[Shift, ...] = (
 """Every shift with all its arms, in the order of the tables."""
 
 __all__ = [
-    "ALL",
+    "ALL_SHIFTS",
     "Amplitude",
     "Channels",
     "ConceptFilter",

@@ -2,10 +2,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import Moment, Shift
-from revin_forecast.shift.generators.regime import SHARES
-from revin_forecast.shift.generators.variant import has_variant, variant_rows
-from revin_forecast.shift.world import World
+from revin_forecast.shift.base import ShiftOnset, Shift
+from revin_forecast.shift.generators.regime import SHARE_KNOBS
+from revin_forecast.shift.generators.variant import has_variant, simulate_variant_rows
+from revin_forecast.shift.world import ShiftDataset
 
 
 @dataclass(frozen=True)
@@ -16,35 +16,35 @@ class Channels(Shift):
     the rows from the first test look-back on as a circle: every value and its neighbours stay.
     """
 
-    knobs = SHARES
+    knobs = SHARE_KNOBS
 
-    def moved(self, world: World, at: Moment, knob: float, draw: np.random.Generator) -> np.ndarray:
+    def apply(self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator) -> np.ndarray:
         """Return the process with other correlations, or the values, some channels turned."""
-        other = variant_rows(world, self.name, knob, at.rows)
+        other = simulate_variant_rows(dataset, self.name, knob, onset.rows)
         if other is not None:
             return other
-        moved = world.values[at.rows]
-        place = at.rows - world.start
-        for channel, lag in enumerate(_lags(world, knob, draw)):
+        moved = dataset.values[onset.rows]
+        place = onset.rows - dataset.start
+        for channel, lag in enumerate(_draw_lags(dataset, knob, rng)):
             if lag:
-                rows = world.start + (place + lag) % world.steps
-                moved[..., channel] = world.values[rows, channel]
+                rows = dataset.start + (place + lag) % dataset.steps
+                moved[..., channel] = dataset.values[rows, channel]
         return moved
 
-    def excluded(self, world: World) -> str | None:
+    def exclusion_reason(self, dataset: ShiftDataset) -> str | None:
         """Return what is missing: a second channel, or rows to turn."""
-        if world.channels < 2:
+        if dataset.channels < 2:
             return "needs two channels"
-        if has_variant(world, self.name, self.knobs[-1]) or world.steps > 2 * world.width + 1:
+        if has_variant(dataset, self.name, self.knobs[-1]) or dataset.steps > 2 * dataset.width + 1:
             return None
         return (
-            f"needs more than two windows of test rows to turn: {2 * world.width + 2} with the "
-            f"look-back, but got {world.steps}"
+            f"needs more than two windows of test rows to turn: {2 * dataset.width + 2} with the "
+            f"look-back, but got {dataset.steps}"
         )
 
 
-def _lags(world: World, share: float, draw: np.random.Generator) -> np.ndarray:
+def _draw_lags(dataset: ShiftDataset, share: float, rng: np.random.Generator) -> np.ndarray:
     """Return (channels,) int: by how much each is turned; 0 for those that stay."""
-    lags = draw.integers(world.width + 1, world.steps - world.width, size=world.channels)
-    rank = draw.permutation(world.channels)
-    return np.where(rank < max(1, round(share * world.channels)), lags, 0)
+    lags = rng.integers(dataset.width + 1, dataset.steps - dataset.width, size=dataset.channels)
+    rank = rng.permutation(dataset.channels)
+    return np.where(rank < max(1, round(share * dataset.channels)), lags, 0)

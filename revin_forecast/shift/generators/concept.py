@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import AffineShift, Moment, Shift
-from revin_forecast.shift.generators.regime import SHARES
-from revin_forecast.shift.generators.variant import variant_rows
+from revin_forecast.shift.base import AffineShift, ShiftOnset, Shift
+from revin_forecast.shift.generators.regime import SHARE_KNOBS
+from revin_forecast.shift.generators.variant import simulate_variant_rows
 from revin_forecast.shift.means import observed_deviation
-from revin_forecast.shift.world import World
+from revin_forecast.shift.world import ShiftDataset
 
 
 @dataclass(frozen=True)
@@ -20,17 +20,17 @@ class ConceptFilter(Shift):
 
     label = "concept"
     arm = "filter"
-    knobs = SHARES
+    knobs = SHARE_KNOBS
     has_transition = True
 
-    def moved(self, world: World, at: Moment, knob: float, draw: np.random.Generator) -> np.ndarray:
+    def apply(self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator) -> np.ndarray:
         """Return the other process, or the values filtered."""
-        other = variant_rows(world, self.name, knob, at.rows)
+        other = simulate_variant_rows(dataset, self.name, knob, onset.rows)
         if other is not None:
             return other
-        scale = world.once(("filter", knob), lambda: _scale(world, knob))
-        before = world.values[np.maximum(at.rows - 1, 0)]
-        return (world.values[at.rows] - knob * before) / scale
+        scale = dataset.cached(("filter", knob), lambda: _filter_scale(dataset, knob))
+        before = dataset.values[np.maximum(onset.rows - 1, 0)]
+        return (dataset.values[onset.rows] - knob * before) / scale
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class ConceptReversal(Shift):
     knobs = (0.0, 1.0)
     has_transition = True
 
-    def variant_knob(self, severity: int) -> float:
+    def process_parameter(self, severity: int) -> float:
         """Return 0, no change: a stationary Gaussian process is the same in both directions."""
         return 0.0
 
-    def moved(self, world: World, at: Moment, knob: float, draw: np.random.Generator) -> np.ndarray:
+    def apply(self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator) -> np.ndarray:
         """Return the values of the mirrored rows."""
-        return world.values[world.start + len(world.values) - 1 - at.rows]
+        return dataset.values[dataset.start + len(dataset.values) - 1 - onset.rows]
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class ConceptReflection(AffineShift):
     knobs = (0.0, 1.0)
     has_transition = True
 
-    def affine(
-        self, world: World, at: Moment, knob: float, draw: np.random.Generator
+    def gain_and_offset(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return gain -1 and offset 0."""
         return np.array([-1.0]), np.zeros(1)
 
 
-def _scale(world: World, share: float) -> np.ndarray:
+def _filter_scale(dataset: ShiftDataset, share: float) -> np.ndarray:
     """Return (channels,): the deviation of z_t - c z_{t-1} over the training rows; 1 where 0."""
-    deviation = observed_deviation(world.training[1:] - share * world.training[:-1])
+    deviation = observed_deviation(dataset.train_values[1:] - share * dataset.train_values[:-1])
     return np.where(deviation > 0, deviation, 1)

@@ -2,22 +2,22 @@
 
 import numpy as np
 
-from revin_forecast.shift.world import World
+from revin_forecast.shift.world import ShiftDataset
 
 
-def signs(world: World, draw: np.random.Generator) -> np.ndarray:
+def random_signs(dataset: ShiftDataset, rng: np.random.Generator) -> np.ndarray:
     """Return (channels,) of -1 or +1."""
-    return draw.choice((-1.0, 1.0), size=world.channels)
+    return rng.choice((-1.0, 1.0), size=dataset.channels)
 
 
-def stream(draw: np.random.Generator) -> int:
+def draw_key(rng: np.random.Generator) -> int:
     """Return a number that stands for everything a fresh generator will draw.
 
     It is the first that is drawn: data set, shift and seed are all in it.
     """
-    return int(draw.integers(2**63))
+    return int(rng.integers(2**63))
 
 
-def row_from_start(world: World, rows: np.ndarray) -> np.ndarray:
+def rows_since_start(dataset: ShiftDataset, rows: np.ndarray) -> np.ndarray:
     """Return row numbers counted from the first test look-back; 0 for what lies before it."""
-    return np.maximum(rows - world.start, 0)
+    return np.maximum(rows - dataset.start, 0)

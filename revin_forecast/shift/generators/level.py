@@ -2,9 +2,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import AffineShift, Moment
-from revin_forecast.shift.generators.drawn import signs
-from revin_forecast.shift.world import World
+from revin_forecast.shift.base import AffineShift, ShiftOnset
+from revin_forecast.shift.generators.drawn import random_signs
+from revin_forecast.shift.world import ShiftDataset
 
 
 @dataclass(frozen=True)
@@ -12,10 +12,10 @@ class Level(AffineShift):
     """A jump of the level: x' = x + S or x - S, by a coin for each channel."""
 
     has_transition = True
-    equivariant = True
+    is_equivariant = True
 
-    def affine(
-        self, world: World, at: Moment, knob: float, draw: np.random.Generator
+    def gain_and_offset(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return gain 1 and offset +-S, (channels,)."""
-        return np.ones(1), knob * signs(world, draw)
+        return np.ones(1), knob * random_signs(dataset, rng)

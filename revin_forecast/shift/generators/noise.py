@@ -2,10 +2,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import Moment, Shift
-from revin_forecast.shift.generators.drawn import row_from_start, stream
-from revin_forecast.shift.generators.variant import variant_rows
-from revin_forecast.shift.world import World
+from revin_forecast.shift.base import ShiftOnset, Shift
+from revin_forecast.shift.generators.drawn import rows_since_start, draw_key
+from revin_forecast.shift.generators.variant import simulate_variant_rows
+from revin_forecast.shift.world import ShiftDataset
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,12 @@ class Noise(Shift):
 
     has_transition = True
 
-    def moved(self, world: World, at: Moment, knob: float, draw: np.random.Generator) -> np.ndarray:
+    def apply(self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator) -> np.ndarray:
         """Return the noisier process, or the values with noise added."""
-        noisier = variant_rows(world, self.name, knob, at.rows)
+        noisier = simulate_variant_rows(dataset, self.name, knob, onset.rows)
         if noisier is not None:
             return noisier
-        size = (world.steps, world.channels)
-        noise = world.once((self.name, stream(draw)), lambda: draw.standard_normal(size))
-        deviation = np.sqrt((1 + knob) ** 2 - 1) * world.residual_deviation
-        return world.values[at.rows] + deviation * noise[row_from_start(world, at.rows)]
+        size = (dataset.steps, dataset.channels)
+        noise = dataset.cached((self.name, draw_key(rng)), lambda: rng.standard_normal(size))
+        deviation = np.sqrt((1 + knob) ** 2 - 1) * dataset.residual_deviation
+        return dataset.values[onset.rows] + deviation * noise[rows_since_start(dataset, onset.rows)]

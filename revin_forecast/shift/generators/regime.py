@@ -2,11 +2,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import Moment, Shift
-from revin_forecast.shift.generators.variant import has_variant, variant_rows
-from revin_forecast.shift.world import World
+from revin_forecast.shift.base import ShiftOnset, Shift
+from revin_forecast.shift.generators.variant import has_variant, simulate_variant_rows
+from revin_forecast.shift.world import ShiftDataset
 
-SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+SHARE_KNOBS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 @dataclass(frozen=True)
@@ -17,18 +17,18 @@ class Regime(Shift):
     z' = sqrt(1 - l^2) z + l z_donor.
     """
 
-    knobs = SHARES
+    knobs = SHARE_KNOBS
     has_transition = True
 
-    def moved(self, world: World, at: Moment, knob: float, draw: np.random.Generator) -> np.ndarray:
+    def apply(self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator) -> np.ndarray:
         """Return the other process, or the mixture with the donor."""
-        other = variant_rows(world, self.name, knob, at.rows)
+        other = simulate_variant_rows(dataset, self.name, knob, onset.rows)
         if other is not None:
             return other
-        own = world.values[at.rows]
+        own = dataset.values[onset.rows]
         return np.sqrt(1 - knob**2) * own + knob * np.roll(own, -1, axis=-1)
 
-    def excluded(self, world: World) -> str | None:
+    def exclusion_reason(self, dataset: ShiftDataset) -> str | None:
         """Return that there is no donor, if there is none."""
-        alone = world.channels < 2 and not has_variant(world, self.name, self.knobs[-1])
+        alone = dataset.channels < 2 and not has_variant(dataset, self.name, self.knobs[-1])
         return "needs two channels: one takes its dynamics from the next" if alone else None

@@ -2,10 +2,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import AffineShift, Moment
-from revin_forecast.shift.world import World
+from revin_forecast.shift.base import AffineShift, ShiftOnset
+from revin_forecast.shift.world import ShiftDataset
 
-ARMS = ("up", "down")
+GAIN_ARMS = ("up", "down")
 
 
 @dataclass(frozen=True)
@@ -15,19 +15,19 @@ class Scale(AffineShift):
     arm: str = "up"
 
     has_transition = True
-    equivariant = True
+    is_equivariant = True
 
     def __post_init__(self) -> None:
-        check_arm(self.arm, ARMS)
+        check_arm(self.arm, GAIN_ARMS)
 
-    def affine(
-        self, world: World, at: Moment, knob: float, draw: np.random.Generator
+    def gain_and_offset(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the gain, and offset 0."""
-        return np.array([gain(self.arm, knob)]), np.zeros(1)
+        return np.array([gain_factor(self.arm, knob)]), np.zeros(1)
 
 
-def gain(arm: str, knob: float) -> float:
+def gain_factor(arm: str, knob: float) -> float:
     """Return 1 + S, or its inverse in the arm "down"."""
     return 1 + knob if arm == "up" else 1 / (1 + knob)
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import AffineShift, Moment
-from revin_forecast.shift.world import World
+from revin_forecast.shift.base import AffineShift, ShiftOnset
+from revin_forecast.shift.world import ShiftDataset
 
 
 @dataclass(frozen=True)
@@ -18,20 +18,20 @@ class Phase(AffineShift):
     knobs = (0.0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
     has_transition = True
 
-    def affine(
-        self, world: World, at: Moment, knob: float, draw: np.random.Generator
+    def gain_and_offset(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return gain 1 and offset p(t + D) - p(t), (..., time, channels)."""
-        place = np.arange(world.season) + knob * world.season
+        place = np.arange(dataset.season) + knob * dataset.season
         low = np.floor(place).astype(int)
         part = (place - low)[:, None]
-        early, late = world.profile[low % world.season], world.profile[(low + 1) % world.season]
-        change = (1 - part) * early + part * late - world.profile
-        return np.ones(1), change[at.rows % world.season]
+        early, late = dataset.seasonal_profile[low % dataset.season], dataset.seasonal_profile[(low + 1) % dataset.season]
+        change = (1 - part) * early + part * late - dataset.seasonal_profile
+        return np.ones(1), change[onset.rows % dataset.season]
 
-    def excluded(self, world: World) -> str | None:
+    def exclusion_reason(self, dataset: ShiftDataset) -> str | None:
         """Return that there is no season, if there is none."""
-        return needs_season(world)
+        return missing_season_reason(dataset)
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,17 @@ class Amplitude(AffineShift):
 
     has_transition = True
 
-    def affine(
-        self, world: World, at: Moment, knob: float, draw: np.random.Generator
+    def gain_and_offset(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return gain 1 and offset S p(t), (..., time, channels)."""
-        return np.ones(1), knob * world.profile[at.rows % world.season]
+        return np.ones(1), knob * dataset.seasonal_profile[onset.rows % dataset.season]
 
-    def excluded(self, world: World) -> str | None:
+    def exclusion_reason(self, dataset: ShiftDataset) -> str | None:
         """Return that there is no season, if there is none."""
-        return needs_season(world)
+        return missing_season_reason(dataset)
 
 
-def needs_season(world: World) -> str | None:
+def missing_season_reason(dataset: ShiftDataset) -> str | None:
     """Return a reason for data without a season."""
-    return "needs a season of two steps or more" if world.season < 2 else None
+    return "needs a season of two steps or more" if dataset.season < 2 else None

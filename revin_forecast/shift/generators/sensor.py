@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import AffineShift, Moment
-from revin_forecast.shift.generators.drawn import signs
-from revin_forecast.shift.generators.scale import ARMS, check_arm, gain
-from revin_forecast.shift.world import World
+from revin_forecast.shift.base import AffineShift, ShiftOnset
+from revin_forecast.shift.generators.drawn import random_signs
+from revin_forecast.shift.generators.scale import GAIN_ARMS, check_arm, gain_factor
+from revin_forecast.shift.world import ShiftDataset
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,11 @@ class SensorOffset(AffineShift):
 
     semantics = "observation"
 
-    def affine(
-        self, world: World, at: Moment, knob: float, draw: np.random.Generator
+    def gain_and_offset(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return gain 1 and offset +-S, (channels,)."""
-        return np.ones(1), knob * signs(world, draw)
+        return np.ones(1), knob * random_signs(dataset, rng)
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class SensorGain(AffineShift):
     semantics = "observation"
 
     def __post_init__(self) -> None:
-        check_arm(self.arm, ARMS)
+        check_arm(self.arm, GAIN_ARMS)
 
-    def affine(
-        self, world: World, at: Moment, knob: float, draw: np.random.Generator
+    def gain_and_offset(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the gain, and offset 0."""
-        return np.array([gain(self.arm, knob)]), np.zeros(1)
+        return np.array([gain_factor(self.arm, knob)]), np.zeros(1)

@@ -2,12 +2,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import Moment, Shift
-from revin_forecast.shift.generators.variant import has_variant, variant_rows
+from revin_forecast.shift.base import ShiftOnset, Shift
+from revin_forecast.shift.generators.variant import has_variant, simulate_variant_rows
 from revin_forecast.shift.means import observed_deviation
-from revin_forecast.shift.world import World
+from revin_forecast.shift.world import ShiftDataset
 
-FURTHEST = 5.0
+MAX_DEVIATIONS = 5.0
 """Training deviations past which the map goes on straight, however far the training rows went."""
 
 
@@ -21,46 +21,46 @@ class Tails(Shift):
     """
 
     knobs = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)
-    freedom = (np.inf, 10.0, 5.0, 4.0, 3.0, 2.5)
+    degrees_of_freedom = (np.inf, 10.0, 5.0, 4.0, 3.0, 2.5)
 
-    def variant_knob(self, severity: int) -> float:
+    def process_parameter(self, severity: int) -> float:
         """Return the degrees of freedom."""
-        return self.freedom[severity]
+        return self.degrees_of_freedom[severity]
 
-    def moved(self, world: World, at: Moment, knob: float, draw: np.random.Generator) -> np.ndarray:
+    def apply(self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator) -> np.ndarray:
         """Return the process with heavier innovations, or the values stretched."""
-        freedom = self.freedom[self.knobs.index(knob)]
-        heavier = variant_rows(world, self.name, freedom, at.rows)
+        freedom = self.degrees_of_freedom[self.knobs.index(knob)]
+        heavier = simulate_variant_rows(dataset, self.name, freedom, onset.rows)
         if heavier is not None:
             return heavier
-        edge, factor = _fitted(world, knob)
-        return factor * _stretch(world.values[at.rows], knob, edge)
+        edge, factor = _fit_edge_and_factor(dataset, knob)
+        return factor * _stretch(dataset.values[onset.rows], knob, edge)
 
     def restore(
-        self, world: World, at: Moment, severity: int, forecast: np.ndarray, seed: int = 0
+        self, dataset: ShiftDataset, onset: ShiftOnset, severity: int, forecast: np.ndarray, seed: int = 0
     ) -> np.ndarray | None:
         """Return the exact inverse; None for a process that has its own heavier innovations."""
         if severity == 0:
             return forecast
-        if has_variant(world, self.name, self.freedom[severity]):
+        if has_variant(dataset, self.name, self.degrees_of_freedom[severity]):
             return None
-        edge, factor = _fitted(world, self.knobs[severity])
+        edge, factor = _fit_edge_and_factor(dataset, self.knobs[severity])
         back = _shrink(forecast / factor, self.knobs[severity], edge)
-        return np.where(at.elapsed[..., None] >= 0, back, forecast)
+        return np.where(onset.elapsed[..., None] >= 0, back, forecast)
 
 
-def _fitted(world: World, strength: float) -> np.ndarray:
+def _fit_edge_and_factor(dataset: ShiftDataset, strength: float) -> np.ndarray:
     """Return (2, channels): where the map goes straight, and k; both from the training rows."""
 
     def fit() -> np.ndarray:
-        size = np.nan_to_num(np.abs(world.training)).max(axis=0)
-        edge = np.minimum(size, FURTHEST)
-        before = observed_deviation(world.training)
-        after = observed_deviation(_stretch(world.training, strength, edge))
+        size = np.nan_to_num(np.abs(dataset.train_values)).max(axis=0)
+        edge = np.minimum(size, MAX_DEVIATIONS)
+        before = observed_deviation(dataset.train_values)
+        after = observed_deviation(_stretch(dataset.train_values, strength, edge))
         varies = after > 0
         return np.stack([edge, np.divide(before, after, out=np.ones_like(after), where=varies)])
 
-    return world.once(("tails", strength), fit)
+    return dataset.cached(("tails", strength), fit)
 
 
 def _stretch(values: np.ndarray, strength: float, edge: np.ndarray) -> np.ndarray:
@@ -68,7 +68,7 @@ def _stretch(values: np.ndarray, strength: float, edge: np.ndarray) -> np.ndarra
     size = np.abs(values)
     inside = np.minimum(size, edge)
     curved = inside * np.exp(strength * inside**2 / 2)
-    return np.sign(values) * (curved + (size - inside) * _slope(strength, edge))
+    return np.sign(values) * (curved + (size - inside) * _edge_slope(strength, edge))
 
 
 def _shrink(values: np.ndarray, strength: float, edge: np.ndarray) -> np.ndarray:
@@ -76,16 +76,16 @@ def _shrink(values: np.ndarray, strength: float, edge: np.ndarray) -> np.ndarray
     size = np.abs(values)
     top = edge * np.exp(strength * edge**2 / 2)
     inside = np.minimum(size, top)
-    curved = np.sqrt(lambert(strength * inside**2) / strength)
-    return np.sign(values) * (curved + (size - inside) / _slope(strength, edge))
+    curved = np.sqrt(lambert_w(strength * inside**2) / strength)
+    return np.sign(values) * (curved + (size - inside) / _edge_slope(strength, edge))
 
 
-def _slope(strength: float, edge: np.ndarray) -> np.ndarray:
+def _edge_slope(strength: float, edge: np.ndarray) -> np.ndarray:
     square = strength * edge**2
     return np.exp(square / 2) * (1 + square)
 
 
-def lambert(product: np.ndarray) -> np.ndarray:
+def lambert_w(product: np.ndarray) -> np.ndarray:
     """Return w >= 0 with w exp(w) = product >= 0, by Halley's method.
 
     >>> lambert(np.array([0.0, np.e]))

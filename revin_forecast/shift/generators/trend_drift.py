@@ -2,9 +2,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import AffineShift, Moment
-from revin_forecast.shift.generators.drawn import signs
-from revin_forecast.shift.world import World
+from revin_forecast.shift.base import AffineShift, ShiftOnset
+from revin_forecast.shift.generators.drawn import random_signs
+from revin_forecast.shift.world import ShiftDataset
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class TrendDrift(AffineShift):
     label = "trend"
     has_transition = True
 
-    def affine(
-        self, world: World, at: Moment, knob: float, draw: np.random.Generator
+    def gain_and_offset(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return gain 1 and offset k u, (..., time, channels)."""
-        slope = knob / world.width * signs(world, draw)
-        return np.ones(1), at.elapsed[..., None] * slope
+        slope = knob / dataset.width * random_signs(dataset, rng)
+        return np.ones(1), onset.elapsed[..., None] * slope

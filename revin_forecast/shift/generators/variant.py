@@ -2,21 +2,21 @@
 
 import numpy as np
 
-from revin_forecast.shift.sources.base import Source
-from revin_forecast.shift.world import World
+from revin_forecast.shift.sources.base import Process
+from revin_forecast.shift.world import ShiftDataset
 
 
-def variant_of(world: World, shift: str, knob: float) -> Source | None:
+def make_process_variant(dataset: ShiftDataset, shift: str, knob: float) -> Process | None:
     """Return the world's process after a shift; None: real data, or no shift of that name."""
-    return None if world.source is None else world.source.variant(shift, knob)
+    return None if dataset.process is None else dataset.process.make_variant(shift, knob)
 
 
-def variant_rows(world: World, shift: str, knob: float, rows: np.ndarray) -> np.ndarray | None:
+def simulate_variant_rows(dataset: ShiftDataset, shift: str, knob: float, rows: np.ndarray) -> np.ndarray | None:
     """Return rows of the shifted process, drawn with the same innovations; None: there is none."""
-    variant = variant_of(world, shift, knob)
-    return None if variant is None else world.once(variant, variant.simulate)[rows]
+    variant = make_process_variant(dataset, shift, knob)
+    return None if variant is None else dataset.cached(variant, variant.simulate)[rows]
 
 
-def has_variant(world: World, shift: str, knob: float) -> bool:
+def has_variant(dataset: ShiftDataset, shift: str, knob: float) -> bool:
     """Return whether the world's process has a shift of that name."""
-    return variant_of(world, shift, knob) is not None
+    return make_process_variant(dataset, shift, knob) is not None

@@ -1,13 +1,13 @@
 """Processes with a known best forecast: one a file."""
 
 from revin_forecast.shift.sources.autoregression import AR
-from revin_forecast.shift.sources.base import Source
+from revin_forecast.shift.sources.base import Process
 from revin_forecast.shift.sources.level_dependent import LevelDependent
 from revin_forecast.shift.sources.random_walk import RandomWalk
 from revin_forecast.shift.sources.regime_switching import RegimeSwitching
 from revin_forecast.shift.sources.sine_mixture import SineMixture
 
-SOURCES: dict[str, Source] = {
+PROCESSES: dict[str, Process] = {
     "sine": SineMixture(),
     "ar": AR(correlation=0.6),
     "random_walk": RandomWalk(),
@@ -18,10 +18,10 @@ SOURCES: dict[str, Source] = {
 
 __all__ = [
     "AR",
-    "SOURCES",
+    "PROCESSES",
     "LevelDependent",
     "RandomWalk",
     "RegimeSwitching",
     "SineMixture",
-    "Source",
+    "Process",
 ]

@@ -3,12 +3,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from revin_forecast.shift.sources.base import Source
-from revin_forecast.shift.sources.student import heavier
+from revin_forecast.shift.sources.base import Process
+from revin_forecast.shift.sources.student import to_student_t
 
 
 @dataclass(frozen=True)
-class AR(Source):
+class AR(Process):
     """x_t = phi x_{t-1} + sqrt(1 - phi^2) e_t, of unit variance, in correlated channels.
 
     Every channel but the first has correlation rho with the first: e_c = rho e_1 + sqrt(1 - rho^2)
@@ -20,10 +20,10 @@ class AR(Source):
     correlation: float = 0.0
     noise: float = 0.0
     """Deviation of what is measured from what is."""
-    freedom: float = np.inf
+    degrees_of_freedom: float = np.inf
     """Degrees of freedom of Student's t, whose law the innovations have; infinite: normal."""
 
-    other_phi: ClassVar[float] = 0.2
+    regime_phi: ClassVar[float] = 0.2
     """Where a change of regime leads."""
 
     @property
@@ -43,13 +43,13 @@ class AR(Source):
     def simulate(self) -> np.ndarray:
         """Return the process from its stationary law on, with the noise."""
         size = (self.rows, self.channels)
-        drawn = heavier(self.random("innovations").standard_normal(size), self.freedom)
+        drawn = to_student_t(self.random_generator("innovations").standard_normal(size), self.degrees_of_freedom)
         drawn[:, 1:] *= np.sqrt(1 - self.correlation**2)
         drawn[:, 1:] += self.correlation * drawn[:, :1]
         drawn[1:] *= np.sqrt(1 - self.phi**2)
         for row in range(1, self.rows):
             drawn[row] += self.phi * drawn[row - 1]
-        return drawn + self.noise * self.random("noise").standard_normal(size)
+        return drawn + self.noise * self.random_generator("noise").standard_normal(size)
 
     def expectation(self, past: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
         """Return phi^h times the filtered state.
@@ -58,9 +58,9 @@ class AR(Source):
         expectation too where nothing is missing and there is no noise.
         """
         power = self.phi ** np.arange(1, horizon + 1)
-        return power[:, None] * self._state(past)[:, None]
+        return power[:, None] * self._filtered_state(past)[:, None]
 
-    def _state(self, past: np.ndarray) -> np.ndarray:
+    def _filtered_state(self, past: np.ndarray) -> np.ndarray:
         """Return (windows, channels): the expected last state given a look-back (Kalman, 1960)."""
         seen = np.isfinite(past)
         if (seen == seen[:1]).all():
@@ -82,7 +82,7 @@ class AR(Source):
                 spread = spread - gain[:, :, None] * spread[:, channel, None, :]
         return mean
 
-    def variant(self, shift: str, knob: float) -> "AR | None":
+    def make_variant(self, shift: str, knob: float) -> "AR | None":
         """Return more noise of measurement, another phi, another rho or heavier innovations.
 
         Noise: of one value's share of the change x_t - x_{t-1}, of variance 1 - phi + noise^2, the
@@ -92,7 +92,7 @@ class AR(Source):
             share = 1 - self.phi + self.noise**2
             return replace(self, noise=np.sqrt(self.noise**2 + ((1 + knob) ** 2 - 1) * share))
         if shift == "regime":
-            return replace(self, phi=(1 - knob) * self.phi + knob * self.other_phi)
+            return replace(self, phi=(1 - knob) * self.phi + knob * self.regime_phi)
         if shift == "concept":
             return replace(self, phi=(1 - 2 * knob) * self.phi)
         if shift == "channels":

@@ -6,7 +6,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Source(ABC):
+class Process(ABC):
     """A process that series are drawn from, with its exact conditional expectation.
 
     Values are in the process's own units and are not z-scored again: mean 0 and deviation 1 by
@@ -38,13 +38,13 @@ class Source(ABC):
             horizon: steps ahead.
         """
 
-    def random(self, stream: str) -> np.random.Generator:
+    def random_generator(self, stream: str) -> np.random.Generator:
         """Return random numbers that depend on the kind of process, its seed and a word alone."""
         text = f"{type(self).__name__}\n{self.seed}\n{stream}".encode()
         entropy = int.from_bytes(hashlib.sha256(text).digest()[:16], "big")
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
 
-    def variant(self, shift: str, knob: float) -> "Source | None":
+    def make_variant(self, shift: str, knob: float) -> "Process | None":
         """Return the process after a shift of its own parameters; None: it has none of that name.
 
         Args:

@@ -1,7 +1,7 @@
 import numpy as np
 
 
-def last_observed(past: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_last_observed(past: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the step and the value of the last observed entry, each (windows, channels).
 
     Args:

@@ -3,11 +3,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from revin_forecast.shift.sources.base import Source
+from revin_forecast.shift.sources.base import Process
 
 
 @dataclass(frozen=True)
-class LevelDependent(Source):
+class LevelDependent(Process):
     """A future that depends on the level of the past: m, then m + d sign(m), m = -1 or 1.
 
     Three independent blocks of one window each, for training, validation and test; the channels
@@ -35,7 +35,7 @@ class LevelDependent(Source):
         """Return the same draws with another d."""
         return replace(self, strength=strength)
 
-    def fitted_to(self, lookback: int, horizon: int, severity: int) -> "LevelDependent":
+    def with_windows(self, lookback: int, horizon: int, severity: int) -> "LevelDependent":
         """Return the process for other windows and the d of a severity."""
         sizes = {"lookback": lookback, "horizon": horizon}
         return replace(self, strength=self.strengths[severity], **sizes)
@@ -47,10 +47,10 @@ class LevelDependent(Source):
 
     def simulate(self) -> np.ndarray:
         """Return the three blocks, one after the other."""
-        signs = self.random("signs").choice((-1.0, 1.0), size=(3, 1, self.channels))
+        signs = self.random_generator("signs").choice((-1.0, 1.0), size=(3, 1, self.channels))
         steps = self.strength * (np.arange(self.lookback + self.horizon) >= self.lookback)
         blocks = signs * (1 + steps[:, None])
-        noise = self.random("noise").standard_normal((self.rows, self.channels))
+        noise = self.random_generator("noise").standard_normal((self.rows, self.channels))
         return blocks.reshape(self.rows, self.channels) + self.noise * noise
 
     def expectation(self, past: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:

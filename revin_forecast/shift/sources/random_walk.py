@@ -2,12 +2,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.sources.base import Source
-from revin_forecast.shift.sources.last_observed import last_observed
+from revin_forecast.shift.sources.base import Process
+from revin_forecast.shift.sources.last_observed import find_last_observed
 
 
 @dataclass(frozen=True)
-class RandomWalk(Source):
+class RandomWalk(Process):
     """A sum of independent normal steps, from 0, in independent channels.
 
     The steps have variance 6 / rows: then the variance around its mean is 1 in expectation.
@@ -21,16 +21,16 @@ class RandomWalk(Source):
         return 1
 
     @property
-    def step(self) -> float:
+    def step_deviation(self) -> float:
         """Deviation of one step."""
         return float(np.sqrt(6 / self.rows))
 
     def simulate(self) -> np.ndarray:
         """Return the walk."""
-        steps = self.random("steps").standard_normal((self.rows, self.channels))
-        return self.step * np.cumsum(steps, axis=0)
+        steps = self.random_generator("steps").standard_normal((self.rows, self.channels))
+        return self.step_deviation * np.cumsum(steps, axis=0)
 
     def expectation(self, past: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
         """Return the last observed value, 0 where there is none."""
-        _, value = last_observed(past)
+        _, value = find_last_observed(past)
         return np.repeat(np.nan_to_num(value)[:, None], horizon, axis=1)

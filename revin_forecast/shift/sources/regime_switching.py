@@ -2,12 +2,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.sources.base import Source
-from revin_forecast.shift.sources.last_observed import last_observed
+from revin_forecast.shift.sources.base import Process
+from revin_forecast.shift.sources.last_observed import find_last_observed
 
 
 @dataclass(frozen=True)
-class RegimeSwitching(Source):
+class RegimeSwitching(Process):
     """An AR(1) about a level that jumps between +level and -level, each channel when it likes.
 
     The level is a Markov chain of two states that stays in each for `dwell` steps in the mean.
@@ -27,14 +27,14 @@ class RegimeSwitching(Source):
     @property
     def levels(self) -> np.ndarray:
         """(rows, channels): the level at each row."""
-        number = self.random("chain").random((self.rows, self.channels))
+        number = self.random_generator("chain").random((self.rows, self.channels))
         jumps = number < 1 / self.dwell
         jumps[0] = number[0] < 0.5
         return self.level * (1 - 2 * (np.cumsum(jumps, axis=0) % 2))
 
     def simulate(self) -> np.ndarray:
         """Return level and AR."""
-        values = self.random("innovations").standard_normal((self.rows, self.channels))
+        values = self.random_generator("innovations").standard_normal((self.rows, self.channels))
         values[1:] *= np.sqrt(1 - self.phi**2)
         for row in range(1, self.rows):
             values[row] += self.phi * values[row - 1]
@@ -43,7 +43,7 @@ class RegimeSwitching(Source):
     def expectation(self, past: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
         """Return level (1 - 2 p)^h + phi^h (x - level), p = 1 / dwell, the states so far known."""
         levels, channels = self.levels, np.arange(self.channels)
-        step, value = last_observed(past)
+        step, value = find_last_observed(past)
         above = np.nan_to_num(value - levels[rows[:, None] + step, channels])
         above *= self.phi ** (past.shape[1] - 1 - step)
         now = levels[rows + past.shape[1] - 1]

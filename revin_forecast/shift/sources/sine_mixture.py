@@ -2,12 +2,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from revin_forecast.shift.sources.base import Source
-from revin_forecast.shift.sources.student import heavier
+from revin_forecast.shift.sources.base import Process
+from revin_forecast.shift.sources.student import to_student_t
 
 
 @dataclass(frozen=True)
-class SineMixture(Source):
+class SineMixture(Process):
     """Sines of known periods and phases with white noise: x = sum of sqrt(2 p) sin + noise e.
 
     Each channel has its own phases. The Bayes forecast is the signal itself.
@@ -20,7 +20,7 @@ class SineMixture(Source):
     """Variance of each sine; with noise^2 they make 1."""
     noise: float = 0.3
     """Deviation."""
-    freedom: float = np.inf
+    degrees_of_freedom: float = np.inf
     """Degrees of freedom of Student's t, whose law the noise has; infinite: normal."""
 
     @property
@@ -30,12 +30,12 @@ class SineMixture(Source):
 
     def simulate(self) -> np.ndarray:
         """Return signal and noise."""
-        normals = self.random("noise").standard_normal((self.rows, self.channels))
-        return self.signal(np.arange(self.rows)) + self.noise * heavier(normals, self.freedom)
+        normals = self.random_generator("noise").standard_normal((self.rows, self.channels))
+        return self.signal(np.arange(self.rows)) + self.noise * to_student_t(normals, self.degrees_of_freedom)
 
     def signal(self, rows: np.ndarray) -> np.ndarray:
         """Return the noise-free values (..., channels) at some rows."""
-        phases = self.random("phases").uniform(0, 2 * np.pi, (self.channels, len(self.periods)))
+        phases = self.random_generator("phases").uniform(0, 2 * np.pi, (self.channels, len(self.periods)))
         values = np.zeros((*rows.shape, self.channels))
         for sine, (period, power) in enumerate(zip(self.periods, self.powers, strict=True)):
             angle = 2 * np.pi / period * rows[..., None] + phases[:, sine]
@@ -46,7 +46,7 @@ class SineMixture(Source):
         """Return the signal."""
         return self.signal(rows[:, None] + past.shape[1] + np.arange(horizon))
 
-    def variant(self, shift: str, knob: float) -> "SineMixture | None":
+    def make_variant(self, shift: str, knob: float) -> "SineMixture | None":
         """Return more noise, other sines, or heavier noise.
 
         Other sines have periods half as long again and the powers in reverse order; the regime

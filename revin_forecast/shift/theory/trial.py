@@ -8,19 +8,19 @@ import numpy as np
 import torch
 
 from revin_forecast.backbones import Ridge
-from revin_forecast.components import Component
-from revin_forecast.fitting import Recipe, fit_split
+from revin_forecast.components import ModuleSpec
+from revin_forecast.fitting import ModelConfig, fit_model
 from revin_forecast.normalizers import Normalizer
 from revin_forecast.reversible import Reversible
-from revin_forecast.shift.base import AffineShift, Moment
+from revin_forecast.shift.base import AffineShift, ShiftOnset
 from revin_forecast.shift.cell import Evaluator
 from revin_forecast.shift.cells import Cell
-from revin_forecast.shift.datasets import Prepared, drawn, prepare
-from revin_forecast.shift.sources import AR, Source
-from revin_forecast.shift.suite import DataSource, WindowGrid
-from revin_forecast.shift.windows import clean_windows, forecasts, shifted_windows
+from revin_forecast.shift.datasets import PreparedDataset, prepare_process, prepare_dataset
+from revin_forecast.shift.sources import AR, Process
+from revin_forecast.shift.suite import DatasetConfig, WindowConfig
+from revin_forecast.shift.windows import clean_windows, forecast_windows, shifted_windows
 
-GRID = WindowGrid(lookback=24, horizon=12, stride=3)
+TRIAL_WINDOWS = WindowConfig(lookback=24, horizon=12, stride=3)
 PENALTY = 1e-10
 PROCESS = AR(rows=6000, phi=0.9)
 RESAMPLES = 50
@@ -30,29 +30,29 @@ RESAMPLES = 50
 class Trial:
     """One model on one data set, in float64."""
 
-    data: Prepared
+    data: PreparedDataset
     model: Reversible
 
-    def error(self, cell: Cell | None = None) -> np.ndarray:
+    def forecast_errors(self, cell: Cell | None = None) -> np.ndarray:
         """Return forecast - truth (windows, horizon, channels); the clean one without a cell."""
-        world, stride = self.data.world, GRID.stride
+        world, stride = self.data.shift_dataset, TRIAL_WINDOWS.stride
         if cell is None:
             windows = clean_windows(world, stride, torch.float64)
         else:
             windows = shifted_windows(world, cell, stride, torch.float64)
-        return forecasts(self.model, windows.past) - windows.truth
+        return forecast_windows(self.model, windows.past) - windows.targets
 
-    def measured(self, cell: Cell) -> dict[str, Any]:
+    def measure(self, cell: Cell) -> dict[str, Any]:
         """Return the row that a benchmark makes of a cell."""
-        world = self.data.world
-        evaluator = Evaluator(self.model, world, GRID.stride, RESAMPLES, torch.float64)
-        return evaluator.measure(cell)[0].facts
+        world = self.data.shift_dataset
+        evaluator = Evaluator(self.model, world, TRIAL_WINDOWS.stride, RESAMPLES, torch.float64)
+        return evaluator.measure(cell)[0].row
 
-    def offset(self, shift: AffineShift, severity: int) -> np.ndarray:
+    def channel_offsets(self, shift: AffineShift, severity: int) -> np.ndarray:
         """Return what a shift adds to each channel, (channels,)."""
-        world = self.data.world
-        at, knob = Moment.steady(world, 1), shift.knobs[severity]
-        return shift.affine(world, at, knob, world.draw(shift.name, 0))[1]
+        world = self.data.shift_dataset
+        at, knob = ShiftOnset.from_test_start(world, 1), shift.knobs[severity]
+        return shift.gain_and_offset(world, at, knob, world.random_generator(shift.name, 0))[1]
 
     @cached_property
     def weight(self) -> np.ndarray:
@@ -61,19 +61,19 @@ class Trial:
         return self.model.backbone.weight.detach().numpy()
 
     @cached_property
-    def sums(self) -> np.ndarray:
+    def row_sums(self) -> np.ndarray:
         """(horizon, 1): s_h."""
         return self.weight.sum(axis=1, keepdims=True)
 
 
 @lru_cache(maxsize=8)
-def data_of(process: Source, name: str = "ar") -> Prepared:
+def prepare_trial_data(process: Process, name: str = "ar") -> PreparedDataset:
     """Draw a process as the benchmark does."""
-    return drawn(DataSource(name), GRID, process)
+    return prepare_process(DatasetConfig(name), TRIAL_WINDOWS, process)
 
 
 @lru_cache(maxsize=16)
-def ridge(normalizer: type[Normalizer], process: Source = PROCESS, severity: int = -1) -> Trial:
+def fit_ridge_trial(normalizer: type[Normalizer], process: Process = PROCESS, severity: int = -1) -> Trial:
     """Solve a linear map inside a normalizer.
 
     Args:
@@ -81,24 +81,24 @@ def ridge(normalizer: type[Normalizer], process: Source = PROCESS, severity: int
         process: what is drawn.
         severity: of level-dependent data, which are drawn instead; -1: not.
     """
-    data = data_of(process)
+    data = prepare_trial_data(process)
     if severity >= 0:
-        data = prepare(DataSource("level_dependent", severity=severity), GRID)
-    sizes = GRID.lookback, GRID.horizon
-    backbone = Component.of(partial(Ridge, penalties=[PENALTY]))
-    model, _ = fit_split(Recipe(backbone, Component.of(normalizer), *sizes), data.split)
+        data = prepare_dataset(DatasetConfig("level_dependent", severity=severity), TRIAL_WINDOWS)
+    sizes = TRIAL_WINDOWS.lookback, TRIAL_WINDOWS.horizon
+    backbone = ModuleSpec.from_class(partial(Ridge, penalties=[PENALTY]))
+    model, _ = fit_model(ModelConfig(backbone, ModuleSpec.from_class(normalizer), *sizes), data.split)
     return Trial(data, model.double())
 
 
-def untrained(model: Reversible, process: Source) -> Trial:
+def make_untrained_trial(model: Reversible, process: Process) -> Trial:
     """Take a model as it is, moved away from its initial weights."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(1)
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
-    return Trial(data_of(process), model.double().eval())
+    return Trial(prepare_trial_data(process), model.double().eval())
 
 
-def worst(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+def largest_gap(pairs: list[tuple[float, float]]) -> tuple[float, float]:
     """Return the pair (predicted, measured) that is furthest apart, relative to its prediction."""
     return max(pairs, key=lambda pair: abs(pair[0] - pair[1]) / max(1.0, abs(pair[0])))

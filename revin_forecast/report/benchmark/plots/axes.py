@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from revin_forecast.report.wording import tick
+from revin_forecast.report.wording import format_tick
 
-DECADES = 3
+MAX_DECADES = 3
 """An axis spans no more: one model gone astray must not flatten the others."""
 
 
-def log_axis(values: Iterable[float], most: int = 6) -> dict[str, Any]:
+def log_axis(values: Iterable[float], max_ticks: int = 6) -> dict[str, Any]:
     """Return type, range and ticks of a logarithmic axis around positive values.
 
     Args:
@@ -21,33 +21,33 @@ def log_axis(values: Iterable[float], most: int = 6) -> dict[str, Any]:
     """
     kept = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
     low, high = min(kept), max(kept)
-    high = min(high, low * 10**DECADES)
+    high = min(high, low * 10**MAX_DECADES)
     pad = max(0.06 * math.log10(high / low), 0.02)
     start, end = math.log10(low) - pad, math.log10(high) + pad
-    ticks = _log_ticks(start, end, most)
+    ticks = _log_ticks(start, end, max_ticks)
     return {
         "type": "log",
         "range": [round(start, 4), round(end, 4)],
         "tickvals": ticks,
-        "ticktext": [tick(value) for value in ticks],
+        "ticktext": [format_tick(value) for value in ticks],
     }
 
 
-def _log_ticks(start: float, end: float, most: int) -> list[float]:
+def _log_ticks(start: float, end: float, max_ticks: int) -> list[float]:
     decades = range(math.floor(start), math.ceil(end) + 1)
     for choice in ((1, 1.5, 2, 3, 4, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         ticks = [float(f"{step}e{decade}") for decade in decades for step in choice]
         ticks = [tick for tick in ticks if start <= math.log10(tick) <= end]
-        if len(ticks) <= most:
+        if len(ticks) <= max_ticks:
             break
-    return ticks if len(ticks) >= 3 else _even_ticks(10**start, 10**end, most)
+    return ticks if len(ticks) >= 3 else _even_ticks(10**start, 10**end, max_ticks)
 
 
-def _even_ticks(low: float, high: float, most: int) -> list[float]:
+def _even_ticks(low: float, high: float, max_ticks: int) -> list[float]:
     """Return multiples of a round step: on a short logarithmic axis they stand nearly evenly."""
-    size = 10.0 ** math.floor(math.log10((high - low) / most))
+    size = 10.0 ** math.floor(math.log10((high - low) / max_ticks))
     step = next(
-        size * part for part in (1, 2, 2.5, 5, 10, 20) if (high - low) / (size * part) <= most
+        size * part for part in (1, 2, 2.5, 5, 10, 20) if (high - low) / (size * part) <= max_ticks
     )
     first, last = math.ceil(low / step), math.floor(high / step)
     return [float(f"{step * number:.6g}") for number in range(first, last + 1)]
@@ -80,5 +80,5 @@ def root_axis(values: Iterable[float], ticks: Sequence[float] = ()) -> dict[str,
             round(float(signed_root(high) + pad), 5),
         ],
         "tickvals": [round(float(signed_root(tick)), 6) for tick in ticks],
-        "ticktext": [tick(value) for value in ticks],
+        "ticktext": [format_tick(value) for value in ticks],
     }

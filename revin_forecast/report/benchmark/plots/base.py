@@ -6,10 +6,10 @@ from typing import Any
 
 from plotly.graph_objects import Figure
 
-from revin_forecast.report.benchmark.looks import Look, Looks
+from revin_forecast.report.benchmark.looks import Style, Styles
 
 FONT = {"family": "system-ui, -apple-system, Segoe UI, sans-serif", "size": 12, "color": "#222"}
-AXIS: Mapping[str, Any] = {
+AXIS_STYLE: Mapping[str, Any] = {
     "showline": True,
     "linecolor": "#999",
     "gridcolor": "#e8e8e8",
@@ -20,7 +20,7 @@ AXIS: Mapping[str, Any] = {
     "tickfont": {"size": 11},
     "tickangle": 0,
 }
-GUIDE: Mapping[str, Any] = {"color": "#666", "width": 1.2, "dash": "dot"}
+REFERENCE_LINE_STYLE: Mapping[str, Any] = {"color": "#666", "width": 1.2, "dash": "dot"}
 """A line to compare with: y = x, no effect, the boundary of a window."""
 
 
@@ -35,23 +35,23 @@ class Plot:
     """What it shows, its sign conventions and what good looks like."""
     figures: Mapping[str, Figure] = field(default_factory=dict)
     """Name of a choice -> its figure; a single one needs no name."""
-    choice: str = "Shown"
+    choice_label: str = "Shown"
     """What the names of the figures are names of."""
-    legend: Looks = field(default_factory=dict)
-    missing: str = ""
+    legend: Styles = field(default_factory=dict)
+    missing_reason: str = ""
     """Why there is no figure."""
 
 
-def legend_of(names: Iterable[str], looks: Looks) -> dict[str, Look]:
+def build_legend(names: Iterable[str], styles: Styles) -> dict[str, Style]:
     """Return the looks of the names that are drawn, in the order of the looks."""
     drawn = set(names)
-    return {name: look for name, look in looks.items() if name in drawn}
+    return {name: look for name, look in styles.items() if name in drawn}
 
 
-def plain_layout(height: int, margin: Mapping[str, int]) -> dict[str, Any]:
+def build_layout(height: int, margin: Mapping[str, int]) -> dict[str, Any]:
     """Return what the layouts of all figures share; legends are the page's, not plotly's."""
     return {
-        "template": {"layout": {"xaxis": AXIS, "yaxis": AXIS}},
+        "template": {"layout": {"xaxis": AXIS_STYLE, "yaxis": AXIS_STYLE}},
         "font": FONT,
         "height": height,
         "margin": {**margin, "pad": 0},
@@ -63,6 +63,6 @@ def plain_layout(height: int, margin: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def rounded(values: Iterable[float], digits: int = 5) -> list[float]:
+def round_values(values: Iterable[float], digits: int = 5) -> list[float]:
     """Return floats of few digits: a page holds many."""
     return [float(f"{value:.{digits}g}") for value in values]

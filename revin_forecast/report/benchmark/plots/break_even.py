@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 from plotly.graph_objects import Figure
 
-from revin_forecast.report.benchmark.averages import data_set_errors
-from revin_forecast.report.benchmark.looks import COLOURS, Looks, openness
+from revin_forecast.report.benchmark.averages import dataset_errors
+from revin_forecast.report.benchmark.looks import COLOURS, Styles, marker_fill
 from revin_forecast.report.benchmark.plots.axes import root_axis, signed_root
-from revin_forecast.report.benchmark.plots.base import Plot, rounded
-from revin_forecast.report.benchmark.plots.grid import Sizes, axes, panels
-from revin_forecast.report.benchmark.plots.scatter import backbone_legend
-from revin_forecast.report.benchmark.plots.traces import guide
-from revin_forecast.report.benchmark.reading import TWIN, Column, Frame, Tables, in_order
-from revin_forecast.report.wording import shown, tick
+from revin_forecast.report.benchmark.plots.base import Plot, round_values
+from revin_forecast.report.benchmark.plots.grid import PanelSizes, axis_names, make_panels
+from revin_forecast.report.benchmark.plots.scatter import build_backbone_legend
+from revin_forecast.report.benchmark.plots.traces import reference_line
+from revin_forecast.report.benchmark.reading import BASELINE, Column, Frame, Tables, order_names
+from revin_forecast.report.wording import format_number, format_tick
 
-WORDS = (
+BREAK_EVEN_TEXT = (
     "P9",
     "Break-even of RevIN under a level shift",
     "E(RevIN) - E(Identity), MASE*, of linear backbones against the size of a steady level shift; "
@@ -26,58 +26,58 @@ WORDS = (
     "the start. At δ = 0 stands the clean series. Bars: 95 % intervals of the two errors, joined "
     "as if independent, so too wide: the windows are paired.",
 )
-LINEAR = ("Ridge", "Linear")
+LINEAR_BACKBONES = ("Ridge", "Linear")
 NORMALIZER = "RevIN"
 
 
-def break_even(tables: Tables, looks: Looks) -> Plot:
+def plot_break_even(tables: Tables, styles: Styles) -> Plot:
     """Draw a panel a data set, a line a linear backbone."""
-    gaps = _gaps(tables["cells"])
+    gaps = _error_differences(tables["cells"])
     if gaps.empty:
         words = (
-            f"Needs finished level shifts of {' or '.join(LINEAR)} with {NORMALIZER} and {TWIN}."
+            f"Needs finished level shifts of {' or '.join(LINEAR_BACKBONES)} with {NORMALIZER} and {BASELINE}."
         )
-        return Plot(*WORDS, missing=words)
+        return Plot(*BREAK_EVEN_TEXT, missing_reason=words)
     theory = tables["shiftcards"].groupby("dataset")["delta_star"].median()
     if theory.dropna().empty:
-        return Plot(*WORDS, missing="No shift card has a break-even δ*.")
-    names, models = in_order(gaps["dataset"], ()), in_order(gaps["backbone"], LINEAR)
+        return Plot(*BREAK_EVEN_TEXT, missing_reason="No shift card has a break-even δ*.")
+    names, models = order_names(gaps["dataset"], ()), order_names(gaps["backbone"], LINEAR_BACKBONES)
     sizes = root_axis([float(gaps["displacement"].max())], (0.0, 0.5, 1.0, 2.0, 4.0))
     reach = root_axis(pd.concat([gaps["gap"] - gaps["reach"], gaps["gap"] + gaps["reach"]]))
-    figure = panels(
+    figure = make_panels(
         names,
         {"title": "level shift |δ|, train sd", **sizes},
         {"title": "E(RevIN) - E(Identity), MASE*", **reach},
-        Sizes(columns=3, height=220, left=66, narrowest=200),
+        PanelSizes(max_columns=3, height=220, margin_left=66, min_width=200),
     )
     for number, name in enumerate(names):
         for place, model in enumerate(models):
             own = gaps[(gaps["dataset"] == name) & (gaps["backbone"] == model)]
-            _draw_line(figure, own.sort_values("displacement"), number, place, looks)
-        _draw_theory(figure, float(theory.get(name, np.nan)), number)
-        figure.add_trace(guide((-1.0, 9.0), (0.0, 0.0), number))
-    return Plot(*WORDS, figures={"": figure}, legend=backbone_legend(models))
+            _draw_line(figure, own.sort_values("displacement"), number, place, styles)
+        _draw_theory_line(figure, float(theory.get(name, np.nan)), number)
+        figure.add_trace(reference_line((-1.0, 9.0), (0.0, 0.0), number))
+    return Plot(*BREAK_EVEN_TEXT, figures={"": figure}, legend=build_backbone_legend(models))
 
 
-def _gaps(cells: Frame) -> Frame:
+def _error_differences(cells: Frame) -> Frame:
     """Return dataset, backbone, displacement, gap and reach, of clean and of shifted levels."""
     steady = (
         (cells["shift"] == "level") & (cells["placement"] == "steady") & (cells["severity"] > 0)
     )
     kept = cells[(steady | (cells["placement"] == "clean")) & (cells["role"] == "model")]
-    kept = kept[kept["backbone"].isin(LINEAR) & kept["normalizer"].isin((NORMALIZER, TWIN))]
-    errors = data_set_errors(kept)
+    kept = kept[kept["backbone"].isin(LINEAR_BACKBONES) & kept["normalizer"].isin((NORMALIZER, BASELINE))]
+    errors = dataset_errors(kept)
     place = ["dataset", "backbone", "severity"]
     errors = errors.assign(reach=errors["mase"] * (errors["above"] + errors["below"]) / 2)
     parts = errors.groupby([*place, "line"])[["mase", "reach"]].mean().unstack("line").dropna()
     there = set(parts.columns.get_level_values("line"))
-    if parts.empty or not {NORMALIZER, TWIN} <= there:
+    if parts.empty or not {NORMALIZER, BASELINE} <= there:
         return pd.DataFrame(columns=[*place, "displacement", "gap", "reach"])
     sizes = kept.assign(size=kept["displacement"].abs()).groupby(place)["size"].median()
     gaps = pd.DataFrame(
         {
-            "gap": parts["mase"][NORMALIZER] - parts["mase"][TWIN],
-            "reach": np.hypot(parts["reach"][NORMALIZER], parts["reach"][TWIN]),
+            "gap": parts["mase"][NORMALIZER] - parts["mase"][BASELINE],
+            "reach": np.hypot(parts["reach"][NORMALIZER], parts["reach"][BASELINE]),
             "displacement": sizes,
         }
     ).reset_index()
@@ -87,41 +87,41 @@ def _gaps(cells: Frame) -> Frame:
     return gaps[highest > 0]
 
 
-def _draw_line(figure: Figure, own: Frame, panel: int, place: int, looks: Looks) -> None:
-    look, middle = looks[NORMALIZER], signed_root(own["gap"])
+def _draw_line(figure: Figure, own: Frame, panel: int, backbone_index: int, styles: Styles) -> None:
+    look, middle = styles[NORMALIZER], signed_root(own["gap"])
     ends = signed_root(own["gap"] + own["reach"]), signed_root(own["gap"] - own["reach"])
     figure.add_trace(
         {
             "type": "scatter",
-            "x": rounded(signed_root(own["displacement"])),
-            "y": rounded(middle),
+            "x": round_values(signed_root(own["displacement"])),
+            "y": round_values(middle),
             "error_y": {
                 "type": "data",
                 "symmetric": False,
-                "array": rounded(ends[0] - middle),
-                "arrayminus": rounded(middle - ends[1]),
-                "color": look.faded(0.5),
+                "array": round_values(ends[0] - middle),
+                "arrayminus": round_values(middle - ends[1]),
+                "color": look.to_rgba(0.5),
                 "thickness": 1.2,
                 "width": 3,
             },
             "mode": "lines+markers",
-            "line": {"color": look.colour, "dash": ("solid", "dash")[place % 2], "width": 1.6},
-            "marker": {"color": look.colour, "symbol": f"circle{openness(place)}", "size": 7},
+            "line": {"color": look.colour, "dash": ("solid", "dash")[backbone_index % 2], "width": 1.6},
+            "marker": {"color": look.colour, "symbol": f"circle{marker_fill(backbone_index)}", "size": 7},
             "meta": [str(name) for name in own["backbone"].head(1)],
             "customdata": [
-                [shown(size), shown(gap)]
+                [format_number(size), format_number(gap)]
                 for size, gap in zip(own["displacement"], own["gap"], strict=True)
             ],
             "hovertemplate": "δ %{customdata[0]}: %{customdata[1]}<extra></extra>",
-            **axes(panel),
+            **axis_names(panel),
         }
     )
 
 
-def _draw_theory(figure: Figure, delta: float, panel: int) -> None:
+def _draw_theory_line(figure: Figure, delta: float, panel: int) -> None:
     if np.isnan(delta):
         return
-    x, place = float(np.sqrt(delta)), axes(panel)
+    x, place = float(np.sqrt(delta)), axis_names(panel)
     figure.add_shape(
         type="line",
         xref=place["xaxis"],
@@ -133,7 +133,7 @@ def _draw_theory(figure: Figure, delta: float, panel: int) -> None:
         line={"color": COLOURS["vermillion"], "width": 1.5, "dash": "dash"},
     )
     figure.add_annotation(
-        text=f"δ* {tick(float(f'{delta:.2g}'))}",
+        text=f"δ* {format_tick(float(f'{delta:.2g}'))}",
         xref=place["xaxis"],
         yref=f"{place['yaxis']} domain",
         x=x,

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from revin_forecast.report.benchmark.looks import Looks
-from revin_forecast.report.benchmark.plots.base import Plot, legend_of
-from revin_forecast.report.benchmark.plots.grid import Sizes, axes, panels
-from revin_forecast.report.benchmark.reading import SCORED_COLUMNS, TWIN, Column, Frame, Tables
-from revin_forecast.report.benchmark.twins import against_twin
-from revin_forecast.report.wording import label
+from revin_forecast.report.benchmark.looks import Styles
+from revin_forecast.report.benchmark.plots.base import Plot, build_legend
+from revin_forecast.report.benchmark.plots.grid import PanelSizes, axis_names, make_panels
+from revin_forecast.report.benchmark.reading import LEADERBOARD_COLUMNS, BASELINE, Column, Frame, Tables
+from revin_forecast.report.benchmark.twins import ratios_to_baseline
+from revin_forecast.report.wording import format_label
 
-FEWEST = 6
+MIN_DATASETS = 6
 """With five data sets the smallest two-sided p of the signed-rank test is .0625."""
 
-WORDS = (
+RANK_TEXT = (
     "P8b",
     "Ranks over data sets",
     "Mean rank of each normalizer over the data sets (1 is best), from its paired log ratio to no "
@@ -23,36 +23,36 @@ WORDS = (
 )
 
 
-def rank_diagram(tables: Tables, looks: Looks) -> Plot:
+def plot_ranks(tables: Tables, styles: Styles) -> Plot:
     """Draw a diagram a column of the headline."""
-    pairs, tests = against_twin(tables["pairs"]), tables["tests"]
+    pairs, tests = ratios_to_baseline(tables["pairs"]), tables["tests"]
     count = pairs["dataset"].nunique()
-    if count < FEWEST:
-        words = f"Ranks need {FEWEST} data sets or more, this suite has {count} with twins; see P8."
-        return Plot(*WORDS, missing=words)
-    columns = [column for column in SCORED_COLUMNS if (pairs["column"] == column).any()]
+    if count < MIN_DATASETS:
+        words = f"Ranks need {MIN_DATASETS} data sets or more, this suite has {count} with twins; see P8."
+        return Plot(*RANK_TEXT, missing_reason=words)
+    columns = [column for column in LEADERBOARD_COLUMNS if (pairs["column"] == column).any()]
     ranks = {column: mean_ranks(pairs[pairs["column"] == column]) for column in columns}
     lines = max(map(len, ranks.values()))
-    figure = panels(
+    figure = make_panels(
         columns,
         {"title": "mean rank (1 is best)", "range": [0.6, lines + 0.9], "dtick": 1},
         {"title": "", "range": [lines + 0.4, -0.8], "showgrid": False, "ticks": "", "tickvals": []},
-        Sizes(columns=2, height=34 * lines + 20, left=20, narrowest=280),
+        PanelSizes(max_columns=2, height=34 * lines + 20, margin_left=20, min_width=280),
     )
     for number, (column, means) in enumerate(ranks.items()):
-        groups = alike(means, tests[tests["column"] == column])
-        figure.add_traces([*_points(means, looks, number), *_bars(means, groups, number)])
-    return Plot(*WORDS, figures={"": figure}, legend=legend_of([*pairs["normalizer"], TWIN], looks))
+        groups = indistinguishable_groups(means, tests[tests["column"] == column])
+        figure.add_traces([*_rank_traces(means, styles, number), *_group_bar_traces(means, groups, number)])
+    return Plot(*RANK_TEXT, figures={"": figure}, legend=build_legend([*pairs["normalizer"], BASELINE], styles))
 
 
 def mean_ranks(pairs: Frame) -> Column:
     """Return normalizer -> mean rank, best first, over the data sets that all have."""
     ratios = pairs.pivot_table(index="dataset", columns="normalizer", values="log_ratio").dropna()
-    ratios[TWIN] = 0.0
+    ratios[BASELINE] = 0.0
     return ratios.rank(axis=1).mean().sort_values()
 
 
-def alike(means: Column, tests: Frame, level: float = 0.05) -> list[tuple[str, str]]:
+def indistinguishable_groups(means: Column, tests: Frame, alpha: float = 0.05) -> list[tuple[str, str]]:
     """Return first and last of each longest run of ranks without a significant pair in it.
 
     Args:
@@ -65,7 +65,7 @@ def alike(means: Column, tests: Frame, level: float = 0.05) -> list[tuple[str, s
         for a, b, p in zip(
             tests["normalizer_a"], tests["normalizer_b"], tests["p_holm"], strict=True
         )
-        if p < level
+        if p < alpha
     }
     names = [str(name) for name in means.index]
     runs: list[tuple[int, int]] = []
@@ -81,31 +81,31 @@ def alike(means: Column, tests: Frame, level: float = 0.05) -> list[tuple[str, s
     return [(names[first], names[last]) for first, last in runs]
 
 
-def _points(means: Column, looks: Looks, panel: int) -> list[dict[str, Any]]:
+def _rank_traces(means: Column, styles: Styles, panel: int) -> list[dict[str, Any]]:
     return [
         {
             "type": "scatter",
             "x": [round(float(mean), 3)],
             "y": [number],
             "mode": "markers+text",
-            "text": [label(str(name), 14)],
+            "text": [format_label(str(name), 14)],
             "textposition": "middle right" if mean <= means.mean() else "middle left",
             "textfont": {"size": 11},
             "marker": {
-                "color": looks[str(name)].colour,
-                "symbol": looks[str(name)].symbol,
+                "color": styles[str(name)].colour,
+                "symbol": styles[str(name)].symbol,
                 "size": 9,
             },
             "meta": [str(name)],
-            "name": label(str(name)),
+            "name": format_label(str(name)),
             "hovertemplate": "mean rank %{x:.2f}",
-            **axes(panel),
+            **axis_names(panel),
         }
         for number, (name, mean) in enumerate(means.items())
     ]
 
 
-def _bars(means: Column, groups: Sequence[tuple[str, str]], panel: int) -> list[dict[str, Any]]:
+def _group_bar_traces(means: Column, groups: Sequence[tuple[str, str]], panel: int) -> list[dict[str, Any]]:
     return [
         {
             "type": "scatter",
@@ -114,7 +114,7 @@ def _bars(means: Column, groups: Sequence[tuple[str, str]], panel: int) -> list[
             "mode": "lines",
             "line": {"color": "#222", "width": 4},
             "hoverinfo": "skip",
-            **axes(panel),
+            **axis_names(panel),
         }
         for number, (first, last) in enumerate(groups)
     ]

@@ -2,13 +2,13 @@
 
 from plotly.graph_objects import Figure
 
-from revin_forecast.report.benchmark.averages import curves, data_set_errors
-from revin_forecast.report.benchmark.looks import Looks
-from revin_forecast.report.benchmark.plots.base import Plot, legend_of
-from revin_forecast.report.benchmark.plots.severity import BAND, REFERENCE, curve_panels
-from revin_forecast.report.benchmark.reading import Column, Frame, Tables, backbones
+from revin_forecast.report.benchmark.averages import error_curves, dataset_errors
+from revin_forecast.report.benchmark.looks import Styles
+from revin_forecast.report.benchmark.plots.base import Plot, build_legend
+from revin_forecast.report.benchmark.plots.severity import BAND_CAPTION, NAIVE_BASELINE, make_curve_panels
+from revin_forecast.report.benchmark.reading import Column, Frame, Tables, list_backbone_names
 
-WORDS = (
+RECOVERY_TEXT = (
     "P2",
     "Recovery: error by the age of a shift",
     "MASE* (log scale, lower is better) against age k: the shift began k steps before the "
@@ -19,32 +19,32 @@ WORDS = (
     "k/L, a median in a step near L/2, LastValue at once if the backbone adds nothing to the last "
     "steps, else like RevIN; without a normalizer it may never. Trend and random walk go on "
     "growing, and their curves may "
-    "rise. " + BAND,
+    "rise. " + BAND_CAPTION,
 )
-CLEAN = 1.25
+CLEAN_POSITION = 1.25
 """Where the clean series stands on an axis that ends at the whole look-back, 1."""
 
 
-def recovery_curves(tables: Tables, looks: Looks) -> Plot:
+def plot_recovery_curves(tables: Tables, styles: Styles) -> Plot:
     """Draw a panel a shift; choose backbone and severity."""
-    errors = data_set_errors(tables["cells"])
+    errors = dataset_errors(tables["cells"])
     onset = errors["placement"].isin(("transition", "horizon"))
     rows = errors[onset & (errors["age"] >= 0) & (errors["severity"] > 0)]
     if rows.empty:
-        return Plot(*WORDS, missing="No cell with an onset inside the window was finished.")
+        return Plot(*RECOVERY_TEXT, missing_reason="No cell with an onset inside the window was finished.")
     rows = rows.assign(part=rows["age"] / rows["dataset"].map(_lookbacks(tables, rows)))
-    clean = errors[errors["placement"] == "clean"].assign(part=CLEAN)
+    clean = errors[errors["placement"] == "clean"].assign(part=CLEAN_POSITION)
     figures = {}
-    for model in backbones(tables):
-        own = (rows["backbone"] == model) | (rows["line"] == REFERENCE)
-        calm = clean[(clean["backbone"] == model) | (clean["line"] == REFERENCE)]
+    for model in list_backbone_names(tables):
+        own = (rows["backbone"] == model) | (rows["line"] == NAIVE_BASELINE)
+        calm = clean[(clean["backbone"] == model) | (clean["line"] == NAIVE_BASELINE)]
         for severity in sorted(rows.loc[own, "severity"].unique(), reverse=True):
-            figure = _figure(rows[own & (rows["severity"] == severity)], calm, looks)
+            figure = _recovery_figure(rows[own & (rows["severity"] == severity)], calm, styles)
             if figure is not None:
                 figures[f"{model}, severity {severity:.0f}"] = figure
-    names = [*rows.loc[rows["role"] == "model", "line"], REFERENCE]
-    legend = legend_of(names, looks)
-    return Plot(*WORDS, figures=figures, choice="Backbone, severity", legend=legend)
+    names = [*rows.loc[rows["role"] == "model", "line"], NAIVE_BASELINE]
+    legend = build_legend(names, styles)
+    return Plot(*RECOVERY_TEXT, figures=figures, choice_label="Backbone, severity", legend=legend)
 
 
 def _lookbacks(tables: Tables, rows: Frame) -> Column:
@@ -53,14 +53,14 @@ def _lookbacks(tables: Tables, rows: Frame) -> Column:
     return known.reindex(rows["dataset"].unique()).fillna(rows.groupby("dataset")["age"].max())
 
 
-def _figure(rows: Frame, clean: Frame, looks: Looks) -> Figure | None:
-    points = curves(rows, clean, "part")
+def _recovery_figure(rows: Frame, clean: Frame, styles: Styles) -> Figure | None:
+    points = error_curves(rows, clean, "part")
     if points.empty:
         return None
     across = {
         "title": "age k of the shift, parts of the look-back L",
-        "range": [-0.05, CLEAN + 0.12],
-        "tickvals": [0, 0.5, 1, CLEAN],
+        "range": [-0.05, CLEAN_POSITION + 0.12],
+        "tickvals": [0, 0.5, 1, CLEAN_POSITION],
         "ticktext": ["0", "L/2", "L", "clean"],
     }
-    return curve_panels(points, "part", across, looks, CLEAN)
+    return make_curve_panels(points, "part", across, styles, CLEAN_POSITION)

@@ -8,19 +8,19 @@ import numpy as np
 import pandas as pd
 from plotly.graph_objects import Figure
 
-from revin_forecast.report.benchmark.looks import Looks
+from revin_forecast.report.benchmark.looks import Styles
 from revin_forecast.report.benchmark.plots.axes import log_axis
-from revin_forecast.report.benchmark.plots.base import Plot, legend_of, rounded
-from revin_forecast.report.benchmark.plots.grid import TOP, Sizes, panels
-from revin_forecast.report.benchmark.plots.traces import guide, spread
-from revin_forecast.report.benchmark.reading import Column, Frame, Tables, backbones, data_sets
-from revin_forecast.report.benchmark.twins import against_twin
-from revin_forecast.report.wording import label
+from revin_forecast.report.benchmark.plots.base import Plot, build_legend, round_values
+from revin_forecast.report.benchmark.plots.grid import MARGIN_TOP, PanelSizes, make_panels
+from revin_forecast.report.benchmark.plots.traces import reference_line, error_bars
+from revin_forecast.report.benchmark.reading import Column, Frame, Tables, list_backbone_names, list_dataset_names
+from revin_forecast.report.benchmark.twins import ratios_to_baseline
+from revin_forecast.report.wording import format_label
 
-LEVELS = 5
+LABEL_ROWS = 5
 """Of names above the panel."""
 
-WORDS = (
+REMOVABILITY_TEXT = (
     "P5",
     "Removable fraction against gain",
     "Each column of points is a data set, named at the top; horizontal: its removable fraction, "
@@ -33,68 +33,68 @@ WORDS = (
 )
 
 
-def removable_against_gain(tables: Tables, looks: Looks) -> Plot:
+def plot_removability(tables: Tables, styles: Styles) -> Plot:
     """Draw the clean ratio to the twin of every model over the data set's shift card."""
-    pairs = against_twin(tables["pairs"])
+    pairs = ratios_to_baseline(tables["pairs"])
     pairs = pairs[pairs["column"] == "clean"]
     cards = tables["shiftcards"].groupby("dataset")["removable"].median()
     names = [
-        name for name in data_sets(tables) if name in cards.index and name in set(pairs["dataset"])
+        name for name in list_dataset_names(tables) if name in cards.index and name in set(pairs["dataset"])
     ]
     if not names:
-        return Plot(*WORDS, missing="No data set has both a shift card and a pair of twins.")
-    places, ticks = _places(cards[names])
+        return Plot(*REMOVABILITY_TEXT, missing_reason="No data set has both a shift card and a pair of twins.")
+    places, ticks = _dataset_positions(cards[names])
     pairs = pairs[pairs["dataset"].isin(names)]
     figures = {
-        model: _figure(own, places, ticks, looks)
-        for model in backbones(tables)
+        model: _removability_figure(own, places, ticks, styles)
+        for model in list_backbone_names(tables)
         if len(own := pairs[pairs["backbone"] == model])
     }
-    legend = legend_of(pairs["normalizer"], looks)
-    return Plot(*WORDS, figures=figures, choice="Backbone", legend=legend)
+    legend = build_legend(pairs["normalizer"], styles)
+    return Plot(*REMOVABILITY_TEXT, figures=figures, choice_label="Backbone", legend=legend)
 
 
-def _figure(
-    pairs: Frame, places: Mapping[str, float], ticks: Mapping[str, Any], looks: Looks
+def _removability_figure(
+    pairs: Frame, positions: Mapping[str, float], ticks: Mapping[str, Any], styles: Styles
 ) -> Figure:
-    ends = (min(places.values()) - 0.15, max(places.values()) + 0.15)
-    figure = panels(
+    ends = (min(positions.values()) - 0.15, max(positions.values()) + 0.15)
+    figure = make_panels(
         [""],
         {"title": "removable fraction, median over channels", "range": list(ends), **ticks},
-        {"title": "E / E_twin, clean, log scale", **log_axis([*_reach(pairs), 1.0])},
-        Sizes(height=330),
+        {"title": "E / E_twin, clean, log scale", **log_axis([*_ratios_and_bounds(pairs), 1.0])},
+        PanelSizes(height=330),
     )
-    names = [name for name in looks if (pairs["normalizer"] == name).any()]
+    names = [name for name in styles if (pairs["normalizer"] == name).any()]
     spacing = 0.012 * (ends[1] - ends[0])
     for number, name in enumerate(names):
         own = pairs[pairs["normalizer"] == name]
         aside = (number - (len(names) - 1) / 2) * spacing
         value, low, high = (np.exp(own[column]) for column in ("log_ratio", "lo", "hi"))
-        look = looks[name]
+        look = styles[name]
         figure.add_trace(
             {
                 "type": "scatter",
-                "x": rounded(places[data] + aside for data in own["dataset"]),
-                "y": rounded(value),
-                "error_y": spread(value, low, high, look.faded(0.6)),
+                "x": round_values(positions[data] + aside for data in own["dataset"]),
+                "y": round_values(value),
+                "error_y": error_bars(value, low, high, look.to_rgba(0.6)),
                 "mode": "markers",
                 "marker": {"color": look.colour, "symbol": look.symbol, "size": 9},
                 "meta": [name],
-                "customdata": [label(data) for data in own["dataset"]],
-                "name": label(name),
+                "customdata": [format_label(data) for data in own["dataset"]],
+                "name": format_label(name),
                 "hovertemplate": "%{customdata}: E/E_twin %{y:.3g}",
             }
         )
-    figure.add_trace(guide(ends, (1.0, 1.0), 0))
-    _name_data_sets(figure, places)
+    figure.add_trace(reference_line(ends, (1.0, 1.0), 0))
+    _annotate_datasets(figure, positions)
     return figure
 
 
-def _reach(pairs: Frame) -> Column:
+def _ratios_and_bounds(pairs: Frame) -> Column:
     return np.exp(pd.concat([pairs["log_ratio"], pairs["lo"], pairs["hi"]]))
 
 
-def _places(cards: Column) -> tuple[dict[str, float], dict[str, Any]]:
+def _dataset_positions(cards: Column) -> tuple[dict[str, float], dict[str, Any]]:
     """Return where each data set stands, and the ticks; those without a fraction to the left."""
     known = {str(name): max(float(value), -1.0) for name, value in cards.items() if value == value}
     low = min([0.0, *known.values()])
@@ -109,18 +109,18 @@ def _places(cards: Column) -> tuple[dict[str, float], dict[str, Any]]:
     return places, {"tickvals": list(values), "ticktext": list(texts)}
 
 
-def _name_data_sets(figure: Figure, places: Mapping[str, float]) -> None:
+def _annotate_datasets(figure: Figure, positions: Mapping[str, float]) -> None:
     """Write the names at the top, neighbours that would overlap on levels of their own."""
-    start, width = min(places.values()), max(places.values()) - min(places.values()) + 0.3
-    ends = [-math.inf] * LEVELS
-    for name in sorted(places, key=places.__getitem__):
-        free = [level for level in range(LEVELS) if ends[level] <= places[name]]
+    start, width = min(positions.values()), max(positions.values()) - min(positions.values()) + 0.3
+    ends = [-math.inf] * LABEL_ROWS
+    for name in sorted(positions, key=positions.__getitem__):
+        free = [level for level in range(LABEL_ROWS) if ends[level] <= positions[name]]
         level = free[0] if free else ends.index(min(ends))
-        ends[level] = places[name] + 0.3 * width  # what a name takes on a narrow screen
-        part = (places[name] - start) / width
+        ends[level] = positions[name] + 0.3 * width  # what a name takes on a narrow screen
+        part = (positions[name] - start) / width
         figure.add_annotation(
-            text=label(name, 14),
-            x=places[name],
+            text=format_label(name, 14),
+            x=positions[name],
             y=1,
             yref="paper",
             xanchor="left" if part < 0.2 else "right" if part > 0.7 else "center",
@@ -129,9 +129,9 @@ def _name_data_sets(figure: Figure, places: Mapping[str, float]) -> None:
             showarrow=False,
             font={"size": 11},
         )
-        figure.add_vline(x=places[name], line={"color": "#ddd", "width": 1}, layer="below")
+        figure.add_vline(x=positions[name], line={"color": "#ddd", "width": 1}, layer="below")
     more = 15 * sum(end > -math.inf for end in ends) - 15
     layout: Any = figure["layout"]
     height = layout["height"] + more
-    figure.update_layout(margin={"t": TOP + more}, height=height)
+    figure.update_layout(margin={"t": MARGIN_TOP + more}, height=height)
     layout["meta"]["grids"]["1"]["height"] = height

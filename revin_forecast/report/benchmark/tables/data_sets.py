@@ -1,9 +1,9 @@
 """Table 1: the shift card of every data set."""
 
 from revin_forecast.report.benchmark.reading import Frame, Tables
-from revin_forecast.report.markup import Cell, count, folded, heads, name, number, paragraph, table
+from revin_forecast.report.markup import Cell, count_cell, render_collapsible, header_row, text_cell, number_cell, render_paragraph, render_table
 
-MEASURES = {
+MEASURE_LABELS = {
     "d_mu": "|Δ level|",
     "d_sigma": "|Δ log sd|",
     "w1": "W1",
@@ -16,11 +16,11 @@ MEASURES = {
 }
 
 
-def shift_cards(tables: Tables) -> str:
+def render_shift_cards(tables: Tables) -> str:
     """Return the table: a row a data set, medians over channels; each channel's row folded away."""
     cards = tables["shiftcards"]
     cards = cards.assign(energy=cards["energy_raw"] / cards["floor"].where(cards["floor"] > 0))
-    words = paragraph(
+    words = render_paragraph(
         "How far the test part lies from the training part, medians over channels. Δ level, W1, "
         "δ* in training sd; Δ log sd is log(sd_test/sd_train). energy / floor: distance of "
         "look-back windows between training and test over the distance between halves of the "
@@ -30,36 +30,36 @@ def shift_cards(tables: Tables) -> str:
         "residuals of a frozen linear forecast, which no normalizer removes. δ*: level shift "
         "beyond which RevIN should pay."
     )
-    rows = [_card(data, own) for data, own in cards.groupby("dataset", sort=True)]
-    top = heads("data set", "channels", *MEASURES.values(), "verdict")
+    rows = [_card_row(data, own) for data, own in cards.groupby("dataset", sort=True)]
+    top = header_row("data set", "channels", *MEASURE_LABELS.values(), "verdict")
     if len(cards) <= len(rows):
-        return words + table(top, rows)
+        return words + render_table(top, rows)
     each = [
         [
-            name(row["dataset"]),
-            name(row["channel"]),
-            *(number(row[measure], 2) for measure in MEASURES),
+            text_cell(row["dataset"]),
+            text_cell(row["channel"]),
+            *(number_cell(row[measure], 2) for measure in MEASURE_LABELS),
             Cell(row["verdict"], "words"),
             Cell(row["reason"], "words"),
         ]
         for row in cards.sort_values(["dataset"], kind="stable").to_dict("records")
     ]
-    signed = heads("data set", "channel", *MEASURES.values(), "verdict", "reason")
-    signed = [[Cell(cell.text.replace("|", ""), cell.kind) for cell in row] for row in signed]
-    return words + table(top, rows) + folded(f"All {len(each)} channels", table(signed, each))
+    signed = header_row("data set", "channel", *MEASURE_LABELS.values(), "verdict", "reason")
+    signed = [[Cell(cell.text.replace("|", ""), cell.css_class) for cell in row] for row in signed]
+    return words + render_table(top, rows) + render_collapsible(f"All {len(each)} channels", render_table(signed, each))
 
 
-def _card(data: object, cards: Frame) -> list[Cell]:
+def _card_row(data: object, cards: Frame) -> list[Cell]:
     sized = cards.assign(d_mu=cards["d_mu"].abs(), d_sigma=cards["d_sigma"].abs())
     return [
-        name(data),
-        count(float(len(cards))),
-        *(number(float(sized[measure].median()), 2) for measure in MEASURES),
-        Cell(verdict(cards), "words"),
+        text_cell(data),
+        count_cell(float(len(cards))),
+        *(number_cell(float(sized[measure].median()), 2) for measure in MEASURE_LABELS),
+        Cell(describe_verdicts(cards), "words"),
     ]
 
 
-def verdict(cards: Frame) -> str:
+def describe_verdicts(cards: Frame) -> str:
     """Return the verdicts of a data set's channels, the most frequent first."""
     counts = cards["verdict"].value_counts()
     if len(counts) == 1:

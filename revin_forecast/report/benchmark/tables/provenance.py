@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from revin_forecast.report.benchmark.reading import Tables
-from revin_forecast.report.markup import code, count, folded, heads, name, number, paragraph, table
-from revin_forecast.report.wording import seconds
+from revin_forecast.report.markup import render_code, count_cell, render_collapsible, header_row, text_cell, number_cell, render_paragraph, render_table
+from revin_forecast.report.wording import format_duration
 
-LABELS = {
+FACT_LABELS = {
     "name": "suite",
     "date": "date",
     "git_rev": "git revision",
@@ -18,33 +18,33 @@ LABELS = {
 }
 
 
-def provenance(tables: Tables, facts: Mapping[str, Any]) -> str:
+def render_provenance(tables: Tables, facts: Mapping[str, Any]) -> str:
     """Return the tables of facts, data and stages, and the suite's own text."""
-    rows = [[name(key), name(value)] for key, value in stated(tables, facts).items()]
-    parts = [table(heads("fact", "value"), rows), _data(tables)]
+    rows = [[text_cell(key), text_cell(value)] for key, value in provenance_facts(tables, facts).items()]
+    parts = [render_table(header_row("fact", "value"), rows), _render_datasets(tables)]
     if stages := facts.get("stages"):
         total = sum(stages.values())
         spent = [
             [
-                name(stage),
-                name(seconds(float(value))),
-                number(100 * value / total if total else 0, 2),
+                text_cell(stage),
+                text_cell(format_duration(float(value))),
+                number_cell(100 * value / total if total else 0, 2),
             ]
             for stage, value in stages.items()
         ]
-        words = paragraph("Where the time went (by the clock):")
-        parts += [words, table(heads("stage", "time", "%"), spent)]
+        words = render_paragraph("Where the time went (by the clock):")
+        parts += [words, render_table(header_row("stage", "time", "%"), spent)]
     if facts.get("config"):
-        parts.append(folded("The suite, as it was run (YAML)", code(str(facts["config"]))))
+        parts.append(render_collapsible("The suite, as it was run (YAML)", render_code(str(facts["config"]))))
     return "".join(parts)
 
 
-def stated(tables: Tables, facts: Mapping[str, Any]) -> dict[str, str]:
+def provenance_facts(tables: Tables, facts: Mapping[str, Any]) -> dict[str, str]:
     """Return what is known about the making, as words."""
     told = {}
-    for key, words in LABELS.items():
+    for key, words in FACT_LABELS.items():
         if facts.get(key) is not None:
-            told[words] = seconds(float(facts[key])) if key == "wall_s" else str(facts[key])
+            told[words] = format_duration(float(facts[key])) if key == "wall_s" else str(facts[key])
     if versions := facts.get("versions"):
         told["versions"] = ", ".join(f"{library} {text}" for library, text in versions.items())
     runs = tables["runs"]
@@ -58,16 +58,16 @@ def stated(tables: Tables, facts: Mapping[str, Any]) -> dict[str, str]:
     return told
 
 
-def _data(tables: Tables) -> str:
+def _render_datasets(tables: Tables) -> str:
     runs = tables["runs"].drop_duplicates(["dataset", "data_sha", "lookback", "horizon"])
     rows = [
         [
-            name(row["dataset"]),
-            count(row["lookback"]),
-            count(row["horizon"]),
-            name(row["data_sha"][:16]),
+            text_cell(row["dataset"]),
+            count_cell(row["lookback"]),
+            count_cell(row["horizon"]),
+            text_cell(row["data_sha"][:16]),
         ]
         for row in runs.sort_values("dataset").to_dict("records")
     ]
-    words = paragraph("Data, with the first digits of the SHA-256 of their content:")
-    return words + table(heads("data set", "look-back", "horizon", "data"), rows) if rows else ""
+    words = render_paragraph("Data, with the first digits of the SHA-256 of their content:")
+    return words + render_table(header_row("data set", "look-back", "horizon", "data"), rows) if rows else ""

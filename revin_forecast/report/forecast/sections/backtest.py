@@ -3,109 +3,109 @@
 import math
 from collections.abc import Sequence
 
-from revin_forecast.backtest import Backtest
-from revin_forecast.data.layout import counted
-from revin_forecast.data.series import shown_stamp
-from revin_forecast.report.forecast.account import Account
-from revin_forecast.report.forecast.levels import unscored
-from revin_forecast.report.forecast.season import sees_season
-from revin_forecast.report.markup import Cell, folded, heads, name, number, paragraph, table
-from revin_forecast.report.wording import few_of, shown
+from revin_forecast.backtest import BacktestResult
+from revin_forecast.data.layout import pluralize
+from revin_forecast.data.series import format_timestamp
+from revin_forecast.report.forecast.account import ReportContent
+from revin_forecast.report.forecast.levels import describe_unscored_levels
+from revin_forecast.report.forecast.season import has_seasonal_baseline
+from revin_forecast.report.markup import Cell, render_collapsible, header_row, text_cell, number_cell, render_paragraph, render_table
+from revin_forecast.report.wording import join_first, format_number
 
-MOST = 100
+MAX_SERIES = 100
 """Series shown, the worst first."""
 
 
-def backtest_words(account: Account) -> str:
+def render_backtest_text(content: ReportContent) -> str:
     """Return which forecasts were made, and of which series."""
-    result = account.backtest
+    result = content.backtest
     if isinstance(result, str):
         return ""
-    again = "fitted once" if result.fits == 1 else f"fitted {result.fits} times"
-    many, made = len(result.origins), f"after {shown_stamp(result.origins[0])},"
+    again = "fitted once" if result.fit_count == 1 else f"fitted {result.fit_count} times"
+    many, made = len(result.cutoffs), f"after {format_timestamp(result.cutoffs[0])},"
     if many > 1:
         apart = "" if result.step == 1 else f" one every {result.step} rows,"
         made = f"the first {made}{apart} each"
-    unit = "repeating the season before" if sees_season(result) else "repeating the row before"
-    told = paragraph(
-        f"{counted(many, 'forecast')} of the last rows, {made} from the rows before it; "
+    unit = "repeating the season before" if has_seasonal_baseline(result) else "repeating the row before"
+    told = render_paragraph(
+        f"{pluralize(many, 'forecast')} of the last rows, {made} from the rows before it; "
         f"{again}. MASE is the mean absolute error over that of {unit}, in the first rows: below 1 "
         "is better than that."
     )
-    left_out = _left_out(account)
+    left_out = _left_out_series(content)
     if left_out:
-        told += paragraph(
-            f"Left out, for want of any value before the test part: {few_of(left_out)}."
+        told += render_paragraph(
+            f"Left out, for want of any value before the test part: {join_first(left_out)}."
         )
     return told
 
 
-def _left_out(account: Account) -> list[str]:
+def _left_out_series(content: ReportContent) -> list[str]:
     """Return the series that the page tells of but its backtest does not."""
-    assert not isinstance(account.backtest, str)  # asked by the callers
-    targets = set(account.series.targets)
-    return [one for one in account.backtest.left_out if one in targets]
+    assert not isinstance(content.backtest, str)  # asked by the callers
+    targets = set(content.series.targets)
+    return [one for one in content.backtest.excluded_series if one in targets]
 
 
-def backtest_table(account: Account) -> str:
+def render_backtest_table(content: ReportContent) -> str:
     """Return the scores over all series, and series by series."""
-    result = account.backtest
+    result = content.backtest
     if isinstance(result, str):
-        return paragraph(f"Not made. {result}", "missing")
+        return render_paragraph(f"Not made. {result}", "missing")
     named = {"this model": "", "the last value repeated": "repeat_"}
-    if sees_season(result):  # else they are the same
+    if has_seasonal_baseline(result):  # else they are the same
         named[f"the last season repeated ({result.season} steps)"] = "seasonal_naive_"
     columns = [
-        _scores([result.overall[f"{key}{score}"] for key in named.values()])
+        _score_cells([result.overall_scores[f"{key}{score}"] for key in named.values()])
         for score in ("mase", "mse", "mae")
     ]
-    rows = [[name(label), *cells] for label, *cells in zip(named, *columns, strict=True)]
-    text = table(heads("forecast", "MASE", "MSE", "MAE"), rows) + _coverage(account, result)
-    return text + _series_table(result, len(_left_out(account)))
+    rows = [[text_cell(label), *cells] for label, *cells in zip(named, *columns, strict=True)]
+    text = render_table(header_row("forecast", "MASE", "MSE", "MAE"), rows) + _render_coverage(content, result)
+    return text + _render_series_table(result, len(_left_out_series(content)))
 
 
-def _scores(scores: Sequence[float]) -> list[Cell]:
+def _score_cells(scores: Sequence[float]) -> list[Cell]:
     """Return the cells of one measure, the least marked."""
     least = min((score for score in scores if math.isfinite(score)), default=math.nan)
-    return [Cell(shown(score, 4), f"number{' best' * (score == least)}") for score in scores]
+    return [Cell(format_number(score, 4), f"number{' best' * (score == least)}") for score in scores]
 
 
-def _coverage(account: Account, result: Backtest) -> str:
+def _render_coverage(content: ReportContent, result: BacktestResult) -> str:
     told = [
-        f"{level:g} % intervals held {result.overall[f'coverage-{level:g}']:.1f} % of what came"
+        f"{level:g} % intervals held {result.overall_scores[f'coverage-{level:g}']:.1f} % of what came"
         for level in result.levels
     ]
-    sentences = [f"{'; '.join(told)}." if told else "", unscored(account)]
+    sentences = [f"{'; '.join(told)}." if told else "", describe_unscored_levels(content)]
     text = " ".join(filter(None, sentences))
-    return paragraph(text) if text else ""
+    return render_paragraph(text) if text else ""
 
 
-def _series_table(result: Backtest, left_out: int) -> str:
-    if len(result.table) < 2:
+def _render_series_table(result: BacktestResult, left_out_count: int) -> str:
+    if len(result.series_scores) < 2:
         return ""
-    rows = result.table.sort_values("mase", ascending=False).head(MOST)
+    rows = result.series_scores.sort_values("mase", ascending=False).head(MAX_SERIES)
     held = [f"coverage-{level:g}" for level in result.levels]
     scores = {"mase": "MASE", "repeat_mase": "last value", "seasonal_naive_mase": "last season"}
-    if not sees_season(result):
+    if not has_seasonal_baseline(result):
         del scores["seasonal_naive_mase"]
     scores |= {"mse": "MSE", "mae": "MAE"}
-    head = heads(
+    head = header_row(
         *("series", *scores.values()),
         *(f"{level:g} % hold" for level in result.levels),
     )
     body = [
         [
-            name(row["series"]),
-            *(number(row[score]) for score in scores),
-            *(Cell(_percent(row[one]), "number") for one in held),
+            text_cell(row["series"]),
+            *(number_cell(row[score]) for score in scores),
+            *(Cell(_format_percent(row[one]), "number") for one in held),
         ]
         for row in rows.to_dict("records")
     ]
-    count = len(result.table)
-    whole = f"The {count} series scored" if left_out else f"All {count} series"
+    count = len(result.series_scores)
+    whole = f"The {count} series scored" if left_out_count else f"All {count} series"
     title = f"The {len(rows)} of {count} series" if len(rows) < count else whole
-    return folded(f"{title}, the largest MASE first", table(head, body))
+    return render_collapsible(f"{title}, the largest MASE first", render_table(head, body))
 
 
-def _percent(value: float) -> str:
+def _format_percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.1f}"

@@ -5,15 +5,15 @@ from typing import get_args
 
 import numpy as np
 
-from revin_forecast.data.problems import Kind, Problem
-from revin_forecast.data.series import Series, shown_stamp
-from revin_forecast.report.forecast.account import Account
-from revin_forecast.report.markup import Cell, heads, name, paragraph, table
-from revin_forecast.report.wording import few_of, sentence
+from revin_forecast.data.problems import IssueKind, DataIssue
+from revin_forecast.data.series import Series, format_timestamp
+from revin_forecast.report.forecast.account import ReportContent
+from revin_forecast.report.markup import Cell, header_row, text_cell, render_paragraph, render_table
+from revin_forecast.report.wording import join_first, to_sentence
 
-MOST = 4
+MAX_ISSUE_ROWS = 4
 """Series that are told one by one; of more, as many are named."""
-TOGETHER: dict[Kind, str] = {
+ISSUE_SUMMARIES: dict[IssueKind, str] = {
     "empty": "No value is observed",
     "constant": "Never change",
     "copy": "Are the same as another series",
@@ -26,43 +26,43 @@ TOGETHER: dict[Kind, str] = {
 }
 
 
-def problem_table(account: Account) -> str:
+def render_issue_table(content: ReportContent) -> str:
     """Return what is odd about the data."""
-    series = account.series
-    first, last = map(shown_stamp, series.timestamps[[0, -1]])
-    gaps, places = _unobserved(series)
+    series = content.series
+    first, last = map(format_timestamp, series.timestamps[[0, -1]])
+    gaps, places = _count_unobserved(series)
     counted = "" if places == series.values.size else ", from each series' first value to its end"
-    text = paragraph(
+    text = render_paragraph(
         f"{len(series):,} rows x {len(series.names):,} series, {first} to {last}, step "
         f"{series.frequency or 'unknown'}; {gaps:,} of {places:,} values not observed{counted}."
     )
-    if not account.problems:
-        return text + paragraph("Nothing odd was found.")
-    rows = [row for kind in get_args(Kind) for row in _rows(account.problems, kind)]
-    return text + table(heads("series", "found", "what to do"), rows)
+    if not content.issues:
+        return text + render_paragraph("Nothing odd was found.")
+    rows = [row for kind in get_args(IssueKind) for row in _issue_rows(content.issues, kind)]
+    return text + render_table(header_row("series", "found", "what to do"), rows)
 
 
-def _unobserved(series: Series) -> tuple[int, int]:
+def _count_unobserved(series: Series) -> tuple[int, int]:
     """Count what is not observed, and all places, from each first value to each one's own end.
 
     What lies outside are no rows of a series: in a long table it has none there.
     """
     ends = np.full(len(series.names), len(series))
-    if series.lasts is not None and not series.moved:
-        ends = series.timestamps.searchsorted(series.lasts, side="right")
+    if series.last_timestamps is not None and not series.has_aligned_ends:
+        ends = series.timestamps.searchsorted(series.last_timestamps, side="right")
     places = int(np.maximum(ends - series.first_observed, 0).sum())
     return places - int(series.observed.sum()), places
 
 
-def _rows(problems: Sequence[Problem], kind: Kind) -> list[list[Cell]]:
+def _issue_rows(issues: Sequence[DataIssue], kind: IssueKind) -> list[list[Cell]]:
     """Return a row for each series with something odd, or one for all where many have it."""
-    found = [one for one in problems if one.kind == kind]
-    if len(found) <= MOST:
+    found = [one for one in issues if one.kind == kind]
+    if len(found) <= MAX_ISSUE_ROWS:
         return [
-            [name(one.series), Cell(sentence(one.found), "words"), Cell(one.advice, "words")]
+            [text_cell(one.series), Cell(to_sentence(one.description), "words"), Cell(one.advice, "words")]
             for one in found
         ]
-    shown = few_of([one.series for one in found], MOST)
+    shown = join_first([one.series for one in found], MAX_ISSUE_ROWS)
     first = found[0]
-    text = f"{TOGETHER[kind]}: {shown}. The first: {first.found}."
-    return [[name(f"{len(found)} series"), Cell(text, "words"), Cell(first.advice, "words")]]
+    text = f"{ISSUE_SUMMARIES[kind]}: {shown}. The first: {first.description}."
+    return [[text_cell(f"{len(found)} series"), Cell(text, "words"), Cell(first.advice, "words")]]

@@ -3,11 +3,11 @@
 from collections import Counter
 from html import escape
 
-from revin_forecast.report.forecast.account import Account, ShiftCard
-from revin_forecast.report.markup import Cell, heads, name, number, paragraph, table
-from revin_forecast.report.wording import sentence
+from revin_forecast.report.forecast.account import ReportContent, ShiftCard
+from revin_forecast.report.markup import Cell, header_row, text_cell, number_cell, render_paragraph, render_table
+from revin_forecast.report.wording import to_sentence
 
-MEANING = {
+VERDICT_MEANINGS = {
     "instance normalization will help": (
         "The level moves, and stays for a while where it went: a model that starts from each "
         "window's own level should forecast better. Likely, not certain."
@@ -24,55 +24,55 @@ MEANING = {
 """What an answer of `shift.verdict` says to a reader who knows nothing of it."""
 
 
-def shift_table(account: Account) -> str:
+def render_shift_table(content: ReportContent) -> str:
     """Return how far the last rows have moved, and what follows for each series."""
-    card = account.card
+    card = content.shift_card
     if isinstance(card, str):
-        return paragraph(f"Not measured. {card}", "missing")
+        return render_paragraph(f"Not measured. {card}", "missing")
     rows = [
         [
-            name(row["channel"]),
+            text_cell(row["channel"]),
             Cell(row["verdict"], "words"),
-            Cell(sentence(row["reason"]), "words"),
-            *(number(row[key]) for key in ("d_mu", "d_sigma", "removable", "gap_mu")),
+            Cell(to_sentence(row["reason"]), "words"),
+            *(number_cell(row[key]) for key in ("d_mu", "d_sigma", "removable", "gap_mu")),
         ]
         for row in card.rows.to_dict("records")
     ]
-    head = heads(
+    head = header_row(
         *("series", "advice", "why", "level moved", "spread moved"),
         *("gone with RevIN", "moves within a window"),
     )
-    more = len(account.series.targets) - len(rows)
+    more = len(content.series.targets) - len(rows)
     few = f"The first {len(rows)} series; {more:,} more were not measured." if more else ""
-    last = len(account.series) - card.test
-    notes = paragraph(" ".join(filter(None, [few, _units(card, last)])), "note")
-    return paragraph(_question(card)) + _answers(card) + table(head, rows) + notes
+    last = len(content.series) - card.test_start
+    notes = render_paragraph(" ".join(filter(None, [few, _describe_units(card, last)])), "note")
+    return render_paragraph(_describe_question(card)) + _render_verdict_meanings(card) + render_table(head, rows) + notes
 
 
-def _question(card: ShiftCard) -> str:
+def _describe_question(card: ShiftCard) -> str:
     return (
         "Instance normalization takes the level and the spread of each window away before a model "
         "sees it, and puts them back into the forecast; RevIN is of that kind. It pays where "
         "levels move and stay moved, and costs where they come back. Which of it is so is judged "
-        f"by all rows after the first {card.train:,}, in windows of {card.lookback} steps and the "
+        f"by all rows after the first {card.train_rows:,}, in windows of {card.lookback} steps and the "
         f"{card.horizon} that follow, without a model; what models made of it stands in the "
         "tables above."
     )
 
 
-def _answers(card: ShiftCard) -> str:
+def _render_verdict_meanings(card: ShiftCard) -> str:
     """Return what each answer that was given means, the most frequent first."""
     points = [
-        f"<li>{escape(sentence(answer)[:-1])} ({count} series). {escape(MEANING[answer])}</li>"
+        f"<li>{escape(to_sentence(answer)[:-1])} ({count} series). {escape(VERDICT_MEANINGS[answer])}</li>"
         for answer, count in Counter(card.rows["verdict"]).most_common()
     ]
     return f"<ul>{''.join(points)}</ul>"
 
 
-def _units(card: ShiftCard, last: int) -> str:
+def _describe_units(card: ShiftCard, test_rows: int) -> str:
     """Return what the numbers of the table are, and what its reasons speak of."""
     return (
-        f"Level moved, spread moved: the last {last:,} rows against the first {card.train:,}; the "
+        f"Level moved, spread moved: the last {test_rows:,} rows against the first {card.train_rows:,}; the "
         "level in standard deviations of the first rows, the spread as the logarithm of a ratio "
         "(0.69 is twice as wide, -0.69 half). Gone with RevIN: the share of the difference between "
         "their windows that vanishes when each is brought to its own level and spread. Moves "

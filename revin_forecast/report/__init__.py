@@ -1,1 +1,0 @@
-"""Pages for people: one file each, which needs nothing else. Of a forecast, and of a benchmark."""
