@@ -8,7 +8,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.race import Race
-from revin_forecast.heap import retain_freed_memory
+from revin_forecast.utils.memory import retain_freed_memory
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from revin_forecast.errors import InputError
-from revin_forecast.files import atomic_write
 from revin_forecast.reports.markdown import markdown_table
 from revin_forecast.utils.environment import environment_info
+from revin_forecast.utils.files import atomic_write
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "benchmarks"

@@ -6,9 +6,9 @@ from benchmarks.race import Race
 from revin_forecast.backbones import Ridge
 from revin_forecast.closed_form import fit_ridge, ridge_mse
 from revin_forecast.data.windows import Windows
-from revin_forecast.evaluation import score
+from revin_forecast.evaluation.holdout import score
+from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import RevIN
-from revin_forecast.reversible import Reversible
 
 LOOKBACK, HORIZON, CHANNELS = 336, 96, 7
 SUMS = 0.2  # .06

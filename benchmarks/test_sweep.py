@@ -5,8 +5,8 @@ import torch
 from benchmarks.race import Race
 from revin_forecast.backbones import Ridge
 from revin_forecast.closed_form import SweepGrid, fit_ridge, sweep_ridge
+from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import RevIN
-from revin_forecast.reversible import Reversible
 
 CHANNELS = 4
 SEPARATE = 2.0  # 1

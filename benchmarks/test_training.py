@@ -14,9 +14,9 @@ from benchmarks.speed.training_speed import (
     plain,
     random_data,
 )
-from revin_forecast.components import ModuleSpec
-from revin_forecast.fitting import ModelConfig
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import RevIN
+from revin_forecast.training.model_config import ModelConfig
 
 BATCH = 32
 # `benchmarks/speed/training_speed.py` has every backbone; here are a small and a large one.
@@ -33,7 +33,9 @@ def test_step_beside_a_plain_loop(race: Race, quick: bool, clock: Clock, name: s
     if quick and name != "Linear":
         pytest.skip("one backbone is enough for a quick look")
     data = random_data(10 if quick else 30, BATCH, covariates=0)
-    recipe = ModelConfig(ModuleSpec(f"revin_forecast.{name}", {}), ModuleSpec.from_class(RevIN), LOOKBACK, HORIZON)
+    recipe = ModelConfig(
+        ModuleSpec(f"revin_forecast.{name}", {}), ModuleSpec.from_class(RevIN), LOOKBACK, HORIZON
+    )
     model = recipe.build(CHANNELS)
     gathered = [batch for stretch in data.train_dataloader() for batch in stretch]
     bare: list[float] = []

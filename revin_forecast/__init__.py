@@ -27,7 +27,7 @@ _NAMES_BY_MODULE = {
         "SAN",
         "Stationary",
     ),
-    "revin_forecast.reversible": ("Reversible",),
+    "revin_forecast.models.reversible": ("Reversible",),
     "revin_forecast.backbones": (
         "Backbone",
         "ChannelFirstAdapter",
@@ -61,22 +61,22 @@ _NAMES_BY_MODULE = {
         "TSLibAdapter",
         "TimesNet",
     ),
-    "revin_forecast.data.mapped": ("memory_map_table",),
-    "revin_forecast.ensemble": ("Ensemble",),
-    "revin_forecast.forecaster": ("Forecaster",),
+    "revin_forecast.data.memory_mapped.series": ("memory_map_table",),
+    # WeightedCombination and Constant are not in __all__: they are public only as the names of
+    # classes in saved models and in results of the benchmark.
+    "revin_forecast.models.ensemble": ("Ensemble", "WeightedCombination"),
+    "revin_forecast.forecasting.forecaster": ("Forecaster",),
     "revin_forecast.selection": ("SelectionSettings",),
-    "revin_forecast.settings": ("TrainingSettings",),
-    "revin_forecast.sharing": (
+    "revin_forecast.training.settings": ("TrainingSettings",),
+    "revin_forecast.parameters.sharing": (
         "TransposedLinear",
         "parameter_summary",
         "share_parameters",
         "shared_parameters",
     ),
-    "revin_forecast.weights": ("load_parameters", "save_parameters"),
+    "revin_forecast.parameters.weights": ("load_parameters", "save_parameters"),
     "revin_forecast.errors": ("InputError",),
-    # Not in __all__: for the names in saved models and results of the benchmark alone.
-    "revin_forecast.combination": ("WeightedCombination",),
-    "revin_forecast.shift.references": ("Constant",),
+    "revin_forecast.shift.measuring.baselines": ("Constant",),
 }
 _MODULE_BY_NAME = {name: home for home, names in _NAMES_BY_MODULE.items() for name in names}
 
@@ -99,9 +99,9 @@ __all__ = [
     "CovariateBackbone",
     "CycleNet",
     "DLinear",
+    "DestationaryBackbone",
     "DishTS",
     "Ensemble",
-    "DestationaryBackbone",
     "Forecaster",
     "Identity",
     "Informer",
@@ -127,10 +127,10 @@ __all__ = [
     "SingleSeriesAdapter",
     "SparseTSF",
     "Stationary",
+    "TSLibAdapter",
     "TSMixer",
     "TiDE",
     "TiedAutoencoder",
-    "TSLibAdapter",
     "TimesNet",
     "TrainingSettings",
     "TransposedLinear",
@@ -154,8 +154,8 @@ if TYPE_CHECKING:
         ChannelFirstAdapter,
         CovariateBackbone,
         CycleNet,
-        DLinear,
         DestationaryBackbone,
+        DLinear,
         Informer,
         InvertedTransformer,
         Linear,
@@ -172,14 +172,15 @@ if TYPE_CHECKING:
         SparseTSF,
         TiDE,
         TiedAutoencoder,
-        TSLibAdapter,
         TimesNet,
+        TSLibAdapter,
         TSMixer,
     )
-    from revin_forecast.data.mapped import memory_map_table
-    from revin_forecast.ensemble import Ensemble
+    from revin_forecast.data.memory_mapped.series import memory_map_table
     from revin_forecast.errors import InputError
-    from revin_forecast.forecaster import Forecaster
+    from revin_forecast.forecasting.forecaster import Forecaster
+    from revin_forecast.models.ensemble import Ensemble
+    from revin_forecast.models.reversible import Reversible
     from revin_forecast.normalizers import (
         DAIN,
         EMA,
@@ -197,16 +198,15 @@ if TYPE_CHECKING:
         Robust,
         Stationary,
     )
-    from revin_forecast.reversible import Reversible
-    from revin_forecast.selection import SelectionSettings
-    from revin_forecast.settings import TrainingSettings
-    from revin_forecast.sharing import (
+    from revin_forecast.parameters.sharing import (
         TransposedLinear,
         parameter_summary,
         share_parameters,
         shared_parameters,
     )
-    from revin_forecast.weights import load_parameters, save_parameters
+    from revin_forecast.parameters.weights import load_parameters, save_parameters
+    from revin_forecast.selection import SelectionSettings
+    from revin_forecast.training.settings import TrainingSettings
 
 
 def __getattr__(name: str) -> object:

@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from revin_forecast.interrupts import print_interruption, install_signal_handlers
+from revin_forecast.utils.signals import install_signal_handlers, print_interruption
 
 
 def run() -> int:
@@ -14,7 +14,7 @@ def run() -> int:
     """
     try:
         install_signal_handlers()
-        from revin_forecast.cli import main
+        from revin_forecast.cli.main import main
 
         code = main()
     except KeyboardInterrupt:

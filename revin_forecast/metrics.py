@@ -220,7 +220,9 @@ def crps(
     return 2 * quantile_loss(forecast, truth, levels, observed)
 
 
-def coverage(low: Values, high: Values, truth: Values, observed: ObservedTargets | None = None) -> Score:
+def coverage(
+    low: Values, high: Values, truth: Values, observed: ObservedTargets | None = None
+) -> Score:
     """Share of observed truths within [low, high], ends included.
 
     >>> truth = torch.tensor([[[0.0], [1.0], [2.0], [torch.nan]]])

@@ -7,7 +7,7 @@ Options are those of `revin-forecast benchmark`.
 
 import sys
 
-from revin_forecast.cli import main
+from revin_forecast.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main(["benchmark", *sys.argv[1:]]))

@@ -7,7 +7,7 @@ Options are those of `revin-forecast evaluate`; configs/ has examples for --conf
 
 import sys
 
-from revin_forecast.cli import main
+from revin_forecast.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main(["evaluate", *sys.argv[1:]]))

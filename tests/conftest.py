@@ -89,7 +89,7 @@ def _seeded() -> Iterator[None]:
 @pytest.fixture
 def warm_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers of the shift benchmark start at once, as nothing has to be imported."""
-    from warm_start import CONTEXT
+    from tests.support.warm_programs import CONTEXT
 
     first = CONTEXT.Process(
         target=int
@@ -97,7 +97,7 @@ def warm_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     first.start()
     first.join()
     started = SimpleNamespace(get_context=lambda _: CONTEXT)
-    monkeypatch.setattr("revin_forecast.shift.engines.local.multiprocessing", started)
+    monkeypatch.setattr("revin_forecast.shift.runner.local.multiprocessing", started)
 
 
 @pytest.fixture(scope="session")

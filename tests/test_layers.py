@@ -1,6 +1,7 @@
 """Imports point down, heavy libraries stay where they belong, and names come lazily."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 import time
@@ -10,69 +11,57 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "revin_forecast"
 
-# From the top down; units of one row never import each other.
+# Imports run down this list: a package may import those below it, never one above.
 LAYERS = [
-    {"cli"},
-    {"commands"},
-    {"serving"},
-    {"shift", "report"},
-    {"backtest", "groups", "sweeping"},
-    {"forecaster", "evaluation"},
-    {"saving", "predicting"},
-    {"exporting", "spread", "fits"},
-    {"fitted", "selection", "model_card", "manifest"},
-    {"fitting"},
-    {"training", "closed_form", "checks", "ensemble", "combination"},
-    {"reversible", "components", "intervals"},
-    {"quantiles"},
-    {"normalizers", "backbones", "data", "metrics", "picture", "reports"},
-    {"sharing"},
-    {
-        "shapes",
-        "settings",
-        "files",
-        "engines",
-        "interrupts",
-        "threads",
-        "heap",
-        "class_names",
-        "utils",
-    },
-    {"progress"},
-    {"errors"},
+    "cli",
+    "serving",
+    "reports",
+    "shift",
+    "evaluation",
+    "forecasting",
+    "selection",
+    "training",
+    "closed_form",
+    "checks",
+    "models",
+    "backbones",
+    "normalizers",
+    "parameters",
+    "data",
+    "parallel",
+    "utils",
+    "metrics",
+    "shapes",
+    "errors",
 ]
-UNITS = {"weights": "sharing"}
-HEIGHT = {unit: -row for row, units in enumerate(LAYERS) for unit in units}
+HEIGHT = {name: -row for row, name in enumerate(LAYERS)}
+MAX_ROOT_ENTRIES = 22
+MAX_FILE_LINES = 300
 ALLOWED = {
-    "lightning": {"data/module.py", "training/"},
-    "jsonargparse": {"cli.py", "shift/suite_file.py"},
-    "plotly": {"picture.py", "report/", "serving/app.py"},
+    "lightning": {"data/lightning_module.py", "training/"},
+    "jsonargparse": {"cli/main.py", "shift/suite/suite_yaml.py"},
+    "plotly": {"reports/", "serving/app.py"},
     "fastapi": {"serving/"},
-    "uvicorn": {"commands/serve.py"},
+    "uvicorn": {"cli/serve.py"},
     "pydantic": {"serving/"},
     "pandas": {
+        "cli/evaluate.py",
         "data/",
-        "backtest/",
-        "forecaster.py",
-        "groups.py",
-        "predicting.py",
-        "saving.py",
-        "selection/seasons.py",
-        "picture.py",
-        "report/",
-        "commands/robustness.py",
+        "evaluation/",
+        "forecasting/",
+        "reports/",
+        "selection/seasonality.py",
         "serving/",
         "shift/aggregates/",
         "shift/benchmark.py",
-        "shift/card.py",
-        "shift/results.py",
-        "shift/rows.py",
-        "shift/single.py",
+        "shift/card/",
+        "shift/robustness.py",
+        "shift/runner/results.py",
         "shift/theory/",
     },
-    "rich": {"commands/", "progress.py"},
-    "ray": {"engines/ray.py", "shift/engines/ray.py"},
-    "scipy": {"intervals.py", "shift/statistics.py", "shift/sources/"},
+    "rich": {"cli/", "utils/progress.py"},
+    "ray": {"parallel/ray.py", "shift/runner/ray.py"},
+    "scipy": {"models/intervals.py", "shift/statistics.py", "shift/processes/"},
 }
 
 
@@ -91,22 +80,59 @@ def imports(path):
                 yield from (f"revin_forecast.{alias.name}" for alias in node.names)
 
 
-def unit_of(name):
-    parts = name.split(".")
-    unit = parts[1] if len(parts) > 1 else ""
-    return UNITS.get(unit, unit)
+def package_of(module):
+    """Return the package or module directly below `revin_forecast` that a module belongs to."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def module_name(path):
+    """Return the dotted name of a file of the package."""
+    parts = ["revin_forecast", *path.relative_to(PACKAGE).with_suffix("").parts]
+    return ".".join(parts).removesuffix(".__init__")
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_down(path):
-    own = unit_of(".".join(["revin_forecast", *path.relative_to(PACKAGE).with_suffix("").parts]))
-    if own in ("__init__", "__main__"):
+    own = package_of(module_name(path))
+    if own in ("", "__main__"):
         return
     assert own in HEIGHT, f"{own} has no place in LAYERS"
     for name in imports(path):
-        other = unit_of(name) if name.startswith("revin_forecast.") else ""
+        other = package_of(name) if name.startswith("revin_forecast.") else ""
         if other in HEIGHT and other != own:
             assert HEIGHT[other] < HEIGHT[own], f"{own} imports {other}"
+
+
+def test_no_import_is_circular():
+    """Imports inside functions count too; only the root imports public names from below."""
+    modules = {module_name(path): path for path in files()}
+    graph = {
+        name: {found for found in resolve_imports(path, modules) if found not in ("", name)}
+        for name, path in modules.items()
+    }
+    for below in graph.values():
+        below.discard("revin_forecast")
+    order = graphlib.TopologicalSorter(graph)
+    order.prepare()  # raises CycleError, which names the circle
+
+
+def resolve_imports(path, modules):
+    """Return the modules of the package that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module in modules:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in modules else node.module
+
+
+def test_the_root_and_its_files_stay_small():
+    entries = {path.name for path in PACKAGE.iterdir()} - {"__init__.py", "__pycache__"}
+    assert len(entries) <= MAX_ROOT_ENTRIES, sorted(entries)
+    lengths = {str(path): len(path.read_text().splitlines()) for path in files()}
+    assert max(lengths.values()) <= MAX_FILE_LINES, max(lengths, key=lengths.__getitem__)
 
 
 @pytest.mark.parametrize("library", ALLOWED)
@@ -139,7 +165,7 @@ def test_a_forecast_in_closed_form_loads_nothing_that_it_does_not_use(tmp_path):
     table.write_text("\n".join(["day,sales", *rows]) + "\n")
     words = ["forecast", str(table), "--horizon", "7", "--frequency", "D", "--quiet"]
     words += ["--missing", "interpolate", "--out", str(tmp_path / "forecast.csv")]
-    loaded = loaded_after(f"from revin_forecast.cli import main; assert main({words}) == 0")
+    loaded = loaded_after(f"from revin_forecast.cli.main import main; assert main({words}) == 0")
     assert {"torch", "pandas"} <= loaded
     unused = {"lightning", "pytorch_lightning", "torchmetrics", "scipy", "plotly", "ray"}
     assert not loaded & (unused | {"rich", "tensorboard", "fsspec", "aiohttp"})

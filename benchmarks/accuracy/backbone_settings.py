@@ -9,10 +9,10 @@ from typing import Any
 from benchmarks.accuracy.joined_nbeats import JoinedNBEATS
 from benchmarks.accuracy.planned_row import Row, shortened, split_of
 from revin_forecast import backbones
-from revin_forecast.components import ModuleSpec
-from revin_forecast.evaluation import evaluate
-from revin_forecast.fitting import ModelConfig
-from revin_forecast.settings import TrainingSettings
+from revin_forecast.evaluation.holdout import evaluate
+from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from benchmarks.accuracy.backbone_settings import SETTINGS, Task, component_of, 
 from benchmarks.accuracy.planned_row import HORIZONS, Cell, Row, split_of
 from benchmarks.accuracy.published_scores import published
 from revin_forecast.backbones import Ridge
-from revin_forecast.components import ModuleSpec
-from revin_forecast.evaluation import evaluate
-from revin_forecast.fitting import ModelConfig
+from revin_forecast.evaluation.holdout import evaluate
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity, RevIN
+from revin_forecast.training.model_config import ModelConfig
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "published" / "results.csv"
 TEXT = """
@@ -75,6 +75,8 @@ def row(task: Task, backbone: str, seeds: int) -> Row:
 def solved(task: Task, normalizer: type) -> Row:
     """Solve Ridge; it is the same for every seed."""
     split, season = split_of(task.data, task.data_dir)
-    recipe = ModelConfig(ModuleSpec.from_class(Ridge), ModuleSpec.from_class(normalizer), task.lookback, task.horizon)
+    recipe = ModelConfig(
+        ModuleSpec.from_class(Ridge), ModuleSpec.from_class(normalizer), task.lookback, task.horizon
+    )
     scores = evaluate(recipe, split, season).model
     return {"MSE": scores.mse, "spread": None, "MAE": scores.mae, "seconds": None}

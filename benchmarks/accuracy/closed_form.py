@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmarks.accuracy.planned_row import Cell, Row, shortened, split_of
-from revin_forecast.closed_form.swept import SweepGrid
-from revin_forecast.sweeping import evaluate_sweep
+from revin_forecast.closed_form.sweep_result import SweepGrid
+from revin_forecast.evaluation.sweep import evaluate_sweep
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "published" / "results.csv"
 NAMES = {

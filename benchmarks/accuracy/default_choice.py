@@ -11,7 +11,7 @@ from benchmarks.accuracy import statsforecast_runs as peers
 from benchmarks.accuracy.held_out_tables import TASKS, Problem, Task, load
 from benchmarks.accuracy.planned_row import Cell, Row
 from revin_forecast import Forecaster
-from revin_forecast.data import catalog
+from revin_forecast.data.catalog import catalog
 from revin_forecast.metrics import mase, seasonal_scale
 
 NAMES = ("SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta")

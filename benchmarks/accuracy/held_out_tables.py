@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from revin_forecast.data.reading import read_series
+from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.series import Series
 
 HELD_OUT = 0.2

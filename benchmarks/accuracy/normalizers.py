@@ -6,10 +6,11 @@ from functools import partial
 from benchmarks.accuracy.planned_row import Cell, Row, shortened, split_of
 from revin_forecast import normalizers
 from revin_forecast.backbones import Linear, Ridge
-from revin_forecast.components import ModuleSpec
-from revin_forecast.evaluation import evaluate
-from revin_forecast.fitting import ModelConfig, ChronologicalSplit
-from revin_forecast.settings import TrainingSettings
+from revin_forecast.data.split import ChronologicalSplit
+from revin_forecast.evaluation.holdout import evaluate
+from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.training.settings import TrainingSettings
 
 TEXT = """
 # Normalizers on a shared linear map

@@ -1,9 +1,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from revin_forecast.data import catalog
+from revin_forecast.data.catalog import catalog
 from revin_forecast.data.covariates import known_covariates
-from revin_forecast.fitting import ChronologicalSplit
+from revin_forecast.data.split import ChronologicalSplit
 
 Row = dict[str, object]
 HORIZONS = (96, 192, 336, 720)
@@ -27,7 +27,9 @@ def split_of(
     if covariates:
         known = known_covariates(covariates, series.timestamps, series.frequency)
     borders = entry.borders
-    split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test, known=known)
+    split = ChronologicalSplit(
+        series.values, borders.train, borders.validation, borders.test, known=known
+    )
     return split, entry.season
 
 

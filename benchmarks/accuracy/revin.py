@@ -4,10 +4,10 @@ from functools import partial
 
 from benchmarks.accuracy.planned_row import HORIZONS, Cell, Row, split_of
 from revin_forecast.backbones import Ridge
-from revin_forecast.components import ModuleSpec
-from revin_forecast.evaluation import evaluate
-from revin_forecast.fitting import ModelConfig
+from revin_forecast.evaluation.holdout import evaluate
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity, LastValue, RevIN
+from revin_forecast.training.model_config import ModelConfig
 
 TEXT = """
 # Ridge with and without RevIN

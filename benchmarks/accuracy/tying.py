@@ -5,7 +5,7 @@ from benchmarks.accuracy.backbone_settings import Setting, Task, scores_of
 from benchmarks.accuracy.planned_row import Cell, Row
 from revin_forecast import parameter_summary
 from revin_forecast.backbones import NHITS, Linear, PatchLM, PerChannel, Siamese, TiedAutoencoder
-from revin_forecast.components import ModuleSpec
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import RevIN
 
 TEXT = """

@@ -6,7 +6,7 @@ from plotly import graph_objects
 from plotly.subplots import make_subplots
 
 from benchmarks.evidence import Row
-from revin_forecast.picture import STYLES
+from revin_forecast.reports.line_chart import STYLES
 
 Rows = Sequence[Row]
 SYMBOLS = ("circle", "diamond", "square", "triangle-down", "triangle-up", "cross")

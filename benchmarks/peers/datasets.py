@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks.accuracy.planned_row import split_of
 from benchmarks.peers.programs.protocol import Rows, Work
-from revin_forecast.data import catalog
+from revin_forecast.data.catalog import catalog
 
 DATA = "etth1"
 SMALL = 2_000

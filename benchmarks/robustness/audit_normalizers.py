@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from benchmarks.evidence import EvidencePage, Options, measurement
 from revin_forecast import normalizers
 from revin_forecast.checks import audit_normalizer
-from revin_forecast.components import ModuleSpec
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import LocationScale, Normalizer
 
 TEXT = """

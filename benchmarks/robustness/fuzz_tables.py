@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.evidence import EvidencePage, Options, measurement
 from benchmarks.robustness.damaged_tables import damaged
 from benchmarks.robustness.reference_reader import DisagreementError, compare
-from revin_forecast.data.reading import read_series
+from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.errors import InputError
 
 TEXT = """

@@ -11,17 +11,17 @@ import torch
 
 from benchmarks.evidence import EvidencePage, Options, measurement
 from revin_forecast import Forecaster
-from revin_forecast.data.catalog import data_folder
-from revin_forecast.data.reading import read_series
+from revin_forecast.data.catalog.catalog import data_folder
+from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.series import Series
-from revin_forecast.fitted import FittedModel
-from revin_forecast.intervals import ConformalIntervals, interval_quantiles
+from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.metrics import coverage
+from revin_forecast.models.intervals import ConformalIntervals, interval_quantiles
 from revin_forecast.selection import SelectionSettings
-from revin_forecast.shift.cells import Cell
+from revin_forecast.shift.dataset import ShiftDataset
 from revin_forecast.shift.generators import Scale
-from revin_forecast.shift.windows import ShiftedWindows, clean_windows, shifted_windows
-from revin_forecast.shift.world import ShiftDataset
+from revin_forecast.shift.measuring.cell import Cell
+from revin_forecast.shift.measuring.windows import ShiftedWindows, clean_windows, shifted_windows
 
 # file, horizon: a season
 DATA = {
@@ -94,7 +94,9 @@ def shifted(world: ShiftDataset) -> Iterator[tuple[str, ShiftedWindows]]:
         yield name, shifted_windows(world, cell, 1)
 
 
-def covered(fitted: FittedModel, raw: ConformalIntervals, windows: ShiftedWindows) -> dict[str, float]:
+def covered(
+    fitted: FittedModel, raw: ConformalIntervals, windows: ShiftedWindows
+) -> dict[str, float]:
     """Return the percentage covered by normalized and by raw intervals, and how wide they are."""
     assert fitted.intervals is not None
     truth = torch.from_numpy(windows.targets).float()
@@ -115,7 +117,9 @@ def covered(fitted: FittedModel, raw: ConformalIntervals, windows: ShiftedWindow
     return cells | {"width": widths[0] / widths[1]}
 
 
-def limits(intervals: ConformalIntervals, forecast: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
+def limits(
+    intervals: ConformalIntervals, forecast: torch.Tensor, past: torch.Tensor
+) -> torch.Tensor:
     """Return the limits of each level's interval, (windows, horizon, channels, 2 a level)."""
     bounds = [bound for level in LEVELS for bound in interval_quantiles(level)]
     parts = [

@@ -7,15 +7,17 @@ import numpy as np
 import torch
 
 from revin_forecast.backbones import Ridge
-from revin_forecast.components import ModuleSpec
-from revin_forecast.data import catalog
-from revin_forecast.data.entries import CATALOG, SplitBorders, split_7_1_2
-from revin_forecast.data.reading import read_series
-from revin_forecast.fitting import ModelConfig, ChronologicalSplit, fit_model
+from revin_forecast.data.catalog import catalog
+from revin_forecast.data.catalog.catalog import CATALOG, SplitBorders, split_7_1_2
+from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.split import ChronologicalSplit
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity, RevIN
-from revin_forecast.shift.card import card_window_sizes
-from revin_forecast.shift.statistics import percentile_interval, bootstrap_means
-from revin_forecast.shift.verdict import Verdict, judge_channels
+from revin_forecast.shift.card.card import card_window_sizes
+from revin_forecast.shift.card.verdict import Verdict, judge_channels
+from revin_forecast.shift.statistics import bootstrap_means, percentile_interval
+from revin_forecast.training.fit import fit_model
+from revin_forecast.training.model_config import ModelConfig
 
 OUTSIDE = {
     "WTH/WTH.csv": 1,
@@ -68,7 +70,9 @@ def files(data_dir: str | None, quick: bool) -> Iterator[File]:
 
 def test_errors(split: ChronologicalSplit, normalizer: type, sizes: tuple[int, int]) -> np.ndarray:
     """Return the mean squared error of each test window of one channel; NaN without a target."""
-    model, _ = fit_model(ModelConfig(ModuleSpec.from_class(Ridge), ModuleSpec.from_class(normalizer), *sizes), split)
+    model, _ = fit_model(
+        ModelConfig(ModuleSpec.from_class(Ridge), ModuleSpec.from_class(normalizer), *sizes), split
+    )
     errors = []
     with torch.inference_mode():
         for past, future, _ in split.make_windows("test", *sizes).iter_batches(4096):

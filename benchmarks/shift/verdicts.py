@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.evidence import EvidencePage, Options, measurement
 from benchmarks.shift.revin_gains import CALLED, files, rows_of
 from revin_forecast.reports.markdown import markdown_table
-from revin_forecast.shift.card import shift_card
+from revin_forecast.shift.card.card import shift_card
 
 PARTS = ("catalogue", "outside")
 TEXT = """

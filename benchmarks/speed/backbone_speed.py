@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from benchmarks.evidence import EvidencePage, Options, measurement
 from benchmarks.speed.plain_models import plain_of
 from revin_forecast import backbones
-from revin_forecast.heap import retain_freed_memory
+from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import RevIN
-from revin_forecast.reversible import Reversible
+from revin_forecast.utils.memory import retain_freed_memory
 
 TEXT = """
 # Speed of the backbones' arithmetic

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from benchmarks.accuracy.backbone_settings import component_of
 from benchmarks.evidence import PAGES, EvidencePage, Options, measurement
-from revin_forecast.components import ModuleSpec
-from revin_forecast.data.module import ForecastDataModule
+from revin_forecast.data.lightning_module import ForecastDataModule
 from revin_forecast.data.windows import WindowBatch, Windows
 from revin_forecast.errors import InputError
-from revin_forecast.fitting import ModelConfig
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import RevIN
-from revin_forecast.settings import TrainingSettings
-from revin_forecast.training import train
+from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.training.settings import TrainingSettings
+from revin_forecast.training.train import train
 
 TEXT = """
 # Speed on {device}
@@ -68,7 +68,9 @@ def plain(model: nn.Module, batches: list[WindowBatch]) -> None:
         optimizer.step()
 
 
-def package(model: nn.Module, data: ForecastDataModule, precision: Precision, compiled: bool) -> None:
+def package(
+    model: nn.Module, data: ForecastDataModule, precision: Precision, compiled: bool
+) -> None:
     """Train an epoch in the package's loop, on the device that Lightning finds."""
     settings = TrainingSettings(
         max_epochs=1, batch_size=data.batch_size, precision=precision, compile=compiled

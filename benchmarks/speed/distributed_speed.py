@@ -16,19 +16,25 @@ from typing import Any, NamedTuple
 import torch
 
 from benchmarks.evidence import ROOT, EvidencePage, Options, measurement
-from revin_forecast.components import ModuleSpec
-from revin_forecast.data.module import ForecastDataModule
+from revin_forecast.data.lightning_module import ForecastDataModule
 from revin_forecast.data.windows import Windows
-from revin_forecast.fitting import ModelConfig
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import RevIN
-from revin_forecast.settings import TrainingSettings
 from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
-from revin_forecast.shift.engines import JobEngine, make_job_engine
-from revin_forecast.shift.engines.inline import InlineJobEngine
-from revin_forecast.shift.job import ProgressEvent
-from revin_forecast.shift.suite import DatasetConfig, ModelGrid, ShiftProtocol, Suite, WindowConfig
-from revin_forecast.shift.suite_file import parse_shifts
-from revin_forecast.training import train
+from revin_forecast.shift.runner import JobEngine, make_job_engine
+from revin_forecast.shift.runner.engine import InlineJobEngine
+from revin_forecast.shift.runner.job import ProgressEvent
+from revin_forecast.shift.suite.suite import (
+    DatasetConfig,
+    ModelGrid,
+    ShiftProtocol,
+    Suite,
+    WindowConfig,
+)
+from revin_forecast.shift.suite.suite_yaml import parse_shifts
+from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.training.settings import TrainingSettings
+from revin_forecast.training.train import train
 
 TEXT = """
 # Several processes

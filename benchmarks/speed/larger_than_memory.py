@@ -20,13 +20,13 @@ import torch
 from torch import nn
 
 from benchmarks.evidence import ROOT, EvidencePage, Options, measurement
-from revin_forecast.components import ModuleSpec
-from revin_forecast.data.mapped import memory_map_table
-from revin_forecast.data.reading import read_series
-from revin_forecast.data.split import MemoryMappedSplit
+from revin_forecast.data.memory_mapped.series import memory_map_table
+from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.split import ChronologicalSplit, MemoryMappedSplit
 from revin_forecast.data.windows import Windows
-from revin_forecast.fitting import ModelConfig, ChronologicalSplit
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import RevIN
+from revin_forecast.training.model_config import ModelConfig
 
 TEXT = """
 # Training data larger than memory
@@ -91,7 +91,9 @@ def put_out_of_cache(path: Path) -> None:
 
 def rate(name: str, windows: Windows, batches: int) -> float:
     """Return windows a second of training on some batches."""
-    from revin_forecast.data.module import ForecastDataModule  # two seconds that the parent needs not
+    from revin_forecast.data.lightning_module import (
+        ForecastDataModule,  # two seconds that the parent needs not
+    )
 
     one = Windows(windows.values[: LOOKBACK + HORIZON], LOOKBACK, HORIZON)
     data = ForecastDataModule(windows, one, BATCH)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from revin_forecast.backbones import InvertedTransformer, PatchTST, TSMixer
-from revin_forecast.backbones.dropout import Dropout
+from revin_forecast.backbones.layers import Dropout
 
 HEADS = 4
 

@@ -8,8 +8,8 @@ import torch
 from benchmarks.evidence import EvidencePage, Options, measurement
 from revin_forecast.backbones import Ridge
 from revin_forecast.closed_form import fit_ridge, window_moments
+from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import RevIN
-from revin_forecast.reversible import Reversible
 
 # rows of training and of validation, channels, look-back, horizon
 SIZES = [

@@ -16,8 +16,8 @@ from plotly.subplots import make_subplots
 
 from benchmarks.evidence import EvidencePage, Options, measurement
 from benchmarks.speed.workloads import Growth, bare_reading, growths
-from revin_forecast.engines.workers import ENVIRONMENT_VARIABLES
-from revin_forecast.picture import STYLES
+from revin_forecast.parallel.worker import ENVIRONMENT_VARIABLES
+from revin_forecast.reports.line_chart import STYLES
 
 TEXT = """
 # How cost grows
@@ -115,7 +115,9 @@ def figure(rows: Sequence[dict[str, Any]]) -> graph_objects.Figure:
     },
 )
 def main(options: Options, page: EvidencePage) -> None:
-    if not ENVIRONMENT_VARIABLES.items() <= os.environ.items():  # memory is kept from one array to the next
+    if (
+        not ENVIRONMENT_VARIABLES.items() <= os.environ.items()
+    ):  # memory is kept from one array to the next
         command = [sys.executable, "-m", "benchmarks.speed.scaling", *sys.argv[1:]]
         os.execve(sys.executable, command, os.environ | ENVIRONMENT_VARIABLES)
     torch.set_num_threads(1)

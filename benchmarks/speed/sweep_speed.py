@@ -8,12 +8,12 @@ import torch
 
 from benchmarks.accuracy.backbone_settings import component_of
 from benchmarks.evidence import EvidencePage, Options, measurement
-from revin_forecast.closed_form.sums import window_equations
 from revin_forecast.closed_form.sweep import sweep_ridge
-from revin_forecast.closed_form.swept import SweepGrid
-from revin_forecast.components import ModuleSpec
-from revin_forecast.fitting import ModelConfig
+from revin_forecast.closed_form.sweep_result import SweepGrid
+from revin_forecast.closed_form.window_sums import window_equations
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import RevIN
+from revin_forecast.training.model_config import ModelConfig
 
 SIZES = {
     "ETTh1": (11_520, 7),

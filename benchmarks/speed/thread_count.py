@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from benchmarks.accuracy.backbone_settings import SETTINGS
 from benchmarks.evidence import EvidencePage, Options, measurement
 from revin_forecast import backbones
-from revin_forecast.heap import retain_freed_memory
+from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import RevIN
-from revin_forecast.reversible import Reversible
-from revin_forecast.threads import count_flops, choose_thread_count
+from revin_forecast.utils.memory import retain_freed_memory
+from revin_forecast.utils.threads import choose_thread_count, count_flops
 
 TEXT = """
 # Threads of a training step
@@ -23,7 +23,7 @@ threads, {lookback} -> {horizon} with RevIN, backbones as in `benchmarks/accurac
 operations` are the products' of one forward pass. The numbers of threads take turns; each cell is
 the least of {rounds} rounds' medians, as other work on the machine only ever adds time. `chosen`
 is what `fit` and `evaluate` take for that many operations where torch has {most}
-(`revin_forecast/threads.py`), `loss` how much longer it takes than the best. Repeat with
+(`revin_forecast/utils/threads.py`), `loss` how much longer it takes than the best. Repeat with
 
     python -m benchmarks.speed.thread_count
 """

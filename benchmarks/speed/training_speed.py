@@ -14,13 +14,13 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks.accuracy.backbone_settings import SETTINGS, component_of
 from benchmarks.evidence import EvidencePage, Options, measurement
-from revin_forecast.components import ModuleSpec
-from revin_forecast.data.module import ForecastDataModule
+from revin_forecast.data.lightning_module import ForecastDataModule
 from revin_forecast.data.windows import WindowBatch, Windows
-from revin_forecast.fitting import ModelConfig
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import RevIN
-from revin_forecast.settings import TrainingSettings
-from revin_forecast.training import train
+from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.training.settings import TrainingSettings
+from revin_forecast.training.train import train
 
 TEXT = """
 # Training speed of the backbones

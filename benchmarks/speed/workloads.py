@@ -11,20 +11,22 @@ import pandas as pd
 import torch
 from pyarrow import csv
 
-from revin_forecast.components import ModuleSpec
-from revin_forecast.data.module import ForecastDataModule
-from revin_forecast.data.reading import read_series
+from revin_forecast.data.lightning_module import ForecastDataModule
+from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.data.windows import Windows
-from revin_forecast.fitting import ModelConfig, ChronologicalSplit, fit_model
-from revin_forecast.forecaster import Forecaster
+from revin_forecast.forecasting.forecaster import Forecaster
+from revin_forecast.models.reversible import Reversible
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import RevIN
-from revin_forecast.reversible import Reversible
-from revin_forecast.settings import TrainingSettings
-from revin_forecast.shift.cell import Evaluator
-from revin_forecast.shift.cells import Cell
-from revin_forecast.shift.suite_file import parse_shifts
-from revin_forecast.shift.world import ShiftDataset
-from revin_forecast.training import train
+from revin_forecast.shift.dataset import ShiftDataset
+from revin_forecast.shift.measuring.cell import Cell
+from revin_forecast.shift.measuring.evaluator import Evaluator
+from revin_forecast.shift.suite.suite_yaml import parse_shifts
+from revin_forecast.training.fit import fit_model
+from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.training.settings import TrainingSettings
+from revin_forecast.training.train import train
 
 Work = Callable[[], object]
 
@@ -131,7 +133,9 @@ def model_of(name: str, size: Size) -> tuple[ModelConfig, Reversible]:
 def ridge_fit(size: Size) -> Work:
     """Solve a Ridge, its penalty chosen on the last fifth."""
     values = walks(size.rows, size.channels)
-    split = ChronologicalSplit(values, size.rows * 4 // 5, size.rows, size.rows, scaling_rows=size.rows)
+    split = ChronologicalSplit(
+        values, size.rows * 4 // 5, size.rows, size.rows, scaling_rows=size.rows
+    )
     return partial(fit_model, model_of("Ridge", size)[0], split)
 
 

@@ -7,7 +7,7 @@ from benchmarks.pages.update import has_browser, one_browser
 from docs.figures import how_revin_works as explained
 from docs.figures.forecast_a_csv import shops
 from docs.figures.line_picture import difference
-from revin_forecast.files import atomic_write
+from revin_forecast.utils.files import atomic_write
 
 FOLDER = Path(__file__).resolve().parents[1] / "images"
 PICTURES = explained.PICTURES | {"shops": shops}

@@ -11,7 +11,7 @@ from torch import Tensor
 from docs.figures.line_picture import Line, Panel, Picture
 from revin_forecast import Identity, Reversible, RevIN, Ridge
 from revin_forecast.closed_form import fit_ridge
-from revin_forecast.data.reading import read_series
+from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.windows import Windows
 from revin_forecast.normalizers.revin import LocationName
 

@@ -34,7 +34,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def report(page: Path) -> None:
     """Make the page as README.md does."""
-    from revin_forecast.cli import main as command
+    from revin_forecast.cli.main import main as command
 
     file = ROOT / "datasets" / "co2_weekly.csv"
     words = ["forecast", str(file), "--horizon", "52", "--level", "80", "95", "--quiet"]

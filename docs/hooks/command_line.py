@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from revin_forecast.cli import COMMANDS, main
+from revin_forecast.cli.main import COMMANDS, main
 
 PLACE = "reference/command_line.md"
 GROUPS = {

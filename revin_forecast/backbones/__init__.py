@@ -5,9 +5,8 @@ from revin_forecast.backbones.base import Backbone, CovariateBackbone, Destation
 from revin_forecast.backbones.cycle_net import CycleNet
 from revin_forecast.backbones.fits import FITS
 from revin_forecast.backbones.informer import Informer
-from revin_forecast.backbones.inverted import InvertedTransformer
-from revin_forecast.backbones.linear import DLinear, Linear
-from revin_forecast.backbones.mlp import MLP
+from revin_forecast.backbones.inverted_transformer import InvertedTransformer
+from revin_forecast.backbones.linear import MLP, DLinear, Linear
 from revin_forecast.backbones.naive import Repeat, SeasonalNaive
 from revin_forecast.backbones.nbeats import NBEATS
 from revin_forecast.backbones.nhits import NHITS
@@ -51,9 +50,9 @@ __all__ = [
     "Siamese",
     "SingleSeriesAdapter",
     "SparseTSF",
+    "TSLibAdapter",
     "TSMixer",
     "TiDE",
     "TiedAutoencoder",
-    "TSLibAdapter",
     "TimesNet",
 ]

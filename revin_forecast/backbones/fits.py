@@ -50,7 +50,9 @@ class FITS(Backbone):
         self.analysis: Tensor
         self.synthesis: Tensor
         self.register_buffer("analysis", _analysis_matrix(lookback, seen), persistent=False)
-        self.register_buffer("synthesis", _synthesis_matrix(lookback, horizon, made), persistent=False)
+        self.register_buffer(
+            "synthesis", _synthesis_matrix(lookback, horizon, made), persistent=False
+        )
 
     def forward(self, past: Past) -> Future:
         """Map the spectrum of each channel's window and transform it back."""

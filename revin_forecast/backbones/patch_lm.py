@@ -1,11 +1,10 @@
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.backbones.attention import Attention, FeedForward
 from revin_forecast.backbones.base import Backbone
-from revin_forecast.backbones.segments import cut_segments
+from revin_forecast.backbones.layers import Attention, FeedForward, cut_segments
+from revin_forecast.parameters.sharing import TransposedLinear
 from revin_forecast.shapes import Future, Past
-from revin_forecast.sharing import TransposedLinear
 
 HEADS = 4
 
@@ -70,7 +69,7 @@ class PatchLM(Backbone):
         """Return what follows each patch, seeing it and those before it only.
 
         Args:
-            text: (batch, patches, patch).
+            patches: (batch, patches, patch).
         """
         return self.head(self.norm(self.layers(self.embed(patches) + self.positions)))
 

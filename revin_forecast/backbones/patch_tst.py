@@ -2,9 +2,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from revin_forecast.backbones.attention import Attention, FeedForward
 from revin_forecast.backbones.base import Backbone
-from revin_forecast.backbones.dropout import Dropout
+from revin_forecast.backbones.layers import Attention, Dropout, FeedForward
 from revin_forecast.shapes import Future, Past
 
 HEADS = 4

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from revin_forecast.backbones.base import Backbone
-from revin_forecast.backbones.dropout import Dropout
+from revin_forecast.backbones.layers import Dropout
 from revin_forecast.shapes import Future, Past
 
 

@@ -3,7 +3,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from revin_forecast.backbones.base import Backbone
-from revin_forecast.backbones.dropout import Dropout
+from revin_forecast.backbones.layers import Dropout
 from revin_forecast.shapes import Future, Past
 
 KERNEL_SIZES = (5, 3)
@@ -53,7 +53,11 @@ class SCINet(Backbone):
             seen = lookback + (horizon if stack else 0)
             nets = (_Level(channels, 2**level, expansion, dropout) for level in range(levels))
             self.trees.append(nn.ModuleList(nets))
-            self.maps.append(nn.Linear(-(-seen // self.length_multiple) * self.length_multiple, horizon, bias=False))
+            self.maps.append(
+                nn.Linear(
+                    -(-seen // self.length_multiple) * self.length_multiple, horizon, bias=False
+                )
+            )
 
     def forward(self, past: Past) -> Future:
         """Run each tree over the window and the forecast so far."""

@@ -2,8 +2,7 @@ import torch
 from torch import nn
 
 from revin_forecast.backbones.base import Backbone
-from revin_forecast.backbones.dropout import Dropout
-from revin_forecast.backbones.segments import cut_segments
+from revin_forecast.backbones.layers import Dropout, cut_segments
 from revin_forecast.shapes import Future, Past
 
 

@@ -85,7 +85,9 @@ class PerChannel(CovariateBackbone):
         return torch.cat([network(one, **extra) for network, one in pairs], dim=-1)
 
 
-def _build_network(backbone: BackboneFactory, lookback: int, horizon: int, covariates: int) -> nn.Module:
+def _build_network(
+    backbone: BackboneFactory, lookback: int, horizon: int, covariates: int
+) -> nn.Module:
     extra: dict[str, Any] = {"covariates": covariates} if covariates else {}
     network = backbone(lookback, horizon, 1, **extra)
     asks = network.covariates if isinstance(network, CovariateBackbone) else 0

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.backbones.base import CovariateBackbone
-from revin_forecast.backbones.dropout import Dropout
+from revin_forecast.backbones.layers import Dropout
 from revin_forecast.shapes import Future, Known, Past
 
 PROJECTION_WIDTH, DECODER_WIDTH, STEP_WIDTH = 4, 8, 32
@@ -50,12 +50,21 @@ class TiDE(CovariateBackbone):
         super().__init__(lookback, horizon, channels, covariates)
         steps = lookback + horizon
         projected = PROJECTION_WIDTH if covariates else 0
-        self.project = _ResidualBlock(covariates, STEP_WIDTH, PROJECTION_WIDTH, dropout) if covariates else None
+        self.project = (
+            _ResidualBlock(covariates, STEP_WIDTH, PROJECTION_WIDTH, dropout)
+            if covariates
+            else None
+        )
         sizes = [lookback + projected * steps, *[width] * (2 * layers - 1), DECODER_WIDTH * horizon]
         self.dense = nn.Sequential(
-            *(_ResidualBlock(inputs, width, outputs, dropout) for inputs, outputs in pairwise(sizes))
+            *(
+                _ResidualBlock(inputs, width, outputs, dropout)
+                for inputs, outputs in pairwise(sizes)
+            )
         )
-        self.step = _ResidualBlock(DECODER_WIDTH + projected, STEP_WIDTH, 1, dropout, has_norm=False)
+        self.step = _ResidualBlock(
+            DECODER_WIDTH + projected, STEP_WIDTH, 1, dropout, has_norm=False
+        )
         self.map = nn.Linear(lookback, horizon)
 
     def forward(self, past: Past, *, known: Known | None = None) -> Future:
@@ -79,7 +88,9 @@ class TiDE(CovariateBackbone):
 class _ResidualBlock(nn.Module):
     """norm(dropout(W2 relu(W1 x)) + W3 x)."""
 
-    def __init__(self, inputs: int, width: int, outputs: int, dropout: float, has_norm: bool = True):
+    def __init__(
+        self, inputs: int, width: int, outputs: int, dropout: float, has_norm: bool = True
+    ):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, outputs), Dropout(dropout)

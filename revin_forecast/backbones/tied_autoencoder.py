@@ -2,8 +2,8 @@ import torch
 from torch import nn
 
 from revin_forecast.backbones.base import Backbone
+from revin_forecast.parameters.sharing import TransposedLinear
 from revin_forecast.shapes import Future, Past
-from revin_forecast.sharing import TransposedLinear
 
 
 class TiedAutoencoder(Backbone):

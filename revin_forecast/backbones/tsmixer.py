@@ -2,7 +2,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from revin_forecast.backbones.base import Backbone
-from revin_forecast.backbones.dropout import Dropout
+from revin_forecast.backbones.layers import Dropout
 from revin_forecast.shapes import Future, Past
 
 

@@ -13,14 +13,14 @@ from revin_forecast.checks.backbone import (
     audit_backbone,
     check_backbone,
 )
+from revin_forecast.checks.compiled import PROGRAM_CHECKS
 from revin_forecast.checks.equivariance import EQUIVARIANCE_CHECKS
 from revin_forecast.checks.normalizer import (
     NORMALIZER_CHECKS,
     audit_normalizer,
     check_normalizer,
 )
-from revin_forecast.checks.programs import PROGRAM_CHECKS
-from revin_forecast.checks.run import CheckError, CheckResult
+from revin_forecast.checks.runner import CheckError, CheckResult
 
 __all__ = [
     "BACKBONE_CHECKS",

@@ -1,3 +1,5 @@
+"""revin_forecast/checks/backbone.py."""
+
 import copy
 import math
 from collections.abc import Callable
@@ -7,16 +9,63 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.backbones.base import CovariateBackbone
-from revin_forecast.checks.asked import SIZES, BackboneHarness, BackboneFactory, random_windows, build_backbone, forecast_batch
-from revin_forecast.checks.programs import expect_compiles, expect_exports, expect_onnx
-from revin_forecast.checks.run import (
+from revin_forecast.checks.compiled import expect_compiles, expect_exports, expect_onnx
+from revin_forecast.checks.runner import (
     CheckResult,
+    collect_results,
     expect,
     expect_close,
     expect_refusal,
-    collect_results,
+    perturb,
     run_checks,
 )
+
+BackboneFactory = Callable[[int, int, int], nn.Module]
+"""A class or call of (lookback, horizon, channels) that builds a backbone."""
+
+SIZES = ((48, 12, 3), (37, 11, 1), (24, 25, 2))
+"""(lookback, horizon, channels): even, odd with one channel, horizon beyond the look-back."""
+
+
+def build_backbone(make: BackboneFactory, sizes: tuple[int, int, int] = SIZES[0]) -> nn.Module:
+    """Build away from initialization, in float64, in evaluation mode."""
+    return perturb(make(*sizes)).double().eval()
+
+
+def random_windows(sizes: tuple[int, int, int] = SIZES[0], windows: int = 5) -> Tensor:
+    """Return random float64 windows."""
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn((windows, sizes[0], sizes[2]), generator=generator, dtype=torch.float64)
+
+
+class BackboneHarness(nn.Module):
+    """A backbone with what it wants to know of each step.
+
+    A single known input is the running number, several are waves within a half of zero, as calendar
+    features are.
+    """
+
+    def __init__(self, backbone: nn.Module):
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, past: Tensor, first: Tensor) -> Tensor:
+        """Forecast; `first` is (batch,), the number of each window's first step."""
+        backbone = self.backbone
+        if not isinstance(backbone, CovariateBackbone) or backbone.covariates == 0:
+            return backbone(past)
+        steps = torch.arange(backbone.lookback + backbone.horizon, device=past.device)
+        known = (first.unsqueeze(1) + steps).unsqueeze(-1).to(past.dtype)
+        if backbone.covariates > 1:
+            speeds = torch.arange(1, backbone.covariates + 1, device=past.device)
+            known = torch.sin(2 * math.pi / 24 * known * speeds) / 2
+        return backbone(past, known=known)
+
+
+def forecast_batch(backbone: nn.Module, past: Tensor, start: int = 0) -> Tensor:
+    """Forecast windows, the first of which begins at a running number."""
+    return BackboneHarness(backbone)(past, 7 * (start + torch.arange(len(past))))
+
 
 OVERFIT_STEPS, MAX_ERROR_SHARE = 400, 0.02
 
@@ -55,7 +104,9 @@ def check_shapes(make: BackboneFactory) -> None:
     """Any look-back, horizon and number of channels gives (batch, horizon, channels)."""
     for sizes in SIZES:
         for dtype in (torch.float64, torch.float32):
-            ahead = forecast_batch(build_backbone(make, sizes).to(dtype), random_windows(sizes).to(dtype))
+            ahead = forecast_batch(
+                build_backbone(make, sizes).to(dtype), random_windows(sizes).to(dtype)
+            )
             wanted = (5, sizes[1], sizes[2])
             expect(ahead.shape == wanted, f"{sizes} gives {tuple(ahead.shape)}, not {wanted}")
             expect(ahead.dtype == dtype, f"{dtype} comes back as {ahead.dtype}")
@@ -65,7 +116,9 @@ def check_shapes(make: BackboneFactory) -> None:
 def check_wrong_shapes_refused(make: BackboneFactory) -> None:
     """Windows of another length or number of channels are refused with a message."""
     backbone, past = build_backbone(make), random_windows()
-    expect_refusal(lambda: forecast_batch(backbone, past[:, 1:]), "a window of 47 steps instead of 48")
+    expect_refusal(
+        lambda: forecast_batch(backbone, past[:, 1:]), "a window of 47 steps instead of 48"
+    )
     expect_refusal(lambda: forecast_batch(backbone, past[..., :1]), "1 channel instead of 3")
     expect_refusal(lambda: backbone(past[0]), "a 2-D window")
     if isinstance(backbone, CovariateBackbone):
@@ -118,8 +171,15 @@ def check_deterministic(make: BackboneFactory) -> None:
         pair.append(make(*SIZES[0]).eval())
     past = random_windows().float()
     kept = past.clone()
-    expect_close(forecast_batch(pair[0], past), forecast_batch(pair[1], past), 0.0, "two modules from one seed")
-    expect_close(forecast_batch(pair[0], past), forecast_batch(pair[0], past), 0.0, "two calls in evaluation")
+    expect_close(
+        forecast_batch(pair[0], past),
+        forecast_batch(pair[1], past),
+        0.0,
+        "two modules from one seed",
+    )
+    expect_close(
+        forecast_batch(pair[0], past), forecast_batch(pair[0], past), 0.0, "two calls in evaluation"
+    )
     expect_close(past, kept, 0.0, "the input after a call")
 
 
@@ -135,7 +195,9 @@ def check_train_and_eval_modes(make: BackboneFactory) -> None:
     expect_close(drawn[0], drawn[1], 0.0, "training mode with the same seed")
     single = forecast_batch(copy.deepcopy(backbone).train(), past[:1])
     expect(single.isfinite().all(), "a last batch of one window gives numbers that are not finite")
-    expect_close(forecast_batch(backbone.train().eval(), past), before, 0.0, "evaluation after training")
+    expect_close(
+        forecast_batch(backbone.train().eval(), past), before, 0.0, "evaluation after training"
+    )
 
 
 def check_state_dict(make: BackboneFactory) -> None:

@@ -7,7 +7,7 @@ import threading
 
 import torch
 
-from revin_forecast.checks.run import (
+from revin_forecast.checks.runner import (
     CHANNELS,
     HORIZON,
     LOOKBACK,

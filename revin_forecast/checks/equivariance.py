@@ -3,7 +3,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.checks.run import (
+from revin_forecast.checks.runner import (
     CHANNELS,
     HORIZON,
     LOOKBACK,
@@ -13,8 +13,8 @@ from revin_forecast.checks.run import (
     expect,
     sample_windows,
 )
+from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.reversible import Reversible
 
 MAX_FLOAT64_ERROR = 1e-9
 """Allowed gap in float64, in deviations of the window, at levels up to 1e6 deviations."""
@@ -50,7 +50,10 @@ def check_common_scale_equivariance(make: NormalizerFactory) -> None:
 EQUIVARIANCE_CHECKS: dict[Equivariance, tuple[str, Callable[[NormalizerFactory], None]]] = {
     "shift": ("forecasts follow a change of level", check_shift_equivariance),
     "scale": ("forecasts follow a change of scale", check_scale_equivariance),
-    "common scale": ("forecasts follow a change of scale of all channels", check_common_scale_equivariance),
+    "common scale": (
+        "forecasts follow a change of scale of all channels",
+        check_common_scale_equivariance,
+    ),
 }
 
 
@@ -67,7 +70,9 @@ class _MixingBackbone(nn.Module):
         return self.out(hidden).reshape(len(past), HORIZON, CHANNELS)
 
 
-def _check_equivariance(make: NormalizerFactory, scale: float, level: float, common: bool = False) -> None:
+def _check_equivariance(
+    make: NormalizerFactory, scale: float, level: float, common: bool = False
+) -> None:
     model = Reversible(_MixingBackbone(), build_normalizer(make))
     spread = torch.tensor([1.0, 1.0, 1.0] if common else [1.0, 0.5, 2.0], dtype=torch.float64)
     levels = torch.tensor([1.0, 0.0, -1.0], dtype=torch.float64) * level

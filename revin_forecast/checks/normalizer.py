@@ -1,35 +1,34 @@
+"""revin_forecast/checks/normalizer.py."""
+
 from collections.abc import Callable
 from functools import partial
 
-from revin_forecast.checks import behaviour, kinds, learning, numbers
+import torch
+from torch.distributions import Laplace, Normal
+
+from revin_forecast.checks import behaviour, numerics
+from revin_forecast.checks.compiled import PROGRAM_CHECKS
 from revin_forecast.checks.equivariance import EQUIVARIANCE_CHECKS
-from revin_forecast.checks.programs import PROGRAM_CHECKS
-from revin_forecast.checks.run import CheckResult, NormalizerFactory, construct_normalizer, collect_results, run_checks
-
-NORMALIZER_CHECKS: dict[str, Callable[[NormalizerFactory], str | None]] = {
-    "denormalize undoes normalize": behaviour.check_round_trip,
-    "renormalize undoes denormalize": behaviour.check_normalize_future,
-    "statistics are values, not state": behaviour.check_stateless,
-    "deepcopy, pickle and state_dict after use": behaviour.check_copy_and_pickle,
-    "float32 is right at level 1e6": numbers.check_precision,
-    "half precision keeps its level": numbers.check_half_precision,
-    "NaN and infinities are contained": numbers.check_non_finite_values,
-    "unobserved values do not matter": numbers.check_ignores_unobserved,
-    "constant and empty windows stay finite": numbers.check_empty_and_constant,
-    "wrong shapes are refused": behaviour.check_wrong_shapes_refused,
-    "targets are mapped by their own channel": behaviour.check_targets,
-    "windows are independent": behaviour.check_windows_independent,
-    "levels and samples on a trailing axis": kinds.check_trailing_axis,
-    "spreads and variances get no level": kinds.check_value_kinds,
-    "distributions keep a right density": kinds.check_distributions,
-    "parameters near zero are safe": numbers.check_small_parameters,
-    "gradients are finite, twice": numbers.check_gradients,
-    "a loss of its own is finite and teaches": learning.check_auxiliary_loss,
-    "threads do not interfere": behaviour.check_thread_safety,
-}
+from revin_forecast.checks.runner import (
+    HORIZON,
+    CheckResult,
+    NormalizerFactory,
+    as_forecast,
+    build_normalizer,
+    collect_results,
+    construct_normalizer,
+    expect,
+    expect_close,
+    run_checks,
+    sample_windows,
+)
+from revin_forecast.normalizers.base import Normalizer, ValueKind
+from revin_forecast.normalizers.learned import LearnedNormalizer
 
 
-def check_normalizer(make: NormalizerFactory, title: str | None = None, programs: bool = False) -> None:
+def check_normalizer(
+    make: NormalizerFactory, title: str | None = None, programs: bool = False
+) -> None:
     """Hold a normalizer to the package's contract; prints a line for each promise.
 
     Args:
@@ -65,3 +64,117 @@ def _bind_checks(make: NormalizerFactory, programs: bool) -> dict[str, Callable[
         claimed = claim in claims or (claim == "common scale" and "scale" in claims)
         checks[promise] = partial(check, make) if claimed else lambda: "not claimed"
     return checks
+
+
+def check_auxiliary_loss(make: NormalizerFactory) -> str | None:
+    """It is finite, gaps or not, reaches parameters, and some steps down its gradient lessen it."""
+    normalizer = build_normalizer(make)
+    if not isinstance(normalizer, LearnedNormalizer):
+        return "it has none"
+    past, future = sample_windows(seed=3).float(), sample_windows(seed=4).float()[:, :HORIZON]
+
+    def loss(truth: torch.Tensor) -> torch.Tensor:
+        z, stats = normalizer.normalize(past)
+        return normalizer.auxiliary_loss(stats, truth, as_forecast(z))
+
+    for seen in (1.0, 0.5, 0.0):
+        gaps = torch.rand(future.shape, generator=torch.Generator().manual_seed(0)) > seen
+        value = loss(torch.where(gaps, torch.nan, future))
+        expect(value.ndim == 0, f"it has the shape {tuple(value.shape)}, not that of one number")
+        expect(value.isfinite(), f"it is {value.item()} with {seen:.0%} of the truth observed")
+    before = loss(future)
+    parameters = list(normalizer.parameters())
+    moved = torch.autograd.grad(before, parameters, allow_unused=True)
+    size = sum(part.abs().sum().item() for part in moved if part is not None)
+    expect(size > 0, "its gradient reaches no parameter")
+    optimizer = torch.optim.Adam(parameters, lr=1e-3)
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss(future).backward()
+        optimizer.step()
+    after = loss(future)
+    expect(after < before, f"20 steps take it from {before.item():.4g} to {after.item():.4g}")
+    return None
+
+
+def check_trailing_axis(make: NormalizerFactory) -> None:
+    """A trailing axis of levels or samples is mapped back level by level."""
+    normalizer = build_normalizer(make)
+    z, stats = normalizer.normalize(sample_windows().float())
+    z = as_forecast(z)
+    levels = torch.stack([z - 1, z, z + 1], dim=-1)
+    kinds: tuple[ValueKind, ...] = ("location", "sample")
+    for kind in kinds:
+        together = normalizer.denormalize(levels, stats, kind=kind)
+        apart = [normalizer.denormalize(level, stats, kind=kind) for level in levels.unbind(-1)]
+        bound = 1e-6 * max(1.0, together.abs().max().item())
+        expect_close(together, torch.stack(apart, dim=-1), bound, f"levels mapped as {kind}")
+    ordered = normalizer.denormalize(levels, stats, "quantile").diff(dim=-1)
+    expect((ordered >= 0).all(), "quantile levels come back in descending order")
+
+
+def check_value_kinds(make: NormalizerFactory) -> str | None:
+    """A spread is scaled but gets no level; a variance is scaled twice."""
+    normalizer = build_normalizer(make)
+    z, stats = normalizer.normalize(sample_windows(level=50.0).float())
+    z = as_forecast(z)
+    if not normalizer.maps_scales:
+        return "the way back is no straight line"
+    one = torch.ones_like(z)
+    spread = normalizer.denormalize(one, stats, "scale")
+    step = (normalizer.denormalize(z + 1, stats) - normalizer.denormalize(z, stats)).abs()
+    bound = 1e-4 * max(10.0, normalizer.denormalize(z, stats).abs().max().item())
+    expect_close(spread, step, bound, "a spread of 1 against a step of 1")
+    expect((spread > 0).all(), "a spread of 1 comes back as 0 or less")
+    variance = normalizer.denormalize(one, stats, "variance")
+    expect_close(variance / spread.square(), one, 1e-4, "a variance of 1")
+    return None
+
+
+def check_distributions(make: NormalizerFactory) -> str | None:
+    """A distribution is mapped back with quantiles and density that fit together."""
+    if (
+        type(construct_normalizer(make)).denormalize_distribution
+        is Normalizer.denormalize_distribution
+    ):
+        return "not defined"
+    normalizer = build_normalizer(make).double()
+    z, stats = normalizer.normalize(sample_windows(level=50.0))
+    location = as_forecast(z)
+    for family in (Normal, Laplace):
+        distribution = family(location, 0.3 + 0 * location)
+        back = normalizer.denormalize_distribution(distribution, stats)
+        place = distribution.sample()
+        value = normalizer.denormalize(place, stats)
+        slope = normalizer.denormalize(place + 1e-6, stats) - normalizer.denormalize(
+            place - 1e-6, stats
+        )
+        density = distribution.log_prob(place) - (slope.abs() / 2e-6).log()
+        expect_close(back.log_prob(value), density, 1e-4, f"log_prob of a {family.__name__}")
+        below = distribution.cdf(place)
+        below = torch.where(slope > 0, below, 1 - below)
+        expect_close(back.cdf(value), below, 1e-8, f"cdf of a {family.__name__}")
+    return None
+
+
+NORMALIZER_CHECKS: dict[str, Callable[[NormalizerFactory], str | None]] = {
+    "denormalize undoes normalize": behaviour.check_round_trip,
+    "renormalize undoes denormalize": behaviour.check_normalize_future,
+    "statistics are values, not state": behaviour.check_stateless,
+    "deepcopy, pickle and state_dict after use": behaviour.check_copy_and_pickle,
+    "float32 is right at level 1e6": numerics.check_precision,
+    "half precision keeps its level": numerics.check_half_precision,
+    "NaN and infinities are contained": numerics.check_non_finite_values,
+    "unobserved values do not matter": numerics.check_ignores_unobserved,
+    "constant and empty windows stay finite": numerics.check_empty_and_constant,
+    "wrong shapes are refused": behaviour.check_wrong_shapes_refused,
+    "targets are mapped by their own channel": behaviour.check_targets,
+    "windows are independent": behaviour.check_windows_independent,
+    "levels and samples on a trailing axis": check_trailing_axis,
+    "spreads and variances get no level": check_value_kinds,
+    "distributions keep a right density": check_distributions,
+    "parameters near zero are safe": numerics.check_small_parameters,
+    "gradients are finite, twice": numerics.check_gradients,
+    "a loss of its own is finite and teaches": check_auxiliary_loss,
+    "threads do not interfere": behaviour.check_thread_safety,
+}

@@ -1,13 +1,12 @@
 """Least squares over all windows, in closed form."""
 
-from revin_forecast.closed_form.complete import gap_free_moments, gap_free_share
-from revin_forecast.closed_form.fit import RidgeFit, fit_ridge
+from revin_forecast.closed_form.fit_ridge import RidgeFit, fit_ridge, ridge_mse
+from revin_forecast.closed_form.gap_free_windows import gap_free_moments, gap_free_share
 from revin_forecast.closed_form.gram import WindowMoments, window_moments
-from revin_forecast.closed_form.profile import DeseasonalizedModel, seasonal_profile
-from revin_forecast.closed_form.scoring import ridge_mse
-from revin_forecast.closed_form.sums import WindowSums, window_equations
+from revin_forecast.closed_form.seasonal_profile import DeseasonalizedModel, seasonal_profile
 from revin_forecast.closed_form.sweep import sweep_ridge
-from revin_forecast.closed_form.swept import SweepGrid, SweepResult
+from revin_forecast.closed_form.sweep_result import SweepGrid, SweepResult
+from revin_forecast.closed_form.window_sums import WindowSums, window_equations
 
 __all__ = [
     "DeseasonalizedModel",
@@ -16,11 +15,11 @@ __all__ = [
     "SweepResult",
     "WindowMoments",
     "WindowSums",
-    "gap_free_moments",
     "fit_ridge",
+    "gap_free_moments",
+    "gap_free_share",
     "ridge_mse",
     "seasonal_profile",
-    "gap_free_share",
     "sweep_ridge",
     "window_equations",
     "window_moments",

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from revin_forecast.closed_form.blocks import HeldOutBlock, hold_out_blocks
-from revin_forecast.closed_form.maps import LAST_VALUE, SweepChoice, build_map
-from revin_forecast.closed_form.sums import WindowSums
-from revin_forecast.closed_form.swept import SweepGrid, SweepResult
-from revin_forecast.closed_form.threads import thread_map
-from revin_forecast.progress import progress
+from revin_forecast.closed_form.sweep_maps import LAST_VALUE, SweepChoice, build_map
+from revin_forecast.closed_form.sweep_result import SweepGrid, SweepResult
+from revin_forecast.closed_form.time_blocks import HeldOutBlock, hold_out_blocks
+from revin_forecast.closed_form.window_sums import WindowSums
+from revin_forecast.utils.progress import progress
+from revin_forecast.utils.threads import thread_map
 
 MAX_EXCESS_ERROR = 0.01
 """How much more error than the best a look-back may have to be averaged with it."""
@@ -44,7 +44,7 @@ def sweep_ridge(values: Tensor, grid: SweepGrid = SweepGrid()) -> SweepResult:  
     Args:
         values: (time, channels) float64, standardized: training and validation rows. Windows with
             a gap (NaN) are left out.
-        sweep: what is tried.
+        grid: what is tried.
 
     Raises:
         InputError: too few rows, or windows without a gap, for so many blocks.
@@ -106,7 +106,9 @@ def _is_significant(gains: Tensor) -> Tensor:
     return gains.mean(dim=0) > gains.std(dim=0) / math.sqrt(len(gains))
 
 
-def _choose_maps(blocks: list[HeldOutBlock], sweep: SweepGrid) -> tuple[tuple[SweepChoice, ...], Tensor]:
+def _choose_maps(
+    blocks: list[HeldOutBlock], sweep: SweepGrid
+) -> tuple[tuple[SweepChoice, ...], Tensor]:
     """Return the choice of each group, and its squared errors, (blocks, groups)."""
     lookbacks = sweep.lookbacks
     errors = torch.stack(
@@ -137,7 +139,9 @@ def _choose_maps(blocks: list[HeldOutBlock], sweep: SweepGrid) -> tuple[tuple[Sw
     return tuple(chosen), squares
 
 
-def _fit_maps(blocks: list[HeldOutBlock], chosen: Sequence[SweepChoice], sweep: SweepGrid) -> list[Tensor]:
+def _fit_maps(
+    blocks: list[HeldOutBlock], chosen: Sequence[SweepChoice], sweep: SweepGrid
+) -> list[Tensor]:
     """Return the maps fitted without each block, (steps, longest look-back), for raw windows."""
 
     def fitted(block: HeldOutBlock) -> Tensor:
@@ -166,7 +170,10 @@ def _channel_penalties(
     blocks = hold_out_blocks(sweep.window_sums(channel), sweep.blocks, sweep.season or 1, share)
     pairs = zip(blocks, shared, strict=True)
     errors = torch.stack(
-        [block.channel_map_errors(weight, CHANNEL_PENALTIES, sweep.horizons) for block, weight in pairs]
+        [
+            block.channel_map_errors(weight, CHANNEL_PENALTIES, sweep.horizons)
+            for block, weight in pairs
+        ]
     ).nan_to_num(math.inf)  # (blocks, groups, 1 + penalties)
     best = errors[..., 1:].sum(dim=0).argmin(dim=1)
     least = errors[..., 1:].gather(2, best.expand(len(blocks), -1).unsqueeze(2)).squeeze(2)

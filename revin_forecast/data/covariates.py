@@ -78,7 +78,7 @@ def known_covariates(
 
     Args:
         names: "step" (running number), calendar features, or own columns; expanded.
-        stamps: of every step.
+        timestamps: of every step.
         frequency: that "step" counts in.
         columns: (time, own columns), standardized, in the order of `own_columns`.
 
@@ -144,11 +144,13 @@ class KnownColumns:
         history = series.select(names)
         return cls(history, Standardizer.fit(history.values[:rows]))
 
-    def look_up_values(self, timestamps: pd.DatetimeIndex, future: Series | None = None) -> np.ndarray:
+    def look_up_values(
+        self, timestamps: pd.DatetimeIndex, future: Series | None = None
+    ) -> np.ndarray:
         """Return (steps, columns) standardized values at each stamp, NaN where there is none.
 
         Args:
-            stamps: of the steps.
+            timestamps: of the steps.
             future: the columns after the rows at hand.
         """
         parts = [self.history] if future is None else [future, self.history]

@@ -1,11 +1,82 @@
+"""revin_forecast/data/series.py."""
+
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from revin_forecast.data.layout import TableLayout, format_names
 from revin_forecast.errors import InputError
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """How the table was laid out that a series came from, so that a forecast looks the same."""
+
+    time: str = "date"
+    """Name of the time column."""
+    id: str | None = None
+    """Name of the series column of a long table; None: wide, one column a series."""
+    value: str | None = None
+    """Name of the value column of a long table."""
+
+    def build_frame(
+        self, names: Sequence[str], columns: Mapping[str, np.ndarray], timestamps: pd.DatetimeIndex
+    ) -> pd.DataFrame:
+        """Lay values out: a row a step (wide), or a row a series and step (long).
+
+        Args:
+            names: of the channels.
+            columns: (time, channels) by what is put behind a column's name.
+            timestamps: (time,), or (channels x time,) where the channels have stamps of their own.
+
+        Raises:
+            InputError: a name would stand there twice.
+        """
+        if self.id is None:
+            shown = [name + ending for name in names for ending in columns]
+            _check_unique_names([self.time, *shown])
+            # (time, channels, columns), so that a channel's columns stand side by side
+            values = np.stack(list(columns.values()), axis=2).reshape(len(timestamps), len(shown))
+            wide = pd.DataFrame(values, columns=shown)
+            wide.insert(0, self.time, timestamps)
+            return wide
+        steps = len(next(iter(columns.values())))
+        if len(timestamps) == steps:
+            timestamps = timestamps.take(np.tile(np.arange(steps), len(names)))
+        parts = {f"{self.value}{ending}": part.T.ravel() for ending, part in columns.items()}
+        _check_unique_names([self.id, self.time, *parts])
+        ids = np.repeat(np.array(names, dtype=object), steps)
+        return pd.DataFrame({self.id: ids, self.time: timestamps} | parts)
+
+
+def format_names(names: Sequence[str], limit: int = 8) -> str:
+    """Show names in a message, of many the first few.
+
+    >>> listed(["a", "b", "c"], most=2)
+    "['a', 'b', ... 3 in all]"
+    """
+    shown = ", ".join(repr(name) for name in names[:limit])
+    return f"[{shown}, ... {len(names)} in all]" if len(names) > limit else f"[{shown}]"
+
+
+def pluralize(number: int, noun: str) -> str:
+    """Return a number of things.
+
+    >>> counted(1, "row"), counted(2000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _check_unique_names(names: Sequence[str]) -> None:
+    double = [name for name, count in Counter(names).items() if count > 1]
+    if double:
+        raise InputError(
+            f"the forecast would have more than one column {format_names(double)}; rename it in the "
+            "table, or leave it out with --target."
+        )
 
 
 def format_timestamp(timestamp: object) -> str:
@@ -31,7 +102,7 @@ class Series:
     names: tuple[str, ...]
     frequency: str | None = None
     """As pandas writes it (h, 15min, W-SAT, MS); None: unknown."""
-    layout: TableLayout = TableLayout()  # noqa: RUF009, it is frozen
+    layout: TableLayout = TableLayout()
     inputs: tuple[str, ...] = ()
     """Names of channels that are used but not forecast."""
     last_timestamps: pd.DatetimeIndex | None = None
@@ -49,7 +120,9 @@ class Series:
                 f"values have shape {self.values.shape}; stamps and names say {wanted}"
             )
         if self.last_timestamps is not None and len(self.last_timestamps) != len(self.names):
-            raise ValueError(f"there are {len(self.last_timestamps)} lasts of {len(self.names)} channels")
+            raise ValueError(
+                f"there are {len(self.last_timestamps)} lasts of {len(self.names)} channels"
+            )
         values = self.values.astype(np.float64, copy=False)
         finite = np.isfinite(values)
         object.__setattr__(
@@ -91,7 +164,7 @@ class Series:
             lasts = self._earlier_timestamps(lasts, cut) if self.has_aligned_ends else ended
         filled = None if self.filled is None else self.filled[start:stop]
         values = self.values[start:stop]
-        return replace(self, values=values, timestamps=stamps, lasts=lasts, filled=filled)
+        return replace(self, values=values, timestamps=stamps, last_timestamps=lasts, filled=filled)
 
     def select(self, names: Sequence[str]) -> "Series":
         """Return some channels, in the order named.
@@ -109,7 +182,7 @@ class Series:
             values=self.values[:, places],
             names=tuple(names),
             inputs=tuple(name for name in self.inputs if name in names),
-            lasts=None if self.last_timestamps is None else self.last_timestamps[places],
+            last_timestamps=None if self.last_timestamps is None else self.last_timestamps[places],
             filled=None if self.filled is None else self.filled[:, places],
         )
 
@@ -128,7 +201,11 @@ class Series:
                 yield self.timestamps, values
             elif self.has_aligned_ends:
                 one = replace(
-                    self, values=values[:, None], names=("",), inputs=(), lasts=self.last_timestamps[[place]]
+                    self,
+                    values=values[:, None],
+                    names=("",),
+                    inputs=(),
+                    last_timestamps=self.last_timestamps[[place]],
                 )
                 yield one._channel_timestamps(one.timestamps), values
             else:
@@ -148,7 +225,7 @@ class Series:
         filled = self.filled
         if filled is not None:
             filled = np.take_along_axis(filled, np.maximum(source, 0), axis=0) & (source >= 0)
-        return replace(self, values=values, moved=True, filled=filled)
+        return replace(self, values=values, has_aligned_ends=True, filled=filled)
 
     def future_timestamps(self, horizon: int) -> pd.DatetimeIndex:
         """Return the stamps of the `horizon` steps after the last row.

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from revin_forecast.data.missing import hide_lookahead_fill
+from revin_forecast.data.reading.gaps import hide_lookahead_fill
 from revin_forecast.errors import InputError
 
 
@@ -93,7 +93,9 @@ class Windows(Dataset[WindowBatch]):
         known = None if self._known_view is None else _select_windows(self._known_view, index)
         past, future = chosen[:, : self.lookback], chosen[:, self.lookback :]
         if self._filled_view is not None:
-            past, future = hide_lookahead_fill(past, future, _select_windows(self._filled_view, index))
+            past, future = hide_lookahead_fill(
+                past, future, _select_windows(self._filled_view, index)
+            )
         return WindowBatch(past, future, known)
 
     def to(self, device: torch.device | str) -> "Windows":

@@ -12,16 +12,16 @@ from revin_forecast.normalizers.fan import FAN
 from revin_forecast.normalizers.identity import Identity
 from revin_forecast.normalizers.last_value import LastValue
 from revin_forecast.normalizers.learned import (
+    InitializedFromData,
     LearnedNormalizer,
     PretrainedNormalizer,
-    InitializedFromData,
 )
-from revin_forecast.normalizers.location_scale import LocationScale
 from revin_forecast.normalizers.mean_scale import MeanScale
 from revin_forecast.normalizers.revin import RevIN
 from revin_forecast.normalizers.robust import Robust
 from revin_forecast.normalizers.san import SAN
 from revin_forecast.normalizers.stationary import Stationary
+from revin_forecast.normalizers.statistics import LocationScale
 
 __all__ = [
     "DAIN",
@@ -34,6 +34,7 @@ __all__ = [
     "Causal",
     "DishTS",
     "Identity",
+    "InitializedFromData",
     "LastValue",
     "LearnedNormalizer",
     "LocationScale",
@@ -43,6 +44,5 @@ __all__ = [
     "PretrainedNormalizer",
     "RevIN",
     "Robust",
-    "InitializedFromData",
     "Stationary",
 ]

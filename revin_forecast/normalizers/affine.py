@@ -4,21 +4,21 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from revin_forecast.normalizers.base import ValueKind, Normalizer, Stats
-from revin_forecast.normalizers.blocks import all_finite_and_observed
-from revin_forecast.normalizers.distribution import DenormalizedDistribution
-from revin_forecast.normalizers.fused import apply_affine, can_use_blocked_kernels
-from revin_forecast.normalizers.location_scale import (
+from revin_forecast.normalizers.base import Normalizer, Stats, ValueKind
+from revin_forecast.normalizers.kernels.blocked import all_finite_and_observed
+from revin_forecast.normalizers.kernels.dispatch import apply_affine, can_use_blocked_kernels
+from revin_forecast.normalizers.kernels.torch_ops import (
+    denormalize_op,
+    find_observed_op,
+    is_compiling_for_cpu,
+    normalize_op,
+)
+from revin_forecast.normalizers.mapped_distribution import DenormalizedDistribution
+from revin_forecast.normalizers.statistics import (
     LocationScale,
     check_observed,
     find_observed,
     statistics_dtype,
-)
-from revin_forecast.normalizers.operators import (
-    is_compiling_for_cpu,
-    find_observed_op,
-    normalize_op,
-    denormalize_op,
 )
 from revin_forecast.shapes import Future, Observed, Past
 
@@ -72,7 +72,9 @@ class AffineNormalizer(Normalizer[Stats]):
         (anchor, residual, scale), _, gain, offset = self._broadcast_statistics(values, stats)
         step = scale / gain
         shift = residual if offset is None else residual - offset * step
-        return DenormalizedDistribution(distribution, (shift + anchor).expand(shape), step.expand(shape))
+        return DenormalizedDistribution(
+            distribution, (shift + anchor).expand(shape), step.expand(shape)
+        )
 
     def _broadcast_statistics(
         self, future: Tensor, stats: Stats
@@ -161,9 +163,7 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
             z = z * gain + offset
         return z.to(past.dtype), stats
 
-    def _gap_free_statistics(
-        self, past: Tensor, observed: Tensor | None
-    ) -> LocationScale | None:
+    def _gap_free_statistics(self, past: Tensor, observed: Tensor | None) -> LocationScale | None:
         """Return statistics by the quick path; None where there are gaps."""
         if observed is None and self.nan_reaches_scale:
             stats = self.statistics(past, None)

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, TransformedDistribution
 
-from revin_forecast.normalizers.base import Equivariance, ValueKind, Normalizer
-from revin_forecast.normalizers.distribution import MonotoneTransform
-from revin_forecast.normalizers.location_scale import LocationScale
+from revin_forecast.normalizers.base import Equivariance, Normalizer, ValueKind
+from revin_forecast.normalizers.mapped_distribution import MonotoneTransform
 from revin_forecast.normalizers.revin import RevIN
+from revin_forecast.normalizers.statistics import LocationScale
 from revin_forecast.shapes import Future, Observed, Past
 
 LINEAR_FROM = 10.0
@@ -49,7 +49,9 @@ class Arcsinh(Normalizer[LocationScale]):
         z, stats = self.standard.normalize(wide, observed)
         return linearized_asinh(z).to(past.dtype), stats
 
-    def denormalize(self, future: Future, stats: LocationScale, kind: ValueKind = "location") -> Future:
+    def denormalize(
+        self, future: Future, stats: LocationScale, kind: ValueKind = "location"
+    ) -> Future:
         """Map a forecast back; see `Normalizer.denormalize`.
 
         Raises:
@@ -72,7 +74,9 @@ class Arcsinh(Normalizer[LocationScale]):
         self, distribution: Distribution, stats: LocationScale
     ) -> Distribution:
         """Map a forecast distribution back; it has no closed mean, but samples and quantiles."""
-        bent = TransformedDistribution(distribution, [MonotoneTransform(linearized_sinh, linearized_asinh, _log_derivative)])
+        bent = TransformedDistribution(
+            distribution, [MonotoneTransform(linearized_sinh, linearized_asinh, _log_derivative)]
+        )
         return self.standard.denormalize_distribution(bent, stats)
 
 

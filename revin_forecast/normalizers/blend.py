@@ -1,14 +1,89 @@
+"""revin_forecast/normalizers/blend.py."""
+
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
-from revin_forecast.normalizers.break_even import autocovariance, level_standard_error, estimate_level_shift
 from revin_forecast.normalizers.learned import InitializedFromData
-from revin_forecast.normalizers.location_scale import LocationScale
 from revin_forecast.normalizers.revin import RevIN
+from revin_forecast.normalizers.statistics import LocationScale
 from revin_forecast.shapes import Observed, Past
+
+ROW_BLOCKS = 4
+"""Parts of the training rows; levels move between them, autocovariances are taken inside."""
+
+RELATIVE_JITTER = 1e-6
+"""Added to the variance, relative: a noiseless series has a singular covariance."""
+
+
+def autocovariance(values: Tensor, lags: int) -> Tensor:
+    """Return autocovariances (lags, channels) inside `BLOCKS` blocks of rows, each centred alone.
+
+    Divided by the number of pairs at lag 0, so that the Toeplitz matrix is positive semidefinite.
+
+    Args:
+        values: (time, channels) float64; NaN is unobserved and stands at its block's mean.
+        lags: 0 to lags - 1.
+    """
+    total = values.new_zeros(lags, values.shape[1])
+    count = values.new_zeros(values.shape[1])
+    for block in values.tensor_split(ROW_BLOCKS):
+        seen = block.isfinite()
+        centred = torch.where(seen, block - block.nanmean(dim=0), 0)
+        # A product in frequency is a sum of lagged products; padded, so that it does not wrap.
+        size = 2 * max(len(block), lags)
+        power = torch.fft.rfft(centred, n=size, dim=0).abs().square()
+        total += torch.fft.irfft(power, n=size, dim=0)[:lags]
+        count += seen.sum(dim=0)
+    return total / count.clamp(min=1)
+
+
+def level_standard_error(covariance: Tensor) -> Tensor:
+    """Return the deviation of a window's best estimate of its level, for each channel.
+
+    delta* = (1' S^-1 1)^(-1/2) with S the Toeplitz matrix of the autocovariances: the deviation of
+    the generalized least squares mean (Aitken, 1935). For a linear forecast, taking the level away
+    pays exactly where levels move by more than this, whatever the horizon and the weights.
+
+    Args:
+        covariance: (lookback, channels), lag 0 first.
+    """
+    lookback = len(covariance)
+    steps = torch.arange(lookback, device=covariance.device)
+    lags = (steps.unsqueeze(1) - steps).abs()
+    ones = covariance.new_ones(lookback, 1)
+    deviations = []
+    for column in covariance.unbind(dim=1):
+        if column[0] <= 0:
+            deviations.append(column.new_zeros(()))
+            continue
+        relative = column / column[0]
+        matrix = relative[lags] + RELATIVE_JITTER * torch.eye(lookback, dtype=column.dtype)
+        precision = torch.linalg.solve(matrix, ones).sum()
+        deviations.append((column[0] / precision.clamp(min=1e-12)).sqrt())
+    return torch.stack(deviations)
+
+
+def estimate_level_shift(values: Tensor, covariance: Tensor) -> Tensor:
+    """Return by how much the level moves between blocks of rows, beyond what noise makes it.
+
+    shift^2 = variance of the block means less that of a mean of n values with these
+    autocovariances, sum_k (1 - |k| / n) c_k / n; 0 where that is negative.
+
+    Args:
+        values: (time, channels) float64; NaN is unobserved.
+        covariance: (lags, channels); those beyond count as 0.
+    """
+    blocks = values.tensor_split(ROW_BLOCKS)
+    levels = torch.stack([block.nanmean(dim=0) for block in blocks]).nan_to_num()
+    rows = len(blocks[-1])
+    lags = torch.arange(min(len(covariance), rows), dtype=values.dtype).unsqueeze(1)
+    weights = (1 - lags / rows) * torch.where(lags > 0, 2, 1)
+    noise = (weights * covariance[: len(lags)]).sum(dim=0) / rows
+    return (levels.var(dim=0) - noise).clamp(min=0).sqrt()
+
 
 SHARE_RANGE = (0.02, 0.98)
 """Where the share of the level starts; nearer to the ends its gradient would vanish."""

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.location_scale import (
+from revin_forecast.normalizers.statistics import (
     LocationScale,
     find_observed,
     guard_zero_scale,

@@ -5,13 +5,13 @@ from torch import Tensor, nn
 
 from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.centred import centre_windows
 from revin_forecast.normalizers.learned import FullPrecisionLinear
-from revin_forecast.normalizers.location_scale import (
+from revin_forecast.normalizers.revin import MIN_GAIN
+from revin_forecast.normalizers.statistics import (
     LocationScale,
+    centre_windows,
     guard_zero_scale,
 )
-from revin_forecast.normalizers.revin import MIN_GAIN
 from revin_forecast.shapes import Observed, Past
 
 LEARNING_RATE_FACTORS = {"mean_map": 0.01, "scale_map": 1.0, "gate.weight": 1.0, "gate.bias": 1.0}
@@ -62,7 +62,9 @@ class DAIN(AffineNormalizer[LocationScale]):
         residual = mean + _mix_channels(mean + anchor, self.mean_map)
         values = torch.where(seen, values - residual, 0)
         root = _safe_sqrt(values.square().sum(dim=1, keepdim=True) / count)
-        scale = guard_zero_scale(torch.maximum(root + _mix_channels(root, self.scale_map), root / 100))
+        scale = guard_zero_scale(
+            torch.maximum(root + _mix_channels(root, self.scale_map), root / 100)
+        )
         z = values / scale
         gate = self.gate(z.sum(dim=1, keepdim=True) / count).sigmoid().clamp(min=MIN_GAIN)
         z = z * gate

@@ -6,13 +6,13 @@ from torch import Tensor, nn
 
 from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.centred import centre_windows
 from revin_forecast.normalizers.learned import LearnedNormalizer, check_lookback, require_size
-from revin_forecast.normalizers.location_scale import (
+from revin_forecast.normalizers.revin import bound_away_from_zero
+from revin_forecast.normalizers.statistics import (
     LocationScale,
+    centre_windows,
     guard_zero_scale,
 )
-from revin_forecast.normalizers.revin import bound_away_from_zero
 from revin_forecast.shapes import Future, Observed, Past
 
 

@@ -5,15 +5,15 @@ import torch
 from torch import Tensor
 
 from revin_forecast.normalizers.affine import AffineNormalizer
-from revin_forecast.normalizers.centred import centre_windows
 from revin_forecast.normalizers.learned import (
-    LearnedNormalizer,
     FullPrecisionLinear,
+    LearnedNormalizer,
     check_lookback,
     require_size,
 )
-from revin_forecast.normalizers.location_scale import (
+from revin_forecast.normalizers.statistics import (
     LocationScale,
+    centre_windows,
 )
 from revin_forecast.shapes import Future, Observed, Past
 
@@ -105,7 +105,9 @@ class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
         return torch.where(complete, errors, 0).sum() / count
 
 
-def dominant_frequencies(centred: Tensor, anchor: Tensor, frequencies: int) -> tuple[Tensor, Tensor]:
+def dominant_frequencies(
+    centred: Tensor, anchor: Tensor, frequencies: int
+) -> tuple[Tensor, Tensor]:
     """Return the components of largest amplitude of `centred + anchor`.
 
     Args:

@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.fused import anchored_moments, can_use_blocked_kernels
-from revin_forecast.normalizers.location_scale import (
+from revin_forecast.normalizers.kernels.dispatch import anchored_moments, can_use_blocked_kernels
+from revin_forecast.normalizers.statistics import (
     LocationScale,
     guard_zero_scale,
+    observed_median,
 )
-from revin_forecast.normalizers.order import observed_median
 from revin_forecast.shapes import Observed, Past
 
 LocationName = Literal["mean", "last", "median"]
@@ -126,7 +126,9 @@ class RevIN(LocationScaleNormalizer):
         Raises:
             ValueError: either name is missing or stands there more than once.
         """
-        weight, bias = (_single_entry(state_dict, name) for name in ("affine_weight", "affine_bias"))
+        weight, bias = (
+            _single_entry(state_dict, name) for name in ("affine_weight", "affine_bias")
+        )
         layer = cls(len(weight), statistic=statistic, eps=eps)
         layer.load_state_dict({"affine_weight": weight, "affine_bias": bias})
         return layer
@@ -139,7 +141,9 @@ class RevIN(LocationScaleNormalizer):
         affine = self.affine_parameters(torch.float32)
         if affine is None:
             return {}
-        return {name: part.detach().clone() for name, part in zip(_AFFINE_NAMES, affine, strict=True)}
+        return {
+            name: part.detach().clone() for name, part in zip(_AFFINE_NAMES, affine, strict=True)
+        }
 
     def extra_repr(self) -> str:
         """Show what differs from the defaults."""

@@ -3,8 +3,13 @@ from torch import Tensor
 
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.location_scale import LocationScale, last_observed_values, guard_zero_scale
-from revin_forecast.normalizers.order import observed_median, observed_quantiles
+from revin_forecast.normalizers.statistics import (
+    LocationScale,
+    guard_zero_scale,
+    last_observed_values,
+    observed_median,
+    observed_quantiles,
+)
 from revin_forecast.shapes import Observed, Past
 
 NORMAL_IQR = 1.3489795003921634

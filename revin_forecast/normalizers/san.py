@@ -6,18 +6,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from revin_forecast.normalizers.affine import AffineNormalizer
-from revin_forecast.normalizers.centred import centre_windows
 from revin_forecast.normalizers.learned import (
-    PretrainedNormalizer,
     FullPrecisionLinear,
+    PretrainedNormalizer,
     check_lookback,
     require_size,
 )
-from revin_forecast.normalizers.location_scale import (
+from revin_forecast.normalizers.statistics import (
     LocationScale,
+    centre_windows,
     guard_zero_scale,
+    repeat_over_steps,
+    slice_statistics,
 )
-from revin_forecast.normalizers.slices import repeat_over_steps, slice_statistics
 from revin_forecast.shapes import Future, Observed, Past
 
 MIN_SCALE = 1e-5
@@ -101,12 +102,15 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
         # A slice that is constant, or of one value, takes the deviation of its window.
         scales = torch.where(variances > 0, variances, guard_zero_scale(variance)).sqrt()
         location, scale = (
-            repeat_over_steps(part, self.slice_length, self.lookback, True) for part in (means, scales)
+            repeat_over_steps(part, self.slice_length, self.lookback, True)
+            for part in (means, scales)
         )
         z = torch.where(seen, (centred - location) / scale, 0)
         scales = torch.where(counts > 1, variances, 0)
         scales = torch.where(scales > 0, guard_zero_scale(scales).sqrt(), 0)
-        return z.to(past.dtype), self._predict_statistics(windows.anchor, windows.mean, means, scales, centred)
+        return z.to(past.dtype), self._predict_statistics(
+            windows.anchor, windows.mean, means, scales, centred
+        )
 
     def future_statistics(self, stats: SliceStats) -> LocationScale:
         """Return the predicted statistics of each step of the horizon."""

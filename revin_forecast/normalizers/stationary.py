@@ -13,8 +13,8 @@ from revin_forecast.normalizers.learned import (
     disable_autocast,
     require_size,
 )
-from revin_forecast.normalizers.location_scale import LocationScale, find_observed
 from revin_forecast.normalizers.revin import RevIN
+from revin_forecast.normalizers.statistics import LocationScale, find_observed
 from revin_forecast.shapes import DestationaryFactors, Observed, Past
 
 MAX_LOG_TAU = 10.0

@@ -7,10 +7,10 @@ from typing import Literal
 from torch import nn
 
 from revin_forecast.backbones import Repeat, Ridge, SeasonalNaive
-from revin_forecast.components import ModuleSpec
 from revin_forecast.errors import InputError
+from revin_forecast.models.reversible import Reversible
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity, LastValue, RevIN
-from revin_forecast.reversible import Reversible
 
 Centring = Literal["none", "last", "mean", "median"]
 """The level that is taken away from each window before the map, and given back after it."""
@@ -91,7 +91,7 @@ def list_lookbacks(horizon: int, seasons: tuple[int, ...], max_lookback: int) ->
     Args:
         horizon: steps to forecast.
         seasons: in steps.
-        room: the longest that the rows allow.
+        max_lookback: the longest that the rows allow.
     """
     wanted = {*LOOKBACKS, 2 * horizon, *(2 * season for season in seasons)}
     fitting = {lookback for lookback in wanted if lookback <= min(max_lookback, MAX_LOOKBACK)}

@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from revin_forecast.backbones import NHITS, DLinear, PatchTST, Ridge, TSMixer
-from revin_forecast.components import ModuleSpec
+from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.errors import InputError
-from revin_forecast.fitting import ModelConfig, ChronologicalSplit, fit_model
+from revin_forecast.models.reversible import Reversible
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import RevIN
-from revin_forecast.progress import progress
-from revin_forecast.reversible import Reversible
 from revin_forecast.selection.candidates import (
     Candidate,
     Centring,
@@ -21,11 +20,14 @@ from revin_forecast.selection.candidates import (
     list_lookbacks,
     naive_candidates,
 )
-from revin_forecast.selection.maps import LinearMap, LinearMapSolver
+from revin_forecast.selection.linear_maps import LinearMap, LinearMapSolver
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.selection.validation import ValidationWindows
 from revin_forecast.selection.weights import absolute_errors
-from revin_forecast.settings import TrainingSettings
+from revin_forecast.training.fit import fit_model
+from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.training.settings import TrainingSettings
+from revin_forecast.utils.progress import progress
 
 CENTRINGS: tuple[Centring, ...] = ("last", "mean", "none")
 MAX_CHANNELS_OWN_MAPS = 32
@@ -76,8 +78,8 @@ class Selector:
 
     Args:
         task: what is to be forecast.
-        selection: what may be tried, and for how long.
-        centre: the one level to take away; None: several are tried.
+        settings: what may be tried, and for how long.
+        centring: the one level to take away; None: several are tried.
         lookback: the one to try; None: several.
 
     Raises:
@@ -184,7 +186,10 @@ class Selector:
         return ranked[:MAX_BEST_SETTINGS]
 
     def _try_settings(
-        self, maps: LinearMapSolver, settings: Sequence[tuple[Centring, int]], per_channel: bool = False
+        self,
+        maps: LinearMapSolver,
+        settings: Sequence[tuple[Centring, int]],
+        per_channel: bool = False,
     ) -> None:
         for centre, lookback in settings:
             candidate = linear_candidate(centre, lookback, per_channel)
@@ -195,7 +200,9 @@ class Selector:
             solved = [
                 maps.solve(centre, lookback, group) for group in (groups if per_channel else [None])
             ]
-            model = self._ridge_from_maps(candidate, [one and (one.weight, one.bias) for one in solved])
+            model = self._ridge_from_maps(
+                candidate, [one and (one.weight, one.bias) for one in solved]
+            )
             self._evaluate(candidate, model, partial(self._refit_ridge, candidate, solved), begun)
             if not per_channel:
                 self._mase_by_setting[centre, lookback] = self.evaluated_candidates[-1].mase
@@ -223,12 +230,22 @@ class Selector:
     def _try_trained(self, training: TrainingSettings) -> None:
         rows = len(self.task.values)
         task = self.task
-        split = ChronologicalSplit(task.values, task.train, rows, rows, scaling_rows=rows, filled=task.filled)
-        maps = [tried for tried in self.evaluated_candidates if tried.candidate.backbone.name == "Ridge"]
-        best = min(maps, key=lambda tried: tried.mase).candidate.lookback if maps else self.max_lookback
+        split = ChronologicalSplit(
+            task.values, task.train, rows, rows, scaling_rows=rows, filled=task.filled
+        )
+        maps = [
+            tried for tried in self.evaluated_candidates if tried.candidate.backbone.name == "Ridge"
+        ]
+        best = (
+            min(maps, key=lambda tried: tried.mase).candidate.lookback
+            if maps
+            else self.max_lookback
+        )
         normalizer = ModuleSpec.from_class(RevIN)
         for kind in TRAINED_BACKBONES:
-            candidate = Candidate(ModuleSpec.from_class(kind), normalizer, min(best, MAX_TRAINED_LOOKBACK))
+            candidate = Candidate(
+                ModuleSpec.from_class(kind), normalizer, min(best, MAX_TRAINED_LOOKBACK)
+            )
             if not self._has_time_for(candidate):
                 continue
             begun = time.monotonic()
@@ -262,7 +279,9 @@ class Selector:
         forecast = validation.forecast(model, candidate.lookback)
         errors = absolute_errors(forecast.unsqueeze(0), validation.truth)[0]
         mase = validation.mase(errors)
-        self.evaluated_candidates.append(EvaluatedCandidate(candidate, forecast, refit, mase, time.monotonic() - begun))
+        self.evaluated_candidates.append(
+            EvaluatedCandidate(candidate, forecast, refit, mase, time.monotonic() - begun)
+        )
         self._advance()
 
 

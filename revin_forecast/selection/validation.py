@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.data.missing import hide_lookahead_fill
+from revin_forecast.data.reading.gaps import hide_lookahead_fill
 
 MAX_FORECAST_VALUES = 2**21
 """Forecast values of one candidate, at most: 8 MiB."""
@@ -53,7 +53,10 @@ class ValidationWindows:
         """
         channels = values.shape[1]
         span = len(values) - horizon - train
-        wanted = min(span + 1, int(np.clip(MAX_FORECAST_VALUES // (horizon * channels), MIN_ORIGINS, MAX_ORIGINS)))
+        wanted = min(
+            span + 1,
+            int(np.clip(MAX_FORECAST_VALUES // (horizon * channels), MIN_ORIGINS, MAX_ORIGINS)),
+        )
         if season > 1 and round(span / max(1, wanted - 1)) % season == 0:
             wanted -= wanted // 10  # not all at the same place of the season
         origins = train + np.linspace(0, span, wanted).round().astype(int)

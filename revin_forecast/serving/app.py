@@ -1,7 +1,9 @@
 """The service: its addresses, and what each answers."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,83 @@ from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from revin_forecast import __version__
-from revin_forecast.serving.declared import REQUEST_BODY, ERROR_RESPONSES, ChartResponse, DecimalParameter, ForecastResponse, LevelParameter
-from revin_forecast.serving.docs_page import render_docs_page
-from revin_forecast.serving.guards import RequestGuard
 from revin_forecast.serving.messages import WorkerResponse
 from revin_forecast.serving.pool import RequestLimits, WorkerPool
-from revin_forecast.serving.receiving import BUG_MESSAGE, forecast_over_http
+from revin_forecast.serving.read_request import BUG_MESSAGE, forecast_over_http
+from revin_forecast.serving.schemas import (
+    ERROR_RESPONSES,
+    REQUEST_BODY,
+    ChartResponse,
+    DecimalParameter,
+    ForecastResponse,
+    LevelParameter,
+)
+from revin_forecast.serving.security import RequestGuard
+
+CURL_EXAMPLES = """curl --data-binary @newer.csv -H 'Content-Type: text/csv' 'ADDRESS/forecast?level=80'
+curl -d '{"level": [80]}' -H 'Content-Type: application/json' ADDRESS/forecast
+curl -X POST -H 'Accept: text/csv' ADDRESS/forecast
+curl -H 'Authorization: Bearer TOKEN' ADDRESS/model  # where a token is wanted"""
+
+
+def render_docs_page(document: Mapping[str, Any]) -> str:
+    """Return the page.
+
+    Args:
+        document: as FastAPI makes it.
+    """
+    operations = "".join(
+        _render_operation(method, path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    )
+    title = f"{document['info']['title']} {document['info']['version']}"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{escape(title)}</title><link rel="icon" href="data:,">'
+        '<link rel="stylesheet" href="/page.css"></head><body>'
+        '<nav aria-label="Contents"><a href="/">The page</a>'
+        '<a href="/openapi.json">openapi.json</a></nav><main>'
+        f"<h1>{escape(title)}</h1><p>{escape(document['info']['description'])}</p>"
+        f"<pre>{escape(CURL_EXAMPLES)}</pre>{operations}</main></body></html>\n"
+    )
+
+
+def _render_operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
+    told = operation.get("description", "")
+    parts = [f"<h2>{method.upper()} {escape(path)}</h2>", f"<p>{escape(operation['summary'])}."]
+    parts.append(f" {escape(told)}</p>" if told else "</p>")
+    parameters = operation.get("parameters", ())
+    if parameters:
+        rows = [(one["name"], one["in"], one.get("description", "")) for one in parameters]
+        parts.append(_render_table(("parameter", "in", "what it is"), rows))
+    if body := operation.get("requestBody"):
+        parts.append(f"<p>{escape(body['description'])}</p>")
+        for kind, content in body["content"].items():
+            schema = json.dumps(content["schema"], indent=2)
+            parts.append(
+                f"<details><summary>{escape(kind)}</summary><pre>{escape(schema)}</pre></details>"
+            )
+    answers = [
+        (code, answer["description"], _format_media_types(answer))
+        for code, answer in sorted(operation["responses"].items())
+    ]
+    return "".join(parts) + _render_table(("answer", "what it says", "as"), answers)
+
+
+def _format_media_types(answer: Mapping[str, Any]) -> str:
+    return ", ".join(kind.partition("/")[2].upper() for kind in answer.get("content", ()))
+
+
+def _render_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+    )
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="scroll" tabindex="0">{table}</div>'
+
 
 PAGE_FOLDER = Path(__file__).parent
 REPORT_FOLDER = PAGE_FOLDER.parent / "report" / "forecast"
@@ -36,9 +109,9 @@ def create_app(
     Args:
         pool: of workers that have loaded the model.
         model: what the model is.
-        local: take requests only that name this machine.
+        local_only: take requests only that name this machine.
         token: what requests must bear; empty: nothing.
-        ending: whether it is to end; the pool then ends with it. None: the pool is the caller's.
+        should_exit: whether it is to end; the pool then ends with it. None: the pool is the caller's.
     """
     app = FastAPI(
         title="revin_forecast",
@@ -90,10 +163,15 @@ def _add_forecast_routes(app: FastAPI, pool: WorkerPool, dependencies: Sequence[
         response_model=ForecastResponse,
         response_description="The forecast.",
         dependencies=dependencies,
-        responses={**ERROR_RESPONSES, 200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+        responses={
+            **ERROR_RESPONSES,
+            200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
+        },
         openapi_extra=REQUEST_BODY,
     )
-    async def forecast(request: Request, level: LevelParameter, decimal: DecimalParameter = None) -> Response:
+    async def forecast(
+        request: Request, level: LevelParameter, decimal: DecimalParameter = None
+    ) -> Response:
         answer = await forecast_over_http(pool, request, level, decimal, with_charts=False)
         if "text/csv" in request.headers.get("accept", ""):
             return PlainTextResponse(answer.csv, media_type="text/csv")
@@ -108,7 +186,9 @@ def _add_forecast_routes(app: FastAPI, pool: WorkerPool, dependencies: Sequence[
         responses={**ERROR_RESPONSES},
         openapi_extra=REQUEST_BODY,
     )
-    async def chart(request: Request, level: LevelParameter, decimal: DecimalParameter = None) -> Response:
+    async def chart(
+        request: Request, level: LevelParameter, decimal: DecimalParameter = None
+    ) -> Response:
         answer = await forecast_over_http(pool, request, level, decimal, with_charts=True)
         return Response(_chart_json(answer), media_type="application/json")
 

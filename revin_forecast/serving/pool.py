@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from revin_forecast.serving.failures import BusyError, ShuttingDownError
-from revin_forecast.serving.messages import WorkerResponse, WorkerRequest
+from revin_forecast.serving.errors import BusyError, ShuttingDownError
+from revin_forecast.serving.messages import WorkerRequest, WorkerResponse
 from revin_forecast.serving.worker import Worker
 
 WAIT_SECONDS = 5.0
@@ -70,7 +70,10 @@ class WorkerPool:
         try:
             yield
         finally:
-            self._admitted_count, self._held_bytes = self._admitted_count - 1, self._held_bytes - size
+            self._admitted_count, self._held_bytes = (
+                self._admitted_count - 1,
+                self._held_bytes - size,
+            )
 
     async def handle(self, request: WorkerRequest, with_charts: bool = False) -> WorkerResponse:
         """Have a request done.

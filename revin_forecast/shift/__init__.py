@@ -1,6 +1,6 @@
 """The shift benchmark: what survives when the world moves."""
 
-from revin_forecast.shift.base import AffineShift, ShiftOnset, Shift
-from revin_forecast.shift.world import ShiftDataset
+from revin_forecast.shift.dataset import ShiftDataset
+from revin_forecast.shift.shift import AffineShift, Shift, ShiftOnset
 
-__all__ = ["AffineShift", "ShiftOnset", "Shift", "ShiftDataset"]
+__all__ = ["AffineShift", "Shift", "ShiftDataset", "ShiftOnset"]

@@ -10,16 +10,27 @@ from pathlib import Path
 import pandas as pd
 
 from revin_forecast.errors import InputError
-from revin_forecast.shift.aggregates import aggregate_tables, normalized_error, build_panels
-from revin_forecast.shift.card import shift_card
-from revin_forecast.shift.datasets import prepare_dataset
-from revin_forecast.shift.engines import JobEngine
-from revin_forecast.shift.estimate import RunCost
-from revin_forecast.shift.job import ARTEFACTS, Job, ProgressCallback
-from revin_forecast.shift.plan import LEVEL_DEPENDENT, TABLES_SCHEMA, PlannedRun, plan_cells, plan_runs
-from revin_forecast.shift.results import CompiledResults, compile_results, window_rows, write_tables
-from revin_forecast.shift.sources import PROCESSES
-from revin_forecast.shift.suite import Suite
+from revin_forecast.shift.aggregates import aggregate_tables, build_panels, normalized_error
+from revin_forecast.shift.card.card import shift_card
+from revin_forecast.shift.processes import PROCESSES
+from revin_forecast.shift.runner import JobEngine
+from revin_forecast.shift.runner.cost_estimate import RunCost
+from revin_forecast.shift.runner.job import ARTEFACTS, Job, ProgressCallback
+from revin_forecast.shift.runner.results import (
+    CompiledResults,
+    compile_results,
+    window_rows,
+    write_tables,
+)
+from revin_forecast.shift.suite.datasets import prepare_dataset
+from revin_forecast.shift.suite.plan import (
+    LEVEL_DEPENDENT,
+    TABLES_SCHEMA,
+    PlannedRun,
+    plan_cells,
+    plan_runs,
+)
+from revin_forecast.shift.suite.suite import Suite
 from revin_forecast.shift.theory import run_theory_checks
 
 
@@ -70,7 +81,9 @@ def make_jobs(suite: Suite, execution: ExecutionSettings) -> list[Job]:
     ]
 
 
-def _labels_with_examples(suite: Suite, planned_runs: Sequence[PlannedRun], data_dir: str | None) -> set[str]:
+def _labels_with_examples(
+    suite: Suite, planned_runs: Sequence[PlannedRun], data_dir: str | None
+) -> set[str]:
     """Choose the runs whose windows are drawn: one backbone, one seed, one set free to show.
 
     Real data, where there are some.
@@ -83,7 +96,9 @@ def _labels_with_examples(suite: Suite, planned_runs: Sequence[PlannedRun], data
         if shown and len(plan_cells(suite, source)) > 1:
             first = suite.models[0]
             chosen = first.backbones[0], first.seeds[0]
-            models = [one for one in planned_runs if one.role == "model" and one.dataset_config == source]
+            models = [
+                one for one in planned_runs if one.role == "model" and one.dataset_config == source
+            ]
             return {one.label for one in models if (one.backbone, one.seed) == chosen}
     return set()
 
@@ -101,7 +116,11 @@ def select_shard(jobs: Sequence[Job], shard: tuple[int, int]) -> list[Job]:
 
 
 def run_benchmark(
-    suite: Suite, execution: ExecutionSettings, engine: JobEngine, on_progress: ProgressCallback, costs: Mapping[str, RunCost]
+    suite: Suite,
+    execution: ExecutionSettings,
+    engine: JobEngine,
+    on_progress: ProgressCallback,
+    costs: Mapping[str, RunCost],
 ) -> BenchmarkResult:
     """Measure what is not on record yet, then make every table from the record.
 
@@ -109,7 +128,7 @@ def run_benchmark(
         suite: what to measure.
         execution: where and how.
         engine: who does it.
-        tell: gets what the workers tell.
+        on_progress: gets what the workers tell.
         costs: what each run costs, by label; the longest go first.
     """
     stages: dict[str, float] = {}
@@ -139,8 +158,8 @@ def compile_tables(
         suite: what was measured.
         execution: where it lies.
         jobs: all of the suite's.
-        stages: gets what each stage takes.
-        made: tables that are there already: shiftcards, checks.
+        stage_seconds: gets what each stage takes.
+        ready_tables: tables that are there already: shiftcards, checks.
     """
     ready_tables = ready_tables or {}
     with _time_stage(stage_seconds, "compiling"):
@@ -172,7 +191,9 @@ def _aggregate_cells(table: CompiledResults, resamples: int) -> dict[str, pd.Dat
     diagnostic = table.cells.dataset == LEVEL_DEPENDENT
     found = aggregate_tables(table.cells.loc[~diagnostic], table.window_errors, resamples)
     if diagnostic.any():
-        alone = normalized_error(build_panels(table.cells.loc[diagnostic], table.window_errors, resamples))
+        alone = normalized_error(
+            build_panels(table.cells.loc[diagnostic], table.window_errors, resamples)
+        )
         parts = [part for part in (found["nce"], alone) if len(part)]
         found["nce"] = pd.concat(parts, ignore_index=True) if parts else found["nce"]
     return {name: part.assign(schema_version=TABLES_SCHEMA) for name, part in found.items()}

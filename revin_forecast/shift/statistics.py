@@ -45,8 +45,8 @@ def log_ratio_interval(
 
     Args:
         errors: of consecutive windows; (windows,) or (seeds, windows).
-        reference: of the same windows and seeds; one row, or no axis of seeds, goes for all seeds.
-        block: windows in a block: (look-back + horizon) / stride, or a season if that is longer.
+        baseline_errors: of the same windows and seeds; one row, or no axis of seeds, goes for all seeds.
+        block_length: windows in a block: (look-back + horizon) / stride, or a season if that is longer.
         resamples: draws.
         seed: of the draws; equal seeds draw alike.
 
@@ -103,7 +103,9 @@ def draw_block_starts(
 
 
 @lru_cache(maxsize=64)
-def bootstrap_seed_weights(seeds: int, resamples: int, seed: int) -> Float[np.ndarray, "seeds resamples"]:
+def bootstrap_seed_weights(
+    seeds: int, resamples: int, seed: int
+) -> Float[np.ndarray, "seeds resamples"]:
     """Draw seeds with replacement, as many as there are; return the share of each."""
     drawn = np.random.default_rng([seed, 1]).integers(seeds, size=(seeds, resamples))
     weights = (drawn == np.arange(seeds)[:, None, None]).mean(axis=1)

@@ -7,18 +7,25 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import nn
 
-from revin_forecast.backbones.narrowed import unwrap
-from revin_forecast.data.module import ForecastDataModule
+from revin_forecast.backbones.target_channels import unwrap
+from revin_forecast.data.lightning_module import ForecastDataModule
 from revin_forecast.errors import InputError
+from revin_forecast.models.reversible import Reversible, find_learned_normalizers
 from revin_forecast.normalizers import PretrainedNormalizer
-from revin_forecast.progress import progress
-from revin_forecast.reversible import Reversible, find_learned_normalizers
-from revin_forecast.settings import TrainingSettings
-from revin_forecast.threads import count_flops, choose_thread_count
-from revin_forecast.training.checkpoints import TrainingResult, best_checkpoint, last_checkpoint
-from revin_forecast.training.modules import ForecastingModule, PretrainingModule
-from revin_forecast.training.processes import fit_stage
-from revin_forecast.training.record import record_start, check_resumable, run_fingerprint, has_started
+from revin_forecast.training.checkpoints import (
+    TrainingResult,
+    best_checkpoint,
+    check_resumable,
+    has_started,
+    last_checkpoint,
+    record_start,
+    run_fingerprint,
+)
+from revin_forecast.training.lightning_modules import ForecastingModule, PretrainingModule
+from revin_forecast.training.multi_process import fit_stage
+from revin_forecast.training.settings import TrainingSettings
+from revin_forecast.utils.progress import progress
+from revin_forecast.utils.threads import choose_thread_count, count_flops
 
 
 def train(
@@ -75,7 +82,9 @@ def train(
             settings.seed,
             settings.compile,
         )
-        with progress(f"training {_backbone_name(model)}", settings.max_epochs, "epochs") as advance:
+        with progress(
+            f"training {_backbone_name(model)}", settings.max_epochs, "epochs"
+        ) as advance:
             go_on = resume and folder in begun
             result, best = fit_stage(module, data, settings, folder, go_on, advance)
         weights = {name.removeprefix("model."): part for name, part in best.items()}
@@ -111,7 +120,9 @@ def _resume_stages(
     return found, settings.threads or before
 
 
-def _choose_threads(model: nn.Module, data: ForecastDataModule, settings: TrainingSettings) -> int | None:
+def _choose_threads(
+    model: nn.Module, data: ForecastDataModule, settings: TrainingSettings
+) -> int | None:
     """Return how many threads of this process's a step is worth; None where several train."""
     if settings.devices * settings.num_nodes > 1:
         return None

@@ -4,8 +4,8 @@ import torch
 from protocol import Job
 
 from revin_forecast.backbones import DLinear, InvertedTransformer, Linear, PatchTST, TSMixer
+from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import LastValue, RevIN
-from revin_forecast.reversible import Reversible
 
 BACKBONES = {
     "NLinear": Linear,

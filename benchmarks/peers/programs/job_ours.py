@@ -10,10 +10,10 @@ def do(job: Job) -> Result:
         import torch
         from build_model import built
 
-        from revin_forecast.data.module import ForecastDataModule
+        from revin_forecast.data.lightning_module import ForecastDataModule
         from revin_forecast.data.windows import Windows
-        from revin_forecast.settings import TrainingSettings
-        from revin_forecast.training import train
+        from revin_forecast.training.settings import TrainingSettings
+        from revin_forecast.training.train import train
     from measure import WINDOWS_AT_ONCE, measure, part
 
     work = job.work

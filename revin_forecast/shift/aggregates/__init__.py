@@ -2,15 +2,16 @@
 
 import pandas as pd
 
-from revin_forecast.shift.aggregates.corruption import mean_corruption_error, normalized_error
-from revin_forecast.shift.aggregates.curves import area_under_shift_curve, recovery_ages
-from revin_forecast.shift.aggregates.draws import WindowErrors
-from revin_forecast.shift.aggregates.effective import effective_robustness
-from revin_forecast.shift.aggregates.headline import leaderboard
-from revin_forecast.shift.aggregates.layout import build_panels
-from revin_forecast.shift.aggregates.natural import natural_shift_deciles
-from revin_forecast.shift.aggregates.pairs import pairwise_ratios, pairwise_tests
-from revin_forecast.shift.aggregates.panel import Panel
+from revin_forecast.shift.aggregates.bootstrap import WindowErrors
+from revin_forecast.shift.aggregates.degradation import area_under_shift_curve, recovery_ages
+from revin_forecast.shift.aggregates.effective_robustness import (
+    effective_robustness,
+    natural_shift_deciles,
+)
+from revin_forecast.shift.aggregates.leaderboard import leaderboard
+from revin_forecast.shift.aggregates.normalized_error import mean_corruption_error, normalized_error
+from revin_forecast.shift.aggregates.pairwise import pairwise_ratios, pairwise_tests
+from revin_forecast.shift.aggregates.panel import Panel, build_panels
 from revin_forecast.shift.statistics import DEFAULT_RESAMPLES
 
 __all__ = [
@@ -18,15 +19,15 @@ __all__ = [
     "WindowErrors",
     "aggregate_tables",
     "area_under_shift_curve",
+    "build_panels",
     "effective_robustness",
     "leaderboard",
     "mean_corruption_error",
     "natural_shift_deciles",
     "normalized_error",
     "pairwise_ratios",
-    "build_panels",
-    "recovery_ages",
     "pairwise_tests",
+    "recovery_ages",
 ]
 
 
@@ -46,7 +47,11 @@ def aggregate_tables(
         InputError: two rows are of one cell.
     """
     laid_out = build_panels(cells, errors, resamples)
-    table, errors_by_shift, ratios = leaderboard(laid_out), normalized_error(laid_out), pairwise_ratios(laid_out)
+    table, errors_by_shift, ratios = (
+        leaderboard(laid_out),
+        normalized_error(laid_out),
+        pairwise_ratios(laid_out),
+    )
     return {
         "headline": table,
         "nce": errors_by_shift,

@@ -1,10 +1,13 @@
-from collections.abc import Sequence
-from typing import NamedTuple
+"""revin_forecast/shift/aggregates/estimates.py."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, cast
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int
 
-from revin_forecast.shift.statistics import percentile_interval, bootstrap_seed_weights
+from revin_forecast.shift.statistics import bootstrap_seed_weights, percentile_interval
 
 
 class Estimate(NamedTuple):
@@ -46,7 +49,9 @@ def pool_estimates(estimates: Sequence[Estimate]) -> PooledEstimate:
     drawn = np.stack([one.draws for one in estimates]).astype(np.float64).mean(axis=0)
     if np.isfinite(drawn).mean() >= 0.9:  # a rare part of the windows may be missed by a draw
         drawn = drawn[np.isfinite(drawn)]
-    return PooledEstimate(float(np.mean([one.value for one in estimates])), *percentile_interval(drawn))
+    return PooledEstimate(
+        float(np.mean([one.value for one in estimates])), *percentile_interval(drawn)
+    )
 
 
 def mean_over_cells(
@@ -66,3 +71,38 @@ def mean_over_cells(
     weights = bootstrap_seed_weights(len(first), values.shape[1], seed)
     sums = np.add.reduceat(values, first, axis=0)
     return (weights * sums).sum(axis=0) / (weights * counts[:, None]).sum(axis=0)
+
+
+def select_rows(table: pd.DataFrame, mask: pd.Series | np.ndarray) -> pd.DataFrame:
+    """Return the rows that are chosen."""
+    return cast(pd.DataFrame, table.loc[mask])
+
+
+def iter_groups(
+    table: pd.DataFrame, columns: Sequence[str]
+) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
+    """Yield each combination of some columns' values, sorted, and its rows."""
+    for key, part in table.groupby(list(columns), sort=True):
+        yield cast(tuple[Any, ...], key), part
+
+
+def group_means(table: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+    """Return the means of some columns, what is NaN left out, for each combination of others."""
+    return cast(
+        pd.DataFrame, table.groupby(list(by), sort=True)[list(columns)].mean()
+    ).reset_index()
+
+
+def iter_group_slices(
+    table: pd.DataFrame, columns: Sequence[str]
+) -> Iterator[tuple[tuple[Any, ...], slice]]:
+    """Yield each combination and where its rows are, in a table sorted by the columns.
+
+    As `groups`, for the many small ones of which no table is wanted.
+    """
+    number = table.groupby(list(columns), sort=False).ngroup().to_numpy()
+    first = np.flatnonzero(np.diff(number, prepend=-1))
+    ends = np.append(first, len(table))[1:]
+    keys = table[list(columns)].iloc[first].itertuples(index=False, name=None)
+    for key, start, end in zip(keys, first, ends, strict=True):
+        yield key, slice(start, end)

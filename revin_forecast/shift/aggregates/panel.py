@@ -1,3 +1,5 @@
+"""revin_forecast/shift/aggregates/panel.py."""
+
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -6,8 +8,18 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from revin_forecast.shift.aggregates.draws import dataset_seed
-from revin_forecast.shift.aggregates.estimates import Estimate, mean_over_cells
+from revin_forecast.errors import InputError
+from revin_forecast.shift.aggregates.bootstrap import (
+    WindowErrors,
+    bootstrap_log_means,
+    dataset_seed,
+)
+from revin_forecast.shift.aggregates.estimates import (
+    Estimate,
+    iter_groups,
+    mean_over_cells,
+    select_rows,
+)
 
 MODEL_COLUMNS = ["backbone", "normalizer", "role"]
 CONDITION_COLUMNS = ["semantics", "placement", "shift", "arm", "severity", "age", "shift_seed"]
@@ -91,7 +103,9 @@ class Panel:
         beside = model if other is None else other
         mine, theirs = self.rows[model][:, condition_mask], self.rows[beside][:, condition_mask]
         there = self.comparable[model][:, condition_mask] & (theirs >= 0)
-        if self.has_single_seed[model] and self.has_single_seed[beside]:  # one pair of cells, to count once
+        if (
+            self.has_single_seed[model] and self.has_single_seed[beside]
+        ):  # one pair of cells, to count once
             there &= there.cumsum(axis=0) == 1
         seeds, places = np.nonzero(there)
         return CellPairs(mine[seeds, places], theirs[seeds, places], seeds)
@@ -111,7 +125,9 @@ class Panel:
         there = self._has_ratio(pairs)
         if not there.any():
             return None
-        drawn = self.bootstrap_logs[pairs.rows[there]] - self.bootstrap_logs[pairs.other_rows[there]]
+        drawn = (
+            self.bootstrap_logs[pairs.rows[there]] - self.bootstrap_logs[pairs.other_rows[there]]
+        )
         drawn = mean_over_cells(drawn, pairs.seeds[there], self.seed)
         return Estimate(float(self.cell_log_ratios(pairs).mean()), drawn)
 
@@ -122,3 +138,78 @@ class Panel:
 
     def _has_ratio(self, pairs: CellPairs) -> np.ndarray:
         return (self.errors[pairs.rows] > 0) & (self.errors[pairs.other_rows] > 0)
+
+
+def build_panels(cells: pd.DataFrame, errors: WindowErrors, resamples: int) -> tuple[Panel, ...]:
+    """Lay out a table of cells by data set; the order of its rows is of no effect.
+
+    Raises:
+        InputError: two rows are of one cell.
+    """
+    cells = cells.assign(arm=cells.arm.fillna(""))
+    order = ["dataset", *MODEL_COLUMNS, "seed", *CONDITION_COLUMNS]
+    cells = cells.sort_values([*order, "cell_key"], kind="stable", ignore_index=True)
+    counted = select_rows(cells, cells.status == "done")
+    twice = select_rows(counted, counted.duplicated(subset=order))
+    if len(twice):
+        same = ", ".join(str(value) for value in twice[order].iloc[0])
+        raise InputError(
+            f"{len(twice)} done cells are there more than once, the first of ({same}). Put runs of "
+            "one suite together only, and give backbones of other sizes other names."
+        )
+    models = tuple(ModelKey(*key) for key, _ in iter_groups(cells, MODEL_COLUMNS))
+    return tuple(
+        _build_panel(str(name), models, part, errors, resamples)
+        for (name,), part in iter_groups(cells, ["dataset"])
+    )
+
+
+def _build_panel(
+    dataset: str,
+    models: tuple[ModelKey, ...],
+    cells: pd.DataFrame,
+    errors: WindowErrors,
+    resamples: int,
+) -> Panel:
+    spec = cells.groupby(CONDITION_COLUMNS, dropna=False).ngroup().to_numpy()
+    specs = cells.iloc[np.unique(spec, return_index=True)[1]][CONDITION_COLUMNS].reset_index(
+        drop=True
+    )
+    places = {model: place for place, model in enumerate(models)}
+    model = np.array([places[ModelKey(*row)] for row in cells[MODEL_COLUMNS].to_numpy()])
+    names, seed = np.unique(cells.seed.to_numpy(), return_inverse=True)
+    done = (cells.status == "done").to_numpy()
+    table = select_rows(cells, done).reset_index(drop=True)
+    rows = np.full((len(models), len(names), len(specs)), -1)
+    rows[model[done], seed[done], spec[done]] = np.arange(len(table))
+    alone = _repeat_single_seeds(models, cells, seed, rows)
+    failed = np.zeros((len(models), len(specs)), dtype=int)
+    bad = (cells.status == "failed").to_numpy()
+    np.add.at(failed, (model[bad], spec[bad]), 1)
+    common = _common_cells(rows >= 0, specs)
+    logs = bootstrap_log_means(table, errors, resamples, dataset_seed(dataset))
+    return Panel(dataset, models, specs, table, rows, alone, common, failed, logs)
+
+
+def _repeat_single_seeds(
+    models: tuple[ModelKey, ...], cells: pd.DataFrame, seed: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """Repeat rows of what was run with one seed for the others, the same for all normalizers."""
+    alone = np.zeros(len(models), dtype=bool)
+    for kind, part in iter_groups(cells.assign(seed=seed), ["backbone", "role"]):
+        if part.seed.nunique() == 1:
+            chosen = np.array([(model.backbone, model.role) == kind for model in models])
+            rows[chosen] = rows[chosen][:, [part.seed.iat[0]]]
+            alone |= chosen
+    return alone
+
+
+def _common_cells(done: np.ndarray, specs: pd.DataFrame) -> np.ndarray:
+    """Return what all models have done, by placement; models without anything there apart."""
+    common = np.zeros_like(done)
+    for placement in specs.placement.unique():
+        where = (specs.placement == placement).to_numpy()
+        present = done[:, :, where].any(axis=(1, 2))
+        everybody = done[present][:, :, where].all(axis=0, keepdims=True)
+        common[:, :, where] = present.reshape(-1, 1, 1) & everybody
+    return common

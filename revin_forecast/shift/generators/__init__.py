@@ -1,24 +1,19 @@
 """Ways for the world to move, and for sensors to lie: one idea a file."""
 
-from revin_forecast.shift.base import Shift
 from revin_forecast.shift.generators.channels import Channels
 from revin_forecast.shift.generators.concept import (
     ConceptFilter,
     ConceptReflection,
     ConceptReversal,
 )
+from revin_forecast.shift.generators.drift import RandomWalkDrift, TrendDrift
 from revin_forecast.shift.generators.frequency import Frequency
-from revin_forecast.shift.generators.level import Level
-from revin_forecast.shift.generators.missing import Missing
-from revin_forecast.shift.generators.noise import Noise
-from revin_forecast.shift.generators.random_walk_drift import RandomWalkDrift
+from revin_forecast.shift.generators.level_and_scale import Level, Scale
 from revin_forecast.shift.generators.regime import Regime
-from revin_forecast.shift.generators.scale import Scale
 from revin_forecast.shift.generators.season import Amplitude, Phase
-from revin_forecast.shift.generators.sensor import SensorGain, SensorOffset
-from revin_forecast.shift.generators.spikes import Spikes
+from revin_forecast.shift.generators.sensor import Missing, Noise, SensorGain, SensorOffset, Spikes
 from revin_forecast.shift.generators.tails import Tails
-from revin_forecast.shift.generators.trend_drift import TrendDrift
+from revin_forecast.shift.shift import Shift
 
 ALL_SHIFTS: tuple[Shift, ...] = (
     Level(),

@@ -2,10 +2,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import ShiftOnset, Shift
+from revin_forecast.shift.dataset import ShiftDataset
+from revin_forecast.shift.generators.random_draws import has_variant, simulate_variant_rows
 from revin_forecast.shift.generators.regime import SHARE_KNOBS
-from revin_forecast.shift.generators.variant import has_variant, simulate_variant_rows
-from revin_forecast.shift.world import ShiftDataset
+from revin_forecast.shift.shift import Shift, ShiftOnset
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,9 @@ class Channels(Shift):
 
     knobs = SHARE_KNOBS
 
-    def apply(self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator) -> np.ndarray:
+    def apply(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
+    ) -> np.ndarray:
         """Return the process with other correlations, or the values, some channels turned."""
         other = simulate_variant_rows(dataset, self.name, knob, onset.rows)
         if other is not None:

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import AffineShift, ShiftOnset, Shift
+from revin_forecast.shift.dataset import ShiftDataset, observed_deviation
+from revin_forecast.shift.generators.random_draws import simulate_variant_rows
 from revin_forecast.shift.generators.regime import SHARE_KNOBS
-from revin_forecast.shift.generators.variant import simulate_variant_rows
-from revin_forecast.shift.means import observed_deviation
-from revin_forecast.shift.world import ShiftDataset
+from revin_forecast.shift.shift import AffineShift, Shift, ShiftOnset
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,9 @@ class ConceptFilter(Shift):
     knobs = SHARE_KNOBS
     has_transition = True
 
-    def apply(self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator) -> np.ndarray:
+    def apply(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
+    ) -> np.ndarray:
         """Return the other process, or the values filtered."""
         other = simulate_variant_rows(dataset, self.name, knob, onset.rows)
         if other is not None:
@@ -46,7 +47,9 @@ class ConceptReversal(Shift):
         """Return 0, no change: a stationary Gaussian process is the same in both directions."""
         return 0.0
 
-    def apply(self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator) -> np.ndarray:
+    def apply(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
+    ) -> np.ndarray:
         """Return the values of the mirrored rows."""
         return dataset.values[dataset.start + len(dataset.values) - 1 - onset.rows]
 

@@ -2,8 +2,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import ShiftOnset, Shift
-from revin_forecast.shift.world import ShiftDataset
+from revin_forecast.shift.dataset import ShiftDataset
+from revin_forecast.shift.shift import Shift, ShiftOnset
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,14 @@ class Frequency(Shift):
     knobs = (1.0, 1.05, 1.1, 1.2, 1.4, 1.8)
     has_transition = True
 
-    def apply(self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator) -> np.ndarray:
+    def apply(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
+    ) -> np.ndarray:
         """Return the smoothed series at onset + c u."""
-        series = dataset.cached(("smoothed", _smoothing_width(knob)), lambda: _smooth_rows(dataset, _smoothing_width(knob)))
+        series = dataset.cached(
+            ("smoothed", _smoothing_width(knob)),
+            lambda: _smooth_rows(dataset, _smoothing_width(knob)),
+        )
         ahead = _accelerated_steps(onset.elapsed, knob)
         low = np.floor(ahead)
         row = onset.rows - onset.elapsed + low.astype(int)

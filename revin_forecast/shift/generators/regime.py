@@ -2,9 +2,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import ShiftOnset, Shift
-from revin_forecast.shift.generators.variant import has_variant, simulate_variant_rows
-from revin_forecast.shift.world import ShiftDataset
+from revin_forecast.shift.dataset import ShiftDataset
+from revin_forecast.shift.generators.random_draws import has_variant, simulate_variant_rows
+from revin_forecast.shift.shift import Shift, ShiftOnset
 
 SHARE_KNOBS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -20,7 +20,9 @@ class Regime(Shift):
     knobs = SHARE_KNOBS
     has_transition = True
 
-    def apply(self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator) -> np.ndarray:
+    def apply(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
+    ) -> np.ndarray:
         """Return the other process, or the mixture with the donor."""
         other = simulate_variant_rows(dataset, self.name, knob, onset.rows)
         if other is not None:

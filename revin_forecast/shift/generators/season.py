@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import AffineShift, ShiftOnset
-from revin_forecast.shift.world import ShiftDataset
+from revin_forecast.shift.dataset import ShiftDataset
+from revin_forecast.shift.shift import AffineShift, ShiftOnset
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,10 @@ class Phase(AffineShift):
         place = np.arange(dataset.season) + knob * dataset.season
         low = np.floor(place).astype(int)
         part = (place - low)[:, None]
-        early, late = dataset.seasonal_profile[low % dataset.season], dataset.seasonal_profile[(low + 1) % dataset.season]
+        early, late = (
+            dataset.seasonal_profile[low % dataset.season],
+            dataset.seasonal_profile[(low + 1) % dataset.season],
+        )
         change = (1 - part) * early + part * late - dataset.seasonal_profile
         return np.ones(1), change[onset.rows % dataset.season]
 

@@ -2,10 +2,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.base import ShiftOnset, Shift
-from revin_forecast.shift.generators.variant import has_variant, simulate_variant_rows
-from revin_forecast.shift.means import observed_deviation
-from revin_forecast.shift.world import ShiftDataset
+from revin_forecast.shift.dataset import ShiftDataset, observed_deviation
+from revin_forecast.shift.generators.random_draws import has_variant, simulate_variant_rows
+from revin_forecast.shift.shift import Shift, ShiftOnset
 
 MAX_DEVIATIONS = 5.0
 """Training deviations past which the map goes on straight, however far the training rows went."""
@@ -27,7 +26,9 @@ class Tails(Shift):
         """Return the degrees of freedom."""
         return self.degrees_of_freedom[severity]
 
-    def apply(self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator) -> np.ndarray:
+    def apply(
+        self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
+    ) -> np.ndarray:
         """Return the process with heavier innovations, or the values stretched."""
         freedom = self.degrees_of_freedom[self.knobs.index(knob)]
         heavier = simulate_variant_rows(dataset, self.name, freedom, onset.rows)
@@ -37,7 +38,12 @@ class Tails(Shift):
         return factor * _stretch(dataset.values[onset.rows], knob, edge)
 
     def restore(
-        self, dataset: ShiftDataset, onset: ShiftOnset, severity: int, forecast: np.ndarray, seed: int = 0
+        self,
+        dataset: ShiftDataset,
+        onset: ShiftOnset,
+        severity: int,
+        forecast: np.ndarray,
+        seed: int = 0,
     ) -> np.ndarray | None:
         """Return the exact inverse; None for a process that has its own heavier innovations."""
         if severity == 0:

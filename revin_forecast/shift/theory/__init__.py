@@ -3,7 +3,7 @@
 import pandas as pd
 
 from revin_forecast.shift.theory import level, models, process
-from revin_forecast.shift.theory.check import TheoryCheck
+from revin_forecast.shift.theory.trial import TheoryCheck
 
 THEORY_CHECKS = (
     models.equivariance,

@@ -8,11 +8,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from revin_forecast.normalizers import Identity, LastValue, RevIN
-from revin_forecast.shift.cells import Cell
 from revin_forecast.shift.generators import Level, SensorOffset
-from revin_forecast.shift.sources import AR
-from revin_forecast.shift.theory.check import EXACT_TOLERANCE, TheoryCheck
-from revin_forecast.shift.theory.trial import TRIAL_WINDOWS, fit_ridge_trial, largest_gap
+from revin_forecast.shift.measuring.cell import Cell
+from revin_forecast.shift.processes import AR
+from revin_forecast.shift.theory.trial import (
+    EXACT_TOLERANCE,
+    TRIAL_WINDOWS,
+    TheoryCheck,
+    fit_ridge_trial,
+    largest_gap,
+)
 
 SEVERITIES = range(1, 6)
 LEVEL, SENSOR = Level(), SensorOffset()
@@ -60,7 +65,12 @@ def recent_jump() -> Iterator[TheoryCheck]:
     for normalizer, name in ((Identity, "no normalizer"), (RevIN, "RevIN"), (LastValue, "last")):
         trial, pairs = fit_ridge_trial(normalizer), []
         clean = trial.forecast_errors()
-        for age in (1, TRIAL_WINDOWS.lookback // 4, TRIAL_WINDOWS.lookback // 2, TRIAL_WINDOWS.lookback):
+        for age in (
+            1,
+            TRIAL_WINDOWS.lookback // 4,
+            TRIAL_WINDOWS.lookback // 2,
+            TRIAL_WINDOWS.lookback,
+        ):
             jump = (np.arange(TRIAL_WINDOWS.lookback) >= TRIAL_WINDOWS.lookback - age).astype(float)
             taken = {Identity: 0.0, RevIN: jump.mean(), LastValue: jump[-1]}[normalizer]
             unit = trial.weight @ (jump - taken) + taken - 1

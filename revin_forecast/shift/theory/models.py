@@ -6,15 +6,22 @@ import numpy as np
 import torch
 
 from revin_forecast.backbones import MLP, TSMixer
+from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import Identity, LastValue, RevIN
-from revin_forecast.reversible import Reversible
-from revin_forecast.shift.cells import Cell
 from revin_forecast.shift.generators import Level, Scale
-from revin_forecast.shift.sources import AR
-from revin_forecast.shift.theory.check import EXACT_TOLERANCE, TheoryCheck
+from revin_forecast.shift.measuring.cell import Cell
+from revin_forecast.shift.measuring.windows import clean_windows, shifted_windows
+from revin_forecast.shift.processes import AR
 from revin_forecast.shift.theory.level import SEVERITIES, mean_square
-from revin_forecast.shift.theory.trial import TRIAL_WINDOWS, prepare_trial_data, fit_ridge_trial, make_untrained_trial, largest_gap
-from revin_forecast.shift.windows import clean_windows, shifted_windows
+from revin_forecast.shift.theory.trial import (
+    EXACT_TOLERANCE,
+    TRIAL_WINDOWS,
+    TheoryCheck,
+    fit_ridge_trial,
+    largest_gap,
+    make_untrained_trial,
+    prepare_trial_data,
+)
 
 PROCESS = AR(rows=3000, phi=0.9)
 
@@ -43,7 +50,9 @@ def additive_eps() -> Iterator[TheoryCheck]:
     eps, move, world = 1e-5, Scale("down"), prepare_trial_data(PROCESS).shift_dataset
     normalizer = RevIN(PROCESS.channels, affine=False, eps=eps)
     past = clean_windows(world, TRIAL_WINDOWS.stride, torch.float64).past
-    moved = shifted_windows(world, Cell(move, "steady", 5), TRIAL_WINDOWS.stride, torch.float64).past
+    moved = shifted_windows(
+        world, Cell(move, "steady", 5), TRIAL_WINDOWS.stride, torch.float64
+    ).past
     before, after = (normalizer.normalize(part)[0].norm(dim=1) for part in (past, moved))
     gain = 1 / (1 + move.knobs[5])
     bound = eps / (2 * past.var(dim=1, correction=0)) * abs(gain**-2 - 1)

@@ -4,15 +4,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import Identity, RevIN
-from revin_forecast.reversible import Reversible
-from revin_forecast.shift.cells import Cell
 from revin_forecast.shift.generators import ConceptFilter
-from revin_forecast.shift.references import Constant
-from revin_forecast.shift.sources import AR, LevelDependent, RandomWalk
-from revin_forecast.shift.theory.check import TheoryCheck
+from revin_forecast.shift.measuring.baselines import Constant
+from revin_forecast.shift.measuring.cell import Cell
+from revin_forecast.shift.processes import AR, LevelDependent, RandomWalk
 from revin_forecast.shift.theory.level import mean_square
-from revin_forecast.shift.theory.trial import TRIAL_WINDOWS, fit_ridge_trial, make_untrained_trial
+from revin_forecast.shift.theory.trial import (
+    TRIAL_WINDOWS,
+    TheoryCheck,
+    fit_ridge_trial,
+    make_untrained_trial,
+)
 
 
 def level_dependence() -> Iterator[TheoryCheck]:
@@ -45,7 +49,12 @@ def random_walk() -> Iterator[TheoryCheck]:
     sizes = TRIAL_WINDOWS.lookback, TRIAL_WINDOWS.horizon, process.channels
     model = Reversible(Constant(*sizes), RevIN(process.channels, affine=False))
     lookback = TRIAL_WINDOWS.lookback
-    steps = np.arange(1, TRIAL_WINDOWS.horizon + 1) + (lookback - 1) * (2 * lookback - 1) / (6 * lookback)
-    measured = mean_square(make_untrained_trial(model, process).forecast_errors()) / process.step_deviation**2
+    steps = np.arange(1, TRIAL_WINDOWS.horizon + 1) + (lookback - 1) * (2 * lookback - 1) / (
+        6 * lookback
+    )
+    measured = (
+        mean_square(make_untrained_trial(model, process).forecast_errors())
+        / process.step_deviation**2
+    )
     claim = "random walk, mean of the window: MSE / q^2, mean over the horizon"
     yield TheoryCheck("T11", claim, float(steps.mean()), measured, 0.08)

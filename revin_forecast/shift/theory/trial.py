@@ -8,17 +8,18 @@ import numpy as np
 import torch
 
 from revin_forecast.backbones import Ridge
-from revin_forecast.components import ModuleSpec
-from revin_forecast.fitting import ModelConfig, fit_model
+from revin_forecast.models.reversible import Reversible
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Normalizer
-from revin_forecast.reversible import Reversible
-from revin_forecast.shift.base import AffineShift, ShiftOnset
-from revin_forecast.shift.cell import Evaluator
-from revin_forecast.shift.cells import Cell
-from revin_forecast.shift.datasets import PreparedDataset, prepare_process, prepare_dataset
-from revin_forecast.shift.sources import AR, Process
-from revin_forecast.shift.suite import DatasetConfig, WindowConfig
-from revin_forecast.shift.windows import clean_windows, forecast_windows, shifted_windows
+from revin_forecast.shift.measuring.cell import Cell
+from revin_forecast.shift.measuring.evaluator import Evaluator
+from revin_forecast.shift.measuring.windows import clean_windows, forecast_windows, shifted_windows
+from revin_forecast.shift.processes import AR, Process
+from revin_forecast.shift.shift import AffineShift, ShiftOnset
+from revin_forecast.shift.suite.datasets import PreparedDataset, prepare_dataset, prepare_process
+from revin_forecast.shift.suite.suite import DatasetConfig, WindowConfig
+from revin_forecast.training.fit import fit_model
+from revin_forecast.training.model_config import ModelConfig
 
 TRIAL_WINDOWS = WindowConfig(lookback=24, horizon=12, stride=3)
 PENALTY = 1e-10
@@ -73,7 +74,9 @@ def prepare_trial_data(process: Process, name: str = "ar") -> PreparedDataset:
 
 
 @lru_cache(maxsize=16)
-def fit_ridge_trial(normalizer: type[Normalizer], process: Process = PROCESS, severity: int = -1) -> Trial:
+def fit_ridge_trial(
+    normalizer: type[Normalizer], process: Process = PROCESS, severity: int = -1
+) -> Trial:
     """Solve a linear map inside a normalizer.
 
     Args:
@@ -86,7 +89,9 @@ def fit_ridge_trial(normalizer: type[Normalizer], process: Process = PROCESS, se
         data = prepare_dataset(DatasetConfig("level_dependent", severity=severity), TRIAL_WINDOWS)
     sizes = TRIAL_WINDOWS.lookback, TRIAL_WINDOWS.horizon
     backbone = ModuleSpec.from_class(partial(Ridge, penalties=[PENALTY]))
-    model, _ = fit_model(ModelConfig(backbone, ModuleSpec.from_class(normalizer), *sizes), data.split)
+    model, _ = fit_model(
+        ModelConfig(backbone, ModuleSpec.from_class(normalizer), *sizes), data.split
+    )
     return Trial(data, model.double())
 
 
@@ -102,3 +107,29 @@ def make_untrained_trial(model: Reversible, process: Process) -> Trial:
 def largest_gap(pairs: list[tuple[float, float]]) -> tuple[float, float]:
     """Return the pair (predicted, measured) that is furthest apart, relative to its prediction."""
     return max(pairs, key=lambda pair: abs(pair[0] - pair[1]) / max(1.0, abs(pair[0])))
+
+
+EXACT_TOLERANCE = 1e-9
+"""Tolerance where the two sides are one number, up to rounding."""
+
+
+@dataclass(frozen=True)
+class TheoryCheck:
+    """One claim, as theory has it and as it was measured."""
+
+    name: str
+    claim: str
+    predicted: float
+    measured: float
+    tol: float
+    """Largest difference, relative to the prediction or, where that is less than 1, absolute."""
+    is_upper_bound: bool = False
+    """The prediction is an upper bound."""
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether they agree."""
+        room = self.tol * max(1.0, abs(self.predicted))
+        if self.is_upper_bound:
+            return bool(self.measured <= self.predicted + room)
+        return bool(abs(self.measured - self.predicted) <= room)

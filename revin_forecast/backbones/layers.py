@@ -1,0 +1,191 @@
+"""Parts that the transformers share: attention, its layer, positions."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+DRAW_RANGE = 2**16
+
+
+class Dropout(nn.Module):
+    """Zero a share of the values in training and scale the others up, as nn.Dropout.
+
+    Srivastava et al., JMLR 2014. On a CPU four decisions are drawn from each 64-bit random number,
+    so the share is a multiple of 1 / 65536; drawing one number for each was a quarter of a
+    transformer's training time. Elsewhere it is nn.Dropout's own.
+
+    Args:
+        share: of values dropped, in [0, 1).
+
+    Raises:
+        ValueError: another share.
+    """
+
+    def __init__(self, share: float):
+        super().__init__()
+        if not 0 <= share < 1:
+            raise ValueError(f"a dropout is a share in [0, 1) but got {share}.")
+        self.share = share
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Drop values in training; return them as they are in evaluation."""
+        if not self.training or self.share == 0:
+            return values
+        if not self._uses_packed_draws(values):
+            return functional.dropout(values, self.share)
+        return values * self._draw_factors(values)
+
+    def add(self, base: Tensor, values: Tensor) -> Tensor:
+        """Return base + dropped values, in one pass over memory.
+
+        Args:
+            base: what the values are added to, of the same shape.
+            values: as `forward` takes them.
+        """
+        if not self._uses_packed_draws(values):
+            return base + self(values)
+        return torch.addcmul(base, values, self._draw_factors(values))
+
+    def _uses_packed_draws(self, values: Tensor) -> bool:
+        """Return whether the decisions are drawn by this class: in training, on a CPU."""
+        return (
+            self.training
+            and self.share > 0
+            and values.device.type == "cpu"
+            and not torch.compiler.is_compiling()
+        )
+
+    def _draw_factors(self, values: Tensor) -> Tensor:
+        """Return 0 or 1 / (1 - share) for each value."""
+        words = torch.empty(-(-values.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        draws = words.view(torch.int16)[: values.numel()].view(values.shape)
+        least = round(self.share * DRAW_RANGE) - DRAW_RANGE // 2
+        # Written as numbers at once: a copy of booleans as such takes five times as long.
+        kept = torch.ge(draws, least, out=torch.empty(values.shape, dtype=values.dtype))
+        return kept.mul_(1 / (1 - self.share))
+
+    def extra_repr(self) -> str:
+        """Show the share."""
+        return f"{self.share}"
+
+
+class Attention(nn.Module):
+    """Multi-head attention over (batch, tokens, width) (Vaswani et al., NeurIPS 2017).
+
+    4 width² + 4 width parameters. No weight of it is dropped in training: the fused kernels for a
+    CPU can't, and the ones that can are several times as slow.
+
+    Args:
+        width: of a token.
+        heads: the width is split into.
+
+    Raises:
+        ValueError: heads that don't divide the width.
+    """
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        if width % heads:
+            raise ValueError(
+                f"attention of width {width} can't be split into {heads} heads; "
+                "choose a width that is a multiple of heads."
+            )
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.keys_values = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        memory: Tensor | None = None,
+        tau: Tensor | None = None,
+        causal: bool = False,
+    ) -> Tensor:
+        """Attend from tokens to memory.
+
+        Args:
+            tokens: (batch, tokens, width).
+            memory: (batch, others, width); None: the tokens themselves.
+            tau: (batch,) factor of the logits (Liu et al., NeurIPS 2022); None: 1.
+            causal: a token sees itself and those before it only.
+        """
+        query, keys, values = self.project(tokens, memory)
+        mixed = functional.scaled_dot_product_attention(
+            scale_query(query, tau), keys, values, is_causal=causal
+        )
+        return self.merge_heads(mixed)
+
+    def project(self, tokens: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return query, keys and values, each (batch, heads, tokens, width / heads)."""
+        if memory is None:
+            # One product of the tokens instead of two; the weights are small beside them.
+            weight = torch.cat([self.query.weight, self.keys_values.weight])
+            bias = torch.cat([self.query.bias, self.keys_values.bias])
+            query, keys, values = functional.linear(tokens, weight, bias).chunk(3, dim=-1)
+        else:
+            query = self.query(tokens)
+            keys, values = self.keys_values(memory).chunk(2, dim=-1)
+        return self._split_heads(query), self._split_heads(keys), self._split_heads(values)
+
+    def merge_heads(self, mixed: Tensor) -> Tensor:
+        """Put the heads together: the way back from what `project` returns."""
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def _split_heads(self, tokens: Tensor) -> Tensor:
+        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class FeedForward(nn.Sequential):
+    """Two linear maps of each token with a GELU between; 2 width * inner + width + inner numbers.
+
+    Args:
+        width: of a token.
+        inner: width between the maps.
+        dropout: share of what lies between that is dropped in training.
+    """
+
+    def __init__(self, width: int, inner: int, dropout: float = 0.0):
+        super().__init__(
+            nn.Linear(width, inner), nn.GELU(), Dropout(dropout), nn.Linear(inner, width)
+        )
+
+
+def scale_query(query: Tensor, tau: Tensor | None) -> Tensor:
+    """Return the query times tau, which multiplies every logit; None leaves it alone.
+
+    Args:
+        query: (batch, heads, tokens, size).
+        tau: (batch,).
+    """
+    return query if tau is None else query * tau.to(query.dtype).reshape(-1, 1, 1, 1)
+
+
+def sinusoidal_positions(steps: int, width: int) -> Tensor:
+    """Return (steps, width) sines and cosines of each position (Vaswani et al., 2017)."""
+    rates = 10_000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
+    angles = torch.arange(steps, dtype=torch.float64).unsqueeze(1) * rates
+    waves = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+    return waves[:, :width].float()
+
+
+def cut_segments(past: Tensor, length: int) -> Tensor:
+    """Cut each channel's window into segments; its first value is repeated in front to fill them.
+
+    Args:
+        past: (batch, lookback, channels).
+        length: steps in a segment.
+
+    Returns:
+        (batch * channels, ceil(lookback / length), length).
+
+    >>> import torch
+    >>> segments(torch.arange(3.0).reshape(1, 3, 1), length=2)
+    tensor([[[0., 0.],
+             [1., 2.]]])
+    """
+    series = past.mT.flatten(0, 1)
+    missing = -past.shape[1] % length
+    if missing:
+        series = functional.pad(series.unsqueeze(1), (missing, 0), "replicate").squeeze(1)
+    return series.unflatten(-1, (-1, length))

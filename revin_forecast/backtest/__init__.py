@@ -1,5 +1,0 @@
-"""How well a forecaster would have done: fitted on the rows before, scored on those that came."""
-
-from revin_forecast.backtest.run import DEFAULT_INTERVAL_LEVELS, BacktestResult, backtest
-
-__all__ = ["DEFAULT_INTERVAL_LEVELS", "BacktestResult", "backtest"]

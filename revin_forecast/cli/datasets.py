@@ -1,0 +1,75 @@
+from rich.console import Console
+from rich.table import Table
+
+from revin_forecast.cli.output import print_json
+from revin_forecast.data.catalog import catalog
+from revin_forecast.data.catalog.download import download
+
+
+def list_datasets(data_dir: str | None = None, json: bool = False) -> None:
+    """List the benchmark data sets, and which of them are at hand.
+
+    Args:
+        data_dir: where their files lie; $REVIN_FORECAST_DATA or ~/.cache/revin_forecast if not
+            given.
+        json: print one JSON object instead of a table.
+    """
+    if json:
+        print_json({"folder": catalog.data_folder(data_dir), "datasets": _dataset_rows(data_dir)})
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "rows", "channels", "step", "season", "at hand", "licence"):
+        table.add_column(heading, justify="right" if heading in ("rows", "channels") else "left")
+    records = _dataset_rows(data_dir)
+    for row in records:
+        get = " (get)" if row["at_hand"] == "no" and row["url"] else ""
+        shown = {**row, "at_hand": f"{row['at_hand']}{get}"}
+        table.add_row(*(str(cell) for name, cell in shown.items() if name != "url"))
+    console = Console()
+    console.print(table)
+    console.print(f"\nThey lie in {catalog.data_folder(data_dir)}.", soft_wrap=True)
+    if any(row["at_hand"] == "no" and row["url"] for row in records):
+        console.print("Those marked (get) can be downloaded: revin-forecast datasets get NAME")
+
+
+def _dataset_rows(data_dir: str | None) -> list[dict[str, object]]:
+    """Return a row for each data set."""
+    return [
+        {
+            "name": name,
+            "rows": entry.rows,
+            "channels": entry.channels,
+            "step": entry.frequency,
+            "season": entry.season,
+            "at_hand": _availability(name, data_dir),
+            "licence": entry.licence,
+            "url": entry.url,
+        }
+        for name, entry in catalog.CATALOG.items()
+    ]
+
+
+def _availability(name: str, data_dir: str | None) -> str:
+    if catalog.find_entry(name).is_shipped:
+        return "shipped"
+    return "yes" if catalog.locate_file(name, data_dir) else "no"
+
+
+def download_dataset(name: str, data_dir: str | None = None, json: bool = False) -> None:
+    """Download a data set, verify its checksum and put it in the data folder.
+
+    Args:
+        name: as `revin-forecast datasets` lists it.
+        data_dir: where it goes; $REVIN_FORECAST_DATA or ~/.cache/revin_forecast if not given.
+        json: print one JSON object instead of words.
+    """
+    entry = catalog.find_entry(name)
+    present = catalog.locate_file(name, data_dir)
+    if present is None:
+        present = download(entry, catalog.data_folder(data_dir))
+    else:
+        catalog.verify_checksum(name, data_dir)
+    if json:
+        print_json({"name": name, "path": present, "licence": entry.licence})
+        return
+    print(f"{name}: {present}, checksum verified. Licence: {entry.licence}")

@@ -1,0 +1,117 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from revin_forecast.backbones import Ridge
+from revin_forecast.cli.output import print_json
+from revin_forecast.data.catalog import catalog
+from revin_forecast.data.catalog.catalog import split_7_1_2
+from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.series import Series
+from revin_forecast.data.split import ChronologicalSplit
+from revin_forecast.data.windows import Windows
+from revin_forecast.data.write_table import write_table
+from revin_forecast.errors import InputError
+from revin_forecast.evaluation.holdout import Scores, build_naive_baselines, score
+from revin_forecast.forecasting.forecaster import Forecaster
+from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.normalizers import Identity, RevIN
+from revin_forecast.reports.line_chart import write_line_chart
+from revin_forecast.training.fit import fit_model
+from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.utils.progress import progress
+
+DATASET, LOOKBACK, HORIZON = "co2", 156, 52
+HISTORY_ROWS = 6 * HORIZON
+
+
+def demo(out: str = "revin-forecast-demo", json: bool = False) -> None:
+    """Forecast a shipped data set, and show what RevIN changes.
+
+    CO2 at Mauna Loa, weekly from 1958 to 2001: a level that no training part has seen, and the
+    same yearly wave on top of it. One linear map is solved with and without RevIN and scored on
+    every window of the last fifth.
+
+    Args:
+        out: folder for the forecast (CSV) and the picture (HTML).
+        json: print one JSON object instead of words.
+    """
+    folder = Path(out)
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; name a folder for forecast and picture.")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = catalog.shipped_folder() / catalog.find_entry(DATASET).file
+    with progress(f"forecasting {path.name}"):
+        series = read_series(path)
+        models, split = _fit_models(series)
+        test = split.standardizer.to_tensor(split.select_part("test", LOOKBACK))
+        windows = Windows(test, LOOKBACK, HORIZON)
+        scores = {name: score(model, windows) for name, model in models.items()}
+        forecast = Forecaster(HORIZON, LOOKBACK).fit(series).predict()
+        table, picture = folder / "forecast.csv", folder / "picture.html"
+        write_table(forecast, table)
+        ahead = np.asarray(forecast[series.names[0]])
+        lines = _chart_lines(series, models, split) | {
+            "the year to come": (series.future_timestamps(HORIZON), ahead)
+        }
+        write_line_chart(lines, "CO2 at Mauna Loa: the last year, held out", "ppmv", picture)
+    if json:
+        facts = {"dataset": DATASET, "lookback": LOOKBACK, "horizon": HORIZON, "scores": scores}
+        print_json(facts | {"forecast": table, "picture": picture})
+        return
+    _print_scores(scores)
+    print(f"\nThe next {HORIZON} weeks:  {table}")
+    print(f"Picture:            {picture}")
+    print(f"\nYour own table:     revin-forecast forecast FILE --horizon {HORIZON} --out f.csv")
+
+
+def _chart_lines(
+    series: Series, models: dict[str, nn.Module], split: ChronologicalSplit
+) -> dict[str, tuple[Any, np.ndarray]]:
+    """Return the last years as they were, and the last one as each model would have forecast it."""
+    stamps, standardizer = series.timestamps, split.standardizer
+    past = torch.from_numpy(standardizer.transform(series.values[-LOOKBACK - HORIZON : -HORIZON]))
+    lines = {"measured": (stamps[-HISTORY_ROWS:], series.values[-HISTORY_ROWS:, 0])}
+    for name, model in models.items():
+        with torch.inference_mode():
+            ahead = model(past.float().unsqueeze(0)).squeeze(0).numpy()
+        lines[name] = (stamps[-HORIZON:], standardizer.inverse_transform(ahead)[:, 0])
+    return lines
+
+
+def _fit_models(series: Series) -> tuple[dict[str, nn.Module], ChronologicalSplit]:
+    borders = split_7_1_2(len(series))
+    split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test)
+    models: dict[str, nn.Module] = {}
+    for name, normalizer in (("with RevIN", RevIN), ("without", Identity)):
+        recipe = ModelConfig(
+            ModuleSpec.from_class(Ridge), ModuleSpec.from_class(normalizer), LOOKBACK, HORIZON
+        )
+        models[name], _ = fit_model(recipe, split)
+    season = catalog.find_entry(DATASET).season
+    naive = build_naive_baselines(LOOKBACK, HORIZON, len(series.names), season)
+    models["repeat the last value"] = naive["repeat"]
+    models["repeat the last year"] = naive["seasonal_naive"]
+    return models, split
+
+
+def _print_scores(found: dict[str, Scores]) -> None:
+    windows = next(iter(found.values())).windows
+    console = Console()
+    console.print(
+        f"CO2 at Mauna Loa, {LOOKBACK} weeks -> {HORIZON}: errors on all {windows} windows of "
+        "the last fifth, in training deviations",
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False)
+    for heading in ("forecast", "MSE", "MAE"):
+        table.add_column(heading, justify="left" if heading == "forecast" else "right")
+    for name, scores in found.items():
+        label = f"linear map, {name}" if name.startswith("with") else name
+        table.add_row(label, f"{scores.mse:.4f}", f"{scores.mae:.4f}")
+    console.print(table)

@@ -1,0 +1,248 @@
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from revin_forecast.closed_form.gram import WindowMoments
+from revin_forecast.errors import InputError
+
+
+@dataclass(frozen=True)
+class NormalEquations:
+    """Sums over windows that determine a least-squares map, for steps with the same windows."""
+
+    gram: Tensor
+    """(lookback, lookback): sum of x x'."""
+    cross: Tensor
+    """(steps, lookback): sum of y x'."""
+    target_squares: Tensor
+    """(steps,): sum of y^2."""
+    input_sums: Tensor
+    """(lookback,): sum of x."""
+    target_sums: Tensor
+    """(steps,): sum of y."""
+    count: int
+
+    @classmethod
+    def from_moments(cls, moments: WindowMoments, lookback: int) -> "NormalEquations":
+        """Cut the windows' moments into look-back and horizon."""
+        gram, sums = moments.gram, moments.sums
+        return cls(
+            gram=gram[:lookback, :lookback],
+            cross=gram[lookback:, :lookback],
+            target_squares=gram.diagonal()[lookback:],
+            input_sums=sums[:lookback],
+            target_sums=sums[lookback:],
+            count=moments.count,
+        )
+
+    def __add__(self, other: "NormalEquations") -> "NormalEquations":
+        mine, theirs = vars(self), vars(other)
+        return NormalEquations(**{name: mine[name] + theirs[name] for name in mine})
+
+    def __sub__(self, other: "NormalEquations") -> "NormalEquations":
+        mine, theirs = vars(self), vars(other)
+        return NormalEquations(**{name: mine[name] - theirs[name] for name in mine})
+
+    def truncate(self, lookback: int, horizon: int) -> "NormalEquations":
+        """Return the equations for the last `lookback` steps seen and the first `horizon` to come.
+
+        They are a part of the longer windows' own, so one matrix serves every smaller size.
+        """
+        return NormalEquations(
+            gram=self.gram[-lookback:, -lookback:],
+            cross=self.cross[:horizon, -lookback:],
+            target_squares=self.target_squares[:horizon],
+            input_sums=self.input_sums[-lookback:],
+            target_sums=self.target_sums[:horizon],
+            count=self.count,
+        )
+
+    def select_steps(self, steps: slice | list[int]) -> "NormalEquations":
+        """Return the equations of some steps of the horizon."""
+        return replace(
+            self,
+            cross=self.cross[steps],
+            target_squares=self.target_squares[steps],
+            target_sums=self.target_sums[steps],
+        )
+
+    def centre(self, weights: Tensor) -> "NormalEquations":
+        """Return the equations for x - weights . x and y - weights . x: rank-one changes."""
+        used, crossed = self.gram @ weights, self.cross @ weights
+        both, level = used @ weights, self.input_sums @ weights
+        return NormalEquations(
+            gram=self.gram - used.unsqueeze(1) - used + both,
+            cross=self.cross - crossed.unsqueeze(1) - used + both,
+            target_squares=self.target_squares - 2 * crossed + both,
+            input_sums=self.input_sums - level,
+            target_sums=self.target_sums - level,
+            count=self.count,
+        )
+
+    def subtract_means(self, input_means: Tensor, target_means: Tensor) -> "NormalEquations":
+        """Return the equations for x - input_means and y - target_means."""
+        inputs = self.gram - torch.outer(input_means, self.input_sums)
+        inputs = inputs - torch.outer(self.input_sums, input_means)
+        cross = self.cross - torch.outer(target_means, self.input_sums)
+        cross = cross - torch.outer(self.target_sums, input_means)
+        squares = self.target_squares - 2 * target_means * self.target_sums
+        return NormalEquations(
+            gram=inputs + self.count * torch.outer(input_means, input_means),
+            cross=cross + self.count * torch.outer(target_means, input_means),
+            target_squares=squares + self.count * target_means.square(),
+            input_sums=self.input_sums - self.count * input_means,
+            target_sums=self.target_sums - self.count * target_means,
+            count=self.count,
+        )
+
+    def subtract_map(self, weight: Tensor) -> "NormalEquations":
+        """Return the equations for x and y - W x: what a map leaves to be explained.
+
+        Args:
+            weight: W (steps, lookback).
+        """
+        mapped = weight @ self.gram
+        return NormalEquations(
+            gram=self.gram,
+            cross=self.cross - mapped,
+            target_squares=self.target_squares + ((mapped - 2 * self.cross) * weight).sum(dim=1),
+            input_sums=self.input_sums,
+            target_sums=self.target_sums - weight @ self.input_sums,
+            count=self.count,
+        )
+
+    def means(self) -> tuple[Tensor, Tensor]:
+        """Return the mean window and the mean target."""
+        count = max(self.count, 1)
+        return self.input_sums / count, self.target_sums / count
+
+
+def solve_ridge(equations: NormalEquations, penalty: float) -> Tensor:
+    """Return W = B (X + penalty mean(s) I)^-1, (steps, lookback), for one penalty.
+
+    As `PenaltyPath.weight`, by one Cholesky factor instead of an eigendecomposition: several times
+    as fast. s are the eigenvalues of X.
+
+    Args:
+        equations: of the windows.
+        penalty: positive, relative to the mean eigenvalue.
+    """
+    inputs = equations.gram
+    unit = (inputs.diagonal().mean()).clamp(min=torch.finfo(inputs.dtype).tiny)
+    ridge = inputs + penalty * unit * torch.eye(len(inputs), dtype=inputs.dtype)
+    factor, failed = torch.linalg.cholesky_ex(ridge)
+    if failed:  # rounding made it indefinite, or it is not finite, which the path tells
+        return RidgePath(equations).solve(penalty)
+    return torch.cholesky_solve(equations.cross.mT, factor).mT
+
+
+class RidgePath:
+    """All ridge solutions of one set of equations, from a single eigendecomposition.
+
+    With X = U diag(s) U', the solution is W = B U diag(1 / (s + penalty mean(s))) U', so each
+    further penalty costs one scaling and one product.
+
+    Args:
+        equations: of the training windows.
+
+    Raises:
+        InputError: their sums overflowed.
+    """
+
+    def __init__(self, equations: NormalEquations):
+        _check_finite(equations)
+        values, self.eigenvectors = torch.linalg.eigh(equations.gram)
+        self.eigenvalues = values.clamp(min=0)
+        self.mean_eigenvalue = self.eigenvalues.mean().clamp(min=torch.finfo(values.dtype).tiny)
+        self.cross = equations.cross @ self.eigenvectors
+
+    def solve(self, penalty: float, steps: slice = slice(None)) -> Tensor:
+        """Return W (steps, lookback), of some steps."""
+        return (
+            self.cross[steps] / (self.eigenvalues + penalty * self.mean_eigenvalue)
+        ) @ self.eigenvectors.mT
+
+    def errors(self, validation: NormalEquations, penalties: Sequence[float]) -> Tensor:
+        """Return each penalty's sum of squared validation errors, (penalties,)."""
+        return self.group_errors(validation, penalties, (len(validation.target_squares),))[0]
+
+    def group_errors(
+        self, validation: NormalEquations, penalties: Sequence[float], ends: Sequence[int]
+    ) -> Tensor:
+        """Return each penalty's sum of squared validation errors over groups of steps.
+
+        With R = B U and d = 1 / (s + penalty mean(s)), the error over some steps is
+        sum y^2 - 2 d . c + d' M d, where c = sum over the steps of R * (B_val U), and M is
+        U' X_val U times R' R, element by element: a penalty costs no product of matrices.
+
+        Args:
+            validation: as centred as the training equations.
+            penalties: positive.
+            ends: the step after each group's last; a group begins where the one before ends.
+
+        Returns:
+            (groups, penalties).
+        """
+        cross = validation.cross @ self.eigenvectors
+        inputs = self.eigenvectors.mT @ validation.gram @ self.eigenvectors
+        wanted = torch.tensor(
+            penalties, dtype=self.eigenvalues.dtype, device=self.eigenvalues.device
+        )
+        factors = 1 / (self.eigenvalues + wanted.unsqueeze(1) * self.mean_eigenvalue)
+        errors = []
+        for steps in (slice(*pair) for pair in pairwise((0, *ends))):
+            own = self.cross[steps]
+            linear = factors @ (own * cross[steps]).sum(dim=0)
+            quadratic = ((factors @ (inputs * (own.mT @ own))) * factors).sum(dim=1)
+            errors.append(validation.target_squares[steps].sum() - 2 * linear + quadratic)
+        return torch.stack(errors)
+
+
+class CholeskyRidgePath:
+    """As `PenaltyPath`, by a Cholesky factor for each penalty.
+
+    Args:
+        equations: of the training windows.
+
+    Raises:
+        InputError: their sums overflowed.
+    """
+
+    def __init__(self, equations: NormalEquations):
+        _check_finite(equations)
+        self.equations = equations
+
+    def solve(self, penalty: float) -> Tensor:
+        """Return W (steps, lookback)."""
+        return solve_ridge(self.equations, penalty)
+
+    def errors(self, validation: NormalEquations, penalties: Sequence[float]) -> Tensor:
+        """Return each penalty's sum of squared validation errors, (penalties,)."""
+        return torch.stack([squared_error(self.solve(p), validation) for p in penalties])
+
+
+def ridge_path(equations: NormalEquations) -> RidgePath | CholeskyRidgePath:
+    """Return the faster of the two: factors where few steps are forecast from many."""
+    steps, lookback = equations.cross.shape
+    return (CholeskyRidgePath if 4 * steps <= lookback or steps == 1 else RidgePath)(equations)
+
+
+def _check_finite(equations: NormalEquations) -> None:
+    if not equations.gram.isfinite().all() or not equations.cross.isfinite().all():
+        raise InputError(
+            "sums of squares overflow float64: some values lie beyond 1e150 training "
+            "deviations. Correct them, or leave those columns out."
+        )
+
+
+def squared_error(weight: Tensor, equations: NormalEquations) -> Tensor:
+    """Return ||Y - W X||^2 = sum y^2 - 2 <W, B> + <W A, W>: no window is looked at again.
+
+    Args:
+        weight: W (steps, lookback).
+        equations: of the windows that are scored.
+    """
+    return equations.subtract_map(weight).target_squares.sum()

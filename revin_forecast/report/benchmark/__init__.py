@@ -1,5 +1,0 @@
-"""The report of a shift benchmark: one self-contained page and a summary, from tables alone."""
-
-from revin_forecast.report.benchmark.page import write_benchmark_report
-
-__all__ = ["write_benchmark_report"]

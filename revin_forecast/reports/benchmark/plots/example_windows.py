@@ -1,0 +1,132 @@
+"""P7: what forecasts look like: three worst and three median windows of a shift."""
+
+from typing import Any
+
+import numpy as np
+from plotly.graph_objects import Figure
+
+from revin_forecast.reports.benchmark.input_tables import (
+    BACKBONE_ORDER,
+    NORMALIZER_ORDER,
+    Frame,
+    Tables,
+    format_shift,
+    list_backbone_names,
+    list_shifts,
+    order_names,
+)
+from revin_forecast.reports.benchmark.plots.base import REFERENCE_LINE_STYLE, Plot, round_values
+from revin_forecast.reports.benchmark.plots.panels import PanelSizes, axis_names, make_panels
+from revin_forecast.reports.benchmark.style import COLOURS, Style, Styles
+
+EXAMPLE_WINDOWS_TEXT = (
+    "P7",
+    "Example windows: the worst and the usual",
+    "Three windows with the largest error (top) and three around the median (below): the shifted "
+    "look-back, then, right of the dotted boundary, the truth and two forecasts, in training sd "
+    "over steps from the boundary. 'Clean forecast, moved along' is the forecast of the clean "
+    "window after the same shift; the gap between it and the forecast of the shifted window is "
+    "the equivariance gap. Good: both forecasts lie on each other and on the truth. Under "
+    "observation corruption the truth is clean, and a forecast that follows the corrupted "
+    "look-back is wrong.",
+)
+MAX_VALUES = 100_000
+"""What fits beside plotly.js in a page of 8 MB."""
+MAX_CHOICES = 44
+"""Two models for each of 22 shifts; nobody looks through more, and each takes time to draw."""
+
+LINE_STYLES = {
+    "past": ("look-back (shifted)", Style("#888888", "solid", "")),
+    "truth": ("truth", Style("#000000", "solid", "")),
+    "clean": ("clean forecast, moved along", Style(COLOURS["sky"], "dash", "")),
+    "shifted": ("forecast of the shifted window", Style(COLOURS["vermillion"], "solid", "")),
+}
+CHOICE_COLUMNS = ["shift", "arm", "severity", "backbone", "normalizer", "dataset"]
+
+
+def plot_example_windows(tables: Tables, styles: Styles) -> Plot:
+    """Draw six windows; choose shift, model and data set."""
+    frame = tables["examples"]
+    frame = frame[frame["backbone"].isin(list_backbone_names(tables))]
+    if frame.empty:
+        return Plot(*EXAMPLE_WINDOWS_TEXT, missing_reason="No example windows were kept.")
+    choices = _select_choices(frame)
+    figures = {_choice_title(key): _windows_figure(rows) for key, rows in choices.items()}
+    title, caption = EXAMPLE_WINDOWS_TEXT[1], EXAMPLE_WINDOWS_TEXT[2]
+    left_out = frame.groupby(CHOICE_COLUMNS).ngroups - len(choices)
+    if left_out:
+        caption += (
+            f" {left_out} further choices are in the examples table only: the page is kept small."
+        )
+    legend = dict(LINE_STYLES.values())
+    return Plot(EXAMPLE_WINDOWS_TEXT[0], title, caption, figures, "Shift, model, data", legend)
+
+
+def _select_choices(frame: Frame) -> dict[tuple[Any, ...], Frame]:
+    """Return the groups of windows in the order of the list, as many as the page can hold.
+
+    Every shift gets its first choice before any gets its second.
+    """
+    shifts = list_shifts(frame)
+    normalizers = order_names(frame["normalizer"], NORMALIZER_ORDER)
+    models = order_names(frame["backbone"], BACKBONE_ORDER)
+    ranked: list[tuple[tuple[int, ...], tuple[Any, ...], Frame]] = []
+    turn: dict[tuple[str, str], int] = {}
+    groups = dict(list(frame.groupby(CHOICE_COLUMNS)))
+    for key in sorted(
+        groups, key=lambda k: (models.index(k[3]), k[5], normalizers.index(k[4]), k[2])
+    ):
+        place = shifts.index((key[0], key[1]))
+        turn[key[:2]] = turn.get(key[:2], -1) + 1
+        ranked.append(((turn[key[:2]], place), key, groups[key]))
+    chosen, numbers = [], 0
+    for rank, key, rows in sorted(ranked, key=lambda item: item[0]):
+        numbers += sum(len(values) for name in LINE_STYLES for values in rows[name])
+        if chosen and (numbers > MAX_VALUES or len(chosen) == MAX_CHOICES):
+            break
+        chosen.append((rank, key, rows))
+    chosen.sort(key=lambda item: (item[0][1], item[0][0]))
+    return {key: rows for _, key, rows in chosen}
+
+
+def _choice_title(key: tuple[Any, ...]) -> str:
+    shift, arm, severity, backbone, normalizer, dataset = key
+    return f"{format_shift(shift, arm)}, severity {severity:.0f}: {normalizer} on {backbone}, {dataset}"
+
+
+def _windows_figure(rows: Frame) -> Figure:
+    kinds = {"worst": 0, "median": 1}
+    rows = rows.assign(order=rows["kind"].map(kinds)).sort_values(["order", "rank"])
+    titles = [
+        f"{kind} {rank + 1:.0f}: {channel}"
+        for kind, rank, channel in zip(rows["kind"], rows["rank"], rows["channel"], strict=True)
+    ]
+    across = {"title": "steps from the boundary", "nticks": 5}
+    up = {"title": "value, train sd", "nticks": 5}
+    sizes = PanelSizes(max_columns=3, height=170, min_width=200, shared_yaxes=False)
+    figure = make_panels(titles, across, up, sizes)
+    traces, shapes = [], []
+    for number, row in enumerate(rows.to_dict("records")):
+        for name, (words, look) in LINE_STYLES.items():
+            values = round_values(np.asarray(row[name], dtype=np.float64), 4)
+            start = -len(values) if name == "past" else 0
+            traces.append(
+                {
+                    "type": "scatter",
+                    "x": list(range(start, start + len(values))),
+                    "y": [None if value != value else value for value in values],
+                    "mode": "lines",
+                    "line": {"color": look.colour, "dash": look.dash, "width": 1.5},
+                    "meta": [words],
+                    "name": words,
+                    "hovertemplate": "%{x}: %{y:.3g}",
+                    **axis_names(number),
+                }
+            )
+        place = axis_names(number)
+        where = {"xref": place["xaxis"], "yref": f"{place['yaxis']} domain"}
+        ends = {"x0": -0.5, "x1": -0.5, "y0": 0, "y1": 1}
+        shapes.append({"type": "line", "line": dict(REFERENCE_LINE_STYLE), **where, **ends})
+    figure.add_traces(traces)
+    figure.update_layout(shapes=shapes)
+    return figure

@@ -1,0 +1,296 @@
+"""P4: clean against shifted error of every model, one panel a placement."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from plotly.graph_objects import Figure
+
+from revin_forecast.reports.benchmark.input_tables import (
+    LEADERBOARD_COLUMNS,
+    PLACEMENT_ORDER,
+    Column,
+    Frame,
+    Tables,
+    list_backbone_names,
+    list_dataset_names,
+    ratios_to_baseline,
+)
+from revin_forecast.reports.benchmark.plots.base import Plot, build_legend, round_values
+from revin_forecast.reports.benchmark.plots.heat_map import BLOCK_TITLES
+from revin_forecast.reports.benchmark.plots.panels import (
+    MARGIN_TOP,
+    PanelSizes,
+    axis_names,
+    log_axis,
+    make_panels,
+)
+from revin_forecast.reports.benchmark.plots.traces import error_bars, reference_line
+from revin_forecast.reports.benchmark.style import GREY, Style, Styles, marker_fill
+from revin_forecast.reports.formatting import format_label
+
+ROBUSTNESS_TEXT = (
+    "P4",
+    "Clean against shifted error",
+    "One point a model, MASE* with 95 % intervals, both axes logarithmic; the dotted line is y = "
+    "x, no degradation. Good: low and to the left, on the line. A point on the line but far to "
+    "the right is robust because it is bad everywhere: distance from the line alone ranks "
+    "nothing. Grey: reference models. Open or dotted symbols: further backbones.",
+)
+
+
+def plot_robustness(tables: Tables, styles: Styles) -> Plot:
+    """Draw the headline as points."""
+    frame = tables["headline"]
+    frame = frame[frame["mase"] > 0]
+    clean = frame[frame["column"] == "clean"].set_index(["backbone", "normalizer", "role"])
+    columns = [c for c in LEADERBOARD_COLUMNS[1:] if (frame["column"] == c).any()]
+    if clean.empty or not columns:
+        return Plot(
+            *ROBUSTNESS_TEXT,
+            missing_reason="The headline has no clean and shifted errors to compare.",
+        )
+    models = list_backbone_names(tables)
+    chosen = frame[frame["column"].isin(columns)]
+    reach = pd.concat([chosen["mase"], chosen["lo"], chosen["hi"], clean["lo"]])
+    calm = pd.concat([clean["mase"], clean["lo"], clean["hi"]])
+    figure = make_panels(
+        columns,
+        {
+            "title": "clean MASE*, log scale",
+            **log_axis(calm),
+        },
+        {"title": "shifted MASE*, log scale", **log_axis(reach)},
+        PanelSizes(max_columns=3, height=280, min_width=200),
+    )
+    known = ["mase", "lo", "hi"]
+    for number, column in enumerate(columns):
+        own = frame[frame["column"] == column].set_index(clean.index.names)
+        joined = own[known].join(clean[known].add_suffix("_clean"), how="inner").reset_index()
+        _draw_robustness_panel(figure, joined, number, models, styles)
+    for number in range(len(columns)):
+        figure.add_trace(reference_line((1e-9, 1e9), (1e-9, 1e9), number))
+    names = frame["normalizer"].where(frame["role"] == "model", frame["backbone"])
+    legend = {**build_legend(names, styles), **build_backbone_legend(models)}
+    return Plot(*ROBUSTNESS_TEXT, figures={"": figure}, legend=legend)
+
+
+def build_backbone_legend(models: Sequence[str]) -> dict[str, Style]:
+    """Return a key for the symbols of backbones, where there are several."""
+    if len(models) < 2:
+        return {}
+    return {m: Style(GREY, "", f"circle{marker_fill(i)}") for i, m in enumerate(models)}
+
+
+def _draw_robustness_panel(
+    figure: Figure, rows: Frame, panel: int, models: Sequence[str], styles: Styles
+) -> None:
+    for (backbone, normalizer, role), own in rows.groupby(["backbone", "normalizer", "role"]):
+        is_model = role == "model"
+        name = str(normalizer if is_model else backbone)
+        look = styles[name]
+        extra = marker_fill(models.index(str(backbone))) if is_model else ""
+        figure.add_trace(
+            {
+                "type": "scatter",
+                "x": round_values(own["mase_clean"]),
+                "y": round_values(own["mase"]),
+                "error_x": error_bars(
+                    own["mase_clean"], own["lo_clean"], own["hi_clean"], look.to_rgba(0.6)
+                ),
+                "error_y": error_bars(own["mase"], own["lo"], own["hi"], look.to_rgba(0.6)),
+                "mode": "markers",
+                "marker": {"color": look.colour, "symbol": look.symbol + extra, "size": 10},
+                "meta": [name, str(backbone)],
+                "name": f"{format_label(str(normalizer))} on {format_label(str(backbone))}"
+                if is_model
+                else format_label(name),
+                "hovertemplate": "clean %{x:.3g}, shifted %{y:.3g}",
+                **axis_names(panel),
+            }
+        )
+
+
+COST_TEXT = (
+    "P10",
+    "Cost against mCE",
+    "Seconds of training and evaluation of one model (geometric mean over data sets and seeds, "
+    "log scale) against mCE, the geometric mean of nCE over shifts (log scale; below 1, the "
+    "dotted line, less error than the twin without a normalizer). Good: low and to the left. Open "
+    "or dotted symbols: further backbones. Seconds depend on the machine and are no part of any "
+    "ranking.",
+)
+
+
+def plot_cost(tables: Tables, styles: Styles) -> Plot:
+    """Draw a panel a semantics and placement."""
+    costs = tables["runs"].merge(tables["costs"], on="run_key")
+    costs = costs.assign(seconds=costs["train_s"].fillna(0) + costs["eval_s"].fillna(0))
+    costs = costs[(costs["seconds"] > 0) & (costs["status"] == "done")]
+    costs = costs.assign(seconds=np.log(costs["seconds"]))
+    means = np.exp(costs.groupby(["backbone", "normalizer"])["seconds"].mean())
+    frame = tables["mce"].merge(means.reset_index(), on=["backbone", "normalizer"])
+    models = list_backbone_names(tables)
+    frame = frame[frame["mce"].gt(0) & frame["backbone"].isin(models)]
+    if frame.empty:
+        return Plot(*COST_TEXT, missing_reason="No model has both its seconds and an mCE.")
+    places = {(str(s), str(p)) for s, p in zip(frame["semantics"], frame["placement"], strict=True)}
+    blocks = sorted(
+        places,
+        key=lambda block: PLACEMENT_ORDER.index(block[1]) if block[1] in PLACEMENT_ORDER else 9,
+    )
+    titles = [BLOCK_TITLES.get(block, ", ".join(block)) for block in blocks]
+    figure = make_panels(
+        titles,
+        {"title": "seconds a model, log scale", **log_axis(frame["seconds"], max_ticks=5)},
+        {"title": "mCE, log scale", **log_axis([*frame["mce"], 1.0])},
+        PanelSizes(max_columns=2, height=220, min_width=300),
+    )
+    for number, block in enumerate(blocks):
+        own = frame[(frame["semantics"] == block[0]) & (frame["placement"] == block[1])]
+        figure.add_trace(reference_line((1e-9, 1e9), (1.0, 1.0), number))
+        for _, row in own.iterrows():
+            look = styles[row["normalizer"]]
+            extra = marker_fill(models.index(row["backbone"]))
+            figure.add_trace(
+                {
+                    "type": "scatter",
+                    "x": round_values([row["seconds"]]),
+                    "y": round_values([row["mce"]]),
+                    "mode": "markers",
+                    "marker": {"color": look.colour, "symbol": look.symbol + extra, "size": 10},
+                    "meta": [row["normalizer"], row["backbone"]],
+                    "name": f"{format_label(row['normalizer'])} on {format_label(row['backbone'])}",
+                    "hovertemplate": "%{x:.3g} s, mCE %{y:.3g}",
+                    **axis_names(number),
+                }
+            )
+    legend = {**build_legend(frame["normalizer"], styles), **build_backbone_legend(models)}
+    return Plot(*COST_TEXT, figures={"": figure}, legend=legend)
+
+
+LABEL_ROWS = 5
+"""Of names above the panel."""
+
+REMOVABILITY_TEXT = (
+    "P5",
+    "Removable fraction against gain",
+    "Each column of points is a data set, named at the top; horizontal: its removable fraction, "
+    "the part of the train-to-test energy distance that instance normalization takes away (median "
+    "over channels; 1: all of the shift is level and scale, below 0: normalized windows differ "
+    "more than raw ones). Vertical: E/E_twin on the clean test part, log scale, with 95 % "
+    "intervals; below 1 the normalizer helps. Good (for the measure): points fall from left to "
+    "right. Data sets whose shift is not above the noise floor have no fraction and stand at the "
+    "left, under 'no shift'.",
+)
+
+
+def plot_removability(tables: Tables, styles: Styles) -> Plot:
+    """Draw the clean ratio to the twin of every model over the data set's shift card."""
+    pairs = ratios_to_baseline(tables["pairs"])
+    pairs = pairs[pairs["column"] == "clean"]
+    cards = tables["shiftcards"].groupby("dataset")["removable"].median()
+    names = [
+        name
+        for name in list_dataset_names(tables)
+        if name in cards.index and name in set(pairs["dataset"])
+    ]
+    if not names:
+        return Plot(
+            *REMOVABILITY_TEXT,
+            missing_reason="No data set has both a shift card and a pair of twins.",
+        )
+    places, ticks = _dataset_positions(cards[names])
+    pairs = pairs[pairs["dataset"].isin(names)]
+    figures = {
+        model: _removability_figure(own, places, ticks, styles)
+        for model in list_backbone_names(tables)
+        if len(own := pairs[pairs["backbone"] == model])
+    }
+    legend = build_legend(pairs["normalizer"], styles)
+    return Plot(*REMOVABILITY_TEXT, figures=figures, choice_label="Backbone", legend=legend)
+
+
+def _removability_figure(
+    pairs: Frame, positions: Mapping[str, float], ticks: Mapping[str, Any], styles: Styles
+) -> Figure:
+    ends = (min(positions.values()) - 0.15, max(positions.values()) + 0.15)
+    figure = make_panels(
+        [""],
+        {"title": "removable fraction, median over channels", "range": list(ends), **ticks},
+        {"title": "E / E_twin, clean, log scale", **log_axis([*_ratios_and_bounds(pairs), 1.0])},
+        PanelSizes(height=330),
+    )
+    names = [name for name in styles if (pairs["normalizer"] == name).any()]
+    spacing = 0.012 * (ends[1] - ends[0])
+    for number, name in enumerate(names):
+        own = pairs[pairs["normalizer"] == name]
+        aside = (number - (len(names) - 1) / 2) * spacing
+        value, low, high = (np.exp(own[column]) for column in ("log_ratio", "lo", "hi"))
+        look = styles[name]
+        figure.add_trace(
+            {
+                "type": "scatter",
+                "x": round_values(positions[data] + aside for data in own["dataset"]),
+                "y": round_values(value),
+                "error_y": error_bars(value, low, high, look.to_rgba(0.6)),
+                "mode": "markers",
+                "marker": {"color": look.colour, "symbol": look.symbol, "size": 9},
+                "meta": [name],
+                "customdata": [format_label(data) for data in own["dataset"]],
+                "name": format_label(name),
+                "hovertemplate": "%{customdata}: E/E_twin %{y:.3g}",
+            }
+        )
+    figure.add_trace(reference_line(ends, (1.0, 1.0), 0))
+    _annotate_datasets(figure, positions)
+    return figure
+
+
+def _ratios_and_bounds(pairs: Frame) -> Column:
+    return np.exp(pd.concat([pairs["log_ratio"], pairs["lo"], pairs["hi"]]))
+
+
+def _dataset_positions(cards: Column) -> tuple[dict[str, float], dict[str, Any]]:
+    """Return where each data set stands, and the ticks; those without a fraction to the left."""
+    known = {str(name): max(float(value), -1.0) for name, value in cards.items() if value == value}
+    low = min([0.0, *known.values()])
+    unknown = [str(name) for name in cards.index if str(name) not in known]
+    step = 0.12
+    places = known | {name: low - 0.3 - step * i for i, name in enumerate(unknown)}
+    values = [value for value in (-1.0, -0.5, 0.0, 0.5, 1.0) if value >= low]
+    texts = [f"{value:g}" for value in values]
+    if unknown:
+        values.insert(0, low - 0.3 - step * (len(unknown) - 1) / 2)
+        texts.insert(0, "no shift")
+    return places, {"tickvals": list(values), "ticktext": list(texts)}
+
+
+def _annotate_datasets(figure: Figure, positions: Mapping[str, float]) -> None:
+    """Write the names at the top, neighbours that would overlap on levels of their own."""
+    start, width = min(positions.values()), max(positions.values()) - min(positions.values()) + 0.3
+    ends = [-math.inf] * LABEL_ROWS
+    for name in sorted(positions, key=positions.__getitem__):
+        free = [level for level in range(LABEL_ROWS) if ends[level] <= positions[name]]
+        level = free[0] if free else ends.index(min(ends))
+        ends[level] = positions[name] + 0.3 * width  # what a name takes on a narrow screen
+        part = (positions[name] - start) / width
+        figure.add_annotation(
+            text=format_label(name, 14),
+            x=positions[name],
+            y=1,
+            yref="paper",
+            xanchor="left" if part < 0.2 else "right" if part > 0.7 else "center",
+            yanchor="bottom",
+            yshift=2 + 15 * level,
+            showarrow=False,
+            font={"size": 11},
+        )
+        figure.add_vline(x=positions[name], line={"color": "#ddd", "width": 1}, layer="below")
+    more = 15 * sum(end > -math.inf for end in ends) - 15
+    layout: Any = figure["layout"]
+    height = layout["height"] + more
+    figure.update_layout(margin={"t": MARGIN_TOP + more}, height=height)
+    layout["meta"]["grids"]["1"]["height"] = height

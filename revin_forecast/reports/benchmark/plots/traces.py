@@ -1,0 +1,92 @@
+"""The two things drawn again and again: a line with a band, a point with an interval."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from revin_forecast.reports.benchmark.input_tables import Column
+from revin_forecast.reports.benchmark.plots.base import round_values
+from revin_forecast.reports.benchmark.plots.panels import axis_names
+from revin_forecast.reports.benchmark.style import Style
+from revin_forecast.reports.formatting import format_label
+
+Point = tuple[float, float, float, float]
+"""Of a line: where it stands, its error, and the ends of the error's interval, NaN without one."""
+
+
+def line_with_band(
+    points: Sequence[Point], name: str, style: Style, panel: int
+) -> list[dict[str, Any]]:
+    """Return the traces of a line with its band, if there is one.
+
+    Args:
+        points: in the order of the line.
+        name: of the line, not escaped.
+        style: of the line.
+        panel: number of the panel, from 0.
+    """
+    common = {"type": "scatter", "meta": [name], "name": format_label(name), **axis_names(panel)}
+    drawn = []
+    if band := _band_outline(points):
+        drawn.append(
+            {
+                **common,
+                "x": [place and round_values([place[0]])[0] for place in band],
+                "y": [place and round_values([place[1]])[0] for place in band],
+                "mode": "lines",
+                "line": {"width": 0},
+                "fill": "toself",
+                "fillcolor": style.to_rgba(),
+                "hoverinfo": "skip",
+            }
+        )
+    drawn.append(
+        {
+            **common,
+            "x": round_values(point[0] for point in points),
+            "y": round_values(point[1] for point in points),
+            "mode": "lines+markers",
+            "line": {"color": style.colour, "dash": style.dash, "width": 1.8},
+            "marker": {"color": style.colour, "symbol": style.symbol, "size": 6},
+            "hovertemplate": "%{x}: %{y:.3g}",
+        }
+    )
+    return drawn
+
+
+def _band_outline(points: Sequence[Point]) -> list[tuple[float, float] | None]:
+    """Return the way around the band, None between parts: there is none over a missing interval."""
+    outline: list[tuple[float, float] | None] = []
+    for inside, group in groupby(points, key=lambda point: point[2] < point[3]):
+        part = list(group)
+        if inside and len(part) > 1:
+            upper = [(x, high) for x, _, _, high in part]
+            lower = [(x, low) for x, _, low, _ in reversed(part)]
+            outline += [*([None] if outline else []), *upper, *lower]
+    return outline
+
+
+def reference_line(x: Sequence[float], y: Sequence[float], panel: int) -> dict[str, Any]:
+    """Return a line to compare with."""
+    return {
+        "type": "scatter",
+        "x": list(x),
+        "y": list(y),
+        "mode": "lines",
+        "line": {"color": "#666", "width": 1.2, "dash": "dot"},
+        "hoverinfo": "skip",
+        **axis_names(panel),
+    }
+
+
+def error_bars(values: Column, low: Column, high: Column, colour: str) -> dict[str, Any]:
+    """Return the error bars of points from the two ends of their intervals."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": round_values((high - values).clip(lower=0).fillna(0)),
+        "arrayminus": round_values((values - low).clip(lower=0).fillna(0)),
+        "thickness": 1.2,
+        "width": 3,
+        "color": colour,
+    }

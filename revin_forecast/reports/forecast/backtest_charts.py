@@ -1,0 +1,201 @@
+"""Charts of the backtest: error by step ahead, and what was left over."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from plotly.graph_objects import Bar, Figure, Scatter
+
+from revin_forecast.evaluation import BacktestResult
+from revin_forecast.reports.forecast.content import ReportContent
+from revin_forecast.reports.forecast.fan_chart import (
+    FanChart,
+    PastForecast,
+    build_fan_charts,
+    fan_figure,
+)
+from revin_forecast.reports.forecast.sections.backtest import has_seasonal_baseline
+from revin_forecast.reports.forecast.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    build_layout,
+    to_plotly_times,
+    to_rgba,
+)
+from revin_forecast.reports.html import render_json_block
+
+MAX_TICKED_STEPS = 12
+"""Steps up to which each has a tick."""
+MAX_ERRORS = 2000
+"""Errors drawn over time, the last ones."""
+MAX_TICKED_POINTS = 2
+"""Points over time that have a tick each."""
+MAX_BINS, MIN_BINS = 31, 3
+"""Of the histogram, at most and at least."""
+
+
+def error_by_step_figure(result: BacktestResult) -> Figure:
+    """Return the error by step ahead, beside the naive forecasts'."""
+    figure = Figure(layout=build_layout(height=300, hovermode="x unified", title="MASE"))
+    steps = result.step_scores
+    lines = [
+        ("mase", "this model", {"color": BLUE, "width": 2.4}),
+        ("repeat_mase", "last value", {"color": GREY, "width": 1.6, "dash": "dash"}),
+        ("seasonal_naive_mase", "last season", {"color": GREEN, "width": 1.6, "dash": "dot"}),
+    ]
+    for column, label, style in lines[: 3 if has_seasonal_baseline(result) else 2]:
+        figure.add_trace(
+            Scatter(
+                x=steps["step"].to_numpy(),
+                y=steps[column].to_numpy(),
+                name=label,
+                mode="lines+markers" if len(steps) < 3 else "lines",
+                line=style,
+                hovertemplate="%{y:.3f}",
+            )
+        )
+    figure.update_xaxes(
+        title={"text": "steps ahead"}, dtick=1 if len(steps) <= MAX_TICKED_STEPS else None
+    )
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def empty_figure(message: str) -> Figure:
+    """Return an empty chart that says why it is empty.
+
+    Args:
+        message: lines, parted by <br>.
+    """
+    figure = Figure(layout=build_layout(height=300))
+    figure.update_xaxes(visible=False).update_yaxes(visible=False)
+    return figure.add_annotation(
+        text=message, showarrow=False, **{"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5}
+    )
+
+
+def residual_figure(result: BacktestResult, index: int, timestamps: pd.DatetimeIndex) -> Figure:
+    """Return the errors of one series.
+
+    Over time the last ones, one step ahead; by size those of all steps of forecasts that don't
+    overlap.
+
+    Args:
+        result: the backtest.
+        index: of the series in its paths.
+        timestamps: (origins,) of the rows that were one step ahead.
+    """
+    figure = Figure(layout=build_layout(height=300, title="truth - forecast"))
+    errors, timestamps = result.paths.next_errors[-MAX_ERRORS:, index], timestamps[-MAX_ERRORS:]
+    figure.add_trace(
+        Scatter(
+            x=to_plotly_times(timestamps),
+            y=errors,
+            mode="lines+markers" if len(errors) < 60 else "lines",
+            line={"color": ORANGE, "width": 1.2},
+            marker={"size": 4 if len(errors) > MAX_TICKED_POINTS else 7, "color": ORANGE},
+            hovertemplate="%{x}: %{y:.4~g}<extra>one step ahead</extra>",
+        )
+    )
+    figure.add_trace(_histogram(result, index))
+    axis = {
+        "linecolor": GREY,
+        "ticks": "outside",
+        "tickcolor": GREY,
+        "zeroline": False,
+        "title": {"text": "how often"},
+    }
+    figure.update_layout(
+        showlegend=False,
+        xaxis={"domain": [0, 0.7], **_point_ticks(timestamps)},
+        xaxis2={**axis, "domain": [0.74, 1], "showgrid": False, "rangemode": "tozero"},
+        shapes=[{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0}],
+    )
+    figure.update_shapes(line={"color": GREY, "width": 1, "dash": "dot"})
+    return figure
+
+
+def _point_ticks(timestamps: pd.DatetimeIndex) -> dict[str, Any]:
+    """Return ticks of very few points: those that plotly finds are fractions of a second apart."""
+    if len(timestamps) > MAX_TICKED_POINTS:
+        return {}
+    pad = (timestamps[-1] - timestamps[0]) / 4 or pd.Timedelta(days=1)
+    ends = pd.DatetimeIndex([timestamps[0] - pad, timestamps[-1] + pad])
+    return {
+        "tickvals": to_plotly_times(timestamps),
+        "ticktext": to_plotly_times(timestamps),
+        "range": to_plotly_times(ends),
+    }
+
+
+def _histogram(result: BacktestResult, index: int) -> Bar:
+    left = result.paths.truth[:, :, index] - result.paths.forecast[:, :, index]
+    left = left[np.isfinite(left)]
+    counts, edges = np.histogram(left, bins=int(np.clip(len(left) // 4, MIN_BINS, MAX_BINS)))
+    return Bar(
+        x=counts,
+        y=(edges[1:] + edges[:-1]) / 2,
+        width=np.diff(edges),
+        orientation="h",
+        xaxis="x2",
+        marker={"color": to_rgba(BLUE, 0.6)},
+        hovertemplate="%{y:.4~g}: %{x}<extra>all steps</extra>",
+    )
+
+
+NO_HISTORY_MESSAGE = (
+    "Left out of the backtest:<br>nothing of this series is observed<br>before its test part."
+)
+NO_TEST_VALUES_MESSAGE = "Nothing of this series was measured<br>in the test part of the backtest."
+
+
+def build_charts_with_backtest(content: ReportContent) -> list[FanChart]:
+    """Return what is drawn, with what the backtest would have forecast."""
+    drawn, result = (
+        build_fan_charts(content.series, content.forecast, content.levels),
+        content.backtest,
+    )
+    if isinstance(result, str):
+        return drawn
+    paths, found = result.paths, []
+    for fan in drawn:
+        before = []
+        if fan.name in paths.names:
+            place, stamps = paths.names.index(fan.name), content.get_timestamps(fan.name)
+            rows = paths.rows[:, None] + np.arange(paths.forecast.shape[1])
+            drawn_from = stamps.searchsorted(fan.timestamps[0]) if len(fan.timestamps) else 0
+            before = [
+                PastForecast(stamps[row], path[:, place], truth[:, place])
+                for row, path, truth in zip(rows, paths.forecast, paths.truth, strict=True)
+                if row[-1] >= drawn_from
+            ]
+        found.append(replace(fan, past_forecasts=before))
+    return found
+
+
+def render_charts_json(content: ReportContent, fan_charts: Sequence[FanChart]) -> str:
+    """Return the data of all charts; page.js draws those of the series that is picked."""
+    charts = {"fan": [fan_figure(fan) for fan in fan_charts]}
+    if not isinstance(content.backtest, str):
+        charts["steps"] = [error_by_step_figure(content.backtest)]
+        charts["left"] = [_series_residual_figure(content, fan.name) for fan in fan_charts]
+    return "".join(
+        render_json_block(key, f"[{','.join(str(figure.to_json()) for figure in every)}]")
+        for key, every in charts.items()
+    )
+
+
+def _series_residual_figure(content: ReportContent, name: str) -> Figure:
+    """Return the errors of a series, or why there are none."""
+    result = content.backtest
+    assert not isinstance(result, str)  # asked by the caller
+    if name not in result.paths.names:
+        return empty_figure(NO_HISTORY_MESSAGE)
+    place = result.paths.names.index(name)
+    if np.isnan(result.paths.mean_error[place]):
+        return empty_figure(NO_TEST_VALUES_MESSAGE)
+    return residual_figure(result, place, content.get_timestamps(name)[result.paths.next_rows])

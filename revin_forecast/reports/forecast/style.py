@@ -1,0 +1,70 @@
+"""What all charts of a forecast share: colours for light and dark pages, axes, stamps as text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from revin_forecast.reports.formatting import format_label
+
+# Okabe & Ito (2008): told apart by colour-blind readers, and seen on white and on black.
+BLUE, ORANGE, GREEN = "#1f86d0", "#D55E00", "#009E73"
+GREY = "#888888"
+INK = "#3b3b3b"
+"""Of what was measured; charts.js puts the page's own colour of text in its place."""
+GRID_COLOUR = "#d4d4d4"
+"""Of grids; charts.js puts the page's own in its place."""
+FONT = "system-ui, -apple-system, Segoe UI, sans-serif"
+
+
+def to_rgba(colour: str, opacity: float) -> str:
+    """Return a colour for an area behind a line.
+
+    >>> faded("#0072B2", 0.2)
+    'rgba(0,114,178,0.2)'
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def build_layout(height: int, hovermode: str = "closest", title: str = "") -> dict[str, Any]:
+    """Return what the charts' layouts share.
+
+    Args:
+        height: in pixels.
+        hovermode: plotly's.
+        title: of the vertical axis, as plain text.
+    """
+    axis = {"gridcolor": GRID_COLOUR, "linecolor": GREY, "zeroline": False, "ticks": "outside"}
+    axis |= {"tickcolor": GREY, "automargin": True}
+    return {
+        "template": {"layout": {}},
+        "height": height,
+        "margin": {"l": 56, "r": 12, "t": 12, "b": 40, "pad": 0},
+        "font": {"family": FONT, "size": 12, "color": INK},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "hovermode": hovermode,
+        "dragmode": "zoom",
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},
+        "xaxis": {**axis, "spikethickness": 1, "spikecolor": GREY, "spikedash": "dot"},
+        "yaxis": {**axis, "title": {"text": format_label(title, 60)}},
+    }
+
+
+def timestamp_format(timestamps: pd.DatetimeIndex) -> str:
+    """Return how stamps are written, no longer than they must be."""
+    index = timestamps.tz_localize(None)
+    if (index == index.normalize()).all():
+        return "%Y-%m-%d"
+    return "%Y-%m-%d %H:%M:%S" if (index == index.floor("s")).all() else "%Y-%m-%d %H:%M:%S.%f"
+
+
+def to_plotly_times(timestamps: pd.DatetimeIndex) -> Sequence[str]:
+    """Return stamps as plotly reads them, in the time zone they have, no longer than they must be.
+
+    >>> times(pd.DatetimeIndex(["2024-01-01", "2024-01-02"]))
+    ['2024-01-01', '2024-01-02']
+    """
+    return timestamps.tz_localize(None).strftime(timestamp_format(timestamps)).tolist()

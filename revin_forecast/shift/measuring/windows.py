@@ -1,0 +1,155 @@
+"""Windows of a world before and after it moved, as few large arrays."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from revin_forecast.shift.dataset import ShiftDataset, observed_mean
+from revin_forecast.shift.measuring.cell import Cell
+from revin_forecast.shift.shift import ShiftOnset
+
+MAX_BATCH_BYTES = 4 * 2**20
+"""Of look-backs that a model gets in one call: as much as stays in the caches."""
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftedWindows:
+    """The windows of one cell."""
+
+    past: Tensor
+    """(windows, lookback, channels): what the model sees."""
+    targets: np.ndarray
+    """(windows, horizon, channels): what came true in the world as it is measured."""
+    starts: np.ndarray
+    """(windows,) first row of each."""
+    clean_indices: np.ndarray
+    """(windows,) number of the clean window that holds the same data."""
+    displacement: float
+    """Root mean square of what was moved, in training deviations."""
+    restore: Callable[[np.ndarray], np.ndarray] | None = None
+    """Pulls forecasts back into the clean world; None: the truth itself has moved."""
+    has_shifted_targets: bool = True
+    """Whether the truth is another than the clean one."""
+
+
+def window_starts(dataset: ShiftDataset, stride: int) -> np.ndarray:
+    """Return the first rows of all windows that are scored."""
+    return np.arange(dataset.start, len(dataset.values) - dataset.width + 1, stride)
+
+
+def clean_windows(
+    dataset: ShiftDataset, stride: int, dtype: torch.dtype = torch.float32
+) -> ShiftedWindows:
+    """Return the windows of the data as they are."""
+    starts = window_starts(dataset, stride)
+    view = _window_view(dataset.values[dataset.start :], dataset.width, stride)
+    past, truth = _lookback_tensor(view, dataset.lookback, dtype), view[:, dataset.lookback :]
+    return ShiftedWindows(past, truth, starts, np.arange(len(starts)), 0.0)
+
+
+def clean_targets(dataset: ShiftDataset, starts: np.ndarray) -> np.ndarray:
+    """Return (windows, horizon, channels): what came true in the data as they are."""
+    if len(starts) < 2:
+        return dataset.values[starts[:, None] + np.arange(dataset.lookback, dataset.width)]
+    stride = int(starts[1] - starts[0])
+    view = _window_view(dataset.values[dataset.start :], dataset.width, stride)
+    return view[: len(starts), dataset.lookback :]
+
+
+def shifted_windows(
+    dataset: ShiftDataset, cell: Cell, stride: int, dtype: torch.dtype = torch.float32
+) -> ShiftedWindows:
+    """Return the windows of a cell with a shift, look-backs in the dtype of the model.
+
+    Windows that would need more data than there are (a faster clock) are left out.
+    """
+    if cell.placement in ("transition", "horizon"):
+        return _transition_windows(dataset, cell, stride, dtype)
+    shift = cell.shift
+    assert shift is not None
+    whole = ShiftOnset.from_test_start(dataset, dataset.steps)
+    moved = shift.apply_severity(dataset, whole, cell.severity, cell.seed)
+    starts = window_starts(dataset, stride)
+    last = shift.to_clean_steps(starts - dataset.start + dataset.width - 1, cell.severity)
+    starts = starts[last < dataset.steps]
+    partner = np.rint(shift.to_clean_steps(starts - dataset.start, cell.severity) / stride).astype(
+        int
+    )
+    clean = _window_view(dataset.values[dataset.start :], dataset.width, stride)[: len(starts)]
+    view = _window_view(moved, dataset.width, stride)[: len(starts)]
+    lookback = dataset.lookback
+    if shift.semantics == "observation":
+        past, truth = _lookback_tensor(view, lookback, dtype), clean[:, lookback:]
+        moved_by = _root_mean_square(view[:, :lookback] - clean[:, :lookback])
+        kept: Callable[[np.ndarray], np.ndarray] = lambda forecast: forecast  # noqa: E731
+        return ShiftedWindows(
+            past, truth, starts, partner, moved_by, kept, has_shifted_targets=False
+        )
+    past, truth = _lookback_tensor(view, lookback, dtype), view[:, lookback:]
+    moved_by = _root_mean_square(moved - dataset.values[dataset.start :])
+    rows = starts[:, None] + np.arange(lookback, dataset.width)
+    restore = _make_restore(dataset, cell, ShiftOnset(rows, rows - dataset.start))
+    return ShiftedWindows(past, truth, starts, partner, moved_by, restore)
+
+
+def _transition_windows(
+    dataset: ShiftDataset, cell: Cell, stride: int, dtype: torch.dtype
+) -> ShiftedWindows:
+    shift = cell.shift
+    assert shift is not None
+    starts = window_starts(dataset, stride)
+    onsets = starts + dataset.lookback - cell.age
+    reach = int(shift.to_clean_steps(np.array([dataset.horizon + cell.age - 1]), cell.severity)[0])
+    starts = starts[onsets + reach < len(dataset.values)]
+    at = ShiftOnset.from_windows(dataset, starts, cell.age)
+    view = shift.apply_severity(dataset, at, cell.severity, cell.seed)
+    moved_by = _root_mean_square(view - dataset.values[at.rows])
+    future = ShiftOnset(at.rows[:, dataset.lookback :], at.elapsed[..., dataset.lookback :])
+    past, truth = _lookback_tensor(view, dataset.lookback, dtype), view[:, dataset.lookback :]
+    restore = _make_restore(dataset, cell, future)
+    return ShiftedWindows(past, truth, starts, np.arange(len(starts)), moved_by, restore)
+
+
+def _make_restore(
+    dataset: ShiftDataset, cell: Cell, onset: ShiftOnset
+) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Return the inverse of a shift over the windows' horizons, if it has one."""
+    shift = cell.shift
+    assert shift is not None
+    nothing = np.zeros((*onset.rows.shape, dataset.channels))
+    if shift.restore(dataset, onset, cell.severity, nothing, cell.seed) is None:
+        return None
+
+    def restore(forecast: np.ndarray) -> np.ndarray:
+        restored = shift.restore(dataset, onset, cell.severity, forecast, cell.seed)
+        assert restored is not None
+        return restored
+
+    return restore
+
+
+@torch.inference_mode()
+def forecast_windows(model: nn.Module, past: Tensor) -> np.ndarray:
+    """Return a model's forecasts (windows, horizon, channels) float64, in few large batches."""
+    size = max(1, MAX_BATCH_BYTES // max(1, past[:1].nbytes))
+    parts = [model(past[first : first + size]) for first in range(0, len(past), size)]
+    return torch.cat(parts).double().numpy()
+
+
+def _window_view(rows: np.ndarray, width: int, stride: int) -> np.ndarray:
+    """Return every `stride`-th window (windows, width, channels) as a view."""
+    view = np.lib.stride_tricks.sliding_window_view(rows, width, axis=0, writeable=True)
+    return view[::stride].transpose(0, 2, 1)
+
+
+def _lookback_tensor(view: np.ndarray, lookback: int, dtype: torch.dtype) -> Tensor:
+    """Return the look-backs of windows as a model gets them."""
+    # Copied into memory as torch aligns it: a matrix product may round by where its operands lie.
+    return torch.from_numpy(view[:, :lookback]).to(dtype).contiguous()
+
+
+def _root_mean_square(values: np.ndarray) -> float:
+    return float(np.sqrt(observed_mean(np.square(values))))

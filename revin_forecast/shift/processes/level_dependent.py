@@ -1,0 +1,61 @@
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import numpy as np
+
+from revin_forecast.shift.processes.base import Process
+
+
+@dataclass(frozen=True)
+class LevelDependent(Process):
+    """A future that depends on the level of the past: m, then m + d sign(m), m = -1 or 1.
+
+    Three independent blocks of one window each, for training, validation and test; the channels
+    are replicates. A window without its level tells nothing of the sign: whoever takes the level
+    off is left with an error of d^2.
+    """
+
+    rows: int = field(default=0, init=False)
+    """Three windows."""
+    strength: float = 0.0
+    """d."""
+    lookback: int = 96
+    horizon: int = 96
+    channels: int = 500
+    noise: float = 0.1
+    """Deviation of what is added to each value."""
+
+    strengths: ClassVar[tuple[float, ...]] = (0.0, 0.25, 0.5, 1.0, 2.0)
+    """d by severity."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", 3 * (self.lookback + self.horizon))
+
+    def with_strength(self, strength: float) -> "LevelDependent":
+        """Return the same draws with another d."""
+        return replace(self, strength=strength)
+
+    def with_windows(self, lookback: int, horizon: int, severity: int) -> "LevelDependent":
+        """Return the process for other windows and the d of a severity."""
+        sizes = {"lookback": lookback, "horizon": horizon}
+        return replace(self, strength=self.strengths[severity], **sizes)
+
+    @property
+    def season(self) -> int:
+        """None."""
+        return 1
+
+    def simulate(self) -> np.ndarray:
+        """Return the three blocks, one after the other."""
+        signs = self.random_generator("signs").choice((-1.0, 1.0), size=(3, 1, self.channels))
+        steps = self.strength * (np.arange(self.lookback + self.horizon) >= self.lookback)
+        blocks = signs * (1 + steps[:, None])
+        noise = self.random_generator("noise").standard_normal((self.rows, self.channels))
+        return blocks.reshape(self.rows, self.channels) + self.noise * noise
+
+    def expectation(self, past: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
+        """Return (1 + d) E[sign | past] of a window that is one block."""
+        # The odds of + to - are exp(2 sum x / noise^2), so the expected sign is its tanh.
+        total = np.nan_to_num(past).sum(axis=1)
+        sign = np.tanh(total / self.noise**2)
+        return np.repeat((1 + self.strength) * sign[:, None], horizon, axis=1)

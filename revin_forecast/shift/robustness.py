@@ -1,0 +1,126 @@
+"""How well one model stands shifts, beside its twin without normalizer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from revin_forecast.errors import InputError
+from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.normalizers import Identity
+from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
+from revin_forecast.shift.runner.engine import InlineJobEngine
+from revin_forecast.shift.runner.results import compile_results
+from revin_forecast.shift.suite.datasets import prepare_dataset
+from revin_forecast.shift.suite.plan import plan_cells as cells_of
+from revin_forecast.shift.suite.suite import (
+    DatasetConfig,
+    ModelGrid,
+    ShiftProtocol,
+    Suite,
+    WindowConfig,
+)
+from revin_forecast.shift.suite.suite_yaml import parse_shifts
+from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.utils.progress import progress
+
+TARGET_WINDOWS = 500
+"""Test windows that are scored in each cell, about."""
+CELL_COLUMNS = ["semantics", "placement", "shift", "arm", "severity", "age"]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where things lie."""
+
+    data_dir: str | None = None
+    folder: str | None = None
+    """Keeps weights and results, so that nothing is measured twice; None: nothing is kept."""
+
+
+def measure_robustness(
+    model_config: ModelConfig,
+    dataset_config: DatasetConfig,
+    shifts: Sequence[str],
+    workspace: Workspace = Workspace(),
+) -> pd.DataFrame:
+    """Train a model and its twin without normalizer, and measure both in every shift.
+
+    Args:
+        model_config: the model and how it is fitted.
+        dataset_config: the data.
+        shifts: names, import paths, or "all".
+        workspace: of data and results.
+
+    Returns:
+        One row a cell: semantics, placement, shift, arm, severity, age, displacement, and the
+        MASE* of the model (`model`), of its twin (`twin`) and of SeasonalNaive (`naive`).
+
+    Raises:
+        InputError: a shift that is not there, known inputs, a model that can't be trained.
+    """
+    if model_config.covariates:
+        raise InputError(
+            f"shifts move what is forecast, not what is known beforehand, but the model takes "
+            f"{list(model_config.covariates)}. Leave the covariates or the shifts out."
+        )
+    suite = _make_suite(model_config, dataset_config, shifts, workspace.data_dir)
+    if workspace.folder is not None:
+        return _measure_suite(suite, workspace.folder, workspace.data_dir)
+    with TemporaryDirectory() as scratch:
+        return _measure_suite(suite, scratch, workspace.data_dir)
+
+
+def _make_suite(
+    model_config: ModelConfig,
+    dataset_config: DatasetConfig,
+    shifts: Sequence[str],
+    data_dir: str | None,
+) -> Suite:
+    bare = ModuleSpec.from_class(Identity)
+    normalizers = (
+        (model_config.normalizer,)
+        if model_config.normalizer == bare
+        else (model_config.normalizer, bare)
+    )
+    every = WindowConfig(model_config.lookback, model_config.horizon, 1)
+    world = prepare_dataset(dataset_config, every, data_dir).shift_dataset
+    stride = max(1, (world.steps - world.width + 1) // TARGET_WINDOWS)
+    return Suite(
+        name=dataset_config.name,
+        datasets=(dataset_config,),
+        models=(ModelGrid((model_config.backbone,), normalizers, (model_config.training.seed,)),),
+        shifts=parse_shifts(shifts),
+        windows=WindowConfig(model_config.lookback, model_config.horizon, stride),
+        protocol=ShiftProtocol(resamples=200),
+        training=model_config.training,
+    )
+
+
+def _measure_suite(suite: Suite, folder: str, data_dir: str | None) -> pd.DataFrame:
+    jobs = make_jobs(suite, ExecutionSettings(str(Path(folder)), data_dir))
+    used = [
+        job
+        for job in jobs
+        if job.run.role == "model" or job.run.display_names[0] == "SeasonalNaive"
+    ]
+    jobs = [replace(job, keeps_examples=False) for job in used]
+    units = sum(1 + len(cells_of(job.suite, job.run.dataset_config)) for job in jobs)
+    with progress("shifts", units) as advance:
+        # Each unit of a job, its training or a cell, begins and ends.
+        InlineJobEngine().run(jobs, lambda event: advance(int(event[0] == "end"), event[1]))
+    cells = compile_results(jobs).cells
+    failed = cells[cells.status == "failed"]
+    if len(failed) == len(cells):
+        raise InputError(f"nothing could be measured: {failed.error.iloc[0]}")
+    cells = cells.loc[(cells.status == "done") & (cells.semantics != "natural")]
+    model = suite.models[0].normalizers[0].name
+    columns = {"model": model, "twin": Identity.__name__}
+    models = cells.loc[cells.role == "model"].set_index(CELL_COLUMNS)
+    table = models.loc[models.normalizer == model, ["displacement"]].copy()
+    for column, normalizer in columns.items():
+        table[column] = models.loc[models.normalizer == normalizer, "mase_pb"]
+    table["naive"] = cells.loc[cells.role == "reference"].set_index(CELL_COLUMNS)["mase_pb"]
+    return table.reset_index()

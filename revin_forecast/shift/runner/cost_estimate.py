@@ -1,0 +1,108 @@
+"""How long a suite will take here: a step and a cell of each kind, timed before the rest."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from revin_forecast.backbones import Ridge
+from revin_forecast.closed_form import fit_ridge
+from revin_forecast.models.reversible import Reversible
+from revin_forecast.shift.measuring.windows import clean_windows, forecast_windows
+from revin_forecast.shift.suite.datasets import PreparedDataset, prepare_dataset
+from revin_forecast.shift.suite.plan import PlannedRun, exclusion_reason, plan_cells
+from revin_forecast.shift.suite.suite import Suite
+
+STEP_OVERHEAD_SECONDS, CELL_OVERHEAD_SECONDS = 2e-4, 4e-3
+"""Seconds around each training step and each cell; rough, from profiles."""
+SECONDS_PER_VALUE = 2.5e-8
+"""Of moving, pulling back and scoring one forecast value in one cell; rough, from profiles."""
+MAX_RIDGE_ROWS = 4000
+
+
+@dataclass(frozen=True)
+class RunCost:
+    """Seconds that a run takes at most, if training does not stop early."""
+
+    training_seconds: float = 0.0
+    cell_seconds: float = 0.0
+    cell_count: int = 0
+
+    @property
+    def total_seconds(self) -> float:
+        """Of training and all cells."""
+        return self.training_seconds + self.cell_seconds * self.cell_count
+
+
+def estimate_costs(
+    suite: Suite, planned_runs: Sequence[PlannedRun], data_dir: str | None
+) -> dict[str, RunCost]:
+    """Return what each run costs, by label.
+
+    Runs that differ in seed alone cost the same, so one of them is timed. Those whose data can't be
+    read cost nothing.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as each worker has
+    known: dict[Any, RunCost] = {}
+    try:
+        for run in planned_runs:
+            if (kind := _cost_group(run)) not in known:
+                known[kind] = _estimate_run(suite, run, data_dir)
+    finally:
+        torch.set_num_threads(threads)
+    return {run.label: known[_cost_group(run)] for run in planned_runs}
+
+
+def _cost_group(run: PlannedRun) -> tuple[Any, ...]:
+    return run.dataset_config, run.display_names, run.role
+
+
+def _estimate_run(suite: Suite, run: PlannedRun, data_dir: str | None) -> RunCost:
+    try:
+        data = prepare_dataset(run.dataset_config, suite.windows, data_dir)
+        model = run.make_model_config(suite).build(data.split.values.shape[1])
+        windows = clean_windows(data.shift_dataset, suite.windows.stride)
+        forward = _time_fastest(lambda: forecast_windows(model.eval(), windows.past), 1)
+        kept = [
+            one
+            for one in plan_cells(suite, run.dataset_config)
+            if exclusion_reason(one, data.shift_dataset) is None
+        ]
+        each = forward + windows.targets.size * SECONDS_PER_VALUE + CELL_OVERHEAD_SECONDS
+        return RunCost(_estimate_training_seconds(suite, model, data), each, len(kept))
+    except Exception:  # the run itself will put it on record
+        return RunCost()
+
+
+def _estimate_training_seconds(suite: Suite, model: Reversible, data: PreparedDataset) -> float:
+    rows = data.split.train
+    if isinstance(model.backbone, Ridge):
+        part = torch.from_numpy(data.shift_dataset.values[: min(rows, MAX_RIDGE_ROWS)])
+        return _time_fastest(lambda: fit_ridge(model, part, part), 1) * max(
+            1.0, rows / MAX_RIDGE_ROWS
+        )
+    if not any(True for _ in model.backbone.parameters()):
+        return 0.0
+    count = rows - suite.windows.lookback - suite.windows.horizon + 1
+    batch = min(suite.training.batch_size, count)
+    sizes = suite.windows.lookback, data.split.values.shape[1]
+    past = torch.zeros(batch, *sizes).normal_()
+
+    def step() -> None:
+        model.train()(past).square().mean().backward()
+
+    seconds = _time_fastest(step, 3) + STEP_OVERHEAD_SECONDS
+    # A validation pass takes about as long as a third of the training windows without gradients.
+    return suite.training.max_epochs * (count / batch) * seconds * 1.2
+
+
+def _time_fastest(work: Callable[[], object], times: int) -> float:
+    best = float("inf")
+    for _ in range(times):
+        start = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - start)
+    return best

@@ -1,0 +1,136 @@
+"""A suite's data sets, read and cut: what models are trained on and what shifts move."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from revin_forecast.data.catalog import catalog
+from revin_forecast.data.catalog.catalog import SplitBorders, split_7_1_2
+from revin_forecast.data.reading.frequency import default_season
+from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.split import ChronologicalSplit
+from revin_forecast.errors import InputError
+from revin_forecast.shift.dataset import ShiftDataset
+from revin_forecast.shift.processes import PROCESSES, LevelDependent, Process
+from revin_forecast.shift.suite.suite import DatasetConfig, WindowConfig
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedDataset:
+    """A data set ready to train on and to move."""
+
+    split: ChronologicalSplit
+    shift_dataset: ShiftDataset
+    channel_names: tuple[str, ...]
+    can_show_excerpts: bool
+    """Whether moved excerpts may be shown: a licence may allow no modified copies."""
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the values, the split and the season."""
+        split, season = self.split, self.shift_dataset.season
+        facts = f"{split.values.shape}{split.train}{split.validation}{split.test}{season}"
+        content = np.ascontiguousarray(split.values).tobytes()
+        return hashlib.sha256(content + facts.encode()).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def prepare_dataset(
+    dataset_config: DatasetConfig, windows: WindowConfig, data_dir: str | None = None
+) -> PreparedDataset:
+    """Read or draw a data set and cut it into training, validation and test.
+
+    Args:
+        dataset_config: which.
+        windows: look-back and horizon.
+        data_dir: where catalogued files lie.
+
+    Raises:
+        InputError: it is not at hand, or too short.
+    """
+    if dataset_config.file is None and dataset_config.name in PROCESSES:
+        return _prepare_synthetic(dataset_config, windows)
+    if dataset_config.file is None:
+        entry = catalog.find_entry(dataset_config.name)
+        series, borders = catalog.load_dataset(dataset_config.name, data_dir), entry.borders
+        season, shown = entry.season, entry.is_shipped
+    else:
+        series = read_series(
+            Path(dataset_config.file),
+            time=dataset_config.time,
+            id=dataset_config.id,
+            value=dataset_config.value,
+            frequency=dataset_config.frequency,
+        )
+        borders, shown = split_7_1_2(len(series)), True
+        season = default_season(series.frequency)
+    if dataset_config.columns:
+        series = series.select(dataset_config.columns)
+    split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test)
+    return _build_prepared(
+        dataset_config, windows, split, dataset_config.season or season, (series.names, shown)
+    )
+
+
+def _prepare_synthetic(dataset_config: DatasetConfig, windows: WindowConfig) -> PreparedDataset:
+    process = PROCESSES[dataset_config.name]
+    if isinstance(process, LevelDependent):
+        process = process.with_windows(windows.lookback, windows.horizon, dataset_config.severity)
+    elif dataset_config.severity:
+        raise InputError(
+            f"{dataset_config.name} has no severities of its own, but got {dataset_config.severity}."
+        )
+    return prepare_process(dataset_config, windows, process)
+
+
+def prepare_process(
+    dataset_config: DatasetConfig, windows: WindowConfig, process: Process
+) -> PreparedDataset:
+    """Draw a process and cut it; its values are taken as they are, without z-score.
+
+    Args:
+        dataset_config: gives the name, and the season if it is another than the process's.
+        windows: look-back and horizon.
+        process: what is drawn.
+    """
+    values = process.simulate()
+    alone = isinstance(process, LevelDependent)
+    third = len(values) // 3
+    cut = SplitBorders(third, 2 * third, len(values)) if alone else split_7_1_2(len(values))
+    split = ChronologicalSplit(
+        values, cut.train, cut.validation, cut.test, scaling_rows=0, has_independent_parts=alone
+    )
+    names = tuple(f"{dataset_config.name} {number + 1}" for number in range(values.shape[1]))
+    season = dataset_config.season or process.season
+    return _build_prepared(dataset_config, windows, split, season, (names, True), process)
+
+
+def _build_prepared(
+    dataset_config: DatasetConfig,
+    windows: WindowConfig,
+    split: ChronologicalSplit,
+    season: int,
+    labels: tuple[tuple[str, ...], bool],
+    process: Process | None = None,
+) -> PreparedDataset:
+    start = split.validation if split.has_independent_parts else split.validation - windows.lookback
+    if start < 0 or split.test - start < windows.lookback + windows.horizon:
+        raise InputError(
+            f"{dataset_config.name} has {split.test - split.validation} test rows after {split.validation} "
+            f"others: no window of look-back {windows.lookback} and horizon {windows.horizon} "
+            "fits. Choose shorter ones in the suite."
+        )
+    world = ShiftDataset(
+        name=dataset_config.name,
+        values=split.standardizer.transform(split.values[: split.test]),
+        train=split.train,
+        start=start,
+        lookback=windows.lookback,
+        horizon=windows.horizon,
+        season=season,
+        process=process,
+    )
+    return PreparedDataset(split, world, *labels)

@@ -1,0 +1,135 @@
+"""The commands of the shift benchmark, as a user types them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from revin_forecast.cli.main import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def table(tmp_path):
+    """An own table: a weekly wave on a level that jumps in the last fifth."""
+    rng = np.random.default_rng(0)
+    steps = np.arange(900)
+    wave = np.sin(2 * np.pi * steps / 7) + 0.2 * rng.standard_normal(900)
+    dates = pd.date_range("2020-01-01", periods=900)
+    level = 8.0 * (steps > 740)
+    frame = pd.DataFrame({"date": dates, "wave": wave + level, "other": wave})
+    path = tmp_path / "own.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_robustness_of_one_model_beside_its_twin(table, capsys):
+    command = ["evaluate", "--file", str(table), "--lookback", "28", "--horizon", "7"]
+    assert main([*command, "--shifts", "level", "sensor_offset"]) == 0
+    shown = capsys.readouterr().out
+    assert "Robustness of Ridge with RevIN" in shown
+    rows = [line.split() for line in shown.splitlines() if line.startswith(("level", "sensor"))]
+    steady = [float(cell) for cell in rows[0][1:6]]
+    assert max(steady) - min(steady) < 0.002  # RevIN moves along
+    assert float(rows[0][6]) < 0.5  # its twin does not
+    sensor = [float(cell) for cell in rows[-1][1:6]]
+    assert sensor == sorted(sensor)  # and follows a sensor that lies
+
+
+def test_robustness_as_json_and_kept(table, tmp_path, capsys):
+    command = ["evaluate", "--file", str(table), "--lookback", "28", "--horizon", "7", "--json"]
+    command += ["--shifts", "scale", "--folder", str(tmp_path / "run")]
+    assert main(command) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["backbone"] == "Ridge"
+    cells = record["shifts"]
+    assert {cell["placement"] for cell in cells} == {"clean", "steady", "transition", "horizon"}
+    assert {cell["arm"] for cell in cells} == {"", "up", "down"}
+    assert list((tmp_path / "run/shifts").rglob("cells.jsonl"))
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["shifts"] == cells
+
+
+def test_fit_tells_robustness_too(table, tmp_path, capsys):
+    command = ["fit", str(table), "--horizon", "7", "--lookback", "28", "--target", "other"]
+    assert main([*command, "--out", str(tmp_path / "m"), "--shifts", "level"]) == 2
+    assert "--shifts measures a named backbone" in capsys.readouterr().err
+    command += ["--backbone", "Ridge"]
+    assert main([*command, "--out", str(tmp_path / "m"), "--shifts", "level"]) == 0
+    assert "Robustness of Ridge with RevIN" in capsys.readouterr().out
+    assert main([*command, "--out", str(tmp_path / "m"), "--shifts", "levle"]) == 2
+    assert "there is no shift 'levle'" in capsys.readouterr().err
+
+
+def test_known_inputs_are_not_shifted(table, capsys):
+    command = ["evaluate", "--file", str(table), "--lookback", "28", "--horizon", "7"]
+    command += ["--backbone", "CycleNet", "--backbone.cycle", "7", "--training.max_epochs", "1"]
+    assert main([*command, "--shifts", "level"]) == 2
+    assert "shifts move what is forecast, not what is known beforehand" in capsys.readouterr().err
+
+
+@pytest.fixture
+def suite(table, tmp_path):
+    path = tmp_path / "suite.yaml"
+    content = {
+        "name": "tiny",
+        "datasets": [{"name": "own", "file": "own.csv"}],
+        "models": {"backbones": ["Ridge"], "normalizers": ["Identity", "RevIN"]},
+        "shifts": ["level"],
+        "windows": {"lookback": 28, "horizon": 7, "stride": 7},
+        "protocol": {"severities": [3], "ages": [0.5], "resamples": 50},
+    }
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_a_plan_runs_nothing(suite, tmp_path, capsys):
+    out = tmp_path / "results"
+    assert main(["benchmark", str(suite), "--out", str(out), "--dry-run"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "tiny: 5 runs, 20 cells; about 0 seconds with" in shown
+    assert "Nothing was run" in shown
+    assert not out.exists()
+
+
+@pytest.mark.usefixtures("warm_workers")
+def test_a_benchmark_of_an_own_table(suite, tmp_path, capsys):
+    out = tmp_path / "results"
+    command = ["benchmark", str(suite), "--out", str(out), "--workers", "1", "--windows"]
+    assert main(command) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "20 cells measured, 0 failed, 0 not applicable, 0 missing" in shown
+    assert "training and measuring" in shown
+    cells = pd.read_parquet(out / "cells.parquet")
+    steady = cells[cells["shift"] == "level"]
+    by = steady[steady.placement == "steady"].set_index(["backbone", "normalizer"]).mase_pb
+    assert by["Ridge", "RevIN"] < by["Ridge", "Identity"]
+    windows = pd.read_parquet(out / "windows.parquet")
+    means = windows.groupby("cell_key").mase_pb.mean()
+    assert cells.set_index("cell_key").mase_pb[means.index].to_numpy() == pytest.approx(
+        means.to_numpy(), rel=1e-6
+    )
+    assert windows.t0_index.min() == 720 - 28
+    assert windows.t0_index.max() <= 900 - 35
+    for name in ("report.html", "summary.md", "headline.parquet", "checks.parquet"):
+        assert (out / name).is_file()
+    assert main([*command, "--dry-run"]) == 0
+    assert "own 5 5 20 20 0" in " ".join(capsys.readouterr().out.split())
+
+
+def test_options_that_can_not_be(suite, tmp_path, capsys):
+    base = ["benchmark", str(suite), "--out", str(tmp_path / "r")]
+    for words, message in (
+        (["--shard", "3"], "--shard is i/n, such as 2/8, but got '3'"),
+        (["--shard", "3/2"], "--shard is i/n with 1 <= i <= n but got 3/2"),
+        (["--workers", "0"], "at least one worker"),
+        (["--engine", "slurm"], "engine"),
+    ):
+        assert main([*base, *words]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["benchmark", "merge", str(suite)]) == 2
+    assert "needs --parts FOLDER FOLDER" in capsys.readouterr().err

@@ -1,0 +1,214 @@
+"""Every normalizer under the public contract, and the contract against broken ones."""
+
+import functools
+
+import pytest
+import torch
+from torch import nn
+
+from revin_forecast.checks import NORMALIZER_CHECKS, CheckError, check_normalizer
+from revin_forecast.checks.behaviour import check_thread_safety
+from revin_forecast.normalizers import (
+    DAIN,
+    EMA,
+    FAN,
+    SAN,
+    Arcsinh,
+    Blend,
+    Causal,
+    DishTS,
+    Identity,
+    LastValue,
+    LearnedNormalizer,
+    LocationScale,
+    MeanScale,
+    Normalizer,
+    RevIN,
+    Robust,
+    Stationary,
+)
+
+NORMALIZERS = {
+    "Identity": Identity,
+    "LastValue": LastValue,
+    "RevIN": RevIN,
+    "RevIN last": functools.partial(RevIN, statistic="last"),
+    "RevIN median": functools.partial(RevIN, statistic="median"),
+    "RevIN without affine": functools.partial(RevIN, affine=False),
+    "RevIN additive eps": functools.partial(RevIN, eps=1e-5),
+    "RevIN with gradient": functools.partial(RevIN, detach=False),
+    "MeanScale": MeanScale,
+    "Robust": Robust,
+    "EMA": EMA,
+    "EMA of 3 steps": functools.partial(EMA, half_life=3.0),
+    "Arcsinh": Arcsinh,
+    "Causal": Causal,
+    "Causal that forgets": functools.partial(Causal, half_life=12.0),
+    "Blend": Blend,
+    "Stationary": Stationary,
+    "DAIN": DAIN,
+    "DishTS": DishTS,
+    "DishTS without affine": functools.partial(DishTS, affine=False),
+    "SAN": functools.partial(SAN, slice_length=7, hidden=32),
+    "FAN": FAN,
+}
+
+
+@pytest.mark.parametrize("name", NORMALIZERS)
+@pytest.mark.usefixtures("plain_shapes")
+def test_contract(name, capsys):
+    check_normalizer(NORMALIZERS[name], name)
+    printed = capsys.readouterr().out
+    assert printed.startswith(name)
+    assert printed.count("holds") + printed.count("  -  ") == 3 + len(NORMALIZER_CHECKS)
+    assert printed.count("holds") >= len(NORMALIZER_CHECKS) - 3
+    assert "FAILS" not in printed
+
+
+def test_contract_with_shape_checks():
+    check_values = NORMALIZER_CHECKS["levels and samples on a trailing axis"]
+    assert check_values(RevIN) is None
+
+
+@pytest.mark.usefixtures("plain_shapes")
+def test_three_thousand_calls_from_two_threads():
+    check_thread_safety(RevIN, calls=3000)
+    assert check_thread_safety(LastValue, calls=3000) is None
+
+
+class _Broken(Normalizer):
+    """The reference formula, with one defect at a time."""
+
+    def __init__(self, channels, targets=None):
+        super().__init__(channels, targets)
+        self.affine_weight = nn.Parameter(torch.ones(channels))
+        self.affine_bias = nn.Parameter(torch.zeros(channels))
+
+    def normalize(self, past, observed=None):
+        mean = past.mean(1, keepdim=True)
+        scale = (past.var(1, keepdim=True, correction=0) + 1e-5).sqrt()
+        z = (past - mean) / scale * self.affine_weight + self.affine_bias
+        return z, LocationScale(mean, mean * 0, scale)
+
+    def denormalize(self, future, stats, kind="location"):
+        shape = (1, 1, -1, *[1] * (future.ndim - 3))
+        stats = stats.add_trailing_axes(future)
+        weight, bias = self.affine_weight.reshape(shape), self.affine_bias.reshape(shape)
+        return (future - bias) / (weight + 1e-10) * stats.scale + stats.anchor
+
+
+class _Stateful(_Broken):
+    def normalize(self, past, observed=None):
+        z, self.stats = super().normalize(past)
+        return z, self.stats
+
+    def denormalize(self, future, stats, kind="location"):
+        return super().denormalize(future, self.stats)
+
+
+class _Leaking(LastValue, LearnedNormalizer):
+    """Its loss does not depend on it, and is not finite without any truth."""
+
+    def auxiliary_loss(self, stats, future, forecast=None):
+        return future.nanmean()
+
+
+class _Likelihood(RevIN):
+    def denormalize_distribution(self, distribution, stats):
+        back = super().denormalize_distribution(distribution, stats)
+        return torch.distributions.Normal(back.mean, distribution.stddev)
+
+
+class _WrongInverse(RevIN):
+    def normalize_future(self, future, stats):
+        return (future - stats.location) / stats.scale
+
+
+class _OneWay(_Broken):
+    def denormalize(self, future, stats, kind="location"):
+        return (
+            future * stats.add_trailing_axes(future).scale + stats.add_trailing_axes(future).anchor
+        )
+
+
+class _BatchStatistics(_Broken):
+    def normalize(self, past, observed=None):
+        z, stats = super().normalize(past)
+        mean = past.mean((0, 1), keepdim=True).expand_as(stats.anchor)
+        return z + (stats.anchor - mean) / stats.scale * self.affine_weight, stats._replace(
+            anchor=mean
+        )
+
+
+class _Overclaiming(LastValue):
+    @property
+    def equivariant_to(self):
+        return frozenset({"shift", "scale"})
+
+
+class _WrongSpread(RevIN):
+    def denormalize(self, future, stats, kind="location"):
+        return super().denormalize(future, stats)
+
+
+class _IgnoresTargets(RevIN):
+    def denormalize(self, future, stats, kind="location"):
+        if self.targets is None:
+            return super().denormalize(future, stats, kind)
+        chosen = torch.arange(len(self.targets))
+        gain, offset = (part[chosen] for part in self.affine_parameters(future.dtype))
+        return (future - offset) / gain * stats.scale[..., chosen] + stats.anchor[..., chosen]
+
+
+class _Amplifying(RevIN):
+    def affine_parameters(self, dtype):
+        return self.affine_weight.to(dtype) + 1e-10, self.affine_bias.to(dtype)
+
+
+class _NoGuard(_Broken):
+    def normalize(self, past, observed=None):
+        _, stats = super().normalize(past)
+        scale = past.std(1, keepdim=True)
+        return (past - stats.anchor) / scale, stats._replace(scale=scale)
+
+
+@pytest.mark.usefixtures("plain_shapes")
+@pytest.mark.parametrize(
+    ("broken", "promise"),
+    [
+        (_Stateful, "statistics are values"),
+        (_OneWay, "denormalize undoes normalize"),
+        (_Broken, "float32 is right at level 1e6"),
+        (_Broken, "half precision keeps its level"),
+        (_Broken, "NaN and infinities are contained"),
+        (_Broken, "unobserved values do not matter"),
+        (_NoGuard, "constant and empty windows"),
+        (_Broken, "wrong shapes are refused"),
+        (_BatchStatistics, "windows are independent"),
+        (_WrongSpread, "spreads and variances"),
+        (_IgnoresTargets, "targets are mapped"),
+        (_Amplifying, "parameters near zero"),
+        (_Leaking, "a loss of its own"),
+        (_Likelihood, "distributions keep a right density"),
+        (_WrongInverse, "renormalize undoes denormalize"),
+    ],
+)
+def test_contract_catches(broken, promise):
+    name, check = next(item for item in NORMALIZER_CHECKS.items() if promise in item[0])
+    with pytest.raises(CheckError):
+        check(broken)
+    assert NORMALIZER_CHECKS[name](FAN if "loss" in promise else RevIN) is None
+
+
+@pytest.mark.usefixtures("plain_shapes")
+def test_overclaimed_equivariance_is_caught(capsys):
+    with pytest.raises(CheckError, match=r"forecasts follow a change of scale: f\(1e-06 x"):
+        check_normalizer(_Overclaiming)
+    assert "FAILS  forecasts follow a change of scale" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("plain_shapes")
+def test_failure_names_class_promise_and_measure(capsys):
+    with pytest.raises(CheckError, match=r"_OneWay: denormalize undoes normalize: round trip at"):
+        check_normalizer(_OneWay)
+    assert "FAILS  denormalize undoes normalize" in capsys.readouterr().out

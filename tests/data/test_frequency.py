@@ -1,0 +1,90 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from revin_forecast.data.reading.frequency import default_season, regular_grid
+from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.errors import InputError
+
+STEPS = ["h", "15min", "10s", "D", "B", "W-SUN", "W-TUE", "MS", "ME", "QS-JAN", "QE-DEC", "YS-JAN"]
+
+
+@pytest.mark.parametrize("frequency", STEPS)
+@pytest.mark.parametrize("absent", [(), (4,), (7, 8, 9, 20)])
+def test_grids_are_found_with_gaps(frequency, absent):
+    grid = pd.date_range("2020-01-02", periods=60, freq=frequency)
+    stamps = grid.delete(list(absent))
+    found, name = regular_grid(stamps)
+    assert found.equals(grid)
+    assert name == frequency
+    assert pd.date_range(grid[-1], periods=3, freq=name)[0] == grid[-1]
+
+
+@given(seed=st.integers(0, 10**6), share=st.floats(0, 0.6))
+def test_absent_rows_become_unobserved_and_nothing_else_changes(seed, share):
+    random = np.random.default_rng(seed)
+    grid = pd.date_range("2021-01-01", periods=80, freq="h")
+    kept = random.random(80) >= share
+    kept[:8] = kept[-1] = True
+    frame = pd.DataFrame({"date": grid, "x": random.normal(size=80)})
+    series = read_series(frame[kept])
+    assert series.timestamps.equals(pd.DatetimeIndex(grid))
+    assert series.observed[:, 0].tolist() == kept.tolist()
+    np.testing.assert_array_equal(series.values[kept, 0], frame.x[kept])
+
+
+def test_trading_days_are_business_days_with_holidays_unobserved():
+    grid = pd.bdate_range("2024-01-01", "2024-06-28")
+    holidays = pd.DatetimeIndex(["2024-01-15", "2024-02-19", "2024-05-27"])
+    found, name = regular_grid(grid.difference(holidays))
+    assert name == "B"
+    assert found.equals(grid)
+
+
+def test_daylight_saving_keeps_hours():
+    grid = pd.date_range("2024-03-30", periods=72, freq="h", tz="Europe/Berlin")
+    frame = pd.DataFrame({"date": grid, "x": range(72)})
+    series = read_series(frame)
+    assert series.frequency == "h"
+    assert (series.future_timestamps(2)[0] - grid[-1]) == pd.Timedelta(hours=1)
+    assert str(series.timestamps.tz) == "Europe/Berlin"
+
+
+def test_what_has_no_rhythm_is_refused():
+    stamps = pd.DatetimeIndex(["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04 05:17"])
+    with pytest.raises(InputError, match="2024-01-04 05:17:00 comes after 2024-01-03"):
+        regular_grid(stamps)
+    far = pd.DatetimeIndex(["2024-01-01 00:00:00", "2024-01-01 00:00:01", "2030-01-01"])
+    with pytest.raises(InputError, match="do not follow one rhythm"):
+        regular_grid(far)
+    with pytest.raises(InputError, match="2 rows are too few"):
+        regular_grid(stamps[:2])
+    assert regular_grid(stamps[:2], "D")[1] == "D"
+
+
+def test_seasons():
+    assert default_season(None) == 1
+    assert default_season("10min") == 144
+    assert default_season("2h") == 12
+    assert default_season("QE-DEC") == 4
+    assert default_season("10s") == 360
+    assert default_season("BME") == 12
+    assert default_season("2D") == 3
+
+
+@pytest.mark.parametrize("frequency", ["D", "B", "W-SAT", "MS", "ME", "QS-JAN", "YS-JAN", "YE-DEC"])
+@pytest.mark.parametrize("absent", [1, 2, 3, 4, 5, 6])
+def test_a_gap_in_a_few_rows_hides_no_rhythm(frequency, absent):
+    grid = pd.date_range("2024-01-01", periods=8, freq=frequency)
+    found, name = regular_grid(grid.delete(absent))
+    assert found.equals(grid)
+    assert default_season(name) == default_season(frequency)
+
+
+def test_a_frequency_goes_forward():
+    stamps = pd.date_range("2024-01-01", periods=4)
+    for grid in (True, False):
+        with pytest.raises(InputError, match="-1D does not go forward; pass D"):
+            read_series(pd.DataFrame({"date": stamps, "x": 1.0}), frequency="-1D", grid=grid)

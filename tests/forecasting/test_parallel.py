@@ -1,0 +1,83 @@
+"""One model's forecast of many series in parts: what it forecasts as a whole."""
+
+import pickle
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from revin_forecast import Forecaster, RevIN
+from revin_forecast.backbones import Ridge, SCINet
+from revin_forecast.errors import InputError
+from revin_forecast.forecasting.parallel import predict_parallel
+from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.parallel import Engine, make_engine
+from revin_forecast.parallel.worker import pickle_task, run_pickled
+
+CHANNELS = 8
+
+
+class Packed(Engine):
+    """Packs tasks and results as they go to other processes, and counts them."""
+
+    def __init__(self):
+        self.tasks = 0
+
+    def map(self, function, tasks):
+        self.tasks += len(tasks)
+        return [pickle.loads(run_pickled(pickle_task(function, task))) for task in tasks]
+
+
+@pytest.fixture(autouse=True)
+def three_at_once(monkeypatch):
+    monkeypatch.setattr("revin_forecast.forecasting.parallel.SERIES_PER_TASK", 3)
+
+
+def wide(rows=160, channels=CHANNELS):
+    random = np.random.default_rng(0)
+    values = random.normal(size=(rows, channels)).cumsum(axis=0)
+    values += 5 * np.sin(2 * np.pi * np.arange(rows) / 7)[:, None]
+    table = pd.DataFrame(values, columns=[f"series {number}" for number in range(channels)])
+    table.insert(0, "date", pd.date_range("2024-01-01", periods=rows, freq="D"))
+    return table
+
+
+def window(fitted):
+    return fitted.standardizer.to_tensor(fitted.history.values).unsqueeze(0)
+
+
+def test_parts_add_up_to_the_whole():
+    affine = partial(RevIN, affine=True)
+    chosen = [{"backbone": Ridge, "lookback": 21, "normalizer": affine}, {}]
+    chosen.append({"backbone": partial(Ridge, per_channel=True), "lookback": 21})
+    for arguments in chosen:
+        fitted = Forecaster(5, **arguments).fit(wide()).fitted
+        generator = torch.Generator().manual_seed(0)
+        for parameter in fitted.model.normalizer.parameters():  # away from where they begin
+            parameter.data += torch.rand(parameter.shape, generator=generator)
+        past, engine = window(fitted), Packed()
+        forecast, quantiles = predict_parallel(fitted, past, engine, levels=[0.1, 0.9])
+        torch.testing.assert_close(forecast, fitted.forecast(past))
+        torch.testing.assert_close(quantiles, fitted.quantiles(past, [0.1, 0.9]))
+        assert engine.tasks == 3
+        here, none = predict_parallel(fitted, past, make_engine("inline"))
+        assert torch.equal(here, forecast)
+        assert none is None
+
+
+def test_models_that_look_at_several_series_are_refused():
+    table = wide(channels=4)
+    fitted = Forecaster(5, 21, Ridge).fit(table).fitted
+    recipe = replace(fitted.config, backbone=ModuleSpec.from_class(SCINet), lookback=24)
+    known = replace(fitted.config, covariates=("weekday",))
+    cases = [
+        (replace(fitted, config=recipe, model=recipe.build(4)), "but SCINet or its normalizer"),
+        (replace(fitted, config=known), r"without known inputs, but this one has \['weekday'\]"),
+        (Forecaster(5, 21, Ridge).fit(table, inputs=["series 1"]).fitted, "this one uses some"),
+    ]
+    for model, message in cases:
+        with pytest.raises(InputError, match=message):
+            predict_parallel(model, window(fitted), Packed())

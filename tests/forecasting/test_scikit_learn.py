@@ -1,0 +1,125 @@
+"""Used as scikit-learn estimators are: parameters as given, clones, fit, predict; and tables."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from revin_forecast import Forecaster, RevIN
+from revin_forecast.backbones import Ridge
+from revin_forecast.errors import InputError
+from revin_forecast.selection import SelectionSettings
+from revin_forecast.training.settings import TrainingSettings
+
+
+def daily(rows=60):
+    stamps = pd.date_range("2024-01-01", periods=rows, freq="D")
+    week = np.arange(rows) % 7
+    return pd.DataFrame({"date": stamps, "sold": 10.0 + week, "lost": 2.0 * week})
+
+
+PARAMETERS = {
+    "horizon": 7,
+    "lookback": 14,
+    "backbone": partial(Ridge, penalties=[1e-3]),
+    "normalizer": partial(RevIN, statistic="last"),
+    "training": TrainingSettings(max_epochs=3),
+    "covariates": [],
+    "selection": SelectionSettings(seasons=(7,)),
+}
+
+
+def cloned(forecaster):
+    """What sklearn.base.clone does: a new one of the parameters, which must be the very same."""
+    parameters = forecaster.get_params(deep=False)
+    clone = type(forecaster)(**parameters)
+    for name, value in clone.get_params(deep=False).items():
+        assert value is parameters[name], name
+    return clone
+
+
+def test_the_constructor_keeps_its_arguments_as_they_are_given():
+    forecaster = Forecaster(**PARAMETERS)
+    assert forecaster.get_params().keys() == PARAMETERS.keys()
+    for name, value in PARAMETERS.items():
+        assert getattr(forecaster, name) is value
+    assert Forecaster(7).get_params()["training"] is None
+
+
+@pytest.mark.parametrize("parameters", [PARAMETERS, {"horizon": 7}])
+def test_a_clone_is_not_fitted_and_forecasts_the_same_once_it_is(parameters):
+    forecaster = Forecaster(**parameters).fit(daily())
+    clone = cloned(forecaster)
+    with pytest.raises(InputError, match=r"not fitted yet; call fit\(table\) first"):
+        clone.predict()
+    pd.testing.assert_frame_equal(clone.fit(daily()).predict(), forecaster.predict())
+
+
+def test_parameters_change_and_what_was_fitted_is_forgotten():
+    forecaster = Forecaster(7, 14, Ridge).fit(daily())
+    assert forecaster.set_params(horizon=3, lookback=21) is forecaster
+    assert (forecaster.horizon, forecaster.lookback, forecaster.backbone) == (3, 21, Ridge)
+    with pytest.raises(InputError, match="not fitted yet"):
+        forecaster.predict()
+    assert len(forecaster.fit(daily()).predict()) == 3
+    assert forecaster.set_params() is forecaster
+
+
+def test_parameters_that_are_none_are_refused_and_nothing_changes():
+    forecaster = Forecaster(7, 14, Ridge).fit(daily())
+    with pytest.raises(InputError, match=r"Forecaster has no \['depth'\]; it takes \['horizon', "):
+        forecaster.set_params(depth=3)
+    with pytest.raises(InputError, match="horizon is a number of steps from 1 up but got 0"):
+        forecaster.set_params(lookback=3, horizon=0)
+    assert (forecaster.horizon, forecaster.lookback) == (7, 14)
+    assert len(forecaster.predict()) == 7
+
+
+def test_fit_returns_itself_and_fits_anew():
+    forecaster = Forecaster(7, 14, Ridge)
+    assert forecaster.fit(daily()) is forecaster
+    first = forecaster.predict()
+    second = forecaster.fit(daily().assign(sold=lambda table: 5 * table.sold)).predict()
+    assert not np.allclose(first.sold, second.sold)
+    pd.testing.assert_frame_equal(forecaster.fit(daily()).predict(), first)
+
+
+def test_it_says_what_it_is():
+    assert repr(Forecaster(7)) == "Forecaster(horizon=7)"
+    shown = repr(Forecaster(7, backbone=Ridge, selection=SelectionSettings(budget=5.0)))
+    assert "horizon=7" in shown
+    assert "Ridge" in shown
+    assert "budget=5.0" in shown
+    assert "lookback" not in shown
+
+
+def test_tables_of_pandas_go_in_and_come_out():
+    table = daily()
+    before = table.copy()
+    forecast = Forecaster(7, 14, Ridge).fit(table).predict()
+    assert isinstance(forecast, pd.DataFrame)
+    assert forecast.columns.tolist() == ["date", "sold", "lost"]
+    assert forecast["date"].tolist() == list(pd.date_range("2024-03-01", periods=7, freq="D"))
+    pd.testing.assert_frame_equal(table, before)
+    # A table of times in its index forecasts the same.
+    indexed = Forecaster(7, 14, Ridge).fit(table.set_index("date")).predict()
+    pd.testing.assert_frame_equal(indexed, forecast)
+    named = table.set_index("date").rename_axis("day")
+    assert Forecaster(7, 14, Ridge).fit(named).predict().columns[0] == "day"
+
+
+def test_a_forecast_goes_on_below_its_table():
+    table = daily()
+    forecaster = Forecaster(7, 14, Ridge).fit(table)
+    further = forecaster.predict(pd.concat([table, forecaster.predict()]))
+    assert further["date"].iloc[0] == pd.Timestamp("2024-03-08")
+    np.testing.assert_allclose(further["sold"], forecaster.predict()["sold"], atol=0.05)
+
+
+def test_tables_of_other_libraries_go_in_by_arrow():
+    table = pa.Table.from_pandas(daily(), preserve_index=False)
+    forecast = Forecaster(7, 14, Ridge).fit(table).predict()
+    wanted = Forecaster(7, 14, Ridge).fit(daily()).predict()
+    pd.testing.assert_frame_equal(forecast, wanted)

@@ -1,0 +1,110 @@
+"""The same results here and in other processes, and what becomes of them when something fails."""
+
+import math
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from revin_forecast.errors import InputError
+from revin_forecast.parallel import make_engine
+
+ROOT = Path(__file__).resolve().parents[2]
+PARENT = """
+import time
+from revin_forecast.parallel import engine_named
+if __name__ == "__main__":
+    engine_named("local", 1).map(time.sleep, [60])
+"""
+
+
+SPAWNED = "spawn_main"
+TEXT = {"capture_output": True, "text": True}
+
+
+def threads(_):
+    import torch
+
+    return torch.get_num_threads()
+
+
+def test_results_come_in_the_order_of_the_tasks():
+    for name in ("inline", "local"):
+        assert make_engine(name, 2).map(math.sqrt, [4, 9, 16]) == [2, 3, 4]
+        assert make_engine(name, 2).map(math.sqrt, []) == []
+
+
+def test_workers_have_one_thread_each_and_this_process_gets_its_own_back():
+    import torch
+
+    before, set_here = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
+    torch.set_num_threads(2)
+    try:
+        assert make_engine("inline").map(threads, [0]) == [1]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    names = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"]
+    assert make_engine("local", 1).map(os.getenv, names) == ["1", "1"]
+    assert os.environ.get("OMP_NUM_THREADS") == set_here
+
+
+def test_an_error_is_raised_here_and_ends_the_other_tasks():
+    start = time.monotonic()
+    with pytest.raises(ValueError, match="sleep length must be non-negative"):
+        make_engine("local", 2).map(time.sleep, [-1, 60])
+    assert time.monotonic() - start < 30
+    with pytest.raises(ValueError, match="math domain error"):
+        make_engine("inline").map(math.sqrt, [-1])
+
+
+def test_a_worker_that_dies_is_told():
+    with pytest.raises(InputError, match="a worker process was lost, for want of memory or"):
+        make_engine("local", 1).map(os._exit, [3])
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="looks at processes with ps")
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, script], env=environment)
+    try:
+        workers = _waited(lambda: _workers_of(parent.pid))
+    finally:
+        parent.kill()
+        parent.wait()
+    assert len(workers) == 1
+    assert _waited(lambda: not _alive(workers[0]))
+
+
+def _waited(found, seconds=30):
+    until = time.monotonic() + seconds
+    while not (result := found()) and time.monotonic() < until:
+        time.sleep(0.1)
+    return result
+
+
+def _workers_of(parent):
+    shown = subprocess.run(
+        ["ps", "-eww", "-o", "pid=", "-o", "ppid=", "-o", "args="], **TEXT
+    ).stdout
+    rows = (line.split(maxsplit=2) for line in shown.splitlines())
+    return [int(pid) for pid, above, words in rows if int(above) == parent and SPAWNED in words]
+
+
+def _alive(process):
+    stat = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], **TEXT).stdout.strip()
+    return bool(stat) and not stat.startswith("Z")
+
+
+def test_what_is_no_engine_is_refused(monkeypatch):
+    with pytest.raises(InputError, match="at least one worker is needed, but got workers=-1"):
+        make_engine("local", -1)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match=r"\"\.\[ray\]\"\. Or use --engine"):
+        make_engine("ray")

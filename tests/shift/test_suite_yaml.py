@@ -1,0 +1,132 @@
+"""Suites as people write them, and what they are told when one is wrong."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from revin_forecast.errors import InputError
+from revin_forecast.shift import generators
+from revin_forecast.shift.suite.suite import DatasetConfig, ShiftProtocol, WindowConfig
+from revin_forecast.shift.suite.suite_yaml import parse_shifts, read_suite
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAIN = {
+    "name": "mine",
+    "datasets": ["ar"],
+    "models": {"backbones": ["Ridge"], "normalizers": ["RevIN"]},
+}
+
+
+def written(folder, **changes):
+    path = folder / "suite.yaml"
+    path.write_text(yaml.safe_dump({**PLAIN, **changes}))
+    return path
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "configs").glob("shift-*.yaml")), ids=lambda p: p.name
+)
+def test_shipped_suites_are_understood(path):
+    suite = read_suite(path)
+    assert suite.shifts == generators.ALL_SHIFTS
+    assert suite.name == path.stem.removeprefix("shift-")
+
+
+def test_what_is_not_said_has_a_default(tmp_path):
+    suite = read_suite(written(tmp_path))
+    assert suite.datasets == (DatasetConfig("ar"),)
+    assert suite.windows == WindowConfig()
+    assert suite.protocol == ShiftProtocol()
+    assert suite.models[0].seeds == (0,)
+
+
+def test_everything_can_be_said(tmp_path, monkeypatch):
+    (tmp_path / "ownshift.py").write_text(
+        "from revin_forecast.shift import Shift\n"
+        "class Double(Shift):\n"
+        "    def __init__(self, factor: float = 2.0):\n"
+        "        self.factor = factor\n"
+        "    def apply(self, dataset, onset, knob, rng):\n"
+        "        return self.factor * dataset.values[onset.rows]\n"
+    )
+    (tmp_path / "table.csv").write_text("date,y\n2020-01-01,1\n2020-01-02,2\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    linear = {"class_path": "MLP", "init_args": {"width": 8}}
+    path = written(
+        tmp_path,
+        datasets=["ar", {"name": "own", "file": "table.csv", "season": 7, "columns": ["y"]}],
+        models=[
+            {"backbones": ["Ridge", linear], "normalizers": ["RevIN", "Identity"], "seeds": [1, 2]},
+            {"backbones": ["Linear"], "normalizers": ["SAN"]},
+        ],
+        shifts=[
+            "level",
+            "scale_up",
+            {"class_path": "ownshift.Double", "init_args": {"factor": 3.0}},
+        ],
+        windows={"lookback": 48},
+        protocol={"severities": [2], "ages": [0.5]},
+        training={"max_epochs": 3},
+    )
+    suite = read_suite(path)
+    assert suite.datasets[1].file == str(tmp_path / "table.csv")
+    assert suite.datasets[1].columns == ("y",)
+    assert suite.models[0].backbones[1].parameters == {"width": 8}
+    assert suite.models[1].normalizers[0].name == "SAN"
+    assert [one.name for one in suite.shifts] == ["level", "scale", "double"]
+    assert suite.shifts[2].factor == 3.0
+    assert suite.windows.lookback == 48
+    assert suite.protocol.ages == (0.5,)
+    assert suite.training.max_epochs == 3
+
+
+def test_shifts_have_names():
+    assert parse_shifts("all") == generators.ALL_SHIFTS
+    assert [one.arm for one in parse_shifts(["scale"])] == ["up", "down"]
+    assert [one.arm for one in parse_shifts(["scale_down"])] == ["down"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"datasets": ["etth9"]},
+            "no data set 'etth9' among .* Did you mean etth2.*{name: ..., file: ...}",
+        ),
+        ({"datasets": ["ar", "ar"]}, "each data set needs a name of its own"),
+        (
+            {"shifts": ["levle"]},
+            "there is no shift 'levle'. Did you mean level. Name all, one of amplitude",
+        ),
+        ({"shifts": ["nowhere.Shift"]}, "can't import nowhere.Shift"),
+        ({"protocol": {"severities": [0]}}, "protocol.severities are numbers from 1 to 5"),
+        ({"protocol": {"ages": [2]}}, "protocol.ages are parts of the look-back"),
+        ({"windows": {"lookbak": 3}}, "lookbak"),
+        ({"training": {"max_epochs": "many"}}, "max_epochs"),
+        ({"colour": "red"}, "colour"),
+        (
+            {"models": {"backbones": ["Rigde"], "normalizers": ["RevIN"]}},
+            "there is no Rigde in revin_forecast.backbones",
+        ),
+        (
+            {"models": {"backbones": [{"class": "Ridge"}], "normalizers": ["RevIN"]}},
+            "a class is a name or {class_path",
+        ),
+        ({"models": {"backbones": ["Ridge"]}}, "normalizers"),
+    ],
+)
+def test_mistakes_are_named(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        read_suite(written(tmp_path, **changes))
+
+
+def test_a_file_that_is_none(tmp_path):
+    with pytest.raises(InputError, match="there is no suite at .*configs/shift-smoke.yaml is one"):
+        read_suite(tmp_path / "nothing.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [")
+    with pytest.raises(InputError, match="is no YAML"):
+        read_suite(tmp_path / "broken.yaml")
+    (tmp_path / "list.yaml").write_text("- a")
+    with pytest.raises(InputError, match="holds no suite"):
+        read_suite(tmp_path / "list.yaml")

@@ -1,0 +1,91 @@
+"""Small suites for the tests of the benchmark, and classes that misbehave."""
+
+import os
+import signal
+import time
+
+import torch
+
+from revin_forecast.backbones import Backbone, Ridge
+from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.normalizers import Identity, RevIN
+from revin_forecast.shift.suite.suite import (
+    DatasetConfig,
+    ModelGrid,
+    ShiftProtocol,
+    Suite,
+    WindowConfig,
+)
+from revin_forecast.shift.suite.suite_yaml import parse_shifts
+from revin_forecast.training.settings import TrainingSettings
+
+
+class Broken(Backbone):
+    """Forecasts NaN for windows far from training, and only there."""
+
+    def forward(self, past):
+        future = past[:, -1:].expand(-1, self.horizon, -1)
+        return torch.where(future.abs() > 6, float("nan"), future)
+
+
+class Unbuildable(Backbone):
+    def __init__(self, lookback, horizon, channels):
+        raise ValueError("this one is never built")
+
+    def forward(self, past):
+        return past
+
+
+class Hanging(Backbone):
+    """Takes forever in one call, as a deadlock in a library would: no alarm reaches it."""
+
+    def forward(self, past):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+        time.sleep(3600)
+        return past
+
+
+class Crashing(Backbone):
+    """Takes its process down."""
+
+    def forward(self, past):
+        os.kill(os.getpid(), signal.SIGKILL)
+        return past
+
+
+class Damped(Backbone):
+    """Half the last value: it moves less than it should, and so loses less where all are lost."""
+
+    def forward(self, past):
+        return 0.5 * past[:, -1:].expand(-1, self.horizon, -1)
+
+
+class Slow(Backbone):
+    def forward(self, past):
+        for _ in range(1000):
+            time.sleep(0.01)
+        return past
+
+
+def component(kind, **parameters):
+    return ModuleSpec(f"{kind.__module__}.{kind.__qualname__}", parameters)
+
+
+def small_suite(
+    backbones=(Ridge,), shifts=("level", "sensor_offset"), datasets=("ar",), normalizers=None
+):
+    normalizers = (Identity, RevIN) if normalizers is None else normalizers
+    return Suite(
+        name="small",
+        datasets=tuple(DatasetConfig(name) for name in datasets),
+        models=(
+            ModelGrid(
+                tuple(component(one) for one in backbones),
+                tuple(component(one) for one in normalizers),
+            ),
+        ),
+        shifts=parse_shifts(list(shifts)),
+        windows=WindowConfig(lookback=24, horizon=12, stride=12),
+        protocol=ShiftProtocol(severities=(1, 5), ages=(0.0, 0.5), resamples=50),
+        training=TrainingSettings(max_epochs=2, batch_size=512),
+    )

@@ -1,0 +1,228 @@
+"""A run that is cut off, at any moment and in any way, goes on to where it would have come."""
+
+import csv
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from revin_forecast import LastValue, Reversible
+from revin_forecast.backbones import Linear
+from revin_forecast.cli.main import main
+from revin_forecast.data.windows import Windows
+from revin_forecast.errors import InputError
+from revin_forecast.training.checkpoints import AtomicCheckpointIO, best_checkpoint, last_checkpoint
+from revin_forecast.training.train import train
+from tests.support.warm_programs import Program
+from tests.training.test_train import Dropping, parts, same, settings
+
+
+def cut_off(folder, epochs=3, **changes):
+    model, data = parts(Dropping)
+    train(model, data, settings(max_epochs=epochs, **changes), folder)
+    return model
+
+
+def resumed(folder, model_class=Dropping, **changes):
+    model, data = parts(model_class)
+    return model, train(model, data, settings(**changes), folder, resume=True)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    model, data = parts(Dropping)
+    result = train(model, data, settings(), folder)
+    return model, result, folder, pd.read_csv(folder / "logs" / "metrics.csv")
+
+
+def test_a_finished_run_gives_its_result_once_more(whole, monkeypatch):
+    def never(*_):
+        raise AssertionError("nothing is left to train")
+
+    monkeypatch.setattr("revin_forecast.training.multi_process.run_stage", never)
+    again, result = resumed(whole[2])
+    assert result == whole[1]
+    assert same(again, whole[0])
+
+
+def test_a_run_that_stopped_early_is_finished(tmp_path):
+    options = {"max_epochs": 50, "learning_rate": 1.0, "patience": 2}
+    model, data = parts()
+    result = train(model, data, settings(**options), tmp_path)
+    again, once_more = resumed(tmp_path, Linear, **options)
+    assert once_more == result
+    assert result.epochs < 50
+    assert same(again, model)
+
+
+def test_resumed_before_the_first_checkpoint(tmp_path, whole):
+    cut_off(tmp_path)
+    for path in (last_checkpoint(tmp_path), best_checkpoint(tmp_path)):
+        path.unlink()
+    model, result = resumed(tmp_path)
+    assert result == whole[1]
+    assert same(model, whole[0])
+
+
+def test_resumed_between_the_best_and_the_last_checkpoint(tmp_path, whole):
+    cut_off(tmp_path)
+    before = last_checkpoint(tmp_path).read_bytes()
+    cut_off(tmp_path, 4)
+    last_checkpoint(tmp_path).write_bytes(before)  # the best one is an epoch ahead
+    model, result = resumed(tmp_path)
+    assert result == whole[1]
+    assert same(model, whole[0])
+
+
+def test_resumed_in_another_place_with_the_whole_log(tmp_path, whole):
+    cut_off(tmp_path / "here")
+    shutil.move(tmp_path / "here", tmp_path / "there")
+    model, result = resumed(tmp_path / "there")
+    assert result == whole[1]
+    assert same(model, whole[0])
+    log = tmp_path / "there" / "logs" / "metrics.csv"
+    pd.testing.assert_frame_equal(pd.read_csv(log), whole[3])
+    with log.open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 12  # two lines an epoch
+
+
+def test_a_write_that_is_cut_off_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    checkpoints, path = AtomicCheckpointIO(), tmp_path / "run" / "last.ckpt"
+    checkpoints.save_checkpoint({"epoch": 1}, path)
+    before = path.read_bytes()
+
+    def cut_short(content, partial):
+        Path(partial).write_bytes(before[:100])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save_fitted", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.save_checkpoint({"epoch": 2}, path)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_new_run_leaves_nothing_of_the_old_one_to_resume(tmp_path):
+    cut_off(tmp_path)
+    model, data = parts()
+    data.train_dataloader = None  # as if it were cut off before its first step
+    with pytest.raises(TypeError):
+        train(model, data, settings(), tmp_path)
+    assert not last_checkpoint(tmp_path).exists()
+    assert not best_checkpoint(tmp_path).exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rate": 0.1}, r"it had learning_rate 0\.01 instead of 0\.1\. Resume with what"),
+        ({"seed": 5, "patience": 2}, "it had patience 6 instead of 2; seed 0 instead of 5"),
+    ],
+)
+def test_other_settings_are_another_run(tmp_path, changes, message):
+    cut_off(tmp_path)
+    with pytest.raises(InputError, match=message):
+        resumed(tmp_path, **changes)
+
+
+def test_another_model_or_table_is_another_run(tmp_path):
+    cut_off(tmp_path)
+    model, data = parts(Dropping)
+    with pytest.raises(InputError, match="it had another backbone or normalizer"):
+        train(Reversible(model.backbone, LastValue(2)), data, settings(), tmp_path, resume=True)
+    data.training = Windows(data.training.values + 1, 12, 4)
+    with pytest.raises(InputError, match="it had other rows in the table. Resume with what it"):
+        train(model, data, settings(), tmp_path, resume=True)
+    _, data = parts(Dropping)
+    data.training = Windows(data.training.values, 11, 5)
+    with pytest.raises(InputError, match="it had lookback 12 instead of 11; horizon 4 instead of"):
+        train(model, data, settings(), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("file", ["last.ckpt", "best.ckpt"])
+def test_damaged_checkpoints_are_told(tmp_path, file):
+    cut_off(tmp_path)
+    path = tmp_path / "checkpoints" / file
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(InputError, match=rf"{file} is damaged; train again without resume"):
+        resumed(tmp_path, max_epochs=3)
+    path.unlink()
+    if file == "best.ckpt":
+        with pytest.raises(InputError, match="best.ckpt is missing; train again without resume"):
+            resumed(tmp_path, max_epochs=3)
+
+
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """Starts the program in a process of its own, where `mine.Net` is slow; none is left behind."""
+    (tmp_path / "mine.py").write_text(
+        "import os, time\n"
+        "from revin_forecast.backbones import MLP\n"
+        "class Net(MLP):\n"
+        "    def forward(self, past):\n"
+        "        time.sleep(float(os.environ.get('SLOW', '0')))\n"
+        "        return super().forward(past)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    programs = []
+
+    def start(*words):
+        programs.append(Program("revin_forecast", words, tmp_path, {"SLOW": "0.03"}))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.process.kill()
+        program.process.join()
+    sys.modules.pop("mine", None)
+
+
+def ended(program, path, number):
+    """Send a signal as soon as there is a file."""
+    deadline = time.monotonic() + 240
+    while not path.exists():
+        assert program.process.is_alive(), program.end().err
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(program.process.pid, number)
+    return program.end()
+
+
+def test_fit_is_killed_and_interrupted_and_goes_on(tmp_path, started, capfd):
+    steps = np.arange(200)
+    frame = pd.DataFrame(
+        {
+            "date": pd.date_range("2024-01-01", periods=200, freq="h"),
+            "sold": np.sin(steps / 4) + steps / 100 + np.random.default_rng(0).random(200),
+        }
+    )
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    words = ["fit", str(tmp_path / "table.csv"), "--horizon", "4", "--lookback", "12", "--quiet"]
+    words += ["--backbone", "mine.Net", "--max-epochs", "6", "--patience", "6", "--batch-size", "8"]
+    ways = {"killed": signal.SIGKILL, "interrupted": signal.SIGINT}
+    own = {name: [*words, "--out", str(tmp_path / name)] for name in (*ways, "whole")}
+    programs = {name: started(*own[name]) for name in ways}
+    for name, number in ways.items():
+        last = last_checkpoint(tmp_path / name / "training")
+        done = ended(programs[name], last, number)
+        assert done.out == ""
+        assert not (tmp_path / name / "forecaster.json").exists()
+        if name == "interrupted":
+            assert (done.code, done.err) == (130, "revin-forecast: interrupted\n")
+    assert main(own["whole"]) == 0
+    for name in ways:
+        assert main([*own[name], "--resume"]) == 0
+        one, other = (next((tmp_path / run).glob("weights-*")) for run in (name, "whole"))
+        assert one.read_bytes() == other.read_bytes()
+    assert capfd.readouterr().err == ""
+    assert main([*own["whole"], "--resume", "--seed", "3"]) == 2
+    assert "can't go on, it had seed 0 instead of 3. Resume with what" in capfd.readouterr().err
