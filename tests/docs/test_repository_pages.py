@@ -1,5 +1,6 @@
 """The pages for developers: their files parse, their commands and paths exist, versions agree."""
 
+import ast
 import importlib
 import os
 import re
@@ -24,7 +25,13 @@ YAML_FILES = [
     *WORKFLOWS,
     *FORMS,
 ]
-PAGES = ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", ".github/pull_request_template.md"]
+PAGES = [
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    ".github/pull_request_template.md",
+    "docs/developers/architecture.md",
+]
 PATH_IN_TEXT = re.compile(r"`([\w./-]+)`")
 SUPPORTED = ["3.11", "3.12", "3.13"]
 CHANGES = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
@@ -209,6 +216,14 @@ def test_relative_links_lead_to_files(page):
 def test_named_paths_exist(page):
     missing = [name for name in paths_in(page) if not (ROOT / name).exists()]
     assert not missing
+
+
+def test_the_picture_of_the_packages_is_the_tested_list():
+    """The table of docs/developers/architecture.md names the packages of test_layers in order."""
+    layers = ast.literal_eval(re.search(r"LAYERS = (\[.*?\])", read("tests/test_layers.py"), re.S)[1])
+    rows = re.findall(r"^\| (`.*?`) \|", read("docs/developers/architecture.md"), re.M)
+    listed = [name for row in rows if "torch" not in row for name in re.findall(r"`(\w+)`", row)]
+    assert listed == layers
 
 
 def test_named_paths_are_found():
