@@ -292,7 +292,7 @@ def test_claims_of_the_first_page_are_the_committed_figures():
     helped = sum(row["RevIN MSE"] < row["without MSE"] for row in rows)
     assert f"in {helped} of {len(rows)} settings" in page
     broken = sum(row["Copied"].startswith("x") for row in rows_of("normalizer_audit"))
-    assert f"{broken} of them do not in a usual copy" in page
+    assert f"{broken} of them fail in a common copy" in page
 
 
 @pytest.mark.parametrize("name", draw.FIGURES)
