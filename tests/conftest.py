@@ -1,3 +1,5 @@
+"""Fixtures, markers and the order of the test files."""
+
 import functools
 import gc
 import os
@@ -17,57 +19,70 @@ from jaxtyping import config
 hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
 
-# From the longest on. With --dist loadfile a worker does a whole file, so that a long one which
-# comes last would leave the other worker idle.
-LONGEST = (
-    "test_compiled.py",
-    "test_documents.py",
-    "test_docs.py",
-    "test_benchmark_report.py",
-    "test_shift_runner.py",
-    "test_normalizer_contract.py",
-    "test_distributed.py",
-    "test_export.py",
-    "test_resuming.py",
-    "test_ray_engine.py",
-    "test_cli.py",
-    "test_covariates.py",
-    "test_backbones.py",
-    "test_training.py",
+# With --dist loadfile a worker runs a whole file. Long files begin, because one that began last would
+# leave the other worker idle.
+LONGEST_FILES = (
+    "contracts/test_compiled.py",
+    "docs/test_site.py",
+    "benchmarks/test_speed.py",
+    "benchmarks/test_accuracy.py",
+    "docs/test_documents.py",
+    "shift/test_runner.py",
+    "training/test_multi_process.py",
+    "shift/test_ray_engine.py",
+    "reports/benchmark/test_page.py",
+    "cli/test_output.py",
+    "contracts/test_normalizers.py",
+    "forecasting/test_onnx_export.py",
+    "benchmarks/test_robustness.py",
+    "benchmarks/test_peers.py",
+    "training/test_checkpoints.py",
+    "parallel/test_ray.py",
+    "cli/test_main.py",
+    "data/test_covariates.py",
+    "contracts/test_backbones.py",
+    "training/test_train.py",
 )
+TESTS = Path(__file__).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let files be handed out in the order of the tests, not by how many tests they hold."""
-    gc.disable()  # what collecting makes and imports stays
+    """Hand files out in the order of the tests, not by how many tests they hold."""
+    gc.disable()  # objects made by collection and imports live until the end
     if hasattr(config.option, "loadscopereorder"):  # the option of pytest-xdist
         config.option.loadscopereorder = False
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m deselects by markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files."""
-    places = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+    """Mark tests by their folder and fixtures, and begin with the longest files."""
+    ranks = {TESTS / name: rank for rank, name in enumerate(LONGEST_FILES)}
+    for item in items:
+        if item.path.parent == TESTS / "benchmarks":
+            item.add_marker("evidence")
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 def pytest_collection_finish() -> None:
-    """Spare the collector what stays anyway: some hundred thousand objects of libraries."""
+    """Keep the garbage collector from visiting the objects of libraries again and again."""
     gc.freeze()
     gc.enable()
 
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """The benchmark data beside the checkout; what needs it is skipped where it is not."""
+    """Folder of the benchmark data next to the checkout; without it a test is skipped."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip("the benchmark data are not beside the checkout")
+        pytest.skip("the benchmark data are not next to the checkout")
     return folder
 
 
-@pytest.fixture(scope="module")  # what drives it holds the event loop as long as it lives
+@pytest.fixture(scope="module")  # Playwright holds the event loop as long as it lives
 def browser() -> Iterator[Any]:
-    """A browser without a window; where CI asks for it, it has to be there."""
+    """A headless browser; CI requires one, elsewhere tests without one are skipped."""
     program = shutil.which("chromium")
     if os.environ.get("REVIN_FORECAST_BROWSER") != "required":
         pytest.importorskip("playwright")
@@ -88,12 +103,11 @@ def _seeded() -> Iterator[None]:
 
 @pytest.fixture
 def warm_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers of the shift benchmark start at once, as nothing has to be imported."""
+    """Fork the workers of the shift benchmark from a process that has imported everything."""
     from tests.support.warm_programs import CONTEXT
 
-    first = CONTEXT.Process(
-        target=int
-    )  # what they are forked from has this environment, not theirs
+    # The fork server starts here, with the environment of the tests and not that of a worker.
+    first = CONTEXT.Process(target=int)
     first.start()
     first.join()
     started = SimpleNamespace(get_context=lambda _: CONTEXT)
@@ -102,7 +116,7 @@ def warm_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def operators_read_once() -> Iterator[None]:
-    """torch's exporter reads its hundreds of operators anew for each program: a second of two."""
+    """Read the operators of torch's exporter once: for each program it would take a second."""
     from torch.onnx._internal.exporter import _registration
 
     registry = _registration.ONNXRegistry
@@ -114,7 +128,7 @@ def operators_read_once() -> Iterator[None]:
 
 @pytest.fixture
 def plain_shapes() -> Iterator[None]:
-    """Switch the run-time shape checks off: for our own messages, and for tracing compilers."""
+    """Switch off run-time shape checks, which hide our own messages and stop tracing."""
     config.update("jaxtyping_disable", True)
     yield
     config.update("jaxtyping_disable", False)
