@@ -1,1 +1,1 @@
-"""Tables in and out: series, benchmark data sets, windows."""
+"""Tables, series, windows and data sets."""

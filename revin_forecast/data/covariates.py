@@ -1,4 +1,4 @@
-"""What is known of a step beforehand: features of the calendar, and columns of the table."""
+"""Known inputs: calendar features and columns that are known for future steps."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from revin_forecast.errors import InputError
 
 DAY = pd.Timedelta(days=1)
 
-# Each in [-0.5, 0.5], as the authors of Informer (Zhou et al., AAAI 2021) feed them.
+# Each is scaled to [-0.5, 0.5], as in the reference implementation of Informer (Zhou et al., AAAI
+# 2021).
 CALENDAR_FEATURES: dict[str, Callable[[Any], Any]] = {
     "minute": lambda stamps: stamps.minute / 59 - 0.5,
     "hour": lambda stamps: stamps.hour / 23 - 0.5,
@@ -26,19 +27,23 @@ CALENDAR_FEATURES: dict[str, Callable[[Any], Any]] = {
 STEP = "step"
 
 
-def calendar_features(frequency: str | None) -> tuple[str, ...]:
-    """Return the calendar features that change from step to step at a frequency.
+def choose_calendar_features(frequency: str | None) -> tuple[str, ...]:
+    """Return the calendar features that vary between steps of a frequency.
 
-    >>> calendar_of("h")
+    Raises:
+        InputError: the frequency is unknown.
+
+    >>> choose_calendar_features("h")
     ('hour', 'weekday', 'day', 'yearday')
-    >>> calendar_of("MS")
+    >>> choose_calendar_features("MS")
     ('month',)
     """
     if frequency is None:
         raise InputError(
-            "the step between rows is not known, so calendar features can't be chosen. "
+            "the frequency of the rows is unknown, so calendar features can't be chosen. "
             "Pass --frequency (h, D, W-SAT, MS, ...)."
         )
+    # Offsets of calendar units have no fixed length, so one step from a fixed day is measured.
     start = pd.Timestamp("2024-01-01")
     step = (start + to_offset(frequency)) - start
     if step >= 20 * DAY:
@@ -54,17 +59,17 @@ def calendar_features(frequency: str | None) -> tuple[str, ...]:
 def expand_names(names: Sequence[str], frequency: str | None) -> tuple[str, ...]:
     """Return names of known inputs with "calendar" replaced by the features of a frequency.
 
-    >>> expanded(["calendar", "price"], "D")
+    >>> expand_names(["calendar", "price"], "D")
     ('weekday', 'day', 'yearday', 'price')
     """
-    found: list[str] = []
+    expanded: list[str] = []
     for name in names:
-        found += calendar_features(frequency) if name == "calendar" else (name,)
-    return tuple(dict.fromkeys(found))
+        expanded += choose_calendar_features(frequency) if name == "calendar" else (name,)
+    return tuple(dict.fromkeys(expanded))
 
 
 def table_columns(names: Sequence[str]) -> list[str]:
-    """Return those of expanded names that are columns of the table."""
+    """Return the names that are columns of the table; `names` is expanded."""
     return [name for name in names if name != STEP and name not in CALENDAR_FEATURES]
 
 
@@ -77,96 +82,102 @@ def known_covariates(
     """Return (time, covariates) float64, in the order of the names.
 
     Args:
-        names: "step" (running number), calendar features, or own columns; expanded.
-        timestamps: of every step.
-        frequency: that "step" counts in.
-        columns: (time, own columns), standardized, in the order of `own_columns`.
+        names: "step" (step number), calendar features, or columns of the table; expanded.
+        timestamps: (time,) timestamps of the steps.
+        frequency: frequency of the steps, needed for "step".
+        columns: (time, columns of the table), standardized, in the order of `table_columns`.
 
     Raises:
-        InputError: an own column has a gap, or "step" without a frequency.
+        InputError: a column has a gap, or "step" is named and the frequency is unknown.
     """
-    own = table_columns(names)
+    column_names = table_columns(names)
     parts = []
     for name in names:
         if name in CALENDAR_FEATURES:
             parts.append(np.asarray(CALENDAR_FEATURES[name](timestamps), dtype=np.float64))
         elif name == STEP:
-            parts.append(step_index(timestamps, frequency))
+            parts.append(number_steps(timestamps, frequency))
         else:
-            assert columns is not None  # whoever names own columns passes them
-            parts.append(columns[:, own.index(name)])
+            assert columns is not None  # callers that name columns pass their values
+            parts.append(columns[:, column_names.index(name)])
     known = np.stack(parts, axis=1) if parts else np.empty((len(timestamps), 0))
+    # Unlike gaps in the series, gaps in known inputs are rejected: no model masks them.
     if not np.isfinite(known).all():
         row, column = np.argwhere(~np.isfinite(known))[0]
         raise InputError(
-            f"{names[column]} is not known at {timestamps[row]}; a known input needs a value for every "
-            "step of the past and of the horizon. Fill it in, or leave the column out."
+            f"{names[column]} is not known at {timestamps[row]}; a known input needs a value for "
+            "every step of the past and of the horizon. Fill it in, or leave the column out."
         )
     return known
 
 
-def step_index(timestamps: pd.DatetimeIndex, frequency: str | None) -> np.ndarray:
-    """Return the number of each step since 1970: the same step has the same number in any table.
+def number_steps(timestamps: pd.DatetimeIndex, frequency: str | None) -> np.ndarray:
+    """Return (time,) step numbers since 1970: a step has the same number in every table.
 
-    >>> running_number(pd.DatetimeIndex(["1970-01-01 01:00", "1970-01-02"]), "h")
+    Raises:
+        InputError: the frequency is unknown.
+
+    >>> number_steps(pd.DatetimeIndex(["1970-01-01 01:00", "1970-01-02"]), "h")
     array([ 1., 24.])
     """
     if frequency is None:
         raise InputError(
-            "the step between rows is not known, so steps can't be numbered. "
+            "the frequency of the rows is unknown, so steps can't be numbered. "
             "Pass --frequency (h, D, W-SAT, MS, ...)."
         )
     offset = to_offset(frequency)
-    wall, start = timestamps.tz_localize(None), pd.Timestamp("1970-01-01")
+    # In local time, clock changes do not shift the numbers of days.
+    local, start = timestamps.tz_localize(None), pd.Timestamp("1970-01-01")
     if isinstance(offset, pd.offsets.Tick | pd.offsets.Day):
-        days = isinstance(offset, pd.offsets.Day)
-        step = pd.Timedelta(days=offset.n) if days else pd.Timedelta(offset)
-        number = np.asarray((wall - start) // step)
+        is_days = isinstance(offset, pd.offsets.Day)
+        step = pd.Timedelta(days=offset.n) if is_days else pd.Timedelta(offset)
+        number = np.asarray((local - start) // step)
     elif offset.rule_code in ("B", "C"):
-        number = np.busday_count("1970-01-01", wall.values.astype("datetime64[D]")) // offset.n
+        number = np.busday_count("1970-01-01", local.values.astype("datetime64[D]")) // offset.n
     else:
-        number = np.asarray(wall.to_period(_period_alias(offset)).asi8) // offset.n
+        number = np.asarray(local.to_period(_find_period_alias(offset)).asi8) // offset.n
     return number.astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class KnownColumns:
-    """Own columns that are known beforehand: prices, holidays, what is planned."""
+    """Columns of the table that are known for future steps: prices, holidays, planned sales."""
 
     history: Series
-    """The columns over the rows at hand, in the table's units."""
+    """The columns in the rows of the table, in its units."""
     standardizer: Standardizer
-    """z-score, so that they are of common size."""
+    """z-score, so that all columns have a similar size."""
 
     @classmethod
     def fit(cls, series: Series, names: Sequence[str], rows: int) -> "KnownColumns":
-        """Take columns of a series, z-scored by its first rows."""
+        """Select columns of a series; their z-score is fitted on the first `rows` rows."""
         history = series.select(names)
         return cls(history, Standardizer.fit(history.values[:rows]))
 
     def look_up_values(
         self, timestamps: pd.DatetimeIndex, future: Series | None = None
     ) -> np.ndarray:
-        """Return (steps, columns) standardized values at each stamp, NaN where there is none.
+        """Return (steps, columns) standardized values at each timestamp, NaN where unknown.
 
         Args:
-            timestamps: of the steps.
-            future: the columns after the rows at hand.
+            timestamps: timestamps of the steps.
+            future: the columns after the rows of the table; it overrides the history.
         """
+        # Duplicate timestamps keep the first row, so `future` comes first.
         parts = [self.history] if future is None else [future, self.history]
         names = self.history.names
         frames = [pd.DataFrame(part.select(names).values, part.timestamps) for part in parts]
         joined = pd.concat(frames)
-        found = joined[~joined.index.duplicated()].reindex(timestamps)
-        return self.standardizer.transform(found.to_numpy())
+        values = joined[~joined.index.duplicated()].reindex(timestamps)
+        return self.standardizer.transform(values.to_numpy())
 
     def slice_rows(self, start: int, stop: int) -> "KnownColumns":
-        """Keep some rows of the history."""
+        """Return the same columns for a slice of the history."""
         return KnownColumns(self.history.slice_rows(start, stop), self.standardizer)
 
 
-def _period_alias(offset: Any) -> str:
-    """Return the period a calendar offset steps by: month starts and month ends are months."""
+def _find_period_alias(offset: Any) -> str:
+    """Return the period of a calendar offset: month starts and month ends are both months."""
     name, _, anchor = offset.rule_code.partition("-")
     name = name.removeprefix("B") if len(name) > 1 else name
     name = name.removesuffix("S").removesuffix("E")

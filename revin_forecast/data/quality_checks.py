@@ -1,4 +1,4 @@
-"""What is odd about the values of a table: told, not mended."""
+"""Checks for problems in a table's values, which are reported but not corrected."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -7,208 +7,218 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from revin_forecast.data.series import Series, format_timestamp, pluralize
+from revin_forecast.data.formatting import format_timestamp, pluralize
+from revin_forecast.data.series import Series
 
 MIN_SPIKE_RATIO = 12.0
-"""A value so many typical changes away from both neighbours' line is a spike."""
+"""Distance of a spike from the line between its neighbours, in typical distances."""
 MIN_STUCK_ROWS = 12
-"""A value repeated less often is not called stuck."""
+"""Fewest consecutive repeats of a value that count as stuck."""
 INTERPOLATED_ADVICE = (
-    "A line was drawn through them. Without --missing interpolate models see the gaps."
+    "They were interpolated. Without --missing interpolate, models know which values are missing."
 )
-"""Advice on gaps that were interpolated."""
+"""Advice for gaps that were interpolated."""
 MAX_ZERO_SHARE = 0.5
-"""A larger share of zeros is told."""
+"""A larger share of zeros is reported."""
 MAX_GAP_SHARE = 0.05
-"""A larger share of gaps is told even if each is short."""
-
+"""A larger share of gaps is reported to cost accuracy."""
 
 IssueKind = Literal[
     "empty", "constant", "copy", "stuck", "spikes", "zeros", "gaps", "ended", "late"
 ]
 SERIOUS_KINDS: tuple[IssueKind, ...] = ("empty", "constant", "copy", "stuck", "spikes")
-"""What spoils a forecast; the others are only told."""
-
+"""Issues that are likely to harm the forecast and can be corrected."""
 
 IssueCheck = Callable[[np.ndarray, pd.DatetimeIndex], tuple[str, str] | None]
 
 
 @dataclass(frozen=True)
 class DataIssue:
-    """Something odd about a series."""
+    """A problem in the values of a series."""
 
     series: str
     kind: IssueKind
     description: str
-    """What, how much, where."""
+    """The problem, its extent and its position."""
     advice: str
 
     @property
     def is_serious(self) -> bool:
-        """Whether it is likely to spoil the forecast, and can be mended."""
+        """Whether the issue is likely to harm the forecast and can be corrected."""
         return self.kind in SERIOUS_KINDS
 
 
 def find_issues(series: Series) -> list[DataIssue]:
-    """Look through every series for what spoils forecasts.
+    """Find problems in every series that may harm its forecast, the most harmful ones first.
 
-    Gaps, late beginnings, early ends, constant series, stretches where a value is stuck, single
-    spikes, counts that are mostly 0, and series that are the same as another; what spoils most
-    first.
+    These are gaps, late starts, early ends, constant series, stuck values, single spikes, counts
+    that are mostly 0, and copies of another series.
 
     >>> stamps = pd.date_range("2024-01-01", periods=40, freq="D")
     >>> values = np.sin(np.arange(40.0))[:, None]
     >>> values[20] = 99
-    >>> find_problems(Series(values, stamps, ("sold",), "D"))[0].found
+    >>> find_issues(Series(values, stamps, ("sold",), "D"))[0].description
     '1 spike, the largest 99 on 2024-01-21'
     """
+    # Interpolated values would hide the gaps.
     if series.filled is not None:
         measured = np.where(series.observed, series.values, np.nan)
-        gapped = find_issues(replace(series, values=measured, filled=None))
+        issues = find_issues(replace(series, values=measured, filled=None))
         return [
-            replace(one, advice=INTERPOLATED_ADVICE) if one.kind == "gaps" else one
-            for one in gapped
+            replace(issue, advice=INTERPOLATED_ADVICE) if issue.kind == "gaps" else issue
+            for issue in issues
         ]
-    found: list[DataIssue] = []
+    issues: list[DataIssue] = []
     for name, (stamps, values) in zip(series.names, series.iter_channels(), strict=True):
-        found += [
-            DataIssue(name, *one) for one in _iter_series_issues(stamps, values, series.timestamps)
-        ]
+        for parts in _iter_series_issues(stamps, values, series.timestamps):
+            issues.append(DataIssue(name, *parts))
+    # The order of the literals is that of the harm.
     order = get_args(IssueKind)
-    return sorted(found + list(_iter_copies(series)), key=lambda one: order.index(one.kind))
+    return sorted([*issues, *_iter_copies(series)], key=lambda issue: order.index(issue.kind))
 
 
 def _iter_series_issues(
-    stamps: pd.DatetimeIndex, values: np.ndarray, whole: pd.DatetimeIndex
+    stamps: pd.DatetimeIndex, values: np.ndarray, table_stamps: pd.DatetimeIndex
 ) -> Iterator[tuple[IssueKind, str, str]]:
-    """Yield what is odd about one series: its kind, what was found, what to do."""
-    seen = np.flatnonzero(np.isfinite(values))
-    if not len(seen):
+    """Yield kind, description and advice of each issue of one series."""
+    observed_rows = np.flatnonzero(np.isfinite(values))
+    if not len(observed_rows):
         yield "empty", "no value is observed", "Leave it out: name the others with --target."
         return
-    first, last = int(seen[0]), int(seen[-1])
-    late, ended = (int(whole.searchsorted(stamps[place])) for place in (first, last))
-    if late:
+    first, last = int(observed_rows[0]), int(observed_rows[-1])
+    start, end = (int(table_stamps.searchsorted(stamps[row])) for row in (first, last))
+    if start:
+        rows, stamp = pluralize(start, "row"), format_timestamp(stamps[first])
         yield (
             "late",
-            f"begins {pluralize(late, 'row')} after the table, on {format_timestamp(stamps[first])}",
-            "Nothing need be done; it is learnt from where it begins.",
+            f"begins {rows} after the table, on {stamp}",
+            "No action is needed: models learn from the rows after its beginning.",
         )
-    if ended < len(whole) - 1:
-        before = pluralize(len(whole) - 1 - ended, "row")
+    if end < len(table_stamps) - 1:
+        rows, stamp = pluralize(len(table_stamps) - 1 - end, "row"), format_timestamp(stamps[last])
         yield (
             "ended",
-            f"its last value is {before} before the table's end, on {format_timestamp(stamps[last])}",
-            "If newer values exist, add them: a forecast from an old end is a longer one.",
+            f"its last value is {rows} before the table's end, on {stamp}",
+            "If newer values exist, add them: accuracy falls with distance from the last value.",
         )
+    # Rows before the first and after the last value are reported above, not as gaps.
     inside, days = values[first : last + 1], stamps[first : last + 1]
     if np.nanmin(inside) == np.nanmax(inside):
         yield (
             "constant",
-            f"never changes: all {len(seen)} values are {inside[0]:g}",
+            f"never changes: all {len(observed_rows)} values are {inside[0]:g}",
             "Leave it out, or check where it comes from.",
         )
         return
-    looks: dict[IssueKind, IssueCheck] = {
+    checks: dict[IssueKind, IssueCheck] = {
         "gaps": _describe_gaps,
         "stuck": _describe_stuck_value,
         "spikes": _describe_spikes,
         "zeros": _describe_zeros,
     }
-    for kind, look in looks.items():
-        told = look(inside, days)
-        if told:
-            yield kind, *told
+    for kind, check in checks.items():
+        description_and_advice = check(inside, days)
+        if description_and_advice:
+            yield kind, *description_and_advice
 
 
 def _describe_gaps(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
-    """Tell how much is not observed between the first and the last value."""
-    starts, lengths = _true_stretches(np.isnan(values))
+    """Describe the unobserved values between the first and the last value."""
+    starts, lengths = _find_true_runs(np.isnan(values))
     if not len(starts):
         return None
-    total, place = int(lengths.sum()), int(lengths.argmax())
-    many = "" if total / len(values) < MAX_GAP_SHARE else " A forecast is worth less for it."
+    total, longest = int(lengths.sum()), int(lengths.argmax())
+    warning = "" if total / len(values) < MAX_GAP_SHARE else " Expect a less accurate forecast."
     gaps = pluralize(len(starts), "gap")
     return (
         f"{total} of {len(values)} values are not observed, in {gaps}; the longest has "
-        f"{pluralize(int(lengths[place]), 'row')}, from {format_timestamp(stamps[starts[place]])}",
-        f"Nothing need be done: models see what is not observed.{many}",
+        f"{pluralize(int(lengths[longest]), 'row')}, from "
+        f"{format_timestamp(stamps[starts[longest]])}",
+        f"No action is needed: models know which values are missing.{warning}",
     )
 
 
 def _describe_stuck_value(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
-    """Tell the longest stretch of one value, where that is unlike the rest of the series."""
-    kept = np.flatnonzero(np.isfinite(values))
-    same = np.diff(values[kept]) == 0
-    starts, lengths = _true_stretches(same)
+    """Describe the longest run of one value if it is much longer than the other runs."""
+    observed_rows = np.flatnonzero(np.isfinite(values))
+    same = np.diff(values[observed_rows]) == 0
+    starts, lengths = _find_true_runs(same)
     if not len(starts):
         return None
-    place = int(lengths.argmax())
-    longest = int(lengths[place]) + 1
+    index = int(lengths.argmax())
+    longest = int(lengths[index]) + 1
     others = np.sort(lengths)[:-1]
     usual = int(others[-1]) + 1 if len(others) else 1
+    # Compared with the second longest run, so that switches and counts with many zeros pass.
     if longest < max(MIN_STUCK_ROWS, 4 * usual):
         return None
-    at = kept[starts[place]]
+    row = observed_rows[starts[index]]
     return (
-        f"stands at {values[at]:g} for {longest} rows in a row from {format_timestamp(stamps[at])}",
+        f"is {values[row]:g} in {longest} consecutive rows from {format_timestamp(stamps[row])}",
         "If the sensor was stuck or a default was filled in, empty these cells.",
     )
 
 
 def _describe_spikes(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
-    """Tell single values that lie far from the line between their neighbours.
+    """Describe single values that are far from the midpoint of their neighbours.
 
-    Of the first and the last one: far from their neighbour, where that is near to the next.
+    The first and the last value have one neighbour: they are spikes if they are far from it, and
+    it is near the next one.
     """
-    kept = np.flatnonzero(np.isfinite(values))
-    if len(kept) < 20:
+    observed_rows = np.flatnonzero(np.isfinite(values))
+    # Fewer values give no reliable typical distance.
+    if len(observed_rows) < 20:
         return None
-    shown = values[kept]
-    change = np.abs(np.diff(shown))
-    line = np.abs(shown[1:-1] - (shown[:-2] + shown[2:]) / 2)
-    off = np.concatenate([change[:1], line, change[-1:]])
-    apart = np.concatenate([change[1:2], np.abs(shown[2:] - shown[:-2]), change[-2:-1]])
-    usual = np.quantile(line, 0.9)
-    places = (
-        np.flatnonzero((off > MIN_SPIKE_RATIO * usual) & (off > 2 * apart)) if usual > 0 else []
+    observed = values[observed_rows]
+    change = np.abs(np.diff(observed))
+    bend = np.abs(observed[1:-1] - (observed[:-2] + observed[2:]) / 2)
+    distance = np.concatenate([change[:1], bend, change[-1:]])
+    neighbour_gap = np.concatenate(
+        [change[1:2], np.abs(observed[2:] - observed[:-2]), change[-2:-1]]
     )
-    if not len(places):
+    # A high quantile, so that a series with occasional jumps has few spikes.
+    usual = np.quantile(bend, 0.9)
+    # At a step of the level the neighbours differ as much as the value, so it is not a spike.
+    is_spike = (distance > MIN_SPIKE_RATIO * usual) & (distance > 2 * neighbour_gap)
+    spikes = np.flatnonzero(is_spike) if usual > 0 else []
+    if not len(spikes):
         return None
-    largest = places[int(off[places].argmax())]
-    count = f"{pluralize(len(places), 'spike')}, the largest"
+    largest = spikes[int(distance[spikes].argmax())]
+    count = f"{pluralize(len(spikes), 'spike')}, the largest"
     return (
-        f"{count} {shown[largest]:g} on {format_timestamp(stamps[kept[largest]])}",
-        "If it was not real, empty the cell; --backbone Ridge --normalizer Robust minds it less.",
+        f"{count} {observed[largest]:g} on {format_timestamp(stamps[observed_rows[largest]])}",
+        "If it was not real, empty the cell; --backbone Ridge --normalizer Robust is less "
+        "sensitive to it.",
     )
 
 
 def _describe_zeros(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, str] | None:
-    """Tell counts of which most are 0."""
-    seen = values[np.isfinite(values)]
-    share = float((seen == 0).mean())
-    if share <= MAX_ZERO_SHARE or seen.min() < 0:
+    """Describe counts that are mostly 0."""
+    observed = values[np.isfinite(values)]
+    share = float((observed == 0).mean())
+    if share <= MAX_ZERO_SHARE or observed.min() < 0:
         return None
     return (
-        f"{share:.0%} of the values are 0, and none is below",
-        "A mean is forecast, and limits may lie below 0: read 0 there. Methods for intermittent "
-        "demand may do better.",
+        f"is mostly 0 ({share:.0%}) and never negative",
+        "The forecast is a mean, and its limits may be negative: read those as 0. Methods for "
+        "intermittent demand may be more accurate.",
     )
 
 
 def _iter_copies(series: Series) -> Iterator[DataIssue]:
-    """Yield series whose every value is another's."""
+    """Yield series that are equal to an earlier one."""
     first: dict[bytes, str] = {}
-    for place, name in enumerate(series.names):
-        content = np.ascontiguousarray(series.values[:, place]).tobytes()
-        before = first.setdefault(content, name)
-        if before != name and np.isfinite(series.values[:, place]).any():
+    for index, name in enumerate(series.names):
+        # By hash of the bytes: comparing all pairs is quadratic in the number of series.
+        content = np.ascontiguousarray(series.values[:, index]).tobytes()
+        original = first.setdefault(content, name)
+        if original != name and np.isfinite(series.values[:, index]).any():
             yield DataIssue(
-                name, "copy", f"is the same as {before!r}, value for value", "Leave one out."
+                name, "copy", f"is the same as {original!r}, value for value", "Leave one out."
             )
 
 
-def _true_stretches(marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where stretches of True begin, and how long they are."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], marked.astype(np.int8), [0]])))
+def _find_true_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the starts and the lengths of the runs of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     return edges[::2], edges[1::2] - edges[::2]

@@ -1,4 +1,4 @@
-"""Chronological splits of series in memory and on disk."""
+"""Chronological splits of series in memory and of memory-mapped series."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,16 +15,16 @@ from revin_forecast.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class MemoryMappedSplit:
-    """A mapped series cut in time: training rows, then validation to its end.
+    """Chronological split of a memory-mapped series: training rows, then validation to its end.
 
     Every tensor is a view of the mapped file.
     """
 
     series: MemoryMappedSeries
     train: int
-    """Rows of training, from the first."""
+    """Number of training rows, from the first."""
     known: np.ndarray | None = None
-    """(time, covariates) float64: what is known of each row beforehand, if anything is."""
+    """(time, covariates) float64 known inputs; None: there are none."""
 
     @property
     def channels(self) -> int:
@@ -33,20 +33,21 @@ class MemoryMappedSplit:
 
     @property
     def standardizer(self) -> Standardizer:
-        """z-score of all rows."""
+        """z-score fitted on all rows."""
         return self.series.standardizer
 
     def standardize_part(self, name: str, lookback: int) -> Tensor:
-        """Return the rows of "training" or "validation" with their look-back."""
-        return self.series.values[self._part_slice(name, lookback)]
+        """Return standardized rows of "training" or "validation", preceded by their look-back."""
+        return self.series.values[self._locate_part(name, lookback)]
 
     def make_windows(self, name: str, lookback: int, horizon: int) -> Windows:
-        """Return every window of a part, with what is known of its steps."""
-        rows = self._part_slice(name, lookback)
+        """Return the windows of a part, with the known inputs of their steps."""
+        rows = self._locate_part(name, lookback)
         known = None if self.known is None else torch.tensor(self.known[rows])
         return Windows(self.standardize_part(name, lookback), lookback, horizon, known)
 
-    def _part_slice(self, name: str, lookback: int) -> slice:
+    def _locate_part(self, name: str, lookback: int) -> slice:
+        # Only training has no look-back before it.
         if name == "training":
             return slice(self.train)
         if self.train < lookback:
@@ -59,31 +60,33 @@ class MemoryMappedSplit:
 
 @dataclass(frozen=True, eq=False)
 class ChronologicalSplit:
-    """A table of values cut in time; validation and test reach one look-back into the past.
+    """Chronological split of a table of values into training, validation and test.
 
-    Unless they stand `apart`.
+    Validation and test are preceded by one look-back of the rows before them, unless they are
+    independent.
     """
 
     values: np.ndarray
     """(time, channels) float64 in the data's units, NaN where unobserved."""
     train: int
-    """Rows of training, from the first."""
+    """Number of training rows, from the first."""
     validation: int
-    """The row where validation ends."""
+    """Row at which validation ends (exclusive)."""
     test: int
-    """The row where test ends."""
+    """Row at which test ends (exclusive)."""
     scaling_rows: int | None = None
-    """Rows that values are z-scored by, from the first; None: those of training."""
+    """Number of first rows that the z-score is fitted on; None: the training rows."""
     known: np.ndarray | None = None
-    """(time, covariates) float64: what is known of each row beforehand, if anything is."""
+    """(time, covariates) float64 known inputs; None: there are none."""
     has_independent_parts: bool = False
-    """Validation and test stand alone: their first rows are a look-back of their own."""
+    """Validation and test use no rows before them: their first rows are their look-back."""
     filled: np.ndarray | None = None
     """(time, channels) True where a gap was interpolated; see `Windows`."""
 
+    # Cached, since every part is standardized with it.
     @cached_property
     def standardizer(self) -> Standardizer:
-        """z-score of the training rows, or of those that `scaling` says."""
+        """z-score fitted on the training rows, or on the first `scaling_rows`."""
         return Standardizer.fit(
             self.values[: self.train if self.scaling_rows is None else self.scaling_rows]
         )
@@ -94,22 +97,23 @@ class ChronologicalSplit:
         return self.values.shape[1]
 
     def standardize_part(self, name: str, lookback: int) -> Tensor:
-        """Return the rows of a part, z-scored, in float64; see `part`."""
+        """Return the standardized float64 rows of a part; see `select_part`."""
         return torch.from_numpy(self.standardizer.transform(self.select_part(name, lookback)))
 
     def select_part(self, name: str, lookback: int) -> np.ndarray:
-        """Return the rows of "training", "validation" or "test" with their look-back."""
-        return self.values[self._part_slice(name, lookback)]
+        """Return the rows of "training", "validation" or "test", preceded by their look-back."""
+        return self.values[self._locate_part(name, lookback)]
 
     def make_windows(self, name: str, lookback: int, horizon: int) -> Windows:
-        """Return every window of a part, z-scored, with what is known of its steps."""
-        rows = self._part_slice(name, lookback)
+        """Return the standardized windows of a part, with the known inputs of their steps."""
+        rows = self._locate_part(name, lookback)
         known = None if self.known is None else torch.tensor(self.known[rows])
+        # Targets that were interpolated are not scored, in validation and test as well.
         filled = None if self.filled is None else torch.from_numpy(self.filled[rows])
         values = self.standardizer.to_tensor(self.values[rows])
         return Windows(values, lookback, horizon, known, filled)
 
-    def _part_slice(self, name: str, lookback: int) -> slice:
+    def _locate_part(self, name: str, lookback: int) -> slice:
         if name == "training":
             return slice(self.train)
         start, stop = {

@@ -1,3 +1,5 @@
+"""Windows of a series, as views of its values, and their batches."""
+
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -7,32 +9,33 @@ from torch.utils.data import Dataset, Sampler
 
 from revin_forecast.data.reading.gaps import hide_lookahead_fill
 from revin_forecast.errors import InputError
+from revin_forecast.shapes import Future, Known, Past
 
 
 class WindowBatch(NamedTuple):
-    """Windows cut into look-back and horizon; NaN is unobserved."""
+    """A batch of windows, split into look-back and horizon; NaN is unobserved."""
 
-    past: Tensor
+    past: Past
     """(batch, lookback, channels)."""
-    future: Tensor
+    future: Future
     """(batch, horizon, channels)."""
-    known: Tensor | None = None
-    """(batch, lookback + horizon, covariates): what is known of each step beforehand, if any is."""
+    known: Known | None = None
+    """(batch, lookback + horizon, covariates) known inputs; None: there are none."""
 
 
 class Windows(Dataset[WindowBatch]):
-    """All stride-1 windows of a series, as a view: no window is stored.
+    """All stride-1 windows of a series, as a view of its values.
 
     Args:
         values: (time, channels), NaN where unobserved.
-        lookback: steps seen.
-        horizon: steps forecast.
-        known: (time, covariates) of the same steps; None: nothing is known beforehand.
-        filled: (time, channels) True where a gap was interpolated; windows then hold what could be
-            known at their origins, and targets that were measured. None: nowhere.
+        lookback: number of past steps.
+        horizon: number of steps to forecast.
+        known: (time, covariates) known inputs of the same steps; None: there are none.
+        filled: (time, channels) True where a gap was interpolated. Windows then hold only values
+            that were known at their origins, and measured targets. None: nowhere.
 
     Raises:
-        InputError: too few rows for one window, or known inputs of another number of rows.
+        InputError: there are too few rows for one window, or `known` has another number of rows.
 
     >>> windows = Windows(torch.arange(20.0).reshape(10, 2), lookback=3, horizon=2)
     >>> len(windows)
@@ -61,37 +64,39 @@ class Windows(Dataset[WindowBatch]):
             )
         if known is not None and len(known) != len(values):
             raise InputError(
-                f"there are {len(values)} rows of values but {len(known)} of known inputs; "
-                "pass one of each for every step."
+                f"there are {len(values)} rows of values but {len(known)} rows of known inputs; "
+                "pass one row of each for every step."
             )
+        # The views below need row-major values; a contiguous tensor is not copied.
         self.values = values.contiguous()
         self.known = known
         self.lookback = lookback
         self.horizon = horizon
-        self._view = _window_view(self.values, width)
-        self._known_view = None if known is None else _window_view(known.contiguous(), width)
+        self._view = _view_windows(self.values, width)
+        self._known_view = None if known is None else _view_windows(known.contiguous(), width)
         self.filled = filled
-        self._filled_view = None if filled is None else _window_view(filled.contiguous(), width)
+        self._filled_view = None if filled is None else _view_windows(filled.contiguous(), width)
 
     def __len__(self) -> int:
-        """Count the windows."""
+        """Return the number of windows."""
         return len(self._view)
 
     @property
     def window_bytes(self) -> int:
-        """Bytes of one window, look-back and horizon, when it is gathered."""
+        """Bytes of a copy of one window, look-back and horizon."""
         return (self.lookback + self.horizon) * self.values.shape[1] * self.values.element_size()
 
     def __getitem__(self, index: slice | Sequence[int] | Tensor) -> WindowBatch:
-        """Return windows: a slice is a view, chosen numbers are gathered in one operation.
+        """Return a batch of windows: a view for a slice, a copy for window numbers.
 
-        Both are copies where gaps were interpolated.
+        If gaps were interpolated, both are copies.
         """
         if not isinstance(index, slice):
+            # Gathering needs the index on the device of the values.
             index = torch.as_tensor(index, device=self.values.device)
-        chosen = _select_windows(self._view, index)
+        selected = _select_windows(self._view, index)
         known = None if self._known_view is None else _select_windows(self._known_view, index)
-        past, future = chosen[:, : self.lookback], chosen[:, self.lookback :]
+        past, future = selected[:, : self.lookback], selected[:, self.lookback :]
         if self._filled_view is not None:
             past, future = hide_lookahead_fill(
                 past, future, _select_windows(self._filled_view, index)
@@ -99,20 +104,21 @@ class Windows(Dataset[WindowBatch]):
         return WindowBatch(past, future, known)
 
     def to(self, device: torch.device | str) -> "Windows":
-        """Return the same windows of values that lie on a device, where they are then gathered."""
+        """Return the same windows with their values on a device, which then gathers the batches."""
         known, filled = (
             None if part is None else part.to(device) for part in (self.known, self.filled)
         )
         return Windows(self.values.to(device), self.lookback, self.horizon, known, filled)
 
     def iter_batches(self, size: int) -> Iterator[WindowBatch]:
-        """Yield every window in order, the last batch as short as it comes."""
+        """Yield all windows in order; the last batch may be smaller."""
         for start in range(0, len(self), size):
             yield self[start : start + size]
 
 
-def _window_view(rows: Tensor, width: int) -> Tensor:
-    """Return (windows, width, columns), row-major: a gathered window is one contiguous copy."""
+def _view_windows(rows: Tensor, width: int) -> Tensor:
+    """Return a (windows, width, columns) view, row-major, so that a window is contiguous."""
+    # `unfold` would put the window's steps last, so that gathering had to transpose.
     count, columns = rows.shape
     return rows.as_strided((count - width + 1, width, columns), (columns, columns, 1))
 
@@ -122,15 +128,15 @@ def _select_windows(view: Tensor, index: slice | Tensor) -> Tensor:
 
 
 class ShuffledBatches(Sampler[Tensor]):
-    """Window numbers in batches, shuffled anew each epoch from (seed, epoch) alone.
+    """Batches of window numbers, shuffled in each epoch by (seed, epoch) alone.
 
-    An interrupted run therefore sees the same batches as an undisturbed one. The last, short
-    batch is kept.
+    A resumed run therefore sees the same batches as an uninterrupted one. The last batch may be
+    smaller and is used.
 
     Args:
-        count: windows.
-        batch_size: windows in a batch.
-        seed: of the order.
+        count: number of windows.
+        batch_size: windows per batch.
+        seed: random seed for the order.
     """
 
     def __init__(self, count: int, batch_size: int, seed: int = 0):
@@ -140,14 +146,15 @@ class ShuffledBatches(Sampler[Tensor]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch's order; Lightning calls it before each epoch."""
+        """Set the epoch, which determines the order; Lightning calls this before each epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Count the batches."""
+        """Return the number of batches."""
         return -(-self.count // self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
         """Yield the epoch's batches of window numbers."""
+        # Distinct for every seed and epoch, up to a million epochs.
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         yield from torch.randperm(self.count, generator=generator).split(self.batch_size)

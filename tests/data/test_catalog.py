@@ -1,3 +1,5 @@
+"""The catalog of benchmark data sets, and the files that are available."""
+
 import numpy as np
 import pytest
 
@@ -6,11 +8,11 @@ from revin_forecast.data.catalog.catalog import SplitBorders, split_7_1_2
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.errors import InputError
 
-AT_HAND = ["etth1", "etth2", "ettm1", "ettm2", "weather", "exchange", "ili"]
+AVAILABLE = ["etth1", "etth2", "ettm1", "ettm2", "weather", "exchange", "ili"]
 
 
-@pytest.mark.parametrize("name", AT_HAND)
-def test_benchmark_files_are_the_known_ones(name, data_dir):
+@pytest.mark.parametrize("name", AVAILABLE)
+def test_benchmark_files_have_the_known_content(name, data_dir):
     catalog.verify_checksum(name, data_dir)
     series = catalog.load_dataset(name, data_dir)
     entry = catalog.find_entry(name)
@@ -19,7 +21,7 @@ def test_benchmark_files_are_the_known_ones(name, data_dir):
 
 
 @pytest.mark.parametrize("name", ["co2", "stocks", "us_macro"])
-def test_shipped_files_are_the_known_ones(name):
+def test_shipped_files_have_the_known_content(name):
     catalog.verify_checksum(name)
     assert len(catalog.load_dataset(name)) == catalog.find_entry(name).rows
 
@@ -56,9 +58,11 @@ def test_folder_by_argument_then_environment_then_cache(tmp_path, monkeypatch):
     assert catalog.data_folder().name == "revin_forecast"
 
 
-def test_what_is_not_at_hand(tmp_path):
+def test_missing_files_and_unknown_names(tmp_path):
     assert catalog.locate_file("etth1", tmp_path) is None
-    with pytest.raises(InputError, match=r"etth1 is not at hand: .* datasets get etth1 --data-dir"):
+    with pytest.raises(
+        InputError, match=r"etth1 is not available: .* datasets get etth1 --data-dir"
+    ):
         catalog.load_dataset("etth1", tmp_path)
     with pytest.raises(InputError, match="no public address is known; put the file at"):
         catalog.load_dataset("ecl", tmp_path)
@@ -66,18 +70,18 @@ def test_what_is_not_at_hand(tmp_path):
         catalog.find_entry("eth1")
 
 
-def test_a_changed_file_is_noticed(tmp_path):
+def test_detects_a_changed_file(tmp_path):
     path = tmp_path / catalog.find_entry("ili").file
     path.parent.mkdir()
     path.write_text("date,x\n2024-01-01,1\n2024-01-02,1\n")
     with pytest.raises(InputError, match="has 2 rows of 1 channels; ili has 966 of 7"):
         catalog.load_dataset("ili", tmp_path)
-    with pytest.raises(InputError, match="is not the file that results are known for"):
+    with pytest.raises(InputError, match="is not the file of the published results"):
         catalog.verify_checksum("ili", tmp_path)
 
 
 def test_wide_benchmark_layout(tmp_path):
-    """The sets that are not at hand, as made-up matrices of the same layout."""
+    """A synthetic file with the layout of a data set that is not available."""
     path = tmp_path / catalog.find_entry("ecl").file
     path.parent.mkdir()
     stamps = np.arange("2016-07-01T02", "2019-07-02T02", dtype="datetime64[h]")

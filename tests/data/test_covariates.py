@@ -1,4 +1,4 @@
-"""What is known of a step beforehand, from the calendar or a table, down to the backbone."""
+"""Known inputs from the calendar and the table, from the file to the backbone."""
 
 import json
 from functools import partial
@@ -13,9 +13,9 @@ from revin_forecast.backbones import CycleNet, DLinear, Informer, Linear, TiDE
 from revin_forecast.cli.main import main
 from revin_forecast.data.covariates import (
     CALENDAR_FEATURES,
-    calendar_features,
+    choose_calendar_features,
     known_covariates,
-    step_index,
+    number_steps,
 )
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.data.windows import Windows
@@ -31,33 +31,33 @@ QUICK = TrainingSettings(max_epochs=4, learning_rate=0.01)
 
 
 @pytest.mark.parametrize("frequency", SUBDAILY + DAILY + YEARLY)
-def test_running_numbers_go_up_by_one_and_do_not_depend_on_the_start(frequency):
+def test_step_numbers_increase_by_one_and_do_not_depend_on_the_start(frequency):
     stamps = pd.date_range("2021-03-07", periods=60, freq=frequency)
-    number = step_index(stamps, frequency)
+    number = number_steps(stamps, frequency)
     assert (np.diff(number) == 1).all()
-    assert (step_index(stamps[11:], frequency) == number[11:]).all()
-    assert (step_index(stamps.tz_localize("UTC"), frequency) == number).all()
+    assert (number_steps(stamps[11:], frequency) == number[11:]).all()
+    assert (number_steps(stamps.tz_localize("UTC"), frequency) == number).all()
 
 
 @pytest.mark.parametrize("frequency", SUBDAILY[1:] + DAILY + YEARLY[:4])
-def test_calendar_features_lie_within_a_half_and_change(frequency):
+def test_calendar_features_vary_between_minus_a_half_and_a_half(frequency):
     rows = {"min": 600_000, "15min": 40_000, "h": 10_000}.get(frequency, 3000)
     stamps = pd.date_range("2020-01-01", periods=rows, freq=frequency)
-    known = known_covariates(calendar_features(frequency), stamps, frequency)
+    known = known_covariates(choose_calendar_features(frequency), stamps, frequency)
     assert np.abs(known).max() <= 0.5
     assert (known.std(0) > 0.1).all()
 
 
-def test_calendar_features_say_what_they_are_called():
+def test_calendar_features_match_their_names():
     stamp = pd.DatetimeIndex(["2024-12-31 23:59"])
     known = known_covariates(tuple(CALENDAR_FEATURES), stamp, "min")[0]
-    wanted = {"minute": 0.5, "hour": 0.5, "weekday": 1 / 6 - 0.5, "day": 0.5, "yearday": 0.5}
+    expected = {"minute": 0.5, "hour": 0.5, "weekday": 1 / 6 - 0.5, "day": 0.5, "yearday": 0.5}
     assert dict(zip(CALENDAR_FEATURES, known, strict=True)) == pytest.approx(
-        wanted | {"month": 0.5}
+        expected | {"month": 0.5}
     )
 
 
-def test_windows_carry_what_is_known_of_their_steps():
+def test_windows_carry_known_inputs():
     values, known = torch.arange(20.0).unsqueeze(1), torch.arange(40.0).reshape(20, 2)
     windows = Windows(values, 4, 3, known)
     batch = windows[torch.tensor([0, 13])]
@@ -65,11 +65,11 @@ def test_windows_carry_what_is_known_of_their_steps():
     torch.testing.assert_close(batch.known[1], known[13:20])
     assert windows[:].known[5].equal(known[5:12])
     assert Windows(values, 4, 3)[:].known is None
-    with pytest.raises(InputError, match="20 rows of values but 19 of known inputs"):
+    with pytest.raises(InputError, match="20 rows of values but 19 rows of known inputs"):
         Windows(values, 4, 3, known[1:])
 
 
-def test_who_takes_no_known_inputs_refuses_them():
+def test_models_reject_known_inputs_that_they_were_not_built_for():
     model, past = Reversible(DLinear(8, 2, 1), RevIN(1)), torch.randn(3, 8, 1)
     with pytest.raises(ValueError, match=r"DLinear takes no known inputs but got \(3, 10, 2\)"):
         model(past, known=torch.zeros(3, 10, 2))
@@ -86,8 +86,8 @@ def test_who_takes_no_known_inputs_refuses_them():
     assert nested(past, known=torch.zeros(3, 10, 2)).shape == (3, 2, 1)
 
 
-def promotions(rows=400):
-    """Sales that jump on planned days, which no past tells."""
+def make_sales(rows=400):
+    """Return sales that jump on planned days, which the past does not predict."""
     numbers = np.random.default_rng(0)
     planned = (numbers.random(rows) < 0.2).astype(float)
     sold = 10 + 5 * planned + np.sin(np.arange(rows) / 7 * 2 * np.pi)
@@ -99,19 +99,22 @@ def promotions(rows=400):
 TIDE = partial(TiDE, width=16, dropout=0.0)
 
 
-def test_forecaster_uses_a_column_that_is_known_beforehand(tmp_path):
-    table = promotions()
+def test_forecaster_uses_a_known_column(tmp_path):
+    table = make_sales()
     past, future = table[:-7], table[-7:][["date", "planned"]]
     truth = table.sold[-7:].to_numpy()
     settings = TrainingSettings(max_epochs=30, learning_rate=0.01, patience=10)
-    told = Forecaster(7, 14, TIDE, RevIN, settings, covariates=["planned"]).fit(past)
-    forecast = told.predict(future=future)
+    with_known = Forecaster(7, 14, TIDE, RevIN, settings, covariates=["planned"]).fit(past)
+    forecast = with_known.predict(future=future)
     assert list(forecast.columns) == ["date", "sold"]
-    untold = Forecaster(7, 14, TIDE, RevIN, settings).fit(past[["date", "sold"]]).predict()
-    errors = [np.square(one.sold.to_numpy() - truth).mean() for one in (forecast, untold)]
+    without_known = Forecaster(7, 14, TIDE, RevIN, settings).fit(past[["date", "sold"]]).predict()
+    errors = [
+        np.square(predicted.sold.to_numpy() - truth).mean()
+        for predicted in (forecast, without_known)
+    ]
     assert errors[0] < 0.3 * errors[1]
 
-    told.save(tmp_path)
+    with_known.save(tmp_path)
     again = Forecaster.load(tmp_path)
     assert again.covariates == ("planned",)
     assert again.predict(future=future).equals(forecast)
@@ -124,8 +127,8 @@ def test_forecaster_uses_a_column_that_is_known_beforehand(tmp_path):
         again.predict(future=future[:4])
 
 
-def test_forecaster_makes_calendar_features_by_itself():
-    table = promotions()[["date", "sold"]]
+def test_forecaster_computes_calendar_features():
+    table = make_sales()[["date", "sold"]]
     forecaster = Forecaster(7, 14, TIDE, RevIN, QUICK, covariates=["calendar"]).fit(table)
     assert forecaster.fitted.config.covariates == ("weekday", "day", "yearday")
     assert forecaster.predict().sold.notna().all()
@@ -143,42 +146,42 @@ def test_forecaster_makes_calendar_features_by_itself():
         ({"backbone": TIDE, "covariates": ["sold", "planned"]}, "none is left to forecast"),
         (
             {"backbone": partial(TiDE, covariates=1)},
-            "TiDE was to get 1 known inputs but got none. Name them as covariates",
+            "TiDE was built for 1 known inputs but got none. Name them as covariates",
         ),
         (
             {"backbone": CycleNet, "covariates": ["hour"]},
-            r"CycleNet is built on \['step'\] and takes no other known inputs but got \['hour'\]",
+            r"CycleNet requires \['step'\] and takes no other known inputs but got \['hour'\]",
         ),
     ],
 )
-def test_unfit_covariates(options, message):
+def test_rejects_unsuitable_covariates(options, message):
     with pytest.raises((InputError, ValueError), match=message):
-        Forecaster(7, 14, training=QUICK, **options).fit(promotions())
+        Forecaster(7, 14, training=QUICK, **options).fit(make_sales())
 
 
-def test_future_is_refused_where_nothing_is_asked():
-    table = promotions()[["date", "sold"]]
+def test_rejects_future_without_known_columns():
+    table = make_sales()[["date", "sold"]]
     forecaster = Forecaster(7, 14).fit(table)
-    with pytest.raises(InputError, match="future is for own columns that are known beforehand"):
+    with pytest.raises(InputError, match="future is for own columns that are known in advance"):
         forecaster.predict(future=table[-7:])
 
 
-def test_evaluation_tells_what_covariates_are_worth():
-    table = promotions(600)
+def test_evaluation_measures_the_gain_from_covariates():
+    table = make_sales(600)
     known = table[["planned"]].to_numpy()
     split = ChronologicalSplit(table[["sold"]].to_numpy(), 400, 480, 600, known=known)
     settings = TrainingSettings(max_epochs=20, learning_rate=0.01, patience=5)
     parts = ModuleSpec.from_class(TIDE), ModuleSpec.from_class(RevIN), 14, 7, settings
-    told = evaluate(ModelConfig(*parts, covariates=("planned",)), split, 7)
+    with_known = evaluate(ModelConfig(*parts, covariates=("planned",)), split, 7)
     bare = ChronologicalSplit(split.values, 400, 480, 600)
-    untold = evaluate(ModelConfig(*parts), bare, 7)
-    assert told.model.mse < 0.3 * untold.model.mse
-    assert told.repeat == untold.repeat
+    without_known = evaluate(ModelConfig(*parts), bare, 7)
+    assert with_known.model.mse < 0.3 * without_known.model.mse
+    assert with_known.repeat == without_known.repeat
 
 
-def test_commands_take_covariates(tmp_path, capsys, monkeypatch):
+def test_commands_accept_covariates(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    table = promotions()
+    table = make_sales()
     table[:-7].to_csv("sales.csv", index=False)
     table[-7:][["date", "planned"]].to_csv("plan.csv", index=False)
     words = ["sales.csv", "--horizon", "7", "--lookback", "14", "--backbone", "TiDE"]
@@ -200,7 +203,7 @@ def test_commands_take_covariates(tmp_path, capsys, monkeypatch):
 
 def test_a_siamese_goes_through_commands_and_files(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    promotions().to_csv("sales.csv", index=False)
+    make_sales().to_csv("sales.csv", index=False)
     words = ["fit", "sales.csv", "--horizon", "7", "--lookback", "14", "--out", "model"]
     words += ["--backbone", "Siamese", "--backbone.backbone", "NHITS"]
     words += ["--backbone.backbone.width", "16", "--training.max_epochs", "1"]

@@ -1,3 +1,5 @@
+"""Downloads from a local server."""
+
 import gzip
 import hashlib
 import threading
@@ -35,53 +37,53 @@ def server():
         running.shutdown()
 
 
-def entry(server, page="good.csv", digest=None):
+def make_entry(server, page="good.csv", digest=None):
     digest = digest or hashlib.sha256(CONTENT).hexdigest()
     return replace(catalog.find_entry("etth1"), url=f"{server}/{page}", sha256=digest)
 
 
-def files(folder):
+def list_files(folder):
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_a_good_file_is_put_in_place(server, tmp_path):
-    path = download(entry(server), tmp_path)
+    path = download(make_entry(server), tmp_path)
     assert path == tmp_path / "ETT-small" / "ETTh1.csv"
     assert path.read_bytes() == CONTENT
-    assert files(tmp_path) == [path]
+    assert list_files(tmp_path) == [path]
 
 
 @pytest.mark.parametrize(
     ("page", "digest", "message"),
     [
-        ("good.csv", "0" * 64, "gave another content: sha256 .*, wanted 0000"),
+        ("good.csv", "0" * 64, "returned other content: sha256 .*, wanted 0000"),
         ("missing.csv", None, "could not download .*404"),
-        ("short.csv", None, "gave another content|could not download"),
+        ("short.csv", None, "returned other content|could not download"),
     ],
 )
-def test_a_bad_answer_leaves_the_folder_as_it_was(server, tmp_path, page, digest, message):
+def test_a_bad_response_leaves_the_folder_unchanged(server, tmp_path, page, digest, message):
     old = tmp_path / "ETT-small" / "ETTh1.csv"
     old.parent.mkdir()
     old.write_text("old")
     with pytest.raises(InputError, match=message):
-        download(entry(server, page, digest), tmp_path)
-    assert files(tmp_path) == [old]
+        download(make_entry(server, page, digest), tmp_path)
+    assert list_files(tmp_path) == [old]
     assert old.read_text() == "old"
 
 
 def test_unreachable_and_unknown_addresses(tmp_path):
     with pytest.raises(InputError, match="could not download"):
-        download(entry("http://127.0.0.1:9"), tmp_path)
-    with pytest.raises(InputError, match="is no http address"):
-        download(entry("file:///etc"), tmp_path)
+        download(make_entry("http://127.0.0.1:9"), tmp_path)
+    with pytest.raises(InputError, match="is not an http or https address"):
+        download(make_entry("file:///etc"), tmp_path)
     with pytest.raises(InputError, match="no public address is known for ecl"):
         download(catalog.find_entry("ecl"), tmp_path)
-    (tmp_path / "taken").write_text("")
-    with pytest.raises(InputError, match="could not download .*Nothing was kept"):
-        download(entry("http://127.0.0.1:9"), tmp_path / "taken")
+    (tmp_path / "occupied").write_text("")
+    with pytest.raises(InputError, match="could not download .*Nothing was saved"):
+        download(make_entry("http://127.0.0.1:9"), tmp_path / "occupied")
 
 
-def test_content_is_what_counts_not_its_packing(tmp_path):
+def test_checksum_is_that_of_the_decompressed_content(tmp_path):
     packed = tmp_path / "a.csv.gz"
     packed.write_bytes(gzip.compress(CONTENT))
-    assert catalog.content_sha256(packed) == hashlib.sha256(CONTENT).hexdigest()
+    assert catalog.compute_content_sha256(packed) == hashlib.sha256(CONTENT).hexdigest()

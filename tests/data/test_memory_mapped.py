@@ -1,4 +1,4 @@
-"""Tables larger than memory: read in blocks, trained on from a memory map, to the same model."""
+"""Tables larger than memory: a model fitted on a memory map equals that fitted on the table."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from revin_forecast import (
 from revin_forecast.cli.main import main
 from revin_forecast.data.memory_mapped import parquet_blocks as blocks
 from revin_forecast.data.reading.read_series import read_series
-from revin_forecast.data.scaling import ChannelMoments, Standardizer
+from revin_forecast.data.scaling import Standardizer
 from revin_forecast.errors import InputError
 from revin_forecast.utils import memory
 
@@ -27,12 +27,12 @@ SETTINGS = TrainingSettings(max_epochs=1)
 
 
 @pytest.fixture(autouse=True)
-def _small_blocks(monkeypatch):
+def use_small_blocks(monkeypatch):
     monkeypatch.setattr(blocks, "MAX_BLOCK_VALUES", 120)
 
 
-def frame():
-    """Walks at unlike levels, with gaps, a late beginning and absent rows, in any order."""
+def make_frame():
+    """Return shuffled random walks with different levels, gaps, a late start and absent rows."""
     random = np.random.default_rng(0)
     values = random.normal(size=(ROWS, 3)).cumsum(axis=0) + np.array([1e6, 0, 5])
     table = pd.DataFrame(values, columns=list("abc"))
@@ -42,15 +42,15 @@ def frame():
     return table.drop(index=[50, 51, 100]).sample(frac=1, random_state=0)
 
 
-def wide(folder, table=None):
+def write_wide(folder, table=None):
     path = folder / "wide.parquet"
-    (frame() if table is None else table).to_parquet(path, row_group_size=70, index=False)
+    (make_frame() if table is None else table).to_parquet(path, row_group_size=70, index=False)
     return path
 
 
-def long(folder, extra=()):
-    """The series b ends before the others."""
-    table = frame().melt("date", var_name="unique_id", value_name="y")
+def write_long(folder, extra=()):
+    """Write a long table in which series b ends before the others."""
+    table = make_frame().melt("date", var_name="unique_id", value_name="y")
     table = table.rename(columns={"date": "ds"})
     table = table[(table.unique_id != "b") | (table.ds < "2024-01-10")]
     path = folder / "long.parquet"
@@ -58,8 +58,8 @@ def long(folder, extra=()):
     return path
 
 
-@pytest.mark.parametrize("make", [wide, long])
-def test_a_map_holds_what_reading_gives(make, tmp_path):
+@pytest.mark.parametrize("make", [write_wide, write_long])
+def test_a_memory_map_holds_the_standardized_series(make, tmp_path):
     path = make(tmp_path)
     series, mapped = (
         read_series(path).align_ends(),
@@ -75,21 +75,21 @@ def test_a_map_holds_what_reading_gives(make, tmp_path):
     last = mapped.slice_rows(ROWS - 30, ROWS)
     np.testing.assert_array_equal(last.values, series.values[-30:])
     assert (last.layout, last.has_aligned_ends) == (series.layout, series.has_aligned_ends)
-    assert (last.last_timestamps is None) == (make is wide)
+    assert (last.last_timestamps is None) == (make is write_wide)
     if last.last_timestamps is not None and series.last_timestamps is not None:
         assert last.last_timestamps.equals(series.last_timestamps)
     with pytest.raises(InputError, match="kept 40. Map the table with keep=50"):
         mapped.slice_rows(ROWS - 50, ROWS)
 
 
-def assert_same_weights(one, other):
-    weights, others = (each.fitted.model.state_dict() for each in (one, other))
+def assert_same_weights(first, second):
+    weights, others = (each.fitted.model.state_dict() for each in (first, second))
     for name, weight in weights.items():
         assert torch.allclose(weight, others[name], rtol=1e-4, atol=1e-6), name
 
 
-@pytest.mark.parametrize("make", [wide, long])
-def test_a_model_of_a_map_is_that_of_the_table(make, tmp_path):
+@pytest.mark.parametrize("make", [write_wide, write_long])
+def test_a_model_fitted_on_a_memory_map_equals_that_of_the_table(make, tmp_path):
     path = make(tmp_path)
     tables = memory_map_table(path, tmp_path, inputs=["c"]), path
     inputs = ((), ("c",))
@@ -106,8 +106,8 @@ def test_a_model_of_a_map_is_that_of_the_table(make, tmp_path):
 
 
 def test_some_series_and_calendar_features(tmp_path):
-    whole = frame().dropna().drop(columns="c")
-    path = wide(tmp_path, whole.assign(note="text"))
+    whole = make_frame().dropna().drop(columns="c")
+    path = write_wide(tmp_path, whole.assign(note="text"))
     mapped = memory_map_table(path, tmp_path, target=["b"], time="date")
     assert mapped.names == ("b",)
     ours, plain = (
@@ -117,7 +117,7 @@ def test_some_series_and_calendar_features(tmp_path):
     pd.testing.assert_frame_equal(ours.predict(), plain.predict(), rtol=1e-5)
 
 
-def refused(source, folder, **options):
+def get_map_error(source, folder, **options):
     with pytest.raises(InputError) as caught:
         memory_map_table(source, folder, **options)
     message = str(caught.value)
@@ -125,29 +125,29 @@ def refused(source, folder, **options):
     return message
 
 
-def test_what_cannot_be_mapped_is_told(tmp_path):
+def test_rejects_tables_that_cannot_be_mapped(tmp_path):
     text = tmp_path / "table.csv"
     text.write_text("date,a\n2024-01-01,1\n")
-    assert "is no Parquet file (.parquet)" in refused(text, tmp_path)
+    assert "is not a Parquet file (.parquet)" in get_map_error(text, tmp_path)
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 and no more")
-    assert "is no readable Parquet file" in refused(tmp_path / "bad.parquet", tmp_path)
-    table = frame()
+    assert "is not a readable Parquet file" in get_map_error(tmp_path / "bad.parquet", tmp_path)
+    table = make_frame()
     again = pd.concat([table, table[-1:]])
-    assert "stands there a second time (duplicate" in refused(wide(tmp_path, again), tmp_path)
+    assert "occurs a second time (duplicate" in get_map_error(write_wide(tmp_path, again), tmp_path)
     words = table.astype({"a": str})
-    assert "column 'a' holds" in refused(wide(tmp_path, words), tmp_path)
-    assert "no series ['d'] in column 'unique_id'" in refused(
-        long(tmp_path), tmp_path, target=["d"]
+    assert "column 'a' holds" in get_map_error(write_wide(tmp_path, words), tmp_path)
+    assert "no series ['d'] in column 'unique_id'" in get_map_error(
+        write_long(tmp_path), tmp_path, target=["d"]
     )
     row = pd.DataFrame({"ds": [pd.Timestamp("2024-01-02")], "unique_id": ["a"], "y": [1.0]})
-    twice = refused(long(tmp_path, [row]), tmp_path)
-    assert "2024-01-02 00:00:00 of series 'a' stands there a second time" in twice
+    twice = get_map_error(write_long(tmp_path, [row]), tmp_path)
+    assert "2024-01-02 00:00:00 of series 'a' occurs a second time" in twice
     crooked = table.assign(date=table.date + pd.to_timedelta(table.b.rank() % 7, unit="min"))
-    assert "do not follow one rhythm" in refused(wide(tmp_path, crooked), tmp_path)
+    assert "do not follow one frequency" in get_map_error(write_wide(tmp_path, crooked), tmp_path)
 
 
-def test_what_needs_all_rows_is_refused(tmp_path):
-    mapped = memory_map_table(wide(tmp_path), tmp_path)
+def test_rejects_models_that_need_all_rows(tmp_path):
+    mapped = memory_map_table(write_wide(tmp_path), tmp_path)
     with pytest.raises(InputError, match="the automatic choice takes all rows at once"):
         Forecaster(3).fit(mapped)
     with pytest.raises(InputError, match="the backbone Ridge takes all rows at once"):
@@ -160,8 +160,8 @@ def test_what_needs_all_rows_is_refused(tmp_path):
         Forecaster(3, 9, TiDE, covariates=["a"]).fit(mapped)
 
 
-def test_the_command_maps_what_fills_memory(tmp_path, capsys, monkeypatch):
-    path = wide(tmp_path)
+def test_the_command_maps_tables_that_fill_memory(tmp_path, capsys, monkeypatch):
+    path = write_wide(tmp_path)
     words = ["fit", str(path), "--horizon", "6", "--lookback", "18", "--max-epochs", "1"]
     words += ["--backbone", "Linear", "--out"]
     assert main([*words, str(tmp_path / "plain")]) == 0
@@ -171,9 +171,9 @@ def test_the_command_maps_what_fills_memory(tmp_path, capsys, monkeypatch):
     assert "wide.parquet: read a few rows at a time into a memory map" in capsys.readouterr().out
     assert_same_weights(*(Forecaster.load(tmp_path / name) for name in ("plain", "mapped")))
     assert not list((tmp_path / "mapped").rglob("*.f32"))
-    newer = frame()
+    newer = make_frame()
     predicted = ["predict", str(tmp_path / "mapped")]
-    predicted.append(str(wide(tmp_path, newer[newer.date <= "2024-01-13 05:00:00"])))
+    predicted.append(str(write_wide(tmp_path, newer[newer.date <= "2024-01-13 05:00:00"])))
     shown = []
     for size in (10_000, 10**9):  # the last rows only, the whole table
         monkeypatch.setattr(memory, "memory_bytes", lambda size=size: size)
@@ -183,30 +183,6 @@ def test_the_command_maps_what_fills_memory(tmp_path, capsys, monkeypatch):
     assert shown[0] == shown[1]
     assert shown[0].startswith("date,a,b,c\n2024-01-13 06:00:00,")
     assert main([*words, str(tmp_path / "always"), "--missing", "error", "--memory-map=always"])
-    assert "--missing and --decimal look at all rows" in capsys.readouterr().err
+    assert "--missing and --decimal need all rows" in capsys.readouterr().err
     monkeypatch.setattr(memory, "memory_bytes", lambda: 10_000)
     assert main([*words, str(tmp_path / "ridge"), "--backbone", "Ridge"]) == 0  # in memory
-
-
-def test_moments_of_parts_are_those_of_the_whole():
-    random = np.random.default_rng(0)
-    values = random.normal(size=(90, 5)) * [1, 1e-9, 1e300, 0, 1] + [1e8, 3, 1e305, 7, 0]
-    values[random.random(values.shape) < 0.3] = np.nan
-    values[:50, 4] = np.nan
-    whole = Standardizer.fit(values)
-    merged = (
-        ChannelMoments.from_values(values[:20])
-        .merge(ChannelMoments.from_values(values[20:60]))
-        .merge(ChannelMoments.from_values(values[60:]))
-    )
-    channel = np.tile(np.arange(5), 90)
-    by_row = ChannelMoments.from_rows(values[:20].ravel(), channel[:100], 3 + 2)
-    for found in (merged, by_row.merge(ChannelMoments.from_values(values[20:]))):
-        got = found.to_standardizer()
-        np.testing.assert_allclose(got.mean, whole.mean, rtol=1e-14, atol=1e-14)
-        np.testing.assert_allclose(got.scale, whole.scale, rtol=1e-6)
-        assert got.scale[3] == 1  # constant
-    assert (
-        ChannelMoments.from_values(values[:, :3]).pad(5).count
-        == [*np.isfinite(values[:, :3]).sum(0), 0, 0]
-    ).all()

@@ -1,3 +1,5 @@
+"""Checks for problems in the values of a table."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,93 +12,98 @@ ROWS = 300
 STAMPS = pd.date_range("2024-01-01", periods=ROWS, freq="D")
 
 
-def wave(seed=0):
+def make_wave(seed=0):
     random = np.random.default_rng(seed)
     return 20 + 5 * np.sin(np.arange(ROWS) * 2 * np.pi / 7) + random.normal(size=ROWS)
 
 
-def found(values):
+def find_issues_in(values):
     return find_issues(Series(values[:, None], STAMPS, ("a",), "D"))
 
 
-def only(values, kind):
-    problems = found(values)
-    assert [one.kind for one in problems] == [kind]
-    return problems[0]
+def find_single_issue(values, kind):
+    issues = find_issues_in(values)
+    assert [issue.kind for issue in issues] == [kind]
+    return issues[0]
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_nothing_is_odd_about_ordinary_series(seed):
+def test_ordinary_series_have_no_issues(seed):
     random = np.random.default_rng(seed)
-    assert found(wave(seed)) == []
-    assert found(np.cumsum(random.normal(size=ROWS))) == []
-    assert found(np.exp(random.normal(size=ROWS))) == []
-    assert found(random.poisson(0.9, ROWS).astype(float)) == []  # zeros come in rows
-    assert found(np.sign(np.sin(np.arange(ROWS) / 5))) == []  # as do the steps of a switch
-    assert found(np.round(wave(seed))) == []
+    assert find_issues_in(make_wave(seed)) == []
+    assert find_issues_in(np.cumsum(random.normal(size=ROWS))) == []
+    assert find_issues_in(np.exp(random.normal(size=ROWS))) == []
+    counts, switch = random.poisson(0.9, ROWS), np.sign(np.sin(np.arange(ROWS) / 5))
+    assert find_issues_in(counts.astype(float)) == []  # repeated zeros are normal
+    assert find_issues_in(switch) == []  # so are repeated values of a switch
+    assert find_issues_in(np.round(make_wave(seed))) == []
 
 
-def test_gaps_are_counted_and_the_longest_is_placed():
-    values = wave()
+def test_counts_gaps_and_locates_the_longest():
+    values = make_wave()
     values[[3, 50, 51, 52, 200]] = np.nan
-    told = only(values, "gaps")
-    assert told.description == (
+    issue = find_single_issue(values, "gaps")
+    assert issue.description == (
         "5 of 300 values are not observed, in 3 gaps; the longest has 3 rows, from 2024-02-20"
     )
-    assert not told.is_serious
+    assert not issue.is_serious
     values[60:90] = np.nan
-    assert "worth less" in only(values, "gaps").advice
+    assert "less accurate" in find_single_issue(values, "gaps").advice
 
 
-def test_a_value_that_is_stuck():
-    values = wave()
+def test_a_stuck_value():
+    values = make_wave()
     values[100:130] = 17.5
-    told = only(values, "stuck")
-    assert told.description == "stands at 17.5 for 30 rows in a row from 2024-04-10"
-    assert told.is_serious
-    assert "empty these cells" in told.advice
+    issue = find_single_issue(values, "stuck")
+    assert issue.description == "is 17.5 in 30 consecutive rows from 2024-04-10"
+    assert issue.is_serious
+    assert "empty these cells" in issue.advice
 
 
-def test_spikes_are_told_from_steps():
-    values = wave()
+def test_distinguishes_spikes_from_steps():
+    values = make_wave()
     values[[40, 120]] = 400, -90
-    assert only(values, "spikes").description == "2 spikes, the largest 400 on 2024-02-10"
+    assert (
+        find_single_issue(values, "spikes").description == "2 spikes, the largest 400 on 2024-02-10"
+    )
     for end in (0, -1):
-        values = wave()
+        values = make_wave()
         values[end] = 400
-        assert only(values, "spikes").description.startswith("1 spike, the largest 400 on 2024-")
-    step = wave()
-    step[150:] += 100  # the world moved: that is no error
-    assert found(step) == []
+        assert find_single_issue(values, "spikes").description.startswith(
+            "1 spike, the largest 400 on 2024-"
+        )
+    step = make_wave()
+    step[150:] += 100  # the level changed, which is not an error
+    assert find_issues_in(step) == []
 
 
-def test_gaps_that_were_interpolated_are_told_as_such():
-    values = wave()[:, None]
+def test_reports_interpolated_gaps():
+    values = make_wave()[:, None]
     values[100:110] = np.nan
     series = read_series(Series(values, STAMPS, ("a",), "D"), missing="interpolate")
-    (told,) = find_issues(series)
-    assert told.description.startswith("10 of 300 values are not observed, in 1 gap")
-    assert told.advice.startswith("A line was drawn through them.")
+    (issue,) = find_issues(series)
+    assert issue.description.startswith("10 of 300 values are not observed, in 1 gap")
+    assert issue.advice.startswith("They were interpolated.")
 
 
 def test_counts_that_are_mostly_zero():
     values = np.random.default_rng(0).poisson(0.3, ROWS).astype(float)
-    told = only(values, "zeros")
-    assert told.description == f"{(values == 0).mean():.0%} of the values are 0, and none is below"
-    assert "limits may lie below 0: read 0 there" in told.advice
-    assert not told.is_serious
-    assert found(values - (values == 1) * 2) == []  # a balance may be below
+    issue = find_single_issue(values, "zeros")
+    assert issue.description == f"is mostly 0 ({(values == 0).mean():.0%}) and never negative"
+    assert "its limits may be negative: read those as 0" in issue.advice
+    assert not issue.is_serious
+    assert find_issues_in(values - (values == 1) * 2) == []  # a balance may be negative
 
 
-def test_series_without_content():
-    assert only(np.full(ROWS, np.nan), "empty").description == "no value is observed"
-    told = only(np.full(ROWS, 3.0), "constant")
-    assert told.description == "never changes: all 300 values are 3"
+def test_empty_and_constant_series():
+    assert find_single_issue(np.full(ROWS, np.nan), "empty").description == "no value is observed"
+    issue = find_single_issue(np.full(ROWS, 3.0), "constant")
+    assert issue.description == "never changes: all 300 values are 3"
 
 
-def test_beginnings_ends_and_copies_of_a_long_table():
+def test_late_starts_early_ends_and_copies():
     frames = [
-        pd.DataFrame({"unique_id": name, "ds": STAMPS[rows], "y": wave(seed)[rows]})
+        pd.DataFrame({"unique_id": name, "ds": STAMPS[rows], "y": make_wave(seed)[rows]})
         for name, seed, rows in (
             ("a", 0, slice(0, 300)),
             ("b", 1, slice(40, 290)),
@@ -104,11 +111,11 @@ def test_beginnings_ends_and_copies_of_a_long_table():
         )
     ]
     series = read_series(pd.concat(frames))
-    for given in (series, series.align_ends()):
-        told = {one.kind: one for one in find_issues(given)}
-        assert list(told) == ["copy", "ended", "late"]  # what spoils most first
-        assert told["copy"].series == "c"
-        assert told["copy"].description == "is the same as 'a', value for value"
-        assert told["ended"].description.startswith("its last value is 10 rows before")
-        assert told["ended"].description.endswith("on 2024-10-16")
-        assert told["late"].description.endswith("on 2024-02-10")
+    for table in (series, series.align_ends()):
+        issues = {issue.kind: issue for issue in find_issues(table)}
+        assert list(issues) == ["copy", "ended", "late"]  # the most harmful first
+        assert issues["copy"].series == "c"
+        assert issues["copy"].description == "is the same as 'a', value for value"
+        assert issues["ended"].description.startswith("its last value is 10 rows before")
+        assert issues["ended"].description.endswith("on 2024-10-16")
+        assert issues["late"].description.endswith("on 2024-02-10")

@@ -1,14 +1,14 @@
+"""Windows as views, their batches and their order."""
+
 import tracemalloc
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from revin_forecast.data.lightning_module import ForecastDataModule
-from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.windows import ShuffledBatches, Windows
 from revin_forecast.errors import InputError
 
@@ -20,9 +20,9 @@ def test_windows_are_the_rows_of_the_series(rows, channels, seed):
     assert len(windows) == rows - 4
     order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(seed))
     past, future, _ = windows[order]
-    for place, start in enumerate(order.tolist()):
-        assert torch.equal(past[place], values[start : start + 3])
-        assert torch.equal(future[place], values[start + 3 : start + 5])
+    for index, start in enumerate(order.tolist()):
+        assert torch.equal(past[index], values[start : start + 3])
+        assert torch.equal(future[index], values[start + 3 : start + 5])
 
 
 def test_slices_are_views_and_batches_drop_nothing():
@@ -46,14 +46,14 @@ def test_a_hundred_thousand_windows_take_no_memory():
     assert peak < values.nbytes
 
 
-def test_windows_are_gathered_where_their_values_lie():
-    """On an accelerator, here one that only knows shapes."""
+def test_windows_are_gathered_on_the_device_of_their_values():
+    """Uses the meta device, which has shapes but no values."""
     values, known = torch.arange(40.0).reshape(20, 2), torch.zeros(20, 1)
     away = Windows(values, 3, 2, known).to("meta")
     assert len(away) == 16
-    past, future, seen = away[torch.tensor([0, 5])]
-    assert [part.device.type for part in (past, future, seen)] == ["meta"] * 3
-    assert (past.shape, future.shape, seen.shape) == ((2, 3, 2), (2, 2, 2), (2, 5, 1))
+    past, future, known_batch = away[torch.tensor([0, 5])]
+    assert [part.device.type for part in (past, future, known_batch)] == ["meta"] * 3
+    assert (past.shape, future.shape, known_batch.shape) == ((2, 3, 2), (2, 2, 2), (2, 5, 1))
     data = ForecastDataModule(Windows(values, 3, 2), Windows(values, 3, 2), batch_size=4)
     for device in ("cpu", "meta"):
         strategy = SimpleNamespace(root_device=torch.device(device))
@@ -69,7 +69,7 @@ def test_too_few_rows():
         Windows(torch.zeros(4, 1), 3, 2)
 
 
-def test_epochs_are_shuffled_by_seed_and_number_alone():
+def test_order_depends_on_seed_and_epoch_alone():
     batches = ShuffledBatches(10, 4, seed=1)
     first = [batch.tolist() for batch in batches]
     assert sorted(number for batch in first for number in batch) == list(range(10))
@@ -81,22 +81,3 @@ def test_epochs_are_shuffled_by_seed_and_number_alone():
     torch.rand(3)
     assert [batch.tolist() for batch in batches] == first
     assert [batch.tolist() for batch in ShuffledBatches(10, 4, seed=2)] != first
-
-
-@given(scale=st.sampled_from([1e-300, 1e-6, 1.0, 1e6, 1e300]), seed=st.integers(0, 99))
-def test_standardizer_against_numpy(scale, seed):
-    random = np.random.default_rng(seed)
-    values = random.normal(size=(30, 3)) + 5
-    values[random.random(values.shape) < 0.2] = np.nan
-    fitted = Standardizer.fit(values * scale)
-    np.testing.assert_allclose(fitted.mean / scale, np.nanmean(values, 0), rtol=1e-12)
-    np.testing.assert_allclose(fitted.scale / scale, np.nanstd(values, 0), rtol=1e-10)
-    back = fitted.inverse_transform(fitted.transform(values * scale)) / scale
-    np.testing.assert_allclose(back, values, rtol=1e-12)
-
-
-def test_constant_and_empty_channels_keep_scale_1():
-    fitted = Standardizer.fit(np.array([[3.0, np.nan], [3.0, np.nan]]))
-    assert fitted.mean.tolist() == [3, 0]
-    assert fitted.scale.tolist() == [1, 1]
-    assert fitted.to_tensor(np.array([[4.0, 2.0]])).tolist() == [[1, 2]]

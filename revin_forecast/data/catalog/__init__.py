@@ -1,0 +1,1 @@
+"""The benchmark data sets: their files, splits and checksums."""

@@ -1,3 +1,5 @@
+"""Download of benchmark data sets."""
+
 import hashlib
 import urllib.request
 from http.client import HTTPException
@@ -13,52 +15,55 @@ TIMEOUT_SECONDS = 30
 
 
 def download(entry: CatalogEntry, folder: Path) -> Path:
-    """Download a data set, verify its checksum, and only then put it in place.
+    """Download a data set and verify its checksum before the file replaces an older one.
 
     Args:
-        entry: what to get.
-        folder: the data folder; made if it is not there.
+        entry: the data set.
+        folder: the data folder; created if it does not exist.
 
     Returns:
-        Where the file is now.
+        The path of the file.
 
     Raises:
-        InputError: no address or checksum is known, the server does not answer well, or the
-            content is another; or the folder can't be written to. No file in it is changed.
+        InputError: the data set has no known address or checksum, the download fails, the content
+            has another checksum, or the folder can't be written to. No existing file is changed.
     """
     final = folder / entry.file
     if entry.url is None or entry.sha256 is None:
         raise InputError(f"no public address is known for {entry.name}; put its file at {final}.")
+    # urllib also opens file: and ftp: addresses, which an entry must not reach.
     if not entry.url.startswith(("http://", "https://")):
-        raise InputError(f"{entry.url} is no http address; only those are downloaded.")
+        raise InputError(f"{entry.url} is not an http or https address, which a download needs.")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(final) as partial:
+            # Verified before the block ends, so that a bad file never replaces a good one.
             got = _fetch(entry.url, partial, entry.name)
             if got != entry.sha256:
                 raise InputError(
-                    f"{entry.url} gave another content: sha256 {got}, wanted {entry.sha256}. "
-                    "Nothing was kept; try again, or get the file elsewhere."
+                    f"{entry.url} returned other content: sha256 {got}, wanted {entry.sha256}. "
+                    "Nothing was saved; try again, or get the file elsewhere."
                 )
     except (OSError, HTTPException) as error:
-        raise InputError(f"could not download {entry.url}: {error}. Nothing was kept.") from error
+        raise InputError(f"could not download {entry.url}: {error}. Nothing was saved.") from error
     return final
 
 
 def _fetch(url: str, path: Path, name: str) -> str:
-    """Stream an address into a file; return the content's sha256."""
+    """Stream the content of an address to a file, and return its sha256."""
     digest = hashlib.sha256()
     with (
-        urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer,
+        urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response,
         path.open("wb") as file,
     ):
-        length = answer.headers.get("Content-Length")
+        # Servers that compress or stream send no length; the progress bar then has no total.
+        length = response.headers.get("Content-Length")
         total = int(length) // 1024 if length else None
-        got = 0
+        received = 0
         with progress(f"downloading {name}", total, "KiB") as advance:
-            while chunk := answer.read(CHUNK_BYTES):
+            while chunk := response.read(CHUNK_BYTES):
                 digest.update(chunk)
                 file.write(chunk)
-                advance((got + len(chunk)) // 1024 - got // 1024)
-                got += len(chunk)
+                advance((received + len(chunk)) // 1024 - received // 1024)
+                received += len(chunk)
     return digest.hexdigest()

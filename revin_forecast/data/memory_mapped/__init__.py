@@ -1,0 +1,1 @@
+"""Tables larger than memory: Parquet files converted to a memory-mapped file of values."""

@@ -1,4 +1,4 @@
-"""One pass over a table's blocks: its grid of steps, its channels, their mean and deviation."""
+"""First pass over a table's blocks: its time grid, its channels and their moments."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,37 +6,39 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from revin_forecast.data.formatting import format_names
 from revin_forecast.data.memory_mapped.parquet_blocks import ParquetTable
-from revin_forecast.data.reading.frequency import regular_grid
+from revin_forecast.data.reading.frequency import find_regular_grid
 from revin_forecast.data.reading.numbers import parse_numbers
-from revin_forecast.data.reading.pivot import channel_of_rows
+from revin_forecast.data.reading.pivot import assign_channels
 from revin_forecast.data.reading.timestamps import parse_timestamps
 from revin_forecast.data.scaling import ChannelMoments
-from revin_forecast.data.series import TableLayout, format_names
+from revin_forecast.data.table_layout import TableLayout
 from revin_forecast.errors import InputError
 
 NO_TIMESTAMP = np.iinfo(np.int64).max
+"""Later than any timestamp, so that a minimum replaces it; its negative is earlier than any."""
 
 
 @dataclass(frozen=True, eq=False)
 class RowBlock:
-    """Some rows of a table."""
+    """A block of a table's rows."""
 
     timestamps: pd.DatetimeIndex
     values: np.ndarray
-    """(rows, channels) float64, NaN where unobserved; of a long table (rows,)."""
+    """(rows, channels) float64, NaN where unobserved; (rows,) for a long table."""
     channel: np.ndarray | None = None
-    """(rows,) the channel of each row of a long table."""
+    """(rows,) channel of each row of a long table; None: the table is wide."""
 
 
 class RowBlocks:
-    """Iterates over the blocks of a table, as often as it is asked to.
+    """The blocks of a table, as an iterable that can be read repeatedly.
 
     Args:
         table: wide or long.
-        layout: names its columns.
-        names: the channels; None: all series of a long table, which the first pass finds.
-        index_names: names under which a numeric index of the frame counts as a column.
+        layout: layout with the names of the columns.
+        names: channels to read; None: all series of a long table, found in the first pass.
+        index_names: names under which a numeric index of the frame becomes a column.
     """
 
     def __init__(
@@ -54,11 +56,11 @@ class RowBlocks:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The channels; of a long table, those seen so far."""
+        """Names of the channels; for a long table, of those read so far."""
         return tuple(self._channel_indices)
 
     def __iter__(self) -> Iterator[RowBlock]:
-        """Read the table."""
+        """Yield the parsed blocks of the table."""
         layout = self.layout
         numbers = self.names if layout.value is None else (layout.value,)
         self.table.check_column_types([layout.time, *numbers])
@@ -69,13 +71,14 @@ class RowBlocks:
             if layout.id is None:
                 yield RowBlock(stamps, values)
                 continue
-            local, names = channel_of_rows(table, layout.id, None)
-            channel = np.array([self._channel_index(name) for name in names])[local]
-            kept = channel >= 0
-            if kept.any():
-                yield RowBlock(stamps[kept], values[kept, 0], channel[kept])
+            # Blocks number their series independently; names map them to the table's channels.
+            local, names = assign_channels(table, layout.id, None)
+            channel = np.array([self._get_channel_index(name) for name in names])[local]
+            is_requested = channel >= 0
+            if is_requested.any():
+                yield RowBlock(stamps[is_requested], values[is_requested, 0], channel[is_requested])
 
-    def _channel_index(self, name: str) -> int:
+    def _get_channel_index(self, name: str) -> int:
         if self.can_add_names:
             return self._channel_indices.setdefault(name, len(self._channel_indices))
         return self._channel_indices.get(name, -1)
@@ -83,15 +86,15 @@ class RowBlocks:
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What one pass over a table came to."""
+    """Result of the first pass over a table."""
 
     names: tuple[str, ...]
     grid: pd.DatetimeIndex
-    """Every step from the first to the last row, those without a row too."""
+    """All steps from the first to the last row, including those without a row."""
     frequency: str
     moments: ChannelMoments
     first_observed: np.ndarray
-    """(channels,) step of each channel's first observed value; one too many: it has none."""
+    """(channels,) step of each channel's first observed value; the step count if it has none."""
     last_steps: np.ndarray
     """(channels,) step of each channel's last row."""
 
@@ -102,92 +105,98 @@ class Scan:
 
     @property
     def last_timestamps(self) -> pd.DatetimeIndex | None:
-        """(channels,) stamp of each channel's own last row; None: all end with the last row."""
+        """(channels,) timestamp of each channel's last row; None: all end with the last row."""
         return self.grid[self.last_steps] if self.lags.any() else None
 
-    def row_steps(self, block: RowBlock) -> np.ndarray:
-        """Return (rows,) the step at which each row stands when all channels end together."""
-        at = self.grid.get_indexer(block.timestamps)
-        return at if block.channel is None else at + self.lags[block.channel]
+    def compute_row_steps(self, block: RowBlock) -> np.ndarray:
+        """Return (rows,) the step of each row after the channels are aligned at their ends."""
+        steps = self.grid.get_indexer(block.timestamps)
+        return steps if block.channel is None else steps + self.lags[block.channel]
 
 
 class _ChannelEnds:
-    """The first and last stamp of each channel, as whole numbers of the stamps' unit."""
+    """First observed and last timestamp of each channel, as integers in the timestamps' unit."""
 
     def __init__(self):
         self.first_observed = self.last = np.empty(0, dtype=np.int64)
 
     def add(self, stamps: np.ndarray, block: RowBlock, channels: int) -> None:
-        """Look at a block whose stamps are given as whole numbers."""
-        more = channels - len(self.last)
-        self.first_observed = np.pad(self.first_observed, (0, more), constant_values=NO_TIMESTAMP)
-        self.last = np.pad(self.last, (0, more), constant_values=-NO_TIMESTAMP)
-        seen = np.isfinite(block.values)
+        """Update the ends with a block whose timestamps are given as integers."""
+        new = channels - len(self.last)
+        self.first_observed = np.pad(self.first_observed, (0, new), constant_values=NO_TIMESTAMP)
+        self.last = np.pad(self.last, (0, new), constant_values=-NO_TIMESTAMP)
+        observed = np.isfinite(block.values)
         if block.channel is None:
-            first = np.where(seen, stamps[:, None], NO_TIMESTAMP).min(axis=0)
+            first = np.where(observed, stamps[:, None], NO_TIMESTAMP).min(axis=0)
             self.first_observed = np.minimum(self.first_observed, first)
             self.last = np.maximum(self.last, stamps.max())
         else:
-            np.minimum.at(self.first_observed, block.channel[seen], stamps[seen])
+            np.minimum.at(self.first_observed, block.channel[observed], stamps[observed])
             np.maximum.at(self.last, block.channel, stamps)
 
 
 def scan(blocks: RowBlocks, frequency: str | None) -> Scan:
-    """Read a table once.
+    """Read a table once, for its grid, its channels and their moments.
 
     Args:
-        blocks: of the table.
-        frequency: the step between rows; None: found.
+        blocks: blocks of the table.
+        frequency: pandas frequency string of the rows; None: detect it.
 
     Raises:
-        InputError: a cell can't be used, rows follow no rhythm, a time is repeated in a wide table,
-            or a series is not there.
+        InputError: a cell can't be parsed, the rows follow no frequency, a wide table has a time
+            twice, or a series does not exist.
     """
     ends, moments = _ChannelEnds(), None
     stamps: list[pd.DatetimeIndex] = []
     for block in blocks:
-        own = block.timestamps.as_unit((stamps or [block.timestamps])[0].unit)
+        # Blocks may differ in the unit of their timestamps; the first one's is used for all.
+        block_stamps = block.timestamps.as_unit((stamps or [block.timestamps])[0].unit)
         channels = len(blocks.names)
-        stamps.append(own if block.channel is None else own.unique())
-        ends.add(own.asi8, block, channels)
+        # Series of a long table share most times, so a block's distinct ones save memory.
+        stamps.append(block_stamps if block.channel is None else block_stamps.unique())
+        ends.add(block_stamps.asi8, block, channels)
         part = (
             ChannelMoments.from_values(block.values)
             if block.channel is None
             else ChannelMoments.from_rows(block.values, block.channel, channels)
         )
+        # A block may add series, so earlier moments are padded to the channels known now.
         moments = part if moments is None else moments.pad(channels).merge(part)
     absent = [
         name for name, last in zip(blocks.names, ends.last, strict=False) if last == -NO_TIMESTAMP
     ]
     if moments is None or absent:
         raise InputError(
-            f"{blocks.table.path} has no series {format_names(absent or list(blocks.names))} in column "
-            f"{blocks.layout.id!r}. Check the name."
+            f"{blocks.table.path} has no series {format_names(absent or list(blocks.names))} in "
+            f"column {blocks.layout.id!r}. Check the name."
         )
     times = _sort_timestamps(blocks, stamps)
 
-    def place(step: int) -> str:
+    def describe_step(step: int) -> str:
         return f"{blocks.table.path}, {times[step]}"
 
-    grid, found = regular_grid(times, frequency, place)
-    at = grid.as_unit(stamps[0].unit).asi8
-    last = np.searchsorted(at, ends.last)
-    seen = ends.first_observed != NO_TIMESTAMP
+    grid, detected = find_regular_grid(times, frequency, describe_step)
+    grid_integers = grid.as_unit(stamps[0].unit).asi8
+    last = np.searchsorted(grid_integers, ends.last)
+    has_values = ends.first_observed != NO_TIMESTAMP
+    # Channels are aligned at their ends, so first steps shift by the lag as well.
     lags = len(grid) - 1 - last
-    first = np.where(seen, np.searchsorted(at, ends.first_observed) + lags, len(grid))
-    return Scan(blocks.names, grid, found, moments, first, last)
+    first = np.searchsorted(grid_integers, ends.first_observed) + lags
+    first = np.where(has_values, first, len(grid))
+    return Scan(blocks.names, grid, detected, moments, first, last)
 
 
 def _sort_timestamps(blocks: RowBlocks, stamps: list[pd.DatetimeIndex]) -> pd.DatetimeIndex:
     times = pd.DatetimeIndex(stamps[0].append(stamps[1:]))
     if blocks.layout.id is not None:
         return pd.DatetimeIndex(times.unique().sort_values())
+    # Most tables are sorted, and a check costs less than sorting a copy.
     if not times.is_monotonic_increasing:
         times = pd.DatetimeIndex(times.sort_values())
     if not times.is_unique:
-        twice = times[times.duplicated()][0]
+        repeated = times[times.duplicated()][0]
         raise InputError(
-            f"{blocks.table.path}: {twice} stands there a second time (duplicate time stamp). Keep "
+            f"{blocks.table.path}: {repeated} occurs a second time (duplicate timestamp). Keep "
             "one row for each time; if the table holds several series one below the other, name "
             "them with --id and --value."
         )

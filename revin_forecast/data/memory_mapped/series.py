@@ -1,4 +1,4 @@
-"""Series in a file of standardized float32 values that is mapped into memory, not read."""
+"""Series whose standardized float32 values are in a memory-mapped file."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,50 +13,51 @@ from revin_forecast.data.memory_mapped.parquet_blocks import ParquetTable
 from revin_forecast.data.memory_mapped.scan import RowBlock, RowBlocks, Scan, scan
 from revin_forecast.data.reading.read_series import (
     LONG_FORMAT,
-    channel_columns,
     detect_layout,
     mark_inputs,
-    requested_series,
+    resolve_requested_series,
+    select_channel_columns,
 )
 from revin_forecast.data.reading.timestamps import TIME_NAMES
 from revin_forecast.data.scaling import Standardizer
-from revin_forecast.data.series import Series, TableLayout
+from revin_forecast.data.series import Series
+from revin_forecast.data.table_layout import TableLayout
 from revin_forecast.errors import InputError
 from revin_forecast.utils.progress import progress
 
 DEFAULT_KEPT_ROWS = 512
-"""Last rows that are kept as they stand in the table, if not told otherwise."""
+"""Default number of last rows to keep unstandardized."""
 CHUNK_VALUES = 2**22
-"""Values of the file that are looked at at once."""
+"""Values of the file to process at once."""
 UNWRITTEN_VALUE = np.inf
-"""No standardized value is infinite."""
+"""Marks values of the file that have no row yet; no standardized value is infinite."""
 
 
 @dataclass(frozen=True, eq=False)
 class MemoryMappedSeries:
-    """Channels over time whose values lie in a file; see `map_table`.
+    """Channels over time whose values are in a memory-mapped file; see `memory_map_table`.
 
-    Where series end at different times, each one's own last row stands in the last row.
+    Series that end at different times are aligned: each one's own last row is in the last row.
     """
 
     values: Tensor
-    """(time, channels) float32, z-scored by all rows, NaN where unobserved; pages of the file."""
+    """(time, channels) float32 view of the file, z-scored by all rows, NaN where unobserved."""
     standardizer: Standardizer
     timestamps: pd.DatetimeIndex
     last_rows: Series
-    """The last rows as they stand in the table."""
+    """The last rows, in the table's units."""
     first_observed: np.ndarray
-    """(channels,) the row of each channel's first observed value; one too many: it has none."""
+    """(channels,) row of each channel's first observed value; the row count if it has none."""
     unobserved_count: int
     """The number of values that were not measured."""
 
     def __len__(self) -> int:
-        """Count the rows."""
+        """Return the number of rows."""
         return len(self.values)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The channels."""
+        """Names of the channels."""
         return self.last_rows.names
 
     @property
@@ -71,26 +72,26 @@ class MemoryMappedSeries:
 
     @property
     def frequency(self) -> str | None:
-        """As pandas writes it."""
+        """Pandas frequency string."""
         return self.last_rows.frequency
 
     @property
     def last_timestamps(self) -> pd.DatetimeIndex | None:
-        """(channels,) stamp of each channel's own last row; None: all end with the last row."""
+        """(channels,) timestamp of each channel's last row; None: all end with the last row."""
         return self.last_rows.last_timestamps
 
     def slice_rows(self, start: int, stop: int) -> Series:
-        """Return some of the last rows as they stand in the table.
+        """Return a slice of the last rows, in the table's units.
 
         Raises:
-            InputError: not so many were kept.
+            InputError: the slice begins before the rows that were kept.
         """
         before = len(self) - len(self.last_rows)
         if start < before:
-            wanted = len(self) - start
+            needed = len(self) - start
             raise InputError(
-                f"the last {wanted} rows are needed as they stand in the table, but the memory map "
-                f"kept {len(self.last_rows)}. Map the table with keep={wanted}."
+                f"the last {needed} rows are needed in the table's units, but the memory map kept "
+                f"{len(self.last_rows)}. Map the table with keep={needed}."
             )
         return self.last_rows.slice_rows(start - before, stop - before)
 
@@ -107,121 +108,126 @@ def memory_map_table(
     inputs: Sequence[str] | None = None,
     frequency: str | None = None,
 ) -> MemoryMappedSeries:
-    """Make a table that is larger than memory ready to be fitted on.
+    """Memory-map a table that is larger than memory, so that a model can be fitted on it.
 
-    A Parquet file is read twice, some rows at a time: for the stamps and each channel's mean and
-    deviation, then to write the standardized values to a file, 4 bytes each. That file is mapped:
-    the system reads its pages when a window needs them, and lets go of them when memory is short.
-    What stays in memory is one block of rows, the stamps (some 50 bytes a step, for a while) and
-    the last rows. The values are those of `read_series`, z-scored by `Standardizer`, to rounding.
+    A Parquet file is read twice in blocks of rows: first for the timestamps and the mean and
+    standard deviation of each channel, then to write the standardized values to a file, 4 bytes
+    each. The operating system reads pages of that file when a window needs them, and drops them
+    when memory is short. Only one block of rows, the timestamps (about 50 bytes per step, during
+    the reading) and the last rows are in memory. The values equal those of `read_series`, z-scored
+    by `Standardizer`, up to rounding.
 
     Args:
-        source: a .parquet file, wide or long; of numbers and time stamps, not text.
-        folder: gets `values.f32`, which is yours to delete when the fit is done.
-        keep: last rows to keep; the look-back at least.
-        time: the time column; None: found.
+        source: a .parquet file, wide or long, of numbers and timestamps, not text.
+        folder: folder for the file `values.f32`, which the caller deletes after the fit.
+        keep: number of last rows to keep in the table's units; at least the look-back.
+        time: the time column; None: find it.
         id: the series column of a long table.
         value: the value column of a long table.
-        target: the series to forecast; None: all.
+        target: series to forecast; None: all.
         inputs: series that are used but not forecast.
-        frequency: the step between rows, as pandas writes it; None: found.
+        frequency: pandas frequency string of the rows; None: detect it.
 
     Raises:
-        InputError: the table can't be used; the message says where, what was wanted, what to do.
+        InputError: the table can't be read; the message has the position, the problem and the fix.
     """
-    names = requested_series(None, target, inputs)
+    names = resolve_requested_series(None, target, inputs)
     table = ParquetTable.open(source)
-    indices = [name for name in (time, id, LONG_FORMAT.id, *TIME_NAMES) if name is not None]
-    head = table.read_head(indices)
+    index_names = [name for name in (time, id, LONG_FORMAT.id, *TIME_NAMES) if name is not None]
+    head = table.read_head(index_names)
     layout = detect_layout(head, time, id, value)
     if layout.id is None:
-        names = channel_columns(head, layout, names)
-    blocks = RowBlocks(table, layout, names, indices)
+        names = select_channel_columns(head, layout, names)
+    blocks = RowBlocks(table, layout, names, index_names)
     with progress(f"reading {source} for the first time"):
-        found = scan(blocks, frequency)
+        first_pass = scan(blocks, frequency)
     path = Path(folder) / "values.f32"
     path.parent.mkdir(parents=True, exist_ok=True)
-    standardizer = found.moments.to_standardizer()
+    standardizer = first_pass.moments.to_standardizer()
     with progress(f"reading {source}", table.rows, "rows") as advance:
-        kept = _write_standardized(path, blocks, found, standardizer, keep, advance)
-    last = _last_rows(kept, found, layout)
-    shape = len(found.grid), len(found.names)
+        last_values = _write_standardized(path, blocks, first_pass, standardizer, keep, advance)
+    last = _build_last_rows(last_values, first_pass, layout)
+    shape = len(first_pass.grid), len(first_pass.names)
     size = shape[0] * shape[1]
     return MemoryMappedSeries(
+        # Not shared: writing to the tensor does not change the file.
         torch.from_file(str(path), False, size, dtype=torch.float32).view(shape),
         standardizer,
-        found.grid,
+        first_pass.grid,
         last if inputs is None else mark_inputs(last, inputs),
-        found.first_observed,
-        size - int(found.moments.count.sum()),
+        first_pass.first_observed,
+        size - int(first_pass.moments.count.sum()),
     )
 
 
 def _write_standardized(
     path: Path,
     blocks: RowBlocks,
-    found: Scan,
+    first_pass: Scan,
     standardizer: Standardizer,
     keep: int,
     advance: Callable[..., None],
 ) -> np.ndarray:
-    """Write standardized values to a file; return the last rows as they stand in the table."""
-    shape = len(found.grid), len(found.names)
+    """Write standardized values to a file; return the last rows in the table's units."""
+    shape = len(first_pass.grid), len(first_pass.names)
+    # Filled with a marker first: rows come in any order, and absent ones must become NaN.
     mapped = np.memmap(path, np.float32, "w+", shape=shape)
     for part in _iter_chunks(mapped):
         part[:] = UNWRITTEN_VALUE
-    kept = np.full((min(keep, shape[0]), shape[1]), np.nan)
-    before = shape[0] - len(kept)
+    last_values = np.full((min(keep, shape[0]), shape[1]), np.nan)
+    before = shape[0] - len(last_values)
     for block in blocks:
-        steps = found.row_steps(block)
+        steps = first_pass.compute_row_steps(block)
         if block.channel is None:
             mapped[steps] = standardizer.transform(block.values)
-            end = steps >= before
-            kept[steps[end] - before] = block.values[end]
+            is_last = steps >= before
+            last_values[steps[is_last] - before] = block.values[is_last]
         else:
+            # The first pass checked the times of wide tables, but not pairs of series and time.
             _check_repeats(mapped, block, steps, blocks)
             channel = block.channel
             mean, scale = standardizer.mean[channel], standardizer.scale[channel]
             mapped[steps, channel] = (block.values - mean) / scale
-            end = steps >= before
-            kept[steps[end] - before, channel[end]] = block.values[end]
+            is_last = steps >= before
+            last_values[steps[is_last] - before, channel[is_last]] = block.values[is_last]
         advance(len(block.timestamps))
     for part in _iter_chunks(mapped):
         part[part == UNWRITTEN_VALUE] = np.nan
     mapped.flush()
-    return kept
+    return last_values
 
 
 def _check_repeats(
     mapped: np.ndarray, block: RowBlock, steps: np.ndarray, blocks: RowBlocks
 ) -> None:
+    """Reject a pair of series and time that is in the block twice or was written before."""
     channel = block.channel
-    assert channel is not None  # in a long table
+    assert channel is not None  # only blocks of long tables are checked
     cells = pd.Series(steps * mapped.shape[1] + channel)
     repeated = np.flatnonzero(cells.duplicated() | (mapped[steps, channel] != UNWRITTEN_VALUE))
     if len(repeated):
         row = repeated[0]
         raise InputError(
-            f"{blocks.table.path}: {block.timestamps[row]} of series {blocks.names[channel[row]]!r} "
-            "stands there a second time. Keep one row for each series and time."
+            f"{blocks.table.path}: {block.timestamps[row]} of series "
+            f"{blocks.names[channel[row]]!r} occurs a second time. Keep one row for each series "
+            "and time."
         )
 
 
 def _iter_chunks(mapped: np.ndarray) -> Iterator[np.ndarray]:
+    # In chunks, so that only a part of the file has to be in memory.
     rows = max(1, CHUNK_VALUES // mapped.shape[1])
     for start in range(0, len(mapped), rows):
         yield mapped[start : start + rows]
 
 
-def _last_rows(kept: np.ndarray, found: Scan, layout: TableLayout) -> Series:
-    stamps = found.grid[-len(kept) :]
-    moved = found.last_timestamps is not None
+def _build_last_rows(values: np.ndarray, first_pass: Scan, layout: TableLayout) -> Series:
     return Series(
-        kept,
-        stamps,
-        found.names,
-        found.frequency,
+        values,
+        first_pass.grid[-len(values) :],
+        first_pass.names,
+        first_pass.frequency,
         layout,
-        last_timestamps=found.last_timestamps,
-        has_aligned_ends=moved,
+        last_timestamps=first_pass.last_timestamps,
+        has_aligned_ends=first_pass.last_timestamps is not None,
     )

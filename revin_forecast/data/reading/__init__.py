@@ -1,0 +1,1 @@
+"""Reading of tables and frames into `Series`."""

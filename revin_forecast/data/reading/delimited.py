@@ -1,4 +1,4 @@
-"""Delimited text: what parts its columns, its cells, and the line each row stands on."""
+"""Parsing of delimited text: its separator, its cells and their lines in the file."""
 
 import csv
 import io
@@ -18,9 +18,11 @@ SEPARATOR_NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 NA_VALUES = ["", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "#N/A", "None"]
 DEFAULT_CONVERSION = arrow_csv.ConvertOptions(null_values=NA_VALUES, strings_can_be_null=True)
 SNIFF_ROWS = 50
-"""Rows from the top by which the separator is told."""
+"""Rows from the top of a file by which its separator is detected."""
+SNIFF_CHARACTERS = 2**20
+"""Largest part of a file in which these rows are looked for."""
 
-csv.field_size_limit(2**31 - 1)  # a long cell is no error
+csv.field_size_limit(2**31 - 1)  # the default limit rejects long cells, which are valid
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,20 +30,20 @@ class DelimitedText:
     """Text of a table with a header."""
 
     name: str
-    """What messages call it."""
+    """Name of the file in messages."""
     data: bytes
-    """UTF-8."""
+    """UTF-8 text."""
     separator: str
     first_line: int = 1
-    """The line in the file that the text begins on."""
+    """Line of the file on which the text begins."""
 
     def parse(self, conversion: arrow_csv.ConvertOptions = DEFAULT_CONVERSION) -> pa.Table:
         """Return the columns.
 
         Raises:
-            InputError: no rows, or rows of another number of cells than the header.
+            InputError: there are no rows, or a row and the header differ in the number of cells.
         """
-        # Only inside quotes can a line go on; where there are none, parts are read side by side.
+        # Line breaks within cells need quotes. Without quotes, Arrow can parse in parallel.
         quoted = b'"' in self.data
         parsing = arrow_csv.ParseOptions(delimiter=self.separator, newlines_in_values=quoted)
         try:
@@ -51,33 +53,35 @@ class DelimitedText:
             raise InputError(self._explain_error(error)) from error
 
     def parse_as_text(self, names: Sequence[str]) -> pa.Table:
-        """Return columns letter by letter: 007, NA, a time with its zone."""
+        """Return columns as the text in the file: 007, NA, a time with its zone."""
         types = dict.fromkeys(names, pa.string())
         return self.parse(arrow_csv.ConvertOptions(include_columns=names, column_types=types))
 
     def iter_records(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield (line, cells) of the header and of every row; blank lines are none."""
+        """Yield (line, cells) of the header and of every row, without blank lines."""
         text = io.StringIO(self.data.decode(), newline="")
+        # Python's reader counts lines, also those inside quoted cells; Arrow's does not.
         reader = csv.reader(text, delimiter=self.separator)
         for cells in reader:
             if cells:
                 yield reader.line_num + self.first_line - 1, cells
 
     def describe_position(self, row: int) -> str:
-        """Say where a row (from 0) stands: the file's line, counted as an editor does."""
+        """Return the file and line of a row; rows count from 0, lines from 1."""
+        # Looked up only for a message: Arrow reports no lines, and counting them would be slow.
         for line, _ in islice(self.iter_records(), row + 1, None):
             return f"{self.name}, line {line}"
         return self.name
 
     def check_quotes(self) -> None:
-        """Refuse text that ends inside a quoted cell: it swallows all rows below.
+        """Reject text that ends inside a quoted cell, which swallows all rows below it.
 
         Raises:
-            InputError: it does.
+            InputError: a quote is never closed.
         """
         if b'"' not in self.data or self.data.count(b'"') % 2 == 0:
             return
-        # A quote more closes such a cell; else it is a record of its own.
+        # A further quote closes an open cell. If none is open, it is a record of its own.
         closed = DelimitedText(self.name, self.data + b'\n"', self.separator, self.first_line)
         start = last = self.first_line - 1
         cells: list[str] = []
@@ -90,21 +94,22 @@ class DelimitedText:
             )
 
     def _explain_error(self, error: Exception) -> str:
-        """Say in the user's words why the reader gave up."""
+        """Return a message with the file's line for an error of the CSV reader."""
         records = self.iter_records()
         header = next(records, None)
         if header is None:
             return f"{self.name} is empty; it should have a header and rows."
-        wanted = len(header[1])
+        width = len(header[1])
         for line, cells in records:
-            if len(cells) != wanted == 1 and line == header[0] + 1:
+            # A title has one cell, and the header below it has more.
+            if len(cells) != width == 1 and line == header[0] + 1:
                 return (
                     f"{self.name}, line {line} has {len(cells)} cells but line {header[0]} has 1. "
                     "If that is a title, delete it, so that the names of the columns come first."
                 )
-            if len(cells) != wanted:
+            if len(cells) != width:
                 return (
-                    f"{self.name}, line {line} has {len(cells)} cells but the header has {wanted}. "
+                    f"{self.name}, line {line} has {len(cells)} cells but the header has {width}. "
                     "Check for a stray or missing separator, or unquoted text with one."
                 )
         if "cannot infer" in str(error):
@@ -114,17 +119,19 @@ class DelimitedText:
 
 
 def read_delimited(data: bytes, name: str) -> DelimitedText:
-    """Take the bytes of a text file for a table.
+    """Decode the bytes of a text file and detect its separator.
 
     Raises:
-        InputError: it is no text, or what parts the columns is not certain.
+        InputError: the file is not text, or its separator is ambiguous.
     """
     data = decode_to_utf8(data, name)
+    # A copy of a whole large file to strip it is avoided where its top already has text.
     if not data[: 2**16].strip() and not data.strip():
         raise InputError(f"{name} is empty; it should have a header and rows.")
-    told = re.match(rb"sep=([^\r\n\w])\r?\n", data)  # a line that Excel writes and reads
-    if told:
-        text = DelimitedText(name, data[told.end() :], told[1].decode(), first_line=2)
+    declaration = re.match(rb"sep=([^\r\n\w])\r?\n", data)  # a line that Excel writes and reads
+    if declaration:
+        rows, separator = data[declaration.end() :], declaration[1].decode()
+        text = DelimitedText(name, rows, separator, first_line=2)
         if text.separator not in SEPARATORS:
             raise InputError(f"{name}, line 1 names the separator {text.separator!r}; use a comma.")
     else:
@@ -133,36 +140,47 @@ def read_delimited(data: bytes, name: str) -> DelimitedText:
     return text
 
 
-def _detect_separator(data: bytes, name: str) -> str:
-    """Return what parts the columns: the header and the rows below it into equally many."""
-    top = data[: 2**20].decode(errors="ignore")
-    cells = {one: _cells_per_row(top, one) for one in SEPARATORS}
-    likely = [one for one in SEPARATORS if len(set(cells[one])) == 1 and cells[one][0] > 1]
-    if len(likely) > 1:  # one inside quotes parts nothing
-        header = {one: next(csv.reader(top.splitlines(), delimiter=one)) for one in likely}
-        whole = [one for one in likely if all(name.count('"') % 2 == 0 for name in header[one])]
-        likely = whole or likely
-    if len(likely) > 1:
-        names = " or ".join(SEPARATOR_NAMES[one] for one in likely)
-        raise InputError(
-            f"{name}: the columns may be parted by {names}. Quote the names and cells that hold "
-            "the other sign, or begin the file with a line sep=; that tells."
-        )
-    # Rows of unequal length are told with their line, by the separator that the header has most.
-    return likely[0] if likely else max(SEPARATORS, key=lambda one: cells[one][0])
-
-
-def _cells_per_row(top: str, separator: str) -> Sequence[int]:
-    """Return how many cells the header and the rows below it have; a cut row at the end aside."""
-    reader = csv.reader(io.StringIO(top, newline=""), delimiter=separator)
-    found = list(islice((len(cells) for cells in reader if cells), SNIFF_ROWS))
-    cut = len(found) < SNIFF_ROWS and len(top) >= 2**20 - 4 and len(found) > 1
-    return found[:-1] if cut else found
-
-
-def separator_hint(header: str) -> str:
-    """Say what else may part the columns of a header that seems to be one name."""
-    for sign, called in ((":", "a colon"), ("^", "^"), ("~", "~"), (" ", "spaces")):
-        if sign in header.strip():
-            return f" The columns seem to be parted by {called}; save the file with commas."
+def suggest_separator(header: str) -> str:
+    """Return a hint at the separator of a header that was read as a single name."""
+    for character, label in ((":", "a colon"), ("^", "^"), ("~", "~"), (" ", "spaces")):
+        if character in header.strip():
+            return f" The columns seem to be separated by {label}; save the file with commas."
     return ""
+
+
+def _detect_separator(data: bytes, name: str) -> str:
+    """Return the separator that splits the header and the rows below into equally many cells."""
+    top = data[:SNIFF_CHARACTERS].decode(errors="ignore")
+    cells = {separator: _count_cells_per_row(top, separator) for separator in SEPARATORS}
+    likely = [
+        separator for separator, counts in cells.items() if len(set(counts)) == 1 and counts[0] > 1
+    ]
+    if len(likely) > 1:  # a separator inside quotes does not separate
+        headers = {
+            separator: next(csv.reader(top.splitlines(), delimiter=separator))
+            for separator in likely
+        }
+        balanced = [
+            separator
+            for separator in likely
+            if all(column.count('"') % 2 == 0 for column in headers[separator])
+        ]
+        likely = balanced or likely
+    if len(likely) > 1:
+        names = " or ".join(SEPARATOR_NAMES[separator] for separator in likely)
+        raise InputError(
+            f"{name}: the columns may be separated by {names}. Quote the names and cells that "
+            "contain the other character, or put a line such as sep=; at the top of the file."
+        )
+    # No separator fits: take the one that is most frequent in the header, so that the message
+    # about rows of unequal length names their line.
+    return likely[0] if likely else max(SEPARATORS, key=lambda separator: cells[separator][0])
+
+
+def _count_cells_per_row(top: str, separator: str) -> Sequence[int]:
+    """Return the number of cells of the header and of each row below, without a cut last row."""
+    reader = csv.reader(io.StringIO(top, newline=""), delimiter=separator)
+    counts = list(islice((len(cells) for cells in reader if cells), SNIFF_ROWS))
+    # Decoding drops at most three bytes of a character that is cut.
+    is_cut = len(counts) < SNIFF_ROWS and len(top) >= SNIFF_CHARACTERS - 4 and len(counts) > 1
+    return counts[:-1] if is_cut else counts

@@ -1,4 +1,4 @@
-"""The rhythm of time stamps: find it, and put stamps with gaps on the full grid."""
+"""Detection of the frequency of timestamps, and the full grid of timestamps with gaps."""
 
 import warnings
 from collections import Counter
@@ -12,55 +12,60 @@ from pandas.tseries.frequencies import to_offset
 from revin_forecast.errors import InputError
 
 MAX_GRID_ROWS_PER_STAMP = 20
-"""A grid with more rows than this times the stamps is taken for a wrong rhythm."""
+"""If a grid has more rows than this per timestamp, its frequency is considered wrong."""
 SAMPLE_COUNT, SAMPLE_ROWS = 50, 6
 
+# By the first part of a pandas offset, without its variants (start, end, business).
 _SEASONS = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1}
 DAY_SECONDS = 24 * 60 * 60
 
 
-def regular_grid(
+def find_regular_grid(
     timestamps: pd.DatetimeIndex,
     frequency: str | None = None,
     describe_position: Callable[[int], str] | None = None,
 ) -> tuple[pd.DatetimeIndex, str]:
-    """Return the regular grid that the stamps lie on, and its frequency.
+    """Return the regular grid that contains the timestamps, and its frequency.
 
-    A frequency is tried if the stamps, or some stretch of them, show it; absent stamps are gaps.
-    Days without any weekend are business days ("B").
+    A frequency is tried if it fits all timestamps or some stretch of them; absent timestamps are
+    gaps. Days without any weekend are business days ("B").
 
     Args:
-        timestamps: sorted, no two equal.
-        frequency: of the grid; None: find it.
-        describe_position: tells where in the table a stamp is from, for messages.
+        timestamps: sorted distinct timestamps.
+        frequency: frequency of the grid; None: detect it.
+        describe_position: function that returns the position of a timestamp in the table, for
+            messages.
 
     Raises:
-        InputError: the stamps lie on no regular grid, or are too few to tell.
+        InputError: no regular grid contains the timestamps, or they are too few to detect one.
     """
     if frequency is not None:
         candidates = [parse_frequency(frequency)]
     elif len(timestamps) < 3:
         rows = "one row is" if len(timestamps) == 1 else f"{len(timestamps)} rows are"
         raise InputError(
-            f"{describe_position(0) + ': ' if describe_position else ''}{rows} too few to see the step between them. "
-            "Pass --frequency (h, D, W-SAT, MS, ...), or more rows."
+            f"{describe_position(0) + ': ' if describe_position else ''}{rows} too few to detect "
+            "the frequency. Pass --frequency (h, D, W-SAT, MS, ...), or more rows."
         )
     else:
-        candidates = _possible_frequencies(timestamps)
+        candidates = _list_candidate_frequencies(timestamps)
+    # The first grid that contains every row wins; no row is moved to fit one.
     for candidate in candidates:
         grid = _build_grid(timestamps, candidate)
         if grid is not None and timestamps.isin(grid).all():
             return grid, candidate
-    off = _first_off_grid(timestamps, candidates[0])
+    index = _find_first_off_grid(timestamps, candidates[0])
     raise InputError(
-        f"{describe_position(off) + ': ' if describe_position else ''}{_irregular_message(timestamps, candidates[0], off)}"
+        f"{describe_position(index) + ': ' if describe_position else ''}"
+        f"{_describe_irregularity(timestamps, candidates[0], index)}"
     )
 
 
 def default_season(frequency: str | None) -> int:
     """Return the usual season in steps: a day of hours, a week of days, a year of months.
 
-    >>> [season_of(frequency) for frequency in ("h", "15min", "D", "B", "W-SAT", "MS", "QS", "YE")]
+    >>> frequencies = ("h", "15min", "D", "B", "W-SAT", "MS", "QS", "YE")
+    >>> [default_season(frequency) for frequency in frequencies]
     [24, 96, 7, 5, 52, 12, 4, 1]
     """
     if frequency is None:
@@ -70,6 +75,7 @@ def default_season(frequency: str | None) -> int:
         isinstance(offset, pd.offsets.Tick)
         and (step := pd.Timedelta(offset).total_seconds()) < DAY_SECONDS
     ):
+        # Below a minute the season is an hour: a day would be thousands of steps.
         span = DAY_SECONDS if step >= 60 else DAY_SECONDS / 24
         return max(1, round(span / step))
     name = (
@@ -79,25 +85,48 @@ def default_season(frequency: str | None) -> int:
     return max(1, _SEASONS.get(name, 1) // offset.n)
 
 
-def _possible_frequencies(stamps: pd.DatetimeIndex) -> list[str]:
-    """Return frequencies seen in the stamps, likeliest first."""
-    whole = _infer_frequency(stamps)
-    if whole is not None:
-        return [whole]
+def parse_frequency(frequency: str | pd.offsets.BaseOffset) -> str:
+    """Return a frequency as the string that pandas uses for it.
+
+    Raises:
+        InputError: the frequency is unknown to pandas, or its step is not positive.
+    """
+    try:
+        offset = to_offset(frequency)
+    except ValueError as error:
+        raise InputError(
+            f"--frequency {frequency} is not a frequency of pandas. "
+            "Examples: h, 15min, D, B, W-SAT, MS, QS."
+        ) from error
+    # Pandas accepts -1D, whose grid would be empty.
+    if offset.n <= 0:
+        raise InputError(
+            f"--frequency {frequency} does not go forward; pass {offset.base.freqstr}."
+        )
+    return offset.freqstr
+
+
+def _list_candidate_frequencies(stamps: pd.DatetimeIndex) -> list[str]:
+    """Return the frequencies that fit a part of the timestamps, the most likely first."""
+    frequency = _infer_frequency(stamps)
+    if frequency is not None:
+        return [frequency]
+    # Gaps hide the frequency of the whole, but not that of most short samples.
     starts = range(
         0, max(1, len(stamps) - SAMPLE_ROWS), max(1, (len(stamps) - SAMPLE_ROWS) // SAMPLE_COUNT)
     )
-    seen = Counter(_infer_frequency(stamps[start : start + SAMPLE_ROWS]) for start in starts)
-    found = [frequency for frequency, _ in seen.most_common() if frequency is not None]
-    found.append(_most_common_step(stamps))
-    weekdays = bool((np.asarray(stamps.day_of_week) < 5).all())
-    if "D" in found and weekdays:
-        found.insert(0, "B")
-    return [*found, *_calendar_frequencies(stamps)]
+    counts = Counter(_infer_frequency(stamps[start : start + SAMPLE_ROWS]) for start in starts)
+    candidates = [frequency for frequency, _ in counts.most_common() if frequency is not None]
+    candidates.append(_find_most_common_step(stamps))
+    # Rows without weekends fit the daily grid, too, but would get two gaps a week.
+    only_weekdays = bool((np.asarray(stamps.day_of_week) < 5).all())
+    if "D" in candidates and only_weekdays:
+        candidates.insert(0, "B")
+    return [*candidates, *_list_calendar_frequencies(stamps)]
 
 
-def _most_common_step(stamps: pd.DatetimeIndex) -> str:
-    """Return the most common step as people write it: D and W-SAT, not 24h and 168h."""
+def _find_most_common_step(stamps: pd.DatetimeIndex) -> str:
+    """Return the most common step in its usual notation: D and W-SAT, not 24h and 168h."""
     step = cast(pd.Timedelta, stamps.to_series().diff().mode().iloc[0])
     if step.total_seconds() % DAY_SECONDS:
         return to_offset(step).freqstr
@@ -106,23 +135,24 @@ def _most_common_step(stamps: pd.DatetimeIndex) -> str:
     return pd.offsets.Day(int(step.days)).freqstr
 
 
-def _calendar_frequencies(stamps: pd.DatetimeIndex) -> list[str]:
-    """Return what a few rows with gaps may still follow: no stretch of them shows it."""
+def _list_calendar_frequencies(stamps: pd.DatetimeIndex) -> list[str]:
+    """Return calendar frequencies to try on a few rows with gaps, where no sample has one."""
     month = cast(pd.Timestamp, stamps[0]).month_name()[:3].upper()
     return [f"YS-{month}", f"YE-{month}", f"QS-{month}", f"QE-{month}", "MS", "ME"]
 
 
 def _infer_frequency(stamps: pd.DatetimeIndex) -> str | None:
     with warnings.catch_warnings():
-        # Either answer will do: text today, an offset in pandas 4.
+        # Pandas returns a string today and an offset from version 4 on; both are handled.
         warnings.filterwarnings("ignore", message="A future version of pandas will return")
-        found = pd.infer_freq(stamps)
-    return None if found is None else parse_frequency(found)
+        inferred = pd.infer_freq(stamps)
+    return None if inferred is None else parse_frequency(inferred)
 
 
 def _build_grid(stamps: pd.DatetimeIndex, frequency: str) -> pd.DatetimeIndex | None:
-    """Return the stamps' grid, or None where it would be far larger than they are."""
+    """Return the grid of the timestamps; None if it has far more rows than there are timestamps."""
     first, last = cast(pd.Timestamp, stamps[0]), cast(pd.Timestamp, stamps[-1])
+    # Estimated from one step: building the grid to count its rows could fill memory.
     step = ((first + to_offset(frequency)) - first).total_seconds()
     span = (last - first).total_seconds()
     if step <= 0 or span / step > MAX_GRID_ROWS_PER_STAMP * len(stamps):
@@ -130,39 +160,20 @@ def _build_grid(stamps: pd.DatetimeIndex, frequency: str) -> pd.DatetimeIndex | 
     return pd.date_range(stamps[0], stamps[-1], freq=frequency)
 
 
-def parse_frequency(frequency: str | pd.offsets.BaseOffset) -> str:
-    """Return a frequency as pandas writes it.
-
-    Raises:
-        InputError: pandas knows no such frequency, or it does not go forward.
-    """
-    try:
-        offset = to_offset(frequency)
-    except ValueError as error:
-        raise InputError(
-            f"--frequency {frequency} is none that pandas knows. "
-            "Examples: h, 15min, D, B, W-SAT, MS, QS."
-        ) from error
-    if offset.n <= 0:
-        raise InputError(
-            f"--frequency {frequency} does not go forward; pass {offset.base.freqstr}."
-        )
-    return offset.freqstr
-
-
-def _first_off_grid(stamps: pd.DatetimeIndex, frequency: str) -> int:
-    """Return the first stamp that lies off the grid, or the second where there is none."""
+def _find_first_off_grid(stamps: pd.DatetimeIndex, frequency: str) -> int:
+    """Return the index of the first timestamp off the grid; 1 if there is no grid."""
     grid = _build_grid(stamps, frequency)
     return 1 if grid is None else int(np.flatnonzero(~stamps.isin(grid))[0])
 
 
-def _irregular_message(stamps: pd.DatetimeIndex, frequency: str, place: int) -> str:
-    before = f" comes after {stamps[place - 1]}" if place else " is the first"
+def _describe_irregularity(stamps: pd.DatetimeIndex, frequency: str, index: int) -> str:
+    position = f" comes after {stamps[index - 1]}" if index else " is the first"
     steps = np.diff(np.asarray(stamps.tz_localize(None), dtype="datetime64[s]"))
     hint = ""
+    # Days in a zone with clock changes are 23 or 25 hours apart in UTC.
     if stamps.tz is not None and np.median(steps.astype(float)) > 0.8 * DAY_SECONDS:
         hint = " If clock changes move them, write days without hour and offset."
     return (
-        f"the rows do not follow one rhythm: {stamps[place]}{before}, which is no step of "
+        f"the rows do not follow one frequency: {stamps[index]}{position}, which is not a step of "
         f"{frequency!r}.{hint} Pass --frequency, or resample the table to regular steps first."
     )

@@ -1,4 +1,4 @@
-"""What becomes of values that were not observed: left as they are, interpolated, or refused."""
+"""Treatment of unobserved values: keep them, interpolate them or reject them."""
 
 from typing import Literal
 
@@ -6,14 +6,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from revin_forecast.shapes import Future, Past
+
 MissingPolicy = Literal["observed", "interpolate", "error"]
 
 
-def first_gap(observed: np.ndarray, required: np.ndarray) -> tuple[int, int] | None:
+def find_first_gap(observed: np.ndarray, required: np.ndarray) -> tuple[int, int] | None:
     """Return row and channel of the earliest value that is required but not observed.
 
     >>> observed = np.array([[True, True], [True, False]])
-    >>> first_gap(observed, np.ones((2, 2), dtype=bool))
+    >>> find_first_gap(observed, np.ones((2, 2), dtype=bool))
     (1, 1)
     """
     gaps = required & ~observed
@@ -24,15 +26,15 @@ def first_gap(observed: np.ndarray, required: np.ndarray) -> tuple[int, int] | N
 
 
 def interpolate(values: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Fill gaps on a line between the observed values around them, straight in time.
+    """Fill gaps by linear interpolation in time between the observed values around them.
 
-    What lies before a channel's first observed value or after its last stays unobserved.
+    Values before a channel's first observed value and after its last one stay unobserved.
 
     Args:
         values: (time, channels), NaN where unobserved.
-        times: (time,) when; ascending.
+        times: (time,) ascending.
 
-    >>> interpolated(np.array([[np.nan], [1.0], [np.nan], [4.0]]), np.array([0, 1, 2, 4]))
+    >>> interpolate(np.array([[np.nan], [1.0], [np.nan], [4.0]]), np.array([0, 1, 2, 4]))
     array([[nan],
            [ 1.],
            [ 2.],
@@ -44,7 +46,7 @@ def interpolate(values: np.ndarray, times: np.ndarray) -> np.ndarray:
     after = np.minimum.accumulate(np.where(observed, rows, len(values))[::-1], axis=0)[::-1]
     row, channel = np.nonzero(~observed & (before >= 0) & (after < len(values)))
     start, stop = before[row, channel], after[row, channel]
-    # Counted from the gap's start: differences of time stamps are exact, the stamps as floats not.
+    # Relative to the gap's start: differences of timestamps are exact, float timestamps are not.
     share = (times[row] - times[start]) / (times[stop] - times[start])
     filled = values.copy()
     # Two products rather than a slope: the difference of two large values may overflow.
@@ -52,12 +54,12 @@ def interpolate(values: np.ndarray, times: np.ndarray) -> np.ndarray:
     return filled
 
 
-def hide_lookahead_fill(past: Tensor, future: Tensor, filled: Tensor) -> tuple[Tensor, Tensor]:
-    """Take out of windows what was interpolated from values that come later, as NaN.
+def hide_lookahead_fill(past: Past, future: Future, filled: Tensor) -> tuple[Past, Future]:
+    """Replace values of windows that were interpolated from later values by NaN.
 
-    In the future those are all filled values: none was measured, so none is scored. In the past
-    they are those after the last measured one, whose line ends in the future; the lines before it
-    could be drawn then.
+    In the future these are all filled values: none was measured, so none is scored. In the past
+    they are those after the last measured one, whose line ends in the future. Earlier lines end
+    within the past, so they were known at the origin.
 
     Args:
         past: (windows, lookback, channels).
@@ -66,10 +68,11 @@ def hide_lookahead_fill(past: Tensor, future: Tensor, filled: Tensor) -> tuple[T
 
     >>> past, future = torch.arange(4.0).reshape(1, 4, 1), torch.arange(4.0, 6).reshape(1, 2, 1)
     >>> filled = torch.tensor([0, 1, 0, 1, 1, 0], dtype=torch.bool).reshape(1, 6, 1)
-    >>> [part.flatten().tolist() for part in hide_filled(past, future, filled)]
+    >>> [part.flatten().tolist() for part in hide_lookahead_fill(past, future, filled)]
     [[0.0, 1.0, 2.0, nan], [nan, 5.0]]
     """
     lookback = past.shape[1]
     before, after = filled[:, :lookback], filled[:, lookback:]
+    # A running product from the end is 1 as long as all later values were filled.
     trailing = before.flip(1).long().cumprod(1).flip(1).bool()
     return past.masked_fill(trailing, torch.nan), future.masked_fill(after, torch.nan)

@@ -1,4 +1,4 @@
-"""Newer rows of a table: they must come in the same rhythm as those that a model was fitted on."""
+"""Reading of newer rows, which must have the frequency of the rows that a model was fitted on."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,11 @@ def read_new_rows(read: Callable[[str | None], Series], history: Series) -> Seri
     """Read newer rows on the grid of a model's history.
 
     Args:
-        read: reads them on the grid of a frequency; None: on the one it finds.
+        read: function that reads the rows on the grid of a frequency; None: of their own.
         history: rows that the model was fitted on.
 
     Raises:
-        InputError: they come in another rhythm, or can't be read.
+        InputError: the rows have another frequency, or can't be read.
     """
     frequency = history.frequency
     if frequency is None:
@@ -24,19 +24,19 @@ def read_new_rows(read: Callable[[str | None], Series], history: Series) -> Seri
     try:
         newer = read(frequency)
     except InputError:
-        found = _detect_frequency(read)
-        if found in (None, frequency):
+        # Rows off the grid fail with a message about irregular rows; a wrong frequency is likelier.
+        detected = _detect_frequency(read)
+        if detected in (None, frequency):
             raise
-        raise _frequency_mismatch_error(found, frequency) from None
+        raise _build_mismatch_error(detected, frequency) from None
+    # A `Series` is not put on another grid, so it may have its own frequency.
     if newer.frequency not in (None, frequency):
-        raise _frequency_mismatch_error(newer.frequency, frequency)
-    if _min_spacing(newer) > _min_spacing(
-        history
-    ):  # a coarser rhythm lies on the grid, too, with gaps
-        found = _detect_frequency(read)
-        raise _frequency_mismatch_error(
-            f"{_min_spacing(newer)} times {frequency}" if found is None else found, frequency
-        )
+        raise _build_mismatch_error(newer.frequency, frequency)
+    # Rows of a coarser frequency are on the grid too, with a gap at every other step.
+    spacing = _find_min_spacing(newer)
+    if spacing > _find_min_spacing(history):
+        detected = _detect_frequency(read)
+        raise _build_mismatch_error(detected or f"{spacing} times {frequency}", frequency)
     return newer
 
 
@@ -47,14 +47,14 @@ def _detect_frequency(read: Callable[[str | None], Series]) -> str | None:
         return None
 
 
-def _min_spacing(series: Series) -> int:
-    """Return the smallest number of steps between rows with a value; 1 where too few say so."""
-    seen = np.flatnonzero(series.observed.any(axis=1))
-    return int(np.diff(seen).min()) if len(seen) > 2 else 1
+def _find_min_spacing(series: Series) -> int:
+    """Return the smallest number of steps between observed rows; 1 if there are fewer than 3."""
+    observed_rows = np.flatnonzero(series.observed.any(axis=1))
+    return int(np.diff(observed_rows).min()) if len(observed_rows) > 2 else 1
 
 
-def _frequency_mismatch_error(found: str | None, frequency: str) -> InputError:
+def _build_mismatch_error(detected: str | None, frequency: str) -> InputError:
     return InputError(
-        f"the new table's step is {found}, but the forecaster was fitted on rows of step "
+        f"the new table's step is {detected}, but the forecaster was fitted on rows of step "
         f"{frequency}. Pass a table of that step, or fit on this one."
     )

@@ -1,4 +1,4 @@
-"""Raw tables: columns as they stand in a file or frame, and where each row stands in it."""
+"""Raw tables: the unparsed columns of a file or frame, and the position of each row in it."""
 
 import io
 from collections import Counter
@@ -12,35 +12,35 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
+from revin_forecast.data.formatting import format_names
 from revin_forecast.data.reading.delimited import NA_VALUES, DelimitedText, read_delimited
 from revin_forecast.data.reading.source import read_content
-from revin_forecast.data.series import format_names
 from revin_forecast.errors import InputError, did_you_mean
 
 
 @runtime_checkable
 class ArrowTable(Protocol):
-    """A table of another library that hands its columns over: Polars, Arrow, DuckDB."""
+    """A table of another library that exports Arrow columns: Polars, Arrow, DuckDB."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """See Arrow's PyCapsule interface."""
+        """Return the table as a stream, by Arrow's PyCapsule interface."""
 
 
 @dataclass(frozen=True, eq=False)
 class RawTable:
-    """A frame of unparsed columns, and where it is from."""
+    """A frame of unparsed columns, and its source."""
 
     frame: pd.DataFrame
     name: str = "the table"
-    """What messages call it."""
+    """Name of the table in messages."""
     source: DelimitedText | None = None
-    """The text it was read from; None: not from text."""
+    """Text that the frame was read from; None: another source."""
     first_row: int = 0
-    """Of this part of a larger table, in it."""
+    """Row of a larger table at which this part begins."""
 
     @property
     def names(self) -> list[str]:
-        """The columns' names."""
+        """Names of the columns."""
         return list(self.frame.columns)
 
     def column(self, name: str) -> pd.Series:
@@ -48,73 +48,77 @@ class RawTable:
         return pd.Series(self.frame[name])
 
     def text_column(self, name: str) -> pd.Series:
-        """Return a column of a text file letter by letter: 007, NA, a time with its zone."""
+        """Return a column; of a text file, as the text in it: 007, NA, a time with its zone."""
         column = self.column(name)
-        # What the reader took for text stands there as it is written, but for NA and the like.
-        as_written = isinstance(column.dtype, pd.StringDtype) and not column.hasnans
-        if self.source is None or as_written:
+        # The CSV reader changes text only where it is NA or the like, so most columns need no
+        # second pass over the file.
+        is_unchanged = isinstance(column.dtype, pd.StringDtype) and not column.hasnans
+        if self.source is None or is_unchanged:
             return column
         return pd.Series(self.text_columns([name])[name].to_pandas())
 
     def text_columns(self, names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
-        """Return columns of a text file letter by letter; none of what is not from text."""
+        """Return columns as the text in the file; an empty dictionary if the source is not text."""
         if self.source is None or not names:
             return {}
-        # As far as the frame goes: empty rows at the end are left out.
-        written = self.source.parse_as_text(names).slice(0, len(self.frame))
-        return {name: written.column(name) for name in names}
+        # The frame lacks the empty rows at the end of the file.
+        text = self.source.parse_as_text(names).slice(0, len(self.frame))
+        return {name: text.column(name) for name in names}
 
     def describe_position(self, row: int) -> str:
-        """Say where a row (from 0) stands: the file's line, counted as an editor does."""
+        """Return the table and the line or row number of a row; `row` counts from 0."""
         if self.source is None:
             return f"{self.name}, row {self.first_row + row + 1}"
         return self.source.describe_position(row)
 
     def require_column(self, name: str, option: str) -> None:
-        """Refuse the name of a column that is not there.
+        """Reject the name of a column that does not exist.
 
         Raises:
-            InputError: it is not.
+            InputError: there is no such column.
         """
         if name not in self.names:
             raise InputError(
-                f"{self.name} has no column {name!r} among {format_names(self.names)}; see {option}."
-                f"{did_you_mean(name, self.names)}"
+                f"{self.name} has no column {name!r} among {format_names(self.names)}; see "
+                f"{option}.{did_you_mean(name, self.names)}"
             )
 
 
 def read_table(
     source: str | Path | pd.DataFrame | ArrowTable, index_names: Collection[str] = ()
 ) -> RawTable:
-    """Read a CSV or Parquet file or standard input ("-"), or take a data frame.
+    """Read a CSV or Parquet file, standard input ("-") or a data frame.
 
     Args:
         source: a path, or a frame of pandas or of another library.
-        index_names: names under which a numeric index of a frame counts as a column; one of other
-            things (times, text) always does.
+        index_names: names under which a numeric index of a frame becomes a column; an index of
+            times or text always does.
 
     Raises:
-        InputError: it can't be read, has no rows, ragged rows, or duplicate columns.
+        InputError: the table can't be read, has no rows, ragged rows, or duplicate columns.
     """
     if isinstance(source, str | Path):
         table = _read_file(source)
     elif isinstance(source, pd.DataFrame):
         table = RawTable(_index_to_columns(source, index_names))
     else:
+        # Through Arrow, so that no other data frame library is a dependency.
         table = RawTable(_index_to_columns(pa.table(cast(Any, source)).to_pandas(), index_names))
+    # Spreadsheets write text; other sources keep their empty parts.
     if table.source is not None:
         table = replace(table, frame=_drop_empty_parts(table.frame))
     names = [str(name) for name in table.frame.columns]
-    double = [name for name, count in Counter(names).items() if count > 1]
-    if double == [""]:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    # Several nameless columns are the mark of a title line above the header.
+    if repeated == [""]:
         raise InputError(
             f"{table.name}: {names.count('')} of the {len(names)} columns have no name in its "
             "first line. Name them; or if that line is a title, delete it, so that the names come "
             "first."
         )
-    if double:
+    if repeated:
         raise InputError(
-            f"{table.name} has more than one column {format_names(double)}; rename them."
+            f"{table.name} has more than one column {format_names(repeated)}; rename them."
         )
     if table.frame.empty:
         raise InputError(f"{table.name} has no rows below its header; there is nothing to learn.")
@@ -122,11 +126,11 @@ def read_table(
 
 
 def _drop_empty_parts(frame: pd.DataFrame) -> pd.DataFrame:
-    """Leave out what spreadsheets add: empty columns without a name, empty rows at the end."""
+    """Drop empty columns without a name and empty rows at the end, which spreadsheets add."""
     unnamed = np.flatnonzero([str(name).strip() == "" for name in frame.columns])
-    hollow = [place for place in unnamed if frame.iloc[:, place].isna().all()]
-    if hollow:
-        frame = frame.iloc[:, [place for place in range(frame.shape[1]) if place not in hollow]]
+    empty = [index for index in unnamed if frame.iloc[:, index].isna().all()]
+    if empty:
+        frame = frame.iloc[:, [index for index in range(frame.shape[1]) if index not in empty]]
     rows = len(frame)
     while rows and frame.iloc[rows - 1].isna().all():
         rows -= 1
@@ -134,11 +138,12 @@ def _drop_empty_parts(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _index_to_columns(frame: pd.DataFrame, index_names: Collection[str]) -> pd.DataFrame:
-    """Make the index a column where it is more than a running number."""
+    """Turn the index into a column unless it is a row number."""
     index = frame.index
-    numbers = pd.api.types.is_numeric_dtype(index.dtype) and index.name not in index_names
-    if numbers and index.nlevels == 1:
+    is_row_number = pd.api.types.is_numeric_dtype(index.dtype) and index.name not in index_names
+    if is_row_number and index.nlevels == 1:
         return frame.reset_index(drop=True)
+    # A nameless index of times or text becomes a column that is found by its name.
     if index.nlevels == 1 and index.name is None:
         frame = frame.rename_axis("date")
     return frame.reset_index()
@@ -151,7 +156,8 @@ def _read_file(source: str | Path) -> RawTable:
             return RawTable(pd.read_parquet(io.BytesIO(content.data)), content.name)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise InputError(
-                f"{content.name} is no readable Parquet file: {_first_line(error)}. Save it again."
+                f"{content.name} is not a readable Parquet file: {first_error_line(error)}. "
+                "Save it again."
             ) from error
     text = read_delimited(content.data, content.name)
     table = text.parse()
@@ -161,8 +167,8 @@ def _read_file(source: str | Path) -> RawTable:
 def _to_frame(table: pa.Table) -> pd.DataFrame:
     """Return columns as a frame.
 
-    Where none but floats stand behind the first ones, as in most wide tables, those go row by row
-    into one array, which is what is made of them later: columns between would be a copy more.
+    In most wide tables, all columns after the first few are floats. Those are written row-major
+    into one array, the layout that `Series` needs: separate columns would cost one more copy.
     """
     floats = [pa.types.is_float64(field.type) for field in table.schema]
     first = floats.index(True) if True in floats else 0
@@ -174,15 +180,16 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
         values[start : start + len(batch)] = part
         start += len(batch)
     others = table.select(list(range(first))).to_pandas(date_as_object=False)
-    rest = pd.DataFrame(values, columns=table.column_names[first:], copy=False)
-    return pd.concat([others, rest], axis=1)
+    float_columns = pd.DataFrame(values, columns=table.column_names[first:], copy=False)
+    return pd.concat([others, float_columns], axis=1)
 
 
 def _reread_hex_as_text(table: pa.Table, text: DelimitedText) -> pa.Table:
-    """Return the columns without what the reader makes of 0x1F: some such numbers wrap around."""
+    """Return the columns with hexadecimal numbers as text: the CSV reader lets some overflow."""
     data = text.data
     if (b"x" not in data or b"0x" not in data) and (b"X" not in data or b"0X" not in data):
-        return table  # one letter is found much faster than two
+        return table  # a search for one letter is much faster than one for two
+    # Duplicate names can't be converted by name; they are rejected later anyway.
     doubtful = [field.name for field in table.schema if pa.types.is_integer(field.type)]
     if len(set(table.column_names)) < table.num_columns or not doubtful:
         return table
@@ -194,5 +201,6 @@ def _reread_hex_as_text(table: pa.Table, text: DelimitedText) -> pa.Table:
     return text.parse(kinds)
 
 
-def _first_line(error: Exception) -> str:
+def first_error_line(error: Exception) -> str:
+    """Return the first line of an error's text, or the name of its class."""
     return (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(".")

@@ -1,3 +1,5 @@
+"""`read_series`: tables of every supported kind and layout as a `Series`."""
+
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,20 +8,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from revin_forecast.data.reading.frequency import parse_frequency, regular_grid
-from revin_forecast.data.reading.gaps import MissingPolicy, first_gap, interpolate
-from revin_forecast.data.reading.numbers import DecimalMark
-from revin_forecast.data.reading.pivot import TimeRows, rows_from_long, rows_from_wide
+from revin_forecast.data.formatting import format_names
+from revin_forecast.data.reading.decimal_marks import DecimalMark
+from revin_forecast.data.reading.frequency import find_regular_grid, parse_frequency
+from revin_forecast.data.reading.gaps import MissingPolicy, find_first_gap, interpolate
+from revin_forecast.data.reading.pivot import TimeRows, read_long_rows, read_wide_rows
 from revin_forecast.data.reading.raw_table import ArrowTable, RawTable, read_table
 from revin_forecast.data.reading.timestamps import TIME_NAMES, find_time_column, is_timestamp
-from revin_forecast.data.series import Series, TableLayout, format_names
+from revin_forecast.data.series import Series
+from revin_forecast.data.table_layout import TableLayout
 from revin_forecast.errors import InputError
 
 TableLike = Series | pd.DataFrame | str | Path | ArrowTable
-"""What can be read: a series, a data frame, or the path of a CSV or Parquet file."""
+"""A series, a data frame, or the path of a CSV or Parquet file."""
 
 LONG_FORMAT = TableLayout(id="unique_id", time="ds", value="y")
-"""The names that mark a long table by themselves."""
+"""Names of columns by which a long table is recognized without options."""
 
 
 def read_series(
@@ -38,86 +42,90 @@ def read_series(
 ) -> Series:
     """Read a table of one or more series.
 
-    Wide: a time column, then one column a series. Long: a row for each series and time, with
-    columns `unique_id`, `ds` and `y` or those named. Values are the nearest float64 of what is
-    written (whole numbers beyond 2**53 are rounded); empty cells, NaN and infinities are
-    unobserved, True and False are 1 and 0. Rows are put in time order.
+    A wide table has a time column and one column per series. A long table has one row per series
+    and time, in columns `unique_id`, `ds` and `y` or those named. Values are the nearest float64
+    (whole numbers beyond 2**53 are rounded); empty cells, NaN and infinities are unobserved, True
+    and False are 1 and 0. Rows are sorted by time.
 
     Args:
-        source: a path (.csv, .tsv, .txt parted by comma, semicolon, tab or bar; .parquet; also
+        source: a path (.csv, .tsv, .txt separated by comma, semicolon, tab or bar; .parquet; also
             .gz), "-" for the same on standard input, a data frame of pandas, Polars or Arrow
-            (times in a column or in its index), or a Series, which is only narrowed and filled.
-        time: the time column; None: one of a well-known name, else the one that parses.
+            (times in a column or in its index), or a Series, of which only columns are selected
+            and gaps treated.
+        time: the time column; None: one with a well-known name, else one that can be parsed.
         id: the series column of a long table.
         value: the value column of a long table.
-        columns: the series wanted, in this order; None: all.
-        frequency: the step between rows, as pandas writes it; None: found.
-        grid: put the rows on a full regular grid, absent ones unobserved. False takes the rows as
-            they are, repeated stamps and all, and leaves the frequency as given.
-        target: the series to forecast; no other is read, but the inputs. None: all of `columns`.
+        columns: series to read, in this order; None: all.
+        frequency: pandas frequency string of the rows; None: detect it.
+        grid: put the rows on a full regular grid, with absent rows unobserved. False keeps the
+            rows as they are, including repeated timestamps, and does not detect a frequency.
+        target: series to forecast; only these and the inputs are read. None: all of `columns`.
         inputs: series that are used but not forecast.
-        missing: what becomes of gaps: "observed" leaves them unobserved; "interpolate" fills them
-            on a line between the values around them, not before the first and after the last;
-            "error" refuses the first one. A long table's series begins and ends with its own rows.
-        decimal: the mark before the decimals; None: told by the numbers.
+        missing: treatment of gaps. "observed" leaves them unobserved; "interpolate" fills them
+            linearly in time, except before the first and after the last value; "error" rejects
+            the first one. A series of a long table begins and ends with its own rows.
+        decimal: the decimal mark; None: detect it.
 
     Raises:
-        InputError: the table can't be used; the message says where, what was wanted, what to do.
+        InputError: the table can't be read; the message has the position, the problem and the fix.
     """
-    names = requested_series(columns, target, inputs)
+    names = resolve_requested_series(columns, target, inputs)
     if isinstance(source, Series):
         series = source if names is None else source.select(names)
         series = series if inputs is None else mark_inputs(series, inputs)
         return _fill_gaps(series, missing)
-    # Bound names of a frame's index count as columns.
-    indices = [name for name in (time, id, LONG_FORMAT.id, *TIME_NAMES) if name is not None]
-    table = read_table(source, indices)
+    # A frame's index that has one of these names is a column.
+    index_names = [name for name in (time, id, LONG_FORMAT.id, *TIME_NAMES) if name is not None]
+    table = read_table(source, index_names)
     layout = detect_layout(table, time, id, value)
     if layout.id is None:
-        chosen = channel_columns(table, layout, names)
-        rows = rows_from_wide(table, layout, chosen, decimal, distinct=grid)
+        # Only these columns are parsed, so others may hold anything.
+        channels = select_channel_columns(table, layout, names)
+        rows = read_wide_rows(table, layout, channels, decimal, distinct=grid)
     else:
-        rows = rows_from_long(table, layout, names, decimal)
+        rows = read_long_rows(table, layout, names, decimal)
     if not grid:
+        # Rows as they are may repeat or skip times, so gaps are not defined.
         if missing != "observed":
             raise InputError(f"missing={missing!r} needs the full grid; leave grid=True.")
-        step = None if frequency is None else parse_frequency(frequency)
-        series = Series(rows.values, rows.timestamps, rows.names, step, layout)
+        given = None if frequency is None else parse_frequency(frequency)
+        series = Series(rows.values, rows.timestamps, rows.names, given, layout)
     else:
         series = _regularize(table, rows, layout, frequency, missing)
     return series if inputs is None else mark_inputs(series, inputs)
 
 
-def requested_series(
+def resolve_requested_series(
     columns: Sequence[str] | None, target: Sequence[str] | None, inputs: Sequence[str] | None
 ) -> list[str] | None:
     """Return the series to read; None: all.
 
     Raises:
-        InputError: a series is named twice, in ways that exclude each other.
+        InputError: the options contradict each other.
     """
     if columns is not None and target is not None:
         raise InputError(
             "columns and target both name the series to forecast; pass target, and inputs "
-            "for those that are only used."
+            "for series that are used but not forecast."
         )
     both = [name for name in target or () if name in (inputs or ())]
     if both:
         raise InputError(
-            f"{format_names(both)} can't be both forecast and only used; name each in --target or in "
+            f"{format_names(both)} can't be both targets and inputs; name each in --target or in "
             "--inputs."
         )
-    chosen = columns if target is None else target
-    return None if chosen is None else list(dict.fromkeys([*chosen, *(inputs or ())]))
+    targets = columns if target is None else target
+    # Targets first, and each series once.
+    return None if targets is None else list(dict.fromkeys([*targets, *(inputs or ())]))
 
 
 def mark_inputs(series: Series, inputs: Sequence[str]) -> Series:
     """Mark some channels as used but not forecast.
 
     Raises:
-        InputError: one is not there, or none is left to forecast.
+        InputError: an input does not exist, or no series is left to forecast.
     """
-    series.select(inputs)  # tells the absent ones
+    series.select(inputs)  # raises for unknown names
     marked = replace(series, inputs=tuple(name for name in series.names if name in inputs))
     if not marked.targets:
         raise InputError(
@@ -129,63 +137,75 @@ def mark_inputs(series: Series, inputs: Sequence[str]) -> Series:
 def detect_layout(
     table: RawTable, time: str | None, id: str | None, value: str | None
 ) -> TableLayout:
-    """Tell a long table from a wide one, and find its columns.
+    """Detect whether a table is wide or long, and find its columns.
 
     Raises:
-        InputError: a column that was named, or has to be there, is not.
+        InputError: a column that was named, or is required, does not exist.
     """
-    names = table.names
-    marked = {LONG_FORMAT.id, LONG_FORMAT.value} <= set(names)
-    if id is None and value is None and not marked:
+    has_long_names = {LONG_FORMAT.id, LONG_FORMAT.value} <= set(table.names)
+    if id is None and value is None and not has_long_names:
         layout = TableLayout(time=find_time_column(table, time))
     else:
-        chosen_id, chosen_value = id or str(LONG_FORMAT.id), value or str(LONG_FORMAT.value)
-        for option, name in (("--id", chosen_id), ("--value", chosen_value)):
-            if name not in names:
-                raise InputError(
-                    f"{table.name} has no column {name!r} but {format_names(names)}. A long table needs "
-                    f"a series, a time and a value column; name it with {option}."
-                )
-        usual = LONG_FORMAT.time if LONG_FORMAT.time in names else None
-        at = find_time_column(table, time or usual, (chosen_id, chosen_value))
-        layout = TableLayout(time=at, id=chosen_id, value=chosen_value)
-        if len({layout.time, layout.id, layout.value}) < 3:
-            raise InputError(
-                f"{table.name}: the time ({at!r}), the series ({chosen_id!r}) and the value "
-                f"({chosen_value!r}) need columns of their own; see --time, --id and --value."
-            )
+        layout = _detect_long_layout(table, time, id, value)
+    # Without a header, the CSV reader takes the first row of data for the names of the columns.
     if table.source is not None and is_timestamp(layout.time):
         raise InputError(
-            f"{table.describe_position(-1)} should name the columns but begins with data ({layout.time!r}). "
-            "Write a header above the first row."
+            f"{table.describe_position(-1)} should name the columns but begins with data "
+            f"({layout.time!r}). Write a header above the first row."
         )
     return layout
 
 
-def channel_columns(table: RawTable, layout: TableLayout, names: Sequence[str] | None) -> list[str]:
+def _detect_long_layout(
+    table: RawTable, time: str | None, id: str | None, value: str | None
+) -> TableLayout:
+    names = table.names
+    id_name, value_name = id or str(LONG_FORMAT.id), value or str(LONG_FORMAT.value)
+    for option, name in (("--id", id_name), ("--value", value_name)):
+        if name not in names:
+            raise InputError(
+                f"{table.name} has no column {name!r} but {format_names(names)}. A long table "
+                f"needs a series, a time and a value column; name it with {option}."
+            )
+    # With --id and --value given, a column `ds` is the time even next to another time column.
+    usual = LONG_FORMAT.time if LONG_FORMAT.time in names else None
+    time_name = find_time_column(table, time or usual, (id_name, value_name))
+    if len({time_name, id_name, value_name}) < 3:
+        raise InputError(
+            f"{table.name}: the time ({time_name!r}), the series ({id_name!r}) and the value "
+            f"({value_name!r}) need columns of their own; see --time, --id and --value."
+        )
+    return TableLayout(time=time_name, id=id_name, value=value_name)
+
+
+def select_channel_columns(
+    table: RawTable, layout: TableLayout, names: Sequence[str] | None
+) -> list[str]:
     """Return the columns that are channels of a wide table.
 
     Raises:
-        InputError: one that was named is not there, or has no name.
+        InputError: a column that was named does not exist, or a column has no name.
     """
     present = [name for name in table.names if name != layout.time]
     for name in names or ():
         if name == layout.time:
-            raise InputError(f"{table.name}: {name!r} is the time column and no series.")
+            raise InputError(f"{table.name}: {name!r} is the time column, not a series.")
         table.require_column(name, "--target and --inputs")
-    chosen = present if names is None else list(names)
-    if not chosen:
+    channels = present if names is None else list(names)
+    if not channels:
         raise InputError(
-            f"{table.name} has no column beside the time column {layout.time!r}; a series needs "
-            "one. If the columns are separated by something else, save the file with commas."
+            f"{table.name} has no column other than the time column {layout.time!r}; a series "
+            "needs one. If the columns are separated by something else, save the file with commas."
         )
-    unnamed = [name for name in chosen if re.fullmatch(r"\s*|Unnamed: \d+", name)]
+    # Pandas writes a nameless index, which would be forecast like a series ("Unnamed: 0" when a
+    # frame is read and written again).
+    unnamed = [name for name in channels if re.fullmatch(r"\s*|Unnamed: \d+", name)]
     if names is None and unnamed:
         raise InputError(
             f"{table.name}: column {table.names.index(unnamed[0]) + 1} has no name (a row number, "
             "perhaps). Name it or remove it, or choose the columns with --target."
         )
-    return chosen
+    return channels
 
 
 def _regularize(
@@ -195,22 +215,23 @@ def _regularize(
     frequency: str | None,
     missing: MissingPolicy,
 ) -> Series:
-    """Put rows on their full grid, and deal with the gaps."""
+    """Put rows on their full grid, and treat the gaps."""
 
-    def place(step: int) -> str:
+    def describe_step(step: int) -> str:
         return table.describe_position(int(np.flatnonzero(rows.step == step)[0]))
 
-    grid, found = regular_grid(rows.timestamps, frequency, place)
-    at = grid.get_indexer(rows.timestamps)
+    grid, detected = find_regular_grid(rows.timestamps, frequency, describe_step)
+    grid_rows = grid.get_indexer(rows.timestamps)
     values = rows.values
     if len(grid) > len(rows.timestamps):
         values = np.full((len(grid), values.shape[1]), np.nan)
-        values[at] = rows.values
-    first, last = rows.first_and_last_steps()
+        values[grid_rows] = rows.values
+    first, last = rows.compute_channel_ends()
+    # Trailing absent rows of a series are not gaps: it ends with its own last row.
     lasts = None if (last == len(rows.timestamps) - 1).all() else rows.timestamps[last]
-    series = Series(values, grid, rows.names, found, layout, last_timestamps=lasts)
+    series = Series(values, grid, rows.names, detected, layout, last_timestamps=lasts)
     if missing == "error":
-        _check_gaps(table, rows, series, at[first], at[last])
+        _check_gaps(table, rows, series, grid_rows[first], grid_rows[last])
     return _fill_gaps(series, "observed" if missing == "error" else missing)
 
 
@@ -218,18 +239,18 @@ def _check_gaps(
     table: RawTable, rows: TimeRows, series: Series, first: np.ndarray, last: np.ndarray
 ) -> None:
     steps = np.arange(len(series))[:, None]
-    gap = first_gap(series.observed, (steps >= first) & (steps <= last))
+    gap = find_first_gap(series.observed, (steps >= first) & (steps <= last))
     if gap is None:
         return
     stamp, name = series.timestamps[gap[0]], series.names[gap[1]]
     step = int(rows.timestamps.get_indexer(series.timestamps[gap[0] : gap[0] + 1])[0])
-    row = None if step < 0 else rows.table_row(step, gap[1])
-    what = f"series {name!r}" if series.layout.id else f"column {name!r}"
-    where = f"{table.name}: there is no row for {stamp}"
+    row = None if step < 0 else rows.find_table_row(step, gap[1])
+    channel = f"series {name!r}" if series.layout.id else f"column {name!r}"
+    problem = f"{table.name}: there is no row for {stamp}"
     if row is not None:
-        where = f"{table.describe_position(row)}: there is no value at {stamp}"
+        problem = f"{table.describe_position(row)}: there is no value at {stamp}"
     raise InputError(
-        f"{where}, {what}. Fill it in, or pass --missing interpolate or --missing observed."
+        f"{problem}, {channel}. Fill it in, or pass --missing interpolate or --missing observed."
     )
 
 
@@ -237,12 +258,13 @@ def _fill_gaps(series: Series, missing: MissingPolicy) -> Series:
     if missing == "observed":
         return series
     if missing == "error":
-        gap = first_gap(series.observed, np.ones_like(series.observed))
+        gap = find_first_gap(series.observed, np.ones_like(series.observed))
         if gap is not None:
             raise InputError(
                 f"there is no value of {series.names[gap[1]]!r} at {series.timestamps[gap[0]]}. "
                 "Fill it in, or pass --missing interpolate or --missing observed."
             )
         return series
+    # `filled` marks these values, since they depend on later ones and were not measured.
     values = interpolate(series.values, series.timestamps.asi8)
     return replace(series, values=values, filled=np.isfinite(values) & ~series.observed)

@@ -1,4 +1,4 @@
-"""The bytes of a table: read once, unpacked, and told apart from what is no table."""
+"""Reading of a table's bytes: decompression, recognition of file formats, text encodings."""
 
 import codecs
 import gzip
@@ -15,7 +15,7 @@ from revin_forecast.errors import InputError, did_you_mean
 CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 STANDARD_INPUT = "-"
 
-# What a file begins with that people take for a table, what it is, and the way out.
+# First bytes of files that are often passed as tables: a name of the format, and a remedy.
 UNSUPPORTED_FORMATS = {
     b"PK\x03\x04": (
         "a spreadsheet (.xlsx, .ods) or a zip archive",
@@ -35,41 +35,44 @@ UNSUPPORTED_FORMATS = {
 
 @dataclass(frozen=True, eq=False)
 class FileContent:
-    """What a file holds, unpacked. Every pass over the table sees these same bytes."""
+    """Decompressed content of a file, read once so that all passes over it see the same bytes."""
 
     name: str
-    """What messages call it."""
+    """Name of the file in messages."""
     data: bytes
 
     @property
     def is_parquet(self) -> bool:
-        """True for a Parquet file, by what it begins with."""
+        """Whether the content begins like a Parquet file."""
         return self.data.startswith(b"PAR1")
 
 
 def read_content(source: str | Path) -> FileContent:
-    """Read a file, or standard input for "-"; gzip is unpacked wherever it is found.
+    """Read a file, or standard input for "-", and decompress gzip whatever the name is.
 
     Raises:
-        InputError: it can't be read, changes meanwhile, is damaged, or is no table.
+        InputError: the file can't be read, changes while it is read, is damaged, or is not a
+            table.
     """
     path = Path(source)
-    piped = str(source) == STANDARD_INPUT
-    name = "standard input" if piped else str(source)
-    data = sys.stdin.buffer.read() if piped else _read_bytes(path, name)
+    is_stdin = str(source) == STANDARD_INPUT
+    # Read as a whole, since detecting encoding, separator and types needs several passes.
+    name = "standard input" if is_stdin else str(source)
+    data = sys.stdin.buffer.read() if is_stdin else _read_bytes(path, name)
     if data.startswith(b"\x1f\x8b"):
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(
-                f"{name} can't be unpacked, it is damaged or not complete ({error}). Copy or "
-                "pack it again."
+                f"{name} can't be decompressed, it is damaged or not complete ({error}). Copy or "
+                "compress it again."
             ) from error
-    for beginning, (what, remedy) in UNSUPPORTED_FORMATS.items():
-        if data.startswith(beginning):
-            raise InputError(f"{name} is {what}, neither CSV nor Parquet; {remedy}.")
+    for signature, (format_name, remedy) in UNSUPPORTED_FORMATS.items():
+        if data.startswith(signature):
+            raise InputError(f"{name} is {format_name}, neither CSV nor Parquet; {remedy}.")
     content = FileContent(name, data)
-    if not piped and path.is_file():
+    # A pipe has no suffix that could contradict its content.
+    if not is_stdin and path.is_file():
         _check_suffix(path, content)
     if not data:
         raise InputError(f"{name} is empty; it should have a header and rows.")
@@ -79,25 +82,29 @@ def read_content(source: str | Path) -> FileContent:
 def _read_bytes(path: Path, name: str) -> bytes:
     try:
         with path.open("rb") as file:
+            # On the open file, so that a file that is replaced meanwhile is not compared with it.
             before = os.fstat(file.fileno())
             data = file.read()
             after = os.fstat(file.fileno())
     except FileNotFoundError as error:
         folder = path.parent
-        beside = [one.name for one in folder.iterdir()] if folder.is_dir() else []
+        neighbours = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
         raise InputError(
-            f"there is no file {name!r}.{did_you_mean(path.name, beside)} Check the name and the folder."
+            f"there is no file {name!r}.{did_you_mean(path.name, neighbours)} Check the name and "
+            "the folder."
         ) from error
     except IsADirectoryError as error:
         raise InputError(f"{name} is a folder; name a CSV or Parquet file in it.") from error
     except PermissionError as error:
         raise InputError(
-            f"{name} may not be read (no permission). Ask its owner, or change its permissions."
+            f"{name} can't be read (no permission). Ask its owner, or change its permissions."
         ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{name} can't be read: {reason}. Check the name and the disk.") from error
+    # A table that is still being written looks complete, with fewer rows than it will have.
     changed = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
+    # Pipes and devices have no size to compare.
     if stat.S_ISREG(before.st_mode) and (changed or len(data) != after.st_size):
         raise InputError(
             f"{name} was written to while it was read. Try again when it is complete, or read a "
@@ -107,22 +114,22 @@ def _read_bytes(path: Path, name: str) -> bytes:
 
 
 def _check_suffix(path: Path, content: FileContent) -> None:
-    """Refuse a file whose name promises something else."""
+    """Reject a file whose suffix contradicts its content, or is not one of a table."""
     plain = path.with_suffix("") if path.suffix.lower() == ".gz" else path
-    ending = plain.suffix.lower()
-    if ending == ".parquet" and not content.is_parquet:
+    suffix = plain.suffix.lower()
+    if suffix == ".parquet" and not content.is_parquet:
         raise InputError(
-            f"{content.name} is no readable Parquet file: it does not begin like one. If it is "
+            f"{content.name} is not a readable Parquet file: it does not begin like one. If it is "
             "text, name it .csv; else save it again."
         )
-    if ending not in (".parquet", *CSV_SUFFIXES):
+    if suffix not in (".parquet", *CSV_SUFFIXES):
         raise InputError(
             f"{content.name} is neither CSV ({', '.join(CSV_SUFFIXES)}, also .gz) nor .parquet. "
             "Save the table as one of these."
         )
 
 
-# The longer marks first: that of UTF-16 begins that of UTF-32.
+# The longer marks come first, since the mark of UTF-32 LE begins with that of UTF-16 LE.
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "utf-32-le",
     codecs.BOM_UTF32_BE: "utf-32-be",
@@ -132,8 +139,9 @@ BYTE_ORDER_MARKS = {
 }
 
 # Bytes that are the same letter in the code pages of all Latin alphabets (Windows-1252 and -1250,
-# ISO 8859-1 and -2); most spreadsheets still write one of these. One beside a letter of ASCII, or
-# two between such letters, are hardly anything else: other alphabets write whole words in them.
+# ISO 8859-1 and -2), which many spreadsheets still write. One such byte next to an ASCII letter, or
+# two between ASCII letters, are almost certainly these letters: other alphabets use such bytes for
+# whole words.
 _LATIN_LETTERS = "ÁÂÄÇÉËÍÎÓÔÖÚÜÝßáâäçéëíîóôöúüý§°".encode("latin-1")
 _AMBIGUOUS_BYTES = re.compile(
     rb"[^\x00-\x7f" + _LATIN_LETTERS + rb"]|[\x80-\xff]{3}|(?<![A-Za-z])[\x80-\xff](?![A-Za-z])"
@@ -144,15 +152,15 @@ _AMBIGUOUS_BYTES = re.compile(
 def decode_to_utf8(data: bytes, name: str) -> bytes:
     """Return text as UTF-8 without a byte order mark.
 
-    UTF-16 and UTF-32 are known by their mark. What is no UTF-8 is taken for Windows-1252 only
-    where every letter is the same in all Latin code pages.
+    UTF-16 and UTF-32 are recognized by their mark. Other bytes that are not UTF-8 are decoded as
+    Windows-1252, but only if every letter is the same in all Latin code pages.
 
     Args:
-        data: of a text file.
-        name: of it, for messages.
+        data: content of a text file.
+        name: name of the file, for messages.
 
     Raises:
-        InputError: what the bytes mean is not certain, or it is no text.
+        InputError: the encoding is ambiguous, or the content is not text.
     """
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
@@ -162,26 +170,25 @@ def decode_to_utf8(data: bytes, name: str) -> bytes:
         data = _decode_unmarked(data, name)
     if b"\0" in data:
         raise InputError(
-            f"{name}, line {_line_number(data, data.index(0))} holds a zero byte: it is no text, or "
-            "UTF-16 without a byte order mark. Save it as CSV UTF-8."
+            f"{name}, line {_find_line_number(data, data.index(0))} contains a zero byte: the file "
+            "is not text, or it is UTF-16 without a byte order mark. Save it as CSV UTF-8."
         )
     return data
 
 
 def _decode_unmarked(data: bytes, name: str) -> bytes:
-    if data.isascii():
+    if data.isascii():  # much faster than decoding
         return data
     try:
         data.decode()
         return data
     except UnicodeDecodeError as error:
-        uncertain = _AMBIGUOUS_BYTES.search(data)
-        if uncertain is None:
+        if _AMBIGUOUS_BYTES.search(data) is None:
             return data.decode("cp1252").encode()
-        at = error.start
+        offset = error.start
         raise InputError(
-            f"{name}, line {_line_number(data, at)} is not UTF-8 text (byte 0x{data[at]:02X}), and what "
-            "else it is can't be told for certain. Save it as CSV UTF-8."
+            f"{name}, line {_find_line_number(data, offset)} is not UTF-8 text (byte "
+            f"0x{data[offset]:02X}), and its encoding is ambiguous. Save it as CSV UTF-8."
         ) from error
 
 
@@ -195,5 +202,6 @@ def _decode_marked(data: bytes, encoding: str, name: str) -> bytes:
         ) from error
 
 
-def _line_number(data: bytes, at: int) -> int:
-    return len(data[:at].splitlines()) + data[:at].endswith((b"\n", b"\r")) or 1
+def _find_line_number(data: bytes, offset: int) -> int:
+    before = data[:offset]
+    return len(before.splitlines()) + before.endswith((b"\n", b"\r")) or 1

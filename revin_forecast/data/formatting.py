@@ -1,0 +1,32 @@
+"""Names, counts and timestamps as text for messages."""
+
+from collections.abc import Sequence
+
+
+def format_names(names: Sequence[str], limit: int = 8) -> str:
+    """Format names for a message; of more than `limit`, only the first ones.
+
+    >>> format_names(["a", "b", "c"], limit=2)
+    "['a', 'b', ... 3 in all]"
+    """
+    shown = ", ".join(repr(name) for name in names[:limit])
+    return f"[{shown}, ... {len(names)} in all]" if len(names) > limit else f"[{shown}]"
+
+
+def pluralize(number: int, noun: str) -> str:
+    """Return a number and its noun, in the plural unless the number is 1.
+
+    >>> pluralize(1, "row"), pluralize(2000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def format_timestamp(timestamp: object) -> str:
+    """Format a timestamp; midnight is omitted.
+
+    >>> import pandas as pd
+    >>> format_timestamp(pd.Timestamp("2024-01-01"))
+    '2024-01-01'
+    """
+    return str(timestamp).removesuffix(" 00:00:00")
