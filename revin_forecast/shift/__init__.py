@@ -1,4 +1,4 @@
-"""The shift benchmark: what survives when the world moves."""
+"""The shift benchmark: how much accuracy a model keeps when the data distribution shifts."""
 
 from revin_forecast.shift.dataset import ShiftDataset
 from revin_forecast.shift.shift import AffineShift, Shift, ShiftOnset

@@ -1,4 +1,4 @@
-"""A whole benchmark: plan it, run it, compile it."""
+"""Run a whole benchmark: plan the runs, measure them, compile the tables."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,37 +36,37 @@ from revin_forecast.shift.theory import run_theory_checks
 
 @dataclass(frozen=True)
 class ExecutionSettings:
-    """How a benchmark is run; nothing here changes a figure."""
+    """Settings of the execution, none of which changes a figure."""
 
     folder: str
-    """Gets artefacts, tables and report."""
+    """Folder for artefacts, tables and the report."""
     data_dir: str | None = None
-    """Where catalogued files lie."""
+    """Folder of the catalogued files."""
     timeout: float = 600.0
-    """Seconds that one training or one cell may take."""
+    """Time limit in seconds for one training or one cell."""
     retry: bool = False
-    """Do again what failed."""
+    """Whether to repeat failed runs and cells."""
     shard: tuple[int, int] = (1, 1)
-    """Do the i-th of n parts."""
+    """(i, n): run the i-th of n parts."""
     windows: bool = False
-    """Write the error of each window, too."""
+    """Whether to write the error of each window, too."""
 
 
 @dataclass
 class BenchmarkResult:
-    """The tables of a benchmark, and where its time went."""
+    """The tables of a benchmark and the seconds spent on each stage."""
 
     tables: dict[str, pd.DataFrame]
     missing_cells: int
-    """Planned cells that are not measured yet: other shards have them."""
+    """Number of planned cells without a result: other shards measure them."""
     stage_seconds: dict[str, float] = field(default_factory=dict)
-    """Stage -> seconds."""
+    """Seconds by stage."""
 
 
 def make_jobs(suite: Suite, execution: ExecutionSettings) -> list[Job]:
-    """Return the jobs of a suite, all shards together, in the order of the tables."""
-    planned = plan_runs(suite, execution.data_dir)
-    drawn = _labels_with_examples(suite, planned, execution.data_dir)
+    """Return the jobs of a suite, those of all shards, in the order of the tables."""
+    planned_runs = plan_runs(suite, execution.data_dir)
+    labels = _labels_with_examples(suite, planned_runs, execution.data_dir)
     return [
         Job(
             suite,
@@ -75,39 +75,45 @@ def make_jobs(suite: Suite, execution: ExecutionSettings) -> list[Job]:
             execution.data_dir,
             execution.timeout,
             execution.retry,
-            keeps_examples=run.label in drawn,
+            keeps_examples=run.label in labels,
         )
-        for run in planned
+        for run in planned_runs
     ]
 
 
 def _labels_with_examples(
     suite: Suite, planned_runs: Sequence[PlannedRun], data_dir: str | None
 ) -> set[str]:
-    """Choose the runs whose windows are drawn: one backbone, one seed, one set free to show.
+    """Return the labels of the runs whose example windows the report shows.
 
-    Real data, where there are some.
+    One backbone and one seed on one data set whose licence permits excerpts; real data first.
     """
-    for source in sorted(suite.datasets, key=lambda one: one.name in PROCESSES):
+    for dataset in sorted(suite.datasets, key=lambda config: config.name in PROCESSES):
         try:
-            shown = prepare_dataset(source, suite.windows, data_dir).can_show_excerpts
-        except Exception:  # the runs will say what is wrong with it
+            showable = prepare_dataset(dataset, suite.windows, data_dir).can_show_excerpts
+        except Exception:  # the runs on this data set report the error
             continue
-        if shown and len(plan_cells(suite, source)) > 1:
-            first = suite.models[0]
-            chosen = first.backbones[0], first.seeds[0]
-            models = [
-                one for one in planned_runs if one.role == "model" and one.dataset_config == source
+        if showable and len(plan_cells(suite, dataset)) > 1:
+            grid = suite.models[0]
+            backbone_and_seed = grid.backbones[0], grid.seeds[0]
+            model_runs = [
+                run for run in planned_runs if run.role == "model" and run.dataset_config == dataset
             ]
-            return {one.label for one in models if (one.backbone, one.seed) == chosen}
+            return {
+                run.label for run in model_runs if (run.backbone, run.seed) == backbone_and_seed
+            }
     return set()
 
 
 def select_shard(jobs: Sequence[Job], shard: tuple[int, int]) -> list[Job]:
     """Return every n-th job from the i-th on.
 
+    Args:
+        jobs: all jobs of a suite.
+        shard: (i, n).
+
     Raises:
-        InputError: no such part.
+        InputError: i is not in 1 to n.
     """
     part, parts = shard
     if not 1 <= part <= parts:
@@ -122,27 +128,31 @@ def run_benchmark(
     on_progress: ProgressCallback,
     costs: Mapping[str, RunCost],
 ) -> BenchmarkResult:
-    """Measure what is not on record yet, then make every table from the record.
+    """Measure the cells that have no result yet, then compile and write every table.
 
     Args:
-        suite: what to measure.
-        execution: where and how.
-        engine: who does it.
-        on_progress: gets what the workers tell.
-        costs: what each run costs, by label; the longest go first.
+        suite: the runs and cells.
+        execution: folder, data and limits.
+        engine: runs the jobs, in this process or in workers.
+        on_progress: receives the workers' progress events.
+        costs: predicted cost of each run, by label. The longest runs start first.
     """
     stages: dict[str, float] = {}
     jobs = make_jobs(suite, execution)
-    own = select_shard(jobs, execution.shard)
-    longest_first = sorted(own, key=lambda job: -costs.get(job.run.label, RunCost()).total_seconds)
-    beside: dict[str, Future[pd.DataFrame]] = {}
-    with ThreadPoolExecutor(1) as aside, _time_stage(stages, "training and measuring"):
-        if engine.has_worker_processes:  # what needs no result is made while workers start
-            beside["shiftcards"] = aside.submit(shift_cards, suite, execution.data_dir)
-            beside["checks"] = aside.submit(run_theory_checks)
+    own_jobs = select_shard(jobs, execution.shard)
+    # Longest first: a long run that started last would keep one worker busy and the others idle.
+    longest_first = sorted(
+        own_jobs, key=lambda job: -costs.get(job.run.label, RunCost()).total_seconds
+    )
+    futures: dict[str, Future[pd.DataFrame]] = {}
+    with ThreadPoolExecutor(1) as executor, _time_stage(stages, "training and measuring"):
+        if engine.has_worker_processes:
+            # These tables need no result of a run: compute them while the workers start.
+            futures["shiftcards"] = executor.submit(shift_cards, suite, execution.data_dir)
+            futures["checks"] = executor.submit(run_theory_checks)
         engine.run(longest_first, on_progress)
-    made = {name: future.result() for name, future in beside.items()}
-    return compile_tables(suite, execution, jobs, stages, made)
+    ready_tables = {name: future.result() for name, future in futures.items()}
+    return compile_tables(suite, execution, jobs, stages, ready_tables)
 
 
 def compile_tables(
@@ -152,25 +162,25 @@ def compile_tables(
     stage_seconds: dict[str, float],
     ready_tables: Mapping[str, pd.DataFrame] | None = None,
 ) -> BenchmarkResult:
-    """Make the tables from what is on record, and write them.
+    """Compile the tables from the results in the folder and write them.
 
     Args:
-        suite: what was measured.
-        execution: where it lies.
-        jobs: all of the suite's.
-        stage_seconds: gets what each stage takes.
-        ready_tables: tables that are there already: shiftcards, checks.
+        suite: the measured suite.
+        execution: the folder of the results.
+        jobs: all jobs of the suite.
+        stage_seconds: seconds by stage; those of the stages here are added to it.
+        ready_tables: tables computed before: shiftcards, checks.
     """
     ready_tables = ready_tables or {}
     with _time_stage(stage_seconds, "compiling"):
-        table = compile_results(jobs)
+        results = compile_results(jobs)
     with _time_stage(stage_seconds, "statistics"):
         tables = {
-            "runs": table.runs,
-            "costs": table.costs,
-            "cells": table.cells,
-            "examples": table.examples,
-            **_aggregate_cells(table, suite.protocol.resamples),
+            "runs": results.runs,
+            "costs": results.costs,
+            "cells": results.cells,
+            "examples": results.examples,
+            **_aggregate_cells(results, suite.protocol.resamples),
         }
     with _time_stage(stage_seconds, "shift cards"):
         card = ready_tables.get("shiftcards")
@@ -181,39 +191,39 @@ def compile_tables(
     with _time_stage(stage_seconds, "writing tables"):
         write_tables(tables, Path(execution.folder))
         if execution.windows:
-            windows = window_rows(table, suite.windows.stride)
+            windows = window_rows(results, suite.windows.stride)
             write_tables({"windows": windows}, Path(execution.folder))
-    return BenchmarkResult(tables, table.missing_cells, stage_seconds)
+    return BenchmarkResult(tables, results.missing_cells, stage_seconds)
 
 
-def _aggregate_cells(table: CompiledResults, resamples: int) -> dict[str, pd.DataFrame]:
-    """Return the aggregates; level-dependent data, a diagnostic, have rows of nCE alone."""
-    diagnostic = table.cells.dataset == LEVEL_DEPENDENT
-    found = aggregate_tables(table.cells.loc[~diagnostic], table.window_errors, resamples)
-    if diagnostic.any():
-        alone = normalized_error(
-            build_panels(table.cells.loc[diagnostic], table.window_errors, resamples)
-        )
-        parts = [part for part in (found["nce"], alone) if len(part)]
-        found["nce"] = pd.concat(parts, ignore_index=True) if parts else found["nce"]
-    return {name: part.assign(schema_version=TABLES_SCHEMA) for name, part in found.items()}
+def _aggregate_cells(results: CompiledResults, resamples: int) -> dict[str, pd.DataFrame]:
+    """Return the aggregates by name; level-dependent data enter the table of nCE only."""
+    # Level-dependent data are a diagnostic, not a benchmark: they enter no mean over data sets.
+    cells, errors = results.cells, results.window_errors
+    is_diagnostic = cells.dataset == LEVEL_DEPENDENT
+    aggregates = aggregate_tables(cells.loc[~is_diagnostic], errors, resamples)
+    if is_diagnostic.any():
+        diagnostic = normalized_error(build_panels(cells.loc[is_diagnostic], errors, resamples))
+        parts = [part for part in (aggregates["nce"], diagnostic) if len(part)]
+        aggregates["nce"] = pd.concat(parts, ignore_index=True) if parts else aggregates["nce"]
+    return {name: table.assign(schema_version=TABLES_SCHEMA) for name, table in aggregates.items()}
 
 
 def shift_cards(suite: Suite, data_dir: str | None) -> pd.DataFrame:
-    """Return the shift card of each channel of each data set at hand."""
+    """Return the shift card of each channel of each available data set."""
     parts: list[pd.DataFrame] = []
-    for source in suite.datasets:
+    for config in suite.datasets:
         try:
-            data = prepare_dataset(source, suite.windows, data_dir)
-        except Exception:  # its runs are on record as failed
+            data = prepare_dataset(config, suite.windows, data_dir)
+        except Exception:  # the runs on this data set are recorded as failed
             continue
-        if data.split.has_independent_parts:  # no series: blocks side by side
+        if data.split.has_independent_parts:  # separate blocks, not one series
             continue
-        world = data.shift_dataset
-        sizes = world.season, world.lookback, world.horizon
+        dataset = data.shift_dataset
+        sizes = dataset.season, dataset.lookback, dataset.horizon
         test_start = data.split.validation
-        card = shift_card(world.values, world.train, test_start, *sizes, data.channel_names)
-        parts.append(pd.DataFrame(card).assign(dataset=source.name, schema_version=TABLES_SCHEMA))
+        card = shift_card(dataset.values, dataset.train, test_start, *sizes, data.channel_names)
+        parts.append(pd.DataFrame(card).assign(dataset=config.name, schema_version=TABLES_SCHEMA))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 

@@ -1,4 +1,4 @@
-"""How well one model stands shifts, beside its twin without normalizer."""
+"""Measure the robustness of one model to shifts, next to its twin without a normalizer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
 from revin_forecast.shift.runner.engine import InlineJobEngine
 from revin_forecast.shift.runner.results import compile_results
 from revin_forecast.shift.suite.datasets import prepare_dataset
-from revin_forecast.shift.suite.plan import plan_cells as cells_of
+from revin_forecast.shift.suite.plan import plan_cells
 from revin_forecast.shift.suite.suite import (
     DatasetConfig,
     ModelGrid,
@@ -27,17 +27,17 @@ from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.utils.progress import progress
 
 TARGET_WINDOWS = 500
-"""Test windows that are scored in each cell, about."""
+"""Approximate number of test windows scored in each cell."""
 CELL_COLUMNS = ["semantics", "placement", "shift", "arm", "severity", "age"]
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where things lie."""
+    """Folders of the data and of the results."""
 
     data_dir: str | None = None
     folder: str | None = None
-    """Keeps weights and results, so that nothing is measured twice; None: nothing is kept."""
+    """Keeps weights and results, so that nothing is measured twice; None: a temporary folder."""
 
 
 def measure_robustness(
@@ -46,25 +46,25 @@ def measure_robustness(
     shifts: Sequence[str],
     workspace: Workspace = Workspace(),
 ) -> pd.DataFrame:
-    """Train a model and its twin without normalizer, and measure both in every shift.
+    """Train a model and its twin without a normalizer, and measure both in every shift.
 
     Args:
-        model_config: the model and how it is fitted.
+        model_config: the model and its training.
         dataset_config: the data.
         shifts: names, import paths, or "all".
-        workspace: of data and results.
+        workspace: folders of data and results.
 
     Returns:
         One row a cell: semantics, placement, shift, arm, severity, age, displacement, and the
         MASE* of the model (`model`), of its twin (`twin`) and of SeasonalNaive (`naive`).
 
     Raises:
-        InputError: a shift that is not there, known inputs, a model that can't be trained.
+        InputError: unknown shift, covariates in the model, or a model that can't be trained.
     """
     if model_config.covariates:
         raise InputError(
-            f"shifts move what is forecast, not what is known beforehand, but the model takes "
-            f"{list(model_config.covariates)}. Leave the covariates or the shifts out."
+            f"shifts change the forecast series, not its covariates, but the model uses the "
+            f"covariates {list(model_config.covariates)}. Leave out the covariates or the shifts."
         )
     suite = _make_suite(model_config, dataset_config, shifts, workspace.data_dir)
     if workspace.folder is not None:
@@ -79,21 +79,22 @@ def _make_suite(
     shifts: Sequence[str],
     data_dir: str | None,
 ) -> Suite:
-    bare = ModuleSpec.from_class(Identity)
+    identity = ModuleSpec.from_class(Identity)
     normalizers = (
         (model_config.normalizer,)
-        if model_config.normalizer == bare
-        else (model_config.normalizer, bare)
+        if model_config.normalizer == identity
+        else (model_config.normalizer, identity)
     )
-    every = WindowConfig(model_config.lookback, model_config.horizon, 1)
-    world = prepare_dataset(dataset_config, every, data_dir).shift_dataset
-    stride = max(1, (world.steps - world.width + 1) // TARGET_WINDOWS)
+    unit_stride = WindowConfig(model_config.lookback, model_config.horizon, 1)
+    dataset = prepare_dataset(dataset_config, unit_stride, data_dir).shift_dataset
+    stride = max(1, (dataset.steps - dataset.width + 1) // TARGET_WINDOWS)
     return Suite(
         name=dataset_config.name,
         datasets=(dataset_config,),
         models=(ModelGrid((model_config.backbone,), normalizers, (model_config.training.seed,)),),
         shifts=parse_shifts(shifts),
         windows=WindowConfig(model_config.lookback, model_config.horizon, stride),
+        # Fewer than the default: the printed table shows no intervals.
         protocol=ShiftProtocol(resamples=200),
         training=model_config.training,
     )
@@ -101,15 +102,15 @@ def _make_suite(
 
 def _measure_suite(suite: Suite, folder: str, data_dir: str | None) -> pd.DataFrame:
     jobs = make_jobs(suite, ExecutionSettings(str(Path(folder)), data_dir))
-    used = [
+    compared_jobs = [
         job
         for job in jobs
         if job.run.role == "model" or job.run.display_names[0] == "SeasonalNaive"
     ]
-    jobs = [replace(job, keeps_examples=False) for job in used]
-    units = sum(1 + len(cells_of(job.suite, job.run.dataset_config)) for job in jobs)
+    jobs = [replace(job, keeps_examples=False) for job in compared_jobs]
+    units = sum(1 + len(plan_cells(job.suite, job.run.dataset_config)) for job in jobs)
     with progress("shifts", units) as advance:
-        # Each unit of a job, its training or a cell, begins and ends.
+        # A unit is the training of a job or one of its cells; each sends "begin" and "end".
         InlineJobEngine().run(jobs, lambda event: advance(int(event[0] == "end"), event[1]))
     cells = compile_results(jobs).cells
     failed = cells[cells.status == "failed"]

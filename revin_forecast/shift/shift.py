@@ -1,3 +1,5 @@
+"""The base classes of shifts: controlled changes of the test data, with their inverses."""
+
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -8,73 +10,77 @@ import numpy as np
 from revin_forecast.shift.dataset import ShiftDataset
 
 DEFAULT_KNOBS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-"""Knobs by severity of shifts that move values: in training deviations."""
+"""Strength by severity for shifts of the values, in standard deviations of the training rows."""
 
 
 @dataclass(frozen=True, eq=False)
 class ShiftOnset:
-    """Which rows are looked at, and how long the shift has lasted there."""
+    """The rows that a shift is applied to and, for each, the steps since the shift began."""
 
     rows: np.ndarray
-    """(..., time) row numbers of the whole series."""
+    """(..., time) row numbers in the whole series."""
     elapsed: np.ndarray
-    """Steps since the onset, broadcast with `rows`; negative before it."""
+    """Steps since the onset, broadcastable with `rows`; negative before the onset."""
 
     @classmethod
     def from_test_start(cls, dataset: ShiftDataset, steps: int) -> "ShiftOnset":
-        """Every row from the first test look-back on, shifted since then."""
+        """Select `steps` rows from the first test look-back on, with the onset at the first."""
         rows = np.arange(dataset.start, dataset.start + steps)
         return cls(rows, rows - dataset.start)
 
     @classmethod
     def from_windows(cls, dataset: ShiftDataset, starts: np.ndarray, age: int) -> "ShiftOnset":
-        """Windows (count, time) that start at the given rows, the last `age` look-back steps moved.
+        """Select windows (count, time) whose last `age` look-back steps and horizon are shifted.
 
-        The truth is moved in each; age 0 moves the truth alone.
+        Args:
+            dataset: the data.
+            starts: (count,) first row of each window.
+            age: look-back steps since the onset; 0 shifts the horizon only.
         """
         steps = np.arange(dataset.width)
         return cls(starts[:, None] + steps, np.asarray(steps - (dataset.lookback - age)))
 
 
 class Shift(ABC):
-    """One way for the world to move, or for a sensor to lie.
+    """A way in which the data change, or in which a sensor misreads them.
 
-    Pure: what a shift draws at random depends on (data set, shift, seed) alone, so that every model
-    meets the same noise, and a higher severity more of it. Severity 0 is the data, bit for bit.
+    A shift is pure: its random numbers depend on (data set, shift, seed) alone. Every model
+    therefore meets the same noise, and a higher severity meets more of it. At severity 0 the
+    data are unchanged, bit for bit.
 
-    To add your own, subclass, name `knobs` and write `moved`.
+    To add a shift, subclass, set `knobs` and implement `apply`.
     """
 
     semantics: ClassVar[Literal["process", "observation"]] = "process"
-    """process: look-back and truth move together. observation: the truth stays as it was."""
+    """process: look-back and truth both shift. observation: only the look-back does."""
     knobs: ClassVar[tuple[float, ...]] = DEFAULT_KNOBS
-    """Strength by severity; the first is that of severity 0."""
+    """Strength by severity; the first entry is severity 0."""
     has_transition: ClassVar[bool] = False
-    """Whether it can start inside a window."""
+    """Whether the shift can begin inside a window."""
     arm: str = ""
-    """Which of several ways this is, where one shift has several."""
+    """Variant of the shift, for shifts that have several."""
     is_equivariant: ClassVar[bool] = False
-    """Whether it is x -> a x + b with a > 0, constant in time: then T f(x) = f(T x) is wanted."""
+    """Whether it is x -> a x + b with constant a > 0 and b: then f(T x) should equal T f(x)."""
     is_correctable: ClassVar[bool] = True
-    """Whether who knows an observation's fault can undo it: an offset yes, a missing value no."""
+    """Whether a known observation fault can be undone: an offset can, a missing value can't."""
     label: ClassVar[str | None] = None
-    """Name in tables; None: the class's own in snake case."""
+    """Name in tables; None: the class name in snake case."""
 
     @property
     def name(self) -> str:
-        """Name in tables; arms of one shift have the same."""
-        own = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
-        return self.label or own
+        """Name in tables, shared by the arms of one shift."""
+        snake_case = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
+        return self.label or snake_case
 
     @abstractmethod
     def apply(
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> np.ndarray:
-        """Return the values (..., time, channels) at a moment, where the shift has begun.
+        """Return the shifted values (..., time, channels) of the rows.
 
         Args:
-            dataset: the data; `world.values[at.rows]` are the clean values.
-            onset: which rows, and the steps since the onset; what lies before it is not used.
+            dataset: the data; `dataset.values[onset.rows]` are the clean values.
+            onset: rows, and the steps since the onset. Values before the onset are ignored.
             knob: strength.
             rng: random numbers, freshly seeded for each call.
         """
@@ -82,20 +88,20 @@ class Shift(ABC):
     def apply_severity(
         self, dataset: ShiftDataset, onset: ShiftOnset, severity: int, seed: int = 0
     ) -> np.ndarray:
-        """Return the values (..., time, channels) of a world that moves at the onset.
+        """Return the values (..., time, channels), shifted from the onset on.
 
         Args:
             dataset: the data.
-            onset: which rows, and the steps since the onset.
+            onset: rows, and the steps since the onset.
             severity: 0 to `len(knobs) - 1`.
-            seed: of the shift's own noise and signs.
+            seed: random seed for the shift's noise and signs.
         """
         clean = dataset.values[onset.rows]
         if severity == 0:
             return clean
-        draw = dataset.random_generator(self.name, seed)
-        moved = self.apply(dataset, onset, self.knobs[severity], draw)
-        return np.where(onset.elapsed[..., None] >= 0, moved, clean)
+        rng = dataset.random_generator(self.name, seed)
+        shifted = self.apply(dataset, onset, self.knobs[severity], rng)
+        return np.where(onset.elapsed[..., None] >= 0, shifted, clean)
 
     def restore(
         self,
@@ -105,29 +111,36 @@ class Shift(ABC):
         forecast: np.ndarray,
         seed: int = 0,
     ) -> np.ndarray | None:
-        """Pull a forecast of the moved world back: apply the shift's inverse at a moment.
+        """Pull a forecast of shifted data back: apply the inverse of the shift from the onset on.
+
+        Args:
+            dataset: the data.
+            onset: rows of the horizon, and the steps since the onset.
+            severity: 0 to `len(knobs) - 1`.
+            forecast: (..., time, channels) forecast of shifted data.
+            seed: random seed that the data were shifted with.
 
         Returns:
-            Values to compare with the clean truth; None: there is no inverse, compare with the
-            moved truth.
+            The forecast in units of the clean truth. None if the shift has no inverse: then the
+            forecast is compared with the shifted truth.
         """
         return forecast if severity == 0 else None
 
     def process_parameter(self, severity: int) -> float:
-        """Return the strength of the same shift in a synthetic source's own parameters."""
+        """Return the strength of the same shift as a parameter of a synthetic process."""
         return self.knobs[severity]
 
     def exclusion_reason(self, dataset: ShiftDataset) -> str | None:
-        """Return why a data set can't be shifted this way; None: it can."""
+        """Return the reason why a data set can't be shifted this way; None if it can."""
         return None
 
     def to_clean_steps(self, elapsed: np.ndarray, severity: int) -> np.ndarray:
-        """Return how far after the onset the data are used for each elapsed step."""
+        """Return the steps after the onset at which the clean data are read, by elapsed step."""
         return elapsed
 
 
 class AffineShift(Shift):
-    """A shift x' = gain x + offset, with gain and offset that may change over time; invertible."""
+    """An invertible shift x' = gain x + offset, with gain and offset that may vary over time."""
 
     @abstractmethod
     def gain_and_offset(
@@ -153,6 +166,6 @@ class AffineShift(Shift):
         """Return (forecast - offset) / gain where the shift has begun."""
         if severity == 0:
             return forecast
-        draw = dataset.random_generator(self.name, seed)
-        gain, offset = self.gain_and_offset(dataset, onset, self.knobs[severity], draw)
+        rng = dataset.random_generator(self.name, seed)
+        gain, offset = self.gain_and_offset(dataset, onset, self.knobs[severity], rng)
         return np.where(onset.elapsed[..., None] >= 0, (forecast - offset) / gain, forecast)

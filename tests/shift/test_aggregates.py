@@ -1,4 +1,4 @@
-"""Aggregates of the shift benchmark against slow formulas, and what they must never do."""
+"""Aggregates of the shift benchmark against slow formulas, and their invariants."""
 
 import math
 
@@ -17,7 +17,7 @@ from revin_forecast.shift.aggregates.degradation import area_under_curve, recove
 from revin_forecast.shift.aggregates.effective_robustness import effective_robustness
 
 WINDOWS, BLOCK, RESAMPLES = 60, 6, 60
-SPECS = [
+CONDITIONS = [
     ("clean", "clean", "none", "", 0, -1),
     *(("process", "steady", "level", "", severity, -1) for severity in (1, 2, 3)),
     *(("process", "steady", "scale", arm, severity, -1) for arm in "ab" for severity in (1, 2)),
@@ -28,24 +28,26 @@ SPECS = [
     *(("observation", "observation", "spikes", "", severity, -1) for severity in (1, 2)),
     *(("natural", "natural", "level_decile", "", decile, -1) for decile in range(3)),
 ]
-SPEC = ["semantics", "placement", "shift", "arm", "severity", "age"]
+CONDITION = ["semantics", "placement", "shift", "arm", "severity", "age"]
 RUN = ["dataset", "backbone", "normalizer", "seed"]
 MODELS = [("linear", "Identity"), ("linear", "RevIN"), ("mlp", "Identity"), ("mlp", "RevIN")]
 REFERENCES = [("SeasonalNaive", "LastValue"), ("Constant", "Identity")]
 
 
-def size(model, spec):
-    """How large a model's errors are: RevIN is blind to process shifts and hurt by sensors."""
-    (backbone, normalizer), (_, placement, shift, _, severity, age) = model, spec
+def size(model, condition):
+    """Return the size of a model's errors; process shifts do not affect RevIN, sensor faults do."""
+    (backbone, normalizer), (_, placement, shift, _, severity, age) = model, condition
     level = {"linear": 1.0, "mlp": 1.05, "SeasonalNaive": 1.5, "Constant": 2.0}[backbone]
     if backbone == "Constant" or placement in ("clean", "natural"):
         return level
-    left = max(0.0, 1 - age / 8) if placement in ("horizon", "transition") else 1.0
+    remaining = max(0.0, 1 - age / 8) if placement in ("horizon", "transition") else 1.0
     sensitive = (normalizer == "Identity") == (placement != "observation")
-    return level * (1 + (0.5 if shift == "level" else 0.3) * severity * left * sensitive)
+    return level * (1 + (0.5 if shift == "level" else 0.3) * severity * remaining * sensitive)
 
 
-def benchmark(datasets=("a", "b"), models=MODELS, seeds=(0, 1), specs=SPECS, size=size):
+def simulate_benchmark(
+    datasets=("a", "b"), models=MODELS, seeds=(0, 1), conditions=CONDITIONS, size=size
+):
     """Return a table of cells and the errors of their windows."""
     rows, errors = [], {}
     runs = [(*model, seed, "model") for model in models for seed in seeds]
@@ -53,316 +55,337 @@ def benchmark(datasets=("a", "b"), models=MODELS, seeds=(0, 1), specs=SPECS, siz
     for dataset in datasets:
         for backbone, normalizer, seed, role in runs:
             run = f"{dataset}/{backbone}/{normalizer}/{seed}"
-            numbers = np.random.default_rng([*run.encode()])
-            clean = numbers.gamma(9, 1 / 9, WINDOWS)
+            rng = np.random.default_rng([*run.encode()])
+            clean = rng.gamma(9, 1 / 9, WINDOWS)
             decile = np.argsort(np.random.default_rng([*dataset.encode()]).random(WINDOWS)) % 3
-            first = (clean * size((backbone, normalizer), SPECS[0])).astype(np.float32)
-            for spec in specs:
-                key = f"{run}/{spec}"
-                wobble = clean * numbers.gamma(100, 0.01, WINDOWS)
-                found = (wobble * size((backbone, normalizer), spec)).astype(np.float32)
-                if spec[1] in ("clean", "natural"):
-                    found = first if spec[1] == "clean" else first[decile == spec[4]]
-                errors[key] = found
-                mean, reference = found.mean(dtype=float), first.mean(dtype=float)
+            first = (clean * size((backbone, normalizer), CONDITIONS[0])).astype(np.float32)
+            for condition in conditions:
+                key = f"{run}/{condition}"
+                wobble = clean * rng.gamma(100, 0.01, WINDOWS)
+                window_errors = (wobble * size((backbone, normalizer), condition)).astype(
+                    np.float32
+                )
+                if condition[1] in ("clean", "natural"):
+                    window_errors = (
+                        first if condition[1] == "clean" else first[decile == condition[4]]
+                    )
+                errors[key] = window_errors
+                mean, reference = window_errors.mean(dtype=float), first.mean(dtype=float)
                 rows.append(
-                    dict(zip(SPEC, spec, strict=True))
+                    dict(zip(CONDITION, condition, strict=True))
                     | {"cell_key": key, "run_key": run, "dataset": dataset, "backbone": backbone}
                     | {"normalizer": normalizer, "seed": seed, "role": role, "shift_seed": 0}
-                    | {"displacement": 2.0 ** spec[4], "mase_pb": mean, "e0_ref": reference}
+                    | {"displacement": 2.0 ** condition[4], "mase_pb": mean, "e0_ref": reference}
                     | {"r_log": math.log(mean / reference), "status": "done"}
-                    | {"block_len": math.nan if spec[1] == "natural" else BLOCK}
+                    | {"block_len": math.nan if condition[1] == "natural" else BLOCK}
                 )
     return pd.DataFrame(rows), errors
 
 
-def only(table, **wanted):
-    for name, value in wanted.items():
+def select(table, **values):
+    """Return the rows with the given values."""
+    for name, value in values.items():
         table = table[table[name] == value]
     return table
 
 
-def one(table, **wanted):
-    found = only(table, **wanted)
-    assert len(found) == 1, found
-    return found.iloc[0]
+def select_one(table, **values):
+    """Return the only row with the given values."""
+    rows = select(table, **values)
+    assert len(rows) == 1, rows
+    return rows.iloc[0]
 
 
-def failing(cells, **wanted):
-    """Return the cells with some of them failed."""
+def fail_cells(cells, **values):
+    """Return the cells, with those of the given values failed."""
     cells = cells.copy()
-    chosen = cells.index.isin(only(cells, **wanted).index)
-    cells.loc[chosen, "status"] = "failed"
-    cells.loc[chosen, ["mase_pb", "e0_ref", "r_log", "block_len", "displacement"]] = math.nan
+    is_failed = cells.index.isin(select(cells, **values).index)
+    cells.loc[is_failed, "status"] = "failed"
+    cells.loc[is_failed, ["mase_pb", "e0_ref", "r_log", "block_len", "displacement"]] = math.nan
     return cells
 
 
-def same(found, wanted):
-    assert found.keys() == wanted.keys()
-    for name, table in found.items():
-        pd.testing.assert_frame_equal(table, wanted[name], check_exact=True, obj=name)
+def assert_tables_equal(left, right):
+    assert left.keys() == right.keys()
+    for name, table in left.items():
+        pd.testing.assert_frame_equal(table, right[name], check_exact=True, obj=name)
 
 
 @pytest.fixture(scope="module")
-def made():
-    cells, errors = benchmark()
+def aggregation():
+    cells, errors = simulate_benchmark()
     return cells, errors, aggregate_tables(cells, errors, RESAMPLES)
 
 
-def test_headline_is_the_geometric_mean_over_data_sets(made):
-    cells, _, found = made
+def test_headline_is_the_geometric_mean_over_data_sets(aggregation):
+    cells, _, tables = aggregation
     moved = cells[(cells.severity > 0) | (cells.placement == "clean")]
     for model in MODELS + REFERENCES:
         for column in ("clean", "steady", "transition", "observation"):
             names = {"backbone": model[0], "normalizer": model[1]}
-            row = one(found["headline"], column=column, **names)
-            mine = only(moved, placement=column, **names)
-            logs = [math.log(only(mine, dataset=name).mase_pb.mean()) for name in ("a", "b")]
+            row = select_one(tables["headline"], column=column, **names)
+            model_cells = select(moved, placement=column, **names)
+            logs = [
+                math.log(select(model_cells, dataset=name).mase_pb.mean()) for name in ("a", "b")
+            ]
             assert row.mase == pytest.approx(math.exp(np.mean(logs)))
             assert row.lo < row.mase < row.hi
-            assert row.degradation == pytest.approx(mine.r_log.mean(), abs=1e-9)
+            assert row.degradation == pytest.approx(model_cells.r_log.mean(), abs=1e-9)
             assert (row.n_datasets, row.n_failed) == (2, 0)
             if model in MODELS:
-                twin = only(moved, placement=column, backbone=model[0], normalizer="Identity")
-                pair = mine.merge(twin, on=["dataset", "seed", *SPEC])
-                wanted = np.log(pair.mase_pb_x / pair.mase_pb_y).mean()
-                assert row.against_twin == pytest.approx(wanted, abs=1e-12)
+                twin = select(moved, placement=column, backbone=model[0], normalizer="Identity")
+                pair = model_cells.merge(twin, on=["dataset", "seed", *CONDITION])
+                expected = np.log(pair.mase_pb_x / pair.mase_pb_y).mean()
+                assert row.against_twin == pytest.approx(expected, abs=1e-12)
                 assert row.twin_lo <= row.against_twin <= row.twin_hi
             else:
                 assert math.isnan(row.against_twin)
 
 
-def test_interval_of_the_headline_draws_blocks_and_seeds(made):
-    _, errors, found = made
-    drawn = []
+def test_interval_of_the_headline_resamples_blocks_and_seeds(aggregation):
+    _, errors, tables = aggregation
+    draws = []
     for dataset in ("a", "b"):
-        keys = [f"{dataset}/mlp/RevIN/{seed}/{SPECS[0]}" for seed in (0, 1)]
+        keys = [f"{dataset}/mlp/RevIN/{seed}/{CONDITIONS[0]}" for seed in (0, 1)]
         stacked = np.stack([errors[key] for key in keys]).astype(float)
         means = statistics.bootstrap_means(stacked, BLOCK, RESAMPLES, dataset_seed(dataset))
         weights = statistics.bootstrap_seed_weights(2, RESAMPLES, dataset_seed(dataset))
-        drawn.append(np.log((weights * means).sum(0)))
-    row = one(found["headline"], backbone="mlp", normalizer="RevIN", column="clean")
-    wanted = np.exp(np.quantile(np.mean(drawn, axis=0), [0.025, 0.975]))
-    np.testing.assert_allclose([row.lo, row.hi], wanted, rtol=1e-5)
+        draws.append(np.log((weights * means).sum(0)))
+    row = select_one(tables["headline"], backbone="mlp", normalizer="RevIN", column="clean")
+    expected = np.exp(np.quantile(np.mean(draws, axis=0), [0.025, 0.975]))
+    np.testing.assert_allclose([row.lo, row.hi], expected, rtol=1e-5)
 
 
-def test_signs_flip_between_semantics_and_are_never_averaged(made):
-    _, _, found = made
-    errors = only(found["mce"], backbone="linear", normalizer="RevIN").set_index("placement").mce
+def test_signs_flip_between_semantics_and_are_never_averaged(aggregation):
+    _, _, tables = aggregation
+    errors = select(tables["mce"], backbone="linear", normalizer="RevIN").set_index("placement").mce
     assert errors["steady"] < 0.8 < 1.2 < errors["observation"]
     assert set(errors.index) == {"steady", "horizon", "transition", "observation"}
-    plain = only(found["nce"], normalizer="Identity", backbone="mlp")
+    plain = select(tables["nce"], normalizer="Identity", backbone="mlp")
     assert (plain[["nce", "lo", "hi", "relative"]].dropna(axis=1) == 1).all(axis=None)
 
 
-def test_normalized_error_by_hand(made):
-    cells, _, found = made
+def test_normalized_error_by_hand(aggregation):
+    cells, _, tables = aggregation
     shift = {"placement": "steady", "shift": "scale", "arm": "b"}
-    row = one(found["nce"], backbone="mlp", normalizer="RevIN", **shift)
-    mine, twin = (
-        only(cells, backbone="mlp", normalizer=name, **shift) for name in ("RevIN", "Identity")
+    row = select_one(tables["nce"], backbone="mlp", normalizer="RevIN", **shift)
+    model_cells, twin = (
+        select(cells, backbone="mlp", normalizer=name, **shift) for name in ("RevIN", "Identity")
     )
-    pair = mine.merge(twin, on=["dataset", "seed", *SPEC])
+    pair = model_cells.merge(twin, on=["dataset", "seed", *CONDITION])
     ratio = np.log(pair.mase_pb_x / pair.mase_pb_y)
     assert row.nce == pytest.approx(math.exp(ratio.groupby(pair.dataset).mean().mean()))
     added = (pair.mase_pb_x - pair.e0_ref_x).mean() / (pair.mase_pb_y - pair.e0_ref_y).mean()
     assert row.relative == pytest.approx(added)
-    naive = only(cells, backbone="SeasonalNaive", **shift).drop(columns="seed")
-    pair = mine.merge(naive, on=["dataset", *SPEC])
+    naive = select(cells, backbone="SeasonalNaive", **shift).drop(columns="seed")
+    pair = model_cells.merge(naive, on=["dataset", *CONDITION])
     assert row.nce_naive == pytest.approx(math.exp(np.log(pair.mase_pb_x / pair.mase_pb_y).mean()))
     assert (row.n, row.n_failed) == (2 * 2 * 2, 0)
     assert row.lo < row.nce < row.hi
-    steady = only(found["nce"], backbone="mlp", normalizer="RevIN", placement="steady")
+    steady = select(tables["nce"], backbone="mlp", normalizer="RevIN", placement="steady")
     by_shift = np.log(steady.nce).groupby(steady["shift"]).mean()  # two arms are one shift
-    whole = one(found["mce"], backbone="mlp", normalizer="RevIN", placement="steady")
-    assert whole.mce == pytest.approx(math.exp(by_shift.mean()))
-    assert whole.n_shifts == 2
+    mean = select_one(tables["mce"], backbone="mlp", normalizer="RevIN", placement="steady")
+    assert mean.mce == pytest.approx(math.exp(by_shift.mean()))
+    assert mean.n_shifts == 2
 
 
-def test_no_relative_error_where_the_shift_costs_the_twin_nothing(made):
-    cells, _, found = made
+def test_no_relative_error_where_the_shift_costs_the_twin_nothing(aggregation):
+    cells, _, tables = aggregation
     names = {"backbone": "mlp", "normalizer": "RevIN", "placement": "steady", "shift": "level"}
-    costly = one(found["nce"], **names)
+    costly = select_one(tables["nce"], **names)
     assert 0 < abs(costly.relative) < 0.3
     for almost in (9.0, 1 - 1e-7):
         clean = cells.e0_ref.where(cells.normalizer != "Identity", almost * cells.mase_pb)
-        row = one(aggregate_tables(cells.assign(e0_ref=clean), {}, RESAMPLES)["nce"], **names)
+        row = select_one(
+            aggregate_tables(cells.assign(e0_ref=clean), {}, RESAMPLES)["nce"], **names
+        )
         assert math.isnan(row.relative)
         assert row.nce == costly.nce
 
 
 @settings(max_examples=4)
 @given(st.randoms(use_true_random=False))
-def test_the_order_of_rows_is_of_no_effect(made, random):
-    cells, errors, found = made
+def test_tables_do_not_depend_on_the_order_of_rows(aggregation, random):
+    cells, errors, tables = aggregation
     rows, keys = list(range(len(cells))), list(errors)
     random.shuffle(rows)
     random.shuffle(keys)
     again = aggregate_tables(cells.iloc[rows], {key: errors[key] for key in keys}, RESAMPLES)
-    same(again, found)
+    assert_tables_equal(again, tables)
 
 
 @settings(max_examples=3)
 @given(st.sampled_from([0.125, 0.5, 4.0, 64.0]))
-def test_a_common_scale_of_errors_moves_no_ratio(made, factor):
-    cells, errors, found = made
+def test_common_scale_of_errors_changes_no_ratio(aggregation, factor):
+    cells, errors, tables = aggregation
     scaled = cells.assign(mase_pb=factor * cells.mase_pb, e0_ref=factor * cells.e0_ref)
     moved = {key: np.float32(factor) * value for key, value in errors.items()}
     again = aggregate_tables(scaled, moved, RESAMPLES)
     for name in ("nce", "mce", "ausc", "recovery", "pairs", "tests"):
-        pd.testing.assert_frame_equal(again[name], found[name], atol=1e-5)
+        pd.testing.assert_frame_equal(again[name], tables[name], atol=1e-5)
     for part in ("mase", "lo", "hi"):
-        np.testing.assert_allclose(again["headline"][part], factor * found["headline"][part], 1e-5)
-    rest = found["headline"].columns.drop(["mase", "lo", "hi"])
-    pd.testing.assert_frame_equal(again["headline"][rest], found["headline"][rest], atol=1e-5)
+        np.testing.assert_allclose(again["headline"][part], factor * tables["headline"][part], 1e-5)
+    other_columns = tables["headline"].columns.drop(["mase", "lo", "hi"])
+    pd.testing.assert_frame_equal(
+        again["headline"][other_columns], tables["headline"][other_columns], atol=1e-5
+    )
 
 
-def test_nobody_leads_by_having_nothing_to_lose():
+def test_model_that_cannot_degrade_is_not_ranked():
     flat = {"constant": 2.0, "damped": 1.15}
 
-    def with_flat(model, spec):
-        return flat.get(model[0]) or 3 * size(model, spec) - 2 * size(model, SPECS[0])
+    def with_flat(model, condition):
+        return flat.get(model[0]) or 3 * size(model, condition) - 2 * size(model, CONDITIONS[0])
 
     models = [*MODELS, ("constant", "Identity"), ("damped", "Identity")]
-    cells, errors = benchmark(models=models, size=with_flat)
-    found = aggregate_tables(cells, errors, RESAMPLES)["headline"]
-    for column, part in found.groupby("column"):
-        calm = part[part.backbone.isin(["constant", "damped", "Constant"])]
-        if column == "steady":  # they do have the least to lose, and even small errors
-            assert calm.mase.min() < part[part.backbone.isin(["linear", "mlp"])].mase.median()
-        assert calm.degradation.abs().max() < 0.05
-        assert not calm.ranked.any()
-        assert calm["rank"].isna().all()
-        leader = one(part, rank=1.0)
+    cells, errors = simulate_benchmark(models=models, size=with_flat)
+    headline = aggregate_tables(cells, errors, RESAMPLES)["headline"]
+    for column, part in headline.groupby("column"):
+        flat_rows = part[part.backbone.isin(["constant", "damped", "Constant"])]
+        if column == "steady":  # they degrade least and even have small errors
+            assert flat_rows.mase.min() < part[part.backbone.isin(["linear", "mlp"])].mase.median()
+        assert flat_rows.degradation.abs().max() < 0.05
+        assert not flat_rows.ranked.any()
+        assert flat_rows["rank"].isna().all()
+        leader = select_one(part, rank=1.0)
         assert leader.mase == part[part.ranked].mase.min()
-    note = one(found, backbone="damped", column="steady").note
+    note = select_one(headline, backbone="damped", column="steady").note
     assert note.startswith("clean error 1")
     assert note.endswith("% above the best")
-    assert (only(found, role="reference").note == "a reference").all()
+    assert (select(headline, role="reference").note == "a reference").all()
 
 
-def test_failed_cells_are_counted_and_not_imputed(made):
-    cells, errors, whole = made
+def test_failed_cells_are_counted_and_not_imputed(aggregation):
+    cells, errors, whole = aggregation
     hardest = {"placement": "steady", "shift": "level", "severity": 3}
-    who = {"backbone": "mlp", "normalizer": "Identity", "seed": 1, "dataset": "a"}
-    found = aggregate_tables(failing(cells, **hardest, **who), errors, RESAMPLES)
-    # As if that cell had been asked of nobody, the seedless references apart.
-    gone = only(cells, **hardest, seed=1, dataset="a").index
-    without = aggregate_tables(cells.drop(gone), errors, RESAMPLES)
-    for name, table in found.items():
+    model = {"backbone": "mlp", "normalizer": "Identity", "seed": 1, "dataset": "a"}
+    tables = aggregate_tables(fail_cells(cells, **hardest, **model), errors, RESAMPLES)
+    # Equal to tables without that cell, but for the baselines, which have one seed.
+    removed = select(cells, **hardest, seed=1, dataset="a").index
+    without = aggregate_tables(cells.drop(removed), errors, RESAMPLES)
+    for name, table in tables.items():
         counts = [column for column in table if column == "n_failed"]
         pd.testing.assert_frame_equal(
             table.drop(columns=counts), without[name].drop(columns=counts), obj=name
         )
-    failed = only(found["headline"], column="steady").set_index(["backbone", "normalizer"]).n_failed
+    failed = (
+        select(tables["headline"], column="steady").set_index(["backbone", "normalizer"]).n_failed
+    )
     assert failed["mlp", "Identity"] == 1
     assert failed.sum() == 1
-    assert only(found["nce"], placement="steady").n_failed.sum() == 1
+    assert select(tables["nce"], placement="steady").n_failed.sum() == 1
     for backbone, normalizer in MODELS:
         names = {"backbone": backbone, "normalizer": normalizer, "column": "clean"}
-        assert one(found["headline"], **names).mase == one(whole["headline"], **names).mase
+        assert (
+            select_one(tables["headline"], **names).mase
+            == select_one(whole["headline"], **names).mase
+        )
     easier = {"backbone": "linear", "normalizer": "Identity", "column": "steady"}
-    assert one(found["headline"], **easier).mase < one(whole["headline"], **easier).mase
+    assert (
+        select_one(tables["headline"], **easier).mase < select_one(whole["headline"], **easier).mase
+    )
 
 
-def test_a_model_without_a_data_set_is_shown_and_not_ranked(made):
-    cells, errors, whole = made
-    lost = {"dataset": "b", "backbone": "linear", "normalizer": "RevIN"}
-    found = aggregate_tables(failing(cells, **lost), errors, RESAMPLES)
-    rows = only(found["headline"], backbone="linear", normalizer="RevIN")
+def test_model_without_a_data_set_is_listed_but_not_ranked(aggregation):
+    cells, errors, whole = aggregation
+    failed = {"dataset": "b", "backbone": "linear", "normalizer": "RevIN"}
+    tables = aggregate_tables(fail_cells(cells, **failed), errors, RESAMPLES)
+    rows = select(tables["headline"], backbone="linear", normalizer="RevIN")
     assert (rows.n_datasets == 1).all()
     assert not rows.ranked.any()
     assert rows.note.str.contains("results on 1 of 2 data sets").all()
     others = ~((whole["headline"].backbone == "linear") & (whole["headline"].normalizer == "RevIN"))
     for part in ("mase", "lo", "hi", "against_twin", "n_datasets", "n_failed"):
-        left, right = found["headline"][others][part], whole["headline"][others][part]
+        left, right = tables["headline"][others][part], whole["headline"][others][part]
         np.testing.assert_array_equal(left, right)
-    # The plain model has results on both, so its twin is missed in neither.
-    gone = {"backbone": "mlp", "normalizer": "Identity", "dataset": "a"}
-    table = aggregate_tables(failing(cells, **gone), errors, RESAMPLES)
-    rows = only(table["headline"], backbone="mlp", normalizer="RevIN")
+    # Without the twin on one data set there is no comparison over both.
+    failed = {"backbone": "mlp", "normalizer": "Identity", "dataset": "a"}
+    table = aggregate_tables(fail_cells(cells, **failed), errors, RESAMPLES)
+    rows = select(table["headline"], backbone="mlp", normalizer="RevIN")
     assert rows.against_twin.isna().all()
     assert rows.note.str.contains("no result of the same backbone without a normalizer").all()
-    assert only(table["nce"], backbone="mlp", normalizer="RevIN").nce.isna().all()
+    assert select(table["nce"], backbone="mlp", normalizer="RevIN").nce.isna().all()
 
 
-def test_everything_failed_and_nothing_there(made):
-    cells, errors, _ = made
-    found = aggregate_tables(failing(cells), errors, RESAMPLES)
-    assert (found["headline"].note.str.startswith("no result that can be compared")).all()
-    assert found["headline"].n_failed.sum() > 0
-    assert found["headline"].mase.isna().all()
+def test_all_cells_failed_and_no_cells(aggregation):
+    cells, errors, _ = aggregation
+    tables = aggregate_tables(fail_cells(cells), errors, RESAMPLES)
+    assert (tables["headline"].note.str.startswith("no result that can be compared")).all()
+    assert tables["headline"].n_failed.sum() > 0
+    assert tables["headline"].mase.isna().all()
     empty = aggregate_tables(cells.iloc[:0], {}, RESAMPLES)
-    assert empty.keys() == found.keys()
+    assert empty.keys() == tables.keys()
     for name, table in empty.items():
         assert len(table) == 0
-        assert list(table.columns) == list(found[name].columns)
+        assert list(table.columns) == list(tables[name].columns)
 
 
-def test_without_window_errors_there_are_numbers_and_no_intervals(made):
-    cells, _, found = made
-    bare = aggregate_tables(cells, {}, RESAMPLES)
+def test_without_window_errors_there_are_no_intervals(aggregation):
+    cells, _, tables = aggregation
+    without_intervals = aggregate_tables(cells, {}, RESAMPLES)
     for name, part in (("headline", "mase"), ("nce", "nce"), ("pairs", "log_ratio")):
-        np.testing.assert_array_equal(bare[name][part], found[name][part])
-        assert bare[name][["lo", "hi"]].isna().all(axis=None)
-    same({"ausc": bare["ausc"]}, {"ausc": found["ausc"]})
+        np.testing.assert_array_equal(without_intervals[name][part], tables[name][part])
+        assert without_intervals[name][["lo", "hi"]].isna().all(axis=None)
+    assert_tables_equal({"ausc": without_intervals["ausc"]}, {"ausc": tables["ausc"]})
 
 
-def test_errors_of_zero_have_no_ratio_and_hurt_no_other(made):
-    cells, errors, whole = made
-    perfect = cells.index.isin(only(cells, backbone="SeasonalNaive", dataset="a").index)
+def test_errors_of_zero_have_no_ratio(aggregation):
+    cells, errors, whole = aggregation
+    perfect = cells.index.isin(select(cells, backbone="SeasonalNaive", dataset="a").index)
     changed = cells.assign(mase_pb=cells.mase_pb.where(~perfect, 0.0))
     changed = changed.assign(r_log=changed.r_log.where(~perfect))
     zeros = {key: 0 * value if "a/Seasonal" in key else value for key, value in errors.items()}
-    found = aggregate_tables(changed, zeros, RESAMPLES)
-    row = one(found["headline"], backbone="SeasonalNaive", column="steady")
+    tables = aggregate_tables(changed, zeros, RESAMPLES)
+    row = select_one(tables["headline"], backbone="SeasonalNaive", column="steady")
     assert row.mase == 0  # the geometric mean
-    mine = only(changed, dataset="b", backbone="SeasonalNaive", placement="steady")
-    assert row.degradation == pytest.approx(mine.r_log.mean())
-    same({"pairs": found["pairs"]}, {"pairs": whole["pairs"]})
-    assert np.isfinite(only(found["nce"], backbone="mlp").nce_naive).all()
+    model_cells = select(changed, dataset="b", backbone="SeasonalNaive", placement="steady")
+    assert row.degradation == pytest.approx(model_cells.r_log.mean())
+    assert_tables_equal({"pairs": tables["pairs"]}, {"pairs": whole["pairs"]})
+    assert np.isfinite(select(tables["nce"], backbone="mlp").nce_naive).all()
 
 
-def test_natural_deciles_are_drawn_with_all_windows(made):
-    cells, errors, found = made
-    row = one(found["natural"], backbone="linear", normalizer="RevIN", decile=1)
-    mine = only(cells, backbone="linear", normalizer="RevIN", placement="natural", severity=1)
-    logs = np.log(mine.groupby("dataset").mase_pb.mean())
+def test_natural_deciles_are_resampled_with_all_windows(aggregation):
+    cells, errors, tables = aggregation
+    row = select_one(tables["natural"], backbone="linear", normalizer="RevIN", decile=1)
+    model_cells = select(
+        cells, backbone="linear", normalizer="RevIN", placement="natural", severity=1
+    )
+    logs = np.log(model_cells.groupby("dataset").mase_pb.mean())
     assert row.mase == pytest.approx(math.exp(logs.mean()))
     assert row.displacement == 2
     assert row.lo < row.mase < row.hi
-    assert len(found["natural"]) == 3 * len(MODELS + REFERENCES)
-    whole = errors[f"a/linear/RevIN/0/{SPECS[0]}"].astype(float)
-    part = np.isin(whole, errors[f"a/linear/RevIN/0/{SPECS[-2]}"])
+    assert len(tables["natural"]) == 3 * len(MODELS + REFERENCES)
+    whole = errors[f"a/linear/RevIN/0/{CONDITIONS[0]}"].astype(float)
+    part = np.isin(whole, errors[f"a/linear/RevIN/0/{CONDITIONS[-2]}"])
     pair = np.stack([whole * part, part.astype(float)])
     total, share = statistics.bootstrap_means(pair, BLOCK, 300, dataset_seed("a"))
-    assert part.sum() == len(errors[f"a/linear/RevIN/0/{SPECS[-2]}"])
-    single = only(cells[(cells.dataset == "a") & (cells.seed == 0)], placement="natural")
-    both = pd.concat([single, only(cells, dataset="a", seed=0, placement="clean")])
-    again = one(
+    assert part.sum() == len(errors[f"a/linear/RevIN/0/{CONDITIONS[-2]}"])
+    single = select(cells[(cells.dataset == "a") & (cells.seed == 0)], placement="natural")
+    both = pd.concat([single, select(cells, dataset="a", seed=0, placement="clean")])
+    again = select_one(
         aggregate_tables(both, errors, 300)["natural"],
         backbone="linear",
         normalizer="RevIN",
         decile=1,
     )
-    wanted = np.quantile(total / share, [0.025, 0.975])
-    np.testing.assert_allclose([again.lo, again.hi], wanted, rtol=1e-5)
+    expected = np.quantile(total / share, [0.025, 0.975])
+    np.testing.assert_allclose([again.lo, again.hi], expected, rtol=1e-5)
 
 
 def test_pairs_and_tests_over_seven_data_sets():
     models = [("linear", name) for name in ("Identity", "LastValue", "RevIN")]
     datasets = "abcdefg"
-    cells, errors = benchmark(datasets, models=models, seeds=(0,))
-    found = aggregate_tables(cells, errors, RESAMPLES)
-    assert set(zip(found["tests"].normalizer_a, found["tests"].normalizer_b, strict=True)) == {
+    cells, errors = simulate_benchmark(datasets, models=models, seeds=(0,))
+    tables = aggregate_tables(cells, errors, RESAMPLES)
+    assert set(zip(tables["tests"].normalizer_a, tables["tests"].normalizer_b, strict=True)) == {
         ("LastValue", "RevIN"),
         ("LastValue", "Identity"),
         ("RevIN", "Identity"),
     }
     probabilities = {}
-    for row in only(found["tests"], column="steady").itertuples():
-        pair = only(found["pairs"], column="steady", normalizer_a=row.normalizer_a)
-        ratios = only(pair, normalizer_b=row.normalizer_b).log_ratio.to_numpy()
+    for row in select(tables["tests"], column="steady").itertuples():
+        pair = select(tables["pairs"], column="steady", normalizer_a=row.normalizer_a)
+        ratios = select(pair, normalizer_b=row.normalizer_b).log_ratio.to_numpy()
         assert row.n_datasets == len(ratios) == 7
         assert row.p == pytest.approx(wilcoxon(ratios).pvalue)
         assert row.median_log_ratio == pytest.approx(np.median(ratios))
@@ -370,42 +393,44 @@ def test_pairs_and_tests_over_seven_data_sets():
     raw, adjusted = zip(*probabilities.values(), strict=True)
     assert adjusted == pytest.approx(statistics.holm_adjust(raw))
     assert probabilities["RevIN", "Identity"][0] == pytest.approx(2 / 2**7)
-    row = one(found["pairs"], normalizer_a="RevIN", dataset="c", column="steady")
-    mine = only(cells, dataset="c", placement="steady")
-    wide = mine.pivot(index=SPEC, columns=["backbone", "normalizer"], values="mase_pb")["linear"]
+    row = select_one(tables["pairs"], normalizer_a="RevIN", dataset="c", column="steady")
+    model_cells = select(cells, dataset="c", placement="steady")
+    wide = model_cells.pivot(index=CONDITION, columns=["backbone", "normalizer"], values="mase_pb")[
+        "linear"
+    ]
     assert row.log_ratio == pytest.approx(np.log(wide["RevIN"] / wide["Identity"]).mean())
     assert row.lo < row.log_ratio < row.hi < 0
 
 
 def test_there_is_no_test_below_six_data_sets():
-    cells, errors = benchmark("abcde", models=MODELS[:2], seeds=(0,))
-    found = aggregate_tables(cells, errors, RESAMPLES)["tests"]
-    assert len(found) == 4
-    assert found[["p", "p_holm"]].isna().all(axis=None)
-    assert (found.note == "no test below 6 data sets").all()
-    assert found.median_log_ratio.notna().all()
+    cells, errors = simulate_benchmark("abcde", models=MODELS[:2], seeds=(0,))
+    tests = aggregate_tables(cells, errors, RESAMPLES)["tests"]
+    assert len(tests) == 4
+    assert tests[["p", "p_holm"]].isna().all(axis=None)
+    assert (tests.note == "no test below 6 data sets").all()
+    assert tests.median_log_ratio.notna().all()
 
 
 def test_area_under_known_curves():
-    places = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
-    assert area_under_curve(places, np.log2(places)) == pytest.approx(0)
-    assert area_under_curve(places[::-1], np.full(5, 0.7)) == pytest.approx(0.7)
-    # A straight line over the logarithm has the mean of its ends, wherever it is measured.
+    displacement = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
+    assert area_under_curve(displacement, np.log2(displacement)) == pytest.approx(0)
+    assert area_under_curve(displacement[::-1], np.full(5, 0.7)) == pytest.approx(0.7)
+    # A straight line over the logarithm has the mean of its ends, wherever its points are.
     uneven = np.array([1.0, 1.1, 3.0, 8.0])
     assert area_under_curve(uneven, 2 + np.log2(uneven)) == pytest.approx(3.5)
     assert math.isnan(area_under_curve(np.array([0.0, 1.0]), np.array([0.0, 1.0])))
     assert math.isnan(area_under_curve(np.array([1.0, 1.0]), np.array([0.0, 1.0])))
 
 
-def test_area_of_the_benchmark(made):
-    cells, _, found = made
+def test_area_of_the_benchmark(aggregation):
+    cells, _, tables = aggregation
     names = {"dataset": "b", "backbone": "linear", "normalizer": "Identity", "shift": "level"}
-    row = one(found["ausc"], placement="steady", **names)
-    ratios = only(cells, placement="steady", **names).groupby("severity").r_log.mean().to_numpy()
+    row = select_one(tables["ausc"], placement="steady", **names)
+    ratios = select(cells, placement="steady", **names).groupby("severity").r_log.mean().to_numpy()
     assert row.ausc == pytest.approx((ratios[0] / 2 + ratios[1] + ratios[2] / 2) / 2)
     assert row.mean_r == pytest.approx(ratios.mean())
     assert row.n_seeds == 2
-    assert math.isnan(one(found["ausc"], placement="horizon", **names).ausc)
+    assert math.isnan(select_one(tables["ausc"], placement="horizon", **names).ausc)
 
 
 def test_recovery_age_on_a_ramp():
@@ -416,22 +441,22 @@ def test_recovery_age_on_a_ramp():
     never, degrades = recovery_age(ages, 1 + 3 * (1 - 0.8 * ages / 96), clean=1.0)
     assert math.isnan(never)
     assert degrades
-    nothing, degrades = recovery_age(ages, np.ones(6), clean=1.0)
-    assert math.isnan(nothing)
+    age, degrades = recovery_age(ages, np.ones(6), clean=1.0)
+    assert math.isnan(age)
     assert not degrades
 
 
-def test_recovery_of_the_benchmark_uses_draws_that_have_every_age(made):
-    cells, errors, found = made
-    plain = only(found["recovery"], backbone="linear", normalizer="Identity")
+def test_recovery_uses_replicates_that_have_every_age(aggregation):
+    cells, errors, tables = aggregation
+    plain = select(tables["recovery"], backbone="linear", normalizer="Identity")
     assert (plain.k90 == 8).all()
     assert plain.degrades.all()
-    assert len(found["recovery"]) == 2 * len(MODELS + REFERENCES)
+    assert len(tables["recovery"]) == 2 * len(MODELS + REFERENCES)
     wild = cells.assign(mase_pb=cells.mase_pb.where(~((cells.age == 8) & (cells.seed == 1)), 99.0))
     names = {"backbone": "linear", "normalizer": "Identity"}
-    assert only(aggregate_tables(wild, errors, 4)["recovery"], **names).k90.isna().all()
-    cut = failing(wild, age=4, seed=1, backbone="mlp")  # seed 1 lacks an age, so it is out
-    assert (only(aggregate_tables(cut, errors, 4)["recovery"], **names).k90 == 8).all()
+    assert select(aggregate_tables(wild, errors, 4)["recovery"], **names).k90.isna().all()
+    cut = fail_cells(wild, age=4, seed=1, backbone="mlp")  # seed 1 lacks an age and is left out
+    assert (select(aggregate_tables(cut, errors, 4)["recovery"], **names).k90 == 8).all()
 
 
 def table_of(errors):
@@ -448,32 +473,34 @@ def test_effective_robustness_is_the_residual_of_the_line_of_plain_models():
     clean = np.linspace(0.8, 1.5, 6)
     errors = {(f"net {i}", "Identity"): (e, 1.7 * e**1.3) for i, e in enumerate(clean)}
     errors["net 0", "RevIN"] = (0.9, 1.7 * 0.9**1.3 * math.exp(-0.4))
-    found = effective_robustness(table_of(errors)).set_index(["backbone", "normalizer"]).effective
-    assert found["net 0", "RevIN"] == pytest.approx(-0.4)
-    np.testing.assert_allclose(found.xs("Identity", level="normalizer"), 0, atol=1e-9)
+    effective = (
+        effective_robustness(table_of(errors)).set_index(["backbone", "normalizer"]).effective
+    )
+    assert effective["net 0", "RevIN"] == pytest.approx(-0.4)
+    np.testing.assert_allclose(effective.xs("Identity", level="normalizer"), 0, atol=1e-9)
     del errors["net 5", "Identity"]
     assert len(effective_robustness(table_of(errors))) == 0
 
 
-def test_two_rows_of_one_cell_are_refused(made):
-    cells, errors, _ = made
-    with pytest.raises(InputError, match=r"1 done cells are there more than once, .*linear.*names"):
+def test_rejects_two_rows_of_one_cell(aggregation):
+    cells, errors, _ = aggregation
+    with pytest.raises(InputError, match=r"1 done cells occur more than once, .*linear.*names"):
         aggregate_tables(pd.concat([cells, cells.iloc[[3]]]), errors, RESAMPLES)
 
 
-def test_a_cell_too_short_to_be_drawn_stands_at_its_mean(made):
-    cells, errors, found = made
-    place = {"dataset": "a", "placement": "steady", "severity": cells.severity.max()}
-    short = only(cells, **place).cell_key
+def test_cell_too_short_to_resample_has_its_mean_in_every_draw(aggregation):
+    cells, errors, tables = aggregation
+    values = {"dataset": "a", "placement": "steady", "severity": cells.severity.max()}
+    short = select(cells, **values).cell_key
     fewer = {**errors, **{key: errors[key][: BLOCK + 1] for key in short}}
     again = aggregate_tables(cells, fewer, RESAMPLES)["headline"]
     row, before = (
-        one(table, column="steady", backbone="mlp", normalizer="Identity")
-        for table in (again, found["headline"])
+        select_one(table, column="steady", backbone="mlp", normalizer="Identity")
+        for table in (again, tables["headline"])
     )
     assert row.mase == before.mase
     assert row.lo < row.mase < row.hi
     assert row.hi - row.lo < before.hi - before.lo
-    nothing = {key: value[: BLOCK + 1] for key, value in errors.items()}
-    none = aggregate_tables(cells, nothing, RESAMPLES)["headline"]
-    assert none.lo.isna().all()
+    too_short = {key: value[: BLOCK + 1] for key, value in errors.items()}
+    without_draws = aggregate_tables(cells, too_short, RESAMPLES)["headline"]
+    assert without_draws.lo.isna().all()

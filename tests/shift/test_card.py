@@ -1,3 +1,5 @@
+"""Shift cards: their measures, their verdicts, the command and the committed page."""
+
 import json
 import time
 from pathlib import Path
@@ -6,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.shift.verdicts import PARTS, agreement
+from benchmarks.shift.verdicts import PARTS, measure_agreement
 from revin_forecast.cli.main import main
 from revin_forecast.normalizers.blend import autocovariance, level_standard_error
 from revin_forecast.shift.card.card import card_window_sizes, shift_card
@@ -20,119 +22,121 @@ NUMBERS += ["gap_logsd", "residual", "delta_star"]
 COLUMNS = ["channel", *NUMBERS, "verdict", "reason"]
 
 
-def autoregressive(rows, coefficient, seed=0):
+def simulate_ar(rows, coefficient, seed=0):
     values, noise = np.zeros(rows), np.random.default_rng(seed).normal(size=rows)
     for row in range(1, rows):
         values[row] = coefficient * values[row - 1] + noise[row]
     return values * np.sqrt(1 - coefficient**2)
 
 
-def card(values, **changed):
+def make_card(values, **changes):
     parts = {"train": 2000, "test_start": 2300, "season": 24, "lookback": 24, "horizon": 12}
-    names = [f"c{place}" for place in range(values.shape[1])]
-    return shift_card(values, **(parts | changed), channel_names=names)
+    names = [f"c{channel}" for channel in range(values.shape[1])]
+    return shift_card(values, **(parts | changes), channel_names=names)
 
 
 @pytest.fixture(scope="module")
-def moving():
-    """Level shift; stationary; constant; unobserved."""
-    values = np.column_stack([autoregressive(3000, 0.8, seed) for seed in range(4)])
+def channels():
+    """Return a channel with a level shift, a stationary, a constant and an unobserved one."""
+    values = np.column_stack([simulate_ar(3000, 0.8, seed) for seed in range(4)])
     values[2000:, 0] += 3
     values[:2000, 2], values[:, 3] = 4.2, np.nan
     return values
 
 
-def test_best_forecast_of_an_autoregression_and_what_not_knowing_its_level_costs():
+def test_best_forecasts_of_an_autoregression_with_and_without_its_level():
     lookback, coefficient = 10, 0.8
     covariance = torch.tensor(coefficient, dtype=torch.float64) ** torch.arange(14)
     forecast = LevelForecast.from_autocovariance(covariance, lookback)
-    wanted = np.zeros((lookback, 4))
-    wanted[-1] = coefficient ** np.arange(1, 5)
-    assert forecast.map == pytest.approx(wanted, abs=1e-5)
-    # Ordinary kriging: the best of all maps whose weights add up to 1, by its normal equations.
-    together = forecast.map + np.outer(forecast.level_weights, 1 - forecast.map.sum(0))
+    expected = np.zeros((lookback, 4))
+    expected[-1] = coefficient ** np.arange(1, 5)
+    assert forecast.map == pytest.approx(expected, abs=1e-5)
+    # Ordinary kriging: the best map with weights that sum to 1, from its normal equations.
+    unknown_level = forecast.map + np.outer(forecast.level_weights, 1 - forecast.map.sum(0))
     bordered = np.ones((lookback + 1, lookback + 1))
     bordered[:-1, :-1] = covariance[np.abs(np.subtract.outer(range(lookback), range(lookback)))]
     bordered[-1, -1] = 0
     right = np.ones((lookback + 1, 4))
     right[:-1] = covariance[np.arange(lookback, 14) - np.arange(lookback)[:, None]]
-    assert together == pytest.approx(np.linalg.solve(bordered, right)[:-1], abs=1e-5)
+    assert unknown_level == pytest.approx(np.linalg.solve(bordered, right)[:-1], abs=1e-5)
     deviation = level_standard_error(covariance[:lookback, None]).item()
     known = 1 / np.sqrt((1 - coefficient) * (lookback - (lookback - 2) * coefficient))
     assert deviation == pytest.approx(known * np.sqrt(1 - coefficient**2), rel=1e-4)
 
 
 @pytest.mark.parametrize("times", [0, 0.5, 1.5, 3])
-def test_gain_is_what_theory_says(times):
+def test_gain_agrees_with_theory(times):
     coefficient, lookback = 0.5, 12
     covariance = torch.tensor(coefficient, dtype=torch.float64) ** torch.arange(16)
     forecast = LevelForecast.from_autocovariance(covariance, lookback)
-    mark = level_standard_error(covariance[:lookback, None]).item()
-    shift = times * mark
-    evidence = level_evidence(autoregressive(60000, coefficient) + shift, forecast)
+    break_even = level_standard_error(covariance[:lookback, None]).item()
+    shift = times * break_even
+    evidence = level_evidence(simulate_ar(60000, coefficient) + shift, forecast)
     share = (1 - forecast.map.sum(0)) ** 2
     error = (1 - coefficient ** (2 * np.arange(1, 5)) + share * shift**2).mean()
-    assert evidence.gain == pytest.approx(share.mean() * (shift**2 - mark**2) / error, abs=0.02)
+    assert evidence.gain == pytest.approx(
+        share.mean() * (shift**2 - break_even**2) / error, abs=0.02
+    )
     assert (evidence.gain > 0) == (times > 1)
     assert (evidence.followed_share > 0.5) == (times > 1)
-    assert evidence.level_rms == pytest.approx(np.hypot(shift, mark), rel=0.1)
+    assert evidence.level_rms == pytest.approx(np.hypot(shift, break_even), rel=0.1)
 
 
-def test_card_of_clear_cases(moving):
-    rows = card(moving)
+def test_card_of_clear_cases(channels):
+    rows = make_card(channels)
     assert list(rows.columns) == COLUMNS
-    moved, still, constant, unseen = rows.to_dict("records")
-    assert moved["verdict"] == "instance normalization will help"
-    assert "the horizon follows" in moved["reason"]
-    assert moved["d_mu"] == pytest.approx(3, abs=0.4)
-    assert moved["removable"] == pytest.approx(1, abs=0.05)
-    assert moved["energy_raw"] > 10 * moved["floor"]
-    assert still["verdict"] == "instance normalization will hurt"
-    assert np.isnan(still["removable"])
-    assert constant["verdict"] == unseen["verdict"] == "can't tell"
+    shifted, stationary, constant, unobserved = rows.to_dict("records")
+    assert shifted["verdict"] == "instance normalization will help"
+    assert "the horizon follows" in shifted["reason"]
+    assert shifted["d_mu"] == pytest.approx(3, abs=0.4)
+    assert shifted["removable"] == pytest.approx(1, abs=0.05)
+    assert shifted["energy_raw"] > 10 * shifted["floor"]
+    assert stationary["verdict"] == "instance normalization will hurt"
+    assert np.isnan(stationary["removable"])
+    assert constant["verdict"] == unobserved["verdict"] == "can't tell"
     assert constant["reason"] == "because it is constant in the training rows"
-    assert unseen["reason"] == "because nothing of it is observed in the training rows"
-    assert np.isnan([[row[name] for name in NUMBERS[:-1]] for row in (constant, unseen)]).all()
-    covariance = autocovariance(torch.from_numpy(moving[:2000, :1]), 24)
-    wanted = level_standard_error(covariance).item() / moving[:2000, 0].std()
-    assert moved["delta_star"] == pytest.approx(wanted)
+    assert unobserved["reason"] == "because nothing of it is observed in the training rows"
+    assert np.isnan([[row[name] for name in NUMBERS[:-1]] for row in (constant, unobserved)]).all()
+    covariance = autocovariance(torch.from_numpy(channels[:2000, :1]), 24)
+    expected = level_standard_error(covariance).item() / channels[:2000, 0].std()
+    assert shifted["delta_star"] == pytest.approx(expected)
 
 
-def test_noise_without_any_movement_is_never_helped():
+def test_no_help_for_stationary_noise():
     noise = np.random.default_rng(0).normal(size=(3000, 8))
-    assert set(card(noise)["verdict"]) <= {"instance normalization will hurt", "can't tell"}
+    assert set(make_card(noise)["verdict"]) <= {"instance normalization will hurt", "can't tell"}
 
 
-def test_a_random_walk_that_leaves_is_helped_but_a_level_that_returns_is_not():
+def test_help_for_a_level_that_leaves_but_not_for_one_that_returns():
     time = np.arange(3000)
     noise = np.random.default_rng(0).normal(size=(3000, 2))
-    there = np.where(time < 2000, 0, 0.01 * (time - 2000))
-    # In windows of 24 + 12 steps the look-back lies high where the horizon lies low.
-    back = np.where(time < 2000, 0, 3 * np.sin(time * 2 * np.pi / 36))
-    told = card(noise + np.column_stack([there, back]))["verdict"].tolist()
-    assert told == ["instance normalization will help", "instance normalization will hurt"]
+    leaving = np.where(time < 2000, 0, 0.01 * (time - 2000))
+    # In windows of 24 + 12 steps the horizon is low where the look-back is high.
+    returning = np.where(time < 2000, 0, 3 * np.sin(time * 2 * np.pi / 36))
+    verdicts = make_card(noise + np.column_stack([leaving, returning]))["verdict"].tolist()
+    assert verdicts == ["instance normalization will help", "instance normalization will hurt"]
 
 
-def test_a_card_keeps_its_numbers_in_other_units_and_beside_other_channels(moving):
-    one = card(moving)[NUMBERS].to_numpy(dtype=float)
-    other = card(moving * 1e3 + 1e5)[NUMBERS].to_numpy(dtype=float)
-    np.testing.assert_allclose(one[:2], other[:2], rtol=1e-3, atol=1e-3)
-    alone = card(moving[:, :1])[NUMBERS].to_numpy(dtype=float)
-    np.testing.assert_allclose(one[:1], alone, rtol=1e-6)
+def test_card_depends_neither_on_units_nor_on_other_channels(channels):
+    plain = make_card(channels)[NUMBERS].to_numpy(dtype=float)
+    rescaled = make_card(channels * 1e3 + 1e5)[NUMBERS].to_numpy(dtype=float)
+    np.testing.assert_allclose(plain[:2], rescaled[:2], rtol=1e-3, atol=1e-3)
+    single = make_card(channels[:, :1])[NUMBERS].to_numpy(dtype=float)
+    np.testing.assert_allclose(plain[:1], single, rtol=1e-6)
 
 
-def test_gaps_change_little(moving):
-    holes = np.random.default_rng(1).random(moving.shape) < 0.1
-    gappy = card(np.where(holes, np.nan, moving))
-    whole = card(moving)
-    assert gappy["verdict"].tolist() == whole["verdict"].tolist()
+def test_gaps_change_the_card_little(channels):
+    holes = np.random.default_rng(1).random(channels.shape) < 0.1
+    with_gaps = make_card(np.where(holes, np.nan, channels))
+    complete = make_card(channels)
+    assert with_gaps["verdict"].tolist() == complete["verdict"].tolist()
     names = ["d_mu", "d_sigma", "w1", "energy_raw", "energy_inst", "gap_mu", "residual"]
-    np.testing.assert_allclose(gappy[names][:2], whole[names][:2], atol=0.15)
-    assert np.isfinite(gappy[NUMBERS[:5]][:2].to_numpy(dtype=float)).all()
+    np.testing.assert_allclose(with_gaps[names][:2], complete[names][:2], atol=0.15)
+    assert np.isfinite(with_gaps[NUMBERS[:5]][:2].to_numpy(dtype=float)).all()
 
 
-def test_a_verdict_has_not_seen_what_was_cut_off(moving):
-    scaled = moving - moving[:2000].mean(0)
+def test_verdict_ignores_rows_that_are_cut_off(channels):
+    scaled = channels - channels[:2000].mean(0)
     other = scaled.copy()
     other[2600:] = 99
     first, second = (judge_channels(values[:2600], 2000, 24, 12) for values in (scaled, other))
@@ -142,7 +146,7 @@ def test_a_verdict_has_not_seen_what_was_cut_off(moving):
     )
 
 
-def test_sizes_fit_short_files_and_say_so():
+def test_sizes_of_short_files_are_smaller_and_noted():
     assert card_window_sizes(8640, 2880) == (96, 96, None)
     assert card_window_sizes(100, 40, 8, 4) == (8, 4, None)
     lookback, horizon, note = card_window_sizes(676, 193)
@@ -150,25 +154,26 @@ def test_sizes_fit_short_files_and_say_so():
     assert "too short for the usual 96" in note
     assert card_window_sizes(676, 193, horizon=5)[:2] == (16, 5)
     with pytest.raises(
-        ValueError, match=r"20 training and 5 test rows hold no shift card .*--look"
+        ValueError, match=r"20 training and 5 test rows are too few for a shift card .*--look"
     ):
         card_window_sizes(20, 5)
 
 
-def test_a_long_channel_takes_less_than_a_second():
+def test_long_channel_takes_less_than_a_second():
     values = np.random.default_rng(0).normal(size=(50_000, 1)).cumsum(axis=0)
+    # CPU time of all threads, which other processes on the machine do not affect.
     times = []
     for _ in range(3):
-        start = time.perf_counter()
-        card(values, train=35_000, test_start=40_000, lookback=96, horizon=96)
-        times.append(time.perf_counter() - start)
+        start = time.process_time()
+        make_card(values, train=35_000, test_start=40_000, lookback=96, horizon=96)
+        times.append(time.process_time() - start)
     assert min(times) < 1
 
 
-def test_command_tells_a_verdict_for_each_column(tmp_path, capsys, monkeypatch, moving):
+def test_command_prints_a_verdict_for_each_column(tmp_path, capsys, monkeypatch, channels):
     path = tmp_path / "own.csv"
     stamps = np.datetime64("2024-01-01T00") + np.arange(3000)
-    lines = [f"{stamp},{a},{b}" for stamp, (a, b) in zip(stamps, moving[:, :2], strict=True)]
+    lines = [f"{stamp},{a},{b}" for stamp, (a, b) in zip(stamps, channels[:, :2], strict=True)]
     path.write_text("\n".join(["date,a very long name of a column,b", *lines]))
     shown = {}
     for width in (80, 150):
@@ -186,7 +191,7 @@ def test_command_tells_a_verdict_for_each_column(tmp_path, capsys, monkeypatch, 
         assert all(f" {name}  " in shown[width] for name in ("level", "gone", "errors"))
         assert "  delta*\n" in shown[width]
     assert "  floor  " in shown[150]
-    monkeypatch.setenv("COLUMNS", "50")  # names stay, numbers go
+    monkeypatch.setenv("COLUMNS", "50")  # names stay, numbers are dropped
     assert main(["shift-card", str(path)]) == 0
     narrow = capsys.readouterr().out
     assert "a very long" in narrow
@@ -199,7 +204,7 @@ def test_command_tells_a_verdict_for_each_column(tmp_path, capsys, monkeypatch, 
     assert record["channels"][0]["removable"] is None  # NaN is not JSON
 
 
-def test_command_on_a_shipped_set_says_that_it_is_short(capsys):
+def test_command_notes_that_a_shipped_data_set_is_short(capsys):
     assert main(["shift-card", "us_macro"]) == 0
     shown = capsys.readouterr().out
     assert "look-back 4 and horizon 4: the file is too short" in shown
@@ -207,7 +212,7 @@ def test_command_on_a_shipped_set_says_that_it_is_short(capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["etth3"], "there is no file 'etth3', and there is no data set 'etth3' among etth1"),
         (["us_macro", "--time", "date"], "us_macro is catalogued, so --time can't apply"),
@@ -216,26 +221,26 @@ def test_command_on_a_shipped_set_says_that_it_is_short(capsys):
         (["us_macro", "--target", "gold"], "there is no column ['gold'] among"),
     ],
 )
-def test_command_says_what_is_wrong(words, message, capsys):
-    assert main(["shift-card", *words]) == 2
+def test_command_reports_mistakes(arguments, message, capsys):
+    assert main(["shift-card", *arguments]) == 2
     assert message in capsys.readouterr().err
 
 
-def test_committed_verdicts_agree_with_what_was_measured_and_can_be_repeated(tmp_path):
+def test_committed_verdicts_agree_with_measurements_and_can_be_repeated(tmp_path):
     committed = json.loads((ROOT / "docs/benchmarks/shift_verdicts.json").read_text())
     assert committed["made"]["quick"] is False
     for part in PARTS:
         signed = [row for row in committed["rows"] if row["sign"] and row["part"] == part]
-        told = agreement(signed, "verdict")
-        assert told["cells"] >= 30
-        assert told["agree %"] >= 80
-        assert told["always hurt %"] < 60  # so that no constant answer would do
+        agreement = measure_agreement(signed, "verdict")
+        assert agreement["cells"] >= 30
+        assert agreement["agree %"] >= 80
+        assert agreement["always hurt %"] < 60  # a constant answer must not suffice
     repeat_page("shift_verdicts", tmp_path, data_dir=tmp_path)  # the shipped sets only
-    known = {(row["data"], row["channel"]): row for row in committed["rows"]}
-    again = json.loads((tmp_path / "shift_verdicts.json").read_text())["rows"]
-    assert len(again) == 16
-    for row in again:
-        before = known[row["data"], row["channel"]]
+    committed_rows = {(row["data"], row["channel"]): row for row in committed["rows"]}
+    repeated = json.loads((tmp_path / "shift_verdicts.json").read_text())["rows"]
+    assert len(repeated) == 16
+    for row in repeated:
+        before = committed_rows[row["data"], row["channel"]]
         assert row["gain %"] == pytest.approx(before["gain %"], rel=1e-3)
         assert (row["verdict"], row["blind"]) == (before["verdict"], before["blind"])
     assert "| measured |" in (tmp_path / "shift_verdicts.md").read_text()

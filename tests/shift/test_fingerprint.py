@@ -1,4 +1,4 @@
-"""A result's name holds everything that it depends on, and nothing else."""
+"""The key of a result depends on everything that the result depends on, and on nothing else."""
 
 import argparse
 import dataclasses
@@ -30,17 +30,17 @@ from revin_forecast.shift.suite.plan import cell_config, cell_key, plan_cells, p
 from revin_forecast.shift.suite.suite import DatasetConfig, ModelGrid, WindowConfig
 from revin_forecast.shift.suite.suite_yaml import parse_shifts
 from revin_forecast.training.settings import TrainingSettings
-from tests.support.shift_suites import Unbuildable, component, small_suite
+from tests.support.shift_suites import Unbuildable, make_small_suite, make_spec
 
 
 def keys(suite):
-    """Keys of the last run and of its cells."""
+    """Return the keys of the last run and of its cells."""
     run = plan_runs(suite)[-1]
     key = fingerprint(run_config(suite, run, prepare_dataset(run.dataset_config, suite.windows)))
     return key, [cell_key(key, suite, cell) for cell in plan_cells(suite, run.dataset_config)]
 
 
-SUITE = small_suite()
+SUITE = make_small_suite()
 OTHER_TRAINING = {
     "max_epochs": 3,
     "learning_rate": 1e-2,
@@ -49,18 +49,18 @@ OTHER_TRAINING = {
     "patience": 9,
     "gradient_clip": 2.0,
     "loss": "mae",
-    "seed": None,  # set from the suite's seeds
+    "seed": None,  # replaced by the suite's seeds
     "levels": (0.1, 0.5, 0.9),
     "logger": None,
     "progress": None,
     "devices": None,
     "num_nodes": None,
     "strategy": None,
-    "threads": 2,  # sums in another order
+    "threads": 2,  # another order of summation
     "precision": "bf16-mixed",
-    "compile": True,  # sums in another order
+    "compile": True,  # another order of summation
 }
-ONLY_TELLING = {
+IRRELEVANT_TRAINING = {
     "seed": 5,
     "logger": "tensorboard",
     "progress": True,
@@ -70,11 +70,11 @@ ONLY_TELLING = {
 }
 
 
-@pytest.mark.parametrize("field", [one.name for one in dataclasses.fields(TrainingSettings)])
-def test_each_training_setting_counts_but_those_that_only_tell(field):
-    value = OTHER_TRAINING[field]  # a new field must say here whether it counts
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(TrainingSettings)])
+def test_key_depends_on_every_training_setting_that_changes_weights(field):
+    value = OTHER_TRAINING[field]  # a new field needs an entry
     if value is None:
-        other = dataclasses.replace(SUITE.training, **{field: ONLY_TELLING[field]})
+        other = dataclasses.replace(SUITE.training, **{field: IRRELEVANT_TRAINING[field]})
         assert keys(dataclasses.replace(SUITE, training=other)) == keys(SUITE)
     else:
         loss = {"loss": "quantile"} if field == "levels" else {}
@@ -82,70 +82,70 @@ def test_each_training_setting_counts_but_those_that_only_tell(field):
         assert keys(dataclasses.replace(SUITE, training=other))[0] != keys(SUITE)[0]
 
 
-def changed(**fields):
+def change_suite(**fields):
     return dataclasses.replace(SUITE, **fields)
 
 
 def with_models(backbone=Ridge, normalizer=RevIN, seed=0, **parameters):
-    models = ModelGrid((component(backbone, **parameters),), (component(normalizer),), (seed,))
-    return changed(models=(models,))
+    models = ModelGrid((make_spec(backbone, **parameters),), (make_spec(normalizer),), (seed,))
+    return change_suite(models=(models,))
 
 
-def test_whatever_weights_depend_on_changes_the_run():
+def test_run_key_depends_on_everything_that_changes_weights():
     variants = [
         SUITE,
-        changed(windows=WindowConfig(25, 12, 12)),
-        changed(windows=WindowConfig(24, 11, 12)),
-        changed(datasets=(DatasetConfig("sine"),)),
-        changed(datasets=(DatasetConfig("ar", season=7),)),
+        change_suite(windows=WindowConfig(25, 12, 12)),
+        change_suite(windows=WindowConfig(24, 11, 12)),
+        change_suite(datasets=(DatasetConfig("sine"),)),
+        change_suite(datasets=(DatasetConfig("ar", season=7),)),
         with_models(seed=1),
         with_models(backbone=Linear),
         with_models(normalizer=Robust),
         with_models(penalties=[0.5]),
         with_models(per_channel=True),
     ]
-    found = [keys(suite)[0] for suite in variants]
-    assert len(set(found)) == len(found)
+    run_keys = [keys(suite)[0] for suite in variants]
+    assert len(set(run_keys)) == len(run_keys)
 
 
 def test_defaults_are_part_of_the_key(monkeypatch):
-    assert with_defaults(component(Ridge))["parameters"]["per_channel"] is False
-    named = component(Ridge, penalties=[0.5])
+    assert with_defaults(make_spec(Ridge))["parameters"]["per_channel"] is False
+    named = make_spec(Ridge, penalties=[0.5])
     assert with_defaults(named)["parameters"] == {"per_channel": False, "penalties": [0.5]}
-    before = fingerprint(with_defaults(component(Unbuildable)))
+    before = fingerprint(with_defaults(make_spec(Unbuildable)))
     monkeypatch.setattr(
         Unbuildable, "__init__", lambda self, lookback, horizon, channels, w=1: None
     )
-    assert fingerprint(with_defaults(component(Unbuildable))) != before
+    assert fingerprint(with_defaults(make_spec(Unbuildable))) != before
 
 
-def test_whatever_only_scores_depend_on_keeps_the_run():
-    key, found = keys(SUITE)
+def test_scoring_settings_change_cell_keys_only():
+    key, cell_keys = keys(SUITE)
     for other in (
-        changed(windows=WindowConfig(24, 12, 6)),
-        changed(protocol=dataclasses.replace(SUITE.protocol, resamples=51)),
+        change_suite(windows=WindowConfig(24, 12, 6)),
+        change_suite(protocol=dataclasses.replace(SUITE.protocol, resamples=51)),
     ):
-        again, cell_keys = keys(other)
-        assert again == key
-        assert not set(cell_keys) & set(found)
-    more = small_suite(shifts=("level", "trend", "sensor_offset"))
+        other_key, other_cell_keys = keys(other)
+        assert other_key == key
+        assert not set(other_cell_keys) & set(cell_keys)
+    more = make_small_suite(shifts=("level", "trend", "sensor_offset"))
     assert keys(more)[0] == key
-    assert set(keys(more)[1]) > set(found)
+    assert set(keys(more)[1]) > set(cell_keys)
     severities = dataclasses.replace(SUITE.protocol, severities=(1, 2, 5))
-    assert set(keys(changed(protocol=severities))[1]) > set(found)
+    assert set(keys(change_suite(protocol=severities))[1]) > set(cell_keys)
 
 
-def test_how_a_benchmark_is_run_changes_no_key(tmp_path):
+def test_execution_settings_change_no_key(tmp_path):
     plain = make_jobs(SUITE, ExecutionSettings(str(tmp_path)))
     other = make_jobs(SUITE, ExecutionSettings("elsewhere", "data", 1.0, True, (1, 3), True))
     assert [job.run for job in plain] == [job.run for job in other]
-    named = {one.name for one in dataclasses.fields(ExecutionSettings)}
-    assert named == {"folder", "data_dir", "timeout", "retry", "shard", "windows"}
+    names = {field.name for field in dataclasses.fields(ExecutionSettings)}
+    assert names == {"folder", "data_dir", "timeout", "retry", "shard", "windows"}
 
 
-@pytest.fixture(name="own")
-def own_modules(tmp_path, monkeypatch):
-    """A folder with a user's backbone, normalizer and shift, and the files beside them."""
+@pytest.fixture(name="own_folder")
+def make_own_folder(tmp_path, monkeypatch):
+    """Return a folder with a user's backbone, normalizer and shift, and modules they import."""
     folder = tmp_path / "own"
     (folder / "ownpackage").mkdir(parents=True)
     (folder / "ownmodels.py").write_text(
@@ -170,17 +170,17 @@ def own_modules(tmp_path, monkeypatch):
     (folder / "unused.py").write_text("X = 1\n")
     monkeypatch.syspath_prepend(folder)
     yield folder
-    for name in [one for one in sys.modules if one.startswith("own")]:
+    for name in [module for module in sys.modules if module.startswith("own")]:
         del sys.modules[name]
 
 
 def own_suite(backbone="ownmodels.Net", normalizer="ownmodels.Late", shift="ownmodels.Double"):
     models = ModelGrid((ModuleSpec(backbone),), (ModuleSpec(normalizer),), (0,))
-    return changed(models=(models,), shifts=parse_shifts([shift]))
+    return change_suite(models=(models,), shifts=parse_shifts([shift]))
 
 
-def keys_afresh(suite):
-    """Keys as a new process would make them, after files have changed."""
+def recomputed_keys(suite):
+    """Return the keys that a new process would compute after a change of files."""
     code_salt.cache_clear()
     importlib.invalidate_caches()
     return keys(suite)
@@ -196,29 +196,31 @@ def keys_afresh(suite):
         {"backbone": "revin_forecast.Ridge"},
     ],
 )
-def test_source_of_own_classes_and_of_files_beside_them_counts(own, file, parts):
+def test_key_depends_on_source_of_own_classes_and_their_imports(own_folder, file, parts):
     suite = own_suite(**parts)
-    before = keys_afresh(suite)
-    assert keys_afresh(suite) == before
-    path = own / file
+    before = recomputed_keys(suite)
+    assert recomputed_keys(suite) == before
+    path = own_folder / file
     path.write_text(path.read_text() + "# changed\n")
-    after = keys_afresh(suite)
+    after = recomputed_keys(suite)
     assert after[0] != before[0]
     assert not set(after[1]) & set(before[1])
 
 
-def test_source_of_an_own_shift_counts_in_its_cells_alone(own):
+def test_source_of_an_own_shift_changes_its_cells_only(own_folder):
     suite = own_suite("revin_forecast.Ridge", "revin_forecast.RevIN")
-    key, before = keys_afresh(suite)
-    (own / "ownhelper.py").write_text("SIZE = 2\n")
-    again, after = keys_afresh(suite)
-    assert again == key
-    kept = [cell.shift is None for cell in plan_cells(suite, plan_runs(suite)[-1].dataset_config)]
-    assert [one == other for one, other in zip(before, after, strict=True)] == kept
-    assert not all(kept)
+    key, before = recomputed_keys(suite)
+    (own_folder / "ownhelper.py").write_text("SIZE = 2\n")
+    other_key, after = recomputed_keys(suite)
+    assert other_key == key
+    is_clean = [
+        cell.shift is None for cell in plan_cells(suite, plan_runs(suite)[-1].dataset_config)
+    ]
+    assert [old == new for old, new in zip(before, after, strict=True)] == is_clean
+    assert not all(is_clean)
 
 
-def test_own_classes_inside_other_components_count(own):
+def test_salt_depends_on_own_classes_inside_other_modules(own_folder):
     net = ModuleSpec("ownmodels.Net")
     backbones = {
         "Siamese": {"backbone": net},
@@ -226,7 +228,7 @@ def test_own_classes_inside_other_components_count(own):
     }
     salts = []
     for text in ("SIZE = 1\n", "SIZE = 2\n"):
-        (own / "ownhelper.py").write_text(text)
+        (own_folder / "ownhelper.py").write_text(text)
         code_salt.cache_clear()
         salts += [
             component_salt(ModuleSpec(f"revin_forecast.{name}", parameters))
@@ -236,54 +238,54 @@ def test_own_classes_inside_other_components_count(own):
     assert salts[1] != salts[3]
 
 
-def test_files_that_own_classes_do_not_import_do_not_count(own):
-    before = keys_afresh(own_suite())
-    (own / "unused.py").write_text("X = 2\n")
-    assert keys_afresh(own_suite()) == before
-    assert "ownhelper" not in sys.modules  # nothing is imported to find what is imported
+def test_key_ignores_files_that_own_classes_do_not_import(own_folder):
+    before = recomputed_keys(own_suite())
+    (own_folder / "unused.py").write_text("X = 2\n")
+    assert recomputed_keys(own_suite()) == before
+    assert "ownhelper" not in sys.modules  # imports are found without importing
 
 
-def test_another_folder_keeps_the_keys_of_own_classes(own, monkeypatch):
-    before = keys_afresh(own_suite())
-    moved = own.rename(own.parent / "elsewhere")
+def test_key_ignores_the_folder_of_own_classes(own_folder, monkeypatch):
+    before = recomputed_keys(own_suite())
+    moved = own_folder.rename(own_folder.parent / "elsewhere")
     monkeypatch.syspath_prepend(moved)
-    for name in [one for one in sys.modules if one.startswith("own")]:
+    for name in [module for module in sys.modules if module.startswith("own")]:
         del sys.modules[name]
-    assert keys_afresh(own_suite()) == before
+    assert recomputed_keys(own_suite()) == before
 
 
-def test_another_version_or_schema_of_results_changes_every_key(monkeypatch):
-    key, found = keys(SUITE)
+def test_every_key_depends_on_version_and_schema(monkeypatch):
+    key, cell_keys = keys(SUITE)
     monkeypatch.setattr(revin_forecast, "__version__", "0.1.1")
     other_version = keys(SUITE)
     monkeypatch.undo()
     monkeypatch.setattr(plan, "RESULTS_SCHEMA", plan.RESULTS_SCHEMA + 1)
     other_schema = keys(SUITE)
     assert len({key, other_version[0], other_schema[0]}) == 3
-    assert not set(found) & (set(other_version[1]) | set(other_schema[1]))
+    assert not set(cell_keys) & (set(other_version[1]) | set(other_schema[1]))
     monkeypatch.undo()
-    assert keys(SUITE) == (key, found)
+    assert keys(SUITE) == (key, cell_keys)
 
 
-def test_source_of_our_own_code_does_not_count():
-    """So that it can be renamed, moved and documented; the version and the schema stand for it."""
+def test_key_ignores_our_source():
+    """Version and schema identify our code, so that it can be renamed, moved and documented."""
     assert code_salt(Ridge, RevIN, *map(type, generators.ALL_SHIFTS)) == code_salt()
 
 
-def test_where_a_module_of_ours_lies_does_not_count(monkeypatch):
-    everything = small_suite((Ridge, Siamese), ("all",), normalizers=(Identity, RevIN))
+def test_key_ignores_the_modules_of_our_classes(monkeypatch):
+    everything = make_small_suite((Ridge, Siamese), ("all",), normalizers=(Identity, RevIN))
     before = keys(everything)
     public = [ModuleSpec(f"revin_forecast.{kind.__name__}") for kind in (Siamese, RevIN)]
     models = ModelGrid((public[0],), (public[1],))
     assert keys(dataclasses.replace(everything, models=(models,))) == before
     for kind in {Linear, Siamese, RevIN, *map(type, everything.shifts)}:
         monkeypatch.setattr(kind, "__module__", "revin_forecast.another.folder")
-    assert keys_afresh(everything) == before
+    assert recomputed_keys(everything) == before
 
 
-def test_nothing_on_record_names_a_module_of_ours():
-    """Neither a key nor a journal, whatever is measured, with defaults that are classes."""
-    everything = small_suite((Siamese, NHITS), ("all",), ("ar", "level_dependent"))
+def test_no_record_names_a_module_of_ours():
+    """Neither a key nor a journal names one, even with classes among the defaults."""
+    everything = make_small_suite((Siamese, NHITS), ("all",), ("ar", "level_dependent"))
     records = []
     for run in plan_runs(everything):
         data = prepare_dataset(run.dataset_config, everything.windows)
@@ -291,39 +293,39 @@ def test_nothing_on_record_names_a_module_of_ours():
         records += [
             cell_config(everything, cell) for cell in plan_cells(everything, run.dataset_config)
         ]
-    text = json.dumps(records)  # all is plain
-    named = set(re.findall(r"revin_forecast\.\w+", text))
-    assert {"revin_forecast.Siamese", "revin_forecast.Linear", "revin_forecast.level"} <= named
+    text = json.dumps(records)  # fails unless all values are plain
+    names = set(re.findall(r"revin_forecast\.\w+", text))
+    assert {"revin_forecast.Siamese", "revin_forecast.Linear", "revin_forecast.level"} <= names
     assert not re.search(r"revin_forecast\.\w+\.", text)
 
 
-def test_each_shift_has_a_key_of_its_own():
-    every = [fingerprint(shift_parameters(one)) for one in generators.ALL_SHIFTS]
-    assert len(set(every)) == len(every)
+def test_each_shift_has_its_own_key():
+    fingerprints = [fingerprint(shift_parameters(shift)) for shift in generators.ALL_SHIFTS]
+    assert len(set(fingerprints)) == len(fingerprints)
 
 
-def test_public_names_are_those_of_the_package():
+def test_public_names_are_in_the_package():
     for kind in (Ridge, Linear, NHITS, PatchTST, RevIN, Identity):
         assert getattr(revin_forecast, public_name(kind).rpartition(".")[2]) is kind
     assert public_name(Unbuildable) == "tests.support.shift_suites.Unbuildable"
 
 
-def test_a_script_names_its_classes_alike_in_its_workers():
-    main, worker = (type("Net", (), {"__module__": f"__{one}main__"}) for one in ("", "mp_"))
+def test_classes_of_a_script_have_equal_names_in_its_workers():
+    main, worker = (type("Net", (), {"__module__": f"__{prefix}main__"}) for prefix in ("", "mp_"))
     assert public_name(main) == public_name(worker) == "__main__.Net"
 
 
-def test_installed_code_does_not_count(tmp_path, monkeypatch):
+def test_salt_ignores_installed_code(tmp_path, monkeypatch):
     folder = tmp_path / "site-packages"
     folder.mkdir()
-    (folder / "ownlibrary.py").write_text("class Theirs: pass\n")
+    (folder / "ownlibrary.py").write_text("class Installed: pass\n")
     monkeypatch.syspath_prepend(folder)
-    theirs = importlib.import_module("ownlibrary").Theirs
+    installed = importlib.import_module("ownlibrary").Installed
     monkeypatch.delitem(sys.modules, "ownlibrary")
-    assert code_salt(theirs, argparse.Namespace) == code_salt()
+    assert code_salt(installed, argparse.Namespace) == code_salt()
 
 
-def test_a_shift_is_told_from_another_by_what_it_is():
+def test_shift_parameters_have_the_attributes_of_own_shifts():
     class Mine(Shift):
         def __init__(self, power=1.0):
             self.power = power

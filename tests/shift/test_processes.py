@@ -1,4 +1,4 @@
-"""Synthetic processes against theory, and their best forecasts against others."""
+"""Synthetic processes against theory, and their Bayes forecasts against other forecasts."""
 
 from dataclasses import replace
 
@@ -21,28 +21,28 @@ ROWS = 40_000
 
 
 def windows(values, lookback, horizon, stride=1):
-    """Past, truth and first row of each."""
+    """Return past, truth and first row of each window."""
     view = np.lib.stride_tricks.sliding_window_view(values, lookback + horizon, axis=0)
     view = view[::stride].transpose(0, 2, 1)
     rows = np.arange(0, len(values) - lookback - horizon + 1, stride)
     return view[:, :lookback], view[:, lookback:], rows
 
 
-@pytest.mark.parametrize("source", PROCESSES.values(), ids=PROCESSES)
-def test_drawn_by_its_seed(source):
-    values = source.simulate()
-    assert len(values) == source.rows
-    assert values.tobytes() == source.simulate().tobytes()
+@pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
+def test_values_depend_on_the_seed_only(process):
+    values = process.simulate()
+    assert len(values) == process.rows
+    assert values.tobytes() == process.simulate().tobytes()
     assert np.isfinite(values).all()
-    assert not np.allclose(values, replace(source, seed=1).simulate())
+    assert not np.allclose(values, replace(process, seed=1).simulate())
     past, truth, rows = windows(values[:300], 96, 24, stride=200)
-    assert source.expectation(past, rows, 24).shape == truth.shape
-    assert source.make_variant("holiday", 1.0) is None
-    assert hash(source) == hash(replace(source, seed=0))
+    assert process.expectation(past, rows, 24).shape == truth.shape
+    assert process.make_variant("holiday", 1.0) is None
+    assert hash(process) == hash(replace(process, seed=0))
 
 
 @pytest.mark.parametrize(
-    "source",
+    "process",
     [
         SineMixture(ROWS),
         AR(ROWS, phi=0.8, correlation=0.5),
@@ -51,10 +51,10 @@ def test_drawn_by_its_seed(source):
         RegimeSwitching(ROWS, dwell=50, channels=8),
         LevelDependent(channels=2000, lookback=20, horizon=4),
     ],
-    ids=lambda source: type(source).__name__,
+    ids=lambda process: type(process).__name__,
 )
-def test_mean_0_and_variance_1(source):
-    values = source.simulate()
+def test_mean_0_and_variance_1(process):
+    values = process.simulate()
     assert abs(values.mean()) < 0.05
     assert values.var() == pytest.approx(1, abs=0.05)
 
@@ -74,13 +74,13 @@ def autocovariance(values, lag):
 def test_autocovariance(lag):
     sine = SineMixture(ROWS)
     pairs = zip(sine.periods, sine.powers, strict=True)
-    wanted = sum(power * np.cos(2 * np.pi * lag / period) for period, power in pairs)
-    assert autocovariance(sine.simulate(), lag) == pytest.approx(wanted, abs=0.02)
+    expected = sum(power * np.cos(2 * np.pi * lag / period) for period, power in pairs)
+    assert autocovariance(sine.simulate(), lag) == pytest.approx(expected, abs=0.02)
     ar = AR(ROWS, phi=0.8, noise=0.5)
     assert autocovariance(ar.simulate(), lag) == pytest.approx(0.8**lag, abs=0.04)
     regime = RegimeSwitching(ROWS, dwell=50, channels=8)
-    wanted = 0.64 * (1 - 2 / 50) ** lag + 0.36 * 0.7**lag
-    assert autocovariance(regime.simulate(), lag) == pytest.approx(wanted, abs=0.04)
+    expected = 0.64 * (1 - 2 / 50) ** lag + 0.36 * 0.7**lag
+    assert autocovariance(regime.simulate(), lag) == pytest.approx(expected, abs=0.04)
 
 
 def test_dwell():
@@ -90,7 +90,7 @@ def test_dwell():
     assert RegimeSwitching().dwell == 384
 
 
-def test_random_walk_is_about_as_wide_as_the_others():
+def test_random_walk_has_a_variance_near_1():
     values = np.concatenate([RandomWalk(seed=seed).simulate() for seed in range(40)], axis=1)
     assert np.median(values.var(axis=0)) == pytest.approx(0.8, abs=0.25)
     steps = np.diff(values, axis=0)
@@ -100,31 +100,31 @@ def test_random_walk_is_about_as_wide_as_the_others():
 
 @pytest.mark.parametrize("correlation", [0.6, -0.6])
 def test_correlation(correlation):
-    got = np.corrcoef(AR(ROWS, phi=0.5, channels=3, correlation=correlation).simulate().T)
-    wanted = AR(channels=3, correlation=correlation).covariance
-    np.testing.assert_allclose(got, wanted, atol=0.03)
-    assert wanted[1, 2] == pytest.approx(0.36)
+    correlations = np.corrcoef(AR(ROWS, phi=0.5, channels=3, correlation=correlation).simulate().T)
+    expected = AR(channels=3, correlation=correlation).covariance
+    np.testing.assert_allclose(correlations, expected, atol=0.03)
+    assert expected[1, 2] == pytest.approx(0.36)
 
 
-def errors_by_step(source, lookback=8, horizon=6):
-    """(horizon,) mean squared error of the Bayes forecast."""
-    past, truth, rows = windows(source.simulate(), lookback, horizon)
-    return ((source.expectation(past, rows, horizon) - truth) ** 2).mean(axis=(0, 2))
+def errors_by_step(process, lookback=8, horizon=6):
+    """Return (horizon,) mean squared errors of the Bayes forecast."""
+    past, truth, rows = windows(process.simulate(), lookback, horizon)
+    return ((process.expectation(past, rows, horizon) - truth) ** 2).mean(axis=(0, 2))
 
 
-def test_errors_are_those_of_theory():
+def test_errors_agree_with_theory():
     ahead = np.arange(1, 7)
     np.testing.assert_allclose(errors_by_step(AR(ROWS, phi=0.8)), 1 - 0.8 ** (2 * ahead), rtol=0.05)
     np.testing.assert_allclose(errors_by_step(SineMixture(ROWS)), 0.3**2, rtol=0.05)
     walk = RandomWalk(ROWS)
     np.testing.assert_allclose(errors_by_step(walk), walk.step_deviation**2 * ahead, rtol=0.05)
     regime = RegimeSwitching(ROWS, dwell=50, channels=8)
-    wanted = 0.64 * (1 - 0.96 ** (2 * ahead)) + 0.36 * (1 - 0.7 ** (2 * ahead))
-    np.testing.assert_allclose(errors_by_step(regime), wanted, rtol=0.1)
+    expected = 0.64 * (1 - 0.96 ** (2 * ahead)) + 0.36 * (1 - 0.7 ** (2 * ahead))
+    np.testing.assert_allclose(errors_by_step(regime), expected, rtol=0.1)
 
 
 @pytest.mark.parametrize(
-    "source",
+    "process",
     [
         AR(6000, phi=0.8, noise=0.6, channels=2, correlation=0.7),
         AR(6000, phi=-0.6, channels=2),
@@ -132,12 +132,12 @@ def test_errors_are_those_of_theory():
         SineMixture(6000),
         RandomWalk(6000),
     ],
-    ids=lambda source: type(source).__name__,
+    ids=lambda process: type(process).__name__,
 )
-def test_no_linear_forecast_is_better(source):
-    """Fitted on the very windows that are scored, so that a miss is no matter of luck."""
-    past, truth, rows = windows(source.simulate(), 12, 4, stride=3)
-    best = ((source.expectation(past, rows, 4) - truth) ** 2).mean()
+def test_bayes_forecast_beats_linear_forecasts(process):
+    """The linear forecast is fitted on the scored windows, which favours it."""
+    past, truth, rows = windows(process.simulate(), 12, 4, stride=3)
+    best = ((process.expectation(past, rows, 4) - truth) ** 2).mean()
     inputs = past.reshape(len(past), -1)
     linear = inputs @ np.linalg.lstsq(inputs, truth.reshape(len(truth), -1), rcond=None)[0]
     for other in (
@@ -146,25 +146,25 @@ def test_no_linear_forecast_is_better(source):
         np.repeat(past.mean(axis=1, keepdims=True), 4, axis=1),
         linear.reshape(truth.shape),
     ):
-        # The fit itself gains inputs / windows of the error.
+        # Fitting on the scored windows lowers the error by the share inputs / windows.
         slack = 1 - inputs.shape[1] / len(past)
         assert best * slack * 0.99 <= ((other - truth) ** 2).mean()
 
 
-def dense_expectation(source, past, horizon):
-    """The conditional mean by one big covariance matrix for each window."""
+def dense_expectation(process, past, horizon):
+    """Return the conditional mean from the full covariance matrix of each window."""
     _, lookback, channels = past.shape
     steps = np.arange(lookback + horizon)
-    time = source.phi ** abs(steps[:, None] - steps)
-    joint = np.kron(time, source.covariance)
+    time = process.phi ** abs(steps[:, None] - steps)
+    joint = np.kron(time, process.covariance)
     known = lookback * channels
-    wanted = []
+    expected = []
     for window in past:
         values = window.ravel()
-        seen = np.flatnonzero(np.isfinite(values))
-        inner = joint[np.ix_(seen, seen)] + source.noise**2 * np.eye(len(seen))
-        wanted.append(joint[known:][:, seen] @ np.linalg.solve(inner, values[seen]))
-    return np.reshape(wanted, (len(past), horizon, channels))
+        observed = np.flatnonzero(np.isfinite(values))
+        inner = joint[np.ix_(observed, observed)] + process.noise**2 * np.eye(len(observed))
+        expected.append(joint[known:][:, observed] @ np.linalg.solve(inner, values[observed]))
+    return np.reshape(expected, (len(past), horizon, channels))
 
 
 @settings(max_examples=25)
@@ -175,18 +175,18 @@ def dense_expectation(source, past, horizon):
     gaps=st.sampled_from([0.0, 0.3, 0.9, 1.0]),
 )
 def test_the_filter_is_the_exact_conditional_expectation(phi, noise, correlation, gaps):
-    source = AR(60, phi=phi, noise=noise, correlation=correlation, channels=3)
-    past, _, rows = windows(source.simulate(), 7, 3, stride=10)
+    process = AR(60, phi=phi, noise=noise, correlation=correlation, channels=3)
+    past, _, rows = windows(process.simulate(), 7, 3, stride=10)
     past = np.where(np.random.default_rng(0).random(past.shape) < gaps, np.nan, past)
-    got = source.expectation(past, rows, 3)
-    np.testing.assert_allclose(got, dense_expectation(source, past, 3), atol=1e-8)
+    filtered = process.expectation(past, rows, 3)
+    np.testing.assert_allclose(filtered, dense_expectation(process, past, 3), atol=1e-8)
 
 
-def test_channels_that_are_one_and_the_same():
-    source = AR(50, channels=2, correlation=1.0)
-    past, _, rows = windows(source.simulate(), 6, 2, stride=10)
-    wanted = past[:, -1:] * np.array([0.9, 0.81])[:, None]
-    np.testing.assert_allclose(source.expectation(past, rows, 2), wanted)
+def test_equal_channels():
+    process = AR(50, channels=2, correlation=1.0)
+    past, _, rows = windows(process.simulate(), 6, 2, stride=10)
+    expected = past[:, -1:] * np.array([0.9, 0.81])[:, None]
+    np.testing.assert_allclose(process.expectation(past, rows, 2), expected)
 
 
 def test_gaps_before_the_forecast():
@@ -195,96 +195,98 @@ def test_gaps_before_the_forecast():
     row = np.array([10])
     np.testing.assert_allclose(RandomWalk(channels=1).expectation(past, row, 2), 2.0)
     assert not RandomWalk(channels=1).expectation(past * np.nan, row, 2).any()
-    source = RegimeSwitching(channels=1)
-    level, stays = source.levels[12:15, 0], (1 - 2 / 384) ** np.array([1, 2])
-    wanted = stays * level[2] + 0.7 ** np.array([3, 4]) * (2 - level[0])
-    np.testing.assert_allclose(source.expectation(past, row, 2)[0, :, 0], wanted)
-    unseen = source.expectation(past * np.nan, row, 2)[0, :, 0]
-    np.testing.assert_allclose(unseen, stays * level[2])
+    process = RegimeSwitching(channels=1)
+    level, persistence = process.levels[12:15, 0], (1 - 2 / 384) ** np.array([1, 2])
+    expected = persistence * level[2] + 0.7 ** np.array([3, 4]) * (2 - level[0])
+    np.testing.assert_allclose(process.expectation(past, row, 2)[0, :, 0], expected)
+    unobserved = process.expectation(past * np.nan, row, 2)[0, :, 0]
+    np.testing.assert_allclose(unobserved, persistence * level[2])
 
 
-def innovations(source):
-    values = source.simulate()
-    return (values[1:] - source.phi * values[:-1]) / np.sqrt(1 - source.phi**2)
+def innovations(process):
+    values = process.simulate()
+    return (values[1:] - process.phi * values[:-1]) / np.sqrt(1 - process.phi**2)
 
 
 def test_variants_have_the_same_innovations():
-    source = AR(3000, phi=0.9, channels=2, correlation=0.5)
-    own = innovations(source)
+    process = AR(3000, phi=0.9, channels=2, correlation=0.5)
+    plain = innovations(process)
     for shift, knob, phi in (("regime", 0.5, 0.55), ("concept", 0.2, 0.54), ("concept", 1.0, -0.9)):
-        variant = source.make_variant(shift, knob)
+        variant = process.make_variant(shift, knob)
         assert variant.phi == pytest.approx(phi)
-        np.testing.assert_allclose(innovations(variant), own, atol=1e-9)
-    noisier = source.make_variant("noise", 1.0)
+        np.testing.assert_allclose(innovations(variant), plain, atol=1e-9)
+    noisier = process.make_variant("noise", 1.0)
     assert noisier.noise**2 == pytest.approx(3 * 0.1)
-    added = noisier.simulate() - source.simulate()
+    added = noisier.simulate() - process.simulate()
     assert added.var() == pytest.approx(0.3, rel=0.1)
-    twice = source.make_variant("noise", 2.0)
+    twice = process.make_variant("noise", 2.0)
     ratio = twice.noise / noisier.noise
-    np.testing.assert_allclose(twice.simulate() - source.simulate(), ratio * added)
-    other = source.make_variant("channels", 0.8)
+    np.testing.assert_allclose(twice.simulate() - process.simulate(), ratio * added)
+    other = process.make_variant("channels", 0.8)
     assert other.correlation == pytest.approx(-0.3)
-    np.testing.assert_allclose(other.simulate()[:, 0], source.simulate()[:, 0])
-    heavy = innovations(source.make_variant("tails", 3.0))
-    np.testing.assert_array_equal(np.argsort(heavy[:, 0]), np.argsort(own[:, 0]))
+    np.testing.assert_allclose(other.simulate()[:, 0], process.simulate()[:, 0])
+    heavy = innovations(process.make_variant("tails", 3.0))
+    np.testing.assert_array_equal(np.argsort(heavy[:, 0]), np.argsort(plain[:, 0]))
 
 
 def test_variants_of_sines():
-    source = SineMixture(4000)
+    process = SineMixture(4000)
     rows = np.arange(4000)
-    own = source.simulate() - source.signal(rows)
-    noisier = source.make_variant("noise", 0.5)
-    np.testing.assert_allclose(noisier.simulate() - source.signal(rows), 1.5 * own)
-    other = source.make_variant("regime", 1.0)
+    noise = process.simulate() - process.signal(rows)
+    noisier = process.make_variant("noise", 0.5)
+    np.testing.assert_allclose(noisier.simulate() - process.signal(rows), 1.5 * noise)
+    other = process.make_variant("regime", 1.0)
     assert other.periods == (36.0, 18.0, 12.0)
-    assert other.powers == source.powers[::-1]
-    assert sum(source.make_variant("regime", 0.4).powers) == pytest.approx(0.91)
-    np.testing.assert_allclose(other.simulate() - other.signal(rows), own)
-    heavy = source.make_variant("tails", 2.5).simulate() - source.signal(rows)
-    np.testing.assert_array_equal(np.sign(heavy), np.sign(own))
-    assert abs(heavy).max() > 2 * abs(own).max()
+    assert other.powers == process.powers[::-1]
+    assert sum(process.make_variant("regime", 0.4).powers) == pytest.approx(0.91)
+    np.testing.assert_allclose(other.simulate() - other.signal(rows), noise)
+    heavy = process.make_variant("tails", 2.5).simulate() - process.signal(rows)
+    np.testing.assert_array_equal(np.sign(heavy), np.sign(noise))
+    assert abs(heavy).max() > 2 * abs(noise).max()
 
 
-def test_wrong_concept_costs_what_theory_says():
-    """Who forecasts with phi what follows phi' errs by 1 - phi'^2 + (phi - phi')^2."""
-    source = AR(ROWS, phi=0.8)
-    past, truth, rows = windows(source.make_variant("concept", 0.4).simulate(), 4, 1)
-    error = ((source.expectation(past, rows, 1) - truth) ** 2).mean()
+def test_error_under_a_wrong_concept_agrees_with_theory():
+    """A forecast with phi of a process with phi' has error 1 - phi'^2 + (phi - phi')^2."""
+    process = AR(ROWS, phi=0.8)
+    past, truth, rows = windows(process.make_variant("concept", 0.4).simulate(), 4, 1)
+    error = ((process.expectation(past, rows, 1) - truth) ** 2).mean()
     assert error == pytest.approx(1 - 0.16**2 + 0.64**2, rel=0.03)
 
 
 @pytest.mark.parametrize("strength", LevelDependent.strengths)
 def test_level_dependent(strength):
-    source = LevelDependent(lookback=24, horizon=12).with_strength(strength)
-    assert source == LevelDependent().with_windows(24, 12, LevelDependent.strengths.index(strength))
-    values = source.simulate()
+    process = LevelDependent(lookback=24, horizon=12).with_strength(strength)
+    assert process == LevelDependent().with_windows(
+        24, 12, LevelDependent.strengths.index(strength)
+    )
+    values = process.simulate()
     assert values.shape == (3 * 36, 500)
     blocks = values.reshape(3, 36, 500)
     past, truth = blocks[:, :24], blocks[:, 24:]
     rows = np.array([0, 36, 72])
-    error = source.expectation(past, rows, 12) - truth
+    error = process.expectation(past, rows, 12) - truth
     assert (error**2).mean() == pytest.approx(0.1**2, rel=0.1)
     level = past.mean(axis=1, keepdims=True)
     assert ((truth - level) ** 2).mean() == pytest.approx(strength**2 + 0.01, rel=0.1)
     signs = np.sign(level[:, 0])
     assert abs(np.corrcoef(signs)[np.triu_indices(3, 1)]).max() < 0.15
-    same = LevelDependent(lookback=24, horizon=12).simulate().reshape(3, 36, 500)
-    np.testing.assert_allclose(past, same[:, :24])
-    blind = source.expectation(past * np.nan, rows, 12)
-    assert not blind.any()
+    without_dependence = LevelDependent(lookback=24, horizon=12).simulate().reshape(3, 36, 500)
+    np.testing.assert_allclose(past, without_dependence[:, :24])
+    unobserved = process.expectation(past * np.nan, rows, 12)
+    assert not unobserved.any()
 
 
-def test_the_sign_behind_much_noise():
-    """Against Bayes's rule with the two densities."""
-    source = LevelDependent(strength=1.0, lookback=4, horizon=2, channels=50, noise=2.0)
-    past = source.simulate()[:4]
+def test_expected_sign_under_strong_noise():
+    """The expectation agrees with Bayes's rule for the two densities."""
+    process = LevelDependent(strength=1.0, lookback=4, horizon=2, channels=50, noise=2.0)
+    past = process.simulate()[:4]
     above, below = (np.exp(-((past - m) ** 2) / 8).prod(axis=0) for m in (1, -1))
-    wanted = 2 * (above - below) / (above + below)
-    got = source.expectation(past[None], np.array([0]), 2)
-    np.testing.assert_allclose(got, np.broadcast_to(wanted, (1, 2, 50)))
+    expected = 2 * (above - below) / (above + below)
+    expectation = process.expectation(past[None], np.array([0]), 2)
+    np.testing.assert_allclose(expectation, np.broadcast_to(expected, (1, 2, 50)))
 
 
-def test_heavier_tails_keep_ranks_and_variance():
+def test_student_t_keeps_ranks_and_variance():
     normals = np.random.default_rng(0).standard_normal(200_000)
     assert to_student_t(normals, np.inf) is normals
     order = np.argsort(normals)

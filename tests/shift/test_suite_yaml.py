@@ -1,4 +1,4 @@
-"""Suites as people write them, and what they are told when one is wrong."""
+"""Suites in YAML, and the messages for wrong ones."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ PLAIN = {
 }
 
 
-def written(folder, **changes):
+def write_suite(folder, **changes):
     path = folder / "suite.yaml"
     path.write_text(yaml.safe_dump({**PLAIN, **changes}))
     return path
@@ -27,21 +27,21 @@ def written(folder, **changes):
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "configs").glob("shift-*.yaml")), ids=lambda p: p.name
 )
-def test_shipped_suites_are_understood(path):
+def test_reads_the_shipped_suites(path):
     suite = read_suite(path)
     assert suite.shifts == generators.ALL_SHIFTS
     assert suite.name == path.stem.removeprefix("shift-")
 
 
-def test_what_is_not_said_has_a_default(tmp_path):
-    suite = read_suite(written(tmp_path))
+def test_missing_keys_have_defaults(tmp_path):
+    suite = read_suite(write_suite(tmp_path))
     assert suite.datasets == (DatasetConfig("ar"),)
     assert suite.windows == WindowConfig()
     assert suite.protocol == ShiftProtocol()
     assert suite.models[0].seeds == (0,)
 
 
-def test_everything_can_be_said(tmp_path, monkeypatch):
+def test_reads_every_key(tmp_path, monkeypatch):
     (tmp_path / "ownshift.py").write_text(
         "from revin_forecast.shift import Shift\n"
         "class Double(Shift):\n"
@@ -53,7 +53,7 @@ def test_everything_can_be_said(tmp_path, monkeypatch):
     (tmp_path / "table.csv").write_text("date,y\n2020-01-01,1\n2020-01-02,2\n")
     monkeypatch.syspath_prepend(tmp_path)
     linear = {"class_path": "MLP", "init_args": {"width": 8}}
-    path = written(
+    path = write_suite(
         tmp_path,
         datasets=["ar", {"name": "own", "file": "table.csv", "season": 7, "columns": ["y"]}],
         models=[
@@ -74,17 +74,17 @@ def test_everything_can_be_said(tmp_path, monkeypatch):
     assert suite.datasets[1].columns == ("y",)
     assert suite.models[0].backbones[1].parameters == {"width": 8}
     assert suite.models[1].normalizers[0].name == "SAN"
-    assert [one.name for one in suite.shifts] == ["level", "scale", "double"]
+    assert [shift.name for shift in suite.shifts] == ["level", "scale", "double"]
     assert suite.shifts[2].factor == 3.0
     assert suite.windows.lookback == 48
     assert suite.protocol.ages == (0.5,)
     assert suite.training.max_epochs == 3
 
 
-def test_shifts_have_names():
+def test_parses_shifts_by_name_and_arm():
     assert parse_shifts("all") == generators.ALL_SHIFTS
-    assert [one.arm for one in parse_shifts(["scale"])] == ["up", "down"]
-    assert [one.arm for one in parse_shifts(["scale_down"])] == ["down"]
+    assert [shift.arm for shift in parse_shifts(["scale"])] == ["up", "down"]
+    assert [shift.arm for shift in parse_shifts(["scale_down"])] == ["down"]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_shifts_have_names():
             {"datasets": ["etth9"]},
             "no data set 'etth9' among .* Did you mean etth2.*{name: ..., file: ...}",
         ),
-        ({"datasets": ["ar", "ar"]}, "each data set needs a name of its own"),
+        ({"datasets": ["ar", "ar"]}, "each data set needs a unique name but got"),
         (
             {"shifts": ["levle"]},
             "there is no shift 'levle'. Did you mean level. Name all, one of amplitude",
@@ -116,17 +116,17 @@ def test_shifts_have_names():
         ({"models": {"backbones": ["Ridge"]}}, "normalizers"),
     ],
 )
-def test_mistakes_are_named(tmp_path, changes, message):
+def test_reports_mistakes(tmp_path, changes, message):
     with pytest.raises(InputError, match=message):
-        read_suite(written(tmp_path, **changes))
+        read_suite(write_suite(tmp_path, **changes))
 
 
-def test_a_file_that_is_none(tmp_path):
+def test_reports_missing_and_invalid_files(tmp_path):
     with pytest.raises(InputError, match="there is no suite at .*configs/shift-smoke.yaml is one"):
         read_suite(tmp_path / "nothing.yaml")
     (tmp_path / "broken.yaml").write_text("a: [")
-    with pytest.raises(InputError, match="is no YAML"):
+    with pytest.raises(InputError, match="is not YAML"):
         read_suite(tmp_path / "broken.yaml")
     (tmp_path / "list.yaml").write_text("- a")
-    with pytest.raises(InputError, match="holds no suite"):
+    with pytest.raises(InputError, match="is not a suite: it must be a mapping"):
         read_suite(tmp_path / "list.yaml")

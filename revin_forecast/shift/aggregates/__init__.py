@@ -1,4 +1,4 @@
-"""What a benchmark comes to: pure functions of its cells and of their windows' errors."""
+"""Aggregates of a benchmark: pure functions of its cells and of their window errors."""
 
 import pandas as pd
 
@@ -34,32 +34,30 @@ __all__ = [
 def aggregate_tables(
     cells: pd.DataFrame, errors: WindowErrors, resamples: int = DEFAULT_RESAMPLES
 ) -> dict[str, pd.DataFrame]:
-    """Return every aggregate by its name.
+    """Return every aggregate table by name.
 
-    They depend on which cells there are, not on the order of the rows.
+    The tables depend on the set of cells, not on the order of the rows.
 
     Args:
-        cells: one row a cell, the failed among them.
-        errors: of the windows of each done cell; where they are absent there is no interval.
-        resamples: of the block bootstrap.
+        cells: one row a cell, failed cells included.
+        errors: window errors of each done cell. Cells without them have no interval.
+        resamples: draws of the block bootstrap.
 
     Raises:
-        InputError: two rows are of one cell.
+        InputError: two rows describe the same cell.
     """
-    laid_out = build_panels(cells, errors, resamples)
-    table, errors_by_shift, ratios = (
-        leaderboard(laid_out),
-        normalized_error(laid_out),
-        pairwise_ratios(laid_out),
-    )
+    panels = build_panels(cells, errors, resamples)
+    headline = leaderboard(panels)
+    errors_by_shift = normalized_error(panels)
+    ratios = pairwise_ratios(panels)
     return {
-        "headline": table,
+        "headline": headline,
         "nce": errors_by_shift,
         "mce": mean_corruption_error(errors_by_shift),
-        "ausc": area_under_shift_curve(laid_out),
-        "recovery": recovery_ages(laid_out),
-        "natural": natural_shift_deciles(laid_out),
+        "ausc": area_under_shift_curve(panels),
+        "recovery": recovery_ages(panels),
+        "natural": natural_shift_deciles(panels),
         "pairs": ratios,
         "tests": pairwise_tests(ratios),
-        "effective": effective_robustness(table),
+        "effective": effective_robustness(headline),
     }

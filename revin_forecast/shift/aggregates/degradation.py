@@ -15,15 +15,15 @@ JUMP_COLUMNS = ["dataset", "backbone", "normalizer", "shift", "arm"]
 RECOVERY_COLUMNS = [*JUMP_COLUMNS, "k90", "degrades"]
 REPLICATE_COLUMNS = ["seed", "severity", "shift_seed"]
 RECOVERED_SHARE = 0.1
-"""Share of the first excess that is left when a model counts as recovered."""
+"""Share of the excess error at age 0 below which a model counts as recovered."""
 
 
 def comparable_cells(panels: Sequence[Panel]) -> pd.DataFrame:
-    """Return the cells that are compared, one a row, those of our shifts only."""
+    """Return the comparable cells with a shift, one a row."""
     parts = []
     for panel in panels:
-        every = np.ones(len(panel.conditions), dtype=bool)
-        rows = [panel.pair(number, every).rows for number in range(len(panel.models))]
+        all_conditions = np.ones(len(panel.conditions), dtype=bool)
+        rows = [panel.pair(number, all_conditions).rows for number in range(len(panel.models))]
         parts.append(panel.table.iloc[np.concatenate(rows)] if rows else panel.table)
     table = pd.concat(parts, ignore_index=True)
     return select_rows(table, ~table.placement.isin(UNSHIFTED_PLACEMENTS) & (table.severity > 0))
@@ -43,8 +43,8 @@ def area_under_shift_curve(panels: Sequence[Panel]) -> pd.DataFrame:
     seeds = table.groupby(CURVE_COLUMNS, sort=True).seed.nunique().to_numpy()
     rows = []
     for (key, part), count in zip(iter_group_slices(points, CURVE_COLUMNS), seeds, strict=True):
-        there = ratios[part][np.isfinite(ratios[part])]
-        mean = float(there.mean()) if len(there) else np.nan
+        finite = ratios[part][np.isfinite(ratios[part])]
+        mean = float(finite.mean()) if len(finite) else np.nan
         rows.append((*key, area_under_curve(displacement[part], ratios[part]), mean, count))
     return pd.DataFrame(rows, columns=AUSC_COLUMNS)
 
@@ -52,24 +52,25 @@ def area_under_shift_curve(panels: Sequence[Panel]) -> pd.DataFrame:
 def area_under_curve(
     displacement: Float[np.ndarray, " points"], ratios: Float[np.ndarray, " points"]
 ) -> float:
-    """Return the mean of a curve over log displacement; points without either are left out.
+    """Return the mean of a curve over log displacement; points without either value are left out.
 
-    >>> area_under(np.array([0.5, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
+    >>> area_under_curve(np.array([0.5, 1.0, 2.0]), np.array([0.0, 1.0, 2.0]))
     1.0
     """
-    there = (displacement > 0) & np.isfinite(displacement) & np.isfinite(ratios)
-    order = np.argsort(displacement[there], kind="stable")
-    places, heights = np.log(displacement[there][order]), ratios[there][order]
-    if len(places) < 2 or places[0] == places[-1]:
+    valid = (displacement > 0) & np.isfinite(displacement) & np.isfinite(ratios)
+    order = np.argsort(displacement[valid], kind="stable")
+    positions, heights = np.log(displacement[valid][order]), ratios[valid][order]
+    if len(positions) < 2 or positions[0] == positions[-1]:
         return np.nan
-    return float(np.trapezoid(heights, places) / (places[-1] - places[0]))
+    return float(np.trapezoid(heights, positions) / (positions[-1] - positions[0]))
 
 
 def recovery_ages(panels: Sequence[Panel]) -> pd.DataFrame:
-    """Return how many steps of a shift a model must see until a tenth of its cost is left.
+    """Return the steps of a shift that a model must see until a tenth of its cost remains.
 
     k90 is the first age with E <= E_0 + .1 (E_age0 - E_0), E the mean over severities and seeds
-    that have every age; NaN: never, or the shift did not cost anything at age 0 (degrades False).
+    that have every age. It is NaN if the error stays higher, or if the shift has no cost at age 0
+    (degrades False).
     """
     if not panels:
         return pd.DataFrame(columns=RECOVERY_COLUMNS)
@@ -78,29 +79,30 @@ def recovery_ages(panels: Sequence[Panel]) -> pd.DataFrame:
     table = table.sort_values(
         [*JUMP_COLUMNS, *REPLICATE_COLUMNS, "age"], kind="stable", ignore_index=True
     )
-    draw = table.groupby([*JUMP_COLUMNS, *REPLICATE_COLUMNS], sort=True).ngroup().to_numpy()
+    replicate = table.groupby([*JUMP_COLUMNS, *REPLICATE_COLUMNS], sort=True).ngroup().to_numpy()
     age, error, clean = (table[name].to_numpy() for name in ("age", "mase_pb", "e0_ref"))
     rows = []
     for key, part in iter_group_slices(table, JUMP_COLUMNS):
         ages = np.unique(age[part])
-        draws, sizes = np.unique(draw[part], return_counts=True)
-        whole = np.isin(draw[part], draws[sizes == len(ages)])
-        if ages[0] == 0 and whole.any():
-            errors = error[part][whole].reshape(-1, len(ages)).mean(axis=0)
-            first = float(clean[part][whole].mean())
-            rows.append((*key, *recovery_age(ages.astype(np.float64), errors, first)))
+        replicates, sizes = np.unique(replicate[part], return_counts=True)
+        # Only replicates with every age, so that all points of the curve have the same members.
+        is_complete = np.isin(replicate[part], replicates[sizes == len(ages)])
+        if ages[0] == 0 and is_complete.any():
+            errors = error[part][is_complete].reshape(-1, len(ages)).mean(axis=0)
+            clean_error = float(clean[part][is_complete].mean())
+            rows.append((*key, *recovery_age(ages.astype(np.float64), errors, clean_error)))
     return pd.DataFrame(rows, columns=RECOVERY_COLUMNS)
 
 
 def recovery_age(
     ages: Float[np.ndarray, " ages"], errors: Float[np.ndarray, " ages"], clean: float
 ) -> tuple[float, bool]:
-    """Return the first age at which an error has fallen, and whether it had risen at age 0.
+    """Return the first age at which an error has recovered, and whether it was raised at age 0.
 
     Args:
-        ages: from 0 on, rising.
-        errors: at each.
-        clean: the error without the shift.
+        ages: ages in increasing order, from 0 on.
+        errors: error at each age.
+        clean: error without the shift.
 
     >>> recovery_age(np.array([0.0, 24, 48]), np.array([2.0, 1.5, 1.1]), clean=1.0)
     (48.0, True)
@@ -108,6 +110,6 @@ def recovery_age(
     excess = errors - clean
     if not excess[0] > 0:
         return np.nan, False
-    # The threshold itself is often hit exactly, and a tenth is no binary number.
-    there = ages[excess <= RECOVERED_SHARE * excess[0] + 1e-12 * errors[0]]
-    return (float(there[0]) if len(there) else np.nan), True
+    # The threshold is often met exactly, and .1 is not exact in binary: allow for rounding.
+    recovered = ages[excess <= RECOVERED_SHARE * excess[0] + 1e-12 * errors[0]]
+    return (float(recovered[0]) if len(recovered) else np.nan), True

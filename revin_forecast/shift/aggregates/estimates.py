@@ -1,4 +1,4 @@
-"""revin_forecast/shift/aggregates/estimates.py."""
+"""Estimates with bootstrap draws, and typed helpers for grouping tables."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, cast
@@ -11,25 +11,25 @@ from revin_forecast.shift.statistics import bootstrap_seed_weights, percentile_i
 
 
 class Estimate(NamedTuple):
-    """A number about one data set, and the same of each draw of its windows and seeds."""
+    """A number about one data set, and its value in each draw of windows and seeds."""
 
     value: float
     draws: Float[np.ndarray, " resamples"]
 
     def subtract(self, other: "Estimate") -> "Estimate":
-        """Return the difference; both were drawn alike."""
+        """Return the difference; both must have the same draws."""
         return Estimate(self.value - other.value, self.draws - other.draws)
 
 
 class PooledEstimate(NamedTuple):
-    """A number over data sets, and the ends of its 95 % interval."""
+    """A number over data sets with the ends of its 95 % interval."""
 
     value: float
     lo: float
     hi: float
 
     def exp(self) -> "PooledEstimate":
-        """Return exp of all three."""
+        """Return the exponentials of the value and of the ends."""
         with np.errstate(under="ignore"):
             return PooledEstimate(*(float(np.exp(number)) for number in self))
 
@@ -40,54 +40,55 @@ NO_ESTIMATE = PooledEstimate(np.nan, np.nan, np.nan)
 def pool_estimates(estimates: Sequence[Estimate]) -> PooledEstimate:
     """Return the mean over data sets, each with the same weight; NaN without any.
 
-    The interval is about these very data sets: it says how well their windows and seeds fix the
-    number, not what another data set would give. Draws that hold no window of what is measured
-    count in none.
+    The interval is conditional on these data sets: it covers the sampling of their windows and
+    seeds, not of other data sets.
     """
     if not estimates:
         return NO_ESTIMATE
-    drawn = np.stack([one.draws for one in estimates]).astype(np.float64).mean(axis=0)
-    if np.isfinite(drawn).mean() >= 0.9:  # a rare part of the windows may be missed by a draw
-        drawn = drawn[np.isfinite(drawn)]
+    draws = np.stack([estimate.draws for estimate in estimates]).astype(np.float64).mean(axis=0)
+    # A draw may miss all windows of a rare part. Up to a tenth of such draws are left out.
+    if np.isfinite(draws).mean() >= 0.9:
+        draws = draws[np.isfinite(draws)]
     return PooledEstimate(
-        float(np.mean([one.value for one in estimates])), *percentile_interval(drawn)
+        float(np.mean([estimate.value for estimate in estimates])), *percentile_interval(draws)
     )
 
 
 def mean_over_cells(
     values: Float[np.ndarray, "cells resamples"], seeds: Int[np.ndarray, " cells"], seed: int
 ) -> Float[np.ndarray, " resamples"]:
-    """Return the mean over cells for each draw, training seeds drawn anew as well.
+    """Return the mean over cells in each draw, with the training seeds resampled as well.
 
     Args:
-        values: of each cell and draw, those of one seed in a row.
-        seeds: of the cells.
-        seed: of the draws.
+        values: value of each cell in each draw, cells of one seed next to each other.
+        seeds: training seed of each cell.
+        seed: random seed of the draws.
     """
     if seeds[0] == seeds[-1]:
         return values.mean(axis=0)
     first = np.flatnonzero(np.diff(seeds, prepend=-1))
     counts = np.diff(first, append=len(seeds))
+    # Seeds are resampled as a whole, since the cells of one seed share a training.
     weights = bootstrap_seed_weights(len(first), values.shape[1], seed)
     sums = np.add.reduceat(values, first, axis=0)
     return (weights * sums).sum(axis=0) / (weights * counts[:, None]).sum(axis=0)
 
 
 def select_rows(table: pd.DataFrame, mask: pd.Series | np.ndarray) -> pd.DataFrame:
-    """Return the rows that are chosen."""
+    """Return the rows of the mask."""
     return cast(pd.DataFrame, table.loc[mask])
 
 
 def iter_groups(
     table: pd.DataFrame, columns: Sequence[str]
 ) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
-    """Yield each combination of some columns' values, sorted, and its rows."""
+    """Yield each combination of the columns' values, in order, with its rows."""
     for key, part in table.groupby(list(columns), sort=True):
         yield cast(tuple[Any, ...], key), part
 
 
 def group_means(table: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
-    """Return the means of some columns, what is NaN left out, for each combination of others."""
+    """Return the means of columns for each combination of the `by` values, ignoring NaN."""
     return cast(
         pd.DataFrame, table.groupby(list(by), sort=True)[list(columns)].mean()
     ).reset_index()
@@ -96,9 +97,10 @@ def group_means(table: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) 
 def iter_group_slices(
     table: pd.DataFrame, columns: Sequence[str]
 ) -> Iterator[tuple[tuple[Any, ...], slice]]:
-    """Yield each combination and where its rows are, in a table sorted by the columns.
+    """Yield each combination of the columns' values with the slice of its rows.
 
-    As `groups`, for the many small ones of which no table is wanted.
+    The table must be sorted by the columns. A faster `iter_groups` for many small groups, as it
+    makes no table of each.
     """
     number = table.groupby(list(columns), sort=False).ngroup().to_numpy()
     first = np.flatnonzero(np.diff(number, prepend=-1))

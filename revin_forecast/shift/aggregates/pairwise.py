@@ -1,3 +1,5 @@
+"""Comparisons of two normalizers: ratios by data set, and tests over data sets."""
+
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -28,25 +30,25 @@ TEST_COLUMNS = [
 
 
 def pairwise_ratios(panels: Sequence[Panel]) -> pd.DataFrame:
-    """Return the mean of log(E_a / E_b) for each two normalizers of a backbone, by data set.
+    """Return the mean of log(E_a / E_b) for each pair of normalizers, by backbone and data set.
 
-    Over the cells of a placement that are compared; below 0 the first is better. Where one is none,
-    Identity, it is the second.
+    The mean is over the comparable cells of a placement; below 0 the first normalizer is better.
+    Identity, no normalizer, is always the second.
     """
     models = panels[0].models if panels else ()
-    places = {model: place for place, model in enumerate(models) if model.role == "model"}
-    backbones = sorted({model.backbone for model in places})
+    indices = {model: index for index, model in enumerate(models) if model.role == "model"}
+    backbones = sorted({model.backbone for model in indices})
     rows = []
-    for first, second in _ordered_pairs({model.normalizer for model in places}):
+    for first, second in _ordered_pairs({model.normalizer for model in indices}):
         for backbone in backbones:
-            chosen = [places.get(ModelKey(backbone, name, "model")) for name in (first, second)]
-            if chosen[0] is None or chosen[1] is None:
+            first_index = indices.get(ModelKey(backbone, first, "model"))
+            second_index = indices.get(ModelKey(backbone, second, "model"))
+            if first_index is None or second_index is None:
                 continue
             for column in PLACEMENTS:
                 for panel in panels:
-                    ratio = panel.log_ratio(
-                        panel.pair(chosen[0], panel.placement_mask(column), chosen[1])
-                    )
+                    pairs = panel.pair(first_index, panel.placement_mask(column), second_index)
+                    ratio = panel.log_ratio(pairs)
                     if ratio is not None:
                         figures = ratio.value, *percentile_interval(ratio.draws.astype(np.float64))
                         rows.append((first, second, backbone, column, panel.dataset, *figures))
@@ -54,11 +56,11 @@ def pairwise_ratios(panels: Sequence[Panel]) -> pd.DataFrame:
 
 
 def pairwise_tests(ratios: pd.DataFrame) -> pd.DataFrame:
-    """Test over data sets whether two normalizers differ; one number a data set.
+    """Test over data sets whether two normalizers differ, with one number a data set.
 
-    That number is the mean over backbones of the log ratios of `pairs`. Wilcoxon's signed-rank
-    test, two-sided; Holm's adjustment over the pairs of a placement. Below six data sets there is
-    no test, as none could come out below .05.
+    That number is the mean over backbones of `pairwise_ratios`. The test is Wilcoxon's two-sided
+    signed-rank test with Holm's adjustment over the pairs of a placement. There is no test below
+    six data sets, where p could not be below .05.
     """
     if not len(ratios):
         return pd.DataFrame(columns=TEST_COLUMNS)
@@ -76,5 +78,6 @@ def pairwise_tests(ratios: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ordered_pairs(normalizers: set[str]) -> list[tuple[str, str]]:
+    # Identity last, so that a ratio below 1 always means that the normalizer helps.
     names = sorted(normalizers, key=lambda name: (name == "Identity", name))
     return list(combinations(names, 2))

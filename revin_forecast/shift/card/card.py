@@ -1,4 +1,4 @@
-"""The shift card of a file: how far its test rows have moved, and whether RevIN will help."""
+"""The shift card of a file: how far its test rows have shifted, and whether RevIN will help."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,10 @@ from revin_forecast.shift.card.concept_shift import concept_shift
 from revin_forecast.shift.card.verdict import Verdict, judge_channels
 
 MAX_WINDOW_STEPS = 96
+"""Usual look-back and horizon."""
 MIN_WINDOW_STEPS = 4
 MIN_TEST_SPANS = 6
-"""The usual look-back and horizon go into the test rows this often, one behind the other."""
+"""Non-overlapping windows of look-back and horizon that should fit into the test rows."""
 
 
 def card_window_sizes(
@@ -24,33 +25,34 @@ def card_window_sizes(
     """Return look-back and horizon of a card, and a note if they are shorter than usual.
 
     Args:
-        train: rows of training.
-        test: rows of test.
-        lookback: as chosen; None: 96, or what a short file allows.
-        horizon: as chosen; None: 96, or what a short file allows.
+        train: number of training rows.
+        test: number of test rows.
+        lookback: None: 96, or less for a short file.
+        horizon: None: 96, or less for a short file.
 
     Raises:
-        InputError: the file is too short, at all or for what was chosen.
+        InputError: too few rows for any card, or for the given look-back and horizon.
 
-    >>> card_sizes(8640, 2880)
+    >>> card_window_sizes(8640, 2880)
     (96, 96, None)
-    >>> card_sizes(676, 193)[:2]
+    >>> card_window_sizes(676, 193)[:2]
     (16, 16)
     """
+    # Look-back and horizon are equally long, so a window takes twice `fitting` rows.
     fitting = min(MAX_WINDOW_STEPS, max(MIN_WINDOW_STEPS, test // (2 * MIN_TEST_SPANS)))
     sizes = lookback or fitting, horizon or fitting
     if train < 2 * sum(sizes) or test < sum(sizes):
         raise InputError(
-            f"{train} training and {test} test rows hold no shift card of look-back {sizes[0]} and "
-            f"horizon {sizes[1]}, which takes {2 * sum(sizes)} and {sum(sizes)}. "
+            f"{train} training and {test} test rows are too few for a shift card with look-back "
+            f"{sizes[0]} and horizon {sizes[1]}, which needs {2 * sum(sizes)} and {sum(sizes)}. "
             "Choose shorter ones with --lookback and --horizon, or pass more rows."
         )
-    usual = fitting == MAX_WINDOW_STEPS or None not in (lookback, horizon)
+    is_usual = fitting == MAX_WINDOW_STEPS or None not in (lookback, horizon)
     note = (
         f"look-back {sizes[0]} and horizon {sizes[1]}: the file is too short for the usual "
-        f"{MAX_WINDOW_STEPS}, of which {MIN_TEST_SPANS} times both should fit into its {test} test rows."
+        f"{MAX_WINDOW_STEPS}, as {MIN_TEST_SPANS} such windows should fit into {test} test rows."
     )
-    return (*sizes, None if usual else note)
+    return (*sizes, None if is_usual else note)
 
 
 def shift_card(
@@ -62,24 +64,26 @@ def shift_card(
     horizon: int,
     channel_names: Sequence[str],
 ) -> pd.DataFrame:
-    """Measure how far the test rows have moved from the training rows: one row a channel.
+    """Measure how far the test rows have shifted from the training rows: one row a channel.
 
     Columns, in training deviations where they have a unit: channel; d_mu, d_sigma and w1 (level,
     log spread and quantiles, test against training rows); energy_raw and energy_inst (energy
-    distance of look-back windows, as they are and instance normalized), floor (the same between
-    halves of training), removable (1 - energy_inst / energy_raw; NaN where there is no shift);
-    gap_mu and gap_logsd (look-back to horizon, in test windows); residual (errors of a frozen
-    Ridge, test against training); delta_star (break-even of taking the level away); verdict and
-    reason, by all rows after training.
+    distance of look-back windows, raw and instance normalized), floor (the same distance between
+    halves of training), removable (1 - energy_inst / energy_raw; NaN without a shift); gap_mu and
+    gap_logsd (look-back to horizon, in test windows); residual (errors of a frozen Ridge, test
+    against training); delta_star (break-even of removing the level); verdict and reason, from all
+    rows after training.
 
     Args:
-        values: (time, channels) in the data's units, NaN where unobserved; ends with test.
-        train: rows of training, from the first; values are z-scored by them.
-        test_start: first row of test; those between are validation, which only the verdict sees.
-        season: rows in one.
-        lookback: steps seen.
-        horizon: steps forecast.
-        channel_names: of the channels.
+        values: (time, channels) in the data's units, NaN where unobserved; the last row is the
+            last test row.
+        train: number of training rows, from the first row on; they standardize the values.
+        test_start: first test row. Rows between training and test are validation rows, which only
+            the verdict uses.
+        season: rows of one season.
+        lookback: look-back steps.
+        horizon: forecast steps.
+        channel_names: name of each channel.
     """
     scaled = Standardizer.fit(values[:train]).transform(values)
     before, after = scaled[:train], scaled[test_start:]
@@ -92,27 +96,30 @@ def shift_card(
         }
     )
     sizes = (lookback, horizon)
-    moved = [_window_measures(column, train, test_start, season, sizes) for column in scaled.T]
-    judged = [
+    window_rows = [
+        _window_measures(column, train, test_start, season, sizes) for column in scaled.T
+    ]
+    verdict_rows = [
         _verdict_columns(verdict) for verdict in judge_channels(scaled, train, lookback, horizon)
     ]
-    return pd.concat([table, pd.DataFrame(moved), pd.DataFrame(judged)], axis=1)
+    return pd.concat([table, pd.DataFrame(window_rows), pd.DataFrame(verdict_rows)], axis=1)
 
 
 def _window_measures(
     column: np.ndarray, train: int, test_start: int, season: int, sizes: tuple[int, int]
 ) -> dict[str, float]:
-    """Return what windows of a channel (time,) tell."""
+    """Return the measures of a channel (time,) that are taken on its windows."""
     lookback, horizon = sizes
-    seen = column[:train][np.isfinite(column[:train])]
-    if not len(seen) or seen.min() == seen.max():
-        column = np.full_like(column, np.nan)  # a constant one gives no unit to measure in
+    observed = column[:train][np.isfinite(column[:train])]
+    if not len(observed) or observed.min() == observed.max():
+        column = np.full_like(column, np.nan)  # a constant channel has no deviation as a unit
     before = energy.lookback_windows(column[:train], lookback)
     after = energy.lookback_windows(column[test_start:], lookback)
     raw = energy.energy_distance(before, after)
     normalized = energy.instance_normalize
     instance = energy.energy_distance(normalized(before), normalized(after))
     floor = energy.energy_floor(column[:train], lookback)
+    # From one look-back before the test rows on: all horizons are then in the test part.
     level, spread = measures.horizon_gap(column[test_start - lookback :], lookback, horizon)
     return {
         "energy_raw": raw,

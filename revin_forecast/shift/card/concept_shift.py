@@ -1,4 +1,4 @@
-"""Concept shift: whether a frozen forecast errs otherwise on the test rows than on unseen ones."""
+"""Concept shift: whether the errors of a frozen forecast differ between held-out and test rows."""
 
 import numpy as np
 import torch
@@ -12,10 +12,10 @@ from revin_forecast.shift.card.energy_distance import energy_distance, sample_st
 
 RIDGE_PENALTY = 1e-3
 MAX_FIT_ROWS = 4096
-"""Most rows the forecast is fitted on: with gaps, a fit takes time for each of them."""
+"""Limit on the rows of the fit: with gaps, its time grows with each row."""
 
 MAX_PHASES = 8
-"""Parts of a season; errors of one part are compared with errors of the same part."""
+"""Parts of a season; errors are compared between equal parts only."""
 
 
 def concept_shift(
@@ -23,50 +23,51 @@ def concept_shift(
 ) -> float:
     """Return the energy distance between a frozen Ridge's errors on training and on test rows.
 
-    The Ridge, inside RevIN so that levels don't count, is solved on the first half of the training
-    rows; its errors on the second half, which it has not seen either, are compared with those on
-    test rows, of equal phases of the season.
+    The Ridge is solved on the first half of the training rows, inside RevIN so that a shift of the
+    level has no effect. Its errors on the second half, held out from the fit, are compared with
+    its errors on the test rows at equal phases of the season.
 
     Args:
         values: a channel (time,), standardized; NaN is unobserved.
-        train: rows of training, from the first.
-        test_start: first row of test.
-        season: rows in one.
+        train: number of training rows, from the first row on.
+        test_start: first test row.
+        season: rows of one season.
         sizes: look-back and horizon.
     """
     lookback, horizon = sizes
     half, width = train // 2, lookback + horizon
-    fitted = torch.from_numpy(values[max(0, half - MAX_FIT_ROWS) : half].astype(np.float64))
-    if half < 2 * width or not fitted.isfinite().any():
+    fit_rows = torch.from_numpy(values[max(0, half - MAX_FIT_ROWS) : half].astype(np.float64))
+    if half < 2 * width or not fit_rows.isfinite().any():
         return float("nan")
     model = Reversible(
         Ridge(lookback, horizon, 1, penalties=[RIDGE_PENALTY]), RevIN(1, affine=False)
     )
-    fit_ridge(model, fitted.unsqueeze(1))
-    unseen, test = (
+    fit_ridge(model, fit_rows.unsqueeze(1))
+    held_out, test = (
         _forecast_errors(model, values[first:stop], sizes)
         for first, stop in ((half, train), (test_start - lookback, len(values)))
     )
+    # Few parts of a long season: each needs enough windows to compare.
     parts = min(MAX_PHASES, season)
     phases = tuple(
         (first + starts) % season * parts // season
-        for first, (_, starts) in ((half, unseen), (test_start - lookback, test))
+        for first, (_, starts) in ((half, held_out), (test_start - lookback, test))
     )
-    return energy_distance(unseen[0], test[0], (phases[0], phases[1]))
+    return energy_distance(held_out[0], test[0], (phases[0], phases[1]))
 
 
 def _forecast_errors(
     model: Reversible, rows: np.ndarray, sizes: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return errors (windows, horizon) of a sample of the windows of rows (time,), and starts."""
+    """Return errors (windows, horizon) and first rows of a sample of windows of rows (time,)."""
     lookback, horizon = sizes
     if len(rows) < lookback + horizon:
         return np.empty((0, horizon)), np.empty(0, int)
-    every = sliding_window_view(rows, lookback + horizon)
-    starts = sample_starts(len(every))
-    windows = torch.from_numpy(every[starts].astype(np.float32)).unsqueeze(2)
+    all_windows = sliding_window_view(rows, lookback + horizon)
+    starts = sample_starts(len(all_windows))
+    windows = torch.from_numpy(all_windows[starts].astype(np.float32)).unsqueeze(2)
     past, future = windows[:, :lookback], windows[:, lookback:]
     with torch.inference_mode():
         errors = (future - model(past)).squeeze(2).double().numpy()
-    seen = np.isfinite(every[starts, :lookback]).mean(axis=1) >= 0.5
-    return errors[seen], starts[seen]
+    is_usable = np.isfinite(all_windows[starts, :lookback]).mean(axis=1) >= 0.5
+    return errors[is_usable], starts[is_usable]

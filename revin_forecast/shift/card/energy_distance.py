@@ -1,22 +1,22 @@
-"""How far two sets of windows lie apart: the energy distance, through gaps, without bias."""
+"""The energy distance between two sets of windows: unbiased, and defined with gaps."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 MAX_WINDOWS = 400
-"""Most windows of a set; distances between all pairs of them are taken."""
+"""Limit on the windows of a set, as the distances of all pairs are computed."""
 
 MAX_BLOCKS = 16
-"""Most blocks that training rows are cut into for the floor."""
+"""Limit on the blocks that the training rows are cut into for the floor."""
 
 MIN_FLOORS = 3
-"""A distance below this many floors is no shift that could be divided up."""
+"""A distance below this many floors is not a shift, and has no removable fraction."""
 
 
 def sample_starts(count: int, max_starts: int = MAX_WINDOWS, seed: int = 0) -> np.ndarray:
-    """Return at most `most` of 0 .. count - 1, one drawn from each of as many equal stretches.
+    """Return up to `max_starts` of 0 .. count - 1, one from each of as many equal stretches.
 
-    Drawn, since equal steps would meet a season always in the same phases.
+    The position in a stretch is random: with equal steps all starts could have one seasonal phase.
     """
     if count <= max_starts:
         return np.arange(max(count, 0))
@@ -28,40 +28,46 @@ def sample_starts(count: int, max_starts: int = MAX_WINDOWS, seed: int = 0) -> n
 def lookback_windows(
     values: np.ndarray, lookback: int, max_windows: int = MAX_WINDOWS
 ) -> np.ndarray:
-    """Return (windows, lookback) windows of a channel (time,), those at least half observed."""
+    """Return (windows, lookback) windows of a channel (time,) that are at least half observed."""
     if len(values) < lookback:
         return np.empty((0, lookback))
-    every = sliding_window_view(values, lookback)
-    chosen = every[sample_starts(len(every), max_windows)]
-    return chosen[np.isfinite(chosen).mean(axis=1) >= 0.5]
+    all_windows = sliding_window_view(values, lookback)
+    sample = all_windows[sample_starts(len(all_windows), max_windows)]
+    return sample[np.isfinite(sample).mean(axis=1) >= 0.5]
 
 
 def instance_normalize(windows: np.ndarray) -> np.ndarray:
-    """Return each window (windows, time) less its mean, by its deviation; a constant one is 0."""
+    """Return windows (windows, time) standardized by their own mean and deviation; constant: 0."""
     if not len(windows):
         return windows
     centred = windows - np.nanmean(windows, axis=1, keepdims=True)
     deviation = np.nanstd(windows, axis=1, keepdims=True)
-    # A constant window has a rounding error as deviation; it must not be blown up to 1.
+    # The deviation of a constant window is its rounding error, which must not be scaled up to 1.
     level = np.nanmax(np.abs(windows), axis=1, keepdims=True)
-    constant = deviation <= 1e-9 * np.maximum(level, 1e-300)
-    return np.where(constant, centred * 0, centred / np.where(constant, 1, deviation))
+    is_constant = deviation <= 1e-9 * np.maximum(level, 1e-300)
+    return np.where(is_constant, centred * 0, centred / np.where(is_constant, 1, deviation))
 
 
 def pairwise_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return (n, m) distances of windows (n, time) and (m, time): the root mean squared difference.
+    """Return (n, m) root mean squared differences of windows (n, time) and (m, time).
 
-    The mean is over the steps observed in both, NaN for a pair without any. For windows without
-    gaps it is the Euclidean distance by the root of their length.
+    The mean is over the steps observed in both windows, NaN for a pair without any. Without gaps
+    the result is the Euclidean distance divided by the root of the length.
     """
-    seen, also = np.isfinite(first), np.isfinite(second)
-    one, two = np.where(seen, first, 0), np.where(also, second, 0)
-    if seen.all() and also.all():
-        squares = (one**2).sum(1)[:, None] - 2 * one @ two.T + (two**2).sum(1)
-        return np.sqrt(np.maximum(squares, 0) / one.shape[1])
-    both = seen.astype(float) @ also.T.astype(float)
-    squares = (one**2) @ also.T - 2 * one @ two.T + seen.astype(float) @ (two**2).T
-    mean = np.divide(squares, both, where=both > 0, out=np.full(both.shape, np.nan))
+    is_observed_first, is_observed_second = np.isfinite(first), np.isfinite(second)
+    a, b = np.where(is_observed_first, first, 0), np.where(is_observed_second, second, 0)
+    # The common case without gaps needs one matrix product instead of four.
+    if is_observed_first.all() and is_observed_second.all():
+        squares = (a**2).sum(1)[:, None] - 2 * a @ b.T + (b**2).sum(1)
+        return np.sqrt(np.maximum(squares, 0) / a.shape[1])
+    weights_first, weights_second = (
+        is_observed_first.astype(float),
+        is_observed_second.astype(float),
+    )
+    shared_steps = weights_first @ weights_second.T
+    squares = (a**2) @ weights_second.T - 2 * a @ b.T + weights_first @ (b**2).T
+    empty = np.full(shared_steps.shape, np.nan)
+    mean = np.divide(squares, shared_steps, where=shared_steps > 0, out=empty)
     return np.sqrt(np.maximum(mean, 0))
 
 
@@ -70,50 +76,50 @@ def energy_distance(
 ) -> float:
     """Return 2 E|A - B| - E|A - A'| - E|B - B'| of two sets of windows (windows, time).
 
-    (Szekely & Rizzo, 2013), with the distances of `distances`. Unbiased: no window is paired with
-    itself, so it may come out below 0. NaN where a set has fewer than two windows.
+    (Szekely & Rizzo, 2013), with the distances of `pairwise_distances`. Unbiased: no window is
+    paired with itself, so the result may be negative. NaN if a set has fewer than two windows.
 
     Args:
         first: A.
         second: B.
-        phases: a number for each window of A and of B; only windows of one phase are paired, so
-            that a set with more mornings than the other is not far from it for that alone.
+        phases: seasonal phase of each window of A and of B. Only windows of equal phase are
+            paired, so that two sets do not differ merely by the share of their phases.
     """
     if min(len(first), len(second)) < 2:
         return float("nan")
-    of_first, of_second = phases or (np.zeros(len(first)), np.zeros(len(second)))
-    across = _mean_over_pairs(pairwise_distances(first, second), of_first, of_second)
+    first_phases, second_phases = phases or (np.zeros(len(first)), np.zeros(len(second)))
+    across = _mean_over_pairs(pairwise_distances(first, second), first_phases, second_phases)
     return (
         2 * across
-        - _mean_distance_within(first, of_first)
-        - _mean_distance_within(second, of_second)
+        - _mean_distance_within(first, first_phases)
+        - _mean_distance_within(second, second_phases)
     )
 
 
 def energy_floor(values: np.ndarray, lookback: int) -> float:
-    """Return the energy distance between the halves of a channel's training rows (time,).
+    """Return the energy distance between two halves of a channel's training rows (time,).
 
-    What windows differ by while nothing has shifted; other distances are read as multiples of it.
-    The halves are alternate blocks: the first half of a year against its second would be summer
-    against winter, and a trend within training would hide the one after it.
+    It is the distance between windows without a shift, the unit for other distances. The halves
+    are alternate blocks. First and second half would not do: in data of one year they compare
+    winter with summer, and a trend within training would hide a trend after it.
 
-    Never below E|A - A'| / n + E|B - B'| / m, the size of what sampling n and m windows adds.
+    At least E|A - A'| / n + E|B - B'| / m, the part due to sampling n and m windows.
     """
     blocks = max(2, min(MAX_BLOCKS, len(values) // (2 * lookback)))
     parts = np.array_split(values, blocks - blocks % 2)
-    most = MAX_WINDOWS // (len(parts) // 2)
-    windows = [lookback_windows(part, lookback, most) for part in parts]
+    max_windows = MAX_WINDOWS // (len(parts) // 2)
+    windows = [lookback_windows(part, lookback, max_windows) for part in parts]
     halves = np.concatenate(windows[::2]), np.concatenate(windows[1::2])
-    found = energy_distance(*halves)
-    if np.isnan(found):
-        return found
-    return max(found, sum(_mean_distance_within(half) / len(half) for half in halves))
+    distance = energy_distance(*halves)
+    if np.isnan(distance):
+        return distance
+    return max(distance, sum(_mean_distance_within(half) / len(half) for half in halves))
 
 
 def removable_fraction(raw: float, instance: float, floor: float) -> float:
-    """Return 1 - instance / raw: how much of a shift is gone once windows are normalized.
+    """Return 1 - instance / raw: the share of a shift that instance normalization removes.
 
-    NaN where the raw distance is no shift: below `FLOORS` floors.
+    NaN without a shift: where the raw distance is below `MIN_FLOORS` floors.
     """
     if not raw > 0 or raw < MIN_FLOORS * floor:
         return float("nan")
@@ -123,13 +129,14 @@ def removable_fraction(raw: float, instance: float, floor: float) -> float:
 def _mean_distance_within(windows: np.ndarray, phases: np.ndarray | None = None) -> float:
     """Return the mean distance between different windows of a set."""
     square = pairwise_distances(windows, windows)
+    # A window's distance to itself is 0 and would bias the mean.
     np.fill_diagonal(square, np.nan)
     phases = np.zeros(len(windows)) if phases is None else phases
     return _mean_over_pairs(square, phases, phases)
 
 
 def _mean_over_pairs(matrix: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> float:
-    """Return the mean over pairs of one phase that share a step; NaN without any."""
+    """Return the mean over pairs of equal phase with a shared step; NaN without any."""
     counted = np.isfinite(matrix) & (rows[:, None] == columns)
     total = int(counted.sum())
     return float(matrix[counted].sum() / total) if total else float("nan")

@@ -1,7 +1,7 @@
-"""How far the test rows of a channel have moved from its training rows: one number a question.
+"""Measures of how far the test rows of a channel have shifted from its training rows.
 
-All take standardized values, NaN where unobserved, and give NaN where nothing can be said: too
-little observed, or no spread to measure by.
+All take standardized values, NaN where unobserved. They return NaN where too little is observed,
+or where there is no spread to divide by.
 """
 
 import numpy as np
@@ -29,33 +29,33 @@ def quantile_distance(train: np.ndarray, test: np.ndarray) -> np.ndarray:
 
     mean |Q_test(p) - Q_train(p)| over the middles p of 256 equal parts of [0, 1].
     """
-    levels = (np.arange(QUANTILE_COUNT) + 0.5) / QUANTILE_COUNT
-    before, after = (_channel_quantiles(values, levels) for values in (train, test))
+    quantiles = (np.arange(QUANTILE_COUNT) + 0.5) / QUANTILE_COUNT
+    before, after = (_channel_quantiles(values, quantiles) for values in (train, test))
     return _divide(np.abs(after - before).mean(axis=0), _mean_and_deviation(train)[1])
 
 
 def displacement(shifted: np.ndarray, clean: np.ndarray) -> np.ndarray:
     """Return the root mean squared shifted - clean for standardized (time, channels).
 
-    The common axis of all shifts. Over steps observed in both.
+    The mean is over the steps observed in both. It is the common axis of all shifts.
     """
     squares = (shifted - clean) ** 2
-    seen = np.isfinite(squares)
-    return np.sqrt(_divide(np.where(seen, squares, 0).sum(axis=0), seen.sum(axis=0)))
+    observed = np.isfinite(squares)
+    return np.sqrt(_divide(np.where(observed, squares, 0).sum(axis=0), observed.sum(axis=0)))
 
 
 def horizon_gap(values: np.ndarray, lookback: int, horizon: int) -> tuple[float, float]:
-    """Return how far the horizon of a window lies from its look-back, for a channel (time,).
+    """Return the distance between look-back and horizon of the windows of a channel (time,).
 
     median |ybar - xbar| / s_x and median |log(s_y / s_x)|, with means and deviations of look-back
-    x and horizon y: what a normalizer gets wrong that hands the one's statistics to the other
-    (Dish-TS calls it the inter-space shift). Constant look-backs have no unit and are left out.
+    x and horizon y: the error of a normalizer that applies the look-back's statistics to the
+    horizon (Dish-TS calls it the inter-space shift). Constant look-backs are left out.
     """
     width = lookback + horizon
     if len(values) < width:
         return float("nan"), float("nan")
-    every = sliding_window_view(values, width)
-    windows = every[sample_starts(len(every))].T
+    all_windows = sliding_window_view(values, width)
+    windows = all_windows[sample_starts(len(all_windows))].T
     (mean_x, spread_x), (mean_y, spread_y) = (
         _mean_and_deviation(part) for part in (windows[:lookback], windows[lookback:])
     )
@@ -67,25 +67,25 @@ def horizon_gap(values: np.ndarray, lookback: int, horizon: int) -> tuple[float,
 
 def _mean_and_deviation(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and population deviation of the observed values of each column."""
-    seen = np.isfinite(values)
-    count = seen.sum(axis=0)
-    mean = _divide(np.where(seen, values, 0).sum(axis=0), count)
-    centred = np.where(seen, values - mean, 0)
+    observed = np.isfinite(values)
+    count = observed.sum(axis=0)
+    mean = _divide(np.where(observed, values, 0).sum(axis=0), count)
+    centred = np.where(observed, values - mean, 0)
     deviation = np.sqrt(_divide((centred**2).sum(axis=0), count))
-    # The rounding error of a mean is no spread.
-    size = np.abs(np.where(seen, values, 0)).max(axis=0, initial=0)
+    # A constant column must have deviation 0, not the rounding error of its mean.
+    size = np.abs(np.where(observed, values, 0)).max(axis=0, initial=0)
     return mean, np.where(deviation <= 1e-12 * size, 0, deviation)
 
 
 def _divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Return numerator / denominator, NaN where that is 0."""
+    """Return numerator / denominator, NaN where the denominator is not positive."""
     numerator, denominator = np.asarray(numerator, float), np.asarray(denominator, float)
     empty = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), np.nan)
     return np.divide(numerator, denominator, where=denominator > 0, out=empty)
 
 
 def _channel_quantiles(values: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
-    """Return (levels, channels) quantiles of the observed values; NaN for a channel without any."""
+    """Return (quantiles, channels) of the observed values; NaN for a channel without any."""
     columns = [column[np.isfinite(column)] for column in values.T]
     return np.column_stack(
         [

@@ -1,4 +1,4 @@
-"""Ways for the world to move, and for sensors to lie: one idea a file."""
+"""The shifts that the benchmark ships: changes of the data and faults of sensors."""
 
 from revin_forecast.shift.generators.channels import Channels
 from revin_forecast.shift.generators.concept import (

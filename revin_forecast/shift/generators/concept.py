@@ -1,4 +1,4 @@
-"""Other dependence between past and future, with the marginal distribution about the same."""
+"""Shifts of the dependence between past and future that keep the marginal distribution."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from revin_forecast.shift.shift import AffineShift, Shift, ShiftOnset
 
 @dataclass(frozen=True)
 class ConceptFilter(Shift):
-    """Weaker memory: z' = (z_t - c z_{t-1}) / s, with s that makes the training deviation 1.
+    """Weaker memory: z' = (z_t - c z_{t-1}) / s, with s for a training deviation of 1.
 
-    A process that can takes other parameters instead, at the same variance.
+    A process with such a variant changes its parameters instead, at the same variance.
     """
 
     label = "concept"
@@ -25,18 +25,19 @@ class ConceptFilter(Shift):
     def apply(
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> np.ndarray:
-        """Return the other process, or the values filtered."""
-        other = simulate_variant_rows(dataset, self.name, knob, onset.rows)
-        if other is not None:
-            return other
-        scale = dataset.cached(("filter", knob), lambda: _filter_scale(dataset, knob))
-        before = dataset.values[np.maximum(onset.rows - 1, 0)]
-        return (dataset.values[onset.rows] - knob * before) / scale
+        """Return the process with other parameters, or the filtered values."""
+        variant_rows = simulate_variant_rows(dataset, self.name, knob, onset.rows)
+        if variant_rows is not None:
+            return variant_rows
+        # From training rows, so that the shift does not depend on the test rows it changes.
+        scale = dataset.get_or_compute(("filter", knob), lambda: _filter_scale(dataset, knob))
+        previous = dataset.values[np.maximum(onset.rows - 1, 0)]
+        return (dataset.values[onset.rows] - knob * previous) / scale
 
 
 @dataclass(frozen=True)
 class ConceptReversal(Shift):
-    """Time that runs backwards: the rows from the first test look-back on, last first."""
+    """Reversed time: the rows from the first test look-back on, in reverse order."""
 
     label = "concept"
     arm = "reversal"
@@ -50,13 +51,13 @@ class ConceptReversal(Shift):
     def apply(
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> np.ndarray:
-        """Return the values of the mirrored rows."""
+        """Return the values of the rows in reverse order."""
         return dataset.values[dataset.start + len(dataset.values) - 1 - onset.rows]
 
 
 @dataclass(frozen=True)
 class ConceptReflection(AffineShift):
-    """A world upside down: x' = -x. Affine, but not of those with a > 0."""
+    """Reflection: x' = -x. It is affine, but not equivariant, as a < 0."""
 
     label = "concept"
     arm = "reflection"
@@ -71,6 +72,6 @@ class ConceptReflection(AffineShift):
 
 
 def _filter_scale(dataset: ShiftDataset, share: float) -> np.ndarray:
-    """Return (channels,): the deviation of z_t - c z_{t-1} over the training rows; 1 where 0."""
+    """Return (channels,): training deviation of z_t - c z_{t-1}; 1 where it is 0."""
     deviation = observed_deviation(dataset.train_values[1:] - share * dataset.train_values[:-1])
     return np.where(deviation > 0, deviation, 1)

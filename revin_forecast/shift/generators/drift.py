@@ -1,4 +1,4 @@
-"""revin_forecast/shift/generators/drift.py."""
+"""Shifts of the level that grow with time: a trend and a random walk."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from revin_forecast.shift.shift import AffineShift, ShiftOnset
 
 @dataclass(frozen=True)
 class TrendDrift(AffineShift):
-    """A trend that sets in: x' = x + k u after u steps, with k = +-S / W for windows of W steps.
+    """A trend: x' = x + k u after u steps, with k = +-S / W for windows of W steps.
 
-    S is the drift within one window; over a whole test part it adds up to many times that.
+    S is the drift within one window. Over a whole test part it adds up to many times that.
     """
 
     label = "trend"
@@ -29,12 +29,12 @@ class TrendDrift(AffineShift):
 
 @dataclass(frozen=True)
 class RandomWalkDrift(AffineShift):
-    """A level that starts to wander: x' = x + sum of e_j from the onset_row on, e ~ N(0, q^2).
+    """A wandering level: x' = x + sum of e_j since the onset, e ~ N(0, q^2).
 
-    q = S / sqrt(W), so that the deviation after one window of W steps is S. A step belongs to its
-    row, whenever the walk sets in: windows that are moved one by one do not share one path. The
-    path is known and can be taken off a forecast, but nobody can forecast its steps: of the error
-    that is not pulled back, q^2 h is irreducible.
+    q = S / sqrt(W), so that the deviation after one window of W steps is S. Each row has its own
+    step, whatever the onset: windows that are shifted one by one have different paths. The path is
+    known and can be subtracted from a forecast, but its steps can't be forecast: q^2 h of the error
+    that is not pulled back is irreducible.
     """
 
     label = "random_walk"
@@ -43,8 +43,9 @@ class RandomWalkDrift(AffineShift):
     def gain_and_offset(
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return gain 1 and the path since the onset_row, (..., time, channels)."""
-        walk = dataset.cached((self.name, draw_key(rng)), lambda: _draw_walk(dataset, rng))
+        """Return gain 1 and the path since the onset, (..., time, channels)."""
+        # One walk for all severities and windows: a path is a difference of two of its values.
+        walk = dataset.get_or_compute((self.name, draw_key(rng)), lambda: _draw_walk(dataset, rng))
         onset_row = rows_since_start(dataset, onset.rows - onset.elapsed)
         path = walk[rows_since_start(dataset, onset.rows) + 1] - walk[onset_row]
         return np.ones(1), knob / np.sqrt(dataset.width) * path

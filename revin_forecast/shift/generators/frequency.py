@@ -1,3 +1,5 @@
+"""A shift of the speed of time."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +10,11 @@ from revin_forecast.shift.shift import Shift, ShiftOnset
 
 @dataclass(frozen=True)
 class Frequency(Shift):
-    """Time that runs faster: x'(onset + u) = x(onset + c u), c > 1.
+    """Faster time: x'(onset + u) = x(onset + c u), c > 1.
 
-    Between rows by linear interpolation, after a mean of ceil(c) rows up to each, which keeps
-    frequencies out that the fewer samples can't hold. Rows past the end of the data are NaN. The
-    truth is the faster series: there is no way to pull a forecast back.
+    Values between rows are interpolated linearly. Before that, each row becomes the mean of the
+    last ceil(c) rows: this removes frequencies that the fewer samples would alias. Rows past the
+    end of the data are NaN. The truth is the faster series, so forecasts are not pulled back.
     """
 
     knobs = (1.0, 1.05, 1.1, 1.2, 1.4, 1.8)
@@ -22,7 +24,8 @@ class Frequency(Shift):
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> np.ndarray:
         """Return the smoothed series at onset + c u."""
-        series = dataset.cached(
+        # Cached by ceil(c): severities with the same width share the smoothed series.
+        series = dataset.get_or_compute(
             ("smoothed", _smoothing_width(knob)),
             lambda: _smooth_rows(dataset, _smoothing_width(knob)),
         )
@@ -30,7 +33,7 @@ class Frequency(Shift):
         low = np.floor(ahead)
         row = onset.rows - onset.elapsed + low.astype(int)
         part = (ahead - low)[..., None]
-        # Where a row is hit exactly, the next one is not asked: it may be unobserved.
+        # At a whole row the next one must not enter, not even times 0: it may be NaN.
         following = np.where(part > 0, _rows_or_nan(series, row + 1), 0)
         return (1 - part) * _rows_or_nan(series, row) + part * following
 
@@ -40,8 +43,8 @@ class Frequency(Shift):
 
 
 def _accelerated_steps(elapsed: np.ndarray, speed: float) -> np.ndarray:
-    """Return c u; before the onset 0."""
-    # 1.1 * 10 is a hair above 11, which would reach for one row more.
+    """Return c u; 0 before the onset."""
+    # In floating point 1.1 * 10 is slightly above 11: the ceiling would use one row more.
     return np.round(speed * np.maximum(elapsed, 0), 9)
 
 
@@ -50,7 +53,7 @@ def _smoothing_width(speed: float) -> int:
 
 
 def _smooth_rows(dataset: ShiftDataset, width: int) -> np.ndarray:
-    """Return the mean of each row and the `width` - 1 before it; NaN in the first ones."""
+    """Return the mean of each row and the `width` - 1 rows before it; NaN in the first rows."""
     mean = np.full(dataset.values.shape, np.nan)
     last = len(mean) - width + 1
     parts = [dataset.values[lag : lag + last] for lag in range(width)]

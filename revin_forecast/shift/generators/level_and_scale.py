@@ -1,4 +1,4 @@
-"""revin_forecast/shift/generators/level_and_scale.py."""
+"""Shifts of the level and of the scale."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from revin_forecast.shift.shift import AffineShift, ShiftOnset
 
 @dataclass(frozen=True)
 class Level(AffineShift):
-    """A jump of the level: x' = x + S or x - S, by a coin for each channel."""
+    """A level jump: x' = x + S or x - S, with a random sign for each channel."""
 
     has_transition = True
     is_equivariant = True
@@ -24,11 +24,12 @@ class Level(AffineShift):
 
 
 GAIN_ARMS = ("up", "down")
+"""Arms of a change of scale."""
 
 
 @dataclass(frozen=True)
 class Scale(AffineShift):
-    """A change of the scale: x' = a x with a = 1 + S, or 1 / (1 + S) in the arm "down"."""
+    """A change of scale: x' = a x with a = 1 + S, or a = 1 / (1 + S) in the arm "down"."""
 
     arm: str = "up"
 
@@ -51,6 +52,6 @@ def gain_factor(arm: str, knob: float) -> float:
 
 
 def check_arm(arm: str, arms: tuple[str, ...]) -> None:
-    """Raise a ValueError unless the arm is one of those that there are."""
+    """Raise ValueError if the arm is not one of the shift's arms."""
     if arm not in arms:
         raise ValueError(f"there is no arm {arm!r}. Choose one of {', '.join(arms)}.")

@@ -1,4 +1,4 @@
-"""Shifts of the seasonal profile that the training rows have."""
+"""Shifts of the seasonal profile of the training rows."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from revin_forecast.shift.shift import AffineShift, ShiftOnset
 
 @dataclass(frozen=True)
 class Phase(AffineShift):
-    """A season that comes earlier: x' = x - p(t) + p(t + D), with p the training mean profile.
+    """An earlier season: x' = x - p(t) + p(t + D), with p the mean seasonal profile in training.
 
     D is a share of the season; between steps p is interpolated linearly.
     """
@@ -22,9 +22,9 @@ class Phase(AffineShift):
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return gain 1 and offset p(t + D) - p(t), (..., time, channels)."""
-        place = np.arange(dataset.season) + knob * dataset.season
-        low = np.floor(place).astype(int)
-        part = (place - low)[:, None]
+        phase = np.arange(dataset.season) + knob * dataset.season
+        low = np.floor(phase).astype(int)
+        part = (phase - low)[:, None]
         early, late = (
             dataset.seasonal_profile[low % dataset.season],
             dataset.seasonal_profile[(low + 1) % dataset.season],
@@ -33,13 +33,13 @@ class Phase(AffineShift):
         return np.ones(1), change[onset.rows % dataset.season]
 
     def exclusion_reason(self, dataset: ShiftDataset) -> str | None:
-        """Return that there is no season, if there is none."""
+        """Return the reason if a data set has no season."""
         return missing_season_reason(dataset)
 
 
 @dataclass(frozen=True)
 class Amplitude(AffineShift):
-    """A stronger season: x' = x + S p(t), with p the training mean profile; S = g - 1."""
+    """A stronger season: x' = x + S p(t), with p the mean seasonal profile in training."""
 
     has_transition = True
 
@@ -50,10 +50,10 @@ class Amplitude(AffineShift):
         return np.ones(1), knob * dataset.seasonal_profile[onset.rows % dataset.season]
 
     def exclusion_reason(self, dataset: ShiftDataset) -> str | None:
-        """Return that there is no season, if there is none."""
+        """Return the reason if a data set has no season."""
         return missing_season_reason(dataset)
 
 
 def missing_season_reason(dataset: ShiftDataset) -> str | None:
-    """Return a reason for data without a season."""
+    """Return the reason for a data set without a season; None if it has one."""
     return "needs a season of two steps or more" if dataset.season < 2 else None

@@ -1,4 +1,4 @@
-"""A sensor that reads wrongly while the world goes on as it was."""
+"""Faults of a sensor: offset, gain, spikes, noise and missing readings."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from revin_forecast.shift.shift import AffineShift, Shift, ShiftOnset
 
 @dataclass(frozen=True)
 class SensorOffset(AffineShift):
-    """Readings that are S too high or too low, by a coin for each channel."""
+    """Readings that are too high or too low by S, with a random sign for each channel."""
 
     semantics = "observation"
 
@@ -30,7 +30,7 @@ class SensorOffset(AffineShift):
 
 @dataclass(frozen=True)
 class SensorGain(AffineShift):
-    """Readings that are too large by the factor 1 + S, or too small by it in the arm "down"."""
+    """Readings that are too large by the factor 1 + S, or too small in the arm "down"."""
 
     arm: str = "up"
 
@@ -47,12 +47,12 @@ class SensorGain(AffineShift):
 
 
 SPIKE_DEVIATIONS = 8.0
-"""In training deviations."""
+"""Size of a spike in standard deviations of the training rows."""
 
 
 @dataclass(frozen=True)
 class Spikes(Shift):
-    """Single wrong readings: a share of them is 8 deviations too high or too low."""
+    """Isolated wrong readings: a share of the readings is 8 deviations too high or too low."""
 
     semantics = "observation"
     is_correctable = False
@@ -62,21 +62,22 @@ class Spikes(Shift):
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> np.ndarray:
         """Return the values with spikes."""
-        # One number for each reading: its size says whether there is a spike, its sign which way.
+        # One uniform number per reading: its size decides on a spike, its sign on the direction.
+        # A larger share therefore keeps the spikes of a smaller one.
         size = (dataset.steps, dataset.channels)
-        number = dataset.cached((self.name, draw_key(rng)), lambda: rng.uniform(-1, 1, size))
-        number = number[rows_since_start(dataset, onset.rows)]
-        return dataset.values[onset.rows] + SPIKE_DEVIATIONS * np.sign(number) * (
-            np.abs(number) < knob
-        )
+        key = (self.name, draw_key(rng))
+        uniform = dataset.get_or_compute(key, lambda: rng.uniform(-1, 1, size))
+        uniform = uniform[rows_since_start(dataset, onset.rows)]
+        is_spike = np.abs(uniform) < knob
+        return dataset.values[onset.rows] + SPIKE_DEVIATIONS * np.sign(uniform) * is_spike
 
 
 @dataclass(frozen=True)
 class Noise(Shift):
-    """Noise of (1 + S) times the deviation: signal + (1 + S) e.
+    """Stronger noise: signal + (1 + S) e, with e the noise in the data.
 
-    Where signal and noise can't be told apart, independent N(0, ((1 + S)^2 - 1) s^2) is added,
-    which makes the variance of the noise the same. s is `World.residual_deviation`.
+    In real data signal and noise can't be separated. Independent N(0, ((1 + S)^2 - 1) s^2) is added
+    instead, which gives the noise the same variance. s is `ShiftDataset.residual_deviation`.
     """
 
     has_transition = True
@@ -84,26 +85,28 @@ class Noise(Shift):
     def apply(
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> np.ndarray:
-        """Return the noisier process, or the values with noise added."""
-        noisier = simulate_variant_rows(dataset, self.name, knob, onset.rows)
-        if noisier is not None:
-            return noisier
+        """Return the process with stronger noise, or the values with added noise."""
+        variant_rows = simulate_variant_rows(dataset, self.name, knob, onset.rows)
+        if variant_rows is not None:
+            return variant_rows
         size = (dataset.steps, dataset.channels)
-        noise = dataset.cached((self.name, draw_key(rng)), lambda: rng.standard_normal(size))
+        key = (self.name, draw_key(rng))
+        noise = dataset.get_or_compute(key, lambda: rng.standard_normal(size))
         deviation = np.sqrt((1 + knob) ** 2 - 1) * dataset.residual_deviation
         return dataset.values[onset.rows] + deviation * noise[rows_since_start(dataset, onset.rows)]
 
 
 FILL_ARMS = ("nan", "ffill", "zero")
+"""Values that replace missing readings."""
 
 
 @dataclass(frozen=True)
 class Missing(Shift):
-    """Readings that are missing, in blocks of a mean length of L / 8 steps.
+    """Missing readings in blocks with a mean length of L / 8 steps.
 
-    Blocks of geometric length tile the rows from the first test look-back on, and a share of them,
-    chosen for each channel, is lost. Arms say what stands there instead: NaN; "ffill" the last
-    reading before, however old; "zero" the training mean.
+    Blocks of geometric length cover the rows from the first test look-back on. A share of them,
+    drawn for each channel, is lost. The arm chooses the replacement: "nan"; "ffill", the last
+    reading before the gap, however old; "zero", the training mean.
     """
 
     arm: str = "nan"
@@ -118,37 +121,43 @@ class Missing(Shift):
     def apply(
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> np.ndarray:
-        """Return the values with gaps, filled as the arm says."""
-        seed = draw_key(rng)
-        number = dataset.cached((self.name, seed), lambda: _draw_block_numbers(dataset, rng))
+        """Return the values with gaps, filled according to the arm."""
+        seed_key = draw_key(rng)
+        block_numbers = dataset.get_or_compute(
+            (self.name, seed_key), lambda: _draw_block_numbers(dataset, rng)
+        )
         if self.arm == "ffill":
-            key = (self.name, seed, self.arm, knob)
-            filled = dataset.cached(key, lambda: _forward_fill(dataset, number < knob))
+            key = (self.name, seed_key, self.arm, knob)
+            filled = dataset.get_or_compute(
+                key, lambda: _forward_fill(dataset, block_numbers < knob)
+            )
             return filled[rows_since_start(dataset, onset.rows)]
-        lost = number[rows_since_start(dataset, onset.rows)] < knob
+        lost = block_numbers[rows_since_start(dataset, onset.rows)] < knob
+        # Values are standardized by the training rows: their mean is 0.
         return np.where(lost, np.nan if self.arm == "nan" else 0.0, dataset.values[onset.rows])
 
 
 def _draw_block_numbers(dataset: ShiftDataset, rng: np.random.Generator) -> np.ndarray:
-    """Return (steps, channels): one number in [0, 1) for each block and channel."""
+    """Return (steps, channels): a number in [0, 1) for each block and channel, by row."""
+    # Each row begins a block with equal probability, which gives geometric lengths of mean L / 8.
     begins = rng.random(dataset.steps) < min(1.0, 8 / dataset.lookback)
     block = np.cumsum(begins)
     return rng.random((block[-1] + 1, dataset.channels))[block]
 
 
 def _forward_fill(dataset: ShiftDataset, lost: np.ndarray) -> np.ndarray:
-    """Return (steps, channels): the last reading before, where one is lost."""
+    """Return (steps, channels): the rows, each lost reading replaced by the last one before it."""
     segment = dataset.values[dataset.start :]
     readings = np.concatenate([_last_reading_before_test(dataset)[None], segment])
-    kept = np.concatenate([np.ones((1, dataset.channels), bool), np.isfinite(segment) & ~lost])
-    source = np.where(kept, np.arange(len(kept))[:, None], 0)
+    present = np.concatenate([np.ones((1, dataset.channels), bool), np.isfinite(segment) & ~lost])
+    source = np.where(present, np.arange(len(present))[:, None], 0)
     source = np.maximum.accumulate(source, axis=0)
     filled = np.take_along_axis(readings, source, axis=0)[1:]
     return np.where(lost, filled, segment)
 
 
 def _last_reading_before_test(dataset: ShiftDataset) -> np.ndarray:
-    """Return (channels,): the last reading before the first test look-back; NaN: there is none."""
+    """Return (channels,): the last reading before the first test look-back; NaN without any."""
     before = dataset.values[: dataset.start]
     if len(before) == 0:
         return np.full(dataset.channels, np.nan)

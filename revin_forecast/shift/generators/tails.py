@@ -1,3 +1,5 @@
+"""A shift to heavier tails."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,33 +9,35 @@ from revin_forecast.shift.generators.random_draws import has_variant, simulate_v
 from revin_forecast.shift.shift import Shift, ShiftOnset
 
 MAX_DEVIATIONS = 5.0
-"""Training deviations past which the map goes on straight, however far the training rows went."""
+"""Largest |z|, in training deviations, up to which the map is curved; it is linear beyond."""
 
 
 @dataclass(frozen=True)
 class Tails(Shift):
-    """Heavier tails: z' = k z exp(h z^2 / 2), Tukey's h, with k that keeps the training deviation.
+    """Heavier tails: Tukey's h map z' = k z exp(h z^2 / 2), with k keeping the training deviation.
 
-    Past the largest |z| of training it goes on straight, without a bend: finite, monotone and
-    invertible everywhere. A process that can draws its innovations from Student's t instead, with
-    `freedom` degrees by severity, rescaled to the same variance; that has no inverse.
+    Beyond the largest |z| of training, or 5 if that is less, the map continues linearly with the
+    same slope: it is finite, monotone and invertible everywhere. A process with such a variant
+    draws its innovations from Student's t instead, rescaled to the same variance and with
+    `degrees_of_freedom` by severity; that shift has no inverse.
     """
 
     knobs = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)
     degrees_of_freedom = (np.inf, 10.0, 5.0, 4.0, 3.0, 2.5)
 
     def process_parameter(self, severity: int) -> float:
-        """Return the degrees of freedom."""
+        """Return the degrees of freedom of the innovations."""
         return self.degrees_of_freedom[severity]
 
     def apply(
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> np.ndarray:
-        """Return the process with heavier innovations, or the values stretched."""
+        """Return the process with heavier innovations, or the mapped values."""
+        # The knob is h for real data; a process takes the degrees of freedom of that severity.
         freedom = self.degrees_of_freedom[self.knobs.index(knob)]
-        heavier = simulate_variant_rows(dataset, self.name, freedom, onset.rows)
-        if heavier is not None:
-            return heavier
+        variant_rows = simulate_variant_rows(dataset, self.name, freedom, onset.rows)
+        if variant_rows is not None:
+            return variant_rows
         edge, factor = _fit_edge_and_factor(dataset, knob)
         return factor * _stretch(dataset.values[onset.rows], knob, edge)
 
@@ -45,7 +49,7 @@ class Tails(Shift):
         forecast: np.ndarray,
         seed: int = 0,
     ) -> np.ndarray | None:
-        """Return the exact inverse; None for a process that has its own heavier innovations."""
+        """Return the exact inverse; None for a process with a heavier variant."""
         if severity == 0:
             return forecast
         if has_variant(dataset, self.name, self.degrees_of_freedom[severity]):
@@ -56,7 +60,7 @@ class Tails(Shift):
 
 
 def _fit_edge_and_factor(dataset: ShiftDataset, strength: float) -> np.ndarray:
-    """Return (2, channels): where the map goes straight, and k; both from the training rows."""
+    """Return (2, channels): the |z| where the map becomes linear, and k, from the training rows."""
 
     def fit() -> np.ndarray:
         size = np.nan_to_num(np.abs(dataset.train_values)).max(axis=0)
@@ -66,11 +70,11 @@ def _fit_edge_and_factor(dataset: ShiftDataset, strength: float) -> np.ndarray:
         varies = after > 0
         return np.stack([edge, np.divide(before, after, out=np.ones_like(after), where=varies)])
 
-    return dataset.cached(("tails", strength), fit)
+    return dataset.get_or_compute(("tails", strength), fit)
 
 
 def _stretch(values: np.ndarray, strength: float, edge: np.ndarray) -> np.ndarray:
-    """Return z exp(h z^2 / 2), straight past the edge."""
+    """Return z exp(h z^2 / 2), linear beyond the edge."""
     size = np.abs(values)
     inside = np.minimum(size, edge)
     curved = inside * np.exp(strength * inside**2 / 2)
@@ -78,7 +82,7 @@ def _stretch(values: np.ndarray, strength: float, edge: np.ndarray) -> np.ndarra
 
 
 def _shrink(values: np.ndarray, strength: float, edge: np.ndarray) -> np.ndarray:
-    """Return the inverse of `_stretch`: z^2 = W(h w^2) / h inside, W Lambert's function."""
+    """Return the inverse of `_stretch`: z^2 = W(h w^2) / h below the edge, W Lambert's function."""
     size = np.abs(values)
     top = edge * np.exp(strength * edge**2 / 2)
     inside = np.minimum(size, top)
@@ -94,12 +98,14 @@ def _edge_slope(strength: float, edge: np.ndarray) -> np.ndarray:
 def lambert_w(product: np.ndarray) -> np.ndarray:
     """Return w >= 0 with w exp(w) = product >= 0, by Halley's method.
 
-    >>> lambert(np.array([0.0, np.e]))
+    >>> lambert_w(np.array([0.0, np.e]))
     array([0., 1.])
     """
     logarithm = np.log1p(product)
-    root = logarithm * (1 - np.log1p(logarithm) / (2 + logarithm))  # right to a few percent
-    for _ in range(3):  # each triples the number of right digits
+    # The start is right to a few percent, and each step of Halley's method triples the number of
+    # correct digits: three steps reach float64.
+    root = logarithm * (1 - np.log1p(logarithm) / (2 + logarithm))
+    for _ in range(3):
         power = np.exp(root)
         miss = root * power - product
         root = root - miss / (power * (root + 1) - (root + 2) * miss / (2 * root + 2))

@@ -1,3 +1,5 @@
+"""A baseline that no shift can affect."""
+
 import torch
 
 from revin_forecast.backbones import Backbone
@@ -5,10 +7,10 @@ from revin_forecast.shapes import Future, Past
 
 
 class Constant(Backbone):
-    """Forecast the training mean, 0 in standardized units: blind to every shift.
+    """Forecast the training mean, 0 in standardized units. It ignores every shift.
 
-    It wins each ranking by degradation, as it has nothing to lose; that is why there is none.
-    No parameters.
+    It would win any ranking by degradation, as it does not degrade. The benchmark therefore ranks
+    by absolute error. No parameters.
     """
 
     channel_independent = True

@@ -1,3 +1,5 @@
+"""Example windows for the report."""
+
 import numpy as np
 
 from revin_forecast.shift.measuring.cell import Cell
@@ -11,20 +13,22 @@ from revin_forecast.shift.measuring.windows import (
 from revin_forecast.shift.shift import AffineShift, Shift
 
 EXAMPLE_SEVERITY = 3
+"""Severity of the examples, or the highest one of a shift with fewer."""
 WINDOWS_EACH = 3
+"""Number of worst and of median windows."""
 
 
 def example_rows(
     evaluator: Evaluator, cell: Cell, channel_names: tuple[str, ...]
 ) -> list[dict[str, object]]:
-    """Return the three worst and three middling windows of a shift, to be looked at.
+    """Return the three worst and three median windows of a cell, each in its worst channel.
 
-    Only for one severity of shifts that have long begun; each window in its worst channel.
+    Empty for clean cells, transitions and other severities.
 
     Args:
-        evaluator: of the model.
-        cell: any.
-        channel_names: of the channels.
+        evaluator: evaluator of the model.
+        cell: the measured cell.
+        channel_names: name of each channel.
     """
     shift = cell.shift
     if (
@@ -33,27 +37,28 @@ def example_rows(
         or cell.severity != min(EXAMPLE_SEVERITY, len(shift.knobs) - 1)
     ):
         return []
-    world = evaluator.dataset
-    windows = shifted_windows(world, cell, evaluator.stride)
-    moved = forecast_windows(evaluator.model, windows.past)
-    undone = moved if windows.restore is None else windows.restore(moved)
+    dataset = evaluator.dataset
+    windows = shifted_windows(dataset, cell, evaluator.stride)
+    shifted = forecast_windows(evaluator.model, windows.past)
+    restored = shifted if windows.restore is None else windows.restore(shifted)
     target = windows.targets
     if windows.restore is not None:
-        target = clean_targets(evaluator.dataset, windows.starts)
-    error = np.nan_to_num(np.abs(undone - target)).mean(axis=1)
+        target = clean_targets(dataset, windows.starts)
+    error = np.nan_to_num(np.abs(restored - target)).mean(axis=1)
     clean = _shift_clean_forecasts(evaluator, windows, shift)
+    # By the worst channel, which is the one that is shown.
     order = np.argsort(-error.max(axis=1), kind="stable")
     middle = max(0, len(order) // 2 - 1)
-    chosen = [("worst", order[:WINDOWS_EACH]), ("median", order[middle : middle + WINDOWS_EACH])]
+    groups = [("worst", order[:WINDOWS_EACH]), ("median", order[middle : middle + WINDOWS_EACH])]
     rows: list[dict[str, object]] = []
-    for kind, numbers in chosen:
+    for kind, numbers in groups:
         for rank, number in enumerate(numbers):
             channel = int(error[number].argmax())
             parts = {
                 "past": windows.past[number, :, channel].numpy(),
                 "truth": windows.targets[number, :, channel],
                 "clean": clean[number, :, channel],
-                "shifted": moved[number, :, channel],
+                "shifted": shifted[number, :, channel],
             }
             rows.append(
                 {
@@ -73,15 +78,15 @@ def example_rows(
 def _shift_clean_forecasts(
     evaluator: Evaluator, windows: ShiftedWindows, shift: Shift
 ) -> np.ndarray:
-    """Return the forecasts of the clean windows where the shift takes them."""
+    """Return the forecasts of the clean windows, shifted like the truth."""
     clean = evaluator.clean_errors.restored_forecasts[windows.clean_indices]
     if windows.restore is None or not windows.has_shifted_targets:
         return clean
     if not isinstance(shift, AffineShift):
         return clean + (windows.targets - clean_targets(evaluator.dataset, windows.starts))
-    # restore(y) = (y - offset) / gain: what it makes of 0 and of 1 tells both.
-    zero, one = (windows.restore(np.full_like(clean, value)) for value in (0.0, 1.0))
-    return (clean - zero) / (one - zero)
+    # restore(y) = (y - offset) / gain is affine: its values at 0 and 1 determine it.
+    at_zero, at_one = (windows.restore(np.full_like(clean, value)) for value in (0.0, 1.0))
+    return (clean - at_zero) / (at_one - at_zero)
 
 
 def _round_values(values: np.ndarray) -> list[float | None]:

@@ -1,4 +1,4 @@
-"""The error of the best possible forecast, where the process is known."""
+"""The error of the best possible forecast of a known process."""
 
 import numpy as np
 
@@ -14,17 +14,19 @@ from revin_forecast.shift.suite.fingerprint import fingerprint, shift_parameters
 
 
 def oracle_error(dataset: ShiftDataset, cell: Cell | None, stride: int) -> float:
-    """Return the MASE* of the conditional expectation, the shift being known; NaN: not known.
+    """Return the MASE* of the conditional expectation, given the shift; NaN if it is unknown.
 
     Args:
         dataset: the data.
-        cell: with a shift; None: the data as they are.
+        cell: cell with a shift; None: the clean data.
         stride: steps between windows.
     """
     if dataset.process is None:
         return float("nan")
     key = ("oracle", None if cell is None else _cell_cache_key(cell), stride)
-    return float(dataset.cached(key, lambda: np.array(_compute_oracle(dataset, cell, stride))))
+    return float(
+        dataset.get_or_compute(key, lambda: np.array(_compute_oracle(dataset, cell, stride)))
+    )
 
 
 def _cell_cache_key(cell: Cell) -> tuple[object, ...]:
@@ -38,24 +40,26 @@ def _cell_cache_key(cell: Cell) -> tuple[object, ...]:
 
 
 def _compute_oracle(dataset: ShiftDataset, cell: Cell | None, stride: int) -> float:
-    source = dataset.process
-    assert source is not None
+    process = dataset.process
+    assert process is not None
     if cell is None or cell.shift is None:
         windows = clean_windows(dataset, stride)
         return _score_clean(dataset, windows, windows.past.double().numpy())
     windows = shifted_windows(dataset, cell, stride)
-    if windows.restore is not None:  # who knows the shift can undo it
+    if windows.restore is not None:  # a forecaster that knows the shift can undo it
         clean = dataset.values[windows.starts[:, None] + np.arange(dataset.lookback)]
         if cell.shift.semantics == "observation" and not cell.shift.is_correctable:
+            # The oracle knows which readings are wrong or missing, but can only leave them out.
             clean = np.where(
                 windows.past.double().numpy() == clean.astype(np.float32), clean, np.nan
             )
         return _score_clean(dataset, windows, clean)
-    moved = source.make_variant(cell.shift.name, cell.shift.process_parameter(cell.severity))
-    if moved is None or cell.placement != "steady":
+    variant = process.make_variant(cell.shift.name, cell.shift.process_parameter(cell.severity))
+    # In a transition the look-back has rows of both processes, whose expectation is not known.
+    if variant is None or cell.placement != "steady":
         return float("nan")
     past = windows.past.double().numpy()
-    forecast = moved.expectation(past, windows.starts, dataset.horizon)
+    forecast = variant.expectation(past, windows.starts, dataset.horizon)
     return _mase(dataset, forecast - windows.targets)
 
 

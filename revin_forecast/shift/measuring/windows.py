@@ -1,49 +1,50 @@
-"""Windows of a world before and after it moved, as few large arrays."""
+"""Windows of the data before and after a shift, as few large arrays."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from revin_forecast.shapes import Past
 from revin_forecast.shift.dataset import ShiftDataset, observed_mean
 from revin_forecast.shift.measuring.cell import Cell
 from revin_forecast.shift.shift import ShiftOnset
 
 MAX_BATCH_BYTES = 4 * 2**20
-"""Of look-backs that a model gets in one call: as much as stays in the caches."""
+"""Limit on the look-backs of one call of a model: as many as stay in the processor's caches."""
 
 
 @dataclass(frozen=True, eq=False)
 class ShiftedWindows:
     """The windows of one cell."""
 
-    past: Tensor
-    """(windows, lookback, channels): what the model sees."""
+    past: Past
+    """(windows, lookback, channels) look-backs that the model receives."""
     targets: np.ndarray
-    """(windows, horizon, channels): what came true in the world as it is measured."""
+    """(windows, horizon, channels) truth in the data that the cell measures."""
     starts: np.ndarray
-    """(windows,) first row of each."""
+    """(windows,) first row of each window."""
     clean_indices: np.ndarray
-    """(windows,) number of the clean window that holds the same data."""
+    """(windows,) number of the clean window with the same data."""
     displacement: float
-    """Root mean square of what was moved, in training deviations."""
+    """Root mean square of the change, in training deviations."""
     restore: Callable[[np.ndarray], np.ndarray] | None = None
-    """Pulls forecasts back into the clean world; None: the truth itself has moved."""
+    """Pulls forecasts back to the clean data; None: the shift has no inverse."""
     has_shifted_targets: bool = True
-    """Whether the truth is another than the clean one."""
+    """Whether the truth differs from the clean truth."""
 
 
 def window_starts(dataset: ShiftDataset, stride: int) -> np.ndarray:
-    """Return the first rows of all windows that are scored."""
+    """Return the first rows of all scored windows."""
     return np.arange(dataset.start, len(dataset.values) - dataset.width + 1, stride)
 
 
 def clean_windows(
     dataset: ShiftDataset, stride: int, dtype: torch.dtype = torch.float32
 ) -> ShiftedWindows:
-    """Return the windows of the data as they are."""
+    """Return the windows of the clean data."""
     starts = window_starts(dataset, stride)
     view = _window_view(dataset.values[dataset.start :], dataset.width, stride)
     past, truth = _lookback_tensor(view, dataset.lookback, dtype), view[:, dataset.lookback :]
@@ -51,7 +52,7 @@ def clean_windows(
 
 
 def clean_targets(dataset: ShiftDataset, starts: np.ndarray) -> np.ndarray:
-    """Return (windows, horizon, channels): what came true in the data as they are."""
+    """Return the clean truth (windows, horizon, channels)."""
     if len(starts) < 2:
         return dataset.values[starts[:, None] + np.arange(dataset.lookback, dataset.width)]
     stride = int(starts[1] - starts[0])
@@ -64,35 +65,38 @@ def shifted_windows(
 ) -> ShiftedWindows:
     """Return the windows of a cell with a shift, look-backs in the dtype of the model.
 
-    Windows that would need more data than there are (a faster clock) are left out.
+    Windows that need rows past the end of the data (under a faster clock) are left out.
     """
     if cell.placement in ("transition", "horizon"):
         return _transition_windows(dataset, cell, stride, dtype)
     shift = cell.shift
     assert shift is not None
-    whole = ShiftOnset.from_test_start(dataset, dataset.steps)
-    moved = shift.apply_severity(dataset, whole, cell.severity, cell.seed)
+    onset = ShiftOnset.from_test_start(dataset, dataset.steps)
+    shifted = shift.apply_severity(dataset, onset, cell.severity, cell.seed)
     starts = window_starts(dataset, stride)
+    # A faster clock reads rows beyond the window; these must exist, too.
     last = shift.to_clean_steps(starts - dataset.start + dataset.width - 1, cell.severity)
     starts = starts[last < dataset.steps]
+    # The clean window with the nearest first row is the one to compare with.
     partner = np.rint(shift.to_clean_steps(starts - dataset.start, cell.severity) / stride).astype(
         int
     )
     clean = _window_view(dataset.values[dataset.start :], dataset.width, stride)[: len(starts)]
-    view = _window_view(moved, dataset.width, stride)[: len(starts)]
+    view = _window_view(shifted, dataset.width, stride)[: len(starts)]
     lookback = dataset.lookback
     if shift.semantics == "observation":
         past, truth = _lookback_tensor(view, lookback, dtype), clean[:, lookback:]
-        moved_by = _root_mean_square(view[:, :lookback] - clean[:, :lookback])
-        kept: Callable[[np.ndarray], np.ndarray] = lambda forecast: forecast  # noqa: E731
+        displacement = _root_mean_square(view[:, :lookback] - clean[:, :lookback])
+        # The truth is clean already, so the inverse is the identity.
+        identity: Callable[[np.ndarray], np.ndarray] = lambda forecast: forecast  # noqa: E731
         return ShiftedWindows(
-            past, truth, starts, partner, moved_by, kept, has_shifted_targets=False
+            past, truth, starts, partner, displacement, identity, has_shifted_targets=False
         )
     past, truth = _lookback_tensor(view, lookback, dtype), view[:, lookback:]
-    moved_by = _root_mean_square(moved - dataset.values[dataset.start :])
+    displacement = _root_mean_square(shifted - dataset.values[dataset.start :])
     rows = starts[:, None] + np.arange(lookback, dataset.width)
     restore = _make_restore(dataset, cell, ShiftOnset(rows, rows - dataset.start))
-    return ShiftedWindows(past, truth, starts, partner, moved_by, restore)
+    return ShiftedWindows(past, truth, starts, partner, displacement, restore)
 
 
 def _transition_windows(
@@ -104,23 +108,23 @@ def _transition_windows(
     onsets = starts + dataset.lookback - cell.age
     reach = int(shift.to_clean_steps(np.array([dataset.horizon + cell.age - 1]), cell.severity)[0])
     starts = starts[onsets + reach < len(dataset.values)]
-    at = ShiftOnset.from_windows(dataset, starts, cell.age)
-    view = shift.apply_severity(dataset, at, cell.severity, cell.seed)
-    moved_by = _root_mean_square(view - dataset.values[at.rows])
-    future = ShiftOnset(at.rows[:, dataset.lookback :], at.elapsed[..., dataset.lookback :])
+    onset = ShiftOnset.from_windows(dataset, starts, cell.age)
+    view = shift.apply_severity(dataset, onset, cell.severity, cell.seed)
+    displacement = _root_mean_square(view - dataset.values[onset.rows])
+    future = ShiftOnset(onset.rows[:, dataset.lookback :], onset.elapsed[..., dataset.lookback :])
     past, truth = _lookback_tensor(view, dataset.lookback, dtype), view[:, dataset.lookback :]
     restore = _make_restore(dataset, cell, future)
-    return ShiftedWindows(past, truth, starts, np.arange(len(starts)), moved_by, restore)
+    return ShiftedWindows(past, truth, starts, np.arange(len(starts)), displacement, restore)
 
 
 def _make_restore(
     dataset: ShiftDataset, cell: Cell, onset: ShiftOnset
 ) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Return the inverse of a shift over the windows' horizons, if it has one."""
+    """Return the inverse of a shift over the windows' horizons; None if it has none."""
     shift = cell.shift
     assert shift is not None
-    nothing = np.zeros((*onset.rows.shape, dataset.channels))
-    if shift.restore(dataset, onset, cell.severity, nothing, cell.seed) is None:
+    zeros = np.zeros((*onset.rows.shape, dataset.channels))
+    if shift.restore(dataset, onset, cell.severity, zeros, cell.seed) is None:
         return None
 
     def restore(forecast: np.ndarray) -> np.ndarray:
@@ -132,8 +136,9 @@ def _make_restore(
 
 
 @torch.inference_mode()
-def forecast_windows(model: nn.Module, past: Tensor) -> np.ndarray:
+def forecast_windows(model: nn.Module, past: Past) -> np.ndarray:
     """Return a model's forecasts (windows, horizon, channels) float64, in few large batches."""
+    # By bytes, not by windows: windows differ in length and channels between suites.
     size = max(1, MAX_BATCH_BYTES // max(1, past[:1].nbytes))
     parts = [model(past[first : first + size]) for first in range(0, len(past), size)]
     return torch.cat(parts).double().numpy()
@@ -145,9 +150,10 @@ def _window_view(rows: np.ndarray, width: int, stride: int) -> np.ndarray:
     return view[::stride].transpose(0, 2, 1)
 
 
-def _lookback_tensor(view: np.ndarray, lookback: int, dtype: torch.dtype) -> Tensor:
-    """Return the look-backs of windows as a model gets them."""
-    # Copied into memory as torch aligns it: a matrix product may round by where its operands lie.
+def _lookback_tensor(view: np.ndarray, lookback: int, dtype: torch.dtype) -> Past:
+    """Return the look-backs of windows as the model's input."""
+    # Copied into memory that torch aligns: the rounding of a matrix product may depend on the
+    # alignment of its operands.
     return torch.from_numpy(view[:, :lookback]).to(dtype).contiguous()
 
 

@@ -1,4 +1,4 @@
-"""Processes with a known best forecast: one a file."""
+"""Synthetic processes whose best possible forecast is known."""
 
 from revin_forecast.shift.processes.autoregression import AR
 from revin_forecast.shift.processes.base import Process
@@ -14,7 +14,7 @@ PROCESSES: dict[str, Process] = {
     "regime": RegimeSwitching(),
     "level_dependent": LevelDependent(),
 }
-"""Synthetic data sets by name."""
+"""Synthetic data sets by name in a suite."""
 
 __all__ = [
     "AR",

@@ -1,4 +1,4 @@
-"""revin_forecast/shift/processes/base.py."""
+"""The base class of synthetic processes."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -9,10 +9,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Process(ABC):
-    """A process that series are drawn from, with its exact conditional expectation.
+    """A stochastic process with a known conditional expectation.
 
-    Values are in the process's own units and are not z-scored again: mean 0 and deviation 1 by
-    construction, where the process has them.
+    Values are in the process's own units and are not standardized again: the parameters give mean
+    0 and deviation 1 where the process has them.
     """
 
     rows: int = 4000
@@ -21,13 +21,13 @@ class Process(ABC):
     @property
     @abstractmethod
     def season(self) -> int:
-        """Steps of one season; 1: none."""
+        """Steps of one season; 1 without a season."""
 
     @abstractmethod
     def simulate(self) -> np.ndarray:
         """Return (rows, channels), the same for the same parameters and seed.
 
-        Sources that differ in a parameter but not in the seed use the same innovations.
+        Processes with the same seed use the same innovations, whatever their other parameters.
         """
 
     @abstractmethod
@@ -41,17 +41,18 @@ class Process(ABC):
         """
 
     def random_generator(self, stream: str) -> np.random.Generator:
-        """Return random numbers that depend on the kind of process, its seed and a word alone."""
+        """Return random numbers that depend on the class, the seed and the stream's name only."""
+        # One stream for each kind of draw: added noise, say, leaves the innovations unchanged.
         text = f"{type(self).__name__}\n{self.seed}\n{stream}".encode()
         entropy = int.from_bytes(hashlib.sha256(text).digest()[:16], "big")
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
 
     def make_variant(self, shift: str, knob: float) -> "Process | None":
-        """Return the process after a shift of its own parameters; None: it has none of that name.
+        """Return the process after a shift of its parameters; None: it has no such shift.
 
         Args:
             shift: name of the shift: noise, regime, tails, channels or concept.
-            knob: its strength.
+            knob: strength of the shift.
         """
         return None
 
@@ -60,8 +61,8 @@ def find_last_observed(past: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the step and the value of the last observed entry, each (windows, channels).
 
     Args:
-        past: (windows, lookback, channels); NaN is unobserved. Where nothing is observed the
-            value is NaN.
+        past: (windows, lookback, channels); NaN is unobserved. The value is NaN where a window has
+            no observed entry.
     """
     age = np.argmax(np.isfinite(past[:, ::-1]), axis=1)
     step = past.shape[1] - 1 - age
@@ -69,20 +70,20 @@ def find_last_observed(past: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def to_student_t(normals: np.ndarray, degrees_of_freedom: float) -> np.ndarray:
-    """Turn standard normal numbers into Student's t with the same ranks and unit variance.
+    """Map standard normal numbers to Student's t of unit variance, keeping their ranks.
 
     Args:
-        normals: of any shape.
-        degrees_of_freedom: degrees, above 2; infinite: the numbers stay as they are.
+        normals: standard normal numbers, any shape.
+        degrees_of_freedom: above 2; infinite returns the numbers unchanged.
 
-    >>> heavier(np.array([-1.0, 1.0, 3.0]), 5.0).round(2)
+    >>> to_student_t(np.array([-1.0, 1.0, 3.0]), 5.0).round(2)
     array([-0.86,  0.86,  4.27])
     """
     if np.isinf(degrees_of_freedom):
         return normals
-    # Imported here: few sources need it, and it takes a while.
+    # Imported here: few processes need it, and the import is slow.
     from scipy.special import ndtr, stdtrit
 
-    # By the lower tail: near 1 a probability can't tell large numbers apart.
+    # Through the lower tail: probabilities near 1 round to 1 and lose the largest numbers.
     quantile = -stdtrit(degrees_of_freedom, ndtr(-np.abs(normals)))
     return np.sign(normals) * quantile * np.sqrt((degrees_of_freedom - 2) / degrees_of_freedom)

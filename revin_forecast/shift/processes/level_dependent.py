@@ -1,3 +1,5 @@
+"""A process whose future depends on the level of its past."""
+
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -8,45 +10,45 @@ from revin_forecast.shift.processes.base import Process
 
 @dataclass(frozen=True)
 class LevelDependent(Process):
-    """A future that depends on the level of the past: m, then m + d sign(m), m = -1 or 1.
+    """A process with value m in the look-back and m + d sign(m) in the horizon, m = -1 or 1.
 
-    Three independent blocks of one window each, for training, validation and test; the channels
-    are replicates. A window without its level tells nothing of the sign: whoever takes the level
-    off is left with an error of d^2.
+    It has three independent blocks of one window each, for training, validation and test; the
+    channels are replicates. The sign of m is in the level only: a model that removes the level has
+    an error of d^2.
     """
 
     rows: int = field(default=0, init=False)
-    """Three windows."""
+    """Rows of the three windows."""
     strength: float = 0.0
-    """d."""
+    """Strength d of the dependence on the level."""
     lookback: int = 96
     horizon: int = 96
     channels: int = 500
     noise: float = 0.1
-    """Deviation of what is added to each value."""
+    """Standard deviation of the noise of each value."""
 
     strengths: ClassVar[tuple[float, ...]] = (0.0, 0.25, 0.5, 1.0, 2.0)
-    """d by severity."""
+    """Strength d by severity."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rows", 3 * (self.lookback + self.horizon))
 
     def with_strength(self, strength: float) -> "LevelDependent":
-        """Return the same draws with another d."""
+        """Return the process with the same random numbers and another d."""
         return replace(self, strength=strength)
 
     def with_windows(self, lookback: int, horizon: int, severity: int) -> "LevelDependent":
-        """Return the process for other windows and the d of a severity."""
+        """Return the process for other window lengths, with the d of a severity."""
         sizes = {"lookback": lookback, "horizon": horizon}
         return replace(self, strength=self.strengths[severity], **sizes)
 
     @property
     def season(self) -> int:
-        """None."""
+        """1: the process has no season."""
         return 1
 
     def simulate(self) -> np.ndarray:
-        """Return the three blocks, one after the other."""
+        """Return the three blocks, one after another."""
         signs = self.random_generator("signs").choice((-1.0, 1.0), size=(3, 1, self.channels))
         steps = self.strength * (np.arange(self.lookback + self.horizon) >= self.lookback)
         blocks = signs * (1 + steps[:, None])
@@ -54,7 +56,7 @@ class LevelDependent(Process):
         return blocks.reshape(self.rows, self.channels) + self.noise * noise
 
     def expectation(self, past: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
-        """Return (1 + d) E[sign | past] of a window that is one block."""
+        """Return (1 + d) E[sign | past] of windows that are one block each."""
         # The odds of + to - are exp(2 sum x / noise^2), so the expected sign is its tanh.
         total = np.nan_to_num(past).sum(axis=1)
         sign = np.tanh(total / self.noise**2)

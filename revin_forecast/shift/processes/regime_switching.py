@@ -1,3 +1,5 @@
+"""An autoregressive process about a level that switches between two values."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,10 +9,10 @@ from revin_forecast.shift.processes.base import Process, find_last_observed
 
 @dataclass(frozen=True)
 class RegimeSwitching(Process):
-    """An AR(1) about a level that jumps between +level and -level, each channel when it likes.
+    """An AR(1) about a level that switches between +level and -level, independently by channel.
 
-    The level is a Markov chain of two states that stays in each for `dwell` steps in the mean.
-    Variance 1: level^2 of the chain and the rest of the AR.
+    The level is a two-state Markov chain that stays in a state for `dwell` steps on average. The
+    variance is 1: level^2 from the chain and 1 - level^2 from the AR(1).
     """
 
     channels: int = 4
@@ -20,19 +22,20 @@ class RegimeSwitching(Process):
 
     @property
     def season(self) -> int:
-        """None."""
+        """1: the process has no season."""
         return 1
 
     @property
     def levels(self) -> np.ndarray:
-        """(rows, channels): the level at each row."""
-        number = self.random_generator("chain").random((self.rows, self.channels))
-        jumps = number < 1 / self.dwell
-        jumps[0] = number[0] < 0.5
+        """(rows, channels): the level in each row."""
+        uniform = self.random_generator("chain").random((self.rows, self.channels))
+        jumps = uniform < 1 / self.dwell
+        # The first row starts in either state with equal probability, as the stationary chain does.
+        jumps[0] = uniform[0] < 0.5
         return self.level * (1 - 2 * (np.cumsum(jumps, axis=0) % 2))
 
     def simulate(self) -> np.ndarray:
-        """Return level and AR."""
+        """Return the level plus the AR(1)."""
         values = self.random_generator("innovations").standard_normal((self.rows, self.channels))
         values[1:] *= np.sqrt(1 - self.phi**2)
         for row in range(1, self.rows):
@@ -40,12 +43,12 @@ class RegimeSwitching(Process):
         return self.levels + np.sqrt(1 - self.level**2) * values
 
     def expectation(self, past: np.ndarray, rows: np.ndarray, horizon: int) -> np.ndarray:
-        """Return level (1 - 2 p)^h + phi^h (x - level), p = 1 / dwell, the states so far known."""
+        """Return level (1 - 2 p)^h + phi^h (x - level), p = 1 / dwell, for known past states."""
         levels, channels = self.levels, np.arange(self.channels)
         step, value = find_last_observed(past)
-        above = np.nan_to_num(value - levels[rows[:, None] + step, channels])
-        above *= self.phi ** (past.shape[1] - 1 - step)
-        now = levels[rows + past.shape[1] - 1]
+        deviation = np.nan_to_num(value - levels[rows[:, None] + step, channels])
+        deviation *= self.phi ** (past.shape[1] - 1 - step)
+        last_level = levels[rows + past.shape[1] - 1]
         ahead = np.arange(1, horizon + 1)[:, None]
-        stays = (1 - 2 / self.dwell) ** ahead
-        return stays * now[:, None] + self.phi**ahead * above[:, None]
+        persistence = (1 - 2 / self.dwell) ** ahead
+        return persistence * last_level[:, None] + self.phi**ahead * deviation[:, None]

@@ -1,4 +1,4 @@
-"""Run the jobs of a benchmark, and record their results so that a killed run resumes."""
+"""Run the jobs of a benchmark and record their results, so that a killed run resumes."""
 
 from typing import Literal
 
@@ -8,12 +8,12 @@ __all__ = ["JobEngine", "make_job_engine"]
 
 
 def make_job_engine(name: Literal["local", "ray"], workers: int, address: str | None) -> JobEngine:
-    """Return an engine.
+    """Return the engine of that name.
 
     Args:
         name: local or ray.
-        workers: processes of the local one; ray uses the cores of its cluster.
-        address: of a Ray cluster; None: one is started here.
+        workers: number of local worker processes. Ray uses the cores of its cluster.
+        address: address of a Ray cluster; None: start one on this machine.
     """
     if name == "ray":
         from revin_forecast.shift.runner.ray import RayJobEngine

@@ -1,4 +1,4 @@
-"""How long a suite will take here: a step and a cell of each kind, timed before the rest."""
+"""Estimate the time of a suite from one timed training step and one timed cell of each kind."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,13 +18,14 @@ from revin_forecast.shift.suite.suite import Suite
 STEP_OVERHEAD_SECONDS, CELL_OVERHEAD_SECONDS = 2e-4, 4e-3
 """Seconds around each training step and each cell; rough, from profiles."""
 SECONDS_PER_VALUE = 2.5e-8
-"""Of moving, pulling back and scoring one forecast value in one cell; rough, from profiles."""
+"""Seconds to shift, pull back and score one forecast value in one cell; rough, from profiles."""
 MAX_RIDGE_ROWS = 4000
+"""Rows of a timed Ridge fit; the time of more rows is extrapolated."""
 
 
 @dataclass(frozen=True)
 class RunCost:
-    """Seconds that a run takes at most, if training does not stop early."""
+    """Upper bound on the seconds of a run, which early stopping may shorten."""
 
     training_seconds: float = 0.0
     cell_seconds: float = 0.0
@@ -32,28 +33,28 @@ class RunCost:
 
     @property
     def total_seconds(self) -> float:
-        """Of training and all cells."""
+        """Seconds of the training and of all cells."""
         return self.training_seconds + self.cell_seconds * self.cell_count
 
 
 def estimate_costs(
     suite: Suite, planned_runs: Sequence[PlannedRun], data_dir: str | None
 ) -> dict[str, RunCost]:
-    """Return what each run costs, by label.
+    """Return the estimated cost of each run, by label.
 
-    Runs that differ in seed alone cost the same, so one of them is timed. Those whose data can't be
-    read cost nothing.
+    Runs that differ in the seed only cost the same, so one of them is timed. A run whose data can't
+    be read has cost 0.
     """
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as each worker has
-    known: dict[Any, RunCost] = {}
+    torch.set_num_threads(1)  # workers have one thread each
+    costs: dict[Any, RunCost] = {}
     try:
         for run in planned_runs:
-            if (kind := _cost_group(run)) not in known:
-                known[kind] = _estimate_run(suite, run, data_dir)
+            if (group := _cost_group(run)) not in costs:
+                costs[group] = _estimate_run(suite, run, data_dir)
     finally:
         torch.set_num_threads(threads)
-    return {run.label: known[_cost_group(run)] for run in planned_runs}
+    return {run.label: costs[_cost_group(run)] for run in planned_runs}
 
 
 def _cost_group(run: PlannedRun) -> tuple[Any, ...]:
@@ -66,14 +67,15 @@ def _estimate_run(suite: Suite, run: PlannedRun, data_dir: str | None) -> RunCos
         model = run.make_model_config(suite).build(data.split.values.shape[1])
         windows = clean_windows(data.shift_dataset, suite.windows.stride)
         forward = _time_fastest(lambda: forecast_windows(model.eval(), windows.past), 1)
-        kept = [
-            one
-            for one in plan_cells(suite, run.dataset_config)
-            if exclusion_reason(one, data.shift_dataset) is None
+        cells = [
+            cell
+            for cell in plan_cells(suite, run.dataset_config)
+            if exclusion_reason(cell, data.shift_dataset) is None
         ]
-        each = forward + windows.targets.size * SECONDS_PER_VALUE + CELL_OVERHEAD_SECONDS
-        return RunCost(_estimate_training_seconds(suite, model, data), each, len(kept))
-    except Exception:  # the run itself will put it on record
+        cell_seconds = forward + windows.targets.size * SECONDS_PER_VALUE + CELL_OVERHEAD_SECONDS
+        training_seconds = _estimate_training_seconds(suite, model, data)
+        return RunCost(training_seconds, cell_seconds, len(cells))
+    except Exception:  # the run itself records the error
         return RunCost()
 
 
@@ -84,6 +86,7 @@ def _estimate_training_seconds(suite: Suite, model: Reversible, data: PreparedDa
         return _time_fastest(lambda: fit_ridge(model, part, part), 1) * max(
             1.0, rows / MAX_RIDGE_ROWS
         )
+    # Nothing to train: a naive forecast, for example.
     if not any(True for _ in model.backbone.parameters()):
         return 0.0
     count = rows - suite.windows.lookback - suite.windows.horizon + 1
@@ -95,14 +98,15 @@ def _estimate_training_seconds(suite: Suite, model: Reversible, data: PreparedDa
         model.train()(past).square().mean().backward()
 
     seconds = _time_fastest(step, 3) + STEP_OVERHEAD_SECONDS
-    # A validation pass takes about as long as a third of the training windows without gradients.
+    # A validation pass costs about as much as a third of the training windows without gradients.
     return suite.training.max_epochs * (count / batch) * seconds * 1.2
 
 
 def _time_fastest(work: Callable[[], object], times: int) -> float:
-    best = float("inf")
+    # The fastest run has the least interference from other processes.
+    fastest = float("inf")
     for _ in range(times):
         start = time.perf_counter()
         work()
-        best = min(best, time.perf_counter() - start)
-    return best
+        fastest = min(fastest, time.perf_counter() - start)
+    return fastest

@@ -1,4 +1,4 @@
-"""Who does the runs: the same jobs, the same results, on one machine or on many."""
+"""The base class of engines, which run jobs on one machine or on many with equal results."""
 
 import time
 from abc import ABC, abstractmethod
@@ -11,54 +11,56 @@ from revin_forecast.shift.runner.journal import record_failure
 from revin_forecast.shift.runner.worker import run_job
 
 GRACE_SECONDS = 10.0
-"""Seconds beyond its time after which a worker that hangs is killed."""
+"""Seconds past its time limit after which a hanging worker is killed."""
 MAX_ATTEMPTS = 3
-"""Times that a job is given out whose workers die; what it has left is then put on record."""
+"""Lost workers per job after which its remaining cells are recorded as failed."""
 
 
 class JobEngine(ABC):
-    """Does jobs in workers of one thread each."""
+    """Runs jobs in workers of one thread each."""
 
     has_worker_processes: ClassVar[bool] = True
-    """Whether the workers are other processes, so that this one has time for something else."""
+    """Whether the workers are other processes, which leave this one free for other work."""
 
     @abstractmethod
     def run(self, jobs: Sequence[Job], on_progress: ProgressCallback) -> None:
-        """Do all jobs, in this order as workers come free; results lie in the jobs' folders.
+        """Run all jobs, starting them in this order as workers become free.
 
-        A unit that takes too long, or kills its worker, is put on record as failed, and what is
-        left of its job is given out again.
+        Results are written to the jobs' folders. A unit of work that exceeds its time limit or
+        crashes its worker is recorded as failed, and the remaining units of its job are run by
+        another worker.
 
         Args:
-            jobs: longest first.
-            on_progress: gets what the workers tell.
+            jobs: jobs, longest first.
+            on_progress: receives the workers' progress events.
         """
 
 
 @dataclass
 class Assignment:
-    """A job in a worker's hands, and the unit it is at."""
+    """A job that a worker is running, and its current unit of work."""
 
     job: Job
     unit: str | None = None
     last_event_time: float = field(default_factory=time.monotonic)
 
     def record(self, event: ProgressEvent) -> None:
-        """Follow what the worker tells."""
+        """Update the current unit from a worker's event."""
         kind, _, unit = event
         self.unit = unit if kind == "begin" else None
         self.last_event_time = time.monotonic()
 
     @property
     def is_overdue(self) -> bool:
-        """Whether a unit takes longer than it may and the worker has not noticed."""
+        """Whether the unit has exceeded its time limit without ending itself."""
         return (
+            # The worker's own alarm comes first; this catches calls that no alarm can interrupt.
             self.unit is not None
             and time.monotonic() - self.last_event_time > self.job.timeout + GRACE_SECONDS
         )
 
     def fail(self, error: str) -> bool:
-        """Put the unit on record as failed; return whether there was one."""
+        """Record the current unit as failed; return whether there was one."""
         if self.unit is None:
             return False
         record_failure(self.job, self.unit, error)
@@ -66,18 +68,18 @@ class Assignment:
 
     @property
     def description(self) -> str:
-        """What a worker was at, for people."""
+        """The current unit, for messages."""
         if self.unit is None:
             return self.job.run.label
         return f"{self.job.run.label}, {'training' if self.unit == TRAINING else 'a cell'}"
 
 
 class InlineJobEngine(JobEngine):
-    """Does jobs in this process, one after the other: for a few, and to look at errors."""
+    """Runs jobs in this process, one after another: for few jobs, or to debug them."""
 
     has_worker_processes = False
 
     def run(self, jobs: Sequence[Job], on_progress: ProgressCallback) -> None:
-        """Do all jobs in order."""
+        """Run all jobs in order."""
         for job in jobs:
             run_job(job, on_progress)

@@ -1,4 +1,4 @@
-"""What a worker is given and what it tells."""
+"""The job a worker receives and the events it reports."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,28 +9,29 @@ from revin_forecast.shift.suite.plan import PlannedRun
 from revin_forecast.shift.suite.suite import Suite
 
 ProgressEvent = tuple[Literal["begin", "end"], str, str]
-"""What a worker tells: a unit of work begins or ends; its run's label, and the unit's own."""
+"""Begin or end of a unit of work: the kind, the label of the run, and the unit."""
 ProgressCallback = Callable[[ProgressEvent], None]
 TRAINING = "training"
+"""The unit that is not a cell; other units are named by their cell's key."""
 ARTEFACTS = "measured"
-"""Folder of the artefacts inside a benchmark's folder."""
+"""Folder of the artefacts in a benchmark's folder."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a worker needs to know, on whatever machine."""
+    """One run with everything that a worker needs, on any machine."""
 
     suite: Suite
     run: PlannedRun
     folder: str
-    """Of the benchmark's artefacts."""
+    """Folder of the benchmark's artefacts."""
     data_dir: str | None = None
     timeout: float = 600.0
-    """Seconds that one training or one cell may take."""
+    """Time limit in seconds for one training or one cell."""
     retry: bool = False
-    """Do again what failed."""
+    """Whether to repeat failed units."""
     keeps_examples: bool = False
-    """Keep a few windows to draw."""
+    """Whether to store example windows for the report."""
 
 
 def run_folder(job: Job, key: str) -> Path:
@@ -39,5 +40,5 @@ def run_folder(job: Job, key: str) -> Path:
 
 
 def format_error(error: BaseException) -> str:
-    """Return an error's kind and message in one line, cut where it is very long."""
+    """Return an error's class and message on one line of at most 500 characters."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:500]

@@ -1,3 +1,5 @@
+"""The engine for one machine: worker processes that each run one job at a time."""
+
 import multiprocessing
 import os
 import time
@@ -15,17 +17,17 @@ from revin_forecast.shift.runner.worker import run_job
 
 POLL_SECONDS = 0.5
 BUSY_SECONDS = 0.5
-"""Seconds of rest after a run that another process is at, before the next is looked at."""
+"""Pause in seconds after another process was found to hold a run, before the next try."""
 
 
 class LocalJobEngine(JobEngine):
-    """Processes on this machine, spawned, each with one thread.
+    """Runs jobs in spawned processes on this machine, each with one thread.
 
     Args:
-        workers: processes.
+        workers: number of processes.
 
     Raises:
-        InputError: fewer than one.
+        InputError: fewer than one worker.
     """
 
     def __init__(self, workers: int = 2):
@@ -34,18 +36,18 @@ class LocalJobEngine(JobEngine):
         self.workers = workers
 
     def run(self, jobs: Sequence[Job], on_progress: ProgressCallback) -> None:
-        """Do all jobs, in this order as workers come free."""
+        """Run all jobs, starting them in this order as workers become free."""
         queue = deque(jobs)
-        crew = [_Worker() for _ in range(min(self.workers, len(jobs)))]
-        deaths: Counter[str] = Counter()
+        workers = [_Worker() for _ in range(min(self.workers, len(jobs)))]
+        losses: Counter[str] = Counter()
         try:
-            while queue or any(worker.assignment for worker in crew):
-                for worker in crew:
+            while queue or any(worker.assignment for worker in workers):
+                for worker in workers:
                     if worker.assignment is None and queue:
                         worker.assign(queue.popleft())
-                self._handle_messages(crew, queue, deaths, on_progress)
+                self._handle_messages(workers, queue, losses, on_progress)
         finally:
-            for worker in crew:
+            for worker in workers:
                 worker.kill()
 
     def _handle_messages(
@@ -71,7 +73,8 @@ class LocalJobEngine(JobEngine):
                 continue
             if isinstance(message, bool):
                 worker.assignment = None
-                if not message:  # another process is at it
+                if not message:  # another process holds the run
+                    # At the end of the queue: the other process needs time.
                     queue.append(assignment.job)
                     time.sleep(BUSY_SECONDS)
             else:
@@ -80,49 +83,51 @@ class LocalJobEngine(JobEngine):
         for number, worker in enumerate(workers):
             if worker.assignment is not None and worker.assignment.is_overdue:
                 worker.kill()
-                limit = f"hung longer than {worker.assignment.job.timeout:g} s and was killed"
-                _handle_lost_worker(worker.assignment, limit, queue, losses)
+                error = f"hung longer than {worker.assignment.job.timeout:g} s and was killed"
+                _handle_lost_worker(worker.assignment, error, queue, losses)
                 workers[number] = _Worker()
 
 
 def _handle_lost_worker(
     assignment: Assignment, error: str, queue: deque[Job], losses: Counter[str]
 ) -> None:
-    """Put the lost unit on record and give the rest of its job out again."""
+    """Record the failed unit and requeue the rest of its job."""
     label = assignment.job.run.label
     losses[label] += 1
     recorded = assignment.fail(error)
     if losses[label] < MAX_ATTEMPTS:
         queue.appendleft(assignment.job)
     elif recorded:
-        fail_remaining(assignment.job, f"not tried: this run's models ended {MAX_ATTEMPTS} workers")
+        reason = f"not measured: the models of this run crashed {MAX_ATTEMPTS} workers"
+        fail_remaining(assignment.job, reason)
     else:
         raise RuntimeError(
-            f"{assignment.description}: {error}, {MAX_ATTEMPTS} times, before it began."
+            f"{assignment.description}: {error}, {MAX_ATTEMPTS} times before its first unit."
         )
 
 
 class _Worker:
-    """A process that does one job after the other."""
+    """A process that runs one job after another."""
 
     def __init__(self):
+        # Spawned: the environment's limit of one thread must be set before torch is imported.
         context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
+        self.connection, worker_connection = context.Pipe()
         self.process: SpawnProcess = context.Process(
-            target=_serve_jobs, args=(theirs,), daemon=True
+            target=_serve_jobs, args=(worker_connection,), daemon=True
         )
         with worker_environment():
             self.process.start()
-        theirs.close()
+        worker_connection.close()
         self.assignment: Assignment | None = None
 
     def assign(self, job: Job) -> None:
-        """Hand over a job."""
+        """Send a job to the process."""
         self.assignment = Assignment(job)
         self.connection.send(job)
 
     def kill(self) -> int | None:
-        """Kill the process; return its exit code."""
+        """Kill the process and return its exit code."""
         self.process.kill()
         self.process.join()
         self.connection.close()
@@ -130,7 +135,7 @@ class _Worker:
 
 
 def _serve_jobs(connection: Connection) -> None:
-    """Do jobs until the connection ends, as it does with its parent."""
+    """Run jobs until the connection closes, as it does when the parent ends."""
     init_worker(os.getppid())
     import torch
 

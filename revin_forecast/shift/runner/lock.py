@@ -1,4 +1,4 @@
-"""One worker a run: a claim is a folder made in one step, and a file in it that stays fresh."""
+"""The lock of a run's folder: an atomically created folder whose owner file is kept fresh."""
 
 import json
 import os
@@ -10,86 +10,90 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 HEARTBEAT_SECONDS = 5.0
-"""Seconds between signs of life."""
+"""Interval at which the owner file is touched."""
 STALE_SECONDS = 60.0
-"""Seconds without one after which another machine's claim is void."""
+"""Age of the owner file from which another machine's lock is void."""
 
 
 @contextmanager
 def run_lock(folder: Path) -> Iterator[bool]:
-    """Hold a run's folder, and say whether that worked: another may be at it.
+    """Lock a run's folder and yield whether that succeeded; another worker may hold the lock.
 
-    A claim whose process is gone is taken over: at once on the same machine, after `STALE` seconds
-    on another one that shares the disk.
+    The lock of a process that has ended is taken over: at once on the same machine, after
+    `STALE_SECONDS` on another machine that shares the disk.
     """
-    place = folder / "claim"
-    if not _acquire_lock(place):
+    # A folder, as mkdir is atomic on shared disks, too.
+    lock = folder / "claim"
+    if not _acquire_lock(lock):
         yield False
         return
     stop = threading.Event()
-    beat = threading.Thread(target=_send_heartbeats, args=(place / "owner.json", stop), daemon=True)
-    beat.start()
+    heartbeat = threading.Thread(
+        target=_send_heartbeats, args=(lock / "owner.json", stop), daemon=True
+    )
+    heartbeat.start()
     try:
         yield True
     finally:
         stop.set()
-        beat.join()
-        _release_lock(place)
+        heartbeat.join()
+        _release_lock(lock)
 
 
-def _acquire_lock(place: Path) -> bool:
-    place.parent.mkdir(parents=True, exist_ok=True)
+def _acquire_lock(lock: Path) -> bool:
+    lock.parent.mkdir(parents=True, exist_ok=True)
     for _ in range(2):
         try:
-            place.mkdir()
+            lock.mkdir()
         except FileExistsError:
-            if _is_lock_held(place):
+            if _is_lock_held(lock):
                 return False
-            # Renamed first: of several that find a claim void, one gets it.
-            gone = place.with_name(f"claim-{os.getpid()}-{time.monotonic_ns()}")
+            # Renamed before removal: of several workers that find a void lock, only one succeeds.
+            void_lock = lock.with_name(f"claim-{os.getpid()}-{time.monotonic_ns()}")
             with suppress(FileNotFoundError):
-                place.rename(gone)
-                _release_lock(gone)
+                lock.rename(void_lock)
+                _release_lock(void_lock)
             continue
         owner = {"host": socket.gethostname(), "pid": os.getpid()}
-        (place / "owner.json").write_text(json.dumps(owner))
+        (lock / "owner.json").write_text(json.dumps(owner))
         return True
     return False
 
 
-def _is_lock_held(place: Path) -> bool:
-    owner = place / "owner.json"
+def _is_lock_held(lock: Path) -> bool:
+    owner_file = lock / "owner.json"
     try:
-        known = json.loads(owner.read_text())
-        age = time.time() - owner.stat().st_mtime
+        owner = json.loads(owner_file.read_text())
+        age = time.time() - owner_file.stat().st_mtime
     except (FileNotFoundError, ValueError):
-        # Just made, its owner not yet written: as old as the folder.
+        # The folder was just created and its owner is not written yet: use the folder's age.
         with suppress(FileNotFoundError):
-            return time.time() - place.stat().st_mtime < HEARTBEAT_SECONDS
+            return time.time() - lock.stat().st_mtime < HEARTBEAT_SECONDS
         return False
-    if known.get("host") == socket.gethostname():
-        return _is_process_running(int(known["pid"]))
+    if owner.get("host") == socket.gethostname():
+        return _is_process_running(int(owner["pid"]))
     return age < STALE_SECONDS
 
 
-def _is_process_running(process: int) -> bool:
+def _is_process_running(pid: int) -> bool:
     try:
-        os.kill(process, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    stat = Path(f"/proc/{process}/stat")  # a killed child that nobody has waited for yet
+    # A zombie, a killed child that its parent has not waited for, does not count as running.
+    stat = Path(f"/proc/{pid}/stat")
     return not (stat.is_file() and stat.read_text().rpartition(")")[2].split()[:1] == ["Z"])
 
 
-def _send_heartbeats(owner: Path, stop: threading.Event) -> None:
+def _send_heartbeats(owner_file: Path, stop: threading.Event) -> None:
     while not stop.wait(HEARTBEAT_SECONDS):
         with suppress(FileNotFoundError):
-            os.utime(owner)
+            os.utime(owner_file)
 
 
-def _release_lock(place: Path) -> None:
+def _release_lock(lock: Path) -> None:
     with suppress(FileNotFoundError):
-        (place / "owner.json").unlink(missing_ok=True)
-        place.rmdir()
+        (lock / "owner.json").unlink(missing_ok=True)
+        lock.rmdir()

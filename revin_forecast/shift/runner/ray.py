@@ -1,3 +1,5 @@
+"""The engine for a Ray cluster."""
+
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -14,10 +16,12 @@ POLL_SECONDS = 0.5
 
 
 class RayJobEngine(JobEngine):
-    """Workers of a Ray cluster, one core each; its nodes see the benchmark's folder and the data.
+    """Runs jobs in workers of a Ray cluster, one core each.
+
+    All nodes must see the benchmark's folder and the data.
 
     Args:
-        address: of the cluster, as ray.init takes it; None: one is started on this machine.
+        address: address of the cluster, as in ray.init; None: start one on this machine.
 
     Raises:
         InputError: Ray is not installed.
@@ -35,83 +39,90 @@ class RayJobEngine(JobEngine):
         self.address = address
 
     def run(self, jobs: Sequence[Job], on_progress: ProgressCallback) -> None:
-        """Do all jobs on the cluster."""
+        """Run all jobs on the cluster."""
         ray = self.ray
-        started = not ray.is_initialized()
-        if started:
+        starts_cluster = not ray.is_initialized()
+        if starts_cluster:
             ray.init(address=self.address, log_to_driver=False, include_dashboard=False)
         try:
             self._run_jobs(list(jobs), on_progress)
         finally:
-            if started:
+            if starts_cluster:
                 ray.shutdown()
 
     def _run_jobs(self, jobs: list[Job], on_progress: ProgressCallback) -> None:
         ray = self.ray
         from ray.exceptions import TaskCancelledError, WorkerCrashedError
 
-        board: Any = ray.remote(num_cpus=0)(_EventQueue).remote()
+        # The queue takes no core: on a small cluster it would keep one from the workers.
+        event_queue: Any = ray.remote(num_cpus=0)(_EventQueue).remote()
         environment = {"env_vars": {**ENVIRONMENT_VARIABLES, **pythonpath_variable()}}
+        # No retries by Ray: the engine itself records the failed unit and counts the losses.
         remote: Any = ray.remote(max_retries=0, num_cpus=1, runtime_env=environment)(
             _run_remote_job
         )
         pending: dict[Any, Assignment] = {}
-        deaths: Counter[str] = Counter()
-        lost = WorkerCrashedError, TaskCancelledError
+        losses: Counter[str] = Counter()
 
-        def give(job: Job) -> None:
-            pending[remote.remote(job, board)] = Assignment(job)
+        def submit(job: Job) -> None:
+            pending[remote.remote(job, event_queue)] = Assignment(job)
 
         for job in jobs:
-            give(job)
+            submit(job)
         while pending:
             done, _ = ray.wait(list(pending), timeout=POLL_SECONDS)
-            by_run = {one.job.run.label: one for one in pending.values()}
-            for event in ray.get(board.take.remote()):
+            by_run = {assignment.job.run.label: assignment for assignment in pending.values()}
+            for event in ray.get(event_queue.pop_all.remote()):
                 if event[1] in by_run:
                     by_run[event[1]].record(event)
                 on_progress(event)
-            for reference in [one for one, held in pending.items() if held.is_overdue]:
+            overdue = [
+                reference for reference, assignment in pending.items() if assignment.is_overdue
+            ]
+            for reference in overdue:
                 ray.cancel(reference, force=True)
             for reference in done:
                 assignment = pending.pop(reference)
                 try:
-                    if not ray.get(reference):  # another process is at it
+                    if not ray.get(reference):  # another process holds the run
                         time.sleep(POLL_SECONDS)
-                        give(assignment.job)
-                except lost as error:
+                        submit(assignment.job)
+                except (WorkerCrashedError, TaskCancelledError) as error:
                     label = assignment.job.run.label
-                    deaths[label] += 1
+                    losses[label] += 1
                     recorded = assignment.fail(f"the worker died ({type(error).__name__})")
-                    if deaths[label] < MAX_ATTEMPTS:
-                        give(assignment.job)
+                    if losses[label] < MAX_ATTEMPTS:
+                        submit(assignment.job)
                     elif recorded:
-                        told = f"not tried: this run's models ended {MAX_ATTEMPTS} workers"
-                        fail_remaining(assignment.job, told)
+                        reason = (
+                            f"not measured: the models of this run crashed {MAX_ATTEMPTS} workers"
+                        )
+                        fail_remaining(assignment.job, reason)
                     else:
                         raise
 
 
 class _EventQueue:
-    """Where workers leave what they tell."""
+    """An actor that collects the events of all workers."""
 
     def __init__(self):
         self.events: list[ProgressEvent] = []
 
     def add(self, events: list[ProgressEvent]) -> None:
-        """Keep events."""
+        """Append events."""
         self.events += events
 
     def pop_all(self) -> list[ProgressEvent]:
-        """Return what has come since the last time."""
+        """Return the events since the last call."""
         events, self.events = self.events, []
         return events
 
 
 class _EventSender:
-    """Sends events to the board: an end goes with the beginning that follows it.
+    """Sends events to the queue, the end of a unit together with the begin of the next.
 
-    A message costs more than some cells do; a beginning must arrive before its worker dies.
+    A message takes longer than some cells. The begin of a unit is sent at once, as it must arrive
+    before the unit can crash the worker.
     """
 
     def __init__(self, queue: Any):
@@ -119,24 +130,24 @@ class _EventSender:
         self.buffered_events: list[ProgressEvent] = []
 
     def send(self, event: ProgressEvent) -> None:
-        """Send a beginning, keep an end."""
+        """Send a begin with the buffered ends; buffer an end."""
         self.buffered_events.append(event)
         if event[0] == "begin":
             self.flush()
 
     def flush(self) -> None:
-        """Send what was kept."""
+        """Send the buffered events."""
         if self.buffered_events:
-            self.queue.note.remote(self.buffered_events)
+            self.queue.add.remote(self.buffered_events)
             self.buffered_events = []
 
 
-def _run_remote_job(job: Job, board: Any) -> bool:
+def _run_remote_job(job: Job, event_queue: Any) -> bool:
     import torch
 
     torch.set_num_threads(1)
-    teller = _EventSender(board)
+    sender = _EventSender(event_queue)
     try:
-        return run_job(job, teller.send)
+        return run_job(job, sender.send)
     finally:
-        teller.flush()
+        sender.flush()

@@ -1,4 +1,4 @@
-"""Compile what runs left on disk into tables, in the order of the plan."""
+"""Compile the results of jobs on disk into tables, in the order of the plan."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +44,7 @@ RUN_COLUMNS = ("run_key", "dataset", "backbone", "normalizer", "seed", "role")
 
 
 def run_labels(run: PlannedRun) -> dict[str, Any]:
-    """Return what tells a run in every table."""
+    """Return the columns that identify a run in every table."""
     return {
         "run_key": "",
         "dataset": run.dataset_config.name,
@@ -59,7 +59,7 @@ def run_labels(run: PlannedRun) -> dict[str, Any]:
 def run_row(
     common: Mapping[str, Any], config: Mapping[str, Any], record: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return a run as a row: what it is, and what its training came to."""
+    """Return the row of a run in the table of runs: its configuration and its training."""
     fit = record.get("fit", {})
     return {
         **common,
@@ -80,7 +80,10 @@ def run_row(
 def cost_row(
     key: str, record: Mapping[str, Any], entries: Mapping[str, JournalEntry]
 ) -> dict[str, Any]:
-    """What depends on the machine and the day, apart from what does not."""
+    """Return the row of a run in the table of costs.
+
+    It has the columns that depend on machine and time, kept out of the tables that do not.
+    """
     libraries = record["config"]["libraries"]
     return {
         "run_key": key,
@@ -111,33 +114,33 @@ def _cell_labels(cell: Cell) -> dict[str, Any]:
 def unmeasured_row(
     cell: Cell, common: Mapping[str, Any], error: str, key: str = "", status: str = "failed"
 ) -> dict[str, Any]:
-    """Return a cell that was not measured as a row: failed, or excluded."""
+    """Return the row of a cell without a measurement: failed or excluded."""
     return {**common, **_cell_labels(cell), "cell_key": key, "status": status, "error": error}
 
 
 def cell_rows(
     cell: Cell, common: Mapping[str, Any], entry: JournalEntry, window_errors: dict[str, np.ndarray]
 ) -> Iterator[dict[str, Any]]:
-    """Yield a cell's entry as rows, and put the errors of its windows beside, by key.
+    """Yield a cell's entry as rows, and store the errors of its windows by key.
 
     Args:
-        cell: what was planned.
-        common: of its run.
-        entry: what is on record.
-        window_errors: gets cell_key -> (windows,) float32.
+        cell: the planned cell.
+        common: columns of its run.
+        entry: its journal entry.
+        window_errors: filled with cell_key -> (windows,) float32.
     """
     if entry["status"] != "done":
         yield unmeasured_row(cell, common, entry["error"], entry["key"], entry["status"])
         return
     for number, row in enumerate(entry["rows"]):
-        # Deciles share their cell's entry; each has a key of its own.
+        # Deciles share their cell's entry, so each gets a derived key.
         key = entry["key"] if len(entry["rows"]) == 1 else fingerprint([entry["key"], number])
-        facts = {name: value for name, value in row.items() if name != "windows"}
+        metrics = {name: value for name, value in row.items() if name != "windows"}
         window_errors[key] = decode_array(row["windows"])
         yield {
             **common,
             **_cell_labels(cell),
-            **facts,
+            **metrics,
             "cell_key": key,
             "status": "done",
             "error": "",
@@ -145,7 +148,7 @@ def cell_rows(
 
 
 def with_column_types(rows: pd.DataFrame) -> pd.DataFrame:
-    """Give the table every column, in one order and of one type, whatever was measured."""
+    """Return the table with all columns, in a fixed order and with fixed types."""
     columns = (
         "cell_key",
         *RUN_COLUMNS,
@@ -164,6 +167,7 @@ def with_column_types(rows: pd.DataFrame) -> pd.DataFrame:
         *METRIC_COLUMNS,
         "data_severity",
     )
+    # Fixed columns and types, so that equal results give equal bytes in every table.
     frame = rows.reindex(columns=[*columns, "status", "error"])
     for name in ("knob", "displacement", *METRIC_COLUMNS):
         frame[name] = frame[name].astype("float64")
@@ -172,48 +176,52 @@ def with_column_types(rows: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(schema_version=TABLES_SCHEMA)
 
 
-def as_level_dependent_rows(frame: pd.DataFrame, errors: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Read the clean cells of data that are themselves shifted as the cells of that shift."""
-    moved = (frame.dataset == LEVEL_DEPENDENT) & (frame.data_severity > 0)
-    if moved.any():
-        frame.loc[moved, ["semantics", "placement", "shift"]] = [
+def as_level_dependent_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with clean cells of level-dependent data as cells of a shift of that name.
+
+    The cell of severity 0 is their clean cell.
+    """
+    is_shifted = (frame.dataset == LEVEL_DEPENDENT) & (frame.data_severity > 0)
+    if is_shifted.any():
+        frame.loc[is_shifted, ["semantics", "placement", "shift"]] = [
             "process",
             "steady",
             LEVEL_DEPENDENT,
         ]
-        frame.loc[moved, "severity"] = frame.loc[moved, "data_severity"]
-        own = ["dataset", "backbone", "normalizer", "seed"]
-        clean = frame[frame.placement == "clean"].set_index(own).mase_pb
-        reference = clean.reindex(pd.MultiIndex.from_frame(frame.loc[moved, own])).to_numpy()
-        frame.loc[moved, "e0_ref"] = reference
+        frame.loc[is_shifted, "severity"] = frame.loc[is_shifted, "data_severity"]
+        run = ["dataset", "backbone", "normalizer", "seed"]
+        clean = frame[frame.placement == "clean"].set_index(run).mase_pb
+        clean = clean.reindex(pd.MultiIndex.from_frame(frame.loc[is_shifted, run])).to_numpy()
+        frame.loc[is_shifted, "e0_ref"] = clean
         with np.errstate(divide="ignore", invalid="ignore"):
-            frame.loc[moved, "r_log"] = np.log(frame.loc[moved, "mase_pb"].to_numpy() / reference)
+            ratio = frame.loc[is_shifted, "mase_pb"].to_numpy() / clean
+            frame.loc[is_shifted, "r_log"] = np.log(ratio)
     return frame.drop(columns="data_severity")
 
 
 @dataclass
 class CompiledResults:
-    """Tables of a benchmark, and the error of each window of each cell."""
+    """Tables of a benchmark, and the window errors of each cell."""
 
     runs: pd.DataFrame
     costs: pd.DataFrame
     cells: pd.DataFrame
     examples: pd.DataFrame
     window_errors: dict[str, np.ndarray] = field(default_factory=dict)
-    """cell_key -> (windows,) float32."""
+    """(windows,) float32 errors by cell_key."""
     missing_cells: int = 0
-    """Planned cells that nobody has measured yet."""
+    """Planned cells without a result."""
     first_rows: dict[str, int] = field(default_factory=dict)
-    """Data set -> first row of its first test window."""
+    """First row of the first test window, by data set."""
 
 
 def compile_results(jobs: Sequence[Job]) -> CompiledResults:
-    """Read the results of jobs; the order is theirs, whoever did them and when."""
+    """Compile the results of jobs, in the order of the jobs, whatever order they ran in."""
     runs: list[dict[str, Any]] = []
     costs: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     examples: list[dict[str, Any]] = []
-    table = CompiledResults(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
+    results = CompiledResults(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
     for job in jobs:
         suite, run = job.suite, job.run
         common = run_labels(run)
@@ -221,60 +229,63 @@ def compile_results(jobs: Sequence[Job]) -> CompiledResults:
             data = prepare_dataset(run.dataset_config, suite.windows, job.data_dir)
             config = run_config(suite, run, data)
         except Exception as error:
-            told = " ".join(f"{type(error).__name__}: {error}".split())
-            runs.append({**common, "run_key": "", "status": "failed", "error": told})
+            message = " ".join(f"{type(error).__name__}: {error}".split())
+            runs.append({**common, "run_key": "", "status": "failed", "error": message})
             rows += [
-                unmeasured_row(cell, common, told) for cell in plan_cells(suite, run.dataset_config)
+                unmeasured_row(cell, common, message)
+                for cell in plan_cells(suite, run.dataset_config)
             ]
             continue
         key = fingerprint(config)
-        table.first_rows[run.dataset_config.name] = data.shift_dataset.start
+        results.first_rows[run.dataset_config.name] = data.shift_dataset.start
         common["run_key"] = key
         folder = run_folder(job, key)
         record = load_signed(folder / "run.json")
+        # Not trained yet: another shard may have the run.
         if record is None:
-            table.missing_cells += len(plan_cells(suite, run.dataset_config))
+            results.missing_cells += len(plan_cells(suite, run.dataset_config))
             continue
         entries = Journal(folder / "cells.jsonl").read()
         runs.append(run_row(common, config, record))
         costs.append(cost_row(key, record, entries))
         for cell in plan_cells(suite, run.dataset_config):
-            name = cell_key(key, suite, cell)
+            cell_id = cell_key(key, suite, cell)
             if record["status"] == "failed":
-                rows.append(unmeasured_row(cell, common, f"not trained: {record['error']}", name))
-            elif name not in entries:
-                table.missing_cells += 1
+                rows.append(
+                    unmeasured_row(cell, common, f"not trained: {record['error']}", cell_id)
+                )
+            elif cell_id not in entries:
+                results.missing_cells += 1
             else:
-                entry = entries[name]
-                rows += cell_rows(cell, common, entry, table.window_errors)
-                examples += [common | one for one in entry.get("examples", ())]
-    table.runs = pd.DataFrame(runs).assign(schema_version=TABLES_SCHEMA)
-    table.costs = pd.DataFrame(costs).assign(schema_version=TABLES_SCHEMA)
-    table.cells = as_level_dependent_rows(
-        with_column_types(pd.DataFrame(rows)), table.window_errors
-    )
-    table.examples = pd.DataFrame(examples).assign(schema_version=TABLES_SCHEMA)
-    return table
+                entry = entries[cell_id]
+                rows += cell_rows(cell, common, entry, results.window_errors)
+                examples += [common | example for example in entry.get("examples", ())]
+    results.runs = pd.DataFrame(runs).assign(schema_version=TABLES_SCHEMA)
+    results.costs = pd.DataFrame(costs).assign(schema_version=TABLES_SCHEMA)
+    results.cells = as_level_dependent_rows(with_column_types(pd.DataFrame(rows)))
+    results.examples = pd.DataFrame(examples).assign(schema_version=TABLES_SCHEMA)
+    return results
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
-    """Write each table as a Parquet file of its name; the same table gives the same bytes."""
+    """Write each table to a Parquet file of its name; equal tables give equal bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         with atomic_write(folder / f"{name}.parquet") as partial:
             table.to_parquet(partial, index=False)
 
 
-def window_rows(table: CompiledResults, stride: int) -> pd.DataFrame:
-    """Lay the windows' errors out as a table: cell_key, window, t0_index (first row), mase_pb.
+def window_rows(results: CompiledResults, stride: int) -> pd.DataFrame:
+    """Return the table of window errors: cell_key, window, t0_index (first row), mase_pb.
 
-    Without the deciles, whose windows are those of the clean cell.
+    Deciles are left out, as their windows are those of the clean cell.
     """
-    cells = table.cells.loc[(table.cells.status == "done") & (table.cells.semantics != "natural")]
-    errors = [table.window_errors[key] for key in cells["cell_key"]]
+    cells = results.cells
+    cells = cells.loc[(cells.status == "done") & (cells.semantics != "natural")]
+    errors = [results.window_errors[key] for key in cells["cell_key"]]
     counts = [len(error) for error in errors]
     window = np.concatenate([np.arange(count) for count in counts] or [np.zeros(0, dtype=int)])
-    first = np.repeat([table.first_rows[name] for name in cells["dataset"]], counts)
+    first = np.repeat([results.first_rows[name] for name in cells["dataset"]], counts)
     return pd.DataFrame(
         {
             "cell_key": np.repeat(cells["cell_key"].to_numpy(dtype=object), counts),

@@ -1,0 +1,1 @@
+"""Benchmark suites: their YAML files, data sets, planned runs and fingerprints."""

@@ -1,4 +1,4 @@
-"""A suite's data sets, read and cut: what models are trained on and what shifts move."""
+"""Prepare a suite's data sets: read or simulate them, split them, standardize them."""
 
 import hashlib
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ from revin_forecast.shift.suite.suite import DatasetConfig, WindowConfig
 
 @dataclass(frozen=True, eq=False)
 class PreparedDataset:
-    """A data set ready to train on and to move."""
+    """A data set ready for training and for shifts."""
 
     split: ChronologicalSplit
     shift_dataset: ShiftDataset
     channel_names: tuple[str, ...]
     can_show_excerpts: bool
-    """Whether moved excerpts may be shown: a licence may allow no modified copies."""
+    """Whether shifted excerpts may be published: some licences forbid modified copies."""
 
     @cached_property
     def sha256(self) -> str:
-        """Of the values, the split and the season."""
+        """Digest of the values, the split and the season."""
         split, season = self.split, self.shift_dataset.season
         facts = f"{split.values.shape}{split.train}{split.validation}{split.test}{season}"
         content = np.ascontiguousarray(split.values).tobytes()
@@ -41,22 +41,22 @@ class PreparedDataset:
 def prepare_dataset(
     dataset_config: DatasetConfig, windows: WindowConfig, data_dir: str | None = None
 ) -> PreparedDataset:
-    """Read or draw a data set and cut it into training, validation and test.
+    """Read or simulate a data set and split it into training, validation and test.
 
     Args:
-        dataset_config: which.
+        dataset_config: the data set.
         windows: look-back and horizon.
-        data_dir: where catalogued files lie.
+        data_dir: folder of the catalogued files.
 
     Raises:
-        InputError: it is not at hand, or too short.
+        InputError: the data set is not available, or too short.
     """
     if dataset_config.file is None and dataset_config.name in PROCESSES:
         return _prepare_synthetic(dataset_config, windows)
     if dataset_config.file is None:
         entry = catalog.find_entry(dataset_config.name)
         series, borders = catalog.load_dataset(dataset_config.name, data_dir), entry.borders
-        season, shown = entry.season, entry.is_shipped
+        season, can_show_excerpts = entry.season, entry.is_shipped
     else:
         series = read_series(
             Path(dataset_config.file),
@@ -65,14 +65,13 @@ def prepare_dataset(
             value=dataset_config.value,
             frequency=dataset_config.frequency,
         )
-        borders, shown = split_7_1_2(len(series)), True
+        borders, can_show_excerpts = split_7_1_2(len(series)), True
         season = default_season(series.frequency)
     if dataset_config.columns:
         series = series.select(dataset_config.columns)
     split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test)
-    return _build_prepared(
-        dataset_config, windows, split, dataset_config.season or season, (series.names, shown)
-    )
+    labels = series.names, can_show_excerpts
+    return _build_prepared(dataset_config, windows, split, dataset_config.season or season, labels)
 
 
 def _prepare_synthetic(dataset_config: DatasetConfig, windows: WindowConfig) -> PreparedDataset:
@@ -81,7 +80,8 @@ def _prepare_synthetic(dataset_config: DatasetConfig, windows: WindowConfig) -> 
         process = process.with_windows(windows.lookback, windows.horizon, dataset_config.severity)
     elif dataset_config.severity:
         raise InputError(
-            f"{dataset_config.name} has no severities of its own, but got {dataset_config.severity}."
+            f"{dataset_config.name} has no severities, but got severity {dataset_config.severity}. "
+            "Leave it out."
         )
     return prepare_process(dataset_config, windows, process)
 
@@ -89,19 +89,29 @@ def _prepare_synthetic(dataset_config: DatasetConfig, windows: WindowConfig) -> 
 def prepare_process(
     dataset_config: DatasetConfig, windows: WindowConfig, process: Process
 ) -> PreparedDataset:
-    """Draw a process and cut it; its values are taken as they are, without z-score.
+    """Simulate a process and split it; its values are not standardized.
 
     Args:
-        dataset_config: gives the name, and the season if it is another than the process's.
+        dataset_config: name, and season if it differs from the process's.
         windows: look-back and horizon.
-        process: what is drawn.
+        process: the simulated process.
     """
     values = process.simulate()
-    alone = isinstance(process, LevelDependent)
+    # Level-dependent data are three independent blocks, not one series: each is one part.
+    is_level_dependent = isinstance(process, LevelDependent)
     third = len(values) // 3
-    cut = SplitBorders(third, 2 * third, len(values)) if alone else split_7_1_2(len(values))
+    borders = (
+        SplitBorders(third, 2 * third, len(values))
+        if is_level_dependent
+        else split_7_1_2(len(values))
+    )
     split = ChronologicalSplit(
-        values, cut.train, cut.validation, cut.test, scaling_rows=0, has_independent_parts=alone
+        values,
+        borders.train,
+        borders.validation,
+        borders.test,
+        scaling_rows=0,
+        has_independent_parts=is_level_dependent,
     )
     names = tuple(f"{dataset_config.name} {number + 1}" for number in range(values.shape[1]))
     season = dataset_config.season or process.season
@@ -119,11 +129,11 @@ def _build_prepared(
     start = split.validation if split.has_independent_parts else split.validation - windows.lookback
     if start < 0 or split.test - start < windows.lookback + windows.horizon:
         raise InputError(
-            f"{dataset_config.name} has {split.test - split.validation} test rows after {split.validation} "
-            f"others: no window of look-back {windows.lookback} and horizon {windows.horizon} "
-            "fits. Choose shorter ones in the suite."
+            f"{dataset_config.name} has {split.test - split.validation} test rows after "
+            f"{split.validation} others: no window of look-back {windows.lookback} and horizon "
+            f"{windows.horizon} fits. Choose shorter ones in the suite."
         )
-    world = ShiftDataset(
+    shift_dataset = ShiftDataset(
         name=dataset_config.name,
         values=split.standardizer.transform(split.values[: split.test]),
         train=split.train,
@@ -133,4 +143,4 @@ def _build_prepared(
         season=season,
         process=process,
     )
-    return PreparedDataset(split, world, *labels)
+    return PreparedDataset(split, shift_dataset, *labels)

@@ -1,4 +1,4 @@
-"""What a result depends on, as one name: its settings, its data and its code."""
+"""Fingerprints of results: hashes of the settings, the data and the code they depend on."""
 
 import ast
 import functools
@@ -14,21 +14,21 @@ from typing import Any
 from revin_forecast.models.spec import ModuleSpec
 
 OURS = "revin_forecast"
-# Together with the package's version it stands for all of our own code in the names of results.
-# Raise it by one with every change after which the same settings and data give other weights or
+# Together with the package's version this number identifies our code in the keys of results.
+# Increase it by one with every change after which the same settings and data give other weights or
 # other figures: in a backbone, a normalizer, the training, a shift, a process, the windows or a
-# measure. To move, rename or document code is no such change. What was measured before is then
-# measured anew. Names of schema 1 held the source of our code instead.
+# measure. Earlier results are then measured again. Moving, renaming or documenting code needs no
+# increase. Keys of schema 1 held a hash of our source instead, so every such edit changed them.
 RESULTS_SCHEMA = 2
-"""Number of the way in which results are made."""
+"""Version of the computation of results."""
 _STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 def fingerprint(content: Any) -> str:
-    """Return the sha256 of plain values, whatever the order of their keys.
+    """Return the sha256 of plain values, independent of the order of keys.
 
-    >>> digest({"a": 1, "b": [2.5]}) == digest({"b": [2.5], "a": 1})
+    >>> fingerprint({"a": 1, "b": [2.5]}) == fingerprint({"b": [2.5], "a": 1})
     True
     """
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=repr)
@@ -36,7 +36,7 @@ def fingerprint(content: Any) -> str:
 
 
 def public_name(kind: type) -> str:
-    """Return the name of a class in results, which does not say where in our package it lies.
+    """Return the name of a class in results, which does not contain our package's modules.
 
     >>> from revin_forecast.normalizers import LastValue
     >>> public_name(LastValue)
@@ -44,7 +44,7 @@ def public_name(kind: type) -> str:
     >>> public_name(Path)
     'pathlib.Path'
     """
-    # A worker process imports the script that it was started from under a name of its own.
+    # A spawned worker imports the script that started it under another name.
     module = "__main__" if kind.__module__ == "__mp_main__" else kind.__module__
     return f"{OURS if _is_ours(module) else module}.{kind.__qualname__}"
 
@@ -54,10 +54,10 @@ def _is_ours(module: str) -> bool:
 
 
 def with_defaults(component: ModuleSpec) -> dict[str, Any]:
-    """Return a component with every parameter it has, the defaults of its class included.
+    """Return a module spec with every parameter, the defaults of its class included.
 
     >>> from revin_forecast.normalizers import LastValue
-    >>> resolved(Component.of(LastValue))["path"]
+    >>> with_defaults(ModuleSpec.from_class(LastValue))["path"]
     'revin_forecast.LastValue'
     """
     kind = component.import_class()
@@ -74,7 +74,7 @@ def with_defaults(component: ModuleSpec) -> dict[str, Any]:
 
 
 def to_plain(value: Any) -> Any:
-    """Return a parameter as JSON holds it, classes by their public names."""
+    """Return a parameter as plain JSON values, with classes by their public names."""
     if isinstance(value, ModuleSpec):
         return with_defaults(value)
     if isinstance(value, type):
@@ -87,23 +87,23 @@ def to_plain(value: Any) -> Any:
 
 
 def shift_parameters(shift: object) -> Mapping[str, Any]:
-    """Return a shift's name and attributes, by which it is told from every other.
+    """Return the name and the attributes that identify a shift.
 
-    Our own shifts go by the name they have in tables, people's own by their class.
+    Our own shifts are named as in tables, a user's own by their class.
     """
     kind = type(shift)
     path = (
         f"{OURS}.{getattr(shift, 'name', '')}" if _is_ours(kind.__module__) else public_name(kind)
     )
-    own = {name: value for name, value in vars(shift).items() if not name.startswith("_")}
+    attributes = {name: value for name, value in vars(shift).items() if not name.startswith("_")}
     declared = {
         name: getattr(shift, name) for name in ("knobs", "arm", "label") if hasattr(kind, name)
     }
-    return {"path": path, **to_plain(declared | own)}
+    return {"path": path, **to_plain(declared | attributes)}
 
 
 def component_salt(component: ModuleSpec) -> str:
-    """Return the salt of a class and of the components it is given."""
+    """Return the hash of the user's code behind a class and the classes among its parameters."""
     return code_salt(*_classes_in(component))
 
 
@@ -121,14 +121,14 @@ def _classes_in(value: Any) -> Iterator[type]:
             yield from _classes_in(part)
 
 
-@functools.lru_cache(maxsize=256)  # keys are asked for once a cell
+@functools.lru_cache(maxsize=256)  # called once a cell
 def code_salt(*kinds: type) -> str:
-    """Return the sha256 of people's own source behind classes; that of our classes has none.
+    """Return the sha256 of the user's own source behind classes.
 
-    It holds the files in which the classes and their ancestors are defined, and every file beside
-    them that these import, at their top or inside functions. Our package, the standard library
-    and what is installed are left out. A class without a file, such as one that was defined in a
-    notebook, is known by its name alone.
+    It covers the files that define the classes and their ancestors, and every file that these
+    import, at the top or inside functions. Our package, the standard library and installed
+    packages are left out. A class without a file, such as one defined in a notebook, is identified
+    by its name only.
     """
     pending = [
         (ancestor.__module__, path)
@@ -139,7 +139,7 @@ def code_salt(*kinds: type) -> str:
     hashes: dict[Path, str] = {}
     while pending:
         module, path = pending.pop()
-        if path in hashes or not _is_own(path):
+        if path in hashes or not _is_user_file(path):
             continue
         source = path.read_bytes()
         hashes[path] = hashlib.sha256(source).hexdigest()
@@ -151,18 +151,18 @@ def code_salt(*kinds: type) -> str:
 def _source_file(kind: type) -> Path | None:
     try:
         file = inspect.getsourcefile(kind)
-    except (OSError, TypeError):  # written in C, or in a notebook
+    except (OSError, TypeError):  # a class from C, or from a notebook
         return None
     return None if file is None or not Path(file).is_file() else Path(file).resolve()
 
 
-def _is_own(path: Path) -> bool:
-    """Whether a file is neither installed nor of the standard library."""
+def _is_user_file(path: Path) -> bool:
+    """Whether a file is neither installed nor in the standard library."""
     return _INSTALLED.isdisjoint(path.parts) and not path.is_relative_to(_STANDARD_LIBRARY)
 
 
 def _imported_files(source: bytes, package: str) -> Iterator[tuple[str, Path]]:
-    """Yield the modules that a source in a package imports, and their files; import nothing."""
+    """Yield the modules that a source in a package imports, and their files, without importing."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
@@ -180,14 +180,15 @@ def _absolute_name(node: ast.ImportFrom, package: str) -> str:
     name = "." * node.level + (node.module or "")
     try:
         return importlib.util.resolve_name(name, package)
-    except ImportError:  # it leads out of the package: whoever imports it will say so
+    except ImportError:  # beyond the top of the package: the import itself will fail
         return name
 
 
 def _module_file(module: str) -> Path | None:
-    """Return the file of a module; only its outermost package is asked for.
+    """Return the file of a module, or None.
 
-    To ask for what lies inside would import it.
+    Only the outermost package is looked up by `find_spec`, which would import the parents of any
+    inner module.
     """
     top, *inner = module.split(".")
     try:
@@ -197,8 +198,8 @@ def _module_file(module: str) -> Path | None:
     if spec is None:
         return None
     if inner:
-        places = [Path(folder, *inner) for folder in spec.submodule_search_locations or ()]
+        candidates = [Path(folder, *inner) for folder in spec.submodule_search_locations or ()]
     else:
-        places = [Path(spec.origin).with_suffix("")] if spec.origin else []
-    files = [file for place in places for file in (Path(f"{place}.py"), place / "__init__.py")]
+        candidates = [Path(spec.origin).with_suffix("")] if spec.origin else []
+    files = [file for path in candidates for file in (Path(f"{path}.py"), path / "__init__.py")]
     return next((file.resolve() for file in files if file.is_file()), None)

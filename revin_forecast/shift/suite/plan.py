@@ -1,4 +1,4 @@
-"""What a suite comes to: runs to train, and the cells each is measured in."""
+"""Plan a suite: the runs to train, and the cells in which each run is measured."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -30,33 +30,34 @@ from revin_forecast.shift.suite.suite import DatasetConfig, ShiftProtocol, Suite
 from revin_forecast.training.model_config import ModelConfig
 
 TABLES_SCHEMA = 1
-"""Of the tables: which columns they have."""
+"""Version of the tables' columns."""
 NO_NORMALIZER = "reference"
-"""Stands where a naive forecast has no normalizer."""
+"""Normalizer of the naive baselines in tables."""
 LEVEL_DEPENDENT = "level_dependent"
+"""Name of the data set whose severities are part of the data."""
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One model on one data set: trained once, measured everywhere."""
+    """One model on one data set: trained once, measured in every cell."""
 
     dataset_config: DatasetConfig
     backbone: ModuleSpec
     normalizer: ModuleSpec
     seed: int
     display_names: tuple[str, str]
-    """Of backbone and normalizer in tables: the classes', with parameters where these tell them."""
+    """Names of backbone and normalizer in tables, with parameters where the class is ambiguous."""
     role: Literal["model", "reference"] = "model"
 
     def make_model_config(self, suite: Suite) -> ModelConfig:
-        """Return what is fitted, and how."""
+        """Return the model and the settings of its fit."""
         sizes = suite.windows.lookback, suite.windows.horizon
         training = replace(suite.training, seed=self.seed)
         return ModelConfig(self.backbone, self.normalizer, *sizes, training)
 
     @property
     def label(self) -> str:
-        """One line for people."""
+        """One line that names the run in progress output."""
         dataset = self.dataset_config.name + (
             f" {self.dataset_config.severity}" if self.dataset_config.severity else ""
         )
@@ -64,68 +65,73 @@ class PlannedRun:
 
 
 def plan_runs(suite: Suite, data_dir: str | None = None) -> list[PlannedRun]:
-    """Return every run of a suite, naive references first."""
-    found: list[PlannedRun] = []
-    for source in _expand_dataset_configs(suite):
-        naive = (
+    """Return every run of a suite, the naive baselines of each data set first."""
+    runs: list[PlannedRun] = []
+    seed = suite.models[0].seeds[0]
+    for config in _expand_dataset_configs(suite):
+        baselines = (
             (
                 ModuleSpec.from_class(SeasonalNaive),
-                {"season": _find_season(source, suite, data_dir)},
+                {"season": _find_season(config, suite, data_dir)},
             ),
             (ModuleSpec.from_class(Repeat), {}),
             (ModuleSpec.from_class(Constant), {}),
         )
-        gapless = ModuleSpec.from_class(LastValue)  # it fills gaps, and is exact around these
-        for backbone, parameters in naive:
-            normalizer = ModuleSpec.from_class(Identity) if backbone.name == "Constant" else gapless
-            parts = ModuleSpec(backbone.path, parameters), normalizer
-            names = backbone.name, NO_NORMALIZER  # a model may be the same class inside Identity
-            found.append(PlannedRun(source, *parts, suite.models[0].seeds[0], names, "reference"))
-        found += _plan_model_runs(suite, source)
-    return found
+        # LastValue fills gaps and changes neither SeasonalNaive nor Repeat. Constant would become
+        # the last value inside it.
+        last_value = ModuleSpec.from_class(LastValue)
+        for backbone, parameters in baselines:
+            normalizer = (
+                ModuleSpec.from_class(Identity) if backbone.name == "Constant" else last_value
+            )
+            modules = ModuleSpec(backbone.path, parameters), normalizer
+            # A name of its own: the suite may have the same class inside Identity as a model.
+            names = backbone.name, NO_NORMALIZER
+            runs.append(PlannedRun(config, *modules, seed, names, "reference"))
+        runs += _plan_model_runs(suite, config)
+    return runs
 
 
 def _plan_model_runs(suite: Suite, dataset_config: DatasetConfig) -> Iterator[PlannedRun]:
-    """Yield every backbone of a group inside each of its normalizers, for each of its seeds."""
-    every = [
+    """Yield every backbone of a grid inside each of its normalizers, for each of its seeds."""
+    models = [
         (backbone, normalizer, seed)
-        for group in suite.models
-        for backbone in group.backbones
-        for normalizer in group.normalizers
-        for seed in group.seeds
+        for grid in suite.models
+        for backbone in grid.backbones
+        for normalizer in grid.normalizers
+        for seed in grid.seeds
     ]
-    outer, inner = (
-        _display_names([one[0] for one in every]),
-        _display_names([one[1] for one in every]),
-    )
-    for backbone, normalizer, seed in every:
-        names = outer[repr(backbone)], inner[repr(normalizer)]
+    backbone_names = _display_names([backbone for backbone, _, _ in models])
+    normalizer_names = _display_names([normalizer for _, normalizer, _ in models])
+    for backbone, normalizer, seed in models:
+        names = backbone_names[repr(backbone)], normalizer_names[repr(normalizer)]
         yield PlannedRun(dataset_config, backbone, normalizer, seed, names)
 
 
-def _display_names(components: Sequence[ModuleSpec]) -> dict[str, str]:
-    """Name components: by class, and by their parameters where a class comes in several ways."""
-    distinct = {repr(one): one for one in components}
-    counts = Counter(one.name for one in distinct.values())
+def _display_names(modules: Sequence[ModuleSpec]) -> dict[str, str]:
+    """Return the names of modules: the class, with parameters if the class occurs with several."""
+    # Specs hold dicts and are not hashable, so their repr is the key.
+    distinct = {repr(module): module for module in modules}
+    counts = Counter(module.name for module in distinct.values())
     return {
-        key: one.name if counts[one.name] == 1 else one.call_expression
-        for key, one in distinct.items()
+        key: module.name if counts[module.name] == 1 else module.call_expression
+        for key, module in distinct.items()
     }
 
 
 def _expand_dataset_configs(suite: Suite) -> Iterator[DatasetConfig]:
-    """Yield the data sets; one that is itself shifted comes once for each severity."""
-    for source in suite.datasets:
-        yield source
-        if source.name == LEVEL_DEPENDENT and source.file is None:
+    """Yield the data sets; level-dependent data once for each severity."""
+    for config in suite.datasets:
+        yield config
+        if config.name == LEVEL_DEPENDENT and config.file is None:
             for severity in range(1, len(LevelDependent.strengths)):
-                yield replace(source, severity=severity)
+                yield replace(config, severity=severity)
 
 
 def _find_season(dataset_config: DatasetConfig, suite: Suite, data_dir: str | None) -> int | None:
     try:
         return prepare_dataset(dataset_config, suite.windows, data_dir).shift_dataset.season
-    except Exception:  # the run itself will say what is wrong with the data
+    except Exception:  # the run reports the error in its data
         return None
 
 
@@ -142,8 +148,8 @@ def _plan_shift_cells(suite: Suite) -> Iterator[Cell]:
     for shift in suite.shifts:
         for seed in protocol.shift_seeds:
             placement = "steady" if shift.semantics == "process" else "observation"
-            chosen = [one for one in protocol.severities if one < len(shift.knobs)]
-            yield from (Cell(shift, placement, severity, seed=seed) for severity in chosen)
+            severities = [number for number in protocol.severities if number < len(shift.knobs)]
+            yield from (Cell(shift, placement, severity, seed=seed) for severity in severities)
             if shift.has_transition:
                 yield from _plan_transition_cells(shift, seed, protocol, suite.windows.lookback)
 
@@ -151,22 +157,25 @@ def _plan_shift_cells(suite: Suite) -> Iterator[Cell]:
 def _plan_transition_cells(
     shift: Shift, seed: int, protocol: ShiftProtocol, lookback: int
 ) -> Iterator[Cell]:
-    ages = sorted({round(part * lookback) for part in protocol.ages})
+    ages = sorted({round(share * lookback) for share in protocol.ages})
     last = len(shift.knobs) - 1
-    for severity in sorted({min(one, last) for one in protocol.transition_severities}):
+    for severity in sorted({min(number, last) for number in protocol.transition_severities}):
         for age in ages:
             yield Cell(shift, "transition" if age else "horizon", severity, age, seed)
 
 
 def run_config(suite: Suite, run: PlannedRun, data: PreparedDataset) -> dict[str, Any]:
-    """Return everything that a run's weights depend on, defaults, data and code included."""
+    """Return everything that a run's weights depend on, with defaults, data and code."""
     training = asdict(replace(suite.training, seed=run.seed))
-    for name in ("logger", "progress", "devices", "num_nodes", "strategy"):  # weights are the same
+    # These settings do not change the weights.
+    for name in ("logger", "progress", "devices", "num_nodes", "strategy"):
         training.pop(name)
     if suite.training.loss != "quantile":
+        # Quantile levels have no effect on other losses.
         training.pop("levels")
     return {
         "schema": RESULTS_SCHEMA,
+        # The hash identifies the data, wherever their file is.
         "dataset": asdict(run.dataset_config) | {"file": None, "sha256": data.sha256},
         "backbone": with_defaults(run.backbone),
         "normalizer": with_defaults(run.normalizer),
@@ -183,7 +192,7 @@ def run_config(suite: Suite, run: PlannedRun, data: PreparedDataset) -> dict[str
 
 
 def cell_config(suite: Suite, cell: Cell) -> dict[str, Any]:
-    """Return everything that a cell depends on beside its run."""
+    """Return everything that a cell's result depends on, apart from its run."""
     shift = None
     if cell.shift is not None:
         shift = {**shift_parameters(cell.shift), "code": code_salt(type(cell.shift))}
@@ -199,10 +208,10 @@ def cell_config(suite: Suite, cell: Cell) -> dict[str, Any]:
 
 
 def cell_key(run_key: str, suite: Suite, cell: Cell) -> str:
-    """Return the name of a cell's result."""
+    """Return the key of a cell's result."""
     return fingerprint([run_key, cell_config(suite, cell)])
 
 
 def exclusion_reason(cell: Cell, dataset: ShiftDataset) -> str | None:
-    """Return why a data set can't be measured in a cell; None: it can."""
+    """Return the reason why a data set can't be measured in a cell; None if it can."""
     return None if cell.shift is None else cell.shift.exclusion_reason(dataset)

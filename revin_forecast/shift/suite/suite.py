@@ -1,4 +1,4 @@
-"""A benchmark suite: what is measured, as frozen data. How it is run stands elsewhere."""
+"""A benchmark suite: its data sets, models, shifts and protocol, independent of the execution."""
 
 from dataclasses import dataclass, field
 
@@ -10,31 +10,31 @@ from revin_forecast.training.settings import TrainingSettings
 
 @dataclass(frozen=True)
 class DatasetConfig:
-    """A data set of a suite: catalogued, synthetic, or an own table."""
+    """A data set of a suite: from the catalogue, synthetic, or from a file."""
 
     name: str
-    """Of the catalogue, of a synthetic source, or one of your own for a file."""
+    """Name in the catalogue, of a synthetic process, or a new name for a file."""
     file: str | None = None
-    """CSV or Parquet table; None: catalogued or synthetic."""
+    """CSV or Parquet file; None: from the catalogue, or synthetic."""
     season: int | None = None
-    """Steps of one season; None: the catalogue's, or that of the file's frequency."""
+    """Steps of one season; None: the catalogue's, or derived from the file's frequency."""
     columns: tuple[str, ...] = ()
-    """Columns to use; none named: all."""
+    """Columns to use; empty: all."""
     severity: int = 0
-    """Of a source that is itself shifted, in training as in test: level_dependent."""
+    """Severity of data that are themselves shifted, in training and test: level_dependent."""
     time: str | None = None
-    """Name of the table's time column; None: found."""
+    """Name of the table's time column; None: detected."""
     id: str | None = None
     """Name of the series column of a long table."""
     value: str | None = None
     """Name of the value column of a long table."""
     frequency: str | None = None
-    """Step between the table's rows; None: found."""
+    """Time between the table's rows; None: detected."""
 
 
 @dataclass(frozen=True)
 class ModelGrid:
-    """Every backbone inside every normalizer, trained once for each seed."""
+    """Every backbone inside every normalizer, trained once per seed."""
 
     backbones: tuple[ModuleSpec, ...]
     normalizers: tuple[ModuleSpec, ...]
@@ -43,35 +43,35 @@ class ModelGrid:
 
 @dataclass(frozen=True)
 class WindowConfig:
-    """Which windows are forecast."""
+    """The windows of a suite."""
 
     lookback: int = 96
     horizon: int = 96
     stride: int = 6
-    """Steps between the windows that are scored; training uses every one."""
+    """Steps between scored windows; training uses every window."""
 
 
 @dataclass(frozen=True)
 class ShiftProtocol:
-    """How shifts are measured."""
+    """The cells in which shifts are measured."""
 
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
     transition_severities: tuple[int, ...] = (3,)
-    """Severities at which a shift also starts inside the window."""
+    """Severities at which a shift also begins inside the window."""
     ages: tuple[float, ...] = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)
-    """Steps since the onset, as parts of the look-back; 0 moves the truth alone."""
+    """Steps since the onset, as a share of the look-back; 0 shifts the truth only."""
     shift_seeds: tuple[int, ...] = (0,)
-    """Of the shifts' own noise and signs."""
+    """Random seeds for the noise and the signs of shifts."""
     resamples: int = 1000
-    """Of the block bootstrap."""
+    """Draws of the block bootstrap."""
 
     def __post_init__(self):
         for name in ("severities", "transition_severities"):
-            chosen = getattr(self, name)
-            if any(not 1 <= severity <= 5 for severity in chosen):
+            severities = getattr(self, name)
+            if any(not 1 <= severity <= 5 for severity in severities):
                 raise InputError(
-                    f"protocol.{name} are numbers from 1 to 5 but got {list(chosen)}; severity 0, "
-                    "the data as they are, is always measured."
+                    f"protocol.{name} are numbers from 1 to 5 but got {list(severities)}; severity "
+                    "0, the clean data, is always measured."
                 )
         if any(not 0 <= age <= 1 for age in self.ages):
             raise InputError(
@@ -81,7 +81,7 @@ class ShiftProtocol:
 
 @dataclass(frozen=True)
 class Suite:
-    """What a benchmark measures: models x data sets x shifts."""
+    """The definition of a benchmark: models x data sets x shifts."""
 
     name: str
     datasets: tuple[DatasetConfig, ...]

@@ -1,4 +1,4 @@
-"""Read a suite from YAML: names become classes, own code is imported by path."""
+"""Read a suite from YAML: names become classes, and a user's own classes are imported by path."""
 
 import importlib
 import inspect
@@ -34,7 +34,7 @@ ModuleYaml = str | dict[str, Any]
 
 @dataclass(frozen=True)
 class ModelGridYaml:
-    """Models as a file names them."""
+    """The models of a suite in YAML."""
 
     backbones: list[ModuleYaml]
     normalizers: list[ModuleYaml]
@@ -43,7 +43,7 @@ class ModelGridYaml:
 
 @dataclass(frozen=True)
 class SuiteYaml:
-    """A suite as its file holds it."""
+    """A suite in YAML, before names are resolved."""
 
     name: str
     datasets: list[str | DatasetConfig]
@@ -55,10 +55,12 @@ class SuiteYaml:
 
 
 def read_suite(path: str | Path) -> Suite:
-    """Read a suite from a YAML file; classes and tables of your own lie beside it or where you are.
+    """Read a suite from a YAML file.
+
+    A user's own classes and tables may be in the file's folder or in the current one.
 
     Raises:
-        InputError: no such file, unknown keys, values of another kind, names that are not there.
+        InputError: missing file, unknown key, value of the wrong type, or unknown name.
     """
     path = Path(path)
     if not path.is_file():
@@ -66,123 +68,132 @@ def read_suite(path: str | Path) -> Suite:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no YAML: {error}") from error
+        raise InputError(f"{path} is not YAML: {error}") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path} holds no suite: a mapping with name, datasets and models.")
+        raise InputError(
+            f"{path} is not a suite: it must be a mapping with name, datasets and models."
+        )
     folder = str(path.resolve().parent)
     if folder not in sys.path:
-        sys.path.append(folder)  # last, so that it hides nothing
-    text = _parse_suite(path, content)
-    groups = text.models if isinstance(text.models, list) else [text.models]
+        sys.path.append(folder)  # last, so that its files shadow no installed module
+    suite = _parse_suite(path, content)
+    grids = suite.models if isinstance(suite.models, list) else [suite.models]
     return Suite(
-        name=text.name,
-        datasets=_parse_datasets(text.datasets, path.resolve().parent),
-        models=tuple(map(_parse_models, groups)),
-        shifts=parse_shifts(text.shifts),
-        windows=text.windows,
-        protocol=text.protocol,
-        training=text.training,
+        name=suite.name,
+        datasets=_parse_datasets(suite.datasets, path.resolve().parent),
+        models=tuple(map(_parse_models, grids)),
+        shifts=parse_shifts(suite.shifts),
+        windows=suite.windows,
+        protocol=suite.protocol,
+        training=suite.training,
     )
 
 
-def _parse_models(names: ModelGridYaml) -> ModelGrid:
+def _parse_models(grid: ModelGridYaml) -> ModelGrid:
     return ModelGrid(
-        tuple(parse_module(backbones, one) for one in names.backbones),
-        tuple(parse_module(normalizers, one) for one in names.normalizers),
-        tuple(names.seeds),
+        tuple(parse_module(backbones, module) for module in grid.backbones),
+        tuple(parse_module(normalizers, module) for module in grid.normalizers),
+        tuple(grid.seeds),
     )
 
 
 def _parse_suite(path: Path, content: dict[str, Any]) -> SuiteYaml:
-    known = [one.name for one in fields(SuiteYaml)]
+    # Checked before the parser, whose message has no suggestion.
+    keys = [known.name for known in fields(SuiteYaml)]
     for key in content:
-        if key not in known:
+        if key not in keys:
             raise InputError(
-                f"{path}: a suite has no {key!r}.{did_you_mean(str(key), known)} It takes "
-                f"{', '.join(known)}."
+                f"{path}: a suite has no key {key!r}.{did_you_mean(str(key), keys)} Its keys are "
+                f"{', '.join(keys)}."
             )
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(SuiteYaml, "suite")
     try:
         return parser.instantiate(parser.parse_object({"suite": content})).suite
     except Exception as error:  # the parser raises several kinds
-        told = " ".join(str(error).split()).replace("suite.", "")
-        raise InputError(f"{path}: {told}") from error
+        message = " ".join(str(error).split()).replace("suite.", "")
+        raise InputError(f"{path}: {message}") from error
 
 
 def _parse_datasets(
-    named: Sequence[str | DatasetConfig], folder: Path
+    datasets: Sequence[str | DatasetConfig], folder: Path
 ) -> tuple[DatasetConfig, ...]:
-    found: list[DatasetConfig] = []
-    for one in named:
-        source = DatasetConfig(one) if isinstance(one, str) else one
-        if source.file is not None:
-            place = folder / source.file
-            source = replace(source, file=str(place if place.exists() else source.file))
-        elif source.name not in PROCESSES and source.name not in CATALOG:
+    configs: list[DatasetConfig] = []
+    for dataset in datasets:
+        config = DatasetConfig(dataset) if isinstance(dataset, str) else dataset
+        if config.file is not None:
+            # Relative to the suite's file first, else to the current folder.
+            path = folder / config.file
+            config = replace(config, file=str(path if path.exists() else config.file))
+        elif config.name not in PROCESSES and config.name not in CATALOG:
             known = [*PROCESSES, *CATALOG]
             raise InputError(
-                f"there is no data set {source.name!r} among {', '.join(known)}."
-                f"{did_you_mean(source.name, known)} A table of your own is {{name: ..., file: ...}}."
+                f"there is no data set {config.name!r} among {', '.join(known)}."
+                f"{did_you_mean(config.name, known)} For your own table use "
+                "{name: ..., file: ...}."
             )
-        found.append(source)
-    names = [source.name for source in found]
+        configs.append(config)
+    names = [config.name for config in configs]
     if len(set(names)) < len(names):
-        raise InputError(f"each data set needs a name of its own but got {names}.")
-    return tuple(found)
+        raise InputError(f"each data set needs a unique name but got {names}.")
+    return tuple(configs)
 
 
-def parse_module(home: Any, named: ModuleYaml) -> ModuleSpec:
-    """Describe a class by its name in `home`, or by its import path."""
-    name, parameters = _split_module(named)
+def parse_module(home: Any, module: ModuleYaml) -> ModuleSpec:
+    """Return the spec of a class, given its name in `home` or its import path.
+
+    Raises:
+        InputError: unknown class.
+    """
+    name, parameters = _split_module(module)
     kind = getattr(home, name, None) if "." not in name else _import_object(name)
     if not isinstance(kind, type):
         raise InputError(
-            f"there is no {name} in {home.__name__}. Name one of {sorted(home.__all__)}, or a "
-            "class of your own as module.Class."
+            f"there is no {name} in {home.__name__}. Name one of {sorted(home.__all__)}, or your "
+            "own class as module.Class."
         )
     return ModuleSpec(name_class(kind), parameters)
 
 
-def parse_shifts(chosen: str | Sequence[ModuleYaml]) -> tuple[Shift, ...]:
-    """Return shifts by name: "all", some of them, every arm of a name, or classes of your own.
+def parse_shifts(modules: str | Sequence[ModuleYaml]) -> tuple[Shift, ...]:
+    """Return shifts by name: "all", one shift with all its arms, one arm, or a user's own class.
 
     Raises:
-        InputError: a name that is not there.
+        InputError: unknown shift.
     """
-    if isinstance(chosen, str):
-        chosen = [chosen]
-    found: list[Shift] = []
-    for named in chosen:
-        name, parameters = _split_module(named)
+    if isinstance(modules, str):
+        modules = [modules]
+    shifts: list[Shift] = []
+    for module in modules:
+        name, parameters = _split_module(module)
         arms = [
-            one
-            for one in generators.ALL_SHIFTS
-            if name in ("all", one.name, f"{one.name}_{one.arm}")
+            shift
+            for shift in generators.ALL_SHIFTS
+            if name in ("all", shift.name, f"{shift.name}_{shift.arm}")
         ]
         if arms and not parameters:
-            found += arms
+            shifts += arms
             continue
         kind = _import_object(name) if "." in name else getattr(generators, name, None)
         if not (isinstance(kind, type) and issubclass(kind, Shift)):
-            names = sorted({one.name for one in generators.ALL_SHIFTS})
+            names = sorted({shift.name for shift in generators.ALL_SHIFTS})
             raise InputError(
                 f"there is no shift {name!r}.{did_you_mean(name, names)} Name all, one of "
-                f"{', '.join(names)}, or a class of your own as module.Class."
+                f"{', '.join(names)}, or your own class as module.Class."
             )
-        found.append(_construct_shift(kind, parameters))
-    return tuple(found)
+        shifts.append(_construct_shift(kind, parameters))
+    return tuple(shifts)
 
 
-def _split_module(named: ModuleYaml) -> tuple[str, dict[str, Any]]:
-    if isinstance(named, str):
-        return named, {}
-    unknown = set(named) - {"class_path", "init_args"}
-    if unknown or "class_path" not in named:
+def _split_module(module: ModuleYaml) -> tuple[str, dict[str, Any]]:
+    if isinstance(module, str):
+        return module, {}
+    unknown = set(module) - {"class_path", "init_args"}
+    if unknown or "class_path" not in module:
         raise InputError(
-            f"a class is a name or {{class_path: ..., init_args: {{...}}}} but got {named}."
+            f"a class is a name or {{class_path: ..., init_args: {{...}}}} but got {module}."
         )
-    return named["class_path"], dict(named.get("init_args") or {})
+    return module["class_path"], dict(module.get("init_args") or {})
 
 
 def _import_object(path: str) -> Any:
@@ -191,8 +202,8 @@ def _import_object(path: str) -> Any:
         return getattr(importlib.import_module(home), name)
     except (ImportError, AttributeError) as error:
         raise InputError(
-            f"can't import {path}: {error}. The module must lie beside the suite's file, where you "
-            "are, or on PYTHONPATH."
+            f"can't import {path}: {error}. The module must be next to the suite's file, in the "
+            "current folder or on PYTHONPATH."
         ) from error
 
 

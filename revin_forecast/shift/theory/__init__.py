@@ -1,4 +1,4 @@
-"""What theory says, beside what the benchmark measures with the code of any cell."""
+"""Theorems on shifts, checked against measurements by the code of the benchmark."""
 
 import pandas as pd
 
@@ -6,32 +6,32 @@ from revin_forecast.shift.theory import level, models, process
 from revin_forecast.shift.theory.trial import TheoryCheck
 
 THEORY_CHECKS = (
-    models.equivariance,
-    models.additive_eps,
-    level.level_shift,
-    models.scale_shift,
-    models.last_value_equivalence,
-    level.break_even_level,
-    level.recent_jump,
-    level.jump_at_forecast,
-    level.sensor_offset,
-    process.level_dependence,
-    process.concept_change,
-    process.random_walk,
+    models.check_equivariance,
+    models.check_additive_eps,
+    level.check_level_shift,
+    models.check_scale_shift,
+    models.check_last_value_equivalence,
+    level.check_break_even_level,
+    level.check_recent_jump,
+    level.check_jump_at_forecast,
+    level.check_sensor_offset,
+    process.check_level_dependence,
+    process.check_concept_change,
+    process.check_random_walk,
 )
-"""T1 to T11."""
+"""The checks of theorems T1 to T11."""
 
 __all__ = ["THEORY_CHECKS", "TheoryCheck", "run_theory_checks"]
 
 
 def run_theory_checks() -> pd.DataFrame:
     """Return every check as a row: name, claim, predicted, measured, tol, passed."""
-    checks = [check for part in THEORY_CHECKS for check in part()]
+    checks = [check for run_check in THEORY_CHECKS for check in run_check()]
     rows = [
         {
             "name": check.name,
             "claim": check.claim,
-            # Rounded, so that tables are the same to the byte: the last digits are rounding errors.
+            # Rounded so that tables are equal to the byte: the last digits are rounding errors.
             "predicted": round(check.predicted, 9) + 0.0,
             "measured": round(check.measured, 9) + 0.0,
             "tol": check.tol,

@@ -1,6 +1,6 @@
-"""What a jump d of the level does to a linear forecast, to its error e = forecast - truth.
+"""Theorems on a level jump d: its effect on the error e = forecast - truth of a linear forecast.
 
-W is the map (horizon, look-back), s_h the sum of its row h.
+W is the linear map (horizon, look-back) and s_h the sum of its row h.
 """
 
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ from revin_forecast.shift.theory.trial import (
 )
 
 SEVERITIES = range(1, 6)
+"""All severities with a shift."""
 LEVEL, SENSOR = Level(), SensorOffset()
 
 
@@ -28,8 +29,8 @@ def mean_square(error: np.ndarray) -> float:
     return float(np.mean(np.square(error)))
 
 
-def level_shift() -> Iterator[TheoryCheck]:
-    """T2: without normalizer (e + d (s - 1))^2; with RevIN nothing changes."""
+def check_level_shift() -> Iterator[TheoryCheck]:
+    """T2: without a normalizer MSE = mean (e + d (s_h - 1))^2; with RevIN the MSE is unchanged."""
     for normalizer, claim in (
         (Identity, "level, no normalizer: MSE = mean (e + d (s_h - 1))^2"),
         (RevIN, "level, RevIN: MSE stays the clean one"),
@@ -37,15 +38,15 @@ def level_shift() -> Iterator[TheoryCheck]:
         trial, pairs = fit_ridge_trial(normalizer), []
         clean = trial.forecast_errors()
         for severity in SEVERITIES:
-            moved = trial.channel_offsets(LEVEL, severity) * (trial.row_sums - 1)
-            predicted = mean_square(clean + (moved if normalizer is Identity else 0.0))
+            added = trial.channel_offsets(LEVEL, severity) * (trial.row_sums - 1)
+            predicted = mean_square(clean + (added if normalizer is Identity else 0.0))
             measured = trial.measure(Cell(LEVEL, "steady", severity))["mse_raw"]
             pairs.append((predicted, measured))
         yield TheoryCheck("T2", claim, *largest_gap(pairs), EXACT_TOLERANCE)
 
 
-def break_even_level() -> Iterator[TheoryCheck]:
-    """T5: both are equally good at |d| = s / sqrt((1 - phi) (L - (L - 2) phi)), AR(1)."""
+def check_break_even_level() -> Iterator[TheoryCheck]:
+    """T5: on AR(1), RevIN breaks even at |d| = s / sqrt((1 - phi) (L - (L - 2) phi))."""
     phi, lookback = 0.7, TRIAL_WINDOWS.lookback
     process = AR(rows=60000, phi=phi, channels=2)
     without, within = fit_ridge_trial(Identity, process), fit_ridge_trial(RevIN, process)
@@ -55,13 +56,14 @@ def break_even_level() -> Iterator[TheoryCheck]:
     squares = np.array([LEVEL.knobs[cell.severity] ** 2 for cell in cells])
     losses = np.array([without.measure(cell)["mse_raw"] for cell in cells])
     price = mean_square(within.forecast_errors()) - mean_square(without.forecast_errors())
-    slope = float(np.polyfit(squares, losses, 1)[0])  # of the loss over d^2
+    slope = float(np.polyfit(squares, losses, 1)[0])  # the loss is linear in d^2
     claim = "break-even level d* of RevIN on AR(1), from the measured losses"
+    # Both sides are sampled: the tolerance covers the error of 60,000 rows.
     yield TheoryCheck("T5", claim, predicted, float(np.sqrt(max(price, 0.0) / slope)), 0.1)
 
 
-def recent_jump() -> Iterator[TheoryCheck]:
-    """T6: d in the last k steps and the horizon adds W (J - c) + c - d, c what is taken off."""
+def check_recent_jump() -> Iterator[TheoryCheck]:
+    """T6: d in the last k steps and the horizon adds W (J - c) + c - d; c is subtracted from x."""
     for normalizer, name in ((Identity, "no normalizer"), (RevIN, "RevIN"), (LastValue, "last")):
         trial, pairs = fit_ridge_trial(normalizer), []
         clean = trial.forecast_errors()
@@ -72,8 +74,8 @@ def recent_jump() -> Iterator[TheoryCheck]:
             TRIAL_WINDOWS.lookback,
         ):
             jump = (np.arange(TRIAL_WINDOWS.lookback) >= TRIAL_WINDOWS.lookback - age).astype(float)
-            taken = {Identity: 0.0, RevIN: jump.mean(), LastValue: jump[-1]}[normalizer]
-            unit = trial.weight @ (jump - taken) + taken - 1
+            subtracted = {Identity: 0.0, RevIN: jump.mean(), LastValue: jump[-1]}[normalizer]
+            unit = trial.weight @ (jump - subtracted) + subtracted - 1
             added = unit[:, None] * trial.channel_offsets(LEVEL, 3)
             cell = Cell(LEVEL, "transition", 3, age)
             pairs.append((mean_square(clean + added), trial.measure(cell)["mse_raw"]))
@@ -81,8 +83,8 @@ def recent_jump() -> Iterator[TheoryCheck]:
         yield TheoryCheck("T6", claim, *largest_gap(pairs), EXACT_TOLERANCE)
 
 
-def jump_at_forecast() -> Iterator[TheoryCheck]:
-    """T7: a jump at the forecast's first step costs d^2 - 2 d mean e, whoever forecasts."""
+def check_jump_at_forecast() -> Iterator[TheoryCheck]:
+    """T7: a jump at the forecast's first step costs every causal model d^2 - 2 d mean e."""
     for normalizer, name in ((Identity, "no normalizer"), (RevIN, "RevIN"), (LastValue, "last")):
         trial = fit_ridge_trial(normalizer)
         jump, clean = trial.channel_offsets(LEVEL, 3), trial.forecast_errors()
@@ -92,8 +94,8 @@ def jump_at_forecast() -> Iterator[TheoryCheck]:
         yield TheoryCheck("T7", claim, predicted, excess, EXACT_TOLERANCE)
 
 
-def sensor_offset() -> Iterator[TheoryCheck]:
-    """T8: an offset of the sensor costs RevIN d^2 + 2 d mean e, others d^2 s^2 + 2 d mean e s."""
+def check_sensor_offset() -> Iterator[TheoryCheck]:
+    """T8: a sensor offset costs RevIN d^2 + 2 d mean e, no normalizer d^2 s^2 + 2 d mean (e s)."""
     for normalizer, claim in (
         (RevIN, "sensor offset, RevIN: excess d^2 + 2 d mean e"),
         (Identity, "sensor offset, no normalizer: excess d^2 mean s^2 + 2 d mean (e s)"),

@@ -1,4 +1,4 @@
-"""What holds of processes: floors that no forecast of a kind can pass."""
+"""Theorems on processes: lower bounds on the error of a class of forecasts."""
 
 from collections.abc import Iterator
 
@@ -19,8 +19,8 @@ from revin_forecast.shift.theory.trial import (
 )
 
 
-def level_dependence() -> Iterator[TheoryCheck]:
-    """T9: where the future depends on the level, who takes it off is left with d^2."""
+def check_level_dependence() -> Iterator[TheoryCheck]:
+    """T9: where the future depends on the level, a model that removes the level has error d^2."""
     for severity in (2, 4):
         strength = LevelDependent.strengths[severity]
         floor = strength**2
@@ -31,8 +31,8 @@ def level_dependence() -> Iterator[TheoryCheck]:
             yield TheoryCheck("T9", claim, predicted, measured, 0.06)
 
 
-def concept_change() -> Iterator[TheoryCheck]:
-    """T10: a model of AR(1) with phi meets phi': one step ahead 1 - phi'^2 + (phi - phi')^2."""
+def check_concept_change() -> Iterator[TheoryCheck]:
+    """T10: an AR(1) model with phi has one-step error 1 - phi'^2 + (phi - phi')^2 under phi'."""
     phi, shift = 0.9, ConceptFilter()
     trial = fit_ridge_trial(Identity, AR(rows=40000, phi=phi, channels=8))
     for severity in (2, 5):
@@ -43,12 +43,13 @@ def concept_change() -> Iterator[TheoryCheck]:
         yield TheoryCheck("T10", claim, predicted, mean_square(first), 0.06)
 
 
-def random_walk() -> Iterator[TheoryCheck]:
-    """T11: forecasting a random walk by its mean: q^2 (h + (L - 1)(2 L - 1) / (6 L))."""
+def check_random_walk() -> Iterator[TheoryCheck]:
+    """T11: the window mean forecasts a random walk with q^2 (h + (L - 1)(2 L - 1) / (6 L))."""
     process = RandomWalk(rows=60000, channels=8)
     sizes = TRIAL_WINDOWS.lookback, TRIAL_WINDOWS.horizon, process.channels
     model = Reversible(Constant(*sizes), RevIN(process.channels, affine=False))
     lookback = TRIAL_WINDOWS.lookback
+    # The expected square at each step ahead, in units of the step variance q^2.
     steps = np.arange(1, TRIAL_WINDOWS.horizon + 1) + (lookback - 1) * (2 * lookback - 1) / (
         6 * lookback
     )

@@ -1,4 +1,4 @@
-"""Models for the checks, fitted and measured as those of any benchmark."""
+"""Fit models for the theory checks and measure them with the code of the benchmark."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
@@ -23,8 +23,10 @@ from revin_forecast.training.model_config import ModelConfig
 
 TRIAL_WINDOWS = WindowConfig(lookback=24, horizon=12, stride=3)
 PENALTY = 1e-10
+"""Ridge penalty: small enough for the least-squares solution."""
 PROCESS = AR(rows=6000, phi=0.9)
 RESAMPLES = 50
+"""Few: the checks use no intervals."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,41 +37,42 @@ class Trial:
     model: Reversible
 
     def forecast_errors(self, cell: Cell | None = None) -> np.ndarray:
-        """Return forecast - truth (windows, horizon, channels); the clean one without a cell."""
-        world, stride = self.data.shift_dataset, TRIAL_WINDOWS.stride
+        """Return forecast - truth (windows, horizon, channels) in a cell; None: the clean data."""
+        dataset, stride = self.data.shift_dataset, TRIAL_WINDOWS.stride
         if cell is None:
-            windows = clean_windows(world, stride, torch.float64)
+            windows = clean_windows(dataset, stride, torch.float64)
         else:
-            windows = shifted_windows(world, cell, stride, torch.float64)
+            windows = shifted_windows(dataset, cell, stride, torch.float64)
         return forecast_windows(self.model, windows.past) - windows.targets
 
     def measure(self, cell: Cell) -> dict[str, Any]:
-        """Return the row that a benchmark makes of a cell."""
-        world = self.data.shift_dataset
-        evaluator = Evaluator(self.model, world, TRIAL_WINDOWS.stride, RESAMPLES, torch.float64)
+        """Return the benchmark's row of a cell."""
+        dataset = self.data.shift_dataset
+        evaluator = Evaluator(self.model, dataset, TRIAL_WINDOWS.stride, RESAMPLES, torch.float64)
         return evaluator.measure(cell)[0].row
 
     def channel_offsets(self, shift: AffineShift, severity: int) -> np.ndarray:
-        """Return what a shift adds to each channel, (channels,)."""
-        world = self.data.shift_dataset
-        at, knob = ShiftOnset.from_test_start(world, 1), shift.knobs[severity]
-        return shift.gain_and_offset(world, at, knob, world.random_generator(shift.name, 0))[1]
+        """Return the offset that a shift adds to each channel, (channels,)."""
+        dataset = self.data.shift_dataset
+        onset, knob = ShiftOnset.from_test_start(dataset, 1), shift.knobs[severity]
+        rng = dataset.random_generator(shift.name, 0)
+        return shift.gain_and_offset(dataset, onset, knob, rng)[1]
 
     @cached_property
     def weight(self) -> np.ndarray:
-        """(horizon, lookback): W."""
+        """(horizon, lookback) linear map W."""
         assert isinstance(self.model.backbone, Ridge)
         return self.model.backbone.weight.detach().numpy()
 
     @cached_property
     def row_sums(self) -> np.ndarray:
-        """(horizon, 1): s_h."""
+        """(horizon, 1) row sums s_h of W."""
         return self.weight.sum(axis=1, keepdims=True)
 
 
 @lru_cache(maxsize=8)
 def prepare_trial_data(process: Process, name: str = "ar") -> PreparedDataset:
-    """Draw a process as the benchmark does."""
+    """Simulate a process and split it as the benchmark does."""
     return prepare_process(DatasetConfig(name), TRIAL_WINDOWS, process)
 
 
@@ -77,12 +80,12 @@ def prepare_trial_data(process: Process, name: str = "ar") -> PreparedDataset:
 def fit_ridge_trial(
     normalizer: type[Normalizer], process: Process = PROCESS, severity: int = -1
 ) -> Trial:
-    """Solve a linear map inside a normalizer.
+    """Solve a linear map inside a normalizer by least squares.
 
     Args:
-        normalizer: around it.
-        process: what is drawn.
-        severity: of level-dependent data, which are drawn instead; -1: not.
+        normalizer: class of the normalizer.
+        process: simulated process.
+        severity: severity of level-dependent data, which then replace the process; -1: not used.
     """
     data = prepare_trial_data(process)
     if severity >= 0:
@@ -96,40 +99,41 @@ def fit_ridge_trial(
 
 
 def make_untrained_trial(model: Reversible, process: Process) -> Trial:
-    """Take a model as it is, moved away from its initial weights."""
+    """Return a trial of a model with random parameters, away from its initial values."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(1)
         for parameter in model.parameters():
+            # Away from the initial values: zero weights or biases could hide a broken equivariance.
             parameter.add_(0.3 * torch.randn_like(parameter))
     return Trial(prepare_trial_data(process), model.double().eval())
 
 
 def largest_gap(pairs: list[tuple[float, float]]) -> tuple[float, float]:
-    """Return the pair (predicted, measured) that is furthest apart, relative to its prediction."""
+    """Return the pair (predicted, measured) with the largest difference, relative to predicted."""
     return max(pairs, key=lambda pair: abs(pair[0] - pair[1]) / max(1.0, abs(pair[0])))
 
 
 EXACT_TOLERANCE = 1e-9
-"""Tolerance where the two sides are one number, up to rounding."""
+"""Tolerance for two expressions of the same number, which differ by rounding only."""
 
 
 @dataclass(frozen=True)
 class TheoryCheck:
-    """One claim, as theory has it and as it was measured."""
+    """A theoretical claim with its predicted and its measured value."""
 
     name: str
     claim: str
     predicted: float
     measured: float
     tol: float
-    """Largest difference, relative to the prediction or, where that is less than 1, absolute."""
+    """Largest accepted difference: relative to the prediction, absolute below 1."""
     is_upper_bound: bool = False
-    """The prediction is an upper bound."""
+    """Whether the prediction is an upper bound of the measured value."""
 
     @property
     def has_passed(self) -> bool:
-        """Whether they agree."""
-        room = self.tol * max(1.0, abs(self.predicted))
+        """Whether the measured value agrees with the prediction."""
+        tolerance = self.tol * max(1.0, abs(self.predicted))
         if self.is_upper_bound:
-            return bool(self.measured <= self.predicted + room)
-        return bool(abs(self.measured - self.predicted) <= room)
+            return bool(self.measured <= self.predicted + tolerance)
+        return bool(abs(self.measured - self.predicted) <= tolerance)

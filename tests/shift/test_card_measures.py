@@ -1,3 +1,5 @@
+"""The measures of a shift card against slow formulas, and their behaviour."""
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -27,7 +29,7 @@ def random():
     return np.random.default_rng(0)
 
 
-def autoregressive(random, rows, coefficient):
+def simulate_ar(random, rows, coefficient):
     values, noise = np.zeros(rows), random.normal(size=rows)
     for row in range(1, rows):
         values[row] = coefficient * values[row - 1] + noise[row]
@@ -38,18 +40,22 @@ def with_gaps(values, random, share=0.1):
     return np.where(random.random(values.shape) < share, np.nan, values)
 
 
-def test_marginal_measures_by_numpy_through_gaps(random):
+def test_marginal_measures_with_gaps_by_numpy(random):
     train = with_gaps(random.normal(3, 2, (500, 3)), random)
     test = with_gaps(random.gamma(2, 3, (300, 3)), random)
-    shown = [level_change(train, test), spread_change(train, test), quantile_distance(train, test)]
+    measures = [
+        level_change(train, test),
+        spread_change(train, test),
+        quantile_distance(train, test),
+    ]
     for channel in range(3):
         before, after = (part[np.isfinite(part[:, channel]), channel] for part in (train, test))
-        wanted = [
+        expected = [
             (after.mean() - before.mean()) / before.std(),
             np.log(after.std() / before.std()),
             wasserstein_distance(before, after) / before.std(),
         ]
-        assert [one[channel] for one in shown] == pytest.approx(wanted, rel=0.02)
+        assert [measure[channel] for measure in measures] == pytest.approx(expected, rel=0.02)
     assert displacement(test + 2, test) == pytest.approx([2, 2, 2])
 
 
@@ -61,14 +67,14 @@ def test_marginal_measures_of_a_known_change(random):
     assert quantile_distance(train, train - 2) == pytest.approx(2 / train.std(0))
 
 
-def test_what_cannot_be_said_is_nan(random):
+def test_undefined_measures_are_nan(random):
     train = random.normal(size=(50, 3))
     train[:, 1], train[:, 2] = 0.1, np.nan
     test = random.normal(size=(50, 3))
     for measure in (level_change, spread_change, quantile_distance):
-        got = measure(train, test)
-        assert np.isfinite(got[0])
-        assert np.isnan(got[1:]).all()
+        measured = measure(train, test)
+        assert np.isfinite(measured[0])
+        assert np.isnan(measured[1:]).all()
     test[:, 0] = 7.3
     assert np.isnan(spread_change(train, test)[0])
     assert np.isnan(energy_distance(train[:1], test))
@@ -77,33 +83,34 @@ def test_what_cannot_be_said_is_nan(random):
     assert len(lookback_windows(train[:, 2], 8)) == 0
 
 
-def test_distances_are_over_steps_seen_in_both(random):
+def test_distances_are_over_steps_observed_in_both(random):
     first, second = random.normal(size=(5, 12)), random.normal(size=(7, 12)) + 30
     assert pairwise_distances(first, second) == pytest.approx(cdist(first, second) / np.sqrt(12))
     first, second = with_gaps(first, random, 0.3), with_gaps(second, random, 0.3)
     first[0] = np.nan
-    got = pairwise_distances(first, second)
-    assert np.isnan(got[0]).all()
-    for one in range(1, 5):
-        for two in range(7):
-            wanted = np.sqrt(np.nanmean((first[one] - second[two]) ** 2))
-            assert got[one, two] == pytest.approx(wanted)
+    measured = pairwise_distances(first, second)
+    assert np.isnan(measured[0]).all()
+    for i in range(1, 5):
+        for j in range(7):
+            expected = np.sqrt(np.nanmean((first[i] - second[j]) ** 2))
+            assert measured[i, j] == pytest.approx(expected)
 
 
 def test_energy_by_its_formula(random):
     first, second = random.normal(size=(6, 4)), random.normal(1, 1, (8, 4))
 
-    def mean(one, two):
+    def mean_distance(left, right):
         pairs = [
             np.sqrt(((a - b) ** 2).mean())
-            for i, a in enumerate(one)
-            for j, b in enumerate(two)
-            if one is not two or i != j
+            for i, a in enumerate(left)
+            for j, b in enumerate(right)
+            if left is not right or i != j
         ]
         return np.mean(pairs)
 
-    wanted = 2 * mean(first, second) - mean(first, first) - mean(second, second)
-    assert energy_distance(first, second) == pytest.approx(wanted)
+    expected = 2 * mean_distance(first, second)
+    expected -= mean_distance(first, first) + mean_distance(second, second)
+    assert energy_distance(first, second) == pytest.approx(expected)
     both = np.concatenate([first, second])
     phases = np.arange(6) % 2, np.arange(8) % 2
     across, within = (
@@ -111,17 +118,17 @@ def test_energy_by_its_formula(random):
         [pairwise_distances(part, part) for part in (first, second)],
     )
     same = phases[0][:, None] == phases[1]
-    wanted = 2 * across[same].mean()
+    expected = 2 * across[same].mean()
     for matrix, phase in zip(within, phases, strict=True):
         pairs = (phase[:, None] == phase) & ~np.eye(len(phase), dtype=bool)
-        wanted -= matrix[pairs].mean()
-    assert energy_distance(first, second, phases) == pytest.approx(wanted)
-    assert energy_distance(both, both[::-1]) < 0  # unbiased: below 0 where the sets are equal
+        expected -= matrix[pairs].mean()
+    assert energy_distance(first, second, phases) == pytest.approx(expected)
+    assert energy_distance(both, both[::-1]) < 0  # unbiased: negative for equal sets
 
 
-def test_energy_is_unbiased_and_sees_what_marginals_do_not(random):
-    none = [energy_distance(*random.normal(size=(2, 40, 8))) for _ in range(200)]
-    assert abs(np.mean(none)) < 3 * np.std(none) / np.sqrt(200)
+def test_energy_is_unbiased_and_detects_a_change_of_frequency(random):
+    distances = [energy_distance(*random.normal(size=(2, 40, 8))) for _ in range(200)]
+    assert abs(np.mean(distances)) < 3 * np.std(distances) / np.sqrt(200)
     time = np.arange(4000)
     slow, fast = np.sin(time * 2 * np.pi / 24), np.sin(time * 2 * np.pi / 16)
     assert abs(spread_change(slow[:, None], fast[:, None])[0]) < 0.01
@@ -129,22 +136,22 @@ def test_energy_is_unbiased_and_sees_what_marginals_do_not(random):
     assert energy_distance(*map(instance_normalize, windows)) > 0.2
 
 
-def test_normalized_windows_forget_level_and_scale(random):
+def test_normalized_windows_have_no_level_or_scale(random):
     windows = with_gaps(random.normal(size=(30, 16)), random)
     windows[3] = 0.3  # constant
     moved = windows * random.uniform(0.1, 9, (30, 1)) + random.normal(0, 50, (30, 1))
-    once, again = instance_normalize(windows), instance_normalize(moved)
-    np.testing.assert_allclose(once, again, atol=1e-9)
-    assert (once[3] == 0).all()
-    assert np.nanstd(once[4]) == pytest.approx(1)
+    plain, rescaled = instance_normalize(windows), instance_normalize(moved)
+    np.testing.assert_allclose(plain, rescaled, atol=1e-9)
+    assert (plain[3] == 0).all()
+    assert np.nanstd(plain[4]) == pytest.approx(1)
     other = random.normal(size=(30, 16))
-    distance = energy_distance(once, instance_normalize(other))
-    assert distance == pytest.approx(energy_distance(again, instance_normalize(other * 7 - 3)))
+    distance = energy_distance(plain, instance_normalize(other))
+    assert distance == pytest.approx(energy_distance(rescaled, instance_normalize(other * 7 - 3)))
 
 
 @pytest.mark.parametrize("gaps", [0, 0.2])
-def test_a_level_shift_can_be_removed_and_a_concept_shift_cannot(random, gaps):
-    train, test = (autoregressive(random, rows, 0.8) for rows in (4000, 1500))
+def test_level_shift_is_removable_and_concept_shift_is_not(random, gaps):
+    train, test = (simulate_ar(random, rows, 0.8) for rows in (4000, 1500))
 
     def removable(after):
         windows = [lookback_windows(with_gaps(part, random, gaps), 24) for part in (train, after)]
@@ -153,21 +160,21 @@ def test_a_level_shift_can_be_removed_and_a_concept_shift_cannot(random, gaps):
         return removable_fraction(raw, inst, energy_floor(train, 24))
 
     assert removable(test + 2) == pytest.approx(1, abs=0.05)
-    assert removable(autoregressive(random, 1500, -0.8)) < 0.5
+    assert removable(simulate_ar(random, 1500, -0.8)) < 0.5
     assert np.isnan(removable(test))
 
 
 @pytest.mark.parametrize("coefficient", [0, 0.9, 0.99])
-def test_a_stationary_series_moves_about_as_much_as_its_floor(coefficient):
+def test_stationary_series_is_near_its_floor(coefficient):
     ratios = []
     for seed in range(12):
-        values = autoregressive(np.random.default_rng(seed), 12000, coefficient)
+        values = simulate_ar(np.random.default_rng(seed), 12000, coefficient)
         windows = [lookback_windows(part, 48) for part in (values[:8000], values[9000:])]
         ratios.append(energy_distance(*windows) / energy_floor(values[:8000], 48))
     assert abs(np.median(ratios)) < 2.5
 
 
-def test_nothing_is_said_of_too_small_a_shift():
+def test_small_shift_has_no_removable_fraction():
     assert removable_fraction(0.31, 0.1, 0.1) == pytest.approx(1 - 0.1 / 0.31)
     assert np.isnan(removable_fraction(0.29, 0.1, 0.1))
     assert np.isnan(removable_fraction(-0.1, 0.1, 0.0))
@@ -185,7 +192,7 @@ def test_sampled_windows_spread_over_all_rows_and_phases():
 
 def test_horizon_gap_by_numpy(random):
     values = with_gaps(random.normal(size=60).cumsum(), random)
-    values[20:28] = 1.1  # a constant look-back has no unit
+    values[20:28] = 1.1  # constant look-backs are left out
     levels, spreads = [], []
     for start in range(60 - 11):
         past, future = values[start : start + 8], values[start + 8 : start + 12]
@@ -193,13 +200,13 @@ def test_horizon_gap_by_numpy(random):
             levels.append(abs(np.nanmean(future) - np.nanmean(past)) / np.nanstd(past))
             ratio = np.nanstd(future) / np.nanstd(past)
             spreads += [abs(np.log(ratio))] if ratio > 1e-9 else []
-    got = horizon_gap(values, 8, 4)
-    assert got == pytest.approx((np.median(levels), np.median(spreads)))
+    measured = horizon_gap(values, 8, 4)
+    assert measured == pytest.approx((np.median(levels), np.median(spreads)))
 
 
-def test_residuals_see_another_law_but_not_another_level(random):
-    train = autoregressive(random, 4000, 0.9)
-    same, other = autoregressive(random, 1000, 0.9), autoregressive(random, 1000, -0.9)
+def test_residuals_detect_other_dynamics_but_not_another_level(random):
+    train = simulate_ar(random, 4000, 0.9)
+    same, other = simulate_ar(random, 1000, 0.9), simulate_ar(random, 1000, -0.9)
     shift = [
         concept_shift(np.concatenate([train, part]), 4000, 4000, 24, (24, 12))
         for part in (same, same + 5, other)
