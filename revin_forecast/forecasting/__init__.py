@@ -1,4 +1,4 @@
-"""From a series to a fitted model: one that is named, or one that is chosen."""
+"""Fit a model to a series: the one the user names, or one selected automatically."""
 
 from revin_forecast.forecasting.fit_auto import fit_auto
 from revin_forecast.forecasting.fit_specified import (
@@ -6,7 +6,7 @@ from revin_forecast.forecasting.fit_specified import (
     fit_memory_mapped,
     fit_specified,
 )
-from revin_forecast.forecasting.plan import ForecasterConfig, find_memory_map_obstacle
+from revin_forecast.forecasting.forecaster_config import ForecasterConfig, find_memory_map_obstacle
 
 __all__ = [
     "ForecasterConfig",

@@ -1,38 +1,38 @@
+"""Calibrate conformal prediction intervals on validation windows."""
+
 import numpy as np
 import torch
-from torch import Tensor
 
 from revin_forecast.data.windows import Windows
 from revin_forecast.models.intervals import ConformalIntervals, recent_gap_share, window_scale
 from revin_forecast.models.reversible import Reversible, select_targets
+from revin_forecast.shapes import Future, Past
 
 MIN_WINDOWS = 10
-"""Validation windows, over all channels, that intervals can be calibrated on."""
+"""Fewest validation windows, counted over all channels, to calibrate intervals on."""
 LONG_GAP_SHARE = 0.4
-"""Share of the last quarter of a look-back from which on a gap at its end is long."""
+"""Share of the last quarter of a look-back above which a gap at its end counts as long."""
 MAX_VALUES = 2**22
-"""Forecast values looked at, at most: 16 MiB."""
+"""Most forecast values to calibrate on: 16 MiB in float32."""
 MAX_BATCH_VALUES = 2**24
+"""Most look-back values the model receives at once: 64 MiB in float32."""
 
 
-def calibrate_intervals(
-    residuals: Tensor, past: Tensor, stride: float
-) -> ConformalIntervals | None:
-    """Return conformal intervals; None where too few windows were observed.
+def calibrate_intervals(residuals: Future, past: Past, stride: float) -> ConformalIntervals | None:
+    """Return conformal intervals, or None if too few windows were observed.
 
-    Windows that end in a long gap are left out if enough others are there: few forecasts are made
-    from such a one, and what is known then is told by the gap (`Intervals.quantiles`).
+    Windows that end in a long gap are left out if enough others remain: few forecasts start from
+    such a window, and `ConformalIntervals.quantiles` widens their intervals by the gap.
 
     Args:
-        residuals: (windows, horizon, targets) truth less forecast, NaN where unobserved.
+        residuals: (windows, horizon, targets) truth minus forecast, NaN where unobserved.
         past: (windows, lookback, targets) the windows the forecasts were made from.
-        stride: steps from one window's origin to the next's.
+        stride: steps from one window's origin to the next.
     """
-    without = residuals.masked_fill(
-        (recent_gap_share(past) > LONG_GAP_SHARE).unsqueeze(1), torch.nan
-    )
-    if int(without.isfinite().any(1).sum()) >= MIN_WINDOWS:
-        residuals = without
+    ends_in_gap = (recent_gap_share(past) > LONG_GAP_SHARE).unsqueeze(1)
+    without_gaps = residuals.masked_fill(ends_in_gap, torch.nan)
+    if int(without_gaps.isfinite().any(1).sum()) >= MIN_WINDOWS:
+        residuals = without_gaps
     if int(residuals.isfinite().any(1).sum()) < MIN_WINDOWS:
         return None
     scales = window_scale(past).double().numpy()
@@ -43,20 +43,20 @@ def calibrate_intervals(
 def calibrate_on_windows(
     model: Reversible, windows: Windows
 ) -> tuple[ConformalIntervals | None, int]:
-    """Return intervals calibrated on evenly spaced windows, and how many those were.
+    """Return intervals calibrated on evenly spaced windows, and the number of these windows.
 
-    The model must not have been fitted on them.
+    The model must not have been fitted on the windows, or the intervals would be too narrow.
     """
     past, future, _ = windows[0:1]
-    targets = select_targets(model, future).numel()
-    count = max(MIN_WINDOWS, min(len(windows), MAX_VALUES // targets))
-    chosen = np.unique(np.linspace(0, len(windows) - 1, count).round().astype(int))
-    size = max(1, MAX_BATCH_VALUES // past.numel())
+    values_per_window = select_targets(model, future).numel()
+    count = max(MIN_WINDOWS, min(len(windows), MAX_VALUES // values_per_window))
+    indices = np.unique(np.linspace(0, len(windows) - 1, count).round().astype(int))
+    batch_size = max(1, MAX_BATCH_VALUES // past.numel())
     residuals, pasts = [], []
-    for start in range(0, len(chosen), size):
-        past, future, known = windows[torch.from_numpy(chosen[start : start + size])]
+    for start in range(0, len(indices), batch_size):
+        past, future, known = windows[torch.from_numpy(indices[start : start + batch_size])]
         forecast = model(past, known=known)
         residuals.append(select_targets(model, future) - forecast)
         pasts.append(select_targets(model, past))
-    stride = max(1.0, (len(windows) - 1) / max(1, len(chosen) - 1))
-    return calibrate_intervals(torch.cat(residuals), torch.cat(pasts), stride), len(chosen)
+    stride = max(1.0, (len(windows) - 1) / max(1, len(indices) - 1))
+    return calibrate_intervals(torch.cat(residuals), torch.cat(pasts), stride), len(indices)

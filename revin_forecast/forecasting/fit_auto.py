@@ -1,3 +1,5 @@
+"""Fit without a named backbone: select look-back, normalizer and model automatically."""
+
 from typing import Any
 
 from revin_forecast.backbones import Repeat
@@ -6,7 +8,7 @@ from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.calibration import calibrate_intervals
 from revin_forecast.forecasting.fitted import FittedModel
-from revin_forecast.forecasting.plan import (
+from revin_forecast.forecasting.forecaster_config import (
     ForecasterConfig,
     check_has_values,
     count_training_rows,
@@ -18,25 +20,26 @@ from revin_forecast.normalizers import LastValue
 from revin_forecast.selection import (
     SelectionTask,
     Selector,
-    centring_of,
     detect_seasons,
+    find_centring,
     select_model,
 )
 from revin_forecast.training.model_config import ModelConfig
 
 
 def fit_auto(config: ForecasterConfig, series: Series) -> FittedModel:
-    """Choose look-back, normalizer and model on the last fifth of a series, then fit on all of it.
+    """Select a model on the last fifth of a series, then fit it on all rows.
 
-    Where there are too few rows to compare anything, the last value is repeated, and the summary
-    says so.
+    If there are too few rows to compare models, the forecast repeats the last value, and the
+    summary says so.
 
     Args:
-        config: without a backbone.
-        series: each channel's own last row is its last.
+        config: settings without a backbone.
+        series: each channel must end in the last row (`Series.align_ends`).
 
     Raises:
-        InputError: a channel without any value, or known inputs, which no candidate takes.
+        InputError: a channel has no value, or the settings name known inputs or the quantile loss,
+            which no candidate supports.
     """
     if config.covariates:
         raise InputError(
@@ -49,57 +52,58 @@ def fit_auto(config: ForecasterConfig, series: Series) -> FittedModel:
             "conformal intervals of its own; name one (--backbone DLinear), or leave the loss out."
         )
     check_has_values(series)
-    train = count_training_rows(series, config.horizon)
-    if train < 1:
+    train_rows = count_training_rows(series, config.horizon)
+    if train_rows < 1:
         return _fit_last_value(config, series)
-    # All rows say what the scale is: what is forecast lies after all of them.
+    # All rows set the scale, validation included: the forecast begins after the last of them.
     standardizer = Standardizer.fit(series.values)
     values = standardizer.transform(series.values)
-    seasons = config.selection.seasons or detect_seasons(values, series.frequency, train)
-    centre = None if config.normalizer is None else centring_of(config.normalizer)
+    seasons = config.selection.seasons or detect_seasons(values, series.frequency, train_rows)
+    centring = None if config.normalizer is None else find_centring(config.normalizer)
     task = SelectionTask(
-        values, train, config.horizon, seasons, find_target_indices(series), series.filled
+        values, train_rows, config.horizon, seasons, find_target_indices(series), series.filled
     )
-    selector = Selector(task, config.selection, centre, config.lookback)
-    choice = select_model(selector, config.training)
+    selector = Selector(task, config.selection, centring, config.lookback)
+    selected = select_model(selector, config.training)
     evidence: dict[str, Any] = {
-        "mase": choice.mase,
-        "season": choice.season,
-        "windows": choice.window_count,
-        "candidates": choice.leaderboard,
-        "skipped": choice.skipped_candidates,
+        "mase": selected.mase,
+        "season": selected.season,
+        "windows": selected.window_count,
+        "candidates": selected.leaderboard,
+        "skipped": selected.skipped_candidates,
     }
-    rows, lookback = len(series), choice.config.lookback
+    rows, lookback = len(series), selected.config.lookback
     return FittedModel(
-        choice.config,
-        choice.model,
+        selected.config,
+        selected.model,
         standardizer,
         series.slice_rows(rows - lookback, rows),
         summarize_fit(
             series,
-            {"validation_mase": choice.mase},
+            {"validation_mase": selected.mase},
             selection=evidence,
-            calibration_windows=len(choice.residuals),
+            calibration_windows=len(selected.residuals),
         ),
-        intervals=calibrate_intervals(choice.residuals, choice.past, choice.stride),
+        intervals=calibrate_intervals(selected.residuals, selected.past, selected.stride),
     )
 
 
-def _fit_last_value(plan: ForecasterConfig, series: Series) -> FittedModel:
-    """Repeat the last value: the rows are fewer than a horizon beside one more."""
+def _fit_last_value(config: ForecasterConfig, series: Series) -> FittedModel:
+    """Return a model that repeats the last value, for a series of at most `horizon` rows."""
     rows = len(series)
-    recipe = ModelConfig(
+    model_config = ModelConfig(
         ModuleSpec.from_class(Repeat),
         ModuleSpec.from_class(LastValue),
         rows,
-        plan.horizon,
-        plan.training,
+        config.horizon,
+        config.training,
         targets=find_target_indices(series),
     )
     note = (
-        f"{rows} rows are too few to compare models over a horizon of {plan.horizon} "
-        f"({plan.horizon + 1} are needed): the last value is repeated"
+        f"{rows} rows are too few to compare models over a horizon of {config.horizon} "
+        f"({config.horizon + 1} are needed): the last value is repeated"
     )
     standardizer = Standardizer.fit(series.values)
-    model = recipe.build(len(series.names)).eval()
-    return FittedModel(recipe, model, standardizer, series, summarize_fit(series, {"note": note}))
+    model = model_config.build(len(series.names)).eval()
+    summary = summarize_fit(series, {"note": note})
+    return FittedModel(model_config, model, standardizer, series, summary)

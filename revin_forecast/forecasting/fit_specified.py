@@ -1,5 +1,9 @@
+"""Fit the backbone and normalizer that the user names."""
+
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from revin_forecast.backbones import Ridge
 from revin_forecast.data.covariates import (
@@ -15,7 +19,7 @@ from revin_forecast.data.split import ChronologicalSplit, MemoryMappedSplit
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.calibration import calibrate_on_windows
 from revin_forecast.forecasting.fitted import FittedModel
-from revin_forecast.forecasting.plan import (
+from revin_forecast.forecasting.forecaster_config import (
     ForecasterConfig,
     check_can_memory_map,
     check_has_values,
@@ -37,61 +41,52 @@ def fit_specified(
     folder: Path | None = None,
     resume: bool = False,
 ) -> FittedModel:
-    """Fit the backbone and normalizer that were named.
+    """Fit the named backbone and normalizer.
 
     Args:
-        config: with a backbone.
-        series: its last fifth (one horizon at least) serves as validation.
-        folder: keeps checkpoints and logs of a trained backbone.
-        resume: go on from that folder's last checkpoint.
+        config: settings with a backbone.
+        series: its last fifth (at least one horizon) serves as validation.
+        folder: stores checkpoints and logs of a trained backbone.
+        resume: resume from the folder's last checkpoint.
 
     Raises:
         InputError: the series can't be used, or is too short.
     """
-    assert config.backbone is not None  # whoever calls it has looked
-    series, columns, names = separate_known_columns(series, config.covariates)
+    assert config.backbone is not None  # otherwise the caller uses fit_auto
+    series, columns, covariate_names = separate_known_columns(series, config.covariates)
     check_has_values(series)
     rows = len(series)
-    train = count_training_rows(series, config.horizon)
+    train_rows = count_training_rows(series, config.horizon)
     lookback = config.lookback or choose_default_lookback(
-        train, config.horizon, default_season(series.frequency)
+        train_rows, config.horizon, default_season(series.frequency)
     )
-    closed_form = issubclass(config.backbone.import_class(), Ridge)
-    recipe = ModelConfig(
+    is_closed_form = issubclass(config.backbone.import_class(), Ridge)
+    model_config = ModelConfig(
         config.backbone,
         config.normalizer or ModuleSpec.from_class(RevIN),
         lookback,
         config.horizon,
         config.training,
-        covariates=names,
+        covariates=covariate_names,
         targets=find_target_indices(series),
     )
-    # What is forecast lies after all rows, so that all may say what the scale is: a channel may
-    # have been constant, or not yet there, in the training part.
-    known = None
-    if names:
-        own = None if columns is None else columns.look_up_values(series.timestamps)
-        known = known_covariates(names, series.timestamps, series.frequency, own)
-    if isinstance(series, MemoryMappedSeries):
-        split = MemoryMappedSplit(series, train, known)
-    else:
-        split = ChronologicalSplit(
-            series.values, train, rows, rows, scaling_rows=rows, known=known, filled=series.filled
-        )
-    model, report = fit_model(recipe, split, folder, resume)
+    split = _split_series(series, train_rows, columns, covariate_names)
+    model, report = fit_model(model_config, split, folder, resume)
     windows = split.make_windows("validation", lookback, config.horizon)
-    intervals, calibration = (
-        (None, 0) if recipe.quantile_levels else calibrate_on_windows(model, windows)
+    # A model of quantiles needs no conformal intervals.
+    intervals, calibration_count = (
+        (None, 0) if model_config.quantile_levels else calibrate_on_windows(model, windows)
     )
-    if closed_form and not names:  # once more, on all rows, with the penalty that was chosen
-        recipe = replace(recipe, refit=True)
-        model, report = fit_model(recipe, split)
+    # The intervals come first: they need a model that was not fitted on the validation windows.
+    if is_closed_form and not covariate_names:
+        model_config = replace(model_config, refit=True)
+        model, report = fit_model(model_config, split)
     return FittedModel(
-        recipe,
+        model_config,
         model,
         split.standardizer,
         series.slice_rows(rows - lookback, rows),
-        summarize_fit(series, report, calibration_windows=calibration),
+        summarize_fit(series, report, calibration_windows=calibration_count),
         columns and columns.slice_rows(rows - lookback, rows),
         intervals,
     )
@@ -103,10 +98,10 @@ def fit_memory_mapped(
     folder: Path | None = None,
     resume: bool = False,
 ) -> FittedModel:
-    """Fit what was named on a table that is larger than memory; see `fit_named`.
+    """Fit the named backbone on a table that is larger than memory; see `fit_specified`.
 
     Raises:
-        InputError: it can't be fitted without all rows in memory, or is too short.
+        InputError: the components need all rows in memory, or the series is too short.
     """
     check_can_memory_map(config)
     return fit_specified(config, series, folder, resume)
@@ -115,10 +110,18 @@ def fit_memory_mapped(
 def separate_known_columns(
     series: Series | MemoryMappedSeries, covariates: tuple[str, ...]
 ) -> tuple[Series | MemoryMappedSeries, KnownColumns | None, tuple[str, ...]]:
-    """Take the columns that are known beforehand out of a series; name all known inputs.
+    """Split the columns that are known inputs from the columns to forecast.
+
+    Args:
+        series: the whole table.
+        covariates: known inputs as the user names them, "calendar" among them.
+
+    Returns:
+        The columns to forecast, the known columns (None: none), and the names of all known inputs.
 
     Raises:
-        InputError: none is left to forecast, or known inputs of series that end apart.
+        InputError: no column is left to forecast, the series end at different times, or the table
+            is memory-mapped.
     """
     names = expand_names(covariates, series.frequency) if covariates else ()
     if names and series.last_timestamps is not None:
@@ -127,34 +130,68 @@ def separate_known_columns(
             "series, which isn't supported. Leave the covariates out, or pass series that end "
             "together."
         )
-    own = table_columns(names)
-    if not own:
+    column_names = table_columns(names)
+    if not column_names:
         return series, None, names
     if isinstance(series, MemoryMappedSeries):
         raise InputError(
-            f"the columns {own} would be known inputs, and those are held in memory, not mapped. "
-            "Leave them out, or fit on the table itself."
+            f"the columns {column_names} would be known inputs, and those are held in memory, not "
+            "mapped. Leave them out, or fit on the table itself."
         )
-    columns = KnownColumns.fit(series, own, len(series))
-    rest = [name for name in series.names if name not in own]
-    if not rest:
-        raise InputError(f"all columns are known inputs ({own}); none is left to forecast.")
-    return series.select(rest), columns, names
+    columns = KnownColumns.fit(series, column_names, len(series))
+    target_names = [name for name in series.names if name not in column_names]
+    if not target_names:
+        raise InputError(
+            f"all columns are known inputs ({column_names}); none is left to forecast."
+        )
+    return series.select(target_names), columns, names
 
 
 def choose_default_lookback(rows: int, horizon: int, season: int) -> int:
-    """Choose a look-back: four horizons and two seasons if the rows allow.
+    """Return the default look-back: four horizons or two seasons, whichever is longer.
 
-    Half of what remains of the training rows after one horizon is the limit, so that there are as
-    many training windows as weights a step.
+    It is at most 512 steps and at most half of the training rows that remain after one horizon, so
+    that there are at least as many training windows as weights per forecast step.
+
+    Args:
+        rows: training rows.
+        horizon: steps to forecast.
+        season: steps in a season; 1 without one.
 
     Raises:
         InputError: too few rows for any look-back.
     """
-    room = (rows - horizon) // 2
-    if room < 1:
+    max_lookback = (rows - horizon) // 2
+    if max_lookback < 1:
         raise InputError(
-            f"{rows} rows beside those kept for validation are too few for a horizon of {horizon}; "
+            f"{rows} rows are left for training, too few for a horizon of {horizon}; "
             f"{horizon + 2} are needed. Choose a shorter horizon or pass more rows."
         )
-    return min(max(4 * horizon, 2 * season), MAX_DEFAULT_LOOKBACK, room)
+    return min(max(4 * horizon, 2 * season), MAX_DEFAULT_LOOKBACK, max_lookback)
+
+
+def _split_series(
+    series: Series | MemoryMappedSeries,
+    train_rows: int,
+    columns: KnownColumns | None,
+    covariate_names: tuple[str, ...],
+) -> ChronologicalSplit | MemoryMappedSplit:
+    """Return the split into training and validation rows, with the known inputs of every row."""
+    known: np.ndarray | None = None
+    if covariate_names:
+        values = None if columns is None else columns.look_up_values(series.timestamps)
+        known = known_covariates(covariate_names, series.timestamps, series.frequency, values)
+    if isinstance(series, MemoryMappedSeries):
+        return MemoryMappedSplit(series, train_rows, known)
+    rows = len(series)
+    # All rows set the scale, validation included: the forecast begins after the last of them, and
+    # a channel may be constant or not yet begun in the training part.
+    return ChronologicalSplit(
+        series.values,
+        train_rows,
+        rows,
+        rows,
+        scaling_rows=rows,
+        known=known,
+        filled=series.filled,
+    )

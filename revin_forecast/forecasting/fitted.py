@@ -1,9 +1,10 @@
+"""A fitted model: everything needed to forecast in the table's units."""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from revin_forecast.data.covariates import KnownColumns
 from revin_forecast.data.scaling import Standardizer
@@ -12,40 +13,42 @@ from revin_forecast.errors import InputError
 from revin_forecast.models.intervals import ConformalIntervals
 from revin_forecast.models.quantiles import predict_quantiles
 from revin_forecast.models.reversible import Reversible, select_targets
+from revin_forecast.shapes import Future, Known, Past
 from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.utils.memory import retain_freed_memory
 
 MAX_BATCH_VALUES = 2**20
-"""Numbers of look-back windows that a model gets at once: 4 MiB, which stay in the caches."""
+"""Most look-back values the model receives at once: 4 MiB in float32, which fit in the caches."""
 
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
-    """A fitted model with all that a forecast in the table's units needs."""
+    """A fitted model with everything needed to forecast in the table's units."""
 
     config: ModelConfig
-    """What was fitted, and how."""
+    """Components, sizes and training settings of the model."""
     model: Reversible
-    """In evaluation mode."""
+    """The model, in evaluation mode."""
     standardizer: Standardizer
+    """Mean and scale of each channel."""
     history: Series
-    """The last `lookback` rows it was fitted on."""
+    """The last `lookback` rows the model was fitted on."""
     summary: dict[str, Any]
-    """What it was fitted on, and what the fit reports."""
+    """Description of the data and the report of the fit, as plain JSON values."""
     known_columns: KnownColumns | None = None
-    """The table's own known inputs, if it was fitted with any."""
+    """The table's own known inputs, if the model was fitted with any."""
     intervals: ConformalIntervals | None = None
-    """Conformal ones; None: the model was trained on quantiles, or had no rows to calibrate on."""
+    """Conformal intervals; None: the model forecasts quantiles, or too few rows to calibrate on."""
 
     @property
     def targets(self) -> list[int]:
-        """The numbers of the channels that are forecast."""
+        """Indices of the channels that are forecast."""
         targets = self.model.normalizer.targets
         return list(range(len(self.history.names)) if targets is None else targets)
 
     @torch.inference_mode()
-    def forecast(self, past: Tensor, known: Tensor | None = None) -> Tensor:
-        """Forecast windows in standardized units, in blocks that bound the memory.
+    def forecast(self, past: Past, known: Known | None = None) -> Future:
+        """Forecast windows in standardized units, in batches that bound the memory.
 
         Args:
             past: (batch, lookback, channels), NaN where unobserved.
@@ -55,40 +58,44 @@ class FittedModel:
             (batch, horizon, targets).
         """
         retain_freed_memory()
-        size = max(1, MAX_BATCH_VALUES // max(1, past[:1].numel()))
-        parts = [
-            self.model(past[start : start + size], known=_slice_known(known, start, size))
-            for start in range(0, len(past), size)
-        ]
-        return torch.cat(parts)
+        batch_size = _batch_size(past)
+        return torch.cat(
+            [
+                self.model(
+                    past[start : start + batch_size], known=_slice_known(known, start, batch_size)
+                )
+                for start in range(0, len(past), batch_size)
+            ]
+        )
 
     @torch.inference_mode()
-    def quantiles(
-        self, past: Tensor, levels: Sequence[float], known: Tensor | None = None
-    ) -> Tensor:
+    def quantiles(self, past: Past, levels: Sequence[float], known: Known | None = None) -> Future:
         """Return quantiles of the forecast in standardized units.
 
-        From the model itself if it was trained on quantiles, else the forecast with conformal
-        intervals around it.
+        A model trained on quantiles forecasts them itself; for any other model they are conformal
+        quantiles around the point forecast.
 
         Args:
             past: (batch, lookback, channels), NaN where unobserved.
-            levels: between 0 and 1.
+            levels: quantile levels between 0 and 1.
             known: (batch, lookback + horizon, covariates), for a model that takes known inputs.
 
         Returns:
-            (batch, horizon, targets, levels), ascending with the levels.
+            (batch, horizon, targets, levels), ascending with the level.
 
         Raises:
-            InputError: the model has no intervals, or can't give these levels.
+            InputError: the model has no intervals, or not at these levels.
         """
         if self.model.levels:
-            size = max(1, MAX_BATCH_VALUES // max(1, past[:1].numel()))
+            batch_size = _batch_size(past)
             parts = [
                 predict_quantiles(
-                    self.model, past[start : start + size], levels, _slice_known(known, start, size)
+                    self.model,
+                    past[start : start + batch_size],
+                    levels,
+                    _slice_known(known, start, batch_size),
                 )
-                for start in range(0, len(past), size)
+                for start in range(0, len(past), batch_size)
             ]
             return torch.cat([part for part in parts if part is not None])
         if self.intervals is None:
@@ -100,5 +107,9 @@ class FittedModel:
         return self.intervals.quantiles(forecast, select_targets(self.model, past), levels)
 
 
-def _slice_known(known: Tensor | None, start: int, size: int) -> Tensor | None:
+def _batch_size(past: Past) -> int:
+    return max(1, MAX_BATCH_VALUES // max(1, past[:1].numel()))
+
+
+def _slice_known(known: Known | None, start: int, size: int) -> Known | None:
     return None if known is None else known[start : start + size]

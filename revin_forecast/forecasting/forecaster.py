@@ -1,3 +1,5 @@
+"""The public `Forecaster`: fit on a table, predict a table."""
+
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,25 +28,26 @@ from revin_forecast.training.settings import TrainingSettings
 
 
 class Forecaster:
-    """Table in, forecast table out.
+    """A forecaster of tables: fit on a table, predict the table that follows.
 
-    Values are standardized, forecast on each window's own scale and handed back in the table's
-    units, in the table's layout. A long table whose series end at different times is forecast from
-    each one's own end.
+    Values are standardized, forecast on each window's own scale and mapped back to the table's
+    units; the forecast has the table's layout. If the series of a long table end at different
+    times, each is forecast from its own end.
 
     Args:
         horizon: steps to forecast.
-        lookback: steps each forecast is made from; None: chosen.
-        backbone: "auto": naive forecasts and maps in closed form are compared on validation windows
-            and combined, see `selection`; or a class of (lookback, horizon, channels), or
-            functools.partial of one.
-        normalizer: a class of (channels), or functools.partial of one; None: chosen, or RevIN
-            where the backbone is named.
-        training: for a backbone that is trained.
-        covariates: what is known of each step beforehand, for a backbone that takes it: "calendar"
-            (features that fit the rhythm), one of them ("hour", "weekday", ...), "step" (the
-            running number), or columns of the table; those are not forecast.
-        selection: seasons, effort and time of the automatic choice.
+        lookback: steps each forecast is made from; None: selected automatically.
+        backbone: "auto" compares naive forecasts and closed-form linear maps on validation windows
+            and combines them (see `revin_forecast.selection`); or a class called with (lookback,
+            horizon, channels), or a functools.partial of one.
+        normalizer: a class called with (channels), or a functools.partial of one; None: selected
+            automatically, or RevIN if the backbone is named.
+        training: settings for a backbone that is trained.
+        covariates: inputs known in advance for every step, for a backbone that takes them:
+            "calendar" (features that fit the table's step), one calendar feature ("hour",
+            "weekday", ...), "step" (the running number), or columns of the table, which are then
+            not forecast.
+        selection: seasons, effort and time budget of the automatic choice.
 
     >>> import numpy as np, pandas as pd
     >>> dates = pd.date_range("2024-01-01", periods=60, freq="D")
@@ -66,7 +69,7 @@ class Forecaster:
         covariates: Sequence[str] = (),
         selection: SelectionSettings | None = None,
     ):
-        # As given, so that `get_params` and scikit-learn's clone see what was passed.
+        # Stored unchanged: scikit-learn's clone checks that get_params returns the same objects.
         self.horizon = horizon
         self.lookback = lookback
         self.backbone = backbone
@@ -84,41 +87,49 @@ class Forecaster:
         resume: bool = False,
         inputs: Sequence[str] = (),
     ) -> "Forecaster":
-        """Fit on a table; its last fifth (one horizon at least) serves as validation.
+        """Fit on a table; its last fifth (at least one horizon) serves as validation.
 
         Args:
-            table: what `read_series` reads: a Series, a data frame, or the path of a file; or what
-                `map_table` made of a file that is larger than memory.
-            folder: keeps checkpoints and logs of a trained backbone.
-            resume: go on from that folder's last checkpoint.
-            inputs: columns that are used but not forecast; of a mapped table, `map_table` is told.
+            table: a Series, a data frame or the path of a file, as `read_series` takes it; or the
+                result of `map_table` for a file larger than memory.
+            folder: stores checkpoints and logs of a trained backbone.
+            resume: resume from the folder's last checkpoint.
+            inputs: columns that are used but not forecast; for a mapped table, pass them to
+                `map_table` instead.
+
+        Returns:
+            The forecaster itself.
 
         Raises:
             InputError: the table can't be used, or is too short.
         """
-        plan = self._make_config()
+        config = self._make_config()
         if isinstance(table, MemoryMappedSeries):
             if inputs:
                 raise InputError("pass inputs to map_table, which reads the columns.")
-            self.fitted = fit_memory_mapped(plan, table, folder, resume)
+            self.fitted = fit_memory_mapped(config, table, folder, resume)
             return self
         series = read_series(table, inputs=inputs or None)
-        if not plan.covariates:
+        if not config.covariates:
             series = series.align_ends()
-        if plan.backbone is not None:
-            self.fitted = fit_specified(plan, series, folder, resume)
+        if config.backbone is not None:
+            self.fitted = fit_specified(config, series, folder, resume)
             return self
         if resume:
             raise InputError(
                 "the automatic choice is made in one go; there is nothing to resume. Name a "
                 "backbone that is trained, or leave resume out."
             )
-        self.fitted = fit_auto(plan, series)
+        self.fitted = fit_auto(config, series)
         return self
 
     @property
     def fitted(self) -> FittedModel:
-        """What `fit` came to, or what was loaded."""
+        """The fitted model, from `fit` or `load`.
+
+        Raises:
+            InputError: the forecaster is not fitted yet.
+        """
         if self._fitted is None:
             raise InputError("this Forecaster is not fitted yet; call fit(table) first.")
         return self._fitted
@@ -129,7 +140,7 @@ class Forecaster:
 
     @property
     def can_fit_memory_mapped(self) -> bool:
-        """Whether what was named can be fitted on what `map_table` makes of a table."""
+        """Whether these settings can be fitted on a memory-mapped table (`map_table`)."""
         return find_memory_map_obstacle(self._make_config()) is None
 
     def predict(
@@ -142,49 +153,50 @@ class Forecaster:
         """Forecast the steps after a table's last row, without fitting again.
 
         Args:
-            table: newer rows of a table like the one fitted on, `lookback` of them at least;
-                None: forecast after the rows it was fitted on.
-            future: the own columns it was fitted with as known inputs, for each step forecast.
-            level: percent of what comes that an interval should cover, 80 or 95; each adds two
-                columns, NAME-lo-80 and NAME-hi-80.
-            engine: spreads many series over workers, see `engines.engine_named`; None: this
-                process, all at once.
+            table: newer rows of a table like the one fitted on, at least `lookback` of them; None:
+                forecast after the rows the model was fitted on.
+            future: values, for each step forecast, of the table's columns that are known inputs.
+            level: interval levels in percent, such as 80 and 95; each adds two columns, NAME-lo-80
+                and NAME-hi-80.
+            engine: distributes many series over workers, see `parallel.make_engine`; None: all
+                series in this process.
 
         Returns:
-            `horizon` steps a channel, in the layout of the table.
+            `horizon` steps of every series forecast, in the layout of the table.
 
         Raises:
             InputError: the table can't be used, a known input is missing, the model has no
-                intervals, or it mixes series and can't be spread.
+                intervals, or an engine was passed and the model mixes series.
         """
         return predict_table(self.fitted, table, future, level, engine)
 
     def save(self, folder: str | Path) -> None:
-        """Write the fitted forecaster into a folder; see `saving.save`."""
+        """Write the fitted forecaster into a folder; see `saving.save_fitted`."""
         save_fitted(self.fitted, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> "Forecaster":
-        """Read a saved forecaster; runs no pickle. See `saving.load`."""
+        """Load a saved forecaster; no pickle is executed. See `saving.load_fitted`."""
         fitted = load_fitted(Path(folder))
-        recipe = fitted.config
-        if "selection" in fitted.summary:  # fitted again, it would choose again
-            forecaster = cls(recipe.horizon, training=recipe.training)
+        config = fitted.config
+        if "selection" in fitted.summary:
+            # The combination came from the automatic choice: fit must select again.
+            forecaster = cls(config.horizon, training=config.training)
         else:
-            named = recipe.lookback, recipe.backbone, recipe.normalizer
-            forecaster = cls(recipe.horizon, *named, recipe.training, recipe.covariates)
+            components = config.lookback, config.backbone, config.normalizer
+            forecaster = cls(config.horizon, *components, config.training, config.covariates)
         forecaster.fitted = fitted
         return forecaster
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the constructor's arguments as they were given (scikit-learn's protocol)."""
+        """Return the constructor's arguments as they were passed (scikit-learn's protocol)."""
         return {name: getattr(self, name) for name in _constructor_parameters()}
 
     def set_params(self, **changed: Any) -> "Forecaster":
-        """Change some of the constructor's arguments; what was fitted is forgotten.
+        """Change some of the constructor's arguments and drop the fitted model.
 
         Raises:
-            InputError: there is no such argument, or its value can't be used.
+            InputError: unknown argument, or a value that can't be used; nothing changes then.
         """
         unknown = [name for name in changed if name not in _constructor_parameters()]
         if unknown:
@@ -192,20 +204,20 @@ class Forecaster:
                 f"Forecaster has no {unknown}; it takes {list(_constructor_parameters())}."
             )
         parameters = self.get_params() | changed
-        type(self)(**parameters)  # refuses before anything is changed
+        type(self)(**parameters)  # raises before this forecaster changes
         self.__init__(**parameters)
         return self
 
     def __repr__(self) -> str:
-        given = [
+        changed = [
             f"{name}={getattr(self, name)!r}"
             for name, parameter in _constructor_parameters().items()
             if getattr(self, name) != parameter.default
         ]
-        return f"Forecaster({', '.join(given)})"
+        return f"Forecaster({', '.join(changed)})"
 
     def _make_config(self) -> ForecasterConfig:
-        """Return what was asked for, checked."""
+        """Return the arguments as a checked configuration."""
         for name, size in (("horizon", self.horizon), ("lookback", self.lookback)):
             if size is not None and size < 1:
                 raise InputError(f"{name} is a number of steps from 1 up but got {size}.")

@@ -1,36 +1,41 @@
-"""One fitted model for each group of a long table: each region, each category."""
+"""Fit one model for each group of a long table, such as a region or a category."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from revin_forecast.data.reading.numbers import DecimalMark, parse_numbers
+from revin_forecast.data.reading.decimal_marks import DecimalMark
+from revin_forecast.data.reading.numbers import parse_numbers
 from revin_forecast.data.reading.raw_table import RawTable, read_table
 from revin_forecast.data.reading.read_series import LONG_FORMAT, TableLike, read_series
 from revin_forecast.data.reading.timestamps import TIME_NAMES, find_time_column, parse_timestamps
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
+from revin_forecast.forecasting.supports_fit import SupportsFit
 from revin_forecast.parallel import Engine
 from revin_forecast.parallel.inline import InlineEngine
 
 MAX_REASONS = 3
-"""Groups whose reasons a message tells."""
+"""Most groups whose reasons an error message names."""
 
 
-@runtime_checkable
-class SupportsFit(Protocol):
-    """What fits a table and forecasts it: a `Forecaster`."""
+@dataclass(frozen=True, eq=False)
+class Group:
+    """The rows of one group."""
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the arguments that make another one like it."""
-        ...
+    label: Any
+    """Value of the group column."""
+    frame: pd.DataFrame
+    """Rows in long format: names, timestamps and numbers."""
+    read_options: Mapping[str, Any] = field(default_factory=dict)
+    """Options for `read_series`."""
 
-    def fit(self, table: Any) -> Any:
-        """Fit on a table; return itself."""
-        ...
+    def read(self) -> Series:
+        """Read the group as a table of its own."""
+        return read_series(self.frame, **self.read_options)
 
 
 def forecast_groups(
@@ -42,57 +47,43 @@ def forecast_groups(
     engine: Engine | None = None,
     read_options: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """Fit a forecaster to each group of a long table and forecast it.
+    """Fit a forecaster to each group of a long table and forecast the group.
 
-    Groups share nothing: each may have a rhythm, an end and names of series of its own.
+    Groups are independent: each may have its own step, last timestamp and series names.
 
     Args:
-        forecaster: made anew for each group from its parameters; it stays as it is.
-        table: a long table with a further column.
-        group: the name of that column; the series column itself gives each series a model.
-        level: intervals wanted, in percent.
-        engine: who does the groups; None: this process. The results are the same.
-        read_options: what else `read_series` takes: time, id, value, decimal, frequency, missing.
+        forecaster: a new one with the same parameters is fitted to each group; this one does not
+            change.
+        table: a long table with a group column.
+        group: name of the group column; with the series column, each series gets its own model.
+        level: interval levels in percent.
+        engine: runs the groups; None: this process. The results are the same.
+        read_options: further options of `read_series`: time, id, value, decimal, frequency,
+            missing.
 
     Returns:
-        The groups' forecasts one below the other, in order of appearance, the group's column first.
+        The forecasts of all groups in order of appearance, with the group column first.
 
     Raises:
-        InputError: the table can't be used, or groups of it can't be forecast; the first of them
-            are named with their reasons.
+        InputError: the table can't be used, or some groups can't be forecast; the message gives
+            the reasons of the first ones.
     """
-    parts = split_groups(table, group, **(read_options or {}))
-    tasks = [_GroupTask(forecaster, part, tuple(level)) for part in parts]
-    results = (engine or InlineEngine()).map(_forecast_or_reason, tasks)
-    forecasts, told = [], []
-    for part, result in zip(parts, results, strict=True):
+    groups = split_groups(table, group, **(read_options or {}))
+    tasks = [_GroupTask(forecaster, part, tuple(level)) for part in groups]
+    results = (engine or InlineEngine()).map(_forecast_or_explain, tasks)
+    forecasts, reasons = [], []
+    for part, result in zip(groups, results, strict=True):
         if isinstance(result, str):
-            told.append(f"{part.label!r}: {result}")
+            reasons.append(f"{part.label!r}: {result}")
         else:
-            forecasts.append(_with_group_column(result, group, part.label))
-    if told:
-        more = [f"and {len(told) - MAX_REASONS} more"] if len(told) > MAX_REASONS else []
+            forecasts.append(_add_group_column(result, group, part.label))
+    if reasons:
+        more = [f"and {len(reasons) - MAX_REASONS} more"] if len(reasons) > MAX_REASONS else []
         raise InputError(
-            f"{len(told)} of {len(parts)} groups of column {group!r} can't be forecast, so none "
-            f"is. {'; '.join([*told[:MAX_REASONS], *more])}"
+            f"{len(reasons)} of {len(groups)} groups of column {group!r} can't be forecast, so "
+            f"nothing was. {'; '.join([*reasons[:MAX_REASONS], *more])}"
         )
     return pd.concat(forecasts, ignore_index=True)
-
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """The rows of one group."""
-
-    label: Any
-    """What stands in the group's column."""
-    frame: pd.DataFrame
-    """Long: text, time stamps and numbers."""
-    read_options: Mapping[str, Any] = field(default_factory=dict)
-    """How `read_series` reads it."""
-
-    def read(self) -> Series:
-        """Read the group as if it were a table of its own."""
-        return read_series(self.frame, **self.read_options)
 
 
 def split_groups(
@@ -105,19 +96,19 @@ def split_groups(
     decimal: DecimalMark | None = None,
     **read_options: Any,
 ) -> list[Group]:
-    """Part a long table by a column, in order of appearance.
+    """Split a long table by a column, in order of appearance.
 
     Args:
-        source: a path or a frame; not a `Series`, which has no further column.
-        group: the column.
-        time: the time column; None: found.
-        id: the series column; None: unique_id.
-        value: the value column; None: y.
-        decimal: the mark before the decimals; None: told by the numbers.
-        reading: what else `read_series` takes.
+        source: a path or a frame; not a `Series`, which has no group column.
+        group: name of the group column.
+        time: name of the time column; None: detected.
+        id: name of the series column; None: unique_id.
+        value: name of the value column; None: y.
+        decimal: decimal mark; None: detected from the numbers.
+        read_options: further options of `read_series`.
 
     Raises:
-        InputError: a column is missing, a cell can't be read, or a row stands there twice.
+        InputError: a column is missing, a cell can't be read, or a row is repeated.
     """
     if isinstance(source, Series):
         raise InputError("a Series has no column of groups; pass the table that it was read from.")
@@ -126,30 +117,33 @@ def split_groups(
     id, value = id or str(LONG_FORMAT.id), value or str(LONG_FORMAT.value)
     for name, option in ((group, "--group"), (id, "--id"), (value, "--value")):
         table.require_column(name, option)
-    usual = LONG_FORMAT.time if LONG_FORMAT.time in table.names else None
-    time = find_time_column(table, time or usual, (group, id, value))
+    default_time = LONG_FORMAT.time if LONG_FORMAT.time in table.names else None
+    time = find_time_column(table, time or default_time, (group, id, value))
     if group in (time, value):
         raise InputError(f"--group {group} is the column of times or values; name another one.")
+    # Numbers and timestamps are parsed once for the whole table, not group by group: the decimal
+    # mark and the date format must be the same in all groups, and errors name lines of the file.
     frame = pd.DataFrame(
         {
-            id: _name_column(table, id),
+            id: _read_name_column(table, id),
             time: parse_timestamps(table, time),
             value: parse_numbers(table, [value], decimal)[:, 0],
         }
     )
-    labels = frame[id] if group == id else _name_column(table, group)
+    labels = frame[id] if group == id else _read_name_column(table, group)
+    # "\0" clashes with no column read from a file: files with a zero byte are refused.
     _check_unique_rows(table, frame.assign(**{"\0": labels}).drop(columns=value))
-    codes, found = pd.factorize(labels)
+    codes, unique_labels = pd.factorize(labels)
     order, ends = np.argsort(codes, kind="stable"), np.bincount(codes).cumsum()
     read_options = {**read_options, "time": time, "id": id, "value": value}
     return [
         Group(label, frame.iloc[rows], read_options)
-        for label, rows in zip(found, np.split(order, ends[:-1]), strict=True)
+        for label, rows in zip(unique_labels, np.split(order, ends[:-1]), strict=True)
     ]
 
 
-def _name_column(table: RawTable, name: str) -> pd.Series:
-    """Return a column of names, letter by letter."""
+def _read_name_column(table: RawTable, name: str) -> pd.Series:
+    """Return a column of names as the text of its cells, such as "007"."""
     labels = table.text_column(name).reset_index(drop=True)
     empty = np.flatnonzero(labels.isna() | (labels == ""))
     if len(empty):
@@ -165,8 +159,8 @@ def _check_unique_rows(table: RawTable, keys: pd.DataFrame) -> None:
         row = int(repeated[0])
         name, stamp = keys.iloc[row, :2]
         raise InputError(
-            f"{table.describe_position(row)}: {stamp} of series {str(name)!r} stands there a second time in "
-            "its group. Keep one row for each series and time."
+            f"{table.describe_position(row)}: {stamp} of series {str(name)!r} appears a second "
+            "time in its group. Keep one row for each series and time."
         )
 
 
@@ -177,17 +171,19 @@ class _GroupTask:
     level: tuple[float, ...]
 
 
-def _forecast_or_reason(task: _GroupTask) -> pd.DataFrame | str:
-    """Return the forecast of a group, or why there is none."""
-    fresh = type(task.forecaster)(**task.forecaster.get_params(deep=False))
+def _forecast_or_explain(task: _GroupTask) -> pd.DataFrame | str:
+    """Return the forecast of a group, or the reason why it can't be forecast."""
+    # Text, not the exception: one failing group must not stop the others, and it may come from
+    # another process.
+    new_forecaster = type(task.forecaster)(**task.forecaster.get_params(deep=False))
     try:
-        fitted = fresh.fit(task.group.read())
+        fitted = new_forecaster.fit(task.group.read())
         return fitted.predict(level=task.level) if task.level else fitted.predict()
     except InputError as error:
         return str(error)
 
 
-def _with_group_column(forecast: pd.DataFrame, group: str, label: Any) -> pd.DataFrame:
+def _add_group_column(forecast: pd.DataFrame, group: str, label: Any) -> pd.DataFrame:
     if group not in forecast:
         forecast.insert(0, group, label)
     return forecast

@@ -1,4 +1,4 @@
-"""The JSON file that describes a saved forecaster, and tells any change of itself."""
+"""The JSON manifest of a saved forecaster, with a digest that detects any change to it."""
 
 import hashlib
 import json
@@ -8,18 +8,20 @@ from typing import Any
 from revin_forecast.errors import InputError
 
 SCHEMA = 4
-"""4: our classes by their public names, see `class_names`.
+"""Version of the manifest's format.
 
-3: intervals, inputs, series that end at different times, what was chosen; a digest of bytes.
+4: classes of this package by public name, see `models.class_names`.
+3: adds intervals, inputs, series that end at different times and the evidence of the selection; the
+digest is of the file's bytes. Schemas 1 and 2: the digest is of the parsed values.
 """
 DIGEST_PREFIX = '"digest": "'
 
 
 def dump_manifest(content: dict[str, Any]) -> bytes:
-    """Return a manifest as JSON whose last entry is the sha256 of all the rest.
+    """Return a manifest as JSON whose last entry is the SHA-256 of everything else.
 
     Raises:
-        InputError: something in it has no JSON form.
+        InputError: a value can't be written as JSON.
     """
     try:
         text = (
@@ -31,17 +33,17 @@ def dump_manifest(content: dict[str, Any]) -> bytes:
             f"a backbone or normalizer parameter can't be written as JSON: {error}. Give it as "
             "numbers, text, booleans, lists, tuples or dictionaries."
         ) from error
-    # What is no text in any encoding, such as a letter of a broken file name, becomes an escape.
+    # Characters without an encoding, such as a surrogate of a broken file name, become escapes.
     raw = text.encode("utf-8", "backslashreplace")
-    head, mark, tail = raw.rpartition(DIGEST_PREFIX.encode())
-    return head + mark + hashlib.sha256(raw).hexdigest().encode() + tail
+    head, prefix, tail = raw.rpartition(DIGEST_PREFIX.encode())
+    return head + prefix + hashlib.sha256(raw).hexdigest().encode() + tail
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """Read a manifest of this schema or an older one.
 
     Raises:
-        InputError: a newer schema, or not a byte is as it was written.
+        InputError: the schema is newer, or the file was changed.
     """
     raw = path.read_bytes()
     try:
@@ -49,19 +51,20 @@ def read_manifest(path: Path) -> dict[str, Any]:
         schema = int(manifest["schema"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is damaged: {error}. Fit and save again.") from error
-    if schema > SCHEMA:  # told before the digest: a newer one may be made otherwise
+    # Checked before the digest, which a newer schema may compute differently.
+    if schema > SCHEMA:
         raise InputError(
             f"{path} has schema {schema}, this version of revin_forecast reads up to {SCHEMA}. "
             f"It was saved by version {manifest.get('version')}; upgrade to that."
         )
     digest = manifest.pop("digest", None)
-    if digest != (_bytes_digest(raw) if schema >= 3 else _values_digest(manifest)):
-        raise InputError(f"{path} is damaged: its digest is another. Fit and save again.")
+    if digest != (_digest_bytes(raw) if schema >= 3 else _digest_values(manifest)):
+        raise InputError(f"{path} is damaged: its digest does not match. Fit and save again.")
     return manifest
 
 
 def restore_tuples(value: Any) -> Any:
-    """Return part of a manifest with its tuples again, which JSON does not know."""
+    """Return part of a manifest with its tuples, which JSON stores as tagged lists."""
     if isinstance(value, dict):
         if set(value) == {"tuple"}:
             return tuple(restore_tuples(part) for part in value["tuple"])
@@ -70,9 +73,9 @@ def restore_tuples(value: Any) -> Any:
 
 
 def _tag_user_tuples(content: dict[str, Any]) -> dict[str, Any]:
-    """Mark tuples where they come back as tuples: in what the user chose."""
-    chosen = ("backbone", "normalizer", "training")
-    return {name: _tag_tuples(part) if name in chosen else part for name, part in content.items()}
+    """Tag tuples in the parameters that the user passed; elsewhere a list will do."""
+    tagged = ("backbone", "normalizer", "training")
+    return {name: _tag_tuples(part) if name in tagged else part for name, part in content.items()}
 
 
 def _tag_tuples(value: Any) -> Any:
@@ -83,12 +86,13 @@ def _tag_tuples(value: Any) -> Any:
     return [_tag_tuples(part) for part in value] if isinstance(value, list) else value
 
 
-def _bytes_digest(raw: bytes) -> str:
-    head, mark, tail = raw.rpartition(DIGEST_PREFIX.encode())
-    _, quote, rest = tail.partition(b'"')
-    return hashlib.sha256(head + mark + quote + rest).hexdigest()
+def _digest_bytes(raw: bytes) -> str:
+    """Return the digest of schemas 3 and 4: of the file with an empty digest."""
+    head, prefix, tail = raw.rpartition(DIGEST_PREFIX.encode())
+    _, quote, end = tail.partition(b'"')
+    return hashlib.sha256(head + prefix + quote + end).hexdigest()
 
 
-def _values_digest(manifest: dict[str, Any]) -> str:
-    """Return the digest of schemas 1 and 2, which does not see white space."""
+def _digest_values(manifest: dict[str, Any]) -> str:
+    """Return the digest of schemas 1 and 2, which ignores white space."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The page in a saved forecaster's folder that says what it is and was made from."""
+"""The model card in a saved forecaster's folder: the model, its data and how to use it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -7,10 +7,11 @@ from revin_forecast.models.spec import ModuleSpec
 
 CARD_FILE = "model_card.md"
 CARD_MARKER = "<!-- Written by revin_forecast"
-"""How the page begins; another page of its name is left alone."""
+"""First characters of the card; another file of this name is not overwritten."""
 MAX_NAMES = 20
+"""Most names that a list shows."""
 MAX_NAME_LENGTH, MAX_CALL_LENGTH = 120, 250
-"""Characters of one name, and of a model with its parameters."""
+"""Most characters of one name, and of a component with its parameters."""
 
 _ESCAPES = {letter: f"\\{letter}" for letter in "\\`*_[]~|$#"} | {
     "&": "&amp;",
@@ -22,7 +23,7 @@ revin-forecast predict MODEL newer.csv --out forecast.csv
 revin-forecast export MODEL --to onnx
 ```
 
-MODEL is this folder, and `newer.csv` a table of the same columns and the same step. In Python:
+MODEL is this folder, and `newer.csv` a table with the same columns and the same step. In Python:
 
 ```python
 from revin_forecast import Forecaster
@@ -33,43 +34,42 @@ forecast = Forecaster.load("MODEL").predict("newer.csv")
 
 
 def format_model_card(manifest: Mapping[str, Any]) -> str:
-    """Return the page as Markdown; nothing that comes from a file can be markup.
+    """Return the model card as Markdown; text from the user's files is escaped.
 
     Args:
-        manifest: what `forecaster.json` holds, or will.
+        manifest: the content of `forecaster.json`.
     """
     summary = manifest["summary"]
     parts = [
         f"{CARD_MARKER}; saving again replaces it. -->",
         f"# A forecaster of {_describe_series_count(manifest)}",
-        _format_table(("", ""), _fact_rows(manifest)),
+        _format_table(("", ""), _iter_facts(manifest)),
     ]
     if summary.get("selection"):
-        parts += ["## Why this model", *_selection_blocks(summary["selection"])]
+        parts += ["## Why this model", *_iter_selection_blocks(summary["selection"])]
     parts += ["## Use", _USAGE_TEXT]
     return "\n\n".join(parts)
 
 
 def escape_markdown(text: object, max_length: int = MAX_NAME_LENGTH) -> str:
-    r"""Return text that Markdown shows as it is, on one line; too long a one is cut.
+    r"""Return text on one line that Markdown shows literally, shortened to a maximum length.
 
-    >>> print(escaped("a|b\n<i>"))
+    >>> print(escape_markdown("a|b\n<i>"))
     a\|b &lt;i&gt;
     """
     line = " ".join(str(text).split())
-    unknown = "\N{REPLACEMENT CHARACTER}"
-    shown = "".join(letter if letter.isprintable() else unknown for letter in line)
+    replacement = "\N{REPLACEMENT CHARACTER}"
+    shown = "".join(letter if letter.isprintable() else replacement for letter in line)
     if len(shown) > max_length:
         shown = f"{shown[: max_length - 1]}\N{HORIZONTAL ELLIPSIS}"
     return "".join(_ESCAPES.get(letter, letter) for letter in shown)
 
 
-def _fact_rows(manifest: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    yield (
-        "made",
-        f"{escape_markdown(manifest['saved'])} by revin_forecast {escape_markdown(manifest['version'])}",
-    )
-    yield from _source_rows(manifest, manifest["summary"])
+def _iter_facts(manifest: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """Yield label and value of each row of the card's first table."""
+    version = escape_markdown(manifest["version"])
+    yield "made", f"{escape_markdown(manifest['saved'])} by revin_forecast {version}"
+    yield from _iter_source_facts(manifest, manifest["summary"])
     inputs = set(manifest["inputs"])
     yield "series", _format_names([name for name in manifest["names"] if name not in inputs])
     if inputs:
@@ -82,14 +82,14 @@ def _fact_rows(manifest: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "intervals", _describe_intervals(manifest)
 
 
-def _source_rows(
+def _iter_source_facts(
     manifest: Mapping[str, Any], summary: Mapping[str, Any]
 ) -> Iterable[tuple[str, str]]:
     source = summary.get("source")
     if source:
-        named = source if isinstance(source, Mapping) else {"file": source}
+        facts = source if isinstance(source, Mapping) else {"file": source}
         yield from (
-            (name, escape_markdown(value)) for name, value in named.items() if value is not None
+            (name, escape_markdown(value)) for name, value in facts.items() if value is not None
         )
     zone = f", {manifest['time_zone']}" if manifest["time_zone"] else ""
     if "rows" in summary:
@@ -124,11 +124,12 @@ def _format_names(names: Sequence[str]) -> str:
     return shown if len(names) <= MAX_NAMES else f"{shown} and {len(names) - MAX_NAMES:,} more"
 
 
-def _selection_blocks(selection: Mapping[str, Any]) -> Iterable[str]:
+def _iter_selection_blocks(selection: Mapping[str, Any]) -> Iterable[str]:
+    """Yield the evidence of the selection as blocks of Markdown."""
     season = f", season {selection['season']}" if selection["season"] > 1 else ""
     yield (
-        f"Compared on {selection['windows']:,} validation windows{season}. The combination by the "
-        f"shares below has MASE {_format_cell(selection['mase'])} there."
+        f"Compared on {selection['windows']:,} validation windows{season}. The combination, "
+        f"weighted by the shares below, has a MASE of {_format_cell(selection['mase'])} there."
     )
     rows = selection["candidates"]
     columns = list(dict.fromkeys(name for row in rows for name in row))
@@ -136,7 +137,7 @@ def _selection_blocks(selection: Mapping[str, Any]) -> Iterable[str]:
         columns, [[_format_cell(row.get(name)) for name in columns] for row in rows]
     )
     if selection["skipped"]:
-        yield f"Not tried for want of time: {_format_names(selection['skipped'])}."
+        yield f"Not tried within the time budget: {_format_names(selection['skipped'])}."
 
 
 def _format_cell(value: object) -> str:

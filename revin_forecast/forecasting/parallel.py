@@ -1,4 +1,4 @@
-"""One model's forecast of many series, made in parts by the workers of an engine."""
+"""Forecast many series with one model in parallel, in tasks that an engine's workers run."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,29 +11,30 @@ from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.models.intervals import ConformalIntervals
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.parallel import Engine
+from revin_forecast.shapes import Future, Past
 from revin_forecast.training.model_config import ModelConfig
 
 SERIES_PER_TASK = 512
-"""Series in a part, whoever does it: the same parts have the same rounding."""
+"""Series in a task, the same for every engine: equal tasks have equal rounding."""
 
 
 def predict_parallel(
-    fitted: FittedModel, past: Tensor, engine: Engine, levels: Sequence[float] = ()
-) -> tuple[Tensor, Tensor | None]:
-    """Forecast windows in standardized units, `SERIES_AT_ONCE` series a task.
+    fitted: FittedModel, past: Past, engine: Engine, levels: Sequence[float] = ()
+) -> tuple[Future, Tensor | None]:
+    """Forecast windows in standardized units, `SERIES_PER_TASK` series a task.
 
     Args:
-        fitted: a model in which each series is forecast from itself alone.
+        fitted: a model that forecasts each series from that series alone.
         past: (batch, lookback, channels), NaN where unobserved.
-        engine: does the tasks.
-        levels: between 0 and 1, ascending: quantiles wanted, too.
+        engine: runs the tasks.
+        levels: levels of the quantiles to forecast, between 0 and 1, ascending.
 
     Returns:
         The forecast, (batch, horizon, channels), and its quantiles, (batch, horizon, channels,
         levels); None without levels.
 
     Raises:
-        InputError: the model mixes series, or takes known inputs.
+        InputError: the model mixes series, takes known inputs, or does not forecast all series.
     """
     _check_parallelizable(fitted)
     tasks = [
@@ -49,40 +50,43 @@ def predict_parallel(
 
 
 def select_series(fitted: FittedModel, first: int, stop: int) -> FittedModel:
-    """Return the same model for the series from number `first` to before `stop`."""
+    """Return the same model for the series with indices from `first` to before `stop`."""
     channels = len(fitted.history.names)
-    places = list(range(*slice(first, stop).indices(channels)))
+    indices = list(range(*slice(first, stop).indices(channels)))
     intervals = fitted.intervals
+    # Scores of one channel hold for all series; scores per channel are selected like the rest.
     if intervals is not None and intervals.scores.shape[2] == channels > 1:
-        intervals = ConformalIntervals(intervals.scores[:, :, places])
+        intervals = ConformalIntervals(intervals.scores[:, :, indices])
     return replace(
         fitted,
-        model=_model_for_channels(fitted.model, fitted.config, channels, places),
-        standardizer=fitted.standardizer.select(places),
-        history=fitted.history.select([fitted.history.names[place] for place in places]),
+        model=_select_channels(fitted.model, fitted.config, channels, indices),
+        standardizer=fitted.standardizer.select(indices),
+        history=fitted.history.select([fitted.history.names[index] for index in indices]),
         intervals=intervals,
     )
 
 
-def _model_for_channels(
-    model: Reversible, recipe: ModelConfig, channels: int, places: Sequence[int]
+def _select_channels(
+    model: Reversible, config: ModelConfig, channels: int, indices: Sequence[int]
 ) -> Reversible:
-    """Build the model for fewer channels; where it differs in shape, it has theirs of the whole."""
-    if len(places) == channels:
+    """Build the model for some channels; parameters of one entry per channel are indexed."""
+    if len(indices) == channels:
         return model
-    index = torch.tensor(places)
-    part, whole = recipe.build(len(places)), model.state_dict()
-    found = {
-        name: _shrink_to_shape(whole[name], mine.shape, index)
-        for name, mine in part.state_dict().items()
-    }
-    part.load_state_dict(found)
-    return part.eval()
+    channel_index = torch.tensor(indices)
+    smaller_model, state = config.build(len(indices)), model.state_dict()
+    smaller_model.load_state_dict(
+        {
+            name: _index_to_shape(state[name], tensor.shape, channel_index)
+            for name, tensor in smaller_model.state_dict().items()
+        }
+    )
+    return smaller_model.eval()
 
 
-def _shrink_to_shape(tensor: Tensor, wanted: torch.Size, index: Tensor) -> Tensor:
-    for axis, (size, other) in enumerate(zip(tensor.shape, wanted, strict=True)):
-        if size != other:
+def _index_to_shape(tensor: Tensor, shape: torch.Size, index: Tensor) -> Tensor:
+    """Select an index along every axis whose size differs from a shape's."""
+    for axis, (size, target_size) in enumerate(zip(tensor.shape, shape, strict=True)):
+        if size != target_size:
             tensor = tensor.index_select(axis, index)
     return tensor
 
@@ -98,18 +102,18 @@ def _forecast_task(
 def _check_parallelizable(fitted: FittedModel) -> None:
     if fitted.config.covariates:
         raise InputError(
-            "an engine spreads models without known inputs, but this one has "
+            "an engine distributes models without known inputs, but this one has "
             f"{list(fitted.config.covariates)}. Leave --engine out."
         )
     if fitted.model.normalizer.targets is not None:
         raise InputError(
-            "an engine spreads models that forecast every series, but this one uses some only as "
-            "inputs. Leave --engine out."
+            "an engine distributes models that forecast every series, but this one uses some only "
+            "as inputs. Leave --engine out."
         )
     if not _is_channel_independent(fitted.model):
         raise InputError(
-            "an engine spreads models that forecast each series from itself alone, but "
-            f"{fitted.config.backbone.name} or its normalizer looks at several. "
+            "an engine distributes models that forecast each series from that series alone, but "
+            f"{fitted.config.backbone.name} or its normalizer mixes several. "
             "Leave --engine out, or name another backbone."
         )
 
@@ -121,4 +125,5 @@ def _is_channel_independent(model: nn.Module) -> bool:
     members = getattr(model, "members", None)
     if isinstance(members, nn.ModuleList):
         return all(map(_is_channel_independent, members))
+    # A module that does not declare it may mix channels.
     return bool(getattr(model, "channel_independent", False))

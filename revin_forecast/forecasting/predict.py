@@ -1,4 +1,4 @@
-"""The forecast table of a fitted model."""
+"""Build the forecast table of a fitted model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -6,7 +6,6 @@ from functools import partial
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 from revin_forecast.data.covariates import KnownColumns, known_covariates
 from revin_forecast.data.reading.new_rows import read_new_rows
@@ -17,6 +16,7 @@ from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.parallel import predict_parallel
 from revin_forecast.models.intervals import interval_quantiles
 from revin_forecast.parallel import Engine
+from revin_forecast.shapes import Future, Known, Past
 
 
 def predict_table(
@@ -27,61 +27,77 @@ def predict_table(
     engine: Engine | None = None,
 ) -> pd.DataFrame:
     """Forecast the steps after a table's last row; see `Forecaster.predict`."""
-    bounds = {float(one): interval_quantiles(one) for one in level}
+    bounds = {float(percent): interval_quantiles(percent) for percent in level}
     history, columns = fitted.history, fitted.known_columns
     if table is not None:
         read = partial(read_series, table, **asdict(history.layout))
         newer = read_new_rows(lambda frequency: read(frequency=frequency), history)
-        history = _last_rows(fitted, newer, history)
+        history = _select_last_rows(fitted, newer, history)
         if columns is not None:
-            columns = KnownColumns(_last_rows(fitted, newer, columns.history), columns.standardizer)
+            columns = KnownColumns(
+                _select_last_rows(fitted, newer, columns.history), columns.standardizer
+            )
     past = fitted.standardizer.to_tensor(history.values).unsqueeze(0)
-    known = _known_covariates(fitted, history, columns, future)
-    found = _forecast_by_suffix(fitted, past, known, bounds, engine)
+    known = _build_known_covariates(fitted, history, columns, future)
+    forecasts = _forecast_by_suffix(fitted, past, known, bounds, engine)
     scale = fitted.standardizer.select(fitted.targets)
     rows = history.select([history.names[target] for target in fitted.targets])
+    # A standardized float32 forecast has seven digits: further digits in the table would be noise.
     return rows.forecast_frame(
         {
-            name: scale.round_to_float32(scale.inverse_transform(part.squeeze(0).numpy()))
-            for name, part in found.items()
+            suffix: scale.round_to_float32(scale.inverse_transform(values.squeeze(0).numpy()))
+            for suffix, values in forecasts.items()
         }
     )
 
 
 def _forecast_by_suffix(
     fitted: FittedModel,
-    past: Tensor,
-    known: Tensor | None,
+    past: Past,
+    known: Known | None,
     bounds: Mapping[float, tuple[float, float]],
     engine: Engine | None,
-) -> dict[str, Tensor]:
-    """Return (1, horizon, targets) by what is put behind a column's name."""
-    levels = sorted({level for both in bounds.values() for level in both})
+) -> dict[str, Future]:
+    """Return (1, horizon, targets) forecasts by column suffix: "", "-lo-80", "-hi-80".
+
+    Args:
+        fitted: the model.
+        past: (1, lookback, channels), standardized.
+        known: (1, lookback + horizon, covariates).
+        bounds: lower and upper quantile level by interval level.
+        engine: distributes the series; None: this process.
+    """
+    # One ascending list of quantiles: levels may share them, and the model computes each once.
+    quantile_levels = sorted({quantile for pair in bounds.values() for quantile in pair})
     if engine is None:
         point = fitted.forecast(past, known)
-        quantiles = fitted.quantiles(past, levels, known) if levels else None
+        quantiles = fitted.quantiles(past, quantile_levels, known) if quantile_levels else None
     elif known is not None:
-        raise InputError("a model with known inputs can't be spread; leave the engine out.")
+        raise InputError("an engine takes no model with known inputs; leave the engine out.")
     else:
-        point, quantiles = predict_parallel(fitted, past, engine, levels)
-    found = {"": point}
-    for one, (low, high) in bounds.items():
-        assert quantiles is not None  # there are levels
-        found[f"-lo-{one:g}"] = quantiles[..., levels.index(low)]
-        found[f"-hi-{one:g}"] = quantiles[..., levels.index(high)]
-    return found
+        point, quantiles = predict_parallel(fitted, past, engine, quantile_levels)
+    forecasts = {"": point}
+    for percent, (low, high) in bounds.items():
+        assert quantiles is not None  # with bounds there are quantile levels
+        forecasts[f"-lo-{percent:g}"] = quantiles[..., quantile_levels.index(low)]
+        forecasts[f"-hi-{percent:g}"] = quantiles[..., quantile_levels.index(high)]
+    return forecasts
 
 
-def _known_covariates(
+def _build_known_covariates(
     fitted: FittedModel, history: Series, columns: KnownColumns | None, future: TableLike | None
-) -> Tensor | None:
-    """Return (1, steps, covariates) of all steps; None without known inputs."""
+) -> Known | None:
+    """Return (1, lookback + horizon, covariates), or None for a model without known inputs.
+
+    Raises:
+        InputError: `future` was passed to a model that can't take it, or it lacks values.
+    """
     names, layout = fitted.config.covariates, fitted.history.layout
     ahead = None
     if future is not None:
         if columns is None:
             raise InputError(
-                "future is for own columns that are known beforehand, and this forecaster was "
+                "future is for own columns that are known in advance, and this forecaster was "
                 "fitted without any; leave it out."
             )
         if layout.id is not None:
@@ -89,14 +105,19 @@ def _known_covariates(
         ahead = read_series(future, time=layout.time, frequency=fitted.history.frequency)
     if not names:
         return None
-    stamps = history.future_timestamps(fitted.config.horizon)
-    steps = pd.DatetimeIndex(history.timestamps.append(stamps))
-    own = None if columns is None else columns.look_up_values(steps, ahead)
-    return torch.from_numpy(known_covariates(names, steps, history.frequency, own)).unsqueeze(0)
+    future_stamps = history.future_timestamps(fitted.config.horizon)
+    stamps = pd.DatetimeIndex(history.timestamps.append(future_stamps))
+    values = None if columns is None else columns.look_up_values(stamps, ahead)
+    covariates = known_covariates(names, stamps, history.frequency, values)
+    return torch.from_numpy(covariates).unsqueeze(0)
 
 
-def _last_rows(fitted: FittedModel, new_rows: Series, like: Series) -> Series:
-    """Return the last rows of a new table, with the channels that the model knows."""
+def _select_last_rows(fitted: FittedModel, new_rows: Series, like: Series) -> Series:
+    """Return the last `lookback` rows of a new table, with the channels of another series.
+
+    Raises:
+        InputError: a channel is missing, or there are too few rows.
+    """
     absent = [name for name in like.names if name not in new_rows.names]
     if absent:
         raise InputError(
@@ -109,7 +130,8 @@ def _last_rows(fitted: FittedModel, new_rows: Series, like: Series) -> Series:
             f"the new table has {len(new_rows)} rows but the forecaster looks back {lookback}. "
             f"Pass the last {lookback} rows at least."
         )
-    chosen = new_rows.select(like.names)
+    selected = new_rows.select(like.names)
     if not fitted.config.covariates:
-        chosen = chosen.align_ends()
-    return chosen.slice_rows(len(new_rows) - lookback, len(new_rows))
+        # Each series is forecast from its own end. Known inputs belong to one time axis instead.
+        selected = selected.align_ends()
+    return selected.slice_rows(len(new_rows) - lookback, len(new_rows))

@@ -1,7 +1,8 @@
-"""A fitted forecaster as a folder: two safetensors files, one JSON file that names them, one page.
+"""Save and load a fitted forecaster as a folder.
 
-The JSON file is written after the two, in one step, and names them by their content, so a folder
-holds the old forecaster or the new one at any moment, never a mixture. The page is for people.
+The folder holds two safetensors files (weights and state), a JSON manifest that names them, and a
+model card for readers. The manifest is written atomically after the two files, which are named by
+their content: at any moment the folder holds the old or the new forecaster, never a mixture.
 """
 
 import hashlib
@@ -19,7 +20,8 @@ from safetensors.numpy import save as serialize
 from revin_forecast import __version__
 from revin_forecast.data.covariates import KnownColumns, table_columns
 from revin_forecast.data.scaling import Standardizer
-from revin_forecast.data.series import Series, TableLayout
+from revin_forecast.data.series import Series
+from revin_forecast.data.table_layout import TableLayout
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.manifest import SCHEMA, dump_manifest, read_manifest, restore_tuples
@@ -38,49 +40,53 @@ PART_PATTERN = re.compile(r"(weights|state)-[0-9a-f]{16}\.safetensors")
 
 
 def save_fitted(fitted: FittedModel, folder: Path) -> None:
-    """Write a fitted forecaster; an older one in the folder is replaced, other files stay.
+    """Write a fitted forecaster, replacing an older one in the folder; other files stay.
 
     Raises:
-        InputError: a component's parameters can't be written as JSON, or a time zone by its name.
+        InputError: the path is a file, a component's parameters can't be written as JSON, or the
+            time zone has no name.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder for the forecaster.")
-    content = _manifest_content(fitted)
+    manifest = _build_manifest(fitted)
     parts = {
         "weights": parameters_to_bytes(fitted.model),
-        "state": serialize(_state_arrays(fitted)),
+        "state": serialize(_collect_state_arrays(fitted)),
     }
     digests = {part: hashlib.sha256(data).hexdigest() for part, data in parts.items()}
     files = {part: (f"{part}-{sha[:16]}.safetensors", sha) for part, sha in digests.items()}
-    content["files"] = files
-    text = dump_manifest(content)
+    manifest["files"] = files
+    # Serialized first: a value without a JSON form must fail before anything is written.
+    manifest_bytes = dump_manifest(manifest)
     folder.mkdir(parents=True, exist_ok=True)
     with folder_lock(folder):
         for part, data in parts.items():
             with atomic_write(folder / files[part][0]) as partial:
                 partial.write_bytes(data)
         with atomic_write(folder / MANIFEST) as partial:
-            partial.write_bytes(text)
-        _write_card(content, folder / CARD_FILE)
+            partial.write_bytes(manifest_bytes)
+        _write_card(manifest, folder / CARD_FILE)
+        # Last: until the new manifest is in place, the old one needs its parts.
         _remove_old_parts(folder, {name for name, _ in files.values()})
 
 
 def load_fitted(folder: Path) -> FittedModel:
-    """Read a saved forecaster, every byte checked against its checksum.
+    """Read a saved forecaster and verify every file against its checksum.
 
     Raises:
-        InputError: no forecaster there, a newer schema, damaged files, or a class that can't be
-            imported.
+        InputError: the folder holds no forecaster, the schema is newer, a file is damaged, or a
+            class can't be imported.
     """
     if not (folder / MANIFEST).is_file():
         raise InputError(
             f"{folder} holds no forecaster ({MANIFEST} is missing). Name a folder that fit has "
             f"written: revin-forecast fit FILE --horizon H --out {folder}."
         )
-    with folder_lock(folder, shared=True):  # a newer fit removes what this one's manifest names
+    # The lock keeps a concurrent save from removing the parts that this manifest names.
+    with folder_lock(folder, shared=True):
         manifest = read_manifest(folder / MANIFEST)
         weights, state = (
-            _verified_path(folder, *manifest["files"][part]) for part in ("weights", "state")
+            _verify_part(folder, *manifest["files"][part]) for part in ("weights", "state")
         )
         return _build_fitted(manifest, weights, load_file(state))
 
@@ -88,67 +94,75 @@ def load_fitted(folder: Path) -> FittedModel:
 def _build_fitted(
     manifest: dict[str, Any], weights: Path, arrays: dict[str, np.ndarray]
 ) -> FittedModel:
-    recipe = ModelConfig(
+    """Build the fitted model from the manifest, the weights file and the state arrays."""
+    config = ModelConfig(
         backbone=ModuleSpec.from_dict(**restore_tuples(manifest["backbone"])),
         normalizer=ModuleSpec.from_dict(**restore_tuples(manifest["normalizer"])),
         lookback=manifest["lookback"],
         horizon=manifest["horizon"],
         training=TrainingSettings(**restore_tuples(manifest["training"])),
         refit=manifest["refit"],
-        covariates=tuple(manifest.get("covariates", ())),  # none before schema 2
-        targets=manifest.get("targets") and tuple(manifest["targets"]),  # none before schema 3
+        covariates=tuple(manifest.get("covariates", ())),  # absent before schema 2
+        targets=manifest.get("targets") and tuple(manifest["targets"]),  # absent before schema 3
     )
-    history = _history(manifest, arrays)
-    model = recipe.build(len(history.names))
+    history = _restore_history(manifest, arrays)
+    model = config.build(len(history.names))
     try:
         load_parameters(model, weights)
     except ValueError as error:
-        raise InputError(f"{recipe.backbone.path} is not as it was when saved: {error}") from error
+        raise InputError(
+            f"{config.backbone.path} has changed since it was saved: {error}"
+        ) from error
+    # Scores are absent before schema 3, and in models of quantiles.
+    intervals = ConformalIntervals(arrays["scores"]) if "scores" in arrays else None
     return FittedModel(
-        recipe,
+        config,
         model.eval(),
         Standardizer(arrays["mean"], arrays["scale"]),
         history,
         manifest["summary"],
-        _known_columns(recipe, history, arrays),
-        ConformalIntervals(arrays["scores"])
-        if "scores" in arrays
-        else None,  # none before schema 3
+        _restore_known_columns(config, history, arrays),
+        intervals,
     )
 
 
-def _known_columns(
-    recipe: ModelConfig, history: Series, arrays: dict[str, np.ndarray]
+def _restore_known_columns(
+    config: ModelConfig, history: Series, arrays: dict[str, np.ndarray]
 ) -> KnownColumns | None:
     if "columns" not in arrays:
         return None
-    names = tuple(table_columns(recipe.covariates))
-    kept = replace(history, values=arrays["columns"], names=names, inputs=(), last_timestamps=None)
-    return KnownColumns(kept, Standardizer(arrays["columns_mean"], arrays["columns_scale"]))
+    names = tuple(table_columns(config.covariates))
+    columns = replace(
+        history, values=arrays["columns"], names=names, inputs=(), last_timestamps=None
+    )
+    return KnownColumns(columns, Standardizer(arrays["columns_mean"], arrays["columns_scale"]))
 
 
-def _history(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Series:
-    lasts = arrays.get("lasts")
+def _restore_history(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Series:
+    zone, lasts = manifest["time_zone"], arrays.get("lasts")
     return Series(
         values=arrays["history"],
-        timestamps=_timestamps(arrays["timestamps"], manifest["time_unit"], manifest["time_zone"]),
+        timestamps=_restore_timestamps(arrays["timestamps"], manifest["time_unit"], zone),
         names=tuple(manifest["names"]),
         frequency=manifest["frequency"],
         layout=TableLayout(**manifest["layout"]),
-        inputs=tuple(manifest.get("inputs", ())),  # none before schema 3, nor lasts
+        # Inputs and last timestamps are absent before schema 3.
+        inputs=tuple(manifest.get("inputs", ())),
         last_timestamps=None
         if lasts is None
-        else _timestamps(lasts, manifest["lasts_unit"], manifest["time_zone"]),
+        else _restore_timestamps(lasts, manifest["lasts_unit"], zone),
         has_aligned_ends=manifest.get("moved", False),
     )
 
 
-def _timestamps(counts: np.ndarray, unit: str, zone: str | None) -> pd.DatetimeIndex:
+def _restore_timestamps(counts: np.ndarray, unit: str, zone: str | None) -> pd.DatetimeIndex:
+    """Return timestamps from their counts of a unit since 1970 in UTC."""
     stamps = pd.DatetimeIndex(counts.astype(f"datetime64[{unit}]"))
     return stamps.tz_localize("UTC").tz_convert(zone) if zone else stamps
 
 
-def _manifest_content(fitted: FittedModel) -> dict[str, Any]:
+def _build_manifest(fitted: FittedModel) -> dict[str, Any]:
+    """Return the manifest without the names of the files."""
     history = fitted.history
     return {
         "schema": SCHEMA,
@@ -158,7 +172,7 @@ def _manifest_content(fitted: FittedModel) -> dict[str, Any]:
         "names": history.names,
         "inputs": history.inputs,
         "frequency": history.frequency,
-        "time_zone": _zone_name(history.timestamps),
+        "time_zone": _find_zone_name(history.timestamps),
         "time_unit": history.timestamps.unit,
         "lasts_unit": None if history.last_timestamps is None else history.last_timestamps.unit,
         "moved": history.has_aligned_ends,
@@ -168,7 +182,8 @@ def _manifest_content(fitted: FittedModel) -> dict[str, Any]:
     }
 
 
-def _state_arrays(fitted: FittedModel) -> dict[str, np.ndarray]:
+def _collect_state_arrays(fitted: FittedModel) -> dict[str, np.ndarray]:
+    """Return the arrays of the state file: statistics, history, scores, known columns."""
     history = fitted.history
     arrays = {
         "mean": fitted.standardizer.mean,
@@ -186,19 +201,26 @@ def _state_arrays(fitted: FittedModel) -> dict[str, np.ndarray]:
             "columns_mean": fitted.known_columns.standardizer.mean,
             "columns_scale": fitted.known_columns.standardizer.scale,
         }
-    return {name: np.ascontiguousarray(part) for name, part in arrays.items()}
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
-def _zone_name(stamps: pd.DatetimeIndex) -> str | None:
-    """Return the name of a time zone, which must lead back to it."""
+def _find_zone_name(stamps: pd.DatetimeIndex) -> str | None:
+    """Return the name of the time zone; None: timestamps without one.
+
+    Raises:
+        InputError: the name does not identify the zone.
+    """
     if stamps.tz is None:
         return None
     name = str(stamps.tz)
+    # Some time zone objects print a name that pandas can't look up, or that means another zone.
     try:
-        same = bool((stamps.tz_convert(name).tz_localize(None) == stamps.tz_localize(None)).all())
+        is_same = bool(
+            (stamps.tz_convert(name).tz_localize(None) == stamps.tz_localize(None)).all()
+        )
     except (ValueError, KeyError, OSError):
-        same = False
-    if not same:
+        is_same = False
+    if not is_same:
         raise InputError(
             f"the time zone {name} has no name to be saved by. Convert the stamps first, such as "
             "by tz_convert('Europe/Berlin')."
@@ -206,31 +228,37 @@ def _zone_name(stamps: pd.DatetimeIndex) -> str | None:
     return name
 
 
-def _write_card(content: dict[str, Any], path: Path) -> None:
-    """Write the page for people, but over no other page of that name."""
+def _write_card(manifest: dict[str, Any], path: Path) -> None:
+    """Write the model card, unless a file of that name is the user's own."""
     if path.exists() and not path.read_bytes().startswith(CARD_MARKER.encode()):
         return
     with atomic_write(path) as partial:
-        partial.write_text(format_model_card(content), encoding="utf-8")
+        partial.write_text(format_model_card(manifest), encoding="utf-8")
 
 
-def _remove_old_parts(folder: Path, kept: set[str]) -> None:
-    """Remove the parts of older forecasters, and of saves that were killed."""
+def _remove_old_parts(folder: Path, current_names: set[str]) -> None:
+    """Remove the parts of older forecasters and the partial files of killed saves."""
     for path in folder.iterdir():
-        if PART_PATTERN.fullmatch(path.name) and path.name not in kept:
+        if PART_PATTERN.fullmatch(path.name) and path.name not in current_names:
             path.unlink()
     remove_stale_partials(folder, "weights-*")
     remove_stale_partials(folder, "state-*")
 
 
-def _verified_path(folder: Path, name: str, digest: str) -> Path:
+def _verify_part(folder: Path, name: str, digest: str) -> Path:
+    """Return the path of a part after checking its SHA-256.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
     path = folder / name
     if not path.is_file():
         raise InputError(f"{path} is missing, though {MANIFEST} names it. Fit and save again.")
     with path.open("rb") as file:
-        got = hashlib.file_digest(file, "sha256").hexdigest()
-    if got != digest:
+        actual_digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if actual_digest != digest:
         raise InputError(
-            f"{path} is damaged: its sha256 is {got}, {MANIFEST} says {digest}. Fit and save again."
+            f"{path} is damaged: its sha256 is {actual_digest}, {MANIFEST} says {digest}. Fit and "
+            "save again."
         )
     return path

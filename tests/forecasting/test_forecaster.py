@@ -1,3 +1,5 @@
+"""The public forecaster: fit, predict, save and load on small tables."""
+
 import functools
 import json
 
@@ -54,7 +56,7 @@ def test_newer_rows_without_refitting():
     pd.testing.assert_frame_equal(forecaster.predict(shuffled), forecast)
 
 
-def test_gaps_and_a_late_start_are_no_obstacle():
+def test_gaps_and_a_late_start_are_allowed():
     gappy = table()
     gappy.loc[40:45, "a"] = np.nan
     gappy.loc[:30, "b"] = np.nan
@@ -76,7 +78,7 @@ def test_units_do_not_matter(scale):
 @pytest.mark.parametrize(
     "normalizer", [RevIN, functools.partial(RevIN, statistic="last"), LastValue, Identity]
 )
-def test_saved_and_loaded_is_the_same(tmp_path, backbone, normalizer):
+def test_a_loaded_forecaster_forecasts_the_same(tmp_path, backbone, normalizer):
     forecaster = Forecaster(7, 20, backbone, normalizer, QUICK).fit(table())
     forecaster.save(tmp_path / "model")
     loaded = Forecaster.load(tmp_path / "model")
@@ -97,12 +99,12 @@ def test_layouts_survive_saving(tmp_path, layout):
         frame = table(frequency="h", tz="Europe/Berlin")
     forecaster = Forecaster(horizon=7).fit(frame)
     forecaster.save(tmp_path)
-    wanted = forecaster.predict()
-    assert set(wanted.columns) == set(frame.columns)
-    pd.testing.assert_frame_equal(Forecaster.load(tmp_path).predict(), wanted)
+    expected = forecaster.predict()
+    assert set(expected.columns) == set(frame.columns)
+    pd.testing.assert_frame_equal(Forecaster.load(tmp_path).predict(), expected)
 
 
-def test_newer_rows_of_a_long_table_with_names_of_its_own():
+def test_newer_rows_of_a_long_table_with_other_column_names():
     frame = table(rows=150).melt("date", var_name="shop", value_name="sold")
     series = read_series(frame, id="shop", value="sold")
     forecaster = Forecaster(horizon=7).fit(series.slice_rows(0, 120))
@@ -111,7 +113,7 @@ def test_newer_rows_of_a_long_table_with_names_of_its_own():
     assert forecast.date.min() == table(rows=151).date.max()
 
 
-def test_a_channel_may_come_to_life_after_the_training_part():
+def test_a_channel_may_begin_after_the_training_part():
     frame = table()
     frame["a"] = np.where(frame.index < 100, 5.0, 1e200 * np.sin(frame.index))
     frame["b"] = np.where(frame.index < 110, np.nan, frame.index * 1e-200)
@@ -131,7 +133,7 @@ def test_a_written_offset_survives_saving(tmp_path):
     assert str(again.date[0]).endswith("+02:00")
 
 
-def test_saving_again_replaces_and_leaves_nothing_over(tmp_path):
+def test_saving_again_replaces_all_files(tmp_path):
     Forecaster(horizon=7).fit(table()).save(tmp_path)
     other = Forecaster(horizon=3).fit(table(level=7.0))
     other.save(tmp_path)
@@ -139,23 +141,23 @@ def test_saving_again_replaces_and_leaves_nothing_over(tmp_path):
     pd.testing.assert_frame_equal(Forecaster.load(tmp_path).predict(), other.predict())
 
 
-def test_an_interrupted_save_leaves_the_old_one(tmp_path, monkeypatch):
+def test_an_interrupted_save_keeps_the_old_forecaster(tmp_path, monkeypatch):
     old = Forecaster(horizon=7).fit(table())
     old.save(tmp_path)
 
-    def interrupted(path):
+    def interrupt(path):
         if path.name == MANIFEST:
             raise KeyboardInterrupt
         return atomic_write(path)
 
-    monkeypatch.setattr("revin_forecast.forecasting.saving.atomic_write", interrupted)
+    monkeypatch.setattr("revin_forecast.forecasting.saving.atomic_write", interrupt)
     with pytest.raises(KeyboardInterrupt):
         Forecaster(horizon=3).fit(table()).save(tmp_path)
     pd.testing.assert_frame_equal(Forecaster.load(tmp_path).predict(), old.predict())
 
 
 @pytest.mark.parametrize("pattern", ["weights-*", "state-*", MANIFEST])
-def test_a_flipped_byte_is_noticed(tmp_path, pattern):
+def test_a_flipped_byte_is_detected(tmp_path, pattern):
     Forecaster(horizon=7).fit(table()).save(tmp_path)
     path = next(tmp_path.glob(pattern))
     content = bytearray(path.read_bytes())
@@ -169,30 +171,30 @@ def test_loading_runs_no_pickle(tmp_path, monkeypatch):
     forecaster = Forecaster(7, 20, Linear, RevIN, QUICK).fit(table())
     forecaster.save(tmp_path)
 
-    def refused(*_, **__):
-        raise AssertionError("a pickle is read")
+    def refuse(*_, **__):
+        raise AssertionError("a pickle is loaded")
 
     for name in ("pickle.load", "pickle.loads", "torch.load"):
-        monkeypatch.setattr(name, refused)
+        monkeypatch.setattr(name, refuse)
     pd.testing.assert_frame_equal(Forecaster.load(tmp_path).predict(), forecaster.predict())
 
 
-def test_what_cannot_be_loaded(tmp_path):
+def test_unusable_folders_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"holds no forecaster \(forecaster.json is missing\)"):
         Forecaster.load(tmp_path)
     Forecaster(horizon=7).fit(table()).save(tmp_path)
     manifest = tmp_path / MANIFEST
-    kept = manifest.read_text()
-    manifest.write_text(json.dumps(json.loads(kept) | {"schema": 99, "version": "9.9"}))
+    text = manifest.read_text()
+    manifest.write_text(json.dumps(json.loads(text) | {"schema": 99, "version": "9.9"}))
     with pytest.raises(InputError, match=r"has schema 99, .* saved by version 9\.9; upgrade"):
         Forecaster.load(tmp_path)
-    manifest.write_text(kept)
+    manifest.write_text(text)
     next(tmp_path.glob("weights-*")).unlink()
     with pytest.raises(InputError, match="is missing, though forecaster.json names it"):
         Forecaster.load(tmp_path)
 
 
-def test_what_cannot_be_fitted_or_predicted():
+def test_unusable_arguments_and_tables_are_refused():
     with pytest.raises(InputError, match="not fitted yet"):
         Forecaster(horizon=7).predict()
     with pytest.raises(InputError, match="horizon is a number of steps from 1 up but got 0"):
@@ -221,7 +223,7 @@ def test_what_cannot_be_fitted_or_predicted():
 
 
 class OneOfTwo(torch.nn.Linear):
-    """Sees two channels, forecasts one."""
+    """A backbone that reads two channels and forecasts one."""
 
     def __init__(self, lookback, horizon, channels):
         super().__init__(channels * lookback, horizon)
@@ -251,9 +253,9 @@ def test_default_lookback():
 
 
 @pytest.mark.parametrize("unit", [1e-9, 1.0, 1e7, 1e303])
-def test_what_is_repeated_comes_back_as_it_was(unit):
+def test_a_repeated_value_keeps_its_digits(unit):
     values = np.array([10, 11, 12.5, 9, 13] * 6) * unit
     table = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=30), "a": values, "b": unit})
-    found = Forecaster(3, 5, Repeat, LastValue).fit(table).predict()
-    assert found["a"].tolist() == [pytest.approx(13 * unit, rel=1e-12)] * 3
-    assert found["b"].tolist() == [unit] * 3
+    forecast = Forecaster(3, 5, Repeat, LastValue).fit(table).predict()
+    assert forecast["a"].tolist() == [pytest.approx(13 * unit, rel=1e-12)] * 3
+    assert forecast["b"].tolist() == [unit] * 3

@@ -1,4 +1,4 @@
-"""One model's forecast of many series in parts: what it forecasts as a whole."""
+"""One model's forecast of many series in tasks, against its forecast of all at once."""
 
 import pickle
 from dataclasses import replace
@@ -20,8 +20,8 @@ from revin_forecast.parallel.worker import pickle_task, run_pickled
 CHANNELS = 8
 
 
-class Packed(Engine):
-    """Packs tasks and results as they go to other processes, and counts them."""
+class PicklingEngine(Engine):
+    """An engine that pickles tasks and results, as for other processes, and counts them."""
 
     def __init__(self):
         self.tasks = 0
@@ -32,7 +32,7 @@ class Packed(Engine):
 
 
 @pytest.fixture(autouse=True)
-def three_at_once(monkeypatch):
+def three_series_per_task(monkeypatch):
     monkeypatch.setattr("revin_forecast.forecasting.parallel.SERIES_PER_TASK", 3)
 
 
@@ -45,39 +45,39 @@ def wide(rows=160, channels=CHANNELS):
     return table
 
 
-def window(fitted):
+def select_window(fitted):
     return fitted.standardizer.to_tensor(fitted.history.values).unsqueeze(0)
 
 
-def test_parts_add_up_to_the_whole():
+def test_tasks_give_the_forecast_of_all_series():
     affine = partial(RevIN, affine=True)
-    chosen = [{"backbone": Ridge, "lookback": 21, "normalizer": affine}, {}]
-    chosen.append({"backbone": partial(Ridge, per_channel=True), "lookback": 21})
-    for arguments in chosen:
+    cases = [{"backbone": Ridge, "lookback": 21, "normalizer": affine}, {}]
+    cases.append({"backbone": partial(Ridge, per_channel=True), "lookback": 21})
+    for arguments in cases:
         fitted = Forecaster(5, **arguments).fit(wide()).fitted
         generator = torch.Generator().manual_seed(0)
-        for parameter in fitted.model.normalizer.parameters():  # away from where they begin
+        for parameter in fitted.model.normalizer.parameters():  # away from the initial values
             parameter.data += torch.rand(parameter.shape, generator=generator)
-        past, engine = window(fitted), Packed()
+        past, engine = select_window(fitted), PicklingEngine()
         forecast, quantiles = predict_parallel(fitted, past, engine, levels=[0.1, 0.9])
         torch.testing.assert_close(forecast, fitted.forecast(past))
         torch.testing.assert_close(quantiles, fitted.quantiles(past, [0.1, 0.9]))
         assert engine.tasks == 3
-        here, none = predict_parallel(fitted, past, make_engine("inline"))
-        assert torch.equal(here, forecast)
-        assert none is None
+        inline_forecast, no_quantiles = predict_parallel(fitted, past, make_engine("inline"))
+        assert torch.equal(inline_forecast, forecast)
+        assert no_quantiles is None
 
 
-def test_models_that_look_at_several_series_are_refused():
+def test_models_that_mix_series_are_refused():
     table = wide(channels=4)
     fitted = Forecaster(5, 21, Ridge).fit(table).fitted
-    recipe = replace(fitted.config, backbone=ModuleSpec.from_class(SCINet), lookback=24)
+    config = replace(fitted.config, backbone=ModuleSpec.from_class(SCINet), lookback=24)
     known = replace(fitted.config, covariates=("weekday",))
     cases = [
-        (replace(fitted, config=recipe, model=recipe.build(4)), "but SCINet or its normalizer"),
+        (replace(fitted, config=config, model=config.build(4)), "but SCINet or its normalizer"),
         (replace(fitted, config=known), r"without known inputs, but this one has \['weekday'\]"),
         (Forecaster(5, 21, Ridge).fit(table, inputs=["series 1"]).fitted, "this one uses some"),
     ]
     for model, message in cases:
         with pytest.raises(InputError, match=message):
-            predict_parallel(model, window(fitted), Packed())
+            predict_parallel(model, select_window(fitted), PicklingEngine())

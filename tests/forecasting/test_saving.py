@@ -1,3 +1,5 @@
+"""Saved forecasters: all schemas, damage, concurrent saves and the model card."""
+
 import dataclasses
 import functools
 import json
@@ -26,18 +28,20 @@ MODELS = Path(__file__).parents[1] / "fixtures" / "models"
 OLD = sorted(MODELS.glob("schema-*/*.csv"))
 
 
-def fitted():
-    """A small model: Ridge with RevIN, 14 -> 5, two channels of days."""
+def load_small_model():
+    """Return Ridge with RevIN, 14 -> 5 steps, of two daily channels."""
     return load_fitted(MODELS / "schema-2" / "ridge")
 
 
 @pytest.mark.parametrize("path", OLD, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_models_of_every_schema_load_and_forecast_the_same(path, tmp_path):
     forecaster = Forecaster.load(path.with_suffix(""))
-    wanted = pd.read_csv(path)
-    got = forecaster.predict(level=[80.0] if "lo-80" in path.read_text() else [])
-    got.to_csv(tmp_path / "got.csv", index=False)
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "got.csv"), wanted, rtol=1e-7, atol=1e-7)
+    expected = pd.read_csv(path)
+    forecast = forecaster.predict(level=[80.0] if "lo-80" in path.read_text() else [])
+    forecast.to_csv(tmp_path / "forecast.csv", index=False)
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "forecast.csv"), expected, rtol=1e-7, atol=1e-7
+    )
     forecaster.save(tmp_path / "model")
     again = Forecaster.load(tmp_path / "model")
     pd.testing.assert_frame_equal(again.predict(), forecaster.predict())
@@ -49,19 +53,20 @@ def test_there_is_a_model_of_every_schema():
 
 
 @pytest.mark.parametrize("schema", [2, SCHEMA])
-def test_any_flipped_byte_is_noticed(schema, tmp_path):
+def test_any_flipped_byte_is_detected(schema, tmp_path):
     if schema == 2:
         shutil.copytree(MODELS / "schema-2" / "ridge", tmp_path, dirs_exist_ok=True)
     else:
-        save_fitted(fitted(), tmp_path)
+        save_fitted(load_small_model(), tmp_path)
     for path in sorted(tmp_path.iterdir()):
         content = path.read_bytes()
         stride = 7 if path.name == MANIFEST else 29
-        for place in range(0, len(content), stride):
+        for index in range(0, len(content), stride):
             damaged = bytearray(content)
-            damaged[place] ^= 1 << place % 8
+            damaged[index] ^= 1 << index % 8
             path.write_bytes(damaged)
-            if path.name == CARD_FILE or _same(schema, path, content):  # for people, or white space
+            # The card is not loaded, and white space does not count in old manifests.
+            if path.name == CARD_FILE or _has_same_values(schema, path, content):
                 assert load_fitted(tmp_path)
             else:
                 with pytest.raises(InputError, match=r"is damaged|has schema|is missing|holds no"):
@@ -70,8 +75,8 @@ def test_any_flipped_byte_is_noticed(schema, tmp_path):
     assert load_fitted(tmp_path)
 
 
-def _same(schema, path, content):
-    """Whether a manifest of before schema 3, whose digest is of its values, still has them."""
+def _has_same_values(schema, path, content):
+    """Return whether a manifest before schema 3, with a digest of its values, still has them."""
     if schema >= 3 or path.name != MANIFEST:
         return False
     try:
@@ -81,8 +86,8 @@ def _same(schema, path, content):
 
 
 @pytest.mark.parametrize("pattern", [MANIFEST, "weights-*", "state-*"])
-def test_a_file_cut_short_or_missing_is_noticed(pattern, tmp_path):
-    save_fitted(fitted(), tmp_path)
+def test_a_truncated_or_missing_file_is_detected(pattern, tmp_path):
+    save_fitted(load_small_model(), tmp_path)
     path = next(tmp_path.glob(pattern))
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match="is damaged"):
@@ -96,7 +101,7 @@ def test_a_file_cut_short_or_missing_is_noticed(pattern, tmp_path):
 
 
 def test_intervals_inputs_and_ends_survive(tmp_path):
-    old = fitted()
+    old = load_small_model()
     lasts = pd.DatetimeIndex(["2024-03-30", "2024-03-28"]).as_unit("s")
     history = dataclasses.replace(
         old.history, inputs=("b",), last_timestamps=lasts, has_aligned_ends=True
@@ -132,7 +137,7 @@ def test_nested_components_and_tuples_survive(tmp_path):
             "lookback": 14,
         },
     ]
-    old = fitted()
+    old = load_small_model()
     training = TrainingSettings(max_epochs=3, learning_rate=0.02)
     component = ModuleSpec.from_class(functools.partial(WeightedCombination, members=members))
     recipe = ModelConfig(component, ModuleSpec.from_class(Identity), 14, 5, training)
@@ -146,18 +151,18 @@ def test_nested_components_and_tuples_survive(tmp_path):
     np.testing.assert_array_equal(again.model(past).detach(), model(past).detach())
 
 
-def test_files_that_are_not_its_own_are_left_alone(tmp_path):
+def test_other_files_are_left_alone(tmp_path):
     for name in ("my-weights.safetensors", "state-of-the-art.safetensors", CARD_FILE, "notes.txt"):
         (tmp_path / name).write_text("mine")
-    save_fitted(fitted(), tmp_path)
+    save_fitted(load_small_model(), tmp_path)
     save_fitted(load_fitted(MODELS / "schema-2" / "trained"), tmp_path)
-    kept = {path.name for path in tmp_path.iterdir() if path.read_bytes() == b"mine"}
-    assert len(kept) == 4
+    unchanged = {path.name for path in tmp_path.iterdir() if path.read_bytes() == b"mine"}
+    assert len(unchanged) == 4
     assert len(list(tmp_path.iterdir())) == 4 + 3
 
 
-def test_what_killed_saves_left_is_removed(tmp_path):
-    save_fitted(fitted(), tmp_path)
+def test_files_of_killed_saves_are_removed(tmp_path):
+    save_fitted(load_small_model(), tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     part = next(tmp_path.glob("weights-*"))
     (tmp_path / f".{part.name}.0a1b2c3d.partial").write_bytes(b"half")
@@ -165,24 +170,24 @@ def test_what_killed_saves_left_is_removed(tmp_path):
     (tmp_path / "state-0123456789abcdef.safetensors").write_bytes(b"of a save that was killed")
     (tmp_path / f".{MANIFEST}.0a1b2c3d.partial").write_bytes(b"half")
     assert load_fitted(tmp_path)
-    save_fitted(fitted(), tmp_path)
+    save_fitted(load_small_model(), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == names
 
 
 def test_a_file_where_the_folder_should_be(tmp_path):
     (tmp_path / "model").write_text("x")
     with pytest.raises(InputError, match="model is a file; name a folder for the forecaster"):
-        save_fitted(fitted(), tmp_path / "model")
+        save_fitted(load_small_model(), tmp_path / "model")
 
 
-def test_savers_and_readers_at_once(tmp_path):
-    models = [fitted(), load_fitted(MODELS / "schema-2" / "trained")]
+def test_concurrent_saves_and_loads(tmp_path):
+    models = [load_small_model(), load_fitted(MODELS / "schema-2" / "trained")]
     save_fitted(models[0], tmp_path)
     problems, done = [], threading.Event()
 
-    def repeat(work):
+    def run(action):
         try:
-            work()
+            action()
         except Exception as problem:
             problems.append(problem)
 
@@ -191,10 +196,10 @@ def test_savers_and_readers_at_once(tmp_path):
             load_fitted(tmp_path)
 
     savers = [
-        threading.Thread(target=repeat, args=(functools.partial(save_fitted, model, tmp_path),))
+        threading.Thread(target=run, args=(functools.partial(save_fitted, model, tmp_path),))
         for model in models * 6
     ]
-    reader = threading.Thread(target=repeat, args=(read,))
+    reader = threading.Thread(target=run, args=(read,))
     for thread in (reader, *savers):
         thread.start()
     for thread in savers:
@@ -216,13 +221,13 @@ def test_a_time_zone_without_a_name_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def card(tmp_path, new: FittedModel) -> str:
+def save_and_read_card(tmp_path, new: FittedModel) -> str:
     save_fitted(new, tmp_path)
     return (tmp_path / CARD_FILE).read_text(encoding="utf-8")
 
 
-def test_the_card_says_what_the_model_is(tmp_path):
-    old = fitted()
+def test_the_card_describes_the_model(tmp_path):
+    old = load_small_model()
     summary = old.summary | {
         "source": {"file": "sales.csv", "sha256": "ab" * 32},
         "unobserved": 9,
@@ -236,7 +241,9 @@ def test_the_card_says_what_the_model_is(tmp_path):
         "calibration_windows": 1234,
     }
     intervals = ConformalIntervals(np.zeros((len(QUANTILE_GRID), 5, 2)))
-    text = card(tmp_path, dataclasses.replace(old, summary=summary, intervals=intervals))
+    text = save_and_read_card(
+        tmp_path, dataclasses.replace(old, summary=summary, intervals=intervals)
+    )
     for line in (
         "# A forecaster of 2 series",
         "| file | sales.csv |",
@@ -249,11 +256,11 @@ def test_the_card_says_what_the_model_is(tmp_path):
         "| model | Ridge() |",
         "| normalizer | RevIN() |",
         "| intervals | conformal, calibrated on 1,234 windows |",
-        "Compared on 1,234 validation windows, season 7. The combination by the shares below has "
-        "MASE 0.6951 there.",
+        "Compared on 1,234 validation windows, season 7. The combination, weighted by the shares "
+        "below, has a MASE of 0.6951 there.",
         "| model | lookback | mase | note |",
         "| Ridge | 14 | 0.7123 |  |",
-        "Not tried for want of time: NHITS\\|x.",
+        "Not tried within the time budget: NHITS\\|x.",
         "revin-forecast predict MODEL newer.csv --out forecast.csv",
     ):
         assert line in text
@@ -262,18 +269,18 @@ def test_the_card_says_what_the_model_is(tmp_path):
 
 
 def test_the_card_is_replaced_with_the_model(tmp_path):
-    first = card(tmp_path, fitted())
-    second = card(tmp_path, load_fitted(MODELS / "schema-2" / "zoned"))
+    first = save_and_read_card(tmp_path, load_small_model())
+    second = save_and_read_card(tmp_path, load_fitted(MODELS / "schema-2" / "zoned"))
     assert "| intervals | none |" in first
     assert "Europe/Berlin" not in first
     assert "Europe/Berlin" in second
 
 
 def test_nothing_from_a_file_is_markup_in_the_card(tmp_path):
-    old = fitted()
-    evil = "a|b`c`\n# d <script>alert(1)</script> [x](y) \u202e \udc80 *e*"
-    history = dataclasses.replace(old.history, names=(evil, "long" * 100))
-    text = card(tmp_path, dataclasses.replace(old, history=history))
+    old = load_small_model()
+    markup = "a|b`c`\n# d <script>alert(1)</script> [x](y) \u202e \udc80 *e*"
+    history = dataclasses.replace(old.history, names=(markup, "long" * 100))
+    text = save_and_read_card(tmp_path, dataclasses.replace(old, history=history))
     assert load_fitted(tmp_path).history.names == history.names
     series = next(line for line in text.splitlines() if line.startswith("| series |"))
     assert "<script>" not in text

@@ -1,4 +1,4 @@
-"""Used as scikit-learn estimators are: parameters as given, clones, fit, predict; and tables."""
+"""The conventions of scikit-learn's estimators: parameters, clones, fit and predict."""
 
 from functools import partial
 
@@ -31,8 +31,8 @@ PARAMETERS = {
 }
 
 
-def cloned(forecaster):
-    """What sklearn.base.clone does: a new one of the parameters, which must be the very same."""
+def clone_forecaster(forecaster):
+    """Build a forecaster like sklearn.base.clone, which requires identical parameters."""
     parameters = forecaster.get_params(deep=False)
     clone = type(forecaster)(**parameters)
     for name, value in clone.get_params(deep=False).items():
@@ -40,7 +40,7 @@ def cloned(forecaster):
     return clone
 
 
-def test_the_constructor_keeps_its_arguments_as_they_are_given():
+def test_the_constructor_stores_its_arguments_unchanged():
     forecaster = Forecaster(**PARAMETERS)
     assert forecaster.get_params().keys() == PARAMETERS.keys()
     for name, value in PARAMETERS.items():
@@ -49,15 +49,15 @@ def test_the_constructor_keeps_its_arguments_as_they_are_given():
 
 
 @pytest.mark.parametrize("parameters", [PARAMETERS, {"horizon": 7}])
-def test_a_clone_is_not_fitted_and_forecasts_the_same_once_it_is(parameters):
+def test_a_clone_is_not_fitted_and_can_be_fitted_to_the_same(parameters):
     forecaster = Forecaster(**parameters).fit(daily())
-    clone = cloned(forecaster)
+    clone = clone_forecaster(forecaster)
     with pytest.raises(InputError, match=r"not fitted yet; call fit\(table\) first"):
         clone.predict()
     pd.testing.assert_frame_equal(clone.fit(daily()).predict(), forecaster.predict())
 
 
-def test_parameters_change_and_what_was_fitted_is_forgotten():
+def test_set_params_changes_parameters_and_drops_the_fit():
     forecaster = Forecaster(7, 14, Ridge).fit(daily())
     assert forecaster.set_params(horizon=3, lookback=21) is forecaster
     assert (forecaster.horizon, forecaster.lookback, forecaster.backbone) == (3, 21, Ridge)
@@ -67,7 +67,7 @@ def test_parameters_change_and_what_was_fitted_is_forgotten():
     assert forecaster.set_params() is forecaster
 
 
-def test_parameters_that_are_none_are_refused_and_nothing_changes():
+def test_bad_parameters_are_refused_and_change_nothing():
     forecaster = Forecaster(7, 14, Ridge).fit(daily())
     with pytest.raises(InputError, match=r"Forecaster has no \['depth'\]; it takes \['horizon', "):
         forecaster.set_params(depth=3)
@@ -77,7 +77,7 @@ def test_parameters_that_are_none_are_refused_and_nothing_changes():
     assert len(forecaster.predict()) == 7
 
 
-def test_fit_returns_itself_and_fits_anew():
+def test_fit_returns_itself_and_can_be_repeated():
     forecaster = Forecaster(7, 14, Ridge)
     assert forecaster.fit(daily()) is forecaster
     first = forecaster.predict()
@@ -86,7 +86,7 @@ def test_fit_returns_itself_and_fits_anew():
     pd.testing.assert_frame_equal(forecaster.fit(daily()).predict(), first)
 
 
-def test_it_says_what_it_is():
+def test_repr_shows_changed_parameters():
     assert repr(Forecaster(7)) == "Forecaster(horizon=7)"
     shown = repr(Forecaster(7, backbone=Ridge, selection=SelectionSettings(budget=5.0)))
     assert "horizon=7" in shown
@@ -95,7 +95,7 @@ def test_it_says_what_it_is():
     assert "lookback" not in shown
 
 
-def test_tables_of_pandas_go_in_and_come_out():
+def test_pandas_frames_are_taken_and_returned():
     table = daily()
     before = table.copy()
     forecast = Forecaster(7, 14, Ridge).fit(table).predict()
@@ -103,14 +103,14 @@ def test_tables_of_pandas_go_in_and_come_out():
     assert forecast.columns.tolist() == ["date", "sold", "lost"]
     assert forecast["date"].tolist() == list(pd.date_range("2024-03-01", periods=7, freq="D"))
     pd.testing.assert_frame_equal(table, before)
-    # A table of times in its index forecasts the same.
+    # A frame with its times in the index gives the same forecast.
     indexed = Forecaster(7, 14, Ridge).fit(table.set_index("date")).predict()
     pd.testing.assert_frame_equal(indexed, forecast)
     named = table.set_index("date").rename_axis("day")
     assert Forecaster(7, 14, Ridge).fit(named).predict().columns[0] == "day"
 
 
-def test_a_forecast_goes_on_below_its_table():
+def test_a_forecast_can_be_appended_to_its_table():
     table = daily()
     forecaster = Forecaster(7, 14, Ridge).fit(table)
     further = forecaster.predict(pd.concat([table, forecaster.predict()]))
@@ -118,8 +118,8 @@ def test_a_forecast_goes_on_below_its_table():
     np.testing.assert_allclose(further["sold"], forecaster.predict()["sold"], atol=0.05)
 
 
-def test_tables_of_other_libraries_go_in_by_arrow():
+def test_tables_of_other_libraries_are_taken_by_arrow():
     table = pa.Table.from_pandas(daily(), preserve_index=False)
     forecast = Forecaster(7, 14, Ridge).fit(table).predict()
-    wanted = Forecaster(7, 14, Ridge).fit(daily()).predict()
-    pd.testing.assert_frame_equal(forecast, wanted)
+    expected = Forecaster(7, 14, Ridge).fit(daily()).predict()
+    pd.testing.assert_frame_equal(forecast, expected)
