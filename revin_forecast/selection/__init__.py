@@ -1,10 +1,10 @@
-"""Choose look-back, normalizer and model on rolling validation windows."""
+"""Select look-back, normalizer and model on rolling validation windows."""
 
-from revin_forecast.selection.candidates import centring_of
-from revin_forecast.selection.seasonality import calendar_seasons, detect_seasons
+from revin_forecast.selection.candidates import EvaluatedCandidate, find_centring
+from revin_forecast.selection.seasonality import detect_seasons, list_calendar_seasons
 from revin_forecast.selection.select import SelectionResult, select_model
-from revin_forecast.selection.selector import EvaluatedCandidate, SelectionTask, Selector
-from revin_forecast.selection.settings import SelectionSettings
+from revin_forecast.selection.selector import Selector
+from revin_forecast.selection.settings import SelectionSettings, SelectionTask
 
 __all__ = [
     "EvaluatedCandidate",
@@ -12,8 +12,8 @@ __all__ = [
     "SelectionSettings",
     "SelectionTask",
     "Selector",
-    "calendar_seasons",
-    "centring_of",
     "detect_seasons",
+    "find_centring",
+    "list_calendar_seasons",
     "select_model",
 ]

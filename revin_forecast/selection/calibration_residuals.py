@@ -1,4 +1,4 @@
-"""Forecast errors of earlier rows, for intervals where the validation part is short."""
+"""Forecast errors on rows before validation, to calibrate intervals if validation is short."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -6,82 +6,87 @@ import torch
 from torch import Tensor
 
 from revin_forecast.models.intervals import window_scale
-from revin_forecast.selection.selector import EvaluatedCandidate, Selector
+from revin_forecast.selection.candidates import EvaluatedCandidate
+from revin_forecast.selection.selector import Selector
 from revin_forecast.selection.validation import ValidationWindows
+from revin_forecast.shapes import Future, Past
 
 MAX_BLOCKS = 4
 MAX_BLOCK_ORIGINS = 15
-"""Of a block: maps are solved once for so many windows."""
+"""Most windows in a block: all of them share maps that are solved once."""
 MAX_ERROR_RATIO = 3.0
-"""Mean error of a block, in that of the validation windows, at most."""
+"""Largest mean error of a block, relative to that of the validation windows."""
 
 
-def pre_validation_residuals(
+def iter_pre_validation_residuals(
     selector: Selector, members: Sequence[EvaluatedCandidate], weights: Tensor, lookback: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield truth less forecast, and the past, of blocks of windows before validation.
+    """Yield residuals and look-backs of blocks of windows before validation.
 
-    Each block is forecast by the same combination, its maps solved on the rows before the block
-    only, with the penalties that were chosen. Backbones that are trained aren't trained again, so
-    nothing is yielded where one has weight.
+    The same combination forecasts each block, with maps solved only on the rows before the block
+    and with the penalties selected on validation. Trained backbones would have to be trained again;
+    if one of them has weight, nothing is yielded.
 
     Args:
-        selector: with the values.
-        members: of the combination.
+        selector: the selector, with its values.
+        members: members of the combination.
         weights: (members, channels).
-        lookback: steps of the past.
+        lookback: steps of the look-backs to yield.
 
     Yields:
-        (windows, horizon, channels) and (windows, lookback, channels), latest block first.
+        Truth minus forecast, (windows, horizon, channels), and past, (windows, lookback, channels);
+        the latest block first.
     """
     task = selector.task
     stop = task.train
     for _ in range(MAX_BLOCKS):
-        last = stop - task.horizon
-        cut = max(lookback + 1, last - MAX_BLOCK_ORIGINS + 1)
-        if cut > last:
+        last_origin = stop - task.horizon
+        first_origin = max(lookback + 1, last_origin - MAX_BLOCK_ORIGINS + 1)
+        if first_origin > last_origin:
             return
-        models = [model for member in members if (model := member.refit(cut)) is not None]
+        models = [model for member in members if (model := member.refit(first_origin)) is not None]
         if len(models) < len(members):
             return
         filled = None if task.filled is None else task.filled[:stop]
         windows = ValidationWindows.from_values(
-            task.values[:stop], cut, lookback, task.horizon, selector.season, filled
+            task.values[:stop], first_origin, lookback, task.horizon, selector.season, filled
         )
         forecast = torch.zeros_like(windows.truth)
         for model, member, weight in zip(models, members, weights, strict=True):
             forecast += weight * windows.forecast(model, member.candidate.lookback)
         yield windows.truth - forecast, windows.past
-        stop = cut + task.horizon - 1  # the next block's windows begin before this one's
+        # The origins of the next, earlier block end right before those of this one.
+        stop = first_origin + task.horizon - 1
 
 
 def limit_block_errors(
-    blocks: Iterable[tuple[Tensor, Tensor]], residuals: Tensor, past: Tensor
+    blocks: Iterable[tuple[Tensor, Tensor]], residuals: Future, past: Past
 ) -> list[tuple[Tensor, Tensor]]:
-    """Scale errors down where a block's are far beyond those of validation.
+    """Scale down the errors of blocks whose mean error is far above that of validation.
 
-    The fewer rows a map was solved on, the worse it is: one that extrapolates the level of a trend
-    may miss by many times what the forecaster does that is fitted on all rows. So the mean error
-    of a block, in the units of its windows' scales, counts for `WORST` times that of the validation
-    windows at most. Those are few, and the choice was made on them: less would be too little. Where
-    they have none, or nothing of them was observed, errors stay as they are.
+    A map solved on fewer rows is worse: one that extrapolates the level of a trend may miss by many
+    times the error of the final forecaster, which is fitted on all rows. So the mean error of a
+    block, relative to its windows' scales, is limited to `MAX_ERROR_RATIO` times that of the
+    validation windows. The limit is well above 1 because the validation windows are few and the
+    model was selected on them, so that their error is too low. If validation has no error, or none
+    was observed, the blocks are returned unchanged.
 
     Args:
-        blocks: (windows, horizon, channels) errors and (windows, lookback, channels) past of each.
-        residuals: of validation.
-        past: of validation.
+        blocks: errors, (windows, horizon, channels), and past, (windows, lookback, channels).
+        residuals: (windows, horizon, channels) of validation.
+        past: (windows, lookback, channels) of validation.
     """
-    most = MAX_ERROR_RATIO * _mean_scaled_error(residuals, past)
-    if most == 0:
+    max_error = MAX_ERROR_RATIO * _mean_scaled_error(residuals, past)
+    if max_error == 0:
         return list(blocks)
     return [
-        (errors * (most / max(_mean_scaled_error(errors, before), most)), before)
-        for errors, before in blocks
+        (errors * (max_error / max(_mean_scaled_error(errors, block_past), max_error)), block_past)
+        for errors, block_past in blocks
     ]
 
 
-def _mean_scaled_error(residuals: Tensor, past: Tensor) -> float:
-    """Return the mean absolute error over the scale of its window, 0 where none was observed."""
+def _mean_scaled_error(residuals: Future, past: Past) -> float:
+    """Return the mean absolute error relative to the windows' scales; 0 if none was observed."""
     scores = (residuals / window_scale(past).unsqueeze(1)).abs()
-    seen = scores[scores.isfinite()]
-    return float(seen.mean()) if len(seen) else 0.0
+    observed_scores = scores[scores.isfinite()]
+    return float(observed_scores.mean()) if len(observed_scores) else 0.0

@@ -1,5 +1,6 @@
-"""What the automatic choice tries."""
+"""The candidates of the automatic choice."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -11,9 +12,10 @@ from revin_forecast.errors import InputError
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity, LastValue, RevIN
+from revin_forecast.shapes import Future
 
 Centring = Literal["none", "last", "mean", "median"]
-"""The level that is taken away from each window before the map, and given back after it."""
+"""The level subtracted from each window before the map and added back to its forecast."""
 
 NORMALIZERS: dict[Centring, ModuleSpec] = {
     "last": ModuleSpec.from_class(LastValue),
@@ -23,11 +25,13 @@ NORMALIZERS: dict[Centring, ModuleSpec] = {
 }
 LOOKBACKS = (48, 96, 192, 336, 512, 720)
 MAX_LOOKBACK = 1024
+MIN_REPEAT_LOOKBACK = 8
+"""Look-back of Repeat, which needs one step: after a gap it repeats the last observed value."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that may be chosen, alone or as a member of a combination."""
+    """A model that the selection may choose, alone or as a member of a combination."""
 
     backbone: ModuleSpec
     normalizer: ModuleSpec
@@ -35,7 +39,7 @@ class Candidate:
 
     @property
     def model_name(self) -> str:
-        """What people call it."""
+        """The backbone's name, with the season or "one each" (a map for each channel)."""
         parameters = self.backbone.parameters
         if "season" in parameters:
             return f"{self.backbone.name} ({parameters['season']})"
@@ -43,12 +47,12 @@ class Candidate:
 
     @property
     def centring(self) -> str:
-        """What is taken away from each window, in a word; empty for the naive forecasts."""
+        """The level subtracted from each window, in one word; empty for naive forecasts."""
         if self.backbone.name in ("Repeat", "SeasonalNaive"):
             return ""
-        for centre, component in NORMALIZERS.items():
+        for centring, component in NORMALIZERS.items():
             if component == self.normalizer:
-                return centre
+                return centring
         return self.normalizer.name
 
     @property
@@ -57,7 +61,7 @@ class Candidate:
         return ", ".join(filter(None, [self.model_name, self.centring, str(self.lookback)]))
 
     def build(self, horizon: int, channels: int) -> Reversible:
-        """Return the model, not fitted yet."""
+        """Build the model; it is not fitted yet."""
         sizes = (self.lookback, horizon, channels)
         named = {"lookback": self.lookback, "horizon": horizon}
         backbone, normalizer = self.backbone.build(*sizes), self.normalizer.build(channels, **named)
@@ -65,54 +69,77 @@ class Candidate:
         return Reversible(backbone, normalizer)  # pyright: ignore[reportArgumentType]
 
 
-def naive_candidates(seasons: tuple[int, ...], rows: int) -> list[Candidate]:
-    """Return Repeat, and SeasonalNaive for each season that fits; made to see through gaps.
+@dataclass(frozen=True, eq=False)
+class EvaluatedCandidate:
+    """A candidate with its forecast of the validation windows."""
 
-    They look back a little further than they must, so that a gap at the end has something before.
+    candidate: Candidate
+    forecast: Future
+    """(windows, horizon, channels), standardized."""
+    refit: Callable[[int], Reversible | None]
+    """Returns the model fitted on the first rows, so many as passed; None: it would have to be
+    trained again."""
+    mase: float
+    """Mean absolute scaled error on the validation windows."""
+    seconds: float
+    """Time to fit and evaluate."""
+
+
+def list_naive_candidates(seasons: tuple[int, ...], rows: int) -> list[Candidate]:
+    """Return Repeat, and SeasonalNaive for each season that fits into the rows.
+
+    Both use `LastValue`, so that a gap in the look-back is filled with the last value observed.
+
+    Args:
+        seasons: season lengths in steps.
+        rows: longest look-back.
     """
     last = NORMALIZERS["last"]
-    found = [Candidate(ModuleSpec.from_class(Repeat), last, min(rows, 8))]
-    for season in seasons:
-        if season <= rows:
-            backbone = ModuleSpec.from_class(partial(SeasonalNaive, season=season))
-            found.append(Candidate(backbone, last, season))
-    return found
+    repeat = Candidate(ModuleSpec.from_class(Repeat), last, min(rows, MIN_REPEAT_LOOKBACK))
+    seasonal = [
+        Candidate(ModuleSpec.from_class(partial(SeasonalNaive, season=season)), last, season)
+        for season in seasons
+        if season <= rows
+    ]
+    return [repeat, *seasonal]
 
 
-def linear_candidate(centring: Centring, lookback: int, per_channel: bool) -> Candidate:
-    """Return a Ridge: one map for all channels, or one for each."""
+def make_linear_candidate(centring: Centring, lookback: int, per_channel: bool) -> Candidate:
+    """Return a Ridge with one map for all channels, or with one for each channel."""
     backbone = partial(Ridge, per_channel=True) if per_channel else Ridge
     return Candidate(ModuleSpec.from_class(backbone), NORMALIZERS[centring], lookback)
 
 
 def list_lookbacks(horizon: int, seasons: tuple[int, ...], max_lookback: int) -> list[int]:
-    """Return look-backs to try, shortest first: the usual ones, and whole seasons.
+    """Return the look-backs to try, shortest first: usual ones, two horizons and two seasons.
+
+    If none of these fits, the longest possible look-back is returned.
 
     Args:
         horizon: steps to forecast.
-        seasons: in steps.
-        max_lookback: the longest that the rows allow.
+        seasons: season lengths in steps.
+        max_lookback: the longest look-back that the rows allow.
     """
-    wanted = {*LOOKBACKS, 2 * horizon, *(2 * season for season in seasons)}
-    fitting = {lookback for lookback in wanted if lookback <= min(max_lookback, MAX_LOOKBACK)}
-    return sorted(fitting | {min(max_lookback, min(wanted))})
+    lookbacks = {*LOOKBACKS, 2 * horizon, *(2 * season for season in seasons)}
+    fitting = {lookback for lookback in lookbacks if lookback <= min(max_lookback, MAX_LOOKBACK)}
+    return sorted(fitting | {min(max_lookback, min(lookbacks))})
 
 
-def centring_of(normalizer: ModuleSpec) -> Centring:
-    """Return the level that a normalizer takes away, where the automatic choice can use it.
+def find_centring(normalizer: ModuleSpec) -> Centring:
+    """Return the level that a normalizer subtracts, if the automatic choice can use it.
 
     Raises:
-        InputError: it can't.
+        InputError: the normalizer is not Identity, LastValue or RevIN.
     """
-    names: dict[str, Centring] = {"Identity": "none", "LastValue": "last", "RevIN": "mean"}
-    centre = names.get(normalizer.name)
+    centrings: dict[str, Centring] = {"Identity": "none", "LastValue": "last", "RevIN": "mean"}
+    centring = centrings.get(normalizer.name)
     if normalizer.name == "RevIN":
         statistic = normalizer.parameters.get("statistic", "mean")
-        centre = statistic if statistic in NORMALIZERS else None
-    if centre is None:
+        centring = statistic if statistic in NORMALIZERS else None
+    if centring is None:
         raise InputError(
             f"the automatic choice tries Identity, LastValue and RevIN but got the normalizer "
             f"{normalizer.name}. Name a backbone too (--backbone Ridge, DLinear, ...), or leave "
             "the normalizer out."
         )
-    return centre
+    return centring

@@ -1,4 +1,4 @@
-"""Closed-form maps for many look-backs and levels, from the same second moments."""
+"""Closed-form linear maps for many look-backs and levels, from shared second moments."""
 
 import math
 from dataclasses import dataclass
@@ -13,59 +13,68 @@ from revin_forecast.normalizers import LocationScaleNormalizer
 from revin_forecast.selection.candidates import NORMALIZERS, Centring
 
 MAX_GATHERED_WINDOWS = 6_000
-"""Windows that are gathered where there is no short cut: for a median, or through gaps."""
+"""Most windows to gather where no closed form of their sums exists: for a median, and with gaps."""
 MIN_WINDOWS_PER_STEP = 10
-"""Windows without gaps for each step of the look-back, from which on those are taken alone."""
+"""Windows without gaps, for each step of the look-back, above which only these are used."""
+MIN_ROWS_PER_LOOKBACK = 16
+"""Training rows, for each step of the longest look-back, above which its sums serve shorter ones.
 
+The few windows that a shorter look-back adds at the start then hardly matter.
+"""
 NOISE_FLOOR = 1e-10
-"""Mean square of the inputs, in overall deviations, that counts as no change."""
+"""Mean square of the inputs, in training variances, below which they count as constant."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearMap:
-    """A map solved on training windows, and how it was solved."""
+    """A map solved on training windows, with the settings it was solved with."""
 
     weight: Tensor
     """(horizon, lookback)."""
     bias: Tensor
     """(horizon,)."""
     penalty: float
+    """Ridge penalty selected on validation windows."""
     centring: Centring
     channels: tuple[int, ...] | None
-    """Those that share it; None: all."""
+    """Indices of the channels that share the map; None: all."""
 
     def refit(self, values: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Return weight and bias solved anew on all windows of (time, channels), same penalty.
+        """Solve the map again on all windows of some values, with the same penalty.
 
-        None where no window teaches anything.
+        Args:
+            values: (time, channels) standardized, NaN where unobserved.
+
+        Returns:
+            Weight, (horizon, lookback), and bias, (horizon,); None without a usable window.
         """
         horizon, lookback = self.weight.shape
         rows = values if self.channels is None else values[:, list(self.channels)]
         if len(rows) < horizon + lookback:
             return None
-        equations = _window_equations(rows, self.centring, lookback, horizon)
+        equations = _sum_windows(rows, self.centring, lookback, horizon)
         if not equations.count:
             return None
-        intercept = self.centring == "none"
-        centred = equations.subtract_means(*equations.means()) if intercept else equations
+        has_intercept = self.centring == "none"
+        centred = equations.subtract_means(*equations.means()) if has_intercept else equations
         if _is_rounding_noise(centred):
             return None
         weight = solve_ridge(centred, self.penalty)
-        return weight, _bias(weight, equations, intercept)
+        return weight, _solve_bias(weight, equations, has_intercept)
 
 
 class LinearMapSolver:
-    """Solve Ridge maps for any look-back, level and group of channels.
+    """Solver of Ridge maps for any look-back, level and group of channels.
 
-    Windows without gaps are summed without making one (`window_equations`); their sums for a
-    shorter look-back are a part of those for a longer one, but for the few windows that start
-    before it is full. Where too few windows have no gap, some are gathered and every target that
-    was seen counts.
+    The sums over windows without gaps are computed without building the windows
+    (`gap_free_equations`). Those of a shorter look-back are part of those of a longer one, except
+    for the few windows that start before the longer one is full. If too few windows are free of
+    gaps, some windows are gathered and every observed target counts.
 
     Args:
         training: (time, channels) standardized, NaN where unobserved.
-        validation: (time, channels), its first `longest` rows the last of training.
-        max_lookback: look-back.
+        validation: (time, channels), beginning with the last `max_lookback` rows of training.
+        max_lookback: the longest look-back.
         horizon: steps to forecast.
     """
 
@@ -78,93 +87,101 @@ class LinearMapSolver:
     def solve(
         self, centring: Centring, lookback: int, channels: tuple[int, ...] | None = None
     ) -> LinearMap | None:
-        """Return the map with the penalty that has the least squared validation error.
+        """Return the map whose penalty has the least squared validation error.
 
         Args:
-            centring: the level taken from each window.
-            lookback: steps seen, `longest` at most.
-            channels: those that share the map; None: all.
+            centring: the level subtracted from each window.
+            lookback: steps of the look-back, at most `max_lookback`.
+            channels: indices of the channels that share the map; None: all.
 
         Returns:
-            None where no window teaches anything.
+            The map; None without a usable training or validation window.
         """
-        training, validation = self._equations(centring, lookback, channels)
+        training, validation = self._sum_parts(centring, lookback, channels)
         if not training.count or not validation.count:
             return None
-        intercept = centring == "none"
-        origin = training.means()
-        first = training.subtract_means(*origin) if intercept else training
-        if _is_rounding_noise(first):
+        # A centred window needs no intercept: its level is added back after the map.
+        has_intercept = centring == "none"
+        means = training.means()
+        centred = training.subtract_means(*means) if has_intercept else training
+        if _is_rounding_noise(centred):
             return None
-        second = validation.subtract_means(*origin) if intercept else validation
-        path = ridge_path(first)
-        errors = path.errors(second, DEFAULT_PENALTIES)
+        # Validation moments are taken about the training means, which the map is solved with.
+        centred_validation = validation.subtract_means(*means) if has_intercept else validation
+        path = ridge_path(centred)
+        errors = path.errors(centred_validation, DEFAULT_PENALTIES)
         penalty = DEFAULT_PENALTIES[int(errors.nan_to_num(math.inf).argmin())]
         weight = path.solve(penalty)
-        bias = _bias(weight, training, intercept)
+        bias = _solve_bias(weight, training, has_intercept)
         return LinearMap(weight, bias, penalty, centring, channels)
 
-    def _equations(
-        self, centre: Centring, lookback: int, channels: tuple[int, ...] | None
+    def _sum_parts(
+        self, centring: Centring, lookback: int, channels: tuple[int, ...] | None
     ) -> list[NormalEquations]:
-        """Return those of training and validation windows."""
-        weights = _centring_normalizer(centre).location_weights(lookback)
+        """Return the normal equations of the training and of the validation windows."""
+        weights = _build_normalizer(centring).location_weights(lookback)
         if weights is not None:
-            complete = self._gap_free_equations(lookback, channels)
-            if complete[0].count >= MIN_WINDOWS_PER_STEP * lookback and complete[1].count:
-                return [equations.centre(weights) for equations in complete]
-        parts = [self._part_rows(part, lookback, channels) for part in range(2)]
+            gap_free = self._sum_gap_free_parts(lookback, channels)
+            if gap_free[0].count >= MIN_WINDOWS_PER_STEP * lookback and gap_free[1].count:
+                return [equations.centre(weights) for equations in gap_free]
+        parts = [self._select_part_rows(part, lookback, channels) for part in range(2)]
         sizes = lookback, self.horizon, MAX_GATHERED_WINDOWS
         return [
-            observed_target_equations(rows, _centring_normalizer(centre), *sizes) for rows in parts
+            observed_target_equations(rows, _build_normalizer(centring), *sizes) for rows in parts
         ]
 
-    def _gap_free_equations(
+    def _sum_gap_free_parts(
         self, lookback: int, channels: tuple[int, ...] | None
     ) -> list[NormalEquations]:
-        """Return the equations of training and validation windows without gaps."""
-        near = len(self.parts[0]) >= 16 * self.max_lookback
-        longest = self.max_lookback if near else lookback
-        key = longest, channels
+        """Return the normal equations of training and validation windows without gaps."""
+        can_share = len(self.parts[0]) >= MIN_ROWS_PER_LOOKBACK * self.max_lookback
+        summed_lookback = self.max_lookback if can_share else lookback
+        key = summed_lookback, channels
         if key not in self._sums:
-            parts = [self._part_rows(part, longest, channels) for part in range(2)]
-            self._sums[key] = [gap_free_equations(part, longest, self.horizon) for part in parts]
+            parts = [self._select_part_rows(part, summed_lookback, channels) for part in range(2)]
+            self._sums[key] = [
+                gap_free_equations(part, summed_lookback, self.horizon) for part in parts
+            ]
         return [equations.truncate(lookback, self.horizon) for equations in self._sums[key]]
 
-    def _part_rows(self, part: int, lookback: int, channels: tuple[int, ...] | None) -> Tensor:
+    def _select_part_rows(
+        self, part: int, lookback: int, channels: tuple[int, ...] | None
+    ) -> Tensor:
+        """Return the rows of training (part 0) or validation (part 1) for a look-back."""
         rows = self.parts[part]
-        if part == 1:  # so that the first target is the first validation row
+        if part == 1:
+            # Drop the rows that only longer look-backs need: the first target must be the first
+            # validation row.
             rows = rows[self.max_lookback - lookback :]
         return rows if channels is None else rows[:, list(channels)]
 
 
-def _window_equations(
-    rows: Tensor, centre: Centring, lookback: int, horizon: int
-) -> NormalEquations:
-    """Return those of windows without gaps, or of some windows with gaps if too few have none."""
-    weights = _centring_normalizer(centre).location_weights(lookback)
+def _sum_windows(rows: Tensor, centring: Centring, lookback: int, horizon: int) -> NormalEquations:
+    """Return the equations of the windows without gaps, or of gathered ones if these are few."""
+    weights = _build_normalizer(centring).location_weights(lookback)
     if weights is not None:
-        complete = gap_free_equations(rows, lookback, horizon)
-        if complete.count >= MIN_WINDOWS_PER_STEP * lookback:
-            return complete.centre(weights)
+        gap_free = gap_free_equations(rows, lookback, horizon)
+        if gap_free.count >= MIN_WINDOWS_PER_STEP * lookback:
+            return gap_free.centre(weights)
     return observed_target_equations(
-        rows, _centring_normalizer(centre), lookback, horizon, MAX_GATHERED_WINDOWS
+        rows, _build_normalizer(centring), lookback, horizon, MAX_GATHERED_WINDOWS
     )
 
 
 def _is_rounding_noise(equations: NormalEquations) -> bool:
-    """Return whether inputs only vary by what rounding leaves; a map of that would be noise."""
+    """Return whether the inputs vary by rounding errors only, which a map would amplify."""
     return float(equations.gram.diagonal().mean()) <= NOISE_FLOOR * equations.count
 
 
-def _centring_normalizer(centre: Centring) -> LocationScaleNormalizer:
-    normalizer = NORMALIZERS[centre].build(1).double()
-    assert isinstance(normalizer, LocationScaleNormalizer)  # all of them are
+def _build_normalizer(centring: Centring) -> LocationScaleNormalizer:
+    normalizer = NORMALIZERS[centring].build(1).double()
+    assert isinstance(normalizer, LocationScaleNormalizer)  # true of all NORMALIZERS
     return normalizer
 
 
-def _bias(weight: Tensor, equations: NormalEquations, intercept: bool) -> Tensor:
-    if not intercept:
+def _solve_bias(weight: Tensor, equations: NormalEquations, has_intercept: bool) -> Tensor:
+    """Return the bias that makes the map exact for the mean window; zeros without intercept."""
+    if not has_intercept:
         return weight.new_zeros(len(weight))
     input_means, target_means = equations.means()
     return target_means - weight @ input_means

@@ -1,9 +1,9 @@
+"""Try candidates on validation windows in a fixed order, within a time budget."""
+
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,12 +16,13 @@ from revin_forecast.normalizers import RevIN
 from revin_forecast.selection.candidates import (
     Candidate,
     Centring,
-    linear_candidate,
+    EvaluatedCandidate,
     list_lookbacks,
-    naive_candidates,
+    list_naive_candidates,
+    make_linear_candidate,
 )
 from revin_forecast.selection.linear_maps import LinearMap, LinearMapSolver
-from revin_forecast.selection.settings import SelectionSettings
+from revin_forecast.selection.settings import SelectionSettings, SelectionTask
 from revin_forecast.selection.validation import ValidationWindows
 from revin_forecast.selection.weights import absolute_errors
 from revin_forecast.training.fit import fit_model
@@ -30,60 +31,26 @@ from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.progress import progress
 
 CENTRINGS: tuple[Centring, ...] = ("last", "mean", "none")
+"""Levels to try, in this order. A median costs more and is tried at one look-back only."""
 MAX_CHANNELS_OWN_MAPS = 32
-"""Channels up to which each may have a map of its own."""
+"""Most channels for which a map for each channel is tried."""
 MAX_BEST_SETTINGS, MAX_OWN_MAP_SETTINGS = 3, 2
 """Look-backs at which other levels are tried, and settings tried with a map for each channel."""
 TRAINED_BACKBONES = (DLinear, NHITS, TSMixer, PatchTST)
 MAX_TRAINED_LOOKBACK = 336
 
 
-@dataclass(frozen=True, eq=False)
-class EvaluatedCandidate:
-    """A candidate with what it forecast on the validation windows."""
-
-    candidate: Candidate
-    forecast: Tensor
-    """(windows, horizon, channels)."""
-    refit: Callable[[int], Reversible | None]
-    """Returns the model fitted on so many rows, or None where that means to train it again."""
-    mase: float
-    seconds: float
-
-
-@dataclass(frozen=True, eq=False)
-class SelectionTask:
-    """What is to be forecast."""
-
-    values: np.ndarray
-    """(time, channels) standardized float64, NaN where unobserved."""
-    train: int
-    """Rows of training, from the first; validation is the rest."""
-    horizon: int
-    seasons: tuple[int, ...] = ()
-    """Likely ones in steps, the main one first."""
-    targets: tuple[int, ...] | None = None
-    """Numbers of the channels that are forecast; the others are seen. None: all."""
-    filled: np.ndarray | None = None
-    """(time, channels) True where a gap was interpolated; such values are not judged by."""
-
-    @property
-    def channels(self) -> int:
-        """Count the channels."""
-        return self.values.shape[1]
-
-
 class Selector:
-    """Try candidates in a fixed order, until all are tried or the time is up.
+    """Evaluates candidates in a fixed order until all are tried or the time is up.
 
     Args:
-        task: what is to be forecast.
-        settings: what may be tried, and for how long.
-        centring: the one level to take away; None: several are tried.
-        lookback: the one to try; None: several.
+        task: values, split and horizon.
+        settings: effort, seasons and time budget.
+        centring: the only level to subtract; None: several are tried.
+        lookback: the only look-back to try; None: several are tried.
 
     Raises:
-        InputError: no training window is as long as the look-back.
+        InputError: the look-back is longer than any training window.
     """
 
     def __init__(
@@ -99,14 +66,17 @@ class Selector:
         train, horizon = task.train, task.horizon
         if lookback is not None and lookback > train - horizon:
             raise InputError(
-                f"{train} rows beside those kept for validation hold no window of look-back "
-                f"{lookback} and horizon {horizon}. Choose a shorter look-back, or pass more rows."
+                f"the {train} training rows hold no window of look-back {lookback} and horizon "
+                f"{horizon}. Choose a shorter look-back, or pass more rows."
             )
-        most = lookback or train
-        self.seasons = tuple(season for season in task.seasons if season <= most)
-        room = max(1, (train - horizon) // 2)
-        self.lookbacks = [lookback] if lookback else list_lookbacks(horizon, self.seasons, room)
-        self.max_lookback = max(*self.lookbacks, *self.seasons, min(8, most))
+        longest = lookback or train
+        self.seasons = tuple(season for season in task.seasons if season <= longest)
+        # Half of the rows after one horizon: as many training windows as weights per step.
+        max_lookback = max(1, (train - horizon) // 2)
+        self.lookbacks = (
+            [lookback] if lookback else list_lookbacks(horizon, self.seasons, max_lookback)
+        )
+        self.max_lookback = max(*self.lookbacks, *self.seasons, min(8, longest))
         self.validation = ValidationWindows.from_values(
             task.values, train, self.max_lookback, horizon, self.season, task.filled
         ).restrict_to_targets(task.targets)
@@ -118,18 +88,18 @@ class Selector:
 
     @property
     def season(self) -> int:
-        """Steps of the main season, 1 where there is none."""
+        """Steps of the main season; 1 without one."""
         return self.seasons[0] if self.seasons else 1
 
     def run(self, training: TrainingSettings) -> list[EvaluatedCandidate]:
-        """Try all that the time allows; the naive ones always.
+        """Evaluate all candidates that the time budget allows; the naive ones always.
 
         Args:
-            training: of the backbones that are trained, with effort "thorough".
+            training: settings of trained backbones, for effort "thorough".
         """
         with progress("choosing a model", self._count_candidates()) as advance:
             self._advance = advance
-            for candidate in naive_candidates(self.seasons, self.max_lookback):
+            for candidate in list_naive_candidates(self.seasons, self.max_lookback):
                 self._try_naive(candidate)
             if self.task.train > self.task.horizon:
                 self._try_maps()
@@ -138,8 +108,8 @@ class Selector:
         return self.evaluated_candidates
 
     def _count_candidates(self) -> int:
-        """Count the candidates that time may allow."""
-        count = len(naive_candidates(self.seasons, self.max_lookback))
+        """Return the number of candidates without a time budget, for the progress bar."""
+        count = len(list_naive_candidates(self.seasons, self.max_lookback))
         if self.task.train <= self.task.horizon:
             return count
         lookbacks, channels = len(self.lookbacks), self.task.channels
@@ -153,119 +123,115 @@ class Selector:
 
     def _try_naive(self, candidate: Candidate) -> None:
         self._advance(0, candidate.title)
-        begun = time.monotonic()
+        start = time.monotonic()
         model = candidate.build(self.task.horizon, self.task.channels).eval()
-        self._evaluate(candidate, model, lambda rows: model, begun)
+        self._evaluate(candidate, model, lambda rows: model, start)
 
     def _try_maps(self) -> None:
-        """Try a map for all channels at each look-back, then what may pay at the best of them.
+        """Try a shared map at each look-back, then refinements at the best look-backs.
 
-        Those are other levels (a median costs more than the others and is tried at one look-back),
-        and a map for each channel.
+        The refinements are other levels and a map for each channel. A full grid of look-backs,
+        levels and channels would cost too much.
         """
-        maps = LinearMapSolver(
+        solver = LinearMapSolver(
             torch.from_numpy(self.task.values[: self.task.train]),
             torch.from_numpy(self.task.values[self.task.train - self.max_lookback :]),
             self.max_lookback,
             self.task.horizon,
         )
         first = self.centring or CENTRINGS[0]
-        self._try_settings(maps, [(first, lookback) for lookback in self.lookbacks])
+        self._try_settings(solver, [(first, lookback) for lookback in self.lookbacks])
         if self.centring is None:
             best = [lookback for _, lookback in self._best_settings()]
             self._try_settings(
-                maps, [(centre, lookback) for centre in CENTRINGS[1:] for lookback in best]
+                solver, [(centring, lookback) for centring in CENTRINGS[1:] for lookback in best]
             )
-            self._try_settings(maps, [("median", lookback) for lookback in best[:1]])
+            self._try_settings(solver, [("median", lookback) for lookback in best[:1]])
         if 1 < self.task.channels <= MAX_CHANNELS_OWN_MAPS:
-            self._try_settings(maps, self._best_settings()[:MAX_OWN_MAP_SETTINGS], per_channel=True)
+            best_settings = self._best_settings()[:MAX_OWN_MAP_SETTINGS]
+            self._try_settings(solver, best_settings, per_channel=True)
 
     def _best_settings(self) -> list[tuple[Centring, int]]:
-        """Return level and look-back of the best maps so far that all channels share."""
+        """Return level and look-back of the best shared maps so far."""
         ranked = sorted(self._mase_by_setting, key=lambda setting: self._mase_by_setting[setting])
         return ranked[:MAX_BEST_SETTINGS]
 
     def _try_settings(
         self,
-        maps: LinearMapSolver,
+        solver: LinearMapSolver,
         settings: Sequence[tuple[Centring, int]],
         per_channel: bool = False,
     ) -> None:
-        for centre, lookback in settings:
-            candidate = linear_candidate(centre, lookback, per_channel)
+        groups = [(channel,) for channel in range(self.task.channels)] if per_channel else [None]
+        for centring, lookback in settings:
+            candidate = make_linear_candidate(centring, lookback, per_channel)
             if not self._has_time_for(candidate):
                 continue
-            begun = time.monotonic()
-            groups = [(channel,) for channel in range(self.task.channels)]
-            solved = [
-                maps.solve(centre, lookback, group) for group in (groups if per_channel else [None])
-            ]
-            model = self._ridge_from_maps(
-                candidate, [one and (one.weight, one.bias) for one in solved]
+            start = time.monotonic()
+            maps = [solver.solve(centring, lookback, group) for group in groups]
+            model = self._build_ridge(
+                candidate, [linear and (linear.weight, linear.bias) for linear in maps]
             )
-            self._evaluate(candidate, model, partial(self._refit_ridge, candidate, solved), begun)
+            self._evaluate(candidate, model, partial(self._refit_ridge, candidate, maps), start)
             if not per_channel:
-                self._mase_by_setting[centre, lookback] = self.evaluated_candidates[-1].mase
+                self._mase_by_setting[centring, lookback] = self.evaluated_candidates[-1].mase
 
     def _refit_ridge(
-        self, candidate: Candidate, solved: Sequence[LinearMap | None], rows: int
+        self, candidate: Candidate, maps: Sequence[LinearMap | None], rows: int
     ) -> Reversible:
         values = torch.from_numpy(self.task.values[:rows])
-        return self._ridge_from_maps(candidate, [one and one.refit(values) for one in solved])
+        return self._build_ridge(candidate, [linear and linear.refit(values) for linear in maps])
 
     @torch.no_grad()
-    def _ridge_from_maps(
-        self, candidate: Candidate, solved: Sequence[tuple[Tensor, Tensor] | None]
+    def _build_ridge(
+        self, candidate: Candidate, weights_and_biases: Sequence[tuple[Tensor, Tensor] | None]
     ) -> Reversible:
-        """Build a Ridge of one map, or one a channel; where there is none the level is repeated."""
+        """Build a Ridge from one map, or one for each channel; None: it forecasts the level."""
         model = candidate.build(self.task.horizon, self.task.channels).eval()
         ridge = model.backbone
         assert isinstance(ridge, Ridge)
-        for place, one in enumerate(solved):
-            if one is not None:
-                at = place if ridge.per_channel else slice(None)
-                ridge.weight[at], ridge.bias[at] = one[0].float(), one[1].float()
+        for channel, pair in enumerate(weights_and_biases):
+            if pair is not None:
+                target = channel if ridge.per_channel else slice(None)
+                ridge.weight[target], ridge.bias[target] = pair[0].float(), pair[1].float()
         return model
 
     def _try_trained(self, training: TrainingSettings) -> None:
-        rows = len(self.task.values)
-        task = self.task
+        """Train each backbone of `TRAINED_BACKBONES` at the look-back of the best map."""
+        rows, task = len(self.task.values), self.task
         split = ChronologicalSplit(
             task.values, task.train, rows, rows, scaling_rows=rows, filled=task.filled
         )
         maps = [
-            tried for tried in self.evaluated_candidates if tried.candidate.backbone.name == "Ridge"
+            entry for entry in self.evaluated_candidates if entry.candidate.backbone.name == "Ridge"
         ]
-        best = (
-            min(maps, key=lambda tried: tried.mase).candidate.lookback
-            if maps
-            else self.max_lookback
-        )
+        best_map = min(maps, key=lambda entry: entry.mase) if maps else None
+        lookback = best_map.candidate.lookback if best_map else self.max_lookback
         normalizer = ModuleSpec.from_class(RevIN)
         for kind in TRAINED_BACKBONES:
             candidate = Candidate(
-                ModuleSpec.from_class(kind), normalizer, min(best, MAX_TRAINED_LOOKBACK)
+                ModuleSpec.from_class(kind), normalizer, min(lookback, MAX_TRAINED_LOOKBACK)
             )
             if not self._has_time_for(candidate):
                 continue
-            begun = time.monotonic()
-            recipe = ModelConfig(
-                candidate.backbone, normalizer, candidate.lookback, self.task.horizon, training
+            start = time.monotonic()
+            config = ModelConfig(
+                candidate.backbone, normalizer, candidate.lookback, task.horizon, training
             )
-            if not _can_be_built(recipe, self.task.channels):
+            if not _can_be_built(config, task.channels):
                 self._advance()
                 continue
-            model, _ = fit_model(recipe, split)
-            self._evaluate(candidate, model, partial(_model_if_all_rows, model, rows), begun)
+            model, _ = fit_model(config, split)
+            self._evaluate(candidate, model, partial(_keep_if_all_rows, model, rows), start)
 
     def _has_time_for(self, candidate: Candidate) -> bool:
-        """Tell which candidate is next; return whether there is time to try it."""
-        left = self._deadline - time.monotonic()
-        if left < 0:
+        """Return whether the budget allows a candidate, and show it as the next one or skip it."""
+        remaining = self._deadline - time.monotonic()
+        if remaining < 0:
             self.skipped_candidates.append(candidate.title)
             self._advance()
             return False
-        self._advance(0, f"{candidate.title}, {left:.0f} s of budget left")
+        self._advance(0, f"{candidate.title}, {remaining:.0f} s of budget left")
         return True
 
     def _evaluate(
@@ -273,26 +239,27 @@ class Selector:
         candidate: Candidate,
         model: Reversible,
         refit: Callable[[int], Reversible | None],
-        begun: float,
+        start: float,
     ) -> None:
+        """Record the candidate's forecast and error on the validation windows."""
         validation = self.validation
         forecast = validation.forecast(model, candidate.lookback)
         errors = absolute_errors(forecast.unsqueeze(0), validation.truth)[0]
         mase = validation.mase(errors)
         self.evaluated_candidates.append(
-            EvaluatedCandidate(candidate, forecast, refit, mase, time.monotonic() - begun)
+            EvaluatedCandidate(candidate, forecast, refit, mase, time.monotonic() - start)
         )
         self._advance()
 
 
-def _can_be_built(recipe: ModelConfig, channels: int) -> bool:
-    """Return whether the look-back is long enough for it: a patch needs its steps."""
+def _can_be_built(config: ModelConfig, channels: int) -> bool:
+    """Return whether the look-back is long enough for a backbone, such as one of patches."""
     try:
-        recipe.build(channels)
+        config.build(channels)
     except InputError:
         return False
     return True
 
 
-def _model_if_all_rows(model: Reversible, whole: int, rows: int) -> Reversible | None:
-    return model if rows == whole else None
+def _keep_if_all_rows(model: Reversible, all_rows: int, rows: int) -> Reversible | None:
+    return model if rows == all_rows else None

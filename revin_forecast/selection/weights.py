@@ -1,10 +1,13 @@
-"""Weights of a combination, chosen greedily on validation windows."""
+"""Weights of a combination of forecasts, selected greedily on validation windows."""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 GREEDY_ROUNDS = 12
+"""Members a combination may hold, repetitions included."""
+MAX_ERROR_BLOCKS, MIN_ERROR_BLOCKS = 8, 4
+"""Blocks of windows over which a standard error is estimated."""
 
 Forecasts = Float[Tensor, "candidates windows horizon channels"]
 Truth = Float[Tensor, "windows horizon channels"]
@@ -12,97 +15,107 @@ Errors = Float[Tensor, "candidates channels"]
 
 
 def absolute_errors(forecasts: Forecasts, truth: Truth) -> Errors:
-    """Return each candidate's mean absolute error in each channel, 0 where nothing was observed."""
-    seen = truth.isfinite()
-    count = seen.sum((0, 1)).clamp(min=1)
-    known = torch.where(seen, truth, 0)
-    errors = [(torch.where(seen, one - known, 0)).abs().sum((0, 1)) for one in forecasts]
+    """Return each candidate's mean absolute error in each channel; 0 if nothing was observed."""
+    observed = truth.isfinite()
+    count = observed.sum((0, 1)).clamp(min=1)
+    known_truth = torch.where(observed, truth, 0)
+    errors = [
+        torch.where(observed, forecast - known_truth, 0).abs().sum((0, 1)) for forecast in forecasts
+    ]
     return torch.stack(errors) / count
 
 
 def common_weights(
     forecasts: Forecasts, truth: Truth, scale: Float[Tensor, " channels"]
 ) -> Float[Tensor, " candidates"]:
-    """Return weights, the same for all channels, by greedy selection with replacement.
+    """Return weights common to all channels, by greedy selection with replacement.
 
-    Begin with the best; add, again and again, the forecast that makes the mean's error least;
-    stop where it was least (Caruana et al., ICML 2004). The error of the result on these windows
-    is never above that of any single candidate.
+    Selection starts with the best candidate, repeatedly adds the forecast with which the mean has
+    the least error, and returns the weights of the best round (Caruana et al., ICML 2004). On these
+    windows the error is therefore never above that of any single candidate.
 
     Args:
-        forecasts: of the validation windows.
-        truth: what came, NaN where unobserved.
-        scale: of each channel's error; infinite for channels that do not count.
+        forecasts: forecasts of the validation windows.
+        truth: observed values, NaN where unobserved.
+        scale: unit of each channel's error; infinite for channels that do not count.
     """
-    counts = _greedy_counts(forecasts, truth, scale, together=True)
+    counts = _count_greedy_picks(forecasts, truth, scale, together=True)
     return counts[:, 0] / counts[:, 0].sum()
 
 
 def channel_weights(
     forecasts: Forecasts, truth: Truth, common: Float[Tensor, " candidates"]
 ) -> Float[Tensor, "candidates channels"]:
-    """Return weights for each channel; those all share where its own are not clearly better.
+    """Return weights per channel; the common ones where a channel's own are not clearly better.
 
-    Half of a channel's weight stays with the common ones, so that few windows can't lead it far
-    astray. Its own choice must beat them by a standard error of the difference, which is taken
-    over blocks of windows because neighbours overlap.
+    Half of a channel's weight stays with the common weights, so that a few windows can't mislead
+    it. A channel's own weights must beat the common ones by one standard error of the difference,
+    estimated over blocks of windows because neighbouring windows overlap.
 
     Args:
-        forecasts: of the validation windows, in time order.
-        truth: what came, NaN where unobserved.
-        common: weights of all channels together.
+        forecasts: forecasts of the validation windows, in time order.
+        truth: observed values, NaN where unobserved.
+        common: weights common to all channels.
     """
+    # Channels are selected separately, so that the unit of their errors does not matter.
     scale = torch.ones(truth.shape[2])
-    counts = _greedy_counts(forecasts, truth, scale, together=False)
-    own = (counts / counts.sum(0) + common.unsqueeze(1)) / 2
-    gain, doubt = _gain_and_standard_error(forecasts, truth, own, common)
-    return torch.where(gain > doubt, own, common.unsqueeze(1).expand_as(own))
+    counts = _count_greedy_picks(forecasts, truth, scale, together=False)
+    own_weights = (counts / counts.sum(0) + common.unsqueeze(1)) / 2
+    gain, standard_error = _gain_and_standard_error(forecasts, truth, own_weights, common)
+    return torch.where(
+        gain > standard_error, own_weights, common.unsqueeze(1).expand_as(own_weights)
+    )
 
 
-def _greedy_counts(
+def _count_greedy_picks(
     forecasts: Tensor, truth: Tensor, scale: Tensor, together: bool
 ) -> Int[Tensor, "candidates channels"]:
-    """Return how often each candidate is taken until the error was least."""
-    count, channels = len(forecasts), truth.shape[2]
-    taken = torch.zeros(count, channels, dtype=torch.long)
+    """Return how often each candidate is picked up to the round with the least error."""
+    candidates, channels = len(forecasts), truth.shape[2]
+    counts = torch.zeros(candidates, channels, dtype=torch.long)
     total = torch.zeros_like(truth)
-    best, least = taken.clone(), torch.full((channels,), torch.inf)
-    every = torch.arange(channels)
+    best_counts, least_error = counts.clone(), torch.full((channels,), torch.inf)
+    all_channels = torch.arange(channels)
     for size in range(1, GREEDY_ROUNDS + 1):
         errors = _errors_with_each(forecasts, total, size, truth) / scale
         if together:
             errors = errors.sum(1, keepdim=True).expand(-1, channels)
-        chosen = errors.argmin(0)
-        taken[chosen, every] += 1
-        total = total + forecasts[chosen, :, :, every].permute(1, 2, 0)
-        reached = errors[chosen, every]
-        better = reached < least
-        best = torch.where(better, taken, best)
-        least = torch.where(better, reached, least)
-    return best
+        picks = errors.argmin(0)
+        counts[picks, all_channels] += 1
+        total = total + forecasts[picks, :, :, all_channels].permute(1, 2, 0)
+        error = errors[picks, all_channels]
+        is_better = error < least_error
+        best_counts = torch.where(is_better, counts, best_counts)
+        least_error = torch.where(is_better, error, least_error)
+    return best_counts
 
 
 def _errors_with_each(forecasts: Tensor, total: Tensor, size: int, truth: Tensor) -> Tensor:
-    """Return the errors of the mean if one more candidate were in it."""
-    seen = truth.isfinite()
-    known = torch.where(seen, truth, 0)
-    counted = seen.sum((0, 1)).clamp(min=1)
-    rest = total / size - known
-    errors = [torch.where(seen, rest + one / size, 0).abs().sum((0, 1)) for one in forecasts]
-    return torch.stack(errors) / counted
+    """Return the errors of the mean of `size` members if each candidate were the last of them."""
+    observed = truth.isfinite()
+    known_truth = torch.where(observed, truth, 0)
+    count = observed.sum((0, 1)).clamp(min=1)
+    difference = total / size - known_truth
+    errors = [
+        torch.where(observed, difference + forecast / size, 0).abs().sum((0, 1))
+        for forecast in forecasts
+    ]
+    return torch.stack(errors) / count
 
 
 def _gain_and_standard_error(
-    forecasts: Tensor, truth: Tensor, own: Tensor, common: Tensor
+    forecasts: Tensor, truth: Tensor, own_weights: Tensor, common: Tensor
 ) -> tuple[Float[Tensor, " channels"], Float[Tensor, " channels"]]:
-    """Return how much less error the own weights have, and the standard error of that."""
-    seen = truth.isfinite()
-    with_own = torch.einsum("mwhc,mc->whc", forecasts, own)
+    """Return the error that own weights save per channel, and the standard error of that."""
+    observed = truth.isfinite()
+    with_own = torch.einsum("mwhc,mc->whc", forecasts, own_weights)
     with_common = torch.einsum("mwhc,m->whc", forecasts, common)
-    known = torch.where(seen, truth, 0)
-    gain = torch.where(seen, (with_common - known).abs() - (with_own - known).abs(), 0)
-    blocks = gain.mean(1).tensor_split(min(8, len(gain)))
+    known_truth = torch.where(observed, truth, 0)
+    gain = (with_common - known_truth).abs() - (with_own - known_truth).abs()
+    gain = torch.where(observed, gain, 0)
+    blocks = gain.mean(1).tensor_split(min(MAX_ERROR_BLOCKS, len(gain)))
     means = torch.stack([block.mean(0) for block in blocks])
-    if len(means) < 4:
+    if len(means) < MIN_ERROR_BLOCKS:
+        # Too few to estimate a standard error: a gain of 0 below an error of 1 keeps the common.
         return torch.zeros(truth.shape[2]), torch.ones(truth.shape[2])
     return means.mean(0), means.std(0) / len(means) ** 0.5
