@@ -1,4 +1,4 @@
-"""How well a forecaster would have done: fitted on the rows before, scored on those that came."""
+"""Evaluate forecasters on rows that they were not fitted on."""
 
 from revin_forecast.evaluation.backtest import DEFAULT_INTERVAL_LEVELS, BacktestResult, backtest
 

@@ -1,4 +1,4 @@
-"""The evaluation protocol: every test window, nothing dropped, nothing chosen on test."""
+"""The evaluation protocol: fit and select without the test part, then score every test window."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,38 +23,43 @@ MAX_BATCH_BYTES = 4 * 2**20
 
 @dataclass(frozen=True)
 class Scores:
-    """Errors over all windows, steps and channels that were observed, in standardized units."""
+    """Errors over all observed values of all windows, steps and channels, in standardized units."""
 
     mse: float
+    """Mean squared error."""
     mae: float
+    """Mean absolute error."""
     windows: int
+    """Number of windows."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's test scores beside the two naive ones."""
+    """Test scores of a model and of the two naive baselines."""
 
     model: Scores
     repeat: Scores
     seasonal_naive: Scores
     season: int
+    """Steps of SeasonalNaive."""
     fit: dict[str, Any]
-    """What the fit reports: penalty or epochs, validation error."""
+    """Report of the fit: penalty or epochs, validation error."""
 
 
 @torch.inference_mode()
 def score(model: nn.Module, windows: Windows) -> Scores:
-    """Score a model on every window, the sums held in float64.
+    """Score a model on every window, summing in float64.
 
     Raises:
         InputError: no target of the windows was observed.
     """
     retain_freed_memory()
-    bytes_each = windows[0:1].past.nbytes + windows[0:1].future.nbytes
+    window_bytes = windows[0:1].past.nbytes + windows[0:1].future.nbytes
     squares = absolutes = 0.0
     count = 0
     with progress("scoring forecasts", len(windows), "windows") as advance:
-        for past, future, known in windows.iter_batches(max(1, MAX_BATCH_BYTES // bytes_each)):
+        # The protocol drops no window: the last, incomplete batch counts, too.
+        for past, future, known in windows.iter_batches(max(1, MAX_BATCH_BYTES // window_bytes)):
             truth = select_targets(model, future)
             observed = truth.isfinite()
             forecast = model(past) if known is None else model(past, known=known)
@@ -64,19 +69,19 @@ def score(model: nn.Module, windows: Windows) -> Scores:
             count += int(observed.sum())
             advance(len(past))
     if count == 0:
-        raise InputError("no value of the scored part was observed, so there is no error to give.")
+        raise InputError("no value of the scored part was observed, so it can't be scored.")
     return Scores(squares / count, absolutes / count, len(windows))
 
 
 def select_test_windows(config: ModelConfig, split: ChronologicalSplit) -> Windows:
-    """Return every test window, z-scored as the split says."""
+    """Return every test window, z-scored by the split's statistics."""
     return split.make_windows("test", config.lookback, config.horizon)
 
 
 def build_naive_baselines(
     lookback: int, horizon: int, channels: int, season: int
 ) -> dict[str, nn.Module]:
-    """Return Repeat and SeasonalNaive, made to see through gaps."""
+    """Return Repeat and SeasonalNaive, with `LastValue` to fill gaps of the look-back."""
     sizes = (lookback, horizon, channels)
     return {
         "repeat": Reversible(Repeat(*sizes), LastValue(channels)),
@@ -94,22 +99,23 @@ def evaluate(
     """Fit on training and validation rows and score every test window.
 
     Args:
-        config: the model and how it is fitted.
-        split: chronological; values are z-scored by its training rows.
+        config: components, sizes and training settings of the model.
+        split: chronological split; values are z-scored by its training rows.
         season: steps of SeasonalNaive.
-        folder: keeps checkpoints and logs; None: nothing is kept.
-        resume: go on from the folder's last checkpoint.
+        folder: stores checkpoints and logs; None: nothing is stored.
+        resume: resume from the folder's last checkpoint.
     """
     model, report = fit_model(config, split, folder, resume)
     windows = select_test_windows(config, split)
-    chosen = select_targets(model, windows.values)
     sizes = (config.lookback, config.horizon)
-    scores = score(model, windows)
-    naive, windows = build_naive_baselines(*sizes, chosen.shape[1], season), Windows(chosen, *sizes)
+    # The baselines forecast the same targets as the model, and need no other channel.
+    targets = select_targets(model, windows.values)
+    baselines = build_naive_baselines(*sizes, targets.shape[1], season)
+    target_windows = Windows(targets, *sizes)
     return Evaluation(
-        model=scores,
-        repeat=score(naive["repeat"], windows),
-        seasonal_naive=score(naive["seasonal_naive"], windows),
+        model=score(model, windows),
+        repeat=score(baselines["repeat"], target_windows),
+        seasonal_naive=score(baselines["seasonal_naive"], target_windows),
         season=season,
         fit=report,
     )

@@ -1,4 +1,4 @@
-"""A sweep of closed-form maps over a split: chosen before the test part, scored on all of it."""
+"""Evaluate a sweep of closed-form maps: select before the test part, score on all of it."""
 
 import time
 from dataclasses import dataclass, replace
@@ -20,20 +20,21 @@ from revin_forecast.utils.progress import progress
 
 @dataclass(frozen=True, eq=False)
 class HorizonResult:
-    """A horizon's model and its errors on every test window, beside the naive ones."""
+    """Model and test scores of one horizon, with the scores of the naive baselines."""
 
     horizon: int
     model: Reversible | DeseasonalizedModel
     scores: Scores
     closed_form_mse: float | None
-    """From the test part's own sums, without a window: `scores.mse` up to rounding. None: gaps."""
+    """MSE from the sums of the test part, without building a window; equals `scores.mse` up to
+    rounding. None: the test part has gaps."""
     repeat: Scores
     seasonal_naive: Scores
 
 
 @dataclass(frozen=True, eq=False)
 class SweepEvaluation:
-    """What was chosen, what it came to, and how long choosing and solving took."""
+    """The selected settings, their test scores, and the time to select and to solve."""
 
     sweep_result: SweepResult
     horizons: tuple[HorizonResult, ...]
@@ -44,61 +45,65 @@ class SweepEvaluation:
 def evaluate_sweep(
     split: ChronologicalSplit, sweep: SweepGrid, season: int, refit: bool = True
 ) -> SweepEvaluation:
-    """Choose on training and validation rows, solve, and score every test window.
+    """Select on training and validation rows, solve, and score every test window.
 
     Args:
-        split: chronological; values are z-scored by its training rows.
-        sweep: what is tried.
+        split: chronological split; values are z-scored by its training rows.
+        sweep: the settings to try.
         season: steps of SeasonalNaive.
-        refit: solve on training and validation rows; else on training rows only.
+        refit: solve on training and validation rows; otherwise on training rows only.
 
     Raises:
-        InputError: too few rows, too few windows without a gap, or a test part that stands apart.
+        InputError: too few rows, too few windows without a gap, or a split with independent parts.
     """
     if split.has_independent_parts:
-        raise InputError("a sweep takes one chronological table; this split's parts stand apart.")
+        raise InputError(
+            "a sweep takes one chronological table, but this split's parts are separate tables."
+        )
     values = torch.from_numpy(split.standardizer.transform(split.values[: split.test]))
     start = time.perf_counter()
     with progress("choosing look-backs and penalties"):
-        swept = sweep_ridge(values[: split.validation], sweep)
-    chosen = time.perf_counter()
-    with progress("solving what was chosen"):
-        models = swept.solve(values[: split.validation if refit else split.train])
-    solved = time.perf_counter()
+        sweep_result = sweep_ridge(values[: split.validation], sweep)
+    chosen_at = time.perf_counter()
+    with progress("solving the selected maps"):
+        models = sweep_result.solve(values[: split.validation if refit else split.train])
+    solved_at = time.perf_counter()
     results = []
     with progress("scoring horizons", len(models)) as advance:
         for horizon, model in models.items():
             advance(0, str(horizon))
-            results.append(_horizon_result(split, horizon, model, season))
+            results.append(_evaluate_horizon(split, horizon, model, season))
             advance()
-    return SweepEvaluation(swept, tuple(results), chosen - start, solved - chosen)
+    return SweepEvaluation(sweep_result, tuple(results), chosen_at - start, solved_at - chosen_at)
 
 
-def _horizon_result(
+def _evaluate_horizon(
     split: ChronologicalSplit, horizon: int, model: Reversible | DeseasonalizedModel, season: int
 ) -> HorizonResult:
     inner = model.model if isinstance(model, DeseasonalizedModel) else model
     lookback = inner.backbone.lookback
-    assert isinstance(lookback, int)  # a Ridge has one
+    assert isinstance(lookback, int)  # the backbone is a Ridge
     rows = torch.from_numpy(split.standardizer.transform(split.select_part("test", lookback)))
-    told = split
+    model_split = split
     if isinstance(model, DeseasonalizedModel):
         rows = _subtract_profile(rows, model.profile, split.validation - lookback)
-        told = replace(split, known=np.arange(len(split.values), dtype=np.float64)[:, None])
-    # The naive ones see a whole season, however short the look-back that was chosen.
-    seen = max(lookback, season)
-    naive = build_naive_baselines(seen, horizon, split.values.shape[1], season)
-    longer = split.make_windows("test", seen, horizon)
+        # The model takes the row number as known input, to look up the phase of its profile.
+        row_numbers = np.arange(len(split.values), dtype=np.float64)[:, None]
+        model_split = replace(split, known=row_numbers)
+    # The baselines see a whole season, however short the selected look-back is.
+    baseline_lookback = max(lookback, season)
+    baselines = build_naive_baselines(baseline_lookback, horizon, split.values.shape[1], season)
+    baseline_windows = split.make_windows("test", baseline_lookback, horizon)
     return HorizonResult(
         horizon=horizon,
         model=model,
-        scores=score(model, told.make_windows("test", lookback, horizon)),
+        scores=score(model, model_split.make_windows("test", lookback, horizon)),
         closed_form_mse=ridge_mse(inner, rows) if bool(rows.isfinite().all()) else None,
-        repeat=score(naive["repeat"], longer),
-        seasonal_naive=score(naive["seasonal_naive"], longer),
+        repeat=score(baselines["repeat"], baseline_windows),
+        seasonal_naive=score(baselines["seasonal_naive"], baseline_windows),
     )
 
 
 def _subtract_profile(values: Tensor, profile: Tensor, first: int) -> Tensor:
-    """Return rows of a table less its profile; the first of them is row `first` there."""
+    """Return rows of a table minus its seasonal profile; they begin at row `first` of the table."""
     return values - repeat_profile(profile.double(), first + len(values))[first:]

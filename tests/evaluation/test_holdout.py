@@ -1,3 +1,5 @@
+"""The evaluation protocol: published figures, every window, and nothing seen of the test part."""
+
 import functools
 
 import numpy as np
@@ -16,13 +18,13 @@ from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.training.settings import TrainingSettings
 
 
-def split(name, data_dir):
+def load_split(name, data_dir):
     borders = catalog.find_entry(name).borders
     values = catalog.load_dataset(name, data_dir).values
     return ChronologicalSplit(values, borders.train, borders.validation, borders.test)
 
 
-def recipe(backbone=Ridge, normalizer=RevIN, lookback=512, horizon=96, **options):
+def make_config(backbone=Ridge, normalizer=RevIN, lookback=512, horizon=96, **options):
     components = ModuleSpec.from_class(backbone), ModuleSpec.from_class(normalizer)
     return ModelConfig(*components, lookback, horizon, **options)
 
@@ -32,7 +34,7 @@ def recipe(backbone=Ridge, normalizer=RevIN, lookback=512, horizon=96, **options
     [("etth1", False, 0.368), ("etth1", True, 0.359), ("etth2", False, 0.268)],
 )
 def test_ridge_is_level_with_the_best_clean_published(name, refit, bound, data_dir):
-    result = evaluate(recipe(refit=refit), split(name, data_dir), season=24)
+    result = evaluate(make_config(refit=refit), load_split(name, data_dir), season=24)
     assert result.model.mse <= bound
     assert result.model.windows == 2785
     assert result.model.mse < result.seasonal_naive.mse < result.repeat.mse
@@ -50,10 +52,8 @@ def test_ridge_is_level_with_the_best_clean_published(name, refit, bound, data_d
         ("ili", 60, 134, 6.885, 1.788),
     ],
 )
-def test_repeat_gives_the_known_figures_over_every_window(
-    name, horizon, windows, mse, mae, data_dir
-):
-    parts = split(name, data_dir)
+def test_repeat_has_the_known_errors_over_every_window(name, horizon, windows, mse, mae, data_dir):
+    parts = load_split(name, data_dir)
     test = Windows(parts.standardizer.to_tensor(parts.select_part("test", 36)), 36, horizon)
     naive = build_naive_baselines(36, horizon, parts.values.shape[1], season=1)
     scores = score(naive["repeat"], test)
@@ -62,9 +62,9 @@ def test_repeat_gives_the_known_figures_over_every_window(
 
 
 def test_revin_helps_where_the_level_moves(data_dir):
-    parts = split("etth2", data_dir)
-    with_revin = evaluate(recipe(), parts, season=24).model.mse
-    without = evaluate(recipe(normalizer=Identity), parts, season=24).model.mse
+    parts = load_split("etth2", data_dir)
+    with_revin = evaluate(make_config(), parts, season=24).model.mse
+    without = evaluate(make_config(normalizer=Identity), parts, season=24).model.mse
     assert with_revin < 0.95 * without
 
 
@@ -82,8 +82,8 @@ def test_scores_against_numpy_with_gaps_in_any_batching(monkeypatch):
     past, future = (part.numpy() for part in windows[:][:2])
     filled = past.copy()
     for step in range(1, 8):
-        gap = np.isnan(filled[:, step])
-        filled[:, step][gap] = filled[:, step - 1][gap]
+        is_gap = np.isnan(filled[:, step])
+        filled[:, step][is_gap] = filled[:, step - 1][is_gap]
     last = past[:, -3:][:, [0, 1, 2, 0]]
     forecast = np.where(np.isnan(last), np.repeat(filled[:, -1:], 4, axis=1), last)
     error = (forecast - future)[np.isfinite(future) & np.isfinite(forecast)]
@@ -98,18 +98,18 @@ def test_scaling_and_fitting_never_see_the_test_part():
     parts, other = random_split(), random_split()
     other.values[240:] *= -100
     quick = TrainingSettings(max_epochs=1)
-    for made in (
-        recipe(lookback=8, horizon=4),
-        recipe(Linear, lookback=8, horizon=4, training=quick),
+    for config in (
+        make_config(lookback=8, horizon=4),
+        make_config(Linear, lookback=8, horizon=4, training=quick),
     ):
-        one, two = (evaluate(made, given, season=1).fit for given in (parts, other))
-        assert one == two
+        first, second = (evaluate(config, data, season=1).fit for data in (parts, other))
+        assert first == second
 
 
 @pytest.mark.parametrize("backbone", [Linear, DLinear, Repeat, SeasonalNaive])
 def test_any_backbone_is_evaluated(backbone):
-    made = recipe(backbone, lookback=8, horizon=4, training=TrainingSettings(max_epochs=1))
-    result = evaluate(made, random_split(), season=1)
+    config = make_config(backbone, lookback=8, horizon=4, training=TrainingSettings(max_epochs=1))
+    result = evaluate(config, random_split(), season=1)
     assert result.model.windows == 57
     assert np.isfinite(result.model.mse)
 
@@ -122,37 +122,39 @@ class OneOfTwo(torch.nn.Linear):
         return super().forward(past[..., 1:].mT).mT
 
 
-def test_declared_targets_are_scored_beside_naive_forecasts_of_the_same():
+def test_declared_targets_are_compared_with_naive_forecasts_of_the_same():
     quick = TrainingSettings(max_epochs=1)
     targets = functools.partial(RevIN, targets=[1])
-    made = recipe(OneOfTwo, targets, lookback=8, horizon=4, training=quick)
+    config = make_config(OneOfTwo, targets, lookback=8, horizon=4, training=quick)
     parts = random_split()
     alone = ChronologicalSplit(parts.values[:, 1:], 180, 240, 300)
-    result = evaluate(made, parts, season=1)
-    assert result.repeat == evaluate(recipe(lookback=8, horizon=4), alone, season=1).repeat
+    result = evaluate(config, parts, season=1)
+    assert result.repeat == evaluate(make_config(lookback=8, horizon=4), alone, season=1).repeat
     assert np.isfinite(result.model.mse)
 
 
 def test_initial_weights_follow_the_seed_and_leave_the_generator_alone():
     torch.manual_seed(5)
     state = torch.get_rng_state()
-    one, two = (recipe(Linear, lookback=8, horizon=4).build(2) for _ in range(2))
-    assert torch.equal(one.backbone.map.weight, two.backbone.map.weight)
+    first, second = (make_config(Linear, lookback=8, horizon=4).build(2) for _ in range(2))
+    assert torch.equal(first.backbone.map.weight, second.backbone.map.weight)
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_what_cannot_be_evaluated():
+def test_unusable_configurations_and_splits_are_refused():
     with pytest.raises(InputError, match="refit is for closed-form backbones; Linear is trained"):
-        evaluate(recipe(Linear, lookback=8, horizon=4, refit=True), random_split(), season=1)
+        evaluate(make_config(Linear, lookback=8, horizon=4, refit=True), random_split(), season=1)
     with pytest.raises(InputError, match="validation part has 140 rows .* takes 180"):
-        evaluate(recipe(lookback=80, horizon=100), random_split(), season=1)
+        evaluate(make_config(lookback=80, horizon=100), random_split(), season=1)
     with pytest.raises(InputError, match="validation part starts at row 180, before a look-back"):
-        evaluate(recipe(lookback=200, horizon=1), random_split(), season=1)
-    with pytest.raises(InputError, match="is no Normalizer; subclass"):
-        evaluate(recipe(normalizer=torch.nn.Identity, lookback=8, horizon=4), random_split(), 1)
+        evaluate(make_config(lookback=200, horizon=1), random_split(), season=1)
+    with pytest.raises(InputError, match="is not a Normalizer; subclass"):
+        evaluate(
+            make_config(normalizer=torch.nn.Identity, lookback=8, horizon=4), random_split(), 1
+        )
     empty = random_split()
     empty.values[240:] = np.nan
     with pytest.raises(InputError, match="no value of the scored part was observed"):
-        evaluate(recipe(lookback=8, horizon=4), empty, season=1)
+        evaluate(make_config(lookback=8, horizon=4), empty, season=1)
     with pytest.raises(InputError, match="nothing to resume"):
-        evaluate(recipe(lookback=8, horizon=4), random_split(), season=1, resume=True)
+        evaluate(make_config(lookback=8, horizon=4), random_split(), season=1, resume=True)
