@@ -1,1 +1,1 @@
-"""A saved forecaster behind HTTP: an API, a page, and workers that can be stopped."""
+"""Serve a saved forecaster over HTTP: an API, a page, and worker processes with a time limit."""

@@ -1,4 +1,4 @@
-"""The service: its addresses, and what each answers."""
+"""The web application of the service: its routes, its page and the documentation of its API."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -28,17 +28,58 @@ from revin_forecast.serving.schemas import (
 )
 from revin_forecast.serving.security import RequestGuard
 
-CURL_EXAMPLES = """curl --data-binary @newer.csv -H 'Content-Type: text/csv' 'ADDRESS/forecast?level=80'
+PAGE_FOLDER = Path(__file__).parent
+REPORT_FOLDER = PAGE_FOLDER.parent / "reports" / "forecast"
+CURL_EXAMPLES = """\
+curl --data-binary @newer.csv -H 'Content-Type: text/csv' 'ADDRESS/forecast?level=80'
 curl -d '{"level": [80]}' -H 'Content-Type: application/json' ADDRESS/forecast
 curl -X POST -H 'Accept: text/csv' ADDRESS/forecast
-curl -H 'Authorization: Bearer TOKEN' ADDRESS/model  # where a token is wanted"""
+curl -H 'Authorization: Bearer TOKEN' ADDRESS/model  # if the service requires a token"""
+
+
+def create_app(
+    pool: WorkerPool,
+    model: Mapping[str, Any],
+    local_only: bool = True,
+    token: str = "",
+    should_exit: Callable[[], bool] | None = None,
+) -> FastAPI:
+    """Return the web application.
+
+    Args:
+        pool: workers that have loaded the model.
+        model: description of the model.
+        local_only: accept only requests whose Host header names this machine.
+        token: bearer token that requests must carry; empty: none.
+        should_exit: returns whether the service is to shut down, and the pool with it. None: the
+            caller shuts the pool down.
+    """
+    app = FastAPI(
+        title="revin_forecast",
+        version=__version__,
+        description="Forecasts of one saved model. An error has one field, detail.",
+        lifespan=None if should_exit is None else lambda _: pool.lifespan(should_exit),
+        # FastAPI's own pages load scripts from another site; render_docs_page replaces them.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.add_middleware(RequestGuard, local_only=local_only, token=token)
+    # RequestGuard checks the token; this only documents it in openapi.json.
+    dependencies = [Security(HTTPBearer(auto_error=False))] if token else []
+    app.add_exception_handler(RequestValidationError, _answer_validation_error)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(Exception, _answer_server_error)
+    _add_page_routes(app)
+    _add_info_routes(app, model, pool.limits, dependencies)
+    _add_forecast_routes(app, pool, dependencies)
+    return app
 
 
 def render_docs_page(document: Mapping[str, Any]) -> str:
-    """Return the page.
+    """Return the documentation of the API as an HTML page that needs no other site.
 
     Args:
-        document: as FastAPI makes it.
+        document: the OpenAPI document that FastAPI builds.
     """
     operations = "".join(
         _render_operation(method, path, operation)
@@ -58,108 +99,37 @@ def render_docs_page(document: Mapping[str, Any]) -> str:
     )
 
 
-def _render_operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
-    told = operation.get("description", "")
-    parts = [f"<h2>{method.upper()} {escape(path)}</h2>", f"<p>{escape(operation['summary'])}."]
-    parts.append(f" {escape(told)}</p>" if told else "</p>")
-    parameters = operation.get("parameters", ())
-    if parameters:
-        rows = [(one["name"], one["in"], one.get("description", "")) for one in parameters]
-        parts.append(_render_table(("parameter", "in", "what it is"), rows))
-    if body := operation.get("requestBody"):
-        parts.append(f"<p>{escape(body['description'])}</p>")
-        for kind, content in body["content"].items():
-            schema = json.dumps(content["schema"], indent=2)
-            parts.append(
-                f"<details><summary>{escape(kind)}</summary><pre>{escape(schema)}</pre></details>"
-            )
-    answers = [
-        (code, answer["description"], _format_media_types(answer))
-        for code, answer in sorted(operation["responses"].items())
-    ]
-    return "".join(parts) + _render_table(("answer", "what it says", "as"), answers)
-
-
-def _format_media_types(answer: Mapping[str, Any]) -> str:
-    return ", ".join(kind.partition("/")[2].upper() for kind in answer.get("content", ()))
-
-
-def _render_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
-    )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="scroll" tabindex="0">{table}</div>'
-
-
-PAGE_FOLDER = Path(__file__).parent
-REPORT_FOLDER = PAGE_FOLDER.parent / "report" / "forecast"
-
-
-def create_app(
-    pool: WorkerPool,
-    model: Mapping[str, Any],
-    local_only: bool = True,
-    token: str = "",
-    should_exit: Callable[[], bool] | None = None,
-) -> FastAPI:
-    """Return the service.
-
-    Args:
-        pool: of workers that have loaded the model.
-        model: what the model is.
-        local_only: take requests only that name this machine.
-        token: what requests must bear; empty: nothing.
-        should_exit: whether it is to end; the pool then ends with it. None: the pool is the caller's.
-    """
-    app = FastAPI(
-        title="revin_forecast",
-        version=__version__,
-        description="Forecasts of one saved model. Errors hold one text, detail.",
-        lifespan=None if should_exit is None else lambda _: pool.lifespan(should_exit),
-        docs_url=None,
-        redoc_url=None,
-    )
-    app.add_middleware(RequestGuard, local_only=local_only, token=token)
-    # The guard looks at the token; this is what the API's description says of it.
-    told = [Security(HTTPBearer(auto_error=False))] if token else []
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _server_error)
-    _add_page_routes(app)
-    _add_info_routes(app, model, pool.limits, told)
-    _add_forecast_routes(app, pool, told)
-    return app
-
-
 def _add_info_routes(
     app: FastAPI, model: Mapping[str, Any], limits: RequestLimits, dependencies: Sequence[Depends]
 ) -> None:
-    """Add what takes no worker."""
+    """Add the routes that need no worker."""
 
-    @app.get("/health", summary="Whether the service is there", response_description="It is.")
+    @app.get(
+        "/health",
+        summary="Check that the service is running",
+        response_description="The service is running.",
+    )
     async def health() -> dict[str, str]:
         return {"status": "ok", "version": __version__}
 
     @app.get(
         "/model",
-        summary="What the model is, and what a request may take",
+        summary="Describe the model and the limits of a request",
         response_description="The description.",
         responses={code: ERROR_RESPONSES[code] for code in (400, 401)},
         dependencies=dependencies,
     )
-    async def about() -> dict[str, Any]:
+    async def describe() -> dict[str, Any]:
         return {**model, "limits": vars(limits)}
 
 
 def _add_forecast_routes(app: FastAPI, pool: WorkerPool, dependencies: Sequence[Depends]) -> None:
-    """Add what workers do."""
+    """Add the routes that workers handle."""
 
     @app.post(
         "/forecast",
         summary="Forecast after newer rows",
-        description="The answer is JSON, or CSV where Accept says text/csv.",
+        description="The response is JSON, or CSV if the Accept header names text/csv.",
         response_model=ForecastResponse,
         response_description="The forecast.",
         dependencies=dependencies,
@@ -172,14 +142,14 @@ def _add_forecast_routes(app: FastAPI, pool: WorkerPool, dependencies: Sequence[
     async def forecast(
         request: Request, level: LevelParameter, decimal: DecimalParameter = None
     ) -> Response:
-        answer = await forecast_over_http(pool, request, level, decimal, with_charts=False)
+        response = await forecast_over_http(pool, request, level, decimal, with_charts=False)
         if "text/csv" in request.headers.get("accept", ""):
-            return PlainTextResponse(answer.csv, media_type="text/csv")
-        return JSONResponse({"columns": answer.columns, "forecast": answer.rows})
+            return PlainTextResponse(response.csv, media_type="text/csv")
+        return JSONResponse({"columns": response.columns, "forecast": response.rows})
 
     @app.post(
         "/chart",
-        summary="The same with charts, for the page",
+        summary="Forecast with charts, for the page",
         response_model=ChartResponse,
         response_description="The forecast and its charts.",
         dependencies=dependencies,
@@ -189,70 +159,115 @@ def _add_forecast_routes(app: FastAPI, pool: WorkerPool, dependencies: Sequence[
     async def chart(
         request: Request, level: LevelParameter, decimal: DecimalParameter = None
     ) -> Response:
-        answer = await forecast_over_http(pool, request, level, decimal, with_charts=True)
-        return Response(_chart_json(answer), media_type="application/json")
+        response = await forecast_over_http(pool, request, level, decimal, with_charts=True)
+        return Response(_encode_chart_response(response), media_type="application/json")
 
 
-def _chart_json(answer: WorkerResponse) -> bytes:
-    """Return an answer with its charts, which are JSON already."""
-    plain = {"csv": answer.csv, "columns": answer.columns, "forecast": answer.rows}
-    whole = JSONResponse(plain).body[:-1]
-    names = JSONResponse(list(answer.figures)).body
+def _encode_chart_response(response: WorkerResponse) -> bytes:
+    """Return a response with charts as JSON."""
+    # The figures are JSON text already. They are inserted as they are, since parsing and writing
+    # them again would only cost time.
+    fields = {"csv": response.csv, "columns": response.columns, "forecast": response.rows}
+    head = bytes(JSONResponse(fields).body[:-1])
+    names = bytes(JSONResponse(list(response.figures)).body)
     figures = ",".join(
         f"{bytes(JSONResponse(name).body).decode()}:{figure}"
-        for name, figure in answer.figures.items()
+        for name, figure in response.figures.items()
     )
-    return bytes(whole) + b',"names":' + bytes(names) + f',"figures":{{{figures}}}}}'.encode()
+    return head + b',"names":' + names + f',"figures":{{{figures}}}}}'.encode()
 
 
 def _add_page_routes(app: FastAPI) -> None:
-    """Add what a browser asks for."""
+    """Add the page, its scripts and styles, and the documentation."""
     files = {
         "/": (PAGE_FOLDER / "page.html", "text/html"),
         "/page.js": (PAGE_FOLDER / "page.js", "text/javascript"),
         "/page.css": (REPORT_FOLDER / "page.css", "text/css"),
         "/charts.js": (REPORT_FOLDER / "charts.js", "text/javascript"),
     }
-    for path, (file, kind) in files.items():
-        app.add_api_route(path, _file_handler(file, kind), include_in_schema=False)
+    for path, (file, media_type) in files.items():
+        app.add_api_route(path, _make_file_handler(file, media_type), include_in_schema=False)
 
     @app.get("/plotly.js", include_in_schema=False)
     async def plotly() -> Response:
-        cached = {"Cache-Control": "public, max-age=86400"}
-        return Response(_plotly_source(), media_type="text/javascript", headers=cached)
+        # Several megabytes that change only with plotly: the one file that browsers may cache.
+        headers = {"Cache-Control": "public, max-age=86400"}
+        return Response(_load_plotly_script(), media_type="text/javascript", headers=headers)
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         return HTMLResponse(render_docs_page(app.openapi()))
 
 
-def _file_handler(file: Path, kind: str) -> Any:
+def _make_file_handler(file: Path, media_type: str) -> Any:
+    """Return a handler that answers with the content of a file, which is read now."""
     content = file.read_bytes()
 
-    async def send() -> Response:
-        return Response(content, media_type=kind)
+    async def send_file() -> Response:
+        return Response(content, media_type=media_type)
 
-    return send
+    return send_file
 
 
 @cache
-def _plotly_source() -> bytes:
-    from plotly.offline import get_plotlyjs  # read once a page wants it
+def _load_plotly_script() -> bytes:
+    from plotly.offline import get_plotlyjs  # slow to import: only once the page is opened
 
     return get_plotlyjs().encode()
 
 
-async def _validation_error(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # it is registered for those
+async def _answer_validation_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # registered for this class only
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-    return JSONResponse({"detail": f"{where}: {first['msg']}."}, 422)
+    field = ".".join(str(part) for part in first["loc"][1:]) or "the request"
+    return JSONResponse({"detail": f"{field}: {first['msg']}."}, 422)
 
 
-async def _http_error(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # it is registered for those
+async def _answer_http_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # registered for this class only
     return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
 
 
-async def _server_error(_: Request, __: Exception) -> JSONResponse:
+async def _answer_server_error(_: Request, __: Exception) -> JSONResponse:
+    # The exception is logged by the web server; its text could reveal internals to the client.
     return JSONResponse({"detail": BUG_MESSAGE}, 500)
+
+
+def _render_operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
+    """Return the HTML of one operation: summary, parameters, body and responses."""
+    description = operation.get("description", "")
+    parts = [f"<h2>{method.upper()} {escape(path)}</h2>", f"<p>{escape(operation['summary'])}."]
+    parts.append(f" {escape(description)}</p>" if description else "</p>")
+    parameters = operation.get("parameters", ())
+    if parameters:
+        rows = [
+            (parameter["name"], parameter["in"], parameter.get("description", ""))
+            for parameter in parameters
+        ]
+        parts.append(_render_table(("parameter", "in", "description"), rows))
+    if body := operation.get("requestBody"):
+        parts.append(f"<p>{escape(body['description'])}</p>")
+        for media_type, content in body["content"].items():
+            schema = json.dumps(content["schema"], indent=2)
+            parts.append(
+                f"<details><summary>{escape(media_type)}</summary><pre>{escape(schema)}</pre>"
+                "</details>"
+            )
+    responses = [
+        (code, response["description"], _format_media_types(response))
+        for code, response in sorted(operation["responses"].items())
+    ]
+    return "".join(parts) + _render_table(("status", "description", "format"), responses)
+
+
+def _format_media_types(response: Mapping[str, Any]) -> str:
+    return ", ".join(kind.partition("/")[2].upper() for kind in response.get("content", ()))
+
+
+def _render_table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+    )
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="scroll" tabindex="0">{table}</div>'

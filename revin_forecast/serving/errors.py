@@ -1,33 +1,33 @@
-"""Why a request got no answer, where it is not the request that is wrong."""
+"""Reasons why a valid request got no forecast."""
 
 
 class ServingError(Exception):
-    """A request was not done."""
+    """A request failed on the server's side."""
 
 
 class BusyError(ServingError):
-    """All workers have been busy for a while, or too much waits for them."""
+    """All workers stayed busy while the request waited, or too many requests wait already."""
 
 
 class ShuttingDownError(ServingError):
-    """The service is ending, and with it whatever is under way."""
+    """The service is shutting down and stops the requests in progress."""
 
 
 class RequestTimeoutError(ServingError):
-    """A request took longer than it may; its process was stopped."""
+    """The request exceeded its time limit; its worker process was killed."""
 
 
 class WorkerLostError(ServingError):
-    """The process ended."""
+    """The worker process ended."""
 
 
 class WorkerLostBeforeStartError(WorkerLostError):
-    """The process ended before it began with the request: another one can do it."""
+    """The worker process ended before it started the request, so another one can take it."""
 
 
 class WorkerBugError(ServingError):
-    """A request found a bug."""
+    """The request raised an unexpected exception in the worker."""
 
 
 class ModelChangedError(ServingError):
-    """A process that takes another's place found another model in the folder, or none."""
+    """A replacement worker loaded another model than the first one, or could not load any."""

@@ -1,4 +1,7 @@
-"""What the server and its workers say to each other."""
+"""The messages between the server and its workers.
+
+This module imports neither FastAPI nor pydantic, so that a worker process starts quickly.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,23 +9,29 @@ from typing import Any
 
 @dataclass(frozen=True)
 class WorkerRequest:
-    """A request, as it came."""
+    """A forecast request as the client sent it, not parsed yet."""
 
     content: bytes
+    """Body of the request."""
     is_json: bool
+    """JSON; otherwise CSV."""
     level: tuple[float, ...] = ()
-    """Of the address; JSON may hold more."""
+    """Interval levels in percent from the query string; a JSON body may add more."""
     decimal: str | None = None
+    """Decimal mark of a CSV body; None: detected."""
 
 
 @dataclass(frozen=True)
 class WorkerResponse:
-    """What was forecast, or why not."""
+    """The forecast, or the reason why the request can't be used."""
 
     error: str = ""
-    """Of the request; empty: there is none."""
+    """Message for the client; empty: success."""
     csv: str = ""
+    """Forecast table as CSV."""
     columns: list[str] = field(default_factory=list)
+    """Columns of the forecast table, in order."""
     rows: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of the forecast table as JSON objects."""
     figures: dict[str, str] = field(default_factory=dict)
-    """Name of a series -> its chart, as plotly's JSON."""
+    """Chart of each series as plotly's JSON, by the name of the series."""

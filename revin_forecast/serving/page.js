@@ -1,14 +1,15 @@
-// The page of the service: takes a file, asks for its forecast, shows it. Whatever comes from the file is text.
+// The page of the service: sends a file and shows its forecast. Text from the file is never inserted as HTML.
 (async () => {
   "use strict";
-  const MOST_ROWS = 400;
-  const MOST_COLUMNS = 100; // of thousands of series a browser would have millions of cells
+  // Thousands of series would give a table of millions of cells, which browsers can't show.
+  const MAX_ROWS = 400;
+  const MAX_COLUMNS = 100;
   const at = (id) => document.getElementById(id);
   let token = sessionStorage.getItem("token") ?? "";
-  let model = null; // what /model says
-  let shown = null; // the last answer
-  let asking = 0; // which question is the last one
-  let sent = null; // its file
+  let model = null; // answer of /model
+  let shown = null; // the last forecast
+  let lastRequest = 0; // number of the last request
+  let lastFile = null; // its file
 
   const say = (text, kind = "") => {
     at("state").textContent = text;
@@ -25,22 +26,22 @@
     return body;
   };
 
-  const few = (names, most = 8) =>
-    names.slice(0, most).join(", ") + (names.length > most ? ` and ${names.length - most} more` : "");
+  const listNames = (names, max = 8) =>
+    names.slice(0, max).join(", ") + (names.length > max ? ` and ${names.length - max} more` : "");
 
-  const cell = (tag, text, kind) => {
-    const made = document.createElement(tag);
-    made.textContent = text;
-    if (kind) made.className = kind;
-    return made;
+  const makeElement = (tag, text, kind) => {
+    const element = document.createElement(tag);
+    element.textContent = text;
+    if (kind) element.className = kind;
+    return element;
   };
 
-  // What may be asked for: two usual intervals at once, any one, none.
-  const offer = (levels) => {
+  // Choices of intervals: the two usual ones at once, each one alone, none.
+  const offerLevels = (levels) => {
     const both = [80, 95].every((level) => levels.includes(level)) ? [[80, 95]] : [];
     const choices = [...both, ...levels.toReversed().map((level) => [level]), []];
-    const options = choices.map((choice) => cell("option", choice.length ? `${choice.join(" and ")} %` : "none"));
-    options.forEach((option, place) => (option.value = choices[place].join(",")));
+    const options = choices.map((choice) => makeElement("option", choice.length ? `${choice.join(" and ")} %` : "none"));
+    options.forEach((option, index) => (option.value = choices[index].join(",")));
     at("level").replaceChildren(...options);
     at("level").disabled = !levels.length;
   };
@@ -50,14 +51,14 @@
       model = await ask("/model");
       const { series, inputs, future, columns } = model;
       at("about").textContent =
-        `${model.horizon} steps of ${series.length} series (${few(series)}), step ${model.step ?? "unknown"}, ` +
+        `${model.horizon} steps of ${series.length} series (${listNames(series)}), step ${model.step ?? "unknown"}, ` +
         `each forecast from ${model.lookback} rows.`;
       const names = [...Object.values(columns), ...(columns.id ? [] : [...series, ...inputs, ...future])];
       at("wanted").textContent =
-        `Columns as the model was fitted on: ${few(names)}; the last ${model.lookback} rows at least, ` +
-        `${model.limits.mebibytes} MiB at most.` +
-        (future.length ? ` It wants ${few(future)} of the steps ahead, too: only the API takes them.` : "");
-      offer(model.levels);
+        `Columns that the model was fitted on: ${listNames(names)}; at least the last ${model.lookback} rows, ` +
+        `at most ${model.limits.mebibytes} MiB.` +
+        (future.length ? ` It also needs ${listNames(future)} for the steps ahead, which only the API takes.` : "");
+      offerLevels(model.levels);
       at("entrance").hidden = true;
       at("desk").hidden = false;
       say("");
@@ -66,33 +67,33 @@
       at("about").textContent = "";
       at("entrance").hidden = !refused;
       at("desk").hidden = true;
-      say(refused ? (token ? "That is not the token." : "This service wants a token.") : error.message, "problem");
+      say(refused ? (token ? "That is not the token." : "This service requires a token.") : error.message, "problem");
     }
     document.body.dataset.drawn = "all";
   };
 
   const fill = ({ columns, forecast }) => {
     const row = (cells) => {
-      const made = document.createElement("tr");
-      made.append(...cells);
-      return made;
+      const element = document.createElement("tr");
+      element.append(...cells);
+      return element;
     };
-    const [names, rows] = [columns.slice(0, MOST_COLUMNS), forecast.slice(0, MOST_ROWS)];
+    const [names, rows] = [columns.slice(0, MAX_COLUMNS), forecast.slice(0, MAX_ROWS)];
     const numeric = (value) => typeof value === "number";
     const text = (value) => (numeric(value) ? Number(value.toPrecision(6)).toString() : String(value ?? ""));
     const head = document.createElement("thead");
-    head.append(row(names.map((name) => cell("th", name, numeric(forecast[0]?.[name]) ? "number" : ""))));
+    head.append(row(names.map((name) => makeElement("th", name, numeric(forecast[0]?.[name]) ? "number" : ""))));
     const body = document.createElement("tbody");
-    for (const one of rows) {
-      body.append(row(names.map((name) => cell("td", text(one[name]), numeric(one[name]) ? "number" : ""))));
+    for (const record of rows) {
+      body.append(row(names.map((name) => makeElement("td", text(record[name]), numeric(record[name]) ? "number" : ""))));
     }
     at("numbers").replaceChildren(head, body);
-    const left = [
+    const parts = [
       ...(rows.length < forecast.length ? [`${rows.length} of ${forecast.length} rows`] : []),
       ...(names.length < columns.length ? [`${names.length} of ${columns.length} columns`] : []),
     ];
-    at("listed").hidden = !left.length;
-    at("listed").textContent = `The first ${left.join(" and ")}; the download holds all.`;
+    at("listed").hidden = !parts.length;
+    at("listed").textContent = `The first ${parts.join(" and ")}; the download holds all.`;
   };
 
   const draw = () => {
@@ -101,24 +102,24 @@
   };
 
   const forecast = async (file) => {
-    const mine = ++asking;
-    sent = file;
+    const number = ++lastRequest;
+    lastFile = file;
     at("result").hidden = true;
     if (file && file.size > model.limits.mebibytes * 2 ** 20) {
-      say(`The file is too large: ${model.limits.mebibytes} MiB can be sent at once. Send its last rows.`, "problem");
+      say(`The file is larger than ${model.limits.mebibytes} MiB. Send its last rows.`, "problem");
       return;
     }
     say(file ? `Forecasting ${file.name} ...` : "Forecasting ...");
     const levels = at("level").value.split(",").filter(Boolean);
     const query = levels.map((level) => `level=${level}`).join("&");
     try {
-      const type = file ? "text/csv" : "application/json"; // {}: after the rows fitted on
+      const type = file ? "text/csv" : "application/json"; // {}: forecast after the rows fitted on
       const options = { method: "POST", headers: { "Content-Type": type }, body: file ?? "{}" };
       const answer = await ask(`/chart?${query}`, options);
-      if (mine !== asking) return; // another file came meanwhile
+      if (number !== lastRequest) return; // a newer request was sent meanwhile
       shown = answer;
       at("heading").textContent = file ? `Forecast of ${file.name}` : "Forecast";
-      at("series").replaceChildren(...answer.names.map((name) => cell("option", name)));
+      at("series").replaceChildren(...answer.names.map((name) => makeElement("option", name)));
       at("picking").hidden = answer.names.length < 2;
       const [drawn, all] = [answer.names.length, model.series.length];
       at("drawn").hidden = drawn >= all;
@@ -128,18 +129,18 @@
       say(`Forecast: ${answer.forecast.length} rows.`);
       await draw();
     } catch (error) {
-      if (mine !== asking) return;
-      if (error.status === 401) await enter(); // the token is another now
+      if (number !== lastRequest) return;
+      if (error.status === 401) await enter(); // the token has changed
       else say(error.message, "problem");
     }
   };
 
   at("series").addEventListener("change", draw);
-  at("level").addEventListener("change", () => shown && forecast(sent));
+  at("level").addEventListener("change", () => shown && forecast(lastFile));
   at("newest").addEventListener("click", () => forecast(null));
   at("file").addEventListener("change", () => {
     if (at("file").files.length) forecast(at("file").files[0]);
-    at("file").value = ""; // the same file may be chosen again
+    at("file").value = ""; // choosing the same file again must fire change
   });
   at("entrance").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -164,7 +165,7 @@
     if (!event.relatedTarget) at("drop").classList.remove("over");
   });
   addEventListener("drop", (event) => {
-    event.preventDefault(); // or the browser leaves the page and opens the file
+    event.preventDefault(); // otherwise the browser leaves the page and opens the file
     at("drop").classList.remove("over");
     if (!at("desk").hidden && event.dataTransfer.files.length) forecast(event.dataTransfer.files[0]);
   });

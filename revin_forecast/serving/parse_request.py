@@ -1,4 +1,4 @@
-"""A request in CSV or JSON, read as tables."""
+"""Parse a request body, CSV or JSON, into tables."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -14,19 +14,60 @@ from revin_forecast.serving.messages import WorkerRequest
 from revin_forecast.serving.schemas import ForecastRequest, Rows
 
 TABLE_FILE_NAME = "table.csv"
-"""What the reader calls what was sent."""
+"""Name of the request's table in the messages of the table reader."""
 CLI_ONLY_OPTIONS = re.compile(
     r"(?<![^\s(])--(frequency|id|inputs|memory-map|missing|target|time|value)(?![\w-])"
 )
-"""Options that a request does not have: they are those that the model was fitted with."""
+"""Options of the command line that a request lacks: the model was fitted with them."""
+MAX_COLUMNS = 10_000
+"""Most columns of a table: 1 MiB could hold a hundred times as many, each of which costs time."""
+
+
+@dataclass(frozen=True, eq=False)
+class ParsedRequest:
+    """A parsed request."""
+
+    table: pd.DataFrame | Path | None
+    """Newer rows; None: forecast after the rows the model was fitted on."""
+    future: pd.DataFrame | None
+    """Known inputs of the steps ahead."""
+    level: tuple[float, ...]
+    """Interval levels in percent."""
+
+
+def parse_request(request: WorkerRequest, folder: Path) -> ParsedRequest:
+    """Parse a request.
+
+    Args:
+        request: the request as it arrived.
+        folder: folder to write a CSV body into, for the table reader.
+
+    Raises:
+        InputError: the body is neither CSV nor JSON, or has other fields; the message is fit for
+            the client.
+    """
+    if not request.content.strip():
+        return ParsedRequest(None, None, request.level)
+    if request.is_json:
+        return _parse_json(request)
+    # The table reader unpacks gzip and Parquet files. A small compressed body can expand to any
+    # size, so the limit on the body would not limit the memory.
+    if request.content.startswith((b"\x1f\x8b", b"PAR1")):
+        raise InputError("the table is compressed; send plain CSV.")
+    _check_column_count(_read_column_names(request.content))
+    (folder / TABLE_FILE_NAME).write_bytes(request.content)
+    return ParsedRequest(folder / TABLE_FILE_NAME, None, request.level)
 
 
 def to_client_message(message: str) -> str:
-    """Leave out files and options that who asked does not have; name the others as in an address.
+    """Return an error message without file names and command-line options, for a client.
 
-    >>> worded("table.csv, line 3: there is no value. Fill it in, or pass --missing observed.")
-    'line 3: there is no value. Fill it in.'
-    >>> worded("'1,234' may be 1.234 or 1234. Say which with --decimal , or --decimal .")
+    Options that exist as query parameters are written as such; advice that needs other options is
+    dropped.
+
+    >>> to_client_message("table.csv, line 3: no value. Fill it in, or pass --missing observed.")
+    'line 3: no value. Fill it in.'
+    >>> to_client_message("'1,234' may be 1.234 or 1234. Say which with --decimal , or --decimal .")
     "'1,234' may be 1.234 or 1234. Say which with decimal=, or decimal=."
     """
     message = (
@@ -37,60 +78,28 @@ def to_client_message(message: str) -> str:
     message = re.sub(r"(?<!\S)--decimal ([,.])", r"decimal=\1", message)
     message = re.sub(r"(?<!\S)--(decimal|level)(?![\w-])", r"\1", message)
     first, *others = re.split(r"(?<=[.?!]) (?=[A-Z])", message)
+    # The first sentence states the problem and stays, even if it names an option.
     return " ".join(
         filter(None, [_drop_cli_only_advice(first) or first, *map(_drop_cli_only_advice, others)])
     )
 
 
 def _drop_cli_only_advice(sentence: str) -> str:
-    """Return the ways out of a sentence that take no absent option; empty: there is none."""
-    ways = re.split(r"(?=, or |; )", sentence)
-    kept = [way for way in ways if not CLI_ONLY_OPTIONS.search(way)]
-    if kept == ways or not kept:
-        return "".join(kept)
-    text = "".join(kept).removeprefix(", or ").removeprefix("; ")
-    text = text if kept[0] == ways[0] else text[0].upper() + text[1:]
+    """Drop the alternatives of a sentence that need a missing option; the result may be empty."""
+    alternatives = re.split(r"(?=, or |; )", sentence)
+    usable = [text for text in alternatives if not CLI_ONLY_OPTIONS.search(text)]
+    if usable == alternatives or not usable:
+        return "".join(usable)
+    text = "".join(usable).removeprefix(", or ").removeprefix("; ")
+    text = text if usable[0] == alternatives[0] else text[0].upper() + text[1:]
     return text if text.endswith(".") else f"{text}."
 
 
-MAX_COLUMNS = 10_000
-"""Of a table; a megabyte may hold a hundred times as many, and each takes its time."""
+def _read_column_names(content: bytes) -> Sequence[str]:
+    """Return the names of the columns; none if the table reader will report an error.
 
-
-@dataclass(frozen=True, eq=False)
-class ParsedRequest:
-    """A request, read."""
-
-    table: pd.DataFrame | Path | None
-    future: pd.DataFrame | None
-    level: tuple[float, ...]
-
-
-def parse_request(request: WorkerRequest, folder: Path) -> ParsedRequest:
-    """Read a request.
-
-    Args:
-        request: as it came.
-        folder: CSV is written there, for the reader of tables.
-
-    Raises:
-        InputError: it is neither, or holds something else; the message can be shown.
-    """
-    if not request.content.strip():
-        return ParsedRequest(None, None, request.level)
-    if request.is_json:
-        return _parse_json(request)
-    if request.content.startswith((b"\x1f\x8b", b"PAR1")):
-        raise InputError("the table is packed; send CSV as it is.")
-    _check_column_count(_column_names(request.content))
-    (folder / TABLE_FILE_NAME).write_bytes(request.content)
-    return ParsedRequest(folder / TABLE_FILE_NAME, None, request.level)
-
-
-def _column_names(content: bytes) -> Sequence[str]:
-    """Return the names of the columns; none where the reader of tables will say what it lacks.
-
-    They are parted as the reader does, for they may stand on many lines, or below blank ones.
+    The header is split as the table reader splits it, since it may span several lines or follow
+    blank ones.
     """
     try:
         return next(read_delimited(content, TABLE_FILE_NAME).iter_records(), (1, []))[1]
@@ -107,10 +116,11 @@ def _parse_json(request: WorkerRequest) -> ParsedRequest:
     try:
         body = ForecastRequest.model_validate_json(request.content)
     except ValidationError as error:
+        # The message repeats neither the input, which may be long, nor pydantic's links.
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"][:2]) or "the body"
+        field = ".".join(str(part) for part in first["loc"][:2]) or "the body"
         raise InputError(
-            f"{where[:60]}: {first['msg']}. Send an object with data, level and future; see /docs."
+            f"{field[:60]}: {first['msg']}. Send an object with data, level and future; see /docs."
         ) from None
     return ParsedRequest(
         _to_frame(body.data), _to_frame(body.future), (*request.level, *body.level)
@@ -124,5 +134,5 @@ def _to_frame(rows: Rows | None) -> pd.DataFrame | None:
         set(rows) if isinstance(rows, dict) else {name for row in rows for name in row}
     )
     if isinstance(rows, dict) and len({len(column) for column in rows.values()}) > 1:
-        raise InputError("the columns differ in length; send one value a row in each.")
+        raise InputError("the columns differ in length; send one value per row in each.")
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""The workers of a service: as many requests at once as there are, the others wait a little."""
+"""A pool of workers: each takes one request at a time, and further requests wait briefly."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -11,36 +11,36 @@ from revin_forecast.serving.messages import WorkerRequest, WorkerResponse
 from revin_forecast.serving.worker import Worker
 
 WAIT_SECONDS = 5.0
-"""Seconds that a request waits for a worker before it is turned away."""
+"""Time that a request waits for a worker before it is refused."""
 GRACE_SECONDS = 5.0
-"""Seconds that requests still have when the service is to end."""
+"""Time that requests in progress still have when the service shuts down."""
 MAX_QUEUED = 64
-"""Requests that are read or wait beside those that are being done."""
+"""Most requests that are received or wait, in addition to one for each worker."""
 MAX_HELD_REQUESTS = 5
-"""Times the largest request, for each worker: more than that would fill the memory."""
+"""Most bytes held for each worker, in sizes of the largest request: more could fill the memory."""
 
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """What one request may take."""
+    """Limits of one request."""
 
     mebibytes: float = 10.0
-    """Of what is sent."""
+    """Largest body, in MiB."""
     seconds: float = 30.0
-    """To send it, and again to do it."""
+    """Time to receive the request, and again to process it."""
 
     @property
     def max_bytes(self) -> int:
-        """In bytes."""
+        """Largest body in bytes."""
         return int(self.mebibytes * 2**20)
 
 
 class WorkerPool:
-    """Hands requests to workers, and takes the workers back.
+    """Hands requests to idle workers.
 
     Args:
-        workers: begun already.
-        limits: of a request.
+        workers: workers that have been started.
+        limits: limits of a request.
     """
 
     def __init__(self, workers: Sequence[Worker], limits: RequestLimits):
@@ -50,36 +50,36 @@ class WorkerPool:
             self._idle_workers.put_nowait(worker)
         self._is_shut_down = False
         self._admitted_count = self._held_bytes = 0
-        self._threads = ThreadPoolExecutor(len(workers), "asking")
+        self._threads = ThreadPoolExecutor(len(workers), "request")
 
     @contextmanager
     def admit(self, size: int) -> Iterator[None]:
-        """Let a request in, from before it is read until it is answered.
+        """Admit a request; it counts from before its body is read until it is answered.
 
         Args:
-            size: bytes that it says it has.
+            size: declared size of the body in bytes.
 
         Raises:
-            BusyError: too many are inside, or too much is held for them.
+            BusyError: too many requests are admitted, or too many bytes are held for them.
         """
-        size = min(size, self.limits.max_bytes)  # no more of it is read
+        size = min(size, self.limits.max_bytes)  # reading stops at the limit
         room = MAX_HELD_REQUESTS * len(self.workers) * self.limits.max_bytes - self._held_bytes
         if self._admitted_count >= len(self.workers) + MAX_QUEUED or size > room:
             raise BusyError
-        self._admitted_count, self._held_bytes = self._admitted_count + 1, self._held_bytes + size
+        self._admitted_count += 1
+        self._held_bytes += size
         try:
             yield
         finally:
-            self._admitted_count, self._held_bytes = (
-                self._admitted_count - 1,
-                self._held_bytes - size,
-            )
+            self._admitted_count -= 1
+            self._held_bytes -= size
 
     async def handle(self, request: WorkerRequest, with_charts: bool = False) -> WorkerResponse:
-        """Have a request done.
+        """Process a request in an idle worker.
 
         Raises:
-            FailedError: no worker came free, the pool ended first, or what `Worker.ask` raises.
+            ServingError: no worker became idle in time, the pool was shut down, or an error of
+                `Worker.handle`.
         """
         try:
             async with asyncio.timeout(WAIT_SECONDS):
@@ -89,35 +89,37 @@ class WorkerPool:
         if self._is_shut_down:
             self._idle_workers.put_nowait(worker)
             raise ShuttingDownError
-        doing = asyncio.get_running_loop().run_in_executor(
+        result = asyncio.get_running_loop().run_in_executor(
             self._threads, worker.handle, request, with_charts, self.limits.seconds
         )
-        # Who asked may be gone before it is done: the worker is free only then.
-        doing.add_done_callback(lambda _: self._idle_workers.put_nowait(worker))
-        return await asyncio.shield(doing)
+        # Not after the await: a client that disconnects cancels it while the worker is still busy.
+        result.add_done_callback(lambda _: self._idle_workers.put_nowait(worker))
+        return await asyncio.shield(result)
 
     @asynccontextmanager
     async def lifespan(self, should_exit: Callable[[], bool]) -> AsyncIterator[None]:
-        """End with the service, and have no request keep that from ending.
+        """Shut the pool down with the service, without waiting for a request that does not end.
 
         Args:
-            ending: whether the service is to end.
+            should_exit: returns whether the service is to shut down.
         """
-        watching = asyncio.create_task(self._shut_down_after(should_exit))
+        watcher = asyncio.create_task(self._shut_down_after(should_exit))
         try:
             yield
         finally:
-            watching.cancel()
+            watcher.cancel()
             self._shut_down()
 
     async def _shut_down_after(self, should_exit: Callable[[], bool]) -> None:
+        # The web server waits for open requests before its lifespan ends, so a request without an
+        # end must be stopped from outside of it.
         while not should_exit():
             await asyncio.sleep(0.1)
         await asyncio.sleep(GRACE_SECONDS)
         self._shut_down()
 
     def _shut_down(self) -> None:
-        """End all workers, whatever they are at; who asked them is told."""
+        """Stop all workers; requests in progress fail with `ShuttingDownError`."""
         self._is_shut_down = True
         for worker in self.workers:
             worker.shut_down()

@@ -1,4 +1,4 @@
-"""Requests, read as they come and within their limits."""
+"""Read a request from the network within its limits, and answer errors with HTTP statuses."""
 
 import asyncio
 
@@ -18,69 +18,78 @@ from revin_forecast.serving.messages import WorkerRequest, WorkerResponse
 from revin_forecast.serving.pool import WorkerPool
 
 CSV_TYPES = ("", "application/x-www-form-urlencoded", "application/octet-stream", "application/csv")
-"""Taken for CSV beside text/*: what programs say that were told nothing."""
+"""Content types read as CSV, in addition to text/*: the defaults of HTTP clients, such as curl."""
 RETRY_AFTER = {"Retry-After": "5"}
+# An error, not a forecast after the rows fitted on: the export of a table may have failed.
 EMPTY_BODY_MESSAGE = (
-    "what was sent is empty. Send rows with their names above, or the JSON {} for a forecast after "
-    "the rows that the model was fitted on."
+    "the request body is empty. Send rows below a header, or the JSON {} for a forecast after the "
+    "rows that the model was fitted on."
 )
-"""An export that failed must not look as if it had been used."""
 MAX_LENGTH_DIGITS = 20
-"""Of a length; a longer one is none."""
-BUG_MESSAGE = "this is a bug; the server's log holds more."
+"""Most digits of a Content-Length; a longer one is ignored."""
+BUG_MESSAGE = "this is a bug; see the server's log for details."
 WORKER_LOST_MESSAGE = (
-    "the process that worked on it ended (was it out of memory?); send less. The server's log "
-    "holds more."
+    "the worker process ended (out of memory?); send less. See the server's log for details."
 )
 
 
 async def forecast_over_http(
     pool: WorkerPool, request: Request, level: list[float], decimal: str | None, with_charts: bool
 ) -> WorkerResponse:
-    """Read a request within its limits, and have it done.
+    """Read a request within its limits and process it.
+
+    Args:
+        pool: the workers, with the limits of a request.
+        request: the request, whose body is not read yet.
+        level: interval levels in percent from the query string.
+        decimal: decimal mark from the query string.
+        with_charts: whether to draw charts.
 
     Raises:
-        HTTPException: why there is no answer.
+        HTTPException: the request can't be used or processed.
     """
+    # FastAPI ignores unknown parameters; a misspelled `levels` would give no intervals.
     unknown = sorted(set(request.query_params) - {"level", "decimal"})
     if unknown:
-        told = " and ".join(unknown)[:60]
-        raise HTTPException(422, f"there is no {told} in an address; it takes level and decimal.")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_json = kind == "application/json"
-    if not is_json and kind not in CSV_TYPES and not kind.startswith("text/"):
+        names = " and ".join(unknown)[:60]
+        raise HTTPException(
+            422, f"unknown query parameter: {names}. The parameters are level and decimal."
+        )
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = content_type == "application/json"
+    if not is_json and content_type not in CSV_TYPES and not content_type.startswith("text/"):
         raise HTTPException(
             415,
-            f"{kind} is neither text/csv nor application/json; send the file itself "
+            f"{content_type} is neither text/csv nor application/json; send the file itself "
             "(curl --data-binary @file.csv).",
         )
     try:
-        with pool.admit(_declared_bytes(request, pool)):
-            content = await _read_content(request, pool)
-            if kind and not is_json and not content.strip():
+        with pool.admit(_read_declared_size(request, pool)):
+            content = await _read_body(request, pool)
+            if content_type and not is_json and not content.strip():
                 raise HTTPException(422, EMPTY_BODY_MESSAGE)
-            answer = await pool.handle(
+            response = await pool.handle(
                 WorkerRequest(content, is_json, tuple(level), decimal), with_charts
             )
     except ServingError as error:
         raise _to_http_error(error, pool.limits.seconds) from None
-    if answer.error:
-        raise HTTPException(422, answer.error)
-    return answer
+    if response.error:
+        raise HTTPException(422, response.error)
+    return response
 
 
 def _to_http_error(error: ServingError, seconds: float) -> HTTPException:
-    """Return what is said to who asked."""
+    """Return the status and the message for the client."""
     match error:
         case BusyError():
-            return HTTPException(503, "all workers are busy; come again in a moment.", RETRY_AFTER)
+            return HTTPException(503, "all workers are busy; try again in a moment.", RETRY_AFTER)
         case ShuttingDownError():
-            return HTTPException(503, "the service is ending.", RETRY_AFTER)
+            return HTTPException(503, "the service is shutting down.", RETRY_AFTER)
         case RequestTimeoutError():
-            detail = f"it took longer than {seconds:g} seconds and was stopped; send less."
+            detail = f"the request took longer than {seconds:g} seconds and was stopped; send less."
             return HTTPException(504, detail)
         case ModelChangedError():
-            detail = "the model is not the one that the service started with; start it again."
+            detail = "the model is not the one that the service started with; restart the service."
             return HTTPException(503, detail)
         case WorkerLostError():
             return HTTPException(500, WORKER_LOST_MESSAGE)
@@ -88,16 +97,17 @@ def _to_http_error(error: ServingError, seconds: float) -> HTTPException:
             return HTTPException(500, BUG_MESSAGE)
 
 
-def _declared_bytes(request: Request, pool: WorkerPool) -> int:
-    """Return how many bytes a request says it has; one that does not say may have the most."""
-    told = request.headers.get("content-length", "")
-    if told.isdecimal() and len(told) < MAX_LENGTH_DIGITS:
-        return int(told)
-    return pool.limits.max_bytes if told or "transfer-encoding" in request.headers else 0
+def _read_declared_size(request: Request, pool: WorkerPool) -> int:
+    """Return the declared size of the body in bytes; the largest size if it is not declared."""
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and len(length) < MAX_LENGTH_DIGITS:
+        return int(length)
+    return pool.limits.max_bytes if length or "transfer-encoding" in request.headers else 0
 
 
-async def _read_content(request: Request, pool: WorkerPool) -> bytes:
-    """Read what is sent, as far as it may go."""
+async def _read_body(request: Request, pool: WorkerPool) -> bytes:
+    """Read the body up to the limits of size and time."""
+    # Counted while it arrives: the declared size may be missing or wrong.
     parts, size = [], 0
     try:
         async with asyncio.timeout(pool.limits.seconds):
@@ -105,11 +115,11 @@ async def _read_content(request: Request, pool: WorkerPool) -> bytes:
                 size += len(part)
                 if size > pool.limits.max_bytes:
                     raise HTTPException(
-                        413, f"at most {pool.limits.mebibytes:g} MiB can be sent at once."
+                        413, f"the request body is limited to {pool.limits.mebibytes:g} MiB."
                     )
                 parts.append(part)
     except TimeoutError:
-        raise HTTPException(408, "it took too long to be sent.") from None
+        raise HTTPException(408, "the request took too long to arrive.") from None
     except ClientDisconnect:
-        raise HTTPException(400, "who asked has left.") from None
+        raise HTTPException(400, "the client disconnected.") from None
     return b"".join(parts)

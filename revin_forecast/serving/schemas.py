@@ -1,4 +1,4 @@
-"""What the API says of itself: the parameters it takes, and what it answers."""
+"""The schemas of the API: parameters, request bodies and responses."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -11,17 +11,18 @@ Scalar = str | int | float | bool | None
 Rows = dict[str, list[Scalar]] | list[dict[str, Scalar]]
 MAX_LEVELS = 10
 PERCENT_SCHEMA: JsonDict = {"items": {"type": "number", "minimum": 1, "exclusiveMaximum": 100}}
-"""Told, not checked here: the forecaster's own message says more."""
+"""Documented but not validated here: the forecaster's own message explains more."""
 
 
 class ForecastRequest(BaseModel):
-    """What `POST /forecast` takes as JSON."""
+    """The JSON body of `POST /forecast`."""
 
+    # A misspelled field must not pass for a request without it.
     model_config = ConfigDict(extra="forbid")
 
     data: Rows | None = Field(
         None,
-        description="Newer rows of the table, the time column among them, as columns "
+        description="Newer rows of the table, with the time column, as columns "
         '({"day": [...], "sold": [...]}) or as records ([{"day": ..., "sold": ...}, ...]). '
         "Without it the forecast follows the rows that the model was fitted on.",
     )
@@ -29,15 +30,15 @@ class ForecastRequest(BaseModel):
         [],
         max_length=MAX_LEVELS,
         json_schema_extra=PERCENT_SCHEMA,
-        description="Percent of what comes that intervals should cover, such as 80 and 95.",
+        description="Interval levels in percent, such as 80 and 95.",
     )
     future: Rows | None = Field(
-        None, description="Columns that are known beforehand, for each step forecast."
+        None, description="Values of the known inputs for each step to forecast."
     )
 
 
 class ErrorResponse(BaseModel):
-    """What every answer but a good one holds."""
+    """The body of every error response."""
 
     detail: str
 
@@ -45,36 +46,40 @@ class ErrorResponse(BaseModel):
 class ForecastResponse(BaseModel):
     """A forecast as JSON."""
 
-    columns: list[str] = Field(description="Of the forecast table, in its order.")
-    forecast: list[dict[str, Any]] = Field(description="Its rows; null is no number.")
+    columns: list[str] = Field(description="Columns of the forecast table, in order.")
+    forecast: list[dict[str, Any]] = Field(
+        description="Rows of the forecast table; null: not a finite number."
+    )
 
 
 class ChartResponse(ForecastResponse):
-    """A forecast as the page shows it."""
+    """A forecast with charts, for the page."""
 
-    csv: str = Field(description="The same as CSV.")
-    names: list[str] = Field(description="Of the series that are drawn, the first ones.")
+    csv: str = Field(description="The forecast table as CSV.")
+    names: list[str] = Field(description="Names of the series with a chart: the first ones.")
     figures: dict[str, Any] = Field(description="Plotly's JSON by the name of the series.")
 
 
 ERROR_RESPONSES: Mapping[int | str, dict[str, Any]] = {
     400: {"model": ErrorResponse, "description": "The Host header names another machine."},
-    401: {"model": ErrorResponse, "description": "The token is absent, or not the one wanted."},
-    403: {"model": ErrorResponse, "description": "A page of another site asks."},
-    408: {"model": ErrorResponse, "description": "It took too long to be sent."},
-    413: {"model": ErrorResponse, "description": "It is too large."},
-    415: {"model": ErrorResponse, "description": "Neither CSV nor JSON."},
-    422: {"model": ErrorResponse, "description": "It can't be used; the text says why."},
-    500: {"model": ErrorResponse, "description": "It failed here; the server's log holds more."},
+    401: {"model": ErrorResponse, "description": "The token is missing or wrong."},
+    403: {"model": ErrorResponse, "description": "The request comes from a page of another site."},
+    408: {"model": ErrorResponse, "description": "The request took too long to arrive."},
+    413: {"model": ErrorResponse, "description": "The request body is too large."},
+    415: {"model": ErrorResponse, "description": "The request body is neither CSV nor JSON."},
+    422: {"model": ErrorResponse, "description": "The request can't be used; detail says why."},
+    500: {"model": ErrorResponse, "description": "The server failed; see its log for details."},
     503: {
         "model": ErrorResponse,
-        "description": "All are busy (Retry-After), it ends, or its model is gone.",
+        "description": "All workers are busy (Retry-After), the service is shutting down, or its "
+        "model is gone.",
     },
-    504: {"model": ErrorResponse, "description": "It took too long to be done, and was stopped."},
+    504: {"model": ErrorResponse, "description": "The request took too long and was stopped."},
 }
 REQUEST_BODY = {
     "requestBody": {
-        "description": "Newer rows as CSV or JSON; {} or no body: after the rows fitted on.",
+        "description": "Newer rows as CSV or JSON; with {} or without a body the forecast follows "
+        "the rows that the model was fitted on.",
         "content": {
             "text/csv": {"schema": {"type": "string", "minLength": 1}},
             "application/json": {"schema": ForecastRequest.model_json_schema()},
@@ -85,11 +90,11 @@ LevelParameter = Annotated[
     list[float],
     Query(
         default_factory=list,
-        description="Percent of what comes that an interval should cover, such as 80; repeatable.",
+        description="Interval level in percent, such as 80; repeatable.",
         max_length=MAX_LEVELS,
         json_schema_extra=PERCENT_SCHEMA,
     ),
 ]
 DecimalParameter = Annotated[
-    Literal[".", ","] | None, Query(description="The mark before decimals; told if not given.")
+    Literal[".", ","] | None, Query(description="Decimal mark of a CSV body; detected if absent.")
 ]

@@ -1,4 +1,4 @@
-"""Who may ask: hosts, tokens, and the headers that keep a page to itself."""
+"""Access control: host names, tokens, and the headers that isolate the page from other sites."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SCRIPT_PATHS = ("/page.js", "/charts.js", "/plotly.js")
 PUBLIC_PATHS = ("/", "/health", "/page.css", *SCRIPT_PATHS, "/docs", "/openapi.json")
-"""Paths that hold nothing of the model: they need no token."""
+"""Paths that need no token: they reveal nothing about the model."""
 SECURITY_HEADERS = {
-    # Plotly writes styles; nothing else is taken from anywhere but this server.
+    # Plotly writes inline styles; everything else must come from this server.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -23,7 +23,7 @@ SECURITY_HEADERS = {
 
 
 def is_local(host: str) -> bool:
-    """Return whether a name is this machine's own, so that only it can reach what is bound there.
+    """Return whether a host name is a loopback name, which only this machine can reach.
 
     >>> is_local("127.0.0.1"), is_local("localhost"), is_local("0.0.0.0")
     (True, True, False)
@@ -37,20 +37,20 @@ def is_local(host: str) -> bool:
 
 
 class RequestGuard:
-    """Turns requests away before anything is read of them, and adds headers to every answer.
+    """ASGI middleware that refuses requests before their body is read, and adds security headers.
 
     Args:
-        app: behind it.
-        local_only: take requests only that name this machine: a page elsewhere may have its name lead
-            here (DNS rebinding).
-        token: what requests must bear; empty: nothing.
+        app: the application to protect.
+        local_only: accept only requests whose Host header names this machine. Otherwise a page of
+            another site could point its own host name here (DNS rebinding).
+        token: bearer token that requests must carry; empty: none.
     """
 
     def __init__(self, app: ASGIApp, local_only: bool, token: str):
         self.app, self.local_only, self.token = app, local_only, token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or have the app answer."""
+        """Refuse a request, or pass it to the application."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -58,38 +58,39 @@ class RequestGuard:
         refusal = self._refuse_foreign_site(headers, scope["method"]) or self._refuse_missing_token(
             headers, scope["path"]
         )
-        await (refusal or self.app)(scope, receive, _add_headers(send))
+        await (refusal or self.app)(scope, receive, _add_security_headers(send))
 
     def _refuse_foreign_site(self, headers: Headers, method: str) -> JSONResponse | None:
-        """Refuse what a page elsewhere has a browser send here."""
+        """Return the refusal of a request that a page of another site sent through a browser."""
         host = headers.get("host", "")
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         if self.local_only and not is_local(name):
-            detail = "this service answers to the name of this machine only, such as 127.0.0.1."
+            detail = "this service accepts only this machine's own names, such as 127.0.0.1."
             return JSONResponse({"detail": detail}, 400)
-        # Its answer could not be read there, but it would keep a worker busy.
+        # The other site could not read the response, but the request would keep a worker busy.
         if method == "POST" and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-            detail = "this service answers its own page and programs, not pages of other sites."
+            detail = "this service accepts requests of its own page and of programs only."
             return JSONResponse({"detail": detail}, 403)
         return None
 
     def _refuse_missing_token(self, headers: Headers, path: str) -> JSONResponse | None:
-        """Refuse whoever bears no token, or another, where one is wanted."""
+        """Return the refusal of a request without the required token."""
         if not self.token or path in PUBLIC_PATHS:
             return None
-        kind, _, given = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and hmac.compare_digest(given.encode(), self.token):
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        # Constant time: the time of a plain comparison would reveal how much of a guess is right.
+        if scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), self.token):
             return None
-        detail = "this service wants a token; send it as Authorization: Bearer TOKEN."
+        detail = "this service requires a token; send it as Authorization: Bearer TOKEN."
         return JSONResponse({"detail": detail}, 401, {"WWW-Authenticate": "Bearer"})
 
 
-def _add_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
-    async def sending(message: Message) -> None:
+def _add_security_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)
 
-    return sending
+    return send_with_headers

@@ -24,58 +24,58 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def table(folder):
-    """The shipped series and a second one with a name that would be markup."""
+    """Return a file with the shipped series and one whose name would be markup."""
     frame = pd.read_csv(CO2)
     frame[HOSTILE] = 700 - frame["co2"]
     frame.to_csv(folder / "two series.csv", index=False)
     return folder / "two series.csv"
 
 
-def served(folder, model, *words, **changes):
-    """Start the command; return it and its address."""
+def start_service(folder, model, *words, **environment):
+    """Start the command; return the program and its address."""
     words = ("serve", model, "--port", "0", "--workers", "1", *words)
-    program = Program("revin_forecast", words, folder, changes)
+    program = Program("revin_forecast", words, folder, environment)
     for _ in range(600):
-        found = re.search(r"http://127\.0\.0\.1:\d+/", program.said())
-        if found or program.process.exitcode is not None:
+        address_match = re.search(r"http://127\.0\.0\.1:\d+/", program.said())
+        if address_match or program.process.exitcode is not None:
             break
         program.process.join(0.1)
-    return program, found[0]
+    return program, address_match[0]
 
 
 @pytest.fixture(scope="module")
 def address(folder, table):
     Forecaster(26, 104, Ridge).fit(pd.read_csv(table)).save(folder / "model")
-    program, found = served(folder, folder / "model")
-    yield found
+    program, service_address = start_service(folder, folder / "model")
+    yield service_address
     program.process.terminate()
     ended = program.end(30)
     assert (ended.code, ended.err) == (0, "")
 
 
 @pytest.fixture
-def opened(browser, address):
-    """Open the page; what it should not do is noted and looked at in the end."""
-    unwanted, contexts = [], []
+def open_page(browser, address):
+    """Return a function that opens the page; at the end, check that nothing went wrong on it."""
+    problems, contexts = [], []
 
     def open_at(width=1280, scheme="light", at=address):
         size = {"width": width, "height": 800}
         contexts.append(browser.new_context(color_scheme=scheme, viewport=size))
         tab = contexts[-1].new_page()
 
-        def noted(sent):
-            if not sent.url.startswith((at, "blob:", "data:")):
-                unwanted.append(sent.url)
+        def check_request(request):
+            if not request.url.startswith((at, "blob:", "data:")):
+                problems.append(request.url)
 
-        def said(message):
-            # A refused table is an answer of 422, which browsers log, as they do a cut line.
+        def check_message(message):
+            # Browsers log the 422 of a refused table, and a connection that the test aborts.
             if not re.search("status of (401|422)|net::ERR_FAILED", message.text):
-                unwanted.append(message.text)
+                problems.append(message.text)
 
-        tab.on("console", said)
-        tab.on("pageerror", lambda error: unwanted.append(str(error)))
-        tab.on("dialog", lambda dialog: (unwanted.append(dialog.message), dialog.dismiss()))
-        tab.on("request", noted)
+        tab.on("console", check_message)
+        tab.on("pageerror", lambda error: problems.append(str(error)))
+        tab.on("dialog", lambda dialog: (problems.append(dialog.message), dialog.dismiss()))
+        tab.on("request", check_request)
         tab.goto(at)
         tab.wait_for_selector("body[data-drawn=all]")
         return tab
@@ -83,12 +83,12 @@ def opened(browser, address):
     yield open_at
     for context in contexts:
         context.close()
-    assert unwanted == []
+    assert problems == []
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
-def test_a_file_becomes_a_forecast_a_chart_and_a_download(opened, table, width, scheme):
-    tab = opened(width, scheme)
+def test_a_file_becomes_a_forecast_a_chart_and_a_download(open_page, table, width, scheme):
+    tab = open_page(width, scheme)
     assert "26 steps of 2 series" in tab.locator("#about").inner_text()
     assert HOSTILE in tab.locator("#about").inner_text()
     assert tab.evaluate(OVERFLOW) <= 0
@@ -98,24 +98,24 @@ def test_a_file_becomes_a_forecast_a_chart_and_a_download(opened, table, width, 
     assert tab.locator("#heading").inner_text() == "Forecast of two series.csv"
     assert tab.locator("#series option").all_text_contents() == ["co2", HOSTILE]
     assert tab.evaluate(OVERFLOW) <= 0
-    drawn = "document.querySelector('#chart')._fullData.find(t => t.name === 'forecast').y[0]"
-    first = tab.evaluate(drawn)
+    first_value = "document.querySelector('#chart')._fullData.find(t => t.name === 'forecast').y[0]"
+    first = tab.evaluate(first_value)
     tab.locator("#series").select_option(HOSTILE)
-    until(tab, f"{drawn} !== {first}")
-    assert tab.evaluate(drawn) == pytest.approx(700 - first, abs=5)
+    until(tab, f"{first_value} !== {first}")
+    assert tab.evaluate(first_value) == pytest.approx(700 - first, abs=5)
     with tab.expect_download() as waiting:
         tab.locator("#download").click()
     saved = pd.read_csv(waiting.value.path())
-    wanted = Forecaster.load(table.parent / "model").predict(table, level=[80, 95])
-    assert saved.columns.tolist() == wanted.columns.tolist()
-    assert saved["co2"].tolist() == pytest.approx(wanted["co2"].tolist())
+    expected = Forecaster.load(table.parent / "model").predict(table, level=[80, 95])
+    assert saved.columns.tolist() == expected.columns.tolist()
+    assert saved["co2"].tolist() == pytest.approx(expected["co2"].tolist())
     tab.locator("summary").click()
     assert tab.get_by_role("columnheader", name=HOSTILE, exact=True).inner_text() == HOSTILE
     assert tab.locator("#numbers tbody tr").count() == 26
 
 
-def test_a_wrong_file_is_told_and_a_right_one_dropped_after_it(opened, table):
-    tab = opened()
+def test_a_wrong_file_is_explained_and_a_right_one_can_follow(open_page, table):
+    tab = open_page()
     tab.set_input_files("#file", shipped_folder() / "stocks_daily.csv")
     tab.wait_for_selector("#state.problem")
     assert "the new table's step is B" in tab.locator("#state").inner_text().replace("The", "the")
@@ -135,8 +135,8 @@ def test_a_wrong_file_is_told_and_a_right_one_dropped_after_it(opened, table):
     assert tab.locator("#state").inner_text() == "Forecast: 26 rows."
 
 
-def test_it_works_by_the_keyboard_and_without_a_file(opened):
-    tab = opened()
+def test_it_works_by_the_keyboard_and_without_a_file(open_page):
+    tab = open_page()
     tab.locator("#level").select_option("")
     tab.locator("#newest").focus()
     tab.keyboard.press("Enter")
@@ -150,28 +150,28 @@ def test_it_works_by_the_keyboard_and_without_a_file(opened):
     assert tab.evaluate(outline) == "solid"
 
 
-def test_what_is_left_out_or_fails_is_told(opened, address, table):
-    tab = opened()
+def test_the_page_reports_its_limits_and_failures(open_page, address, table):
+    tab = open_page()
 
-    def of_many(route):
-        told = route.fetch().json()
-        told["series"] += ["more"] * 30
-        told["limits"]["mebibytes"] = 0.25
-        route.fulfill(json={**told, "future": ["price"], "levels": [80]})
+    def describe_many_series(route):
+        description = route.fetch().json()
+        description["series"] += ["more"] * 30
+        description["limits"]["mebibytes"] = 0.25
+        route.fulfill(json={**description, "future": ["price"], "levels": [80]})
 
-    def long(route):
-        told = route.fetch().json()
+    def answer_many_rows(route):
+        body = route.fetch().json()
         more = [f"series {number}" for number in range(3000)]
         route.fulfill(
-            json={**told, "columns": told["columns"] + more, "forecast": told["forecast"] * 20}
+            json={**body, "columns": body["columns"] + more, "forecast": body["forecast"] * 20}
         )
 
-    tab.route("**/model", of_many)
-    tab.route(CHART, long)
+    tab.route("**/model", describe_many_series)
+    tab.route(CHART, answer_many_rows)
     tab.reload()
     tab.wait_for_selector("#desk:not([hidden])")
     assert tab.locator("#level option").all_text_contents() == ["80 %", "none"]
-    assert "It wants price of the steps ahead" in tab.locator("#wanted").inner_text()
+    assert "It also needs price for the steps ahead" in tab.locator("#wanted").inner_text()
     tab.set_input_files("#file", table)
     tab.wait_for_selector("#chart .main-svg")
     assert "The first 2 of 32 series" in tab.locator("#drawn").inner_text()
@@ -181,7 +181,7 @@ def test_what_is_left_out_or_fails_is_told(opened, address, table):
     assert tab.locator("#numbers td").count() == 400 * 100
     large = {"name": "large.csv", "mimeType": "text/csv", "buffer": b"0" * 300_000}
     tab.set_input_files("#file", large)
-    assert "The file is too large: 0.25 MiB" in tab.locator("#state").inner_text()
+    assert "The file is larger than 0.25 MiB" in tab.locator("#state").inner_text()
     assert tab.locator("#result").is_hidden()
     tab.unroute(CHART)
     tab.route(CHART, lambda route: route.abort())
@@ -190,19 +190,19 @@ def test_what_is_left_out_or_fails_is_told(opened, address, table):
     assert "The server does not answer" in tab.locator("#state").inner_text()
 
 
-def test_the_page_of_the_api_needs_no_network(opened, address):
-    tab = opened(390)
+def test_the_docs_page_needs_no_network(open_page, address):
+    tab = open_page(390)
     tab.goto(f"{address}docs")
     assert tab.get_by_role("heading", name="POST /forecast").is_visible()
     assert tab.locator("table").count() == tab.locator(".scroll > table").count() > 0
     assert tab.evaluate(OVERFLOW) <= 0
 
 
-def test_a_token_is_asked_for(opened, folder):
-    program, at = served(folder, folder / "model", REVIN_FORECAST_TOKEN=TOKEN)
+def test_a_token_is_requested(open_page, folder):
+    program, at = start_service(folder, folder / "model", REVIN_FORECAST_TOKEN=TOKEN)
     try:
-        tab = opened(at=at)
-        assert "wants a token" in tab.locator("#state").inner_text()
+        tab = open_page(at=at)
+        assert "requires a token" in tab.locator("#state").inner_text()
         assert tab.locator("#desk").is_hidden()
         tab.locator("#token").fill("another")
         tab.locator("#token").press("Enter")

@@ -1,0 +1,67 @@
+"""The work of a worker process: the description of the model and the values of a response."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from revin_forecast import Forecaster, TrainingSettings
+from revin_forecast.serving.messages import WorkerRequest
+from revin_forecast.serving.predict import describe_model, handle_request
+
+
+def test_described_levels_can_be_forecast(model, tmp_path):
+    forecaster = Forecaster.load(model)
+    for level in describe_model(forecaster)["levels"]:
+        forecaster.predict(level=[level])
+    fitted = forecaster.fitted
+    trained = TrainingSettings(loss="quantile", levels=(0.05, 0.1, 0.5, 0.9, 0.95))
+    for changed, levels in (
+        ({"config": replace(fitted.config, training=trained), "intervals": None}, [80, 90]),
+        ({"intervals": None}, []),
+    ):
+        forecaster.fitted = replace(fitted, **changed)
+        description = describe_model(forecaster)
+        assert (description["levels"], description["any_level"]) == (levels, False)
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "shown"),
+    [
+        ("2024-01-01", "W", ["2024-01-07", "2024-01-14"]),
+        ("2024-01-01 23:00", "h", ["2024-01-01T23:00:00", "2024-01-02T00:00:00"]),
+        ("2024-01-01", "500ms", ["2024-01-01T00:00:00.000", "2024-01-01T00:00:00.500"]),
+        ("2024-01-01", "1us", ["2024-01-01T00:00:00.000000", "2024-01-01T00:00:00.000001"]),
+        ("2024-10-27 00:00Z", "h", ["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"]),
+        ("2024-01-01 00:00+01:00", "D", ["2024-01-01T00:00:00+01:00", "2024-01-02T00:00:00+01:00"]),
+    ],
+)
+def test_timestamps_of_a_column_have_one_precision(
+    model, tmp_path, monkeypatch, first, step, shown
+):
+    stamps = pd.date_range(first, periods=2, freq=step)
+    stamps = stamps.tz_convert("Europe/Berlin") if stamps.tz else stamps
+    ahead = pd.DataFrame({"day": stamps, "a": 1.0})
+    monkeypatch.setattr(Forecaster, "predict", lambda *_: ahead)
+    rows = handle_request(Forecaster.load(model), WorkerRequest(b"", False), False, tmp_path).rows
+    assert [row["day"] for row in rows] == shown
+    utc = stamps.tz is not None  # otherwise pandas parses only one offset
+    assert pd.to_datetime(shown, utc=utc).tolist() == stamps.tolist()
+
+
+def test_values_that_are_not_finite_are_null_and_a_full_memory_is_reported(
+    model, tmp_path, monkeypatch
+):
+    forecaster = Forecaster.load(model)
+    infinite = forecaster.predict().assign(a=[np.inf, -np.inf, np.nan, 1.5, 2.0])
+    monkeypatch.setattr(Forecaster, "predict", lambda *_: infinite)
+    rows = handle_request(forecaster, WorkerRequest(b"", False), False, tmp_path).rows
+    assert [row["a"] for row in rows] == [None, None, None, 1.5, 2.0]
+
+    def raise_memory_error(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(Forecaster, "predict", raise_memory_error)
+    error = handle_request(forecaster, WorkerRequest(b"", False), False, tmp_path).error
+    assert error == "out of memory; send fewer rows or columns."
