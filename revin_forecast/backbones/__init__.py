@@ -1,4 +1,4 @@
-"""Forecasters of windows: one model a file, one contract for all."""
+"""Forecasting networks for windows, one model per file, all with the same interface."""
 
 from revin_forecast.backbones.adapters import ChannelFirstAdapter, SingleSeriesAdapter, TSLibAdapter
 from revin_forecast.backbones.base import Backbone, CovariateBackbone, DestationaryBackbone

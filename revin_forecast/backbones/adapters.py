@@ -1,4 +1,4 @@
-"""Nets that people have, as backbones: other axes, other signatures."""
+"""Adapters that turn existing networks with other axes or signatures into backbones."""
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +9,12 @@ from revin_forecast.shapes import Future, Known, Past
 
 
 class ChannelFirstAdapter(nn.Module):
-    """Run a net of (batch, channels, lookback) -> (batch, targets, horizon), as convolutions are.
+    """Adapter for networks that map (batch, channels, lookback) -> (batch, targets, horizon).
+
+    This is the axis order of torch's convolutions.
 
     Args:
-        net: the net.
+        net: the wrapped network.
     """
 
     def __init__(self, net: nn.Module):
@@ -20,15 +22,15 @@ class ChannelFirstAdapter(nn.Module):
         self.net = net
 
     def forward(self, past: Past) -> Future:
-        """Forecast with the axes that the net wants."""
+        """Swap the axes, run the network and swap them back."""
         return self.net(past.mT).mT
 
 
 class SingleSeriesAdapter(nn.Module):
-    """Run a net of (batch, lookback) -> (batch, horizon) on every channel alike.
+    """Adapter that applies a network (batch, lookback) -> (batch, horizon) to every channel.
 
     Args:
-        net: the net.
+        net: the wrapped network; all channels share its weights.
     """
 
     def __init__(self, net: nn.Module):
@@ -36,25 +38,28 @@ class SingleSeriesAdapter(nn.Module):
         self.net = net
 
     def forward(self, past: Past) -> Future:
-        """Forecast each channel as a series of its own."""
+        """Forecast each channel as a separate series."""
         ahead = self.net(past.mT.flatten(0, 1))
         return ahead.unflatten(0, (-1, past.shape[-1])).mT
 
 
 class TSLibAdapter(CovariateBackbone):
-    """Run a net of the Time-Series-Library's `forward(x_enc, x_mark_enc, x_dec, x_mark_dec)`.
+    """Adapter for Time-Series-Library networks, forward(x_enc, x_mark_enc, x_dec, x_mark_dec).
 
-    x_dec is the last `label` steps of the window, then zeros for the horizon; the marks are the
-    known inputs of the window and of those steps, None without any. Of what the net returns, the
-    first part if it is a tuple, the last `horizon` steps are the forecast.
+    x_dec holds the last `label` steps of the window followed by zeros for the horizon. The marks
+    are the known inputs of the same steps, or None if there are none. The forecast is the last
+    `horizon` steps of the output, or of its first element if the network returns a tuple.
 
     Args:
-        net: the net, its own normalization switched off.
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        label: steps of the window that its decoder starts from; None: half the window.
-        covariates: time marks of a step; 0: none.
+        net: the wrapped network, with its own normalization switched off.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        label: number of window steps passed to the decoder; None: half the window.
+        covariates: number of time marks per step; 0: none.
+
+    Raises:
+        ValueError: the label is longer than the look-back, or negative.
     """
 
     def __init__(
@@ -76,12 +81,17 @@ class TSLibAdapter(CovariateBackbone):
         self.net = net
 
     def forward(self, past: Past, *, known: Known | None = None) -> Future:
-        """Forecast with the four arguments that the net wants."""
+        """Build the four arguments and return the last `horizon` steps of the output."""
         self.check_past(past)
         known = self.check_known(past, known)
-        begin = self.lookback - self.label
-        decoded = functional.pad(past[:, begin:], (0, 0, 0, self.horizon))
-        marks = (None, None) if known is None else (known[:, : self.lookback], known[:, begin:])
-        ahead: Tensor | tuple[Tensor, ...] = self.net(past, marks[0], decoded, marks[1])
-        ahead = ahead if isinstance(ahead, torch.Tensor) else ahead[0]
-        return ahead[:, -self.horizon :]
+        label_start = self.lookback - self.label
+        decoder_input = functional.pad(past[:, label_start:], (0, 0, 0, self.horizon))
+        encoder_marks = decoder_marks = None
+        if known is not None:
+            encoder_marks, decoder_marks = known[:, : self.lookback], known[:, label_start:]
+        output: Tensor | tuple[Tensor, ...] = self.net(
+            past, encoder_marks, decoder_input, decoder_marks
+        )
+        # Networks that return their attention return a tuple whose first element is the forecast.
+        forecast = output if isinstance(output, torch.Tensor) else output[0]
+        return forecast[:, -self.horizon :]

@@ -1,3 +1,5 @@
+"""Base classes of the backbones and the checks of their inputs."""
+
 import inspect
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -8,23 +10,24 @@ from revin_forecast.shapes import DestationaryFactors, Future, Known, Past
 
 
 class Backbone(nn.Module, ABC):
-    """A forecaster of windows: (batch, lookback, channels) -> (batch, horizon, channels).
+    """Base class of the forecasting networks.
 
-    It normalizes nothing itself; `Reversible` puts a normalizer around it. Any other nn.Module
-    class whose constructor begins with (lookback, horizon, channels) counts as a subclass, so
-    the command line takes people's own classes as they are.
+    A backbone maps (batch, lookback, channels) -> (batch, horizon, channels). It does not
+    normalize; `Reversible` wraps it in a normalizer. Any nn.Module class whose constructor begins
+    with (lookback, horizon, channels) counts as a subclass, so the command line accepts user
+    classes without inheritance.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
 
     Raises:
-        ValueError: any of them below 1.
+        ValueError: one of the three sizes is below 1.
     """
 
     channel_independent: ClassVar[bool] = False
-    """True: the class promises that a channel's forecast depends on no other channel."""
+    """Whether a channel's forecast is guaranteed not to depend on the other channels."""
 
     def __init__(self, lookback: int, horizon: int, channels: int):
         super().__init__()
@@ -36,9 +39,10 @@ class Backbone(nn.Module, ABC):
         self.channels = channels
 
     @classmethod
-    def __subclasshook__(cls, other):
+    def __subclasshook__(cls, other: type):
         if cls is not Backbone or not issubclass(other, nn.Module):
             return NotImplemented
+        # Parameter names are the interface: a user class need not inherit or be registered.
         names = list(inspect.signature(other.__init__).parameters)[1:4]
         return True if names == ["lookback", "horizon", "channels"] else NotImplemented
 
@@ -47,7 +51,7 @@ class Backbone(nn.Module, ABC):
         """Forecast the next `horizon` steps of every channel."""
 
     def check_past(self, past: Tensor) -> None:
-        """Refuse windows of another shape than the backbone was built for."""
+        """Raise ValueError unless the windows have the shape that the backbone was built for."""
         if past.ndim != 3 or past.shape[1:] != (self.lookback, self.channels):
             raise ValueError(
                 f"{type(self).__name__} was built for (batch, {self.lookback}, {self.channels}) "
@@ -60,9 +64,9 @@ class Backbone(nn.Module, ABC):
 
 
 class DestationaryBackbone(Backbone):
-    """A backbone whose attention can take de-stationary factors (Liu et al., NeurIPS 2022).
+    """A backbone whose attention accepts de-stationary factors (Liu et al., NeurIPS 2022).
 
-    `Reversible` passes those of its normalizer, None where it has none.
+    `Reversible` passes the factors of its normalizer, or None if the normalizer defines none.
     """
 
     @abstractmethod
@@ -71,19 +75,24 @@ class DestationaryBackbone(Backbone):
 
 
 class CovariateBackbone(Backbone):
-    """A backbone that can use what is known of every step beforehand, such as the hour.
+    """A backbone that accepts covariates known in advance, such as the hour of each step.
 
-    `Reversible` passes it on; other backbones are refused there if known inputs are given.
+    `Reversible` passes known inputs to these backbones and raises an error for all others.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        covariates: known inputs of a step; 0: none, and `known` is not passed.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        covariates: number of known inputs per step; 0: none, and `known` is not passed.
+
+    Raises:
+        ValueError: covariates is negative, or one of the sizes is below 1.
     """
 
     required_covariates: ClassVar[tuple[str, ...]] = ()
-    """Names of the known inputs it is built on, if no others will do; they needn't be asked for."""
+    """Names of the known inputs that the backbone needs, if it needs specific ones.
+
+    `Forecaster` and the commands supply them without being asked."""
 
     def __init__(self, lookback: int, horizon: int, channels: int, covariates: int):
         super().__init__(lookback, horizon, channels)
@@ -97,21 +106,21 @@ class CovariateBackbone(Backbone):
 
         Args:
             past: (batch, lookback, channels).
-            known: (batch, lookback + horizon, covariates), finite and of common size: it isn't
-                normalized.
+            known: (batch, lookback + horizon, covariates), finite and of order 1, since known
+                inputs are not normalized.
         """
 
     def check_known(self, past: Tensor, known: Tensor | None) -> Tensor | None:
-        """Refuse known inputs that are absent, superfluous or of another shape than built for."""
-        name, wanted = type(self).__name__, self.covariates
-        if known is None and wanted == 0:
+        """Return the known inputs, or raise ValueError if they are missing, extra or misshapen."""
+        count = self.covariates
+        if known is None and count == 0:
             return None
         steps = self.lookback + self.horizon
-        if known is None or wanted == 0 or known.shape != (past.shape[0], steps, wanted):
+        if known is None or count == 0 or known.shape != (past.shape[0], steps, count):
             got = "none" if known is None else tuple(known.shape)
             raise ValueError(
-                f"{name} was built for {wanted} known inputs of each of {steps} steps but got "
-                f"{got}. Pass known=(batch, lookback + horizon, covariates), and build it with "
-                "covariates=... to match."
+                f"{type(self).__name__} was built for {count} known inputs of each of {steps} "
+                f"steps but got {got}. Pass known=(batch, lookback + horizon, covariates), and "
+                "build it with covariates=... to match."
             )
         return known

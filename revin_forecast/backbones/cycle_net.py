@@ -1,3 +1,5 @@
+"""CycleNet: a learned cycle plus a linear map of the residual."""
+
 import torch
 from torch import Tensor, nn
 
@@ -6,23 +8,26 @@ from revin_forecast.shapes import Future, Known, Past
 
 
 class CycleNet(CovariateBackbone):
-    """A learned cycle is taken off the window, the rest forecast, the cycle put back (CycleNet).
+    """A learned cycle is subtracted, the residual forecast and the cycle added back (CycleNet).
 
-    Lin et al., NeurIPS 2024. The cycle is a table of one value a place and channel. Where a window
-    stands in it is the one known input: the running number of each step, "step", which `Forecaster`
-    and the commands make unasked. One map of the rest for all channels. Left out: the paper's own
-    normalization.
+    Lin et al., NeurIPS 2024. The cycle is a table with one value per phase and channel. The only
+    known input, the running number of the step ("step"), determines the phase of a step;
+    `Forecaster` and the commands supply it without being asked. All channels share the map of the
+    residual. Left out: the paper's own normalization.
 
     cycle * channels + (lookback + 1) horizon parameters, or with a width
     cycle * channels + (lookback + 1) width + (width + 1) horizon.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        cycle: steps in the cycle: 24 or 168 for hours.
-        width: of a ReLU layer in the map; None: it is linear.
-        covariates: the running number, so 1.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        cycle: steps in the cycle, for instance 24 or 168 for hourly data.
+        width: width of a hidden ReLU layer in the map; None: the map is linear.
+        covariates: number of known inputs, always 1: the running number of the step.
+
+    Raises:
+        ValueError: the cycle is below 1, or covariates is not 1.
     """
 
     channel_independent = True
@@ -51,21 +56,22 @@ class CycleNet(CovariateBackbone):
             self.map = nn.Sequential(*layers)
 
     def forward(self, past: Past, *, known: Known | None = None) -> Future:
-        """Forecast the rest beside the cycle; `known` is each step's running number."""
+        """Forecast the residual and add the cycle; `known` holds each step's running number."""
         self.check_past(past)
         known = self.check_known(past, known)
         assert known is not None  # covariates is 1
         cycle = cycle_values(self.table, known)
-        rest = self.map((past - cycle[:, : self.lookback]).mT).mT
-        return rest + cycle[:, self.lookback :]
+        residual = self.map((past - cycle[:, : self.lookback]).mT).mT
+        return residual + cycle[:, self.lookback :]
 
 
 def cycle_values(table: Tensor, known: Tensor) -> Tensor:
-    """Return the row of a cycle at each step, (batch, steps, channels).
+    """Return the row of the cycle's table at each step, (batch, steps, channels).
 
     Args:
         table: (cycle, channels).
-        known: (batch, steps, 1): running numbers.
+        known: (batch, steps, 1): running numbers of the steps.
     """
-    places = known[..., 0].round().long().remainder(len(table))
-    return nn.functional.embedding(places, table)
+    # Rounded, as known inputs arrive as floating-point numbers.
+    phases = known[..., 0].round().long().remainder(len(table))
+    return nn.functional.embedding(phases, table)

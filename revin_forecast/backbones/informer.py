@@ -1,4 +1,4 @@
-"""revin_forecast/backbones/informer.py."""
+"""Informer: ProbSparse attention with a distilling encoder and a one-pass decoder."""
 
 import math
 
@@ -17,13 +17,15 @@ from revin_forecast.backbones.layers import (
 from revin_forecast.shapes import DestationaryFactors, Future, Known, Past
 
 SAMPLING_FACTOR = 5
+"""The paper's factor c: c ceil(ln(n + 1)) keys are sampled, and as many queries are active."""
+ENCODER_LAYERS = 2
 
 
 class ProbSparseAttention(Attention):
-    """Self-attention of the queries that stand out; the mean of the values for the others.
+    """Self-attention for the most active queries; all others get the mean of the values.
 
-    Zhou et al., AAAI 2021. A query stands out by the spread, largest minus mean, of its logits on
-    5 ceil(ln(n + 1)) sampled keys, and as many queries are taken.
+    Zhou et al., AAAI 2021. A query's activity is the largest minus the mean of its logits on
+    5 ceil(ln(n + 1)) sampled keys. As many queries as sampled keys are active.
     """
 
     def attend(
@@ -33,20 +35,23 @@ class ProbSparseAttention(Attention):
         delta: Tensor | None = None,
         causal: bool = False,
     ) -> Tensor:
-        """Attend from each token to all, or to itself and those before it.
+        """Attend from each token to all tokens, or with `causal` to itself and earlier ones.
 
         Args:
             tokens: (batch, n, width).
-            tau: (batch,) factor of the logits.
+            tau: (batch,), factor of the logits.
             delta: (batch, n), added to the logits of each key.
-            causal: a token sees itself and those before it only.
+            causal: each token attends only to itself and earlier tokens.
+
+        Returns:
+            (batch, n, width).
         """
         query, keys, values = self.project(tokens, None)
         query = scale_query(query, tau)
         count = tokens.shape[1]
-        chosen = self._active_query_indices(query, keys)
-        index = chosen.unsqueeze(-1).expand(-1, -1, -1, query.shape[-1])
-        bias = _attention_bias(chosen, delta, count, causal, query)
+        active_queries = self._active_query_indices(query, keys)
+        index = active_queries.unsqueeze(-1).expand(-1, -1, -1, query.shape[-1])
+        bias = _attention_bias(active_queries, delta, count, causal, query)
         active = functional.scaled_dot_product_attention(
             query.gather(2, index), keys, values, attn_mask=bias
         )
@@ -54,70 +59,70 @@ class ProbSparseAttention(Attention):
 
     @torch.no_grad()
     def _active_query_indices(self, query: Tensor, keys: Tensor) -> Tensor:
-        """Return (batch, heads, m) numbers of the queries with the largest max - mean logit."""
+        """Return (batch, heads, m) indices of the queries with the largest max - mean logit."""
         count = query.shape[2]
         size = min(count, SAMPLING_FACTOR * math.ceil(math.log(count + 1)))
         if self.training:
-            sampled = torch.randperm(count, device=keys.device)[:size]
-        else:
-            sampled = torch.arange(size, device=keys.device) * count // size
-        logits = query @ keys[:, :, sampled].mT
-        spread = logits.amax(-1) - logits.mean(-1)
-        return spread.topk(size, sorted=False).indices
+            sampled_keys = torch.randperm(count, device=keys.device)[:size]
+        else:  # evenly spread, so that evaluation is repeatable
+            sampled_keys = torch.arange(size, device=keys.device) * count // size
+        logits = query @ keys[:, :, sampled_keys].mT
+        activity = logits.amax(-1) - logits.mean(-1)
+        return activity.topk(size, sorted=False).indices
 
 
 def _attention_bias(
-    chosen: Tensor, delta: Tensor | None, count: int, causal: bool, query: Tensor
+    queries: Tensor, delta: Tensor | None, count: int, causal: bool, query: Tensor
 ) -> Tensor | None:
-    """Return what is added to the logits of the chosen queries, -inf where they may not look."""
+    """Return the bias of the active queries' logits: delta, and -inf for later keys if causal."""
     bias = None
-    if delta is not None:  # as tau: in front of the division by the root of the size
+    if delta is not None:
+        # Like tau, delta acts before the division by sqrt(size), which attention applies itself.
         bias = delta.to(query.dtype)[:, None, None] * query.shape[-1] ** -0.5
     if causal:
-        later = torch.arange(count, device=query.device) > chosen.unsqueeze(-1)
-        hidden = torch.zeros_like(later, dtype=query.dtype).masked_fill(later, -torch.inf)
-        bias = hidden if bias is None else bias + hidden
+        is_later = torch.arange(count, device=query.device) > queries.unsqueeze(-1)
+        causal_bias = torch.zeros_like(is_later, dtype=query.dtype).masked_fill(
+            is_later, -torch.inf
+        )
+        bias = causal_bias if bias is None else bias + causal_bias
     return bias
 
 
 def _mean_values(values: Tensor, causal: bool) -> Tensor:
-    """Return the mean of all values, or up to each step, in the values' shape."""
+    """Return the mean of all values, or of those up to each step, in the shape of the values."""
     if not causal:
         return values.mean(2, keepdim=True).expand_as(values)
     counts = torch.arange(1, values.shape[2] + 1, device=values.device, dtype=values.dtype)
     return values.cumsum(2) / counts.unsqueeze(-1)
 
 
-ENCODER_LAYERS = 2
-
-
 class Informer(DestationaryBackbone, CovariateBackbone):
     """Sparse attention, a distilling encoder, and a decoder that forecasts all steps at once.
 
     Zhou et al., AAAI 2021. ProbSparse attention computes full attention only for the
-    5 ceil(ln(n + 1)) queries whose logits stand out most on a sample of as many keys; the others
-    get the mean of the values. Between the two encoder layers a convolution with max pooling halves
-    the length. The decoder sees the last half of the window, then zeros for the horizon. tau of a
-    `Stationary` normalizer multiplies all logits, its delta is added in the first layer, where
-    keys are steps (Liu et al., NeurIPS 2022).
+    5 ceil(ln(n + 1)) queries with the most uneven logits on a sample of as many keys; all other
+    queries get the mean of the values. Between the two encoder layers, a convolution with max
+    pooling halves the length. The decoder input is the last half of the window followed by zeros
+    for the horizon. The factor tau of a `Stationary` normalizer multiplies all logits; its delta is
+    added in the first layer, where keys are time steps (Liu et al., NeurIPS 2022).
 
-    Not as in the authors' code: the sampled keys are the same for all queries, which makes the
-    sample one small matrix product, and in evaluation they are evenly spread, not random; a
-    decoder query that doesn't stand out gets the running mean of the values, not their sum. Left
-    out: several encoders over parts of the window.
+    Differences from the authors' code: all queries share the sampled keys, so that the sample costs
+    one small matrix product; in evaluation the sampled keys are evenly spread, not random; an
+    inactive decoder query gets the running mean of the values, not their sum. Left out: several
+    encoders over parts of the window.
 
     With w = width: 2 * 3 channels * w (embeddings) + 2 (covariates + 1) w if there are any
     + 2 encoder layers of 12 w² + 13 w + one distilling 3 w² + 3 w + the decoder's
     16 w² + 19 w + two norms of 2 w + (w + 1) channels parameters.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        covariates: known inputs of a step, such as calendar features; 0: none.
-        width: of a token; the feed-forward nets are four times as wide.
-        heads: of attention.
-        dropout: share of the inner values dropped in training.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        covariates: number of known inputs per step, such as calendar features; 0: none.
+        width: token width; the feed-forward networks are four times as wide.
+        heads: number of attention heads.
+        dropout: dropout rate of the hidden values.
     """
 
     def __init__(
@@ -151,20 +156,21 @@ class Informer(DestationaryBackbone, CovariateBackbone):
         known = self.check_known(past, known)
         known = None if known is None else known.to(past.dtype)
         tau, delta = (None, None) if factors is None else (factors.tau, factors.delta)
-        seen = None if known is None else known[:, : self.lookback]
-        tokens = self.dropout(self.encoder_embedding(past, seen))
+        encoder_known = None if known is None else known[:, : self.lookback]
+        tokens = self.dropout(self.encoder_embedding(past, encoder_known))
         first, second = self.encoder
+        # delta belongs to time steps; after distilling, tokens are no longer steps.
         tokens = second(self.distil(first(tokens, tau, delta)), tau)
         memory = self.norms[0](tokens)
-        begin = functional.pad(past[:, -self.label :], (0, 0, 0, self.horizon))
-        ahead = None if known is None else known[:, self.lookback - self.label :]
-        tokens = self.dropout(self.decoder_embedding(begin, ahead))
+        decoder_input = functional.pad(past[:, -self.label :], (0, 0, 0, self.horizon))
+        decoder_known = None if known is None else known[:, self.lookback - self.label :]
+        tokens = self.dropout(self.decoder_embedding(decoder_input, decoder_known))
         decoded = self.norms[1](self.decoder(tokens, memory, tau))
         return self.map(decoded[:, -self.horizon :])
 
 
 class _Embedding(nn.Module):
-    """Values by a circular convolution, positions, and known inputs by a linear map, added."""
+    """Sum of a circular convolution of the values, positions and a linear map of known inputs."""
 
     def __init__(self, channels: int, covariates: int, width: int, steps: int):
         super().__init__()
@@ -179,7 +185,7 @@ class _Embedding(nn.Module):
 
 
 class _DistillingLayer(nn.Module):
-    """Convolve and keep the larger of two neighbours: half as many tokens."""
+    """Convolution and max pooling that halve the number of tokens."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -192,6 +198,8 @@ class _DistillingLayer(nn.Module):
 
 
 class _EncoderLayer(nn.Module):
+    """ProbSparse self-attention and a feed-forward network, each followed by a layer norm."""
+
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()
         self.attention = ProbSparseAttention(width, heads)
@@ -208,6 +216,8 @@ class _EncoderLayer(nn.Module):
 
 
 class _DecoderLayer(nn.Module):
+    """Causal ProbSparse self-attention, attention to the encoder and a feed-forward network."""
+
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()
         self.attention = ProbSparseAttention(width, heads)

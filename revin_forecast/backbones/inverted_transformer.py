@@ -1,3 +1,5 @@
+"""iTransformer: attention between channels instead of time steps."""
+
 from torch import Tensor, nn
 
 from revin_forecast.backbones.base import DestationaryBackbone
@@ -5,26 +7,27 @@ from revin_forecast.backbones.layers import Attention, Dropout, FeedForward
 from revin_forecast.shapes import DestationaryFactors, Future, Past
 
 HEADS = 4
+"""Number of attention heads."""
 
 
 class InvertedTransformer(DestationaryBackbone):
     """A transformer whose tokens are the channels' whole windows (iTransformer).
 
-    Liu et al., ICLR 2024. Each window is one token; layers are attention between channels (4
-    heads) and a feed-forward net, both residual and followed by a layer norm; each token is mapped
-    to its channel's horizon. The factor tau of a `Stationary` normalizer sharpens the attention;
-    its delta belongs to keys that are steps, and there are none here. Left out: time stamps as
-    further tokens.
+    Liu et al., ICLR 2024. Each channel's window is one token. A layer is attention between channels
+    (4 heads) and a feed-forward network, both residual and followed by a layer norm. Each token is
+    mapped to its channel's horizon. The factor tau of a `Stationary` normalizer multiplies the
+    logits; its delta is ignored, as it belongs to keys that are time steps. Left out: time stamps
+    as additional tokens.
 
     (lookback + 1) width + layers (6 width² + 10 width) + 2 width + (width + 1) horizon parameters.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        width: of a token, a multiple of 4; the feed-forward net is as wide.
-        layers: of the encoder.
-        dropout: share of the inner values dropped in training.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        width: token width, a multiple of 4; the feed-forward network has the same width.
+        layers: number of encoder layers.
+        dropout: dropout rate of the hidden values.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class InvertedTransformer(DestationaryBackbone):
         self.map = nn.Linear(width, horizon)
 
     def forward(self, past: Past, factors: DestationaryFactors | None = None) -> Future:
-        """Let the channels attend to each other, then map each to its horizon."""
+        """Apply attention between channels, then map each channel's token to its horizon."""
         self.check_past(past)
         tau = None if factors is None else factors.tau
         tokens = self.dropout(self.embed(past.mT))
@@ -54,7 +57,7 @@ class InvertedTransformer(DestationaryBackbone):
 
 
 class _Layer(nn.Module):
-    """(batch, tokens, width) -> the same shape."""
+    """Encoder layer, (batch, tokens, width) -> the same shape."""
 
     def __init__(self, width: int, dropout: float):
         super().__init__()

@@ -1,24 +1,26 @@
-"""Parts that the transformers share: attention, its layer, positions."""
+"""Layers that several backbones share: dropout, attention, feed-forward networks, patches."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 DRAW_RANGE = 2**16
+"""Number of distinct values of one 16-bit draw."""
 
 
 class Dropout(nn.Module):
-    """Zero a share of the values in training and scale the others up, as nn.Dropout.
+    """Dropout like nn.Dropout, with faster random numbers on a CPU.
 
-    Srivastava et al., JMLR 2014. On a CPU four decisions are drawn from each 64-bit random number,
-    so the share is a multiple of 1 / 65536; drawing one number for each was a quarter of a
-    transformer's training time. Elsewhere it is nn.Dropout's own.
+    Srivastava et al., JMLR 2014. In training, a share of the values is set to zero and the others
+    are scaled up by 1 / (1 - share). On a CPU, each 64-bit random number decides about four values,
+    so the share is rounded to a multiple of 1 / 65536. With one random number per value, drawing
+    took a quarter of a transformer's training time. Other devices use nn.Dropout's implementation.
 
     Args:
-        share: of values dropped, in [0, 1).
+        share: share of values dropped, in [0, 1).
 
     Raises:
-        ValueError: another share.
+        ValueError: the share is outside [0, 1).
     """
 
     def __init__(self, share: float):
@@ -28,7 +30,7 @@ class Dropout(nn.Module):
         self.share = share
 
     def forward(self, values: Tensor) -> Tensor:
-        """Drop values in training; return them as they are in evaluation."""
+        """Drop values in training; return them unchanged in evaluation."""
         if not self.training or self.share == 0:
             return values
         if not self._uses_packed_draws(values):
@@ -36,18 +38,18 @@ class Dropout(nn.Module):
         return values * self._draw_factors(values)
 
     def add(self, base: Tensor, values: Tensor) -> Tensor:
-        """Return base + dropped values, in one pass over memory.
+        """Return base + dropout(values), in one pass over memory.
 
         Args:
-            base: what the values are added to, of the same shape.
-            values: as `forward` takes them.
+            base: tensor of the same shape, for instance a residual connection.
+            values: input of the dropout.
         """
         if not self._uses_packed_draws(values):
             return base + self(values)
         return torch.addcmul(base, values, self._draw_factors(values))
 
     def _uses_packed_draws(self, values: Tensor) -> bool:
-        """Return whether the decisions are drawn by this class: in training, on a CPU."""
+        """Return whether this class draws the decisions: in training, on a CPU, not compiled."""
         return (
             self.training
             and self.share > 0
@@ -59,28 +61,29 @@ class Dropout(nn.Module):
         """Return 0 or 1 / (1 - share) for each value."""
         words = torch.empty(-(-values.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         draws = words.view(torch.int16)[: values.numel()].view(values.shape)
-        least = round(self.share * DRAW_RANGE) - DRAW_RANGE // 2
-        # Written as numbers at once: a copy of booleans as such takes five times as long.
-        kept = torch.ge(draws, least, out=torch.empty(values.shape, dtype=values.dtype))
-        return kept.mul_(1 / (1 - self.share))
+        threshold = round(self.share * DRAW_RANGE) - DRAW_RANGE // 2
+        # The comparison writes floating-point numbers, as converting booleans takes five times as
+        # long.
+        factors = torch.ge(draws, threshold, out=torch.empty(values.shape, dtype=values.dtype))
+        return factors.mul_(1 / (1 - self.share))
 
     def extra_repr(self) -> str:
-        """Show the share."""
+        """Return the share, for repr."""
         return f"{self.share}"
 
 
 class Attention(nn.Module):
     """Multi-head attention over (batch, tokens, width) (Vaswani et al., NeurIPS 2017).
 
-    4 width² + 4 width parameters. No weight of it is dropped in training: the fused kernels for a
-    CPU can't, and the ones that can are several times as slow.
+    4 width² + 4 width parameters. Attention weights are not dropped in training: the fused CPU
+    kernels do not support it, and the kernels that do are several times slower.
 
     Args:
-        width: of a token.
-        heads: the width is split into.
+        width: token width.
+        heads: number of heads that the width is split into.
 
     Raises:
-        ValueError: heads that don't divide the width.
+        ValueError: the width is not a multiple of heads.
     """
 
     def __init__(self, width: int, heads: int):
@@ -106,9 +109,12 @@ class Attention(nn.Module):
 
         Args:
             tokens: (batch, tokens, width).
-            memory: (batch, others, width); None: the tokens themselves.
-            tau: (batch,) factor of the logits (Liu et al., NeurIPS 2022); None: 1.
-            causal: a token sees itself and those before it only.
+            memory: (batch, memory tokens, width); None: the tokens themselves.
+            tau: (batch,), factor of the logits (Liu et al., NeurIPS 2022); None: 1.
+            causal: each token attends only to itself and earlier tokens.
+
+        Returns:
+            (batch, tokens, width).
         """
         query, keys, values = self.project(tokens, memory)
         mixed = functional.scaled_dot_product_attention(
@@ -119,7 +125,7 @@ class Attention(nn.Module):
     def project(self, tokens: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return query, keys and values, each (batch, heads, tokens, width / heads)."""
         if memory is None:
-            # One product of the tokens instead of two; the weights are small beside them.
+            # One product of the tokens instead of two; the weights are small compared with them.
             weight = torch.cat([self.query.weight, self.keys_values.weight])
             bias = torch.cat([self.query.bias, self.keys_values.bias])
             query, keys, values = functional.linear(tokens, weight, bias).chunk(3, dim=-1)
@@ -129,20 +135,22 @@ class Attention(nn.Module):
         return self._split_heads(query), self._split_heads(keys), self._split_heads(values)
 
     def merge_heads(self, mixed: Tensor) -> Tensor:
-        """Put the heads together: the way back from what `project` returns."""
+        """Merge (batch, heads, tokens, width / heads) into tokens and apply the output map."""
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def _split_heads(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return torch.unflatten(tokens, -1, (self.heads, -1)).transpose(1, 2)
 
 
 class FeedForward(nn.Sequential):
-    """Two linear maps of each token with a GELU between; 2 width * inner + width + inner numbers.
+    """Two linear maps of each token with a GELU between them.
+
+    2 width * inner + width + inner parameters.
 
     Args:
-        width: of a token.
+        width: token width.
         inner: width between the maps.
-        dropout: share of what lies between that is dropped in training.
+        dropout: dropout rate between the maps.
     """
 
     def __init__(self, width: int, inner: int, dropout: float = 0.0):
@@ -152,7 +160,7 @@ class FeedForward(nn.Sequential):
 
 
 def scale_query(query: Tensor, tau: Tensor | None) -> Tensor:
-    """Return the query times tau, which multiplies every logit; None leaves it alone.
+    """Return the query times tau, which multiplies every logit, or the query itself for None.
 
     Args:
         query: (batch, heads, tokens, size).
@@ -162,7 +170,7 @@ def scale_query(query: Tensor, tau: Tensor | None) -> Tensor:
 
 
 def sinusoidal_positions(steps: int, width: int) -> Tensor:
-    """Return (steps, width) sines and cosines of each position (Vaswani et al., 2017)."""
+    """Return (steps, width) sines and cosines of each position (Vaswani et al., NeurIPS 2017)."""
     rates = 10_000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
     angles = torch.arange(steps, dtype=torch.float64).unsqueeze(1) * rates
     waves = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
@@ -170,7 +178,7 @@ def sinusoidal_positions(steps: int, width: int) -> Tensor:
 
 
 def cut_segments(past: Tensor, length: int) -> Tensor:
-    """Cut each channel's window into segments; its first value is repeated in front to fill them.
+    """Cut each channel's window into segments, padded in front with its first value.
 
     Args:
         past: (batch, lookback, channels).
@@ -180,7 +188,7 @@ def cut_segments(past: Tensor, length: int) -> Tensor:
         (batch * channels, ceil(lookback / length), length).
 
     >>> import torch
-    >>> segments(torch.arange(3.0).reshape(1, 3, 1), length=2)
+    >>> cut_segments(torch.arange(3.0).reshape(1, 3, 1), length=2)
     tensor([[[0., 0.],
              [1., 2.]]])
     """
@@ -188,4 +196,4 @@ def cut_segments(past: Tensor, length: int) -> Tensor:
     missing = -past.shape[1] % length
     if missing:
         series = functional.pad(series.unsqueeze(1), (missing, 0), "replicate").squeeze(1)
-    return series.unflatten(-1, (-1, length))
+    return torch.unflatten(series, -1, (-1, length))

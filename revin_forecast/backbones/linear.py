@@ -1,4 +1,4 @@
-"""revin_forecast/backbones/linear.py."""
+"""Linear, DLinear and MLP: one map from the look-back to the horizon for all channels."""
 
 import torch
 from torch import nn
@@ -12,8 +12,8 @@ from revin_forecast.shapes import Future, Past
 class Linear(Backbone):
     """One linear map from the look-back to the horizon, shared by all channels.
 
-    y = W x + b for each channel (Zeng et al., AAAI 2023). With an instance normalizer around it,
-    it is a strong baseline. lookback * horizon + horizon parameters.
+    y = W x + b for each channel (Zeng et al., AAAI 2023). Inside an instance normalizer it is a
+    strong baseline. lookback * horizon + horizon parameters.
     """
 
     channel_independent = True
@@ -29,17 +29,20 @@ class Linear(Backbone):
 
 
 class DLinear(Backbone):
-    """Linear maps of the trend and of the rest (DLinear; Zeng et al., AAAI 2023).
+    """Linear maps of the trend and of the remainder (DLinear; Zeng et al., AAAI 2023).
 
-    trend = moving average over `kernel` steps, the ends padded with the end values;
-    y = W_trend trend + W_rest (x - trend) + b. Shared by all channels.
-    2 * lookback * horizon + horizon parameters: the paper's two biases act as one.
+    trend = moving average over `kernel` steps, padded with the first and last value;
+    y = W_trend trend + W_rest (x - trend) + b. All channels share the maps.
+    2 * lookback * horizon + horizon parameters, as the paper's two biases act as one.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        kernel: steps of the moving average, odd.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        kernel: steps in the moving average; odd.
+
+    Raises:
+        ValueError: the kernel is even or below 1.
     """
 
     channel_independent = True
@@ -53,7 +56,7 @@ class DLinear(Backbone):
         self.rest = nn.Linear(lookback, horizon)
 
     def forward(self, past: Past) -> Future:
-        """Map trend and rest of each channel's window to its horizon and add them."""
+        """Map trend and remainder of each channel's window to its horizon and add the results."""
         self.check_past(past)
         series = past.mT
         ends = self.kernel // 2
@@ -65,18 +68,18 @@ class DLinear(Backbone):
 class MLP(Backbone):
     """One hidden layer between the look-back and the horizon, shared by all channels.
 
-    y = W2 relu(W1 x + b1) + b2 for each channel. A linear map, its bias apart, moves with the
-    scale of its window whether normalized or not; this small net does not, so here an instance
-    normalizer shows what it does for the scale.
+    y = W2 relu(W1 x + b1) + b2 for each channel. Apart from its bias, a linear map follows the
+    scale of its window even without normalization. This network does not, so it shows how an
+    instance normalizer handles the scale.
 
     (lookback + 1) width + (width + 1) horizon parameters.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        width: of the hidden layer.
-        dropout: share of the hidden layer dropped in training.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        width: width of the hidden layer.
+        dropout: dropout rate of the hidden layer.
 
     Raises:
         ValueError: the width is below 1.

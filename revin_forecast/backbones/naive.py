@@ -1,3 +1,5 @@
+"""Naive baselines without parameters."""
+
 import torch
 
 from revin_forecast.backbones.base import Backbone
@@ -5,9 +7,9 @@ from revin_forecast.shapes import Future, Past
 
 
 class Repeat(Backbone):
-    """Repeat the last value: the forecast that every other must beat.
+    """Naive baseline: repeat the last value. Also called persistence.
 
-    No parameters. Also called naive or persistence.
+    No parameters.
     """
 
     channel_independent = True
@@ -19,16 +21,19 @@ class Repeat(Backbone):
 
 
 class SeasonalNaive(Backbone):
-    """Repeat the last season, y_h = x at the same place of the season before.
+    """Seasonal naive baseline: repeat the last season, y_h = x at the same phase of that season.
 
     No parameters.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        season: steps in a season, 24 for a day of hours. None: the whole look-back. A season
-            longer than the look-back can't be seen; the last value is repeated then.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        season: steps in a season, for instance 24 for hourly data; None: the whole look-back. If
+            the season is longer than the look-back, the last value is repeated.
+
+    Raises:
+        ValueError: the season is below 1.
     """
 
     channel_independent = True

@@ -1,3 +1,5 @@
+"""N-HiTS: blocks that work at different time resolutions."""
+
 from collections.abc import Sequence
 
 import torch
@@ -10,28 +12,28 @@ from revin_forecast.shapes import Future, Past
 
 
 class NHITS(Backbone):
-    """Blocks that each see the window at one resolution and forecast at another (N-HiTS).
+    """Blocks that read the window at one resolution and forecast at another (N-HiTS).
 
-    Challu et al., AAAI 2023. Block i takes the maximum over every `pools[i]` steps of what the
-    blocks before left, maps it by two ReLU layers to the whole backcast and to one knot for every
-    `ratios[i]` steps of the horizon, and draws straight lines between the knots. One network for
-    all channels. Left out: other poolings and interpolations, exogenous inputs.
+    Challu et al., AAAI 2023. Block i max-pools the residual of the previous blocks over `pools[i]`
+    steps and maps it by two ReLU layers to its backcast and to one knot per `ratios[i]` steps of
+    the horizon. Its forecast interpolates linearly between the knots. All channels share the
+    network. Left out: other poolings and interpolations, exogenous inputs.
 
     Parameters of a block with p = ceil(lookback / pool) and k = ceil(horizon / ratio):
-    (p + 1) width + (width + 1) width + (width + 1) (lookback + k); the last has no backcast, so no
-    lookback in the last bracket.
+    (p + 1) width + (width + 1) width + (width + 1) (lookback + k). The last block has no backcast,
+    hence no lookback in the last bracket.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        pools: steps that a block's input is pooled over.
-        ratios: steps of the horizon to a knot, for each block.
-        width: of the layers.
-        dropout: share of the inner values dropped in training.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        pools: pooling size of each block's input.
+        ratios: steps of the horizon per knot, for each block.
+        width: width of the hidden layers.
+        dropout: dropout rate of the hidden values.
 
     Raises:
-        ValueError: pools and ratios of different number, or below 1.
+        ValueError: pools and ratios differ in number, or one is below 1.
     """
 
     channel_independent = True
@@ -54,23 +56,24 @@ class NHITS(Backbone):
             )
         last = len(pools) - 1
         self.blocks = nn.ModuleList(
-            _Block((lookback, horizon), min(pool, lookback), ratio, (width, dropout), place < last)
-            for place, (pool, ratio) in enumerate(zip(pools, ratios, strict=True))
+            _Block((lookback, horizon), min(pool, lookback), ratio, (width, dropout), index < last)
+            for index, (pool, ratio) in enumerate(zip(pools, ratios, strict=True))
         )
 
     def forward(self, past: Past) -> Future:
-        """Add up what the blocks forecast."""
+        """Return the sum of the blocks' forecasts."""
         self.check_past(past)
-        rest, parts = past.mT, []
+        residual = past.mT
+        forecasts: list[Tensor] = []
         for block in self.blocks:
-            backcast, forecast = block(rest)
-            rest = rest if backcast is None else rest - backcast
-            parts.append(forecast)
-        return torch.stack(parts).sum(0).mT
+            backcast, forecast = block(residual)
+            residual = residual if backcast is None else residual - backcast
+            forecasts.append(forecast)
+        return torch.stack(forecasts).sum(0).mT
 
 
 class _Block(nn.Module):
-    """(batch, channels, lookback) -> its backcast, None if it makes none, and its forecast."""
+    """Map (batch, channels, lookback) to a backcast, None for the last block, and a forecast."""
 
     def __init__(
         self,
@@ -78,14 +81,14 @@ class _Block(nn.Module):
         pool: int,
         ratio: int,
         layers: tuple[int, float],
-        backcast: bool,
+        has_backcast: bool,
     ):
         super().__init__()
         lookback, self.horizon = sizes
         width, dropout = layers
         self.pool = pool
         knots = -(-self.horizon // ratio)
-        self.sizes = [lookback if backcast else 0, knots]
+        self.sizes = [lookback if has_backcast else 0, knots]
         self.layers = nn.Sequential(
             nn.Linear(-(-lookback // pool), width),
             nn.ReLU(),
@@ -96,11 +99,11 @@ class _Block(nn.Module):
             nn.Linear(width, sum(self.sizes)),
         )
 
-    def forward(self, rest: Tensor) -> tuple[Tensor | None, Tensor]:
-        seen = rest
+    def forward(self, residual: Tensor) -> tuple[Tensor | None, Tensor]:
+        pooled = residual
         if self.pool > 1:
-            seen = functional.max_pool1d(rest, self.pool, self.pool, ceil_mode=True)
-        backcast, forecast = self.layers(seen).split(self.sizes, dim=-1)
+            pooled = functional.max_pool1d(residual, self.pool, self.pool, ceil_mode=True)
+        backcast, forecast = self.layers(pooled).split(self.sizes, dim=-1)
         if self.sizes[1] < self.horizon:
             forecast = functional.interpolate(forecast, size=self.horizon, mode="linear")
         return (backcast if self.sizes[0] else None), forecast

@@ -1,3 +1,5 @@
+"""PatchLM: a causal transformer that generates the horizon patch by patch."""
+
 import torch
 from torch import Tensor, nn
 
@@ -7,30 +9,35 @@ from revin_forecast.parameters.sharing import TransposedLinear
 from revin_forecast.shapes import Future, Past
 
 HEADS = 4
+"""Number of attention heads."""
 
 
 class PatchLM(Backbone):
-    """A causal transformer that writes the series on, patch by patch.
+    """A causal transformer that continues the series patch by patch.
 
-    Patches are the words of a decoder-only language model (Das et al., ICML 2024, forecast so): a
-    linear embedding, layers of causal attention and feed-forward nets behind layer norms, and a
-    head that turns the last token into the next patch, which is put at the end, until the horizon
-    is full. The head is the embedding transposed (Press & Wolf, EACL 2017), one parameter under two
-    names. A window that is no whole number of patches begins with its first value repeated. One
-    network for all channels. It learns from the forecasts that it writes itself, errors included.
-    Left out: training on the true patches so far, and patches of another length at the head.
+    Patches are the tokens of a decoder-only language model (as in Das et al., ICML 2024): a linear
+    embedding, layers of causal attention and feed-forward networks after layer norms, and a head
+    that maps the last token to the next patch. Each predicted patch is appended to the input until
+    the horizon is complete. The head is the embedding transposed (Press & Wolf, EACL 2017), one
+    parameter under two names. If the look-back is not a multiple of the patch, the first value is
+    repeated in front. All channels share the network. In training, too, the input holds the model's
+    own predictions with their errors. Left out: training on the true previous patches, and output
+    patches of another length.
 
     With n = ceil(lookback / patch): patch * width + width + n * width
     + layers (12 width² + 13 width) + 2 width + patch parameters, patch * width more if not tied.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
         patch: steps in a patch.
-        width: of a token, a multiple of 4.
-        layers: of the transformer.
-        tied: the head is the embedding transposed; False: it has a weight of its own.
+        width: token width, a multiple of 4.
+        layers: number of transformer layers.
+        tied: whether the head is the embedding transposed; False: it has a separate weight.
+
+    Raises:
+        ValueError: the patch is below 1, or the width is not a multiple of 4.
     """
 
     channel_independent = True
@@ -56,26 +63,31 @@ class PatchLM(Backbone):
         self.head = TransposedLinear(self.embed) if tied else nn.Linear(width, patch)
 
     def forward(self, past: Past) -> Future:
-        """Write patch after patch behind each channel's window."""
+        """Append predicted patches to each channel's window until the horizon is complete."""
         self.check_past(past)
-        text, written = cut_segments(past, self.patch), []
+        patches = cut_segments(past, self.patch)
+        predicted: list[Tensor] = []
         for _ in range(-(-self.horizon // self.patch)):
-            written.append(self.predict_next_patches(text)[:, -1:])
-            text = torch.cat([text[:, 1:], written[-1]], dim=1)
-        ahead = torch.cat(written, dim=1).flatten(1)[:, : self.horizon]
-        return ahead.unflatten(0, (-1, self.channels)).mT
+            predicted.append(self.predict_next_patches(patches)[:, -1:])
+            # The context keeps its length, for which there are learned positions.
+            patches = torch.cat([patches[:, 1:], predicted[-1]], dim=1)
+        forecast = torch.cat(predicted, dim=1).flatten(1)[:, : self.horizon]
+        return torch.unflatten(forecast, 0, (-1, self.channels)).mT
 
     def predict_next_patches(self, patches: Tensor) -> Tensor:
-        """Return what follows each patch, seeing it and those before it only.
+        """Return the patch after each patch, predicted from that patch and the earlier ones.
 
         Args:
             patches: (batch, patches, patch).
+
+        Returns:
+            (batch, patches, patch).
         """
         return self.head(self.norm(self.layers(self.embed(patches) + self.positions)))
 
 
 class _Layer(nn.Module):
-    """(batch, tokens, width) -> the same shape; a token sees those before it."""
+    """Causal pre-norm transformer layer, (batch, tokens, width) -> the same shape."""
 
     def __init__(self, width: int):
         super().__init__()

@@ -1,3 +1,5 @@
+"""PatchTST: a transformer over patches of each channel."""
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -7,31 +9,32 @@ from revin_forecast.backbones.layers import Attention, Dropout, FeedForward
 from revin_forecast.shapes import Future, Past
 
 HEADS = 4
+"""Number of attention heads."""
 
 
 class PatchTST(Backbone):
     """A transformer over half-overlapping patches of each channel (PatchTST).
 
-    Nie et al., ICLR 2023. The last value is repeated for half a patch, as in the paper; patches get
-    learned positions; layers are attention (4 heads) and a feed-forward net of twice the width,
-    both residual and followed by a batch norm; all outputs together are mapped to the horizon. One
-    network for all channels. Left out: pre-training by masked patches; the attention logits of one
-    layer that the authors' code adds to the next one's.
+    Nie et al., ICLR 2023. The last value is repeated for half a patch, as in the paper. Patches get
+    learned positions. A layer is attention (4 heads) and a feed-forward network of twice the width,
+    both residual and followed by a batch norm. The concatenated outputs are mapped to the horizon.
+    All channels share the network. Left out: pre-training by masked patches; the authors' residual
+    attention, which adds the logits of one layer to those of the next.
 
     With n = (lookback - patch) // (patch // 2) + 2 patches: (patch + 1 + n) width
     + layers (8 width² + 11 width) + (n * width + 1) horizon parameters.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        patch: steps in a patch, even.
-        width: of a token, a multiple of 4.
-        layers: of the encoder.
-        dropout: share of the inner values dropped in training.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        patch: steps in a patch; even.
+        width: token width, a multiple of 4.
+        layers: number of encoder layers.
+        dropout: dropout rate of the hidden values.
 
     Raises:
-        ValueError: the look-back is shorter than a patch, or the patch odd.
+        ValueError: the look-back is shorter than a patch, or the patch is odd.
     """
 
     channel_independent = True
@@ -61,17 +64,17 @@ class PatchTST(Backbone):
         self.map = nn.Linear(patches * width, horizon)
 
     def forward(self, past: Past) -> Future:
-        """Cut each channel into patches, let them attend, and map them to the horizon."""
+        """Cut each channel into patches, encode them and map them to the horizon."""
         self.check_past(past)
         series = functional.pad(past.mT, (0, self.stride), "replicate").flatten(0, 1)
         patches = series.unfold(-1, self.patch, self.stride)
         tokens = self.layers(self.dropout(self.embed(patches) + self.positions))
-        ahead = self.map(self.dropout(tokens.flatten(1)))
-        return ahead.unflatten(0, (-1, self.channels)).mT
+        forecast = self.map(self.dropout(tokens.flatten(1)))
+        return forecast.unflatten(0, (-1, self.channels)).mT
 
 
 class _Layer(nn.Module):
-    """(batch, tokens, width) -> the same shape."""
+    """Encoder layer, (batch, tokens, width) -> the same shape."""
 
     def __init__(self, width: int, dropout: float):
         super().__init__()
@@ -84,6 +87,7 @@ class _Layer(nn.Module):
         tokens = self._apply_norm(0, self.dropout.add(tokens, self.attention(tokens)))
         return self._apply_norm(1, self.dropout.add(tokens, self.feed(tokens)))
 
-    def _apply_norm(self, place: int, tokens: Tensor) -> Tensor:
-        # Every token is a row: no transposed copy as for (batch, width, tokens).
-        return self.norms[place](tokens.flatten(0, 1)).view_as(tokens)
+    def _apply_norm(self, index: int, tokens: Tensor) -> Tensor:
+        # Every token is a row of the batch norm, which saves the transposed copy that
+        # (batch, width, tokens) would need.
+        return self.norms[index](tokens.flatten(0, 1)).view_as(tokens)

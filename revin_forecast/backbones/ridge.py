@@ -1,3 +1,5 @@
+"""Ridge: a linear map that is solved in closed form."""
+
 from collections.abc import Sequence
 
 import torch
@@ -7,6 +9,7 @@ from revin_forecast.backbones.base import Backbone
 from revin_forecast.shapes import Future, Past
 
 DEFAULT_PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+"""Candidate penalties, relative to the mean eigenvalue of the Gram matrix."""
 
 
 class Ridge(Backbone):
@@ -14,19 +17,19 @@ class Ridge(Backbone):
 
     y = W x + b with W minimizing sum ||y - W x - b||^2 + penalty * s * ||W||^2, where s is the
     mean eigenvalue of the windows' Gram matrix (Hoerl & Kennard, 1970). `closed_form.fit_ridge`
-    solves it in the data's units for the normalizer around it; b stays 0 there unless the
-    normalizer keeps the level. Before that the forecast is 0.
-    (lookback + 1) * horizon parameters, times the channels with `per_channel`.
+    solves it in the data's units for its normalizer; b stays 0 unless the normalizer keeps the
+    level. Before it is solved, the forecast is 0.
+    (lookback + 1) * horizon parameters, times the number of channels with `per_channel`.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        per_channel: one map for each channel instead of one for all.
-        penalties: candidates; the one with the least squared error on validation is taken.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        per_channel: whether each channel has its own map instead of one for all.
+        penalties: candidate penalties; validation selects the one with the least squared error.
 
     Raises:
-        ValueError: no candidates, or one that is not positive.
+        ValueError: there are no candidates, or one is not positive.
     """
 
     channel_independent = True

@@ -1,3 +1,5 @@
+"""SCINet: a binary tree of interacting convolutions."""
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -7,31 +9,37 @@ from revin_forecast.backbones.layers import Dropout
 from revin_forecast.shapes import Future, Past
 
 KERNEL_SIZES = (5, 3)
+"""Kernel sizes of the two convolutions of a network."""
 LEAKY_SLOPE = 0.01
+"""Slope of the leaky ReLU below 0."""
 
 
 class SCINet(Backbone):
-    """A tree that splits the window into even and odd steps and lets the two interact (SCINet).
+    """A tree that splits the window into even and odd steps, with interaction (SCINet).
 
-    Liu et al., NeurIPS 2022. Each node splits its series; each half is scaled by exp of one
-    convolutional net of the other half, then shifted by another; after `levels` splits the leaves
-    are put back in order, added to the window and mapped to the horizon over time. A further stack
-    sees the window followed by the forecast so far. The first value is repeated in front until the
-    length can be split. All nets of a level are one grouped convolution. Left out: the loss on the
-    forecasts of inner stacks, and the single tree for two stacks that the authors also offer.
+    Liu et al., NeurIPS 2022. Each node splits its series in two. Each half is scaled by exp of a
+    convolutional network of the other half, then shifted by another network. After `levels` splits,
+    the leaves are reordered in time, added to the window and mapped to the horizon. A further stack
+    takes the window followed by the previous stack's forecast. The first value is repeated in front
+    until the length is a multiple of 2^levels. All networks of a level form one grouped
+    convolution. Left out: the loss on the forecasts of inner stacks, and the authors' option of a
+    single tree for two stacks.
 
-    A net has 5 channels² expansion + channels * expansion + 3 channels² expansion + channels
-    parameters; there are 4 (2^levels - 1) in a stack, and the map of a stack of n steps has
-    n * horizon, where n is the length after repeating.
+    A network has 5 channels² expansion + channels * expansion + 3 channels² expansion + channels
+    parameters. A stack has 4 (2^levels - 1) networks and a map with n * horizon parameters, where n
+    is the length after padding.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        levels: of the tree.
-        stacks: trees in a row.
-        expansion: inner channels of a net for each channel.
-        dropout: share of the inner values dropped in training.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        levels: levels of each tree.
+        stacks: number of consecutive trees.
+        expansion: hidden channels of a network per channel.
+        dropout: dropout rate of the hidden values.
+
+    Raises:
+        ValueError: levels or stacks is below 1.
     """
 
     def __init__(
@@ -50,29 +58,27 @@ class SCINet(Backbone):
         self.length_multiple = 2**levels
         self.trees, self.maps = nn.ModuleList(), nn.ModuleList()
         for stack in range(stacks):
-            seen = lookback + (horizon if stack else 0)
-            nets = (_Level(channels, 2**level, expansion, dropout) for level in range(levels))
-            self.trees.append(nn.ModuleList(nets))
-            self.maps.append(
-                nn.Linear(
-                    -(-seen // self.length_multiple) * self.length_multiple, horizon, bias=False
-                )
-            )
+            steps = lookback + (horizon if stack else 0)
+            padded_steps = -(-steps // self.length_multiple) * self.length_multiple
+            nodes = (_Level(channels, 2**level, expansion, dropout) for level in range(levels))
+            self.trees.append(nn.ModuleList(nodes))
+            self.maps.append(nn.Linear(padded_steps, horizon, bias=False))
 
     def forward(self, past: Past) -> Future:
-        """Run each tree over the window and the forecast so far."""
+        """Run each tree over the window and the previous tree's forecast."""
         self.check_past(past)
-        series, ahead = past.mT, None
+        series, forecast = past.mT, None
         for tree, map_to_horizon in zip(self.trees, self.maps, strict=True):
-            seen = series if ahead is None else torch.cat([series, ahead], dim=-1)
-            seen = functional.pad(seen, (-seen.shape[-1] % self.length_multiple, 0), "replicate")
-            ahead = map_to_horizon(seen + _apply_tree(tree, seen))
-        assert ahead is not None  # there is a stack
-        return ahead.mT
+            inputs = series if forecast is None else torch.cat([series, forecast], dim=-1)
+            missing = -inputs.shape[-1] % self.length_multiple
+            inputs = functional.pad(inputs, (missing, 0), "replicate")
+            forecast = map_to_horizon(inputs + _apply_tree(tree, inputs))
+        assert forecast is not None  # there is at least one stack
+        return forecast.mT
 
 
 def _apply_tree(tree: nn.Module, series: Tensor) -> Tensor:
-    """Split at every level, then put the leaves back in order."""
+    """Split at every level, then restore the order of the steps."""
     nodes = series.unsqueeze(1)
     for level in tree.children():
         nodes = level(nodes)
@@ -83,7 +89,7 @@ def _apply_tree(tree: nn.Module, series: Tensor) -> Tensor:
 
 
 class _Level(nn.Module):
-    """All nodes of one level: (batch, nodes, channels, time) -> (batch, 2 nodes, ..., time / 2)."""
+    """All nodes of a level, (batch, nodes, channels, time) -> (batch, 2 nodes, ..., time / 2)."""
 
     def __init__(self, channels: int, nodes: int, expansion: int, dropout: float):
         super().__init__()
@@ -93,17 +99,18 @@ class _Level(nn.Module):
     def forward(self, nodes: Tensor) -> Tensor:
         halves = torch.cat([nodes[..., ::2], nodes[..., 1::2]], dim=1)
         halves = halves * _apply_to_other_half(self.scale, halves).exp()
-        # The paper takes the shift of one half off and adds the other's: a sign its net can learn.
+        # The paper subtracts the shift of one half and adds that of the other; the network can
+        # learn the sign.
         return halves + _apply_to_other_half(self.shift, halves)
 
 
 def _apply_to_other_half(nets: nn.Module, halves: Tensor) -> Tensor:
-    """Return the nets' values of each half in the place of the other."""
+    """Return the networks' output for each half at the index of the other half."""
     return nets(halves.flatten(1, 2)).view_as(halves).roll(halves.shape[1] // 2, dims=1)
 
 
 def _build_nets(channels: int, nets: int, expansion: int, dropout: float) -> nn.Sequential:
-    """Return `nets` small nets of `channels` each, side by side."""
+    """Return `nets` convolutional networks of `channels` each, as grouped convolutions."""
     wide, inner = channels * nets, channels * nets * expansion
     return nn.Sequential(
         nn.ReplicationPad1d((KERNEL_SIZES[0] + KERNEL_SIZES[1]) // 2 - 1),

@@ -1,3 +1,5 @@
+"""SegRNN: a recurrent network over segments with parallel decoding."""
+
 import torch
 from torch import nn
 
@@ -7,24 +9,27 @@ from revin_forecast.shapes import Future, Past
 
 
 class SegRNN(Backbone):
-    """A recurrent net over segments, not steps, that forecasts all segments at once (SegRNN).
+    """A recurrent network over segments that forecasts all future segments at once (SegRNN).
 
     Lin et al., 2023 (arXiv:2308.11200), with its parallel decoding: each segment of the horizon is
-    one step of the same GRU from the last state, told apart by an embedding of its place and of
-    the channel. A window that is no whole number of segments begins with its first value repeated.
-    Left out: decoding one segment after another; the last value that the paper takes away, which
-    is a normalizer's work.
+    one step of the same GRU from the last state. Its input identifies the segment by embeddings of
+    its position and of the channel. If the look-back is not a multiple of the segment, the first
+    value is repeated in front. Left out: decoding one segment after another; the paper's
+    subtraction of the last value, which is the task of a normalizer.
 
     With m = ceil(horizon / segment): (segment + 1) width + 6 width (width + 1)
     + (m + channels) width / 2 + (width + 1) segment parameters.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
         segment: steps in a segment.
-        width: of the state; even.
-        dropout: share of the decoded state dropped in training.
+        width: width of the state; even.
+        dropout: dropout rate of the decoded state.
+
+    Raises:
+        ValueError: the segment is below 1, or the width is odd.
     """
 
     channel_independent = True
@@ -52,7 +57,7 @@ class SegRNN(Backbone):
         self.decode = nn.Sequential(Dropout(dropout), nn.Linear(width, segment))
 
     def forward(self, past: Past) -> Future:
-        """Read each channel's segments and forecast all of its horizon's at once."""
+        """Encode each channel's segments and decode all segments of the horizon at once."""
         self.check_past(past)
         _, state = self.rnn(self.embed(cut_segments(past, self.segment)))
         tokens = torch.cat(
@@ -64,5 +69,5 @@ class SegRNN(Backbone):
         )
         tokens = tokens.flatten(0, 1).repeat(past.shape[0], 1).unsqueeze(1)
         _, state = self.rnn(tokens, state.repeat_interleave(self.segment_count, dim=1))
-        ahead = self.decode(state.squeeze(0)).reshape(past.shape[0], self.channels, -1)
-        return ahead[..., : self.horizon].mT
+        forecast = self.decode(state.squeeze(0)).reshape(past.shape[0], self.channels, -1)
+        return forecast[..., : self.horizon].mT

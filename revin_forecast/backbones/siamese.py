@@ -1,3 +1,5 @@
+"""Wrappers that build one network for all channels, or one network per channel."""
+
 from collections.abc import Callable
 from typing import Any
 
@@ -9,22 +11,25 @@ from revin_forecast.backbones.linear import Linear
 from revin_forecast.shapes import Future, Known, Past
 
 BackboneFactory = Callable[[int, int, int], Backbone]
-"""A class of (lookback, horizon, channels), any nn.Module, or functools.partial of one."""
+"""A class constructed with (lookback, horizon, channels), or a functools.partial of one."""
 
 
 class Siamese(CovariateBackbone):
-    """One network, built for one channel, that serves every channel (Bromley et al., NeurIPS 1993).
+    """One single-channel network shared by all channels (Bromley et al., NeurIPS 1993).
 
-    `networks` has an entry for each channel, all the same module, so that `shared_parameters` and
-    saved files tell what is shared; a call folds the channels into the batch and runs it once.
-    The network's number of parameters, whatever the number of channels.
+    `networks` has an entry per channel, all the same module, so that `shared_parameters` and saved
+    files show the sharing. A call folds the channels into the batch and runs the network once. The
+    number of parameters is that of the network, whatever the number of channels.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        backbone: what is built of (lookback, horizon, 1).
-        covariates: known inputs of a step, if the backbone takes them.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        backbone: class of the network, built with (lookback, horizon, 1).
+        covariates: number of known inputs per step, if the backbone takes them.
+
+    Raises:
+        ValueError: the network takes another number of known inputs.
     """
 
     channel_independent = True
@@ -42,24 +47,27 @@ class Siamese(CovariateBackbone):
         self.networks = nn.ModuleList([network] * channels)
 
     def forward(self, past: Past, *, known: Known | None = None) -> Future:
-        """Run the network on all channels as on one batch."""
+        """Run the network on all channels as one batch."""
         self.check_past(past)
         extra = _known_arguments(self.check_known(past, known), self.channels)
-        ahead = self.networks[0](past.mT.flatten(0, 1).unsqueeze(-1), **extra)
-        return ahead.squeeze(-1).unflatten(0, (-1, self.channels)).mT
+        forecast = self.networks[0](past.mT.flatten(0, 1).unsqueeze(-1), **extra)
+        return forecast.squeeze(-1).unflatten(0, (-1, self.channels)).mT
 
 
 class PerChannel(CovariateBackbone):
-    """A network of its own for every channel: the untied counterpart of `Siamese`.
+    """A separate network for each channel, the untied counterpart of `Siamese`.
 
-    The network's number of parameters, times the channels.
+    The number of parameters is that of one network times the number of channels.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        backbone: what is built of (lookback, horizon, 1), once for each channel.
-        covariates: known inputs of a step, if the backbone takes them.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        backbone: class of the networks, built with (lookback, horizon, 1) for each channel.
+        covariates: number of known inputs per step, if the backbone takes them.
+
+    Raises:
+        ValueError: the network takes another number of known inputs.
     """
 
     channel_independent = True
@@ -81,24 +89,25 @@ class PerChannel(CovariateBackbone):
         """Run each channel's network on its channel."""
         self.check_past(past)
         extra = _known_arguments(self.check_known(past, known), 1)
-        pairs = zip(self.networks, past.split(1, dim=-1), strict=True)
-        return torch.cat([network(one, **extra) for network, one in pairs], dim=-1)
+        pairs = zip(self.networks, torch.split(past, 1, dim=-1), strict=True)
+        return torch.cat([network(series, **extra) for network, series in pairs], dim=-1)
 
 
 def _build_network(
     backbone: BackboneFactory, lookback: int, horizon: int, covariates: int
 ) -> nn.Module:
+    """Build a network for one channel and check that it takes the wrapper's known inputs."""
     extra: dict[str, Any] = {"covariates": covariates} if covariates else {}
     network = backbone(lookback, horizon, 1, **extra)
-    asks = network.covariates if isinstance(network, CovariateBackbone) else 0
-    if asks != covariates:
+    count = network.covariates if isinstance(network, CovariateBackbone) else 0
+    if count != covariates:
         raise ValueError(
-            f"{type(network).__name__} wants {asks} known inputs but the wrapper was built for "
-            f"{covariates}. Pass covariates={asks} to the wrapper."
+            f"{type(network).__name__} takes {count} known inputs but the wrapper was built for "
+            f"{covariates}. Pass covariates={count} to the wrapper."
         )
     return network
 
 
 def _known_arguments(known: Tensor | None, channels: int) -> dict[str, Tensor]:
-    """Return the known inputs of each window once for each of its channels."""
+    """Return the known inputs as keyword arguments, repeated for each channel of a window."""
     return {} if known is None else {"known": known.repeat_interleave(channels, dim=0)}

@@ -1,3 +1,6 @@
+"""SparseTSF: one small map over seasons for all phases."""
+
+import torch
 from torch import nn
 from torch.nn import functional
 
@@ -6,27 +9,28 @@ from revin_forecast.shapes import Future, Past
 
 
 class SparseTSF(Backbone):
-    """One small map over seasons, shared by every place in the season (SparseTSF).
+    """One small map over seasons, shared by all phases of the season (SparseTSF).
 
-    Lin et al., ICML 2024. Each step is first smoothed by a learned sum over one season around it;
-    then the values at one place of the season are mapped from the seasons seen to those forecast,
-    by the same weights for every place and channel. The oldest steps beyond whole seasons are not
-    seen. Left out: the mean that the paper takes away, which is a normalizer's work. Not as in the
-    authors' code: it starts as the mean of the seasons, not at random. Smoothing and map are a
-    product, and on ETTh1 two of four random starts ended in a minimum with a tenth more error.
+    Lin et al., ICML 2024. Each step is first smoothed by a learned sum over one season around it.
+    Then the values at one phase of the season are mapped from past to future seasons, with the same
+    weights for all phases and channels. The oldest steps that do not fill a season are ignored.
+    Left out: the paper's subtraction of the mean, which is the task of a normalizer. Difference
+    from the authors' code: the initial map is the mean of the seasons, not random. Smoothing and
+    map are a product, and on ETTh1 two of four random initializations ended in a minimum with a
+    tenth more error.
 
     With s = lookback // season and f = ceil(horizon / season): 2 (season // 2) + 1 + s * f
     parameters, or with a width 2 (season // 2) + 1 + (s + 1) width + (width + 1) f.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
         season: steps in a season.
-        width: of a ReLU layer in the map over seasons; None: it is linear.
+        width: width of a hidden ReLU layer in the map over seasons; None: the map is linear.
 
     Raises:
-        ValueError: the look-back holds no whole season.
+        ValueError: the look-back is shorter than a season.
     """
 
     channel_independent = True
@@ -41,27 +45,29 @@ class SparseTSF(Backbone):
                 "Choose a longer look-back or a shorter season."
             )
         self.season = season
-        seen, ahead = lookback // season, -(-horizon // season)
+        past_seasons, future_seasons = lookback // season, -(-horizon // season)
         reach = season // 2
         self.smooth = nn.Conv1d(1, 1, 2 * reach + 1, padding=reach, bias=False)
+        # Smoothing is added to the series, so zeros leave the series as it is.
         nn.init.zeros_(self.smooth.weight)
-        self.map = _build_season_map(seen, ahead, width)
+        self.map = _build_season_map(past_seasons, future_seasons, width)
 
     def forward(self, past: Past) -> Future:
-        """Map each place of the season from the seasons seen to those forecast."""
+        """Map each phase of the season from past to future seasons."""
         self.check_past(past)
         series = past.mT.flatten(0, 1).unsqueeze(1)
-        # The kernel as a filter of one long axis: one channel in and out, nothing to unfold.
         series = series + functional.conv1d(series, self.smooth.weight, padding=self.smooth.padding)
-        whole = self.lookback // self.season * self.season
-        places = series[:, 0, -whole:].unflatten(-1, (-1, self.season))
-        ahead = self.map(places.mT).mT.flatten(1)[:, : self.horizon]
-        return ahead.unflatten(0, (-1, self.channels)).mT
+        whole_seasons = self.lookback // self.season * self.season
+        seasons = torch.unflatten(series[:, 0, -whole_seasons:], -1, (-1, self.season))
+        forecast = self.map(seasons.mT).mT.flatten(1)[:, : self.horizon]
+        return forecast.unflatten(0, (-1, self.channels)).mT
 
 
-def _build_season_map(seen: int, ahead: int, width: int | None) -> nn.Module:
+def _build_season_map(past_seasons: int, future_seasons: int, width: int | None) -> nn.Module:
+    """Return the map from past to future seasons, initialized to their mean if linear."""
     if width is not None:
-        return nn.Sequential(nn.Linear(seen, width), nn.ReLU(), nn.Linear(width, ahead))
-    mean = nn.Linear(seen, ahead, bias=False)
-    nn.init.constant_(mean.weight, 1 / seen)
+        layers = nn.Linear(past_seasons, width), nn.ReLU(), nn.Linear(width, future_seasons)
+        return nn.Sequential(*layers)
+    mean = nn.Linear(past_seasons, future_seasons, bias=False)
+    nn.init.constant_(mean.weight, 1 / past_seasons)
     return mean

@@ -1,3 +1,5 @@
+"""Selection of the target channels from a backbone's forecast."""
+
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,11 +10,11 @@ from revin_forecast.shapes import Future, Past
 
 
 class TargetChannels(nn.Module):
-    """A backbone that sees all channels and hands on its forecast of some.
+    """Wrapper that passes all channels to a backbone and returns the forecast of the targets.
 
     Args:
-        backbone: forecasts every channel it sees.
-        targets: numbers of the channels that are wanted.
+        backbone: forecasts every input channel.
+        targets: indices of the channels to return.
     """
 
     index: Tensor
@@ -24,10 +26,10 @@ class TargetChannels(nn.Module):
         self.register_buffer("index", torch.tensor(list(targets)), persistent=False)
 
     def forward(self, past: Past, **extra: Any) -> Future:
-        """Return (batch, horizon, targets); what else is given goes to the backbone."""
+        """Return (batch, horizon, targets); extra arguments are passed to the backbone."""
         return self.backbone(past, **extra).index_select(2, self.index)
 
 
 def unwrap(backbone: nn.Module) -> nn.Module:
-    """Return a backbone as it forecasts all channels it sees."""
+    """Return the wrapped backbone of a `TargetChannels`, or the backbone itself."""
     return backbone.backbone if isinstance(backbone, TargetChannels) else backbone

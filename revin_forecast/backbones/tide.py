@@ -1,3 +1,5 @@
+"""TiDE: a dense encoder and decoder with known inputs."""
+
 from itertools import pairwise
 
 import torch
@@ -8,31 +10,32 @@ from revin_forecast.backbones.layers import Dropout
 from revin_forecast.shapes import Future, Known, Past
 
 PROJECTION_WIDTH, DECODER_WIDTH, STEP_WIDTH = 4, 8, 32
+"""Values per step after the projection of known inputs, after the decoder and in hidden layers."""
 
 
 class TiDE(CovariateBackbone):
-    """A dense encoder and decoder, with known inputs for each step (TiDE; Das et al., TMLR 2023).
+    """A dense encoder and decoder with known inputs for each step (TiDE; Das et al., TMLR 2023).
 
-    The known inputs of every step are projected to 4 numbers; encoder and decoder map the window
-    and all projections to 8 numbers for each step of the horizon; a small network of each step
-    makes its forecast from those and from the step's own known inputs; a linear map of the window
-    is added. One network for all channels. Left out: static attributes of a channel; layer norm
-    in the last of all blocks, where it would norm a single number.
+    The known inputs of every step are projected to 4 values. Encoder and decoder map the window and
+    all projections to 8 values per step of the horizon. A small network maps those and the step's
+    own projection to the forecast of the step. A linear map of the window is added. All channels
+    share the network. Left out: static attributes of a channel; the layer norm of the last block,
+    where it would normalize a single value.
 
-    A residual block from i to o numbers with w between has (i + 1) w + (w + 1) o + (i + 1) o
-    parameters, and 2 o where it is normed: one from covariates to 4 (w = 32) if there are any,
-    `layers` in the encoder (the first from lookback + 4 (lookback + horizon) if there are
-    covariates, else from lookback), `layers` in the decoder (the last to 8 horizon), one from
-    8 (+ 4) to 1 (w = 32); and (lookback + 1) horizon of the linear map.
+    A residual block from i to o values with hidden width w has (i + 1) w + (w + 1) o + (i + 1) o
+    parameters, plus 2 o with a layer norm. There is one block from covariates to 4 (w = 32) if
+    there are any, `layers` blocks in the encoder (the first from lookback + 4 (lookback + horizon)
+    with covariates, else from lookback), `layers` blocks in the decoder (the last to 8 horizon) and
+    one from 8 (+ 4) to 1 (w = 32). The linear map has (lookback + 1) horizon parameters.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        covariates: known inputs of a step; 0: none.
-        width: of the layers.
-        layers: residual blocks in the encoder, and as many in the decoder.
-        dropout: share of each block's output dropped in training.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        covariates: number of known inputs per step; 0: none.
+        width: width of the hidden layers.
+        layers: number of residual blocks in the encoder, and in the decoder.
+        dropout: dropout rate of each block's output.
     """
 
     channel_independent = True
@@ -49,21 +52,19 @@ class TiDE(CovariateBackbone):
     ):
         super().__init__(lookback, horizon, channels, covariates)
         steps = lookback + horizon
-        projected = PROJECTION_WIDTH if covariates else 0
+        projection = PROJECTION_WIDTH if covariates else 0
         self.project = (
             _ResidualBlock(covariates, STEP_WIDTH, PROJECTION_WIDTH, dropout)
             if covariates
             else None
         )
-        sizes = [lookback + projected * steps, *[width] * (2 * layers - 1), DECODER_WIDTH * horizon]
+        inputs = lookback + projection * steps
+        sizes = [inputs, *[width] * (2 * layers - 1), DECODER_WIDTH * horizon]
         self.dense = nn.Sequential(
-            *(
-                _ResidualBlock(inputs, width, outputs, dropout)
-                for inputs, outputs in pairwise(sizes)
-            )
+            *(_ResidualBlock(before, width, after, dropout) for before, after in pairwise(sizes))
         )
         self.step = _ResidualBlock(
-            DECODER_WIDTH + projected, STEP_WIDTH, 1, dropout, has_norm=False
+            DECODER_WIDTH + projection, STEP_WIDTH, 1, dropout, has_norm=False
         )
         self.map = nn.Linear(lookback, horizon)
 
@@ -73,20 +74,20 @@ class TiDE(CovariateBackbone):
         known = self.check_known(past, known)
         known = None if known is None else known.to(past.dtype)
         series = past.mT
-        inputs, ahead = series, None
+        inputs, future_known = series, None
         if known is not None and self.project is not None:
             projected = self.project(known)
-            every = projected.flatten(1).unsqueeze(1).expand(-1, self.channels, -1)
-            inputs = torch.cat([series, every], dim=-1)
-            ahead = projected[:, None, self.lookback :].expand(-1, self.channels, -1, -1)
+            all_known = projected.flatten(1).unsqueeze(1).expand(-1, self.channels, -1)
+            inputs = torch.cat([series, all_known], dim=-1)
+            future_known = projected[:, None, self.lookback :].expand(-1, self.channels, -1, -1)
         decoded = self.dense(inputs).unflatten(-1, (self.horizon, DECODER_WIDTH))
-        if ahead is not None:
-            decoded = torch.cat([decoded, ahead], dim=-1)
+        if future_known is not None:
+            decoded = torch.cat([decoded, future_known], dim=-1)
         return (self.step(decoded).squeeze(-1) + self.map(series)).mT
 
 
 class _ResidualBlock(nn.Module):
-    """norm(dropout(W2 relu(W1 x)) + W3 x)."""
+    """Residual block, norm(dropout(W2 relu(W1 x)) + W3 x)."""
 
     def __init__(
         self, inputs: int, width: int, outputs: int, dropout: float, has_norm: bool = True

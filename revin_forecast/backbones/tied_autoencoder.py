@@ -1,5 +1,7 @@
+"""TiedAutoencoder: a low-rank linear forecast with tied weights."""
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from revin_forecast.backbones.base import Backbone
 from revin_forecast.parameters.sharing import TransposedLinear
@@ -7,22 +9,23 @@ from revin_forecast.shapes import Future, Past
 
 
 class TiedAutoencoder(Backbone):
-    """A low-rank linear forecast: encode the window, move the code on, decode the next window.
+    """A low-rank linear forecast: encode the window, advance the code, decode the next window.
 
-    y = Eᵀ (A E x + a) + b, cut to the horizon: the window and the one after it lie in the same
+    y = Eᵀ (A E x + a) + b, cut to the horizon. The window and the next one are spanned by the same
     `rank` directions, so the decoder is the encoder transposed, one parameter under two names. A
     linear autoencoder with tied weights finds principal components (Baldi & Hornik, Neural Networks
-    1989); A is the step of a dynamic mode decomposition (Schmid, J. Fluid Mech. 2010). A horizon
-    beyond the look-back is forecast one window after another. Shared by all channels.
+    1989); A is the step of a dynamic mode decomposition (Schmid, J. Fluid Mech. 2010). If the
+    horizon exceeds the look-back, windows are forecast one after another. All channels share the
+    maps.
 
-    lookback * rank + rank (rank + 1) + lookback parameters, lookback * rank more if not tied.
+    lookback * rank + rank (rank + 1) + lookback parameters, plus lookback * rank if not tied.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        rank: numbers in the code; at most the look-back is used.
-        tied: the decoder is the encoder transposed; False: it has a weight of its own.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        rank: size of the code, at most the look-back.
+        tied: whether the decoder is the encoder transposed; False: it has a separate weight.
     """
 
     channel_independent = True
@@ -34,19 +37,20 @@ class TiedAutoencoder(Backbone):
         rank = min(rank, lookback)
         self.encoder = nn.Linear(lookback, rank, bias=False)
         self.advance = nn.Linear(rank, rank)
-        # Orthogonal directions: decoding undoes encoding within them from the first step on.
+        # With orthogonal directions, decoding inverts encoding within them before any training.
         nn.init.orthogonal_(self.encoder.weight)
         self.decoder: nn.Module = TransposedLinear(self.encoder)
         if not tied:
             self.decoder = nn.Linear(rank, lookback)
-            with torch.no_grad():
+            with torch.no_grad():  # the same initial forecast as with tied weights
                 self.decoder.weight.copy_(self.encoder.weight.mT)
                 self.decoder.bias.zero_()
 
     def forward(self, past: Past) -> Future:
-        """Forecast window after window until the horizon is full."""
+        """Forecast one window after another until the horizon is complete."""
         self.check_past(past)
-        window, windows = past.mT, []
+        window = past.mT
+        windows: list[Tensor] = []
         for _ in range(-(-self.horizon // self.lookback)):
             window = self.decoder(self.advance(self.encoder(window)))
             windows.append(window)

@@ -1,3 +1,5 @@
+"""TimesNet: two-dimensional convolutions over the folded series."""
+
 from collections.abc import Sequence
 
 import torch
@@ -9,33 +11,34 @@ from revin_forecast.shapes import Future, Past
 
 
 class TimesNet(Backbone):
-    """Convolutions over the series folded by its periods into pictures (TimesNet).
+    """Convolutions over the series folded by its periods into two dimensions (TimesNet).
 
-    Wu et al., ICLR 2023. The embedded window is lengthened to look-back and horizon by a linear
-    map over time; each block folds it by every period into (periods, places), runs two inception
-    blocks over the picture, and adds the results up, weighted by a softmax of how strong each
-    period is in that window; residual, layer norm, and a map back to the channels.
+    Wu et al., ICLR 2023. A linear map over time extends the embedded window to look-back and
+    horizon. Each block folds it by every period into (periods, phases) and applies two inception
+    blocks to the result. The outputs are summed with softmax weights of the periods' amplitudes in
+    that window and added to the input, followed by a layer norm. A last map returns to the
+    channels.
 
-    Not as in the authors' code: the periods are given, where theirs are the strongest of the
-    batch's mean spectrum, so that a window's forecast would depend on the others in its batch and
-    no program could be exported; the parallel kernels of an inception block, averaged, are summed
-    into one kernel before they are used, which is the same map in a fraction of the time.
+    Differences from the authors' code: The periods are parameters. The authors take the strongest
+    periods of the batch's mean spectrum, which makes a window's forecast depend on the others in
+    its batch and prevents export. The averaged parallel kernels of an inception block are merged
+    into one kernel before use, which is the same map in a fraction of the time.
 
     With w = width and q = the sum of the squares of the odd numbers up to 2 kernels - 1:
     3 channels * w + (lookback + 1)(lookback + horizon) + blocks * 2 (w² q + kernels * w)
     + 2 w + (w + 1) channels parameters.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        periods: steps of the periods it folds by.
-        width: of a step's embedding.
-        blocks: one after another.
-        kernels: of an inception block, of sizes 1, 3, 5, ...
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        periods: periods to fold by, in steps.
+        width: width of a step's embedding.
+        blocks: number of consecutive blocks.
+        kernels: number of kernels of an inception block, of sizes 1, 3, 5, ...
 
     Raises:
-        ValueError: no periods, or one below 2.
+        ValueError: there are no periods, or one is below 2.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class TimesNet(Backbone):
         self.register_buffer("waves", _fourier_basis(steps, self.periods), persistent=False)
 
     def forward(self, past: Past) -> Future:
-        """Lengthen the embedded window to the horizon and refine it block by block."""
+        """Extend the embedded window by the horizon and refine it block by block."""
         self.check_past(past)
         steps = self.lengthen(self.embed(past.mT))
         for block in self.blocks:
@@ -71,23 +74,24 @@ class TimesNet(Backbone):
         return self.map(steps[..., -self.horizon :].mT)
 
     def _apply_block(self, block: nn.Module, steps: Tensor) -> Tensor:
-        """Run a block over the pictures of all periods and weigh the results."""
-        cosines, sines = (steps @ self.waves).unflatten(-1, (2, -1)).unbind(-2)
-        strength = (cosines.square() + sines.square() + 1e-12).sqrt().mean(1)
-        results = [block(_reshape_by_period(steps, period)).flatten(2) for period in self.periods]
-        cut = torch.stack([result[..., : steps.shape[-1]] for result in results], dim=-1)
-        return (cut @ strength.softmax(-1)[:, None, :, None]).squeeze(-1)
+        """Apply a block to the series folded by each period and return the weighted sum."""
+        cosines, sines = torch.unflatten(steps @ self.waves, -1, (2, -1)).unbind(-2)
+        # The small constant keeps the gradient of the root finite at amplitude 0.
+        amplitudes = (cosines.square() + sines.square() + 1e-12).sqrt().mean(1)
+        outputs = [block(_reshape_by_period(steps, period)).flatten(2) for period in self.periods]
+        stacked = torch.stack([output[..., : steps.shape[-1]] for output in outputs], dim=-1)
+        return (stacked @ amplitudes.softmax(-1)[:, None, :, None]).squeeze(-1)
 
 
 class _Block(nn.Sequential):
-    """Two inception blocks with a GELU between."""
+    """Two inception blocks with a GELU between them."""
 
     def __init__(self, width: int, kernels: int):
         super().__init__(_Inception(width, kernels), nn.GELU(), _Inception(width, kernels))
 
 
 class _Inception(nn.Module):
-    """The mean of convolutions with kernels of 1, 3, 5, ... steps a side."""
+    """Mean of convolutions with square kernels of size 1, 3, 5, ..."""
 
     def __init__(self, width: int, kernels: int):
         super().__init__()
@@ -96,19 +100,24 @@ class _Inception(nn.Module):
             nn.Conv2d(width, width, 2 * reach + 1, padding=reach) for reach in range(kernels)
         )
 
-    def forward(self, picture: Tensor) -> Tensor:
-        kernels, biases = [], []
-        for reach, one in enumerate(self.convolutions):
-            around = self.reach - reach
-            kernels.append(functional.pad(one.weight, (around,) * 4))  # pyright: ignore
-            biases.append(one.bias)
+    def forward(self, folded: Tensor) -> Tensor:
+        # One convolution with the mean of the zero-padded kernels instead of one per kernel.
+        kernels: list[Tensor] = []
+        biases: list[Tensor] = []
+        for reach, convolution in enumerate(self.convolutions):
+            assert isinstance(convolution, nn.Conv2d)
+            assert convolution.bias is not None
+            margin = self.reach - reach
+            kernels.append(functional.pad(convolution.weight, (margin,) * 4))
+            biases.append(convolution.bias)
         weight, bias = torch.stack(kernels).mean(0), torch.stack(biases).mean(0)
-        return functional.conv2d(picture, weight, bias, padding=self.reach)
+        return functional.conv2d(folded, weight, bias, padding=self.reach)
 
 
 def _reshape_by_period(steps: Tensor, period: int) -> Tensor:
-    """Fold (batch, width, time) into (batch, width, periods, places), zeros where time ends."""
-    return functional.pad(steps, (0, -steps.shape[-1] % period)).unflatten(-1, (-1, period))
+    """Fold (batch, width, time) into (batch, width, periods, phases), padded with zeros."""
+    padded = functional.pad(steps, (0, -steps.shape[-1] % period))
+    return torch.unflatten(padded, -1, (-1, period))
 
 
 def _fourier_basis(steps: int, periods: tuple[int, ...]) -> Tensor:

@@ -1,3 +1,5 @@
+"""TSMixer: alternating mixing over time and over channels."""
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -7,21 +9,21 @@ from revin_forecast.shapes import Future, Past
 
 
 class TSMixer(Backbone):
-    """Layers that mix over time and over channels in turn, then one map to the horizon (TSMixer).
+    """Blocks that mix over time and over channels, then one map to the horizon (TSMixer).
 
-    Chen et al., TMLR 2023. Both mixings are residual and begin with a batch norm of each step and
-    channel. Left out: the extension with auxiliary inputs.
+    Chen et al., TMLR 2023. Both kinds of mixing are residual and begin with a batch norm of each
+    step and channel. Left out: the extension with auxiliary inputs.
 
     blocks * (lookback (lookback + 1) + 2 * channels * width + width + channels
     + 4 * lookback * channels) + (lookback + 1) horizon parameters.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        blocks: pairs of mixings.
-        width: of the layer that mixes channels.
-        dropout: share of the inner values dropped in training.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        channels: number of series, all of them forecast.
+        blocks: number of blocks, each mixing over time and over channels.
+        width: hidden width of the channel mixing.
+        dropout: dropout rate of the hidden values.
     """
 
     def __init__(
@@ -40,13 +42,13 @@ class TSMixer(Backbone):
         self.map = nn.Linear(lookback, horizon)
 
     def forward(self, past: Past) -> Future:
-        """Mix, then map each channel's window to its horizon."""
+        """Apply the mixing blocks, then map each channel's window to its horizon."""
         self.check_past(past)
         return self.map(self.blocks(past.mT)).mT
 
 
 class _Block(nn.Module):
-    """(batch, channels, lookback) -> the same shape."""
+    """Time mixing followed by channel mixing, (batch, channels, lookback) -> the same shape."""
 
     def __init__(self, lookback: int, channels: int, width: int, dropout: float):
         super().__init__()
@@ -64,9 +66,11 @@ class _Block(nn.Module):
         series = series + self.time(self._apply_norm(0, series))
         return series + self.channels(self._apply_norm(1, series).mT).mT
 
-    def _apply_norm(self, place: int, series: Tensor) -> Tensor:
-        norm, rows = self.norms[place], series.flatten(1)
-        if self.training and rows.shape[0] == 1:  # the last batch: one window has no spread
+    def _apply_norm(self, index: int, series: Tensor) -> Tensor:
+        norm, rows = self.norms[index], series.flatten(1)
+        # The last batch of an epoch may hold one window, which has no variance: the running
+        # statistics normalize it.
+        if self.training and rows.shape[0] == 1:
             normed = functional.batch_norm(
                 rows,
                 norm.running_mean,  # pyright: ignore[reportArgumentType]

@@ -1,3 +1,5 @@
+"""Adapters of networks with other axes and signatures."""
+
 import pytest
 import torch
 from torch import nn
@@ -8,7 +10,7 @@ from revin_forecast.checks import check_backbone
 
 
 class Library(nn.Module):
-    """As nets of the Time-Series-Library are: four arguments, the whole decoded part returned."""
+    """A network like those of the Time-Series-Library, with its four arguments and output."""
 
     def __init__(self, lookback, horizon, channels, marks=0):
         super().__init__()
@@ -16,11 +18,11 @@ class Library(nn.Module):
         self.mix = nn.Linear(channels, channels)
         self.marks = nn.Linear(marks, channels) if marks else None
         self.horizon = horizon
-        self.seen = None
+        self.inputs = None
 
     def forward(self, x_enc, x_mark_enc, x_dec, x_mark_dec):
         inputs = (x_enc, x_mark_enc, x_dec, x_mark_dec)
-        self.seen = [None if one is None else one.detach() for one in inputs]
+        self.inputs = [None if value is None else value.detach() for value in inputs]
         decoded = self.mix(x_dec + x_enc[:, -1:])
         if self.marks is not None:
             decoded = decoded + self.marks(x_mark_dec) + self.marks(x_mark_enc).mean(1, True)
@@ -33,14 +35,14 @@ def test_channel_first():
     past = torch.randn(5, 24, 3)
     model = Reversible(ChannelFirstAdapter(net), RevIN(3))
     z, stats = model.normalizer.normalize(past)
-    wanted = model.normalizer.denormalize(net(z.transpose(1, 2)).transpose(1, 2), stats)
-    torch.testing.assert_close(model(past), wanted)
+    expected = model.normalizer.denormalize(net(z.transpose(1, 2)).transpose(1, 2), stats)
+    torch.testing.assert_close(model(past), expected)
 
 
 def test_single_series():
     net, past = nn.Linear(24, 12), torch.randn(5, 24, 3)
-    wanted = torch.stack([net(past[..., channel]) for channel in range(3)], dim=-1)
-    torch.testing.assert_close(SingleSeriesAdapter(net)(past), wanted)
+    expected = torch.stack([net(past[..., channel]) for channel in range(3)], dim=-1)
+    torch.testing.assert_close(SingleSeriesAdapter(net)(past), expected)
 
 
 def test_time_series_library_gets_its_four_arguments():
@@ -49,7 +51,7 @@ def test_time_series_library_gets_its_four_arguments():
     model = TSLibAdapter(net, 24, 12, 3, label=8, covariates=2)
     forecast = Reversible(model, RevIN(3))(past, known=known)
     assert forecast.shape == (5, 12, 3)
-    window, marks, decoded, decoded_marks = net.seen
+    window, marks, decoded, decoded_marks = net.inputs
     torch.testing.assert_close(decoded[:, :8], window[:, -8:])
     assert decoded.shape == (5, 20, 3)
     assert decoded[:, 8:].abs().sum() == 0
@@ -63,22 +65,22 @@ def test_time_series_library_without_marks_and_with_attention_returned():
     net = Library(24, 12, 3)
     model = TSLibAdapter(net, 24, 12, 3)
     forecast = model(torch.randn(5, 24, 3))
-    assert net.seen[1] is None
-    assert net.seen[3] is None
-    assert net.seen[2].shape == (5, 24, 3)
+    assert net.inputs[1] is None
+    assert net.inputs[3] is None
+    assert net.inputs[2].shape == (5, 24, 3)
     plain = net.forward
     net.forward = lambda *inputs: (plain(*inputs), "attention")
     assert model(torch.randn(5, 24, 3)).shape == forecast.shape
 
 
 @pytest.mark.parametrize("label", [-1, 25])
-def test_unfit_labels(label):
+def test_a_label_outside_the_look_back_raises_an_error(label):
     with pytest.raises(ValueError, match="needs a label within the look-back of 24 but got"):
         TSLibAdapter(Library(24, 12, 3), 24, 12, 3, label=label)
 
 
 @pytest.mark.usefixtures("plain_shapes")
-def test_adapted_nets_are_under_the_contract(capsys):
+def test_adapted_networks_pass_the_contract(capsys):
     def library(lookback, horizon, channels):
         return TSLibAdapter(Library(lookback, horizon, channels), lookback, horizon, channels)
 
