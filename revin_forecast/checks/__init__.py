@@ -1,4 +1,4 @@
-"""The contracts as public checks: run them on your own normalizer or backbone.
+"""Public contract checks for user-defined normalizers and backbones.
 
 >>> from revin_forecast.checks import check_normalizer
 >>> from revin_forecast import RevIN

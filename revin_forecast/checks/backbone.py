@@ -1,4 +1,4 @@
-"""revin_forecast/checks/backbone.py."""
+"""The contract of a backbone: shapes, gradients, independence, determinism and learning."""
 
 import copy
 import math
@@ -21,76 +21,35 @@ from revin_forecast.checks.runner import (
 )
 
 BackboneFactory = Callable[[int, int, int], nn.Module]
-"""A class or call of (lookback, horizon, channels) that builds a backbone."""
+"""A class or function of (lookback, horizon, channels) that builds a backbone."""
 
 SIZES = ((48, 12, 3), (37, 11, 1), (24, 25, 2))
-"""(lookback, horizon, channels): even, odd with one channel, horizon beyond the look-back."""
-
-
-def build_backbone(make: BackboneFactory, sizes: tuple[int, int, int] = SIZES[0]) -> nn.Module:
-    """Build away from initialization, in float64, in evaluation mode."""
-    return perturb(make(*sizes)).double().eval()
-
-
-def random_windows(sizes: tuple[int, int, int] = SIZES[0], windows: int = 5) -> Tensor:
-    """Return random float64 windows."""
-    generator = torch.Generator().manual_seed(1)
-    return torch.randn((windows, sizes[0], sizes[2]), generator=generator, dtype=torch.float64)
-
-
-class BackboneHarness(nn.Module):
-    """A backbone with what it wants to know of each step.
-
-    A single known input is the running number, several are waves within a half of zero, as calendar
-    features are.
-    """
-
-    def __init__(self, backbone: nn.Module):
-        super().__init__()
-        self.backbone = backbone
-
-    def forward(self, past: Tensor, first: Tensor) -> Tensor:
-        """Forecast; `first` is (batch,), the number of each window's first step."""
-        backbone = self.backbone
-        if not isinstance(backbone, CovariateBackbone) or backbone.covariates == 0:
-            return backbone(past)
-        steps = torch.arange(backbone.lookback + backbone.horizon, device=past.device)
-        known = (first.unsqueeze(1) + steps).unsqueeze(-1).to(past.dtype)
-        if backbone.covariates > 1:
-            speeds = torch.arange(1, backbone.covariates + 1, device=past.device)
-            known = torch.sin(2 * math.pi / 24 * known * speeds) / 2
-        return backbone(past, known=known)
-
-
-def forecast_batch(backbone: nn.Module, past: Tensor, start: int = 0) -> Tensor:
-    """Forecast windows, the first of which begins at a running number."""
-    return BackboneHarness(backbone)(past, 7 * (start + torch.arange(len(past))))
-
-
+"""(lookback, horizon, channels): even; odd with one channel; horizon beyond the look-back."""
 OVERFIT_STEPS, MAX_ERROR_SHARE = 400, 0.02
+"""Optimizer steps to learn a batch, and the largest remaining share of its variance."""
 
 
 def check_backbone(make: BackboneFactory, title: str | None = None, programs: bool = False) -> None:
-    """Hold a backbone to the package's contract; prints a line for each promise.
+    """Check a backbone against the package's contract and print one line per promise.
 
     Args:
-        make: the class, or a call that builds one from lookback, horizon and channels. A
-            `CovariateBackbone` gets what `Asked` makes.
-        title: the name to print; None: the class's.
-        programs: also compile and export it, which takes some seconds.
+        make: the class, or a function that builds a backbone from lookback, horizon and channels.
+            A `CovariateBackbone` receives the known inputs of `BackboneHarness`.
+        title: name to print; None: the name of the class.
+        programs: whether to compile and export the backbone, too, which takes some seconds.
 
     Raises:
-        CheckError: on the first promise that doesn't hold, with what was measured.
+        CheckError: a promise does not hold; the message gives the measured value.
     """
     run_checks(title or type(make(*SIZES[0])).__name__, _bind_checks(make, programs))
 
 
 def audit_backbone(make: BackboneFactory, programs: bool = False) -> list[CheckResult]:
-    """Return how every promise of the contract comes out, broken ones included.
+    """Return the result of every promise of the contract without stopping at a failure.
 
     Args:
-        make: as `check_backbone` takes it.
-        programs: also compile and export it, which takes some seconds.
+        make: as for `check_backbone`.
+        programs: whether to compile and export the backbone, too, which takes some seconds.
     """
     return list(collect_results(_bind_checks(make, programs)))
 
@@ -100,21 +59,62 @@ def _bind_checks(make: BackboneFactory, programs: bool) -> dict[str, Callable[[]
     return {promise: partial(check, make) for promise, check in promises.items()}
 
 
+class BackboneHarness(nn.Module):
+    """A backbone together with artificial known inputs, if it takes any.
+
+    A single known input is the running number of the step. Several are waves between -0.5 and 0.5,
+    the range of calendar features.
+    """
+
+    def __init__(self, backbone: nn.Module):
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, past: Tensor, first: Tensor) -> Tensor:
+        """Forecast; `first` (batch,) holds the running number of each window's first step."""
+        backbone = self.backbone
+        if not isinstance(backbone, CovariateBackbone) or backbone.covariates == 0:
+            return backbone(past)
+        steps = torch.arange(backbone.lookback + backbone.horizon, device=past.device)
+        known = (first.unsqueeze(1) + steps).unsqueeze(-1).to(past.dtype)
+        if backbone.covariates > 1:
+            frequencies = torch.arange(1, backbone.covariates + 1, device=past.device)
+            known = torch.sin(2 * math.pi / 24 * known * frequencies) / 2
+        return backbone(past, known=known)
+
+
+def build_backbone(make: BackboneFactory, sizes: tuple[int, int, int] = SIZES[0]) -> nn.Module:
+    """Return a float64 backbone in evaluation mode with perturbed parameters."""
+    # Perturbed, as initial zeros and ones would hide faults.
+    return perturb(make(*sizes)).double().eval()
+
+
+def random_windows(sizes: tuple[int, int, int] = SIZES[0], windows: int = 5) -> Tensor:
+    """Return random float64 windows, (windows, lookback, channels)."""
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn((windows, sizes[0], sizes[2]), generator=generator, dtype=torch.float64)
+
+
+def forecast_batch(backbone: nn.Module, past: Tensor, start: int = 0) -> Tensor:
+    """Forecast windows whose first steps are 7 steps apart, beginning with window `start`."""
+    return BackboneHarness(backbone)(past, 7 * (start + torch.arange(len(past))))
+
+
 def check_shapes(make: BackboneFactory) -> None:
     """Any look-back, horizon and number of channels gives (batch, horizon, channels)."""
     for sizes in SIZES:
         for dtype in (torch.float64, torch.float32):
-            ahead = forecast_batch(
+            forecast = forecast_batch(
                 build_backbone(make, sizes).to(dtype), random_windows(sizes).to(dtype)
             )
-            wanted = (5, sizes[1], sizes[2])
-            expect(ahead.shape == wanted, f"{sizes} gives {tuple(ahead.shape)}, not {wanted}")
-            expect(ahead.dtype == dtype, f"{dtype} comes back as {ahead.dtype}")
-            expect(ahead.isfinite().all(), f"{sizes} gives numbers that are not finite")
+            shape = (5, sizes[1], sizes[2])
+            expect(forecast.shape == shape, f"{sizes} gives {tuple(forecast.shape)}, not {shape}")
+            expect(forecast.dtype == dtype, f"{dtype} comes back as {forecast.dtype}")
+            expect(forecast.isfinite().all(), f"{sizes} gives numbers that are not finite")
 
 
 def check_wrong_shapes_refused(make: BackboneFactory) -> None:
-    """Windows of another length or number of channels are refused with a message."""
+    """Windows of another length or number of channels raise an error with a message."""
     backbone, past = build_backbone(make), random_windows()
     expect_refusal(
         lambda: forecast_batch(backbone, past[:, 1:]), "a window of 47 steps instead of 48"
@@ -122,8 +122,8 @@ def check_wrong_shapes_refused(make: BackboneFactory) -> None:
     expect_refusal(lambda: forecast_batch(backbone, past[..., :1]), "1 channel instead of 3")
     expect_refusal(lambda: backbone(past[0]), "a 2-D window")
     if isinstance(backbone, CovariateBackbone):
-        wrong = torch.zeros(5, 60, backbone.covariates + 1).double()
-        expect_refusal(lambda: backbone(past, known=wrong), "one known input too many")
+        extra_known = torch.zeros(5, 60, backbone.covariates + 1).double()
+        expect_refusal(lambda: backbone(past, known=extra_known), "one known input too many")
         if backbone.covariates:
             expect_refusal(lambda: backbone(past), "no known inputs")
 
@@ -138,39 +138,44 @@ def check_parameter_gradients(make: BackboneFactory) -> str | None:
     for name, parameter in parameters.items():
         gradient = parameter.grad
         expect(gradient is not None and gradient.abs().sum() > 0, f"{name} gets no gradient")
-        expect(gradient is not None and gradient.isfinite().all(), f"{name}'s is not finite")
+        expect(
+            gradient is not None and gradient.isfinite().all(),
+            f"the gradient of {name} is not finite",
+        )
     return None
 
 
 def check_windows_independent(make: BackboneFactory) -> None:
     """A window's forecast does not depend on the others in the batch."""
     backbone, past = build_backbone(make), random_windows()
-    singles = [forecast_batch(backbone, one, place) for place, one in enumerate(past.split(1))]
-    together = forecast_batch(backbone, past)
-    unit = max(1.0, together.abs().max().item())
-    expect_close(torch.cat(singles), together, 1e-10 * unit, "one window alone and in a batch")
+    singles = [
+        forecast_batch(backbone, window, number) for number, window in enumerate(past.split(1))
+    ]
+    batched = forecast_batch(backbone, past)
+    unit = max(1.0, batched.abs().max().item())
+    expect_close(torch.cat(singles), batched, 1e-10 * unit, "one window alone and in a batch")
 
 
 def check_channels_independent(make: BackboneFactory) -> str | None:
-    """Where the class says so, a channel's forecast does not depend on the others."""
+    """If the class claims so, a channel's forecast does not depend on the others."""
     backbone, past = build_backbone(make), random_windows()
     if not getattr(backbone, "channel_independent", False):
         return "not claimed"
-    other = past.clone()
-    other[..., 1:] = 3 - 2 * other[..., 1:]
-    kept, moved = forecast_batch(backbone, past), forecast_batch(backbone, other)
-    expect_close(moved[..., 0], kept[..., 0], 1e-10, "a channel beside others")
+    changed = past.clone()
+    changed[..., 1:] = 3 - 2 * changed[..., 1:]
+    before, after = forecast_batch(backbone, past), forecast_batch(backbone, changed)
+    expect_close(after[..., 0], before[..., 0], 1e-10, "a channel after a change of the others")
     return None
 
 
 def check_deterministic(make: BackboneFactory) -> None:
-    """The same seed builds the same module; evaluation is repeatable and leaves input alone."""
+    """The same seed builds the same module; evaluation is repeatable and keeps its input."""
     pair = []
     for _ in range(2):
         torch.manual_seed(3)
         pair.append(make(*SIZES[0]).eval())
     past = random_windows().float()
-    kept = past.clone()
+    original = past.clone()
     expect_close(
         forecast_batch(pair[0], past),
         forecast_batch(pair[1], past),
@@ -180,19 +185,19 @@ def check_deterministic(make: BackboneFactory) -> None:
     expect_close(
         forecast_batch(pair[0], past), forecast_batch(pair[0], past), 0.0, "two calls in evaluation"
     )
-    expect_close(past, kept, 0.0, "the input after a call")
+    expect_close(past, original, 0.0, "the input after a call")
 
 
 def check_train_and_eval_modes(make: BackboneFactory) -> None:
-    """Training draws from torch's seed only, takes one window, and leaves evaluation as it was."""
+    """Training uses only torch's seed, accepts one window and does not change evaluation."""
     backbone, past = build_backbone(make), random_windows()
     before = forecast_batch(backbone, past)
-    drawn = []
+    forecasts = []
     for _ in range(2):
         twin = copy.deepcopy(backbone).train()
         torch.manual_seed(5)
-        drawn.append(forecast_batch(twin, past))
-    expect_close(drawn[0], drawn[1], 0.0, "training mode with the same seed")
+        forecasts.append(forecast_batch(twin, past))
+    expect_close(forecasts[0], forecasts[1], 0.0, "training mode with the same seed")
     single = forecast_batch(copy.deepcopy(backbone).train(), past[:1])
     expect(single.isfinite().all(), "a last batch of one window gives numbers that are not finite")
     expect_close(
@@ -201,48 +206,52 @@ def check_train_and_eval_modes(make: BackboneFactory) -> None:
 
 
 def check_state_dict(make: BackboneFactory) -> None:
-    """state_dict and deepcopy carry everything that the forecast depends on."""
+    """state_dict and deepcopy contain everything that the forecast depends on."""
     backbone, past = build_backbone(make), random_windows()
     fresh = make(*SIZES[0]).double().eval()
     fresh.load_state_dict(backbone.state_dict())
-    wanted = forecast_batch(backbone, past)
-    expect_close(forecast_batch(fresh, past), wanted, 0.0, "a module with the same state_dict")
-    expect_close(forecast_batch(copy.deepcopy(backbone), past), wanted, 0.0, "a deepcopy")
+    expected = forecast_batch(backbone, past)
+    expect_close(forecast_batch(fresh, past), expected, 0.0, "a module with the same state_dict")
+    expect_close(forecast_batch(copy.deepcopy(backbone), past), expected, 0.0, "a deepcopy")
 
 
 def check_overfits_a_batch(make: BackboneFactory) -> str | None:
-    """32 windows of two seasons are learnt to 2 % of their variance in 400 steps of Adam."""
+    """400 steps of Adam fit 32 windows with two seasons to 2 % of their variance."""
     lookback, horizon, channels = SIZES[0]
-    backbone = make(lookback, horizon, channels).eval()  # nothing dropped: it is to remember
+    backbone = make(
+        lookback, horizon, channels
+    ).eval()  # without dropout, which hinders overfitting
     parameters = list(backbone.parameters())
     if not parameters:
         return "no parameters"
     first = 7 * torch.arange(32)
     time = (first.unsqueeze(1) + torch.arange(lookback + horizon)).unsqueeze(-1)
-    turns = 2 * math.pi * (time / 24 + torch.arange(channels) / 5)
-    values = turns.sin() + 0.5 * (2 * turns).cos()
+    angles = 2 * math.pi * (time / 24 + torch.arange(channels) / 5)
+    values = angles.sin() + 0.5 * (2 * angles).cos()
     past, future = values[:, :lookback], values[:, lookback:]
     optimizer = torch.optim.Adam(parameters, lr=3e-3)
-    wanted, error = MAX_ERROR_SHARE * future.var().item(), math.inf
+    max_error, error = MAX_ERROR_SHARE * future.var().item(), math.inf
     for _ in range(OVERFIT_STEPS):
         loss = (BackboneHarness(backbone)(past, first) - future).square().mean()
         error = loss.item()
-        if error < wanted:
+        if error < max_error:
             return None
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    expect(False, f"{OVERFIT_STEPS} steps leave an error of {error:.3g}, wanted is {wanted:.3g}")
+    expect(
+        False, f"{OVERFIT_STEPS} steps leave an error of {error:.3g}, allowed is {max_error:.3g}"
+    )
     return None
 
 
 def check_compile(make: BackboneFactory) -> str | None:
-    """torch.compile makes one graph with the eager result."""
+    """torch.compile produces one graph with the eager result."""
     return expect_compiles(*_model_and_inputs(make))
 
 
 def check_export(make: BackboneFactory) -> None:
-    """torch.export takes it with a batch of any size."""
+    """torch.export produces a program for batches of any size."""
     model, *inputs = _model_and_inputs(make)
     expect_exports(model, tuple(value[:3] for value in inputs), tuple(inputs))
 
@@ -254,7 +263,7 @@ def check_onnx(make: BackboneFactory) -> str | None:
 
 
 def _model_and_inputs(make: BackboneFactory) -> tuple[nn.Module, *tuple[Tensor, ...]]:
-    """Return a float32 model with its inputs: first numbers only for who wants to know."""
+    """Return a float32 model and its inputs, with step numbers only if it takes known inputs."""
     model, past = BackboneHarness(build_backbone(make).float()).eval(), random_windows().float()
     if getattr(model.backbone, "covariates", 0):
         return model, past, 7 * torch.arange(len(past))

@@ -1,4 +1,4 @@
-"""Promises about behaviour: values and not state, shapes, threads."""
+"""Behaviour checks of a normalizer: round trip, state, shapes, batches and threads."""
 
 import copy
 import inspect
@@ -24,10 +24,11 @@ from revin_forecast.normalizers.base import Normalizer
 
 
 def check_round_trip(make: NormalizerFactory) -> str | None:
-    """Denormalize undoes normalize at any look-back, in float32 and float64."""
+    """`denormalize` inverts `normalize` at any look-back, in float32 and float64."""
     if not construct_normalizer(make).is_invertible:
-        return "the horizon has statistics of its own"
+        return "the horizon has separate statistics"
     for dtype, tolerance in ((torch.float32, 2e-4), (torch.float64, 1e-11)):
+        # Windows of 1 and 2 steps are the edge cases of variances and differences.
         for lookback in (1, 2, 7, LOOKBACK):
             normalizer = build_normalizer(make, lookback=lookback).to(dtype)
             past = sample_windows(level=-30.0)[:, :lookback].to(dtype)
@@ -39,7 +40,7 @@ def check_round_trip(make: NormalizerFactory) -> str | None:
 
 
 def check_normalize_future(make: NormalizerFactory) -> str | None:
-    """Renormalize and denormalize undo each other on the horizon."""
+    """`normalize_future` and `denormalize` are inverse on the horizon."""
     if type(construct_normalizer(make)).normalize_future is Normalizer.normalize_future:
         return "not defined"
     for dtype, tolerance in ((torch.float32, 1e-4), (torch.float64, 1e-11)):
@@ -49,7 +50,7 @@ def check_normalize_future(make: NormalizerFactory) -> str | None:
             future = sample_windows(level=-28.0, seed=2)[:, :HORIZON].to(dtype)
             z = normalizer.normalize_future(future, stats)
             back = normalizer.denormalize(z, stats)
-            # Rounding is that of the largest number on the way: the level or the shift of z.
+            # The rounding error is that of the largest intermediate value: the level or z's shift.
             step = (normalizer.denormalize(z + 1, stats) - back).abs().max()
             size = max(1.0, (step * z.abs().max()).item() / 30)
             promise = f"truth at look-back {lookback} in {dtype} there and back"
@@ -58,40 +59,41 @@ def check_normalize_future(make: NormalizerFactory) -> str | None:
 
 
 def check_stateless(make: NormalizerFactory) -> None:
-    """A second call changes nothing of the first: statistics are values."""
+    """A second call does not affect the results of the first."""
     normalizer = build_normalizer(make)
-    one, two = sample_windows(10.0).float(), sample_windows(1000.0, 50.0).float()
-    z, stats = normalizer.normalize(one)
+    first, second = sample_windows(10.0).float(), sample_windows(1000.0, 50.0).float()
+    z, stats = normalizer.normalize(first)
     before = normalizer.denormalize(as_forecast(z), stats)
-    kept = set(vars(normalizer))
-    other, others = normalizer.normalize(two)
-    normalizer.denormalize(as_forecast(other), others)
-    again = normalizer.denormalize(as_forecast(z), stats)
-    expect_close(again, before, 0.0, "a forecast after another call")
-    expect(set(vars(normalizer)) == kept, "a call leaves attributes on the module")
+    attributes = set(vars(normalizer))
+    second_z, second_stats = normalizer.normalize(second)
+    normalizer.denormalize(as_forecast(second_z), second_stats)
+    after = normalizer.denormalize(as_forecast(z), stats)
+    expect_close(after, before, 0.0, "a forecast after another call")
+    expect(set(vars(normalizer)) == attributes, "a call leaves attributes on the module")
 
 
 def check_copy_and_pickle(make: NormalizerFactory) -> None:
-    """Deepcopy, pickle and state_dict work after use and give the same result."""
+    """deepcopy, pickle and state_dict work after a call and give the same result."""
     normalizer = build_normalizer(make)
+    # The gradient puts non-leaf tensors on the module if it stores any, and those can't be copied.
     past = sample_windows().float().requires_grad_()
     z, stats = normalizer.normalize(past)
-    wanted = normalizer.denormalize(as_forecast(z), stats)
+    expected = normalizer.denormalize(as_forecast(z), stats)
     fresh = build_normalizer(make, seed=1)
     fresh.load_state_dict(normalizer.state_dict())
-    twins: dict[str, Normalizer] = {
+    copies: dict[str, Normalizer] = {
         "deepcopy": copy.deepcopy(normalizer),
         "pickle": pickle.loads(pickle.dumps(normalizer)),
         "state_dict": fresh,
     }
-    for name, twin in twins.items():
-        z, stats = twin.normalize(past)
-        again = twin.denormalize(as_forecast(z), stats)
-        expect_close(again, wanted, 0.0, f"result after {name}")
+    for name, duplicate in copies.items():
+        z, stats = duplicate.normalize(past)
+        forecast = duplicate.denormalize(as_forecast(z), stats)
+        expect_close(forecast, expected, 0.0, f"result after {name}")
 
 
 def check_wrong_shapes_refused(make: NormalizerFactory) -> None:
-    """Wrong numbers of channels, axes or windows are refused with a message."""
+    """Wrong numbers of channels, axes or windows raise an error with a message."""
     normalizer = construct_normalizer(make)
     past = sample_windows().float()
     z, stats = normalizer.normalize(past)
@@ -106,20 +108,22 @@ def check_wrong_shapes_refused(make: NormalizerFactory) -> None:
 
 
 def check_targets(make: NormalizerFactory) -> str | None:
-    """Declared targets get back their own channels' statistics and parameters."""
+    """Declared targets are denormalized with the statistics and parameters of their channels."""
     if "targets" not in inspect.signature(make).parameters:
         return "takes no targets"
-    chosen = [CHANNELS - 1, 0]
-    full, part = build_normalizer(make), construct_normalizer(make, targets=chosen)
-    part.load_state_dict(full.state_dict())
+    targets = [CHANNELS - 1, 0]  # in another order than the channels
+    full, partial = build_normalizer(make), construct_normalizer(make, targets=targets)
+    partial.load_state_dict(full.state_dict())
     past = sample_windows().float()
     z, stats = full.normalize(past)
-    same, part_stats = part.normalize(past)
-    expect_close(same, z, 0.0, "z with declared targets")
-    wanted = full.denormalize(as_forecast(z), stats)[..., chosen]
-    few = as_forecast(z)[..., chosen]
-    expect_close(part.denormalize(few, part_stats), wanted, 1e-5, "declared targets")
-    expect_refusal(lambda: part.denormalize(as_forecast(z), part_stats), "3 channels, 2 targets")
+    partial_z, partial_stats = partial.normalize(past)
+    expect_close(partial_z, z, 0.0, "z with declared targets")
+    expected = full.denormalize(as_forecast(z), stats)[..., targets]
+    forecast = partial.denormalize(as_forecast(z)[..., targets], partial_stats)
+    expect_close(forecast, expected, 1e-5, "declared targets")
+    expect_refusal(
+        lambda: partial.denormalize(as_forecast(z), partial_stats), "3 channels, 2 targets"
+    )
     return None
 
 
@@ -127,37 +131,39 @@ def check_windows_independent(make: NormalizerFactory) -> None:
     """A window's result does not depend on the others in the batch."""
     normalizer = build_normalizer(make)
     past = sample_windows().float()
-    together, stats = normalizer.normalize(past)
-    forecast = normalizer.denormalize(as_forecast(together), stats)
-    size = max(1.0, forecast.abs().max().item() / 30)
-    for number, one in enumerate(past.split(1)):
-        z, own = normalizer.normalize(one)
-        unit = max(1.0, together.abs().max().item())
-        expect_close(z[0], together[number], 1e-5 * unit, "z of one window alone and in a batch")
-        back = normalizer.denormalize(as_forecast(z), own)
-        expect_close(back[0], forecast[number], 1e-3 * size, "a forecast alone and in a batch")
+    batched_z, stats = normalizer.normalize(past)
+    batched = normalizer.denormalize(as_forecast(batched_z), stats)
+    size = max(1.0, batched.abs().max().item() / 30)
+    unit = max(1.0, batched_z.abs().max().item())
+    for number, window in enumerate(past.split(1)):
+        z, window_stats = normalizer.normalize(window)
+        expect_close(z[0], batched_z[number], 1e-5 * unit, "z of one window alone and in a batch")
+        forecast = normalizer.denormalize(as_forecast(z), window_stats)
+        expect_close(forecast[0], batched[number], 1e-3 * size, "a forecast alone and in a batch")
 
 
 def check_thread_safety(make: NormalizerFactory, calls: int = 300) -> None:
-    """Two threads share one module without touching each other's results."""
+    """Two threads share one module without affecting each other's results."""
     normalizer = build_normalizer(make)
-    wrong: list[float] = []
+    differences: list[float] = []
 
-    def both_ways(past: torch.Tensor) -> torch.Tensor:
+    def round_trip(past: torch.Tensor) -> torch.Tensor:
         z, stats = normalizer.normalize(past)
         return normalizer.denormalize(as_forecast(z), stats)
 
-    def serve(level: float) -> None:
+    def repeat_round_trips(level: float) -> None:
         past = sample_windows(level).float()
-        wanted = both_ways(past)
+        expected = round_trip(past)
         for _ in range(calls):
-            got = both_ways(past)
-            if not torch.equal(got, wanted):
-                wrong.append((got - wanted).abs().max().item())
+            forecast = round_trip(past)
+            if not torch.equal(forecast, expected):
+                differences.append((forecast - expected).abs().max().item())
 
-    threads = [threading.Thread(target=serve, args=(level,)) for level in (10.0, 1e5)]
+    # Levels far apart, so that a mixed-up statistic shows.
+    threads = [threading.Thread(target=repeat_round_trips, args=(level,)) for level in (10.0, 1e5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    expect(not wrong, f"{len(wrong)} of {2 * calls} calls from two threads are corrupted")
+    count = len(differences)
+    expect(count == 0, f"{count} of {2 * calls} calls from two threads are corrupted")

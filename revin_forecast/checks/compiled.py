@@ -1,4 +1,4 @@
-"""Promises about programs made of a model: compiled, exported, written as ONNX."""
+"""Checks of compiled, exported and ONNX versions of a model."""
 
 import copy
 import pickle
@@ -20,40 +20,19 @@ from revin_forecast.checks.runner import (
 )
 from revin_forecast.errors import format_install_command
 from revin_forecast.models.reversible import Reversible
-
-
-class _SmallBackbone(nn.Module):
-    """A small backbone, not linear."""
-
-    def __init__(self):
-        super().__init__()
-        self.hidden = nn.Linear(LOOKBACK, 8)
-        self.out = nn.Linear(8, HORIZON)
-
-    def forward(self, past: Tensor) -> Tensor:
-        """Forecast each channel."""
-        return self.out(self.hidden(past.mT).tanh()).mT
-
-
-def _build_model(make: NormalizerFactory) -> Reversible:
-    return Reversible(_SmallBackbone(), build_normalizer(make)).eval()
-
-
-def _windows_with_gap(level: float) -> Tensor:
-    past = sample_windows(level).float()
-    past[0, 3, 1] = torch.nan
-    return past
+from revin_forecast.shapes import Future, Past
 
 
 def check_compile(make: NormalizerFactory) -> None:
-    """torch.compile makes one graph of model and normalizer, with the eager result."""
+    """torch.compile produces one graph of model and normalizer with the eager result."""
     expect_compiles(_build_model(make), _windows_with_gap(50.0))
 
 
 def check_export(make: NormalizerFactory) -> None:
-    """torch.export takes the whole model with a batch of any size and leaves the module whole."""
+    """torch.export accepts the model for batches of any size and does not change the module."""
     model = _build_model(make)
     expect_exports(model, (sample_windows()[:3].float(),), (_windows_with_gap(-300.0),))
+    # Fake tensors that tracing left on the module would break both.
     copy.deepcopy(model)
     pickle.dumps(model.normalizer)
 
@@ -68,31 +47,50 @@ def check_onnx(make: NormalizerFactory) -> str | None:
 def expect_compiles(model: nn.Module, *inputs: Tensor) -> str | None:
     """Raise CheckError unless one graph of the model gives the eager result.
 
-    torch's recurrent nets can't be in a graph: around them it is compiled in parts, and told.
+    torch cannot include recurrent modules in a graph. Models with one are compiled in parts, and
+    the function returns a note about it.
     """
-    recurrent = any(isinstance(part, nn.RNNBase) for part in model.modules())
+    is_recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
     torch.compiler.reset()
-    compiled = torch.compile(model, fullgraph=not recurrent, backend="aot_eager")
-    wanted = model(*inputs)
-    expect_close(compiled(*inputs), wanted, tolerance(wanted), "the compiled model")
-    return "right, but in parts: torch compiles around a recurrent net" if recurrent else None
+    # "aot_eager" traces the graph and its gradients without generating code.
+    compiled = torch.compile(model, fullgraph=not is_recurrent, backend="aot_eager")
+    expected = model(*inputs)
+    expect_close(compiled(*inputs), expected, output_tolerance(expected), "the compiled model")
+    if is_recurrent:
+        return "correct, but compiled in parts: torch can't compile a recurrent network"
+    return None
 
 
 def expect_exports(
     model: nn.Module, example_inputs: tuple[Tensor, ...], inputs: tuple[Tensor, ...]
 ) -> None:
-    """Raise CheckError unless a program traced with one batch gives the result of another."""
+    """Raise CheckError unless a program exported with one batch is correct for another.
+
+    Args:
+        model: the model to export.
+        example_inputs: inputs to trace the program with.
+        inputs: inputs with another batch size to compare the program and the model on.
+    """
     program = torch.export.export(
         model, example_inputs, dynamic_shapes=_dynamic_batch_shapes(example_inputs)
     )
-    wanted = model(*inputs)
-    expect_close(program.module()(*inputs), wanted, tolerance(wanted), "the exported model")
+    expected, forecast = model(*inputs), program.module()(*inputs)
+    expect_close(forecast, expected, output_tolerance(expected), "the exported model")
 
 
 def expect_onnx(
     model: nn.Module, example_inputs: tuple[Tensor, ...], inputs: tuple[Tensor, ...]
 ) -> str | None:
-    """Raise CheckError unless ONNX Runtime agrees; returns what to install where it is absent."""
+    """Raise CheckError unless ONNX Runtime gives the model's output.
+
+    Args:
+        model: the model to export.
+        example_inputs: inputs to trace the program with.
+        inputs: inputs with another batch size to compare the program and the model on.
+
+    Returns:
+        The command that installs ONNX Runtime if it is missing, else None.
+    """
     if not all(find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime")):
         return format_install_command("export")
     import onnxruntime
@@ -110,23 +108,48 @@ def expect_onnx(
             verbose=False,
         )
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        fed = {name: value.numpy() for name, value in zip(names, inputs, strict=True)}
-        (forecast,) = session.run(None, fed)
-    wanted = model(*inputs)
+        arrays = {name: value.numpy() for name, value in zip(names, inputs, strict=True)}
+        (forecast,) = session.run(None, arrays)
+    expected = model(*inputs)
     expect_close(
-        torch.from_numpy(forecast), wanted, tolerance(wanted), "the forecast by ONNX Runtime"
+        torch.from_numpy(forecast),
+        expected,
+        output_tolerance(expected),
+        "the forecast by ONNX Runtime",
     )
     return None
+
+
+def output_tolerance(expected: Tensor) -> float:
+    """Return the largest allowed difference: 1e-5 of the largest absolute value."""
+    return 1e-5 * max(1.0, expected.abs().max().item())
+
+
+class _SmallBackbone(nn.Module):
+    """A small nonlinear backbone."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(LOOKBACK, 8)
+        self.out = nn.Linear(8, HORIZON)
+
+    def forward(self, past: Past) -> Future:
+        return self.out(self.hidden(past.mT).tanh()).mT
+
+
+def _build_model(make: NormalizerFactory) -> Reversible:
+    return Reversible(_SmallBackbone(), build_normalizer(make)).eval()
+
+
+def _windows_with_gap(level: float) -> Past:
+    past = sample_windows(level).float()
+    past[0, 3, 1] = torch.nan
+    return past
 
 
 def _dynamic_batch_shapes(example_inputs: tuple[Tensor, ...]) -> tuple[dict[int, Any], ...]:
     batch = torch.export.Dim("batch", min=1, max=4096)
     return ({0: batch},) * len(example_inputs)
-
-
-def tolerance(wanted: Tensor) -> float:
-    """Return the allowed gap: 1e-5 of the largest value."""
-    return 1e-5 * max(1.0, wanted.abs().max().item())
 
 
 PROGRAM_CHECKS = {

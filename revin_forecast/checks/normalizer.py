@@ -1,4 +1,4 @@
-"""revin_forecast/checks/normalizer.py."""
+"""The contract of a normalizer: its checks and the functions that run them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -29,27 +29,29 @@ from revin_forecast.normalizers.learned import LearnedNormalizer
 def check_normalizer(
     make: NormalizerFactory, title: str | None = None, programs: bool = False
 ) -> None:
-    """Hold a normalizer to the package's contract; prints a line for each promise.
+    """Check a normalizer against the package's contract and print one line per promise.
 
     Args:
-        make: the class, or a call that builds one for a number of channels, for instance
-            `functools.partial(RevIN, statistic="last")`.
-        title: the name to print; None: the class's.
-        programs: also compile and export it inside a model, which takes some seconds.
+        make: the class, or a function that builds a normalizer from the number of channels, for
+            instance `functools.partial(RevIN, statistic="last")`.
+        title: name to print; None: the name of the class.
+        programs: whether to compile and export a model with the normalizer, too, which takes some
+            seconds.
 
     Raises:
-        CheckError: on the first promise that doesn't hold, with what was measured.
+        CheckError: a promise does not hold; the message gives the measured value.
     """
     title = title or type(construct_normalizer(make)).__name__
     run_checks(title, _bind_checks(make, programs))
 
 
 def audit_normalizer(make: NormalizerFactory, programs: bool = False) -> list[CheckResult]:
-    """Return how every promise of the contract comes out, broken ones included.
+    """Return the result of every promise of the contract without stopping at a failure.
 
     Args:
-        make: as `check_normalizer` takes it.
-        programs: also compile and export it inside a model, which takes some seconds.
+        make: as for `check_normalizer`.
+        programs: whether to compile and export a model with the normalizer, too, which takes some
+            seconds.
     """
     return list(collect_results(_bind_checks(make, programs)))
 
@@ -61,78 +63,84 @@ def _bind_checks(make: NormalizerFactory, programs: bool) -> dict[str, Callable[
     }
     claims = construct_normalizer(make).equivariant_to
     for claim, (promise, check) in EQUIVARIANCE_CHECKS.items():
-        claimed = claim in claims or (claim == "common scale" and "scale" in claims)
-        checks[promise] = partial(check, make) if claimed else lambda: "not claimed"
+        # Scaling all channels alike is a special case of scaling each.
+        is_claimed = claim in claims or (claim == "common scale" and "scale" in claims)
+        checks[promise] = partial(check, make) if is_claimed else lambda: "not claimed"
     return checks
 
 
 def check_auxiliary_loss(make: NormalizerFactory) -> str | None:
-    """It is finite, gaps or not, reaches parameters, and some steps down its gradient lessen it."""
+    """The auxiliary loss is finite, even with gaps, and 20 steps of Adam reduce it."""
     normalizer = build_normalizer(make)
     if not isinstance(normalizer, LearnedNormalizer):
-        return "it has none"
+        return "no auxiliary loss"
     past, future = sample_windows(seed=3).float(), sample_windows(seed=4).float()[:, :HORIZON]
 
     def loss(truth: torch.Tensor) -> torch.Tensor:
         z, stats = normalizer.normalize(past)
         return normalizer.auxiliary_loss(stats, truth, as_forecast(z))
 
-    for seen in (1.0, 0.5, 0.0):
-        gaps = torch.rand(future.shape, generator=torch.Generator().manual_seed(0)) > seen
+    for share in (1.0, 0.5, 0.0):
+        gaps = torch.rand(future.shape, generator=torch.Generator().manual_seed(0)) > share
         value = loss(torch.where(gaps, torch.nan, future))
-        expect(value.ndim == 0, f"it has the shape {tuple(value.shape)}, not that of one number")
-        expect(value.isfinite(), f"it is {value.item()} with {seen:.0%} of the truth observed")
+        expect(value.ndim == 0, f"the loss has shape {tuple(value.shape)}, not that of a scalar")
+        expect(
+            value.isfinite(),
+            f"the loss is {value.item()} with {share:.0%} observed targets",
+        )
     before = loss(future)
     parameters = list(normalizer.parameters())
-    moved = torch.autograd.grad(before, parameters, allow_unused=True)
-    size = sum(part.abs().sum().item() for part in moved if part is not None)
-    expect(size > 0, "its gradient reaches no parameter")
+    gradients = torch.autograd.grad(before, parameters, allow_unused=True)
+    size = sum(gradient.abs().sum().item() for gradient in gradients if gradient is not None)
+    expect(size > 0, "the gradient of the loss reaches no parameter")
     optimizer = torch.optim.Adam(parameters, lr=1e-3)
     for _ in range(20):
         optimizer.zero_grad()
         loss(future).backward()
         optimizer.step()
     after = loss(future)
-    expect(after < before, f"20 steps take it from {before.item():.4g} to {after.item():.4g}")
+    expect(
+        after < before, f"20 steps change the loss from {before.item():.4g} to {after.item():.4g}"
+    )
     return None
 
 
 def check_trailing_axis(make: NormalizerFactory) -> None:
-    """A trailing axis of levels or samples is mapped back level by level."""
+    """A trailing axis of quantile levels or samples is denormalized element by element."""
     normalizer = build_normalizer(make)
     z, stats = normalizer.normalize(sample_windows().float())
     z = as_forecast(z)
     levels = torch.stack([z - 1, z, z + 1], dim=-1)
     kinds: tuple[ValueKind, ...] = ("location", "sample")
     for kind in kinds:
-        together = normalizer.denormalize(levels, stats, kind=kind)
-        apart = [normalizer.denormalize(level, stats, kind=kind) for level in levels.unbind(-1)]
-        bound = 1e-6 * max(1.0, together.abs().max().item())
-        expect_close(together, torch.stack(apart, dim=-1), bound, f"levels mapped as {kind}")
-    ordered = normalizer.denormalize(levels, stats, "quantile").diff(dim=-1)
-    expect((ordered >= 0).all(), "quantile levels come back in descending order")
+        joint = normalizer.denormalize(levels, stats, kind=kind)
+        single = [normalizer.denormalize(level, stats, kind=kind) for level in levels.unbind(-1)]
+        bound = 1e-6 * max(1.0, joint.abs().max().item())
+        expect_close(joint, torch.stack(single, dim=-1), bound, f"levels mapped as {kind}")
+    differences = normalizer.denormalize(levels, stats, "quantile").diff(dim=-1)
+    expect((differences >= 0).all(), "quantile levels come back in descending order")
 
 
 def check_value_kinds(make: NormalizerFactory) -> str | None:
-    """A spread is scaled but gets no level; a variance is scaled twice."""
+    """A spread is multiplied by the scale without adding a level, a variance by its square."""
     normalizer = build_normalizer(make)
     z, stats = normalizer.normalize(sample_windows(level=50.0).float())
     z = as_forecast(z)
     if not normalizer.maps_scales:
-        return "the way back is no straight line"
-    one = torch.ones_like(z)
-    spread = normalizer.denormalize(one, stats, "scale")
+        return "denormalize is not linear"
+    ones = torch.ones_like(z)
+    spread = normalizer.denormalize(ones, stats, "scale")
     step = (normalizer.denormalize(z + 1, stats) - normalizer.denormalize(z, stats)).abs()
     bound = 1e-4 * max(10.0, normalizer.denormalize(z, stats).abs().max().item())
     expect_close(spread, step, bound, "a spread of 1 against a step of 1")
     expect((spread > 0).all(), "a spread of 1 comes back as 0 or less")
-    variance = normalizer.denormalize(one, stats, "variance")
-    expect_close(variance / spread.square(), one, 1e-4, "a variance of 1")
+    variance = normalizer.denormalize(ones, stats, "variance")
+    expect_close(variance / spread.square(), ones, 1e-4, "a variance of 1")
     return None
 
 
 def check_distributions(make: NormalizerFactory) -> str | None:
-    """A distribution is mapped back with quantiles and density that fit together."""
+    """A distribution is denormalized with consistent quantiles and density."""
     if (
         type(construct_normalizer(make)).denormalize_distribution
         is Normalizer.denormalize_distribution
@@ -144,16 +152,17 @@ def check_distributions(make: NormalizerFactory) -> str | None:
     for family in (Normal, Laplace):
         distribution = family(location, 0.3 + 0 * location)
         back = normalizer.denormalize_distribution(distribution, stats)
-        place = distribution.sample()
-        value = normalizer.denormalize(place, stats)
-        slope = normalizer.denormalize(place + 1e-6, stats) - normalizer.denormalize(
-            place - 1e-6, stats
-        )
-        density = distribution.log_prob(place) - (slope.abs() / 2e-6).log()
+        sample = distribution.sample()
+        value = normalizer.denormalize(sample, stats)
+        # Change of variables: the density is divided by the numerical slope of denormalize.
+        upper, lower = (normalizer.denormalize(sample + step, stats) for step in (1e-6, -1e-6))
+        slope = upper - lower
+        density = distribution.log_prob(sample) - (slope.abs() / 2e-6).log()
         expect_close(back.log_prob(value), density, 1e-4, f"log_prob of a {family.__name__}")
-        below = distribution.cdf(place)
-        below = torch.where(slope > 0, below, 1 - below)
-        expect_close(back.cdf(value), below, 1e-8, f"cdf of a {family.__name__}")
+        probability = distribution.cdf(sample)
+        # A negative affine weight reverses the order of the values.
+        probability = torch.where(slope > 0, probability, 1 - probability)
+        expect_close(back.cdf(value), probability, 1e-8, f"cdf of a {family.__name__}")
     return None
 
 

@@ -1,4 +1,4 @@
-"""Promises about numbers: precision, gaps, constant windows, gradients."""
+"""Numerical checks of a normalizer: precision, gaps, constant windows and gradients."""
 
 import copy
 
@@ -19,7 +19,7 @@ from revin_forecast.checks.runner import (
 
 
 def check_precision(make: NormalizerFactory) -> None:
-    """At level 1e6 with deviation 1, float32 z is right to 1e-5 against float64."""
+    """At level 1e6 with deviation 1, float32 z differs from float64 z by at most 1e-5."""
     normalizer = build_normalizer(make)
     past = sample_windows(level=1e6, deviation=1.0).float()
     z, _ = normalizer.normalize(past)
@@ -29,62 +29,68 @@ def check_precision(make: NormalizerFactory) -> None:
 
 
 def check_half_precision(make: NormalizerFactory) -> None:
-    """Half-precision windows keep float32 statistics, and forecasts err by z's rounding only."""
+    """Half-precision windows have float32 statistics; only the rounding of z affects forecasts."""
     normalizer = build_normalizer(make)
     deviation = 8.0
     for dtype in (torch.bfloat16, torch.float16):
         past = sample_windows(level=1000.0, deviation=deviation).to(dtype)
         exact, wide_stats = normalizer.normalize(past.float())
-        wanted = normalizer.denormalize(as_forecast(exact), wide_stats)
+        expected = normalizer.denormalize(as_forecast(exact), wide_stats)
         z, stats = normalizer.normalize(past)
         expect(z.dtype == dtype, f"z of {dtype} came back as {z.dtype}")
-        for part in tree_leaves(stats):
-            expect(part.dtype == torch.float32, f"a statistic of {dtype} is held in {part.dtype}")
-        step = (normalizer.denormalize(as_forecast(exact) + 1, wide_stats) - wanted).abs().max()
+        for statistic in tree_leaves(stats):
+            statistic_dtype = statistic.dtype
+            expect(
+                statistic_dtype == torch.float32,
+                f"a statistic of {dtype} is held in {statistic_dtype}",
+            )
+        step = (normalizer.denormalize(as_forecast(exact) + 1, wide_stats) - expected).abs().max()
         rounding = torch.finfo(dtype).eps * exact.abs().max() * step
         bound = max(0.05 * deviation, 2 * rounding.item())
-        got = normalizer.denormalize(as_forecast(z), stats)
-        expect_close(got, wanted, bound, f"forecast in {dtype}")
+        forecast = normalizer.denormalize(as_forecast(z), stats)
+        expect_close(forecast, expected, bound, f"forecast in {dtype}")
 
 
 def check_non_finite_values(make: NormalizerFactory) -> None:
-    """NaN and infinities count as unobserved and touch nothing but their own channel."""
+    """NaN and infinities count as unobserved and affect only their own channel."""
     normalizer = build_normalizer(make)
     past = sample_windows().float()
     clean, _ = normalizer.normalize(past)
     for value in (torch.nan, torch.inf, -torch.inf):
-        broken = past.clone()
-        broken[2, 5, 1] = value
+        damaged = past.clone()
+        damaged[2, 5, 1] = value
         observed = torch.ones_like(past, dtype=torch.bool)
         observed[2, 5, 1] = False
-        z, stats = normalizer.normalize(broken)
+        z, stats = normalizer.normalize(damaged)
         expect(z.isfinite().all(), f"one {value} gives a z that is not finite")
         declared, _ = normalizer.normalize(past, observed)
         expect_close(z, declared, 0.0, f"{value} against the same value declared unobserved")
-        others = torch.ones_like(past, dtype=torch.bool)
-        others[2, :, 1] = False
+        is_unaffected = torch.ones_like(past, dtype=torch.bool)
+        is_unaffected[2, :, 1] = False
         if normalizer.mixes_channels:
-            others[2] = False
+            is_unaffected[2] = False
         bound = 1e-6 * max(1.0, clean.abs().max().item())
-        expect_close(z[others], clean[others], bound, f"other channels beside one {value}")
+        promise = f"the other channels of a window with one {value}"
+        expect_close(z[is_unaffected], clean[is_unaffected], bound, promise)
         forecast = normalizer.denormalize(as_forecast(z), stats)
         expect(forecast.isfinite().all(), f"one {value} gives a forecast that is not finite")
 
 
 def check_ignores_unobserved(make: NormalizerFactory) -> None:
-    """What stands in unobserved places does not matter."""
+    """The values of unobserved entries do not affect z."""
     normalizer = build_normalizer(make)
     past = sample_windows().float()
     generator = torch.Generator().manual_seed(1)
     observed = torch.rand(past.shape, generator=generator) < 0.6
     z, _ = normalizer.normalize(past, observed)
-    other, _ = normalizer.normalize(torch.where(observed, past, 1e9), observed)
-    expect_close(other, z, 0.0, "z with 1e9 in the unobserved places")
+    replaced_z, _ = normalizer.normalize(torch.where(observed, past, 1e9), observed)
+    expect_close(replaced_z, z, 0.0, "z with 1e9 in the unobserved places")
 
 
 def check_empty_and_constant(make: NormalizerFactory) -> None:
-    """Constant windows and windows with one observed value or none give finite forecasts."""
+    """Constant windows and windows with at most one observed value give finite forecasts."""
     normalizer = build_normalizer(make)
+    # Most of these have no exact float32 value, so their mean is not exactly the level.
     for level in (0.0, 0.1, -273.15, 123456.7):
         past = torch.full((4, LOOKBACK, CHANNELS), level)
         z, stats = normalizer.normalize(past)
@@ -104,7 +110,7 @@ def check_empty_and_constant(make: NormalizerFactory) -> None:
 
 
 def check_small_parameters(make: NormalizerFactory) -> None:
-    """Parameters at or near zero neither amplify a forecast nor break the round trip."""
+    """Parameters at or near zero do not amplify a forecast or break the round trip."""
     past = sample_windows().float()
     for value in (0.0, 1e-8, -1e-10, 1e-4):
         normalizer = construct_normalizer(make)
@@ -116,28 +122,28 @@ def check_small_parameters(make: NormalizerFactory) -> None:
         if normalizer.is_invertible:
             back = normalizer.denormalize(z, stats)
             expect_close(back, past, 1e-3, f"round trip with every parameter at {value}")
-        moved = normalizer.denormalize(as_forecast(z) + 1e-3, stats)
-        spread = (moved - forecast).abs().max().item()
-        expect(spread <= 10, f"a step of 1e-3 becomes {spread:.3g} with parameters at {value}")
+        shifted = normalizer.denormalize(as_forecast(z) + 1e-3, stats)
+        step = (shifted - forecast).abs().max().item()
+        expect(step <= 10, f"a step of 1e-3 becomes {step:.3g} with parameters at {value}")
 
 
 def check_gradients(make: NormalizerFactory) -> None:
-    """Gradients reach every parameter and the window, once and twice, and are finite."""
+    """First and second gradients of all parameters and the window are finite; the first not 0."""
     normalizer = build_normalizer(make)
     past = sample_windows().float()
-    past[0] = 5.0  # a constant window must not poison the gradient
+    past[0] = 5.0  # a constant window must not make the gradient NaN
     past[1, 3, 0] = torch.nan
     past.requires_grad_()
     leaves = [past, *normalizer.parameters()]
     z, stats = normalizer.normalize(past)
-    # Not the square: with an unbounded way back its second derivative leaves float32.
+    # Bounded by tanh, as the second derivative of a nonlinear denormalize can overflow float32.
     terms = [normalizer.denormalize(as_forecast(z).tanh(), stats), z]
     terms += tree_leaves(normalizer.factors(stats))
     loss = torch.stack([term.square().mean() for term in terms if term is not None]).sum()
-    first = torch.autograd.grad(loss, leaves, create_graph=True)
-    for gradient in first:
+    gradients = torch.autograd.grad(loss, leaves, create_graph=True)
+    for gradient in gradients:
         expect(gradient.isfinite().all(), "a gradient is not finite")
         expect(gradient.abs().sum() > 0, "a gradient is zero everywhere")
-    total = torch.stack([gradient.square().sum() for gradient in first]).sum()
+    total = torch.stack([gradient.square().sum() for gradient in gradients]).sum()
     for gradient in torch.autograd.grad(total, leaves):
         expect(gradient.isfinite().all(), "a second gradient is not finite")
