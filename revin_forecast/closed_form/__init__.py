@@ -1,4 +1,4 @@
-"""Least squares over all windows, in closed form."""
+"""Exact least squares over all windows of a table, in closed form."""
 
 from revin_forecast.closed_form.fit_ridge import RidgeFit, fit_ridge, ridge_mse
 from revin_forecast.closed_form.gap_free_windows import gap_free_moments, gap_free_share

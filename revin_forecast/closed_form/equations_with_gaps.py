@@ -1,3 +1,5 @@
+"""Normal equations of series with gaps, summed over blocks of windows."""
+
 import math
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,11 +12,11 @@ from revin_forecast.closed_form.window_sums import gap_free_equations
 from revin_forecast.normalizers import LocationScaleNormalizer
 
 MAX_BLOCK_VALUES = 2**23
-"""Numbers in a block of windows and in a group of Gram matrices: 64 MiB each."""
+"""Values in a block of windows and in a group of Gram matrices: 64 MiB of float64 each."""
 
 
 def window_stride(rows: int, channels: int, width: int, max_windows: int | None) -> int:
-    """Return how far apart windows begin so that there are no more, one a channel at least."""
+    """Return the smallest stride with at most `max_windows` windows, or one window per channel."""
     positions = rows - width + 1
     if max_windows is None:
         return 1
@@ -22,9 +24,9 @@ def window_stride(rows: int, channels: int, width: int, max_windows: int | None)
 
 
 def has_all_targets(values: Tensor, lookback: int) -> bool:
-    """Return whether no window lacks a target, or all of its inputs."""
-    begun = values[:lookback].isfinite().any(dim=0).all()
-    return bool(begun & values[lookback:].isfinite().all())
+    """Return whether every window has all of its targets and at least one input."""
+    has_inputs = values[:lookback].isfinite().any(dim=0).all()
+    return bool(has_inputs & values[lookback:].isfinite().all())
 
 
 def shared_equations(
@@ -35,15 +37,17 @@ def shared_equations(
     stride: int = 1,
     gap_free_only: bool = False,
 ) -> NormalEquations:
-    """Return the normal equations that all steps share: of windows that lack no target.
+    """Return the normal equations of all windows without a missing target.
+
+    All steps of the horizon share these windows, and therefore one Gram matrix.
 
     Args:
         values: (time, channels) float64; NaN is unobserved.
-        normalizer: gives each window's location; in float64, with as many channels.
-        lookback: steps seen.
-        horizon: steps forecast.
-        stride: rows from one window to the next; the last window is always one of them.
-        gap_free_only: leave out windows that lack an input, too.
+        normalizer: gives each window's location; in float64, with the same number of channels.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        stride: rows between the starts of consecutive windows; the last window is always included.
+        gap_free_only: whether to leave out windows with a missing input, too.
     """
     inputs = values.new_zeros(lookback, lookback)
     cross = values.new_zeros(horizon, lookback)
@@ -73,74 +77,80 @@ def equations_with_gaps(
 ) -> Iterator[NormalEquations]:
     """Yield the normal equations of each step of the horizon, for series with gaps.
 
-    An unobserved input stands at the window's location, where the normalizer puts it when it
-    forecasts. An unobserved target takes its window out of that step's sums only, so each step
-    has a Gram matrix of its own: the one of all windows less those that lack the step. Where the
-    location is a fixed mean of the window, windows without a gap take the fast path together.
+    An unobserved input takes the window's location, as it does in forecasts. An unobserved target
+    removes its window from the sums of that step only, so each step has a separate Gram matrix:
+    that of all windows minus that of the windows without the step. If the location is a fixed mean
+    of the window, all windows without a gap take the fast path together.
 
     Args:
         values: (time, channels) float64; NaN is unobserved.
-        normalizer: gives each window's location; in float64, with as many channels.
-        lookback: steps seen.
-        horizon: steps forecast.
-        stride: rows from one window to the next; the last window is always one of them.
+        normalizer: gives each window's location; in float64, with the same number of channels.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        stride: rows between the starts of consecutive windows; the last window is always included.
     """
     weights = normalizer.location_weights(lookback) if stride == 1 else None
-    apart = weights is not None
+    is_gap_free_done = weights is not None
     if weights is not None:
-        whole = gap_free_equations(values, lookback, horizon).centre(weights)
+        total = gap_free_equations(values, lookback, horizon).centre(weights)
     else:
-        whole = _zero_equations(values, lookback, horizon)
-    all_inputs, all_sums = whole.gram.clone(), whole.input_sums.clone()
+        total = _zero_equations(values, lookback, horizon)
+    all_inputs, all_sums = total.gram.clone(), total.input_sums.clone()
+    # Steps are grouped to bound memory: each has a Gram matrix of missing windows.
     group = max(1, min(horizon, MAX_BLOCK_VALUES // lookback**2))
     for first in range(0, horizon, group):
         steps = range(first, min(first + group, horizon))
-        gaps = values.new_zeros(len(steps), lookback, lookback)
-        gap_sums = values.new_zeros(len(steps), lookback)
-        cross = whole.cross[first : steps.stop].clone()
+        missing_grams = values.new_zeros(len(steps), lookback, lookback)
+        missing_sums = values.new_zeros(len(steps), lookback)
+        cross = total.cross[first : steps.stop].clone()
         squares, sums = (
-            whole.target_squares[first : steps.stop].clone(),
-            whole.target_sums[first : steps.stop].clone(),
+            total.target_squares[first : steps.stop].clone(),
+            total.target_sums[first : steps.stop].clone(),
         )
-        counts = [whole.count] * len(steps)
-        for block in iter_window_blocks(values, normalizer, lookback, horizon, stride, apart):
-            past, _, future, seen = block
-            if first == 0:
+        counts = [total.count] * len(steps)
+        for block in iter_window_blocks(
+            values, normalizer, lookback, horizon, stride, gappy_only=is_gap_free_done
+        ):
+            past, future = block.past, block.targets
+            if first == 0:  # the sums over inputs are the same for every group of steps
                 all_inputs += past.mT @ past
                 all_sums += past.sum(dim=0)
             targets = future[:, first : first + len(steps)]
             cross += targets.mT @ past
             squares += targets.square().sum(dim=0)
             sums += targets.sum(dim=0)
-            for place, step in enumerate(steps):
-                lacking = past[~seen[:, step]]
-                gaps[place] += lacking.mT @ lacking
-                gap_sums[place] += lacking.sum(dim=0)
-                counts[place] += len(past) - len(lacking)
-        for i, count in enumerate(counts):
+            for index, step in enumerate(steps):
+                missing = past[~block.target_observed[:, step]]
+                missing_grams[index] += missing.mT @ missing
+                missing_sums[index] += missing.sum(dim=0)
+                counts[index] += len(past) - len(missing)
+        for index, count in enumerate(counts):
             yield NormalEquations(
-                gram=all_inputs - gaps[i],
-                cross=cross[i : i + 1],
-                target_squares=squares[i : i + 1],
-                input_sums=all_sums - gap_sums[i],
-                target_sums=sums[i : i + 1],
+                gram=all_inputs - missing_grams[index],
+                cross=cross[index : index + 1],
+                target_squares=squares[index : index + 1],
+                input_sums=all_sums - missing_sums[index],
+                target_sums=sums[index : index + 1],
                 count=count,
             )
 
 
 class WindowBlock(NamedTuple):
-    """Windows, one a row: inputs and targets less location, 0 where unobserved."""
+    """Windows, one per row: inputs and targets minus the location, 0 where unobserved."""
 
     past: Tensor
+    """(windows, lookback)."""
     observed: Tensor
+    """(windows, lookback): whether the input is observed."""
     targets: Tensor
+    """(windows, horizon)."""
     target_observed: Tensor
-    """Where targets are observed and the window has a location."""
+    """(windows, horizon): whether the target is observed and the window has a location."""
 
     def select_gappy(self) -> "WindowBlock":
-        """Return the windows that hold a gap."""
-        used = ~(self.observed.all(dim=1) & self.target_observed.all(dim=1))
-        return WindowBlock(*(part[used] for part in self))
+        """Return the windows with a gap."""
+        is_gappy = ~(self.observed.all(dim=1) & self.target_observed.all(dim=1))
+        return WindowBlock(*(part[is_gappy] for part in self))
 
 
 def iter_window_blocks(
@@ -155,36 +165,41 @@ def iter_window_blocks(
 
     Args:
         values: (time, channels) float64; NaN is unobserved.
-        normalizer: gives each window's location; in float64, with as many channels.
-        lookback: steps seen.
-        horizon: steps forecast.
-        stride: rows from one window to the next; the last window is always one of them.
-        gappy_only: leave out windows without a gap.
+        normalizer: gives each window's location; in float64, with the same number of channels.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        stride: rows between the starts of consecutive windows; the last window is always included.
+        gappy_only: whether to leave out windows without a gap.
     """
     windows = values.unfold(0, lookback + horizon, 1).mT
-    places = torch.arange((len(windows) - 1) % stride, len(windows), stride)
+    # Counted from the end: the last window holds the most recent rows.
+    starts = torch.arange((len(windows) - 1) % stride, len(windows), stride)
     if gappy_only:
-        rows = (~values.isfinite()).any(dim=1)
-        places = places[rows.unfold(0, lookback + horizon, 1).any(dim=1)[places]]
+        is_gappy_row = (~values.isfinite()).any(dim=1)
+        starts = starts[is_gappy_row.unfold(0, lookback + horizon, 1).any(dim=1)[starts]]
     size = max(1, MAX_BLOCK_VALUES // windows[0].numel())
-    for chosen in places.split(size) if len(places) else ():
-        block = windows[chosen]
+    for block_starts in starts.split(size) if len(starts) else ():
+        block = windows[block_starts]
         past, future = block[:, :lookback], block[:, lookback:]
-        observed, seen = past.isfinite(), future.isfinite()
+        observed, target_observed = past.isfinite(), future.isfinite()
         stats = normalizer.statistics(past, observed)
-        # A window with nothing observed has no location: its targets teach nothing.
-        seen = seen & observed.any(dim=1, keepdim=True)
-        centred = torch.where(observed, stats.centre(past), 0)
-        targets = torch.where(seen, stats.centre(future), 0)
-        found = WindowBlock(*(_stack_series(part) for part in (centred, observed, targets, seen)))
-        yield found.select_gappy() if gappy_only else found
+        # A window without observed inputs has no location, so its targets carry no information.
+        target_observed = target_observed & observed.any(dim=1, keepdim=True)
+        inputs = torch.where(observed, stats.centre(past), 0)
+        targets = torch.where(target_observed, stats.centre(future), 0)
+        parts = (inputs, observed, targets, target_observed)
+        window_block = WindowBlock(*(_flatten_channels(part) for part in parts))
+        # A row with a gap in one channel leaves the other channels' windows without one.
+        yield window_block.select_gappy() if gappy_only else window_block
 
 
-def _stack_series(block: Tensor) -> Tensor:
+def _flatten_channels(block: Tensor) -> Tensor:
+    """Return (windows, steps, channels) as (windows * channels, steps)."""
     return block.transpose(1, 2).flatten(0, 1)
 
 
 def _zero_equations(values: Tensor, lookback: int, horizon: int) -> NormalEquations:
+    """Return the normal equations of no window."""
     inputs, sums = values.new_zeros(lookback, lookback), values.new_zeros(lookback)
     cross, targets = values.new_zeros(horizon, lookback), values.new_zeros(horizon)
     return NormalEquations(inputs, cross, targets, sums, targets, 0)

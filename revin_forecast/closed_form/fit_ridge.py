@@ -1,4 +1,4 @@
-"""revin_forecast/closed_form/fit_ridge.py."""
+"""Closed-form fit of a Ridge inside its normalizer, and its error over all windows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from revin_forecast.utils.progress import progress
 
 @dataclass(frozen=True)
 class RidgeFit:
-    """What a closed-form fit chose."""
+    """Result of a closed-form fit."""
 
     penalties: tuple[float, ...]
-    """The chosen penalty: one, or one for each channel."""
+    """Selected penalty: one, or one per channel."""
     validation_mse: float | None
-    """Mean squared error of the chosen on the validation windows; None without validation."""
+    """Mean squared error of the selected map on the validation windows; None without validation."""
     windows: int
-    """Training windows of all channels; where steps differ, of the one that has the fewest."""
+    """Training windows of all channels; the smallest number if steps have different windows."""
 
 
 @torch.no_grad()
@@ -41,31 +41,31 @@ def fit_ridge(
     """Solve a Ridge inside its normalizer by exact least squares over all windows.
 
     The fit is in the data's units: W (x - location) + location, where the window's scale cancels.
-    (In normalized units nearly constant windows would outweigh all others.) Where the location is
-    a fixed mean of the window and no gap counts, the Gram matrix of overlapping windows is made
-    without one of them (the fast path); otherwise from blocks of windows.
+    (In normalized units, nearly constant windows would dominate all others.) If the location is a
+    fixed mean of the window and gaps play no role, the Gram matrix of the overlapping windows is
+    computed without extracting them (the fast path), otherwise from blocks of windows.
 
     Args:
-        model: a Reversible around a Ridge, with a location and scale; changed in place.
+        model: a Reversible with a Ridge and a location-scale normalizer; changed in place.
         training: (time, channels) float64, NaN where unobserved.
-        validation: (time, channels), its first `lookback` rows the last of training; selects the
-            penalty. None: there must be a single candidate.
-        refit: solve again on training and validation windows with the chosen penalty.
-        gaps: "masked" uses every window, gaps at its location, as forecasts do, at the price of
-            one Gram matrix for each step; "complete" uses those without gaps only, and is fast.
-        max_windows: thin the windows of each map and part to about so many, evenly, where they
-            are made one by one; the fast path has no need to.
+        validation: (time, channels); its first `lookback` rows are the last of training. Selects
+            the penalty. None: the Ridge must have a single candidate.
+        refit: whether to solve again on training and validation windows with the selected penalty.
+        gaps: "masked" uses every window and sets gaps to its location, as in forecasts, which takes
+            one Gram matrix per step; "complete" uses only windows without gaps and is fast.
+        max_windows: approximate limit of the windows of each map and part, evenly spaced. It
+            applies to blocks of windows; the fast path always uses all windows.
 
     Raises:
-        InputError: another backbone or normalizer, several penalties but no validation, too few
-            rows, no window without a gap, or an affine map already trained (its bias would no
-            longer cancel).
+        InputError: the backbone or the normalizer is of another class, there are several penalties
+            without validation, too few rows or no window without a gap, or the affine map is
+            trained (its bias would no longer cancel).
     """
     ridge, normalizer = _check_model(model)
     if validation is None and len(ridge.penalties) > 1:
         raise InputError(
             f"Ridge has {len(ridge.penalties)} candidate penalties but no validation rows to "
-            "choose by. Pass validation, or Ridge(..., penalties=[1e-3])."
+            "select one. Pass validation, or Ridge(..., penalties=[1e-3])."
         )
     width = ridge.lookback + ridge.horizon
     for name, rows in (("training", training), ("validation", validation)):
@@ -76,37 +76,41 @@ def fit_ridge(
                 "Pass a shorter look-back or horizon, or more rows."
             )
     if max_windows is not None and max_windows < 1:
-        raise InputError(f"max_windows is from 1 up but got {max_windows}.")
+        raise InputError(f"max_windows must be 1 or more but got {max_windows}.")
     parts = [training] if validation is None else [training, validation]
     choice = WindowChoice(ridge.lookback, ridge.horizon, gaps == "complete", max_windows)
     groups = range(ridge.channels) if ridge.per_channel else [None]
     fits = []
     with progress("solving Ridge", len(groups) if ridge.per_channel else None) as advance:
-        for at in groups:
-            own = parts if at is None else [part[:, at : at + 1] for part in parts]
-            equations = choice.iter_equations(own, normalizer)
+        for channel in groups:
+            series = parts
+            if channel is not None:
+                series = [part[:, channel : channel + 1] for part in parts]
+            equations = choice.iter_equations(series, normalizer)
             fits.append(_solve(ridge.penalties, normalizer, equations, refit))
             if ridge.per_channel:
                 advance()
     weights, biases = ([getattr(fit, name) for fit in fits] for name in ("weight", "bias"))
     ridge.weight.copy_(torch.stack(weights) if ridge.per_channel else weights[0])
     ridge.bias.copy_(torch.stack(biases) if ridge.per_channel else biases[0])
-    scored = sum(fit.error_count for fit in fits)
+    error_count = sum(fit.error_count for fit in fits)
     return RidgeFit(
         penalties=tuple(fit.penalty for fit in fits),
-        validation_mse=sum(fit.error for fit in fits) / scored if scored else None,
+        validation_mse=sum(fit.error for fit in fits) / error_count if error_count else None,
         windows=sum(fit.windows for fit in fits),
     )
 
 
 class _Solution(NamedTuple):
+    """The map of one group of channels and its validation error."""
+
     weight: Tensor
     bias: Tensor
     penalty: float
     error: float
     """Sum of squared validation errors."""
     error_count: int
-    """Validation errors."""
+    """Number of validation errors."""
     windows: int
 
 
@@ -116,22 +120,22 @@ def _solve(
     equations: Iterator[tuple[NormalEquations, ...]],
     refit: bool,
 ) -> _Solution:
-    """Solve one map from the equations of training and, where there is one, validation."""
-    # Where the level is taken away there is none to add; where windows have scales of their own, a
-    # bias would be multiplied by them, and least squares in the data's units has none.
+    """Solve one map from the equations of training and, if given, validation."""
+    # A normalizer that subtracts the level leaves no intercept to estimate. One with a scale per
+    # window would multiply the bias by it, for which least squares in the data's units has no term.
     intercept = "shift" not in normalizer.equivariant_to and normalizer.has_unit_scale
-    solved = [_StepGroup(*own, intercept=intercept) for own in equations]
-    errors = torch.stack([step.errors(penalties) for step in solved]).sum(dim=0)
-    scored = sum(step.error_count for step in solved)
-    best = int(errors.argmin()) if scored else 0
-    solutions = [step.solve(penalties[best], refit) for step in solved]
+    groups = [_StepGroup(*group_equations, intercept=intercept) for group_equations in equations]
+    errors = torch.stack([group.errors(penalties) for group in groups]).sum(dim=0)
+    error_count = sum(group.error_count for group in groups)
+    best = int(errors.argmin()) if error_count else 0
+    solutions = [group.solve(penalties[best], refit) for group in groups]
     weight, bias = (torch.cat(part) for part in zip(*solutions, strict=True))
-    windows = min(step.training.count for step in solved)
-    return _Solution(weight, bias, penalties[best], float(errors[best]), scored, windows)
+    windows = min(group.training.count for group in groups)
+    return _Solution(weight, bias, penalties[best], float(errors[best]), error_count, windows)
 
 
 class _StepGroup:
-    """Training and validation equations of the steps of the horizon that share their windows."""
+    """Training and validation equations of steps of the horizon with the same windows."""
 
     def __init__(
         self,
@@ -146,11 +150,13 @@ class _StepGroup:
         )
 
     def errors(self, penalties: tuple[float, ...]) -> Tensor:
+        """Return each penalty's sum of squared validation errors, (penalties,)."""
         if self.validation is None:
             return torch.zeros(len(penalties), dtype=torch.float64)
         return self.path.errors(self._subtract_means(self.validation, self.training), penalties)
 
     def solve(self, penalty: float, refit: bool) -> tuple[Tensor, Tensor]:
+        """Return weight (steps, lookback) and bias (steps,) for a penalty."""
         path, equations = self.path, self.training
         if refit and self.validation is not None:
             equations = self.training + self.validation
@@ -168,14 +174,17 @@ class _StepGroup:
 
 
 def _check_model(model: Reversible) -> tuple[Ridge, LocationScaleNormalizer]:
+    """Return backbone and normalizer, or raise InputError if they have no closed form."""
     ridge, normalizer = model.backbone, model.normalizer
     if not isinstance(ridge, Ridge):
-        raise InputError(f"fit_ridge solves a Ridge but got {type(ridge).__name__}; train that.")
+        raise InputError(
+            f"fit_ridge solves a Ridge but got {type(ridge).__name__}; train it by gradient."
+        )
     if not isinstance(normalizer, LocationScaleNormalizer):
         raise InputError(
-            f"Ridge can't be solved inside {type(normalizer).__name__}, which is no location and "
-            "scale of the window. Use RevIN, LastValue, EMA, MeanScale, Robust, Blend or Identity, "
-            "or train a Linear backbone."
+            f"Ridge can't be solved inside {type(normalizer).__name__}, which is not a location "
+            "and scale of the window. Use RevIN, LastValue, EMA, MeanScale, Robust, Blend or "
+            "Identity, or train a Linear backbone."
         )
     affine = normalizer.affine_parameters(torch.float64)
     if affine is not None and bool((affine[1] != 0).any()):
@@ -188,18 +197,18 @@ def _check_model(model: Reversible) -> tuple[Ridge, LocationScaleNormalizer]:
 
 @torch.no_grad()
 def ridge_mse(model: Reversible, values: Tensor) -> float:
-    """Return a Ridge's mean squared error over all windows, without making one.
+    """Return a Ridge's mean squared error over all windows without extracting them.
 
-    The forecast is one linear map of the raw window, W x + location (1 - W 1) + b, so the sum of
-    its squared errors is a quadratic form in the windows' own sums: what `evaluation.score` finds
-    window by window, in milliseconds whatever their number.
+    The forecast is a linear map of the raw window, W x + location (1 - W 1) + b, so the sum of its
+    squared errors is a quadratic form in the sums over windows. The result equals that of
+    `evaluation.score`, which visits each window, and takes milliseconds for any number of windows.
 
     Args:
         model: a Ridge inside a normalizer whose location is a fixed mean of the window.
         values: (time, channels) float64, all finite.
 
     Raises:
-        InputError: another model, or gaps.
+        InputError: the model is of another kind, or the values have gaps.
     """
     ridge, normalizer = model.backbone, model.normalizer
     weights = (
@@ -209,14 +218,14 @@ def ridge_mse(model: Reversible, values: Tensor) -> float:
     )
     if not isinstance(ridge, Ridge) or weights is None:
         raise InputError(
-            f"only a Ridge inside a normalizer that takes away a fixed mean of the window has a "
+            f"only a Ridge inside a normalizer that subtracts a fixed mean of the window has a "
             f"closed-form error but got {type(ridge).__name__} inside "
-            f"{type(normalizer).__name__}. Use evaluation.score, which makes the windows."
+            f"{type(normalizer).__name__}. Use evaluation.score, which works for every model."
         )
     if not bool(values.isfinite().all()):
         raise InputError(
             "the closed-form error is for tables without gaps but some values are not observed. "
-            "Use evaluation.score, which leaves them out."
+            "Use evaluation.score, which leaves out unobserved values."
         )
     parts = values.split(1, dim=1) if ridge.per_channel else [values]
     maps = ridge.weight.double().reshape(len(parts), ridge.horizon, ridge.lookback)

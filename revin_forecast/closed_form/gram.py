@@ -1,14 +1,17 @@
+"""Second moments of all windows of a series, computed without extracting the windows."""
+
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 MAX_BLOCK_BYTES = 4 * 2**20
+"""Size of the arrays that are transformed or summed at a time."""
 
 
 @dataclass(frozen=True)
 class WindowMoments:
-    """Second moments of all stride-1 windows of some series, added over the series.
+    """Second moments of all stride-1 windows, summed over the series.
 
     Moments of disjoint sets of windows add and subtract.
     """
@@ -18,7 +21,7 @@ class WindowMoments:
     sums: Tensor
     """(width,): sum of x[t+i]."""
     count: int
-    """Windows, times series."""
+    """Number of windows of all series."""
 
     def __add__(self, other: "WindowMoments") -> "WindowMoments":
         return WindowMoments(
@@ -31,31 +34,31 @@ class WindowMoments:
         )
 
     def centre(self, weights: Tensor) -> "WindowMoments":
-        """Return the moments of x - (weights . x), the weights on the first steps of a window.
+        """Return the moments of x - (weights . x); the weights apply to a window's first steps.
 
         With P = I - 1 w', the Gram matrix becomes P G P': rank-one changes of the raw one.
         """
-        used = self.gram[:, : len(weights)] @ weights
-        both = used[: len(weights)] @ weights
-        gram = self.gram - used.unsqueeze(1) - used + both
+        level_products = self.gram[:, : len(weights)] @ weights
+        level_squares = level_products[: len(weights)] @ weights
+        gram = self.gram - level_products.unsqueeze(1) - level_products + level_squares
         sums = self.sums - self.sums[: len(weights)] @ weights
         return WindowMoments(gram, sums, self.count)
 
 
 def window_moments(values: Tensor, width: int) -> WindowMoments:
-    """Compute the moments of all windows without making one.
+    """Compute the moments of all windows without extracting them.
 
     The windows overlap, so G[i+1, j+1] = G[i, j] + x[n+i] x[n+j] - x[i] x[j] with n windows: the
-    Gram matrix has displacement rank two a series (the covariance method of linear prediction;
-    Morf et al., 1977; Kailath & Sayed, 1995). Its first row is a cross-correlation, made with the
-    FFT; the rest is a cumulative sum along each diagonal. O(time log time + width^2) a series.
+    Gram matrix has displacement rank two per series (the covariance method of linear prediction;
+    Morf et al., 1977; Kailath & Sayed, 1995). Its first row is a cross-correlation, computed by
+    FFT; the rest is a cumulative sum along each diagonal. O(time log time + width^2) per series.
 
     Args:
         values: (time, channels) float64, all finite.
         width: steps in a window, look-back plus horizon.
 
     Raises:
-        ValueError: fewer rows than one window has.
+        ValueError: there are fewer rows than one window needs.
     """
     rows = len(values)
     count = rows - width + 1
@@ -70,12 +73,12 @@ def window_moments(values: Tensor, width: int) -> WindowMoments:
 
 
 def gram_from_edges(first_row: Tensor, change: Tensor) -> Tensor:
-    """Return the Gram matrix from its first row and what one step along a diagonal adds.
+    """Return the Gram matrix from its first row and the changes along its diagonals.
 
     Args:
         first_row: (width,): sum of x[t] x[t + d] over the windows t.
-        change: (width - 1, width - 1): sum of e e' - s s' over the series, s their first
-            width - 1 values and e their last.
+        change: (width - 1, width - 1): sum of e e' - s s' over the series, where s and e are the
+            first and the last width - 1 values.
     """
     steps = diagonal_sums(change)
     return _symmetric_from_skewed(torch.cat([first_row.unsqueeze(0), first_row + steps]))
@@ -88,19 +91,19 @@ def cross_correlation(values: Tensor, count: int, width: int) -> Tensor:
     spectrum = torch.zeros(size // 2 + 1, dtype=torch.complex128, device=values.device)
     for block in values.split(max(1, min(channels, MAX_BLOCK_BYTES // (16 * size))), dim=1):
         series = block.mT.contiguous()
-        whole = torch.fft.rfft(series, size)
-        head = torch.fft.rfft(series[:, :count], size)
-        spectrum += (head.conj() * whole).sum(dim=0)
+        rows_spectrum = torch.fft.rfft(series, size)
+        head_spectrum = torch.fft.rfft(series[:, :count], size)
+        spectrum += (head_spectrum.conj() * rows_spectrum).sum(dim=0)
     return torch.fft.irfft(spectrum, size)[:width]
 
 
 def diagonal_sums(change: Tensor) -> Tensor:
     """Return s[i, d] = sum_{m <= i} change[m, m + d], padded to one more column.
 
-    Read with a row stride of one more than the row length, a matrix shows its diagonals as
-    columns. Where i + d leaves the matrix, the entries mean nothing and nobody reads them.
+    Entries with i + d outside the matrix are meaningless; callers do not read them.
     """
     rows, columns = change.shape
+    # With a row stride of one more than the row length, the diagonals of a matrix are columns.
     flat = torch.cat([change.reshape(-1), change.new_zeros(rows)])
     return flat.as_strided((rows, columns + 1), (columns + 1, 1)).cumsum_(dim=0)
 
@@ -115,13 +118,13 @@ def _symmetric_from_skewed(skewed: Tensor) -> Tensor:
 
 
 def fast_length(rows: int) -> int:
-    """Return the next length with no prime factor above 5, where the FFT is fast."""
+    """Return the next length without a prime factor above 5, for which the FFT is fast."""
     length = rows
     while True:
-        rest = length
+        remaining_factor = length
         for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
+            while remaining_factor % prime == 0:
+                remaining_factor //= prime
+        if remaining_factor == 1:
             return length
         length += 1

@@ -1,3 +1,5 @@
+"""Normal equations of least squares over windows, and their ridge solutions."""
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -11,7 +13,11 @@ from revin_forecast.errors import InputError
 
 @dataclass(frozen=True)
 class NormalEquations:
-    """Sums over windows that determine a least-squares map, for steps with the same windows."""
+    """Sums over windows that determine a least-squares map.
+
+    x is a window's inputs, y its targets. All steps share the same windows. Equations of disjoint
+    sets of windows add and subtract.
+    """
 
     gram: Tensor
     """(lookback, lookback): sum of x x'."""
@@ -24,10 +30,11 @@ class NormalEquations:
     target_sums: Tensor
     """(steps,): sum of y."""
     count: int
+    """Number of windows of all series."""
 
     @classmethod
     def from_moments(cls, moments: WindowMoments, lookback: int) -> "NormalEquations":
-        """Cut the windows' moments into look-back and horizon."""
+        """Build the equations from the windows' moments, split into look-back and horizon."""
         gram, sums = moments.gram, moments.sums
         return cls(
             gram=gram[:lookback, :lookback],
@@ -47,9 +54,9 @@ class NormalEquations:
         return NormalEquations(**{name: mine[name] - theirs[name] for name in mine})
 
     def truncate(self, lookback: int, horizon: int) -> "NormalEquations":
-        """Return the equations for the last `lookback` steps seen and the first `horizon` to come.
+        """Return the equations of the last `lookback` inputs and the first `horizon` targets.
 
-        They are a part of the longer windows' own, so one matrix serves every smaller size.
+        They are a submatrix of those of the longer windows, so one matrix serves all smaller sizes.
         """
         return NormalEquations(
             gram=self.gram[-lookback:, -lookback:],
@@ -71,14 +78,14 @@ class NormalEquations:
 
     def centre(self, weights: Tensor) -> "NormalEquations":
         """Return the equations for x - weights . x and y - weights . x: rank-one changes."""
-        used, crossed = self.gram @ weights, self.cross @ weights
-        both, level = used @ weights, self.input_sums @ weights
+        input_products, target_products = self.gram @ weights, self.cross @ weights
+        level_squares, level_sum = input_products @ weights, self.input_sums @ weights
         return NormalEquations(
-            gram=self.gram - used.unsqueeze(1) - used + both,
-            cross=self.cross - crossed.unsqueeze(1) - used + both,
-            target_squares=self.target_squares - 2 * crossed + both,
-            input_sums=self.input_sums - level,
-            target_sums=self.target_sums - level,
+            gram=self.gram - input_products.unsqueeze(1) - input_products + level_squares,
+            cross=self.cross - target_products.unsqueeze(1) - input_products + level_squares,
+            target_squares=self.target_squares - 2 * target_products + level_squares,
+            input_sums=self.input_sums - level_sum,
+            target_sums=self.target_sums - level_sum,
             count=self.count,
         )
 
@@ -99,7 +106,7 @@ class NormalEquations:
         )
 
     def subtract_map(self, weight: Tensor) -> "NormalEquations":
-        """Return the equations for x and y - W x: what a map leaves to be explained.
+        """Return the equations for x and the residual y - W x of a map.
 
         Args:
             weight: W (steps, lookback).
@@ -115,7 +122,7 @@ class NormalEquations:
         )
 
     def means(self) -> tuple[Tensor, Tensor]:
-        """Return the mean window and the mean target."""
+        """Return the mean inputs (lookback,) and the mean targets (steps,)."""
         count = max(self.count, 1)
         return self.input_sums / count, self.target_sums / count
 
@@ -123,44 +130,46 @@ class NormalEquations:
 def solve_ridge(equations: NormalEquations, penalty: float) -> Tensor:
     """Return W = B (X + penalty mean(s) I)^-1, (steps, lookback), for one penalty.
 
-    As `PenaltyPath.weight`, by one Cholesky factor instead of an eigendecomposition: several times
-    as fast. s are the eigenvalues of X.
+    X is the Gram matrix with eigenvalues s, B the cross products. The result equals
+    `RidgePath.solve`; one Cholesky factor is several times faster than an eigendecomposition.
 
     Args:
-        equations: of the windows.
+        equations: sums over the training windows.
         penalty: positive, relative to the mean eigenvalue.
     """
     inputs = equations.gram
+    # The mean of the diagonal is the mean eigenvalue; clamped, as constant windows give 0.
     unit = (inputs.diagonal().mean()).clamp(min=torch.finfo(inputs.dtype).tiny)
     ridge = inputs + penalty * unit * torch.eye(len(inputs), dtype=inputs.dtype)
-    factor, failed = torch.linalg.cholesky_ex(ridge)
-    if failed:  # rounding made it indefinite, or it is not finite, which the path tells
+    factor, has_failed = torch.linalg.cholesky_ex(ridge)
+    if has_failed:
+        # Rounding made the matrix indefinite, or it is not finite, which RidgePath reports.
         return RidgePath(equations).solve(penalty)
     return torch.cholesky_solve(equations.cross.mT, factor).mT
 
 
 class RidgePath:
-    """All ridge solutions of one set of equations, from a single eigendecomposition.
+    """Ridge solutions for all penalties from a single eigendecomposition.
 
     With X = U diag(s) U', the solution is W = B U diag(1 / (s + penalty mean(s))) U', so each
-    further penalty costs one scaling and one product.
+    further penalty takes one scaling and one product.
 
     Args:
-        equations: of the training windows.
+        equations: sums over the training windows.
 
     Raises:
-        InputError: their sums overflowed.
+        InputError: the sums overflowed.
     """
 
     def __init__(self, equations: NormalEquations):
         _check_finite(equations)
         values, self.eigenvectors = torch.linalg.eigh(equations.gram)
-        self.eigenvalues = values.clamp(min=0)
+        self.eigenvalues = values.clamp(min=0)  # rounding can make them negative
         self.mean_eigenvalue = self.eigenvalues.mean().clamp(min=torch.finfo(values.dtype).tiny)
         self.cross = equations.cross @ self.eigenvectors
 
     def solve(self, penalty: float, steps: slice = slice(None)) -> Tensor:
-        """Return W (steps, lookback), of some steps."""
+        """Return W (steps, lookback) for a penalty, of all steps or a range of them."""
         return (
             self.cross[steps] / (self.eigenvalues + penalty * self.mean_eigenvalue)
         ) @ self.eigenvectors.mT
@@ -175,40 +184,41 @@ class RidgePath:
         """Return each penalty's sum of squared validation errors over groups of steps.
 
         With R = B U and d = 1 / (s + penalty mean(s)), the error over some steps is
-        sum y^2 - 2 d . c + d' M d, where c = sum over the steps of R * (B_val U), and M is
-        U' X_val U times R' R, element by element: a penalty costs no product of matrices.
+        sum y^2 - 2 d . c + d' M d, where c = sum over the steps of R * (B_val U), and M is the
+        elementwise product of U' X_val U and R' R. A penalty needs no product of large matrices.
 
         Args:
-            validation: as centred as the training equations.
+            validation: equations centred like the training equations.
             penalties: positive.
-            ends: the step after each group's last; a group begins where the one before ends.
+            ends: the step after each group's last; a group begins where the previous one ends.
 
         Returns:
             (groups, penalties).
         """
         cross = validation.cross @ self.eigenvectors
         inputs = self.eigenvectors.mT @ validation.gram @ self.eigenvectors
-        wanted = torch.tensor(
+        penalty_column = torch.tensor(
             penalties, dtype=self.eigenvalues.dtype, device=self.eigenvalues.device
-        )
-        factors = 1 / (self.eigenvalues + wanted.unsqueeze(1) * self.mean_eigenvalue)
+        ).unsqueeze(1)
+        factors = 1 / (self.eigenvalues + penalty_column * self.mean_eigenvalue)
         errors = []
         for steps in (slice(*pair) for pair in pairwise((0, *ends))):
-            own = self.cross[steps]
-            linear = factors @ (own * cross[steps]).sum(dim=0)
-            quadratic = ((factors @ (inputs * (own.mT @ own))) * factors).sum(dim=1)
+            group_cross = self.cross[steps]
+            linear = factors @ (group_cross * cross[steps]).sum(dim=0)
+            products = group_cross.mT @ group_cross
+            quadratic = ((factors @ (inputs * products)) * factors).sum(dim=1)
             errors.append(validation.target_squares[steps].sum() - 2 * linear + quadratic)
         return torch.stack(errors)
 
 
 class CholeskyRidgePath:
-    """As `PenaltyPath`, by a Cholesky factor for each penalty.
+    """Like `RidgePath`, with one Cholesky factor per penalty.
 
     Args:
-        equations: of the training windows.
+        equations: sums over the training windows.
 
     Raises:
-        InputError: their sums overflowed.
+        InputError: the sums overflowed.
     """
 
     def __init__(self, equations: NormalEquations):
@@ -216,7 +226,7 @@ class CholeskyRidgePath:
         self.equations = equations
 
     def solve(self, penalty: float) -> Tensor:
-        """Return W (steps, lookback)."""
+        """Return W (steps, lookback) for a penalty."""
         return solve_ridge(self.equations, penalty)
 
     def errors(self, validation: NormalEquations, penalties: Sequence[float]) -> Tensor:
@@ -225,24 +235,25 @@ class CholeskyRidgePath:
 
 
 def ridge_path(equations: NormalEquations) -> RidgePath | CholeskyRidgePath:
-    """Return the faster of the two: factors where few steps are forecast from many."""
+    """Return the faster path: Cholesky factors for few steps, else an eigendecomposition."""
     steps, lookback = equations.cross.shape
     return (CholeskyRidgePath if 4 * steps <= lookback or steps == 1 else RidgePath)(equations)
 
 
 def _check_finite(equations: NormalEquations) -> None:
+    """Raise InputError if the sums overflowed."""
     if not equations.gram.isfinite().all() or not equations.cross.isfinite().all():
         raise InputError(
-            "sums of squares overflow float64: some values lie beyond 1e150 training "
-            "deviations. Correct them, or leave those columns out."
+            "sums of squares overflow float64: some values exceed 1e150 training deviations. "
+            "Correct them, or leave out those columns."
         )
 
 
 def squared_error(weight: Tensor, equations: NormalEquations) -> Tensor:
-    """Return ||Y - W X||^2 = sum y^2 - 2 <W, B> + <W A, W>: no window is looked at again.
+    """Return ||Y - W X||^2 = sum y^2 - 2 <W, B> + <W A, W> without visiting the windows again.
 
     Args:
         weight: W (steps, lookback).
-        equations: of the windows that are scored.
+        equations: sums over the windows to score.
     """
     return equations.subtract_map(weight).target_squares.sum()

@@ -1,4 +1,4 @@
-"""What a table repeats with its season, taken off before windows are looked at."""
+"""Seasonal profile of a table, and models that subtract it from their windows."""
 
 import torch
 from torch import Tensor, nn
@@ -11,23 +11,24 @@ from revin_forecast.shapes import Future, Known, Observed, Past
 def seasonal_profile(
     values: Tensor, season: int, excluded_rows: tuple[int, int] = (0, 0)
 ) -> Tensor:
-    """Return each channel's mean at each place of the season, 0 on average.
+    """Return each channel's mean at each phase of the season, centred to mean 0.
 
-    The seasonal part of a classical decomposition (Persons, 1919), for one length of season. As
-    columns of a regression they would be the season's indicators.
+    This is the seasonal component of a classical decomposition (Persons, 1919) for one season. In a
+    regression it would be a set of seasonal indicators.
 
     Args:
-        values: (time, channels); NaN and infinities are unobserved. The first row's place is 0.
-        season: rows that it takes.
-        excluded_rows: the first of some rows that are not looked at, and the one after their last.
+        values: (time, channels); NaN and infinities are unobserved. The first row has phase 0.
+        season: rows in a season.
+        excluded_rows: range of rows to leave out, as first row and row after the last.
 
     Returns:
-        (season, channels); 0 where nothing was observed at a place.
+        (season, channels); 0 for a phase without an observed value, before centring.
     """
     first, stop = excluded_rows
     sums, counts = _sums_and_counts(values, season, 0)
-    left_out = _sums_and_counts(values[first:stop], season, first)
-    means = (sums - left_out[0]) / (counts - left_out[1]).clamp(min=1)
+    # Subtracted, so that the phases of the other rows stay as they are.
+    excluded_sums, excluded_counts = _sums_and_counts(values[first:stop], season, first)
+    means = (sums - excluded_sums) / (counts - excluded_counts).clamp(min=1)
     return means - means.mean(dim=0)
 
 
@@ -37,22 +38,22 @@ def repeat_profile(profile: Tensor, rows: int) -> Tensor:
 
 
 def _sums_and_counts(values: Tensor, season: int, first: int) -> tuple[Tensor, Tensor]:
-    """Return sum and number of the observed values at each place of the season."""
+    """Return sum and number of the observed values at each phase, (season, channels) each."""
     observed = values.isfinite()
-    places = torch.arange(first, first + len(values), device=values.device) % season
-    nothing = values.new_zeros(season, values.shape[1])
-    sums = nothing.index_add(0, places, torch.where(observed, values, 0))
-    return sums, nothing.index_add(0, places, observed.to(values.dtype))
+    phases = torch.arange(first, first + len(values), device=values.device) % season
+    zeros = values.new_zeros(season, values.shape[1])
+    sums = zeros.index_add(0, phases, torch.where(observed, values, 0))
+    return sums, zeros.index_add(0, phases, observed.to(values.dtype))
 
 
 class DeseasonalizedModel(nn.Module):
-    """A model of what is left when a profile is taken off the window; it is put back after.
+    """A model of the window minus a seasonal profile, which is added back to the forecast.
 
-    As CycleNet (Lin et al., NeurIPS 2024) does, but outside the normalizer, so in units of the
-    table, and with a profile that is known.
+    CycleNet (Lin et al., NeurIPS 2024) works alike, but inside the normalizer and with a learned
+    cycle. Here the profile is fixed and in units of the table.
 
     Args:
-        model: of what is left.
+        model: model of the deseasonalized window.
         profile: (season, channels).
     """
 
@@ -71,17 +72,17 @@ class DeseasonalizedModel(nn.Module):
 
         Args:
             past: (batch, lookback, channels). NaN and infinities count as unobserved.
-            observed: True where really measured; None: wherever `past` is finite.
-            known: (batch, lookback + horizon, 1): the number of each step's row, counted from the
-                first of the profile's table.
+            observed: True where a value was measured; None: wherever `past` is finite.
+            known: (batch, lookback + horizon, 1): the row number of each step, counted from the
+                first row of the profile's table.
 
         Raises:
-            ValueError: the rows are not told.
+            ValueError: the row numbers are missing or have another shape.
         """
         if known is None or known.shape[2] != 1:
             raise ValueError(
-                f"Deseasonalized needs each step's row, known=(batch, lookback + horizon, 1), to "
-                f"find its place in a season of {len(self.profile)} but got "
+                f"DeseasonalizedModel needs each step's row, known=(batch, lookback + horizon, 1), "
+                f"to find its phase in a season of {len(self.profile)} but got "
                 f"{'none' if known is None else tuple(known.shape)}."
             )
         cycle, lookback = cycle_values(self.profile, known), past.shape[1]

@@ -1,4 +1,4 @@
-"""Every look-back, penalty and horizon at once, chosen on blocks of time left out."""
+"""Selection of look-backs and penalties for all horizons at once, on held-out blocks of time."""
 
 import math
 from collections.abc import Sequence
@@ -14,47 +14,49 @@ from revin_forecast.utils.progress import progress
 from revin_forecast.utils.threads import thread_map
 
 MAX_EXCESS_ERROR = 0.01
-"""How much more error than the best a look-back may have to be averaged with it."""
+"""Largest relative error above the best look-back's for a look-back in the average."""
 PROFILE_SHARES = (0.25, 0.5, 0.75, 1.0)
-"""Of a seasonal profile."""
+"""Candidate shares of the seasonal profile to subtract."""
 CHANNEL_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
-"""Of a channel's change of the shared map."""
+"""Candidate penalties of a channel's change of the shared map."""
 
 
 @torch.no_grad()
 def sweep_ridge(values: Tensor, grid: SweepGrid = SweepGrid()) -> SweepResult:  # noqa: B008
-    """Choose look-backs and penalties of Ridge inside RevIN, for all horizons at once.
+    """Select look-backs and penalties of Ridge inside RevIN, for all horizons at once.
 
-    The sums over the longest windows serve every shorter look-back and horizon; those of a block of
-    time are subtracted for a fit without it, and score it; one eigendecomposition a look-back and
-    block serves all penalties. Each group of steps, between two horizons, has a penalty of its own.
-    Look-backs whose errors over all steps are within one percent of the best one's are averaged
-    with equal weights, which are hard to beat (Bates and Granger, 1969). Where all of that loses to
-    the last value, that is repeated.
+    The sums over the longest windows serve all shorter look-backs and horizons. The sums of a block
+    of time are subtracted for a fit without the block, and then score that fit. One
+    eigendecomposition per look-back and block serves all penalties. Each group of steps, between
+    two horizons, has its own penalty. Look-backs whose total error is within one percent of the
+    best are averaged with equal weights, which are hard to beat (Bates and Granger, 1969). If the
+    result loses to repeating the last value, the last value is repeated.
 
-    With `per_channel`, a channel's map is the shared one plus a change whose size is penalized
-    (Evgeniou and Pontil, KDD 2004), so that it learns as much of its own as its rows can tell. With
-    a `season`, a share of each channel's seasonal profile is taken off first: a map of a window can
-    hardly tell a season that is the same every year from one that it saw by chance. Either is kept
-    only where the blocks' mean gain is more than a standard error (Breiman et al., 1984).
+    With `per_channel`, a channel's map is the shared map plus a penalized change (Evgeniou and
+    Pontil, KDD 2004), so a channel deviates as far as its own rows support it. With a `season`, a
+    share of each channel's seasonal profile is subtracted first, because a map of one window can
+    hardly separate a season that repeats every year from a pattern of that window. Either is used
+    only if the mean gain over the blocks exceeds its standard error (Breiman et al., 1984).
 
-    Blocks with past and future around them don't tell whether levels move, so the level is always
-    taken away.
+    The level is always subtracted, because held-out blocks between past and future rows do not show
+    whether levels drift.
 
     Args:
         values: (time, channels) float64, standardized: training and validation rows. Windows with
             a gap (NaN) are left out.
-        grid: what is tried.
+        grid: the candidates.
+
+    Returns:
+        The selected maps, which `SweepResult.solve` fits.
 
     Raises:
-        InputError: too few rows, or windows without a gap, for so many blocks.
+        InputError: there are too few rows, or windows without a gap, for the number of blocks.
     """
     sums = grid.window_sums(values)
     blocks = hold_out_blocks(sums, grid.blocks)
     shared, squares = _choose_maps(blocks, grid)
-    if all(
-        one.lookbacks == LAST_VALUE[0] for one in shared
-    ):  # where nothing helps all channels there is little to find for each
+    if all(choice.lookbacks == LAST_VALUE[0] for choice in shared):
+        # A map that helps no group of steps on all channels hardly helps a single channel.
         return SweepResult(grid, shared, ())
     share = 0.0
     if grid.season is not None:
@@ -63,19 +65,19 @@ def sweep_ridge(values: Tensor, grid: SweepGrid = SweepGrid()) -> SweepResult:  
             shared, _ = _choose_maps(blocks, grid)
     if not grid.per_channel or values.shape[1] == 1:
         return SweepResult(grid, shared, (), share)
-    longest = max(max(one.lookbacks) for one in shared)
-    maps = [one[:, -longest:] for one in _fit_maps(blocks, shared, grid)]
-    del sums, blocks
+    longest = max(max(choice.lookbacks) for choice in shared)
+    maps = [weight[:, -longest:] for weight in _fit_maps(blocks, shared, grid)]
+    del sums, blocks  # frees their memory before each channel has sums of its own
     channels = values.split(1, dim=1)
     with progress("trying a map for each channel", len(channels)) as advance:
 
-        def tried(channel: Tensor) -> tuple[float | None, ...]:
-            found = _channel_penalties(channel, maps, grid, share)
+        def choose_and_advance(channel: Tensor) -> tuple[float | None, ...]:
+            penalties = _channel_penalties(channel, maps, grid, share)
             advance()
-            return found
+            return penalties
 
-        own = thread_map(tried, channels)
-    return SweepResult(grid, shared, tuple(own), share)
+        channel_penalties = thread_map(choose_and_advance, channels)
+    return SweepResult(grid, shared, tuple(channel_penalties), share)
 
 
 def _choose_profile_share(
@@ -83,22 +85,22 @@ def _choose_profile_share(
     blocks: list[HeldOutBlock],
     shared: Sequence[SweepChoice],
     squares: Tensor,
-    sweep: SweepGrid,
+    grid: SweepGrid,
 ) -> tuple[float, list[HeldOutBlock]]:
-    """Return the share of the seasonal profile that is taken off, and the blocks without it.
+    """Return the share of the seasonal profile to subtract, and the blocks without it.
 
-    Look-backs and penalties are those chosen without any, whatever the share.
+    All shares are compared with the look-backs and penalties selected without a profile.
     """
-    assert sweep.season is not None  # the caller looks
-    whole = squares.sum(dim=1)
-    best, least = (0.0, blocks), whole
+    assert grid.season is not None  # checked by the caller
+    plain_errors = squares.sum(dim=1)
+    best, least_errors = (0.0, blocks), plain_errors
     for share in PROFILE_SHARES:
-        trial = hold_out_blocks(sums, sweep.blocks, sweep.season, share)
-        maps = _fit_maps(trial, shared, sweep)
-        errors = _map_errors(trial, maps, sweep).sum(dim=1)
-        if errors.sum() < least.sum():
-            best, least = (share, trial), errors
-    return best if _is_significant(whole - least) else (0.0, blocks)
+        share_blocks = hold_out_blocks(sums, grid.blocks, grid.season, share)
+        maps = _fit_maps(share_blocks, shared, grid)
+        errors = _map_errors(share_blocks, maps, grid).sum(dim=1)
+        if errors.sum() < least_errors.sum():
+            best, least_errors = (share, share_blocks), errors
+    return best if _is_significant(plain_errors - least_errors) else (0.0, blocks)
 
 
 def _is_significant(gains: Tensor) -> Tensor:
@@ -107,76 +109,77 @@ def _is_significant(gains: Tensor) -> Tensor:
 
 
 def _choose_maps(
-    blocks: list[HeldOutBlock], sweep: SweepGrid
+    blocks: list[HeldOutBlock], grid: SweepGrid
 ) -> tuple[tuple[SweepChoice, ...], Tensor]:
-    """Return the choice of each group, and its squared errors, (blocks, groups)."""
-    lookbacks = sweep.lookbacks
+    """Return the selected map of each group, and its squared errors, (blocks, groups)."""
+    lookbacks = grid.lookbacks
     errors = torch.stack(
-        thread_map(lambda block: block.errors(lookbacks, sweep.penalties, sweep.horizons), blocks)
+        thread_map(lambda block: block.errors(lookbacks, grid.penalties, grid.horizons), blocks)
     ).nan_to_num(math.inf)
     best = errors.sum(dim=0).argmin(dim=2)  # (lookbacks, groups)
     least = errors.gather(3, best.expand(len(blocks), -1, -1).unsqueeze(3)).squeeze(3)
+    # All groups use the same look-backs; only their penalties differ.
     total = least.sum(dim=(0, 2))
-    near = (total <= (1 + MAX_EXCESS_ERROR) * total.min()).nonzero().flatten().tolist()
-    sizes = tuple(lookbacks[place] for place in near)
-    ways = [
-        (sizes, tuple(sweep.penalties[place] for place in best[near, group].tolist()))
-        for group in range(len(sweep.groups))
+    near_best = (total <= (1 + MAX_EXCESS_ERROR) * total.min()).nonzero().flatten().tolist()
+    sizes = tuple(lookbacks[index] for index in near_best)
+    candidates = [
+        (sizes, tuple(grid.penalties[index] for index in best[near_best, group].tolist()))
+        for group in range(len(grid.groups))
     ]
-    squares = least[:, near[0]]
-    if len(near) > 1:
-        averaged = [SweepChoice(*way, math.nan) for way in ways]
-        maps = _fit_maps(blocks, averaged, sweep)
-        squares = _map_errors(blocks, maps, sweep)
-    repeated = torch.stack([block.last_value_errors(sweep.horizons) for block in blocks])
-    chosen = []
-    for group, (first, stop) in enumerate(sweep.groups):
-        way = ways[group]
-        if repeated[:, group].sum() <= squares[:, group].sum():
-            way, squares[:, group] = LAST_VALUE, repeated[:, group]
+    squares = least[:, near_best[0]]
+    if len(near_best) > 1:
+        averaged = [SweepChoice(*candidate, math.nan) for candidate in candidates]
+        maps = _fit_maps(blocks, averaged, grid)
+        squares = _map_errors(blocks, maps, grid)
+    last_value = torch.stack([block.last_value_errors(grid.horizons) for block in blocks])
+    choices = []
+    for group, (first, stop) in enumerate(grid.groups):
+        candidate = candidates[group]
+        if last_value[:, group].sum() <= squares[:, group].sum():
+            candidate, squares[:, group] = LAST_VALUE, last_value[:, group]
         count = (stop - first) * sum(block.held_out_equations.count for block in blocks)
-        chosen.append(SweepChoice(*way, float(squares[:, group].sum()) / count))
-    return tuple(chosen), squares
+        choices.append(SweepChoice(*candidate, float(squares[:, group].sum()) / count))
+    return tuple(choices), squares
 
 
 def _fit_maps(
-    blocks: list[HeldOutBlock], chosen: Sequence[SweepChoice], sweep: SweepGrid
+    blocks: list[HeldOutBlock], choices: Sequence[SweepChoice], grid: SweepGrid
 ) -> list[Tensor]:
     """Return the maps fitted without each block, (steps, longest look-back), for raw windows."""
 
-    def fitted(block: HeldOutBlock) -> Tensor:
-        return build_map(lambda _: block.fit_equations, chosen, sweep.groups, sweep.lookbacks[-1])
+    def fit_without(block: HeldOutBlock) -> Tensor:
+        return build_map(lambda _: block.fit_equations, choices, grid.groups, grid.lookbacks[-1])
 
-    return thread_map(fitted, blocks)
+    return thread_map(fit_without, blocks)
 
 
-def _map_errors(blocks: list[HeldOutBlock], maps: list[Tensor], sweep: SweepGrid) -> Tensor:
+def _map_errors(blocks: list[HeldOutBlock], maps: list[Tensor], grid: SweepGrid) -> Tensor:
     """Return the squared errors of maps on their blocks, (blocks, groups)."""
     pairs = zip(blocks, maps, strict=True)
-    return torch.stack(thread_map(lambda pair: pair[0].map_errors(pair[1], sweep.horizons), pairs))
+    return torch.stack(thread_map(lambda pair: pair[0].map_errors(pair[1], grid.horizons), pairs))
 
 
 def _channel_penalties(
-    channel: Tensor, shared: list[Tensor], sweep: SweepGrid, share: float
+    channel: Tensor, shared: list[Tensor], grid: SweepGrid, share: float
 ) -> tuple[float | None, ...]:
-    """Return the penalty of a channel's change of the shared map; None where it is not clear.
+    """Return each group's penalty of a channel's change; None if the gain is not significant.
 
     Args:
         channel: (time, 1).
-        shared: the shared maps without each block, for raw windows of the look-back.
-        sweep: what is tried.
-        share: of the seasonal profile, that is taken off.
+        shared: the shared maps fitted without each block, for raw windows of the look-back.
+        grid: the candidates.
+        share: share of the seasonal profile to subtract.
     """
-    blocks = hold_out_blocks(sweep.window_sums(channel), sweep.blocks, sweep.season or 1, share)
+    blocks = hold_out_blocks(grid.window_sums(channel), grid.blocks, grid.season or 1, share)
     pairs = zip(blocks, shared, strict=True)
     errors = torch.stack(
         [
-            block.channel_map_errors(weight, CHANNEL_PENALTIES, sweep.horizons)
+            block.channel_map_errors(weight, CHANNEL_PENALTIES, grid.horizons)
             for block, weight in pairs
         ]
     ).nan_to_num(math.inf)  # (blocks, groups, 1 + penalties)
     best = errors[..., 1:].sum(dim=0).argmin(dim=1)
     least = errors[..., 1:].gather(2, best.expand(len(blocks), -1).unsqueeze(2)).squeeze(2)
-    clear = _is_significant(errors[..., 0] - least)
-    pairs = zip(best.tolist(), clear.tolist(), strict=True)
-    return tuple(CHANNEL_PENALTIES[place] if better else None for place, better in pairs)
+    is_better = _is_significant(errors[..., 0] - least)
+    pairs = zip(best.tolist(), is_better.tolist(), strict=True)
+    return tuple(CHANNEL_PENALTIES[index] if better else None for index, better in pairs)

@@ -1,4 +1,4 @@
-"""The maps that a sweep chose, made from equations."""
+"""Linear maps that a sweep selected, solved from normal equations."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,19 +10,19 @@ from torch import Tensor
 from revin_forecast.closed_form.normal_equations import NormalEquations, solve_ridge
 
 StepRange = tuple[int, int]
-"""The first step of some that lie side by side, and the one after the last."""
+"""First step of a range of steps, and the step after the last."""
 
 
 @dataclass(frozen=True)
 class SweepChoice:
-    """The map of a group of steps: the mean of one or more."""
+    """The map selected for a group of steps: the mean of one or more ridge maps."""
 
     lookbacks: tuple[int, ...]
-    """Of a single step where the last value is repeated."""
+    """Look-back of each map; a single 1 if the last value is repeated."""
     penalties: tuple[float, ...]
-    """One for each look-back, relative to the mean eigenvalue."""
+    """Penalty of each map, relative to the mean eigenvalue."""
     error: float
-    """Mean squared error over all blocks left out."""
+    """Mean squared error over all held-out blocks."""
 
 
 LAST_VALUE = (1,), (math.inf,)
@@ -30,9 +30,9 @@ LAST_VALUE = (1,), (math.inf,)
 
 
 def subtract_window_mean(equations: NormalEquations, lookback: int) -> NormalEquations:
-    """Return the equations of a shorter look-back, each window's mean taken away.
+    """Return the equations of a shorter look-back with each window's mean subtracted.
 
-    Of a look-back of 1 that is the last value: a map of zeros repeats it.
+    With a look-back of 1, the mean is the last value, and a map of zeros repeats it.
     """
     weights = equations.gram.new_full((lookback,), 1 / lookback)
     return equations.truncate(lookback, len(equations.target_squares)).centre(weights)
@@ -41,12 +41,12 @@ def subtract_window_mean(equations: NormalEquations, lookback: int) -> NormalEqu
 def absorb_mean(weight: Tensor, lookback: int) -> Tensor:
     """Return W (x - mean) + mean as one map of raw windows of a longer look-back.
 
-    (W + (1 - W 1) 1' / own look-back) x, the older steps with weight 0. Its rows sum to 1, so it
-    does not matter which level is taken away before.
+    The map is (W + (1 - W 1) 1' / n) x for a W of n steps; older steps have weight 0. Its rows sum
+    to 1, so it is the same whichever level is subtracted first.
     """
-    own = weight.shape[1]
-    level = (1 - weight.sum(dim=1, keepdim=True)) / own
-    return torch.nn.functional.pad(weight + level, (lookback - own, 0))
+    steps = weight.shape[1]
+    level = (1 - weight.sum(dim=1, keepdim=True)) / steps
+    return torch.nn.functional.pad(weight + level, (lookback - steps, 0))
 
 
 def build_map(
@@ -58,32 +58,34 @@ def build_map(
     """Return the map of all steps, (steps, lookback), for raw windows.
 
     Args:
-        equations: of windows with a look-back; longer ones do as well.
-        choices: one for each group.
-        groups: of steps, one after the other.
-        lookback: no shorter than any chosen.
+        equations: returns the equations of windows with at least the given look-back.
+        choices: the selected map of each group.
+        groups: consecutive ranges of steps.
+        lookback: look-back of the result, at least that of every choice.
     """
-    parts = []
-    for size in sorted({size for one in choices for size in one.lookbacks}):
+    weights = []
+    for size in sorted({size for choice in choices for size in choice.lookbacks}):
         centred = subtract_window_mean(equations(size), size)
         weight = centred.cross.new_zeros(groups[-1][1], lookback)
         for penalty, (share, steps) in _steps_by_penalty(size, choices, groups).items():
-            own = centred.select_steps(steps)  # groups of one penalty share a factor
-            zeros = torch.zeros_like(own.cross)
-            part = zeros if math.isinf(penalty) else solve_ridge(own, penalty)
-            weight[steps] = share * absorb_mean(part, lookback)
-        parts.append(weight)
-    return torch.stack(parts).sum(dim=0)
+            # Groups with the same penalty are solved together, with one Cholesky factor.
+            step_equations = centred.select_steps(steps)
+            solution = torch.zeros_like(step_equations.cross)
+            if not math.isinf(penalty):
+                solution = solve_ridge(step_equations, penalty)
+            weight[steps] = share * absorb_mean(solution, lookback)
+        weights.append(weight)
+    return torch.stack(weights).sum(dim=0)
 
 
 def _steps_by_penalty(
-    size: int, chosen: Sequence[SweepChoice], groups: Sequence[StepRange]
+    size: int, choices: Sequence[SweepChoice], groups: Sequence[StepRange]
 ) -> dict[float, tuple[float, list[int]]]:
-    """Return the share of a look-back in the mean and the steps it is used for, by penalty."""
-    found: dict[float, tuple[float, list[int]]] = {}
-    for one, group in zip(chosen, groups, strict=True):
-        if size in one.lookbacks:
-            penalty = one.penalties[one.lookbacks.index(size)]
-            share = 1 / len(one.lookbacks)
-            found.setdefault(penalty, (share, []))[1].extend(range(*group))
-    return found
+    """Return penalty -> (share of the look-back in the mean, steps that use it)."""
+    steps_by_penalty: dict[float, tuple[float, list[int]]] = {}
+    for choice, group in zip(choices, groups, strict=True):
+        if size in choice.lookbacks:
+            penalty = choice.penalties[choice.lookbacks.index(size)]
+            share = 1 / len(choice.lookbacks)
+            steps_by_penalty.setdefault(penalty, (share, []))[1].extend(range(*group))
+    return steps_by_penalty

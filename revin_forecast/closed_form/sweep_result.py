@@ -1,4 +1,4 @@
-"""What a sweep tries, what it chose, and the models of that."""
+"""Candidates and result of a sweep, and the models solved from the result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,118 +24,127 @@ from revin_forecast.utils.threads import thread_map
 
 @dataclass(frozen=True)
 class SweepGrid:
-    """What is tried, and how it is told apart."""
+    """Candidates of a sweep and the number of blocks to compare them on."""
 
     lookbacks: tuple[int, ...] = (96, 336, 512, 720)
+    """Candidate look-backs, ascending."""
     horizons: tuple[int, ...] = (96, 192, 336, 720)
+    """Horizons to forecast, ascending."""
     penalties: tuple[float, ...] = DEFAULT_PENALTIES
+    """Candidate penalties, ascending."""
     blocks: int = 4
-    """Blocks of time that are left out in turn."""
+    """Number of blocks of time, each held out once."""
     per_channel: bool = False
-    """Also try a change of the shared map for each channel; kept where it is clearly better."""
+    """Whether to try a change of the shared map for each channel, used if significantly better."""
     season: int | None = None
-    """Also try to take a share of each channel's mean season off, of so many rows; None: don't."""
+    """Rows in a season, to try subtracting a share of each channel's seasonal profile; None: no
+    profile."""
 
     def __post_init__(self):
         for name in ("lookbacks", "horizons", "penalties"):
             values = getattr(self, name)
             if not values or min(values) <= 0 or sorted(set(values)) != list(values):
                 raise InputError(
-                    f"{name} of a sweep are positive, ascending and different but got {values}."
+                    f"{name} of a sweep must be positive, ascending and distinct but got {values}."
                 )
         if self.season is not None and self.season < 2:
             raise InputError(
-                f"season of a sweep is 2 rows or more, or None, but got {self.season}."
+                f"season of a sweep must be 2 rows or more, or None, but got {self.season}."
             )
 
     @property
     def groups(self) -> list[tuple[int, int]]:
-        """First step and the one after the last of each group: a group ends with each horizon."""
+        """Range of steps of each group; a group ends at each horizon."""
         return list(pairwise((0, *self.horizons)))
 
     def window_sums(self, values: Tensor) -> WindowSums:
-        """Return the sums of a table's windows, for the longest sizes."""
+        """Return the sums over a table's windows of the longest look-back and horizon."""
         return WindowSums(values, self.lookbacks[-1], self.horizons[-1])
 
 
 @dataclass(frozen=True, eq=False)
 class SweepResult:
-    """What a sweep chose; makes the model of each horizon."""
+    """Maps that a sweep selected; solves the model of each horizon."""
 
     grid: SweepGrid
+    """Candidates of the sweep."""
     shared_choices: tuple[SweepChoice, ...]
-    """One for each group of steps."""
+    """Selected map of each group of steps, shared by all channels."""
     channel_penalties: tuple[tuple[float | None, ...], ...]
-    """For each channel, the penalty of its change of each group's shared map; None where that map
-    serves it. Empty: none was tried."""
+    """For each channel, the penalty of its change of each group's shared map; None: the channel
+    uses the shared map. Empty: no changes were tried."""
     profile_share: float = 0.0
-    """Of the seasonal profile, that is taken off."""
+    """Share of the seasonal profile to subtract."""
 
     @torch.no_grad()
     def solve(
         self, values: Tensor, horizons: tuple[int, ...] | None = None
     ) -> Mapping[int, Reversible | DeseasonalizedModel]:
-        """Solve the chosen maps on every window of a table.
+        """Solve the selected maps on every window of a table.
 
         Args:
-            values: (time, channels) float64: what teaches. Windows with a gap are left out.
-            horizons: of those swept; None: all.
+            values: (time, channels) float64: the training rows. Windows with a gap are left out.
+            horizons: horizons of the sweep; None: all.
 
         Returns:
             For each horizon a Ridge inside RevIN, float32, in evaluation mode. Its look-back is the
-            longest that was chosen; steps with shorter ones give older values no weight. With a
-            share of the profile taken off, it stands inside a `Deseasonalized`, whose rows are
-            counted from the first of `values`.
+            longest selected one; steps with a shorter look-back have zero weights for older values.
+            With a share of the seasonal profile, the model is a `DeseasonalizedModel`, whose row
+            numbers count from the first row of `values`.
 
         Raises:
-            InputError: a horizon that was not swept.
+            InputError: a horizon is not one of the sweep's.
         """
-        wanted = self.grid.horizons if horizons is None else horizons
-        for horizon in wanted:
+        horizons = self.grid.horizons if horizons is None else horizons
+        for horizon in horizons:
             if horizon not in self.grid.horizons:
                 raise InputError(
-                    f"horizon {horizon} was not swept; take one of {self.grid.horizons}, or "
-                    "sweep again with it."
+                    f"horizon {horizon} is not part of the sweep; take one of "
+                    f"{self.grid.horizons}, or sweep again with it."
                 )
         if not self.profile_share:
-            return self._solve_models(values, wanted)
-        assert self.grid.season is not None  # whatever has a share was given one
+            return self._solve_models(values, horizons)
+        assert self.grid.season is not None  # a share is selected only with a season
         profile = self.profile_share * seasonal_profile(values, self.grid.season)
-        inside = self._solve_models(values - repeat_profile(profile, len(values)), wanted)
+        models = self._solve_models(values - repeat_profile(profile, len(values)), horizons)
         return {
             horizon: DeseasonalizedModel(model, profile.float()).eval()
-            for horizon, model in inside.items()
+            for horizon, model in models.items()
         }
 
     def _solve_models(self, values: Tensor, horizons: tuple[int, ...]) -> dict[int, Reversible]:
         sums = self.grid.window_sums(values)
-        sizes = {size for one in self.shared_choices for size in one.lookbacks}
+        sizes = {size for choice in self.shared_choices for size in choice.lookbacks}
+        # Before the threads start: they only read the prepared sums.
         sums.prepare_origins(*sorted(sizes), *(len(values) - horizon + 1 for horizon in horizons))
         models = thread_map(lambda horizon: self._solve_model(values, sums, horizon), horizons)
         return dict(zip(horizons, models, strict=True))
 
     def _solve_model(self, values: Tensor, sums: WindowSums, horizon: int) -> Reversible:
+        """Solve the model of one horizon from the sums over all windows of the table."""
         groups = self.grid.groups[: self.grid.horizons.index(horizon) + 1]
-        shared, own = (
-            self.shared_choices[: len(groups)],
-            [one[: len(groups)] for one in self.channel_penalties],
-        )
-        changed = {channel: some for channel, some in enumerate(own) if any(some)}
-        # A change is one of the longest look-back, wherever it was chosen.
-        seen = self.shared_choices if changed else shared
-        lookback = max(max(one.lookbacks) for one in seen)
-        model = Ridge(lookback, horizon, values.shape[1], bool(changed))
+        shared = self.shared_choices[: len(groups)]
+        changes = {
+            channel: penalties[: len(groups)]
+            for channel, penalties in enumerate(self.channel_penalties)
+            if any(penalties[: len(groups)])
+        }
+        # Changes are selected for the longest look-back of all groups, so they are solved with it.
+        choices = self.shared_choices if changes else shared
+        lookback = max(max(choice.lookbacks) for choice in choices)
+        model = Ridge(lookback, horizon, values.shape[1], bool(changes))
 
-        def every(size: int, of: WindowSums = sums) -> NormalEquations:
-            return of.equations(size, horizon, 0, len(values))
+        def all_equations(size: int, window_sums: WindowSums = sums) -> NormalEquations:
+            return window_sums.equations(size, horizon, 0, len(values))
 
-        weight = build_map(every, shared, groups, lookback)
+        weight = build_map(all_equations, shared, groups, lookback)
         model.weight.copy_(weight)
-        for channel, some in changed.items():
-            alone = self.grid.window_sums(values[:, channel : channel + 1])
-            left = subtract_window_mean(every(lookback, alone), lookback).subtract_map(weight)
-            for group, penalty in zip(groups, some, strict=True):
+        for channel, penalties in changes.items():
+            channel_sums = self.grid.window_sums(values[:, channel : channel + 1])
+            equations = subtract_window_mean(all_equations(lookback, channel_sums), lookback)
+            residual = equations.subtract_map(weight)
+            for group, penalty in zip(groups, penalties, strict=True):
                 if penalty is not None:
-                    change = solve_ridge(left.select_steps(slice(*group)), penalty)
+                    change = solve_ridge(residual.select_steps(slice(*group)), penalty)
                     model.weight[channel, slice(*group)] += change
         return Reversible(model, RevIN(values.shape[1])).eval()

@@ -1,4 +1,4 @@
-"""Blocks of time, each left out of a fit in turn and scored by it."""
+"""Blocks of time, each held out of a fit once and used to score it."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,12 +15,12 @@ from revin_forecast.utils.threads import thread_map
 
 
 class HeldOutBlock:
-    """A block of time: all maps that are fitted without it, and their errors on it.
+    """A held-out block of time: fits maps without it and returns their errors on it.
 
-    A map's error is a quadratic form in the block's own equations, so no window is made.
+    A map's error is a quadratic form in the block's equations, so no window is extracted.
 
     Args:
-        fit_equations: equations of all windows that share no target with the block's.
+        fit_equations: equations of all windows that share no target with the block's windows.
         held_out_equations: equations of the block's windows.
     """
 
@@ -30,111 +30,116 @@ class HeldOutBlock:
     def errors(
         self, lookbacks: Sequence[int], penalties: Sequence[float], ends: Sequence[int]
     ) -> Tensor:
-        """Return the squared errors of every map, (lookbacks, groups, penalties).
+        """Return the summed squared errors of every map, (lookbacks, groups, penalties).
 
         Args:
-            lookbacks: to try.
-            penalties: to try.
-            ends: the step after each group's last; a group begins where the one before ends.
+            lookbacks: candidate look-backs.
+            penalties: candidate penalties.
+            ends: the step after each group's last; a group begins where the previous one ends.
         """
 
-        def of(size: int) -> Tensor:
+        def lookback_errors(size: int) -> Tensor:
             path = RidgePath(subtract_window_mean(self.fit_equations, size))
             return path.group_errors(
                 subtract_window_mean(self.held_out_equations, size), penalties, ends
             )
 
-        return torch.stack([of(size) for size in lookbacks])
+        return torch.stack([lookback_errors(size) for size in lookbacks])
 
     def last_value_errors(self, ends: Sequence[int]) -> Tensor:
-        """Return the squared errors of repeating the last value, (groups,)."""
+        """Return the summed squared errors of repeating the last value, (groups,)."""
         return sum_by_group(subtract_window_mean(self.held_out_equations, 1).target_squares, ends)
 
     def channel_map_errors(
         self, shared: Tensor, penalties: Sequence[float], ends: Sequence[int]
     ) -> Tensor:
-        """Return the squared errors of maps that are drawn to a shared one.
+        """Return the summed squared errors of a shared map and of its penalized changes.
 
         Args:
             shared: (steps, lookback), for raw windows.
-            penalties: to try.
+            penalties: candidate penalties of the change.
             ends: as for `errors`.
 
         Returns:
-            (groups, 1 + penalties); the first are those of the shared map.
+            (groups, 1 + penalties); the first column has the errors of the shared map.
         """
-        left = [
-            subtract_window_mean(one, shared.shape[1]).subtract_map(shared)
-            for one in (self.fit_equations, self.held_out_equations)
-        ]
-        drawn = RidgePath(left[0]).group_errors(left[1], penalties, ends)
-        return torch.cat([sum_by_group(left[1].target_squares, ends).unsqueeze(1), drawn], dim=1)
+        # A ridge of the shared map's residuals is the penalized change.
+        fit_residual, held_out_residual = (
+            subtract_window_mean(equations, shared.shape[1]).subtract_map(shared)
+            for equations in (self.fit_equations, self.held_out_equations)
+        )
+        shared_errors = sum_by_group(held_out_residual.target_squares, ends)
+        changed = RidgePath(fit_residual).group_errors(held_out_residual, penalties, ends)
+        return torch.cat([shared_errors.unsqueeze(1), changed], dim=1)
 
     def map_errors(self, weight: Tensor, ends: Sequence[int]) -> Tensor:
-        """Return the squared errors of a map of raw windows of the longest size, (groups,)."""
+        """Return the summed squared errors of a map of the longest raw windows, (groups,)."""
         return sum_by_group(self.held_out_equations.subtract_map(weight).target_squares, ends)
 
 
 def sum_by_group(errors: Tensor, ends: Sequence[int]) -> Tensor:
-    """Return the sum of steps' errors over each group of them, (groups,)."""
+    """Return the sum of the steps' errors over each group of steps, (groups,)."""
     return torch.stack([errors[first:stop].sum() for first, stop in pairwise((0, *ends))])
 
 
 def hold_out_blocks(
     sums: WindowSums, number: int, season: int = 1, share: float = 0.0
 ) -> list[HeldOutBlock]:
-    """Leave each of several blocks of time out: sums are subtracted, never made anew.
+    """Split a table into blocks of time, each held out once.
 
-    With a share of the seasonal profile taken off, each block's profile is that of the rows outside
-    its targets, and the sums are its own.
+    The equations without a block are the difference of two sums; nothing is summed twice. With a
+    share of the seasonal profile, each block has its own profile, of the rows outside its targets,
+    and therefore its own sums.
 
     Args:
-        sums: of the table.
-        number: of blocks, of equally many windows of the longest size.
-        season: rows that the profile takes.
-        share: of the profile, that is taken off the table.
+        sums: sums over the table's windows.
+        number: number of blocks, each with the same number of windows of the longest size.
+        season: rows in a season of the profile.
+        share: share of the profile to subtract from the table.
 
     Raises:
-        InputError: too few rows for so many blocks.
+        InputError: there are too few rows for the number of blocks.
     """
     horizon = sums.horizon
     begin, end = sums.lookback, len(sums.values) - horizon + 1
     if number < 2 or (end - begin) // number < horizon:
         raise InputError(
-            f"{number} blocks of {max(0, end - begin)} windows of look-back {sums.lookback} and "
-            f"horizon {horizon} were to be left out in turn; there must be 2 or more, each of "
+            f"{number} blocks of {max(0, end - begin)} windows with look-back {sums.lookback} and "
+            f"horizon {horizon} can't be held out; there must be 2 or more blocks of "
             f"{horizon} windows or more. Pass more rows, fewer blocks, or shorter sizes."
         )
     edges = [begin + (end - begin) * part // number for part in range(number + 1)]
-    held = list(pairwise(edges))
-    # Targets of a window reach `horizon` rows on, so as many windows on both sides share some.
-    touched = [(max(begin, a - horizon + 1), min(end, b + horizon - 1)) for a, b in held]
-    pairs = list(zip(held, touched, strict=True))
+    held_out = list(pairwise(edges))
+    # A window's targets span `horizon` rows, so as many windows on both sides share some of them.
+    overlapping = [(max(begin, a - horizon + 1), min(end, b + horizon - 1)) for a, b in held_out]
+    pairs = list(zip(held_out, overlapping, strict=True))
     if share:
 
-        def profiled(pair: tuple[tuple[int, int], tuple[int, int]]) -> HeldOutBlock:
-            (first, stop), apart = pair
+        def deseasonalize_block(pair: tuple[tuple[int, int], tuple[int, int]]) -> HeldOutBlock:
+            (first, stop), overlap = pair
             profile = seasonal_profile(sums.values, season, (first, stop + horizon - 1))
-            rest = sums.values - repeat_profile(share * profile, len(sums.values))
-            own = WindowSums(rest, sums.lookback, horizon)
+            residual = sums.values - repeat_profile(share * profile, len(sums.values))
+            block_sums = WindowSums(residual, sums.lookback, horizon)
             return HeldOutBlock(
-                own.equations_over(begin, end) - own.equations_over(*apart),
-                own.equations_over(first, stop),
+                block_sums.equations_over(begin, end) - block_sums.equations_over(*overlap),
+                block_sums.equations_over(first, stop),
             )
 
-        blocks = thread_map(profiled, pairs)
+        blocks = thread_map(deseasonalize_block, pairs)
     else:
-        sums.prepare_origins(*sorted({origin for pair in (*held, *touched) for origin in pair}))
-        whole = sums.equations_over(begin, end)
+        # Before the threads start: they only read the prepared sums.
+        origins = {origin for pair in (*held_out, *overlapping) for origin in pair}
+        sums.prepare_origins(*sorted(origins))
+        total = sums.equations_over(begin, end)
         blocks = thread_map(
             lambda pair: HeldOutBlock(
-                whole - sums.equations_over(*pair[1]), sums.equations_over(*pair[0])
+                total - sums.equations_over(*pair[1]), sums.equations_over(*pair[0])
             ),
             pairs,
         )
     if min(min(block.fit_equations.count, block.held_out_equations.count) for block in blocks) == 0:
         raise InputError(
             f"a block has no window without a gap: look-back {sums.lookback} and horizon {horizon} "
-            f"take {sums.lookback + horizon} rows. Pass shorter ones, or fill the gaps."
+            f"take {sums.lookback + horizon} rows. Pass shorter sizes, or fill the gaps."
         )
     return blocks

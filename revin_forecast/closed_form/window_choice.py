@@ -1,4 +1,4 @@
-"""revin_forecast/closed_form/window_choice.py."""
+"""Choice of the windows that a map is solved on, and of the way to sum over them."""
 
 import copy
 from collections.abc import Iterator
@@ -23,61 +23,73 @@ from revin_forecast.normalizers import LocationScaleNormalizer
 
 @dataclass(frozen=True)
 class WindowChoice:
-    """Which windows a map is solved on."""
+    """The windows that a map is solved on."""
 
     lookback: int
+    """Steps in the input window."""
     horizon: int
+    """Steps to forecast."""
     gap_free_only: bool
-    """Only those without a gap."""
+    """Whether to use only windows without a gap."""
     max_windows: int | None
-    """Thin them to about so many, where they are made one by one."""
+    """Approximate number of evenly spaced windows if they are extracted in blocks; None: all."""
 
     def iter_equations(
         self, parts: list[Tensor], normalizer: LocationScaleNormalizer
     ) -> Iterator[tuple[NormalEquations, ...]]:
-        """Yield those of each part, for groups of steps that share their windows.
+        """Yield the equations of each part, for groups of steps that share their windows.
 
         Args:
-            parts: training and, where there is one, validation: (time, channels) float64.
+            parts: training and, if given, validation: (time, channels) float64.
             normalizer: gives each window's location.
 
+        Yields:
+            The equations of all parts. Steps with the same windows share one item; with missing
+            targets, each step has its own.
+
         Raises:
-            InputError: windows without a gap are wanted but a part has none.
+            InputError: `gap_free_only` is set, but a part has no window without a gap.
         """
         weights = normalizer.location_weights(self.lookback)
         sizes = self.lookback, self.horizon
-        width = sum(sizes)
+        # From fast to slow: no window extracted, one Gram matrix for all steps, one per step.
         if weights is not None and (self.gap_free_only or all(map(_is_finite, parts))):
             yield self._check_windows(
                 parts, [gap_free_equations(part, *sizes).centre(weights) for part in parts]
             )
             return
-        narrow = copy.deepcopy(normalizer).double()
+        # A copy in float64, as the caller's normalizer keeps its dtype.
+        exact_normalizer = copy.deepcopy(normalizer).double()
         strides = [
-            window_stride(len(part), part.shape[1], width, self.max_windows) for part in parts
+            window_stride(len(part), part.shape[1], sum(sizes), self.max_windows) for part in parts
         ]
         strided = list(zip(parts, strides, strict=True))
         if self.gap_free_only or all(has_all_targets(part, self.lookback) for part in parts):
-            joint = [
-                shared_equations(part, narrow, *sizes, stride, self.gap_free_only)
+            shared = [
+                shared_equations(part, exact_normalizer, *sizes, stride, self.gap_free_only)
                 for part, stride in strided
             ]
-            yield self._check_windows(parts, joint)
+            yield self._check_windows(parts, shared)
             return
-        masked = [equations_with_gaps(part, narrow, *sizes, stride) for part, stride in strided]
-        yield from zip(*masked, strict=True)
+        per_step = [
+            equations_with_gaps(part, exact_normalizer, *sizes, stride) for part, stride in strided
+        ]
+        yield from zip(*per_step, strict=True)
 
     def _check_windows(
         self, parts: list[Tensor], equations: list[NormalEquations]
     ) -> tuple[NormalEquations, ...]:
-        for name, part, found in zip(("training", "validation"), parts, equations, strict=False):
-            if found.count == 0:
+        """Return the equations, or raise InputError if a part has no window without a gap."""
+        names = ("training", "validation")
+        for name, part, part_equations in zip(names, parts, equations, strict=False):
+            if part_equations.count == 0:
                 windows = (len(part) - self.lookback - self.horizon + 1) * part.shape[1]
                 raise InputError(
                     f"0 of {windows} windows of the {name} part have no gap: a look-back of "
                     f"{self.lookback} and a horizon of {self.horizon} take "
                     f"{self.lookback + self.horizon} rows, and the longest stretch without a gap "
-                    f"has {longest_gap_free_stretch(part)}. Choose a shorter look-back, or gaps='masked'."
+                    f"has {longest_gap_free_stretch(part)}. Choose a shorter look-back, or "
+                    "gaps='masked'."
                 )
         return tuple(equations)
 
@@ -93,25 +105,25 @@ def observed_target_equations(
     horizon: int,
     max_windows: int,
 ) -> NormalEquations:
-    """Sum over evenly spaced windows, gaps or not, every target that was observed.
+    """Return approximate equations of evenly spaced windows with all observed targets.
 
-    An unobserved input stands at the window's location, where the normalizer puts it when it
-    forecasts. All steps share one Gram matrix, of all windows; what a step sees of its targets is
-    scaled up to as many (available cases: right as far as gaps come by chance). `masked_equations`
-    is exact, with a matrix for each step.
+    An unobserved input takes the window's location, as it does in forecasts. All steps share one
+    Gram matrix of all windows, and the sums over a step's observed targets are scaled up to that
+    number of windows (available-case analysis, valid if values are missing at random).
+    `equations_with_gaps` is exact, with one Gram matrix per step.
 
     Args:
         values: (time, channels) float64; NaN is unobserved.
         normalizer: gives each window's location; in float64, for one channel.
-        lookback: steps seen.
-        horizon: steps forecast.
-        max_windows: at most, over all channels.
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        max_windows: largest number of windows of all channels.
     """
     inputs = values.new_zeros(lookback, lookback)
     sums = values.new_zeros(lookback)
     cross = values.new_zeros(horizon, lookback)
     squares, targets = values.new_zeros(horizon), values.new_zeros(horizon)
-    seen_at, count = values.new_zeros(horizon), 0
+    target_counts, count = values.new_zeros(horizon), 0
     stride = window_stride(len(values), values.shape[1], lookback + horizon, max_windows)
     for block in iter_window_blocks(values, normalizer, lookback, horizon, stride):
         past, future = block.past, block.targets
@@ -120,9 +132,16 @@ def observed_target_equations(
         cross += future.mT @ past
         squares += future.square().sum(dim=0)
         targets += future.sum(dim=0)
-        seen_at += block.target_observed.sum(dim=0)
+        target_counts += block.target_observed.sum(dim=0)
         count += len(past)
-    up = torch.where(seen_at > 0, count / seen_at.clamp(min=1), 0)
-    if not bool((seen_at > 0).any()):
+    scale = torch.where(target_counts > 0, count / target_counts.clamp(min=1), 0)
+    if not bool((target_counts > 0).any()):
         count = 0
-    return NormalEquations(inputs, cross * up.unsqueeze(1), squares * up, sums, targets * up, count)
+    return NormalEquations(
+        gram=inputs,
+        cross=cross * scale.unsqueeze(1),
+        target_squares=squares * scale,
+        input_sums=sums,
+        target_sums=targets * scale,
+        count=count,
+    )

@@ -1,3 +1,5 @@
+"""Moments and closed-form fits of series with gaps, against explicit windows."""
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,7 @@ def walks(rows, channels, seed=0):
     return torch.randn(rows, channels, generator=generator, dtype=torch.float64).cumsum(0) / 5
 
 
-def without(values, share, seed=0):
+def remove_values(values, share, seed=0):
     """Values with some of them, and all before and after some rows, unobserved."""
     generator = torch.Generator().manual_seed(seed)
     rows, channels = values.shape
@@ -40,7 +42,7 @@ def complete_windows(values, width):
     return windows[np.isfinite(windows).all(axis=1)]
 
 
-def check(values, width):
+def check_moments(values, width):
     windows, moments = complete_windows(values, width), gap_free_moments(values, width)
     scale = (windows**2).sum()
     np.testing.assert_allclose(moments.gram, windows.T @ windows, rtol=0, atol=1e-13 * scale)
@@ -58,20 +60,20 @@ def check(values, width):
     seed=st.integers(0, 2**31),
 )
 def test_moments_equal_the_product_of_all_complete_windows(rows, width, channels, share, seed):
-    check(without(walks(max(rows, width), channels, seed), share, seed), width)
+    check_moments(remove_values(walks(max(rows, width), channels, seed), share, seed), width)
 
 
-def test_blocks_of_unlike_lengths_add_up(monkeypatch):
+def test_blocks_of_different_lengths_add_up(monkeypatch):
     monkeypatch.setattr("revin_forecast.closed_form.gap_free_windows.MAX_BLOCK_BYTES", 16 * 400)
-    check(without(walks(300, 40), 0.01), 9)
+    check_moments(remove_values(walks(300, 40), 0.01), 9)
 
 
-def test_without_gaps_they_are_those_of_all_windows():
+def test_moments_without_gaps_equal_those_of_all_windows():
     values = walks(200, 3)
-    fast, wanted = gap_free_moments(values, 20), window_moments(values, 20)
-    torch.testing.assert_close(fast.gram, wanted.gram, rtol=0, atol=0)
-    one_absent = torch.cat([values, torch.full((200, 1), torch.nan)], dim=1)
-    torch.testing.assert_close(gap_free_moments(one_absent, 20).gram, wanted.gram)
+    fast, expected = gap_free_moments(values, 20), window_moments(values, 20)
+    torch.testing.assert_close(fast.gram, expected.gram, rtol=0, atol=0)
+    with_empty_channel = torch.cat([values, torch.full((200, 1), torch.nan)], dim=1)
+    torch.testing.assert_close(gap_free_moments(with_empty_channel, 20).gram, expected.gram)
 
 
 @pytest.mark.parametrize("rows", [5, 40])
@@ -86,7 +88,7 @@ def test_no_complete_window_is_a_count_of_zero(rows):
     ("gaps", "share"),
     [
         ([], 1),
-        ([(0, 12, 0), (25, 30, 0)], 1),  # a late start and an early end lack nothing
+        ([(0, 12, 0), (25, 30, 0)], 1),  # a late start and an early end are not gaps
         ([(0, 30, 1)], 1),
         ([(15, 16, 0)], 1 - 5 / 52),
         ([(0, 30, 0), (0, 30, 1)], 0),
@@ -99,7 +101,7 @@ def test_share_of_complete_windows(gaps, share):
     assert gap_free_share(values, 5) == pytest.approx(share)
 
 
-def solved(normalizer, values, **options):
+def solve(normalizer, values, **options):
     ridge = Ridge(LOOKBACK, HORIZON, values.shape[1], penalties=[1e-3])
     model = Reversible(ridge, normalizer).double()
     report = fit_ridge(model, values, **options)
@@ -122,15 +124,15 @@ def least_squares(normalizer, windows, penalty=1e-3):
 
 @pytest.mark.parametrize("kind", [RevIN, LastValue, Identity, Robust])
 def test_complete_solves_on_the_windows_without_a_gap(kind):
-    values = without(walks(400, 5), 0.02)
-    weight, report = solved(kind(5), values, gaps="complete")
+    values = remove_values(walks(400, 5), 0.02)
+    weight, report = solve(kind(5), values, gaps="complete")
     windows = complete_windows(values, WIDTH)
     np.testing.assert_allclose(weight, least_squares(kind(1), windows), atol=1e-9)
     assert report.windows == len(windows) > 100
 
 
 def test_complete_scores_and_refits_on_complete_windows_of_both_parts():
-    training, validation = without(walks(400, 3), 0.02), without(walks(300, 3, 1), 0.02)
+    training, validation = remove_values(walks(400, 3), 0.02), remove_values(walks(300, 3, 1), 0.02)
     penalties = (1e-4, 1e-1, 10.0)
     ridge = Ridge(LOOKBACK, HORIZON, 3, penalties=penalties)
     model = Reversible(ridge, LastValue(3)).double()
@@ -145,12 +147,12 @@ def test_complete_scores_and_refits_on_complete_windows_of_both_parts():
     assert report.penalties == (best,)
     assert report.validation_mse == pytest.approx(errors[best], rel=1e-9)
     fit_ridge(model, training, validation, refit=True, gaps="complete")
-    wanted = least_squares(LastValue(1), np.concatenate([windows, held_out]), best)
-    np.testing.assert_allclose(ridge.weight.detach(), wanted, atol=1e-9)
+    expected = least_squares(LastValue(1), np.concatenate([windows, held_out]), best)
+    np.testing.assert_allclose(ridge.weight.detach(), expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", [RevIN, Robust])
-def test_no_complete_window_is_told(kind):
+def test_no_complete_window_raises_an_input_error(kind):
     values = walks(60, 2)
     values[9::10] = torch.nan
     message = (
@@ -159,8 +161,8 @@ def test_no_complete_window_is_told(kind):
         "or gaps='masked'."
     )
     with pytest.raises(InputError, match=message):
-        solved(kind(2), values, gaps="complete")
-    assert solved(kind(2), values)[1].windows > 0
+        solve(kind(2), values, gaps="complete")
+    assert solve(kind(2), values)[1].windows > 0
 
 
 def test_a_median_without_gaps_has_one_matrix_for_all_steps():
@@ -176,53 +178,53 @@ def test_a_median_without_gaps_has_one_matrix_for_all_steps():
 
 
 @pytest.mark.parametrize("kind", [RevIN, LastValue, Identity])
-def test_blocks_of_windows_give_what_their_moments_give(kind):
-    values, normalizer = without(walks(120, 3), 0.02), kind(3).double()
+def test_window_blocks_and_moments_agree(kind):
+    values, normalizer = remove_values(walks(120, 3), 0.02), kind(3).double()
     joint = shared_equations(values, normalizer, LOOKBACK, HORIZON, gap_free_only=True)
     moments = gap_free_moments(values, WIDTH).centre(normalizer.location_weights(LOOKBACK))
-    wanted = NormalEquations.from_moments(moments, LOOKBACK)
-    for name, value in vars(wanted).items():
+    expected = NormalEquations.from_moments(moments, LOOKBACK)
+    for name, value in vars(expected).items():
         torch.testing.assert_close(getattr(joint, name), value, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", [RevIN, LastValue, Identity])
 def test_masked_adds_windows_with_gaps_to_those_without(kind, monkeypatch):
-    values, normalizer = without(walks(200, 3), 0.02), kind(3).double()
-    apart = list(equations_with_gaps(values, normalizer, LOOKBACK, HORIZON))
+    values, normalizer = remove_values(walks(200, 3), 0.02), kind(3).double()
+    split_blocks = list(equations_with_gaps(values, normalizer, LOOKBACK, HORIZON))
     monkeypatch.setattr(kind, "location_weights", lambda self, lookback: None)
-    one_by_one = equations_with_gaps(values, normalizer, LOOKBACK, HORIZON)
-    for step, wanted in zip(apart, one_by_one, strict=True):
-        for name, value in vars(wanted).items():
+    all_blocks = equations_with_gaps(values, normalizer, LOOKBACK, HORIZON)
+    for step, expected in zip(split_blocks, all_blocks, strict=True):
+        for name, value in vars(expected).items():
             torch.testing.assert_close(getattr(step, name), value, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("first_gap", [0, 60])
-def test_masked_takes_the_joint_matrix_only_where_no_target_is_missing(first_gap):
+def test_masked_shares_a_matrix_only_if_no_target_is_missing(first_gap):
     values, normalizer = walks(120, 3), RevIN(3)
     values[first_gap + 2 : first_gap + 5, 1] = torch.nan
-    weight, _ = solved(normalizer, values)
+    weight, _ = solve(normalizer, values)
     for number, step in enumerate(
         equations_with_gaps(values, normalizer.double(), LOOKBACK, HORIZON)
     ):
         ridge = step.gram + 1e-3 * step.gram.trace() / LOOKBACK * torch.eye(LOOKBACK)
-        wanted = torch.linalg.solve(ridge, step.cross[0])
-        np.testing.assert_allclose(weight[number], wanted, atol=1e-9)
+        expected = torch.linalg.solve(ridge, step.cross[0])
+        np.testing.assert_allclose(weight[number], expected, atol=1e-9)
 
 
-@pytest.mark.parametrize(("at_most", "stride"), [(None, 1), (150, 3), (1, 107)])
+@pytest.mark.parametrize(("max_windows", "stride"), [(None, 1), (150, 3), (1, 107)])
 @pytest.mark.parametrize("gaps", ["masked", "complete"])
-def test_thinned_windows_end_with_the_last(at_most, stride, gaps):
+def test_thinned_windows_end_with_the_last(max_windows, stride, gaps):
     values = walks(120, 3)
-    weight, report = solved(Robust(3), values, gaps=gaps, max_windows=at_most)
-    every = np.lib.stride_tricks.sliding_window_view(values.numpy(), WIDTH, axis=0)
-    windows = every[::-1][::stride].reshape(-1, WIDTH)
+    weight, report = solve(Robust(3), values, gaps=gaps, max_windows=max_windows)
+    all_windows = np.lib.stride_tricks.sliding_window_view(values.numpy(), WIDTH, axis=0)
+    windows = all_windows[::-1][::stride].reshape(-1, WIDTH)
     np.testing.assert_allclose(weight, least_squares(Robust(1), windows), atol=1e-8)
     assert report.windows == len(windows)
 
 
-def test_thinning_with_gaps_keeps_one_matrix_a_step():
-    values = without(walks(200, 4), 0.05)
-    weight, _ = solved(Robust(4), values, max_windows=300)
+def test_thinning_with_gaps_keeps_one_matrix_per_step():
+    values = remove_values(walks(200, 4), 0.05)
+    weight, _ = solve(Robust(4), values, max_windows=300)
     thin = list(equations_with_gaps(values, Robust(4).double(), LOOKBACK, HORIZON, stride=3))
     assert len(thin) == HORIZON
     for number, step in enumerate(thin):
@@ -232,6 +234,6 @@ def test_thinning_with_gaps_keeps_one_matrix_a_step():
         )
 
 
-def test_max_windows_below_one_is_refused():
-    with pytest.raises(InputError, match="max_windows is from 1 up but got 0"):
-        solved(Robust(3), walks(60, 3), max_windows=0)
+def test_max_windows_below_one_raises_an_input_error():
+    with pytest.raises(InputError, match="max_windows must be 1 or more but got 0"):
+        solve(Robust(3), walks(60, 3), max_windows=0)
