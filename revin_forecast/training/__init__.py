@@ -1,1 +1,1 @@
-"""Train a model by gradient with Lightning, or solve it; checkpoints, recipes and settings."""
+"""Fitting of models: gradient training with Lightning, closed form, checkpoints and settings."""

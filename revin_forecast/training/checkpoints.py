@@ -1,4 +1,4 @@
-"""Checkpoints that a run killed at any moment can go on from."""
+"""Checkpoints from which a run that was killed at any moment can be resumed."""
 
 import json
 import pickle
@@ -19,42 +19,44 @@ from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.files import atomic_write
 
 MONITOR = "validation_loss"
-"""What decides which epoch is the best and when to stop."""
+"""Metric that determines the best epoch and early stopping."""
+NOT_FINGERPRINTED = ("max_epochs", "logger", "progress", "devices", "num_nodes", "strategy")
+"""Settings that may change on resume: the result is as if the run had used them from the start."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training run came to."""
+    """Result of a training run."""
 
     epochs: int
-    """Epochs run, those before a resume included."""
+    """Number of epochs, including those before a resume."""
     best_epoch: int
-    """The epoch, from 0, whose weights the model has now."""
+    """Epoch, counted from 0, whose weights the model has."""
     validation_loss: float
-    """Of those weights."""
+    """Validation loss of those weights."""
 
 
 def last_checkpoint(folder: Path) -> Path:
-    """Return where the checkpoint lies that a stage is resumed from."""
+    """Return the path of the checkpoint that a stage is resumed from."""
     return folder / "checkpoints" / "last.ckpt"
 
 
 def best_checkpoint(folder: Path) -> Path:
-    """Return where the checkpoint of the best epoch lies."""
+    """Return the path of the checkpoint of the best epoch."""
     return folder / "checkpoints" / "best.ckpt"
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Checkpoints that are replaced in one step, and that may be moved to another folder.
+    """Checkpoint input and output with atomic writes, independent of the folder's location.
 
-    Lightning's own are first written to the system's folder for temporary files; from another disk
-    they are copied, and a copy can be cut off.
+    Lightning writes a checkpoint to the system's temporary folder first. If that is on another
+    disk, the checkpoint is then copied, and an interrupted copy leaves a damaged file.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write a checkpoint: the old one is there until the new one is whole."""
+        """Write a checkpoint atomically; the old one stays until the new one is complete."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as partial:
@@ -63,24 +65,25 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True
     ) -> dict[str, Any]:
-        """Read a checkpoint; what it says of its own folder becomes the one it is in."""
+        """Read a checkpoint and replace its folder paths with the folder it is in."""
         checkpoint = read_checkpoint(Path(path), map_location)
-        here = Path(path).parent.resolve()
+        folder = Path(path).parent.resolve()
         for name, state in checkpoint["callbacks"].items():
             if name.startswith("ModelCheckpoint"):
-                best = str(here / Path(state["best_model_path"]).name)
-                state |= {"dirpath": str(here), "best_model_path": best}
-                if state["best_k_models"]:  # else none is followed there
+                # Lightning ignores the best model so far if the recorded folder differs.
+                best = str(folder / Path(state["best_model_path"]).name)
+                state |= {"dirpath": str(folder), "best_model_path": best}
+                if state["best_k_models"]:  # empty for the callback that saves every epoch
                     score = state["best_model_score"]
                     state |= {"kth_best_model_path": best, "best_k_models": {best: score}}
         return checkpoint
 
 
 def read_checkpoint(path: Path, device: Any = "cpu") -> dict[str, Any]:
-    """Read a checkpoint; runs no pickled code.
+    """Read a checkpoint without running pickled code.
 
     Raises:
-        InputError: it is missing or damaged.
+        InputError: the file is missing or damaged.
     """
     try:
         return torch.load(path, map_location=device, weights_only=True)
@@ -91,7 +94,7 @@ def read_checkpoint(path: Path, device: Any = "cpu") -> dict[str, Any]:
 
 
 def is_finished(folder: Path, settings: TrainingSettings) -> bool:
-    """Return whether a stage's run came to its end: its last epoch, or an early stop."""
+    """Return whether a stage has ended, by its last epoch or by early stopping."""
     if not last_checkpoint(folder).is_file():
         return False
     last = read_checkpoint(last_checkpoint(folder))
@@ -104,78 +107,83 @@ def is_finished(folder: Path, settings: TrainingSettings) -> bool:
 
 
 def stage_result(folder: Path) -> tuple[TrainingResult, dict[str, Tensor]]:
-    """Return what a stage came to, and the module's weights of its best epoch."""
+    """Return a stage's result and the module's weights of its best epoch."""
     last, best = read_checkpoint(last_checkpoint(folder)), read_checkpoint(best_checkpoint(folder))
     score = float(_callback_state(last, "ModelCheckpoint", MONITOR)["best_model_score"])
     return TrainingResult(last["epoch"] + 1, int(best["epoch"]), score), best["state_dict"]
 
 
 def _callback_state(checkpoint: dict[str, Any], callback: str, monitor: str) -> dict[str, Any]:
-    """Return what that callback of Lightning's kept which follows a loss."""
+    """Return the saved state of the Lightning callback with the given monitor."""
     states = checkpoint["callbacks"].items()
     return next(state for name, state in states if name.startswith(callback) and monitor in name)
-
-
-NOT_FINGERPRINTED = ("max_epochs", "logger", "progress", "devices", "num_nodes", "strategy")
-"""Settings that may change when a run goes on: its result is that of a run that had them always."""
 
 
 def run_fingerprint(
     model: nn.Module, data: ForecastDataModule, settings: TrainingSettings
 ) -> dict[str, Any]:
-    """Return all that a run's result depends on, in plain values."""
+    """Return everything that a run's result depends on, as plain values."""
     windows = data.training
     options = {
         name: value for name, value in asdict(settings).items() if name not in NOT_FINGERPRINTED
     }
     content = {
         "options": options | {"lookback": windows.lookback, "horizon": windows.horizon},
+        # Without memory addresses, which differ between processes.
         "model": re.sub(r" at 0x[0-9a-f]+", "", repr(model)),
         "rows": _hash_tensors(windows.values, windows.known),
         "validation rows": _hash_tensors(data.validation.values, data.validation.known),
     }
-    return json.loads(json.dumps(content))
+    return json.loads(json.dumps(content))  # tuples become lists, as in the recorded fingerprint
 
 
 def record_start(folder: Path, content: dict[str, Any], threads: int | None) -> None:
-    """Note that a run begins in a folder, and on how many threads: its sums depend on it."""
+    """Record the fingerprint of a run and its number of threads, before its first step."""
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(_record_path(folder)) as partial:
-        noted = content | {"threads": threads}
-        partial.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
+        # The order of floating-point sums depends on the threads, so a resumed run needs as many.
+        record = content | {"threads": threads}
+        partial.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def has_started(folder: Path) -> bool:
-    """Return whether a run has begun in a folder, even if it came to no checkpoint."""
+    """Return whether a run has begun in a folder, even if it has no checkpoint yet."""
     return _record_path(folder).is_file()
 
 
 def check_resumable(folder: Path, content: dict[str, Any]) -> int | None:
-    """Refuse to go on with a run of something else; return the number of threads that it has.
+    """Check that a run may be resumed and return its number of threads.
 
-    None: torch's own, as a run had of a version that kept no record of them.
+    Args:
+        folder: folder of the run.
+        content: fingerprint of the run to resume with.
+
+    Returns:
+        The recorded number of threads; None: torch's default, if an earlier version of the package
+        wrote no record of them.
 
     Raises:
-        InputError: options, model or data are others than when the run began.
+        InputError: options, model or data differ from those of the run.
     """
-    if not has_started(folder):  # of a version that kept no record
+    if not has_started(folder):  # earlier versions wrote no record
         return None
-    before = json.loads(_record_path(folder).read_text(encoding="utf-8"))
-    # An option that came with a later version had its default before.
-    had, has = asdict(TrainingSettings()) | before["options"], content["options"]
-    differ = [name for name in has if had.get(name) != has[name]]
-    changes = [f"{name} {had.get(name)} instead of {has[name]}" for name in differ]
-    if not changes and before["model"] != content["model"]:
+    record = json.loads(_record_path(folder).read_text(encoding="utf-8"))
+    # An option of a later version had its default value before.
+    old, new = asdict(TrainingSettings()) | record["options"], content["options"]
+    differing = [name for name in new if old.get(name) != new[name]]
+    changes = [f"{name} {old.get(name)} instead of {new[name]}" for name in differing]
+    # A changed option may change the model, too; only the option is reported then.
+    if not changes and record["model"] != content["model"]:
         changes.append("another backbone or normalizer, or other parameters of them")
     rows = ("rows", "validation rows")
-    if not changes and any(before[name] != content[name] for name in rows):
+    if not changes and any(record[name] != content[name] for name in rows):
         changes.append("other rows in the table")
     if changes:
         raise InputError(
-            f"the run in {folder} can't go on, it had {'; '.join(changes)}. Resume with what it "
-            "had, or train anew without resume."
+            f"the run in {folder} can't be resumed: it had {'; '.join(changes)}. Resume with the "
+            "same settings, model and rows, or train again without resume."
         )
-    return before.get("threads")
+    return record.get("threads")
 
 
 def _record_path(folder: Path) -> Path:
@@ -183,8 +191,8 @@ def _record_path(folder: Path) -> Path:
 
 
 def _hash_tensors(*parts: Tensor | None) -> str:
-    total = sha256()
+    digest = sha256()
     for part in parts:
         if part is not None:
-            total.update(part.contiguous().numpy().data.cast("B"))
-    return total.hexdigest()
+            digest.update(part.contiguous().numpy().data.cast("B"))  # the bytes without a copy
+    return digest.hexdigest()

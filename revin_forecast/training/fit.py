@@ -1,4 +1,4 @@
-"""Fit any model with one call: solve it in closed form, train it, or do nothing."""
+"""Fitting of any model: closed form, gradient training, or nothing for naive baselines."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,13 +25,18 @@ def fit_model(
     """Build and fit a model on a split's standardized values.
 
     Args:
-        config: what is fitted, and how.
-        split: the values and where training and validation end.
-        folder: keeps checkpoints and logs of a trained backbone; None: nothing is kept.
-        resume: go on from the folder's last checkpoint.
+        config: the model and its training settings.
+        split: the values and the ends of training and validation.
+        folder: folder for checkpoints and logs of a trained backbone; None: they are discarded.
+        resume: whether to resume from the folder's last checkpoint.
 
     Returns:
-        The model, in evaluation mode, and what the fit reports.
+        The model in evaluation mode, and a summary of the fit (`RidgeFit` or `TrainingResult` as a
+        dictionary; empty if nothing is fitted).
+
+    Raises:
+        InputError: a part of the split is too short, `resume` or `refit` does not apply to the
+            backbone, or its normalizer cannot be used with the loss.
     """
     channels = split.channels
     model = config.build(channels)
@@ -43,14 +48,14 @@ def fit_model(
         model.normalizer.initialize_from(training, config.lookback)
     if isinstance(unwrap(model.backbone), Ridge):
         if resume:
-            raise InputError("a Ridge is solved in one go; there is nothing to resume.")
-        # A series that only begins late has no gap that a window must be seen through.
+            raise InputError("a Ridge is solved in one step; there is nothing to resume.")
+        # Late starts are not gaps: leaving out their incomplete windows is exact and fast.
         width = config.lookback + config.horizon
-        complete = all(gap_free_share(part, width) == 1 for part in (training, validation))
-        gaps = "complete" if complete else "masked"
-        of_all = _with_all_targets(model, config, channels)
-        result = fit_ridge(of_all, training, validation, config.refit, gaps=gaps)
-        report: dict[str, Any] = vars(result)
+        is_gap_free = all(gap_free_share(part, width) == 1 for part in (training, validation))
+        gaps = "complete" if is_gap_free else "masked"
+        full_model = _with_all_targets(model, config, channels)
+        result = fit_ridge(full_model, training, validation, config.refit, gaps=gaps)
+        summary: dict[str, Any] = vars(result)
     elif config.refit:
         raise InputError(
             f"refit is for closed-form backbones; {config.backbone.name} is trained with early "
@@ -60,35 +65,37 @@ def fit_model(
         if model.levels:
             sizes = (config.lookback, config.horizon)
             check_supports_quantiles(model.normalizer, *sizes, len(model.levels))
-        report = _train(model, split, config, folder, resume)
+        summary = _train(model, split, config, folder, resume)
     elif resume:
         raise InputError(f"{config.backbone.name} has nothing to train, so nothing to resume.")
     else:
-        report = {}
-    return model.eval(), report
+        summary = {}
+    return model.eval(), summary
 
 
-def _with_all_targets(model: Reversible, recipe: ModelConfig, channels: int) -> Reversible:
-    """Return the same backbone with all channels as targets: those only seen teach the map, too."""
-    if recipe.targets is None:
+def _with_all_targets(model: Reversible, config: ModelConfig, channels: int) -> Reversible:
+    """Return a model of the same backbone with all channels as targets."""
+    if config.targets is None:
         return model
-    normalizer = replace(recipe, targets=None).build(channels).normalizer
+    # Windows of the other channels train a shared map, too.
+    normalizer = replace(config, targets=None).build(channels).normalizer
     normalizer.load_state_dict(model.normalizer.state_dict())
     return Reversible(unwrap(model.backbone), normalizer)
 
 
 def _is_trainable(model: Reversible) -> bool:
-    """Return whether there is anything to train; an affine map around a naive one is nothing."""
+    """Return whether there is anything to train."""
+    # The affine map of a normalizer around a naive backbone does not count: it cancels.
     learned = isinstance(model.normalizer, LearnedNormalizer | InitializedFromData)
     return learned or any(True for _ in model.backbone.parameters())
 
 
-def _check_enough_rows(name: str, rows: int, recipe: ModelConfig) -> None:
-    width = recipe.lookback + recipe.horizon
+def _check_enough_rows(name: str, rows: int, config: ModelConfig) -> None:
+    width = config.lookback + config.horizon
     if rows < width:
         raise InputError(
             f"the {name} part has {rows} rows with its look-back, but one window of look-back "
-            f"{recipe.lookback} and horizon {recipe.horizon} takes {width}. "
+            f"{config.lookback} and horizon {config.horizon} takes {width}. "
             "Choose a shorter look-back or horizon, or pass more rows."
         )
 
@@ -96,15 +103,15 @@ def _check_enough_rows(name: str, rows: int, recipe: ModelConfig) -> None:
 def _train(
     model: Reversible,
     split: ChronologicalSplit | MemoryMappedSplit,
-    recipe: ModelConfig,
+    config: ModelConfig,
     folder: Path | None,
     resume: bool,
 ) -> dict[str, Any]:
-    # Imported here: a closed-form fit needs neither Lightning nor its two seconds.
+    # Imported here, as importing Lightning takes two seconds that a closed-form fit can save.
     from revin_forecast.data.lightning_module import ForecastDataModule
     from revin_forecast.training.train import train
 
-    settings, sizes = recipe.training, (recipe.lookback, recipe.horizon)
+    settings, sizes = config.training, (config.lookback, config.horizon)
     data = ForecastDataModule(
         split.make_windows("training", *sizes),
         split.make_windows("validation", *sizes),

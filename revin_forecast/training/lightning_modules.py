@@ -1,4 +1,4 @@
-"""What Lightning trains: a model on its forecasts, or a normalizer alone."""
+"""Lightning modules that train a model on its forecasts, or one normalizer alone."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -16,16 +16,19 @@ from revin_forecast.errors import InputError
 from revin_forecast.metrics import mae, mse, quantile_loss
 from revin_forecast.models.reversible import Reversible, auxiliary_loss, select_targets
 from revin_forecast.normalizers import Normalizer, PretrainedNormalizer
+from revin_forecast.shapes import Future, Past
 
 
 class _WindowModule(LightningModule, ABC):
-    """Follow a loss of batches of windows; what a step draws depends on the seed and its number.
+    """Base class: optimize a loss of batches of windows.
 
-    Lightning hands over several batches at once, and each is a step of the optimizer here: its own
-    path from batch to step takes half a millisecond, as long as a linear map's whole step.
+    The random numbers of a step depend only on the seed and the number of the step. Lightning
+    passes several batches at once, and this class takes an optimizer step for each, because
+    Lightning's own loop takes half a millisecond per step, as long as the whole step of a linear
+    map.
 
-    Several processes take their shares of each batch, and their losses are weighted so that the
-    mean of them, and with it the mean gradient that each gets, is that of the whole batch.
+    With several processes, each takes its share of every batch. The losses are weighted so that
+    their mean, and therefore the mean gradient, is that of the whole batch.
     """
 
     def __init__(self, gradient_clip: float, seed: int):
@@ -39,15 +42,16 @@ class _WindowModule(LightningModule, ABC):
     def batch_loss(
         self, batch: WindowBatch, training: bool, share: BatchShare | None = None
     ) -> Tensor:
-        """Return the loss of one batch, weighted where it is a share of one."""
+        """Return the loss of one batch, weighted if the batch is this process's share of one."""
 
     def training_step(self, batches: Sequence[Batch]) -> None:
         """Take a step of the optimizer for each batch."""
         optimizer = self.optimizers()
-        assert isinstance(optimizer, LightningOptimizer)  # there is one
-        for step, whole in enumerate(batches, self.global_step):
-            batch, share, windows = _unpack_batch(whole)
-            # Processes draw apart, the first as if it were alone.
+        assert isinstance(optimizer, LightningOptimizer)  # there is exactly one
+        for step, whole_batch in enumerate(batches, self.global_step):
+            batch, share, windows = _unpack_batch(whole_batch)
+            # Processes use different random numbers, the first those of a single process. The
+            # factor keeps the steps of neighbouring seeds apart.
             _seed(self.seed * 1_000_003 + step + (self.global_rank << 40), batch.past.device)
             optimizer.zero_grad()
             loss = self.batch_loss(batch, training=True, share=share)
@@ -57,22 +61,23 @@ class _WindowModule(LightningModule, ABC):
             self._losses.append((loss.detach(), windows))
 
     def on_train_epoch_end(self) -> None:
-        """Log the mean loss over all training windows: once, as logging takes time each step."""
+        """Log the mean loss over all training windows."""
+        # Once per epoch, as logging every step takes time.
         losses, counts = zip(*self._losses, strict=True)
         weights = torch.tensor(counts, dtype=torch.float32, device=losses[0].device)
         self._losses.clear()
         mean = (torch.stack(losses) @ weights) / weights.sum()
         self.log("training_loss", mean, sync_dist=self.trainer.world_size > 1)
 
-    def validation_step(self, whole: Batch) -> None:
+    def validation_step(self, whole_batch: Batch) -> None:
         """Log the loss over all validation windows."""
-        batch, share, windows = _unpack_batch(whole)
+        batch, share, windows = _unpack_batch(whole_batch)
         loss = self.batch_loss(batch, training=False, share=share)
-        several = share is not None
-        self.log("validation_loss", loss, prog_bar=True, batch_size=windows, sync_dist=several)
+        is_shared = share is not None
+        self.log("validation_loss", loss, prog_bar=True, batch_size=windows, sync_dist=is_shared)
 
     def observed_weighted_mean(self, loss: Tensor, truth: Tensor) -> Tensor:
-        """Weight the mean over a share's observed values by how many of the batch's they are."""
+        """Return a share's mean loss weighted by its part of the batch's observed values."""
         strategy = self.trainer.strategy
         count = truth.isfinite().sum()
         total = strategy.reduce(count.clone(), reduce_op="sum")
@@ -80,23 +85,24 @@ class _WindowModule(LightningModule, ABC):
 
 
 class ForecastingModule(_WindowModule):
-    """Train a model on windows; the loss is in data units, after denormalizing.
+    """Train a model on windows, with a loss in data units after denormalizing.
 
-    What learned normalizers ask for is added in training, not in validation, and their parameters
-    get the learning rates that they name.
+    The auxiliary losses of learned normalizers are added in training, not in validation. Their
+    parameters use the learning rates that the normalizers define.
 
     Args:
         model: (batch, lookback, channels) -> (batch, horizon, channels).
-        learning_rate: of Adam.
-        loss: "mse", "mae", or "quantile" for a `Reversible` with levels; of observed targets only.
-        decay: the learning rates are multiplied by it after each epoch.
-        gradient_clip: largest norm of all gradients together; longer ones are shortened to it.
-        seed: with the step, of whatever randomness the model has, so that a resumed run draws
-            what an undisturbed one would.
-        compiled: compile what stands inside the normalizers.
+        learning_rate: learning rate of Adam.
+        loss: "mse", "mae", or "quantile" for a `Reversible` with levels; unobserved targets do not
+            count.
+        decay: factor of the learning rates after each epoch.
+        gradient_clip: maximum norm of all gradients together; larger gradients are scaled down.
+        seed: random seed for the model's own randomness. Together with the step it determines the
+            random numbers, so that a resumed run uses those of an uninterrupted one.
+        compiled: whether to compile the backbone inside the normalizers.
 
     Raises:
-        InputError: the loss does not fit what the model forecasts.
+        InputError: the loss does not match the model's forecasts (points or quantiles).
     """
 
     def __init__(
@@ -117,30 +123,32 @@ class ForecastingModule(_WindowModule):
         self.loss = _loss_function(loss, getattr(model, "levels", ()))
 
     def setup(self, stage: str) -> None:
-        """Compile the backbone, in the process that trains; on a GPU with CUDA graphs."""
+        """Compile the backbone; on a GPU with CUDA graphs."""
+        # Not in the constructor: only the process that trains compiles.
         if self.compiled:
             on_gpu = self.trainer.strategy.root_device.type == "cuda"
             self._innermost_module().compile(mode="reduce-overhead" if on_gpu else "default")
 
     def teardown(self, stage: str) -> None:
-        """Leave the backbone as it was: torch has no public way back."""
+        """Undo the compilation of the backbone."""
+        # A private attribute, as torch has no public function for it.
         self._innermost_module()._compiled_call_impl = None
 
     def _innermost_module(self) -> nn.Module:
-        """Return what stands inside all normalizers, which are called in parts."""
+        """Return the backbone inside all nested `Reversible` modules."""
         model = self.model
         while isinstance(model, Reversible):
             model = model.backbone
         return model
 
-    def forward(self, past: Tensor) -> Tensor:
+    def forward(self, past: Past) -> Future:
         """Forecast in data units."""
         return self.model(past)
 
     def batch_loss(
         self, batch: WindowBatch, training: bool, share: BatchShare | None = None
     ) -> Tensor:
-        """Return the loss of one batch, in training with what normalizers add."""
+        """Return the loss of one batch, in training with the normalizers' auxiliary losses."""
         truth = select_targets(self.model, batch.future)
         if not isinstance(self.model, Reversible):
             extra = {} if batch.known is None else {"known": batch.known}
@@ -150,32 +158,33 @@ class ForecastingModule(_WindowModule):
         loss = self.loss(steps.forecast, truth)
         if share is not None:
             loss = self.observed_weighted_mean(loss, truth)
-        added = auxiliary_loss(self.model, steps, truth) if training else None
-        if added is None:
+        extra_loss = auxiliary_loss(self.model, steps, truth) if training else None
+        if extra_loss is None:
             return loss
-        # What normalizers count as observed is their own: their losses go by windows.
-        return loss + (added if share is None else added * share.weight)
+        # Auxiliary losses count observed values differently, so they are weighted by windows.
+        return loss + (extra_loss if share is None else extra_loss * share.weight)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return Adam over what is not frozen, shared parameters once."""
+        """Return Adam over all parameters that are not frozen, shared parameters once."""
         groups = _parameter_groups(self.model, self.learning_rate)
         return torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
 
     def on_train_epoch_start(self) -> None:
-        """Set the rates from the epoch alone, so that a resumed run has those of a whole one."""
+        """Set the learning rates of the epoch."""
+        # From the epoch alone, so that a resumed run has the rates of an uninterrupted one.
         for optimizer in self.trainer.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["first_lr"] * self.decay**self.current_epoch
 
 
 class PretrainingModule(_WindowModule):
-    """Train one normalizer alone, on what it predicts about the horizon.
+    """Train one normalizer alone, on its auxiliary loss.
 
     Args:
-        model: has the normalizer, or a `Reversible` inside it has.
-        normalizer: the one that is trained.
-        gradient_clip: as that of `ForecastingModule`.
-        seed: as that of `ForecastingModule`.
+        model: `Reversible` that contains the normalizer, directly or in a nested `Reversible`.
+        normalizer: the normalizer to train.
+        gradient_clip: as for `ForecastingModule`.
+        seed: as for `ForecastingModule`.
     """
 
     model: Reversible
@@ -195,13 +204,13 @@ class PretrainingModule(_WindowModule):
     def batch_loss(
         self, batch: WindowBatch, training: bool, share: BatchShare | None = None
     ) -> Tensor:
-        """Return the normalizer's own loss on the windows as they reach it."""
+        """Return the normalizer's auxiliary loss on its input, the output of outer normalizers."""
         model, past, truth = self.model, batch.past, batch.future
         observed = past.isfinite()
         while model.normalizer is not self.normalizer:
             past, stats = model.normalizer.normalize(past, observed)
             truth = model.normalizer.normalize_future(select_targets(model, truth), stats)
-            assert isinstance(model.backbone, Reversible)  # the normalizer is in one of them
+            assert isinstance(model.backbone, Reversible)  # one of them contains the normalizer
             model = model.backbone
         _, stats = self.normalizer.normalize(past, observed)
         loss = self.normalizer.auxiliary_loss(stats, select_targets(model, truth))
@@ -214,15 +223,15 @@ class PretrainingModule(_WindowModule):
         )
 
 
-def _unpack_batch(whole: Batch) -> tuple[WindowBatch, BatchShare | None, int]:
-    """Return a batch or this process's part of it, its share if it is one, and all its windows."""
-    if isinstance(whole, BatchShare):
-        return whole.part, whole, whole.batch_windows
-    return whole, None, len(whole.past)
+def _unpack_batch(batch: Batch) -> tuple[WindowBatch, BatchShare | None, int]:
+    """Return the windows of this process, its share if there are several, and the batch size."""
+    if isinstance(batch, BatchShare):
+        return batch.part, batch, batch.batch_windows
+    return batch, None, len(batch.past)
 
 
 def _loss_function(name: str, levels: Sequence[float]) -> Callable[..., Tensor]:
-    """Return the loss of (forecast, truth)."""
+    """Return the loss function of (forecast, truth)."""
     if (name == "quantile") != bool(levels):
         raise InputError(
             f"loss {name} was asked for, but the model forecasts "
@@ -235,9 +244,10 @@ def _loss_function(name: str, levels: Sequence[float]) -> Callable[..., Tensor]:
 
 
 def _parameter_groups(model: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
-    """Return the parameters that are trained, by the learning rates that normalizers name."""
+    """Return Adam's parameter groups, one per learning rate."""
     rates: dict[nn.Parameter, float] = {}
     normalizers = [part for part in model.modules() if isinstance(part, Normalizer)]
+    # A normalizer comes before those it contains; reversed, so that its own rates override theirs.
     for normalizer in reversed(normalizers):
         for name, parameter in normalizer.named_parameters():
             rates[parameter] = normalizer.learning_rate(name, learning_rate)
@@ -249,23 +259,24 @@ def _parameter_groups(model: nn.Module, learning_rate: float) -> list[dict[str, 
 
 
 def clip_gradients(groups: Sequence[dict[str, Any]], max_norm: float) -> None:
-    """Shorten the gradients of an optimizer's groups to a norm of all together.
+    """Clip the gradients of an optimizer's groups to a maximum total norm, in place.
 
-    As nn.utils.clip_grad_norm_ does, which multiplies short ones by 1.
+    Equivalent to nn.utils.clip_grad_norm_, which also multiplies small gradients, by 1.
     """
     parameters = [parameter for group in groups for parameter in group["params"]]
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = nn.utils.get_total_norm(gradients)
-    if norm.device.type == "cpu" and norm + 1e-6 <= max_norm:  # a GPU would have to be waited for
+    # On a GPU, reading the norm would wait for all queued operations.
+    if norm.device.type == "cpu" and norm + 1e-6 <= max_norm:
         return
     nn.utils.clip_grads_with_norm_(parameters, max_norm, norm)
 
 
 def _seed(seed: int, device: torch.device) -> None:
-    """Seed what draws on a device."""
+    """Seed the random number generator of a device."""
     if device.type == "cpu":
-        # torch.manual_seed formats a stack trace for each kind of device that is not there: a
-        # fifth of the time of a small model's step.
+        # torch.manual_seed formats a stack trace for each missing kind of device, which takes a
+        # fifth of a small model's step.
         torch.default_generator.manual_seed(seed)
     else:
         torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Settings of a model: backbone, normalizer, window sizes and training."""
+"""Configuration of a model: backbone, normalizer, window sizes and training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,34 +17,46 @@ from revin_forecast.training.settings import TrainingSettings
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What is fitted, and how."""
+    """A model to fit and the settings of the fit."""
 
     backbone: ModuleSpec
+    """Class and parameters of the backbone."""
     normalizer: ModuleSpec
+    """Class and parameters of the normalizer."""
     lookback: int
+    """Steps in the input window."""
     horizon: int
+    """Steps to forecast."""
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    """Settings of gradient training."""
     refit: bool = False
-    """Solve once more on training and validation rows; only a closed-form backbone can."""
+    """Whether to solve again on training and validation rows; for closed-form backbones only."""
     covariates: tuple[str, ...] = ()
-    """Names of what is known of each step beforehand; the backbone must be one that takes them."""
+    """Names of the covariates known in advance; the backbone must accept known inputs."""
     targets: tuple[int, ...] | None = None
-    """Channels that are forecast; the others are only seen. None: all."""
+    """Indices of the channels to forecast; the others are inputs only. None: all channels."""
 
     @property
     def quantile_levels(self) -> tuple[float, ...]:
-        """Quantiles that the model is trained on; empty for a model of points."""
+        """Quantiles that the model is trained on; empty for point forecasts."""
         return self.training.levels if self.training.loss == "quantile" else ()
 
     def build(self, channels: int) -> Reversible:
-        """Build the model, its initial weights drawn from the training seed."""
+        """Build the model with initial weights from the training seed.
+
+        Args:
+            channels: number of channels of the data.
+
+        Raises:
+            InputError: the classes do not fit together or do not fit the covariates and the loss.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.training.seed)
             backbone = self._build_backbone(channels)
             normalizer = self._build_normalizer(channels)
         if not isinstance(normalizer, Normalizer):
             raise InputError(
-                f"{self.normalizer.path} is no Normalizer; subclass revin_forecast.Normalizer."
+                f"{self.normalizer.path} is not a Normalizer; subclass revin_forecast.Normalizer."
             )
         if self.quantile_levels:
             _check_can_learn_quantiles(backbone, self.backbone.name)
@@ -53,59 +65,62 @@ class ModelConfig:
         return Reversible(backbone, normalizer, self.quantile_levels)
 
     def _build_normalizer(self, channels: int) -> nn.Module:
-        component = self.normalizer
+        spec = self.normalizer
         if self.targets is not None:
-            parameters = {**component.parameters, "targets": list(self.targets)}
-            component = ModuleSpec(component.path, parameters)
-        return component.build(channels, lookback=self.lookback, horizon=self.horizon)
+            parameters = {**spec.parameters, "targets": list(self.targets)}
+            spec = ModuleSpec(spec.path, parameters)
+        return spec.build(channels, lookback=self.lookback, horizon=self.horizon)
 
     def _build_backbone(self, channels: int) -> nn.Module:
-        # One horizon a level, one after the other; see `quantiles.ascending`.
+        # A quantile model forecasts one horizon per level, concatenated; see models/quantiles.py.
         horizon = self.horizon * max(1, len(self.quantile_levels))
-        component, sizes = self.backbone, (self.lookback, horizon, channels)
-        known = list(self.covariates)
-        if not known:
-            backbone = component.build(*sizes)
+        spec, sizes = self.backbone, (self.lookback, horizon, channels)
+        covariates = list(self.covariates)
+        if not covariates:
+            backbone = spec.build(*sizes)
             if isinstance(backbone, CovariateBackbone) and backbone.covariates:
                 raise InputError(
-                    f"{component.name} was to get {backbone.covariates} known inputs but got none. "
+                    f"{spec.name} was built for {backbone.covariates} known inputs but got none. "
                     "Name them as covariates (calendar, step, own columns)."
                 )
             return backbone
-        if not issubclass(component.import_class(), CovariateBackbone):
+        if not issubclass(spec.import_class(), CovariateBackbone):
             raise InputError(
-                f"{component.name} takes no known inputs but got {known}. Choose a backbone that "
+                f"{spec.name} takes no known inputs but got {covariates}. Choose a backbone that "
                 "does (TiDE, Informer, CycleNet), or leave the covariates out."
             )
-        parameters = {**component.parameters, "covariates": len(known)}
-        return ModuleSpec(component.path, parameters).build(*sizes)
+        parameters = {**spec.parameters, "covariates": len(covariates)}
+        return ModuleSpec(spec.path, parameters).build(*sizes)
 
 
 def _check_can_learn_quantiles(backbone: nn.Module, name: str) -> None:
+    """Raise InputError for backbones that are not trained by gradient."""
     if isinstance(backbone, Ridge) or not any(True for _ in backbone.parameters()):
-        how = "is solved for the mean" if isinstance(backbone, Ridge) else "has nothing to train"
+        reason = "is solved for the mean" if isinstance(backbone, Ridge) else "has nothing to train"
         raise InputError(
-            f"{name} {how}, so it can't be trained with loss quantile. Leave the loss out: "
-            "conformal intervals (--level 80 95) go with every backbone; or choose one that is "
-            "trained (DLinear, MLP, NHITS)."
+            f"{name} {reason}, so it can't be trained with loss quantile. Leave the loss out: "
+            "conformal intervals (--level 80 95) work with every backbone; or choose a backbone "
+            "that is trained (DLinear, MLP, NHITS)."
         )
 
 
 def resolve_covariates(backbone: ModuleSpec, covariates: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the known inputs given, or those that a backbone can't do without.
+    """Return the given covariates, or those that the backbone requires if none are given.
 
     Args:
-        backbone: any.
-        covariates: as `Forecaster` takes them.
+        backbone: spec of the backbone.
+        covariates: names as for `Forecaster`.
 
     Raises:
-        InputError: others than the backbone is built on.
+        InputError: the backbone requires other covariates.
     """
-    kind = backbone.import_class()
-    needs = kind.required_covariates if issubclass(kind, CovariateBackbone) else ()
-    if needs and covariates and tuple(covariates) != needs:
+    backbone_class = backbone.import_class()
+    required = ()
+    if issubclass(backbone_class, CovariateBackbone):
+        required = backbone_class.required_covariates
+    if required and covariates and tuple(covariates) != required:
         raise InputError(
-            f"{backbone.name} is built on {list(needs)} and takes no other known inputs but got "
+            f"{backbone.name} requires {list(required)} and takes no other known inputs but got "
             f"{list(covariates)}. Leave the covariates out."
         )
-    return tuple(covariates) or needs
+    return tuple(covariates) or required

@@ -1,4 +1,4 @@
-"""Training in several processes: each gets the whole job, this one waits for what comes of it."""
+"""Training in several worker processes that this process starts and waits for."""
 
 import os
 import pickle
@@ -25,9 +25,9 @@ from revin_forecast.utils.progress import is_displayed
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 POLL_SECONDS = 1.0
-"""Between two looks at how far the first process is."""
+"""Time between two reads of the first worker's progress."""
 GRACE_SECONDS = 5.0
-"""For the other processes to end by themselves when one of them has failed."""
+"""Time for the other workers to end by themselves after one has failed."""
 
 
 def fit_stage(
@@ -38,106 +38,110 @@ def fit_stage(
     resume: bool,
     advance: Callable[..., None],
 ) -> tuple[TrainingResult, dict[str, Tensor]]:
-    """Run a stage here, or in as many processes as the settings say; see `run_stage`.
+    """Run a stage in this process, or in as many workers as the settings give; see `run_stage`.
 
-    Of processes that are started here only this one goes on afterwards. Where something else
-    started them (torchrun, Slurm), each of them goes on.
+    Workers started here end with the stage, and only this process continues. If an external
+    launcher (torchrun, Slurm) started the processes, all of them continue.
 
     Raises:
-        InputError: what is trained can't be handed to another process.
+        InputError: the module can't be sent to another process, or the settings don't fit the
+            machine.
     """
     if resume and is_finished(folder, settings):
         return stage_result(folder)
-    if is_displayed():  # one bar is enough, and Lightning's would not know of what is around it
+    if is_displayed():
+        # One bar is enough, and Lightning's does not know about the output around it.
         settings = replace(settings, progress=False)
     job = (module, data, settings, folder, resume)
     if settings.devices * settings.num_nodes == 1:
         return run_stage(*job, advance)
-    # Made here to find out soon what is wrong with the settings.
+    # A trainer in this process reports unsuitable settings before any worker starts.
     with silence_lightning():
         strategy = make_trainer(settings, folder).strategy
     environment = getattr(strategy, "cluster_environment", None)
     if environment is None or environment.creates_processes_externally:
         return run_stage(*job, advance)
     with TemporaryDirectory() as scratch:
-        place = Path(scratch)
-        _write_job(job, place / "job.pt")
-        _run_workers(settings, place, _rendezvous_variables(settings), advance)
-        return torch.load(place / "outcome.pt", weights_only=False)
+        scratch_folder = Path(scratch)
+        _write_job(job, scratch_folder / "job.pt")
+        _run_workers(settings, scratch_folder, _rendezvous_variables(settings), advance)
+        return torch.load(scratch_folder / "outcome.pt", weights_only=False)
 
 
 def _write_job(job: tuple[object, ...], path: Path) -> None:
+    """Write the arguments of `run_stage` for the workers."""
     try:
         torch.save(job, path)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise InputError(
-            f"the model can't be handed to other processes: {error}. Define its classes in a "
+            f"the model can't be sent to other processes: {error}. Define its classes in a "
             "module that can be imported, or train with devices=1."
         ) from error
 
 
 def _rendezvous_variables(settings: TrainingSettings) -> dict[str, str]:
-    """Return where processes meet; several machines must be told."""
+    """Return the environment variables with the address at which the workers connect."""
     names = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
-    absent = [name for name in names if name not in os.environ]
-    if settings.num_nodes > 1 and absent:
+    missing = [name for name in names if name not in os.environ]
+    if settings.num_nodes > 1 and missing:
         raise InputError(
-            f"training on {settings.num_nodes} machines needs {', '.join(absent)} in the "
-            "environment: this machine's number, from 0, and the first one's address and a free "
-            "port of it. Or start the command with torchrun."
+            f"training on {settings.num_nodes} machines needs {', '.join(missing)} in the "
+            "environment: the number of this machine, from 0, and the address and a free port of "
+            "the first machine. Or start the command with torchrun."
         )
     if settings.num_nodes > 1:
         return {name: os.environ[name] for name in names}
-    with socket.socket() as probe:
+    with socket.socket() as probe:  # the operating system chooses a free port
         probe.bind(("127.0.0.1", 0))
         return {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
 
 
 def _run_workers(
     settings: TrainingSettings,
-    place: Path,
+    folder: Path,
     addresses: Mapping[str, str],
     advance: Callable[..., None],
 ) -> None:
-    """Start the processes and wait until all have ended well; let none outlive an interrupt."""
-    started = None
+    """Start the workers and wait until all have succeeded; kill them on an interrupt."""
+    workers = None
     try:
-        with _defer_signals():  # a process that is still starting would tell of a Ctrl-C at length
-            started = start_processes(
-                _run_worker, (place, dict(addresses)), settings.devices, join=False
+        # A worker that is interrupted while it starts would print a long traceback.
+        with _defer_signals():
+            workers = start_processes(
+                _run_worker, (folder, dict(addresses)), settings.devices, join=False
             )
-        assert started is not None  # as it is not joined
-        told = ProgressFile(place)
-        while not started.join(POLL_SECONDS, GRACE_SECONDS):
-            told.relay(advance)
+        assert workers is not None  # as join is False
+        progress_file = ProgressFile(folder)
+        while not workers.join(POLL_SECONDS, GRACE_SECONDS):
+            progress_file.relay(advance)
     except ProcessExitedException as error:
         if error.signal_name == "SIGINT":
             raise KeyboardInterrupt from None
         raise
     finally:
-        for process in filter(None, started.processes if started else ()):
+        for process in filter(None, workers.processes if workers else ()):
             if process.is_alive():
                 process.kill()
                 process.join()
 
 
-def _run_worker(number: int, place: Path, addresses: Mapping[str, str]) -> None:
-    """Run the job as one of the processes of this machine."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # what there is to say the first process says
+def _run_worker(number: int, folder: Path, addresses: Mapping[str, str]) -> None:
+    """Run the stage as one of the workers of this machine."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # only the main process reports an interrupt
     _unblock_signals()
     os.environ |= {**addresses, "LOCAL_RANK": str(number)}
     with silence_lightning():
-        # Mapped, so that processes share the pages of the rows: they may be larger than memory.
-        job = torch.load(str(place / "job.pt"), weights_only=False, mmap=True)
-    found = run_stage(*job, advance=ProgressFile(place).write)
+        # Memory-mapped, so that workers share the pages of rows that may be larger than memory.
+        job = torch.load(str(folder / "job.pt"), weights_only=False, mmap=True)
+    outcome = run_stage(*job, advance=ProgressFile(folder).write)
     if number == 0:
-        torch.save(found, place / "outcome.pt")
+        torch.save(outcome, folder / "outcome.pt")
     distributed.destroy_process_group()
 
 
 @contextmanager
 def _defer_signals() -> Iterator[None]:
-    """Keep Ctrl-C and SIGTERM for later, also in processes that are started meanwhile."""
+    """Block SIGINT and SIGTERM, also in workers that are started in the meantime."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -149,5 +153,6 @@ def _defer_signals() -> Iterator[None]:
 
 
 def _unblock_signals() -> None:
+    """Unblock the signals in a worker, which inherits the mask of its parent."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)

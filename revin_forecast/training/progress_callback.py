@@ -1,4 +1,4 @@
-"""How far a training is, told to this process or to the one that started it."""
+"""Progress of training, reported in this process or through a file to the process that waits."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +12,10 @@ from revin_forecast.utils.files import atomic_write
 
 
 class EpochProgress(Callback):
-    """Tell of each epoch and its validation loss, and how far the next one is.
+    """Lightning callback that reports epochs, validation losses and progress within an epoch.
 
     Args:
-        advance: as `progress` yields it.
+        advance: function from `utils.progress.progress`, called with steps and a note.
     """
 
     def __init__(self, advance: Callable[..., None]):
@@ -23,7 +23,7 @@ class EpochProgress(Callback):
         self.loss_text = ""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell of the epochs that were done before a resume."""
+        """Report the epochs before a resume."""
         if trainer.is_global_zero:
             self.advance(trainer.current_epoch)
 
@@ -35,23 +35,23 @@ class EpochProgress(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Tell how far the epoch is, for those that take long."""
+        """Report the share of the current epoch that is done."""
         if trainer.is_global_zero:
             share = (batch_idx + 1) / trainer.num_training_batches
             self.advance(0, f"{share:.0%} of the next{self.loss_text}")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell that an epoch is done."""
+        """Report the end of an epoch and its validation loss."""
         if trainer.is_global_zero:
             self.loss_text = f", validation loss {float(trainer.callback_metrics[MONITOR]):.4g}"
             self.advance(1, self.loss_text.removeprefix(", "))
 
 
 class ProgressFile:
-    """What the first of several processes tells the one that started it, in a small file.
+    """Progress of the first worker, passed to the main process in a small file.
 
     Args:
-        folder: which both know.
+        folder: folder that both processes use.
     """
 
     def __init__(self, folder: Path):
@@ -59,14 +59,14 @@ class ProgressFile:
         self.steps_done = 0
 
     def write(self, steps: int = 1, note: str = "") -> None:
-        """Tell of steps done; as `advance`, on the side of the one that works."""
+        """Write the steps done so far; the worker's `advance`."""
         self.steps_done += steps
-        if steps:  # within an epoch there would be too much to write
+        if steps:  # progress within an epoch is too frequent for a file
             with atomic_write(self.path) as partial:
                 partial.write_text(f"{self.steps_done} {note}", encoding="utf-8")
 
     def relay(self, advance: Callable[..., None]) -> None:
-        """Tell what is new, on the side of the one that waits."""
+        """Report new steps in the main process."""
         if self.path.is_file():
             done, _, note = self.path.read_text(encoding="utf-8").partition(" ")
             advance(int(done) - self.steps_done, note)

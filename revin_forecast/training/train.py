@@ -1,3 +1,5 @@
+"""Gradient training in stages, with early stopping and resume."""
+
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -35,26 +37,29 @@ def train(
     folder: Path | None = None,
     resume: bool = False,
 ) -> TrainingResult:
-    """Train by gradient, stop early on validation, and leave the best weights in the model.
+    """Train by gradient with early stopping on validation, and load the best weights.
 
-    Normalizers that are learned first have a stage of their own, with a folder of its own, and are
-    frozen in the main one.
+    Each `PretrainedNormalizer` is trained first, in a separate stage and folder, and is frozen in
+    the main stage.
 
     Args:
-        model: trained in place.
+        model: the model, trained in place.
         data: training and validation windows.
-        settings: epochs, learning rate and the like.
-        folder: keeps checkpoints and logs; None: a temporary one.
-        resume: go on from the folder's last checkpoint, to the same result, bit for bit on a CPU,
-            as an undisturbed run; where the run had ended, that is its result. More `max_epochs`
-            than it had are trained.
+        settings: epochs, learning rate and other settings.
+        folder: folder for checkpoints and logs; None: a temporary folder.
+        resume: whether to resume from the folder's last checkpoint. The result is that of an
+            uninterrupted run, bit for bit on a CPU. A finished run returns its result again, or
+            trains on if `max_epochs` is larger than before.
+
+    Returns:
+        The result of the main stage, or of the last pretraining if there is nothing else to train.
 
     Raises:
-        InputError: resume without a folder where a run began, or where it was of something else.
+        InputError: resume without the folder of a run, or with another model, data or settings.
     """
     if folder is None:
         if resume:
-            raise InputError("resume needs the folder of the run to go on with; pass folder=...")
+            raise InputError("resume needs the folder of the run; pass folder=...")
         with TemporaryDirectory() as scratch:
             return train(model, data, settings, Path(scratch))
     stages = [
@@ -62,17 +67,19 @@ def train(
         for number, normalizer in enumerate(find_learned_normalizers(model))
         if isinstance(normalizer, PretrainedNormalizer)
     ]
-    places = [folder, *(place for place, _ in stages)]
-    begun, threads = _resume_stages(model, data, settings, places, resume)
+    folders = [folder, *(stage_folder for stage_folder, _ in stages)]
+    resumable, threads = _prepare_stages(model, data, settings, folders, resume)
     settings = replace(settings, threads=threads)
     result = TrainingResult(0, 0, 0.0)
-    if not (resume and folder in begun):  # else the last checkpoint holds what they learned
-        for place, normalizer in stages:
-            result = _pretrain(model, normalizer, data, settings, place, resume and place in begun)
+    # A checkpoint of the main stage already holds the pretrained normalizers.
+    if folder not in resumable:
+        for stage_folder, normalizer in stages:
+            is_resumed = stage_folder in resumable
+            result = _pretrain(model, normalizer, data, settings, stage_folder, is_resumed)
     with _frozen_parameters([part for _, normalizer in stages for part in normalizer.parameters()]):
         if not any(parameter.requires_grad for parameter in model.parameters()):
             model.eval()
-            return result  # a naive backbone: what there was to learn is learnt
+            return result  # the backbone is naive and the normalizers are trained
         module = ForecastingModule(
             model.train(),
             settings.learning_rate,
@@ -85,54 +92,59 @@ def train(
         with progress(
             f"training {_backbone_name(model)}", settings.max_epochs, "epochs"
         ) as advance:
-            go_on = resume and folder in begun
-            result, best = fit_stage(module, data, settings, folder, go_on, advance)
+            result, best = fit_stage(module, data, settings, folder, folder in resumable, advance)
         weights = {name.removeprefix("model."): part for name, part in best.items()}
         model.load_state_dict(weights)
     model.eval()
     return result
 
 
-def _resume_stages(
+def _prepare_stages(
     model: nn.Module,
     data: ForecastDataModule,
     settings: TrainingSettings,
-    places: Sequence[Path],
+    folders: Sequence[Path],
     resume: bool,
 ) -> tuple[list[Path], int | None]:
-    """Return the folders of stages that a run to go on with has checkpoints of, and the threads.
+    """Return the folders of stages to resume and the number of threads; record a new run.
 
-    A new run takes away those of an older one first, lest it be resumed as that.
+    Args:
+        model: the model to train.
+        data: training and validation windows.
+        settings: settings of the run.
+        folders: folder of the main stage, then those of the pretraining stages.
+        resume: whether to resume a run.
     """
-    folder, content = places[0], run_fingerprint(model, data, settings)
+    folder, content = folders[0], run_fingerprint(model, data, settings)
     if not resume:
-        for place in places:
-            for old in (last_checkpoint(place), best_checkpoint(place)):
-                old.unlink(missing_ok=True)
+        # Otherwise an interrupted new run could be resumed from the checkpoints of an older one.
+        for stage_folder in folders:
+            for checkpoint in (last_checkpoint(stage_folder), best_checkpoint(stage_folder)):
+                checkpoint.unlink(missing_ok=True)
         threads = settings.threads or _choose_threads(model, data, settings)
         record_start(folder, content, threads)
         return [], threads
-    found = [place for place in places if last_checkpoint(place).is_file()]
-    if not found and not has_started(folder):
+    resumable = [path for path in folders if last_checkpoint(path).is_file()]
+    if not resumable and not has_started(folder):
         last = last_checkpoint(folder)
         raise InputError(f"no checkpoint to resume from at {last}; train without resume first.")
-    before = check_resumable(folder, content)
-    return found, settings.threads or before
+    recorded_threads = check_resumable(folder, content)
+    return resumable, settings.threads or recorded_threads
 
 
 def _choose_threads(
     model: nn.Module, data: ForecastDataModule, settings: TrainingSettings
 ) -> int | None:
-    """Return how many threads of this process's a step is worth; None where several train."""
+    """Return the number of threads that suits a step; None with several processes."""
     if settings.devices * settings.num_nodes > 1:
         return None
-    most = torch.get_num_threads()
-    if most == 1:
+    max_threads = torch.get_num_threads()
+    if max_threads == 1:
         return 1
-    first = data.training[: settings.batch_size]
-    extra = {} if first.known is None else {"known": first.known}
+    batch = data.training[: settings.batch_size]
+    extra = {} if batch.known is None else {"known": batch.known}
     model.eval()
-    return choose_thread_count(count_flops(lambda: model(first.past, **extra)), most)
+    return choose_thread_count(count_flops(lambda: model(batch.past, **extra)), max_threads)
 
 
 def _pretrain(
@@ -143,25 +155,25 @@ def _pretrain(
     folder: Path,
     resume: bool,
 ) -> TrainingResult:
-    """Train one normalizer alone and leave its best weights in it."""
-    assert isinstance(model, Reversible)  # no other module has normalizers to train
+    """Train one normalizer alone and load its best weights."""
+    assert isinstance(model, Reversible)  # other modules have no normalizers
     clip, seed = settings.gradient_clip, settings.seed
     module = PretrainingModule(model.train(), normalizer, clip, seed)
     settings = replace(settings, max_epochs=normalizer.pretraining_epochs)
     own_parameters = {id(parameter) for parameter in normalizer.parameters()}
     others = [part for part in model.parameters() if id(part) not in own_parameters]
-    what = f"training {type(normalizer).__name__} alone"
-    # Several processes wait for the gradient of each that is not frozen.
-    with _frozen_parameters(others), progress(what, settings.max_epochs, "epochs") as advance:
+    title = f"training {type(normalizer).__name__} alone"
+    # The others are frozen, as several processes wait for the gradient of every other parameter.
+    with _frozen_parameters(others), progress(title, settings.max_epochs, "epochs") as advance:
         result, best = fit_stage(module, data, settings, folder, resume, advance)
     prefix = "normalizer."
-    own = {name.removeprefix(prefix): best[name] for name in best if name.startswith(prefix)}
-    normalizer.load_state_dict(own)
+    weights = {name.removeprefix(prefix): best[name] for name in best if name.startswith(prefix)}
+    normalizer.load_state_dict(weights)
     return result
 
 
 def _backbone_name(model: nn.Module) -> str:
-    """Return the name of what stands inside all normalizers."""
+    """Return the class name of the backbone inside all normalizers."""
     while isinstance(model, Reversible):
         model = model.backbone
     return type(unwrap(model)).__name__
@@ -169,12 +181,12 @@ def _backbone_name(model: nn.Module) -> str:
 
 @contextmanager
 def _frozen_parameters(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Hold parameters constant for a while, then leave them as they were found."""
-    held = [parameter for parameter in parameters if parameter.requires_grad]
-    for parameter in held:
+    """Freeze parameters inside the context; those already frozen stay frozen."""
+    trainable = [parameter for parameter in parameters if parameter.requires_grad]
+    for parameter in trainable:
         parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for parameter in held:
+        for parameter in trainable:
             parameter.requires_grad_(True)

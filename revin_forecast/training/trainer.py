@@ -1,4 +1,4 @@
-"""One stage of training: early stopping on validation, checkpoints, logs."""
+"""One stage of training with Lightning: early stopping, checkpoints and logs."""
 
 import csv
 import logging
@@ -43,59 +43,58 @@ def run_stage(
     resume: bool,
     advance: Callable[..., None],
 ) -> tuple[TrainingResult, dict[str, Tensor]]:
-    """Fit a module with early stopping, in this process as one of the run's.
+    """Fit a module with early stopping, in this process as one of the run's processes.
 
     Args:
-        module: logs `validation_loss`.
+        module: a module that logs `validation_loss`.
         data: training and validation windows.
-        settings: epochs, patience and the like.
-        folder: keeps checkpoints and logs.
-        resume: go on from its last checkpoint.
-        advance: is told of each epoch, in the run's first process.
+        settings: epochs, patience and other settings.
+        folder: folder for checkpoints and logs.
+        resume: whether to resume from the folder's last checkpoint.
+        advance: called after each epoch in the first process of the run.
 
     Returns:
-        What the stage came to, and the module's weights of the best epoch.
+        The result of the stage and the module's weights of the best epoch.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C; the folder has the checkpoints of the last whole epoch.
+        KeyboardInterrupt: on Ctrl-C; the folder has the checkpoints of the last complete epoch.
     """
     retain_freed_memory()
     with silence_lightning(), _default_signal_handling(), torch_threads(settings.threads):
         logger = _make_logger(settings, folder)
-        kept = _logged_rows(folder) if resume else []
+        log_rows = _logged_rows(folder) if resume else []
         trainer = make_trainer(settings, folder, logger, EpochProgress(advance))
-        if kept and trainer.is_global_zero and isinstance(logger, CSVLogger):
-            logger.experiment.metrics = kept  # else it starts the file anew
+        if log_rows and trainer.is_global_zero and isinstance(logger, CSVLogger):
+            logger.experiment.metrics = log_rows  # the logger would overwrite the file
         last = last_checkpoint(folder) if resume else None
         trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
     if trainer.world_size == 1:
         return stage_result(folder)
-    found = trainer.strategy.broadcast(stage_result(folder) if trainer.is_global_zero else None)
-    assert found is not None  # the first process sends it
-    return found
+    result = trainer.strategy.broadcast(stage_result(folder) if trainer.is_global_zero else None)
+    assert result is not None  # the first process sends it
+    return result
 
 
 def make_trainer(
     settings: TrainingSettings,
     folder: Path,
     logger: Logger | None = None,
-    *more: Callback,
+    *extra_callbacks: Callback,
 ) -> Trainer:
-    """Return Lightning's trainer.
+    """Return the Lightning trainer of a stage.
 
     Raises:
-        InputError: the machine has no such devices or no such precision, or Lightning no such
-            strategy.
+        InputError: the machine lacks the devices or the precision, or Lightning the strategy.
     """
     _check_precision(settings)
-    # The last one is written after the best one, and knows of it: a run killed between the two
-    # goes on from the epoch before and comes to the same best one again.
+    # The last checkpoint is written after the best one and refers to it. A run killed between the
+    # two writes resumes from the previous epoch and arrives at the same best epoch again.
     best, last = (
         ModelCheckpoint(path.parent, path.stem, monitor=monitor, enable_version_counter=False)
         for path, monitor in ((best_checkpoint(folder), MONITOR), (last_checkpoint(folder), None))
     )
     stop = EarlyStopping(MONITOR, patience=settings.patience, min_delta=0.0)
-    callbacks: list[Callback] = [best, last, stop, *more]
+    callbacks: list[Callback] = [best, last, stop, *extra_callbacks]
     if settings.progress:  # on the error stream: standard output may be a table
         callbacks.append(RichProgressBar(console_kwargs={"stderr": True}))
     try:
@@ -120,28 +119,30 @@ def make_trainer(
 
 
 def _check_precision(settings: TrainingSettings) -> None:
-    """Refuse bfloat16 where the GPU would only imitate it."""
+    """Raise InputError for bfloat16 on a GPU that can only emulate it."""
     if settings.precision == "32-true" or not torch.cuda.is_available():
         return
     if not torch.cuda.is_bf16_supported(including_emulation=False):
         raise InputError(
             f"{torch.cuda.get_device_name()} has no bfloat16, which precision={settings.precision} "
-            "computes in. Leave the precision out."
+            "needs. Leave the precision out."
         )
 
 
 def _device_options(settings: TrainingSettings) -> dict[str, Any]:
+    """Return the trainer's arguments for devices and processes."""
     if settings.devices * settings.num_nodes == 1:
         return {"devices": 1}
     strategy = settings.strategy
-    for way in ("_spawn", "_fork", "_notebook"):  # how they are started is up to us
-        strategy = strategy.replace(way, "")
+    # The package starts the processes itself (`multi_process`), so a start method has no effect.
+    for suffix in ("_spawn", "_fork", "_notebook"):
+        strategy = strategy.replace(suffix, "")
     return {
         "devices": settings.devices,
         "num_nodes": settings.num_nodes,
         "strategy": "ddp" if strategy == "auto" else strategy,
-        "use_distributed_sampler": False,  # the data know their shares
-        # Of no use to CPUs, where torch has none: there each process normalizes its share.
+        "use_distributed_sampler": False,  # ForecastDataModule splits the batches
+        # torch has no synchronized batch norm for CPUs: there each process normalizes its share.
         "sync_batchnorm": torch.cuda.is_available(),
     }
 
@@ -163,14 +164,15 @@ def _logged_rows(folder: Path) -> list[dict[str, Any]]:
     log = folder / "logs" / "metrics.csv"
     if not log.is_file():
         return []
-    done = read_checkpoint(last_checkpoint(folder))["epoch"]
+    # Later rows belong to an epoch without a checkpoint, which is trained again.
+    last = read_checkpoint(last_checkpoint(folder))["epoch"]
     with log.open(newline="") as file:
-        return [row for row in csv.DictReader(file) if int(row.get("epoch") or done + 1) <= done]
+        return [row for row in csv.DictReader(file) if int(row.get("epoch") or last + 1) <= last]
 
 
 @contextmanager
 def _default_signal_handling() -> Iterator[None]:
-    """Let Ctrl-C and a request to end do what they do elsewhere: Lightning has its own ways."""
+    """Restore the usual effect of SIGINT and SIGTERM, which Lightning handles in its own way."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
@@ -178,39 +180,40 @@ def _default_signal_handling() -> Iterator[None]:
         raise SystemExit(128 + signal.SIGTERM) from None
     except SystemExit as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):
-            signal.signal(signal.SIGINT, handler)  # Lightning ignores further ones
+            signal.signal(signal.SIGINT, handler)  # Lightning ignores further interrupts
             raise KeyboardInterrupt from None
         raise
 
 
 @contextmanager
 def silence_lightning() -> Iterator[None]:
-    """Silence what the trainer says unasked: device lists, tips, advice on worker processes.
+    """Silence the trainer's device lists, tips and advice about worker processes.
 
-    With `--verbose` it says which devices it uses; tips stay away.
+    With `--verbose`, the trainer prints its devices; tips stay silent.
     """
     names = () if is_verbose() else ("lightning.pytorch", "lightning.fabric")
     loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
-    speaker = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    speaker.addFilter(_is_not_tip)
+    tip_logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    tip_logger.addFilter(_is_not_tip)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings(
             "ignore", message=".*Checkpoint directory .* exists and is not em.*"
         )
         warnings.filterwarnings("ignore", message=".*Experiment logs directory .* exists.*")
-        # Lightning's own use of torch's pytree.
+        # Caused by Lightning's use of torch's pytree.
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
         for logger in loggers:
             logger.setLevel(logging.WARNING)
         try:
             yield
         finally:
-            speaker.removeFilter(_is_not_tip)
+            tip_logger.removeFilter(_is_not_tip)
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
 
 
 def _is_not_tip(record: logging.LogRecord) -> bool:
+    """Return whether a log record is not one of Lightning's tips."""
     return "Tip:" not in record.getMessage()

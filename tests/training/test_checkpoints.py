@@ -1,4 +1,4 @@
-"""A run that is cut off, at any moment and in any way, goes on to where it would have come."""
+"""An interrupted run, however and whenever it ends, resumes to the uninterrupted result."""
 
 import csv
 import os
@@ -21,80 +21,80 @@ from revin_forecast.errors import InputError
 from revin_forecast.training.checkpoints import AtomicCheckpointIO, best_checkpoint, last_checkpoint
 from revin_forecast.training.train import train
 from tests.support.warm_programs import Program
-from tests.training.test_train import Dropping, parts, same, settings
+from tests.training.test_train import Dropping, build_model_and_data, have_same_weights, settings
 
 
-def cut_off(folder, epochs=3, **changes):
-    model, data = parts(Dropping)
+def run_epochs(folder, epochs=3, **changes):
+    model, data = build_model_and_data(Dropping)
     train(model, data, settings(max_epochs=epochs, **changes), folder)
     return model
 
 
-def resumed(folder, model_class=Dropping, **changes):
-    model, data = parts(model_class)
+def resume_run(folder, model_class=Dropping, **changes):
+    model, data = build_model_and_data(model_class)
     return model, train(model, data, settings(**changes), folder, resume=True)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    model, data = parts(Dropping)
+    model, data = build_model_and_data(Dropping)
     result = train(model, data, settings(), folder)
     return model, result, folder, pd.read_csv(folder / "logs" / "metrics.csv")
 
 
-def test_a_finished_run_gives_its_result_once_more(whole, monkeypatch):
+def test_a_finished_run_returns_its_result_again(whole, monkeypatch):
     def never(*_):
-        raise AssertionError("nothing is left to train")
+        raise AssertionError("there is nothing to train")
 
     monkeypatch.setattr("revin_forecast.training.multi_process.run_stage", never)
-    again, result = resumed(whole[2])
+    again, result = resume_run(whole[2])
     assert result == whole[1]
-    assert same(again, whole[0])
+    assert have_same_weights(again, whole[0])
 
 
 def test_a_run_that_stopped_early_is_finished(tmp_path):
     options = {"max_epochs": 50, "learning_rate": 1.0, "patience": 2}
-    model, data = parts()
+    model, data = build_model_and_data()
     result = train(model, data, settings(**options), tmp_path)
-    again, once_more = resumed(tmp_path, Linear, **options)
+    again, once_more = resume_run(tmp_path, Linear, **options)
     assert once_more == result
     assert result.epochs < 50
-    assert same(again, model)
+    assert have_same_weights(again, model)
 
 
-def test_resumed_before_the_first_checkpoint(tmp_path, whole):
-    cut_off(tmp_path)
+def test_resume_before_the_first_checkpoint(tmp_path, whole):
+    run_epochs(tmp_path)
     for path in (last_checkpoint(tmp_path), best_checkpoint(tmp_path)):
         path.unlink()
-    model, result = resumed(tmp_path)
+    model, result = resume_run(tmp_path)
     assert result == whole[1]
-    assert same(model, whole[0])
+    assert have_same_weights(model, whole[0])
 
 
-def test_resumed_between_the_best_and_the_last_checkpoint(tmp_path, whole):
-    cut_off(tmp_path)
+def test_resume_between_the_best_and_the_last_checkpoint(tmp_path, whole):
+    run_epochs(tmp_path)
     before = last_checkpoint(tmp_path).read_bytes()
-    cut_off(tmp_path, 4)
+    run_epochs(tmp_path, 4)
     last_checkpoint(tmp_path).write_bytes(before)  # the best one is an epoch ahead
-    model, result = resumed(tmp_path)
+    model, result = resume_run(tmp_path)
     assert result == whole[1]
-    assert same(model, whole[0])
+    assert have_same_weights(model, whole[0])
 
 
-def test_resumed_in_another_place_with_the_whole_log(tmp_path, whole):
-    cut_off(tmp_path / "here")
+def test_resume_in_another_folder_keeps_the_log(tmp_path, whole):
+    run_epochs(tmp_path / "here")
     shutil.move(tmp_path / "here", tmp_path / "there")
-    model, result = resumed(tmp_path / "there")
+    model, result = resume_run(tmp_path / "there")
     assert result == whole[1]
-    assert same(model, whole[0])
+    assert have_same_weights(model, whole[0])
     log = tmp_path / "there" / "logs" / "metrics.csv"
     pd.testing.assert_frame_equal(pd.read_csv(log), whole[3])
     with log.open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 12  # two lines an epoch
 
 
-def test_a_write_that_is_cut_off_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+def test_an_interrupted_write_keeps_the_old_checkpoint(tmp_path, monkeypatch):
     checkpoints, path = AtomicCheckpointIO(), tmp_path / "run" / "last.ckpt"
     checkpoints.save_checkpoint({"epoch": 1}, path)
     before = path.read_bytes()
@@ -103,16 +103,16 @@ def test_a_write_that_is_cut_off_leaves_the_old_checkpoint(tmp_path, monkeypatch
         Path(partial).write_bytes(before[:100])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(torch, "save_fitted", cut_short)
+    monkeypatch.setattr(torch, "save", cut_short)
     with pytest.raises(KeyboardInterrupt):
         checkpoints.save_checkpoint({"epoch": 2}, path)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_new_run_leaves_nothing_of_the_old_one_to_resume(tmp_path):
-    cut_off(tmp_path)
-    model, data = parts()
+def test_a_new_run_removes_the_checkpoints_of_the_old_one(tmp_path):
+    run_epochs(tmp_path)
+    model, data = build_model_and_data()
     data.train_dataloader = None  # as if it were cut off before its first step
     with pytest.raises(TypeError):
         train(model, data, settings(), tmp_path)
@@ -123,46 +123,46 @@ def test_a_new_run_leaves_nothing_of_the_old_one_to_resume(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"learning_rate": 0.1}, r"it had learning_rate 0\.01 instead of 0\.1\. Resume with what"),
+        ({"learning_rate": 0.1}, r"it had learning_rate 0\.01 instead of 0\.1\. Resume with the"),
         ({"seed": 5, "patience": 2}, "it had patience 6 instead of 2; seed 0 instead of 5"),
     ],
 )
-def test_other_settings_are_another_run(tmp_path, changes, message):
-    cut_off(tmp_path)
+def test_resume_with_other_settings_raises_an_input_error(tmp_path, changes, message):
+    run_epochs(tmp_path)
     with pytest.raises(InputError, match=message):
-        resumed(tmp_path, **changes)
+        resume_run(tmp_path, **changes)
 
 
-def test_another_model_or_table_is_another_run(tmp_path):
-    cut_off(tmp_path)
-    model, data = parts(Dropping)
+def test_resume_with_another_model_or_table_raises_an_input_error(tmp_path):
+    run_epochs(tmp_path)
+    model, data = build_model_and_data(Dropping)
     with pytest.raises(InputError, match="it had another backbone or normalizer"):
         train(Reversible(model.backbone, LastValue(2)), data, settings(), tmp_path, resume=True)
     data.training = Windows(data.training.values + 1, 12, 4)
-    with pytest.raises(InputError, match="it had other rows in the table. Resume with what it"):
+    with pytest.raises(InputError, match="it had other rows in the table. Resume with the same"):
         train(model, data, settings(), tmp_path, resume=True)
-    _, data = parts(Dropping)
+    _, data = build_model_and_data(Dropping)
     data.training = Windows(data.training.values, 11, 5)
     with pytest.raises(InputError, match="it had lookback 12 instead of 11; horizon 4 instead of"):
         train(model, data, settings(), tmp_path, resume=True)
 
 
 @pytest.mark.parametrize("file", ["last.ckpt", "best.ckpt"])
-def test_damaged_checkpoints_are_told(tmp_path, file):
-    cut_off(tmp_path)
+def test_damaged_checkpoints_raise_an_input_error(tmp_path, file):
+    run_epochs(tmp_path)
     path = tmp_path / "checkpoints" / file
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(InputError, match=rf"{file} is damaged; train again without resume"):
-        resumed(tmp_path, max_epochs=3)
+        resume_run(tmp_path, max_epochs=3)
     path.unlink()
     if file == "best.ckpt":
         with pytest.raises(InputError, match="best.ckpt is missing; train again without resume"):
-            resumed(tmp_path, max_epochs=3)
+            resume_run(tmp_path, max_epochs=3)
 
 
 @pytest.fixture
-def started(tmp_path, monkeypatch):
-    """Starts the program in a process of its own, where `mine.Net` is slow; none is left behind."""
+def start_program(tmp_path, monkeypatch):
+    """Start programs in separate processes, with a slow `mine.Net`, and kill them afterwards."""
     (tmp_path / "mine.py").write_text(
         "import os, time\n"
         "from revin_forecast.backbones import MLP\n"
@@ -186,8 +186,8 @@ def started(tmp_path, monkeypatch):
     sys.modules.pop("mine", None)
 
 
-def ended(program, path, number):
-    """Send a signal as soon as there is a file."""
+def send_signal_after(program, path, number):
+    """Send a signal as soon as the file exists, and return the ended program."""
     deadline = time.monotonic() + 240
     while not path.exists():
         assert program.process.is_alive(), program.end().err
@@ -197,7 +197,7 @@ def ended(program, path, number):
     return program.end()
 
 
-def test_fit_is_killed_and_interrupted_and_goes_on(tmp_path, started, capfd):
+def test_fit_resumes_after_a_kill_and_after_an_interrupt(tmp_path, start_program, capfd):
     steps = np.arange(200)
     frame = pd.DataFrame(
         {
@@ -208,21 +208,24 @@ def test_fit_is_killed_and_interrupted_and_goes_on(tmp_path, started, capfd):
     frame.to_csv(tmp_path / "table.csv", index=False)
     words = ["fit", str(tmp_path / "table.csv"), "--horizon", "4", "--lookback", "12", "--quiet"]
     words += ["--backbone", "mine.Net", "--max-epochs", "6", "--patience", "6", "--batch-size", "8"]
-    ways = {"killed": signal.SIGKILL, "interrupted": signal.SIGINT}
-    own = {name: [*words, "--out", str(tmp_path / name)] for name in (*ways, "whole")}
-    programs = {name: started(*own[name]) for name in ways}
-    for name, number in ways.items():
+    signals = {"killed": signal.SIGKILL, "interrupted": signal.SIGINT}
+    commands = {name: [*words, "--out", str(tmp_path / name)] for name in (*signals, "whole")}
+    programs = {name: start_program(*commands[name]) for name in signals}
+    for name, number in signals.items():
         last = last_checkpoint(tmp_path / name / "training")
-        done = ended(programs[name], last, number)
-        assert done.out == ""
+        ended = send_signal_after(programs[name], last, number)
+        assert ended.out == ""
         assert not (tmp_path / name / "forecaster.json").exists()
         if name == "interrupted":
-            assert (done.code, done.err) == (130, "revin-forecast: interrupted\n")
-    assert main(own["whole"]) == 0
-    for name in ways:
-        assert main([*own[name], "--resume"]) == 0
-        one, other = (next((tmp_path / run).glob("weights-*")) for run in (name, "whole"))
-        assert one.read_bytes() == other.read_bytes()
+            assert (ended.code, ended.err) == (130, "revin-forecast: interrupted\n")
+    assert main(commands["whole"]) == 0
+    for name in signals:
+        assert main([*commands[name], "--resume"]) == 0
+        resumed_weights, whole_weights = (
+            next((tmp_path / run).glob("weights-*")) for run in (name, "whole")
+        )
+        assert resumed_weights.read_bytes() == whole_weights.read_bytes()
     assert capfd.readouterr().err == ""
-    assert main([*own["whole"], "--resume", "--seed", "3"]) == 2
-    assert "can't go on, it had seed 0 instead of 3. Resume with what" in capfd.readouterr().err
+    assert main([*commands["whole"], "--resume", "--seed", "3"]) == 2
+    message = "can't be resumed: it had seed 0 instead of 3. Resume with the same settings"
+    assert message in capfd.readouterr().err

@@ -1,4 +1,4 @@
-"""Training drives what normalizers learn, whatever their class."""
+"""Training of normalizers with parameters, of every class."""
 
 import copy
 
@@ -47,29 +47,29 @@ def settings(**changes):
     return TrainingSettings(**({"max_epochs": 4, "learning_rate": 0.01, "patience": 4} | changes))
 
 
-def own_loss(model, windows):
+def auxiliary_loss_of(model, windows):
     past, future, _ = windows[:]
     with torch.no_grad():
-        steps = model.steps(past)
+        steps = model.trace(past)
         return model.normalizer.auxiliary_loss(steps.stats, future, steps.z).item()
 
 
-def same(one, other):
+def have_same_weights(one, other):
     pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_the_first_stage_trains_the_normalizer_and_the_second_leaves_it(tmp_path):
+def test_the_first_stage_trains_the_normalizer_and_the_second_freezes_it(tmp_path):
     model, windows = san(), data()
-    before = own_loss(model, windows.validation)
+    before = auxiliary_loss_of(model, windows.validation)
     train(model, windows, settings(), tmp_path / "both")
-    assert own_loss(model, windows.validation) < before
+    assert auxiliary_loss_of(model, windows.validation) < before
     assert (tmp_path / "both" / "pretraining_0" / "checkpoints" / "last.ckpt").is_file()
     assert all(parameter.requires_grad for parameter in model.parameters())
     other = san()
     train(other, windows, settings(learning_rate=0.1, max_epochs=1), tmp_path / "other")
-    assert same(other.normalizer, model.normalizer)
-    assert not same(other.backbone, model.backbone)
+    assert have_same_weights(other.normalizer, model.normalizer)
+    assert not have_same_weights(other.backbone, model.backbone)
 
 
 @pytest.mark.parametrize("stopped_in", ["first stage", "second stage"])
@@ -80,16 +80,16 @@ def test_two_stages_resume_bit_for_bit(tmp_path, stopped_in):
     if stopped_in == "first stage":
         stopped.normalizer.epochs = 1
         train(stopped, windows, settings(max_epochs=1), tmp_path / "stopped")
-        for left in (tmp_path / "stopped" / "checkpoints").iterdir():
-            left.unlink()
+        for checkpoint in (tmp_path / "stopped" / "checkpoints").iterdir():
+            checkpoint.unlink()
     else:
         train(stopped, windows, settings(max_epochs=2), tmp_path / "stopped")
     resumed = san()
     assert train(resumed, windows, settings(), tmp_path / "stopped", resume=True) == result
-    assert same(resumed, whole)
+    assert have_same_weights(resumed, whole)
 
 
-def test_a_normalizer_inside_another_is_trained_on_what_reaches_it(tmp_path):
+def test_an_inner_normalizer_is_trained_on_the_output_of_the_outer(tmp_path):
     inner = san()
     model = Reversible(copy.deepcopy(inner), RevIN(2, affine=False))
     windows = data()
@@ -99,8 +99,8 @@ def test_a_normalizer_inside_another_is_trained_on_what_reaches_it(tmp_path):
     truth = model.normalizer.normalize_future(future, outer)
 
     def loss(normalizer):
-        _, found = normalizer.normalize(z)
-        return normalizer.auxiliary_loss(found, truth).item()
+        _, stats = normalizer.normalize(z)
+        return normalizer.auxiliary_loss(stats, truth).item()
 
     assert loss(model.backbone.normalizer) < loss(inner.normalizer)
     assert find_learned_normalizers(model) == [model.backbone.normalizer]
@@ -120,7 +120,7 @@ def test_auxiliary_losses_are_added_in_training_only(kind):
     assert auxiliary_loss(Reversible(model.backbone, RevIN(2)), steps, batch.future) is None
 
 
-def test_learning_rates_by_the_normalizers_own_word():
+def test_normalizers_define_learning_rates():
     model = Reversible(Linear(LOOKBACK, HORIZON, 2), DAIN(2))
     groups = ForecastingModule(model, 1e-3).configure_optimizers().param_groups
     rates = {id(member): group["lr"] for group in groups for member in group["params"]}
@@ -147,7 +147,7 @@ def test_every_class_is_fitted_from_its_name_alone(name):
     assert forecast.isfinite().all()
 
 
-def test_a_naive_backbone_is_trained_where_the_normalizer_learns():
+def test_a_naive_backbone_is_trained_if_the_normalizer_learns():
     values = wave().double().numpy()
     split = ChronologicalSplit(values, 200, 250, 300)
     reports = [
@@ -185,7 +185,7 @@ def test_blend_starts_from_the_training_rows():
 
 
 @pytest.mark.usefixtures("plain_shapes")
-def test_sizes_are_asked_for():
+def test_missing_or_wrong_sizes_raise_errors():
     with pytest.raises(ValueError, match=r"SAN needs lookback >= 1 but got None\. Pass lookback"):
         SAN(2)
     with pytest.raises(ValueError, match="FAN needs horizon >= 1 but got None"):
@@ -198,7 +198,7 @@ def test_sizes_are_asked_for():
         normalizer.denormalize(torch.zeros(1, 6, 2), stats)
 
 
-def test_a_marker_class_wants_its_loss():
+def test_a_learned_normalizer_needs_an_auxiliary_loss():
     class Forgetful(RevIN, LearnedNormalizer):
         pass
 

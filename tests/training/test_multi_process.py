@@ -1,4 +1,4 @@
-"""Several processes train what one does."""
+"""Training in several processes gives the result of one process."""
 
 import copy
 import os
@@ -48,11 +48,11 @@ def settings(**changes):
     return TrainingSettings(**({"max_epochs": 3, "learning_rate": 0.01, "patience": 3} | changes))
 
 
-def on_rank(rank, processes, batch_size=16):
-    made = data(batch_size)
+def data_of_rank(rank, processes, batch_size=16):
+    module = data(batch_size)
     strategy = SimpleNamespace(root_device=torch.device("cpu"))
-    made.trainer = SimpleNamespace(global_rank=rank, world_size=processes, strategy=strategy)
-    return made
+    module.trainer = SimpleNamespace(global_rank=rank, world_size=processes, strategy=strategy)
+    return module
 
 
 @pytest.mark.parametrize(("processes", "batch_size"), [(2, 16), (3, 16), (2, 182), (7, 5)])
@@ -61,14 +61,14 @@ def test_shares_together_are_the_batches_of_one_process(processes, batch_size):
     ranks = [
         [
             share
-            for part in on_rank(rank, processes, batch_size).train_dataloader()
+            for part in data_of_rank(rank, processes, batch_size).train_dataloader()
             for share in part
         ]
         for rank in range(processes)
     ]
     for batch, *shares in zip(whole, *ranks, strict=True):
-        assert all(share.windows == len(batch.past) for share in shares)
-        # A share of no window has a stand-in without a target.
+        assert all(share.batch_windows == len(batch.past) for share in shares)
+        # A share without a window holds a placeholder window without targets.
         real = [share.part for share in shares if share.weight > 0]
         assert torch.equal(torch.cat([part.past for part in real]), batch.past)
         assert torch.equal(torch.cat([part.future for part in real]), batch.future)
@@ -82,27 +82,27 @@ def test_shares_together_are_the_batches_of_one_process(processes, batch_size):
 
 
 def test_shares_of_validation_windows():
-    loaders = [on_rank(rank, 2).val_dataloader() for rank in range(2)]
+    loaders = [data_of_rank(rank, 2).val_dataloader() for rank in range(2)]
     shares = [share for pair in zip(*loaders, strict=True) for share in pair]
     assert all(isinstance(share, BatchShare) for share in shares)
-    assert [share.windows for share in shares] == [SCORING_BATCH_SIZE] * 2 + [20] * 2
+    assert [share.batch_windows for share in shares] == [SCORING_BATCH_SIZE] * 2 + [20] * 2
     assert torch.equal(torch.cat([share.part.past for share in shares]), data().validation[:].past)
 
 
 @pytest.fixture
-def forked(monkeypatch):
-    """Processes that start in no time, as nothing has to be imported."""
+def fork_workers(monkeypatch):
+    """Fork the workers, which start at once because they import nothing."""
     quick = partial(start_processes, start_method="fork")
     monkeypatch.setattr("revin_forecast.training.multi_process.start_processes", quick)
 
 
-def pair_of(model, tmp_path, made, **changes):
-    """Train a model in one process and a copy of it in two."""
+def check_two_processes(model, tmp_path, module, **changes):
+    """Train a model in single process and a copy of it in double, and compare the results."""
     other = copy.deepcopy(model)
-    one = train(model, made, settings(**changes), tmp_path / "one")
-    two = train(other, made, settings(devices=2, **changes), tmp_path / "two")
-    assert (two.epochs, two.best_epoch) == (one.epochs, one.best_epoch)
-    assert two.validation_loss == pytest.approx(one.validation_loss, rel=1e-5)
+    single = train(model, module, settings(**changes), tmp_path / "one")
+    double = train(other, module, settings(devices=2, **changes), tmp_path / "two")
+    assert (double.epochs, double.best_epoch) == (single.epochs, single.best_epoch)
+    assert double.validation_loss == pytest.approx(single.validation_loss, rel=1e-5)
     for name, part in model.state_dict().items():
         torch.testing.assert_close(other.state_dict()[name], part, rtol=1e-5, atol=2e-6)
     logs = [pd.read_csv(tmp_path / run / "logs" / "metrics.csv") for run in ("one", "two")]
@@ -124,13 +124,13 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no for
 
 @needs_fork
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
-@pytest.mark.usefixtures("forked")
+@pytest.mark.usefixtures("fork_workers")
 @pytest.mark.parametrize("name", MODELS)
-def test_two_processes_train_what_one_does(name, tmp_path):
+def test_two_processes_give_the_result_of_one(name, tmp_path):
     changes = {"loss": "quantile", "levels": (0.1, 0.5, 0.9)} if name == "quantiles" else {}
     gaps = 0.15 if name in ("gaps", "quantiles") else 0.0
     # 183 windows: one is left for the last batch of 14, which two processes can't share.
-    pair_of(MODELS[name](), tmp_path, data(14, gaps), **changes)
+    check_two_processes(MODELS[name](), tmp_path, data(14, gaps), **changes)
 
 
 class Lambda(Linear):
@@ -146,15 +146,15 @@ class Failing(Linear):
 
 @needs_fork
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
-@pytest.mark.usefixtures("forked")
-def test_what_goes_wrong_in_a_process_is_told(tmp_path):
-    with pytest.raises(InputError, match="can't be handed to other processes: .* devices=1"):
+@pytest.mark.usefixtures("fork_workers")
+def test_errors_of_a_worker_are_reported(tmp_path):
+    with pytest.raises(InputError, match="can't be sent to other processes: .* devices=1"):
         train(Lambda(LOOKBACK, HORIZON, 2), data(), settings(devices=2), tmp_path)
     with pytest.raises(Exception, match="ArithmeticError: no forecast from here"):
         train(Failing(LOOKBACK, HORIZON, 2), data(), settings(devices=2), tmp_path)
 
 
-def test_settings_that_do_not_fit(tmp_path, monkeypatch):
+def test_unsuitable_settings_raise_input_errors(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="takes the strategy auto, ddp or another .* 'fsdp'"):
         settings(devices=2, strategy="fsdp")
     model = nn.Linear(1, 1)
@@ -172,7 +172,7 @@ def test_one_process_saves_and_prints(name, monkeypatch):
     assert settings(devices=2).is_first_process
     monkeypatch.setenv(name, "1")
     assert not settings(num_nodes=2).is_first_process
-    assert settings().is_first_process  # on its own, whoever started it
+    assert settings().is_first_process  # a single process, however it was started
 
 
 def test_fit_from_the_command_line_in_two_processes(tmp_path, capfd):
