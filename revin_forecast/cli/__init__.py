@@ -1,4 +1,5 @@
-"""The functions behind the command line, one file a command; they work from Python as well.
+"""The command line: one module per command, whose function can be called from Python as well.
 
-`parsing` makes their arguments of words, `shared` holds what several of them do.
+`main` runs a command, `parser` and `usage_errors` turn its words into arguments, and `output`,
+`validation`, `report` and `reproduce` are shared by several commands.
 """

@@ -1,3 +1,5 @@
+"""The command `backtest`: score forecasts of the last part of a table."""
+
 import math
 from collections.abc import Callable
 from typing import Literal
@@ -7,11 +9,11 @@ from rich.table import Table
 
 from revin_forecast.backbones import Backbone
 from revin_forecast.cli.output import describe_fit, print_json
+from revin_forecast.data.formatting import format_timestamp, pluralize
 from revin_forecast.data.reading.read_series import read_series
-from revin_forecast.data.series import format_timestamp, pluralize
 from revin_forecast.data.write_table import check_table_path, write_table
 from revin_forecast.evaluation import BacktestResult
-from revin_forecast.evaluation import backtest as tested
+from revin_forecast.evaluation import backtest as run_backtest
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.normalizers import Normalizer
 from revin_forecast.selection import SelectionSettings
@@ -19,7 +21,7 @@ from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.progress import progress
 
 MAX_SHOWN_SERIES = 10
-"""Series printed, the worst first where there are more."""
+"""Most series printed; of more, those with the largest MASE."""
 
 
 def backtest(
@@ -50,45 +52,48 @@ def backtest(
     normalizer: Callable[[int], Normalizer] | None = None,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
 ) -> None:
-    """Tell how good forecasts would have been: fit on the first rows, score on the last.
+    """Fit on the first rows of a table and score forecasts of the last rows.
 
-    Forecasts are made from every origin in the last rows, each from the rows before it, and stand
-    beside the last value and the last season repeated.
+    Forecasts start from every origin in the last rows, each from the rows before it. They are
+    compared with two naive forecasts, which repeat the last value and the last season.
 
     Args:
-        file: CSV (comma, semicolon, tab or bar; .gz too) or Parquet, or - for standard input; wide
-            (a time column, then one column a series) or long (id, time, value).
-        horizon: steps to forecast.
-        level: intervals to score, in percent; 80 and 95 if not given.
-        test_share: share of the rows that is kept for scoring; where series end at different
-            times, each one's own last rows.
-        step: rows from one origin to the next.
-        refit: fit again, on all rows before, after so many rows; once if not given.
-        smape: score the symmetric percentage error as well. It jumps where values are near zero and
-            changes with the zero of the scale; MASE does neither.
+        file: CSV (separated by comma, semicolon, tab or |; also as .gz) or Parquet file, or - for
+            standard input; wide (a time column and one column per series) or long (id, time,
+            value).
+        horizon: number of steps to forecast.
+        level: interval levels to score, in percent; 80 and 95 by default.
+        test_share: share of the last rows used for scoring; taken from each series separately if
+            series end at different times.
+        step: number of rows between origins.
+        refit: fit again after this number of rows, on all earlier rows; by default fit once.
+        smape: also score the symmetric mean absolute percentage error. Unlike MASE, it is unstable
+            near zero and depends on the zero point of the scale.
         json: print one JSON object instead of tables.
-        out: write the scores of each series here (.csv or .parquet).
-        lookback: steps each forecast is made from; chosen from the data if not given.
-        time: name of the time column; found if not given.
+        out: write the scores of each series to this file (.csv or .parquet).
+        lookback: number of past steps used for each forecast; chosen from the data by default.
+        time: name of the time column; detected by default.
         id: name of the series column of a long table.
         value: name of the value column of a long table.
-        target: forecast these series only.
-        inputs: series that are used but not forecast.
-        frequency: step between rows, as pandas writes it (h, D, W-SAT, MS); found if not given.
-        missing: what becomes of gaps: the model sees that they are (observed), a line is drawn
-            through them (interpolate), or the first one is refused (error).
-        decimal: the mark before the decimals; told by the numbers if not given.
-        covariates: what is known of each step beforehand, for a backbone that takes it: calendar,
-            hour, weekday, day, yearday, month, minute, step, or columns of the table.
-        season: steps in a season, the main one first (24 168); found if not given.
-        effort: standard compares naive forecasts and maps in closed form; thorough trains
-            backbones, too.
-        budget: seconds after which no further candidate is begun; 20, or 600 for thorough.
-        quiet: don't say what was chosen and why.
-        backbone: the model, by name or import path; auto: chosen on validation windows.
-        normalizer: what is done to each window, by name or import path; chosen, or RevIN where
-            the backbone is named.
-        training: for a backbone that is trained by gradient.
+        target: forecast only these series.
+        inputs: series used as inputs but not forecast.
+        frequency: time step between rows, as a pandas frequency (h, D, W-SAT, MS); detected by
+            default.
+        missing: treatment of gaps: the model uses observed values only (observed), gaps are filled
+            by linear interpolation (interpolate), or the first gap is an error (error).
+        decimal: decimal mark of the numbers; detected by default.
+        covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
+            weekday, day, yearday, month, minute, step, or columns of the table.
+        season: steps per season, the main season first (24 168); detected by default.
+        effort: standard compares naive forecasts and closed-form linear maps; thorough also trains
+            backbones.
+        budget: seconds after which no further candidate is started; by default 20, or 600 with
+            --effort thorough.
+        quiet: do not print the chosen model and its scores.
+        backbone: backbone, by name or import path; auto chooses a model on validation windows.
+        normalizer: normalizer of each window, by name or import path; by default chosen on
+            validation windows, or RevIN with a named backbone.
+        training: settings for a backbone trained by gradient descent.
     """
     if out is not None:
         check_table_path(out)
@@ -109,7 +114,9 @@ def backtest(
             missing=missing,
             decimal=decimal,
         )
-        result = tested(forecaster, series, test_share, step, level, main_season, refit, smape)
+        result = run_backtest(
+            forecaster, series, test_share, step, level, main_season, refit, smape
+        )
     if out is not None:
         write_table(result.series_scores, out)
     if json:
@@ -121,7 +128,7 @@ def backtest(
 
 
 def to_dict(file: str, horizon: int, step: int, result: BacktestResult) -> dict[str, object]:
-    """Return a backtest as a record."""
+    """Return the result of a backtest as plain values."""
     return {
         "file": file,
         "horizon": horizon,
@@ -142,30 +149,30 @@ def to_dict(file: str, horizon: int, step: int, result: BacktestResult) -> dict[
 
 def _print_result(file: str, horizon: int, step: int, result: BacktestResult) -> None:
     console = Console()
-    apart = "" if step == 1 else f", {step} rows apart"
-    apart += "" if result.fit_count == 1 else f", fitted {result.fit_count} times"
+    details = "" if step == 1 else f", {step} rows apart"
+    details += "" if result.fit_count == 1 else f", fitted {result.fit_count} times"
+    forecasts = f"{pluralize(len(result.cutoffs), 'forecast')} of {pluralize(horizon, 'step')}"
     console.print(
-        f"{file}: {pluralize(len(result.cutoffs), 'forecast')} of {pluralize(horizon, 'step')}{apart}, "
-        f"the first after {format_timestamp(result.cutoffs[0])}",
+        f"{file}: {forecasts}{details}, the first after {format_timestamp(result.cutoffs[0])}",
         soft_wrap=True,
         highlight=False,
         markup=False,
     )
     scores = result.overall_scores
-    errors = [one for one in ("mase", "mse", "mae", "smape") if one in scores]
-    named = {"mase": "MASE", "mse": "MSE", "mae": "MAE", "smape": "sMAPE"}
-    table = _make_table("forecast", *(named[one] for one in errors))
-    for label, name in (
+    headings = {"mase": "MASE", "mse": "MSE", "mae": "MAE", "smape": "sMAPE"}
+    errors = [error for error in headings if error in scores]
+    table = _make_table("forecast", *(headings[error] for error in errors))
+    for label, prefix in (
         ("the model", ""),
         ("Repeat", "repeat_"),
         (f"SeasonalNaive ({result.season})", "seasonal_naive_"),
     ):
-        table.add_row(label, *(_format_cell(scores[f"{name}{one}"]) for one in errors))
+        table.add_row(label, *(_format_cell(scores[f"{prefix}{error}"]) for error in errors))
     console.print(table)
     for level in result.levels:
         console.print(
-            f"{level:g} % intervals hold {scores[f'coverage-{level:g}']:.1f} % of what came; their "
-            f"mean width is {scores[f'width-{level:g}']:.4g}",
+            f"{level:g} % intervals cover {scores[f'coverage-{level:g}']:.1f} % of the true "
+            f"values; their mean width is {scores[f'width-{level:g}']:.4g}",
             highlight=False,
         )
     if not math.isnan(scores["crps"]):
@@ -177,7 +184,8 @@ def _print_result(file: str, horizon: int, step: int, result: BacktestResult) ->
         _print_series(console, result)
     if result.excluded_series:
         console.print(
-            f"{len(result.excluded_series)} series without a value before the test part are left out",
+            f"{len(result.excluded_series)} series without a value before the test part were "
+            "excluded",
             highlight=False,
         )
 
@@ -187,22 +195,23 @@ def _print_series(console: Console, result: BacktestResult) -> None:
     if len(rows) > MAX_SHOWN_SERIES:
         rows = rows.sort_values("mase", ascending=False).head(MAX_SHOWN_SERIES)
         console.print(
-            f"\nThe {MAX_SHOWN_SERIES} of {len(result.series_scores)} series with the largest MASE (--out writes all):"
+            f"\nThe {MAX_SHOWN_SERIES} of {len(result.series_scores)} series with the largest MASE "
+            "(--out writes all):"
         )
     intervals = [f"coverage-{level:g}" for level in result.levels]
     headings = [f"{level:g} % hold" for level in result.levels]
     table = _make_table("series", "MASE", "Repeat", "SeasonalNaive", *headings)
     for row in rows.to_dict("records"):
         numbers = [row[name] for name in ("mase", "repeat_mase", "seasonal_naive_mase")]
-        held = ["" if math.isnan(row[name]) else f"{row[name]:.1f}" for name in intervals]
-        table.add_row(str(row["series"]), *(_format_cell(number) for number in numbers), *held)
+        coverage = ["" if math.isnan(row[name]) else f"{row[name]:.1f}" for name in intervals]
+        table.add_row(str(row["series"]), *(_format_cell(number) for number in numbers), *coverage)
     console.print(table)
 
 
 def _make_table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False)
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place else "left", no_wrap=place > 0)
+    for index, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if index else "left", no_wrap=index > 0)
     return table
 
 

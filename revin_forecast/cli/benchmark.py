@@ -1,4 +1,4 @@
-"""revin_forecast/cli/benchmark.py."""
+"""The commands `benchmark` and `benchmark merge`: measure models under every shift of a suite."""
 
 import os
 import subprocess
@@ -46,44 +46,45 @@ def benchmark(
     dry_run: bool = False,
     json: bool = False,
 ) -> None:
-    """Measure what survives when the world moves: models x data sets x shifts, from a YAML file.
+    """Measure models on data sets under shifts, as a YAML suite lists them.
 
-    Interrupted, even killed, it goes on where it stopped when called again. What is on record is
+    An interrupted or killed benchmark continues when it is started again. Recorded results are
     never measured twice.
 
     Args:
-        suite: a YAML file; configs/shift-smoke.yaml is the smallest.
-        out: folder for artefacts, tables (Parquet), summary.md and report.html.
-        data_dir: where catalogued files lie.
-        workers: processes of one thread each; the machine's cores if not given.
-        engine: local processes, or a Ray cluster (needs the extra `ray`).
-        address: of the Ray cluster; one is started on this machine if not given.
-        shard: do only the i-th of n parts, i/n; `benchmark merge` puts them together.
-        timeout: seconds that one training or one cell may take.
-        retry: do again what failed.
-        windows: write windows.parquet as well, the error of each window of each cell.
-        dry_run: print the plan and the time it will take, and stop.
-        json: print one JSON object instead of words.
+        suite: YAML file; configs/shift-smoke.yaml is the smallest.
+        out: folder for results, tables (Parquet), summary.md and report.html.
+        data_dir: folder of the catalogued data sets.
+        workers: number of worker processes with one thread each; one per core by default.
+        engine: local worker processes, or a Ray cluster (needs the extra `ray`).
+        address: address of the Ray cluster; by default one is started on this machine.
+        shard: run only the i-th of n shards, written i/n; `benchmark merge` merges them.
+        timeout: longest time of one training or one cell, in seconds.
+        retry: repeat failed trainings and cells.
+        windows: also write windows.parquet with the error of each window of each cell.
+        dry_run: print the plan and the estimated time, and stop.
+        json: print one JSON object instead of text.
     """
     if timeout <= 0:
         raise InputError(f"--timeout is {timeout:g}; pass a number of seconds above 0.")
-    chosen = read_suite(suite)
+    parsed_suite = read_suite(suite)
     execution = ExecutionSettings(out, data_dir, timeout, retry, _parse_shard(shard), windows)
-    jobs = select_shard(make_jobs(chosen, execution), execution.shard)
+    # Estimate the costs of this shard only; other shards run on other machines.
+    jobs = select_shard(make_jobs(parsed_suite, execution), execution.shard)
     start = time.perf_counter()
-    costs = estimate_costs(chosen, [job.run for job in jobs], data_dir)
-    known = read_progress(jobs)
-    crew = (os.cpu_count() or 1) if workers is None else workers
+    costs = estimate_costs(parsed_suite, [job.run for job in jobs], data_dir)
+    recorded = read_progress(jobs)
+    worker_count = (os.cpu_count() or 1) if workers is None else workers
     if dry_run:
-        plan = plan_to_dict(chosen, jobs, costs, known, crew)
+        plan = plan_to_dict(parsed_suite, jobs, costs, recorded, worker_count)
         (print_json if json else print_plan)(plan)
         return
-    estimated = time.perf_counter() - start
-    hands = make_job_engine(engine, crew, address)
-    with eta_display(costs, known) as tell:
-        outcome = run_benchmark(chosen, execution, hands, tell, costs)
-    outcome.stage_seconds = {"planning": estimated, **outcome.stage_seconds}
-    _report_result(chosen, Path(suite), outcome, Path(out), json)
+    planning_seconds = time.perf_counter() - start
+    job_engine = make_job_engine(engine, worker_count, address)
+    with eta_display(costs, recorded) as on_progress:
+        outcome = run_benchmark(parsed_suite, execution, job_engine, on_progress, costs)
+    outcome.stage_seconds = {"planning": planning_seconds, **outcome.stage_seconds}
+    _report_result(parsed_suite, Path(suite), outcome, Path(out), json)
 
 
 def merge(
@@ -93,23 +94,25 @@ def merge(
     data_dir: str | None = None,
     json: bool = False,
 ) -> None:
-    """Put the folders of several shards together, and make tables and report of all.
+    """Merge the folders of several shards and write the tables and the report of all results.
 
     Args:
-        suite: the YAML file that each shard was run from.
-        parts: the shards' folders.
-        out: folder for the whole.
-        data_dir: where catalogued files lie.
-        json: print one JSON object instead of words.
+        suite: YAML file from which every shard was run.
+        parts: folders of the shards.
+        out: folder for the merged results.
+        data_dir: folder of the catalogued data sets.
+        json: print one JSON object instead of text.
     """
     if not parts:
-        raise InputError("benchmark merge needs --parts FOLDER FOLDER ..., those of the shards.")
-    chosen = read_suite(suite)
-    with progress(f"merging {len(parts)} parts"):
+        raise InputError(
+            "benchmark merge needs --parts FOLDER FOLDER ..., the folders of the shards."
+        )
+    parsed_suite = read_suite(suite)
+    with progress(f"merging {len(parts)} shards"):
         merge_folders([Path(part) for part in parts], Path(out))
         execution = ExecutionSettings(out, data_dir)
-        outcome = compile_tables(chosen, execution, make_jobs(chosen, execution), {})
-    _report_result(chosen, Path(suite), outcome, Path(out), json)
+        outcome = compile_tables(parsed_suite, execution, make_jobs(parsed_suite, execution), {})
+    _report_result(parsed_suite, Path(suite), outcome, Path(out), json)
 
 
 def _report_result(
@@ -119,7 +122,7 @@ def _report_result(
     facts = {
         "name": suite.name,
         **environment_info(),
-        "threads": 1,
+        "threads": 1,  # Workers use one thread each, whatever this process uses.
         "git_rev": _git_revision(),
         "wall_s": sum(outcome.stage_seconds.values()),
         "config": path.read_text(encoding="utf-8"),
@@ -133,11 +136,11 @@ def _report_result(
 
 
 def _git_revision() -> str:
-    """Return the commit of the checkout that runs; nothing where the package is installed."""
-    home = Path(__file__).resolve().parents[2]
-    if not (home / ".git").exists():
+    """Return the commit of the running checkout; an empty string for an installed package."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
         return ""
-    command = ["git", "-C", str(home), "rev-parse", "--short=12", "HEAD"]
+    command = ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
@@ -145,25 +148,26 @@ def _git_revision() -> str:
 
 
 def _parse_shard(text: str) -> tuple[int, int]:
-    part, _, parts = text.partition("/")
-    if not (part.isdigit() and parts.isdigit()):
+    index, _, count = text.partition("/")
+    if not (index.isdigit() and count.isdigit()):
         raise InputError(f"--shard is i/n, such as 2/8, but got {text!r}.")
-    return int(part), int(parts)
+    return int(index), int(count)
 
 
 def _result_to_dict(suite: Suite, outcome: BenchmarkResult, folder: Path) -> dict[str, Any]:
-    """Return what a benchmark came to, in counts, and where the rest lies."""
+    """Return the counts of a benchmark and the paths of its results as plain values."""
     cells, checks = outcome.tables["cells"], outcome.tables["checks"]
     deciles = (cells.placement == "natural") & (cells.status == "done") & (cells.severity > 0)
-    once = (cells["shift"] == "scale_decile") | deciles  # deciles of a run come from one cell
-    counts = cells.loc[~once, "status"].value_counts()
-    named = {name: int(counts.get(name, 0)) for name in ("done", "failed", "excluded")}
+    # All deciles of a run come from one cell, so their rows would count it several times.
+    is_decile = (cells["shift"] == "scale_decile") | deciles
+    counts = cells.loc[~is_decile, "status"].value_counts()
+    cell_counts = {name: int(counts.get(name, 0)) for name in ("done", "failed", "excluded")}
     return {
         "suite": suite.name,
         "folder": folder,
         "report": folder / "report.html",
         "summary": folder / "summary.md",
-        "cells": named | {"missing": outcome.missing_cells},
+        "cells": cell_counts | {"missing": outcome.missing_cells},
         "checks": {"passed": int(checks.passed.sum()), "all": len(checks)},
         "seconds": outcome.stage_seconds,
     }
@@ -176,68 +180,66 @@ def _print_result(record: dict[str, Any]) -> None:
         f"{cells['excluded']} not applicable, {cells['missing']} missing"
     )
     console.print(f"{checks['passed']} of {checks['all']} theory checks pass")
-    spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in record["seconds"].items())
-    console.print(f"Time: {spent}")
+    durations = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in record["seconds"].items())
+    console.print(f"Time: {durations}")
     console.print(f"Report:  {record['report']}\nSummary: {record['summary']}")
 
 
 @contextmanager
 def eta_display(
-    costs: Mapping[str, RunCost], known: Mapping[str, RunProgress]
+    costs: Mapping[str, RunCost], recorded: Mapping[str, RunProgress]
 ) -> Iterator[ProgressCallback]:
-    """Show how far a benchmark is, in seconds of predicted work.
+    """Display the progress of a benchmark in seconds of estimated work.
 
     Args:
-        costs: of each run, by label.
-        known: what each has on record, by label.
+        costs: estimated cost of each run, by label.
+        recorded: recorded progress of each run, by label.
 
     Yields:
-        What is told of each unit that begins or ends.
+        A callback for the start and the end of each training and cell.
     """
-    total = sum(estimate_remaining_seconds(costs[label], known[label]) for label in costs)
+    total = sum(estimate_remaining_seconds(costs[label], recorded[label]) for label in costs)
     done, start = 0.0, time.monotonic()
     with progress("benchmark", max(1, round(total)), "s of work") as advance:
 
-        def tell(event: ProgressEvent) -> None:
+        def on_progress(event: ProgressEvent) -> None:
             nonlocal done
             kind, label, unit = event
             if kind == "end":
                 cost = costs.get(label, RunCost())
-                before, done = (
-                    done,
-                    done + (cost.training_seconds if unit == TRAINING else cost.cell_seconds),
-                )
-                rest = max(0.0, total - done) * (time.monotonic() - start) / max(done, 1e-9)
-                advance(
-                    round(done) - round(before), f"about {_format_duration(rest)} left, {label}"
-                )
+                before = done
+                done += cost.training_seconds if unit == TRAINING else cost.cell_seconds
+                # The time per second of estimated work so far depends on the number of workers.
+                pace = (time.monotonic() - start) / max(done, 1e-9)
+                remaining = _format_duration(max(0.0, total - done) * pace)
+                advance(round(done) - round(before), f"about {remaining} left, {label}")
             elif unit == TRAINING:
                 advance(0, label)
 
-        yield tell
+        yield on_progress
 
 
-def estimate_remaining_seconds(cost: RunCost, known: RunProgress) -> float:
-    """Return the seconds of a run that are still to do."""
-    training = 0.0 if known.is_trained else cost.training_seconds
-    return training + cost.cell_seconds * max(0, cost.cell_count - known.recorded_cells)
+def estimate_remaining_seconds(cost: RunCost, recorded: RunProgress) -> float:
+    """Estimate the remaining seconds of a run."""
+    training = 0.0 if recorded.is_trained else cost.training_seconds
+    return training + cost.cell_seconds * max(0, cost.cell_count - recorded.recorded_cells)
 
 
 def plan_to_dict(
     suite: Suite,
     jobs: Sequence[Job],
     costs: Mapping[str, RunCost],
-    known: Mapping[str, RunProgress],
+    recorded: Mapping[str, RunProgress],
     workers: int,
 ) -> dict[str, Any]:
-    """Return what a suite comes to, what of it is on record, and how long the rest will take.
+    """Return the size of a suite, its recorded part and the estimated remaining time.
 
     Args:
-        suite: what is planned.
-        jobs: its runs.
-        costs: of each run, by label.
-        known: what each has on record, by label.
-        workers: processes at work.
+        suite: the planned suite.
+        jobs: jobs of the suite, one per run.
+        costs: estimated cost of each run, by label.
+        recorded: recorded progress of each run, by label.
+        workers: number of worker processes.
     """
     rows = []
     for dataset in dict.fromkeys(job.run.dataset_config.name for job in jobs):
@@ -246,29 +248,30 @@ def plan_to_dict(
             {
                 "dataset": dataset,
                 "runs": len(labels),
-                "trained": sum(known[label].is_trained for label in labels),
-                "cells": sum(known[label].planned_cells for label in labels),
-                "on_record": sum(known[label].recorded_cells for label in labels),
+                "trained": sum(recorded[label].is_trained for label in labels),
+                "cells": sum(recorded[label].planned_cells for label in labels),
+                "on_record": sum(recorded[label].recorded_cells for label in labels),
                 "seconds": sum(
-                    estimate_remaining_seconds(costs[label], known[label]) for label in labels
+                    estimate_remaining_seconds(costs[label], recorded[label]) for label in labels
                 ),
             }
         )
     longest = max(
-        (estimate_remaining_seconds(costs[label], known[label]) for label in costs), default=0.0
+        (estimate_remaining_seconds(costs[label], recorded[label]) for label in costs), default=0.0
     )
     return {
         "suite": suite.name,
         "runs": len(jobs),
-        "cells": sum(one.planned_cells for one in known.values()),
+        "cells": sum(run.planned_cells for run in recorded.values()),
         "workers": workers,
+        # The longest run is a lower bound, because one worker executes it alone.
         "seconds": max(sum(row["seconds"] for row in rows) / workers, longest),
         "datasets": rows,
     }
 
 
 def print_plan(plan: Mapping[str, Any]) -> None:
-    """Print a plan that `as_record` made."""
+    """Print a plan made by `plan_to_dict`."""
     table = Table(box=None, pad_edge=False)
     for heading in ("data set", "runs", "trained", "cells", "on record", "seconds"):
         table.add_column(heading, justify="left" if heading == "data set" else "right")
@@ -276,10 +279,10 @@ def print_plan(plan: Mapping[str, Any]) -> None:
         table.add_row(*map(str, (row | {"seconds": round(row["seconds"])}).values()))
     console = Console()
     console.print(table)
+    duration = _format_duration(plan["seconds"])
     console.print(
-        f"\n{plan['suite']}: {plan['runs']} runs, {plan['cells']} cells; about "
-        f"{_format_duration(plan['seconds'])} with {plan['workers']} workers if no training stops early. "
-        "Nothing was run."
+        f"\n{plan['suite']}: {plan['runs']} runs, {plan['cells']} cells; about {duration} with "
+        f"{plan['workers']} workers if no training stops early. Nothing was run."
     )
 
 

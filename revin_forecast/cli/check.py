@@ -1,3 +1,5 @@
+"""The command `check`: check a normalizer or backbone class against the contract."""
+
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -18,20 +20,21 @@ from revin_forecast.utils.progress import is_verbose, progress
 
 
 def check(name: str, programs: bool = False, out: Path | None = None, json: bool = False) -> None:
-    """Hold a normalizer or backbone class to the contract, promise by promise.
+    """Check every promise of the contract on a normalizer or backbone class.
 
-    Ends with status 2 where a promise does not hold.
+    Exits with code 2 if a promise does not hold.
 
     Args:
-        name: import path of the class, such as mine.Scale, or a name of this package.
-        programs: also compile it, export it and run it as ONNX, which takes some seconds.
-        out: write the table to this file, as Markdown.
+        name: import path of the class, such as mine.Scale, or the name of a class of this package.
+        programs: also compile the class, export it and run it with ONNX, which takes some seconds.
+        out: write the table to this file, in Markdown.
         json: print one JSON object instead of the table.
     """
     if "." not in name and name not in revin_forecast.__all__:
+        # An import error could not suggest similar names.
         raise InputError(
-            f"{name} is no class of revin_forecast.{did_you_mean(name, revin_forecast.__all__)} Name "
-            "your own as module.Class."
+            f"{name} is not a class of revin_forecast."
+            f"{did_you_mean(name, revin_forecast.__all__)} Name your own class as module.Class."
         )
     path = name if "." in name else f"revin_forecast.{name}"
     with progress(f"checking {name}"), nullcontext() if is_verbose() else silence_compiler():
@@ -50,13 +53,18 @@ def check(name: str, programs: bool = False, out: Path | None = None, json: bool
         Console(soft_wrap=True).print(text, markup=False, highlight=False)
     else:
         print(out)
-    broken = sum(result.holds is False for result in results)
-    if broken:
-        raise InputError(f"{broken} of {len(results)} promises do not hold for {path}.")
+    # Report failures after the table, as an error, so that the exit code is 2.
+    failed = sum(result.holds is False for result in results)
+    if failed:
+        raise InputError(f"{failed} of {len(results)} promises do not hold for {path}.")
 
 
 def run_checks(kind: Callable, programs: bool) -> list[CheckResult]:
-    """Run the checks that fit a class."""
+    """Run the checks for a normalizer or a backbone class.
+
+    Raises:
+        InputError: the class is neither.
+    """
     if isinstance(kind, type) and issubclass(kind, Normalizer):
         return audit_normalizer(kind, programs)
     if isinstance(kind, type) and issubclass(kind, Backbone):
@@ -67,18 +75,18 @@ def run_checks(kind: Callable, programs: bool) -> list[CheckResult]:
 
 
 def to_dict(path: str, results: Sequence[CheckResult]) -> dict[str, object]:
-    """Return what came of each check as plain values, and how often each came."""
+    """Return the results of all checks and the number of each status as plain values."""
     status = {True: "passed", False: "failed", None: "skipped"}
     checks = [
-        {"promise": one.promise, "status": status[one.holds], "detail": one.detail}
-        for one in results
+        {"promise": result.promise, "status": status[result.holds], "detail": result.detail}
+        for result in results
     ]
-    counts = {word: sum(one["status"] == word for one in checks) for word in status.values()}
+    counts = {word: sum(check["status"] == word for check in checks) for word in status.values()}
     return {"class": path, **counts, "checks": checks}
 
 
 def format_status(result: CheckResult) -> str:
-    """Return a table cell about a result."""
+    """Format a result as a table cell."""
     if result.holds is None:
         return f"- ({result.detail})"
     return "holds" if result.holds else f"FAILS: {' '.join(result.detail.split())[:200]}"

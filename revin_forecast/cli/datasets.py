@@ -1,3 +1,5 @@
+"""The commands `datasets` and `datasets get`: list and download benchmark data sets."""
+
 from rich.console import Console
 from rich.table import Table
 
@@ -7,11 +9,11 @@ from revin_forecast.data.catalog.download import download
 
 
 def list_datasets(data_dir: str | None = None, json: bool = False) -> None:
-    """List the benchmark data sets, and which of them are at hand.
+    """List the benchmark data sets and which of them are available.
 
     Args:
-        data_dir: where their files lie; $REVIN_FORECAST_DATA or ~/.cache/revin_forecast if not
-            given.
+        data_dir: folder of the data sets; by default $REVIN_FORECAST_DATA, or
+            ~/.cache/revin_forecast.
         json: print one JSON object instead of a table.
     """
     if json:
@@ -22,14 +24,14 @@ def list_datasets(data_dir: str | None = None, json: bool = False) -> None:
         table.add_column(heading, justify="right" if heading in ("rows", "channels") else "left")
     records = _dataset_rows(data_dir)
     for row in records:
-        get = " (get)" if row["at_hand"] == "no" and row["url"] else ""
-        shown = {**row, "at_hand": f"{row['at_hand']}{get}"}
+        mark = " (get)" if row["at_hand"] == "no" and row["url"] else ""
+        shown = {**row, "at_hand": f"{row['at_hand']}{mark}"}
         table.add_row(*(str(cell) for name, cell in shown.items() if name != "url"))
     console = Console()
     console.print(table)
-    console.print(f"\nThey lie in {catalog.data_folder(data_dir)}.", soft_wrap=True)
+    console.print(f"\nFolder: {catalog.data_folder(data_dir)}", soft_wrap=True)
     if any(row["at_hand"] == "no" and row["url"] for row in records):
-        console.print("Those marked (get) can be downloaded: revin-forecast datasets get NAME")
+        console.print("Download data sets marked (get) by: revin-forecast datasets get NAME")
 
 
 def _dataset_rows(data_dir: str | None) -> list[dict[str, object]]:
@@ -56,20 +58,22 @@ def _availability(name: str, data_dir: str | None) -> str:
 
 
 def download_dataset(name: str, data_dir: str | None = None, json: bool = False) -> None:
-    """Download a data set, verify its checksum and put it in the data folder.
+    """Download a data set to the data folder and verify its checksum.
 
     Args:
-        name: as `revin-forecast datasets` lists it.
-        data_dir: where it goes; $REVIN_FORECAST_DATA or ~/.cache/revin_forecast if not given.
-        json: print one JSON object instead of words.
+        name: name of the data set; `revin-forecast datasets` lists them.
+        data_dir: folder of the data sets; by default $REVIN_FORECAST_DATA, or
+            ~/.cache/revin_forecast.
+        json: print one JSON object instead of text.
     """
     entry = catalog.find_entry(name)
-    present = catalog.locate_file(name, data_dir)
-    if present is None:
-        present = download(entry, catalog.data_folder(data_dir))
+    path = catalog.locate_file(name, data_dir)
+    if path is None:
+        path = download(entry, catalog.data_folder(data_dir))
     else:
+        # The file may have been put there by hand.
         catalog.verify_checksum(name, data_dir)
     if json:
-        print_json({"name": name, "path": present, "licence": entry.licence})
+        print_json({"name": name, "path": path, "licence": entry.licence})
         return
-    print(f"{name}: {present}, checksum verified. Licence: {entry.licence}")
+    print(f"{name}: {path}, checksum verified. Licence: {entry.licence}")

@@ -1,3 +1,5 @@
+"""The command `demo`: forecast a shipped data set with and without RevIN."""
+
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +29,21 @@ from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.utils.progress import progress
 
 DATASET, LOOKBACK, HORIZON = "co2", 156, 52
+"""Weeks: three years of history for a forecast of one year."""
 HISTORY_ROWS = 6 * HORIZON
+"""Rows that the picture shows before the forecast."""
 
 
 def demo(out: str = "revin-forecast-demo", json: bool = False) -> None:
-    """Forecast a shipped data set, and show what RevIN changes.
+    """Forecast a shipped data set with and without RevIN.
 
-    CO2 at Mauna Loa, weekly from 1958 to 2001: a level that no training part has seen, and the
-    same yearly wave on top of it. One linear map is solved with and without RevIN and scored on
-    every window of the last fifth.
+    The data are weekly CO2 concentrations at Mauna Loa from 1958 to 2001: a yearly wave on a rising
+    level, which is higher in the test part than anywhere in the training part. One linear map is
+    solved with and without RevIN and scored on every window of the last fifth.
 
     Args:
         out: folder for the forecast (CSV) and the picture (HTML).
-        json: print one JSON object instead of words.
+        json: print one JSON object instead of text.
     """
     folder = Path(out)
     if folder.is_file():
@@ -73,7 +77,7 @@ def demo(out: str = "revin-forecast-demo", json: bool = False) -> None:
 def _chart_lines(
     series: Series, models: dict[str, nn.Module], split: ChronologicalSplit
 ) -> dict[str, tuple[Any, np.ndarray]]:
-    """Return the last years as they were, and the last one as each model would have forecast it."""
+    """Return the measured last years, and each model's forecast of the last one."""
     stamps, standardizer = series.timestamps, split.standardizer
     past = torch.from_numpy(standardizer.transform(series.values[-LOOKBACK - HORIZON : -HORIZON]))
     lines = {"measured": (stamps[-HISTORY_ROWS:], series.values[-HISTORY_ROWS:, 0])}
@@ -89,10 +93,10 @@ def _fit_models(series: Series) -> tuple[dict[str, nn.Module], ChronologicalSpli
     split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test)
     models: dict[str, nn.Module] = {}
     for name, normalizer in (("with RevIN", RevIN), ("without", Identity)):
-        recipe = ModelConfig(
+        config = ModelConfig(
             ModuleSpec.from_class(Ridge), ModuleSpec.from_class(normalizer), LOOKBACK, HORIZON
         )
-        models[name], _ = fit_model(recipe, split)
+        models[name], _ = fit_model(config, split)
     season = catalog.find_entry(DATASET).season
     naive = build_naive_baselines(LOOKBACK, HORIZON, len(series.names), season)
     models["repeat the last value"] = naive["repeat"]
@@ -100,8 +104,8 @@ def _fit_models(series: Series) -> tuple[dict[str, nn.Module], ChronologicalSpli
     return models, split
 
 
-def _print_scores(found: dict[str, Scores]) -> None:
-    windows = next(iter(found.values())).windows
+def _print_scores(scores_by_model: dict[str, Scores]) -> None:
+    windows = next(iter(scores_by_model.values())).windows
     console = Console()
     console.print(
         f"CO2 at Mauna Loa, {LOOKBACK} weeks -> {HORIZON}: errors on all {windows} windows of "
@@ -111,7 +115,7 @@ def _print_scores(found: dict[str, Scores]) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("forecast", "MSE", "MAE"):
         table.add_column(heading, justify="left" if heading == "forecast" else "right")
-    for name, scores in found.items():
+    for name, scores in scores_by_model.items():
         label = f"linear map, {name}" if name.startswith("with") else name
         table.add_row(label, f"{scores.mse:.4f}", f"{scores.mae:.4f}")
     console.print(table)

@@ -1,4 +1,4 @@
-"""revin_forecast/cli/evaluate.py."""
+"""The command `evaluate`: score a model and naive baselines on every test window."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -21,9 +21,10 @@ from revin_forecast.data.covariates import (
     known_covariates,
     table_columns,
 )
+from revin_forecast.data.formatting import pluralize
 from revin_forecast.data.reading.frequency import default_season
 from revin_forecast.data.reading.read_series import read_series
-from revin_forecast.data.series import Series, pluralize
+from revin_forecast.data.series import Series
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation.holdout import Evaluation, Scores, score, select_test_windows
@@ -38,76 +39,11 @@ from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.progress import progress
 
 PLACEMENT_TITLES = {
-    "steady": "Process shift, long begun: look-back and truth have moved",
-    "transition": "Process shift of severity 3, begun k steps ago",
-    "horizon": "Begun with the forecast: nobody can know",
-    "observation": "Observation corrupted: the sensor lies, the truth is as it was",
+    "steady": "Process shift that began long ago: look-back and truth have moved",
+    "transition": "Process shift of severity 3 that began k steps ago",
+    "horizon": "Shift at the start of the forecast: it can't be predicted",
+    "observation": "Corrupted observation: the sensor is wrong, the truth has not moved",
 }
-
-
-def measure_with_progress(
-    config: ModelConfig,
-    source: DatasetConfig,
-    shifts: Sequence[str],
-    data_dir: str | None = None,
-    folder: Path | None = None,
-) -> pd.DataFrame:
-    """Measure a model and its twin without normalizer in every shift; see `robustness`.
-
-    Args:
-        config: the model and how it is fitted.
-        source: the data.
-        shifts: names, or all.
-        data_dir: where catalogued files lie.
-        folder: keeps weights and results; None: nothing is kept.
-    """
-    with progress(f"measuring {config.backbone.name} in every shift"):
-        place = Workspace(data_dir, None if folder is None else str(folder))
-        return measure_robustness(config, source, shifts, place)
-
-
-def print_robustness(config: ModelConfig, rows: pd.DataFrame) -> None:
-    """Print what was measured as tables, one for each way in which the world may move."""
-    console = Console()
-    clean = rows[rows.placement == "clean"].iloc[0]
-    name = f"{config.backbone.name} with {config.normalizer.name}"
-    console.print(
-        f"\nRobustness of {name}: MASE* (errors pulled back where the shift can be undone). "
-        f"Clean: {clean.model:.3f}, without normalizer {clean.twin:.3f}, "
-        f"seasonal naive {clean.naive:.3f}."
-    )
-    for placement, title in PLACEMENT_TITLES.items():
-        part = rows.loc[rows.placement == placement]
-        if len(part):
-            along = "age" if placement == "transition" else "severity"
-            console.print(f"\n{title}")
-            console.print(_robustness_table(part, along))
-    console.print(
-        "\nColumns are severities, or steps k since the onset. twin, naive: geometric mean of the "
-        "error over that of the twin without normalizer, of SeasonalNaive; below 1 is better."
-    )
-
-
-def _robustness_table(part: pd.DataFrame, along: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    places = sorted(part[along].unique())
-    table.add_column("shift", no_wrap=True)
-    for heading in (*(f"{'k=' * (along == 'age')}{place}" for place in places), "twin", "naive"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, cells in part.groupby((part["shift"] + " " + part["arm"]).str.strip(), sort=False):
-        known = dict(zip(cells[along], cells["model"], strict=True))
-        figures = [f"{known[place]:.3f}" if place in known else "" for place in places]
-        model = list(cells["model"])
-        ratios = [_mean_ratio(model, list(cells[other])) for other in ("twin", "naive")]
-        table.add_row(str(name), *figures, *ratios)
-    return table
-
-
-def _mean_ratio(errors: Sequence[float], others: Sequence[float]) -> str:
-    pairs = [(a, b) for a, b in zip(errors, others, strict=True) if a > 0 and b > 0]
-    if not pairs:
-        return ""
-    return f"{math.exp(sum(math.log(a / b) for a, b in pairs) / len(pairs)):.2f}"
 
 
 def evaluate(
@@ -133,35 +69,36 @@ def evaluate(
     normalizer: Callable[[int], Normalizer] = RevIN,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
 ) -> None:
-    """Fit on training and validation rows, score every test window, beside the naive forecasts.
+    """Fit a model on the training and validation rows and score every test window.
 
-    Errors are on data z-scored by the training rows. Splits are the standard ones, 7:1:2 for an
-    own file.
+    Errors are on data z-scored by the training rows and compared with naive forecasts. A catalogued
+    data set has its standard split, a file the split 7:1:2.
 
     Args:
-        dataset: a catalogued data set; see `revin-forecast datasets`.
-        file: an own CSV or Parquet file instead.
-        data_dir: where catalogued files lie.
-        lookback: steps each forecast is made from.
-        horizon: steps forecast.
-        season: of SeasonalNaive; the data set's, or that of the file's frequency, if not given.
-        refit: after validation has chosen the penalty, solve on training and validation rows.
-        compare: fit and score the same backbone without normalizer, too.
+        dataset: catalogued data set; `revin-forecast datasets` lists them.
+        file: CSV or Parquet file instead of a data set.
+        data_dir: folder of the catalogued data sets.
+        lookback: number of past steps used for each forecast.
+        horizon: number of steps to forecast.
+        season: steps per season of SeasonalNaive; by default that of the data set or of the file's
+            frequency.
+        refit: after validation has chosen the penalty, solve again on training and validation rows.
+        compare: also fit and score the same backbone without normalizer.
         json: print one JSON object instead of tables.
-        folder: keep checkpoints and logs of a trained backbone here.
-        resume: go on from the folder's last checkpoint.
-        time: name of the file's time column; found if not given.
+        folder: folder for checkpoints and logs of a trained backbone.
+        resume: continue from the last checkpoint in the folder.
+        time: name of the file's time column; detected by default.
         id: name of the series column of a long file.
         value: name of the value column of a long file.
-        target: score these columns only.
-        frequency: step between the file's rows; found if not given.
-        covariates: what is known of each step beforehand, for a backbone that takes it: calendar,
-            hour, weekday, day, yearday, month, minute, step, or columns of the table.
-        shifts: then measure how well the model stands these shifts, beside its twin without
+        target: score only these columns.
+        frequency: time step between the file's rows; detected by default.
+        covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
+            weekday, day, yearday, month, minute, step, or columns of the table.
+        shifts: also measure robustness to these shifts, compared with the model's twin without
             normalizer: all, or names (level, scale, sensor_offset, ...).
-        backbone: the model, by name or import path.
-        normalizer: what is done to each window, by name or import path.
-        training: for a backbone that is trained by gradient.
+        backbone: backbone, by name or import path.
+        normalizer: normalizer of each window, by name or import path.
+        training: settings for a backbone trained by gradient descent.
     """
     if (dataset is None) == (file is None):
         raise InputError("evaluate needs one of --dataset NAME or --file PATH.")
@@ -180,25 +117,27 @@ def evaluate(
         borders = split_7_1_2(len(series))
         season = season or default_season(series.frequency)
     components = ModuleSpec.from_class(backbone), ModuleSpec.from_class(normalizer)
-    given = resolve_covariates(components[0], covariates or ())
-    series, names, known = separate_known_covariates(series, given, borders.train)
-    recipe = ModelConfig(*components, lookback, horizon, training, refit, names)
+    covariate_names = resolve_covariates(components[0], covariates or ())
+    series, names, known = separate_known_covariates(series, covariate_names, borders.train)
+    config = ModelConfig(*components, lookback, horizon, training, refit, names)
     split = ChronologicalSplit(
         series.values, borders.train, borders.validation, borders.test, known=known
     )
-    kept = None if folder is None else Path(folder)
+    run_folder = None if folder is None else Path(folder)
     name = dataset or str(file)
-    with progress(f"evaluating {recipe.backbone.name} on {name}"):
-        result = evaluate_split(recipe, split, season, kept, resume)
+    with progress(f"evaluating {config.backbone.name} on {name}"):
+        result = evaluate_split(config, split, season, run_folder, resume)
         twin = None
         if compare:
-            bare = replace(recipe, normalizer=ModuleSpec.from_class(Identity))
-            model, _ = fit_model(bare, split, kept and kept / "without", resume)
-            twin = score(model, select_test_windows(bare, split))
-    record = to_dict(name, recipe, result, twin)
+            # The twin gets its own folder, so that --resume finds both checkpoints.
+            twin_config = replace(config, normalizer=ModuleSpec.from_class(Identity))
+            model, _ = fit_model(twin_config, split, run_folder and run_folder / "without", resume)
+            twin = score(model, select_test_windows(twin_config, split))
+    record = to_dict(name, config, result, twin)
     if not json:
-        _print_scores(name, series, recipe, result, twin)
+        _print_scores(name, series, config, result, twin)
     if shifts:
+        # The benchmark reads the data set itself and fits the model on its own split.
         source = DatasetConfig(
             dataset or Path(str(file)).stem,
             file=file,
@@ -209,10 +148,12 @@ def evaluate(
             value=value,
             frequency=frequency,
         )
-        rows = measure_with_progress(recipe, source, shifts, data_dir, kept and kept / "shifts")
+        rows = measure_with_progress(
+            config, source, shifts, data_dir, run_folder and run_folder / "shifts"
+        )
         record["shifts"] = rows.to_dict("records")
         if not json:
-            print_robustness(recipe, rows)
+            print_robustness(config, rows)
     if json:
         print_json(record)
 
@@ -220,54 +161,100 @@ def evaluate(
 def separate_known_covariates(
     series: Series, covariates: Sequence[str], rows: int
 ) -> tuple[Series, tuple[str, ...], np.ndarray | None]:
-    """Part a series into what is forecast and what is known beforehand.
+    """Separate the columns to forecast from the covariates that are known in advance.
 
     Args:
         series: the whole table.
-        covariates: as `Forecaster` takes them.
-        rows: the first ones, which scale own columns.
+        covariates: names as in `Forecaster`.
+        rows: number of first rows, by which covariates from the table are scaled.
 
     Returns:
-        The columns to forecast, and names and values of the known inputs.
+        The series to forecast, and the names and values (time, covariates) of the covariates.
     """
     if not covariates:
         return series, (), None
     names = expand_names(covariates, series.frequency)
-    own = table_columns(names)
-    columns = KnownColumns.fit(series, own, rows).look_up_values(series.timestamps) if own else None
+    own_columns = table_columns(names)
+    columns = None
+    if own_columns:
+        columns = KnownColumns.fit(series, own_columns, rows).look_up_values(series.timestamps)
     known = known_covariates(names, series.timestamps, series.frequency, columns)
-    return series.select([name for name in series.names if name not in own]), names, known
+    return series.select([name for name in series.names if name not in own_columns]), names, known
 
 
 def to_dict(
-    name: str, recipe: ModelConfig, result: Evaluation, twin: Scores | None
+    name: str, config: ModelConfig, result: Evaluation, twin: Scores | None
 ) -> dict[str, object]:
-    """Return an evaluation as plain values, the model's scores on top."""
+    """Return an evaluation as plain values, with the model's scores at the top level."""
     return {
         "dataset": name,
-        "backbone": recipe.backbone.name,
-        "normalizer": recipe.normalizer.name,
-        "lookback": recipe.lookback,
-        "horizon": recipe.horizon,
+        "backbone": config.backbone.name,
+        "normalizer": config.normalizer.name,
+        "lookback": config.lookback,
+        "horizon": config.horizon,
         **asdict(result.model),
         **({"without_normalizer": asdict(twin)} if twin else {}),
         "repeat": asdict(result.repeat),
         "seasonal_naive": asdict(result.seasonal_naive) | {"season": result.season},
         "fit": result.fit,
-        "refit": recipe.refit,
+        "refit": config.refit,
     }
 
 
+def measure_with_progress(
+    config: ModelConfig,
+    source: DatasetConfig,
+    shifts: Sequence[str],
+    data_dir: str | None = None,
+    folder: Path | None = None,
+) -> pd.DataFrame:
+    """Measure a model and its twin without normalizer under every shift with a progress display.
+
+    Args:
+        config: configuration of the model and its fit.
+        source: the data set.
+        shifts: names of shifts, or all.
+        data_dir: folder of the catalogued data sets.
+        folder: folder for weights and results; None keeps nothing.
+    """
+    with progress(f"measuring {config.backbone.name} under every shift"):
+        workspace = Workspace(data_dir, None if folder is None else str(folder))
+        return measure_robustness(config, source, shifts, workspace)
+
+
+def print_robustness(config: ModelConfig, rows: pd.DataFrame) -> None:
+    """Print measured errors as tables, one for each placement of the shift."""
+    console = Console()
+    clean = rows[rows.placement == "clean"].iloc[0]
+    name = f"{config.backbone.name} with {config.normalizer.name}"
+    console.print(
+        f"\nRobustness of {name}: MASE* (errors are pulled back if the shift can be undone). "
+        f"Clean: {clean.model:.3f}, without normalizer {clean.twin:.3f}, "
+        f"seasonal naive {clean.naive:.3f}."
+    )
+    for placement, title in PLACEMENT_TITLES.items():
+        part = rows.loc[rows.placement == placement]
+        if len(part):
+            axis = "age" if placement == "transition" else "severity"
+            console.print(f"\n{title}")
+            console.print(_robustness_table(part, axis))
+    console.print(
+        "\nColumns are severities, or steps k since the onset. twin, naive: geometric mean of the "
+        "error divided by that of the twin without normalizer or of SeasonalNaive; less than 1 is "
+        "better."
+    )
+
+
 def _print_scores(
-    name: str, series: Series, recipe: ModelConfig, result: Evaluation, twin: Scores | None
+    name: str, series: Series, config: ModelConfig, result: Evaluation, twin: Scores | None
 ) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("forecast", "MSE", "MAE"):
         table.add_column(heading, justify="left" if heading == "forecast" else "right")
-    model = f"{recipe.backbone.name} with {recipe.normalizer.name}"
+    model = f"{config.backbone.name} with {config.normalizer.name}"
     rows = {
         model: result.model,
-        **({f"{recipe.backbone.name} without": twin} if twin else {}),
+        **({f"{config.backbone.name} without": twin} if twin else {}),
         "Repeat": result.repeat,
         f"SeasonalNaive ({result.season})": result.seasonal_naive,
     }
@@ -275,8 +262,36 @@ def _print_scores(
         table.add_row(label, f"{scores.mse:.4f}", f"{scores.mae:.4f}")
     console = Console()
     console.print(
-        f"{name}: {recipe.lookback} -> {recipe.horizon}, {pluralize(len(series.names), 'channel')}, "
-        f"all {result.model.windows} test windows, z-scored by the training part",
+        f"{name}: {config.lookback} -> {config.horizon}, "
+        f"{pluralize(len(series.names), 'channel')}, all {result.model.windows} test windows, "
+        "z-scored by the training part",
         soft_wrap=True,
     )
     console.print(table)
+
+
+def _robustness_table(part: pd.DataFrame, axis: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    positions = sorted(part[axis].unique())
+    table.add_column("shift", no_wrap=True)
+    for heading in (
+        *(f"{'k=' * (axis == 'age')}{position}" for position in positions),
+        "twin",
+        "naive",
+    ):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, cells in part.groupby((part["shift"] + " " + part["arm"]).str.strip(), sort=False):
+        errors = dict(zip(cells[axis], cells["model"], strict=True))
+        figures = [f"{errors[key]:.3f}" if key in errors else "" for key in positions]
+        model = list(cells["model"])
+        ratios = [_mean_ratio(model, list(cells[other])) for other in ("twin", "naive")]
+        table.add_row(str(name), *figures, *ratios)
+    return table
+
+
+def _mean_ratio(errors: Sequence[float], others: Sequence[float]) -> str:
+    """Return the geometric mean of the ratios of positive errors; an empty string for none."""
+    pairs = [(a, b) for a, b in zip(errors, others, strict=True) if a > 0 and b > 0]
+    if not pairs:
+        return ""
+    return f"{math.exp(sum(math.log(a / b) for a, b in pairs) / len(pairs)):.2f}"

@@ -1,3 +1,5 @@
+"""The command `export`: write a saved forecaster as an ONNX file."""
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -17,59 +19,64 @@ def export(
     level: list[float] | None = None,
     json: bool = False,
 ) -> None:
-    """Write a saved forecaster as a file that other programs run.
+    """Export a saved forecaster to a file that other programs can run.
 
-    It takes raw values and returns raw forecasts, everything between inside.
+    The exported model maps raw values to raw forecasts; scaling and normalization are part of it.
 
     Args:
-        model: the folder that `fit` wrote.
-        to: the kind of file.
-        out: the file; the folder's name with .onnx, here, if not given.
-        level: percent; add the limits of these intervals to the outputs.
-        json: print one JSON object instead of words.
+        model: folder written by `fit`.
+        to: file format.
+        out: file to write; by default the folder's name with .onnx, in the current folder.
+        level: levels of prediction intervals in percent, added to the outputs.
+        json: print one JSON object instead of text.
     """
     fitted = load_fitted(Path(model))
     path = Path(out or f"{Path(model).resolve().name}.{to}")
     if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent} to write {path.name} in; make it.")
+        raise InputError(f"there is no folder {path.parent} to write {path.name} in; create it.")
     with progress(f"exporting {model}"):
         outputs = export_onnx(fitted, path, level or ())
     if json:
         print_json({"model": model, **to_dict(fitted, path, level or ()), "outputs": outputs})
         return
-    takes = f"(batch, {fitted.config.lookback}, {len(fitted.history.names)})"
-    gives = f"(batch, {fitted.config.horizon}, {len(fitted.targets)})"
+    input_shape = f"(batch, {fitted.config.lookback}, {len(fitted.history.names)})"
+    output_shape = f"(batch, {fitted.config.horizon}, {len(fitted.targets)})"
     print(
-        f"{path}: past {takes}, float64 in the table's units, NaN where unobserved -> "
-        f"{', '.join(outputs)} {gives}. "
+        f"{path}: past {input_shape}, float64 in the table's units, NaN where unobserved -> "
+        f"{', '.join(outputs)} {output_shape}. "
         f'Run: onnxruntime.InferenceSession("{path}").run(None, {{"past": values}})'
     )
 
 
 def to_dict(fitted: FittedModel, path: Path, levels: Sequence[float]) -> dict[str, object]:
-    """Return what the file is, and how far it is from the model on the last rows fitted on.
+    """Return the properties of an exported file and its difference from the fitted model.
 
     Args:
-        fitted: what was exported.
-        path: of the file.
-        levels: percent, of its intervals.
+        fitted: the exported model.
+        path: path of the file.
+        levels: interval levels in percent.
 
     Returns:
-        Plain values; the difference is the largest one, in training deviations.
+        Plain values. The difference is the largest absolute one on the last fitted rows, in
+        standard deviations of the training rows.
     """
+    # Imported here because onnx and onnxruntime are optional and slow to import.
     import onnx
     import onnxruntime
     import torch
 
     past = torch.from_numpy(fitted.history.values.copy()).unsqueeze(0)
+    # Run the written file itself, so that an error of the conversion shows in the difference.
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     program = ForecasterProgram(fitted, levels).eval()
     with torch.inference_mode():
-        wanted = program(past)
+        expected = program(past)
     scale = program.scale[program.targets]
-    found = map(torch.from_numpy, session.run(None, {"past": past.numpy()}))
-    gaps = [(got - want).abs() / scale for got, want in zip(found, wanted, strict=True)]
-    opsets = {one.domain: one.version for one in onnx.load(path).opset_import}
+    outputs = map(torch.from_numpy, session.run(None, {"past": past.numpy()}))
+    differences = [
+        (output - value).abs() / scale for output, value in zip(outputs, expected, strict=True)
+    ]
+    opsets = {opset.domain: opset.version for opset in onnx.load(path).opset_import}
     return {
         "path": path,
         "bytes": path.stat().st_size,
@@ -78,5 +85,5 @@ def to_dict(fitted: FittedModel, path: Path, levels: Sequence[float]) -> dict[st
         "horizon": fitted.config.horizon,
         "channels": len(fitted.history.names),
         "targets": len(fitted.targets),
-        "difference": max(float(gap.max()) for gap in gaps),
+        "difference": max(float(difference.max()) for difference in differences),
     }

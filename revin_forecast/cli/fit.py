@@ -1,3 +1,5 @@
+"""The command `fit`: fit on a table and save the forecaster in a folder."""
+
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,44 +50,47 @@ def fit(
     """Fit on a table and save the forecaster in a folder.
 
     Args:
-        file: CSV (comma, semicolon, tab or bar; .gz too) or Parquet, or - for standard input; wide
-            (a time column, then one column a series) or long (id, time, value).
-        horizon: steps to forecast.
-        out: the folder; it also gets a page that says what was fitted on what, the resolved options
-            (config.yaml) and, for a backbone that is trained by gradient, checkpoints and logs.
-        lookback: steps each forecast is made from; chosen from the data if not given.
-        time: name of the time column; found if not given.
+        file: CSV (separated by comma, semicolon, tab or |; also as .gz) or Parquet file, or - for
+            standard input; wide (a time column and one column per series) or long (id, time,
+            value).
+        horizon: number of steps to forecast.
+        out: folder for the forecaster, a model card, the resolved options (config.yaml) and, for a
+            backbone trained by gradient descent, checkpoints and logs.
+        lookback: number of past steps used for each forecast; chosen from the data by default.
+        time: name of the time column; detected by default.
         id: name of the series column of a long table.
         value: name of the value column of a long table.
-        target: forecast these series only.
-        inputs: series that are used but not forecast.
-        frequency: step between rows, as pandas writes it (h, D, W-SAT, MS); found if not given.
-        missing: what becomes of gaps: the model sees that they are (observed), a line is drawn
-            through them (interpolate), or the first one is refused (error).
-        decimal: the mark before the decimals; told by the numbers if not given.
-        covariates: what is known of each step beforehand, for a backbone that takes it: calendar,
-            hour, weekday, day, yearday, month, minute, step, or columns of the table.
-        season: steps in a season, the main one first (24 168); found if not given.
-        effort: standard compares naive forecasts and maps in closed form; thorough trains
-            backbones, too.
-        budget: seconds after which no further candidate is begun; 20, or 600 for thorough.
-        shifts: say too how well such a model, trained on the first 70 % of the rows, stands these
-            shifts over the last 20 %, beside its twin without normalizer: all, or names.
-        memory_map: read a Parquet file a few rows at a time into a file of float32 beside `out`,
-            and train on that: for tables larger than memory and backbones that are trained by
-            gradient; auto: where the table would take more than half of the memory.
-        resume: go on from the folder's last checkpoint.
-        quiet: don't say what was chosen and why.
-        json: print one JSON object instead of words.
-        backbone: the model, by name or import path; auto: chosen on validation windows.
-        normalizer: what is done to each window, by name or import path; chosen, or RevIN where
-            the backbone is named.
-        training: for a backbone that is trained by gradient.
+        target: forecast only these series.
+        inputs: series used as inputs but not forecast.
+        frequency: time step between rows, as a pandas frequency (h, D, W-SAT, MS); detected by
+            default.
+        missing: treatment of gaps: the model uses observed values only (observed), gaps are filled
+            by linear interpolation (interpolate), or the first gap is an error (error).
+        decimal: decimal mark of the numbers; detected by default.
+        covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
+            weekday, day, yearday, month, minute, step, or columns of the table.
+        season: steps per season, the main season first (24 168); detected by default.
+        effort: standard compares naive forecasts and closed-form linear maps; thorough also trains
+            backbones.
+        budget: seconds after which no further candidate is started; by default 20, or 600 with
+            --effort thorough.
+        shifts: also measure robustness to these shifts (all, or names): train the model on the
+            first 70 % of the rows and compare it with its twin without normalizer on the last 20 %.
+        memory_map: read a Parquet file a few rows at a time into a temporary float32 file in the
+            folder and train on that; for tables larger than memory and backbones trained by
+            gradient descent. auto does so if the table would take more than half of the memory.
+        resume: continue from the last checkpoint in the folder.
+        quiet: do not print the chosen model and its scores.
+        json: print one JSON object instead of text.
+        backbone: backbone, by name or import path; auto chooses a model on validation windows.
+        normalizer: normalizer of each window, by name or import path; by default chosen on
+            validation windows, or RevIN with a named backbone.
+        training: settings for a backbone trained by gradient descent.
     """
     if shifts and backbone == "auto":
         raise InputError(
-            "--shifts measures a named backbone, fitted anew on the first 70 % of the rows, but "
-            "none was named. Pass one (--backbone Ridge), or leave --shifts out."
+            "--shifts measures a named backbone, fitted again on the first 70 % of the rows, but "
+            "no backbone was named. Pass one (--backbone Ridge), or leave --shifts out."
         )
     require_known_shifts(shifts or ())
     folder = Path(out)
@@ -105,11 +110,11 @@ def fit(
         "frequency": frequency,
     }
     lines: list[str] = []
-    possible = missing == "observed" and decimal is None and forecaster.can_fit_memory_mapped
-    if memory_map == "always" or (memory_map == "auto" and possible and exceeds_memory(file)):
+    is_mappable = missing == "observed" and decimal is None and forecaster.can_fit_memory_mapped
+    if memory_map == "always" or (memory_map == "auto" and is_mappable and exceeds_memory(file)):
         if missing != "observed" or decimal is not None:
             raise InputError(
-                "--missing and --decimal look at all rows, but a memory-mapped table is read a few "
+                "--missing and --decimal need all rows, but a memory-mapped table is read a few "
                 "rows at a time. Leave them out, or pass --memory-map never."
             )
         folder.mkdir(parents=True, exist_ok=True)
@@ -124,14 +129,15 @@ def fit(
         with progress(f"fitting on {file}"):
             series = read_series(file, missing=missing, decimal=decimal, **columns)
             forecaster.fit(series, folder / "training", resume)
-    if not training.is_first_process:  # of several machines or a launcher's: the first one writes
+    if not training.is_first_process:  # With several processes, only the first one writes.
         return None
     forecaster.fitted.summary["source"] = source
     forecaster.save(folder)
     lines.append(describe_fit(forecaster.fitted))
-    last = f"{folder}: forecasts {horizon} steps of {len(forecaster.fitted.targets)} series"
+    last_line = f"{folder}: forecasts {horizon} steps of {len(forecaster.fitted.targets)} series"
+    # Print before measuring robustness, which takes much longer than the fit.
     if not json:
-        print(*([] if quiet else lines), last, sep="\n")
+        print(*([] if quiet else lines), last_line, sep="\n")
     record = to_dict(folder, forecaster.fitted)
     if shifts:
         from revin_forecast.cli.evaluate import measure_with_progress, print_robustness
@@ -145,25 +151,25 @@ def fit(
             value=value,
             frequency=frequency,
         )
-        recipe = forecaster.fitted.config
-        rows = measure_with_progress(recipe, data, shifts, folder=folder / "shifts")
+        config = forecaster.fitted.config
+        rows = measure_with_progress(config, data, shifts, folder=folder / "shifts")
         record["shifts"] = rows.to_dict("records")
         if not json:
-            print_robustness(recipe, rows)
+            print_robustness(config, rows)
     if json:
         print_json(record)
     return folder
 
 
 def to_dict(folder: Path, fitted: FittedModel) -> dict[str, object]:
-    """Return what was fitted, and where it lies, as plain values."""
-    recipe, names = fitted.config, fitted.history.names
+    """Return a fit and its folder as plain values."""
+    config, names = fitted.config, fitted.history.names
     return {
         "folder": folder,
-        "backbone": recipe.backbone.name,
-        "normalizer": recipe.normalizer.name,
-        "lookback": recipe.lookback,
-        "horizon": recipe.horizon,
+        "backbone": config.backbone.name,
+        "normalizer": config.normalizer.name,
+        "lookback": config.lookback,
+        "horizon": config.horizon,
         "frequency": fitted.history.frequency,
         "targets": [names[target] for target in fitted.targets],
         "fitted": fitted.summary,

@@ -1,11 +1,13 @@
+"""The command `forecast`: fit on a table and forecast the steps after its last row."""
+
 import sys
 from collections.abc import Callable
 from typing import Literal
 
 from revin_forecast.backbones import Backbone
 from revin_forecast.cli.output import describe_fit, describe_last_row, print_json
+from revin_forecast.data.formatting import pluralize
 from revin_forecast.data.reading.read_series import read_series
-from revin_forecast.data.series import pluralize
 from revin_forecast.data.write_table import check_table_path, to_csv, write_table
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.forecaster import Forecaster
@@ -50,51 +52,54 @@ def forecast(
     """Fit on a table and forecast the steps after its last row.
 
     Args:
-        file: CSV (comma, semicolon, tab or bar; .gz too) or Parquet, or - for standard input; wide
-            (a time column, then one column a series) or long (id, time, value).
-        horizon: steps to forecast.
-        out: write the forecast here (.csv or .parquet); without it, it is printed as CSV.
-        report: write a page here (.html) that tells all about the forecast: charts, a backtest, why
-            this model, whether levels move, errors, what is odd about the data.
-        plot: draw the forecast into a picture (.png, .svg, .pdf, .jpg or .webp).
-        json: print one JSON object instead of CSV and words.
-        level: percent of what comes that intervals should cover (80 95); each adds two columns,
-            NAME-lo-80 and NAME-hi-80.
-        lookback: steps each forecast is made from; chosen from the data if not given.
-        time: name of the time column; found if not given.
+        file: CSV (separated by comma, semicolon, tab or |; also as .gz) or Parquet file, or - for
+            standard input; wide (a time column and one column per series) or long (id, time,
+            value).
+        horizon: number of steps to forecast.
+        out: write the forecast to this file (.csv or .parquet) instead of printing it as CSV.
+        report: write a report to this file (.html): charts, a backtest, the choice of the model,
+            the shift of levels, errors and data issues.
+        plot: draw the forecast to this image file (.png, .svg, .pdf, .jpg or .webp).
+        json: print one JSON object instead of CSV and text.
+        level: levels of prediction intervals in percent (80 95); each adds the columns NAME-lo-80
+            and NAME-hi-80.
+        lookback: number of past steps used for each forecast; chosen from the data by default.
+        time: name of the time column; detected by default.
         id: name of the series column of a long table.
         value: name of the value column of a long table.
-        target: forecast these series only.
-        inputs: series that are used but not forecast.
-        frequency: step between rows, as pandas writes it (h, D, W-SAT, MS); found if not given.
-        missing: what becomes of gaps: the model sees that they are (observed), a line is drawn
-            through them (interpolate), or the first one is refused (error).
-        decimal: the mark before the decimals; told by the numbers if not given.
-        covariates: what is known of each step beforehand, for a backbone that takes it: calendar,
-            hour, weekday, day, yearday, month, minute, step, or columns of the table.
-        future: a table of the columns among the covariates, with a row for each step forecast.
-        season: steps in a season, the main one first (24 168); found if not given.
-        effort: standard compares naive forecasts and maps in closed form; thorough trains
-            backbones, too.
-        budget: seconds after which no further candidate is begun; 20, or 600 for thorough.
-        group: a column of a long table; each of its values gets a model of its own.
-        engine: who does the groups, or parts of very many series: this process (inline), processes
-            of this machine (local), or a Ray cluster (ray).
-        workers: processes of the local engine; one a core if not given.
-        quiet: don't say what was chosen and why.
-        backbone: the model, by name or import path; auto: chosen on validation windows.
-        normalizer: what is done to each window, by name or import path; chosen, or RevIN where
-            the backbone is named.
-        training: for a backbone that is trained by gradient.
+        target: forecast only these series.
+        inputs: series used as inputs but not forecast.
+        frequency: time step between rows, as a pandas frequency (h, D, W-SAT, MS); detected by
+            default.
+        missing: treatment of gaps: the model uses observed values only (observed), gaps are filled
+            by linear interpolation (interpolate), or the first gap is an error (error).
+        decimal: decimal mark of the numbers; detected by default.
+        covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
+            weekday, day, yearday, month, minute, step, or columns of the table.
+        future: table with the columns among the covariates and a row for each forecast step.
+        season: steps per season, the main season first (24 168); detected by default.
+        effort: standard compares naive forecasts and closed-form linear maps; thorough also trains
+            backbones.
+        budget: seconds after which no further candidate is started; by default 20, or 600 with
+            --effort thorough.
+        group: column of a long table; a separate model is fitted for each of its values.
+        engine: where groups, or parts of many series, are processed: in this process (inline), in
+            worker processes (local) or on a Ray cluster (ray).
+        workers: number of worker processes of the local engine; one per core by default.
+        quiet: do not print the chosen model and its scores.
+        backbone: backbone, by name or import path; auto chooses a model on validation windows.
+        normalizer: normalizer of each window, by name or import path; by default chosen on
+            validation windows, or RevIN with a named backbone.
+        training: settings for a backbone trained by gradient descent.
     """
-    given = dict(locals())
+    arguments = dict(locals())  # first, while parameters are the only local variables
     if out is not None:
         check_table_path(out, file)
     if report is not None or plot is not None:
-        from revin_forecast.cli.report import check_output_paths  # plotly takes a second
+        from revin_forecast.cli.report import check_output_paths  # plotly takes a second to import
 
         check_output_paths(report, plot)
-    reading = {
+    read_options = {
         "time": time,
         "id": id,
         "value": value,
@@ -108,10 +113,10 @@ def forecast(
     )
     if workers is not None and engine != "local":
         raise InputError(
-            f"--workers is for --engine local, but the engine is {engine}. Name it, or leave the "
-            "workers out."
+            f"--workers is for --engine local, but the engine is {engine}. Pass --engine local, or "
+            "leave --workers out."
         )
-    team = None if engine == "inline" else make_engine(engine, workers)
+    task_engine = None if engine == "inline" else make_engine(engine, workers)
     record: dict[str, object] = {"file": file, "horizon": horizon, "levels": level or []}
     if group is not None:
         check_group_options(
@@ -124,46 +129,60 @@ def forecast(
         )
         with progress(f"forecasting {file}"):
             table = forecast_groups(
-                forecaster, file, group, level=level or (), engine=team, read_options=reading
+                forecaster,
+                file,
+                group,
+                level=level or (),
+                engine=task_engine,
+                read_options=read_options,
             )
-        series, lines = None, [f"a model for each of {table[group].nunique()} groups of {group}"]
-        last = f"{horizon} steps a series"
+        series, lines = None, [f"one model for each of {table[group].nunique()} groups of {group}"]
+        last_line = f"{horizon} steps of each series"
     else:
         with progress(f"forecasting {file}"):
-            series = read_series(file, target=target, inputs=inputs, **reading)
-            table = forecaster.fit(series).predict(future=future, level=level or (), engine=team)
-        if not training.is_first_process:  # of several machines: the first one writes
+            series = read_series(file, target=target, inputs=inputs, **read_options)
+            table = forecaster.fit(series).predict(
+                future=future, level=level or (), engine=task_engine
+            )
+        if not training.is_first_process:  # With several processes, only the first one writes.
             return
         record["fitted"] = forecaster.fitted.summary
         lines = [describe_fit(forecaster.fitted)]
         count = len(forecaster.fitted.targets)
-        last = f"{pluralize(horizon, 'step')} of {count} series after {describe_last_row(series)}"
+        last_line = (
+            f"{pluralize(horizon, 'step')} of {count} series after {describe_last_row(series)}"
+        )
     if out is not None:
         write_table(table, out)
-        lines.append(f"{out}: {last}")
+        lines.append(f"{out}: {last_line}")
     if series is not None and (report is not None or plot is not None):
         from revin_forecast.cli.report import write_report_and_plot
         from revin_forecast.cli.reproduce import format_command_line
 
-        command_line = format_command_line(forecast, given, "file")
+        command_line = format_command_line(forecast, arguments, "file")
         lines += write_report_and_plot(
-            report, plot, forecaster, series, given, command_line, table, team
+            report, plot, forecaster, series, arguments, command_line, table, task_engine
         )
     if json:
-        places = {"out": out, "report": report, "plot": plot}
-        print_json(record | places | {"forecast": table.to_dict("records")})
+        outputs = {"out": out, "report": report, "plot": plot}
+        print_json(record | outputs | {"forecast": table.to_dict("records")})
         return
     if not quiet:
+        # Keep stdout for the CSV, so that it can be redirected to a file.
         print(*lines, sep="\n", file=sys.stderr if out is None else sys.stdout)
     if out is None:
         sys.stdout.write(to_csv(table))
 
 
 def check_group_options(**options: object) -> None:
-    """Refuse options that a model for each group does not take."""
-    for name, given in options.items():
-        if given:
+    """Check that no option is set that --group does not support.
+
+    Raises:
+        InputError: an option is set.
+    """
+    for name, value in options.items():
+        if value:
             raise InputError(
                 f"--{name} can't be combined with --group. Leave one of them out, or forecast each "
-                "group's rows as a table of its own."
+                "group from a separate table."
             )

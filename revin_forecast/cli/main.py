@@ -1,9 +1,8 @@
-"""The command line: each command is a typed function, imported when it is called."""
+"""The `revin-forecast` program: dispatches to commands, each a typed function imported on use."""
 
 import argparse
 import inspect
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +16,13 @@ from revin_forecast import __version__
 from revin_forecast.cli.parser import (
     add_parameters,
     find_short_options,
+    make_help_formatter,
     normalize_arguments,
     to_module_factory,
 )
 from revin_forecast.cli.usage_errors import CommandCall, check_config_file, find_option_value
 from revin_forecast.errors import InputError, did_you_mean
-from revin_forecast.utils import signals as interrupts
+from revin_forecast.utils import signals
 from revin_forecast.utils.files import atomic_write
 from revin_forecast.utils.progress import progress_display
 
@@ -31,54 +31,61 @@ PROGRAM = "revin-forecast"
 
 @dataclass(frozen=True)
 class Command:
-    """A command: where its function is, which parameters stand without a flag, what it does."""
+    """A command of the program."""
 
     function: str
+    """Its function as "module:name", below revin_forecast.cli."""
     summary: str
+    """Its line in the list of commands."""
     positional: tuple[str, ...] = ()
+    """Parameters that are passed without a flag."""
 
 
 EXIT_BROKEN_PIPE = 128 + 13
-"""The exit code of a program whose output was closed: that of SIGPIPE, as shells have it."""
+"""Exit code after a closed stdout pipe, as shells report SIGPIPE."""
 COMMANDS = {
     "demo": Command("demo:demo", "forecast a shipped data set, with and without RevIN"),
-    "forecast": Command("forecast:forecast", "fit on a table and forecast after it", ("file",)),
+    "forecast": Command(
+        "forecast:forecast", "fit on a table and forecast the next steps", ("file",)
+    ),
     "fit": Command("fit:fit", "fit on a table and save the forecaster in a folder", ("file",)),
     "predict": Command(
         "predict:predict", "forecast with a saved forecaster, without fitting", ("model", "file")
     ),
     "serve": Command(
-        "serve:serve", "forecast over HTTP with a saved forecaster, and by a page", ("model",)
+        "serve:serve", "serve a saved forecaster over HTTP: an API and a web page", ("model",)
     ),
     "export": Command(
-        "export:export", "write a saved forecaster as an ONNX file of raw values", ("model",)
+        "export:export",
+        "export a saved forecaster to ONNX, from raw values to raw values",
+        ("model",),
     ),
     "backtest": Command(
-        "backtest:backtest", "tell how good forecasts of a table would have been", ("file",)
+        "backtest:backtest", "score forecasts of the last part of a table", ("file",)
     ),
-    "evaluate": Command("evaluate:evaluate", "score every test window beside the naive forecasts"),
+    "evaluate": Command(
+        "evaluate:evaluate", "score a model and naive baselines on every test window"
+    ),
     "sweep": Command(
         "sweep:sweep",
-        "solve and choose linear maps of all sizes in closed form, and score them",
+        "choose, solve and score closed-form linear maps of all sizes",
         ("file_or_dataset",),
     ),
     "shift-card": Command(
         "shift_card:shift_card",
-        "tell how far a data set moves and whether RevIN will help",
+        "measure the shift of a data set and predict whether RevIN helps",
         ("file_or_dataset",),
     ),
-    "check": Command("check:check", "hold your own class to the contract", ("name",)),
+    "check": Command("check:check", "check your own normalizer or backbone class", ("name",)),
     "benchmark": Command(
-        "benchmark:benchmark", "measure models in every shift, from a suite in YAML", ("suite",)
+        "benchmark:benchmark", "measure models under every shift, from a YAML suite", ("suite",)
     ),
-    "benchmark merge": Command(
-        "benchmark:merge", "put the parts of a benchmark together", ("suite",)
-    ),
+    "benchmark merge": Command("benchmark:merge", "merge the shards of a benchmark", ("suite",)),
     "datasets": Command(
-        "datasets:list_datasets", "list the benchmark data sets and which are at hand"
+        "datasets:list_datasets", "list the benchmark data sets and which are available"
     ),
     "datasets get": Command(
-        "datasets:download_dataset", "download a data set and verify it", ("name",)
+        "datasets:download_dataset", "download a data set and verify its checksum", ("name",)
     ),
 }
 
@@ -87,16 +94,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Returns:
-        0; 2 for a problem with usage or input, told in one line; 1 for a bug, with a traceback.
+        0; 2 for unusable arguments or input, reported in one line; 1 for a bug, with a traceback.
+        128 plus the number of a signal that ended the command.
     """
-    # Read by OpenMP when torch is imported. Threads that spin while they wait cost half the time on
-    # a quiet machine with two cores, and twenty times as much where another process wants them.
+    # OpenMP reads this when torch is imported. Waiting threads that spin take half of the time on a
+    # quiet machine with two cores, and twenty times as much if another process needs the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         try:
             _dispatch(words)
-        finally:  # what can't be written is told here, not when Python ends
+        finally:  # Report failed writes here, not at Python's exit.
             sys.stdout.flush()
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         return _report_error(error)
@@ -118,10 +126,10 @@ def _dispatch(words: list[str]) -> None:
 
 
 def _report_error(error: BaseException) -> int:
-    """Say what ended a command; return the exit code."""
-    # A library may have made something else of an interrupt: an ImportError, a SystemExit.
-    if isinstance(error, KeyboardInterrupt) or interrupts.was_interrupted():
-        return interrupts.print_interruption(PROGRAM)
+    """Print the reason that ended a command; return the exit code."""
+    # A library may have turned an interrupt into another exception, such as ImportError.
+    if isinstance(error, KeyboardInterrupt) or signals.was_interrupted():
+        return signals.print_interruption(PROGRAM)
     if _handle_broken_pipe(error):
         return EXIT_BROKEN_PIPE
     if isinstance(error, SystemExit):
@@ -136,31 +144,34 @@ def _report_error(error: BaseException) -> int:
 
 
 def _user_message(error: BaseException) -> str | None:
-    """Return what a user can do something about; None: nothing, it is a bug."""
+    """Return the message for an error that the user can fix; None for a bug."""
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, OSError) and error.filename:
         return (
-            f"{error.filename}: {error.strerror}. Check the name, and whether it may be read or "
-            "written."
+            f"{error.filename}: {error.strerror}. Check the name and the permissions to read and "
+            "write."
         )
     if isinstance(error, OSError):
         return f"{error.strerror or error}."
-    torchs = ("allocate memory", "out of memory")  # RuntimeErrors, of a processor and of a GPU
-    if isinstance(error, MemoryError) or any(words in str(error) for words in torchs):
+    # torch raises plain RuntimeErrors, with the first text on a CPU and the second on a GPU.
+    memory_texts = ("allocate memory", "out of memory")
+    if isinstance(error, MemoryError) or any(text in str(error) for text in memory_texts):
         return (
-            f"the memory does not suffice: {error}. Ask for less (a shorter horizon or look-back, "
-            "fewer series), or make room."
+            f"not enough memory: {error}. Use a shorter horizon or look-back or fewer series, or "
+            "free some memory."
         )
     return None
 
 
 def _handle_broken_pipe(error: BaseException) -> bool:
-    """Return whether who read standard output has left, as `head` does; then drop what follows."""
-    cause = error.__context__ if isinstance(error, SystemExit) else error  # rich makes it an exit
+    """Detect a closed stdout pipe (as `head` leaves it) and discard further output."""
+    # Rich turns a broken pipe into a SystemExit.
+    cause = error.__context__ if isinstance(error, SystemExit) else error
     if not isinstance(cause, BrokenPipeError):
         return False
-    with suppress(OSError):  # Python would write it, and tell that it can't, when it ends
+    # Otherwise Python would flush the remaining output at its exit and print another error.
+    with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return True
 
@@ -168,48 +179,49 @@ def _handle_broken_pipe(error: BaseException) -> bool:
 def _run_command(name: str, command: Command, words: list[str]) -> None:
     from jsonargparse import ArgumentParser, set_parsing_settings
 
-    if {"-h", "--help"} & set(words):  # what stands below the fields of settings is their help
+    if {"-h", "--help"} & set(words):  # The help of a settings field is its attribute docstring.
         set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    # People's own classes lie where they stand; last, so that they hide nothing.
+    # Find the user's own classes in the current folder; last, so that they shadow no library.
     sys.path.append(str(Path.cwd()))
-    home, _, function_name = command.function.partition(":")
-    function = getattr(import_module(f"revin_forecast.cli.{home}"), function_name)
+    module, _, function_name = command.function.partition(":")
+    function = getattr(import_module(f"revin_forecast.cli.{module}"), function_name)
     parser = ArgumentParser(
         prog=f"{PROGRAM} {name}",
         usage=_usage_line(name, function, command),
-        formatter_class=_help_formatter(),
+        formatter_class=make_help_formatter(),
         exit_on_error=False,
     )
     add_parameters(parser, function, command.positional)
     words = normalize_arguments(words, function)
     check_config_file(words)
     try:
-        chosen = parser.parse_args(words)
+        options = parser.parse_args(words)
     except (argparse.ArgumentError, argparse.ArgumentTypeError) as error:
-        called = _usage_context(name, command, function, words)
-        raise InputError(f"{called.explain(str(error))} See {PROGRAM} {name} --help.") from error
-    verbose = chosen.pop("verbose")
-    values = vars(parser.instantiate(chosen))
+        call = _usage_context(name, command, function, words)
+        raise InputError(f"{call.explain(str(error))} See {PROGRAM} {name} --help.") from error
+    verbose = options.pop("verbose")
+    values = vars(parser.instantiate(options))
     values.pop("config", None)
+    # The parser's own factories can't be turned back into a ModuleSpec, as saving requires.
     components = {
-        key: to_module_factory(chosen[key]) for key in ("backbone", "normalizer") if key in values
+        key: to_module_factory(options[key]) for key in ("backbone", "normalizer") if key in values
     }
-    interrupts.start_raising()
+    signals.start_raising()
     with _progress_display(verbose, values):
-        saved = function(**values | components)
-    if isinstance(saved, Path):
-        text = parser.dump(chosen)
-        with atomic_write(saved / "config.yaml") as partial:
+        folder = function(**values | components)
+    if isinstance(folder, Path):
+        text = parser.dump(options)
+        with atomic_write(folder / "config.yaml") as partial:
             partial.write_text(f"# {PROGRAM} {name} --config config.yaml\n{text}")
 
 
 def _progress_display(verbose: bool, values: Mapping[str, Any]) -> AbstractContextManager[None]:
-    """Show how far the command is, unless it is to be quiet or another process shows it."""
+    """Return the progress display, or nothing with --quiet or outside the first process."""
     quiet, training = values.get("quiet", False), values.get("training")
     if verbose and quiet:
         raise InputError("--quiet and --verbose exclude each other. Leave one of them out.")
-    first = training is None or training.is_first_process
-    return progress_display(verbose) if first and not quiet else nullcontext()
+    is_first = training is None or training.is_first_process
+    return progress_display(verbose) if is_first and not quiet else nullcontext()
 
 
 def _help_text() -> str:
@@ -219,68 +231,41 @@ def _help_text() -> str:
         [
             f"usage: {PROGRAM} COMMAND [options]",
             "",
-            "Forecasts that move with the data: reversible instance normalization and around it.",
+            "Forecasting with reversible instance normalization (RevIN).",
             "",
             *lines,
             "",
-            f"{PROGRAM} COMMAND --help tells a command's options; --version the version.",
+            f"{PROGRAM} COMMAND --help prints the options of a command, --version the version.",
         ]
     )
 
 
-def _help_formatter() -> type:
-    """Return what writes the help: without the parser's names of types, and with ours."""
-    from jsonargparse import DefaultHelpFormatter
-
-    class Help(DefaultHelpFormatter):
-        def _get_help_string(self, action: argparse.Action) -> str:
-            text = (action.help or "").rstrip(". ")
-            whole = super()._get_help_string(action)
-            classes = re.findall(r"revin_forecast\.(\w+)(?=[,)])", whole)
-            if classes:
-                text += f". One of {', '.join(sorted(classes))}; or your own as module.Class"
-            if "default: %(default)s" in whole and not (
-                action.default is None or action.default is False
-            ):
-                path = action.default.get("class_path") if hasattr(action.default, "get") else None
-                text += f" ({path.rpartition('.')[2] if path else '%(default)s'} if not given)"
-            return text
-
-        def _format_action_invocation(self, action: argparse.Action) -> str:
-            """Write options as they are called everywhere else: with - between words."""
-            text = super()._format_action_invocation(action)
-            return re.sub(r"--[\w.]+", lambda flag: flag[0].replace("_", "-"), text)
-
-    return Help
-
-
 def _usage_line(name: str, function: Callable[..., Any], command: Command) -> str:
-    """Return what can't be left out; the options follow in the help, one below the other."""
+    """Return the usage line with the required parameters; the help lists the options below it."""
     parameters = inspect.signature(function).parameters
-    needed = {one for one in parameters if parameters[one].default is inspect.Parameter.empty}
-    files = [one.upper() if one in needed else f"[{one.upper()}]" for one in command.positional]
-    flags = [
-        f"--{one} {one.upper()}"
-        for one in parameters
-        if one in needed and one not in command.positional
+    required = [key for key in parameters if parameters[key].default is inspect.Parameter.empty]
+    arguments = [
+        key.upper() if key in required else f"[{key.upper()}]" for key in command.positional
     ]
-    return " ".join([PROGRAM, name, *files, *flags, "[options]"])
+    flags = [f"--{key} {key.upper()}" for key in required if key not in command.positional]
+    return " ".join([PROGRAM, name, *arguments, *flags, "[options]"])
 
 
 def _unknown_command_message(name: str) -> str:
     if name.startswith("-"):
-        return f"{name} stands before a command; options come after it. See {PROGRAM} --help."
+        return f"{name} precedes the command; options come after it. See {PROGRAM} --help."
     return f"there is no command {name!r}.{did_you_mean(name, COMMANDS)} See {PROGRAM} --help."
 
 
 def _usage_context(
     name: str, command: Command, function: Callable[..., Any], words: Sequence[str]
 ) -> CommandCall:
-    """Return what a message about wrong words is made from."""
+    """Return the facts for a message about unusable arguments."""
     parameters = set(inspect.get_annotations(function)) - {"return", *command.positional}
-    known = {*parameters, *find_short_options(function), *find_short_options(function).values()}
-    options = [one.replace("_", "-") for one in sorted({*known, "config", "verbose"})]
-    classes = {one: find_option_value(one, words) for one in ("backbone", "normalizer")}
-    named = {one: path for one, path in classes.items() if path is not None}
-    further = [other for other in COMMANDS if other.startswith(f"{name} ")]
-    return CommandCall(name, words, command.positional, options, named, further)
+    short = find_short_options(function)
+    keys = {*parameters, *short, *short.values(), "config", "verbose"}
+    options = [key.replace("_", "-") for key in sorted(keys)]
+    classes = {key: find_option_value(key, words) for key in ("backbone", "normalizer")}
+    class_names = {key: path for key, path in classes.items() if path is not None}
+    subcommands = [other for other in COMMANDS if other.startswith(f"{name} ")]
+    return CommandCall(name, words, command.positional, options, class_names, subcommands)

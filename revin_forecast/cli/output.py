@@ -1,4 +1,4 @@
-"""JSON for machines: strict, one object on a line of its own."""
+"""Output of commands: strict JSON on one line, and the text that describes a fit."""
 
 import json
 import math
@@ -11,96 +11,100 @@ from typing import Any
 
 import numpy as np
 
-from revin_forecast.data.series import Series, format_timestamp, pluralize
+from revin_forecast.data.formatting import format_timestamp, pluralize
+from revin_forecast.data.series import Series
 from revin_forecast.forecasting.fitted import FittedModel
+
+ZERO_PERCENT = 0.005
+"""Largest share that is rounded to 0 %."""
+NAIVE_NAMES = ("Repeat", "SeasonalNaive")
+"""Candidates that are always shown, as the baselines."""
+MIN_SHOWN_SHARE = 0.05
+"""Members of a combination with a smaller share are not shown."""
 
 
 def print_json(record: Mapping[str, object]) -> None:
-    """Print a record as one line of strict JSON: what is no finite number is null.
+    """Print a record as one line of strict JSON, with null for numbers that are not finite.
 
     Args:
-        record: plain values, or such of numpy, pandas (timestamps become ISO text), paths and
-            dataclasses, nested as you like.
+        record: any nesting of plain values, numpy and pandas values (timestamps become ISO text),
+            paths, enumerations and dataclasses.
 
     Raises:
-        TypeError: a value is of another kind.
+        TypeError: a value has another type.
     """
     print(json.dumps(to_jsonable(record), allow_nan=False))
 
 
 def to_jsonable(value: Any) -> Any:
-    """Return a value as JSON knows it: None, bool, int, float, text, lists and dictionaries.
+    """Convert a value to JSON types: None, bool, int, float, str, list and dict.
 
     Raises:
-        TypeError: it is of no kind that has such a form.
+        TypeError: the value can't be converted.
     """
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, np.datetime64):  # numbers, to item(), where they count nanoseconds
+    if isinstance(value, np.datetime64):  # item() returns nanoseconds as an integer.
         return to_jsonable(value.astype("datetime64[us]").item())
     if isinstance(value, np.generic):
         return to_jsonable(value.item())
-    if isinstance(value, date):  # pandas' timestamps are dates too, and NaT is one
+    if isinstance(value, date):  # pd.Timestamp and NaT are dates, too.
         return None if value != value else value.isoformat()
     if isinstance(value, Mapping):
-        return {str(name): to_jsonable(one) for name, one in value.items()}
+        return {str(name): to_jsonable(item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset | np.ndarray):
-        return [to_jsonable(one) for one in value]
+        return [to_jsonable(item) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
         return to_jsonable(asdict(value))
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, Enum):
         return to_jsonable(value.value)
-    raise TypeError(f"{type(value).__name__} has no form in JSON.")
-
-
-ZERO_PERCENT = 0.005
-"""A share that is rounded to 0 %."""
-NAIVE_NAMES = ("Repeat", "SeasonalNaive")
-MIN_SHOWN_SHARE = 0.05
-"""Members of a combination with less are not shown."""
+    raise TypeError(f"{type(value).__name__} can't be converted to JSON.")
 
 
 def describe_fit(fitted: FittedModel) -> str:
-    """Return what a fit came to: the table read, the model, and the candidates it was chosen of."""
-    summary, recipe = fitted.summary, fitted.config
+    """Describe a fit: the table, the model and the candidates it was chosen from."""
+    summary, config = fitted.summary, fitted.config
     gaps, frequency = summary["unobserved"], fitted.history.frequency
     first, last = (format_timestamp(summary[end]) for end in ("first", "last"))
-    read = f"{summary['rows']} rows x {summary['series']} series, {first} to {last}"
-    read += f", step {frequency}" if frequency else ""
-    lines = [read + (f"; {gaps} values not observed" if gaps else "")]
+    table = f"{summary['rows']} rows x {summary['series']} series, {first} to {last}"
+    table += f", step {frequency}" if frequency else ""
+    lines = [table + (f"; {gaps} values not observed" if gaps else "")]
     if "selection" in summary:
         lines += format_selection_table(summary["selection"])
     elif "note" in summary["fit"]:
         lines.append(summary["fit"]["note"])
     else:
-        names = f"{recipe.backbone.name} with {recipe.normalizer.name}"
-        lines.append(f"{names}, look-back {recipe.lookback}")
+        names = f"{config.backbone.name} with {config.normalizer.name}"
+        lines.append(f"{names}, look-back {config.lookback}")
     return "\n".join(lines)
 
 
 def describe_last_row(series: Series) -> str:
-    """Return the last row, or that series have ends of their own.
+    """Describe the last row of a table, or the last rows of series that end at different times.
 
     >>> import numpy as np, pandas as pd
     >>> stamps = pd.date_range("2024-01-01", periods=3, freq="D")
     >>> describe_last_row(Series(np.zeros((3, 2)), stamps, ("a", "b"), "D"))
     '2024-01-03'
-    >>> describe_last_row(Series(np.zeros((3, 2)), stamps, ("a", "b"), "D", last_timestamps=stamps[1:]))
-    "each one's own last row, 2024-01-02 to 2024-01-03"
+    >>> uneven = Series(np.zeros((3, 2)), stamps, ("a", "b"), "D", last_timestamps=stamps[1:])
+    >>> describe_last_row(uneven)
+    'the last row of each series, 2024-01-02 to 2024-01-03'
     """
     last = series.timestamps[-1]
     if series.last_timestamps is None or (series.last_timestamps == last).all():
         return format_timestamp(last)
     first = format_timestamp(series.last_timestamps.min())
-    return f"each one's own last row, {first} to {format_timestamp(series.last_timestamps.max())}"
+    return (
+        f"the last row of each series, {first} to {format_timestamp(series.last_timestamps.max())}"
+    )
 
 
 def format_selection_table(selection: dict[str, Any]) -> list[str]:
-    """Return the evidence as a table: the members of the combination, and the naive forecasts."""
+    """Format a selection as a table of the combination's members and the naive forecasts."""
     rows = selection["candidates"]
     shown = [
         row
@@ -117,9 +121,9 @@ def format_selection_table(selection: dict[str, Any]) -> list[str]:
         name = f"{row['model']:<22}{row['normalizer']:<13}{row['lookback']:>9}"
         lines.append(f"  {name}{row['mase']:>9.4f}{row['share']:>8.0%}")
     if len(rows) > len(shown):
-        rest = 1 - sum(row["share"] for row in shown)
-        together = f", with {rest:.0%} together" if rest > ZERO_PERCENT else ""
+        hidden_share = 1 - sum(row["share"] for row in shown)
+        together = f", with {hidden_share:.0%} together" if hidden_share > ZERO_PERCENT else ""
         lines.append(f"  and {len(rows) - len(shown)} more candidates{together}")
     if selection["skipped"]:
-        lines.append(f"  not tried for want of time: {'; '.join(selection['skipped'])}")
+        lines.append(f"  not tried within the time budget: {'; '.join(selection['skipped'])}")
     return lines

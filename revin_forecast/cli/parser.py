@@ -1,118 +1,153 @@
-"""A function's parameters as options of a command line, and what was chosen as its arguments."""
+"""Options of a command from its function's parameters, and arguments from the parsed options."""
 
 import argparse
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from itertools import zip_longest
 from typing import Any
+
+from revin_forecast import __all__ as public_names
 
 LIST_TYPES: dict[Any, type] = {
     list[str] | None: str,
     list[int] | None: int,
     list[float] | None: float,
 }
-"""Options that take several values after one flag, and the type of each."""
+"""Parameter types whose option takes several values after one flag, and the type of a value."""
 
 
 def add_parameters(parser: Any, function: Callable[..., Any], positional: tuple[str, ...]) -> None:
-    """Give a parser the options of a command, with their help from its docstring.
+    """Add the options of a command to a parser, with help from the function's docstring.
 
     Args:
-        parser: jsonargparse's.
-        function: the command.
-        positional: its parameters that stand without a flag.
+        parser: parser of jsonargparse.
+        function: function of the command.
+        positional: parameters that are passed without a flag.
     """
     from docstring_parser import parse
 
-    documented = {item.arg_name: item.description for item in parse(function.__doc__ or "").params}
+    help_texts = {item.arg_name: item.description for item in parse(function.__doc__ or "").params}
     for name in positional:
         parameter = inspect.signature(function).parameters[name]
         required = parameter.default is inspect.Parameter.empty
         extra = {} if required else {"nargs": "?", "default": parameter.default}
-        parser.add_argument(name, type=parameter.annotation, help=documented.get(name), **extra)
-    several = {
-        name: LIST_TYPES[kind]
-        for name, kind in inspect.get_annotations(function).items()
-        if kind in LIST_TYPES
+        parser.add_argument(name, type=parameter.annotation, help=help_texts.get(name), **extra)
+    # jsonargparse would expect a list as --target '[a, b]'; these options take --target a b.
+    list_options = {
+        name: LIST_TYPES[annotation]
+        for name, annotation in inspect.get_annotations(function).items()
+        if annotation in LIST_TYPES
     }
     parser.add_function_arguments(
-        function, as_group=False, skip={*positional, *several}, fail_untyped=True
+        function, as_group=False, skip={*positional, *list_options}, fail_untyped=True
     )
-    for name, kind in several.items():  # --target a b, without brackets
-        parser.add_argument(f"--{name}", nargs="+", type=kind, help=documented.get(name))
-    parser.add_argument("--config", action="config", help="take options from this YAML file")
+    for name, value_type in list_options.items():
+        parser.add_argument(f"--{name}", nargs="+", type=value_type, help=help_texts.get(name))
+    parser.add_argument("--config", action="config", help="read options from this YAML file")
     parser.add_argument(
         "--verbose",
         type=bool,
         default=False,
-        help="tell on the error stream how far the command is, and what libraries have to say; on "
-        "a terminal it tells how far it is anyway, once it has taken two seconds",
+        help="print progress and the messages of libraries on stderr; a terminal shows progress "
+        "after two seconds in any case",
     )
     parser.description = (inspect.getdoc(function) or "").partition("\n")[0]
     short = find_short_options(function)
-    parser.epilog = "In names of options - and _ are the same; --json is --json true."
+    parser.epilog = "In option names, - and _ are equivalent. --json is short for --json true."
     if short:
-        name, whole = next(iter(short.items()))
+        name, full_name = next(iter(short.items()))
         groups = sorted({name.partition(".")[0] for name in short.values()})
         parser.epilog = (
-            f"The options of {' and '.join(groups)} need not name the group: "
-            f"--{name.replace('_', '-')} is --{whole.replace('_', '-')}. {parser.epilog}"
+            f"Options of {' and '.join(groups)} can omit the group: --{name.replace('_', '-')} is "
+            f"short for --{full_name.replace('_', '-')}. {parser.epilog}"
         )
 
 
-def normalize_arguments(words: list[str], function: Callable[..., Any]) -> list[str]:
-    """Let `--data-dir` stand for `--data_dir`, `--json` for `--json true`.
+def make_help_formatter() -> type:
+    """Return a help formatter with class names and defaults instead of the parser's types."""
+    from jsonargparse import DefaultHelpFormatter
 
-    And `--seed` for `--training.seed` where the command has no option of that name itself.
+    class Help(DefaultHelpFormatter):
+        def _get_help_string(self, action: argparse.Action) -> str:
+            """Return the help text with the classes to choose from and the default, if any."""
+            text = (action.help or "").rstrip(". ")
+            parser_text = super()._get_help_string(action)
+            names = re.findall(r"revin_forecast\.(\w+)(?=[,)])", parser_text)
+            classes = sorted(set(names) & set(public_names))
+            if classes:
+                text += f". One of {', '.join(classes)}; or your own class as module.Class"
+            # None means "chosen by the command" and False "off", which the help text says itself.
+            if "default: %(default)s" in parser_text and not (
+                action.default is None or action.default is False
+            ):
+                path = action.default.get("class_path") if hasattr(action.default, "get") else None
+                text += f" (default {path.rpartition('.')[2] if path else '%(default)s'})"
+            return text
+
+        def _format_action_invocation(self, action: argparse.Action) -> str:
+            """Write options with - between words, as in the documentation."""
+            text = super()._format_action_invocation(action)
+            return re.sub(r"--[\w.]+", lambda flag: flag[0].replace("_", "-"), text)
+
+    return Help
+
+
+def normalize_arguments(words: list[str], function: Callable[..., Any]) -> list[str]:
+    """Expand abbreviations: `--data-dir` to `--data_dir` and `--json` to `--json true`.
+
+    `--seed` becomes `--training.seed` if the command has no option `--seed` itself.
     """
-    switches, short = find_boolean_flags(function), find_short_options(function)
-    completed: list[str] = []
+    flags, short = find_boolean_flags(function), find_short_options(function)
+    expanded: list[str] = []
     for word, following in zip_longest(words, words[1:], fillvalue=""):
         if word.startswith("--"):
             option, equals, value = word[2:].partition("=")
             option = option.replace("-", "_")
             word = f"--{short.get(option, option)}{equals}{value}"
-        completed.append(word)
-        if word in switches and following not in ("true", "false"):
-            completed.append("true")
-    return completed
+        expanded.append(word)
+        if word in flags and following not in ("true", "false"):
+            expanded.append("true")
+    return expanded
 
 
 def find_short_options(function: Callable[..., Any]) -> dict[str, str]:
-    """Return the options of groups of settings, by their own names where those are free."""
+    """Return the full names of settings fields by their short names, where those are not in use."""
     parameters = inspect.get_annotations(function)
-    taken = {*parameters, "config", "help", "print_config", "verbose"}
+    used_names = {*parameters, "config", "help", "print_config", "verbose"}
     short: dict[str, str] = {}
-    for group, kind in parameters.items():
-        if is_dataclass(kind):
-            for field in fields(kind):
-                if field.name not in taken:
+    for group, annotation in parameters.items():
+        if is_dataclass(annotation):
+            for field in fields(annotation):
+                if field.name not in used_names:
                     short[field.name] = f"{group}.{field.name}"
-                    taken.add(field.name)
+                    used_names.add(field.name)
     return short
 
 
 def find_boolean_flags(function: Callable[..., Any]) -> set[str]:
-    """Return the options that are true or false, those within groups of settings too."""
-    switches = {"--verbose"}
-    for name, kind in inspect.get_annotations(function).items():
-        if kind is bool:
-            switches.add(f"--{name}")
-        elif is_dataclass(kind):
-            switches |= {f"--{name}.{field.name}" for field in fields(kind) if field.type is bool}
-    return switches
+    """Return the boolean options, including those of settings."""
+    flags = {"--verbose"}
+    for name, annotation in inspect.get_annotations(function).items():
+        if annotation is bool:
+            flags.add(f"--{name}")
+        elif is_dataclass(annotation):
+            flags |= {
+                f"--{name}.{field.name}" for field in fields(annotation) if field.type is bool
+            }
+    return flags
 
 
-def to_module_factory(chosen: Any) -> Callable[..., Any] | str | None:
-    """Turn what the parser read into a class, or a partial of one that can be described again."""
+def to_module_factory(option: Any) -> Callable[..., Any] | str | None:
+    """Turn a parsed class option into a class or partial that `ModuleSpec` accepts."""
     from revin_forecast.models.spec import ModuleSpec
 
-    if chosen is None or isinstance(chosen, type | str):
-        return chosen
-    given = dict(vars(chosen.get("init_args") or argparse.Namespace()))
-    for name, value in given.items():  # such as the backbone that a Siamese wraps
+    if option is None or isinstance(option, type | str):
+        return option
+    parameters = dict(vars(option.get("init_args") or argparse.Namespace()))
+    for name, value in parameters.items():  # A parameter can be a class itself, as in Siamese.
         if hasattr(value, "get") and value.get("class_path"):
-            given[name] = to_module_factory(value)
-    return functools.partial(ModuleSpec(chosen["class_path"]).import_class(), **given)
+            parameters[name] = to_module_factory(value)
+    return functools.partial(ModuleSpec(option["class_path"]).import_class(), **parameters)

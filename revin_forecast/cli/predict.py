@@ -1,3 +1,5 @@
+"""The command `predict`: forecast with a saved forecaster."""
+
 import sys
 from functools import partial
 from pathlib import Path
@@ -6,8 +8,8 @@ from typing import Literal
 
 from revin_forecast.cli.output import print_json
 from revin_forecast.data.memory_mapped.series import memory_map_table
+from revin_forecast.data.reading.decimal_marks import DecimalMark
 from revin_forecast.data.reading.new_rows import read_new_rows
-from revin_forecast.data.reading.numbers import DecimalMark
 from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.data.write_table import check_table_path, to_csv, write_table
@@ -33,19 +35,19 @@ def predict(
     """Forecast with a saved forecaster, without fitting again.
 
     Args:
-        model: the folder that `fit` wrote.
-        file: newer rows of the same columns; without it, the forecast follows the rows that the
+        model: folder written by `fit`.
+        file: newer rows with the same columns; by default the forecast follows the rows that the
             forecaster was fitted on.
-        out: write the forecast here (.csv or .parquet); without it, it is printed as CSV.
-        plot: draw the forecast into a picture (.png, .svg, .pdf, .jpg or .webp).
-        level: percent of what comes that intervals should cover (80 95); each adds two columns,
-            NAME-lo-80 and NAME-hi-80.
-        time: name of the time column; the one of the table it was fitted on if not given.
-        id: name of the series column of a long table; likewise.
-        value: name of the value column of a long table; likewise.
-        decimal: the mark before the decimals; told by the numbers if not given.
-        future: a table of the columns that are known beforehand, for each step forecast.
-        json: print one JSON object instead of CSV and words.
+        out: write the forecast to this file (.csv or .parquet) instead of printing it as CSV.
+        plot: draw the forecast to this image file (.png, .svg, .pdf, .jpg or .webp).
+        level: levels of prediction intervals in percent (80 95); each adds the columns NAME-lo-80
+            and NAME-hi-80.
+        time: name of the time column; by default as in the fitted table.
+        id: name of the series column of a long table; by default as in the fitted table.
+        value: name of the value column of a long table; by default as in the fitted table.
+        decimal: decimal mark of the numbers; detected by default.
+        future: table with the columns among the covariates and a row for each forecast step.
+        json: print one JSON object instead of CSV and text.
     """
     if out is not None:
         check_table_path(out, file)
@@ -54,24 +56,24 @@ def predict(
             f"{model} is a file; name the folder that `fit` wrote first, then the table."
         )
     if plot is not None:
-        from revin_forecast.cli.report import check_output_paths  # plotly takes a second
+        from revin_forecast.cli.report import check_output_paths  # plotly takes a second to import
 
         check_output_paths(None, plot)
     with progress(f"forecasting with {model}"):
         forecaster = Forecaster.load(model)
         columns = {"time": time, "id": id, "value": value}
-        newer = (
+        new_rows = (
             None
             if file is None
             else _read_new_rows(file, forecaster.fitted.history, columns, decimal)
         )
-        table = forecaster.predict(newer, future, level or ())
+        table = forecaster.predict(new_rows, future, level or ())
         if out is not None:
             write_table(table, out)
         if plot is not None:
             from revin_forecast.cli.report import plot_new_forecast
 
-            plot_new_forecast(plot, forecaster, newer, future, level, table)
+            plot_new_forecast(plot, forecaster, new_rows, future, level, table)
     if json:
         facts = {"model": model, "file": file, "horizon": forecaster.horizon, "levels": level or []}
         print_json(facts | {"out": out, "plot": plot, "forecast": table.to_dict("records")})
@@ -80,16 +82,17 @@ def predict(
     else:
         print(f"{out}: {forecaster.horizon} steps")
         if plot is not None:
-            print(f"{plot}: a picture")
+            print(f"{plot}: an image of the forecast")
 
 
 def _read_new_rows(
-    file: str, history: Series, given: dict[str, str | None], decimal: DecimalMark | None
+    file: str, history: Series, column_names: dict[str, str | None], decimal: DecimalMark | None
 ) -> Series:
-    """Read newer rows; columns that are not given are those of the table that was fitted on."""
+    """Read newer rows; columns without a name are those of the fitted table."""
     layout = history.layout
-    columns = {name: named or getattr(layout, name) for name, named in given.items()}
+    columns = {role: name or getattr(layout, role) for role, name in column_names.items()}
     read = partial(read_series, file, decimal=decimal, **columns)
+    # A decimal mark is checked on all rows, but a memory map reads a few rows at a time.
     if decimal is None and exceeds_memory(file):
         read = partial(_read_last_rows, file, len(history), columns)
     return read_new_rows(lambda frequency: read(frequency=frequency), history)
@@ -98,6 +101,6 @@ def _read_new_rows(
 def _read_last_rows(
     file: str, rows: int, columns: dict[str, str | None], frequency: str | None
 ) -> Series:
-    """Read the last rows of a table that fills the memory."""
+    """Read the last rows of a table that does not fit in memory."""
     with TemporaryDirectory() as scratch:
         return memory_map_table(file, scratch, keep=rows, frequency=frequency, **columns).last_rows

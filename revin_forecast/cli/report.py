@@ -1,4 +1,4 @@
-"""What a forecast's page tells: backtest, shift card and oddities, measured for it."""
+"""The report and the image of a forecast, with the backtest and shift card they show."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -25,17 +25,18 @@ from revin_forecast.shift.card.card import card_window_sizes, shift_card
 from revin_forecast.utils.progress import progress
 
 MAX_CARD_SERIES = 30
-"""Series whose shift is measured, the first ones."""
+"""Number of series in the shift card; the first ones are used."""
 MAX_SCORED_VALUES = 2**24
-"""Values that a backtest for the page scores at most; forecasts lie further apart beyond."""
+"""Most values that the report's backtest scores; a larger test part is forecast every few rows."""
 TEST_SHARE = 0.2
+"""Share of the rows on which the report's backtest scores forecasts."""
 
 
 def check_output_paths(report: str | None, plot: str | None) -> None:
-    """Refuse paths that a page and a picture can't be written to, before any work is done.
+    """Check the paths of a report and an image before any work is done.
 
     Raises:
-        InputError: another ending, a folder, or in a folder that is not there.
+        InputError: a path has another suffix, is a folder, or its folder does not exist.
     """
     if report is not None:
         check_file_path(report, (".html",), "a report is one page, written")
@@ -53,51 +54,53 @@ def write_report_and_plot(
     table: Any,
     engine: Engine | None,
 ) -> list[str]:
-    """Write a page about a forecast, or a picture of it, or both; return a line about each.
+    """Write a report of a forecast, an image of it, or both; return a message for each.
 
     Args:
-        report: path of the page.
-        plot: path of the picture.
+        report: path of the report.
+        plot: path of the image.
         forecaster: fitted on all rows.
         series: all rows.
-        arguments: what the command `forecast` was called with.
-        command_line: the command that makes the same forecast again.
-        table: the forecast as a data frame, with the levels that were asked for.
-        engine: makes it again where other levels are shown; None: this process.
+        arguments: arguments of the command `forecast`.
+        command_line: the command line that reproduces the forecast.
+        table: the forecast as a data frame, with intervals of the requested levels.
+        engine: repeats the forecast if other levels are shown; None for this process.
     """
     levels, unnamed = choose_levels(forecaster.fitted, arguments["level"])
     if levels and not arguments["level"]:
         table = forecaster.predict(future=arguments["future"], level=levels, engine=engine)
-    known = series.select(forecaster.fitted.history.names)  # without what is known beforehand
+    # Without the columns of known covariates.
+    modelled = series.select(forecaster.fitted.history.names)
     if plot is not None:
-        write_image(build_fan_charts(known, table, levels, MAX_SERIES), Path(plot))
+        write_image(build_fan_charts(modelled, table, levels, MAX_SERIES), Path(plot))
     if report is not None:
         season = next(iter(arguments["season"] or ()), None)
-        # Without any, the backtest finds the usual ones that its fewer rows suffice for.
-        own = arguments["level"] or forecaster.fitted.config.quantile_levels
-        scored = [*levels, *unnamed] if own else []
+        # Default levels are left to the backtest, which has fewer rows to calibrate intervals on.
+        has_own_levels = arguments["level"] or forecaster.fitted.config.quantile_levels
+        scored_levels = [*levels, *unnamed] if has_own_levels else []
         with progress("report") as advance:
             advance(0, "backtest")
-            result = _backtest_or_reason(forecaster, series, scored, season)
+            result = _backtest_or_reason(forecaster, series, scored_levels, season)
             advance(0, "shift card")
-            card = _shift_card_or_reason(known, season or find_model_season(forecaster.fitted))
+            card = _shift_card_or_reason(modelled, season or find_model_season(forecaster.fitted))
             advance(0, "writing")
             source = fingerprint_file(arguments["file"])
-            account = ReportContent(
+            content = ReportContent(
                 source["file"],
-                known,
+                modelled,
                 table,
                 levels,
                 forecaster.fitted,
                 result,
                 card,
-                find_issues(known),
+                find_issues(modelled),
                 command_line,
                 _provenance(source),
                 unnamed,
             )
-            write_forecast_report(account, Path(report))
-    return [f"{path}: {what}" for path, what in ((plot, "a picture"), (report, "a page")) if path]
+            write_forecast_report(content, Path(report))
+    outputs = ((plot, "an image of the forecast"), (report, "the report"))
+    return [f"{path}: {description}" for path, description in outputs if path]
 
 
 def plot_new_forecast(
@@ -108,41 +111,42 @@ def plot_new_forecast(
     level: list[float] | None,
     table: Any,
 ) -> None:
-    """Draw a forecast of a saved model into a picture.
+    """Draw the forecast of a saved forecaster to an image file.
 
     Args:
-        plot: path of the picture.
-        forecaster: loaded.
-        new_rows: rows before the forecast; None: those it was fitted on.
-        future: table of what is known beforehand.
-        level: intervals asked for.
-        table: the forecast as a data frame, with those.
+        plot: path of the image.
+        forecaster: a loaded forecaster.
+        new_rows: rows before the forecast; None for the rows that it was fitted on.
+        future: path of a table of known covariates.
+        level: requested interval levels in percent.
+        table: the forecast as a data frame, with these intervals.
     """
     levels, _ = choose_levels(forecaster.fitted, level)
     if levels and not level:
         table = forecaster.predict(new_rows, future, levels)
     history = forecaster.fitted.history if new_rows is None else new_rows
-    only = history.select(forecaster.fitted.history.names)  # it may hold more than the model knows
-    write_image(build_fan_charts(only, table, levels, MAX_SERIES), Path(plot))
+    # New rows may have more columns than the model uses.
+    modelled = history.select(forecaster.fitted.history.names)
+    write_image(build_fan_charts(modelled, table, levels, MAX_SERIES), Path(plot))
 
 
 def _backtest_or_reason(
     forecaster: Forecaster, series: Series, levels: Sequence[float], season: int | None
 ) -> BacktestResult | str:
-    """Return a backtest with those of the levels that fewer rows suffice for, or why there is none.
+    """Return a backtest, or the reason why there is none.
 
-    Without any of them, it has the usual ones that they suffice for.
+    A backtest has fewer rows to calibrate intervals on, and wide intervals need the most. So this
+    drops the widest levels until the rows suffice, and finally uses the default levels.
     """
-    windows = len(series) * TEST_SHARE * forecaster.horizon * len(series.targets)
-    step = max(1, round(windows / MAX_SCORED_VALUES))
-    problem, narrowest = "", sorted(levels)
-    for count in range(len(narrowest), -1, -1):
-        some = narrowest[:count] or None
+    values = len(series) * TEST_SHARE * forecaster.horizon * len(series.targets)
+    step = max(1, round(values / MAX_SCORED_VALUES))
+    reason, ascending = "", sorted(levels)
+    for count in range(len(ascending), -1, -1):
         try:
-            return backtest(forecaster, series, TEST_SHARE, step, some, season)
+            return backtest(forecaster, series, TEST_SHARE, step, ascending[:count] or None, season)
         except InputError as error:
-            problem = str(error)
-    return problem
+            reason = str(error)
+    return reason
 
 
 def _shift_card_or_reason(series: Series, season: int) -> ShiftCard | str:
@@ -150,7 +154,8 @@ def _shift_card_or_reason(series: Series, season: int) -> ShiftCard | str:
     borders = split_7_1_2(len(series))
     try:
         sizes = card_window_sizes(borders.train, borders.test - borders.validation)
-    except InputError as error:  # its remedy is for the command shift-card
+    except InputError as error:
+        # Keep the reason only: the fix in the second sentence names options of `shift-card`.
         return str(error).partition(". ")[0] + "."
     rows = shift_card(
         series.select(names).values,

@@ -1,4 +1,4 @@
-"""A command line that does the same again, from what a command was called with."""
+"""The command line that reproduces a call of a command."""
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping
@@ -14,15 +14,15 @@ from revin_forecast.models.spec import ModuleSpec
 def format_command_line(
     command: Callable[..., object], arguments: Mapping[str, Any], positional: str
 ) -> str:
-    """Return a command as it is typed, without options that have their usual value.
+    """Return the command line of a call, without options that have their default value.
 
     Args:
-        command: the function behind it; options are its parameters.
-        arguments: name -> value.
-        positional: the parameter that stands without a flag.
+        command: function of the command; its parameters are the options.
+        arguments: values of the parameters, by name.
+        positional: the parameter that is passed without a flag.
 
     >>> def greet(name: str, times: int = 1, loud: bool = False): ...
-    >>> command_line(greet, {"name": "my file", "times": 2, "loud": True}, "name")
+    >>> format_command_line(greet, {"name": "my file", "times": 2, "loud": True}, "name")
     "revin-forecast greet 'my file' --times 2 --loud"
     """
     words = ["revin-forecast", command.__name__.replace("_", "-"), str(arguments[positional])]
@@ -34,27 +34,30 @@ def format_command_line(
 
 
 def _option_words(name: str, value: Any, default: Any) -> Iterator[str]:
-    """Yield an option and its values."""
+    """Yield an option and its values as words."""
     if is_dataclass(value) and not isinstance(value, ModuleSpec):
         for field in fields(value):
-            part = getattr(value, field.name)
-            if part != getattr(default, field.name):
-                yield from _option_words(f"{name}.{field.name}", part, None)
+            setting = getattr(value, field.name)
+            if setting != getattr(default, field.name):
+                yield from _option_words(f"{name}.{field.name}", setting, None)
         return
     if isinstance(value, type | partial):
         value = ModuleSpec.from_class(value)
     yield f"--{name.replace('_', '-')}"
     if isinstance(value, ModuleSpec):
         yield _class_name(value)
-        usual = signature(value.import_class()).parameters
-        for parameter, part in value.parameters.items():
-            if parameter not in usual or part != usual[parameter].default:
-                yield from _option_words(f"{name}.{parameter}", part, None)
+        signature_parameters = signature(value.import_class()).parameters
+        for key, setting in value.parameters.items():
+            # Only a class that takes **kwargs has parameters outside its signature.
+            default_setting = signature_parameters.get(key)
+            if default_setting is None or setting != default_setting.default:
+                yield from _option_words(f"{name}.{key}", setting, None)
     elif isinstance(value, bool):
         yield from [] if value else ["false"]
     elif isinstance(value, list | tuple) and "." not in name:
-        yield from map(_format_number, value)
+        yield from map(_format_number, value)  # --level 80 95
     else:
+        # An option of a class or of settings takes a list in brackets, as one word.
         yield str(list(value)) if isinstance(value, tuple) else _format_number(value)
 
 
@@ -63,6 +66,6 @@ def _format_number(value: Any) -> str:
 
 
 def _class_name(component: ModuleSpec) -> str:
-    """Return how a class is named: of this package by its own name, else by its path."""
+    """Return the name of a class of this package, or the import path of any other class."""
     public = getattr(revin_forecast, component.name, None)
     return component.name if public is component.import_class() else component.path

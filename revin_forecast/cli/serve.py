@@ -1,3 +1,5 @@
+"""The command `serve`: serve a saved forecaster over HTTP."""
+
 import os
 import signal
 import socket
@@ -7,17 +9,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, format_install_command
 from revin_forecast.utils.progress import is_verbose
 
 TOKEN_VARIABLE = "REVIN_FORECAST_TOKEN"
-"""The environment variable: a command line is seen by all users of a machine."""
-
+"""Environment variable of the token; all users of a machine can read command lines."""
 MAX_PORT = 65_535
 MAX_TIMEOUT_SECONDS = 86_400
-"""Seconds of a request; far longer ones no timer takes."""
+"""Longest time limit of a request; timers reject far longer ones."""
 MAX_CONNECTIONS = 500
-"""Open at once, idle ones of browsers among them; a program may have 1,024 files by default."""
+"""Most open connections, including idle ones of browsers; a process may open 1,024 files."""
 
 
 def serve(
@@ -29,20 +30,21 @@ def serve(
     timeout: float = 30.0,
     workers: int = 2,
 ) -> None:
-    """Forecast over HTTP with a saved forecaster: an API, and a page where one drops a CSV.
+    """Serve a saved forecaster over HTTP: an API, and a web page that takes a CSV file.
 
-    It stands at http://127.0.0.1:8000/, its API at /docs. Ctrl-C ends it.
+    The page is at http://127.0.0.1:8000/, the documentation of the API at /docs. Ctrl-C ends it.
 
     Args:
-        model: the folder that `fit` wrote.
-        host: address to listen at; others than this machine's own take a token.
-        port: 0: any free one.
-        token: what every request must bear; better given as REVIN_FORECAST_TOKEN, since others on
-            the machine see command lines.
-        size: MiB that can be sent at once.
-        timeout: seconds that a request may take; then it is stopped.
-        workers: requests that are done at once, each in a process with the model in it.
+        model: folder written by `fit`.
+        host: address to listen on; an address that other machines can reach needs a token.
+        port: port to listen on; 0 chooses a free one.
+        token: token that every request must send; better passed as REVIN_FORECAST_TOKEN, since all
+            users of the machine can read command lines.
+        size: largest size of a request, in MiB.
+        timeout: longest time of a request, in seconds; slower requests are stopped.
+        workers: number of worker processes; each holds the model and serves one request at a time.
     """
+    # The extra `serve` is optional, so import its packages here and report a missing one.
     try:
         import uvicorn
 
@@ -50,7 +52,7 @@ def serve(
         from revin_forecast.serving.security import is_local
     except ImportError as error:
         raise InputError(
-            f'serve takes {error.name}; install it: pip install -c constraints.txt ".[serve]".'
+            f"serve needs {error.name}, which is not installed: {format_install_command('serve')}."
         ) from error
     from revin_forecast.serving.pool import GRACE_SECONDS, RequestLimits, WorkerPool
     from revin_forecast.serving.worker import Worker
@@ -58,39 +60,41 @@ def serve(
     token = token or os.environ.get(TOKEN_VARIABLE, "")
     if not (token.isascii() and token.isprintable() and token == token.strip()):
         raise InputError(
-            f"the token (--token or {TOKEN_VARIABLE}) can't be sent in a header. Make it of letters, digits "
-            "and signs of ASCII, with no space around it."
+            f"the token (--token or {TOKEN_VARIABLE}) can't be sent in a header. Use "
+            "printable ASCII characters without a space at either end."
         )
     for name, number in (("size", size), ("timeout", timeout), ("workers", workers)):
         if not 0 < number < float("inf"):
-            raise InputError(f"--{name} is a number above 0 but got {number:g}.")
+            raise InputError(f"--{name} must be a number above 0 but got {number:g}.")
     if timeout > MAX_TIMEOUT_SECONDS:
         raise InputError(
-            f"--timeout is at most {MAX_TIMEOUT_SECONDS:,} seconds (a day) but got {timeout:g}."
+            f"--timeout must be at most {MAX_TIMEOUT_SECONDS:,} seconds (a day) but got "
+            f"{timeout:g}."
         )
     if not 0 <= port <= MAX_PORT:
-        raise InputError(f"--port is a number from 0 to {MAX_PORT} but got {port}.")
+        raise InputError(f"--port must be a number from 0 to {MAX_PORT} but got {port}.")
     if not is_local(host) and not token:
         raise InputError(
-            f"--host {host} lets other machines in, and there is no token. Set {TOKEN_VARIABLE}, or leave "
-            "--host out."
+            f"--host {host} is open to other machines, but there is no token. Set "
+            f"{TOKEN_VARIABLE}, or leave --host out."
         )
-    with ExitStack() as ended, _listening_socket(host, port) as listener:
+    with ExitStack() as stack, _listening_socket(host, port) as listener:
+        # The workers share the cores, so that parallel requests do not slow each other down.
         threads = max(1, (os.cpu_count() or 1) // workers)
-        crew = [Worker(Path(model), threads) for _ in range(workers)]
-        for worker in crew:
-            ended.callback(worker.shut_down)
-        described = [worker.describe() for worker in crew]
-        pool = WorkerPool(crew, RequestLimits(size, timeout))
-        app = create_app(pool, described[0], is_local(host), token, lambda: server.should_exit)
+        # Start all workers before waiting for the first, so that they load the model in parallel.
+        processes = [Worker(Path(model), threads) for _ in range(workers)]
+        for process in processes:
+            stack.callback(process.shut_down)
+        descriptions = [process.describe() for process in processes]
+        pool = WorkerPool(processes, RequestLimits(size, timeout))
+        app = create_app(pool, descriptions[0], is_local(host), token, lambda: server.should_exit)
         config = uvicorn.Config(
             app,
             log_level="info" if is_verbose() else "error",
             access_log=is_verbose(),
             limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=round(
-                2 * GRACE_SECONDS
-            ),  # the pool ends what takes longer than once
+            # The pool stops slower requests after GRACE_SECONDS; uvicorn waits for its answers.
+            timeout_graceful_shutdown=round(2 * GRACE_SECONDS),
             server_header=False,
         )
         server = uvicorn.Server(config)
@@ -108,19 +112,19 @@ def _format_address(host: str, port: int) -> str:
 
 @contextmanager
 def _listening_socket(host: str, port: int) -> Iterator[socket.socket]:
-    """Listen at an address.
+    """Open a socket that listens on an address.
 
     Raises:
-        InputError: it can't be had.
+        InputError: the address is invalid or in use.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
-        why = error.strerror or error
+        reason = error.strerror or error
         raise InputError(
-            f"can't listen at {_format_address(host, port)}: {why}. Choose another --port (0: any free "
-            "one), or end what listens there."
+            f"can't listen on {_format_address(host, port)}: {reason}. Choose another "
+            "--port (0 for any free one), or stop the program that uses it."
         ) from error
     with listener:
         yield listener
@@ -128,12 +132,14 @@ def _listening_socket(host: str, port: int) -> Iterator[socket.socket]:
 
 @contextmanager
 def _stop_on_signal(server: object) -> Iterator[None]:
-    """Have Ctrl-C and SIGTERM end the server, and with it the command, as is meant."""
+    """Let Ctrl-C and SIGTERM stop the server, and so end the command without an error."""
 
-    def stop(_: int, __: FrameType | None) -> None:
+    def request_exit(_: int, __: FrameType | None) -> None:
         server.should_exit = True  # pyright: ignore[reportAttributeAccessIssue]
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, request_exit) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:

@@ -1,3 +1,5 @@
+"""The command `shift-card`: measure the shift of a data set."""
+
 import math
 
 from rich.console import Console
@@ -12,37 +14,40 @@ from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.shift.card.card import card_window_sizes
-from revin_forecast.shift.card.card import shift_card as measured
+from revin_forecast.shift.card.card import shift_card as measure_shift
 from revin_forecast.utils.progress import progress
 
 COLUMNS = {
     "channel": ("channel", ""),
-    "d_mu": ("level", "change of the mean, in training deviations as all that has a unit"),
-    "d_sigma": ("spread", "log of the ratio of deviations"),
-    "w1": ("W1", "mean distance of quantiles"),
-    "energy_raw": ("energy", "distance of look-back windows"),
-    "energy_inst": ("inst.", "that distance once they are instance normalized"),
+    "d_mu": ("level", "change of the mean, in training deviations like all values with a unit"),
+    "d_sigma": ("spread", "log ratio of the standard deviations"),
+    "w1": ("W1", "mean distance between quantiles"),
+    "energy_raw": ("energy", "energy distance between look-back windows"),
+    "energy_inst": ("inst.", "the energy distance after instance normalization"),
     "removable": (
         "gone",
-        "the part of the distance of look-back windows that goes with instance normalization, "
-        "blank where that is less than three times the one between halves of training",
+        "share of the energy distance that instance normalization removes, blank if the distance "
+        "is less than three times the floor",
     ),
-    "floor": ("floor", "the energy between halves of training"),
-    "gap_mu": ("gap", "from a look-back's mean to its horizon's, in look-back deviations"),
-    "gap_logsd": ("gap sd", "the log of the ratio of their deviations"),
-    "residual": ("errors", "energy between a frozen forecast's errors on training and test rows"),
-    "delta_star": ("delta*", "how far levels must move for taking them away to pay"),
+    "floor": ("floor", "the energy distance between the halves of the training rows"),
+    "gap_mu": (
+        "gap",
+        "from the mean of a look-back to that of its horizon, in look-back deviations",
+    ),
+    "gap_logsd": ("gap sd", "log ratio of their standard deviations"),
+    "residual": ("errors", "energy distance between training and test errors of a frozen forecast"),
+    "delta_star": ("delta*", "smallest move of levels at which removing them pays"),
 }
-"""Heading and meaning of each column of the card that is a number."""
-
+"""Heading and meaning of the card's columns, except for the verdicts."""
 HIDDEN_WHEN_NARROW = ("w1", "floor", "gap_logsd")
-"""Left out of a table on a terminal of less than `WIDE` columns."""
+"""Columns hidden on a terminal narrower than `MIN_WIDE_TERMINAL`."""
 HIDING_ORDER = ("energy_inst", "energy_raw", "residual", "gap_mu", "d_sigma")
-"""Left out one by one, in this order, until a name of `NAME` letters has room."""
+"""Columns hidden one after the other until a name of `MIN_NAME_WIDTH` letters fits."""
 MIN_NAME_WIDTH = 12
 MIN_WIDE_TERMINAL = 110
+"""Terminal columns."""
 CELL_WIDTH = 8
-"""Columns of the terminal that a number takes, with the space before it."""
+"""Terminal columns of a number, including the space before it."""
 
 
 def shift_card(
@@ -58,33 +63,35 @@ def shift_card(
     frequency: str | None = None,
     json: bool = False,
 ) -> None:
-    """Show how far a data set's test rows have moved, and whether RevIN will help.
+    """Measure how far a data set's test rows have shifted and predict whether RevIN helps.
 
-    Splits are the standard ones, 7:1:2 for an own file.
+    A catalogued data set has its standard split, a file the split 7:1:2.
 
     Args:
-        file_or_dataset: a catalogued data set, as `revin-forecast datasets` lists them, or a CSV or
+        file_or_dataset: catalogued data set (`revin-forecast datasets` lists them), or CSV or
             Parquet file.
-        data_dir: where catalogued files lie.
-        lookback: steps a forecast is made from; 96, or what a short file allows, if not given.
-        horizon: steps forecast; 96, or what a short file allows, if not given.
-        season: steps in one; the data set's, or that of the file's frequency, if not given.
-        target: these columns only.
-        time: name of the file's time column; found if not given.
+        data_dir: folder of the catalogued data sets.
+        lookback: number of past steps used for each forecast; by default 96, or fewer in a short
+            file.
+        horizon: number of steps to forecast; by default 96, or fewer in a short file.
+        season: steps per season; by default that of the data set or of the file's frequency.
+        target: measure only these columns.
+        time: name of the file's time column; detected by default.
         id: name of the series column of a long file.
         value: name of the value column of a long file.
-        frequency: step between the file's rows; found if not given.
+        frequency: time step between the file's rows; detected by default.
         json: print one JSON object instead of a table.
     """
-    reading = {"time": time, "id": id, "value": value, "frequency": frequency}
+    read_options = {"time": time, "id": id, "value": value, "frequency": frequency}
     require_positive(lookback=lookback, horizon=horizon, season=season)
-    series, borders, usual = _load_data(file_or_dataset, data_dir, target, reading)
-    season = season or usual
+    series, borders, default = _load_data(file_or_dataset, data_dir, target, read_options)
+    season = season or default
     test = borders.test - borders.validation
     lookback, horizon, note = card_window_sizes(borders.train, test, lookback, horizon)
+    # The standard splits of the ETT data sets end before the last row.
     values = series.values[: borders.test]
-    with progress(f"measuring how far {file_or_dataset} moves"):
-        table = measured(
+    with progress(f"measuring the shift of {file_or_dataset}"):
+        table = measure_shift(
             values, borders.train, borders.validation, season, lookback, horizon, series.names
         )
     card = [{str(name): cell for name, cell in row.items()} for row in table.to_dict("records")]
@@ -105,13 +112,15 @@ def shift_card(
 
 
 def _load_data(
-    data: str, data_dir: str | None, target: list[str] | None, reading: dict[str, str | None]
+    data: str, data_dir: str | None, target: list[str] | None, read_options: dict[str, str | None]
 ) -> tuple[Series, SplitBorders, int]:
-    """Read a catalogued data set or a file: its series, split and season."""
+    """Return the series, split and season of a catalogued data set or a file."""
     if data in catalog.CATALOG:
-        given = [f"--{name}" for name, said in reading.items() if said is not None]
-        if given:
-            raise InputError(f"{data} is catalogued, so {', '.join(given)} can't apply; leave out.")
+        flags = [f"--{name}" for name, value in read_options.items() if value is not None]
+        if flags:
+            raise InputError(
+                f"{data} is catalogued, so {', '.join(flags)} can't apply. Leave the option out."
+            )
         entry, series = catalog.find_entry(data), catalog.load_dataset(data, data_dir)
         series = series if target is None else series.select(target)
         return series, entry.borders, entry.season
@@ -119,11 +128,11 @@ def _load_data(
     with progress(f"reading {data}"):
         series = read_series(
             data,
-            time=reading["time"],
-            id=reading["id"],
-            value=reading["value"],
+            time=read_options["time"],
+            id=read_options["id"],
+            value=read_options["value"],
             target=target,
-            frequency=reading["frequency"],
+            frequency=read_options["frequency"],
         )
     return series, split_7_1_2(len(series)), default_season(series.frequency)
 
@@ -140,8 +149,8 @@ def _print_card(card: list[dict[str, object]], facts: dict[str, object]) -> None
         console.print(str(facts["note"]), highlight=False)
     shown = _visible_columns(console.width, max(len(str(row["channel"])) for row in card))
     table = Table(box=None, pad_edge=False)
-    room = max(1, console.width - CELL_WIDTH * (len(shown) - 1))
-    table.add_column(COLUMNS["channel"][0], no_wrap=True, overflow="ellipsis", max_width=room)
+    name_width = max(1, console.width - CELL_WIDTH * (len(shown) - 1))
+    table.add_column(COLUMNS["channel"][0], no_wrap=True, overflow="ellipsis", max_width=name_width)
     for name in shown[1:]:
         table.add_column(COLUMNS[name][0], justify="right", no_wrap=True, min_width=CELL_WIDTH - 2)
     for row in card:
@@ -150,20 +159,27 @@ def _print_card(card: list[dict[str, object]], facts: dict[str, object]) -> None
     meanings = "; ".join(
         f"{heading}: {text}" for heading, text in (COLUMNS[name] for name in shown) if text
     )
-    console.print(f"\nTest against training rows. {meanings}.\n", style="dim", highlight=False)
+    console.print(
+        f"\nTest rows compared with training rows. {meanings}.\n", style="dim", highlight=False
+    )
     for row in card:
         console.print(
             f"{row['channel']}: {row['verdict']}, {row['reason']}.", highlight=False, markup=False
         )
     console.print(
-        f"\nVerdicts look at all rows after training, {facts['train']}-{facts['rows']}, with the "
-        "best linear forecasts that the autocovariances of training give; they fit no model.",
+        f"\nVerdicts consider all rows after training, {facts['train']}-{facts['rows']}, and the "
+        "best linear forecasts under the autocovariances of the training rows; no model is fitted.",
         highlight=False,
     )
 
 
 def _visible_columns(width: int, longest: int) -> list[str]:
-    """Return the columns that a terminal has room for, with names of up to so many letters."""
+    """Return the columns that fit into a terminal.
+
+    Args:
+        width: columns of the terminal.
+        longest: letters of the longest channel name.
+    """
     shown = [
         name for name in COLUMNS if width >= MIN_WIDE_TERMINAL or name not in HIDDEN_WHEN_NARROW
     ]

@@ -1,3 +1,5 @@
+"""The command `sweep`: solve and score closed-form linear maps of all sizes."""
+
 from dataclasses import asdict
 
 from rich.console import Console
@@ -8,9 +10,9 @@ from revin_forecast.cli.validation import require_dataset, require_positive
 from revin_forecast.closed_form.sweep_result import SweepGrid
 from revin_forecast.data.catalog import catalog
 from revin_forecast.data.catalog.catalog import split_7_1_2
+from revin_forecast.data.formatting import pluralize
 from revin_forecast.data.reading.frequency import default_season
 from revin_forecast.data.reading.read_series import read_series
-from revin_forecast.data.series import pluralize
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation.sweep import SweepEvaluation, evaluate_sweep
@@ -34,29 +36,30 @@ def sweep(
     frequency: str | None = None,
     json: bool = False,
 ) -> None:
-    """Solve every look-back, penalty and horizon in closed form, and score every test window.
+    """Solve every look-back, penalty and horizon in closed form and score every test window.
 
-    Look-backs and penalties are chosen on blocks of time that are left out of training and
-    validation rows in turn; errors are on data z-scored by the training rows. Splits are the
-    standard ones, 7:1:2 for an own file.
+    Look-backs and penalties are chosen by cross-validation on blocks of time in the training and
+    validation rows. Errors are on data z-scored by the training rows. A catalogued data set has its
+    standard split, a file the split 7:1:2.
 
     Args:
-        file_or_dataset: a catalogued data set, or a CSV or Parquet file.
-        data_dir: where catalogued files lie.
-        lookbacks: to try; 96 336 512 720, or those of them that the rows allow.
-        horizons: to forecast; 96 192 336 720, or those of them that the rows allow.
-        blocks: that are left out in turn.
-        per_channel: also try to change the shared map for each channel, kept where clearly better.
-        profile: also try to take a share of each channel's mean season off, kept where clearly
+        file_or_dataset: catalogued data set (`revin-forecast datasets` lists them), or CSV or
+            Parquet file.
+        data_dir: folder of the catalogued data sets.
+        lookbacks: look-backs to try; by default those of 96 336 512 720 that the rows allow.
+        horizons: horizons to forecast; by default those of 96 192 336 720 that the rows allow.
+        blocks: number of blocks of time, each left out once.
+        per_channel: also try to adapt the shared map to each channel; kept where clearly better.
+        profile: also try to subtract a share of each channel's mean season; kept where clearly
             better.
-        refit: solve the chosen maps on training and validation rows; else on training rows.
-        season: rows of the profile and of SeasonalNaive; the data set's, or that of the file's
-            frequency, if not given.
-        target: score these columns only.
-        time: name of the file's time column; found if not given.
+        refit: solve the chosen maps on training and validation rows instead of training rows only.
+        season: steps per season of the profile and of SeasonalNaive; by default that of the data
+            set or of the file's frequency.
+        target: score only these columns.
+        time: name of the file's time column; detected by default.
         id: name of the series column of a long file.
         value: name of the value column of a long file.
-        frequency: step between the file's rows; found if not given.
+        frequency: time step between the file's rows; detected by default.
         json: print one JSON object instead of a table.
     """
     require_positive(season=season)
@@ -77,86 +80,88 @@ def sweep(
     sizes = _window_sizes(split, lookbacks, horizons, blocks)
     if profile and season < 2:
         raise InputError(
-            f"--profile takes a season off, but {file_or_dataset} has none that is known. Name its "
-            "rows with --season, or leave --profile out."
+            f"--profile subtracts a season, but the season of {file_or_dataset} is unknown. Pass "
+            "its number of rows as --season, or leave --profile out."
         )
-    taken = season if profile else None
-    settings = SweepGrid(*sizes, blocks=blocks, per_channel=per_channel, season=taken)
+    profile_season = season if profile else None
+    grid = SweepGrid(*sizes, blocks=blocks, per_channel=per_channel, season=profile_season)
     with progress(f"sweeping {file_or_dataset}"):
-        found = evaluate_sweep(split, settings, season, refit)
+        evaluation = evaluate_sweep(split, grid, season, refit)
     if json:
-        print_json(_to_dict(file_or_dataset, found, refit))
+        print_json(_to_dict(file_or_dataset, evaluation, refit))
     else:
-        _print_result(file_or_dataset, found, season, len(series.names))
+        _print_result(file_or_dataset, evaluation, season, len(series.names))
 
 
 def _window_sizes(
     split: ChronologicalSplit, lookbacks: list[int] | None, horizons: list[int] | None, blocks: int
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return look-backs and horizons; those that were not given are those that the rows allow."""
-    usual = SweepGrid()
+    """Return look-backs and horizons; by default those of the grid that the rows allow."""
+    default = SweepGrid()
     if horizons is None:
-        most = min(split.test - split.validation, split.validation // (3 * max(1, blocks)))
-        horizons = [size for size in usual.horizons if size <= most] or [max(1, most // 2)]
+        largest = min(split.test - split.validation, split.validation // (3 * max(1, blocks)))
+        horizons = [size for size in default.horizons if size <= largest] or [max(1, largest // 2)]
     if lookbacks is None:
-        most = split.validation - (blocks + 1) * max(horizons)
-        lookbacks = [size for size in usual.lookbacks if size <= most // 2] or [max(1, most // 4)]
+        largest = split.validation - (blocks + 1) * max(horizons)
+        lookbacks = [size for size in default.lookbacks if size <= largest // 2] or [
+            max(1, largest // 4)
+        ]
     return tuple(sorted(set(lookbacks))), tuple(sorted(set(horizons)))
 
 
-def _to_dict(name: str, found: SweepEvaluation, refit: bool) -> dict[str, object]:
+def _to_dict(name: str, evaluation: SweepEvaluation, refit: bool) -> dict[str, object]:
     """Return an evaluation as plain values."""
-    choice: dict[str, object] = {"shared": found.sweep_result.shared_choices}  # infinity: null
-    if found.sweep_result.channel_penalties:
-        choice["own_penalties"] = [list(own) for own in found.sweep_result.channel_penalties]
-    if found.sweep_result.grid.season is not None:
-        choice["season"] = found.sweep_result.grid.season
-        choice["profile_share"] = found.sweep_result.profile_share
+    result = evaluation.sweep_result
+    # An infinite penalty becomes null in JSON.
+    choice: dict[str, object] = {"shared": result.shared_choices}
+    if result.channel_penalties:
+        choice["own_penalties"] = [list(penalties) for penalties in result.channel_penalties]
+    if result.grid.season is not None:
+        choice["season"] = result.grid.season
+        choice["profile_share"] = result.profile_share
     return {
         "dataset": name,
         "refit": refit,
-        "choose_seconds": found.choose_seconds,
-        "solve_seconds": found.solve_seconds,
+        "choose_seconds": evaluation.choose_seconds,
+        "solve_seconds": evaluation.solve_seconds,
         "chosen": choice,
         "horizons": [
             {
-                "horizon": one.horizon,
-                **asdict(one.scores),
-                "closed_form_mse": one.closed_form_mse,
-                "repeat": asdict(one.repeat),
-                "seasonal_naive": asdict(one.seasonal_naive),
+                "horizon": horizon.horizon,
+                **asdict(horizon.scores),
+                "closed_form_mse": horizon.closed_form_mse,
+                "repeat": asdict(horizon.repeat),
+                "seasonal_naive": asdict(horizon.seasonal_naive),
             }
-            for one in found.horizons
+            for horizon in evaluation.horizons
         ],
     }
 
 
-def _print_result(name: str, found: SweepEvaluation, season: int, channels: int) -> None:
+def _print_result(name: str, evaluation: SweepEvaluation, season: int, channels: int) -> None:
+    result = evaluation.sweep_result
     table = Table(box=None, pad_edge=False)
     naive = ("Repeat, MSE", f"SeasonalNaive ({season}), MSE")
     headings = ("horizon", "look-backs", "MSE", "MAE", *naive)
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "look-backs" else "right")
-    for one, chosen in zip(found.horizons, found.sweep_result.shared_choices, strict=True):
-        sizes = "last value" if chosen.lookbacks == (1,) else " + ".join(map(str, chosen.lookbacks))
-        cells = (one.scores.mse, one.scores.mae, one.repeat.mse, one.seasonal_naive.mse)
-        table.add_row(str(one.horizon), sizes, *(f"{cell:.4f}" for cell in cells))
-    mean = sum(one.scores.mse for one in found.horizons) / len(found.horizons)
-    own = sum(any(some) for some in found.sweep_result.channel_penalties)
-    told = (
-        f"; {own} of {channels} channels have maps of their own"
-        if found.sweep_result.channel_penalties
-        else ""
-    )
-    if found.sweep_result.grid.season is not None:
-        told += (
-            f"; {found.sweep_result.profile_share:.0%} of the profile of {season} rows taken off"
-        )
-    seconds = found.choose_seconds + found.solve_seconds
+    for horizon, choice in zip(evaluation.horizons, result.shared_choices, strict=True):
+        sizes = "last value" if choice.lookbacks == (1,) else " + ".join(map(str, choice.lookbacks))
+        naive_errors = (horizon.repeat.mse, horizon.seasonal_naive.mse)
+        errors = (horizon.scores.mse, horizon.scores.mae, *naive_errors)
+        table.add_row(str(horizon.horizon), sizes, *(f"{error:.4f}" for error in errors))
+    mean = sum(horizon.scores.mse for horizon in evaluation.horizons) / len(evaluation.horizons)
+    details = ""
+    if result.channel_penalties:
+        adapted = sum(any(penalties) for penalties in result.channel_penalties)
+        details += f"; {adapted} of {channels} channels have their own map"
+    if result.grid.season is not None:
+        details += f"; {result.profile_share:.0%} of the {season}-row profile subtracted"
+    seconds = evaluation.choose_seconds + evaluation.solve_seconds
     console = Console()
     console.print(
-        f"{name}: {pluralize(channels, 'channel')}, all test windows, z-scored by the training part; "
-        f"chosen and solved in {seconds:.1f} s{told}",
+        f"{name}: {pluralize(channels, 'channel')}, all test windows, z-scored by the training "
+        f"part; chosen and solved in {seconds:.1f} s{details}",
         soft_wrap=True,
     )
     console.print(table)

@@ -1,4 +1,4 @@
-"""What is wrong with a command's words, told without the parser's machinery."""
+"""Messages about unusable arguments, in the user's terms instead of the parser's."""
 
 import inspect
 import re
@@ -8,53 +8,6 @@ from pathlib import Path
 
 from revin_forecast.errors import InputError, did_you_mean
 
-
-def join_words(words: Sequence[str], last: str) -> str:
-    """Return words as people list them: a, b and c."""
-    return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
-
-
-def describe_invalid_class(kind: str, name: str) -> str:
-    """Say why a name can't be taken for an option's class, and what can.
-
-    Args:
-        kind: the option, such as "backbone" or "backbone.backbone".
-        name: what was given.
-    """
-    from revin_forecast import backbones, normalizers
-    from revin_forecast.models.spec import ModuleSpec
-
-    names = {"backbone": backbones.__all__, "normalizer": normalizers.__all__}
-    own = next((known for known in names if kind.endswith(known)), None)
-    if own is None:
-        return f"{name} is no class of that kind."
-    other = "normalizer" if own == "backbone" else "backbone"
-    if name in names[other]:
-        return f"{name} is no {own} but a {other}; pass --{other} {name}."
-    if "." not in name:
-        return (
-            f"{name} is no {own} of revin_forecast.{did_you_mean(name, names[own])} Name your own as "
-            "module.Class."
-        )
-    try:
-        ModuleSpec(name).import_class()
-    except InputError as error:
-        return str(error)
-    return f"{name} is no {own}, which is a class or function that takes sizes and makes one."
-
-
-def list_class_options(name: str) -> list[str]:
-    """Return the options that a class has beside its sizes; none where it can't be imported."""
-    from revin_forecast.models.spec import ModuleSpec
-
-    path = name if "." in name else f"revin_forecast.{name}"
-    try:
-        given = inspect.signature(ModuleSpec(path).import_class()).parameters
-    except (InputError, ValueError):
-        return []
-    return [one for one in given if one not in ("lookback", "horizon", "channels")]
-
-
 TYPE_NAMES = {
     "<class 'int'>": "a whole number",
     "<class 'float'>": "a number",
@@ -62,62 +15,107 @@ TYPE_NAMES = {
     "<class 'str'>": "text",
     "<class 'pathlib.Path'>": "a path",
 }
-"""What the parser calls them, and people."""
+"""Types in the parser's messages, and their names for users."""
+
+
+def join_words(words: Sequence[str], last: str) -> str:
+    """Join words to a list in prose, such as "a, b and c"."""
+    return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def describe_invalid_class(kind: str, name: str) -> str:
+    """Return why a name is not a class for an option, and a fix.
+
+    Args:
+        kind: the option, such as "backbone" or "backbone.backbone".
+        name: the value of the option.
+    """
+    # Import here: the parser must not wait for torch when the arguments are fine.
+    from revin_forecast import backbones, normalizers
+    from revin_forecast.models.spec import ModuleSpec
+
+    names = {"backbone": backbones.__all__, "normalizer": normalizers.__all__}
+    wanted = next((option for option in names if kind.endswith(option)), None)
+    if wanted is None:
+        return f"{name} is not a class of that kind."
+    other = "normalizer" if wanted == "backbone" else "backbone"
+    if name in names[other]:
+        return f"{name} is not a {wanted} but a {other}; pass --{other} {name}."
+    if "." not in name:
+        return (
+            f"{name} is not a {wanted} of revin_forecast.{did_you_mean(name, names[wanted])} Name "
+            "your own class as module.Class."
+        )
+    try:
+        ModuleSpec(name).import_class()
+    except InputError as error:
+        return str(error)
+    return f"{name} is not a {wanted}, or a class or function that takes sizes and returns one."
+
+
+def list_class_options(name: str) -> list[str]:
+    """Return the parameters of a class except its sizes; an empty list if it can't be imported."""
+    from revin_forecast.models.spec import ModuleSpec
+
+    path = name if "." in name else f"revin_forecast.{name}"
+    try:
+        parameters = inspect.signature(ModuleSpec(path).import_class()).parameters
+    except (InputError, ValueError):
+        return []
+    return [key for key in parameters if key not in ("lookback", "horizon", "channels")]
 
 
 @dataclass(frozen=True)
 class CommandCall:
-    """A command as it was called.
-
-    Attributes:
-        name: of the command.
-        words: its command line.
-        positional: the parameters that stand without a flag.
-        options: names of the others, with - between words.
-        classes: what was named for the options that take a class.
-        further: commands that begin with its name.
-    """
+    """A call of a command, from which messages are made."""
 
     name: str
+    """Name of the command."""
     arguments: Sequence[str]
+    """Words of the command line after the name."""
     positional: Sequence[str]
+    """Parameters that are passed without a flag."""
     options: Sequence[str]
+    """Names of the other parameters, with - between words."""
     class_names: Mapping[str, str]
+    """Classes that the user named, by option."""
     subcommands: Sequence[str] = ()
+    """Commands whose name begins with this one's."""
 
     @property
     def config_file(self) -> str:
-        """The file of options, if one was given."""
+        """Name of the options file for a message."""
         return find_option_value("config", self.arguments) or "the configuration"
 
     def explain(self, message: str) -> str:
-        """Say what is wrong in one sentence or two, from what the parser says."""
+        """Translate a message of the parser into one or two sentences for the user."""
         text = " ".join(message.split())
-        for pattern, tell in _MESSAGE_PATTERNS:
-            found = re.search(pattern, text)
-            if found:
-                return tell(self, *found.groups())
-        return text.rstrip(". ") + "."
+        for pattern, translate in _MESSAGE_PATTERNS:
+            match = re.search(pattern, text)
+            if match:
+                return translate(self, *match.groups())
+        return text.rstrip(". ") + "."  # a message that no pattern knows, unchanged
 
     def _missing_options_message(self, names: str) -> str:
-        needed = [
+        required = [
             name.upper() if name in self.positional else f"--{name.replace('_', '-')}"
             for name in names.split(", ")
         ]
-        return f"{self.name} needs {join_words(needed, 'and')}."
+        return f"{self.name} needs {join_words(required, 'and')}."
 
-    def _unknown_argument_message(self, rest: str) -> str:
-        word = next((word for word in rest.split() if word.startswith("-")), None)
-        if word is None:
-            further = did_you_mean(f"{self.name} {rest.split()[0]}", self.subcommands)
-            if further:
-                return f"there is no command '{self.name} {rest.split()[0]}'.{further}"
-            takes = join_words([name.upper() for name in self.positional], "and") or "nothing"
+    def _unknown_argument_message(self, unknown: str) -> str:
+        flag = next((word for word in unknown.split() if word.startswith("-")), None)
+        if flag is None:
+            subcommand = f"{self.name} {unknown.split()[0]}"
+            suggestion = did_you_mean(subcommand, self.subcommands)
+            if suggestion:
+                return f"there is no command {subcommand!r}.{suggestion}"
+            accepted = join_words([name.upper() for name in self.positional], "and") or "nothing"
             return (
-                f"{rest!r} is too much: {self.name} takes {takes} without a flag. A name with "
-                "spaces goes in quotes; options start with --."
+                f"unexpected argument {unknown!r}: {self.name} takes {accepted} without a flag. "
+                "Quote a name with spaces; options start with --."
             )
-        option = word.partition("=")[0].lstrip("-").replace("_", "-")
+        option = flag.partition("=")[0].lstrip("-").replace("_", "-")
         return f"there is no option --{option}.{did_you_mean(option, self.options, '--')}"
 
     def _missing_value_message(self, option: str) -> str:
@@ -130,10 +128,17 @@ class CommandCall:
         return self._unknown_config_key_message(f"{group}.{name}")
 
     def _invalid_config_message(self, reason: str) -> str:
-        return f"{self.config_file} is no YAML of options, such as `horizon: 24`: {reason.rstrip('.')}."
+        return (
+            f"{self.config_file} is not a YAML mapping of options, such as `horizon: 24`: "
+            f"{reason.rstrip('.')}."
+        )
 
-    def _wrong_type_message(self, name: str, wanted: str, got: str) -> str:
-        return f"--{name.replace('_', '-')} wants {_describe_expected(wanted)} but got {got}.{_suggest_choice(got, wanted)}"
+    def _wrong_type_message(self, name: str, expected: str, got: str) -> str:
+        suggestion = did_you_mean(got, _literal_choices(expected))
+        return (
+            f"--{name.replace('_', '-')} expects {_describe_expected(expected)} but got {got}."
+            f"{suggestion}"
+        )
 
     def _wrong_class_message(self, name: str, got: str) -> str:
         return f"--{name}: {describe_invalid_class(name, got)}"
@@ -147,17 +152,20 @@ class CommandCall:
         owner = self.class_names.get(name)
         if owner is None:
             return (
-                f"--{name}.{inner} belongs to a class but none was named; name it first, as in "
-                f"--{name} Class."
+                f"--{name}.{inner} is an option of a class but no class was named; name it first, "
+                f"as in --{name} Class."
             )
-        wrong = re.search(r'Parser key "\w+": Expected an? (.*?)\. Got value: (.*?)\. Got', errors)
-        if wrong:
-            return self._wrong_type_message(f"{name}.{inner}", *wrong.groups())
-        known = list_class_options(owner)
-        has = f"it has {join_words(known, 'and')}" if known else "it has none"
-        return f"{owner} has no option {inner!r}; {has}.{did_you_mean(inner, known)}"
+        type_error = re.search(
+            r'Parser key "\w+": Expected an? (.*?)\. Got value: (.*?)\. Got', errors
+        )
+        if type_error:
+            return self._wrong_type_message(f"{name}.{inner}", *type_error.groups())
+        options = list_class_options(owner)
+        listed = f"it has {join_words(options, 'and')}" if options else "it has none"
+        return f"{owner} has no option {inner!r}; {listed}.{did_you_mean(inner, options)}"
 
 
+# jsonargparse reports a value of a union type with the errors of all its members.
 _UNION_PATTERN = r'^Parser key "(\S+)".*?: Does not validate .*? Errors: (.*) Given value type: .*'
 _MESSAGE_PATTERNS = (
     (r"^the following arguments are required: (.*)$", CommandCall._missing_options_message),
@@ -181,53 +189,50 @@ _MESSAGE_PATTERNS = (
         CommandCall._wrong_type_message,
     ),
 )
-"""Of the parser's messages, and what tells of them; the first one that fits."""
+"""Patterns of the parser's messages and their translations; the first match is used."""
 
 
 def find_option_value(option: str, arguments: Sequence[str]) -> str | None:
-    """Return what was written after an option, or after it and an equals sign."""
-    for place, word in enumerate(arguments):
+    """Return the value of an option, written as `--option value` or `--option=value`."""
+    for index, word in enumerate(arguments):
         name, equals, value = word.partition("=")
         if name == f"--{option}":
-            return value if equals else next(iter(arguments[place + 1 : place + 2]), None)
+            return value if equals else next(iter(arguments[index + 1 : index + 2]), None)
     return None
 
 
 def check_config_file(arguments: Sequence[str]) -> None:
-    """Look for the file of options.
+    """Check that the options file exists and is text.
 
     Raises:
-        InputError: it is not there, or no text.
+        InputError: the file is missing, is a folder or is not text.
     """
-    given = find_option_value("config", arguments)
-    if given is None:
+    path = find_option_value("config", arguments)
+    if path is None:
         return
-    if Path(given).is_dir():
-        raise InputError(f"{given} is a folder; --config wants a YAML file of options.")
+    if Path(path).is_dir():
+        raise InputError(f"{path} is a folder; --config expects a YAML file of options.")
     try:
-        Path(given).read_text(encoding="utf-8")
+        Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{given} is no text; --config wants a YAML file of options.") from error
+        raise InputError(f"{path} is not text; --config expects a YAML file of options.") from error
     except FileNotFoundError as error:
-        raise InputError(f"there is no file {given}; --config wants a YAML file.") from error
+        raise InputError(f"there is no file {path}; --config expects a YAML file.") from error
     except OSError as error:
-        raise InputError(f"{given} can't be read: {error.strerror}.") from error
+        raise InputError(f"{path} can't be read: {error.strerror}.") from error
 
 
 def _describe_expected(text: str) -> str:
-    """Return what is wanted in words, from all the kinds that the parser names."""
-    named = [words for kind, words in TYPE_NAMES.items() if kind in text]
+    """Return the expected choices and types that a parser message names, as prose."""
+    types = [words for name, words in TYPE_NAMES.items() if name in text]
     choices = _literal_choices(text)
-    return join_words([*choices, *named], "or") or text
+    return join_words([*choices, *types], "or") or text
 
 
 def _literal_choices(text: str) -> list[str]:
+    """Return the values of each Literal[...] in a parser message."""
     return [
         word
         for literal in re.findall(r"Literal\[(.*?)\](?=\W|$)", text)
         for word in re.findall(r"'(.*?)'", literal)
     ]
-
-
-def _suggest_choice(got: str, wanted: str) -> str:
-    return did_you_mean(got, _literal_choices(wanted))

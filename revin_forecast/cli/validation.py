@@ -1,4 +1,4 @@
-"""What several commands refuse before they begin: data, sizes and shifts that are none."""
+"""Checks of arguments that several commands share, made before any work starts."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from revin_forecast.errors import InputError
 
 
 def require_dataset(data: str) -> None:
-    """Refuse data that are neither a file nor a catalogued data set.
+    """Check that a name is a file or a catalogued data set.
 
     Raises:
-        InputError: there is no such file, and no data set of that name; like names are told.
+        InputError: it is neither; the message suggests similar names.
     """
     if data in catalog.CATALOG or Path(data).exists():
         return
@@ -23,10 +23,10 @@ def require_dataset(data: str) -> None:
 
 
 def require_positive(**sizes: int | None) -> None:
-    """Refuse numbers of rows that are no such, each by the name of its option.
+    """Check numbers of rows, passed by the names of their options.
 
     Raises:
-        InputError: one is below 1.
+        InputError: a number is below 1.
     """
     for name, size in sizes.items():
         if size is not None and size < 1:
@@ -34,26 +34,24 @@ def require_positive(**sizes: int | None) -> None:
 
 
 def require_known_shifts(shifts: Sequence[str]) -> None:
-    """Refuse shifts that are not there, before anything is fitted.
+    """Check the names of shifts before a model is fitted.
 
     Raises:
-        InputError: one is not.
+        InputError: there is no shift of a given name.
     """
-    if shifts:  # else nothing of the benchmark is imported
+    if shifts:  # Import the shift benchmark only when it is used.
         from revin_forecast.shift.suite.suite_yaml import parse_shifts
 
         parse_shifts(shifts)
 
 
 def fingerprint_file(file: str) -> dict[str, str]:
-    """Return what a saved model says of the file it was fitted on: its name and sha256."""
+    """Return the name and SHA-256 of a file, as a saved model records its source."""
     if file == "-":
         return {"file": "standard input"}
     path = Path(file)
     if not path.is_file():
-        return {"file": path.name}  # which reading it will tell
+        return {"file": path.name}  # Reading the file will report the error.
     with path.open("rb") as content:
-        return {
-            "file": Path(file).name,
-            "sha256": hashlib.file_digest(content, "sha256").hexdigest(),
-        }
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return {"file": path.name, "sha256": digest}

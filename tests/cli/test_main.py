@@ -1,3 +1,5 @@
+"""Every command, run as a user types it."""
+
 import dataclasses
 import hashlib
 import io
@@ -18,14 +20,14 @@ from revin_forecast.data.catalog import catalog
 
 
 def run(capsys, *words, code=0):
-    got = main([str(word) for word in words])
+    exit_code = main([str(word) for word in words])
     out, err = capsys.readouterr()
-    assert got == code, err
+    assert exit_code == code, err
     return out if code == 0 else err
 
 
-def assert_same_forecast(one, other):
-    tables = [pd.read_csv(io.StringIO(text)) for text in (one, other)]
+def assert_same_forecast(text, other):
+    tables = [pd.read_csv(io.StringIO(csv)) for csv in (text, other)]
     pd.testing.assert_frame_equal(*tables, rtol=1e-6)
 
 
@@ -45,8 +47,8 @@ def sales(tmp_path):
 
 
 @pytest.fixture
-def mine(tmp_path, monkeypatch):
-    """Somebody's own backbone and normalizer, in the folder they stand in."""
+def own_classes(tmp_path, monkeypatch):
+    """A user's own backbone and normalizer, in the current folder."""
     (tmp_path / "mine.py").write_text(
         "from torch import nn\n"
         "from revin_forecast import RevIN\n"
@@ -62,7 +64,7 @@ def mine(tmp_path, monkeypatch):
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    yield "mine"
+    yield
     sys.modules.pop("mine", None)
 
 
@@ -74,17 +76,17 @@ def test_help_and_version(capsys):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(capsys, name):
-    with pytest.raises(SystemExit) as ended:
+def test_every_command_has_a_help(capsys, name):
+    with pytest.raises(SystemExit) as exit_info:
         main([*name.split(), "--help"])
-    assert ended.value.code in (None, 0)
-    shown = capsys.readouterr().out
-    assert f"usage: revin-forecast {name}" in shown
-    assert shown.count("\n") > 5
-    assert "Parameters<" not in shown
+    assert exit_info.value.code in (None, 0)
+    text = capsys.readouterr().out
+    assert f"usage: revin-forecast {name}" in text
+    assert text.count("\n") > 5
+    assert "Parameters<" not in text
 
 
-def test_help_from_outside():
+def test_help_of_the_installed_program():
     command = [sys.executable, "-m", "revin_forecast", "predict", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "usage: revin-forecast predict" in done.stdout
@@ -102,7 +104,7 @@ def test_forecast_prints_or_writes(capsys, sales, tmp_path):
     assert pd.read_parquet(tmp_path / "f.parquet").shape == (14, 3)
 
 
-def test_columns_are_chosen_by_name(capsys, sales):
+def test_target_selects_columns_by_name(capsys, sales):
     words = ["forecast", sales, "--horizon", 3, "--target"]
     assert run(capsys, *words, "web").startswith("date,web\n")
     assert run(capsys, *words, "web", "shop").startswith("date,web,shop\n")
@@ -113,13 +115,13 @@ def test_forecast_of_etth1_continues_after_its_last_hour(capsys, data_dir, tmp_p
     run(capsys, "forecast", source, "--horizon", 96, "--out", out)
     forecast, table = pd.read_csv(out, parse_dates=["date"]), pd.read_csv(source)
     assert list(forecast.columns) == list(table.columns)
-    wanted = pd.date_range("2018-06-26 20:00", periods=96, freq="h")
-    assert forecast.date.tolist() == list(wanted)
+    expected = pd.date_range("2018-06-26 20:00", periods=96, freq="h")
+    assert forecast.date.tolist() == list(expected)
     assert forecast.notna().all().all()
 
 
-def test_fit_then_predict_then_repeat_from_the_saved_options(capsys, sales, tmp_path):
-    model, again = tmp_path / "model", tmp_path / "again"
+def test_the_saved_options_repeat_a_fit(capsys, sales, tmp_path):
+    model, repeated = tmp_path / "model", tmp_path / "repeated"
     fit = ["fit", sales, "--horizon", 7, "--lookback", 21, "--normalizer", "LastValue"]
     run(capsys, *fit, "--out", model)
     printed = run(capsys, "predict", model)
@@ -128,11 +130,11 @@ def test_fit_then_predict_then_repeat_from_the_saved_options(capsys, sales, tmp_
     options = yaml.safe_load((model / "config.yaml").read_text())
     assert options["normalizer"]["class_path"] == "revin_forecast.LastValue"
     assert options["lookback"] == 21
-    run(capsys, "fit", "--config", model / "config.yaml", "--out", again)
-    assert_same_forecast(run(capsys, "predict", again), printed)
+    run(capsys, "fit", "--config", model / "config.yaml", "--out", repeated)
+    assert_same_forecast(run(capsys, "predict", repeated), printed)
 
 
-def test_own_classes_with_their_own_options(capsys, sales, mine, tmp_path):
+def test_own_classes_with_their_own_options(capsys, sales, own_classes, tmp_path):
     words = ["fit", sales, "--horizon", 7, "--lookback", 14, "--out", tmp_path / "model"]
     words += ["--backbone", "mine.Net", "--backbone.width", 5, "--normalizer", "mine.Scale"]
     words += ["--normalizer.statistic", "last", "--training.max_epochs", 2]
@@ -149,23 +151,23 @@ def test_own_classes_with_their_own_options(capsys, sales, mine, tmp_path):
 
 def test_evaluate_prints_one_json_object(capsys, data_dir):
     words = ["evaluate", "--dataset", "etth1", "--data-dir", data_dir, "--lookback", 512]
-    got = json.loads(run(capsys, *words, "--horizon", 96, "--backbone", "Ridge", "--json"))
-    assert got["mse"] <= 0.368
-    assert got["windows"] == got["repeat"]["windows"] == 2785
-    assert (round(got["repeat"]["mse"], 3), got["seasonal_naive"]["season"]) == (1.294, 24)
+    scores = json.loads(run(capsys, *words, "--horizon", 96, "--backbone", "Ridge", "--json"))
+    assert scores["mse"] <= 0.368
+    assert scores["windows"] == scores["repeat"]["windows"] == 2785
+    assert (round(scores["repeat"]["mse"], 3), scores["seasonal_naive"]["season"]) == (1.294, 24)
     refitted = json.loads(run(capsys, *words, "--refit", "true", "--json"))
     assert refitted["mse"] <= 0.359
 
 
-def test_linear_by_gradient_reaches_its_mark(capsys, data_dir):
+def test_trained_linear_reaches_its_target_error(capsys, data_dir):
     words = ["evaluate", "--dataset", "etth1", "--data-dir", data_dir, "--json"]
-    got = json.loads(run(capsys, *words, "--backbone", "Linear"))
-    assert (got["lookback"], got["horizon"]) == (336, 96)
-    assert got["mse"] <= 0.38
-    assert got["fit"]["epochs"] >= 2
+    scores = json.loads(run(capsys, *words, "--backbone", "Linear"))
+    assert (scores["lookback"], scores["horizon"]) == (336, 96)
+    assert scores["mse"] <= 0.38
+    assert scores["fit"]["epochs"] >= 2
 
 
-def test_progress_is_shown_on_request(capfd, sales):
+def test_training_progress_is_shown_on_request(capfd, sales):
     words = ["forecast", sales, "--horizon", 3, "--backbone", "Linear", "--training.max-epochs", 1]
     printed = run(capfd, *words)
     assert main([*map(str, words), "--training.progress"]) == 0
@@ -174,13 +176,13 @@ def test_progress_is_shown_on_request(capfd, sales):
     assert "Epoch" in err
 
 
-def test_evaluate_an_own_file(capsys, sales):
+def test_evaluate_scores_a_file(capsys, sales):
     text = run(capsys, "evaluate", "--file", sales, "--lookback", 10, "--horizon", 5)
     assert "2 channels, all 20 test windows" in text
     assert "SeasonalNaive (7)" in text
 
 
-def test_long_files_by_flags(capsys, sales, tmp_path):
+def test_options_name_the_columns_of_a_long_file(capsys, sales, tmp_path):
     frame = pd.read_csv(sales).melt("date", var_name="shop name", value_name="sold")
     frame.to_csv(tmp_path / "long.csv", index=False, sep=";")
     words = ["--id", "shop name", "--value", "sold", "--time", "date", "--horizon", 5]
@@ -188,14 +190,16 @@ def test_long_files_by_flags(capsys, sales, tmp_path):
     assert printed.startswith("shop name,date,sold\nshop,2024-04-30,")
     assert printed.count("\n") == 11
     run(capsys, "fit", tmp_path / "long.csv", *words, "--out", tmp_path / "model")
-    again = run(capsys, "predict", tmp_path / "model", tmp_path / "long.csv")
-    pd.testing.assert_frame_equal(*(pd.read_csv(io.StringIO(text)) for text in (again, printed)))
+    predicted = run(capsys, "predict", tmp_path / "model", tmp_path / "long.csv")
+    pd.testing.assert_frame_equal(
+        *(pd.read_csv(io.StringIO(text)) for text in (predicted, printed))
+    )
     words += ["--lookback", 10, "--target", "web"]
-    told = run(capsys, "evaluate", "--file", tmp_path / "long.csv", *words)
-    assert "1 channel, all 20 test windows" in told
+    text = run(capsys, "evaluate", "--file", tmp_path / "long.csv", *words)
+    assert "1 channel, all 20 test windows" in text
 
 
-def test_data_sets_are_listed_and_got(capsys, tmp_path, monkeypatch):
+def test_data_sets_are_listed_and_verified(capsys, tmp_path, monkeypatch):
     text = run(capsys, "datasets", "--data-dir", tmp_path)
     assert all(name in text for name in catalog.CATALOG)
     assert "no (get)" in text
@@ -210,23 +214,23 @@ def test_data_sets_are_listed_and_got(capsys, tmp_path, monkeypatch):
     assert hashlib.sha256(content).hexdigest() not in text
 
 
-def test_a_data_set_is_got_through_the_command(capsys, tmp_path, monkeypatch):
+def test_a_data_set_is_downloaded(capsys, tmp_path, monkeypatch):
     content = b"date,x\n2024-01-01,1\n"
 
-    class Answer(io.BytesIO):
+    class Response(io.BytesIO):
         headers: ClassVar[dict[str, str]] = {}
 
-    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: Answer(content))
-    known = hashlib.sha256(content).hexdigest()
-    entry = dataclasses.replace(catalog.find_entry("etth1"), sha256=known)
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: Response(content))
+    digest = hashlib.sha256(content).hexdigest()
+    entry = dataclasses.replace(catalog.find_entry("etth1"), sha256=digest)
     monkeypatch.setitem(catalog.CATALOG, "etth1", entry)
-    told = run(capsys, "datasets", "get", "etth1", "--data-dir", tmp_path)
-    assert "ETTh1.csv, checksum verified. Licence: CC BY-ND" in told
+    text = run(capsys, "datasets", "get", "etth1", "--data-dir", tmp_path)
+    assert "ETTh1.csv, checksum verified. Licence: CC BY-ND" in text
     assert (tmp_path / "ETT-small" / "ETTh1.csv").read_bytes() == content
     assert "etth1" in run(capsys, "datasets", "get", "etth1", "--data-dir", tmp_path)
 
 
-def test_demo_in_under_twenty_seconds(tmp_path):
+def test_demo_ends_within_twenty_seconds(tmp_path):
     folder = tmp_path / "demo"
     done = subprocess.run(
         [sys.executable, "-m", "revin_forecast", "demo", "--out", folder],
@@ -258,7 +262,7 @@ def test_demo_in_under_twenty_seconds(tmp_path):
         (["forcast"], "there is no command 'forcast'. Did you mean forecast?"),
         (["forecast", "absent.csv", "--horizon", "3"], "there is no file 'absent.csv'"),
         (["forecast", "absent.csv"], "horizon"),
-        (["forecast", "{sales}", "--horizon", "u"], "--horizon wants a whole number but got u."),
+        (["forecast", "{sales}", "--horizon", "u"], "--horizon expects a whole number but got u."),
         (["forecast", "{sales}", "--horizon", "3", "--colour", "red"], "no option --colour."),
         (
             ["fit", "{sales}", "--horizon", "500", "--out", "m", "--backbone", "Ridge"],
@@ -267,7 +271,7 @@ def test_demo_in_under_twenty_seconds(tmp_path):
         (["forecast", "{sales}", "--horizon", "3", "--backbone", "Nope"], "--backbone: Nope is"),
         (
             ["forecast", "{sales}", "--horizon", "3", "--backbone", "torch.nn.ReLU"],
-            "torch.nn.ReLU is no",
+            "torch.nn.ReLU is not a",
         ),
         (
             ["forecast", "{sales}", "--horizon", "3", "--out", "f.xls"],
@@ -294,52 +298,52 @@ def test_demo_in_under_twenty_seconds(tmp_path):
         ),
         (["evaluate"], "evaluate needs one of --dataset NAME or --file PATH"),
         (["evaluate", "--dataset", "eth1"], "Did you mean etth1?"),
-        (["evaluate", "--dataset", "etth1", "--data-dir", "/nowhere"], "etth1 is not at hand"),
+        (["evaluate", "--dataset", "etth1", "--data-dir", "/nowhere"], "etth1 is not available"),
         (["predict", "{folder}"], "holds no forecaster"),
         (["fit", "{sales}", "--horizon", "3", "--out", "m", "--resume"], "nothing to resume"),
     ],
 )
-def test_what_users_get_wrong_is_told_in_one_line(capsys, sales, monkeypatch, words, message):
+def test_user_errors_are_reported_in_one_line(capsys, sales, monkeypatch, words, message):
     monkeypatch.chdir(sales.parent)
-    filled = [word.format(sales=sales, folder=sales.parent) for word in words]
-    told = run(capsys, *filled, code=2)
-    assert message in told
-    assert told.startswith("revin-forecast: ")
-    assert told.count("\n") == 1
+    arguments = [word.format(sales=sales, folder=sales.parent) for word in words]
+    err = run(capsys, *arguments, code=2)
+    assert message in err
+    assert err.startswith("revin-forecast: ")
+    assert err.count("\n") == 1
     assert not Path("f.xls").exists()
 
 
 def test_a_bug_shows_its_traceback(capsys, monkeypatch):
-    def broken(*_):
+    def raise_bug(*_):
         raise ZeroDivisionError("oh no")
 
-    monkeypatch.setattr("revin_forecast.cli.main._run_command", broken)
-    told = run(capsys, "demo", code=1)
-    assert "ZeroDivisionError: oh no" in told
-    assert "this is a bug; please report it" in told
+    monkeypatch.setattr("revin_forecast.cli.main._run_command", raise_bug)
+    err = run(capsys, "demo", code=1)
+    assert "ZeroDivisionError: oh no" in err
+    assert "this is a bug; please report it" in err
 
 
-def test_unwritable_output_is_the_users_problem(capsys, sales, monkeypatch):
-    def full(*_, **__):
+def test_a_full_disk_is_a_user_error(capsys, sales, monkeypatch):
+    def raise_disk_full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
-    told = run(capsys, "forecast", sales, "--horizon", 3, "--out", sales.parent / "f.csv", code=2)
-    assert "No space left" in told
+    monkeypatch.setattr(pd.DataFrame, "to_csv", raise_disk_full)
+    err = run(capsys, "forecast", sales, "--horizon", 3, "--out", sales.parent / "f.csv", code=2)
+    assert "No space left" in err
     assert list(sales.parent.iterdir()) == [sales]
 
 
-def test_check_prints_the_contract_of_an_own_class(capsys, mine, tmp_path):
-    shown = run(capsys, "check", "mine.Scale")
-    assert shown.startswith("| promise | Scale |")
-    assert "| threads do not interfere | holds |" in shown
-    assert "FAILS" not in shown
+def test_check_prints_a_table_of_promises(capsys, own_classes, tmp_path):
+    text = run(capsys, "check", "mine.Scale")
+    assert text.startswith("| promise | Scale |")
+    assert "| threads do not interfere | holds |" in text
+    assert "FAILS" not in text
     run(capsys, "check", "RevIN", "--out", tmp_path / "table.md")
     assert "| NaN and infinities are contained | holds |" in (tmp_path / "table.md").read_text()
     assert "| shapes and dtypes, even and odd | holds |" in run(capsys, "check", "DLinear")
 
 
-def test_check_names_what_a_class_breaks(capsys, mine, tmp_path):
+def test_check_reports_broken_promises(capsys, own_classes, tmp_path):
     (tmp_path / "careless.py").write_text(
         "from revin_forecast import Normalizer, Identity\n"
         "class Mean(Normalizer):\n"
@@ -354,13 +358,13 @@ def test_check_names_what_a_class_breaks(capsys, mine, tmp_path):
     assert "| NaN and infinities are contained | FAILS: one nan gives a z that is not finite" in out
     assert "| denormalize undoes normalize | holds |" in out
     assert "promises do not hold for careless.Mean" in err
-    told = run(capsys, "check", "torch.nn.Linear", code=2)
-    assert "Linear is neither a Normalizer nor a backbone" in told
+    err = run(capsys, "check", "torch.nn.Linear", code=2)
+    assert "Linear is neither a Normalizer nor a backbone" in err
     assert "can't import careless.Nothing" in run(capsys, "check", "careless.Nothing", code=2)
 
 
 @pytest.mark.parametrize("name", ["SAN", "FAN", "DishTS", "Stationary"])
-def test_normalizers_that_know_the_sizes_by_name(capsys, sales, tmp_path, name):
+def test_normalizers_that_depend_on_the_sizes(capsys, sales, tmp_path, name):
     words = ["fit", sales, "--horizon", 7, "--lookback", 14, "--out", tmp_path / "model"]
     words += ["--backbone", "Linear", "--normalizer", name, "--training.max_epochs", 1]
     run(capsys, *words)

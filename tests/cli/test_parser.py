@@ -1,4 +1,4 @@
-"""A class named on the command line has its own defaults, none of the class it stands in for."""
+"""A class named on the command line keeps its own defaults; options of settings can be short."""
 
 import inspect
 from collections.abc import Sequence
@@ -12,15 +12,19 @@ from revin_forecast.cli.main import main
 from revin_forecast.normalizers import Normalizer
 
 
-def concrete(home, base, skip=()):
-    found = [getattr(home, name) for name in home.__all__ if name not in skip]
-    return [kind for kind in found if issubclass(kind, base) and not inspect.isabstract(kind)]
+def list_concrete(package, base, skip=()):
+    classes = [getattr(package, name) for name in package.__all__ if name not in skip]
+    return [kind for kind in classes if issubclass(kind, base) and not inspect.isabstract(kind)]
 
 
-ADAPTERS = {"ChannelFirst", "SingleSeries", "TimeSeriesLibrary"}  # made of a net, in Python
-NETS = concrete(backbones, Backbone, ADAPTERS)
-CASES = [(["--backbone", net.__name__], net) for net in NETS]
-CASES += [(["--normalizer", scale.__name__], scale) for scale in concrete(normalizers, Normalizer)]
+# Adapters take a network, which only Python code can pass.
+ADAPTERS = {"ChannelFirstAdapter", "SingleSeriesAdapter", "TSLibAdapter"}
+BACKBONES = list_concrete(backbones, Backbone, ADAPTERS)
+CASES = [(["--backbone", backbone.__name__], backbone) for backbone in BACKBONES]
+CASES += [
+    (["--normalizer", normalizer.__name__], normalizer)
+    for normalizer in list_concrete(normalizers, Normalizer)
+]
 CASES += [
     (["--backbone", wrapper, "--backbone.backbone", "NHITS"], backbones.NHITS)
     for wrapper in ("Siamese", "PerChannel")
@@ -28,45 +32,48 @@ CASES += [
 
 
 @pytest.mark.parametrize(("words", "kind"), CASES, ids=lambda value: getattr(value, "__name__", ""))
-def test_defaults_are_the_classs_own(words, kind, capsys):
-    with pytest.raises(SystemExit) as stopped:
+def test_a_class_keeps_its_own_defaults(words, kind, capsys):
+    with pytest.raises(SystemExit) as exit_info:
         main(["forecast", "table.csv", "--horizon", "2", *words, "--print_config"])
-    assert stopped.value.code == 0
-    chosen = yaml.safe_load(capsys.readouterr().out)[words[0].removeprefix("--")]
+    assert exit_info.value.code == 0
+    option = yaml.safe_load(capsys.readouterr().out)[words[0].removeprefix("--")]
     if len(words) > 2:
-        chosen = chosen["init_args"]["backbone"]
-    assert chosen["class_path"].endswith(f".{kind.__name__}")
-    given = chosen.get("init_args", {})
+        option = option["init_args"]["backbone"]
+    assert option["class_path"].endswith(f".{kind.__name__}")
+    parameters = option.get("init_args", {})
     for name, parameter in inspect.signature(kind).parameters.items():
         default = parameter.default
         if default is inspect.Parameter.empty or isinstance(default, type):
             continue
-        plain = isinstance(default, str) or not isinstance(default, Sequence)
-        assert given[name] == (default if plain else list(default)), name
+        is_plain = isinstance(default, str) or not isinstance(default, Sequence)
+        assert parameters[name] == (default if is_plain else list(default)), name
 
 
-SHORT = ["--loss", "quantile", "--max-epochs=3", "--num_nodes", "2", "--progress"]
+SHORT_OPTIONS = ["--loss", "quantile", "--max-epochs=3", "--num_nodes", "2", "--progress"]
 
 
 @pytest.mark.parametrize("command", ["fit", "forecast", "evaluate"])
-def test_settings_of_training_need_not_name_the_group(command, capsys):
+def test_training_options_can_omit_the_group(command, capsys):
     words = {"evaluate": ["--dataset", "etth1"]}.get(command, ["table.csv"])
     words = [command, *words, "--horizon", "2", "--lookback", "9"]
     if command == "fit":
         words += ["--out", "model"]
     printed = []
-    for given in (SHORT, [word.replace("--", "--training.", 1) for word in SHORT]):
+    for options in (
+        SHORT_OPTIONS,
+        [word.replace("--", "--training.", 1) for word in SHORT_OPTIONS],
+    ):
         with pytest.raises(SystemExit):
-            main([*words, *given, "--print_config"])
+            main([*words, *options, "--print_config"])
         printed.append(capsys.readouterr().out)
     assert printed[0] == printed[1]
     training = yaml.safe_load(printed[0])["training"]
-    chosen = {name: training[name] for name in ("loss", "max_epochs", "num_nodes", "progress")}
-    assert chosen == {"loss": "quantile", "max_epochs": 3, "num_nodes": 2, "progress": True}
+    values = {name: training[name] for name in ("loss", "max_epochs", "num_nodes", "progress")}
+    assert values == {"loss": "quantile", "max_epochs": 3, "num_nodes": 2, "progress": True}
 
 
-def test_help_tells_of_short_names(capsys):
+def test_help_mentions_short_options(capsys):
     with pytest.raises(SystemExit):
         main(["forecast", "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "need not name the group: --max-epochs is --training.max-epochs" in text
+    assert "can omit the group: --max-epochs is short for --training.max-epochs" in text

@@ -1,4 +1,4 @@
-"""The commands of the shift benchmark, as a user types them."""
+"""The commands of the shift benchmark, run as a user types them."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def table(tmp_path):
-    """An own table: a weekly wave on a level that jumps in the last fifth."""
+    """A table with a weekly wave on a level that jumps in the last fifth."""
     rng = np.random.default_rng(0)
     steps = np.arange(900)
     wave = np.sin(2 * np.pi * steps / 7) + 0.2 * rng.standard_normal(900)
@@ -27,20 +27,20 @@ def table(tmp_path):
     return path
 
 
-def test_robustness_of_one_model_beside_its_twin(table, capsys):
+def test_robustness_of_a_model_and_its_twin(table, capsys):
     command = ["evaluate", "--file", str(table), "--lookback", "28", "--horizon", "7"]
     assert main([*command, "--shifts", "level", "sensor_offset"]) == 0
-    shown = capsys.readouterr().out
-    assert "Robustness of Ridge with RevIN" in shown
-    rows = [line.split() for line in shown.splitlines() if line.startswith(("level", "sensor"))]
+    text = capsys.readouterr().out
+    assert "Robustness of Ridge with RevIN" in text
+    rows = [line.split() for line in text.splitlines() if line.startswith(("level", "sensor"))]
     steady = [float(cell) for cell in rows[0][1:6]]
-    assert max(steady) - min(steady) < 0.002  # RevIN moves along
+    assert max(steady) - min(steady) < 0.002  # RevIN follows the level
     assert float(rows[0][6]) < 0.5  # its twin does not
     sensor = [float(cell) for cell in rows[-1][1:6]]
-    assert sensor == sorted(sensor)  # and follows a sensor that lies
+    assert sensor == sorted(sensor)  # RevIN also follows the wrong sensor
 
 
-def test_robustness_as_json_and_kept(table, tmp_path, capsys):
+def test_robustness_is_kept_in_a_folder(table, tmp_path, capsys):
     command = ["evaluate", "--file", str(table), "--lookback", "28", "--horizon", "7", "--json"]
     command += ["--shifts", "scale", "--folder", str(tmp_path / "run")]
     assert main(command) == 0
@@ -54,7 +54,7 @@ def test_robustness_as_json_and_kept(table, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["shifts"] == cells
 
 
-def test_fit_tells_robustness_too(table, tmp_path, capsys):
+def test_fit_reports_robustness(table, tmp_path, capsys):
     command = ["fit", str(table), "--horizon", "7", "--lookback", "28", "--target", "other"]
     assert main([*command, "--out", str(tmp_path / "m"), "--shifts", "level"]) == 2
     assert "--shifts measures a named backbone" in capsys.readouterr().err
@@ -65,11 +65,14 @@ def test_fit_tells_robustness_too(table, tmp_path, capsys):
     assert "there is no shift 'levle'" in capsys.readouterr().err
 
 
-def test_known_inputs_are_not_shifted(table, capsys):
+def test_shifts_reject_known_covariates(table, capsys):
     command = ["evaluate", "--file", str(table), "--lookback", "28", "--horizon", "7"]
     command += ["--backbone", "CycleNet", "--backbone.cycle", "7", "--training.max_epochs", "1"]
     assert main([*command, "--shifts", "level"]) == 2
-    assert "shifts move what is forecast, not what is known beforehand" in capsys.readouterr().err
+    assert (
+        "shifts change the forecast series, not its covariates, but the model uses"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.fixture
@@ -87,27 +90,27 @@ def suite(table, tmp_path):
     return path
 
 
-def test_a_plan_runs_nothing(suite, tmp_path, capsys):
+def test_a_dry_run_measures_nothing(suite, tmp_path, capsys):
     out = tmp_path / "results"
     assert main(["benchmark", str(suite), "--out", str(out), "--dry-run"]) == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "tiny: 5 runs, 20 cells; about 0 seconds with" in shown
-    assert "Nothing was run" in shown
+    text = " ".join(capsys.readouterr().out.split())
+    assert "tiny: 5 runs, 20 cells; about 0 seconds with" in text
+    assert "Nothing was run" in text
     assert not out.exists()
 
 
 @pytest.mark.usefixtures("warm_workers")
-def test_a_benchmark_of_an_own_table(suite, tmp_path, capsys):
+def test_a_benchmark_of_a_user_table(suite, tmp_path, capsys):
     out = tmp_path / "results"
     command = ["benchmark", str(suite), "--out", str(out), "--workers", "1", "--windows"]
     assert main(command) == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "20 cells measured, 0 failed, 0 not applicable, 0 missing" in shown
-    assert "training and measuring" in shown
+    text = " ".join(capsys.readouterr().out.split())
+    assert "20 cells measured, 0 failed, 0 not applicable, 0 missing" in text
+    assert "training and measuring" in text
     cells = pd.read_parquet(out / "cells.parquet")
     steady = cells[cells["shift"] == "level"]
-    by = steady[steady.placement == "steady"].set_index(["backbone", "normalizer"]).mase_pb
-    assert by["Ridge", "RevIN"] < by["Ridge", "Identity"]
+    errors = steady[steady.placement == "steady"].set_index(["backbone", "normalizer"]).mase_pb
+    assert errors["Ridge", "RevIN"] < errors["Ridge", "Identity"]
     windows = pd.read_parquet(out / "windows.parquet")
     means = windows.groupby("cell_key").mase_pb.mean()
     assert cells.set_index("cell_key").mase_pb[means.index].to_numpy() == pytest.approx(
@@ -121,7 +124,7 @@ def test_a_benchmark_of_an_own_table(suite, tmp_path, capsys):
     assert "own 5 5 20 20 0" in " ".join(capsys.readouterr().out.split())
 
 
-def test_options_that_can_not_be(suite, tmp_path, capsys):
+def test_unusable_options_are_rejected(suite, tmp_path, capsys):
     base = ["benchmark", str(suite), "--out", str(tmp_path / "r")]
     for words, message in (
         (["--shard", "3"], "--shard is i/n, such as 2/8, but got '3'"),

@@ -1,4 +1,4 @@
-"""What people get wrong about words and options is told in their words, with what to do."""
+"""Usage errors are reported in the user's terms, in one line and with a fix."""
 
 import os
 import subprocess
@@ -15,8 +15,8 @@ PROGRAM = "revin_forecast.__main__"
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder with a table, whose name has a space, and files of options."""
+def folder(tmp_path, monkeypatch):
+    """A folder with a table, whose name contains a space, and options files."""
     days = pd.date_range("2024-01-01", periods=90, freq="D")
     sold = 20 + 5 * np.sin(np.arange(90) * 2 * np.pi / 7)
     pd.DataFrame({"date": days, "sold": sold}).to_csv(tmp_path / "a table.csv", index=False)
@@ -31,15 +31,15 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def told(capsys, *words):
-    """What is said about wrong words: one line, and nothing on standard output."""
+def read_error(capsys, *words):
+    """Run a command that must fail; return its error, which must be one line on stderr."""
     assert main([str(word) for word in words]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("revin-forecast: ")
     assert err.count("\n") == 1
-    machinery = ("<class", "typing", "Namespace", "NestedArg", "Parser key", "Literal", "Union")
-    assert not any(word in err for word in machinery), err
+    parser_terms = ("<class", "typing", "Namespace", "NestedArg", "Parser key", "Literal", "Union")
+    assert not any(word in err for word in parser_terms), err
     return err
 
 
@@ -52,45 +52,72 @@ FORECAST = ["forecast", "a table.csv", "--horizon", "3"]
         (["forecast"], "forecast needs FILE and --horizon."),
         (["fit", "a table.csv"], "fit needs --horizon and --out."),
         (["forecast", "a table.csv", "--horizon"], "--horizon was given without a value"),
-        (["forecast", "a table.csv", "--horizon", "3.5"], "--horizon wants a whole number but got"),
+        (
+            ["forecast", "a table.csv", "--horizon", "3.5"],
+            "--horizon expects a whole number but got",
+        ),
         (["forecast", "a table.csv", "--horison", "3"], "no option --horison. Did you mean --hori"),
         ([*FORECAST, "--max-epoch", "3"], "no option --max-epoch. Did you mean --max-epochs?"),
         ([*FORECAST, "--xyzzy"], "there is no option --xyzzy. See revin-forecast forecast --help"),
-        ([*FORECAST, "b.csv"], "'b.csv' is too much: forecast takes FILE without a flag. A name"),
-        ([*FORECAST, "--level", "eighty"], "--level wants a number but got eighty."),
+        (
+            [*FORECAST, "b.csv"],
+            "unexpected argument 'b.csv': forecast takes FILE without a flag. Quote a name",
+        ),
+        ([*FORECAST, "--level", "eighty"], "--level expects a number but got eighty."),
         ([*FORECAST, "--level", "0.8"], "a level is in percent but got 0.8; pass 80"),
-        ([*FORECAST, "--season", "x"], "--season wants a whole number but got x."),
-        ([*FORECAST, "--budget", "x"], "--budget wants a number but got x."),
-        ([*FORECAST, "--decimal", ";"], "--decimal wants "),
-        ([*FORECAST, "--quiet=maybe"], "--quiet wants true or false but got maybe."),
-        ([*FORECAST, "--missing", "drop"], "--missing wants observed, interpolate or error but"),
-        ([*FORECAST, "--engine", "loacl"], "wants inline, local or ray but got loacl. Did you mea"),
-        ([*FORECAST, "--loss", "huber"], "--training.loss wants mse, mae or quantile but got hub"),
-        ([*FORECAST, "--backbone", "DLinaer"], "is no backbone of revin_forecast. Did you mean DL"),
+        ([*FORECAST, "--season", "x"], "--season expects a whole number but got x."),
+        ([*FORECAST, "--budget", "x"], "--budget expects a number but got x."),
+        ([*FORECAST, "--decimal", ";"], "--decimal expects "),
+        ([*FORECAST, "--quiet=maybe"], "--quiet expects true or false but got maybe."),
+        ([*FORECAST, "--missing", "drop"], "--missing expects observed, interpolate or error but"),
+        (
+            [*FORECAST, "--engine", "loacl"],
+            "expects inline, local or ray but got loacl. Did you mea",
+        ),
+        (
+            [*FORECAST, "--loss", "huber"],
+            "--training.loss expects mse, mae or quantile but got hub",
+        ),
+        (
+            [*FORECAST, "--backbone", "DLinaer"],
+            "is not a backbone of revin_forecast. Did you mean DL",
+        ),
         ([*FORECAST, "--backbone", "patchtst"], "Did you mean PatchTST?"),
-        ([*FORECAST, "--normalizer", "RevNI"], "RevNI is no normalizer of revin_forecast. Did yo"),
-        ([*FORECAST, "--backbone", "RevIN"], "RevIN is no backbone but a normalizer; pass --norm"),
-        ([*FORECAST, "--normalizer", "Ridge"], "Ridge is no normalizer but a backbone; pass --ba"),
+        (
+            [*FORECAST, "--normalizer", "RevNI"],
+            "RevNI is not a normalizer of revin_forecast. Did yo",
+        ),
+        (
+            [*FORECAST, "--backbone", "RevIN"],
+            "RevIN is not a backbone but a normalizer; pass --norm",
+        ),
+        (
+            [*FORECAST, "--normalizer", "Ridge"],
+            "Ridge is not a normalizer but a backbone; pass --ba",
+        ),
         ([*FORECAST, "--backbone", "mine.Net"], "can't import mine.Net: No module named 'mine'"),
-        ([*FORECAST, "--backbone.width", "5"], "belongs to a class but none was named"),
+        ([*FORECAST, "--backbone.width", "5"], "is an option of a class but no class was named"),
         (
             [*FORECAST, "--backbone", "DLinear", "--backbone.kernal", "5"],
             "DLinear has no option 'kernal'; it has kernel. Did you mean kernel?",
         ),
         (
             [*FORECAST, "--backbone", "DLinear", "--backbone.kernel", "x"],
-            "--backbone.kernel wants a whole number but got x.",
+            "--backbone.kernel expects a whole number but got x.",
         ),
         (
             [*FORECAST, "--normalizer", "RevIN", "--normalizer.statistic", "mode"],
-            "--normalizer.statistic wants mean, last or median but got mode.",
+            "--normalizer.statistic expects mean, last or median but got mode.",
         ),
         (
             ["forecast", "a table.csv", "--config", "no.yaml"],
-            "there is no file no.yaml; --config w",
+            "there is no file no.yaml; --config e",
         ),
-        (["forecast", "a table.csv", "--config", "folder"], "folder is a folder; --config wants a"),
-        (["forecast", "a table.csv", "--config", "image.yaml"], "image.yaml is no text; --config"),
+        (
+            ["forecast", "a table.csv", "--config", "folder"],
+            "folder is a folder; --config expects a",
+        ),
+        (["forecast", "a table.csv", "--config", "image.yaml"], "image.yaml is not text; --config"),
         (
             ["forecast", "a table.csv", "--config", "unknown.yaml"],
             "unknown.yaml: there is no option 'horizn'. Did you mean horizon?",
@@ -99,12 +126,18 @@ FORECAST = ["forecast", "a table.csv", "--horizon", "3"]
             ["forecast", "a table.csv", "--config=group.yaml"],
             "group.yaml: there is no option 'training.max_epoch'. Did you mean training.max-ep",
         ),
-        (["forecast", "a table.csv", "--config", "kind.yaml"], "--horizon wants a whole number"),
-        (["forecast", "a table.csv", "--config", "list.yaml"], "is no YAML of options, such as"),
-        (["forecast", "a table.csv", "--config", "broken.yaml"], "broken.yaml is no YAML of opt"),
+        (["forecast", "a table.csv", "--config", "kind.yaml"], "--horizon expects a whole number"),
+        (
+            ["forecast", "a table.csv", "--config", "list.yaml"],
+            "is not a YAML mapping of options, such as",
+        ),
+        (
+            ["forecast", "a table.csv", "--config", "broken.yaml"],
+            "broken.yaml is not a YAML mapping of opt",
+        ),
         ([*FORECAST, "--quiet", "--verbose"], "--quiet and --verbose exclude each other"),
         ([*FORECAST, "--engine", "local", "--workers", "0"], "at least one worker is needed"),
-        (["--verbose", *FORECAST], "--verbose stands before a command; options come after it"),
+        (["--verbose", *FORECAST], "--verbose precedes the command; options come after it"),
         (["datasets", "gte", "etth1"], "no command 'datasets gte'. Did you mean datasets get?"),
         (["forecast", "folder", "--horizon", "3"], "folder is a folder; name a CSV or Parquet"),
         (
@@ -113,14 +146,14 @@ FORECAST = ["forecast", "a table.csv", "--horizon", "3"]
         ),
         (
             ["fit", "a table.csv", "--horizon", "3", "--out", "a table.csv/m"],
-            "Check the name, and w",
+            "Check the name and the permissions",
         ),
         (["predict", "a table.csv"], "a table.csv is a file; name the folder that `fit` wrote fir"),
         (["demo", "--out", "a table.csv"], "a table.csv is a file; name a folder for forecast and"),
-        (["check", "RevIM"], "RevIM is no class of revin_forecast. Did you mean RevIN?"),
+        (["check", "RevIM"], "RevIM is not a class of revin_forecast. Did you mean RevIN?"),
         (
             ["check", "RevIN", "--out", "no/table.md"],
-            "No such file or directory. Check the name, a",
+            "No such file or directory. Check the name and the",
         ),
         (["evaluate", "--file", "a table.csv", "--horizon", "0"], "--horizon is 0; pass a positiv"),
         (["evaluate", "--file", "a table.csv", "--season", "0"], "--season is 0; pass a positive"),
@@ -137,24 +170,24 @@ FORECAST = ["forecast", "a table.csv", "--horizon", "3"]
         ),
     ],
 )
-def test_wrong_words_are_told_in_one_line(capsys, here, words, message):
-    assert message in told(capsys, *words)
+def test_usage_errors_are_reported_in_one_line(capsys, folder, words, message):
+    assert message in read_error(capsys, *words)
 
 
-def test_want_of_memory_is_told_in_one_line(capsys, monkeypatch, here):
+def test_lack_of_memory_is_reported_in_one_line(capsys, monkeypatch, folder):
     for error in (
         MemoryError("Unable to allocate 3 TiB"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
     ):
 
-        def greedy(*_, error=error):
+        def raise_error(*_, error=error):
             raise error
 
-        monkeypatch.setattr("revin_forecast.cli.main._run_command", greedy)
-        assert "the memory does not suffice" in told(capsys, *FORECAST)
+        monkeypatch.setattr("revin_forecast.cli.main._run_command", raise_error)
+        assert f"not enough memory: {error}. Use" in read_error(capsys, *FORECAST)
 
 
-def test_a_usage_line_names_what_is_needed(capsys):
+def test_the_usage_line_names_required_parameters(capsys):
     for words, usage in (
         (["fit"], "fit FILE --horizon HORIZON --out OUT [options]"),
         (["datasets", "get"], "datasets get NAME [options]"),
@@ -163,48 +196,48 @@ def test_a_usage_line_names_what_is_needed(capsys):
     ):
         with pytest.raises(SystemExit):
             main([*words, "--help"])
-        shown = capsys.readouterr().out
-        assert shown.startswith(f"usage: revin-forecast {usage}\n")
-        assert "--verbose" in shown
+        text = capsys.readouterr().out
+        assert text.startswith(f"usage: revin-forecast {usage}\n")
+        assert "--verbose" in text
 
 
-def test_help_speaks_of_what_options_do_not_of_their_types(capsys):
+def test_help_describes_options_without_parser_types(capsys):
     with pytest.raises(SystemExit):
         main(["fit", "--help"])
-    shown = " ".join(capsys.readouterr().out.split())
-    assert not any(word in shown for word in ("type:", "default:", "Literal", "| null", "Callable"))
-    assert "--horizon HORIZON steps to forecast --out OUT" in shown
-    assert "One of CycleNet, DLinear, FITS" in shown
-    assert "BATCH_SIZE Windows in a batch (32 if not given)" in shown
-    assert "the model's own randomness (0 if not given)" in shown
+    text = " ".join(capsys.readouterr().out.split())
+    assert not any(word in text for word in ("type:", "default:", "Literal", "| null", "Callable"))
+    assert "--horizon HORIZON number of steps to forecast --out OUT" in text
+    assert "One of CycleNet, DLinear, FITS" in text
+    assert "BATCH_SIZE Number of windows in a batch (default 32)" in text
+    assert "initial weights, window order and dropout (default 0)" in text
 
 
-def test_verbose_is_no_part_of_the_saved_options(capsys, here):
+def test_verbose_is_not_saved_with_the_options(capsys, folder):
     words = ["fit", "a table.csv", "--horizon", "3", "--out", "model", "--verbose"]
     assert main(words) == 0
-    saved = (here / "model" / "config.yaml").read_text()
+    saved = (folder / "model" / "config.yaml").read_text()
     assert "horizon: 3" in saved
     assert "verbose" not in saved
 
 
-def closed(words, read):
-    """Run a program whose reader leaves after some bytes; return its exit code and complaints."""
+def run_with_closed_stdout(words, size):
+    """Close stdout of a program after `size` bytes; return its exit code and error output."""
     command = [sys.executable, "-m", "revin_forecast", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        process.stdout.read(read)
+        process.stdout.read(size)
         process.stdout.close()
         return process.wait(60), process.stderr.read().decode()
 
 
 @pytest.mark.parametrize("words", [[*FORECAST, "--quiet"], ["datasets"], ["--help"]], ids=" ".join)
-def test_a_reader_who_leaves_is_no_error(here, words):
-    assert closed(words, 0) == (141, "")
+def test_a_closed_stdout_pipe_is_not_reported(folder, words):
+    assert run_with_closed_stdout(words, 0) == (141, "")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")  # noqa: PTH110
-def test_a_full_disk_is_told_in_one_line(here):
+def test_a_full_disk_is_reported_in_one_line(folder):
     with open("/dev/full", "w") as full:  # noqa: PTH123
         command = [sys.executable, "-m", "revin_forecast", *FORECAST, "--quiet"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
@@ -212,7 +245,7 @@ def test_a_full_disk_is_told_in_one_line(here):
     assert done.stderr == "revin-forecast: No space left on device.\n"
 
 
-def test_a_good_program_says_nothing_on_the_error_stream(here, tmp_path):
+def test_a_successful_command_prints_nothing_on_stderr(folder, tmp_path):
     ended = Program(PROGRAM, [*FORECAST, "--quiet"], tmp_path).end()
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("date,sold\n")

@@ -1,0 +1,53 @@
+"""Reports and images written by the commands."""
+
+from functools import partial
+
+import pytest
+
+from revin_forecast import Forecaster, Ridge
+from revin_forecast.cli import report as cli_report
+from revin_forecast.cli.main import main
+from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.parallel import make_engine
+from tests.support.forecast_pages import make_table
+
+
+def test_requested_levels_are_not_predicted_again(tmp_path, monkeypatch):
+    series = read_series(make_table(("a",)))
+    forecaster = Forecaster(3, 14, Ridge).fit(series)
+    forecast = forecaster.predict(level=[50])
+    engines, bounds, predict = [], [], forecaster.predict
+
+    def record_predict(**arguments):
+        engines.append(arguments["engine"])
+        return predict(**arguments)
+
+    monkeypatch.setattr(forecaster, "predict", record_predict)
+    monkeypatch.setattr(cli_report, "write_image", lambda fans, _: bounds.append(fans[0].bounds))
+    arguments = {"level": [50.0], "future": None}
+    engine = make_engine("inline", None)
+    draw = partial(
+        cli_report.write_report_and_plot, None, str(tmp_path / "f.svg"), forecaster, series
+    )
+    draw(arguments, "", forecast, engine)
+    assert engines == []
+    draw(arguments | {"level": None}, "", forecast, engine)
+    assert engines == [engine]
+    assert [list(levels) for levels in bounds] == [[50.0], [80.0, 95.0]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--report", "r.pdf"], "a report is one page, written as .html but got r.pdf"),
+        (["--plot", "f.gif"], "a picture is written as .png, .svg, .pdf, .jpg, .jpeg or .webp but"),
+        (["--plot", "none/f.png"], "there is no folder none to write f.png in; create it"),
+        (["--report", "."], ". is a folder; name a file to write"),
+        (["--group", "g", "--report", "r.html"], "--report can't be combined with --group"),
+    ],
+)
+def test_unwritable_paths_are_rejected_first(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    make_table(("a",)).to_csv("a.csv", index=False)
+    assert main(["forecast", "a.csv", "--horizon", "3", *arguments]) == 2
+    assert message in capsys.readouterr().err
