@@ -1,7 +1,7 @@
-"""Forecasts that move with the data: reversible instance normalization (RevIN) and around it.
+"""Forecasting with reversible instance normalization (RevIN).
 
-Public names are imported when they are first used, so `import revin_forecast` touches neither
-torch nor pandas, and `from revin_forecast import RevIN` neither pandas nor lightning.
+Public names are imported on first use: `import revin_forecast` loads neither torch nor pandas, and
+`from revin_forecast import RevIN` loads neither pandas nor lightning.
 """
 
 from importlib import import_module
@@ -62,8 +62,8 @@ _NAMES_BY_MODULE = {
         "TimesNet",
     ),
     "revin_forecast.data.memory_mapped.series": ("memory_map_table",),
-    # WeightedCombination and Constant are not in __all__: they are public only as the names of
-    # classes in saved models and in results of the benchmark.
+    # WeightedCombination and Constant are not in __all__: only saved models and benchmark results
+    # refer to them by their public name.
     "revin_forecast.models.ensemble": ("Ensemble", "WeightedCombination"),
     "revin_forecast.forecasting.forecaster": ("Forecaster",),
     "revin_forecast.selection": ("SelectionSettings",),
@@ -78,7 +78,7 @@ _NAMES_BY_MODULE = {
     "revin_forecast.errors": ("InputError",),
     "revin_forecast.shift.measuring.baselines": ("Constant",),
 }
-_MODULE_BY_NAME = {name: home for home, names in _NAMES_BY_MODULE.items() for name in names}
+_MODULE_BY_NAME = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 
 __all__ = [
     "DAIN",
@@ -142,6 +142,7 @@ __all__ = [
     "shared_parameters",
 ]
 
+# Type checkers can't follow __getattr__, so they read plain imports.
 if TYPE_CHECKING:
     from revin_forecast.backbones import (
         FITS,

@@ -1,4 +1,4 @@
-"""The program: `revin-forecast`, or `python -m revin_forecast`."""
+"""Entry point of `revin-forecast` and `python -m revin_forecast`."""
 
 import signal
 import sys
@@ -7,19 +7,21 @@ from revin_forecast.utils.signals import install_signal_handlers, print_interrup
 
 
 def run() -> int:
-    """Run the command line; an interrupt, whenever it comes, is told in one line.
+    """Run the command line and report an interrupt in one line, even during the imports.
 
     Returns:
-        The exit code: that of the command, 130 for Ctrl-C, 143 for SIGTERM.
+        The exit code of the command; 130 after Ctrl-C, 143 after SIGTERM.
     """
     try:
+        # Install the handlers before the slow imports, which a user may interrupt as well.
         install_signal_handlers()
         from revin_forecast.cli.main import main
 
         code = main()
     except KeyboardInterrupt:
         code = print_interruption("revin-forecast")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done; what follows is Python's own end
+    # The work is done: a late Ctrl-C must not print a traceback from Python's shutdown.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     return code
 
 

@@ -1,33 +1,34 @@
-"""What can't be used is told in words; a bug is not."""
+"""User-facing errors: `InputError` prints one line; anything else is a bug."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class InputError(ValueError):
-    """Something the user handed over can't be used: a file, a column, an option.
+    """Unusable input of the user: a file, a column or an option.
 
-    The message is one line in the user's words: what was got, what was wanted, what to do.
-    The command line prints it without a traceback and exits with code 2; anything else that
-    escapes is a bug and exits with 1.
+    The message is one line in the user's terms: the value received, the value expected and the fix.
+    The command line prints it without a traceback and exits with code 2. Any other exception is a
+    bug: it prints a traceback and exits with code 1.
     """
 
 
 def format_install_command(extra: str) -> str:
-    """Return the command that installs what is optional, in a checkout of the project.
+    """Return the command that installs an optional extra in a checkout of the project.
 
-    >>> install_line("export")
+    >>> format_install_command("export")
     'pip install -c constraints.txt ".[export]"'
     """
     return f'pip install -c constraints.txt ".[{extra}]"'
 
 
 def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """Ask whether something else of a like name was meant; nothing where there is none.
+    """Return a question that suggests the known name closest to `name`, or an empty string.
 
-    >>> nearest("slaes", ["sales", "price"])
+    >>> did_you_mean("slaes", ["sales", "price"])
     ' Did you mean sales?'
     """
-    by_case = {one.lower(): one for one in known}
-    close = get_close_matches(name.lower(), by_case, n=1)
-    return f" Did you mean {prefix}{by_case[close[0]]}?" if close else ""
+    # Compare without case, which users often get wrong in class names.
+    original_case = {candidate.lower(): candidate for candidate in known}
+    matches = get_close_matches(name.lower(), original_case, n=1)
+    return f" Did you mean {prefix}{original_case[matches[0]]}?" if matches else ""

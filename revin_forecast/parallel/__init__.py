@@ -1,4 +1,4 @@
-"""Run the same tasks in this process, in local processes or on a Ray cluster."""
+"""Run tasks in this process, in local worker processes or on a Ray cluster."""
 
 import os
 from typing import get_args
@@ -13,16 +13,19 @@ def make_engine(name: EngineName, workers: int | None = None, address: str | Non
     """Return an engine.
 
     Args:
-        name: inline (this process), local (processes of this machine) or ray (a Ray cluster).
-        workers: processes of the local one; None: one a core. Ray uses the cores of its cluster.
-        address: of a Ray cluster; None: the one this process has, else one is started here.
+        name: "inline" (this process), "local" (worker processes on this machine) or "ray" (a Ray
+            cluster).
+        workers: number of local worker processes; one per core by default. Ray uses all cores of
+            its cluster.
+        address: address of a Ray cluster; by default the cluster that this process is connected
+            to, otherwise a cluster started on this machine.
 
     Raises:
-        InputError: no such engine, no workers, or Ray is not installed.
+        InputError: unknown engine, fewer than one worker, or Ray is not installed.
     """
     if name not in get_args(EngineName):
         raise InputError(f"the engine is one of {list(get_args(EngineName))} but got {name!r}.")
-    # Imported as they are needed: processes and Ray cost nothing to those who use neither.
+    # Import only the chosen engine, so that the others cost no import time.
     if name == "inline":
         from revin_forecast.parallel.inline import InlineEngine
 

@@ -1,4 +1,4 @@
-"""The contract of an engine, which runs a function on many tasks."""
+"""The interface of an engine, which runs a function on many tasks."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -10,16 +10,16 @@ Result = TypeVar("Result")
 
 
 class Engine(ABC):
-    """Does tasks with one thread each, so that results do not depend on who does them."""
+    """Runs every task with one thread, so that results do not depend on the engine."""
 
     @abstractmethod
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
-        """Return the function's result for each task, in their order.
+        """Return the function's result for each task, in the order of the tasks.
 
         Args:
-            function: one that other processes can import, and that keeps nothing between tasks.
-            tasks: what it is called with, each on its own.
+            function: importable in other processes and free of state between tasks.
+            tasks: arguments of the calls, one each.
 
         Raises:
-            InputError: a worker was lost. What the function raises is raised here.
+            InputError: a worker process was lost. Exceptions of the function are raised unchanged.
         """

@@ -1,3 +1,5 @@
+"""The engine that runs tasks in this process."""
+
 from collections.abc import Callable, Sequence
 
 import torch
@@ -7,10 +9,11 @@ from revin_forecast.utils.progress import progress
 
 
 class InlineEngine(Engine):
-    """Does tasks in this process, one after the other."""
+    """Runs tasks in this process, one after the other."""
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
-        """Return each task's result; meanwhile torch has one thread, as workers have."""
+        """Return each task's result, computed with one torch thread as in a worker process."""
+        # Sums depend on the number of threads; one thread gives the results of the other engines.
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:

@@ -1,3 +1,5 @@
+"""The engine that runs tasks in worker processes on this machine."""
+
 import multiprocessing
 import os
 import pickle
@@ -12,13 +14,13 @@ from revin_forecast.utils.progress import progress
 
 
 class LocalEngine(Engine):
-    """Processes of this machine, spawned, each with one thread.
+    """Spawned worker processes on this machine, with one thread each.
 
     Args:
-        workers: processes.
+        workers: number of processes.
 
     Raises:
-        InputError: fewer than one.
+        InputError: fewer than one worker.
     """
 
     def __init__(self, workers: int):
@@ -27,12 +29,13 @@ class LocalEngine(Engine):
         self.workers = workers
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
-        """Return each task's result; an error or an interrupt ends the workers at once."""
+        """Return each task's result; an error or an interrupt kills the workers at once."""
         if not tasks:
             return []
-        others = set(multiprocessing.active_children())
+        unrelated = set(multiprocessing.active_children())
         pool = ProcessPoolExecutor(
             min(self.workers, len(tasks)),
+            # Spawn, not fork: the environment variables must be set before torch is imported.
             mp_context=multiprocessing.get_context("spawn"),
             initializer=init_worker,
             initargs=(os.getpid(),),
@@ -40,21 +43,22 @@ class LocalEngine(Engine):
         try:
             with progress("forecasting", len(tasks), "parts") as advance:
                 with worker_environment():
-                    pending = [
+                    futures = [
                         pool.submit(run_pickled, pickle_task(function, task)) for task in tasks
                     ]
-                for one in pending:
-                    one.add_done_callback(lambda _: advance())
-                results = [pickle.loads(one.result()) for one in pending]
+                for future in futures:
+                    future.add_done_callback(lambda _: advance())
+                results = [pickle.loads(future.result()) for future in futures]
         except BaseException as error:
-            for process in set(multiprocessing.active_children()) - others:
+            # The pool has no way to stop running tasks, so kill its processes.
+            for process in set(multiprocessing.active_children()) - unrelated:
                 process.kill()
             pool.shutdown(cancel_futures=True)
             if isinstance(error, BrokenProcessPool):
                 raise InputError(
                     "a worker process was lost, for want of memory or because a script starts "
                     "workers without `if __name__ == '__main__':`. Add that, use fewer workers, or "
-                    "the engine inline."
+                    "use the engine inline."
                 ) from error
             raise
         pool.shutdown()

@@ -1,3 +1,5 @@
+"""The engine that runs tasks on a Ray cluster."""
+
 import logging
 import pickle
 from collections.abc import Callable, Sequence
@@ -15,11 +17,12 @@ from revin_forecast.utils.progress import progress
 
 
 class RayEngine(Engine):
-    """Workers of a Ray cluster, one core each.
+    """Workers of a Ray cluster, with one core each.
 
     Args:
-        address: of the cluster, as ray.init takes it; None: the one this process is connected to,
-            else one is started on this machine and ended after the work.
+        address: address of the cluster, as for `ray.init`; by default the cluster that this
+            process is connected to, otherwise a cluster started on this machine and shut down
+            after the work.
 
     Raises:
         InputError: Ray is not installed.
@@ -37,15 +40,16 @@ class RayEngine(Engine):
         self.address = address
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
-        """Return each task's result; a task whose worker is lost is given out again."""
+        """Return each task's result; Ray retries the task of a lost worker."""
         ray = self.ray
-        started = not ray.is_initialized()
-        if started:
+        # Leave the caller's connection open; shut down only a connection made here.
+        needs_connection = not ray.is_initialized()
+        if needs_connection:
             self._connect()
         try:
             return self._map(function, tasks)
         finally:
-            if started:
+            if needs_connection:
                 ray.shutdown()
 
     def _connect(self) -> None:
@@ -67,17 +71,17 @@ class RayEngine(Engine):
         environment = {"env_vars": {**ENVIRONMENT_VARIABLES, **pythonpath_variable()}}
         remote: Any = self.ray.remote(num_cpus=1, runtime_env=environment)(run_pickled)
         try:
-            pending = [remote.remote(pickle_task(function, task)) for task in tasks]
+            references = [remote.remote(pickle_task(function, task)) for task in tasks]
             results = []
             with progress("forecasting", len(tasks), "parts") as advance:
-                for one in pending:
-                    results.append(pickle.loads(self.ray.get(one)))
+                for reference in references:
+                    results.append(pickle.loads(self.ray.get(reference)))
                     advance()
             return results
         except RayTaskError as error:
-            raise error.cause from error
+            raise error.cause from error  # the exception of the function itself
         except (WorkerCrashedError, OutOfMemoryError) as error:
             raise InputError(
-                "a Ray worker was lost again and again, perhaps for want of memory. Give the "
-                "cluster more memory for each core, or use the engine local."
+                "a Ray worker was lost repeatedly, perhaps for want of memory. Give the cluster "
+                "more memory per core, or use the engine local."
             ) from error

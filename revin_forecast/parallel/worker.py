@@ -1,4 +1,4 @@
-"""What each worker process is like, whoever started it."""
+"""The environment and the task protocol of a worker process, shared by all engines."""
 
 import os
 import pickle
@@ -15,30 +15,31 @@ ENVIRONMENT_VARIABLES = {
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
-    # glibc hands arrays of megabytes back to the system at once, and asks for them anew for the
-    # next task: a third of a linear model's evaluation.
+    # By default glibc returns arrays of several megabytes to the system and requests them again for
+    # the next task, which takes a third of a linear model's evaluation.
     "MALLOC_MMAP_THRESHOLD_": "1073741824",
     "MALLOC_TRIM_THRESHOLD_": "2147483648",
 }
-"""Before torch is imported: one thread, so that results are the same anywhere."""
+"""Set before torch is imported: one thread, so that results are the same on every machine."""
 PARENT_POLL_SECONDS = 0.5
-"""Seconds between two looks at whether the parent lives."""
+"""Time between two checks that the parent process is alive."""
 
 
 @contextmanager
 def worker_environment() -> Iterator[None]:
-    """Set the workers' variables while they are started, and let Ctrl-C be for this process alone.
+    """Set the workers' environment variables and block SIGINT while workers are started.
 
-    A terminal sends it to all; workers inherit that it is blocked, and this process, which gets it
-    right afterwards, ends them. Else one that is still importing would tell of it in a traceback.
+    A terminal sends Ctrl-C to all processes. Workers inherit the blocked signal and ignore it; this
+    process receives it after the block and ends the workers. Otherwise a worker that is still
+    importing would print a traceback.
     """
     before = {name: os.environ.get(name) for name in ENVIRONMENT_VARIABLES}
     os.environ.update(ENVIRONMENT_VARIABLES)
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    signal_mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal_mask)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name)
@@ -47,28 +48,36 @@ def worker_environment() -> Iterator[None]:
 
 
 def pythonpath_variable() -> dict[str, str]:
-    """Return the variable that lets workers find people's own classes where this process does."""
+    """Return the PYTHONPATH with which workers find the user's own classes."""
     return {"PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in sys.path if path))}
 
 
 def pickle_task(function: Callable[[Any], Any], task: Any) -> bytes:
-    """Return a task as bytes: as such, tensors are copied, not shared through open files."""
+    """Pickle a function and a task to bytes.
+
+    Plain bytes copy tensors; torch's own way would share them through open files.
+    """
     return pickle.dumps((function, task))
 
 
 def run_pickled(pickled: bytes) -> bytes:
-    """Do a packed task; return its result as bytes."""
+    """Run a pickled task; return its pickled result."""
     function, task = pickle.loads(pickled)
     return pickle.dumps(function(task))
 
 
 def init_worker(parent: int) -> None:
-    """Make this process one that ends with its parent."""
+    """End this process when its parent ends.
+
+    Args:
+        parent: process id of the parent.
+    """
     threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
 
 
 def _exit_with_parent(parent: int) -> None:
-    """End this process when its parent was killed, even in the middle of a task."""
+    """Poll for the death of the parent; then exit, even in the middle of a task."""
+    # A killed parent can't stop its workers; the system then gives them another parent.
     while os.getppid() == parent:
         time.sleep(PARENT_POLL_SECONDS)
     os._exit(1)

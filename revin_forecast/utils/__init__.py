@@ -1,1 +1,1 @@
-"""Helpers that know nothing of forecasting: files, signals, threads, memory and the environment."""
+"""General utilities: files, signals, threads, memory, progress display and environment."""

@@ -10,9 +10,9 @@ import torch
 
 
 def environment_info() -> dict[str, Any]:
-    """Return the date, the machine and the versions that a measurement was made with.
+    """Return the date, the machine and the library versions of a measurement.
 
-    `quick` is False: a run on a reduced size sets it to True.
+    `quick` is False; a run of reduced size sets it to True.
     """
     libraries = ("revin-forecast", "torch", "numpy")
     return {

@@ -1,4 +1,4 @@
-"""Outputs that are whole: the old content or the new one, whatever happens in between."""
+"""Atomic file writes: after a crash the file holds either the old or the new content."""
 
 import errno
 import os
@@ -20,27 +20,30 @@ if sys.platform != "win32":
 
 DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 MAX_NAME_BYTES = 200
-"""Bytes; a file system takes 255, and the name written to is longer than the final one."""
+"""Longest file name used in a partial file's name.
+
+File systems allow 255 bytes, and a partial file's name adds a dot, a random part and a suffix.
+"""
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a name beside `path` to write to; it becomes `path` in one step when all is well.
+    """Yield a temporary file name in the folder of `path`; rename it to `path` on success.
 
-    A crash at any moment leaves the old file or the new one, never a part, and the new one is on
-    the disk when this returns. An error leaves the old one and nothing beside it; what a killed
-    run left beside it is removed by the next. A link stays and leads to the new content; the
-    permissions of an old file are kept. Pipes and devices can't be replaced: they get the
-    finished content.
+    A crash leaves either the old or the new file, never a part of one. The new content is synced to
+    disk before this returns. After an error the old file is unchanged and the temporary file is
+    removed; the next write removes the temporary file of a killed run. Symbolic links are followed
+    and kept, and so are the permissions of an existing file. Pipes and devices can't be replaced:
+    the finished content is copied into them.
 
     Raises:
         InputError: `path` is a folder, or the disk is full.
-        OSError: it can't be written.
+        OSError: `path` can't be written.
     """
-    kind = path.stat().st_mode if path.exists() else stat.S_IFREG
-    if stat.S_ISDIR(kind):
+    file_mode = path.stat().st_mode if path.exists() else stat.S_IFREG
+    if stat.S_ISDIR(file_mode):
         raise InputError(f"{path} is a folder; name a file to write.")
-    write = _write_then_rename if stat.S_ISREG(kind) else _copy_into_device
+    write = _write_then_rename if stat.S_ISREG(file_mode) else _copy_into_device
     try:
         with write(path) as partial:
             yield partial
@@ -49,29 +52,66 @@ def atomic_write(path: Path) -> Iterator[Path]:
             raise
         raise InputError(
             f"{path} could not be written: {os.strerror(error.errno)}. Make room, or write "
-            "elsewhere; what was there before is unchanged."
+            "elsewhere; the previous content is unchanged."
         ) from error
 
 
 @contextmanager
+def folder_lock(folder: Path, shared: bool = False) -> Iterator[None]:
+    """Hold an advisory lock on a folder; wait while another process holds it.
+
+    Args:
+        folder: an existing folder.
+        shared: take a reader's lock, which excludes writers but not other readers.
+    """
+    if sys.platform == "win32":  # Windows can't open folders.
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # Some network drives do not support locks.
+            fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # also releases the lock
+
+
+def remove_stale_partials(folder: Path, pattern: str) -> None:
+    """Remove the partial files of killed runs.
+
+    Args:
+        folder: the folder of the partial files.
+        pattern: glob pattern of the final files' names.
+    """
+    for partial in folder.glob(f".{pattern}.*.partial"):
+        with suppress(OSError), partial.open("rb") as file:
+            # A running process holds the lock of its file, so a free lock marks a stale file.
+            if _try_lock(file):
+                partial.unlink()
+
+
+@contextmanager
 def _write_then_rename(path: Path) -> Iterator[Path]:
-    final = Path(os.path.realpath(path))
-    if final.exists() and not os.access(final, os.W_OK):
+    # Resolve links first: renaming onto a link would replace the link instead of its target.
+    target = Path(os.path.realpath(path))
+    if target.exists() and not os.access(target, os.W_OK):
+        # A rename needs write access to the folder only and would replace a protected file.
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-    name = _partial_name(final.name)
-    remove_stale_partials(final.parent, escape(name))
-    partial = final.with_name(f".{name}.{os.urandom(4).hex()}.partial")
+    name = _partial_name(target.name)
+    remove_stale_partials(target.parent, escape(name))
+    partial = target.with_name(f".{name}.{os.urandom(4).hex()}.partial")
     try:
         with _create_locked(partial):
             yield partial
+            # Sync before the rename: otherwise a power failure could leave an empty new file.
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
-            if final.exists():
-                shutil.copymode(final, partial)
-            partial.replace(final)
-        _sync_folder(final.parent)
+            if target.exists():
+                shutil.copymode(target, partial)
+            partial.replace(target)
+        _sync_folder(target.parent)
     except OSError as error:
-        if error.filename == str(partial):  # people know the name they gave
+        if error.filename == str(partial):  # Users know only the name that they passed.
             error.filename, error.filename2 = str(path), None
         raise
     finally:
@@ -88,41 +128,8 @@ def _copy_into_device(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def folder_lock(folder: Path, shared: bool = False) -> Iterator[None]:
-    """Let no other process that asks the same hold a folder meanwhile; wait for one that does.
-
-    Args:
-        folder: is there.
-        shared: readers, who keep out only writers.
-    """
-    if sys.platform == "win32":  # folders can't be opened there
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network drives know no locks
-            fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def remove_stale_partials(folder: Path, pattern: str) -> None:
-    """Remove what killed runs left of files that they were writing.
-
-    Args:
-        folder: where they were.
-        pattern: of the final files' names.
-    """
-    for partial in folder.glob(f".{pattern}.*.partial"):
-        with suppress(OSError), partial.open("rb") as file:
-            if _try_lock(file):
-                partial.unlink()
-
-
-@contextmanager
 def _create_locked(partial: Path) -> Iterator[None]:
-    """Make the file and hold it as long as this process lives and has not finished it."""
+    """Create the file and hold its lock until this process has finished it or ends."""
     with partial.open("xb") as file:
         with suppress(OSError):
             _try_lock(file)
@@ -130,8 +137,8 @@ def _create_locked(partial: Path) -> Iterator[None]:
 
 
 def _try_lock(file: IO[bytes]) -> bool:
-    """Lock an open file; the lock ends with the process. False: another process has it."""
-    if sys.platform == "win32":  # who lives can't be told apart: nothing is abandoned
+    """Lock an open file until the process ends; return False if another process holds the lock."""
+    if sys.platform == "win32":  # Without flock, no partial file is considered stale.
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -141,18 +148,18 @@ def _try_lock(file: IO[bytes]) -> bool:
 
 
 def _partial_name(name: str) -> str:
-    """Return the name, or a short stand-in for one that would grow too long."""
-    raw = os.fsencode(name)
-    return name if len(raw) <= MAX_NAME_BYTES else sha256(raw).hexdigest()
+    """Return the name, or its hash if a partial file's name would become too long."""
+    encoded = os.fsencode(name)
+    return name if len(encoded) <= MAX_NAME_BYTES else sha256(encoded).hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk, where the system can."""
+    """Sync a folder's entries to disk where the system supports it."""
     if sys.platform == "win32":
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # some file systems can't; the content is there by now
+        with suppress(OSError):  # Some file systems can't; the content itself is already synced.
             os.fsync(handle)
     finally:
         os.close(handle)

@@ -1,4 +1,4 @@
-"""How far a task is that takes its time, told on the error stream where somebody watches."""
+"""Progress display of long tasks on stderr: a bar on a terminal, lines elsewhere."""
 
 import sys
 import threading
@@ -11,32 +11,37 @@ from os import environ
 from typing import Any
 
 DELAY_SECONDS = 2.0
-"""Seconds; a task that ends sooner is not told of."""
+"""Tasks that end sooner are not displayed."""
 REFRESH_SECONDS = 0.2
-"""Seconds between two pictures of a bar."""
+"""Time between two updates of a bar."""
 LINE_SECONDS = 5.0
-"""Seconds between two lines, where lines are written instead of a bar."""
+"""Time between two lines, where lines are written instead of a bar."""
 
 
 @dataclass(eq=False)
 class ProgressTask:
-    """Something that is being done, and how far it is."""
+    """A running task and its progress."""
 
     description: str
+    """Shown before the counts, such as "choosing a model"."""
     total: int | None = None
+    """Number of steps, if known."""
     unit: str = ""
+    """Unit of the steps, such as "rows"."""
     completed: int = 0
+    """Number of completed steps."""
     note: str = ""
+    """Shown after the counts, such as the current candidate."""
 
     def advance(self, steps: int = 1, note: str | None = None) -> None:
-        """Go on by some steps; a note stays until there is another one."""
+        """Count completed steps; a note is shown until the next one replaces it."""
         self.completed += steps
         if note is not None:
             self.note = note
 
     @property
     def count_text(self) -> str:
-        """How far it is: "12 of 40"; nothing where nobody counts."""
+        """Completed steps, such as "12 of 40"; empty for a task without steps."""
         if self.total is None:
             return f"{self.completed:,} {self.unit}".rstrip() if self.completed else ""
         return f"{self.completed:,} of {self.total:,} {self.unit}".rstrip()
@@ -44,32 +49,29 @@ class ProgressTask:
 
 @dataclass(eq=False)
 class ProgressDisplay:
-    """Where tasks are shown, and those at work: the outermost first.
-
-    Attributes:
-        verbose: whether `--verbose` was given.
-        bar: a bar that is drawn anew, or else a line now and then.
-        tasks: at work; one thread adds to them and takes away, another one looks.
-    """
+    """Running tasks and the way to display them."""
 
     verbose: bool
+    """Whether `--verbose` was given."""
     uses_bar: bool
+    """Whether to redraw a bar in place; otherwise a line is printed from time to time."""
     tasks: list[ProgressTask] = field(default_factory=list)
+    """Running tasks, outermost first; changed by the working thread, read by the display thread."""
 
 
-_DISPLAY: ContextVar[ProgressDisplay | None] = ContextVar("screen", default=None)
+_DISPLAY: ContextVar[ProgressDisplay | None] = ContextVar("display", default=None)
 
 
 @contextmanager
 def progress_display(verbose: bool = False) -> Iterator[None]:
-    """Show the tasks within: as a bar on a terminal; elsewhere as lines, if `verbose`.
+    """Display the tasks of a block: as a bar on a terminal, elsewhere as lines if `verbose`.
 
-    A terminal that can't move its cursor (TERM=dumb) gets lines as well.
+    A terminal that can't move its cursor (TERM=dumb) gets lines, too.
     """
     terminal = sys.stderr.isatty()
-    bar = terminal and environ.get("TERM", "dumb").lower() not in ("dumb", "unknown")
-    screen = ProgressDisplay(verbose, bar) if terminal or verbose else None
-    token = _DISPLAY.set(screen)
+    has_cursor = terminal and environ.get("TERM", "dumb").lower() not in ("dumb", "unknown")
+    display = ProgressDisplay(verbose, has_cursor) if terminal or verbose else None
+    token = _DISPLAY.set(display)
     try:
         yield
     finally:
@@ -77,52 +79,52 @@ def progress_display(verbose: bool = False) -> Iterator[None]:
 
 
 def is_displayed() -> bool:
-    """Return whether what takes long is shown, in this process."""
+    """Return whether this process displays progress."""
     return _DISPLAY.get() is not None
 
 
 def is_verbose() -> bool:
-    """Return whether `--verbose` was given: libraries may say what they have to say."""
-    screen = _DISPLAY.get()
-    return screen is not None and screen.verbose
+    """Return whether `--verbose` was given, which also enables the messages of libraries."""
+    display = _DISPLAY.get()
+    return display is not None and display.verbose
 
 
 @contextmanager
 def progress(
     description: str, total: int | None = None, unit: str = ""
 ) -> Iterator[Callable[..., None]]:
-    """Tell how far a task is, once it has taken two seconds, if the command line shows it.
+    """Display the progress of a task that takes longer than two seconds.
 
-    A task within another one is shown behind it, on the same line; one without a total is a frame
-    for those within it, and shown where there is none.
+    Nothing is displayed outside `progress_display`. A nested task is displayed after the outer one
+    on the same line. An outer task without a total is displayed only while no nested task has one.
 
     Args:
-        description: is being done, such as "choosing a model".
-        total: steps of it; None: nobody knows.
-        unit: of the steps, such as "rows".
+        description: name of the task, such as "choosing a model".
+        total: number of steps, if known.
+        unit: unit of the steps, such as "rows".
 
     Yields:
-        `advance(steps=1, note=None)`, which tells of steps done, and of a note on what comes
-        (steps=0: of the note alone). It costs nothing to speak of.
+        A cheap function `advance(steps=1, note=None)`, which counts completed steps and sets a
+        note; `steps=0` sets the note alone.
     """
-    task, screen = ProgressTask(description, total, unit), _DISPLAY.get()
-    if screen is None:
+    task, display = ProgressTask(description, total, unit), _DISPLAY.get()
+    if display is None:
         yield task.advance
         return
-    screen.tasks.append(task)
+    display.tasks.append(task)
     try:
-        with _display_thread(screen) if len(screen.tasks) == 1 else nullcontext():
+        with _display_thread(display) if len(display.tasks) == 1 else nullcontext():
             yield task.advance
     finally:
-        screen.tasks.remove(task)
+        display.tasks.remove(task)
 
 
 @contextmanager
-def _display_thread(screen: ProgressDisplay) -> Iterator[None]:
-    """Have a thread draw what is at work; all drawing is its own, so that none needs a lock."""
+def _display_thread(display: ProgressDisplay) -> Iterator[None]:
+    """Display the running tasks from one thread, which needs no lock as the only one to draw."""
     ended = threading.Event()
     thread = threading.Thread(
-        target=_display_after_delay, args=(screen, ended), name="progress", daemon=True
+        target=_display_after_delay, args=(display, ended), name="progress", daemon=True
     )
     thread.start()
     try:
@@ -132,17 +134,17 @@ def _display_thread(screen: ProgressDisplay) -> Iterator[None]:
         thread.join()
 
 
-def _display_after_delay(screen: ProgressDisplay, ended: threading.Event) -> None:
+def _display_after_delay(display: ProgressDisplay, ended: threading.Event) -> None:
     if ended.wait(DELAY_SECONDS):
         return
-    with suppress(OSError, ValueError):  # nobody reads the error stream any more
-        (_draw_bar if screen.uses_bar else _write_lines)(screen, ended)
+    with suppress(OSError, ValueError):  # stderr was closed
+        (_draw_bar if display.uses_bar else _write_lines)(display, ended)
 
 
-def _write_lines(screen: ProgressDisplay, ended: threading.Event) -> None:
+def _write_lines(display: ProgressDisplay, ended: threading.Event) -> None:
     last = ""
     while True:
-        line = "; ".join(map(_task_line, _visible_tasks(screen)))
+        line = "; ".join(map(_task_line, _visible_tasks(display)))
         if line != last:
             print(line, file=sys.stderr, flush=True)
         last = line
@@ -150,34 +152,35 @@ def _write_lines(screen: ProgressDisplay, ended: threading.Event) -> None:
             return
 
 
-def _visible_tasks(screen: ProgressDisplay) -> list[ProgressTask]:
-    """Return the tasks to tell of: one that nobody counts gives its place to one within it."""
-    tasks = list(screen.tasks)
-    counted = (place for place, task in enumerate(tasks) if task.total is not None)
+def _visible_tasks(display: ProgressDisplay) -> list[ProgressTask]:
+    """Return the tasks to display: those from the first one with a total on, else the innermost."""
+    tasks = list(display.tasks)  # a copy, because the working thread may change the list
+    counted = (index for index, task in enumerate(tasks) if task.total is not None)
     return tasks[next(counted, len(tasks) - 1) :] if tasks else []
 
 
 def _task_line(task: ProgressTask) -> str:
-    told = ", ".join(filter(None, (task.count_text, task.note)))
-    return f"{task.description}: {told}" if told else task.description
+    details = ", ".join(filter(None, (task.count_text, task.note)))
+    return f"{task.description}: {details}" if details else task.description
 
 
-def _draw_bar(screen: ProgressDisplay, ended: threading.Event) -> None:
+def _draw_bar(display: ProgressDisplay, ended: threading.Event) -> None:
     start = time.monotonic() - DELAY_SECONDS
     with _rich_progress() as bar:
-        drawn = bar.add_task("", visible=False, count="", note="", seconds="")
-        while tasks := _visible_tasks(screen):
-            counted, *within = tasks
-            others = map(_task_line, within)
+        # One bar row for all tasks: the outermost counted task fills it, the others follow as text.
+        row = bar.add_task("", visible=False, count="", note="", seconds="")
+        while tasks := _visible_tasks(display):
+            counted, *nested = tasks
+            nested_lines = map(_task_line, nested)
             bar.update(
-                drawn,
+                row,
                 visible=True,
                 total=counted.total,
                 completed=counted.completed,
                 description=counted.description,
                 count=counted.count_text,
                 seconds=f"{time.monotonic() - start:.0f} s",
-                note="; ".join(filter(None, (counted.note, *others))),
+                note="; ".join(filter(None, (counted.note, *nested_lines))),
             )
             bar.refresh()
             if ended.wait(REFRESH_SECONDS):
@@ -185,7 +188,7 @@ def _draw_bar(screen: ProgressDisplay, ended: threading.Event) -> None:
 
 
 def _rich_progress() -> AbstractContextManager[Any]:
-    # Imported once something takes long: a command that is done at once never waits for it.
+    # Imported only once a task takes long, so that quick commands do not wait for it.
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Column
@@ -202,6 +205,6 @@ def _rich_progress() -> AbstractContextManager[Any]:
         console=console,
         auto_refresh=False,
         transient=True,
-        redirect_stdout=False,  # it would end up in the error stream
+        redirect_stdout=False,  # Rich would send it to stderr.
         expand=True,
     )

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end the program with one line and no traceback, whenever they come."""
+"""Signal handlers: SIGINT (Ctrl-C) and SIGTERM end the program with one line and no traceback."""
 
 import os
 import signal
@@ -9,59 +9,63 @@ from types import FrameType
 from typing import Any
 
 REPEAT_WITHIN_SECONDS = 1.0
-"""Seconds."""
+"""A second signal within this time counts as a repetition of the first."""
 _received_signals: list[tuple[int, float]] = []
+"""Number and time of the first signal; empty until it is received."""
 _command_started = Event()
-"""Set once everything is imported and the command begins."""
+"""Set when all imports are done and the command starts."""
 
 
 def install_signal_handlers() -> None:
-    """Have the first SIGINT or SIGTERM raise KeyboardInterrupt and be remembered.
+    """Install handlers that record the first SIGINT or SIGTERM and raise KeyboardInterrupt.
 
-    Remembered, because a library may turn the exception into one of its own. Another one that
-    comes later, to a program that takes its time to end, ends it at once; so does the first one
-    before `begin`: nothing is at work yet, and what torch imports in C++ aborts where it raises.
+    The signal is recorded because a library may replace the exception by one of its own. A later
+    signal ends the program at once, in case it takes long to end. Before `start_raising` the first
+    signal does so, too: there is nothing to clean up yet, and the C++ code that torch runs during
+    its import aborts on an exception.
     """
-    home = os.getpid()
+    handler_pid = os.getpid()
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        if os.getpid() != home or (
+    def handle_signal(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != handler_pid or (
             _received_signals and time.monotonic() - _received_signals[0][1] > REPEAT_WITHIN_SECONDS
         ):
-            signal.signal(number, signal.SIG_DFL)  # a worker, which inherited this, says nothing
+            # A forked worker inherits this handler and must end without a message.
+            signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         elif not _received_signals:
             _received_signals.append((number, time.monotonic()))
             if not _command_started.is_set():
+                # An exception could abort in the C++ code that torch runs during its import.
                 os._exit(print_interruption("revin-forecast"))
             raise KeyboardInterrupt
-        # One more in the same moment is the same one, passed on by a library (pyarrow does).
+        # Otherwise it is the same signal, passed on by a library such as pyarrow.
 
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, handle_signal)
+    signal.signal(signal.SIGTERM, handle_signal)
     sys.unraisablehook = _exit_on_unraisable_interrupt
 
 
 def print_interruption(program: str) -> int:
-    """Say in one line what ended the program; return its exit code, as shells have them."""
+    """Print one line on the signal that ended the program; return the exit code 128 + signal."""
     number = _received_signals[0][0] if _received_signals else signal.SIGINT
-    what = "terminated" if number == signal.SIGTERM else "interrupted"
-    print(f"{program}: {what}", file=sys.stderr)
+    verb = "terminated" if number == signal.SIGTERM else "interrupted"
+    print(f"{program}: {verb}", file=sys.stderr)
     return 128 + number
 
 
 def was_interrupted() -> bool:
-    """Return whether a signal came."""
+    """Return whether a signal was received."""
     return bool(_received_signals)
 
 
 def start_raising() -> None:
-    """Let an interrupt raise from here on, so that what is at work can tidy up."""
+    """Raise an exception at signals from now on, so that the running command can clean up."""
     _command_started.set()
 
 
-def _exit_on_unraisable_interrupt(problem: Any) -> None:
-    """End the program where an interrupt could not be raised, such as while memory is freed."""
-    if isinstance(problem.exc_value, KeyboardInterrupt):
+def _exit_on_unraisable_interrupt(unraisable: Any) -> None:
+    """End the program if an interrupt could not be raised, for instance in a finalizer."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
         os._exit(print_interruption("revin-forecast"))
-    sys.__unraisablehook__(problem)
+    sys.__unraisablehook__(unraisable)

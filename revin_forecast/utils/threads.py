@@ -1,4 +1,4 @@
-"""How many of torch's threads a training run gets, by the size of one step."""
+"""The number of torch threads, and a map over threads."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,32 +9,37 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 FLOPS_PER_THREAD = 500_000_000
-"""In one forward pass over a batch. Measured on two cores: up to 3e8 a second thread costs more
-than it does, from 9e8 on it pays (docs/benchmarks/thread_count.md)."""
+"""Operations of one forward pass over a batch that justify one more thread.
+
+Measured on two cores: a second thread costs more than it gains up to 3e8 operations and pays from
+9e8 on (docs/benchmarks/thread_count.md).
+"""
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def choose_thread_count(flops: int, max_threads: int) -> int:
-    """Return the number of threads for a step.
+    """Return the number of threads for a training step.
 
-    A thread for each `OPERATIONS_PER_THREAD` begun, `most` at most. It depends on nothing that is
-    measured, so the same job has the same number again, and with it the same sums bit for bit.
+    One thread for each started `FLOPS_PER_THREAD`, up to `max_threads`. The number depends on no
+    measured time, so a repeated job uses the same number and gets the same sums bit for bit.
 
     Args:
-        flops: of one forward pass over a batch.
-        max_threads: threads there may be.
+        flops: operations of one forward pass over a batch.
+        max_threads: upper limit.
 
-    >>> threads_for(10**6, most=4), threads_for(6 * 10**8, most=4), threads_for(10**12, most=4)
-    (1, 2, 4)
+    >>> [choose_thread_count(flops, max_threads=4) for flops in (10**6, 6 * 10**8, 10**12)]
+    [1, 2, 4]
     """
     return min(max_threads, 1 + flops // FLOPS_PER_THREAD)
 
 
 @torch.no_grad()
 def count_flops(run: Callable[[], object]) -> int:
-    """Count the multiplications and additions of products, convolutions and attention in a call.
+    """Count the multiplications and additions of matrix products, convolutions and attention.
 
     Args:
-        run: called once; what it draws at random is drawn aside.
+        run: called once, on a copy of the random state.
     """
     with torch.random.fork_rng(devices=[]), FlopCounterMode(display=False) as counter:
         run()
@@ -43,7 +48,7 @@ def count_flops(run: Callable[[], object]) -> int:
 
 @contextmanager
 def torch_threads(count: int | None) -> Iterator[None]:
-    """Give torch a number of threads for a while; None: leave it as it is."""
+    """Set the number of torch threads inside a block; None leaves it unchanged."""
     before = torch.get_num_threads()
     try:
         if count is not None:
@@ -53,16 +58,12 @@ def torch_threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
 def thread_map(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Apply a function to items side by side, each in one thread of torch's own number.
+    """Apply a function to items in parallel, with one torch thread for each item.
 
-    Eigendecompositions hardly gain from a second thread; two of them beside each other do. As each
-    item has one thread, results do not depend on how many there are. Nothing is differentiated:
-    torch keeps that for each thread.
+    Suited to eigendecompositions: one hardly gains from a second thread, but two can run in
+    parallel. Because each item gets one thread, results do not depend on the number of threads.
+    Gradients are disabled in every thread, since torch keeps that setting per thread.
     """
     threads = torch.get_num_threads()
     if threads == 1:

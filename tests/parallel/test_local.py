@@ -1,4 +1,4 @@
-"""The same results here and in other processes, and what becomes of them when something fails."""
+"""The local engine returns the same results as the inline one and reports failures."""
 
 import math
 import os
@@ -16,44 +16,42 @@ from revin_forecast.parallel import make_engine
 ROOT = Path(__file__).resolve().parents[2]
 PARENT = """
 import time
-from revin_forecast.parallel import engine_named
+from revin_forecast.parallel import make_engine
 if __name__ == "__main__":
-    engine_named("local", 1).map(time.sleep, [60])
+    make_engine("local", 1).map(time.sleep, [60])
 """
-
-
 SPAWNED = "spawn_main"
 TEXT = {"capture_output": True, "text": True}
 
 
-def threads(_):
+def count_threads(_):
     import torch
 
     return torch.get_num_threads()
 
 
-def test_results_come_in_the_order_of_the_tasks():
+def test_results_are_in_the_order_of_the_tasks():
     for name in ("inline", "local"):
         assert make_engine(name, 2).map(math.sqrt, [4, 9, 16]) == [2, 3, 4]
         assert make_engine(name, 2).map(math.sqrt, []) == []
 
 
-def test_workers_have_one_thread_each_and_this_process_gets_its_own_back():
+def test_workers_use_one_thread_and_restore_that_of_this_process():
     import torch
 
-    before, set_here = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
+    before, variable = torch.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
     torch.set_num_threads(2)
     try:
-        assert make_engine("inline").map(threads, [0]) == [1]
+        assert make_engine("inline").map(count_threads, [0]) == [1]
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
     names = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"]
     assert make_engine("local", 1).map(os.getenv, names) == ["1", "1"]
-    assert os.environ.get("OMP_NUM_THREADS") == set_here
+    assert os.environ.get("OMP_NUM_THREADS") == variable
 
 
-def test_an_error_is_raised_here_and_ends_the_other_tasks():
+def test_an_error_is_raised_here_and_stops_the_other_tasks():
     start = time.monotonic()
     with pytest.raises(ValueError, match="sleep length must be non-negative"):
         make_engine("local", 2).map(time.sleep, [-1, 60])
@@ -62,47 +60,49 @@ def test_an_error_is_raised_here_and_ends_the_other_tasks():
         make_engine("inline").map(math.sqrt, [-1])
 
 
-def test_a_worker_that_dies_is_told():
+def test_a_lost_worker_is_reported():
     with pytest.raises(InputError, match="a worker process was lost, for want of memory or"):
         make_engine("local", 1).map(os._exit, [3])
 
 
-@pytest.mark.skipif(shutil.which("ps") is None, reason="looks at processes with ps")
-def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+@pytest.mark.skipif(shutil.which("ps") is None, reason="lists processes with ps")
+def test_workers_end_with_a_killed_parent(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     parent = subprocess.Popen([sys.executable, script], env=environment)
     try:
-        workers = _waited(lambda: _workers_of(parent.pid))
+        workers = _wait_for(lambda: _find_workers(parent.pid))
     finally:
         parent.kill()
         parent.wait()
     assert len(workers) == 1
-    assert _waited(lambda: not _alive(workers[0]))
+    assert _wait_for(lambda: not _is_alive(workers[0]))
 
 
-def _waited(found, seconds=30):
-    until = time.monotonic() + seconds
-    while not (result := found()) and time.monotonic() < until:
+def _wait_for(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not (result := condition()) and time.monotonic() < deadline:
         time.sleep(0.1)
     return result
 
 
-def _workers_of(parent):
-    shown = subprocess.run(
+def _find_workers(parent):
+    output = subprocess.run(
         ["ps", "-eww", "-o", "pid=", "-o", "ppid=", "-o", "args="], **TEXT
     ).stdout
-    rows = (line.split(maxsplit=2) for line in shown.splitlines())
-    return [int(pid) for pid, above, words in rows if int(above) == parent and SPAWNED in words]
+    rows = (line.split(maxsplit=2) for line in output.splitlines())
+    return [
+        int(pid) for pid, parent_id, words in rows if int(parent_id) == parent and SPAWNED in words
+    ]
 
 
-def _alive(process):
+def _is_alive(process):
     stat = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], **TEXT).stdout.strip()
     return bool(stat) and not stat.startswith("Z")
 
 
-def test_what_is_no_engine_is_refused(monkeypatch):
+def test_unusable_engines_are_rejected(monkeypatch):
     with pytest.raises(InputError, match="at least one worker is needed, but got workers=-1"):
         make_engine("local", -1)
     monkeypatch.setitem(sys.modules, "ray", None)

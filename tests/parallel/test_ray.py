@@ -1,4 +1,4 @@
-"""The same forecasts from Ray, started here for the work and ended with it."""
+"""The Ray engine returns the same forecasts and shuts down only the cluster it started."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from revin_forecast.parallel.inline import InlineEngine
 
 ray = pytest.importorskip("ray")
 pytestmark = [
-    # Ray's own: sockets and processes that it closes when it is collected.
+    # Ray closes its sockets and processes only when it is garbage collected.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
@@ -30,7 +30,7 @@ def cluster():
     ray.shutdown()
 
 
-def table():
+def make_table():
     random = np.random.default_rng(0)
     stamps = pd.date_range("2024-01-01", periods=90, freq="D")
     parts = [
@@ -42,39 +42,44 @@ def table():
     return long.assign(y=random.normal(size=len(long)).cumsum())
 
 
-def test_ray_gives_the_same_to_the_last_bit(cluster, monkeypatch):
+def test_ray_forecasts_are_bit_identical(cluster, monkeypatch):
     engine = make_engine("ray")
-    here = forecast_groups(Forecaster(3), table(), "region")
+    expected = forecast_groups(Forecaster(3), make_table(), "region")
     pd.testing.assert_frame_equal(
-        forecast_groups(Forecaster(3), table(), "region", engine=engine), here, rtol=0, atol=0
+        forecast_groups(Forecaster(3), make_table(), "region", engine=engine),
+        expected,
+        rtol=0,
+        atol=0,
     )
     monkeypatch.setattr("revin_forecast.forecasting.parallel.SERIES_PER_TASK", 1)
-    one = table()[lambda rows: rows.region == "north"].drop(columns="region")
-    fitted = Forecaster(3, 14, Ridge).fit(one).fitted
+    north = make_table()[lambda rows: rows.region == "north"].drop(columns="region")
+    fitted = Forecaster(3, 14, Ridge).fit(north).fitted
     past = fitted.standardizer.to_tensor(fitted.history.values).unsqueeze(0)
     forecast, quantiles = predict_parallel(fitted, past, engine, [0.1, 0.9])
-    wanted = predict_parallel(fitted, past, InlineEngine(), [0.1, 0.9])
-    assert torch.equal(forecast, wanted[0])
-    assert torch.equal(quantiles, wanted[1])
+    inline = predict_parallel(fitted, past, InlineEngine(), [0.1, 0.9])
+    assert torch.equal(forecast, inline[0])
+    assert torch.equal(quantiles, inline[1])
     with pytest.raises(ValueError, match="invalid literal for int"):
         engine.map(int, ["1", "x"])
-    assert ray.is_initialized()  # it was there before
+    assert ray.is_initialized()  # the cluster existed before
 
 
-def test_a_ray_that_the_engine_started_is_ended(monkeypatch):
-    told = []
+def test_a_cluster_started_by_the_engine_is_shut_down(monkeypatch):
+    calls = []
     engine = make_engine("ray", address="auto")
-    monkeypatch.setattr(ray, "init", lambda **options: told.append(options["address"]))
-    monkeypatch.setattr(ray, "shutdown", lambda: told.append("end"))
-    monkeypatch.setattr(engine, "_map", lambda function, tasks: told.append(tasks) or [1])
+    monkeypatch.setattr(ray, "init", lambda **options: calls.append(options["address"]))
+    monkeypatch.setattr(ray, "shutdown", lambda: calls.append("end"))
+    monkeypatch.setattr(engine, "_map", lambda function, tasks: calls.append(tasks) or [1])
     assert engine.map(int, ["1"]) == [1]
-    assert told == ["auto", ["1"], "end"]
+    assert calls == ["auto", ["1"], "end"]
 
 
-def test_a_cluster_that_does_not_answer_is_told(monkeypatch):
-    def refused(**options):
-        raise ConnectionError("nobody at 10.0.0.1")
+def test_an_unreachable_cluster_is_reported(monkeypatch):
+    def refuse_connection(**options):
+        raise ConnectionError("no server at 10.0.0.1")
 
-    monkeypatch.setattr(ray, "init", refused)
-    with pytest.raises(InputError, match=r"no Ray cluster answers: nobody at 10\.0\.0\.1\. Start"):
+    monkeypatch.setattr(ray, "init", refuse_connection)
+    with pytest.raises(
+        InputError, match=r"no Ray cluster answers: no server at 10\.0\.0\.1\. Start"
+    ):
         make_engine("ray").map(int, ["1"])

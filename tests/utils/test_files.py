@@ -1,3 +1,5 @@
+"""Atomic file writes keep the old or the new content."""
+
 import errno
 import os
 import stat
@@ -21,7 +23,7 @@ def write(path, text="new"):
         partial.write_text(text)
 
 
-def test_a_new_file_and_an_old_one(tmp_path):
+def test_new_files_follow_the_umask_and_old_ones_keep_their_mode(tmp_path):
     path = tmp_path / "f.csv"
     before = os.umask(0o027)
     try:
@@ -51,7 +53,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, problem):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_link_stays_and_leads_to_the_new_content(tmp_path):
+def test_symbolic_links_are_kept(tmp_path):
     (tmp_path / "there").mkdir()
     link, dangling = tmp_path / "link.csv", tmp_path / "dangling.csv"
     link.symlink_to("there/f.csv")
@@ -68,18 +70,18 @@ def test_a_link_stays_and_leads_to_the_new_content(tmp_path):
 
 
 def test_a_pipe_gets_the_finished_content(tmp_path):
-    pipe, found = tmp_path / "pipe", []
+    pipe, received = tmp_path / "pipe", []
     os.mkfifo(pipe)
-    reader = threading.Thread(target=lambda: found.append(pipe.read_text()))
+    reader = threading.Thread(target=lambda: received.append(pipe.read_text()))
     reader.start()
     write_table(TABLE, pipe)
     reader.join(timeout=10)
-    assert found == [CSV]
+    assert received == [CSV]
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
 
 
-def test_standard_output_by_its_name():
+def test_dev_stdout_receives_the_table():
     code = (
         "import pandas; from revin_forecast.data.write_table import write_table;"
         "write_table(pandas.DataFrame({'date': ['2024-01-01'], 'a': [1.5]}), '/dev/stdout')"
@@ -88,7 +90,7 @@ def test_standard_output_by_its_name():
     assert (done.returncode, done.stdout, done.stderr) == (0, CSV, "")
 
 
-def test_a_folder_is_not_written_over(tmp_path):
+def test_a_folder_is_rejected(tmp_path):
     with pytest.raises(InputError, match="is a folder; name a file to write"):
         write(tmp_path)
     (tmp_path / "f.csv").mkdir()
@@ -100,33 +102,33 @@ def test_a_folder_is_not_written_over(tmp_path):
     ("name", "message"),
     [
         ("f.xlsx", r"is written as .csv or .parquet but got .*f.xlsx"),
-        ("nowhere/f.csv", r"there is no folder .*nowhere to write f.csv in; make it"),
+        ("nowhere/f.csv", r"there is no folder .*nowhere to write f.csv in; create it"),
     ],
 )
-def test_outputs_that_are_refused_before_the_work(tmp_path, name, message):
+def test_unwritable_outputs_are_rejected_before_the_work(tmp_path, name, message):
     with pytest.raises(InputError, match=message):
         check_table_path(tmp_path / name)
     with pytest.raises(InputError, match=message):
         write_table(TABLE, tmp_path / name)
 
 
-def test_the_longest_name_that_a_disk_takes(tmp_path):
+def test_a_name_of_maximum_length_can_be_written(tmp_path):
     path = tmp_path / ("ä" * 125 + ".csv")
     write(path)
     assert path.read_text() == "new"
 
 
-def test_what_is_in_the_way_is_named_as_people_know_it(tmp_path):
+def test_errors_name_the_path_that_the_user_passed(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         write(tmp_path / "nowhere" / "f.csv")
     assert caught.value.filename == str(tmp_path / "nowhere" / "f.csv")
 
 
-def test_a_file_that_is_write_protected_stays(tmp_path, monkeypatch):
+def test_a_write_protected_file_is_kept(tmp_path, monkeypatch):
     path = tmp_path / "f.csv"
     write(path, "old")
     path.chmod(0o444)
-    # Whoever runs this may be allowed everything.
+    # The user that runs the tests may be root, for whom every file is writable.
     monkeypatch.setattr("os.access", lambda path, mode: False)
     with pytest.raises(PermissionError, match=r"Permission denied: '.*f\.csv'"):
         write(path)
@@ -134,7 +136,7 @@ def test_a_file_that_is_write_protected_stays(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-def test_a_full_disk_is_told_with_the_file(tmp_path, reason):
+def test_a_full_disk_is_reported_with_the_file(tmp_path, reason):
     path = tmp_path / "f.csv"
     write(path, "old")
     with (
@@ -146,7 +148,7 @@ def test_a_full_disk_is_told_with_the_file(tmp_path, reason):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path):
+def test_partial_files_of_killed_runs_are_removed(tmp_path):
     path, other = tmp_path / "f[1].csv", tmp_path / ".other.csv.0a.partial"
     code = (
         "import os, sys, pathlib; from revin_forecast.utils.files import atomic_write\n"
@@ -162,7 +164,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path):
     assert sorted(tmp_path.iterdir()) == [other, path]
 
 
-def test_what_another_run_is_writing_is_not_removed(tmp_path):
+def test_partial_files_of_running_writes_are_kept(tmp_path):
     path = tmp_path / "f.csv"
     with atomic_write(path) as partial:
         partial.write_text("first")

@@ -1,3 +1,5 @@
+"""Freed memory is reused without new page faults."""
+
 import platform
 
 import pytest
@@ -7,13 +9,13 @@ from revin_forecast.utils.memory import retain_freed_memory
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries differ")
-def test_freed_memory_is_there_for_the_next_step():
+def test_freed_memory_is_reused_by_the_next_step():
     resource = pytest.importorskip("resource")
     retain_freed_memory()
     faults = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        several = [torch.ones(2**20) for _ in range(10)]  # 4 MiB each, a step's
-        del several
+        tensors = [torch.ones(2**20) for _ in range(10)]  # 4 MiB each, as in a training step
+        del tensors
         faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     assert min(faults[1:]) < 2_000  # of 10,240 pages

@@ -1,4 +1,4 @@
-"""What takes long is told where somebody watches, and nowhere else."""
+"""Progress of long tasks is displayed on a terminal or on request, and nowhere else."""
 
 import io
 import os
@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from revin_forecast.selection import SelectionSettings, Selector
-from revin_forecast.selection import SelectionTask as SelectionTask
+from revin_forecast.selection import SelectionSettings, SelectionTask, Selector
 from revin_forecast.training.settings import TrainingSettings
-from revin_forecast.utils import progress as home
+from revin_forecast.utils import progress as progress_module
 from revin_forecast.utils.progress import (
     ProgressTask,
     is_displayed,
@@ -29,33 +28,33 @@ HIDE, SHOW, ERASE = "\x1b[?25l", "\x1b[?25h", "\x1b[2K"
 
 
 @pytest.fixture
-def impatient(monkeypatch):
-    """Two seconds are 20 milliseconds."""
-    monkeypatch.setattr(home, "DELAY_SECONDS", 0.02)
-    monkeypatch.setattr(home, "REFRESH_SECONDS", 0.01)
-    monkeypatch.setattr(home, "LINE_SECONDS", 0.01)
+def short_delays(monkeypatch):
+    """Shorten the delay and the refresh times to 10 to 20 milliseconds."""
+    monkeypatch.setattr(progress_module, "DELAY_SECONDS", 0.02)
+    monkeypatch.setattr(progress_module, "REFRESH_SECONDS", 0.01)
+    monkeypatch.setattr(progress_module, "LINE_SECONDS", 0.01)
 
 
 @contextmanager
 def terminal():
-    """Make the error stream a terminal; what it yields returns what it shows."""
+    """Replace stderr by a terminal; yield a function that returns the output received so far."""
     parent, child = pty.openpty()
-    shown = bytearray()
+    received = bytearray()
 
     def read():
         while True:
             try:
-                part = os.read(parent, 65536)
-            except OSError:  # the other end is closed
+                chunk = os.read(parent, 65536)
+            except OSError:  # The other end was closed.
                 return
-            shown.extend(part)
+            received.extend(chunk)
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     before = sys.stderr
     sys.stderr = os.fdopen(child, "w", buffering=1)
     try:
-        yield shown.decode
+        yield received.decode
     finally:
         sys.stderr.close()
         sys.stderr = before
@@ -64,38 +63,42 @@ def terminal():
 
 
 @pytest.fixture
-def colours(monkeypatch):
-    """A terminal of 100 columns that knows colours."""
+def color_terminal(monkeypatch):
+    """Environment of a color terminal with 100 columns."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
-def until(found, seconds=10.0):
-    """Wait for something to come true."""
-    stop = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < stop, "it never came true"
+def wait_until(condition, seconds=10.0):
+    """Wait until a condition is true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never became true"
         time.sleep(0.01)
 
 
-def test_a_bar_on_a_terminal_comes_late_and_goes(colours, impatient):
-    with terminal() as told, progress_display(), progress("choosing a model", 40) as advance:
+def test_a_bar_appears_after_the_delay_and_is_erased(color_terminal, short_delays):
+    with terminal() as read_output, progress_display(), progress("choosing a model", 40) as advance:
         advance(12, "Ridge, mean, 336")
-        until(lambda: "12 of 40" in told())
-    shown = told()
-    assert "choosing a model" in shown
-    assert "Ridge, mean, 336" in shown
-    assert shown.count("\n") == 1  # the end of the line that is then erased
-    assert shown.index(HIDE) < shown.rindex(SHOW)
-    assert shown.endswith(f"\x1b[1A{ERASE}")
+        wait_until(lambda: "12 of 40" in read_output())
+    output = read_output()
+    assert "choosing a model" in output
+    assert "Ridge, mean, 336" in output
+    assert output.count("\n") == 1  # the end of the erased line
+    assert output.index(HIDE) < output.rindex(SHOW)
+    assert output.endswith(f"\x1b[1A{ERASE}")
 
 
-def test_what_ends_soon_shows_nothing_and_loads_nothing(colours, tmp_path):
-    with terminal() as told, progress_display(verbose=True), progress("a moment", 2) as advance:
+def test_a_short_task_shows_and_imports_nothing(color_terminal, tmp_path):
+    with (
+        terminal() as read_output,
+        progress_display(verbose=True),
+        progress("a moment", 2) as advance,
+    ):
         advance()
         assert [thread for thread in threading.enumerate() if thread.name == "progress"]
-    assert told() == ""
+    assert read_output() == ""
     assert not [thread for thread in threading.enumerate() if thread.name == "progress"]
     code = tmp_path / "quick.py"
     code.write_text(
@@ -108,7 +111,7 @@ def test_what_ends_soon_shows_nothing_and_loads_nothing(colours, tmp_path):
     assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, str(code)]) == 0
 
 
-def test_nothing_is_shown_unless_the_command_line_shows(capsys, impatient):
+def test_nothing_is_shown_outside_a_progress_display(capsys, short_delays):
     threads = threading.active_count()
     with progress("choosing a model", 40) as advance:
         advance(3)
@@ -119,7 +122,7 @@ def test_nothing_is_shown_unless_the_command_line_shows(capsys, impatient):
     assert capsys.readouterr() == ("", "")
 
 
-def test_silent_where_there_is_no_terminal(capsys, impatient):
+def test_silent_without_a_terminal(capsys, short_delays):
     with progress_display(), progress("choosing a model", 40) as advance:
         advance(3)
         assert not is_displayed()
@@ -127,7 +130,7 @@ def test_silent_where_there_is_no_terminal(capsys, impatient):
     assert capsys.readouterr() == ("", "")
 
 
-def test_lines_where_there_is_no_terminal_if_asked_for(capsys, impatient):
+def test_verbose_prints_lines_without_a_terminal(capsys, short_delays):
     with progress_display(verbose=True):
         assert is_verbose()
         with progress("choosing a model", 40) as advance:
@@ -136,37 +139,37 @@ def test_lines_where_there_is_no_terminal_if_asked_for(capsys, impatient):
                 time.sleep(0.1)
     out, err = capsys.readouterr()
     assert out == ""
-    wanted = [f"choosing a model: {done} of 40, Ridge, mean, {done}" for done in (12, 13)]
-    assert err.splitlines() == wanted  # none twice, however often it looks
+    expected = [f"choosing a model: {done} of 40, Ridge, mean, {done}" for done in (12, 13)]
+    assert err.splitlines() == expected  # an unchanged line is not repeated
     assert not is_verbose()
 
 
 @pytest.mark.parametrize("verbose", [False, True])
-def test_a_terminal_that_only_writes_gets_lines(impatient, monkeypatch, verbose):
+def test_a_dumb_terminal_gets_lines(short_delays, monkeypatch, verbose):
     monkeypatch.setenv("TERM", "dumb")
     with (
-        terminal() as told,
+        terminal() as read_output,
         progress_display(verbose),
         progress("reading", 7000, "rows") as advance,
     ):
         advance(5000)
-        until(told)
-    assert told() == "reading: 5,000 of 7,000 rows\r\n"
+        wait_until(read_output)
+    assert read_output() == "reading: 5,000 of 7,000 rows\r\n"
 
 
-@pytest.mark.parametrize("wanted", [False, True])
-def test_no_colours_where_none_are_wanted(colours, impatient, monkeypatch, wanted):
-    if not wanted:
+@pytest.mark.parametrize("has_colors", [False, True])
+def test_no_color_is_respected(color_terminal, short_delays, monkeypatch, has_colors):
+    if not has_colors:
         monkeypatch.setenv("NO_COLOR", "1")
-    with terminal() as told, progress_display(), progress("choosing a model", 40) as advance:
+    with terminal() as read_output, progress_display(), progress("choosing a model", 40) as advance:
         advance(12)
-        until(lambda: "12 of 40" in told())
-    assert ("\x1b[3" in told() or "\x1b[9" in told()) == wanted
+        wait_until(lambda: "12 of 40" in read_output())
+    assert ("\x1b[3" in read_output() or "\x1b[9" in read_output()) == has_colors
 
 
-def test_one_within_another_is_on_the_same_line(capsys, impatient):
+def test_nested_tasks_share_a_line(capsys, short_delays):
     with progress_display(verbose=True), progress("fitting on a.csv"):
-        until(lambda: "fitting on a.csv\n" in capsys.readouterr().err)
+        wait_until(lambda: "fitting on a.csv\n" in capsys.readouterr().err)
         with progress("choosing a model", 4) as choosing:
             choosing(2, "DLinear")
             with progress("training DLinear", 20, "epochs") as training:
@@ -175,55 +178,55 @@ def test_one_within_another_is_on_the_same_line(capsys, impatient):
                     "choosing a model: 2 of 4, DLinear; "
                     "training DLinear: 3 of 20 epochs, validation loss 0.5\n"
                 )
-                until(lambda: line in capsys.readouterr().err)
-            until(lambda: "choosing a model: 2 of 4, DLinear\n" in capsys.readouterr().err)
+                wait_until(lambda: line in capsys.readouterr().err)
+            wait_until(lambda: "choosing a model: 2 of 4, DLinear\n" in capsys.readouterr().err)
 
 
-def test_one_within_another_is_behind_it_on_a_terminal(colours, impatient):
-    with terminal() as told, progress_display(), progress("choosing a model", 4) as choosing:
+def test_nested_tasks_share_a_bar(color_terminal, short_delays):
+    with terminal() as read_output, progress_display(), progress("choosing a model", 4) as choosing:
         choosing(2)
         with progress("training", 20, "epochs") as training:
             training(3)
-            until(lambda: "training: 3 of 20 epochs" in told())
-    assert told().count("\n") == 1
+            wait_until(lambda: "training: 3 of 20 epochs" in read_output())
+    assert read_output().count("\n") == 1
 
 
-def test_a_note_alone_is_no_step(capsys, impatient):
+def test_a_note_alone_counts_no_step(capsys, short_delays):
     with progress_display(verbose=True), progress("choosing", 4) as advance:
         advance(0, "first")
-        until(lambda: "choosing: 0 of 4, first\n" in capsys.readouterr().err)
+        wait_until(lambda: "choosing: 0 of 4, first\n" in capsys.readouterr().err)
         advance()
-        until(lambda: "choosing: 1 of 4, first\n" in capsys.readouterr().err)
+        wait_until(lambda: "choosing: 1 of 4, first\n" in capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
-def test_whatever_ends_it_leaves_a_clean_terminal(colours, impatient, error):
-    with terminal() as told:
+def test_an_exception_leaves_a_clean_terminal(color_terminal, short_delays, error):
+    with terminal() as read_output:
         with pytest.raises(error), progress_display(), progress("choosing a model", 40):  # noqa: PT012
-            until(lambda: HIDE in told())
+            wait_until(lambda: HIDE in read_output())
             raise error
         assert not is_displayed()
-    assert told().rstrip().endswith(ERASE)
-    assert SHOW in told()
+    assert read_output().rstrip().endswith(ERASE)
+    assert SHOW in read_output()
 
 
-def test_an_error_stream_that_nobody_reads_is_no_error(impatient, monkeypatch):
-    class Closed(io.StringIO):
+def test_a_closed_error_stream_is_ignored(short_delays, monkeypatch):
+    class ClosedStream(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    monkeypatch.setattr(sys, "stderr", Closed())
+    monkeypatch.setattr(sys, "stderr", ClosedStream())
     with progress_display(verbose=True), progress("choosing", 4):
-        thread = next(one for one in threading.enumerate() if one.name == "progress")
-        thread.join(5)  # an error in it would fail the test
+        thread = next(thread for thread in threading.enumerate() if thread.name == "progress")
+        thread.join(5)  # An error in the thread would fail the test.
         assert not thread.is_alive()
 
 
-def test_a_command_tells_on_request_and_is_silent_else(tmp_path):
+def test_a_command_prints_progress_only_with_verbose(tmp_path):
     days = pd.date_range("2024-01-01", periods=300, freq="D")
     sold = np.random.default_rng(0).normal(size=300).cumsum()
     pd.DataFrame({"date": days, "sold": sold}).to_csv(tmp_path / "sales.csv", index=False)
-    program = tmp_path / "impatient.py"
+    program = tmp_path / "short_delays.py"
     program.write_text(
         "import sys\n"
         "from revin_forecast.utils import progress\n"
@@ -254,30 +257,32 @@ def test_a_command_tells_on_request_and_is_silent_else(tmp_path):
         (1, 90, None, 7, "thorough"),
     ],
 )
-def test_the_choice_counts_its_candidates_right(
-    monkeypatch, channels, rows, centre, lookback, effort
-):
-    counted = {}
+def test_selection_counts_all_its_candidates(monkeypatch, channels, rows, centre, lookback, effort):
+    counts = {}
 
     @contextmanager
-    def counting(what, total, *_):
-        task = ProgressTask(what, total)
+    def record_progress(description, total, *_):
+        task = ProgressTask(description, total)
         yield task.advance
-        counted[what] = (task.completed, total)
+        counts[description] = (task.completed, total)
 
-    monkeypatch.setattr("revin_forecast.selection.selector.progress", counting)
+    monkeypatch.setattr("revin_forecast.selection.selector.progress", record_progress)
     values = np.random.default_rng(0).normal(size=(rows, channels)).cumsum(0)
     task = SelectionTask(values, max(1, rows * 4 // 5), min(7, rows // 5 or 1), (7,))
     selector = Selector(task, SelectionSettings(effort=effort), centre, lookback)
-    tried = selector.run(TrainingSettings(max_epochs=1))
-    done, total = counted["choosing a model"]
+    results = selector.run(TrainingSettings(max_epochs=1))
+    done, total = counts["choosing a model"]
     assert done == total
-    assert total - len(tried) == (effort == "thorough")  # 7 rows hold no patch of PatchTST's
+    assert total - len(results) == (
+        effort == "thorough"
+    )  # 7 rows are too few for a patch of PatchTST
 
 
-def test_it_costs_nothing_to_speak_of():
+def test_advance_is_cheap():
     with progress("choosing", 10**6) as advance:
         start = time.perf_counter()
         for _ in range(10_000):
             advance(1, "a note")
-        assert (time.perf_counter() - start) / 10_000 < 2e-5  # a microsecond at most, when quiet
+        assert (
+            time.perf_counter() - start
+        ) / 10_000 < 2e-5  # about a microsecond on a quiet machine

@@ -1,4 +1,4 @@
-"""Runs that are stopped at any moment: their outputs are the old or the new ones, never half."""
+"""Runs that are stopped at any moment leave either the old or the new output."""
 
 import json
 import os
@@ -19,43 +19,44 @@ from revin_forecast import Forecaster
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and fork of POSIX")
 
-# All is imported once; each run is a process of its own, forked, so that a kill finds it at work.
-STARTER = """
+# Each run is forked from one process with all imports done, so that a kill hits it at work.
+FORK_SERVER = """
 import json, os, resource, signal, sys
 import jsonargparse, docstring_parser
 import revin_forecast.cli.fit, revin_forecast.cli.forecast
 import revin_forecast.__main__ as program
 
-# Until the program watches for them, signals wait: before that is Python's own start, not ours.
+# Signals are blocked until the program has installed its handlers: an earlier signal would hit the
+# start of Python itself, which is not under test.
 SIGNALS = {signal.SIGINT, signal.SIGTERM}
 install = program.install_signal_handlers
 
-def watch_then_let_in():
+def install_then_unblock():
     install()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
-program.install_signal_handlers = watch_then_let_in
+program.install_signal_handlers = install_then_unblock
 for line in sys.stdin:
-    words, most = json.loads(line)
-    theirs, mine = os.pipe()
+    words, max_bytes = json.loads(line)
+    read_end, write_end = os.pipe()
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     child = os.fork()
     if child == 0:
-        os.dup2(mine, 2)
+        os.dup2(write_end, 2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        if most:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        if max_bytes:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
         sys.argv[1:] = words
-        os._exit(program.run())  # tidying up a copy of all that was imported takes a second
+        os._exit(program.run())  # a normal exit would spend a second on cleaning up the imports
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    os.close(mine)
+    os.close(write_end)
     print(child, flush=True)
-    with open(theirs) as pipe:
+    with open(read_end) as pipe:
         error = pipe.read()
     _, status = os.waitpid(child, 0)
     print(json.dumps([os.waitstatus_to_exitcode(status), error]), flush=True)
 """
-AT_ONCE = """
+PRINT_THEN_RUN = """
 import sys
 print("ready", flush=True)
 import revin_forecast.__main__ as program
@@ -63,36 +64,36 @@ sys.exit(program.run())
 """
 
 
-class Runs:
-    """Starts runs of the program."""
+class RunServer:
+    """Runs of the program, forked from one server process."""
 
     def __init__(self):
         self.process = subprocess.Popen(
-            [sys.executable, "-c", STARTER],
+            [sys.executable, "-c", FORK_SERVER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def start(self, *words, most=0):
-        """Start one, which may write files of `most` bytes; return its process number."""
+    def start(self, *words, max_bytes=0):
+        """Start a run that may write files of up to `max_bytes`; return its process number."""
         assert self.process.stdin
         assert self.process.stdout
-        self.process.stdin.write(json.dumps([list(map(str, words)), most]) + "\n")
+        self.process.stdin.write(json.dumps([list(map(str, words)), max_bytes]) + "\n")
         self.process.stdin.flush()
         return int(self.process.stdout.readline())
 
-    def end(self):
-        """Wait for it; return its exit code and what it said."""
+    def wait(self):
+        """Wait for the run; return its exit code and error output."""
         assert self.process.stdout
         return tuple(json.loads(self.process.stdout.readline()))
 
 
 @pytest.fixture(scope="module")
 def runs():
-    made = Runs()
-    with made.process as process:
-        yield made
+    server = RunServer()
+    with server.process as process:
+        yield server
         process.stdin.close()
 
 
@@ -106,10 +107,10 @@ def table(tmp_path):
     return tmp_path / "table.csv"
 
 
-def stop(pid, number, moment, folder):
-    """Send a signal after a while, or as soon as something is being written in a folder."""
-    deadline = time.monotonic() + moment
-    with suppress(ProcessLookupError):  # it was faster
+def send_signal(pid, number, delay, folder):
+    """Send a signal after a delay in seconds, or as soon as a file is being written in a folder."""
+    deadline = time.monotonic() + delay
+    with suppress(ProcessLookupError):  # The run ended first.
         while time.monotonic() < deadline:
             os.kill(pid, 0)
             if folder is None:
@@ -119,93 +120,93 @@ def stop(pid, number, moment, folder):
         os.kill(pid, number)
 
 
-def check_end(number, ended):
-    """It was stopped as the signal says, or was done before; with one line, or none."""
-    code, error = ended
-    # Python dies of a SIGINT that found it within exec(); a shell calls that 130, too.
-    stopped = {
+def check_result(number, result):
+    """Check that a run was stopped by the signal with one line, or had ended before."""
+    code, error = result
+    # Python dies of a SIGINT during exec(), which a shell reports as 130, too.
+    codes = {
         signal.SIGKILL: {-9},
         signal.SIGINT: {130, -2},
         signal.SIGTERM: {143},
     }[number]
-    assert code in stopped | {0}, error
-    said = {
+    assert code in codes | {0}, error
+    messages = {
         signal.SIGINT: "revin-forecast: interrupted\n",
         signal.SIGTERM: "revin-forecast: terminated\n",
     }
-    assert error == (said.get(number, "") if code else ""), code
+    assert error == (messages.get(number, "") if code else ""), code
 
 
-# Half of them when the output is being written, the others at any time.
-MOMENTS = [
+# Each signal once while the output is being written and once at a random time.
+SIGNAL_CASES = [
     (number, writing)
     for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
     for writing in (True, False)
 ]
 
 
-def test_a_forecast_that_is_stopped(runs, table):
+def test_a_stopped_forecast_leaves_a_whole_file(runs, table):
     out = table.parent / "out" / "f.csv"
     out.parent.mkdir()
     words = ("forecast", table, "--horizon", 7, "--lookback", 28, "--backbone", "Ridge")
-    for _ in range(2):  # the second one's time is usual
-        began = time.monotonic()
+    for _ in range(2):  # the second one takes the usual time
+        start = time.monotonic()
         runs.start(*words, "--out", out)
-        assert runs.end() == (0, "")
-        took = time.monotonic() - began
-    new, old = out.read_bytes(), b"what was there before\n"
+        assert runs.wait() == (0, "")
+        duration = time.monotonic() - start
+    new, old = out.read_bytes(), b"the old content\n"
     generator = random.Random(1)
-    for number, writing in MOMENTS:
+    for number, writing in SIGNAL_CASES:
         out.write_bytes(old)
         pid = runs.start(*words, "--out", out)
-        moment = 30 if writing else generator.uniform(0.05, 1) * took
-        stop(pid, number, moment, out.parent if writing else None)
-        check_end(number, runs.end())
+        delay = 30 if writing else generator.uniform(0.05, 1) * duration
+        send_signal(pid, number, delay, out.parent if writing else None)
+        check_result(number, runs.wait())
         assert out.read_bytes() in (old, new)
     runs.start(*words, "--out", out)
-    assert runs.end() == (0, "")
+    assert runs.wait() == (0, "")
     assert list(out.parent.iterdir()) == [out]
     assert out.read_bytes() == new
 
 
-def test_a_fit_that_is_stopped(runs, table):
+def test_a_stopped_fit_leaves_a_whole_model(runs, table):
     model, old = table.parent / "model", table.parent / "old"
     words = ("fit", table, "--lookback", 28, "--backbone", "Ridge")
     for _ in range(2):
-        began = time.monotonic()
+        start = time.monotonic()
         runs.start(*words, "--horizon", 3, "--out", old)
-        assert runs.end() == (0, "")
-        took = time.monotonic() - began
+        assert runs.wait() == (0, "")
+        duration = time.monotonic() - start
     generator = random.Random(2)
-    for number, writing in MOMENTS:
+    for number, writing in SIGNAL_CASES:
         shutil.rmtree(model, ignore_errors=True)
         shutil.copytree(old, model)
         pid = runs.start(*words, "--horizon", 5, "--out", model)
-        moment = 30 if writing else generator.uniform(0.05, 1) * took
-        stop(pid, number, moment, model if writing else None)
-        check_end(number, runs.end())
+        delay = 30 if writing else generator.uniform(0.05, 1) * duration
+        send_signal(pid, number, delay, model if writing else None)
+        check_result(number, runs.wait())
         assert len(Forecaster.load(model).predict()) in (3, 5)
     runs.start(*words, "--horizon", 5, "--out", model)
-    assert runs.end() == (0, "")
+    assert runs.wait() == (0, "")
     assert len(Forecaster.load(model).predict()) == 5
     assert sum(path.is_file() for path in model.iterdir()) == 5
 
 
-@pytest.mark.parametrize("most", [100, 1])
-def test_a_disk_that_is_full(runs, table, most):
+@pytest.mark.parametrize("max_bytes", [100, 1])
+def test_a_full_disk_is_reported(runs, table, max_bytes):
     out, model = table.parent / "f.csv", table.parent / "model"
     out.write_text("old")
     words = (table, "--horizon", 7, "--lookback", 28, "--backbone", "Ridge")
-    runs.start("forecast", *words, "--out", out, most=most)
-    code, error = runs.end()
+    runs.start("forecast", *words, "--out", out, max_bytes=max_bytes)
+    code, error = runs.wait()
     assert code == 2
     assert error.startswith(
         f"revin-forecast: {out} could not be written: File too large. Make room"
     )
     assert error.count("\n") == 1
     assert out.read_text() == "old"
-    runs.start("fit", *words, "--out", model, most=most)
-    code, error = runs.end()
+    runs.start("fit", *words, "--out", model, max_bytes=max_bytes)
+    code, error = runs.wait()
     assert code == 2
     assert "could not be written: File too large" in error
     assert error.count("\n") == 1
@@ -213,7 +214,7 @@ def test_a_disk_that_is_full(runs, table, most):
     assert sorted(path.name for path in table.parent.iterdir()) == ["f.csv", "model", "table.csv"]
 
 
-def test_killed_in_the_middle_of_writing(tmp_path):
+def test_killed_writes_leave_whole_files(tmp_path):
     path = tmp_path / "f"
     code = (
         "import itertools, pathlib, sys; from revin_forecast.utils.files import atomic_write\n"
@@ -243,10 +244,10 @@ def test_killed_in_the_middle_of_writing(tmp_path):
         (signal.SIGTERM, 0.5, {143}, "revin-forecast: terminated\n"),
     ],
 )
-def test_stopped_while_it_starts(table, number, delay, code, line):
+def test_signals_during_the_imports(table, number, delay, code, line):
     out = table.parent / "f.csv"
     process = subprocess.Popen(
-        [sys.executable, "-c", AT_ONCE, "forecast", table, "--horizon", "7", "--out", out],
+        [sys.executable, "-c", PRINT_THEN_RUN, "forecast", table, "--horizon", "7", "--out", out],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
