@@ -1,3 +1,5 @@
+"""A line chart over time as a self-contained HTML page."""
+
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,9 +10,10 @@ from plotly import graph_objects
 from revin_forecast.utils.files import atomic_write
 
 Line = tuple[pd.DatetimeIndex, np.ndarray]
-"""Stamps and values of one drawn line."""
+"""Timestamps and values of a line."""
 
-# Told apart by colour-blind readers too (Okabe & Ito, 2008); dashes for those without colour.
+# Colour-blind readers can distinguish these colours (Okabe & Ito, 2008); the dashes distinguish
+# lines printed without colour.
 STYLES = (
     {"color": "#444444"},
     {"color": "#0072B2", "width": 3},
@@ -22,19 +25,19 @@ STYLES = (
 
 
 def write_line_chart(lines: Mapping[str, Line], title: str, unit: str, path: Path) -> None:
-    """Draw named lines over time into one self-contained HTML page.
+    """Draw named lines over time and write them as a self-contained HTML page.
 
     Args:
-        lines: name -> stamps and values; the first is the measured series.
-        title: above the picture.
-        unit: of the vertical axis.
-        path: of the page; an older one is replaced.
+        lines: timestamps and values by name; the first is the measured series.
+        title: title above the chart.
+        unit: label of the vertical axis.
+        path: file to write; an existing one is replaced.
     """
     figure = graph_objects.Figure()
-    for number, (name, (stamps, values)) in enumerate(lines.items()):
-        style = STYLES[number % len(STYLES)]
+    for index, (name, (timestamps, values)) in enumerate(lines.items()):
+        style = STYLES[index % len(STYLES)]
         figure.add_trace(
-            graph_objects.Scatter(x=stamps, y=values, name=name, mode="lines", line=style)
+            graph_objects.Scatter(x=timestamps, y=values, name=name, mode="lines", line=style)
         )
     figure.update_layout(
         title=title,
@@ -45,6 +48,7 @@ def write_line_chart(lines: Mapping[str, Line], title: str, unit: str, path: Pat
         legend={"orientation": "h", "y": -0.12},
         margin={"l": 60, "r": 20, "t": 60, "b": 40},
     )
+    # plotly is embedded, so the page opens without a network.
     with atomic_write(path) as partial:
         figure.write_html(
             partial, default_height="85vh", config={"responsive": True, "displayModeBar": False}

@@ -1,4 +1,4 @@
-"""Markdown tables of measured rows."""
+"""Markdown tables of rows of measurements."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +18,7 @@ def markdown_table(rows: Sequence[Row]) -> str:
     | etth1 | 0.3667 |
     """
     columns = list(rows[0])
+    # None is compatible with a numeric column: any number makes it one.
     alignments = ["---:" if _is_numeric(rows, name) else "---" for name in columns]
     header = " | ".join(columns)
     body = [" | ".join(_format_cell(row[name]) for name in columns) for row in rows]

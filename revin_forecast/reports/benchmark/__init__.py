@@ -1,4 +1,4 @@
-"""The report of a shift benchmark: one self-contained page and a summary, from tables alone."""
+"""The report of a shift benchmark: a self-contained page and a summary, made from its tables."""
 
 from revin_forecast.reports.benchmark.page import write_benchmark_report
 

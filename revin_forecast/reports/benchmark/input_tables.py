@@ -1,4 +1,4 @@
-"""The tables a report is made from: their columns, and the order of what they name."""
+"""The input tables of the report: their columns, the order of their names, and error curves."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    # pandas declares most selections as "Series or DataFrame", which nothing accepts.
+    # pandas declares most selections as "Series | DataFrame", which no function accepts.
     Frame = Any
     Column = Any
 else:
@@ -15,21 +15,22 @@ else:
     Column = pd.Series
 
 Tables = Mapping[str, Frame]
-"""Every table of `COLUMNS` by name; one that was not handed over is empty."""
+"""Every table of `TABLE_COLUMNS` by name; a missing one is empty."""
 
 BASELINE = "Identity"
-"""The normalizer that does nothing; a model's twin has it, the same backbone and the same seed."""
+"""The normalizer that does nothing: a model's twin has it, with the same backbone and seed."""
 
 REFERENCE = "reference"
-"""Stands in the column of normalizers for models that are there to compare with."""
+"""Entry of reference models, such as SeasonalNaive, in the column of normalizers."""
 
 _MODEL_COLUMNS = "dataset backbone normalizer seed role"
 _SHIFT_COLUMNS = "semantics placement shift arm"
 _COLUMN_LISTS = {
-    "runs": f"run_key {_MODEL_COLUMNS} data_sha lookback horizon n_params epochs_run val_loss status error",
+    "runs": f"run_key {_MODEL_COLUMNS} data_sha lookback horizon n_params epochs_run val_loss "
+    "status error",
     "costs": "run_key train_s eval_s peak_mb",
-    "cells": f"run_key {_MODEL_COLUMNS} {_SHIFT_COLUMNS} severity displacement age n_windows n_excl_channels "
-    "mase_pb eg cvar10 r_log ci_lo ci_hi oracle regret status error",
+    "cells": f"run_key {_MODEL_COLUMNS} {_SHIFT_COLUMNS} severity displacement age n_windows "
+    "n_excl_channels mase_pb eg cvar10 r_log ci_lo ci_hi oracle regret status error",
     "shiftcards": "dataset channel d_mu d_sigma w1 energy_raw energy_inst removable floor gap_mu "
     "gap_logsd residual delta_star verdict reason",
     "checks": "name claim predicted measured tol passed",
@@ -49,8 +50,8 @@ _COLUMN_LISTS = {
 TABLE_COLUMNS = {name: tuple(columns.split()) for name, columns in _COLUMN_LISTS.items()}
 
 _TEXT_COLUMNS = frozenset(
-    f"run_key {_MODEL_COLUMNS} data_sha {_SHIFT_COLUMNS} status error channel verdict reason name claim kind "
-    "column note normalizer_a normalizer_b".split()
+    f"run_key {_MODEL_COLUMNS} data_sha {_SHIFT_COLUMNS} status error channel verdict reason name "
+    "claim kind column note normalizer_a normalizer_b".split()
 ) - {"seed"}
 _UNCONVERTED_COLUMNS = frozenset(
     ("predicted", "measured", "tol", "passed", "past", "truth", "clean", "shifted", "ranked")
@@ -83,73 +84,8 @@ PLACEMENT_ORDER = ("clean", "steady", "transition", "horizon", "observation", "n
 LEADERBOARD_COLUMNS = ("clean", "steady", "transition", "observation")
 """Columns of the headline: one placement each, never an average of several."""
 
-
-def fill_tables(tables: Tables) -> dict[str, Frame]:
-    """Return every table with every column: a missing one empty, numbers as floats."""
-    whole = {}
-    for name, columns in TABLE_COLUMNS.items():
-        given = tables.get(name)
-        frame = pd.DataFrame() if given is None else given
-        frame = frame.reindex(columns=list(columns)).reset_index(drop=True)
-        for column in columns:
-            if column in _TEXT_COLUMNS:
-                frame[column] = frame[column].astype(object).fillna("").astype(str)
-            elif column not in _UNCONVERTED_COLUMNS:
-                numbers: Column = pd.to_numeric(frame[column], errors="coerce")
-                frame[column] = numbers.astype(np.float64)
-        if "normalizer" in columns and "role" not in columns:
-            frame = frame[frame["normalizer"] != REFERENCE]  # they have no twin and no panel
-        whole[name] = frame
-    return whole
-
-
-def order_names(names: Iterable[str], first: Sequence[str]) -> list[str]:
-    """Return each name once: those of `first` in its order, then the others by the alphabet.
-
-    >>> in_order(["b", "RevIN", "a", "b"], ["Identity", "RevIN"])
-    ['RevIN', 'a', 'b']
-    """
-    found = {str(name) for name in names}
-    return [name for name in first if name in found] + sorted(found - set(first))
-
-
-def list_dataset_names(tables: Tables) -> list[str]:
-    """Return the names of all data sets."""
-    return order_names(
-        [n for key in ("runs", "cells") for n in tables[key]["dataset"].unique()], ()
-    )
-
-
-def list_backbone_names(tables: Tables) -> list[str]:
-    """Return the backbones of models; references such as SeasonalNaive are none."""
-    frames = [tables[name] for name in ("runs", "cells", "headline")]
-    return order_names(
-        [n for frame in frames for n in frame.loc[frame["role"] == "model", "backbone"].unique()],
-        BACKBONE_ORDER,
-    )
-
-
-def format_shift(shift: str, arm: str) -> str:
-    """Name a shift and its arm for people.
-
-    >>> shift_name("random_walk", ""), shift_name("scale", "up")
-    ('random walk', 'scale, up')
-    """
-    return shift.replace("_", " ") + (f", {arm}" if arm else "")
-
-
-def list_shifts(frame: Frame) -> list[tuple[str, str]]:
-    """Return the pairs (shift, arm) of a table in the order of the taxonomy."""
-    pairs = {
-        (str(shift), str(arm)) for shift, arm in zip(frame["shift"], frame["arm"], strict=True)
-    }
-    order = order_names((shift for shift, _ in pairs), SHIFT_ORDER)
-    return sorted(pairs, key=lambda pair: (order.index(pair[0]), pair[1] == "down", pair[1]))
-
-
 MIN_ERROR = 1e-12
-"""A perfect forecast has no logarithm."""
-
+"""Lower bound of an error before its logarithm: a perfect forecast has none."""
 GROUP_COLUMNS = [
     "backbone",
     "line",
@@ -161,14 +97,84 @@ GROUP_COLUMNS = [
     "age",
     "dataset",
 ]
+"""Columns that identify a row of `dataset_errors`."""
+
+
+def fill_tables(tables: Tables) -> dict[str, Frame]:
+    """Return every table with every column, numbers as floats; a missing table is empty."""
+    filled = {}
+    for name, columns in TABLE_COLUMNS.items():
+        frame = tables.get(name)
+        frame = pd.DataFrame() if frame is None else frame
+        # Unknown columns are dropped, missing ones are added as NaN.
+        frame = frame.reindex(columns=list(columns)).reset_index(drop=True)
+        for column in columns:
+            if column in _TEXT_COLUMNS:
+                frame[column] = frame[column].astype(object).fillna("").astype(str)
+            elif column not in _UNCONVERTED_COLUMNS:
+                numbers: Column = pd.to_numeric(frame[column], errors="coerce")
+                frame[column] = numbers.astype(np.float64)
+        if "normalizer" in columns and "role" not in columns:
+            frame = frame[frame["normalizer"] != REFERENCE]  # references have no twin, no panel
+        filled[name] = frame
+    return filled
+
+
+def order_names(names: Iterable[str], first: Sequence[str]) -> list[str]:
+    """Return each name once: those of `first` in its order, then the others alphabetically.
+
+    >>> order_names(["b", "RevIN", "a", "b"], ["Identity", "RevIN"])
+    ['RevIN', 'a', 'b']
+    """
+    unique = {str(name) for name in names}
+    return [name for name in first if name in unique] + sorted(unique - set(first))
+
+
+def list_dataset_names(tables: Tables) -> list[str]:
+    """Return the names of all data sets in alphabetical order."""
+    return order_names(
+        [name for key in ("runs", "cells") for name in tables[key]["dataset"].unique()], ()
+    )
+
+
+def list_backbone_names(tables: Tables) -> list[str]:
+    """Return the names of the models' backbones, without references such as SeasonalNaive."""
+    frames = [tables[name] for name in ("runs", "cells", "headline")]
+    return order_names(
+        [
+            name
+            for frame in frames
+            for name in frame.loc[frame["role"] == "model", "backbone"].unique()
+        ],
+        BACKBONE_ORDER,
+    )
+
+
+def format_shift(shift: str, arm: str) -> str:
+    """Return the name of a shift and its arm as text.
+
+    >>> format_shift("random_walk", ""), format_shift("scale", "up")
+    ('random walk', 'scale, up')
+    """
+    return shift.replace("_", " ") + (f", {arm}" if arm else "")
+
+
+def list_shifts(frame: Frame) -> list[tuple[str, str]]:
+    """Return the pairs (shift, arm) of a table in the order of `SHIFT_ORDER`."""
+    pairs = {
+        (str(shift), str(arm)) for shift, arm in zip(frame["shift"], frame["arm"], strict=True)
+    }
+    order = order_names((shift for shift, _ in pairs), SHIFT_ORDER)
+    # The arm "down" comes after the other arms, so that "up" precedes it.
+    return sorted(pairs, key=lambda pair: (order.index(pair[0]), pair[1] == "down", pair[1]))
 
 
 def dataset_errors(cells: Frame) -> Frame:
-    """Return one row a data set and cell, the mean over seeds, of the cells that are done.
+    """Return the mean error over seeds, one row per data set and finished cell.
 
-    Columns: `KEYS`, `mase`, `below` and `above`: the 95 % interval's reach on either side of
-    log(E_s/E_0). Seeds share their windows, so the reach is averaged, not divided by their root.
-    `line` is what a plot tells apart: the normalizer, or the name of a reference model.
+    Columns: `GROUP_COLUMNS`; `mase`; `below` and `above`, the distances of log(E_s/E_0) from the
+    bounds of its 95 % interval. `line` is the name of a line in a plot: the normalizer, or the
+    name of a reference model.
     """
     done = cells[(cells["status"] == "done") & cells["mase_pb"].notna()]
     done = done.assign(
@@ -176,31 +182,34 @@ def dataset_errors(cells: Frame) -> Frame:
         below=(done["r_log"] - done["ci_lo"]).fillna(0),
         above=(done["ci_hi"] - done["r_log"]).fillna(0),
     )
-    parts = done.groupby(GROUP_COLUMNS, as_index=False, observed=True)
-    return parts.agg(mase=("mase_pb", "mean"), below=("below", "mean"), above=("above", "mean"))
+    groups = done.groupby(GROUP_COLUMNS, as_index=False, observed=True)
+    # Seeds share their windows, so their intervals are dependent: the distances are averaged, not
+    # divided by the root of the number of seeds.
+    return groups.agg(mase=("mase_pb", "mean"), below=("below", "mean"), above=("above", "mean"))
 
 
 def error_curves(errors: Frame, clean: Frame, axis: str) -> Frame:
     """Return the curves of all panels: shift, arm, line, `axis`, mase, lo, hi, data_sets.
 
-    A point is the geometric mean over the data sets that every line of its panel has at every
-    point. Data sets are taken for independent: the interval of a mean of n logarithms reaches the
-    root of the summed squares over n.
+    A point is the geometric mean over the data sets that have every line of the panel at every
+    point. Data sets are treated as independent: the distance of a bound from a mean of n logarithms
+    is the root of the sum of their squared distances, divided by n.
 
     Args:
-        errors: rows of `data_set_errors`; a panel is a shift with its arm.
-        clean: rows of the clean series, a point of every panel.
-        axis: the column along the curve.
+        errors: rows of `dataset_errors`; a panel is a shift with its arm.
+        clean: rows of the clean series, which are a point of every panel.
+        axis: name of the column along the curve.
     """
     panel, point = ["shift", "arm"], ["line", axis]
-    places = errors.loc[errors["role"] == "model", panel].drop_duplicates()
-    everywhere = places.merge(clean.drop(columns=panel), how="cross")
-    rows = pd.concat([errors.merge(places, on=panel), everywhere], ignore_index=True)
-    points = rows.drop_duplicates([*panel, *point]).groupby(panel).agg(wanted=("line", "size"))
-    counts = rows.groupby([*panel, "dataset"]).agg(got=("line", "size"))
-    whole = counts.reset_index().merge(points.reset_index(), on=panel)
-    whole = whole.loc[whole["got"] == whole["wanted"], [*panel, "dataset"]]
-    rows = rows.merge(whole, on=[*panel, "dataset"])
+    panels = errors.loc[errors["role"] == "model", panel].drop_duplicates()
+    clean_rows = panels.merge(clean.drop(columns=panel), how="cross")
+    rows = pd.concat([errors.merge(panels, on=panel), clean_rows], ignore_index=True)
+    # Only complete data sets: a mean over other data sets at some points would bend the curves.
+    points = rows.drop_duplicates([*panel, *point]).groupby(panel).agg(point_count=("line", "size"))
+    counts = rows.groupby([*panel, "dataset"]).agg(row_count=("line", "size"))
+    complete = counts.reset_index().merge(points.reset_index(), on=panel)
+    complete = complete.loc[complete["row_count"] == complete["point_count"], [*panel, "dataset"]]
+    rows = rows.merge(complete, on=[*panel, "dataset"])
     rows = rows.assign(
         mase=np.log(rows["mase"].clip(lower=MIN_ERROR)),
         below=rows["below"] ** 2,
@@ -220,14 +229,15 @@ def error_curves(errors: Frame, clean: Frame, axis: str) -> Frame:
 
 
 def ratios_to_baseline(pairs: Frame) -> Frame:
-    """Return the pairs one side of which is `TWIN`, as log(E/E_twin); below 0 is less error.
+    """Return log(E/E_twin) for the pairs that contain `BASELINE`; below 0 is less error.
 
     Columns: normalizer, backbone, column, dataset, log_ratio, lo, hi.
     """
     second = pairs[pairs["normalizer_b"] == BASELINE].rename(columns={"normalizer_a": "normalizer"})
     first = pairs[pairs["normalizer_a"] == BASELINE].rename(columns={"normalizer_b": "normalizer"})
-    turned = first.assign(log_ratio=-first["log_ratio"], lo=-first["hi"], hi=-first["lo"])
-    kept = ["normalizer", "backbone", "column", "dataset", "log_ratio", "lo", "hi"]
-    both: Frame = pd.concat([second[kept], turned[kept]], ignore_index=True)
-    both = both[(both["normalizer"] != BASELINE) & both["log_ratio"].notna()]
-    return both.drop_duplicates(kept[:4])
+    # log(E_twin/E) = -log(E/E_twin): the bounds of the interval change sides.
+    negated = first.assign(log_ratio=-first["log_ratio"], lo=-first["hi"], hi=-first["lo"])
+    columns = ["normalizer", "backbone", "column", "dataset", "log_ratio", "lo", "hi"]
+    pairs_with_twin: Frame = pd.concat([second[columns], negated[columns]], ignore_index=True)
+    is_pair = (pairs_with_twin["normalizer"] != BASELINE) & pairs_with_twin["log_ratio"].notna()
+    return pairs_with_twin[is_pair].drop_duplicates(columns[:4])

@@ -1,25 +1,26 @@
-// Draws every figure, fits it to its box and to the paper, and follows lists and keys.
+// Draws every figure, fits it to the screen or to paper, and handles choices and legends.
 (async () => {
   "use strict";
-  const PAPER = 700; // pixels between the margins of an A4 page
-  const TALL = 720; // of its 1020 pixels of height, what words leave to a figure
+  const PAPER = 700; // width of an A4 page without margins, in pixels
+  const TALL = 720; // height left to a figure by its text, of 1020 pixels
   const CONFIG = { displayModeBar: false, responsive: false };
 
-  const set = (layout, place, value) => {
-    const steps = place.split(/[.[\]]+/).filter(Boolean);
+  // Set a value of a layout at a path such as "xaxis2.domain" or "annotations[3].x".
+  const set = (layout, path, value) => {
+    const steps = path.split(/[.[\]]+/).filter(Boolean);
     const last = steps.pop();
     let part = layout;
     for (const step of steps) part = part[step];
     part[last] = value;
   };
 
-  // As many panels to a row as fit; see plots/grid.py.
+  // Arrange the panels in as many columns as fit; plots/panels.py computes the positions.
   const fit = (layout, width) => {
     const { grids = {}, narrowest = 0, least = 0, most = Infinity } = layout.meta || {};
-    const room = Math.max(1, Math.floor((width - layout.margin.l) / narrowest));
-    const columns = Object.keys(grids).map(Number).filter((n) => n <= room);
+    const fittingColumns = Math.max(1, Math.floor((width - layout.margin.l) / narrowest));
+    const columns = Object.keys(grids).map(Number).filter((n) => n <= fittingColumns);
     if (columns.length) {
-      for (const [place, value] of Object.entries(grids[Math.max(...columns)])) set(layout, place, value);
+      for (const [path, value] of Object.entries(grids[Math.max(...columns)])) set(layout, path, value);
     }
     layout.width = Math.min(Math.max(width, least), most);
   };
@@ -31,11 +32,11 @@
       this.hidden = new Set();
       this.list = figure.querySelector("select");
       if (this.list) this.list.addEventListener("change", () => this.draw());
-      for (const key of figure.querySelectorAll(".legend button")) {
-        key.addEventListener("click", () => {
-          const name = key.dataset.name;
+      for (const button of figure.querySelectorAll(".legend button")) {
+        button.addEventListener("click", () => {
+          const name = button.dataset.name;
           if (!this.hidden.delete(name)) this.hidden.add(name);
-          key.setAttribute("aria-pressed", String(!this.hidden.has(name)));
+          button.setAttribute("aria-pressed", String(!this.hidden.has(name)));
           this.draw();
         });
       }
@@ -71,17 +72,20 @@
     const plot = new Plot(figure);
     plots.push(plot);
     await plot.draw();
-    await new Promise((done) => setTimeout(done)); // let the page answer between figures
+    await new Promise((done) => setTimeout(done)); // keep the page responsive between figures
   }
 
-  let waiting;
+  // Debounce: redraw once the window has kept its size for 150 ms.
+  let timer;
   addEventListener("resize", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => plots.forEach((plot) => plot.refit()), 150);
+    clearTimeout(timer);
+    timer = setTimeout(() => plots.forEach((plot) => plot.refit()), 150);
   });
+  // Printing fires the print events; emulated print media changes the media query only.
   const paper = matchMedia("print");
   paper.addEventListener("change", () => plots.forEach((plot) => (paper.matches ? plot.print() : plot.unprint())));
   addEventListener("beforeprint", () => plots.forEach((plot) => plot.print()));
   addEventListener("afterprint", () => plots.forEach((plot) => plot.unprint()));
+  // A mark for programs that wait for the figures, such as a screenshot.
   document.body.dataset.drawn = "all";
 })();

@@ -1,4 +1,4 @@
-"""One look for each normalizer, the same in every plot, for colour-blind readers too."""
+"""Colour, dash and symbol of each normalizer, the same in every plot."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from revin_forecast.reports.benchmark.input_tables import (
 
 GREY = "#777777"
 
-# Okabe & Ito (2008), their yellow darkened: it can't be seen on white.
+# Okabe & Ito (2008): distinguishable by colour-blind readers. Their yellow is darkened, since it is
+# hardly visible on white.
 COLOURS = {
     "black": "#000000",
     "blue": "#0072B2",
@@ -30,54 +31,57 @@ _SYMBOLS = ("square", "circle", "triangle-up", "diamond", "x", "cross", "triangl
 
 @dataclass(frozen=True)
 class Style:
-    """How a line and its points are drawn; dash and symbol are the cues besides the colour."""
+    """The style of a line and its points; dash and symbol distinguish lines without colour."""
 
     colour: str
     dash: str
     symbol: str
 
     def to_rgba(self, opacity: float = 0.16) -> str:
-        """Return the colour for an area behind the line."""
+        """Return a translucent colour for an area behind the line."""
         red, green, blue = (int(self.colour[i : i + 2], 16) for i in (1, 3, 5))
         return f"rgba({red},{green},{blue},{opacity})"
 
 
 Styles = Mapping[str, Style]
-"""Name of a normalizer or of a reference model -> its look."""
+"""Styles by name of a normalizer or of a reference model."""
 
 
 def assign_styles(normalizers: Iterable[str], references: Iterable[str]) -> dict[str, Style]:
-    """Give every name its look: known normalizers always the same one, references grey.
+    """Return a style for every name.
 
-    From the ninth unknown name on colours come again, with another dash and symbol.
+    Known normalizers always have the same style, and references are grey. After eight names the
+    colours repeat, with another dash and symbol.
     """
+    # Known names come first even if absent, so that their styles do not depend on the suite.
     names = [
         *NORMALIZER_ORDER,
         *(n for n in order_names(normalizers, ()) if n not in NORMALIZER_ORDER),
     ]
     colours = list(COLOURS.values())
-    looks = {}
+    styles = {}
     for number, name in enumerate(names):
-        turn, place = divmod(number, len(colours))
-        other = (place + 3 * turn) % len(colours)
-        looks[name] = Style(colours[place], _DASHES[other], _SYMBOLS[other])
+        round_number, index = divmod(number, len(colours))
+        # An offset of 3, coprime to 8, pairs a repeated colour with another dash and symbol.
+        offset_index = (index + 3 * round_number) % len(colours)
+        styles[name] = Style(colours[index], _DASHES[offset_index], _SYMBOLS[offset_index])
     for number, name in enumerate(order_names(references, ("SeasonalNaive", "Repeat", "Mean"))):
         symbol = ("hexagram", "hourglass", "pentagon")[number % 3]
-        looks[name] = Style(GREY, ("dot", "dash", "dashdot")[number % 3], symbol)
-    return looks
+        styles[name] = Style(GREY, ("dot", "dash", "dashdot")[number % 3], symbol)
+    return styles
 
 
 MARKER_FILLS = ("", "-open", "-dot", "-open-dot")
-"""What is added to a symbol for the first, second, ... backbone of a scatter plot."""
+"""Suffix of a symbol for the first, second, ... backbone of a scatter plot."""
 
 
 def marker_fill(index: int) -> str:
-    """Return what sets a backbone's symbols apart."""
+    """Return the symbol suffix of the backbone at an index."""
     return MARKER_FILLS[index % len(MARKER_FILLS)]
 
 
 def ordered_models(frame: Frame, tables: Tables) -> list[tuple[str, str]]:
-    """Return the models (backbone, normalizer) of a table in the order of every plot."""
-    found = set(zip(frame["backbone"], frame["normalizer"], strict=True))
-    looks = assign_styles(frame["normalizer"], ())
-    return [(b, n) for b in list_backbone_names(tables) for n in looks if (b, n) in found]
+    """Return the models (backbone, normalizer) of a table, ordered as in every plot."""
+    models = set(zip(frame["backbone"], frame["normalizer"], strict=True))
+    names = assign_styles(frame["normalizer"], ())
+    return [(b, n) for b in list_backbone_names(tables) for n in names if (b, n) in models]

@@ -1,4 +1,4 @@
-"""The same tables in short, as Markdown for a terminal, a commit or a pull request."""
+"""The main tables of the report as Markdown, for a terminal, a commit or a pull request."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,14 +28,15 @@ is within 10 % of the best.\
 
 
 def summary_markdown(tables: Tables, facts: Mapping[str, Any]) -> str:
-    """Return the Markdown page.
+    """Return the Markdown summary.
 
     Args:
-        tables: every table with every column, as `reading.complete` returns them.
-        facts: as for `write_report`.
+        tables: every table with every column, as returned by `fill_tables`.
+        facts: as for `write_benchmark_report`.
     """
+    name = escape_markdown_cell(str(facts.get("name", "")))
     parts = {
-        f"# Shift benchmark {escape_markdown_cell(str(facts.get('name', '')))}".rstrip(): INTRODUCTION,
+        f"# Shift benchmark {name}".rstrip(): INTRODUCTION,
         "## Data sets": _format_rows(_dataset_rows(tables)),
         "## MASE*": _format_rows(_score_rows(tables)),
         "## Error against the twin": _format_rows(_baseline_ratio_rows(tables)),
@@ -53,13 +54,13 @@ def summary_markdown(tables: Tables, facts: Mapping[str, Any]) -> str:
 
 
 def escape_markdown_cell(text: str) -> str:
-    r"""Return text that Markdown shows as it is, in a table, too.
+    r"""Escape text so that Markdown shows it unchanged, even inside a table.
 
-    >>> plain("<b>|*")
+    >>> escape_markdown_cell("<b>|*")
     '&lt;b&gt;\\|\\*'
     """
-    flat = escape(" ".join(text.split()), quote=False)
-    return "".join(f"\\{letter}" if letter in "\\|*_`[]#" else letter for letter in flat)
+    line = escape(" ".join(text.split()), quote=False)  # a line break would end the table row
+    return "".join(f"\\{letter}" if letter in "\\|*_`[]#" else letter for letter in line)
 
 
 def _format_rows(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -92,9 +93,9 @@ def _score_rows(tables: Tables) -> list[dict[str, str]]:
         for column in LEADERBOARD_COLUMNS:
             row[column] = ""
             if column in parts:
-                one = parts[column]
-                rank = "" if math.isnan(one["rank"]) else f" #{one['rank']:.0f}"
-                row[column] = format_interval(one["mase"], one["lo"], one["hi"]) + rank
+                scores = parts[column]
+                rank = "" if math.isnan(scores["rank"]) else f" #{scores['rank']:.0f}"
+                row[column] = format_interval(scores["mase"], scores["lo"], scores["hi"]) + rank
         rows.append(row)
     return rows
 

@@ -1,4 +1,4 @@
-"""Charts of the backtest: error by step ahead, and what was left over."""
+"""Charts of the backtest: error by step ahead, and residuals of a series."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +9,7 @@ import pandas as pd
 from plotly.graph_objects import Bar, Figure, Scatter
 
 from revin_forecast.evaluation import BacktestResult
+from revin_forecast.evaluation.backtest_scores import ForecastPaths
 from revin_forecast.reports.forecast.content import ReportContent
 from revin_forecast.reports.forecast.fan_chart import (
     FanChart,
@@ -29,17 +30,17 @@ from revin_forecast.reports.forecast.style import (
 from revin_forecast.reports.html import render_json_block
 
 MAX_TICKED_STEPS = 12
-"""Steps up to which each has a tick."""
+"""Horizon up to which every step has a tick."""
 MAX_ERRORS = 2000
-"""Errors drawn over time, the last ones."""
+"""Errors drawn over time; the last ones are kept."""
 MAX_TICKED_POINTS = 2
-"""Points over time that have a tick each."""
+"""Number of points over time up to which each has a tick of its own."""
 MAX_BINS, MIN_BINS = 31, 3
-"""Of the histogram, at most and at least."""
+"""Bounds of the number of histogram bins."""
 
 
 def error_by_step_figure(result: BacktestResult) -> Figure:
-    """Return the error by step ahead, beside the naive forecasts'."""
+    """Return MASE by step ahead, of the model and of the naive forecasts."""
     figure = Figure(layout=build_layout(height=300, hovermode="x unified", title="MASE"))
     steps = result.step_scores
     lines = [
@@ -53,7 +54,7 @@ def error_by_step_figure(result: BacktestResult) -> Figure:
                 x=steps["step"].to_numpy(),
                 y=steps[column].to_numpy(),
                 name=label,
-                mode="lines+markers" if len(steps) < 3 else "lines",
+                mode="lines+markers" if len(steps) < 3 else "lines",  # one point has no line
                 line=style,
                 hovertemplate="%{y:.3f}",
             )
@@ -66,10 +67,10 @@ def error_by_step_figure(result: BacktestResult) -> Figure:
 
 
 def empty_figure(message: str) -> Figure:
-    """Return an empty chart that says why it is empty.
+    """Return an empty chart with the reason why it is empty.
 
     Args:
-        message: lines, parted by <br>.
+        message: the reason; <br> separates lines.
     """
     figure = Figure(layout=build_layout(height=300))
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
@@ -79,15 +80,15 @@ def empty_figure(message: str) -> Figure:
 
 
 def residual_figure(result: BacktestResult, index: int, timestamps: pd.DatetimeIndex) -> Figure:
-    """Return the errors of one series.
+    """Return the errors of one series over time and as a histogram.
 
-    Over time the last ones, one step ahead; by size those of all steps of forecasts that don't
-    overlap.
+    Over time: the last errors one step ahead. Histogram: errors at all steps of forecasts that do
+    not overlap.
 
     Args:
         result: the backtest.
-        index: of the series in its paths.
-        timestamps: (origins,) of the rows that were one step ahead.
+        index: index of the series in `result.paths`.
+        timestamps: timestamps (origins,) of the rows forecast one step ahead.
     """
     figure = Figure(layout=build_layout(height=300, title="truth - forecast"))
     errors, timestamps = result.paths.next_errors[-MAX_ERRORS:, index], timestamps[-MAX_ERRORS:]
@@ -107,7 +108,7 @@ def residual_figure(result: BacktestResult, index: int, timestamps: pd.DatetimeI
         "ticks": "outside",
         "tickcolor": GREY,
         "zeroline": False,
-        "title": {"text": "how often"},
+        "title": {"text": "count"},
     }
     figure.update_layout(
         showlegend=False,
@@ -120,11 +121,14 @@ def residual_figure(result: BacktestResult, index: int, timestamps: pd.DatetimeI
 
 
 def _point_ticks(timestamps: pd.DatetimeIndex) -> dict[str, Any]:
-    """Return ticks of very few points: those that plotly finds are fractions of a second apart."""
+    """Return one tick per point if there are very few.
+
+    Around so few points, plotly would choose ticks that are fractions of a second apart.
+    """
     if len(timestamps) > MAX_TICKED_POINTS:
         return {}
-    pad = (timestamps[-1] - timestamps[0]) / 4 or pd.Timedelta(days=1)
-    ends = pd.DatetimeIndex([timestamps[0] - pad, timestamps[-1] + pad])
+    margin = (timestamps[-1] - timestamps[0]) / 4 or pd.Timedelta(days=1)
+    ends = pd.DatetimeIndex([timestamps[0] - margin, timestamps[-1] + margin])
     return {
         "tickvals": to_plotly_times(timestamps),
         "ticktext": to_plotly_times(timestamps),
@@ -133,9 +137,10 @@ def _point_ticks(timestamps: pd.DatetimeIndex) -> dict[str, Any]:
 
 
 def _histogram(result: BacktestResult, index: int) -> Bar:
-    left = result.paths.truth[:, :, index] - result.paths.forecast[:, :, index]
-    left = left[np.isfinite(left)]
-    counts, edges = np.histogram(left, bins=int(np.clip(len(left) // 4, MIN_BINS, MAX_BINS)))
+    errors = result.paths.truth[:, :, index] - result.paths.forecast[:, :, index]
+    errors = errors[np.isfinite(errors)]
+    # About four errors per bin, within bounds.
+    counts, edges = np.histogram(errors, bins=int(np.clip(len(errors) // 4, MIN_BINS, MAX_BINS)))
     return Bar(
         x=counts,
         y=(edges[1:] + edges[:-1]) / 2,
@@ -148,54 +153,58 @@ def _histogram(result: BacktestResult, index: int) -> Bar:
 
 
 NO_HISTORY_MESSAGE = (
-    "Left out of the backtest:<br>nothing of this series is observed<br>before its test part."
+    "Left out of the backtest:<br>this series has no value<br>before its test part."
 )
-NO_TEST_VALUES_MESSAGE = "Nothing of this series was measured<br>in the test part of the backtest."
+NO_TEST_VALUES_MESSAGE = "This series has no value<br>in the test part of the backtest."
 
 
 def build_charts_with_backtest(content: ReportContent) -> list[FanChart]:
-    """Return what is drawn, with what the backtest would have forecast."""
-    drawn, result = (
-        build_fan_charts(content.series, content.forecast, content.levels),
-        content.backtest,
-    )
-    if isinstance(result, str):
-        return drawn
-    paths, found = result.paths, []
-    for fan in drawn:
-        before = []
-        if fan.name in paths.names:
-            place, stamps = paths.names.index(fan.name), content.get_timestamps(fan.name)
-            rows = paths.rows[:, None] + np.arange(paths.forecast.shape[1])
-            drawn_from = stamps.searchsorted(fan.timestamps[0]) if len(fan.timestamps) else 0
-            before = [
-                PastForecast(stamps[row], path[:, place], truth[:, place])
-                for row, path, truth in zip(rows, paths.forecast, paths.truth, strict=True)
-                if row[-1] >= drawn_from
-            ]
-        found.append(replace(fan, past_forecasts=before))
-    return found
+    """Return the fan charts of the page, with the forecasts of the backtest."""
+    charts = build_fan_charts(content.series, content.forecast, content.levels)
+    if isinstance(content.backtest, str):
+        return charts
+    return [
+        replace(fan, past_forecasts=_past_forecasts(content, content.backtest.paths, fan))
+        for fan in charts
+    ]
+
+
+def _past_forecasts(
+    content: ReportContent, paths: ForecastPaths, fan: FanChart
+) -> list[PastForecast]:
+    """Return the forecasts of the backtest that end in the rows drawn."""
+    if fan.name not in paths.names:
+        return []
+    index, timestamps = paths.names.index(fan.name), content.get_timestamps(fan.name)
+    rows = paths.rows[:, None] + np.arange(paths.forecast.shape[1])
+    first_drawn = timestamps.searchsorted(fan.timestamps[0]) if len(fan.timestamps) else 0
+    # Older forecasts are outside the chart and would only enlarge the page.
+    return [
+        PastForecast(timestamps[row], forecast[:, index], truth[:, index])
+        for row, forecast, truth in zip(rows, paths.forecast, paths.truth, strict=True)
+        if row[-1] >= first_drawn
+    ]
 
 
 def render_charts_json(content: ReportContent, fan_charts: Sequence[FanChart]) -> str:
-    """Return the data of all charts; page.js draws those of the series that is picked."""
+    """Return the figures of all charts as JSON; page.js draws those of the selected series."""
     charts = {"fan": [fan_figure(fan) for fan in fan_charts]}
     if not isinstance(content.backtest, str):
         charts["steps"] = [error_by_step_figure(content.backtest)]
         charts["left"] = [_series_residual_figure(content, fan.name) for fan in fan_charts]
     return "".join(
-        render_json_block(key, f"[{','.join(str(figure.to_json()) for figure in every)}]")
-        for key, every in charts.items()
+        render_json_block(key, f"[{','.join(str(figure.to_json()) for figure in figures)}]")
+        for key, figures in charts.items()
     )
 
 
 def _series_residual_figure(content: ReportContent, name: str) -> Figure:
-    """Return the errors of a series, or why there are none."""
+    """Return the residual chart of a series, or an empty one with the reason."""
     result = content.backtest
-    assert not isinstance(result, str)  # asked by the caller
+    assert not isinstance(result, str)  # checked by the caller
     if name not in result.paths.names:
         return empty_figure(NO_HISTORY_MESSAGE)
-    place = result.paths.names.index(name)
-    if np.isnan(result.paths.mean_error[place]):
+    index = result.paths.names.index(name)
+    if np.isnan(result.paths.mean_error[index]):
         return empty_figure(NO_TEST_VALUES_MESSAGE)
-    return residual_figure(result, place, content.get_timestamps(name)[result.paths.next_rows])
+    return residual_figure(result, index, content.get_timestamps(name)[result.paths.next_rows])

@@ -1,4 +1,4 @@
-"""What the page of a forecast tells of: everything is computed before it is written."""
+"""The data of a forecast report, complete before the page is rendered."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,48 +14,54 @@ from revin_forecast.forecasting.fitted import FittedModel
 
 @dataclass(frozen=True, eq=False)
 class ShiftCard:
-    """How far the last rows of the table lie from the first, as `shift.card.shift_card` tells."""
+    """The shift between the first and the last rows of the table."""
 
     rows: pd.DataFrame
+    """The result of `shift.card.card.shift_card`, a row for each series."""
     lookback: int
+    """Look-back of the windows, in steps."""
     horizon: int
+    """Horizon of the windows, in steps."""
     train_rows: int
-    """Rows of training, from the first."""
+    """Number of training rows, from the first."""
     test_start: int
-    """The first row of test."""
+    """Index of the first test row."""
 
 
 @dataclass(frozen=True, eq=False)
 class ReportContent:
-    """A forecast and all that is known about it."""
+    """A forecast and the evidence about it."""
 
     source: str
-    """What people call the table: the name of its file."""
+    """Name of the table: its file name."""
     series: Series
-    """The table as it was read."""
+    """The table as read."""
     forecast: pd.DataFrame
-    """What `Forecaster.predict` returned, with the intervals of `levels`."""
+    """The result of `Forecaster.predict`, with the intervals of `levels`."""
     levels: Sequence[float]
-    """In percent; empty where the model has no intervals."""
+    """Interval levels in percent; empty if the model has no intervals."""
     fitted: FittedModel
+    """The model, fitted on all rows."""
     backtest: BacktestResult | str
-    """Or why there is none."""
+    """The backtest, or the reason for its absence."""
     shift_card: ShiftCard | str
-    """Or why there is none."""
+    """The shift card, or the reason for its absence."""
     issues: Sequence[DataIssue] = ()
+    """Issues of the data, in the order shown."""
     command: str = ""
-    """A command line that does it again."""
+    """Command line that reproduces the forecast."""
     provenance: Mapping[str, object] = field(default_factory=dict)
-    """Date, versions, the file's sha256: name -> value."""
+    """Date, versions and SHA-256 of the file by name."""
     hidden_levels: Sequence[float] = ()
-    """Usual levels that are not shown, as the table has columns of their names."""
+    """Default levels that are not shown because the table already has columns of their names."""
 
     @cached_property
     def _aligned_series(self) -> Series:
-        """The series of the backtest's paths, whose rows count from each one's own end."""
-        assert isinstance(self.backtest, BacktestResult)  # asked by the callers
+        """The series of the backtest's paths, aligned so that all end in the last row."""
+        assert isinstance(self.backtest, BacktestResult)  # checked by the callers
         return self.series.select(self.backtest.paths.names).align_ends()
 
     def get_timestamps(self, name: str) -> pd.DatetimeIndex:
-        """Return when the rows of the backtest's paths were, (rows,), of one of its series."""
+        """Return the timestamps (rows,) of the backtest's paths for one of its series."""
+        # Rows of the paths count from each series' own end, so the timestamps are aligned, too.
         return self._aligned_series.channel(name)[0]

@@ -1,4 +1,4 @@
-"""The fan chart: what was measured, what is forecast, and how far the truth may lie from it."""
+"""The fan chart of a series: its measured values, its forecast and the forecast's intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from plotly.graph_objects import Figure, Scatter
 
-from revin_forecast.data.series import Series, TableLayout
+from revin_forecast.data.series import Series
+from revin_forecast.data.table_layout import TableLayout
 from revin_forecast.reports.forecast.style import (
     BLUE,
     GREY,
@@ -21,41 +22,42 @@ from revin_forecast.reports.forecast.style import (
 )
 
 MAX_SERIES = 50
-"""Series drawn; a page of thousands would open slowly, and nobody looks through them."""
+"""Series drawn on a page; with thousands it would open slowly and be of no use."""
 MAX_ROWS, MIN_ROWS = 2000, 60
-"""Rows of history drawn of one series, and of each where there are many."""
+"""Rows of history drawn per series, with one series and with many."""
 MAX_VALUES = 60_000
-"""Rows of history on a page."""
+"""Values of history drawn on a page."""
 INITIAL_HORIZONS = 6
-"""The part of the history shown at first, in horizons; a double click shows all."""
+"""Length of the history shown initially, in horizons; a double click shows all of it."""
 
 
 @dataclass(frozen=True, eq=False)
 class PastForecast:
-    """A forecast made before, and what came."""
+    """A forecast of the backtest and the true values."""
 
     timestamps: pd.DatetimeIndex
     forecast: np.ndarray
-    """(horizon,) in the table's units."""
+    """Shape (horizon,), in the table's units."""
     truth: np.ndarray
-    """(horizon,), NaN where unobserved."""
+    """Shape (horizon,), NaN where unobserved."""
 
 
 @dataclass(frozen=True, eq=False)
 class FanChart:
-    """One series: its last rows and its forecast with intervals, in the table's units."""
+    """The data drawn for one series, in the table's units."""
 
     name: str
     timestamps: pd.DatetimeIndex
+    """Timestamps (rows,) of the last rows."""
     values: np.ndarray
-    """(rows,), NaN where unobserved."""
+    """Values (rows,) of the last rows, NaN where unobserved."""
     future_timestamps: pd.DatetimeIndex
     forecast: np.ndarray
-    """(horizon,)."""
+    """Shape (horizon,)."""
     bounds: Mapping[float, tuple[np.ndarray, np.ndarray]]
-    """Lower and upper limit (horizon,) by level in percent."""
+    """Lower and upper bound, each (horizon,), by interval level in percent."""
     past_forecasts: Sequence[PastForecast] = ()
-    """What would have been forecast in a backtest."""
+    """Forecasts of the backtest that fall into the rows drawn."""
 
 
 def build_fan_charts(
@@ -64,15 +66,16 @@ def build_fan_charts(
     levels: Sequence[float | int],
     max_series: int = MAX_SERIES,
 ) -> list[FanChart]:
-    """Return what is drawn of a forecast, series by series, in the table's order.
+    """Return the fan chart of each series, in the table's order.
 
     Args:
         history: the rows before the forecast.
-        forecast: what `Forecaster.predict` returned for it.
-        levels: of its intervals, in percent.
-        max_series: series, the first ones.
+        forecast: the result of `Forecaster.predict` for these rows.
+        levels: levels of its intervals, in percent.
+        max_series: number of charts; the first series are kept.
     """
     names = history.targets[:max_series]
+    # The more series, the fewer rows of each, so that the page keeps its size.
     rows = int(np.clip(MAX_VALUES // max(1, len(names)), MIN_ROWS, MAX_ROWS))
     return [_build_fan_chart(history, forecast, name, levels, rows) for name in names]
 
@@ -80,36 +83,44 @@ def build_fan_charts(
 def _build_fan_chart(
     history: Series, forecast: pd.DataFrame, name: str, levels: Sequence[float | int], rows: int
 ) -> FanChart:
-    stamps, values = history.channel(name)
-    seen = np.flatnonzero(np.isfinite(values))
-    first = max(int(seen[0]) if len(seen) else 0, len(values) - rows)
-    part, column = _select_series_rows(forecast, history.layout, name)
-    limits = {
+    timestamps, values = history.channel(name)
+    observed_rows = np.flatnonzero(np.isfinite(values))
+    # Rows before the first observed value would only draw an empty axis.
+    first = max(int(observed_rows[0]) if len(observed_rows) else 0, len(values) - rows)
+    frame, column = _select_series_rows(forecast, history.layout, name)
+    bounds = {
         float(level): (
-            part[f"{column}-lo-{level:g}"].to_numpy(),
-            part[f"{column}-hi-{level:g}"].to_numpy(),
+            frame[f"{column}-lo-{level:g}"].to_numpy(),
+            frame[f"{column}-hi-{level:g}"].to_numpy(),
         )
         for level in levels
     }
-    ahead = pd.DatetimeIndex(part[history.layout.time])
-    return FanChart(name, stamps[first:], values[first:], ahead, part[column].to_numpy(), limits)
+    return FanChart(
+        name,
+        timestamps[first:],
+        values[first:],
+        pd.DatetimeIndex(frame[history.layout.time]),
+        frame[column].to_numpy(),
+        bounds,
+    )
 
 
 def _select_series_rows(
     forecast: pd.DataFrame, layout: TableLayout, name: str
 ) -> tuple[pd.DataFrame, str]:
-    """Return the rows of a forecast that are of a series, and the column of its values."""
+    """Return the rows of a forecast that belong to a series, and the column with its values."""
     if layout.id is None:
         return forecast, name
-    assert layout.value is not None  # a long table has one
+    assert layout.value is not None  # every long table has a value column
     return forecast.loc[forecast[layout.id] == name], layout.value
 
 
 def fan_figure(fan: FanChart) -> Figure:
-    """Return the chart of one series; transparent, so that it stands on light and dark pages."""
+    """Return the chart of one series, transparent so that it suits light and dark pages."""
     figure = Figure(layout=build_layout(height=420, hovermode="x unified"))
     figure.add_traces(
         [
+            # Later traces cover earlier ones: the forecast is drawn on top of its intervals.
             *_interval_bands(fan),
             *_past_forecast_traces(fan),
             _history_trace(fan),
@@ -117,45 +128,45 @@ def fan_figure(fan: FanChart) -> Figure:
             _forecast_trace(fan),
         ]
     )
-    shown = max(0, len(fan.timestamps) - INITIAL_HORIZONS * len(fan.forecast))
-    whole = pd.DatetimeIndex(fan.timestamps[shown:].append(fan.future_timestamps))
-    figure.update_xaxes(range=to_plotly_times(whole[[0, -1]]), hoverformat=timestamp_format(whole))
-    figure.update_yaxes(range=_value_range(fan, shown))
+    first_shown = max(0, len(fan.timestamps) - INITIAL_HORIZONS * len(fan.forecast))
+    shown = pd.DatetimeIndex(fan.timestamps[first_shown:].append(fan.future_timestamps))
+    figure.update_xaxes(range=to_plotly_times(shown[[0, -1]]), hoverformat=timestamp_format(shown))
+    figure.update_yaxes(range=_value_range(fan, first_shown))
     return figure
 
 
 def _interval_bands(fan: FanChart) -> list[Scatter]:
-    """Return the intervals as areas, the widest behind."""
-    traces, stamps = [], to_plotly_times(fan.future_timestamps)
-    for number, level in enumerate(sorted(fan.bounds, reverse=True)):
+    """Return the intervals as areas, the widest at the back."""
+    traces, times = [], to_plotly_times(fan.future_timestamps)
+    for index, level in enumerate(sorted(fan.bounds, reverse=True)):
         low, high = fan.bounds[level]
         name = f"{level:g} % interval"
-        plain: dict[str, Any] = {"x": stamps, "mode": "lines", "line": {"width": 0}}
-        traces.append(Scatter(y=low, hoverinfo="skip", showlegend=False, legendgroup=name, **plain))
+        edge: dict[str, Any] = {"x": times, "mode": "lines", "line": {"width": 0}}
+        traces.append(Scatter(y=low, hoverinfo="skip", showlegend=False, legendgroup=name, **edge))
         traces.append(
             Scatter(
                 y=high,
                 name=name,
                 legendgroup=name,
-                fill="tonexty",
-                fillcolor=to_rgba(BLUE, 0.16 + 0.1 * number),
+                fill="tonexty",  # the area down to the lower edge, the trace before
+                fillcolor=to_rgba(BLUE, 0.16 + 0.1 * index),
                 customdata=np.stack([low, high], axis=1),
                 hovertemplate="%{customdata[0]:.5~g} to %{customdata[1]:.5~g}",
-                **plain,
+                **edge,
             )
         )
     return traces
 
 
 def _past_forecast_traces(fan: FanChart) -> list[Scatter]:
-    """Return the backtest's forecasts as one broken line."""
+    """Return the forecasts of the backtest as one trace; None separates its lines."""
     if not fan.past_forecasts:
         return []
     x: list[str | None] = []
     y: list[float | None] = []
-    for path in fan.past_forecasts:
-        x += [*to_plotly_times(path.timestamps), None]
-        y += [*path.forecast.tolist(), None]
+    for past in fan.past_forecasts:
+        x += [*to_plotly_times(past.timestamps), None]
+        y += [*past.forecast.tolist(), None]
     return [
         Scatter(
             x=x,
@@ -169,28 +180,28 @@ def _past_forecast_traces(fan: FanChart) -> list[Scatter]:
 
 
 def _history_trace(fan: FanChart) -> Scatter:
-    lone = _is_isolated(fan.values)
+    # Markers of size 0 leave the line plain; only isolated values need one.
+    isolated = _is_isolated(fan.values)
     return Scatter(
         x=to_plotly_times(fan.timestamps),
         y=fan.values,
         name="measured",
-        mode="lines+markers" if lone.any() else "lines",
-        marker={"size": np.where(lone, 4, 0), "color": INK, "line": {"width": 0}},
+        mode="lines+markers" if isolated.any() else "lines",
+        marker={"size": np.where(isolated, 4, 0), "color": INK, "line": {"width": 0}},
         line={"color": INK, "width": 1.6},
         hovertemplate="%{y:.5~g}",
     )
 
 
 def _is_isolated(values: np.ndarray) -> np.ndarray:
-    """Tell values with a gap on both sides: no line leads to them."""
-    seen = np.concatenate([[False], np.isfinite(values), [False]])
-    return seen[1:-1] & ~seen[:-2] & ~seen[2:]
+    """Return a mask of values with a gap on both sides, which no line would show."""
+    observed = np.concatenate([[False], np.isfinite(values), [False]])
+    return observed[1:-1] & ~observed[:-2] & ~observed[2:]
 
 
 def _connecting_trace(fan: FanChart) -> Scatter:
     """Return a thin line from the last value to the first forecast."""
-    seen = np.flatnonzero(np.isfinite(fan.values))
-    last = seen[-1:]
+    last = np.flatnonzero(np.isfinite(fan.values))[-1:]  # empty if nothing is observed
     return Scatter(
         x=[*to_plotly_times(fan.timestamps[last]), *to_plotly_times(fan.future_timestamps[:1])],
         y=[*fan.values[last], *fan.forecast[:1]],
@@ -213,9 +224,10 @@ def _forecast_trace(fan: FanChart) -> Scatter:
 
 
 def _value_range(fan: FanChart, first_row: int) -> list[float]:
-    """Return the range of values within what is shown at first."""
-    limits = [limit for both in fan.bounds.values() for limit in both]
-    parts = [fan.values[first_row:], fan.forecast, *limits]
+    """Return the range of the values shown initially, with a margin."""
+    # plotly would fit the axis to all rows, including those outside the initial range.
+    bounds = [bound for both in fan.bounds.values() for bound in both]
+    parts = [fan.values[first_row:], fan.forecast, *bounds]
     values = np.concatenate([part[np.isfinite(part)] for part in parts])
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
     pad = 0.06 * (high - low) or 0.06 * max(1.0, abs(high))

@@ -1,4 +1,4 @@
-"""A forecast as a picture that stays as it is: PNG, SVG, PDF."""
+"""A forecast as a static image: PNG, SVG, PDF, JPEG or WebP."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,36 +14,39 @@ from revin_forecast.reports.formatting import format_label
 
 IMAGE_SUFFIXES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
 MAX_SERIES = 12
-"""Series in one picture, the first ones."""
+"""Series drawn in an image; the first ones are kept."""
 IMAGE_WIDTH, IMAGE_HEIGHT, ROW_HEIGHT = 1000, 420, 250
-"""Pixels: of the picture; its height with one series; the height of each row of many."""
+"""Pixels: image width; image height with one row of charts; height of each of several rows."""
 
 
 def write_image(charts: Sequence[FanChart], path: Path) -> None:
-    """Draw series into one picture; an older one is replaced.
+    """Draw series into an image file; an existing file is replaced.
 
     Args:
-        charts: of them the first `MOST`.
-        path: its ending says what kind of picture.
+        charts: charts of the series; the first `MAX_SERIES` are drawn.
+        path: file to write; its suffix, one of `IMAGE_SUFFIXES`, selects the format.
 
     Raises:
-        InputError: kaleido or a browser is not there, or it can't be written.
+        InputError: kaleido or a browser is missing, or the file cannot be written.
     """
-    kind = path.suffix.removeprefix(".").replace("jpg", "jpeg")
+    image_format = path.suffix.removeprefix(".").replace("jpg", "jpeg")
     try:
-        image = build_image(charts).to_image(format=kind, scale=2 if kind != "svg" else 1)
-    except (RuntimeError, ValueError) as error:  # plotly's where kaleido or its browser is absent
-        why = " ".join(str(error).split(".")[0].split())
+        image = build_image(charts).to_image(
+            format=image_format, scale=2 if image_format != "svg" else 1
+        )
+    except (RuntimeError, ValueError) as error:  # raised by plotly without kaleido or a browser
+        # Only the first sentence: plotly's message continues with several lines of instructions.
+        reason = " ".join(str(error).split(".")[0].split())
         raise InputError(
-            f"{path} can't be drawn: {why}. Pictures take kaleido (pip install -c constraints.txt "
-            '".[plot]") and Chrome or Chromium; --report page.html takes neither.'
+            f"{path} could not be drawn: {reason}. Images need kaleido (pip install -c "
+            'constraints.txt ".[plot]") and Chrome or Chromium; --report page.html needs neither.'
         ) from error
     with atomic_output(path) as partial:
         partial.write_bytes(image)
 
 
 def build_image(charts: Sequence[FanChart]) -> Figure:
-    """Return the picture: one series large, several side by side."""
+    """Return the image as a figure: one large chart, or a grid of up to three columns."""
     shown = charts[:MAX_SERIES]
     columns = 1 if len(shown) == 1 else 2 if len(shown) <= 4 else 3
     rows = -(-len(shown) // columns)
@@ -56,25 +59,26 @@ def build_image(charts: Sequence[FanChart]) -> Figure:
         legend={"y": 1 + (34 if len(shown) > 1 else 6) / height},
     )
     axes: dict[str, Any] = {}
-    for place, fan in enumerate(shown):
-        axes |= _add_chart(figure, fan, place, (rows, columns))
+    for index, fan in enumerate(shown):
+        axes |= _add_chart(figure, fan, index, (rows, columns))
     return figure.update_layout(axes)
 
 
 def _add_chart(figure: Figure, fan: FanChart, index: int, grid: tuple[int, int]) -> dict[str, Any]:
-    """Add a series' traces in its place; return its axes."""
+    """Add the traces of a series in its grid cell; return its axes."""
     rows, columns = grid
     row, column = divmod(index, columns)
-    number = "" if not index else str(index + 1)
-    one = fan_figure(fan)
-    for trace in cast(Sequence[Any], one.data):
-        trace.update(xaxis=f"x{number}", yaxis=f"y{number}")
+    suffix = "" if not index else str(index + 1)  # plotly calls its first axes x and y
+    chart = fan_figure(fan)
+    for trace in cast(Sequence[Any], chart.data):
+        trace.update(xaxis=f"x{suffix}", yaxis=f"y{suffix}")
+        # All charts have the same lines: the legend of the first one serves them all.
         trace.update(showlegend=False if index else trace.showlegend, legendgroup=None)
         figure.add_trace(trace)
-    wide, tall = 1 / columns, 1 / rows
-    left, top = column * wide, 1 - row * tall
-    x = {**one.layout.xaxis.to_plotly_json(), "domain": [left, left + wide * 0.86]}
-    y = {**one.layout.yaxis.to_plotly_json(), "domain": [max(0, top - tall * 0.78), top]}
+    width, height = 1 / columns, 1 / rows
+    left, top = column * width, 1 - row * height
+    x = {**chart.layout.xaxis.to_plotly_json(), "domain": [left, left + width * 0.86]}
+    y = {**chart.layout.yaxis.to_plotly_json(), "domain": [max(0, top - height * 0.78), top]}
     if grid == (1, 1):
         x["domain"], y["domain"] = [0, 1], [0, 1]
     else:
@@ -83,5 +87,5 @@ def _add_chart(figure: Figure, fan: FanChart, index: int, grid: tuple[int, int])
             **{"xref": "paper", "yref": "paper", "x": left, "y": top, "showarrow": False},
             **{"xanchor": "left", "yanchor": "bottom"},
         )
-    x |= {"anchor": f"y{number}", "nticks": 13 // columns}
-    return {f"xaxis{number}": x, f"yaxis{number}": {**y, "anchor": f"x{number}"}}
+    x |= {"anchor": f"y{suffix}", "nticks": 13 // columns}
+    return {f"xaxis{suffix}": x, f"yaxis{suffix}": {**y, "anchor": f"x{suffix}"}}

@@ -1,4 +1,4 @@
-"""Which intervals are shown, and what is said of those that can't be shown or scored."""
+"""Choice of the intervals shown, and sentences about those that cannot be shown or scored."""
 
 from collections.abc import Sequence
 
@@ -10,78 +10,81 @@ from revin_forecast.models.intervals import interval_quantiles
 from revin_forecast.reports.forecast.content import ReportContent
 
 MAX_INTERVALS = 3
-"""Intervals shown of a model of quantiles that has others than the usual ones, the widest."""
+"""Intervals shown of a quantile model that lacks a default level; the widest are kept."""
 
 
 def choose_levels(
     fitted: FittedModel, requested: Sequence[float] | None
 ) -> tuple[list[float], list[float]]:
-    """Return the intervals to show, and usual ones that can't be: the table has their columns.
+    """Return the levels to show, and the default levels hidden by a conflict of column names.
 
     Args:
-        fitted: whose intervals they are.
-        requested: in percent; nothing: the usual ones that the model has, or its own.
+        fitted: the model that gives the intervals.
+        requested: levels in percent; None or empty: the default levels that the model has, or
+            its own.
     """
     if requested:
         return list(dict.fromkeys(map(float, requested))), []
-    usual = _default_levels(fitted)
-    taken = [level for level in usual if _has_column_conflict(fitted.history, level)]
-    return [level for level in usual if level not in taken], taken
+    levels = _default_levels(fitted)
+    hidden = [level for level in levels if _has_column_conflict(fitted.history, level)]
+    return [level for level in levels if level not in hidden], hidden
 
 
 def _default_levels(fitted: FittedModel) -> list[float]:
-    found = [
+    available = [
         level
         for level in DEFAULT_INTERVAL_LEVELS
         if has_quantiles(fitted, interval_quantiles(level))
     ]
-    trained = fitted.config.quantile_levels
-    if not trained or len(found) == len(DEFAULT_INTERVAL_LEVELS):
-        return found
-    own = [round(200 * quantile - 100, 6) for quantile in trained]
-    return [level for level in own if level >= 1][-MAX_INTERVALS:]
+    quantiles = fitted.config.quantile_levels
+    if not quantiles or len(available) == len(DEFAULT_INTERVAL_LEVELS):
+        return available
+    # Quantile q > 0.5 is the upper bound of the central interval of level 2 q - 1.
+    own_levels = [round(200 * quantile - 100, 6) for quantile in quantiles]
+    # This drops quantiles up to the median and intervals of less than 1 %.
+    return [level for level in own_levels if level >= 1][-MAX_INTERVALS:]
 
 
 def _has_column_conflict(history: Series, level: float) -> bool:
-    """Tell whether a column of an interval would have the name of another column."""
+    """Return whether a column of the interval would have the name of an existing column."""
     layout = history.layout
     if layout.id is None:
-        there, named = {layout.time, *history.targets}, history.targets
+        existing, value_columns = {layout.time, *history.targets}, history.targets
     else:
-        there, named = {layout.time, layout.id}, (str(layout.value),)
-    ends = (f"-lo-{level:g}", f"-hi-{level:g}")
-    return any(name + end in there for name in named for end in ends)
+        existing, value_columns = {layout.time, layout.id}, (str(layout.value),)
+    endings = (f"-lo-{level:g}", f"-hi-{level:g}")
+    return any(name + ending in existing for name in value_columns for ending in endings)
 
 
 def format_levels(levels: Sequence[float]) -> str:
     """Return levels as text.
 
-    >>> levels_of([50.0, 80.0, 99.5])
+    >>> format_levels([50.0, 80.0, 99.5])
     '50, 80 and 99.5 %'
     """
-    shown = [f"{level:g}" for level in levels]
-    return f"{' and '.join(filter(None, (', '.join(shown[:-1]), shown[-1])))} %"
+    texts = [f"{level:g}" for level in levels]
+    return f"{' and '.join(filter(None, (', '.join(texts[:-1]), texts[-1])))} %"
 
 
 def describe_unscored_levels(content: ReportContent) -> str:
-    """Return which of the intervals shown the backtest could not score, and why; or nothing."""
+    """Return a sentence about intervals that the backtest could not score, or an empty string."""
     result = content.backtest
     if isinstance(result, str):
         return ""
-    missed = [level for level in content.levels if level not in result.levels]
-    if not missed:
+    unscored = [level for level in content.levels if level not in result.levels]
+    if not unscored:
         return ""
     return (
-        f"Intervals of {format_levels(missed)} could not be scored: the rows before the backtest are "
-        "too few to calibrate them."
+        f"Intervals of {format_levels(unscored)} could not be scored: the rows before the backtest "
+        "are too few to calibrate them."
     )
 
 
 def describe_hidden_levels(content: ReportContent) -> str:
-    """Return which usual intervals are not shown for want of a name; or nothing."""
+    """Return a sentence about intervals hidden by a name conflict, or an empty string."""
     if not content.hidden_levels:
         return ""
     return (
-        f"Intervals of {format_levels(content.hidden_levels)} are not shown: the table has columns of their "
-        "names. --level asks for others."
+        f"Intervals of {format_levels(content.hidden_levels)} are not shown: the table has columns "
+        "of their names. Choose other levels with --level."
     )

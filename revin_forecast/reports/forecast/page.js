@@ -1,4 +1,4 @@
-// Draws the charts of the series that is picked, and gives the forecast out as a file.
+// Draws the charts of the selected series and offers the forecast for download.
 (async () => {
   "use strict";
   const read = (key) => JSON.parse(document.getElementById(`data-${key}`)?.textContent ?? "null");
@@ -8,8 +8,9 @@
     .filter(({ box, figures }) => box && figures?.length);
 
   const draw = async () => {
-    const place = picker ? picker.selectedIndex : 0;
-    for (const { box, figures } of charts) await drawChart(box, figures[Math.min(place, figures.length - 1)]);
+    const index = picker ? picker.selectedIndex : 0;
+    // The chart of errors by step has a single figure for all series.
+    for (const { box, figures } of charts) await drawChart(box, figures[Math.min(index, figures.length - 1)]);
   };
   picker?.addEventListener("change", draw);
 
@@ -22,5 +23,6 @@
   });
 
   await draw();
+  // A mark for programs that wait for the charts, such as a screenshot.
   document.body.dataset.drawn = "all";
 })();

@@ -1,4 +1,4 @@
-"""What all charts of a forecast share: colours for light and dark pages, axes, stamps as text."""
+"""Style shared by all charts of a forecast: colours for light and dark pages, axes, timestamps."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,20 +7,21 @@ import pandas as pd
 
 from revin_forecast.reports.formatting import format_label
 
-# Okabe & Ito (2008): told apart by colour-blind readers, and seen on white and on black.
+# Okabe & Ito (2008): distinguishable by colour-blind readers. The blue is lightened so that it is
+# visible on white and on black.
 BLUE, ORANGE, GREEN = "#1f86d0", "#D55E00", "#009E73"
 GREY = "#888888"
 INK = "#3b3b3b"
-"""Of what was measured; charts.js puts the page's own colour of text in its place."""
+"""Colour of measured values; charts.js replaces it by the page's text colour."""
 GRID_COLOUR = "#d4d4d4"
-"""Of grids; charts.js puts the page's own in its place."""
+"""Colour of grid lines; charts.js replaces it by the page's line colour."""
 FONT = "system-ui, -apple-system, Segoe UI, sans-serif"
 
 
 def to_rgba(colour: str, opacity: float) -> str:
-    """Return a colour for an area behind a line.
+    """Return a translucent colour for an area behind a line.
 
-    >>> faded("#0072B2", 0.2)
+    >>> to_rgba("#0072B2", 0.2)
     'rgba(0,114,178,0.2)'
     """
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
@@ -28,12 +29,12 @@ def to_rgba(colour: str, opacity: float) -> str:
 
 
 def build_layout(height: int, hovermode: str = "closest", title: str = "") -> dict[str, Any]:
-    """Return what the charts' layouts share.
+    """Return the plotly layout shared by all charts.
 
     Args:
-        height: in pixels.
-        hovermode: plotly's.
-        title: of the vertical axis, as plain text.
+        height: height in pixels.
+        hovermode: plotly's hover mode.
+        title: title of the vertical axis, as plain text.
     """
     axis = {"gridcolor": GRID_COLOUR, "linecolor": GREY, "zeroline": False, "ticks": "outside"}
     axis |= {"tickcolor": GREY, "automargin": True}
@@ -54,7 +55,8 @@ def build_layout(height: int, hovermode: str = "closest", title: str = "") -> di
 
 
 def timestamp_format(timestamps: pd.DatetimeIndex) -> str:
-    """Return how stamps are written, no longer than they must be."""
+    """Return the shortest strftime format that keeps all timestamps exact."""
+    # Local midnight, not UTC midnight, decides whether the time of day can be omitted.
     index = timestamps.tz_localize(None)
     if (index == index.normalize()).all():
         return "%Y-%m-%d"
@@ -62,9 +64,10 @@ def timestamp_format(timestamps: pd.DatetimeIndex) -> str:
 
 
 def to_plotly_times(timestamps: pd.DatetimeIndex) -> Sequence[str]:
-    """Return stamps as plotly reads them, in the time zone they have, no longer than they must be.
+    """Return timestamps as strings for plotly, in local time and the shortest exact format.
 
-    >>> times(pd.DatetimeIndex(["2024-01-01", "2024-01-02"]))
+    >>> to_plotly_times(pd.DatetimeIndex(["2024-01-01", "2024-01-02"]))
     ['2024-01-01', '2024-01-02']
     """
+    # plotly ignores time zones: dropping the zone keeps the wall-clock time of the table.
     return timestamps.tz_localize(None).strftime(timestamp_format(timestamps)).tolist()

@@ -1,9 +1,8 @@
-"""The plots of the report, in its order: functions of tables and looks, one a file."""
+"""The plots of the report in page order, as functions of its tables and styles."""
 
 from collections.abc import Callable
 
 from revin_forecast.reports.benchmark.input_tables import Tables
-from revin_forecast.reports.benchmark.plots.base import Plot
 from revin_forecast.reports.benchmark.plots.comparisons import plot_pairwise_ratios, plot_ranks
 from revin_forecast.reports.benchmark.plots.curves import (
     plot_observation_curves,
@@ -12,6 +11,7 @@ from revin_forecast.reports.benchmark.plots.curves import (
 )
 from revin_forecast.reports.benchmark.plots.example_windows import plot_example_windows
 from revin_forecast.reports.benchmark.plots.heat_map import plot_heat_map
+from revin_forecast.reports.benchmark.plots.plot import Plot
 from revin_forecast.reports.benchmark.plots.scatter import (
     plot_cost,
     plot_removability,

@@ -1,4 +1,4 @@
-"""P8: every normalizer against no normalizer, data set by data set."""
+"""P8 and P8b: each normalizer against no normalizer on every data set, and mean ranks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,13 +17,13 @@ from revin_forecast.reports.benchmark.input_tables import (
     order_names,
     ratios_to_baseline,
 )
-from revin_forecast.reports.benchmark.plots.base import Plot, build_legend, round_values
 from revin_forecast.reports.benchmark.plots.panels import (
     PanelSizes,
     axis_names,
     log_axis,
     make_panels,
 )
+from revin_forecast.reports.benchmark.plots.plot import Plot, build_legend, round_values
 from revin_forecast.reports.benchmark.plots.traces import error_bars, reference_line
 from revin_forecast.reports.benchmark.style import Styles
 from revin_forecast.reports.formatting import format_label, truncate
@@ -40,17 +40,17 @@ PAIRWISE_TEXT = (
 
 
 def plot_pairwise_ratios(tables: Tables, styles: Styles) -> Plot:
-    """Draw a panel a column of the headline; choose the backbone."""
+    """Draw a panel for each column of the headline, and a figure for each backbone."""
     pairs = ratios_to_baseline(tables["pairs"])
     if pairs.empty:
         return Plot(
             *PAIRWISE_TEXT,
-            missing_reason="No model and its twin without a normalizer were both finished.",
+            missing_reason="No model was finished together with its twin without a normalizer.",
         )
     figures = {
-        model: _pairwise_figure(own, styles)
-        for model in list_backbone_names(tables)
-        if len(own := pairs[pairs["backbone"] == model])
+        backbone: _pairwise_figure(rows, styles)
+        for backbone in list_backbone_names(tables)
+        if len(rows := pairs[pairs["backbone"] == backbone])
     }
     legend = build_legend(pairs["normalizer"], styles)
     return Plot(*PAIRWISE_TEXT, figures=figures, choice_label="Backbone", legend=legend)
@@ -60,9 +60,10 @@ def _pairwise_figure(pairs: Frame, styles: Styles) -> Figure:
     columns = [column for column in LEADERBOARD_COLUMNS if (pairs["column"] == column).any()]
     names = order_names(pairs["dataset"], ())
     lines = [name for name in styles if (pairs["normalizer"] == name).any()]
-    row = max(22, 11 * len(lines))
-    left = 24 + 7 * max(len(truncate(name, 16)) for name in names)
-    rows = {
+    row_height = max(22, 11 * len(lines))
+    margin_left = 24 + 7 * max(len(truncate(name, 16)) for name in names)  # 7 pixels a letter
+    row_axis = {
+        # Reversed, so that the first data set is at the top.
         "range": [len(names) - 0.5, -0.5],
         "tickvals": list(range(len(names))),
         "ticktext": [format_label(name, 16) for name in names],
@@ -70,15 +71,15 @@ def _pairwise_figure(pairs: Frame, styles: Styles) -> Figure:
     figure = make_panels(
         columns,
         {"title": "E / E_twin, log scale"},
-        {"title": "", **rows},
-        PanelSizes(height=row * len(names) + 12, margin_left=left, min_width=130),
+        {"title": "", **row_axis},
+        PanelSizes(height=row_height * len(names) + 12, margin_left=margin_left, min_width=130),
     )
     for number, column in enumerate(columns):
-        own = pairs[pairs["column"] == column]
-        _draw_pairwise_panel(figure, own, number, (names, lines), styles)
-        nth = number + 1 if number else ""
-        reach = pd.concat([np.exp(own["lo"]), np.exp(own["hi"]), np.exp(own["log_ratio"])])
-        figure.layout[f"xaxis{nth}"].update(log_axis([*reach, 1.0], max_ticks=4))
+        rows = pairs[pairs["column"] == column]
+        _draw_pairwise_panel(figure, rows, number, (names, lines), styles)
+        suffix = number + 1 if number else ""
+        ratios = pd.concat([np.exp(rows["lo"]), np.exp(rows["hi"]), np.exp(rows["log_ratio"])])
+        figure.layout[f"xaxis{suffix}"].update(log_axis([*ratios, 1.0], max_ticks=4))
     return figure
 
 
@@ -92,23 +93,23 @@ def _draw_pairwise_panel(
     names, lines = order
     figure.add_trace(reference_line((1.0, 1.0), (-0.5, len(names) - 0.5), panel))
     for number, line in enumerate(lines):
-        own = rows[rows["normalizer"] == line]
-        if own.empty:
+        line_rows = rows[rows["normalizer"] == line]
+        if line_rows.empty:
             continue
-        aside = 0.72 * ((number + 0.5) / len(lines) - 0.5)
-        value, low, high = (np.exp(own[column]) for column in ("log_ratio", "lo", "hi"))
-        look = styles[line]
+        offset = 0.72 * ((number + 0.5) / len(lines) - 0.5)  # spreads the points of a data set
+        value, low, high = (np.exp(line_rows[column]) for column in ("log_ratio", "lo", "hi"))
+        style = styles[line]
         figure.add_trace(
             {
                 "type": "scatter",
                 "x": round_values(value),
-                "y": round_values(names.index(name) + aside for name in own["dataset"]),
-                "error_x": error_bars(value, low, high, look.to_rgba(0.7)),
+                "y": round_values(names.index(name) + offset for name in line_rows["dataset"]),
+                "error_x": error_bars(value, low, high, style.to_rgba(0.7)),
                 "mode": "markers",
-                "marker": {"color": look.colour, "symbol": look.symbol, "size": 7},
+                "marker": {"color": style.colour, "symbol": style.symbol, "size": 7},
                 "meta": [line],
                 "name": format_label(line),
-                "customdata": [format_label(name) for name in own["dataset"]],
+                "customdata": [format_label(name) for name in line_rows["dataset"]],
                 "hovertemplate": "%{customdata}: %{x:.3g}",
                 **axis_names(panel),
             }
@@ -116,33 +117,42 @@ def _draw_pairwise_panel(
 
 
 MIN_DATASETS = 6
-"""With five data sets the smallest two-sided p of the signed-rank test is .0625."""
+"""Fewest data sets of a rank diagram: with five, the smallest two-sided p is .0625."""
 
 RANK_TEXT = (
     "P8b",
     "Ranks over data sets",
     "Mean rank of each normalizer over the data sets (1 is best), from its paired log ratio to no "
     "normalizer, mean over backbones. A bar joins normalizers that pairwise Wilcoxon signed-rank "
-    "tests with Holm's correction can't tell apart at 5 %. Good: far to the left, with no bar to "
+    "tests with Holm's correction cannot distinguish at 5 %. Good: far to the left, with no bar to "
     "the next. Read P8 first: a rank hides how large a difference is.",
 )
 
 
 def plot_ranks(tables: Tables, styles: Styles) -> Plot:
-    """Draw a diagram a column of the headline."""
+    """Draw a rank diagram for each column of the headline."""
     pairs, tests = ratios_to_baseline(tables["pairs"]), tables["tests"]
     count = pairs["dataset"].nunique()
     if count < MIN_DATASETS:
-        words = f"Ranks need {MIN_DATASETS} data sets or more, this suite has {count} with twins; see P8."
-        return Plot(*RANK_TEXT, missing_reason=words)
+        reason = (
+            f"Ranks need {MIN_DATASETS} data sets or more, this suite has {count} with twins; "
+            "see P8."
+        )
+        return Plot(*RANK_TEXT, missing_reason=reason)
     columns = [column for column in LEADERBOARD_COLUMNS if (pairs["column"] == column).any()]
     ranks = {column: mean_ranks(pairs[pairs["column"] == column]) for column in columns}
-    lines = max(map(len, ranks.values()))
+    line_count = max(map(len, ranks.values()))
     figure = make_panels(
         columns,
-        {"title": "mean rank (1 is best)", "range": [0.6, lines + 0.9], "dtick": 1},
-        {"title": "", "range": [lines + 0.4, -0.8], "showgrid": False, "ticks": "", "tickvals": []},
-        PanelSizes(max_columns=2, height=34 * lines + 20, margin_left=20, min_width=280),
+        {"title": "mean rank (1 is best)", "range": [0.6, line_count + 0.9], "dtick": 1},
+        {
+            "title": "",
+            "range": [line_count + 0.4, -0.8],
+            "showgrid": False,
+            "ticks": "",
+            "tickvals": [],
+        },
+        PanelSizes(max_columns=2, height=34 * line_count + 20, margin_left=20, min_width=280),
     )
     for number, (column, means) in enumerate(ranks.items()):
         groups = indistinguishable_groups(means, tests[tests["column"] == column])
@@ -157,23 +167,23 @@ def plot_ranks(tables: Tables, styles: Styles) -> Plot:
 
 
 def mean_ranks(pairs: Frame) -> Column:
-    """Return normalizer -> mean rank, best first, over the data sets that all have."""
+    """Return the mean rank by normalizer, best first, over the data sets that all of them have."""
     ratios = pairs.pivot_table(index="dataset", columns="normalizer", values="log_ratio").dropna()
-    ratios[BASELINE] = 0.0
+    ratios[BASELINE] = 0.0  # log(1): no normalizer against itself
     return ratios.rank(axis=1).mean().sort_values()
 
 
 def indistinguishable_groups(
     means: Column, tests: Frame, alpha: float = 0.05
 ) -> list[tuple[str, str]]:
-    """Return first and last of each longest run of ranks without a significant pair in it.
+    """Return the first and last name of each maximal run of ranks without a significant pair.
 
     Args:
         means: mean ranks, best first.
-        tests: normalizer_a, normalizer_b, p_holm; a pair that wasn't tested is not told apart.
-        alpha: of significance.
+        tests: normalizer_a, normalizer_b, p_holm; an untested pair is not significant.
+        alpha: significance level.
     """
-    told_apart = {
+    significant_pairs = {
         frozenset((str(a), str(b)))
         for a, b, p in zip(
             tests["normalizer_a"], tests["normalizer_b"], tests["p_holm"], strict=True
@@ -185,10 +195,11 @@ def indistinguishable_groups(
     for first in range(len(names)):
         last = first
         while last + 1 < len(names) and not any(
-            frozenset((names[last + 1], names[other])) in told_apart
+            frozenset((names[last + 1], names[other])) in significant_pairs
             for other in range(first, last + 1)
         ):
             last += 1
+        # A run inside the one before it is not maximal.
         if last > first and (not runs or last > runs[-1][1]):
             runs.append((first, last))
     return [(names[first], names[last]) for first, last in runs]

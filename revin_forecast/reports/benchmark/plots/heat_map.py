@@ -1,4 +1,4 @@
-"""P3: the heat map of nCE, one block a semantics and placement."""
+"""P3: a heat map of nCE with a block for each kind and placement of shift."""
 
 import math
 from typing import Any
@@ -15,20 +15,20 @@ from revin_forecast.reports.benchmark.input_tables import (
     list_backbone_names,
     list_shifts,
 )
-from revin_forecast.reports.benchmark.plots.base import Plot, build_layout
 from revin_forecast.reports.benchmark.plots.panels import axis_names
+from revin_forecast.reports.benchmark.plots.plot import Plot, build_layout
 from revin_forecast.reports.benchmark.style import Styles
 from revin_forecast.reports.formatting import format_label, format_number
 
 HEAT_MAP_TEXT = (
     "P3",
-    "What each normalizer bought: nCE",
+    "Gain of each normalizer: nCE",
     "nCE = exp(mean of log(E/E_twin)) over severities, seeds and data sets; the twin is the same "
     "backbone with the same seed and no normalizer (Identity, 1 by definition, not drawn). Below 1 "
     "(blue): less error than the twin; above 1 (orange): more. The colours are symmetric in the "
-    "logarithm and end at 10-fold. Good: blue in the process blocks without orange in the "
-    "observation block; no normalizer is known that is blue everywhere. Blocks are never averaged "
-    "over. An asterisk: some cells failed and are left out; -: all did.",
+    "logarithm and saturate at 10-fold. Good: blue in the process blocks without orange in the "
+    "observation block; no known normalizer is blue everywhere. Blocks are never averaged. An "
+    "asterisk: some cells failed and are left out; -: all cells failed.",
 )
 COLOUR_SCALE = (
     (0, "#0b5a94"),
@@ -38,8 +38,9 @@ COLOUR_SCALE = (
     (1, "#c25400"),
 )
 MAX_RATIO = 10.0
+"""Ratio at which the colours saturate: one extreme cell must not wash out the others."""
 ROW_HEIGHT, HEADER_HEIGHT, BLOCK_GAP, MARGIN_LEFT, MARGIN_BOTTOM = 24, 104, 34, 168, 12
-"""Pixels: a row, above the first block, between blocks, row labels, below."""
+"""Heights and widths in pixels: row, space above the first block, gap between blocks, margins."""
 
 BLOCK_TITLES = {
     ("process", "steady"): "process shift, steady",
@@ -47,25 +48,29 @@ BLOCK_TITLES = {
     ("process", "horizon"): "process shift, horizon (control)",
     ("observation", "observation"): "observation corruption",
 }
+"""Titles by (semantics, placement), in page order."""
 
 ModelKey = tuple[str, str]
+"""Backbone and normalizer."""
 
 
 def plot_heat_map(tables: Tables, styles: Styles) -> Plot:
-    """Draw every model that has a twin, one column each."""
+    """Draw nCE with a column for each model that has a twin."""
     frame = tables["nce"]
-    own = frame["backbone"].isin(list_backbone_names(tables)) & (frame["normalizer"] != BASELINE)
-    frame = frame[own & (frame["normalizer"] != "")]
+    has_twin = frame["backbone"].isin(list_backbone_names(tables))
+    has_twin &= ~frame["normalizer"].isin((BASELINE, ""))
+    frame = frame[has_twin]
     if frame["nce"].notna().sum() == 0:
         return Plot(
             *HEAT_MAP_TEXT,
-            missing_reason="No model and its twin without a normalizer were both finished.",
+            missing_reason="No model was finished together with its twin without a normalizer.",
         )
-    found = set(zip(frame["backbone"], frame["normalizer"], strict=True))
-    models = [(b, n) for b in list_backbone_names(tables) for n in styles if (b, n) in found]
-    order = {place: number for number, place in enumerate(PLACEMENT_ORDER)}
+    names = set(zip(frame["backbone"], frame["normalizer"], strict=True))
+    models = [(b, n) for b in list_backbone_names(tables) for n in styles if (b, n) in names]
+    order = {placement: number for number, placement in enumerate(PLACEMENT_ORDER)}
     blocks = sorted(
         {(str(s), str(p)) for s, p in zip(frame["semantics"], frame["placement"], strict=True)},
+        # Process blocks first; unknown placements last.
         key=lambda block: (block[0] != "process", order.get(block[1], 9)),
     )
     return Plot(*HEAT_MAP_TEXT, figures={"": _heat_map_figure(frame, blocks, models)})
@@ -74,37 +79,39 @@ def plot_heat_map(tables: Tables, styles: Styles) -> Plot:
 def _heat_map_figure(frame: Frame, blocks: list[tuple[str, str]], models: list[ModelKey]) -> Figure:
     parts = [frame[(frame["semantics"] == s) & (frame["placement"] == p)] for s, p in blocks]
     rows = [list_shifts(part) for part in parts]
-    inner = ROW_HEIGHT * sum(map(len, rows)) + BLOCK_GAP * (len(rows) - 1)
+    plot_height = ROW_HEIGHT * sum(map(len, rows)) + BLOCK_GAP * (len(rows) - 1)
     layout = build_layout(
-        inner + HEADER_HEIGHT + MARGIN_BOTTOM,
+        plot_height + HEADER_HEIGHT + MARGIN_BOTTOM,
         {"l": MARGIN_LEFT, "r": 12, "t": HEADER_HEIGHT, "b": MARGIN_BOTTOM},
     )
+    # Limits of the width in pixels, for page.js.
     layout["meta"] = {
         "least": MARGIN_LEFT + 12 + 46 * len(models),
         "most": MARGIN_LEFT + 12 + 100 * len(models),
     }
-    layout["annotations"] = _backbone_annotations(models, inner)
+    layout["annotations"] = _backbone_annotations(models)
     layout["shapes"] = _separator_shapes(models)
     traces, above = [], 0
     for number, (part, shifts) in enumerate(zip(parts, rows, strict=True)):
         traces.append(_block_trace(part, shifts, models, number))
-        own, nth = ROW_HEIGHT * len(shifts), str(number + 1) if number else ""
-        layout[f"xaxis{nth}"] = _column_axis(models, number)
-        layout[f"yaxis{nth}"] = {
-            "domain": [max(1 - (above + own) / inner, 0), 1 - above / inner],
-            "anchor": f"x{nth}",
+        block_height, suffix = ROW_HEIGHT * len(shifts), str(number + 1) if number else ""
+        top = 1 - above / plot_height
+        layout[f"xaxis{suffix}"] = _column_axis(models, number)
+        layout[f"yaxis{suffix}"] = {
+            "domain": [max(1 - (above + block_height) / plot_height, 0), top],
+            "anchor": f"x{suffix}",
             "tickvals": list(range(len(shifts))),
             "ticktext": [format_label(format_shift(*shift), 24) for shift in shifts],
             "autorange": "reversed",
             "showgrid": False,
             "ticks": "",
         }
-        place = BLOCK_TITLES.get(blocks[number], ", ".join(blocks[number]))
-        head = {"text": f"<b>{format_label(place, 60)}</b>", "y": 1 - above / inner, "x": 0}
+        title = BLOCK_TITLES.get(blocks[number], ", ".join(blocks[number]))
+        heading = {"text": f"<b>{format_label(title, 60)}</b>", "y": top, "x": 0}
         layout["annotations"].append(
-            {**_PAPER_ANNOTATION, **head, "xanchor": "left", "yanchor": "bottom"}
+            {**_PAPER_ANNOTATION, **heading, "xanchor": "left", "yanchor": "bottom"}
         )
-        above += own + BLOCK_GAP
+        above += block_height + BLOCK_GAP
     return Figure(data=traces, layout=layout)
 
 
@@ -123,17 +130,19 @@ def _block_trace(
         (row.shift, row.arm, row.backbone, row.normalizer): (float(row.nce), float(row.n_failed))
         for row in part.itertuples()
     }
-    none = (math.nan, 0.0)
-    found = [[cells.get((*shift, *model), none) for model in models] for shift in shifts]
-    values = np.array([[value for value, _ in row] for row in found])
+    missing = (math.nan, 0.0)
+    grid = [[cells.get((*shift, *model), missing) for model in models] for shift in shifts]
+    values = np.array([[value for value, _ in row] for row in grid])
     texts = [
-        [format_number(v, 2) + ("*" if failed > 0 else "") for v, failed in row] for row in found
+        [format_number(value, 2) + ("*" if failed > 0 else "") for value, failed in row]
+        for row in grid
     ]
-    with np.errstate(divide="ignore"):
-        strength = np.clip(np.log10(values), -math.log10(MAX_RATIO), math.log10(MAX_RATIO))
+    with np.errstate(divide="ignore"):  # an nCE of 0 becomes -inf, which is then clipped
+        log_ratios = np.clip(np.log10(values), -math.log10(MAX_RATIO), math.log10(MAX_RATIO))
     return {
         "type": "heatmap",
-        "z": [[None if math.isnan(z) else round(float(z), 4) for z in row] for row in strength],
+        # The colour is symmetric in log10(nCE); plotly leaves None blank.
+        "z": [[None if math.isnan(z) else round(float(z), 4) for z in row] for row in log_ratios],
         "text": texts,
         "texttemplate": "%{text}",
         "textfont": {"size": 11},
@@ -160,23 +169,24 @@ def _column_axis(models: list[ModelKey], number: int) -> dict[str, Any]:
         "tickangle": -45,
         "ticklabelshift": 0,
         "ticklabelstandoff": 16,
-        "showticklabels": number == 0,
+        "showticklabels": number == 0,  # the first block labels the columns of all
         "showgrid": False,
         "ticks": "",
         "range": [-0.5, len(models) - 0.5],
     }
 
 
-def _backbone_annotations(models: list[ModelKey], inner: int) -> list[dict[str, Any]]:
+def _backbone_annotations(models: list[ModelKey]) -> list[dict[str, Any]]:
     """Return the names of the backbones above the middle of their columns."""
-    notes = []
+    annotations = []
     for backbone in dict.fromkeys(backbone for backbone, _ in models):
-        own = [i for i, (name, _) in enumerate(models) if name == backbone]
-        middle = (own[0] + own[-1] + 1) / 2 / len(models)
-        words = {"text": f"<b>{format_label(backbone, 7 * len(own))}</b>", "x": middle, "y": 1}
+        columns = [i for i, (name, _) in enumerate(models) if name == backbone]
+        middle = (columns[0] + columns[-1] + 1) / 2 / len(models)
+        label = format_label(backbone, 7 * len(columns))  # about 7 letters fit a column
+        text = {"text": f"<b>{label}</b>", "x": middle, "y": 1}
         shift = {"xanchor": "center", "yanchor": "top", "yshift": HEADER_HEIGHT - 2}
-        notes.append({**_PAPER_ANNOTATION, **words, **shift})
-    return notes
+        annotations.append({**_PAPER_ANNOTATION, **text, **shift})
+    return annotations
 
 
 def _separator_shapes(models: list[ModelKey]) -> list[dict[str, Any]]:

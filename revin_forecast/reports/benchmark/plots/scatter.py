@@ -1,4 +1,4 @@
-"""P4: clean against shifted error of every model, one panel a placement."""
+"""P4, P5 and P10: robustness, removable shift and cost as scatter plots."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,6 @@ from revin_forecast.reports.benchmark.input_tables import (
     list_dataset_names,
     ratios_to_baseline,
 )
-from revin_forecast.reports.benchmark.plots.base import Plot, build_legend, round_values
 from revin_forecast.reports.benchmark.plots.heat_map import BLOCK_TITLES
 from revin_forecast.reports.benchmark.plots.panels import (
     MARGIN_TOP,
@@ -27,6 +26,7 @@ from revin_forecast.reports.benchmark.plots.panels import (
     log_axis,
     make_panels,
 )
+from revin_forecast.reports.benchmark.plots.plot import Plot, build_legend, round_values
 from revin_forecast.reports.benchmark.plots.traces import error_bars, reference_line
 from revin_forecast.reports.benchmark.style import GREY, Style, Styles, marker_fill
 from revin_forecast.reports.formatting import format_label
@@ -34,75 +34,73 @@ from revin_forecast.reports.formatting import format_label
 ROBUSTNESS_TEXT = (
     "P4",
     "Clean against shifted error",
-    "One point a model, MASE* with 95 % intervals, both axes logarithmic; the dotted line is y = "
+    "One point per model, MASE* with 95 % intervals, both axes logarithmic; the dotted line is y = "
     "x, no degradation. Good: low and to the left, on the line. A point on the line but far to "
-    "the right is robust because it is bad everywhere: distance from the line alone ranks "
-    "nothing. Grey: reference models. Open or dotted symbols: further backbones.",
+    "the right is robust because it is bad everywhere: distance from the line alone is not "
+    "a ranking. Grey: reference models. Open or dotted symbols: further backbones.",
 )
 
 
 def plot_robustness(tables: Tables, styles: Styles) -> Plot:
-    """Draw the headline as points."""
+    """Draw the headline as points, with a panel for each shifted column."""
     frame = tables["headline"]
     frame = frame[frame["mase"] > 0]
     clean = frame[frame["column"] == "clean"].set_index(["backbone", "normalizer", "role"])
     columns = [c for c in LEADERBOARD_COLUMNS[1:] if (frame["column"] == c).any()]
     if clean.empty or not columns:
-        return Plot(
-            *ROBUSTNESS_TEXT,
-            missing_reason="The headline has no clean and shifted errors to compare.",
-        )
-    models = list_backbone_names(tables)
-    chosen = frame[frame["column"].isin(columns)]
-    reach = pd.concat([chosen["mase"], chosen["lo"], chosen["hi"], clean["lo"]])
-    calm = pd.concat([clean["mase"], clean["lo"], clean["hi"]])
+        reason = "The headline has no clean and shifted errors to compare."
+        return Plot(*ROBUSTNESS_TEXT, missing_reason=reason)
+    backbones = list_backbone_names(tables)
+    shifted = frame[frame["column"].isin(columns)]
+    shifted_values = pd.concat([shifted["mase"], shifted["lo"], shifted["hi"], clean["lo"]])
+    clean_values = pd.concat([clean["mase"], clean["lo"], clean["hi"]])
     figure = make_panels(
         columns,
-        {
-            "title": "clean MASE*, log scale",
-            **log_axis(calm),
-        },
-        {"title": "shifted MASE*, log scale", **log_axis(reach)},
+        {"title": "clean MASE*, log scale", **log_axis(clean_values)},
+        {"title": "shifted MASE*, log scale", **log_axis(shifted_values)},
         PanelSizes(max_columns=3, height=280, min_width=200),
     )
-    known = ["mase", "lo", "hi"]
+    values = ["mase", "lo", "hi"]
     for number, column in enumerate(columns):
-        own = frame[frame["column"] == column].set_index(clean.index.names)
-        joined = own[known].join(clean[known].add_suffix("_clean"), how="inner").reset_index()
-        _draw_robustness_panel(figure, joined, number, models, styles)
+        rows = frame[frame["column"] == column].set_index(clean.index.names)
+        joined = rows[values].join(clean[values].add_suffix("_clean"), how="inner").reset_index()
+        _draw_robustness_panel(figure, joined, number, backbones, styles)
     for number in range(len(columns)):
+        # Longer than any axis: the reference line crosses the whole panel.
         figure.add_trace(reference_line((1e-9, 1e9), (1e-9, 1e9), number))
     names = frame["normalizer"].where(frame["role"] == "model", frame["backbone"])
-    legend = {**build_legend(names, styles), **build_backbone_legend(models)}
+    legend = {**build_legend(names, styles), **build_backbone_legend(backbones)}
     return Plot(*ROBUSTNESS_TEXT, figures={"": figure}, legend=legend)
 
 
-def build_backbone_legend(models: Sequence[str]) -> dict[str, Style]:
-    """Return a key for the symbols of backbones, where there are several."""
-    if len(models) < 2:
+def build_backbone_legend(backbones: Sequence[str]) -> dict[str, Style]:
+    """Return the legend of the backbones' symbols, empty for a single backbone."""
+    if len(backbones) < 2:
         return {}
-    return {m: Style(GREY, "", f"circle{marker_fill(i)}") for i, m in enumerate(models)}
+    return {name: Style(GREY, "", f"circle{marker_fill(i)}") for i, name in enumerate(backbones)}
 
 
 def _draw_robustness_panel(
-    figure: Figure, rows: Frame, panel: int, models: Sequence[str], styles: Styles
+    figure: Figure, rows: Frame, panel: int, backbones: Sequence[str], styles: Styles
 ) -> None:
-    for (backbone, normalizer, role), own in rows.groupby(["backbone", "normalizer", "role"]):
+    for (backbone, normalizer, role), points in rows.groupby(["backbone", "normalizer", "role"]):
         is_model = role == "model"
         name = str(normalizer if is_model else backbone)
-        look = styles[name]
-        extra = marker_fill(models.index(str(backbone))) if is_model else ""
+        style = styles[name]
+        suffix = marker_fill(backbones.index(str(backbone))) if is_model else ""
         figure.add_trace(
             {
                 "type": "scatter",
-                "x": round_values(own["mase_clean"]),
-                "y": round_values(own["mase"]),
+                "x": round_values(points["mase_clean"]),
+                "y": round_values(points["mase"]),
                 "error_x": error_bars(
-                    own["mase_clean"], own["lo_clean"], own["hi_clean"], look.to_rgba(0.6)
+                    points["mase_clean"], points["lo_clean"], points["hi_clean"], style.to_rgba(0.6)
                 ),
-                "error_y": error_bars(own["mase"], own["lo"], own["hi"], look.to_rgba(0.6)),
+                "error_y": error_bars(
+                    points["mase"], points["lo"], points["hi"], style.to_rgba(0.6)
+                ),
                 "mode": "markers",
-                "marker": {"color": look.colour, "symbol": look.symbol + extra, "size": 10},
+                "marker": {"color": style.colour, "symbol": style.symbol + suffix, "size": 10},
                 "meta": [name, str(backbone)],
                 "name": f"{format_label(str(normalizer))} on {format_label(str(backbone))}"
                 if is_model
@@ -118,61 +116,61 @@ COST_TEXT = (
     "Cost against mCE",
     "Seconds of training and evaluation of one model (geometric mean over data sets and seeds, "
     "log scale) against mCE, the geometric mean of nCE over shifts (log scale; below 1, the "
-    "dotted line, less error than the twin without a normalizer). Good: low and to the left. Open "
-    "or dotted symbols: further backbones. Seconds depend on the machine and are no part of any "
+    "dotted line: less error than the twin without a normalizer). Good: low and to the left. Open "
+    "or dotted symbols: further backbones. Seconds depend on the machine and do not enter any "
     "ranking.",
 )
 
 
 def plot_cost(tables: Tables, styles: Styles) -> Plot:
-    """Draw a panel a semantics and placement."""
+    """Draw seconds against mCE, with a panel for each kind and placement of shift."""
     costs = tables["runs"].merge(tables["costs"], on="run_key")
     costs = costs.assign(seconds=costs["train_s"].fillna(0) + costs["eval_s"].fillna(0))
     costs = costs[(costs["seconds"] > 0) & (costs["status"] == "done")]
+    # The mean of logarithms is the logarithm of the geometric mean.
     costs = costs.assign(seconds=np.log(costs["seconds"]))
     means = np.exp(costs.groupby(["backbone", "normalizer"])["seconds"].mean())
     frame = tables["mce"].merge(means.reset_index(), on=["backbone", "normalizer"])
-    models = list_backbone_names(tables)
-    frame = frame[frame["mce"].gt(0) & frame["backbone"].isin(models)]
+    backbones = list_backbone_names(tables)
+    frame = frame[frame["mce"].gt(0) & frame["backbone"].isin(backbones)]
     if frame.empty:
-        return Plot(*COST_TEXT, missing_reason="No model has both its seconds and an mCE.")
-    places = {(str(s), str(p)) for s, p in zip(frame["semantics"], frame["placement"], strict=True)}
+        return Plot(*COST_TEXT, missing_reason="No model has both a cost and an mCE.")
     blocks = sorted(
-        places,
+        {(str(s), str(p)) for s, p in zip(frame["semantics"], frame["placement"], strict=True)},
         key=lambda block: PLACEMENT_ORDER.index(block[1]) if block[1] in PLACEMENT_ORDER else 9,
     )
     titles = [BLOCK_TITLES.get(block, ", ".join(block)) for block in blocks]
     figure = make_panels(
         titles,
-        {"title": "seconds a model, log scale", **log_axis(frame["seconds"], max_ticks=5)},
+        {"title": "seconds per model, log scale", **log_axis(frame["seconds"], max_ticks=5)},
         {"title": "mCE, log scale", **log_axis([*frame["mce"], 1.0])},
         PanelSizes(max_columns=2, height=220, min_width=300),
     )
     for number, block in enumerate(blocks):
-        own = frame[(frame["semantics"] == block[0]) & (frame["placement"] == block[1])]
+        rows = frame[(frame["semantics"] == block[0]) & (frame["placement"] == block[1])]
         figure.add_trace(reference_line((1e-9, 1e9), (1.0, 1.0), number))
-        for _, row in own.iterrows():
-            look = styles[row["normalizer"]]
-            extra = marker_fill(models.index(row["backbone"]))
+        for _, row in rows.iterrows():
+            style = styles[row["normalizer"]]
+            suffix = marker_fill(backbones.index(row["backbone"]))
             figure.add_trace(
                 {
                     "type": "scatter",
                     "x": round_values([row["seconds"]]),
                     "y": round_values([row["mce"]]),
                     "mode": "markers",
-                    "marker": {"color": look.colour, "symbol": look.symbol + extra, "size": 10},
+                    "marker": {"color": style.colour, "symbol": style.symbol + suffix, "size": 10},
                     "meta": [row["normalizer"], row["backbone"]],
                     "name": f"{format_label(row['normalizer'])} on {format_label(row['backbone'])}",
                     "hovertemplate": "%{x:.3g} s, mCE %{y:.3g}",
                     **axis_names(number),
                 }
             )
-    legend = {**build_legend(frame["normalizer"], styles), **build_backbone_legend(models)}
+    legend = {**build_legend(frame["normalizer"], styles), **build_backbone_legend(backbones)}
     return Plot(*COST_TEXT, figures={"": figure}, legend=legend)
 
 
 LABEL_ROWS = 5
-"""Of names above the panel."""
+"""Rows of data set names above the panel."""
 
 REMOVABILITY_TEXT = (
     "P5",
@@ -182,13 +180,13 @@ REMOVABILITY_TEXT = (
     "over channels; 1: all of the shift is level and scale, below 0: normalized windows differ "
     "more than raw ones). Vertical: E/E_twin on the clean test part, log scale, with 95 % "
     "intervals; below 1 the normalizer helps. Good (for the measure): points fall from left to "
-    "right. Data sets whose shift is not above the noise floor have no fraction and stand at the "
-    "left, under 'no shift'.",
+    "right. Data sets whose shift is not above the noise floor have no fraction and are shown at "
+    "the left, under 'no shift'.",
 )
 
 
 def plot_removability(tables: Tables, styles: Styles) -> Plot:
-    """Draw the clean ratio to the twin of every model over the data set's shift card."""
+    """Draw the clean error ratio to the twin against the removable fraction of the data set."""
     pairs = ratios_to_baseline(tables["pairs"])
     pairs = pairs[pairs["column"] == "clean"]
     cards = tables["shiftcards"].groupby("dataset")["removable"].median()
@@ -198,16 +196,14 @@ def plot_removability(tables: Tables, styles: Styles) -> Plot:
         if name in cards.index and name in set(pairs["dataset"])
     ]
     if not names:
-        return Plot(
-            *REMOVABILITY_TEXT,
-            missing_reason="No data set has both a shift card and a pair of twins.",
-        )
-    places, ticks = _dataset_positions(cards[names])
+        reason = "No data set has both a shift card and a pair of twins."
+        return Plot(*REMOVABILITY_TEXT, missing_reason=reason)
+    positions, ticks = _dataset_positions(cards[names])
     pairs = pairs[pairs["dataset"].isin(names)]
     figures = {
-        model: _removability_figure(own, places, ticks, styles)
-        for model in list_backbone_names(tables)
-        if len(own := pairs[pairs["backbone"] == model])
+        backbone: _removability_figure(rows, positions, ticks, styles)
+        for backbone in list_backbone_names(tables)
+        if len(rows := pairs[pairs["backbone"] == backbone])
     }
     legend = build_legend(pairs["normalizer"], styles)
     return Plot(*REMOVABILITY_TEXT, figures=figures, choice_label="Backbone", legend=legend)
@@ -226,20 +222,20 @@ def _removability_figure(
     names = [name for name in styles if (pairs["normalizer"] == name).any()]
     spacing = 0.012 * (ends[1] - ends[0])
     for number, name in enumerate(names):
-        own = pairs[pairs["normalizer"] == name]
-        aside = (number - (len(names) - 1) / 2) * spacing
-        value, low, high = (np.exp(own[column]) for column in ("log_ratio", "lo", "hi"))
-        look = styles[name]
+        rows = pairs[pairs["normalizer"] == name]
+        offset = (number - (len(names) - 1) / 2) * spacing  # separates points of a data set
+        value, low, high = (np.exp(rows[column]) for column in ("log_ratio", "lo", "hi"))
+        style = styles[name]
         figure.add_trace(
             {
                 "type": "scatter",
-                "x": round_values(positions[data] + aside for data in own["dataset"]),
+                "x": round_values(positions[dataset] + offset for dataset in rows["dataset"]),
                 "y": round_values(value),
-                "error_y": error_bars(value, low, high, look.to_rgba(0.6)),
+                "error_y": error_bars(value, low, high, style.to_rgba(0.6)),
                 "mode": "markers",
-                "marker": {"color": look.colour, "symbol": look.symbol, "size": 9},
+                "marker": {"color": style.colour, "symbol": style.symbol, "size": 9},
                 "meta": [name],
-                "customdata": [format_label(data) for data in own["dataset"]],
+                "customdata": [format_label(dataset) for dataset in rows["dataset"]],
                 "name": format_label(name),
                 "hovertemplate": "%{customdata}: E/E_twin %{y:.3g}",
             }
@@ -254,28 +250,32 @@ def _ratios_and_bounds(pairs: Frame) -> Column:
 
 
 def _dataset_positions(cards: Column) -> tuple[dict[str, float], dict[str, Any]]:
-    """Return where each data set stands, and the ticks; those without a fraction to the left."""
-    known = {str(name): max(float(value), -1.0) for name, value in cards.items() if value == value}
+    """Return the horizontal position of each data set, and the ticks.
+
+    Data sets without a fraction are placed to the left of the others.
+    """
+    # Fractions below -1 are drawn at -1: one outlier would compress all others.
+    known = {str(name): max(float(value), -1.0) for name, value in cards.dropna().items()}
     low = min([0.0, *known.values()])
     unknown = [str(name) for name in cards.index if str(name) not in known]
     step = 0.12
-    places = known | {name: low - 0.3 - step * i for i, name in enumerate(unknown)}
+    positions = known | {name: low - 0.3 - step * i for i, name in enumerate(unknown)}
     values = [value for value in (-1.0, -0.5, 0.0, 0.5, 1.0) if value >= low]
     texts = [f"{value:g}" for value in values]
     if unknown:
         values.insert(0, low - 0.3 - step * (len(unknown) - 1) / 2)
         texts.insert(0, "no shift")
-    return places, {"tickvals": list(values), "ticktext": list(texts)}
+    return positions, {"tickvals": list(values), "ticktext": list(texts)}
 
 
 def _annotate_datasets(figure: Figure, positions: Mapping[str, float]) -> None:
-    """Write the names at the top, neighbours that would overlap on levels of their own."""
+    """Add the names above the panel; neighbours that would overlap go into different rows."""
     start, width = min(positions.values()), max(positions.values()) - min(positions.values()) + 0.3
     ends = [-math.inf] * LABEL_ROWS
     for name in sorted(positions, key=positions.__getitem__):
-        free = [level for level in range(LABEL_ROWS) if ends[level] <= positions[name]]
-        level = free[0] if free else ends.index(min(ends))
-        ends[level] = positions[name] + 0.3 * width  # what a name takes on a narrow screen
+        free_rows = [row for row in range(LABEL_ROWS) if ends[row] <= positions[name]]
+        row = free_rows[0] if free_rows else ends.index(min(ends))
+        ends[row] = positions[name] + 0.3 * width  # the share of a narrow screen that a name needs
         part = (positions[name] - start) / width
         figure.add_annotation(
             text=format_label(name, 14),
@@ -284,13 +284,14 @@ def _annotate_datasets(figure: Figure, positions: Mapping[str, float]) -> None:
             yref="paper",
             xanchor="left" if part < 0.2 else "right" if part > 0.7 else "center",
             yanchor="bottom",
-            yshift=2 + 15 * level,
+            yshift=2 + 15 * row,
             showarrow=False,
             font={"size": 11},
         )
         figure.add_vline(x=positions[name], line={"color": "#ddd", "width": 1}, layer="below")
-    more = 15 * sum(end > -math.inf for end in ends) - 15
+    extra_height = 15 * sum(end > -math.inf for end in ends) - 15
     layout: Any = figure["layout"]
-    height = layout["height"] + more
-    figure.update_layout(margin={"t": MARGIN_TOP + more}, height=height)
+    height = layout["height"] + extra_height
+    figure.update_layout(margin={"t": MARGIN_TOP + extra_height}, height=height)
+    # page.js sets the height of the grid again when it fits the figure to the screen.
     layout["meta"]["grids"]["1"]["height"] = height

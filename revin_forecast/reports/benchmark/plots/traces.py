@@ -1,38 +1,38 @@
-"""The two things drawn again and again: a line with a band, a point with an interval."""
+"""Traces that several plots share: lines with bands, reference lines and error bars."""
 
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
 from revin_forecast.reports.benchmark.input_tables import Column
-from revin_forecast.reports.benchmark.plots.base import round_values
 from revin_forecast.reports.benchmark.plots.panels import axis_names
+from revin_forecast.reports.benchmark.plots.plot import round_values
 from revin_forecast.reports.benchmark.style import Style
 from revin_forecast.reports.formatting import format_label
 
 Point = tuple[float, float, float, float]
-"""Of a line: where it stands, its error, and the ends of the error's interval, NaN without one."""
+"""Position along a line, error, and bounds of the error's interval; NaN without an interval."""
 
 
 def line_with_band(
     points: Sequence[Point], name: str, style: Style, panel: int
 ) -> list[dict[str, Any]]:
-    """Return the traces of a line with its band, if there is one.
+    """Return the traces of a line and, if it has intervals, of its band.
 
     Args:
-        points: in the order of the line.
-        name: of the line, not escaped.
-        style: of the line.
-        panel: number of the panel, from 0.
+        points: points in the order of the line.
+        name: name of the line, not escaped.
+        style: style of the line.
+        panel: index of the panel.
     """
     common = {"type": "scatter", "meta": [name], "name": format_label(name), **axis_names(panel)}
-    drawn = []
+    traces = []
     if band := _band_outline(points):
-        drawn.append(
+        traces.append(
             {
                 **common,
-                "x": [place and round_values([place[0]])[0] for place in band],
-                "y": [place and round_values([place[1]])[0] for place in band],
+                "x": [corner and round_values([corner[0]])[0] for corner in band],
+                "y": [corner and round_values([corner[1]])[0] for corner in band],
                 "mode": "lines",
                 "line": {"width": 0},
                 "fill": "toself",
@@ -40,7 +40,7 @@ def line_with_band(
                 "hoverinfo": "skip",
             }
         )
-    drawn.append(
+    traces.append(
         {
             **common,
             "x": round_values(point[0] for point in points),
@@ -51,15 +51,16 @@ def line_with_band(
             "hovertemplate": "%{x}: %{y:.3g}",
         }
     )
-    return drawn
+    return traces
 
 
 def _band_outline(points: Sequence[Point]) -> list[tuple[float, float] | None]:
-    """Return the way around the band, None between parts: there is none over a missing interval."""
+    """Return the outline of the band; None separates its parts around missing intervals."""
     outline: list[tuple[float, float] | None] = []
-    for inside, group in groupby(points, key=lambda point: point[2] < point[3]):
+    # NaN < NaN is false, so points without an interval end a part.
+    for has_interval, group in groupby(points, key=lambda point: point[2] < point[3]):
         part = list(group)
-        if inside and len(part) > 1:
+        if has_interval and len(part) > 1:
             upper = [(x, high) for x, _, _, high in part]
             lower = [(x, low) for x, _, low, _ in reversed(part)]
             outline += [*([None] if outline else []), *upper, *lower]
@@ -67,7 +68,7 @@ def _band_outline(points: Sequence[Point]) -> list[tuple[float, float] | None]:
 
 
 def reference_line(x: Sequence[float], y: Sequence[float], panel: int) -> dict[str, Any]:
-    """Return a line to compare with."""
+    """Return the trace of a reference line, which the pointer ignores."""
     return {
         "type": "scatter",
         "x": list(x),
@@ -80,7 +81,7 @@ def reference_line(x: Sequence[float], y: Sequence[float], panel: int) -> dict[s
 
 
 def error_bars(values: Column, low: Column, high: Column, colour: str) -> dict[str, Any]:
-    """Return the error bars of points from the two ends of their intervals."""
+    """Return the error bars of points from the bounds of their intervals."""
     return {
         "type": "data",
         "symmetric": False,

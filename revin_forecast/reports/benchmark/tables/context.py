@@ -1,4 +1,4 @@
-"""Table 6: how, where and from what the numbers were made."""
+"""Tables 1, 4, 5 and 6: shift of the data sets, theory checks, failures and provenance."""
 
 import numbers
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from revin_forecast.reports.benchmark.input_tables import REFERENCE, Frame, Tables, format_shift
 from revin_forecast.reports.formatting import format_duration, truncate
 from revin_forecast.reports.html import (
-    Cell,
+    TableCell,
     count_cell,
     header_row,
     number_cell,
@@ -18,6 +18,8 @@ from revin_forecast.reports.html import (
     text_cell,
 )
 
+MAX_ROWS = 60
+"""Failures listed on the page."""
 FACT_LABELS = {
     "name": "suite",
     "date": "date",
@@ -27,17 +29,30 @@ FACT_LABELS = {
     "threads": "threads of a task",
     "wall_s": "wall time",
 }
+"""Labels of the facts, by name."""
+MEASURE_LABELS = {
+    "d_mu": "|Δ level|",
+    "d_sigma": "|Δ log sd|",
+    "w1": "W1",
+    "energy": "energy / floor",
+    "removable": "removable",
+    "gap_mu": "gap in level",
+    "gap_logsd": "gap in log sd",
+    "residual": "residual",
+    "delta_star": "δ*",
+}
+"""Labels of the measures of a shift card, by column."""
 
 
 def render_provenance(tables: Tables, facts: Mapping[str, Any]) -> str:
-    """Return the tables of facts, data and stages, and the suite's own text."""
+    """Return the tables of facts, data sets and stages, and the configuration of the suite."""
     rows = [
         [text_cell(key), text_cell(value)] for key, value in provenance_facts(tables, facts).items()
     ]
     parts = [render_table(header_row("fact", "value"), rows), _render_datasets(tables)]
     if stages := facts.get("stages"):
         total = sum(stages.values())
-        spent = [
+        stage_rows = [
             [
                 text_cell(stage),
                 text_cell(format_duration(float(value))),
@@ -45,32 +60,40 @@ def render_provenance(tables: Tables, facts: Mapping[str, Any]) -> str:
             ]
             for stage, value in stages.items()
         ]
-        words = render_paragraph("Where the time went (by the clock):")
-        parts += [words, render_table(header_row("stage", "time", "%"), spent)]
+        text = render_paragraph("Time by stage (wall clock):")
+        parts += [text, render_table(header_row("stage", "time", "%"), stage_rows)]
     if facts.get("config"):
         parts.append(
-            render_collapsible("The suite, as it was run (YAML)", render_code(str(facts["config"])))
+            render_collapsible(
+                "Configuration of the suite (YAML)", render_code(str(facts["config"]))
+            )
         )
     return "".join(parts)
 
 
 def provenance_facts(tables: Tables, facts: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is known about the making, as words."""
-    told = {}
-    for key, words in FACT_LABELS.items():
+    """Return the provenance of the numbers as text, by label."""
+    provenance = {}
+    for key, label in FACT_LABELS.items():
         if facts.get(key) is not None:
-            told[words] = format_duration(float(facts[key])) if key == "wall_s" else str(facts[key])
+            provenance[label] = (
+                format_duration(float(facts[key])) if key == "wall_s" else str(facts[key])
+            )
     if versions := facts.get("versions"):
-        told["versions"] = ", ".join(f"{library} {text}" for library, text in versions.items())
+        provenance["versions"] = ", ".join(
+            f"{library} {text}" for library, text in versions.items()
+        )
     runs = tables["runs"]
     seeds = sorted(runs.loc[runs["role"] == "model", "seed"].dropna().unique())
-    told["seeds"] = ", ".join(f"{seed:.0f}" for seed in seeds)
-    told["runs"] = f"{(runs['status'] == 'done').sum()} done of {len(runs)}"
+    provenance["seeds"] = ", ".join(f"{seed:.0f}" for seed in seeds)
+    provenance["runs"] = f"{(runs['status'] == 'done').sum()} done of {len(runs)}"
     cells = tables["cells"]
     counts = cells["status"].value_counts()
-    words = {"done": "done", "failed": "failed", "excluded": "not applicable"}
-    told["cells"] = ", ".join(f"{counts.get(key, 0)} {word}" for key, word in words.items())
-    return told
+    status_labels = {"done": "done", "failed": "failed", "excluded": "not applicable"}
+    provenance["cells"] = ", ".join(
+        f"{counts.get(status, 0)} {label}" for status, label in status_labels.items()
+    )
+    return provenance
 
 
 def _render_datasets(tables: Tables) -> str:
@@ -84,71 +107,59 @@ def _render_datasets(tables: Tables) -> str:
         ]
         for row in runs.sort_values("dataset").to_dict("records")
     ]
-    words = render_paragraph("Data, with the first digits of the SHA-256 of their content:")
-    return (
-        words + render_table(header_row("data set", "look-back", "horizon", "data"), rows)
-        if rows
-        else ""
-    )
-
-
-MEASURE_LABELS = {
-    "d_mu": "|Δ level|",
-    "d_sigma": "|Δ log sd|",
-    "w1": "W1",
-    "energy": "energy / floor",
-    "removable": "removable",
-    "gap_mu": "gap in level",
-    "gap_logsd": "gap in log sd",
-    "residual": "residual",
-    "delta_star": "δ*",
-}
+    if not rows:
+        return ""
+    text = render_paragraph("Data sets, with the first digits of the SHA-256 of their content:")
+    return text + render_table(header_row("data set", "look-back", "horizon", "data"), rows)
 
 
 def render_shift_cards(tables: Tables) -> str:
-    """Return the table: a row a data set, medians over channels; each channel's row folded away."""
+    """Return the median shift over channels of each data set, and a collapsed table of channels."""
     cards = tables["shiftcards"]
+    # A floor of 0 has no ratio: the cell is empty rather than infinite.
     cards = cards.assign(energy=cards["energy_raw"] / cards["floor"].where(cards["floor"] > 0))
-    words = render_paragraph(
-        "How far the test part lies from the training part, medians over channels. Δ level, W1, "
+    text = render_paragraph(
+        "Distance of the test part from the training part, medians over channels. Δ level, W1, "
         "δ* in training sd; Δ log sd is log(sd_test/sd_train). energy / floor: distance of "
         "look-back windows between training and test over the distance between halves of the "
-        "training part; below 3 there is no shift to speak of, and no removable fraction. "
-        "removable: the part of it that instance normalization takes away (1: all). gap: from "
-        "look-back to horizon, what instance normalization gets wrong. residual: change in the "
-        "residuals of a frozen linear forecast, which no normalizer removes. δ*: level shift "
-        "beyond which RevIN should pay."
+        "training part; below 3 the shift is negligible and has no removable fraction. removable: "
+        "the fraction of the distance that instance normalization removes (1: all). gap: the "
+        "change from look-back to horizon, which instance normalization gets wrong. residual: "
+        "change in the residuals of a frozen linear forecast, which no normalizer removes. δ*: "
+        "level shift beyond which RevIN should pay."
     )
-    rows = [_card_row(data, own) for data, own in cards.groupby("dataset", sort=True)]
-    top = header_row("data set", "channels", *MEASURE_LABELS.values(), "verdict")
+    rows = [_card_row(name, rows) for name, rows in cards.groupby("dataset", sort=True)]
+    headers = header_row("data set", "channels", *MEASURE_LABELS.values(), "verdict")
     if len(cards) <= len(rows):
-        return words + render_table(top, rows)
-    each = [
+        return text + render_table(headers, rows)
+    channel_rows = [
         [
             text_cell(row["dataset"]),
             text_cell(row["channel"]),
             *(number_cell(row[measure], 2) for measure in MEASURE_LABELS),
-            Cell(row["verdict"], "words"),
-            Cell(row["reason"], "words"),
+            TableCell(row["verdict"], "words"),
+            TableCell(row["reason"], "words"),
         ]
         for row in cards.sort_values(["dataset"], kind="stable").to_dict("records")
     ]
-    signed = header_row("data set", "channel", *MEASURE_LABELS.values(), "verdict", "reason")
-    signed = [[Cell(cell.text.replace("|", ""), cell.css_class) for cell in row] for row in signed]
+    # Single channels keep their signs; medians are of absolute values, as their labels say.
+    labels = [label.replace("|", "") for label in MEASURE_LABELS.values()]
+    channel_headers = header_row("data set", "channel", *labels, "verdict", "reason")
+    channel_table = render_table(channel_headers, channel_rows)
     return (
-        words
-        + render_table(top, rows)
-        + render_collapsible(f"All {len(each)} channels", render_table(signed, each))
+        text
+        + render_table(headers, rows)
+        + render_collapsible(f"All {len(channel_rows)} channels", channel_table)
     )
 
 
-def _card_row(data: object, cards: Frame) -> list[Cell]:
-    sized = cards.assign(d_mu=cards["d_mu"].abs(), d_sigma=cards["d_sigma"].abs())
+def _card_row(name: object, cards: Frame) -> list[TableCell]:
+    unsigned = cards.assign(d_mu=cards["d_mu"].abs(), d_sigma=cards["d_sigma"].abs())
     return [
-        text_cell(data),
+        text_cell(name),
         count_cell(float(len(cards))),
-        *(number_cell(float(sized[measure].median()), 2) for measure in MEASURE_LABELS),
-        Cell(describe_verdicts(cards), "words"),
+        *(number_cell(float(unsigned[measure].median()), 2) for measure in MEASURE_LABELS),
+        TableCell(describe_verdicts(cards), "words"),
     ]
 
 
@@ -160,55 +171,51 @@ def describe_verdicts(cards: Frame) -> str:
     return "; ".join(f"{text} ({count})" for text, count in counts.items())
 
 
-MAX_ROWS = 60
-
-
 def render_failures(tables: Tables) -> str:
-    """Return the table of failed runs and cells, and the one of excluded channels."""
+    """Return the tables of failed runs and cells, excluded channels and inapplicable shifts."""
     rows = _failure_rows(tables)
-    words = render_paragraph(
-        "A failure stays a failure: nothing is filled in, and aggregates use what all compared "
-        "models finished. A channel whose training part hardly moves from one season to the next "
-        "has no scale to measure errors by; it is left out and counted."
+    text = render_paragraph(
+        "Failures are not imputed: aggregates use the cells that all compared models finished. A "
+        "channel whose training part hardly changes from one season to the next has no scale for "
+        "its errors; it is excluded and counted."
     )
     if not rows:
-        words += render_paragraph("Nothing failed.", "good")
-    more = (
-        render_paragraph(f"{len(rows) - MAX_ROWS} more rows are in the tables.")
+        text += render_paragraph("Nothing failed.", "good")
+    note = (
+        render_paragraph(f"{len(rows) - MAX_ROWS} more failures are in the Parquet tables.")
         if len(rows) > MAX_ROWS
         else ""
     )
-    top = header_row("what", "data set", "model", "shift", "times", "reason")
-    failed = render_table(top, rows[:MAX_ROWS]) + more if rows else ""
+    headers = header_row("what", "data set", "model", "shift", "times", "reason")
+    failures = render_table(headers, rows[:MAX_ROWS]) + note if rows else ""
     return (
-        words
-        + failed
+        text
+        + failures
         + _render_excluded_channels(tables["cells"])
         + _render_not_applicable(tables["cells"])
     )
 
 
-def _failure_rows(tables: Tables) -> list[list[Cell]]:
+def _failure_rows(tables: Tables) -> list[list[TableCell]]:
     runs, cells = (tables[key][tables[key]["status"] == "failed"] for key in ("runs", "cells"))
-    # A run that failed has no cells to speak of: its own row says it all.
+    # The cells of a failed run failed for the same reason: the row of the run suffices.
     cells = cells[~cells["run_key"].isin(runs["run_key"])]
     model = ["dataset", "backbone", "normalizer"]
     rows = [
-        _failure_row("run", key, "", len(own))
-        for key, own in runs.groupby([*model, "error"], sort=True)
+        _failure_row("run", key, "", len(group))
+        for key, group in runs.groupby([*model, "error"], sort=True)
     ]
-    for key, own in cells.groupby([*model, "error"], sort=True):
-        rows.append(_failure_row("cell", key, _shift_names(own), len(own)))
+    for key, group in cells.groupby([*model, "error"], sort=True):
+        rows.append(_failure_row("cell", key, _shift_names(group), len(group)))
     return rows
 
 
-def _failure_row(what: str, key: tuple, shifts: str, times: int) -> list[Cell]:
-    data, backbone, normalizer, error = (str(part) for part in key)
+def _failure_row(unit: str, key: tuple, shifts: str, count: int) -> list[TableCell]:
+    dataset, backbone, normalizer, error = (str(part) for part in key)
     model = backbone if normalizer == REFERENCE else f"{normalizer} on {backbone}"
-    words = (what, data, model, shifts)
     return [
-        *(text_cell(word) for word in words),
-        count_cell(float(times)),
+        *map(text_cell, (unit, dataset, model, shifts)),
+        count_cell(float(count)),
         text_cell(truncate(error, 200)),
     ]
 
@@ -218,26 +225,26 @@ def _render_excluded_channels(cells: Frame) -> str:
     counts = counts[counts > 0]
     if counts.empty:
         return render_paragraph("No channel was excluded.")
-    rows = [[text_cell(data), count_cell(float(number))] for data, number in counts.items()]
+    rows = [[text_cell(name), count_cell(float(count))] for name, count in counts.items()]
     return render_table(header_row("data set", "channels excluded"), rows)
 
 
 def _render_not_applicable(cells: Frame) -> str:
-    """Return shifts that a data set can't have: not failed, never to be had."""
+    """Return the shifts that do not apply to a data set; they are not failures."""
     cells = cells[cells["status"] == "excluded"]
     rows = [
         [
-            text_cell(data),
-            text_cell(_shift_names(own)),
-            count_cell(float(len(own))),
+            text_cell(name),
+            text_cell(_shift_names(group)),
+            count_cell(float(len(group))),
             text_cell(truncate(str(reason), 200)),
         ]
-        for (data, reason), own in cells.groupby(["dataset", "error"], sort=True)
+        for (name, reason), group in cells.groupby(["dataset", "error"], sort=True)
     ]
     if not rows:
         return ""
-    words = render_paragraph("Shifts that a data set can't have:")
-    return words + render_table(header_row("data set", "shift", "cells", "reason"), rows)
+    text = render_paragraph("Shifts that do not apply to a data set:")
+    return text + render_table(header_row("data set", "shift", "cells", "reason"), rows)
 
 
 def _shift_names(cells: Frame) -> str:
@@ -246,28 +253,28 @@ def _shift_names(cells: Frame) -> str:
 
 
 def render_checks(tables: Tables) -> str:
-    """Return the table, a row a theorem."""
+    """Return the theory checks, a row for each theorem."""
     frame = tables["checks"]
-    words = render_paragraph(
-        "Closed-form predictions against the models of this suite's own code. A failed check means "
-        "that the code or the reading of the theory is wrong: trust no other number of this page "
-        "before it is explained."
+    text = render_paragraph(
+        "Closed-form predictions compared with measurements of this suite's own code. A failed "
+        "check means that the code or the interpretation of the theory is wrong: do not trust any "
+        "other number on this page until it is explained."
     )
     rows = [
         [
             text_cell(row["name"]),
             text_cell(row["claim"]),
             *(_value_cell(row[key]) for key in ("predicted", "measured", "tol")),
-            Cell("PASS", "pass") if bool(row["passed"]) else Cell("FAIL", "fail"),
+            TableCell("PASS", "pass") if bool(row["passed"]) else TableCell("FAIL", "fail"),
         ]
         for row in frame.to_dict("records")
     ]
-    return words + render_table(
+    return text + render_table(
         header_row("check", "claim", "predicted", "measured", "tolerance", "result"), rows
     )
 
 
-def _value_cell(value: object) -> Cell:
+def _value_cell(value: object) -> TableCell:
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        return Cell(f"{float(value):.6g}", "number")
+        return TableCell(f"{float(value):.6g}", "number")
     return text_cell("" if value is None else value)

@@ -1,4 +1,4 @@
-"""What else was measured: AUSC, recovery ages, worst cases, tests, effective robustness."""
+"""Further tables: AUSC, recovery, regret, equivariance gaps, worst cases, tests and robustness."""
 
 import math
 
@@ -6,7 +6,7 @@ from revin_forecast.reports.benchmark.input_tables import Frame, Tables, format_
 from revin_forecast.reports.benchmark.plots.heat_map import BLOCK_TITLES
 from revin_forecast.reports.benchmark.style import ordered_models
 from revin_forecast.reports.html import (
-    Cell,
+    TableCell,
     count_cell,
     header_row,
     interval_cell,
@@ -19,12 +19,12 @@ from revin_forecast.reports.html import (
 
 
 def render_regrets(tables: Tables) -> str:
-    """Return what each model loses to the oracle, on processes that have one; empty: none has."""
+    """Return each model's regret against the oracle; empty without processes that have one."""
     cells = _finished_cells(tables, "regret")
     rows = []
-    places = {("clean", "clean"): "clean", **BLOCK_TITLES}
+    titles = {("clean", "clean"): "clean", **BLOCK_TITLES}
     for backbone, normalizer in ordered_models(cells, tables):
-        for (semantics, placement), title in places.items():
+        for (semantics, placement), title in titles.items():
             part = cells[
                 (cells["backbone"] == backbone)
                 & (cells["normalizer"] == normalizer)
@@ -33,41 +33,40 @@ def render_regrets(tables: Tables) -> str:
             ]
             if len(part):
                 means = part[["mase_pb", "oracle", "regret"]].mean()
-                figures = [number_cell(float(value)) for value in means]
-                rows.append(
-                    [text_cell(backbone), text_cell(normalizer), text_cell(title), *figures]
-                )
+                scores = [number_cell(float(value)) for value in means]
+                rows.append([text_cell(backbone), text_cell(normalizer), text_cell(title), *scores])
     if not rows:
         return ""
-    words = render_paragraph(
+    text = render_paragraph(
         "Mean MASE* over the cells of synthetic data whose best forecast is known (the conditional "
-        "expectation of who knows process and shift), that forecast's own error, and the "
-        "difference. Good: near 0; below 0 is luck, or a leak."
+        "expectation given process and shift), the error of that forecast (oracle), and the "
+        "difference (regret). Good: near 0; a regret below 0 is chance or a leak."
     )
-    top = header_row("backbone", "normalizer", "where", "MASE*", "oracle", "regret")
-    return words + render_table(top, rows)
+    headers = header_row("backbone", "normalizer", "where", "MASE*", "oracle", "regret")
+    return text + render_table(headers, rows)
 
 
 def render_equivariance_gaps(tables: Tables) -> str:
-    """Return the equivariance gap of each model; empty: no cell has one."""
+    """Return the equivariance gap of each model; empty if no cell has one."""
     cells = _finished_cells(tables, "eg")
     rows = []
     for backbone, normalizer in ordered_models(cells, tables):
-        own = cells[(cells["backbone"] == backbone) & (cells["normalizer"] == normalizer)]
-        by_shift = [own[own["shift"] == shift]["eg"] for shift in ("level", "scale")]
-        figures = [
-            number_cell(float(one)) for part in by_shift for one in (part.mean(), part.max())
-        ]
-        rows.append([text_cell(backbone), text_cell(normalizer), *figures])
+        part = cells[(cells["backbone"] == backbone) & (cells["normalizer"] == normalizer)]
+        gaps = [part[part["shift"] == shift]["eg"] for shift in ("level", "scale")]
+        numbers = [number_cell(float(value)) for gap in gaps for value in (gap.mean(), gap.max())]
+        rows.append([text_cell(backbone), text_cell(normalizer), *numbers])
     if not rows:
         return ""
-    words = render_paragraph(
-        "mean |f(Tx) - T f(x)| / (a q), q the unit of MASE*: how far forecasts move otherwise than "
-        "the data. It needs no truth. 0 but for rounding (float32: about 1e-6) for a model that "
-        "moves exactly along; mean and largest over severities, seeds and data sets."
+    text = render_paragraph(
+        "Mean |f(Tx) - T f(x)| / (a q), q the unit of MASE*: the deviation of the forecast's move "
+        "from that of the data. It needs no truth. A model that moves exactly with the data has 0 "
+        "up to rounding (float32: about 1e-6). Mean and largest value over severities, seeds and "
+        "data sets."
     )
-    top = header_row("backbone", "normalizer", "level, mean", "largest", "scale, mean", "largest")
-    return words + render_table(top, rows)
+    headers = header_row(
+        "backbone", "normalizer", "level, mean", "largest", "scale, mean", "largest"
+    )
+    return text + render_table(headers, rows)
 
 
 def _finished_cells(tables: Tables, column: str) -> Frame:
@@ -77,7 +76,7 @@ def _finished_cells(tables: Tables, column: str) -> Frame:
 
 
 def render_detail_tables(tables: Tables) -> str:
-    """Return the tables that are not empty, each folded away."""
+    """Return the tables that are not empty, each collapsed."""
     parts = {
         "Area under the severity curves (AUSC)": _render_curve_areas(tables),
         "Recovery ages k90": _render_recovery_ages(tables),
@@ -95,33 +94,33 @@ def _render_curve_areas(tables: Tables) -> str:
     models = ordered_models(frame, tables)
     if not models:
         return ""
-    means = frame.groupby(["semantics", "placement", "backbone", "normalizer"])[["ausc", "mean_r"]]
-    values = means.mean()
-    blocks = [b for b in BLOCK_TITLES if b in {key[:2] for key in values.index}]
+    keys = ["semantics", "placement", "backbone", "normalizer"]
+    values = frame.groupby(keys)[["ausc", "mean_r"]].mean()
+    blocks = [block for block in BLOCK_TITLES if block in {key[:2] for key in values.index}]
     rows = []
     for model in models:
         row = [text_cell(model[0]), text_cell(model[1])]
         for block in blocks:
             key = (*block, *model)
-            both = (
+            means = (
                 values.loc[key] if key in values.index else {"ausc": math.nan, "mean_r": math.nan}
             )
-            row += [number_cell(float(both["ausc"])), number_cell(float(both["mean_r"]))]
+            row += [number_cell(float(means["ausc"])), number_cell(float(means["mean_r"]))]
         rows.append(row)
-    top = [
-        [Cell("", span=2), *(Cell(BLOCK_TITLES[block], "group", 2) for block in blocks)],
+    headers = [
+        [TableCell("", span=2), *(TableCell(BLOCK_TITLES[block], "group", 2) for block in blocks)],
         [
             text_cell("backbone"),
             text_cell("normalizer"),
-            *(text_cell(t) for _ in blocks for t in ("AUSC", "mean R")),
+            *(text_cell(label) for _ in blocks for label in ("AUSC", "mean R")),
         ],
     ]
-    words = render_paragraph(
+    text = render_paragraph(
         "R = log(E_s/E_0), mean over shifts and data sets: AUSC over measured displacement on a "
-        "log axis, mean R over the severities. 0 is no degradation, .69 is twice the error. Never "
-        "a ranking by itself: a constant forecaster has 0."
+        "log axis, mean R over the severities. 0 means no degradation, .69 twice the error. Not a "
+        "ranking by itself: a constant forecast has 0."
     )
-    return words + render_table(top, rows)
+    return text + render_table(headers, rows)
 
 
 def _render_recovery_ages(tables: Tables) -> str:
@@ -133,61 +132,63 @@ def _render_recovery_ages(tables: Tables) -> str:
     for shift in list_shifts(frame):
         row = [text_cell(format_shift(*shift))]
         for backbone, normalizer in models:
-            own = frame[(frame["backbone"] == backbone) & (frame["normalizer"] == normalizer)]
+            part = frame[(frame["backbone"] == backbone) & (frame["normalizer"] == normalizer)]
             row.append(
-                _recovery_age_cell(own[(own["shift"] == shift[0]) & (own["arm"] == shift[1])])
+                _recovery_age_cell(part[(part["shift"] == shift[0]) & (part["arm"] == shift[1])])
             )
         rows.append(row)
     spans = {b: sum(model[0] == b for model in models) for b, _ in models}
-    top = [
-        [Cell(""), *(Cell(b, "group", span) for b, span in spans.items())],
+    headers = [
+        [TableCell(""), *(TableCell(b, "group", span) for b, span in spans.items())],
         [text_cell("shift"), *(text_cell(normalizer) for _, normalizer in models)],
     ]
-    words = render_paragraph(
-        "k90: steps after the onset until nine tenths of the loss are made good, E <= E_0 + .1 "
-        "(E_age0 - E_0), median over the data sets where the shift did harm; 'never' where most "
-        "of them don't get there within the look-back. Lower is better."
+    text = render_paragraph(
+        "k90: steps after the onset until nine tenths of the loss are recovered, E <= E_0 + .1 "
+        "(E_age0 - E_0), median over the data sets where the shift increased the error; 'never' "
+        "if most of them do not recover within the look-back. Lower is better."
     )
-    return words + render_table(top, rows)
+    return text + render_table(headers, rows)
 
 
-def _recovery_age_cell(rows: Frame) -> Cell:
-    hurt = rows[rows["degrades"] == 1]
-    if hurt.empty:
+def _recovery_age_cell(rows: Frame) -> TableCell:
+    degraded = rows[rows["degrades"] == 1]
+    if degraded.empty:
         return number_cell(math.nan)
-    median = float(hurt["k90"].fillna(math.inf).median())
-    return Cell("never", "number") if math.isinf(median) else count_cell(median)
+    # NaN means that the model did not recover; as infinity it counts in the median.
+    median = float(degraded["k90"].fillna(math.inf).median())
+    return TableCell("never", "number") if math.isinf(median) else count_cell(median)
 
 
 def _render_worst_cells(tables: Tables) -> str:
     cells = tables["cells"]
     cells = cells[(cells["status"] == "done") & (cells["role"] == "model") & cells["r_log"].notna()]
+    # Natural deciles are not perturbed, so they have no worst case.
     cells = cells[cells["semantics"].isin(("process", "observation"))]
     rows = []
     for backbone, normalizer in ordered_models(cells, tables):
-        own = cells[(cells["backbone"] == backbone) & (cells["normalizer"] == normalizer)]
+        model_cells = cells[(cells["backbone"] == backbone) & (cells["normalizer"] == normalizer)]
         for semantics in ("process", "observation"):
-            part = own[own["semantics"] == semantics]
+            part = model_cells[model_cells["semantics"] == semantics]
             if part.empty:
                 continue
             worst = part.loc[part["r_log"].idxmax()]
-            place = format_shift(worst["shift"], worst["arm"])
+            shift = format_shift(worst["shift"], worst["arm"])
             value, low, high = (math.exp(worst[key]) for key in ("r_log", "ci_lo", "ci_hi"))
             row = [text_cell(text) for text in (backbone, normalizer, semantics)]
-            where = f"{place}, {worst['placement']}, severity {worst['severity']:.0f}"
-            row += [interval_cell(value, low, high), text_cell(where), text_cell(worst["dataset"])]
+            place = f"{shift}, {worst['placement']}, severity {worst['severity']:.0f}"
+            row += [interval_cell(value, low, high), text_cell(place), text_cell(worst["dataset"])]
             rows.append([*row, number_cell(worst["cvar10"])])
     if not rows:
         return ""
-    words = render_paragraph(
+    text = render_paragraph(
         "The cell with the largest E_s/E_0 of each model, its 95 % interval, and the mean MASE* of "
-        "the worst tenth of its windows (CVaR). The largest of many is large by chance, too; it "
-        "ranks nobody."
+        "the worst tenth of its windows (CVaR). The largest of many values is also large by "
+        "chance, so this is not a ranking."
     )
-    top = header_row(
+    headers = header_row(
         "backbone", "normalizer", "semantics", "E_s / E_0", "where", "data set", "CVaR10"
     )
-    return words + render_table(top, rows)
+    return text + render_table(headers, rows)
 
 
 def _render_tests(frame: Frame) -> str:
@@ -204,12 +205,12 @@ def _render_tests(frame: Frame) -> str:
         ]
         for row in frame.to_dict("records")
     ]
-    words = render_paragraph(
-        "E_a/E_b: median over data sets, below 1 the first has less error. Read the size before p. "
-        "Below six data sets no p can be small enough, and none is given."
+    text = render_paragraph(
+        "E_a/E_b: median over data sets; below 1 the first has less error. Read the size before p. "
+        "With fewer than six data sets p cannot be small enough, so it is omitted."
     )
-    top = header_row("a", "b", "column", "data sets", "E_a / E_b", "p", "p (Holm)", "note")
-    return words + render_table(top, rows)
+    headers = header_row("a", "b", "column", "data sets", "E_a / E_b", "p", "p (Holm)", "note")
+    return text + render_table(headers, rows)
 
 
 def _render_effective_robustness(tables: Tables) -> str:
@@ -223,8 +224,8 @@ def _render_effective_robustness(tables: Tables) -> str:
         ]
         for row in frame.to_dict("records")
     ]
-    words = render_paragraph(
+    text = render_paragraph(
         "Residual of log E_s from the line log E_s over log E_0 fitted on the models without a "
-        "normalizer: below 0 is more robust than its clean error lets expect."
+        "normalizer: below 0, a model is more robust than its clean error suggests."
     )
-    return words + render_table(header_row("backbone", "normalizer", "column", "residual"), rows)
+    return text + render_table(header_row("backbone", "normalizer", "column", "residual"), rows)

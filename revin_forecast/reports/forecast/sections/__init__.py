@@ -1,4 +1,4 @@
-"""The parts of the page that are words and tables, one a file."""
+"""Text and tables of the page's sections, a module each."""
 
 from revin_forecast.reports.forecast.sections.backtest import (
     render_backtest_table,

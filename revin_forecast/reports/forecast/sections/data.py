@@ -1,4 +1,4 @@
-"""What is odd about the data."""
+"""The section on the data, with its issues, and the table of forecast values."""
 
 from collections.abc import Sequence
 from typing import get_args
@@ -6,13 +6,14 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
+from revin_forecast.data.formatting import format_timestamp
 from revin_forecast.data.quality_checks import DataIssue, IssueKind
-from revin_forecast.data.series import Series, format_timestamp
+from revin_forecast.data.series import Series
 from revin_forecast.reports.forecast.content import ReportContent
 from revin_forecast.reports.forecast.style import timestamp_format
 from revin_forecast.reports.formatting import join_first, to_sentence
 from revin_forecast.reports.html import (
-    Cell,
+    TableCell,
     header_row,
     render_collapsible,
     render_paragraph,
@@ -21,96 +22,97 @@ from revin_forecast.reports.html import (
 )
 
 MAX_ISSUE_ROWS = 4
-"""Series that are told one by one; of more, as many are named."""
+"""Series listed one by one for a kind of issue; beyond, one row names as many of them."""
 ISSUE_SUMMARIES: dict[IssueKind, str] = {
-    "empty": "No value is observed",
-    "constant": "Never change",
-    "copy": "Are the same as another series",
-    "stuck": "Stand at one value for long",
-    "spikes": "Have spikes",
-    "zeros": "Are mostly 0",
-    "gaps": "Have gaps",
-    "ended": "End before the table does",
-    "late": "Begin after the table does",
+    "empty": "Without any observed value",
+    "constant": "Constant",
+    "copy": "Identical to another series",
+    "stuck": "With one value repeated for long",
+    "spikes": "With spikes",
+    "zeros": "Mostly 0",
+    "gaps": "With gaps",
+    "ended": "Ending before the table does",
+    "late": "Beginning after the table does",
 }
+"""Start of the sentence about several series with the same kind of issue."""
+MAX_ROWS = 400
+"""Rows of the forecast shown; the download has all."""
+MAX_SERIES = 20
+"""Series shown of a wide forecast, in which each has columns of its own."""
 
 
 def render_issue_table(content: ReportContent) -> str:
-    """Return what is odd about the data."""
+    """Return the size of the data, its gaps and its issues."""
     series = content.series
     first, last = map(format_timestamp, series.timestamps[[0, -1]])
-    gaps, places = _count_unobserved(series)
-    counted = "" if places == series.values.size else ", from each series' first value to its end"
+    unobserved_count, value_count = _count_unobserved(series)
+    spans_table = value_count == series.values.size
+    span = "" if spans_table else ", from each series' first value to its end"
     text = render_paragraph(
         f"{len(series):,} rows x {len(series.names):,} series, {first} to {last}, step "
-        f"{series.frequency or 'unknown'}; {gaps:,} of {places:,} values not observed{counted}."
+        f"{series.frequency or 'unknown'}; {unobserved_count:,} of {value_count:,} values not "
+        f"observed{span}."
     )
     if not content.issues:
-        return text + render_paragraph("Nothing odd was found.")
+        return text + render_paragraph("No issues were found.")
     rows = [row for kind in get_args(IssueKind) for row in _issue_rows(content.issues, kind)]
-    return text + render_table(header_row("series", "found", "what to do"), rows)
+    return text + render_table(header_row("series", "issue", "advice"), rows)
 
 
 def _count_unobserved(series: Series) -> tuple[int, int]:
-    """Count what is not observed, and all places, from each first value to each one's own end.
+    """Return the number of unobserved values and of all values.
 
-    What lies outside are no rows of a series: in a long table it has none there.
+    Both are counted from the first value of each series to its own end: outside that span, a long
+    table has no rows of the series.
     """
     ends = np.full(len(series.names), len(series))
     if series.last_timestamps is not None and not series.has_aligned_ends:
         ends = series.timestamps.searchsorted(series.last_timestamps, side="right")
-    places = int(np.maximum(ends - series.first_observed, 0).sum())
-    return places - int(series.observed.sum()), places
+    value_count = int(np.maximum(ends - series.first_observed, 0).sum())
+    return value_count - int(series.observed.sum()), value_count
 
 
-def _issue_rows(issues: Sequence[DataIssue], kind: IssueKind) -> list[list[Cell]]:
-    """Return a row for each series with something odd, or one for all where many have it."""
-    found = [one for one in issues if one.kind == kind]
-    if len(found) <= MAX_ISSUE_ROWS:
+def _issue_rows(issues: Sequence[DataIssue], kind: IssueKind) -> list[list[TableCell]]:
+    """Return a row for each series with this kind of issue, or a single one if there are many."""
+    issues = [issue for issue in issues if issue.kind == kind]
+    if len(issues) <= MAX_ISSUE_ROWS:
         return [
             [
-                text_cell(one.series),
-                Cell(to_sentence(one.description), "words"),
-                Cell(one.advice, "words"),
+                text_cell(issue.series),
+                TableCell(to_sentence(issue.description), "words"),
+                TableCell(issue.advice, "words"),
             ]
-            for one in found
+            for issue in issues
         ]
-    shown = join_first([one.series for one in found], MAX_ISSUE_ROWS)
-    first = found[0]
-    text = f"{ISSUE_SUMMARIES[kind]}: {shown}. The first: {first.description}."
-    return [[text_cell(f"{len(found)} series"), Cell(text, "words"), Cell(first.advice, "words")]]
-
-
-MAX_ROWS = 400
-"""Rows shown; the download has all."""
-MAX_SERIES = 20
-"""Series shown of a wide table, where each has columns of its own."""
+    names = join_first([issue.series for issue in issues], MAX_ISSUE_ROWS)
+    first = issues[0]
+    text = f"{ISSUE_SUMMARIES[kind]}: {names}. The first: {first.description}."
+    return [[text_cell(f"{len(issues)} series"), TableCell(text, "words"), TableCell(first.advice, "words")]]
 
 
 def render_forecast_table(content: ReportContent) -> str:
-    """Return the forecast's numbers, folded."""
-    frame, more = content.forecast, []
+    """Return the forecast as a collapsed table."""
+    frame, cuts = content.forecast, []
     count = len(content.series.targets)
     shown = frame.head(MAX_ROWS)
     if len(frame) > MAX_ROWS:
-        more.append(f"{MAX_ROWS} of {len(frame):,} rows")
+        cuts.append(f"{MAX_ROWS} of {len(frame):,} rows")
     if content.series.layout.id is None and count > MAX_SERIES:
-        each = (frame.shape[1] - 1) // count  # columns of a series; the first is time
-        shown = shown.iloc[:, : 1 + MAX_SERIES * each]
-        more.append(f"{MAX_SERIES} of {count:,} series")
-    cells = [_column_cells(shown.iloc[:, place]) for place in range(shown.shape[1])]
-    text = render_table(header_row(*map(str, shown.columns)), list(zip(*cells, strict=True)))
-    return render_collapsible(
-        "The numbers", render_paragraph(f"The first {', '.join(more)}.") * bool(more) + text
-    )
+        columns_per_series = (frame.shape[1] - 1) // count  # the first column is the time
+        shown = shown.iloc[:, : 1 + MAX_SERIES * columns_per_series]
+        cuts.append(f"{MAX_SERIES} of {count:,} series")
+    columns = [_column_cells(shown.iloc[:, index]) for index in range(shown.shape[1])]
+    table = render_table(header_row(*map(str, shown.columns)), list(zip(*columns, strict=True)))
+    note = render_paragraph(f"The first {', '.join(cuts)}.") if cuts else ""
+    return render_collapsible("Forecast values", note + table)
 
 
-def _column_cells(column: pd.Series) -> list[Cell]:
-    """Return a column's cells; stamps are written in one form, with the zone if they have one."""
+def _column_cells(column: pd.Series) -> list[TableCell]:
+    """Return the cells of a column; timestamps have one format, with the time zone if any."""
     if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
-        stamps = pd.DatetimeIndex(column)
-        zone = "" if stamps.tz is None else "%z"
-        return [Cell(text) for text in stamps.strftime(timestamp_format(stamps) + zone)]
+        timestamps = pd.DatetimeIndex(column)
+        zone = "" if timestamps.tz is None else "%z"
+        return [TableCell(text) for text in timestamps.strftime(timestamp_format(timestamps) + zone)]
     if column.dtype.kind == "f":
-        return [Cell(f"{value:.6g}", "number") for value in column]
-    return [Cell(str(value)) for value in column]
+        return [TableCell(f"{value:.6g}", "number") for value in column]
+    return [TableCell(str(value)) for value in column]

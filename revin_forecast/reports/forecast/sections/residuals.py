@@ -1,15 +1,15 @@
-"""What the errors of the backtest still hold."""
+"""The section on the residuals of the backtest: bias, autocorrelation and outliers."""
 
 import math
 
 import numpy as np
 
-from revin_forecast.data.series import format_timestamp, pluralize
+from revin_forecast.data.formatting import format_timestamp, pluralize
 from revin_forecast.evaluation import BacktestResult
 from revin_forecast.reports.forecast.content import ReportContent
 from revin_forecast.reports.formatting import format_number
 from revin_forecast.reports.html import (
-    Cell,
+    TableCell,
     header_row,
     number_cell,
     render_paragraph,
@@ -18,147 +18,166 @@ from revin_forecast.reports.html import (
 )
 
 MIN_OUTLIER_RATIO = 12.0
-"""An error so many times as large as nine in ten of the others is one of its own."""
+"""Ratio to the 90 % quantile of absolute errors above which an error is an outlier."""
 MIN_ERRORS = 10
-"""Fewer errors tell nothing."""
+"""Number of errors below which no outlier is sought and no all-clear is given."""
 
 
 def bias_sign(errors: np.ndarray) -> int:
-    """Return the side that errors surely lean to, 1 above zero and -1 below, or 0.
+    """Return the sign of a significant bias: 1 above zero, -1 below, or 0 without one.
 
-    Errors of one path depend on each other: only means of whole paths are counted.
+    Errors within a path are correlated, so the test uses the mean of each path.
 
     Args:
-        errors: (paths, horizon) truth less forecast, of paths that don't overlap, NaN where
+        errors: truth minus forecast (paths, horizon), of paths that do not overlap; NaN where
             unobserved.
 
-    >>> leans(np.ones((8, 5)) + np.arange(8)[:, None] / 10)
+    >>> bias_sign(np.ones((8, 5)) + np.arange(8)[:, None] / 10)
     1
     """
-    seen = np.isfinite(errors)
-    counted = seen.any(1)
-    means = np.where(seen, errors, 0).sum(1)[counted] / seen.sum(1)[counted]
-    if len(means) < 4:
+    observed = np.isfinite(errors)
+    has_values = observed.any(1)
+    means = np.where(observed, errors, 0).sum(1)[has_values] / observed.sum(1)[has_values]
+    if len(means) < 4:  # too few for a standard deviation
         return 0
-    certain = abs(means.mean()) > 3 * means.std(ddof=1) / math.sqrt(len(means))
-    return int(np.sign(means.mean())) if certain else 0
+    # Three standard errors, from the spread of the paths' means.
+    is_significant = abs(means.mean()) > 3 * means.std(ddof=1) / math.sqrt(len(means))
+    return int(np.sign(means.mean())) if is_significant else 0
 
 
 def autocorrelation(errors: np.ndarray) -> float:
-    """Return the correlation of errors with those one origin before; NaN where there is none.
+    """Return the autocorrelation of errors at lag 1, or NaN if it is undefined.
 
     Args:
-        errors: (origins,) in order, NaN where unobserved.
+        errors: errors (origins,) in order, NaN where unobserved.
 
     >>> round(autocorrelation(np.array([1.0, -1, 1, -1, 1, -1])), 3)
     -1.0
     """
-    both = np.isfinite(errors[1:]) & np.isfinite(errors[:-1])
-    if both.sum() < 3:
+    is_pair = np.isfinite(errors[1:]) & np.isfinite(errors[:-1])
+    if is_pair.sum() < 3:
         return math.nan
-    now, before = errors[1:][both], errors[:-1][both]
-    spread = now.std() * before.std()
+    current, previous = errors[1:][is_pair], errors[:-1][is_pair]
+    spread = current.std() * previous.std()
     if spread == 0:
         return math.nan
-    return float(((now - now.mean()) * (before - before.mean())).mean() / spread)
+    return float(((current - current.mean()) * (previous - previous.mean())).mean() / spread)
 
 
 def largest_outlier(errors: np.ndarray) -> int | None:
-    """Return the place of an error that is far beyond the others; None: there is none.
+    """Return the index of the largest error if it is an outlier, otherwise None.
 
     Args:
-        errors: (origins,), NaN where unobserved.
+        errors: errors (origins,), NaN where unobserved.
 
-    >>> farthest(np.array([1.0, -1, 2, 1, -2, 1, 99, 1, -1, 1, 1, 2])), farthest(np.ones(12))
-    (6, None)
+    >>> largest_outlier(np.array([1.0, -1, 2, 1, -2, 1, 99, 1, -1, 1, 1, 2]))
+    6
+    >>> print(largest_outlier(np.ones(12)))
+    None
     """
     sizes = np.abs(errors)
-    seen = sizes[np.isfinite(sizes)]
-    if len(seen) < MIN_ERRORS:
+    observed_sizes = sizes[np.isfinite(sizes)]
+    if len(observed_sizes) < MIN_ERRORS:
         return None
-    usual = np.quantile(seen, 0.9)  # 0 of one that mostly stands still: its steps are no oddity
-    place = int(np.nanargmax(sizes))
-    return place if 0 < MIN_OUTLIER_RATIO * usual < sizes[place] else None
+    # The quantile is 0 for a series that rarely changes: its changes are not outliers.
+    usual_size = np.quantile(observed_sizes, 0.9)
+    index = int(np.nanargmax(sizes))
+    return index if 0 < MIN_OUTLIER_RATIO * usual_size < sizes[index] else None
 
 
 def render_residual_text(result: BacktestResult) -> str:
-    """Return how the errors' chart and table are to be read."""
-    few, many = len(result.paths.rows), len(result.cutoffs)
+    """Return how to read the chart and the table of residuals."""
+    path_count, forecast_count = len(result.paths.rows), len(result.cutoffs)
     steps = "all steps"
-    if few < many:
-        steps += f" of {pluralize(few, 'forecast')}{', a horizon apart' if few > 1 else ''}"
-    rows, follow = "", " and do not follow each other"
+    if path_count < forecast_count:
+        spacing = ", a horizon apart" if path_count > 1 else ""
+        steps += f" of {pluralize(path_count, 'forecast')}{spacing}"
+    rows, uncorrelated = "", " and not correlated"
     if result.step > 1:
-        rows, follow = f", of one row in {result.step}", ""
+        # Errors several rows apart say nothing about autocorrelation at lag 1.
+        rows, uncorrelated = f", for one row in {result.step}", ""
     return render_paragraph(
-        "Errors of the backtest, in the table's units; above zero the truth was higher. Left one "
-        f"step ahead over time{rows}, right how often which one came, over {steps}. The mean is "
-        f"that of all forecasts and steps. Good errors lean to no side{follow}."
+        "Errors of the backtest, truth minus forecast, in the table's units. Left: errors one step "
+        f"ahead over time{rows}. Right: histogram of the errors at {steps}. The mean error is that "
+        f"of all forecasts and steps. Errors of a good model are centred on zero{uncorrelated}."
     )
 
 
 def render_residual_table(content: ReportContent) -> str:
-    """Return what the errors of the backtest still hold, series by series, in words."""
+    """Return bias, autocorrelation and outliers of each series, with a finding in words."""
     result = content.backtest
     if isinstance(result, str):
-        return render_paragraph(f"There are none without a backtest. {result}", "missing")
+        return render_paragraph(f"There are no errors without a backtest. {result}", "missing")
     rows = []
-    for place, series in enumerate(result.paths.names):
-        errors = result.paths.next_errors[:, place]
-        mean = float(result.paths.mean_error[place])
-        # Of errors some rows apart it is another one, and no model could have used it.
-        follow = autocorrelation(errors) if result.step == 1 else math.nan
-        told = _describe_residuals(content, result, place, follow)
+    for index, series in enumerate(result.paths.names):
+        errors = result.paths.next_errors[:, index]
+        mean = float(result.paths.mean_error[index])
+        # Errors several rows apart have another autocorrelation, which no model could have used.
+        correlation = autocorrelation(errors) if result.step == 1 else math.nan
+        finding = _describe_residuals(content, result, index, correlation)
         rows.append(
-            [text_cell(series), number_cell(mean), number_cell(follow, 2), Cell(told, "words")]
+            [
+                text_cell(series),
+                number_cell(mean),
+                number_cell(correlation, 2),
+                TableCell(finding, "words"),
+            ]
         )
-    head = header_row("series", "mean error", "autocorrelation", "what it says")
-    return render_table(head, rows)
+    return render_table(header_row("series", "mean error", "autocorrelation", "finding"), rows)
 
 
 def _describe_residuals(
     content: ReportContent, result: BacktestResult, index: int, correlation: float
 ) -> str:
-    """Return what the errors of one series say."""
+    """Return the findings about the errors of one series."""
     paths = result.paths
     mean, errors = float(paths.mean_error[index]), paths.next_errors[:, index]
     if math.isnan(mean):
-        return "nothing was measured"
-    many = int(np.isfinite(errors).sum())
-    left = paths.truth[:, :, index] - paths.forecast[:, :, index]
-    side, size = bias_sign(left), float(result.series_scores["mae"].iloc[index])
-    lean = _describe_bias(mean, side) if side else _describe_possible_bias(mean, size, len(left))
-    said = [lean, _describe_autocorrelation(correlation, many)]
-    far = largest_outlier(errors)
-    if far is not None:
-        when = format_timestamp(content.get_timestamps(paths.names[index])[paths.next_rows[far]])
-        said.append(
-            f"The largest error, {format_number(errors[far])} on {when}, is far beyond the others: look at "
-            "what happened then."
+        return "No value was observed."
+    error_count = int(np.isfinite(errors).sum())
+    path_errors = paths.truth[:, :, index] - paths.forecast[:, :, index]
+    sign = bias_sign(path_errors)
+    size = float(result.series_scores["mae"].iloc[index])
+    bias = (
+        _describe_bias(mean, sign)
+        if sign
+        else _describe_possible_bias(mean, size, len(path_errors))
+    )
+    sentences = [bias, _describe_autocorrelation(correlation, error_count)]
+    outlier = largest_outlier(errors)
+    if outlier is not None:
+        row = paths.next_rows[outlier]
+        date = format_timestamp(content.get_timestamps(paths.names[index])[row])
+        sentences.append(
+            f"The largest error, {format_number(errors[outlier])} on {date}, is far beyond the "
+            "others: check the cause."
         )
-    told = " ".join(filter(None, said))
-    return told or ("too few to tell" if many < MIN_ERRORS else "nothing odd")
+    text = " ".join(filter(None, sentences))
+    return text or ("Too few errors to judge." if error_count < MIN_ERRORS else "Nothing unusual.")
 
 
-def _describe_bias(mean: float, side: int) -> str:
-    if side * mean <= 0:
+def _describe_bias(mean: float, sign: int) -> str:
+    # The mean over all forecasts may have the other sign than that over non-overlapping paths.
+    if sign * mean <= 0:
         return ""
-    where = "low" if mean > 0 else "high"
-    return f"Forecasts were too {where}, by {format_number(abs(mean))} on average."
+    side = "low" if mean > 0 else "high"
+    return f"Forecasts were too {side}, by {format_number(abs(mean))} on average."
 
 
 def _describe_possible_bias(mean: float, size: float, path_count: int) -> str:
-    """Tell of a mean error that is most of the mean absolute one, and yet may be chance."""
+    """Return a sentence on a bias that exceeds half the mean absolute error but may be chance."""
+    # A mean error near the mean absolute error has nearly all errors on one side.
     if not abs(mean) > size / 2:
         return ""
-    where = "low" if mean > 0 else "high"
+    side = "low" if mean > 0 else "high"
     return (
-        f"Forecasts were mostly too {where}, by {format_number(abs(mean))} on average; "
-        f"{pluralize(path_count, 'forecast')} that do not overlap are too few to call it more than chance."
+        f"Forecasts were mostly too {side}, by {format_number(abs(mean))} on average; with "
+        f"{pluralize(path_count, 'non-overlapping forecast')} this may be chance."
     )
 
 
 def _describe_autocorrelation(correlation: float, error_count: int) -> str:
+    # 3 / sqrt(n) is three standard errors of an autocorrelation of white noise.
     if (
         not math.isfinite(correlation)
         or error_count < 30
@@ -166,8 +185,8 @@ def _describe_autocorrelation(correlation: float, error_count: int) -> str:
     ):
         return ""
     return (
-        "Errors one step ahead follow each other: the last error says something of the next that "
-        "the model does not use."
+        "Errors one step ahead are correlated: the last error predicts a part of the next that the "
+        "model misses."
         if correlation > 0
-        else "Errors one step ahead alternate: the model leans too much on the last value."
+        else "Errors one step ahead alternate: the model relies too much on the last value."
     )

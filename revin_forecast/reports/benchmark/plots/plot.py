@@ -1,4 +1,4 @@
-"""What every plot has, and the house style of its figures."""
+"""The `Plot` type and the layout shared by all figures."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,41 +21,47 @@ AXIS_STYLE: Mapping[str, Any] = {
     "tickangle": 0,
 }
 REFERENCE_LINE_STYLE: Mapping[str, Any] = {"color": "#666", "width": 1.2, "dash": "dot"}
-"""A line to compare with: y = x, no effect, the boundary of a window."""
+"""Style of reference lines: y = x, no effect, the boundary of a window."""
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A plot with all its words; without figures it says why."""
+    """A plot with its texts, and either its figures or the reason why it has none."""
 
     key: str
-    """P1, P2, ...: also the address in the page."""
+    """P1a, P1b, ...; in lower case also its anchor in the page."""
     title: str
     caption: str
-    """What it shows, its sign conventions and what good looks like."""
+    """Content of the plot, sign conventions and the appearance of a good result."""
     figures: Mapping[str, Figure] = field(default_factory=dict)
-    """Name of a choice -> its figure; a single one needs no name."""
+    """Figures by name of a choice; a single figure needs no name."""
     choice_label: str = "Shown"
-    """What the names of the figures are names of."""
+    """Label of the list of choices."""
     legend: Styles = field(default_factory=dict)
+    """Styles by name, in legend order."""
     missing_reason: str = ""
     """Why there is no figure."""
 
 
 def build_legend(names: Iterable[str], styles: Styles) -> dict[str, Style]:
-    """Return the looks of the names that are drawn, in the order of the looks."""
-    drawn = set(names)
-    return {name: look for name, look in styles.items() if name in drawn}
+    """Return the styles of the names drawn, in the order of `styles`."""
+    drawn_names = set(names)
+    return {name: style for name, style in styles.items() if name in drawn_names}
 
 
 def build_layout(height: int, margin: Mapping[str, int]) -> dict[str, Any]:
-    """Return what the layouts of all figures share; legends are the page's, not plotly's."""
+    """Return the layout shared by all figures.
+
+    Args:
+        height: height in pixels.
+        margin: margins in pixels, by plotly's names of the sides.
+    """
     return {
         "template": {"layout": {"xaxis": AXIS_STYLE, "yaxis": AXIS_STYLE}},
         "font": FONT,
         "height": height,
         "margin": {**margin, "pad": 0},
-        "showlegend": False,
+        "showlegend": False,  # the page draws one legend for all panels
         "paper_bgcolor": "#fff",
         "plot_bgcolor": "#fff",
         "hoverlabel": {"font": {"size": 12}},
@@ -64,5 +70,5 @@ def build_layout(height: int, margin: Mapping[str, int]) -> dict[str, Any]:
 
 
 def round_values(values: Iterable[float], digits: int = 5) -> list[float]:
-    """Return floats of few digits: a page holds many."""
+    """Round to significant digits, which keeps the page small."""
     return [float(f"{value:.{digits}g}") for value in values]

@@ -1,0 +1,41 @@
+"""The sentences at the top of the page."""
+
+import numpy as np
+
+from revin_forecast.cli.main import main
+from tests.support.forecast_pages import extract_text, make_table
+
+
+def test_constant_and_short_tables_get_no_conclusion(tmp_path):
+    flat, few = tmp_path / "flat.csv", tmp_path / "few.csv"
+    make_table(("a",)).assign(a=3.0).to_csv(flat, index=False)
+    make_table(("a",), rows=12).to_csv(few, index=False)
+    pages = {}
+    for file in (flat, few):
+        report = tmp_path / f"{file.stem}.html"
+        assert main(["forecast", str(file), "--horizon", "3", "--report", str(report)]) == 0
+        pages[file.stem] = report.read_text()
+    text = extract_text(pages["flat"])
+    assert "The rows do not vary, so errors have no scale" in text
+    assert "wider than necessary" not in text
+    assert 'id="chart-steps"' not in pages["flat"]
+    assert "Never changes: all 240 values are 3" in text
+    text = extract_text(pages["few"])
+    assert "In 1 forecast over the last rows, the error was" in text
+    assert "too few forecasts to draw a conclusion" in text
+    assert "last season" not in text  # a season of one step is the last value
+    assert "--lookback" not in text
+    assert "Too few errors to judge" in text[text.index("autocorrelation finding") :]
+    assert "Nothing unusual" not in text
+
+
+def test_unchecked_series_are_named(tmp_path):
+    frame = make_table(("a", "b"))
+    frame.loc[len(frame) * 3 // 4 :, "a"] = np.nan
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    arguments = ["forecast", str(tmp_path / "t.csv"), "--horizon", "3", "--backbone", "Ridge"]
+    assert main([*arguments, "--quiet", "--report", str(tmp_path / "r.html")]) == 0
+    page = (tmp_path / "r.html").read_text()
+    top = page[page.index('<ul class="verdict">') :].partition("</ul>")[0]
+    assert "1 of 2 series could not be checked, because values are missing" in top
+    assert "rows: a." in top
