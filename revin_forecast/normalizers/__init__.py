@@ -1,4 +1,4 @@
-"""Reversible normalizers: one method a file, one contract for all."""
+"""Reversible normalizers: one method per file, one contract for all."""
 
 from revin_forecast.normalizers.affine import AffineNormalizer, LocationScaleNormalizer
 from revin_forecast.normalizers.arcsinh import Arcsinh

@@ -1,3 +1,5 @@
+"""Base classes of normalizers whose way back is an affine map."""
+
 from abc import abstractmethod
 
 import torch
@@ -26,8 +28,8 @@ from revin_forecast.shapes import Future, Observed, Past
 class AffineNormalizer(Normalizer[Stats]):
     """A normalizer whose way back is y = (z - offset) / gain * scale + location.
 
-    Subclasses say how a window is normalized and which location and scale its forecast gets;
-    this class maps values, spreads, quantiles, samples and distributions by them.
+    Subclasses define how a window is normalized and which location and scale its forecast gets.
+    This class maps values, spreads, quantiles, samples and distributions with them.
     """
 
     @abstractmethod
@@ -35,22 +37,24 @@ class AffineNormalizer(Normalizer[Stats]):
         """Return location and scale of the horizon, (batch, 1 or horizon, channels) each."""
 
     def affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
-        """Return gain and offset (channels,), the same in both directions; None: 1 and 0."""
+        """Return gain and offset, (channels,) each, for both directions; None means 1 and 0."""
         return None
 
     def denormalize(self, future: Future, stats: Stats, kind: ValueKind = "location") -> Future:
         """Map a forecast back to the data's scale; see `Normalizer.denormalize`."""
         statistics, future, gain, offset = self._broadcast_statistics(future, stats)
+        # A spread has no level: offset and location cancel in differences.
         if kind == "scale":
             return future / gain.abs() * statistics.scale
         if kind == "variance":
             return future / gain.square() * statistics.scale.square()
-        if kind == "quantile":  # a negative gain turns the lowest level into the highest
+        if kind == "quantile":  # a negative gain reverses the order of the levels
             future = torch.where(gain < 0, future.flip(-1), future)
         anchor, residual, scale = statistics
         if future.ndim == 3 and anchor.shape[1] == scale.shape[1] == 1:
             factor = (scale / gain).expand_as(anchor)
-            # As small as the residual, the offset can go there: one pass over the data less.
+            # The offset is as small as the residual, so adding it there saves a pass over the
+            # data without costing digits. The anchor is added last: it may be large.
             small = residual if offset is None else residual - offset * factor
             if can_use_blocked_kernels(future):
                 return apply_affine(future, None, factor, small, anchor, factor.dtype)
@@ -60,7 +64,7 @@ class AffineNormalizer(Normalizer[Stats]):
         return centred * (scale / gain) + residual + anchor
 
     def normalize_future(self, future: Future, stats: Stats) -> Future:
-        """Map values of the horizon to the common scale; see `Normalizer.renormalize`."""
+        """Map values of the horizon to the common scale; see `Normalizer.normalize_future`."""
         statistics, future, gain, offset = self._broadcast_statistics(future, stats)
         z = statistics.centre(future) / statistics.scale * gain
         return z if offset is None else z + offset
@@ -79,10 +83,10 @@ class AffineNormalizer(Normalizer[Stats]):
     def _broadcast_statistics(
         self, future: Tensor, stats: Stats
     ) -> tuple[LocationScale, Tensor, Tensor, Tensor | None]:
-        """Return statistics, forecast, gain and offset with shapes and dtypes that meet."""
+        """Broadcast statistics and affine parameters against the forecast."""
         statistics = self.future_statistics(stats)
         self._check_future(future, statistics.scale.shape[0])
-        steps = max(part.shape[1] for part in statistics)
+        steps = max(statistic.shape[1] for statistic in statistics)
         if steps not in (1, future.shape[1]):
             raise ValueError(
                 f"{type(self).__name__} was built for a horizon of {steps} steps but got a "
@@ -94,7 +98,8 @@ class AffineNormalizer(Normalizer[Stats]):
         if self.target_index is not None:
             statistics = statistics.select(self.target_index)
             if affine is not None:
-                gain, offset = (part[self.target_index] for part in affine)
+                gain, offset = (parameter[self.target_index] for parameter in affine)
+        # Channels stay on axis 2: plain broadcasting would match them with levels or samples.
         shape = (1, 1, -1, *[1] * (future.ndim - 3))
         offset = None if offset is None else offset.reshape(shape)
         return statistics.add_trailing_axes(future), future, gain.reshape(shape), offset
@@ -109,14 +114,14 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
 
         Args:
             past: windows in float32 or float64.
-            observed: where a value counts; None: everywhere, and all are finite.
+            observed: True where a value counts; None means everywhere, and all are finite.
         """
 
     def location_weights(self, lookback: int) -> Tensor | None:
         """Return c (lookback,) with location = c . window if fully observed; None if no such c.
 
         A linear map W between this normalizer's two directions is W (x - location) + location in
-        the data's units, whatever the scale. That makes least squares solvable in closed form.
+        the data's units, for any scale. Least squares then has a closed-form solution.
         """
         return None
 
@@ -127,7 +132,7 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
 
     @property
     def nan_reaches_scale(self) -> bool:
-        """Whether one NaN makes its window's scale NaN: then no pass is spent on looking for it."""
+        """Whether one NaN makes its window's scale NaN, so that no pass has to search for it."""
         return False
 
     def future_statistics(self, stats: LocationScale) -> LocationScale:
@@ -144,27 +149,27 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
         if stats is not None:
             gain, offset = (1, 0) if affine is None else affine
             factor = gain / stats.scale
-            # The residual is as small as the values less the anchor: it can go to the other side.
+            # The residual is as small as `values - anchor`, so it can be part of the shift.
             shift = offset - stats.residual * factor
             return apply_affine(wide, stats.anchor, factor, shift, None, past.dtype), stats
         on_cpu = is_compiling_for_cpu(past)
-        seen = (find_observed_op if on_cpu else find_observed)(past, observed)
-        stats = self.statistics(wide, seen)
+        is_observed = (find_observed_op if on_cpu else find_observed)(past, observed)
+        stats = self.statistics(wide, is_observed)
         if on_cpu:
             gain, offset = (1, 0) if affine is None else affine
             factor = (gain / stats.scale).expand_as(stats.anchor)
             shift = torch.zeros_like(stats.anchor) + offset
-            z = normalize_op(wide, stats.anchor, stats.residual, factor, shift, seen)
+            z = normalize_op(wide, stats.anchor, stats.residual, factor, shift, is_observed)
             return z.to(past.dtype), stats
-        # Masked before the division: a NaN under it would reach the scale's gradient.
-        z = torch.where(seen, stats.centre(wide), 0) / stats.scale
+        # Masked before the division: a NaN in the numerator would reach the scale's gradient.
+        z = torch.where(is_observed, stats.centre(wide), 0) / stats.scale
         if affine is not None:
             gain, offset = affine
             z = z * gain + offset
         return z.to(past.dtype), stats
 
     def _gap_free_statistics(self, past: Tensor, observed: Tensor | None) -> LocationScale | None:
-        """Return statistics by the quick path; None where there are gaps."""
+        """Return statistics by the fast path for complete windows; None if there are gaps."""
         if observed is None and self.nan_reaches_scale:
             stats = self.statistics(past, None)
             return stats if stats.scale.isfinite().all() else None

@@ -1,3 +1,5 @@
+"""Arcsinh: RevIN without affine map, followed by asinh."""
+
 import math
 from collections.abc import Sequence
 
@@ -12,20 +14,20 @@ from revin_forecast.normalizers.statistics import LocationScale
 from revin_forecast.shapes import Future, Observed, Past
 
 LINEAR_FROM = 10.0
-"""Beyond it, 11,013 deviations from the mean, the way back goes on as a straight line."""
+"""|z| from which the way back is a straight line: 11,013 deviations from the mean."""
 
 
 class Arcsinh(Normalizer[LocationScale]):
-    """Pull in large values: z = asinh((x - mean) / deviation) (Chronos-2; Ansari et al., 2025).
+    """Compress large values: z = asinh((x - mean) / deviation) (Chronos-2; Ansari et al., 2025).
 
-    Near 0 it is RevIN without affine map, far out a logarithm with a sign, so spikes stay within
-    reach of the backbone. The way back, sinh, overflows; here it goes on as its tangent where
-    |z| > 10, and asinh likewise, so that both stay monotone, finite and each other's inverse.
-    A spread has no image without its place: map quantiles, samples or distributions.
+    Near 0 it is RevIN without affine map; far out it is a signed logarithm, so spikes stay within
+    reach of the backbone. The way back, sinh, overflows. Here sinh continues as its tangent where
+    |z| > 10, and asinh accordingly, so that both stay monotone, finite and inverse to each other.
+    The image of a spread depends on its level: map quantiles, samples or distributions instead.
 
     Args:
         channels: channels of the look-back window.
-        targets: which channels the backbone forecasts; None: all.
+        targets: channels that the backbone forecasts; None means all.
     """
 
     def __init__(self, channels: int, targets: Sequence[int] | None = None):
@@ -39,12 +41,13 @@ class Arcsinh(Normalizer[LocationScale]):
 
     @property
     def maps_scales(self) -> bool:
-        """No: the image of a spread depends on where it stands."""
+        """No: the image of a spread depends on its level."""
         return False
 
     def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, LocationScale]:
         """Map windows to the common scale; see `Normalizer.normalize`."""
         self._check_past(past)
+        # In float32, so that z is rounded only once, after asinh.
         wide = past.to(torch.promote_types(past.dtype, torch.float32))
         z, stats = self.standard.normalize(wide, observed)
         return linearized_asinh(z).to(past.dtype), stats
@@ -59,44 +62,48 @@ class Arcsinh(Normalizer[LocationScale]):
         """
         if kind in ("scale", "variance"):
             raise ValueError(
-                f"Arcsinh can't map a {kind}: its image depends on the level it stands at. Map "
-                "quantiles or samples, or use denormalize_distribution."
+                f"Arcsinh can't map a {kind}: its image depends on the level. Map quantiles or "
+                "samples, or use denormalize_distribution."
             )
         self._check_future(future, stats.scale.shape[0])
         wide = future.to(torch.promote_types(future.dtype, torch.float32))
         return self.standard.denormalize(linearized_sinh(wide), stats, kind)
 
     def normalize_future(self, future: Future, stats: LocationScale) -> Future:
-        """Map values of the horizon to the common scale; see `Normalizer.renormalize`."""
+        """Map values of the horizon to the common scale; see `Normalizer.normalize_future`."""
         return linearized_asinh(self.standard.normalize_future(future, stats))
 
     def denormalize_distribution(
         self, distribution: Distribution, stats: LocationScale
     ) -> Distribution:
-        """Map a forecast distribution back; it has no closed mean, but samples and quantiles."""
-        bent = TransformedDistribution(
+        """Map a forecast distribution back.
+
+        The result has samples, quantiles and `log_prob`, but no mean in closed form.
+        """
+        standardized = TransformedDistribution(
             distribution, [MonotoneTransform(linearized_sinh, linearized_asinh, _log_derivative)]
         )
-        return self.standard.denormalize_distribution(bent, stats)
+        return self.standard.denormalize_distribution(standardized, stats)
 
 
 def linearized_sinh(z: Tensor) -> Tensor:
-    """Return sinh z, beyond |z| = BEND its tangent.
+    """Return sinh z, continued by its tangent beyond |z| = `LINEAR_FROM`.
 
-    >>> bent_sinh(torch.tensor([0.0, 1.0, 1000.0]))
+    >>> linearized_sinh(torch.tensor([0.0, 1.0, 1000.0]))
     tensor([0.0000e+00, 1.1752e+00, 1.0914e+07])
     """
+    # sinh overflows float32 above 89.4; the clamp comes first, so that no inf reaches a gradient.
     near = z.clamp(-LINEAR_FROM, LINEAR_FROM)
     return near.sinh() + math.cosh(LINEAR_FROM) * (z - near)
 
 
 def linearized_asinh(value: Tensor) -> Tensor:
-    """Return the inverse of `bent_sinh`."""
+    """Return the inverse of `linearized_sinh`."""
     edge = math.sinh(LINEAR_FROM)
     near = value.clamp(-edge, edge)
     return near.asinh() + (value - near) / math.cosh(LINEAR_FROM)
 
 
 def _log_derivative(z: Tensor) -> Tensor:
-    """Return log cosh z up to BEND, and its value there beyond."""
+    """Return log cosh z, constant beyond |z| = `LINEAR_FROM`."""
     return z.clamp(-LINEAR_FROM, LINEAR_FROM).cosh().log()

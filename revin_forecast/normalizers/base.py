@@ -1,6 +1,8 @@
+"""The contract of normalizers: one map of look-back windows, one map back of forecasts."""
+
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -8,13 +10,13 @@ from torch.distributions import Distribution
 
 from revin_forecast.shapes import DestationaryFactors, Future, Observed, Past
 
-Stats = TypeVar("Stats", bound=tuple)
+Stats = TypeVar("Stats", bound=tuple[Any, ...])
 
 ValueKind = Literal["location", "scale", "variance", "quantile", "sample"]
-"""What the numbers handed to `denormalize` are; see `Normalizer.denormalize`."""
+"""Kind of the values passed to `denormalize`; see `Normalizer.denormalize`."""
 
 Equivariance = Literal["shift", "scale", "common scale"]
-"""Maps of the data a forecast follows exactly: x + b and a x, a > 0, with a and b for each channel;
+"""Maps of the data that a forecast follows exactly: x + b and a x, a > 0, with a and b per channel;
 "common scale" is a x with one a for all channels."""
 
 
@@ -27,7 +29,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
 
     Args:
         channels: channels of the look-back window.
-        targets: which of those channels the backbone forecasts, in its order; None: all of them.
+        targets: which of those channels the backbone forecasts, in its order; None means all.
 
     Raises:
         ValueError: no channels, or targets that are not distinct channel numbers.
@@ -42,6 +44,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
         self.channels = channels
         self.targets = None if targets is None else _validate_targets(targets, channels)
         index = None if targets is None else torch.tensor(self.targets, dtype=torch.long)
+        # Not persistent: it is derived from `targets`.
         self.register_buffer("target_index", index, persistent=False)
 
     @abstractmethod
@@ -50,7 +53,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
 
         Args:
             past: (batch, lookback, channels), data units. NaN and infinities are unobserved.
-            observed: True where really measured; None: wherever `past` is finite.
+            observed: True where measured; None means wherever `past` is finite.
 
         Returns:
             The mapped windows, always finite and in the dtype of `past`, and their statistics.
@@ -65,8 +68,8 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
             stats: what `normalize` returned for the same windows.
             kind: "location" and "sample" are values; "quantile" are values with ascending,
                 symmetric levels on the last axis; "scale" is a standard deviation or another
-                spread, which has no level to get back; "variance" its square. Whole
-                distributions go through `denormalize_distribution`.
+                spread, to which no location is added; "variance" is its square. Whole
+                distributions are mapped by `denormalize_distribution`.
 
         Returns:
             The forecast in data units, in float32 at least: half precision can't hold a level.
@@ -77,34 +80,34 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
 
         Args:
             future: (batch, horizon, targets), data units; NaN stays NaN.
-            stats: what `normalize` returned for the windows before them.
+            stats: what `normalize` returned for the preceding windows.
 
         Raises:
             NotImplementedError: the class does not define it.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} does not say what the truth is on its common scale. "
-            "Define renormalize(future, stats), the inverse of denormalize."
+            f"{type(self).__name__} can't map the truth to its common scale. "
+            "Define normalize_future(future, stats), the inverse of denormalize."
         )
 
     def denormalize_distribution(self, distribution: Distribution, stats: Stats) -> Distribution:
         """Map a forecast distribution back to the data's scale, `log_prob` included.
 
         Args:
-            distribution: of values on the common scale, its batch and event shape together
-                (batch, horizon, targets).
+            distribution: distribution of values on the common scale; its batch and event shape
+                together are (batch, horizon, targets).
             stats: what `normalize` returned for the same windows.
 
         Raises:
             NotImplementedError: the class does not define it.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} does not say how it maps a distribution. Map samples or "
-            "quantiles, or define denormalize_distribution(distribution, stats)."
+            f"{type(self).__name__} can't map a distribution. Map samples or quantiles, or define "
+            "denormalize_distribution(distribution, stats)."
         )
 
     def factors(self, stats: Stats) -> DestationaryFactors | None:
-        """Return what a `FactorBackbone` takes beside the window; None: nothing."""
+        """Return the factors that a `DestationaryBackbone` takes with the window, or None."""
         return None
 
     def learning_rate(self, name: str, base: float) -> float:
@@ -113,7 +116,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
 
     @property
     def equivariant_to(self) -> frozenset[Equivariance]:
-        """The maps that a forecast follows exactly, whatever the backbone; `checks` holds it so."""
+        """Maps that a forecast follows exactly with any backbone; verified by `checks`."""
         return frozenset()
 
     @property
@@ -123,7 +126,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
 
     @property
     def maps_scales(self) -> bool:
-        """Whether spreads and variances have an image: the way back is a straight line."""
+        """Whether spreads and variances can be mapped back: the way back is a straight line."""
         return True
 
     @property
@@ -132,11 +135,11 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
         return False
 
     def pair(self) -> tuple["NormalizeStep", "DenormalizeStep"]:
-        """Return the two directions as modules of their own that share this one's parameters."""
+        """Return the two directions as separate modules that share this module's parameters."""
         return NormalizeStep(self), DenormalizeStep(self)
 
     def extra_repr(self) -> str:
-        """Show the channels, and the targets where declared."""
+        """Show the channels, and the targets if declared."""
         return f"{self.channels}" + (f", targets={self.targets}" if self.targets else "")
 
     def _check_past(self, past: Tensor) -> None:
@@ -146,6 +149,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
                 f"{name} needs (batch, lookback, channels) but got shape {tuple(past.shape)}. "
                 "Add the missing axis: past.unsqueeze(0) for one window."
             )
+        # Also catches channel-first tensors, unless both sizes are equal.
         if past.shape[2] != self.channels:
             raise ValueError(
                 f"{name} was built for {self.channels} channels but got {past.shape[2]}. "
@@ -158,13 +162,14 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
 
     def _check_future(self, future: Tensor, windows: int) -> None:
         name = type(self).__name__
-        wanted = self.channels if self.targets is None else len(self.targets)
-        if future.ndim < 3 or future.shape[2] != wanted:
+        channels = self.channels if self.targets is None else len(self.targets)
+        if future.ndim < 3 or future.shape[2] != channels:
             raise ValueError(
-                f"{name} maps back {wanted} channels (batch, horizon, {wanted}) but got shape "
-                f"{tuple(future.shape)}. Let the backbone forecast {wanted}, or declare "
+                f"{name} maps back {channels} channels (batch, horizon, {channels}) but got shape "
+                f"{tuple(future.shape)}. Let the backbone forecast {channels}, or declare "
                 "targets=[...], the input channels that it forecasts."
             )
+        # Never broadcast: statistics of one window would map a whole batch without an error.
         if future.shape[0] != windows:
             raise ValueError(
                 f"{name} got a forecast of {future.shape[0]} windows but statistics of {windows}. "
@@ -173,34 +178,36 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
 
 
 class NormalizeStep(nn.Module):
-    """The way in, as a module: `forward(past, observed) -> (z, stats)`."""
+    """The way in as a module: `forward(past, observed) -> (z, stats)`."""
 
-    def __init__(self, normalizer: Normalizer):
+    def __init__(self, normalizer: Normalizer[Any]):
         super().__init__()
         self.normalizer = normalizer
 
-    def forward(self, past: Past, observed: Observed | None = None) -> tuple[Past, tuple]:
+    def forward(self, past: Past, observed: Observed | None = None) -> tuple[Past, tuple[Any, ...]]:
         """Normalize; see `Normalizer.normalize`."""
         return self.normalizer.normalize(past, observed)
 
 
 class DenormalizeStep(nn.Module):
-    """The way back, as a module: `forward(future, stats) -> future`."""
+    """The way back as a module: `forward(future, stats) -> future`."""
 
-    def __init__(self, normalizer: Normalizer):
+    def __init__(self, normalizer: Normalizer[Any]):
         super().__init__()
         self.normalizer = normalizer
 
-    def forward(self, future: Future, stats: tuple, kind: ValueKind = "location") -> Future:
+    def forward(
+        self, future: Future, stats: tuple[Any, ...], kind: ValueKind = "location"
+    ) -> Future:
         """Denormalize; see `Normalizer.denormalize`."""
         return self.normalizer.denormalize(future, stats, kind)
 
 
 def _validate_targets(targets: Sequence[int], channels: int) -> tuple[int, ...]:
-    chosen = tuple(int(target) for target in targets)
-    if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(range(channels)):
+    indices = tuple(int(target) for target in targets)
+    if not indices or len(set(indices)) < len(indices) or not set(indices) <= set(range(channels)):
         raise ValueError(
             f"targets are distinct channel numbers from 0 to {channels - 1} but got {targets!r}. "
             "Name each input channel that is forecast once."
         )
-    return chosen
+    return indices

@@ -1,6 +1,7 @@
-"""revin_forecast/normalizers/blend.py."""
+"""Blend: a learned share of RevIN, initialized from the training rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -12,98 +13,35 @@ from revin_forecast.normalizers.statistics import LocationScale
 from revin_forecast.shapes import Observed, Past
 
 ROW_BLOCKS = 4
-"""Parts of the training rows; levels move between them, autocovariances are taken inside."""
+"""Blocks of the training rows: levels are compared across them, autocovariances taken inside."""
 
 RELATIVE_JITTER = 1e-6
-"""Added to the variance, relative: a noiseless series has a singular covariance."""
-
-
-def autocovariance(values: Tensor, lags: int) -> Tensor:
-    """Return autocovariances (lags, channels) inside `BLOCKS` blocks of rows, each centred alone.
-
-    Divided by the number of pairs at lag 0, so that the Toeplitz matrix is positive semidefinite.
-
-    Args:
-        values: (time, channels) float64; NaN is unobserved and stands at its block's mean.
-        lags: 0 to lags - 1.
-    """
-    total = values.new_zeros(lags, values.shape[1])
-    count = values.new_zeros(values.shape[1])
-    for block in values.tensor_split(ROW_BLOCKS):
-        seen = block.isfinite()
-        centred = torch.where(seen, block - block.nanmean(dim=0), 0)
-        # A product in frequency is a sum of lagged products; padded, so that it does not wrap.
-        size = 2 * max(len(block), lags)
-        power = torch.fft.rfft(centred, n=size, dim=0).abs().square()
-        total += torch.fft.irfft(power, n=size, dim=0)[:lags]
-        count += seen.sum(dim=0)
-    return total / count.clamp(min=1)
-
-
-def level_standard_error(covariance: Tensor) -> Tensor:
-    """Return the deviation of a window's best estimate of its level, for each channel.
-
-    delta* = (1' S^-1 1)^(-1/2) with S the Toeplitz matrix of the autocovariances: the deviation of
-    the generalized least squares mean (Aitken, 1935). For a linear forecast, taking the level away
-    pays exactly where levels move by more than this, whatever the horizon and the weights.
-
-    Args:
-        covariance: (lookback, channels), lag 0 first.
-    """
-    lookback = len(covariance)
-    steps = torch.arange(lookback, device=covariance.device)
-    lags = (steps.unsqueeze(1) - steps).abs()
-    ones = covariance.new_ones(lookback, 1)
-    deviations = []
-    for column in covariance.unbind(dim=1):
-        if column[0] <= 0:
-            deviations.append(column.new_zeros(()))
-            continue
-        relative = column / column[0]
-        matrix = relative[lags] + RELATIVE_JITTER * torch.eye(lookback, dtype=column.dtype)
-        precision = torch.linalg.solve(matrix, ones).sum()
-        deviations.append((column[0] / precision.clamp(min=1e-12)).sqrt())
-    return torch.stack(deviations)
-
-
-def estimate_level_shift(values: Tensor, covariance: Tensor) -> Tensor:
-    """Return by how much the level moves between blocks of rows, beyond what noise makes it.
-
-    shift^2 = variance of the block means less that of a mean of n values with these
-    autocovariances, sum_k (1 - |k| / n) c_k / n; 0 where that is negative.
-
-    Args:
-        values: (time, channels) float64; NaN is unobserved.
-        covariance: (lags, channels); those beyond count as 0.
-    """
-    blocks = values.tensor_split(ROW_BLOCKS)
-    levels = torch.stack([block.nanmean(dim=0) for block in blocks]).nan_to_num()
-    rows = len(blocks[-1])
-    lags = torch.arange(min(len(covariance), rows), dtype=values.dtype).unsqueeze(1)
-    weights = (1 - lags / rows) * torch.where(lags > 0, 2, 1)
-    noise = (weights * covariance[: len(lags)]).sum(dim=0) / rows
-    return (levels.var(dim=0) - noise).clamp(min=0).sqrt()
-
+"""Added to the variance, relative to it: a noiseless series has a singular covariance."""
 
 SHARE_RANGE = (0.02, 0.98)
-"""Where the share of the level starts; nearer to the ends its gradient would vanish."""
+"""Range of the initial share; nearer to the ends its gradient would vanish."""
+
+# torch does not annotate these functions.
+_rfft = cast(Callable[..., Tensor], torch.fft.rfft)  # pyright: ignore[reportUnknownMemberType]
+_irfft = cast(Callable[..., Tensor], torch.fft.irfft)  # pyright: ignore[reportUnknownMemberType]
+_solve = cast(Callable[..., Tensor], torch.linalg.solve)  # pyright: ignore[reportUnknownMemberType]
 
 
 class Blend(LocationScaleNormalizer, InitializedFromData[LocationScale]):
-    """Between `Identity` and `RevIN`: how much of the level to take away is learned.
+    """Interpolate between `Identity` and `RevIN`: the share of the level to remove is learned.
 
-    location = share * mean and scale = deviation^share, with 0 < share < 1 for each channel, a
-    sigmoid of the one parameter. share 0 is `Identity`, 1 is RevIN without affine map. Built with
-    `start_from`, which training calls, it begins at delta^2 / (delta^2 + delta*^2): delta, how far
-    levels moved between parts of the training rows; delta*, the break-even beyond which taking the
-    level away pays (`break_even.level_deviation`). There the share is one half. It is for series
+    location = share * mean and scale = deviation^share, with 0 < share < 1 for each channel, the
+    sigmoid of the only parameter. Share 0 is `Identity`, share 1 is RevIN without affine map. After
+    `initialize_from`, which training calls, the share is delta^2 / (delta^2 + delta*^2): delta is
+    how far levels moved between blocks of the training rows, delta* the break-even beyond which
+    removing the level pays (`level_standard_error`), where the share is one half. Use it for series
     where removing the level costs more than it saves. Values should be standardized, as the
     package does: `Identity` has no unit of its own.
 
     Args:
         channels: channels of the look-back window.
-        share: where it starts without data.
-        targets: which channels the backbone forecasts; None: all.
+        share: initial share without data.
+        targets: channels that the backbone forecasts; None means all.
     """
 
     def __init__(self, channels: int, share: float = 0.5, targets: Sequence[int] | None = None):
@@ -116,11 +54,11 @@ class Blend(LocationScaleNormalizer, InitializedFromData[LocationScale]):
 
     @property
     def share(self) -> Tensor:
-        """How much of each channel's level is taken away, (channels,) in (0, 1)."""
+        """Share of each channel's level that is removed, (channels,) in (0, 1)."""
         return self.share_logit.sigmoid()
 
     def initialize_from(self, values: Tensor, lookback: int) -> None:
-        """Start each channel's share from the training rows; see the class.
+        """Initialize each channel's share from the training rows; see the class.
 
         Args:
             values: (time, channels); NaN is unobserved.
@@ -140,8 +78,75 @@ class Blend(LocationScaleNormalizer, InitializedFromData[LocationScale]):
             self.share_logit.copy_(share.clamp(*SHARE_RANGE).logit())
 
     def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
-        """Return the shared part of the mean, and the deviation to the power of the share."""
+        """Return the share of the mean, and the deviation to the power of the share."""
         anchor, residual, scale = self.standard.statistics(past, observed)
         share = self.share.to(past.dtype)
-        # share (anchor + residual), counted from the anchor: exact for a share near 1.
+        # share (anchor + residual), relative to the anchor: exact for a share near 1.
         return LocationScale(anchor, share * residual - (1 - share) * anchor, scale.pow(share))
+
+
+def autocovariance(values: Tensor, lags: int) -> Tensor:
+    """Return autocovariances (lags, channels) inside `ROW_BLOCKS` blocks, each centred separately.
+
+    Divided by the number of pairs at lag 0, so that the Toeplitz matrix is positive semidefinite.
+
+    Args:
+        values: (time, channels) float64; NaN is unobserved and replaced by its block's mean.
+        lags: number of lags, from 0 to lags - 1.
+    """
+    total = values.new_zeros(lags, values.shape[1])
+    count = values.new_zeros(values.shape[1])
+    for block in values.tensor_split(ROW_BLOCKS):
+        observed = block.isfinite()
+        centred = torch.where(observed, block - block.nanmean(dim=0), 0)
+        # A product of spectra is a sum of lagged products; the padding keeps it from wrapping.
+        size = 2 * max(len(block), lags)
+        power = _rfft(centred, n=size, dim=0).abs().square()
+        total += _irfft(power, n=size, dim=0)[:lags]
+        count += observed.sum(dim=0)
+    return total / count.clamp(min=1)
+
+
+def level_standard_error(covariance: Tensor) -> Tensor:
+    """Return the deviation of a window's best estimate of its level, for each channel.
+
+    delta* = (1' S^-1 1)^(-1/2) with S the Toeplitz matrix of the autocovariances: the deviation of
+    the generalized least squares mean (Aitken, 1935). For a linear forecast, removing the level
+    pays exactly where levels move by more than this, for any horizon and weights.
+
+    Args:
+        covariance: (lookback, channels), lag 0 first.
+    """
+    lookback = len(covariance)
+    steps = torch.arange(lookback, device=covariance.device)
+    lags = (steps.unsqueeze(1) - steps).abs()
+    ones = covariance.new_ones(lookback, 1)
+    deviations: list[Tensor] = []
+    for column in covariance.unbind(dim=1):
+        if column[0] <= 0:
+            deviations.append(column.new_zeros(()))
+            continue
+        relative = column / column[0]
+        matrix = relative[lags] + RELATIVE_JITTER * torch.eye(lookback, dtype=column.dtype)
+        precision = _solve(matrix, ones).sum()
+        deviations.append((column[0] / precision.clamp(min=1e-12)).sqrt())
+    return torch.stack(deviations)
+
+
+def estimate_level_shift(values: Tensor, covariance: Tensor) -> Tensor:
+    """Return how far the level moves between blocks of rows, beyond the effect of noise.
+
+    shift^2 = variance of the block means minus that of a mean of n values with these
+    autocovariances, sum_k (1 - |k| / n) c_k / n; 0 where that is negative.
+
+    Args:
+        values: (time, channels) float64; NaN is unobserved.
+        covariance: (lags, channels); longer lags count as 0.
+    """
+    blocks = values.tensor_split(ROW_BLOCKS)
+    levels = torch.stack([block.nanmean(dim=0) for block in blocks]).nan_to_num()
+    rows = len(blocks[-1])
+    lags = torch.arange(min(len(covariance), rows), dtype=values.dtype).unsqueeze(1)
+    weights = (1 - lags / rows) * torch.where(lags > 0, 2, 1)
+    noise = (weights * covariance[: len(lags)]).sum(dim=0) / rows
+    return (levels.var(dim=0) - noise).clamp(min=0).sqrt()

@@ -1,3 +1,5 @@
+"""DAIN: deep adaptive input normalization, made reversible."""
+
 from collections.abc import Sequence
 
 import torch
@@ -15,24 +17,24 @@ from revin_forecast.normalizers.statistics import (
 from revin_forecast.shapes import Observed, Past
 
 LEARNING_RATE_FACTORS = {"mean_map": 0.01, "scale_map": 1.0, "gate.weight": 1.0, "gate.bias": 1.0}
-"""Learning rates over the backbone's. The authors' differ by orders of magnitude, too, the mean's
-the least; their absolute figures belong to one data set and optimizer."""
+"""Learning rates relative to the backbone's. The authors' rates also differ by orders of magnitude,
+the mean's being the lowest; their absolute values belong to one data set and optimizer."""
 
 
 class DAIN(AffineNormalizer[LocationScale]):
-    """Deep adaptive input normalization, with its way back (Passalis et al., TNNLS 2020).
+    """Deep adaptive input normalization, made reversible (Passalis et al., TNNLS 2020).
 
     Three learned layers across channels: location A mean(x), scale B rms(x - location), and a
-    gate sigmoid(C mean(z) + d) that weakens channels. A and B start as the identity and are held
-    as their difference from it. The way back, which the paper leaves out, undoes the gate, the
-    scale and the location: y = z / gate * scale + location.
+    gate sigmoid(C mean(z) + d) that weakens channels. A and B start as the identity and are stored
+    as their difference from it. The way back, which the paper omits, undoes the gate, the scale and
+    the location: y = z / gate * scale + location.
 
-    A scale below a hundredth of the channel's own root mean square counts as that, a gate below
-    0.01 as 0.01, so that nothing is amplified without bound.
+    A scale below a hundredth of the channel's root mean square is raised to it, and a gate below
+    0.01 to 0.01, so that nothing is amplified without bound.
 
     Args:
         channels: channels of the look-back window.
-        targets: which channels the backbone forecasts; None: all.
+        targets: channels that the backbone forecasts; None means all.
     """
 
     def __init__(self, channels: int, targets: Sequence[int] | None = None):
@@ -52,15 +54,15 @@ class DAIN(AffineNormalizer[LocationScale]):
         return True
 
     def learning_rate(self, name: str, base: float) -> float:
-        """Return the layer's rate: the location's map learns a hundredth as fast."""
+        """Return the layer's rate: the location map learns at a hundredth of `base`."""
         return base * LEARNING_RATE_FACTORS.get(name, 1.0)
 
     def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, LocationScale]:
         """Map windows to the common scale; see `Normalizer.normalize`."""
         self._check_past(past)
-        values, anchor, mean, seen, count = centre_windows(past, observed)
+        values, anchor, mean, observed, count = centre_windows(past, observed)
         residual = mean + _mix_channels(mean + anchor, self.mean_map)
-        values = torch.where(seen, values - residual, 0)
+        values = torch.where(observed, values - residual, 0)
         root = _safe_sqrt(values.square().sum(dim=1, keepdim=True) / count)
         scale = guard_zero_scale(
             torch.maximum(root + _mix_channels(root, self.scale_map), root / 100)
@@ -71,12 +73,12 @@ class DAIN(AffineNormalizer[LocationScale]):
         return z.to(past.dtype), LocationScale(anchor, residual, scale / gate)
 
     def future_statistics(self, stats: LocationScale) -> LocationScale:
-        """Return the learned location, and the scale over the gate."""
+        """Return the learned location, and the scale divided by the gate."""
         return stats
 
 
 def _mix_channels(statistic: Tensor, weight: Tensor) -> Tensor:
-    # A sum of products and not a matrix product, which autocast would take to half precision.
+    # A sum of products, because autocast would take a matrix product to half precision.
     return (statistic.unsqueeze(-2) * weight.to(statistic.dtype)).sum(-1)
 
 

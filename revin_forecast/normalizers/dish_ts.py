@@ -1,3 +1,5 @@
+"""Dish-TS: separate learned levels for the past and the future."""
+
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,7 +19,7 @@ from revin_forecast.shapes import Future, Observed, Past
 
 
 class DishStats(NamedTuple):
-    """Level and scale that the window is normalized by, and those its forecast gets."""
+    """Level and scale of the window, and those of its forecast."""
 
     past: LocationScale
     future: LocationScale
@@ -26,18 +28,18 @@ class DishStats(NamedTuple):
 class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
     """Separate learned levels for past and future (Dish-TS; Fan et al., AAAI 2023).
 
-    level = sum_t w_t x_t with weights for each channel and for past and future apart;
-    scale^2 = sum_t (x_t - level)^2 / (T - 1), both about the look-back's values; one affine map for
-    both directions. The released code puts a GELU over the levels, which erases negative ones; here
-    is none. Weights start at the mean, 1/T, and are held as their difference from it. Unobserved
-    values stand at the window's mean.
+    level = sum_t w_t x_t with weights per channel, separate for past and future;
+    scale^2 = sum_t (x_t - level)^2 / (T - 1), both over the values of the look-back; one affine map
+    for both directions. The released code applies a GELU to the levels, which erases negative ones;
+    this class does not. Weights start at the mean, 1/T, and are stored as their difference from it.
+    Unobserved values are replaced by the window's mean.
 
     Args:
         channels: channels of the look-back window.
-        lookback: its steps.
-        affine: learn a weight and a bias for each channel.
+        lookback: steps of the look-back window.
+        affine: learn a weight and a bias per channel.
         prior: weight of the prior-guided loss, (future level - mean of the horizon)^2.
-        targets: which channels the backbone forecasts; None: all.
+        targets: channels that the backbone forecasts; None means all.
     """
 
     affine_weight: nn.Parameter | None
@@ -63,7 +65,7 @@ class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
 
     @property
     def equivariant_to(self) -> frozenset[Equivariance]:
-        """A change of scale; of level only while the weights sum to 1, as they do at the start."""
+        """A change of scale; of level only while the weights sum to 1, as they do initially."""
         return frozenset({"scale"})
 
     @property
@@ -72,7 +74,7 @@ class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
         return False
 
     def affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
-        """Return the weight, kept away from zero, and the bias; None without affine map."""
+        """Return the weight, bounded away from zero, and the bias; None without affine map."""
         if self.affine_weight is None or self.affine_bias is None:
             return None
         return bound_away_from_zero(self.affine_weight.to(dtype)), self.affine_bias.to(dtype)
@@ -82,24 +84,25 @@ class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
         self._check_past(past)
         check_lookback(past, self.lookback, "DishTS")
         windows = centre_windows(past, observed)
-        values, anchor, mean, seen, count = windows
+        values, anchor, mean, observed, count = windows
         centred = windows.subtract_mean()
-        parts = []
+        statistics: list[LocationScale] = []
         for weight in (self.past_weight, self.future_weight):
             wide_weight = weight.to(values.dtype).mT
             shift = (wide_weight * centred).sum(dim=1, keepdim=True)
             shift = shift + wide_weight.sum(dim=0) * (mean + anchor)
-            squares = torch.where(seen, centred - shift, 0).square().sum(dim=1, keepdim=True)
-            variance = squares / (count - 1 + (count == 1))
-            parts.append(LocationScale(anchor, mean + shift, guard_zero_scale(variance).sqrt()))
-        stats = DishStats(*parts)
-        z = torch.where(seen, values - stats.past.residual, 0) / stats.past.scale
+            squares = torch.where(observed, centred - shift, 0).square().sum(dim=1, keepdim=True)
+            variance = squares / (count - 1 + (count == 1))  # a single value has variance 0 / 1
+            scale = guard_zero_scale(variance).sqrt()
+            statistics.append(LocationScale(anchor, mean + shift, scale))
+        stats = DishStats(*statistics)
+        z = torch.where(observed, values - stats.past.residual, 0) / stats.past.scale
         if (affine := self.affine_parameters(z.dtype)) is not None:
             z = z * affine[0] + affine[1]
         return z.to(past.dtype), stats
 
     def future_statistics(self, stats: DishStats) -> LocationScale:
-        """Return the future's level and scale."""
+        """Return the level and scale of the future."""
         return stats.future
 
     def auxiliary_loss(
@@ -109,8 +112,9 @@ class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
         level = (
             stats.future if self.target_index is None else stats.future.select(self.target_index)
         )
-        seen = future.isfinite()
-        count = seen.sum(dim=1, keepdim=True)
-        wanted = torch.where(seen, future - level.anchor, 0).sum(dim=1, keepdim=True)
-        error = torch.where(count > 0, level.residual - wanted / count.clamp(min=1), 0)
+        observed = future.isfinite()
+        count = observed.sum(dim=1, keepdim=True)
+        # Relative to the anchor, so that a large level costs no digits.
+        total = torch.where(observed, future - level.anchor, 0).sum(dim=1, keepdim=True)
+        error = torch.where(count > 0, level.residual - total / count.clamp(min=1), 0)
         return self.prior * error.square().sum() / (count > 0).sum().clamp(min=1)

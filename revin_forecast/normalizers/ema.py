@@ -1,3 +1,5 @@
+"""EMA: exponentially weighted mean and deviation."""
+
 from collections.abc import Sequence
 
 import torch
@@ -17,13 +19,13 @@ class EMA(LocationScaleNormalizer):
     """Exponentially weighted mean and deviation: recent values count more.
 
     location = sum w_t x_t / sum w_t and scale^2 = sum w_t (x_t - location)^2 / sum w_t over
-    observed values, w_t = 2^(-age / half_life), the last step of age 0. A large half-life is RevIN
-    without affine map, a small one `LastValue` with a scale.
+    observed values, w_t = 2^(-age / half_life), where the last step has age 0. A large half-life
+    approaches RevIN without affine map, a small one `LastValue` with a scale.
 
     Args:
         channels: channels of the look-back window.
         half_life: steps after which a value counts half.
-        targets: which channels the backbone forecasts; None: all.
+        targets: channels that the backbone forecasts; None means all.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class EMA(LocationScaleNormalizer):
         if observed is not None:
             centred = torch.where(observed, centred, 0)
             weights = torch.where(observed, weights, 0)
-        # The weights of old values underflow before they matter; of none observed they sum to 0.
+        # Weights of old values may underflow; without observed values they sum to 0.
         total = guard_zero_scale(weights.sum(dim=1, keepdim=True))
         mean = (weights * centred).sum(dim=1, keepdim=True) / total
         squares = weights * (centred - mean).square()
@@ -61,7 +63,7 @@ class EMA(LocationScaleNormalizer):
         return weights / weights.sum()
 
     def extra_repr(self) -> str:
-        """Show the half-life, too."""
+        """Show the half-life as well."""
         return f"{super().extra_repr()}, half_life={self.half_life}"
 
     def _decay_weights(self, lookback: int, like: Tensor) -> Tensor:

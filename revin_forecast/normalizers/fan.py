@@ -1,5 +1,7 @@
-from collections.abc import Sequence
-from typing import NamedTuple
+"""FAN: the dominant frequencies of a window are removed and forecast separately."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -17,28 +19,33 @@ from revin_forecast.normalizers.statistics import (
 )
 from revin_forecast.shapes import Future, Observed, Past
 
+# torch does not annotate these functions.
+_rfft = cast(Callable[..., Tensor], torch.fft.rfft)  # pyright: ignore[reportUnknownMemberType]
+_irfft = cast(Callable[..., Tensor], torch.fft.irfft)  # pyright: ignore[reportUnknownMemberType]
+
 
 class FANStats(NamedTuple):
-    """The forecast of the main part, (batch, horizon, channels)."""
+    """Statistics of a window under `FAN`."""
 
     dominant_forecast: Tensor
+    """Forecast of the main part, (batch, horizon, channels)."""
 
 
 class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
     """Frequency adaptive normalization (FAN; Ye et al., NeurIPS 2024).
 
     The `frequencies` largest components of the window's spectrum, level included, are its main
-    part. The backbone forecasts the rest; a small network forecasts the main part from the main
-    part and the raw window; the two forecasts are added. The loss of the paper asks of each that it
-    forecasts its own part. Unobserved values stand at the window's mean.
+    part. The backbone forecasts the remainder; a small network forecasts the main part from the
+    main part and the raw window; the two forecasts are added. The loss of the paper compares each
+    forecast with its own part. Unobserved values are replaced by the window's mean.
 
     Args:
         channels: channels of the look-back window.
-        lookback: its steps, even or odd.
-        horizon: steps forecast.
-        frequencies: of the main part, in each channel: the paper takes 2 to 30.
+        lookback: steps of the look-back window, even or odd.
+        horizon: steps to forecast.
+        frequencies: number of components in the main part of each channel; the paper uses 2 to 30.
         hidden: width of the network's first hidden layer; the second is twice as wide.
-        targets: which channels the backbone forecasts; None: all.
+        targets: channels that the backbone forecasts; None means all.
     """
 
     def __init__(
@@ -60,35 +67,37 @@ class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
 
     @property
     def is_invertible(self) -> bool:
-        """No: the main part comes back as it is forecast."""
+        """No: the way back adds the forecast of the main part, not the main part itself."""
         return False
 
     def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, FANStats]:
-        """Take the main part away and forecast it; see `Normalizer.normalize`."""
+        """Remove the main part and forecast it; see `Normalizer.normalize`."""
         self._check_past(past)
         check_lookback(past, self.lookback, "FAN")
         values, anchor, mean, observed, _ = centre_windows(past, observed)
         centred = torch.where(observed, values, mean)
         main, level = dominant_frequencies(centred, anchor, self.frequencies)
-        # The anchor goes with the main part, or stays; it never passes through the transform.
-        rest = (centred - main) + (anchor - level)
+        # The anchor is part of `level` or remains; it never passes through the transform, where a
+        # large level would cost digits.
+        remainder = (centred - main) + (anchor - level)
         hidden = self.from_main((main + level).mT).relu()
         raw = (centred + anchor).mT
         hidden = self.from_both(torch.cat([hidden, raw], dim=-1)).relu()
-        z = torch.where(observed, rest, 0)
+        z = torch.where(observed, remainder, 0)
         return z.to(past.dtype), FANStats(self.out(hidden).mT)
 
     def future_statistics(self, stats: FANStats) -> LocationScale:
-        """Return the forecast of the main part as location, and scale 1."""
+        """Return the forecast of the main part as the location, and scale 1."""
         zero = torch.zeros_like(stats.dominant_forecast[:, :1])
         return LocationScale(stats.dominant_forecast, zero, zero + 1)
 
     def auxiliary_loss(
         self, stats: FANStats, future: Future, forecast: Future | None = None
     ) -> Tensor:
-        """Return MSE(main forecast, main part) + MSE(rest forecast, rest), of complete horizons.
+        """Return MSE(main forecast, main part) + MSE(remainder forecast, remainder).
 
-        Without a forecast it is the first term alone.
+        Only complete horizons count: a spectrum needs every step. Without a forecast, the loss is
+        the first term.
         """
         forecast_main = stats.dominant_forecast
         if self.target_index is not None:
@@ -113,19 +122,20 @@ def dominant_frequencies(
     Args:
         centred: (batch, time, channels), values less the anchor.
         anchor: (batch, 1, channels), a level.
-        frequencies: how many; all, where there are fewer.
+        frequencies: number of components; all are returned if there are fewer.
 
     Returns:
-        The main part of `centred`, (batch, time, channels), and the anchor where the level is
-        among them, else 0, (batch, 1, channels): together the main part.
+        The main part of `centred`, (batch, time, channels), and the anchor where the components
+        include the level, else 0, (batch, 1, channels). Their sum is the main part.
     """
     steps = centred.shape[1]
-    spectrum = torch.fft.rfft(centred, dim=1)
-    first = torch.zeros(spectrum.shape[1], 1, dtype=centred.dtype, device=centred.device)
-    first[0] = steps
-    size = (spectrum + first * anchor).abs()
-    chosen = size.detach().topk(min(frequencies, size.shape[1]), dim=1).indices
-    mask = torch.zeros_like(size).scatter(1, chosen, 1.0)
-    # n is given: without it an odd number of steps would come back as an even one.
-    main = torch.fft.irfft(spectrum * mask, n=steps, dim=1)
-    return main, anchor * mask[:, :1]
+    spectrum = _rfft(centred, dim=1)
+    # The spectrum of a constant is `steps` at frequency 0: the anchor enters the ranking only.
+    constant = torch.zeros(spectrum.shape[1], 1, dtype=centred.dtype, device=centred.device)
+    constant[0] = steps
+    amplitude = (spectrum + constant * anchor).abs()
+    largest = amplitude.detach().topk(min(frequencies, amplitude.shape[1]), dim=1).indices
+    selected = torch.zeros_like(amplitude).scatter(1, largest, 1.0)
+    # Without n, an odd number of steps would come back as an even one.
+    main = _irfft(spectrum * selected, n=steps, dim=1)
+    return main, anchor * selected[:, :1]

@@ -1,3 +1,5 @@
+"""Identity: no normalization."""
+
 import torch
 from torch import Tensor
 
@@ -8,14 +10,14 @@ from revin_forecast.shapes import Observed, Past
 
 
 class Identity(LocationScaleNormalizer):
-    """Leave the data as they are: the baseline of every claim about normalization.
+    """Leave the data unchanged: the baseline of every claim about normalization.
 
     Unobserved values become 0, the training mean of standardized data.
     """
 
     @property
     def equivariant_to(self) -> frozenset[Equivariance]:
-        """No map: what the forecast follows is the backbone's own affair."""
+        """Empty: equivariance depends on the backbone alone."""
         return frozenset()
 
     @property

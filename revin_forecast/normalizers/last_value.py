@@ -1,3 +1,5 @@
+"""LastValue: subtract the last observed value."""
+
 import torch
 from torch import Tensor
 
@@ -10,8 +12,8 @@ from revin_forecast.shapes import Observed, Past
 class LastValue(LocationScaleNormalizer):
     """Subtract the last observed value, z = x - x_L: the N of NLinear (Zeng et al., AAAI 2023).
 
-    The last value is a constant to the gradient, as in the paper's code. No scale: a forecast
-    follows a change of level exactly, a change of scale only as far as the backbone does.
+    The last value is a constant to the gradient, as in the paper's code. There is no scale: a
+    forecast follows a change of level exactly, a change of scale only as far as the backbone does.
     """
 
     @property
@@ -25,7 +27,7 @@ class LastValue(LocationScaleNormalizer):
         return True
 
     def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
-        """Return the last observed value as location, and scale 1."""
+        """Return the last observed value as the location, and scale 1."""
         anchor = last_observed_values(past.detach(), observed)
         zero = torch.zeros_like(anchor)
         return LocationScale(anchor, zero, zero + 1)

@@ -1,4 +1,4 @@
-"""What normalizers with something to learn of their own declare, by subclassing."""
+"""Base classes and layers of normalizers that learn parameters or start from the data."""
 
 from abc import abstractmethod
 from contextlib import AbstractContextManager, nullcontext
@@ -11,42 +11,42 @@ from revin_forecast.shapes import Future
 
 
 class LearnedNormalizer(Normalizer[Stats]):
-    """A normalizer with a loss of its own, which training adds to the forecast's."""
+    """A normalizer with a loss of its own, which training adds to the forecast loss."""
 
     @abstractmethod
     def auxiliary_loss(
         self, stats: Stats, future: Future, forecast: Future | None = None
     ) -> Tensor:
-        """Return the loss of what was predicted about the horizon, a scalar.
+        """Return the loss of the statistics predicted for the horizon, a scalar.
 
         Args:
             stats: what `normalize` returned.
             future: the truth, (batch, horizon, targets), data units; NaN is unobserved.
             forecast: the backbone's forecast on the common scale, before `denormalize`; None
-                where there is none yet, in a stage that trains the normalizer alone.
+                in the stage that trains the normalizer alone.
         """
 
 
 class PretrainedNormalizer(LearnedNormalizer[Stats]):
-    """A normalizer that is trained first, alone, on its auxiliary loss, and frozen afterwards."""
+    """A normalizer that is trained alone first, on its auxiliary loss, and then frozen."""
 
     @property
     @abstractmethod
     def pretraining_epochs(self) -> int:
-        """Passes over the training windows at most; the best on validation is kept."""
+        """Maximum number of passes over the training windows; the best on validation is kept."""
 
     @property
     @abstractmethod
     def pretraining_learning_rate(self) -> float:
-        """Learning rate of that stage."""
+        """Learning rate of the first stage."""
 
 
 class InitializedFromData(Normalizer[Stats]):
-    """A normalizer whose starting point is computed from the training rows."""
+    """A normalizer whose initial parameters are computed from the training rows."""
 
     @abstractmethod
     def initialize_from(self, values: Tensor, lookback: int) -> None:
-        """Set the parameters to where training starts.
+        """Set the initial parameters.
 
         Args:
             values: (time, channels), the training rows; NaN is unobserved.
@@ -55,17 +55,21 @@ class InitializedFromData(Normalizer[Stats]):
 
 
 class FullPrecisionLinear(nn.Linear):
-    """A linear map in its input's dtype, also under autocast: statistics are never in half."""
+    """A linear map in the dtype of its input, also under autocast.
+
+    Statistics must not be rounded to half precision.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """Map the last axis."""
-        bias = None if self.bias is None else self.bias.to(input.dtype)
+        # Declared as a Parameter by torch, but None with bias=False.
+        bias = None if self.bias is None else self.bias.to(input.dtype)  # pyright: ignore[reportUnnecessaryComparison]
         with disable_autocast(input):
             return nn.functional.linear(input, self.weight.to(input.dtype), bias)
 
 
 def disable_autocast(like: Tensor) -> AbstractContextManager[object]:
-    """Return a context without autocast on the tensor's device."""
+    """Return a context that disables autocast on the tensor's device."""
     device = like.device.type
     if torch.is_autocast_enabled(device):
         return torch.autocast(device, enabled=False)
@@ -73,9 +77,9 @@ def disable_autocast(like: Tensor) -> AbstractContextManager[object]:
 
 
 def require_size(name: str, size: int | None, owner: str) -> int:
-    """Return a size that a normalizer can't do without.
+    """Return a size that a normalizer requires.
 
-    It may be left out where the package builds the normalizer, and is passed on from the model.
+    It is optional where the package builds the normalizer: the model's size is passed on.
 
     Raises:
         ValueError: it is missing or below 1.
@@ -86,7 +90,11 @@ def require_size(name: str, size: int | None, owner: str) -> int:
 
 
 def check_lookback(past: Tensor, lookback: int, owner: str) -> None:
-    """Refuse windows of another length than the normalizer was built for."""
+    """Check that windows have the length that the normalizer was built for.
+
+    Raises:
+        ValueError: they don't.
+    """
     if past.shape[1] != lookback:
         raise ValueError(
             f"{owner} was built for a look-back of {lookback} but got {past.shape[1]} steps. "

@@ -1,4 +1,7 @@
+"""Forecast distributions mapped to the data's scale, in the terms of `torch.distributions`."""
+
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -7,17 +10,19 @@ from torch.distributions.transforms import Transform
 
 
 class DenormalizedDistribution(TransformedDistribution):
-    """A forecast distribution mapped back to the data's units, value by value: Y = level + step Z.
+    """A forecast distribution in data units, mapped value by value: Y = intercept + slope Z.
 
-    Sampling, `log_prob` (with the Jacobian's -log|step|), `cdf` and `icdf` come with the
-    transform; mean and variance are exact, because the map is affine.
+    Sampling, `log_prob` (with the Jacobian's -log|slope|), `cdf` and `icdf` are those of torch's
+    transformed distributions; mean and variance are exact, because the map is affine.
 
     >>> from torch.distributions import Normal
-    >>> back = Restored(Normal(torch.zeros(1), 1.0), torch.tensor([50.0]), torch.tensor([2.0]))
+    >>> base, intercept = Normal(torch.zeros(1), 1.0), torch.tensor([50.0])
+    >>> back = DenormalizedDistribution(base, intercept, torch.tensor([2.0]))
     >>> back.mean, back.stddev
     (tensor([50.]), tensor([2.]))
     """
 
+    base_dist: Distribution
     arg_constraints = {}  # noqa: RUF012 - torch declares it so
 
     def __init__(self, base: Distribution, intercept: Tensor, slope: Tensor):
@@ -27,32 +32,33 @@ class DenormalizedDistribution(TransformedDistribution):
 
     @property
     def mean(self) -> Tensor:
-        """Level + step * mean of Z."""
+        """Intercept + slope * mean of Z."""
         return self.intercept + self.slope * self.base_dist.mean
 
     @property
     def variance(self) -> Tensor:
-        """step^2 * variance of Z, value by value."""
+        """slope^2 * variance of Z, value by value."""
         return self.slope.square() * self.base_dist.variance
 
     @property
     def stddev(self) -> Tensor:
-        """|step| * deviation of Z, value by value."""
+        """|slope| * standard deviation of Z, value by value."""
         return self.slope.abs() * self.base_dist.stddev
 
     def expand(
         self, batch_shape: Sequence[int], _instance: object = None
     ) -> "DenormalizedDistribution":
-        """Return the distribution with a larger batch, without copies."""
+        """Return the distribution with a larger batch shape, without copies."""
         shape = torch.Size(batch_shape) + self.event_shape
-        base = self.base_dist.expand(torch.Size(batch_shape))
+        # torch does not annotate `expand`.
+        base = cast(Distribution, self.base_dist.expand(torch.Size(batch_shape)))  # pyright: ignore[reportUnknownMemberType]
         return DenormalizedDistribution(
             base, self.intercept.expand(shape), self.slope.expand(shape)
         )
 
 
 class MonotoneTransform(Transform):
-    """A rising map of values, its inverse and the logarithm of its slope, as torch wants them.
+    """An increasing map of values, its inverse and the logarithm of its derivative.
 
     Args:
         function: z -> y.
@@ -77,7 +83,7 @@ class MonotoneTransform(Transform):
 
     @property
     def sign(self) -> int:
-        """It rises."""
+        """1: the map increases."""
         return 1
 
     def _call(self, x: Tensor) -> Tensor:

@@ -1,3 +1,5 @@
+"""MeanScale: divide by the mean absolute value."""
+
 import torch
 from torch import Tensor
 
@@ -10,8 +12,8 @@ from revin_forecast.shapes import Observed, Past
 class MeanScale(LocationScaleNormalizer):
     """Divide by the mean absolute value: z = x / mean |x| (DeepAR; Salinas et al., 2020).
 
-    For data with a natural zero, such as counts. A window of zeros gets scale 1, where other
-    implementations take the batch's mean scale and so let windows depend on each other.
+    For data with a natural zero, such as counts. A window of zeros gets scale 1; other
+    implementations use the batch's mean scale, which makes windows depend on each other.
     """
 
     @property
@@ -20,7 +22,7 @@ class MeanScale(LocationScaleNormalizer):
         return frozenset({"scale"})
 
     def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
-        """Return location 0 and the mean absolute observed value as scale."""
+        """Return location 0, and the mean absolute observed value as the scale."""
         size = past.detach().abs()
         size = size if observed is None else torch.where(observed, size, 0)
         mean = size.sum(dim=1, keepdim=True) / observed_count(past, observed)

@@ -1,3 +1,5 @@
+"""Robust: median and interquartile range."""
+
 import torch
 from torch import Tensor
 
@@ -13,19 +15,19 @@ from revin_forecast.normalizers.statistics import (
 from revin_forecast.shapes import Observed, Past
 
 NORMAL_IQR = 1.3489795003921634
-"""Distance of the quartiles of a standard normal, so that the scale is its deviation."""
+"""Interquartile range of a standard normal: the scale of normal data is their deviation."""
 
 MAD_TO_DEVIATION = 1.482602218505602
-"""Deviation of a normal over its median absolute deviation."""
+"""Standard deviation of a normal distribution divided by its median absolute deviation."""
 
 
 class Robust(LocationScaleNormalizer):
     """Median and interquartile range: outliers move neither location nor scale.
 
-    z = (x - median) / (IQR / 1.349). Where more than half of a window stands on one value and the
+    z = (x - median) / (IQR / 1.349). Where more than half of a window has one value and the
     quartiles coincide, the scale is 1.4826 times the median absolute deviation; where that is 0
-    too, the standard deviation about the median; for a constant window 1. The outlier itself still
-    enters the backbone, now as a large z.
+    too, the standard deviation about the median; for a constant window, 1. The outlier itself still
+    reaches the backbone, as a large z.
     """
 
     @property
@@ -34,7 +36,7 @@ class Robust(LocationScaleNormalizer):
         return frozenset({"shift", "scale"})
 
     def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
-        """Return the median and the first of the scales that is not 0."""
+        """Return the median, and the first scale that is not 0."""
         past = past.detach()
         anchor = last_observed_values(past, observed)
         centred = past - anchor

@@ -1,3 +1,5 @@
+"""SAN: normalization by the statistics of slices, which it predicts for the horizon."""
+
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,34 +28,37 @@ MIN_SCALE = 1e-5
 
 
 class SliceStats(NamedTuple):
-    """What is predicted of the slices of the horizon, (batch, slices, channels) each."""
+    """Predicted statistics of the horizon's slices."""
 
     anchor: Tensor
-    """(batch, 1, channels); means are counted from it."""
+    """The last observed value, (batch, 1, channels)."""
     means: Tensor
+    """Means minus the anchor, (batch, slices, channels)."""
     scales: Tensor
+    """Standard deviations, (batch, slices, channels)."""
 
 
 class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
     """Slice-level adaptive normalization (SAN; Liu et al., NeurIPS 2023).
 
     Each slice of the look-back is normalized by its own mean and deviation; two small networks
-    predict those of the horizon's slices from them and the window. They are trained first, on the
-    true slice statistics, and frozen while the backbone learns.
+    predict those of the horizon's slices from them and the window. The networks are trained first,
+    on the true slice statistics, and frozen while the backbone learns.
 
-    The look-back's slices end with the window and the horizon's begin with it; where the slice
-    length divides neither, the farthest slice is shorter. Differing from the authors' code: the
-    network of the deviations sees the centred window instead of raw values, and its output goes
-    through softplus instead of ReLU, which can die; a slice without spread takes the window's.
+    The slices of the look-back end at its last step, those of the horizon begin at its first step;
+    where the slice length does not divide the size, the slice farthest from the forecast origin is
+    shorter. Differences from the authors' code: the network of the deviations sees the centred
+    window instead of raw values; its output passes through softplus instead of ReLU, which can die;
+    a slice without spread takes the deviation of the window.
 
     Args:
         channels: channels of the look-back window.
-        lookback: its steps.
-        horizon: steps forecast.
+        lookback: steps of the look-back window.
+        horizon: steps to forecast.
         slice_length: steps of a slice: a day of hourly data, or 6 to 12.
         hidden: width of the networks.
-        epochs: of the first stage, at most.
-        targets: which channels the backbone forecasts; None: all.
+        epochs: maximum number of epochs of the first stage.
+        targets: channels that the backbone forecasts; None means all.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
         self.horizon = require_size("horizon", horizon, "SAN")
         self.slice_length = require_size("slice_length", slice_length, "SAN")
         self.epochs = require_size("epochs", epochs, "SAN")
+        # Rounded up: the slice length need not divide the sizes.
         sizes = (self.lookback, -(-self.lookback // slice_length), -(-self.horizon // slice_length))
         self.mean_network = _SliceNetwork(*sizes, hidden, nn.Tanh())
         self.scale_network = _SliceNetwork(*sizes, hidden, nn.ReLU())
@@ -83,7 +89,7 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
 
     @property
     def pretraining_epochs(self) -> int:
-        """As the constructor was told; the authors use 5."""
+        """The constructor's `epochs`; the authors use 5."""
         return self.epochs
 
     @property
@@ -96,16 +102,17 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
         self._check_past(past)
         check_lookback(past, self.lookback, "SAN")
         windows = centre_windows(past, observed)
-        centred, seen = windows.subtract_mean(), windows.observed
+        centred, observed = windows.subtract_mean(), windows.observed
         variance = centred.square().sum(dim=1, keepdim=True) / windows.observed_count
-        means, variances, counts = slice_statistics(centred, seen, self.slice_length, True)
-        # A slice that is constant, or of one value, takes the deviation of its window.
+        means, variances, counts = slice_statistics(centred, observed, self.slice_length, True)
+        # A slice that is constant, or has one value, takes the deviation of its window.
         scales = torch.where(variances > 0, variances, guard_zero_scale(variance)).sqrt()
         location, scale = (
-            repeat_over_steps(part, self.slice_length, self.lookback, True)
-            for part in (means, scales)
+            repeat_over_steps(statistic, self.slice_length, self.lookback, True)
+            for statistic in (means, scales)
         )
-        z = torch.where(seen, (centred - location) / scale, 0)
+        z = torch.where(observed, (centred - location) / scale, 0)
+        # The network sees the slice's own deviation, 0 where it has none.
         scales = torch.where(counts > 1, variances, 0)
         scales = torch.where(scales > 0, guard_zero_scale(scales).sqrt(), 0)
         return z.to(past.dtype), self._predict_statistics(
@@ -115,31 +122,35 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
     def future_statistics(self, stats: SliceStats) -> LocationScale:
         """Return the predicted statistics of each step of the horizon."""
         means, scales = (
-            repeat_over_steps(part, self.slice_length, self.horizon, False) for part in stats[1:]
+            repeat_over_steps(statistic, self.slice_length, self.horizon, False)
+            for statistic in (stats.means, stats.scales)
         )
         return LocationScale(stats.anchor, means, scales)
 
     def auxiliary_loss(
         self, stats: SliceStats, future: Future, forecast: Future | None = None
     ) -> Tensor:
-        """Return the mean squared error of the predicted means and deviations of slices."""
-        anchor, *predicted = (
-            part if self.target_index is None else part.index_select(2, self.target_index)
-            for part in stats
+        """Return the mean squared error of the predicted means and deviations of slices.
+
+        A slice without values has no mean, one with a single value no deviation; neither counts.
+        """
+        anchor, predicted_means, predicted_scales = (
+            statistic if self.target_index is None else statistic.index_select(2, self.target_index)
+            for statistic in stats
         )
-        seen = future.isfinite()
-        values = torch.where(seen, future - anchor, 0)
-        means, variances, counts = slice_statistics(values, seen, self.slice_length, False)
-        errors = torch.stack([predicted[0] - means, predicted[1] - variances.sqrt()])
-        known = torch.stack([counts > 0, counts > 1])
-        return torch.where(known, errors, 0).square().sum() / known.sum().clamp(min=1)
+        observed = future.isfinite()
+        values = torch.where(observed, future - anchor, 0)
+        means, variances, counts = slice_statistics(values, observed, self.slice_length, False)
+        errors = torch.stack([predicted_means - means, predicted_scales - variances.sqrt()])
+        defined = torch.stack([counts > 0, counts > 1])
+        return torch.where(defined, errors, 0).square().sum() / defined.sum().clamp(min=1)
 
     def _predict_statistics(
         self, anchor: Tensor, mean: Tensor, means: Tensor, scales: Tensor, centred: Tensor
     ) -> SliceStats:
         """Predict the slices of the horizon: w0 network + w1 mean, and softplus(network)."""
         first, second = self.mix.to(mean.dtype)
-        # w1 (mean + anchor), counted from the anchor.
+        # w1 (mean + anchor), relative to the anchor.
         level = second * mean + (second - 1) * anchor
         future_means = first * self.mean_network(means, centred) + level
         spread = functional.softplus(self.scale_network(scales, centred)) + MIN_SCALE
@@ -147,7 +158,7 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
 
 
 class _SliceNetwork(nn.Module):
-    """Slice statistics and window of each channel to the statistics of the horizon's slices."""
+    """Map slice statistics and the window of each channel to statistics of the horizon's slices."""
 
     def __init__(self, lookback: int, slices: int, outputs: int, hidden: int, bend: nn.Module):
         super().__init__()
@@ -157,6 +168,6 @@ class _SliceNetwork(nn.Module):
         self.out = FullPrecisionLinear(2 * hidden, outputs)
 
     def forward(self, slices: Tensor, window: Tensor) -> Tensor:
-        """Map (batch, slices, channels) and (batch, lookback, channels); returns the former."""
+        """Map (batch, slices, channels) and (batch, lookback, channels) to the horizon's slices."""
         hidden = [self.from_slices(slices.mT), self.from_window(window.mT)]
         return self.out(self.bend(torch.cat(hidden, dim=-1))).mT

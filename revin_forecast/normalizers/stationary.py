@@ -1,3 +1,5 @@
+"""Stationary: RevIN without affine map, with factors for de-stationary attention."""
+
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,30 +20,32 @@ from revin_forecast.normalizers.statistics import LocationScale, find_observed
 from revin_forecast.shapes import DestationaryFactors, Observed, Past
 
 MAX_LOG_TAU = 10.0
-"""exp(10) still fits half precision."""
+"""Upper bound of log tau: exp(10) still fits half precision."""
 
 
 class StationaryStats(NamedTuple):
-    """Statistics of the window, and what its raw values say to attention."""
+    """Statistics of a window under `Stationary`."""
 
     window: LocationScale
+    """Location and scale of the window."""
     factors: DestationaryFactors
+    """Factors computed from the raw window, for attention."""
 
 
 class Stationary(AffineNormalizer[StationaryStats]):
     """Series stationarization with de-stationary factors (Liu et al., NeurIPS 2022).
 
-    Values are mapped as by RevIN without affine map. What that takes away is offered to the
-    backbone: log tau = MLP(conv(x), scale), at most 10, and delta = MLP(conv(x), location) of the
-    raw window; conv is along the channels, kernel 3, circular, with time as its inputs. A backbone
-    that is a `FactorBackbone` takes them into its attention, any other leaves them alone; the
-    forecast is exactly equivariant with the latter only.
+    Values are mapped as by RevIN without affine map. The information that this removes is offered
+    to the backbone: log tau = MLP(conv(x), scale), at most 10, and delta = MLP(conv(x), location),
+    where x is the raw window. The convolution runs along the channels, with kernel 3, circular
+    padding and time steps as its input channels. A `DestationaryBackbone` uses the factors in its
+    attention, any other backbone ignores them; only then is the forecast exactly equivariant.
 
     Args:
         channels: channels of the look-back window.
-        lookback: its steps.
+        lookback: steps of the look-back window.
         hidden: width of the two hidden layers of each MLP.
-        targets: which channels the backbone forecasts; None: all.
+        targets: channels that the backbone forecasts; None means all.
     """
 
     def __init__(
@@ -59,7 +63,7 @@ class Stationary(AffineNormalizer[StationaryStats]):
 
     @property
     def equivariant_to(self) -> frozenset[Equivariance]:
-        """A change of level and of scale, with a backbone that leaves the factors alone."""
+        """A change of level and of scale, with a backbone that ignores the factors."""
         return frozenset({"shift", "scale"})
 
     def normalize(
@@ -69,8 +73,10 @@ class Stationary(AffineNormalizer[StationaryStats]):
         self._check_past(past)
         check_lookback(past, self.lookback, "Stationary")
         z, stats = self.standard.normalize(past, observed)
-        seen = find_observed(past, observed)
-        raw = torch.where(seen, past.detach().to(stats.scale.dtype), stats.location)
+        observed = find_observed(past, observed)
+        # Detached, as in the paper.
+        raw = torch.where(observed, past.detach().to(stats.scale.dtype), stats.location)
+        # Without the bound, large raw values overflow exp and make the attention NaN.
         log_tau = self.tau(raw, stats.scale).clamp(max=MAX_LOG_TAU)
         factors = DestationaryFactors(log_tau.exp().squeeze(1), self.delta(raw, stats.location))
         return z, StationaryStats(stats, factors)
@@ -85,7 +91,7 @@ class Stationary(AffineNormalizer[StationaryStats]):
 
 
 class _Projector(nn.Module):
-    """Raw window and one statistic of it to some numbers."""
+    """Map the raw window and one of its statistics to a vector."""
 
     def __init__(self, channels: int, lookback: int, hidden: int, outputs: int):
         super().__init__()
@@ -101,7 +107,7 @@ class _Projector(nn.Module):
 
     def forward(self, raw: Tensor, statistic: Tensor) -> Tensor:
         """Map (batch, lookback, channels) and (batch, 1, channels) to (batch, outputs)."""
-        around = functional.pad(raw, (1, 1), mode="circular")
+        padded = functional.pad(raw, (1, 1), mode="circular")
         with disable_autocast(raw):
-            mixed = functional.conv1d(around, self.mix.to(raw.dtype))
+            mixed = functional.conv1d(padded, self.mix.to(raw.dtype))
         return self.layers(torch.cat([mixed, statistic], dim=1).flatten(1))

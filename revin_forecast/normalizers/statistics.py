@@ -1,4 +1,4 @@
-"""revin_forecast/normalizers/statistics.py."""
+"""Statistics of windows over their observed values."""
 
 from typing import NamedTuple
 
@@ -12,14 +12,17 @@ from revin_forecast.shapes import Statistic
 class LocationScale(NamedTuple):
     """Location and scale of each window and channel, each (batch, 1 or horizon, channels).
 
-    The location is `anchor + residual`, kept apart: the anchor is a value of the window, so that
-    `past - anchor` is exact, and the small residual keeps the digits that float32 can't hold
-    beside a large level.
+    The location is stored as the pair `anchor + residual`: the anchor is a value of the window, so
+    that `past - anchor` is exact, and the small residual keeps the digits that float32 would lose
+    next to a large level.
     """
 
     anchor: Statistic
+    """A value of the window."""
     residual: Statistic
+    """Location minus anchor."""
     scale: Statistic
+    """Positive scale."""
 
     @property
     def location(self) -> Tensor:
@@ -27,26 +30,31 @@ class LocationScale(NamedTuple):
         return self.anchor + self.residual
 
     def centre(self, past: Tensor) -> Tensor:
-        """Return `past - location` without losing the small part."""
+        """Return `past - location` without losing the residual's digits."""
+        # The order matters: the first difference is exact, and the second one is small.
         return (past - self.anchor) - self.residual
 
     def select(self, index: Tensor) -> "LocationScale":
-        """Return the statistics of some channels."""
-        return LocationScale(*(part.index_select(2, index) for part in self))
+        """Return the statistics of the channels in `index`."""
+        return LocationScale(*(statistic.index_select(2, index) for statistic in self))
 
     def add_trailing_axes(self, future: Tensor) -> "LocationScale":
-        """Return the statistics with trailing axes of size 1, to meet levels or samples."""
+        """Return the statistics with trailing axes of size 1, to broadcast to levels or samples."""
         axes = [1] * (future.ndim - 3)
-        return LocationScale(*(part.reshape(*part.shape, *axes) for part in self))
+        return LocationScale(*(statistic.reshape(*statistic.shape, *axes) for statistic in self))
 
 
 def statistics_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Return the dtype statistics are held in: float64 for float64, else float32."""
+    """Return the dtype of statistics: float64 for float64, else float32."""
     return torch.promote_types(dtype, torch.float32)
 
 
 def check_observed(past: Tensor, observed: Tensor | None) -> None:
-    """Refuse an `observed` that is no boolean of the shape of `past`; it is never broadcast."""
+    """Check that `observed` is a boolean tensor of the shape of `past`; it is never broadcast.
+
+    Raises:
+        ValueError: it is not.
+    """
     if observed is not None and (observed.shape != past.shape or observed.dtype != torch.bool):
         raise ValueError(
             f"observed is {observed.dtype} of shape {tuple(observed.shape)} but past has shape "
@@ -58,7 +66,7 @@ def find_observed(past: Tensor, observed: Tensor | None) -> Tensor:
     """Return where `past` is both declared observed and finite.
 
     Raises:
-        ValueError: `observed` is no boolean tensor of the shape of `past`.
+        ValueError: `observed` is not a boolean tensor of the shape of `past`.
     """
     check_observed(past, observed)
     finite = past.isfinite()
@@ -66,10 +74,10 @@ def find_observed(past: Tensor, observed: Tensor | None) -> Tensor:
 
 
 def last_observed_values(past: Tensor, observed: Tensor | None) -> Tensor:
-    """Return the last observed value of each window and channel, 0 where there is none."""
+    """Return the last observed value of each window and channel, 0 where nothing is observed."""
     if observed is None:
         return past[:, -1:]
-    # Narrow integers: this product is as large as the window.
+    # int32 halves the memory of this product, which is as large as the window.
     steps = torch.arange(1, past.shape[1] + 1, device=past.device, dtype=torch.int32)
     latest = (observed * steps.reshape(1, -1, 1)).amax(dim=1, keepdim=True).long()
     value = past.gather(1, (latest - 1).clamp(min=0))
@@ -77,14 +85,14 @@ def last_observed_values(past: Tensor, observed: Tensor | None) -> Tensor:
 
 
 def observed_count(past: Tensor, observed: Tensor | None) -> Tensor | int:
-    """Return how many values of each window and channel are observed, 1 where there is none."""
+    """Return the number of observed values of each window and channel, at least 1."""
     if observed is None:
         return past.shape[1]
     return observed.sum(dim=1, keepdim=True).clamp(min=1)
 
 
 def guard_zero_scale(scale: Tensor) -> Tensor:
-    """Return the scale with 1 in place of 0: a window without spread has no scale of its own.
+    """Return the scale with 0 replaced by 1: a window without spread has no scale of its own.
 
     NaN stays NaN.
     """
@@ -96,35 +104,36 @@ def observed_quantiles(
 ) -> list[Tensor]:
     """Return quantiles over time, each (batch, 1, channels); 0 where nothing is observed.
 
-    Between two order statistics the value is interpolated linearly, as NumPy does it.
+    Values between two order statistics are interpolated linearly, as NumPy does by default.
 
     Args:
         values: (batch, time, channels).
-        observed: where a value counts; None: everywhere.
+        observed: True where a value counts; None means everywhere.
         quantiles: from 0 to 1.
     """
     if observed is None:
         ordered = values.sort(dim=1).values
         last = ordered.new_full((), values.shape[1] - 1)
         return [
-            _interpolate_sorted(ordered, level * last.expand_as(ordered[:, :1]))
-            for level in quantiles
+            _interpolate_sorted(ordered, quantile * last.expand_as(ordered[:, :1]))
+            for quantile in quantiles
         ]
+    # Unobserved values sort to the end, beyond the last index that is used.
     ordered = torch.where(observed, values, torch.inf).sort(dim=1).values
     last = observed.sum(dim=1, keepdim=True) - 1
-    places = [level * last.clamp(min=0).to(values.dtype) for level in quantiles]
-    return [torch.where(last >= 0, _interpolate_sorted(ordered, place), 0) for place in places]
+    ranks = [quantile * last.clamp(min=0).to(values.dtype) for quantile in quantiles]
+    return [torch.where(last >= 0, _interpolate_sorted(ordered, rank), 0) for rank in ranks]
 
 
 def observed_median(values: Tensor, observed: Tensor | None) -> Tensor:
-    """Return the median over time, the two middle values of an even count averaged."""
+    """Return the median over time, averaging the two middle values of an even count."""
     return observed_quantiles(values, observed, [0.5])[0]
 
 
-def _interpolate_sorted(ordered: Tensor, place: Tensor) -> Tensor:
-    low = ordered.gather(1, place.floor().long())
-    high = ordered.gather(1, place.ceil().long())
-    return low + (high - low) * (place - place.floor())
+def _interpolate_sorted(ordered: Tensor, rank: Tensor) -> Tensor:
+    low = ordered.gather(1, rank.floor().long())
+    high = ordered.gather(1, rank.ceil().long())
+    return low + (high - low) * (rank - rank.floor())
 
 
 def slice_statistics(
@@ -134,33 +143,34 @@ def slice_statistics(
 
     Args:
         values: (batch, time, channels).
-        observed: where a value counts.
-        length: steps of a slice; a shorter one remains where it does not divide the window.
-        align_end: the shorter slice is the first, not the last.
+        observed: True where a value counts.
+        length: steps of a slice; one slice is shorter if the length does not divide the window.
+        align_end: the shorter slice is the first instead of the last.
 
     Returns:
         Three tensors (batch, slices, channels); 0 where there are too few values.
     """
     missing = -values.shape[1] % length
     padding = (0, 0, missing, 0) if align_end else (0, 0, 0, missing)
-    steps = (values.shape[1] + missing) // length
-    seen = functional.pad(observed.to(values.dtype), padding)
-    seen = seen.unflatten(1, (steps, length))
-    inside = functional.pad(torch.where(observed, values, 0), padding).unflatten(1, (steps, length))
-    count = seen.sum(dim=2)
-    mean = inside.sum(dim=2) / count.clamp(min=1)
-    squares = ((inside - mean.unsqueeze(2)) * seen).square().sum(dim=2)
+    sizes = ((values.shape[1] + missing) // length, length)
+    # Padded steps count as unobserved.
+    weights = torch.unflatten(functional.pad(observed.to(values.dtype), padding), 1, sizes)
+    padded = functional.pad(torch.where(observed, values, 0), padding)
+    slices = torch.unflatten(padded, 1, sizes)
+    count = weights.sum(dim=2)
+    mean = slices.sum(dim=2) / count.clamp(min=1)
+    squares = ((slices - mean.unsqueeze(2)) * weights).square().sum(dim=2)
     return mean, squares / (count - 1).clamp(min=1), count
 
 
 def repeat_over_steps(slices: Tensor, length: int, steps: int, align_end: bool) -> Tensor:
-    """Give each step the value of its slice: (batch, slices, channels) to (batch, steps, ...)."""
+    """Repeat each slice over its steps: (batch, slices, channels) to (batch, steps, channels)."""
     repeated = slices.repeat_interleave(length, dim=1)
     return repeated[:, repeated.shape[1] - steps :] if align_end else repeated[:, :steps]
 
 
 class CentredWindows(NamedTuple):
-    """Windows counted from their anchor, a value of their own, so that no level costs digits."""
+    """Windows minus their anchor, one of their values, so that a large level costs no digits."""
 
     values: Tensor
     """`past - anchor` (batch, lookback, channels), 0 where unobserved, in float32 at least."""
@@ -171,7 +181,7 @@ class CentredWindows(NamedTuple):
     observed: Tensor
     """Where `past` is observed and finite."""
     observed_count: Tensor | int
-    """How many values are observed, at least 1."""
+    """Number of observed values, at least 1."""
 
     def subtract_mean(self) -> Tensor:
         """Return `past - mean of past`, 0 where unobserved."""
@@ -179,14 +189,14 @@ class CentredWindows(NamedTuple):
 
 
 def centre_windows(past: Tensor, observed: Tensor | None) -> CentredWindows:
-    """Count windows from their last observed value.
+    """Subtract each window's last observed value, the anchor.
 
     Raises:
-        ValueError: `observed` is no boolean tensor of the shape of `past`.
+        ValueError: `observed` is not a boolean tensor of the shape of `past`.
     """
-    seen = find_observed(past, observed)
+    observed = find_observed(past, observed)
     wide = past.to(statistics_dtype(past.dtype))
-    anchor = last_observed_values(wide, seen)
-    values = torch.where(seen, wide - anchor, 0)
-    count = observed_count(wide, seen)
-    return CentredWindows(values, anchor, values.sum(dim=1, keepdim=True) / count, seen, count)
+    anchor = last_observed_values(wide, observed)
+    values = torch.where(observed, wide - anchor, 0)
+    count = observed_count(wide, observed)
+    return CentredWindows(values, anchor, values.sum(dim=1, keepdim=True) / count, observed, count)

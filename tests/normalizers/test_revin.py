@@ -1,3 +1,5 @@
+"""RevIN: formula, round trip, parity with the reference layer, refusals and gradients."""
+
 import numpy as np
 import pytest
 import torch
@@ -9,12 +11,13 @@ from revin_forecast.normalizers import Identity, LastValue, RevIN
 from revin_forecast.normalizers.revin import MIN_GAIN, bound_away_from_zero
 
 
-def windows(*shape, level=0.0, seed=0):
+def sample_windows(*shape, level=0.0, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(shape, generator=generator, dtype=torch.float64) * 3 + level
 
 
-def trained(**options):
+def build_trained(**options):
+    """Return a layer whose affine parameters are not at their initial values."""
     layer = RevIN(3, **options).double()
     with torch.no_grad():
         layer.affine_weight.copy_(torch.tensor([1.7, -0.4, 0.6]))
@@ -36,12 +39,13 @@ def numpy_revin(x, weight, bias, statistic="mean", eps=0.0):
 @pytest.mark.parametrize("lookback", [5, 8])
 @pytest.mark.parametrize("eps", [None, 1e-5])
 def test_formula_against_numpy(statistic, lookback, eps):
-    layer, past = trained(statistic=statistic, eps=eps), windows(4, lookback, 3, level=20)
+    layer = build_trained(statistic=statistic, eps=eps)
+    past = sample_windows(4, lookback, 3, level=20)
     weight, bias = (part.detach().numpy() for part in (layer.affine_weight, layer.affine_bias))
-    wanted, location, scale = numpy_revin(past.numpy(), weight, bias, statistic, eps or 0.0)
+    expected, location, scale = numpy_revin(past.numpy(), weight, bias, statistic, eps or 0.0)
     z, stats = layer.normalize(past)
-    np.testing.assert_allclose(z.detach(), wanted, atol=1e-12)
-    future = windows(4, 7, 3, seed=1)
+    np.testing.assert_allclose(z.detach(), expected, atol=1e-12)
+    future = sample_windows(4, 7, 3, seed=1)
     back = (future.numpy() - bias) / weight * scale + location
     np.testing.assert_allclose(layer.denormalize(future, stats).detach(), back, atol=1e-11)
 
@@ -60,8 +64,8 @@ def test_statistics_of_the_observed_subset(mask, values, statistic):
     if len(subset) == 0:
         assert (stats.location.item(), stats.scale.item()) == (0, 1)
         return
-    wanted = {"mean": subset.mean(), "last": subset[-1], "median": np.median(subset)}[statistic]
-    assert stats.location.item() == pytest.approx(wanted, abs=1e-9)
+    expected = {"mean": subset.mean(), "last": subset[-1], "median": np.median(subset)}[statistic]
+    assert stats.location.item() == pytest.approx(expected, abs=1e-9)
     if np.ptp(subset) > 1e-6:
         assert stats.scale.item() == pytest.approx(subset.std(), rel=1e-9)
 
@@ -77,7 +81,7 @@ def test_round_trip_with_any_parameters(weight, bias, level, scale):
     with torch.no_grad():
         layer.affine_weight.copy_(torch.tensor(weight))
         layer.affine_bias.copy_(torch.tensor(bias))
-    past = windows(2, 9, 2) * scale + level
+    past = sample_windows(2, 9, 2) * scale + level
     z, stats = layer.normalize(past)
     error = (layer.denormalize(z, stats) - past).abs().max().item()
     assert error <= 1e-9 * (scale + abs(level)) + 1e-8 * scale
@@ -85,23 +89,23 @@ def test_round_trip_with_any_parameters(weight, bias, level, scale):
 
 @given(order=st.permutations(range(5)), channels=st.permutations(range(3)))
 def test_permuting_windows_and_channels_permutes_the_result(order, channels):
-    layer, past = RevIN(3).double(), windows(5, 8, 3)
+    layer, past = RevIN(3).double(), sample_windows(5, 8, 3)
     whole, _ = layer.normalize(past)
     moved, _ = layer.normalize(past[order][:, :, channels])
     torch.testing.assert_close(moved, whole[order][:, :, channels], rtol=0, atol=1e-13)
 
 
 @given(weight=st.floats(-10, 10, width=32))
-def test_no_weight_acts_as_nearly_zero(weight):
-    bent = bound_away_from_zero(torch.tensor(weight)).item()
-    assert abs(bent) >= MIN_GAIN * (1 - 1e-6)
-    assert (bent < 0) == (weight < 0)
+def test_effective_weights_are_bounded_away_from_zero(weight):
+    bounded = bound_away_from_zero(torch.tensor(weight)).item()
+    assert abs(bounded) >= MIN_GAIN * (1 - 1e-6)
+    assert (bounded < 0) == (weight < 0)
     if abs(weight) >= 2 * MIN_GAIN:
-        assert bent == weight
+        assert bounded == weight
 
 
 class ReferenceFormula(nn.Module):
-    """The authors' formula as the paper writes it, with its additive eps and its guard."""
+    """The authors' formula as in the paper, with its additive eps and its guard."""
 
     def __init__(self, channels, eps=1e-5):
         super().__init__()
@@ -127,12 +131,12 @@ def test_parity_with_reference_checkpoints_both_ways():
     )
     prefixed = {f"model.revin.{name}": part for name, part in reference.state_dict().items()}
     layer = RevIN.from_reference(prefixed)
-    past = windows(6, 40, 3, level=5).float()
+    past = sample_windows(6, 40, 3, level=5).float()
     z, stats = layer.normalize(past)
-    wanted_z, wanted = reference.both_ways(past, torch.tanh)
-    torch.testing.assert_close(z, wanted_z, rtol=1e-6, atol=1e-6)
+    expected_z, expected = reference.both_ways(past, torch.tanh)
+    torch.testing.assert_close(z, expected_z, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(
-        layer.denormalize(torch.tanh(z), stats), wanted, rtol=1e-6, atol=1e-6
+        layer.denormalize(torch.tanh(z), stats), expected, rtol=1e-6, atol=1e-6
     )
     back = ReferenceFormula(3)
     back.load_state_dict(layer.to_reference())
@@ -147,8 +151,8 @@ def test_reference_without_affine_is_refused():
     assert RevIN(3, affine=False).to_reference() == {}
 
 
-def test_reference_layer_loses_what_ours_keeps_at_level_1e6():
-    past = windows(8, 96, 3, level=0).float() / 3 + 1e6
+def test_the_reference_layer_loses_digits_at_level_1e6_and_ours_does_not():
+    past = sample_windows(8, 96, 3, level=0).float() / 3 + 1e6
     exact = (past.double() - past.double().mean(1, keepdim=True)) / past.double().std(
         1, keepdim=True, correction=0
     )
@@ -158,17 +162,17 @@ def test_reference_layer_loses_what_ours_keeps_at_level_1e6():
     assert (ours - exact).abs().max() < 1e-5
 
 
-def test_targets_seven_in_two_out():
+def test_two_targets_of_seven_channels():
     layer = RevIN(7, targets=[6, 2])
-    past = windows(4, 20, 7, level=100).float()
+    past = sample_windows(4, 20, 7, level=100).float()
     _, stats = layer.normalize(past)
     forecast = layer.denormalize(torch.zeros(4, 5, 2), stats)
-    wanted = past.mean(1, keepdim=True)[..., [6, 2]].expand(4, 5, 2)
-    torch.testing.assert_close(forecast, wanted)
+    expected = past.mean(1, keepdim=True)[..., [6, 2]].expand(4, 5, 2)
+    torch.testing.assert_close(forecast, expected)
 
 
 @pytest.mark.parametrize("targets", [[], [0, 0], [3], [-1]])
-def test_unfit_targets(targets):
+def test_invalid_targets_are_refused(targets):
     with pytest.raises(ValueError, match="targets are distinct channel numbers from 0 to 2"):
         RevIN(3, targets=targets)
 
@@ -176,13 +180,13 @@ def test_unfit_targets(targets):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"statistic": "mode"}, 'statistic is "mean", "last" or "median" but got'),
-        ({"eps": 0.0}, "eps is None or a positive number"),
+        ({"statistic": "mode"}, 'statistic must be "mean", "last" or "median" but got'),
+        ({"eps": 0.0}, "eps must be a positive number or None"),
         ({"channels": 0}, "RevIN needs at least 1 channel but got 0"),
     ],
 )
 @pytest.mark.usefixtures("plain_shapes")
-def test_unfit_options(options, message):
+def test_invalid_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         RevIN(**{"channels": 3, **options})
 
@@ -206,21 +210,21 @@ def test_messages_say_got_wanted_and_fix():
 @pytest.mark.parametrize("normalizer", [RevIN(2), LastValue(2), Identity(2)])
 def test_pair_shares_parameters(normalizer):
     into, back = normalizer.pair()
-    past = windows(3, 9, 2).float()
+    past = sample_windows(3, 9, 2).float()
     z, stats = into(past)
     torch.testing.assert_close(back(z, stats), past)
     ours = list(normalizer.parameters())
-    assert all(a is b for a, b in zip(into.parameters(), ours, strict=True))
-    assert all(a is b for a, b in zip(back.parameters(), ours, strict=True))
+    assert all(own is shared for own, shared in zip(ours, into.parameters(), strict=True))
+    assert all(own is shared for own, shared in zip(ours, back.parameters(), strict=True))
 
 
 def test_gradcheck_through_the_statistics():
-    layer = trained(detach=False)
-    past = windows(2, 6, 3).requires_grad_()
+    layer = build_trained(detach=False)
+    past = sample_windows(2, 6, 3).requires_grad_()
 
     def both_ways(past, weight, bias):
         z, stats = torch.func.functional_call(
-            _Both(layer), {"layer.affine_weight": weight, "layer.affine_bias": bias}, (past,)
+            _BothWays(layer), {"layer.affine_weight": weight, "layer.affine_bias": bias}, (past,)
         )
         return z, stats
 
@@ -229,7 +233,7 @@ def test_gradcheck_through_the_statistics():
     assert torch.autograd.gradgradcheck(both_ways, inputs, atol=1e-4)
 
 
-class _Both(nn.Module):
+class _BothWays(nn.Module):
     def __init__(self, layer):
         super().__init__()
         self.layer = layer
@@ -240,19 +244,19 @@ class _Both(nn.Module):
 
 
 def test_detached_statistics_are_constants_to_the_gradient():
-    past = windows(2, 6, 3).requires_grad_()
-    level = {}
+    past = sample_windows(2, 6, 3).requires_grad_()
+    gradients = {}
     for detach in (True, False):
         _, stats = RevIN(3, detach=detach).double().normalize(past)
         forecast = RevIN(3).double().denormalize(torch.zeros(2, 1, 3, dtype=past.dtype), stats)
-        level[detach] = torch.autograd.grad(forecast.sum(), past, allow_unused=True)[0]
-    assert level[True] is None
-    torch.testing.assert_close(level[False], torch.full_like(past, 1 / 6))
+        gradients[detach] = torch.autograd.grad(forecast.sum(), past, allow_unused=True)[0]
+    assert gradients[True] is None
+    torch.testing.assert_close(gradients[False], torch.full_like(past, 1 / 6))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_constant_half_precision_windows_and_large_deviation(dtype):
-    past = (windows(4, 32, 2) * 100).to(dtype)  # its variance does not fit float16
+    past = (sample_windows(4, 32, 2) * 100).to(dtype)  # its variance does not fit float16
     z, stats = RevIN(2).normalize(past)
     assert stats.scale.dtype == torch.float32
     assert stats.scale.isfinite().all()

@@ -1,0 +1,1 @@
+"""Fast paths of the normalizers on a CPU, and their dispatch."""

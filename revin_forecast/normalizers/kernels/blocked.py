@@ -1,8 +1,9 @@
-"""Passes over windows in blocks that stay in the processor's cache, in place.
+"""In-place passes over windows, in blocks that fit the processor's cache.
 
-Written plainly, the layer's formulas are a dozen passes over memory. Block by block they are one
-read and one write, with a buffer of a block's size. Where there are few channels, several steps are
-folded into one row, so that the processor's wide registers fill. Nothing here is differentiable.
+Written as plain tensor operations, the layer's formulas are a dozen passes over memory. Block by
+block they are one read and one write, with a buffer of a block's size. With few channels, several
+steps are grouped into one row, so that the processor's vector registers are full. Nothing here is
+differentiable.
 """
 
 import math
@@ -13,48 +14,50 @@ import torch
 from torch import Tensor
 
 BLOCK_BYTES = 2**21
-"""For each thread: what its own cache holds."""
+"""Size of a block for each thread: the size of its own cache."""
 SCRATCH_BYTES = 2**23
-"""A larger buffer is given back after the call."""
+"""Size of the buffer that a thread keeps between calls; a larger one is freed after the call."""
 ROW_VALUES = 64
-"""Values in a row that suffice to fill the registers; folding goes up to twice as many."""
+"""Number of values per row that fills the registers; grouped rows have up to twice as many."""
 
 AffineTerm = Tensor | None
-"""(batch, 1, channels); None where there is nothing to add or take away."""
+"""(batch, 1, channels); None where there is nothing to add or subtract."""
 
 _thread_scratch = threading.local()
 
 
 def all_finite_and_observed(past: Tensor, observed: Tensor | None) -> bool:
-    """Return whether every value is finite and observed, at the price of one quick read.
+    """Return whether every value is finite and observed, at the cost of one fast read.
 
-    A gap makes the sum infinite or NaN. So does an overflow: then the answer is no, and the
-    path for gaps gives the right result, only later.
+    A gap makes the sum infinite or NaN. So does an overflow: the result is then False, and the
+    slower path for gaps still gives the right statistics.
     """
     if observed is not None and not all_true(observed):
         return False
     return bool(past.sum(dtype=torch.promote_types(past.dtype, torch.float32)).isfinite())
 
 
-def all_true(mask: Tensor) -> bool:
-    """Return whether every value is True; as the least byte, which is found 20 times as fast."""
-    return mask.numel() == 0 or bool(mask.view(torch.uint8).amin())
+def all_true(flags: Tensor) -> bool:
+    """Return whether every value is True."""
+    # The minimum of the bytes is 20 times as fast as `Tensor.all`.
+    return flags.numel() == 0 or bool(flags.view(torch.uint8).amin())
 
 
 def moments_in_blocks(past: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and biased variance of `past - anchor`, (batch, 1, channels) each.
 
-    Two passes: the variance is the mean square about the mean, never a difference of squares.
+    Two passes: the variance is the mean square about the mean, never a difference of squares, which
+    would cancel at a large level.
     """
-    fold, steps = _steps_per_row(past), past.shape[1]
-    rows, start = _group_steps(past, fold), _tile_channels(anchor, fold)
+    group, steps = _steps_per_row(past), past.shape[1]
+    rows, row_anchor = _group_steps(past, group), _tile_channels(anchor, group)
     mean, variance = torch.empty_like(anchor), torch.empty_like(anchor)
-    for at, buffer in _iter_blocks(rows, anchor.dtype):
-        torch.sub(rows[at], start[at], out=buffer)
-        _sum_steps(buffer, fold, mean[at])
-        mean[at].div_(steps)
-        buffer.sub_(_tile_channels(mean[at], fold)).square_()
-        _sum_steps(buffer, fold, variance[at])
+    for block, buffer in _iter_blocks(rows, anchor.dtype):
+        torch.sub(rows[block], row_anchor[block], out=buffer)
+        _sum_steps(buffer, group, mean[block])
+        mean[block].div_(steps)
+        buffer.sub_(_tile_channels(mean[block], group)).square_()
+        _sum_steps(buffer, group, variance[block])
     return mean, variance.div_(steps)
 
 
@@ -66,88 +69,95 @@ def affine_in_blocks(
     large: AffineTerm,
     dtype: torch.dtype,
 ) -> Tensor:
-    """Return (values - minus) * factor + small + large, added in that order."""
-    fold = _steps_per_row(values)
-    rows = _group_steps(values, fold)
-    slope = _tile_channels(factor, fold)
-    first, second, third = (_tile_optional(part, fold) for part in (anchor, small, large))
+    """Return (values - anchor) * factor + small + large, added in that order."""
+    group = _steps_per_row(values)
+    rows = _group_steps(values, group)
+    factor = _tile_channels(factor, group)
+    anchor, small, large = (_tile_optional(term, group) for term in (anchor, small, large))
     result = values.new_empty(values.shape, dtype=dtype)
-    target = _group_steps(result, fold)
-    for at, scratch in _iter_blocks(rows, factor.dtype):
-        block = target[at] if dtype == factor.dtype else scratch
-        source = rows[at] if first is None else torch.sub(rows[at], first[at], out=block)
-        if second is None:
-            torch.mul(source, slope[at], out=block)
+    result_rows = _group_steps(result, group)
+    for block, buffer in _iter_blocks(rows, factor.dtype):
+        # Without a change of dtype, the block of the result itself is the buffer.
+        out = result_rows[block] if dtype == factor.dtype else buffer
+        source = rows[block] if anchor is None else torch.sub(rows[block], anchor[block], out=out)
+        if small is None:
+            torch.mul(source, factor[block], out=out)
         else:
-            torch.addcmul(second[at], source, slope[at], out=block)
-        if third is not None:
-            block.add_(third[at])
+            torch.addcmul(small[block], source, factor[block], out=out)
+        if large is not None:
+            out.add_(large[block])
         if dtype != factor.dtype:
-            target[at].copy_(block)
+            result_rows[block].copy_(out)
     return result
 
 
 def sum_products_in_blocks(
     gradient: Tensor, values: Tensor, anchor: AffineTerm, dtype: torch.dtype
 ) -> Tensor:
-    """Return the sum over steps of gradient * (values - minus), (batch, 1, channels)."""
-    fold = min(_steps_per_row(gradient), _steps_per_row(values))
-    slopes, rows, first = (
-        _group_steps(gradient, fold),
-        _group_steps(values, fold),
-        _tile_optional(anchor, fold),
-    )
+    """Return the sum over steps of gradient * (values - anchor), (batch, 1, channels)."""
+    group = min(_steps_per_row(gradient), _steps_per_row(values))
+    gradient_rows, rows = _group_steps(gradient, group), _group_steps(values, group)
+    anchor = _tile_optional(anchor, group)
     result = values.new_empty((values.shape[0], 1, values.shape[2]), dtype=dtype)
-    for at, buffer in _iter_blocks(rows, dtype):
-        source = rows[at] if first is None else torch.sub(rows[at], first[at], out=buffer)
-        torch.mul(source, slopes[at], out=buffer)
-        _sum_steps(buffer, fold, result[at])
+    for block, buffer in _iter_blocks(rows, dtype):
+        source = (
+            rows[block] if anchor is None else torch.sub(rows[block], anchor[block], out=buffer)
+        )
+        torch.mul(source, gradient_rows[block], out=buffer)
+        _sum_steps(buffer, group, result[block])
     return result
 
 
 def _steps_per_row(values: Tensor) -> int:
-    """Return how many steps make a row of `ROW` to 2 `ROW` values; 1 where memory forbids it."""
+    """Return the number of steps in a row of up to 2 `ROW_VALUES` values.
+
+    1 if the channels alone fill a row, or if the memory layout does not allow grouping.
+    """
     steps, channels = values.shape[1:]
     if channels >= ROW_VALUES or values.stride()[1:] != (channels, 1):
         return 1
     return max(size for size in range(1, 2 * ROW_VALUES // channels + 1) if steps % size == 0)
 
 
-def _group_steps(values: Tensor, fold: int) -> Tensor:
+def _group_steps(values: Tensor, group: int) -> Tensor:
+    """Return a view (batch, steps / group, group * channels)."""
     steps, channels = values.shape[1:]
-    return values if fold == 1 else values.view(-1, steps // fold, fold * channels)
+    return values if group == 1 else values.view(-1, steps // group, group * channels)
 
 
-def _tile_channels(part: Tensor, fold: int) -> Tensor:
-    return part if fold == 1 else torch.cat([part] * fold, dim=2)
+def _tile_channels(term: Tensor, group: int) -> Tensor:
+    """Repeat a (batch, 1, channels) tensor for the steps grouped into a row."""
+    return term if group == 1 else torch.cat([term] * group, dim=2)
 
 
-def _tile_optional(part: AffineTerm, fold: int) -> AffineTerm:
-    return None if part is None else _tile_channels(part, fold)
+def _tile_optional(term: AffineTerm, group: int) -> AffineTerm:
+    return None if term is None else _tile_channels(term, group)
 
 
-def _sum_steps(rows: Tensor, fold: int, out: Tensor) -> None:
-    """Sum folded rows over steps into (batch, 1, channels)."""
-    if fold == 1:
+def _sum_steps(rows: Tensor, group: int, out: Tensor) -> None:
+    """Sum grouped rows over steps into (batch, 1, channels)."""
+    if group == 1:
         torch.sum(rows, dim=1, keepdim=True, out=out)
     else:
-        folds = rows.sum(dim=1).view(len(rows), fold, -1)
-        torch.sum(folds, dim=1, keepdim=True, out=out)
+        # Rows first: that sum reads memory in order, and little remains for the second one.
+        sums = rows.sum(dim=1).view(len(rows), group, -1)
+        torch.sum(sums, dim=1, keepdim=True, out=out)
 
 
 def _iter_blocks(rows: Tensor, dtype: torch.dtype) -> Iterator[tuple[slice, Tensor]]:
     """Yield slices of whole windows, each with a buffer of the slice's shape."""
-    size = rows.shape[1] * rows.shape[2] * dtype.itemsize
-    windows = max(1, BLOCK_BYTES * torch.get_num_threads() // max(1, size))
+    window_bytes = rows.shape[1] * rows.shape[2] * dtype.itemsize
+    windows = max(1, BLOCK_BYTES * torch.get_num_threads() // max(1, window_bytes))
     shape = min(windows, len(rows)), *rows.shape[1:]
     buffer = _get_scratch_buffer(shape, dtype)
     for start in range(0, len(rows), windows):
-        at = slice(start, min(start + windows, len(rows)))
-        yield at, buffer[: at.stop - start]
+        block = slice(start, min(start + windows, len(rows)))
+        yield block, buffer[: block.stop - start]
 
 
 def _get_scratch_buffer(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """Return memory to write into: new pages cost as much as a pass, so a thread keeps its own."""
+    """Return uninitialized memory, the thread's own buffer where it suffices."""
+    # Each thread keeps its buffer, because fresh pages cost as much as a pass over the data.
     size = math.prod(shape) * dtype.itemsize
     if size > SCRATCH_BYTES:
         return torch.empty(shape, dtype=dtype)

@@ -1,4 +1,6 @@
-"""The layer's two formulas, each with one call: by blocks on a CPU, else as compilers like them."""
+"""Moments and affine maps: blocked on a CPU in eager mode, plain tensor operations elsewhere."""
+
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,16 +16,15 @@ from revin_forecast.normalizers.statistics import last_observed_values
 
 
 def can_use_blocked_kernels(*tensors: Tensor) -> bool:
-    """Return whether blocks may be used: plain tensors in CPU memory, nothing traces or batches.
+    """Return whether blocks apply: plain tensors in CPU memory, without tracing or batching.
 
-    Compilers fuse the plain formula themselves, and can't follow a decision that depends on data.
+    Compilers fuse the plain formula themselves, and can't follow a branch that depends on data.
     """
-    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+    if torch.compiler.is_compiling() or _is_traced_or_transformed():
         return False
-    if torch._C._are_functorch_transforms_active():
-        return False
+    # Subclasses, such as those of torch.func and of distributed tensors, have no plain memory.
     plain = (Tensor, nn.Parameter)
-    return all(type(part) in plain and part.device.type == "cpu" for part in tensors)
+    return all(type(tensor) in plain and tensor.device.type == "cpu" for tensor in tensors)
 
 
 def anchored_moments(past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -31,13 +32,14 @@ def anchored_moments(past: Tensor, observed: Tensor | None) -> tuple[Tensor, Ten
 
     Args:
         past: (batch, time, channels).
-        observed: where a value counts; None: everywhere, and all are finite.
+        observed: True where a value counts; None means everywhere, and all are finite.
     """
-    constant = not (past.requires_grad and torch.is_grad_enabled())
-    if observed is not None and constant and is_compiling_for_cpu(past):
+    # Neither the operator nor the blocks are differentiable.
+    needs_gradient = past.requires_grad and torch.is_grad_enabled()
+    if observed is not None and not needs_gradient and is_compiling_for_cpu(past):
         return anchored_moments_op(past, observed)
     anchor = last_observed_values(past, observed)
-    if observed is None and constant:
+    if observed is None and not needs_gradient:
         return anchor, *moments_in_blocks(past, anchor)
     centred = past - anchor if observed is None else torch.where(observed, past - anchor, 0)
     count = past.shape[1] if observed is None else observed.sum(dim=1, keepdim=True).clamp(min=1)
@@ -55,50 +57,69 @@ def apply_affine(
     large: AffineTerm,
     dtype: torch.dtype,
 ) -> Tensor:
-    """Return (values - minus) * factor + small + large, added in that order.
+    """Return (values - anchor) * factor + small + large, added in that order.
 
     Args:
-        values: (batch, steps, channels), plain tensors that `runs_eagerly` lets through.
-        anchor: (batch, 1, channels), as the others.
-        factor: in the dtype of the computation.
+        values: (batch, steps, channels), plain tensors that `can_use_blocked_kernels` accepts.
+        anchor: (batch, 1, channels), like the following three.
+        factor: its dtype is that of the computation.
         small: added first.
-        large: added last.
-        dtype: of the result.
+        large: added last, so that it costs the others no digits.
+        dtype: dtype of the result.
     """
-    return _AffineMap.apply(values, anchor, factor, small, large, dtype)
+    # torch does not annotate `apply`.
+    return cast(Tensor, _AffineMap.apply(values, anchor, factor, small, large, dtype))  # pyright: ignore[reportUnknownMemberType]
 
 
 class _AffineMap(torch.autograd.Function):
-    """`map_in_blocks` and its gradients; the second derivative follows the plain formula."""
+    """`affine_in_blocks` and its gradients; the second derivative follows the plain formula."""
 
     @staticmethod
-    def forward(ctx, values, minus, factor, small, large, dtype):
-        ctx.save_for_backward(values, minus, factor)
-        return affine_in_blocks(values, minus, factor, small, large, dtype)
+    def forward(
+        ctx: Any,
+        values: Tensor,
+        anchor: AffineTerm,
+        factor: Tensor,
+        small: AffineTerm,
+        large: AffineTerm,
+        dtype: torch.dtype,
+    ) -> Tensor:
+        ctx.save_for_backward(values, anchor, factor)
+        return affine_in_blocks(values, anchor, factor, small, large, dtype)
 
     @staticmethod
-    def backward(ctx, *gradients):
-        values, minus, factor = ctx.saved_tensors
-        for_values, for_minus, for_factor, for_small, for_large, _ = ctx.needs_input_grad
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        values, anchor, factor = ctx.saved_tensors
+        for_values, for_anchor, for_factor, for_small, for_large, _ = ctx.needs_input_grad
         gradient = gradients[0].to(factor.dtype)
-        into = product = total = None
-        if for_values:
-            if torch.is_grad_enabled():
-                into = (gradient * factor).to(values.dtype)
-            else:
-                into = affine_in_blocks(gradient, None, factor, None, None, values.dtype)
-        if for_factor and torch.is_grad_enabled():
-            centred = values if minus is None else values - minus
-            product = (gradient * centred).sum(dim=1, keepdim=True)
+        # With gradients enabled this pass is differentiated again: plain operations record it.
+        is_recorded = torch.is_grad_enabled()
+        values_gradient = factor_gradient = total = None
+        if for_values and is_recorded:
+            values_gradient = (gradient * factor).to(values.dtype)
+        elif for_values:
+            values_gradient = affine_in_blocks(gradient, None, factor, None, None, values.dtype)
+        if for_factor and is_recorded:
+            centred = values if anchor is None else values - anchor
+            factor_gradient = (gradient * centred).sum(dim=1, keepdim=True)
         elif for_factor:
-            product = sum_products_in_blocks(gradient, values, minus, factor.dtype)
-        if for_minus or for_small or for_large:
+            factor_gradient = sum_products_in_blocks(gradient, values, anchor, factor.dtype)
+        if for_anchor or for_small or for_large:
             total = gradient.sum(dim=1, keepdim=True)
         return (
-            into,
-            -total * factor if for_minus and total is not None else None,
-            product,
+            values_gradient,
+            -total * factor if for_anchor and total is not None else None,
+            factor_gradient,
             total if for_small else None,
             total if for_large else None,
             None,
         )
+
+
+def _is_traced_or_transformed() -> bool:
+    """Return whether torch.jit traces, or a transform of torch.func such as vmap is active."""
+    # torch has no public function for either question.
+    bindings = torch._C  # pyright: ignore[reportPrivateUsage]
+    if bindings._get_tracing_state() is not None:  # pyright: ignore
+        return True
+    return bindings._are_functorch_transforms_active()  # pyright: ignore[reportPrivateUsage]

@@ -1,11 +1,16 @@
-"""The block passes as operators that torch.compile calls and does not look into.
+"""The blocked passes as custom operators, which torch.compile calls without tracing them.
 
-On a CPU its own loops over few channels are several times slower. Exported programs don't contain
-them: they must run where this package is not installed.
+On a CPU, the loops that torch.compile generates for few channels are several times slower. Exported
+programs don't contain these operators: they must run where this package is not installed.
 
-Compiled programs are kept on disk under the operators' names, gradients included: when one of them
-comes to do something else, it needs another name.
+torch caches compiled programs on disk under the names of their operators, gradients included. An
+operator whose behaviour changes therefore needs a new name.
 """
+
+# torch does not annotate the methods of its custom operators.
+# pyright: reportUnknownMemberType=false
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,14 +26,14 @@ from revin_forecast.normalizers.statistics import last_observed_values
 
 
 def is_compiling_for_cpu(past: Tensor) -> bool:
-    """Return whether torch.compile, not an export, is following, for a CPU."""
+    """Return whether torch.compile, rather than an export, is tracing for a CPU."""
     compiling = torch.compiler.is_compiling() and not torch.compiler.is_exporting()
     return compiling and past.device.type == "cpu"
 
 
 @torch.library.custom_op("revin_forecast::find_observed", mutates_args=())
 def find_observed_op(past: Tensor, observed: Tensor | None) -> Tensor:
-    """Return where `past` is both declared observed and finite; quick where all of it is."""
+    """Return where `past` is both declared observed and finite; fast if all of it is."""
     if all_finite_and_observed(past, observed):
         return torch.ones(past.shape, dtype=torch.bool)
     return past.isfinite() if observed is None else past.isfinite() & observed
@@ -36,9 +41,9 @@ def find_observed_op(past: Tensor, observed: Tensor | None) -> Tensor:
 
 @torch.library.custom_op("revin_forecast::anchored_moments", mutates_args=())
 def anchored_moments_op(past: Tensor, observed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the last observed value, and mean and variance of the distance from it."""
+    """Return each window's last observed value, and mean and variance of the distance from it."""
     if all_true(observed):
-        anchor = past[:, -1:].clone()
+        anchor = past[:, -1:].clone()  # the result of an operator must not be a view of its input
         return anchor, *moments_in_blocks(past, anchor)
     anchor = last_observed_values(past, observed)
     count = observed.sum(dim=1, keepdim=True).clamp(min=1)
@@ -83,72 +88,89 @@ def scale_gradient_op(gradient: Tensor, factor: Tensor, observed: Tensor | None)
 def sum_gradient_op(
     gradient: Tensor, values: Tensor, anchor: Tensor | None, observed: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return sums over steps: all of the gradient, where observed, and times `values - minus`."""
+    """Return three sums over steps, (batch, 1, channels) each.
+
+    Those of the gradient, of the gradient where observed, and of the latter times
+    `values - anchor`.
+    """
     total = gradient.sum(dim=1, keepdim=True)
     if observed is None or all_true(observed):
-        return (
-            total,
-            total.clone(),
-            sum_products_in_blocks(gradient, values, anchor, gradient.dtype),
-        )
-    seen = torch.where(observed, gradient, 0)
+        product = sum_products_in_blocks(gradient, values, anchor, gradient.dtype)
+        return total, total.clone(), product  # an operator must not return one tensor twice
+    observed_gradient = torch.where(observed, gradient, 0)
     finite = torch.where(observed, values, 0)
-    product = sum_products_in_blocks(seen, finite, anchor, gradient.dtype)
-    return total, seen.sum(dim=1, keepdim=True), product
+    product = sum_products_in_blocks(observed_gradient, finite, anchor, gradient.dtype)
+    return total, observed_gradient.sum(dim=1, keepdim=True), product
+
+
+# Shapes and dtypes of the results, which torch.compile needs for tracing.
 
 
 @find_observed_op.register_fake
-def _(past, observed):
+def _(past: Tensor, observed: Tensor | None) -> Tensor:
     return past.new_empty(past.shape, dtype=torch.bool)
 
 
 @anchored_moments_op.register_fake
-def _(past, observed):
+def _(past: Tensor, observed: Tensor) -> tuple[Tensor, ...]:
     return tuple(torch.empty_like(past[:, :1]) for _ in range(3))
 
 
 @normalize_op.register_fake
-def _(values, anchor, residual, factor, offset, observed):
+def _(
+    values: Tensor,
+    anchor: Tensor,
+    residual: Tensor,
+    factor: Tensor,
+    offset: Tensor,
+    observed: Tensor,
+) -> Tensor:
     return values.new_empty(values.shape, dtype=factor.dtype)
 
 
 @denormalize_op.register_fake
-def _(values, factor, small, large):
+def _(values: Tensor, factor: Tensor, small: Tensor, large: Tensor) -> Tensor:
     return values.new_empty(values.shape, dtype=factor.dtype)
 
 
 @scale_gradient_op.register_fake
-def _(gradient, factor, observed):
+def _(gradient: Tensor, factor: Tensor, observed: Tensor | None) -> Tensor:
     return gradient.new_empty(gradient.shape)
 
 
 @sum_gradient_op.register_fake
-def _(gradient, values, minus, observed):
+def _(
+    gradient: Tensor, values: Tensor, anchor: Tensor | None, observed: Tensor | None
+) -> tuple[Tensor, ...]:
     return tuple(gradient.new_empty(gradient[:, :1].shape) for _ in range(3))
 
 
-def _setup_normalize_context(ctx, inputs, output):
+def _setup_normalize_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
     ctx.save_for_backward(*inputs[:4], inputs[5])
 
 
-def _normalize_backward(ctx, gradient):
+def _normalize_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     values, anchor, residual, factor, observed = ctx.saved_tensors
-    wants = ctx.needs_input_grad
-    into = scale_gradient_op(gradient, factor, observed) if wants[0] else None
-    total, seen, product = sum_gradient_op(gradient, values, anchor, observed)
-    level = -seen * factor
-    return into, level, level, product - seen * residual, total, None
+    values_gradient = None
+    if ctx.needs_input_grad[0]:
+        values_gradient = scale_gradient_op(gradient, factor, observed)
+    total, observed_total, product = sum_gradient_op(gradient, values, anchor, observed)
+    location_gradient = -observed_total * factor
+    factor_gradient = product - observed_total * residual
+    return values_gradient, location_gradient, location_gradient, factor_gradient, total, None
 
 
-def _setup_denormalize_context(ctx, inputs, output):
+def _setup_denormalize_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
     ctx.save_for_backward(*inputs[:2])
 
 
-def _denormalize_backward(ctx, gradient):
+def _denormalize_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     values, factor = ctx.saved_tensors
-    into = scale_gradient_op(gradient, factor, None) if ctx.needs_input_grad[0] else None
-    total, _, product = sum_gradient_op(gradient, values, None, None)
-    return into, product, total, total
+    values_gradient = None
+    if ctx.needs_input_grad[0]:
+        values_gradient = scale_gradient_op(gradient, factor, None)
+    total, _, factor_gradient = sum_gradient_op(gradient, values, None, None)
+    return values_gradient, factor_gradient, total, total
 
 
 normalize_op.register_autograd(_normalize_backward, setup_context=_setup_normalize_context)
