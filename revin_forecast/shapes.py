@@ -1,4 +1,4 @@
-"""The one shape vocabulary: every tensor is (batch, time, channels)."""
+"""Shapes of tensors across the package: (batch, time, channels)."""
 
 from typing import NamedTuple
 
@@ -6,23 +6,23 @@ from jaxtyping import Bool, Float, Float32, Float64
 from torch import Tensor
 
 Past = Float[Tensor, "batch lookback channels"]
-"""The look-back window a forecast is made from."""
+"""Look-back windows, the input of a forecast."""
 
 Future = Float[Tensor, "batch horizon targets *levels"]
-"""The forecast: one column a forecast channel, with trailing quantile levels or samples if any."""
+"""Forecasts or their truth, one column per target; quantile levels or samples on a last axis."""
 
 Observed = Bool[Tensor, "batch lookback channels"]
-"""True where the past was really measured."""
+"""True where the past was measured."""
 
 Known = Float[Tensor, "batch steps covariates"]
-"""What is known of every step of the look-back and of the horizon, in this order."""
+"""Known covariates of every step: those of the look-back, then those of the horizon."""
 
 Statistic = Float32[Tensor, "batch steps channels"] | Float64[Tensor, "batch steps channels"]
-"""One number a window and channel, or one for each step of it; never in half precision."""
+"""One number per window and channel (steps = 1) or per step; never in half precision."""
 
 
 class DestationaryFactors(NamedTuple):
-    """What de-stationary attention takes from the raw window (Liu et al., NeurIPS 2022).
+    """Factors that de-stationary attention takes from the raw window (Liu et al., NeurIPS 2022).
 
     The logits of attention become (Q K^T tau + delta) / sqrt(d): tau for every layer, delta where
     the keys are the look-back window itself.

@@ -1,3 +1,5 @@
+"""Metrics against NumPy, with gaps, in half precision and with wrong shapes."""
+
 import math
 from statistics import NormalDist
 
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from revin_forecast import metrics
 
 
-def arrays(seed, gaps=0.0):
+def sample_arrays(seed, gaps=0.0):
     random = np.random.default_rng(seed)
     forecast, truth = random.normal(size=(2, 3, 5, 2))
     truth[random.random(truth.shape) < gaps] = np.nan
@@ -19,7 +21,7 @@ def arrays(seed, gaps=0.0):
 
 @given(seed=st.integers(0, 1000), gaps=st.sampled_from([0.0, 0.3, 0.9]))
 def test_against_numpy(seed, gaps):
-    forecast, truth = arrays(seed, gaps)
+    forecast, truth = sample_arrays(seed, gaps)
     error = (forecast - truth)[np.isfinite(truth)]
     if error.size == 0:
         error = np.zeros(1)
@@ -29,25 +31,25 @@ def test_against_numpy(seed, gaps):
     assert metrics.rmse(*pair).item() == pytest.approx(np.sqrt((error**2).mean()))
     scale = np.array([2.0, 0.5])
     scaled = (abs(forecast - truth) / scale)[np.isfinite(truth)]
-    got = metrics.mase(*pair, torch.from_numpy(scale)).item()
-    assert got == pytest.approx(scaled.mean() if scaled.size else 0.0)
+    actual = metrics.mase(*pair, torch.from_numpy(scale)).item()
+    assert actual == pytest.approx(scaled.mean() if scaled.size else 0.0)
 
 
 @given(seed=st.integers(0, 1000), gaps=st.sampled_from([0.0, 0.3, 0.9]))
 def test_intervals_against_numpy(seed, gaps):
-    forecast, truth = arrays(seed, gaps)
+    forecast, truth = sample_arrays(seed, gaps)
     high = forecast + 1
-    seen = np.isfinite(truth)
-    count = max(seen.sum(), 1)
+    observed = np.isfinite(truth)
+    count = max(observed.sum(), 1)
     inside = (forecast <= truth) & (truth <= high)
     low_high = torch.from_numpy(forecast), torch.from_numpy(high)
-    got = metrics.coverage(*low_high, torch.from_numpy(truth)).item()
-    assert got == pytest.approx(inside[seen].sum() / count)
+    actual = metrics.coverage(*low_high, torch.from_numpy(truth)).item()
+    assert actual == pytest.approx(inside[observed].sum() / count)
     error = truth[..., None] - np.stack([forecast, high], -1)
     levels = np.array([0.1, 0.7])
-    wanted = np.maximum(levels * error, (levels - 1) * error)[seen].sum(0) / count
-    got = metrics.quantile_loss(torch.stack(low_high, -1), torch.from_numpy(truth), [0.1, 0.7])
-    assert got.item() == pytest.approx(wanted.mean())
+    expected = np.maximum(levels * error, (levels - 1) * error)[observed].sum(0) / count
+    actual = metrics.quantile_loss(torch.stack(low_high, -1), torch.from_numpy(truth), [0.1, 0.7])
+    assert actual.item() == pytest.approx(expected.mean())
 
 
 @given(seed=st.integers(0, 1000), gaps=st.sampled_from([0.0, 0.3]), season=st.integers(1, 8))
@@ -57,46 +59,53 @@ def test_seasonal_scale_against_numpy(seed, gaps, season):
     observed = random.random(values.shape) >= gaps
     change = abs(values[season:] - values[:-season])
     both = observed[season:] & observed[:-season]
-    wanted = [change[both[:, channel], channel].mean() for channel in range(2)]
-    got = metrics.seasonal_scale(torch.from_numpy(values), season, torch.from_numpy(observed))
-    np.testing.assert_allclose(got, wanted)
+    expected = [change[both[:, channel], channel].mean() for channel in range(2)]
+    actual = metrics.seasonal_scale(torch.from_numpy(values), season, torch.from_numpy(observed))
+    np.testing.assert_allclose(actual, expected)
     gaps = torch.from_numpy(np.where(observed, values, np.nan))
-    assert torch.equal(metrics.seasonal_scale(gaps, season), got)
+    assert torch.equal(metrics.seasonal_scale(gaps, season), actual)
 
 
 def test_declared_observed_equals_nan():
-    forecast, truth = map(torch.from_numpy, arrays(0))
+    forecast, truth = map(torch.from_numpy, sample_arrays(0))
     observed = torch.rand(truth.shape) < 0.5
     gaps = torch.where(observed, truth, torch.nan)
     assert metrics.mse(forecast, truth, observed) == metrics.mse(forecast, gaps)
     assert metrics.mse(forecast, gaps, torch.ones_like(observed)) == metrics.mse(forecast, gaps)
 
 
-def scaled(forecast, truth, observed=None):
-    """MASE whose second channel has no scale."""
+def mase_without_second_scale(forecast, truth, observed=None):
+    """Return MASE with a second channel without scale."""
     return metrics.mase(forecast, truth, torch.tensor([2.0, 0.0]), observed)
 
 
-def quantile(forecast, truth, observed=None):
+def high_quantile_loss(forecast, truth, observed=None):
     return metrics.quantile_loss(forecast.unsqueeze(-1), truth, [0.9], observed)
 
 
-def weighted(forecast, truth, observed=None):
+def high_wql(forecast, truth, observed=None):
     return metrics.wql(forecast.unsqueeze(-1), truth, [0.9], observed)
 
 
-def ranked(forecast, truth, observed=None):
+def two_level_crps(forecast, truth, observed=None):
     columns = torch.stack([forecast, forecast], dim=-1)
     return metrics.crps(columns, truth, [0.25, 0.75], observed)
 
 
-METRICS = [metrics.mse, metrics.mae, metrics.rmse, quantile, weighted, ranked]
+METRICS = [
+    metrics.mse,
+    metrics.mae,
+    metrics.rmse,
+    high_quantile_loss,
+    high_wql,
+    two_level_crps,
+]
 
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("share", [0.5, 1.0])
 def test_gaps_give_no_gradient(metric, share):
-    forecast, truth = map(torch.from_numpy, arrays(0))
+    forecast, truth = map(torch.from_numpy, sample_arrays(0))
     forecast.requires_grad_()
     gaps = torch.rand(truth.shape) < share
     truth[gaps] = torch.nan
@@ -109,30 +118,30 @@ def test_gaps_give_no_gradient(metric, share):
 
 
 def test_an_unobserved_channel_without_scale_gives_no_gradient():
-    forecast, truth = map(torch.from_numpy, arrays(0))
+    forecast, truth = map(torch.from_numpy, sample_arrays(0))
     truth[..., 1] = torch.nan
     forecast.requires_grad_()
-    scaled(forecast, truth).backward()
+    mase_without_second_scale(forecast, truth).backward()
     assert forecast.grad[..., 0].abs().min() > 0
     assert forecast.grad[..., 1].abs().max() == 0
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_what_is_forecast_for_an_unobserved_target_does_not_matter(metric):
-    forecast, truth = map(torch.from_numpy, arrays(0))
+def test_forecasts_of_unobserved_targets_do_not_count(metric):
+    forecast, truth = map(torch.from_numpy, sample_arrays(0))
     observed = torch.rand(truth.shape) < 0.5
-    wanted = metric(forecast, truth, observed)
+    expected = metric(forecast, truth, observed)
     forecast[~observed] = torch.nan
     forecast.requires_grad_()
-    got = metric(forecast, truth, observed)
-    got.backward()
-    assert got.item() == wanted.item() > 0
+    actual = metric(forecast, truth, observed)
+    actual.backward()
+    assert actual.item() == expected.item() > 0
     assert forecast.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_a_broken_forecast_shows(metric):
-    forecast, truth = map(torch.from_numpy, arrays(0))
+def test_a_nan_forecast_makes_the_metric_nan(metric):
+    forecast, truth = map(torch.from_numpy, sample_arrays(0))
     forecast[0, 0, 0] = torch.nan
     assert metric(forecast, truth).isnan()
 
@@ -162,48 +171,50 @@ def test_quantile_loss_is_least_at_the_quantile():
     ]
     assert losses[1] == min(losses)
     error = truth.numpy() - 70
-    wanted = np.maximum(0.8 * error, -0.2 * error).mean()
-    assert losses[0] == pytest.approx(wanted, rel=1e-5)
+    expected = np.maximum(0.8 * error, -0.2 * error).mean()
+    assert losses[0] == pytest.approx(expected, rel=1e-5)
     with pytest.raises(ValueError, match="has 1 levels but 2 were named"):
         metrics.quantile_loss(torch.zeros(1, 101, 1, 1), truth, [0.1, 0.9])
-    with pytest.raises(ValueError, match=r"levels lie between 0 and 1; got \[90.0\]"):
+    with pytest.raises(ValueError, match=r"levels must be in \(0, 1\) but got \[90.0\]"):
         metrics.quantile_loss(torch.zeros(1, 101, 1, 1), truth, [90.0])
-    with pytest.raises(ValueError, match=r"levels lie between 0 and 1; got \[\]"):
+    with pytest.raises(ValueError, match=r"levels must be in \(0, 1\) but got \[\]"):
         metrics.quantile_loss(torch.zeros(1, 101, 1, 0), truth, [])
 
 
 @given(seed=st.integers(0, 1000), gaps=st.sampled_from([0.0, 0.3]))
 def test_weighted_quantile_loss_against_numpy(seed, gaps):
-    forecast, truth = arrays(seed, gaps)
+    forecast, truth = sample_arrays(seed, gaps)
     levels = np.array([0.2, 0.5, 0.8])
     columns = forecast[..., None] + np.array([-1.0, 0.0, 2.0])
     error = truth[..., None] - columns
     pinball = np.nansum(np.maximum(levels * error, (levels - 1) * error), (0, 1, 2))
-    wanted = (2 * pinball / np.nansum(np.abs(truth))).mean()
+    expected = (2 * pinball / np.nansum(np.abs(truth))).mean()
     tensors = torch.from_numpy(columns), torch.from_numpy(truth)
-    assert metrics.wql(*tensors, [0.2, 0.5, 0.8]).item() == pytest.approx(wanted)
+    assert metrics.wql(*tensors, [0.2, 0.5, 0.8]).item() == pytest.approx(expected)
     crps = 2 * pinball.mean() / np.isfinite(truth).sum()
     assert metrics.crps(*tensors, [0.2, 0.5, 0.8]).item() == pytest.approx(crps)
 
 
-@pytest.mark.parametrize(("place", "deviation", "truth"), [(0.0, 1.0, 0.3), (5.0, 2.0, 9.0)])
-def test_crps_comes_to_the_closed_form_of_a_gaussian(place, deviation, truth):
+@pytest.mark.parametrize(("location", "deviation", "truth"), [(0.0, 1.0, 0.3), (5.0, 2.0, 9.0)])
+def test_crps_converges_to_the_closed_form_of_a_gaussian(location, deviation, truth):
     normal = NormalDist()
-    z = (truth - place) / deviation
-    wanted = deviation * (z * (2 * normal.cdf(z) - 1) + 2 * normal.pdf(z) - 1 / math.sqrt(math.pi))
+    z = (truth - location) / deviation
+    expected = deviation * (
+        z * (2 * normal.cdf(z) - 1) + 2 * normal.pdf(z) - 1 / math.sqrt(math.pi)
+    )
     gaps = []
     for count in (9, 99, 999):
         levels = [step / (count + 1) for step in range(1, count + 1)]
-        quantiles = [NormalDist(place, deviation).inv_cdf(level) for level in levels]
+        quantiles = [NormalDist(location, deviation).inv_cdf(level) for level in levels]
         forecast = torch.tensor(quantiles, dtype=torch.float64).reshape(1, 1, 1, -1)
-        got = metrics.crps(forecast, torch.full((1, 1, 1), truth, dtype=torch.float64), levels)
-        gaps.append(abs(got.item() / wanted - 1))
+        actual = metrics.crps(forecast, torch.full((1, 1, 1), truth, dtype=torch.float64), levels)
+        gaps.append(abs(actual.item() / expected - 1))
     assert gaps[0] > gaps[1] > gaps[2]
     assert gaps[2] < 2e-3
 
 
 def test_scores_of_quantiles_at_the_median_are_those_of_points():
-    forecast, truth = map(torch.from_numpy, arrays(3, gaps=0.2))
+    forecast, truth = map(torch.from_numpy, sample_arrays(3, gaps=0.2))
     columns = forecast.unsqueeze(-1)
     error = metrics.mae(forecast, truth)
     assert metrics.crps(columns, truth, [0.5]).item() == pytest.approx(error.item())
@@ -235,6 +246,7 @@ def test_seasonal_scale():
     assert metrics.seasonal_scale(never_both, 1).isnan().all()
 
 
+# Tensors of one channel, of four channels, and of one channel with one level.
 ONE, FOUR, LEVEL = torch.zeros(2, 3, 1), torch.zeros(2, 3, 4), torch.zeros(2, 3, 1, 1)
 
 

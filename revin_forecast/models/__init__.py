@@ -1,0 +1,1 @@
+"""Models around backbones: normalization, quantiles, intervals, ensembles and specifications."""

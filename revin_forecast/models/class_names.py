@@ -1,7 +1,7 @@
-"""Names of classes on disk, which do not change when a module moves.
+"""Names of classes in saved models, which do not change when a module moves.
 
-What is saved names our classes by their public name, `revin_forecast.DLinear`, and a user's own
-class by its module path.
+Classes of this package are saved under their public name, `revin_forecast.DLinear`, and a user's
+own class under its module path.
 """
 
 import revin_forecast
@@ -56,17 +56,17 @@ OLD_PATHS = {
     "sharing.TransposedLinear": "TransposedLinear",
     "shift.references.Constant": "Constant",
 }
-"""Where schemas 1 to 3 of saved models found a class below `revin_forecast` -> its public name.
+"""Paths below `revin_forecast` under which schemas 1 to 3 saved a class, and its public name.
 
-It is a record of what is on disk: the left side never changes, wherever the modules are today.
+The left side records existing files and never changes, wherever the modules are today.
 """
 
 
 def name_class(kind: type) -> str:
-    """Return the dotted name that a class is saved under and imported by.
+    """Return the dotted name under which a class is saved and imported.
 
     Raises:
-        InputError: a part of this package that has no public name, so it may move.
+        InputError: the class belongs to this package but has no public name, so it may move.
 
     >>> from revin_forecast.backbones import DLinear
     >>> name_class(DLinear), name_class(dict)
@@ -75,19 +75,20 @@ def name_class(kind: type) -> str:
     path = f"{kind.__module__}.{kind.__qualname__}"
     if path.partition(".")[0] != revin_forecast.__name__:
         return path
+    # By identity: an internal class may have the name of a public one.
     if getattr(revin_forecast, kind.__qualname__, None) is not kind:
         raise InputError(
-            f"{path} is a part of revin_forecast without a public name, so it can't be named in "
-            "what is saved. Pass a class of revin_forecast, or subclass it in a module of your own."
+            f"{path} is a part of revin_forecast without a public name, so a saved model can't "
+            "refer to it. Pass a class of revin_forecast, or subclass it in a module of your own."
         )
     return f"{revin_forecast.__name__}.{kind.__qualname__}"
 
 
 def update_class_path(path: str) -> str:
-    """Return today's name of a class that a saved model names.
+    """Return the current name of a class in a saved model.
 
     Raises:
-        InputError: no class of this package was saved under that path.
+        InputError: no class of this package was ever saved under that path.
 
     >>> update_class_path("revin_forecast.normalizers.revin.RevIN")
     'revin_forecast.RevIN'
@@ -99,8 +100,8 @@ def update_class_path(path: str) -> str:
         return path
     if inner not in OLD_PATHS:
         raise InputError(
-            f"the saved model names {path}, but no class of revin_forecast was saved under that "
-            "path; one is named like revin_forecast.DLinear. Fit and save again, or load it with "
-            "the version that saved it."
+            f"the saved model names {path}, but no class of revin_forecast was ever saved under "
+            "that path; they are named like revin_forecast.DLinear. Fit and save again, or load it "
+            "with the version that saved it."
         )
     return f"{package}.{OLD_PATHS[inner]}"

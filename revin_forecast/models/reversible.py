@@ -1,3 +1,5 @@
+"""Reversible: a backbone inside a normalizer, which maps its forecasts back."""
+
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,33 +20,33 @@ from revin_forecast.shapes import Future, Known, Observed, Past
 
 
 class ForecastTrace(NamedTuple):
-    """What one forecast went through; a loss may look at each."""
+    """The stages of one forecast, for losses that compare each of them."""
 
-    z: Tensor
-    """The forecast on the normalizer's common scale, with levels on a last axis if any."""
+    z: Future
+    """Forecast on the normalizer's common scale, with levels on a last axis if any."""
     stats: Any
     """The normalizer's statistics of the window."""
-    forecast: Tensor
-    """In data units, with the same levels."""
+    forecast: Future
+    """Forecast in data units, with the same levels."""
     inner: Any
-    """The backbone's own `Steps` where it is a `Reversible`, else None."""
+    """`ForecastTrace` of the backbone if that is a `Reversible`, else None."""
 
 
 class Reversible(nn.Module):
-    """Forecast on the normalizer's common scale, and hand the forecast back on the data's.
+    """A backbone that forecasts on a normalizer's common scale, with the forecast in data units.
 
     Any module that maps (batch, lookback, channels) to (batch, horizon, targets) is a backbone,
-    this class included, so wrappers nest. A `FactorBackbone` gets the normalizer's factors as well,
-    a `CovariateBackbone` what is known beforehand.
+    this class included, so wrappers nest. A `DestationaryBackbone` also gets the normalizer's
+    factors, a `CovariateBackbone` the known covariates.
 
     Args:
         backbone: forecasts in normalized units.
         normalizer: maps the window there and the forecast back, with the same parameters.
-        levels: quantiles to forecast, ascending and symmetric about 0.5; the backbone is then built
-            for as many horizons one after the other, see `quantiles.ascending`. None: points.
+        levels: quantiles to forecast, ascending and symmetric about 0.5. The backbone is then built
+            for one horizon per level, see `quantiles.monotone_quantiles`. Empty for points.
 
     Raises:
-        ValueError: levels for one that wraps another; they belong to the innermost.
+        ValueError: levels with a `Reversible` as the backbone; they belong to the innermost.
 
     >>> import torch
     >>> from revin_forecast import RevIN
@@ -58,20 +60,23 @@ class Reversible(nn.Module):
 
     level_gaps: Tensor
 
-    def __init__(self, backbone: nn.Module, normalizer: Normalizer, levels: Sequence[float] = ()):
+    def __init__(
+        self, backbone: nn.Module, normalizer: Normalizer[Any], levels: Sequence[float] = ()
+    ):
         super().__init__()
         self.backbone = backbone
         self.normalizer = normalizer
         self.levels = tuple(levels)
-        """Quantiles that `quantiles` returns; empty for a model of points."""
+        """Levels that `quantiles` returns; empty for a model of points."""
         if isinstance(backbone, Reversible):
             if levels:
                 raise ValueError(
                     f"Reversible got levels={tuple(levels)} and a Reversible inside, which has the "
-                    "backbone. Give the levels to that one; this one maps them back."
+                    "backbone. Pass the levels to the inner one; the outer one maps them back."
                 )
             self.levels = backbone.levels
         elif levels:
+            # Not persistent: the gaps are derived from `levels`.
             self.register_buffer("level_gaps", normal_quantile_gaps(levels), persistent=False)
 
     def forward(
@@ -81,12 +86,12 @@ class Reversible(nn.Module):
 
         Args:
             past: (batch, lookback, channels). NaN and infinities count as unobserved.
-            observed: True where really measured; None: wherever `past` is finite.
-            known: (batch, lookback + horizon, covariates) for a `CovariateBackbone`, passed on as
-                it is.
+            observed: True where measured; None means wherever `past` is finite.
+            known: (batch, lookback + horizon, covariates) for a `CovariateBackbone`, passed on
+                unchanged.
 
         Raises:
-            ValueError: known inputs for a backbone that takes none.
+            ValueError: known covariates for a backbone without them.
         """
         forecast = self.trace(past, observed, known).forecast
         return select_median(forecast) if self.levels else forecast
@@ -96,7 +101,7 @@ class Reversible(nn.Module):
     ) -> Future:
         """Return all `levels` in data units, (batch, horizon, targets, levels), ascending.
 
-        Arguments are as `forward` takes them.
+        The arguments are those of `forward`.
 
         Raises:
             ValueError: a model of points.
@@ -109,80 +114,86 @@ class Reversible(nn.Module):
         return self.trace(past, observed, known).forecast
 
     def trace(
-        self, past: Tensor, observed: Tensor | None = None, known: Tensor | None = None
+        self, past: Past, observed: Observed | None = None, known: Known | None = None
     ) -> ForecastTrace:
-        """Return the forecast with what it went through; arguments as `forward` takes them."""
+        """Return the forecast with its stages; the arguments are those of `forward`."""
         z, stats = self.normalizer.normalize(past, observed)
         inner = None
-        if isinstance(self.backbone, Reversible):  # it wants to know, too: z has no gaps left
+        if isinstance(self.backbone, Reversible):
+            # z has no gaps any more, so the inner model needs the original ones.
             inner = self.backbone.trace(z, find_observed(past, observed), known)
             future = inner.forecast
         else:
-            extra: dict[str, Any] = {}
-            if isinstance(unwrap(self.backbone), DestationaryBackbone):
-                extra["factors"] = self.normalizer.factors(stats)
-            if getattr(
-                self.backbone, "accepts_observed", False
-            ):  # z is filled where nothing was seen
-                extra["observed"] = find_observed(past, observed)
-            if known is not None:
-                known = _check_known(self.backbone, known)
-                times = len(self.levels)
-                extra["known"] = tile_known(known, past.shape[1], times) if times else known
-            future = self.backbone(z, **extra)
-            if self.levels:
-                future = monotone_quantiles(future, self.level_gaps)
+            future = self._run_backbone(z, stats, past, observed, known)
         kind = "quantile" if self.levels else "location"
         return ForecastTrace(future, stats, self.normalizer.denormalize(future, stats, kind), inner)
 
+    def _run_backbone(
+        self, z: Past, stats: Any, past: Past, observed: Observed | None, known: Known | None
+    ) -> Future:
+        """Return the backbone's forecast, passing on the optional inputs that it accepts."""
+        inputs: dict[str, Any] = {}
+        if isinstance(unwrap(self.backbone), DestationaryBackbone):
+            inputs["factors"] = self.normalizer.factors(stats)
+        if getattr(self.backbone, "accepts_observed", False):
+            # Not derived from z, which is finite everywhere.
+            inputs["observed"] = find_observed(past, observed)
+        if known is not None:
+            _check_takes_known(self.backbone, known)
+            times = len(self.levels)
+            inputs["known"] = tile_known(known, past.shape[1], times) if times else known
+        future = self.backbone(z, **inputs)
+        return monotone_quantiles(future, self.level_gaps) if self.levels else future
 
-def _check_known(backbone: nn.Module, known: Tensor) -> Tensor:
-    """Return the known inputs, or refuse them for a backbone that does not take any."""
-    if not isinstance(unwrap(backbone), CovariateBackbone):
-        raise ValueError(
-            f"{type(backbone).__name__} takes no known inputs but got {tuple(known.shape)}. Use a "
-            "CovariateBackbone (TiDE, Informer, CycleNet), or leave known out."
-        )
-    return known
 
+def auxiliary_loss(model: nn.Module, trace: ForecastTrace, truth: Future) -> Tensor | None:
+    """Return the sum of the losses that learned normalizers add to the forecast loss, or None.
 
-def auxiliary_loss(model: nn.Module, trace: ForecastTrace, truth: Tensor) -> Tensor | None:
-    """Return the sum of the losses that learned normalizers add to the forecast's.
-
-    Those that are trained first and frozen add nothing here; None if none adds anything.
+    Normalizers that are trained first and then frozen add nothing.
 
     Args:
-        model: a `Reversible`, perhaps around others; any other module adds nothing.
-        trace: what its `steps` returned.
+        model: a `Reversible`, possibly around others; any other module adds nothing.
+        trace: what its `trace` returned.
         truth: (batch, horizon, targets) in data units, NaN where unobserved.
     """
     if not isinstance(model, Reversible):
         return None
-    normalizer, losses = model.normalizer, []
+    normalizer: Normalizer[Any] = model.normalizer
+    losses: list[Tensor] = []
     if isinstance(normalizer, LearnedNormalizer) and not isinstance(
         normalizer, PretrainedNormalizer
     ):
         forecast = select_median(trace.z) if model.levels else trace.z
         losses.append(normalizer.auxiliary_loss(trace.stats, truth, forecast))
-    if trace.inner is not None and any(True for _ in find_learned_normalizers(model.backbone)):
-        within = normalizer.normalize_future(truth, trace.stats)
-        inner = auxiliary_loss(model.backbone, trace.inner, within)
+    # The truth is normalized only if needed: a normalizer need not define `normalize_future`.
+    if trace.inner is not None and find_learned_normalizers(model.backbone):
+        inner_truth = normalizer.normalize_future(truth, trace.stats)
+        inner = auxiliary_loss(model.backbone, trace.inner, inner_truth)
         losses += [] if inner is None else [inner]
     return sum(losses[1:], losses[0]) if losses else None
 
 
-def find_learned_normalizers(model: nn.Module) -> list[LearnedNormalizer]:
+def find_learned_normalizers(model: nn.Module) -> list[LearnedNormalizer[Any]]:
     """Return the learned normalizers of a `Reversible` and of those inside it, outermost first."""
-    found = []
+    learned: list[LearnedNormalizer[Any]] = []
     while isinstance(model, Reversible):
-        if isinstance(model.normalizer, LearnedNormalizer):
-            found.append(model.normalizer)
+        normalizer: Normalizer[Any] = model.normalizer
+        if isinstance(normalizer, LearnedNormalizer):
+            learned.append(normalizer)
         model = model.backbone
-    return found
+    return learned
 
 
 def select_targets(model: nn.Module, values: Tensor) -> Tensor:
-    """Return those of (..., channels) that a model forecasts: its declared targets, or all."""
+    """Return the channels of (..., channels) that a model forecasts: its targets, or all."""
     if isinstance(model, Reversible) and model.normalizer.target_index is not None:
         return values.index_select(-1, model.normalizer.target_index)
     return values
+
+
+def _check_takes_known(backbone: nn.Module, known: Known) -> None:
+    if not isinstance(unwrap(backbone), CovariateBackbone):
+        raise ValueError(
+            f"{type(backbone).__name__} takes no known inputs but got {tuple(known.shape)}. Use a "
+            "CovariateBackbone (TiDE, Informer, CycleNet), or leave known out."
+        )

@@ -1,0 +1,1 @@
+"""Parameter sharing between modules, and files that preserve it."""

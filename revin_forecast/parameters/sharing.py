@@ -1,8 +1,8 @@
-"""One parameter behind several names: make modules share, see what is shared, count what it saves.
+"""Parameter sharing between modules: share, list the shared parameters, count the savings.
 
 Sharing here means the same `nn.Parameter` object in two modules: one value, one gradient, one
-entry in the optimizer. It survives `.to()`, `deepcopy` of the whole and `state_dict`; see
-`revin_forecast.parameters.weights` for files that keep it.
+entry in the optimizer. It survives `.to()`, `deepcopy` of the whole module and `state_dict`; files
+that preserve it are written by `revin_forecast.parameters.weights`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,40 +14,42 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class ParameterSummary:
-    """How many numbers a module learns, and how many more it would without sharing."""
+    """Size of a module, with and without parameter sharing."""
 
     unique_count: int
-    """Numbers learned."""
+    """Number of learned values."""
     named_count: int
-    """Numbers there would be if every name had its own parameter."""
+    """Number of values if every name had its own parameter."""
     groups: tuple[tuple[str, ...], ...]
-    """The names behind each shared parameter."""
+    """Names of each shared parameter."""
 
     @property
     def saved_count(self) -> int:
-        """Numbers that sharing saved."""
+        """Number of values that sharing saves."""
         return self.named_count - self.unique_count
 
     def __str__(self) -> str:
         lines = [
-            f"{self.unique_count:,} parameters; sharing saved {self.saved_count:,} of {self.named_count:,}"
+            f"{self.unique_count:,} parameters; "
+            f"sharing saved {self.saved_count:,} of {self.named_count:,}"
         ]
         return "\n".join(lines + [f"  {' = '.join(group)}" for group in self.groups])
 
 
 class TransposedLinear(nn.Module):
-    """A linear map back, by the transpose of another's weight: y = x W + b.
+    """A linear layer that uses the transposed weight of another layer: y = x W + b.
 
-    Both hold the same `nn.Parameter`; the way from outputs to inputs needs no weight of its own, as
-    in autoencoders (Vincent et al., JMLR 2010) and language models (Press & Wolf, EACL 2017).
+    Both layers hold the same `nn.Parameter`, so the way from outputs to inputs needs no weight of
+    its own, as in autoencoders (Vincent et al., JMLR 2010) and language models (Press & Wolf, EACL
+    2017).
 
     Args:
-        source: the linear layer whose weight it uses.
-        bias: add a learned bias of its own.
+        source: the linear layer whose weight is used.
+        bias: add a learned bias.
 
-    >>> there = nn.Linear(16, 3)
-    >>> back = TransposedLinear(there)
-    >>> back.weight is there.weight, back(there(torch.ones(2, 16))).shape
+    >>> encoder = nn.Linear(16, 3)
+    >>> decoder = TransposedLinear(encoder)
+    >>> decoder.weight is encoder.weight, decoder(encoder(torch.ones(2, 16))).shape
     (True, torch.Size([2, 16]))
     """
 
@@ -56,11 +58,11 @@ class TransposedLinear(nn.Module):
     def __init__(self, source: nn.Linear, bias: bool = True):
         super().__init__()
         self.weight = source.weight
-        own = nn.Parameter(torch.zeros(source.in_features)) if bias else None
-        self.register_parameter("bias", own)
+        value = nn.Parameter(torch.zeros(source.in_features)) if bias else None
+        self.register_parameter("bias", value)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Map (..., out_features) of the source back to (..., in_features)."""
+        """Map (..., out_features) of the source layer to (..., in_features)."""
         return nn.functional.linear(values, self.weight.mT, self.bias)
 
 
@@ -70,20 +72,21 @@ def share_parameters(
     """Make `target` use `source`'s parameter objects.
 
     Args:
-        source: keeps its parameters.
-        target: gets them; its own of these names are dropped.
-        names: of parameters, the same on both; dotted for submodules ("map.weight"). One that is
-            None on both sides, such as an absent bias, is left alone.
+        source: module that keeps its parameters.
+        target: module whose parameters of these names are replaced.
+        names: parameter names, the same in both modules; dotted for submodules ("map.weight"). A
+            name that neither has, such as a bias built with bias=False, is skipped.
 
     Raises:
-        ValueError: a name is missing on a side, or the two differ in shape, dtype or device.
-            Nothing is shared then.
+        ValueError: a name is missing in either module, or the two parameters differ in shape,
+            dtype or device. Nothing is shared in that case.
 
     >>> first, second = nn.Linear(4, 2), nn.Linear(4, 2)
     >>> share_parameters(first, second)
     >>> second.weight is first.weight
     True
     """
+    # All names are checked before any parameter is replaced: a failure changes nothing.
     shared = {name: _shareable_parameter(source, target, name) for name in names}
     for name, parameter in shared.items():
         if parameter is not None:
@@ -91,7 +94,7 @@ def share_parameters(
 
 
 def shared_parameters(module: nn.Module) -> list[tuple[str, ...]]:
-    """Return the names behind each parameter that has more than one, in the module's order.
+    """Return the names of each parameter that has several, in the module's order.
 
     >>> pair = nn.ModuleList([nn.Linear(4, 2), nn.Linear(4, 2)])
     >>> share_parameters(pair[0], pair[1], ["weight"])
@@ -102,7 +105,7 @@ def shared_parameters(module: nn.Module) -> list[tuple[str, ...]]:
 
 
 def parameter_summary(module: nn.Module) -> ParameterSummary:
-    """Count a module's parameters, once and by name.
+    """Count a module's parameters, with and without sharing.
 
     >>> pair = nn.ModuleList([nn.Linear(4, 2), nn.Linear(4, 2)])
     >>> share_parameters(pair[0], pair[1], ["weight"])
@@ -111,19 +114,19 @@ def parameter_summary(module: nn.Module) -> ParameterSummary:
       0.weight = 1.weight
     """
     unique = sum(parameter.numel() for parameter in module.parameters())
-    every = module.named_parameters(remove_duplicate=False)
-    named = sum(parameter.numel() for _, parameter in every)
+    named_parameters = module.named_parameters(remove_duplicate=False)
+    named = sum(parameter.numel() for _, parameter in named_parameters)
     return ParameterSummary(unique, named, tuple(shared_parameters(module)))
 
 
 def assign_tensor(module: nn.Module, name: str, tensor: Tensor) -> None:
-    """Put a parameter or buffer object behind a (dotted) name of a module."""
-    home, _, leaf = name.rpartition(".")
-    setattr(module.get_submodule(home), leaf, tensor)
+    """Assign a parameter or buffer object to a (dotted) name of a module."""
+    parent, _, leaf = name.rpartition(".")
+    setattr(module.get_submodule(parent), leaf, tensor)
 
 
 def find_shared_names(named: Iterable[tuple[str, Tensor]]) -> list[tuple[str, ...]]:
-    """Return the names behind each tensor object that has more than one."""
+    """Return the names of each tensor object that has several."""
     names: dict[int, list[str]] = {}
     for name, tensor in named:
         names.setdefault(id(tensor), []).append(name)
@@ -131,36 +134,48 @@ def find_shared_names(named: Iterable[tuple[str, Tensor]]) -> list[tuple[str, ..
 
 
 def _shareable_parameter(source: nn.Module, target: nn.Module, name: str) -> nn.Parameter | None:
-    one, other = _find_parameter(source, name, "source"), _find_parameter(target, name, "target")
-    if one is None and other is None:
+    """Return the source's parameter, or None if neither module has one.
+
+    Raises:
+        ValueError: only one module has it, or the two differ.
+    """
+    ours = _find_parameter(source, name, "source")
+    theirs = _find_parameter(target, name, "target")
+    if ours is None and theirs is None:
         return None
-    if one is None or other is None:
-        owner = "source" if one is None else "target"
+    if ours is None or theirs is None:
+        owner = "source" if ours is None else "target"
         raise ValueError(
-            f"{name} is None in the {owner} but a parameter in the other; "
+            f"{name} is absent from the {owner} but a parameter of the other module; "
             f"build both with or without {name}, or leave it out of names."
         )
-    for what in ("shape", "dtype", "device"):
-        mine, theirs = getattr(one, what), getattr(other, what)
-        if mine != theirs:
-            if what == "shape":
-                mine, theirs = tuple(mine), tuple(theirs)
+    for attribute, our_value, their_value in (
+        ("shape", tuple(ours.shape), tuple(theirs.shape)),
+        ("dtype", ours.dtype, theirs.dtype),
+        ("device", ours.device, theirs.device),
+    ):
+        if our_value != their_value:
             raise ValueError(
-                f"{name} has {what} {mine} in the source but {theirs} in the target; "
-                f"only parameters of the same {what} can be shared."
+                f"{name} has {attribute} {our_value} in the source but {their_value} in the "
+                f"target; only parameters of the same {attribute} can be shared."
             )
-    return one
+    return ours
 
 
-def _find_parameter(module: nn.Module, name: str, side: str) -> nn.Parameter | None:
-    home, _, leaf = name.rpartition(".")
+def _find_parameter(module: nn.Module, name: str, role: str) -> nn.Parameter | None:
+    """Return the parameter registered under a dotted name; None if it is registered as absent.
+
+    Raises:
+        ValueError: nothing is registered under the name.
+    """
+    parent, _, leaf = name.rpartition(".")
     try:
-        # Only what is registered: any attribute may be None, an absent bias is a None in here.
-        return module.get_submodule(home)._parameters[leaf]
+        # Any attribute may hold None, but only an absent parameter is a None in this dictionary.
+        return module.get_submodule(parent)._parameters[leaf]  # pyright: ignore[reportPrivateUsage]
     except (AttributeError, KeyError):
         pass
-    held = [name for name, _ in module.named_parameters(remove_duplicate=False)]
+    existing = [name for name, _ in module.named_parameters(remove_duplicate=False)]
     raise ValueError(
-        f"the {side} {type(module).__name__} has no parameter {name!r}; it has {held}. "
+        f"the {role} {type(module).__name__} has no parameter {name!r}; it has {existing}. "
         "Pass names=[...] that both have."
     )

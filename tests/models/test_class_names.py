@@ -1,9 +1,10 @@
-"""What is saved names our classes by their public names, so that modules may move."""
+"""Saved models refer to classes by their public names, so that modules may move."""
 
 import functools
 import inspect
 import json
 import re
+import runpy
 import shutil
 from pathlib import Path
 
@@ -27,59 +28,65 @@ INTERNAL = re.compile(r"revin_forecast\.[a-z_]\w*")
 
 
 def list_class_paths(value):
-    """Yield each class path of a manifest, those within others too."""
+    """Yield each class path of a manifest, nested ones included."""
     if isinstance(value, dict):
         if set(value) == {"path", "parameters"}:
             yield value["path"]
         value = list(value.values())
     if isinstance(value, list):
-        for part in value:
-            yield from list_class_paths(part)
+        for element in value:
+            yield from list_class_paths(element)
 
 
 def list_subclasses(kind):
-    """Yield every class of the package below a class that can be built."""
-    for below in kind.__subclasses__():
-        yield from list_subclasses(below)
-        ours = below.__module__.startswith("revin_forecast.")
-        if ours and not below.__name__.startswith("_") and not inspect.isabstract(below):
-            yield below
+    """Yield every concrete subclass of a class that belongs to the package."""
+    for subclass in kind.__subclasses__():
+        yield from list_subclasses(subclass)
+        is_ours = subclass.__module__.startswith("revin_forecast.")
+        is_public = not subclass.__name__.startswith("_")
+        if is_ours and is_public and not inspect.isabstract(subclass):
+            yield subclass
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_a_saved_model_names_no_internal_module(folder, tmp_path):
+def test_saved_models_contain_no_internal_module_path(folder, tmp_path):
     Forecaster.load(folder).save(tmp_path)
     for path in (*tmp_path.glob("*.json"), *tmp_path.glob("*.md")):
         assert not INTERNAL.findall(path.read_text(encoding="utf-8"))
-    before, after = (json.loads((home / MANIFEST).read_text()) for home in (folder, tmp_path))
+    before, after = (json.loads((path / MANIFEST).read_text()) for path in (folder, tmp_path))
     assert list(list_class_paths(after)) == [
         update_class_path(path) for path in list_class_paths(before)
     ]
     assert all(path.rpartition(".")[0] == "revin_forecast" for path in list_class_paths(after))
-    again = Forecaster.load(tmp_path).fitted.config
-    assert again == Forecaster.load(folder).fitted.config
+    assert Forecaster.load(tmp_path).fitted.config == Forecaster.load(folder).fitted.config
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_what_a_schema_wrote(folder):
+def test_schemas_before_4_contain_module_paths(folder):
     text = (folder / MANIFEST).read_text(encoding="utf-8")
     schema = int(folder.parent.name.removeprefix("schema-"))
     assert bool(INTERNAL.findall(text)) == (schema < 4)
     assert json.loads(text)["schema"] == schema <= SCHEMA
 
 
-def test_models_with_members_and_with_parts_are_among_those_of_schema_4():
-    (chosen, nested) = (
+def test_schema_4_fixtures_include_combinations_and_nested_backbones():
+    combined, nested = (
         Forecaster.load(MODELS / "schema-4" / name) for name in ("chosen", "nested")
     )
-    assert len(chosen.fitted.config.backbone.parameters["members"]) > 1
+    assert len(combined.fitted.config.backbone.parameters["members"]) > 1
     assert nested.fitted.config.backbone == ModuleSpec(
         "revin_forecast.Siamese", {"backbone": ModuleSpec("revin_forecast.DLinear", {"kernel": 3})}
     )
 
 
+def test_the_script_that_makes_fixtures_uses_current_names():
+    script = runpy.run_path(str(MODELS.parent / "make.py"))
+    assert set(script["make_long_table"]().columns) == {"unique_id", "ds", "y"}
+    assert script["make_gappy_table"]()["b"].isna().sum() == 7
+
+
 @pytest.mark.parametrize("path", OLD_PATHS)
-def test_every_old_path_leads_to_a_class(path):
+def test_every_old_path_resolves_to_a_class(path):
     kind = ModuleSpec(update_class_path(f"revin_forecast.{path}")).import_class()
     assert name_class(kind) == f"revin_forecast.{OLD_PATHS[path]}"
 
@@ -93,7 +100,7 @@ def test_every_model_has_a_public_name_and_an_old_path():
     assert {"DLinear", "PatchTST", "RevIN", "SAN"} <= names <= set(OLD_PATHS.values())
 
 
-def test_components_go_by_public_names():
+def test_specs_use_public_names():
     nested = ModuleSpec.from_class(
         functools.partial(Siamese, backbone=functools.partial(DLinear, kernel=3))
     )
@@ -102,26 +109,26 @@ def test_components_go_by_public_names():
     assert ModuleSpec.from_class(nn.Linear).path == "torch.nn.modules.linear.Linear"
 
 
-class Mine(RevIN):
+class UserRevIN(RevIN):
     """A user's own class."""
 
 
-def test_a_users_own_class_goes_by_its_path():
-    path = f"{__name__}.Mine"
-    assert name_class(Mine) == update_class_path(path) == path
-    # Of the same name as one of ours, it is still another.
-    twin = type("RevIN", (RevIN,), {"__module__": "mine"})
-    assert name_class(twin) == "mine.RevIN"
+def test_user_classes_keep_their_module_path():
+    path = f"{__name__}.UserRevIN"
+    assert name_class(UserRevIN) == update_class_path(path) == path
+    # A user class with the name of one of ours is not mistaken for it.
+    homonym = type("RevIN", (RevIN,), {"__module__": "mine"})
+    assert name_class(homonym) == "mine.RevIN"
 
 
-def test_a_part_without_a_public_name_is_refused():
+def test_classes_without_a_public_name_are_refused():
     with pytest.raises(
         InputError, match=r"TargetChannels is a part of .* Pass a class of revin_fore"
     ):
         ModuleSpec.from_class(TargetChannels)
 
 
-def test_an_unknown_old_path_is_refused(tmp_path):
+def test_unknown_old_paths_are_refused(tmp_path):
     shutil.copytree(MODELS / "schema-3" / "zoned", tmp_path, dirs_exist_ok=True)
     manifest = json.loads((tmp_path / MANIFEST).read_text())
     del manifest["digest"]
@@ -129,7 +136,7 @@ def test_an_unknown_old_path_is_refused(tmp_path):
     (tmp_path / MANIFEST).write_bytes(dump_manifest(manifest))
     with pytest.raises(
         InputError,
-        match=r"names revin_forecast.backbones.bridge.Bridge, but no class .* under that path; one "
-        r"is named like revin_forecast.DLinear. Fit and save again",
+        match=r"names revin_forecast.backbones.bridge.Bridge, but no class .* under that path; they"
+        r" are named like revin_forecast.DLinear. Fit and save again",
     ):
         Forecaster.load(tmp_path)

@@ -1,3 +1,5 @@
+"""Quantile models: order, training, saving and messages."""
+
 from statistics import NormalDist
 
 import numpy as np
@@ -33,54 +35,53 @@ CONCRETE = [
 ]
 
 
-def settings(**changes):
+def build_settings(**changes):
     return TrainingSettings(**({"loss": "quantile", "max_epochs": 2} | changes))
 
 
-def recipe(backbone=Linear, normalizer=RevIN, **changes):
-    made = settings(**changes)
-    return ModelConfig(
-        ModuleSpec.from_class(backbone), ModuleSpec.from_class(normalizer), LOOKBACK, HORIZON, made
-    )
+def build_config(backbone=Linear, normalizer=RevIN, **changes):
+    specs = ModuleSpec.from_class(backbone), ModuleSpec.from_class(normalizer)
+    return ModelConfig(*specs, LOOKBACK, HORIZON, build_settings(**changes))
 
 
-def model(normalizer=RevIN, backbone=Linear):
-    made = recipe(backbone, normalizer).build(CHANNELS)
+def build_model(normalizer=RevIN, backbone=Linear):
+    """Return a model whose parameters are not at their initial values."""
+    model = build_config(backbone, normalizer).build(CHANNELS)
     with torch.no_grad():
-        for parameter in made.parameters():
+        for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.3)
-    return made.eval()
+    return model.eval()
 
 
-def past(level=50.0):
+def sample_past(level=50.0):
     return torch.randn(5, LOOKBACK, CHANNELS) * 2 + level
 
 
 @pytest.mark.parametrize("size", [1.0, 1e3, 1e30])
 def test_quantiles_never_cross_and_the_median_is_the_middle_one(size):
     raw = torch.randn(4, len(DEFAULT_QUANTILES) * HORIZON, CHANNELS) * size
-    made = monotone_quantiles(raw, normal_quantile_gaps(DEFAULT_QUANTILES))
-    assert made.shape == (4, HORIZON, CHANNELS, len(DEFAULT_QUANTILES))
-    assert (made.diff(dim=-1) >= 0).all()
+    quantiles = monotone_quantiles(raw, normal_quantile_gaps(DEFAULT_QUANTILES))
+    assert quantiles.shape == (4, HORIZON, CHANNELS, len(DEFAULT_QUANTILES))
+    assert (quantiles.diff(dim=-1) >= 0).all()
     middle = len(DEFAULT_QUANTILES) // 2
-    assert torch.equal(made[..., middle], raw[:, middle * HORIZON : (middle + 1) * HORIZON])
+    assert torch.equal(quantiles[..., middle], raw[:, middle * HORIZON : (middle + 1) * HORIZON])
 
 
-def test_zeros_say_the_standard_normal():
-    made = monotone_quantiles(
+def test_zeros_give_the_standard_normal():
+    quantiles = monotone_quantiles(
         torch.zeros(1, len(DEFAULT_QUANTILES), 1), normal_quantile_gaps(DEFAULT_QUANTILES)
     ).flatten()
-    wanted = torch.tensor([NormalDist().inv_cdf(level) for level in DEFAULT_QUANTILES])
-    torch.testing.assert_close(made, wanted)
+    expected = torch.tensor([NormalDist().inv_cdf(level) for level in DEFAULT_QUANTILES])
+    torch.testing.assert_close(quantiles, expected)
 
 
 @pytest.mark.parametrize("kind", CONCRETE, ids=lambda kind: kind.__name__)
 def test_every_normalizer_maps_quantiles_back_in_order(kind):
-    made, window = model(kind), past()
-    window[:, 3:7, 0] = torch.nan
-    check_supports_quantiles(made.normalizer, LOOKBACK, HORIZON, len(DEFAULT_QUANTILES))
+    model, past = build_model(kind), sample_past()
+    past[:, 3:7, 0] = torch.nan
+    check_supports_quantiles(model.normalizer, LOOKBACK, HORIZON, len(DEFAULT_QUANTILES))
     with torch.no_grad():
-        quantiles, point = made.quantiles(window), made(window)
+        quantiles, point = model.quantiles(past), model(past)
     assert quantiles.shape == (5, HORIZON, CHANNELS, len(DEFAULT_QUANTILES))
     assert quantiles.dtype == torch.float32
     assert quantiles.isfinite().all()
@@ -88,44 +89,44 @@ def test_every_normalizer_maps_quantiles_back_in_order(kind):
     assert torch.equal(point, quantiles[..., len(DEFAULT_QUANTILES) // 2])
 
 
-def test_a_negative_weight_turns_no_order_round():
-    made, window = model(), past()
-    made.normalizer.affine_weight.data = torch.tensor([1.0, -0.7, -1e-5])
-    assert (made.quantiles(window).diff(dim=-1) > 0).all()
-    inside = Reversible(made, RevIN(CHANNELS))
-    inside.normalizer.affine_weight.data = torch.tensor([-1.0, -0.7, 2.0])
-    assert inside.levels == DEFAULT_QUANTILES
-    assert (inside.quantiles(window).diff(dim=-1) > 0).all()
-    assert torch.equal(inside(window), inside.quantiles(window)[..., 6])
+def test_negative_weights_keep_the_order():
+    model, past = build_model(), sample_past()
+    model.normalizer.affine_weight.data = torch.tensor([1.0, -0.7, -1e-5])
+    assert (model.quantiles(past).diff(dim=-1) > 0).all()
+    outer = Reversible(model, RevIN(CHANNELS))
+    outer.normalizer.affine_weight.data = torch.tensor([-1.0, -0.7, 2.0])
+    assert outer.levels == DEFAULT_QUANTILES
+    assert (outer.quantiles(past).diff(dim=-1) > 0).all()
+    assert torch.equal(outer(past), outer.quantiles(past)[..., 6])
 
 
-def test_known_inputs_are_those_of_the_horizon_for_each_level():
-    component = ModuleSpec(f"{TiDE.__module__}.TiDE", {"covariates": 2})
-    backbone = component.build(LOOKBACK, HORIZON * len(FEW), CHANNELS)
-    made = Reversible(backbone, Identity(CHANNELS), FEW).eval()
+def test_known_inputs_are_repeated_for_each_level():
+    spec = ModuleSpec(f"{TiDE.__module__}.TiDE", {"covariates": 2})
+    backbone = spec.build(LOOKBACK, HORIZON * len(FEW), CHANNELS)
+    model = Reversible(backbone, Identity(CHANNELS), FEW).eval()
     known = torch.randn(5, LOOKBACK + HORIZON, 2)
-    window = past()
+    past = sample_past()
     wide = torch.cat([known, known[:, LOOKBACK:], known[:, LOOKBACK:]], dim=1)
-    wanted = monotone_quantiles(backbone(window, known=wide), normal_quantile_gaps(FEW))
-    assert torch.equal(made.quantiles(window, known=known), wanted)
+    expected = monotone_quantiles(backbone(past, known=wide), normal_quantile_gaps(FEW))
+    assert torch.equal(model.quantiles(past, known=known), expected)
 
 
 def heteroscedastic(rows=3000):
-    """A season, and noise of deviation 0.2 or 1 in turns of 150 rows."""
+    """A season, and noise with deviation 0.2 or 1 in alternating blocks of 150 rows."""
     random, time = np.random.default_rng(0), np.arange(rows)
     scale = np.where(time // 150 % 2 == 0, 0.2, 1.0)
     return (0.3 * np.sin(time * 2 * np.pi / 12) + scale * random.standard_normal(rows))[:, None]
 
 
 @pytest.fixture(scope="module")
-def trained():
+def trained_model():
     split = ChronologicalSplit(heteroscedastic(), 1800, 2200, 3000)
-    made = recipe(MLP, learning_rate=3e-3, max_epochs=8, batch_size=64)
-    return *fit_model(made, split), split
+    config = build_config(MLP, learning_rate=3e-3, max_epochs=8, batch_size=64)
+    return *fit_model(config, split), split
 
 
-def test_intervals_cover_what_they_say_where_noise_comes_and_goes(trained):
-    fitted, report, split = trained
+def test_coverage_is_nominal_under_changing_noise(trained_model):
+    fitted, report, split = trained_model
     windows = split.make_windows("test", LOOKBACK, HORIZON)[:]
     with torch.no_grad():
         quantiles = fitted.quantiles(windows.past)
@@ -133,57 +134,62 @@ def test_intervals_cover_what_they_say_where_noise_comes_and_goes(trained):
     assert fitted.levels == DEFAULT_QUANTILES
     assert report["validation_loss"] == pytest.approx(loss, rel=0.3)
     for low, high, nominal in ((2, -3, 0.8), (0, -1, 0.95)):
-        got = coverage(quantiles[..., low], quantiles[..., high], windows.future).item()
-        assert got == pytest.approx(nominal, abs=0.05)
+        actual = coverage(quantiles[..., low], quantiles[..., high], windows.future).item()
+        assert actual == pytest.approx(nominal, abs=0.05)
     width = (quantiles[..., -3] - quantiles[..., 2]).mean(dim=(1, 2))
     starts = 2200 - LOOKBACK + torch.arange(len(width))
-    alike = starts // 150 == (starts + LOOKBACK + HORIZON - 1) // 150  # no turn within
+    within_block = starts // 150 == (starts + LOOKBACK + HORIZON - 1) // 150
     noisy = starts // 150 % 2 == 1
-    assert width[alike & noisy].mean() > 2.5 * width[alike & ~noisy].mean()
+    assert width[within_block & noisy].mean() > 2.5 * width[within_block & ~noisy].mean()
 
 
 def test_the_loss_is_the_pinball_loss_in_data_units():
-    made = model()
+    model = build_model()
     batch = ChronologicalSplit(np.tile(heteroscedastic(200), 3), 100, 150, 200).make_windows(
         "training", LOOKBACK, HORIZON
     )[:7]
     batch.future[0, 2, 1] = torch.nan
-    got = ForecastingModule(made, loss="quantile").batch_loss(batch, training=True)
-    errors = batch.future.unsqueeze(-1) - made.quantiles(batch.past)
+    actual = ForecastingModule(model, loss="quantile").batch_loss(batch, training=True)
+    errors = batch.future.unsqueeze(-1) - model.quantiles(batch.past)
     levels = torch.tensor(DEFAULT_QUANTILES)
-    wanted = torch.maximum(levels * errors, (levels - 1) * errors).nanmean()
-    torch.testing.assert_close(got, wanted)
-    assert mse(made(batch.past), batch.future) > 0  # points, for all that scores points
+    expected = torch.maximum(levels * errors, (levels - 1) * errors).nanmean()
+    torch.testing.assert_close(actual, expected)
+    assert mse(model(batch.past), batch.future) > 0  # forward returns points
 
 
 @pytest.mark.parametrize("kind", [SAN, FAN, DishTS])
-def test_learned_normalizers_look_at_the_median(kind):
+def test_learned_normalizers_compare_the_median(kind):
     values = np.tile(heteroscedastic(300), 2)
-    made = recipe(normalizer=kind, max_epochs=1)
-    fitted, report = fit_model(made, ChronologicalSplit(values, 200, 250, 300))
+    config = build_config(normalizer=kind, max_epochs=1)
+    fitted, report = fit_model(config, ChronologicalSplit(values, 200, 250, 300))
     assert report["epochs"] == 1
-    window = torch.from_numpy(values[None, :LOOKBACK]).float()
-    assert fitted.quantiles(window).isfinite().all()
+    past = torch.from_numpy(values[None, :LOOKBACK]).float()
+    assert fitted.quantiles(past).isfinite().all()
 
 
 def test_saved_and_loaded_quantiles_are_the_same(tmp_path):
     dates = pd.date_range("2024-01-01", periods=200, freq="h")
     frame = pd.DataFrame({"date": dates, "a": heteroscedastic(200)[:, 0]})
-    training = settings(levels=FEW)
-    made = Forecaster(HORIZON, LOOKBACK, DLinear, RevIN, training).fit(frame)
-    made.save(tmp_path)
-    again = Forecaster.load(tmp_path)
-    assert again.training == training
-    window = past()[..., :1]
+    training = build_settings(levels=FEW)
+    saved = Forecaster(HORIZON, LOOKBACK, DLinear, RevIN, training).fit(frame)
+    saved.save(tmp_path)
+    loaded = Forecaster.load(tmp_path)
+    assert loaded.training == training
+    past = sample_past()[..., :1]
     for level in ((0.1, 0.9), (0.9, 0.5)):
-        one, other = (
-            predict_quantiles(which.fitted.model, window, level) for which in (made, again)
+        before, after = (
+            predict_quantiles(forecaster.fitted.model, past, level)
+            for forecaster in (saved, loaded)
         )
-        assert torch.equal(one, other)
-        assert one.shape == (5, HORIZON, 1, 2)
-    assert (one[..., 0] > one[..., 1]).all()
-    with pytest.raises(InputError, match=r"0\.025 is none of them\. Its intervals are --level 80"):
-        predict_quantiles(made.fitted.model, window, [0.025])
+        assert torch.equal(before, after)
+        assert before.shape == (5, HORIZON, 1, 2)
+    assert (before[..., 0] > before[..., 1]).all()
+    message = (
+        r"trained on the quantiles \[0\.1, 0\.5, 0\.9\] but 0\.025 was requested\. "
+        r"Its intervals are --level 80"
+    )
+    with pytest.raises(InputError, match=message):
+        predict_quantiles(saved.fitted.model, past, [0.025])
 
 
 @pytest.mark.parametrize(
@@ -193,9 +199,9 @@ def test_saved_and_loaded_quantiles_are_the_same(tmp_path):
         (Repeat, "Repeat has nothing to train"),
     ],
 )
-def test_what_is_not_trained_has_no_quantiles(backbone, message):
+def test_untrained_backbones_have_no_quantiles(backbone, message):
     with pytest.raises(InputError, match=message):
-        recipe(backbone).build(CHANNELS)
+        build_config(backbone).build(CHANNELS)
 
 
 class Upside(RevIN):
@@ -217,35 +223,37 @@ class Flat(RevIN):
         (Flat, "Flat can't map quantiles back, .*: no levels here. Choose another normalizer"),
     ],
 )
-def test_a_normalizer_that_cannot_map_them_is_told_before_training(kind, message):
+def test_normalizers_that_cannot_map_quantiles_are_refused_before_training(kind, message):
+    split = ChronologicalSplit(heteroscedastic(300), 200, 250, 300)
     with pytest.raises(InputError, match=message):
-        fit_model(recipe(normalizer=kind), ChronologicalSplit(heteroscedastic(300), 200, 250, 300))
+        fit_model(build_config(normalizer=kind), split)
 
 
 def test_points_have_no_quantiles():
-    made = Reversible(Linear(LOOKBACK, HORIZON, CHANNELS), RevIN(CHANNELS))
-    assert predict_quantiles(made, past(), [0.5]) is None
-    assert predict_quantiles(nn.Identity(), past(), [0.5]) is None
+    model = Reversible(Linear(LOOKBACK, HORIZON, CHANNELS), RevIN(CHANNELS))
+    assert predict_quantiles(model, sample_past(), [0.5]) is None
+    assert predict_quantiles(nn.Identity(), sample_past(), [0.5]) is None
     with pytest.raises(ValueError, match="forecasts points and has no quantiles. Build it with"):
-        made.quantiles(past())
+        model.quantiles(sample_past())
     with pytest.raises(InputError, match="loss quantile was asked for, but the model forecasts po"):
-        ForecastingModule(made, loss="quantile")
+        ForecastingModule(model, loss="quantile")
     with pytest.raises(InputError, match="loss mse was asked for, but the model forecasts the qua"):
-        ForecastingModule(model(), loss="mse")
-    with pytest.raises(ValueError, match="a Reversible inside, which has the backbone. Give the"):
-        Reversible(made, RevIN(CHANNELS), FEW)
+        ForecastingModule(build_model(), loss="mse")
+    with pytest.raises(ValueError, match="a Reversible inside, which has the backbone. Pass the"):
+        Reversible(model, RevIN(CHANNELS), FEW)
 
 
 @pytest.mark.parametrize(
     "levels", [(0.1, 0.9), (0.5, 0.1, 0.9), (0.1, 0.5, 0.8), (0.0, 0.5, 1.0), (0.5,), ()]
 )
-def test_levels_that_are_none(levels):
+def test_invalid_levels_are_refused(levels):
     with pytest.raises(
-        InputError, match=r"three levels or more that ascend .* Pass such as \[0\.1, 0\.5, 0\.9\]"
+        InputError,
+        match=r"three or more ascending levels .* Pass, for instance, \[0\.1, 0\.5, 0\.9\]",
     ):
-        settings(levels=levels)
+        build_settings(levels=levels)
 
 
-def test_levels_without_their_loss():
-    with pytest.raises(InputError, match="the loss mse, which has no use for them"):
+def test_levels_need_the_quantile_loss():
+    with pytest.raises(InputError, match="the loss mse, which does not use them"):
         TrainingSettings(levels=FEW)

@@ -1,3 +1,5 @@
+"""Reversible: nesting, autocast, vmap and activation checkpointing."""
+
 import copy
 import pickle
 
@@ -17,76 +19,77 @@ class Net(nn.Module):
         return self.net(past.mT).mT
 
 
-def model(channels=3, **options):
-    made = Reversible(Net(), RevIN(channels, **options))
+def build_model(channels=3, **options):
+    """Return a model whose affine parameters are not at their initial values."""
+    model = Reversible(Net(), RevIN(channels, **options))
     with torch.no_grad():
-        for parameter in made.normalizer.parameters():
+        for parameter in model.normalizer.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.3)
-    return made
+    return model
 
 
-def past(batch=5, level=50.0, channels=3):
+def sample_past(batch=5, level=50.0, channels=3):
     return torch.randn(batch, 24, channels) * 2 + level
 
 
 def test_forward_is_the_three_lines():
-    made, window = model(), past()
-    z, stats = made.normalizer.normalize(window)
-    wanted = made.normalizer.denormalize(made.backbone(z), stats)
-    assert torch.equal(made(window), wanted)
+    model, past = build_model(), sample_past()
+    z, stats = model.normalizer.normalize(past)
+    expected = model.normalizer.denormalize(model.backbone(z), stats)
+    assert torch.equal(model(past), expected)
 
 
-def test_nesting_passes_on_what_was_observed():
+def test_nesting_passes_observed_on():
     inner = Reversible(Net(), LastValue(3))
     nested = Reversible(inner, RevIN(3))
-    window = past()
-    window[:, -4:] = torch.nan
-    observed = window.isfinite()
-    assert torch.equal(nested(window), nested(window.nan_to_num(7.0), observed))
-    # The inner last value is the last one observed, so the level is not lost.
-    assert (nested(window) - 50).abs().max() < 20
+    past = sample_past()
+    past[:, -4:] = torch.nan
+    observed = past.isfinite()
+    assert torch.equal(nested(past), nested(past.nan_to_num(7.0), observed))
+    # The inner last value is the last observed one, so the level is not lost.
+    assert (nested(past) - 50).abs().max() < 20
     plain = Reversible(inner, Identity(3))
-    torch.testing.assert_close(plain(window), inner(window))
+    torch.testing.assert_close(plain(past), inner(past))
 
 
 def test_autocast_agrees_with_float32():
-    made, window = model(), past(level=1000)
-    wanted = made(window)
+    model, past = build_model(), sample_past(level=1000)
+    expected = model(past)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        got = made(window)
-        half = made(window.bfloat16())
-    assert got.dtype == half.dtype == torch.float32
-    assert (got - wanted).abs().max() < 0.05 * 2
-    assert (half - made(window.bfloat16().float())).abs().max() < 0.05 * 4
+        mixed = model(past)
+        half = model(past.bfloat16())
+    assert mixed.dtype == half.dtype == torch.float32
+    assert (mixed - expected).abs().max() < 0.05 * 2
+    assert (half - model(past.bfloat16().float())).abs().max() < 0.05 * 4
 
 
-def test_vmap_equals_the_loop_and_leaves_nothing_behind():
-    made = model()
+def test_vmap_equals_the_loop_and_leaves_no_batched_tensors():
+    model = build_model()
     stack = torch.randn(4, 5, 24, 3)
-    looped = torch.stack([made(window) for window in stack])
-    torch.testing.assert_close(torch.vmap(made)(stack), looped)
-    copy.deepcopy(made)
-    pickle.dumps(made)
+    looped = torch.stack([model(past) for past in stack])
+    torch.testing.assert_close(torch.vmap(model)(stack), looped)
+    copy.deepcopy(model)
+    pickle.dumps(model)
 
 
 def test_activation_checkpointing_with_two_micro_batches():
-    first, second = past(level=10), past(level=1e4)
+    first, second = sample_past(level=10), sample_past(level=1e4)
+    source = build_model()
 
-    def gradients(run):
-        made = copy.deepcopy(source)
-        loss = sum(
-            (run(made, window) / window.mean()).square().mean() for window in (first, second)
-        )
+    def compute_gradients(run):
+        model = copy.deepcopy(source)
+        loss = sum((run(model, past) / past.mean()).square().mean() for past in (first, second))
         loss.backward()
-        return [parameter.grad for parameter in made.parameters()]
+        return [parameter.grad for parameter in model.parameters()]
 
-    source = model()
-    plain = gradients(lambda made, window: made(window))
-    saved = gradients(lambda made, window: checkpoint(made, window, use_reentrant=False))
-    for got, wanted in zip(saved, plain, strict=True):
-        torch.testing.assert_close(got, wanted)
+    plain = compute_gradients(lambda model, past: model(past))
+    checkpointed = compute_gradients(
+        lambda model, past: checkpoint(model, past, use_reentrant=False)
+    )
+    for gradient, expected in zip(checkpointed, plain, strict=True):
+        torch.testing.assert_close(gradient, expected)
 
 
-def test_extra_repr_shows_what_was_chosen():
+def test_extra_repr_shows_the_options():
     text = repr(Reversible(Net(), RevIN(3, affine=False, statistic="last", targets=[1])))
     assert "RevIN(3, targets=(1,), affine=False, statistic='last')" in text

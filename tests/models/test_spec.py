@@ -1,3 +1,5 @@
+"""Specifications of modules: from classes, to dictionaries, and built."""
+
 import dataclasses
 import functools
 
@@ -10,12 +12,12 @@ from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import SAN, RevIN
 
 
-def test_described_and_built_again():
-    made = ModuleSpec.from_class(functools.partial(functools.partial(DLinear, kernel=3), kernel=7))
-    assert made.parameters == {"kernel": 7}
-    assert made.name == "DLinear"
-    assert ModuleSpec.from_class(made) is made
-    built = ModuleSpec(**{"path": made.path, "parameters": {"kernel": 7}}).build(8, 4, 2)
+def test_from_class_and_build():
+    spec = ModuleSpec.from_class(functools.partial(functools.partial(DLinear, kernel=3), kernel=7))
+    assert spec.parameters == {"kernel": 7}
+    assert spec.name == "DLinear"
+    assert ModuleSpec.from_class(spec) is spec
+    built = ModuleSpec(**{"path": spec.path, "parameters": {"kernel": 7}}).build(8, 4, 2)
     assert isinstance(built, DLinear)
     assert built.kernel == 7
     assert ModuleSpec.from_class(RevIN).build(3).channels == 3
@@ -25,7 +27,7 @@ def test_described_and_built_again():
     "factory", [nn.Linear(2, 2), max, functools.partial(DLinear, 8), "DLinear"]
 )
 @pytest.mark.usefixtures("plain_shapes")
-def test_what_has_no_name_to_build_from(factory):
+def test_factories_without_a_class_are_refused(factory):
     with pytest.raises(InputError, match="is an nn.Module class, or functools.partial"):
         ModuleSpec.from_class(factory)
 
@@ -36,18 +38,18 @@ def test_what_has_no_name_to_build_from(factory):
         ("nowhere.Net", "can't import nowhere.Net: No module named 'nowhere'"),
         ("torch.nn.Nothing", "can't import torch.nn.Nothing"),
         ("Net", "can't import Net"),
-        ("os.system", "os.system is no nn.Module class"),
+        ("os.system", "os.system is not an nn.Module class"),
     ],
 )
-def test_paths_that_lead_to_no_module_class(path, message):
+def test_paths_without_a_module_class_are_refused(path, message):
     with pytest.raises(InputError, match=message):
         ModuleSpec(path).build(1, 1, 1)
 
 
 def test_constructor_errors_name_the_call():
-    component = ModuleSpec.from_class(functools.partial(DLinear, kernel=4))
+    spec = ModuleSpec.from_class(functools.partial(DLinear, kernel=4))
     with pytest.raises(InputError, match=r"DLinear\(8, 4, 2, kernel=4\) can't be built: .* odd"):
-        component.build(8, 4, 2)
+        spec.build(8, 4, 2)
     nested = ModuleSpec.from_class(
         functools.partial(Siamese, backbone=functools.partial(DLinear, kernel=4))
     )
@@ -55,7 +57,7 @@ def test_constructor_errors_name_the_call():
         nested.build(8, 4, 2)
 
 
-def test_sizes_are_offered_and_own_ones_kept():
+def test_optional_sizes_are_passed_unless_set():
     built = ModuleSpec.from_class(functools.partial(SAN, lookback=30)).build(
         2, lookback=48, horizon=12
     )
@@ -67,18 +69,18 @@ def test_sizes_are_offered_and_own_ones_kept():
 
 
 class Several(nn.Module):
-    """Builds what it is given: backbones in a list, a dictionary, a tuple."""
+    """Builds backbones from classes in a list, a dictionary and a tuple."""
 
     def __init__(self, lookback, horizon, channels, parts, named, sizes=()):
         super().__init__()
-        made = [*parts, named["one"], named["more"][0]]
-        self.parts = nn.ModuleList(make(lookback, horizon, channels) for make in made)
+        factories = [*parts, named["one"], named["more"][0]]
+        self.parts = nn.ModuleList(factory(lookback, horizon, channels) for factory in factories)
         self.sizes = sizes
 
 
 def test_classes_within_lists_and_dictionaries():
     small = functools.partial(DLinear, kernel=3)
-    made = ModuleSpec.from_class(
+    spec = ModuleSpec.from_class(
         functools.partial(
             Several,
             parts=[DLinear, small],
@@ -89,14 +91,14 @@ def test_classes_within_lists_and_dictionaries():
             sizes=(1, 2),
         )
     )
-    assert made.parameters["parts"][1] == ModuleSpec.from_class(small)
-    again = ModuleSpec.from_dict(**dataclasses.asdict(made))
-    assert again == made
-    for component in (made, again):
-        built = component.build(8, 4, 2)
+    assert spec.parameters["parts"][1] == ModuleSpec.from_class(small)
+    restored = ModuleSpec.from_dict(**dataclasses.asdict(spec))
+    assert restored == spec
+    for equal_spec in (spec, restored):
+        built = equal_spec.build(8, 4, 2)
         assert [part.kernel for part in built.parts] == [25, 3, 3, 5]
         assert built.sizes == (1, 2)
-    assert made.call_expression == (
+    assert spec.call_expression == (
         "Several(parts=[DLinear(), DLinear(kernel=3)], "
         "named={'one': DLinear(kernel=3), 'more': (DLinear(kernel=5),)}, sizes=(1, 2))"
     )

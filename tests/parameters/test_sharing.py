@@ -1,3 +1,5 @@
+"""Shared parameters: through moves, optimizers, files and refusals."""
+
 import copy
 import json
 
@@ -30,21 +32,21 @@ TIED = {
 }
 
 
-def both(pair, names):
+def get_both(pair, names):
     parameters = dict(pair.named_parameters(remove_duplicate=False))
     return parameters[names[0]], parameters[names[1]]
 
 
 @pytest.fixture(params=TIED)
-def tied(request):
+def tied_pair(request):
     make, *names = TIED[request.param]
     return make, names
 
 
-def test_one_object_one_gradient_one_update(tied):
-    make, names = tied
+def test_one_object_one_gradient_one_update(tied_pair):
+    make, names = tied_pair
     pair = make()
-    first, second = both(pair, names)
+    first, second = get_both(pair, names)
     assert first is second
     assert len(list(pair.parameters())) == 2
     before = first.detach().clone()
@@ -52,66 +54,68 @@ def test_one_object_one_gradient_one_update(tied):
     (first.sum() + 2 * second.sum()).backward()
     torch.testing.assert_close(second.grad, torch.full_like(first, 3.0))
     optimizer.step()
-    torch.testing.assert_close(both(pair, names)[1], before - 0.3)
+    torch.testing.assert_close(get_both(pair, names)[1], before - 0.3)
 
 
 @pytest.mark.parametrize("move", [copy.deepcopy, lambda pair: pair.to(torch.float64)])
-def test_sharing_survives_moves(tied, move):
-    make, names = tied
+def test_sharing_survives_moves(tied_pair, move):
+    make, names = tied_pair
     pair = move(make())
-    first, second = both(pair, names)
+    first, second = get_both(pair, names)
     assert first is second
     assert shared_parameters(pair) == shared_parameters(make())
 
 
-def test_state_dict_carries_both_names(tied):
-    make, names = tied
+def test_state_dict_carries_both_names(tied_pair):
+    make, names = tied_pair
     pair, other = make(), make()
     with torch.no_grad():
-        both(pair, names)[0].add_(7)
+        get_both(pair, names)[0].add_(7)
     other.load_state_dict(pair.state_dict())
-    first, second = both(other, names)
+    first, second = get_both(other, names)
     assert first is second
-    torch.testing.assert_close(first, both(pair, names)[0])
+    torch.testing.assert_close(first, get_both(pair, names)[0])
 
 
-def test_saving_and_loading_keep_the_sharing(tied, tmp_path):
-    make, names = tied
+def test_saving_and_loading_keep_the_sharing(tied_pair, tmp_path):
+    make, names = tied_pair
     pair, other = make(), make()
     with torch.no_grad():
-        both(pair, names)[0].add_(7)
-    kept = both(other, names)[0]
+        get_both(pair, names)[0].add_(7)
+    parameter_before = get_both(other, names)[0]
     save_parameters(pair, tmp_path / "pair.safetensors")
     load_parameters(other, tmp_path / "pair.safetensors")
-    assert both(other, names)[0] is both(other, names)[1] is kept
-    torch.testing.assert_close(kept, both(pair, names)[0])
+    assert get_both(other, names)[0] is get_both(other, names)[1] is parameter_before
+    torch.testing.assert_close(parameter_before, get_both(pair, names)[0])
 
 
-def test_loading_shares_what_a_fresh_module_holds_apart(tmp_path):
+def test_loading_restores_sharing_in_a_fresh_module(tmp_path):
     pair = tied_linears()
     save_parameters(pair, tmp_path / "pair")
     fresh = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)])
-    kept = fresh[0].weight
+    parameter_before = fresh[0].weight
     load_parameters(fresh, tmp_path / "pair")
-    assert fresh[1].weight is fresh[0].weight is kept
+    assert fresh[1].weight is fresh[0].weight is parameter_before
     torch.testing.assert_close(fresh[1].bias, pair[0].bias)
 
 
 def test_each_shared_parameter_is_stored_once(tmp_path):
-    save_parameters(nn.ModuleList([nn.Linear(400, 400), nn.Linear(400, 400)]), tmp_path / "apart")
+    save_parameters(
+        nn.ModuleList([nn.Linear(400, 400), nn.Linear(400, 400)]), tmp_path / "separate"
+    )
     pair = nn.ModuleList([nn.Linear(400, 400), nn.Linear(400, 400)])
     share_parameters(pair[0], pair[1])
     save_parameters(pair, tmp_path / "tied")
-    ratio = (tmp_path / "tied").stat().st_size / (tmp_path / "apart").stat().st_size
+    ratio = (tmp_path / "tied").stat().st_size / (tmp_path / "separate").stat().st_size
     assert ratio == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_module_that_shares_what_the_file_holds_apart_is_refused(tmp_path):
-    save_parameters(nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)]), tmp_path / "apart")
+def test_sharing_modules_refuse_files_with_different_values(tmp_path):
+    save_parameters(nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4)]), tmp_path / "separate")
     pair = tied_linears()
     before = pair[0].weight.detach().clone()
     with pytest.raises(ValueError, match=r"shares one tensor as 0\.weight = 1\.weight, but"):
-        load_parameters(pair, tmp_path / "apart")
+        load_parameters(pair, tmp_path / "separate")
     assert torch.equal(pair[0].weight, before)
 
 
@@ -134,14 +138,14 @@ def test_an_optimizer_made_before_loading_moves_the_loaded_values(tmp_path):
     torch.testing.assert_close(loaded.weight, saved.weight - 0.1)
 
 
-def siamese():
-    """One normalization behind two names, so that its buffers are shared too."""
+def build_siamese():
+    """Return one normalization layer under two names, so that its buffers are shared too."""
     norm = nn.BatchNorm1d(3)
     return nn.ModuleDict({"left": norm, "right": norm})
 
 
 def test_shared_buffers_are_stored_once_and_stay_shared(tmp_path):
-    source = siamese()
+    source = build_siamese()
     source["left"](torch.randn(8, 3))
     save_parameters(source, tmp_path / "file")
     assert all(name.startswith("left.") for name in load_file(tmp_path / "file"))
@@ -169,22 +173,22 @@ def test_views_of_one_memory_can_be_saved(tmp_path):
     assert torch.equal(target.tail, source.tail)
 
 
-def ones(*names):
+def build_ones(*names):
     module = nn.ModuleDict({name: nn.Linear(2, 2, bias=False) for name in names})
     for parameter in module.parameters():
         nn.init.ones_(parameter)
     return module
 
 
-def test_loading_joins_the_sharing_of_file_and_module(tmp_path):
-    saved, loaded = ones("a", "b", "c", "d"), ones("a", "b", "c", "d")
+def test_loading_merges_the_sharing_of_file_and_module(tmp_path):
+    saved, loaded = build_ones("a", "b", "c", "d"), build_ones("a", "b", "c", "d")
     share_parameters(saved["a"], saved["b"], ["weight"])
     share_parameters(loaded["b"], loaded["c"], ["weight"])
     save_parameters(saved, tmp_path / "file")
-    kept = loaded["a"].weight
+    parameter_before = loaded["a"].weight
     load_parameters(loaded, tmp_path / "file")
     assert shared_parameters(loaded) == [("a.weight", "b.weight", "c.weight")]
-    assert loaded["c"].weight is kept
+    assert loaded["c"].weight is parameter_before
 
 
 @pytest.mark.parametrize(
@@ -200,7 +204,7 @@ def test_loading_joins_the_sharing_of_file_and_module(tmp_path):
         ('[["weight", "bias"]]', []),
     ],
 )
-def test_groups_that_make_no_sense_are_refused(shared, names, tmp_path):
+def test_invalid_groups_are_refused(shared, names, tmp_path):
     layer = nn.Linear(4, 2)
     before = copy.deepcopy(layer.state_dict())
     tensors = {name: torch.ones_like(before[name]) for name in names}
@@ -210,7 +214,7 @@ def test_groups_that_make_no_sense_are_refused(shared, names, tmp_path):
     assert all(torch.equal(before[name], part) for name, part in layer.state_dict().items())
 
 
-def test_a_parameter_and_a_buffer_are_never_made_one(tmp_path):
+def test_a_parameter_and_a_buffer_are_never_shared(tmp_path):
     norm = nn.BatchNorm1d(3)
     tensors = {name: part + 1 for name, part in norm.state_dict().items() if name != "bias"}
     groups = json.dumps([["running_mean", "bias"]])
@@ -226,10 +230,10 @@ def test_a_parameter_and_a_buffer_are_never_made_one(tmp_path):
         (nn.Linear(4, 2), nn.Linear(4, 3), r"has shape \(3, 4\) in the module but \(2, 4\) in"),
         (nn.Linear(4, 2), nn.Linear(4, 2).double(), "dtype torch.float64 in the module"),
         (nn.Linear(4, 2, bias=False), nn.Linear(4, 2), r"it lacks \['bias'\]"),
-        (nn.Linear(4, 2), nn.Linear(4, 2, bias=False), r"has \['bias'\] besides"),
+        (nn.Linear(4, 2), nn.Linear(4, 2, bias=False), r"has \['bias'\] in addition"),
     ],
 )
-def test_other_modules_are_refused_and_left_alone(saved, loaded, message, tmp_path):
+def test_files_of_other_modules_are_refused_and_change_nothing(saved, loaded, message, tmp_path):
     save_parameters(saved, tmp_path / "file")
     before = copy.deepcopy(loaded.state_dict())
     with pytest.raises(ValueError, match=message):
@@ -237,24 +241,24 @@ def test_other_modules_are_refused_and_left_alone(saved, loaded, message, tmp_pa
     assert all(torch.equal(before[name], part) for name, part in loaded.state_dict().items())
 
 
-def test_what_is_no_safetensors_file(tmp_path):
+def test_other_files_are_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"not at all")
-    with pytest.raises(ValueError, match="is no readable safetensors file"):
+    with pytest.raises(ValueError, match="is not a readable safetensors file"):
         load_parameters(nn.Linear(4, 2), tmp_path / "file")
 
 
 def test_a_failing_save_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "file"
     save_parameters(nn.Linear(4, 2), path)
-    old = path.read_bytes()
+    old_content = path.read_bytes()
 
-    def broken(*_, **__):
+    def raise_disk_full(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr("os.fsync", broken)
+    monkeypatch.setattr("os.fsync", raise_disk_full)
     with pytest.raises(OSError, match="disk full"):
         save_parameters(nn.Linear(4, 2), path)
-    assert path.read_bytes() == old
+    assert path.read_bytes() == old_content
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -268,12 +272,17 @@ def test_a_failing_save_leaves_the_old_file(tmp_path, monkeypatch):
             ["weight"],
             "dtype torch.float32 in the source but torch.float64",
         ),
-        (nn.Linear(4, 2), nn.Linear(4, 2, bias=False), ["weight", "bias"], "bias is None in the"),
+        (
+            nn.Linear(4, 2),
+            nn.Linear(4, 2, bias=False),
+            ["weight", "bias"],
+            "bias is absent from the",
+        ),
         (nn.Linear(4, 2), nn.ReLU(), ["weight"], "target ReLU has no parameter 'weight'"),
         (nn.Linear(4, 2), nn.Linear(4, 2), ["weigth"], r"no parameter 'weigth'; it has \['weight"),
     ],
 )
-def test_unfit_parameters_are_refused_and_nothing_is_shared(source, target, names, message):
+def test_mismatched_parameters_are_refused_and_nothing_is_shared(source, target, names, message):
     before = dict(target.named_parameters())
     with pytest.raises(ValueError, match=message):
         share_parameters(source, target, names)
@@ -283,16 +292,16 @@ def test_unfit_parameters_are_refused_and_nothing_is_shared(source, target, name
 
 def test_all_names_are_checked_before_any_is_shared():
     source, target = nn.Linear(4, 2), nn.Linear(4, 2, bias=False)
-    kept = target.weight
-    with pytest.raises(ValueError, match="bias is None in the target"):
+    parameter_before = target.weight
+    with pytest.raises(ValueError, match="bias is absent from the target"):
         share_parameters(source, target)
-    assert target.weight is kept
-    both_bare = nn.Linear(4, 2, bias=False), nn.Linear(4, 2, bias=False)
-    share_parameters(*both_bare)
-    assert both_bare[0].weight is both_bare[1].weight
+    assert target.weight is parameter_before
+    without_bias = nn.Linear(4, 2, bias=False), nn.Linear(4, 2, bias=False)
+    share_parameters(*without_bias)
+    assert without_bias[0].weight is without_bias[1].weight
 
 
-def test_an_attribute_that_is_none_is_no_parameter():
+def test_an_attribute_with_value_none_does_not_count_as_parameter():
     source, target = nn.Linear(4, 2), nn.Linear(4, 2)
     source.note = target.note = None
     with pytest.raises(ValueError, match="source Linear has no parameter 'note'"):
@@ -300,10 +309,10 @@ def test_an_attribute_that_is_none_is_no_parameter():
 
 
 def test_dotted_names_and_summary():
-    one, two = (nn.Sequential(nn.Linear(4, 2), nn.Linear(2, 2)) for _ in range(2))
-    share_parameters(one, two, ["0.weight", "1.bias"])
-    both = nn.ModuleDict({"one": one, "two": two})
-    summary = parameter_summary(both)
+    first, second = (nn.Sequential(nn.Linear(4, 2), nn.Linear(2, 2)) for _ in range(2))
+    share_parameters(first, second, ["0.weight", "1.bias"])
+    pair = nn.ModuleDict({"one": first, "two": second})
+    summary = parameter_summary(pair)
     assert summary.groups == (("one.0.weight", "two.0.weight"), ("one.1.bias", "two.1.bias"))
     assert (summary.named_count, summary.unique_count, summary.saved_count) == (32, 22, 10)
     assert str(summary).splitlines()[0] == "22 parameters; sharing saved 10 of 32"

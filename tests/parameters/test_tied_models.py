@@ -1,4 +1,4 @@
-"""Shared parameters at work: proved by identity, gradient and count, before and after files."""
+"""Models with shared parameters: by identity, gradient and count, before and after files."""
 
 import copy
 import functools
@@ -46,26 +46,26 @@ TIED = {
 }
 
 
-def groups(model):
+def list_groups(model):
     return {frozenset(group) for group in shared_parameters(model)}
 
 
 @pytest.mark.parametrize("name", TIED)
 def test_shared_by_identity_and_count_before_and_after_files(name, tmp_path):
-    make, wanted, saved = TIED[name]
+    make, expected_groups, saved_count = TIED[name]
     model = make(*SIZES)
     past = torch.randn(4, 24, 3)
     save_parameters(model, tmp_path / "model.safetensors")
     fresh = make(*SIZES)
     load_parameters(fresh, tmp_path / "model.safetensors")
-    for one in (model, fresh, copy.deepcopy(model), copy.deepcopy(model).double()):
-        assert groups(one) == {frozenset(group) for group in wanted}
-        summary = parameter_summary(one)
-        assert summary.saved_count == saved
-        assert summary.unique_count == sum(part.numel() for part in one.parameters())
-        for first, *others in wanted:
+    for equal in (model, fresh, copy.deepcopy(model), copy.deepcopy(model).double()):
+        assert list_groups(equal) == {frozenset(group) for group in expected_groups}
+        summary = parameter_summary(equal)
+        assert summary.saved_count == saved_count
+        assert summary.unique_count == sum(part.numel() for part in equal.parameters())
+        for first, *others in expected_groups:
             for other in others:
-                assert one.get_parameter(first) is one.get_parameter(other)
+                assert equal.get_parameter(first) is equal.get_parameter(other)
     torch.testing.assert_close(fresh(past), model(past))
 
 
@@ -79,12 +79,12 @@ def test_a_tied_weight_gets_the_gradient_of_both_its_uses():
     torch.testing.assert_close(tied(past), untied(past))
     for model in (tied, untied):
         model(past).square().sum().backward()
-    both = untied.encoder.weight.grad + untied.decoder.weight.grad.mT
-    torch.testing.assert_close(tied.encoder.weight.grad, both, rtol=1e-4, atol=1e-3)
+    summed = untied.encoder.weight.grad + untied.decoder.weight.grad.mT
+    torch.testing.assert_close(tied.encoder.weight.grad, summed, rtol=1e-4, atol=1e-3)
     assert untied.decoder.weight.grad.abs().sum() > 0
 
 
-def test_the_language_models_head_moves_its_embedding():
+def test_the_language_model_head_updates_its_embedding():
     tied, past = LM(*SIZES), torch.randn(4, 24, 3)
     before = tied.embed.weight.clone()
     optimizer = torch.optim.SGD(tied.parameters(), lr=0.1)
@@ -110,28 +110,28 @@ def test_siamese_is_per_channel_with_all_networks_shared():
     for model in (siamese, each):
         model(past).square().sum().backward()
     pairs = zip(siamese.parameters(), each.parameters(), strict=True)
-    for one, other in pairs:
-        torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-4)
+    for shared, separate in pairs:
+        torch.testing.assert_close(shared.grad, separate.grad, rtol=1e-4, atol=1e-4)
 
 
-def test_per_channel_networks_are_each_channels_own():
+def test_per_channel_networks_do_not_affect_other_channels():
     model, past = PerChannel(*SIZES, backbone=Linear), torch.randn(4, 24, 3)
     before = model(past)
     with torch.no_grad():
         model.networks[1].map.bias += 1
-    moved = model(past) - before
-    torch.testing.assert_close(moved[..., 1], torch.ones(4, 6))
-    assert moved[..., [0, 2]].abs().sum() == 0
+    change = model(past) - before
+    torch.testing.assert_close(change[..., 1], torch.ones(4, 6))
+    assert change[..., [0, 2]].abs().sum() == 0
 
 
-def test_wrappers_pass_known_inputs_on_and_refuse_what_does_not_fit():
+def test_wrappers_pass_known_inputs_on_and_refuse_mismatches():
     tide = functools.partial(TiDE, width=8)
     model = Siamese(*SIZES, backbone=tide, covariates=2).eval()
     past, known = torch.randn(4, 24, 3), torch.randn(4, 30, 2)
     single = model.networks[0]
-    wanted = torch.cat([single(past[..., [c]], known=known) for c in range(3)], dim=-1)
-    torch.testing.assert_close(model(past, known=known), wanted)
-    with pytest.raises(ValueError, match=r"TiDE wants 2 known inputs but the wrapper was built fo"):
+    expected = torch.cat([single(past[..., [c]], known=known) for c in range(3)], dim=-1)
+    torch.testing.assert_close(model(past, known=known), expected)
+    with pytest.raises(ValueError, match=r"TiDE takes 2 known inputs but the wrapper was built fo"):
         Siamese(*SIZES, backbone=functools.partial(TiDE, covariates=2))
 
 
@@ -141,7 +141,7 @@ def test_nbeats_blocks_share_within_a_stack(tmp_path):
     assert len(shared_parameters(model)) == 2 * 10
     save_parameters(model, tmp_path / "model.safetensors")
     load_parameters(fresh, tmp_path / "model.safetensors")
-    assert groups(fresh) == groups(model)
+    assert list_groups(fresh) == list_groups(model)
     past = torch.randn(2, 24, 3)
     torch.testing.assert_close(fresh(past), model(past))
 
