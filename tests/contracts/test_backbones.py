@@ -1,4 +1,4 @@
-"""Every backbone under the public contract, and the contract against broken ones."""
+"""Every backbone passes the public contract, and the contract catches broken backbones."""
 
 import importlib
 import inspect
@@ -104,18 +104,18 @@ def test_seasonal_naive_repeats_the_season():
     assert Repeat(10, 2, 1)(past).flatten().tolist() == [9, 9]
 
 
-def test_dlinear_splits_the_paper_way():
+def test_dlinear_decomposes_as_in_the_paper():
     model, past = DLinear(12, 3, 1, kernel=5).double(), torch.randn(1, 12, 1).double()
     series = past.flatten()
     padded = torch.cat([series[:1].repeat(2), series, series[-1:].repeat(2)])
     trend = torch.stack([padded[i : i + 5].mean() for i in range(12)])
-    wanted = trend @ model.trend.weight.mT + (series - trend) @ model.rest.weight.mT
-    torch.testing.assert_close(model(past).flatten(), wanted + model.rest.bias)
+    expected = trend @ model.trend.weight.mT + (series - trend) @ model.rest.weight.mT
+    torch.testing.assert_close(model(past).flatten(), expected + model.rest.bias)
 
 
 @pytest.mark.parametrize("sizes", [(40, 13, 3), (53, 7, 1)])
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_parameter_count_is_the_docstrings(name, sizes):
+def test_parameter_count_is_that_of_the_docstring(name, sizes):
     count = sum(parameter.numel() for parameter in BACKBONES[name](*sizes).parameters())
     assert count == PARAMETERS[name](*sizes)
 
@@ -139,17 +139,17 @@ def test_every_backbone_is_under_the_contract():
         (lambda: SeasonalNaive(4, 1, 1, season=0), "SeasonalNaive needs season >= 1 but got 0"),
     ],
 )
-def test_unfit_sizes(make, message):
+def test_invalid_sizes_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
 
 def test_any_module_of_the_right_constructor_counts_as_a_backbone():
-    class Own(nn.Module):
+    class UserBackbone(nn.Module):
         def __init__(self, lookback, horizon, channels, width=4):
             super().__init__()
 
-    assert issubclass(Own, Backbone)
+    assert issubclass(UserBackbone, Backbone)
     assert issubclass(Linear, Backbone)
     assert not issubclass(nn.Linear, Backbone)
     assert not issubclass(Repeat, Linear)

@@ -1,4 +1,4 @@
-"""Every backbone that learns beats SeasonalNaive on a noisy signal of two seasons, in seconds."""
+"""Every trained backbone beats SeasonalNaive on a noisy signal with two seasons, in seconds."""
 
 import math
 
@@ -14,14 +14,14 @@ STEPS, ROUNDS = 20, 10
 SCORED = torch.arange(1500, 1900, 3)
 
 
-def signal():
+def sample_signal():
     time = torch.arange(2000.0).unsqueeze(1) + torch.tensor([0.0, 5.0])
     seasons = torch.sin(2 * math.pi * time / 24) + 0.5 * torch.sin(2 * math.pi * time / 10)
     noise = torch.randn(time.shape, generator=torch.Generator().manual_seed(0))
     return seasons + 0.4 * noise
 
 
-def batch(values, first):
+def cut_batch(values, first):
     rows = first.unsqueeze(1) + torch.arange(LOOKBACK + HORIZON)
     window = values[rows]
     return window[:, :LOOKBACK], window[:, LOOKBACK:]
@@ -32,24 +32,24 @@ def test_beats_the_seasonal_naive_forecast(name):
     backbone = BACKBONES[name](LOOKBACK, HORIZON, CHANNELS)
     if not list(backbone.parameters()):
         return
-    values, model = signal(), BackboneHarness(backbone)
-    past, future = batch(values, SCORED)
+    values, model = sample_signal(), BackboneHarness(backbone)
+    past, future = cut_batch(values, SCORED)
     naive = SeasonalNaive(LOOKBACK, HORIZON, CHANNELS, season=24)(past)
-    wanted, error = 0.8 * (naive - future).square().mean(), math.inf
+    bound, error = 0.8 * (naive - future).square().mean(), math.inf
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for _ in range(ROUNDS):
-        learn(model.train(), optimizer, values)
+        train_round(model.train(), optimizer, values)
         with torch.no_grad():
             error = (model.eval()(past, SCORED) - future).square().mean()
-        if error < wanted:
+        if error < bound:
             return
-    assert error < wanted
+    assert error < bound
 
 
-def learn(model, optimizer, values):
+def train_round(model, optimizer, values):
     for _ in range(STEPS):
         first = torch.randint(0, 1400, (BATCH,))
-        past, future = batch(values, first)
+        past, future = cut_batch(values, first)
         optimizer.zero_grad()
         (model(past, first) - future).square().mean().backward()
         optimizer.step()

@@ -1,4 +1,4 @@
-"""Every normalizer under the public contract, and the contract against broken ones."""
+"""Every normalizer passes the public contract, and the contract catches broken normalizers."""
 
 import functools
 
@@ -107,7 +107,7 @@ class _Stateful(_Broken):
 
 
 class _Leaking(LastValue, LearnedNormalizer):
-    """Its loss does not depend on it, and is not finite without any truth."""
+    """The loss does not depend on the normalizer, and is not finite without observed truth."""
 
     def auxiliary_loss(self, stats, future, forecast=None):
         return future.nanmean()
@@ -155,9 +155,9 @@ class _IgnoresTargets(RevIN):
     def denormalize(self, future, stats, kind="location"):
         if self.targets is None:
             return super().denormalize(future, stats, kind)
-        chosen = torch.arange(len(self.targets))
-        gain, offset = (part[chosen] for part in self.affine_parameters(future.dtype))
-        return (future - offset) / gain * stats.scale[..., chosen] + stats.anchor[..., chosen]
+        first = torch.arange(len(self.targets))
+        gain, offset = (parameter[first] for parameter in self.affine_parameters(future.dtype))
+        return (future - offset) / gain * stats.scale[..., first] + stats.anchor[..., first]
 
 
 class _Amplifying(RevIN):
