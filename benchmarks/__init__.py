@@ -1,1 +1,1 @@
-
+"""Measurements of accuracy, speed and robustness, and tests of speed ratios."""

@@ -1,13 +1,16 @@
+"""Options and fixtures of the ratio tests."""
+
 import os
 from collections.abc import Iterator
 
-os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}  # before torch
+# Before torch, which reads them when it is imported.
+os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.race import Race
+from benchmarks.ratio_timer import RatioTimer
 from revin_forecast.utils.memory import retain_freed_memory
 
 
@@ -17,21 +20,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Measure what the package does: one thread, memory kept as its training keeps it."""
+    """Use one thread, and retain freed memory as the package's training does."""
     torch.set_num_threads(1)
     retain_freed_memory()
 
 
 @pytest.fixture
 def quick(request: pytest.FixtureRequest) -> bool:
-    """Whether sizes and rounds are cut."""
+    """Whether sizes and rounds are reduced."""
     return bool(request.config.getoption("--quick"))
 
 
 @pytest.fixture
-def race(benchmark: BenchmarkFixture, quick: bool) -> Race:
-    """Return what times something in turns with its reference."""
-    return Race(benchmark, quick)
+def timer(benchmark: BenchmarkFixture, quick: bool) -> RatioTimer:
+    """Return the timer of a test."""
+    return RatioTimer(benchmark, quick)
 
 
 @pytest.fixture(autouse=True)

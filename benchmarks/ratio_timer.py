@@ -1,3 +1,5 @@
+"""Ratios of times, measured in alternation with a reference, for the tests in this folder."""
+
 import statistics
 import time
 from collections.abc import Callable
@@ -7,49 +9,50 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 Call = Callable[[], object]
 QUICK_SLACK = 1.5
-"""By how much bounds are wider where a few rounds are measured only."""
+"""Factor of the bounds in a quick run, whose few rounds vary more."""
 
 
 @dataclass(frozen=True)
-class Race:
-    """Times something in turns with a reference, so that a busy machine meets both."""
+class RatioTimer:
+    """Times a call in alternation with a reference, so that a busy machine affects both."""
 
     benchmark: BenchmarkFixture
     quick: bool
 
-    def __call__(self, ours: Call, reference: Call, rounds: int = 25) -> float:
-        """Return the median of the rounds' own ratios, time of ours over that of the reference."""
-        taken: list[float] = []
+    def measure(self, ours: Call, reference: Call, rounds: int = 25) -> float:
+        """Return the median over the rounds of the time of ours over that of the reference."""
+        reference_seconds: list[float] = []
 
-        def before() -> None:
+        def time_reference() -> None:
             start = time.process_time()
             reference()
-            taken.append(time.process_time() - start)
+            reference_seconds.append(time.process_time() - start)
 
         rounds = 3 if self.quick else rounds
         # pytest-benchmark calls `setup` before each round, outside its own clock.
-        self.benchmark.pedantic(ours, setup=before, rounds=rounds, warmup_rounds=1)
-        assert self.benchmark.stats, "run the suite without --benchmark-disable: it compares times"
-        own = self.benchmark.stats.stats.data
-        return statistics.median(a / b for a, b in zip(own, taken[-len(own) :], strict=True))
+        self.benchmark.pedantic(ours, setup=time_reference, rounds=rounds, warmup_rounds=1)
+        assert self.benchmark.stats, "run these tests without --benchmark-disable"
+        our_seconds = self.benchmark.stats.stats.data
+        pairs = zip(our_seconds, reference_seconds[-len(our_seconds) :], strict=True)
+        return statistics.median(ours / theirs for ours, theirs in pairs)
 
-    def judge(self, what: str, reference: str, ratio: float, bound: float) -> None:
-        """Keep a ratio for the page, and fail where it is above its bound.
+    def check(self, label: str, reference: str, ratio: float, bound: float) -> None:
+        """Record a ratio for the page, and fail if it is above its bound.
 
         Args:
-            what: is measured.
-            reference: in words.
-            ratio: of times.
-            bound: twice the usual ratio or so: for a change of the code, not of the weather.
+            label: the measured call, in words.
+            reference: the reference, in words.
+            ratio: ratio of times.
+            bound: about twice the usual ratio: it detects changes of the code, not a busy machine.
         """
-        row = {"what": what, "reference": reference, "ratio": ratio, "bound": bound}
+        row = {"what": label, "reference": reference, "ratio": ratio, "bound": bound}
         self.benchmark.extra_info.update(row)
-        allowed = bound * (QUICK_SLACK if self.quick else 1)
-        assert ratio <= allowed, f"{what}: {ratio:.3g} x {reference}, allowed is {allowed:.3g}"
+        limit = bound * (QUICK_SLACK if self.quick else 1)
+        assert ratio <= limit, f"{label}: {ratio:.3g} x {reference}, the limit is {limit:.3g}"
 
 
-def repeated(call: Call, times: int) -> Call:
-    """Return what does something several times: one round must outlast the clock's tick."""
+def repeat_call(call: Call, times: int) -> Call:
+    """Return a call that is repeated: one round must be longer than the resolution of the clock."""
 
     def run() -> None:
         for _ in range(times):

@@ -1,32 +1,33 @@
-"""A sweep, chosen on blocks left out, beside a fit for each look-back and horizon."""
+"""A sweep selected on left-out blocks, compared with a fit for each look-back and horizon."""
 
 import torch
 
-from benchmarks.race import Race
+from benchmarks.ratio_timer import RatioTimer
 from revin_forecast.backbones import Ridge
 from revin_forecast.closed_form import SweepGrid, fit_ridge, sweep_ridge
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import RevIN
 
 CHANNELS = 4
-SEPARATE = 2.0  # 1
+SEPARATE_BOUND = 2.0  # 1
 
 
-def test_sweep_beside_separate_fits(race: Race, quick: bool) -> None:
-    sweep = SweepGrid((48, 96), (24, 48)) if quick else SweepGrid((96, 192, 336), (24, 48, 96, 192))
+def test_sweep_against_separate_fits(timer: RatioTimer, quick: bool) -> None:
+    grid = SweepGrid((48, 96), (24, 48)) if quick else SweepGrid((96, 192, 336), (24, 48, 96, 192))
     values = torch.randn(3_000 if quick else 10_000, CHANNELS, dtype=torch.float64).cumsum(0)
-    first = len(values) * 3 // 4
+    border = len(values) * 3 // 4
 
-    def separate() -> None:
-        for lookback in sweep.lookbacks:
-            for horizon in sweep.horizons:
+    def fit_separately() -> None:
+        for lookback in grid.lookbacks:
+            for horizon in grid.horizons:
                 model = Reversible(Ridge(lookback, horizon, CHANNELS), RevIN(CHANNELS))
-                fit_ridge(model, values[:first], values[first - lookback :])
+                fit_ridge(model, values[:border], values[border - lookback :])
 
-    ratio = race(lambda: sweep_ridge(values, sweep).solve(values), separate, rounds=5)
-    race.judge(
-        f"a sweep of {len(sweep.lookbacks)} x {len(sweep.horizons)} sizes, four blocks left out",
+    ratio = timer.measure(lambda: sweep_ridge(values, grid).solve(values), fit_separately, rounds=5)
+    sizes = f"{len(grid.lookbacks)} x {len(grid.horizons)} sizes"
+    timer.check(
+        f"a sweep of {sizes}, four blocks left out",
         "a fit for each size, one block held out",
         ratio,
-        SEPARATE,
+        SEPARATE_BOUND,
     )

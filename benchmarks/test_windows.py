@@ -1,45 +1,49 @@
-"""Gathering a batch of windows beside torch's own index and a copy of as many bytes."""
+"""Gathering a batch of windows, compared with torch's own index and a copy of as many bytes."""
 
 import torch
 
-from benchmarks.race import Call, Race, repeated
+from benchmarks.ratio_timer import Call, RatioTimer, repeat_call
 from revin_forecast.data.windows import Windows
 
 LOOKBACK, HORIZON, CHANNELS, BATCH = 336, 96, 7, 32
 BATCHES = 40
-INDEX = 0.5  # .2
-CLONE = 7.0  # 3: one batch is copied again and again, in the cache; windows lie apart
+INDEX_BOUND = 0.5  # .2
+COPY_BOUND = 7.0  # 3: one batch is copied repeatedly, in the cache; windows are scattered
 
 
-def random_windows(quick: bool) -> tuple[Windows, list[torch.Tensor]]:
+def make_windows(quick: bool) -> tuple[Windows, list[torch.Tensor]]:
+    """Return windows of noise, and the starts of random batches."""
     values = torch.randn(2_000 if quick else 20_000, CHANNELS)
     windows = Windows(values, LOOKBACK, HORIZON)
     return windows, list(torch.randint(len(windows), (BATCHES, BATCH)))
 
 
-def gathering(windows: Windows, chosen: list[torch.Tensor]) -> Call:
-    def run() -> None:
-        for starts in chosen:
+def make_gathering(windows: Windows, batches: list[torch.Tensor]) -> Call:
+    """Return a call that gathers all batches."""
+
+    def gather() -> None:
+        for starts in batches:
             _ = windows[starts]
 
-    return run
+    return gather
 
 
-def test_gathering_beside_an_index(race: Race, quick: bool) -> None:
-    windows, chosen = random_windows(quick)
+def test_gathering_against_index(timer: RatioTimer, quick: bool) -> None:
+    windows, batches = make_windows(quick)
     steps = torch.arange(LOOKBACK + HORIZON)
 
     def index() -> None:
-        for starts in chosen:
+        for starts in batches:
             rows = windows.values[starts.unsqueeze(1) + steps]
             _ = rows[:, :LOOKBACK], rows[:, LOOKBACK:]
 
-    ratio = race(gathering(windows, chosen), index)
-    race.judge("gathering windows", "an index of each row in torch", ratio, INDEX)
+    ratio = timer.measure(make_gathering(windows, batches), index)
+    timer.check("gathering windows", "an index of each row in torch", ratio, INDEX_BOUND)
 
 
-def test_gathering_beside_a_copy(race: Race, quick: bool) -> None:
-    windows, chosen = random_windows(quick)
+def test_gathering_against_copy(timer: RatioTimer, quick: bool) -> None:
+    windows, batches = make_windows(quick)
     block = torch.randn(BATCH, LOOKBACK + HORIZON, CHANNELS)
-    ratio = race(gathering(windows, chosen), repeated(block.clone, BATCHES))
-    race.judge("gathering windows", "a copy of as many bytes", ratio, CLONE)
+    copies = repeat_call(block.clone, BATCHES)
+    ratio = timer.measure(make_gathering(windows, batches), copies)
+    timer.check("gathering windows", "a copy of as many bytes", ratio, COPY_BOUND)

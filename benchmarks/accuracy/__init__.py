@@ -1,1 +1,1 @@
-"""The tables of scripts/accuracy.py, one a file: cells(...) plans one, TEXT explains it."""
+"""Accuracy tables, one a module: `plan_rows` plans the rows of a table and TEXT explains it."""

@@ -1,4 +1,4 @@
-"""How each backbone is trained on ETT, chosen on validation windows of ETTh1 at 336 -> 96."""
+"""Sizes and training settings of each backbone, tuned on validation windows of ETTh1, 336 -> 96."""
 
 import statistics
 import time
@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from benchmarks.accuracy.joined_nbeats import JoinedNBEATS
-from benchmarks.accuracy.planned_row import Row, shortened, split_of
+from benchmarks.accuracy.splits import load_split, shorten_split
+from benchmarks.evidence import Row
 from revin_forecast import backbones
 from revin_forecast.evaluation.holdout import evaluate
 from revin_forecast.models.spec import ModuleSpec
@@ -16,8 +17,8 @@ from revin_forecast.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A backbone's parameters and how it is trained."""
+class BackboneSettings:
+    """Parameters of a backbone and how it is trained."""
 
     parameters: dict[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-3
@@ -28,33 +29,35 @@ class Setting:
 
 
 SETTINGS = {
-    "Linear": Setting(),
-    "DLinear": Setting(),
-    "CycleNet": Setting(covariates=("step",)),
-    "SparseTSF": Setting(learning_rate=1e-2),
-    "FITS": Setting(learning_rate=2e-3, decay=0.7),
-    "TiedAutoencoder": Setting(),
-    "MLP": Setting({"dropout": 0.3}, 2e-3),
-    "NHITS": Setting({"width": 128, "dropout": 0.3}, 5e-4, 3),
-    "InvertedTransformer": Setting({"width": 64, "layers": 1, "dropout": 0.3}, 3e-4, 5, decay=0.8),
-    "TSMixer": Setting({"dropout": 0.7}, 1e-3, 3),
-    "NBEATS": Setting({"width": 256, "blocks": 1}, 1.5e-4, 3),
-    "TiDE": Setting({"width": 128, "dropout": 0.5}, 5e-4, 3),
-    "SegRNN": Setting({"width": 64, "dropout": 0.5}, 1e-3, 3),
-    "LSTM": Setting({"width": 32}, 2e-3, 3, batch_size=128),
-    "GRU": Setting({"width": 32}, 2e-3, 3, batch_size=128),
-    "PatchTST": Setting({"width": 32, "layers": 1, "dropout": 0.3}, 1e-3, 2),
-    "SCINet": Setting({"expansion": 2}, 1e-3, 2),
-    "TimesNet": Setting({"blocks": 1}, 1e-3, 2),
-    "PatchLM": Setting({"width": 32, "layers": 1}, 1e-3, 2),
-    "Informer": Setting({"width": 32}, 1e-3, 2),
+    "Linear": BackboneSettings(),
+    "DLinear": BackboneSettings(),
+    "CycleNet": BackboneSettings(covariates=("step",)),
+    "SparseTSF": BackboneSettings(learning_rate=1e-2),
+    "FITS": BackboneSettings(learning_rate=2e-3, decay=0.7),
+    "TiedAutoencoder": BackboneSettings(),
+    "MLP": BackboneSettings({"dropout": 0.3}, 2e-3),
+    "NHITS": BackboneSettings({"width": 128, "dropout": 0.3}, 5e-4, 3),
+    "InvertedTransformer": BackboneSettings(
+        {"width": 64, "layers": 1, "dropout": 0.3}, 3e-4, 5, decay=0.8
+    ),
+    "TSMixer": BackboneSettings({"dropout": 0.7}, 1e-3, 3),
+    "NBEATS": BackboneSettings({"width": 256, "blocks": 1}, 1.5e-4, 3),
+    "TiDE": BackboneSettings({"width": 128, "dropout": 0.5}, 5e-4, 3),
+    "SegRNN": BackboneSettings({"width": 64, "dropout": 0.5}, 1e-3, 3),
+    "LSTM": BackboneSettings({"width": 32}, 2e-3, 3, batch_size=128),
+    "GRU": BackboneSettings({"width": 32}, 2e-3, 3, batch_size=128),
+    "PatchTST": BackboneSettings({"width": 32, "layers": 1, "dropout": 0.3}, 1e-3, 2),
+    "SCINet": BackboneSettings({"expansion": 2}, 1e-3, 2),
+    "TimesNet": BackboneSettings({"blocks": 1}, 1e-3, 2),
+    "PatchLM": BackboneSettings({"width": 32, "layers": 1}, 1e-3, 2),
+    "Informer": BackboneSettings({"width": 32}, 1e-3, 2),
 }
-"""In the order of their cost."""
+"""Ordered by cost, the cheapest first."""
 
 
 @dataclass(frozen=True)
-class Task:
-    """A data set and the two lengths."""
+class Experiment:
+    """A data set with a look-back and a horizon."""
 
     data: str
     lookback: int
@@ -63,45 +66,49 @@ class Task:
     quick: bool = False
 
 
-def scores_of(
-    task: Task, component: ModuleSpec, setting: Setting, normalizer: type, seeds: int
+def score_over_seeds(
+    experiment: Experiment,
+    backbone: ModuleSpec,
+    settings: BackboneSettings,
+    normalizer: type,
+    seeds: int,
 ) -> Row:
-    """Train and score over seeds; mean errors, deviation and time."""
-    split, season = split_of(task.data, task.data_dir, setting.covariates)
-    lookback, horizon = task.lookback, task.horizon
-    if task.quick:
-        split = shortened(split)
-    errors, absolutes, start = [], [], time.perf_counter()
+    """Train and score a model with each seed; return mean errors, their spread and the time."""
+    split, season = load_split(experiment.data, experiment.data_dir, settings.covariates)
+    lookback, horizon = experiment.lookback, experiment.horizon
+    if experiment.quick:
+        split = shorten_split(split)
+    squared, absolute, start = [], [], time.perf_counter()
     for seed in range(seeds):
         training = TrainingSettings(
-            max_epochs=1 if task.quick else setting.max_epochs,
-            learning_rate=setting.learning_rate,
-            decay=setting.decay,
-            batch_size=setting.batch_size,
+            max_epochs=1 if experiment.quick else settings.max_epochs,
+            learning_rate=settings.learning_rate,
+            decay=settings.decay,
+            batch_size=settings.batch_size,
             patience=2,
             seed=seed,
         )
-        recipe = ModelConfig(
-            component,
+        config = ModelConfig(
+            backbone,
             ModuleSpec.from_class(normalizer),
             lookback,
             horizon,
             training,
-            covariates=setting.covariates,
+            covariates=settings.covariates,
         )
-        scores = evaluate(recipe, split, season).model
-        errors.append(scores.mse)
-        absolutes.append(scores.mae)
+        scores = evaluate(config, split, season).model
+        squared.append(scores.mse)
+        absolute.append(scores.mae)
     return {
-        "MSE": statistics.mean(errors),
-        "spread": statistics.stdev(errors) if seeds > 1 else None,
-        "MAE": statistics.mean(absolutes),
+        "MSE": statistics.mean(squared),
+        "spread": statistics.stdev(squared) if seeds > 1 else None,
+        "MAE": statistics.mean(absolute),
         "seconds": (time.perf_counter() - start) / seeds,
     }
 
 
-def component_of(name: str) -> ModuleSpec:
-    """Describe a backbone as it is set here."""
-    if name == "JoinedNBEATS":
+def build_backbone_spec(name: str) -> ModuleSpec:
+    """Return a backbone by name with the parameters of its settings."""
+    if name == "JoinedNBEATS":  # defined here, not in the package
         return ModuleSpec.from_class(JoinedNBEATS)
     return ModuleSpec.from_class(partial(getattr(backbones, name), **SETTINGS[name].parameters))

@@ -1,82 +1,99 @@
+"""Accuracy of every backbone with and without RevIN."""
+
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
-from benchmarks.accuracy.backbone_settings import SETTINGS, Task, component_of, scores_of
-from benchmarks.accuracy.planned_row import HORIZONS, Cell, Row, split_of
-from benchmarks.accuracy.published_scores import published
+from benchmarks.accuracy.backbone_settings import (
+    SETTINGS,
+    Experiment,
+    build_backbone_spec,
+    score_over_seeds,
+)
+from benchmarks.accuracy.planned_row import PlannedRow
+from benchmarks.accuracy.published_scores import PUBLISHED, find_published_scores
+from benchmarks.accuracy.splits import HORIZONS, load_split
+from benchmarks.evidence import Row
 from revin_forecast.backbones import Ridge
 from revin_forecast.evaluation.holdout import evaluate
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity, RevIN
 from revin_forecast.training.model_config import ModelConfig
 
-PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "published" / "results.csv"
 TEXT = """
 # Backbones with and without RevIN
 
-Test MSE and MAE on data z-scored by the training part, all test windows scored, nothing chosen on
-them. Mean over the seeds; "spread" is their standard deviation. Parameters, learning rates and
-epochs are those of `benchmarks/accuracy/backbone_settings.py`, chosen on validation windows of ETTh1, 336 -> 96,
-with RevIN, and used everywhere else unchanged: rates fall each epoch, training stops after two
-epochs without a better validation error. They are small, for two processor cores: `configs/gpu/`
-has the papers' sizes. `Ridge` is solved, so it has no seeds. "published" is the nearest published
-figure of the method, under the name and with the look-back that stand behind it ("flawed": the test
-loader dropped its last batch, or the like; "unchecked": nobody looked). Seconds are those of one
-seed on a busy machine. RevIN lowers the MSE everywhere but for three linear maps (Ridge, SparseTSF,
-FITS) at 96 steps back on ETTh1, where it costs half a percent at most. Repeat with
+Test MSE and MAE on data z-scored with the training part. All test windows are scored, and nothing
+is tuned on them. The errors are means over the seeds, and "spread" is their standard deviation.
+Parameters, learning rates and epochs are in `benchmarks/accuracy/backbone_settings.py`. They were
+tuned on validation windows of ETTh1, 336 -> 96, with RevIN, and are the same in every other
+setting. The learning rate falls after each epoch, and training stops after two epochs without a
+lower validation error. The networks are small enough for two processor cores; `configs/gpu/` has
+the sizes of the papers. `Ridge` is solved in closed form and has no seeds. "published" is the
+nearest published figure of the method; the last column has its name and look-back there. A figure
+is "flawed" if, for example, the test loader dropped the last batch, and "unchecked" if its code
+was not examined. Seconds are for one seed on a busy machine. RevIN lowers the MSE everywhere except
+for three linear maps (Ridge, SparseTSF, FITS) with a look-back of 96 on ETTh1, where it costs at
+most half a percent. Repeat with
 
     python -m benchmarks.accuracy.run --grid backbones --data-dir DATA
 """
-CHEAP = ("Ridge", "Linear", "DLinear", "CycleNet", "SparseTSF", "FITS", "TiedAutoencoder")
+LINEAR_MAPS = ("Ridge", "Linear", "DLinear", "CycleNet", "SparseTSF", "FITS", "TiedAutoencoder")
+"""Cheap enough for all horizons."""
 
 
-def cells(names: list[str], data_dir: str | None, quick: bool, seeds: int) -> Iterator[Cell]:
-    """Plan a row for each setting and backbone; what matters most first."""
-    for task, backbone in _ordered(names or ["etth1", "etth2"], data_dir, quick):
+def plan_rows(
+    names: list[str], data_dir: str | None, quick: bool, seeds: int
+) -> Iterator[PlannedRow]:
+    """Plan a row for each setting and backbone, the most important settings first."""
+    for experiment, backbone in _list_experiments(names or ["etth1", "etth2"], data_dir, quick):
+        data, lookback, horizon = experiment.data, experiment.lookback, experiment.horizon
         key: Row = {
-            "data": task.data,
-            "look-back": task.lookback,
-            "horizon": task.horizon,
+            "data": data,
+            "look-back": lookback,
+            "horizon": horizon,
             "backbone": backbone,
         }
-        beside = published(PUBLISHED, task.data, task.lookback, task.horizon, backbone)
-        yield Cell(key, partial(row, task, backbone, seeds), beside)
+        published = find_published_scores(PUBLISHED, data, lookback, horizon, backbone)
+        yield PlannedRow(key, partial(score_backbone, experiment, backbone, seeds), published)
 
 
-def _ordered(names: list[str], data_dir: str | None, quick: bool) -> Iterator[tuple[Task, str]]:
+def _list_experiments(
+    names: list[str], data_dir: str | None, quick: bool
+) -> Iterator[tuple[Experiment, str]]:
     every = ["Ridge", *SETTINGS]
-    quicker, slower = every[: every.index("PatchTST")], every[every.index("PatchTST") :]
+    first_slow = every.index("PatchTST")
+    fast, slow = every[:first_slow], every[first_slow:]
     plan = [(48, 12, every)] if quick else [(336, 96, every)]
     if not quick:
-        plan += [(96, 96, every), (96, 192, quicker), (336, 192, quicker)]
-        plan += [(lookback, horizon, CHEAP) for horizon in HORIZONS[2:] for lookback in (336, 96)]
-        plan += [(96, 192, slower), (336, 192, slower)]
-    for lookback, horizon, chosen in plan:
-        for backbone in chosen:
+        plan += [(96, 96, every), (96, 192, fast), (336, 192, fast)]
+        plan += [
+            (lookback, horizon, LINEAR_MAPS) for horizon in HORIZONS[2:] for lookback in (336, 96)
+        ]
+        plan += [(96, 192, slow), (336, 192, slow)]
+    for lookback, horizon, backbones in plan:
+        for backbone in backbones:
             for name in names:
-                yield Task(name, lookback, horizon, data_dir, quick), backbone
+                yield Experiment(name, lookback, horizon, data_dir, quick), backbone
 
 
-def row(task: Task, backbone: str, seeds: int) -> Row:
+def score_backbone(experiment: Experiment, backbone: str, seeds: int) -> Row:
     """Score one backbone in one setting, with and without RevIN."""
-    scored: Row = {}
+    row: Row = {}
     for label, normalizer in (("RevIN", RevIN), ("without", Identity)):
         if backbone == "Ridge":
-            scores = solved(task, normalizer)
+            scores = score_ridge(experiment, normalizer)
         else:
-            setting = SETTINGS[backbone]
-            scores = scores_of(task, component_of(backbone), setting, normalizer, seeds)
-        scored |= {f"{label} {key}": scores[key] for key in ("MSE", "spread", "MAE")}
-        scored[f"{label} s"] = scores["seconds"]
-    return scored
+            spec, settings = build_backbone_spec(backbone), SETTINGS[backbone]
+            scores = score_over_seeds(experiment, spec, settings, normalizer, seeds)
+        row |= {f"{label} {key}": scores[key] for key in ("MSE", "spread", "MAE")}
+        row[f"{label} s"] = scores["seconds"]
+    return row
 
 
-def solved(task: Task, normalizer: type) -> Row:
-    """Solve Ridge; it is the same for every seed."""
-    split, season = split_of(task.data, task.data_dir)
-    recipe = ModelConfig(
-        ModuleSpec.from_class(Ridge), ModuleSpec.from_class(normalizer), task.lookback, task.horizon
-    )
-    scores = evaluate(recipe, split, season).model
+def score_ridge(experiment: Experiment, normalizer: type) -> Row:
+    """Solve and score Ridge, which is the same for every seed."""
+    split, season = load_split(experiment.data, experiment.data_dir)
+    sizes = experiment.lookback, experiment.horizon
+    config = ModelConfig(ModuleSpec.from_class(Ridge), ModuleSpec.from_class(normalizer), *sizes)
+    scores = evaluate(config, split, season).model
     return {"MSE": scores.mse, "spread": None, "MAE": scores.mae, "seconds": None}

@@ -1,4 +1,4 @@
-"""Forecasts of statsforecast: run by peers.py, in an environment of their own."""
+"""Forecast histories with statsforecast; `statsforecast_runs` runs this in its environment."""
 
 import datetime
 import multiprocessing
@@ -12,36 +12,40 @@ import numpy as np
 from statsforecast import models  # pyright: ignore[reportMissingImports]
 
 NAMES = ("SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta")
-PROCESSES = 2
+WORKERS = 2
 
 
-def forecast(history: np.ndarray, season: int, horizon: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (models, horizon) forecasts and each model's processor seconds, fit included.
+def forecast_history(
+    history: np.ndarray, season: int, horizon: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return forecasts (models, horizon) and the processor seconds of each model with its fit.
 
-    A history shorter than the others has NaN in front.
+    A history shorter than the longest starts with NaN.
     """
-    known = history[np.isfinite(history)]
-    ahead, seconds = np.empty((len(NAMES), horizon)), np.empty(len(NAMES))
-    for place, name in enumerate(NAMES):
+    observed = history[np.isfinite(history)]
+    forecasts, seconds = np.empty((len(NAMES), horizon)), np.empty(len(NAMES))
+    for index, name in enumerate(NAMES):
         start = time.process_time()
         model = getattr(models, name)(season_length=season)
-        ahead[place] = model.forecast(y=known, h=horizon)["mean"]
-        seconds[place] = time.process_time() - start
-    return ahead, seconds
+        forecasts[index] = model.forecast(y=observed, h=horizon)["mean"]
+        seconds[index] = time.process_time() - start
+    return forecasts, seconds
 
 
-def main(given: str, made: str) -> None:
-    """Forecast each history of a .npz file into another one."""
+def main(source: str, target: str) -> None:
+    """Forecast each history of one .npz file and write the forecasts to another."""
     warnings.simplefilter("ignore")
-    task = np.load(given)
-    one = partial(forecast, season=int(task["season"]), horizon=int(task["horizon"]))
-    with multiprocessing.Pool(PROCESSES) as pool:
-        done = pool.map(one, list(task["histories"]), chunksize=1)
-    values, seconds = (np.array(part) for part in zip(*done, strict=True))
+    inputs = np.load(source)
+    forecast = partial(
+        forecast_history, season=int(inputs["season"]), horizon=int(inputs["horizon"])
+    )
+    with multiprocessing.Pool(WORKERS) as pool:
+        results = pool.map(forecast, list(inputs["histories"]), chunksize=1)
+    values, seconds = (np.array(part) for part in zip(*results, strict=True))
     if not np.isfinite(values).all():
-        raise SystemExit("a statistical model's forecast is not finite")
+        raise SystemExit("a forecast of a statistical model is not finite")
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
-    with Path(made).open("wb") as file:
+    with Path(target).open("wb") as file:
         np.savez_compressed(file, names=NAMES, values=values, seconds=seconds, date=date)
 
 

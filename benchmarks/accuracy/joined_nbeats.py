@@ -1,19 +1,21 @@
+"""N-BEATS over all channels joined to one series."""
+
 from revin_forecast.backbones import NBEATS, Backbone
 from revin_forecast.shapes import Future, Past
 
 
 class JoinedNBEATS(Backbone):
-    """N-BEATS that sees all channels as one long series, and forecasts them as one.
+    """N-BEATS that reads all channels as one long series and forecasts them as one.
 
-    Its network is not shared by the channels but mixes them, as many multivariate baselines of the
-    time did.
+    One network mixes the channels instead of being shared by them. Many multivariate baselines of
+    its time were built in this way.
 
     Args:
-        lookback: steps it sees.
-        horizon: steps it forecasts.
-        channels: series it sees and forecasts.
-        blocks: of each of two generic stacks.
-        width: of the layers.
+        lookback: number of past steps.
+        horizon: number of forecast steps.
+        channels: number of channels.
+        blocks: blocks in each of the two generic stacks.
+        width: width of the layers.
     """
 
     def __init__(
@@ -26,5 +28,5 @@ class JoinedNBEATS(Backbone):
     def forward(self, past: Past) -> Future:
         """Forecast all channels from all channels."""
         self.check_past(past)
-        ahead = self.net(past.flatten(1).unsqueeze(-1))
-        return ahead.reshape(len(past), self.horizon, self.channels)
+        forecast = self.net(past.flatten(1).unsqueeze(-1))
+        return forecast.reshape(len(past), self.horizon, self.channels)

@@ -1,9 +1,13 @@
+"""Accuracy of every normalizer around a linear map that all channels share."""
+
 import statistics
 import time
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.accuracy.planned_row import Cell, Row, shortened, split_of
+from benchmarks.accuracy.planned_row import PlannedRow
+from benchmarks.accuracy.splits import load_split, shorten_split
+from benchmarks.evidence import Row
 from revin_forecast import normalizers
 from revin_forecast.backbones import Linear, Ridge
 from revin_forecast.data.split import ChronologicalSplit
@@ -15,20 +19,28 @@ from revin_forecast.training.settings import TrainingSettings
 TEXT = """
 # Normalizers on a shared linear map
 
-Test MSE on data z-scored by the training part, all windows scored. `Linear` is one map for all
-channels, trained by gradient (Adam, rate 0.0003 and batches of 32, for weather 0.001 and 256; at
-most 10 epochs, early stopping on validation after 3): mean and standard deviation over the seeds.
-`Ridge` is the same map solved exactly, where the normalizer is a location and a scale. The
-look-back is 336 for 96 steps ahead; ILI has 966 rows, so there it is 104 for 24. SAN has slices of
-24, for exchange and ILI of 6, and its own first stage; FAN takes 4 main frequencies, for exchange
-and ILI 2; everything else stands at its default. Where `Ridge` is blank there is no closed form by
-a sum over the look-back. Repeat with
+Test MSE on data z-scored with the training part. All test windows are scored. `Linear` is one map
+for all channels, trained by gradient descent: Adam with rate 0.0003 and batches of 32 (weather:
+0.001 and 256), at most 10 epochs, early stopping after 3 without a lower validation error. Its
+error is a mean over the seeds, with the standard deviation in `spread`. `Ridge` is the same map
+solved exactly, where the normalizer is a location and a scale. The look-back is 336 for 96 steps
+ahead, and 104 for 24 on ILI, which has only 966 rows. SAN has slices of 24 (exchange and ILI: 6)
+and its own first stage; FAN uses 4 main frequencies (exchange and ILI: 2); all other parameters
+have their defaults. `Ridge` is blank where the location is not a weighted sum over the look-back
+and so has no closed form. Repeat with
 
     python -m benchmarks.accuracy.run --grid normalizers --data-dir DATA
 """
-SIZES = {"etth1": (336, 96), "etth2": (336, 96), "exchange": (336, 96), "ili": (104, 24)}
-SIZES["weather"] = (336, 96)
-SHORT = {"exchange", "ili"}
+SIZES = {
+    "etth1": (336, 96),
+    "etth2": (336, 96),
+    "exchange": (336, 96),
+    "ili": (104, 24),
+    "weather": (336, 96),
+}
+"""Look-back and horizon of each data set."""
+SHORT_SEASONS = {"exchange", "ili"}
+"""Data sets with weekly patterns or fewer rows: SAN and FAN get smaller parameters."""
 NAMES = [
     "Identity",
     "LastValue",
@@ -48,25 +60,47 @@ NAMES = [
 ]
 
 
-def component(normalizer: str, name: str) -> ModuleSpec:
-    """Describe a normalizer as the page does."""
-    options = {"SAN": {"slice_length": 6}, "FAN": {"frequencies": 2}} if name in SHORT else {}
+def plan_rows(
+    names: list[str], data_dir: str | None, quick: bool, seeds: int
+) -> Iterator[PlannedRow]:
+    """Plan a row for each data set and normalizer."""
+    seeds = 1 if quick else seeds
+    for name in names or (["exchange"] if quick else SIZES):
+        for normalizer in NAMES:
+            lookback, horizon = get_sizes(name, quick)
+            key: Row = {"data": name, "look-back": lookback, "horizon": horizon}
+            key["normalizer"] = normalizer
+            yield PlannedRow(
+                key, partial(score_normalizer, normalizer, name, seeds, data_dir, quick)
+            )
+
+
+def get_sizes(name: str, quick: bool) -> tuple[int, int]:
+    """Return the look-back and the horizon of a data set."""
+    return (48, 12) if quick else SIZES[name]
+
+
+def build_normalizer_spec(normalizer: str, name: str) -> ModuleSpec:
+    """Return a normalizer by its label, with the parameters of a data set."""
+    options = (
+        {"SAN": {"slice_length": 6}, "FAN": {"frequencies": 2}} if name in SHORT_SEASONS else {}
+    )
     kind, _, variant = normalizer.partition(" ")
     options[kind] = options.get(kind, {}) | ({"affine": False} if variant else {})
     return ModuleSpec.from_class(partial(getattr(normalizers, kind), **options[kind]))
 
 
-def normalizer_row(
+def score_normalizer(
     normalizer: str, name: str, seeds: int, data_dir: str | None, quick: bool
 ) -> Row:
-    """Score Linear over seeds, and Ridge where it can be solved."""
-    split, season = split_of(name, data_dir)
+    """Score Linear over the seeds, and Ridge if it can be solved."""
+    split, season = load_split(name, data_dir)
     if quick:
-        split = shortened(split)
-    lookback, horizon = sizes_of(name, quick)
-    chosen = component(normalizer, name)
+        split = shorten_split(split)
+    lookback, horizon = get_sizes(name, quick)
+    spec = build_normalizer_spec(normalizer, name)
     start = time.perf_counter()
-    errors, absolute, scored = [], [], None
+    squared, absolute, windows = [], [], None
     for seed in range(seeds):
         training = TrainingSettings(
             max_epochs=1 if quick else 10,
@@ -74,45 +108,29 @@ def normalizer_row(
             batch_size=256 if name == "weather" else 32,
             seed=seed,
         )
-        recipe = ModelConfig(ModuleSpec.from_class(Linear), chosen, lookback, horizon, training)
-        scores = evaluate(recipe, split, season).model
-        errors.append(scores.mse)
+        config = ModelConfig(ModuleSpec.from_class(Linear), spec, lookback, horizon, training)
+        scores = evaluate(config, split, season).model
+        squared.append(scores.mse)
         absolute.append(scores.mae)
-        scored = scores.windows
+        windows = scores.windows
     return {
-        "Linear MSE": statistics.mean(errors) if seeds else None,
-        "spread": statistics.stdev(errors) if seeds > 1 else None,
+        "Linear MSE": statistics.mean(squared) if seeds else None,
+        "spread": statistics.stdev(squared) if seeds > 1 else None,
         "Linear MAE": statistics.mean(absolute) if seeds else None,
-        "Ridge MSE": ridge_error(chosen, split, lookback, horizon, season),
+        "Ridge MSE": score_ridge(spec, split, lookback, horizon, season),
         "seeds": seeds,
-        "windows": scored,
+        "windows": windows,
         "seconds": time.perf_counter() - start,
     }
 
 
-def sizes_of(name: str, quick: bool) -> tuple[int, int]:
-    """Return look-back and horizon."""
-    return (48, 12) if quick else SIZES[name]
-
-
-def ridge_error(
-    chosen: ModuleSpec, split: ChronologicalSplit, lookback: int, horizon: int, season: int
+def score_ridge(
+    spec: ModuleSpec, split: ChronologicalSplit, lookback: int, horizon: int, season: int
 ) -> float | None:
-    """Return the error of the map solved exactly; None where there is no closed form."""
-    model = ModelConfig(ModuleSpec.from_class(Ridge), chosen, lookback, horizon).build(2).normalizer
-    closed = isinstance(model, normalizers.LocationScaleNormalizer)
-    if not closed or model.location_weights(lookback) is None:
+    """Return the MSE of the exactly solved map; None if there is no closed form."""
+    config = ModelConfig(ModuleSpec.from_class(Ridge), spec, lookback, horizon)
+    normalizer = config.build(2).normalizer
+    is_location_scale = isinstance(normalizer, normalizers.LocationScaleNormalizer)
+    if not is_location_scale or normalizer.location_weights(lookback) is None:
         return None
-    recipe = ModelConfig(ModuleSpec.from_class(Ridge), chosen, lookback, horizon)
-    return evaluate(recipe, split, season).model.mse
-
-
-def cells(names: list[str], data_dir: str | None, quick: bool, seeds: int) -> Iterator[Cell]:
-    """Plan the second table."""
-    for name in names or (["exchange"] if quick else SIZES):
-        for normalizer in NAMES:
-            lookback, horizon = sizes_of(name, quick)
-            key: Row = {"data": name, "look-back": lookback, "horizon": horizon}
-            key["normalizer"] = normalizer
-            seen = 1 if quick else seeds
-            yield Cell(key, partial(normalizer_row, normalizer, name, seen, data_dir, quick))
+    return evaluate(config, split, season).model.mse

@@ -1,12 +1,13 @@
-"""Published figures beside ours: the nearest setting of the same method."""
+"""Published errors of the same method at the nearest setting."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.accuracy.planned_row import Row
+from benchmarks.evidence import ROOT, Row
 
-# Names under which papers report what we have.
+PUBLISHED = ROOT.parent / "shared" / "published" / "results.csv"
+"""Table of published results; without it the columns stay empty."""
 METHODS = {
     "Linear": ["RLinear", "Linear"],
     "DLinear": ["DLinear"],
@@ -24,26 +25,29 @@ METHODS = {
     "SCINet": ["SCINet+RevIN", "SCINet"],
     "Informer": ["Informer+RevIN", "Informer (TFB)", "Informer"],
 }
+"""Names that papers use for our backbones, the preferred name first."""
 
 
-def published(path: Path, data: str, lookback: int, horizon: int, backbone: str) -> Row:
-    """Return the errors published for a method, its name there and the look-back it had.
+def find_published_scores(path: Path, data: str, lookback: int, horizon: int, backbone: str) -> Row:
+    """Return the published errors of a method, its name in the paper and its look-back.
 
-    The same look-back is preferred, then figures without a known flaw; None where there are none.
+    A row with the same look-back is preferred, then one without a known flaw. Every
+    value is empty (None) if nothing is published.
     """
-    nothing: Row = {"published MSE": None, "published MAE": None, "as": None}
+    empty: Row = {"published MSE": None, "published MAE": None, "as": None}
     if not path.is_file():
-        return nothing
+        return empty
     table = pd.read_csv(path, dtype={"lookback": str, "horizon": str})
     methods = METHODS.get(backbone, [])
-    same = (table.dataset.str.lower() == data) & (table.horizon == str(horizon))
-    found = table[same & table.method.isin(methods) & table.mse.notna()]
-    if found.empty:
-        return nothing
-    order = found.method.map(methods.index)
-    rank = (found.lookback != str(lookback)) * 20 + (found.clean != "yes") * 10 + order
-    row = found.loc[rank.sort_values(kind="stable").index[0]]
-    told = {"yes": "", "no": ", flawed"}.get(row.clean, ", unchecked")
-    absolute = None if pd.isna(row.mae) else float(row.mae)
-    source = f"{row.method}, look-back {row.lookback}{told}"
-    return {"published MSE": float(row.mse), "published MAE": absolute, "as": source}
+    is_same = (table.dataset.str.lower() == data) & (table.horizon == str(horizon))
+    matches = table[is_same & table.method.isin(methods) & table.mse.notna()]
+    if matches.empty:
+        return empty
+    # The weights order the criteria: look-back before cleanness before the preferred name.
+    name_rank = matches.method.map(methods.index)
+    rank = (matches.lookback != str(lookback)) * 20 + (matches.clean != "yes") * 10 + name_rank
+    row = matches.loc[rank.sort_values(kind="stable").index[0]]
+    quality = {"yes": "", "no": ", flawed"}.get(row.clean, ", unchecked")
+    mae = None if pd.isna(row.mae) else float(row.mae)
+    source = f"{row.method}, look-back {row.lookback}{quality}"
+    return {"published MSE": float(row.mse), "published MAE": mae, "as": source}

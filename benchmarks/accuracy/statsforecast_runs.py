@@ -1,4 +1,4 @@
-"""Forecasts of statsforecast, made in an environment of their own and kept."""
+"""Forecasts of statsforecast, computed once in an environment of its own and cached."""
 
 import hashlib
 import json
@@ -10,77 +10,86 @@ from pathlib import Path
 
 import numpy as np
 
-HERE = Path(__file__).parent
-PROGRAM, PINS = HERE / "forecast_statsforecast.py", HERE / "statsforecast.txt"
-SHORTEST_HISTORY, SEASONS = 1000, 8
+FOLDER = Path(__file__).parent
+PROGRAM, PINS = FOLDER / "forecast_statsforecast.py", FOLDER / "statsforecast.txt"
+MAX_HISTORY, MAX_SEASONS = 1000, 8
+"""The models see so many rows, or so many seasons if that is more."""
 
 
 @dataclass(frozen=True, eq=False)
-class Forecasts:
-    """What each statistical model made of each history."""
+class StatsforecastResult:
+    """Forecasts of each history by each statistical model."""
 
     names: tuple[str, ...]
+    """Models, in the order of the other arrays."""
     values: np.ndarray
-    """(histories, models, horizon)."""
+    """Forecasts (histories, models, horizon)."""
     seconds: np.ndarray
-    """(histories, models): of a processor, fit included."""
+    """Processor seconds (histories, models), with the fit."""
     date: str
-    """When they were made."""
+    """Day of the measurement."""
 
 
-def histories(values: np.ndarray, origins: tuple[int, ...], season: int) -> np.ndarray:
-    """Return (origins * channels, rows) of what the statistical models see before each origin.
+def cut_histories(values: np.ndarray, origins: tuple[int, ...], season: int) -> np.ndarray:
+    """Return the rows (origins * channels, rows) that the models see before each origin.
 
-    That is the last 1,000 rows, or eight seasons if that is more: their time grows with the rows,
-    AutoTheta's with the square of them. Gaps are interpolated, at the end the last value is held;
-    what is NaN in front stays so.
+    These are the last 1,000 rows, or eight seasons if that is more: the time of the models grows
+    with the rows, and that of AutoTheta with their square. Gaps are interpolated, and the last
+    value is repeated at the end. Leading NaN stay.
 
-    >>> histories(np.array([[np.nan], [1.0], [np.nan], [3.0], [np.nan], [9.0]]), (5,), season=1)
+    >>> cut_histories(np.array([[np.nan], [1.0], [np.nan], [3.0], [np.nan], [9.0]]), (5,), season=1)
     array([[nan,  1.,  2.,  3.,  3.]])
     """
-    longest = max(SHORTEST_HISTORY, SEASONS * season)
+    longest = max(MAX_HISTORY, MAX_SEASONS * season)
     rows = min(longest, max(origins))
-    parts = []
+    histories = []
     for origin in origins:
         for channel in values[max(0, origin - longest) : origin].T:
-            seen = np.flatnonzero(np.isfinite(channel))
-            filled = np.interp(np.arange(len(channel)), seen, channel[seen], left=np.nan)
-            parts.append(np.concatenate([np.full(rows - len(channel), np.nan), filled]))
-    return np.array(parts)
+            observed = np.flatnonzero(np.isfinite(channel))
+            steps = np.arange(len(channel))
+            filled = np.interp(steps, observed, channel[observed], left=np.nan)
+            histories.append(np.concatenate([np.full(rows - len(channel), np.nan), filled]))
+    return np.array(histories)
 
 
-def forecasts(given: np.ndarray, season: int, horizon: int, folder: Path) -> Forecasts:
-    """Return the statistical models' forecasts of each history, made once and kept.
+def forecast_histories(
+    histories: np.ndarray, season: int, horizon: int, folder: Path
+) -> StatsforecastResult:
+    """Return the forecasts of the statistical models, from the cache if they are there.
 
     Args:
-        given: (histories, rows), NaN in front of the shorter ones.
-        season: told to the models.
-        horizon: steps.
-        folder: of the environment, made if it is not there, and of what is kept.
+        histories: (histories, rows), with leading NaN in the shorter ones.
+        season: season that the models use.
+        horizon: number of steps.
+        folder: folder of the environment, created if necessary, and of the cache.
     """
-    content = [given.tobytes(), json.dumps([given.shape, season, horizon]).encode()]
+    # The key covers the inputs, the program and the pinned versions: a change of any of them
+    # computes and times the forecasts again.
+    content = [histories.tobytes(), json.dumps([histories.shape, season, horizon]).encode()]
     content += [PROGRAM.read_bytes(), PINS.read_bytes()]
     key = hashlib.sha256(b"".join(content)).hexdigest()[:16]
-    made = folder / "results" / f"{key}.npz"
-    if not made.is_file():
-        made.parent.mkdir(parents=True, exist_ok=True)
-        task, fresh = made.with_suffix(".task.npz"), made.with_suffix(".new")
-        np.savez_compressed(task, histories=given, season=season, horizon=horizon)
-        command = [environment(folder), PROGRAM, task, fresh]
+    cached = folder / "results" / f"{key}.npz"
+    if not cached.is_file():
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        inputs, partial = cached.with_suffix(".task.npz"), cached.with_suffix(".new")
+        np.savez_compressed(inputs, histories=histories, season=season, horizon=horizon)
+        command = [ensure_environment(folder), PROGRAM, inputs, partial]
         subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-        task.unlink()
-        fresh.rename(made)
-    kept = np.load(made)
-    return Forecasts(tuple(kept["names"]), kept["values"], kept["seconds"], str(kept["date"]))
+        inputs.unlink()
+        partial.rename(cached)
+    arrays = np.load(cached)
+    return StatsforecastResult(
+        tuple(arrays["names"]), arrays["values"], arrays["seconds"], str(arrays["date"])
+    )
 
 
-def version() -> str:
+def read_version() -> str:
     """Return the pinned version of statsforecast."""
     return dict(line.split("==") for line in PINS.read_text().splitlines())["statsforecast"]
 
 
-def environment(folder: Path) -> Path:
-    """Return the interpreter of the environment that has statsforecast, made if it is not there."""
+def ensure_environment(folder: Path) -> Path:
+    """Return the interpreter of the environment of statsforecast, created if necessary."""
     home = folder / f"environment-{hashlib.sha256(PINS.read_bytes()).hexdigest()[:8]}"
     python = home / "bin" / "python"
     if not python.is_file():

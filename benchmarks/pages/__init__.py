@@ -1,1 +1,1 @@
-
+"""Pages and figures made from the JSON records, without measuring."""

@@ -1,4 +1,4 @@
-"""The picture of each page in docs/benchmarks, drawn from the page's rows."""
+"""The figure of each page in docs/benchmarks, drawn from the rows of the page."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -6,13 +6,13 @@ from collections.abc import Callable
 from plotly import graph_objects
 
 from benchmarks.evidence import Row
-from benchmarks.pages.dot_plot import COLOURS, Dots, Rows, framed
+from benchmarks.pages.dot_plot import COLOURS, DotPlot, Rows, apply_style
 
-UNSURE = "can't tell"
+CANNOT_TELL = "can't tell"
 MSE = "mean squared error (standardized)"
 BASELINES = ("SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta")
-DOTS: dict[str, Dots] = {
-    "accuracy_backbones": Dots(
+DOT_PLOTS: dict[str, DotPlot] = {
+    "accuracy_backbones": DotPlot(
         "{backbone}",
         ("RevIN MSE", "without MSE", "published MSE"),
         MSE,
@@ -20,171 +20,175 @@ DOTS: dict[str, Dots] = {
         log=True,
         keep=lambda row: (row["look-back"], row["horizon"]) == (336, 96),
     ),
-    "accuracy_normalizers": Dots(
+    "accuracy_normalizers": DotPlot(
         "{normalizer}", ("Linear MSE", "Ridge MSE"), "MSE", panel="{data}"
     ),
-    "accuracy_paper": Dots(
+    "accuracy_paper": DotPlot(
         "{backbone}, {data}, {look-back} -> {horizon}",
         ("without", "with", "paper without", "paper with"),
         MSE,
         log=True,
     ),
-    "accuracy_product": Dots(
+    "accuracy_product": DotPlot(
         "{data}",
         ("default", *BASELINES),
         "MASE",
         log=True,
         keep=lambda row: row["season"] is not None,
     ),
-    "accuracy_revin": Dots(
+    "accuracy_revin": DotPlot(
         "{data}, {look-back} -> {horizon}",
         ("RevIN MSE", "LastValue MSE", "Identity MSE", "SeasonalNaive MSE", "Repeat MSE"),
         MSE,
         log=True,
     ),
-    "accuracy_tying": Dots("{network}", ("tied", "untied"), MSE, panel="{data}"),
-    "backbone_speed": Dots("{backbone}", ("ratio",), "times as fast as plain code", line=1),
-    "cuda_speed": Dots(
+    "accuracy_tying": DotPlot("{network}", ("tied", "untied"), MSE, panel="{data}"),
+    "backbone_speed": DotPlot("{backbone}", ("ratio",), "times as fast as plain code", line=1),
+    "cuda_speed": DotPlot(
         "{what}", ("package windows/s", "plain windows/s"), "windows a second", log=True
     ),
-    "distributed_speed": Dots(
+    "distributed_speed": DotPlot(
         "{what}", ("ratio", "target", "bound"), "times as fast as the first", line=1
     ),
-    "interval_coverage": Dots(
+    "interval_coverage": DotPlot(
         "{data}",
         ("80 %", "80 % raw", "95 %", "95 % raw"),
         "% covered",
         panel="{shift}",
     ),
-    "interval_coverage_short": Dots(
-        "{data}, {rows}", ("80 %", "95 %", "width", "lopsided"), "", apart=True
+    "interval_coverage_short": DotPlot(
+        "{data}, {rows}", ("80 %", "95 %", "width", "lopsided"), "", separate_axes=True
     ),
-    "larger_than_memory": Dots(
-        "{backbone}, {way}", ("windows/s", "peak GiB", "own GiB"), "", apart=True
+    "larger_than_memory": DotPlot(
+        "{backbone}, {way}", ("windows/s", "peak GiB", "own GiB"), "", separate_axes=True
     ),
-    "layer_speed": Dots(
+    "layer_speed": DotPlot(
         "{layer}",
         ("forward", "backward", "to data"),
-        "of the original formula's time",
+        "time relative to the original formula",
         panel="{shape}",
         line=1,
         keep=lambda row: row["threads"] == 1,
     ),
-    "many_series": Dots(
-        "{series} series, {options}", ("seconds", "core s", "peak GiB"), "", apart=True
+    "many_series": DotPlot(
+        "{series} series, {options}", ("seconds", "core s", "peak GiB"), "", separate_axes=True
     ),
-    "peers_forecast": Dots("{program}", ("seconds", "core s", "peak MiB"), "", apart=True),
-    "peers_training": Dots(
+    "peers_forecast": DotPlot(
+        "{program}", ("seconds", "core s", "peak MiB"), "", separate_axes=True
+    ),
+    "peers_training": DotPlot(
         "{model}: {contender}", ("train windows/s", "predict windows/s"), "a second", log=True
     ),
-    "ridge_speed": Dots(
+    "ridge_speed": DotPlot(
         "{rows} x {channels}, {look-back} -> {horizon}",
         ("fit s", "moments s", "blocks s"),
         "seconds",
         log=True,
     ),
-    "speed_ratios": Dots(
+    "speed_ratios": DotPlot(
         "{what}<br><i>{reference}</i>",
         ("ratio", "bound"),
-        "of the reference's time",
+        "time relative to the reference",
         log=True,
         line=1,
     ),
-    "sweep_speed": Dots(
+    "sweep_speed": DotPlot(
         "{size of}",
         ("choose s", "solve s", "sums s", "blocks s", "PatchTST epoch s"),
         "seconds",
         log=True,
     ),
-    "table_fuzz": Dots("{end}", ("share",), "of the files"),
-    "training_speed": Dots("{backbone}", ("time ratio",), "package / plain loop, time", line=1),
+    "table_fuzz": DotPlot("{end}", ("share",), "share of the files"),
+    "training_speed": DotPlot("{backbone}", ("time ratio",), "package / plain loop, time", line=1),
 }
 
 
-def figure_of(name: str, rows: Rows) -> graph_objects.Figure | None:
-    """Return the picture of a page's rows; None where there is none of that name."""
-    if name in DRAWN:
-        return DRAWN[name](rows)
-    return DOTS[name].figure(rows) if name in DOTS else None
+def draw_figure(name: str, rows: Rows) -> graph_objects.Figure | None:
+    """Return the figure of a page's rows; None if the page has none."""
+    if name in CUSTOM_FIGURES:
+        return CUSTOM_FIGURES[name](rows)
+    return DOT_PLOTS[name].draw(rows) if name in DOT_PLOTS else None
 
 
-def closed_form(rows: Rows) -> graph_objects.Figure:
+def draw_closed_form(rows: Rows) -> graph_objects.Figure:
     """Draw the mean error of each variant over that of the best published method."""
-    sets: dict[str, Row] = {}
+    datasets: dict[str, Row] = {}
     for row in rows:
-        cells = sets.setdefault(row["data"], {"data": row["data"]})
-        cells[f"{row['maps']}, {row['taught by']}"] = row["mean MSE"] / row["published"]
-    pivoted = list(sets.values())
-    columns = tuple(dict.fromkeys(name for cells in pivoted for name in cells if name != "data"))
+        variants = datasets.setdefault(row["data"], {"data": row["data"]})
+        variants[f"{row['maps']}, {row['taught by']}"] = row["mean MSE"] / row["published"]
+    pivoted = list(datasets.values())
+    columns = tuple(dict.fromkeys(name for row in pivoted for name in row if name != "data"))
     axis = "mean squared error, mean of four horizons, over the best published"
-    return Dots("{data}", columns, axis, line=1).figure(pivoted)
+    return DotPlot("{data}", columns, axis, line=1).draw(pivoted)
 
 
-def thread_count(rows: Rows) -> graph_objects.Figure:
-    """Draw the time of a step on each number of threads."""
-    counts = tuple(name for name in rows[0] if name.startswith("ms on "))
+def draw_thread_count(rows: Rows) -> graph_objects.Figure:
+    """Draw the time of a step for each number of threads."""
+    columns = tuple(name for name in rows[0] if name.startswith("ms on "))
     label = "{backbone}, {windows} x {channels}"
-    return Dots(label, counts, "milliseconds a step", log=True).figure(rows)
+    return DotPlot(label, columns, "milliseconds a step", log=True).draw(rows)
 
 
-def scaling(rows: Rows) -> graph_objects.Figure:
+def draw_scaling(rows: Rows) -> graph_objects.Figure:
     """Draw seconds over size."""
-    from benchmarks.speed.scaling import figure  # it loads what it measures
+    from benchmarks.speed.scaling import draw_growth  # it imports everything it measures
 
-    return figure(rows).update_yaxes(dtick="D2", tickformat="~g")  # few ticks: a small file
+    # Few ticks make a small file.
+    return draw_growth(rows).update_yaxes(dtick="D2", tickformat="~g")
 
 
-def audit(rows: Rows) -> graph_objects.Figure:
-    """Draw which class keeps which promise; what it does not claim is left blank."""
+def draw_normalizer_audit(rows: Rows) -> graph_objects.Figure:
+    """Draw which class keeps which promise; promises that a class does not claim are blank."""
     classes = [name for name in rows[0] if name != "promise"]
-    kinds = {"holds": ("holds", COLOURS[2]), "x": ("does not hold", COLOURS[1])}
-    drawn = graph_objects.Figure()
-    for kind, (told, colour) in kinds.items():
-        cells = [(name, row) for row in rows for name in classes if row[name].split()[0] == kind]
-        drawn.add_scatter(
-            x=[name for name, _ in cells],
+    legend = {"holds": ("holds", COLOURS[2]), "x": ("does not hold", COLOURS[1])}
+    figure = graph_objects.Figure()
+    for cell, (name, colour) in legend.items():
+        cells = [(kind, row) for row in rows for kind in classes if row[kind].split()[0] == cell]
+        figure.add_scatter(
+            x=[kind for kind, _ in cells],
             y=[row["promise"] for _, row in cells],
-            name=told,
+            name=name,
             mode="markers",
             marker={"symbol": "square", "size": 15, "color": colour},
         )
     promises = [row["promise"] for row in rows]
-    drawn.update_xaxes(categoryorder="array", categoryarray=classes, showgrid=False)
-    drawn.update_xaxes(title="blank: not claimed, or not applicable")
-    drawn.update_yaxes(categoryorder="array", categoryarray=promises[::-1], showgrid=False)
-    return framed(drawn, len(rows))
+    figure.update_xaxes(categoryorder="array", categoryarray=classes, showgrid=False)
+    figure.update_xaxes(title="blank: not claimed, or not applicable")
+    figure.update_yaxes(categoryorder="array", categoryarray=promises[::-1], showgrid=False)
+    return apply_style(figure, len(rows))
 
 
-def verdicts(rows: Rows) -> graph_objects.Figure:
-    """Draw how often the blind verdict agrees with a sign that was measured, in each data set."""
-    signed = [row for row in rows if row["sign"] is not None]
-    sets = list(dict.fromkeys(row["data"] for row in signed))
-    counts = Counter((row["data"], _agreement(row)) for row in signed)
-    drawn = graph_objects.Figure()
-    for kind, colour in (("agrees", COLOURS[2]), (UNSURE, "#cccccc"), ("disagrees", COLOURS[1])):
-        drawn.add_bar(
-            x=[counts[name, kind] for name in sets],
-            y=sets,
+def draw_shift_verdicts(rows: Rows) -> graph_objects.Figure:
+    """Draw how often the blind verdict agrees with a significant sign, for each data set."""
+    significant = [row for row in rows if row["sign"] is not None]
+    datasets = list(dict.fromkeys(row["data"] for row in significant))
+    counts = Counter((row["data"], _classify_agreement(row)) for row in significant)
+    figure = graph_objects.Figure()
+    colours = {"agrees": COLOURS[2], CANNOT_TELL: "#cccccc", "disagrees": COLOURS[1]}
+    for kind, colour in colours.items():
+        figure.add_bar(
+            x=[counts[name, kind] for name in datasets],
+            y=datasets,
             name=kind,
             orientation="h",
             marker={"color": colour},
         )
-    drawn.update_layout(barmode="stack", legend={"traceorder": "normal"})
-    drawn.update_xaxes(title="channels where the gain has a clear sign; verdict made blind")
-    drawn.update_yaxes(categoryorder="array", categoryarray=sets[::-1])
-    return framed(drawn, len(sets))
+    figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
+    figure.update_xaxes(title="channels where the gain has a clear sign; verdict made blind")
+    figure.update_yaxes(categoryorder="array", categoryarray=datasets[::-1])
+    return apply_style(figure, len(datasets))
 
 
-def _agreement(row: Row) -> str:
-    if row["blind"] == UNSURE:
-        return UNSURE
+def _classify_agreement(row: Row) -> str:
+    if row["blind"] == CANNOT_TELL:
+        return CANNOT_TELL
     return "agrees" if row["blind"] == row["sign"] else "disagrees"
 
 
-DRAWN: dict[str, Callable[[Rows], graph_objects.Figure]] = {
-    "accuracy_closed_form": closed_form,
-    "normalizer_audit": audit,
-    "scaling": scaling,
-    "shift_verdicts": verdicts,
-    "thread_count": thread_count,
+CUSTOM_FIGURES: dict[str, Callable[[Rows], graph_objects.Figure]] = {
+    "accuracy_closed_form": draw_closed_form,
+    "normalizer_audit": draw_normalizer_audit,
+    "scaling": draw_scaling,
+    "shift_verdicts": draw_shift_verdicts,
+    "thread_count": draw_thread_count,
 }

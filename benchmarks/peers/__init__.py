@@ -1,0 +1,1 @@
+"""Comparison with other forecasting libraries, each in an environment and processes of its own."""

@@ -1,4 +1,4 @@
-"""Measured commands: each runs in a process of its own, one thread, nothing beside it."""
+"""Measured processes: each command runs alone, on one thread."""
 
 import json
 import os
@@ -10,45 +10,46 @@ from pathlib import Path
 
 PROGRAMS = Path(__file__).parent / "programs"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-SHOWN = 2000
-"""Last characters of a failed command's errors that are told."""
+MAX_ERROR_CHARACTERS = 2000
+"""Last characters of the error stream in the message of a failed command."""
 
 
 @dataclass(frozen=True)
-class Ran:
-    """What a process took."""
+class ProcessResult:
+    """Time, memory and output of a process."""
 
     seconds: float
-    """From its start to its end."""
+    """Seconds from its start to its end."""
     core_seconds: float
-    """Of a processor."""
+    """Processor seconds."""
     peak_mib: float
-    """Its largest resident memory."""
+    """Largest resident memory."""
     printed: int
     """Bytes on its two output streams."""
     out: str
-    """What it printed on standard output."""
+    """Standard output."""
 
 
-def run(
+def run_process(
     command: Sequence[str | Path], before: Sequence[str] = (), folder: Path | None = None
-) -> Ran:
+) -> ProcessResult:
     """Run a command and measure it.
 
     Args:
-        command: what is run.
+        command: the measured command.
         before: words that start it, such as taskset -c 1; they are not measured.
-        folder: where it runs.
+        folder: working folder of the command.
 
     Raises:
-        SystemExit: it failed.
+        SystemExit: the command failed.
     """
     words = [*before, sys.executable, str(PROGRAMS / "timed_run.py"), *map(str, command)]
-    done = subprocess.run(
+    process = subprocess.run(
         words, capture_output=True, text=True, check=True, cwd=folder, env=os.environ | ONE_THREAD
     )
-    told = json.loads(done.stdout)
-    code, errors = told.pop("code"), told.pop("err")
+    result = json.loads(process.stdout)
+    code, errors = result.pop("code"), result.pop("err")
     if code:
-        raise SystemExit(f"{' '.join(map(str, command))} ended with {code}:\n{errors[-SHOWN:]}")
-    return Ran(**told)
+        errors = errors[-MAX_ERROR_CHARACTERS:]
+        raise SystemExit(f"{' '.join(map(str, command))} ended with {code}:\n{errors}")
+    return ProcessResult(**result)

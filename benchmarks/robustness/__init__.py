@@ -1,1 +1,1 @@
-
+"""Contracts of normalizers, reading of damaged tables, and coverage of intervals."""

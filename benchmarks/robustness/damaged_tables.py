@@ -1,4 +1,4 @@
-"""Small tables as people have them, with a little of everything wrong."""
+"""Small tables as they occur in practice, with a little of everything wrong."""
 
 import csv
 import gzip
@@ -8,88 +8,65 @@ from collections.abc import Callable
 
 import pandas as pd
 
-CELLS = ["1", "2.5", "", "NaN", "n/a", "oops", "1e300", "-1e-300", "inf", "1e999", "2024-01-01"]
-CELLS += [
-    "2024-13-45",
-    "1,5",
-    "1,234",
-    "1.234",
-    "a,b",
-    "x\ny",
-    "'",
-    '"',
-    " 7 ",
-    "é",
-    "0x1F",
-    "12 %",
+Table = list[list[str]]
+
+# fmt: off
+CELLS = [
+    "1", "2.5", "", "NaN", "n/a", "oops", "1e300", "-1e-300", "inf", "1e999", "2024-01-01",
+    "2024-13-45", "1,5", "1,234", "1.234", "a,b", "x\ny", "'", '"', " 7 ", "é", "0x1F", "12 %",
+    "1_000", "True", "\0", "12:30", "1990", "9" * 20, str(2**53 + 1), "#", "-", "€ 5", "1 234",
+    "1.234,5", "1,234.5", "1.234.567", "2024-01-01T00:00:00+01:00", "\u22125", "5 kg", "+3",
 ]
-CELLS += [
-    "1_000",
-    "True",
-    "\0",
-    "12:30",
-    "1990",
-    "9" * 20,
-    str(2**53 + 1),
-    "#",
-    "-",
-    "€ 5",
-    "1 234",
-]
-CELLS += ["1.234,5", "1,234.5", "1.234.567", "2024-01-01T00:00:00+01:00", "\u22125", "5 kg", "+3"]
 NAMES = [
-    "x",
-    "y",
-    "x ",
-    "",
-    "sold",
-    "1",
-    "2024",
-    "Verkäufe",
-    "price €",
-    "Größe",
-    "a;b",
-    "a,b",
-    "время",
+    "x", "y", "x ", "", "sold", "1", "2024", "Verkäufe", "price €", "Größe", "a;b", "a,b", "время",
 ]
 STEPS = ["h", "D", "B", "W-SAT", "W-WED", "MS", "ME", "15min", "100ms", "QS", "YS", "3h", "10s"]
-FORMS = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d", "%d.%m.%Y %H:%M", "%d/%m/%Y"]
-FORMS += ["%m/%d/%Y", "%Y/%m/%d", "%Y%m%d", "%m/%d/%Y %I:%M %p", "%d.%m.%y", "%Y-%m", "%Y", "%H:%M"]
-STAMPS = [*["date", "ds", "time", "Date", "moment"] * 4, ""]
-KINDS = [*["utf-8", "utf-8", "utf-8", "utf-8-sig", "cp1252", "utf-16"] * 3, "cp1251", "utf-16-le"]
+FORMATS = [
+    "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d", "%d.%m.%Y %H:%M", "%d/%m/%Y",
+    "%m/%d/%Y", "%Y/%m/%d", "%Y%m%d", "%m/%d/%Y %I:%M %p", "%d.%m.%y", "%Y-%m", "%Y", "%H:%M",
+]
+# fmt: on
+TIME_NAMES = [*["date", "ds", "time", "Date", "moment"] * 4, ""]
+ENCODINGS = [
+    *["utf-8", "utf-8", "utf-8", "utf-8-sig", "cp1252", "utf-16"] * 3,
+    "cp1251",
+    "utf-16-le",
+]
 
 
-def damaged(dice: random.Random) -> tuple[str, bytes]:
-    """Return the ending of a file and its bytes."""
-    table = long_table(dice) if dice.random() < 0.3 else wide_table(dice)
-    for harm in (rows_harmed, cells_harmed, header_harmed):
+def make_damaged_table(dice: random.Random) -> tuple[str, bytes]:
+    """Return the file name ending and the bytes of a table."""
+    table = make_long_table(dice) if dice.random() < 0.3 else make_wide_table(dice)
+    for damage in (damage_rows, damage_cells, damage_header):
         if dice.random() < 0.12:
-            table = harm(table, dice)
-    data = encoded(laid_out(table, dice), dice)
+            table = damage(table, dice)
+    data = encode_text(format_csv(table, dice), dice)
     if dice.random() < 0.15:
-        data = mutated(data, dice)
+        data = damage_bytes(data, dice)
     if dice.random() < 0.02:
         data = dice.randbytes(dice.randint(0, 60))
     ending = dice.choice([*[".csv", ".csv", ".tsv", ".txt", ".csv.gz"] * 6, ".parquet", ".dat"])
     if ending == ".csv.gz" and dice.random() < 0.8:
         data = gzip.compress(data)
-        data = mutated(data, dice) if dice.random() < 0.1 else data
+        data = damage_bytes(data, dice) if dice.random() < 0.1 else data
     return ending, data
 
 
-def wide_table(dice: random.Random) -> list[list[str]]:
-    stamps = times(dice, dice.choice([0, 2, *[5, 8, 8, 12, 30] * 4]))
+def make_wide_table(dice: random.Random) -> Table:
+    """Return a table with one column for each series."""
+    stamps = make_timestamps(dice, dice.choice([0, 2, *[5, 8, 8, 12, 30] * 4]))
     names = dice.sample(NAMES, dice.choice([1, 1, 2, 3])) if dice.random() < 0.5 else ["x", "y"]
-    columns = [numbers(dice, len(stamps)) for _ in names]
+    columns = [make_numbers(dice, len(stamps)) for _ in names]
     rows = [list(row) for row in zip(stamps, *columns, strict=True)]
-    if dice.random() < 0.3:  # all columns as one program writes them
+    if dice.random() < 0.3:  # all columns in the style of one program
         style = dice.choice(STYLES)
         rows = [[row[0], *(style(dice) for _ in names)] for row in rows]
-    return [[dice.choice(STAMPS), *names], *rows]
+    return [[dice.choice(TIME_NAMES), *names], *rows]
 
 
-def long_table(dice: random.Random) -> list[list[str]]:
-    stamps = times(dice, dice.choice([4, 6, 10]))
+def make_long_table(dice: random.Random) -> Table:
+    """Return a table with one row for each series and time."""
+    stamps = make_timestamps(dice, dice.choice([4, 6, 10]))
     style = dice.choice(STYLES)
     rows = []
     for name in dice.sample(["a", "b", "007", "7", "NA", "true", "ö", "1.0"], dice.randint(1, 3)):
@@ -100,7 +77,8 @@ def long_table(dice: random.Random) -> list[list[str]]:
     return [["unique_id", "ds", "y"], *rows]
 
 
-def times(dice: random.Random, count: int) -> list[str]:
+def make_timestamps(dice: random.Random, count: int) -> list[str]:
+    """Return formatted timestamps, some of them with a time zone."""
     start = pd.Timestamp(
         dice.choice(["2024-01-01", "2024-03-30 20:00", "2024-10-26 20:00", "1999-12-20"])
     )
@@ -109,10 +87,10 @@ def times(dice: random.Random, count: int) -> list[str]:
     stamps = pd.date_range(start, periods=count, freq=step, tz=zone)
     if zone is not None:
         if dice.random() < 0.5:
-            stamps = stamps.tz_localize(None)  # the autumn hour stands twice
+            stamps = stamps.tz_localize(None)  # the repeated hour in autumn is ambiguous
         return [stamp.isoformat(dice.choice([" ", "T"])) for stamp in stamps]
-    form = dice.choice(FORMS if dice.random() < 0.3 else FORMS[:2])
-    return list(stamps.strftime(form))
+    template = dice.choice(FORMATS if dice.random() < 0.3 else FORMATS[:2])
+    return list(stamps.strftime(template))
 
 
 STYLES: list[Callable[[random.Random], str]] = [
@@ -132,49 +110,53 @@ STYLES: list[Callable[[random.Random], str]] = [
 ]
 
 
-def numbers(dice: random.Random, count: int) -> list[str]:
+def make_numbers(dice: random.Random, count: int) -> list[str]:
+    """Return numbers in one style."""
     style = dice.choice(STYLES)
     return [style(dice) for _ in range(count)]
 
 
-def rows_harmed(table: list[list[str]], dice: random.Random) -> list[list[str]]:
+def damage_rows(table: Table, dice: random.Random) -> Table:
+    """Return a table with a row removed, repeated, changed or added."""
     header, *rows = table
     if not rows:
         return table
-    place = dice.randrange(len(rows))
+    position = dice.randrange(len(rows))
     kind = dice.choice(["drop", "repeat", "differ", "shuffle", "blank", "empty", "ragged", "end"])
     if kind == "drop":
-        rows.pop(place)
+        rows.pop(position)
     elif kind == "repeat":
-        rows.append(list(rows[place]))
+        rows.append(list(rows[position]))
     elif kind == "differ":
-        rows.insert(place, [*rows[place][:-1], "5"])
+        rows.insert(position, [*rows[position][:-1], "5"])
     elif kind == "shuffle":
         dice.shuffle(rows)
     elif kind == "blank":
-        rows.insert(place, [])
+        rows.insert(position, [])
     elif kind == "empty":
-        rows.insert(place, [""] * len(header))
+        rows.insert(position, [""] * len(header))
     elif kind == "ragged":
-        rows[place] = rows[place][:-1] if dice.random() < 0.5 else [*rows[place], "9"]
+        rows[position] = rows[position][:-1] if dice.random() < 0.5 else [*rows[position], "9"]
     else:
         rows += [[""] * len(header)] * 2
     return [header, *rows]
 
 
-def cells_harmed(table: list[list[str]], dice: random.Random) -> list[list[str]]:
+def damage_cells(table: Table, dice: random.Random) -> Table:
+    """Return a table with some cells, or a whole column, replaced."""
     header, *rows = table
-    whole = dice.random() < 0.1 and rows
+    whole_column = dice.random() < 0.1 and rows
     column = dice.randrange(len(header))
     for row in rows:
-        if whole and len(row) == len(header):
+        if whole_column and len(row) == len(header):
             row[column] = dice.choice(["", "5", "True", "0x1F", "NaN"])
         elif row and dice.random() < 0.1:
             row[dice.randrange(len(row))] = dice.choice(CELLS)
     return table
 
 
-def header_harmed(table: list[list[str]], dice: random.Random) -> list[list[str]]:
+def damage_header(table: Table, dice: random.Random) -> Table:
+    """Return a table with a header that is missing, repeated, preceded or extended."""
     header, *rows = table
     kind = dice.choice(["none", "double", "title", "unnamed", "another time"])
     if kind == "none":
@@ -189,7 +171,8 @@ def header_harmed(table: list[list[str]], dice: random.Random) -> list[list[str]
     return [[*header, "time"], *([*row, row[0] if row else ""] for row in rows)]
 
 
-def laid_out(table: list[list[str]], dice: random.Random) -> str:
+def format_csv(table: Table, dice: random.Random) -> str:
+    """Return a table as text with a separator, quotes and line endings."""
     separator = dice.choice([",", ",", ",", ";", ";", "\t", "|"])
     quoted = dice.random() < 0.3
     out = io.StringIO(newline="")
@@ -210,26 +193,27 @@ def laid_out(table: list[list[str]], dice: random.Random) -> str:
     return text
 
 
-def encoded(text: str, dice: random.Random) -> bytes:
-    kind = dice.choice(KINDS)
-    return text.encode(kind, errors="replace")
+def encode_text(text: str, dice: random.Random) -> bytes:
+    """Return text in one of the encodings."""
+    return text.encode(dice.choice(ENCODINGS), errors="replace")
 
 
-def mutated(data: bytes, dice: random.Random) -> bytes:
+def damage_bytes(data: bytes, dice: random.Random) -> bytes:
+    """Return bytes with some flipped, deleted, inserted or cut off."""
     changed = bytearray(data)
     for _ in range(dice.choice([1, 1, 2, 5])):
-        place = dice.randrange(len(changed) + 1)
+        position = dice.randrange(len(changed) + 1)
         kind = dice.choice(["flip", "delete", "insert", "cut", "digit"])
-        if kind == "flip" and place < len(changed):
-            changed[place] ^= 1 << dice.randrange(8)
+        if kind == "flip" and position < len(changed):
+            changed[position] ^= 1 << dice.randrange(8)
         elif kind == "delete":
-            del changed[place : place + dice.randint(1, 3)]
+            del changed[position : position + dice.randint(1, 3)]
         elif kind == "insert":
-            changed[place:place] = dice.choice(
+            changed[position:position] = dice.choice(
                 [b'"', b",", b";", b"\n", b"\r", b"\xe9", b"-", b" "]
             )
         elif kind == "digit":
-            changed[place:place] = str(dice.randint(0, 9)).encode()
+            changed[position:position] = str(dice.randint(0, 9)).encode()
         elif dice.random() < 0.3:
-            del changed[place:]
+            del changed[position:]
     return bytes(changed)

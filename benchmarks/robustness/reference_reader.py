@@ -1,7 +1,7 @@
-"""A second reader of tables, slow and plain, that shares no code with the first one.
+"""A second reader of tables, slow and plain, that shares no code with the package's.
 
-It follows the documented rules with the csv module, Python's own float and whole numbers, and is
-asked about files only that the first reader accepted.
+It follows the documented rules with the csv module and Python's own float and integers. It reads
+only files that the package's reader accepted.
 """
 
 import csv
@@ -12,8 +12,12 @@ import re
 
 from revin_forecast.data.series import Series
 
-NOTHING = {"", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "#N/A", "None"}
-MARKS = (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\xef\xbb\xbf", "utf-8")
+MISSING = {"", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "#N/A", "None"}
+BYTE_ORDER_MARKS = (
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+    (b"\xef\xbb\xbf", "utf-8"),
+)
 EPOCH = datetime.datetime(1970, 1, 1)
 DAY = r"(\d{1,4})(?:([-/.]?)(\d{1,2})(?:\2(\d{1,4}))?)?"
 CLOCK = r"(?:[T ] ?(\d{1,2})(?::?(\d{1,2}))?(?::?(\d{1,2})(?:[.,](\d{1,9}))?)?)?"
@@ -21,70 +25,74 @@ ZONE = r"(?: ?([AaPp][Mm]))?(Z|z|[+-]\d{1,2}(?::?\d{1,2})?)?"
 
 
 class DisagreementError(Exception):
-    """The two readers differ."""
+    """The two readers disagree about a file."""
 
 
-def compare(data: bytes, series: Series) -> int:
-    """Compare what was read with the file; return the number of values compared.
+def compare_with_reference(data: bytes, series: Series) -> int:
+    """Compare a series with its file, read again; return the number of values compared.
 
     Raises:
-        DisagreementError: a name, a stamp or a value is another.
+        DisagreementError: a name, a timestamp or a value differs.
     """
-    header, rows = cells_of(text_of(data))
+    header, rows = parse_cells(decode_text(data))
     layout = series.layout
-    place = {name: number for number, name in enumerate(header)}
-    times = stamps_of([row[place[layout.time]] for row in rows])
-    if any(aware != (series.timestamps.tz is not None) for _, aware in times):
+    number_of = {name: number for number, name in enumerate(header)}
+    times = parse_timestamps([row[number_of[layout.time]] for row in rows])
+    if any(is_aware != (series.timestamps.tz is not None) for _, is_aware in times):
         raise DisagreementError("time zone")
     moments = [moment for moment, _ in times]
     if layout.id is None:
         names = [name for name in header if name != layout.time]
-        columns = numbers_of([[row[place[name]] for row in rows] for name in names])
-        wanted = {
+        columns = parse_columns([[row[number_of[name]] for row in rows] for name in names])
+        expected = {
             (moment, name): value
             for name, column in zip(names, columns, strict=True)
             for moment, value in zip(moments, column, strict=True)
         }
         count = len(names) * len(rows)
     else:
-        ids = [row[place[str(layout.id)]] for row in rows]
+        ids = [row[number_of[str(layout.id)]] for row in rows]
         names = list(dict.fromkeys(ids))
-        values = numbers_of([[row[place[str(layout.value)]] for row in rows]])[0]
-        wanted = dict(zip(zip(moments, ids, strict=True), values, strict=True))
+        values = parse_columns([[row[number_of[str(layout.value)]] for row in rows]])[0]
+        expected = dict(zip(zip(moments, ids, strict=True), values, strict=True))
         count = len(rows)
-        last = [max(m for m, one in zip(moments, ids, strict=True) if one == n) for n in names]
-        got = series.last_timestamps
-        if (nanoseconds(got) if got is not None else [max(moments)] * len(names)) != last:
+        last = [max(m for m, i in zip(moments, ids, strict=True) if i == name) for name in names]
+        ends = series.last_timestamps
+        if (to_nanoseconds(ends) if ends is not None else [max(moments)] * len(names)) != last:
             raise DisagreementError("ends of series")
     if tuple(names) != series.names:
         raise DisagreementError(f"names {names} {series.names}")
-    if len(wanted) != count:
+    if len(expected) != count:
         raise DisagreementError("a repeated time was accepted")
-    check_values(series, wanted)
-    return len(wanted)
+    check_values(series, expected)
+    return len(expected)
 
 
-def check_values(series: Series, wanted: dict[tuple[int, str], float | None]) -> None:
-    moments = nanoseconds(series.timestamps)
-    if sorted(set(moments)) != moments or not {moment for moment, _ in wanted} <= set(moments):
-        raise DisagreementError("stamps")
+def check_values(series: Series, expected: dict[tuple[int, str], float | None]) -> None:
+    """Raise a DisagreementError unless a series has exactly the expected values."""
+    moments = to_nanoseconds(series.timestamps)
+    if sorted(set(moments)) != moments or not {moment for moment, _ in expected} <= set(moments):
+        raise DisagreementError("timestamps")
     for row, moment in enumerate(moments):
         for channel, name in enumerate(series.names):
-            value, got = wanted.get((moment, name)), float(series.values[row, channel])
-            if (value is None) != (got != got) or (value is not None and value != got):
+            value, got = expected.get((moment, name)), float(series.values[row, channel])
+            is_missing = got != got  # NaN
+            if (value is None) != is_missing or (value is not None and value != got):
                 raise DisagreementError(f"{name} at {series.timestamps[row]}: {got} for {value}")
 
 
-def nanoseconds(stamps) -> list[int]:
+def to_nanoseconds(stamps) -> list[int]:
+    """Return timestamps as nanoseconds since 1970 in UTC."""
     plain = stamps if stamps.tz is None else stamps.tz_convert("UTC").tz_localize(None)
     factor = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[plain.unit]
     return [int(moment) * factor for moment in plain.asi8]
 
 
-def text_of(data: bytes) -> str:
+def decode_text(data: bytes) -> str:
+    """Return the text of a file: unpacked, and decoded by its byte order mark or by trial."""
     if data[:2] == b"\x1f\x8b":
         data = gzip.decompress(data)
-    for mark, encoding in MARKS:
+    for mark, encoding in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding)
     try:
@@ -93,78 +101,81 @@ def text_of(data: bytes) -> str:
         return data.decode("cp1252")
 
 
-def cells_of(text: str) -> tuple[list[str], list[list[str]]]:
-    """Return header and rows, less what is empty at the end or has no name."""
-    told = re.match(r"sep=([,;\t|])\r?\n", text)
-    separators = told[1] if told else ",;\t|"
-    found = []
+def parse_cells(text: str) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows, without empty rows at the end and empty columns without a name."""
+    declared = re.match(r"sep=([,;\t|])\r?\n", text)
+    separators = declared[1] if declared else ",;\t|"
+    tables = []
     for separator in separators:
-        source = io.StringIO(text[told.end() :] if told else text, newline="")
+        source = io.StringIO(text[declared.end() :] if declared else text, newline="")
         table = [cells for cells in csv.reader(source, delimiter=separator) if cells]
         if len({len(cells) for cells in table}) == 1 and len(table[0]) > 1:
-            found.append(table)
-    if len(found) > 1:  # a separator inside quotes parts nothing
-        found = [table for table in found if not any(n.count('"') % 2 for n in table[0])] or found
-    if len(found) != 1:
-        raise DisagreementError(f"{len(found)} separators fit")
-    header, *rows = found[0]
-    hollow = {
+            tables.append(table)
+    if len(tables) > 1:  # a separator inside quotes leaves an odd number of them in a name
+        whole = [table for table in tables if not any(n.count('"') % 2 for n in table[0])]
+        tables = whole or tables
+    if len(tables) != 1:
+        raise DisagreementError(f"{len(tables)} separators fit")
+    header, *rows = tables[0]
+    empty = {
         number
         for number, name in enumerate(header)
-        if not name.strip() and all(row[number] in NOTHING for row in rows)
+        if not name.strip() and all(row[number] in MISSING for row in rows)
     }
-    kept = [number for number in range(len(header)) if number not in hollow]
-    while rows and all(rows[-1][number] in NOTHING for number in kept):
+    numbers = [number for number in range(len(header)) if number not in empty]
+    while rows and all(rows[-1][number] in MISSING for number in numbers):
         rows.pop()
-    return [header[number] for number in kept], [[row[n] for n in kept] for row in rows]
+    return [header[n] for n in numbers], [[row[n] for n in numbers] for row in rows]
 
 
-def stamps_of(cells: list[str]) -> list[tuple[int, bool]]:
-    """Return (nanoseconds since 1970 in UTC, has an offset) of each cell."""
+def parse_timestamps(cells: list[str]) -> list[tuple[int, bool]]:
+    """Return (nanoseconds since 1970 in UTC, has an offset) for each cell."""
     parts = [re.fullmatch(DAY + CLOCK + ZONE, cell.strip()) for cell in cells]
-    loose = [re.fullmatch(r"(\d{4})[- ]?[qQ]([1-4])", cell.strip()) for cell in cells]
-    if all(loose):
-        return [(moment_of(int(q[1]), 3 * int(q[2]) - 2, 1), False) for q in loose if q]
+    quarters = [re.fullmatch(r"(\d{4})[- ]?[qQ]([1-4])", cell.strip()) for cell in cells]
+    if all(quarters):
+        return [(compute_moment(int(q[1]), 3 * int(q[2]) - 2, 1), False) for q in quarters if q]
     if not all(parts):
         cell = cells[parts.index(None)]
         raise DisagreementError(f"{cell!r} was accepted as a time")
-    orders = [order for order in ("ymd", "mdy", "dmy") if all(fits(p, order) for p in parts)]
+    orders = [order for order in ("ymd", "mdy", "dmy") if all(is_date(p, order) for p in parts)]
     if not orders:
         raise DisagreementError("no order of day, month and year fits")
-    readings = [[moment_in(p, order) for p in parts] for order in orders]
+    readings = [[parse_moment(p, order) for p in parts] for order in orders]
     if any(reading != readings[0] for reading in readings):
         raise DisagreementError(f"day and month could be either: {cells[:3]}")
     return readings[0]
 
 
-def dated(part, order: str) -> tuple[int, int, int] | None:
-    """Return year, month and day, if the numbers can be that in this order."""
-    first, sign, second, third = part[1], part[2], part[3], part[4]
+def read_date(part, order: str) -> tuple[int, int, int] | None:
+    """Return year, month and day, if the numbers fit this order."""
+    first, separator, second, third = part[1], part[2], part[3], part[4]
     if order == "ymd":
         if len(first) != 4:
             return None
         return int(first), int(second or 1), int(third or 1)
-    if third is None:  # 12/2024 has none of a day
+    if third is None:  # 12/2024 has no day
         return None
-    if len(third) != 4 or len(first) > 2 or not sign:
+    if len(third) != 4 or len(first) > 2 or not separator:
         return None
     day, month = (first, second) if order == "dmy" else (second, first)
     return int(third), int(month), int(day)
 
 
-def fits(part, order: str) -> bool:
-    found = dated(part, order)
-    if found is None:
+def is_date(part, order: str) -> bool:
+    """Return whether the numbers are a date in this order."""
+    date = read_date(part, order)
+    if date is None:
         return False
     try:
-        datetime.date(*found)
+        datetime.date(*date)
         return True
     except ValueError:
         return False
 
 
-def moment_in(part, order: str) -> tuple[int, bool]:
-    year, month, day = dated(part, order)  # type: ignore[misc], it fits
+def parse_moment(part, order: str) -> tuple[int, bool]:
+    """Return (nanoseconds since 1970 in UTC, has an offset) of a time in this order."""
+    year, month, day = read_date(part, order)  # type: ignore[misc], checked by is_date
     hour, minute, second = (int(part[number] or 0) for number in (5, 6, 7))
     if part[9]:
         hour = hour % 12 + 12 * (part[9].lower() == "pm")
@@ -174,45 +185,50 @@ def moment_in(part, order: str) -> tuple[int, bool]:
     if zone and zone not in "zZ":
         hours, _, minutes = zone[1:].partition(":")
         hours, minutes = hours[:2], minutes or hours[2:]
-        shift = int(hours) * 3600 + int(minutes or 0) * 60
-        seconds -= shift if zone[0] == "+" else -shift
-    return moment_of(year, month, day) + seconds * 10**9 + fraction, bool(zone)
+        offset = int(hours) * 3600 + int(minutes or 0) * 60
+        seconds -= offset if zone[0] == "+" else -offset
+    return compute_moment(year, month, day) + seconds * 10**9 + fraction, bool(zone)
 
 
-def moment_of(year: int, month: int, day: int) -> int:
+def compute_moment(year: int, month: int, day: int) -> int:
+    """Return the nanoseconds from 1970 to a day."""
     return (datetime.datetime(year, month, day) - EPOCH).days * 86_400 * 10**9
 
 
-def numbers_of(columns: list[list[str]]) -> list[list[float | None]]:
-    """Return the columns' values, None where unobserved."""
-    bare = [[cell.strip().replace("\u2212", "-") for cell in column] for column in columns]
-    shown: list[set[str]] = [
-        {str(mark) for mark in map(mark_of, column) if mark in (",", ".")} for column in bare
+def parse_columns(columns: list[list[str]]) -> list[list[float | None]]:
+    """Return the values of columns, None where unobserved."""
+    plain = [[cell.strip().replace("\u2212", "-") for cell in column] for column in columns]
+    marks: list[set[str]] = [
+        {str(mark) for mark in map(find_decimal_mark, column) if mark in (",", ".")}
+        for column in plain
     ]
-    anywhere = {mark for own in shown for mark in own}
-    return [column_of(column, own, anywhere) for column, own in zip(bare, shown, strict=True)]
+    table_marks = {mark for column_marks in marks for mark in column_marks}
+    return [parse_column(*pair, table_marks) for pair in zip(plain, marks, strict=True)]
 
 
-def column_of(column: list[str], own: set[str], anywhere: set[str]) -> list[float | None]:
-    seen = [cell for cell in column if cell not in NOTHING]
+def parse_column(
+    column: list[str], column_marks: set[str], table_marks: set[str]
+) -> list[float | None]:
+    """Return the values of a column, given the decimal marks that it and its table show."""
+    values = [cell for cell in column if cell not in MISSING]
     words = {"true": 1.0, "false": 0.0}
-    if seen and all(cell.lower() in words or cell in "01" for cell in seen):
-        return [words[c.lower()] if c.lower() in words else number(c, ".") for c in column]
-    if len(own) > 1:
+    if values and all(cell.lower() in words or cell in "01" for cell in values):
+        return [words[c.lower()] if c.lower() in words else parse_number(c, ".") for c in column]
+    if len(column_marks) > 1:
         raise DisagreementError("a column with both decimal marks was accepted")
-    mark = next(iter(own), ".")
-    kinds = {mark_of(cell) for cell in column}
-    if not own and "open," in kinds:
-        if anywhere != {","} or "open." in kinds:
+    mark = next(iter(column_marks), ".")
+    kinds = {find_decimal_mark(cell) for cell in column}
+    if not column_marks and "open," in kinds:
+        if table_marks != {","} or "open." in kinds:
             raise DisagreementError("a comma that may be either was accepted")
         mark = ","
-    if not own and "open." in kinds and "," in anywhere:
+    if not column_marks and "open." in kinds and "," in table_marks:
         raise DisagreementError("a point that may be either was accepted")
-    return [number(cell, mark) for cell in column]
+    return [parse_number(cell, mark) for cell in column]
 
 
-def mark_of(cell: str) -> str | None:
-    """Return the decimal mark a cell shows, "open" with it if it may group digits instead."""
+def find_decimal_mark(cell: str) -> str | None:
+    """Return the decimal mark of a cell, after "open" if it may group digits instead."""
     cell = re.sub(r"^[+-]", "", cell)
     signs = re.sub(r"[^.,]", "", cell)
     if not re.fullmatch(r"[\d.,' \u2019\u00a0\u202f]*\d?[\d.,]*([eE][+-]?\d+)?", cell) or not signs:
@@ -224,12 +240,13 @@ def mark_of(cell: str) -> str | None:
     before, _, after = cell.partition(signs)
     if re.search(r"[' \u2019\u00a0\u202f]", before) or "e" in after.lower():
         return signs
-    maybe = re.fullmatch(r"[1-9]\d{0,2}", before) and re.fullmatch(r"\d{3}", after)
-    return f"open{signs}" if maybe else signs
+    may_group = re.fullmatch(r"[1-9]\d{0,2}", before) and re.fullmatch(r"\d{3}", after)
+    return f"open{signs}" if may_group else signs
 
 
-def number(cell: str, mark: str) -> float | None:
-    if cell in NOTHING or re.fullmatch(r"(?i)[+-]?(inf|infinity|nan(\(\w*\))?)", cell):
+def parse_number(cell: str, mark: str) -> float | None:
+    """Return the value of a cell with this decimal mark, None if it is missing."""
+    if cell in MISSING or re.fullmatch(r"(?i)[+-]?(inf|infinity|nan(\(\w*\))?)", cell):
         return None
     other = {",": ".", ".": ","}[mark]
     digits = re.sub(rf"[' \u2019\u00a0\u202f{other}]", "", cell)

@@ -1,1 +1,1 @@
-
+"""How well shift cards predict the gain of RevIN."""

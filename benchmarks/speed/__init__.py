@@ -1,1 +1,1 @@
-
+"""Time and memory of the layer, training, closed-form fits and whole commands."""

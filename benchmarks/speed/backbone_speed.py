@@ -1,4 +1,4 @@
-"""Forward and backward of three backbones beside the same functions in plain code."""
+"""Time of forward and backward passes of three backbones, compared with plain implementations."""
 
 import statistics
 import time
@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.evidence import EvidencePage, Options, measurement
-from benchmarks.speed.plain_models import plain_of
+from benchmarks.evidence import EvidencePage, Options, Row, measurement
+from benchmarks.speed.plain_models import build_plain_twin
 from revin_forecast import backbones
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import RevIN
@@ -17,13 +17,13 @@ from revin_forecast.utils.memory import retain_freed_memory
 TEXT = """
 # Speed of the backbones' arithmetic
 
-Processor seconds of forward, mean squared error and backward over a batch of {batch} windows,
-{lookback} -> {horizon} with {channels} channels, one thread, in training with dropout. `plain` is
-the same function with the same weights and the same RevIN around it, as research code writes it
-(`benchmarks/speed/plain_models.py`; a test holds the two to each other): a product each for queries,
-keys and values, the attention's weights written out, batch norms over a transposed axis, pointwise
-convolutions, torch's dropout. The two take turns; `ratio` is the median of {rounds} rounds' own
-plain / package. Repeat with
+Processor seconds of forward pass, mean squared error and backward pass for a batch of {batch}
+windows, {lookback} -> {horizon} with {channels} channels, on one thread, in training mode with
+dropout. `plain` is the same function with the same weights and the same RevIN around it, as
+research code writes it (`benchmarks/speed/plain_models.py`; a test compares the two): one product
+each for queries, keys and values, attention weights written out, batch norms over a transposed
+axis, pointwise convolutions, torch's dropout. The two alternate; `ratio` is the median over
+{rounds} rounds of plain / package. Repeat with
 
     python -m benchmarks.speed.backbone_speed
 """
@@ -34,35 +34,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "InvertedTransformer, width 512": ("InvertedTransformer", {"width": 512}),
     "TSMixer": ("TSMixer", {}),
 }
-
-
-def seconds(model: nn.Module, past: Tensor, future: Tensor) -> float:
-    """Return the processor time of one forward and backward pass."""
-    for parameter in model.parameters():
-        parameter.grad = None
-    start = time.process_time()
-    (model(past) - future).square().mean().backward()
-    return time.process_time() - start
-
-
-def row(case: str, sizes: tuple[int, int, int], batch: int, rounds: int) -> dict[str, object]:
-    """Time one backbone in turns with its plain version."""
-    name, parameters = CASES[case]
-    lookback, horizon, channels = sizes
-    backbone = getattr(backbones, name)(*sizes, **parameters)
-    ours = Reversible(backbone, RevIN(channels)).train()
-    plain = Reversible(plain_of(backbone), RevIN(channels)).train()
-    past, future = torch.randn(batch, lookback, channels), torch.randn(batch, horizon, channels)
-    times = [
-        (seconds(ours, past, future), seconds(plain, past, future)) for _ in range(rounds + 2)
-    ][2:]  # the first ones get memory
-    cells: dict[str, object] = {
-        "backbone": case,
-        "package ms": 1e3 * statistics.median(own for own, _ in times),
-        "plain ms": 1e3 * statistics.median(other for _, other in times),
-        "ratio": statistics.median(other / own for own, other in times),
-    }
-    return cells
+"""Backbone and parameters of each row."""
+WARM_UP_ROUNDS = 2
 
 
 @measurement(
@@ -74,8 +47,9 @@ def row(case: str, sizes: tuple[int, int, int], batch: int, rounds: int) -> dict
     },
 )
 def main(options: Options, page: EvidencePage) -> None:
+    """Time each backbone."""
     torch.set_num_threads(1)
-    retain_freed_memory()  # for both alike, as the package's training does
+    retain_freed_memory()  # for both implementations, as the package's training does
     sizes, batch, rounds = (336, 96, 7), 32, options.rounds
     if options.quick:
         sizes, batch, rounds = (48, 8, 3), 4, 1
@@ -84,7 +58,36 @@ def main(options: Options, page: EvidencePage) -> None:
         batch=batch, lookback=lookback, horizon=horizon, channels=channels, rounds=rounds
     )
     for case in options.cases:
-        page.add(row(case, sizes, batch, rounds))
+        page.add(compare_with_plain(case, sizes, batch, rounds))
+
+
+def compare_with_plain(case: str, sizes: tuple[int, int, int], batch: int, rounds: int) -> Row:
+    """Time one backbone and its plain implementation in alternation."""
+    name, parameters = CASES[case]
+    lookback, horizon, channels = sizes
+    backbone = getattr(backbones, name)(*sizes, **parameters)
+    package = Reversible(backbone, RevIN(channels)).train()
+    plain = Reversible(build_plain_twin(backbone), RevIN(channels)).train()
+    past, future = torch.randn(batch, lookback, channels), torch.randn(batch, horizon, channels)
+    times = [
+        (measure_seconds(package, past, future), measure_seconds(plain, past, future))
+        for _ in range(WARM_UP_ROUNDS + rounds)
+    ][WARM_UP_ROUNDS:]  # the first rounds allocate memory
+    return {
+        "backbone": case,
+        "package ms": 1e3 * statistics.median(ours for ours, _ in times),
+        "plain ms": 1e3 * statistics.median(theirs for _, theirs in times),
+        "ratio": statistics.median(theirs / ours for ours, theirs in times),
+    }
+
+
+def measure_seconds(model: nn.Module, past: Tensor, future: Tensor) -> float:
+    """Return the processor seconds of one forward and backward pass."""
+    for parameter in model.parameters():
+        parameter.grad = None
+    start = time.process_time()
+    (model(past) - future).square().mean().backward()
+    return time.process_time() - start
 
 
 if __name__ == "__main__":

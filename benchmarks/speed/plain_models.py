@@ -1,8 +1,9 @@
-"""Three backbones as research code writes them: the same functions, in the order of the papers.
+"""Three backbones as research code writes them, for comparing speed and results.
 
-One linear map each for queries, keys and values, the weights of the attention written out, batch
-norms over a transposed axis, pointwise convolutions, torch's own dropout. Weights can be taken from
-the package's class, and then the forecasts are the same.
+Each computes the same function as the package's class, in the order of its paper: one linear map
+each for queries, keys and values, attention weights written out, batch norms over a transposed
+axis, pointwise convolutions, torch's own dropout. `build_plain_twin` copies the weights of a
+package's model, and then the forecasts are the same.
 """
 
 import torch
@@ -15,8 +16,8 @@ from revin_forecast.backbones.layers import Dropout
 HEADS = 4
 
 
-class Transposed(nn.Module):
-    """A batch norm over the width of (batch, tokens, width)."""
+class TransposedBatchNorm(nn.Module):
+    """A batch norm over the width of tokens (batch, tokens, width)."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -28,14 +29,14 @@ class Transposed(nn.Module):
 
 
 class PlainAttention(nn.Module):
-    """Multi-head attention with its weights written out."""
+    """Multi-head attention with the attention weights written out."""
 
     def __init__(self, width: int):
         super().__init__()
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Attend from each token to all."""
+        """Attend from each token to all tokens."""
         batch, count, width = tokens.shape
         shape = batch, count, HEADS, width // HEADS
         query = self.query(tokens).view(shape).transpose(1, 2)
@@ -46,18 +47,18 @@ class PlainAttention(nn.Module):
 
 
 class PlainPatchTST(nn.Module):
-    """PatchTST with the parameters of the package's."""
+    """PatchTST with the sizes of a model of the package."""
 
-    def __init__(self, of: PatchTST):
+    def __init__(self, model: PatchTST):
         super().__init__()
-        width, share = of.embed.out_features, of.dropout.share
-        self.channels, self.patch, self.stride = of.channels, of.patch, of.stride
-        self.pad = nn.ReplicationPad1d((0, of.stride))
-        self.embed = nn.Linear(of.patch, width)
-        self.positions = nn.Parameter(torch.zeros_like(of.positions))
+        width, share = model.embed.out_features, model.dropout.share
+        self.channels, self.patch, self.stride = model.channels, model.patch, model.stride
+        self.pad = nn.ReplicationPad1d((0, model.stride))
+        self.embed = nn.Linear(model.patch, width)
+        self.positions = nn.Parameter(torch.zeros_like(model.positions))
         self.dropout = nn.Dropout(share)
-        self.layers = nn.ModuleList(_PatchLayer(width, share) for _ in of.layers)
-        self.map = nn.Linear(of.map.in_features, of.horizon)
+        self.layers = nn.ModuleList(_PatchLayer(width, share) for _ in model.layers)
+        self.map = nn.Linear(model.map.in_features, model.horizon)
 
     def forward(self, past: Tensor) -> Tensor:
         """Forecast every channel."""
@@ -76,7 +77,7 @@ class _PatchLayer(nn.Module):
     def __init__(self, width: int, share: float):
         super().__init__()
         self.attention = PlainAttention(width)
-        self.norms = nn.ModuleList(Transposed(width) for _ in range(2))
+        self.norms = nn.ModuleList(TransposedBatchNorm(width) for _ in range(2))
         self.feed = nn.Sequential(
             nn.Linear(width, 2 * width),
             nn.GELU(),
@@ -91,16 +92,16 @@ class _PatchLayer(nn.Module):
 
 
 class PlainInverted(nn.Module):
-    """iTransformer with the parameters of the package's."""
+    """iTransformer with the sizes of a model of the package."""
 
-    def __init__(self, of: InvertedTransformer):
+    def __init__(self, model: InvertedTransformer):
         super().__init__()
-        width, share = of.embed.out_features, of.dropout.share
-        self.embed = nn.Linear(of.lookback, width)
+        width, share = model.embed.out_features, model.dropout.share
+        self.embed = nn.Linear(model.lookback, width)
         self.dropout = nn.Dropout(share)
-        self.layers = nn.ModuleList(_InvertedLayer(width, share) for _ in of.layers)
+        self.layers = nn.ModuleList(_InvertedLayer(width, share) for _ in model.layers)
         self.norm = nn.LayerNorm(width)
-        self.map = nn.Linear(width, of.horizon)
+        self.map = nn.Linear(width, model.horizon)
 
     def forward(self, past: Tensor) -> Tensor:
         """Forecast every channel."""
@@ -125,12 +126,12 @@ class _InvertedLayer(nn.Module):
 
 
 class PlainTSMixer(nn.Module):
-    """TSMixer with the parameters of the package's, (batch, time, channels) throughout."""
+    """TSMixer with the sizes of a model of the package, (batch, time, channels) throughout."""
 
-    def __init__(self, of: TSMixer):
+    def __init__(self, model: TSMixer):
         super().__init__()
-        self.blocks = nn.ModuleList(_MixerBlock(of) for _ in of.blocks)
-        self.map = nn.Linear(of.lookback, of.horizon)
+        self.blocks = nn.ModuleList(_MixerBlock(model) for _ in model.blocks)
+        self.map = nn.Linear(model.lookback, model.horizon)
 
     def forward(self, past: Tensor) -> Tensor:
         """Forecast every channel."""
@@ -140,13 +141,15 @@ class PlainTSMixer(nn.Module):
 
 
 class _MixerBlock(nn.Module):
-    def __init__(self, of: TSMixer):
+    def __init__(self, model: TSMixer):
         super().__init__()
-        width = of.get_submodule("blocks.0.channels.0").get_parameter("weight").shape[0]
-        share = next(part.share for part in of.modules() if isinstance(part, Dropout))
-        self.norms = nn.ModuleList(nn.BatchNorm1d(of.lookback * of.channels) for _ in range(2))
-        self.time = nn.Linear(of.lookback, of.lookback)
-        self.first, self.second = nn.Linear(of.channels, width), nn.Linear(width, of.channels)
+        width = model.get_submodule("blocks.0.channels.0").get_parameter("weight").shape[0]
+        share = next(part.share for part in model.modules() if isinstance(part, Dropout))
+        self.norms = nn.ModuleList(
+            nn.BatchNorm1d(model.lookback * model.channels) for _ in range(2)
+        )
+        self.time = nn.Linear(model.lookback, model.lookback)
+        self.first, self.second = nn.Linear(model.channels, width), nn.Linear(width, model.channels)
         self.dropout = nn.Dropout(share)
 
     def forward(self, past: Tensor) -> Tensor:
@@ -160,33 +163,34 @@ class _MixerBlock(nn.Module):
         return past + self.dropout(self.second(inner))
 
 
-def plain_of(model: nn.Module) -> nn.Module:
-    """Return the plain version of a PatchTST, InvertedTransformer or TSMixer with its weights."""
+def build_plain_twin(model: nn.Module) -> nn.Module:
+    """Return the plain version of a PatchTST, InvertedTransformer or TSMixer, with its weights."""
     weights = model.state_dict()
     if isinstance(model, TSMixer):
-        plain, names = PlainTSMixer(model), MIXER
+        plain, names = PlainTSMixer(model), TSMIXER_NAMES
     elif isinstance(model, PatchTST):
-        plain, names = PlainPatchTST(model), PATCH
+        plain, names = PlainPatchTST(model), PATCH_TST_NAMES
     else:
         assert isinstance(model, InvertedTransformer)
-        plain, names = PlainInverted(model), INVERTED
+        plain, names = PlainInverted(model), INVERTED_NAMES
     renamed = {}
-    for name, part in weights.items():
-        if "keys_values" in name:
-            for kind, half in zip(("key", "value"), part.chunk(2), strict=True):
+    for name, weight in weights.items():
+        if "keys_values" in name:  # the package computes both in one product
+            for kind, half in zip(("key", "value"), weight.chunk(2), strict=True):
                 renamed[name.replace("keys_values", kind)] = half
             continue
         for old, new in names.items():
             name = name.replace(old, new)
-        renamed[name] = part
+        renamed[name] = weight
     shapes = plain.to(model.map.weight.dtype).state_dict()
+    # Pointwise convolutions have one axis more than linear maps.
     plain.load_state_dict(
-        {name: part.reshape(shapes[name].shape) for name, part in renamed.items()}
+        {name: weight.reshape(shapes[name].shape) for name, weight in renamed.items()}
     )
     return plain.train(model.training)
 
 
-PATCH = {"norms.0.": "norms.0.norm.", "norms.1.": "norms.1.norm."}
-INVERTED = {"feed.0.": "first.", "feed.3.": "second."}
-MIXER = {"time.0.": "time.", "channels.0.": "first.", "channels.3.": "second."}
-"""How the parameters' names differ."""
+# Parts of parameter names in the package, and in the plain versions.
+PATCH_TST_NAMES = {"norms.0.": "norms.0.norm.", "norms.1.": "norms.1.norm."}
+INVERTED_NAMES = {"feed.0.": "first.", "feed.3.": "second."}
+TSMIXER_NAMES = {"time.0.": "time.", "channels.0.": "first.", "channels.3.": "second."}

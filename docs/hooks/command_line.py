@@ -1,4 +1,4 @@
-"""The page of the command line, made from each command's own --help whenever the site is built."""
+"""MkDocs hook: the page of the command line, made from the --help of each command."""
 
 import contextlib
 import io
@@ -11,7 +11,7 @@ from mkdocs.structure.files import File, Files
 
 from revin_forecast.cli.main import COMMANDS, main
 
-PLACE = "reference/command_line.md"
+PAGE = "reference/command_line.md"
 GROUPS = {
     "Forecast tables": ("demo", "forecast", "fit", "predict", "export", "backtest", "serve"),
     "Measure": ("evaluate", "sweep", "shift-card", "check", "benchmark", "benchmark merge"),
@@ -20,47 +20,48 @@ GROUPS = {
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the page to those of the site."""
-    files.append(File.generated(config, PLACE, content=page()))
+    """Add the page to the files of the site."""
+    files.append(File.generated(config, PAGE, content=build_page()))
     return files
 
 
-def page() -> str:
-    """Return the page: what all commands share, then each command with its help."""
-    parts = [_HEAD, f"```text\n{help_of()}```\n"]
-    for title, names in _grouped():
+def build_page() -> str:
+    """Return the page: what all commands share, then the help of each command."""
+    parts = [_HEAD, f"```text\n{capture_help()}```\n"]
+    for title, names in _group_commands():
         parts.append(f"## {title}\n")
-        parts += [_section(name) for name in names]
+        parts += [_build_section(name) for name in names]
     return "\n".join(parts)
 
 
-def help_of(name: str = "") -> str:
-    """Return what a command prints for --help, 100 columns wide; of all commands without a name."""
-    said = io.StringIO()
-    with _wide(), contextlib.redirect_stdout(said), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of libraries that jsonargparse looks into
+def capture_help(name: str = "") -> str:
+    """Return the --help of a command, 100 columns wide; without a name that of the program."""
+    output = io.StringIO()
+    with _wide_terminal(), contextlib.redirect_stdout(output), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # from libraries that jsonargparse inspects
         with contextlib.suppress(SystemExit):
             main([*name.split(), "--help"])
-    return said.getvalue()
+    return output.getvalue()
 
 
-def _grouped() -> Iterator[tuple[str, list[str]]]:
-    """Yield the groups; a command that none of them names still gets its place."""
-    named = {name for names in GROUPS.values() for name in names}
+def _group_commands() -> Iterator[tuple[str, list[str]]]:
+    """Yield the groups; commands that none of them names come last, under "More"."""
+    grouped = {name for names in GROUPS.values() for name in names}
     for title, names in GROUPS.items():
         yield title, [name for name in names if name in COMMANDS]
-    further = [name for name in COMMANDS if name not in named]
-    if further:
-        yield "More", further
+    ungrouped = [name for name in COMMANDS if name not in grouped]
+    if ungrouped:
+        yield "More", ungrouped
 
 
-def _section(name: str) -> str:
+def _build_section(name: str) -> str:
     summary = COMMANDS[name].summary
-    return f"### {name}\n\n{summary[0].upper()}{summary[1:]}.\n\n```text\n{help_of(name)}```\n"
+    help_text = capture_help(name)
+    return f"### {name}\n\n{summary[0].upper()}{summary[1:]}.\n\n```text\n{help_text}```\n"
 
 
 @contextlib.contextmanager
-def _wide() -> Iterator[None]:
+def _wide_terminal() -> Iterator[None]:
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = "100"
     try:
@@ -73,14 +74,15 @@ def _wide() -> Iterator[None]:
 
 _HEAD = """# Command line
 
-Every command answers `--help`; what follows is just that. Some things hold for all of them:
+Every command answers `--help`, and this page is the collected output. The following holds for all
+commands:
 
-* Options are written with `-` or `_`, and `--horizon 52` as `--horizon=52`. A switch such as
+* Options are written with `-` or `_`, and `--horizon 52` also as `--horizon=52`. A switch such as
   `--quiet` needs no `true`.
-* `--config FILE.yaml` takes options from a file. A saved model has its own beside it,
+* `--config FILE.yaml` reads options from a file. The folder of a saved model contains its own,
   `config.yaml`.
-* Options of a class are written after a dot: `--backbone DLinear --backbone.kernel 13`. The classes
-  go by name, your own by import path: `--backbone mine.Net`.
-* Results go to standard output, everything else to the error stream. The exit code is 0; 2 for a
-  problem with usage or input, told in one line; 1 for a bug, with a traceback.
+* Options of a class follow a dot: `--backbone DLinear --backbone.kernel 13`. Classes are given by
+  name, and your own by import path: `--backbone mine.Net`.
+* Results go to standard output, everything else to standard error. The exit code is 0 on success; 2
+  for a problem with usage or input, reported in one line; 1 for a bug, with a traceback.
 """

@@ -1,4 +1,7 @@
-"""Examples of docstrings as code: the parser knows them only under a heading of their own."""
+"""Extension of mkdocstrings: examples in docstrings as code blocks.
+
+Its parser recognizes them only under a heading of their own.
+"""
 
 import re
 from typing import Any
@@ -9,18 +12,18 @@ EXAMPLE = re.compile(r"^>>> .*(?:\n(?!\s*$).*)*(?:\n\s*\n>>> .*(?:\n(?!\s*$).*)*
 
 
 class Doctests(griffe.Extension):
-    """Fences every example that a docstring holds."""
+    """Fences every example in a docstring."""
 
     def on_object(self, *, obj: griffe.Object, **kwargs: Any) -> None:
-        """Change the docstring of an object that was just read."""
+        """Change the docstring of an object that was just loaded."""
         if obj.docstring is not None:
-            obj.docstring.value = fenced(obj.docstring.value)
+            obj.docstring.value = fence_examples(obj.docstring.value)
 
 
-def fenced(docstring: str) -> str:
+def fence_examples(docstring: str) -> str:
     r"""Return a docstring with its examples as blocks of a Python session.
 
-    >>> fenced("One.\n\n>>> 1 + 1\n2\n\nTwo.")
+    >>> fence_examples("One.\n\n>>> 1 + 1\n2\n\nTwo.")
     'One.\n\n```pycon\n>>> 1 + 1\n2\n```\n\nTwo.'
     """
-    return EXAMPLE.sub(lambda found: f"```pycon\n{found[0]}\n```", docstring)
+    return EXAMPLE.sub(lambda match: f"```pycon\n{match[0]}\n```", docstring)

@@ -1,4 +1,4 @@
-"""The models of the jobs, from this package."""
+"""The models of the jobs that this package's backbones do."""
 
 import torch
 from protocol import Job
@@ -16,9 +16,9 @@ BACKBONES = {
 }
 
 
-def built(job: Job, channels: int) -> Reversible:
-    """Build a job's model, its weights drawn from the job's seed."""
+def build_model(job: Job, channels: int) -> Reversible:
+    """Build the model of a job, with weights drawn from its seed."""
     torch.manual_seed(job.seed)
     sizes = (job.work.lookback, job.work.horizon, channels)
     backbone = BACKBONES[job.model](*sizes, **job.parameters)
-    return Reversible(backbone, RevIN(channels) if job.revin else LastValue(channels))
+    return Reversible(backbone, RevIN(channels) if job.has_revin else LastValue(channels))

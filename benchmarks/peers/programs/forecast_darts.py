@@ -1,4 +1,4 @@
-"""A table to a forecast in darts: the steps of its model's example, with RevIN."""
+"""From a CSV to a forecast in darts: the steps of its model's example, with RevIN."""
 
 import sys
 

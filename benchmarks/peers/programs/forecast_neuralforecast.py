@@ -1,4 +1,4 @@
-"""A table to a forecast in neuralforecast: the steps of its first page, with a RevIN model."""
+"""From a CSV to a forecast in neuralforecast: the steps of its first page, with a RevIN model."""
 
 import sys
 
@@ -12,5 +12,5 @@ long = wide.melt("ds", var_name="unique_id", value_name="y")
 model = DLinear(h=horizon, input_size=4 * horizon, scaler_type="revin", max_steps=100)
 forecaster = NeuralForecast(models=[model], freq="h")
 forecaster.fit(df=long)
-ahead = forecaster.predict()
-ahead.pivot(index="ds", columns="unique_id", values="DLinear").to_csv(out)
+forecast = forecaster.predict()
+forecast.pivot(index="ds", columns="unique_id", values="DLinear").to_csv(out)

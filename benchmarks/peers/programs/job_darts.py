@@ -1,23 +1,25 @@
-"""The job in darts; it has no iTransformer and no PatchTST of its own to train."""
+"""The job in darts, which has no iTransformer and no PatchTST of its own to train."""
 
 from typing import Any
 
 import numpy as np
-from protocol import KERNEL, Job, read_job, stopwatch, tell
+from protocol import KERNEL, Job, print_result, read_job, time_block
 
 
 def main() -> None:
+    """Do the job."""
     job = read_job()
-    with stopwatch() as importing:
+    with time_block() as importing:
         from darts import TimeSeries, models  # pyright: ignore[reportMissingImports]
 
-        kind = getattr(models, f"{job.model}Model")  # only now it is imported, and torch
-    from measure import measure, part
+        # Only this attribute imports the model, and with it torch.
+        model_class = getattr(models, f"{job.model}Model")
+    from measure import load_part, measure_job
 
-    # One multivariate series: its windows are those of every other contender.
-    training = TimeSeries.from_values(part(job, "training"))
-    test = TimeSeries.from_values(part(job, "test"))
-    model = kind(**_architecture(job), **_training(job))
+    # One multivariate series: its windows are those of every other entry.
+    training = TimeSeries.from_values(load_part(job, "training"))
+    test = TimeSeries.from_values(load_part(job, "test"))
+    model = model_class(**_build_architecture(job), **_build_training(job))
 
     def fit() -> None:
         model.fit(training)
@@ -30,15 +32,16 @@ def main() -> None:
             overlap_end=False,
             last_points_only=False,
         )
-        return np.stack([one.values(copy=False) for one in forecasts])
+        return np.stack([forecast.values(copy=False) for forecast in forecasts])
 
-    def parameters() -> int:
-        return sum(one.numel() for one in model.model.parameters() if one.requires_grad)
+    def count_parameters() -> int:
+        parameters = model.model.parameters()
+        return sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
 
-    tell(measure(job, importing[0], parameters, fit, predict))
+    print_result(measure_job(job, importing[0], count_parameters, fit, predict))
 
 
-def _training(job: Job) -> dict[str, Any]:
+def _build_training(job: Job) -> dict[str, Any]:
     work = job.work
     trainer: dict[str, Any] = {"accelerator": "cpu", "gradient_clip_val": 1.0, "logger": False}
     trainer |= {"enable_progress_bar": False, "enable_model_summary": False}
@@ -52,16 +55,16 @@ def _training(job: Job) -> dict[str, Any]:
         "n_epochs": work.epochs,
         "optimizer_kwargs": {"lr": job.learning_rate},
         "random_state": job.seed,
-        "use_reversible_instance_norm": job.revin,
+        "use_reversible_instance_norm": job.has_revin,
         "pl_trainer_kwargs": trainer,
     }
 
 
-def _architecture(job: Job) -> dict[str, Any]:
-    chosen = job.parameters
+def _build_architecture(job: Job) -> dict[str, Any]:
+    parameters = job.parameters
     if job.model == "TSMixer":
-        sizes = {"hidden_size": chosen["width"], "ff_size": chosen["width"]}
-        sizes |= {"num_blocks": chosen["blocks"], "dropout": chosen["dropout"]}
+        sizes = {"hidden_size": parameters["width"], "ff_size": parameters["width"]}
+        sizes |= {"num_blocks": parameters["blocks"], "dropout": parameters["dropout"]}
         return {**sizes, "norm_type": "TimeBatchNorm2d", "normalize_before": True}
     shared: dict[str, Any] = {"shared_weights": True, "const_init": False}
     return shared | ({"kernel_size": KERNEL} if job.model == "DLinear" else {"normalize": True})

@@ -1,4 +1,7 @@
-"""What a contender is asked and what it answers: plain Python, for every environment has that."""
+"""The job that an entry receives and the result it prints.
+
+This is plain Python, because it runs in the environment of every entry.
+"""
 
 import json
 import sys
@@ -9,26 +12,26 @@ from pathlib import Path
 from time import process_time
 
 HEADS, KERNEL = 4, 25
-"""Of attention and of DLinear's moving average: constants of this package's backbones."""
+"""Attention heads, and kernel of DLinear's moving average: constants of our backbones."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A table of values, and where its parts end."""
+    """A file of values, and where its parts end."""
 
     path: str
-    """Of an .npy file, (rows, channels) float32, z-scored by the training rows."""
+    """An .npy file, (rows, channels) float32, z-scored with the training rows."""
     train: int
-    """Rows of training, from the first."""
+    """Number of training rows, which come first."""
     validation: int
-    """The row where validation ends."""
+    """Row where validation ends."""
     test: int
-    """The row where test ends: that of the table."""
+    """Row where test ends, and with it the file."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """How many windows of which size, in which portions."""
+    """Sizes of windows, batches and epochs."""
 
     lookback: int
     horizon: int
@@ -45,63 +48,63 @@ class Job:
     model: str
     """NLinear, DLinear, TSMixer, iTransformer or PatchTST."""
     parameters: dict[str, int | float]
-    """Of the model, under the names of this package's backbones."""
+    """Parameters of the model, with the names of our backbones."""
     learning_rate: float
-    """Of Adam; gradients are clipped to norm 1."""
+    """Learning rate of Adam; gradients are clipped to norm 1."""
     seed: int
     rows: Rows
     work: Work
 
     @property
     def windows(self) -> int:
-        """Of training."""
+        """Number of training windows."""
         return self.rows.train - self.work.lookback - self.work.horizon + 1
 
     @property
-    def tested(self) -> int:
-        """Windows of the test part."""
+    def test_windows(self) -> int:
+        """Number of test windows."""
         return self.rows.test - self.rows.validation - self.work.horizon + 1
 
     @property
     def steps(self) -> int:
-        """Of the optimizer in an epoch, the short last batch too."""
+        """Steps of the optimizer in an epoch, with that of the short last batch."""
         every = -(-self.windows // self.work.batch_size)
         return every if self.work.batches is None else min(every, self.work.batches)
 
     @property
-    def revin(self) -> bool:
+    def has_revin(self) -> bool:
         """Whether RevIN is around the model; NLinear subtracts the last value instead."""
         return self.model != "NLinear"
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a contender measured in its own process, in its processor seconds.
+    """Measurements of an entry in its own process, in processor seconds.
 
-    With one thread these are the seconds of a clock where the machine has nothing else to do, and
-    other work changes them less.
+    On one thread these equal the seconds of a clock on a machine that does nothing else, and other
+    work changes them less.
     """
 
     import_s: float
-    """Seconds to import what the job needs."""
+    """Seconds of the imports."""
     step_s: float
     """Mean seconds from one full batch's step of the optimizer to the next."""
     fit_s: float
-    """Seconds of the whole call that trains, its set-up and its end too."""
+    """Seconds of the whole call that trains, with its set-up and its end."""
     predict_s: float
-    """Seconds to forecast every test window, the second time."""
+    """Seconds to forecast every test window, in the second call."""
     windows: int
-    """Test windows forecast."""
+    """Number of test windows forecast."""
     mse: float
-    """Over all of them, in z-scored units."""
+    """Mean squared error over all of them, in z-scored units."""
     parameters: int
-    """Trained numbers."""
+    """Number of trained parameters."""
 
 
 def read_job() -> Job:
-    """Return the job that the command line names: a JSON file."""
-    told = json.loads(Path(sys.argv[1]).read_text())
-    return Job(**(told | {"rows": Rows(**told["rows"]), "work": Work(**told["work"])}))
+    """Read the job that the command line names: a JSON file."""
+    fields = json.loads(Path(sys.argv[1]).read_text())
+    return Job(**(fields | {"rows": Rows(**fields["rows"]), "work": Work(**fields["work"])}))
 
 
 def write_job(job: Job, path: Path) -> None:
@@ -109,14 +112,14 @@ def write_job(job: Job, path: Path) -> None:
     path.write_text(json.dumps(asdict(job)))
 
 
-def tell(result: Result) -> None:
-    """Print a result as the last line: one of JSON."""
+def print_result(result: Result) -> None:
+    """Print a result as the last line of output, in JSON."""
     print(f"\n{json.dumps(asdict(result))}", flush=True)
 
 
 @contextmanager
-def stopwatch() -> Iterator[list[float]]:
-    """Put the processor seconds that a block took into the list that it yields."""
+def time_block() -> Iterator[list[float]]:
+    """Yield a list that will hold the processor seconds of the block."""
     seconds, start = [], process_time()
     yield seconds
     seconds.append(process_time() - start)

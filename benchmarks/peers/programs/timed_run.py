@@ -1,7 +1,7 @@
-"""Run a command and print what it took as JSON: a small process, whose memory tells nothing.
+"""Run a command and print its time, memory and output as JSON.
 
-A process begins with the peak memory of the one that it was forked from, so a large program can't
-measure a small one itself.
+A process begins with the peak memory of the one it was forked from, so a large program cannot
+measure a small one itself. This program is small.
 """
 
 import json
@@ -15,26 +15,27 @@ KIB = 1024
 
 
 def main(command: list[str]) -> None:
+    """Run a command and print its measurements."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=out, stderr=err)
-        _, status, used = os.wait4(process.pid, 0)
+        _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         printed = []
         for file in (out, err):
             file.seek(0)
             printed.append(file.read())
-    told = {
+    result = {
         "code": process.returncode,
         "seconds": seconds,
-        "core_seconds": used.ru_utime + used.ru_stime,
-        "peak_mib": used.ru_maxrss / KIB,
+        "core_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_mib": usage.ru_maxrss / KIB,
         "printed": sum(map(len, printed)),
         "out": printed[0].decode(errors="replace"),
         "err": printed[1].decode(errors="replace"),
     }
-    print(json.dumps(told))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":
