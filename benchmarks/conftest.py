@@ -38,7 +38,7 @@ def timer(benchmark: BenchmarkFixture, quick: bool) -> RatioTimer:
 
 
 @pytest.fixture(autouse=True)
-def _seeded() -> Iterator[None]:
+def _seed_torch() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
