@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+MAX_NAME_CHARACTERS = 100
+"""Longer names are cut in messages."""
+
 
 def format_names(names: Sequence[str], limit: int = 8) -> str:
     """Format names for a message; of more than `limit`, only the first ones.
@@ -9,7 +12,12 @@ def format_names(names: Sequence[str], limit: int = 8) -> str:
     >>> format_names(["a", "b", "c"], limit=2)
     "['a', 'b', ... 3 in all]"
     """
-    shown = ", ".join(repr(name) for name in names[:limit])
+    # A damaged file may have a "name" that is half of the file: a message stays one short line.
+    short = [
+        f"{name[:MAX_NAME_CHARACTERS]}..." if len(name) > MAX_NAME_CHARACTERS else name
+        for name in names[:limit]
+    ]
+    shown = ", ".join(repr(name) for name in short)
     return f"[{shown}, ... {len(names)} in all]" if len(names) > limit else f"[{shown}]"
 
 

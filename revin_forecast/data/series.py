@@ -22,10 +22,13 @@ class Series:
     values: np.ndarray
     """(time, channels) float64; NaN where unobserved. Infinities become NaN."""
     timestamps: pd.DatetimeIndex
+    """(time,) time of each row."""
     names: tuple[str, ...]
+    """Names of the channels."""
     frequency: str | None = None
     """Pandas frequency string (h, 15min, W-SAT, MS); None: unknown."""
     layout: TableLayout = WIDE_LAYOUT
+    """Layout of the table that was read, which a forecast repeats."""
     inputs: tuple[str, ...] = ()
     """Names of channels that are used but not forecast."""
     last_timestamps: pd.DatetimeIndex | None = None
@@ -51,7 +54,8 @@ class Series:
         values = self.values.astype(np.float64, copy=False)
         # One marker for gaps, so that no later code has to handle infinities.
         finite = np.isfinite(values)
-        # The dataclass is frozen, so that a series can be shared without copies.
+        # The dataclass is frozen, so that a series can be shared without copies; `object` sets the
+        # attribute all the same.
         object.__setattr__(
             self, "values", values if finite.all() else np.where(finite, values, np.nan)
         )
@@ -85,16 +89,20 @@ class Series:
     def slice_rows(self, start: int, stop: int) -> "Series":
         """Return a slice of the rows; channels that end after the slice then end with it."""
         timestamps = self.timestamps[start:stop]
-        lasts, cut = self.last_timestamps, len(self) - len(self.timestamps[:stop])
-        if lasts is not None and cut and len(timestamps):
-            ended = pd.DatetimeIndex(lasts.to_series().clip(upper=timestamps[-1]))
+        last_timestamps = self.last_timestamps
+        rows_cut = len(self) - len(self.timestamps[:stop])
+        if last_timestamps is not None and rows_cut and len(timestamps):
             # Aligned channels all lose the same number of rows; others lose those past the slice.
-            lasts = self._shift_timestamps_back(lasts, cut) if self.has_aligned_ends else ended
+            if self.has_aligned_ends:
+                last_timestamps = self._shift_timestamps_back(last_timestamps, rows_cut)
+            else:
+                clipped = last_timestamps.to_series().clip(upper=timestamps[-1])
+                last_timestamps = pd.DatetimeIndex(clipped)
         return replace(
             self,
             values=self.values[start:stop],
             timestamps=timestamps,
-            last_timestamps=lasts,
+            last_timestamps=last_timestamps,
             filled=None if self.filled is None else self.filled[start:stop],
         )
 
@@ -104,11 +112,11 @@ class Series:
         Raises:
             InputError: a name is unknown.
         """
-        index = {name: number for number, name in enumerate(self.names)}
-        absent = [name for name in names if name not in index]
+        index_by_name = {name: index for index, name in enumerate(self.names)}
+        absent = [name for name in names if name not in index_by_name]
         if absent:
             raise InputError(f"there is no column {absent} among {format_names(self.names)}.")
-        indices = [index[name] for name in names]
+        indices = [index_by_name[name] for name in names]
         return replace(
             self,
             values=self.values[:, indices],
@@ -199,9 +207,9 @@ class Series:
         Raises:
             InputError: the frequency is unknown, or two columns would have the same name.
         """
-        part = self.select(self.targets)
+        targets = self.select(self.targets)
         horizon = len(next(iter(columns.values())))
-        return part._build_frame(columns, part.future_timestamps(horizon))
+        return targets._build_frame(columns, targets.future_timestamps(horizon))
 
     def _build_frame(
         self, columns: Mapping[str, np.ndarray], timestamps: pd.DatetimeIndex

@@ -50,9 +50,9 @@ def read_series(
     Args:
         source: a path (.csv, .tsv, .txt separated by comma, semicolon, tab or bar; .parquet; also
             .gz), "-" for the same on standard input, a data frame of pandas, Polars or Arrow
-            (times in a column or in its index), or a Series, of which only columns are selected
-            and gaps treated.
-        time: the time column; None: one with a well-known name, else one that can be parsed.
+            (times in a column or in its index), or a Series, which is read already: only `columns`,
+            `target`, `inputs` and `missing` apply to it.
+        time: the time column; None: a column with a usual name, else one that can be parsed.
         id: the series column of a long table.
         value: the value column of a long table.
         columns: series to read, in this order; None: all.
@@ -88,8 +88,8 @@ def read_series(
         # Rows as they are may repeat or skip times, so gaps are not defined.
         if missing != "observed":
             raise InputError(f"missing={missing!r} needs the full grid; leave grid=True.")
-        given = None if frequency is None else parse_frequency(frequency)
-        series = Series(rows.values, rows.timestamps, rows.names, given, layout)
+        parsed_frequency = None if frequency is None else parse_frequency(frequency)
+        series = Series(rows.values, rows.timestamps, rows.names, parsed_frequency, layout)
     else:
         series = _regularize(table, rows, layout, frequency, missing)
     return series if inputs is None else mark_inputs(series, inputs)
@@ -108,10 +108,10 @@ def resolve_requested_series(
             "columns and target both name the series to forecast; pass target, and inputs "
             "for series that are used but not forecast."
         )
-    both = [name for name in target or () if name in (inputs or ())]
-    if both:
+    overlap = [name for name in target or () if name in (inputs or ())]
+    if overlap:
         raise InputError(
-            f"{format_names(both)} can't be both targets and inputs; name each in --target or in "
+            f"{format_names(overlap)} can't be both targets and inputs; name each in --target or in "
             "--inputs."
         )
     targets = columns if target is None else target
@@ -147,7 +147,8 @@ def detect_layout(
         layout = TableLayout(time=find_time_column(table, time))
     else:
         layout = _detect_long_layout(table, time, id, value)
-    # Without a header, the CSV reader takes the first row of data for the names of the columns.
+    # Without a header, the CSV reader takes the first row of data for the names of the columns. The
+    # message calls it row -1, the one above the first row.
     if table.source is not None and is_timestamp(layout.time):
         raise InputError(
             f"{table.describe_position(-1)} should name the columns but begins with data "
@@ -186,12 +187,12 @@ def select_channel_columns(
     Raises:
         InputError: a column that was named does not exist, or a column has no name.
     """
-    present = [name for name in table.names if name != layout.time]
+    other_columns = [name for name in table.names if name != layout.time]
     for name in names or ():
         if name == layout.time:
             raise InputError(f"{table.name}: {name!r} is the time column, not a series.")
         table.require_column(name, "--target and --inputs")
-    channels = present if names is None else list(names)
+    channels = other_columns if names is None else list(names)
     if not channels:
         raise InputError(
             f"{table.name} has no column other than the time column {layout.time!r}; a series "
@@ -215,7 +216,7 @@ def _regularize(
     frequency: str | None,
     missing: MissingPolicy,
 ) -> Series:
-    """Put rows on their full grid, and treat the gaps."""
+    """Put rows on the full grid of their frequency, and treat the gaps."""
 
     def describe_step(step: int) -> str:
         return table.describe_position(int(np.flatnonzero(rows.step == step)[0]))
@@ -228,16 +229,23 @@ def _regularize(
         values[grid_rows] = rows.values
     first, last = rows.compute_channel_ends()
     # Trailing absent rows of a series are not gaps: it ends with its own last row.
-    lasts = None if (last == len(rows.timestamps) - 1).all() else rows.timestamps[last]
-    series = Series(values, grid, rows.names, detected, layout, last_timestamps=lasts)
+    all_end_together = (last == len(rows.timestamps) - 1).all()
+    last_timestamps = None if all_end_together else rows.timestamps[last]
+    series = Series(values, grid, rows.names, detected, layout, last_timestamps=last_timestamps)
     if missing == "error":
         _check_gaps(table, rows, series, grid_rows[first], grid_rows[last])
-    return _fill_gaps(series, "observed" if missing == "error" else missing)
+        return series
+    return _fill_gaps(series, missing)
 
 
 def _check_gaps(
     table: RawTable, rows: TimeRows, series: Series, first: np.ndarray, last: np.ndarray
 ) -> None:
+    """Reject the first gap between each channel's first and last row, with its position.
+
+    Raises:
+        InputError: there is a gap.
+    """
     steps = np.arange(len(series))[:, None]
     gap = find_first_gap(series.observed, (steps >= first) & (steps <= last))
     if gap is None:
@@ -255,6 +263,7 @@ def _check_gaps(
 
 
 def _fill_gaps(series: Series, missing: MissingPolicy) -> Series:
+    """Treat the gaps of a series, which has no position in a file for an error message."""
     if missing == "observed":
         return series
     if missing == "error":
