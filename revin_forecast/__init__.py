@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
+# Public names by the module that defines them, for `__getattr__`.
 _NAMES_BY_MODULE = {
     "revin_forecast.normalizers": (
         "Arcsinh",
@@ -34,8 +35,8 @@ _NAMES_BY_MODULE = {
         "CovariateBackbone",
         "CycleNet",
         "DLinear",
-        "FITS",
         "DestationaryBackbone",
+        "FITS",
         "GRU",
         "Informer",
         "InvertedTransformer",
@@ -55,15 +56,13 @@ _NAMES_BY_MODULE = {
         "Siamese",
         "SingleSeriesAdapter",
         "SparseTSF",
+        "TSLibAdapter",
         "TSMixer",
         "TiDE",
         "TiedAutoencoder",
-        "TSLibAdapter",
         "TimesNet",
     ),
     "revin_forecast.data.memory_mapped.series": ("memory_map_table",),
-    # WeightedCombination and Constant are not in __all__: only saved models and benchmark results
-    # refer to them by their public name.
     "revin_forecast.models.ensemble": ("Ensemble", "WeightedCombination"),
     "revin_forecast.forecasting.forecaster": ("Forecaster",),
     "revin_forecast.selection": ("SelectionSettings",),
@@ -76,6 +75,8 @@ _NAMES_BY_MODULE = {
     ),
     "revin_forecast.parameters.weights": ("load_parameters", "save_parameters"),
     "revin_forecast.errors": ("InputError",),
+    # Constant and WeightedCombination are not in __all__: only saved models and benchmark results
+    # refer to them by their public name.
     "revin_forecast.shift.measuring.baselines": ("Constant",),
 }
 _MODULE_BY_NAME = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
@@ -142,7 +143,7 @@ __all__ = [
     "shared_parameters",
 ]
 
-# Type checkers can't follow __getattr__, so they read plain imports.
+# Type checkers can't follow __getattr__: they read a literal __all__ and plain imports.
 if TYPE_CHECKING:
     from revin_forecast.backbones import (
         FITS,
@@ -211,10 +212,12 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
+    """Import a public name on first use."""
     if name not in _MODULE_BY_NAME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_MODULE_BY_NAME[name]), name)
 
 
 def __dir__() -> list[str]:
+    """List the public names, imported or not."""
     return sorted({*globals(), *__all__})

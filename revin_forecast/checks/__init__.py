@@ -1,5 +1,8 @@
 """Public contract checks for user-defined normalizers and backbones.
 
+`check_normalizer` and `check_backbone` print one line per promise and raise `CheckError` at the
+first that does not hold. `audit_normalizer` and `audit_backbone` return all results instead.
+
 >>> from revin_forecast.checks import check_normalizer
 >>> from revin_forecast import RevIN
 >>> check_normalizer(RevIN)  # doctest: +ELLIPSIS

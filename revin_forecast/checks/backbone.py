@@ -9,7 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.backbones.base import CovariateBackbone
-from revin_forecast.checks.compiled import expect_compiles, expect_exports, expect_onnx
+from revin_forecast.checks.compiled import (
+    expect_compiles,
+    expect_exports,
+    expect_onnx,
+    share_exports,
+    share_latest,
+)
 from revin_forecast.checks.runner import (
     CheckResult,
     collect_results,
@@ -41,7 +47,8 @@ def check_backbone(make: BackboneFactory, title: str | None = None, programs: bo
     Raises:
         CheckError: a promise does not hold; the message gives the measured value.
     """
-    run_checks(title or type(make(*SIZES[0])).__name__, _bind_checks(make, programs))
+    with share_exports():
+        run_checks(title or type(make(*SIZES[0])).__name__, _bind_checks(make, programs))
 
 
 def audit_backbone(make: BackboneFactory, programs: bool = False) -> list[CheckResult]:
@@ -51,7 +58,8 @@ def audit_backbone(make: BackboneFactory, programs: bool = False) -> list[CheckR
         make: as for `check_backbone`.
         programs: whether to compile and export the backbone, too, which takes some seconds.
     """
-    return list(collect_results(_bind_checks(make, programs)))
+    with share_exports():
+        return list(collect_results(_bind_checks(make, programs)))
 
 
 def _bind_checks(make: BackboneFactory, programs: bool) -> dict[str, Callable[[], str | None]]:
@@ -252,13 +260,13 @@ def check_compile(make: BackboneFactory) -> str | None:
 
 def check_export(make: BackboneFactory) -> None:
     """torch.export produces a program for batches of any size."""
-    model, *inputs = _model_and_inputs(make)
+    model, *inputs = share_latest("model", make, lambda: _model_and_inputs(make))
     expect_exports(model, tuple(value[:3] for value in inputs), tuple(inputs))
 
 
 def check_onnx(make: BackboneFactory) -> str | None:
     """ONNX Runtime gives the same forecasts to 1e-5."""
-    model, *inputs = _model_and_inputs(make)
+    model, *inputs = share_latest("model", make, lambda: _model_and_inputs(make))
     return expect_onnx(model, tuple(value[:3] for value in inputs), tuple(inputs))
 
 

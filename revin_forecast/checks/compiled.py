@@ -3,9 +3,12 @@
 import copy
 import pickle
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +25,34 @@ from revin_forecast.errors import format_install_command
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.shapes import Future, Past
 
+Result = TypeVar("Result")
+_LATEST: ContextVar[dict[str, tuple[object, Any]] | None] = ContextVar("latest", default=None)
+"""By kind of result: the key and value of the latest computation; None: nothing is shared."""
+
+
+@contextmanager
+def share_exports() -> Iterator[None]:
+    """Within this context, consecutive checks of one class share its model and exported program.
+
+    Exporting takes most of the time. Elsewhere each check exports again, because a class may change
+    between two calls.
+    """
+    token = _LATEST.set({})
+    try:
+        yield
+    finally:
+        _LATEST.reset(token)
+
+
+def share_latest(kind: str, key: object, compute: Callable[[], Result]) -> Result:
+    """Return the latest result of this kind if it has the same key, else compute it."""
+    latest = _LATEST.get()
+    if latest is None:
+        return compute()
+    if kind not in latest or latest[kind][0] is not key:
+        latest[kind] = key, compute()
+    return latest[kind][1]
+
 
 def check_compile(make: NormalizerFactory) -> None:
     """torch.compile produces one graph of model and normalizer with the eager result."""
@@ -30,7 +61,7 @@ def check_compile(make: NormalizerFactory) -> None:
 
 def check_export(make: NormalizerFactory) -> None:
     """torch.export accepts the model for batches of any size and does not change the module."""
-    model = _build_model(make)
+    model = share_latest("model", make, lambda: _build_model(make))
     expect_exports(model, (sample_windows()[:3].float(),), (_windows_with_gap(-300.0),))
     # Fake tensors that tracing left on the module would break both.
     copy.deepcopy(model)
@@ -39,9 +70,8 @@ def check_export(make: NormalizerFactory) -> None:
 
 def check_onnx(make: NormalizerFactory) -> str | None:
     """ONNX Runtime gives the same forecasts to 1e-5, gaps included."""
-    return expect_onnx(
-        _build_model(make), (sample_windows()[:3].float(),), (_windows_with_gap(50.0),)
-    )
+    model = share_latest("model", make, lambda: _build_model(make))
+    return expect_onnx(model, (sample_windows()[:3].float(),), (_windows_with_gap(50.0),))
 
 
 def expect_compiles(model: nn.Module, *inputs: Tensor) -> str | None:
@@ -50,7 +80,7 @@ def expect_compiles(model: nn.Module, *inputs: Tensor) -> str | None:
     torch cannot include recurrent modules in a graph. Models with one are compiled in parts, and
     the function returns a note about it.
     """
-    is_recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
+    is_recurrent = _is_recurrent(model)
     torch.compiler.reset()
     # "aot_eager" traces the graph and its gradients without generating code.
     compiled = torch.compile(model, fullgraph=not is_recurrent, backend="aot_eager")
@@ -71,9 +101,7 @@ def expect_exports(
         example_inputs: inputs to trace the program with.
         inputs: inputs with another batch size to compare the program and the model on.
     """
-    program = torch.export.export(
-        model, example_inputs, dynamic_shapes=_dynamic_batch_shapes(example_inputs)
-    )
+    program = _export_program(model, example_inputs)
     expected, forecast = model(*inputs), program.module()(*inputs)
     expect_close(forecast, expected, output_tolerance(expected), "the exported model")
 
@@ -98,15 +126,12 @@ def expect_onnx(
     names = [f"input_{number}" for number in range(len(example_inputs))]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        torch.onnx.export(
-            model,
-            example_inputs,
-            path,
-            input_names=names,
-            dynamic_shapes=_dynamic_batch_shapes(example_inputs),
-            dynamo=True,
-            verbose=False,
-        )
+        if _is_recurrent(model):  # given the module, the exporter writes a loop over the steps
+            shapes = _dynamic_batch_shapes(example_inputs)
+            source, options = model, {"args": example_inputs, "dynamic_shapes": shapes}
+        else:
+            source, options = _export_program(model, example_inputs), {}
+        torch.onnx.export(source, f=path, input_names=names, dynamo=True, verbose=False, **options)
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         arrays = {name: value.numpy() for name, value in zip(names, inputs, strict=True)}
         (forecast,) = session.run(None, arrays)
@@ -145,6 +170,22 @@ def _windows_with_gap(level: float) -> Past:
     past = sample_windows(level).float()
     past[0, 3, 1] = torch.nan
     return past
+
+
+def _is_recurrent(model: nn.Module) -> bool:
+    return any(isinstance(module, nn.RNNBase) for module in model.modules())
+
+
+def _export_program(
+    model: nn.Module, example_inputs: tuple[Tensor, ...]
+) -> torch.export.ExportedProgram:
+    """Return the program of a model for batches of any size."""
+    shapes = _dynamic_batch_shapes(example_inputs)
+    return share_latest(
+        "program",
+        model,
+        lambda: torch.export.export(model, example_inputs, dynamic_shapes=shapes),
+    )
 
 
 def _dynamic_batch_shapes(example_inputs: tuple[Tensor, ...]) -> tuple[dict[int, Any], ...]:

@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Laplace, Normal
 
 from revin_forecast.checks import behaviour, numerics
-from revin_forecast.checks.compiled import PROGRAM_CHECKS
+from revin_forecast.checks.compiled import PROGRAM_CHECKS, share_exports
 from revin_forecast.checks.equivariance import EQUIVARIANCE_CHECKS
 from revin_forecast.checks.runner import (
     HORIZON,
@@ -42,7 +42,8 @@ def check_normalizer(
         CheckError: a promise does not hold; the message gives the measured value.
     """
     title = title or type(construct_normalizer(make)).__name__
-    run_checks(title, _bind_checks(make, programs))
+    with share_exports():
+        run_checks(title, _bind_checks(make, programs))
 
 
 def audit_normalizer(make: NormalizerFactory, programs: bool = False) -> list[CheckResult]:
@@ -53,7 +54,8 @@ def audit_normalizer(make: NormalizerFactory, programs: bool = False) -> list[Ch
         programs: whether to compile and export a model with the normalizer, too, which takes some
             seconds.
     """
-    return list(collect_results(_bind_checks(make, programs)))
+    with share_exports():
+        return list(collect_results(_bind_checks(make, programs)))
 
 
 def _bind_checks(make: NormalizerFactory, programs: bool) -> dict[str, Callable[[], str | None]]:

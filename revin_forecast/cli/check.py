@@ -38,7 +38,7 @@ def check(name: str, programs: bool = False, out: Path | None = None, json: bool
         )
     path = name if "." in name else f"revin_forecast.{name}"
     with progress(f"checking {name}"), nullcontext() if is_verbose() else silence_compiler():
-        results = run_checks(ModuleSpec(path).import_class(), programs)
+        results = check_each_class(ModuleSpec(path).import_class(), programs)
     rows = [
         {"promise": result.promise, path.rpartition(".")[2]: format_status(result)}
         for result in results
@@ -59,7 +59,7 @@ def check(name: str, programs: bool = False, out: Path | None = None, json: bool
         raise InputError(f"{failed} of {len(results)} promises do not hold for {path}.")
 
 
-def run_checks(kind: Callable, programs: bool) -> list[CheckResult]:
+def check_each_class(kind: Callable, programs: bool) -> list[CheckResult]:
     """Run the checks for a normalizer or a backbone class.
 
     Raises:

@@ -27,6 +27,8 @@ from revin_forecast.utils.files import atomic_write
 from revin_forecast.utils.progress import progress_display
 
 PROGRAM = "revin-forecast"
+EXIT_BROKEN_PIPE = 128 + 13
+"""Exit code after a closed stdout pipe, as shells report SIGPIPE."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,13 @@ class Command:
     """A command of the program."""
 
     function: str
-    """Its function as "module:name", below revin_forecast.cli."""
+    """Its function as "module:name", where the module is one of revin_forecast.cli."""
     summary: str
     """Its line in the list of commands."""
     positional: tuple[str, ...] = ()
     """Parameters that are passed without a flag."""
 
 
-EXIT_BROKEN_PIPE = 128 + 13
-"""Exit code after a closed stdout pipe, as shells report SIGPIPE."""
 COMMANDS = {
     "demo": Command("demo:demo", "forecast a shipped data set, with and without RevIN"),
     "forecast": Command(
@@ -112,17 +112,119 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> None:
+    """Print the help or the version, or run the command that the first words name."""
     if not words or words[0] in ("-h", "--help"):
-        print(_help_text())
+        print(_format_help())
         return
     if words[0] == "--version":
         print(f"{PROGRAM} {__version__}")
         return
-    size = 2 if " ".join(words[:2]) in COMMANDS else 1
-    name = " ".join(words[:size])
+    # Some names have two words, such as `datasets get`.
+    name_length = 2 if " ".join(words[:2]) in COMMANDS else 1
+    name = " ".join(words[:name_length])
     if name not in COMMANDS:
-        raise InputError(_unknown_command_message(name))
-    _run_command(name, COMMANDS[name], words[size:])
+        raise InputError(_format_unknown_command(name))
+    _run_command(name, COMMANDS[name], words[name_length:])
+
+
+def _run_command(name: str, command: Command, words: list[str]) -> None:
+    """Parse a command's arguments, call its function, and save the options with its results.
+
+    A function that returns a folder gets its options written there, as `config.yaml`.
+    """
+    from jsonargparse import ArgumentParser, set_parsing_settings
+
+    if {"-h", "--help"} & set(words):  # The help of a settings field is its attribute docstring.
+        set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    # The user's own classes are found in the current folder; last, so that they shadow no library.
+    sys.path.append(str(Path.cwd()))
+    module, _, function_name = command.function.partition(":")
+    function = getattr(import_module(f"revin_forecast.cli.{module}"), function_name)
+    parser = ArgumentParser(
+        prog=f"{PROGRAM} {name}",
+        usage=_format_usage_line(name, function, command),
+        formatter_class=make_help_formatter(),
+        exit_on_error=False,
+    )
+    add_parameters(parser, function, command.positional)
+    words = normalize_arguments(words, function)
+    check_config_file(words)
+    try:
+        options = parser.parse_args(words)
+    except (argparse.ArgumentError, argparse.ArgumentTypeError) as error:
+        call = _describe_call(name, command, function, words)
+        raise InputError(f"{call.explain(str(error))} See {PROGRAM} {name} --help.") from error
+    verbose = options.pop("verbose")
+    values = vars(parser.instantiate(options))
+    values.pop("config", None)
+    # The parser's own factories can't be turned back into a ModuleSpec, as saving requires.
+    components = {
+        key: to_module_factory(options[key]) for key in ("backbone", "normalizer") if key in values
+    }
+    signals.start_raising()
+    with _progress_display(verbose, values):
+        result = function(**values | components)
+    if isinstance(result, Path):
+        text = parser.dump(options)
+        with atomic_write(result / "config.yaml") as partial:
+            partial.write_text(f"# {PROGRAM} {name} --config config.yaml\n{text}")
+
+
+def _progress_display(verbose: bool, values: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Return the progress display, or nothing with --quiet or outside the first process."""
+    quiet, training = values.get("quiet", False), values.get("training")
+    if verbose and quiet:
+        raise InputError("--quiet and --verbose exclude each other. Leave one of them out.")
+    is_first = training is None or training.is_first_process
+    return progress_display(verbose) if is_first and not quiet else nullcontext()
+
+
+def _describe_call(
+    name: str, command: Command, function: Callable[..., Any], words: Sequence[str]
+) -> CommandCall:
+    """Return the facts about a call that explain why its arguments can't be used."""
+    parameters = set(inspect.get_annotations(function)) - {"return", *command.positional}
+    short = find_short_options(function)
+    keys = {*parameters, *short, *short.values(), "config", "verbose"}
+    options = [key.replace("_", "-") for key in sorted(keys)]
+    classes = {key: find_option_value(key, words) for key in ("backbone", "normalizer")}
+    class_names = {key: path for key, path in classes.items() if path is not None}
+    subcommands = [other for other in COMMANDS if other.startswith(f"{name} ")]
+    return CommandCall(name, words, command.positional, options, class_names, subcommands)
+
+
+def _format_help() -> str:
+    """Return the help of the program: the list of commands."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            f"usage: {PROGRAM} COMMAND [options]",
+            "",
+            "Forecasting with reversible instance normalization (RevIN).",
+            "",
+            *lines,
+            "",
+            f"{PROGRAM} COMMAND --help prints the options of a command, --version the version.",
+        ]
+    )
+
+
+def _format_usage_line(name: str, function: Callable[..., Any], command: Command) -> str:
+    """Return the usage line with the required parameters; the help lists the options below it."""
+    parameters = inspect.signature(function).parameters
+    required = [key for key in parameters if parameters[key].default is inspect.Parameter.empty]
+    arguments = [
+        key.upper() if key in required else f"[{key.upper()}]" for key in command.positional
+    ]
+    flags = [f"--{key} {key.upper()}" for key in required if key not in command.positional]
+    return " ".join([PROGRAM, name, *arguments, *flags, "[options]"])
+
+
+def _format_unknown_command(name: str) -> str:
+    if name.startswith("-"):
+        return f"{name} precedes the command; options come after it. See {PROGRAM} --help."
+    return f"there is no command {name!r}.{did_you_mean(name, COMMANDS)} See {PROGRAM} --help."
 
 
 def _report_error(error: BaseException) -> int:
@@ -134,7 +236,7 @@ def _report_error(error: BaseException) -> int:
         return EXIT_BROKEN_PIPE
     if isinstance(error, SystemExit):
         raise error
-    message = _user_message(error)
+    message = _format_user_message(error)
     if message is not None:
         print(f"{PROGRAM}: {' '.join(message.split())}", file=sys.stderr)
         return 2
@@ -143,7 +245,19 @@ def _report_error(error: BaseException) -> int:
     return 1
 
 
-def _user_message(error: BaseException) -> str | None:
+def _handle_broken_pipe(error: BaseException) -> bool:
+    """Detect a closed stdout pipe (as `head` leaves it) and discard further output."""
+    # Rich turns a broken pipe into a SystemExit.
+    cause = error.__context__ if isinstance(error, SystemExit) else error
+    if not isinstance(cause, BrokenPipeError):
+        return False
+    # Otherwise Python would flush the remaining output at its exit and print another error.
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
+
+
+def _format_user_message(error: BaseException) -> str | None:
     """Return the message for an error that the user can fix; None for a bug."""
     if isinstance(error, InputError):
         return str(error)
@@ -162,110 +276,3 @@ def _user_message(error: BaseException) -> str | None:
             "free some memory."
         )
     return None
-
-
-def _handle_broken_pipe(error: BaseException) -> bool:
-    """Detect a closed stdout pipe (as `head` leaves it) and discard further output."""
-    # Rich turns a broken pipe into a SystemExit.
-    cause = error.__context__ if isinstance(error, SystemExit) else error
-    if not isinstance(cause, BrokenPipeError):
-        return False
-    # Otherwise Python would flush the remaining output at its exit and print another error.
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return True
-
-
-def _run_command(name: str, command: Command, words: list[str]) -> None:
-    from jsonargparse import ArgumentParser, set_parsing_settings
-
-    if {"-h", "--help"} & set(words):  # The help of a settings field is its attribute docstring.
-        set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    # Find the user's own classes in the current folder; last, so that they shadow no library.
-    sys.path.append(str(Path.cwd()))
-    module, _, function_name = command.function.partition(":")
-    function = getattr(import_module(f"revin_forecast.cli.{module}"), function_name)
-    parser = ArgumentParser(
-        prog=f"{PROGRAM} {name}",
-        usage=_usage_line(name, function, command),
-        formatter_class=make_help_formatter(),
-        exit_on_error=False,
-    )
-    add_parameters(parser, function, command.positional)
-    words = normalize_arguments(words, function)
-    check_config_file(words)
-    try:
-        options = parser.parse_args(words)
-    except (argparse.ArgumentError, argparse.ArgumentTypeError) as error:
-        call = _usage_context(name, command, function, words)
-        raise InputError(f"{call.explain(str(error))} See {PROGRAM} {name} --help.") from error
-    verbose = options.pop("verbose")
-    values = vars(parser.instantiate(options))
-    values.pop("config", None)
-    # The parser's own factories can't be turned back into a ModuleSpec, as saving requires.
-    components = {
-        key: to_module_factory(options[key]) for key in ("backbone", "normalizer") if key in values
-    }
-    signals.start_raising()
-    with _progress_display(verbose, values):
-        folder = function(**values | components)
-    if isinstance(folder, Path):
-        text = parser.dump(options)
-        with atomic_write(folder / "config.yaml") as partial:
-            partial.write_text(f"# {PROGRAM} {name} --config config.yaml\n{text}")
-
-
-def _progress_display(verbose: bool, values: Mapping[str, Any]) -> AbstractContextManager[None]:
-    """Return the progress display, or nothing with --quiet or outside the first process."""
-    quiet, training = values.get("quiet", False), values.get("training")
-    if verbose and quiet:
-        raise InputError("--quiet and --verbose exclude each other. Leave one of them out.")
-    is_first = training is None or training.is_first_process
-    return progress_display(verbose) if is_first and not quiet else nullcontext()
-
-
-def _help_text() -> str:
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items()]
-    return "\n".join(
-        [
-            f"usage: {PROGRAM} COMMAND [options]",
-            "",
-            "Forecasting with reversible instance normalization (RevIN).",
-            "",
-            *lines,
-            "",
-            f"{PROGRAM} COMMAND --help prints the options of a command, --version the version.",
-        ]
-    )
-
-
-def _usage_line(name: str, function: Callable[..., Any], command: Command) -> str:
-    """Return the usage line with the required parameters; the help lists the options below it."""
-    parameters = inspect.signature(function).parameters
-    required = [key for key in parameters if parameters[key].default is inspect.Parameter.empty]
-    arguments = [
-        key.upper() if key in required else f"[{key.upper()}]" for key in command.positional
-    ]
-    flags = [f"--{key} {key.upper()}" for key in required if key not in command.positional]
-    return " ".join([PROGRAM, name, *arguments, *flags, "[options]"])
-
-
-def _unknown_command_message(name: str) -> str:
-    if name.startswith("-"):
-        return f"{name} precedes the command; options come after it. See {PROGRAM} --help."
-    return f"there is no command {name!r}.{did_you_mean(name, COMMANDS)} See {PROGRAM} --help."
-
-
-def _usage_context(
-    name: str, command: Command, function: Callable[..., Any], words: Sequence[str]
-) -> CommandCall:
-    """Return the facts for a message about unusable arguments."""
-    parameters = set(inspect.get_annotations(function)) - {"return", *command.positional}
-    short = find_short_options(function)
-    keys = {*parameters, *short, *short.values(), "config", "verbose"}
-    options = [key.replace("_", "-") for key in sorted(keys)]
-    classes = {key: find_option_value(key, words) for key in ("backbone", "normalizer")}
-    class_names = {key: path for key, path in classes.items() if path is not None}
-    subcommands = [other for other in COMMANDS if other.startswith(f"{name} ")]
-    return CommandCall(name, words, command.positional, options, class_names, subcommands)

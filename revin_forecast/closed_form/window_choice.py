@@ -52,18 +52,21 @@ class WindowChoice:
         """
         weights = normalizer.location_weights(self.lookback)
         sizes = self.lookback, self.horizon
-        # From fast to slow: no window extracted, one Gram matrix for all steps, one per step.
+        # Three ways to sum over windows, from fast to slow. First: no window is extracted, since
+        # the location is linear in the window and no window used has a gap.
         if weights is not None and (self.gap_free_only or all(map(_is_finite, parts))):
             yield self._check_windows(
                 parts, [gap_free_equations(part, *sizes).centre(weights) for part in parts]
             )
             return
-        # A copy in float64, as the caller's normalizer keeps its dtype.
+        # Windows are extracted from here on. A copy in float64: the caller's normalizer keeps its
+        # dtype.
         exact_normalizer = copy.deepcopy(normalizer).double()
         strides = [
             window_stride(len(part), part.shape[1], sum(sizes), self.max_windows) for part in parts
         ]
         strided = list(zip(parts, strides, strict=True))
+        # Second: all steps share their windows, and so one Gram matrix.
         if self.gap_free_only or all(has_all_targets(part, self.lookback) for part in parts):
             shared = [
                 shared_equations(part, exact_normalizer, *sizes, stride, self.gap_free_only)
@@ -71,6 +74,7 @@ class WindowChoice:
             ]
             yield self._check_windows(parts, shared)
             return
+        # Third: a Gram matrix for each step, from the windows that have its target.
         per_step = [
             equations_with_gaps(part, exact_normalizer, *sizes, stride) for part, stride in strided
         ]
@@ -94,10 +98,6 @@ class WindowChoice:
         return tuple(equations)
 
 
-def _is_finite(part: Tensor) -> bool:
-    return bool(part.isfinite().all())
-
-
 def observed_target_equations(
     values: Tensor,
     normalizer: LocationScaleNormalizer,
@@ -119,29 +119,33 @@ def observed_target_equations(
         horizon: steps to forecast.
         max_windows: largest number of windows of all channels.
     """
-    inputs = values.new_zeros(lookback, lookback)
-    sums = values.new_zeros(lookback)
+    gram, input_sums = values.new_zeros(lookback, lookback), values.new_zeros(lookback)
     cross = values.new_zeros(horizon, lookback)
-    squares, targets = values.new_zeros(horizon), values.new_zeros(horizon)
+    target_squares, target_sums = values.new_zeros(horizon), values.new_zeros(horizon)
     target_counts, count = values.new_zeros(horizon), 0
     stride = window_stride(len(values), values.shape[1], lookback + horizon, max_windows)
     for block in iter_window_blocks(values, normalizer, lookback, horizon, stride):
         past, future = block.past, block.targets
-        inputs += past.mT @ past
-        sums += past.sum(dim=0)
+        gram += past.mT @ past
+        input_sums += past.sum(dim=0)
         cross += future.mT @ past
-        squares += future.square().sum(dim=0)
-        targets += future.sum(dim=0)
+        target_squares += future.square().sum(dim=0)
+        target_sums += future.sum(dim=0)
         target_counts += block.target_observed.sum(dim=0)
         count += len(past)
-    scale = torch.where(target_counts > 0, count / target_counts.clamp(min=1), 0)
+    # From the windows that have a step's target up to all windows.
+    upscaling = torch.where(target_counts > 0, count / target_counts.clamp(min=1), 0)
     if not bool((target_counts > 0).any()):
         count = 0
     return NormalEquations(
-        gram=inputs,
-        cross=cross * scale.unsqueeze(1),
-        target_squares=squares * scale,
-        input_sums=sums,
-        target_sums=targets * scale,
+        gram=gram,
+        cross=cross * upscaling.unsqueeze(1),
+        target_squares=target_squares * upscaling,
+        input_sums=input_sums,
+        target_sums=target_sums * upscaling,
         count=count,
     )
+
+
+def _is_finite(part: Tensor) -> bool:
+    return bool(part.isfinite().all())

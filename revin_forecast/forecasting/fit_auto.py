@@ -1,4 +1,4 @@
-"""Fit without a named backbone: select look-back, normalizer and model automatically."""
+"""Fit without a named backbone: the automatic choice of look-back, normalizer and model."""
 
 from typing import Any
 
@@ -59,6 +59,7 @@ def fit_auto(config: ForecasterConfig, series: Series) -> FittedModel:
     standardizer = Standardizer.fit(series.values)
     values = standardizer.transform(series.values)
     seasons = config.selection.seasons or detect_seasons(values, series.frequency, train_rows)
+    # A normalizer that the user names fixes the level that is subtracted from each window.
     centring = None if config.normalizer is None else find_centring(config.normalizer)
     task = SelectionTask(
         values, train_rows, config.horizon, seasons, find_target_indices(series), series.filled

@@ -36,7 +36,7 @@ class Forecaster:
 
     Args:
         horizon: steps to forecast.
-        lookback: steps each forecast is made from; None: selected automatically.
+        lookback: number of past steps used for each forecast; None: selected automatically.
         backbone: "auto" compares naive forecasts and closed-form linear maps on validation windows
             and combines them (see `revin_forecast.selection`); or a class called with (lookback,
             horizon, channels), or a functools.partial of one.
@@ -77,7 +77,7 @@ class Forecaster:
         self.training = training
         self.covariates = covariates
         self.selection = selection
-        self._make_config()
+        self._make_config()  # raises for arguments that can't be used
         self._fitted: FittedModel | None = None
 
     def fit(
@@ -91,11 +91,11 @@ class Forecaster:
 
         Args:
             table: a Series, a data frame or the path of a file, as `read_series` takes it; or the
-                result of `map_table` for a file larger than memory.
+                result of `memory_map_table` for a file larger than memory.
             folder: stores checkpoints and logs of a trained backbone.
             resume: resume from the folder's last checkpoint.
             inputs: columns that are used but not forecast; for a mapped table, pass them to
-                `map_table` instead.
+                `memory_map_table` instead.
 
         Returns:
             The forecaster itself.
@@ -106,7 +106,7 @@ class Forecaster:
         config = self._make_config()
         if isinstance(table, MemoryMappedSeries):
             if inputs:
-                raise InputError("pass inputs to map_table, which reads the columns.")
+                raise InputError("pass inputs to memory_map_table, which reads the columns.")
             self.fitted = fit_memory_mapped(config, table, folder, resume)
             return self
         series = read_series(table, inputs=inputs or None)
@@ -140,7 +140,7 @@ class Forecaster:
 
     @property
     def can_fit_memory_mapped(self) -> bool:
-        """Whether these settings can be fitted on a memory-mapped table (`map_table`)."""
+        """Whether these settings can be fitted on a memory-mapped table."""
         return find_memory_map_obstacle(self._make_config()) is None
 
     def predict(
@@ -190,7 +190,7 @@ class Forecaster:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the constructor's arguments as they were passed (scikit-learn's protocol)."""
-        return {name: getattr(self, name) for name in _constructor_parameters()}
+        return {name: getattr(self, name) for name in _get_constructor_parameters()}
 
     def set_params(self, **changed: Any) -> "Forecaster":
         """Change some of the constructor's arguments and drop the fitted model.
@@ -198,10 +198,10 @@ class Forecaster:
         Raises:
             InputError: unknown argument, or a value that can't be used; nothing changes then.
         """
-        unknown = [name for name in changed if name not in _constructor_parameters()]
+        unknown = [name for name in changed if name not in _get_constructor_parameters()]
         if unknown:
             raise InputError(
-                f"Forecaster has no {unknown}; it takes {list(_constructor_parameters())}."
+                f"Forecaster has no {unknown}; it takes {list(_get_constructor_parameters())}."
             )
         parameters = self.get_params() | changed
         type(self)(**parameters)  # raises before this forecaster changes
@@ -211,7 +211,7 @@ class Forecaster:
     def __repr__(self) -> str:
         changed = [
             f"{name}={getattr(self, name)!r}"
-            for name, parameter in _constructor_parameters().items()
+            for name, parameter in _get_constructor_parameters().items()
             if getattr(self, name) != parameter.default
         ]
         return f"Forecaster({', '.join(changed)})"
@@ -239,5 +239,5 @@ class Forecaster:
         )
 
 
-def _constructor_parameters() -> Mapping[str, inspect.Parameter]:
+def _get_constructor_parameters() -> Mapping[str, inspect.Parameter]:
     return inspect.signature(Forecaster).parameters

@@ -28,24 +28,28 @@ def predict_table(
 ) -> pd.DataFrame:
     """Forecast the steps after a table's last row; see `Forecaster.predict`."""
     bounds = {float(percent): interval_quantiles(percent) for percent in level}
-    history, columns = fitted.history, fitted.known_columns
+    history, known_columns = fitted.history, fitted.known_columns
     if table is not None:
+        # Newer rows replace those that the model was fitted on; they are read in the same layout.
         read = partial(read_series, table, **asdict(history.layout))
-        newer = read_new_rows(lambda frequency: read(frequency=frequency), history)
-        history = _select_last_rows(fitted, newer, history)
-        if columns is not None:
-            columns = KnownColumns(
-                _select_last_rows(fitted, newer, columns.history), columns.standardizer
+        new_rows = read_new_rows(lambda frequency: read(frequency=frequency), history)
+        history = _select_last_rows(fitted, new_rows, history)
+        if known_columns is not None:
+            known_columns = KnownColumns(
+                _select_last_rows(fitted, new_rows, known_columns.history),
+                known_columns.standardizer,
             )
     past = fitted.standardizer.to_tensor(history.values).unsqueeze(0)
-    known = _build_known_covariates(fitted, history, columns, future)
+    known = _build_known_covariates(fitted, history, known_columns, future)
     forecasts = _forecast_by_suffix(fitted, past, known, bounds, engine)
-    scale = fitted.standardizer.select(fitted.targets)
-    rows = history.select([history.names[target] for target in fitted.targets])
+    targets = history.select([history.names[target] for target in fitted.targets])
+    standardizer = fitted.standardizer.select(fitted.targets)
     # A standardized float32 forecast has seven digits: further digits in the table would be noise.
-    return rows.forecast_frame(
+    return targets.forecast_frame(
         {
-            suffix: scale.round_to_float32(scale.inverse_transform(values.squeeze(0).numpy()))
+            suffix: standardizer.round_to_float32(
+                standardizer.inverse_transform(values.squeeze(0).numpy())
+            )
             for suffix, values in forecasts.items()
         }
     )
@@ -85,7 +89,10 @@ def _forecast_by_suffix(
 
 
 def _build_known_covariates(
-    fitted: FittedModel, history: Series, columns: KnownColumns | None, future: TableLike | None
+    fitted: FittedModel,
+    history: Series,
+    known_columns: KnownColumns | None,
+    future: TableLike | None,
 ) -> Known | None:
     """Return (1, lookback + horizon, covariates), or None for a model without known inputs.
 
@@ -93,22 +100,24 @@ def _build_known_covariates(
         InputError: `future` was passed to a model that can't take it, or it lacks values.
     """
     names, layout = fitted.config.covariates, fitted.history.layout
-    ahead = None
+    future_series = None
     if future is not None:
-        if columns is None:
+        if known_columns is None:
             raise InputError(
                 "future is for own columns that are known in advance, and this forecaster was "
                 "fitted without any; leave it out."
             )
         if layout.id is not None:
             raise InputError("future is for wide tables; this forecaster had a long one.")
-        ahead = read_series(future, time=layout.time, frequency=fitted.history.frequency)
+        future_series = read_series(future, time=layout.time, frequency=fitted.history.frequency)
     if not names:
         return None
-    future_stamps = history.future_timestamps(fitted.config.horizon)
-    stamps = pd.DatetimeIndex(history.timestamps.append(future_stamps))
-    values = None if columns is None else columns.look_up_values(stamps, ahead)
-    covariates = known_covariates(names, stamps, history.frequency, values)
+    future_timestamps = history.future_timestamps(fitted.config.horizon)
+    timestamps = pd.DatetimeIndex(history.timestamps.append(future_timestamps))
+    values = None
+    if known_columns is not None:
+        values = known_columns.look_up_values(timestamps, future_series)
+    covariates = known_covariates(names, timestamps, history.frequency, values)
     return torch.from_numpy(covariates).unsqueeze(0)
 
 

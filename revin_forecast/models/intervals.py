@@ -27,6 +27,7 @@ from revin_forecast.shapes import Past
 Array: TypeAlias = npt.NDArray[np.floating]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
+# The grid is dense in the tails, where high interval levels are, and symmetric about 0.5.
 _TAIL = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025)
 _LOWER = (*_TAIL, *(step / 20 for step in range(1, 10)))
 QUANTILE_GRID = np.array([*_LOWER, 0.5, *(1 - level for level in reversed(_LOWER))])
@@ -221,22 +222,22 @@ def _calibrate(scores: Array, observed: Mask, stride: float) -> Array:
     spread = _mean_absolute_score(scores, observed)
     ordered = np.sort(np.where(observed, scores, np.nan), axis=0)
     has_spread = observed & (spread > 0)
-    shape = np.sort(scores[has_spread] / np.broadcast_to(spread, observed.shape)[has_spread])
-    sizes = np.sort(np.abs(shape))
+    relative = np.sort(scores[has_spread] / np.broadcast_to(spread, observed.shape)[has_spread])
+    absolute = np.sort(np.abs(relative))
     steps = np.arange(1, len(spread) + 1)[:, None]
     # A channel without any score has the spread of the others, and so their number of windows.
     windows = np.where(count > 0, count, count.max())
     degrees = np.maximum(1, windows * np.minimum(1, stride / steps))
     channel_weight = count / (count + CHANNEL_SHRINKAGE_WINDOWS)
     # The last step has the fewest independent windows.
-    independent = float(np.median(degrees[-1]))
-    skew_weight = independent / (independent + SKEW_SHRINKAGE_WINDOWS)
+    independent_windows = float(np.median(degrees[-1]))
+    skew_weight = independent_windows / (independent_windows + SKEW_SHRINKAGE_WINDOWS)
     quantiles = np.zeros((len(QUANTILE_GRID), *spread.shape), np.float32)
     for index, level in enumerate(QUANTILE_GRID):
         if level != 0.5:  # the median is the forecast itself
             sign = 1 if level > 0.5 else -1
-            symmetric = sign * _pooled_quantile(sizes, 2 * max(level, 1 - level) - 1)
-            skewed = _pooled_quantile(shape, level)
+            symmetric = sign * _pooled_quantile(absolute, 2 * max(level, 1 - level) - 1)
+            skewed = _pooled_quantile(relative, level)
             pooled = skew_weight * skewed + (1 - skew_weight) * symmetric
             pooled = np.where(spread > 0, pooled, 0) * spread
             own = _channel_quantile(ordered, count, level)

@@ -1,4 +1,4 @@
-"""Reversible: a backbone inside a normalizer, which maps its forecasts back."""
+"""`Reversible`: a backbone inside a normalizer, which maps its forecasts back."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -42,11 +42,12 @@ class Reversible(nn.Module):
     Args:
         backbone: forecasts in normalized units.
         normalizer: maps the window there and the forecast back, with the same parameters.
-        levels: quantiles to forecast, ascending and symmetric about 0.5. The backbone is then built
-            for one horizon per level, see `quantiles.monotone_quantiles`. Empty for points.
+        levels: quantiles to forecast, ascending and symmetric about 0.5; empty for a point
+            forecast. With levels, the backbone must be built for a horizon of
+            `len(levels) * horizon` steps, see `quantiles.monotone_quantiles`.
 
     Raises:
-        ValueError: levels with a `Reversible` as the backbone; they belong to the innermost.
+        ValueError: levels with a `Reversible` as the backbone; pass them to the innermost one.
 
     >>> import torch
     >>> from revin_forecast import RevIN
@@ -67,7 +68,7 @@ class Reversible(nn.Module):
         self.backbone = backbone
         self.normalizer = normalizer
         self.levels = tuple(levels)
-        """Levels that `quantiles` returns; empty for a model of points."""
+        """Levels that `quantiles` returns; empty for a point forecast."""
         if isinstance(backbone, Reversible):
             if levels:
                 raise ValueError(
@@ -76,7 +77,7 @@ class Reversible(nn.Module):
                 )
             self.levels = backbone.levels
         elif levels:
-            # Not persistent: the gaps are derived from `levels`.
+            # Gaps between the levels' normal quantiles; not persistent: derived from `levels`.
             self.register_buffer("level_gaps", normal_quantile_gaps(levels), persistent=False)
 
     def forward(
@@ -117,33 +118,42 @@ class Reversible(nn.Module):
         self, past: Past, observed: Observed | None = None, known: Known | None = None
     ) -> ForecastTrace:
         """Return the forecast with its stages; the arguments are those of `forward`."""
-        z, stats = self.normalizer.normalize(past, observed)
+        z_past, stats = self.normalizer.normalize(past, observed)
         inner = None
         if isinstance(self.backbone, Reversible):
-            # z has no gaps any more, so the inner model needs the original ones.
-            inner = self.backbone.trace(z, find_observed(past, observed), known)
-            future = inner.forecast
+            # z_past has no gaps any more, so the inner model needs the original ones.
+            inner = self.backbone.trace(z_past, find_observed(past, observed), known)
+            z = inner.forecast
         else:
-            future = self._run_backbone(z, stats, past, observed, known)
+            z = self._run_backbone(z_past, stats, past, observed, known)
         kind = "quantile" if self.levels else "location"
-        return ForecastTrace(future, stats, self.normalizer.denormalize(future, stats, kind), inner)
+        return ForecastTrace(z, stats, self.normalizer.denormalize(z, stats, kind), inner)
 
     def _run_backbone(
-        self, z: Past, stats: Any, past: Past, observed: Observed | None, known: Known | None
+        self, z_past: Past, stats: Any, past: Past, observed: Observed | None, known: Known | None
     ) -> Future:
-        """Return the backbone's forecast, passing on the optional inputs that it accepts."""
+        """Return the backbone's forecast, passing on the optional inputs that it accepts.
+
+        Args:
+            z_past: the normalized windows, the backbone's main input.
+            stats: statistics of the windows, for a `DestationaryBackbone`.
+            past: the windows in data units, which still show the gaps.
+            observed: as in `forward`.
+            known: as in `forward`.
+        """
         inputs: dict[str, Any] = {}
         if isinstance(unwrap(self.backbone), DestationaryBackbone):
             inputs["factors"] = self.normalizer.factors(stats)
         if getattr(self.backbone, "accepts_observed", False):
-            # Not derived from z, which is finite everywhere.
+            # Not derived from z_past, which is finite everywhere.
             inputs["observed"] = find_observed(past, observed)
         if known is not None:
             _check_takes_known(self.backbone, known)
-            times = len(self.levels)
-            inputs["known"] = tile_known(known, past.shape[1], times) if times else known
-        future = self.backbone(z, **inputs)
-        return monotone_quantiles(future, self.level_gaps) if self.levels else future
+            # The backbone of a model of quantiles forecasts one horizon per level.
+            count = len(self.levels)
+            inputs["known"] = tile_known(known, past.shape[1], count) if count else known
+        z = self.backbone(z_past, **inputs)
+        return monotone_quantiles(z, self.level_gaps) if self.levels else z
 
 
 def auxiliary_loss(model: nn.Module, trace: ForecastTrace, truth: Future) -> Tensor | None:
@@ -153,7 +163,7 @@ def auxiliary_loss(model: nn.Module, trace: ForecastTrace, truth: Future) -> Ten
 
     Args:
         model: a `Reversible`, possibly around others; any other module adds nothing.
-        trace: what its `trace` returned.
+        trace: the result of the model's `trace`.
         truth: (batch, horizon, targets) in data units, NaN where unobserved.
     """
     if not isinstance(model, Reversible):
@@ -169,7 +179,8 @@ def auxiliary_loss(model: nn.Module, trace: ForecastTrace, truth: Future) -> Ten
     if trace.inner is not None and find_learned_normalizers(model.backbone):
         inner_truth = normalizer.normalize_future(truth, trace.stats)
         inner = auxiliary_loss(model.backbone, trace.inner, inner_truth)
-        losses += [] if inner is None else [inner]
+        if inner is not None:
+            losses.append(inner)
     return sum(losses[1:], losses[0]) if losses else None
 
 

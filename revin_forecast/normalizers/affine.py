@@ -1,4 +1,4 @@
-"""Base classes of normalizers whose way back is an affine map."""
+"""Base classes of normalizers whose `denormalize` is an affine map."""
 
 from abc import abstractmethod
 
@@ -26,7 +26,7 @@ from revin_forecast.shapes import Future, Observed, Past
 
 
 class AffineNormalizer(Normalizer[Stats]):
-    """A normalizer whose way back is y = (z - offset) / gain * scale + location.
+    """A normalizer with `denormalize(z) = (z - offset) / gain * scale + location`.
 
     Subclasses define how a window is normalized and which location and scale its forecast gets.
     This class maps values, spreads, quantiles, samples and distributions with them.
@@ -54,7 +54,7 @@ class AffineNormalizer(Normalizer[Stats]):
         if future.ndim == 3 and anchor.shape[1] == scale.shape[1] == 1:
             factor = (scale / gain).expand_as(anchor)
             # The offset is as small as the residual, so adding it there saves a pass over the
-            # data without costing digits. The anchor is added last: it may be large.
+            # data without costing digits. The anchor may be large, so it is added last.
             small = residual if offset is None else residual - offset * factor
             if can_use_blocked_kernels(future):
                 return apply_affine(future, None, factor, small, anchor, factor.dtype)
@@ -83,7 +83,12 @@ class AffineNormalizer(Normalizer[Stats]):
     def _broadcast_statistics(
         self, future: Tensor, stats: Stats
     ) -> tuple[LocationScale, Tensor, Tensor, Tensor | None]:
-        """Broadcast statistics and affine parameters against the forecast."""
+        """Broadcast statistics and affine parameters against the forecast.
+
+        Returns:
+            Statistics of the targets, the forecast in float32 at least, gain and offset; an offset
+            of None means 0.
+        """
         statistics = self.future_statistics(stats)
         self._check_future(future, statistics.scale.shape[0])
         steps = max(statistic.shape[1] for statistic in statistics)
@@ -118,10 +123,11 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
         """
 
     def location_weights(self, lookback: int) -> Tensor | None:
-        """Return c (lookback,) with location = c . window if fully observed; None if no such c.
+        """Return the weights c, (lookback,), if location = c . x for a fully observed window x.
 
-        A linear map W between this normalizer's two directions is W (x - location) + location in
-        the data's units, for any scale. Least squares then has a closed-form solution.
+        None if the location is not linear in the window, such as a median. With weights, a linear
+        map W between this normalizer's two directions is W (x - location) + location in the data's
+        units, for any scale, and least squares has a closed-form solution.
         """
         return None
 
@@ -143,33 +149,38 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
         """Map windows to the common scale; see `Normalizer.normalize`."""
         self._check_past(past)
         check_observed(past, observed)
-        wide = past.to(statistics_dtype(past.dtype))
-        affine = self.affine_parameters(wide.dtype)
-        stats = self._gap_free_statistics(wide, observed) if can_use_blocked_kernels(past) else None
+        # Half precision can't hold a level, so everything is computed in float32 at least.
+        values = past.to(statistics_dtype(past.dtype))
+        affine = self.affine_parameters(values.dtype)
+        gain, offset = (1, 0) if affine is None else affine
+        # Three ways to compute the same formula. First, in eager mode on a CPU, for windows
+        # without gaps: block by block.
+        stats = None
+        if can_use_blocked_kernels(past):
+            stats = self._gap_free_statistics(values, observed)
         if stats is not None:
-            gain, offset = (1, 0) if affine is None else affine
             factor = gain / stats.scale
             # The residual is as small as `values - anchor`, so it can be part of the shift.
             shift = offset - stats.residual * factor
-            return apply_affine(wide, stats.anchor, factor, shift, None, past.dtype), stats
+            return apply_affine(values, stats.anchor, factor, shift, None, past.dtype), stats
+        # Second, compiled for a CPU: custom operators, whose gradients have the anchor's shape.
         on_cpu = is_compiling_for_cpu(past)
         is_observed = (find_observed_op if on_cpu else find_observed)(past, observed)
-        stats = self.statistics(wide, is_observed)
+        stats = self.statistics(values, is_observed)
         if on_cpu:
-            gain, offset = (1, 0) if affine is None else affine
             factor = (gain / stats.scale).expand_as(stats.anchor)
             shift = torch.zeros_like(stats.anchor) + offset
-            z = normalize_op(wide, stats.anchor, stats.residual, factor, shift, is_observed)
+            z = normalize_op(values, stats.anchor, stats.residual, factor, shift, is_observed)
             return z.to(past.dtype), stats
-        # Masked before the division: a NaN in the numerator would reach the scale's gradient.
-        z = torch.where(is_observed, stats.centre(wide), 0) / stats.scale
+        # Third, everywhere else: the formula itself, masked before the division, since a NaN in
+        # the numerator would reach the scale's gradient.
+        z = torch.where(is_observed, stats.centre(values), 0) / stats.scale
         if affine is not None:
-            gain, offset = affine
             z = z * gain + offset
         return z.to(past.dtype), stats
 
     def _gap_free_statistics(self, past: Tensor, observed: Tensor | None) -> LocationScale | None:
-        """Return statistics by the fast path for complete windows; None if there are gaps."""
+        """Return the statistics of windows without gaps; None if any window has one."""
         if observed is None and self.nan_reaches_scale:
             stats = self.statistics(past, None)
             return stats if stats.scale.isfinite().all() else None

@@ -65,10 +65,10 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
 
         Args:
             future: (batch, horizon, targets), optionally with a trailing axis of levels or samples.
-            stats: what `normalize` returned for the same windows.
-            kind: "location" and "sample" are values; "quantile" are values with ascending,
-                symmetric levels on the last axis; "scale" is a standard deviation or another
-                spread, to which no location is added; "variance" is its square. Whole
+            stats: the statistics that `normalize` returned for the same windows.
+            kind: what `future` holds. "location" and "sample": values. "quantile": values whose
+                last axis has ascending levels, symmetric about 0.5. "scale": a standard deviation
+                or another spread, to which no location is added. "variance": its square. Whole
                 distributions are mapped by `denormalize_distribution`.
 
         Returns:
@@ -80,7 +80,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
 
         Args:
             future: (batch, horizon, targets), data units; NaN stays NaN.
-            stats: what `normalize` returned for the preceding windows.
+            stats: the statistics that `normalize` returned for the preceding windows.
 
         Raises:
             NotImplementedError: the class does not define it.
@@ -96,7 +96,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
         Args:
             distribution: distribution of values on the common scale; its batch and event shape
                 together are (batch, horizon, targets).
-            stats: what `normalize` returned for the same windows.
+            stats: the statistics that `normalize` returned for the same windows.
 
         Raises:
             NotImplementedError: the class does not define it.
@@ -111,7 +111,10 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
         return None
 
     def learning_rate(self, name: str, base: float) -> float:
-        """Return the learning rate of the parameter `name`; `base` is the backbone's."""
+        """Return the learning rate of the parameter `name`; `base` is the backbone's.
+
+        DAIN, for instance, trains its location map more slowly.
+        """
         return base
 
     @property
@@ -126,7 +129,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
 
     @property
     def maps_scales(self) -> bool:
-        """Whether spreads and variances can be mapped back: the way back is a straight line."""
+        """Whether spreads and variances can be mapped back, as only an affine way back allows."""
         return True
 
     @property
@@ -149,7 +152,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
                 f"{name} needs (batch, lookback, channels) but got shape {tuple(past.shape)}. "
                 "Add the missing axis: past.unsqueeze(0) for one window."
             )
-        # Also catches channel-first tensors, unless both sizes are equal.
+        # Also catches channel-first tensors, unless the look-back has as many steps.
         if past.shape[2] != self.channels:
             raise ValueError(
                 f"{name} was built for {self.channels} channels but got {past.shape[2]}. "
@@ -178,7 +181,7 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
 
 
 class NormalizeStep(nn.Module):
-    """The way in as a module: `forward(past, observed) -> (z, stats)`."""
+    """`normalize` as a module: `forward(past, observed) -> (z, stats)`."""
 
     def __init__(self, normalizer: Normalizer[Any]):
         super().__init__()
@@ -190,7 +193,7 @@ class NormalizeStep(nn.Module):
 
 
 class DenormalizeStep(nn.Module):
-    """The way back as a module: `forward(future, stats) -> future`."""
+    """`denormalize` as a module: `forward(future, stats, kind) -> future`."""
 
     def __init__(self, normalizer: Normalizer[Any]):
         super().__init__()

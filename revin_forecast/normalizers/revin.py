@@ -21,6 +21,8 @@ LocationName = Literal["mean", "last", "median"]
 MIN_GAIN = 0.01
 """Smallest effective affine weight: a forecast is never amplified more than 100 times."""
 
+_AFFINE_NAMES = ("affine_weight", "affine_bias")
+
 
 class RevIN(LocationScaleNormalizer):
     """Reversible instance normalization (Kim et al., ICLR 2022).
@@ -31,9 +33,10 @@ class RevIN(LocationScaleNormalizer):
 
     Three choices differ from the authors' layer. A zero deviation counts as 1, where the authors
     add `eps` to every variance, so that f(a x + b) = a f(x) + b holds exactly. A weight closer to
-    zero than 0.02 acts as at least 0.01 in both directions. Statistics are returned, not stored on
-    the module. In float32 a window's deviation must be between 1e-18 and 1e18, because its square
-    has to fit the dtype.
+    zero than 0.02 acts as at least 0.01 in both directions, where the authors divide by
+    w + eps^2 on the way back only. Statistics are returned, where the authors store them on the
+    module. In float32 a window's deviation must be between 1e-18 and 1e18, because its square has
+    to fit the dtype.
 
     Args:
         channels: channels of the look-back window.
@@ -47,7 +50,8 @@ class RevIN(LocationScaleNormalizer):
             lets the gradient flow through them.
 
     Raises:
-        ValueError: unknown statistic, negative eps, unfit channels or targets.
+        ValueError: an unknown statistic, an eps that is not positive, no channels, or targets that
+            are not distinct channel numbers.
 
     >>> revin = RevIN(channels=3)
     >>> past = torch.randn(32, 96, 3) * 5 + 1000
@@ -99,7 +103,7 @@ class RevIN(LocationScaleNormalizer):
         return LocationScale(anchor, residual, self._scale_from_variance(variance))
 
     def affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
-        """Return the weight, bounded away from zero, and the bias; None without affine map."""
+        """Return the weight, bounded away from zero, and the bias; None with `affine=False`."""
         if self.affine_weight is None or self.affine_bias is None:
             return None
         return bound_away_from_zero(self.affine_weight.to(dtype)), self.affine_bias.to(dtype)
@@ -134,7 +138,7 @@ class RevIN(LocationScaleNormalizer):
         return layer
 
     def to_reference(self) -> dict[str, Tensor]:
-        """Return a state dict that the authors' layer loads; empty without affine map.
+        """Return a state dict that the authors' layer loads; empty with `affine=False`.
 
         It holds the effective weights, bounded away from zero: the authors' layer has no bound.
         """
@@ -157,15 +161,13 @@ class RevIN(LocationScaleNormalizer):
     def _location_residual(
         self, past: Tensor, anchor: Tensor, mean: Tensor, observed: Tensor | None
     ) -> Tensor:
+        """Return the location minus the anchor, which is the last observed value."""
         if self.statistic == "last":
             return torch.zeros_like(mean)
         return mean if self.statistic == "mean" else observed_median(past - anchor, observed)
 
     def _scale_from_variance(self, variance: Tensor) -> Tensor:
         return (guard_zero_scale(variance) if self.eps is None else variance + self.eps).sqrt()
-
-
-_AFFINE_NAMES = ("affine_weight", "affine_bias")
 
 
 def bound_away_from_zero(weight: Tensor) -> Tensor:

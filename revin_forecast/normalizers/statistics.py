@@ -77,7 +77,8 @@ def last_observed_values(past: Tensor, observed: Tensor | None) -> Tensor:
     """Return the last observed value of each window and channel, 0 where nothing is observed."""
     if observed is None:
         return past[:, -1:]
-    # int32 halves the memory of this product, which is as large as the window.
+    # Steps count from 1, so that 0 means that nothing is observed. int32 halves the memory of the
+    # product, which is as large as the window.
     steps = torch.arange(1, past.shape[1] + 1, device=past.device, dtype=torch.int32)
     latest = (observed * steps.reshape(1, -1, 1)).amax(dim=1, keepdim=True).long()
     value = past.gather(1, (latest - 1).clamp(min=0))
@@ -92,9 +93,10 @@ def observed_count(past: Tensor, observed: Tensor | None) -> Tensor | int:
 
 
 def guard_zero_scale(scale: Tensor) -> Tensor:
-    """Return the scale with 0 replaced by 1: a window without spread has no scale of its own.
+    """Return the scale, or variance, with 0 replaced by 1; NaN stays NaN.
 
-    NaN stays NaN.
+    A window without spread has no scale of its own. Only 0 is replaced, never a small scale, so
+    that a forecast follows a change of scale exactly.
     """
     return torch.where(scale == 0, 1, scale)
 
@@ -128,12 +130,6 @@ def observed_quantiles(
 def observed_median(values: Tensor, observed: Tensor | None) -> Tensor:
     """Return the median over time, averaging the two middle values of an even count."""
     return observed_quantiles(values, observed, [0.5])[0]
-
-
-def _interpolate_sorted(ordered: Tensor, rank: Tensor) -> Tensor:
-    low = ordered.gather(1, rank.floor().long())
-    high = ordered.gather(1, rank.ceil().long())
-    return low + (high - low) * (rank - rank.floor())
 
 
 def slice_statistics(
@@ -195,8 +191,15 @@ def centre_windows(past: Tensor, observed: Tensor | None) -> CentredWindows:
         ValueError: `observed` is not a boolean tensor of the shape of `past`.
     """
     observed = find_observed(past, observed)
-    wide = past.to(statistics_dtype(past.dtype))
-    anchor = last_observed_values(wide, observed)
-    values = torch.where(observed, wide - anchor, 0)
-    count = observed_count(wide, observed)
+    past = past.to(statistics_dtype(past.dtype))
+    anchor = last_observed_values(past, observed)
+    values = torch.where(observed, past - anchor, 0)
+    count = observed_count(past, observed)
     return CentredWindows(values, anchor, values.sum(dim=1, keepdim=True) / count, observed, count)
+
+
+def _interpolate_sorted(ordered: Tensor, rank: Tensor) -> Tensor:
+    """Return the values at fractional ranks, each (batch, 1, channels), counted from 0."""
+    low = ordered.gather(1, rank.floor().long())
+    high = ordered.gather(1, rank.ceil().long())
+    return low + (high - low) * (rank - rank.floor())

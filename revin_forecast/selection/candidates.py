@@ -23,8 +23,11 @@ NORMALIZERS: dict[Centring, ModuleSpec] = {
     "none": ModuleSpec.from_class(Identity),
     "median": ModuleSpec.from_class(partial(RevIN, statistic="median", affine=False)),
 }
+"""The normalizer that subtracts each level."""
 LOOKBACKS = (48, 96, 192, 336, 512, 720)
+"""Look-backs that are tried on every table with enough rows."""
 MAX_LOOKBACK = 1024
+"""Longest look-back to try, however long the horizon or the season."""
 MIN_REPEAT_LOOKBACK = 8
 """Look-back of Repeat, which needs one step: after a gap it repeats the last observed value."""
 
@@ -34,8 +37,11 @@ class Candidate:
     """A model that the selection may choose, alone or as a member of a combination."""
 
     backbone: ModuleSpec
+    """Class and parameters of the backbone."""
     normalizer: ModuleSpec
+    """Class and parameters of the normalizer."""
     lookback: int
+    """Steps of the look-back."""
 
     @property
     def model_name(self) -> str:
@@ -47,17 +53,17 @@ class Candidate:
 
     @property
     def centring(self) -> str:
-        """The level subtracted from each window, in one word; empty for naive forecasts."""
+        """The level subtracted from each window, or another normalizer's name; empty if naive."""
         if self.backbone.name in ("Repeat", "SeasonalNaive"):
             return ""
-        for centring, component in NORMALIZERS.items():
-            if component == self.normalizer:
+        for centring, normalizer in NORMALIZERS.items():
+            if normalizer == self.normalizer:
                 return centring
         return self.normalizer.name
 
     @property
     def title(self) -> str:
-        """Model, level and look-back."""
+        """Model, level and look-back, as progress and messages show them."""
         return ", ".join(filter(None, [self.model_name, self.centring, str(self.lookback)]))
 
     def build(self, horizon: int, channels: int) -> Reversible:
@@ -77,8 +83,8 @@ class EvaluatedCandidate:
     forecast: Future
     """(windows, horizon, channels), standardized."""
     refit: Callable[[int], Reversible | None]
-    """Returns the model fitted on the first rows, so many as passed; None: it would have to be
-    trained again."""
+    """Function of a number n that returns the model fitted on the first n rows; None if the model
+    would have to be trained again."""
     mase: float
     """Mean absolute scaled error on the validation windows."""
     seconds: float

@@ -27,11 +27,13 @@ from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.progress import progress
 
 MIN_SCALE_STEPS = 48
-"""Least look-back of the combination: intervals are in units of the window's scale over it."""
+"""Least look-back of the combination if the rows allow it, to estimate the scale of a window.
+
+Intervals are in units of that scale."""
 MIN_CALIBRATION_WINDOWS = 60
-"""Validation windows below which intervals are also calibrated on earlier rows."""
+"""Number of validation windows below which intervals are also calibrated on earlier rows."""
 MIN_CHANNEL_WEIGHT_WINDOWS = 8
-"""Validation windows below which all channels share their weights."""
+"""Number of validation windows below which all channels share their weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,7 @@ class SelectionResult:
     """The selected model and the evidence for it."""
 
     config: ModelConfig
+    """Components and sizes of the model, to build it again."""
     model: Reversible
     """A `WeightedCombination`, fitted on all rows."""
     leaderboard: list[dict[str, Any]]
@@ -76,10 +79,12 @@ def select_model(selector: Selector, training: TrainingSettings) -> SelectionRes
     evaluated = selector.run(training)
     forecasts = torch.stack([entry.forecast for entry in evaluated])
     weights = compute_weights(forecasts, selector.validation)
-    used = [index for index in range(len(evaluated)) if bool((weights[index] > 0).any())]
-    members = [evaluated[index] for index in used]
+    # The members of the combination are the candidates with weight in any channel.
+    indices = [index for index in range(len(evaluated)) if bool((weights[index] > 0).any())]
+    members, member_weights = [evaluated[index] for index in indices], weights[indices]
     config = _build_model_config(members, selector, training)
-    model = _fit_combination(config, members, weights[used], selector)
+    model = _fit_combination(config, members, member_weights, selector)
+    # On validation windows, with the candidates as they were fitted on the training rows.
     forecast = torch.einsum("mwhc,mc->whc", forecasts, weights)
     errors = absolute_errors(forecast.unsqueeze(0), selector.validation.truth)[0]
     past = selector.validation.past[:, -config.lookback :]
@@ -88,25 +93,25 @@ def select_model(selector: Selector, training: TrainingSettings) -> SelectionRes
     if len(residuals) < MIN_CALIBRATION_WINDOWS:
         with progress("calibrating intervals on earlier rows"):
             blocks = iter_pre_validation_residuals(
-                selector, members, weights[used], config.lookback
+                selector, members, member_weights, config.lookback
             )
             blocks = limit_block_errors(blocks, residuals, past)
-        # Origins within a block are one step apart.
+        # Origins within an earlier block are one step apart.
         stride = 1.0
         residuals, past = (
             torch.cat(parts) for parts in zip(*blocks, (residuals, past), strict=True)
         )
     return SelectionResult(
-        config,
-        model,
-        _build_leaderboard(evaluated, weights),
-        selector.validation.mase(errors),
-        len(forecast),
-        selector.season,
-        selector.skipped_candidates,
-        select_targets(model, residuals),
-        select_targets(model, past),
-        stride,
+        config=config,
+        model=model,
+        leaderboard=_build_leaderboard(evaluated, weights),
+        mase=selector.validation.mase(errors),
+        window_count=len(forecast),
+        season=selector.season,
+        skipped_candidates=selector.skipped_candidates,
+        residuals=select_targets(model, residuals),
+        past=select_targets(model, past),
+        stride=stride,
     )
 
 
@@ -129,7 +134,7 @@ def _fit_combination(
     weights: Tensor,
     selector: Selector,
 ) -> Reversible:
-    """Return the combination with each member fitted on all rows, in evaluation mode."""
+    """Return the combination in evaluation mode, each member refitted on all rows."""
     model = config.build(selector.task.channels)
     combination = unwrap(model.backbone)
     assert isinstance(combination, WeightedCombination)
@@ -147,6 +152,7 @@ def _fit_combination(
 def _build_model_config(
     members: Sequence[EvaluatedCandidate], selector: Selector, training: TrainingSettings
 ) -> ModelConfig:
+    """Return the configuration of the combination, with the longest look-back of its members."""
     member_specs = [vars(member.candidate) for member in members]
     longest = max(member.candidate.lookback for member in members)
     # Long enough to estimate a window's scale, but at most a third of the training rows.
@@ -167,6 +173,7 @@ def _build_model_config(
 def _build_leaderboard(
     evaluated: Sequence[EvaluatedCandidate], weights: Tensor
 ) -> list[dict[str, Any]]:
+    """Return a row for each candidate, best first; its share is its mean weight over channels."""
     rows = [
         {
             "model": entry.candidate.model_name,

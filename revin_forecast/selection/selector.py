@@ -33,11 +33,18 @@ from revin_forecast.utils.progress import progress
 CENTRINGS: tuple[Centring, ...] = ("last", "mean", "none")
 """Levels to try, in this order. A median costs more and is tried at one look-back only."""
 MAX_CHANNELS_OWN_MAPS = 32
-"""Most channels for which a map for each channel is tried."""
-MAX_BEST_SETTINGS, MAX_OWN_MAP_SETTINGS = 3, 2
-"""Look-backs at which other levels are tried, and settings tried with a map for each channel."""
+"""Largest number of channels for which a map for each channel is tried."""
+MAX_BEST_POINTS = 3
+"""Number of the best look-backs at which other levels are tried."""
+MAX_OWN_MAP_POINTS = 2
+"""Number of the best grid points at which a map for each channel is tried."""
 TRAINED_BACKBONES = (DLinear, NHITS, TSMixer, PatchTST)
+"""Backbones that effort "thorough" trains, in this order."""
 MAX_TRAINED_LOOKBACK = 336
+"""Longest look-back of a trained backbone."""
+
+GridPoint = tuple[Centring, int]
+"""Level and look-back of a linear map."""
 
 
 class Selector:
@@ -71,7 +78,7 @@ class Selector:
             )
         longest = lookback or train
         self.seasons = tuple(season for season in task.seasons if season <= longest)
-        # Half of the rows after one horizon: as many training windows as weights per step.
+        # Half of the rows but one horizon: about as many training windows as weights per step.
         max_lookback = max(1, (train - horizon) // 2)
         self.lookbacks = (
             [lookback] if lookback else list_lookbacks(horizon, self.seasons, max_lookback)
@@ -82,7 +89,8 @@ class Selector:
         ).restrict_to_targets(task.targets)
         self.evaluated_candidates: list[EvaluatedCandidate] = []
         self.skipped_candidates: list[str] = []
-        self._mase_by_setting: dict[tuple[Centring, int], float] = {}
+        self._mase_by_point: dict[GridPoint, float] = {}
+        # Replaced in `run` by the function that advances the progress bar.
         self._advance: Callable[..., None] = lambda *_: None
         self._deadline = time.monotonic() + settings.budget_seconds
 
@@ -113,12 +121,12 @@ class Selector:
         if self.task.train <= self.task.horizon:
             return count
         lookbacks, channels = len(self.lookbacks), self.task.channels
-        best = min(MAX_BEST_SETTINGS, lookbacks)
+        best = min(MAX_BEST_POINTS, lookbacks)
         if self.centring is None:
             lookbacks += (len(CENTRINGS) - 1) * best + 1
         count += lookbacks
         if 1 < channels <= MAX_CHANNELS_OWN_MAPS:
-            count += min(MAX_OWN_MAP_SETTINGS, lookbacks)
+            count += min(MAX_OWN_MAP_POINTS, lookbacks)
         return count + (len(TRAINED_BACKBONES) if self.settings.effort == "thorough" else 0)
 
     def _try_naive(self, candidate: Candidate) -> None:
@@ -128,7 +136,7 @@ class Selector:
         self._evaluate(candidate, model, lambda rows: model, start)
 
     def _try_maps(self) -> None:
-        """Try a shared map at each look-back, then refinements at the best look-backs.
+        """Try a map for all channels at each look-back, then refine the best look-backs.
 
         The refinements are other levels and a map for each channel. A full grid of look-backs,
         levels and channels would cost too much.
@@ -140,30 +148,28 @@ class Selector:
             self.task.horizon,
         )
         first = self.centring or CENTRINGS[0]
-        self._try_settings(solver, [(first, lookback) for lookback in self.lookbacks])
+        self._try_points(solver, [(first, lookback) for lookback in self.lookbacks])
         if self.centring is None:
-            best = [lookback for _, lookback in self._best_settings()]
-            self._try_settings(
-                solver, [(centring, lookback) for centring in CENTRINGS[1:] for lookback in best]
+            best_lookbacks = [lookback for _, lookback in self._rank_points()[:MAX_BEST_POINTS]]
+            self._try_points(
+                solver,
+                [(centring, lookback) for centring in CENTRINGS[1:] for lookback in best_lookbacks],
             )
-            self._try_settings(solver, [("median", lookback) for lookback in best[:1]])
+            self._try_points(solver, [("median", lookback) for lookback in best_lookbacks[:1]])
         if 1 < self.task.channels <= MAX_CHANNELS_OWN_MAPS:
-            best_settings = self._best_settings()[:MAX_OWN_MAP_SETTINGS]
-            self._try_settings(solver, best_settings, per_channel=True)
+            best_points = self._rank_points()[:MAX_OWN_MAP_POINTS]
+            self._try_points(solver, best_points, per_channel=True)
 
-    def _best_settings(self) -> list[tuple[Centring, int]]:
-        """Return level and look-back of the best shared maps so far."""
-        ranked = sorted(self._mase_by_setting, key=lambda setting: self._mase_by_setting[setting])
-        return ranked[:MAX_BEST_SETTINGS]
+    def _rank_points(self) -> list[GridPoint]:
+        """Return the grid points tried so far with a map for all channels, best first."""
+        return sorted(self._mase_by_point, key=lambda point: self._mase_by_point[point])
 
-    def _try_settings(
-        self,
-        solver: LinearMapSolver,
-        settings: Sequence[tuple[Centring, int]],
-        per_channel: bool = False,
+    def _try_points(
+        self, solver: LinearMapSolver, points: Sequence[GridPoint], per_channel: bool = False
     ) -> None:
+        """Solve and evaluate one map for all channels, or one for each, at each grid point."""
         groups = [(channel,) for channel in range(self.task.channels)] if per_channel else [None]
-        for centring, lookback in settings:
+        for centring, lookback in points:
             candidate = make_linear_candidate(centring, lookback, per_channel)
             if not self._has_time_for(candidate):
                 continue
@@ -174,11 +180,12 @@ class Selector:
             )
             self._evaluate(candidate, model, partial(self._refit_ridge, candidate, maps), start)
             if not per_channel:
-                self._mase_by_setting[centring, lookback] = self.evaluated_candidates[-1].mase
+                self._mase_by_point[centring, lookback] = self.evaluated_candidates[-1].mase
 
     def _refit_ridge(
         self, candidate: Candidate, maps: Sequence[LinearMap | None], rows: int
     ) -> Reversible:
+        """Return the candidate with its maps solved again on the first rows."""
         values = torch.from_numpy(self.task.values[:rows])
         return self._build_ridge(candidate, [linear and linear.refit(values) for linear in maps])
 
@@ -186,7 +193,7 @@ class Selector:
     def _build_ridge(
         self, candidate: Candidate, weights_and_biases: Sequence[tuple[Tensor, Tensor] | None]
     ) -> Reversible:
-        """Build a Ridge from one map, or one for each channel; None: it forecasts the level."""
+        """Build a Ridge from one map, or one for each channel; None forecasts the level."""
         model = candidate.build(self.task.horizon, self.task.channels).eval()
         ridge = model.backbone
         assert isinstance(ridge, Ridge)
@@ -208,9 +215,9 @@ class Selector:
         best_map = min(maps, key=lambda entry: entry.mase) if maps else None
         lookback = best_map.candidate.lookback if best_map else self.max_lookback
         normalizer = ModuleSpec.from_class(RevIN)
-        for kind in TRAINED_BACKBONES:
+        for backbone in TRAINED_BACKBONES:
             candidate = Candidate(
-                ModuleSpec.from_class(kind), normalizer, min(lookback, MAX_TRAINED_LOOKBACK)
+                ModuleSpec.from_class(backbone), normalizer, min(lookback, MAX_TRAINED_LOOKBACK)
             )
             if not self._has_time_for(candidate):
                 continue
@@ -241,7 +248,14 @@ class Selector:
         refit: Callable[[int], Reversible | None],
         start: float,
     ) -> None:
-        """Record the candidate's forecast and error on the validation windows."""
+        """Record the candidate's forecast and error on the validation windows.
+
+        Args:
+            candidate: the candidate.
+            model: the candidate, fitted on the training rows.
+            refit: see `EvaluatedCandidate.refit`.
+            start: time on the monotonic clock at which its fit began.
+        """
         validation = self.validation
         forecast = validation.forecast(model, candidate.lookback)
         errors = absolute_errors(forecast.unsqueeze(0), validation.truth)[0]
@@ -262,4 +276,8 @@ def _can_be_built(config: ModelConfig, channels: int) -> bool:
 
 
 def _keep_if_all_rows(model: Reversible, all_rows: int, rows: int) -> Reversible | None:
+    """Return a trained model in place of its refit on all rows; None for fewer rows.
+
+    The model is not trained again; it has seen rows that a fit on fewer rows must not see.
+    """
     return model if rows == all_rows else None

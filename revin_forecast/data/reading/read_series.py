@@ -111,8 +111,8 @@ def resolve_requested_series(
     overlap = [name for name in target or () if name in (inputs or ())]
     if overlap:
         raise InputError(
-            f"{format_names(overlap)} can't be both targets and inputs; name each in --target or in "
-            "--inputs."
+            f"{format_names(overlap)} can't be both targets and inputs; name each in --target or "
+            "in --inputs."
         )
     targets = columns if target is None else target
     # Targets first, and each series once.

@@ -1,9 +1,9 @@
 """In-place passes over windows, in blocks that fit the processor's cache.
 
-Written as plain tensor operations, the layer's formulas are a dozen passes over memory. Block by
-block they are one read and one write, with a buffer of a block's size. With few channels, several
-steps are grouped into one row, so that the processor's vector registers are full. Nothing here is
-differentiable.
+Written as plain tensor operations, the formulas of a normalizer are a dozen passes over memory.
+Block by block they are one read and one write, with a buffer of a block's size. A block holds whole
+windows. With few channels, several steps are grouped into one row, so that the processor's vector
+registers are full. Nothing here is differentiable.
 """
 
 import math
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 BLOCK_BYTES = 2**21
-"""Size of a block for each thread: the size of its own cache."""
+"""Size of a block for each thread, which fits the cache of one core."""
 SCRATCH_BYTES = 2**23
 """Size of the buffer that a thread keeps between calls; a larger one is freed after the call."""
 ROW_VALUES = 64
@@ -69,7 +69,7 @@ def affine_in_blocks(
     large: AffineTerm,
     dtype: torch.dtype,
 ) -> Tensor:
-    """Return (values - anchor) * factor + small + large, added in that order."""
+    """Return (values - anchor) * factor + small + large; see `dispatch.apply_affine`."""
     group = _steps_per_row(values)
     rows = _group_steps(values, group)
     factor = _tile_channels(factor, group)
@@ -109,9 +109,9 @@ def sum_products_in_blocks(
 
 
 def _steps_per_row(values: Tensor) -> int:
-    """Return the number of steps in a row of up to 2 `ROW_VALUES` values.
+    """Return the number of steps in a row of up to twice `ROW_VALUES` values.
 
-    1 if the channels alone fill a row, or if the memory layout does not allow grouping.
+    It is 1 if the channels alone fill a row, or if the memory layout does not allow grouping.
     """
     steps, channels = values.shape[1:]
     if channels >= ROW_VALUES or values.stride()[1:] != (channels, 1):
@@ -156,7 +156,7 @@ def _iter_blocks(rows: Tensor, dtype: torch.dtype) -> Iterator[tuple[slice, Tens
 
 
 def _get_scratch_buffer(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """Return uninitialized memory, the thread's own buffer where it suffices."""
+    """Return uninitialized memory: the thread's own buffer, or new memory if that is too small."""
     # Each thread keeps its buffer, because fresh pages cost as much as a pass over the data.
     size = math.prod(shape) * dtype.itemsize
     if size > SCRATCH_BYTES:

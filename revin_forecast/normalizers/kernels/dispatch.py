@@ -1,4 +1,8 @@
-"""Moments and affine maps: blocked on a CPU in eager mode, plain tensor operations elsewhere."""
+"""Choice of the way to compute moments and affine maps: blocked kernels, operators or formulas.
+
+Blocked kernels serve a CPU in eager mode, custom operators serve torch.compile on a CPU, and plain
+tensor operations serve everything else.
+"""
 
 from typing import Any, cast
 
@@ -12,11 +16,11 @@ from revin_forecast.normalizers.kernels.blocked import (
     sum_products_in_blocks,
 )
 from revin_forecast.normalizers.kernels.torch_ops import anchored_moments_op, is_compiling_for_cpu
-from revin_forecast.normalizers.statistics import last_observed_values
+from revin_forecast.normalizers.statistics import last_observed_values, observed_count
 
 
 def can_use_blocked_kernels(*tensors: Tensor) -> bool:
-    """Return whether blocks apply: plain tensors in CPU memory, without tracing or batching.
+    """Return whether the blocked kernels apply: to plain tensors in CPU memory, not traced.
 
     Compilers fuse the plain formula themselves, and can't follow a branch that depends on data.
     """
@@ -28,7 +32,9 @@ def can_use_blocked_kernels(*tensors: Tensor) -> bool:
 
 
 def anchored_moments(past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Return each window's last observed value, and mean and variance of the distance from it.
+    """Return each window's anchor, and mean and biased variance of `past - anchor`.
+
+    The anchor is the last observed value. All three are (batch, 1, channels).
 
     Args:
         past: (batch, time, channels).
@@ -42,7 +48,7 @@ def anchored_moments(past: Tensor, observed: Tensor | None) -> tuple[Tensor, Ten
     if observed is None and not needs_gradient:
         return anchor, *moments_in_blocks(past, anchor)
     centred = past - anchor if observed is None else torch.where(observed, past - anchor, 0)
-    count = past.shape[1] if observed is None else observed.sum(dim=1, keepdim=True).clamp(min=1)
+    count = observed_count(past, observed)
     mean = centred.sum(dim=1, keepdim=True) / count
     squares = (centred - mean).square()
     squares = squares if observed is None else torch.where(observed, squares, 0)

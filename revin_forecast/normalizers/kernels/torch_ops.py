@@ -1,7 +1,8 @@
 """The blocked passes as custom operators, which torch.compile calls without tracing them.
 
-On a CPU, the loops that torch.compile generates for few channels are several times slower. Exported
-programs don't contain these operators: they must run where this package is not installed.
+On a CPU with few channels, the loops that torch.compile generates are several times slower than
+these passes. Exported programs don't contain the operators: they must run where this package is not
+installed.
 
 torch caches compiled programs on disk under the names of their operators, gradients included. An
 operator whose behaviour changes therefore needs a new name.
@@ -22,7 +23,7 @@ from revin_forecast.normalizers.kernels.blocked import (
     moments_in_blocks,
     sum_products_in_blocks,
 )
-from revin_forecast.normalizers.statistics import last_observed_values
+from revin_forecast.normalizers.statistics import last_observed_values, observed_count
 
 
 def is_compiling_for_cpu(past: Tensor) -> bool:
@@ -41,12 +42,12 @@ def find_observed_op(past: Tensor, observed: Tensor | None) -> Tensor:
 
 @torch.library.custom_op("revin_forecast::anchored_moments", mutates_args=())
 def anchored_moments_op(past: Tensor, observed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return each window's last observed value, and mean and variance of the distance from it."""
+    """Return each window's anchor, and mean and variance of `past - anchor`."""
     if all_true(observed):
         anchor = past[:, -1:].clone()  # the result of an operator must not be a view of its input
         return anchor, *moments_in_blocks(past, anchor)
     anchor = last_observed_values(past, observed)
-    count = observed.sum(dim=1, keepdim=True).clamp(min=1)
+    count = observed_count(past, observed)
     centred = torch.where(observed, past - anchor, 0)
     mean = centred.sum(dim=1, keepdim=True) / count
     squares = torch.where(observed, centred - mean, 0).square_()
@@ -103,7 +104,7 @@ def sum_gradient_op(
     return total, observed_gradient.sum(dim=1, keepdim=True), product
 
 
-# Shapes and dtypes of the results, which torch.compile needs for tracing.
+# Tracing needs the shape and dtype of each operator's result without computing it.
 
 
 @find_observed_op.register_fake
@@ -143,6 +144,9 @@ def _(
     gradient: Tensor, values: Tensor, anchor: Tensor | None, observed: Tensor | None
 ) -> tuple[Tensor, ...]:
     return tuple(gradient.new_empty(gradient[:, :1].shape) for _ in range(3))
+
+
+# Gradients of the two operators that training differentiates.
 
 
 def _setup_normalize_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
