@@ -116,7 +116,9 @@ def ratio_cell(value: float, low: float, high: float) -> TableCell:
     return cell
 
 
-def render_table(header_rows: Sequence[Sequence[TableCell]], rows: Sequence[Sequence[TableCell]]) -> str:
+def render_table(
+    header_rows: Sequence[Sequence[TableCell]], rows: Sequence[Sequence[TableCell]]
+) -> str:
     """Return a table in a box that scrolls sideways on narrow screens.
 
     Args:

@@ -82,7 +82,9 @@ def _score_cell(row: Column | None) -> TableCell:
         return number_cell(math.nan)
     rank = "" if math.isnan(row["rank"]) else f"#{row['rank']:.0f}"
     cell = interval_cell(row["mase"], row["lo"], row["hi"], rank)
-    return TableCell(cell.text, cell.css_class + (" best" if rank == "#1" else ""), remark=cell.remark)
+    return TableCell(
+        cell.text, cell.css_class + (" best" if rank == "#1" else ""), remark=cell.remark
+    )
 
 
 def _remark_text(parts: dict[str, Column]) -> str:
@@ -220,5 +222,7 @@ def _render_models(
 def _nce_cell(row: dict) -> TableCell:
     cell = ratio_cell(row["nce"], row["lo"], row["hi"])
     if row["n_failed"] > 0:  # a mean over fewer cells than its neighbours
-        return TableCell(cell.text, cell.css_class, remark=f"{cell.remark} {row['n_failed']:.0f} failed")
+        return TableCell(
+            cell.text, cell.css_class, remark=f"{cell.remark} {row['n_failed']:.0f} failed"
+        )
     return cell

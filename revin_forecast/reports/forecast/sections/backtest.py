@@ -89,7 +89,8 @@ def _score_cells(scores: Sequence[float]) -> list[TableCell]:
     """Return the cells of a score, the lowest highlighted."""
     lowest = min((score for score in scores if math.isfinite(score)), default=math.nan)
     return [
-        TableCell(format_number(score, 4), f"number{' best' * (score == lowest)}") for score in scores
+        TableCell(format_number(score, 4), f"number{' best' * (score == lowest)}")
+        for score in scores
     ]
 
 

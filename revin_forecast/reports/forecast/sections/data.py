@@ -87,7 +87,13 @@ def _issue_rows(issues: Sequence[DataIssue], kind: IssueKind) -> list[list[Table
     names = join_first([issue.series for issue in issues], MAX_ISSUE_ROWS)
     first = issues[0]
     text = f"{ISSUE_SUMMARIES[kind]}: {names}. The first: {first.description}."
-    return [[text_cell(f"{len(issues)} series"), TableCell(text, "words"), TableCell(first.advice, "words")]]
+    return [
+        [
+            text_cell(f"{len(issues)} series"),
+            TableCell(text, "words"),
+            TableCell(first.advice, "words"),
+        ]
+    ]
 
 
 def render_forecast_table(content: ReportContent) -> str:
@@ -112,7 +118,9 @@ def _column_cells(column: pd.Series) -> list[TableCell]:
     if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
         timestamps = pd.DatetimeIndex(column)
         zone = "" if timestamps.tz is None else "%z"
-        return [TableCell(text) for text in timestamps.strftime(timestamp_format(timestamps) + zone)]
+        return [
+            TableCell(text) for text in timestamps.strftime(timestamp_format(timestamps) + zone)
+        ]
     if column.dtype.kind == "f":
         return [TableCell(f"{value:.6g}", "number") for value in column]
     return [TableCell(str(value)) for value in column]
