@@ -75,8 +75,7 @@ class TSLibAdapter(CovariateBackbone):
         self.label = lookback // 2 if label is None else label
         if not 0 <= self.label <= lookback:
             raise ValueError(
-                f"TimeSeriesLibrary needs a label within the look-back of {lookback} but got "
-                f"{label}."
+                f"TSLibAdapter needs a label within the look-back of {lookback} but got {label}."
             )
         self.net = net
 

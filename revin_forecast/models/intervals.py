@@ -188,9 +188,9 @@ class ConformalIntervals:
         for level in levels:
             if not grid[0] - 1e-9 <= level <= grid[-1] + 1e-9:
                 raise InputError(
-                    f"an interval of {abs(200 * level - 100):.10g} % is beyond the calibration "
-                    f"windows, which are too few; --level goes up to {200 * grid[-1] - 100:.4g} "
-                    "with them. Pass a lower level, or fit with more rows."
+                    f"an interval of {abs(200 * level - 100):.10g} % needs more calibration "
+                    f"windows; with these --level goes up to {200 * grid[-1] - 100:.4g}. Pass a "
+                    "lower level, or fit with more rows."
                 )
         # Linear on the scale of normal quantiles, where the tails are nearly straight.
         z, scores = _normal_quantile(np.clip(levels, grid[0], grid[-1])), self.scores[is_finite]

@@ -50,7 +50,8 @@ def card_window_sizes(
     is_usual = fitting == MAX_WINDOW_STEPS or None not in (lookback, horizon)
     note = (
         f"look-back {sizes[0]} and horizon {sizes[1]}: the file is too short for the usual "
-        f"{MAX_WINDOW_STEPS}, as {MIN_TEST_SPANS} such windows should fit into {test} test rows."
+        f"{MAX_WINDOW_STEPS}: look-back and horizon together should fit {MIN_TEST_SPANS} times "
+        f"into its {test} test rows."
     )
     return (*sizes, None if is_usual else note)
 
