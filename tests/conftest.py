@@ -19,31 +19,38 @@ from jaxtyping import config
 hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
 
-# With --dist loadfile a worker runs a whole file. Long files begin, because one that began last would
-# leave the other worker idle.
+# With --dist loadfile a worker runs a whole file. The longest files begin: one that began last
+# would leave the other worker idle.
 LONGEST_FILES = (
-    "contracts/test_compiled.py",
-    "docs/test_site.py",
-    "benchmarks/test_speed.py",
-    "benchmarks/test_accuracy.py",
+    "contracts/test_compiled_backbones.py",
     "docs/test_documents.py",
+    "contracts/test_compiled_normalizers.py",
     "shift/test_runner.py",
+    "benchmarks/test_speed.py",
     "training/test_multi_process.py",
-    "shift/test_ray_engine.py",
+    "benchmarks/test_accuracy.py",
+    "docs/test_site.py",
+    "parallel/test_ray.py",
+    "benchmarks/test_scaling.py",
     "reports/benchmark/test_page.py",
-    "cli/test_output.py",
+    "cli/test_usage_errors.py",
     "contracts/test_normalizers.py",
-    "forecasting/test_onnx_export.py",
+    "contracts/test_backbones.py",
     "benchmarks/test_robustness.py",
     "benchmarks/test_peers.py",
+    "forecasting/test_onnx_export.py",
+    "forecasting/test_groups.py",
     "training/test_checkpoints.py",
-    "parallel/test_ray.py",
+    "utils/test_signals.py",
+    "cli/test_serve.py",
     "cli/test_main.py",
     "data/test_covariates.py",
-    "contracts/test_backbones.py",
+    "contracts/test_backbones_learn.py",
     "training/test_train.py",
 )
 TESTS = Path(__file__).parent
+WORKER_FIXTURES = {"own_worker", "warm_workers", "worker"}
+"""Fixtures that start a process with all imports, which takes many seconds."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,8 +67,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == TESTS / "benchmarks":
             item.add_marker("evidence")
-        if "browser" in getattr(item, "fixturenames", ()):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "browser" in fixtures:
             item.add_marker("browser")
+        if fixtures & WORKER_FIXTURES:
+            item.add_marker("slow")
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
@@ -95,9 +105,20 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
-def _seeded() -> Iterator[None]:
+def _seed_torch() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _unhurried_selection() -> Iterator[None]:
+    """Let the automatic choice finish on a busy machine: its default budget is in wall time."""
+    from revin_forecast.selection import settings
+
+    with pytest.MonkeyPatch.context() as patch:
+        for effort in settings.DEFAULT_BUDGET_SECONDS:
+            patch.setitem(settings.DEFAULT_BUDGET_SECONDS, effort, 3600.0)
         yield
 
 
@@ -123,6 +144,15 @@ def operators_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         read = functools.cache(registry.from_torchlib)
         patch.setattr(registry, "from_torchlib", staticmethod(read))
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_exports() -> Iterator[None]:
+    """Export each model once for consecutive checks."""
+    from revin_forecast.checks.compiled import share_exports
+
+    with share_exports():
         yield
 
 

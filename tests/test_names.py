@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import functools
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,10 @@ TERMS = [
 ]
 
 
+@functools.cache
 def modules():
-    """Yield the path and the syntax tree of each module of the package."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path, ast.parse(path.read_text())
+    """Return the path and the syntax tree of each module of the package."""
+    return [(path, ast.parse(path.read_text())) for path in sorted(PACKAGE.rglob("*.py"))]
 
 
 def is_bare_participle(name):
@@ -81,9 +82,9 @@ def test_no_two_public_classes_share_a_name():
     assert not {name: paths for name, paths in homes.items() if len(paths) > 1}
 
 
-@pytest.mark.parametrize("term", TERMS)
-def test_terms_of_the_field_are_names(term):
-    """A newcomer finds the field's term as a part of a name, not only in prose."""
+@functools.cache
+def collect_identifiers():
+    """Return all names of variables, attributes, parameters, functions and classes."""
     identifiers = set()
     for _, tree in modules():
         for node in ast.walk(tree):
@@ -95,4 +96,10 @@ def test_terms_of_the_field_are_names(term):
                 identifiers.add(node.name)
             elif isinstance(node, ast.arg):
                 identifiers.add(node.arg)
-    assert any(term in name.lower() for name in identifiers)
+    return identifiers
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_terms_of_the_field_are_names(term):
+    """A newcomer finds the field's term as a part of a name, not only in prose."""
+    assert any(term in name.lower() for name in collect_identifiers())

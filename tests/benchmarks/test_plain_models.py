@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks.speed.plain_models import plain_of
+from benchmarks.speed.plain_models import build_plain_twin
 from revin_forecast.backbones import InvertedTransformer, PatchTST, TSMixer
 from revin_forecast.backbones.layers import Dropout
 
@@ -16,7 +16,7 @@ def test_forecasts_and_gradients_are_those_of_the_plain_version(kind, training):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-    plain = plain_of(model)
+    plain = build_plain_twin(model)
     past = torch.randn(6, 40, 3, dtype=torch.float64, requires_grad=True)
     found, wanted = model(past), plain(past)
     assert torch.allclose(found, wanted, rtol=0, atol=1e-10)
@@ -27,7 +27,7 @@ def test_forecasts_and_gradients_are_those_of_the_plain_version(kind, training):
     assert slopes[1].abs().max() > 1e-3
     assert torch.allclose(*slopes, rtol=0, atol=1e-10)
     single = model.float()
-    found, wanted = single(past.detach().float()), plain_of(single)(past.detach().float())
+    found, wanted = single(past.detach().float()), build_plain_twin(single)(past.detach().float())
     assert torch.allclose(found, wanted, rtol=1e-5, atol=1e-5)
 
 

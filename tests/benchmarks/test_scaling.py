@@ -1,57 +1,37 @@
-"""The scripts that measure scale run, and what they measured holds."""
-
-import json
-from pathlib import Path
+"""The programs that measure scale run, and their committed results keep their bounds."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.speed.scaling import exponent, figure
+from benchmarks.speed.scaling import draw_growth, fit_exponent
 from revin_forecast.data.reading.read_series import read_series
-from tests.support.evidence_pages import repeat_page
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def quick_rows(name, folder):
-    record = json.loads((folder / f"{name}.json").read_text())
-    assert record["made"]["quick"] is True
-    return record["rows"]
+from tests.support.evidence_pages import PAGES, committed_rows, repeat_page
 
 
 def test_the_memory_map_is_measured(tmp_path):
-    repeat_page("larger_than_memory", tmp_path)
-    assert quick_rows("larger_than_memory", tmp_path)
+    assert repeat_page("larger_than_memory", tmp_path)
 
 
 def test_several_processes_are_measured(tmp_path):
-    repeat_page("distributed_speed", tmp_path)
-    assert quick_rows("distributed_speed", tmp_path)
+    assert repeat_page("distributed_speed", tmp_path)
 
 
 def test_growth_is_measured_and_drawn(tmp_path):
-    repeat_page("scaling", tmp_path)
-    rows = quick_rows("scaling", tmp_path)
+    rows = repeat_page("scaling", tmp_path)
     assert len(rows) == 21
-    drawn = figure(rows)
+    drawn = draw_growth(rows)
     assert len(drawn.data) == len(rows)  # pyright: ignore[reportArgumentType]
 
 
 def test_the_exponent_is_the_slope_at_the_largest_sizes():
     sizes = (1, 2, 4, 8, 16)
-    assert exponent(sizes, [9.0, 2**1.5, 4**1.5, 8**1.5, 16**1.5]) == pytest.approx(1.5)
-
-
-def committed(name):
-    record = json.loads((ROOT / f"docs/benchmarks/{name}.json").read_text())
-    assert record["made"]["quick"] is False
-    return record["rows"]
+    assert fit_exponent(sizes, [9.0, 2**1.5, 4**1.5, 8**1.5, 16**1.5]) == pytest.approx(1.5)
 
 
 def test_fifty_million_values_take_less_than_two_gibibytes():
-    rows = committed("larger_than_memory")
-    assert "50,000,000 values" in (ROOT / "docs/benchmarks/larger_than_memory.md").read_text()
+    rows = committed_rows("larger_than_memory")
+    assert "50,000,000 values" in (PAGES / "larger_than_memory.md").read_text()
     for row in rows:
         if row["way"] == "map":
             assert row["peak GiB"] < 2, row
@@ -59,7 +39,7 @@ def test_fifty_million_values_take_less_than_two_gibibytes():
 
 
 def test_cost_grows_as_theory_says():
-    rows = committed("scaling")
+    rows = committed_rows("scaling")
     assert {row["dimension"] for row in rows} == {
         "rows",
         "channels",
@@ -76,7 +56,7 @@ def test_cost_grows_as_theory_says():
 
 def test_processes_share_the_work():
     """Training reaches its target, 1.6; the benchmark on Ray misses its own, 0.9."""
-    rows = {row["what"]: row for row in committed("distributed_speed")}
+    rows = {row["what"]: row for row in committed_rows("distributed_speed")}
     assert rows["shift benchmark"]["ratio"] > 0.75
     assert rows["shift benchmark"]["target"] == 0.9
     training = [row for what, row in rows.items() if what.startswith("training")]
@@ -86,7 +66,7 @@ def test_processes_share_the_work():
         assert row["of bound"] > 0.7, row
 
 
-def test_floats_in_many_blocks_are_read_as_they_stand(tmp_path):
+def test_floats_in_many_blocks_are_read_exactly(tmp_path):
     random = np.random.default_rng(0)
     values = random.normal(size=(30_000, 4))
     values[random.random(values.shape) < 0.1] = np.nan
@@ -96,5 +76,5 @@ def test_floats_in_many_blocks_are_read_as_they_stand(tmp_path):
     table.to_csv(path, index=False)
     assert path.stat().st_size > 2 * 2**20  # pyarrow's blocks are of 1 MiB
     np.testing.assert_array_equal(read_series(path).values, values)
-    path.write_text(path.read_text().replace("date,", '"date",', 1))  # read as one stretch
+    path.write_text(path.read_text().replace("date,", '"date",', 1))  # read in one piece
     np.testing.assert_array_equal(read_series(path).values, values)

@@ -13,7 +13,14 @@ from revin_forecast.cli.main import main
 from revin_forecast.cli.output import print_json, to_jsonable
 from tests.support.warm_programs import run_program
 
-SUITE = Path(__file__).parents[2] / "configs" / "shift-smoke.yaml"
+SUITE = """
+name: small
+datasets: [ar]
+models: {backbones: [Ridge], normalizers: [Identity, RevIN]}
+shifts: [level]
+windows: {lookback: 48, horizon: 24, stride: 12}
+protocol: {severities: [3], ages: [0.5], resamples: 50}
+"""
 
 
 def reject_constant(token):
@@ -161,6 +168,7 @@ def test_check_counts_results_and_exits_with_2(capsys, tmp_path, monkeypatch):
     assert record["failed"] > 0
 
 
+@pytest.mark.slow
 def test_export(model, tmp_path):
     # In a separate process: torch can't trace functions that the tests have wrapped in type checks.
     program = run_program(
@@ -184,8 +192,11 @@ def test_demo(capsys, tmp_path):
     assert Path(record["picture"]).is_file()
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("warm_workers")
 def test_benchmark_and_its_plan(capsys, tmp_path):
-    words = ["benchmark", SUITE, "--out", tmp_path / "bench", "--workers", 1]
+    (tmp_path / "suite.yaml").write_text(SUITE)
+    words = ["benchmark", tmp_path / "suite.yaml", "--out", tmp_path / "bench", "--workers", 1]
     plan = read_json(capsys, *words, "--dry-run")
     assert plan["runs"] == sum(row["runs"] for row in plan["datasets"])
     record = read_json(capsys, *words)

@@ -15,7 +15,8 @@ import pytest
 
 from revin_forecast import Forecaster, Ridge
 from revin_forecast.cli.main import main
-from tests.support.docs_blocks import blocks_of
+from tests.support.docs_blocks import parse_blocks
+from tests.support.limits import HANG_SECONDS
 from tests.support.service import HORIZON, LOOKBACK, ROWS, make_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +42,7 @@ def start_service(model, *words, **environment):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_serves_until_a_signal_stops_it(model, number):
     process = start_service(model, REVIN_FORECAST_TOKEN="t" * 20)
@@ -58,7 +60,7 @@ def test_the_command_serves_until_a_signal_stops_it(model, number):
         with urllib.request.urlopen(request) as answer:
             assert answer.read().decode().startswith("day,a,b<i>\n2024-05-09")
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=HANG_SECONDS)
     finally:
         process.kill()
         process.wait()
@@ -89,6 +91,7 @@ def test_unusable_options_are_refused(model, words, message, capsys, monkeypatch
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_port_in_use_and_a_folder_without_a_model_are_refused(model, tmp_path, capsys):
     import socket
 
@@ -110,16 +113,17 @@ def test_a_missing_extra_is_named(model, capsys, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_the_tutorial_shows_the_real_output(tmp_path, monkeypatch):
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     (tmp_path / "datasets").symlink_to(ROOT / "datasets")
     monkeypatch.chdir(tmp_path)
-    blocks = blocks_of((ROOT / "docs" / "tutorials" / "serve.md").read_text())
+    blocks = parse_blocks((ROOT / "docs" / "tutorials" / "serve.md").read_text())
     port, processes, output = "", [], None
     try:
         for block in blocks:
-            if block.told == "serves":
+            if block.comment == "serves":
                 words = shlex.split(block.body)
                 assignments = words[: words.index("revin-forecast")]
                 options = words[words.index("serve") + 1 :]
@@ -128,7 +132,7 @@ def test_the_tutorial_shows_the_real_output(tmp_path, monkeypatch):
                 processes.append(start_service(*options[:-2], **environment))
                 output = processes[-1].stdout.readline()
                 port = re.search(r":(\d+)/", output)[1]
-            elif block.told == "asks":
+            elif block.comment == "asks":
                 line = block.body.replace(":8000", f":{port}")
                 completed = subprocess.run(shlex.split(line), capture_output=True, check=True)
                 output = completed.stdout.decode()
@@ -145,4 +149,4 @@ def test_the_tutorial_shows_the_real_output(tmp_path, monkeypatch):
     finally:
         for process in processes:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=HANG_SECONDS)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from revin_forecast.cli.main import main
+from tests.support.limits import HANG_SECONDS
 from tests.support.warm_programs import Program
 
 PROGRAM = "revin_forecast.__main__"
@@ -228,14 +229,16 @@ def run_with_closed_stdout(words, size):
         assert process.stderr is not None
         process.stdout.read(size)
         process.stdout.close()
-        return process.wait(60), process.stderr.read().decode()
+        return process.wait(HANG_SECONDS), process.stderr.read().decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[*FORECAST, "--quiet"], ["datasets"], ["--help"]], ids=" ".join)
 def test_a_closed_stdout_pipe_is_not_reported(folder, words):
     assert run_with_closed_stdout(words, 0) == (141, "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")  # noqa: PTH110
 def test_a_full_disk_is_reported_in_one_line(folder):
     with open("/dev/full", "w") as full:  # noqa: PTH123
@@ -245,6 +248,7 @@ def test_a_full_disk_is_reported_in_one_line(folder):
     assert done.stderr == "revin-forecast: No space left on device.\n"
 
 
+@pytest.mark.slow
 def test_a_successful_command_prints_nothing_on_stderr(folder, tmp_path):
     ended = Program(PROGRAM, [*FORECAST, "--quiet"], tmp_path).end()
     assert (ended.code, ended.err) == (0, "")

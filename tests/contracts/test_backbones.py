@@ -12,8 +12,11 @@ from revin_forecast.backbones import Backbone, DLinear, Linear, Repeat, Seasonal
 from revin_forecast.checks import BACKBONE_CHECKS, CheckError, check_backbone
 from tests.support.backbones import BACKBONES, PARAMETERS
 
+SLOW = {"TimesNet", "Informer", "Informer known", "GRU deep"}
+CASES = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in BACKBONES]
 
-@pytest.mark.parametrize("name", BACKBONES)
+
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.usefixtures("plain_shapes")
 def test_contract(name, capsys):
     check_backbone(BACKBONES[name], name)

@@ -27,6 +27,7 @@ def cut_batch(values, first):
     return window[:, :LOOKBACK], window[:, LOOKBACK:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BACKBONES)
 def test_beats_the_seasonal_naive_forecast(name):
     backbone = BACKBONES[name](LOOKBACK, HORIZON, CHANNELS)

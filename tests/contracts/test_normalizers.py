@@ -70,6 +70,7 @@ def test_contract_with_shape_checks():
     assert check_values(RevIN) is None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plain_shapes")
 def test_three_thousand_calls_from_two_threads():
     check_thread_safety(RevIN, calls=3000)

@@ -80,6 +80,7 @@ def test_detects_a_changed_file(tmp_path):
         catalog.verify_checksum("ili", tmp_path)
 
 
+@pytest.mark.slow
 def test_wide_benchmark_layout(tmp_path):
     """A synthetic file with the layout of a data set that is not available."""
     path = tmp_path / catalog.find_entry("ecl").file

@@ -99,6 +99,7 @@ def make_sales(rows=400):
 TIDE = partial(TiDE, width=16, dropout=0.0)
 
 
+@pytest.mark.slow
 def test_forecaster_uses_a_known_column(tmp_path):
     table = make_sales()
     past, future = table[:-7], table[-7:][["date", "planned"]]
@@ -166,6 +167,7 @@ def test_rejects_future_without_known_columns():
         forecaster.predict(future=table[-7:])
 
 
+@pytest.mark.slow
 def test_evaluation_measures_the_gain_from_covariates():
     table = make_sales(600)
     known = table[["planned"]].to_numpy()

@@ -154,7 +154,7 @@ def test_rejects_models_that_need_all_rows(tmp_path):
         Forecaster(3, backbone=Ridge).fit(mapped)
     with pytest.raises(InputError, match="the normalizer Blend takes all rows at once"):
         Forecaster(3, backbone=Linear, normalizer=Blend).fit(mapped)
-    with pytest.raises(InputError, match="pass inputs to map_table"):
+    with pytest.raises(InputError, match="pass inputs to memory_map_table"):
         Forecaster(3, backbone=Linear).fit(mapped, inputs=["a"])
     with pytest.raises(InputError, match="columns \\['a'\\] would be known inputs"):
         Forecaster(3, 9, TiDE, covariates=["a"]).fit(mapped)

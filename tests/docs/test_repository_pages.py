@@ -220,7 +220,9 @@ def test_named_paths_exist(page):
 
 def test_the_picture_of_the_packages_is_the_tested_list():
     """The table of docs/developers/architecture.md names the packages of test_layers in order."""
-    layers = ast.literal_eval(re.search(r"LAYERS = (\[.*?\])", read("tests/test_layers.py"), re.S)[1])
+    layers = ast.literal_eval(
+        re.search(r"LAYERS = (\[.*?\])", read("tests/test_layers.py"), re.S)[1]
+    )
     rows = re.findall(r"^\| (`.*?`) \|", read("docs/developers/architecture.md"), re.M)
     listed = [name for row in rows if "torch" not in row for name in re.findall(r"`(\w+)`", row)]
     assert listed == layers

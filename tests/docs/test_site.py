@@ -1,4 +1,4 @@
-"""The documentation: it builds without a warning, its links lead somewhere, its blocks run."""
+"""The documentation builds without a warning, its links have targets, and its blocks run."""
 
 import json
 import logging
@@ -14,44 +14,45 @@ import yaml
 import revin_forecast
 from docs.figures import draw
 from revin_forecast.cli.main import COMMANDS
-from tests.support.docs_blocks import blocks_of, run_page
+from tests.support.docs_blocks import parse_blocks, run_page
+from tests.support.evidence_pages import committed_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-ELSEWHERE = {"shift_benchmark.md", "serve.md"}
-"""Pages whose blocks other tests run: test_documents.py, and the one of the service."""
+OTHER_PAGES = {"shift_benchmark.md", "serve.md"}
+"""Pages whose blocks other tests run: test_documents.py, and tests/cli/test_serve.py."""
 PAGES = sorted(
     path
     for folder in (".", "tutorials", "guides")
     for path in (DOCS / folder).glob("*.md")
-    if path.name not in ELSEWHERE
+    if path.name not in OTHER_PAGES
 )
-DOCUMENTED = ("checks", "metrics", "backtest", "shift")
-"""Modules all of whose public names stand in the reference."""
+DOCUMENTED = ("checks", "metrics", "evaluation", "shift")
+"""Modules whose public names must all be in the reference."""
 
 
 class Page(HTMLParser):
-    """What a page links to, what it loads and which places it has."""
+    """The links of a page, the files that it loads and its anchors."""
 
     def __init__(self, text):
         super().__init__()
-        self.links, self.loaded, self.places = [], [], set()
+        self.links, self.loaded, self.anchors = [], [], set()
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
-        self.places |= {found[name] for name in ("id", "name") if found.get(name)}
-        if tag == "a" and found.get("href"):
-            self.links.append(found["href"])
-        rel = found.get("rel") or ""
+        values = dict(attrs)
+        self.anchors |= {values[name] for name in ("id", "name") if values.get(name)}
+        if tag == "a" and values.get("href"):
+            self.links.append(values["href"])
+        rel = values.get("rel") or ""
         loads = tag in ("script", "img", "source", "iframe") or "stylesheet" in rel or "icon" in rel
-        address = found.get("src") or (found.get("href") if tag == "link" else None)
+        address = values.get("src") or (values.get("href") if tag == "link" else None)
         if loads and address:
             self.loaded.append(address)
 
 
-class Told(logging.Handler):
-    """Keeps the warnings of a build, each of which would end a strict one."""
+class WarningCollector(logging.Handler):
+    """Collects the warnings of a build, each of which would end a strict build."""
 
     def __init__(self):
         super().__init__(logging.WARNING)
@@ -69,15 +70,15 @@ def site(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("site")
     config = load_config(str(ROOT / "mkdocs.yml"), site_dir=str(folder))
-    told = Told()
-    logging.getLogger("mkdocs").addHandler(told)
+    collector = WarningCollector()
+    logging.getLogger("mkdocs").addHandler(collector)
     try:
         config.plugins.on_startup(command="build", dirty=False)
         build(config)
         config.plugins.on_shutdown()
     finally:
-        logging.getLogger("mkdocs").removeHandler(told)
-    assert told.messages == []
+        logging.getLogger("mkdocs").removeHandler(collector)
+    assert collector.messages == []
     return folder
 
 
@@ -91,6 +92,7 @@ def built(site):
     }
 
 
+@pytest.mark.slow
 def test_every_page_of_the_navigation_is_built(site):
     nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
     named = re.findall(r"[\w/]+\.md", json.dumps(nav))
@@ -98,10 +100,11 @@ def test_every_page_of_the_navigation_is_built(site):
     for name in named:
         assert (site / name).with_suffix(".html").is_file(), name
     of_docs = {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")}
-    assert of_docs <= set(named), "a page that nobody finds"
+    assert of_docs <= set(named), "a page is missing from the navigation"
 
 
-def test_links_lead_somewhere(site, built):
+@pytest.mark.slow
+def test_links_have_targets(site, built):
     wrong = []
     for path, page in built.items():
         for link in page.links:
@@ -110,19 +113,17 @@ def test_links_lead_somewhere(site, built):
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             target = target / "index.html" if target.is_dir() else target
-            if not target.is_file():
+            anchors = built[target].anchors | {""} if target in built else {unquote(parts.fragment)}
+            if not target.is_file() or unquote(parts.fragment) not in anchors:
                 wrong.append(f"{path.relative_to(site)}: {link}")
-            elif parts.fragment and target in built:
-                places = built[target].places
-                if unquote(parts.fragment) not in places:
-                    wrong.append(f"{path.relative_to(site)}: {link}")
     assert wrong == []
 
 
-def test_nothing_is_fetched_from_elsewhere(site, built):
+@pytest.mark.slow
+def test_pages_load_no_file_of_another_site(site, built):
     for path, page in built.items():
-        away = [one for one in page.loaded if urlsplit(one).scheme not in ("", "data")]
-        assert away == [], path
+        remote = [name for name in page.loaded if urlsplit(name).scheme not in ("", "data")]
+        assert remote == [], path
     sheets = list(site.rglob("*.css"))
     assert sheets
     for path in sheets:
@@ -130,19 +131,22 @@ def test_nothing_is_fetched_from_elsewhere(site, built):
     assert (site / "search" / "search_index.json").is_file()
 
 
+@pytest.mark.slow
 def test_reference_has_every_public_name(built):
-    places = set().union(*(page.places for path, page in built.items() if "reference" in str(path)))
-    missing = [name for name in revin_forecast.__all__ if f"revin_forecast.{name}" not in places]
+    pages = [page for path, page in built.items() if "reference" in str(path)]
+    anchors = set().union(*(page.anchors for page in pages))
+    missing = [name for name in revin_forecast.__all__ if f"revin_forecast.{name}" not in anchors]
     assert missing == []
     for module in DOCUMENTED:
         home = sys.modules.get(f"revin_forecast.{module}") or __import__(
             f"revin_forecast.{module}", fromlist=["*"]
         )
-        for name in getattr(home, "__all__", _functions(home)):
-            held = f"revin_forecast.{module}.{name}" in places
-            assert held or name.isupper(), f"{module}.{name}"
+        for name in getattr(home, "__all__", _list_functions(home)):
+            is_documented = f"revin_forecast.{module}.{name}" in anchors
+            assert is_documented or name.isupper(), f"{module}.{name}"
 
 
+@pytest.mark.slow
 def test_examples_of_docstrings_are_code(site):
     text = (site / "reference" / "sharing.html").read_text()
     assert text.count('class="gp">&gt;&gt;&gt;') > 10
@@ -150,6 +154,7 @@ def test_examples_of_docstrings_are_code(site):
         assert "<blockquote>" not in path.read_text(), path.name
 
 
+@pytest.mark.slow
 def test_reference_has_every_command(site):
     text = (site / "reference" / "command_line.html").read_text()
     for name in COMMANDS:
@@ -160,10 +165,11 @@ def test_reference_has_every_command(site):
         assert option in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 @pytest.mark.usefixtures("plain_shapes")
 def test_blocks_run(path, tmp_path, monkeypatch, request):
-    blocks = blocks_of(path.read_text())
+    blocks = parse_blocks(path.read_text())
     (tmp_path / "datasets").symlink_to(ROOT / "datasets")
     if any("--data-dir data" in block.body for block in blocks):
         (tmp_path / "data").symlink_to(request.getfixturevalue("data_dir"))
@@ -176,144 +182,142 @@ def test_blocks_run(path, tmp_path, monkeypatch, request):
             sys.modules.pop(name.removesuffix(".py"), None)
 
 
-def test_a_page_that_is_wrong_is_noticed(tmp_path, monkeypatch):
+def test_a_wrong_page_is_detected(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = tmp_path / "page.md"
-    for text, told in (
-        ("```python\nprint(1.0)\n```\n\n```text\n1.2\n```", "'1.2' is shown, but this came"),
+    for text, message in (
+        ("```python\nprint(1.0)\n```\n\n```text\n1.2\n```", "'1.2' is shown, but the output was"),
         ("```python\nprint('a'), print('b')\n```\n\n```text\nb\na\n```", "'a' is shown"),
         ("```bash\nrevin-forecast nonsense\n```", "ended with 2"),
         ("<!-- stops -->\n```bash\nrevin-forecast --version\n```", "ended with 0"),
         ("```bash\nrm -rf build\n```", "rm -rf build"),
-        ("```ruby\nputs 1\n```", "nobody runs 'ruby'"),
+        ("```ruby\nputs 1\n```", "no test runs 'ruby'"),
     ):
         page.write_text(f"# A page\n\n{text}\n")
-        with pytest.raises(AssertionError, match=told):
+        with pytest.raises(AssertionError, match=message):
             run_page(page, tmp_path)
 
 
-def rows_of(name):
-    """Return the rows of a committed record."""
-    record = json.loads((DOCS / "benchmarks" / f"{name}.json").read_text())
-    assert record["made"]["quick"] is False
-    return record["rows"]
-
-
-def table_of(page, name):
-    """Return the cells of the table that stands behind a comment, without head and rule."""
+def parse_table(page, name):
+    """Return the cells of the table after a comment, without its head."""
     text = (DOCS / page).read_text().split(f"<!-- table: {name} -->\n", 1)[1].split("\n\n", 1)[0]
     lines = [line.strip("| ").split(" | ") for line in text.splitlines()[2:]]
     return [[cell.strip("*`") for cell in line] for line in lines]
 
 
-def numbers(cells):
+def parse_numbers(cells):
     return [float(cell.rstrip("% ")) for cell in cells]
 
 
 def test_ties_show_the_committed_figures():
-    shown = table_of("sharing_parameters.md", "accuracy_tying")
-    rows = {(row["network"], row["data"]): row for row in rows_of("accuracy_tying")}
+    shown = parse_table("sharing_parameters.md", "accuracy_tying")
+    rows = {(row["network"], row["data"]): row for row in committed_rows("accuracy_tying")}
     assert [line[0] for line in shown] == list(dict.fromkeys(name for name, _ in rows))
     for name, *cells in shown:
         pair = [rows[name, data] for data in ("etth1", "etth2")]
-        wanted = [
+        expected = [
             value for row in pair for value in (row["tied"], row["untied"], 100 * row["gain"])
         ]
-        assert numbers(cells) == pytest.approx(wanted, abs=0.051)
-        assert numbers(cells)[:2] == pytest.approx(wanted[:2], abs=6e-5)
-        assert numbers(cells)[3:5] == pytest.approx(wanted[3:5], abs=6e-5)
+        assert parse_numbers(cells) == pytest.approx(expected, abs=0.051)
+        assert parse_numbers(cells)[:2] == pytest.approx(expected[:2], abs=6e-5)
+        assert parse_numbers(cells)[3:5] == pytest.approx(expected[3:5], abs=6e-5)
 
 
 def test_normalizers_show_the_committed_figures():
-    shown = table_of("guides/normalizers.md", "accuracy_normalizers")
+    shown = parse_table("guides/normalizers.md", "accuracy_normalizers")
     rows = {
         (row["normalizer"], row["data"]): row["Linear MSE"]
-        for row in rows_of("accuracy_normalizers")
+        for row in committed_rows("accuracy_normalizers")
     }
     assert [line[0] for line in shown] == list(dict.fromkeys(name for name, _ in rows))
     for name, *cells in shown:
         sets = ("etth1", "etth2", "exchange", "ili", "weather")
-        assert numbers(cells) == pytest.approx([rows[name, data] for data in sets], abs=6e-4)
+        assert parse_numbers(cells) == pytest.approx([rows[name, data] for data in sets], abs=6e-4)
 
 
 def test_backbones_show_the_committed_figures():
-    shown = table_of("guides/backbones.md", "accuracy_backbones")
+    shown = parse_table("guides/backbones.md", "accuracy_backbones")
     rows = {
         (row["backbone"], row["data"]): row["RevIN MSE"]
-        for row in rows_of("accuracy_backbones")
+        for row in committed_rows("accuracy_backbones")
         if (row["look-back"], row["horizon"]) == (336, 96)
     }
     assert {line[0] for line in shown} == {name for name, _ in rows}
     for name, _, *cells in shown:
-        wanted = [rows[name, data] for data in ("etth1", "etth2")]
-        assert numbers(cells) == pytest.approx(wanted, abs=6e-4)
+        expected = [rows[name, data] for data in ("etth1", "etth2")]
+        assert parse_numbers(cells) == pytest.approx(expected, abs=6e-4)
 
 
 def test_closed_forms_show_the_committed_figures():
-    shown = table_of("guides/closed_form.md", "accuracy_closed_form")
-    rows = [row for row in rows_of("accuracy_closed_form") if row["maps"] == "own, profile"]
-    kept = {(row["data"], row["taught by"]): row for row in rows}
-    assert [line[0].lower() for line in shown] == list(dict.fromkeys(name for name, _ in kept))
+    shown = parse_table("guides/closed_form.md", "accuracy_closed_form")
+    rows = [row for row in committed_rows("accuracy_closed_form") if row["maps"] == "own, profile"]
+    figures = {(row["data"], row["taught by"]): row for row in rows}
+    assert [line[0].lower() for line in shown] == list(dict.fromkeys(name for name, _ in figures))
     for name, *cells in shown:
-        alone, both = (kept[name.lower(), rows] for rows in ("training", "training + validation"))
-        wanted = [alone["mean MSE"], both["mean MSE"], alone["Repeat"], alone["published"]]
-        assert numbers(cells) == pytest.approx(wanted, abs=6e-4)
+        alone, both = (
+            figures[name.lower(), rows] for rows in ("training", "training + validation")
+        )
+        expected = [alone["mean MSE"], both["mean MSE"], alone["Repeat"], alone["published"]]
+        assert parse_numbers(cells) == pytest.approx(expected, abs=6e-4)
 
 
 def test_peers_show_the_committed_figures():
-    figures = {(row["contender"], row["model"]): row for row in rows_of("peers_training")}
+    figures = {(row["contender"], row["model"]): row for row in committed_rows("peers_training")}
     models = ("NLinear", "DLinear", "TSMixer", "iTransformer", "PatchTST")
     named = {
         "plain loop over tensors": "tensor loop",
         "loop over a `DataLoader": "DataLoader loop",
     }
-    shown = table_of("guides/backbones.md", "peers_training")
+    shown = parse_table("guides/backbones.md", "peers_training")
     assert len(shown) == 4
     for name, *cells in shown:
         for model, cell in zip(models, cells, strict=True):
             row = figures.get((named.get(name, name), model))
             assert (cell == "-") == (row is None), (name, model)
             if row is not None:
-                wanted = [row["train x"], row["predict x"]]
-                assert numbers(cell.split(", ")) == pytest.approx(wanted, rel=0.05)
+                expected = [row["train x"], row["predict x"]]
+                assert parse_numbers(cell.split(", ")) == pytest.approx(expected, rel=0.05)
 
 
 def test_claims_of_the_first_page_are_the_committed_figures():
     page = (DOCS / "index.md").read_text()
-    *tables, total, _ = rows_of("accuracy_product")
+    *tables, total, _ = committed_rows("accuracy_product")
     rivals = ("SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta")
     best = sum(row["default"] <= min(row[name] for name in rivals) for row in tables)
     assert all(total["default"] < total[name] for name in rivals)
     assert f"lowest mean error of those compared on {len(tables)} tables" in page
     behind = {1: "one", 2: "two", 3: "three"}[len(tables) - best]
     limits = " ".join((DOCS / "limits.md").read_text().split())
-    assert f"error on {len(tables)} tables, and is behind another model on {behind} of them" in limits
-    rows = rows_of("accuracy_backbones")
+    assert (
+        f"error on {len(tables)} tables, and is behind another model on {behind} of them" in limits
+    )
+    rows = committed_rows("accuracy_backbones")
     helped = sum(row["RevIN MSE"] < row["without MSE"] for row in rows)
     assert f"in {helped} of {len(rows)} settings" in page
-    broken = sum(row["Copied"].startswith("x") for row in rows_of("normalizer_audit"))
+    broken = sum(row["Copied"].startswith("x") for row in committed_rows("normalizer_audit"))
     assert f"{broken} of them fail in a common copy" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", draw.FIGURES)
-def test_pictures_show_what_is_computed(name):
+def test_pictures_show_the_computed_values(name):
     assert draw.check_figure(DOCS / "images", name) is None
     assert any(f"images/{name}.svg" in path.read_text() for path in PAGES)
 
 
-def test_an_old_picture_is_noticed(tmp_path):
+def test_an_outdated_picture_is_detected(tmp_path):
     assert draw.check_figure(tmp_path, "drift") == "there is no figure"
-    kept = (DOCS / "images" / "statistics.svg").read_text()
-    for old, new, told in (
+    text = (DOCS / "images" / "statistics.svg").read_text()
+    for old, new, message in (
         ('"1: mean": [', '"1: mean": [9', "1: mean has other numbers"),
         ('"1: mean"', '"1: mode"', "lines .* are only in one of the two"),
     ):
-        assert old in kept
-        (tmp_path / "statistics.svg").write_text(kept.replace(old, new))
-        assert re.search(told, draw.check_figure(tmp_path, "statistics"))
+        assert old in text
+        (tmp_path / "statistics.svg").write_text(text.replace(old, new))
+        assert re.search(message, draw.check_figure(tmp_path, "statistics"))
 
 
-def test_pictures_are_small_and_follow_the_readers_colours():
+def test_pictures_are_small_and_follow_the_color_scheme():
     for name in draw.FIGURES:
         text = (DOCS / "images" / f"{name}.svg").read_text()
         assert len(text) < draw.MAX_BYTES
@@ -321,7 +325,7 @@ def test_pictures_are_small_and_follow_the_readers_colours():
         assert not re.search(r"rgb\(1, 2, \d\)", text)
 
 
-def _functions(module):
+def _list_functions(module):
     return [
         name
         for name, value in vars(module).items()

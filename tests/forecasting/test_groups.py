@@ -43,6 +43,7 @@ def test_each_group_is_forecast_as_a_separate_table(table, forecasts):
         pd.testing.assert_frame_equal(forecast, expected, rtol=1e-5, check_dtype=False)
 
 
+@pytest.mark.slow
 def test_parallel_forecasts_are_bit_identical(table, forecasts):
     parallel_forecasts = forecast_groups(
         Forecaster(7), table, "region", level=[80.0], engine=make_engine("local", 2)

@@ -67,6 +67,7 @@ def check_equal(output, expected, scale):
     assert gap.max() < 1e-4
 
 
+@pytest.mark.slow
 def test_the_command_exports_a_saved_model(tmp_path, capsys):
     out = tmp_path / "ridge.onnx"
     model = tmp_path / "model"
@@ -95,6 +96,7 @@ def test_the_command_exports_a_saved_model(tmp_path, capsys):
     assert sorted(tmp_path.iterdir()) == [model, out]
 
 
+@pytest.mark.slow
 def test_an_automatic_choice_of_a_long_table_is_exported(tmp_path):
     frame, shifted = gappy(table(60)), table(60, 1e6 + 9)
     forecaster = Forecaster(5).fit(long(frame))
@@ -121,6 +123,7 @@ def build_forecaster(config):
     return forecaster
 
 
+@pytest.mark.slow
 def test_quantiles_of_one_channel_with_another_as_input(tmp_path):
     training = TrainingSettings(loss="quantile", levels=(0.1, 0.5, 0.9))
     backbone = ModuleSpec.from_class(functools.partial(DLinear, kernel=3))
@@ -146,6 +149,7 @@ class DataDependentLinear(torch.nn.Linear):
         return factor * super().forward(past.mT).mT
 
 
+@pytest.mark.slow
 def test_models_that_onnx_cannot_express_are_refused(tmp_path):
     forecaster = build_forecaster(
         ModelConfig(

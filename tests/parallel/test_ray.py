@@ -1,4 +1,6 @@
-"""The Ray engine returns the same forecasts and shuts down only the cluster it started."""
+"""The Ray engines return the same results and shut down only the cluster they started."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,12 @@ from revin_forecast.forecasting.groups import forecast_groups
 from revin_forecast.forecasting.parallel import predict_parallel
 from revin_forecast.parallel import make_engine
 from revin_forecast.parallel.inline import InlineEngine
+from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
+from revin_forecast.shift.runner import make_job_engine
+from revin_forecast.shift.runner.engine import InlineJobEngine
+from revin_forecast.shift.runner.results import compile_results
+from tests.support.limits import HANG_SECONDS
+from tests.support.shift_suites import make_small_suite
 
 ray = pytest.importorskip("ray")
 pytestmark = [
@@ -23,11 +31,48 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster():
-    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
+    """Two nodes on the loopback interface, with one processor each."""
+    from ray.cluster_utils import Cluster
+
+    # The workers of the nodes find the modules of the tests.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+        nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+        nodes.add_node(num_cpus=1)
+        yield nodes
+        nodes.shutdown()
+
+
+@pytest.fixture
+def connection(cluster):
+    """Connect to the cluster before the engine does."""
+    ray.init(cluster.address, log_to_driver=False, include_dashboard=False)
     yield
     ray.shutdown()
+
+
+def run_benchmark(suite, folder, engine):
+    jobs = make_jobs(suite, ExecutionSettings(str(folder), timeout=HANG_SECONDS))
+    events = []
+    engine.run(jobs, events.append)
+    results = compile_results(jobs)
+    errors = {key: value.tobytes() for key, value in results.window_errors.items()}
+    return results, errors, events
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("plain_shapes")
+def test_the_shift_benchmark_gives_the_same_results_on_two_nodes(cluster, tmp_path):
+    assert len(cluster.list_all_nodes()) == 2
+    suite = make_small_suite(shifts=("level",))
+    engine = make_job_engine("ray", 1, cluster.address)
+    remote, remote_errors, events = run_benchmark(suite, tmp_path / "ray", engine)
+    inline, inline_errors, _ = run_benchmark(suite, tmp_path / "here", InlineJobEngine())
+    assert remote_errors == inline_errors
+    assert remote.cells.equals(inline.cells)
+    assert sum(kind == "end" for kind, *_ in events) >= len(remote.cells) / 20
 
 
 def make_table():
@@ -42,7 +87,9 @@ def make_table():
     return long.assign(y=random.normal(size=len(long)).cumsum())
 
 
-def test_ray_forecasts_are_bit_identical(cluster, monkeypatch):
+@pytest.mark.slow
+@pytest.mark.usefixtures("connection")
+def test_ray_forecasts_are_bit_identical(monkeypatch):
     engine = make_engine("ray")
     expected = forecast_groups(Forecaster(3), make_table(), "region")
     pd.testing.assert_frame_equal(

@@ -1,11 +1,11 @@
-"""Settings of the selection that can't be used."""
+"""Settings of the selection: defaults, and values that can't be used."""
+
+import runpy
 
 import pytest
 
 from revin_forecast import InputError
-from revin_forecast.selection import (
-    SelectionSettings,
-)
+from revin_forecast.selection import SelectionSettings, settings
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,9 @@ from revin_forecast.selection import (
 def test_unusable_settings_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         SelectionSettings(**options)
+
+
+def test_default_budgets_are_those_of_the_documentation():
+    """The session fixture of conftest raises them for the other tests, so read them afresh."""
+    budgets = runpy.run_path(settings.__file__)["DEFAULT_BUDGET_SECONDS"]
+    assert budgets == {"standard": 20.0, "thorough": 600.0}

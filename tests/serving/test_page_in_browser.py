@@ -36,7 +36,7 @@ def start_service(folder, model, *words, **environment):
     words = ("serve", model, "--port", "0", "--workers", "1", *words)
     program = Program("revin_forecast", words, folder, environment)
     for _ in range(600):
-        address_match = re.search(r"http://127\.0\.0\.1:\d+/", program.said())
+        address_match = re.search(r"http://127\.0\.0\.1:\d+/", program.read_output())
         if address_match or program.process.exitcode is not None:
             break
         program.process.join(0.1)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-import time
+import threading
 from contextlib import ExitStack
 
 import pytest
@@ -18,32 +18,34 @@ from revin_forecast.serving.errors import (
 from revin_forecast.serving.messages import WorkerRequest
 from revin_forecast.serving.pool import RequestLimits, WorkerPool
 from revin_forecast.serving.worker import Worker
+from tests.support.limits import HANG_SECONDS
 from tests.support.service import CSV, JSON
 
 
 class SlowWorker(Worker):
-    """A worker that is slow and then fails."""
+    """A worker that is busy until it is released, and then fails."""
 
     def __init__(self):
-        pass
+        self.released = threading.Event()
 
     def handle(self, request, with_charts, seconds):
-        time.sleep(0.5)
+        assert self.released.wait(HANG_SECONDS)
         raise WorkerLostError("it ended")
 
 
 def test_a_request_is_refused_when_all_workers_are_busy(monkeypatch):
     monkeypatch.setattr("revin_forecast.serving.pool.WAIT_SECONDS", 0.1)
-    pool = WorkerPool([SlowWorker()], RequestLimits())
+    slow = SlowWorker()
+    pool = WorkerPool([slow], RequestLimits())
     with pytest.raises(BusyError):
-        asyncio.run(send_two_requests(pool))
+        asyncio.run(send_two_requests(pool, slow.released))
     with TestClient(create_app(pool, {}), base_url="http://127.0.0.1") as opened_client:
         response = opened_client.post("/forecast", content=b"", headers=JSON)
         assert response.status_code == 500
         assert "log" in response.json()["detail"]
 
 
-async def send_two_requests(pool):
+async def send_two_requests(pool, released):
     pool._idle_workers = asyncio.Queue()
     pool._idle_workers.put_nowait(pool.workers[0])
     first = asyncio.ensure_future(pool.handle(WorkerRequest(b"", False)))
@@ -51,6 +53,7 @@ async def send_two_requests(pool):
     try:
         await pool.handle(WorkerRequest(b"", False))
     finally:
+        released.set()
         with pytest.raises(WorkerLostError):
             await first
 

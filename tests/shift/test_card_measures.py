@@ -164,6 +164,7 @@ def test_level_shift_is_removable_and_concept_shift_is_not(random, gaps):
     assert np.isnan(removable(test))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("coefficient", [0, 0.9, 0.99])
 def test_stationary_series_is_near_its_floor(coefficient):
     ratios = []

@@ -141,20 +141,23 @@ def test_failures_are_recorded_and_other_units_go_on(tmp_path):
     assert retried == 2  # trainings of Unbuildable
 
 
+@pytest.mark.slow
 def test_unit_over_its_time_limit_fails_alone(tmp_path):
     suite = make_small_suite(backbones=(Slow,))
-    jobs, events = make_jobs(suite, ExecutionSettings(str(tmp_path), timeout=1.0)), []
+    # The other units take milliseconds, so they meet this limit on a busy machine, too.
+    jobs, events = make_jobs(suite, ExecutionSettings(str(tmp_path), timeout=3.0)), []
     InlineJobEngine().run(jobs, events.append)
     cells = compile_results(jobs).cells
     slow = cells[cells.backbone == "Slow"]
     assert (slow.status == "failed").all()
-    assert slow.error.str.contains("took longer than 1 s; raise --timeout to allow more").all()
+    assert slow.error.str.contains("took longer than 3 s; raise --timeout to allow more").all()
     assert (cells[cells.role == "reference"].status == "done").all()
     # Clean forecasts are attempted once a run, not once a cell.
     attempts = [label for kind, label, unit in events if kind == "begin" and unit != TRAINING]
     assert sum("Slow" in label for label in attempts) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("warm_workers")
 def test_workers_that_die_or_hang_are_replaced(tmp_path, monkeypatch):
     monkeypatch.setattr(engines, "GRACE_SECONDS", 1.0)
@@ -163,13 +166,15 @@ def test_workers_that_die_or_hang_are_replaced(tmp_path, monkeypatch):
     suite = make_small_suite(
         backbones=(Crashing, Hanging, Ridge), shifts=(), normalizers=(Identity,)
     )
-    jobs, _ = run_suite(suite, tmp_path, LocalJobEngine(2), timeout=1.0)
+    jobs, _ = run_suite(suite, tmp_path, LocalJobEngine(2), timeout=5.0)
     cells = compile_results(jobs).cells.set_index("backbone")
     assert (cells.loc["Ridge"].status == "done").all()
     assert cells.loc["Crashing"].error.str.contains("the worker died").all()
-    assert cells.loc["Hanging"].error.str.contains("hung longer than 1 s and was killed").all()
+    assert cells.loc["Hanging"].error.str.contains("hung longer than 5 s and was killed").all()
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("warm_workers")
 def test_results_do_not_depend_on_workers_or_shards(finished_run, tmp_path):
     suite = make_small_suite()
     jobs, begins = run_suite(suite, tmp_path / "two", LocalJobEngine(2))
@@ -214,6 +219,7 @@ def test_run_is_locked_by_one_worker(tmp_path):
         assert is_locked
 
 
+@pytest.mark.slow
 def test_constant_and_damped_forecasters_are_not_ranked(tmp_path):
     suite = make_small_suite(
         backbones=(Ridge, Constant, Damped), shifts=("all",), datasets=("ar", "sine")
@@ -232,26 +238,33 @@ def test_constant_and_damped_forecasters_are_not_ranked(tmp_path):
 
 
 SCRIPT = """
+import multiprocessing
 import sys
+from types import SimpleNamespace
 from tests.support.shift_suites import make_small_suite
 from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
+from revin_forecast.shift.runner import local
 from revin_forecast.shift.runner.local import LocalJobEngine
 
 if __name__ == "__main__":
+    if sys.argv[2] == "fork":  # the start of a worker takes seconds otherwise
+        fork = multiprocessing.get_context("fork")
+        local.multiprocessing = SimpleNamespace(get_context=lambda _: fork)
     jobs = make_jobs(make_small_suite(), ExecutionSettings(sys.argv[1]))
     LocalJobEngine(2).run(jobs, lambda event: print(*event, flush=True))
     print("finished")
 """
 
 
+@pytest.mark.slow
 def test_killed_run_resumes_at_any_point(finished_run, tmp_path):
     suite = make_small_suite()
     script = tmp_path / "run.py"
     script.write_text(SCRIPT)
     for lines in (2, 31, None):
-        program = Program(script, [tmp_path / "killed"], tmp_path)
-        while lines and program.said().count("\n") < lines:
-            assert program.process.is_alive()
+        start_method = "fork" if lines else "spawn"
+        program = Program(script, [tmp_path / "killed", start_method], tmp_path)
+        while lines and program.read_output().count("\n") < lines and program.process.is_alive():
             time.sleep(0.001)
         if lines:
             program.process.kill()
@@ -270,6 +283,7 @@ def test_killed_run_resumes_at_any_point(finished_run, tmp_path):
     assert exact_results(resumed) == exact_results(uninterrupted)
 
 
+@pytest.mark.slow
 def test_tables_are_equal_to_the_byte(finished_run, tmp_path):
     suite = make_small_suite()
     for name in ("one", "two"):

@@ -1,4 +1,4 @@
-"""Every backbone in every shape that matters, with the parameter count its docstring gives."""
+"""All backbones in several configurations, with the parameter counts of their docstrings."""
 
 import functools
 import math
@@ -72,8 +72,8 @@ def nbeats_one_block(lookback, horizon, _):
 def nhits(lookback, horizon, _):
     total, width = 0, 256
     for pool, ratio, backcast in ((8, 24, lookback), (4, 12, lookback), (1, 1, 0)):
-        seen, knots = math.ceil(lookback / pool), math.ceil(horizon / ratio)
-        total += (seen + 1) * width + (width + 1) * width + (width + 1) * (backcast + knots)
+        pooled, knots = math.ceil(lookback / pool), math.ceil(horizon / ratio)
+        total += (pooled + 1) * width + (width + 1) * width + (width + 1) * (backcast + knots)
     return total
 
 
@@ -101,9 +101,9 @@ def tide_known(lookback, horizon, _, width=32, layers=2):
 
 
 def fits(lookback, horizon, _):
-    seen = min((lookback // 24 + 1) * 6 + 10, lookback // 2 + 1)
-    made = min(seen * (lookback + horizon) // lookback, (lookback + horizon) // 2 + 1)
-    return 2 * (seen + 1) * made
+    inputs = min((lookback // 24 + 1) * 6 + 10, lookback // 2 + 1)
+    outputs = min(inputs * (lookback + horizon) // lookback, (lookback + horizon) // 2 + 1)
+    return 2 * (inputs + 1) * outputs
 
 
 def seg_rnn(_, horizon, channels, width=64):
@@ -126,7 +126,7 @@ def patch_tst(lookback, horizon, _, width=64):
     return (17 + patches) * width + layers + (patches * width + 1) * horizon
 
 
-def inverted(lookback, horizon, _, width=128):
+def inverted_transformer(lookback, horizon, _, width=128):
     layers = 2 * (6 * width**2 + 10 * width)
     return (lookback + 1) * width + layers + 2 * width + (width + 1) * horizon
 
@@ -194,7 +194,7 @@ PARAMETERS = {
     "GRU deep": partial(gru, width=16, layers=2),
     "LSTM": lstm,
     "PatchTST": patch_tst,
-    "InvertedTransformer": inverted,
+    "InvertedTransformer": inverted_transformer,
     "SCINet": scinet,
     "SCINet two stacks": partial(scinet, levels=2, stacks=2, expansion=2),
     "Informer": informer,

@@ -1,4 +1,4 @@
-"""Plausible tables of a benchmark that never ran: deterministic, small, with hostile names."""
+"""Deterministic, small tables of an invented benchmark, with hostile names."""
 
 import itertools
 import zlib
@@ -31,41 +31,47 @@ OBSERVATION = [
 ONSET = PROCESS[:8]
 HELPED = {"level", "scale", "trend", "random_walk", "amplitude"}
 BLOCKS = [("process", "steady"), ("process", "transition"), ("observation", "observation")]
+PLOT_KEYS = ["P1a", "P1b", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P8b", "P9", "P10"]
+UNMEASURED = {"P8b"}
+"""Plots without a figure: ranks need six data sets."""
 SIZES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 
 
-def noise(*key, width=0.03):
-    """A number that depends on the key alone."""
+def draw_noise(*key, width=0.03):
+    """Return a random number that depends on the key alone."""
     return np.random.default_rng(zlib.crc32(repr(key).encode())).normal(0, width)
 
 
-def growth(normalizer, shift, semantics):
-    """How fast the log error grows with the logarithm of 1 + displacement."""
+def error_growth(normalizer, shift, semantics):
+    """Return the growth of the log error with the logarithm of 1 + displacement."""
     if normalizer in ("SeasonalNaive", "Repeat"):
         return 0.3 if semantics == "process" else 0.4
-    strong = {"Identity": 0.0, "RevIN": 1.0, "LastValue": 0.9, "DishTS": 0.5}[normalizer]
+    strength = {"Identity": 0.0, "RevIN": 1.0, "LastValue": 0.9, "DishTS": 0.5}[normalizer]
     if semantics == "observation":
-        return (0.2 + 1.1 * strong) if shift.startswith("sensor") else 0.5
-    return 1.2 * (1 - strong) + 0.04 if shift in HELPED else 0.35
+        return (0.2 + 1.1 * strength) if shift.startswith("sensor") else 0.5
+    return 1.2 * (1 - strength) + 0.04 if shift in HELPED else 0.35
 
 
 def clean_error(dataset, backbone, normalizer, seed):
+    """Return MASE* on the clean series."""
     base = 0.7 + 0.25 * (zlib.crc32(dataset.encode()) % 5)
     price = {"Identity": 1.0, "RevIN": 0.96, "LastValue": 0.98, "DishTS": 1.02}.get(normalizer, 1.0)
-    return base * price * (0.94 if backbone == "MLP" else 1.0) * np.exp(noise(dataset, seed))
+    return base * price * (0.94 if backbone == "MLP" else 1.0) * np.exp(draw_noise(dataset, seed))
 
 
-def models(backbones=BACKBONES, normalizers=NORMALIZERS):
-    listed = [(*pair, "model") for pair in itertools.product(backbones, normalizers)]
-    return [*listed, *((name, "reference", "reference") for name in ("SeasonalNaive", "Repeat"))]
+def list_models(backbones=BACKBONES, normalizers=NORMALIZERS):
+    """Return (backbone, normalizer, role) of all models, then of the references."""
+    models = [(*pair, "model") for pair in itertools.product(backbones, normalizers)]
+    return [*models, *((name, "reference", "reference") for name in ("SeasonalNaive", "Repeat"))]
 
 
-def cell(model, dataset, seed, place, knob):
+def make_cell(model, dataset, seed, block, setting):
+    """Return a row of the table of cells."""
     backbone, normalizer, role = model
-    semantics, placement, shift, arm = place
-    severity, age = knob
+    semantics, placement, shift, arm = block
+    severity, age = setting
     size = SIZES[severity]
-    fast = growth(backbone if role == "reference" else normalizer, shift, semantics) + (
+    fast = error_growth(backbone if role == "reference" else normalizer, shift, semantics) + (
         0.15 if backbone == "MLP" else 0
     )
     r_log = fast * np.log1p(size)
@@ -73,12 +79,12 @@ def cell(model, dataset, seed, place, knob):
         r_log *= 0.3 + 0.7 * (1 - age / LOOKBACK) ** (2 if normalizer == "LastValue" else 1)
     if placement == "horizon":
         r_log = np.log1p(size)
-    r_log += noise(model, dataset, seed, place, knob, width=0.02) if severity else 0.0
+    r_log += draw_noise(model, dataset, seed, block, setting, width=0.02) if severity else 0.0
     width = (0.04 + 0.02 * severity) if severity else 0.0
     clean = clean_error(dataset, backbone, normalizer, seed) * (1.15 if role == "reference" else 1)
     return {
         "run_key": f"{dataset}/{backbone}/{normalizer}/{seed}",
-        "cell_key": f"{dataset}/{backbone}/{normalizer}/{seed}/{place}/{knob}",
+        "cell_key": f"{dataset}/{backbone}/{normalizer}/{seed}/{block}/{setting}",
         "dataset": dataset,
         "backbone": backbone,
         "normalizer": normalizer,
@@ -105,7 +111,8 @@ def cell(model, dataset, seed, place, knob):
     }
 
 
-def places():
+def iter_blocks():
+    """Yield each block of cells with its severities and ages."""
     yield ("clean", "clean", "none", ""), [(0, -1)]
     for shift, arm in PROCESS:
         yield ("process", "steady", shift, arm), [(s, -1) for s in range(1, 6)]
@@ -116,17 +123,19 @@ def places():
         yield ("observation", "observation", shift, arm), [(s, -1) for s in range(1, 6)]
 
 
-def report_tables(data_sets=DATA_SETS, seeds=(0, 1), backbones=BACKBONES, normalizers=NORMALIZERS):
-    """All tables of the report."""
-    all_models = models(backbones, normalizers)
+def make_report_tables(
+    data_sets=DATA_SETS, seeds=(0, 1), backbones=BACKBONES, normalizers=NORMALIZERS
+):
+    """Return all tables of a report."""
+    models = list_models(backbones, normalizers)
     cells = pd.DataFrame(
         [
-            cell(model, dataset, seed, place, knob)
-            for model in all_models
+            make_cell(model, dataset, seed, block, setting)
+            for model in models
             for dataset in data_sets
             for seed in (seeds if model[2] == "model" else (0,))
-            for place, knobs in places()
-            for knob in knobs
+            for block, settings in iter_blocks()
+            for setting in settings
         ]
     )
     broken = (cells["shift"] == "frequency") & (cells["dataset"] == data_sets[0])
@@ -134,29 +143,30 @@ def report_tables(data_sets=DATA_SETS, seeds=(0, 1), backbones=BACKBONES, normal
     cells.loc[broken, ["mase_pb", "cvar10", "r_log", "ci_lo", "ci_hi"]] = np.nan
     cells.loc[broken, "status"] = "failed"
     cells.loc[broken, "error"] = f"ValueError: {HOSTILE} is too short to be run faster by 1.8"
-    runs = _runs(cells)
+    runs = _make_runs(cells)
     tables = {
         "runs": runs,
-        "costs": _costs(runs),
+        "costs": _make_costs(runs),
         "cells": cells,
-        "shiftcards": _shiftcards(data_sets),
-        "checks": _checks(),
-        "examples": _examples(data_sets[:2], backbones[:1], normalizers[:2]),
-        "headline": _headline(cells),
-        "natural": _natural(backbones, normalizers),
-        "pairs": _pairs(cells),
-        "recovery": _recovery(cells),
-        "ausc": _ausc(cells),
+        "shiftcards": _make_shiftcards(data_sets),
+        "checks": _make_checks(),
+        "examples": _make_examples(data_sets[:2], backbones[:1], normalizers[:2]),
+        "headline": _make_headline(cells),
+        "natural": _make_natural(backbones, normalizers),
+        "pairs": _make_pairs(cells),
+        "recovery": _make_recovery(cells),
+        "ausc": _make_ausc(cells),
     }
-    tables["nce"] = _nce(cells)
-    tables["mce"] = _mce(tables["nce"])
-    tables["tests"] = _tests(tables["pairs"])
+    tables["nce"] = _make_nce(cells)
+    tables["mce"] = _make_mce(tables["nce"])
+    tables["tests"] = _make_tests(tables["pairs"])
     for frame in tables.values():
         frame["schema_version"] = 1
     return tables
 
 
-def report_facts():
+def make_report_facts():
+    """Return the facts about a run."""
     return {
         "name": "quick",
         "date": "2026-01-02",
@@ -171,7 +181,7 @@ def report_facts():
     }
 
 
-def _runs(cells):
+def _make_runs(cells):
     runs = cells.drop_duplicates("run_key")[
         ["run_key", "dataset", "backbone", "normalizer", "seed", "role"]
     ].reset_index(drop=True)
@@ -191,7 +201,7 @@ def _runs(cells):
     )
 
 
-def _costs(runs):
+def _make_costs(runs):
     speed = {"Ridge": 0.4, "MLP": 9.0}
     extra = {"DishTS": 1.6, "RevIN": 1.1, "LastValue": 1.05}
     train = [
@@ -203,11 +213,11 @@ def _costs(runs):
     )
 
 
-def _shiftcards(data_sets):
+def _make_shiftcards(data_sets):
     rows = []
     for number, dataset in enumerate(data_sets):
         for channel in range(3):
-            level = 0.2 + 0.9 * (number % 3) + noise(dataset, channel)
+            level = 0.2 + 0.9 * (number % 3) + draw_noise(dataset, channel)
             rows.append(
                 {
                     "dataset": dataset,
@@ -230,7 +240,7 @@ def _shiftcards(data_sets):
     return pd.DataFrame(rows)
 
 
-def _checks():
+def _make_checks():
     rows = [
         ("T1", "RevIN moves exactly with level and scale of its window", 0.0, 2e-13, 1e-9, True),
         (
@@ -241,12 +251,12 @@ def _checks():
             1e-6,
             True,
         ),
-        ("T7", "nobody knows a jump inside the horizon", 16.0, 15.2, 1e-6, False),
+        ("T7", "a jump inside the horizon cannot be predicted", 16.0, 15.2, 1e-6, False),
     ]
     return pd.DataFrame(rows, columns=["name", "claim", "predicted", "measured", "tol", "passed"])
 
 
-def _examples(data_sets, backbones, normalizers):
+def _make_examples(data_sets, backbones, normalizers):
     rows = []
     steps = np.arange(-LOOKBACK, HORIZON)
     for shift, arm in (("level", ""), ("scale", "up"), ("sensor_offset", "")):
@@ -278,13 +288,13 @@ def _examples(data_sets, backbones, normalizers):
 
 
 def _by_column(cells):
-    """Log errors: dataset, backbone, normalizer, role -> one column a placement."""
+    """Return log errors by dataset, backbone, normalizer and role, a column per placement."""
     done = cells[cells["status"] == "done"]
     keys = ["dataset", "backbone", "normalizer", "role"]
     return np.log(done.pivot_table(index=keys, columns="placement", values="mase_pb"))
 
 
-def _headline(cells):
+def _make_headline(cells):
     logs = _by_column(cells).groupby(["backbone", "normalizer", "role"]).mean()
     rows = []
     for column in ("clean", "steady", "transition", "observation"):
@@ -316,13 +326,13 @@ def _headline(cells):
 
 
 def _against_twin(cells, keys):
-    """Log error against the twin, by the keys."""
+    """Return the log error ratio to the twin, by the keys."""
     done = cells[(cells["status"] == "done") & (cells["role"] == "model")]
     logs = np.log(done.pivot_table(index=keys, columns="normalizer", values="mase_pb"))
     return logs.sub(logs["Identity"], axis=0).stack().rename("ratio").reset_index()
 
 
-def _nce(cells):
+def _make_nce(cells):
     keys = ["backbone", "semantics", "placement", "shift", "arm"]
     shifted = cells[cells["semantics"].isin(("process", "observation"))]
     frame = _against_twin(shifted, keys)
@@ -337,13 +347,13 @@ def _nce(cells):
     ).drop(columns="ratio")
 
 
-def _mce(nce):
+def _make_mce(nce):
     keys = ["backbone", "normalizer", "semantics", "placement"]
     logs = nce.assign(mce=np.log(nce["nce"])).groupby(keys, as_index=False)["mce"].mean()
     return logs.assign(mce=np.exp(logs["mce"]))
 
 
-def _natural(backbones, normalizers):
+def _make_natural(backbones, normalizers):
     rows = [
         {
             "backbone": backbone,
@@ -351,7 +361,7 @@ def _natural(backbones, normalizers):
             "shift": shift,
             "decile": decile,
             "displacement": 0.05 + 0.2 * decile - (0.9 if shift == "scale_decile" else 0),
-            "mase": 0.8 * np.exp(growth(normalizer, "level", "process") * 0.1 * decile),
+            "mase": 0.8 * np.exp(error_growth(normalizer, "level", "process") * 0.1 * decile),
         }
         for backbone in backbones
         for normalizer in normalizers
@@ -362,7 +372,7 @@ def _natural(backbones, normalizers):
     return frame.assign(lo=frame["mase"] * 0.93, hi=frame["mase"] * 1.08)
 
 
-def _pairs(cells):
+def _make_pairs(cells):
     keys = ["backbone", "placement", "dataset"]
     frame = _against_twin(cells, keys).rename(columns={"ratio": "log_ratio", "placement": "column"})
     frame = frame[(frame["normalizer"] != "Identity") & (frame["column"] != "horizon")]
@@ -372,10 +382,10 @@ def _pairs(cells):
     ).reset_index(drop=True)
 
 
-def _tests(pairs):
+def _make_tests(pairs):
     rows = []
-    for (normalizer, column), own in pairs.groupby(["normalizer_a", "column"]):
-        count = own["dataset"].nunique()
+    for (normalizer, column), group in pairs.groupby(["normalizer_a", "column"]):
+        count = group["dataset"].nunique()
         enough = count >= 6
         rows.append(
             {
@@ -383,7 +393,7 @@ def _tests(pairs):
                 "normalizer_b": "Identity",
                 "column": column,
                 "n_datasets": count,
-                "median_log_ratio": own["log_ratio"].median(),
+                "median_log_ratio": group["log_ratio"].median(),
                 "p": 0.03 if enough else np.nan,
                 "p_holm": 0.04 if enough and normalizer == "RevIN" else 0.4 if enough else np.nan,
                 "note": "" if enough else "fewer than 6 data sets",
@@ -392,18 +402,18 @@ def _tests(pairs):
     return pd.DataFrame(rows)
 
 
-def _recovery(cells):
-    own = cells[(cells["placement"] == "transition") & (cells["role"] == "model")]
+def _make_recovery(cells):
+    rows = cells[(cells["placement"] == "transition") & (cells["role"] == "model")]
     keys = ["dataset", "backbone", "normalizer", "shift", "arm"]
-    frame = own[keys].drop_duplicates().reset_index(drop=True)
+    frame = rows[keys].drop_duplicates().reset_index(drop=True)
     ages = {"Identity": np.nan, "RevIN": 96, "LastValue": 48, "DishTS": 72}
     return frame.assign(k90=frame["normalizer"].map(ages).astype(float), degrades=True)
 
 
-def _ausc(cells):
-    own = cells[(cells["severity"] > 0) & (cells["role"] == "model")]
+def _make_ausc(cells):
+    rows = cells[(cells["severity"] > 0) & (cells["role"] == "model")]
     keys = ["dataset", "backbone", "normalizer", "semantics", "placement", "shift", "arm"]
-    frame = own.groupby(keys, as_index=False)["r_log"].mean()
+    frame = rows.groupby(keys, as_index=False)["r_log"].mean()
     return frame.assign(ausc=0.8 * frame["r_log"], mean_r=frame["r_log"], n_seeds=2).drop(
         columns="r_log"
     )

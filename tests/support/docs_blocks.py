@@ -1,10 +1,10 @@
-"""The blocks of a page in docs/, run from top to bottom as its reader would.
+"""Run the blocks of a page in docs/ from top to bottom, as its reader would.
 
-A `python` block goes on in the names of those before it; each line of a `bash` block is a command.
-A block behind `<!-- file: NAME -->` is written to that file, one behind `<!-- stops -->` has to end
-with an exit code of 2. A `text` block right behind one that was run is what it printed: as much of
-it as is shown has to come, in this order. There `...` stands for anything, and numbers may differ
-by a hundredth, seconds by any.
+A `python` block continues with the names of the previous ones; each line of a `bash` block is a
+command. A block after `<!-- file: NAME -->` is written to that file, and one after `<!-- stops -->`
+must end with exit code 2. A `text` block right after one that was run shows its output: the output
+must contain its lines in this order. `...` matches anything, numbers may differ by a hundredth, and
+seconds by any amount.
 """
 
 import contextlib
@@ -21,13 +21,14 @@ from revin_forecast.cli.main import main
 from tests.support.warm_programs import run_program
 
 BLOCK = re.compile(
-    r"(?:<!-- (?P<told>[^\n]*?) -->\n)?^(?P<indent> *)```(?P<language>\w*)\n(?P<body>.*?)^ *```$",
+    r"(?:<!-- (?P<comment>[^\n]*?) -->\n)?^(?P<indent> *)```(?P<language>\w*)\n"
+    r"(?P<body>.*?)^ *```$",
     re.S | re.M,
 )
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?")
 SECONDS = re.compile(r"\d[\d.,]* ?(?:s|seconds|ms|milliseconds)\b")
-FRESH = ("export",)
-"""Commands that trace programs, which the types checked in tests would stop."""
+TRACING_COMMANDS = ("export",)
+"""Commands that trace programs, which the run-time type checks of tests would stop."""
 
 
 @dataclass(frozen=True)
@@ -36,118 +37,120 @@ class Block:
 
     language: str
     body: str
-    told: str
-    """What the comment above it says."""
+    comment: str
+    """Text of the comment above the block."""
     line: int
 
     @property
     def file(self) -> str | None:
-        """The file that it is the content of."""
-        return self.told.removeprefix("file: ") if self.told.startswith("file: ") else None
+        """Name of the file that the block is the content of."""
+        prefix = "file: "
+        return self.comment.removeprefix(prefix) if self.comment.startswith(prefix) else None
 
 
-def blocks_of(page: str) -> list[Block]:
+def parse_blocks(page: str) -> list[Block]:
     """Return the blocks of a page, dedented."""
-    found = []
-    for one in BLOCK.finditer(page):
-        indent = len(one["indent"])
-        body = "".join(line[indent:] for line in one["body"].splitlines(keepends=True))
-        line = page.count("\n", 0, one.start("body"))
-        found.append(Block(one["language"], body, one["told"] or "", line))
-    return found
+    blocks = []
+    for match in BLOCK.finditer(page):
+        indent = len(match["indent"])
+        body = "".join(line[indent:] for line in match["body"].splitlines(keepends=True))
+        line = page.count("\n", 0, match.start("body"))
+        blocks.append(Block(match["language"], body, match["comment"] or "", line))
+    return blocks
 
 
 def run_page(path: Path, folder: Path) -> None:
-    """Run a page's blocks in a folder, which is the working one.
+    """Run a page's blocks in a folder, which is the working directory.
 
     Args:
-        path: of the page.
-        folder: empty but for what the reader is told to have.
+        path: path of the page.
+        folder: contains only the files that the page requires.
     """
     names: dict[str, object] = {"__name__": "__main__"}
-    said = None
-    for block in blocks_of(path.read_text()):
-        place = f"{path.name}:{block.line}"
+    output = None
+    for block in parse_blocks(path.read_text()):
+        position = f"{path.name}:{block.line}"
         if block.language == "text":
-            if said is not None:
-                check_shown(block.body, said, place)
-            said = None
+            if output is not None:
+                check_shown(block.body, output, position)
+            output = None
         elif block.file:
-            assert block.language, f"{place}: a file is shown, not run; tell its language"
+            assert block.language, f"{position}: a file is shown without its language"
             (folder / block.file).write_text(block.body)
-            said = None
+            output = None
         else:
-            said = _run(block, place, names, folder)
+            output = _run(block, position, names, folder)
 
 
-def check_shown(shown: str, said: str, place: str) -> None:
-    """Fail where a line that is shown did not come, or came too early."""
-    came = [line.rstrip() for line in said.splitlines()]
-    at = 0
+def check_shown(shown: str, output: str, position: str) -> None:
+    """Fail if a line that is shown is missing from the output or comes too early."""
+    printed = [line.rstrip() for line in output.splitlines()]
+    start = 0
     for line in filter(None, map(str.rstrip, shown.splitlines())):
         if line.strip() == "...":
             continue
-        matching = (place for place in range(at, len(came)) if same(line, came[place]))
-        found = next(matching, None)
-        assert found is not None, f"{place}: {line!r} is shown, but this came:\n{said}"
-        at = found + 1
+        matching = (row for row in range(start, len(printed)) if matches(line, printed[row]))
+        row = next(matching, None)
+        assert row is not None, f"{position}: {line!r} is shown, but the output was:\n{output}"
+        start = row + 1
 
 
-def same(shown: str, came: str) -> bool:
-    """Tell whether a line is the one that is shown.
+def matches(shown: str, printed: str) -> bool:
+    """Return whether a printed line is the one that is shown.
 
-    >>> same("MSE  0.267 in 3.1 s...", "MSE 0.2671 in 4 s, and more")
+    >>> matches("MSE  0.267 in 3.1 s...", "MSE 0.2671 in 4 s, and more")
     True
-    >>> same("MSE 0.267", "MSE 0.29") or same("MSE", "MSE 0.29")
+    >>> matches("MSE 0.267", "MSE 0.29") or matches("MSE", "MSE 0.29")
     False
     """
-    parts = [re.escape(part) for part in _numberless(shown).split("...")]
+    parts = [re.escape(part) for part in _replace_numbers(shown).split("...")]
     pattern = ".*".join(parts).replace("\\#", "(#)")
-    match = re.fullmatch(pattern, _numberless(came))
+    plain = _replace_numbers(printed)
+    match = re.fullmatch(pattern, plain)
     if match is None:
         return False
-    wanted = NUMBER.findall(SECONDS.sub("s", shown))
-    got, before = NUMBER.findall(SECONDS.sub("s", came)), _numberless(came)
-    places = [before.count("#", 0, match.start(one)) for one in range(1, len(wanted) + 1)]
+    expected = NUMBER.findall(SECONDS.sub("s", shown))
+    numbers = NUMBER.findall(SECONDS.sub("s", printed))
+    indices = [plain.count("#", 0, match.start(group)) for group in range(1, len(expected) + 1)]
     return all(
-        _value(got[place]) == pytest.approx(_value(number), rel=1e-2, abs=1e-9)
-        for number, place in zip(wanted, places, strict=True)
+        _parse_number(numbers[index]) == pytest.approx(_parse_number(number), rel=1e-2, abs=1e-9)
+        for number, index in zip(expected, indices, strict=True)
     )
 
 
-def _numberless(line: str) -> str:
+def _replace_numbers(line: str) -> str:
     plain = NUMBER.sub("#", SECONDS.sub("s", line))
     return " ".join(re.sub(r"[-=]{4,}", "----", plain).split())
 
 
-def _value(number: str) -> float:
+def _parse_number(number: str) -> float:
     return float(number.replace(",", "").rstrip("."))
 
 
-def _run(block: Block, place: str, names: dict[str, object], folder: Path) -> str:
-    """Run a block; return what it printed."""
+def _run(block: Block, position: str, names: dict[str, object], folder: Path) -> str:
+    """Run a block; return its output."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         if block.language == "python":
-            code = "\n" * block.line + block.body  # so that a traceback names the page's line
-            exec(compile(code, place.partition(":")[0], "exec"), names)
+            code = "\n" * block.line + block.body  # so that a traceback gives the page's line
+            exec(compile(code, position.partition(":")[0], "exec"), names)
         else:
-            assert block.language == "bash", f"{place}: nobody runs {block.language!r}"
+            assert block.language == "bash", f"{position}: no test runs {block.language!r}"
             for line in block.body.replace("\\\n", " ").splitlines():
-                _command(line, 2 if block.told == "stops" else 0, place, folder)
+                _run_command(line, 2 if block.comment == "stops" else 0, position, folder)
     return printed.getvalue()
 
 
-def _command(line: str, code: int, place: str, folder: Path) -> None:
+def _run_command(line: str, code: int, position: str, folder: Path) -> None:
     words = shlex.split(line, comments=True)
-    if not words or words[0] == "pip":  # what is installed already
+    if not words or words[0] == "pip":  # already installed
         return
     if words[0] == "python":
         print(run_program(folder / words[1], words[2:], folder).out)
-    elif words[1] in FRESH:
+    elif words[1] in TRACING_COMMANDS:
         print(run_program("revin_forecast", words[1:], folder).out)
     else:
-        assert words[0] == "revin-forecast", f"{place}: {line}"
-        ended = main(words[1:])
-        told = sys.stdout.getvalue() if isinstance(sys.stdout, io.StringIO) else ""
-        assert ended == code, f"{place}: {line} ended with {ended}\n{told}"
+        assert words[0] == "revin-forecast", f"{position}: {line}"
+        exit_code = main(words[1:])
+        output = sys.stdout.getvalue() if isinstance(sys.stdout, io.StringIO) else ""
+        assert exit_code == code, f"{position}: {line} ended with {exit_code}\n{output}"

@@ -1,4 +1,4 @@
-"""Small suites for the tests of the benchmark, and classes that misbehave."""
+"""Small suites for the tests of the benchmark, and backbones that fail."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from revin_forecast.training.settings import TrainingSettings
 
 
 class Broken(Backbone):
-    """Forecasts NaN for windows far from training, and only there."""
+    """Forecasts NaN, but only for windows far from the training data."""
 
     def forward(self, past):
         future = past[:, -1:].expand(-1, self.horizon, -1)
@@ -29,15 +29,17 @@ class Broken(Backbone):
 
 
 class Unbuildable(Backbone):
+    """Raises in its constructor."""
+
     def __init__(self, lookback, horizon, channels):
-        raise ValueError("this one is never built")
+        raise ValueError("this backbone can never be built")
 
     def forward(self, past):
         return past
 
 
 class Hanging(Backbone):
-    """Takes forever in one call, as a deadlock in a library would: no alarm reaches it."""
+    """Hangs with alarms blocked, as a deadlock in a library would."""
 
     def forward(self, past):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
@@ -46,7 +48,7 @@ class Hanging(Backbone):
 
 
 class Crashing(Backbone):
-    """Takes its process down."""
+    """Kills its process."""
 
     def forward(self, past):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -54,24 +56,26 @@ class Crashing(Backbone):
 
 
 class Damped(Backbone):
-    """Half the last value: it moves less than it should, and so loses less where all are lost."""
+    """Forecasts half the last value: a smaller error than others where no model is accurate."""
 
     def forward(self, past):
         return 0.5 * past[:, -1:].expand(-1, self.horizon, -1)
 
 
 class Slow(Backbone):
+    """Sleeps a minute in steps that an alarm can interrupt."""
+
     def forward(self, past):
-        for _ in range(1000):
+        for _ in range(6000):
             time.sleep(0.01)
         return past
 
 
-def component(kind, **parameters):
+def make_spec(kind, **parameters):
     return ModuleSpec(f"{kind.__module__}.{kind.__qualname__}", parameters)
 
 
-def small_suite(
+def make_small_suite(
     backbones=(Ridge,), shifts=("level", "sensor_offset"), datasets=("ar",), normalizers=None
 ):
     normalizers = (Identity, RevIN) if normalizers is None else normalizers
@@ -80,8 +84,8 @@ def small_suite(
         datasets=tuple(DatasetConfig(name) for name in datasets),
         models=(
             ModelGrid(
-                tuple(component(one) for one in backbones),
-                tuple(component(one) for one in normalizers),
+                tuple(make_spec(kind) for kind in backbones),
+                tuple(make_spec(kind) for kind in normalizers),
             ),
         ),
         shifts=parse_shifts(list(shifts)),

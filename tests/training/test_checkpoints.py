@@ -20,6 +20,7 @@ from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.training.checkpoints import AtomicCheckpointIO, best_checkpoint, last_checkpoint
 from revin_forecast.training.train import train
+from tests.support.limits import HANG_SECONDS
 from tests.support.warm_programs import Program
 from tests.training.test_train import Dropping, build_model_and_data, have_same_weights, settings
 
@@ -72,6 +73,7 @@ def test_resume_before_the_first_checkpoint(tmp_path, whole):
     assert have_same_weights(model, whole[0])
 
 
+@pytest.mark.slow
 def test_resume_between_the_best_and_the_last_checkpoint(tmp_path, whole):
     run_epochs(tmp_path)
     before = last_checkpoint(tmp_path).read_bytes()
@@ -162,21 +164,25 @@ def test_damaged_checkpoints_raise_an_input_error(tmp_path, file):
 
 @pytest.fixture
 def start_program(tmp_path, monkeypatch):
-    """Start programs in separate processes, with a slow `mine.Net`, and kill them afterwards."""
+    """Start programs in separate processes and kill them afterwards.
+
+    Their network `mine.Net` waits once the file named in the variable HOLD exists.
+    """
     (tmp_path / "mine.py").write_text(
         "import os, time\n"
         "from revin_forecast.backbones import MLP\n"
         "class Net(MLP):\n"
         "    def forward(self, past):\n"
-        "        time.sleep(float(os.environ.get('SLOW', '0')))\n"
+        "        while os.path.exists(os.environ.get('HOLD', '')):\n"
+        "            time.sleep(0.01)\n"
         "        return super().forward(past)\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     programs = []
 
-    def start(*words):
-        programs.append(Program("revin_forecast", words, tmp_path, {"SLOW": "0.03"}))
+    def start(hold, *words):
+        programs.append(Program("revin_forecast", words, tmp_path, {"HOLD": str(hold)}))
         return programs[-1]
 
     yield start
@@ -188,7 +194,7 @@ def start_program(tmp_path, monkeypatch):
 
 def send_signal_after(program, path, number):
     """Send a signal as soon as the file exists, and return the ended program."""
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + HANG_SECONDS
     while not path.exists():
         assert program.process.is_alive(), program.end().err
         assert time.monotonic() < deadline
@@ -197,6 +203,7 @@ def send_signal_after(program, path, number):
     return program.end()
 
 
+@pytest.mark.slow
 def test_fit_resumes_after_a_kill_and_after_an_interrupt(tmp_path, start_program, capfd):
     steps = np.arange(200)
     frame = pd.DataFrame(
@@ -210,10 +217,10 @@ def test_fit_resumes_after_a_kill_and_after_an_interrupt(tmp_path, start_program
     words += ["--backbone", "mine.Net", "--max-epochs", "6", "--patience", "6", "--batch-size", "8"]
     signals = {"killed": signal.SIGKILL, "interrupted": signal.SIGINT}
     commands = {name: [*words, "--out", str(tmp_path / name)] for name in (*signals, "whole")}
-    programs = {name: start_program(*commands[name]) for name in signals}
+    last = {name: last_checkpoint(tmp_path / name / "training") for name in signals}
+    programs = {name: start_program(last[name], *commands[name]) for name in signals}
     for name, number in signals.items():
-        last = last_checkpoint(tmp_path / name / "training")
-        ended = send_signal_after(programs[name], last, number)
+        ended = send_signal_after(programs[name], last[name], number)
         assert ended.out == ""
         assert not (tmp_path / name / "forecaster.json").exists()
         if name == "interrupted":

@@ -59,6 +59,7 @@ def have_same_weights(one, other):
     return all(torch.equal(a, b) for a, b in pairs)
 
 
+@pytest.mark.slow
 def test_the_first_stage_trains_the_normalizer_and_the_second_freezes_it(tmp_path):
     model, windows = san(), data()
     before = auxiliary_loss_of(model, windows.validation)
@@ -72,6 +73,7 @@ def test_the_first_stage_trains_the_normalizer_and_the_second_freezes_it(tmp_pat
     assert not have_same_weights(other.backbone, model.backbone)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stopped_in", ["first stage", "second stage"])
 def test_two_stages_resume_bit_for_bit(tmp_path, stopped_in):
     whole, windows = san(), data()

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from safetensors.torch import load_file
 from torch import nn
 from torch.multiprocessing.spawn import start_processes
@@ -122,6 +123,7 @@ MODELS = {
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 
 
+@pytest.mark.slow
 @needs_fork
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 @pytest.mark.usefixtures("fork_workers")
@@ -144,6 +146,7 @@ class Failing(Linear):
         raise ArithmeticError("no forecast from here")
 
 
+@pytest.mark.slow
 @needs_fork
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 @pytest.mark.usefixtures("fork_workers")
@@ -155,6 +158,8 @@ def test_errors_of_a_worker_are_reported(tmp_path):
 
 
 def test_unsuitable_settings_raise_input_errors(tmp_path, monkeypatch):
+    # Lightning keeps the rank that a refused trainer has read from the environment.
+    monkeypatch.setattr(rank_zero_only, "rank", rank_zero_only.rank)
     with pytest.raises(InputError, match="takes the strategy auto, ddp or another .* 'fsdp'"):
         settings(devices=2, strategy="fsdp")
     model = nn.Linear(1, 1)
@@ -175,6 +180,7 @@ def test_one_process_saves_and_prints(name, monkeypatch):
     assert settings().is_first_process  # a single process, however it was started
 
 
+@pytest.mark.slow
 def test_fit_from_the_command_line_in_two_processes(tmp_path, capfd):
     values = wave(300, gaps=0.05).numpy()
     dates = pd.date_range("2024-01-01", periods=300, freq="h")

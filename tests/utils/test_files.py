@@ -13,6 +13,7 @@ import pytest
 from revin_forecast.data.write_table import check_table_path, write_table
 from revin_forecast.errors import InputError
 from revin_forecast.utils.files import atomic_write
+from tests.support.limits import HANG_SECONDS
 
 TABLE = pd.DataFrame({"date": ["2024-01-01"], "a": [1.5]})
 CSV = "date,a\n2024-01-01,1.5\n"
@@ -75,12 +76,13 @@ def test_a_pipe_gets_the_finished_content(tmp_path):
     reader = threading.Thread(target=lambda: received.append(pipe.read_text()))
     reader.start()
     write_table(TABLE, pipe)
-    reader.join(timeout=10)
+    reader.join(HANG_SECONDS)
     assert received == [CSV]
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
 
 
+@pytest.mark.slow
 def test_dev_stdout_receives_the_table():
     code = (
         "import pandas; from revin_forecast.data.write_table import write_table;"

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from revin_forecast import Forecaster
+from tests.support.limits import HANG_SECONDS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and fork of POSIX")
 
@@ -57,9 +58,19 @@ for line in sys.stdin:
     print(json.dumps([os.waitstatus_to_exitcode(status), error]), flush=True)
 """
 PRINT_THEN_RUN = """
-import sys
-print("ready", flush=True)
+import sys, time
 import revin_forecast.__main__ as program
+from revin_forecast.utils import signals
+
+install = program.install_signal_handlers
+
+def install_then_print():
+    install()
+    print("ready", flush=True)
+
+program.install_signal_handlers = install_then_print
+# On a fast machine the imports end before the signal: then it arrives at their end.
+signals.start_raising = lambda: time.sleep(3600)
 sys.exit(program.run())
 """
 
@@ -145,6 +156,7 @@ SIGNAL_CASES = [
 ]
 
 
+@pytest.mark.slow
 def test_a_stopped_forecast_leaves_a_whole_file(runs, table):
     out = table.parent / "out" / "f.csv"
     out.parent.mkdir()
@@ -159,7 +171,7 @@ def test_a_stopped_forecast_leaves_a_whole_file(runs, table):
     for number, writing in SIGNAL_CASES:
         out.write_bytes(old)
         pid = runs.start(*words, "--out", out)
-        delay = 30 if writing else generator.uniform(0.05, 1) * duration
+        delay = HANG_SECONDS if writing else generator.uniform(0.05, 1) * duration
         send_signal(pid, number, delay, out.parent if writing else None)
         check_result(number, runs.wait())
         assert out.read_bytes() in (old, new)
@@ -169,6 +181,7 @@ def test_a_stopped_forecast_leaves_a_whole_file(runs, table):
     assert out.read_bytes() == new
 
 
+@pytest.mark.slow
 def test_a_stopped_fit_leaves_a_whole_model(runs, table):
     model, old = table.parent / "model", table.parent / "old"
     words = ("fit", table, "--lookback", 28, "--backbone", "Ridge")
@@ -182,7 +195,7 @@ def test_a_stopped_fit_leaves_a_whole_model(runs, table):
         shutil.rmtree(model, ignore_errors=True)
         shutil.copytree(old, model)
         pid = runs.start(*words, "--horizon", 5, "--out", model)
-        delay = 30 if writing else generator.uniform(0.05, 1) * duration
+        delay = HANG_SECONDS if writing else generator.uniform(0.05, 1) * duration
         send_signal(pid, number, delay, model if writing else None)
         check_result(number, runs.wait())
         assert len(Forecaster.load(model).predict()) in (3, 5)
@@ -192,6 +205,7 @@ def test_a_stopped_fit_leaves_a_whole_model(runs, table):
     assert sum(path.is_file() for path in model.iterdir()) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_bytes", [100, 1])
 def test_a_full_disk_is_reported(runs, table, max_bytes):
     out, model = table.parent / "f.csv", table.parent / "model"
@@ -236,6 +250,7 @@ def test_killed_writes_leave_whole_files(tmp_path):
         assert len(list(Path(tmp_path).iterdir())) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "delay", "code", "line"),
     [
@@ -256,7 +271,7 @@ def test_signals_during_the_imports(table, number, delay, code, line):
     assert process.stdout.readline() == "ready\n"
     time.sleep(delay)
     process.send_signal(number)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode in code
     assert error == line
     assert not out.exists()

@@ -30,6 +30,7 @@ def test_empty_tables_make_a_page():
     assert "None were run" in summary_markdown(tables, {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalizer", ["RevIN", "Identity", "LastValue"])
 def test_single_normalizer_makes_a_page(small_tables, normalizer):
     tables = {
@@ -50,6 +51,7 @@ def report_folder(tmp_path_factory):
     return folder / "deep"
 
 
+@pytest.mark.slow
 def test_page_is_self_contained_and_escaped(report_folder):
     assert sorted(path.name for path in report_folder.iterdir()) == ["report.html", "summary.md"]
     text = (report_folder / "report.html").read_text(encoding="utf-8")
@@ -63,6 +65,7 @@ def test_page_is_self_contained_and_escaped(report_folder):
     assert not re.findall(r'(?:src|href)="(?!#)[^"]*"', tags)
 
 
+@pytest.mark.slow
 def test_reports_are_deterministic(report_folder, tmp_path):
     write_benchmark_report(make_report_tables(), make_report_facts(), tmp_path)
     for name in ("report.html", "summary.md"):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from revin_forecast import Forecaster, Ridge
 from revin_forecast.data.reading.read_series import read_series
@@ -28,6 +29,7 @@ def test_series_end_at_their_own_last_rows():
         assert (early.bounds[80][0] <= early.forecast).all()
 
 
+@pytest.mark.slow
 def test_page_of_many_series_stays_small():
     names = [f"s{index}" for index in range(200)]
     series = read_series(make_table(names, rows=2000))

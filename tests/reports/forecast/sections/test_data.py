@@ -3,10 +3,12 @@
 import re
 
 import pandas as pd
+import pytest
 
 from tests.support.forecast_pages import make_table, render_page
 
 
+@pytest.mark.slow
 def test_wide_forecast_shows_the_first_series(tmp_path):
     names = tuple(f"s{index}" for index in range(30))
     page = render_page(tmp_path, make_table(names, 60), "--horizon", "3", "--backbone", "Repeat")

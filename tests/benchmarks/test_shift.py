@@ -1,0 +1,59 @@
+"""The pages of the shift benchmark show its committed results, and those can be repeated."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.shift.verdicts import PARTS, measure_agreement
+from tests.support.evidence_pages import PAGES, committed_rows, repeat_page
+
+
+def test_findings_show_the_committed_figures():
+    page = (PAGES / "shift_findings.md").read_text()
+    headline = pd.read_parquet(PAGES / "shift_standard" / "headline.parquet")
+    rows = headline[headline.normalizer == "RevIN"].set_index(["backbone", "column"])
+    shown = re.findall(r"^\| (\w+) \| (.*\].*) \|$", page, re.M)
+    assert len(shown) == 4
+    for backbone, cells in shown:
+        for column, cell in zip(
+            ("clean", "steady", "transition", "observation"), cells.split(" | "), strict=True
+        ):
+            row = rows.loc[backbone, column]
+            expected = np.exp([row.against_twin, row.twin_lo, row.twin_hi])
+            numbers = [float(number) for number in re.findall(r"[\d.]+", cell)]
+            assert numbers == pytest.approx(expected, abs=6e-3)
+    tests = pd.read_parquet(PAGES / "shift_standard" / "tests.parquet")
+    steady = tests[(tests.normalizer_a == "RevIN") & (tests.normalizer_b == "Identity")]
+    assert steady.set_index("column").p["steady"] == pytest.approx(0.0156, abs=1e-4)
+
+
+def test_committed_runs_are_complete_and_the_quick_suite_is_quick():
+    for name in ("shift_quick", "shift_standard"):
+        made = json.loads((PAGES / name / "made.json").read_text())
+        assert made["quick"] is False
+        assert "failed" not in made["rows"]
+        assert pd.read_parquet(PAGES / name / "checks.parquet").passed.all()
+        assert (PAGES / name / "report.html").is_file()
+    quick = json.loads((PAGES / "shift_quick" / "made.json").read_text())
+    assert quick["wall_s"] < 8 * 60
+
+
+def test_committed_verdicts_agree_with_measurements_and_can_be_repeated(tmp_path):
+    rows = committed_rows("shift_verdicts")
+    for part in PARTS:
+        signed = [row for row in rows if row["sign"] and row["part"] == part]
+        agreement = measure_agreement(signed, "verdict")
+        assert agreement["cells"] >= 30
+        assert agreement["agree %"] >= 80
+        assert agreement["always hurt %"] < 60  # a constant answer must not suffice
+    repeated = repeat_page("shift_verdicts", tmp_path, data_dir=tmp_path)  # the shipped sets only
+    assert len(repeated) == 16
+    committed = {(row["data"], row["channel"]): row for row in rows}
+    for row in repeated:
+        before = committed[row["data"], row["channel"]]
+        assert row["gain %"] == pytest.approx(before["gain %"], rel=1e-3)
+        assert (row["verdict"], row["blind"]) == (before["verdict"], before["blind"])
+    assert "| measured |" in (tmp_path / "shift_verdicts.md").read_text()

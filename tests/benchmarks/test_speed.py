@@ -1,0 +1,82 @@
+"""The programs of benchmarks/speed run, and their committed results keep their bounds."""
+
+import json
+
+import pytest
+import torch
+
+from tests.support.evidence_pages import PAGES, committed_rows, repeat_page
+from tests.support.warm_programs import run_program
+
+
+def test_sweep_speed_runs_and_its_result_holds(tmp_path):
+    assert repeat_page("sweep_speed", tmp_path)[0]["channels"] == 2
+    rows = committed_rows("sweep_speed")
+    sizes = [(row["rows"], row["channels"]) for row in rows]
+    assert sizes == [(11_520, 7), (46_080, 7), (26_304, 321), (17_544, 862)]
+    for row in rows:
+        assert row["sums s"] < row["blocks s"] / 10
+        assert row["both s"] < 15
+
+
+def test_ridge_speed_runs_and_its_result_holds(tmp_path):
+    assert repeat_page("ridge_speed", tmp_path)
+    for row in committed_rows("ridge_speed"):
+        assert row["difference"] < 1e-13
+        assert row["peak GiB"] < 3
+        assert row["fit s"] < 10
+
+
+def test_layer_speed_runs_and_the_committed_ratios_hold(tmp_path):
+    assert repeat_page("layer_speed", tmp_path)
+    rows = committed_rows("layer_speed")
+    for row in rows:
+        # With two threads a small batch mostly waits for them, as the README says.
+        if row["layer"] == "RevIN" and (row["threads"] == 1 or "7)" not in row["shape"]):
+            assert row["forward"] <= 0.45, row
+            assert row["backward"] <= 0.5, row
+            assert row["to data"] <= 0.5, row
+    errors = {row["layer"]: row["at 1e6"] for row in rows if row["at 1e6"] is not None}
+    assert errors["RevIN"] < 1e-5 < 0.01 < errors["original"]
+
+
+def test_training_speed_runs_and_the_committed_ratios_hold(tmp_path):
+    rows = repeat_page("training_speed", tmp_path, "--backbones", "CycleNet", "NHITS")
+    assert len(rows) == 2
+    for row in committed_rows("training_speed"):
+        assert row["time ratio"] <= 1.25, row
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="then it measures the GPU")
+def test_cuda_speed_runs_but_writes_no_page_without_a_gpu(tmp_path):
+    module = "benchmarks.speed.cuda_speed"
+    words = ("--quick", "--device", "cpu", "--backbones", "Linear", "--out", tmp_path)
+    run_program(module, words, tmp_path)
+    rows = json.loads((tmp_path / "cuda_speed.json").read_text())["rows"]
+    assert [row["what"] for row in rows[:2]] == ["Linear 32-true", "Linear bf16-mixed"]
+    with pytest.raises(AssertionError, match="the page is for figures of a GPU"):
+        run_program(module, ("--quick", "--out", PAGES), tmp_path)
+    assert not (PAGES / "cuda_speed.json").exists()
+
+
+def test_backbone_speed_runs(tmp_path):
+    rows = repeat_page("backbone_speed", tmp_path, "--cases", "PatchTST, width 64", "TSMixer")
+    assert len(rows) == 2
+
+
+def test_the_choice_of_the_thread_count_runs_and_costs_little(tmp_path):
+    for row in repeat_page("thread_count", tmp_path, "--most", "2"):
+        assert row["chosen"] == 1
+        assert row["ms on 2"] > 0
+    for row in committed_rows("thread_count"):
+        assert row["loss"] <= 0.1, row
+
+
+def test_many_series_are_forecast_within_the_bounds(tmp_path):
+    repeat_page("many_series", tmp_path)
+    rows = committed_rows("many_series")
+    assert {row["options"] for row in rows if row["series"] == 10_000} >= {"(none)"}
+    for row in rows:
+        assert row["seconds"] < 180
+        assert row["peak GiB"] < 6
+        assert row["MASE"] < row["naive"]
