@@ -35,22 +35,22 @@ def describe_invalid_class(kind: str, name: str) -> str:
     from revin_forecast.models.spec import ModuleSpec
 
     names = {"backbone": backbones.__all__, "normalizer": normalizers.__all__}
-    wanted = next((option for option in names if kind.endswith(option)), None)
-    if wanted is None:
+    required = next((option for option in names if kind.endswith(option)), None)
+    if required is None:
         return f"{name} is not a class of that kind."
-    other = "normalizer" if wanted == "backbone" else "backbone"
+    other = "normalizer" if required == "backbone" else "backbone"
     if name in names[other]:
-        return f"{name} is not a {wanted} but a {other}; pass --{other} {name}."
+        return f"{name} is not a {required} but a {other}; pass --{other} {name}."
     if "." not in name:
         return (
-            f"{name} is not a {wanted} of revin_forecast.{did_you_mean(name, names[wanted])} Name "
+            f"{name} is not a {required} of revin_forecast.{did_you_mean(name, names[required])} Name "
             "your own class as module.Class."
         )
     try:
         ModuleSpec(name).import_class()
     except InputError as error:
         return str(error)
-    return f"{name} is not a {wanted}, or a class or function that takes sizes and returns one."
+    return f"{name} is not a {required}, or a class or function that takes sizes and returns one."
 
 
 def list_class_options(name: str) -> list[str]:

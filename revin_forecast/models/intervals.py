@@ -240,8 +240,8 @@ def _calibrate(scores: Array, observed: Mask, stride: float) -> Array:
             skewed = _pooled_quantile(relative, level)
             pooled = skew_weight * skewed + (1 - skew_weight) * symmetric
             pooled = np.where(spread > 0, pooled, 0) * spread
-            own = _channel_quantile(ordered, count, level)
-            mixed = channel_weight * own + (1 - channel_weight) * pooled
+            by_channel = _channel_quantile(ordered, count, level)
+            mixed = channel_weight * by_channel + (1 - channel_weight) * pooled
             # No quantile is on the wrong side of the forecast.
             quantiles[index] = sign * np.maximum(sign * mixed * _student_factor(degrees, level), 0)
     return quantiles

@@ -175,8 +175,12 @@ def _render_worst_cells(tables: Tables) -> str:
             shift = format_shift(worst["shift"], worst["arm"])
             value, low, high = (math.exp(worst[key]) for key in ("r_log", "ci_lo", "ci_hi"))
             row = [text_cell(text) for text in (backbone, normalizer, semantics)]
-            place = f"{shift}, {worst['placement']}, severity {worst['severity']:.0f}"
-            row += [interval_cell(value, low, high), text_cell(place), text_cell(worst["dataset"])]
+            condition = f"{shift}, {worst['placement']}, severity {worst['severity']:.0f}"
+            row += [
+                interval_cell(value, low, high),
+                text_cell(condition),
+                text_cell(worst["dataset"]),
+            ]
             rows.append([*row, number_cell(worst["cvar10"])])
     if not rows:
         return ""
