@@ -49,6 +49,25 @@ LONGEST_FILES = (
     "training/test_train.py",
 )
 TESTS = Path(__file__).parent
+SLOW_FILES = {
+    TESTS / name
+    for name in (
+        "cli/test_output.py",
+        "cli/test_shift_commands.py",
+        "data/test_fuzzed_tables.py",
+        "forecasting/test_onnx_export.py",
+        "normalizers/test_kernels.py",
+        "reports/benchmark/test_plots.py",
+        "reports/forecast/test_page.py",
+        "serving/test_pool.py",
+        "serving/test_worker.py",
+        "shift/test_aggregates.py",
+        "shift/test_theory.py",
+        "training/test_checkpoints.py",
+        "training/test_train.py",
+    )
+}
+"""Files whose tests take more than two seconds together, and are rarely needed in daily work."""
 WORKER_FIXTURES = {"own_worker", "warm_workers", "worker"}
 """Fixtures that start a process with all imports, which takes many seconds."""
 
@@ -70,7 +89,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if "browser" in fixtures:
             item.add_marker("browser")
-        if fixtures & WORKER_FIXTURES:
+        if fixtures & WORKER_FIXTURES or item.path in SLOW_FILES:
             item.add_marker("slow")
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
