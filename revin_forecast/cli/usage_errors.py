@@ -35,22 +35,22 @@ def describe_invalid_class(kind: str, name: str) -> str:
     from revin_forecast.models.spec import ModuleSpec
 
     names = {"backbone": backbones.__all__, "normalizer": normalizers.__all__}
-    required = next((option for option in names if kind.endswith(option)), None)
-    if required is None:
+    option = next((key for key in names if kind.endswith(key)), None)
+    if option is None:
         return f"{name} is not a class of that kind."
-    other = "normalizer" if required == "backbone" else "backbone"
+    other = "normalizer" if option == "backbone" else "backbone"
     if name in names[other]:
-        return f"{name} is not a {required} but a {other}; pass --{other} {name}."
+        return f"{name} is not a {option} but a {other}; pass --{other} {name}."
     if "." not in name:
         return (
-            f"{name} is not a {required} of revin_forecast.{did_you_mean(name, names[required])} Name "
+            f"{name} is not a {option} of revin_forecast.{did_you_mean(name, names[option])} Name "
             "your own class as module.Class."
         )
     try:
         ModuleSpec(name).import_class()
     except InputError as error:
         return str(error)
-    return f"{name} is not a {required}, or a class or function that takes sizes and returns one."
+    return f"{name} is not a {option}, or a class or function that takes sizes and returns one."
 
 
 def list_class_options(name: str) -> list[str]:
