@@ -128,18 +128,27 @@ def test_no_import_is_circular():
 
 
 def resolve_imports(path, modules):
-    """Return the modules of the package that a file imports."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Return the modules of the package that a file imports, or that its stub imports on use."""
+    stub = path.with_suffix(".pyi")
+    for node in ast.walk(ast.parse(path.read_text() + (stub.read_text() if stub.exists() else ""))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)
-        elif isinstance(node, ast.ImportFrom) and node.module in modules:
+        elif isinstance(node, ast.ImportFrom):
+            # A stub names modules relative to its package.
+            origin = f"{module_name(path)}.{node.module}" if node.level else node.module
+            if origin not in modules:
+                continue
             for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                yield inner if inner in modules else node.module
+                inner = f"{origin}.{alias.name}"
+                yield inner if inner in modules else origin
 
 
 def test_the_root_and_its_files_stay_small():
-    entries = {path.name for path in PACKAGE.iterdir()} - {"__init__.py", "__pycache__"}
+    entries = {path.name for path in PACKAGE.iterdir()} - {
+        "__init__.py",
+        "__init__.pyi",
+        "__pycache__",
+    }
     assert len(entries) <= MAX_ROOT_ENTRIES, sorted(entries)
     lengths = {str(path): len(path.read_text().splitlines()) for path in files()}
     assert max(lengths.values()) <= MAX_FILE_LINES, max(lengths, key=lengths.__getitem__)
@@ -189,8 +198,29 @@ def test_every_public_name_is_there():
     for name in revin_forecast.__all__:
         assert getattr(revin_forecast, name).__doc__, name
         assert name in dir(revin_forecast)
-    with pytest.raises(AttributeError, match="has no attribute 'Revin'"):
+    with pytest.raises(AttributeError, match="No revin_forecast attribute Revin"):
         _ = revin_forecast.Revin
+    assert not hasattr(revin_forecast, "Revin")
+
+
+def test_names_are_plain_data():
+    """The help of a command lists classes, and must not wait for torch."""
+    code = (
+        "import sys, revin_forecast\n"
+        "from revin_forecast import backbones, normalizers\n"
+        "assert {'DLinear', 'RevIN', 'Forecaster'} <= {*revin_forecast.__all__}\n"
+        "assert 'DLinear' in backbones.__all__ and 'RevIN' in normalizers.__all__\n"
+        "assert not {'Constant', 'WeightedCombination'} & {*revin_forecast.__all__}\n"
+        "assert not {'torch', 'pandas', 'numpy'} & {*sys.modules}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_root_exports_every_backbone():
+    import revin_forecast
+    from revin_forecast import backbones
+
+    assert {*backbones.__all__} <= {*revin_forecast.__all__}
 
 
 def least_seconds(*arguments):

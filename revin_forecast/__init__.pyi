@@ -1,0 +1,66 @@
+"""The public names and their modules, for `__init__.py` and for type checkers."""
+
+__version__: str
+__all__: list[str]
+
+from .backbones import FITS as FITS
+from .backbones import GRU as GRU
+from .backbones import LSTM as LSTM
+from .backbones import MLP as MLP
+from .backbones import NBEATS as NBEATS
+from .backbones import NHITS as NHITS
+from .backbones import Backbone as Backbone
+from .backbones import ChannelFirstAdapter as ChannelFirstAdapter
+from .backbones import CovariateBackbone as CovariateBackbone
+from .backbones import CycleNet as CycleNet
+from .backbones import DestationaryBackbone as DestationaryBackbone
+from .backbones import DLinear as DLinear
+from .backbones import Informer as Informer
+from .backbones import InvertedTransformer as InvertedTransformer
+from .backbones import Linear as Linear
+from .backbones import PatchLM as PatchLM
+from .backbones import PatchTST as PatchTST
+from .backbones import PerChannel as PerChannel
+from .backbones import Repeat as Repeat
+from .backbones import Ridge as Ridge
+from .backbones import SCINet as SCINet
+from .backbones import SeasonalNaive as SeasonalNaive
+from .backbones import SegRNN as SegRNN
+from .backbones import Siamese as Siamese
+from .backbones import SingleSeriesAdapter as SingleSeriesAdapter
+from .backbones import SparseTSF as SparseTSF
+from .backbones import TiDE as TiDE
+from .backbones import TiedAutoencoder as TiedAutoencoder
+from .backbones import TimesNet as TimesNet
+from .backbones import TSLibAdapter as TSLibAdapter
+from .backbones import TSMixer as TSMixer
+from .data.memory_mapped.series import memory_map_table as memory_map_table
+from .errors import InputError as InputError
+from .forecasting.forecaster import Forecaster as Forecaster
+from .models.ensemble import Ensemble as Ensemble
+from .models.ensemble import WeightedCombination as WeightedCombination
+from .models.reversible import Reversible as Reversible
+from .normalizers import DAIN as DAIN
+from .normalizers import EMA as EMA
+from .normalizers import FAN as FAN
+from .normalizers import SAN as SAN
+from .normalizers import Arcsinh as Arcsinh
+from .normalizers import Blend as Blend
+from .normalizers import Causal as Causal
+from .normalizers import DishTS as DishTS
+from .normalizers import Identity as Identity
+from .normalizers import LastValue as LastValue
+from .normalizers import MeanScale as MeanScale
+from .normalizers import Normalizer as Normalizer
+from .normalizers import RevIN as RevIN
+from .normalizers import Robust as Robust
+from .normalizers import Stationary as Stationary
+from .parameters.sharing import TransposedLinear as TransposedLinear
+from .parameters.sharing import parameter_summary as parameter_summary
+from .parameters.sharing import share_parameters as share_parameters
+from .parameters.sharing import shared_parameters as shared_parameters
+from .parameters.weights import load_parameters as load_parameters
+from .parameters.weights import save_parameters as save_parameters
+from .selection import SelectionSettings as SelectionSettings
+from .shift.measuring.baselines import Constant as Constant
+from .training.settings import TrainingSettings as TrainingSettings
