@@ -40,25 +40,3 @@ ALL_SHIFTS: tuple[Shift, ...] = (
     SensorGain("down"),
 )
 """Every shift with all its arms, in the order of the tables."""
-
-__all__ = [
-    "ALL_SHIFTS",
-    "Amplitude",
-    "Channels",
-    "ConceptFilter",
-    "ConceptReflection",
-    "ConceptReversal",
-    "Frequency",
-    "Level",
-    "Missing",
-    "Noise",
-    "Phase",
-    "RandomWalkDrift",
-    "Regime",
-    "Scale",
-    "SensorGain",
-    "SensorOffset",
-    "Spikes",
-    "Tails",
-    "TrendDrift",
-]

@@ -15,13 +15,3 @@ PROCESSES: dict[str, Process] = {
     "level_dependent": LevelDependent(),
 }
 """Synthetic data sets by name in a suite."""
-
-__all__ = [
-    "AR",
-    "PROCESSES",
-    "LevelDependent",
-    "Process",
-    "RandomWalk",
-    "RegimeSwitching",
-    "SineMixture",
-]

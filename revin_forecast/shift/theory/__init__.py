@@ -3,7 +3,6 @@
 import pandas as pd
 
 from revin_forecast.shift.theory import level, models, process
-from revin_forecast.shift.theory.trial import TheoryCheck
 
 THEORY_CHECKS = (
     models.check_equivariance,
@@ -20,8 +19,6 @@ THEORY_CHECKS = (
     process.check_random_walk,
 )
 """The checks of theorems T1 to T11."""
-
-__all__ = ["THEORY_CHECKS", "TheoryCheck", "run_theory_checks"]
 
 
 def run_theory_checks() -> pd.DataFrame:
