@@ -27,7 +27,6 @@ from revin_forecast.reports.forecast.style import (
     to_plotly_times,
     to_rgba,
 )
-from revin_forecast.reports.html import render_json_block
 
 MAX_TICKED_STEPS = 12
 """Horizon up to which every step has a tick."""
@@ -186,16 +185,15 @@ def _past_forecasts(
     ]
 
 
-def render_charts_json(content: ReportContent, fan_charts: Sequence[FanChart]) -> str:
-    """Return the figures of all charts as JSON; page.js draws those of the selected series."""
-    charts = {"fan": [fan_figure(fan) for fan in fan_charts]}
+def build_figures(
+    content: ReportContent, fan_charts: Sequence[FanChart]
+) -> dict[str, list[Figure]]:
+    """Return the figures of all charts by key; page.js draws those of the selected series."""
+    figures = {"fan": [fan_figure(fan) for fan in fan_charts]}
     if not isinstance(content.backtest, str):
-        charts["steps"] = [error_by_step_figure(content.backtest)]
-        charts["left"] = [_series_residual_figure(content, fan.name) for fan in fan_charts]
-    return "".join(
-        render_json_block(key, f"[{','.join(str(figure.to_json()) for figure in figures)}]")
-        for key, figures in charts.items()
-    )
+        figures["steps"] = [error_by_step_figure(content.backtest)]
+        figures["left"] = [_series_residual_figure(content, fan.name) for fan in fan_charts]
+    return figures
 
 
 def _series_residual_figure(content: ReportContent, name: str) -> Figure:

@@ -3,19 +3,13 @@
 import math
 
 import numpy as np
+from markupsafe import Markup
 
 from revin_forecast.data.formatting import format_timestamp, pluralize
 from revin_forecast.evaluation import BacktestResult
 from revin_forecast.reports.forecast.content import ReportContent
 from revin_forecast.reports.formatting import format_number
-from revin_forecast.reports.html import (
-    TableCell,
-    header_row,
-    number_cell,
-    render_paragraph,
-    render_table,
-    text_cell,
-)
+from revin_forecast.reports.templates import render_template
 
 MIN_OUTLIER_RATIO = 12.0
 """Ratio to the 90 % quantile of absolute errors above which an error is an outlier."""
@@ -85,45 +79,32 @@ def largest_outlier(errors: np.ndarray) -> int | None:
     return index if 0 < MIN_OUTLIER_RATIO * usual_size < sizes[index] else None
 
 
-def render_residual_text(result: BacktestResult) -> str:
-    """Return how to read the chart and the table of residuals."""
-    path_count, forecast_count = len(result.paths.rows), len(result.cutoffs)
-    steps = "all steps"
-    if path_count < forecast_count:
-        spacing = ", a horizon apart" if path_count > 1 else ""
-        steps += f" of {pluralize(path_count, 'forecast')}{spacing}"
-    rows, uncorrelated = "", " and not correlated"
-    if result.step > 1:
-        # Errors several rows apart say nothing about autocorrelation at lag 1.
-        rows, uncorrelated = f", for one row in {result.step}", ""
-    return render_paragraph(
-        "Errors of the backtest, truth minus forecast, in the table's units. Left: errors one step "
-        f"ahead over time{rows}. Right: histogram of the errors at {steps}. The mean error is that "
-        f"of all forecasts and steps. Errors of a good model are centred on zero{uncorrelated}."
-    )
-
-
-def render_residual_table(content: ReportContent) -> str:
+def render_residuals(content: ReportContent) -> Markup:
     """Return bias, autocorrelation and outliers of each series, with a finding in words."""
     result = content.backtest
     if isinstance(result, str):
-        return render_paragraph(f"There are no errors without a backtest. {result}", "missing")
+        reason = f"There are no errors without a backtest. {result}"
+        return render_template("missing.html.jinja", text=reason)
     rows = []
     for index, series in enumerate(result.paths.names):
-        errors = result.paths.next_errors[:, index]
-        mean = float(result.paths.mean_error[index])
         # Errors several rows apart have another autocorrelation, which no model could have used.
+        errors = result.paths.next_errors[:, index]
         correlation = autocorrelation(errors) if result.step == 1 else math.nan
-        finding = _describe_residuals(content, result, index, correlation)
         rows.append(
-            [
-                text_cell(series),
-                number_cell(mean),
-                number_cell(correlation, 2),
-                TableCell(finding, "words"),
-            ]
+            {
+                "series": series,
+                "mean": float(result.paths.mean_error[index]),
+                "correlation": correlation,
+                "finding": _describe_residuals(content, result, index, correlation),
+            }
         )
-    return render_table(header_row("series", "mean error", "autocorrelation", "finding"), rows)
+    return render_template(
+        "forecast/sections/residuals.html.jinja",
+        rows=rows,
+        step=result.step,
+        path_count=len(result.paths.rows),
+        forecast_count=len(result.cutoffs),
+    )
 
 
 def _describe_residuals(
