@@ -47,7 +47,7 @@ windows) to 91 % (2,000), so they are slightly too narrow; a bootstrap of single
 
 
 @dataclass(frozen=True)
-class Section:
+class BenchmarkSection:
     """A section of the page with its entry in the table of contents."""
 
     key: str
@@ -87,28 +87,36 @@ def render_benchmark_report(tables: Tables, facts: Mapping[str, Any]) -> str:
     """
     # Tables come before plots; a section without content is left out.
     table_sections = [
-        Section(
+        BenchmarkSection(
             "table-1",
             "Table 1. Data sets and their shift",
             "Data",
             html_tables.render_shift_cards(tables),
         ),
-        Section("table-2", "Table 2. Headline", "Headline", html_tables.render_leaderboard(tables)),
-        Section("table-3", "Table 3. nCE by shift", "nCE", html_tables.render_shift_tables(tables)),
-        Section("table-4", "Table 4. Theory checks", "Theory", html_tables.render_checks(tables)),
-        Section(
+        BenchmarkSection(
+            "table-2", "Table 2. Headline", "Headline", html_tables.render_leaderboard(tables)
+        ),
+        BenchmarkSection(
+            "table-3", "Table 3. nCE by shift", "nCE", html_tables.render_shift_tables(tables)
+        ),
+        BenchmarkSection(
+            "table-4", "Table 4. Theory checks", "Theory", html_tables.render_checks(tables)
+        ),
+        BenchmarkSection(
             "table-5",
             "Table 5. Failures and exclusions",
             "Failures",
             html_tables.render_failures(tables),
         ),
-        Section(
+        BenchmarkSection(
             "table-6",
             "Table 6. Provenance",
             "Provenance",
             html_tables.render_provenance(tables, facts),
         ),
-        Section("table-7", "Further tables", "Further", html_tables.render_detail_tables(tables)),
+        BenchmarkSection(
+            "table-7", "Further tables", "Further", html_tables.render_detail_tables(tables)
+        ),
     ]
     table_sections = [section for section in table_sections if section.html]
     plot_sections = [_plot_section(plot) for plot in plot_all(tables)]
@@ -142,18 +150,20 @@ def plot_all(tables: Tables) -> list[Plot]:
     return [draw(tables, styles) for draw in PLOTS]
 
 
-def _plot_section(plot: Plot) -> Section:
-    return Section(plot.key.lower(), f"{plot.key}. {plot.title}", plot.key, figure_html(plot))
+def _plot_section(plot: Plot) -> BenchmarkSection:
+    return BenchmarkSection(
+        plot.key.lower(), f"{plot.key}. {plot.title}", plot.key, figure_html(plot)
+    )
 
 
-def _render_sections(sections: Sequence[Section]) -> str:
+def _render_sections(sections: Sequence[BenchmarkSection]) -> str:
     return "".join(
         f'<section id="{section.key}"><h2>{escape(section.title)}</h2>{section.html}</section>'
         for section in sections
     )
 
 
-def _render_contents(sections: Sequence[Section]) -> str:
+def _render_contents(sections: Sequence[BenchmarkSection]) -> str:
     links = "".join(
         f'<a href="#{section.key}" title="{escape(section.title)}">'
         f"{escape(section.short_title)}</a>"
