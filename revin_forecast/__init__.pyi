@@ -61,6 +61,6 @@ from .parameters.sharing import share_parameters as share_parameters
 from .parameters.sharing import shared_parameters as shared_parameters
 from .parameters.weights import load_parameters as load_parameters
 from .parameters.weights import save_parameters as save_parameters
-from .selection import SelectionSettings as SelectionSettings
+from .selection.settings import SelectionSettings as SelectionSettings
 from .shift.measuring.baselines import Constant as Constant
 from .training.settings import TrainingSettings as TrainingSettings

@@ -11,12 +11,13 @@ from revin_forecast.backbones import Backbone
 from revin_forecast.cli.output import describe_fit, print_json
 from revin_forecast.data.formatting import format_timestamp, pluralize
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.data.write_table import check_table_path, write_table
 from revin_forecast.evaluation import BacktestResult
 from revin_forecast.evaluation import backtest as run_backtest
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.normalizers import Normalizer
-from revin_forecast.selection import SelectionSettings
+from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.progress import progress
 
@@ -35,18 +36,9 @@ def backtest(
     json: bool = False,
     out: str | None = None,
     lookback: int | None = None,
-    time: str | None = None,
-    id: str | None = None,
-    value: str | None = None,
-    target: list[str] | None = None,
-    inputs: list[str] | None = None,
-    frequency: str | None = None,
-    missing: Literal["observed", "interpolate", "error"] = "observed",
-    decimal: Literal[".", ","] | None = None,
+    reading: ReadingOptions = ReadingOptions(),  # noqa: B008
     covariates: list[str] | None = None,
-    season: list[int] | None = None,
-    effort: Literal["standard", "thorough"] = "standard",
-    budget: float | None = None,
+    selection: SelectionSettings = SelectionSettings(),  # noqa: B008
     quiet: bool = False,
     backbone: Callable[[int, int, int], Backbone] | Literal["auto"] = "auto",
     normalizer: Callable[[int], Normalizer] | None = None,
@@ -72,23 +64,10 @@ def backtest(
         json: print one JSON object instead of tables.
         out: write the scores of each series to this file (.csv or .parquet).
         lookback: number of past steps used for each forecast; chosen from the data by default.
-        time: name of the time column; detected by default.
-        id: name of the series column of a long table.
-        value: name of the value column of a long table.
-        target: forecast only these series.
-        inputs: series used as inputs but not forecast.
-        frequency: time step between rows, as a pandas frequency (h, D, W-SAT, MS); detected by
-            default.
-        missing: treatment of gaps: the model uses observed values only (observed), gaps are filled
-            by linear interpolation (interpolate), or the first gap is an error (error).
-        decimal: decimal mark of the numbers; detected by default.
+        reading: how the table is read.
         covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
             weekday, day, yearday, month, minute, step, or columns of the table.
-        season: steps per season, the main season first (24 168); detected by default.
-        effort: standard compares naive forecasts and closed-form linear maps; thorough also trains
-            backbones.
-        budget: seconds after which no further candidate is started; by default 20, or 600 with
-            --effort thorough.
+        selection: how a model is chosen.
         quiet: do not print the chosen model and its scores.
         backbone: backbone, by name or import path; auto chooses a model on validation windows.
         normalizer: normalizer of each window, by name or import path; by default chosen on
@@ -97,23 +76,12 @@ def backtest(
     """
     if out is not None:
         check_table_path(out)
-    selection = SelectionSettings(tuple(season or ()), effort, budget)
     forecaster = Forecaster(
         horizon, lookback, backbone, normalizer, training, covariates or (), selection
     )
-    main_season = season[0] if season else None
+    main_season = selection.season[0] if selection.season else None
     with progress(f"testing on {file}"):
-        series = read_series(
-            file,
-            time=time,
-            id=id,
-            value=value,
-            target=target,
-            inputs=inputs,
-            frequency=frequency,
-            missing=missing,
-            decimal=decimal,
-        )
+        series = read_series(file, **vars(reading))
         result = run_backtest(
             forecaster, series, test_share, step, level, main_season, refit, smape
         )

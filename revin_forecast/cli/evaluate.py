@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from revin_forecast.backbones import Backbone, Ridge
 from revin_forecast.cli.output import print_json
+from revin_forecast.cli.parser import Without
 from revin_forecast.cli.validation import require_known_shifts, require_positive
 from revin_forecast.data.catalog import catalog
 from revin_forecast.data.catalog.catalog import split_7_1_2
@@ -24,6 +26,7 @@ from revin_forecast.data.covariates import (
 from revin_forecast.data.formatting import pluralize
 from revin_forecast.data.reading.frequency import default_season
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.data.series import Series
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.errors import InputError
@@ -58,11 +61,9 @@ def evaluate(
     json: bool = False,
     folder: str | None = None,
     resume: bool = False,
-    time: str | None = None,
-    id: str | None = None,
-    value: str | None = None,
-    target: list[str] | None = None,
-    frequency: str | None = None,
+    reading: Annotated[
+        ReadingOptions, Without(("inputs", "missing", "decimal"))
+    ] = ReadingOptions(),  # noqa: B008
     covariates: list[str] | None = None,
     shifts: list[str] | None = None,
     backbone: Callable[[int, int, int], Backbone] = Ridge,
@@ -87,11 +88,8 @@ def evaluate(
         json: print one JSON object instead of tables.
         folder: folder for checkpoints and logs of a trained backbone.
         resume: continue from the last checkpoint in the folder.
-        time: name of the file's time column; detected by default.
-        id: name of the series column of a long file.
-        value: name of the value column of a long file.
+        reading: how the file is read.
         target: score only these columns.
-        frequency: time step between the file's rows; detected by default.
         covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
             weekday, day, yearday, month, minute, step, or columns of the table.
         shifts: also measure robustness to these shifts, compared with the model's twin without
@@ -107,13 +105,11 @@ def evaluate(
     if dataset is not None:
         entry = catalog.find_entry(dataset)
         series, borders = catalog.load_dataset(dataset, data_dir), entry.borders
-        series = series if target is None else series.select(target)
+        series = series if reading.target is None else series.select(reading.target)
         season = season or entry.season
     else:
         with progress(f"reading {file}"):
-            series = read_series(
-                str(file), time=time, id=id, value=value, target=target, frequency=frequency
-            )
+            series = read_series(str(file), **vars(reading))
         borders = split_7_1_2(len(series))
         season = season or default_season(series.frequency)
     components = ModuleSpec.from_class(backbone), ModuleSpec.from_class(normalizer)
@@ -142,11 +138,11 @@ def evaluate(
             dataset or Path(str(file)).stem,
             file=file,
             season=season,
-            columns=tuple(target or ()),
-            time=time,
-            id=id,
-            value=value,
-            frequency=frequency,
+            columns=reading.target or (),
+            time=reading.time,
+            id=reading.id,
+            value=reading.value,
+            frequency=reading.frequency,
         )
         rows = measure_with_progress(
             config, source, shifts, data_dir, run_folder and run_folder / "shifts"

@@ -3,18 +3,19 @@
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Literal
 
 from revin_forecast.backbones import Backbone
 from revin_forecast.cli.output import describe_fit, print_json
 from revin_forecast.cli.validation import fingerprint_file, require_known_shifts
 from revin_forecast.data.memory_mapped.series import DEFAULT_KEPT_ROWS, memory_map_table
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.normalizers import Normalizer
-from revin_forecast.selection import SelectionSettings
+from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.shift.suite.suite import DatasetConfig
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.memory import exceeds_memory
@@ -26,18 +27,9 @@ def fit(
     horizon: int,
     out: str,
     lookback: int | None = None,
-    time: str | None = None,
-    id: str | None = None,
-    value: str | None = None,
-    target: list[str] | None = None,
-    inputs: list[str] | None = None,
-    frequency: str | None = None,
-    missing: Literal["observed", "interpolate", "error"] = "observed",
-    decimal: Literal[".", ","] | None = None,
+    reading: ReadingOptions = ReadingOptions(),  # noqa: B008
     covariates: list[str] | None = None,
-    season: list[int] | None = None,
-    effort: Literal["standard", "thorough"] = "standard",
-    budget: float | None = None,
+    selection: SelectionSettings = SelectionSettings(),  # noqa: B008
     shifts: list[str] | None = None,
     memory_map: Literal["auto", "always", "never"] = "auto",
     resume: bool = False,
@@ -57,23 +49,10 @@ def fit(
         out: folder for the forecaster, a model card, the resolved options (config.yaml) and, for a
             backbone trained by gradient descent, checkpoints and logs.
         lookback: number of past steps used for each forecast; chosen from the data by default.
-        time: name of the time column; detected by default.
-        id: name of the series column of a long table.
-        value: name of the value column of a long table.
-        target: forecast only these series.
-        inputs: series used as inputs but not forecast.
-        frequency: time step between rows, as a pandas frequency (h, D, W-SAT, MS); detected by
-            default.
-        missing: treatment of gaps: the model uses observed values only (observed), gaps are filled
-            by linear interpolation (interpolate), or the first gap is an error (error).
-        decimal: decimal mark of the numbers; detected by default.
+        reading: how the table is read.
         covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
             weekday, day, yearday, month, minute, step, or columns of the table.
-        season: steps per season, the main season first (24 168); detected by default.
-        effort: standard compares naive forecasts and closed-form linear maps; thorough also trains
-            backbones.
-        budget: seconds after which no further candidate is started; by default 20, or 600 with
-            --effort thorough.
+        selection: how a model is chosen.
         shifts: also measure robustness to these shifts (all, or names): train the model on the
             first 70 % of the rows and compare it with its twin without normalizer on the last 20 %.
         memory_map: read a Parquet file a few rows at a time into a temporary float32 file in the
@@ -97,22 +76,13 @@ def fit(
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder for the forecaster.")
     source = fingerprint_file(file)
-    selection = SelectionSettings(tuple(season or ()), effort, budget)
     forecaster = Forecaster(
         horizon, lookback, backbone, normalizer, training, covariates or (), selection
     )
-    columns: dict[str, Any] = {
-        "time": time,
-        "id": id,
-        "value": value,
-        "target": target,
-        "inputs": inputs,
-        "frequency": frequency,
-    }
     lines: list[str] = []
-    is_mappable = missing == "observed" and decimal is None and forecaster.can_fit_memory_mapped
+    is_mappable = reading.allows_memory_map and forecaster.can_fit_memory_mapped
     if memory_map == "always" or (memory_map == "auto" and is_mappable and exceeds_memory(file)):
-        if missing != "observed" or decimal is not None:
+        if not reading.allows_memory_map:
             raise InputError(
                 "--missing and --decimal need all rows, but a memory-mapped table is read a few "
                 "rows at a time. Leave them out, or pass --memory-map never."
@@ -120,14 +90,22 @@ def fit(
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder) as scratch, progress(f"fitting on {file}"):
             table = memory_map_table(
-                file, scratch, keep=max(DEFAULT_KEPT_ROWS, lookback or 0), **columns
+                file,
+                scratch,
+                time=reading.time,
+                id=reading.id,
+                value=reading.value,
+                target=reading.target,
+                inputs=reading.inputs,
+                frequency=reading.frequency,
+                keep=max(DEFAULT_KEPT_ROWS, lookback or 0),
             )
             size = table.values.nbytes / 2**20
             lines.append(f"{file}: read a few rows at a time into a memory map of {size:,.0f} MiB")
             forecaster.fit(table, folder / "training", resume)
     else:
         with progress(f"fitting on {file}"):
-            series = read_series(file, missing=missing, decimal=decimal, **columns)
+            series = read_series(file, **vars(reading))
             forecaster.fit(series, folder / "training", resume)
     if not training.is_first_process:  # With several processes, only the first one writes.
         return None
@@ -145,11 +123,11 @@ def fit(
         data = DatasetConfig(
             Path(file).stem,
             file=file,
-            columns=tuple(target or ()),
-            time=time,
-            id=id,
-            value=value,
-            frequency=frequency,
+            columns=reading.target or (),
+            time=reading.time,
+            id=reading.id,
+            value=reading.value,
+            frequency=reading.frequency,
         )
         config = forecaster.fitted.config
         rows = measure_with_progress(config, data, shifts, folder=folder / "shifts")

@@ -8,13 +8,14 @@ from revin_forecast.backbones import Backbone
 from revin_forecast.cli.output import describe_fit, describe_last_row, print_json
 from revin_forecast.data.formatting import pluralize
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.data.write_table import check_table_path, to_csv, write_table
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.forecasting.groups import forecast_groups
 from revin_forecast.normalizers import Normalizer
 from revin_forecast.parallel import EngineName, make_engine
-from revin_forecast.selection import SelectionSettings
+from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.progress import progress
 
@@ -28,19 +29,10 @@ def forecast(
     json: bool = False,
     level: list[float] | None = None,
     lookback: int | None = None,
-    time: str | None = None,
-    id: str | None = None,
-    value: str | None = None,
-    target: list[str] | None = None,
-    inputs: list[str] | None = None,
-    frequency: str | None = None,
-    missing: Literal["observed", "interpolate", "error"] = "observed",
-    decimal: Literal[".", ","] | None = None,
+    reading: ReadingOptions = ReadingOptions(),  # noqa: B008
     covariates: list[str] | None = None,
     future: str | None = None,
-    season: list[int] | None = None,
-    effort: Literal["standard", "thorough"] = "standard",
-    budget: float | None = None,
+    selection: SelectionSettings = SelectionSettings(),  # noqa: B008
     group: str | None = None,
     engine: EngineName = "inline",
     workers: int | None = None,
@@ -64,24 +56,11 @@ def forecast(
         level: levels of prediction intervals in percent (80 95); each adds the columns NAME-lo-80
             and NAME-hi-80.
         lookback: number of past steps used for each forecast; chosen from the data by default.
-        time: name of the time column; detected by default.
-        id: name of the series column of a long table.
-        value: name of the value column of a long table.
-        target: forecast only these series.
-        inputs: series used as inputs but not forecast.
-        frequency: time step between rows, as a pandas frequency (h, D, W-SAT, MS); detected by
-            default.
-        missing: treatment of gaps: the model uses observed values only (observed), gaps are filled
-            by linear interpolation (interpolate), or the first gap is an error (error).
-        decimal: decimal mark of the numbers; detected by default.
+        reading: how the table is read.
         covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
             weekday, day, yearday, month, minute, step, or columns of the table.
         future: table with the columns among the covariates and a row for each forecast step.
-        season: steps per season, the main season first (24 168); detected by default.
-        effort: standard compares naive forecasts and closed-form linear maps; thorough also trains
-            backbones.
-        budget: seconds after which no further candidate is started; by default 20, or 600 with
-            --effort thorough.
+        selection: how a model is chosen.
         group: column of a long table; a separate model is fitted for each of its values.
         engine: where groups, or parts of many series, are processed: in this process (inline), in
             worker processes (local) or on a Ray cluster (ray).
@@ -99,15 +78,6 @@ def forecast(
         from revin_forecast.cli.report import check_output_paths  # plotly takes a second to import
 
         check_output_paths(report, plot)
-    read_options = {
-        "time": time,
-        "id": id,
-        "value": value,
-        "frequency": frequency,
-        "missing": missing,
-        "decimal": decimal,
-    }
-    selection = SelectionSettings(tuple(season or ()), effort, budget)
     forecaster = Forecaster(
         horizon, lookback, backbone, normalizer, training, covariates or (), selection
     )
@@ -120,13 +90,16 @@ def forecast(
     record: dict[str, object] = {"file": file, "horizon": horizon, "levels": level or []}
     if group is not None:
         check_group_options(
-            target=target,
-            inputs=inputs,
+            target=reading.target,
+            inputs=reading.inputs,
             covariates=covariates,
             future=future,
             report=report,
             plot=plot,
         )
+        columns = {
+            name: value for name, value in vars(reading).items() if name not in ("target", "inputs")
+        }
         with progress(f"forecasting {file}"):
             table = forecast_groups(
                 forecaster,
@@ -134,13 +107,13 @@ def forecast(
                 group,
                 level=level or (),
                 engine=task_engine,
-                read_options=read_options,
+                read_options=columns,
             )
         series, lines = None, [f"one model for each of {table[group].nunique()} groups of {group}"]
         last_line = f"{horizon} steps of each series"
     else:
         with progress(f"forecasting {file}"):
-            series = read_series(file, target=target, inputs=inputs, **read_options)
+            series = read_series(file, **vars(reading))
             table = forecaster.fit(series).predict(
                 future=future, level=level or (), engine=task_engine
             )

@@ -15,7 +15,9 @@ from typing import Any
 from revin_forecast import __version__
 from revin_forecast.cli.parser import (
     add_parameters,
+    find_flat_options,
     find_short_options,
+    group_flat_options,
     make_help_formatter,
     normalize_arguments,
     to_module_factory,
@@ -163,7 +165,7 @@ def _run_command(name: str, command: Command, words: list[str]) -> None:
     }
     signals.start_raising()
     with _progress_display(verbose, values):
-        result = function(**values | components)
+        result = function(**group_flat_options(function, values | components))
     if isinstance(result, Path):
         text = parser.dump(options)
         with atomic_write(result / "config.yaml") as partial:
@@ -183,7 +185,11 @@ def _describe_call(
     name: str, command: Command, function: Callable[..., Any], words: Sequence[str]
 ) -> CommandCall:
     """Return the facts about a call that explain why its arguments can't be used."""
-    parameters = set(inspect.get_annotations(function)) - {"return", *command.positional}
+    groups = find_flat_options(function)
+    flat = {option for options in groups.values() for option in options}
+    parameters = (
+        set(inspect.get_annotations(function)) - {"return", *command.positional, *groups} | flat
+    )
     short = find_short_options(function)
     keys = {*parameters, *short, *short.values(), "config", "verbose"}
     options = [key.replace("_", "-") for key in sorted(keys)]

@@ -4,13 +4,14 @@ import sys
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Annotated
 
 from revin_forecast.cli.output import print_json
+from revin_forecast.cli.parser import Without
 from revin_forecast.data.memory_mapped.series import memory_map_table
-from revin_forecast.data.reading.decimal_marks import DecimalMark
 from revin_forecast.data.reading.new_rows import read_new_rows
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.data.series import Series
 from revin_forecast.data.write_table import check_table_path, to_csv, write_table
 from revin_forecast.errors import InputError
@@ -25,10 +26,9 @@ def predict(
     out: str | None = None,
     plot: str | None = None,
     level: list[float] | None = None,
-    time: str | None = None,
-    id: str | None = None,
-    value: str | None = None,
-    decimal: Literal[".", ","] | None = None,
+    reading: Annotated[
+        ReadingOptions, Without(("target", "inputs", "frequency", "missing"))
+    ] = ReadingOptions(),  # noqa: B008
     future: str | None = None,
     json: bool = False,
 ) -> None:
@@ -42,10 +42,10 @@ def predict(
         plot: draw the forecast to this image file (.png, .svg, .pdf, .jpg or .webp).
         level: levels of prediction intervals in percent (80 95); each adds the columns NAME-lo-80
             and NAME-hi-80.
+        reading: how the newer rows are read.
         time: name of the time column; by default as in the fitted table.
         id: name of the series column of a long table; by default as in the fitted table.
         value: name of the value column of a long table; by default as in the fitted table.
-        decimal: decimal mark of the numbers; detected by default.
         future: table with the columns among the covariates and a row for each forecast step.
         json: print one JSON object instead of CSV and text.
     """
@@ -61,11 +61,8 @@ def predict(
         check_output_paths(None, plot)
     with progress(f"forecasting with {model}"):
         forecaster = Forecaster.load(model)
-        columns = {"time": time, "id": id, "value": value}
         new_rows = (
-            None
-            if file is None
-            else _read_new_rows(file, forecaster.fitted.history, columns, decimal)
+            None if file is None else _read_new_rows(file, forecaster.fitted.history, reading)
         )
         table = forecaster.predict(new_rows, future, level or ())
         if out is not None:
@@ -85,15 +82,15 @@ def predict(
             print(f"{plot}: an image of the forecast")
 
 
-def _read_new_rows(
-    file: str, history: Series, column_names: dict[str, str | None], decimal: DecimalMark | None
-) -> Series:
+def _read_new_rows(file: str, history: Series, reading: ReadingOptions) -> Series:
     """Read newer rows; columns without a name are those of the fitted table."""
     layout = history.layout
-    columns = {role: name or getattr(layout, role) for role, name in column_names.items()}
-    read = partial(read_series, file, decimal=decimal, **columns)
+    columns = {
+        role: getattr(reading, role) or getattr(layout, role) for role in ("time", "id", "value")
+    }
+    read = partial(read_series, file, decimal=reading.decimal, **columns)
     # A decimal mark is checked on all rows, but a memory map reads a few rows at a time.
-    if decimal is None and exceeds_memory(file):
+    if reading.allows_memory_map and exceeds_memory(file):
         read = partial(_read_last_rows, file, len(history), columns)
     return read_new_rows(lambda frequency: read(frequency=frequency), history)
 

@@ -74,7 +74,7 @@ def write_report_and_plot(
     if plot is not None:
         write_image(build_fan_charts(modelled, table, levels, MAX_SERIES), Path(plot))
     if report is not None:
-        season = next(iter(arguments["season"] or ()), None)
+        season = next(iter(arguments["selection"].season), None)
         # Default levels are left to the backtest, which has fewer rows to calibrate intervals on.
         has_own_levels = arguments["level"] or forecaster.fitted.config.quantile_levels
         scored_levels = [*levels, *unnamed] if has_own_levels else []

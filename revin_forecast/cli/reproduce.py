@@ -8,6 +8,7 @@ from inspect import signature
 from typing import Any
 
 import revin_forecast
+from revin_forecast.cli.parser import FLAT_GROUPS
 from revin_forecast.models.spec import ModuleSpec
 
 
@@ -39,7 +40,8 @@ def _option_words(name: str, value: Any, default: Any) -> Iterator[str]:
         for field in fields(value):
             setting = getattr(value, field.name)
             if setting != getattr(default, field.name):
-                yield from _option_words(f"{name}.{field.name}", setting, None)
+                option = field.name if type(value) in FLAT_GROUPS else f"{name}.{field.name}"
+                yield from _option_words(option, setting, None)
         return
     if isinstance(value, type | partial):
         value = ModuleSpec.from_class(value)

@@ -1,16 +1,19 @@
 """The command `shift-card`: measure the shift of a data set."""
 
 import math
+from typing import Annotated
 
 from rich.console import Console
 from rich.table import Table
 
 from revin_forecast.cli.output import print_json
+from revin_forecast.cli.parser import Without
 from revin_forecast.cli.validation import require_dataset, require_positive
 from revin_forecast.data.catalog import catalog
 from revin_forecast.data.catalog.catalog import SplitBorders, split_7_1_2
 from revin_forecast.data.reading.frequency import default_season
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.shift.card.card import card_window_sizes
@@ -56,11 +59,9 @@ def shift_card(
     lookback: int | None = None,
     horizon: int | None = None,
     season: int | None = None,
-    target: list[str] | None = None,
-    time: str | None = None,
-    id: str | None = None,
-    value: str | None = None,
-    frequency: str | None = None,
+    reading: Annotated[
+        ReadingOptions, Without(("inputs", "missing", "decimal"))
+    ] = ReadingOptions(),  # noqa: B008
     json: bool = False,
 ) -> None:
     """Measure how far a data set's test rows have shifted and predict whether RevIN helps.
@@ -75,16 +76,12 @@ def shift_card(
             file.
         horizon: number of steps to forecast; by default 96, or fewer in a short file.
         season: steps per season; by default that of the data set or of the file's frequency.
+        reading: how the file is read.
         target: measure only these columns.
-        time: name of the file's time column; detected by default.
-        id: name of the series column of a long file.
-        value: name of the value column of a long file.
-        frequency: time step between the file's rows; detected by default.
         json: print one JSON object instead of a table.
     """
-    read_options = {"time": time, "id": id, "value": value, "frequency": frequency}
     require_positive(lookback=lookback, horizon=horizon, season=season)
-    series, borders, default = _load_data(file_or_dataset, data_dir, target, read_options)
+    series, borders, default = _load_data(file_or_dataset, data_dir, reading)
     season = season or default
     test = borders.test - borders.validation
     lookback, horizon, note = card_window_sizes(borders.train, test, lookback, horizon)
@@ -112,28 +109,22 @@ def shift_card(
 
 
 def _load_data(
-    data: str, data_dir: str | None, target: list[str] | None, read_options: dict[str, str | None]
+    data: str, data_dir: str | None, reading: ReadingOptions
 ) -> tuple[Series, SplitBorders, int]:
     """Return the series, split and season of a catalogued data set or a file."""
     if data in catalog.CATALOG:
-        flags = [f"--{name}" for name, value in read_options.items() if value is not None]
+        columns = ("time", "id", "value", "frequency")
+        flags = [f"--{name}" for name in columns if getattr(reading, name) is not None]
         if flags:
             raise InputError(
                 f"{data} is catalogued, so {', '.join(flags)} can't apply. Leave the option out."
             )
         entry, series = catalog.find_entry(data), catalog.load_dataset(data, data_dir)
-        series = series if target is None else series.select(target)
+        series = series if reading.target is None else series.select(reading.target)
         return series, entry.borders, entry.season
     require_dataset(data)
     with progress(f"reading {data}"):
-        series = read_series(
-            data,
-            time=read_options["time"],
-            id=read_options["id"],
-            value=read_options["value"],
-            target=target,
-            frequency=read_options["frequency"],
-        )
+        series = read_series(data, **vars(reading))
     return series, split_7_1_2(len(series)), default_season(series.frequency)
 
 

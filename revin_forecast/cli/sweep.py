@@ -1,11 +1,13 @@
 """The command `sweep`: solve and score closed-form linear maps of all sizes."""
 
 from dataclasses import asdict
+from typing import Annotated
 
 from rich.console import Console
 from rich.table import Table
 
 from revin_forecast.cli.output import print_json
+from revin_forecast.cli.parser import Without
 from revin_forecast.cli.validation import require_dataset, require_positive
 from revin_forecast.closed_form.sweep_result import SweepGrid
 from revin_forecast.data.catalog import catalog
@@ -13,6 +15,7 @@ from revin_forecast.data.catalog.catalog import split_7_1_2
 from revin_forecast.data.formatting import pluralize
 from revin_forecast.data.reading.frequency import default_season
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation.sweep import SweepEvaluation, evaluate_sweep
@@ -29,11 +32,9 @@ def sweep(
     profile: bool = False,
     refit: bool = True,
     season: int | None = None,
-    target: list[str] | None = None,
-    time: str | None = None,
-    id: str | None = None,
-    value: str | None = None,
-    frequency: str | None = None,
+    reading: Annotated[
+        ReadingOptions, Without(("inputs", "missing", "decimal"))
+    ] = ReadingOptions(),  # noqa: B008
     json: bool = False,
 ) -> None:
     """Solve every look-back, penalty and horizon in closed form and score every test window.
@@ -55,11 +56,8 @@ def sweep(
         refit: solve the chosen maps on training and validation rows instead of training rows only.
         season: steps per season of the profile and of SeasonalNaive; by default that of the data
             set or of the file's frequency.
+        reading: how the file is read.
         target: score only these columns.
-        time: name of the file's time column; detected by default.
-        id: name of the series column of a long file.
-        value: name of the value column of a long file.
-        frequency: time step between the file's rows; detected by default.
         json: print one JSON object instead of a table.
     """
     require_positive(season=season)
@@ -67,13 +65,11 @@ def sweep(
     if file_or_dataset in catalog.CATALOG:
         entry = catalog.find_entry(file_or_dataset)
         series, borders = catalog.load_dataset(file_or_dataset, data_dir), entry.borders
-        series = series if target is None else series.select(target)
+        series = series if reading.target is None else series.select(reading.target)
         season = season or entry.season
     else:
         with progress(f"reading {file_or_dataset}"):
-            series = read_series(
-                file_or_dataset, time=time, id=id, value=value, target=target, frequency=frequency
-            )
+            series = read_series(file_or_dataset, **vars(reading))
         borders = split_7_1_2(len(series))
         season = season or default_season(series.frequency)
     split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test)

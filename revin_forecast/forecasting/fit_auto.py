@@ -17,13 +17,11 @@ from revin_forecast.forecasting.forecaster_config import (
 )
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import LastValue
-from revin_forecast.selection import (
-    SelectionTask,
-    Selector,
-    detect_seasons,
-    find_centring,
-    select_model,
-)
+from revin_forecast.selection.candidates import find_centring
+from revin_forecast.selection.seasonality import detect_seasons
+from revin_forecast.selection.select import select_model
+from revin_forecast.selection.selector import Selector
+from revin_forecast.selection.task import SelectionTask
 from revin_forecast.training.model_config import ModelConfig
 
 
@@ -58,7 +56,7 @@ def fit_auto(config: ForecasterConfig, series: Series) -> FittedModel:
     # All rows set the scale, validation included: the forecast begins after the last of them.
     standardizer = Standardizer.fit(series.values)
     values = standardizer.transform(series.values)
-    seasons = config.selection.seasons or detect_seasons(values, series.frequency, train_rows)
+    seasons = config.selection.season or detect_seasons(values, series.frequency, train_rows)
     # A normalizer that the user names fixes the level that is subtracted from each window.
     centring = None if config.normalizer is None else find_centring(config.normalizer)
     task = SelectionTask(

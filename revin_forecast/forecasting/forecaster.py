@@ -22,7 +22,7 @@ from revin_forecast.forecasting.predict import predict_table
 from revin_forecast.forecasting.saving import load_fitted, save_fitted
 from revin_forecast.models.spec import ModuleFactory, ModuleSpec
 from revin_forecast.parallel import Engine
-from revin_forecast.selection import SelectionSettings
+from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.model_config import resolve_covariates
 from revin_forecast.training.settings import TrainingSettings
 

@@ -12,7 +12,7 @@ from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import InitializedFromData
-from revin_forecast.selection import SelectionSettings
+from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.settings import TrainingSettings
 
 VALIDATION_SHARE = 0.2

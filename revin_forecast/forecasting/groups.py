@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from revin_forecast.data.reading.decimal_marks import DecimalMark
 from revin_forecast.data.reading.numbers import parse_numbers
 from revin_forecast.data.reading.raw_table import RawTable, read_table
 from revin_forecast.data.reading.read_series import LONG_FORMAT, TableLike, read_series
+from revin_forecast.data.reading.reading_options import DecimalMark
 from revin_forecast.data.reading.timestamps import TIME_NAMES, find_time_column, parse_timestamps
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError

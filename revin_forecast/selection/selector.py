@@ -22,7 +22,8 @@ from revin_forecast.selection.candidates import (
     make_linear_candidate,
 )
 from revin_forecast.selection.linear_maps import LinearMap, LinearMapSolver
-from revin_forecast.selection.settings import SelectionSettings, SelectionTask
+from revin_forecast.selection.settings import SelectionSettings
+from revin_forecast.selection.task import SelectionTask
 from revin_forecast.selection.validation import ValidationWindows
 from revin_forecast.selection.weights import absolute_errors
 from revin_forecast.training.fit import fit_model

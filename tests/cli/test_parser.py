@@ -8,7 +8,10 @@ import yaml
 
 from revin_forecast import backbones, normalizers
 from revin_forecast.backbones import Backbone
+from revin_forecast.cli.forecast import forecast
 from revin_forecast.cli.main import main
+from revin_forecast.cli.parser import group_flat_options
+from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.normalizers import Normalizer
 
 
@@ -77,3 +80,19 @@ def test_help_mentions_short_options(capsys):
         main(["forecast", "--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert "can omit the group: --max-epochs is short for --training.max-epochs" in text
+
+
+def test_commands_share_the_options_of_a_dataclass(capsys):
+    """Each field is an option and a key of its own, unless the command leaves it out."""
+    words = ["--time", "day", "--target", "a", "b", "--season", "24", "168", "--decimal", ","]
+    with pytest.raises(SystemExit):
+        main(["forecast", "table.csv", "--horizon", "2", *words, "--print_config"])
+    options = yaml.safe_load(capsys.readouterr().out)
+    assert (options["time"], options["target"], options["season"]) == ("day", ["a", "b"], [24, 168])
+    assert "reading" not in options
+    values = {"file": "table.csv", **{name: options[name] for name in options if name != "config"}}
+    grouped = group_flat_options(forecast, values)
+    assert grouped["reading"] == ReadingOptions(time="day", target=("a", "b"), decimal=",")
+    assert grouped["selection"].season == (24, 168)
+    assert main(["evaluate", "--dataset", "co2", "--missing", "error"]) == 2
+    assert "there is no option --missing." in capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 from revin_forecast import Forecaster, RevIN
 from revin_forecast.backbones import Ridge
 from revin_forecast.errors import InputError
-from revin_forecast.selection import SelectionSettings
+from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.settings import TrainingSettings
 
 
@@ -27,7 +27,7 @@ PARAMETERS = {
     "normalizer": partial(RevIN, statistic="last"),
     "training": TrainingSettings(max_epochs=3),
     "covariates": [],
-    "selection": SelectionSettings(seasons=(7,)),
+    "selection": SelectionSettings(season=(7,)),
 }
 
 

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from revin_forecast.selection import (
-    detect_seasons,
-)
+from revin_forecast.selection.seasonality import detect_seasons
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,10 @@ import torch
 
 from revin_forecast import Forecaster, InputError, TrainingSettings
 from revin_forecast.backbones import Ridge
-from revin_forecast.selection import (
-    SelectionSettings,
-    SelectionTask,
-    Selector,
-    select_model,
-)
+from revin_forecast.selection.select import select_model
+from revin_forecast.selection.selector import Selector
+from revin_forecast.selection.settings import SelectionSettings
+from revin_forecast.selection.task import SelectionTask
 from revin_forecast.selection.validation import seasonal_error
 from tests.support.seasonal_values import make_values
 

@@ -4,12 +4,10 @@ import pytest
 
 from revin_forecast import InputError, TrainingSettings
 from revin_forecast.backbones import DLinear, TSMixer
-from revin_forecast.selection import (
-    SelectionSettings,
-    SelectionTask,
-    Selector,
-    select_model,
-)
+from revin_forecast.selection.select import select_model
+from revin_forecast.selection.selector import Selector
+from revin_forecast.selection.settings import SelectionSettings
+from revin_forecast.selection.task import SelectionTask
 from tests.support.seasonal_values import make_values
 
 

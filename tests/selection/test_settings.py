@@ -5,13 +5,14 @@ import runpy
 import pytest
 
 from revin_forecast import InputError
-from revin_forecast.selection import SelectionSettings, settings
+from revin_forecast.selection import settings
+from revin_forecast.selection.settings import SelectionSettings
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"seasons": (1,)}, "a season is a number of steps from 2 up"),
+        ({"season": (1,)}, "a season is a number of steps from 2 up"),
         ({"budget": -1}, "the budget is in seconds"),
     ],
 )

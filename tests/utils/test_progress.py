@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from revin_forecast.selection import SelectionSettings, SelectionTask, Selector
+from revin_forecast.selection.selector import Selector
+from revin_forecast.selection.settings import SelectionSettings
+from revin_forecast.selection.task import SelectionTask
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils import progress as progress_module
 from revin_forecast.utils.progress import (

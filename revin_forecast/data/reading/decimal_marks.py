@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
 from revin_forecast.data.reading.raw_table import RawTable
+from revin_forecast.data.reading.reading_options import DecimalMark
 from revin_forecast.errors import InputError
 
 pc: Any = pyarrow.compute  # its functions are made at run time, so type checkers see none of them
-DecimalMark = Literal[",", "."]
 DECIMAL_MARKS: tuple[DecimalMark, DecimalMark] = (",", ".")
 GROUP_SEPARATORS = "[ '\u2019\u00a0\u202f]"
 """Characters that separate groups of digits and are never a decimal mark."""

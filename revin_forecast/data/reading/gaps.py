@@ -1,14 +1,10 @@
 """Treatment of unobserved values: keep them, interpolate them or reject them."""
 
-from typing import Literal
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from revin_forecast.shapes import Future, Past
-
-MissingPolicy = Literal["observed", "interpolate", "error"]
 
 
 def find_first_gap(observed: np.ndarray, required: np.ndarray) -> tuple[int, int] | None:

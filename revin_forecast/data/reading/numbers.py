@@ -19,13 +19,13 @@ from revin_forecast.data.reading.decimal_marks import (
     DECIMAL_MARKS,
     GROUP_SEPARATORS,
     NUMERIC_PATTERNS,
-    DecimalMark,
     detect_decimal_marks,
     may_use_commas,
     pc,
 )
 from revin_forecast.data.reading.delimited import NA_VALUES
 from revin_forecast.data.reading.raw_table import RawTable
+from revin_forecast.data.reading.reading_options import DecimalMark
 from revin_forecast.errors import InputError
 
 ADVICE = "Correct it, leave it empty if it was not measured, or choose the columns with --target."

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from revin_forecast.data.formatting import format_names
-from revin_forecast.data.reading.decimal_marks import DecimalMark
 from revin_forecast.data.reading.numbers import parse_numbers
 from revin_forecast.data.reading.raw_table import RawTable
+from revin_forecast.data.reading.reading_options import DecimalMark
 from revin_forecast.data.reading.timestamps import parse_timestamps
 from revin_forecast.data.table_layout import TableLayout
 from revin_forecast.errors import InputError

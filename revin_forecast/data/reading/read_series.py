@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from revin_forecast.data.formatting import format_names
-from revin_forecast.data.reading.decimal_marks import DecimalMark
 from revin_forecast.data.reading.frequency import find_regular_grid, parse_frequency
-from revin_forecast.data.reading.gaps import MissingPolicy, find_first_gap, interpolate
+from revin_forecast.data.reading.gaps import find_first_gap, interpolate
 from revin_forecast.data.reading.pivot import TimeRows, read_long_rows, read_wide_rows
 from revin_forecast.data.reading.raw_table import ArrowTable, RawTable, read_table
+from revin_forecast.data.reading.reading_options import DecimalMark, MissingPolicy
 from revin_forecast.data.reading.timestamps import TIME_NAMES, find_time_column, is_timestamp
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_layout import TableLayout

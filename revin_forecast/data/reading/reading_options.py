@@ -1,0 +1,38 @@
+"""`ReadingOptions`: how a table is read; light, because every command line imports it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+DecimalMark = Literal[".", ","]
+MissingPolicy = Literal["observed", "interpolate", "error"]
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How a table is read; each field is an option of the commands that read one.
+
+    The fields are the keyword arguments of `read_series`: `read_series(file, **vars(options))`.
+    """
+
+    time: str | None = None
+    """Name of the time column; detected by default."""
+    id: str | None = None
+    """Name of the series column of a long table."""
+    value: str | None = None
+    """Name of the value column of a long table."""
+    target: tuple[str, ...] | None = None
+    """Forecast only these series."""
+    inputs: tuple[str, ...] | None = None
+    """Series used as inputs but not forecast."""
+    frequency: str | None = None
+    """Time step between rows, as a pandas frequency (h, D, W-SAT, MS); detected by default."""
+    missing: MissingPolicy = "observed"
+    """Treatment of gaps: the model uses observed values only (observed), gaps are filled by linear
+    interpolation (interpolate), or the first gap is an error (error)."""
+    decimal: DecimalMark | None = None
+    """Decimal mark of the numbers; detected by default."""
+
+    @property
+    def allows_memory_map(self) -> bool:
+        """Whether a few rows at a time suffice; gaps and decimal marks need all rows."""
+        return self.missing == "observed" and self.decimal is None
