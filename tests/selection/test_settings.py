@@ -13,7 +13,7 @@ from revin_forecast.selection.settings import SelectionSettings
     ("options", "message"),
     [
         ({"season": (1,)}, "a season is a number of steps from 2 up"),
-        ({"budget": -1}, "the budget is in seconds"),
+        ({"budget": -1.0}, "the budget is in seconds"),
     ],
 )
 def test_unusable_settings_are_refused(options, message):
