@@ -24,8 +24,8 @@ from revin_forecast.shift.benchmark import (
 )
 from revin_forecast.shift.runner import make_job_engine
 from revin_forecast.shift.runner.cost_estimate import RunCost, estimate_costs
-from revin_forecast.shift.runner.job import TRAINING, Job, ProgressCallback, ProgressEvent
-from revin_forecast.shift.runner.journal import RunProgress, merge_folders, read_progress
+from revin_forecast.shift.runner.job import ProgressCallback, ProgressEvent
+from revin_forecast.shift.runner.store import TRAINING, RunProgress, StoredRun, merge_folders
 from revin_forecast.shift.suite.suite import Suite
 from revin_forecast.shift.suite.suite_yaml import read_suite
 from revin_forecast.utils.environment import environment_info
@@ -69,20 +69,21 @@ def benchmark(
         raise InputError(f"--timeout is {timeout:g}; pass a number of seconds above 0.")
     parsed_suite = read_suite(suite)
     execution = ExecutionSettings(out, data_dir, timeout, retry, _parse_shard(shard), windows)
+    jobs = make_jobs(parsed_suite, execution)
     # Estimate the costs of this shard only; other shards run on other machines.
-    jobs = select_shard(make_jobs(parsed_suite, execution), execution.shard)
+    runs = [job.run for job in select_shard(jobs, execution.shard)]
     start = time.perf_counter()
-    costs = estimate_costs(parsed_suite, [job.run for job in jobs], data_dir)
-    recorded = read_progress(jobs)
+    costs = estimate_costs(runs)
+    recorded = {run.label: run.read_progress() for run in runs}
     worker_count = (os.cpu_count() or 1) if workers is None else workers
     if dry_run:
-        plan = plan_to_dict(parsed_suite, jobs, costs, recorded, worker_count)
+        plan = plan_to_dict(parsed_suite, runs, costs, recorded, worker_count)
         (print_json if json else print_plan)(plan)
         return
     planning_seconds = time.perf_counter() - start
     job_engine = make_job_engine(engine, worker_count, address)
     with eta_display(costs, recorded) as on_progress:
-        outcome = run_benchmark(parsed_suite, execution, job_engine, on_progress, costs)
+        outcome = run_benchmark(jobs, execution, job_engine, on_progress, costs)
     outcome.stage_seconds = {"planning": planning_seconds, **outcome.stage_seconds}
     _report_result(parsed_suite, Path(suite), outcome, Path(out), json)
 
@@ -111,7 +112,7 @@ def merge(
     with progress(f"merging {len(parts)} shards"):
         merge_folders([Path(part) for part in parts], Path(out))
         execution = ExecutionSettings(out, data_dir)
-        outcome = compile_tables(parsed_suite, execution, make_jobs(parsed_suite, execution), {})
+        outcome = compile_tables(make_jobs(parsed_suite, execution), execution, {})
     _report_result(parsed_suite, Path(suite), outcome, Path(out), json)
 
 
@@ -227,7 +228,7 @@ def estimate_remaining_seconds(cost: RunCost, recorded: RunProgress) -> float:
 
 def plan_to_dict(
     suite: Suite,
-    jobs: Sequence[Job],
+    runs: Sequence[StoredRun],
     costs: Mapping[str, RunCost],
     recorded: Mapping[str, RunProgress],
     workers: int,
@@ -236,14 +237,14 @@ def plan_to_dict(
 
     Args:
         suite: the planned suite.
-        jobs: jobs of the suite, one per run.
+        runs: runs of the suite.
         costs: estimated cost of each run, by label.
         recorded: recorded progress of each run, by label.
         workers: number of worker processes.
     """
     rows = []
-    for dataset in dict.fromkeys(job.run.dataset_config.name for job in jobs):
-        labels = [job.run.label for job in jobs if job.run.dataset_config.name == dataset]
+    for dataset in dict.fromkeys(run.planned.dataset_config.name for run in runs):
+        labels = [run.label for run in runs if run.planned.dataset_config.name == dataset]
         rows.append(
             {
                 "dataset": dataset,
@@ -261,7 +262,7 @@ def plan_to_dict(
     )
     return {
         "suite": suite.name,
-        "runs": len(jobs),
+        "runs": len(runs),
         "cells": sum(run.planned_cells for run in recorded.values()),
         "workers": workers,
         # The longest run is a lower bound, because one worker executes it alone.

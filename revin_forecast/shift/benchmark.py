@@ -15,21 +15,15 @@ from revin_forecast.shift.card.card import shift_card
 from revin_forecast.shift.processes import PROCESSES
 from revin_forecast.shift.runner import JobEngine
 from revin_forecast.shift.runner.cost_estimate import RunCost
-from revin_forecast.shift.runner.job import ARTEFACTS, Job, ProgressCallback
+from revin_forecast.shift.runner.job import Job, ProgressCallback
 from revin_forecast.shift.runner.results import (
     CompiledResults,
     compile_results,
     window_rows,
     write_tables,
 )
-from revin_forecast.shift.suite.datasets import prepare_dataset
-from revin_forecast.shift.suite.plan import (
-    LEVEL_DEPENDENT,
-    TABLES_SCHEMA,
-    PlannedRun,
-    plan_cells,
-    plan_runs,
-)
+from revin_forecast.shift.runner.store import RunStore, StoredRun
+from revin_forecast.shift.suite.plan import LEVEL_DEPENDENT, TABLES_SCHEMA
 from revin_forecast.shift.suite.suite import Suite
 from revin_forecast.shift.theory import run_theory_checks
 
@@ -65,43 +59,32 @@ class BenchmarkResult:
 
 def make_jobs(suite: Suite, execution: ExecutionSettings) -> list[Job]:
     """Return the jobs of a suite, those of all shards, in the order of the tables."""
-    planned_runs = plan_runs(suite, execution.data_dir)
-    labels = _labels_with_examples(suite, planned_runs, execution.data_dir)
+    runs = RunStore(suite, Path(execution.folder), execution.data_dir).make_runs()
+    labels = _labels_with_examples(suite, runs)
     return [
-        Job(
-            suite,
-            run,
-            str(Path(execution.folder) / ARTEFACTS),
-            execution.data_dir,
-            execution.timeout,
-            execution.retry,
-            keeps_examples=run.label in labels,
-        )
-        for run in planned_runs
+        Job(run, execution.timeout, execution.retry, keeps_examples=run.label in labels)
+        for run in runs
     ]
 
 
-def _labels_with_examples(
-    suite: Suite, planned_runs: Sequence[PlannedRun], data_dir: str | None
-) -> set[str]:
+def _labels_with_examples(suite: Suite, runs: Sequence[StoredRun]) -> set[str]:
     """Return the labels of the runs whose example windows the report shows.
 
     One backbone and one seed on one data set whose licence permits excerpts; real data first.
     """
+    grid = suite.models[0]
+    backbone_and_seed = grid.backbones[0], grid.seeds[0]
     for dataset in sorted(suite.datasets, key=lambda config: config.name in PROCESSES):
-        try:
-            showable = prepare_dataset(dataset, suite.windows, data_dir).can_show_excerpts
-        except Exception:  # the runs on this data set report the error
-            continue
-        if showable and len(plan_cells(suite, dataset)) > 1:
-            grid = suite.models[0]
-            backbone_and_seed = grid.backbones[0], grid.seeds[0]
-            model_runs = [
-                run for run in planned_runs if run.role == "model" and run.dataset_config == dataset
-            ]
-            return {
-                run.label for run in model_runs if (run.backbone, run.seed) == backbone_and_seed
-            }
+        candidates = [
+            run
+            for run in runs
+            if run.planned.role == "model"
+            and run.planned.dataset_config == dataset
+            and (run.planned.backbone, run.planned.seed) == backbone_and_seed
+        ]
+        first = candidates[0]
+        if not first.error and len(first.cells) > 1 and first.dataset.can_show_excerpts:
+            return {run.label for run in candidates}
     return set()
 
 
@@ -122,7 +105,7 @@ def select_shard(jobs: Sequence[Job], shard: tuple[int, int]) -> list[Job]:
 
 
 def run_benchmark(
-    suite: Suite,
+    jobs: Sequence[Job],
     execution: ExecutionSettings,
     engine: JobEngine,
     on_progress: ProgressCallback,
@@ -131,14 +114,14 @@ def run_benchmark(
     """Measure the cells that have no result yet, then compile and write every table.
 
     Args:
-        suite: the runs and cells.
+        jobs: all jobs of the suite, as `make_jobs` returns them.
         execution: folder, data and limits.
         engine: runs the jobs, in this process or in workers.
         on_progress: receives the workers' progress events.
         costs: predicted cost of each run, by label. The longest runs start first.
     """
     stages: dict[str, float] = {}
-    jobs = make_jobs(suite, execution)
+    store = jobs[0].run.store
     own_jobs = select_shard(jobs, execution.shard)
     # Longest first: a long run that started last would keep one worker busy and the others idle.
     longest_first = sorted(
@@ -148,51 +131,50 @@ def run_benchmark(
     with ThreadPoolExecutor(1) as executor, _time_stage(stages, "training and measuring"):
         if engine.has_worker_processes:
             # These tables need no result of a run: compute them while the workers start.
-            futures["shiftcards"] = executor.submit(shift_cards, suite, execution.data_dir)
+            futures["shiftcards"] = executor.submit(shift_cards, store)
             futures["checks"] = executor.submit(run_theory_checks)
         engine.run(longest_first, on_progress)
     ready_tables = {name: future.result() for name, future in futures.items()}
-    return compile_tables(suite, execution, jobs, stages, ready_tables)
+    return compile_tables(jobs, execution, stages, ready_tables)
 
 
 def compile_tables(
-    suite: Suite,
-    execution: ExecutionSettings,
     jobs: Sequence[Job],
+    execution: ExecutionSettings,
     stage_seconds: dict[str, float],
     ready_tables: Mapping[str, pd.DataFrame] | None = None,
 ) -> BenchmarkResult:
     """Compile the tables from the results in the folder and write them.
 
     Args:
-        suite: the measured suite.
-        execution: the folder of the results.
         jobs: all jobs of the suite.
+        execution: the folder of the results.
         stage_seconds: seconds by stage; those of the stages here are added to it.
         ready_tables: tables computed before: shiftcards, checks.
     """
     ready_tables = ready_tables or {}
+    runs = [job.run for job in jobs]
+    store = runs[0].store
     with _time_stage(stage_seconds, "compiling"):
-        results = compile_results(jobs)
+        results = compile_results(runs)
     with _time_stage(stage_seconds, "statistics"):
         tables = {
             "runs": results.runs,
             "costs": results.costs,
             "cells": results.cells,
             "examples": results.examples,
-            **_aggregate_cells(results, suite.protocol.resamples),
+            **_aggregate_cells(results, store.suite.protocol.resamples),
         }
     with _time_stage(stage_seconds, "shift cards"):
         card = ready_tables.get("shiftcards")
-        tables["shiftcards"] = shift_cards(suite, execution.data_dir) if card is None else card
+        tables["shiftcards"] = shift_cards(store) if card is None else card
     with _time_stage(stage_seconds, "theory checks"):
         checks = ready_tables.get("checks")
         tables["checks"] = run_theory_checks() if checks is None else checks
     with _time_stage(stage_seconds, "writing tables"):
         write_tables(tables, Path(execution.folder))
         if execution.windows:
-            windows = window_rows(results, suite.windows.stride)
-            write_tables({"windows": windows}, Path(execution.folder))
+            write_tables({"windows": window_rows(results, runs)}, Path(execution.folder))
     return BenchmarkResult(tables, results.missing_cells, stage_seconds)
 
 
@@ -209,12 +191,12 @@ def _aggregate_cells(results: CompiledResults, resamples: int) -> dict[str, pd.D
     return {name: table.assign(schema_version=TABLES_SCHEMA) for name, table in aggregates.items()}
 
 
-def shift_cards(suite: Suite, data_dir: str | None) -> pd.DataFrame:
+def shift_cards(store: RunStore) -> pd.DataFrame:
     """Return the shift card of each channel of each available data set."""
     parts: list[pd.DataFrame] = []
-    for config in suite.datasets:
+    for config in store.suite.datasets:
         try:
-            data = prepare_dataset(config, suite.windows, data_dir)
+            data = store.load_dataset(config)
         except Exception:  # the runs on this data set are recorded as failed
             continue
         if data.split.has_independent_parts:  # separate blocks, not one series

@@ -1,7 +1,7 @@
 """Measure the robustness of one model to shifts, next to its twin without a normalizer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,11 +10,11 @@ import pandas as pd
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity
-from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
 from revin_forecast.shift.runner.engine import InlineJobEngine
+from revin_forecast.shift.runner.job import Job
 from revin_forecast.shift.runner.results import compile_results
+from revin_forecast.shift.runner.store import RunStore
 from revin_forecast.shift.suite.datasets import prepare_dataset
-from revin_forecast.shift.suite.plan import plan_cells
 from revin_forecast.shift.suite.suite import (
     DatasetConfig,
     ModelGrid,
@@ -101,18 +101,17 @@ def _make_suite(
 
 
 def _measure_suite(suite: Suite, folder: str, data_dir: str | None) -> pd.DataFrame:
-    jobs = make_jobs(suite, ExecutionSettings(str(Path(folder)), data_dir))
-    compared_jobs = [
-        job
-        for job in jobs
-        if job.run.role == "model" or job.run.display_names[0] == "SeasonalNaive"
+    runs = [
+        run
+        for run in RunStore(suite, Path(folder), data_dir).make_runs()
+        if run.planned.role == "model" or run.planned.display_names[0] == "SeasonalNaive"
     ]
-    jobs = [replace(job, keeps_examples=False) for job in compared_jobs]
-    units = sum(1 + len(plan_cells(job.suite, job.run.dataset_config)) for job in jobs)
+    units = sum(1 + len(run.cells) for run in runs)
     with progress("shifts", units) as advance:
         # A unit is the training of a job or one of its cells; each sends "begin" and "end".
+        jobs = [Job(run) for run in runs]
         InlineJobEngine().run(jobs, lambda event: advance(int(event[0] == "end"), event[1]))
-    cells = compile_results(jobs).cells
+    cells = compile_results(runs).cells
     failed = cells[cells.status == "failed"]
     if len(failed) == len(cells):
         raise InputError(f"nothing could be measured: {failed.error.iloc[0]}")

@@ -57,7 +57,7 @@ def run_benchmark(suite, folder, engine):
     jobs = make_jobs(suite, ExecutionSettings(str(folder), timeout=HANG_SECONDS))
     events = []
     engine.run(jobs, events.append)
-    results = compile_results(jobs)
+    results = compile_results([job.run for job in jobs])
     errors = {key: value.tobytes() for key, value in results.window_errors.items()}
     return results, errors, events
 

@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,9 @@ from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity, RevIN, Robust
 from revin_forecast.shift import generators
 from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
+from revin_forecast.shift.runner.store import RunStore
 from revin_forecast.shift.shift import Shift
 from revin_forecast.shift.suite import plan
-from revin_forecast.shift.suite.datasets import prepare_dataset
 from revin_forecast.shift.suite.fingerprint import (
     code_salt,
     component_salt,
@@ -26,7 +27,7 @@ from revin_forecast.shift.suite.fingerprint import (
     shift_parameters,
     with_defaults,
 )
-from revin_forecast.shift.suite.plan import cell_config, cell_key, plan_cells, plan_runs, run_config
+from revin_forecast.shift.suite.plan import cell_config, plan_cells
 from revin_forecast.shift.suite.suite import DatasetConfig, ModelGrid, WindowConfig
 from revin_forecast.shift.suite.suite_yaml import parse_shifts
 from revin_forecast.training.settings import TrainingSettings
@@ -35,9 +36,8 @@ from tests.support.shift_suites import Unbuildable, make_small_suite, make_spec
 
 def keys(suite):
     """Return the keys of the last run and of its cells."""
-    run = plan_runs(suite)[-1]
-    key = fingerprint(run_config(suite, run, prepare_dataset(run.dataset_config, suite.windows)))
-    return key, [cell_key(key, suite, cell) for cell in plan_cells(suite, run.dataset_config)]
+    run = RunStore(suite, Path("nowhere")).make_runs()[-1]
+    return run.key, [key for key, _ in run.cells]
 
 
 SUITE = make_small_suite()
@@ -138,7 +138,9 @@ def test_scoring_settings_change_cell_keys_only():
 def test_execution_settings_change_no_key(tmp_path):
     plain = make_jobs(SUITE, ExecutionSettings(str(tmp_path)))
     other = make_jobs(SUITE, ExecutionSettings("elsewhere", "data", 1.0, True, (1, 3), True))
-    assert [job.run for job in plain] == [job.run for job in other]
+    for job, other_job in zip(plain, other, strict=True):
+        assert job.run.key == other_job.run.key
+        assert job.run.cells == other_job.run.cells
     names = {field.name for field in dataclasses.fields(ExecutionSettings)}
     assert names == {"folder", "data_dir", "timeout", "retry", "shard", "windows"}
 
@@ -213,9 +215,7 @@ def test_source_of_an_own_shift_changes_its_cells_only(own_folder):
     (own_folder / "ownhelper.py").write_text("SIZE = 2\n")
     other_key, after = recomputed_keys(suite)
     assert other_key == key
-    is_clean = [
-        cell.shift is None for cell in plan_cells(suite, plan_runs(suite)[-1].dataset_config)
-    ]
+    is_clean = [cell.shift is None for cell in plan_cells(suite, suite.datasets[-1])]
     assert [old == new for old, new in zip(before, after, strict=True)] == is_clean
     assert not all(is_clean)
 
@@ -287,12 +287,8 @@ def test_no_record_names_a_module_of_ours():
     """Neither a key nor a journal names one, even with classes among the defaults."""
     everything = make_small_suite((Siamese, NHITS), ("all",), ("ar", "level_dependent"))
     records = []
-    for run in plan_runs(everything):
-        data = prepare_dataset(run.dataset_config, everything.windows)
-        records.append(run_config(everything, run, data))
-        records += [
-            cell_config(everything, cell) for cell in plan_cells(everything, run.dataset_config)
-        ]
+    for run in RunStore(everything, Path("nowhere")).make_runs():
+        records += [run.config, *(cell_config(everything, cell) for _, cell in run.cells)]
     text = json.dumps(records)  # fails unless all values are plain
     names = set(re.findall(r"revin_forecast\.\w+", text))
     assert {"revin_forecast.Siamese", "revin_forecast.Linear", "revin_forecast.level"} <= names

@@ -1,10 +1,6 @@
 """A benchmark resumes without loss, measures nothing twice and detects damaged files."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 import time
 
 import pandas as pd
@@ -22,11 +18,9 @@ from revin_forecast.shift.benchmark import (
 from revin_forecast.shift.measuring.baselines import Constant
 from revin_forecast.shift.runner import engine as engines
 from revin_forecast.shift.runner.engine import InlineJobEngine
-from revin_forecast.shift.runner.job import TRAINING
-from revin_forecast.shift.runner.journal import merge_folders
 from revin_forecast.shift.runner.local import LocalJobEngine
-from revin_forecast.shift.runner.lock import run_lock
 from revin_forecast.shift.runner.results import compile_results
+from revin_forecast.shift.runner.store import TRAINING, merge_folders
 from revin_forecast.shift.suite.suite import DatasetConfig
 from tests.support.shift_suites import (
     Broken,
@@ -50,8 +44,13 @@ def run_suite(suite, folder, engine=None, **execution):
     return jobs, sum(kind == "begin" for kind, *_ in events)
 
 
-def exact_results(results):
-    """Return the results in a form that compares bit for bit."""
+def compile_jobs(jobs):
+    return compile_results([job.run for job in jobs])
+
+
+def exact_results(jobs):
+    """Return the results of jobs in a form that compares bit for bit."""
+    results = compile_jobs(jobs)
     errors = {key: value.tobytes() for key, value in results.window_errors.items()}
     return results.runs.to_json(), results.cells.to_json(double_precision=15), errors
 
@@ -72,7 +71,7 @@ def copy_folder(folder, target):
 
 def test_every_planned_cell_is_measured_once(finished_run):
     folder, jobs = finished_run
-    results = compile_results(jobs)
+    results = compile_jobs(jobs)
     assert results.missing_cells == 0
     assert (results.cells.status == "done").all()
     lines = [line for path in folder.rglob("cells.jsonl") for line in path.read_text().splitlines()]
@@ -114,7 +113,7 @@ def test_damaged_artefacts_are_detected_and_replaced(finished_run, tmp_path, dam
         record.write_text("")
     jobs, begins = run_suite(make_small_suite(), folder)
     assert begins == 1
-    assert exact_results(compile_results(jobs)) == exact_results(compile_results(finished_run[1]))
+    assert exact_results(jobs) == exact_results(finished_run[1])
 
 
 def test_failures_are_recorded_and_other_units_go_on(tmp_path):
@@ -122,7 +121,7 @@ def test_failures_are_recorded_and_other_units_go_on(tmp_path):
     missing = DatasetConfig("nowhere", file=str(tmp_path / "nowhere.csv"))
     suite = suite.__class__(**{**vars(suite), "datasets": (*suite.datasets, missing)})
     jobs, _ = run_suite(suite, tmp_path)
-    cells = compile_results(jobs).cells
+    cells = compile_jobs(jobs).cells
     on_ar = cells[(cells.dataset == "ar") & (cells.normalizer == "Identity")].set_index("backbone")
     assert (on_ar.loc["Ridge"].status == "done").all()
     broken = on_ar.loc["Broken"]
@@ -147,7 +146,7 @@ def test_unit_over_its_time_limit_fails_alone(tmp_path):
     # The other units take milliseconds, so they meet this limit on a busy machine, too.
     jobs, events = make_jobs(suite, ExecutionSettings(str(tmp_path), timeout=3.0)), []
     InlineJobEngine().run(jobs, events.append)
-    cells = compile_results(jobs).cells
+    cells = compile_jobs(jobs).cells
     slow = cells[cells.backbone == "Slow"]
     assert (slow.status == "failed").all()
     assert slow.error.str.contains("took longer than 3 s; raise --timeout to allow more").all()
@@ -167,7 +166,7 @@ def test_workers_that_die_or_hang_are_replaced(tmp_path, monkeypatch):
         backbones=(Crashing, Hanging, Ridge), shifts=(), normalizers=(Identity,)
     )
     jobs, _ = run_suite(suite, tmp_path, LocalJobEngine(2), timeout=5.0)
-    cells = compile_results(jobs).cells.set_index("backbone")
+    cells = compile_jobs(jobs).cells.set_index("backbone")
     assert (cells.loc["Ridge"].status == "done").all()
     assert cells.loc["Crashing"].error.str.contains("the worker died").all()
     assert cells.loc["Hanging"].error.str.contains("hung longer than 5 s and was killed").all()
@@ -179,44 +178,18 @@ def test_results_do_not_depend_on_workers_or_shards(finished_run, tmp_path):
     suite = make_small_suite()
     jobs, begins = run_suite(suite, tmp_path / "two", LocalJobEngine(2))
     assert begins
-    assert exact_results(compile_results(jobs)) == exact_results(compile_results(finished_run[1]))
+    assert exact_results(jobs) == exact_results(finished_run[1])
     for part in (1, 2, 3):
         execution = ExecutionSettings(str(tmp_path / f"shard {part}"))
         shard = select_shard(make_jobs(suite, execution), (part, 3))
         InlineJobEngine().run(shard, lambda event: None)
     merge_folders([tmp_path / f"shard {part}" for part in (1, 2, 3)], tmp_path / "merged")
-    merged = compile_results(make_jobs(suite, ExecutionSettings(str(tmp_path / "merged"))))
-    assert exact_results(merged) == exact_results(compile_results(finished_run[1]))
+    merged = make_jobs(suite, ExecutionSettings(str(tmp_path / "merged")))
+    assert exact_results(merged) == exact_results(finished_run[1])
     with pytest.raises(InputError, match="is not the folder of a benchmark: it has no measured/"):
         merge_folders([tmp_path], tmp_path / "x")
     with pytest.raises(InputError, match="--shard is i/n with 1 <= i <= n but got 4/3"):
         select_shard(jobs, (4, 3))
-
-
-def test_run_is_locked_by_one_worker(tmp_path):
-    with run_lock(tmp_path / "run") as is_locked:
-        assert is_locked
-        with run_lock(tmp_path / "run") as is_locked_twice:
-            assert not is_locked_twice
-    with run_lock(tmp_path / "run") as is_locked:
-        assert is_locked
-    process = subprocess.Popen([sys.executable, "-c", "pass"])
-    process.wait()
-    lock = tmp_path / "dead" / "claim"
-    lock.mkdir(parents=True)
-    owner = {"host": socket.gethostname(), "pid": process.pid}
-    (lock / "owner.json").write_text(json.dumps(owner))
-    with run_lock(tmp_path / "dead") as is_locked:
-        assert is_locked  # its process has ended
-    remote = tmp_path / "remote" / "claim"
-    remote.mkdir(parents=True)
-    (remote / "owner.json").write_text(json.dumps({"host": "elsewhere", "pid": 1}))
-    with run_lock(tmp_path / "remote") as is_locked:
-        assert not is_locked
-    old = time.time() - 3600
-    os.utime(remote / "owner.json", (old, old))
-    with run_lock(tmp_path / "remote") as is_locked:
-        assert is_locked
 
 
 @pytest.mark.slow
@@ -225,7 +198,7 @@ def test_constant_and_damped_forecasters_are_not_ranked(tmp_path):
         backbones=(Ridge, Constant, Damped), shifts=("all",), datasets=("ar", "sine")
     )
     jobs, _ = run_suite(suite, tmp_path)
-    results = compile_results(jobs)
+    results = compile_jobs(jobs)
     headline = aggregate_tables(results.cells, results.window_errors, 50)["headline"]
     naive = headline[headline.backbone.isin(["Constant", "Damped"])]
     assert len(naive)
@@ -278,9 +251,8 @@ def test_killed_run_resumes_at_any_point(finished_run, tmp_path):
     ]
     keys = [json.loads(line)["key"] for line in lines]
     assert len(keys) == len(set(keys))
-    resumed, uninterrupted = compile_results(jobs), compile_results(finished_run[1])
-    assert resumed.missing_cells == 0
-    assert exact_results(resumed) == exact_results(uninterrupted)
+    assert compile_jobs(jobs).missing_cells == 0
+    assert exact_results(jobs) == exact_results(finished_run[1])
 
 
 @pytest.mark.slow
@@ -289,7 +261,7 @@ def test_tables_are_equal_to_the_byte(finished_run, tmp_path):
     for name in ("one", "two"):
         folder = copy_folder(finished_run[0], tmp_path / name)
         execution = ExecutionSettings(str(folder))
-        compile_tables(suite, execution, make_jobs(suite, execution), {})
+        compile_tables(make_jobs(suite, execution), execution, {})
     for path in sorted((tmp_path / "one").glob("*.parquet")):
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
     cells = pd.read_parquet(tmp_path / "one/cells.parquet")

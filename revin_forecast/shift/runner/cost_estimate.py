@@ -11,8 +11,9 @@ from revin_forecast.backbones import Ridge
 from revin_forecast.closed_form import fit_ridge
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.shift.measuring.windows import clean_windows, forecast_windows
-from revin_forecast.shift.suite.datasets import PreparedDataset, prepare_dataset
-from revin_forecast.shift.suite.plan import PlannedRun, exclusion_reason, plan_cells
+from revin_forecast.shift.runner.store import StoredRun
+from revin_forecast.shift.suite.datasets import PreparedDataset
+from revin_forecast.shift.suite.plan import exclusion_reason
 from revin_forecast.shift.suite.suite import Suite
 
 STEP_OVERHEAD_SECONDS, CELL_OVERHEAD_SECONDS = 2e-4, 4e-3
@@ -37,9 +38,7 @@ class RunCost:
         return self.training_seconds + self.cell_seconds * self.cell_count
 
 
-def estimate_costs(
-    suite: Suite, planned_runs: Sequence[PlannedRun], data_dir: str | None
-) -> dict[str, RunCost]:
+def estimate_costs(runs: Sequence[StoredRun]) -> dict[str, RunCost]:
     """Return the estimated cost of each run, by label.
 
     Runs that differ in the seed only cost the same, so one of them is timed. A run whose data can't
@@ -49,28 +48,28 @@ def estimate_costs(
     torch.set_num_threads(1)  # workers have one thread each
     costs: dict[Any, RunCost] = {}
     try:
-        for run in planned_runs:
+        for run in runs:
             if (group := _cost_group(run)) not in costs:
-                costs[group] = _estimate_run(suite, run, data_dir)
+                costs[group] = _estimate_run(run)
     finally:
         torch.set_num_threads(threads)
-    return {run.label: costs[_cost_group(run)] for run in planned_runs}
+    return {run.label: costs[_cost_group(run)] for run in runs}
 
 
-def _cost_group(run: PlannedRun) -> tuple[Any, ...]:
-    return run.dataset_config, run.display_names, run.role
+def _cost_group(run: StoredRun) -> tuple[Any, ...]:
+    return run.planned.dataset_config, run.planned.display_names, run.planned.role
 
 
-def _estimate_run(suite: Suite, run: PlannedRun, data_dir: str | None) -> RunCost:
+def _estimate_run(run: StoredRun) -> RunCost:
+    if run.error:
+        return RunCost()
     try:
-        data = prepare_dataset(run.dataset_config, suite.windows, data_dir)
-        model = run.make_model_config(suite).build(data.split.values.shape[1])
+        suite, data = run.store.suite, run.dataset
+        model = run.planned.make_model_config(suite).build(data.split.values.shape[1])
         windows = clean_windows(data.shift_dataset, suite.windows.stride)
         forward = _time_fastest(lambda: forecast_windows(model.eval(), windows.past), 1)
         cells = [
-            cell
-            for cell in plan_cells(suite, run.dataset_config)
-            if exclusion_reason(cell, data.shift_dataset) is None
+            cell for _, cell in run.cells if exclusion_reason(cell, data.shift_dataset) is None
         ]
         cell_seconds = forward + windows.targets.size * SECONDS_PER_VALUE + CELL_OVERHEAD_SECONDS
         training_seconds = _estimate_training_seconds(suite, model, data)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from revin_forecast.shift.runner.job import TRAINING, Job, ProgressCallback, ProgressEvent
-from revin_forecast.shift.runner.journal import record_failure
+from revin_forecast.shift.runner.job import Job, ProgressCallback, ProgressEvent
+from revin_forecast.shift.runner.store import TRAINING
 from revin_forecast.shift.runner.worker import run_job
 
 GRACE_SECONDS = 10.0
@@ -63,7 +63,7 @@ class Assignment:
         """Record the current unit as failed; return whether there was one."""
         if self.unit is None:
             return False
-        record_failure(self.job, self.unit, error)
+        self.job.run.record_failure(self.unit, error)
         return True
 
     @property

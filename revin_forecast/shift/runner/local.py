@@ -12,7 +12,6 @@ from revin_forecast.errors import InputError
 from revin_forecast.parallel.worker import init_worker, worker_environment
 from revin_forecast.shift.runner.engine import MAX_ATTEMPTS, Assignment, JobEngine
 from revin_forecast.shift.runner.job import Job, ProgressCallback
-from revin_forecast.shift.runner.journal import fail_remaining
 from revin_forecast.shift.runner.worker import run_job
 
 POLL_SECONDS = 0.5
@@ -99,7 +98,7 @@ def _handle_lost_worker(
         queue.appendleft(assignment.job)
     elif recorded:
         reason = f"not measured: the models of this run crashed {MAX_ATTEMPTS} workers"
-        fail_remaining(assignment.job, reason)
+        assignment.job.run.fail_remaining(reason)
     else:
         raise RuntimeError(
             f"{assignment.description}: {error}, {MAX_ATTEMPTS} times before its first unit."

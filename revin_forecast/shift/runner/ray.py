@@ -9,7 +9,6 @@ from revin_forecast.errors import InputError, format_install_command
 from revin_forecast.parallel.worker import ENVIRONMENT_VARIABLES, pythonpath_variable
 from revin_forecast.shift.runner.engine import MAX_ATTEMPTS, Assignment, JobEngine
 from revin_forecast.shift.runner.job import Job, ProgressCallback, ProgressEvent
-from revin_forecast.shift.runner.journal import fail_remaining
 from revin_forecast.shift.runner.worker import run_job
 
 POLL_SECONDS = 0.5
@@ -97,7 +96,7 @@ class RayJobEngine(JobEngine):
                         reason = (
                             f"not measured: the models of this run crashed {MAX_ATTEMPTS} workers"
                         )
-                        fail_remaining(assignment.job, reason)
+                        assignment.job.run.fail_remaining(reason)
                     else:
                         raise
 

@@ -10,18 +10,10 @@ import numpy as np
 import pandas as pd
 
 from revin_forecast.shift.measuring.cell import Cell
-from revin_forecast.shift.runner.job import Job, run_folder
-from revin_forecast.shift.runner.journal import Journal, JournalEntry, decode_array, load_signed
-from revin_forecast.shift.suite.datasets import prepare_dataset
+from revin_forecast.shift.runner.run_folder import CellEntry, decode_array
+from revin_forecast.shift.runner.store import StoredRun
 from revin_forecast.shift.suite.fingerprint import fingerprint
-from revin_forecast.shift.suite.plan import (
-    LEVEL_DEPENDENT,
-    TABLES_SCHEMA,
-    PlannedRun,
-    cell_key,
-    plan_cells,
-    run_config,
-)
+from revin_forecast.shift.suite.plan import LEVEL_DEPENDENT, TABLES_SCHEMA
 from revin_forecast.utils.files import atomic_write
 
 METRIC_COLUMNS = (
@@ -43,16 +35,17 @@ COUNT_COLUMNS = ("n_windows", "n_excl_channels", "block_len")
 RUN_COLUMNS = ("run_key", "dataset", "backbone", "normalizer", "seed", "role")
 
 
-def run_labels(run: PlannedRun) -> dict[str, Any]:
+def run_labels(run: StoredRun) -> dict[str, Any]:
     """Return the columns that identify a run in every table."""
+    planned = run.planned
     return {
-        "run_key": "",
-        "dataset": run.dataset_config.name,
-        "backbone": run.display_names[0],
-        "normalizer": run.display_names[1],
-        "seed": run.seed,
-        "role": run.role,
-        "data_severity": run.dataset_config.severity,
+        "run_key": run.key,
+        "dataset": planned.dataset_config.name,
+        "backbone": planned.display_names[0],
+        "normalizer": planned.display_names[1],
+        "seed": planned.seed,
+        "role": planned.role,
+        "data_severity": planned.dataset_config.severity,
     }
 
 
@@ -78,7 +71,7 @@ def run_row(
 
 
 def cost_row(
-    key: str, record: Mapping[str, Any], entries: Mapping[str, JournalEntry]
+    key: str, record: Mapping[str, Any], entries: Mapping[str, CellEntry]
 ) -> dict[str, Any]:
     """Return the row of a run in the table of costs.
 
@@ -119,14 +112,14 @@ def unmeasured_row(
 
 
 def cell_rows(
-    cell: Cell, common: Mapping[str, Any], entry: JournalEntry, window_errors: dict[str, np.ndarray]
+    cell: Cell, common: Mapping[str, Any], entry: CellEntry, window_errors: dict[str, np.ndarray]
 ) -> Iterator[dict[str, Any]]:
     """Yield a cell's entry as rows, and store the errors of its windows by key.
 
     Args:
         cell: the planned cell.
         common: columns of its run.
-        entry: its journal entry.
+        entry: its recorded entry.
         window_errors: filled with cell_key -> (windows,) float32.
     """
     if entry["status"] != "done":
@@ -211,56 +204,38 @@ class CompiledResults:
     """(windows,) float32 errors by cell_key."""
     missing_cells: int = 0
     """Planned cells without a result."""
-    first_rows: dict[str, int] = field(default_factory=dict)
-    """First row of the first test window, by data set."""
 
 
-def compile_results(jobs: Sequence[Job]) -> CompiledResults:
-    """Compile the results of jobs, in the order of the jobs, whatever order they ran in."""
-    runs: list[dict[str, Any]] = []
+def compile_results(runs: Sequence[StoredRun]) -> CompiledResults:
+    """Compile the results of runs, in this order, whatever order they were measured in."""
+    run_rows: list[dict[str, Any]] = []
     costs: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     examples: list[dict[str, Any]] = []
     results = CompiledResults(pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
-    for job in jobs:
-        suite, run = job.suite, job.run
+    for run in runs:
         common = run_labels(run)
-        try:
-            data = prepare_dataset(run.dataset_config, suite.windows, job.data_dir)
-            config = run_config(suite, run, data)
-        except Exception as error:
-            message = " ".join(f"{type(error).__name__}: {error}".split())
-            runs.append({**common, "run_key": "", "status": "failed", "error": message})
-            rows += [
-                unmeasured_row(cell, common, message)
-                for cell in plan_cells(suite, run.dataset_config)
-            ]
+        if run.error:
+            run_rows.append({**common, "status": "failed", "error": run.error})
+            rows += [unmeasured_row(cell, common, run.error) for _, cell in run.cells]
             continue
-        key = fingerprint(config)
-        results.first_rows[run.dataset_config.name] = data.shift_dataset.start
-        common["run_key"] = key
-        folder = run_folder(job, key)
-        record = load_signed(folder / "run.json")
+        record = run.folder.read_training()
         # Not trained yet: another shard may have the run.
         if record is None:
-            results.missing_cells += len(plan_cells(suite, run.dataset_config))
+            results.missing_cells += len(run.cells)
             continue
-        entries = Journal(folder / "cells.jsonl").read()
-        runs.append(run_row(common, config, record))
-        costs.append(cost_row(key, record, entries))
-        for cell in plan_cells(suite, run.dataset_config):
-            cell_id = cell_key(key, suite, cell)
+        entries = run.folder.read_cells()
+        run_rows.append(run_row(common, run.config, record))
+        costs.append(cost_row(run.key, record, entries))
+        for key, cell in run.cells:
             if record["status"] == "failed":
-                rows.append(
-                    unmeasured_row(cell, common, f"not trained: {record['error']}", cell_id)
-                )
-            elif cell_id not in entries:
+                rows.append(unmeasured_row(cell, common, f"not trained: {record['error']}", key))
+            elif key not in entries:
                 results.missing_cells += 1
             else:
-                entry = entries[cell_id]
-                rows += cell_rows(cell, common, entry, results.window_errors)
-                examples += [common | example for example in entry.get("examples", ())]
-    results.runs = pd.DataFrame(runs).assign(schema_version=TABLES_SCHEMA)
+                rows += cell_rows(cell, common, entries[key], results.window_errors)
+                examples += [common | example for example in entries[key].get("examples", ())]
+    results.runs = pd.DataFrame(run_rows).assign(schema_version=TABLES_SCHEMA)
     results.costs = pd.DataFrame(costs).assign(schema_version=TABLES_SCHEMA)
     results.cells = as_level_dependent_rows(with_column_types(pd.DataFrame(rows)))
     results.examples = pd.DataFrame(examples).assign(schema_version=TABLES_SCHEMA)
@@ -275,17 +250,28 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
             table.to_parquet(partial, index=False)
 
 
-def window_rows(results: CompiledResults, stride: int) -> pd.DataFrame:
+def window_rows(results: CompiledResults, runs: Sequence[StoredRun]) -> pd.DataFrame:
     """Return the table of window errors: cell_key, window, t0_index (first row), mase_pb.
 
     Deciles are left out, as their windows are those of the clean cell.
+
+    Args:
+        results: results of the runs.
+        runs: at least one run.
     """
+    # The first row of the first test window, by data set.
+    starts = {
+        run.planned.dataset_config.name: run.dataset.shift_dataset.start
+        for run in runs
+        if not run.error
+    }
+    stride = runs[0].store.suite.windows.stride
     cells = results.cells
     cells = cells.loc[(cells.status == "done") & (cells.semantics != "natural")]
     errors = [results.window_errors[key] for key in cells["cell_key"]]
     counts = [len(error) for error in errors]
     window = np.concatenate([np.arange(count) for count in counts] or [np.zeros(0, dtype=int)])
-    first = np.repeat([results.first_rows[name] for name in cells["dataset"]], counts)
+    first = np.repeat([starts[name] for name in cells["dataset"]], counts)
     return pd.DataFrame(
         {
             "cell_key": np.repeat(cells["cell_key"].to_numpy(dtype=object), counts),

@@ -20,27 +20,12 @@ from revin_forecast.parameters.weights import load_parameters, save_parameters
 from revin_forecast.shift.measuring.cell import Cell
 from revin_forecast.shift.measuring.evaluator import CellResult, Evaluator
 from revin_forecast.shift.measuring.examples import example_rows
-from revin_forecast.shift.runner.job import (
-    TRAINING,
-    Job,
-    ProgressCallback,
-    format_error,
-    run_folder,
-)
-from revin_forecast.shift.runner.journal import (
-    Journal,
-    JournalEntry,
-    append_failures,
-    dump_signed,
-    encode_array,
-    load_signed,
-)
-from revin_forecast.shift.runner.lock import run_lock
-from revin_forecast.shift.suite.datasets import PreparedDataset, prepare_dataset
-from revin_forecast.shift.suite.fingerprint import fingerprint
-from revin_forecast.shift.suite.plan import cell_key, exclusion_reason, plan_cells, run_config
+from revin_forecast.shift.runner.job import Job, ProgressCallback
+from revin_forecast.shift.runner.run_folder import CellEntry, encode_array
+from revin_forecast.shift.runner.store import TRAINING, StoredRun, format_error
+from revin_forecast.shift.suite.datasets import PreparedDataset
+from revin_forecast.shift.suite.plan import exclusion_reason
 from revin_forecast.training.fit import fit_model
-from revin_forecast.utils.files import atomic_write
 
 
 class TimeLimitError(Exception):
@@ -82,45 +67,48 @@ def run_job(job: Job, on_progress: ProgressCallback = lambda event: None) -> boo
     Returns:
         False if another worker holds the run.
     """
-    try:
-        data = prepare_dataset(job.run.dataset_config, job.suite.windows, job.data_dir)
-        config = run_config(job.suite, job.run, data)
-    except Exception:  # without data there is no key; `compile_results` reports the error
+    # A run without data has no key; `compile_results` reports the error.
+    if not job.run.key:
         return True
-    key = fingerprint(config)
-    folder = run_folder(job, key)
-    with run_lock(folder) as is_locked:
+    with job.run.folder.lock() as is_locked:
         if is_locked:
-            _run_locked(job, data, key, config, on_progress)
+            _run_locked(job, on_progress)
     return is_locked
 
 
-def _run_locked(
-    job: Job, data: PreparedDataset, key: str, config: dict[str, Any], on_progress: ProgressCallback
-) -> None:
-    folder = run_folder(job, key)
-    journal = Journal(folder / "cells.jsonl")
-    entries = journal.repair()
-    model = _load_or_train(job, data, key, config, on_progress)
+def _run_locked(job: Job, on_progress: ProgressCallback) -> None:
+    run, folder = job.run, job.run.folder
+    entries = folder.repair_cells()
+    try:
+        run.check_inputs()
+    except Exception as error:  # this worker can't read the data, or has others
+        _record_unusable_inputs(job, format_error(error))
+        return
+    data = run.dataset
+    model = _load_or_train(job, data, on_progress)
     if model is None:
         return
-    planned = {
-        cell_key(key, job.suite, cell): cell
-        for cell in plan_cells(job.suite, job.run.dataset_config)
-    }
     missing = {
-        name: cell
-        for name, cell in planned.items()
-        if name not in entries or (job.retry and entries[name]["status"] == "failed")
+        key: cell
+        for key, cell in run.cells
+        if key not in entries or (job.retry and entries[key]["status"] == "failed")
     }
     # Excluded cells are recorded, so that the tables can state the reason.
-    reasons = {name: exclusion_reason(cell, data.shift_dataset) for name, cell in missing.items()}
-    for name, reason in reasons.items():
+    reasons = {key: exclusion_reason(cell, data.shift_dataset) for key, cell in missing.items()}
+    for key, reason in reasons.items():
         if reason is not None:
-            journal.append({"key": name, "status": "excluded", "error": reason, "rows": []})
-    to_measure = {name: cell for name, cell in missing.items() if reasons[name] is None}
+            folder.record_cell({"key": key, "status": "excluded", "error": reason, "rows": []})
+    to_measure = {key: cell for key, cell in missing.items() if reasons[key] is None}
     if to_measure:
-        _measure_cells(job, data, model, to_measure, on_progress, journal)
+        _measure_cells(job, data, model, to_measure, on_progress)
+
+
+def _record_unusable_inputs(job: Job, error: str) -> None:
+    record = job.run.folder.read_training()
+    if record is None or record["status"] == "failed":
+        job.run.record_training("failed", error)
+    else:
+        job.run.folder.record_failures([key for key, _ in job.run.cells], error)
 
 
 def _measure_cells(
@@ -129,17 +117,18 @@ def _measure_cells(
     model: Reversible,
     missing: Mapping[str, Cell],
     on_progress: ProgressCallback,
-    journal: Journal,
 ) -> None:
-    """Measure cells one by one and append each result to the journal."""
+    """Measure cells one by one and record each result."""
+    folder = job.run.folder
     first = next(iter(missing))
     on_progress(("begin", job.run.label, first))
     try:
         with time_limit(job.timeout):
-            sizes = job.suite.windows.stride, job.suite.protocol.resamples
+            suite = job.run.store.suite
+            sizes = suite.windows.stride, suite.protocol.resamples
             evaluator = Evaluator(model, data.shift_dataset, *sizes)
     except Exception as error:  # without clean forecasts a cell has nothing to be compared with
-        append_failures(journal, list(missing), f"clean data: {format_error(error)}")
+        folder.record_failures(list(missing), f"clean data: {format_error(error)}")
         for name in missing:
             on_progress(("end", job.run.label, name))
         return
@@ -147,7 +136,7 @@ def _measure_cells(
         if name != first:
             on_progress(("begin", job.run.label, name))
         start = time.perf_counter()
-        entry: JournalEntry = {"key": name, "status": "done", "error": "", "rows": []}
+        entry: CellEntry = {"key": name, "status": "done", "error": "", "rows": []}
         try:
             with time_limit(job.timeout):
                 entry["rows"] = [_to_json_row(result) for result in evaluator.measure(cell)]
@@ -156,58 +145,60 @@ def _measure_cells(
         except Exception as error:
             entry |= {"status": "failed", "error": format_error(error)}
         entry["seconds"] = time.perf_counter() - start
-        journal.append(entry)
+        folder.record_cell(entry)
         on_progress(("end", job.run.label, name))
 
 
 def _load_or_train(
-    job: Job, data: PreparedDataset, key: str, config: dict[str, Any], on_progress: ProgressCallback
+    job: Job, data: PreparedDataset, on_progress: ProgressCallback
 ) -> Reversible | None:
     """Return the run's model, from valid artefacts or trained; None if training failed."""
-    folder = run_folder(job, key)
-    earlier_record = load_signed(folder / "run.json")
+    run = job.run
+    earlier_record = run.folder.read_training()
     if earlier_record is not None and earlier_record["status"] == "failed" and not job.retry:
         return None
     if earlier_record is not None and earlier_record["status"] == "done":
-        model = _load_model(job, data, folder, earlier_record)
+        model = _load_model(run, data, earlier_record["weights"])
         if model is not None:
             return model
-    on_progress(("begin", job.run.label, TRAINING))
+    on_progress(("begin", run.label, TRAINING))
     start = time.perf_counter()
-    record: dict[str, Any] = {"key": key, "config": config, "status": "done", "error": ""}
-    record |= {"started_at": time.time(), "cpu": platform.processor() or platform.machine()}
-    record |= {"threads": torch.get_num_threads(), "python": platform.python_version()}
+    status, error = "done", ""
+    facts: dict[str, Any] = {
+        "started_at": time.time(),
+        "cpu": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+    }
     model: Reversible | None = None
     try:
         with time_limit(job.timeout), torch.random.fork_rng(devices=[]):
             # Seeded here, so that weights do not depend on the jobs that this worker ran before.
-            torch.manual_seed(job.run.seed)
-            model, report = fit_model(job.run.make_model_config(job.suite), data.split)
-        record["fit"] = dict(report)
-        record["n_params"] = sum(parameter.numel() for parameter in model.parameters())
-        save_parameters(model, folder / "weights.safetensors")
-        record["weights"] = _file_sha256(folder / "weights.safetensors")
-    except Exception as error:
-        model, record = None, record | {"status": "failed", "error": format_error(error)}
-    record["train_s"] = time.perf_counter() - start
-    record["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    # Written after the weights, whose hash it holds, and for failures as well.
-    with atomic_write(folder / "run.json") as partial:
-        partial.write_text(dump_signed(record), encoding="utf-8")
-    on_progress(("end", job.run.label, TRAINING))
+            torch.manual_seed(run.planned.seed)
+            model, report = fit_model(run.planned.make_model_config(run.store.suite), data.split)
+        facts["fit"] = dict(report)
+        facts["n_params"] = sum(parameter.numel() for parameter in model.parameters())
+        save_parameters(model, run.folder.weights)
+        facts["weights"] = _file_sha256(run.folder.weights)
+    except Exception as problem:
+        model, status, error = None, "failed", format_error(problem)
+    facts["train_s"] = time.perf_counter() - start
+    facts["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Recorded after the weights, whose hash it holds, and for failures as well.
+    run.record_training(status, error, **facts)
+    on_progress(("end", run.label, TRAINING))
     return model
 
 
-def _load_model(
-    job: Job, data: PreparedDataset, folder: Path, record: dict[str, Any]
-) -> Reversible | None:
-    path = folder / "weights.safetensors"
+def _load_model(run: StoredRun, data: PreparedDataset, sha256: str) -> Reversible | None:
+    weights = run.folder.weights
     # Truncated or changed weights are trained again.
-    if not path.is_file() or _file_sha256(path) != record["weights"]:
+    if not weights.is_file() or _file_sha256(weights) != sha256:
         return None
-    model = job.run.make_model_config(job.suite).build(data.split.values.shape[1])
+    model_config = run.planned.make_model_config(run.store.suite)
+    model = model_config.build(data.split.values.shape[1])
     try:
-        load_parameters(model, path)
+        load_parameters(model, weights)
     except ValueError:
         return None
     return model.eval()

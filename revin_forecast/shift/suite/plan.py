@@ -17,12 +17,11 @@ from revin_forecast.shift.measuring.baselines import Constant
 from revin_forecast.shift.measuring.cell import Cell
 from revin_forecast.shift.processes import LevelDependent
 from revin_forecast.shift.shift import Shift
-from revin_forecast.shift.suite.datasets import PreparedDataset, prepare_dataset
+from revin_forecast.shift.suite.datasets import PreparedDataset
 from revin_forecast.shift.suite.fingerprint import (
     RESULTS_SCHEMA,
     code_salt,
     component_salt,
-    fingerprint,
     shift_parameters,
     with_defaults,
 )
@@ -64,32 +63,33 @@ class PlannedRun:
         return " · ".join([dataset, *self.display_names, f"seed {self.seed}"])
 
 
-def plan_runs(suite: Suite, data_dir: str | None = None) -> list[PlannedRun]:
-    """Return every run of a suite, the naive baselines of each data set first."""
-    runs: list[PlannedRun] = []
+def plan_runs(
+    suite: Suite, dataset_config: DatasetConfig, season: int | None = None
+) -> list[PlannedRun]:
+    """Return every run of a suite on one data set, the naive baselines first.
+
+    Args:
+        suite: the planned suite.
+        dataset_config: one of `expand_dataset_configs`.
+        season: steps of one season of the data; None if they can't be read.
+    """
+    baselines = (
+        (ModuleSpec.from_class(SeasonalNaive), {"season": season}),
+        (ModuleSpec.from_class(Repeat), {}),
+        (ModuleSpec.from_class(Constant), {}),
+    )
+    # LastValue fills gaps and changes neither SeasonalNaive nor Repeat. Constant would become
+    # the last value inside it.
+    identity, last_value = ModuleSpec.from_class(Identity), ModuleSpec.from_class(LastValue)
     seed = suite.models[0].seeds[0]
-    for config in _expand_dataset_configs(suite):
-        baselines = (
-            (
-                ModuleSpec.from_class(SeasonalNaive),
-                {"season": _find_season(config, suite, data_dir)},
-            ),
-            (ModuleSpec.from_class(Repeat), {}),
-            (ModuleSpec.from_class(Constant), {}),
-        )
-        # LastValue fills gaps and changes neither SeasonalNaive nor Repeat. Constant would become
-        # the last value inside it.
-        last_value = ModuleSpec.from_class(LastValue)
-        for backbone, parameters in baselines:
-            normalizer = (
-                ModuleSpec.from_class(Identity) if backbone.name == "Constant" else last_value
-            )
-            modules = ModuleSpec(backbone.path, parameters), normalizer
-            # A name of its own: the suite may have the same class inside Identity as a model.
-            names = backbone.name, NO_NORMALIZER
-            runs.append(PlannedRun(config, *modules, seed, names, "reference"))
-        runs += _plan_model_runs(suite, config)
-    return runs
+    runs: list[PlannedRun] = []
+    for backbone, parameters in baselines:
+        normalizer = identity if backbone.name == "Constant" else last_value
+        modules = ModuleSpec(backbone.path, parameters), normalizer
+        # A name of its own: the suite may have the same class inside Identity as a model.
+        names = backbone.name, NO_NORMALIZER
+        runs.append(PlannedRun(dataset_config, *modules, seed, names, "reference"))
+    return [*runs, *_plan_model_runs(suite, dataset_config)]
 
 
 def _plan_model_runs(suite: Suite, dataset_config: DatasetConfig) -> Iterator[PlannedRun]:
@@ -119,20 +119,13 @@ def _display_names(modules: Sequence[ModuleSpec]) -> dict[str, str]:
     }
 
 
-def _expand_dataset_configs(suite: Suite) -> Iterator[DatasetConfig]:
+def expand_dataset_configs(suite: Suite) -> Iterator[DatasetConfig]:
     """Yield the data sets; level-dependent data once for each severity."""
     for config in suite.datasets:
         yield config
         if config.name == LEVEL_DEPENDENT and config.file is None:
             for severity in range(1, len(LevelDependent.strengths)):
                 yield replace(config, severity=severity)
-
-
-def _find_season(dataset_config: DatasetConfig, suite: Suite, data_dir: str | None) -> int | None:
-    try:
-        return prepare_dataset(dataset_config, suite.windows, data_dir).shift_dataset.season
-    except Exception:  # the run reports the error in its data
-        return None
 
 
 def plan_cells(suite: Suite, dataset_config: DatasetConfig) -> list[Cell]:
@@ -182,6 +175,13 @@ def run_config(suite: Suite, run: PlannedRun, data: PreparedDataset) -> dict[str
         "lookback": suite.windows.lookback,
         "horizon": suite.windows.horizon,
         "training": training,
+        **software_config(run),
+    }
+
+
+def software_config(run: PlannedRun) -> dict[str, Any]:
+    """Return the versions and the user's own code that a run's weights depend on."""
+    return {
         "code": {
             "backbone": component_salt(run.backbone),
             "normalizer": component_salt(run.normalizer),
@@ -205,11 +205,6 @@ def cell_config(suite: Suite, cell: Cell) -> dict[str, Any]:
         "stride": suite.windows.stride,
         "resamples": suite.protocol.resamples,
     }
-
-
-def cell_key(run_key: str, suite: Suite, cell: Cell) -> str:
-    """Return the key of a cell's result."""
-    return fingerprint([run_key, cell_config(suite, cell)])
 
 
 def exclusion_reason(cell: Cell, dataset: ShiftDataset) -> str | None:
