@@ -42,7 +42,7 @@ def test_step_numbers_increase_by_one_and_do_not_depend_on_the_start(frequency):
 @pytest.mark.parametrize("frequency", SUBDAILY[1:] + DAILY + YEARLY[:4])
 def test_calendar_features_vary_between_minus_a_half_and_a_half(frequency):
     rows = {"min": 600_000, "15min": 40_000, "h": 10_000}.get(frequency, 3000)
-    stamps = pd.date_range("2020-01-01", periods=rows, freq=frequency)
+    stamps = pd.date_range("2020-01-01", periods=rows, freq=frequency, unit="s")
     known = known_covariates(choose_calendar_features(frequency), stamps, frequency)
     assert np.abs(known).max() <= 0.5
     assert (known.std(0) > 0.1).all()

@@ -146,7 +146,13 @@ def _infer_frequency(stamps: pd.DatetimeIndex) -> str | None:
         # Pandas returns a string today and an offset from version 4 on; both are handled.
         warnings.filterwarnings("ignore", message="A future version of pandas will return")
         inferred = pd.infer_freq(stamps)
-    return None if inferred is None else parse_frequency(inferred)
+    if inferred is None:
+        return None
+    base, _, month = parse_frequency(inferred).partition("-")
+    # Pandas 2 names quarters after the last one that starts in a year, pandas 3 after the first.
+    if base.endswith("QS"):
+        month = {"OCT": "JAN", "NOV": "FEB", "DEC": "MAR"}.get(month, month)
+    return f"{base}-{month}" if month else base
 
 
 def _build_grid(stamps: pd.DatetimeIndex, frequency: str) -> pd.DatetimeIndex | None:

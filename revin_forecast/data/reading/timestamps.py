@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -210,11 +211,19 @@ def _parse_column(column: pd.Series, day_first: bool = False) -> pd.DatetimeInde
 def _parse_format(text: pd.Series, form: str) -> pd.DatetimeIndex | None:
     """Parse one format; None if some rows have an offset from UTC and others have not."""
     try:
-        return pd.DatetimeIndex(pd.to_datetime(text, format=form, errors="coerce"))
+        return _convert_to_times(text, format=form)
     except ValueError:  # several offsets
         if not text.dropna().str.contains(UTC_OFFSET).all():
             return None
-        return pd.DatetimeIndex(pd.to_datetime(text, format=form, errors="coerce", utc=True))
+        return _convert_to_times(text, format=form, utc=True)
+
+
+def _convert_to_times(cells: pd.Series, **options: Any) -> pd.DatetimeIndex:
+    """Convert cells with `pd.to_datetime`; NaT where that fails, ValueError on several offsets."""
+    with warnings.catch_warnings():
+        # Of several offsets pandas 2 warns and returns objects; the index then rejects them.
+        warnings.filterwarnings("ignore", message=".*parsing datetimes with mixed time zones")
+        return pd.DatetimeIndex(pd.to_datetime(cells, errors="coerce", **options))
 
 
 def _list_possible_formats(first: str, day_first: bool) -> list[str]:
@@ -259,10 +268,10 @@ def _parse_objects(column: pd.Series) -> pd.DatetimeIndex:
     try:
         # Pandas would take numbers for nanoseconds since 1970.
         cells = column.where(~numbers.astype(bool), None)
-        return pd.DatetimeIndex(pd.to_datetime(cells, format="ISO8601", errors="coerce"))
+        return _convert_to_times(cells, format="ISO8601")
     except (ValueError, TypeError):  # several offsets, or other objects
         try:
-            return pd.DatetimeIndex(pd.to_datetime(column, errors="coerce", utc=True))
+            return _convert_to_times(column, utc=True)
         except (ValueError, TypeError):
             return pd.DatetimeIndex([pd.NaT] * len(column))
 
