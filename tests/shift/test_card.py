@@ -50,10 +50,12 @@ def test_best_forecasts_of_an_autoregression_with_and_without_its_level():
     # Ordinary kriging: the best map with weights that sum to 1, from its normal equations.
     unknown_level = forecast.map + np.outer(forecast.level_weights, 1 - forecast.map.sum(0))
     bordered = np.ones((lookback + 1, lookback + 1))
-    bordered[:-1, :-1] = covariance[np.abs(np.subtract.outer(range(lookback), range(lookback)))]
+    bordered[:-1, :-1] = covariance.numpy()[
+        np.abs(np.subtract.outer(range(lookback), range(lookback)))
+    ]
     bordered[-1, -1] = 0
     right = np.ones((lookback + 1, 4))
-    right[:-1] = covariance[np.arange(lookback, 14) - np.arange(lookback)[:, None]]
+    right[:-1] = covariance.numpy()[np.arange(lookback, 14) - np.arange(lookback)[:, None]]
     assert unknown_level == pytest.approx(np.linalg.solve(bordered, right)[:-1], abs=1e-5)
     deviation = level_standard_error(covariance[:lookback, None]).item()
     known = 1 / np.sqrt((1 - coefficient) * (lookback - (lookback - 2) * coefficient))

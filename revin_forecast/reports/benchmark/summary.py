@@ -74,7 +74,7 @@ def _dataset_rows(tables: Tables) -> list[dict[str, str]]:
             "data set": escape_markdown_cell(str(name)),
             "channels": str(len(cards)),
             **{
-                key: format_number(float(cards[column].median()))
+                key: format_number(float(cards[column].dropna().median()))
                 for key, column in measures.items()
             },
             "verdict": escape_markdown_cell(describe_verdicts(cards)),
