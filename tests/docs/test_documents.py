@@ -4,6 +4,7 @@ import os
 import re
 import runpy
 import shlex
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from packaging.requirements import Requirement
 
 from revin_forecast.cli.main import COMMANDS, main
 from revin_forecast.models.spec import ModuleSpec
@@ -21,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 SHIFT_PAGE = (ROOT / "docs" / "shift_benchmark.md").read_text()
 BLOCK = re.compile(r"(?:<!-- file: (\S+) -->\n)?```(\w+)\n(.*?)```", re.S)
+LIBRARY_EXTRAS = ["tensorboard", "export", "ray", "plot", "serve"]
 INSTALLS = (
     "pip install -c constraints.txt . && revin-forecast demo",
     'pip install -c constraints.txt -e ".[dev]" && pytest -n 2 --dist loadfile',
@@ -207,20 +210,44 @@ def test_continuous_integration_takes_its_commands_from_the_readme():
         assert install not in script
 
 
+def declared_requirements(extras):
+    """Return the requirements of the package and of some of its extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    listed = [item for name in extras for item in project["optional-dependencies"][name]]
+    parsed = [Requirement(item) for item in project["dependencies"] + listed]
+    return [requirement for requirement in parsed if requirement.name != "revin-forecast"]
+
+
+def read_pins(text):
+    """Return the version of each package in lines of name==version."""
+    return dict(line.split("==") for line in text.lower().splitlines() if "==" in line)
+
+
 def test_pinned_versions_satisfy_the_declared_bounds():
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    pins = dict(
-        line.split("==")
-        for line in (ROOT / "constraints.txt").read_text().lower().splitlines()
-        if "==" in line
-    )
-    extras = [item for extra in declared["optional-dependencies"].values() for item in extra]
-    for requirement in declared["dependencies"] + extras:
-        if requirement.startswith("revin-forecast["):
-            continue
-        name = re.split(r"[\[>]", requirement)[0].lower()
-        bound = requirement.split(">=")[1]
-        numbers = [tuple(map(int, text.split("."))) for text in (bound, pins[name])]
-        assert numbers[0] <= numbers[1], requirement
-        assert "<" not in requirement
-        assert version(name).split("+")[0] == pins[name]
+    pins = read_pins((ROOT / "constraints.txt").read_text())
+    for requirement in declared_requirements([*LIBRARY_EXTRAS, "docs", "dev"]):
+        assert [part.operator for part in requirement.specifier] == [">="], requirement
+        assert requirement.specifier.contains(pins[requirement.name.lower()]), requirement
+
+
+def test_installed_versions_are_the_pinned_ones():
+    pins = read_pins((ROOT / "constraints.txt").read_text())
+    for requirement in declared_requirements([*LIBRARY_EXTRAS, "docs", "dev"]):
+        assert version(requirement.name).split("+")[0] == pins[requirement.name.lower()]
+
+
+def test_lower_bounds_are_checked_with_the_declared_versions():
+    script = ROOT / "scripts" / "check_lower_bounds"
+    assert os.access(script, os.X_OK)
+    words = [sys.executable, script, "--print"]
+    printed = read_pins(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    declared = {
+        requirement.name.lower(): next(iter(requirement.specifier)).version
+        for requirement in declared_requirements(LIBRARY_EXTRAS)
+    }
+    assert printed.items() >= declared.items()
+    # Everything else is a tool, with the version of the other runs.
+    pins = read_pins((ROOT / "constraints.txt").read_text())
+    tools = {name: pin for name, pin in printed.items() if name not in declared}
+    assert "pytest" in tools
+    assert pins.items() >= tools.items()
