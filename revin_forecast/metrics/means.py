@@ -1,11 +1,4 @@
-"""Metrics of forecasts: pure functions of (batch, horizon, channels) that skip unobserved targets.
-
-A target is observed where it is finite and `observed`, if passed, is True. Each mean is over the
-observed targets. A batch without any gives 0 with zero gradient, so that it neither changes nor
-corrupts a model in training. A non-finite forecast of an observed target makes the result
-non-finite. Sums are in float32 for half precision, else in the dtype of the tensors: average many
-batches in Python floats or float64.
-"""
+"""Means of errors over the observed targets."""
 
 import math
 from collections.abc import Sequence
@@ -14,6 +7,16 @@ from itertools import pairwise
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from revin_forecast.metrics.targets import (
+    check_shape,
+    is_covered,
+    mask_gaps,
+    observed_targets,
+    percentage_errors,
+    pinball_losses,
+    promote_to_float32,
+)
 
 Values = Float[Tensor, "batch horizon channels"]
 """Forecasts or truths."""
@@ -62,7 +65,7 @@ def smape(forecast: Values, truth: Values, observed: ObservedTargets | None = No
     """
     error, is_observed = _observed_errors(forecast, truth, observed)
     size = forecast.abs() + truth.abs()
-    return _observed_mean(200 * error.abs() / torch.where(size > 0, size, 1), is_observed)
+    return _observed_mean(percentage_errors(error, size), is_observed)
 
 
 def mase(
@@ -119,8 +122,8 @@ def seasonal_scale(
         raise ValueError(
             f"a season of 1 to {len(values) - 1} fits {len(values)} rows; got {season}"
         )
-    is_observed = _observed_targets(values, observed)
-    values = _promote_to_float32(values)
+    is_observed = observed_targets(values, observed)
+    values = promote_to_float32(values)
     both = is_observed[season:] & is_observed[:-season]
     change = torch.where(both, values[season:] - values[:-season], 0).abs()
     return change.sum(0) / both.sum(0)
@@ -157,13 +160,12 @@ def quantile_loss(
             "pass one number for each."
         )
     # Checked before the truth is expanded, which would hide a mismatch.
-    _check_shape("forecast", forecast[..., 0], truth)
-    is_observed = _observed_targets(truth, observed).unsqueeze(-1).expand_as(forecast)
+    check_shape("forecast", forecast[..., 0], truth)
+    is_observed = observed_targets(truth, observed).unsqueeze(-1).expand_as(forecast)
     truth_per_level = truth.unsqueeze(-1).expand_as(forecast)
     error, is_observed = _observed_errors(forecast, truth_per_level, is_observed)
     level = error.new_tensor(levels)
-    # The error here is forecast - truth, hence the signs.
-    return _observed_mean(torch.maximum(-level * error, (1 - level) * error), is_observed)
+    return _observed_mean(pinball_losses(error, level), is_observed)
 
 
 def wql(
@@ -187,7 +189,7 @@ def wql(
     >>> wql(low_and_high, torch.tensor([[[5.0]]]), [0.25, 0.75])
     tensor(0.2500)
     """
-    is_observed = _observed_targets(truth, observed)
+    is_observed = observed_targets(truth, observed)
     size, _ = _observed_errors(torch.zeros_like(truth), truth, is_observed)
     loss = 2 * quantile_loss(forecast, truth, levels, observed)
     # A batch without observed targets scores 0, as in every metric of this module.
@@ -240,61 +242,24 @@ def coverage(
     """
     low_error, is_observed = _observed_errors(low, truth, observed)
     high_error, _ = _observed_errors(high, truth, observed)
-    is_inside = (low_error <= 0) & (high_error >= 0)
-    return _observed_mean(is_inside.to(low_error.dtype), is_observed)
+    inside = is_covered(low_error, high_error).to(low_error.dtype)
+    return _observed_mean(inside, is_observed)
 
 
 def _observed_errors(
     forecast: Tensor, truth: Tensor, observed: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
     """Return forecast - truth, 0 where unobserved, and where it is observed (None: everywhere)."""
-    _check_shape("forecast", forecast, truth)
-    if observed is None and _is_known_finite(truth):
-        return _promote_to_float32(forecast) - truth, None
-    is_observed = _observed_targets(truth, observed)
+    check_shape("forecast", forecast, truth)
+    is_observed = mask_gaps(truth, observed)
+    forecast = promote_to_float32(forecast)
+    if is_observed is None:
+        return forecast - truth, None
     # Both are masked before the difference, so that no NaN can reach a gradient.
-    forecast = torch.where(is_observed, _promote_to_float32(forecast), 0)
-    return forecast - torch.where(is_observed, truth, 0), is_observed
-
-
-def _is_known_finite(truth: Tensor) -> bool:
-    """Return whether all values are finite, if reading them is cheap: in CPU memory, eagerly.
-
-    The masks of a small model's loss took a tenth of its training step.
-    """
-    # Compilers can't follow data, and reading from a device would wait for it.
-    if torch.compiler.is_compiling() or truth.device.type != "cpu":
-        return False
-    # torch has no public function for active tracing or functorch transforms.
-    bindings = torch._C  # pyright: ignore[reportPrivateUsage]
-    if bindings._get_tracing_state() is not None:  # pyright: ignore
-        return False
-    if bindings._are_functorch_transforms_active():  # pyright: ignore[reportPrivateUsage]
-        return False
-    return bool(truth.sum(dtype=torch.promote_types(truth.dtype, torch.float32)).isfinite())
-
-
-def _observed_targets(truth: Tensor, observed: Tensor | None) -> Tensor:
-    if observed is None:
-        return truth.isfinite()
-    _check_shape("observed", observed, truth)
-    return truth.isfinite() & observed
-
-
-def _promote_to_float32(values: Tensor) -> Tensor:
-    # float16 ends at 65,504, and the sum over a batch is often larger.
-    return values.to(torch.promote_types(values.dtype, torch.float32))
+    return torch.where(is_observed, forecast, 0) - torch.where(is_observed, truth, 0), is_observed
 
 
 def _observed_mean(errors: Tensor, is_observed: Tensor | None) -> Tensor:
     if is_observed is None:
         return errors.sum() / max(1, errors.numel())
     return torch.where(is_observed, errors, 0).sum() / is_observed.sum().clamp(min=1)
-
-
-def _check_shape(name: str, tensor: Tensor, truth: Tensor) -> None:
-    if tensor.shape != truth.shape:
-        raise ValueError(
-            f"the {name} has shape {tuple(tensor.shape)} but the truth {tuple(truth.shape)}; "
-            "pass the same windows, steps and channels."
-        )
