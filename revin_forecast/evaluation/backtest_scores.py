@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from revin_forecast.backbones import Repeat, SeasonalNaive
-from revin_forecast.data.scaling import Standardizer
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation.rolling_windows import OriginBatch
 from revin_forecast.forecasting.fitted import FittedModel
+from revin_forecast.metrics.error_sums import BY_SERIES, BY_STEP, ErrorSums
+from revin_forecast.metrics.targets import is_covered, percentage_errors, pinball_losses
 from revin_forecast.models.intervals import interval_quantiles
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import LastValue
@@ -44,11 +45,12 @@ class ScoreAccumulator:
         deciles: bool,
         smape: bool = False,
     ):
-        self.unit, self.smape = unit, smape
+        self.unit, self.smape = torch.from_numpy(unit), smape
         self.interval_quantiles = {level: interval_quantiles(level) for level in levels}
         self.deciles = DECILES if deciles else ()
-        self.series_sums: dict[str, np.ndarray] = {}
-        self.step_sums: dict[str, np.ndarray] = {}
+        self._has_unit = self.unit.isfinite()
+        self._series_sums, self._step_sums = ErrorSums(BY_SERIES), ErrorSums(BY_STEP)
+        self._scaled_step_sums = ErrorSums(BY_STEP)  # of the series with a unit
 
     @torch.inference_mode()
     def add(self, fitted: FittedModel, origins: OriginBatch, forecast: Future) -> None:
@@ -60,62 +62,69 @@ class ScoreAccumulator:
             forecast: (windows, horizon, targets), standardized.
         """
         scale = fitted.standardizer.select(fitted.targets)
-        observed, units = origins.truth.isfinite(), torch.from_numpy(scale.scale)
-        size = torch.from_numpy(np.abs(scale.inverse_transform(origins.truth.numpy())))
+        truth, units = origins.truth, torch.from_numpy(scale.scale)
+        size = torch.from_numpy(np.abs(scale.inverse_transform(truth.numpy())))
         points = [forecast, *self._forecast_naive(origins)]
-        self._add_series_sum("observed", observed.double(), observed)
+        errors = self._quantile_errors(fitted, origins, units)
+        scaled_errors: dict[str, Tensor] = {}
         for name, point in zip(FORECAST_PREFIXES, points, strict=True):
-            error = _error_in_table_units(point, origins.truth, units)
-            self._add_series_sum(f"{name}mae", error.abs(), observed)
-            self._add_series_sum(f"{name}mse", error.square(), observed)
-            self._add_step_sum(f"{name}mase", error.abs() / torch.from_numpy(self.unit), observed)
+            error = _error_in_table_units(point, truth, units)
+            errors |= {f"{name}mae": error.abs(), f"{name}mse": error.square()}
+            scaled_errors[f"{name}mase"] = (error.abs() / self.unit)[..., self._has_unit]
             if self.smape:
-                self._add_series_sum(f"{name}smape", _smape(point, error, size, scale), observed)
-        self._add_quantile_scores(fitted, origins, observed, units)
+                point_size = torch.from_numpy(np.abs(scale.inverse_transform(point.numpy())))
+                errors[f"{name}smape"] = percentage_errors(error, size + point_size)
         if self.deciles:
-            self._add_series_sum("size", size, observed)  # denominator of WQL
+            errors["size"] = size  # denominator of WQL
+        coverages = {name: errors[name] for name in errors if name.startswith("coverage-")}
+        self._series_sums.add(truth, errors.items())
+        self._step_sums.add(truth, coverages.items())
+        self._scaled_step_sums.add(truth[..., self._has_unit], scaled_errors.items())
 
-    def _add_quantile_scores(
-        self, fitted: FittedModel, origins: OriginBatch, observed: Tensor, units: Tensor
-    ) -> None:
+    def _quantile_errors(
+        self, fitted: FittedModel, origins: OriginBatch, units: Tensor
+    ) -> dict[str, Tensor]:
+        """Return coverage and width of the intervals, and CRPS, for each target."""
         bounds = (quantile for pair in self.interval_quantiles.values() for quantile in pair)
         quantile_levels = sorted({*self.deciles, *bounds})
         if not quantile_levels:
-            return
+            return {}
         quantiles = fitted.quantiles(origins.past, quantile_levels, origins.known)
         # By level: quantile minus truth, in the table's units.
-        errors = {
+        by_level = {
             quantile_level: _error_in_table_units(quantile, origins.truth, units)
             for quantile_level, quantile in zip(quantile_levels, quantiles.unbind(-1), strict=True)
         }
+        errors: dict[str, Tensor] = {}
         for level, (low, high) in self.interval_quantiles.items():
-            inside = 100 * ((errors[low] <= 0) & (errors[high] >= 0)).double()
-            self._add_series_sum(f"coverage-{level:g}", inside, observed)
-            self._add_step_sum(f"coverage-{level:g}", inside, observed)
-            self._add_series_sum(f"width-{level:g}", errors[high] - errors[low], observed)
+            covered = is_covered(by_level[low], by_level[high])
+            errors[f"coverage-{level:g}"] = 100 * covered.double()
+            errors[f"width-{level:g}"] = by_level[high] - by_level[low]
         if self.deciles:
-            losses = [torch.maximum((1 - q) * errors[q], -q * errors[q]) for q in self.deciles]
-            self._add_series_sum("crps", 2 * torch.stack(losses).mean(0), observed)
+            losses = [pinball_losses(by_level[quantile], quantile) for quantile in self.deciles]
+            errors["crps"] = 2 * torch.stack(losses).mean(0)
+        return errors
 
     def compute_series_scores(self) -> dict[str, np.ndarray]:
         """Return the scores of each series, (targets,)."""
-        means = _compute_means(self.series_sums)
-        scaled = {f"{name}mase": means[f"{name}mae"] / self.unit for name in FORECAST_PREFIXES}
+        means = _compute_means(self._sum_by_series())
+        unit = self.unit.numpy()
+        scaled = {f"{name}mase": means[f"{name}mae"] / unit for name in FORECAST_PREFIXES}
         return _sort_columns(means | scaled)
 
     def compute_step_scores(self) -> dict[str, np.ndarray]:
         """Return MASE of the three forecasts, and coverage, for each step ahead, (horizon,).
 
-        Each is the mean over all observed values of the series that have a unit.
+        Each is the mean over all observed values, MASE over those of the series that have a unit.
         """
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scores = {name: total[0] / total[1] for name, total in self.step_sums.items()}
-        return {"step": np.arange(1, len(next(iter(scores.values()))) + 1), **scores}
+        sums = (self._scaled_step_sums, self._step_sums)
+        scores = {name: part.mean(name).numpy() for part in sums for name in part.totals}
+        return {"step": np.arange(1, len(scores["mase"]) + 1), **scores}
 
     def compute_overall_scores(self) -> dict[str, float]:
         """Return the scores over all values; MASE is the mean over the series that have one."""
         scores = _compute_means(
-            {name: total.sum(keepdims=True) for name, total in self.series_sums.items()}
+            {name: total.sum(keepdims=True) for name, total in self._sum_by_series().items()}
         )
         series_scores = self.compute_series_scores()
         for name in FORECAST_PREFIXES:
@@ -126,6 +135,12 @@ class ScoreAccumulator:
             )
         return {name: float(score[0]) for name, score in _sort_columns(scores).items()}
 
+    def _sum_by_series(self) -> dict[str, np.ndarray]:
+        """Return the sum of each error, and the number of observed values, of each series."""
+        sums = self._series_sums
+        observed = sums.count.double().expand(len(self.unit)).numpy()
+        return {name: total.numpy() for name, total in sums.totals.items()} | {"observed": observed}
+
     def _forecast_naive(self, origins: OriginBatch) -> list[Future]:
         """Return the forecasts of Repeat and SeasonalNaive, from look-backs filled at gaps."""
         horizon, channels = origins.truth.shape[1:]
@@ -133,18 +148,6 @@ class ScoreAccumulator:
         seasonal = SeasonalNaive(origins.last_season.shape[1], horizon, channels)
         pairs = [(repeat, origins.last_values), (seasonal, origins.last_season)]
         return [Reversible(model, LastValue(channels)).eval()(past) for model, past in pairs]
-
-    def _add_series_sum(self, name: str, values: Tensor, observed: Tensor) -> None:
-        total = torch.where(observed, values, 0).sum((0, 1)).numpy()
-        self.series_sums[name] = self.series_sums.get(name, 0) + total
-
-    def _add_step_sum(self, name: str, values: Tensor, observed: Tensor) -> None:
-        """Add sum and count, by step, of the observed values of series that have a unit."""
-        # Counted here and not by "observed": series without a unit are left out.
-        counts = observed & values.isfinite()
-        parts = [torch.where(counts, values, 0).double(), counts.double()]
-        total = torch.stack([part.sum((0, 2)) for part in parts]).numpy()
-        self.step_sums[name] = self.step_sums.get(name, 0) + total
 
 
 def has_quantiles(fitted: FittedModel, levels: Sequence[float], required: bool = False) -> bool:
@@ -204,7 +207,7 @@ class PathRecorder:
         self._forecasts: list[np.ndarray] = []
         self._truths: list[np.ndarray] = []
         self._errors: list[np.ndarray] = []
-        self._total, self._count = np.zeros(len(self.names)), np.zeros(len(self.names))
+        self._sums = ErrorSums(BY_SERIES)
 
     def add(self, fitted: FittedModel, origins: OriginBatch, forecast: Future) -> None:
         """Record a batch of windows.
@@ -216,10 +219,11 @@ class PathRecorder:
         """
         scale = fitted.standardizer.select(fitted.targets[: len(self.names)])
         count, rows = len(self.names), origins.rows.tolist()
-        errors = (origins.truth[..., :count].double() - forecast[..., :count].double()).numpy()
-        self._errors.append(errors[:, 0] * scale.scale)
-        self._total += np.nansum(errors, (0, 1)) * scale.scale
-        self._count += np.isfinite(errors).sum((0, 1))
+        units = torch.from_numpy(scale.scale)
+        truth = origins.truth[..., :count]
+        errors = -_error_in_table_units(forecast[..., :count], truth, units)
+        self._errors.append(errors[:, 0].numpy())
+        self._sums.add(truth, [("error", errors)])
         recorded = [index for index, row in enumerate(rows) if row in self._recorded_starts]
         self._rows += [rows[index] for index in recorded]
         self._forecasts.append(scale.inverse_transform(forecast[recorded, :, :count].numpy()))
@@ -227,8 +231,6 @@ class PathRecorder:
 
     def build_paths(self) -> ForecastPaths:
         """Return everything recorded so far."""
-        has_errors = self._count > 0
-        mean_error = self._total / np.where(has_errors, self._count, 1)
         return ForecastPaths(
             self.names,
             np.array(self._rows, dtype=int),
@@ -236,7 +238,7 @@ class PathRecorder:
             np.concatenate(self._truths),
             np.array(self._starts),
             np.concatenate(self._errors),
-            np.where(has_errors, mean_error, np.nan),
+            self._sums.mean("error").numpy(),
         )
 
 
@@ -244,12 +246,6 @@ def _error_in_table_units(forecast: Future, truth: Future, units: Tensor) -> Ten
     """Return forecast - truth in the table's units."""
     # The difference of standardized values, scaled: the level cancels, so no digits are lost.
     return (forecast.double() - truth.double()) * units
-
-
-def _smape(point: Future, error: Tensor, size: Tensor, scale: Standardizer) -> Tensor:
-    """Return 200 |f - y| / (|f| + |y|); 0 where both are 0."""
-    total_size = size + torch.from_numpy(np.abs(scale.inverse_transform(point.numpy())))
-    return 200 * error.abs() / torch.where(total_size > 0, total_size, 1)
 
 
 def _compute_means(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

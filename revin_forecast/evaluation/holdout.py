@@ -11,6 +11,7 @@ from revin_forecast.backbones import Repeat, SeasonalNaive
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
+from revin_forecast.metrics.error_sums import ErrorSums
 from revin_forecast.models.reversible import Reversible, select_targets
 from revin_forecast.normalizers import LastValue
 from revin_forecast.training.fit import fit_model
@@ -55,22 +56,18 @@ def score(model: nn.Module, windows: Windows) -> Scores:
     """
     retain_freed_memory()
     window_bytes = windows[0:1].past.nbytes + windows[0:1].future.nbytes
-    squares = absolutes = 0.0
-    count = 0
+    sums = ErrorSums()
     with progress("scoring forecasts", len(windows), "windows") as advance:
         # The protocol drops no window: the last, incomplete batch counts, too.
         for past, future, known in windows.iter_batches(max(1, MAX_BATCH_BYTES // window_bytes)):
             truth = select_targets(model, future)
-            observed = truth.isfinite()
             forecast = model(past) if known is None else model(past, known=known)
-            error = torch.where(observed, forecast - truth, 0)
-            squares += error.square().sum(dtype=torch.float64).item()
-            absolutes += error.abs().sum(dtype=torch.float64).item()
-            count += int(observed.sum())
+            error = forecast - truth
+            sums.add(truth, [("mse", error.square()), ("mae", error.abs())])
             advance(len(past))
-    if count == 0:
+    if sums.count == 0:
         raise InputError("no value of the scored part was observed, so it can't be scored.")
-    return Scores(squares / count, absolutes / count, len(windows))
+    return Scores(sums.mean("mse").item(), sums.mean("mae").item(), len(windows))
 
 
 def select_test_windows(config: ModelConfig, split: ChronologicalSplit) -> Windows:
