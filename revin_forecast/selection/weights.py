@@ -4,10 +4,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from revin_forecast.metrics.error_sums import BY_SERIES, ErrorSums
+
 GREEDY_ROUNDS = 12
 """Members a combination may hold, repetitions included."""
 MAX_ERROR_BLOCKS, MIN_ERROR_BLOCKS = 8, 4
 """Blocks of windows over which a standard error is estimated."""
+MAX_BLOCK_VALUES = 2**16
+"""Most targets whose errors are computed at once, so that they stay in the processor's caches."""
 
 Forecasts = Float[Tensor, "candidates windows horizon channels"]
 Truth = Float[Tensor, "windows horizon channels"]
@@ -16,13 +20,14 @@ Errors = Float[Tensor, "candidates channels"]
 
 def absolute_errors(forecasts: Forecasts, truth: Truth) -> Errors:
     """Return each candidate's mean absolute error in each channel; 0 if nothing was observed."""
-    observed = truth.isfinite()
-    count = observed.sum((0, 1)).clamp(min=1)
-    known_truth = torch.where(observed, truth, 0)
-    errors = [
-        torch.where(observed, forecast - known_truth, 0).abs().sum((0, 1)) for forecast in forecasts
-    ]
-    return torch.stack(errors) / count
+    sums = ErrorSums(BY_SERIES)
+    windows = max(1, MAX_BLOCK_VALUES // truth[0].numel())
+    for block, block_truth in zip(
+        forecasts.split(windows, dim=1), truth.split(windows), strict=True
+    ):
+        candidates = enumerate(block)
+        sums.add(block_truth, ((str(row), (one - block_truth).abs_()) for row, one in candidates))
+    return torch.stack([*sums.totals.values()]) / sums.count.clamp(min=1)
 
 
 def common_weights(
@@ -74,10 +79,15 @@ def _count_greedy_picks(
     candidates, channels = len(forecasts), truth.shape[2]
     counts = torch.zeros(candidates, channels, dtype=torch.long)
     total = torch.zeros_like(truth)
-    best_counts, least_error = counts.clone(), torch.full((channels,), torch.inf)
+    best_counts, least_error = (
+        counts.clone(),
+        torch.full((channels,), torch.inf, dtype=torch.float64),
+    )
     all_channels = torch.arange(channels)
     for size in range(1, GREEDY_ROUNDS + 1):
-        errors = _errors_with_each(forecasts, total, size, truth) / scale
+        # Error of the mean of `size` members if each candidate were the last of them:
+        # |(total + forecast) / size - truth|.
+        errors = absolute_errors(forecasts, size * truth - total) / size / scale
         if together:
             errors = errors.sum(1, keepdim=True).expand(-1, channels)
         picks = errors.argmin(0)
@@ -88,19 +98,6 @@ def _count_greedy_picks(
         best_counts = torch.where(is_better, counts, best_counts)
         least_error = torch.where(is_better, error, least_error)
     return best_counts
-
-
-def _errors_with_each(forecasts: Tensor, total: Tensor, size: int, truth: Tensor) -> Tensor:
-    """Return the errors of the mean of `size` members if each candidate were the last of them."""
-    observed = truth.isfinite()
-    known_truth = torch.where(observed, truth, 0)
-    count = observed.sum((0, 1)).clamp(min=1)
-    difference = total / size - known_truth
-    errors = [
-        torch.where(observed, difference + forecast / size, 0).abs().sum((0, 1))
-        for forecast in forecasts
-    ]
-    return torch.stack(errors) / count
 
 
 def _gain_and_standard_error(
