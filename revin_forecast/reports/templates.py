@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 FILTERS: Mapping[str, Any] = {
+    "count": lambda value: MISSING if math.isnan(value) else f"{value:.0f}",
     "duration": format_duration,
+    "exp": math.exp,
     "first_names": join_first,
-    "interval": format_interval,
+    "interval": lambda bounds: Markup(format_interval(*bounds)),
     "number": format_number,
     "percent": lambda value: MISSING if math.isnan(value) else f"{value:.1f}",
     "plural": pluralize,
@@ -50,7 +52,7 @@ class Section:
     """Text of the entry; by default the title."""
 
 
-def render_template(name: str, **values: Any) -> Markup:
+def render_template(name: str, /, **values: Any) -> Markup:
     """Return a rendered template of the reports; every value in it is escaped.
 
     Args:

@@ -1,78 +1,45 @@
 """A plot as HTML: its list of choices, legend, box, caption and data."""
 
 import math
-from html import escape
+from typing import Any
 
-from plotly.graph_objects import Figure
+from markupsafe import Markup
 
 from revin_forecast.reports.benchmark.plots.plot import Plot
 from revin_forecast.reports.benchmark.style import Style
-from revin_forecast.reports.formatting import truncate
-from revin_forecast.reports.html import render_paragraph
+from revin_forecast.reports.templates import render_template
 
 # plotly's dash names as SVG dash patterns, in pixels; "solid" has none.
 SVG_DASHES = {"dash": "5 3", "dot": "1.5 2.5", "dashdot": "5 2.5 1.5 2.5", "longdash": "8 3"}
 
 
-def figure_html(plot: Plot) -> str:
+def render_figure(plot: Plot) -> Markup:
     """Return the figure element of a plot, which page.js draws, or the reason why it is missing."""
     if not plot.figures:
-        return render_paragraph(f"Not drawn. {plot.missing_reason}", "missing")
-    key = plot.key.lower()
-    # The box gets its height here, before plotly draws into it.
-    height = next(iter(plot.figures.values()))["layout"]["height"]
-    return (
-        f'<figure data-plot="{key}">{_render_choices(plot)}{_render_legend(plot)}'
-        f'<div class="scroll" tabindex="0"><div class="plot" role="img" '
-        f'style="height:{height}px" aria-label="{escape(plot.title)}"></div></div>'
-        f"<figcaption>{escape(plot.caption)}</figcaption>"
-        f'<script type="application/json">{_figures_json(list(plot.figures.values()))}</script>'
-        "</figure>"
+        return render_template("missing.html.jinja", text=f"Not drawn. {plot.missing_reason}")
+    return render_template(
+        "benchmark/figure.html.jinja",
+        plot=plot,
+        figures=list(plot.figures.values()),
+        legend=[_legend_entry(name, style) for name, style in plot.legend.items()],
     )
 
 
-def _figures_json(figures: list[Figure]) -> str:
-    text = f"[{','.join(str(figure.to_json()) for figure in figures)}]"
-    # A name may contain </script>. plotly escapes it today, but does not promise to.
-    return text.replace("<", "\\u003c")
-
-
-def _render_choices(plot: Plot) -> str:
-    if len(plot.figures) < 2:
-        return ""
-    options = "".join(f"<option>{escape(name)}</option>" for name in plot.figures)
-    return f"<label>{escape(plot.choice_label)}: <select>{options}</select></label>"
-
-
-def _render_legend(plot: Plot) -> str:
-    buttons = "".join(
-        f'<button type="button" aria-pressed="true" data-name="{escape(name)}">'
-        f"{_legend_symbol_svg(style)}{escape(truncate(name, 32))}</button>"
-        for name, style in plot.legend.items()
-    )
-    return f'<div class="legend">{buttons}</div>' if buttons else ""
-
-
-def _legend_symbol_svg(style: Style) -> str:
-    """Return a drawing of a line and its symbol, 34 by 12 pixels."""
-    line = ""
-    if style.dash:
-        dash = f' stroke-dasharray="{SVG_DASHES[style.dash]}"' if style.dash in SVG_DASHES else ""
-        line = f'<path d="M0 6H34" stroke="{style.colour}" stroke-width="2"{dash}/>'
+def _legend_entry(name: str, style: Style) -> dict[str, Any]:
+    """Return the parts of a drawing of a line and its symbol, 34 by 12 pixels."""
     # plotly's modifiers follow the name of a symbol: circle-open, circle-dot, circle-open-dot.
-    symbol, _, modifier = style.symbol.partition("-open")
-    if symbol.endswith("-dot"):
-        symbol, modifier = symbol.removesuffix("-dot"), "-dot"
-    point = ""
-    if symbol:
-        is_open = "-open" in style.symbol
-        fill = "#fff" if is_open else style.colour
-        paint = f'fill="{fill}" stroke="{style.colour}" stroke-width="1.5"'
-        point = f'<path d="{_symbol_path(symbol)}" {paint}/>'
-        if modifier.endswith("-dot"):
-            dot_fill = style.colour if is_open else "#fff"
-            point += f'<circle cx="17" cy="6" r="1.3" fill="{dot_fill}"/>'
-    return f'<svg width="34" height="12" aria-hidden="true">{line}{point}</svg>'
+    symbol, *modifiers = style.symbol.split("-open")
+    symbol, has_dot = symbol.removesuffix("-dot"), style.symbol.endswith("-dot")
+    fill, dot_fill = ("#fff", style.colour) if modifiers else (style.colour, "#fff")
+    return {
+        "name": name,
+        "colour": style.colour,
+        "has_line": bool(style.dash),
+        "dash": SVG_DASHES.get(style.dash, ""),
+        "path": _symbol_path(symbol) if symbol else "",
+        "fill": fill,
+        "dot_fill": dot_fill if has_dot else "",
+    }
 
 
 # Corners in pixels from the centre of the symbol; y points down.

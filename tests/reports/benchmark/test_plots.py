@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from revin_forecast.reports.benchmark import tables as html_tables
 from revin_forecast.reports.benchmark.input_tables import (
     TABLE_COLUMNS,
     dataset_errors,
@@ -23,6 +22,8 @@ from revin_forecast.reports.benchmark.plots.heat_map import plot_heat_map
 from revin_forecast.reports.benchmark.plots.panels import log_axis, root_axis
 from revin_forecast.reports.benchmark.style import assign_styles
 from revin_forecast.reports.benchmark.summary import summary_markdown
+from revin_forecast.reports.benchmark.tables.context import render_provenance
+from revin_forecast.reports.benchmark.tables.scores import render_leaderboard
 from tests.support.benchmark_tables import (
     DATA_SETS,
     NORMALIZERS,
@@ -95,8 +96,8 @@ def test_each_table_may_be_absent(small_tables, readers, absent):
     for key, draw in readers[absent]:
         assert draw(tables, STYLES).key == key
     summary_markdown(tables, make_report_facts())
-    assert html_tables.render_leaderboard(tables)
-    assert html_tables.render_provenance(tables, make_report_facts())
+    assert render_leaderboard(tables)
+    assert render_provenance(tables, make_report_facts())
 
 
 def test_severity_curves_are_geometric_means_over_datasets(tables, plots):

@@ -5,42 +5,55 @@ import re
 
 import numpy as np
 
-from revin_forecast.reports.benchmark import tables as html_tables
 from revin_forecast.reports.benchmark.input_tables import fill_tables
-from revin_forecast.reports.html import ratio_cell
+from revin_forecast.reports.benchmark.tables.context import render_checks, render_failures
+from revin_forecast.reports.benchmark.tables.details import render_detail_tables
+from revin_forecast.reports.benchmark.tables.scores import render_leaderboard, render_shift_tables
 from tests.support.benchmark_tables import HOSTILE, NORMALIZERS
 
 
 def test_ratios_are_marked_if_their_interval_excludes_1(tables):
-    ratios = {
-        "number better": (0.8, 0.7, 0.9),
-        "number": (0.9, 0.7, 1.1),
-        "number worse": (2.0, 1.1, 3.0),
-    }
-    assert all(
-        ratio_cell(*interval).css_class == css_class for css_class, interval in ratios.items()
-    )
-    assert ratio_cell(0.8, np.nan, np.nan).css_class == "number"
-    text = html_tables.render_leaderboard(tables)
+    headline = tables["headline"].copy()
+    rows = (headline.backbone == "Ridge") & (headline.normalizer == "RevIN")
+    keys = ["against_twin", "twin_lo", "twin_hi"]
+    for column, ratios in {
+        "clean": (0.8, 0.7, 0.9),
+        "steady": (0.9, 0.7, 1.1),
+        "transition": (2.0, 1.1, 3.0),
+        "observation": (0.8, np.nan, np.nan),
+    }.items():
+        headline.loc[rows & (headline.column == column), keys] = np.log(ratios)
+    text = render_leaderboard({**tables, "headline": headline})
+    for cell in (
+        '<td class="number better">0.800 ▼ <small>[0.700, 0.900]</small></td>',
+        '<td class="number">0.900 <small>[0.700, 1.10]</small></td>',
+        '<td class="number worse">2.00 ▲ <small>[1.10, 3.00]</small></td>',
+        '<td class="number">0.800</td>',
+    ):
+        assert cell in text
+
+
+def test_leaderboard_marks_the_best_and_the_sign_of_each_effect(tables):
+    text = render_leaderboard(tables)
     rows = re.findall(r"<tr>.*?</tr>", text)
     model_rows = [row for row in rows if ">Ridge<" in row and ">RevIN<" in row]
     assert len(model_rows) == 2
     assert model_rows[1].count("▼") == 3  # clean, steady, transition
     assert model_rows[1].count("▲") == 1  # observation: the sign flips
     assert "#1" in model_rows[0]
-    by_shift = html_tables.render_shift_tables(tables)
+    by_shift = render_shift_tables(tables)
     assert by_shift.index("Process shift, steady") < by_shift.index("Observation corruption")
 
 
 def test_failures_are_listed_and_counted(tables):
-    text = html.unescape(html_tables.render_failures(tables))
+    text = html.unescape(render_failures(tables))
     assert f"ValueError: {HOSTILE} is too short" in text
     assert "frequency" in text
     assert "RuntimeError" in text
-    assert "PASS" in html_tables.render_checks(tables)
-    assert html_tables.render_checks(tables).count("FAIL") == 1
+    assert "PASS" in render_checks(tables)
+    assert render_checks(tables).count("FAIL") == 1
     cells = tables["cells"].assign(status="excluded", error="needs two channels")
-    assert "needs two channels" in html_tables.render_failures({**tables, "cells": cells})
+    assert "needs two channels" in render_failures({**tables, "cells": cells})
 
 
 def test_regrets_and_equivariance_gaps_are_means_of_cells(small_tables):
@@ -51,10 +64,17 @@ def test_regrets_and_equivariance_gaps_are_means_of_cells(small_tables):
     has_gap = is_done & (cells.placement == "steady") & cells["shift"].isin(["level", "scale"])
     cells["eg"] = np.where(has_gap, cells.severity / 10, np.nan)
     tables = fill_tables({**small_tables, "cells": cells})
-    regrets = re.sub(r"<[^>]+>", " ", html_tables.render_regrets(tables))
-    assert regrets.count("0.250") >= 4 * len(NORMALIZERS)
-    gaps = re.sub(r"<[^>]+>", " ", html_tables.render_equivariance_gaps(tables))
+    text = extract_details(tables, "Regret against the best possible forecast")
+    assert text.count("0.250") >= 4 * len(NORMALIZERS)
     mean = cells.eg[has_gap & (cells["shift"] == "level")].mean()
+    gaps = extract_details(tables, "Equivariance gaps")
     assert re.search(rf"Ridge\s+RevIN\s+{mean:.3f}\s+0.500", gaps)
-    assert html_tables.render_regrets(fill_tables({})) == ""
-    assert html_tables.render_equivariance_gaps(fill_tables({})) == ""
+    assert not render_detail_tables(fill_tables({})).strip()
+
+
+def extract_details(tables, title):
+    """Return the text of a collapsed table."""
+    text = re.search(
+        rf"<summary>{title}</summary>(.*?)</details>", render_detail_tables(tables), re.S
+    )
+    return re.sub(r"<[^>]+>", " ", text[1])
