@@ -77,8 +77,9 @@ def _add_chart(figure: Figure, fan: FanChart, index: int, grid: tuple[int, int])
         figure.add_trace(trace)
     width, height = 1 / columns, 1 / rows
     left, top = column * width, 1 - row * height
-    x = {**chart.layout.xaxis.to_plotly_json(), "domain": [left, left + width * 0.86]}
-    y = {**chart.layout.yaxis.to_plotly_json(), "domain": [max(0, top - height * 0.78), top]}
+    layout: Any = chart["layout"]  # the stubs of plotly lack its axes
+    x = {**layout.xaxis.to_plotly_json(), "domain": [left, left + width * 0.86]}
+    y = {**layout.yaxis.to_plotly_json(), "domain": [max(0, top - height * 0.78), top]}
     if grid == (1, 1):
         x["domain"], y["domain"] = [0, 1], [0, 1]
     else:
