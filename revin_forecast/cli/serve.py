@@ -54,8 +54,13 @@ def serve(
         raise InputError(
             f"serve needs {error.name}, which is not installed: {format_install_command('serve')}."
         ) from error
-    from revin_forecast.serving.pool import GRACE_SECONDS, RequestLimits, WorkerPool
-    from revin_forecast.serving.worker import Worker
+    from revin_forecast.serving.pool import (
+        GRACE_SECONDS,
+        RequestLimits,
+        WorkerPool,
+        describe_model,
+        start_workers,
+    )
 
     token = token or os.environ.get(TOKEN_VARIABLE, "")
     if not (token.isascii() and token.isprintable() and token == token.strip()):
@@ -81,13 +86,11 @@ def serve(
     with ExitStack() as stack, _listening_socket(host, port) as listener:
         # The workers share the cores, so that parallel requests do not slow each other down.
         threads = max(1, (os.cpu_count() or 1) // workers)
-        # Start all workers before waiting for the first, so that they load the model in parallel.
-        processes = [Worker(Path(model), threads) for _ in range(workers)]
-        for process in processes:
-            stack.callback(process.shut_down)
-        descriptions = [process.describe() for process in processes]
+        processes = start_workers(Path(model), workers, threads)
+        stack.callback(processes.stop)
+        description = describe_model(processes)
         pool = WorkerPool(processes, RequestLimits(size, timeout))
-        app = create_app(pool, descriptions[0], is_local(host), token, lambda: server.should_exit)
+        app = create_app(pool, description, is_local(host), token, lambda: server.should_exit)
         config = uvicorn.Config(
             app,
             log_level="info" if is_verbose() else "error",

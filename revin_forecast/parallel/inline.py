@@ -1,27 +1,46 @@
 """The engine that runs tasks in this process."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Generator
+from functools import partial
 
-import torch
-
-from revin_forecast.parallel.engine import Engine, Result, Task
-from revin_forecast.utils.progress import progress
+from revin_forecast.parallel.engine import (
+    Engine,
+    OnReport,
+    Outcome,
+    Report,
+    Result,
+    Task,
+    ignore_report,
+)
+from revin_forecast.utils.threads import torch_threads
 
 
 class InlineEngine(Engine):
-    """Runs tasks in this process, one after the other."""
+    """Runs tasks in this process, one after the other.
 
-    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
-        """Return each task's result, computed with one torch thread as in a worker process."""
-        # Sums depend on the number of threads; one thread gives the results of the other engines.
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            results = []
-            with progress("forecasting", len(tasks), "parts") as advance:
-                for task in tasks:
-                    results.append(function(task))
-                    advance()
-            return results
-        finally:
-            torch.set_num_threads(threads)
+    Args:
+        threads: torch threads. Sums depend on their number: one thread gives the results of the
+            other engines. None: as many as this process uses.
+    """
+
+    has_worker_processes = False
+
+    def __init__(self, threads: int | None = 1):
+        self.threads = threads
+
+    def run(
+        self,
+        function: Callable[[Task, Report], Result],
+        queue: deque[Task],
+        on_report: OnReport = ignore_report,
+    ) -> Generator[Outcome[Task, Result], None, None]:
+        """Yield the outcome of each task; time limits and lost workers do not exist here."""
+        while queue:
+            task = queue.popleft()
+            try:
+                with torch_threads(self.threads):
+                    outcome = Outcome(task, function(task, partial(on_report, task)))
+            except Exception as error:
+                outcome = Outcome(task, error=error)
+            yield outcome

@@ -1,16 +1,24 @@
 """The engine that runs tasks in worker processes on this machine."""
 
-import multiprocessing
-import os
-import pickle
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections import deque
+from collections.abc import Callable, Generator
+from functools import partial
+from queue import SimpleQueue
+from typing import Any
 
 from revin_forecast.errors import InputError
-from revin_forecast.parallel.engine import Engine, Result, Task
-from revin_forecast.parallel.worker import init_worker, pickle_task, run_pickled, worker_environment
-from revin_forecast.utils.progress import progress
+from revin_forecast.parallel.engine import (
+    Engine,
+    OnReport,
+    Outcome,
+    Report,
+    Result,
+    Task,
+    ignore_report,
+)
+from revin_forecast.parallel.pool import ProcessPool
+from revin_forecast.parallel.pool_task import PoolTask, PoolUnusableError
+from revin_forecast.parallel.worker import use_one_thread
 
 
 class LocalEngine(Engine):
@@ -23,43 +31,58 @@ class LocalEngine(Engine):
         InputError: fewer than one worker.
     """
 
+    lost_worker_message = (
+        "a worker process was lost, for want of memory or because a script starts workers without "
+        "`if __name__ == '__main__':`. Add that, use fewer workers, or use the engine inline."
+    )
+
     def __init__(self, workers: int):
         if workers < 1:
             raise InputError(f"at least one worker is needed, but got workers={workers}.")
         self.workers = workers
 
-    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
-        """Return each task's result; an error or an interrupt kills the workers at once."""
-        if not tasks:
-            return []
-        unrelated = set(multiprocessing.active_children())
-        pool = ProcessPoolExecutor(
-            min(self.workers, len(tasks)),
-            # Spawn, not fork: the environment variables must be set before torch is imported.
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=init_worker,
-            initargs=(os.getpid(),),
-        )
+    def run(
+        self,
+        function: Callable[[Task, Report], Result],
+        queue: deque[Task],
+        on_report: OnReport = ignore_report,
+    ) -> Generator[Outcome[Task, Result], None, None]:
+        """Yield the outcome of each task as it ends; closing the iterator kills the workers."""
+        if not queue:
+            return
+        size = min(self.workers, len(queue))
+        # The pool's threads only put entries here: events and outcomes are handled by this thread.
+        messages: SimpleQueue[tuple[Task, PoolTask, list[Any]]] = SimpleQueue()
+        pool = ProcessPool(size, partial(_prepare_worker, function))
+        running = 0
         try:
-            with progress("forecasting", len(tasks), "parts") as advance:
-                with worker_environment():
-                    futures = [
-                        pool.submit(run_pickled, pickle_task(function, task)) for task in tasks
-                    ]
-                for future in futures:
-                    future.add_done_callback(lambda _: advance())
-                results = [pickle.loads(future.result()) for future in futures]
-        except BaseException as error:
-            # The pool has no way to stop running tasks, so kill its processes.
-            for process in set(multiprocessing.active_children()) - unrelated:
-                process.kill()
-            pool.shutdown(cancel_futures=True)
-            if isinstance(error, BrokenProcessPool):
-                raise InputError(
-                    "a worker process was lost, for want of memory or because a script starts "
-                    "workers without `if __name__ == '__main__':`. Add that, use fewer workers, or "
-                    "use the engine inline."
-                ) from error
-            raise
-        pool.shutdown()
-        return results
+            while queue or running:
+                while queue and running < size:
+                    _submit_task(pool, queue.popleft(), messages)
+                    running += 1
+                task, submitted, events = messages.get()
+                if events:
+                    submitted.set_limit(on_report(task, events[0]))
+                    continue
+                running -= 1
+                error = submitted.exception()
+                if isinstance(error, PoolUnusableError):
+                    error = error.__cause__
+                yield Outcome(task, None if error else submitted.result(), error)
+        finally:
+            pool.stop()
+
+
+def _submit_task(
+    pool: ProcessPool, task: Any, messages: SimpleQueue[tuple[Any, PoolTask, list[Any]]]
+) -> None:
+    """Submit a task whose events, and finally whose end, are put into the messages."""
+    submitted = pool.submit(
+        task, on_report=lambda submitted, event: messages.put((task, submitted, [event]))
+    )
+    submitted.add_done_callback(lambda _: messages.put((task, submitted, [])))
+
+
+def _prepare_worker(function: Callable[..., Any]) -> tuple[Callable[..., Any], None]:
+    use_one_thread()
+    return function, None

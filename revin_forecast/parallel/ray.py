@@ -2,18 +2,31 @@
 
 import logging
 import pickle
-from collections.abc import Callable, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Generator
 from typing import Any
 
 from revin_forecast.errors import InputError, format_install_command
-from revin_forecast.parallel.engine import Engine, Result, Task
+from revin_forecast.parallel.engine import (
+    Engine,
+    OnReport,
+    Outcome,
+    Report,
+    Result,
+    Task,
+    WorkerLostError,
+    WorkerOverdueError,
+    ignore_report,
+)
 from revin_forecast.parallel.worker import (
     ENVIRONMENT_VARIABLES,
-    pickle_task,
     pythonpath_variable,
-    run_pickled,
+    use_one_thread,
 )
-from revin_forecast.utils.progress import progress
+
+POLL_SECONDS = 0.5
+"""Time between two looks at the events of running tasks."""
 
 
 class RayEngine(Engine):
@@ -28,6 +41,12 @@ class RayEngine(Engine):
         InputError: Ray is not installed.
     """
 
+    lost_worker_message = (
+        "a Ray worker was lost repeatedly, perhaps for want of memory. Give the cluster more "
+        "memory per core, or use the engine local."
+    )
+    map_attempts = 4  # nodes come and go
+
     def __init__(self, address: str | None = None):
         try:
             import ray
@@ -39,18 +58,22 @@ class RayEngine(Engine):
         self.ray = ray
         self.address = address
 
-    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
-        """Return each task's result; Ray retries the task of a lost worker."""
-        ray = self.ray
+    def run(
+        self,
+        function: Callable[[Task, Report], Result],
+        queue: deque[Task],
+        on_report: OnReport = ignore_report,
+    ) -> Generator[Outcome[Task, Result], None, None]:
+        """Yield the outcome of each task as it ends; closing the iterator cancels the others."""
         # Leave the caller's connection open; shut down only a connection made here.
-        needs_connection = not ray.is_initialized()
+        needs_connection = not self.ray.is_initialized()
         if needs_connection:
             self._connect()
         try:
-            return self._map(function, tasks)
+            yield from self._run_connected(function, queue, on_report)
         finally:
             if needs_connection:
-                ray.shutdown()
+                self.ray.shutdown()
 
     def _connect(self) -> None:
         try:
@@ -65,23 +88,102 @@ class RayEngine(Engine):
                 f"no Ray cluster answers: {error}. Start one, or check RAY_ADDRESS."
             ) from error
 
-    def _map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
-        from ray.exceptions import OutOfMemoryError, RayTaskError, WorkerCrashedError
-
+    def _run_connected(
+        self, function: Callable[..., Any], queue: deque[Any], on_report: OnReport
+    ) -> Generator[Outcome[Any, Any], None, None]:
+        ray = self.ray
+        # The actor takes no core: on a small cluster it would keep one from the workers.
+        wants_events = on_report is not ignore_report
+        events: Any = ray.remote(num_cpus=0)(_EventList).remote() if wants_events else None
         environment = {"env_vars": {**ENVIRONMENT_VARIABLES, **pythonpath_variable()}}
-        remote: Any = self.ray.remote(num_cpus=1, runtime_env=environment)(run_pickled)
+        # No retries by Ray: the caller decides what follows on a lost worker.
+        remote: Any = ray.remote(max_retries=0, num_cpus=1, runtime_env=environment)(_run_task)
+        running: dict[Any, _RunningTask] = {}
+        count = 0
         try:
-            references = [remote.remote(pickle_task(function, task)) for task in tasks]
-            results = []
-            with progress("forecasting", len(tasks), "parts") as advance:
-                for reference in references:
-                    results.append(pickle.loads(self.ray.get(reference)))
-                    advance()
-            return results
+            while queue or running:
+                while queue:  # all of them: a cluster may grow with the number that waits
+                    task = queue.popleft()
+                    # Plain bytes copy tensors; Ray's own way may share them.
+                    reference = remote.remote(pickle.dumps((function, task)), count, events)
+                    running[reference] = _RunningTask(count, task)
+                    count += 1
+                done, _ = ray.wait(list(running), timeout=POLL_SECONDS)
+                if wants_events:
+                    self._handle_events(running, ray.get(events.pop_all.remote()), on_report)
+                for reference in done:
+                    yield self._outcome(reference, running.pop(reference))
+        finally:
+            for reference in running:
+                ray.cancel(reference, force=True)
+
+    def _handle_events(
+        self, running: dict[Any, "_RunningTask"], events: list[Any], on_report: OnReport
+    ) -> None:
+        """Hand events on, and cancel the tasks whose time limit is over."""
+        by_number = {task.number: task for task in running.values()}
+        for number, event in events:
+            if task := by_number.get(number):
+                task.set_limit(on_report(task.task, event))
+        for reference, task in running.items():
+            if task.is_overdue:
+                self.ray.cancel(reference, force=True)
+
+    def _outcome(self, reference: Any, task: "_RunningTask") -> Outcome[Any, Any]:
+        from ray.exceptions import (
+            OutOfMemoryError,
+            RayTaskError,
+            TaskCancelledError,
+            WorkerCrashedError,
+        )
+
+        try:
+            return Outcome(task.task, pickle.loads(self.ray.get(reference)))
         except RayTaskError as error:
-            raise error.cause from error  # the exception of the function itself
-        except (WorkerCrashedError, OutOfMemoryError) as error:
-            raise InputError(
-                "a Ray worker was lost repeatedly, perhaps for want of memory. Give the cluster "
-                "more memory per core, or use the engine local."
-            ) from error
+            return Outcome(task.task, error=error.cause)  # the exception of the function itself
+        except (WorkerCrashedError, OutOfMemoryError, TaskCancelledError) as error:
+            error_class = WorkerOverdueError if task.is_overdue else WorkerLostError
+            return Outcome(task.task, error=error_class(type(error).__name__))
+
+
+class _RunningTask:
+    """A task that was given to the cluster, and the end of its time limit."""
+
+    def __init__(self, number: int, task: Any):
+        self.number, self.task = number, task
+        self.deadline = float("inf")
+
+    def set_limit(self, seconds: float | None) -> None:
+        self.deadline = float("inf") if seconds is None else time.monotonic() + seconds
+
+    @property
+    def is_overdue(self) -> bool:
+        return time.monotonic() > self.deadline
+
+
+class _EventList:
+    """An actor that collects the events of all workers."""
+
+    def __init__(self):
+        self.events: list[tuple[int, Any]] = []
+
+    def add(self, number: int, event: Any) -> None:
+        """Append an event of a task."""
+        self.events.append((number, event))
+
+    def pop_all(self) -> list[tuple[int, Any]]:
+        """Return the events since the last call."""
+        events, self.events = self.events, []
+        return events
+
+
+def _run_task(pickled: bytes, number: int, events: Any) -> bytes:
+    """Run a task; return its pickled result."""
+    function, task = pickle.loads(pickled)
+    use_one_thread()
+
+    def report(event: Any) -> None:
+        if events is not None:
+            events.add.remote(number, event)
+
+    return pickle.dumps(function(task, report))

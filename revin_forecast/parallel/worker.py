@@ -1,4 +1,4 @@
-"""The environment and the task protocol of a worker process, shared by all engines."""
+"""The environment of worker processes, and the loop in which one runs its tasks."""
 
 import os
 import pickle
@@ -6,9 +6,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 from typing import Any
+
+from revin_forecast.errors import InputError
 
 ENVIRONMENT_VARIABLES = {
     "OMP_NUM_THREADS": "1",
@@ -23,18 +27,20 @@ ENVIRONMENT_VARIABLES = {
 """Set before torch is imported: one thread, so that results are the same on every machine."""
 PARENT_POLL_SECONDS = 0.5
 """Time between two checks that the parent process is alive."""
+READY, STARTED, REPORT, DONE, FAILED = (bytes([code]) for code in range(5))
+"""Kinds of a worker's messages: it is prepared, it began a task, an event, a result, an error."""
 
 
 @contextmanager
-def worker_environment() -> Iterator[None]:
+def worker_environment(variables: Mapping[str, str] = ENVIRONMENT_VARIABLES) -> Iterator[None]:
     """Set the workers' environment variables and block SIGINT while workers are started.
 
     A terminal sends Ctrl-C to all processes. Workers inherit the blocked signal and ignore it; this
     process receives it after the block and ends the workers. Otherwise a worker that is still
     importing would print a traceback.
     """
-    before = {name: os.environ.get(name) for name in ENVIRONMENT_VARIABLES}
-    os.environ.update(ENVIRONMENT_VARIABLES)
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     signal_mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
@@ -52,18 +58,66 @@ def pythonpath_variable() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in sys.path if path))}
 
 
-def pickle_task(function: Callable[[Any], Any], task: Any) -> bytes:
-    """Pickle a function and a task to bytes.
+def use_one_thread() -> None:
+    """Let torch use one thread if this process has imported it already.
 
-    Plain bytes copy tensors; torch's own way would share them through open files.
+    Otherwise the environment variables have the same effect once it is imported.
     """
-    return pickle.dumps((function, task))
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
-def run_pickled(pickled: bytes) -> bytes:
-    """Run a pickled task; return its pickled result."""
-    function, task = pickle.loads(pickled)
-    return pickle.dumps(function(task))
+def serve_tasks(pickled_prepare: bytes, connection: Connection) -> None:
+    """Prepare this process and run tasks until the pool closes the connection.
+
+    Args:
+        pickled_prepare: pickled function without parameters, which returns the function for the
+            tasks and a description of the state it prepared.
+        connection: connection to the pool.
+    """
+    init_worker(os.getppid())
+
+    def send(kind: bytes, value: Any) -> None:
+        connection.send_bytes(kind + _pickle_message(value))
+
+    with suppress(EOFError, ConnectionError):  # the pool was stopped, or its process has ended
+        try:
+            function, description = pickle.loads(pickled_prepare)()
+        except Exception as error:
+            send(FAILED, _add_traceback(error))
+            return
+        send(READY, description)
+        while True:
+            pickled_task = connection.recv_bytes()
+            send(STARTED, None)
+            try:
+                task = pickle.loads(pickled_task)
+                message = DONE + pickle.dumps(function(task, lambda event: send(REPORT, event)))
+            except Exception as error:
+                message = FAILED + _pickle_message(_add_traceback(error))
+            connection.send_bytes(message)
+
+
+def _add_traceback(error: Exception) -> Exception:
+    """Add the traceback of a bug as a note, which another process prints below the error."""
+    if not isinstance(error, InputError):
+        error.add_note(f"Traceback of the worker:\n{''.join(traceback.format_exception(error))}")
+    return error
+
+
+def _pickle_message(value: Any) -> bytes:
+    """Pickle a value; an exception that can't be restored is replaced by its text."""
+    # Plain bytes copy tensors; torch's own way would share them through open files.
+    try:
+        pickled = pickle.dumps(value)
+        if isinstance(value, BaseException):
+            pickle.loads(pickled)
+    except Exception:
+        if not isinstance(value, BaseException):
+            raise
+        text = "\n".join([f"{type(value).__name__}: {value}", *getattr(value, "__notes__", ())])
+        return pickle.dumps(RuntimeError(text))
+    return pickled
 
 
 def init_worker(parent: int) -> None:

@@ -17,12 +17,8 @@ class RequestTimeoutError(ServingError):
     """The request exceeded its time limit; its worker process was killed."""
 
 
-class WorkerLostError(ServingError):
-    """The worker process ended."""
-
-
-class WorkerLostBeforeStartError(WorkerLostError):
-    """The worker process ended before it started the request, so another one can take it."""
+class RequestLostError(ServingError):
+    """The worker process ended during the request."""
 
 
 class WorkerBugError(ServingError):

@@ -1,14 +1,31 @@
-"""A pool of workers: each takes one request at a time, and further requests wait briefly."""
+"""The worker processes of the service: waiting, limits and shutting down."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+import sys
+import traceback
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from revin_forecast.serving.errors import BusyError, ShuttingDownError
+from revin_forecast.errors import InputError
+from revin_forecast.parallel.engine import WorkerLostError, WorkerOverdueError
+from revin_forecast.parallel.pool import ProcessPool
+from revin_forecast.parallel.pool_task import PoolStoppedError, PoolTask, PoolUnusableError
+from revin_forecast.serving.errors import (
+    BusyError,
+    ModelChangedError,
+    RequestLostError,
+    RequestTimeoutError,
+    ServingError,
+    ShuttingDownError,
+    WorkerBugError,
+)
 from revin_forecast.serving.messages import WorkerRequest, WorkerResponse
-from revin_forecast.serving.worker import Worker
+from revin_forecast.serving.worker import load_model
 
 WAIT_SECONDS = 5.0
 """Time that a request waits for a worker before it is refused."""
@@ -35,22 +52,42 @@ class RequestLimits:
         return int(self.mebibytes * 2**20)
 
 
-class WorkerPool:
-    """Hands requests to idle workers.
+def start_workers(model: Path, workers: int, threads: int) -> ProcessPool:
+    """Start processes that load a model and answer requests with it.
 
     Args:
-        workers: workers that have been started.
+        model: folder of the forecaster.
+        workers: number of processes.
+        threads: threads of each process for torch.
+    """
+    # Without the environment variables of the engines, which limit every library to one thread.
+    prepare = partial(load_model, model.resolve(), threads)
+    return ProcessPool(workers, prepare, environment={}, on_loss=_log)
+
+
+def describe_model(workers: ProcessPool) -> dict[str, Any]:
+    """Wait until a worker has loaded the model and return the model's description.
+
+    Raises:
+        InputError: the model can't be loaded.
+    """
+    try:
+        return workers.wait_until_ready()
+    except WorkerLostError as error:
+        raise InputError(f"{error} before it had loaded the model; see above") from None
+
+
+class WorkerPool:
+    """Admits requests and hands them to idle workers.
+
+    Args:
+        workers: the processes, from `start_workers`.
         limits: limits of a request.
     """
 
-    def __init__(self, workers: Sequence[Worker], limits: RequestLimits):
+    def __init__(self, workers: ProcessPool, limits: RequestLimits):
         self.workers, self.limits = workers, limits
-        self._idle_workers: asyncio.Queue[Worker] = asyncio.Queue()
-        for worker in workers:
-            self._idle_workers.put_nowait(worker)
-        self._is_shut_down = False
         self._admitted_count = self._held_bytes = 0
-        self._threads = ThreadPoolExecutor(len(workers), "request")
 
     @contextmanager
     def admit(self, size: int) -> Iterator[None]:
@@ -62,9 +99,10 @@ class WorkerPool:
         Raises:
             BusyError: too many requests are admitted, or too many bytes are held for them.
         """
+        count = len(self.workers.slots)
         size = min(size, self.limits.max_bytes)  # reading stops at the limit
-        room = MAX_HELD_REQUESTS * len(self.workers) * self.limits.max_bytes - self._held_bytes
-        if self._admitted_count >= len(self.workers) + MAX_QUEUED or size > room:
+        room = MAX_HELD_REQUESTS * count * self.limits.max_bytes - self._held_bytes
+        if self._admitted_count >= count + MAX_QUEUED or size > room:
             raise BusyError
         self._admitted_count += 1
         self._held_bytes += size
@@ -77,50 +115,84 @@ class WorkerPool:
     async def handle(self, request: WorkerRequest, with_charts: bool = False) -> WorkerResponse:
         """Process a request in an idle worker.
 
+        A request waits briefly while all workers are busy, and longer while none has loaded the
+        model yet.
+
         Raises:
-            ServingError: no worker became idle in time, the pool was shut down, or an error of
-                `Worker.handle`.
+            BusyError: no worker became idle in time.
+            RequestTimeoutError: the request exceeded the time limit.
+            RequestLostError: the process ended during the request, or two processes before it.
+            WorkerBugError: the request raised an unexpected exception.
+            ModelChangedError: the replacements found another model, or none.
+            ShuttingDownError: the service is shutting down.
         """
+        submitted = self._submit(request, with_charts)
+        response = asyncio.wrap_future(submitted)
+        # Retrieved even if the client disconnects; otherwise asyncio would log the error.
+        response.add_done_callback(lambda future: future.cancelled() or future.exception())
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                worker = await self._idle_workers.get()
-        except TimeoutError:
-            raise BusyError from None
-        if self._is_shut_down:
-            self._idle_workers.put_nowait(worker)
-            raise ShuttingDownError
-        result = asyncio.get_running_loop().run_in_executor(
-            self._threads, worker.handle, request, with_charts, self.limits.seconds
-        )
-        # Not after the await: a client that disconnects cancels it while the worker is still busy.
-        result.add_done_callback(lambda _: self._idle_workers.put_nowait(worker))
-        return await asyncio.shield(result)
+            while not response.done():
+                await asyncio.wait([response], timeout=WAIT_SECONDS)
+                if not response.done() and self.workers.has_ready_process and submitted.cancel():
+                    raise BusyError
+            return response.result()
+        except (BusyError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            raise _to_serving_error(error) from error
+        finally:
+            submitted.cancel()  # if the client disconnects before a worker begins
+
+    def _submit(self, request: WorkerRequest, with_charts: bool) -> PoolTask:
+        """Submit a request with a scratch folder that is removed at its end, whatever that is."""
+        scratch = TemporaryDirectory(ignore_cleanup_errors=True)
+        task = (request, with_charts, Path(scratch.name).resolve())
+        submitted = self.workers.submit(task, self.limits.seconds)
+        submitted.add_done_callback(lambda _: scratch.cleanup())
+        return submitted
 
     @asynccontextmanager
     async def lifespan(self, should_exit: Callable[[], bool]) -> AsyncIterator[None]:
-        """Shut the pool down with the service, without waiting for a request that does not end.
+        """Stop the workers with the service, without waiting for a request that does not end.
 
         Args:
             should_exit: returns whether the service is to shut down.
         """
-        watcher = asyncio.create_task(self._shut_down_after(should_exit))
+        watcher = asyncio.create_task(self._stop_after(should_exit))
         try:
             yield
         finally:
             watcher.cancel()
-            self._shut_down()
+            self.workers.stop()
 
-    async def _shut_down_after(self, should_exit: Callable[[], bool]) -> None:
+    async def _stop_after(self, should_exit: Callable[[], bool]) -> None:
         # The web server waits for open requests before its lifespan ends, so a request without an
         # end must be stopped from outside of it.
         while not should_exit():
             await asyncio.sleep(0.1)
         await asyncio.sleep(GRACE_SECONDS)
-        self._shut_down()
+        self.workers.stop()
 
-    def _shut_down(self) -> None:
-        """Stop all workers; requests in progress fail with `ShuttingDownError`."""
-        self._is_shut_down = True
-        for worker in self.workers:
-            worker.shut_down()
-        self._threads.shutdown(wait=False)
+
+def _to_serving_error(error: Exception) -> ServingError:
+    """Return the reason why a request got no forecast, in the terms of the service."""
+    match error:
+        case PoolStoppedError():
+            return ShuttingDownError()
+        case WorkerOverdueError():
+            return RequestTimeoutError()
+        case WorkerLostError() | PoolUnusableError(__cause__=WorkerLostError()):
+            return RequestLostError(str(error))
+        case PoolUnusableError():
+            # A fit may have replaced the folder while the service runs. All forecasts must come
+            # from the model that `GET /model` describes.
+            return ModelChangedError(str(error))
+        case _:
+            # A bug: the traceback goes to the log, and nothing of it to the client.
+            traceback.print_exception(error)
+            return WorkerBugError(type(error).__name__)
+
+
+def _log(message: str) -> None:
+    with suppress(OSError, ValueError):  # stderr was closed
+        print(message, file=sys.stderr, flush=True)

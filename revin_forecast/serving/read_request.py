@@ -9,10 +9,10 @@ from starlette.requests import ClientDisconnect
 from revin_forecast.serving.errors import (
     BusyError,
     ModelChangedError,
+    RequestLostError,
     RequestTimeoutError,
     ServingError,
     ShuttingDownError,
-    WorkerLostError,
 )
 from revin_forecast.serving.messages import WorkerRequest, WorkerResponse
 from revin_forecast.serving.pool import WorkerPool
@@ -91,7 +91,7 @@ def _to_http_error(error: ServingError, seconds: float) -> HTTPException:
         case ModelChangedError():
             detail = "the model is not the one that the service started with; restart the service."
             return HTTPException(503, detail)
-        case WorkerLostError():
+        case RequestLostError():
             return HTTPException(500, WORKER_LOST_MESSAGE)
         case _:
             return HTTPException(500, BUG_MESSAGE)

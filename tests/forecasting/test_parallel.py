@@ -14,21 +14,23 @@ from revin_forecast.backbones import Ridge, SCINet
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.parallel import predict_parallel
 from revin_forecast.models.spec import ModuleSpec
-from revin_forecast.parallel import Engine, make_engine
-from revin_forecast.parallel.worker import pickle_task, run_pickled
+from revin_forecast.parallel import make_engine
+from revin_forecast.parallel.engine import ignore_report
+from revin_forecast.parallel.inline import InlineEngine
 
 CHANNELS = 8
 
 
-class PicklingEngine(Engine):
+class PicklingEngine(InlineEngine):
     """An engine that pickles tasks and results, as for other processes, and counts them."""
 
-    def __init__(self):
-        self.tasks = 0
+    tasks = 0
 
-    def map(self, function, tasks):
-        self.tasks += len(tasks)
-        return [pickle.loads(run_pickled(pickle_task(function, task))) for task in tasks]
+    def run(self, function, queue, on_report=ignore_report):
+        self.tasks += len(queue)
+        function, queue = pickle.loads(pickle.dumps((function, queue)))
+        for outcome in super().run(function, queue, on_report):
+            yield pickle.loads(pickle.dumps(outcome))
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.forecasting.groups import forecast_groups
 from revin_forecast.forecasting.parallel import predict_parallel
 from revin_forecast.parallel import make_engine
+from revin_forecast.parallel.engine import Outcome
 from revin_forecast.parallel.inline import InlineEngine
 from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
 from revin_forecast.shift.runner import make_job_engine
@@ -116,9 +117,14 @@ def test_a_cluster_started_by_the_engine_is_shut_down(monkeypatch):
     engine = make_engine("ray", address="auto")
     monkeypatch.setattr(ray, "init", lambda **options: calls.append(options["address"]))
     monkeypatch.setattr(ray, "shutdown", lambda: calls.append("end"))
-    monkeypatch.setattr(engine, "_map", lambda function, tasks: calls.append(tasks) or [1])
+
+    def run_connected(function, queue, on_report):
+        calls.append(list(queue))
+        yield Outcome(queue.popleft(), 1)
+
+    monkeypatch.setattr(engine, "_run_connected", run_connected)
     assert engine.map(int, ["1"]) == [1]
-    assert calls == ["auto", ["1"], "end"]
+    assert calls == ["auto", [(0, "1")], "end"]
 
 
 def test_an_unreachable_cluster_is_reported(monkeypatch):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from revin_forecast import Forecaster, Ridge
-from revin_forecast.serving.worker import Worker
+from revin_forecast.serving.pool import start_workers
 from tests.support.service import HORIZON, LOOKBACK, ROWS, make_client, make_table
 from tests.support.warm_programs import CONTEXT
 
@@ -15,7 +15,7 @@ def start_workers_warm():
     """Start workers in a moment; tests/cli/test_serve.py starts cold ones by the command."""
     with pytest.MonkeyPatch.context() as patch:
         warm_multiprocessing = SimpleNamespace(get_context=lambda _: CONTEXT)
-        patch.setattr("revin_forecast.serving.worker.multiprocessing", warm_multiprocessing)
+        patch.setattr("revin_forecast.parallel.process.multiprocessing", warm_multiprocessing)
         yield
 
 
@@ -29,20 +29,20 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def worker(model):
-    """A worker that the tests share."""
-    shared_worker = Worker(model, 1)
-    shared_worker.describe()
+    """One worker that the tests share."""
+    shared_worker = start_workers(model, 1, 1)
+    shared_worker.wait_until_ready()
     yield shared_worker
-    shared_worker.shut_down()
+    shared_worker.stop()
 
 
 @pytest.fixture
 def own_worker(model):
-    """A worker that a test may harm."""
-    test_worker = Worker(model, 1)
-    test_worker.describe()
+    """One worker that a test may harm."""
+    test_worker = start_workers(model, 1, 1)
+    test_worker.wait_until_ready()
     yield test_worker
-    test_worker.shut_down()
+    test_worker.stop()
 
 
 @pytest.fixture(scope="module")

@@ -126,9 +126,9 @@ def test_the_docs_page_covers_the_whole_api(client):
 
 @pytest.fixture
 def api(worker):
-    pool = WorkerPool([worker], RequestLimits(mebibytes=1.0))
+    pool = WorkerPool(worker, RequestLimits(mebibytes=1.0))
     app = create_app(
-        pool, worker.describe(), local_only=False
+        pool, worker.wait_until_ready(), local_only=False
     )  # schemathesis calls the host testserver
     return schemathesis.openapi.from_asgi("/openapi.json", app)
 

@@ -1,9 +1,8 @@
-"""The pool of workers: waiting, limits, bursts and shutting down."""
+"""Requests in workers: waiting, limits, bursts and shutting down."""
 
 import asyncio
 import os
 import signal
-import threading
 from contextlib import ExitStack
 
 import pytest
@@ -11,55 +10,50 @@ from httpx2 import ASGITransport, AsyncClient
 from starlette.testclient import TestClient
 
 from revin_forecast.serving.app import create_app
-from revin_forecast.serving.errors import (
-    BusyError,
-    WorkerLostError,
-)
+from revin_forecast.serving.errors import BusyError
 from revin_forecast.serving.messages import WorkerRequest
-from revin_forecast.serving.pool import RequestLimits, WorkerPool
-from revin_forecast.serving.worker import Worker
+from revin_forecast.serving.pool import RequestLimits, WorkerPool, start_workers
 from tests.support.limits import HANG_SECONDS
 from tests.support.service import CSV, JSON
 
 
-class SlowWorker(Worker):
-    """A worker that is busy until it is released, and then fails."""
-
-    def __init__(self):
-        self.released = threading.Event()
-
-    def handle(self, request, with_charts, seconds):
-        assert self.released.wait(HANG_SECONDS)
-        raise WorkerLostError("it ended")
-
-
-def test_a_request_is_refused_when_all_workers_are_busy(monkeypatch):
+def test_a_request_is_refused_when_all_workers_are_busy(own_worker, monkeypatch):
     monkeypatch.setattr("revin_forecast.serving.pool.WAIT_SECONDS", 0.1)
-    slow = SlowWorker()
-    pool = WorkerPool([slow], RequestLimits())
-    with pytest.raises(BusyError):
-        asyncio.run(send_two_requests(pool, slow.released))
-    with TestClient(create_app(pool, {}), base_url="http://127.0.0.1") as opened_client:
-        response = opened_client.post("/forecast", content=b"", headers=JSON)
-        assert response.status_code == 500
-        assert "log" in response.json()["detail"]
+    pool = WorkerPool(own_worker, RequestLimits())
+    stopped = own_worker.slots[0].process.process
+    os.kill(stopped.pid, signal.SIGSTOP)
+
+    async def send_two_requests():
+        first = asyncio.ensure_future(pool.handle(WorkerRequest(b"", False)))
+        await asyncio.sleep(0.1)
+        with pytest.raises(BusyError):
+            await pool.handle(WorkerRequest(b"", False))
+        os.kill(stopped.pid, signal.SIGCONT)
+        return await first
+
+    assert asyncio.run(send_two_requests()).csv.startswith("day,a")
 
 
-async def send_two_requests(pool, released):
-    pool._idle_workers = asyncio.Queue()
-    pool._idle_workers.put_nowait(pool.workers[0])
-    first = asyncio.ensure_future(pool.handle(WorkerRequest(b"", False)))
-    await asyncio.sleep(0)
-    try:
-        await pool.handle(WorkerRequest(b"", False))
-    finally:
-        released.set()
-        with pytest.raises(WorkerLostError):
-            await first
+def test_a_request_whose_client_has_left_is_not_begun(own_worker):
+    pool = WorkerPool(own_worker, RequestLimits())
+    os.kill(own_worker.slots[0].process.process.pid, signal.SIGSTOP)
+
+    async def send_two_requests():
+        busy = own_worker.submit(None)
+        left = asyncio.ensure_future(pool.handle(WorkerRequest(b"", False)))
+        await asyncio.sleep(0.1)
+        left.cancel()
+        await asyncio.wait([left])
+        return busy
+
+    busy = asyncio.run(send_two_requests())
+    assert not own_worker._queue or all(task.cancelled() for task in own_worker._queue)
+    os.kill(own_worker.slots[0].process.process.pid, signal.SIGCONT)
+    assert isinstance(busy.exception(HANG_SECONDS), TypeError)
 
 
 def test_requests_beyond_the_queue_are_not_read(worker):
-    pool = WorkerPool([worker], RequestLimits(mebibytes=0.001))
+    pool = WorkerPool(worker, RequestLimits(mebibytes=0.001))
     size = pool.limits.max_bytes
     with TestClient(create_app(pool, {}), base_url="http://127.0.0.1") as opened_client:
 
@@ -89,7 +83,7 @@ def test_requests_beyond_the_queue_are_not_read(worker):
 
 
 def test_a_burst_of_small_requests_is_served(worker, newer):
-    app = create_app(WorkerPool([worker], RequestLimits()), {})
+    app = create_app(WorkerPool(worker, RequestLimits()), {})
     content = newer.to_csv(index=False)
 
     async def send_burst():
@@ -103,18 +97,18 @@ def test_a_burst_of_small_requests_is_served(worker, newer):
 
 def test_shutting_down_waits_for_no_request(model, monkeypatch):
     monkeypatch.setattr("revin_forecast.serving.pool.GRACE_SECONDS", 0.2)
-    own_worker = Worker(model, 1)
-    pool, exit_requests = WorkerPool([own_worker], RequestLimits()), []
-    own_worker.describe()
+    own_worker = start_workers(model, 1, 1)
+    pool, exit_requests = WorkerPool(own_worker, RequestLimits()), []
+    own_worker.wait_until_ready()
     app = create_app(pool, {}, should_exit=lambda: bool(exit_requests))
     with TestClient(app, base_url="http://127.0.0.1") as opened_client:
         assert opened_client.post("/forecast", content=b"", headers=JSON).status_code == 200
-        before = own_worker._process.process
-        os.kill(before.pid, signal.SIGSTOP)  # a request without end
+        before = own_worker.slots[0].process
+        os.kill(before.process.pid, signal.SIGSTOP)  # a request without end
         exit_requests.append(True)
         for _ in range(2):
             answer = opened_client.post("/forecast", content=b"", headers=JSON)
             assert answer.status_code == 503
             assert answer.json() == {"detail": "the service is shutting down."}
-    assert not before.is_alive()
-    assert own_worker._process.process is before  # not replaced
+    assert not before.process.is_alive()
+    assert own_worker.slots[0].process is before  # not replaced

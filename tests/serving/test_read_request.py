@@ -46,7 +46,7 @@ def test_the_size_of_a_body_is_limited_while_it_arrives(worker):
 
 
 def test_a_body_that_arrives_too_slowly_is_refused(worker):
-    app = create_app(WorkerPool([worker], RequestLimits(seconds=0.2)), worker.describe())
+    app = create_app(WorkerPool(worker, RequestLimits(seconds=0.2)), worker.wait_until_ready())
     messages = []
 
     async def receive_slowly():

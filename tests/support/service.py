@@ -5,7 +5,7 @@ import pandas as pd
 from starlette.testclient import TestClient
 
 from revin_forecast.serving.app import create_app
-from revin_forecast.serving.pool import RequestLimits, WorkerPool
+from revin_forecast.serving.pool import RequestLimits, WorkerPool, describe_model
 
 ROWS, HORIZON, LOOKBACK = 120, 5, 14
 CSV = {"Content-Type": "text/csv"}
@@ -21,7 +21,8 @@ def make_table(rows=ROWS):
     return pd.DataFrame({"day": stamps, **values})
 
 
-def make_client(worker, token="", local=True, **limits):
-    """Return a client of a service with one worker."""
-    app = create_app(WorkerPool([worker], RequestLimits(**limits)), worker.describe(), local, token)
+def make_client(workers, token="", local=True, **limits):
+    """Return a client of a service with these workers."""
+    pool = WorkerPool(workers, RequestLimits(**limits))
+    app = create_app(pool, describe_model(workers), local, token)
     return TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False)
