@@ -2,8 +2,12 @@
 
 import signal
 import sys
+import time
 
 from revin_forecast.utils.signals import install_signal_handlers, print_interruption
+
+START = time.monotonic()
+"""Start of the command, for the progress display."""
 
 
 def run() -> int:
@@ -17,7 +21,7 @@ def run() -> int:
         install_signal_handlers()
         from revin_forecast.cli.main import main
 
-        code = main()
+        code = main(start=START)
     except KeyboardInterrupt:
         code = print_interruption("revin-forecast")
     # The work is done: a late Ctrl-C must not print a traceback from Python's shutdown.

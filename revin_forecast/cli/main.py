@@ -4,15 +4,17 @@ import argparse
 import inspect
 import os
 import sys
+import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from revin_forecast import __version__
+from revin_forecast.cli.display import display_progress, display_start
 from revin_forecast.cli.parser import (
     add_parameters,
     find_flat_options,
@@ -26,7 +28,6 @@ from revin_forecast.cli.usage_errors import CommandCall, check_config_file, find
 from revin_forecast.errors import InputError, did_you_mean
 from revin_forecast.utils import signals
 from revin_forecast.utils.files import atomic_write
-from revin_forecast.utils.progress import progress_display
 
 PROGRAM = "revin-forecast"
 EXIT_BROKEN_PIPE = 128 + 13
@@ -92,8 +93,12 @@ COMMANDS = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, start: float | None = None) -> int:
     """Run a command.
+
+    Args:
+        arguments: words of the command line; by default those of this process.
+        start: start of the command, by `time.monotonic`; now by default.
 
     Returns:
         0; 2 for unusable arguments or input, reported in one line; 1 for a bug, with a traceback.
@@ -105,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         try:
-            _dispatch(words)
+            _dispatch(words, time.monotonic() if start is None else start)
         finally:  # Report failed writes here, not at Python's exit.
             sys.stdout.flush()
     except (Exception, KeyboardInterrupt, SystemExit) as error:
@@ -113,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _dispatch(words: list[str]) -> None:
+def _dispatch(words: list[str], start: float) -> None:
     """Print the help or the version, or run the command that the first words name."""
     if not words or words[0] in ("-h", "--help"):
         print(_format_help())
@@ -126,14 +131,38 @@ def _dispatch(words: list[str]) -> None:
     name = " ".join(words[:name_length])
     if name not in COMMANDS:
         raise InputError(_format_unknown_command(name))
-    _run_command(name, COMMANDS[name], words[name_length:])
+    _run_command(name, COMMANDS[name], words[name_length:], start)
 
 
-def _run_command(name: str, command: Command, words: list[str]) -> None:
+def _run_command(name: str, command: Command, words: list[str], start: float) -> None:
     """Parse a command's arguments, call its function, and save the options with its results.
 
     A function that returns a folder gets its options written there, as `config.yaml`.
     """
+    with display_start(name, words, start):
+        function, parser, options = _parse_arguments(name, command, words)
+        verbose = options.pop("verbose")
+        values = vars(parser.instantiate(options))
+        values.pop("config", None)
+        # The parser's own factories can't be turned back into a ModuleSpec, as saving requires.
+        components = {
+            key: to_module_factory(options[key])
+            for key in ("backbone", "normalizer")
+            if key in values
+        }
+    signals.start_raising()
+    with display_progress(verbose, values, start):
+        result = function(**group_flat_options(function, values | components))
+    if isinstance(result, Path):
+        text = parser.dump(options)
+        with atomic_write(result / "config.yaml") as partial:
+            partial.write_text(f"# {PROGRAM} {name} --config config.yaml\n{text}")
+
+
+def _parse_arguments(
+    name: str, command: Command, words: list[str]
+) -> tuple[Callable[..., object], Any, Any]:
+    """Return the function of a command, its parser and the parsed options."""
     from jsonargparse import ArgumentParser, set_parsing_settings
 
     if {"-h", "--help"} & set(words):  # The help of a settings field is its attribute docstring.
@@ -152,33 +181,10 @@ def _run_command(name: str, command: Command, words: list[str]) -> None:
     words = normalize_arguments(words, function)
     check_config_file(words)
     try:
-        options = parser.parse_args(words)
+        return function, parser, parser.parse_args(words)
     except (argparse.ArgumentError, argparse.ArgumentTypeError) as error:
         call = _describe_call(name, command, function, words)
         raise InputError(f"{call.explain(str(error))} See {PROGRAM} {name} --help.") from error
-    verbose = options.pop("verbose")
-    values = vars(parser.instantiate(options))
-    values.pop("config", None)
-    # The parser's own factories can't be turned back into a ModuleSpec, as saving requires.
-    components = {
-        key: to_module_factory(options[key]) for key in ("backbone", "normalizer") if key in values
-    }
-    signals.start_raising()
-    with _progress_display(verbose, values):
-        result = function(**group_flat_options(function, values | components))
-    if isinstance(result, Path):
-        text = parser.dump(options)
-        with atomic_write(result / "config.yaml") as partial:
-            partial.write_text(f"# {PROGRAM} {name} --config config.yaml\n{text}")
-
-
-def _progress_display(verbose: bool, values: Mapping[str, Any]) -> AbstractContextManager[None]:
-    """Return the progress display, or nothing with --quiet or outside the first process."""
-    quiet, training = values.get("quiet", False), values.get("training")
-    if verbose and quiet:
-        raise InputError("--quiet and --verbose exclude each other. Leave one of them out.")
-    is_first = training is None or training.is_first_process
-    return progress_display(verbose) if is_first and not quiet else nullcontext()
 
 
 def _describe_call(

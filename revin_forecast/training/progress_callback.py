@@ -25,7 +25,7 @@ class EpochProgress(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report the epochs before a resume."""
         if trainer.is_global_zero:
-            self.advance(trainer.current_epoch)
+            self.advance(trainer.current_epoch, resumed=True)
 
     def on_train_batch_end(
         self,
@@ -56,18 +56,21 @@ class ProgressFile:
 
     def __init__(self, folder: Path):
         self.path = folder / "notice.txt"
-        self.steps_done = 0
+        self.new_steps = self.resumed_steps = 0
 
-    def write(self, steps: int = 1, note: str = "") -> None:
+    def write(self, steps: int = 1, note: str = "", resumed: bool = False) -> None:
         """Write the steps done so far; the worker's `advance`."""
-        self.steps_done += steps
+        self.new_steps += steps * (not resumed)
+        self.resumed_steps += steps * resumed
         if steps:  # progress within an epoch is too frequent for a file
             with atomic_write(self.path) as partial:
-                partial.write_text(f"{self.steps_done} {note}", encoding="utf-8")
+                text = f"{self.resumed_steps} {self.new_steps} {note}"
+                partial.write_text(text, encoding="utf-8")
 
     def relay(self, advance: Callable[..., None]) -> None:
         """Report new steps in the main process."""
         if self.path.is_file():
-            done, _, note = self.path.read_text(encoding="utf-8").partition(" ")
-            advance(int(done) - self.steps_done, note)
-            self.steps_done = int(done)
+            resumed, new, note = self.path.read_text(encoding="utf-8").split(" ", 2)
+            advance(int(resumed) - self.resumed_steps, resumed=True)
+            advance(int(new) - self.new_steps, note)
+            self.resumed_steps, self.new_steps = int(resumed), int(new)

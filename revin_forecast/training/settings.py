@@ -1,13 +1,13 @@
 """Settings of gradient training."""
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 from revin_forecast.errors import InputError
+from revin_forecast.utils.progress import is_first_rank
 
 MIN_QUANTILES = 3
 """Minimum number of quantile levels; for the median alone there is loss mae."""
@@ -95,9 +95,7 @@ class TrainingSettings:
         Other processes continue after training only if an external launcher (torchrun, Slurm) or
         the user started the command on each machine.
         """
-        ranks = ("RANK", "SLURM_PROCID", "NODE_RANK")
-        is_only_process = self.devices * self.num_nodes == 1
-        return is_only_process or all(os.environ.get(name, "0") == "0" for name in ranks)
+        return self.devices * self.num_nodes == 1 or is_first_rank()
 
 
 def _check_quantiles(levels: Sequence[float]) -> None:

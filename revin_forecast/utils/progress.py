@@ -1,21 +1,25 @@
 """Progress display of long tasks on stderr: a bar on a terminal, lines elsewhere."""
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from os import environ
 from typing import Any
 
+from revin_forecast.utils import signals
+
 DELAY_SECONDS = 2.0
-"""Tasks that end sooner are not displayed."""
+"""Time from the start of a command to its display: shorter commands display nothing."""
 REFRESH_SECONDS = 0.2
 """Time between two updates of a bar."""
 LINE_SECONDS = 5.0
 """Time between two lines, where lines are written instead of a bar."""
+DEFAULT_COLUMNS = 80
+"""Width of a bar where the width of the output is unknown, as in a notebook."""
 
 
 @dataclass(eq=False)
@@ -30,14 +34,24 @@ class ProgressTask:
     """Unit of the steps, such as "rows"."""
     completed: int = 0
     """Number of completed steps."""
+    resumed: int = 0
+    """Number of steps that an earlier run completed; the remaining time is estimated without."""
     note: str = ""
     """Shown after the counts, such as the current candidate."""
+    start: float = field(default_factory=time.monotonic)
+    """Time at which the task started."""
 
-    def advance(self, steps: int = 1, note: str | None = None) -> None:
+    def advance(self, steps: int = 1, note: str | None = None, resumed: bool = False) -> None:
         """Count completed steps; a note is shown until the next one replaces it."""
         self.completed += steps
+        self.resumed += steps * resumed
         if note is not None:
             self.note = note
+
+    def __str__(self) -> str:
+        """Return the description, the counts and the note."""
+        details = ", ".join(filter(None, (self.count_text, self.note)))
+        return f"{self.description}: {details}" if details else self.description
 
     @property
     def count_text(self) -> str:
@@ -46,36 +60,158 @@ class ProgressTask:
             return f"{self.completed:,} {self.unit}".rstrip() if self.completed else ""
         return f"{self.completed:,} of {self.total:,} {self.unit}".rstrip()
 
+    def format(self, template: str, **texts: Any) -> str:
+        """Fill a template of tqdm, which estimates the remaining time from the completed steps."""
+        # Imported only once a command takes long, so that quick commands do not wait for it.
+        from tqdm import tqdm
 
-@dataclass(eq=False)
+        # Only functions without state: an object of tqdm starts a thread and makes semaphores.
+        return tqdm.format_meter(
+            self.completed,
+            self.total or 0,
+            time.monotonic() - self.start,
+            initial=self.resumed,
+            bar_format=template,
+            **texts,
+        )
+
+
 class ProgressDisplay:
-    """Running tasks and the way to display them."""
+    """Running tasks and the thread that displays them.
 
-    verbose: bool
-    """Whether `--verbose` was given."""
-    uses_bar: bool
-    """Whether to redraw a bar in place; otherwise a line is printed from time to time."""
-    tasks: list[ProgressTask] = field(default_factory=list)
-    """Running tasks, outermost first; changed by the working thread, read by the display thread."""
+    Args:
+        verbose: whether `--verbose` was given.
+        draws_bar: whether to redraw a bar in place; otherwise a line is printed from time to time.
+        start: start of the command, by `time.monotonic`.
+    """
+
+    def __init__(self, verbose: bool, draws_bar: bool, start: float):
+        self.verbose, self.draws_bar, self.start = verbose, draws_bar, start
+        # Outermost first; changed by the working thread, read by the display thread.
+        self.tasks: list[ProgressTask] = []
+        self.text = ""  # the bar on the screen, or the last line
+        self.stream = sys.stderr
+        self._lock = threading.Lock()  # the working thread erases the bar, the other one draws it
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._display, name="progress", daemon=True)
+        self._thread.start()
+
+    def remove(self, task: ProgressTask) -> None:
+        """Remove a task that has ended; after the outermost one the bar is erased on return."""
+        if len(self.tasks) > 1:  # no lock, which a forked process could wait for in vain
+            self.tasks.remove(task)
+            return
+        with self._lock, suppress(OSError, ValueError):
+            self.tasks.remove(task)
+            self._erase()
+
+    def close(self, timeout: float | None = None) -> None:
+        """End the thread, which erases the bar."""
+        self._ended.set()
+        self._thread.join(timeout)
+
+    def _display(self) -> None:
+        """Display the tasks until the end; the work of the thread."""
+        delay = self.start + DELAY_SECONDS - time.monotonic()
+        if self._ended.wait(max(0.0, delay)):
+            return
+        with suppress(OSError, ValueError):  # stderr was closed
+            while True:
+                with self._lock:
+                    (self._draw_bar if self.draws_bar else self._write_line)()
+                if self._ended.wait(REFRESH_SECONDS if self.draws_bar else LINE_SECONDS):
+                    break
+            self._erase()
+
+    def _list_visible_tasks(self) -> list[ProgressTask]:
+        """Return the tasks from the first one with a total on, else the innermost."""
+        tasks = list(self.tasks)  # a copy, because the working thread may change the list
+        counted = (index for index, task in enumerate(tasks) if task.total is not None)
+        return tasks[next(counted, len(tasks) - 1) :] if tasks else []
+
+    def _write_line(self) -> None:
+        """Write the tasks, unless nothing has changed since the last line."""
+        tasks = self._list_visible_tasks()
+        text = "; ".join(map(str, tasks))
+        if text not in ("", self.text):
+            template = "{text} [{elapsed}<{remaining}]" if tasks[0].total else "{text} [{elapsed}]"
+            print(tasks[0].format(template, text=text), file=self.stream, flush=True)
+            self.text = text
+
+    def _draw_bar(self) -> None:
+        """Draw one bar for all tasks: the outermost counted one fills it, others follow as text."""
+        if not (tasks := self._list_visible_tasks()):
+            return
+        first, *nested = tasks
+        note = "; ".join(filter(None, (first.note, *map(str, nested))))
+        parts = {
+            "{desc}": True,
+            "{bar:16}": first.total,
+            "{count}": first.count_text,
+            "[{elapsed}<{remaining}]" if first.total else "[{elapsed}]": True,
+            "{note}": note,
+        }
+        text = first.format(
+            " ".join(filter(parts.get, parts)),
+            ncols=self._count_columns() - 1,  # a full line would wrap
+            prefix=first.description,
+            ascii=not (self.stream.encoding or "").lower().startswith("utf"),
+            count=first.count_text,
+            note=note,
+        )
+        self._redraw(text)
+
+    def _count_columns(self) -> int:
+        """Return the width of the output, which may change at any time."""
+        columns = os.environ.get("COLUMNS", "")
+        with suppress(OSError, ValueError, AttributeError):  # not a terminal
+            columns = columns or os.get_terminal_size(self.stream.fileno()).columns
+        return int(columns or DEFAULT_COLUMNS)
+
+    def _erase(self) -> None:
+        if self.draws_bar and self.text:
+            self._redraw("")
+            self.stream.write("\r")
+            self.stream.flush()
+
+    def _redraw(self, text: str) -> None:
+        """Write a text over the one on the screen."""
+        from tqdm.utils import disp_len  # East Asian characters take two columns
+
+        self.stream.write(f"\r{text}{' ' * (disp_len(self.text) - disp_len(text))}")
+        self.stream.flush()
+        self.text = text
 
 
 _DISPLAY: ContextVar[ProgressDisplay | None] = ContextVar("display", default=None)
 
 
 @contextmanager
-def progress_display(verbose: bool = False) -> Iterator[None]:
-    """Display the tasks of a block: as a bar on a terminal, elsewhere as lines if `verbose`.
+def progress_display(verbose: bool = False, start: float | None = None) -> Iterator[None]:
+    """Display the tasks of a block: as a bar on a terminal or in a notebook, elsewhere as lines.
 
-    A terminal that can't move its cursor (TERM=dumb) gets lines, too.
+    Lines are written only if `verbose`. A terminal that can't move its cursor (TERM=dumb) gets
+    lines in any case.
+
+    Args:
+        verbose: write lines where there is no bar.
+        start: start of the command, by `time.monotonic`; now by default.
     """
-    terminal = sys.stderr.isatty()
-    has_cursor = terminal and environ.get("TERM", "dumb").lower() not in ("dumb", "unknown")
-    display = ProgressDisplay(verbose, has_cursor) if terminal or verbose else None
+    is_terminal = sys.stderr.isatty()
+    has_cursor = os.environ.get("TERM", "dumb").lower() not in ("dumb", "unknown")
+    is_notebook = type(sys.stderr).__module__.startswith("ipykernel.")
+    if not (is_terminal or is_notebook or verbose):
+        yield
+        return
+    start = time.monotonic() if start is None else start
+    display = ProgressDisplay(verbose, is_notebook or (is_terminal and has_cursor), start)
     token = _DISPLAY.set(display)
     try:
-        yield
+        with signals.call_before_exit(lambda: display.close(timeout=1.0)):
+            yield
     finally:
         _DISPLAY.reset(token)
+        display.close()
 
 
 def is_displayed() -> bool:
@@ -89,11 +225,17 @@ def is_verbose() -> bool:
     return display is not None and display.verbose
 
 
+def is_first_rank() -> bool:
+    """Return whether this is the only process of a run or its first, which displays progress."""
+    names = ("RANK", "SLURM_PROCID", "NODE_RANK")
+    return all(os.environ.get(name, "0") == "0" for name in names)
+
+
 @contextmanager
 def progress(
     description: str, total: int | None = None, unit: str = ""
 ) -> Iterator[Callable[..., None]]:
-    """Display the progress of a task that takes longer than two seconds.
+    """Display the progress of a task, from the third second of the command on.
 
     Nothing is displayed outside `progress_display`. A nested task is displayed after the outer one
     on the same line. An outer task without a total is displayed only while no nested task has one.
@@ -104,8 +246,8 @@ def progress(
         unit: unit of the steps, such as "rows".
 
     Yields:
-        A cheap function `advance(steps=1, note=None)`, which counts completed steps and sets a
-        note; `steps=0` sets the note alone.
+        A cheap function `advance(steps=1, note=None, resumed=False)`, which counts completed steps
+        and sets a note; `steps=0` sets the note alone. Steps of an earlier run are `resumed`.
     """
     task, display = ProgressTask(description, total, unit), _DISPLAY.get()
     if display is None:
@@ -113,98 +255,6 @@ def progress(
         return
     display.tasks.append(task)
     try:
-        with _display_thread(display) if len(display.tasks) == 1 else nullcontext():
-            yield task.advance
+        yield task.advance
     finally:
-        display.tasks.remove(task)
-
-
-@contextmanager
-def _display_thread(display: ProgressDisplay) -> Iterator[None]:
-    """Display the running tasks from one thread, which needs no lock as the only one to draw."""
-    ended = threading.Event()
-    thread = threading.Thread(
-        target=_display_after_delay, args=(display, ended), name="progress", daemon=True
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-def _display_after_delay(display: ProgressDisplay, ended: threading.Event) -> None:
-    if ended.wait(DELAY_SECONDS):
-        return
-    with suppress(OSError, ValueError):  # stderr was closed
-        (_draw_bar if display.uses_bar else _write_lines)(display, ended)
-
-
-def _write_lines(display: ProgressDisplay, ended: threading.Event) -> None:
-    last = ""
-    while True:
-        line = "; ".join(map(_task_line, _visible_tasks(display)))
-        if line != last:
-            print(line, file=sys.stderr, flush=True)
-        last = line
-        if ended.wait(LINE_SECONDS):
-            return
-
-
-def _visible_tasks(display: ProgressDisplay) -> list[ProgressTask]:
-    """Return the tasks to display: those from the first one with a total on, else the innermost."""
-    tasks = list(display.tasks)  # a copy, because the working thread may change the list
-    counted = (index for index, task in enumerate(tasks) if task.total is not None)
-    return tasks[next(counted, len(tasks) - 1) :] if tasks else []
-
-
-def _task_line(task: ProgressTask) -> str:
-    details = ", ".join(filter(None, (task.count_text, task.note)))
-    return f"{task.description}: {details}" if details else task.description
-
-
-def _draw_bar(display: ProgressDisplay, ended: threading.Event) -> None:
-    start = time.monotonic() - DELAY_SECONDS
-    with _rich_progress() as bar:
-        # One bar row for all tasks: the outermost counted task fills it, the others follow as text.
-        row = bar.add_task("", visible=False, count="", note="", seconds="")
-        while tasks := _visible_tasks(display):
-            counted, *nested = tasks
-            nested_lines = map(_task_line, nested)
-            bar.update(
-                row,
-                visible=True,
-                total=counted.total,
-                completed=counted.completed,
-                description=counted.description,
-                count=counted.count_text,
-                seconds=f"{time.monotonic() - start:.0f} s",
-                note="; ".join(filter(None, (counted.note, *nested_lines))),
-            )
-            bar.refresh()
-            if ended.wait(REFRESH_SECONDS):
-                return
-
-
-def _rich_progress() -> AbstractContextManager[Any]:
-    # Imported only once a task takes long, so that quick commands do not wait for it.
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-    from rich.table import Column
-
-    console = Console(stderr=True, force_terminal=True)
-    note = Column(no_wrap=True, overflow="ellipsis", ratio=1)
-    fixed = Column(no_wrap=True)
-    return Progress(
-        TextColumn("{task.description}", markup=False, table_column=fixed),
-        BarColumn(bar_width=16),
-        TextColumn("{task.fields[count]}", markup=False, table_column=fixed),
-        TextColumn("{task.fields[seconds]}", markup=False, table_column=fixed),
-        TextColumn("{task.fields[note]}", markup=False, table_column=note),
-        console=console,
-        auto_refresh=False,
-        transient=True,
-        redirect_stdout=False,  # Rich would send it to stderr.
-        expand=True,
-    )
+        display.remove(task)

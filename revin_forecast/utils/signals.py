@@ -4,6 +4,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Event
 from types import FrameType
 from typing import Any
@@ -14,6 +16,8 @@ _received_signals: list[tuple[int, float]] = []
 """Number and time of the first signal; empty until it is received."""
 _command_started = Event()
 """Set when all imports are done and the command starts."""
+_exit_actions: list[Callable[[], None]] = []
+"""Called before this module ends the program, which runs no `finally`."""
 
 
 def install_signal_handlers() -> None:
@@ -37,13 +41,23 @@ def install_signal_handlers() -> None:
             _received_signals.append((number, time.monotonic()))
             if not _command_started.is_set():
                 # An exception could abort in the C++ code that torch runs during its import.
-                os._exit(print_interruption("revin-forecast"))
+                _exit_now()
             raise KeyboardInterrupt
         # Otherwise it is the same signal, passed on by a library such as pyarrow.
 
     signal.signal(signal.SIGINT, handle_signal)
     signal.signal(signal.SIGTERM, handle_signal)
     sys.unraisablehook = _exit_on_unraisable_interrupt
+
+
+@contextmanager
+def call_before_exit(action: Callable[[], None]) -> Iterator[None]:
+    """Call a function if a signal ends the program at once while the block runs."""
+    _exit_actions.append(action)
+    try:
+        yield
+    finally:
+        _exit_actions.remove(action)
 
 
 def print_interruption(program: str) -> int:
@@ -67,5 +81,11 @@ def start_raising() -> None:
 def _exit_on_unraisable_interrupt(unraisable: Any) -> None:
     """End the program if an interrupt could not be raised, for instance in a finalizer."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
-        os._exit(print_interruption("revin-forecast"))
+        _exit_now()
     sys.__unraisablehook__(unraisable)
+
+
+def _exit_now() -> None:
+    for action in _exit_actions:
+        action()
+    os._exit(print_interruption("revin-forecast"))
