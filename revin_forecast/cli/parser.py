@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import Annotated, Any, get_args, get_origin
 
 from revin_forecast import __all__ as public_names
+from revin_forecast import backbones, normalizers
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.selection.settings import SelectionSettings
 
@@ -85,6 +86,8 @@ def add_parameters(parser: Any, function: Callable[..., Any], positional: tuple[
     }
     for group in groups.values():
         options |= {name: (field.type, field.default) for name, field in group.items()}
+    if {"backbone", "normalizer"} & set(inspect.get_annotations(function)):
+        _import_public_classes()
     parser.add_function_arguments(
         function, as_group=False, skip={*positional, *groups, *options}, fail_untyped=True
     )
@@ -111,6 +114,13 @@ def add_parameters(parser: Any, function: Callable[..., Any], positional: tuple[
             f"Options of {' and '.join(groups)} can omit the group: --{name.replace('_', '-')} is "
             f"short for --{full_name.replace('_', '-')}. {parser.epilog}"
         )
+
+
+def _import_public_classes() -> None:
+    """Import every backbone and normalizer: jsonargparse finds names among imported classes."""
+    for package in (backbones, normalizers):
+        for name in package.__all__:
+            getattr(package, name)
 
 
 def make_help_formatter() -> type:

@@ -1,6 +1,8 @@
 """A class named on the command line keeps its own defaults; options of settings can be short."""
 
 import inspect
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -96,3 +98,12 @@ def test_commands_share_the_options_of_a_dataclass(capsys):
     assert grouped["selection"].season == (24, 168)
     assert main(["evaluate", "--dataset", "co2", "--missing", "error"]) == 2
     assert "there is no option --missing." in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_classes_are_found_by_name_in_a_fresh_process():
+    words = ["fit", "missing.csv", "--horizon", "3", "--backbone", "TimesNet", "--normalizer", "SAN"]
+    program = [sys.executable, "-m", "revin_forecast", *words]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "missing.csv" in done.stderr
