@@ -255,7 +255,7 @@ def test_error_under_a_wrong_concept_agrees_with_theory():
 
 @pytest.mark.parametrize("strength", LevelDependent.strengths)
 def test_level_dependent(strength):
-    process = LevelDependent(lookback=24, horizon=12).with_strength(strength)
+    process = LevelDependent(strength=strength, lookback=24, horizon=12)
     assert process == LevelDependent().with_windows(
         24, 12, LevelDependent.strengths.index(strength)
     )

@@ -33,10 +33,6 @@ class LevelDependent(Process):
     def __post_init__(self) -> None:
         object.__setattr__(self, "rows", 3 * (self.lookback + self.horizon))
 
-    def with_strength(self, strength: float) -> "LevelDependent":
-        """Return the process with the same random numbers and another d."""
-        return replace(self, strength=strength)
-
     def with_windows(self, lookback: int, horizon: int, severity: int) -> "LevelDependent":
         """Return the process for other window lengths, with the d of a severity."""
         sizes = {"lookback": lookback, "horizon": horizon}
