@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import lambertw
 
 from revin_forecast.shift import generators
 from revin_forecast.shift.dataset import ShiftDataset
@@ -301,6 +302,7 @@ def test_lambert_w():
     product = np.concatenate([[0.0], np.geomspace(1e-300, 1e6, 5000)])
     root = lambert_w(product)
     np.testing.assert_allclose(root * np.exp(root), product, rtol=1e-12)
+    np.testing.assert_allclose(root, lambertw(product).real, rtol=1e-15)
 
 
 def test_tails_of_a_process():

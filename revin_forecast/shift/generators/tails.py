@@ -101,6 +101,8 @@ def lambert_w(product: np.ndarray) -> np.ndarray:
     >>> lambert_w(np.array([0.0, np.e]))
     array([0., 1.])
     """
+    # Not scipy.special.lambertw: it computes complex numbers, which takes more than twice as long,
+    # and its last bits differ, so recorded results would have to be measured again.
     logarithm = np.log1p(product)
     # The start is right to a few percent, and each step of Halley's method triples the number of
     # correct digits: three steps reach float64.
