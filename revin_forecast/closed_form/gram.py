@@ -118,7 +118,11 @@ def _symmetric_from_skewed(skewed: Tensor) -> Tensor:
 
 
 def fast_length(rows: int) -> int:
-    """Return the next length without a prime factor above 5, for which the FFT is fast."""
+    """Return the next length without a prime factor above 5, for which the FFT is fast.
+
+    Equal to `scipy.fft.next_fast_len(rows, real=True)`, without an import that a forecast would
+    need for nothing else.
+    """
     length = rows
     while True:
         remaining_factor = length

@@ -5,8 +5,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.fft import next_fast_len
 
 from revin_forecast.closed_form import window_moments
+from revin_forecast.closed_form.gram import fast_length
 from revin_forecast.normalizers import Identity, LastValue, RevIN
 
 LOOKBACK, HORIZON, CHANNELS = 10, 4, 3
@@ -80,3 +82,8 @@ def test_centring_is_a_projection_of_the_raw_matrix(normalizer):
 def test_too_few_rows_for_a_window():
     with pytest.raises(ValueError, match="13 rows hold no window of 14; pass at least 14 rows"):
         window_moments(walk(13), WIDTH)
+
+
+@given(st.integers(1, 10**7))
+def test_fast_lengths_are_those_of_scipy(rows):
+    assert fast_length(rows) == next_fast_len(rows, real=True)
