@@ -102,8 +102,8 @@ def test_commands_share_the_options_of_a_dataclass(capsys):
 
 @pytest.mark.slow
 def test_classes_are_found_by_name_in_a_fresh_process():
-    words = ["fit", "missing.csv", "--horizon", "3", "--backbone", "TimesNet", "--normalizer", "SAN"]
-    program = [sys.executable, "-m", "revin_forecast", *words]
+    words = ["forecast", "missing.csv", "--horizon", "3", "--backbone", "TimesNet", "--normalizer"]
+    program = [sys.executable, "-m", "revin_forecast", *words, "SAN"]
     done = subprocess.run(program, capture_output=True, text=True)
     assert done.returncode == 2
     assert "missing.csv" in done.stderr
