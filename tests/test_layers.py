@@ -65,7 +65,7 @@ ALLOWED = {
     "markupsafe": {"reports/", "utils/templates.py"},
     "filelock": {"shift/runner/run_folder.py"},
     "rich": {"cli/", "utils/progress.py"},
-    "ray": {"parallel/ray.py", "shift/runner/ray.py"},
+    "ray": {"parallel/ray.py"},
     "scipy": {"models/intervals.py", "shift/statistics.py", "shift/processes/"},
 }
 

@@ -20,10 +20,11 @@ from revin_forecast.data.lightning_module import ForecastDataModule
 from revin_forecast.data.windows import Windows
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import RevIN
+from revin_forecast.parallel import Engine, make_engine
+from revin_forecast.parallel.inline import InlineEngine
 from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
-from revin_forecast.shift.runner import make_job_engine
-from revin_forecast.shift.runner.engine import InlineJobEngine, JobEngine
 from revin_forecast.shift.runner.job import ProgressEvent
+from revin_forecast.shift.runner.run_jobs import run_jobs
 from revin_forecast.shift.suite.suite import (
     DatasetConfig,
     ModelGrid,
@@ -161,7 +162,7 @@ def make_suite(
     )
 
 
-def measure_engine(suite: Suite, engine: JobEngine, workers: int = 2) -> Speed:
+def measure_engine(suite: Suite, engine: Engine, workers: int = 2) -> Speed:
     """Measure a suite with an engine of so many workers."""
     ends: list[float] = []
     busy_runs: set[str] = set()
@@ -178,7 +179,7 @@ def measure_engine(suite: Suite, engine: JobEngine, workers: int = 2) -> Speed:
     with tempfile.TemporaryDirectory() as folder:
         jobs = make_jobs(suite, ExecutionSettings(folder))
         start = time.perf_counter()
-        engine.run(jobs, record_event)
+        run_jobs(jobs, engine, record_event)
     count = sum(end > ready[0] for end in ends)
     return Speed(count / (ends[-1] - ready[0]), ready[0] - start)
 
@@ -231,8 +232,8 @@ def compare_engines(rounds: int) -> Row:
     normalizers = ["Identity", "LastValue", "RevIN", "Robust"]
     suite = make_suite(["all"], ["ar", "sine", "random_walk"], normalizers, 1)
     methods: dict[str, Method] = {
-        "local": lambda: measure_engine(suite, make_job_engine("local", 2, None)),
-        "ray": lambda: measure_engine(suite, make_job_engine("ray", 2, None)),
+        "local": lambda: measure_engine(suite, make_engine("local", 2, None)),
+        "ray": lambda: measure_engine(suite, make_engine("ray", 2, None)),
     }
     return compare("shift benchmark", methods, None, 0.9, rounds)
 
@@ -242,7 +243,7 @@ def add_quick_rows(page: EvidencePage) -> None:
     run = TrainingRun("Linear", 8, 2, 2)
     suite = make_suite(["level"], ["ar"], ["RevIN"], 12)
     train_here = partial(measure_training, run)
-    measure_here = partial(measure_engine, suite, InlineJobEngine(), 1)
+    measure_here = partial(measure_engine, suite, InlineEngine(), 1)
     page.add(compare("training", {"one": train_here, "again": train_here}, None, 1, 1))
     methods = {"inline": measure_here, "again": measure_here}
     page.add(compare("shift benchmark", methods, None, 1, 1))

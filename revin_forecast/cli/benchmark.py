@@ -13,6 +13,7 @@ from rich.table import Table
 
 from revin_forecast.cli.output import print_json
 from revin_forecast.errors import InputError
+from revin_forecast.parallel import make_engine
 from revin_forecast.reports.benchmark import write_benchmark_report
 from revin_forecast.shift.benchmark import (
     BenchmarkResult,
@@ -22,7 +23,6 @@ from revin_forecast.shift.benchmark import (
     run_benchmark,
     select_shard,
 )
-from revin_forecast.shift.runner import make_job_engine
 from revin_forecast.shift.runner.cost_estimate import RunCost, estimate_costs
 from revin_forecast.shift.runner.job import ProgressCallback, ProgressEvent
 from revin_forecast.shift.runner.store import TRAINING, RunProgress, StoredRun, merge_folders
@@ -81,9 +81,9 @@ def benchmark(
         (print_json if json else print_plan)(plan)
         return
     planning_seconds = time.perf_counter() - start
-    job_engine = make_job_engine(engine, worker_count, address)
+    task_engine = make_engine(engine, worker_count, address)
     with eta_display(costs, recorded) as on_progress:
-        outcome = run_benchmark(jobs, execution, job_engine, on_progress, costs)
+        outcome = run_benchmark(jobs, execution, task_engine, on_progress, costs)
     outcome.stage_seconds = {"planning": planning_seconds, **outcome.stage_seconds}
     _report_result(parsed_suite, Path(suite), outcome, Path(out), json)
 

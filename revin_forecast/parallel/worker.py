@@ -75,7 +75,7 @@ def serve_tasks(pickled_prepare: bytes, connection: Connection) -> None:
             tasks and a description of the state it prepared.
         connection: connection to the pool.
     """
-    init_worker(os.getppid())
+    threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
 
     def send(kind: bytes, value: Any) -> None:
         connection.send_bytes(kind + _pickle_message(value))
@@ -118,15 +118,6 @@ def _pickle_message(value: Any) -> bytes:
         text = "\n".join([f"{type(value).__name__}: {value}", *getattr(value, "__notes__", ())])
         return pickle.dumps(RuntimeError(text))
     return pickled
-
-
-def init_worker(parent: int) -> None:
-    """End this process when its parent ends.
-
-    Args:
-        parent: process id of the parent.
-    """
-    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
 
 
 def _exit_with_parent(parent: int) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from revin_forecast.errors import InputError
+from revin_forecast.parallel import Engine
 from revin_forecast.shift.aggregates import aggregate_tables, build_panels, normalized_error
 from revin_forecast.shift.card.card import shift_card
 from revin_forecast.shift.processes import PROCESSES
-from revin_forecast.shift.runner import JobEngine
 from revin_forecast.shift.runner.cost_estimate import RunCost
 from revin_forecast.shift.runner.job import Job, ProgressCallback
 from revin_forecast.shift.runner.results import (
@@ -22,6 +22,7 @@ from revin_forecast.shift.runner.results import (
     window_rows,
     write_tables,
 )
+from revin_forecast.shift.runner.run_jobs import run_jobs
 from revin_forecast.shift.runner.store import RunStore, StoredRun
 from revin_forecast.shift.suite.plan import LEVEL_DEPENDENT, TABLES_SCHEMA
 from revin_forecast.shift.suite.suite import Suite
@@ -107,7 +108,7 @@ def select_shard(jobs: Sequence[Job], shard: tuple[int, int]) -> list[Job]:
 def run_benchmark(
     jobs: Sequence[Job],
     execution: ExecutionSettings,
-    engine: JobEngine,
+    engine: Engine,
     on_progress: ProgressCallback,
     costs: Mapping[str, RunCost],
 ) -> BenchmarkResult:
@@ -133,7 +134,7 @@ def run_benchmark(
             # These tables need no result of a run: compute them while the workers start.
             futures["shiftcards"] = executor.submit(shift_cards, store)
             futures["checks"] = executor.submit(run_theory_checks)
-        engine.run(longest_first, on_progress)
+        run_jobs(longest_first, engine, on_progress)
     ready_tables = {name: future.result() for name, future in futures.items()}
     return compile_tables(jobs, execution, stages, ready_tables)
 

@@ -10,9 +10,10 @@ import pandas as pd
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity
-from revin_forecast.shift.runner.engine import InlineJobEngine
+from revin_forecast.parallel.inline import InlineEngine
 from revin_forecast.shift.runner.job import Job
 from revin_forecast.shift.runner.results import compile_results
+from revin_forecast.shift.runner.run_jobs import run_jobs
 from revin_forecast.shift.runner.store import RunStore
 from revin_forecast.shift.suite.datasets import prepare_dataset
 from revin_forecast.shift.suite.suite import (
@@ -110,7 +111,11 @@ def _measure_suite(suite: Suite, folder: str, data_dir: str | None) -> pd.DataFr
     with progress("shifts", units) as advance:
         # A unit is the training of a job or one of its cells; each sends "begin" and "end".
         jobs = [Job(run) for run in runs]
-        InlineJobEngine().run(jobs, lambda event: advance(int(event[0] == "end"), event[1]))
+        run_jobs(
+            jobs,
+            InlineEngine(threads=None),
+            lambda event: advance(int(event[0] == "end"), event[1]),
+        )
     cells = compile_results(runs).cells
     failed = cells[cells.status == "failed"]
     if len(failed) == len(cells):

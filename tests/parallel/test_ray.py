@@ -16,9 +16,8 @@ from revin_forecast.parallel import make_engine
 from revin_forecast.parallel.engine import Outcome
 from revin_forecast.parallel.inline import InlineEngine
 from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
-from revin_forecast.shift.runner import make_job_engine
-from revin_forecast.shift.runner.engine import InlineJobEngine
 from revin_forecast.shift.runner.results import compile_results
+from revin_forecast.shift.runner.run_jobs import run_jobs
 from tests.support.limits import HANG_SECONDS
 from tests.support.shift_suites import make_small_suite
 
@@ -57,7 +56,7 @@ def connection(cluster):
 def run_benchmark(suite, folder, engine):
     jobs = make_jobs(suite, ExecutionSettings(str(folder), timeout=HANG_SECONDS))
     events = []
-    engine.run(jobs, events.append)
+    run_jobs(jobs, engine, events.append)
     results = compile_results([job.run for job in jobs])
     errors = {key: value.tobytes() for key, value in results.window_errors.items()}
     return results, errors, events
@@ -68,9 +67,9 @@ def run_benchmark(suite, folder, engine):
 def test_the_shift_benchmark_gives_the_same_results_on_two_nodes(cluster, tmp_path):
     assert len(cluster.list_all_nodes()) == 2
     suite = make_small_suite(shifts=("level",))
-    engine = make_job_engine("ray", 1, cluster.address)
+    engine = make_engine("ray", 1, cluster.address)
     remote, remote_errors, events = run_benchmark(suite, tmp_path / "ray", engine)
-    inline, inline_errors, _ = run_benchmark(suite, tmp_path / "here", InlineJobEngine())
+    inline, inline_errors, _ = run_benchmark(suite, tmp_path / "here", InlineEngine())
     assert remote_errors == inline_errors
     assert remote.cells.equals(inline.cells)
     assert sum(kind == "end" for kind, *_ in events) >= len(remote.cells) / 20

@@ -8,6 +8,9 @@ import pytest
 
 from revin_forecast.backbones import Ridge
 from revin_forecast.errors import InputError
+from revin_forecast.parallel.engine import Engine, Outcome, WorkerLostError
+from revin_forecast.parallel.inline import InlineEngine
+from revin_forecast.parallel.local import LocalEngine
 from revin_forecast.shift.aggregates import aggregate_tables
 from revin_forecast.shift.benchmark import (
     ExecutionSettings,
@@ -16,10 +19,8 @@ from revin_forecast.shift.benchmark import (
     select_shard,
 )
 from revin_forecast.shift.measuring.baselines import Constant
-from revin_forecast.shift.runner import engine as engines
-from revin_forecast.shift.runner.engine import InlineJobEngine
-from revin_forecast.shift.runner.local import LocalJobEngine
 from revin_forecast.shift.runner.results import compile_results
+from revin_forecast.shift.runner.run_jobs import EventSender, run_jobs
 from revin_forecast.shift.runner.store import TRAINING, merge_folders
 from revin_forecast.shift.suite.suite import DatasetConfig
 from tests.support.shift_suites import (
@@ -40,7 +41,7 @@ def run_suite(suite, folder, engine=None, **execution):
     """Run a suite; return its jobs and the number of units that began."""
     jobs = make_jobs(suite, ExecutionSettings(str(folder), **execution))
     events = []
-    (engine or InlineJobEngine()).run(jobs, lambda event: events.append(event))
+    run_jobs(jobs, engine or InlineEngine(), events.append)
     return jobs, sum(kind == "begin" for kind, *_ in events)
 
 
@@ -145,7 +146,7 @@ def test_unit_over_its_time_limit_fails_alone(tmp_path):
     suite = make_small_suite(backbones=(Slow,))
     # The other units take milliseconds, so they meet this limit on a busy machine, too.
     jobs, events = make_jobs(suite, ExecutionSettings(str(tmp_path), timeout=3.0)), []
-    InlineJobEngine().run(jobs, events.append)
+    run_jobs(jobs, InlineEngine(), events.append)
     cells = compile_jobs(jobs).cells
     slow = cells[cells.backbone == "Slow"]
     assert (slow.status == "failed").all()
@@ -156,16 +157,73 @@ def test_unit_over_its_time_limit_fails_alone(tmp_path):
     assert sum("Slow" in label for label in attempts) == 2
 
 
+class LosingEngine(Engine):
+    """An engine that loses the worker of each job in its first unit, if it has begun any."""
+
+    def __init__(self, begins):
+        self.begins = begins
+
+    def run(self, function, queue, on_report):
+        while queue:
+            job = queue.popleft()
+            if self.begins:
+                limit = on_report(job, [("begin", job.run.label, TRAINING)])
+                assert limit == job.timeout + 10
+            yield Outcome(job, error=WorkerLostError("it ended"))
+
+
+def test_lost_workers_are_replaced_up_to_a_limit(tmp_path):
+    suite = make_small_suite(shifts=(), datasets=("ar",))
+    jobs = make_jobs(suite, ExecutionSettings(str(tmp_path)))[:1]
+    events = []
+    run_jobs(jobs, LosingEngine(True), events.append)
+    assert len(events) == 3
+    assert jobs[0].run.folder.read_training()["error"] == "the worker died: it ended"
+    with pytest.raises(RuntimeError, match="died: it ended, 3 times before its first unit"):
+        run_jobs(jobs, LosingEngine(False), events.append)
+
+
+def test_a_run_of_another_process_is_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("revin_forecast.shift.runner.run_jobs.BUSY_SECONDS", 0.0)
+    jobs = make_jobs(make_small_suite(), ExecutionSettings(str(tmp_path)))[:2]
+    answers, labels = iter([False, True, True]), []
+
+    def run_job(job, on_progress):
+        labels.append(job.run.label)
+        return next(answers)
+
+    monkeypatch.setattr("revin_forecast.shift.runner.run_jobs.run_job", run_job)
+    run_jobs(jobs, InlineEngine(), lambda event: None)
+    first, second = (job.run.label for job in jobs)
+    assert labels == [first, second, first]
+
+
+def test_begin_is_sent_at_once_with_the_buffered_ends():
+    sent = []
+    sender = EventSender(sent.append)
+    first, end = ("begin", "run", "a"), ("end", "run", "a")
+    second, last = ("begin", "run", "b"), ("end", "run", "b")
+    sender.send(first)
+    assert sent == [[first]]
+    sender.send(end)
+    sender.send(second)
+    assert sent == [[first], [end, second]]
+    sender.send(last)
+    sender.flush()
+    sender.flush()
+    assert sent == [[first], [end, second], [last]]
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("warm_workers")
 def test_workers_that_die_or_hang_are_replaced(tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "GRACE_SECONDS", 1.0)
+    monkeypatch.setattr("revin_forecast.shift.runner.run_jobs.GRACE_SECONDS", 1.0)
     from revin_forecast.normalizers import Identity
 
     suite = make_small_suite(
         backbones=(Crashing, Hanging, Ridge), shifts=(), normalizers=(Identity,)
     )
-    jobs, _ = run_suite(suite, tmp_path, LocalJobEngine(2), timeout=5.0)
+    jobs, _ = run_suite(suite, tmp_path, LocalEngine(2), timeout=5.0)
     cells = compile_jobs(jobs).cells.set_index("backbone")
     assert (cells.loc["Ridge"].status == "done").all()
     assert cells.loc["Crashing"].error.str.contains("the worker died").all()
@@ -176,13 +234,13 @@ def test_workers_that_die_or_hang_are_replaced(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("warm_workers")
 def test_results_do_not_depend_on_workers_or_shards(finished_run, tmp_path):
     suite = make_small_suite()
-    jobs, begins = run_suite(suite, tmp_path / "two", LocalJobEngine(2))
+    jobs, begins = run_suite(suite, tmp_path / "two", LocalEngine(2))
     assert begins
     assert exact_results(jobs) == exact_results(finished_run[1])
     for part in (1, 2, 3):
         execution = ExecutionSettings(str(tmp_path / f"shard {part}"))
         shard = select_shard(make_jobs(suite, execution), (part, 3))
-        InlineJobEngine().run(shard, lambda event: None)
+        run_jobs(shard, InlineEngine(), lambda event: None)
     merge_folders([tmp_path / f"shard {part}" for part in (1, 2, 3)], tmp_path / "merged")
     merged = make_jobs(suite, ExecutionSettings(str(tmp_path / "merged")))
     assert exact_results(merged) == exact_results(finished_run[1])
@@ -216,15 +274,16 @@ import sys
 from types import SimpleNamespace
 from tests.support.shift_suites import make_small_suite
 from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
-from revin_forecast.shift.runner import local
-from revin_forecast.shift.runner.local import LocalJobEngine
+from revin_forecast.parallel import process
+from revin_forecast.parallel.local import LocalEngine
+from revin_forecast.shift.runner.run_jobs import run_jobs
 
 if __name__ == "__main__":
     if sys.argv[2] == "fork":  # the start of a worker takes seconds otherwise
         fork = multiprocessing.get_context("fork")
-        local.multiprocessing = SimpleNamespace(get_context=lambda _: fork)
+        process.multiprocessing = SimpleNamespace(get_context=lambda _: fork)
     jobs = make_jobs(make_small_suite(), ExecutionSettings(sys.argv[1]))
-    LocalJobEngine(2).run(jobs, lambda event: print(*event, flush=True))
+    run_jobs(jobs, LocalEngine(2), lambda event: print(*event, flush=True))
     print("finished")
 """
 

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from revin_forecast.backbones import Ridge
+from revin_forecast.parallel.inline import InlineEngine
 from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
 from revin_forecast.shift.runner import store as stores
-from revin_forecast.shift.runner.engine import InlineJobEngine
 from revin_forecast.shift.runner.results import compile_results
+from revin_forecast.shift.runner.run_jobs import run_jobs
 from revin_forecast.shift.runner.store import TRAINING, RunProgress, RunStore
 from revin_forecast.shift.suite.datasets import prepare_dataset
 from revin_forecast.shift.suite.suite import DatasetConfig
@@ -56,7 +57,7 @@ def run_as_worker(jobs):
     """Run jobs as a worker process does: from copies, with data of its own."""
     events = []
     prepare_dataset.cache_clear()
-    InlineJobEngine().run(pickle.loads(pickle.dumps(jobs)), events.append)
+    run_jobs(pickle.loads(pickle.dumps(jobs)), InlineEngine(), events.append)
     return [unit for kind, _, unit in events if kind == "begin"]
 
 
@@ -69,7 +70,7 @@ def test_data_keys_and_cells_are_made_once(table, tmp_path, monkeypatch):
         ExecutionSettings(str(tmp_path / "results")),
     )
     assert prepare_dataset.cache_info().currsize == 2
-    InlineJobEngine().run(jobs, lambda event: None)
+    run_jobs(jobs, InlineEngine(), lambda event: None)
     results = compile_results([job.run for job in jobs])
     assert results.missing_cells == 0
     assert len(jobs) == 15
@@ -97,7 +98,7 @@ def test_worker_with_other_data_records_a_failure(table, tmp_path, is_trained):
     settings = ExecutionSettings(str(tmp_path / "results"))
     jobs = make_jobs(own_suite(table), settings)
     if is_trained:
-        InlineJobEngine().run(jobs, lambda event: None)
+        run_jobs(jobs, InlineEngine(), lambda event: None)
         for job in jobs:
             job.run.folder.journal.unlink()
     original = table.read_bytes()
