@@ -41,7 +41,7 @@ class PoolTask(Future[Any]):
         self.deadline = math.inf
 
     def set_limit(self, seconds: float | None) -> None:
-        """Kill the worker unless the limit is set anew, or the task ends, within some seconds."""
+        """Kill the worker in some seconds, unless the task ends or the limit is set again."""
         self.deadline = math.inf if seconds is None else time.monotonic() + seconds
 
     def fail(self, error: BaseException) -> None:
