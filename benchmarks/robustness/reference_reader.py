@@ -35,14 +35,14 @@ def compare_with_reference(data: bytes, series: Series) -> int:
         DisagreementError: a name, a timestamp or a value differs.
     """
     header, rows = parse_cells(decode_text(data))
-    layout = series.layout
+    format = series.format
     number_of = {name: number for number, name in enumerate(header)}
-    times = parse_timestamps([row[number_of[layout.time]] for row in rows])
+    times = parse_timestamps([row[number_of[str(format.time)]] for row in rows])
     if any(is_aware != (series.timestamps.tz is not None) for _, is_aware in times):
         raise DisagreementError("time zone")
     moments = [moment for moment, _ in times]
-    if layout.id is None:
-        names = [name for name in header if name != layout.time]
+    if format.id is None:
+        names = [name for name in header if name != format.time]
         columns = parse_columns([[row[number_of[name]] for row in rows] for name in names])
         expected = {
             (moment, name): value
@@ -51,9 +51,9 @@ def compare_with_reference(data: bytes, series: Series) -> int:
         }
         count = len(names) * len(rows)
     else:
-        ids = [row[number_of[str(layout.id)]] for row in rows]
+        ids = [row[number_of[str(format.id)]] for row in rows]
         names = list(dict.fromkeys(ids))
-        values = parse_columns([[row[number_of[str(layout.value)]] for row in rows]])[0]
+        values = parse_columns([[row[number_of[str(format.value)]] for row in rows]])[0]
         expected = dict(zip(zip(moments, ids, strict=True), values, strict=True))
         count = len(rows)
         last = [max(m for m, i in zip(moments, ids, strict=True) if i == name) for name in names]

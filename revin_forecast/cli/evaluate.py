@@ -143,6 +143,7 @@ def evaluate(
             id=reading.id,
             value=reading.value,
             frequency=reading.frequency,
+            format=reading.format,
         )
         rows = measure_with_progress(
             config, source, shifts, data_dir, run_folder and run_folder / "shifts"

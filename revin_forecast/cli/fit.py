@@ -98,6 +98,7 @@ def fit(
                 target=reading.target,
                 inputs=reading.inputs,
                 frequency=reading.frequency,
+                format=reading.format,
                 keep=max(DEFAULT_KEPT_ROWS, lookback or 0),
             )
             size = table.values.nbytes / 2**20
@@ -128,6 +129,7 @@ def fit(
             id=reading.id,
             value=reading.value,
             frequency=reading.frequency,
+            format=reading.format,
         )
         config = forecaster.fitted.config
         rows = measure_with_progress(config, data, shifts, folder=folder / "shifts")

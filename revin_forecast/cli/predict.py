@@ -4,7 +4,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 from revin_forecast.cli.output import print_json
 from revin_forecast.cli.parser import Without
@@ -83,21 +83,17 @@ def predict(
 
 
 def _read_new_rows(file: str, history: Series, reading: ReadingOptions) -> Series:
-    """Read newer rows; columns without a name are those of the fitted table."""
-    layout = history.layout
-    columns = {
-        role: getattr(reading, role) or getattr(layout, role) for role in ("time", "id", "value")
-    }
-    read = partial(read_series, file, decimal=reading.decimal, **columns)
+    """Read newer rows; what the options leave open is as in the fitted table."""
+    options = {role: getattr(reading, role) for role in ("time", "id", "value", "format")}
+    options["like"] = history.format
+    read = partial(read_series, file, decimal=reading.decimal, **options)
     # A decimal mark is checked on all rows, but a memory map reads a few rows at a time.
     if reading.allows_memory_map and exceeds_memory(file):
-        read = partial(_read_last_rows, file, len(history), columns)
+        read = partial(_read_last_rows, file, len(history), options)
     return read_new_rows(lambda frequency: read(frequency=frequency), history)
 
 
-def _read_last_rows(
-    file: str, rows: int, columns: dict[str, str | None], frequency: str | None
-) -> Series:
+def _read_last_rows(file: str, rows: int, options: dict[str, Any], frequency: str | None) -> Series:
     """Read the last rows of a table that does not fit in memory."""
     with TemporaryDirectory() as scratch:
-        return memory_map_table(file, scratch, keep=rows, frequency=frequency, **columns).last_rows
+        return memory_map_table(file, scratch, keep=rows, frequency=frequency, **options).last_rows

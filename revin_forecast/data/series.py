@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from revin_forecast.data.forecast_frame import arrange_frame
 from revin_forecast.data.formatting import format_names
-from revin_forecast.data.table_layout import WIDE_LAYOUT, TableLayout
+from revin_forecast.data.table_format import WIDE_FORMAT, TableFormat
 from revin_forecast.errors import InputError
 
 
@@ -27,8 +28,8 @@ class Series:
     """Names of the channels."""
     frequency: str | None = None
     """Pandas frequency string (h, 15min, W-SAT, MS); None: unknown."""
-    layout: TableLayout = WIDE_LAYOUT
-    """Layout of the table that was read, which a forecast repeats."""
+    format: TableFormat = WIDE_FORMAT
+    """Format of the table that was read, whose columns and layout a forecast repeats."""
     inputs: tuple[str, ...] = ()
     """Names of channels that are used but not forecast."""
     last_timestamps: pd.DatetimeIndex | None = None
@@ -185,16 +186,6 @@ class Series:
         # A table read with grid=False may end off the grid; its first grid point is then new.
         return timestamps[timestamps > last][:horizon]
 
-    def to_frame(self, values: np.ndarray, timestamps: pd.DatetimeIndex) -> pd.DataFrame:
-        """Return values of these channels in the layout of the table.
-
-        Args:
-            values: (time, channels).
-            timestamps: (time,) timestamps of the channels that end with the last row. A channel
-                that ended some steps earlier gets timestamps that many steps earlier.
-        """
-        return self._build_frame({"": values}, timestamps)
-
     def forecast_frame(self, columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
         """Return a forecast of the targets in the layout of the table.
 
@@ -209,13 +200,8 @@ class Series:
         """
         targets = self.select(self.targets)
         horizon = len(next(iter(columns.values())))
-        return targets._build_frame(columns, targets.future_timestamps(horizon))
-
-    def _build_frame(
-        self, columns: Mapping[str, np.ndarray], timestamps: pd.DatetimeIndex
-    ) -> pd.DataFrame:
-        channel_timestamps = self._compute_channel_timestamps(timestamps)
-        return self.layout.build_frame(self.names, columns, channel_timestamps)
+        timestamps = targets._compute_channel_timestamps(targets.future_timestamps(horizon))
+        return arrange_frame(self.format, targets.names, columns, timestamps)
 
     def _compute_channel_timestamps(self, timestamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
         """Return (channels x time,) timestamps, shifted back by each channel's lag."""

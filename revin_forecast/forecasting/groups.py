@@ -1,18 +1,22 @@
 """Fit one model for each group of a long table, such as a region or a category."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from revin_forecast.data.reading.inspect_table import inspect_columns
 from revin_forecast.data.reading.numbers import parse_numbers
-from revin_forecast.data.reading.raw_table import RawTable, read_table
-from revin_forecast.data.reading.read_series import LONG_FORMAT, TableLike, read_series
+from revin_forecast.data.reading.raw_table import LONG_NAMES, RawTable, read_table
+from revin_forecast.data.reading.read_series import TableLike, complete_format, read_series
 from revin_forecast.data.reading.reading_options import DecimalMark
-from revin_forecast.data.reading.timestamps import TIME_NAMES, find_time_column, parse_timestamps
+from revin_forecast.data.reading.time_column import find_time_column
+from revin_forecast.data.reading.timestamps import parse_timestamps
 from revin_forecast.data.series import Series
+from revin_forecast.data.table_format import TableFormat, load_format
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.supports_fit import SupportsFit
 from revin_forecast.parallel import Engine
@@ -94,6 +98,7 @@ def split_groups(
     id: str | None = None,
     value: str | None = None,
     decimal: DecimalMark | None = None,
+    format: TableFormat | str | Path | None = None,
     **read_options: Any,
 ) -> list[Group]:
     """Split a long table by a column, in order of appearance.
@@ -105,6 +110,7 @@ def split_groups(
         id: name of the series column; None: unique_id.
         value: name of the value column; None: y.
         decimal: decimal mark; None: detected from the numbers.
+        format: how the table is written, see `read_series`.
         read_options: further options of `read_series`.
 
     Raises:
@@ -112,13 +118,15 @@ def split_groups(
     """
     if isinstance(source, Series):
         raise InputError("a Series has no column of groups; pass the table that it was read from.")
-    indices = [name for name in (time, id, group, LONG_FORMAT.id, *TIME_NAMES) if name is not None]
-    table = read_table(source, indices)
-    id, value = id or str(LONG_FORMAT.id), value or str(LONG_FORMAT.value)
+    options = {"time": time, "id": id, "value": value, "decimal": decimal}
+    given = complete_format(load_format(format), None, options | {"layout": "long"})
+    table = read_table(source, given, text_columns=[group])
+    id, value = given.id or str(LONG_NAMES.id), given.value or str(LONG_NAMES.value)
     for name, option in ((group, "--group"), (id, "--id"), (value, "--value")):
         table.require_column(name, option)
-    default_time = LONG_FORMAT.time if LONG_FORMAT.time in table.names else None
-    time = find_time_column(table, time or default_time, (group, id, value))
+    default_time = LONG_NAMES.time if LONG_NAMES.time in table.names else None
+    time = find_time_column(table, given.time or default_time, (group, id, value))
+    inspected = inspect_columns(table, replace(given, time=time, id=id, value=value))
     if group in (time, value):
         raise InputError(f"--group {group} is the column of times or values; name another one.")
     # Numbers and timestamps are parsed once for the whole table, not group by group: the decimal
@@ -126,8 +134,8 @@ def split_groups(
     frame = pd.DataFrame(
         {
             id: _read_name_column(table, id),
-            time: parse_timestamps(table, time),
-            value: parse_numbers(table, [value], decimal)[:, 0],
+            time: parse_timestamps(table, inspected),
+            value: parse_numbers(table, [value], inspected.decimal)[:, 0],
         }
     )
     labels = frame[id] if group == id else _read_name_column(table, group)
@@ -135,7 +143,10 @@ def split_groups(
     _check_unique_rows(table, frame.assign(**{"\0": labels}).drop(columns=value))
     codes, unique_labels = pd.factorize(labels)
     order, ends = np.argsort(codes, kind="stable"), np.bincount(codes).cumsum()
-    read_options = {**read_options, "time": time, "id": id, "value": value}
+    # The frame of a group holds timestamps and numbers, whatever the form of the table's cells.
+    columns = {"time": time, "id": id, "value": value}
+    frequency = read_options.pop("frequency", None) or inspected.frequency
+    read_options = {**read_options, **columns, "frequency": frequency}
     return [
         Group(label, frame.iloc[rows], read_options)
         for label, rows in zip(unique_labels, np.split(order, ends[:-1]), strict=True)

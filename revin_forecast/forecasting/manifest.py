@@ -7,9 +7,10 @@ from typing import Any
 
 from revin_forecast.errors import InputError
 
-SCHEMA = 4
+SCHEMA = 5
 """Version of the manifest's format.
 
+5: adds the format of the table; before, only the names of its columns were saved, as "layout".
 4: classes of this package by public name, see `models.class_names`.
 3: adds intervals, inputs, series that end at different times and the evidence of the selection; the
 digest is of the file's bytes. Schemas 1 and 2: the digest is of the parsed values.
@@ -60,6 +61,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
     digest = manifest.pop("digest", None)
     if digest != (_digest_bytes(raw) if schema >= 3 else _digest_values(manifest)):
         raise InputError(f"{path} is damaged: its digest does not match. Fit and save again.")
+    if schema < 5:
+        manifest["format"] = manifest.pop("layout")
     return manifest
 
 
@@ -87,7 +90,7 @@ def _tag_tuples(value: Any) -> Any:
 
 
 def _digest_bytes(raw: bytes) -> str:
-    """Return the digest of schemas 3 and 4: of the file with an empty digest."""
+    """Return the digest since schema 3: of the file with an empty digest."""
     head, prefix, tail = raw.rpartition(DIGEST_PREFIX.encode())
     _, quote, end = tail.partition(b'"')
     return hashlib.sha256(head + prefix + quote + end).hexdigest()

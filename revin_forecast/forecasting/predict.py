@@ -1,7 +1,6 @@
 """Build the forecast table of a fitted model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 
 import pandas as pd
@@ -30,8 +29,8 @@ def predict_table(
     bounds = {float(percent): interval_quantiles(percent) for percent in level}
     history, known_columns = fitted.history, fitted.known_columns
     if table is not None:
-        # Newer rows replace those that the model was fitted on; they are read in the same layout.
-        read = partial(read_series, table, **asdict(history.layout))
+        # Newer rows replace those that the model was fitted on; they have the same columns.
+        read = partial(read_series, table, like=history.format)
         new_rows = read_new_rows(lambda frequency: read(frequency=frequency), history)
         history = _select_last_rows(fitted, new_rows, history)
         if known_columns is not None:
@@ -99,7 +98,7 @@ def _build_known_covariates(
     Raises:
         InputError: `future` was passed to a model that can't take it, or it lacks values.
     """
-    names, layout = fitted.config.covariates, fitted.history.layout
+    names, format = fitted.config.covariates, fitted.history.format
     future_series = None
     if future is not None:
         if known_columns is None:
@@ -107,9 +106,10 @@ def _build_known_covariates(
                 "future is for own columns that are known in advance, and this forecaster was "
                 "fitted without any; leave it out."
             )
-        if layout.id is not None:
+        if format.id is not None:
             raise InputError("future is for wide tables; this forecaster had a long one.")
-        future_series = read_series(future, time=layout.time, frequency=fitted.history.frequency)
+        frequency = fitted.history.frequency
+        future_series = read_series(future, like=format, frequency=frequency)
     if not names:
         return None
     future_timestamps = history.future_timestamps(fitted.config.horizon)

@@ -21,7 +21,7 @@ from revin_forecast import __version__
 from revin_forecast.data.covariates import KnownColumns, table_columns
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
-from revin_forecast.data.table_layout import TableLayout
+from revin_forecast.data.table_format import TableFormat
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.manifest import SCHEMA, dump_manifest, read_manifest, restore_tuples
@@ -145,7 +145,7 @@ def _restore_history(manifest: dict[str, Any], arrays: dict[str, np.ndarray]) ->
         timestamps=_restore_timestamps(arrays["timestamps"], manifest["time_unit"], zone),
         names=tuple(manifest["names"]),
         frequency=manifest["frequency"],
-        layout=TableLayout(**manifest["layout"]),
+        format=TableFormat.from_dict(manifest["format"]),
         # Inputs and last timestamps are absent before schema 3.
         inputs=tuple(manifest.get("inputs", ())),
         last_timestamps=None
@@ -177,7 +177,7 @@ def _build_manifest(fitted: FittedModel) -> dict[str, Any]:
         "lasts_unit": None if history.last_timestamps is None else history.last_timestamps.unit,
         "moved": history.has_aligned_ends,
         "calibrated": fitted.intervals is not None,
-        "layout": asdict(history.layout),
+        "format": history.format.to_dict(),
         "summary": fitted.summary,
     }
 

@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from revin_forecast.data.reading.delimited import read_delimited
+from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat
 from revin_forecast.errors import InputError
 from revin_forecast.serving.messages import WorkerRequest
 from revin_forecast.serving.schemas import ForecastRequest, Rows
@@ -16,7 +17,7 @@ from revin_forecast.serving.schemas import ForecastRequest, Rows
 TABLE_FILE_NAME = "table.csv"
 """Name of the request's table in the messages of the table reader."""
 CLI_ONLY_OPTIONS = re.compile(
-    r"(?<![^\s(])--(frequency|id|inputs|memory-map|missing|target|time|value)(?![\w-])"
+    r"(?<![^\s(])--(format|frequency|id|inputs|memory-map|missing|target|time|value)(?![\w-])"
 )
 """Options of the command line that a request lacks: the model was fitted with them."""
 MAX_COLUMNS = 10_000
@@ -35,12 +36,13 @@ class ParsedRequest:
     """Interval levels in percent."""
 
 
-def parse_request(request: WorkerRequest, folder: Path) -> ParsedRequest:
+def parse_request(request: WorkerRequest, folder: Path, like: TableFormat) -> ParsedRequest:
     """Parse a request.
 
     Args:
         request: the request as it arrived.
         folder: folder to write a CSV body into, for the table reader.
+        like: format of the table that the model was fitted on.
 
     Raises:
         InputError: the body is neither CSV nor JSON, or has other fields; the message is fit for
@@ -54,7 +56,7 @@ def parse_request(request: WorkerRequest, folder: Path) -> ParsedRequest:
     # size, so the limit on the body would not limit the memory.
     if request.content.startswith((b"\x1f\x8b", b"PAR1")):
         raise InputError("the table is compressed; send plain CSV.")
-    _check_column_count(_read_column_names(request.content))
+    _check_column_count(_read_column_names(request.content, like))
     (folder / TABLE_FILE_NAME).write_bytes(request.content)
     return ParsedRequest(folder / TABLE_FILE_NAME, None, request.level)
 
@@ -95,14 +97,15 @@ def _drop_cli_only_advice(sentence: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def _read_column_names(content: bytes) -> Sequence[str]:
+def _read_column_names(content: bytes, like: TableFormat) -> Sequence[str]:
     """Return the names of the columns; none if the table reader will report an error.
 
     The header is split as the table reader splits it, since it may span several lines or follow
     blank ones.
     """
     try:
-        return next(read_delimited(content, TABLE_FILE_NAME).iter_records(), (1, []))[1]
+        text = read_delimited(content, TABLE_FILE_NAME, UNKNOWN_FORMAT, like)
+        return next(text.iter_records(), (1, []))[1]
     except InputError:
         return ()
 

@@ -1,6 +1,5 @@
 """The work of a worker process: parse a request, forecast, and format the response."""
 
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,8 +41,8 @@ def handle_request(
             a path.
     """
     try:
-        parsed = parse_request(request, folder)
         history = forecaster.fitted.history
+        parsed = parse_request(request, folder, history.format)
         newer = (
             None
             if parsed.table is None
@@ -71,7 +70,11 @@ def describe_model(forecaster: Forecaster) -> dict[str, Any]:
     return {
         "series": [history.names[target] for target in fitted.targets],
         "inputs": list(history.inputs),
-        "columns": {key: name for key, name in asdict(history.layout).items() if name},
+        "columns": {
+            role: name
+            for role in ("time", "id", "value")
+            if (name := getattr(history.format, role)) is not None
+        },
         "step": history.frequency,
         "lookback": fitted.config.lookback,
         "horizon": fitted.config.horizon,
@@ -85,9 +88,9 @@ def describe_model(forecaster: Forecaster) -> dict[str, Any]:
 
 
 def _read_newer_rows(table: pd.DataFrame | Path, decimal: Any, history: Series) -> Series:
-    """Read newer rows with the layout and the step of the model's history."""
+    """Read newer rows with the columns and the step of the model's history."""
     source = table.name if isinstance(table, Path) else table
-    read = partial(read_series, source, decimal=decimal, **asdict(history.layout))
+    read = partial(read_series, source, decimal=decimal, like=history.format)
     return read_new_rows(lambda frequency: read(frequency=frequency), history)
 
 

@@ -72,5 +72,5 @@ class TestSeparators:
     def test_dates_without_a_name(self, write_file):
         frame = pd.read_csv(io.StringIO(GOOD), index_col="date", parse_dates=True)
         series = read_series(write_file(frame.rename_axis(None).to_csv()))
-        assert series.layout.time == ""
+        assert series.format.time == ""
         assert series.names == ("x",)

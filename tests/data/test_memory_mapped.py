@@ -74,7 +74,7 @@ def test_a_memory_map_holds_the_standardized_series(make, tmp_path):
     assert (mapped.first_observed == series.first_observed).all()
     last = mapped.slice_rows(ROWS - 30, ROWS)
     np.testing.assert_array_equal(last.values, series.values[-30:])
-    assert (last.layout, last.has_aligned_ends) == (series.layout, series.has_aligned_ends)
+    assert (last.format, last.has_aligned_ends) == (series.format, series.has_aligned_ends)
     assert (last.last_timestamps is None) == (make is write_wide)
     if last.last_timestamps is not None and series.last_timestamps is not None:
         assert last.last_timestamps.equals(series.last_timestamps)

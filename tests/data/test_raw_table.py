@@ -52,7 +52,7 @@ class TestFrames:
     def test_times_in_an_index_of_any_kind(self, index):
         series = read_series(pd.DataFrame({"x": range(5)}, index=index))
         assert series.names == ("x",)
-        assert series.layout.time == (index.name or "date")
+        assert series.format.time == (index.name or "date")
         assert len(series) == 5
 
     def test_two_levels(self):

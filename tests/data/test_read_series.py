@@ -86,7 +86,7 @@ def test_long_tables(names):
     assert series.names == ("b", "a")
     np.testing.assert_array_equal(series.values, [[1, np.nan], [2, 20], [3, 30], [np.nan, 40]])
     future = series.future_timestamps(2)
-    out = series.to_frame(np.array([[1.0, 3], [2, 4]]), future)
+    out = series.forecast_frame({"": np.array([[1.0, 3], [2, 4]])})
     assert list(out.columns) == [id_name, time, value]
     assert out[value].tolist() == [1, 2, 3, 4]
     assert out[id_name].tolist() == ["b", "b", "a", "a"]
@@ -95,7 +95,7 @@ def test_long_tables(names):
 
 def test_forecasts_have_the_wide_layout():
     series = read_series(make_wide_frame().rename(columns={"date": "When"}), time="When")
-    out = series.to_frame(np.zeros((2, 2)), series.future_timestamps(2))
+    out = series.forecast_frame({"": np.zeros((2, 2))})
     assert list(out.columns) == ["When", "sold", "kept"]
     assert out["When"].tolist() == [HOURS[-1] + pd.Timedelta(hours=1 + i) for i in range(2)]
 
@@ -123,7 +123,7 @@ def test_formats_of_time(stamps):
 def test_time_column_by_content_and_rows_out_of_order():
     frame = make_wide_frame().rename(columns={"date": "moment"})[["sold", "moment"]].iloc[::-1]
     series = read_series(frame)
-    assert series.layout.time == "moment"
+    assert series.format.time == "moment"
     assert series.values[:, 0].tolist() == [0, 1.5, 3, 4.5, 6, 7.5]
 
 
@@ -133,9 +133,9 @@ def test_times_in_the_index():
         make_wide_frame().set_index("date"),
     )
     bare.index.name = None
-    assert read_series(named).layout.time == "When"
+    assert read_series(named).format.time == "When"
     series = read_series(bare)
-    assert series.layout.time == "date"
+    assert series.format.time == "date"
     assert series.names == ("sold", "kept")
 
 
@@ -221,7 +221,7 @@ def test_rejects_other_input(tmp_path):
 
 def test_byte_order_mark_is_not_part_of_a_name(tmp_path):
     series = read_series(write_text(tmp_path / "t.csv", "\ufeff" + HEAD + "2024-01-03,3,3"))
-    assert series.layout.time == "date"
+    assert series.format.time == "date"
     assert series.names == ("x", "y")
 
 

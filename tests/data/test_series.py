@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from revin_forecast.data.series import Series
-from revin_forecast.data.table_layout import TableLayout
+from revin_forecast.data.table_format import TableFormat
 from revin_forecast.errors import InputError
 
 STAMPS = pd.date_range("2024-01-01", periods=4, freq="D")
-LONG = TableLayout(time="ds", id="unique_id", value="y")
+LONG = TableFormat(time="ds", id="unique_id", value="y")
 
 
 def make_series(**changes):
@@ -95,7 +95,6 @@ def test_each_series_is_dated_from_its_own_end(frequency, tz):
         assert frame.unique_id.tolist() == ["a", "a", "b", "b"]
         assert frame.ds.tolist() == [*ahead[5:7], *ahead[3:5]]
         assert frame.y.tolist() == [1, 2, 3, 4]
-        assert table.to_frame(np.zeros((1, 2)), stamps[-1:]).ds.tolist() == [stamps[4], stamps[2]]
 
 
 def test_alignment_moves_each_channel_to_the_last_row():

@@ -126,7 +126,7 @@ class TestEncodings:
     def test_decodes_unambiguous_text(self, write_file, encoding):
         series = read_series(write_file(self.NAMED, encoding=encoding))
         assert series.names == ("Größe in °C",)
-        assert series.layout.time == "date"
+        assert series.format.time == "date"
         message = get_read_error(write_file(self.NAMED.replace(",5\n", ",5a\n"), encoding=encoding))
         assert (
             "line 7, column 'Größe in °C': '5a' is not a number. Write it without the unit"

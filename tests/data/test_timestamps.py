@@ -76,17 +76,17 @@ class TestTimes:
         assert "several columns that may be the time: ['date', 'time']" in get_read_error(
             write_file(two)
         )
-        assert read_series(write_file(two), time="time", target=["x"]).layout.time == "time"
+        assert read_series(write_file(two), time="time", target=["x"]).format.time == "time"
         clock = make_table(["12:30"] * 12, NUMBERS, names=["time", "x"])
         assert "the day in column 'date' and the hour in 'time'. Join" in get_read_error(
             write_file(clock)
         )
         elapsed = make_table(NUMBERS, NUMBERS, names=["time", "x"])
-        assert read_series(write_file(elapsed)).layout.time == "date"
+        assert read_series(write_file(elapsed)).format.time == "date"
         content = two.replace("date,time", "opened,closed")
         assert "may be the time: ['opened', 'closed']" in get_read_error(write_file(content))
         texts = make_table(["shop 1"] * 12, NUMBERS, names=["shop", "x"]).replace("date", "opened")
-        assert read_series(write_file(texts), target=["x"]).layout.time == "opened"
+        assert read_series(write_file(texts), target=["x"]).format.time == "opened"
 
     def test_a_repeated_hour_with_offsets(self, write_file):
         stamps = pd.date_range("2024-10-26 22:00", periods=12, freq="h", tz="Europe/Berlin")

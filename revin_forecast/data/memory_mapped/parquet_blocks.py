@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from revin_forecast.data.reading.raw_table import RawTable, first_error_line, read_table
+from revin_forecast.data.table_format import TableFormat
 from revin_forecast.errors import InputError
 
 MAX_BLOCK_VALUES = 2**21
 """Cells in memory at once: 16 MiB as float64."""
 HEAD_ROWS = 1000
-"""Rows from which the layout is detected."""
+"""Rows from which the format is detected."""
 
 
 @dataclass(frozen=True)
@@ -66,23 +67,27 @@ class ParquetTable:
                     "--memory-map never."
                 )
 
-    def read_head(self, index_names: Sequence[str]) -> RawTable:
+    def read_head(self, given: TableFormat) -> RawTable:
         """Return the first rows with all columns.
 
         Args:
-            index_names: names under which a numeric index of the frame becomes a column.
+            given: what is known about the format; see `read_table`.
         """
-        return next(self._iter_tables(None, HEAD_ROWS, index_names))
+        return next(self._iter_tables(None, HEAD_ROWS, given))
 
-    def iter_blocks(self, columns: Sequence[str], index_names: Sequence[str]) -> Iterator[RawTable]:
+    def iter_blocks(self, columns: Sequence[str], format: TableFormat) -> Iterator[RawTable]:
         """Yield all rows of some columns in blocks.
+
+        Args:
+            columns: names of the columns.
+            format: format of the table.
 
         Raises:
             InputError: a row group can't be read, or the file was changed after it was opened.
         """
         in_order = [name for name in self.schema.names if name in set(columns)]
         rows_per_block = max(1, MAX_BLOCK_VALUES // len(columns))
-        yield from self._iter_tables(in_order, rows_per_block, index_names)
+        yield from self._iter_tables(in_order, rows_per_block, format)
         # The file is read twice; both passes must see the same rows.
         if _read_size_and_mtime(self.path) != self.size_and_mtime:
             raise InputError(
@@ -91,7 +96,7 @@ class ParquetTable:
             )
 
     def _iter_tables(
-        self, columns: list[str] | None, size: int, index_names: Sequence[str]
+        self, columns: list[str] | None, size: int, format: TableFormat
     ) -> Iterator[RawTable]:
         first_row = 0
         with _open_parquet(self.path) as file:
@@ -100,7 +105,7 @@ class ParquetTable:
             while (batch := self._next_batch(batches)) is not None:
                 if len(batch):  # `read_table` rejects a table without rows
                     frame = pa.Table.from_batches([batch]).to_pandas(date_as_object=False)
-                    table = read_table(frame, index_names)
+                    table = read_table(frame, format)
                     yield replace(table, name=str(self.path), first_row=first_row)
                 first_row += len(batch)
 

@@ -13,7 +13,7 @@ from revin_forecast.data.reading.numbers import parse_numbers
 from revin_forecast.data.reading.pivot import assign_channels
 from revin_forecast.data.reading.timestamps import parse_timestamps
 from revin_forecast.data.scaling import ChannelMoments
-from revin_forecast.data.table_layout import TableLayout
+from revin_forecast.data.table_format import TableFormat
 from revin_forecast.errors import InputError
 
 NO_TIMESTAMP = np.iinfo(np.int64).max
@@ -36,21 +36,13 @@ class RowBlocks:
 
     Args:
         table: wide or long.
-        layout: layout with the names of the columns.
+        format: format of all blocks.
         names: channels to read; None: all series of a long table, found in the first pass.
-        index_names: names under which a numeric index of the frame becomes a column.
     """
 
-    def __init__(
-        self,
-        table: ParquetTable,
-        layout: TableLayout,
-        names: Sequence[str] | None,
-        index_names: Sequence[str],
-    ):
+    def __init__(self, table: ParquetTable, format: TableFormat, names: Sequence[str] | None):
         self.table = table
-        self.layout = layout
-        self.index_names = index_names
+        self.format = format
         self.can_add_names = names is None
         self._channel_indices = {name: number for number, name in enumerate(names or ())}
 
@@ -61,18 +53,18 @@ class RowBlocks:
 
     def __iter__(self) -> Iterator[RowBlock]:
         """Yield the parsed blocks of the table."""
-        layout = self.layout
-        numbers = self.names if layout.value is None else (layout.value,)
-        self.table.check_column_types([layout.time, *numbers])
-        columns = [layout.time, *numbers, *filter(None, [layout.id])]
-        for table in self.table.iter_blocks(columns, self.index_names):
-            values = parse_numbers(table, numbers)
-            stamps = parse_timestamps(table, layout.time)
-            if layout.id is None:
+        format = self.format
+        numbers = self.names if format.value is None else (format.value,)
+        self.table.check_column_types([str(format.time), *numbers])
+        columns = [str(format.time), *numbers, *filter(None, [format.id])]
+        for table in self.table.iter_blocks(columns, format):
+            values = parse_numbers(table, numbers, format.decimal)
+            stamps = parse_timestamps(table, format)
+            if format.id is None:
                 yield RowBlock(stamps, values)
                 continue
             # Blocks number their series independently; names map them to the table's channels.
-            local, names = assign_channels(table, layout.id, None)
+            local, names = assign_channels(table, format.id, None)
             channel = np.array([self._get_channel_index(name) for name in names])[local]
             is_requested = channel >= 0
             if is_requested.any():
@@ -168,7 +160,7 @@ def scan(blocks: RowBlocks, frequency: str | None) -> Scan:
     if moments is None or absent:
         raise InputError(
             f"{blocks.table.path} has no series {format_names(absent or list(blocks.names))} in "
-            f"column {blocks.layout.id!r}. Check the name."
+            f"column {blocks.format.id!r}. Check the name."
         )
     times = _sort_timestamps(blocks, stamps)
 
@@ -188,7 +180,7 @@ def scan(blocks: RowBlocks, frequency: str | None) -> Scan:
 
 def _sort_timestamps(blocks: RowBlocks, stamps: list[pd.DatetimeIndex]) -> pd.DatetimeIndex:
     times = pd.DatetimeIndex(stamps[0].append(stamps[1:]))
-    if blocks.layout.id is not None:
+    if blocks.format.id is not None:
         return pd.DatetimeIndex(times.unique().sort_values())
     # Most tables are sorted, and a check costs less than sorting a copy.
     if not times.is_monotonic_increasing:

@@ -1,7 +1,7 @@
 """Series whose standardized float32 values are in a memory-mapped file."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +11,15 @@ from torch import Tensor
 
 from revin_forecast.data.memory_mapped.parquet_blocks import ParquetTable
 from revin_forecast.data.memory_mapped.scan import RowBlock, RowBlocks, Scan, scan
+from revin_forecast.data.reading.inspect_table import inspect_columns, select_channel_columns
 from revin_forecast.data.reading.read_series import (
-    LONG_FORMAT,
-    detect_layout,
+    complete_format,
     mark_inputs,
     resolve_requested_series,
-    select_channel_columns,
 )
-from revin_forecast.data.reading.timestamps import TIME_NAMES
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
-from revin_forecast.data.table_layout import TableLayout
+from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
 from revin_forecast.errors import InputError
 from revin_forecast.utils.progress import progress
 
@@ -107,6 +105,8 @@ def memory_map_table(
     target: Sequence[str] | None = None,
     inputs: Sequence[str] | None = None,
     frequency: str | None = None,
+    format: TableFormat | str | Path | None = None,
+    like: TableFormat | None = None,
 ) -> MemoryMappedSeries:
     """Memory-map a table that is larger than memory, so that a model can be fitted on it.
 
@@ -127,26 +127,29 @@ def memory_map_table(
         target: series to forecast; None: all.
         inputs: series that are used but not forecast.
         frequency: pandas frequency string of the rows; None: detect it.
+        format: how the table is written, see `read_series`; the first rows decide the rest for all.
+        like: format of an earlier table of the same kind, see `read_series`.
 
     Raises:
         InputError: the table can't be read; the message has the position, the problem and the fix.
     """
     names = resolve_requested_series(None, target, inputs)
     table = ParquetTable.open(source)
-    index_names = [name for name in (time, id, LONG_FORMAT.id, *TIME_NAMES) if name is not None]
-    head = table.read_head(index_names)
-    layout = detect_layout(head, time, id, value)
-    if layout.id is None:
-        names = select_channel_columns(head, layout, names)
-    blocks = RowBlocks(table, layout, names, index_names)
+    options = {"time": time, "id": id, "value": value, "frequency": frequency}
+    given = complete_format(load_format(format), like, options)
+    head = table.read_head(given)
+    inspected = inspect_columns(head, given, like or UNKNOWN_FORMAT, names)
+    if not inspected.is_long:
+        names = select_channel_columns(head, inspected, names)
+    blocks = RowBlocks(table, inspected, names)
     with progress(f"reading {source} for the first time"):
-        first_pass = scan(blocks, frequency)
+        first_pass = scan(blocks, inspected.frequency)
     path = Path(folder) / "values.f32"
     path.parent.mkdir(parents=True, exist_ok=True)
     standardizer = first_pass.moments.to_standardizer()
     with progress(f"reading {source}", table.rows, "rows") as advance:
         last_values = _write_standardized(path, blocks, first_pass, standardizer, keep, advance)
-    last = _build_last_rows(last_values, first_pass, layout)
+    last = _build_last_rows(last_values, first_pass, inspected)
     shape = len(first_pass.grid), len(first_pass.names)
     size = shape[0] * shape[1]
     return MemoryMappedSeries(
@@ -221,13 +224,13 @@ def _iter_chunks(mapped: np.ndarray) -> Iterator[np.ndarray]:
         yield mapped[start : start + rows]
 
 
-def _build_last_rows(values: np.ndarray, first_pass: Scan, layout: TableLayout) -> Series:
+def _build_last_rows(values: np.ndarray, first_pass: Scan, format: TableFormat) -> Series:
     return Series(
         values,
         first_pass.grid[-len(values) :],
         first_pass.names,
         first_pass.frequency,
-        layout,
+        replace(format, frequency=first_pass.frequency),
         last_timestamps=first_pass.last_timestamps,
         has_aligned_ends=first_pass.last_timestamps is not None,
     )

@@ -10,9 +10,12 @@ import pyarrow.compute
 
 from revin_forecast.data.reading.raw_table import RawTable
 from revin_forecast.data.reading.reading_options import DecimalMark
+from revin_forecast.data.table_format import suggest_format
 from revin_forecast.errors import InputError
 
 pc: Any = pyarrow.compute  # its functions are made at run time, so type checkers see none of them
+Marks = Mapping[str, DecimalMark] | DecimalMark | None
+"""Decimal mark of all columns, or by column; None: unknown."""
 DECIMAL_MARKS: tuple[DecimalMark, DecimalMark] = (",", ".")
 GROUP_SEPARATORS = "[ '\u2019\u00a0\u202f]"
 """Characters that separate groups of digits and are never a decimal mark."""
@@ -50,24 +53,33 @@ NUMERIC_PATTERNS: dict[DecimalMark, str] = {
 }
 
 
-def detect_decimal_marks(table: RawTable, texts: Mapping[str, pa.Array]) -> dict[str, DecimalMark]:
-    """Return the decimal mark of each column of text.
+def detect_decimal_marks(
+    table: RawTable, texts: Mapping[str, pa.Array], like: Marks = None
+) -> dict[str, DecimalMark]:
+    """Return the decimal mark of each column of text whose numbers have one.
 
     Args:
         table: table of the columns, for messages.
         texts: columns of numbers as text; null: unobserved.
+        like: marks to use where those of the cells are ambiguous; None: reject the table.
 
     Raises:
         InputError: a column has both marks, or the meaning of its marks is ambiguous.
     """
     certain = {name: _find_certain_marks(table, name, text) for name, text in texts.items()}
     marks_in_table: set[DecimalMark] = {mark for marks in certain.values() for mark in marks}
-    return {
+    resolved: dict[str, DecimalMark | None] = {
         name: next(iter(marks))
         if marks
-        else _resolve_mark(table, name, texts[name], marks_in_table)
+        else _resolve_mark(table, name, texts[name], marks_in_table, get_mark(like, name))
         for name, marks in certain.items()
     }
+    return {name: mark for name, mark in resolved.items() if mark is not None}
+
+
+def get_mark(marks: Marks, name: str) -> DecimalMark | None:
+    """Return the decimal mark of a column."""
+    return marks.get(name) if isinstance(marks, Mapping) else marks
 
 
 def may_use_commas(texts: Mapping[str, pa.Array]) -> bool:
@@ -77,8 +89,12 @@ def may_use_commas(texts: Mapping[str, pa.Array]) -> bool:
 
 
 def _resolve_mark(
-    table: RawTable, name: str, text: pa.Array, marks_in_table: set[DecimalMark]
-) -> DecimalMark:
+    table: RawTable,
+    name: str,
+    text: pa.Array,
+    marks_in_table: set[DecimalMark],
+    like: DecimalMark | None,
+) -> DecimalMark | None:
     """Return the mark of a column whose own cells are ambiguous, from the other columns."""
     comma, point = (
         _find_first_match(text, r"^[+-]?[1-9]\d{0,2},\d{3}$"),
@@ -86,15 +102,18 @@ def _resolve_mark(
     )
     # A point is the usual mark, so 1.234 is in doubt only if another column has decimal commas.
     if comma is None and (point is None or "," not in marks_in_table):
-        return "."
+        return None if point is None else "."
     if comma is not None and point is None and marks_in_table == {","}:
         return ","
+    if like is not None:
+        return like
     row = comma if comma is not None else point
     cell = str(text[row])
+    remedy = suggest_format('decimal: ","', 'decimal: "."')
     raise InputError(
         f"{table.describe_position(int(row or 0))}, column {name!r}: {cell!r} may be "
         f"{cell.replace(',', '.')} or {re.sub('[.,]', '', cell)}. Choose the decimal mark with "
-        "--decimal , or --decimal ."
+        f"--decimal , or --decimal . or pass {remedy}."
     )
 
 
@@ -111,10 +130,11 @@ def _find_certain_marks(table: RawTable, name: str, text: pa.Array) -> set[Decim
             break
     if len(first_rows) == 2:
         cells = [repr(str(text[row])) for row in sorted(first_rows.values())]
+        remedy = suggest_format('decimal: ","', 'decimal: "."')
         raise InputError(
             f"{table.describe_position(max(first_rows.values()))}, column {name!r}: {cells[1]} and "
             f"{cells[0]} above it have different decimal marks. Write them alike, or choose the "
-            "mark with --decimal."
+            f"mark with --decimal, or pass {remedy}."
         )
     return set(first_rows)
 

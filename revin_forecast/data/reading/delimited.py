@@ -4,23 +4,33 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from revin_forecast.data.reading.source import decode_to_utf8
+from revin_forecast.data.table_format import SEPARATOR_NAMES, TableFormat, suggest_format
 from revin_forecast.errors import InputError
 
 SEPARATORS = (",", ";", "\t", "|")
-SEPARATOR_NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
+SEPARATOR_WORDS = {"\t": "tab"}
+"""How a format file may write a separator that can't be seen."""
 NA_VALUES = ["", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "#N/A", "None"]
-DEFAULT_CONVERSION = arrow_csv.ConvertOptions(null_values=NA_VALUES, strings_can_be_null=True)
+UTC_OFFSET = r"(?:[zZ]|[T :]\d{2}[\d:.,]* ?[+-]\d{2}(?::?\d{2})?)$"
+"""Pattern of the end of a time with its offset from UTC."""
+MONTH_WITH_POINT = r"(?:0?[1-9]|1[0-2])\.\d{4}"
+"""Pattern of a month that looks like a number (01.2012)."""
+DOUBTFUL_NUMBER = r"[+-]?[\d.,' \u2019\u00a0\u202f]*(?:,\d|\.\d{3}\.)[\d.,eE+-]*"
+"""Pattern of a number with a comma, or with points that group digits."""
+PLAIN_NUMBER = r"[+-]?[\d.]+(?:[eE][+-]?\d+)?"
 SNIFF_ROWS = 50
 """Rows from the top of a file by which its separator is detected."""
 SNIFF_CHARACTERS = 2**20
 """Largest part of a file in which these rows are looked for."""
+SNIFF_CELLS = 20_000
+"""Most cells by which the columns are found that are parsed as text."""
 
 csv.field_size_limit(2**31 - 1)  # the default limit rejects long cells, which are valid
 
@@ -35,14 +45,34 @@ class DelimitedText:
     """UTF-8 text."""
     separator: str
     first_line: int = 1
-    """Line of the file on which the text begins."""
+    """Line of the file on which the text begins, which is that of the header."""
+    encoding: str = "utf-8"
+    """Encoding of the file."""
 
-    def parse(self, conversion: arrow_csv.ConvertOptions = DEFAULT_CONVERSION) -> pa.Table:
-        """Return the columns.
+    def parse(self, text_columns: Sequence[str] = (), has_commas: bool = False) -> pa.Table:
+        """Return the columns, with those as text (007, NA, a time with its zone) whose text counts.
+
+        Args:
+            text_columns: names of columns to parse as text, if there are such, in addition to those
+                whose first cells show that a conversion would lose something.
+            has_commas: whether numbers are known to have decimal commas.
 
         Raises:
             InputError: there are no rows, or a row and the header differ in the number of cells.
         """
+        names = {*text_columns, *self._find_text_columns(has_commas)}
+        return self._convert(
+            arrow_csv.ConvertOptions(
+                null_values=NA_VALUES, column_types=dict.fromkeys(names, pa.string())
+            )
+        )
+
+    def parse_as_text(self, names: Sequence[str]) -> pa.Table:
+        """Return columns as text whose text was found to count after `parse` converted them."""
+        types = dict.fromkeys(names, pa.string())
+        return self._convert(arrow_csv.ConvertOptions(include_columns=names, column_types=types))
+
+    def _convert(self, conversion: arrow_csv.ConvertOptions) -> pa.Table:
         # Line breaks within cells need quotes. Without quotes, Arrow can parse in parallel.
         quoted = b'"' in self.data
         parsing = arrow_csv.ParseOptions(delimiter=self.separator, newlines_in_values=quoted)
@@ -52,10 +82,42 @@ class DelimitedText:
         except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
             raise InputError(self._explain_error(error)) from error
 
-    def parse_as_text(self, names: Sequence[str]) -> pa.Table:
-        """Return columns as the text in the file: 007, NA, a time with its zone."""
-        types = dict.fromkeys(names, pa.string())
-        return self.parse(arrow_csv.ConvertOptions(include_columns=names, column_types=types))
+    def _find_text_columns(self, has_commas: bool) -> Iterator[str]:
+        """Yield the columns whose first cells show that a conversion would lose something.
+
+        These are times with their offset, months like 01.2012, and numbers like 1.234 in a table in
+        which another column has commas.
+        """
+        top = self.data[:SNIFF_CHARACTERS].decode(errors="ignore")
+        records = (
+            cells
+            for cells in csv.reader(io.StringIO(top, newline=""), delimiter=self.separator)
+            if cells
+        )
+        header = next(records, [])
+        count = min(SNIFF_ROWS, max(3, SNIFF_CELLS // max(1, len(header))))
+        rows = [row for row in islice(records, count) if len(row) == len(header)]
+        columns = [
+            [cell for row in rows if (cell := row[index].strip()) not in NA_VALUES]
+            for index in range(len(header))
+        ]
+        has_commas = has_commas or any(
+            re.fullmatch(DOUBTFUL_NUMBER, cell)
+            for cells in columns
+            for cell in cells
+            if "," in cell or "." in cell
+        )
+        for name, cells in zip(header, columns, strict=True):
+            is_doubtful = has_commas and any(
+                "." in cell and re.fullmatch(PLAIN_NUMBER, cell) for cell in cells
+            )
+            has_zone = bool(cells) and re.search(UTC_OFFSET, cells[0])
+            # Numbers such as 1.2345 are frequent; months are expected in the first column.
+            are_months = name == header[0] and all(
+                re.fullmatch(MONTH_WITH_POINT, cell) for cell in cells
+            )
+            if is_doubtful or has_zone or are_months:
+                yield name
 
     def iter_records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield (line, cells) of the header and of every row, without blank lines."""
@@ -82,7 +144,7 @@ class DelimitedText:
         if b'"' not in self.data or self.data.count(b'"') % 2 == 0:
             return
         # A further quote closes an open cell. If none is open, it is a record of its own.
-        closed = DelimitedText(self.name, self.data + b'\n"', self.separator, self.first_line)
+        closed = replace(self, data=self.data + b'\n"')
         start = last = self.first_line - 1
         cells: list[str] = []
         for line, cells in closed.iter_records():  # noqa: B007
@@ -102,10 +164,11 @@ class DelimitedText:
         width = len(header[1])
         for line, cells in records:
             # A title has one cell, and the header below it has more.
-            if len(cells) != width == 1 and line == header[0] + 1:
+            if len(cells) != width == 1:
                 return (
                     f"{self.name}, line {line} has {len(cells)} cells but line {header[0]} has 1. "
-                    "If that is a title, delete it, so that the names of the columns come first."
+                    "If that is a title, delete it, so that the names of the columns come first, "
+                    f"or pass {suggest_format(f'header: {line}')}."
                 )
             if len(cells) != width:
                 return (
@@ -118,37 +181,61 @@ class DelimitedText:
         return f"{self.name} can't be read as CSV: {first}. Save it again as CSV UTF-8."
 
 
-def read_delimited(data: bytes, name: str) -> DelimitedText:
+def read_delimited(data: bytes, name: str, given: TableFormat, like: TableFormat) -> DelimitedText:
     """Decode the bytes of a text file and detect its separator.
+
+    Args:
+        data: content of the file.
+        name: name of the file in messages.
+        given: format whose encoding, separator and header are not detected.
+        like: format whose encoding and separator are used where those of the file are ambiguous.
 
     Raises:
         InputError: the file is not text, or its separator is ambiguous.
     """
-    data = decode_to_utf8(data, name)
+    data, encoding = decode_to_utf8(data, name, given.encoding, like.encoding)
     # A copy of a whole large file to strip it is avoided where its top already has text.
     if not data[: 2**16].strip() and not data.strip():
         raise InputError(f"{name} is empty; it should have a header and rows.")
     declaration = re.match(rb"sep=([^\r\n\w])\r?\n", data)  # a line that Excel writes and reads
-    if declaration:
-        rows, separator = data[declaration.end() :], declaration[1].decode()
-        text = DelimitedText(name, rows, separator, first_line=2)
-        if text.separator not in SEPARATORS:
-            raise InputError(f"{name}, line 1 names the separator {text.separator!r}; use a comma.")
-    else:
-        text = DelimitedText(name, data, _detect_separator(data, name))
+    separator, first_line = given.separator, given.header or 1
+    if declaration and first_line == 1:
+        separator, first_line = separator or declaration[1].decode(), 2
+        if separator not in SEPARATORS and separator != given.separator:
+            raise InputError(f"{name}, line 1 names the separator {separator!r}; use a comma.")
+    data = _skip_lines(data, first_line - 1, name)
+    separator = separator or _detect_separator(data, name, like.separator)
+    text = DelimitedText(name, data, separator, first_line, encoding)
     text.check_quotes()
     return text
+
+
+def _skip_lines(data: bytes, count: int, name: str) -> bytes:
+    """Return the text without its first lines."""
+    for line in range(count):
+        end = re.search(rb"\r\n|\r|\n", data)
+        if end is None:
+            raise InputError(
+                f"{name} has {line + 1} lines, but its format says header: {count + 1}. Give the "
+                "line that names the columns."
+            )
+        data = data[end.end() :]
+    return data
 
 
 def suggest_separator(header: str) -> str:
     """Return a hint at the separator of a header that was read as a single name."""
     for character, label in ((":", "a colon"), ("^", "^"), ("~", "~"), (" ", "spaces")):
         if character in header.strip():
-            return f" The columns seem to be separated by {label}; save the file with commas."
+            remedy = suggest_format(f'separator: "{character}"')
+            return (
+                f" The columns seem to be separated by {label}; save the file with commas, or pass "
+                f"{remedy}."
+            )
     return ""
 
 
-def _detect_separator(data: bytes, name: str) -> str:
+def _detect_separator(data: bytes, name: str, like: str | None) -> str:
     """Return the separator that splits the header and the rows below into equally many cells."""
     top = data[:SNIFF_CHARACTERS].decode(errors="ignore")
     cells = {separator: _count_cells_per_row(top, separator) for separator in SEPARATORS}
@@ -166,11 +253,15 @@ def _detect_separator(data: bytes, name: str) -> str:
             if all(column.count('"') % 2 == 0 for column in headers[separator])
         ]
         likely = balanced or likely
+    if like in likely:
+        return like
     if len(likely) > 1:
         names = " or ".join(SEPARATOR_NAMES[separator] for separator in likely)
+        lines = (f'separator: "{SEPARATOR_WORDS.get(mark, mark)}"' for mark in likely)
         raise InputError(
             f"{name}: the columns may be separated by {names}. Quote the names and cells that "
-            "contain the other character, or put a line such as sep=; at the top of the file."
+            "contain the other character, put a line such as sep=; at the top of the file, or pass "
+            f"{suggest_format(*lines)}."
         )
     # No separator fits: take the one that is most frequent in the header, so that the message
     # about rows of unequal length names their line.

@@ -1,7 +1,9 @@
 """Conversion of a table's columns to float64."""
 
+import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
 
@@ -19,7 +21,10 @@ from revin_forecast.data.reading.decimal_marks import (
     DECIMAL_MARKS,
     GROUP_SEPARATORS,
     NUMERIC_PATTERNS,
+    SAMPLE_ROWS,
+    Marks,
     detect_decimal_marks,
+    get_mark,
     may_use_commas,
     pc,
 )
@@ -31,20 +36,93 @@ from revin_forecast.errors import InputError
 ADVICE = "Correct it, leave it empty if it was not measured, or choose the columns with --target."
 
 
-def parse_numbers(
-    table: RawTable, names: Sequence[str], decimal: DecimalMark | None = None
-) -> np.ndarray:
-    """Return columns as (rows, names) float64; empty cells, NaN and infinities are NaN.
+@dataclass(frozen=True, eq=False)
+class NumberColumns:
+    """Columns of numbers, some of them as text whose decimal mark is to be found."""
+
+    values: np.ndarray
+    """(rows, columns) float64, NaN where the cell is text."""
+    texts: Mapping[str, pa.Array]
+    """Cells of the columns that have text; null where the cell is a number or missing."""
+
+
+def detect_decimals(
+    table: RawTable, names: Sequence[str], given: Marks = None, like: Marks = None
+) -> Marks:
+    """Return the decimal mark of columns, or their marks if they differ; None: no cell has one.
 
     Args:
         table: the table as it was read.
         names: names of the columns.
-        decimal: the decimal mark; None: detect it.
+        given: decimal marks; None: detect them.
+        like: marks to use where those of the cells are ambiguous.
 
     Raises:
         InputError: a cell is not a number (the message has its line), or the meaning of a comma
             is ambiguous.
     """
+    if given is not None:
+        return given
+    columns = _read_columns(table, names, given)
+    marks: dict[str, DecimalMark] = detect_decimal_marks(table, columns.texts, like)
+    if table.source is not None:
+        # The CSV reader parsed the other columns, with decimal points where they are not whole.
+        top = np.nan_to_num(columns.values[:SAMPLE_ROWS], posinf=0, neginf=0)
+        has_point = (top % 1 != 0).any(axis=0)
+        points: dict[str, DecimalMark] = dict.fromkeys(itertools.compress(names, has_point), ".")
+        marks = {**points, **marks}
+    distinct: set[DecimalMark] = {*marks.values()}
+    return marks if len(distinct) > 1 else next(iter(distinct), None)
+
+
+def parse_numbers(table: RawTable, names: Sequence[str], marks: Marks) -> np.ndarray:
+    """Return columns as (rows, names) float64; empty cells, NaN and infinities are NaN.
+
+    Args:
+        table: the table as it was read.
+        names: names of the columns.
+        marks: decimal marks, from `detect_decimals`.
+
+    Raises:
+        InputError: a cell is not a number (the message has its line).
+    """
+    columns = _read_columns(table, names, marks)
+    # In most tables all cells are numbers, and the values are a view of the frame.
+    values = columns.values if not columns.texts else columns.values.copy()
+    for index, name in enumerate(names):
+        if name in columns.texts:
+            text = columns.texts[name]
+            parsed = _to_floats(table, name, text, get_mark(marks, name) or ".")
+            # Numbers among text, in a column of objects, were converted above.
+            is_text = ~np.asarray(text.is_null())
+            values[is_text, index] = parsed[is_text]
+    return values
+
+
+def _read_columns(table: RawTable, names: Sequence[str], marks: Marks) -> NumberColumns:
+    """Return columns as numbers where their cells leave no doubt, as text elsewhere."""
+    columns = table.remember(("numbers", *names), lambda: _split_columns(table, names))
+    if table.source is None:
+        return columns
+    others = [
+        name
+        for name, dtype in table.frame.loc[:, list(names)].dtypes.items()
+        if dtype == np.float64 and name not in columns.texts
+    ]
+    if marks is not None:
+        doubtful = [name for name in others if get_mark(marks, name) == ","]
+    else:
+        doubtful = others if others and may_use_commas(columns.texts) else []
+    if not doubtful:
+        return columns
+    # The CSV reader parsed 1.234 as a decimal point; with commas about it may be a thousand.
+    texts = {name: _strip_text(text) for name, text in table.text_columns(doubtful).items()}
+    whole = NumberColumns(columns.values, {**columns.texts, **texts})
+    table.results["numbers", *names] = whole
+    return whole
+
+
+def _split_columns(table: RawTable, names: Sequence[str]) -> NumberColumns:
     part = table.frame.loc[:, list(names)]
     texts: dict[str, pa.Array] = {}
     if all(isinstance(kind, np.dtype) and kind.kind in "fiub" for kind in part.dtypes):
@@ -60,20 +138,7 @@ def parse_numbers(
                 values[:, index], texts[name] = _split_numbers_and_text(table, name, column)
     # The text of a column is read again only where the reader's numbers are infinite.
     _check_overflow(table, names, values)
-    if decimal == "," or (decimal is None and may_use_commas(texts)):
-        # The CSV reader parsed 1.234 as a decimal point; with commas about it may be a thousand.
-        floats = [name for name in names if name not in texts and part[name].dtype.kind == "f"]
-        texts |= {name: _strip_text(text) for name, text in table.text_columns(floats).items()}
-    marks: dict[str, DecimalMark] = (
-        detect_decimal_marks(table, texts) if decimal is None else dict.fromkeys(texts, decimal)
-    )
-    for index, name in enumerate(names):
-        if name in texts:
-            parsed = _to_floats(table, name, texts[name], marks[name])
-            # Numbers among text, in a column of objects, were converted above.
-            is_text = ~np.asarray(texts[name].is_null())
-            values[is_text, index] = parsed[is_text]
-    return values
+    return NumberColumns(values, texts)
 
 
 def _check_dtype(table: RawTable, name: str, column: pd.Series) -> None:

@@ -10,9 +10,8 @@ import pandas as pd
 from revin_forecast.data.formatting import format_names
 from revin_forecast.data.reading.numbers import parse_numbers
 from revin_forecast.data.reading.raw_table import RawTable
-from revin_forecast.data.reading.reading_options import DecimalMark
 from revin_forecast.data.reading.timestamps import parse_timestamps
-from revin_forecast.data.table_layout import TableLayout
+from revin_forecast.data.table_format import TableFormat
 from revin_forecast.errors import InputError
 
 MAX_LONG_VALUES = 2**27
@@ -56,24 +55,22 @@ class TimeRows:
 
 def read_wide_rows(
     table: RawTable,
-    layout: TableLayout,
+    format: TableFormat,
     names: Sequence[str],
-    decimal: DecimalMark | None,
     distinct: bool,
 ) -> TimeRows:
     """Parse the rows of a wide table, whose columns are the channels.
 
     Args:
         table: the table as it was read.
-        layout: layout with the time column.
+        format: its format, from the inspection.
         names: columns to read.
-        decimal: the decimal mark; None: detect it.
         distinct: sort the rows by time and reject repeated times; False: keep them as they are.
 
     Raises:
         InputError: a cell is not a number or a time, or a time is repeated.
     """
-    values, stamps = parse_numbers(table, names, decimal), parse_timestamps(table, layout.time)
+    values, stamps = parse_numbers(table, names, format.decimal), parse_timestamps(table, format)
     if not distinct:
         return TimeRows(values, stamps, tuple(names), np.arange(len(stamps)))
     # Keeping one of the rows would be a silent choice between values.
@@ -96,25 +93,22 @@ def read_wide_rows(
     return TimeRows(values[order], stamps[order], tuple(names), step)
 
 
-def read_long_rows(
-    table: RawTable, layout: TableLayout, names: Sequence[str] | None, decimal: DecimalMark | None
-) -> TimeRows:
+def read_long_rows(table: RawTable, format: TableFormat, names: Sequence[str] | None) -> TimeRows:
     """Pivot a long table to one channel per series; pairs of series and time without a row are NaN.
 
     Args:
         table: the table as it was read.
-        layout: layout with the time, series and value columns.
+        format: its format, from the inspection.
         names: series to read; None: all, in order of appearance.
-        decimal: the decimal mark; None: detect it.
 
     Raises:
         InputError: a cell can't be parsed, a series is absent or has a time twice, or nearly all
             values would be unobserved.
     """
-    channel, names = assign_channels(table, str(layout.id), names)
-    stamps = parse_timestamps(table, layout.time)
+    channel, names = assign_channels(table, str(format.id), names)
+    stamps = parse_timestamps(table, format)
     # All rows are parsed, so that the decimal mark does not depend on the requested series.
-    numbers = parse_numbers(table, [str(layout.value)], decimal)[:, 0]
+    numbers = parse_numbers(table, [str(format.value)], format.decimal)[:, 0]
     rows = np.flatnonzero(channel >= 0)
     # Only times of requested series, so that others can't extend the table.
     codes, times = pd.factorize(stamps[rows], sort=True)

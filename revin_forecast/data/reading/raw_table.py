@@ -2,20 +2,31 @@
 
 import io
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyarrow import csv as arrow_csv
+from pandas.api.types import infer_dtype
 
 from revin_forecast.data.formatting import format_names
 from revin_forecast.data.reading.delimited import NA_VALUES, DelimitedText, read_delimited
 from revin_forecast.data.reading.source import read_content
+from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, suggest_format
 from revin_forecast.errors import InputError, did_you_mean
+
+LONG_NAMES = TableFormat(id="unique_id", time="ds", value="y")
+"""Names of columns by which a long table is recognized without options."""
+TIME_NAMES = ("date", "ds", "time", "timestamp", "datetime")
+INDEX_NAMES = ("unique_id", *TIME_NAMES)
+"""Names under which a numeric index of a frame is a column."""
+MAX_TITLE_LINES = 20
+"""Most lines above the header that a message looks through."""
+Parsed = TypeVar("Parsed")
 
 
 @runtime_checkable
@@ -37,6 +48,8 @@ class RawTable:
     """Text that the frame was read from; None: another source."""
     first_row: int = 0
     """Row of a larger table at which this part begins."""
+    results: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """Parsed columns, which the inspection leaves for the parser."""
 
     @property
     def names(self) -> list[str]:
@@ -50,20 +63,27 @@ class RawTable:
     def text_column(self, name: str) -> pd.Series:
         """Return a column; of a text file, as the text in it: 007, NA, a time with its zone."""
         column = self.column(name)
-        # The CSV reader changes text only where it is NA or the like, so most columns need no
-        # second pass over the file.
-        is_unchanged = isinstance(column.dtype, pd.StringDtype) and not column.hasnans
-        if self.source is None or is_unchanged:
+        if self.source is None or infer_dtype(column, skipna=False) == "string":
             return column
         return pd.Series(self.text_columns([name])[name].to_pandas())
 
     def text_columns(self, names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
-        """Return columns as the text in the file; an empty dictionary if the source is not text."""
+        """Return columns that were converted as the text in the file, which is parsed again.
+
+        Only a cell that differs from the first ones makes this necessary. The dictionary is empty
+        if the source is not text.
+        """
         if self.source is None or not names:
             return {}
         # The frame lacks the empty rows at the end of the file.
         text = self.source.parse_as_text(names).slice(0, len(self.frame))
         return {name: text.column(name) for name in names}
+
+    def remember(self, key: Hashable, parse: Callable[[], Parsed]) -> Parsed:
+        """Return a result of parsing; the first call computes it."""
+        if key not in self.results:
+            self.results[key] = parse()
+        return self.results[key]
 
     def describe_position(self, row: int) -> str:
         """Return the table and the line or row number of a row; `row` counts from 0."""
@@ -85,20 +105,28 @@ class RawTable:
 
 
 def read_table(
-    source: str | Path | pd.DataFrame | ArrowTable, index_names: Collection[str] = ()
+    source: str | Path | pd.DataFrame | ArrowTable,
+    given: TableFormat = UNKNOWN_FORMAT,
+    like: TableFormat = UNKNOWN_FORMAT,
+    text_columns: Collection[str] = (),
 ) -> RawTable:
     """Read a CSV or Parquet file, standard input ("-") or a data frame.
 
     Args:
         source: a path, or a frame of pandas or of another library.
-        index_names: names under which a numeric index of a frame becomes a column; an index of
-            times or text always does.
+        given: what is known about the format; the rest is detected. A numeric index of a frame
+            becomes a column if it has the name of the time or series column, or a usual name of
+            these; an index of times or text always does.
+        like: format that decides what the table leaves open.
+        text_columns: further columns of a text file whose text counts.
 
     Raises:
         InputError: the table can't be read, has no rows, ragged rows, or duplicate columns.
     """
+    index_names = {*filter(None, (given.time, given.id)), *text_columns, *INDEX_NAMES}
     if isinstance(source, str | Path):
-        table = _read_file(source)
+        names = [*text_columns, *filter(None, (given.id, LONG_NAMES.id))]
+        table = _read_file(source, given, like, names)
     elif isinstance(source, pd.DataFrame):
         table = RawTable(_index_to_columns(source, index_names))
     else:
@@ -114,7 +142,7 @@ def read_table(
         raise InputError(
             f"{table.name}: {names.count('')} of the {len(names)} columns have no name in its "
             "first line. Name them; or if that line is a title, delete it, so that the names come "
-            "first."
+            f"first{_suggest_header(table)}."
         )
     if repeated:
         raise InputError(
@@ -125,16 +153,29 @@ def read_table(
     return replace(table, frame=table.frame.set_axis(names, axis=1))
 
 
+def _suggest_header(table: RawTable) -> str:
+    """Return the remedy by the line of the header, if one has a name in each cell."""
+    records = () if table.source is None else table.source.iter_records()
+    for line, cells in islice(records, 1, MAX_TITLE_LINES):
+        if all(cell.strip() for cell in cells):
+            return f", or pass {suggest_format(f'header: {line}')}"
+    return ""
+
+
 def _drop_empty_parts(frame: pd.DataFrame) -> pd.DataFrame:
     """Drop empty columns without a name and empty rows at the end, which spreadsheets add."""
     unnamed = np.flatnonzero([str(name).strip() == "" for name in frame.columns])
-    empty = [index for index in unnamed if frame.iloc[:, index].isna().all()]
+    empty = [index for index in unnamed if _is_missing(frame.iloc[:, index]).all()]
     if empty:
         frame = frame.iloc[:, [index for index in range(frame.shape[1]) if index not in empty]]
     rows = len(frame)
-    while rows and frame.iloc[rows - 1].isna().all():
+    while rows and _is_missing(frame.iloc[rows - 1]).all():
         rows -= 1
     return frame.iloc[:rows]
+
+
+def _is_missing(cells: pd.Series) -> pd.Series:
+    return cells.isna() | cells.isin(NA_VALUES)
 
 
 def _index_to_columns(frame: pd.DataFrame, index_names: Collection[str]) -> pd.DataFrame:
@@ -149,7 +190,9 @@ def _index_to_columns(frame: pd.DataFrame, index_names: Collection[str]) -> pd.D
     return frame.reset_index()
 
 
-def _read_file(source: str | Path) -> RawTable:
+def _read_file(
+    source: str | Path, given: TableFormat, like: TableFormat, text_columns: Sequence[str]
+) -> RawTable:
     content = read_content(source)
     if content.is_parquet:
         try:
@@ -159,9 +202,10 @@ def _read_file(source: str | Path) -> RawTable:
                 f"{content.name} is not a readable Parquet file: {first_error_line(error)}. "
                 "Save it again."
             ) from error
-    text = read_delimited(content.data, content.name)
-    table = text.parse()
-    return RawTable(_to_frame(_reread_hex_as_text(table, text)), content.name, text)
+    text = read_delimited(content.data, content.name, given, like)
+    has_commas = given.decimal not in (None, ".")
+    table = _replace_hex_by_text(text.parse(text_columns, has_commas), text)
+    return RawTable(_to_frame(table), content.name, text)
 
 
 def _to_frame(table: pa.Table) -> pd.DataFrame:
@@ -184,21 +228,19 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
     return pd.concat([others, float_columns], axis=1)
 
 
-def _reread_hex_as_text(table: pa.Table, text: DelimitedText) -> pa.Table:
-    """Return the columns with hexadecimal numbers as text: the CSV reader lets some overflow."""
+def _replace_hex_by_text(table: pa.Table, text: DelimitedText) -> pa.Table:
+    """Return whole numbers as text if one may be hexadecimal: the CSV reader lets some overflow."""
     data = text.data
     if (b"x" not in data or b"0x" not in data) and (b"X" not in data or b"0X" not in data):
         return table  # a search for one letter is much faster than one for two
     # Duplicate names can't be converted by name; they are rejected later anyway.
     doubtful = [field.name for field in table.schema if pa.types.is_integer(field.type)]
-    if len(set(table.column_names)) < table.num_columns or not doubtful:
-        return table
-    kinds = arrow_csv.ConvertOptions(
-        column_types=dict.fromkeys(doubtful, pa.string()),
-        null_values=NA_VALUES,
-        strings_can_be_null=True,
-    )
-    return text.parse(kinds)
+    if len(set(table.column_names)) == table.num_columns and doubtful:
+        cells = text.parse_as_text(doubtful)
+        for name in doubtful:
+            index = table.column_names.index(name)
+            table = table.set_column(index, name, cells.column(name))
+    return table
 
 
 def first_error_line(error: Exception) -> str:

@@ -1,29 +1,22 @@
 """`read_series`: tables of every supported kind and layout as a `Series`."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from revin_forecast.data.formatting import format_names
-from revin_forecast.data.reading.frequency import find_regular_grid, parse_frequency
-from revin_forecast.data.reading.gaps import find_first_gap, interpolate
-from revin_forecast.data.reading.pivot import TimeRows, read_long_rows, read_wide_rows
-from revin_forecast.data.reading.raw_table import ArrowTable, RawTable, read_table
+from revin_forecast.data.reading.inspect_table import inspect_columns
+from revin_forecast.data.reading.parse_table import fill_gaps, parse_table
+from revin_forecast.data.reading.raw_table import ArrowTable, read_table
 from revin_forecast.data.reading.reading_options import DecimalMark, MissingPolicy
-from revin_forecast.data.reading.timestamps import TIME_NAMES, find_time_column, is_timestamp
 from revin_forecast.data.series import Series
-from revin_forecast.data.table_layout import TableLayout
+from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
 from revin_forecast.errors import InputError
 
 TableLike = Series | pd.DataFrame | str | Path | ArrowTable
 """A series, a data frame, or the path of a CSV or Parquet file."""
-
-LONG_FORMAT = TableLayout(id="unique_id", time="ds", value="y")
-"""Names of columns by which a long table is recognized without options."""
 
 
 def read_series(
@@ -39,6 +32,8 @@ def read_series(
     inputs: Sequence[str] | None = None,
     missing: MissingPolicy = "observed",
     decimal: DecimalMark | None = None,
+    format: TableFormat | str | Path | None = None,
+    like: TableFormat | None = None,
 ) -> Series:
     """Read a table of one or more series.
 
@@ -65,6 +60,10 @@ def read_series(
             linearly in time, except before the first and after the last value; "error" rejects
             the first one. A series of a long table begins and ends with its own rows.
         decimal: the decimal mark; None: detect it.
+        format: how the table is written, as such or as the path of a YAML file: the remedy for a
+            table that can't be read unaided. What neither it nor the options above say is detected.
+        like: format of an earlier table of the same kind. It names the columns, and decides what
+            this table leaves open (the order of day and month, the decimal mark, the separator).
 
     Raises:
         InputError: the table can't be read; the message has the position, the problem and the fix.
@@ -73,26 +72,30 @@ def read_series(
     if isinstance(source, Series):
         series = source if names is None else source.select(names)
         series = series if inputs is None else mark_inputs(series, inputs)
-        return _fill_gaps(series, missing)
-    # A frame's index that has one of these names is a column.
-    index_names = [name for name in (time, id, LONG_FORMAT.id, *TIME_NAMES) if name is not None]
-    table = read_table(source, index_names)
-    layout = detect_layout(table, time, id, value)
-    if layout.id is None:
-        # Only these columns are parsed, so others may hold anything.
-        channels = select_channel_columns(table, layout, names)
-        rows = read_wide_rows(table, layout, channels, decimal, distinct=grid)
-    else:
-        rows = read_long_rows(table, layout, names, decimal)
-    if not grid:
-        # Rows as they are may repeat or skip times, so gaps are not defined.
-        if missing != "observed":
-            raise InputError(f"missing={missing!r} needs the full grid; leave grid=True.")
-        parsed_frequency = None if frequency is None else parse_frequency(frequency)
-        series = Series(rows.values, rows.timestamps, rows.names, parsed_frequency, layout)
-    else:
-        series = _regularize(table, rows, layout, frequency, missing)
-    return series if inputs is None else mark_inputs(series, inputs)
+        return fill_gaps(series, missing)
+    options = {"time": time, "id": id, "value": value, "decimal": decimal, "frequency": frequency}
+    given = complete_format(load_format(format), like, options)
+    like = like or UNKNOWN_FORMAT
+    table = read_table(source, given, like)
+    parsed = parse_table(table, inspect_columns(table, given, like, names), names, grid, missing)
+    return parsed if inputs is None else mark_inputs(parsed, inputs)
+
+
+def complete_format(
+    format: TableFormat, like: TableFormat | None, options: Mapping[str, str | None]
+) -> TableFormat:
+    """Return what is known about a table's format.
+
+    Args:
+        format: the format that was given.
+        like: format of an earlier table, which names the columns.
+        options: fields that were given as options, which have precedence.
+    """
+    known = {name: value for name, value in options.items() if value is not None}
+    if like is not None:
+        columns = {name: getattr(like, name) for name in ("time", "id", "value")}
+        known = columns | format.to_dict() | known
+    return replace(format, **known)
 
 
 def resolve_requested_series(
@@ -132,148 +135,3 @@ def mark_inputs(series: Series, inputs: Sequence[str]) -> Series:
             f"all series are inputs ({format_names(inputs)}); none is left to forecast."
         )
     return marked
-
-
-def detect_layout(
-    table: RawTable, time: str | None, id: str | None, value: str | None
-) -> TableLayout:
-    """Detect whether a table is wide or long, and find its columns.
-
-    Raises:
-        InputError: a column that was named, or is required, does not exist.
-    """
-    has_long_names = {LONG_FORMAT.id, LONG_FORMAT.value} <= set(table.names)
-    if id is None and value is None and not has_long_names:
-        layout = TableLayout(time=find_time_column(table, time))
-    else:
-        layout = _detect_long_layout(table, time, id, value)
-    # Without a header, the CSV reader takes the first row of data for the names of the columns. The
-    # message calls it row -1, the one above the first row.
-    if table.source is not None and is_timestamp(layout.time):
-        raise InputError(
-            f"{table.describe_position(-1)} should name the columns but begins with data "
-            f"({layout.time!r}). Write a header above the first row."
-        )
-    return layout
-
-
-def _detect_long_layout(
-    table: RawTable, time: str | None, id: str | None, value: str | None
-) -> TableLayout:
-    names = table.names
-    id_name, value_name = id or str(LONG_FORMAT.id), value or str(LONG_FORMAT.value)
-    for option, name in (("--id", id_name), ("--value", value_name)):
-        if name not in names:
-            raise InputError(
-                f"{table.name} has no column {name!r} but {format_names(names)}. A long table "
-                f"needs a series, a time and a value column; name it with {option}."
-            )
-    # With --id and --value given, a column `ds` is the time even next to another time column.
-    usual = LONG_FORMAT.time if LONG_FORMAT.time in names else None
-    time_name = find_time_column(table, time or usual, (id_name, value_name))
-    if len({time_name, id_name, value_name}) < 3:
-        raise InputError(
-            f"{table.name}: the time ({time_name!r}), the series ({id_name!r}) and the value "
-            f"({value_name!r}) need columns of their own; see --time, --id and --value."
-        )
-    return TableLayout(time=time_name, id=id_name, value=value_name)
-
-
-def select_channel_columns(
-    table: RawTable, layout: TableLayout, names: Sequence[str] | None
-) -> list[str]:
-    """Return the columns that are channels of a wide table.
-
-    Raises:
-        InputError: a column that was named does not exist, or a column has no name.
-    """
-    other_columns = [name for name in table.names if name != layout.time]
-    for name in names or ():
-        if name == layout.time:
-            raise InputError(f"{table.name}: {name!r} is the time column, not a series.")
-        table.require_column(name, "--target and --inputs")
-    channels = other_columns if names is None else list(names)
-    if not channels:
-        raise InputError(
-            f"{table.name} has no column other than the time column {layout.time!r}; a series "
-            "needs one. If the columns are separated by something else, save the file with commas."
-        )
-    # Pandas writes a nameless index, which would be forecast like a series ("Unnamed: 0" when a
-    # frame is read and written again).
-    unnamed = [name for name in channels if re.fullmatch(r"\s*|Unnamed: \d+", name)]
-    if names is None and unnamed:
-        raise InputError(
-            f"{table.name}: column {table.names.index(unnamed[0]) + 1} has no name (a row number, "
-            "perhaps). Name it or remove it, or choose the columns with --target."
-        )
-    return channels
-
-
-def _regularize(
-    table: RawTable,
-    rows: TimeRows,
-    layout: TableLayout,
-    frequency: str | None,
-    missing: MissingPolicy,
-) -> Series:
-    """Put rows on the full grid of their frequency, and treat the gaps."""
-
-    def describe_step(step: int) -> str:
-        return table.describe_position(int(np.flatnonzero(rows.step == step)[0]))
-
-    grid, detected = find_regular_grid(rows.timestamps, frequency, describe_step)
-    grid_rows = grid.get_indexer(rows.timestamps)
-    values = rows.values
-    if len(grid) > len(rows.timestamps):
-        values = np.full((len(grid), values.shape[1]), np.nan)
-        values[grid_rows] = rows.values
-    first, last = rows.compute_channel_ends()
-    # Trailing absent rows of a series are not gaps: it ends with its own last row.
-    all_end_together = (last == len(rows.timestamps) - 1).all()
-    last_timestamps = None if all_end_together else rows.timestamps[last]
-    series = Series(values, grid, rows.names, detected, layout, last_timestamps=last_timestamps)
-    if missing == "error":
-        _check_gaps(table, rows, series, grid_rows[first], grid_rows[last])
-        return series
-    return _fill_gaps(series, missing)
-
-
-def _check_gaps(
-    table: RawTable, rows: TimeRows, series: Series, first: np.ndarray, last: np.ndarray
-) -> None:
-    """Reject the first gap between each channel's first and last row, with its position.
-
-    Raises:
-        InputError: there is a gap.
-    """
-    steps = np.arange(len(series))[:, None]
-    gap = find_first_gap(series.observed, (steps >= first) & (steps <= last))
-    if gap is None:
-        return
-    stamp, name = series.timestamps[gap[0]], series.names[gap[1]]
-    step = int(rows.timestamps.get_indexer(series.timestamps[gap[0] : gap[0] + 1])[0])
-    row = None if step < 0 else rows.find_table_row(step, gap[1])
-    channel = f"series {name!r}" if series.layout.id else f"column {name!r}"
-    problem = f"{table.name}: there is no row for {stamp}"
-    if row is not None:
-        problem = f"{table.describe_position(row)}: there is no value at {stamp}"
-    raise InputError(
-        f"{problem}, {channel}. Fill it in, or pass --missing interpolate or --missing observed."
-    )
-
-
-def _fill_gaps(series: Series, missing: MissingPolicy) -> Series:
-    """Treat the gaps of a series, which has no position in a file for an error message."""
-    if missing == "observed":
-        return series
-    if missing == "error":
-        gap = find_first_gap(series.observed, np.ones_like(series.observed))
-        if gap is not None:
-            raise InputError(
-                f"there is no value of {series.names[gap[1]]!r} at {series.timestamps[gap[0]]}. "
-                "Fill it in, or pass --missing interpolate or --missing observed."
-            )
-        return series
-    # `filled` marks these values, since they depend on later ones and were not measured.
-    values = interpolate(series.values, series.timestamps.asi8)
-    return replace(series, values=values, filled=np.isfinite(values) & ~series.observed)

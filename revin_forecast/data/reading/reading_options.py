@@ -31,6 +31,9 @@ class ReadingOptions:
     interpolation (interpolate), or the first gap is an error (error)."""
     decimal: DecimalMark | None = None
     """Decimal mark of the numbers; detected by default."""
+    format: str | None = None
+    """YAML file that says how the table is written, for a table that can't be read unaided (see
+    `revin-forecast inspect`)."""
 
     @property
     def allows_memory_map(self) -> bool:

@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from revin_forecast.data.table_format import suggest_format
 from revin_forecast.errors import InputError, did_you_mean
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt")
@@ -149,8 +150,10 @@ _AMBIGUOUS_BYTES = re.compile(
 )
 
 
-def decode_to_utf8(data: bytes, name: str) -> bytes:
-    """Return text as UTF-8 without a byte order mark.
+def decode_to_utf8(
+    data: bytes, name: str, given: str | None = None, like: str | None = None
+) -> tuple[bytes, str]:
+    """Return text as UTF-8 without a byte order mark, and its encoding.
 
     UTF-16 and UTF-32 are recognized by their mark. Other bytes that are not UTF-8 are decoded as
     Windows-1252, but only if every letter is the same in all Latin code pages.
@@ -158,47 +161,57 @@ def decode_to_utf8(data: bytes, name: str) -> bytes:
     Args:
         data: content of a text file.
         name: name of the file, for messages.
+        given: the encoding; None: detect it.
+        like: encoding to use where it is ambiguous; None: reject the file.
 
     Raises:
         InputError: the encoding is ambiguous, or the content is not text.
     """
-    for mark, encoding in BYTE_ORDER_MARKS.items():
-        if data.startswith(mark):
-            data = _decode_marked(data[len(mark) :], encoding, name)
-            break
+    marked = next((mark for mark in BYTE_ORDER_MARKS if data.startswith(mark)), None)
+    if marked is not None:
+        encoding = BYTE_ORDER_MARKS[marked]
+        data = _decode(data[len(marked) :], encoding, f"it is marked as {encoding.upper()}", name)
+    elif given is not None:
+        encoding = given
+        data = _decode(data, encoding, f"its format says encoding: {encoding}", name)
     else:
-        data = _decode_unmarked(data, name)
+        data, encoding = _decode_unmarked(data, name, like)
     if b"\0" in data:
         raise InputError(
             f"{name}, line {_find_line_number(data, data.index(0))} contains a zero byte: the file "
-            "is not text, or it is UTF-16 without a byte order mark. Save it as CSV UTF-8."
+            "is not text, or it is UTF-16 without a byte order mark. Save it as CSV UTF-8, or pass "
+            f"{suggest_format('encoding: utf-16-le', 'encoding: utf-16-be')}."
         )
-    return data
+    return data, encoding
 
 
-def _decode_unmarked(data: bytes, name: str) -> bytes:
+def _decode_unmarked(data: bytes, name: str, like: str | None) -> tuple[bytes, str]:
     if data.isascii():  # much faster than decoding
-        return data
+        return data, "utf-8"
     try:
         data.decode()
-        return data
+        return data, "utf-8"
     except UnicodeDecodeError as error:
         if _AMBIGUOUS_BYTES.search(data) is None:
-            return data.decode("cp1252").encode()
+            return data.decode("cp1252").encode(), "cp1252"
+        if like is not None and like != "utf-8":
+            return _decode(data, like, f"the earlier table was {like}", name), like
         offset = error.start
         raise InputError(
             f"{name}, line {_find_line_number(data, offset)} is not UTF-8 text (byte "
-            f"0x{data[offset]:02X}), and its encoding is ambiguous. Save it as CSV UTF-8."
+            f"0x{data[offset]:02X}), and its encoding is ambiguous. Save it as CSV UTF-8, or pass "
+            f"{suggest_format('encoding: cp1252')} (Western European; others are cp1250, cp1251, "
+            "cp932)."
         ) from error
 
 
-def _decode_marked(data: bytes, encoding: str, name: str) -> bytes:
+def _decode(data: bytes, encoding: str, reason: str, name: str) -> bytes:
     try:
-        return data.decode(encoding).encode()
+        return data.decode(encoding).removeprefix("\ufeff").encode()
     except UnicodeError as error:
         raise InputError(
-            f"{name} is damaged: it is marked as {encoding.upper()} but is not that "
-            f"({getattr(error, 'reason', error)}). Save it as CSV UTF-8."
+            f"{name} is damaged: {reason} but is not that ({getattr(error, 'reason', error)}). "
+            "Save it as CSV UTF-8."
         ) from error
 
 

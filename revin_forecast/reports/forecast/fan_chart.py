@@ -9,7 +9,7 @@ import pandas as pd
 from plotly.graph_objects import Figure, Scatter
 
 from revin_forecast.data.series import Series
-from revin_forecast.data.table_layout import TableLayout
+from revin_forecast.data.table_format import TableFormat
 from revin_forecast.reports.forecast.style import (
     BLUE,
     GREY,
@@ -87,7 +87,7 @@ def _build_fan_chart(
     observed_rows = np.flatnonzero(np.isfinite(values))
     # Rows before the first observed value would only draw an empty axis.
     first = max(int(observed_rows[0]) if len(observed_rows) else 0, len(values) - rows)
-    frame, column = _select_series_rows(forecast, history.layout, name)
+    frame, column = _select_series_rows(forecast, history.format, name)
     bounds = {
         float(level): (
             frame[f"{column}-lo-{level:g}"].to_numpy(),
@@ -99,20 +99,20 @@ def _build_fan_chart(
         name,
         timestamps[first:],
         values[first:],
-        pd.DatetimeIndex(frame[history.layout.time]),
+        pd.DatetimeIndex(frame[history.format.time]),
         frame[column].to_numpy(),
         bounds,
     )
 
 
 def _select_series_rows(
-    forecast: pd.DataFrame, layout: TableLayout, name: str
+    forecast: pd.DataFrame, format: TableFormat, name: str
 ) -> tuple[pd.DataFrame, str]:
     """Return the rows of a forecast that belong to a series, and the column with its values."""
-    if layout.id is None:
+    if format.id is None:
         return forecast, name
-    assert layout.value is not None  # every long table has a value column
-    return forecast.loc[forecast[layout.id] == name], layout.value
+    assert format.value is not None  # every long table has a value column
+    return forecast.loc[forecast[format.id] == name], format.value
 
 
 def fan_figure(fan: FanChart) -> Figure:

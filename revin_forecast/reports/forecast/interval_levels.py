@@ -47,11 +47,11 @@ def _default_levels(fitted: FittedModel) -> list[float]:
 
 def _has_column_conflict(history: Series, level: float) -> bool:
     """Return whether a column of the interval would have the name of an existing column."""
-    layout = history.layout
-    if layout.id is None:
-        existing, value_columns = {layout.time, *history.targets}, history.targets
+    format = history.format
+    if format.id is None:
+        existing, value_columns = {format.time, *history.targets}, history.targets
     else:
-        existing, value_columns = {layout.time, layout.id}, (str(layout.value),)
+        existing, value_columns = {format.time, format.id}, (str(format.value),)
     endings = (f"-lo-{level:g}", f"-hi-{level:g}")
     return any(name + ending in existing for name in value_columns for ending in endings)
 

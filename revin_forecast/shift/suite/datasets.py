@@ -64,6 +64,7 @@ def prepare_dataset(
             id=dataset_config.id,
             value=dataset_config.value,
             frequency=dataset_config.frequency,
+            format=dataset_config.format,
         )
         borders, can_show_excerpts = split_7_1_2(len(series)), True
         season = default_season(series.frequency)

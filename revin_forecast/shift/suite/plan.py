@@ -166,10 +166,12 @@ def run_config(suite: Suite, run: PlannedRun, data: PreparedDataset) -> dict[str
     if suite.training.loss != "quantile":
         # Quantile levels have no effect on other losses.
         training.pop("levels")
+    dataset = asdict(run.dataset_config)
+    dataset.pop("format")
     return {
         "schema": RESULTS_SCHEMA,
-        # The hash identifies the data, wherever their file is.
-        "dataset": asdict(run.dataset_config) | {"file": None, "sha256": data.sha256},
+        # The hash identifies the data, wherever their file is and however it is written.
+        "dataset": dataset | {"file": None, "sha256": data.sha256},
         "backbone": with_defaults(run.backbone),
         "normalizer": with_defaults(run.normalizer),
         "lookback": suite.windows.lookback,

@@ -30,6 +30,8 @@ class DatasetConfig:
     """Name of the value column of a long table."""
     frequency: str | None = None
     """Time between the table's rows; None: detected."""
+    format: str | None = None
+    """YAML file that says how the table is written; None: detected."""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def _cut_table(content: ReportContent) -> tuple[pd.DataFrame, list[str]]:
     shown = frame.head(MAX_ROWS)
     if len(frame) > MAX_ROWS:
         cuts.append(f"{MAX_ROWS} of {len(frame):,} rows")
-    if content.series.layout.id is None and count > MAX_SERIES:
+    if content.series.format.id is None and count > MAX_SERIES:
         columns_per_series = (frame.shape[1] - 1) // count  # the first column is the time
         shown = shown.iloc[:, : 1 + MAX_SERIES * columns_per_series]
         cuts.append(f"{MAX_SERIES} of {count:,} series")

@@ -1,0 +1,241 @@
+"""`TableFormat`: how a table is written, as it was inspected or as it is given by hand."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from revin_forecast.data.formatting import format_names
+from revin_forecast.data.reading.frequency import parse_frequency
+from revin_forecast.data.reading.reading_options import DecimalMark
+from revin_forecast.errors import InputError, did_you_mean
+from revin_forecast.utils.files import atomic_write
+
+ISO_FORM = "ISO 8601"
+QUARTER_FORM = "quarters"
+ORDER_FORMS = ("day first", "month first")
+UNIT_FORMS = {
+    "seconds since 1970": "s",
+    "milliseconds since 1970": "ms",
+    "days since 1899-12-30": "D",
+}
+"""Forms of times that are counts, to the name of the unit."""
+SEPARATOR_NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "space"}
+CHARACTERS = {"tab": "\t", "\\t": "\t", "space": " "}
+"""Names by which a file may give a separator that can't be seen."""
+TEXT_FIELDS = ("time", "time_form", "zone", "id", "value", "frequency", "encoding", "separator")
+
+
+@dataclass(frozen=True)
+class TableFormat:
+    """How a table is written: what is needed to read it, and to write its forecast alike.
+
+    `inspect_table` fills in all fields that apply. By hand only those need to be given that a table
+    leaves open; the others are detected.
+
+    Raises:
+        InputError: a field has a value that it can't have, or two fields contradict each other.
+
+    >>> print(TableFormat(separator=";", time="day", time_form="%d.%m.%Y", decimal=","))
+    columns separated by semicolons
+    times in column 'day', in the form %d.%m.%Y
+    decimal mark ','
+    """
+
+    encoding: str | None = None
+    """Encoding of a text file, such as utf-8, cp1252 or utf-16."""
+    separator: str | None = None
+    """Character between the cells of a text file."""
+    header: int | None = None
+    """Line of a text file that names the columns; the lines above it are skipped."""
+    time: str | None = None
+    """Name of the time column."""
+    time_form: str | None = None
+    """Form of the times: "ISO 8601", "day first", "month first", "quarters" (2024Q1), a format of
+    strftime (%d.%m.%Y), "seconds since 1970", "milliseconds since 1970" or "days since 1899-12-30"
+    (spreadsheets). None: the column holds timestamps, or the form is detected."""
+    zone: str | None = None
+    """Time zone of the times (UTC, Europe/Berlin, UTC+02:00); None: that of the cells, if any."""
+    layout: Literal["wide", "long"] | None = None
+    """wide: one column for each series; long: one row for each series and time."""
+    id: str | None = None
+    """Name of the series column of a long table."""
+    value: str | None = None
+    """Name of the value column of a long table."""
+    decimal: DecimalMark | Mapping[str, DecimalMark] | None = None
+    """Decimal mark of the numbers, or of the numbers by column if they differ."""
+    frequency: str | None = None
+    """Pandas frequency string of the rows (h, D, W-SAT, MS)."""
+
+    def __post_init__(self):
+        for name in TEXT_FIELDS:
+            _check(isinstance(value := getattr(self, name), str | None), name, value, "text")
+        separator, header = self.separator, self.header
+        object.__setattr__(self, "separator", CHARACTERS.get(separator or "", separator))
+        _check(len(self.separator or "-") == 1, "separator", separator, "one character")
+        is_line = header is None or (isinstance(header, int) and header >= 1)
+        _check(is_line and header is not True, "header", header, "a line number from 1 up")
+        _check(self.layout in (None, "wide", "long"), "layout", self.layout, "wide or long")
+        marks = self.decimal.values() if isinstance(self.decimal, Mapping) else [self.decimal]
+        _check({*marks} <= {None, ",", "."}, "decimal", self.decimal, '"," or "."')
+        _check_time_form(self.time_form)
+        if self.encoding is not None:
+            _check_encoding(self.encoding)
+        if self.frequency is not None:
+            parse_frequency(self.frequency)
+        if self.layout == "wide" and (self.id or self.value):
+            raise InputError(
+                f"the format says layout: wide, but also id: {self.id} and value: {self.value}, "
+                "which only a long table has. Leave them out, or write layout: long."
+            )
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the table has one row for each series and time."""
+        return self.id is not None or self.layout == "long"
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "TableFormat":
+        """Return the format with these fields.
+
+        Raises:
+            InputError: a field is unknown, or can't be used.
+        """
+        names = [field.name for field in fields(cls)]
+        for name in content:
+            if name not in names:
+                raise InputError(
+                    f"a table format has no field {name!r} but {format_names(names, len(names))}."
+                    f"{did_you_mean(str(name), names)} Correct the name, or leave it out."
+                )
+        return cls(**content)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "TableFormat":
+        """Read a format from a YAML file, as `save` writes it.
+
+        Raises:
+            InputError: the file can't be read, or says something that can't be used.
+        """
+        import yaml  # for the few calls with a file
+
+        try:
+            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise InputError(
+                f"there is no format file {str(path)!r}. Write one by hand, or with: "
+                f"revin-forecast inspect TABLE --out {path}"
+            ) from error
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"{path} is not a format file: {reason}. Write lines such as separator: ';'."
+            ) from error
+        if not isinstance(content, dict):
+            raise InputError(
+                f"{path} holds {content!r:.60} but a format is a list of fields. Write lines such "
+                "as separator: ';'."
+            )
+        try:
+            return cls.from_dict(content)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+    def save(self, path: str | Path) -> None:
+        """Write the format as a YAML file, which `load` and the option --format read."""
+        with atomic_write(Path(path)) as partial:
+            partial.write_text(self.to_yaml(), encoding="utf-8")
+
+    def to_yaml(self) -> str:
+        """Return the known fields as YAML."""
+        import yaml
+
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the known fields as plain values."""
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        if isinstance(self.decimal, Mapping):
+            known["decimal"] = dict(self.decimal)
+        return known
+
+    def __str__(self) -> str:
+        """Return what was understood, in one line for each subject."""
+        lines = [", ".join(self._describe_text()), self._describe_times(), self._describe_layout()]
+        if isinstance(self.decimal, Mapping):
+            marks = (f"{mark!r} in {name!r}" for name, mark in self.decimal.items())
+            lines.append(f"decimal mark {', '.join(marks)}")
+        elif self.decimal is not None:
+            lines.append(f"decimal mark {self.decimal!r}")
+        lines.append("" if self.frequency is None else f"step {self.frequency}")
+        return "\n".join(filter(None, lines))
+
+    def _describe_text(self) -> list[str]:
+        parts = [] if self.encoding is None else [f"text in {self.encoding}"]
+        if self.separator is not None:
+            parts.append(f"columns separated by {_name_separator(self.separator)}")
+        return parts if self.header is None else [*parts, f"names on line {self.header}"]
+
+    def _describe_times(self) -> str:
+        if self.time is None:
+            return ""
+        form = "" if self.time_form is None else f", in the form {self.time_form}"
+        zone = "" if self.zone is None else f", in the time zone {self.zone}"
+        return f"times in column {self.time!r}{form}{zone}"
+
+    def _describe_layout(self) -> str:
+        if self.is_long:
+            return f"long: series in column {self.id!r}, values in column {self.value!r}"
+        return "wide: one column for each series" if self.layout == "wide" else ""
+
+
+def load_format(format: "TableFormat | str | Path | None") -> TableFormat:
+    """Return a format that is given as such, as the path of a file, or not at all."""
+    if format is None:
+        return UNKNOWN_FORMAT
+    return format if isinstance(format, TableFormat) else TableFormat.load(format)
+
+
+def suggest_format(*lines: str) -> str:
+    """Return the remedy by a format file with one of these lines.
+
+    >>> suggest_format('separator: ","', 'separator: ";"')
+    '--format FILE, where FILE says separator: "," or separator: ";"'
+    """
+    return f"--format FILE, where FILE says {' or '.join(lines)}"
+
+
+def _name_separator(separator: str) -> str:
+    name = SEPARATOR_NAMES.get(separator)
+    return repr(separator) if name is None else f"{name}s"
+
+
+def _check(is_right: bool, name: str, got: object, wanted: str) -> None:
+    if not is_right:
+        raise InputError(
+            f"the field {name} of a table format is {got!r:.60}, wanted {wanted}. Correct it (in "
+            "quotes, if it is text that YAML reads otherwise), or leave it out."
+        )
+
+
+def _check_time_form(form: str | None) -> None:
+    known = (ISO_FORM, QUARTER_FORM, *ORDER_FORMS, *UNIT_FORMS)
+    _check(
+        form is None or form in known or "%" in form,
+        "time_form",
+        form,
+        f"one of {', '.join(known)}, or a format such as %d.%m.%Y",
+    )
+
+
+def _check_encoding(encoding: str) -> None:
+    try:
+        b"a".decode(encoding, "ignore")  # an empty text would not be looked up
+    except LookupError:
+        _check(False, "encoding", encoding, "a name that Python knows, such as utf-8 or cp1252")
+
+
+UNKNOWN_FORMAT = TableFormat()
+"""Format of which everything is detected."""
+WIDE_FORMAT = TableFormat(time="date")
+"""Format of the forecast of a series that was not read from a table."""
