@@ -83,7 +83,7 @@ def predict(
 
 
 def _read_new_rows(file: str, history: Series, reading: ReadingOptions) -> Series:
-    """Read newer rows; what the options leave open is as in the fitted table."""
+    """Read newer rows; the format of the fitted table completes the options."""
     options = {role: getattr(reading, role) for role in ("time", "id", "value", "format")}
     options["like"] = history.format
     read = partial(read_series, file, decimal=reading.decimal, **options)

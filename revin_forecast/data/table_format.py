@@ -28,7 +28,7 @@ TEXT_FIELDS = ("time", "time_form", "zone", "id", "value", "frequency", "encodin
 
 @dataclass(frozen=True)
 class TableFormat:
-    """How a table is written: what is needed to read it, and to write its forecast alike.
+    """The properties of a table that are needed to read it, and to write its forecast alike.
 
     `inspect_table` fills in all fields that apply. By hand only those need to be given that a table
     leaves open; the others are detected.
@@ -160,7 +160,7 @@ class TableFormat:
         return known
 
     def __str__(self) -> str:
-        """Return what was understood, in one line for each subject."""
+        """Return the known fields in words, in one line for each subject."""
         lines = [", ".join(self._describe_text()), self._describe_times(), self._describe_layout()]
         if isinstance(self.decimal, Mapping):
             marks = (f"{mark!r} in {name!r}" for name, mark in self.decimal.items())

@@ -71,7 +71,7 @@ class ParquetTable:
         """Return the first rows with all columns.
 
         Args:
-            given: what is known about the format; see `read_table`.
+            given: the known part of the format; see `read_table`.
         """
         return next(self._iter_tables(None, HEAD_ROWS, given))
 

@@ -24,7 +24,7 @@ def inspect_table(
 
     Args:
         source: a path, "-" for standard input, or a data frame, see `read_series`.
-        format: what is known about the format, as such or as the path of a YAML file; the rest is
+        format: the known part of the format, as such or as the path of a YAML file; the rest is
             detected.
 
     Raises:
@@ -50,8 +50,8 @@ def inspect_columns(
 
     Args:
         table: the table as it was read.
-        given: what is known about the format.
-        like: format that decides what the table leaves open.
+        given: the known part of the format.
+        like: format of an earlier table, which decides where this one is ambiguous.
         names: series to read; None: all.
 
     Raises:

@@ -114,10 +114,10 @@ def read_table(
 
     Args:
         source: a path, or a frame of pandas or of another library.
-        given: what is known about the format; the rest is detected. A numeric index of a frame
+        given: the known part of the format; the rest is detected. A numeric index of a frame
             becomes a column if it has the name of the time or series column, or a usual name of
             these; an index of times or text always does.
-        like: format that decides what the table leaves open.
+        like: format of an earlier table, which decides where this one is ambiguous.
         text_columns: further columns of a text file whose text counts.
 
     Raises:

@@ -61,9 +61,10 @@ def read_series(
             the first one. A series of a long table begins and ends with its own rows.
         decimal: the decimal mark; None: detect it.
         format: how the table is written, as such or as the path of a YAML file: the remedy for a
-            table that can't be read unaided. What neither it nor the options above say is detected.
-        like: format of an earlier table of the same kind. It names the columns, and decides what
-            this table leaves open (the order of day and month, the decimal mark, the separator).
+            table that can't be read unaided. Fields that neither it nor the options above give are
+            detected.
+        like: format of an earlier table of the same kind. It names the columns, and decides where
+            this table is ambiguous (order of day and month, decimal mark, separator, encoding).
 
     Raises:
         InputError: the table can't be read; the message has the position, the problem and the fix.
@@ -84,7 +85,7 @@ def read_series(
 def complete_format(
     format: TableFormat, like: TableFormat | None, options: Mapping[str, str | None]
 ) -> TableFormat:
-    """Return what is known about a table's format.
+    """Return the known part of a table's format.
 
     Args:
         format: the format that was given.

@@ -200,8 +200,7 @@ def _decode_unmarked(data: bytes, name: str, like: str | None) -> tuple[bytes, s
         raise InputError(
             f"{name}, line {_find_line_number(data, offset)} is not UTF-8 text (byte "
             f"0x{data[offset]:02X}), and its encoding is ambiguous. Save it as CSV UTF-8, or pass "
-            f"{suggest_format('encoding: cp1252')} (Western European; others are cp1250, cp1251, "
-            "cp932)."
+            f"{suggest_format('encoding: cp1252')} (Western European), cp1251 or another."
         ) from error
 
 

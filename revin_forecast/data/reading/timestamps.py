@@ -142,7 +142,7 @@ def _parse_text(text: pd.Series, form: str) -> pd.DatetimeIndex:
 def _convert_to_times(cells: pd.Series, **options: Any) -> pd.DatetimeIndex:
     """Convert cells with `pd.to_datetime`; NaT where that fails, ValueError on several offsets."""
     with warnings.catch_warnings():
-        # Of several offsets pandas 2 warns and returns objects; the index then rejects them.
+        # With several offsets, pandas 2 warns and returns objects; the index then rejects them.
         warnings.filterwarnings("ignore", message=".*parsing datetimes with mixed time zones")
         return pd.DatetimeIndex(pd.to_datetime(cells, errors="coerce", **options))
 
