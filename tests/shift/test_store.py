@@ -14,7 +14,7 @@ from revin_forecast.shift.runner import store as stores
 from revin_forecast.shift.runner.results import compile_results
 from revin_forecast.shift.runner.run_jobs import run_jobs
 from revin_forecast.shift.runner.store import TRAINING, RunProgress, RunStore
-from revin_forecast.shift.suite.datasets import prepare_dataset
+from revin_forecast.shift.suite import datasets
 from revin_forecast.shift.suite.suite import DatasetConfig
 from tests.support.shift_suites import make_small_suite
 
@@ -23,8 +23,7 @@ from tests.support.shift_suites import make_small_suite
 def table(tmp_path):
     path = tmp_path / "own.csv"
     write_table(path, 0)
-    yield path
-    prepare_dataset.cache_clear()
+    return path
 
 
 def write_table(path, seed):
@@ -45,23 +44,23 @@ def own_suite(table):
 def count_calls(monkeypatch, module, name):
     calls, function = [], getattr(module, name)
 
-    def count(*arguments):
+    def count(*arguments, **options):
         calls.append(arguments)
-        return function(*arguments)
+        return function(*arguments, **options)
 
     monkeypatch.setattr(module, name, count)
     return calls
 
 
 def run_as_worker(jobs):
-    """Run jobs as a worker process does: from copies, with data of its own."""
+    """Run jobs as a worker process does, from copies; return the units that began."""
     events = []
-    prepare_dataset.cache_clear()
     run_jobs(pickle.loads(pickle.dumps(jobs)), InlineEngine(), events.append)
     return [unit for kind, _, unit in events if kind == "begin"]
 
 
 def test_data_keys_and_cells_are_made_once(table, tmp_path, monkeypatch):
+    reads = count_calls(monkeypatch, datasets, "read_series")
     configs = count_calls(monkeypatch, stores, "run_config")
     cell_configs = count_calls(monkeypatch, stores, "cell_config")
     missing = DatasetConfig("nowhere", file=str(tmp_path / "nowhere.csv"))
@@ -69,7 +68,6 @@ def test_data_keys_and_cells_are_made_once(table, tmp_path, monkeypatch):
         suite_of(DatasetConfig("own", file=str(table)), DatasetConfig("ar"), missing),
         ExecutionSettings(str(tmp_path / "results")),
     )
-    assert prepare_dataset.cache_info().currsize == 2
     run_jobs(jobs, InlineEngine(), lambda event: None)
     results = compile_results([job.run for job in jobs])
     assert results.missing_cells == 0
@@ -77,8 +75,18 @@ def test_data_keys_and_cells_are_made_once(table, tmp_path, monkeypatch):
     assert len(configs) == 10
     cells = len(jobs[0].run.cells)
     assert len(cell_configs) == 3 * cells  # once a data set
-    # Each data set was read once, and the missing one was tried once.
-    assert prepare_dataset.cache_info().misses == 3
+    assert [path.name for (path,) in reads] == ["own.csv", "nowhere.csv"]
+
+
+def test_a_changed_file_is_read_again_by_the_next_store(table):
+    first, second = (RunStore(own_suite(table), table.parent) for _ in range(2))
+    config = first.suite.datasets[0]
+    before = first.load_dataset(config)
+    assert second.load_dataset(config) is before
+    write_table(table, 1)
+    assert second.load_dataset(config) is before  # one benchmark has one version of its data
+    third = RunStore(own_suite(table), table.parent)
+    assert third.load_dataset(config).sha256 != before.sha256
 
 
 def test_workers_receive_keys_but_no_data(table, tmp_path, monkeypatch):
@@ -89,7 +97,6 @@ def test_workers_receive_keys_but_no_data(table, tmp_path, monkeypatch):
     units = run_as_worker(jobs)
     keys = [key for job in jobs for key, _ in job.run.cells]
     assert sorted(units) == sorted([*keys, *[TRAINING] * len(jobs)])
-    assert prepare_dataset.cache_info().misses == 1  # the worker's jobs share their data
     assert all(job.run.read_progress() == RunProgress(True, 6, 6) for job in jobs)
 
 
@@ -109,7 +116,6 @@ def test_worker_with_other_data_records_a_failure(table, tmp_path, is_trained):
     assert cells.error.str.contains("a worker has other data than the process that planned").all()
     assert cells.error.str.contains("repeat with --retry").all()
     table.write_bytes(original)
-    prepare_dataset.cache_clear()
     retried = make_jobs(own_suite(table), ExecutionSettings(settings.folder, retry=True))
     assert run_as_worker(retried)
     assert (compile_results([job.run for job in jobs]).cells.status == "done").all()

@@ -44,12 +44,17 @@ class RunStore:
         self.data_dir = data_dir
         # Travels with the runs to the workers, which compare it with their own.
         self.shift_code = _shift_code(suite)
+        self._datasets: dict[DatasetConfig, PreparedDataset] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Data are large: each worker reads them itself, and compares their digest.
+        return {**vars(self), "_datasets": {}}
 
     def load_dataset(self, config: DatasetConfig) -> PreparedDataset:
-        """Return a data set of the suite, which each process prepares once."""
-        # The stride changes no data: suites that differ in nothing else share them.
-        windows = replace(self.suite.windows, stride=1)
-        return prepare_dataset(config, windows, self.data_dir)
+        """Return a data set of the suite, as it was when it was first needed."""
+        if config not in self._datasets:
+            self._datasets[config] = prepare_dataset(config, self.suite.windows, self.data_dir)
+        return self._datasets[config]
 
     def make_runs(self) -> list["StoredRun"]:
         """Return all runs of the suite, in the order of the tables."""
@@ -106,7 +111,7 @@ class StoredRun:
 
     @property
     def dataset(self) -> PreparedDataset:
-        """The run's data set, which each process prepares once."""
+        """The run's data set."""
         return self.store.load_dataset(self.planned.dataset_config)
 
     def check_inputs(self) -> None:

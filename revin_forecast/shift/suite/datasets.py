@@ -1,7 +1,7 @@
 """Prepare a suite's data sets: read or simulate them, split them, standardize them."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -37,11 +37,12 @@ class PreparedDataset:
         return hashlib.sha256(content + facts.encode()).hexdigest()
 
 
-@lru_cache(maxsize=64)
 def prepare_dataset(
     dataset_config: DatasetConfig, windows: WindowConfig, data_dir: str | None = None
 ) -> PreparedDataset:
     """Read or simulate a data set and split it into training, validation and test.
+
+    A process does so once for each data set, and again if its file has changed.
 
     Args:
         dataset_config: the data set.
@@ -51,6 +52,26 @@ def prepare_dataset(
     Raises:
         InputError: the data set is not available, or too short.
     """
+    # The stride changes no data: suites that differ in nothing else share them.
+    windows = replace(windows, stride=1)
+    return _prepare_once(dataset_config, windows, data_dir, _file_state(dataset_config))
+
+
+def _file_state(dataset_config: DatasetConfig) -> tuple[int, int] | None:
+    """Return time of change and size of the data set's own file."""
+    if dataset_config.file is None or not Path(dataset_config.file).is_file():
+        return None
+    state = Path(dataset_config.file).stat()
+    return state.st_mtime_ns, state.st_size
+
+
+@lru_cache(maxsize=64)
+def _prepare_once(
+    dataset_config: DatasetConfig,
+    windows: WindowConfig,
+    data_dir: str | None,
+    file_state: tuple[int, int] | None,
+) -> PreparedDataset:
     if dataset_config.file is None and dataset_config.name in PROCESSES:
         return _prepare_synthetic(dataset_config, windows)
     if dataset_config.file is None:
