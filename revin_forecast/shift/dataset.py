@@ -122,6 +122,18 @@ class ShiftDataset:
         """(channels,): whether the naive training error is large enough to divide by."""
         return np.isfinite(self.naive_scale) & (self.naive_scale > MIN_SCALE)
 
+    def scale_errors(self, error: np.ndarray) -> np.ndarray:
+        """Return mean |error| over the horizon in units of the naive training error.
+
+        Args:
+            error: (windows, horizon, channels); NaN is unobserved.
+
+        Returns:
+            (windows, channels that have a scale).
+        """
+        used = self.has_scale
+        return horizon_mean(np.abs(error))[:, used] / self.naive_scale[used]
+
     @cached_property
     def naive_rmse(self) -> np.ndarray:
         """(channels,): root mean square of x_t - x_{t-season} in training, the unit of RMSSE*."""

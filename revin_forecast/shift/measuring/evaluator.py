@@ -128,7 +128,7 @@ class Evaluator:
         # Channels without a scale are left out and counted: a clipped one would dominate the mean.
         if not used.any():
             raise InputError("no channel has a naive training error above 0, so there is no MASE.")
-        mase = horizon_mean(np.abs(error))[:, used] / self.dataset.naive_scale[used]
+        mase = self.dataset.scale_errors(error)
         square = np.sqrt(horizon_mean(np.square(error)))[:, used] / self.dataset.naive_rmse[used]
         # With a single window the channels are the replicates.
         by_window = mase[0] if len(mase) == 1 else observed_mean(mase, axis=1)
@@ -170,9 +170,8 @@ class Evaluator:
 
     def _equivariance_gap(self, errors: CellErrors) -> float:
         """Return mean |f(Tx) - T f(x)| / (a q), computed between the pulled-back forecasts."""
-        used = self.dataset.has_scale
-        gap = horizon_mean(np.abs(errors.restored_forecasts - self.clean_errors.restored_forecasts))
-        return float((gap[:, used] / self.dataset.naive_scale[used]).mean())
+        gap = errors.restored_forecasts - self.clean_errors.restored_forecasts
+        return float(self.dataset.scale_errors(gap).mean())
 
     def _measure_deciles(self) -> list[CellResult]:
         """Return the clean error by deciles of the windows' distance from the training rows."""

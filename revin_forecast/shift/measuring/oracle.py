@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from revin_forecast.shift.dataset import ShiftDataset, horizon_mean, observed_mean
+from revin_forecast.shift.dataset import ShiftDataset, observed_mean
 from revin_forecast.shift.measuring.cell import Cell
 from revin_forecast.shift.measuring.windows import (
     ShiftedWindows,
@@ -60,15 +60,11 @@ def _compute_oracle(dataset: ShiftDataset, cell: Cell | None, stride: int) -> fl
         return float("nan")
     past = windows.past.double().numpy()
     forecast = variant.expectation(past, windows.starts, dataset.horizon)
-    return _mase(dataset, forecast - windows.targets)
+    return float(observed_mean(dataset.scale_errors(forecast - windows.targets)))
 
 
 def _score_clean(dataset: ShiftDataset, windows: ShiftedWindows, past: np.ndarray) -> float:
     assert dataset.process is not None
     forecast = dataset.process.expectation(past, windows.starts, dataset.horizon)
-    return _mase(dataset, forecast - clean_targets(dataset, windows.starts))
-
-
-def _mase(dataset: ShiftDataset, error: np.ndarray) -> float:
-    used = dataset.has_scale
-    return float(observed_mean(horizon_mean(np.abs(error))[:, used] / dataset.naive_scale[used]))
+    error = forecast - clean_targets(dataset, windows.starts)
+    return float(observed_mean(dataset.scale_errors(error)))
