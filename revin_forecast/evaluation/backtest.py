@@ -22,7 +22,7 @@ from revin_forecast.evaluation.backtest_scores import (
 from revin_forecast.evaluation.rolling_windows import iter_rolling_origins
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.supports_fit import SupportsFit
-from revin_forecast.metrics import seasonal_scale
+from revin_forecast.metrics.seasonal_scale import naive_scale
 from revin_forecast.models.intervals import interval_quantiles
 from revin_forecast.utils.progress import progress
 
@@ -117,7 +117,8 @@ def backtest(
     names = [first_fit.history.names[target] for target in first_fit.targets]
     scored = series.select(names)
     # Interpolated values are not measurements, so they count in the scale of MASE as unobserved.
-    unit = seasonal_naive_scale(np.where(scored.observed, scored.values, np.nan)[:start], season)
+    measured = np.where(scored.observed, scored.values, np.nan)[:start]
+    unit = naive_scale(torch.from_numpy(measured), season)
     scores = ScoreAccumulator(levels, unit, has_quantiles(first_fit, DECILES), smape)
     recorder = PathRecorder(names, starts, horizon)
     with progress("backtest", len(starts)) as advance:
@@ -181,24 +182,6 @@ def split_for_backtest(
             f"{start + 1} of {rows}. Choose a smaller test share."
         )
     return fittable, start, excluded
-
-
-def seasonal_naive_scale(values: np.ndarray, season: int) -> np.ndarray:
-    """Return the scale of MASE, (channels,): the mean absolute change from season to season.
-
-    For a channel that is too short for it or repeats its season exactly, it is the mean change from
-    row to row; NaN if that is zero or undefined, too.
-
-    Args:
-        values: (time, channels) of the rows fitted on, NaN where unobserved.
-        season: steps in a season.
-    """
-    scale = np.full(values.shape[1], np.nan)
-    for lag in (season, 1):
-        if lag < len(values):
-            lag_scale = seasonal_scale(torch.from_numpy(values), lag).numpy()
-            scale = np.where(np.isnan(scale) & (lag_scale > 0), lag_scale, scale)
-    return scale
 
 
 def find_model_season(fitted: FittedModel) -> int:

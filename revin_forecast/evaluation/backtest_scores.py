@@ -41,11 +41,11 @@ class ScoreAccumulator:
     def __init__(
         self,
         levels: Sequence[int | float],
-        unit: np.ndarray,
+        unit: Tensor,
         deciles: bool,
         smape: bool = False,
     ):
-        self.unit, self.smape = torch.from_numpy(unit), smape
+        self.unit, self.smape = unit, smape
         self.interval_quantiles = {level: interval_quantiles(level) for level in levels}
         self.deciles = DECILES if deciles else ()
         self._has_unit = self.unit.isfinite()

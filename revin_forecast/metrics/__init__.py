@@ -15,10 +15,10 @@ from revin_forecast.metrics.means import (
     mse,
     quantile_loss,
     rmse,
-    seasonal_scale,
     smape,
     wql,
 )
+from revin_forecast.metrics.seasonal_scale import seasonal_scale
 
 __all__ = [
     "coverage",

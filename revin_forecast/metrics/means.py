@@ -98,37 +98,6 @@ def mase(
     return _observed_mean(error.abs() / scale, is_observed)
 
 
-def seasonal_scale(
-    values: Float[Tensor, "time channels"],
-    season: int,
-    observed: Bool[Tensor, "time channels"] | None = None,
-) -> Float[Tensor, " channels"]:
-    """Return mean |x_t - x_{t - season}| of each channel, over pairs of observed values.
-
-    The scale of `mase` (Hyndman & Koehler, 2006). NaN for a channel without such a pair.
-
-    Args:
-        values: the training part, in the units of the forecasts.
-        season: rows per season; 1 for the last-value forecast.
-        observed: True where values were measured; non-finite values never count.
-
-    Raises:
-        ValueError: the season is not shorter than the rows.
-
-    >>> seasonal_scale(torch.tensor([[1.0], [5.0], [2.0], [7.0]]), season=2)
-    tensor([1.5000])
-    """
-    if not 1 <= season < len(values):
-        raise ValueError(
-            f"a season of 1 to {len(values) - 1} fits {len(values)} rows; got {season}"
-        )
-    is_observed = observed_targets(values, observed)
-    values = promote_to_float32(values)
-    both = is_observed[season:] & is_observed[:-season]
-    change = torch.where(both, values[season:] - values[:-season], 0).abs()
-    return change.sum(0) / both.sum(0)
-
-
 def quantile_loss(
     forecast: Float[Tensor, "batch horizon channels levels"],
     truth: Values,

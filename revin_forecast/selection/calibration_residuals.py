@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from revin_forecast.metrics import mae
 from revin_forecast.models.intervals import window_scale
 from revin_forecast.selection.candidates import EvaluatedCandidate
 from revin_forecast.selection.selector import Selector
@@ -87,6 +88,5 @@ def limit_block_errors(
 
 def _mean_scaled_error(residuals: Future, past: Past) -> float:
     """Return the mean absolute error relative to the windows' scales; 0 if none was observed."""
-    scores = (residuals / window_scale(past).unsqueeze(1)).abs()
-    observed_scores = scores[scores.isfinite()]
-    return float(observed_scores.mean()) if len(observed_scores) else 0.0
+    errors = residuals / window_scale(past).unsqueeze(1)
+    return float(mae(torch.zeros_like(errors), errors))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.data.reading.gaps import hide_lookahead_fill
+from revin_forecast.metrics.seasonal_scale import naive_scale
 from revin_forecast.shapes import Future, Past
 
 MAX_FORECAST_VALUES = 2**21
@@ -68,11 +69,11 @@ class ValidationWindows:
             is_filled = torch.cat(_cut_windows(filled, origins, lookback, horizon), 1)
             past, truth = hide_lookahead_fill(past, truth, is_filled)
             values = np.where(filled, np.nan, values)
-        scale = seasonal_error(values[:train], season)
+        scale = naive_scale(torch.from_numpy(values[:train]), season, MIN_SCALE)
         return cls(
             past.float(),
             truth.float(),
-            torch.from_numpy(scale.astype(np.float32)),
+            scale.nan_to_num(torch.inf).float(),
             max(1.0, span / max(1, count - 1)),
         )
 
@@ -94,26 +95,6 @@ class ValidationWindows:
         counts = self.scale.isfinite()
         scaled = torch.as_tensor(errors)[counts] / self.scale[counts]
         return float(scaled.mean()) if len(scaled) else 0.0
-
-
-def seasonal_error(values: np.ndarray, season: int) -> np.ndarray:
-    """Return each channel's mean |x_t - x_{t - season}|, (channels,).
-
-    For a channel that repeats its season exactly or is too short for it, the lag is one step. A
-    channel that never changes has no scale; its value is infinite, so that its errors do not count.
-
-    Args:
-        values: (time, channels), NaN where unobserved.
-        season: lag in steps.
-    """
-    scale = np.zeros(values.shape[1])
-    for lag in (season, 1):
-        if lag < len(values):
-            change = np.abs(values[lag:] - values[:-lag])
-            observed = np.isfinite(change)
-            mean = np.where(observed, change, 0).sum(0) / np.maximum(observed.sum(0), 1)
-            scale = np.where(scale > MIN_SCALE, scale, mean)
-    return np.where(scale > MIN_SCALE, scale, np.inf)
 
 
 def _cut_windows(

@@ -1,7 +1,5 @@
 """Scores, origins and forecasts of a backtest, against direct computations."""
 
-import math
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,8 +10,8 @@ from revin_forecast.backbones import Linear, Repeat, Ridge, TiDE
 from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation import backtest
-from revin_forecast.evaluation.backtest import seasonal_naive_scale
 from revin_forecast.evaluation.rolling_windows import iter_rolling_origins
+from revin_forecast.metrics.seasonal_scale import naive_scale
 from revin_forecast.training.settings import TrainingSettings
 from tests.support.weekly_series import ROWS, make_series, make_values
 
@@ -154,7 +152,7 @@ def test_scores_of_each_step():
     np.testing.assert_allclose(result.paths.mean_error, expected, rtol=1e-3)
     steps = result.step_scores
     assert steps["step"].tolist() == [1, 2, 3, 4, 5]
-    unit = seasonal_naive_scale(values[:160], 7)
+    unit = naive_scale(torch.from_numpy(values[:160]), 7).numpy()
     next_errors = np.abs(result.paths.next_errors) / unit
     assert steps["mase"][0] == pytest.approx(np.nanmean(next_errors))
     assert set(steps.columns) >= {"repeat_mase", "seasonal_naive_mase", "coverage-80"}
@@ -312,12 +310,3 @@ def test_too_few_rows_are_refused():
     unobserved[:195] = np.nan
     with pytest.raises(InputError, match=r"\['a', 'b'\] have no value before the test part"):
         backtest(make_ridge(), make_series(unobserved))
-
-
-def test_the_scale_of_mase():
-    values = np.stack([np.arange(20.0) ** 2, np.tile([1.0, 4.0], 10), np.ones(20)], axis=1)
-    unit = seasonal_naive_scale(values, 2)
-    assert unit[0] == np.abs(values[2:, 0] - values[:-2, 0]).mean()
-    assert unit[1] == 3  # the season repeats exactly: the change from row to row
-    assert math.isnan(unit[2])
-    assert np.isnan(seasonal_naive_scale(values[:1], 2)).all()
