@@ -1,6 +1,7 @@
 """Recurrent networks: GRU and LSTM with direct multi-step forecasts."""
 
 from abc import ABC
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -13,8 +14,25 @@ from revin_forecast.shapes import Future, Past
 class _Recurrent(Backbone, ABC):
     """Base class: a recurrent network whose last state is mapped to the whole horizon."""
 
-    rnn: nn.GRU | nn.LSTM
-    map: nn.Sequential
+    _network: ClassVar[type[nn.GRU] | type[nn.LSTM]]
+
+    def __init__(
+        self,
+        lookback: int,
+        horizon: int,
+        channels: int,
+        width: int = 64,
+        layers: int = 1,
+        dropout: float = 0.0,
+    ):
+        super().__init__(lookback, horizon, channels)
+        between = dropout if layers > 1 else 0.0  # torch warns about dropout with one layer
+        self.rnn = self._network(channels, width, layers, batch_first=True, dropout=between)
+        self.map = nn.Sequential(Dropout(dropout), nn.Linear(width, horizon * channels))
+        if isinstance(self.rnn, nn.LSTM):
+            with torch.no_grad():
+                for layer in range(layers):  # the forget gates start open
+                    getattr(self.rnn, f"bias_ih_l{layer}")[width : 2 * width] = 1.0
 
     def forward(self, past: Past) -> Future:
         """Run the recurrent network over the window and map its last state to the horizon."""
@@ -39,19 +57,7 @@ class GRU(_Recurrent):
         dropout: dropout rate of the states between layers and of the last state.
     """
 
-    def __init__(
-        self,
-        lookback: int,
-        horizon: int,
-        channels: int,
-        width: int = 64,
-        layers: int = 1,
-        dropout: float = 0.0,
-    ):
-        super().__init__(lookback, horizon, channels)
-        between = dropout if layers > 1 else 0.0  # torch warns about dropout with one layer
-        self.rnn = nn.GRU(channels, width, layers, batch_first=True, dropout=between)
-        self.map = nn.Sequential(Dropout(dropout), nn.Linear(width, horizon * channels))
+    _network = nn.GRU
 
 
 class LSTM(_Recurrent):
@@ -71,19 +77,4 @@ class LSTM(_Recurrent):
         dropout: dropout rate of the states between layers and of the last state.
     """
 
-    def __init__(
-        self,
-        lookback: int,
-        horizon: int,
-        channels: int,
-        width: int = 64,
-        layers: int = 1,
-        dropout: float = 0.0,
-    ):
-        super().__init__(lookback, horizon, channels)
-        between = dropout if layers > 1 else 0.0  # torch warns about dropout with one layer
-        self.rnn = nn.LSTM(channels, width, layers, batch_first=True, dropout=between)
-        self.map = nn.Sequential(Dropout(dropout), nn.Linear(width, horizon * channels))
-        with torch.no_grad():
-            for layer in range(layers):
-                getattr(self.rnn, f"bias_ih_l{layer}")[width : 2 * width] = 1.0
+    _network = nn.LSTM

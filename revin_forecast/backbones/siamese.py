@@ -1,7 +1,8 @@
 """Wrappers that build one network for all channels, or one network per channel."""
 
+from abc import ABC
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,28 @@ BackboneFactory = Callable[[int, int, int], Backbone]
 """A class constructed with (lookback, horizon, channels), or a functools.partial of one."""
 
 
-class Siamese(CovariateBackbone):
+class _SingleChannelNetworks(CovariateBackbone, ABC):
+    """Base class: a network for each channel, or one for all of them."""
+
+    channel_independent = True
+    _is_shared: ClassVar[bool]
+
+    def __init__(
+        self,
+        lookback: int,
+        horizon: int,
+        channels: int,
+        backbone: BackboneFactory = Linear,
+        covariates: int = 0,
+    ):
+        super().__init__(lookback, horizon, channels, covariates)
+        # Without sharing each channel gets its own.
+        count = 1 if self._is_shared else channels
+        networks = [_build_network(backbone, lookback, horizon, covariates) for _ in range(count)]
+        self.networks = nn.ModuleList(networks * (channels // count))
+
+
+class Siamese(_SingleChannelNetworks):
     """One single-channel network shared by all channels (Bromley et al., NeurIPS 1993).
 
     `networks` has an entry per channel, all the same module, so that `shared_parameters` and saved
@@ -32,19 +54,7 @@ class Siamese(CovariateBackbone):
         ValueError: the network takes another number of known inputs.
     """
 
-    channel_independent = True
-
-    def __init__(
-        self,
-        lookback: int,
-        horizon: int,
-        channels: int,
-        backbone: BackboneFactory = Linear,
-        covariates: int = 0,
-    ):
-        super().__init__(lookback, horizon, channels, covariates)
-        network = _build_network(backbone, lookback, horizon, covariates)
-        self.networks = nn.ModuleList([network] * channels)
+    _is_shared = True
 
     def forward(self, past: Past, *, known: Known | None = None) -> Future:
         """Run the network on all channels as one batch."""
@@ -54,7 +64,7 @@ class Siamese(CovariateBackbone):
         return forecast.squeeze(-1).unflatten(0, (-1, self.channels)).mT
 
 
-class PerChannel(CovariateBackbone):
+class PerChannel(_SingleChannelNetworks):
     """A separate network for each channel, the untied counterpart of `Siamese`.
 
     The number of parameters is that of one network times the number of channels.
@@ -70,20 +80,7 @@ class PerChannel(CovariateBackbone):
         ValueError: the network takes another number of known inputs.
     """
 
-    channel_independent = True
-
-    def __init__(
-        self,
-        lookback: int,
-        horizon: int,
-        channels: int,
-        backbone: BackboneFactory = Linear,
-        covariates: int = 0,
-    ):
-        super().__init__(lookback, horizon, channels, covariates)
-        self.networks = nn.ModuleList(
-            _build_network(backbone, lookback, horizon, covariates) for _ in range(channels)
-        )
+    _is_shared = False
 
     def forward(self, past: Past, *, known: Known | None = None) -> Future:
         """Run each channel's network on its channel."""
