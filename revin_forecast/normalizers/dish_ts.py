@@ -6,9 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.learned import LearnedNormalizer, check_lookback, require_size
+from revin_forecast.normalizers.learned import PredictedStatistics, require_size
 from revin_forecast.normalizers.revin import bound_away_from_zero
 from revin_forecast.normalizers.statistics import (
     LocationScale,
@@ -25,7 +24,7 @@ class DishStats(NamedTuple):
     future: LocationScale
 
 
-class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
+class DishTS(PredictedStatistics[DishStats]):
     """Separate learned levels for past and future (Dish-TS; Fan et al., AAAI 2023).
 
     level = sum_t w_t x_t with weights per channel, separate for past and future;
@@ -68,11 +67,6 @@ class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
         """A change of scale; of level only while the weights sum to 1, as they do initially."""
         return frozenset({"scale"})
 
-    @property
-    def is_invertible(self) -> bool:
-        """No: the forecast gets the future's level."""
-        return False
-
     def affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         """Return the weight, bounded away from zero, and the bias; None without affine map."""
         if self.affine_weight is None or self.affine_bias is None:
@@ -82,7 +76,6 @@ class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
     def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, DishStats]:
         """Map windows to the common scale; see `Normalizer.normalize`."""
         self._check_past(past)
-        check_lookback(past, self.lookback, "DishTS")
         windows = centre_windows(past, observed)
         values, anchor, mean, observed, count = windows
         centred = windows.subtract_mean()
@@ -109,9 +102,7 @@ class DishTS(AffineNormalizer[DishStats], LearnedNormalizer[DishStats]):
         self, stats: DishStats, future: Future, forecast: Future | None = None
     ) -> Tensor:
         """Return prior * mean (future level - mean of the observed horizon)^2."""
-        level = (
-            stats.future if self.target_index is None else stats.future.select(self.target_index)
-        )
+        level = LocationScale(*map(self._select_targets, stats.future))
         observed = future.isfinite()
         count = observed.sum(dim=1, keepdim=True)
         # Relative to the anchor, so that a large level costs no digits.

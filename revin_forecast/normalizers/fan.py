@@ -6,11 +6,9 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 
-from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.learned import (
     FullPrecisionLinear,
-    LearnedNormalizer,
-    check_lookback,
+    PredictedStatistics,
     require_size,
 )
 from revin_forecast.normalizers.statistics import (
@@ -31,7 +29,7 @@ class FANStats(NamedTuple):
     """Forecast of the main part, (batch, horizon, channels)."""
 
 
-class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
+class FAN(PredictedStatistics[FANStats]):
     """Frequency adaptive normalization (FAN; Ye et al., NeurIPS 2024).
 
     The `frequencies` largest components of the window's spectrum, level included, are its main
@@ -65,15 +63,9 @@ class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
         self.from_both = FullPrecisionLinear(hidden + self.lookback, 2 * hidden)
         self.out = FullPrecisionLinear(2 * hidden, self.horizon)
 
-    @property
-    def is_invertible(self) -> bool:
-        """No: the way back adds the forecast of the main part, not the main part itself."""
-        return False
-
     def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, FANStats]:
         """Remove the main part and forecast it; see `Normalizer.normalize`."""
         self._check_past(past)
-        check_lookback(past, self.lookback, "FAN")
         values, anchor, mean, observed, _ = centre_windows(past, observed)
         centred = torch.where(observed, values, mean)
         main, level = dominant_frequencies(centred, anchor, self.frequencies)
@@ -99,9 +91,7 @@ class FAN(AffineNormalizer[FANStats], LearnedNormalizer[FANStats]):
         Only complete horizons count: a spectrum needs every step. Without a forecast, the loss is
         the first term.
         """
-        forecast_main = stats.dominant_forecast
-        if self.target_index is not None:
-            forecast_main = forecast_main.index_select(2, self.target_index)
+        forecast_main = self._select_targets(stats.dominant_forecast)
         complete = future.isfinite().all(dim=1, keepdim=True)
         truth = torch.where(complete, future, 0).to(forecast_main.dtype)
         anchor = truth[:, :1]

@@ -6,8 +6,9 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.base import Normalizer, Stats
-from revin_forecast.shapes import Future
+from revin_forecast.shapes import Future, Past
 
 
 class LearnedNormalizer(Normalizer[Stats]):
@@ -39,6 +40,30 @@ class PretrainedNormalizer(LearnedNormalizer[Stats]):
     @abstractmethod
     def pretraining_learning_rate(self) -> float:
         """Learning rate of the first stage."""
+
+
+class PredictedStatistics(AffineNormalizer[Stats], LearnedNormalizer[Stats]):
+    """A normalizer whose forecast gets predicted statistics, not those of the window.
+
+    It is built for windows of `lookback` steps.
+    """
+
+    lookback: int
+
+    @property
+    def is_invertible(self) -> bool:
+        """No: the two directions use different statistics."""
+        return False
+
+    def _check_past(self, past: Past) -> None:
+        super()._check_past(past)
+        check_lookback(past, self.lookback, type(self).__name__)
+
+    def _select_targets(self, statistic: Tensor) -> Tensor:
+        """Return the targets' part of a statistic, (batch, steps, channels)."""
+        if self.target_index is None:
+            return statistic
+        return statistic.index_select(2, self.target_index)
 
 
 class InitializedFromData(Normalizer[Stats]):

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.learned import (
     FullPrecisionLinear,
+    PredictedStatistics,
     PretrainedNormalizer,
-    check_lookback,
     require_size,
 )
 from revin_forecast.normalizers.statistics import (
@@ -38,7 +37,7 @@ class SliceStats(NamedTuple):
     """Standard deviations, (batch, slices, channels)."""
 
 
-class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
+class SAN(PredictedStatistics[SliceStats], PretrainedNormalizer[SliceStats]):
     """Slice-level adaptive normalization (SAN; Liu et al., NeurIPS 2023).
 
     Each slice of the look-back is normalized by its own mean and deviation; two small networks
@@ -83,11 +82,6 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
         self.mix = nn.Parameter(torch.ones(2, channels))
 
     @property
-    def is_invertible(self) -> bool:
-        """No: the forecast gets predicted statistics."""
-        return False
-
-    @property
     def pretraining_epochs(self) -> int:
         """The constructor's `epochs`; the authors use 5."""
         return self.epochs
@@ -100,7 +94,6 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
     def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, SliceStats]:
         """Map windows to the common scale; see `Normalizer.normalize`."""
         self._check_past(past)
-        check_lookback(past, self.lookback, "SAN")
         windows = centre_windows(past, observed)
         centred, observed = windows.subtract_mean(), windows.observed
         variance = centred.square().sum(dim=1, keepdim=True) / windows.observed_count
@@ -134,10 +127,7 @@ class SAN(AffineNormalizer[SliceStats], PretrainedNormalizer[SliceStats]):
 
         A slice without values has no mean, one with a single value no deviation; neither counts.
         """
-        anchor, predicted_means, predicted_scales = (
-            statistic if self.target_index is None else statistic.index_select(2, self.target_index)
-            for statistic in stats
-        )
+        anchor, predicted_means, predicted_scales = map(self._select_targets, stats)
         observed = future.isfinite()
         values = torch.where(observed, future - anchor, 0)
         means, variances, counts = slice_statistics(values, observed, self.slice_length, False)
