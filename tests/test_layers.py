@@ -64,7 +64,7 @@ ALLOWED = {
     "jinja2": {"reports/templates.py", "utils/templates.py"},
     "markupsafe": {"reports/", "utils/templates.py"},
     "filelock": {"shift/runner/run_folder.py"},
-    "rich": {"cli/", "utils/progress.py"},
+    "tqdm": {"cli/output.py", "utils/progress.py"},
     "ray": {"parallel/ray.py"},
     "scipy": {"models/intervals.py", "shift/statistics.py", "shift/processes/"},
 }

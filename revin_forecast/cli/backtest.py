@@ -4,11 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
-from rich.console import Console
-from rich.table import Table
-
 from revin_forecast.backbones import Backbone
-from revin_forecast.cli.output import describe_fit, print_json
+from revin_forecast.cli.output import describe_fit, print_json, print_table, print_text
 from revin_forecast.data.formatting import format_timestamp, pluralize
 from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.reading.reading_options import ReadingOptions
@@ -116,71 +113,58 @@ def to_dict(file: str, horizon: int, step: int, result: BacktestResult) -> dict[
 
 
 def _print_result(file: str, horizon: int, step: int, result: BacktestResult) -> None:
-    console = Console()
     details = "" if step == 1 else f", {step} rows apart"
     details += "" if result.fit_count == 1 else f", fitted {result.fit_count} times"
     forecasts = f"{pluralize(len(result.cutoffs), 'forecast')} of {pluralize(horizon, 'step')}"
-    console.print(
-        f"{file}: {forecasts}{details}, the first after {format_timestamp(result.cutoffs[0])}",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
-    )
+    first = format_timestamp(result.cutoffs[0])
+    print(f"{file}: {forecasts}{details}, the first after {first}")
     scores = result.overall_scores
     headings = {"mase": "MASE", "mse": "MSE", "mae": "MAE", "smape": "sMAPE"}
     errors = [error for error in headings if error in scores]
-    table = _make_table("forecast", *(headings[error] for error in errors))
-    for label, prefix in (
-        ("the model", ""),
-        ("Repeat", "repeat_"),
-        (f"SeasonalNaive ({result.season})", "seasonal_naive_"),
-    ):
-        table.add_row(label, *(_format_cell(scores[f"{prefix}{error}"]) for error in errors))
-    console.print(table)
+    prefixes = {
+        "the model": "",
+        "Repeat": "repeat_",
+        f"SeasonalNaive ({result.season})": "seasonal_naive_",
+    }
+    print_table(
+        ("forecast", *(headings[error] for error in errors)),
+        [
+            (label, *(_format_cell(scores[f"{prefix}{error}"]) for error in errors))
+            for label, prefix in prefixes.items()
+        ],
+    )
     for level in result.levels:
-        console.print(
+        print_text(
             f"{level:g} % intervals cover {scores[f'coverage-{level:g}']:.1f} % of the true "
-            f"values; their mean width is {scores[f'width-{level:g}']:.4g}",
-            highlight=False,
+            f"values; their mean width is {scores[f'width-{level:g}']:.4g}"
         )
     if not math.isnan(scores["crps"]):
-        console.print(
-            f"WQL {_format_cell(scores['wql'])}, CRPS {_format_cell(scores['crps'])}",
-            highlight=False,
-        )
+        print(f"WQL {_format_cell(scores['wql'])}, CRPS {_format_cell(scores['crps'])}")
     if len(result.series_scores) > 1:
-        _print_series(console, result)
+        _print_series(result)
     if result.excluded_series:
-        console.print(
+        print_text(
             f"{len(result.excluded_series)} series without a value before the test part were "
-            "excluded",
-            highlight=False,
+            "excluded"
         )
 
 
-def _print_series(console: Console, result: BacktestResult) -> None:
+def _print_series(result: BacktestResult) -> None:
     rows = result.series_scores
     if len(rows) > MAX_SHOWN_SERIES:
         rows = rows.sort_values("mase", ascending=False).head(MAX_SHOWN_SERIES)
-        console.print(
+        print_text(
             f"\nThe {MAX_SHOWN_SERIES} of {len(result.series_scores)} series with the largest MASE "
             "(--out writes all):"
         )
     intervals = [f"coverage-{level:g}" for level in result.levels]
     headings = [f"{level:g} % hold" for level in result.levels]
-    table = _make_table("series", "MASE", "Repeat", "SeasonalNaive", *headings)
+    cells = []
     for row in rows.to_dict("records"):
         numbers = [row[name] for name in ("mase", "repeat_mase", "seasonal_naive_mase")]
         coverage = ["" if math.isnan(row[name]) else f"{row[name]:.1f}" for name in intervals]
-        table.add_row(str(row["series"]), *(_format_cell(number) for number in numbers), *coverage)
-    console.print(table)
-
-
-def _make_table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for index, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if index else "left", no_wrap=index > 0)
-    return table
+        cells.append((row["series"], *map(_format_cell, numbers), *coverage))
+    print_table(("series", "MASE", "Repeat", "SeasonalNaive", *headings), cells)
 
 
 def _format_cell(number: float) -> str:

@@ -8,10 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
-from rich.table import Table
-
-from revin_forecast.cli.output import print_json
+from revin_forecast.cli.output import print_json, print_table, print_text
 from revin_forecast.errors import InputError
 from revin_forecast.parallel import make_engine
 from revin_forecast.reports.benchmark import write_benchmark_report
@@ -175,15 +172,15 @@ def _result_to_dict(suite: Suite, outcome: BenchmarkResult, folder: Path) -> dic
 
 
 def _print_result(record: dict[str, Any]) -> None:
-    console, cells, checks = Console(), record["cells"], record["checks"]
-    console.print(
+    cells, checks = record["cells"], record["checks"]
+    print_text(
         f"{cells['done']} cells measured, {cells['failed']} failed, "
         f"{cells['excluded']} not applicable, {cells['missing']} missing"
     )
-    console.print(f"{checks['passed']} of {checks['all']} theory checks pass")
+    print_text(f"{checks['passed']} of {checks['all']} theory checks pass")
     durations = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in record["seconds"].items())
-    console.print(f"Time: {durations}")
-    console.print(f"Report:  {record['report']}\nSummary: {record['summary']}")
+    print_text(f"Time: {durations}")
+    print(f"Report:  {record['report']}\nSummary: {record['summary']}")
 
 
 @contextmanager
@@ -273,15 +270,12 @@ def plan_to_dict(
 
 def print_plan(plan: Mapping[str, Any]) -> None:
     """Print a plan made by `plan_to_dict`."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("data set", "runs", "trained", "cells", "on record", "seconds"):
-        table.add_column(heading, justify="left" if heading == "data set" else "right")
-    for row in plan["datasets"]:
-        table.add_row(*map(str, (row | {"seconds": round(row["seconds"])}).values()))
-    console = Console()
-    console.print(table)
+    print_table(
+        ("data set", "runs", "trained", "cells", "on record", "seconds"),
+        [(row | {"seconds": round(row["seconds"])}).values() for row in plan["datasets"]],
+    )
     duration = _format_duration(plan["seconds"])
-    console.print(
+    print_text(
         f"\n{plan['suite']}: {plan['runs']} runs, {plan['cells']} cells; about {duration} with "
         f"{plan['workers']} workers if no training stops early. Nothing was run."
     )

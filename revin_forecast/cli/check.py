@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from rich.console import Console
-
 import revin_forecast
 from revin_forecast.backbones import Backbone
 from revin_forecast.checks import CheckResult, audit_backbone, audit_normalizer
@@ -50,7 +48,7 @@ def check(name: str, programs: bool = False, out: Path | None = None, json: bool
     if json:
         print_json(to_dict(path, results))
     elif out is None:
-        Console(soft_wrap=True).print(text, markup=False, highlight=False)
+        print(text)
     else:
         print(out)
     # Report failures after the table, as an error, so that the exit code is 2.

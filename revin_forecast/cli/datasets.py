@@ -1,9 +1,6 @@
 """The commands `datasets` and `datasets get`: list and download benchmark data sets."""
 
-from rich.console import Console
-from rich.table import Table
-
-from revin_forecast.cli.output import print_json
+from revin_forecast.cli.output import print_json, print_table
 from revin_forecast.data.catalog import catalog
 from revin_forecast.data.catalog.download import download
 
@@ -19,19 +16,17 @@ def list_datasets(data_dir: str | None = None, json: bool = False) -> None:
     if json:
         print_json({"folder": catalog.data_folder(data_dir), "datasets": _dataset_rows(data_dir)})
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("name", "rows", "channels", "step", "season", "at hand", "licence"):
-        table.add_column(heading, justify="right" if heading in ("rows", "channels") else "left")
+    headings = ("name", "rows", "channels", "step", "season", "at hand", "licence")
+    rows = []
     records = _dataset_rows(data_dir)
     for row in records:
         mark = " (get)" if row["at_hand"] == "no" and row["url"] else ""
         shown = {**row, "at_hand": f"{row['at_hand']}{mark}"}
-        table.add_row(*(str(cell) for name, cell in shown.items() if name != "url"))
-    console = Console()
-    console.print(table)
-    console.print(f"\nFolder: {catalog.data_folder(data_dir)}", soft_wrap=True)
+        rows.append([str(cell) for name, cell in shown.items() if name != "url"])
+    print_table(headings, rows, left={"name", "step", "season", "at hand", "licence"})
+    print(f"\nFolder: {catalog.data_folder(data_dir)}")
     if any(row["at_hand"] == "no" and row["url"] for row in records):
-        console.print("Download data sets marked (get) by: revin-forecast datasets get NAME")
+        print("Download data sets marked (get) by: revin-forecast datasets get NAME")
 
 
 def _dataset_rows(data_dir: str | None) -> list[dict[str, object]]:

@@ -5,12 +5,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import nn
 
 from revin_forecast.backbones import Ridge
-from revin_forecast.cli.output import print_json
+from revin_forecast.cli.output import print_json, print_table
 from revin_forecast.data.catalog import catalog
 from revin_forecast.data.catalog.catalog import split_7_1_2
 from revin_forecast.data.reading.read_series import read_series
@@ -106,16 +104,12 @@ def _fit_models(series: Series) -> tuple[dict[str, nn.Module], ChronologicalSpli
 
 def _print_scores(scores_by_model: dict[str, Scores]) -> None:
     windows = next(iter(scores_by_model.values())).windows
-    console = Console()
-    console.print(
+    print(
         f"CO2 at Mauna Loa, {LOOKBACK} weeks -> {HORIZON}: errors on all {windows} windows of "
-        "the last fifth, in training deviations",
-        soft_wrap=True,
+        "the last fifth, in training deviations"
     )
-    table = Table(box=None, pad_edge=False)
-    for heading in ("forecast", "MSE", "MAE"):
-        table.add_column(heading, justify="left" if heading == "forecast" else "right")
+    rows = []
     for name, scores in scores_by_model.items():
         label = f"linear map, {name}" if name.startswith("with") else name
-        table.add_row(label, f"{scores.mse:.4f}", f"{scores.mae:.4f}")
-    console.print(table)
+        rows.append((label, f"{scores.mse:.4f}", f"{scores.mae:.4f}"))
+    print_table(("forecast", "MSE", "MAE"), rows)

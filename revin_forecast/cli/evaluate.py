@@ -8,11 +8,9 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from revin_forecast.backbones import Backbone, Ridge
-from revin_forecast.cli.output import print_json
+from revin_forecast.cli.output import print_json, print_table, print_text
 from revin_forecast.cli.parser import Without
 from revin_forecast.cli.validation import require_known_shifts, require_positive
 from revin_forecast.data.catalog import catalog
@@ -221,10 +219,9 @@ def measure_with_progress(
 
 def print_robustness(config: ModelConfig, rows: pd.DataFrame) -> None:
     """Print measured errors as tables, one for each placement of the shift."""
-    console = Console()
     clean = rows[rows.placement == "clean"].iloc[0]
     name = f"{config.backbone.name} with {config.normalizer.name}"
-    console.print(
+    print_text(
         f"\nRobustness of {name}: MASE* (errors are pulled back if the shift can be undone). "
         f"Clean: {clean.model:.3f}, without normalizer {clean.twin:.3f}, "
         f"seasonal naive {clean.naive:.3f}."
@@ -233,9 +230,9 @@ def print_robustness(config: ModelConfig, rows: pd.DataFrame) -> None:
         part = rows.loc[rows.placement == placement]
         if len(part):
             axis = "age" if placement == "transition" else "severity"
-            console.print(f"\n{title}")
-            console.print(_robustness_table(part, axis))
-    console.print(
+            print(f"\n{title}")
+            _print_robustness_table(part, axis)
+    print_text(
         "\nColumns are severities, or steps k since the onset. twin, naive: geometric mean of the "
         "error divided by that of the twin without normalizer or of SeasonalNaive; less than 1 is "
         "better."
@@ -245,9 +242,6 @@ def print_robustness(config: ModelConfig, rows: pd.DataFrame) -> None:
 def _print_scores(
     name: str, series: Series, config: ModelConfig, result: Evaluation, twin: Scores | None
 ) -> None:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("forecast", "MSE", "MAE"):
-        table.add_column(heading, justify="left" if heading == "forecast" else "right")
     model = f"{config.backbone.name} with {config.normalizer.name}"
     rows = {
         model: result.model,
@@ -255,35 +249,28 @@ def _print_scores(
         "Repeat": result.repeat,
         f"SeasonalNaive ({result.season})": result.seasonal_naive,
     }
-    for label, scores in rows.items():
-        table.add_row(label, f"{scores.mse:.4f}", f"{scores.mae:.4f}")
-    console = Console()
-    console.print(
+    print(
         f"{name}: {config.lookback} -> {config.horizon}, "
         f"{pluralize(len(series.names), 'channel')}, all {result.model.windows} test windows, "
-        "z-scored by the training part",
-        soft_wrap=True,
+        "z-scored by the training part"
     )
-    console.print(table)
+    print_table(
+        ("forecast", "MSE", "MAE"),
+        [(label, f"{scores.mse:.4f}", f"{scores.mae:.4f}") for label, scores in rows.items()],
+    )
 
 
-def _robustness_table(part: pd.DataFrame, axis: str) -> Table:
-    table = Table(box=None, pad_edge=False)
+def _print_robustness_table(part: pd.DataFrame, axis: str) -> None:
     positions = sorted(part[axis].unique())
-    table.add_column("shift", no_wrap=True)
-    for heading in (
-        *(f"{'k=' * (axis == 'age')}{position}" for position in positions),
-        "twin",
-        "naive",
-    ):
-        table.add_column(heading, justify="right", no_wrap=True)
+    columns = [f"{'k=' * (axis == 'age')}{position}" for position in positions]
+    rows = []
     for name, cells in part.groupby((part["shift"] + " " + part["arm"]).str.strip(), sort=False):
         errors = dict(zip(cells[axis], cells["model"], strict=True))
         figures = [f"{errors[key]:.3f}" if key in errors else "" for key in positions]
         model = list(cells["model"])
         ratios = [_mean_ratio(model, list(cells[other])) for other in ("twin", "naive")]
-        table.add_row(str(name), *figures, *ratios)
-    return table
+        rows.append((name, *figures, *ratios))
+    print_table(("shift", *columns, "twin", "naive"), rows)
 
 
 def _mean_ratio(errors: Sequence[float], others: Sequence[float]) -> str:

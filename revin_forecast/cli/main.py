@@ -259,9 +259,7 @@ def _report_error(error: BaseException) -> int:
 
 def _handle_broken_pipe(error: BaseException) -> bool:
     """Detect a closed stdout pipe (as `head` leaves it) and discard further output."""
-    # Rich turns a broken pipe into a SystemExit.
-    cause = error.__context__ if isinstance(error, SystemExit) else error
-    if not isinstance(cause, BrokenPipeError):
+    if not isinstance(error, BrokenPipeError):
         return False
     # Otherwise Python would flush the remaining output at its exit and print another error.
     with suppress(OSError):

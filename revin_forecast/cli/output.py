@@ -2,11 +2,13 @@
 
 import json
 import math
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date
 from enum import Enum
 from pathlib import PurePath
+from shutil import get_terminal_size
 from typing import Any
 
 import numpy as np
@@ -63,6 +65,36 @@ def to_jsonable(value: Any) -> Any:
     if isinstance(value, Enum):
         return to_jsonable(value.value)
     raise TypeError(f"{type(value).__name__} can't be converted to JSON.")
+
+
+def print_text(text: str) -> None:
+    """Print text, wrapped between words at the width of the terminal (80 columns elsewhere)."""
+    width = get_terminal_size().columns
+    for line in text.split("\n"):
+        print(textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False))
+
+
+def print_table(
+    headings: Sequence[str], rows: Iterable[Iterable[object]], left: Collection[str] | None = None
+) -> None:
+    """Print aligned columns.
+
+    Args:
+        headings: headings of the columns.
+        rows: cells of each row.
+        left: columns with text, which starts at the left; by default the first one.
+    """
+    from tqdm.utils import disp_len  # East Asian characters take two columns
+
+    left = headings[:1] if left is None else left
+    lines = [headings, *([str(cell) for cell in row] for row in rows)]
+    widths = [max(map(disp_len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = []
+        for heading, width, cell in zip(headings, widths, line, strict=True):
+            space = " " * (width - disp_len(cell))
+            padded.append(f"{cell}{space}" if heading in left else f"{space}{cell}")
+        print("  ".join(padded).rstrip())
 
 
 def describe_fit(fitted: FittedModel) -> str:

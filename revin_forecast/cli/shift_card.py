@@ -1,12 +1,10 @@
 """The command `shift-card`: measure the shift of a data set."""
 
 import math
+from shutil import get_terminal_size
 from typing import Annotated
 
-from rich.console import Console
-from rich.table import Table
-
-from revin_forecast.cli.output import print_json
+from revin_forecast.cli.output import print_json, print_table, print_text
 from revin_forecast.cli.parser import Without
 from revin_forecast.cli.validation import require_dataset, require_positive
 from revin_forecast.data.catalog import catalog
@@ -129,38 +127,31 @@ def _load_data(
 
 
 def _print_card(card: list[dict[str, object]], facts: dict[str, object]) -> None:
-    console = Console()
-    console.print(
+    print(
         f"{facts['data']}: rows 0-{facts['train']} train, {facts['test_start']}-{facts['rows']} "
-        f"test; look-back {facts['lookback']}, horizon {facts['horizon']}",
-        soft_wrap=True,
-        highlight=False,
+        f"test; look-back {facts['lookback']}, horizon {facts['horizon']}"
     )
     if facts["note"]:
-        console.print(str(facts["note"]), highlight=False)
-    shown = _visible_columns(console.width, max(len(str(row["channel"])) for row in card))
-    table = Table(box=None, pad_edge=False)
-    name_width = max(1, console.width - CELL_WIDTH * (len(shown) - 1))
-    table.add_column(COLUMNS["channel"][0], no_wrap=True, overflow="ellipsis", max_width=name_width)
-    for name in shown[1:]:
-        table.add_column(COLUMNS[name][0], justify="right", no_wrap=True, min_width=CELL_WIDTH - 2)
+        print_text(str(facts["note"]))
+    width = get_terminal_size().columns
+    shown = _visible_columns(width, max(len(str(row["channel"])) for row in card))
+    name_width = max(1, width - CELL_WIDTH * (len(shown) - 1))
+    rows = []
     for row in card:
-        table.add_row(*(_format_cell(row[name]) for name in shown))
-    console.print(table)
+        name, *cells = (_format_cell(row[name]) for name in shown)
+        rows.append((name if len(name) <= name_width else f"{name[: name_width - 1]}…", *cells))
+    # The same width for every number, whatever the heading.
+    headings = ("channel", *(f"{COLUMNS[name][0]:>{CELL_WIDTH - 2}}" for name in shown[1:]))
+    print_table(headings, rows)
     meanings = "; ".join(
         f"{heading}: {text}" for heading, text in (COLUMNS[name] for name in shown) if text
     )
-    console.print(
-        f"\nTest rows compared with training rows. {meanings}.\n", style="dim", highlight=False
-    )
+    print_text(f"\nTest rows compared with training rows. {meanings}.\n")
     for row in card:
-        console.print(
-            f"{row['channel']}: {row['verdict']}, {row['reason']}.", highlight=False, markup=False
-        )
-    console.print(
+        print_text(f"{row['channel']}: {row['verdict']}, {row['reason']}.")
+    print_text(
         f"\nVerdicts consider all rows after training, {facts['train']}-{facts['rows']}, and the "
-        "best linear forecasts under the autocovariances of the training rows; no model is fitted.",
-        highlight=False,
+        "best linear forecasts under the autocovariances of the training rows; no model is fitted."
     )
 
 

@@ -3,10 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from rich.console import Console
-from rich.table import Table
-
-from revin_forecast.cli.output import print_json
+from revin_forecast.cli.output import print_json, print_table
 from revin_forecast.cli.parser import Without
 from revin_forecast.cli.validation import require_dataset, require_positive
 from revin_forecast.closed_form.sweep_result import SweepGrid
@@ -136,16 +133,14 @@ def _to_dict(name: str, evaluation: SweepEvaluation, refit: bool) -> dict[str, o
 
 def _print_result(name: str, evaluation: SweepEvaluation, season: int, channels: int) -> None:
     result = evaluation.sweep_result
-    table = Table(box=None, pad_edge=False)
+    rows = []
     naive = ("Repeat, MSE", f"SeasonalNaive ({season}), MSE")
     headings = ("horizon", "look-backs", "MSE", "MAE", *naive)
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "look-backs" else "right")
     for horizon, choice in zip(evaluation.horizons, result.shared_choices, strict=True):
         sizes = "last value" if choice.lookbacks == (1,) else " + ".join(map(str, choice.lookbacks))
         naive_errors = (horizon.repeat.mse, horizon.seasonal_naive.mse)
         errors = (horizon.scores.mse, horizon.scores.mae, *naive_errors)
-        table.add_row(str(horizon.horizon), sizes, *(f"{error:.4f}" for error in errors))
+        rows.append((str(horizon.horizon), sizes, *(f"{error:.4f}" for error in errors)))
     mean = sum(horizon.scores.mse for horizon in evaluation.horizons) / len(evaluation.horizons)
     details = ""
     if result.channel_penalties:
@@ -154,11 +149,9 @@ def _print_result(name: str, evaluation: SweepEvaluation, season: int, channels:
     if result.grid.season is not None:
         details += f"; {result.profile_share:.0%} of the {season}-row profile subtracted"
     seconds = evaluation.choose_seconds + evaluation.solve_seconds
-    console = Console()
-    console.print(
+    print(
         f"{name}: {pluralize(channels, 'channel')}, all test windows, z-scored by the training "
-        f"part; chosen and solved in {seconds:.1f} s{details}",
-        soft_wrap=True,
+        f"part; chosen and solved in {seconds:.1f} s{details}"
     )
-    console.print(table)
-    console.print(f"mean MSE {mean:.4f}")
+    print_table(headings, rows, left={"look-backs"})
+    print(f"mean MSE {mean:.4f}")

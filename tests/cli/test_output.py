@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from revin_forecast.cli.main import main
-from revin_forecast.cli.output import print_json, to_jsonable
+from revin_forecast.cli.output import print_json, print_table, print_text, to_jsonable
 from tests.support.warm_programs import run_program
 
 SUITE = """
@@ -226,3 +226,19 @@ def test_errors_are_one_line_on_stderr(capsys, words, tmp_path, monkeypatch):
     assert out == ""
     assert err.startswith("revin-forecast: ")
     assert err.count("\n") == 1
+
+
+def test_tables_are_aligned_by_columns_of_the_terminal(capsys):
+    print_table(("name", "rows", "step"), [("名前", 7, "h"), ("a", "12,345", "")], left={"name"})
+    assert capsys.readouterr().out.splitlines() == [
+        "name    rows  step",
+        "名前       7     h",
+        "a     12,345",
+    ]
+
+
+def test_text_is_wrapped_between_words(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    print_text("\nOne sentence of several words, and /a/path/that/is-longer/than-a/line")
+    lines = ["", "One sentence of", "several words, and", "/a/path/that/is-longer/than-a/line"]
+    assert capsys.readouterr().out.splitlines() == lines
