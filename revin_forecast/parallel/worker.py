@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -39,6 +40,9 @@ def worker_environment(variables: Mapping[str, str] = ENVIRONMENT_VARIABLES) -> 
     process receives it after the block and ends the workers. Otherwise a worker that is still
     importing would print a traceback.
     """
+    # Started before the block: multiprocessing starts it with the first process, and then unblocks
+    # SIGINT in the thread that did so.
+    resource_tracker.ensure_running()
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     signal_mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])

@@ -21,6 +21,16 @@ from revin_forecast.parallel import make_engine
 if __name__ == "__main__":
     make_engine("local", 1).map(time.sleep, [3600])
 """
+FIRST_WORKER = """
+import signal
+from revin_forecast.parallel import make_engine
+
+def read_blocked_signals(_):
+    return signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+if __name__ == "__main__":
+    print(signal.SIGINT in make_engine("local", 1).map(read_blocked_signals, [0])[0])
+"""
 SPAWNED = "spawn_main"
 TEXT = {"capture_output": True, "text": True}
 
@@ -80,6 +90,13 @@ def test_workers_end_with_a_killed_parent(tmp_path):
         parent.wait()
     assert len(workers) == 1
     assert _wait_for(lambda: not _is_alive(workers[0]))
+
+
+def test_the_first_worker_leaves_an_interrupt_to_its_parent(tmp_path):
+    script = tmp_path / "first.py"
+    script.write_text(FIRST_WORKER)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert subprocess.run([sys.executable, script], env=environment, **TEXT).stdout == "True\n"
 
 
 def _wait_for(condition, seconds=HANG_SECONDS):
