@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from plotly.graph_objects import Figure
+from plotly.subplots import make_subplots
 
 from revin_forecast.data.write_table import atomic_output
 from revin_forecast.errors import InputError
@@ -50,43 +51,38 @@ def build_image(charts: Sequence[FanChart]) -> Figure:
     shown = charts[:MAX_SERIES]
     columns = 1 if len(shown) == 1 else 2 if len(shown) <= 4 else 3
     rows = -(-len(shown) // columns)
-    height = IMAGE_HEIGHT if rows == 1 else ROW_HEIGHT * rows + 60
-    figure = Figure(layout=build_layout(height))
-    figure.update_layout(
-        width=IMAGE_WIDTH,
-        paper_bgcolor="#ffffff",
-        margin={"t": 56 if len(shown) > 1 else 36},
-        legend={"y": 1 + (34 if len(shown) > 1 else 6) / height},
+    cells = [{} if index < len(shown) else None for index in range(rows * columns)]
+    figure = make_subplots(
+        rows,
+        columns,
+        specs=[cells[start : start + columns] for start in range(0, len(cells), columns)],
+        subplot_titles=[format_label(fan.name) for fan in shown] if len(shown) > 1 else None,
+        horizontal_spacing=0.14 / columns,
+        vertical_spacing=0.22 / rows,
     )
-    axes: dict[str, Any] = {}
+    height = IMAGE_HEIGHT if rows == 1 else ROW_HEIGHT * rows + 60
+    top, right = (56, 24) if len(shown) > 1 else (36, 12)
+    layout = build_layout(height)
+    del layout["xaxis"], layout["yaxis"]  # each chart brings its own
+    figure.update_layout(layout, width=IMAGE_WIDTH, paper_bgcolor="#ffffff")
+    figure.update_layout(
+        margin={"t": top, "r": right}, legend={"y": 1 + (34 if len(shown) > 1 else 6) / height}
+    )
+    notes: Any = figure["layout"]["annotations"]
+    for note, axis in zip(notes, figure.select_xaxes(), strict=False):
+        note.update(x=axis.domain[0], xanchor="left", font={"size": 12, "weight": 700})
     for index, fan in enumerate(shown):
-        axes |= _add_chart(figure, fan, index, (rows, columns))
-    return figure.update_layout(axes)
+        _add_chart(figure, fan, *divmod(index, columns))
+    return figure.update_xaxes(nticks=13 // columns)
 
 
-def _add_chart(figure: Figure, fan: FanChart, index: int, grid: tuple[int, int]) -> dict[str, Any]:
-    """Add the traces of a series in its grid cell; return its axes."""
-    rows, columns = grid
-    row, column = divmod(index, columns)
-    suffix = "" if not index else str(index + 1)  # plotly calls its first axes x and y
-    chart = fan_figure(fan)
-    for trace in cast(Sequence[Any], chart.data):
-        trace.update(xaxis=f"x{suffix}", yaxis=f"y{suffix}")
+def _add_chart(figure: Figure, fan: FanChart, row: int, column: int) -> None:
+    """Add the traces and the axes of a series in its grid cell, counted from 0."""
+    chart: Any = fan_figure(fan)
+    cell: Any = {"row": row + 1, "col": column + 1}
+    for trace in chart.data:
         # All charts have the same lines: the legend of the first one serves them all.
-        trace.update(showlegend=False if index else trace.showlegend, legendgroup=None)
-        figure.add_trace(trace)
-    width, height = 1 / columns, 1 / rows
-    left, top = column * width, 1 - row * height
-    layout: Any = chart["layout"]  # the stubs of plotly lack its axes
-    x = {**layout.xaxis.to_plotly_json(), "domain": [left, left + width * 0.86]}
-    y = {**layout.yaxis.to_plotly_json(), "domain": [max(0, top - height * 0.78), top]}
-    if grid == (1, 1):
-        x["domain"], y["domain"] = [0, 1], [0, 1]
-    else:
-        figure.add_annotation(
-            text=f"<b>{format_label(fan.name)}</b>",
-            **{"xref": "paper", "yref": "paper", "x": left, "y": top, "showarrow": False},
-            **{"xanchor": "left", "yanchor": "bottom"},
-        )
-    x |= {"anchor": f"y{suffix}", "nticks": 13 // columns}
-    return {f"xaxis{suffix}": x, f"yaxis{suffix}": {**y, "anchor": f"x{suffix}"}}
+        trace.update(showlegend=False if row or column else trace.showlegend, legendgroup=None)
+        figure.add_trace(trace, **cell)
+    figure.update_xaxes(chart.layout.xaxis.to_plotly_json(), **cell)
+    figure.update_yaxes(chart.layout.yaxis.to_plotly_json(), **cell)
