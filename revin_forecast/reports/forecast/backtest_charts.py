@@ -106,6 +106,7 @@ def residual_figure(result: BacktestResult, index: int, timestamps: pd.DatetimeI
         "linecolor": GREY,
         "ticks": "outside",
         "tickcolor": GREY,
+        "automargin": True,
         "zeroline": False,
         "title": {"text": "count"},
     }
@@ -146,7 +147,7 @@ def _histogram(result: BacktestResult, index: int) -> Bar:
         width=np.diff(edges),
         orientation="h",
         xaxis="x2",
-        marker={"color": to_rgba(BLUE, 0.6)},
+        marker={"color": to_rgba(BLUE, 0.6), "line": {"color": GREY, "width": 0.5}},
         hovertemplate="%{y:.4~g}: %{x}<extra>all steps</extra>",
     )
 

@@ -47,3 +47,9 @@ def test_isolated_values_are_drawn_as_points():
     fan = build_fan_charts(series, Forecaster(3, 14, Ridge).fit(series).predict(), [])[0]
     measured = next(trace for trace in fan_figure(fan).data if trace.name == "measured")
     assert np.flatnonzero(measured.marker.size).tolist() == [231]
+
+
+def test_charts_carry_no_default_template():
+    series = read_series(make_table(("a",)))
+    fan = build_fan_charts(series, Forecaster(3, 14, Ridge).fit(series).predict(), [])[0]
+    assert len(str(fan_figure(fan).layout.template.to_plotly_json())) < 100
