@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from revin_forecast.errors import InputError
 from revin_forecast.shift.runner.run_folder import RunFolder
 
 # Without our package, whose import takes seconds.
@@ -144,6 +145,8 @@ def test_merged_results_replace_failures_but_no_results(folder, tmp_path):
     other.merge(folder)
     statuses = {key: entry["status"] for key, entry in other.read_cells().items()}
     assert statuses == {"a": "done", "b": "done", "c": "done", "z": "failed"}
+    with folder.lock(), pytest.raises(InputError, match="in use by a running benchmark"):
+        folder.merge(other)
     folder.merge(other)
-    assert {**ENTRIES[0]} == folder.read_cells()["a"]
+    assert folder.read_cells()["a"] == ENTRIES[0]
     assert folder.read_cells()["z"]["status"] == "failed"

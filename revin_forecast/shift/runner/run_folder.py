@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from revin_forecast.errors import InputError
 from revin_forecast.shift.suite.fingerprint import fingerprint
 from revin_forecast.utils.files import atomic_write
 
@@ -118,8 +119,19 @@ class RunFolder:
                 self.record_cell({"key": key, "status": "failed", "error": error, "rows": []})
 
     def merge(self, source: "RunFolder") -> None:
-        """Copy the results of the same run from another folder."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Copy the results of the same run from another folder.
+
+        Raises:
+            InputError: a benchmark is measuring this run.
+        """
+        with self.lock() as is_locked:
+            if not is_locked:
+                raise InputError(
+                    f"{self.path} is in use by a running benchmark; merge when it has finished."
+                )
+            self._copy_results(source)
+
+    def _copy_results(self, source: "RunFolder") -> None:
         if (self.read_training() or {}).get("status") != "done":
             # The record of the training last: it certifies the weights.
             for path in (source.weights, source.training):
@@ -128,10 +140,8 @@ class RunFolder:
         entries = self.repair_cells()
         for key, entry in source.read_cells().items():
             # A result replaces a failure, which another machine may not have had.
-            if key not in entries or (entries[key]["status"], entry["status"]) == (
-                "failed",
-                "done",
-            ):
+            statuses = entries.get(key, {}).get("status"), entry["status"]
+            if key not in entries or statuses == ("failed", "done"):
                 self.record_cell(entry)
 
 

@@ -105,9 +105,9 @@ def _run_locked(job: Job, on_progress: ProgressCallback) -> None:
 
 def _record_unusable_inputs(job: Job, error: str) -> None:
     record = job.run.folder.read_training()
-    if record is None or record["status"] == "failed":
+    if record is None or (record["status"] == "failed" and job.retry):
         job.run.record_training("failed", error)
-    else:
+    elif record["status"] == "done":
         job.run.folder.record_failures([key for key, _ in job.run.cells], error)
 
 
