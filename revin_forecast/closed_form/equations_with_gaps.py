@@ -49,23 +49,13 @@ def shared_equations(
         stride: rows between the starts of consecutive windows; the last window is always included.
         gap_free_only: whether to leave out windows with a missing input, too.
     """
-    inputs = values.new_zeros(lookback, lookback)
-    cross = values.new_zeros(horizon, lookback)
-    input_sums = values.new_zeros(lookback)
-    squares, target_sums = values.new_zeros(horizon), values.new_zeros(horizon)
-    count = 0
+    total = no_equations(values, lookback, horizon)
     for block in iter_window_blocks(values, normalizer, lookback, horizon, stride):
         used = block.target_observed.all(dim=1)
         if gap_free_only:
             used &= block.observed.all(dim=1)
-        past, targets = block.past[used], block.targets[used]
-        inputs += past.mT @ past
-        cross += targets.mT @ past
-        input_sums += past.sum(dim=0)
-        squares += targets.square().sum(dim=0)
-        target_sums += targets.sum(dim=0)
-        count += len(past)
-    return NormalEquations(inputs, cross, squares, input_sums, target_sums, count)
+        total += NormalEquations.from_windows(block.past[used], block.targets[used])
+    return total
 
 
 def equations_with_gaps(
@@ -94,7 +84,7 @@ def equations_with_gaps(
     if weights is not None:
         total = gap_free_equations(values, lookback, horizon).centre(weights)
     else:
-        total = _zero_equations(values, lookback, horizon)
+        total = no_equations(values, lookback, horizon)
     all_inputs, all_sums = total.gram.clone(), total.input_sums.clone()
     # Steps are grouped to bound memory: each has a Gram matrix of missing windows.
     group = max(1, min(horizon, MAX_BLOCK_VALUES // lookback**2))
@@ -198,8 +188,6 @@ def _flatten_channels(block: Tensor) -> Tensor:
     return block.transpose(1, 2).flatten(0, 1)
 
 
-def _zero_equations(values: Tensor, lookback: int, horizon: int) -> NormalEquations:
+def no_equations(values: Tensor, lookback: int, horizon: int) -> NormalEquations:
     """Return the normal equations of no window."""
-    inputs, sums = values.new_zeros(lookback, lookback), values.new_zeros(lookback)
-    cross, targets = values.new_zeros(horizon, lookback), values.new_zeros(horizon)
-    return NormalEquations(inputs, cross, targets, sums, targets, 0)
+    return NormalEquations.from_windows(values.new_zeros(0, lookback), values.new_zeros(0, horizon))

@@ -45,6 +45,18 @@ class NormalEquations:
             count=moments.count,
         )
 
+    @classmethod
+    def from_windows(cls, inputs: Tensor, targets: Tensor) -> "NormalEquations":
+        """Sum over windows, one per row: inputs (windows, lookback), targets (windows, steps)."""
+        return cls(
+            gram=inputs.mT @ inputs,
+            cross=targets.mT @ inputs,
+            target_squares=targets.square().sum(dim=0),
+            input_sums=inputs.sum(dim=0),
+            target_sums=targets.sum(dim=0),
+            count=len(inputs),
+        )
+
     def __add__(self, other: "NormalEquations") -> "NormalEquations":
         mine, theirs = vars(self), vars(other)
         return NormalEquations(**{name: mine[name] + theirs[name] for name in mine})

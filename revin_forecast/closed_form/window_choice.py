@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from revin_forecast.closed_form.equations_with_gaps import (
     equations_with_gaps,
     has_all_targets,
     iter_window_blocks,
+    no_equations,
     shared_equations,
     window_stride,
 )
@@ -119,31 +120,20 @@ def observed_target_equations(
         horizon: steps to forecast.
         max_windows: largest number of windows of all channels.
     """
-    gram, input_sums = values.new_zeros(lookback, lookback), values.new_zeros(lookback)
-    cross = values.new_zeros(horizon, lookback)
-    target_squares, target_sums = values.new_zeros(horizon), values.new_zeros(horizon)
-    target_counts, count = values.new_zeros(horizon), 0
+    total = no_equations(values, lookback, horizon)
+    target_counts = values.new_zeros(horizon)
     stride = window_stride(len(values), values.shape[1], lookback + horizon, max_windows)
     for block in iter_window_blocks(values, normalizer, lookback, horizon, stride):
-        past, future = block.past, block.targets
-        gram += past.mT @ past
-        input_sums += past.sum(dim=0)
-        cross += future.mT @ past
-        target_squares += future.square().sum(dim=0)
-        target_sums += future.sum(dim=0)
+        total += NormalEquations.from_windows(block.past, block.targets)
         target_counts += block.target_observed.sum(dim=0)
-        count += len(past)
     # From the windows that have a step's target up to all windows.
-    upscaling = torch.where(target_counts > 0, count / target_counts.clamp(min=1), 0)
-    if not bool((target_counts > 0).any()):
-        count = 0
-    return NormalEquations(
-        gram=gram,
-        cross=cross * upscaling.unsqueeze(1),
-        target_squares=target_squares * upscaling,
-        input_sums=input_sums,
-        target_sums=target_sums * upscaling,
-        count=count,
+    upscaling = torch.where(target_counts > 0, total.count / target_counts.clamp(min=1), 0)
+    return replace(
+        total,
+        cross=total.cross * upscaling.unsqueeze(1),
+        target_squares=total.target_squares * upscaling,
+        target_sums=total.target_sums * upscaling,
+        count=total.count if bool((target_counts > 0).any()) else 0,
     )
 
 
