@@ -13,10 +13,6 @@ BY_SERIES = (0, 1)
 """Axes to sum over for a mean of each series."""
 BY_STEP = (0, 2)
 """Axes to sum over for a mean of each step ahead."""
-BY_WINDOW_AND_SERIES = (1,)
-"""Axes to sum over for a mean of each series in each window."""
-OVERALL = (0, 1, 2)
-"""Axes to sum over for a single mean."""
 
 Values = Float[Tensor, "windows horizon series"]
 
@@ -36,7 +32,7 @@ class ErrorSums:
     (tensor([2., 2.], dtype=torch.float64), tensor([5., 4.], dtype=torch.float64))
     """
 
-    def __init__(self, over: tuple[int, ...] = OVERALL):
+    def __init__(self, over: tuple[int, ...] = (0, 1, 2)):
         self.over = over
         self.totals: dict[str, Tensor] = {}
         self.count = torch.zeros((), dtype=torch.long)

@@ -16,10 +16,6 @@ class Estimate(NamedTuple):
     value: float
     draws: Float[np.ndarray, " resamples"]
 
-    def subtract(self, other: "Estimate") -> "Estimate":
-        """Return the difference; both must have the same draws."""
-        return Estimate(self.value - other.value, self.draws - other.draws)
-
 
 class PooledEstimate(NamedTuple):
     """A number over data sets with the ends of its 95 % interval."""
