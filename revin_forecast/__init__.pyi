@@ -35,6 +35,9 @@ from .backbones import TimesNet as TimesNet
 from .backbones import TSLibAdapter as TSLibAdapter
 from .backbones import TSMixer as TSMixer
 from .data.memory_mapped.series import memory_map_table as memory_map_table
+from .data.reading.inspect_table import inspect_table as inspect_table
+from .data.reading.read_series import read_series as read_series
+from .data.table_format import TableFormat as TableFormat
 from .errors import InputError as InputError
 from .forecasting.forecaster import Forecaster as Forecaster
 from .models.ensemble import Ensemble as Ensemble

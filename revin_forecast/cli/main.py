@@ -48,6 +48,9 @@ class Command:
 
 COMMANDS = {
     "demo": Command("demo:demo", "forecast a shipped data set, with and without RevIN"),
+    "inspect": Command(
+        "inspect_file:inspect_file", "show how a table is read, and write its format", ("file",)
+    ),
     "forecast": Command(
         "forecast:forecast", "fit on a table and forecast the next steps", ("file",)
     ),

@@ -68,26 +68,9 @@ class TableFormat:
     """Pandas frequency string of the rows (h, D, W-SAT, MS)."""
 
     def __post_init__(self):
-        for name in TEXT_FIELDS:
-            _check(isinstance(value := getattr(self, name), str | None), name, value, "text")
-        separator, header = self.separator, self.header
-        object.__setattr__(self, "separator", CHARACTERS.get(separator or "", separator))
-        _check(len(self.separator or "-") == 1, "separator", separator, "one character")
-        is_line = header is None or (isinstance(header, int) and header >= 1)
-        _check(is_line and header is not True, "header", header, "a line number from 1 up")
-        _check(self.layout in (None, "wide", "long"), "layout", self.layout, "wide or long")
-        marks = self.decimal.values() if isinstance(self.decimal, Mapping) else [self.decimal]
-        _check({*marks} <= {None, ",", "."}, "decimal", self.decimal, '"," or "."')
-        _check_time_form(self.time_form)
-        if self.encoding is not None:
-            _check_encoding(self.encoding)
-        if self.frequency is not None:
-            parse_frequency(self.frequency)
-        if self.layout == "wide" and (self.id or self.value):
-            raise InputError(
-                f"the format says layout: wide, but also id: {self.id} and value: {self.value}, "
-                "which only a long table has. Leave them out, or write layout: long."
-            )
+        _check_fields(vars(self))
+        separator = CHARACTERS.get(self.separator or "", self.separator)
+        object.__setattr__(self, "separator", separator)  # the dataclass is frozen
 
     @property
     def is_long(self) -> bool:
@@ -108,6 +91,8 @@ class TableFormat:
                     f"a table format has no field {name!r} but {format_names(names, len(names))}."
                     f"{did_you_mean(str(name), names)} Correct the name, or leave it out."
                 )
+        # Checked before the call, since a file may hold values of any type.
+        _check_fields(dict.fromkeys(names) | dict(content))
         return cls(**content)
 
     @classmethod
@@ -208,6 +193,32 @@ def suggest_format(*lines: str) -> str:
 def _name_separator(separator: str) -> str:
     name = SEPARATOR_NAMES.get(separator)
     return repr(separator) if name is None else f"{name}s"
+
+
+def _check_fields(values: Mapping[str, Any]) -> None:
+    """Reject values that a field can't have, and fields that contradict each other."""
+    for name in TEXT_FIELDS:
+        _check(isinstance(values[name], str | None), name, values[name], "text")
+    separator, header, layout = values["separator"], values["header"], values["layout"]
+    is_character = len(CHARACTERS.get(separator or "", separator) or "-") == 1
+    _check(is_character, "separator", separator, "one character")
+    is_line = isinstance(header, int) and not isinstance(header, bool) and header >= 1
+    _check(header is None or is_line, "header", header, "a line number from 1 up")
+    _check(layout in (None, "wide", "long"), "layout", layout, "wide or long")
+    decimal = values["decimal"]
+    marks = decimal.values() if isinstance(decimal, Mapping) else [decimal]
+    _check(all(mark in (None, ",", ".") for mark in marks), "decimal", decimal, '"," or "."')
+    _check_time_form(values["time_form"])
+    if values["encoding"] is not None:
+        _check_encoding(values["encoding"])
+    if values["frequency"] is not None:
+        parse_frequency(values["frequency"])
+    if layout == "wide" and (values["id"] or values["value"]):
+        raise InputError(
+            f"the format says layout: wide, but also id: {values['id']} and value: "
+            f"{values['value']}, which only a long table has. Leave them out, or write "
+            "layout: long."
+        )
 
 
 def _check(is_right: bool, name: str, got: object, wanted: str) -> None:

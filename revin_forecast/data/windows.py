@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from revin_forecast.data.reading.gaps import hide_lookahead_fill
 from revin_forecast.errors import InputError
 from revin_forecast.shapes import Future, Known, Past
 
@@ -158,3 +157,27 @@ class ShuffledBatches(Sampler[Tensor]):
         # Distinct for every seed and epoch, up to a million epochs.
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         yield from torch.randperm(self.count, generator=generator).split(self.batch_size)
+
+
+def hide_lookahead_fill(past: Past, future: Future, filled: Tensor) -> tuple[Past, Future]:
+    """Replace values of windows that were interpolated from later values by NaN.
+
+    In the future these are all filled values: none was measured, so none is scored. In the past
+    they are those after the last measured one, whose line ends in the future. Earlier lines end
+    within the past, so they were known at the origin.
+
+    Args:
+        past: (windows, lookback, channels).
+        future: (windows, horizon, channels).
+        filled: (windows, lookback + horizon, channels) True where interpolated.
+
+    >>> past, future = torch.arange(4.0).reshape(1, 4, 1), torch.arange(4.0, 6).reshape(1, 2, 1)
+    >>> filled = torch.tensor([0, 1, 0, 1, 1, 0], dtype=torch.bool).reshape(1, 6, 1)
+    >>> [part.flatten().tolist() for part in hide_lookahead_fill(past, future, filled)]
+    [[0.0, 1.0, 2.0, nan], [nan, 5.0]]
+    """
+    lookback = past.shape[1]
+    before, after = filled[:, :lookback], filled[:, lookback:]
+    # A running product from the end is 1 as long as all later values were filled.
+    trailing = before.flip(1).long().cumprod(1).flip(1).bool()
+    return past.masked_fill(trailing, torch.nan), future.masked_fill(after, torch.nan)

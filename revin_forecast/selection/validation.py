@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.data.reading.gaps import hide_lookahead_fill
+from revin_forecast.data.windows import hide_lookahead_fill
 from revin_forecast.metrics.seasonal_scale import naive_scale
 from revin_forecast.shapes import Future, Past
 

@@ -116,7 +116,9 @@ def detect_time_form(
     if is_numeric_dtype(column):
         return _detect_number_form(column)
     if not is_text(column):
-        return None
+        # The CSV reader converts ISO 8601 only.
+        is_iso = table.source is not None and is_datetime64_any_dtype(column)
+        return ISO_FORM if is_iso else None
     head = column.head(SNIFF_ROWS)
     month_first, day_first = _rank_forms(head, False), _rank_forms(head, True)
     if given is not None:

@@ -1,0 +1,41 @@
+"""The command `inspect`: show how a table is read, and write its format to a file."""
+
+from typing import Annotated
+
+from revin_forecast.cli.output import print_json
+from revin_forecast.cli.parser import Without
+from revin_forecast.data.formatting import format_names, format_timestamp, pluralize
+from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.reading_options import ReadingOptions
+from revin_forecast.utils.progress import progress
+
+
+def inspect_file(
+    file: str,
+    out: str | None = None,
+    reading: Annotated[ReadingOptions, Without(("target", "inputs", "missing"))] = ReadingOptions(),  # noqa: B008
+    json: bool = False,
+) -> None:
+    """Show how a table is read: encoding, columns, form of the times, decimal mark, step.
+
+    Args:
+        file: CSV or Parquet file, or - for standard input.
+        out: write the format to this YAML file, which other commands take as --format.
+        reading: how the table is read.
+        json: print one JSON object instead of text.
+    """
+    with progress(f"reading {file}"):
+        series = read_series(file, **vars(reading))
+    if out is not None:
+        series.format.save(out)
+    names, stamps = series.names, series.timestamps
+    if json:
+        facts = {"file": file, "out": out, "format": series.format.to_dict(), "series": names}
+        print_json(facts | {"rows": len(series), "first": stamps[0], "last": stamps[-1]})
+        return
+    first, last = format_timestamp(stamps[0]), format_timestamp(stamps[-1])
+    print(series.format)
+    print(f"{pluralize(len(series), 'step')} from {first} to {last}")
+    print(f"{len(names)} series: {format_names(names)}")
+    if out is not None:
+        print(f"{out}: the format, for --format")
