@@ -219,6 +219,16 @@ def test_rejects_formats_that_contradict_the_table(write_file, tmp_path):
     assert "there is no format file" in get_read_error(path, format=tmp_path / "absent.yaml")
 
 
+def test_a_form_is_applied_to_the_text_in_the_file(write_file):
+    days = [f"2024-{day:02d}-01" for day in range(1, 13)]
+    for name in ("date", "opened"):
+        path = write_file(make_table(NUMBERS, stamps=days).replace("date", name))
+        series = read_series(path, format=TableFormat(time_form="%Y-%d-%m"))
+        assert (series.frequency, str(series.timestamps[-1].date())) == ("D", "2024-01-12")
+    numbers = write_file(make_table(NUMBERS, stamps=["01022024", "02022024", "03022024"]))
+    assert read_series(numbers, format=TableFormat(time_form="%d%m%Y")).frequency == "D"
+
+
 def test_options_have_precedence_over_a_format(write_file):
     path = write_file(make_table(["1,234"] * 12, separator=";"))
     format = TableFormat(decimal=",", frequency="D")

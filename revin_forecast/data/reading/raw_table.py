@@ -16,7 +16,7 @@ from pandas.api.types import infer_dtype
 from revin_forecast.data.formatting import format_names
 from revin_forecast.data.reading.delimited import NA_VALUES, DelimitedText, read_delimited
 from revin_forecast.data.reading.source import read_content
-from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, suggest_format
+from revin_forecast.data.table_format import ISO_FORM, UNKNOWN_FORMAT, TableFormat, suggest_format
 from revin_forecast.errors import InputError, did_you_mean
 
 LONG_NAMES = TableFormat(id="unique_id", time="ds", value="y")
@@ -126,6 +126,8 @@ def read_table(
     index_names = {*filter(None, (given.time, given.id)), *text_columns, *INDEX_NAMES}
     if isinstance(source, str | Path):
         names = [*text_columns, *filter(None, (given.id, LONG_NAMES.id))]
+        if given.time_form not in (None, ISO_FORM):  # the CSV reader converts ISO 8601 only
+            names += TIME_NAMES if given.time is None else [given.time]
         table = _read_file(source, given, like, names)
     elif isinstance(source, pd.DataFrame):
         table = RawTable(_index_to_columns(source, index_names))

@@ -19,6 +19,7 @@ from revin_forecast.data.reading.timestamps import (
     parse_cells,
     parse_form,
     read_unconverted,
+    use_text,
 )
 from revin_forecast.data.table_format import ISO_FORM, ORDER_FORMS, QUARTER_FORM, suggest_format
 from revin_forecast.errors import InputError
@@ -111,6 +112,9 @@ def detect_time_form(
         InputError: both orders of day and month fit all rows.
     """
     if given is not None and given not in ORDER_FORMS:
+        # The CSV reader converts ISO 8601 only; other digits it takes for numbers.
+        if given != ISO_FORM or is_numeric_dtype(read_unconverted(table, name)):
+            use_text(table, name)
         return given
     column = read_unconverted(table, name)
     if is_numeric_dtype(column):

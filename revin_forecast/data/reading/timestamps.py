@@ -76,6 +76,11 @@ def read_unconverted(table: RawTable, name: str) -> pd.Series:
     return table.remember(("cells", name), lambda: _read_unconverted(table, name))
 
 
+def use_text(table: RawTable, name: str) -> None:
+    """Parse the times of a column from the text in the file, whatever the reader made of it."""
+    table.results["cells", name] = table.text_column(name)
+
+
 def _read_unconverted(table: RawTable, name: str) -> pd.Series:
     column = table.column(name)
     if table.source is None:
