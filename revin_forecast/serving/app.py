@@ -2,22 +2,21 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request, Security
+from fastapi import Depends, FastAPI, Request, params
 from fastapi.exceptions import RequestValidationError
-from fastapi.params import Depends
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from revin_forecast import __version__
+from revin_forecast.serving.errors import ServingError
 from revin_forecast.serving.messages import WorkerResponse
 from revin_forecast.serving.pool import RequestLimits, WorkerPool
-from revin_forecast.serving.read_request import BUG_MESSAGE, forecast_over_http
+from revin_forecast.serving.read_request import forecast_over_http
 from revin_forecast.serving.schemas import (
     ERROR_RESPONSES,
     REQUEST_BODY,
@@ -26,7 +25,11 @@ from revin_forecast.serving.schemas import (
     ForecastResponse,
     LevelParameter,
 )
-from revin_forecast.serving.security import RequestGuard
+from revin_forecast.serving.security import (
+    HostGuard,
+    make_token_check,
+    refuse_other_sites,
+)
 
 PAGE_FOLDER = Path(__file__).parent
 REPORT_FOLDER = PAGE_FOLDER.parent / "reports" / "forecast"
@@ -63,15 +66,16 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(RequestGuard, local_only=local_only, token=token)
-    # RequestGuard checks the token; this only documents it in openapi.json.
-    dependencies = [Security(HTTPBearer(auto_error=False))] if token else []
+    app.add_middleware(HostGuard, local_only=local_only)
+    # The rest reveals nothing about the model, and needs no token.
+    token_checks = [Depends(make_token_check(token))] if token else []
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(ServingError, partial(_answer_serving_error, pool.limits.seconds))
     app.add_exception_handler(Exception, _answer_server_error)
     _add_page_routes(app)
-    _add_info_routes(app, model, pool.limits, dependencies)
-    _add_forecast_routes(app, pool, dependencies)
+    _add_info_routes(app, model, pool.limits, token_checks)
+    _add_forecast_routes(app, pool, [Depends(refuse_other_sites), *token_checks])
     return app
 
 
@@ -100,7 +104,10 @@ def render_docs_page(document: Mapping[str, Any]) -> str:
 
 
 def _add_info_routes(
-    app: FastAPI, model: Mapping[str, Any], limits: RequestLimits, dependencies: Sequence[Depends]
+    app: FastAPI,
+    model: Mapping[str, Any],
+    limits: RequestLimits,
+    dependencies: Sequence[params.Depends],
 ) -> None:
     """Add the routes that need no worker."""
 
@@ -123,7 +130,9 @@ def _add_info_routes(
         return {**model, "limits": vars(limits)}
 
 
-def _add_forecast_routes(app: FastAPI, pool: WorkerPool, dependencies: Sequence[Depends]) -> None:
+def _add_forecast_routes(
+    app: FastAPI, pool: WorkerPool, dependencies: Sequence[params.Depends]
+) -> None:
     """Add the routes that workers handle."""
 
     @app.post(
@@ -228,9 +237,15 @@ async def _answer_http_error(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
 
 
+async def _answer_serving_error(seconds: float, _: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ServingError)  # registered for this class only
+    detail = error.detail.format(seconds=seconds)
+    return JSONResponse({"detail": detail}, error.status_code, error.headers)
+
+
 async def _answer_server_error(_: Request, __: Exception) -> JSONResponse:
     # The exception is logged by the web server; its text could reveal internals to the client.
-    return JSONResponse({"detail": BUG_MESSAGE}, 500)
+    return JSONResponse({"detail": ServingError.detail}, 500)
 
 
 def _render_operation(method: str, path: str, operation: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Read a request from the network within its limits, and answer errors with HTTP statuses."""
+"""Read a request from the network within its limits and have it processed."""
 
 import asyncio
 
@@ -6,20 +6,11 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from revin_forecast.serving.errors import (
-    BusyError,
-    ModelChangedError,
-    RequestLostError,
-    RequestTimeoutError,
-    ServingError,
-    ShuttingDownError,
-)
 from revin_forecast.serving.messages import WorkerRequest, WorkerResponse
 from revin_forecast.serving.pool import WorkerPool
 
 CSV_TYPES = ("", "application/x-www-form-urlencoded", "application/octet-stream", "application/csv")
 """Content types read as CSV, in addition to text/*: the defaults of HTTP clients, such as curl."""
-RETRY_AFTER = {"Retry-After": "5"}
 # An error, not a forecast after the rows fitted on: the export of a table may have failed.
 EMPTY_BODY_MESSAGE = (
     "the request body is empty. Send rows below a header, or the JSON {} for a forecast after the "
@@ -27,10 +18,6 @@ EMPTY_BODY_MESSAGE = (
 )
 MAX_LENGTH_DIGITS = 20
 """Most digits of a Content-Length; a longer one is ignored."""
-BUG_MESSAGE = "this is a bug; see the server's log for details."
-WORKER_LOST_MESSAGE = (
-    "the worker process ended (out of memory?); send less. See the server's log for details."
-)
 
 
 async def forecast_over_http(
@@ -46,7 +33,8 @@ async def forecast_over_http(
         with_charts: whether to draw charts.
 
     Raises:
-        HTTPException: the request can't be used or processed.
+        HTTPException: the request can't be used.
+        ServingError: the request can't be processed.
     """
     # FastAPI ignores unknown parameters; a misspelled `levels` would give no intervals.
     unknown = sorted(set(request.query_params) - {"level", "decimal"})
@@ -63,38 +51,16 @@ async def forecast_over_http(
             f"{content_type} is neither text/csv nor application/json; send the file itself "
             "(curl --data-binary @file.csv).",
         )
-    try:
-        with pool.admit(_read_declared_size(request, pool)):
-            content = await _read_body(request, pool)
-            if content_type and not is_json and not content.strip():
-                raise HTTPException(422, EMPTY_BODY_MESSAGE)
-            response = await pool.handle(
-                WorkerRequest(content, is_json, tuple(level), decimal), with_charts
-            )
-    except ServingError as error:
-        raise _to_http_error(error, pool.limits.seconds) from None
+    with pool.admit(_read_declared_size(request, pool)):
+        content = await _read_body(request, pool)
+        if content_type and not is_json and not content.strip():
+            raise HTTPException(422, EMPTY_BODY_MESSAGE)
+        response = await pool.handle(
+            WorkerRequest(content, is_json, tuple(level), decimal), with_charts
+        )
     if response.error:
         raise HTTPException(422, response.error)
     return response
-
-
-def _to_http_error(error: ServingError, seconds: float) -> HTTPException:
-    """Return the status and the message for the client."""
-    match error:
-        case BusyError():
-            return HTTPException(503, "all workers are busy; try again in a moment.", RETRY_AFTER)
-        case ShuttingDownError():
-            return HTTPException(503, "the service is shutting down.", RETRY_AFTER)
-        case RequestTimeoutError():
-            detail = f"the request took longer than {seconds:g} seconds and was stopped; send less."
-            return HTTPException(504, detail)
-        case ModelChangedError():
-            detail = "the model is not the one that the service started with; restart the service."
-            return HTTPException(503, detail)
-        case RequestLostError():
-            return HTTPException(500, WORKER_LOST_MESSAGE)
-        case _:
-            return HTTPException(500, BUG_MESSAGE)
 
 
 def _read_declared_size(request: Request, pool: WorkerPool) -> int:

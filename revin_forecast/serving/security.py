@@ -3,14 +3,14 @@
 import hmac
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
+from typing import Annotated
 
+from fastapi import HTTPException, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SCRIPT_PATHS = ("/page.js", "/charts.js", "/plotly.js")
-PUBLIC_PATHS = ("/", "/health", "/page.css", *SCRIPT_PATHS, "/docs", "/openapi.json")
-"""Paths that need no token: they reveal nothing about the model."""
 SECURITY_HEADERS = {
     # Plotly writes inline styles; everything else must come from this server.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; "
@@ -36,53 +36,62 @@ def is_local(host: str) -> bool:
         return False
 
 
-class RequestGuard:
-    """ASGI middleware that refuses requests before their body is read, and adds security headers.
+class HostGuard:
+    """ASGI middleware that refuses names of other machines, and adds security headers.
+
+    Starlette's TrustedHostMiddleware knows fixed names and *.domains, but not the 16 million
+    loopback addresses, and answers in plain text.
 
     Args:
         app: the application to protect.
         local_only: accept only requests whose Host header names this machine. Otherwise a page of
             another site could point its own host name here (DNS rebinding).
-        token: bearer token that requests must carry; empty: none.
     """
 
-    def __init__(self, app: ASGIApp, local_only: bool, token: str):
-        self.app, self.local_only, self.token = app, local_only, token.encode()
+    def __init__(self, app: ASGIApp, local_only: bool):
+        self.app, self.local_only = app, local_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it to the application."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        refusal = self._refuse_foreign_site(headers, scope["method"]) or self._refuse_missing_token(
-            headers, scope["path"]
-        )
-        await (refusal or self.app)(scope, receive, _add_security_headers(send))
-
-    def _refuse_foreign_site(self, headers: Headers, method: str) -> JSONResponse | None:
-        """Return the refusal of a request that a page of another site sent through a browser."""
-        host = headers.get("host", "")
+        host = Headers(scope=scope).get("host", "")
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+        app = self.app
         if self.local_only and not is_local(name):
             detail = "this service accepts only this machine's own names, such as 127.0.0.1."
-            return JSONResponse({"detail": detail}, 400)
-        # The other site could not read the response, but the request would keep a worker busy.
-        if method == "POST" and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-            detail = "this service accepts requests of its own page and of programs only."
-            return JSONResponse({"detail": detail}, 403)
-        return None
+            app = JSONResponse({"detail": detail}, 400)
+        await app(scope, receive, _add_security_headers(send))
 
-    def _refuse_missing_token(self, headers: Headers, path: str) -> JSONResponse | None:
-        """Return the refusal of a request without the required token."""
-        if not self.token or path in PUBLIC_PATHS:
-            return None
-        scheme, _, token = headers.get("authorization", "").partition(" ")
+
+async def refuse_other_sites(request: Request) -> None:
+    """Refuse a request that a page of another site sent through a browser; a dependency.
+
+    The other site could not read the response, but the request would keep a worker busy.
+    """
+    if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        raise HTTPException(
+            403, "this service accepts requests of its own page and of programs only."
+        )
+
+
+def make_token_check(token: str) -> Callable[..., Awaitable[None]]:
+    """Return a dependency that refuses requests without a token, before their body is read."""
+
+    async def check_token(
+        # Its own error says "Not authenticated", and is a 403 in older versions.
+        credentials: Annotated[
+            HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))
+        ],
+    ) -> None:
+        given = credentials.credentials if credentials else ""
         # Constant time: the time of a plain comparison would reveal how much of a guess is right.
-        if scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), self.token):
-            return None
-        detail = "this service requires a token; send it as Authorization: Bearer TOKEN."
-        return JSONResponse({"detail": detail}, 401, {"WWW-Authenticate": "Bearer"})
+        if not hmac.compare_digest(given.encode(), token.encode()):
+            detail = "this service requires a token; send it as Authorization: Bearer TOKEN."
+            raise HTTPException(401, detail, {"WWW-Authenticate": "Bearer"})
+
+    return check_token
 
 
 def _add_security_headers(send: Send) -> Callable[[Message], Awaitable[None]]:

@@ -1,5 +1,11 @@
 """Tokens, host names, other sites and security headers."""
 
+import asyncio
+
+import pytest
+
+from revin_forecast.serving.app import create_app
+from revin_forecast.serving.pool import RequestLimits, WorkerPool
 from revin_forecast.serving.security import is_local
 from tests.support.service import CSV, JSON, make_client
 
@@ -47,3 +53,39 @@ def test_every_answer_has_the_security_headers(client):
         assert headers["x-content-type-options"] == "nosniff"
         assert "access-control-allow-origin" not in headers
     assert "max-age" in client.get("/plotly.js").headers["cache-control"]
+
+
+def test_every_route_of_the_api_needs_the_token_but_health(worker):
+    with make_client(worker, token="s3cret") as guarded:
+        paths = guarded.get("/openapi.json").json()["paths"]
+        for path, operations in paths.items():
+            for method, operation in operations.items():
+                assert ("security" in operation) == (path != "/health")
+                assert guarded.request(method, path).status_code == (
+                    200 if path == "/health" else 401
+                )
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ((b"authorization", b"Bearer other"), 401),
+        ((b"sec-fetch-site", b"cross-site"), 403),
+        ((b"host", b"evil.example"), 400),
+    ],
+)
+def test_refusals_do_not_read_the_body(worker, header, code):
+    pool = WorkerPool(worker, RequestLimits())
+    app = create_app(pool, worker.wait_until_ready(), token="s3cret")
+    messages = []
+
+    async def receive():
+        raise AssertionError("the body is read")
+
+    async def send(message):
+        messages.append(message)
+
+    headers = dict([(b"host", b"127.0.0.1"), (b"content-type", b"text/csv"), header])
+    scope = {"type": "http", "method": "POST", "path": "/forecast", "query_string": b""}
+    asyncio.run(app({**scope, "headers": list(headers.items())}, receive, send))
+    assert messages[0]["status"] == code
