@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from plotly.graph_objects import Figure
+from plotly.subplots import make_subplots
 
 from revin_forecast.reports.benchmark.input_tables import (
     BASELINE,
@@ -15,7 +16,6 @@ from revin_forecast.reports.benchmark.input_tables import (
     list_backbone_names,
     list_shifts,
 )
-from revin_forecast.reports.benchmark.plots.panels import axis_names
 from revin_forecast.reports.benchmark.plots.plot import Plot, build_layout
 from revin_forecast.reports.benchmark.style import Styles
 from revin_forecast.reports.formatting import format_label, format_number
@@ -80,51 +80,53 @@ def _heat_map_figure(frame: Frame, blocks: list[tuple[str, str]], models: list[M
     parts = [frame[(frame["semantics"] == s) & (frame["placement"] == p)] for s, p in blocks]
     rows = [list_shifts(part) for part in parts]
     plot_height = ROW_HEIGHT * sum(map(len, rows)) + BLOCK_GAP * (len(rows) - 1)
-    layout = build_layout(
-        plot_height + HEADER_HEIGHT + MARGIN_BOTTOM,
-        {"l": MARGIN_LEFT, "r": 12, "t": HEADER_HEIGHT, "b": MARGIN_BOTTOM},
+    titles = [BLOCK_TITLES.get(block, ", ".join(block)) for block in blocks]
+    figure = make_subplots(
+        len(blocks),
+        row_heights=[len(shifts) for shifts in rows],
+        vertical_spacing=BLOCK_GAP / plot_height if len(blocks) > 1 else 0,
+        subplot_titles=[f"<b>{format_label(title, 60)}</b>" for title in titles],
     )
-    # Limits of the width in pixels, for page.js.
-    layout["meta"] = {
-        "least": MARGIN_LEFT + 12 + 46 * len(models),
-        "most": MARGIN_LEFT + 12 + 100 * len(models),
-    }
-    layout["annotations"] = _backbone_annotations(models)
-    layout["shapes"] = _separator_shapes(models)
-    traces, above = [], 0
-    for number, (part, shifts) in enumerate(zip(parts, rows, strict=True)):
-        traces.append(_block_trace(part, shifts, models, number))
-        block_height, suffix = ROW_HEIGHT * len(shifts), str(number + 1) if number else ""
-        top = 1 - above / plot_height
-        layout[f"xaxis{suffix}"] = _column_axis(models, number)
-        layout[f"yaxis{suffix}"] = {
-            "domain": [max(1 - (above + block_height) / plot_height, 0), top],
-            "anchor": f"x{suffix}",
-            "tickvals": list(range(len(shifts))),
-            "ticktext": [format_label(format_shift(*shift), 24) for shift in shifts],
-            "autorange": "reversed",
-            "showgrid": False,
-            "ticks": "",
-        }
-        title = BLOCK_TITLES.get(blocks[number], ", ".join(blocks[number]))
-        heading = {"text": f"<b>{format_label(title, 60)}</b>", "y": top, "x": 0}
-        layout["annotations"].append(
-            {**_PAPER_ANNOTATION, **heading, "xanchor": "left", "yanchor": "bottom"}
-        )
-        above += block_height + BLOCK_GAP
-    return Figure(data=traces, layout=layout)
+    figure.update_annotations(x=0, xanchor="left", yshift=2, font={"size": 12})
+    figure.update_layout(
+        build_layout(
+            plot_height + HEADER_HEIGHT + MARGIN_BOTTOM,
+            {"l": MARGIN_LEFT, "r": 12, "t": HEADER_HEIGHT, "b": MARGIN_BOTTOM},
+        ),
+        # Limits of the width in pixels, for page.js.
+        meta={
+            "least": MARGIN_LEFT + 12 + 46 * len(models),
+            "most": MARGIN_LEFT + 12 + 100 * len(models),
+        },
+    )
+    for number, (part, shifts) in enumerate(zip(parts, rows, strict=True), start=1):
+        figure.add_trace(_block_trace(part, shifts, models), row=number, col=1)
+        labels = [format_label(format_shift(*shift), 24) for shift in shifts]
+        tickvals = list(range(len(shifts)))
+        figure.update_yaxes(tickvals=tickvals, ticktext=labels, row=number, col=1)
+    figure.update_xaxes(
+        side="top",
+        tickvals=list(range(len(models))),
+        ticktext=[format_label(normalizer, 14) for _, normalizer in models],
+        tickangle=-45,
+        ticklabelshift=0,
+        ticklabelstandoff=16,
+        showticklabels=False,
+        range=[-0.5, len(models) - 0.5],
+    )
+    figure.update_xaxes(showticklabels=True, row=1)  # the first block labels the columns of all
+    figure.update_yaxes(autorange="reversed")
+    figure.for_each_xaxis(_hide_grid).for_each_yaxis(_hide_grid)
+    _mark_backbones(figure, [backbone for backbone, _ in models])
+    return figure
 
 
-_PAPER_ANNOTATION: dict[str, Any] = {
-    "xref": "paper",
-    "yref": "paper",
-    "showarrow": False,
-    "yshift": 2,
-}
+def _hide_grid(axis: Any) -> None:
+    axis.update(showgrid=False, ticks="")
 
 
 def _block_trace(
-    part: Frame, shifts: list[tuple[str, str]], models: list[ModelKey], number: int
+    part: Frame, shifts: list[tuple[str, str]], models: list[ModelKey]
 ) -> dict[str, Any]:
     cells = {
         (row.shift, row.arm, row.backbone, row.normalizer): (float(row.nce), float(row.n_failed))
@@ -156,52 +158,23 @@ def _block_trace(
             [f"{format_label(n)} on {format_label(b)}" for b, n in models] for _ in shifts
         ],
         "hovertemplate": "%{customdata}, %{y}: nCE %{text}<extra></extra>",
-        **axis_names(number),
     }
 
 
-def _column_axis(models: list[ModelKey], number: int) -> dict[str, Any]:
-    return {
-        "anchor": f"y{number + 1 if number else ''}",
-        "side": "top",
-        "tickvals": list(range(len(models))),
-        "ticktext": [format_label(normalizer, 14) for _, normalizer in models],
-        "tickangle": -45,
-        "ticklabelshift": 0,
-        "ticklabelstandoff": 16,
-        "showticklabels": number == 0,  # the first block labels the columns of all
-        "showgrid": False,
-        "ticks": "",
-        "range": [-0.5, len(models) - 0.5],
-    }
-
-
-def _backbone_annotations(models: list[ModelKey]) -> list[dict[str, Any]]:
-    """Return the names of the backbones above the middle of their columns."""
-    annotations = []
-    for backbone in dict.fromkeys(backbone for backbone, _ in models):
-        columns = [i for i, (name, _) in enumerate(models) if name == backbone]
-        middle = (columns[0] + columns[-1] + 1) / 2 / len(models)
-        label = format_label(backbone, 7 * len(columns))  # about 7 letters fit a column
-        text = {"text": f"<b>{label}</b>", "x": middle, "y": 1}
-        shift = {"xanchor": "center", "yanchor": "top", "yshift": HEADER_HEIGHT - 2}
-        annotations.append({**_PAPER_ANNOTATION, **text, **shift})
-    return annotations
-
-
-def _separator_shapes(models: list[ModelKey]) -> list[dict[str, Any]]:
-    """Return a line wherever the backbone changes."""
-    changes = [i for i in range(1, len(models)) if models[i][0] != models[i - 1][0]]
-    return [
-        {
-            "type": "line",
-            "xref": "paper",
-            "yref": "paper",
-            "x0": i / len(models),
-            "x1": i / len(models),
-            "y0": 0,
-            "y1": 1,
-            "line": {"color": "#666", "width": 1.2},
-        }
-        for i in changes
-    ]
+def _mark_backbones(figure: Figure, backbones: list[str]) -> None:
+    """Add the names of the backbones above the middle of their columns, and lines between them."""
+    for backbone in dict.fromkeys(backbones):
+        first, count = backbones.index(backbone), backbones.count(backbone)
+        figure.add_annotation(
+            text=f"<b>{format_label(backbone, 7 * count)}</b>",  # about 7 letters fit a column
+            x=(first + count / 2) / len(backbones),
+            xref="paper",
+            xanchor="center",
+            y=1,
+            yref="paper",
+            yanchor="top",
+            yshift=HEADER_HEIGHT - 2,
+            showarrow=False,
+        )
+        if first:
+            figure.add_vline(x=first - 0.5, line={"color": "#666", "width": 1.2})
