@@ -71,6 +71,12 @@ def markdown_prose(path):
         yield number, re.sub(r"`[^`]*`", "", line)
 
 
+def template_prose(path):
+    """Yield line number and text of each line of a template, without its expressions and tags."""
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        yield number, re.sub(r"{{.*?}}|{%.*?%}|<[^>]*>", " ", line)
+
+
 def find_forbidden(prose):
     """Return a line for each forbidden construct."""
     found = []
@@ -88,6 +94,7 @@ PYTHON_FILES = [
     for folder in ("revin_forecast", "benchmarks", "scripts", "docs")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
+TEMPLATES = sorted((ROOT / "revin_forecast").rglob("*.jinja"))
 PAGES = [
     *sorted(ROOT.glob("*.md")),
     *(path for path in sorted((ROOT / "docs").rglob("*.md")) if "shift_" not in path.parent.name),
@@ -98,6 +105,12 @@ PAGES = [
 @pytest.mark.parametrize("path", PYTHON_FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_docstrings_comments_and_messages(path):
     found = find_forbidden(python_prose(path))
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_templates(path):
+    found = find_forbidden(template_prose(path))
     assert not found, "\n".join(found)
 
 
