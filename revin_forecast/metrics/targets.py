@@ -9,10 +9,12 @@ from torch import Tensor
 
 def observed_targets(truth: Tensor, observed: Tensor | None = None) -> Tensor:
     """Return where the truth is finite and, if it is passed, `observed`."""
+    # False for NaN, too. On a CPU, isfinite takes more than twice the time.
+    is_finite = truth.abs() < torch.inf
     if observed is None:
-        return truth.isfinite()
+        return is_finite
     check_shape("observed", observed, truth)
-    return truth.isfinite() & observed
+    return is_finite & observed
 
 
 def mask_gaps(truth: Tensor, observed: Tensor | None = None) -> Tensor | None:
