@@ -197,7 +197,8 @@ def eta_display(
         A callback for the start and the end of each training and cell.
     """
     total = sum(estimate_remaining_seconds(costs[label], recorded[label]) for label in costs)
-    done, start = 0.0, time.monotonic()
+    done = 0.0
+    # The bar estimates the remaining time from the pace, which depends on the number of workers.
     with progress("benchmark", max(1, round(total)), "s of work") as advance:
 
         def on_progress(event: ProgressEvent) -> None:
@@ -207,10 +208,7 @@ def eta_display(
                 cost = costs.get(label, RunCost())
                 before = done
                 done += cost.training_seconds if unit == TRAINING else cost.cell_seconds
-                # The time per second of estimated work so far depends on the number of workers.
-                pace = (time.monotonic() - start) / max(done, 1e-9)
-                remaining = _format_duration(max(0.0, total - done) * pace)
-                advance(round(done) - round(before), f"about {remaining} left, {label}")
+                advance(round(done) - round(before), label)
             elif unit == TRAINING:
                 advance(0, label)
 

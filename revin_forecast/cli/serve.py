@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from revin_forecast.errors import InputError, format_install_command
-from revin_forecast.utils.progress import is_verbose
+from revin_forecast.utils.progress import is_verbose, progress
 
 TOKEN_VARIABLE = "REVIN_FORECAST_TOKEN"
 """Environment variable of the token; all users of a machine can read command lines."""
@@ -86,9 +86,10 @@ def serve(
     with ExitStack() as stack, _listening_socket(host, port) as listener:
         # The workers share the cores, so that parallel requests do not slow each other down.
         threads = max(1, (os.cpu_count() or 1) // workers)
-        processes = start_workers(Path(model), workers, threads)
-        stack.callback(processes.stop)
-        description = describe_model(processes)
+        with progress(f"loading {model}"):
+            processes = start_workers(Path(model), workers, threads)
+            stack.callback(processes.stop)
+            description = describe_model(processes)
         pool = WorkerPool(processes, RequestLimits(size, timeout))
         app = create_app(pool, description, is_local(host), token, lambda: server.should_exit)
         config = uvicorn.Config(
