@@ -21,8 +21,8 @@ from revin_forecast.parallel.worker import DONE, ENVIRONMENT_VARIABLES, FAILED, 
 
 LOAD_SECONDS = 120.0
 """Time for a process to import everything and to prepare itself."""
-RESTART_SECONDS = 60.0
-"""Pause after a process could not be prepared, before the next try."""
+MAX_PAUSE_SECONDS = 60.0
+"""Longest pause after a process could not be prepared: two seconds at first, then twice as long."""
 WATCH_SECONDS = 0.1
 """Time between two looks at the processes: for idle ones that ended, and for time limits."""
 MAX_STARTS = 2
@@ -167,7 +167,8 @@ class ProcessPool:
                 if slot.process is not None:
                     slot.process.end()
                 self._set_failure(slot, error)
-                self._stopped.wait(RESTART_SECONDS)
+                slot.failure_count += 1
+                self._stopped.wait(min(2.0 ** min(slot.failure_count, 9), MAX_PAUSE_SECONDS))
                 continue
             try:
                 while task := self._next_task(slot):
@@ -189,7 +190,7 @@ class ProcessPool:
             self._description = self._description or [value]
             if value != self._description[0]:
                 raise ValueError("it prepared another state than the first process")
-            slot.is_ready, slot.failure = True, None
+            slot.is_ready, slot.failure, slot.failure_count = True, None, 0
             self._changed.notify_all()
 
     def _start_process(self, slot: "_Slot") -> tuple[bytes, Any]:
@@ -290,3 +291,4 @@ class _Slot:
         self.is_ready = False
         self.load_deadline = math.inf
         self.failure: BaseException | None = None
+        self.failure_count = 0

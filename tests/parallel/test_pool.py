@@ -187,7 +187,7 @@ def test_no_process_starts_after_stopping(seconds):
 
 
 def test_a_process_that_prepares_another_state_gets_no_task(tmp_path, monkeypatch):
-    monkeypatch.setattr("revin_forecast.parallel.pool.RESTART_SECONDS", 0.01)
+    monkeypatch.setattr("revin_forecast.parallel.pool.MAX_PAUSE_SECONDS", 0.01)
     messages = []
     with open_pool(1, partial(prepare_or_fail, tmp_path), on_loss=messages.append) as pool:
         assert pool.wait_until_ready() is False

@@ -160,7 +160,7 @@ def test_a_model_that_changed_is_refused(own_worker, model, tmp_path, capfd):
 
 
 def test_a_restored_model_is_served_again(own_worker, model, tmp_path, monkeypatch):
-    monkeypatch.setattr("revin_forecast.parallel.pool.RESTART_SECONDS", 0.01)
+    monkeypatch.setattr("revin_forecast.parallel.pool.MAX_PAUSE_SECONDS", 0.01)
     moved = model.rename(tmp_path / "moved")
     try:
         replace_process(own_worker)
