@@ -4,6 +4,7 @@ import html
 import re
 
 import numpy as np
+import pandas as pd
 
 from revin_forecast.reports.benchmark.input_tables import fill_tables
 from revin_forecast.reports.benchmark.tables.context import render_checks, render_failures
@@ -70,6 +71,12 @@ def test_regrets_and_equivariance_gaps_are_means_of_cells(small_tables):
     gaps = extract_details(tables, "Equivariance gaps")
     assert re.search(rf"Ridge\s+RevIN\s+{mean:.3f}\s+0.500", gaps)
     assert not render_detail_tables(fill_tables({})).strip()
+
+
+def test_effective_robustness_is_shown(tables):
+    row = {"backbone": "Ridge", "normalizer": "RevIN", "column": "steady", "effective": -0.25}
+    text = extract_details({**tables, "effective": pd.DataFrame([row])}, "Effective robustness")
+    assert text.split()[-4:] == ["Ridge", "RevIN", "steady", "-0.250"]
 
 
 def extract_details(tables, title):
