@@ -21,7 +21,6 @@ from revin_forecast.data.reading.decimal_marks import (
     DECIMAL_MARKS,
     GROUP_SEPARATORS,
     NUMERIC_PATTERNS,
-    SAMPLE_ROWS,
     Marks,
     detect_decimal_marks,
     get_mark,
@@ -33,6 +32,8 @@ from revin_forecast.data.reading.raw_table import RawTable
 from revin_forecast.data.reading.reading_options import DecimalMark
 from revin_forecast.errors import InputError
 
+POINT_ROWS = 1000
+"""Rows from the top by which numbers that the CSV reader parsed are found to have points."""
 ADVICE = "Correct it, leave it empty if it was not measured, or choose the columns with --target."
 
 
@@ -67,7 +68,7 @@ def detect_decimals(
     marks: dict[str, DecimalMark] = detect_decimal_marks(table, columns.texts, like)
     if table.source is not None:
         # The CSV reader parsed the other columns, with decimal points where they are not whole.
-        top = np.nan_to_num(columns.values[:SAMPLE_ROWS], posinf=0, neginf=0)
+        top = np.nan_to_num(columns.values[:POINT_ROWS], posinf=0, neginf=0)
         has_point = (top % 1 != 0).any(axis=0)
         points: dict[str, DecimalMark] = dict.fromkeys(itertools.compress(names, has_point), ".")
         marks = {**points, **marks}
