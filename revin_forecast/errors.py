@@ -1,6 +1,6 @@
 """User-facing errors: `InputError` prints one line; anything else is a bug."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -32,3 +32,12 @@ def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
     original_case = {candidate.lower(): candidate for candidate in known}
     matches = get_close_matches(name.lower(), original_case, n=1)
     return f" Did you mean {prefix}{original_case[matches[0]]}?" if matches else ""
+
+
+def join_words(words: Sequence[str], last: str) -> str:
+    """Join words to a list in prose.
+
+    >>> join_words(["a", "b", "c"], "and")
+    'a, b and c'
+    """
+    return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))

@@ -1,22 +1,18 @@
 """The command `backtest`: score forecasts of the last part of a table."""
 
 import math
-from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from revin_forecast.backbones import Backbone
 from revin_forecast.cli.output import describe_fit, print_json, print_table, print_text
 from revin_forecast.data.formatting import format_timestamp, pluralize
-from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.reading.reading_options import ReadingOptions
-from revin_forecast.data.write_table import check_table_path, write_table
-from revin_forecast.evaluation import BacktestResult
-from revin_forecast.evaluation import backtest as run_backtest
-from revin_forecast.forecasting.forecaster import Forecaster
-from revin_forecast.normalizers import Normalizer
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.progress import progress
+
+if TYPE_CHECKING:  # Imported on use: the help must not wait for torch and pandas.
+    from revin_forecast.evaluation import BacktestResult
 
 MAX_SHOWN_SERIES = 10
 """Most series printed; of more, those with the largest MASE."""
@@ -37,8 +33,8 @@ def backtest(
     covariates: list[str] | None = None,
     selection: SelectionSettings = SelectionSettings(),  # noqa: B008
     quiet: bool = False,
-    backbone: Callable[[int, int, int], Backbone] | Literal["auto"] = "auto",
-    normalizer: Callable[[int], Normalizer] | None = None,
+    backbone: ModuleSpec | Literal["auto"] = "auto",
+    normalizer: ModuleSpec | None = None,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
 ) -> None:
     """Fit on the first rows of a table and score forecasts of the last rows.
@@ -72,17 +68,25 @@ def backtest(
         training: settings for a backbone trained by gradient descent.
     """
     if out is not None:
+        from revin_forecast.data.write_table import check_table_path
+
         check_table_path(out)
-    forecaster = Forecaster(
-        horizon, lookback, backbone, normalizer, training, covariates or (), selection
-    )
     main_season = selection.season[0] if selection.season else None
     with progress(f"testing on {file}"):
+        from revin_forecast.data.reading.read_series import read_series
+        from revin_forecast.evaluation import backtest as run_backtest
+        from revin_forecast.forecasting.forecaster import Forecaster
+
+        forecaster = Forecaster(
+            horizon, lookback, backbone, normalizer, training, covariates or (), selection
+        )
         series = read_series(file, **vars(reading))
         result = run_backtest(
             forecaster, series, test_share, step, level, main_season, refit, smape
         )
     if out is not None:
+        from revin_forecast.data.write_table import write_table
+
         write_table(result.series_scores, out)
     if json:
         print_json(to_dict(file, horizon, step, result))
@@ -92,7 +96,7 @@ def backtest(
         _print_result(file, horizon, step, result)
 
 
-def to_dict(file: str, horizon: int, step: int, result: BacktestResult) -> dict[str, object]:
+def to_dict(file: str, horizon: int, step: int, result: "BacktestResult") -> dict[str, object]:
     """Return the result of a backtest as plain values."""
     return {
         "file": file,
@@ -112,7 +116,7 @@ def to_dict(file: str, horizon: int, step: int, result: BacktestResult) -> dict[
     }
 
 
-def _print_result(file: str, horizon: int, step: int, result: BacktestResult) -> None:
+def _print_result(file: str, horizon: int, step: int, result: "BacktestResult") -> None:
     details = "" if step == 1 else f", {step} rows apart"
     details += "" if result.fit_count == 1 else f", fitted {result.fit_count} times"
     forecasts = f"{pluralize(len(result.cutoffs), 'forecast')} of {pluralize(horizon, 'step')}"
@@ -149,7 +153,7 @@ def _print_result(file: str, horizon: int, step: int, result: BacktestResult) ->
         )
 
 
-def _print_series(result: BacktestResult) -> None:
+def _print_series(result: "BacktestResult") -> None:
     rows = result.series_scores
     if len(rows) > MAX_SHOWN_SERIES:
         rows = rows.sort_values("mase", ascending=False).head(MAX_SHOWN_SERIES)

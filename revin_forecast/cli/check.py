@@ -1,20 +1,19 @@
 """The command `check`: check a normalizer or backbone class against the contract."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import revin_forecast
-from revin_forecast.backbones import Backbone
-from revin_forecast.checks import CheckResult, audit_backbone, audit_normalizer
 from revin_forecast.cli.output import print_json
 from revin_forecast.errors import InputError, did_you_mean
-from revin_forecast.forecasting.onnx_export import silence_compiler
 from revin_forecast.models.spec import ModuleSpec
-from revin_forecast.normalizers import Normalizer
-from revin_forecast.reports.markdown import markdown_table
 from revin_forecast.utils.files import atomic_write
 from revin_forecast.utils.progress import is_verbose, progress
+
+if TYPE_CHECKING:  # Imported on use: the help must not wait for torch.
+    from revin_forecast.checks import CheckResult
 
 
 def check(name: str, programs: bool = False, out: Path | None = None, json: bool = False) -> None:
@@ -35,6 +34,9 @@ def check(name: str, programs: bool = False, out: Path | None = None, json: bool
             f"{did_you_mean(name, revin_forecast.__all__)} Name your own class as module.Class."
         )
     path = name if "." in name else f"revin_forecast.{name}"
+    from revin_forecast.forecasting.onnx_export import silence_compiler
+    from revin_forecast.reports.markdown import markdown_table
+
     with progress(f"checking {name}"), nullcontext() if is_verbose() else silence_compiler():
         results = check_each_class(ModuleSpec(path).import_class(), programs)
     rows = [
@@ -57,22 +59,26 @@ def check(name: str, programs: bool = False, out: Path | None = None, json: bool
         raise InputError(f"{failed} of {len(results)} promises do not hold for {path}.")
 
 
-def check_each_class(kind: Callable, programs: bool) -> list[CheckResult]:
+def check_each_class(kind: type, programs: bool) -> "list[CheckResult]":
     """Run the checks for a normalizer or a backbone class.
 
     Raises:
         InputError: the class is neither.
     """
-    if isinstance(kind, type) and issubclass(kind, Normalizer):
+    from revin_forecast.backbones import Backbone
+    from revin_forecast.checks import audit_backbone, audit_normalizer
+    from revin_forecast.normalizers import Normalizer
+
+    if issubclass(kind, Normalizer):
         return audit_normalizer(kind, programs)
-    if isinstance(kind, type) and issubclass(kind, Backbone):
+    if issubclass(kind, Backbone):
         return audit_backbone(kind, programs)
     raise InputError(
         f"{kind.__name__} is neither a Normalizer nor a backbone of (lookback, horizon, channels)."
     )
 
 
-def to_dict(path: str, results: Sequence[CheckResult]) -> dict[str, object]:
+def to_dict(path: str, results: "Sequence[CheckResult]") -> dict[str, object]:
     """Return the results of all checks and the number of each status as plain values."""
     status = {True: "passed", False: "failed", None: "skipped"}
     checks = [
@@ -83,7 +89,7 @@ def to_dict(path: str, results: Sequence[CheckResult]) -> dict[str, object]:
     return {"class": path, **counts, "checks": checks}
 
 
-def format_status(result: CheckResult) -> str:
+def format_status(result: "CheckResult") -> str:
     """Format a result as a table cell."""
     if result.holds is None:
         return f"- ({result.detail})"

@@ -2,7 +2,6 @@
 
 from revin_forecast.cli.output import print_json, print_table
 from revin_forecast.data.catalog import catalog
-from revin_forecast.data.catalog.download import download
 
 
 def list_datasets(data_dir: str | None = None, json: bool = False) -> None:
@@ -64,6 +63,8 @@ def download_dataset(name: str, data_dir: str | None = None, json: bool = False)
     entry = catalog.find_entry(name)
     path = catalog.locate_file(name, data_dir)
     if path is None:
+        from revin_forecast.data.catalog.download import download
+
         path = download(entry, catalog.data_folder(data_dir))
     else:
         # The file may have been put there by hand.

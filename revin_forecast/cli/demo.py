@@ -1,30 +1,20 @@
 """The command `demo`: forecast a shipped data set with and without RevIN."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from torch import nn
-
-from revin_forecast.backbones import Ridge
 from revin_forecast.cli.output import print_json, print_table
-from revin_forecast.data.catalog import catalog
-from revin_forecast.data.catalog.catalog import split_7_1_2
-from revin_forecast.data.reading.read_series import read_series
-from revin_forecast.data.series import Series
-from revin_forecast.data.split import ChronologicalSplit
-from revin_forecast.data.windows import Windows
-from revin_forecast.data.write_table import write_table
 from revin_forecast.errors import InputError
-from revin_forecast.evaluation.holdout import Scores, build_naive_baselines, score
-from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.models.spec import ModuleSpec
-from revin_forecast.normalizers import Identity, RevIN
-from revin_forecast.reports.line_chart import write_line_chart
-from revin_forecast.training.fit import fit_model
-from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.utils.progress import progress
+
+if TYPE_CHECKING:  # Imported on use: the help must not wait for torch and pandas.
+    import numpy as np
+    from torch import nn
+
+    from revin_forecast.data.series import Series
+    from revin_forecast.data.split import ChronologicalSplit
+    from revin_forecast.evaluation.holdout import Scores
 
 DATASET, LOOKBACK, HORIZON = "co2", 156, 52
 """Weeks: three years of history for a forecast of one year."""
@@ -47,8 +37,19 @@ def demo(out: str = "revin-forecast-demo", json: bool = False) -> None:
     if folder.is_file():
         raise InputError(f"{folder} is a file; name a folder for forecast and picture.")
     folder.mkdir(parents=True, exist_ok=True)
+    from revin_forecast.data.catalog import catalog
+
     path = catalog.shipped_folder() / catalog.find_entry(DATASET).file
     with progress(f"forecasting {path.name}"):
+        import numpy as np
+
+        from revin_forecast.data.reading.read_series import read_series
+        from revin_forecast.data.windows import Windows
+        from revin_forecast.data.write_table import write_table
+        from revin_forecast.evaluation.holdout import score
+        from revin_forecast.forecasting.forecaster import Forecaster
+        from revin_forecast.reports.line_chart import write_line_chart
+
         series = read_series(path)
         models, split = _fit_models(series)
         test = split.standardizer.to_tensor(split.select_part("test", LOOKBACK))
@@ -73,9 +74,11 @@ def demo(out: str = "revin-forecast-demo", json: bool = False) -> None:
 
 
 def _chart_lines(
-    series: Series, models: dict[str, nn.Module], split: ChronologicalSplit
-) -> dict[str, tuple[Any, np.ndarray]]:
+    series: "Series", models: "dict[str, nn.Module]", split: "ChronologicalSplit"
+) -> "dict[str, tuple[Any, np.ndarray]]":
     """Return the measured last years, and each model's forecast of the last one."""
+    import torch
+
     stamps, standardizer = series.timestamps, split.standardizer
     past = torch.from_numpy(standardizer.transform(series.values[-LOOKBACK - HORIZON : -HORIZON]))
     lines = {"measured": (stamps[-HISTORY_ROWS:], series.values[-HISTORY_ROWS:, 0])}
@@ -86,15 +89,20 @@ def _chart_lines(
     return lines
 
 
-def _fit_models(series: Series) -> tuple[dict[str, nn.Module], ChronologicalSplit]:
-    borders = split_7_1_2(len(series))
+def _fit_models(series: "Series") -> "tuple[dict[str, nn.Module], ChronologicalSplit]":
+    from revin_forecast.data.catalog import catalog
+    from revin_forecast.data.split import ChronologicalSplit
+    from revin_forecast.evaluation.holdout import build_naive_baselines
+    from revin_forecast.training.fit import fit_model
+    from revin_forecast.training.model_config import ModelConfig
+
+    borders = catalog.split_7_1_2(len(series))
     split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test)
     models: dict[str, nn.Module] = {}
-    for name, normalizer in (("with RevIN", RevIN), ("without", Identity)):
-        config = ModelConfig(
-            ModuleSpec.from_class(Ridge), ModuleSpec.from_class(normalizer), LOOKBACK, HORIZON
-        )
-        models[name], _ = fit_model(config, split)
+    for title, normalizer in (("with RevIN", "RevIN"), ("without", "Identity")):
+        backbone, spec = (ModuleSpec(f"revin_forecast.{name}") for name in ("Ridge", normalizer))
+        config = ModelConfig(backbone, spec, LOOKBACK, HORIZON)
+        models[title], _ = fit_model(config, split)
     season = catalog.find_entry(DATASET).season
     naive = build_naive_baselines(LOOKBACK, HORIZON, len(series.names), season)
     models["repeat the last value"] = naive["repeat"]
@@ -102,7 +110,7 @@ def _fit_models(series: Series) -> tuple[dict[str, nn.Module], ChronologicalSpli
     return models, split
 
 
-def _print_scores(scores_by_model: dict[str, Scores]) -> None:
+def _print_scores(scores_by_model: "dict[str, Scores]") -> None:
     windows = next(iter(scores_by_model.values())).windows
     print(
         f"CO2 at Mauna Loa, {LOOKBACK} weeks -> {HORIZON}: errors on all {windows} windows of "

@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from revin_forecast.cli.usage_errors import find_option_value
+from revin_forecast.cli.options import find_values
 from revin_forecast.errors import InputError
 from revin_forecast.utils.progress import is_first_rank, progress, progress_display
 
@@ -20,9 +20,10 @@ def display_start(name: str, words: Sequence[str], start: float) -> Iterator[Non
         start: start of the command, by `time.monotonic`.
     """
     # The parser prints help and options itself, in the middle of a bar.
-    lines, file = [*words], find_option_value("config", words)
+    lines = [*words]
     with suppress(OSError, UnicodeDecodeError):
-        lines += Path(file).read_text("utf-8").splitlines() if file else []
+        for file in find_values("config", words):
+            lines += Path(file).read_text("utf-8").splitlines()
     silent = ("-h", "--help", "--print", "--quiet", "quiet: true")
     if not is_first_rank() or any(line.startswith(silent) for line in lines):
         yield

@@ -1,44 +1,33 @@
 """The command `evaluate`: score a model and naive baselines on every test window."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
-import pandas as pd
-
-from revin_forecast.backbones import Backbone, Ridge
+from revin_forecast.cli.load_split import load_split, to_dataset_config
+from revin_forecast.cli.options import Without
 from revin_forecast.cli.output import print_json, print_table, print_text
-from revin_forecast.cli.parser import Without
 from revin_forecast.cli.validation import require_known_shifts, require_positive
-from revin_forecast.data.catalog import catalog
-from revin_forecast.data.catalog.catalog import split_7_1_2
-from revin_forecast.data.covariates import (
-    KnownColumns,
-    expand_names,
-    known_covariates,
-    table_columns,
-)
 from revin_forecast.data.formatting import pluralize
-from revin_forecast.data.reading.frequency import default_season
-from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.reading.reading_options import ReadingOptions
-from revin_forecast.data.series import Series
-from revin_forecast.data.split import ChronologicalSplit
+from revin_forecast.data.reading.source import require_file
 from revin_forecast.errors import InputError
-from revin_forecast.evaluation.holdout import Evaluation, Scores, score, select_test_windows
-from revin_forecast.evaluation.holdout import evaluate as evaluate_split
 from revin_forecast.models.spec import ModuleSpec
-from revin_forecast.normalizers import Identity, Normalizer, RevIN
-from revin_forecast.shift.robustness import Workspace, measure_robustness
-from revin_forecast.shift.suite.suite import DatasetConfig
-from revin_forecast.training.fit import fit_model
-from revin_forecast.training.model_config import ModelConfig, resolve_covariates
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.progress import progress
 
+if TYPE_CHECKING:  # Imported on use: the help must not wait for torch and pandas.
+    import numpy as np
+    import pandas as pd
+
+    from revin_forecast.data.series import Series
+    from revin_forecast.evaluation.holdout import Evaluation, Scores
+    from revin_forecast.shift.suite.suite import DatasetConfig
+    from revin_forecast.training.model_config import ModelConfig
+
+RIDGE, REVIN = ModuleSpec("revin_forecast.Ridge"), ModuleSpec("revin_forecast.RevIN")
 PLACEMENT_TITLES = {
     "steady": "Process shift that began long ago: look-back and truth have moved",
     "transition": "Process shift of severity 3 that began k steps ago",
@@ -64,8 +53,8 @@ def evaluate(
     ] = ReadingOptions(),  # noqa: B008
     covariates: list[str] | None = None,
     shifts: list[str] | None = None,
-    backbone: Callable[[int, int, int], Backbone] = Ridge,
-    normalizer: Callable[[int], Normalizer] = RevIN,
+    backbone: ModuleSpec = RIDGE,
+    normalizer: ModuleSpec = REVIN,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
 ) -> None:
     """Fit a model on the training and validation rows and score every test window.
@@ -99,32 +88,37 @@ def evaluate(
     if (dataset is None) == (file is None):
         raise InputError("evaluate needs one of --dataset NAME or --file PATH.")
     require_positive(lookback=lookback, horizon=horizon, season=season)
+    if file is not None:
+        require_file(file)
     require_known_shifts(shifts or ())
-    if dataset is not None:
-        entry = catalog.find_entry(dataset)
-        series, borders = catalog.load_dataset(dataset, data_dir), entry.borders
-        series = series if reading.target is None else series.select(reading.target)
-        season = season or entry.season
-    else:
-        with progress(f"reading {file}"):
-            series = read_series(str(file), **vars(reading))
-        borders = split_7_1_2(len(series))
-        season = season or default_season(series.frequency)
-    components = ModuleSpec.from_class(backbone), ModuleSpec.from_class(normalizer)
-    covariate_names = resolve_covariates(components[0], covariates or ())
-    series, names, known = separate_known_covariates(series, covariate_names, borders.train)
-    config = ModelConfig(*components, lookback, horizon, training, refit, names)
-    split = ChronologicalSplit(
-        series.values, borders.train, borders.validation, borders.test, known=known
-    )
-    run_folder = None if folder is None else Path(folder)
     name = dataset or str(file)
-    with progress(f"evaluating {config.backbone.name} on {name}"):
-        result = evaluate_split(config, split, season, run_folder, resume)
+    if dataset is not None:
+        from revin_forecast.data.catalog import catalog
+
+        catalog.find_entry(dataset)  # raises for an unknown name, also if there is such a file
+    data = load_split(name, reading, data_dir, season)
+    run_folder = None if folder is None else Path(folder)
+    with progress(f"evaluating {backbone.name} on {name}"):
+        from revin_forecast.data.split import ChronologicalSplit
+        from revin_forecast.evaluation.holdout import evaluate as evaluate_split
+        from revin_forecast.evaluation.holdout import score, select_test_windows
+        from revin_forecast.training.fit import fit_model
+        from revin_forecast.training.model_config import ModelConfig, resolve_covariates
+
+        borders = data.borders
+        covariate_names = resolve_covariates(backbone, covariates or ())
+        series, names, known = separate_known_covariates(
+            data.series, covariate_names, borders.train
+        )
+        config = ModelConfig(backbone, normalizer, lookback, horizon, training, refit, names)
+        split = ChronologicalSplit(
+            series.values, borders.train, borders.validation, borders.test, known=known
+        )
+        result = evaluate_split(config, split, data.season, run_folder, resume)
         twin = None
         if compare:
             # The twin gets its own folder, so that --resume finds both checkpoints.
-            twin_config = replace(config, normalizer=ModuleSpec.from_class(Identity))
+            twin_config = replace(config, normalizer=ModuleSpec("revin_forecast.Identity"))
             model, _ = fit_model(twin_config, split, run_folder and run_folder / "without", resume)
             twin = score(model, select_test_windows(twin_config, split))
     record = to_dict(name, config, result, twin)
@@ -132,17 +126,7 @@ def evaluate(
         _print_scores(name, series, config, result, twin)
     if shifts:
         # The benchmark reads the data set itself and fits the model on its own split.
-        source = DatasetConfig(
-            dataset or Path(str(file)).stem,
-            file=file,
-            season=season,
-            columns=reading.target or (),
-            time=reading.time,
-            id=reading.id,
-            value=reading.value,
-            frequency=reading.frequency,
-            format=reading.format,
-        )
+        source = to_dataset_config(dataset or Path(str(file)).stem, file, reading, data.season)
         rows = measure_with_progress(
             config, source, shifts, data_dir, run_folder and run_folder / "shifts"
         )
@@ -154,8 +138,8 @@ def evaluate(
 
 
 def separate_known_covariates(
-    series: Series, covariates: Sequence[str], rows: int
-) -> tuple[Series, tuple[str, ...], np.ndarray | None]:
+    series: "Series", covariates: Sequence[str], rows: int
+) -> "tuple[Series, tuple[str, ...], np.ndarray | None]":
     """Separate the columns to forecast from the covariates that are known in advance.
 
     Args:
@@ -168,6 +152,13 @@ def separate_known_covariates(
     """
     if not covariates:
         return series, (), None
+    from revin_forecast.data.covariates import (
+        KnownColumns,
+        expand_names,
+        known_covariates,
+        table_columns,
+    )
+
     names = expand_names(covariates, series.frequency)
     own_columns = table_columns(names)
     columns = None
@@ -178,7 +169,7 @@ def separate_known_covariates(
 
 
 def to_dict(
-    name: str, config: ModelConfig, result: Evaluation, twin: Scores | None
+    name: str, config: "ModelConfig", result: "Evaluation", twin: "Scores | None"
 ) -> dict[str, object]:
     """Return an evaluation as plain values, with the model's scores at the top level."""
     return {
@@ -197,12 +188,12 @@ def to_dict(
 
 
 def measure_with_progress(
-    config: ModelConfig,
-    source: DatasetConfig,
+    config: "ModelConfig",
+    source: "DatasetConfig",
     shifts: Sequence[str],
     data_dir: str | None = None,
     folder: Path | None = None,
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Measure a model and its twin without normalizer under every shift with a progress display.
 
     Args:
@@ -213,11 +204,13 @@ def measure_with_progress(
         folder: folder for weights and results; None keeps nothing.
     """
     with progress(f"measuring {config.backbone.name} under every shift"):
+        from revin_forecast.shift.robustness import Workspace, measure_robustness
+
         workspace = Workspace(data_dir, None if folder is None else str(folder))
         return measure_robustness(config, source, shifts, workspace)
 
 
-def print_robustness(config: ModelConfig, rows: pd.DataFrame) -> None:
+def print_robustness(config: "ModelConfig", rows: "pd.DataFrame") -> None:
     """Print measured errors as tables, one for each placement of the shift."""
     clean = rows[rows.placement == "clean"].iloc[0]
     name = f"{config.backbone.name} with {config.normalizer.name}"
@@ -240,7 +233,7 @@ def print_robustness(config: ModelConfig, rows: pd.DataFrame) -> None:
 
 
 def _print_scores(
-    name: str, series: Series, config: ModelConfig, result: Evaluation, twin: Scores | None
+    name: str, series: "Series", config: "ModelConfig", result: "Evaluation", twin: "Scores | None"
 ) -> None:
     model = f"{config.backbone.name} with {config.normalizer.name}"
     rows = {
@@ -260,7 +253,7 @@ def _print_scores(
     )
 
 
-def _print_robustness_table(part: pd.DataFrame, axis: str) -> None:
+def _print_robustness_table(part: "pd.DataFrame", axis: str) -> None:
     positions = sorted(part[axis].unique())
     columns = [f"{'k=' * (axis == 'age')}{position}" for position in positions]
     rows = []

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from revin_forecast.cli.output import print_json
 from revin_forecast.errors import InputError
-from revin_forecast.forecasting.fitted import FittedModel
-from revin_forecast.forecasting.onnx_export import ForecasterProgram, export_onnx
-from revin_forecast.forecasting.saving import load_fitted
 from revin_forecast.utils.progress import progress
+
+if TYPE_CHECKING:  # Imported on use: the help must not wait for torch.
+    from revin_forecast.forecasting.fitted import FittedModel
 
 
 def export(
@@ -30,7 +30,11 @@ def export(
         level: levels of prediction intervals in percent, added to the outputs.
         json: print one JSON object instead of text.
     """
-    fitted = load_fitted(Path(model))
+    with progress(f"loading {model}"):
+        from revin_forecast.forecasting.onnx_export import export_onnx
+        from revin_forecast.forecasting.saving import load_fitted
+
+        fitted = load_fitted(Path(model))
     path = Path(out or f"{Path(model).resolve().name}.{to}")
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {path.parent} to write {path.name} in; create it.")
@@ -48,7 +52,7 @@ def export(
     )
 
 
-def to_dict(fitted: FittedModel, path: Path, levels: Sequence[float]) -> dict[str, object]:
+def to_dict(fitted: "FittedModel", path: Path, levels: Sequence[float]) -> dict[str, object]:
     """Return the properties of an exported file and its difference from the fitted model.
 
     Args:
@@ -64,6 +68,8 @@ def to_dict(fitted: FittedModel, path: Path, levels: Sequence[float]) -> dict[st
     import onnx
     import onnxruntime
     import torch
+
+    from revin_forecast.forecasting.onnx_export import ForecasterProgram
 
     past = torch.from_numpy(fitted.history.values.copy()).unsqueeze(0)
     # Run the written file itself, so that an error of the conversion shows in the difference.

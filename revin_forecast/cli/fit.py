@@ -1,25 +1,24 @@
 """The command `fit`: fit on a table and save the forecaster in a folder."""
 
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from revin_forecast.backbones import Backbone
+from revin_forecast.cli.load_split import to_dataset_config
 from revin_forecast.cli.output import describe_fit, print_json
 from revin_forecast.cli.validation import fingerprint_file, require_known_shifts
-from revin_forecast.data.memory_mapped.series import DEFAULT_KEPT_ROWS, memory_map_table
-from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.errors import InputError
-from revin_forecast.forecasting.fitted import FittedModel
-from revin_forecast.forecasting.forecaster import Forecaster
-from revin_forecast.normalizers import Normalizer
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.selection.settings import SelectionSettings
-from revin_forecast.shift.suite.suite import DatasetConfig
 from revin_forecast.training.settings import TrainingSettings
-from revin_forecast.utils.memory import exceeds_memory
 from revin_forecast.utils.progress import progress
+
+if TYPE_CHECKING:  # Imported on use: the help must not wait for torch and pandas.
+    from revin_forecast.forecasting.fitted import FittedModel
+    from revin_forecast.forecasting.forecaster import Forecaster
+
+MemoryMap = Literal["auto", "always", "never"]
 
 
 def fit(
@@ -31,12 +30,12 @@ def fit(
     covariates: list[str] | None = None,
     selection: SelectionSettings = SelectionSettings(),  # noqa: B008
     shifts: list[str] | None = None,
-    memory_map: Literal["auto", "always", "never"] = "auto",
+    memory_map: MemoryMap = "auto",
     resume: bool = False,
     quiet: bool = False,
     json: bool = False,
-    backbone: Callable[[int, int, int], Backbone] | Literal["auto"] = "auto",
-    normalizer: Callable[[int], Normalizer] | None = None,
+    backbone: ModuleSpec | Literal["auto"] = "auto",
+    normalizer: ModuleSpec | None = None,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
 ) -> Path | None:
     """Fit on a table and save the forecaster in a folder.
@@ -76,38 +75,19 @@ def fit(
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder for the forecaster.")
     source = fingerprint_file(file)
-    forecaster = Forecaster(
-        horizon, lookback, backbone, normalizer, training, covariates or (), selection
-    )
-    lines: list[str] = []
-    is_mappable = reading.allows_memory_map and forecaster.can_fit_memory_mapped
-    if memory_map == "always" or (memory_map == "auto" and is_mappable and exceeds_memory(file)):
-        if not reading.allows_memory_map:
-            raise InputError(
-                "--missing and --decimal need all rows, but a memory-mapped table is read a few "
-                "rows at a time. Leave them out, or pass --memory-map never."
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder) as scratch, progress(f"fitting on {file}"):
-            table = memory_map_table(
-                file,
-                scratch,
-                time=reading.time,
-                id=reading.id,
-                value=reading.value,
-                target=reading.target,
-                inputs=reading.inputs,
-                frequency=reading.frequency,
-                format=reading.format,
-                keep=max(DEFAULT_KEPT_ROWS, lookback or 0),
-            )
-            size = table.values.nbytes / 2**20
-            lines.append(f"{file}: read a few rows at a time into a memory map of {size:,.0f} MiB")
-            forecaster.fit(table, folder / "training", resume)
-    else:
-        with progress(f"fitting on {file}"):
-            series = read_series(file, **vars(reading))
-            forecaster.fit(series, folder / "training", resume)
+    with progress(f"fitting on {file}"):
+        from revin_forecast.forecasting.forecaster import Forecaster
+
+        forecaster = Forecaster(
+            horizon, lookback, backbone, normalizer, training, covariates or (), selection
+        )
+        if _uses_memory_map(memory_map, file, forecaster, reading):
+            lines = [_fit_memory_mapped(forecaster, file, reading, folder, resume)]
+        else:
+            from revin_forecast.data.reading.read_series import read_series
+
+            lines = []
+            forecaster.fit(read_series(file, **vars(reading)), folder / "training", resume)
     if not training.is_first_process:  # With several processes, only the first one writes.
         return None
     forecaster.fitted.summary["source"] = source
@@ -121,16 +101,7 @@ def fit(
     if shifts:
         from revin_forecast.cli.evaluate import measure_with_progress, print_robustness
 
-        data = DatasetConfig(
-            Path(file).stem,
-            file=file,
-            columns=reading.target or (),
-            time=reading.time,
-            id=reading.id,
-            value=reading.value,
-            frequency=reading.frequency,
-            format=reading.format,
-        )
+        data = to_dataset_config(Path(file).stem, file, reading)
         config = forecaster.fitted.config
         rows = measure_with_progress(config, data, shifts, folder=folder / "shifts")
         record["shifts"] = rows.to_dict("records")
@@ -141,7 +112,48 @@ def fit(
     return folder
 
 
-def to_dict(folder: Path, fitted: FittedModel) -> dict[str, object]:
+def _uses_memory_map(
+    memory_map: MemoryMap, file: str, forecaster: "Forecaster", reading: ReadingOptions
+) -> bool:
+    """Return whether to read the table a few rows at a time."""
+    from revin_forecast.utils.memory import exceeds_memory
+
+    if memory_map == "always" and not reading.allows_memory_map:
+        raise InputError(
+            "--missing and --decimal need all rows, but a memory-mapped table is read a few "
+            "rows at a time. Leave them out, or pass --memory-map never."
+        )
+    if memory_map != "auto":
+        return memory_map == "always"
+    return reading.allows_memory_map and forecaster.can_fit_memory_mapped and exceeds_memory(file)
+
+
+def _fit_memory_mapped(
+    forecaster: "Forecaster", file: str, reading: ReadingOptions, folder: Path, resume: bool
+) -> str:
+    """Fit on a memory map of a table in a temporary folder; return its description."""
+    from revin_forecast.data.memory_mapped.series import DEFAULT_KEPT_ROWS, memory_map_table
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder) as scratch:
+        table = memory_map_table(
+            file,
+            scratch,
+            time=reading.time,
+            id=reading.id,
+            value=reading.value,
+            target=reading.target,
+            inputs=reading.inputs,
+            frequency=reading.frequency,
+            format=reading.format,
+            keep=max(DEFAULT_KEPT_ROWS, forecaster.lookback or 0),
+        )
+        size = table.values.nbytes / 2**20
+        forecaster.fit(table, folder / "training", resume)
+    return f"{file}: read a few rows at a time into a memory map of {size:,.0f} MiB"
+
+
+def to_dict(folder: Path, fitted: "FittedModel") -> dict[str, object]:
     """Return a fit and its folder as plain values."""
     config, names = fitted.config, fitted.history.names
     return {

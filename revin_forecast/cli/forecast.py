@@ -1,23 +1,40 @@
 """The command `forecast`: fit on a table and forecast the steps after its last row."""
 
 import sys
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from revin_forecast.backbones import Backbone
-from revin_forecast.cli.output import describe_fit, describe_last_row, print_json
-from revin_forecast.data.formatting import pluralize
-from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.cli.output import print_json
 from revin_forecast.data.reading.reading_options import ReadingOptions
-from revin_forecast.data.write_table import check_table_path, to_csv, write_table
 from revin_forecast.errors import InputError
-from revin_forecast.forecasting.forecaster import Forecaster
-from revin_forecast.forecasting.groups import forecast_groups
-from revin_forecast.normalizers import Normalizer
-from revin_forecast.parallel import EngineName, make_engine
+from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.parallel.engine import Engine, EngineName
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.progress import progress
+
+if TYPE_CHECKING:  # The help, and a call that can't be used, must not wait for torch and pandas.
+    import pandas as pd
+
+    from revin_forecast.data.series import Series
+    from revin_forecast.forecasting.forecaster import Forecaster
+
+
+@dataclass(frozen=True, eq=False)
+class ForecastResult:
+    """A forecast and its description."""
+
+    table: "pd.DataFrame"
+    """The forecast."""
+    lines: list[str]
+    """What was fitted."""
+    last_line: str
+    """What was forecast."""
+    series: "Series | None" = None
+    """The table that was read; None for groups."""
+    summary: Mapping[str, Any] | None = None
+    """Summary of the fit; None for groups."""
 
 
 def forecast(
@@ -37,8 +54,8 @@ def forecast(
     engine: EngineName = "inline",
     workers: int | None = None,
     quiet: bool = False,
-    backbone: Callable[[int, int, int], Backbone] | Literal["auto"] = "auto",
-    normalizer: Callable[[int], Normalizer] | None = None,
+    backbone: ModuleSpec | Literal["auto"] = "auto",
+    normalizer: ModuleSpec | None = None,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
 ) -> None:
     """Fit on a table and forecast the steps after its last row.
@@ -61,7 +78,7 @@ def forecast(
             weekday, day, yearday, month, minute, step, or columns of the table.
         future: table with the columns among the covariates and a row for each forecast step.
         selection: how a model is chosen.
-        group: column of a long table; a separate model is fitted for each of its values.
+        group: fit a separate model for each value of this column of a long table.
         engine: where groups, or parts of many series, are processed: in this process (inline), in
             worker processes (local) or on a Ray cluster (ray).
         workers: number of worker processes of the local engine; one per core by default.
@@ -72,22 +89,8 @@ def forecast(
         training: settings for a backbone trained by gradient descent.
     """
     arguments = dict(locals())  # first, while parameters are the only local variables
-    if out is not None:
-        check_table_path(out, file)
-    if report is not None or plot is not None:
-        from revin_forecast.cli.report import check_output_paths  # plotly takes a second to import
-
-        check_output_paths(report, plot)
-    forecaster = Forecaster(
-        horizon, lookback, backbone, normalizer, training, covariates or (), selection
-    )
-    if workers is not None and engine != "local":
-        raise InputError(
-            f"--workers is for --engine local, but the engine is {engine}. Pass --engine local, or "
-            "leave --workers out."
-        )
-    task_engine = None if engine == "inline" else make_engine(engine, workers)
-    record: dict[str, object] = {"file": file, "horizon": horizon, "levels": level or []}
+    _check_paths(file, out, report, plot)
+    task_engine = _make_engine(engine, workers)
     if group is not None:
         check_group_options(
             target=reading.target,
@@ -97,54 +100,111 @@ def forecast(
             report=report,
             plot=plot,
         )
-        columns = {
-            name: value for name, value in vars(reading).items() if name not in ("target", "inputs")
-        }
-        with progress(f"forecasting {file}"):
-            table = forecast_groups(
-                forecaster,
-                file,
-                group,
-                level=level or (),
-                engine=task_engine,
-                read_options=columns,
-            )
-        series, lines = None, [f"one model for each of {table[group].nunique()} groups of {group}"]
-        last_line = f"{horizon} steps of each series"
-    else:
-        with progress(f"forecasting {file}"):
-            series = read_series(file, **vars(reading))
-            table = forecaster.fit(series).predict(
-                future=future, level=level or (), engine=task_engine
-            )
-        if not training.is_first_process:  # With several processes, only the first one writes.
-            return
-        record["fitted"] = forecaster.fitted.summary
-        lines = [describe_fit(forecaster.fitted)]
-        count = len(forecaster.fitted.targets)
-        last_line = (
-            f"{pluralize(horizon, 'step')} of {count} series after {describe_last_row(series)}"
+    with progress(f"forecasting {file}"):
+        from revin_forecast.forecasting.forecaster import Forecaster
+
+        forecaster = Forecaster(
+            horizon, lookback, backbone, normalizer, training, covariates or (), selection
         )
+        if group is None:
+            result = _forecast_series(forecaster, file, reading, future, level or (), task_engine)
+        else:
+            result = _forecast_groups(forecaster, file, group, reading, level or (), task_engine)
+    if not training.is_first_process:  # With several processes, only the first one writes.
+        return
+    lines = [*result.lines]
     if out is not None:
-        write_table(table, out)
-        lines.append(f"{out}: {last_line}")
-    if series is not None and (report is not None or plot is not None):
+        from revin_forecast.data.write_table import write_table
+
+        write_table(result.table, out)
+        lines.append(f"{out}: {result.last_line}")
+    if result.series is not None and (report is not None or plot is not None):
         from revin_forecast.cli.report import write_report_and_plot
         from revin_forecast.cli.reproduce import format_command_line
 
         command_line = format_command_line(forecast, arguments, "file")
         lines += write_report_and_plot(
-            report, plot, forecaster, series, arguments, command_line, table, task_engine
+            forecaster, result.series, arguments, command_line, result.table, task_engine
         )
     if json:
+        record: dict[str, object] = {"file": file, "horizon": horizon, "levels": level or []}
+        fitted = {} if result.summary is None else {"fitted": result.summary}
         outputs = {"out": out, "report": report, "plot": plot}
-        print_json(record | outputs | {"forecast": table.to_dict("records")})
+        print_json(record | fitted | outputs | {"forecast": result.table.to_dict("records")})
         return
     if not quiet:
         # Keep stdout for the CSV, so that it can be redirected to a file.
         print(*lines, sep="\n", file=sys.stderr if out is None else sys.stdout)
     if out is None:
-        sys.stdout.write(to_csv(table))
+        from revin_forecast.data.write_table import to_csv
+
+        sys.stdout.write(to_csv(result.table))
+
+
+def _check_paths(file: str, out: str | None, report: str | None, plot: str | None) -> None:
+    """Check the paths of all outputs before any work is done."""
+    if out is not None:
+        from revin_forecast.data.write_table import check_table_path
+
+        check_table_path(out, file)
+    if report is not None or plot is not None:
+        from revin_forecast.cli.report import check_output_paths  # plotly takes a second to import
+
+        check_output_paths(report, plot)
+
+
+def _make_engine(engine: EngineName, workers: int | None) -> Engine | None:
+    """Return the engine for groups and parts of many series; None for this process."""
+    if workers is not None and engine != "local":
+        raise InputError(
+            f"--workers is for --engine local, but the engine is {engine}. Pass --engine local, or "
+            "leave --workers out."
+        )
+    if engine == "inline":
+        return None
+    from revin_forecast.parallel import make_engine
+
+    return make_engine(engine, workers)
+
+
+def _forecast_series(
+    forecaster: "Forecaster",
+    file: str,
+    reading: ReadingOptions,
+    future: str | None,
+    level: Sequence[float],
+    engine: Engine | None,
+) -> ForecastResult:
+    from revin_forecast.cli.output import describe_fit, describe_last_row
+    from revin_forecast.data.formatting import pluralize
+    from revin_forecast.data.reading.read_series import read_series
+
+    series = read_series(file, **vars(reading))
+    table = forecaster.fit(series).predict(future=future, level=level, engine=engine)
+    fitted = forecaster.fitted
+    steps = pluralize(forecaster.horizon, "step")
+    last_line = f"{steps} of {len(fitted.targets)} series after {describe_last_row(series)}"
+    return ForecastResult(table, [describe_fit(fitted)], last_line, series, fitted.summary)
+
+
+def _forecast_groups(
+    forecaster: "Forecaster",
+    file: str,
+    group: str,
+    reading: ReadingOptions,
+    level: Sequence[float],
+    engine: Engine | None,
+) -> ForecastResult:
+    from revin_forecast.forecasting.groups import forecast_groups
+
+    options = {
+        name: value for name, value in vars(reading).items() if name not in ("target", "inputs")
+    }
+    table = forecast_groups(
+        forecaster, file, group, level=level, engine=engine, read_options=options
+    )
+    lines = [f"one model for each of {table[group].nunique()} groups of {group}"]
+    return ForecastResult(table, lines, f"{forecaster.horizon} steps of each series")
 
 
 def check_group_options(**options: object) -> None:

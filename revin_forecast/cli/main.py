@@ -1,30 +1,22 @@
 """The `revin-forecast` program: dispatches to commands, each a typed function imported on use."""
 
-import argparse
-import inspect
 import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from revin_forecast import __version__
 from revin_forecast.cli.display import display_progress, display_start
-from revin_forecast.cli.parser import (
-    add_parameters,
-    find_flat_options,
-    find_short_options,
-    group_flat_options,
-    make_help_formatter,
-    normalize_arguments,
-    to_module_factory,
-)
-from revin_forecast.cli.usage_errors import CommandCall, check_config_file, find_option_value
+from revin_forecast.cli.help import find_help_request, format_requested_help
+from revin_forecast.cli.options import Option, group_values, list_options
+from revin_forecast.cli.parser import format_options_file, parse_words, resolve_modules
+from revin_forecast.cli.usage_errors import CommandOptions
+from revin_forecast.data.reading.source import require_file
 from revin_forecast.errors import InputError, did_you_mean
 from revin_forecast.utils import signals
 from revin_forecast.utils.files import atomic_write
@@ -44,6 +36,8 @@ class Command:
     """Its line in the list of commands."""
     positional: tuple[str, ...] = ()
     """Parameters that are passed without a flag."""
+    examples: tuple[str, ...] = ()
+    """Arguments for the help, which run in a checkout of the project."""
 
 
 COMMANDS = {
@@ -52,9 +46,25 @@ COMMANDS = {
         "inspect_file:inspect_file", "show how a table is read, and write its format", ("file",)
     ),
     "forecast": Command(
-        "forecast:forecast", "fit on a table and forecast the next steps", ("file",)
+        "forecast:forecast",
+        "fit on a table and forecast the next steps",
+        ("file",),
+        (
+            "datasets/co2_weekly.csv --horizon 52 --out forecast.csv",
+            "datasets/co2_weekly.csv --horizon 8 --level 80 95",
+            "datasets/co2_weekly.csv --horizon 8 --backbone Ridge",
+        ),
     ),
-    "fit": Command("fit:fit", "fit on a table and save the forecaster in a folder", ("file",)),
+    "fit": Command(
+        "fit:fit",
+        "fit on a table and save the forecaster in a folder",
+        ("file",),
+        (
+            "datasets/co2_weekly.csv --horizon 52 --out model",
+            "datasets/co2_weekly.csv --horizon 8 --out ridge --backbone Ridge --normalizer RevIN",
+            "--config configs/fit_co2.yaml --max-epochs 2",
+        ),
+    ),
     "predict": Command(
         "predict:predict", "forecast with a saved forecaster, without fitting", ("model", "file")
     ),
@@ -67,10 +77,24 @@ COMMANDS = {
         ("model",),
     ),
     "backtest": Command(
-        "backtest:backtest", "score forecasts of the last part of a table", ("file",)
+        "backtest:backtest",
+        "score forecasts of the last part of a table",
+        ("file",),
+        (
+            "datasets/co2_weekly.csv --horizon 52",
+            "datasets/co2_weekly.csv --horizon 8 --backbone Ridge --level 80 --step 4",
+            "datasets/co2_weekly.csv --horizon 8 --test-share 0.1 --out scores.csv",
+        ),
     ),
     "evaluate": Command(
-        "evaluate:evaluate", "score a model and naive baselines on every test window"
+        "evaluate:evaluate",
+        "score a model and naive baselines on every test window",
+        (),
+        (
+            "--dataset co2 --lookback 156 --horizon 52 --compare",
+            "--file datasets/co2_weekly.csv --lookback 52 --horizon 8 --normalizer LastValue",
+            "--dataset co2 --lookback 52 --horizon 8 --backbone DLinear --max-epochs 1",
+        ),
     ),
     "sweep": Command(
         "sweep:sweep",
@@ -142,70 +166,48 @@ def _run_command(name: str, command: Command, words: list[str], start: float) ->
 
     A function that returns a folder gets its options written there, as `config.yaml`.
     """
+    # The user's own classes are found in the current folder; last, so that they shadow no library.
+    sys.path.append(str(Path.cwd()))
+    # The modules of commands import heavy libraries only when their functions are called.
+    module, _, function_name = command.function.partition(":")
+    function = getattr(import_module(f"revin_forecast.cli.{module}"), function_name)
+    options = list_options(function, command.positional)
+    subcommands = [other for other in COMMANDS if other.startswith(f"{name} ")]
+    call = CommandOptions(name, options, subcommands)
     with display_start(name, words, start):
-        function, parser, options = _parse_arguments(name, command, words)
-        verbose = options.pop("verbose")
-        values = vars(parser.instantiate(options))
-        values.pop("config", None)
-        # The parser's own factories can't be turned back into a ModuleSpec, as saving requires.
-        components = {
-            key: to_module_factory(options[key])
-            for key in ("backbone", "normalizer")
-            if key in values
-        }
+        with _pointing_to_help(name):
+            request = find_help_request(words, options)
+            if request is not None:
+                usage = f"{PROGRAM} {_format_usage(name, options)}"
+                examples = [f"{PROGRAM} {name} {example}" for example in command.examples]
+                print(format_requested_help(request, usage, function, options, examples))
+                raise SystemExit(0)
+            parsed = parse_words(call, words)
+        file = parsed.values.get("file")
+        if file is not None and not parsed.values["print_config"]:
+            require_file(file)  # before slow imports
+        with _pointing_to_help(name):
+            values = resolve_modules(call, parsed)
+    if values["print_config"]:
+        print(format_options_file(values), end="")
+        raise SystemExit(0)
     signals.start_raising()
-    with display_progress(verbose, values, start):
-        result = function(**group_flat_options(function, values | components))
+    arguments = group_values(function, values)
+    with display_progress(values["verbose"], arguments, start):
+        result = function(**arguments)
     if isinstance(result, Path):
-        text = parser.dump(options)
         with atomic_write(result / "config.yaml") as partial:
+            text = format_options_file(values)
             partial.write_text(f"# {PROGRAM} {name} --config config.yaml\n{text}")
 
 
-def _parse_arguments(
-    name: str, command: Command, words: list[str]
-) -> tuple[Callable[..., object], Any, Any]:
-    """Return the function of a command, its parser and the parsed options."""
-    from jsonargparse import ArgumentParser, set_parsing_settings
-
-    if {"-h", "--help"} & set(words):  # The help of a settings field is its attribute docstring.
-        set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    # The user's own classes are found in the current folder; last, so that they shadow no library.
-    sys.path.append(str(Path.cwd()))
-    module, _, function_name = command.function.partition(":")
-    function = getattr(import_module(f"revin_forecast.cli.{module}"), function_name)
-    parser = ArgumentParser(
-        prog=f"{PROGRAM} {name}",
-        usage=_format_usage_line(name, function, command),
-        formatter_class=make_help_formatter(),
-        exit_on_error=False,
-    )
-    add_parameters(parser, function, command.positional)
-    words = normalize_arguments(words, function)
-    check_config_file(words)
+@contextmanager
+def _pointing_to_help(name: str) -> Iterator[None]:
+    """Add the command's help to the message of an error."""
     try:
-        return function, parser, parser.parse_args(words)
-    except (argparse.ArgumentError, argparse.ArgumentTypeError) as error:
-        call = _describe_call(name, command, function, words)
-        raise InputError(f"{call.explain(str(error))} See {PROGRAM} {name} --help.") from error
-
-
-def _describe_call(
-    name: str, command: Command, function: Callable[..., Any], words: Sequence[str]
-) -> CommandCall:
-    """Return the facts about a call that explain why its arguments can't be used."""
-    groups = find_flat_options(function)
-    flat = {option for options in groups.values() for option in options}
-    parameters = (
-        set(inspect.get_annotations(function)) - {"return", *command.positional, *groups} | flat
-    )
-    short = find_short_options(function)
-    keys = {*parameters, *short, *short.values(), "config", "verbose"}
-    options = [key.replace("_", "-") for key in sorted(keys)]
-    classes = {key: find_option_value(key, words) for key in ("backbone", "normalizer")}
-    class_names = {key: path for key, path in classes.items() if path is not None}
-    subcommands = [other for other in COMMANDS if other.startswith(f"{name} ")]
-    return CommandCall(name, words, command.positional, options, class_names, subcommands)
+        yield
+    except InputError as error:
+        raise InputError(f"{error} See {PROGRAM} {name} --help.") from error
 
 
 def _format_help() -> str:
@@ -220,20 +222,25 @@ def _format_help() -> str:
             "",
             *lines,
             "",
-            f"{PROGRAM} COMMAND --help prints the options of a command, --version the version.",
+            f"{PROGRAM} COMMAND --help prints the options of a command, --help-all explains all of",
+            "them in full, --version prints the version.",
         ]
     )
 
 
-def _format_usage_line(name: str, function: Callable[..., Any], command: Command) -> str:
-    """Return the usage line with the required parameters; the help lists the options below it."""
-    parameters = inspect.signature(function).parameters
-    required = [key for key in parameters if parameters[key].default is inspect.Parameter.empty]
+def _format_usage(name: str, options: Sequence[Option]) -> str:
+    """Return the command with its required options; the help lists the others."""
     arguments = [
-        key.upper() if key in required else f"[{key.upper()}]" for key in command.positional
+        option.name if option.is_required else f"[{option.name}]"
+        for option in options
+        if option.is_positional
     ]
-    flags = [f"--{key} {key.upper()}" for key in required if key not in command.positional]
-    return " ".join([PROGRAM, name, *arguments, *flags, "[options]"])
+    flags = [
+        f"{option.flag} {option.key.upper()}"
+        for option in options
+        if option.is_required and not option.is_positional
+    ]
+    return " ".join([name, *arguments, *flags, "[options]"])
 
 
 def _format_unknown_command(name: str) -> str:

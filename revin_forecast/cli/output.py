@@ -9,13 +9,13 @@ from datetime import date
 from enum import Enum
 from pathlib import PurePath
 from shutil import get_terminal_size
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from revin_forecast.data.formatting import format_timestamp, pluralize
-from revin_forecast.data.series import Series
-from revin_forecast.forecasting.fitted import FittedModel
+
+if TYPE_CHECKING:  # Commands that print nothing of these must not wait for torch and pandas.
+    from revin_forecast.data.series import Series
+    from revin_forecast.forecasting.fitted import FittedModel
 
 ZERO_PERCENT = 0.005
 """Largest share that is rounded to 0 %."""
@@ -44,6 +44,8 @@ def to_jsonable(value: Any) -> Any:
     Raises:
         TypeError: the value can't be converted.
     """
+    import numpy as np
+
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
@@ -97,7 +99,7 @@ def print_table(
         print("  ".join(padded).rstrip())
 
 
-def describe_fit(fitted: FittedModel) -> str:
+def describe_fit(fitted: "FittedModel") -> str:
     """Describe a fit: the table, the model and the candidates it was chosen from."""
     summary, config = fitted.summary, fitted.config
     gaps, frequency = summary["unobserved"], fitted.history.frequency
@@ -115,7 +117,7 @@ def describe_fit(fitted: FittedModel) -> str:
     return "\n".join(lines)
 
 
-def describe_last_row(series: Series) -> str:
+def describe_last_row(series: "Series") -> str:
     """Describe the last row of a table, or the last rows of series that end at different times.
 
     >>> import numpy as np, pandas as pd

@@ -4,20 +4,16 @@ import sys
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from revin_forecast.cli.options import Without
 from revin_forecast.cli.output import print_json
-from revin_forecast.cli.parser import Without
-from revin_forecast.data.memory_mapped.series import memory_map_table
-from revin_forecast.data.reading.new_rows import read_new_rows
-from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.reading.reading_options import ReadingOptions
-from revin_forecast.data.series import Series
-from revin_forecast.data.write_table import check_table_path, to_csv, write_table
 from revin_forecast.errors import InputError
-from revin_forecast.forecasting.forecaster import Forecaster
-from revin_forecast.utils.memory import exceeds_memory
 from revin_forecast.utils.progress import progress
+
+if TYPE_CHECKING:  # Imported on use: the help must not wait for torch and pandas.
+    from revin_forecast.data.series import Series
 
 
 def predict(
@@ -50,6 +46,8 @@ def predict(
         json: print one JSON object instead of CSV and text.
     """
     if out is not None:
+        from revin_forecast.data.write_table import check_table_path
+
         check_table_path(out, file)
     if Path(model).is_file():
         raise InputError(
@@ -60,6 +58,9 @@ def predict(
 
         check_output_paths(None, plot)
     with progress(f"forecasting with {model}"):
+        from revin_forecast.data.write_table import to_csv, write_table
+        from revin_forecast.forecasting.forecaster import Forecaster
+
         forecaster = Forecaster.load(model)
         new_rows = (
             None if file is None else _read_new_rows(file, forecaster.fitted.history, reading)
@@ -82,9 +83,15 @@ def predict(
             print(f"{plot}: an image of the forecast")
 
 
-def _read_new_rows(file: str, history: Series, reading: ReadingOptions) -> Series:
+def _read_new_rows(file: str, history: "Series", reading: ReadingOptions) -> "Series":
     """Read newer rows; the format of the fitted table completes the options."""
-    options = {role: getattr(reading, role) for role in ("time", "id", "value", "format")}
+    from revin_forecast.data.reading.new_rows import read_new_rows
+    from revin_forecast.data.reading.read_series import read_series
+    from revin_forecast.utils.memory import exceeds_memory
+
+    options: dict[str, Any] = {
+        role: getattr(reading, role) for role in ("time", "id", "value", "format")
+    }
     options["like"] = history.format
     read = partial(read_series, file, decimal=reading.decimal, **options)
     # A decimal mark is checked on all rows, but a memory map reads a few rows at a time.
@@ -93,7 +100,11 @@ def _read_new_rows(file: str, history: Series, reading: ReadingOptions) -> Serie
     return read_new_rows(lambda frequency: read(frequency=frequency), history)
 
 
-def _read_last_rows(file: str, rows: int, options: dict[str, Any], frequency: str | None) -> Series:
+def _read_last_rows(
+    file: str, rows: int, options: dict[str, Any], frequency: str | None
+) -> "Series":
     """Read the last rows of a table that does not fit in memory."""
+    from revin_forecast.data.memory_mapped.series import memory_map_table
+
     with TemporaryDirectory() as scratch:
         return memory_map_table(file, scratch, keep=rows, frequency=frequency, **options).last_rows

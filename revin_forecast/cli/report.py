@@ -45,8 +45,6 @@ def check_output_paths(report: str | None, plot: str | None) -> None:
 
 
 def write_report_and_plot(
-    report: str | None,
-    plot: str | None,
     forecaster: Forecaster,
     series: Series,
     arguments: Mapping[str, Any],
@@ -57,8 +55,6 @@ def write_report_and_plot(
     """Write a report of a forecast, an image of it, or both; return a message for each.
 
     Args:
-        report: path of the report.
-        plot: path of the image.
         forecaster: fitted on all rows.
         series: all rows.
         arguments: arguments of the command `forecast`.
@@ -66,6 +62,7 @@ def write_report_and_plot(
         table: the forecast as a data frame, with intervals of the requested levels.
         engine: repeats the forecast if other levels are shown; None for this process.
     """
+    report, plot = arguments["report"], arguments["plot"]
     levels, unnamed = choose_levels(forecaster.fitted, arguments["level"])
     if levels and not arguments["level"]:
         table = forecaster.predict(future=arguments["future"], level=levels, engine=engine)

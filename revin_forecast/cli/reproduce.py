@@ -3,12 +3,11 @@
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from functools import partial
 from inspect import signature
 from typing import Any
 
 import revin_forecast
-from revin_forecast.cli.parser import FLAT_GROUPS
+from revin_forecast.cli.options import FLAT_GROUPS
 from revin_forecast.models.spec import ModuleSpec
 
 
@@ -43,8 +42,6 @@ def _option_words(name: str, value: Any, default: Any) -> Iterator[str]:
                 option = field.name if type(value) in FLAT_GROUPS else f"{name}.{field.name}"
                 yield from _option_words(option, setting, None)
         return
-    if isinstance(value, type | partial):
-        value = ModuleSpec.from_class(value)
     yield f"--{name.replace('_', '-')}"
     if isinstance(value, ModuleSpec):
         yield _class_name(value)

@@ -4,18 +4,12 @@ import math
 from shutil import get_terminal_size
 from typing import Annotated
 
+from revin_forecast.cli.load_split import load_split
+from revin_forecast.cli.options import Without
 from revin_forecast.cli.output import print_json, print_table, print_text
-from revin_forecast.cli.parser import Without
 from revin_forecast.cli.validation import require_dataset, require_positive
-from revin_forecast.data.catalog import catalog
-from revin_forecast.data.catalog.catalog import SplitBorders, split_7_1_2
-from revin_forecast.data.reading.frequency import default_season
-from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.reading.reading_options import ReadingOptions
-from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
-from revin_forecast.shift.card.card import card_window_sizes
-from revin_forecast.shift.card.card import shift_card as measure_shift
 from revin_forecast.utils.progress import progress
 
 COLUMNS = {
@@ -79,13 +73,17 @@ def shift_card(
         json: print one JSON object instead of a table.
     """
     require_positive(lookback=lookback, horizon=horizon, season=season)
-    series, borders, default = _load_data(file_or_dataset, data_dir, reading)
-    season = season or default
-    test = borders.test - borders.validation
-    lookback, horizon, note = card_window_sizes(borders.train, test, lookback, horizon)
-    # The standard splits of the ETT data sets end before the last row.
-    values = series.values[: borders.test]
+    _require_column_options_for_file(file_or_dataset, reading)
+    data = load_split(file_or_dataset, reading, data_dir, season)
+    series, borders, season = data.series, data.borders, data.season
     with progress(f"measuring the shift of {file_or_dataset}"):
+        from revin_forecast.shift.card.card import card_window_sizes
+        from revin_forecast.shift.card.card import shift_card as measure_shift
+
+        test = borders.test - borders.validation
+        lookback, horizon, note = card_window_sizes(borders.train, test, lookback, horizon)
+        # The standard splits of the ETT data sets end before the last row.
+        values = series.values[: borders.test]
         table = measure_shift(
             values, borders.train, borders.validation, season, lookback, horizon, series.names
         )
@@ -106,24 +104,17 @@ def shift_card(
         _print_card(card, facts)
 
 
-def _load_data(
-    data: str, data_dir: str | None, reading: ReadingOptions
-) -> tuple[Series, SplitBorders, int]:
-    """Return the series, split and season of a catalogued data set or a file."""
-    if data in catalog.CATALOG:
-        columns = ("time", "id", "value", "frequency")
-        flags = [f"--{name}" for name in columns if getattr(reading, name) is not None]
-        if flags:
-            raise InputError(
-                f"{data} is catalogued, so {', '.join(flags)} can't apply. Leave the option out."
-            )
-        entry, series = catalog.find_entry(data), catalog.load_dataset(data, data_dir)
-        series = series if reading.target is None else series.select(reading.target)
-        return series, entry.borders, entry.season
+def _require_column_options_for_file(data: str, reading: ReadingOptions) -> None:
+    """Check that no columns are named for a catalogued data set, after it is known to exist."""
+    from revin_forecast.data.catalog import catalog
+
     require_dataset(data)
-    with progress(f"reading {data}"):
-        series = read_series(data, **vars(reading))
-    return series, split_7_1_2(len(series)), default_season(series.frequency)
+    columns = ("time", "id", "value", "frequency")
+    flags = [f"--{name}" for name in columns if getattr(reading, name) is not None]
+    if flags and data in catalog.CATALOG:
+        raise InputError(
+            f"{data} is catalogued, so {', '.join(flags)} can't apply. Leave the option out."
+        )
 
 
 def _print_card(card: list[dict[str, object]], facts: dict[str, object]) -> None:

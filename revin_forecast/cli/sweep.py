@@ -1,22 +1,20 @@
 """The command `sweep`: solve and score closed-form linear maps of all sizes."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+from revin_forecast.cli.load_split import load_split
+from revin_forecast.cli.options import Without
 from revin_forecast.cli.output import print_json, print_table
-from revin_forecast.cli.parser import Without
 from revin_forecast.cli.validation import require_dataset, require_positive
-from revin_forecast.closed_form.sweep_result import SweepGrid
-from revin_forecast.data.catalog import catalog
-from revin_forecast.data.catalog.catalog import split_7_1_2
 from revin_forecast.data.formatting import pluralize
-from revin_forecast.data.reading.frequency import default_season
-from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.reading.reading_options import ReadingOptions
-from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.errors import InputError
-from revin_forecast.evaluation.sweep import SweepEvaluation, evaluate_sweep
 from revin_forecast.utils.progress import progress
+
+if TYPE_CHECKING:  # Imported on use: the help must not wait for torch.
+    from revin_forecast.data.split import ChronologicalSplit
+    from revin_forecast.evaluation.sweep import SweepEvaluation
 
 
 def sweep(
@@ -59,26 +57,22 @@ def sweep(
     """
     require_positive(season=season)
     require_dataset(file_or_dataset)
-    if file_or_dataset in catalog.CATALOG:
-        entry = catalog.find_entry(file_or_dataset)
-        series, borders = catalog.load_dataset(file_or_dataset, data_dir), entry.borders
-        series = series if reading.target is None else series.select(reading.target)
-        season = season or entry.season
-    else:
-        with progress(f"reading {file_or_dataset}"):
-            series = read_series(file_or_dataset, **vars(reading))
-        borders = split_7_1_2(len(series))
-        season = season or default_season(series.frequency)
-    split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test)
-    sizes = _window_sizes(split, lookbacks, horizons, blocks)
+    data = load_split(file_or_dataset, reading, data_dir, season)
+    series, borders, season = data.series, data.borders, data.season
     if profile and season < 2:
         raise InputError(
             f"--profile subtracts a season, but the season of {file_or_dataset} is unknown. Pass "
             "its number of rows as --season, or leave --profile out."
         )
-    profile_season = season if profile else None
-    grid = SweepGrid(*sizes, blocks=blocks, per_channel=per_channel, season=profile_season)
     with progress(f"sweeping {file_or_dataset}"):
+        from revin_forecast.closed_form.sweep_result import SweepGrid
+        from revin_forecast.data.split import ChronologicalSplit
+        from revin_forecast.evaluation.sweep import evaluate_sweep
+
+        split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test)
+        sizes = _window_sizes(split, lookbacks, horizons, blocks)
+        profile_season = season if profile else None
+        grid = SweepGrid(*sizes, blocks=blocks, per_channel=per_channel, season=profile_season)
         evaluation = evaluate_sweep(split, grid, season, refit)
     if json:
         print_json(_to_dict(file_or_dataset, evaluation, refit))
@@ -87,9 +81,14 @@ def sweep(
 
 
 def _window_sizes(
-    split: ChronologicalSplit, lookbacks: list[int] | None, horizons: list[int] | None, blocks: int
+    split: "ChronologicalSplit",
+    lookbacks: list[int] | None,
+    horizons: list[int] | None,
+    blocks: int,
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return look-backs and horizons; by default those of the grid that the rows allow."""
+    from revin_forecast.closed_form.sweep_result import SweepGrid
+
     default = SweepGrid()
     if horizons is None:
         largest = min(split.test - split.validation, split.validation // (3 * max(1, blocks)))
@@ -102,7 +101,7 @@ def _window_sizes(
     return tuple(sorted(set(lookbacks))), tuple(sorted(set(horizons)))
 
 
-def _to_dict(name: str, evaluation: SweepEvaluation, refit: bool) -> dict[str, object]:
+def _to_dict(name: str, evaluation: "SweepEvaluation", refit: bool) -> dict[str, object]:
     """Return an evaluation as plain values."""
     result = evaluation.sweep_result
     # An infinite penalty becomes null in JSON.
@@ -131,7 +130,7 @@ def _to_dict(name: str, evaluation: SweepEvaluation, refit: bool) -> dict[str, o
     }
 
 
-def _print_result(name: str, evaluation: SweepEvaluation, season: int, channels: int) -> None:
+def _print_result(name: str, evaluation: "SweepEvaluation", season: int, channels: int) -> None:
     result = evaluation.sweep_result
     rows = []
     naive = ("Repeat, MSE", f"SeasonalNaive ({season}), MSE")

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from revin_forecast.data.catalog import catalog
 from revin_forecast.errors import InputError
 
 
@@ -14,6 +13,8 @@ def require_dataset(data: str) -> None:
     Raises:
         InputError: it is neither; the message suggests similar names.
     """
+    from revin_forecast.data.catalog import catalog
+
     if data in catalog.CATALOG or Path(data).exists():
         return
     try:

@@ -5,12 +5,13 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, cast
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, cast
 
 from revin_forecast.errors import InputError
 from revin_forecast.models.class_names import name_class, update_class_path
+
+if TYPE_CHECKING:  # A command line names modules without importing torch.
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class ModuleSpec:
         """
         if isinstance(factory, ModuleSpec):
             return factory
+        from torch import nn
+
         parameters: dict[str, Any] = {}
         # Outer keywords override inner ones. Positional arguments have no name to be saved under.
         while isinstance(factory, functools.partial) and not factory.args:
@@ -75,12 +78,25 @@ class ModuleSpec:
         """The class with its parameters, written as a call."""
         return f"{self.name}({', '.join(_format_parameters(self.parameters))})"
 
-    def import_class(self) -> type[nn.Module]:
+    def to_yaml(self) -> dict[str, Any]:
+        """Return the specification as users write it in YAML.
+
+        >>> ModuleSpec("mine.Net", {"width": 5}).to_yaml()
+        {'class_path': 'mine.Net', 'init_args': {'width': 5}}
+        """
+        if not self.parameters:
+            return {"class_path": self.path}
+        parameters = {name: _to_yaml(value) for name, value in self.parameters.items()}
+        return {"class_path": self.path, "init_args": parameters}
+
+    def import_class(self) -> "type[nn.Module]":
         """Import the class.
 
         Raises:
             InputError: the path can't be imported, or is not a module class.
         """
+        from torch import nn
+
         module, _, name = self.path.rpartition(".")
         try:
             kind = getattr(import_module(module), name)
@@ -89,11 +105,16 @@ class ModuleSpec:
                 f"can't import {self.path}: {error}. Check the path, and that its folder is on "
                 "PYTHONPATH."
             ) from error
+        except Exception as error:
+            raise InputError(
+                f"can't import {self.path}: {module} raises {type(error).__name__}: {error}. "
+                "Correct the module."
+            ) from error
         if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
             raise InputError(f"{self.path} is not an nn.Module class. Pass the path of one.")
         return kind
 
-    def build(self, *sizes: int, **optional_sizes: int) -> nn.Module:
+    def build(self, *sizes: int, **optional_sizes: int) -> "nn.Module":
         """Build the module from sizes and the specification's parameters.
 
         Args:
@@ -118,12 +139,12 @@ class ModuleSpec:
             raise InputError(f"{call} can't be built: {error}") from error
 
 
-ModuleFactory = ModuleSpec | Callable[..., nn.Module]
+ModuleFactory = ModuleSpec | Callable[..., "nn.Module"]
 """A backbone or normalizer whose sizes are not known yet."""
 
 
 def select_accepted_sizes(
-    factory: Callable[..., nn.Module], optional_sizes: Mapping[str, int]
+    factory: Callable[..., "nn.Module"], optional_sizes: Mapping[str, int]
 ) -> dict[str, int]:
     """Return the optional sizes that a factory accepts and has no value for.
 
@@ -173,6 +194,15 @@ def _from_dict(value: Any) -> Any:
         if set(fields) == {"path", "parameters"}:
             return ModuleSpec.from_dict(**fields)
     return _map_nested(_from_dict, value)
+
+
+def _to_yaml(value: Any) -> Any:
+    """Convert nested specifications; one without parameters is its path."""
+    if isinstance(value, ModuleSpec):
+        return value.to_yaml() if value.parameters else value.path
+    if isinstance(value, tuple):
+        value = list(cast(tuple[Any, ...], value))
+    return _map_nested(_to_yaml, value)
 
 
 def _to_partial(value: Any) -> Any:

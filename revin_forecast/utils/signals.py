@@ -39,8 +39,8 @@ def install_signal_handlers() -> None:
             os.kill(os.getpid(), number)
         elif not _received_signals:
             _received_signals.append((number, time.monotonic()))
-            if not _command_started.is_set():
-                # An exception could abort in the C++ code that torch runs during its import.
+            # An exception could abort in the C++ code that torch runs during its import.
+            if not _command_started.is_set() or _is_importing("torch"):
                 _exit_now()
             raise KeyboardInterrupt
         # Otherwise it is the same signal, passed on by a library such as pyarrow.
@@ -76,6 +76,12 @@ def was_interrupted() -> bool:
 def start_raising() -> None:
     """Raise an exception at signals from now on, so that the running command can clean up."""
     _command_started.set()
+
+
+def _is_importing(name: str) -> bool:
+    """Return whether a module is being imported at the moment."""
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    return bool(getattr(spec, "_initializing", False))
 
 
 def _exit_on_unraisable_interrupt(unraisable: Any) -> None:

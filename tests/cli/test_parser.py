@@ -12,7 +12,7 @@ from revin_forecast import backbones, normalizers
 from revin_forecast.backbones import Backbone
 from revin_forecast.cli.forecast import forecast
 from revin_forecast.cli.main import main
-from revin_forecast.cli.parser import group_flat_options
+from revin_forecast.cli.options import group_values, list_options
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.normalizers import Normalizer
 
@@ -79,7 +79,7 @@ def test_training_options_can_omit_the_group(command, capsys):
 
 def test_help_mentions_short_options(capsys):
     with pytest.raises(SystemExit):
-        main(["forecast", "--help"])
+        main(["forecast", "--help-all"])
     text = " ".join(capsys.readouterr().out.split())
     assert "can omit the group: --max-epochs is short for --training.max-epochs" in text
 
@@ -92,8 +92,8 @@ def test_commands_share_the_options_of_a_dataclass(capsys):
     options = yaml.safe_load(capsys.readouterr().out)
     assert (options["time"], options["target"], options["season"]) == ("day", ["a", "b"], [24, 168])
     assert "reading" not in options
-    values = {"file": "table.csv", **{name: options[name] for name in options if name != "config"}}
-    grouped = group_flat_options(forecast, values)
+    values = dict.fromkeys(option.key for option in list_options(forecast, ["file"])) | options
+    grouped = group_values(forecast, values)
     assert grouped["reading"] == ReadingOptions(time="day", target=("a", "b"), decimal=",")
     assert grouped["selection"].season == (24, 168)
     assert main(["evaluate", "--dataset", "co2", "--missing", "error"]) == 2

@@ -24,11 +24,10 @@ def test_requested_levels_are_not_predicted_again(tmp_path, monkeypatch):
 
     monkeypatch.setattr(forecaster, "predict", record_predict)
     monkeypatch.setattr(cli_report, "write_image", lambda fans, _: bounds.append(fans[0].bounds))
-    arguments = {"level": [50.0], "future": None}
+    plot = str(tmp_path / "f.svg")
+    arguments = {"report": None, "plot": plot, "level": [50.0], "future": None}
     engine = make_engine("inline", None)
-    draw = partial(
-        cli_report.write_report_and_plot, None, str(tmp_path / "f.svg"), forecaster, series
-    )
+    draw = partial(cli_report.write_report_and_plot, forecaster, series)
     draw(arguments, "", forecast, engine)
     assert engines == []
     draw(arguments | {"level": None}, "", forecast, engine)

@@ -1,11 +1,10 @@
 """The command line that reproduces a forecast."""
 
-from functools import partial
-
-from revin_forecast import DLinear, TrainingSettings
+from revin_forecast import TrainingSettings
 from revin_forecast.cli.backtest import backtest as backtest_command
 from revin_forecast.cli.forecast import forecast as forecast_command
 from revin_forecast.cli.reproduce import format_command_line
+from revin_forecast.models.spec import ModuleSpec
 
 
 def test_command_line_contains_the_options_used():
@@ -14,7 +13,7 @@ def test_command_line_contains_the_options_used():
         "horizon": 3,
         "level": [80.0, 97.5],
         "quiet": True,
-        "backbone": partial(DLinear, kernel=5),
+        "backbone": ModuleSpec("revin_forecast.DLinear", {"kernel": 5}),
         "training": TrainingSettings(max_epochs=2, learning_rate=0.01),
     }
     assert format_command_line(forecast_command, arguments, "file") == (
@@ -22,7 +21,11 @@ def test_command_line_contains_the_options_used():
         "--backbone DLinear --backbone.kernel 5 --training.max-epochs 2 "
         "--training.learning-rate 0.01"
     )
-    defaults = {"file": "a.csv", "horizon": 3, "backbone": partial(DLinear, kernel=25)}
+    defaults = {
+        "file": "a.csv",
+        "horizon": 3,
+        "backbone": ModuleSpec("revin_forecast.DLinear", {"kernel": 25}),
+    }
     assert format_command_line(forecast_command, defaults, "file").endswith("--backbone DLinear")
     plain = format_command_line(
         backtest_command, {"file": "a.csv", "horizon": 3, "step": 2}, "file"

@@ -204,7 +204,7 @@ def test_the_usage_line_names_required_parameters(capsys):
 
 def test_help_describes_options_without_parser_types(capsys):
     with pytest.raises(SystemExit):
-        main(["fit", "--help"])
+        main(["fit", "--help-all"])
     text = " ".join(capsys.readouterr().out.split())
     assert not any(word in text for word in ("type:", "default:", "Literal", "| null", "Callable"))
     assert "--horizon HORIZON number of steps to forecast --out OUT" in text
