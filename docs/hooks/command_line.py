@@ -1,4 +1,4 @@
-"""MkDocs hook: the page of the command line, made from the --help of each command."""
+"""MkDocs hook: the page of the command line, made from the --help-all of each command."""
 
 import contextlib
 import io
@@ -35,12 +35,12 @@ def build_page() -> str:
 
 
 def capture_help(name: str = "") -> str:
-    """Return the --help of a command, 100 columns wide; without a name that of the program."""
+    """Return the full help of a command, 100 columns wide; without a name that of the program."""
     output = io.StringIO()
     with _wide_terminal(), contextlib.redirect_stdout(output), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # from libraries that jsonargparse inspects
         with contextlib.suppress(SystemExit):
-            main([*name.split(), "--help"])
+            main([*name.split(), "--help-all" if name else "--help"])
     return output.getvalue()
 
 
@@ -74,13 +74,13 @@ def _wide_terminal() -> Iterator[None]:
 
 _HEAD = """# Command line
 
-Every command answers `--help`, and this page is the collected output. The following holds for all
-commands:
+Every command answers `--help` with a short help, and `--help-all` with everything, which this page
+collects. The following holds for all commands:
 
 * Options are written with `-` or `_`, and `--horizon 52` also as `--horizon=52`. A switch such as
   `--quiet` needs no `true`.
-* `--config FILE.yaml` reads options from a file. The folder of a saved model contains its own,
-  `config.yaml`.
+* `--config FILE.yaml` reads options from a file; those on the command line override it. The folder
+  of a saved model contains its own file, `config.yaml`.
 * Options of a class follow a dot: `--backbone DLinear --backbone.kernel 13`. Classes are given by
   name, and your own by import path: `--backbone mine.Net`.
 * Results go to standard output, everything else to standard error. The exit code is 0 on success; 2

@@ -12,10 +12,10 @@ from revin_forecast.cli.output import print_json, print_table, print_text
 from revin_forecast.cli.validation import require_known_shifts, require_positive
 from revin_forecast.data.formatting import pluralize
 from revin_forecast.data.reading.reading_options import ReadingOptions
-from revin_forecast.data.reading.source import require_file
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.training.settings import TrainingSettings
+from revin_forecast.utils.files import require_file
 from revin_forecast.utils.progress import progress
 
 if TYPE_CHECKING:  # Imported on use: the help must not wait for torch and pandas.

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from revin_forecast import backbones, normalizers
 from revin_forecast.cli.options import Option, find_short_names, split_annotation
+from revin_forecast.errors import join_words
 from revin_forecast.models.spec import ModuleSpec
 
 MAX_SHORT_LINES = 60
@@ -92,8 +93,10 @@ def format_command_help(
         return "\n".join(full)
     shown = [option for option in options if "." not in option.key and option.key != "print_config"]
     short = {key: CLAUSE_END.split(text)[0] for key, text in texts.items()}
+    groups = sorted({option.key.partition(".")[0] for option in options if "." in option.key})
     hidden = len(options) - len(shown)
-    note = f"--help-all explains these options in full and lists {hidden} more, of training."
+    note = f"--help-all explains these options in full and lists {hidden} more, of "
+    note += f"{join_words(groups, 'and')}."
     return "\n".join(_format_page(usage, function, shown, examples, short, note))
 
 
@@ -124,7 +127,8 @@ def _format_page(
 ) -> list[str]:
     width = _page_width()
     in_full = not note
-    lines = [f"usage: {usage}", "", (inspect.getdoc(function) or "").partition("\n")[0], ""]
+    summary = (inspect.getdoc(function) or "").partition("\n")[0]
+    lines = [f"usage: {usage}", "", *textwrap.wrap(summary, width), ""]
     if examples:
         lines += ["examples:", *(f"  {example}" for example in examples), ""]
     groups: dict[str, list[Option]] = {"": []}
@@ -166,7 +170,7 @@ def _format_option(
 
 
 def _format_invocation(option: Option) -> str:
-    """Return an option as it is written, such as `--level LEVEL [LEVEL ...]`."""
+    """Return an option as it is written, such as `--level LEVEL ...`."""
     if option.is_positional:
         return option.key
     kinds = (option.annotation, *get_args(option.annotation))
@@ -177,7 +181,7 @@ def _format_invocation(option: Option) -> str:
     if literal is not None and not option.is_module:
         value = f"{{{','.join(map(str, get_args(literal)))}}}"
     elif option.item_type is not None:
-        value = f"{value} [{value} ...]"
+        value = f"{value} ..."
     return f"{option.flag} {value}"
 
 

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
+from revin_forecast.cli.options import Without
 from revin_forecast.cli.output import print_json
-from revin_forecast.cli.parser import Without
 from revin_forecast.data.formatting import format_names, format_timestamp, pluralize
-from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.utils.progress import progress
 
@@ -25,6 +24,8 @@ def inspect_file(
         json: print one JSON object instead of text.
     """
     with progress(f"reading {file}"):
+        from revin_forecast.data.reading.read_series import read_series
+
         series = read_series(file, **vars(reading))
     if out is not None:
         series.format.save(out)

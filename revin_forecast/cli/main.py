@@ -16,10 +16,9 @@ from revin_forecast.cli.help import find_help_request, format_requested_help
 from revin_forecast.cli.options import Option, group_values, list_options
 from revin_forecast.cli.parser import format_options_file, parse_words, resolve_modules
 from revin_forecast.cli.usage_errors import CommandOptions
-from revin_forecast.data.reading.source import require_file
 from revin_forecast.errors import InputError, did_you_mean
 from revin_forecast.utils import signals
-from revin_forecast.utils.files import atomic_write
+from revin_forecast.utils.files import atomic_write, require_file
 
 PROGRAM = "revin-forecast"
 EXIT_BROKEN_PIPE = 128 + 13

@@ -93,7 +93,7 @@ def build_parser(command: CommandOptions) -> Any:
         else:
             kind = Any if option.is_module else annotation
             default = option.default
-            default = default.to_yaml() if isinstance(default, ModuleSpec) else default
+            default = default.path if isinstance(default, ModuleSpec) else default
             parser.add_argument(f"--{option.key}", type=kind, default=default)
     return parser
 
@@ -126,7 +126,7 @@ def _split_module_words(
 def _resolve_module(option: Option, value: Any, words: dict[str, str]) -> Any:
     """Return the specification of a named class; the default if none is named."""
     default = option.default
-    if isinstance(default, ModuleSpec) and value == default.to_yaml():
+    if isinstance(default, ModuleSpec) and value == default.path:
         if not words:
             return default
     elif value == default:

@@ -71,8 +71,10 @@ def parse_module(
     flags = [f"--{key}={text}" for key, text in words.items() if key.split(".")[0] not in modules]
     base = parser.parse_object(plain, defaults=with_defaults)
     options = parser.parse_args(flags, namespace=base, defaults=with_defaults)
-    fields: dict[str, Any] = vars(options)
+    fields = cast(dict[str, Any], vars(options))
     parsed: dict[str, Any] = {key: _to_specs(fields[key]) for key in fields}
+    if not with_defaults:  # also unchanged: 1 stays 1 where a float is expected
+        parsed |= plain
     for item in own:
         inner_kind = modules.get(item.name)
         default = item.default if with_defaults else None

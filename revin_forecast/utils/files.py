@@ -1,4 +1,4 @@
-"""Atomic file writes: after a crash the file holds either the old or the new content."""
+"""Atomic file writes, and messages about missing files."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, did_you_mean
 
 if sys.platform != "win32":
     import fcntl
@@ -163,3 +163,21 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def require_file(path: str) -> None:
+    """Check that a table exists, without reading it; "-" is standard input.
+
+    Raises:
+        InputError: it does not.
+    """
+    if path != "-" and not Path(path).exists():
+        raise InputError(describe_missing_file(Path(path)))
+
+
+def describe_missing_file(path: Path) -> str:
+    """Return the message for a file that does not exist, with a similar name in its folder."""
+    folder = path.parent
+    neighbours = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    suggestion = did_you_mean(path.name, neighbours)
+    return f"there is no file {str(path)!r}.{suggestion} Check the name and the folder."

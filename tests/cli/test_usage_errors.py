@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from revin_forecast.cli.main import main
 from tests.support.limits import HANG_SECONDS
@@ -253,3 +254,52 @@ def test_a_successful_command_prints_nothing_on_stderr(folder, tmp_path):
     ended = Program(PROGRAM, [*FORECAST, "--quiet"], tmp_path).end()
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("date,sold\n")
+
+
+NESTED = [*FORECAST, "--backbone", "Siamese", "--backbone.backbone"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            [*NESTED, "NHITTS"],
+            "--backbone.backbone: NHITTS is not a backbone of revin_forecast. Di",
+        ),
+        ([*NESTED, "DLinear", "--backbone.backbone.kernal", "5"], "DLinear has no option 'kernal'"),
+        (
+            [*NESTED, "DLinear", "--backbone.backbone.kernel", "x"],
+            "--backbone.backbone.kernel expects a whole number but got x.",
+        ),
+        ([*FORECAST, "--backbone", "Backbone"], "Backbone is a base class; name one of its subcla"),
+        ([*FORECAST, "--backbone", ""], "a class is a name or {class_path: ..., init_args: {...}}"),
+        ([*FORECAST, "--backbone", "own.Net"], "own.Net needs --backbone.width."),
+        ([*FORECAST, "--backbone", "broken.Net"], "broken raises ZeroDivisionError"),
+        ([*FORECAST, "--horiz", "4"], "there is no option --horiz. Did you mean --horizon?"),
+        ([*FORECAST, "--levels", "0.1"], "--training.levels expects a list in brackets ([A, B])"),
+    ],
+)
+def test_errors_about_classes_name_the_option(capsys, folder, monkeypatch, words, message):
+    (folder / "own.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, lookback, horizon, channels, width: int):\n"
+        "        super().__init__()\n"
+    )
+    (folder / "broken.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(folder)
+    assert message in read_error(capsys, *words)
+
+
+def test_the_command_line_overrides_the_options_file(capsys, folder):
+    (folder / "options.yaml").write_text(
+        "horizon: 3\nlookback: 9\nseason: 7\ntest-share: 0.5\n"
+        "backbone: {class_path: DLinear, init_args: {kernel: 5}}\n"
+    )
+    words = ["backtest", "a table.csv", "--lookback", "14", "--config", "options.yaml"]
+    with pytest.raises(SystemExit):
+        main([*words, "--backbone.kernel", "7", "--print_config"])
+    options = yaml.safe_load(capsys.readouterr().out)
+    assert (options["horizon"], options["lookback"], options["season"]) == (3, 14, [7])
+    assert options["test_share"] == 0.5
+    assert options["backbone"]["init_args"] == {"kernel": 7}

@@ -107,7 +107,7 @@ def test_parses_shifts_by_name_and_arm():
         ({"colour": "red"}, "colour"),
         (
             {"models": {"backbones": ["Rigde"], "normalizers": ["RevIN"]}},
-            "there is no Rigde in revin_forecast.backbones",
+            "backbones: Rigde is not a backbone of revin_forecast. Did you mean Ridge",
         ),
         (
             {"models": {"backbones": [{"class": "Ridge"}], "normalizers": ["RevIN"]}},

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from revin_forecast.data.table_format import suggest_format
-from revin_forecast.errors import InputError, did_you_mean
+from revin_forecast.errors import InputError
+from revin_forecast.utils.files import describe_missing_file
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 STANDARD_INPUT = "-"
@@ -80,23 +81,6 @@ def read_content(source: str | Path) -> FileContent:
     return content
 
 
-def require_file(source: str) -> None:
-    """Check that a file exists, without reading it.
-
-    Raises:
-        InputError: it does not.
-    """
-    if source != STANDARD_INPUT and not Path(source).exists():
-        raise InputError(_describe_missing_file(Path(source)))
-
-
-def _describe_missing_file(path: Path) -> str:
-    folder = path.parent
-    neighbours = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-    suggestion = did_you_mean(path.name, neighbours)
-    return f"there is no file {str(path)!r}.{suggestion} Check the name and the folder."
-
-
 def _read_bytes(path: Path, name: str) -> bytes:
     try:
         with path.open("rb") as file:
@@ -105,7 +89,7 @@ def _read_bytes(path: Path, name: str) -> bytes:
             data = file.read()
             after = os.fstat(file.fileno())
     except FileNotFoundError as error:
-        raise InputError(_describe_missing_file(path)) from error
+        raise InputError(describe_missing_file(path)) from error
     except IsADirectoryError as error:
         raise InputError(f"{name} is a folder; name a CSV or Parquet file in it.") from error
     except PermissionError as error:

@@ -11,11 +11,9 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser
 
-from revin_forecast import backbones, normalizers
 from revin_forecast.data.catalog.catalog import CATALOG
 from revin_forecast.errors import InputError, did_you_mean
-from revin_forecast.models.class_names import name_class
-from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.models.parse_module import parse_module, split_module
 from revin_forecast.shift import generators
 from revin_forecast.shift.processes import PROCESSES
 from revin_forecast.shift.shift import Shift
@@ -91,8 +89,15 @@ def read_suite(path: str | Path) -> Suite:
 
 def _parse_models(grid: ModelGridYaml) -> ModelGrid:
     return ModelGrid(
-        tuple(parse_module(backbones, module) for module in grid.backbones),
-        tuple(parse_module(normalizers, module) for module in grid.normalizers),
+        # Without defaults: the keys of recorded results have only the parameters of the suite.
+        tuple(
+            parse_module("backbone", module, option="backbones", with_defaults=False)
+            for module in grid.backbones
+        ),
+        tuple(
+            parse_module("normalizer", module, option="normalizers", with_defaults=False)
+            for module in grid.normalizers
+        ),
         tuple(grid.seeds),
     )
 
@@ -139,22 +144,6 @@ def _parse_datasets(
     return tuple(configs)
 
 
-def parse_module(home: Any, module: ModuleYaml) -> ModuleSpec:
-    """Return the spec of a class, given its name in `home` or its import path.
-
-    Raises:
-        InputError: unknown class.
-    """
-    name, parameters = _split_module(module)
-    kind = getattr(home, name, None) if "." not in name else _import_object(name)
-    if not isinstance(kind, type):
-        raise InputError(
-            f"there is no {name} in {home.__name__}. Name one of {sorted(home.__all__)}, or your "
-            "own class as module.Class."
-        )
-    return ModuleSpec(name_class(kind), parameters)
-
-
 def parse_shifts(modules: str | Sequence[ModuleYaml]) -> tuple[Shift, ...]:
     """Return shifts by name: "all", one shift with all its arms, one arm, or a user's own class.
 
@@ -165,7 +154,7 @@ def parse_shifts(modules: str | Sequence[ModuleYaml]) -> tuple[Shift, ...]:
         modules = [modules]
     shifts: list[Shift] = []
     for module in modules:
-        name, parameters = _split_module(module)
+        name, parameters = split_module(module, "shifts")
         arms = [
             shift
             for shift in generators.ALL_SHIFTS
@@ -183,17 +172,6 @@ def parse_shifts(modules: str | Sequence[ModuleYaml]) -> tuple[Shift, ...]:
             )
         shifts.append(_construct_shift(kind, parameters))
     return tuple(shifts)
-
-
-def _split_module(module: ModuleYaml) -> tuple[str, dict[str, Any]]:
-    if isinstance(module, str):
-        return module, {}
-    unknown = set(module) - {"class_path", "init_args"}
-    if unknown or "class_path" not in module:
-        raise InputError(
-            f"a class is a name or {{class_path: ..., init_args: {{...}}}} but got {module}."
-        )
-    return module["class_path"], dict(module.get("init_args") or {})
 
 
 def _import_object(path: str) -> Any:
