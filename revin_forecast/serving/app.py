@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from revin_forecast.serving.security import (
     make_token_check,
     refuse_other_sites,
 )
+from revin_forecast.utils.templates import build_environment
 
 PAGE_FOLDER = Path(__file__).parent
 REPORT_FOLDER = PAGE_FOLDER.parent / "reports" / "forecast"
@@ -85,22 +85,9 @@ def render_docs_page(document: Mapping[str, Any]) -> str:
     Args:
         document: the OpenAPI document that FastAPI builds.
     """
-    operations = "".join(
-        _render_operation(method, path, operation)
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
-    )
-    title = f"{document['info']['title']} {document['info']['version']}"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(title)}</title><link rel="icon" href="data:,">'
-        '<link rel="stylesheet" href="/page.css"></head><body>'
-        '<nav aria-label="Contents"><a href="/">The page</a>'
-        '<a href="/openapi.json">openapi.json</a></nav><main>'
-        f"<h1>{escape(title)}</h1><p>{escape(document['info']['description'])}</p>"
-        f"<pre>{escape(CURL_EXAMPLES)}</pre>{operations}</main></body></html>\n"
-    )
+    filters = {"pretty_json": partial(json.dumps, indent=2), "media_types": _format_media_types}
+    template = build_environment("html", filters).get_template("serving/docs.html.jinja")
+    return template.render(document=document, examples=CURL_EXAMPLES)
 
 
 def _add_info_routes(
@@ -248,41 +235,5 @@ async def _answer_server_error(_: Request, __: Exception) -> JSONResponse:
     return JSONResponse({"detail": ServingError.detail}, 500)
 
 
-def _render_operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
-    """Return the HTML of one operation: summary, parameters, body and responses."""
-    description = operation.get("description", "")
-    parts = [f"<h2>{method.upper()} {escape(path)}</h2>", f"<p>{escape(operation['summary'])}."]
-    parts.append(f" {escape(description)}</p>" if description else "</p>")
-    parameters = operation.get("parameters", ())
-    if parameters:
-        rows = [
-            (parameter["name"], parameter["in"], parameter.get("description", ""))
-            for parameter in parameters
-        ]
-        parts.append(_render_table(("parameter", "in", "description"), rows))
-    if body := operation.get("requestBody"):
-        parts.append(f"<p>{escape(body['description'])}</p>")
-        for media_type, content in body["content"].items():
-            schema = json.dumps(content["schema"], indent=2)
-            parts.append(
-                f"<details><summary>{escape(media_type)}</summary><pre>{escape(schema)}</pre>"
-                "</details>"
-            )
-    responses = [
-        (code, response["description"], _format_media_types(response))
-        for code, response in sorted(operation["responses"].items())
-    ]
-    return "".join(parts) + _render_table(("status", "description", "format"), responses)
-
-
 def _format_media_types(response: Mapping[str, Any]) -> str:
     return ", ".join(kind.partition("/")[2].upper() for kind in response.get("content", ()))
-
-
-def _render_table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
-    )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="scroll" tabindex="0">{table}</div>'
