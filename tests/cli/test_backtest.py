@@ -15,7 +15,8 @@ OPTIONS = ["--horizon", "5", "--lookback", "14", "--backbone", "Ridge"]
 def file(tmp_path):
     path = tmp_path / "sold.csv"
     table = make_series(make_values(channels=12), tuple("abcdefghijkl"))
-    table.to_frame(table.values, table.timestamps).to_csv(path, index=False)
+    frame = pd.DataFrame(table.values, table.timestamps, table.names)
+    frame.rename_axis("date").to_csv(path)
     return path
 
 
