@@ -258,6 +258,17 @@ class TestLike:
         assert main(["predict", str(tmp_path / "model"), str(path)]) == 0
         assert capsys.readouterr().out.splitlines()[1].startswith("2024-04-13,")
 
+    @pytest.mark.parametrize("form", ["%d.%m.%y", "seconds since 1970"])
+    def test_unusual_newer_rows_need_no_format_again(self, write_file, form):
+        stamps = self.STAMPS.strftime("%s" if "since" in form else form)
+        lines = make_table(["1,5", "2"] * 30, separator="^", stamps=stamps).splitlines()
+        format = TableFormat(separator="^", time_form=form, zone="UTC")
+        model = Forecaster(3, 7, Ridge)
+        model.fit(read_series(write_file("\n".join(lines)), format=format))
+        newer = write_file("\n".join([lines[0], *lines[20:]]), "new.csv")
+        assert "sales.csv" not in get_read_error(newer)
+        assert len(model.predict(newer)) == 3
+
     def test_newer_rows_may_be_written_otherwise(self, write_file):
         frame = pd.DataFrame({"date": pd.date_range("2024-04-01", periods=12), "x": 2.5})
         model = self.fit(write_file)

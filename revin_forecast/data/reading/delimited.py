@@ -238,7 +238,8 @@ def suggest_separator(header: str) -> str:
 def _detect_separator(data: bytes, name: str, like: str | None) -> str:
     """Return the separator that splits the header and the rows below into equally many cells."""
     top = data[:SNIFF_CHARACTERS].decode(errors="ignore")
-    cells = {separator: _count_cells_per_row(top, separator) for separator in SEPARATORS}
+    candidates = dict.fromkeys(filter(None, [*SEPARATORS, like]))
+    cells = {separator: _count_cells_per_row(top, separator) for separator in candidates}
     likely = [
         separator for separator, counts in cells.items() if len(set(counts)) == 1 and counts[0] > 1
     ]

@@ -21,7 +21,13 @@ from revin_forecast.data.reading.timestamps import (
     read_unconverted,
     use_text,
 )
-from revin_forecast.data.table_format import ISO_FORM, ORDER_FORMS, QUARTER_FORM, suggest_format
+from revin_forecast.data.table_format import (
+    ISO_FORM,
+    ORDER_FORMS,
+    QUARTER_FORM,
+    UNIT_FORMS,
+    suggest_format,
+)
 from revin_forecast.errors import InputError
 
 YEAR_NAME = "year"
@@ -106,7 +112,7 @@ def detect_time_form(
         table: the table as it was read.
         name: name of the column.
         given: form, or the order of day and month; None: detect it.
-        like: form to use if both orders of day and month fit all rows; None: reject the table.
+        like: form to use if both orders of day and month fit all rows, or if no usual form fits.
 
     Raises:
         InputError: both orders of day and month fit all rows.
@@ -118,13 +124,13 @@ def detect_time_form(
         return given
     column = read_unconverted(table, name)
     if is_numeric_dtype(column):
-        return _detect_number_form(column)
+        return _detect_number_form(column) or (like if like in UNIT_FORMS else None)
     if not is_text(column):
         # The CSV reader converts ISO 8601 only.
         is_iso = table.source is not None and is_datetime64_any_dtype(column)
         return ISO_FORM if is_iso else None
     head = column.head(SNIFF_ROWS)
-    month_first, day_first = _rank_forms(head, False), _rank_forms(head, True)
+    month_first, day_first = _rank_forms(head, False, like), _rank_forms(head, True, like)
     if given is not None:
         return (day_first if given == ORDER_FORMS[0] else month_first)[0]
     # The first rows rule out most forms; of the others, all rows decide.
@@ -166,14 +172,14 @@ def _choose_form(table: RawTable, name: str, forms: Sequence[str]) -> str:
     return min(forms, key=lambda form: failures[form])
 
 
-def _rank_forms(head: pd.Series, day_first: bool) -> list[str]:
+def _rank_forms(head: pd.Series, day_first: bool, like: str | None = None) -> list[str]:
     """Return the forms that fit the most cells of text, the most usual first."""
     cells = [cell.strip() for cell in head if not pd.isna(cell) and cell.strip()]
     # One format for all rows, guessed from the first cell: mixed formats hide swapped days.
     guessed = _list_possible_formats(cells[0] if cells else "", day_first)
     failures = {}
     # ISO 8601 first: it is unambiguous, and pandas parses it fastest.
-    for form in dict.fromkeys([ISO_FORM, *guessed, QUARTER_FORM]):
+    for form in dict.fromkeys(filter(None, [ISO_FORM, *guessed, QUARTER_FORM, like])):
         failures[form] = int(parse_cells(head, form).isna().sum())
     fewest = min(failures.values())
     return [form for form, count in failures.items() if count == fewest]
