@@ -85,6 +85,13 @@ def test_a_short_task_shows_and_imports_nothing(wide_terminal, tmp_path, monkeyp
     assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, str(code)]) == 0
 
 
+def wait_for_line(capsys, text, start=0):
+    """Wait until a text was printed after a position on stderr; return the position of its end."""
+    assert capsys  # which replaces stderr. Its readouterr may lose what another thread prints.
+    wait_until(lambda: text in sys.stderr.getvalue()[start:])
+    return sys.stderr.getvalue().index(text, start) + len(text)
+
+
 def test_nothing_is_shown_outside_a_progress_display(capsys, short_delays):
     threads = threading.active_count()
     with progress("choosing a model", 40) as advance:
@@ -105,19 +112,14 @@ def test_silent_without_a_terminal(capsys, short_delays):
 
 
 def test_verbose_prints_lines_without_a_terminal(capsys, short_delays):
-    err = ""
     with progress_display(verbose=True):
         assert is_verbose()
         with progress("choosing a model", 40) as advance:
             for done in (12, 13):
                 advance(12 if done == 12 else 1, f"Ridge, mean, {done}")
-                while f"mean, {done} [" not in err:
-                    out, new = capsys.readouterr()
-                    assert out == ""
-                    err += new
+                wait_for_line(capsys, f"mean, {done} [")
                 time.sleep(0.1)
-    out, new = capsys.readouterr()
-    err += new
+    out, err = capsys.readouterr()
     assert out == ""
     expected = [f"choosing a model: {done} of 40, Ridge, mean, {done}" for done in (12, 13)]
     assert strip_times(err).splitlines() == expected  # an unchanged line is not repeated
@@ -203,7 +205,7 @@ def test_a_notebook_gets_a_bar_without_a_terminal(monkeypatch, short_delays):
 
 def test_nested_tasks_share_a_line(capsys, short_delays):
     with progress_display(verbose=True), progress("fitting on a.csv"):
-        wait_until(lambda: "fitting on a.csv [" in capsys.readouterr().err)
+        wait_for_line(capsys, "fitting on a.csv [")
         with progress("choosing a model", 4) as choosing:
             choosing(2, "DLinear")
             with progress("training DLinear", 20, "epochs") as training:
@@ -212,8 +214,8 @@ def test_nested_tasks_share_a_line(capsys, short_delays):
                     "choosing a model: 2 of 4, DLinear; "
                     "training DLinear: 3 of 20 epochs, validation loss 0.5 ["
                 )
-                wait_until(lambda: line in capsys.readouterr().err)
-            wait_until(lambda: "choosing a model: 2 of 4, DLinear [" in capsys.readouterr().err)
+                end = wait_for_line(capsys, line)
+            wait_for_line(capsys, "choosing a model: 2 of 4, DLinear [", end)
 
 
 def test_nested_tasks_share_a_bar(wide_terminal, short_delays):
@@ -228,9 +230,9 @@ def test_nested_tasks_share_a_bar(wide_terminal, short_delays):
 def test_a_note_alone_counts_no_step(capsys, short_delays):
     with progress_display(verbose=True), progress("choosing", 4) as advance:
         advance(0, "first")
-        wait_until(lambda: "choosing: 0 of 4, first [" in capsys.readouterr().err)
+        wait_for_line(capsys, "choosing: 0 of 4, first [")
         advance()
-        wait_until(lambda: "choosing: 1 of 4, first [" in capsys.readouterr().err)
+        wait_for_line(capsys, "choosing: 1 of 4, first [")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
