@@ -121,6 +121,7 @@ def describe_last_row(series: "Series") -> str:
     """Describe the last row of a table, or the last rows of series that end at different times.
 
     >>> import numpy as np, pandas as pd
+    >>> from revin_forecast.data.series import Series
     >>> stamps = pd.date_range("2024-01-01", periods=3, freq="D")
     >>> describe_last_row(Series(np.zeros((3, 2)), stamps, ("a", "b"), "D"))
     '2024-01-03'
