@@ -28,9 +28,9 @@ class ForecastResult:
     table: "pd.DataFrame"
     """The forecast."""
     lines: list[str]
-    """What was fitted."""
+    """Lines about the fit, to be printed."""
     last_line: str
-    """What was forecast."""
+    """Line about the steps of the forecast, to be printed."""
     series: "Series | None" = None
     """The table that was read; None for groups."""
     summary: Mapping[str, Any] | None = None

@@ -16,8 +16,8 @@ class SelectionSettings:
     season: tuple[int, ...] = ()
     """Steps per season, the main season first (24 168); detected by default."""
     effort: Literal["standard", "thorough"] = "standard"
-    """standard compares naive forecasts and closed-form linear maps; thorough also trains
-    backbones."""
+    """Candidates to compare, naive forecasts and linear maps (standard) or trained backbones, too
+    (thorough)."""
     budget: float | None = None
     """Seconds after which no further candidate is started; by default 20, or 600 with
     --effort thorough."""
