@@ -10,6 +10,7 @@ import pytest
 
 from revin_forecast.errors import InputError
 from revin_forecast.shift.runner.run_folder import RunFolder
+from tests.support.limits import HANG_SECONDS
 
 # Without our package, whose import takes seconds.
 HOLDER = """
@@ -60,7 +61,7 @@ def is_free(folder):
 
 
 def wait_until_zombie(pid):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + HANG_SECONDS
     while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
         assert time.monotonic() < deadline
         time.sleep(0.001)
