@@ -267,7 +267,7 @@ def test_a_command_prints_progress_only_with_verbose(tmp_path):
         "import sys\n"
         "from revin_forecast.utils import progress\n"
         "from revin_forecast.cli.main import main\n"
-        "progress.DELAY_SECONDS = progress.LINE_SECONDS = 0.0\n"
+        "progress.DELAY_SECONDS, progress.LINE_SECONDS = 0.0, 0.002\n"
         "sys.exit(main())\n"
     )
     words = ["fit", tmp_path / "sales.csv", "--horizon", "7", "--lookback", "14"]
