@@ -33,7 +33,6 @@ LAYERS = [
     "parallel",
     "utils",
     "metrics",
-    "shapes",
     "errors",
 ]
 HEIGHT = {name: -row for row, name in enumerate(LAYERS)}
@@ -150,11 +149,7 @@ def resolve_imports(path, modules):
 
 
 def test_the_root_and_its_files_stay_small():
-    entries = {path.name for path in PACKAGE.iterdir()} - {
-        "__init__.py",
-        "__init__.pyi",
-        "__pycache__",
-    }
+    entries = {path.name for path in PACKAGE.iterdir()} - {"__init__.py", "__pycache__"}
     assert len(entries) <= MAX_ROOT_ENTRIES, sorted(entries)
     lengths = {str(path): len(path.read_text().splitlines()) for path in files()}
     assert max(lengths.values()) <= MAX_FILE_LINES, max(lengths, key=lengths.__getitem__)

@@ -1,7 +1,7 @@
 """N-BEATS over all channels joined to one series."""
 
 from revin_forecast.backbones import NBEATS, Backbone
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 
 class JoinedNBEATS(Backbone):

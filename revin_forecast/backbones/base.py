@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from revin_forecast.shapes import DestationaryFactors, Future, Known, Past
+from revin_forecast.utils.shapes import DestationaryFactors, Future, Known, Past
 
 
 class Backbone(nn.Module, ABC):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.backbones.base import CovariateBackbone
-from revin_forecast.shapes import Future, Known, Past
+from revin_forecast.utils.shapes import Future, Known, Past
 
 
 class CycleNet(CovariateBackbone):

@@ -14,7 +14,7 @@ from revin_forecast.backbones.layers import (
     scale_query,
     sinusoidal_positions,
 )
-from revin_forecast.shapes import DestationaryFactors, Future, Known, Past
+from revin_forecast.utils.shapes import DestationaryFactors, Future, Known, Past
 
 SAMPLING_FACTOR = 5
 """The paper's factor c: c ceil(ln(n + 1)) keys are sampled, and as many queries are active."""

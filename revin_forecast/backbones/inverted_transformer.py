@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from revin_forecast.backbones.base import DestationaryBackbone
 from revin_forecast.backbones.layers import Attention, Dropout, FeedForward
-from revin_forecast.shapes import DestationaryFactors, Future, Past
+from revin_forecast.utils.shapes import DestationaryFactors, Future, Past
 
 HEADS = 4
 """Number of attention heads."""

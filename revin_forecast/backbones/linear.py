@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from revin_forecast.backbones.base import Backbone
 from revin_forecast.backbones.layers import Dropout
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 
 class Linear(Backbone):

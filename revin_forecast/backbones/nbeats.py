@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.backbones.base import Backbone
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 StackKind = Literal["generic", "trend", "seasonality"]
 TREND_DEGREE = 3

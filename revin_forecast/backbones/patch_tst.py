@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from revin_forecast.backbones.base import Backbone
 from revin_forecast.backbones.layers import Attention, Dropout, FeedForward
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 HEADS = 4
 """Number of attention heads."""

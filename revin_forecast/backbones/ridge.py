@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from revin_forecast.backbones.base import Backbone
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 DEFAULT_PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Candidate penalties, relative to the mean eigenvalue of the Gram matrix."""

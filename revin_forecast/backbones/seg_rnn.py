@@ -5,7 +5,7 @@ from torch import nn
 
 from revin_forecast.backbones.base import Backbone
 from revin_forecast.backbones.layers import Dropout, cut_segments
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 
 class SegRNN(Backbone):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from revin_forecast.backbones.base import Backbone, CovariateBackbone
 from revin_forecast.backbones.linear import Linear
-from revin_forecast.shapes import Future, Known, Past
+from revin_forecast.utils.shapes import Future, Known, Past
 
 BackboneFactory = Callable[[int, int, int], Backbone]
 """A class constructed with (lookback, horizon, channels), or a functools.partial of one."""

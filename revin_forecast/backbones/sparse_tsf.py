@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 from revin_forecast.backbones.base import Backbone
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 
 class SparseTSF(Backbone):

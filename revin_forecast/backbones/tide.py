@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from revin_forecast.backbones.base import CovariateBackbone
 from revin_forecast.backbones.layers import Dropout
-from revin_forecast.shapes import Future, Known, Past
+from revin_forecast.utils.shapes import Future, Known, Past
 
 PROJECTION_WIDTH, DECODER_WIDTH, STEP_WIDTH = 4, 8, 32
 """Values per step after the projection of known inputs, after the decoder and in hidden layers."""

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from revin_forecast.backbones.base import Backbone
 from revin_forecast.parameters.sharing import TransposedLinear
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 
 class TiedAutoencoder(Backbone):

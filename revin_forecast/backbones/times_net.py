@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from revin_forecast.backbones.base import Backbone
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 
 class TimesNet(Backbone):

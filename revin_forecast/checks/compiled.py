@@ -23,7 +23,7 @@ from revin_forecast.checks.runner import (
 )
 from revin_forecast.errors import format_install_command
 from revin_forecast.models.reversible import Reversible
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 Result = TypeVar("Result")
 _LATEST: ContextVar[dict[str, tuple[object, Any]] | None] = ContextVar("latest", default=None)

@@ -17,7 +17,7 @@ from revin_forecast.checks.runner import (
 )
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 MAX_FLOAT64_ERROR = 1e-9
 """Largest float64 error, in deviations of the window, at levels up to 1e6 deviations."""

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from revin_forecast.backbones.cycle_net import cycle_values
 from revin_forecast.models.reversible import Reversible
-from revin_forecast.shapes import Future, Known, Observed, Past
+from revin_forecast.utils.shapes import Future, Known, Observed, Past
 
 
 def seasonal_profile(

@@ -16,7 +16,7 @@ from revin_forecast.metrics.targets import is_covered, percentage_errors, pinbal
 from revin_forecast.models.intervals import interval_quantiles
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import LastValue
-from revin_forecast.shapes import Future
+from revin_forecast.utils.shapes import Future
 
 DECILES = tuple(step / 10 for step in range(1, 10))
 """Quantile levels of WQL and CRPS."""

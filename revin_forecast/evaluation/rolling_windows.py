@@ -11,7 +11,7 @@ from revin_forecast.data.covariates import KnownColumns, known_covariates, table
 from revin_forecast.data.series import Series
 from revin_forecast.data.windows import Windows
 from revin_forecast.forecasting.fitted import FittedModel
-from revin_forecast.shapes import Future, Known, Past
+from revin_forecast.utils.shapes import Future, Known, Past
 
 MAX_BATCH_VALUES = 2**22
 """Most values in a batch of windows: 16 MiB in float32."""

@@ -6,7 +6,7 @@ import torch
 from revin_forecast.data.windows import Windows
 from revin_forecast.models.intervals import ConformalIntervals, recent_gap_share, window_scale
 from revin_forecast.models.reversible import Reversible, select_targets
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 MIN_WINDOWS = 10
 """Fewest validation windows, counted over all channels, to calibrate intervals on."""

@@ -13,9 +13,9 @@ from revin_forecast.errors import InputError
 from revin_forecast.models.intervals import ConformalIntervals
 from revin_forecast.models.quantiles import predict_quantiles
 from revin_forecast.models.reversible import Reversible, select_targets
-from revin_forecast.shapes import Future, Known, Past
 from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.utils.memory import retain_freed_memory
+from revin_forecast.utils.shapes import Future, Known, Past
 
 MAX_BATCH_VALUES = 2**20
 """Most look-back values the model receives at once: 4 MiB in float32, which fit in the caches."""

@@ -19,8 +19,8 @@ from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.models.intervals import interval_quantiles
 from revin_forecast.models.quantiles import predict_quantiles
 from revin_forecast.models.reversible import select_targets
-from revin_forecast.shapes import Future, Past
 from revin_forecast.utils.files import atomic_write
+from revin_forecast.utils.shapes import Future, Past
 
 REQUIRED_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 MAX_BATCH = 2**16

@@ -11,8 +11,8 @@ from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.models.intervals import ConformalIntervals
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.parallel import Engine
-from revin_forecast.shapes import Future, Past
 from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.utils.shapes import Future, Past
 
 SERIES_PER_TASK = 512
 """Series in a task, the same for every engine: equal tasks have equal rounding."""

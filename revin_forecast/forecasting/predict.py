@@ -15,7 +15,7 @@ from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.parallel import predict_parallel
 from revin_forecast.models.intervals import interval_quantiles
 from revin_forecast.parallel import Engine
-from revin_forecast.shapes import Future, Known, Past
+from revin_forecast.utils.shapes import Future, Known, Past
 
 
 def predict_table(

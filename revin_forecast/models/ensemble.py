@@ -13,7 +13,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.models.reversible import Reversible, select_targets
 from revin_forecast.models.spec import ModuleFactory, ModuleSpec
 from revin_forecast.normalizers import Normalizer
-from revin_forecast.shapes import Future, Known, Observed, Past
+from revin_forecast.utils.shapes import Future, Known, Observed, Past
 
 
 class Ensemble(nn.Module):

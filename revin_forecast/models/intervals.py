@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from revin_forecast.errors import InputError
-from revin_forecast.shapes import Past
+from revin_forecast.utils.shapes import Past
 
 Array: TypeAlias = npt.NDArray[np.floating]
 Mask: TypeAlias = npt.NDArray[np.bool_]

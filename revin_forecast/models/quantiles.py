@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers.base import Normalizer
-from revin_forecast.shapes import Future, Known, Past
+from revin_forecast.utils.shapes import Future, Known, Past
 
 QUANTILE_TOLERANCE = 1e-9
 """Quantile levels closer than this are equal."""

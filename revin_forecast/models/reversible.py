@@ -16,7 +16,7 @@ from revin_forecast.models.quantiles import (
 from revin_forecast.normalizers.base import Normalizer
 from revin_forecast.normalizers.learned import LearnedNormalizer, PretrainedNormalizer
 from revin_forecast.normalizers.statistics import find_observed
-from revin_forecast.shapes import Future, Known, Observed, Past
+from revin_forecast.utils.shapes import Future, Known, Observed, Past
 
 
 class ForecastTrace(NamedTuple):

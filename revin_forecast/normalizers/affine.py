@@ -22,7 +22,7 @@ from revin_forecast.normalizers.statistics import (
     find_observed,
     statistics_dtype,
 )
-from revin_forecast.shapes import Future, Observed, Past
+from revin_forecast.utils.shapes import Future, Observed, Past
 
 
 class AffineNormalizer(Normalizer[Stats]):

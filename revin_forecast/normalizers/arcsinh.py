@@ -11,7 +11,7 @@ from revin_forecast.normalizers.base import Equivariance, Normalizer, ValueKind
 from revin_forecast.normalizers.mapped_distribution import MonotoneTransform
 from revin_forecast.normalizers.revin import RevIN
 from revin_forecast.normalizers.statistics import LocationScale
-from revin_forecast.shapes import Future, Observed, Past
+from revin_forecast.utils.shapes import Future, Observed, Past
 
 LINEAR_FROM = 10.0
 """|z| from which the way back is a straight line: 11,013 deviations from the mean."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from revin_forecast.shapes import DestationaryFactors, Future, Observed, Past
+from revin_forecast.utils.shapes import DestationaryFactors, Future, Observed, Past
 
 Stats = TypeVar("Stats", bound=tuple[Any, ...])
 

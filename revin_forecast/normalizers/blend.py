@@ -10,7 +10,7 @@ from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.learned import InitializedFromData
 from revin_forecast.normalizers.revin import RevIN
 from revin_forecast.normalizers.statistics import LocationScale
-from revin_forecast.shapes import Observed, Past
+from revin_forecast.utils.shapes import Observed, Past
 
 ROW_BLOCKS = 4
 """Blocks of the training rows: levels are compared across them, autocovariances taken inside."""

@@ -14,7 +14,7 @@ from revin_forecast.normalizers.statistics import (
     guard_zero_scale,
     statistics_dtype,
 )
-from revin_forecast.shapes import Observed, Past
+from revin_forecast.utils.shapes import Observed, Past
 
 STEPS_PER_BLOCK = 128
 """Steps per block; their weights on each other form a square matrix of this size."""

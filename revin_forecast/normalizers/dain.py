@@ -14,7 +14,7 @@ from revin_forecast.normalizers.statistics import (
     centre_windows,
     guard_zero_scale,
 )
-from revin_forecast.shapes import Observed, Past
+from revin_forecast.utils.shapes import Observed, Past
 
 LEARNING_RATE_FACTORS = {"mean_map": 0.01, "scale_map": 1.0, "gate.weight": 1.0, "gate.bias": 1.0}
 """Learning rates relative to the backbone's. The authors' rates also differ by orders of magnitude,

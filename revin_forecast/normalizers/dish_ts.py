@@ -14,7 +14,7 @@ from revin_forecast.normalizers.statistics import (
     centre_windows,
     guard_zero_scale,
 )
-from revin_forecast.shapes import Future, Observed, Past
+from revin_forecast.utils.shapes import Future, Observed, Past
 
 
 class DishStats(NamedTuple):

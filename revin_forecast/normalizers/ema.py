@@ -12,7 +12,7 @@ from revin_forecast.normalizers.statistics import (
     guard_zero_scale,
     last_observed_values,
 )
-from revin_forecast.shapes import Observed, Past
+from revin_forecast.utils.shapes import Observed, Past
 
 
 class EMA(LocationScaleNormalizer):

@@ -15,7 +15,7 @@ from revin_forecast.normalizers.statistics import (
     LocationScale,
     centre_windows,
 )
-from revin_forecast.shapes import Future, Observed, Past
+from revin_forecast.utils.shapes import Future, Observed, Past
 
 # torch does not annotate these functions.
 _rfft = cast(Callable[..., Tensor], torch.fft.rfft)  # pyright: ignore[reportUnknownMemberType]

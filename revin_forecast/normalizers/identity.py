@@ -6,7 +6,7 @@ from torch import Tensor
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
 from revin_forecast.normalizers.statistics import LocationScale
-from revin_forecast.shapes import Observed, Past
+from revin_forecast.utils.shapes import Observed, Past
 
 
 class Identity(LocationScaleNormalizer):

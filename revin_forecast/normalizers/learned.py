@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.base import Normalizer, Stats
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 
 class LearnedNormalizer(Normalizer[Stats]):

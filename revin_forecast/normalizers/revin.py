@@ -14,7 +14,7 @@ from revin_forecast.normalizers.statistics import (
     guard_zero_scale,
     observed_median,
 )
-from revin_forecast.shapes import Observed, Past
+from revin_forecast.utils.shapes import Observed, Past
 
 LocationName = Literal["mean", "last", "median"]
 

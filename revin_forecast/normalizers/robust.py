@@ -12,7 +12,7 @@ from revin_forecast.normalizers.statistics import (
     observed_median,
     observed_quantiles,
 )
-from revin_forecast.shapes import Observed, Past
+from revin_forecast.utils.shapes import Observed, Past
 
 NORMAL_IQR = 1.3489795003921634
 """Interquartile range of a standard normal: the scale of normal data is their deviation."""

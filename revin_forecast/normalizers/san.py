@@ -20,7 +20,7 @@ from revin_forecast.normalizers.statistics import (
     repeat_over_steps,
     slice_statistics,
 )
-from revin_forecast.shapes import Future, Observed, Past
+from revin_forecast.utils.shapes import Future, Observed, Past
 
 MIN_SCALE = 1e-5
 """Added to a predicted deviation, as in the authors' code."""

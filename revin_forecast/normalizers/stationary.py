@@ -17,7 +17,7 @@ from revin_forecast.normalizers.learned import (
 )
 from revin_forecast.normalizers.revin import RevIN
 from revin_forecast.normalizers.statistics import LocationScale, find_observed
-from revin_forecast.shapes import DestationaryFactors, Observed, Past
+from revin_forecast.utils.shapes import DestationaryFactors, Observed, Past
 
 MAX_LOG_TAU = 10.0
 """Upper bound of log tau: exp(10) still fits half precision."""

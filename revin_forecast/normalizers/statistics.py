@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from revin_forecast.shapes import Statistic
+from revin_forecast.utils.shapes import Statistic
 
 
 class LocationScale(NamedTuple):

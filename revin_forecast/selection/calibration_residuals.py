@@ -10,7 +10,7 @@ from revin_forecast.models.intervals import window_scale
 from revin_forecast.selection.candidates import EvaluatedCandidate
 from revin_forecast.selection.selector import Selector
 from revin_forecast.selection.validation import ValidationWindows
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 MAX_BLOCKS = 4
 MAX_BLOCK_ORIGINS = 15

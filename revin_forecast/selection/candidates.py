@@ -12,7 +12,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity, LastValue, RevIN
-from revin_forecast.shapes import Future
+from revin_forecast.utils.shapes import Future
 
 Centring = Literal["none", "last", "mean", "median"]
 """The level subtracted from each window before the map and added back to its forecast."""

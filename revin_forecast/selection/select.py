@@ -21,10 +21,10 @@ from revin_forecast.selection.candidates import EvaluatedCandidate
 from revin_forecast.selection.selector import Selector
 from revin_forecast.selection.validation import ValidationWindows
 from revin_forecast.selection.weights import absolute_errors, channel_weights, common_weights
-from revin_forecast.shapes import Future, Past
 from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.progress import progress
+from revin_forecast.utils.shapes import Future, Past
 
 MIN_SCALE_STEPS = 48
 """Least look-back of the combination if the rows allow it, to estimate the scale of a window.

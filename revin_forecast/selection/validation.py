@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from revin_forecast.data.windows import hide_lookahead_fill
 from revin_forecast.metrics.seasonal_scale import naive_scale
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 MAX_FORECAST_VALUES = 2**21
 """Most values in one candidate's forecast: 8 MiB in float32."""

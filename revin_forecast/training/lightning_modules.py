@@ -16,7 +16,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.metrics import mae, mse, quantile_loss
 from revin_forecast.models.reversible import Reversible, auxiliary_loss, select_targets
 from revin_forecast.normalizers import Normalizer, PretrainedNormalizer
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 
 class _WindowModule(LightningModule, ABC):

@@ -230,7 +230,7 @@ def test_prob_sparse_attention_is_full_attention_of_the_active_queries(causal, t
 
 
 def test_informer_uses_tau_and_delta():
-    from revin_forecast.shapes import DestationaryFactors
+    from revin_forecast.utils.shapes import DestationaryFactors
 
     model, past = build("Informer", 24, 6, 2, width=16), windows(3, 24, 2)
     neutral = DestationaryFactors(torch.ones(3), torch.zeros(3, 24))

@@ -85,9 +85,11 @@ def test_a_short_task_shows_and_imports_nothing(wide_terminal, tmp_path, monkeyp
     assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, str(code)]) == 0
 
 
-def wait_for_line(capsys, text, start=0):
-    """Wait until a text was printed after a position on stderr; return the position of its end."""
-    assert capsys  # which replaces stderr. Its readouterr may lose what another thread prints.
+def wait_for_line(text, start=0):
+    """Wait until a text is printed after a position on stderr; return the position of its end.
+
+    Tests call it with the fixture capsys, whose readouterr may lose the text of another thread.
+    """
     wait_until(lambda: text in sys.stderr.getvalue()[start:])
     return sys.stderr.getvalue().index(text, start) + len(text)
 
@@ -117,7 +119,7 @@ def test_verbose_prints_lines_without_a_terminal(capsys, short_delays):
         with progress("choosing a model", 40) as advance:
             for done in (12, 13):
                 advance(12 if done == 12 else 1, f"Ridge, mean, {done}")
-                wait_for_line(capsys, f"mean, {done} [")
+                wait_for_line(f"mean, {done} [")
                 time.sleep(0.1)
     out, err = capsys.readouterr()
     assert out == ""
@@ -205,7 +207,7 @@ def test_a_notebook_gets_a_bar_without_a_terminal(monkeypatch, short_delays):
 
 def test_nested_tasks_share_a_line(capsys, short_delays):
     with progress_display(verbose=True), progress("fitting on a.csv"):
-        wait_for_line(capsys, "fitting on a.csv [")
+        wait_for_line("fitting on a.csv [")
         with progress("choosing a model", 4) as choosing:
             choosing(2, "DLinear")
             with progress("training DLinear", 20, "epochs") as training:
@@ -214,8 +216,8 @@ def test_nested_tasks_share_a_line(capsys, short_delays):
                     "choosing a model: 2 of 4, DLinear; "
                     "training DLinear: 3 of 20 epochs, validation loss 0.5 ["
                 )
-                end = wait_for_line(capsys, line)
-            wait_for_line(capsys, "choosing a model: 2 of 4, DLinear [", end)
+                end = wait_for_line(line)
+            wait_for_line("choosing a model: 2 of 4, DLinear [", end)
 
 
 def test_nested_tasks_share_a_bar(wide_terminal, short_delays):
@@ -230,9 +232,9 @@ def test_nested_tasks_share_a_bar(wide_terminal, short_delays):
 def test_a_note_alone_counts_no_step(capsys, short_delays):
     with progress_display(verbose=True), progress("choosing", 4) as advance:
         advance(0, "first")
-        wait_for_line(capsys, "choosing: 0 of 4, first [")
+        wait_for_line("choosing: 0 of 4, first [")
         advance()
-        wait_for_line(capsys, "choosing: 1 of 4, first [")
+        wait_for_line("choosing: 1 of 4, first [")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])

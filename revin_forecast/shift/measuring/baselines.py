@@ -3,7 +3,7 @@
 import torch
 
 from revin_forecast.backbones import Backbone
-from revin_forecast.shapes import Future, Past
+from revin_forecast.utils.shapes import Future, Past
 
 
 class Constant(Backbone):

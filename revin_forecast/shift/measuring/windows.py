@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from revin_forecast.shapes import Past
 from revin_forecast.shift.dataset import ShiftDataset, observed_mean
 from revin_forecast.shift.measuring.cell import Cell
 from revin_forecast.shift.shift import ShiftOnset
+from revin_forecast.utils.shapes import Past
 
 MAX_BATCH_BYTES = 4 * 2**20
 """Limit on the look-backs of one call of a model: as many as stay in the processor's caches."""
