@@ -88,12 +88,12 @@ def read_version() -> str:
     return dict(line.split("==") for line in PINS.read_text().splitlines())["statsforecast"]
 
 
-def ensure_environment(folder: Path) -> Path:
-    """Return the interpreter of the environment of statsforecast, created if necessary."""
-    home = folder / f"environment-{hashlib.sha256(PINS.read_bytes()).hexdigest()[:8]}"
+def ensure_environment(folder: Path, pins: Path = PINS) -> Path:
+    """Return the interpreter of the environment of a file of pins, created if necessary."""
+    home = folder / f"environment-{hashlib.sha256(pins.read_bytes()).hexdigest()[:8]}"
     python = home / "bin" / "python"
     if not python.is_file():
         subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        command = [python, "-m", "pip", "install", "-q", "-r", PINS]
+        command = [python, "-m", "pip", "install", "-q", "-r", pins]
         subprocess.run(command, check=True)
     return python

@@ -11,6 +11,7 @@ from benchmarks.pages.dot_plot import COLOURS, DotPlot, Rows, apply_style
 CANNOT_TELL = "can't tell"
 MSE = "mean squared error (standardized)"
 BASELINES = ("SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta")
+PANEL_MODELS = ("default", "AutoETS", "AutoARIMA", "AutoCES", "FLAIR", "fracast")
 DOT_PLOTS: dict[str, DotPlot] = {
     "accuracy_backbones": DotPlot(
         "{backbone}",
@@ -122,6 +123,21 @@ def draw_closed_form(rows: Rows) -> graph_objects.Figure:
     return DotPlot("{data}", columns, axis, line=1).draw(pivoted)
 
 
+def draw_panel(rows: Rows) -> graph_objects.Figure:
+    """Draw the error of some models over that of the seasonal naive one, by group and origin."""
+    groups: dict[tuple[str, str, int], Row] = {}
+    for row in rows:
+        frequency, family, origin = row["frequency"], row["family"], row["origin"]
+        name = frequency if family == "all" else f"{frequency}, {family}"
+        labels = {"group": name, "origin": origin}
+        group = groups.setdefault((frequency, family, origin), labels)
+        if row["/ naive"] is not None:
+            group[row["model"]] = float(row["/ naive"].split()[0])
+    axis = "MASE over that of the seasonal naive forecast, geometric mean"
+    plot = DotPlot("{group}", PANEL_MODELS, axis, panel="origin {origin}", line=1)
+    return plot.draw(list(groups.values()))
+
+
 def draw_thread_count(rows: Rows) -> graph_objects.Figure:
     """Draw the time of a step for each number of threads."""
     columns = tuple(name for name in rows[0] if name.startswith("ms on "))
@@ -187,6 +203,7 @@ def _classify_agreement(row: Row) -> str:
 
 CUSTOM_FIGURES: dict[str, Callable[[Rows], graph_objects.Figure]] = {
     "accuracy_closed_form": draw_closed_form,
+    "accuracy_panel": draw_panel,
     "normalizer_audit": draw_normalizer_audit,
     "scaling": draw_scaling,
     "shift_verdicts": draw_shift_verdicts,
