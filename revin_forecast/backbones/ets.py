@@ -184,13 +184,14 @@ def _forecast_chunk(
         values = torch.cat([values, logs], dim=1)
         noise = torch.cat([noise, torch.full_like(noise, RELATIVE_NOISE)])
         observed = None if observed is None else torch.cat([observed, observed], dim=1)
-    rate = grid.columns(values)[2]
+    rate, seasonal = (grid.columns(values)[column] for column in (2, 4))
+    penalties = values.new_tensor(grid.penalties).unsqueeze(1)
+    growth = values.new_tensor(grid.growth_penalties).unsqueeze(1)
+    begins = begin if zero is None else torch.cat([begin, begin])
     powers = rate ** torch.arange(1, horizon + 1, dtype=values.dtype, device=values.device)
     damping = powers.cumsum(1)
     for states in iterate_states(values, observed, grid, origins, horizon):
-        scores = _score(
-            states, grid, noise, torch.cat([begin, begin]) if zero is not None else begin
-        )
+        scores = _score(states, grid.season, penalties, seasonal > 0, noise, begins)
         if zero is None:
             weights = _weigh(scores)
             forecast = _average(states, weights, damping, slice(None))
@@ -198,8 +199,7 @@ def _forecast_chunk(
             continue
         assert jacobian is not None and has_log is not None and log_max is not None
         plain, on_logs = scores.tensor_split(2, dim=1)
-        growth = torch.tensor(grid.growth_penalties, dtype=values.dtype, device=values.device)
-        on_logs = on_logs + jacobian[states.origin] + growth.unsqueeze(1)
+        on_logs = on_logs + jacobian[states.origin] + growth
         weights = _weigh(torch.cat([plain, torch.where(has_log, on_logs, torch.inf)]))
         plain, on_logs = weights.tensor_split(2)
         share = on_logs.sum(0)
@@ -213,13 +213,20 @@ def _forecast_chunk(
 
 
 def _score(
-    states: SmoothedStates, grid: SmoothingGrid, noise: Tensor, begin: Tensor
+    states: SmoothedStates,
+    season: int,
+    penalties: Tensor,
+    seasonal: Tensor,
+    noise: Tensor,
+    begin: Tensor,
 ) -> Float[Tensor, "parameters series"]:
     """Return n ln(mean e^2) + the penalty of each combination; infinite for an impossible season.
 
     Args:
         states: states with the sums of squared errors.
-        grid: the combinations.
+        season: steps in a season.
+        penalties: (parameters, 1).
+        seasonal: (parameters, 1) True for combinations with a season.
         noise: (series,) least mean squared error that is told apart from 0.
         begin: (series,) first row of each series.
     """
@@ -227,11 +234,10 @@ def _score(
     # The smallest normal number keeps the logarithm of a series of zeros finite.
     tiny = torch.finfo(mean_square.dtype).tiny
     scores = states.count * mean_square.clamp(min=tiny).log()
-    scores = scores + scores.new_tensor(grid.penalties).unsqueeze(1)
-    if grid.season == 1:
+    scores = scores + penalties
+    if season == 1:
         return scores
-    seasonal = grid.columns(scores)[4] > 0
-    too_short = count_rows(begin, states.origin) < MIN_SEASONS * grid.season
+    too_short = count_rows(begin, states.origin) < MIN_SEASONS * season
     return scores.masked_fill(seasonal & too_short, torch.inf)
 
 
@@ -257,6 +263,6 @@ def _average(
     forecast = level + damping.mT @ (weights * states.slope[:, series])
     if not states.seasonal:
         return forecast
-    phases = torch.stack([(weights * state[:, series]).sum(0) for state in states.seasonal])
+    phases = (weights * torch.stack(states.seasonal)[:, :, series]).sum(1)
     steps = torch.arange(len(forecast), device=forecast.device) % len(phases)
     return forecast + phases[steps]
