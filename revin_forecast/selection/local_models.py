@@ -1,0 +1,243 @@
+"""Models of single series, compared at expanding origins: smoothing, short maps, last season."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from revin_forecast.backbones.ets import forecast_by_smoothing
+from revin_forecast.backbones.smoothing_grid import SmoothingGrid
+from revin_forecast.normalizers.log_mean import MAX_LOG_GROWTH
+from revin_forecast.selection.short_maps import Maps, ShortWindows, default_short_lookback
+
+MAX_ROWS = 1000
+"""Last rows that the models of single series see."""
+MAX_SOLVES = 5
+"""Number of origins at which short maps are solved; the others use the latest before them."""
+SHARPNESS = 8.0
+"""Power of the relative error in the weights."""
+SHRINKAGE_WINDOWS = 2.0
+"""Number of separate windows at which a member's measured advantage counts half."""
+ERROR_FLOOR = 0.1
+"""Share of the median error below which errors are equally good."""
+MIN_WEIGHT = 0.02
+"""Weights below this are dropped."""
+
+Forecasts = Float[Tensor, "origins horizon series"]
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesBlock:
+    """Series that are forecast from the same origins; all end in the last row."""
+
+    values: Float[Tensor, "time series"]
+    """float64 in the table's units, NaN where unobserved."""
+    horizon: int
+    season: int
+    """Steps in a season; 1 without one."""
+    origins: tuple[int, ...]
+    """Ascending numbers of rows."""
+
+    @property
+    def all_origins(self) -> list[int]:
+        """The origins, and last the end of the series."""
+        return [*self.origins, len(self.values)]
+
+    @property
+    def window_count(self) -> float:
+        """Number of windows that the origins hold without overlap, at least 1."""
+        if not self.origins:
+            return 1.0
+        return min(len(self.origins), (self.origins[-1] - self.origins[0]) / self.horizon + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class LocalForecasts:
+    """The forecasts of one member for the series of a block."""
+
+    name: str
+    at_origins: Forecasts
+    """NaN where the member has no forecast."""
+    final: Float[Tensor, "horizon series"]
+    """From the end of the series; NaN where the member has none."""
+
+
+@dataclass(frozen=True, eq=False)
+class LocalCombination:
+    """Members of a block with their weights."""
+
+    members: tuple[LocalForecasts, ...]
+    weights: Float[Tensor, "members series"]
+    """They sum to 1 for each series."""
+    errors: Float[Tensor, "members origins horizon series"]
+    """Truth minus forecast; NaN where unknown."""
+    maps: Maps
+    """Short map of each series: the weighted mean of its own one and the shared one."""
+    on_logs: Bool[Tensor, " series"]
+    """Whether short maps are on logarithms."""
+    methods: tuple[str, ...]
+    """Exponential smoothing with the largest weight, such as "ETS(A,Ad,A) on log"."""
+
+    @property
+    def residuals(self) -> Forecasts:
+        """Errors of the weighted mean; members without a forecast count as the first one."""
+        errors = torch.where(self.errors.isfinite(), self.errors, self.errors[:1])
+        return (self.weights[:, None, None] * errors.nan_to_num(0)).sum(0) + 0 * self.errors[0]
+
+
+def combine_local_models(
+    block: SeriesBlock, further: Sequence[LocalForecasts] = ()
+) -> LocalCombination:
+    """Forecast a block with all members and weigh these by their errors at the origins.
+
+    Args:
+        block: the series.
+        further: forecasts of other models from the same origins.
+    """
+    values, observed = block.values, block.values.isfinite()
+    has_logs = ((values > 0) | ~observed).all(0) & observed.any(0)
+    zero = torch.where(has_logs, 0.0, torch.nan).double()
+    smoothed = forecast_by_smoothing(
+        values.nan_to_num(0), observed, block.season, block.horizon, block.all_origins, zero
+    )
+    on_logs = has_logs & (smoothed[-1].log_share > 0.5)
+    forecasts = torch.stack([forecast.values for forecast in smoothed])
+    members = [LocalForecasts("ETS", forecasts[:-1], forecasts[-1])]
+    windows = ShortWindows(
+        _to_logs(_interpolate(values), on_logs), default_short_lookback(block.season), block.horizon
+    )
+    own, own_maps = _forecast_short_maps("own map", block, windows, on_logs, shared=False)
+    shared, shared_maps = _forecast_short_maps("shared map", block, windows, on_logs, shared=True)
+    members += [own, shared, _repeat_season(block), *further]
+    errors = torch.stack([_compute_errors(block, member.at_origins) for member in members])
+    weights = _weigh_members(block, members, errors)
+    both = weights[1] + weights[2]
+    share = torch.where(both > 0, weights[1] / both.clamp(min=1e-9), 0.5)
+    share = share.reshape(-1, 1, 1)
+    return LocalCombination(
+        tuple(members),
+        weights,
+        errors,
+        share * own_maps + (1 - share) * shared_maps,
+        on_logs,
+        name_methods(smoothed[-1].best, block.season),
+    )
+
+
+def name_methods(best: Tensor, season: int) -> tuple[str, ...]:
+    """Return the name of each series' best smoothing, from `SmoothingForecast.best`."""
+    grid = SmoothingGrid.for_season(season)
+    count = len(grid.rows)
+    return tuple(
+        grid.name_method(index % count) + (" on log" if index >= count else "")
+        for index in best.tolist()
+    )
+
+
+def _interpolate(values: Float[Tensor, "time series"]) -> Float[Tensor, "time series"]:
+    """Fill gaps by lines between their neighbours; a gap at the end repeats the last value."""
+    filled = values.numpy().copy()
+    steps = np.arange(len(filled))
+    for column in filled.T[np.isnan(filled).any(0)]:
+        observed = np.flatnonzero(np.isfinite(column))
+        if len(observed):
+            column[:] = np.interp(steps, observed, column[observed], left=np.nan)
+    return torch.from_numpy(filled)
+
+
+def _to_logs(
+    values: Float[Tensor, "time series"], on_logs: Bool[Tensor, " series"]
+) -> Float[Tensor, "time series"]:
+    return torch.where(on_logs, values, 1).log().where(on_logs, values)
+
+
+def _forecast_short_maps(
+    name: str, block: SeriesBlock, windows: ShortWindows, on_logs: Tensor, *, shared: bool
+) -> tuple[LocalForecasts, Maps]:
+    """Solve short maps at a few origins and forecast from all of them.
+
+    Returns:
+        The forecasts, and the maps solved on all rows.
+    """
+    origins = block.all_origins
+    picks = np.linspace(0, len(origins) - 1, MAX_SOLVES).round().astype(int)
+    solve_at = {origins[pick] for pick in picks}
+    groups = [on_logs, ~on_logs]
+    maps, is_solvable, forecasts = None, None, []
+    for origin in origins:
+        if origin in solve_at and windows.count_complete(origin):
+            maps, is_solvable = (
+                windows.solve_shared(origin, groups) if shared else windows.solve_own(origin)
+            )
+        if maps is None or is_solvable is None:
+            shape = (block.horizon, windows.values.shape[1])
+            forecasts.append(windows.values.new_full(shape, torch.nan))
+            continue
+        forecast = windows.forecast(maps, origin)
+        highest = windows.values[origin - windows.lookback : origin].amax(0) + MAX_LOG_GROWTH
+        forecast = torch.where(on_logs, forecast.minimum(highest).exp(), forecast)
+        forecasts.append(forecast.where(is_solvable, torch.nan))
+    if maps is None:
+        maps = windows.values.new_zeros(windows.values.shape[1], windows.horizon, windows.lookback)
+    stacked = torch.stack(forecasts)
+    return LocalForecasts(name, stacked[:-1], stacked[-1]), maps
+
+
+def _repeat_season(block: SeriesBlock) -> LocalForecasts:
+    """Return the seasonal naive forecasts; none for series without a season."""
+    season, filled = block.season, _interpolate(block.values)
+    steps = torch.arange(block.horizon) % season
+    nothing = filled.new_full((block.horizon, filled.shape[1]), torch.nan)
+    forecasts = torch.stack(
+        [
+            filled[origin - season + steps] if 1 < season <= origin else nothing
+            for origin in block.all_origins
+        ]
+    )
+    return LocalForecasts("seasonal naive", forecasts[:-1], forecasts[-1])
+
+
+def _compute_errors(block: SeriesBlock, forecasts: Forecasts) -> Forecasts:
+    """Return truth minus forecast; NaN where one of them is unknown."""
+    nothing = block.values.new_full((block.horizon, block.values.shape[1]), torch.nan)
+    padded = torch.cat([block.values, nothing])
+    truth = [padded[origin : origin + block.horizon] for origin in block.origins]
+    return torch.stack(truth) - forecasts if truth else forecasts
+
+
+def _weigh_members(
+    block: SeriesBlock, members: Sequence[LocalForecasts], errors: Tensor
+) -> Float[Tensor, "members series"]:
+    """Return weights exp(-p g) of the mean log error relative to the first member.
+
+    g is the mean over origins of ln(error / error of the first member), each the mean absolute
+    error over the horizon where both are known. Every window counts the same, whatever its size, so
+    one strike or one break does not decide. With few separate windows, g is shrunk to 0.
+    """
+    first = errors[0]
+    advantages = []
+    for error in errors:
+        both = error.isfinite() & first.isfinite()
+        size, first_size = (
+            torch.where(both, part.abs(), torch.nan).nanmean(1) for part in (error, first)
+        )
+        floor = ERROR_FLOOR * ((size + first_size) / 2).nanmedian(0).values
+        log_ratio = ((size + floor) / (first_size + floor)).log()
+        # 0 / 0: both are perfect.
+        advantages.append(log_ratio.nanmean(0).nan_to_num(0))
+    measured = torch.stack(advantages)
+    series = measured.shape[1]
+    # Like series tell what to expect of each other; a single one has nothing but its own windows.
+    typical = measured.mean(1, keepdim=True) * (series / (series + 3) if series > 2 else 0)
+    windows = block.window_count
+    advantage = (windows * measured + SHRINKAGE_WINDOWS * typical) / (windows + SHRINKAGE_WINDOWS)
+    scores = -SHARPNESS * advantage
+    is_usable = torch.stack([member.final.isfinite().all(0) for member in members])
+    is_measured = torch.stack([error.isfinite().flatten(0, 1).any(0) for error in errors])
+    is_measured[0] = True
+    weights = torch.softmax(scores.masked_fill(~(is_usable & is_measured), -torch.inf), 0)
+    weights = torch.where(weights < MIN_WEIGHT, 0, weights)
+    return weights / weights.sum(0)

@@ -1,0 +1,124 @@
+"""Short linear maps of many series at once: one for each series, and one for like series."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+MIN_LOOKBACK = 4
+"""Shortest look-back of a short map."""
+MIN_WINDOWS = 4
+"""Fewest windows to solve a map on."""
+MIN_LIKE_SERIES = 3
+"""Fewest series that share a map."""
+OWN_PENALTY, SHARED_PENALTY = 0.1, 0.01
+"""Ridge penalties, relative to the mean eigenvalue of the Gram matrix."""
+
+Maps = Float[Tensor, "series horizon lookback"]
+
+
+def default_short_lookback(season: int) -> int:
+    """Return a season and one step, at least four: the last season, and how this one began.
+
+    >>> [default_short_lookback(season) for season in (1, 4, 12)]
+    [4, 5, 13]
+    """
+    return max(season + 1, MIN_LOOKBACK)
+
+
+@dataclass(frozen=True, eq=False)
+class ShortWindows:
+    """All windows of some series less their means; on logarithms where these suit better."""
+
+    values: Float[Tensor, "time series"]
+    """float64 without gaps, NaN before a series begins; logarithms for some series."""
+    lookback: int
+    horizon: int
+
+    @cached_property
+    def past(self) -> Float[Tensor, "series windows lookback"]:
+        """Windows less their means, 0 where a window is not complete; the last ends in the end."""
+        windows = self.values.mT.unfold(1, self.lookback, 1)
+        return (windows - self.mean.unsqueeze(2)).nan_to_num_(0)
+
+    @cached_property
+    def mean(self) -> Float[Tensor, "series windows"]:
+        """Means of the windows, NaN where a window is not complete."""
+        return self.values.mT.unfold(1, self.lookback, 1).mean(2)
+
+    @cached_property
+    def future(self) -> Float[Tensor, "series windows horizon"]:
+        """The steps after each window less its mean, 0 where it is not complete."""
+        targets = self.values[self.lookback :].mT.unfold(1, self.horizon, 1)
+        return (targets - self.mean[:, : targets.shape[1]].unsqueeze(2)).nan_to_num_(0)
+
+    def count_complete(self, origin: int) -> int:
+        """Return the number of windows whose targets end before an origin."""
+        return max(0, origin - self.lookback - self.horizon + 1)
+
+    def solve_own(self, origin: int) -> tuple[Maps, Bool[Tensor, " series"]]:
+        """Solve a map for each series on the rows before an origin.
+
+        Each minimizes sum ||y - W x||^2 + penalty s ||W||^2 with s the mean eigenvalue of the
+        windows' Gram matrix (Hoerl & Kennard, 1970).
+
+        Returns:
+            The maps, and True for the series with enough windows.
+        """
+        count = self.count_complete(origin)
+        past, future = self.past[:, :count], self.future[:, :count]
+        is_solvable = self.mean[:, :count].isfinite().sum(1) >= MIN_WINDOWS
+        return _solve(past.mT @ past, past.mT @ future, OWN_PENALTY), is_solvable
+
+    def solve_shared(
+        self, origin: int, groups: Sequence[Bool[Tensor, " series"]]
+    ) -> tuple[Maps, Bool[Tensor, " series"]]:
+        """Solve one map for each group of series, whose windows have the same mean square.
+
+        Args:
+            origin: the rows before it are used.
+            groups: True for the series of a group.
+        """
+        count = self.count_complete(origin)
+        series = self.values.shape[1]
+        maps = self.values.new_zeros(series, self.horizon, self.lookback)
+        is_solvable = torch.zeros(series, dtype=torch.bool)
+        has_windows = self.mean[:, :count].isfinite().sum(1) >= MIN_WINDOWS
+        past = self.past[:, :count]
+        scale = past.square().mean((1, 2)).sqrt()
+        for group in groups:
+            members = group & has_windows & (scale > 0)
+            if int(members.sum()) < MIN_LIKE_SERIES:
+                continue
+            unit = scale[members].reshape(-1, 1, 1)
+            inputs = (past[members] / unit).flatten(0, 1)
+            targets = (self.future[members, :count] / unit).flatten(0, 1)
+            gram, cross = inputs.mT @ inputs, inputs.mT @ targets
+            maps[group] = _solve(gram[None], cross[None], SHARED_PENALTY)[0]
+            is_solvable |= group
+        return maps, is_solvable
+
+    def forecast(self, maps: Maps, origin: int) -> Float[Tensor, "horizon series"]:
+        """Return the forecast from an origin; NaN for a series without a complete window."""
+        window = origin - self.lookback
+        if window < 0:
+            return self.values.new_full((self.horizon, self.values.shape[1]), torch.nan)
+        change = (maps @ self.past[:, window].unsqueeze(2)).squeeze(2)
+        return (change + self.mean[:, window].unsqueeze(1)).mT
+
+
+def _solve(
+    gram: Float[Tensor, "series lookback lookback"],
+    cross: Float[Tensor, "series lookback horizon"],
+    penalty: float,
+) -> Maps:
+    """Return the ridge maps of batches of normal equations; 0 for a series that is constant."""
+    diagonal = gram.diagonal(dim1=1, dim2=2)
+    ridge = penalty * diagonal.mean(1)
+    # A constant series has equations 0 = 0: any positive ridge gives the map 0.
+    ridge = torch.where(ridge > 0, ridge, 1)
+    identity = torch.eye(gram.shape[1], dtype=gram.dtype)
+    return torch.linalg.solve(gram + ridge.reshape(-1, 1, 1) * identity, cross).mT
