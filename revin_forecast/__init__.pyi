@@ -3,6 +3,7 @@
 __version__: str
 __all__: list[str]
 
+from .backbones import ETS as ETS
 from .backbones import FITS as FITS
 from .backbones import GRU as GRU
 from .backbones import LSTM as LSTM
@@ -15,6 +16,7 @@ from .backbones import CovariateBackbone as CovariateBackbone
 from .backbones import CycleNet as CycleNet
 from .backbones import DestationaryBackbone as DestationaryBackbone
 from .backbones import DLinear as DLinear
+from .backbones import Drift as Drift
 from .backbones import Informer as Informer
 from .backbones import InvertedTransformer as InvertedTransformer
 from .backbones import Linear as Linear
@@ -24,6 +26,7 @@ from .backbones import PerChannel as PerChannel
 from .backbones import Repeat as Repeat
 from .backbones import Ridge as Ridge
 from .backbones import SCINet as SCINet
+from .backbones import SeasonalDrift as SeasonalDrift
 from .backbones import SeasonalNaive as SeasonalNaive
 from .backbones import SegRNN as SegRNN
 from .backbones import Siamese as Siamese

@@ -9,13 +9,16 @@ from .base import Backbone as Backbone
 from .base import CovariateBackbone as CovariateBackbone
 from .base import DestationaryBackbone as DestationaryBackbone
 from .cycle_net import CycleNet as CycleNet
+from .ets import ETS as ETS
 from .fits import FITS as FITS
 from .informer import Informer as Informer
 from .inverted_transformer import InvertedTransformer as InvertedTransformer
 from .linear import MLP as MLP
 from .linear import DLinear as DLinear
 from .linear import Linear as Linear
+from .naive import Drift as Drift
 from .naive import Repeat as Repeat
+from .naive import SeasonalDrift as SeasonalDrift
 from .naive import SeasonalNaive as SeasonalNaive
 from .nbeats import NBEATS as NBEATS
 from .nhits import NHITS as NHITS

@@ -58,6 +58,14 @@ class Backbone(nn.Module, ABC):
                 f"but got {tuple(past.shape)}. Pass windows of (batch, lookback, channels)."
             )
 
+    def check_observed(self, past: Tensor, observed: Tensor | None) -> None:
+        """Raise ValueError unless there is one mark of observed values for each value."""
+        if observed is not None and observed.shape != past.shape:
+            raise ValueError(
+                f"{type(self).__name__} got windows of {tuple(past.shape)} but observed of "
+                f"{tuple(observed.shape)}. Pass observed of the same shape, True where measured."
+            )
+
     def extra_repr(self) -> str:
         """Show the three sizes."""
         return f"{self.lookback} -> {self.horizon}, channels={self.channels}"

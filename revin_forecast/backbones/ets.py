@@ -5,29 +5,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from revin_forecast.backbones.base import Backbone
 from revin_forecast.backbones.smoothing_grid import (
-    MIN_SEASONS,
-    RELATIVE_NOISE,
     SmoothedStates,
     SmoothingGrid,
     Values,
-    count_rows,
     find_begin,
     iterate_states,
-    select_counted_rows,
+)
+from revin_forecast.backbones.smoothing_weights import (
+    Logarithms,
+    Scorer,
+    estimate_noise,
+    take_logarithms,
+    weigh_scores,
 )
 from revin_forecast.utils.shapes import Future, Observed, Past
 
-WEIGHT_TEMPERATURE = 4.0
-"""A combination's weight is exp(-score / temperature); 2 would be the posterior of BIC-like scores.
-
-Twice that, as the one-step errors of a misspecified model count for less than independent ones."""
-MIN_WEIGHT = 1e-4
-"""Weights below this are dropped."""
 MAX_LOG_GROWTH = math.log(1000)
 """A forecast on logarithms exceeds the largest value at most by this factor."""
 MAX_CHUNK_STATES = 2**16
@@ -78,20 +75,25 @@ class ETS(Backbone):
             raise ValueError(f"ETS needs season >= 1 but got {season}.")
         self.season = season
         self.logs = logs
-        zero = torch.zeros(channels, dtype=torch.float64)
-        self.register_buffer("zero", zero, persistent=logs)
+        # Part of a saved model only if it is used: other models would have one more tensor.
+        self.register_buffer("zero", torch.zeros(channels), persistent=logs)
 
     def forward(self, past: Past, observed: Observed | None = None) -> Future:
         """Smooth each channel's window and forecast it; `observed` is True where measured."""
         self.check_past(past)
+        self.check_observed(past, observed)
         batch, lookback, channels = past.shape
+        # Sums of squares need the digits, but MPS has no float64.
+        dtype = torch.float32 if past.device.type == "mps" else torch.float64
         # All windows of all channels side by side: (time, series).
-        values = past.double().movedim(1, 0).reshape(lookback, -1)
+        values = past.to(dtype).movedim(1, 0).reshape(lookback, -1)
         mask = None if observed is None else observed.movedim(1, 0).reshape(lookback, -1)
-        zero = self.zero.double().repeat(batch) if self.logs else None
-        forecasts = forecast_by_smoothing(values, mask, self.season, self.horizon, [lookback], zero)
-        forecast = next(iter(forecasts)).values.reshape(self.horizon, batch, channels)
-        return forecast.movedim(0, 1).to(past.dtype)
+        zero = self.zero.to(past.device, dtype).repeat(batch) if self.logs else None
+        (forecast,) = forecast_by_smoothing(
+            values, mask, self.season, self.horizon, [lookback], zero
+        )
+        future = forecast.values.reshape(self.horizon, batch, channels)
+        return future.movedim(0, 1).to(past.dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +103,7 @@ class SmoothingForecast:
     values: Float[Tensor, "horizon series"]
     log_share: Float[Tensor, " series"]
     """Share of the weights that belongs to logarithms."""
-    best: Float[Tensor, " series"]
+    best: Int[Tensor, " series"]
     """Index of the combination with the largest weight; those on logarithms follow the others."""
 
 
@@ -115,6 +117,9 @@ def forecast_by_smoothing(
 ) -> list[SmoothingForecast]:
     """Forecast every series from several origins in one pass, each from the rows before it.
 
+    Burn-in and first states are those of all rows. They are the same for an origin after three
+    seasons and twelve rows of a series, so its forecast is that of a pass of its own.
+
     Args:
         values: (time, series) float64; unobserved values are ignored.
         observed: True where measured; None: everywhere.
@@ -122,33 +127,30 @@ def forecast_by_smoothing(
         horizon: steps to forecast.
         origins: ascending numbers of rows, from 1 to all.
         zero: value that stands for 0 in each series, which logarithms need; NaN or None: none.
+
+    Raises:
+        ValueError: the origins do not ascend, or are not between 1 and the number of rows.
     """
+    if not origins or list(origins) != sorted(set(origins) & set(range(1, len(values) + 1))):
+        raise ValueError(
+            f"forecast_by_smoothing needs ascending origins from 1 to {len(values)}, the number of "
+            f"rows, but got {list(origins)}."
+        )
     grid = SmoothingGrid.for_season(season)
-    columns = len(grid.rows) * (1 if zero is None else 2)
-    size = max(1, MAX_CHUNK_STATES // columns)
-    if torch.compiler.is_compiling():
-        size = values.shape[1]
-    parts = [
-        list(
-            _forecast_chunk(
-                chunk,
-                None if observed is None else observed[:, first : first + size],
-                grid,
-                horizon,
-                origins,
-                None if zero is None else zero[first : first + size],
-            )
-        )
-        for first, chunk in zip(
-            range(0, values.shape[1], size), values.split(size, dim=1), strict=True
-        )
-    ]
+    size = max(1, MAX_CHUNK_STATES // (len(grid.rows) * (1 if zero is None else 2)))
+    # A program does not know its number of series, so it has one chunk.
+    if torch.compiler.is_compiling() or values.shape[1] <= size:
+        return list(_forecast_chunk(values, observed, grid, horizon, origins, zero))
+    parts: list[list[SmoothingForecast]] = []
+    for first in range(0, values.shape[1], size):
+        chunk = slice(first, first + size)
+        mask = None if observed is None else observed[:, chunk]
+        base = None if zero is None else zero[chunk]
+        parts.append(list(_forecast_chunk(values[:, chunk], mask, grid, horizon, origins, base)))
     return [_join_series(forecasts) for forecasts in zip(*parts, strict=True)]
 
 
 def _join_series(parts: Sequence[SmoothingForecast]) -> SmoothingForecast:
-    if len(parts) == 1:
-        return parts[0]
     return SmoothingForecast(
         torch.cat([part.values for part in parts], dim=1),
         torch.cat([part.log_share for part in parts]),
@@ -167,85 +169,48 @@ def _forecast_chunk(
     """Yield the forecast of a chunk of series from each origin."""
     values = values if observed is None else torch.where(observed, values, 0)
     begin = find_begin(values, observed)
-    noise = RELATIVE_NOISE * values.square().mean(0)
-    jacobian = has_log = log_max = None
+    noise = estimate_noise(values, observed, values.square())
+    logs = None
     if zero is not None:
-        amounts = values - zero
-        positive = amounts > 0
-        positive = positive if observed is None else positive | ~observed
-        has_log = positive.all(0) & zero.isfinite()
-        # Values that have no logarithm are replaced, and their weight is 0.
-        logs = torch.where(has_log & (amounts > 0), amounts, 1).log()
-        counted = select_counted_rows(values, observed, begin, grid.season)
-        jacobian = 2 * torch.cat([torch.zeros_like(logs[:1]), (counted * logs).cumsum(0)])
-        log_max = (
-            logs.amax(0) if observed is None else torch.where(observed, logs, -torch.inf).amax(0)
-        )
-        values = torch.cat([values, logs], dim=1)
-        noise = torch.cat([noise, torch.full_like(noise, RELATIVE_NOISE)])
+        logs = take_logarithms(values, observed, begin, grid.season, zero)
+        noise = torch.cat([noise, estimate_noise(logs.values, observed, torch.ones_like(values))])
+        values = torch.cat([values, logs.values], dim=1)
+        begin = torch.cat([begin, begin])
         observed = None if observed is None else torch.cat([observed, observed], dim=1)
-    rate, seasonal = (grid.columns(values)[column] for column in (2, 4))
-    penalties = values.new_tensor(grid.penalties).unsqueeze(1)
-    growth = values.new_tensor(grid.growth_penalties).unsqueeze(1)
-    begins = begin if zero is None else torch.cat([begin, begin])
-    powers = rate ** torch.arange(1, horizon + 1, dtype=values.dtype, device=values.device)
-    damping = powers.cumsum(1)
+    scorer = Scorer.for_series(grid, noise, begin)
+    _, _, phi, _, _ = grid.columns(values)
+    steps = torch.arange(1, horizon + 1, dtype=values.dtype, device=values.device)
+    damping = (phi**steps).cumsum(1)
     for states in iterate_states(values, observed, grid, origins, horizon):
-        scores = _score(states, grid.season, penalties, seasonal > 0, noise, begins)
-        if zero is None:
-            weights = _weigh(scores)
+        scores = scorer.score(states)
+        if logs is None:
+            weights = weigh_scores(scores)
             forecast = _average(states, weights, damping, slice(None))
             yield SmoothingForecast(forecast, torch.zeros_like(noise), weights.argmax(0))
-            continue
-        assert jacobian is not None and has_log is not None and log_max is not None
-        plain, on_logs = scores.tensor_split(2, dim=1)
-        on_logs = on_logs + jacobian[states.origin] + growth
-        weights = _weigh(torch.cat([plain, torch.where(has_log, on_logs, torch.inf)]))
-        plain, on_logs = weights.tensor_split(2)
-        share = on_logs.sum(0)
-        count = values.shape[1] // 2
-        forecast = _average(states, plain, damping, slice(0, count))
-        log_weights = on_logs / torch.where(share > 0, share, 1)
-        log_forecast = _average(states, log_weights, damping, slice(count, None))
-        exponential = log_forecast.minimum(log_max + MAX_LOG_GROWTH).exp() + zero.nan_to_num()
-        forecast = forecast + torch.where(share > 0, share * exponential, 0)
-        yield SmoothingForecast(forecast, share, weights.argmax(0))
+        else:
+            yield _average_with_logs(states, scores, damping, logs, scorer.growth_penalties)
 
 
-def _score(
+def _average_with_logs(
     states: SmoothedStates,
-    season: int,
-    penalties: Tensor,
-    seasonal: Tensor,
-    noise: Tensor,
-    begin: Tensor,
-) -> Float[Tensor, "parameters series"]:
-    """Return n ln(mean e^2) + the penalty of each combination; infinite for an impossible season.
-
-    Args:
-        states: states with the sums of squared errors.
-        season: steps in a season.
-        penalties: (parameters, 1).
-        seasonal: (parameters, 1) True for combinations with a season.
-        noise: (series,) least mean squared error that is told apart from 0.
-        begin: (series,) first row of each series.
-    """
-    mean_square = states.squares / states.count.clamp(min=1) + noise
-    # The smallest normal number keeps the logarithm of a series of zeros finite.
-    tiny = torch.finfo(mean_square.dtype).tiny
-    scores = states.count * mean_square.clamp(min=tiny).log()
-    scores = scores + penalties
-    if season == 1:
-        return scores
-    too_short = count_rows(begin, states.origin) < MIN_SEASONS * season
-    return scores.masked_fill(seasonal & too_short, torch.inf)
-
-
-def _weigh(scores: Tensor) -> Tensor:
-    """Return weights exp(-score / temperature) that sum to 1 for each series, without tiny ones."""
-    weights = torch.softmax(-scores / WEIGHT_TEMPERATURE, dim=0)
-    weights = torch.where(weights < MIN_WEIGHT, 0, weights)
-    return weights / weights.sum(0)
+    scores: Tensor,
+    damping: Tensor,
+    logs: Logarithms,
+    growth_penalties: Tensor,
+) -> SmoothingForecast:
+    """Return the mean of the forecasts on values and of those on logarithms, the last columns."""
+    count = logs.zero.shape[0]
+    is_positive, largest = logs.find_positive(states.origin)
+    log_scores = scores[:, count:] + logs.jacobian[states.origin] + growth_penalties
+    log_scores = torch.where(is_positive, log_scores, torch.inf)
+    weights = weigh_scores(torch.cat([scores[:, :count], log_scores]))
+    plain, on_logs = weights[: len(scores)], weights[len(scores) :]
+    share = on_logs.sum(0)
+    forecast = _average(states, plain, damping, slice(0, count))
+    log_weights = on_logs / torch.where(share > 0, share, 1)
+    log_forecast = _average(states, log_weights, damping, slice(count, None))
+    exponential = log_forecast.minimum(largest + MAX_LOG_GROWTH).exp() + logs.zero
+    return SmoothingForecast(forecast + share * exponential, share, weights.argmax(0))
 
 
 def _average(

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -27,8 +27,6 @@ PARAMETER_PENALTY = 4.0
 """Penalty of a parameter in units of -2 log likelihood: twice that of AIC."""
 GROWTH_PENALTY = 8.0
 """Penalty of exponential growth without damping, which overshoots after a break."""
-RELATIVE_NOISE = 1e-16
-"""Mean squared error, in mean squares of the values, below which fits are equally perfect."""
 
 Values = Float[Tensor, "time series"]
 ByParameters = Float[Tensor, "parameters series"]
@@ -68,19 +66,20 @@ class SmoothingGrid:
             for column in zip(*self.rows, strict=True)
         ]
 
-    @cached_property
-    def penalties(self) -> tuple[float, ...]:
-        """Penalty of each combination: its number of parameters and first states."""
-        return tuple(
+    def penalize(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return two penalties of each combination as (parameters, 1) tensors.
+
+        The first is for its number of parameters and first states, and the second for exponential
+        growth without damping, which it has on logarithms.
+        """
+        parameters = [
             PARAMETER_PENALTY
             * (2 + 2 * (beta > 0) + (gamma > 0) + (self.season / 2 if seasonal else 0))
             for _, beta, _, gamma, seasonal in self.rows
-        )
-
-    @cached_property
-    def growth_penalties(self) -> tuple[float, ...]:
-        """Further penalty of each combination on logarithms."""
-        return tuple(GROWTH_PENALTY * (beta > 0 and phi == 1) for _, beta, phi, _, _ in self.rows)
+        ]
+        growth = [GROWTH_PENALTY * (beta > 0 and phi == 1) for _, beta, phi, _, _ in self.rows]
+        both = torch.tensor([parameters, growth], dtype=like.dtype, device=like.device)
+        return both[0].unsqueeze(1), both[1].unsqueeze(1)
 
     def name_method(self, index: int) -> str:
         """Return the usual name of a combination.
@@ -185,13 +184,19 @@ class _TrivialRows:
 def _find_trivial_rows(observed: Tensor | None, begins: Tensor, counted: Tensor) -> _TrivialRows:
     rows = len(begins)
     if torch.compiler.is_compiling():
-        # A program must hold for every window, so it has all masks.
-        return _TrivialRows([False] * rows, [False] * rows, [False] * rows)
+        # A program must hold for every window, so it has all masks that depend on gaps.
+        begins_at_first = [False] + [observed is None] * (rows - 1)
+        return _TrivialRows(begins_at_first, [observed is None] * rows, [False] * rows)
     return _TrivialRows(
-        (begins == 0).all(1).tolist(),
-        [True] * rows if observed is None else observed.all(1).tolist(),
-        (counted == 1).all(1).tolist(),
+        _list_full_rows(begins == 0),
+        [True] * rows if observed is None else _list_full_rows(observed),
+        _list_full_rows(counted == 1),
     )
+
+
+def _list_full_rows(marks: Tensor) -> list[bool]:
+    full = marks.all(1)
+    return cast(list[bool], full.tolist())  # pyright: ignore[reportUnknownMemberType]
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +286,7 @@ def _phase_means(
     values: Values, known: Bool[Tensor, "time series"], season: int
 ) -> Float[Tensor, "season series"]:
     """Return the mean of each phase of the season; 0 for a phase without a known value."""
-    means = []
+    means: list[Tensor] = []
     for phase in range(season):
         count = known[phase::season].sum(0)
         means.append(values[phase::season].sum(0) / count.clamp(min=1))

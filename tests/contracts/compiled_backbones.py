@@ -10,7 +10,13 @@ from tests.support.backbones import BACKBONES
 pytestmark = pytest.mark.usefixtures("operators_read_once", "shared_exports")
 
 # One variant of each class is enough where the operators are the same.
-SAME_OPERATORS = {"GRU deep", "NBEATS one block", "SparseTSF nonlinear", "CycleNet nonlinear"}
+SAME_OPERATORS = {
+    "ETS season",
+    "GRU deep",
+    "NBEATS one block",
+    "SparseTSF nonlinear",
+    "CycleNet nonlinear",
+}
 SAME_OPERATORS |= {"Siamese known", "PerChannel known", "TiedAutoencoder untied", "PatchLM untied"}
 TRACED = [name for name in BACKBONES if name not in SAME_OPERATORS]
 # These compile in several graphs: torch.compile does not capture their recurrent layers.

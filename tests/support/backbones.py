@@ -7,9 +7,22 @@ from revin_forecast import backbones as home
 
 partial = functools.partial
 
+
+def build_ets_with_logs(lookback, horizon, channels):
+    """Return an ETS for which the values of standardized windows are positive."""
+    backbone = home.ETS(lookback, horizon, channels, season=6, logs=True)
+    backbone.zero.fill_(-8)
+    return backbone
+
+
 BACKBONES = {
     "Repeat": home.Repeat,
     "SeasonalNaive": partial(home.SeasonalNaive, season=5),
+    "Drift": home.Drift,
+    "SeasonalDrift": partial(home.SeasonalDrift, season=5),
+    "ETS": home.ETS,
+    "ETS season": partial(home.ETS, season=12),
+    "ETS logs": build_ets_with_logs,
     "Linear": home.Linear,
     "DLinear": home.DLinear,
     "Ridge": home.Ridge,
@@ -170,6 +183,11 @@ def linear(lookback, horizon, _):
 PARAMETERS = {
     "Repeat": lambda *_: 0,
     "SeasonalNaive": lambda *_: 0,
+    "Drift": lambda *_: 0,
+    "SeasonalDrift": lambda *_: 0,
+    "ETS": lambda *_: 0,
+    "ETS season": lambda *_: 0,
+    "ETS logs": lambda *_: 0,
     "Linear": linear,
     "DLinear": lambda lookback, horizon, _: 2 * lookback * horizon + horizon,
     "Ridge": linear,
