@@ -10,6 +10,7 @@ from .backbones import LSTM as LSTM
 from .backbones import MLP as MLP
 from .backbones import NBEATS as NBEATS
 from .backbones import NHITS as NHITS
+from .backbones import TSB as TSB
 from .backbones import Backbone as Backbone
 from .backbones import ChannelFirstAdapter as ChannelFirstAdapter
 from .backbones import CovariateBackbone as CovariateBackbone

@@ -35,4 +35,5 @@ from .sparse_tsf import SparseTSF as SparseTSF
 from .tide import TiDE as TiDE
 from .tied_autoencoder import TiedAutoencoder as TiedAutoencoder
 from .times_net import TimesNet as TimesNet
+from .tsb import TSB as TSB
 from .tsmixer import TSMixer as TSMixer
