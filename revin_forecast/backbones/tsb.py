@@ -8,6 +8,10 @@ from torch import Tensor
 from revin_forecast.backbones.base import Backbone
 from revin_forecast.utils.shapes import Future, Observed, Past
 
+SIZE_SMOOTHING = (0.05, 0.1, 0.2, 0.3)
+"""Grid of the smoothing weight of sizes, alpha."""
+OCCURRENCE_SMOOTHING = (0.02, 0.05, 0.1, 0.2)
+"""Grid of the smoothing weight of occurrences, beta."""
 MIN_START_STEPS = 8
 """Fewest steps at the start of a window whose mean starts the recursion of the occurrence."""
 MIN_START_SIZES = 2
@@ -60,8 +64,8 @@ class TSB(Backbone):
         lookback: int,
         horizon: int,
         channels: int,
-        size_smoothing: Sequence[float] = (0.05, 0.1, 0.2, 0.3),
-        occurrence_smoothing: Sequence[float] = (0.02, 0.05, 0.1, 0.2),
+        size_smoothing: Sequence[float] = SIZE_SMOOTHING,
+        occurrence_smoothing: Sequence[float] = OCCURRENCE_SMOOTHING,
     ):
         super().__init__(lookback, horizon, channels)
         for name, grid in (("size", size_smoothing), ("occurrence", occurrence_smoothing)):
