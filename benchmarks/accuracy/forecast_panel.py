@@ -80,13 +80,7 @@ def build_flair(name: str) -> Model:
 
 
 def can_forecast(name: str, season: int) -> bool:
-    """Return whether a model is run for this season.
-
-    MSTL needs a season. AutoARIMA takes minutes a series with a season of 52, so it gets only
-    monthly, quarterly and yearly series.
-    """
-    if name == "AutoARIMA":
-        return season in (1, 4, 12)
+    """Return whether a model is run for this season: MSTL needs one."""
     return name != "MSTL" or season > 1
 
 

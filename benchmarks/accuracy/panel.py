@@ -52,9 +52,9 @@ that end are held out, if at least ten rows and one horizon remain. Each series 
 itself. `Forecaster(horizon).fit(table).predict(level=[80, 95])` gets the dates and values before
 the origin and finds the seasons. The models of statsforecast 2.1.1 get the season, and FLAIR 0.6.1
 (Honda, 2026) the step. fracast 0.1.0 has 85,001 parameters, trained on other series. The peers see
-the last 1,000 rows with gaps interpolated. All have their default settings. MSTL needs a season.
-AutoARIMA forecasts no weekly and daily series, where it takes minutes each. MFLES has only
-conformal intervals (two windows), and fracast only deciles, so no interval of 95 %.
+the last 1,000 rows with gaps interpolated. All have their default settings. MSTL needs a season,
+so it forecasts no yearly series. MFLES has only conformal intervals (two windows), and fracast only
+deciles, so no interval of 95 %.
 
 Columns. An error is the mean absolute scaled error (MASE). Its scale is the mean absolute seasonal
 difference of all rows before the origin, or that of neighbouring rows where the seasonal one is

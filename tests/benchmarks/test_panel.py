@@ -248,7 +248,6 @@ def test_the_program_of_the_peers_continues_where_it_was_interrupted(
     np.testing.assert_array_equal(made["mean"][0, :4], first)
     np.testing.assert_array_equal(made["upper"][0, 0, :4], first + 1)
     assert np.isnan(made["upper"][:, 1]).all()
-    assert not forecast_panel.can_forecast("AutoARIMA", 52)
     assert not forecast_panel.can_forecast("MSTL", 1)
 
 
