@@ -43,8 +43,8 @@ several variants was chosen, whole families were left out in turn. So a lead on 
 proof. On another panel of 339 series of such kinds, held back and measured by an independent
 reviewer, a first version of these rules had .756 of the seasonal naive error, AutoETS .782 and the
 default before it .827 (mean MASE 1.37, 1.37 and 1.63). On the panel of this page these three had
-.605, .696 and .794. So it told little about the other one: less than a third of the lead over
-AutoETS was left there. The current version has not been measured there.
+.605, .696 and .794. So a lead here is a weak sign of one there: less than a third of the lead over
+AutoETS was left. The current version has not been measured on that panel.
 
 Protocol. At origin 1 the last `horizon` rows are held out (6 years, 8 quarters, 12 or 18 months, 13
 weeks, 14 days). At origin 2 the series ends `horizon` rows earlier, and the `horizon` rows before

@@ -11,7 +11,7 @@ from benchmarks.pages.dot_plot import COLOURS, DotPlot, Rows, apply_style
 CANNOT_TELL = "can't tell"
 MSE = "mean squared error (standardized)"
 BASELINES = ("SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta")
-PANEL_MODELS = ("default", "AutoETS", "AutoARIMA", "AutoCES", "FLAIR", "fracast")
+PANEL_MODELS = ("AutoETS", "AutoARIMA", "AutoCES", "FLAIR", "fracast", "default")
 DOT_PLOTS: dict[str, DotPlot] = {
     "accuracy_backbones": DotPlot(
         "{backbone}",
@@ -133,8 +133,9 @@ def draw_panel(rows: Rows) -> graph_objects.Figure:
         group = groups.setdefault((frequency, family, origin), labels)
         if row["/ naive"] is not None:
             group[row["model"]] = float(row["/ naive"].split()[0])
-    axis = "MASE over that of the seasonal naive forecast, geometric mean"
-    plot = DotPlot("{group}", PANEL_MODELS, axis, panel="origin {origin}", line=1)
+    plot = DotPlot(
+        "{group}", PANEL_MODELS, "MASE / seasonal naive", panel="origin {origin}", log=True, line=1
+    )
     return plot.draw(list(groups.values()))
 
 
