@@ -71,9 +71,10 @@ of series with a smaller error than AutoETS (half for an equal one). `80 %` and 
 percentages of the held-out values inside the intervals. `s` is the mean of the processor seconds a
 series, with one thread. `no intervals` counts series with a forecast but without intervals, and
 `failed` those without a forecast. Brackets have the bootstrap 95 % confidence interval over series
-(1,000 resamples, paired in comparisons; none for fewer than five series). A model that forecasts
-fewer series is compared on those. Forecasts of the peers are cached as long as inputs and versions
-stay the same; `measured` is their date. The figure shows `/ naive`. Repeat with
+(1,000 resamples, paired in comparisons; none for fewer than five series). A model with fewer
+forecasts or intervals is compared on the series where it has them. Forecasts of the peers are
+cached as long as inputs and versions stay the same; `measured` is their date. The figure shows `/
+naive` of some models. Repeat with
 
     python -m benchmarks.accuracy.run --grid panel --threads 1 --data-dir DATA
 
