@@ -71,9 +71,9 @@ class Scorer:
     def score(self, states: SmoothedStates) -> Float[Tensor, "parameters series"]:
         """Return J of each combination; infinite for a season in less than two of them."""
         mean_square = states.squares / states.count.clamp(min=1) + self.noise
-        # The smallest normal number keeps the logarithm of a series of zeros finite.
-        tiny = torch.finfo(mean_square.dtype).tiny
-        scores = states.count * mean_square.clamp(min=tiny).log() + self.penalties
+        # Only a series of zeros has errors of 0, for every combination alike.
+        mean_square = torch.where(mean_square > 0, mean_square, 1)
+        scores = states.count * mean_square.log() + self.penalties
         if self.season == 1:
             return scores
         too_short = count_rows(self.begin, states.origin) < MIN_SEASONS * self.season
