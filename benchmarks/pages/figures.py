@@ -86,6 +86,12 @@ DOT_PLOTS: dict[str, DotPlot] = {
         "seconds",
         log=True,
     ),
+    "smoothing_check": DotPlot(
+        "{data}: {method}",
+        ("level", "slope", "season", "errors", "average"),
+        "largest difference in standard deviations",
+        log=True,
+    ),
     "speed_ratios": DotPlot(
         "{what}<br><i>{reference}</i>",
         ("ratio", "bound"),

@@ -106,6 +106,18 @@ def test_the_study_of_shared_parameters_runs(data_dir, tmp_path):
         assert row["seeds"] == 5
 
 
+def test_smoothing_agrees_with_statsmodels(tmp_path):
+    repeated = repeat_page("smoothing_check", tmp_path)
+    committed = committed_rows("smoothing_check")
+    assert len(repeated) == len(committed) == 28
+    for row in (*repeated, *committed):
+        columns = ("average",) if row["method"] == "all" else ("level", "errors")
+        for name in ("level", "slope", "season", "errors", "average"):
+            assert name not in columns or row[name] is not None
+            assert (row[name] or 0) < 1e-6, row
+    assert min(row["series"] for row in committed) >= 3
+
+
 def test_the_default_is_better_than_statistical_models_in_the_mean(data_dir, tmp_path):
     rows = repeat_page("accuracy_product", tmp_path, data_dir=data_dir)
     assert [row["data"] for row in rows[:2]] == ["national_illness", "covid_daily"]
