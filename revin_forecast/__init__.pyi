@@ -57,6 +57,7 @@ from .normalizers import Causal as Causal
 from .normalizers import DishTS as DishTS
 from .normalizers import Identity as Identity
 from .normalizers import LastValue as LastValue
+from .normalizers import LogMean as LogMean
 from .normalizers import MeanScale as MeanScale
 from .normalizers import Normalizer as Normalizer
 from .normalizers import RevIN as RevIN

@@ -70,7 +70,7 @@ ALLOWED = {
     "filelock": {"shift/runner/run_folder.py"},
     "tqdm": {"cli/output.py", "utils/progress.py"},
     "ray": {"parallel/ray.py"},
-    "scipy": {"models/intervals.py", "shift/statistics.py", "shift/processes/"},
+    "scipy": {"models/", "shift/statistics.py", "shift/processes/"},
 }
 
 

@@ -15,7 +15,8 @@ from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.metrics import coverage
-from revin_forecast.models.intervals import ConformalIntervals, interval_quantiles
+from revin_forecast.models.conformal_intervals import ConformalIntervals
+from revin_forecast.models.intervals import interval_quantiles
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.shift.dataset import ShiftDataset
 from revin_forecast.shift.generators import Scale

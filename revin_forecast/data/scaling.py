@@ -108,8 +108,8 @@ class Standardizer:
         """Return (values - mean) / scale."""
         return (values - self.mean) / self.scale
 
-    def to_tensor(self, values: np.ndarray) -> Tensor:
-        """Return standardized float32 values.
+    def to_tensor(self, values: np.ndarray, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Return standardized values of a type.
 
         Raises:
             InputError: a standardized value exceeds the range of float32.
@@ -117,7 +117,10 @@ class Standardizer:
         try:
             # An infinity would be read as a gap, so overflow raises.
             with np.errstate(over="raise"):
-                return torch.from_numpy(self.transform(values).astype(np.float32))
+                standardized = self.transform(values).astype(np.float32)
+            if dtype == torch.float32:
+                return torch.from_numpy(standardized)
+            return torch.from_numpy(self.transform(values)).to(dtype)
         except FloatingPointError:
             largest = values.flat[np.nanargmax(np.abs(values))]
             raise InputError(

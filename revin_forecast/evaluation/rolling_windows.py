@@ -51,7 +51,7 @@ def iter_rolling_origins(
     start, step = starts.start, starts.step
     rows = slice(start - config.lookback, starts[-1] + config.horizon)
     channels = series.select(fitted.history.names)  # without the columns that are known inputs
-    values = fitted.standardizer.to_tensor(channels.values[rows])
+    values = fitted.standardizer.to_tensor(channels.values[rows], fitted.dtype)
     season = season if season <= start else 1
     seasonal, last = (_fill_from_last_season(fitted, channels, lag) for lag in (season, 1))
     known = select_known_covariates(fitted, series)
@@ -99,4 +99,4 @@ def _fill_from_last_season(fitted: FittedModel, series: Series, lag: int) -> Ten
     last_observed = np.maximum.accumulate(np.where(np.isfinite(seasons), number, 0), axis=0)
     filled = np.take_along_axis(seasons, last_observed, axis=0)
     filled = filled.reshape(-1, len(targets))[len(padding) :]
-    return fitted.standardizer.select(targets).to_tensor(filled)
+    return fitted.standardizer.select(targets).to_tensor(filled, fitted.dtype)

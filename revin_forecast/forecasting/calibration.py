@@ -1,15 +1,17 @@
-"""Calibrate conformal prediction intervals on validation windows."""
+"""Calibrate prediction intervals on validation windows."""
 
 import numpy as np
 import torch
 
 from revin_forecast.data.windows import Windows
-from revin_forecast.models.intervals import ConformalIntervals, recent_gap_share, window_scale
+from revin_forecast.models.conformal_intervals import ConformalIntervals
+from revin_forecast.models.intervals import Intervals, recent_gap_share, window_scale
 from revin_forecast.models.reversible import Reversible, select_targets
+from revin_forecast.models.series_intervals import SeriesIntervals
 from revin_forecast.utils.shapes import Future, Past
 
 MIN_WINDOWS = 10
-"""Fewest validation windows, counted over all channels, to calibrate intervals on."""
+"""Fewest validation windows, counted over all channels, for conformal intervals."""
 LONG_GAP_SHARE = 0.4
 """Share of the last quarter of a look-back above which a gap at its end counts as long."""
 MAX_VALUES = 2**22
@@ -18,8 +20,8 @@ MAX_BATCH_VALUES = 2**24
 """Most look-back values the model receives at once: 64 MiB in float32."""
 
 
-def calibrate_intervals(residuals: Future, past: Past, stride: float) -> ConformalIntervals | None:
-    """Return conformal intervals, or None if too few windows were observed.
+def calibrate_intervals(residuals: Future, past: Past, stride: float) -> Intervals:
+    """Return conformal intervals, or those of a parametric spread if few windows were observed.
 
     Windows that end in a long gap are left out if enough others remain: few forecasts start from
     such a window, and `ConformalIntervals.quantiles` widens their intervals by the gap.
@@ -34,15 +36,23 @@ def calibrate_intervals(residuals: Future, past: Past, stride: float) -> Conform
     if int(without_gaps.isfinite().any(1).sum()) >= MIN_WINDOWS:
         residuals = without_gaps
     if int(residuals.isfinite().any(1).sum()) < MIN_WINDOWS:
-        return None
+        return _calibrate_spread(residuals, stride)
     scales = window_scale(past).double().numpy()
     return ConformalIntervals.calibrate(residuals.double().numpy(), scales, stride)
 
 
+def _calibrate_spread(residuals: Future, stride: float) -> SeriesIntervals:
+    """Return intervals from a few windows, whatever the amplitude of a later window."""
+    windows, horizon, channels = residuals.shape
+    span = (windows - 1) * stride / horizon + 1
+    count = np.full(channels, min(windows, span))
+    unknown = torch.full((channels,), torch.nan, dtype=torch.float64)
+    amplitudes = unknown.expand(windows, -1)
+    return SeriesIntervals.calibrate(residuals.double(), amplitudes, unknown, unknown, count)
+
+
 @torch.inference_mode()
-def calibrate_on_windows(
-    model: Reversible, windows: Windows
-) -> tuple[ConformalIntervals | None, int]:
+def calibrate_on_windows(model: Reversible, windows: Windows) -> tuple[Intervals, int]:
     """Return intervals calibrated on evenly spaced windows, and the number of these windows.
 
     The model must not have been fitted on the windows, or the intervals would be too narrow.

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from revin_forecast.backbones import Repeat
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
@@ -15,21 +17,39 @@ from revin_forecast.forecasting.forecaster_config import (
     find_target_indices,
     summarize_fit,
 )
+from revin_forecast.models.intervals import Intervals
+from revin_forecast.models.series_intervals import SeriesIntervals
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import LastValue
 from revin_forecast.selection.candidates import find_centring
-from revin_forecast.selection.seasonality import detect_seasons
-from revin_forecast.selection.select import select_model
+from revin_forecast.selection.combination import (
+    SeriesTask,
+    add_series_models,
+    select_series_models,
+)
+from revin_forecast.selection.seasonality import (
+    choose_main_season,
+    detect_seasons,
+    list_calendar_seasons,
+)
+from revin_forecast.selection.select import SelectionResult, select_model
 from revin_forecast.selection.selector import Selector
 from revin_forecast.selection.task import SelectionTask
 from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.utils.progress import progress
+
+MIN_TABLE_ROWS = 600
+"""Rows from which maps of the whole table are tried; with fewer, models of single series do better.
+
+Below a day they always are: only they know a week of hours."""
 
 
 def fit_auto(config: ForecasterConfig, series: Series) -> FittedModel:
-    """Select a model on the last fifth of a series, then fit it on all rows.
+    """Select a combination of models, then fit it on all rows.
 
-    If there are too few rows to compare models, the forecast repeats the last value, and the
-    summary says so.
+    Short tables are forecast by models of single series, weighed at expanding origins. Long ones
+    are forecast by linear maps of the whole table, weighed on its last fifth; models of single
+    series join them for the series where these are better.
 
     Args:
         config: settings without a backbone.
@@ -50,20 +70,9 @@ def fit_auto(config: ForecasterConfig, series: Series) -> FittedModel:
             "conformal intervals of its own; name one (--backbone DLinear), or leave the loss out."
         )
     check_has_values(series)
-    train_rows = count_training_rows(series, config.horizon)
-    if train_rows < 1:
-        return _fit_last_value(config, series)
     # All rows set the scale, validation included: the forecast begins after the last of them.
     standardizer = Standardizer.fit(series.values)
-    values = standardizer.transform(series.values)
-    seasons = config.selection.season or detect_seasons(values, series.frequency, train_rows)
-    # A normalizer that the user names fixes the level that is subtracted from each window.
-    centring = None if config.normalizer is None else find_centring(config.normalizer)
-    task = SelectionTask(
-        values, train_rows, config.horizon, seasons, find_target_indices(series), series.filled
-    )
-    selector = Selector(task, config.selection, centring, config.lookback)
-    selected = select_model(selector, config.training)
+    selected = _select(config, series, standardizer)
     evidence: dict[str, Any] = {
         "mase": selected.mase,
         "season": selected.season,
@@ -71,6 +80,7 @@ def fit_auto(config: ForecasterConfig, series: Series) -> FittedModel:
         "candidates": selected.leaderboard,
         "skipped": selected.skipped_candidates,
     }
+    intervals, windows = _calibrate(selected)
     rows, lookback = len(series), selected.config.lookback
     return FittedModel(
         selected.config,
@@ -81,28 +91,76 @@ def fit_auto(config: ForecasterConfig, series: Series) -> FittedModel:
             series,
             {"validation_mase": selected.mase},
             selection=evidence,
-            calibration_windows=len(selected.residuals),
+            calibration_windows=windows,
+            interval_method=intervals.method,
         ),
-        intervals=calibrate_intervals(selected.residuals, selected.past, selected.stride),
+        intervals=intervals,
     )
 
 
-def _fit_last_value(config: ForecasterConfig, series: Series) -> FittedModel:
-    """Return a model that repeats the last value, for a series of at most `horizon` rows."""
-    rows = len(series)
-    model_config = ModelConfig(
-        ModuleSpec.from_class(Repeat),
-        ModuleSpec.from_class(LastValue),
-        rows,
-        config.horizon,
-        config.training,
-        targets=find_target_indices(series),
+def _select(
+    config: ForecasterConfig, series: Series, standardizer: Standardizer
+) -> SelectionResult:
+    """Select models of single series, of the whole table, or of both joined."""
+    train_rows = count_training_rows(series, config.horizon)
+    # A look-back or a normalizer that the user names is one of the table's maps.
+    is_named = config.lookback is not None or config.normalizer is not None
+    is_long = len(series) >= MIN_TABLE_ROWS or _is_below_a_day(series.frequency)
+    is_thorough = config.selection.effort == "thorough"
+    has_table_models = train_rows >= 1 and (is_named or is_long or is_thorough)
+    if is_named and not has_table_models:
+        raise InputError(
+            f"{len(series)} rows are too few to validate maps with that look-back or normalizer "
+            f"over a horizon of {config.horizon} ({config.horizon + 1} are needed). Leave the "
+            "look-back and the normalizer out, or pass more rows."
+        )
+    values = standardizer.transform(series.values)
+    season = next(iter(config.selection.season), choose_main_season(values, series.frequency))
+    measured = np.where(series.observed, series.values, np.nan)
+    task = SeriesTask(measured, standardizer, season, _start_config(config, series))
+    if not has_table_models:
+        with progress("choosing models of single series"):
+            return select_series_models(task)
+    table = _select_for_table(config, series, values, train_rows)
+    if is_named:
+        return table
+    with progress("comparing with models of single series"):
+        return add_series_models(task, table)
+
+
+def _select_for_table(
+    config: ForecasterConfig,
+    series: Series,
+    values: np.ndarray,
+    train_rows: int,
+) -> SelectionResult:
+    """Select among naive forecasts and maps of the whole table on its validation part."""
+    # A normalizer that the user names fixes the level that is subtracted from each window.
+    centring = None if config.normalizer is None else find_centring(config.normalizer)
+    seasons = config.selection.season or detect_seasons(values, series.frequency, train_rows)
+    task = SelectionTask(
+        values, train_rows, config.horizon, seasons, find_target_indices(series), series.filled
     )
-    note = (
-        f"{rows} rows are too few to compare models over a horizon of {config.horizon} "
-        f"({config.horizon + 1} are needed): the last value is repeated"
-    )
-    standardizer = Standardizer.fit(series.values)
-    model = model_config.build(len(series.names)).eval()
-    summary = summarize_fit(series, {"note": note})
-    return FittedModel(model_config, model, standardizer, series, summary)
+    selector = Selector(task, config.selection, centring, config.lookback)
+    return select_model(selector, config.training)
+
+
+def _calibrate(selected: SelectionResult) -> tuple[Intervals, int]:
+    """Return the intervals and the number of windows that they are calibrated on."""
+    calibration = selected.calibration
+    if isinstance(calibration, SeriesIntervals):
+        return calibration, selected.window_count
+    intervals = calibrate_intervals(calibration.residuals, calibration.past, calibration.stride)
+    return intervals, len(calibration.residuals)
+
+
+def _is_below_a_day(frequency: str | None) -> bool:
+    """Return whether the step is shorter than a day: such tables have two seasons."""
+    return len(list_calendar_seasons(frequency)) > 1
+
+
+def _start_config(config: ForecasterConfig, series: Series) -> ModelConfig:
+    """Return the configuration of a naive model, whose backbone the selection replaces."""
+    repeat, last = ModuleSpec.from_class(Repeat), ModuleSpec.from_class(LastValue)
+    targets = find_target_indices(series)
+    return ModelConfig(repeat, last, 1, config.horizon, config.training, targets=targets)

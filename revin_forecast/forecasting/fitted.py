@@ -6,11 +6,13 @@ from typing import Any
 
 import torch
 
+from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.data.covariates import KnownColumns
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
-from revin_forecast.models.intervals import ConformalIntervals
+from revin_forecast.models.ensemble import WeightedCombination
+from revin_forecast.models.intervals import Intervals
 from revin_forecast.models.quantiles import predict_quantiles
 from revin_forecast.models.reversible import Reversible, select_targets
 from revin_forecast.training.model_config import ModelConfig
@@ -37,14 +39,21 @@ class FittedModel:
     """Description of the data and the report of the fit, as plain JSON values."""
     known_columns: KnownColumns | None = None
     """The table's own known inputs, if the model was fitted with any."""
-    intervals: ConformalIntervals | None = None
-    """Conformal intervals; None: the model forecasts quantiles, or too few rows to calibrate on."""
+    intervals: Intervals | None = None
+    """Intervals around the point forecast; None: the model forecasts quantiles."""
 
     @property
     def targets(self) -> list[int]:
         """Indices of the channels that are forecast."""
         targets = self.model.normalizer.targets
         return list(range(len(self.history.names)) if targets is None else targets)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the windows that the model needs: float64 if it measures amounts from zero."""
+        combination = unwrap(self.model.backbone)
+        is_wide = isinstance(combination, WeightedCombination) and combination.wants_double
+        return torch.float64 if is_wide else torch.float32
 
     @torch.inference_mode()
     def forecast(self, past: Past, known: Known | None = None) -> Future:

@@ -54,6 +54,7 @@ class ForecasterProgram(nn.Module):
                 "which an ONNX file of past values can't take. Fit without them to export."
             )
         self.model = fitted.model
+        self.dtype = fitted.dtype
         self.intervals = fitted.intervals
         self.targets = fitted.targets
         self.quantile_levels = sorted(
@@ -81,7 +82,7 @@ class ForecasterProgram(nn.Module):
             (batch, horizon, targets) float64: the forecast, then the lower and the upper limit of
             each interval.
         """
-        z = ((past - self.mean) / self.scale).float()
+        z = ((past - self.mean) / self.scale).to(self.dtype)
         forecast = self.model(z)
         outputs = [forecast]
         if self.quantile_levels:

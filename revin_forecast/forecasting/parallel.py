@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
-from revin_forecast.models.intervals import ConformalIntervals
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.parallel import Engine
 from revin_forecast.training.model_config import ModelConfig
@@ -53,16 +52,12 @@ def select_series(fitted: FittedModel, first: int, stop: int) -> FittedModel:
     """Return the same model for the series with indices from `first` to before `stop`."""
     channels = len(fitted.history.names)
     indices = list(range(*slice(first, stop).indices(channels)))
-    intervals = fitted.intervals
-    # Scores of one channel hold for all series; scores per channel are selected like the rest.
-    if intervals is not None and intervals.scores.shape[2] == channels > 1:
-        intervals = ConformalIntervals(intervals.scores[:, :, indices])
     return replace(
         fitted,
         model=_select_channels(fitted.model, fitted.config, channels, indices),
         standardizer=fitted.standardizer.select(indices),
         history=fitted.history.select([fitted.history.names[index] for index in indices]),
-        intervals=intervals,
+        intervals=None if fitted.intervals is None else fitted.intervals.select(indices),
     )
 
 

@@ -38,7 +38,7 @@ def predict_table(
                 _select_last_rows(fitted, new_rows, known_columns.history),
                 known_columns.standardizer,
             )
-    past = fitted.standardizer.to_tensor(history.values).unsqueeze(0)
+    past = fitted.standardizer.to_tensor(history.values, fitted.dtype).unsqueeze(0)
     known = _build_known_covariates(fitted, history, known_columns, future)
     forecasts = _forecast_by_suffix(fitted, past, known, bounds, engine)
     targets = history.select([history.names[target] for target in fitted.targets])

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from safetensors.numpy import load_file
 from safetensors.numpy import save as serialize
 
@@ -26,7 +27,9 @@ from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.manifest import SCHEMA, dump_manifest, read_manifest, restore_tuples
 from revin_forecast.forecasting.model_card import CARD_FILE, CARD_MARKER, format_model_card
-from revin_forecast.models.intervals import ConformalIntervals
+from revin_forecast.models.conformal_intervals import ConformalIntervals
+from revin_forecast.models.intervals import Intervals
+from revin_forecast.models.series_intervals import SeriesIntervals
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.parameters.weights import load_parameters, parameters_to_bytes
 from revin_forecast.training.model_config import ModelConfig
@@ -113,8 +116,6 @@ def _build_fitted(
         raise InputError(
             f"{config.backbone.path} has changed since it was saved: {error}"
         ) from error
-    # Scores are absent before schema 3, and in models of quantiles.
-    intervals = ConformalIntervals(arrays["scores"]) if "scores" in arrays else None
     return FittedModel(
         config,
         model.eval(),
@@ -122,8 +123,18 @@ def _build_fitted(
         history,
         manifest["summary"],
         _restore_known_columns(config, history, arrays),
-        intervals,
+        _restore_intervals(arrays),
     )
+
+
+def _restore_intervals(arrays: dict[str, np.ndarray]) -> Intervals | None:
+    """Return the intervals; None before schema 3, and for models of quantiles."""
+    if "scores" not in arrays:
+        return None
+    if "amplitude" in arrays:
+        amplitude, zero = (torch.from_numpy(arrays[name]) for name in ("amplitude", "zero"))
+        return SeriesIntervals(arrays["scores"], amplitude, zero)
+    return ConformalIntervals(arrays["scores"])
 
 
 def _restore_known_columns(
@@ -195,6 +206,9 @@ def _collect_state_arrays(fitted: FittedModel) -> dict[str, np.ndarray]:
         arrays["lasts"] = history.last_timestamps.asi8
     if fitted.intervals is not None:
         arrays["scores"] = fitted.intervals.scores
+        if isinstance(fitted.intervals, SeriesIntervals):
+            arrays["amplitude"] = fitted.intervals.reference.numpy()
+            arrays["zero"] = fitted.intervals.zero.numpy()
     if fitted.known_columns is not None:
         arrays |= {
             "columns": fitted.known_columns.history.values,

@@ -189,6 +189,7 @@ class WeightedCombination(Backbone):
         self, lookback: int, horizon: int, channels: int, members: Sequence[Mapping[str, Any]]
     ):
         super().__init__(lookback, horizon, channels)
+        self.descriptions = tuple(members)
         self.lookbacks = tuple(int(member["lookback"]) for member in members)
         if not self.lookbacks or max(self.lookbacks) > lookback:
             raise ValueError(
@@ -196,6 +197,7 @@ class WeightedCombination(Backbone):
                 f"got {list(self.lookbacks)}."
             )
         self.members = nn.ModuleList(_build_member(member, horizon, channels) for member in members)
+        self.dtypes = tuple(_find_dtype(member) for member in self.members)
         equal = torch.full((len(self.lookbacks), channels), 1 / len(self.lookbacks))
         self.register_buffer("weights", equal)
 
@@ -203,10 +205,21 @@ class WeightedCombination(Backbone):
         """Return the weighted mean; `observed` is True where the past was measured."""
         self.check_past(past)
         total = past.new_zeros(past.shape[0], self.horizon, past.shape[2])
-        for member, steps, weight in zip(self.members, self.lookbacks, self.weights, strict=True):
+        members = zip(self.members, self.lookbacks, self.dtypes, self.weights, strict=True)
+        for member, steps, dtype, weight in members:
             recent_observed = None if observed is None else observed[:, -steps:]
-            total = total + weight * member(past[:, -steps:], recent_observed)
+            recent = past[:, -steps:].to(dtype or past.dtype)
+            total = total + weight * member(recent, recent_observed).to(past.dtype)
         return total
+
+    @property
+    def wants_double(self) -> bool:
+        """Whether a member needs windows in float64.
+
+        One that measures amounts from zero does: standardized in float32, a small amount far from
+        the mean loses its digits.
+        """
+        return torch.float64 in self.dtypes
 
 
 def _build_member(description: Mapping[str, Any], horizon: int, channels: int) -> Reversible:
@@ -216,6 +229,15 @@ def _build_member(description: Mapping[str, Any], horizon: int, channels: int) -
     normalizer = _to_spec(description["normalizer"]).build(channels, **sizes)
     assert isinstance(normalizer, Normalizer)  # `Candidate` accepts no other
     return Reversible(backbone, cast(Normalizer[Any], normalizer))
+
+
+def _find_dtype(member: nn.Module) -> torch.dtype | None:
+    """Return float64 for a member that has a tensor of that type, else None: any."""
+    tensors = [*member.parameters(), *member.buffers()]
+    if any(tensor.dtype == torch.float64 for tensor in tensors):
+        member.double()
+        return torch.float64
+    return None
 
 
 def _to_spec(description: Any) -> ModuleSpec:

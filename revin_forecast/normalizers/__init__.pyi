@@ -17,6 +17,7 @@ from .last_value import LastValue as LastValue
 from .learned import InitializedFromData as InitializedFromData
 from .learned import LearnedNormalizer as LearnedNormalizer
 from .learned import PretrainedNormalizer as PretrainedNormalizer
+from .log_mean import LogMean as LogMean
 from .mean_scale import MeanScale as MeanScale
 from .revin import RevIN as RevIN
 from .robust import Robust as Robust

@@ -26,6 +26,9 @@ ERROR_FLOOR = 0.1
 MIN_WEIGHT = 0.02
 """Weights below this are dropped."""
 
+SMOOTHING, OWN_MAP, SHARED_MAP = "ETS", "linear map", "linear map for like series"
+LAST_SEASON, LAST_VALUE = "seasonal naive", "naive"
+
 Forecasts = Float[Tensor, "origins horizon series"]
 
 
@@ -34,7 +37,7 @@ class SeriesBlock:
     """Series that are forecast from the same origins; all end in the last row."""
 
     values: Float[Tensor, "time series"]
-    """float64 in the table's units, NaN where unobserved."""
+    """float64 amounts, NaN where unobserved."""
     horizon: int
     season: int
     """Steps in a season; 1 without one."""
@@ -63,6 +66,8 @@ class LocalForecasts:
     """NaN where the member has no forecast."""
     final: Float[Tensor, "horizon series"]
     """From the end of the series; NaN where the member has none."""
+    is_baseline: bool = False
+    """Whether the member is only compared and gets no weight."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,18 +105,19 @@ def combine_local_models(
     values, observed = block.values, block.values.isfinite()
     has_logs = ((values > 0) | ~observed).all(0) & observed.any(0)
     zero = torch.where(has_logs, 0.0, torch.nan).double()
+    season = block.season if len(values) >= 2 * block.season else 1
     smoothed = forecast_by_smoothing(
-        values.nan_to_num(0), observed, block.season, block.horizon, block.all_origins, zero
+        values.nan_to_num(0), observed, season, block.horizon, block.all_origins, zero
     )
     on_logs = has_logs & (smoothed[-1].log_share > 0.5)
     forecasts = torch.stack([forecast.values for forecast in smoothed])
-    members = [LocalForecasts("ETS", forecasts[:-1], forecasts[-1])]
+    members = [LocalForecasts(SMOOTHING, forecasts[:-1], forecasts[-1])]
     windows = ShortWindows(
         _to_logs(_interpolate(values), on_logs), default_short_lookback(block.season), block.horizon
     )
-    own, own_maps = _forecast_short_maps("own map", block, windows, on_logs, shared=False)
-    shared, shared_maps = _forecast_short_maps("shared map", block, windows, on_logs, shared=True)
-    members += [own, shared, _repeat_season(block), *further]
+    own, own_maps = _forecast_short_maps(OWN_MAP, block, windows, on_logs, shared=False)
+    shared, shared_maps = _forecast_short_maps(SHARED_MAP, block, windows, on_logs, shared=True)
+    members += [own, shared, _repeat_season(block), *further, _repeat_value(block)]
     errors = torch.stack([_compute_errors(block, member.at_origins) for member in members])
     weights = _weigh_members(block, members, errors)
     both = weights[1] + weights[2]
@@ -123,7 +129,7 @@ def combine_local_models(
         errors,
         share * own_maps + (1 - share) * shared_maps,
         on_logs,
-        name_methods(smoothed[-1].best, block.season),
+        name_methods(smoothed[-1].best, season),
     )
 
 
@@ -197,7 +203,15 @@ def _repeat_season(block: SeriesBlock) -> LocalForecasts:
             for origin in block.all_origins
         ]
     )
-    return LocalForecasts("seasonal naive", forecasts[:-1], forecasts[-1])
+    return LocalForecasts(LAST_SEASON, forecasts[:-1], forecasts[-1])
+
+
+def _repeat_value(block: SeriesBlock) -> LocalForecasts:
+    """Return the naive forecasts, the last values, as a baseline."""
+    filled = _interpolate(block.values)
+    last = torch.stack([filled[origin - 1] for origin in block.all_origins])
+    forecasts = last.unsqueeze(1).expand(-1, block.horizon, -1)
+    return LocalForecasts(LAST_VALUE, forecasts[:-1], forecasts[-1], is_baseline=True)
 
 
 def _compute_errors(block: SeriesBlock, forecasts: Forecasts) -> Forecasts:
@@ -235,7 +249,9 @@ def _weigh_members(
     windows = block.window_count
     advantage = (windows * measured + SHRINKAGE_WINDOWS * typical) / (windows + SHRINKAGE_WINDOWS)
     scores = -SHARPNESS * advantage
-    is_usable = torch.stack([member.final.isfinite().all(0) for member in members])
+    is_usable = torch.stack(
+        [member.final.isfinite().all(0) & (not member.is_baseline) for member in members]
+    )
     is_measured = torch.stack([error.isfinite().flatten(0, 1).any(0) for error in errors])
     is_measured[0] = True
     weights = torch.softmax(scores.masked_fill(~(is_usable & is_measured), -torch.inf), 0)

@@ -7,8 +7,12 @@ from pandas.tseries.offsets import Tick
 
 from revin_forecast.data.reading.frequency import default_season
 
-MIN_AUTOCORRELATION = 0.1
+MIN_AUTOCORRELATION = 0.3
 """Least autocorrelation of the changes at a lag that counts as a season."""
+MIN_STANDARD_ERRORS = 4.0
+"""Least ratio of that autocorrelation to its standard error without a season, 1 / sqrt(rows)."""
+MIN_CYCLES = 4
+"""Fewest seasons of rows in which one that is not the calendar's can be detected."""
 MAX_ROWS, MAX_CHANNELS = 20_000, 50
 """Most values to analyze: the last rows, and channels spread evenly over the table."""
 MAX_SEASONS = 3
@@ -17,9 +21,9 @@ MAX_SEASONS = 3
 def detect_seasons(values: np.ndarray, frequency: str | None, rows: int) -> tuple[int, ...]:
     """Return likely seasons in steps, the likeliest first; empty if there are none.
 
-    Candidates are the calendar's seasons (a day of hours, a week of days) and the lags at which the
-    mean autocorrelation of the differenced channels peaks. A wrong season does no harm: the
-    selection weighs its models on validation windows.
+    First are the calendar's seasons (a day of hours, a week of days). Others need strong evidence:
+    a lag at which the mean autocorrelation of the differenced channels peaks, far above that of
+    noise, in at least four seasons of rows. Most yearly series have none.
 
     Args:
         values: (time, channels), NaN where unobserved.
@@ -31,6 +35,20 @@ def detect_seasons(values: np.ndarray, frequency: str | None, rows: int) -> tupl
         if not any(_is_multiple(lag, season) for season in seasons):
             seasons.append(lag)
     return tuple(lag for lag in seasons if 1 < lag <= rows // 2)[:MAX_SEASONS]
+
+
+def choose_main_season(values: np.ndarray, frequency: str | None) -> int:
+    """Return the season for models of single series: the calendar's shortest, or a detected one.
+
+    1 if there is none, or if it leaves less than half a season of rows to compare with the first.
+
+    Args:
+        values: (time, channels), NaN where unobserved.
+        frequency: pandas frequency string; None: unknown.
+    """
+    rows = len(values)
+    seasons = list_calendar_seasons(frequency) or detect_seasons(values, frequency, rows)
+    return next((season for season in seasons if 3 * season <= 2 * rows), 1)
 
 
 def list_calendar_seasons(frequency: str | None) -> tuple[int, ...]:
@@ -70,10 +88,10 @@ def _find_peak_lags(values: np.ndarray) -> list[int]:
     changes = np.where(observed, changes / np.where(unit > 0, unit, 1), 0)
     correlation = _mean_autocorrelation(changes - changes.mean(axis=0))
     inner = correlation[1:-1]
-    is_peak = (
-        (inner > correlation[:-2]) & (inner >= correlation[2:]) & (inner > MIN_AUTOCORRELATION)
-    )
+    is_peak = (inner > correlation[:-2]) & (inner >= correlation[2:])
     lags = np.flatnonzero(is_peak) + 1
+    least = max(MIN_AUTOCORRELATION, MIN_STANDARD_ERRORS / max(1, len(changes)) ** 0.5)
+    lags = lags[(correlation[lags] >= least) & (lags * MIN_CYCLES <= len(changes) + 1)]
     strongest_first = lags[np.argsort(-correlation[lags], kind="stable")]
     return [int(lag) for lag in strongest_first]
 

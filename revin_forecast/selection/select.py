@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.models.ensemble import WeightedCombination
 from revin_forecast.models.reversible import Reversible, select_targets
+from revin_forecast.models.series_intervals import SeriesIntervals
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity
 from revin_forecast.selection.calibration_residuals import (
@@ -37,6 +39,32 @@ MIN_CHANNEL_WEIGHT_WINDOWS = 8
 
 
 @dataclass(frozen=True, eq=False)
+class CalibrationWindows:
+    """Errors on windows after the rows fitted on.
+
+    These are the validation windows and, if they are few, earlier windows that were forecast with
+    maps solved on the rows before them.
+    """
+
+    residuals: Future
+    """(windows, horizon, targets): truth minus forecast."""
+    past: Past
+    """(windows, lookback, targets) look-backs of the residuals."""
+    stride: float
+    """Steps from one window's origin to the next."""
+
+
+@dataclass(frozen=True, eq=False)
+class ValidationForecast:
+    """Forecast of the validation windows by candidates fitted on the training rows."""
+
+    origins: np.ndarray
+    """(windows,) rows of the table before each forecast."""
+    forecast: Future
+    """(windows, horizon, channels), standardized."""
+
+
+@dataclass(frozen=True, eq=False)
 class SelectionResult:
     """The selected model and the evidence for it."""
 
@@ -54,16 +82,10 @@ class SelectionResult:
     """Steps of the main season; 1 without one."""
     skipped_candidates: list[str]
     """Titles of the candidates that the time budget left out."""
-    residuals: Future
-    """(windows, horizon, targets): truth minus forecast on windows after the rows fitted on.
-
-    These are the validation windows and, if they are few, earlier windows that were forecast with
-    maps solved on the rows before them.
-    """
-    past: Past
-    """(windows, lookback, targets) look-backs of the residuals."""
-    stride: float
-    """Steps from one window's origin to the next."""
+    calibration: SeriesIntervals | CalibrationWindows
+    """Intervals, or the windows to calibrate them on."""
+    validation: ValidationForecast | None = None
+    """Forecast of the validation windows; None if there was no validation part."""
 
 
 def select_model(selector: Selector, training: TrainingSettings) -> SelectionResult:
@@ -109,9 +131,10 @@ def select_model(selector: Selector, training: TrainingSettings) -> SelectionRes
         window_count=len(forecast),
         season=selector.season,
         skipped_candidates=selector.skipped_candidates,
-        residuals=select_targets(model, residuals),
-        past=select_targets(model, past),
-        stride=stride,
+        calibration=CalibrationWindows(
+            select_targets(model, residuals), select_targets(model, past), stride
+        ),
+        validation=ValidationForecast(selector.validation.origins, forecast),
     )
 
 

@@ -29,6 +29,8 @@ class ValidationWindows:
     """(windows, horizon, channels), NaN where unobserved."""
     scale: Tensor
     """(channels,): divisor of a channel's errors; infinite for channels that do not count."""
+    origins: np.ndarray
+    """(windows,) rows of the table before each forecast."""
     stride: float
     """Steps from one origin to the next."""
 
@@ -74,6 +76,7 @@ class ValidationWindows:
             past.float(),
             truth.float(),
             scale.nan_to_num(torch.inf).float(),
+            origins,
             max(1.0, span / max(1, count - 1)),
         )
 

@@ -11,10 +11,10 @@ from scipy.special import ndtr, ndtri, stdtrit
 from revin_forecast import Forecaster
 from revin_forecast.backbones import Ridge
 from revin_forecast.errors import InputError
+from revin_forecast.models.conformal_intervals import ConformalIntervals
 from revin_forecast.models.intervals import (
     MIN_SCALE,
     QUANTILE_GRID,
-    ConformalIntervals,
     interval_quantiles,
     window_scale,
 )

@@ -1,0 +1,163 @@
+"""Build one model from models of single series and those of the whole table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from revin_forecast.backbones.target_channels import unwrap
+from revin_forecast.data.scaling import Standardizer
+from revin_forecast.models.ensemble import WeightedCombination
+from revin_forecast.models.reversible import Reversible
+from revin_forecast.models.series_intervals import SeriesIntervals
+from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.normalizers import Identity
+from revin_forecast.selection.local_members import (
+    LocalMember,
+    build_local_members,
+    list_local_rows,
+)
+from revin_forecast.selection.select import SelectionResult
+from revin_forecast.selection.select_local import FurtherForecasts, LocalSelection, select_local
+from revin_forecast.training.model_config import ModelConfig
+
+MAX_JOINT_ORIGINS = 40
+"""Most validation windows on which models of single series compete with those of the table."""
+JOINT_ROWS = 1000
+"""Last rows in which these windows begin."""
+MIN_LOCAL_WEIGHT = 0.1
+"""Weight of the models of single series below which a channel does without them."""
+TABLE_MODEL = "combination of linear maps"
+"""Name of the table's combination among the models of single series."""
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesTask:
+    """The table, for models of single series."""
+
+    values: np.ndarray
+    """(time, channels) in the table's units, NaN where unobserved or interpolated."""
+    standardizer: Standardizer
+    """Standardizes the windows of the final model."""
+    season: int
+    """Steps in a season; 1 without one."""
+    config: ModelConfig
+    """Horizon, targets and training settings of the model."""
+
+    @property
+    def amounts(self) -> np.ndarray:
+        """(time, channels) values over their deviation: 0 stays 0, and no square overflows."""
+        return self.values / self.standardizer.scale
+
+    @property
+    def zero(self) -> np.ndarray:
+        """(channels,) standardized value that stands for 0."""
+        return -self.standardizer.mean / self.standardizer.scale
+
+
+def select_series_models(task: SeriesTask) -> SelectionResult:
+    """Return a combination of models of single series, with its own weights for each."""
+    selection = select_local(task.amounts, task.season, task.config.horizon)
+    members = build_local_members(selection, task.zero)
+    return SelectionResult(
+        **_build_combination(task, members),
+        leaderboard=list_local_rows(selection),
+        mase=selection.score_combination(),
+        window_count=selection.window_count,
+        season=task.season,
+        skipped_candidates=[],
+        calibration=_calibrate(task, selection),
+    )
+
+
+def add_series_models(task: SeriesTask, table: SelectionResult) -> SelectionResult:
+    """Return a table's combination joined by models of single series where these earn a weight.
+
+    Args:
+        task: the table.
+        table: the combination selected for the whole table, with its validation windows.
+    """
+    further = _select_joint_windows(task, table)
+    selection = select_local(task.amounts, task.season, task.config.horizon, further)
+    table_share = selection.weights[selection.names.index(TABLE_MODEL)]
+    # A few per cent change little, and would make every forecast need a thousand rows.
+    is_local = table_share < 1 - MIN_LOCAL_WEIGHT
+    if not bool(is_local.any()):
+        return table
+    local = [
+        replace(member, weights=torch.where(is_local, member.weights, 0))
+        for member in build_local_members(selection, task.zero)
+    ]
+    shared = _scale_members(table.model, torch.where(is_local, table_share, 1))
+    rows = list_local_rows(selection)
+    share = float(torch.where(is_local, table_share, 1).mean())
+    return replace(
+        table,
+        **_build_combination(task, [*local, *shared]),
+        leaderboard=_join_leaderboards(rows, table.leaderboard, share),
+        mase=selection.score_combination(),
+        window_count=selection.window_count,
+        calibration=_calibrate(task, selection),
+    )
+
+
+def _select_joint_windows(task: SeriesTask, table: SelectionResult) -> FurtherForecasts:
+    """Return the table's forecasts of some of the last validation windows, as amounts."""
+    assert table.validation is not None  # `select_model` returns it
+    origins = table.validation.origins
+    recent = np.flatnonzero(origins >= origins[-1] - JOINT_ROWS)
+    count = min(MAX_JOINT_ORIGINS, len(recent))
+    chosen = np.unique(recent[np.linspace(0, len(recent) - 1, count).round().astype(int)])
+    values = table.validation.forecast[torch.from_numpy(chosen)].double()
+    values = values - torch.from_numpy(task.zero)
+    return FurtherForecasts(TABLE_MODEL, tuple(map(int, origins[chosen])), values)
+
+
+def _calibrate(task: SeriesTask, selection: LocalSelection) -> SeriesIntervals:
+    intervals = selection.calibrate(torch.from_numpy(task.zero))
+    targets = task.config.targets
+    return intervals if targets is None else intervals.select(targets)
+
+
+def _scale_members(model: Reversible, share: Tensor) -> list[LocalMember]:
+    """Return the members of a fitted combination with their weights times a share by channel."""
+    combination = unwrap(model.backbone)
+    assert isinstance(combination, WeightedCombination)
+    return [
+        LocalMember(dict(description), share * weights, dict(member.state_dict()))
+        for description, member, weights in zip(
+            combination.descriptions, combination.members, combination.weights, strict=True
+        )
+    ]
+
+
+def _build_combination(task: SeriesTask, members: Sequence[LocalMember]) -> dict[str, Any]:
+    """Return the configuration of a combination and the model with the members' parameters."""
+    lookback = max(int(member.description["lookback"]) for member in members)
+    descriptions = [member.description for member in members]
+    config = replace(
+        task.config,
+        backbone=ModuleSpec.from_class(partial(WeightedCombination, members=descriptions)),
+        normalizer=ModuleSpec.from_class(Identity),
+        lookback=lookback,
+    )
+    model = config.build(task.values.shape[1])
+    combination = unwrap(model.backbone)
+    assert isinstance(combination, WeightedCombination)
+    for module, member in zip(combination.members, members, strict=True):
+        module.load_state_dict(module.state_dict() | member.state)
+    combination.weights.copy_(torch.stack([member.weights for member in members]))
+    return {"config": config, "model": model.eval()}
+
+
+def _join_leaderboards(
+    local: list[dict[str, Any]], table: list[dict[str, Any]], table_share: float
+) -> list[dict[str, Any]]:
+    """Return the rows of both; the members of the table's combination share its weight."""
+    members = [row | {"share": round(row["share"] * table_share, 4)} for row in table]
+    rows = [row for row in local if row["model"] != TABLE_MODEL]
+    return sorted([*rows, *members], key=lambda row: row["mase"])

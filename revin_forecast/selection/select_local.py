@@ -1,0 +1,208 @@
+"""Weigh models of single series for every series of a table."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from revin_forecast.metrics.seasonal_scale import naive_scale
+from revin_forecast.models.series_intervals import SeriesIntervals, measure_amplitude
+from revin_forecast.selection.expanding_origins import choose_origins, split_by_length
+from revin_forecast.selection.local_models import (
+    MAX_ROWS,
+    LocalCombination,
+    LocalForecasts,
+    SeriesBlock,
+    combine_local_models,
+)
+from revin_forecast.selection.short_maps import Maps, default_short_lookback
+
+MAX_BLOCK_VALUES = 2**24
+"""Most values of gathered windows in a block of series: 128 MiB."""
+
+
+@dataclass(frozen=True, eq=False)
+class FurtherForecasts:
+    """Forecasts of another model that competes with the models of single series."""
+
+    name: str
+    origins: tuple[int, ...]
+    """Numbers of rows of the table before each forecast."""
+    values: Float[Tensor, "origins horizon channels"]
+    """In the units of the values."""
+
+
+@dataclass(frozen=True, eq=False)
+class LocalSelection:
+    """Models of single series with their weights, for all channels of a table."""
+
+    rows: Float[Tensor, "time channels"]
+    """The last rows of the table."""
+    season: int
+    blocks: Sequence[tuple[SeriesBlock, LocalCombination]]
+    """Channels of similar length."""
+    order: Tensor
+    """(channels,) position of each channel in the concatenated blocks."""
+    seconds: float
+    """Time of the selection."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the members, in the order of the weights."""
+        return [member.name for member in self.blocks[0][1].members]
+
+    @property
+    def window_count(self) -> int:
+        """Largest number of origins."""
+        return max(len(block.origins) for block, _ in self.blocks)
+
+    @cached_property
+    def weights(self) -> Float[Tensor, "members channels"]:
+        """Weights of the members; they sum to 1 for each channel."""
+        return self.gather(lambda combination: combination.weights)
+
+    @cached_property
+    def on_logs(self) -> Bool[Tensor, " channels"]:
+        """Whether the short maps of a channel are on logarithms."""
+        return self.gather(lambda combination: combination.on_logs)
+
+    @cached_property
+    def maps(self) -> Maps:
+        """Short map of each channel."""
+        joined = torch.cat([combination.maps for _, combination in self.blocks])
+        return joined[self.order]
+
+    @property
+    def methods(self) -> list[str]:
+        """Exponential smoothing with the largest weight in each channel."""
+        joined = [name for _, combination in self.blocks for name in combination.methods]
+        return [joined[position] for position in self.order.tolist()]
+
+    def gather(self, select: Callable[[LocalCombination], Tensor]) -> Tensor:
+        """Return a tensor of all blocks, whose last axis is the channels in their order."""
+        joined = torch.cat([select(combination) for _, combination in self.blocks], dim=-1)
+        return joined[..., self.order]
+
+    def score_members(self) -> list[float]:
+        """Return the MASE of each member at the origins where it has forecasts; NaN without one."""
+        errors = self.gather(lambda combination: _mean_size(combination.errors))
+        return [self._scale_error(error) for error in errors]
+
+    def score_combination(self) -> float:
+        """Return the MASE of the weighted mean; 0 if no error is known."""
+        errors = self.gather(lambda combination: _mean_size(combination.residuals[None])[0])
+        return float(np.nan_to_num(self._scale_error(errors)))
+
+    def _scale_error(self, errors: Float[Tensor, " channels"]) -> float:
+        """Return the mean of scaled errors over the channels that have a scale; 0 without one.
+
+        NaN if no error is known.
+        """
+        if not bool(errors.isfinite().any()):
+            return math.nan
+        scale = naive_scale(self.rows, self.season)
+        scaled = (errors / scale).where(scale > 0, torch.nan)
+        return float(scaled.nanmean().nan_to_num(0))
+
+    def calibrate(self, zero: Float[Tensor, " channels"]) -> SeriesIntervals:
+        """Return intervals of each channel from the errors of its combination.
+
+        Args:
+            zero: value of each channel in the final model's windows that stands for 0 here.
+        """
+        parts = [_calibrate_block(block, combination) for block, combination in self.blocks]
+        reference = torch.cat([part.reference for part in parts])[self.order]
+        scores = partial(_join_scores, parts, self.order.numpy())
+        return SeriesIntervals(scores, reference, zero)
+
+
+def select_local(
+    values: np.ndarray, season: int, horizon: int, further: FurtherForecasts | None = None
+) -> LocalSelection:
+    """Weigh models of single series in each channel, by their errors at expanding origins.
+
+    Args:
+        values: (time, channels) amounts of order 1, NaN where unobserved; each channel must have a
+            value.
+        season: steps in a season; 1 without one.
+        horizon: steps to forecast.
+        further: forecasts of another model, which decide the origins; None: there are none.
+    """
+    start = time.perf_counter()
+    last = len(values) if further is None else further.origins[0]
+    first = max(0, last - MAX_ROWS)
+    rows = torch.from_numpy(np.ascontiguousarray(values[first:]))
+    channels, blocks = [], []
+    for indices, begin in _split_channels(rows, default_short_lookback(season)):
+        origins = _choose_block_origins(rows[begin:, indices], season, further, first + begin)
+        block = SeriesBlock(rows[begin:, indices], horizon, season, tuple(origins))
+        blocks.append((block, combine_local_models(block, _select_further(further, indices))))
+        channels.append(indices)
+    order = torch.from_numpy(np.argsort(np.concatenate(channels)))
+    return LocalSelection(rows, season, blocks, order, time.perf_counter() - start)
+
+
+def _split_channels(rows: Tensor, lookback: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Yield the indices of channels of similar length, and the first row of the longest."""
+    begin = rows.isfinite().to(torch.int8).argmax(0).numpy()
+    size = max(1, MAX_BLOCK_VALUES // (len(rows) * lookback))
+    for indices in split_by_length(begin, len(rows)):
+        for part in np.split(indices, range(size, len(indices), size)):
+            yield part, int(begin[part].min())
+
+
+def _choose_block_origins(
+    values: Tensor, season: int, further: FurtherForecasts | None, first: int
+) -> list[int]:
+    """Return the origins of a block, counted from its first row.
+
+    Args:
+        values: (time, series) of the block.
+        season: steps in a season.
+        further: another model's forecasts, whose origins are used; None: there are none.
+        first: number of rows of the table before the block.
+    """
+    if further is not None:
+        return [origin - first for origin in further.origins]
+    # The shortest series must have rows before each origin.
+    latest = int(values.isfinite().to(torch.int8).argmax(0).max())
+    return [latest + origin for origin in choose_origins(len(values) - latest, season)]
+
+
+def _select_further(
+    further: FurtherForecasts | None, indices: np.ndarray
+) -> tuple[LocalForecasts, ...]:
+    if further is None:
+        return ()
+    forecasts = further.values[..., indices]
+    # The model has a forecast from the end, too; its values are not needed for the weights.
+    return (LocalForecasts(further.name, forecasts, torch.zeros_like(forecasts[0])),)
+
+
+def _mean_size(
+    errors: Float[Tensor, "members origins horizon series"],
+) -> Float[Tensor, "members series"]:
+    """Return the mean absolute error over origins and steps; NaN without one."""
+    return errors.abs().flatten(1, 2).nanmean(1)
+
+
+def _calibrate_block(block: SeriesBlock, combination: LocalCombination) -> SeriesIntervals:
+    """Return intervals of a block's series."""
+    amplitudes = torch.cat(
+        [measure_amplitude(block.values[None, :origin]) for origin in block.all_origins]
+    )
+    count = np.full(block.values.shape[1], block.window_count)
+    last = amplitudes[-1]
+    return SeriesIntervals.calibrate(
+        combination.residuals, amplitudes[:-1], last, torch.zeros_like(last), count
+    )
+
+
+def _join_scores(parts: Sequence[SeriesIntervals], order: np.ndarray) -> np.ndarray:
+    return np.concatenate([part.scores for part in parts], axis=2)[:, :, order]
