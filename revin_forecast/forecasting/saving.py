@@ -132,8 +132,8 @@ def _restore_intervals(arrays: dict[str, np.ndarray]) -> Intervals | None:
     if "scores" not in arrays:
         return None
     if "amplitude" in arrays:
-        amplitude, zero = (torch.from_numpy(arrays[name]) for name in ("amplitude", "zero"))
-        return SeriesIntervals(arrays["scores"], amplitude, zero)
+        parts = (torch.from_numpy(arrays[name]) for name in ("amplitude", "zero", "growth"))
+        return SeriesIntervals(arrays["scores"], *parts)
     return ConformalIntervals(arrays["scores"])
 
 
@@ -209,6 +209,7 @@ def _collect_state_arrays(fitted: FittedModel) -> dict[str, np.ndarray]:
         if isinstance(fitted.intervals, SeriesIntervals):
             arrays["amplitude"] = fitted.intervals.reference.numpy()
             arrays["zero"] = fitted.intervals.zero.numpy()
+            arrays["growth"] = fitted.intervals.growth.numpy()
     if fitted.known_columns is not None:
         arrays |= {
             "columns": fitted.known_columns.history.values,

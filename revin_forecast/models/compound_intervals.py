@@ -16,7 +16,7 @@ from revin_forecast.backbones.tsb import (
     smoothing_powers,
 )
 from revin_forecast.errors import InputError
-from revin_forecast.models.intervals import ConformalIntervals
+from revin_forecast.models.intervals import Intervals
 from revin_forecast.utils.shapes import Past
 
 SIZE_LEVELS = 200
@@ -42,7 +42,7 @@ class CompoundIntervals:
     sizes: npt.NDArray[np.float32]
     """(`SIZE_LEVELS`, channels) ascending quantiles of the sizes, which are standardized distances
     above zero; all zero for a channel that is not intermittent."""
-    others: ConformalIntervals | None = None
+    others: Intervals | None = None
     """Intervals of the channels that are not intermittent, with scores for all channels."""
 
     @classmethod
@@ -51,7 +51,7 @@ class CompoundIntervals:
         values: npt.NDArray[np.floating],
         zero: npt.NDArray[np.floating],
         is_intermittent: npt.NDArray[np.bool_],
-        others: ConformalIntervals | None = None,
+        others: Intervals | None = None,
     ) -> "CompoundIntervals":
         """Collect the sizes of the intermittent channels.
 

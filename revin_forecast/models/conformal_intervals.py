@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -26,6 +27,7 @@ from revin_forecast.models.intervals import (
     Array,
     Intervals,
     normal_quantile,
+    recent_gap_share,
     window_scale,
 )
 from revin_forecast.utils.shapes import Past
@@ -53,6 +55,23 @@ class ConformalIntervals(Intervals):
     def scales(self, past: Past) -> Float[Tensor, "batch channels"]:
         """Return `window_scale`."""
         return window_scale(past)
+
+    def widen_after_gap(
+        self,
+        distance: Float[Tensor, "batch horizon channels levels"],
+        past: Past,
+        levels: Sequence[float],
+    ) -> Float[Tensor, "batch horizon channels levels"]:
+        """Return distances that are at least those of a normal distribution.
+
+        Calibration windows have no long gap at their end. The deviation of that distribution is
+        `recent_gap_share` training deviations: a whole one if the last quarter is empty.
+        """
+        normal = torch.as_tensor(normal_quantile(np.asarray(levels))).to(distance)
+        gap_distance = recent_gap_share(past)[:, None, :, None].to(distance) * normal
+        return torch.where(
+            normal > 0, distance.maximum(gap_distance), distance.minimum(gap_distance)
+        )
 
     def select(self, indices: Sequence[int]) -> "ConformalIntervals":
         """Return the intervals of some channels; scores of one channel hold for all."""

@@ -121,6 +121,21 @@ class Intervals(ABC):
         """
 
     @abstractmethod
+    def widen_after_gap(
+        self,
+        distance: Float[Tensor, "batch horizon channels levels"],
+        past: Past,
+        levels: Sequence[float],
+    ) -> Float[Tensor, "batch horizon channels levels"]:
+        """Return the quantiles' distances from the forecast of windows that may end in a gap.
+
+        Args:
+            distance: distances for windows without one.
+            past: the windows.
+            levels: levels of the quantiles.
+        """
+
+    @abstractmethod
     def select(self, indices: Sequence[int]) -> "Intervals":
         """Return the intervals of some channels."""
 
@@ -132,10 +147,6 @@ class Intervals(ABC):
     ) -> Float[Tensor, "batch horizon channels levels"]:
         """Return quantiles of the truth, forecast + score * scale of the window.
 
-        Calibration windows have no long gap at their end. For a window with one, each quantile is
-        at least as far from the forecast as that of a normal distribution whose deviation is
-        `recent_gap_share` training deviations: a whole one if the last quarter is empty.
-
         Args:
             forecast: standardized point forecast.
             past: windows of the forecast, with its channels only; NaN where unobserved.
@@ -143,12 +154,7 @@ class Intervals(ABC):
         """
         scores = torch.as_tensor(self._interpolate_scores(levels)).to(forecast)
         distance = scores * self.scales(past)[:, None, :, None].to(forecast)
-        normal = torch.as_tensor(normal_quantile(np.asarray(levels))).to(forecast)
-        gap_distance = recent_gap_share(past)[:, None, :, None].to(forecast) * normal
-        distance = torch.where(
-            normal > 0, distance.maximum(gap_distance), distance.minimum(gap_distance)
-        )
-        return forecast.unsqueeze(-1) + distance
+        return forecast.unsqueeze(-1) + self.widen_after_gap(distance, past, levels)
 
     def _interpolate_scores(self, levels: Sequence[float]) -> npt.NDArray[np.float32]:
         """Return the scores (horizon, channels, levels) at any levels."""

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -49,6 +50,8 @@ class SeriesIntervals(Intervals):
     """Amplitude of each series where it ended when the intervals were calibrated."""
     zero: Float[Tensor, " channels"]
     """Value that stands for 0, from which sizes are measured."""
+    growth: Float[Tensor, " channels"]
+    """Power g of the step with which the spread grows."""
 
     @property
     def method(self) -> str:
@@ -60,10 +63,26 @@ class SeriesIntervals(Intervals):
         amplitude = measure_amplitude(past.double() - self.zero)
         return bound_ratio(amplitude / self.reference).sqrt()
 
+    def widen_after_gap(
+        self,
+        distance: Float[Tensor, "batch horizon channels levels"],
+        past: Past,
+        levels: Sequence[float],
+    ) -> Float[Tensor, "batch horizon channels levels"]:
+        """Return distances times ((h + gap) / h)^g, as the steps count from the last value."""
+        gap = count_gap(past).unsqueeze(1)
+        steps = torch.arange(1, distance.shape[1] + 1, device=past.device).reshape(1, -1, 1)
+        return distance * ((steps + gap) / steps).pow(self.growth).unsqueeze(-1).to(distance)
+
     def select(self, indices: Sequence[int]) -> "SeriesIntervals":
         """Return the intervals of some channels."""
         chosen = list(indices)
-        return SeriesIntervals(self.scores[:, :, chosen], self.reference[chosen], self.zero[chosen])
+        return SeriesIntervals(
+            self.scores[:, :, chosen],
+            self.reference[chosen],
+            self.zero[chosen],
+            self.growth[chosen],
+        )
 
     @classmethod
     def calibrate(
@@ -73,6 +92,7 @@ class SeriesIntervals(Intervals):
         reference: Float[Tensor, " channels"],
         zero: Float[Tensor, " channels"],
         window_count: Array,
+        gaps: Float[Tensor, "windows channels"] | None = None,
     ) -> "SeriesIntervals":
         """Calibrate on errors at some origins.
 
@@ -82,11 +102,16 @@ class SeriesIntervals(Intervals):
             reference: amplitude at the end.
             zero: value that stands for 0.
             window_count: (channels,) number of windows without overlap.
+            gaps: steps from the last observed value to each origin; None: 0.
         """
         ratio = bound_ratio(amplitudes / reference)
-        relative = residuals / ratio.sqrt().unsqueeze(1)
-        source = partial(_calibrate, relative.numpy(), reference.numpy(), window_count)
-        return cls(source, reference, zero)
+        relative = (residuals / ratio.sqrt().unsqueeze(1)).numpy()
+        steps = np.arange(1, relative.shape[1] + 1).reshape(1, -1, 1)
+        stretch = 1 + (0 if gaps is None else gaps.unsqueeze(1).numpy()) / steps
+        weight = _weigh_errors(relative)
+        spread, growth = _fit_spread(relative / stretch**TYPICAL_GROWTH, weight, reference.numpy())
+        source = partial(_calibrate, relative / stretch**growth, weight, spread, window_count)
+        return cls(source, reference, zero, torch.from_numpy(growth))
 
 
 def measure_amplitude(values: Float[Tensor, "batch time channels"]) -> Tensor:
@@ -94,19 +119,27 @@ def measure_amplitude(values: Float[Tensor, "batch time channels"]) -> Tensor:
     return values[:, -AMPLITUDE_ROWS:].abs().nanmean(1)
 
 
+def count_gap(past: Float[Tensor, "batch time channels"]) -> Tensor:
+    """Return the number of unobserved rows (batch, channels) at the end of each window."""
+    rows = torch.arange(1, past.shape[1] + 1, device=past.device).reshape(1, -1, 1)
+    return past.shape[1] - (past.isfinite() * rows).amax(1)
+
+
 def bound_ratio(ratio: Tensor) -> Tensor:
     """Return ratios of amplitudes within their bounds; 1 where they are unknown."""
     return ratio.nan_to_num(1, 1, 1).clamp(MIN_AMPLITUDE_RATIO, MAX_AMPLITUDE_RATIO)
 
 
-def _calibrate(residuals: Array, reference: Array, window_count: Array) -> Array:
-    """Return the scores at each level of the grid, (grid, horizon, channels) float32."""
-    observed = np.isfinite(residuals)
+def _weigh_errors(residuals: Array) -> Array:
+    """Return the weights of the errors, 0 where unknown."""
     windows = len(residuals)
     age = np.arange(windows - 1, -1, -1) / max(windows, 1)
-    weight = observed * np.exp(-RECENCY * age).reshape(-1, 1, 1)
-    size = np.abs(np.where(observed, residuals, 0))
-    spread = _fit_spread(size, weight, reference)
+    return np.isfinite(residuals) * np.exp(-RECENCY * age).reshape(-1, 1, 1)
+
+
+def _calibrate(residuals: Array, weight: Array, spread: Array, window_count: Array) -> Array:
+    """Return the scores at each level of the grid, (grid, horizon, channels) float32."""
+    size = np.abs(np.where(weight > 0, residuals, 0))
     relative = size / np.where(spread > 0, spread, 1)
     scores = np.zeros((len(QUANTILE_GRID), *spread.shape), np.float32)
     order = np.argsort(relative.reshape(-1, relative.shape[2]), axis=0)
@@ -126,14 +159,15 @@ def _calibrate(residuals: Array, reference: Array, window_count: Array) -> Array
     return scores
 
 
-def _fit_spread(size: Array, weight: Array, reference: Array) -> Array:
-    """Return the mean absolute error by step, (horizon, channels), as a power of the step.
+def _fit_spread(residuals: Array, weight: Array, reference: Array) -> tuple[Array, Array]:
+    """Return the mean absolute error by step, (horizon, channels), and the power of the step.
 
     Args:
-        size: (windows, horizon, channels) absolute errors.
+        residuals: (windows, horizon, channels) errors.
         weight: weights of the errors, 0 where unknown.
         reference: (channels,) amplitudes, for series without errors.
     """
+    size = np.abs(np.where(weight > 0, residuals, 0))
     total = weight.sum(0)
     mean = (weight * size).sum(0) / np.where(total > 0, total, 1)
     total = total * (mean > 0)
@@ -153,7 +187,7 @@ def _fit_spread(size: Array, weight: Array, reference: Array) -> Array:
     has_errors = weight.sum((0, 1)) > 0
     # Errors that are all 0 give the spread 0: the series repeats itself exactly.
     spread = np.where(total.any(0), spread, 0)
-    return np.where(has_errors, spread, _assume_spread(spread, has_errors, reference))
+    return np.where(has_errors, spread, _assume_spread(spread, has_errors, reference)), growth
 
 
 def _assume_spread(spread: Array, has_errors: npt.NDArray[np.bool_], reference: Array) -> Array:

@@ -23,6 +23,8 @@ SHRINKAGE_WINDOWS = 2.0
 """Number of separate windows at which a member's measured advantage counts half."""
 ERROR_FLOOR = 0.1
 """Share of the median error below which errors are equally good."""
+ROUNDING_ERROR = 1e-12
+"""Errors below this are equally good."""
 MIN_WEIGHT = 0.02
 """Weights below this are dropped."""
 
@@ -54,7 +56,8 @@ class SeriesBlock:
         """Number of windows that the origins hold without overlap, at least 1."""
         if not self.origins:
             return 1.0
-        return min(len(self.origins), (self.origins[-1] - self.origins[0]) / self.horizon + 1)
+        span = (self.origins[-1] - self.origins[0]) / self.horizon + 1
+        return min(float(len(self.origins)), span)
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,12 +242,13 @@ def _weigh_members(
             torch.where(both, part.abs(), torch.nan).nanmean(1) for part in (error, first)
         )
         floor = ERROR_FLOOR * ((size + first_size) / 2).nanmedian(0).values
+        # Values are of order 1, so smaller errors are rounding.
+        floor = floor.nan_to_num(0) + ROUNDING_ERROR
         log_ratio = ((size + floor) / (first_size + floor)).log()
-        # 0 / 0: both are perfect.
         advantages.append(log_ratio.nanmean(0).nan_to_num(0))
     measured = torch.stack(advantages)
     series = measured.shape[1]
-    # Like series tell what to expect of each other; a single one has nothing but its own windows.
+    # Like series inform each other; a single one has only its own windows.
     typical = measured.mean(1, keepdim=True) * (series / (series + 3) if series > 2 else 0)
     windows = block.window_count
     advantage = (windows * measured + SHRINKAGE_WINDOWS * typical) / (windows + SHRINKAGE_WINDOWS)

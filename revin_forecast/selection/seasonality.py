@@ -11,6 +11,8 @@ MIN_AUTOCORRELATION = 0.3
 """Least autocorrelation of the changes at a lag that counts as a season."""
 MIN_STANDARD_ERRORS = 4.0
 """Least ratio of that autocorrelation to its standard error without a season, 1 / sqrt(rows)."""
+MIN_LEAD = 0.4
+"""Least lead in autocorrelation of a detected season that replaces the calendar's."""
 MIN_CYCLES = 4
 """Fewest seasons of rows in which one that is not the calendar's can be detected."""
 MAX_ROWS, MAX_CHANNELS = 20_000, 50
@@ -31,14 +33,14 @@ def detect_seasons(values: np.ndarray, frequency: str | None, rows: int) -> tupl
         rows: number of rows that must hold at least two seasons.
     """
     seasons = list(list_calendar_seasons(frequency))
-    for lag in _find_peak_lags(values):
+    for lag in _find_peak_lags(_autocorrelate_changes(values), len(values)):
         if not any(_is_multiple(lag, season) for season in seasons):
             seasons.append(lag)
     return tuple(lag for lag in seasons if 1 < lag <= rows // 2)[:MAX_SEASONS]
 
 
 def choose_main_season(values: np.ndarray, frequency: str | None) -> int:
-    """Return the season for models of single series: the calendar's shortest, or a detected one.
+    """Return the season for models of single series: the calendar's shortest, or a stronger one.
 
     1 if there is none, or if it leaves less than half a season of rows to compare with the first.
 
@@ -47,8 +49,20 @@ def choose_main_season(values: np.ndarray, frequency: str | None) -> int:
         frequency: pandas frequency string; None: unknown.
     """
     rows = len(values)
-    seasons = list_calendar_seasons(frequency) or detect_seasons(values, frequency, rows)
-    return next((season for season in seasons if 3 * season <= 2 * rows), 1)
+    calendar = next(iter(list_calendar_seasons(frequency)), 1)
+    correlation = _autocorrelate_changes(values)
+    detected = next(iter(_find_peak_lags(correlation, rows)), 1)
+    if _is_far_stronger(correlation, detected, calendar):
+        calendar = detected
+    return calendar if 3 * calendar <= 2 * rows else 1
+
+
+def _is_far_stronger(correlation: np.ndarray, detected: int, calendar: int) -> bool:
+    """Return whether a detected season is so much stronger than the calendar's that it wins."""
+    if detected == 1 or _is_multiple(detected, calendar):
+        return False
+    rival = correlation[calendar] if 1 < calendar < len(correlation) else 0.0
+    return bool(correlation[detected] > rival + MIN_LEAD)
 
 
 def list_calendar_seasons(frequency: str | None) -> tuple[int, ...]:
@@ -78,20 +92,25 @@ def _count_steps_per_week(frequency: str | None) -> int:
     return round(Timedelta(days=7).total_seconds() / Timedelta(offset).total_seconds())
 
 
-def _find_peak_lags(values: np.ndarray) -> list[int]:
-    """Return the lags where the mean autocorrelation of the changes peaks, highest first."""
+def _autocorrelate_changes(values: np.ndarray) -> np.ndarray:
+    """Return the mean autocorrelation over channels of the changes from row to row, by lag."""
     channels = np.linspace(0, values.shape[1] - 1, min(MAX_CHANNELS, values.shape[1])).astype(int)
     # Differences: the autocorrelation of a trend or random walk would hide the season's peak.
     changes = np.diff(values[-MAX_ROWS:, np.unique(channels)], axis=0)
     observed = np.isfinite(changes)
     unit = np.max(np.abs(changes), axis=0, where=observed, initial=0)
     changes = np.where(observed, changes / np.where(unit > 0, unit, 1), 0)
-    correlation = _mean_autocorrelation(changes - changes.mean(axis=0))
+    return _mean_autocorrelation(changes - changes.mean(axis=0)) if len(changes) else np.zeros(0)
+
+
+def _find_peak_lags(correlation: np.ndarray, rows: int) -> list[int]:
+    """Return the lags of strong peaks of the autocorrelation, highest first."""
     inner = correlation[1:-1]
     is_peak = (inner > correlation[:-2]) & (inner >= correlation[2:])
     lags = np.flatnonzero(is_peak) + 1
-    least = max(MIN_AUTOCORRELATION, MIN_STANDARD_ERRORS / max(1, len(changes)) ** 0.5)
-    lags = lags[(correlation[lags] >= least) & (lags * MIN_CYCLES <= len(changes) + 1)]
+    rows = min(rows, MAX_ROWS)
+    least = max(MIN_AUTOCORRELATION, MIN_STANDARD_ERRORS / rows**0.5)
+    lags = lags[(correlation[lags] >= least) & (lags * MIN_CYCLES <= rows)]
     strongest_first = lags[np.argsort(-correlation[lags], kind="stable")]
     return [int(lag) for lag in strongest_first]
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from revin_forecast.metrics.seasonal_scale import naive_scale
-from revin_forecast.models.series_intervals import SeriesIntervals, measure_amplitude
+from revin_forecast.models.series_intervals import SeriesIntervals, count_gap, measure_amplitude
 from revin_forecast.selection.expanding_origins import choose_origins, split_by_length
 from revin_forecast.selection.local_models import (
     MAX_ROWS,
@@ -22,6 +22,7 @@ from revin_forecast.selection.local_models import (
     combine_local_models,
 )
 from revin_forecast.selection.short_maps import Maps, default_short_lookback
+from revin_forecast.selection.validation import MIN_SCALE
 
 MAX_BLOCK_VALUES = 2**24
 """Most values of gathered windows in a block of series: 128 MiB."""
@@ -106,7 +107,7 @@ class LocalSelection:
         """
         if not bool(errors.isfinite().any()):
             return math.nan
-        scale = naive_scale(self.rows, self.season)
+        scale = naive_scale(self.rows, self.season, MIN_SCALE)
         scaled = (errors / scale).where(scale > 0, torch.nan)
         return float(scaled.nanmean().nan_to_num(0))
 
@@ -117,9 +118,12 @@ class LocalSelection:
             zero: value of each channel in the final model's windows that stands for 0 here.
         """
         parts = [_calibrate_block(block, combination) for block, combination in self.blocks]
-        reference = torch.cat([part.reference for part in parts])[self.order]
+        reference, growth = (
+            torch.cat([getattr(part, name) for part in parts])[self.order]
+            for name in ("reference", "growth")
+        )
         scores = partial(_join_scores, parts, self.order.numpy())
-        return SeriesIntervals(scores, reference, zero)
+        return SeriesIntervals(scores, reference, zero, growth)
 
 
 def select_local(
@@ -194,13 +198,13 @@ def _mean_size(
 
 def _calibrate_block(block: SeriesBlock, combination: LocalCombination) -> SeriesIntervals:
     """Return intervals of a block's series."""
-    amplitudes = torch.cat(
-        [measure_amplitude(block.values[None, :origin]) for origin in block.all_origins]
-    )
+    windows = [block.values[None, :origin] for origin in block.all_origins]
+    amplitudes = torch.cat([measure_amplitude(window) for window in windows])
+    gaps = torch.cat([count_gap(window).double() for window in windows])
     count = np.full(block.values.shape[1], block.window_count)
     last = amplitudes[-1]
     return SeriesIntervals.calibrate(
-        combination.residuals, amplitudes[:-1], last, torch.zeros_like(last), count
+        combination.residuals, amplitudes[:-1], last, torch.zeros_like(last), count, gaps[:-1]
     )
 
 

@@ -8,7 +8,7 @@ from revin_forecast.data.intermittent import is_intermittent
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.errors import InputError
 from revin_forecast.models.compound_intervals import SIZE_LEVELS, CompoundIntervals
-from revin_forecast.models.intervals import ConformalIntervals
+from revin_forecast.models.conformal_intervals import ConformalIntervals
 
 LEVELS = (0.1, 0.5, 0.8, 0.9, 0.95)
 
