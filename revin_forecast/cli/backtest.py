@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from revin_forecast.cli.output import describe_fit, print_json, print_table, print_text
 from revin_forecast.data.formatting import format_timestamp, pluralize
+from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.selection.settings import SelectionSettings
@@ -30,6 +31,7 @@ def backtest(
     out: str | None = None,
     lookback: int | None = None,
     reading: ReadingOptions = ReadingOptions(),  # noqa: B008
+    value_range: RangeSettings = RangeSettings(),  # noqa: B008
     covariates: list[str] | None = None,
     selection: SelectionSettings = SelectionSettings(),  # noqa: B008
     quiet: bool = False,
@@ -58,6 +60,7 @@ def backtest(
         out: write the scores of each series to this file (.csv or .parquet).
         lookback: number of past steps used for each forecast; chosen from the data by default.
         reading: how the table is read.
+        value_range: the values that a forecast may take.
         covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
             weekday, day, yearday, month, minute, step, or columns of the table.
         selection: how a model is chosen.
@@ -80,7 +83,7 @@ def backtest(
         forecaster = Forecaster(
             horizon, lookback, backbone, normalizer, training, covariates or (), selection
         )
-        series = read_series(file, **vars(reading))
+        series = read_series(file, **vars(reading), range_settings=value_range)
         result = run_backtest(
             forecaster, series, test_share, step, level, main_season, refit, smape
         )

@@ -1,5 +1,6 @@
 """The command `fit`: fit on a table and save the forecaster in a folder."""
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from revin_forecast.cli.load_split import to_dataset_config
 from revin_forecast.cli.output import describe_fit, print_json
 from revin_forecast.cli.validation import fingerprint_file, require_known_shifts
+from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
@@ -27,6 +29,7 @@ def fit(
     out: str,
     lookback: int | None = None,
     reading: ReadingOptions = ReadingOptions(),  # noqa: B008
+    value_range: RangeSettings = RangeSettings(),  # noqa: B008
     covariates: list[str] | None = None,
     selection: SelectionSettings = SelectionSettings(),  # noqa: B008
     shifts: list[str] | None = None,
@@ -49,6 +52,7 @@ def fit(
             backbone trained by gradient descent, checkpoints and logs.
         lookback: number of past steps used for each forecast; chosen from the data by default.
         reading: how the table is read.
+        value_range: the values that a forecast may take.
         covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
             weekday, day, yearday, month, minute, step, or columns of the table.
         selection: how a model is chosen.
@@ -82,12 +86,13 @@ def fit(
             horizon, lookback, backbone, normalizer, training, covariates or (), selection
         )
         if _uses_memory_map(memory_map, file, forecaster, reading):
-            lines = [_fit_memory_mapped(forecaster, file, reading, folder, resume)]
+            lines = [_fit_memory_mapped(forecaster, file, reading, value_range, folder, resume)]
         else:
             from revin_forecast.data.reading.read_series import read_series
 
             lines = []
-            forecaster.fit(read_series(file, **vars(reading)), folder / "training", resume)
+            series = read_series(file, **vars(reading), range_settings=value_range)
+            forecaster.fit(series, folder / "training", resume)
     if not training.is_first_process:  # With several processes, only the first one writes.
         return None
     forecaster.fitted.summary["source"] = source
@@ -129,7 +134,12 @@ def _uses_memory_map(
 
 
 def _fit_memory_mapped(
-    forecaster: "Forecaster", file: str, reading: ReadingOptions, folder: Path, resume: bool
+    forecaster: "Forecaster",
+    file: str,
+    reading: ReadingOptions,
+    value_range: RangeSettings,
+    folder: Path,
+    resume: bool,
 ) -> str:
     """Fit on a memory map of a table in a temporary folder; return its description."""
     from revin_forecast.data.memory_mapped.series import DEFAULT_KEPT_ROWS, memory_map_table
@@ -148,6 +158,7 @@ def _fit_memory_mapped(
             format=reading.format,
             keep=max(DEFAULT_KEPT_ROWS, forecaster.lookback or 0),
         )
+        table = replace(table, last_rows=replace(table.last_rows, range_settings=value_range))
         size = table.values.nbytes / 2**20
         forecaster.fit(table, folder / "training", resume)
     return f"{file}: read a few rows at a time into a memory map of {size:,.0f} MiB"

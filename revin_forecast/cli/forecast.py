@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from revin_forecast.cli.output import print_json
+from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
@@ -47,6 +48,7 @@ def forecast(
     level: list[float] | None = None,
     lookback: int | None = None,
     reading: ReadingOptions = ReadingOptions(),  # noqa: B008
+    value_range: RangeSettings = RangeSettings(),  # noqa: B008
     covariates: list[str] | None = None,
     future: str | None = None,
     selection: SelectionSettings = SelectionSettings(),  # noqa: B008
@@ -74,6 +76,7 @@ def forecast(
             and NAME-hi-80.
         lookback: number of past steps used for each forecast; chosen from the data by default.
         reading: how the table is read.
+        value_range: the values that a forecast may take.
         covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
             weekday, day, yearday, month, minute, step, or columns of the table.
         future: table with the columns among the covariates and a row for each forecast step.
@@ -106,10 +109,15 @@ def forecast(
         forecaster = Forecaster(
             horizon, lookback, backbone, normalizer, training, covariates or (), selection
         )
+        read_options = vars(reading) | {"range_settings": value_range}
         if group is None:
-            result = _forecast_series(forecaster, file, reading, future, level or (), task_engine)
+            result = _forecast_series(
+                forecaster, file, read_options, future, level or (), task_engine
+            )
         else:
-            result = _forecast_groups(forecaster, file, group, reading, level or (), task_engine)
+            result = _forecast_groups(
+                forecaster, file, group, read_options, level or (), task_engine
+            )
     if not training.is_first_process:  # With several processes, only the first one writes.
         return
     lines = [*result.lines]
@@ -170,7 +178,7 @@ def _make_engine(engine: EngineName, workers: int | None) -> Engine | None:
 def _forecast_series(
     forecaster: "Forecaster",
     file: str,
-    reading: ReadingOptions,
+    read_options: Mapping[str, Any],
     future: str | None,
     level: Sequence[float],
     engine: Engine | None,
@@ -179,7 +187,7 @@ def _forecast_series(
     from revin_forecast.data.formatting import pluralize
     from revin_forecast.data.reading.read_series import read_series
 
-    series = read_series(file, **vars(reading))
+    series = read_series(file, **read_options)
     table = forecaster.fit(series).predict(future=future, level=level, engine=engine)
     fitted = forecaster.fitted
     steps = pluralize(forecaster.horizon, "step")
@@ -191,14 +199,14 @@ def _forecast_groups(
     forecaster: "Forecaster",
     file: str,
     group: str,
-    reading: ReadingOptions,
+    read_options: Mapping[str, Any],
     level: Sequence[float],
     engine: Engine | None,
 ) -> ForecastResult:
     from revin_forecast.forecasting.groups import forecast_groups
 
     options = {
-        name: value for name, value in vars(reading).items() if name not in ("target", "inputs")
+        name: value for name, value in read_options.items() if name not in ("target", "inputs")
     }
     table = forecast_groups(
         forecaster, file, group, level=level, engine=engine, read_options=options

@@ -21,6 +21,8 @@ CLAUSE_END = re.compile(r"[;:](?![^()]*\))|\. ")
 """End of the part of a text that the short help shows."""
 BASE_CLASS = re.compile(r"(Backbone|Adapter|Normalizer)$")
 """End of names of classes that need code to be used."""
+RARE_PARAMETERS = {"value_range": "limits"}
+"""Parameters whose options only --help-all shows, and the word for them."""
 COMMON_TEXTS = {
     "config": "read options from this YAML file; the command line overrides it",
     "print_config": "print all options as YAML and exit",
@@ -91,12 +93,23 @@ def format_command_help(
     full = _format_page(usage, function, options, examples, texts)
     if everything or len(full) <= MAX_SHORT_LINES:
         return "\n".join(full)
-    shown = [option for option in options if "." not in option.key and option.key != "print_config"]
+    shown = [
+        option
+        for option in options
+        if "." not in option.key
+        and option.key != "print_config"
+        and option.parameter not in RARE_PARAMETERS
+    ]
     short = {key: CLAUSE_END.split(text)[0] for key, text in texts.items()}
-    groups = sorted({option.key.partition(".")[0] for option in options if "." in option.key})
+    groups = {option.key.partition(".")[0] for option in options if "." in option.key}
+    groups |= {
+        RARE_PARAMETERS[option.parameter]
+        for option in options
+        if option.parameter in RARE_PARAMETERS
+    }
     hidden = len(options) - len(shown)
-    note = f"--help-all explains these options in full and lists {hidden} more, of "
-    note += f"{join_words(groups, 'and')}."
+    note = f"--help-all explains these in full and lists {hidden} more, of "
+    note += f"{join_words(sorted(groups, reverse=True), 'and')}."
     return "\n".join(_format_page(usage, function, shown, examples, short, note))
 
 

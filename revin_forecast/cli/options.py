@@ -6,11 +6,12 @@ from dataclasses import dataclass, fields, is_dataclass
 from itertools import zip_longest
 from typing import Annotated, Any, get_args, get_origin
 
+from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.selection.settings import SelectionSettings
 
-FLAT_GROUPS: tuple[type, ...] = (ReadingOptions, SelectionSettings)
+FLAT_GROUPS: tuple[type, ...] = (ReadingOptions, RangeSettings, SelectionSettings)
 """Dataclasses whose fields are options of their own (--time), not options of a group."""
 ITEM_TYPES: dict[Any, type] = {
     annotation: item

@@ -1,13 +1,14 @@
 """`Series`, the in-memory form of every table that is read."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from revin_forecast.data.forecast_frame import arrange_frame
 from revin_forecast.data.formatting import format_names
+from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.table_format import WIDE_FORMAT, TableFormat
 from revin_forecast.errors import InputError
 
@@ -39,6 +40,8 @@ class Series:
     filled: np.ndarray | None = None
     """(time, channels) True where a gap was interpolated, which uses later values; None: nowhere.
     Models learn from such values, but none is scored; see `hide_lookahead_fill`."""
+    range_settings: RangeSettings = field(default_factory=RangeSettings)
+    """The values that a forecast may take, as far as the user says."""
 
     def __post_init__(self):
         required = (len(self.timestamps), len(self.names))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from revin_forecast.data.formatting import format_names
+from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.inspect_table import inspect_columns
 from revin_forecast.data.reading.parse_table import fill_gaps, parse_table
 from revin_forecast.data.reading.raw_table import ArrowTable, read_table
@@ -34,6 +35,7 @@ def read_series(
     decimal: DecimalMark | None = None,
     format: TableFormat | str | Path | None = None,
     like: TableFormat | None = None,
+    range_settings: RangeSettings | None = None,
 ) -> Series:
     """Read a table of one or more series.
 
@@ -46,7 +48,7 @@ def read_series(
         source: a path (.csv, .tsv, .txt separated by comma, semicolon, tab or bar; .parquet; also
             .gz), "-" for the same on standard input, a data frame of pandas, Polars or Arrow
             (times in a column or in its index), or a Series, which is read already: only `columns`,
-            `target`, `inputs` and `missing` apply to it.
+            `target`, `inputs`, `missing` and `range_settings` apply to it.
         time: the time column; None: a column with a usual name, else one that can be parsed.
         id: the series column of a long table.
         value: the value column of a long table.
@@ -65,6 +67,8 @@ def read_series(
             detected.
         like: format of an earlier table of the same kind. It names the columns, and decides where
             this table is ambiguous (order of day and month, decimal mark, separator, encoding).
+        range_settings: the values that a forecast may take; None: at least 0 if all values are, and
+            whole numbers if all are.
 
     Raises:
         InputError: the table can't be read; the message has the position, the problem and the fix.
@@ -73,13 +77,19 @@ def read_series(
     if isinstance(source, Series):
         series = source if names is None else source.select(names)
         series = series if inputs is None else mark_inputs(series, inputs)
-        return fill_gaps(series, missing)
+        return _add_range(fill_gaps(series, missing), range_settings)
     options = {"time": time, "id": id, "value": value, "decimal": decimal, "frequency": frequency}
     given = complete_format(load_format(format), like, options)
     like = like or UNKNOWN_FORMAT
     table = read_table(source, given, like)
     parsed = parse_table(table, inspect_columns(table, given, like, names), names, grid, missing)
-    return parsed if inputs is None else mark_inputs(parsed, inputs)
+    parsed = parsed if inputs is None else mark_inputs(parsed, inputs)
+    return _add_range(parsed, range_settings)
+
+
+def _add_range(series: Series, settings: RangeSettings | None) -> Series:
+    """Return the series with range settings; None: those that it has."""
+    return series if settings is None else replace(series, range_settings=settings)
 
 
 def complete_format(
