@@ -114,6 +114,7 @@ def describe_fit(fitted: "FittedModel") -> str:
     else:
         names = f"{config.backbone.name} with {config.normalizer.name}"
         lines.append(f"{names}, look-back {config.lookback}")
+    lines += summary.get("range", {}).get("notes", [])
     return "\n".join(lines)
 
 

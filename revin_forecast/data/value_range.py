@@ -49,12 +49,12 @@ class ValueRange:
             minimum = np.where((known >= 0).all(0), 0.0, -np.inf)
         else:
             number = -np.inf if isinstance(settings.minimum, str) else settings.minimum
-            minimum = np.full(values.shape[1], number)
+            minimum = np.full(values.shape[1], float(number))
         largest = np.inf if settings.maximum is None else settings.maximum
         is_whole = (known == np.rint(known)).all(0) & (np.abs(known) < MAX_WHOLE_NUMBER).all(0)
         return cls(
             minimum,
-            np.full(values.shape[1], largest),
+            np.full(values.shape[1], float(largest)),
             is_whole & settings.whole_numbers,
             is_intermittent(values, season),
         )
@@ -87,11 +87,11 @@ class ValueRange:
         restricted = np.clip(values, self.minimum, self.maximum)
         rounds = self.is_whole & ~self.is_rate if level is None else self.is_whole
         if not rounds.any():
-            return restricted
+            return restricted + 0.0  # no -0
         whole = _round_to_level(restricted, level)
         # A bound that is not whole, such as 7.5, is moved inwards to a whole number.
         whole = np.clip(whole, np.ceil(self.minimum), np.floor(self.maximum))
-        return np.where(rounds, whole, restricted)
+        return np.where(rounds, whole, restricted) + 0.0  # no -0
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays to save."""
@@ -111,21 +111,23 @@ class ValueRange:
         minimum, maximum, is_whole, is_rate = (arrays[name] for name in names)
         return cls(minimum, maximum, is_whole.astype(bool), is_rate.astype(bool))
 
-    def summarize(self, values: np.ndarray, settings: RangeSettings) -> dict[str, Any]:
-        """Return the range as plain JSON values, with notes for readers.
+    def summarize(
+        self, values: np.ndarray, scale: np.ndarray, settings: RangeSettings
+    ) -> dict[str, Any]:
+        """Return the numbers of series with each property, and notes, as plain JSON values.
 
         A bound that the values never came near is not worth a note.
 
         Args:
             values: (time, targets) that the range was decided from.
+            scale: (targets,) their standard deviations.
             settings: the user's settings.
         """
         count = len(self.minimum)
         is_automatic = settings.minimum is None and np.isfinite(self.minimum)
         known = np.isfinite(values)
         lowest = np.min(values, axis=0, where=known, initial=np.inf)
-        deviation = np.nanstd(np.where(known.any(0), values, 0), axis=0)
-        near = is_automatic & (lowest <= NEAR_DEVIATIONS * deviation)
+        near = is_automatic & (lowest <= NEAR_DEVIATIONS * scale)
         rounds = self.is_whole & ~self.is_rate
         notes: list[str] = []
         if near.any():
@@ -144,10 +146,10 @@ class ValueRange:
                 "per step"
             )
         return {
-            "minimum": [float(bound) if np.isfinite(bound) else None for bound in self.minimum],
-            "maximum": [float(bound) if np.isfinite(bound) else None for bound in self.maximum],
-            "whole": self.is_whole.tolist(),
-            "intermittent": self.is_rate.tolist(),
+            "with_minimum": int(np.isfinite(self.minimum).sum()),
+            "with_maximum": int(np.isfinite(self.maximum).sum()),
+            "whole": int(self.is_whole.sum()),
+            "intermittent": int(self.is_rate.sum()),
             "notes": notes,
         }
 

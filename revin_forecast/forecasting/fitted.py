@@ -10,6 +10,7 @@ from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.data.covariates import KnownColumns
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
+from revin_forecast.data.value_range import ValueRange
 from revin_forecast.errors import InputError
 from revin_forecast.models.ensemble import WeightedCombination
 from revin_forecast.models.intervals import Intervals
@@ -41,6 +42,8 @@ class FittedModel:
     """The table's own known inputs, if the model was fitted with any."""
     intervals: Intervals | None = None
     """Intervals around the point forecast; None: the model forecasts quantiles."""
+    value_range: ValueRange | None = None
+    """The values that forecasts may take; None in models of earlier versions."""
 
     @property
     def targets(self) -> list[int]:
@@ -57,7 +60,9 @@ class FittedModel:
 
     @torch.inference_mode()
     def forecast(self, past: Past, known: Known | None = None) -> Future:
-        """Forecast windows in standardized units, in batches that bound the memory.
+        """Forecast windows in standardized units, within the range of values.
+
+        Batches bound the memory.
 
         Args:
             past: (batch, lookback, channels), NaN where unobserved.
@@ -66,6 +71,10 @@ class FittedModel:
         Returns:
             (batch, horizon, targets).
         """
+        return self._restrict(self._forecast_points(past, known))
+
+    def _forecast_points(self, past: Past, known: Known | None) -> Future:
+        """Return the forecast before the range of values is applied."""
         retain_freed_memory()
         batch_size = _batch_size(past)
         return torch.cat(
@@ -106,14 +115,38 @@ class FittedModel:
                 )
                 for start in range(0, len(past), batch_size)
             ]
-            return torch.cat([part for part in parts if part is not None])
+            quantiles = torch.cat([part for part in parts if part is not None])
+            return self._restrict_quantiles(quantiles, levels)
         if self.intervals is None:
             raise InputError(
                 "this model has no intervals: among the last rows that it was fitted on too few "
                 "values were observed to calibrate them. Fit with more rows, or leave --level out."
             )
-        forecast = self.forecast(past, known)
-        return self.intervals.quantiles(forecast, select_targets(self.model, past), levels)
+        forecast = self._forecast_points(past, known)
+        targets = select_targets(self.model, past)
+        quantiles = self.intervals.quantiles(forecast, targets, levels)
+        return self._restrict_quantiles(quantiles, levels)
+
+    def _restrict_quantiles(self, quantiles: Future, levels: Sequence[float]) -> Future:
+        """Return (batch, horizon, targets, levels) within the range of values."""
+        parts = zip(quantiles.unbind(-1), levels, strict=True)
+        return torch.stack([self._restrict(part, level) for part, level in parts], dim=-1)
+
+    def _restrict(self, forecast: Future, level: float | None = None) -> Future:
+        """Return a standardized forecast within the range of values.
+
+        Args:
+            forecast: (batch, horizon, targets).
+            level: quantile level; None: the point forecast.
+        """
+        if self.value_range is None:
+            return forecast
+        scale = self.standardizer.select(self.targets)
+        values = scale.inverse_transform(forecast.numpy())
+        restricted = self.value_range.restrict(values, level)
+        # Standardized as the truth is, so that equal values stay equal. Others keep their digits.
+        standardized = torch.from_numpy(scale.transform(restricted)).to(forecast.dtype)
+        return torch.where(torch.from_numpy(restricted != values), standardized, forecast)
 
 
 def _batch_size(past: Past) -> int:

@@ -17,6 +17,7 @@ from revin_forecast.forecasting import (
     fit_memory_mapped,
     fit_specified,
 )
+from revin_forecast.forecasting.add_value_range import add_value_range
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.predict import predict_table
 from revin_forecast.forecasting.saving import load_fitted, save_fitted
@@ -107,20 +108,21 @@ class Forecaster:
         if isinstance(table, MemoryMappedSeries):
             if inputs:
                 raise InputError("pass inputs to memory_map_table, which reads the columns.")
-            self.fitted = fit_memory_mapped(config, table, folder, resume)
+            fitted = fit_memory_mapped(config, table, folder, resume)
+            self.fitted = add_value_range(fitted, table)
             return self
         series = read_series(table, inputs=inputs or None)
         if not config.covariates:
             series = series.align_ends()
         if config.backbone is not None:
-            self.fitted = fit_specified(config, series, folder, resume)
+            self.fitted = add_value_range(fit_specified(config, series, folder, resume), series)
             return self
         if resume:
             raise InputError(
                 "the automatic choice is made in one go; there is nothing to resume. Name a "
                 "backbone that is trained, or leave resume out."
             )
-        self.fitted = fit_auto(config, series)
+        self.fitted = add_value_range(fit_auto(config, series), series)
         return self
 
     @property

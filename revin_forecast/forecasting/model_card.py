@@ -62,6 +62,9 @@ def _iter_facts(manifest: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     if manifest["covariates"]:
         yield "known in advance", _format_names(manifest["covariates"])
     yield "intervals", _describe_intervals(manifest)
+    notes = manifest["summary"].get("range", {}).get("notes")
+    if notes:
+        yield "values", "; ".join(notes)
 
 
 def _iter_source_facts(

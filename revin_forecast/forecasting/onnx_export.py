@@ -33,7 +33,9 @@ class ForecasterProgram(nn.Module):
     """The exported program: values in the table's units to forecasts in the table's units.
 
     It standardizes in float64, so that a level of 1e6 with a deviation of 1 loses no digits,
-    forecasts in float32, and maps back in float64.
+    forecasts in float32, and maps back in float64. Forecasts stay between the minimum and the
+    maximum of the model's range of values. They are not rounded to whole numbers: close to a half,
+    two runtimes would round to different ones.
 
     Args:
         fitted: the model to export.
@@ -45,6 +47,8 @@ class ForecasterProgram(nn.Module):
 
     mean: Tensor
     scale: Tensor
+    minimum: Tensor
+    maximum: Tensor
 
     def __init__(self, fitted: FittedModel, levels: Sequence[float] = ()):
         super().__init__()
@@ -71,6 +75,12 @@ class ForecasterProgram(nn.Module):
         # Buffers, so that the exporter stores them in the file and keeps them in float64.
         self.register_buffer("mean", torch.from_numpy(fitted.standardizer.mean))
         self.register_buffer("scale", torch.from_numpy(fitted.standardizer.scale))
+        value_range = fitted.value_range
+        no_limit = np.full(len(fitted.targets), np.inf)
+        minimum = -no_limit if value_range is None else value_range.minimum
+        maximum = no_limit if value_range is None else value_range.maximum
+        self.register_buffer("minimum", torch.from_numpy(minimum))
+        self.register_buffer("maximum", torch.from_numpy(maximum))
 
     def forward(self, past: Past) -> tuple[Tensor, ...]:
         """Forecast a batch of windows.
@@ -89,7 +99,8 @@ class ForecasterProgram(nn.Module):
             quantiles = self._predict_quantiles(z, forecast)
             outputs += [quantiles[..., index] for index in self.quantile_indices]
         mean, scale = self.mean[self.targets], self.scale[self.targets]
-        return tuple(output.double() * scale + mean for output in outputs)
+        values = (output.double() * scale + mean for output in outputs)
+        return tuple(value.maximum(self.minimum).minimum(self.maximum) for value in values)
 
     def _predict_quantiles(self, z: Past, forecast: Future) -> Tensor:
         """Return (batch, horizon, targets, levels) in standardized units."""

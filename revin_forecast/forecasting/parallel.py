@@ -58,6 +58,7 @@ def select_series(fitted: FittedModel, first: int, stop: int) -> FittedModel:
         standardizer=fitted.standardizer.select(indices),
         history=fitted.history.select([fitted.history.names[index] for index in indices]),
         intervals=None if fitted.intervals is None else fitted.intervals.select(indices),
+        value_range=fitted.value_range and fitted.value_range.select(indices),
     )
 
 

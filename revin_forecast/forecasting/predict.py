@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -43,15 +44,18 @@ def predict_table(
     forecasts = _forecast_by_suffix(fitted, past, known, bounds, engine)
     targets = history.select([history.names[target] for target in fitted.targets])
     standardizer = fitted.standardizer.select(fitted.targets)
-    # A standardized float32 forecast has seven digits: further digits in the table would be noise.
-    return targets.forecast_frame(
-        {
-            suffix: standardizer.round_to_float32(
-                standardizer.inverse_transform(values.squeeze(0).numpy())
-            )
-            for suffix, values in forecasts.items()
-        }
-    )
+    quantile_levels: dict[str, float | None] = {"": None}
+    for percent, (low, high) in bounds.items():
+        quantile_levels |= {f"-lo-{percent:g}": low, f"-hi-{percent:g}": high}
+    columns: dict[str, np.ndarray] = {}
+    for suffix, forecast in forecasts.items():
+        values = standardizer.inverse_transform(forecast.squeeze(0).numpy())
+        # A standardized float32 forecast has seven digits: further ones would be noise.
+        values = standardizer.round_to_float32(values)
+        if fitted.value_range is not None:
+            values = fitted.value_range.restrict(values, quantile_levels[suffix])
+        columns[suffix] = values
+    return targets.forecast_frame(columns)
 
 
 def _forecast_by_suffix(

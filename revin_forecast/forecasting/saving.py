@@ -23,6 +23,7 @@ from revin_forecast.data.covariates import KnownColumns, table_columns
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import TableFormat
+from revin_forecast.data.value_range import ValueRange
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.manifest import SCHEMA, dump_manifest, read_manifest, restore_tuples
@@ -124,6 +125,7 @@ def _build_fitted(
         manifest["summary"],
         _restore_known_columns(config, history, arrays),
         _restore_intervals(arrays),
+        ValueRange.from_arrays(arrays),
     )
 
 
@@ -210,6 +212,8 @@ def _collect_state_arrays(fitted: FittedModel) -> dict[str, np.ndarray]:
             arrays["amplitude"] = fitted.intervals.reference.numpy()
             arrays["zero"] = fitted.intervals.zero.numpy()
             arrays["growth"] = fitted.intervals.growth.numpy()
+    if fitted.value_range is not None:
+        arrays |= fitted.value_range.to_arrays()
     if fitted.known_columns is not None:
         arrays |= {
             "columns": fitted.known_columns.history.values,

@@ -83,8 +83,8 @@ def test_notes_say_what_was_done():
     settings = RangeSettings()
     counts = column(*range(12))
     values = np.hstack([counts, counts / 4 + 0.1, counts - 3, 1e6 + counts / 3])
-    summary = ValueRange.from_values(values, settings).summarize(values, settings)
-    assert summary["minimum"] == [0, 0, None, 0]
+    summary = ValueRange.from_values(values, settings).summarize(values, values.std(0), settings)
+    assert (summary["with_minimum"], summary["with_maximum"], summary["whole"]) == (3, 0, 2)
     # A bound that is far from all values is not worth a note.
     assert summary["notes"] == [
         "never below 0 in 2 of 4 series, so the forecast is not either; --minimum none turns this "
@@ -93,10 +93,13 @@ def test_notes_say_what_was_done():
         "--whole-numbers false turns this off",
     ]
     sales = column(0, 0, 2, 0, 1, 0)
-    notes = ValueRange.from_values(sales, settings).summarize(sales, settings)["notes"]
+    notes = ValueRange.from_values(sales, settings).summarize(sales, sales.std(0), settings)[
+        "notes"
+    ]
     assert notes[-1] == "mostly zeros in the table: the forecast is the mean per step"
     named = RangeSettings(minimum=0)
-    assert not ValueRange.from_values(counts / 4, named).summarize(counts / 4, named)["notes"]
+    own = ValueRange.from_values(counts / 4, named).summarize(counts / 4, np.ones(1), named)
+    assert not own["notes"]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ def render_selection(content: ReportContent) -> Markup:
         selection=summary.get("selection"),
         reason=reason,
         fit_facts=fit_facts,
+        notes=summary.get("range", {}).get("notes", []),
     )
 
 
