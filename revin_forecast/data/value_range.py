@@ -42,7 +42,7 @@ class ValueRange:
         Args:
             values: (time, targets) in the table's units; NaN where unobserved.
             settings: the user's settings.
-            season: steps in the season of the table, which tells nights from intermittent series.
+            season: steps in the season of the table, whose nights are not intermittent.
         """
         known = np.where(np.isfinite(values), values, 0)
         if settings.minimum is None:

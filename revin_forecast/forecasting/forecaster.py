@@ -17,10 +17,10 @@ from revin_forecast.forecasting import (
     fit_memory_mapped,
     fit_specified,
 )
-from revin_forecast.forecasting.add_value_range import add_value_range
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.predict import predict_table
 from revin_forecast.forecasting.saving import load_fitted, save_fitted
+from revin_forecast.forecasting.value_rules import apply_value_rules
 from revin_forecast.models.spec import ModuleFactory, ModuleSpec
 from revin_forecast.parallel import Engine
 from revin_forecast.selection.settings import SelectionSettings
@@ -109,20 +109,20 @@ class Forecaster:
             if inputs:
                 raise InputError("pass inputs to memory_map_table, which reads the columns.")
             fitted = fit_memory_mapped(config, table, folder, resume)
-            self.fitted = add_value_range(fitted, table)
+            self.fitted = apply_value_rules(fitted, table)
             return self
         series = read_series(table, inputs=inputs or None)
         if not config.covariates:
             series = series.align_ends()
         if config.backbone is not None:
-            self.fitted = add_value_range(fit_specified(config, series, folder, resume), series)
+            self.fitted = apply_value_rules(fit_specified(config, series, folder, resume), series)
             return self
         if resume:
             raise InputError(
                 "the automatic choice is made in one go; there is nothing to resume. Name a "
                 "backbone that is trained, or leave resume out."
             )
-        self.fitted = add_value_range(fit_auto(config, series), series)
+        self.fitted = apply_value_rules(fit_auto(config, series), series)
         return self
 
     @property

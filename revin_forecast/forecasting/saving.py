@@ -28,6 +28,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.manifest import SCHEMA, dump_manifest, read_manifest, restore_tuples
 from revin_forecast.forecasting.model_card import CARD_FILE, CARD_MARKER, format_model_card
+from revin_forecast.models.compound_intervals import CompoundIntervals
 from revin_forecast.models.conformal_intervals import ConformalIntervals
 from revin_forecast.models.intervals import Intervals
 from revin_forecast.models.series_intervals import SeriesIntervals
@@ -131,12 +132,15 @@ def _build_fitted(
 
 def _restore_intervals(arrays: dict[str, np.ndarray]) -> Intervals | None:
     """Return the intervals; None before schema 3, and for models of quantiles."""
-    if "scores" not in arrays:
-        return None
+    others: Intervals | None = None
     if "amplitude" in arrays:
         parts = (torch.from_numpy(arrays[name]) for name in ("amplitude", "zero", "growth"))
-        return SeriesIntervals(arrays["scores"], *parts)
-    return ConformalIntervals(arrays["scores"])
+        others = SeriesIntervals(arrays["scores"], *parts)
+    elif "scores" in arrays:
+        others = ConformalIntervals(arrays["scores"])
+    if "compound_sizes" in arrays:
+        return CompoundIntervals.around(arrays["compound_zero"], arrays["compound_sizes"], others)
+    return others
 
 
 def _restore_known_columns(
@@ -206,12 +210,16 @@ def _collect_state_arrays(fitted: FittedModel) -> dict[str, np.ndarray]:
     }
     if history.last_timestamps is not None:
         arrays["lasts"] = history.last_timestamps.asi8
-    if fitted.intervals is not None:
-        arrays["scores"] = fitted.intervals.scores
-        if isinstance(fitted.intervals, SeriesIntervals):
-            arrays["amplitude"] = fitted.intervals.reference.numpy()
-            arrays["zero"] = fitted.intervals.zero.numpy()
-            arrays["growth"] = fitted.intervals.growth.numpy()
+    intervals = fitted.intervals
+    if isinstance(intervals, CompoundIntervals):
+        arrays |= {"compound_zero": intervals.zero, "compound_sizes": intervals.sizes}
+        intervals = intervals.others
+    if intervals is not None:
+        arrays["scores"] = intervals.scores
+    if isinstance(intervals, SeriesIntervals):
+        arrays["amplitude"] = intervals.reference.numpy()
+        arrays["zero"] = intervals.zero.numpy()
+        arrays["growth"] = intervals.growth.numpy()
     if fitted.value_range is not None:
         arrays |= fitted.value_range.to_arrays()
     if fitted.known_columns is not None:

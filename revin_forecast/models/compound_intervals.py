@@ -1,7 +1,7 @@
 """Intervals of intermittent series: the compound of occurrence and size."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +16,7 @@ from revin_forecast.backbones.tsb import (
     smoothing_powers,
 )
 from revin_forecast.errors import InputError
-from revin_forecast.models.intervals import Intervals
+from revin_forecast.models.intervals import QUANTILE_GRID, Intervals
 from revin_forecast.utils.shapes import Past
 
 SIZE_LEVELS = 200
@@ -26,7 +26,7 @@ SIZE_DECAY = 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class CompoundIntervals:
+class CompoundIntervals(Intervals):
     """Quantiles of intermittent series, and those of another method for all other series.
 
     A step is zero with probability 1 - p, else it has a size with the distribution function G. So
@@ -44,6 +44,20 @@ class CompoundIntervals:
     above zero; all zero for a channel that is not intermittent."""
     others: Intervals | None = None
     """Intervals of the channels that are not intermittent, with scores for all channels."""
+
+    @classmethod
+    def around(
+        cls,
+        zero: npt.NDArray[np.float32],
+        sizes: npt.NDArray[np.float32],
+        others: Intervals | None = None,
+    ) -> "CompoundIntervals":
+        """Return compounds with the scores of the other channels; the arguments are the fields.
+
+        A score is infinite at a level that has no quantile. Compounds have one at every level.
+        """
+        scores = np.zeros((len(QUANTILE_GRID), 1, 1), np.float32)
+        return cls(scores if others is None else others.score_source, zero, sizes, others)
 
     @classmethod
     def fit(
@@ -65,20 +79,29 @@ class CompoundIntervals:
         for channel in np.flatnonzero(is_intermittent):
             distance = values[:, channel] - zero[channel]
             sizes[:, channel] = _size_quantiles(distance[distance > 0])
-        return cls(zero.astype(np.float32), sizes, others)
+        return cls.around(zero.astype(np.float32), sizes, others)
+
+    @property
+    def method(self) -> str:
+        """Occurrence and size, and the method of the other channels."""
+        own = "how often and how much, of intermittent series"
+        return own if self.others is None else f"{own}; others {self.others.method}"
 
     @property
     def is_intermittent(self) -> npt.NDArray[np.bool_]:
         """(channels,) whether a channel is intermittent."""
         return self.sizes[-1] > 0
 
-    def select(self, channels: Sequence[int]) -> "CompoundIntervals":
+    def scales(self, past: Past) -> Float[Tensor, "batch channels"]:
+        """Return the factors of the other channels; 1 if there are none."""
+        ones = torch.ones_like(past[:, 0])
+        return ones if self.others is None else self.others.scales(past)
+
+    def select(self, indices: Sequence[int]) -> "CompoundIntervals":
         """Return the intervals of some channels."""
-        others = self.others
-        # Scores of one channel hold for all of them.
-        if others is not None and others.scores.shape[2] == len(self.zero) > 1:
-            others = replace(others, score_source=others.scores[:, :, list(channels)])
-        return CompoundIntervals(self.zero[list(channels)], self.sizes[:, list(channels)], others)
+        chosen = list(indices)
+        others = None if self.others is None else self.others.select(chosen)
+        return CompoundIntervals.around(self.zero[chosen], self.sizes[:, chosen], others)
 
     def quantiles(
         self,

@@ -67,7 +67,7 @@ def test_other_series_keep_their_own_intervals():
     assert (found[0, 0, 0, 0] < found[0, 0, 0, -1]).item()
     second = fitted.select([1]).quantiles(forecast[..., 1:], past[..., 1:], LEVELS)
     torch.testing.assert_close(second, expected[:, :, 1:])
-    alone = CompoundIntervals(fitted.zero, fitted.sizes)
+    alone = CompoundIntervals.around(fitted.zero, fitted.sizes)
     with pytest.raises(InputError, match="intervals of its intermittent series only"):
         alone.quantiles(forecast, past, LEVELS)
 

@@ -1,0 +1,53 @@
+"""Rules that follow from a table's values: the range of a forecast, and intermittent series."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from revin_forecast.data.memory_mapped.series import MemoryMappedSeries
+from revin_forecast.data.reading.frequency import default_season
+from revin_forecast.data.series import Series
+from revin_forecast.data.value_range import ValueRange
+from revin_forecast.forecasting.fitted import FittedModel
+from revin_forecast.models.compound_intervals import CompoundIntervals
+from revin_forecast.models.intervals import Intervals
+
+
+def apply_value_rules(fitted: FittedModel, series: Series | MemoryMappedSeries) -> FittedModel:
+    """Return the model with the range of its targets' values and intervals of intermittent ones.
+
+    Of a memory-mapped table, only the last rows decide, which are in memory.
+
+    Args:
+        fitted: the model as it was fitted.
+        series: the table that it was fitted on, with the user's settings of the range.
+    """
+    rows = series.last_rows if isinstance(series, MemoryMappedSeries) else series
+    targets = rows.select([fitted.history.names[target] for target in fitted.targets])
+    # Interpolated values are not evidence: halves between whole numbers would hide these.
+    values = np.where(targets.observed, targets.values, np.nan)
+    settings = rows.range_settings
+    value_range = ValueRange.from_values(values, settings, default_season(rows.frequency))
+    scale = fitted.standardizer.select(fitted.targets).scale
+    summary = fitted.summary | {"range": value_range.summarize(values, scale, settings)}
+    intervals = _add_compound_intervals(fitted, values, value_range.is_rate)
+    return replace(fitted, value_range=value_range, summary=summary, intervals=intervals)
+
+
+def _add_compound_intervals(
+    fitted: FittedModel, values: np.ndarray, is_intermittent: np.ndarray
+) -> Intervals | None:
+    """Return the model's intervals, for intermittent series the compound of occurrence and size.
+
+    Conformal intervals are as far from the forecast as earlier errors were; around a mean rate most
+    of that is below zero.
+    """
+    others = fitted.intervals
+    if fitted.model.levels or not is_intermittent.any() or isinstance(others, CompoundIntervals):
+        return others
+    if others is None and not is_intermittent.all():
+        return None
+    standardizer = fitted.standardizer.select(fitted.targets)
+    zero = standardizer.transform(np.zeros((1, values.shape[1])))[0]
+    standardized = standardizer.transform(values)
+    return CompoundIntervals.fit(standardized, zero, is_intermittent, others)

@@ -1,0 +1,61 @@
+"""Intermittent series get intervals of occurrence and size, wherever they are forecast."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from revin_forecast import TSB, Forecaster, Identity
+from revin_forecast.models.compound_intervals import CompoundIntervals
+from revin_forecast.parallel.inline import InlineEngine
+
+
+def make_parts(rows=200, busy=True):
+    """Return spare parts that are rarely sold, and one that is sold every day."""
+    random = np.random.default_rng(8)
+    columns = {"day": pd.date_range("2024-01-01", periods=rows, freq="D")}
+    for name, rate in (("rare", 0.1), ("often", 0.4)):
+        columns[name] = (random.random(rows) < rate) * (1.0 + random.poisson(3, rows))
+    if busy:
+        columns["busy"] = 40 + 5 * random.normal(size=rows)
+    return pd.DataFrame(columns)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return Forecaster(7, 60, TSB, Identity).fit(make_parts())
+
+
+def test_intervals_of_rare_sales_begin_at_zero(fitted):
+    assert isinstance(fitted.fitted.intervals, CompoundIntervals)
+    forecast = fitted.predict(level=[50, 80, 98])
+    assert (forecast["rare-lo-50"] == 0).all()
+    assert (forecast["rare-hi-50"] == 0).all()
+    # A mean rate is not rounded, and it may lie above an interval that is mostly zero.
+    assert ((forecast["rare"] > 0.1) & (forecast["rare"] < 1)).all()
+    assert (forecast["rare-hi-98"] >= 3).all()
+    assert (forecast["often-hi-80"] > 1).all()
+    whole = forecast[["rare-hi-98", "often-hi-50", "often-hi-80", "often-hi-98"]]
+    assert (whole == whole.round()).all(axis=None)
+    assert ((forecast["busy-lo-80"] > 20) & (forecast["busy-hi-80"] < 60)).all()
+    assert forecast["busy-lo-80"].max() < forecast["busy-hi-80"].min()
+
+
+def test_they_survive_saving_and_engines(fitted, tmp_path):
+    expected = fitted.predict(level=[80])
+    pd.testing.assert_frame_equal(fitted.predict(level=[80], engine=InlineEngine()), expected)
+    fitted.save(tmp_path)
+    pd.testing.assert_frame_equal(Forecaster.load(tmp_path).predict(level=[80]), expected)
+
+
+def test_a_table_of_rare_sales_alone_has_intervals_of_any_level(tmp_path):
+    alone = Forecaster(7, 60, TSB, Identity).fit(make_parts(busy=False))
+    expected = alone.predict(level=[80, 99.9])
+    assert (expected["rare-hi-99.9"] >= expected["rare-hi-80"]).all()
+    alone.save(tmp_path)
+    pd.testing.assert_frame_equal(Forecaster.load(tmp_path).predict(level=[80, 99.9]), expected)
+
+
+def test_the_summary_says_which_series_are_intermittent(fitted):
+    found = fitted.fitted.summary["range"]
+    assert found["intermittent"] == 2
+    assert found["notes"][-1].startswith("mostly zeros in 2 of 3 series")
