@@ -26,6 +26,7 @@ TABLES = {
     "tying": AccuracyTable("tying", 5),
     "product": AccuracyTable("default_choice", 1),
     "closed-form": AccuracyTable("closed_form", 1),
+    "intermittent": AccuracyTable("intermittent", 1),
     "panel": AccuracyTable("panel", 1),
 }
 """Values of `--grid`."""
@@ -44,13 +45,16 @@ TABLES = {
             "action": "store_true",
             "help": "keep the rows that the table in --out already has",
         },
-        "--peers": {"type": Path, "help": "folder for the peers of --grid product and panel"},
+        "--peers": {
+            "type": Path,
+            "help": "folder for the peers of --grid product, panel and intermittent",
+        },
     },
 )
 def main(options: Options, page: EvidencePage) -> None:
     """Measure the rows of one table."""
-    if options.peers and options.grid not in ("product", "panel"):
-        raise InputError("--peers is for --grid product and panel")
+    if options.peers and options.grid not in ("product", "panel", "intermittent"):
+        raise InputError("--peers is for --grid product, panel and intermittent")
     if options.threads:
         torch.set_num_threads(options.threads)
     page.name = f"accuracy_{options.grid.replace('-', '_')}"

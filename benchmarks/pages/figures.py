@@ -21,6 +21,13 @@ DOT_PLOTS: dict[str, DotPlot] = {
         log=True,
         keep=lambda row: (row["look-back"], row["horizon"]) == (336, 96),
     ),
+    "accuracy_intermittent": DotPlot(
+        "{family}, {model}",
+        ("RMSE", "QL"),
+        "relative to the mean of the series",
+        log=True,
+        keep=lambda row: row["family"] in ("real series", "simulated series", "planes"),
+    ),
     "accuracy_normalizers": DotPlot(
         "{normalizer}", ("Linear MSE", "Ridge MSE"), "MSE", panel="{data}"
     ),
