@@ -123,8 +123,7 @@ class ValueRange:
             scale: (targets,) their standard deviations.
             settings: the user's settings.
         """
-        count = len(self.minimum)
-        is_automatic = settings.minimum is None and np.isfinite(self.minimum)
+        is_automatic = np.isfinite(self.minimum) & (settings.minimum is None)
         known = np.isfinite(values)
         lowest = np.min(values, axis=0, where=known, initial=np.inf)
         near = is_automatic & (lowest <= NEAR_DEVIATIONS * scale)
@@ -132,18 +131,13 @@ class ValueRange:
         notes: list[str] = []
         if near.any():
             notes.append(
-                f"never below 0 in {_describe_share(near, count)}, so the forecast is not either; "
+                f"never below 0 in {describe_share(is_automatic)}, so the forecast is not either; "
                 "--minimum none turns this off"
             )
         if rounds.any():
             notes.append(
-                f"only whole numbers in {_describe_share(rounds, count)}, so the forecast has "
-                "whole numbers; --whole-numbers false turns this off"
-            )
-        if self.is_rate.any():
-            notes.append(
-                f"mostly zeros in {_describe_share(self.is_rate, count)}: the forecast is the mean "
-                "per step"
+                f"the forecast of {describe_share(rounds)} is rounded to whole numbers, as "
+                "all values are; --whole-numbers false turns this off"
             )
         return {
             "with_minimum": int(np.isfinite(self.minimum).sum()),
@@ -162,8 +156,10 @@ def _round_to_level(values: np.ndarray, level: float | None) -> np.ndarray:
     return np.floor(values + tolerance) if level < 0.5 else np.ceil(values - tolerance)
 
 
-def _describe_share(which: np.ndarray, count: int) -> str:
-    """Return how many of the series, such as "the table" or "3 of 5 series"."""
-    if which.all():
-        return "the table"
-    return f"{int(which.sum())} of {count:,} series"
+def describe_share(which: np.ndarray) -> str:
+    """Return how many of the series, such as "the table" or "3 of 5 series".
+
+    >>> describe_share(np.array([True, False, False]))
+    '1 of 3 series'
+    """
+    return "the table" if which.all() else f"{int(which.sum())} of {len(which):,} series"

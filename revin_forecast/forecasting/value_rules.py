@@ -7,8 +7,9 @@ import numpy as np
 from revin_forecast.data.memory_mapped.series import MemoryMappedSeries
 from revin_forecast.data.reading.frequency import default_season
 from revin_forecast.data.series import Series
-from revin_forecast.data.value_range import ValueRange
+from revin_forecast.data.value_range import ValueRange, describe_share
 from revin_forecast.forecasting.fitted import FittedModel
+from revin_forecast.forecasting.intermittent_member import add_intermittent_member
 from revin_forecast.models.compound_intervals import CompoundIntervals
 from revin_forecast.models.intervals import Intervals
 
@@ -31,7 +32,19 @@ def apply_value_rules(fitted: FittedModel, series: Series | MemoryMappedSeries) 
     scale = fitted.standardizer.select(fitted.targets).scale
     summary = fitted.summary | {"range": value_range.summarize(values, scale, settings)}
     intervals = _add_compound_intervals(fitted, values, value_range.is_rate)
-    return replace(fitted, value_range=value_range, summary=summary, intervals=intervals)
+    fitted = replace(fitted, value_range=value_range, summary=summary, intervals=intervals)
+    is_rate = value_range.is_rate
+    if isinstance(series, MemoryMappedSeries) or not is_rate.any():
+        return fitted
+    extended = add_intermittent_member(fitted, series, is_rate)
+    note = f"mostly zeros in {describe_share(is_rate)}: "
+    note += (
+        "intervals are of how often and how much"
+        if extended is fitted
+        else "the forecast is the mean per step (TSB)"
+    )
+    summary["range"]["notes"].append(note)
+    return extended
 
 
 def _add_compound_intervals(

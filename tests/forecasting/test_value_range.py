@@ -114,7 +114,7 @@ def test_the_command_line_says_what_was_done(tmp_path, capsys):
     assert main(words) == 0
     said = capsys.readouterr()
     assert "never below 0 in the table, so the forecast is not either; --minimum none" in said.err
-    assert "only whole numbers in the table" in said.err
+    assert "the forecast of the table is rounded to whole numbers" in said.err
     assert "." not in said.out.replace("sold", "")
     assert main([*words, "--minimum", "none", "--whole-numbers", "false"]) == 0
     said = capsys.readouterr()

@@ -58,4 +58,40 @@ def test_a_table_of_rare_sales_alone_has_intervals_of_any_level(tmp_path):
 def test_the_summary_says_which_series_are_intermittent(fitted):
     found = fitted.fitted.summary["range"]
     assert found["intermittent"] == 2
-    assert found["notes"][-1].startswith("mostly zeros in 2 of 3 series")
+    note = "mostly zeros in 2 of 3 series: "
+    assert found["notes"][-1] == f"{note}intervals are of how often and how much"
+    chosen = Forecaster(7).fit(make_parts())
+    found = chosen.fitted.summary["range"]
+    assert found["notes"][-1] == f"{note}the forecast is the mean per step (TSB)"
+
+
+def test_the_automatic_choice_forecasts_rates_by_tsb(tmp_path):
+    table = make_parts()
+    chosen = Forecaster(7).fit(table)
+    forecast = chosen.predict(level=[80])
+    lookback = chosen.fitted.config.lookback
+    alone = Forecaster(7, lookback, TSB, Identity).fit(table).predict()
+    pd.testing.assert_frame_equal(forecast[["rare", "often"]], alone[["rare", "often"]])
+    busy = Forecaster(7).fit(table[["day", "busy"]])
+    assert forecast["busy"].between(30, 50).all()
+    assert (forecast["busy-lo-80"] < forecast["busy-hi-80"]).all()
+    assert "TSB" in str(chosen.fitted.config.backbone)
+    assert "TSB" not in str(busy.fitted.config.backbone)
+    chosen.save(tmp_path)
+    pd.testing.assert_frame_equal(Forecaster.load(tmp_path).predict(level=[80]), forecast)
+    pd.testing.assert_frame_equal(chosen.predict(level=[80], engine=InlineEngine()), forecast)
+
+
+def test_a_table_of_rates_alone_needs_no_other_member():
+    chosen = Forecaster(7).fit(make_parts(400, busy=False))
+    assert chosen.fitted.config.lookback == 200
+    assert len(chosen.fitted.config.backbone.parameters["members"]) == 1
+    rows = make_parts(400, busy=False).tail(230)
+    pd.testing.assert_frame_equal(chosen.predict(rows), chosen.predict())
+
+
+def test_inputs_are_not_forecast_as_rates():
+    table = make_parts()
+    chosen = Forecaster(7).fit(table, inputs=["rare"])
+    assert list(chosen.predict()) == ["day", "often", "busy"]
+    assert chosen.fitted.summary["range"]["intermittent"] == 1
