@@ -122,7 +122,7 @@ class Forecaster:
                 "the automatic choice is made in one go; there is nothing to resume. Name a "
                 "backbone that is trained, or leave resume out."
             )
-        self.fitted = apply_value_rules(fit_auto(config, series), series)
+        self.fitted = apply_value_rules(fit_auto(config, series), series, config.lookback)
         return self
 
     @property

@@ -19,7 +19,10 @@ MAX_LOOKBACK = 200
 
 
 def add_intermittent_member(
-    fitted: FittedModel, series: Series, is_intermittent: np.ndarray
+    fitted: FittedModel,
+    series: Series,
+    is_intermittent: np.ndarray,
+    lookback: int | None = None,
 ) -> FittedModel:
     """Return the model with `TSB` in place of the combination for intermittent series.
 
@@ -30,6 +33,7 @@ def add_intermittent_member(
         fitted: the automatic choice; a model of another kind is returned unchanged.
         series: the table that it was fitted on.
         is_intermittent: (targets,) whether a target is intermittent.
+        lookback: look-back that the user named; None: chosen.
     """
     combination = unwrap(fitted.model.backbone)
     if not isinstance(combination, WeightedCombination) or not is_intermittent.any():
@@ -43,7 +47,8 @@ def add_intermittent_member(
     rate = torch.zeros_like(weights[:1])
     rate[:, channels] = 1
     # Intervals of other series are in units of their window's scale, so its length must stay.
-    lookback = fitted.config.lookback if kept else min(MAX_LOOKBACK, len(series))
+    named = min(lookback or MAX_LOOKBACK, len(series))
+    lookback = fitted.config.lookback if kept else named
     members = [
         *(fitted.config.backbone.parameters["members"][index] for index in kept),
         {

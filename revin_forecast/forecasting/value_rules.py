@@ -14,7 +14,9 @@ from revin_forecast.models.compound_intervals import CompoundIntervals
 from revin_forecast.models.intervals import Intervals
 
 
-def apply_value_rules(fitted: FittedModel, series: Series | MemoryMappedSeries) -> FittedModel:
+def apply_value_rules(
+    fitted: FittedModel, series: Series | MemoryMappedSeries, lookback: int | None = None
+) -> FittedModel:
     """Return the model with the range of its targets' values and intervals of intermittent ones.
 
     Of a memory-mapped table, only the last rows decide, which are in memory.
@@ -22,6 +24,7 @@ def apply_value_rules(fitted: FittedModel, series: Series | MemoryMappedSeries) 
     Args:
         fitted: the model as it was fitted.
         series: the table that it was fitted on, with the user's settings of the range.
+        lookback: look-back that the user named; None: chosen.
     """
     rows = series.last_rows if isinstance(series, MemoryMappedSeries) else series
     targets = rows.select([fitted.history.names[target] for target in fitted.targets])
@@ -36,7 +39,7 @@ def apply_value_rules(fitted: FittedModel, series: Series | MemoryMappedSeries) 
     is_rate = value_range.is_rate
     if isinstance(series, MemoryMappedSeries) or not is_rate.any():
         return fitted
-    extended = add_intermittent_member(fitted, series, is_rate)
+    extended = add_intermittent_member(fitted, series, is_rate, lookback)
     note = f"mostly zeros in {describe_share(is_rate)}: "
     note += (
         "intervals are of how often and how much"

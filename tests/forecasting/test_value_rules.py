@@ -86,6 +86,7 @@ def test_a_table_of_rates_alone_needs_no_other_member():
     chosen = Forecaster(7).fit(make_parts(400, busy=False))
     assert chosen.fitted.config.lookback == 200
     assert len(chosen.fitted.config.backbone.parameters["members"]) == 1
+    assert Forecaster(7, 30).fit(make_parts(busy=False)).fitted.config.lookback == 30
     rows = make_parts(400, busy=False).tail(230)
     pd.testing.assert_frame_equal(chosen.predict(rows), chosen.predict())
 
