@@ -209,7 +209,7 @@ def test_help_describes_options_without_parser_types(capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert not any(word in text for word in ("type:", "default:", "Literal", "| null", "Callable"))
     assert "--horizon HORIZON number of steps to forecast --out OUT" in text
-    assert "One of CycleNet, DLinear, FITS" in text
+    assert "One of CycleNet, DLinear, Drift" in text
     assert "BATCH_SIZE number of windows in a batch (default 32)" in text
     assert "initial weights, window order and dropout (default 0)" in text
 
