@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from revin_forecast.data.memory_mapped.series import MemoryMappedSeries
 from revin_forecast.data.reading.frequency import default_season
@@ -13,13 +14,16 @@ from revin_forecast.forecasting.intermittent_member import add_intermittent_memb
 from revin_forecast.models.compound_intervals import CompoundIntervals
 from revin_forecast.models.intervals import Intervals
 
+MAX_BLOCK_VALUES = 2**22
+"""Most values of a memory map to read at once: 16 MiB."""
+
 
 def apply_value_rules(
     fitted: FittedModel, series: Series | MemoryMappedSeries, lookback: int | None = None
 ) -> FittedModel:
     """Return the model with the range of its targets' values and intervals of intermittent ones.
 
-    Of a memory-mapped table, only the last rows decide, which are in memory.
+    Of a memory-mapped table, the last rows decide, which are in memory, and any negative value.
 
     Args:
         fitted: the model as it was fitted.
@@ -30,6 +34,8 @@ def apply_value_rules(
     targets = rows.select([fitted.history.names[target] for target in fitted.targets])
     # Interpolated values are not evidence: halves between whole numbers would hide these.
     values = np.where(targets.observed, targets.values, np.nan)
+    if isinstance(series, MemoryMappedSeries):
+        values = np.concatenate([_find_negative_values(series)[None, fitted.targets], values])
     settings = rows.range_settings
     value_range = ValueRange.from_values(values, settings, default_season(rows.frequency))
     scale = fitted.standardizer.select(fitted.targets).scale
@@ -48,6 +54,22 @@ def apply_value_rules(
     )
     summary["range"]["notes"].append(note)
     return extended
+
+
+def _find_negative_values(series: MemoryMappedSeries) -> np.ndarray:
+    """Return the smallest value of each channel, (channels,); NaN if it is not negative."""
+    rows = max(1, MAX_BLOCK_VALUES // series.values.shape[1])
+    lowest = torch.stack(
+        [
+            torch.where(block.isnan(), torch.inf, block).amin(0)
+            for block in series.values.split(rows)
+        ]
+    )
+    scale = series.standardizer
+    smallest = scale.inverse_transform(lowest.amin(0).numpy())
+    # The mapped values are float32, in which a standardized 0 is not exactly 0. Only the sign
+    # matters, and a whole number says nothing about the others.
+    return np.where(smallest < -1e-6 * scale.scale, np.floor(smallest), np.nan)
 
 
 def _add_compound_intervals(

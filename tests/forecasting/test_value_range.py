@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from revin_forecast import Forecaster, Linear, Ridge, TrainingSettings
+from revin_forecast import Forecaster, Linear, Ridge, TrainingSettings, memory_map_table
 from revin_forecast.cli.main import main
 from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.read_series import read_series
@@ -132,3 +132,19 @@ def test_an_exported_program_stays_in_the_range():
     past = torch.from_numpy(np.array(fitted.history.values)).unsqueeze(0)
     for output in ForecasterProgram(fitted, [80.0])(past):
         assert 0 <= output.min() <= output.max() <= 5
+
+
+def test_a_memory_map_keeps_to_the_range_of_all_its_rows(tmp_path):
+    quick = TrainingSettings(max_epochs=1)
+    minimum = {}
+    for name, first in (("counts", 4.0), ("balances", -4.0)):
+        table = make_counts(160)
+        table.loc[0, "sold"] = first
+        table.to_parquet(tmp_path / f"{name}.parquet")
+        folder = tmp_path / name
+        folder.mkdir()
+        mapped = memory_map_table(tmp_path / f"{name}.parquet", folder, keep=60)
+        forecaster = Forecaster(9, 14, Linear, training=quick).fit(mapped)
+        assert forecaster.fitted.value_range.is_whole.tolist() == [True]
+        minimum[name] = forecaster.fitted.value_range.minimum.tolist()
+    assert minimum == {"counts": [0], "balances": [-np.inf]}
