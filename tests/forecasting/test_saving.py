@@ -17,8 +17,8 @@ from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.model_card import CARD_FILE, CARD_MARKER, format_model_card
 from revin_forecast.forecasting.saving import MANIFEST, SCHEMA, load_fitted, save_fitted
-from revin_forecast.models.ensemble import WeightedCombination
 from revin_forecast.models.conformal_intervals import ConformalIntervals
+from revin_forecast.models.ensemble import WeightedCombination
 from revin_forecast.models.intervals import QUANTILE_GRID
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity, LastValue, RevIN
