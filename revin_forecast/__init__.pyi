@@ -39,6 +39,7 @@ from .backbones import TimesNet as TimesNet
 from .backbones import TSLibAdapter as TSLibAdapter
 from .backbones import TSMixer as TSMixer
 from .data.memory_mapped.series import memory_map_table as memory_map_table
+from .data.range_settings import RangeSettings as RangeSettings
 from .data.reading.inspect_table import inspect_table as inspect_table
 from .data.reading.read_series import read_series as read_series
 from .data.table_format import TableFormat as TableFormat

@@ -72,7 +72,7 @@ def test_the_automatic_choice_forecasts_rates_by_tsb(tmp_path):
     forecast = chosen.predict(level=[80])
     lookback = chosen.fitted.config.lookback
     rates = ["rare", "often"]
-    window = torch.from_numpy(table[rates].tail(lookback).to_numpy(float)).unsqueeze(0)
+    window = torch.tensor(table[rates].tail(lookback).to_numpy()).unsqueeze(0)
     expected = TSB(lookback, 7, 2).double()(window)[0].numpy()
     np.testing.assert_allclose(forecast[rates], expected, rtol=1e-5)
     busy = Forecaster(7).fit(table[["day", "busy"]])
