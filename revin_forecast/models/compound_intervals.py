@@ -97,6 +97,17 @@ class CompoundIntervals(Intervals):
         ones = torch.ones_like(past[:, 0])
         return ones if self.others is None else self.others.scales(past)
 
+    def widen_after_gap(
+        self,
+        distance: Float[Tensor, "batch horizon channels levels"],
+        past: Past,
+        levels: Sequence[float],
+    ) -> Float[Tensor, "batch horizon channels levels"]:
+        """Return the distances of the other channels; those of compounds do not grow."""
+        return (
+            distance if self.others is None else self.others.widen_after_gap(distance, past, levels)
+        )
+
     def select(self, indices: Sequence[int]) -> "CompoundIntervals":
         """Return the intervals of some channels."""
         chosen = list(indices)
