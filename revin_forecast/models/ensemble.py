@@ -197,7 +197,6 @@ class WeightedCombination(Backbone):
                 f"got {list(self.lookbacks)}."
             )
         self.members = nn.ModuleList(_build_member(member, horizon, channels) for member in members)
-        self.dtypes = tuple(_find_dtype(member) for member in self.members)
         equal = torch.full((len(self.lookbacks), channels), 1 / len(self.lookbacks))
         self.register_buffer("weights", equal)
 
@@ -205,10 +204,10 @@ class WeightedCombination(Backbone):
         """Return the weighted mean; `observed` is True where the past was measured."""
         self.check_past(past)
         total = past.new_zeros(past.shape[0], self.horizon, past.shape[2])
-        members = zip(self.members, self.lookbacks, self.dtypes, self.weights, strict=True)
-        for member, steps, dtype, weight in members:
+        for member, steps, weight in zip(self.members, self.lookbacks, self.weights, strict=True):
             recent_observed = None if observed is None else observed[:, -steps:]
-            recent = past[:, -steps:].to(dtype or past.dtype)
+            # Members in float32 and float64 may be combined.
+            recent = past[:, -steps:].to(_find_dtype(member) or past.dtype)
             total = total + weight * member(recent, recent_observed).to(past.dtype)
         return total
 
@@ -219,7 +218,7 @@ class WeightedCombination(Backbone):
         One that measures amounts from zero does: standardized in float32, a small amount far from
         the mean loses its digits.
         """
-        return torch.float64 in self.dtypes
+        return any(_find_dtype(member) == torch.float64 for member in self.members)
 
 
 def _build_member(description: Mapping[str, Any], horizon: int, channels: int) -> Reversible:
@@ -228,16 +227,15 @@ def _build_member(description: Mapping[str, Any], horizon: int, channels: int) -
     sizes = {"lookback": lookback, "horizon": horizon}
     normalizer = _to_spec(description["normalizer"]).build(channels, **sizes)
     assert isinstance(normalizer, Normalizer)  # `Candidate` accepts no other
-    return Reversible(backbone, cast(Normalizer[Any], normalizer))
+    member = Reversible(backbone, cast(Normalizer[Any], normalizer))
+    tensors = (*member.parameters(), *member.buffers())
+    return member.double() if any(tensor.dtype == torch.float64 for tensor in tensors) else member
 
 
 def _find_dtype(member: nn.Module) -> torch.dtype | None:
-    """Return float64 for a member that has a tensor of that type, else None: any."""
-    tensors = [*member.parameters(), *member.buffers()]
-    if any(tensor.dtype == torch.float64 for tensor in tensors):
-        member.double()
-        return torch.float64
-    return None
+    """Return the type of a member's numbers; None for a member without any, which takes all."""
+    tensors = (*member.parameters(), *member.buffers())
+    return next((tensor.dtype for tensor in tensors if tensor.dtype.is_floating_point), None)
 
 
 def _to_spec(description: Any) -> ModuleSpec:
