@@ -13,7 +13,11 @@ from torch import Tensor
 
 from revin_forecast.metrics.seasonal_scale import naive_scale
 from revin_forecast.models.series_intervals import SeriesIntervals, count_gap, measure_amplitude
-from revin_forecast.selection.expanding_origins import choose_origins, split_by_length
+from revin_forecast.selection.expanding_origins import (
+    MIN_ROWS,
+    choose_origins,
+    split_by_length,
+)
 from revin_forecast.selection.local_models import (
     MAX_ROWS,
     LocalCombination,
@@ -24,6 +28,8 @@ from revin_forecast.selection.local_models import (
 from revin_forecast.selection.short_maps import Maps, default_short_lookback
 from revin_forecast.selection.validation import MIN_SCALE
 
+MIN_JOINT_ORIGINS = 3
+"""Fewest origins at which another model's forecasts are compared."""
 MAX_BLOCK_VALUES = 2**24
 """Most values of gathered windows in a block of series: 128 MiB."""
 
@@ -37,6 +43,11 @@ class FurtherForecasts:
     """Numbers of rows of the table before each forecast."""
     values: Float[Tensor, "origins horizon channels"]
     """In the units of the values."""
+
+    def select(self, indices: np.ndarray, first: int) -> "FurtherForecasts":
+        """Return the forecasts of some channels, with origins counted from a row."""
+        origins = tuple(origin - first for origin in self.origins)
+        return FurtherForecasts(self.name, origins, self.values[..., indices])
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,9 +155,10 @@ def select_local(
     rows = torch.from_numpy(np.ascontiguousarray(values[first:]))
     channels, blocks = [], []
     for indices, begin in _split_channels(rows, default_short_lookback(season)):
-        origins = _choose_block_origins(rows[begin:, indices], season, further, first + begin)
-        block = SeriesBlock(rows[begin:, indices], horizon, season, tuple(origins))
-        blocks.append((block, combine_local_models(block, _select_further(further, indices))))
+        part = None if further is None else further.select(indices, first + begin)
+        values = rows[begin:, indices]
+        block = SeriesBlock(values, horizon, season, _choose_block_origins(values, season, part))
+        blocks.append((block, combine_local_models(block, _to_member(part, block))))
         channels.append(indices)
     order = torch.from_numpy(np.argsort(np.concatenate(channels)))
     return LocalSelection(rows, season, blocks, order, time.perf_counter() - start)
@@ -162,29 +174,31 @@ def _split_channels(rows: Tensor, lookback: int) -> Iterator[tuple[np.ndarray, i
 
 
 def _choose_block_origins(
-    values: Tensor, season: int, further: FurtherForecasts | None, first: int
-) -> list[int]:
-    """Return the origins of a block, counted from its first row.
+    values: Tensor, season: int, further: FurtherForecasts | None
+) -> tuple[int, ...]:
+    """Return the origins of a block: those of another model's forecasts, if these are enough.
 
-    Args:
-        values: (time, series) of the block.
-        season: steps in a season.
-        further: another model's forecasts, whose origins are used; None: there are none.
-        first: number of rows of the table before the block.
+    Every series has rows before each origin, even the shortest one.
     """
-    if further is not None:
-        return [origin - first for origin in further.origins]
-    # The shortest series must have rows before each origin.
     latest = int(values.isfinite().to(torch.int8).argmax(0).max())
-    return [latest + origin for origin in choose_origins(len(values) - latest, season)]
+    if further is not None:
+        usable = tuple(origin for origin in further.origins if origin >= latest + MIN_ROWS)
+        if len(usable) >= MIN_JOINT_ORIGINS:
+            return usable
+    return tuple(latest + origin for origin in choose_origins(len(values) - latest, season))
 
 
-def _select_further(
-    further: FurtherForecasts | None, indices: np.ndarray
-) -> tuple[LocalForecasts, ...]:
+def _to_member(further: FurtherForecasts | None, block: SeriesBlock) -> tuple[LocalForecasts, ...]:
+    """Return another model's forecasts as a member; without any at the origins of the block."""
     if further is None:
         return ()
-    forecasts = further.values[..., indices]
+    shape = (len(block.origins), block.horizon, block.values.shape[1])
+    if not set(block.origins) <= set(further.origins):
+        # Series too short for the origins of the other model do without it.
+        nothing = block.values.new_full(shape, torch.nan)
+        return (LocalForecasts(further.name, nothing, nothing.new_full(shape[1:], torch.nan)),)
+    chosen = [further.origins.index(origin) for origin in block.origins]
+    forecasts = further.values[chosen]
     # The model has a forecast from the end, too; its values are not needed for the weights.
     return (LocalForecasts(further.name, forecasts, torch.zeros_like(forecasts[0])),)
 

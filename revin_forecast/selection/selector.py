@@ -33,7 +33,7 @@ from revin_forecast.utils.progress import progress
 
 CENTRINGS: tuple[Centring, ...] = ("last", "mean", "none")
 """Levels to try, in this order. A median costs more and is tried at one look-back only."""
-MAX_CHANNELS_OWN_MAPS = 32
+MAX_CHANNELS_OWN_MAPS = 512
 """Largest number of channels for which a map for each channel is tried."""
 MAX_BEST_POINTS = 3
 """Number of the best look-backs at which other levels are tried."""
@@ -175,7 +175,12 @@ class Selector:
             if not self._has_time_for(candidate):
                 continue
             start = time.monotonic()
-            maps = [solver.solve(centring, lookback, group) for group in groups]
+            maps = [solver.solve(centring, lookback, groups[0])]
+            if time.monotonic() + (time.monotonic() - start) * len(groups) > self._deadline:
+                # A map for each of many channels could take many times the budget.
+                self._skip(candidate)
+                continue
+            maps += [solver.solve(centring, lookback, group) for group in groups[1:]]
             model = self._build_ridge(
                 candidate, [linear and (linear.weight, linear.bias) for linear in maps]
             )
@@ -236,11 +241,14 @@ class Selector:
         """Return whether the budget allows a candidate, and show it as the next one or skip it."""
         remaining = self._deadline - time.monotonic()
         if remaining < 0:
-            self.skipped_candidates.append(candidate.title)
-            self._advance()
+            self._skip(candidate)
             return False
         self._advance(0, f"{candidate.title}, {remaining:.0f} s of budget left")
         return True
+
+    def _skip(self, candidate: Candidate) -> None:
+        self.skipped_candidates.append(candidate.title)
+        self._advance()
 
     def _evaluate(
         self,
