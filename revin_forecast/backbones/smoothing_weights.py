@@ -104,8 +104,9 @@ class Logarithms:
     ) -> tuple[Bool[Tensor, " series"], Float[Tensor, " series"]]:
         """Return which series are positive before an origin, and their largest logarithm."""
         amounts = self.amounts[:origin]
-        largest = amounts.nan_to_num(nan=0.0).amax(0)
-        least = amounts.nan_to_num(nan=torch.inf).amin(0)
+        is_gap = amounts.isnan()
+        largest = torch.where(is_gap, 0, amounts).amax(0)
+        least = torch.where(is_gap, torch.inf, amounts).amin(0)
         # The value that stands for 0 is finite where the largest amount is positive.
         is_positive = (largest > 0) & (least > MIN_LOG_SHARE * largest)
         return is_positive, torch.where(is_positive, largest, 1).log()
@@ -133,4 +134,4 @@ def take_logarithms(
     logs = torch.where(amounts > 0, amounts, 1).log()
     counted = select_counted_rows(values, observed, begin, season)
     jacobian = 2 * torch.cat([torch.zeros_like(logs[:1]), (counted * logs).cumsum(0)])
-    return Logarithms(logs, amounts, zero.nan_to_num(), jacobian)
+    return Logarithms(logs, amounts, torch.where(zero.isfinite(), zero, 0), jacobian)

@@ -35,7 +35,7 @@ def find_programs():
     for folder in ("scripts", "benchmarks", "docs"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             # Programs that run in the environments of other libraries have no help.
-            foreign = "programs" in path.parts or path.name.startswith("forecast_")
+            foreign = "programs" in path.parts or path.name.startswith(("forecast_", "smooth_"))
             if 'if __name__ == "__main__"' in path.read_text() and not foreign:
                 yield path
 
