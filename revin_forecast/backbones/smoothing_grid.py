@@ -11,15 +11,8 @@ from torch import Tensor
 
 LEVEL_RATES = (0.03, 0.1, 0.2, 0.35, 0.55, 0.8, 0.97)
 """Smoothing parameters of the level, alpha."""
-TRENDS = (
-    (0.0, 0.0),
-    (0.05, 0.85),
-    (0.05, 0.95),
-    (0.15, 0.85),
-    (0.15, 0.95),
-    (0.02, 1.0),
-    (0.1, 1.0),
-)
+DAMPED_TRENDS = ((0.05, 0.85), (0.05, 0.95), (0.15, 0.85), (0.15, 0.95))
+TRENDS = ((0.0, 0.0), *DAMPED_TRENDS, (0.02, 1.0), (0.1, 1.0))
 """Share beta / alpha of the trend and its damping phi; (0, 0): no trend."""
 FAST_TRENDS = ((0.4, 0.9), (0.4, 1.0), (0.8, 0.9), (0.8, 1.0))
 """Further trends without a season: prices, output and population follow their last slope."""
