@@ -26,7 +26,7 @@ def sample_series(rows, count=3, season=4, seed=0):
 
 def smooth(values, season=4, observed=None, zero=None, origins=None):
     """Return the forecasts from several origins, or the forecast from the end."""
-    zero = None if zero is None else torch.as_tensor(zero).double().expand(values.shape[1])
+    zero = None if zero is None else torch.as_tensor(zero).to(values).expand(values.shape[1])
     at_end = origins is None
     forecasts = forecast_by_smoothing(
         values, observed, season, HORIZON, [len(values)] if at_end else origins, zero
@@ -201,6 +201,25 @@ def test_the_backbone_computes_in_float64(dtype):
     rounded = past.double()[:, :, 0].T
     expected = smooth(rounded, zero=0.0).values.T.unsqueeze(2).expand(-1, -1, 3)
     close(forecast, expected.to(dtype))
+
+
+@pytest.mark.parametrize("zero", [None, 0.0])
+def test_single_precision_is_enough_where_there_is_no_other(zero):
+    values = sample_series(40)
+    forecast = smooth(values.float(), zero=None if zero is None else torch.zeros(3)).values
+    assert forecast.dtype == torch.float32
+    close(forecast.double(), smooth(values, zero=zero).values, rtol=1e-3, atol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("plain_shapes")
+@pytest.mark.parametrize("logs", [False, True])
+def test_constants_are_on_the_device_of_the_windows(logs):
+    """The meta device has no values, but it refuses tensors of another device."""
+    model = Reversible(ETS(20, HORIZON, 2, season=4, logs=logs), RevIN(2)).to("meta")
+    past = torch.zeros(3, 20, 2, device="meta")
+    forecast = torch.export.export(model, (past,)).module()(past)
+    assert (forecast.device, forecast.shape) == (past.device, (3, HORIZON, 2))
 
 
 def test_zero_belongs_to_a_model_with_logarithms():
