@@ -8,13 +8,15 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from revin_forecast.backbones.ets import forecast_by_smoothing
+from revin_forecast.backbones.ets import SmoothingForecast, forecast_by_smoothing
 from revin_forecast.backbones.smoothing_grid import SmoothingGrid
 from revin_forecast.normalizers.log_mean import MAX_LOG_GROWTH
 from revin_forecast.selection.short_maps import Maps, ShortWindows, default_short_lookback
 
 MAX_ROWS = 1000
 """Last rows that the models of single series see."""
+MAX_SEPARATE_ROWS = 12
+"""Most rows that are smoothed anew for each origin: the first states of so few see most of them."""
 MAX_SOLVES = 5
 """Number of origins at which short maps are solved; the others use the latest before them."""
 SHARPNESS = 8.0
@@ -109,9 +111,7 @@ def combine_local_models(
     has_logs = ((values > 0) | ~observed).all(0) & observed.any(0)
     zero = torch.where(has_logs, 0.0, torch.nan).double()
     season = block.season if len(values) >= 2 * block.season else 1
-    smoothed = forecast_by_smoothing(
-        values.nan_to_num(0), observed, season, block.horizon, block.all_origins, zero
-    )
+    smoothed = _smooth(block, season, zero)
     on_logs = has_logs & (smoothed[-1].log_share > 0.5)
     forecasts = torch.stack([forecast.values for forecast in smoothed])
     members = [LocalForecasts(SMOOTHING, forecasts[:-1], forecasts[-1])]
@@ -134,6 +134,20 @@ def combine_local_models(
         on_logs,
         name_methods(smoothed[-1].best, season),
     )
+
+
+def _smooth(block: SeriesBlock, season: int, zero: Tensor) -> list[SmoothingForecast]:
+    """Return the forecasts of exponential smoothing from all origins and the end."""
+    values, observed = block.values.nan_to_num(0), block.values.isfinite()
+    if len(values) > MAX_SEPARATE_ROWS:
+        return forecast_by_smoothing(
+            values, observed, season, block.horizon, block.all_origins, zero
+        )
+    parts = [
+        forecast_by_smoothing(values[:stop], observed[:stop], season, block.horizon, [stop], zero)
+        for stop in block.all_origins
+    ]
+    return [forecast for (forecast,) in parts]
 
 
 def name_methods(best: Tensor, season: int) -> tuple[str, ...]:
@@ -218,11 +232,11 @@ def _repeat_value(block: SeriesBlock) -> LocalForecasts:
 
 
 def _compute_errors(block: SeriesBlock, forecasts: Forecasts) -> Forecasts:
-    """Return truth minus forecast; NaN where one of them is unknown."""
+    """Return truth minus forecast; NaN where one is unknown, as at one origin if there are none."""
     nothing = block.values.new_full((block.horizon, block.values.shape[1]), torch.nan)
     padded = torch.cat([block.values, nothing])
     truth = [padded[origin : origin + block.horizon] for origin in block.origins]
-    return torch.stack(truth) - forecasts if truth else forecasts
+    return torch.stack(truth) - forecasts if truth else nothing.unsqueeze(0)
 
 
 def _weigh_members(

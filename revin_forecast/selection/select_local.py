@@ -216,9 +216,11 @@ def _calibrate_block(block: SeriesBlock, combination: LocalCombination) -> Serie
     amplitudes = torch.cat([measure_amplitude(window) for window in windows])
     gaps = torch.cat([count_gap(window).double() for window in windows])
     count = np.full(block.values.shape[1], block.window_count)
-    last = amplitudes[-1]
+    last, residuals = amplitudes[-1], combination.residuals
+    # A block without origins has residuals of one window, which are unknown.
+    before = slice(len(residuals))
     return SeriesIntervals.calibrate(
-        combination.residuals, amplitudes[:-1], last, torch.zeros_like(last), count, gaps[:-1]
+        residuals, amplitudes[before], last, torch.zeros_like(last), count, gaps[before]
     )
 
 

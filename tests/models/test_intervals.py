@@ -235,14 +235,23 @@ def test_few_windows_of_many_series_give_wide_intervals():
     assert width.mean() > 2 * 1.96 * 1.2  # four windows leave the spread uncertain
 
 
-def test_levels_beyond_the_calibration_windows_are_refused():
-    few = calibrate_noise(windows=3, horizon=3, channels=1)
-    message = r"interval of {} % needs more calibration windows; with these --level goes up to {}\."
-    with pytest.raises(InputError, match=message.format(95, 80)):
-        quantiles_around_zero(few, [0.025, 0.975])
-    quantiles_around_zero(few, [0.1, 0.9])
-    with pytest.raises(InputError, match=message.format(99.98, 99.9)):
-        quantiles_around_zero(calibrate_noise(windows=4000), [0.9999])
+@pytest.mark.parametrize("windows", [3, 10, 4000])
+def test_levels_beyond_the_calibration_windows_are_extended(windows):
+    """Beyond the last finite score, distances grow as those of a normal distribution do."""
+    intervals = calibrate_noise(windows=windows, horizon=3, channels=1)
+    last = QUANTILE_GRID[np.isfinite(intervals.scores).all((1, 2))].max()
+    assert (last == QUANTILE_GRID.max()) == (windows == 4000)
+    beyond = [float(1 - (1 - last) / divisor) for divisor in (1, 1.5, 4, 100)]
+    upper = quantiles_around_zero(intervals, beyond)
+    factors = torch.from_numpy(ndtri(beyond) / ndtri(last)).float()
+    torch.testing.assert_close(upper, upper[..., :1] * factors, rtol=1e-5, atol=0)
+    ordered = quantiles_around_zero(intervals, np.linspace(0.0001, 0.9999, 301).tolist())
+    assert ordered.isfinite().all()
+    assert (ordered.diff(dim=-1) >= 0).all()
+    assert ordered[..., 0].max() < 0 < ordered[..., -1].min()
+
+
+def test_windows_without_a_truth_are_refused():
     with pytest.raises(InputError, match="no value of the calibration windows was observed"):
         ConformalIntervals.calibrate(np.full((3, 2, 1), np.nan), np.ones((3, 1)))
 

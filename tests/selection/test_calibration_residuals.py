@@ -1,25 +1,33 @@
 """Errors on rows before validation, for the intervals of short tables."""
 
-import numpy as np
-import pandas as pd
 import torch
 
-from revin_forecast import Forecaster
+from revin_forecast import TrainingSettings
 from revin_forecast.selection.calibration_residuals import MAX_ERROR_RATIO, limit_block_errors
+from revin_forecast.selection.select import select_model
+from revin_forecast.selection.selector import Selector
+from revin_forecast.selection.settings import SelectionSettings
+from revin_forecast.selection.task import SelectionTask
+from tests.support.seasonal_values import make_values
 
 
-def test_short_tables_get_intervals_from_earlier_rows():
-    time = np.arange(48)
-    sold = 100 + 10 * np.sin(time * 2 * np.pi / 12) + np.random.default_rng(0).normal(0, 1, 48)
-    table = pd.DataFrame(
-        {"month": pd.date_range("2020-01-01", periods=48, freq="MS"), "sold": sold}
+def test_few_validation_windows_are_joined_by_earlier_rows():
+    selector = Selector(SelectionTask(make_values(rows=130), 100, 6, (12,)), SelectionSettings())
+    choice = select_model(selector, TrainingSettings())
+    windows = len(choice.validation.origins)
+    assert choice.window_count == windows == 25
+    calibration, lookback = choice.calibration, choice.config.lookback
+    assert len(calibration.residuals) == len(calibration.past) > windows
+    assert calibration.past.shape[1:] == (lookback, 3)
+    assert calibration.stride == 1
+    # Validation comes last, and earlier windows before it.
+    torch.testing.assert_close(
+        calibration.residuals[-windows:], selector.validation.truth - choice.validation.forecast
     )
-    forecaster = Forecaster(horizon=6).fit(table)
-    assert forecaster.fitted.summary["selection"]["windows"] == 4
-    assert forecaster.fitted.summary["calibration_windows"] > 10
-    forecast = forecaster.predict(level=[80])
-    assert (forecast["sold-lo-80"] < forecast.sold).all()
-    assert (forecast["sold-hi-80"] > forecast.sold).all()
+    assert torch.equal(calibration.past[-windows:], selector.validation.past[:, -lookback:])
+    ends = {tuple(row) for row in calibration.past[:-windows, -1].tolist()}
+    before_validation = {tuple(row) for row in selector.task.values[:100].astype("f4").tolist()}
+    assert ends <= before_validation
 
 
 def test_errors_of_earlier_blocks_are_limited():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from revin_forecast import Forecaster, InputError, TrainingSettings
+from revin_forecast import Forecaster, TrainingSettings
 from revin_forecast.backbones import Ridge
 from revin_forecast.metrics.seasonal_scale import naive_scale
 from revin_forecast.selection.select import select_model
@@ -49,17 +49,21 @@ def test_the_evidence_describes_the_selected_model():
     assert [row["mase"] for row in choice.leaderboard] == sorted(
         row["mase"] for row in choice.leaderboard
     )
+    calibration = choice.calibration
     errors = (
-        choice.residuals.abs().mean((0, 1)).numpy()
+        calibration.residuals.abs().mean((0, 1)).numpy()
         / naive_scale(torch.from_numpy(values[:320]), 12).numpy()
     )
     assert errors.mean().item() == pytest.approx(choice.mase, rel=1e-4)
     # Maps of the training rows forecast the validation windows; the model is fitted on all rows.
-    assert choice.model(selector.validation.past[:, -choice.config.lookback :]).shape == (
-        len(choice.residuals),
-        6,
-        3,
+    past = selector.validation.past[:, -choice.config.lookback :]
+    assert torch.equal(calibration.past, past)
+    assert choice.model(past).shape == choice.validation.forecast.shape == (75, 6, 3)
+    torch.testing.assert_close(
+        calibration.residuals, selector.validation.truth - choice.validation.forecast
     )
+    for origin, window in zip(choice.validation.origins, calibration.past, strict=True):
+        np.testing.assert_allclose(window[-1], values[origin - 1], rtol=1e-6)
 
 
 def test_a_channel_unlike_the_others_gets_its_own_weights():
@@ -94,7 +98,6 @@ def test_an_exact_season_is_repeated():
 
 
 def test_an_unusual_season_is_detected_and_used():
-    time = np.arange(300)
     table = pd.DataFrame(
         {"date": pd.date_range("2024-01-01", periods=300), "x": np.resize(np.arange(11) ** 2, 300)}
     )
@@ -102,8 +105,9 @@ def test_an_unusual_season_is_detected_and_used():
     truth = np.resize(np.arange(11) ** 2, 311)[300:]
     np.testing.assert_allclose(forecaster.predict().x, truth, atol=0.5)
     models = [row["model"] for row in forecaster.fitted.summary["selection"]["candidates"]]
-    assert "SeasonalNaive (11)" in models
-    assert len(time) == 300
+    assert "seasonal naive (11)" in models
+    assert models[0].startswith(("ETS(A,N,A)", "seasonal naive"))
+    assert forecaster.fitted.summary["selection"]["season"] == 11
 
 
 def test_candidates_beyond_the_budget_are_skipped():
@@ -142,11 +146,10 @@ def test_a_few_rows_still_get_a_forecast(rows, horizon):
         {"date": pd.date_range("2024-01-01", periods=rows), "x": np.arange(rows) * 1.0}
     )
     forecaster = Forecaster(horizon).fit(table)
-    forecast = forecaster.predict()
-    assert len(forecast) == horizon
-    assert np.isfinite(forecast.x).all()
-    if rows <= horizon:
-        assert "too few to compare models" in forecaster.fitted.summary["fit"]["note"]
-        np.testing.assert_allclose(forecast.x, rows - 1, rtol=1e-6)
-        with pytest.raises(InputError, match="has no intervals: among the last rows"):
-            forecaster.predict(level=[80])
+    forecast = forecaster.predict(level=[80])
+    # The line continues.
+    np.testing.assert_allclose(forecast.x, rows + np.arange(horizon), rtol=1e-6)
+    assert (forecast["x-lo-80"] <= forecast.x).all()
+    assert (forecast["x-hi-80"] >= forecast.x).all()
+    assert "note" not in forecaster.fitted.summary["fit"]
+    assert forecaster.fitted.summary["selection"]["windows"] >= 1
