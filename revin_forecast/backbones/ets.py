@@ -54,6 +54,7 @@ class ETS(Backbone):
         season: steps in a season; 1: none. A window with less than two seasons has none.
         logs: whether to average in the logarithms of positive windows. Their `zero` (channels,) is
             the value that stands for 0: a standardized window has another one. NaN: no logarithms.
+            `Forecaster` and the commands set it, and need the normalizer `Identity`.
 
     Raises:
         ValueError: the season is below 1.
@@ -75,8 +76,10 @@ class ETS(Backbone):
             raise ValueError(f"ETS needs season >= 1 but got {season}.")
         self.season = season
         self.logs = logs
-        # Part of a saved model only if it is used: other models would have one more tensor.
-        self.register_buffer("zero", torch.zeros(channels), persistent=logs)
+        # Part of a saved model, and in float64 (not for MPS), only if it is used. Amounts much
+        # smaller than `zero` would lose their digits.
+        dtype = torch.float64 if logs else torch.float32
+        self.register_buffer("zero", torch.zeros(channels, dtype=dtype), persistent=logs)
 
     def forward(self, past: Past, observed: Observed | None = None) -> Future:
         """Smooth each channel's window and forecast it; `observed` is True where measured."""

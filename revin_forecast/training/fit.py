@@ -4,7 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from revin_forecast.backbones import Ridge
+import numpy as np
+import torch
+
+from revin_forecast.backbones import ETS, Ridge
 from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.closed_form import fit_ridge
 from revin_forecast.closed_form.gap_free_windows import gap_free_share
@@ -12,7 +15,12 @@ from revin_forecast.data.split import ChronologicalSplit, MemoryMappedSplit
 from revin_forecast.errors import InputError
 from revin_forecast.models.quantiles import check_supports_quantiles
 from revin_forecast.models.reversible import Reversible
-from revin_forecast.normalizers import InitializedFromData, LearnedNormalizer
+from revin_forecast.normalizers import (
+    Identity,
+    InitializedFromData,
+    LearnedNormalizer,
+    LogMean,
+)
 from revin_forecast.training.model_config import ModelConfig
 
 
@@ -46,6 +54,7 @@ def fit_model(
         _check_enough_rows(name, len(rows), config)
     if isinstance(model.normalizer, InitializedFromData):
         model.normalizer.initialize_from(training, config.lookback)
+    _set_zero(model, split)
     if isinstance(unwrap(model.backbone), Ridge):
         if resume:
             raise InputError("a Ridge is solved in one step; there is nothing to resume.")
@@ -71,6 +80,22 @@ def fit_model(
     else:
         summary = {}
     return model.eval(), summary
+
+
+def _set_zero(model: Reversible, split: ChronologicalSplit | MemoryMappedSplit) -> None:
+    """Give logarithms the standardized value that stands for 0 in the data's units."""
+    backbone, normalizer = unwrap(model.backbone), model.normalizer
+    zero = torch.from_numpy(split.standardizer.transform(np.zeros((1, split.channels)))[0])
+    if isinstance(normalizer, LogMean):
+        normalizer.zero.copy_(zero)
+    if isinstance(backbone, ETS) and backbone.logs:
+        if not isinstance(normalizer, Identity):
+            raise InputError(
+                "ETS with logarithms needs to know which value stands for 0, but "
+                f"{type(normalizer).__name__} changes it from window to window. Use the normalizer "
+                "Identity, or leave logs out."
+            )
+        backbone.zero.copy_(zero)
 
 
 def _with_all_targets(model: Reversible, config: ModelConfig, channels: int) -> Reversible:

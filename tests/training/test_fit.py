@@ -1,0 +1,67 @@
+"""Models on logarithms get the value that stands for 0."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from revin_forecast.backbones import ETS, Linear
+from revin_forecast.data.split import ChronologicalSplit
+from revin_forecast.errors import InputError
+from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.normalizers import Identity, LogMean, MeanScale, RevIN
+from revin_forecast.training.fit import fit_model
+from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.training.settings import TrainingSettings
+
+SETTINGS = TrainingSettings(max_epochs=1)
+
+
+def fit(backbone, normalizer, values, **options):
+    backbone, normalizer = ModuleSpec.from_class(backbone), ModuleSpec.from_class(normalizer)
+    config = ModelConfig(backbone, normalizer, 24, 4, SETTINGS, **options)
+    split = ChronologicalSplit(values, 60, 100, 100)
+    return fit_model(config, split)[0], split
+
+
+def sample_growth():
+    noise = np.random.default_rng(0).normal(size=(100, 3)) / 30
+    return 5 * np.exp(0.05 * np.arange(100)[:, None] + noise)
+
+
+@pytest.mark.parametrize("targets", [None, (0, 2)])
+def test_ets_forecasts_on_logarithms_of_the_data(targets):
+    values = sample_growth()
+    values[:, 2] -= 20  # begins below zero
+    model, split = fit(partial(ETS, logs=True), Identity, values, targets=targets)
+    past = torch.from_numpy(values[-24:])
+    raw = ETS(24, 4, 3, logs=True)
+    expected = raw(past[None])[0] if targets is None else raw(past[None])[0][:, list(targets)]
+    scaled = torch.from_numpy(split.standardizer.transform(values[-24:]))
+    forecast = model(scaled[None])[0].numpy()
+    scale, mean = (
+        np.broadcast_to(part, 3)[list(targets or range(3))]
+        for part in (split.standardizer.scale, split.standardizer.mean)
+    )
+    np.testing.assert_allclose(forecast * scale + mean, expected.numpy(), rtol=1e-8)
+
+
+@pytest.mark.parametrize("normalizer", [RevIN, MeanScale])
+def test_ets_on_logarithms_refuses_normalizers_that_move_its_zero(normalizer):
+    message = f"which value stands for 0, but {normalizer.__name__} changes it.*Identity"
+    with pytest.raises(InputError, match=message):
+        fit(partial(ETS, logs=True), normalizer, sample_growth())
+    assert fit(ETS, normalizer, sample_growth())[0].backbone.logs is False
+
+
+def test_log_mean_is_on_logarithms_of_the_data():
+    values = sample_growth()
+    model, split = fit(Linear, LogMean, values)
+    zero = split.standardizer.transform(np.zeros((1, 3)))[0]
+    np.testing.assert_allclose(model.normalizer.zero.numpy(), zero)
+    normalized, _ = model.normalizer.normalize(
+        torch.from_numpy(split.standardizer.transform(values))[None, :24]
+    )
+    logs = np.log(values[:24])
+    np.testing.assert_allclose(normalized[0].numpy(), logs - logs.mean(0), atol=1e-6)
