@@ -11,7 +11,7 @@ from torch import Tensor
 from revin_forecast.backbones.ets import SmoothingForecast, forecast_by_smoothing
 from revin_forecast.backbones.smoothing_grid import SmoothingGrid
 from revin_forecast.normalizers.log_mean import MAX_LOG_GROWTH
-from revin_forecast.selection.short_maps import Maps, ShortWindows, default_short_lookback
+from revin_forecast.selection.short_maps import Maps, ShortWindows
 
 MAX_ROWS = 1000
 """Last rows that the models of single series see."""
@@ -47,6 +47,8 @@ class SeriesBlock:
     """Steps in a season; 1 without one."""
     origins: tuple[int, ...]
     """Ascending numbers of rows."""
+    map_lookback: int
+    """Look-back of the short maps."""
 
     @property
     def all_origins(self) -> list[int]:
@@ -116,7 +118,7 @@ def combine_local_models(
     forecasts = torch.stack([forecast.values for forecast in smoothed])
     members = [LocalForecasts(SMOOTHING, forecasts[:-1], forecasts[-1])]
     windows = ShortWindows(
-        _to_logs(_interpolate(values), on_logs), default_short_lookback(block.season), block.horizon
+        _to_logs(_interpolate(values), on_logs), block.map_lookback, block.horizon
     )
     own, own_maps = _forecast_short_maps(OWN_MAP, block, windows, on_logs, shared=False)
     shared, shared_maps = _forecast_short_maps(SHARED_MAP, block, windows, on_logs, shared=True)

@@ -154,10 +154,12 @@ def select_local(
     first = max(0, last - MAX_ROWS)
     rows = torch.from_numpy(np.ascontiguousarray(values[first:]))
     channels, blocks = [], []
-    for indices, begin in _split_channels(rows, default_short_lookback(season)):
+    lookback = default_short_lookback(season, len(rows))
+    for indices, begin in _split_channels(rows, lookback):
         part = None if further is None else further.select(indices, first + begin)
         values = rows[begin:, indices]
-        block = SeriesBlock(values, horizon, season, _choose_block_origins(values, season, part))
+        origins = _choose_block_origins(values, season, part)
+        block = SeriesBlock(values, horizon, season, origins, lookback)
         blocks.append((block, combine_local_models(block, _to_member(part, block))))
         channels.append(indices)
     order = torch.from_numpy(np.argsort(np.concatenate(channels)))

@@ -10,6 +10,10 @@ from torch import Tensor
 
 MIN_LOOKBACK = 4
 """Shortest look-back of a short map."""
+MAX_LOOKBACK = 27
+"""Longest look-back on a few rows."""
+MIN_ROWS_PER_STEP = 10
+"""Rows for each step of a longer look-back."""
 MIN_WINDOWS = 4
 """Fewest windows to solve a map on."""
 MIN_LIKE_SERIES = 3
@@ -20,13 +24,17 @@ OWN_PENALTY, SHARED_PENALTY = 0.1, 0.01
 Maps = Float[Tensor, "series horizon lookback"]
 
 
-def default_short_lookback(season: int) -> int:
-    """Return a season and one step, at least four: the last season, and how this one began.
+def default_short_lookback(season: int, rows: int) -> int:
+    """Return a season and one step: the last season, and how this one began.
 
-    >>> [default_short_lookback(season) for season in (1, 4, 12)]
-    [4, 5, 13]
+    At least 4, and at most a tenth of the rows if that is more than 27: on a few years of weeks,
+    a map of a whole year is noise.
+
+    >>> [default_short_lookback(season, 300) for season in (1, 4, 12, 52)]
+    [4, 5, 13, 30]
     """
-    return max(season + 1, MIN_LOOKBACK)
+    longest = max(MAX_LOOKBACK, rows // MIN_ROWS_PER_STEP)
+    return max(min(season + 1, longest), MIN_LOOKBACK)
 
 
 @dataclass(frozen=True, eq=False)
