@@ -21,20 +21,17 @@ from revin_forecast.models.intervals import Intervals
 from revin_forecast.models.series_intervals import SeriesIntervals
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import LastValue
-from revin_forecast.selection.candidates import find_centring
 from revin_forecast.selection.combination import (
     SeriesTask,
     add_series_models,
     select_series_models,
 )
+from revin_forecast.selection.result import SelectionResult
 from revin_forecast.selection.seasonality import (
     choose_main_season,
     detect_seasons,
     list_calendar_seasons,
 )
-from revin_forecast.selection.select import SelectionResult, select_model
-from revin_forecast.selection.selector import Selector
-from revin_forecast.selection.task import SelectionTask
 from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.utils.progress import progress
 
@@ -135,6 +132,12 @@ def _select_for_table(
     train_rows: int,
 ) -> SelectionResult:
     """Select among naive forecasts and maps of the whole table on its validation part."""
+    # Imported on use: a short table needs none of them.
+    from revin_forecast.selection.candidates import find_centring
+    from revin_forecast.selection.select import select_model
+    from revin_forecast.selection.selector import Selector
+    from revin_forecast.selection.task import SelectionTask
+
     # A normalizer that the user names fixes the level that is subtracted from each window.
     centring = None if config.normalizer is None else find_centring(config.normalizer)
     seasons = config.selection.season or detect_seasons(values, series.frequency, train_rows)

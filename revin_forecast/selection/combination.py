@@ -21,7 +21,7 @@ from revin_forecast.selection.local_members import (
     build_local_members,
     list_local_rows,
 )
-from revin_forecast.selection.select import SelectionResult
+from revin_forecast.selection.result import SelectionResult
 from revin_forecast.selection.select_local import FurtherForecasts, LocalSelection, select_local
 from revin_forecast.training.model_config import ModelConfig
 

@@ -1,18 +1,15 @@
 """Select a combination of candidates, fit it on all rows and collect its calibration residuals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.models.ensemble import WeightedCombination
 from revin_forecast.models.reversible import Reversible, select_targets
-from revin_forecast.models.series_intervals import SeriesIntervals
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity
 from revin_forecast.selection.calibration_residuals import (
@@ -20,13 +17,13 @@ from revin_forecast.selection.calibration_residuals import (
     limit_block_errors,
 )
 from revin_forecast.selection.candidates import EvaluatedCandidate
+from revin_forecast.selection.result import CalibrationWindows, SelectionResult, ValidationForecast
 from revin_forecast.selection.selector import Selector
 from revin_forecast.selection.validation import ValidationWindows
 from revin_forecast.selection.weights import absolute_errors, channel_weights, common_weights
 from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.progress import progress
-from revin_forecast.utils.shapes import Future, Past
 
 MIN_SCALE_STEPS = 48
 """Least look-back of the combination if the rows allow it, to estimate the scale of a window.
@@ -36,56 +33,6 @@ MIN_CALIBRATION_WINDOWS = 60
 """Number of validation windows below which intervals are also calibrated on earlier rows."""
 MIN_CHANNEL_WEIGHT_WINDOWS = 8
 """Number of validation windows below which all channels share their weights."""
-
-
-@dataclass(frozen=True, eq=False)
-class CalibrationWindows:
-    """Errors on windows after the rows fitted on.
-
-    These are the validation windows and, if they are few, earlier windows that were forecast with
-    maps solved on the rows before them.
-    """
-
-    residuals: Future
-    """(windows, horizon, targets): truth minus forecast."""
-    past: Past
-    """(windows, lookback, targets) look-backs of the residuals."""
-    stride: float
-    """Steps from one window's origin to the next."""
-
-
-@dataclass(frozen=True, eq=False)
-class ValidationForecast:
-    """Forecast of the validation windows by candidates fitted on the training rows."""
-
-    origins: np.ndarray
-    """(windows,) rows of the table before each forecast."""
-    forecast: Future
-    """(windows, horizon, channels), standardized."""
-
-
-@dataclass(frozen=True, eq=False)
-class SelectionResult:
-    """The selected model and the evidence for it."""
-
-    config: ModelConfig
-    """Components and sizes of the model, to build it again."""
-    model: Reversible
-    """A `WeightedCombination`, fitted on all rows."""
-    leaderboard: list[dict[str, Any]]
-    """A row for each candidate, best first: model, validation MASE, share, seconds."""
-    mase: float
-    """MASE of the combination on the validation windows."""
-    window_count: int
-    """Number of validation windows."""
-    season: int
-    """Steps of the main season; 1 without one."""
-    skipped_candidates: list[str]
-    """Titles of the candidates that the time budget left out."""
-    calibration: SeriesIntervals | CalibrationWindows
-    """Intervals, or the windows to calibrate them on."""
-    validation: ValidationForecast | None = None
-    """Forecast of the validation windows; None if there was no validation part."""
 
 
 def select_model(selector: Selector, training: TrainingSettings) -> SelectionResult:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -79,7 +80,8 @@ class ShortWindows:
         count = self.count_complete(origin)
         past, future = self.past[:, :count], self.future[:, :count]
         is_solvable = self.mean[:, :count].isfinite().sum(1) >= MIN_WINDOWS
-        return _solve(past.mT @ past, past.mT @ future, OWN_PENALTY), is_solvable
+        gram, cross = _multiply(past.mT, past), _multiply(past.mT, future)
+        return _solve(gram, cross, OWN_PENALTY), is_solvable
 
     def solve_shared(
         self, origin: int, groups: Sequence[Bool[Tensor, " series"]]
@@ -104,7 +106,7 @@ class ShortWindows:
             unit = scale[members].reshape(-1, 1, 1)
             inputs = (past[members] / unit).flatten(0, 1)
             targets = (self.future[members, :count] / unit).flatten(0, 1)
-            gram, cross = inputs.mT @ inputs, inputs.mT @ targets
+            gram, cross = _multiply(inputs.mT, inputs), _multiply(inputs.mT, targets)
             maps[group] = _solve(gram[None], cross[None], SHARED_PENALTY)[0]
             is_solvable |= group
         return maps, is_solvable
@@ -114,7 +116,7 @@ class ShortWindows:
         window = origin - self.lookback
         if window < 0:
             return self.values.new_full((self.horizon, self.values.shape[1]), torch.nan)
-        change = (maps @ self.past[:, window].unsqueeze(2)).squeeze(2)
+        change = _multiply(maps, self.past[:, window].unsqueeze(2)).squeeze(2)
         return (change + self.mean[:, window].unsqueeze(1)).mT
 
 
@@ -129,4 +131,14 @@ def _solve(
     # A constant series has equations 0 = 0: any positive ridge gives the map 0.
     ridge = torch.where(ridge > 0, ridge, 1)
     identity = torch.eye(gram.shape[1], dtype=gram.dtype)
-    return torch.linalg.solve(gram + ridge.reshape(-1, 1, 1) * identity, cross).mT
+    regularized = gram + ridge.reshape(-1, 1, 1) * identity
+    return torch.from_numpy(np.linalg.solve(regularized.numpy(), cross.numpy())).mT
+
+
+def _multiply(left: Tensor, right: Tensor) -> Tensor:
+    """Return a product of matrices.
+
+    NumPy's, as torch wakes its threads even for tiny ones, which takes milliseconds on a busy
+    machine.
+    """
+    return torch.from_numpy(left.numpy() @ right.numpy())
