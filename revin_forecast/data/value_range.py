@@ -68,27 +68,37 @@ class ValueRange:
             self.is_rate[targets],
         )
 
-    def restrict(self, values: np.ndarray, level: float | None = None) -> np.ndarray:
+    def restrict(
+        self, values: np.ndarray, level: float | None = None, point: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return forecasts within the range.
 
-        Whole numbers are rounded: the point forecast to the nearest, quantiles outwards (the lower
-        half down, the upper half up), so that no interval covers less than before.
+        Whole numbers are rounded: the point forecast to the nearest, quantiles inwards, as the same
+        whole numbers are between 2.3 and 6.7 as between 3 and 6. So an interval covers as much as
+        before. It still contains the rounded point forecast.
 
         Args:
             values: (..., targets) in the table's units.
             level: quantile level between 0 and 1; None: the point forecast.
+            point: point forecast of a quantile; None: unknown.
 
         >>> sold = ValueRange.from_values(np.array([[3.0], [0.0], [4.0]]), RangeSettings())
         >>> sold.restrict(np.array([[2.6], [-1.2]])).tolist()
         [[3.0], [0.0]]
-        >>> sold.restrict(np.array([[2.6]]), level=0.1).tolist()
+        >>> sold.restrict(np.array([[2.6]]), level=0.9).tolist()
         [[2.0]]
+        >>> sold.restrict(np.array([[2.6]]), level=0.9, point=np.array([[2.5]])).tolist()
+        [[3.0]]
         """
         restricted = np.clip(values, self.minimum, self.maximum)
         rounds = self.is_whole & ~self.is_rate if level is None else self.is_whole
         if not rounds.any():
             return restricted + 0.0  # no -0
         whole = _round_to_level(restricted, level)
+        if level is not None and level != 0.5 and point is not None:
+            nearest = _round_to_level(np.clip(point, self.minimum, self.maximum), None)
+            outer = np.minimum(whole, nearest) if level < 0.5 else np.maximum(whole, nearest)
+            whole = np.where(self.is_rate, whole, outer)
         # A bound that is not whole, such as 7.5, is moved inwards to a whole number.
         whole = np.clip(whole, np.ceil(self.minimum), np.floor(self.maximum))
         return np.where(rounds, whole, restricted) + 0.0  # no -0
@@ -149,11 +159,11 @@ class ValueRange:
 
 
 def _round_to_level(values: np.ndarray, level: float | None) -> np.ndarray:
-    """Return whole numbers: the nearest for the median, else away from it."""
+    """Return whole numbers: the nearest for the point and the median, else towards it."""
     tolerance = ROUNDING_TOLERANCE * np.maximum(1, np.abs(values))
     if level is None or level == 0.5:
         return np.floor(values + 0.5)
-    return np.floor(values + tolerance) if level < 0.5 else np.ceil(values - tolerance)
+    return np.ceil(values - tolerance) if level < 0.5 else np.floor(values + tolerance)
 
 
 def describe_share(which: np.ndarray) -> str:

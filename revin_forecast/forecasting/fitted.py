@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.data.covariates import KnownColumns
@@ -116,7 +117,7 @@ class FittedModel:
                 for start in range(0, len(past), batch_size)
             ]
             quantiles = torch.cat([part for part in parts if part is not None])
-            return self._restrict_quantiles(quantiles, levels)
+            return self._restrict_quantiles(quantiles, levels, self._forecast_points(past, known))
         if self.intervals is None:
             raise InputError(
                 "this model has no intervals: among the last rows that it was fitted on too few "
@@ -125,25 +126,31 @@ class FittedModel:
         forecast = self._forecast_points(past, known)
         targets = select_targets(self.model, past)
         quantiles = self.intervals.quantiles(forecast, targets, levels)
-        return self._restrict_quantiles(quantiles, levels)
+        return self._restrict_quantiles(quantiles, levels, forecast)
 
-    def _restrict_quantiles(self, quantiles: Future, levels: Sequence[float]) -> Future:
+    def _restrict_quantiles(
+        self, quantiles: Future, levels: Sequence[float], point: Tensor
+    ) -> Future:
         """Return (batch, horizon, targets, levels) within the range of values."""
         parts = zip(quantiles.unbind(-1), levels, strict=True)
-        return torch.stack([self._restrict(part, level) for part, level in parts], dim=-1)
+        return torch.stack([self._restrict(part, level, point) for part, level in parts], dim=-1)
 
-    def _restrict(self, forecast: Future, level: float | None = None) -> Future:
+    def _restrict(
+        self, forecast: Future, level: float | None = None, point: Tensor | None = None
+    ) -> Future:
         """Return a standardized forecast within the range of values.
 
         Args:
             forecast: (batch, horizon, targets).
             level: quantile level; None: the point forecast.
+            point: (batch, horizon, targets) point forecast of a quantile.
         """
         if self.value_range is None:
             return forecast
         scale = self.standardizer.select(self.targets)
         values = scale.inverse_transform(forecast.numpy())
-        restricted = self.value_range.restrict(values, level)
+        centre = None if point is None else scale.inverse_transform(point.numpy())
+        restricted = self.value_range.restrict(values, level, centre)
         # Standardized as the truth is, so that equal values stay equal. Others keep their digits.
         standardized = torch.from_numpy(scale.transform(restricted)).to(forecast.dtype)
         return torch.where(torch.from_numpy(restricted != values), standardized, forecast)

@@ -53,7 +53,7 @@ def predict_table(
         # A standardized float32 forecast has seven digits: further ones would be noise.
         values = standardizer.round_to_float32(values)
         if fitted.value_range is not None:
-            values = fitted.value_range.restrict(values, quantile_levels[suffix])
+            values = fitted.value_range.restrict(values, quantile_levels[suffix], columns.get(""))
         columns[suffix] = values
     return targets.forecast_frame(columns)
 

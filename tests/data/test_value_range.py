@@ -30,19 +30,24 @@ def test_amounts_have_the_minimum_0_and_others_none():
     assert not off.is_whole.any()
 
 
-def test_whole_numbers_are_rounded_outwards_for_intervals():
+def test_whole_numbers_are_rounded_inwards_for_intervals():
     found = ValueRange.from_values(column(3, 0, 12), RangeSettings())
     values = column(-3, 0.4, 2.5, 7.0000001)
     assert found.restrict(values).ravel().tolist() == [0, 0, 3, 7]
-    assert found.restrict(values, 0.1).ravel().tolist() == [0, 0, 2, 7]
-    assert found.restrict(values, 0.9).ravel().tolist() == [0, 1, 3, 7]
+    assert found.restrict(values, 0.1).ravel().tolist() == [0, 1, 3, 7]
+    assert found.restrict(values, 0.9).ravel().tolist() == [0, 0, 2, 7]
+    # A narrow interval holds no whole number: it becomes the rounded point forecast.
+    low, high = column(2.3), column(2.7)
+    bounds = [found.restrict(low, 0.1, column(2.6)), found.restrict(high, 0.9, column(2.6))]
+    assert np.ravel(bounds).tolist() == [3, 3]
 
 
 def test_the_rate_of_an_intermittent_series_is_not_rounded():
     found = ValueRange.from_values(column(0, 0, 2, 0, 1, 0), RangeSettings())
     assert found.is_rate.tolist() == [True]
     assert found.restrict(column(0.3, -1)).ravel().tolist() == [0.3, 0]
-    assert found.restrict(column(0.3), 0.9).ravel().tolist() == [1]
+    # The mean does not stretch an interval that is mostly zero.
+    assert found.restrict(column(0.2), 0.9, column(1.3)).ravel().tolist() == [0]
 
 
 def test_limits_that_are_not_whole_move_inwards():
@@ -53,10 +58,14 @@ def test_limits_that_are_not_whole_move_inwards():
 @given(arrays(float, (6, 2), elements=NUMBERS), arrays(float, (4, 2), elements=NUMBERS))
 def test_intervals_keep_the_values_that_they_cover(observed, future):
     found = ValueRange.from_values(np.rint(observed), RangeSettings())
+    future = np.round(future, 3)
     low, high = np.minimum(future[:2], future[2:]), np.maximum(future[:2], future[2:])
     truth = np.arange(-60, 61)[:, None, None]
     before = (low <= truth) & (truth <= high) & (truth >= found.minimum)
-    after = (found.restrict(low, 0.1) <= truth) & (truth <= found.restrict(high, 0.9))
+    low, high = found.restrict(low, 0.1), found.restrict(high, 0.9)
+    after = (low <= truth) & (truth <= high)
+    # Nothing else is covered, except the minimum that the bounds are clipped to.
+    assert (before | ~after | (truth == found.minimum)).all()
     assert (after | ~before).all()
 
 

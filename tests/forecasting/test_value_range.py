@@ -45,7 +45,9 @@ def test_counts_have_forecasts_that_are_counts():
     assert (forecast >= 0).all()
     np.testing.assert_array_equal(forecast, np.rint(forecast))
     point, low, high = np.maximum(free, 0).T
-    expected = np.stack([np.floor(point + 0.5), np.floor(low), np.ceil(high)], axis=1)
+    nearest = np.floor(point + 0.5)
+    low, high = np.minimum(np.ceil(low), nearest), np.maximum(np.floor(high), nearest)
+    expected = np.stack([nearest, low, high], axis=1)
     np.testing.assert_array_equal(forecast, expected)
     assert "-0" not in fitted.predict().to_csv(index=False, float_format="%.12g").split(",")
 
