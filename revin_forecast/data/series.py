@@ -156,6 +156,33 @@ class Series:
                 size = int(self.timestamps.searchsorted(self.last_timestamps[index], side="right"))
                 yield self.timestamps[:size], values[:size]
 
+    def prepend_history(self, history: "Series", rows: int) -> "Series":
+        """Return the series with earlier rows of another one in front, if the two connect.
+
+        Rows that the other one lacks are gaps. Unchanged if it has no value among the earlier rows,
+        or if the channels of one of the two end at different times.
+
+        Args:
+            history: earlier rows of the same channels.
+            rows: number of rows to put in front.
+        """
+        if self.last_timestamps is not None or history.last_timestamps is not None:
+            return self
+        first = self.timestamps[:1]
+        grid = pd.date_range(end=first[0], periods=rows + 1, freq=self.frequency)
+        index = history.timestamps.get_indexer(grid[:-1])
+        is_on_grid = bool((grid[-1:] == first).all())
+        if not (index >= 0).any() or not is_on_grid:
+            return self
+        earlier = np.where((index >= 0)[:, None], history.values[index], np.nan)
+        filled = None if self.filled is None else np.pad(self.filled, ((rows, 0), (0, 0)))
+        return replace(
+            self,
+            values=np.concatenate([earlier, self.values]),
+            timestamps=grid[:-1].append(self.timestamps),
+            filled=filled,
+        )
+
     def align_ends(self) -> "Series":
         """Shift each channel so that its own last row is the last row; NaN fills the front.
 

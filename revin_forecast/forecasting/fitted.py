@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from revin_forecast.backbones import ETS
 from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.data.covariates import KnownColumns
 from revin_forecast.data.scaling import Standardizer
@@ -51,6 +52,14 @@ class FittedModel:
         """Indices of the channels that are forecast."""
         targets = self.model.normalizer.targets
         return list(range(len(self.history.names)) if targets is None else targets)
+
+    @property
+    def takes_whole_history(self) -> bool:
+        """Whether the model smooths all rows it was fitted on, however many these are."""
+        combination = unwrap(self.model.backbone)
+        return isinstance(combination, WeightedCombination) and any(
+            isinstance(member.backbone, ETS) for member in combination.members
+        )
 
     @property
     def dtype(self) -> torch.dtype:

@@ -138,6 +138,9 @@ def _select_last_rows(fitted: FittedModel, new_rows: Series, like: Series) -> Se
             "a table with the same columns."
         )
     lookback = fitted.config.lookback
+    if len(new_rows) < lookback and fitted.takes_whole_history:
+        # Its look-back is all rows fitted on, but newer rows are often few.
+        new_rows = new_rows.select(like.names).prepend_history(like, lookback - len(new_rows))
     if len(new_rows) < lookback:
         raise InputError(
             f"the new table has {len(new_rows)} rows but the forecaster looks back {lookback}. "

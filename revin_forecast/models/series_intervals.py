@@ -106,12 +106,19 @@ class SeriesIntervals(Intervals):
         """
         ratio = bound_ratio(amplitudes / reference)
         relative = (residuals / ratio.sqrt().unsqueeze(1)).numpy()
-        steps = np.arange(1, relative.shape[1] + 1).reshape(1, -1, 1)
-        stretch = 1 + (0 if gaps is None else gaps.unsqueeze(1).numpy()) / steps
+        stretch = _stretch_steps(relative.shape[1], gaps)
         weight = _weigh_errors(relative)
         spread, growth = _fit_spread(relative / stretch**TYPICAL_GROWTH, weight, reference.numpy())
         source = partial(_calibrate, relative / stretch**growth, weight, spread, window_count)
-        return cls(source, reference, zero, torch.from_numpy(growth))
+        return cls(source, reference, zero, torch.from_numpy(growth))  # pyright: ignore[reportUnknownMemberType]
+
+
+def _stretch_steps(horizon: int, gaps: Tensor | None) -> Array:
+    """Return (h + gap) / h by window, step and channel."""
+    if gaps is None:
+        return np.ones((1, horizon, 1))
+    steps = torch.arange(1, horizon + 1).unsqueeze(1)
+    return (1 + gaps.unsqueeze(1) / steps).numpy()
 
 
 def measure_amplitude(values: Float[Tensor, "batch time channels"]) -> Tensor:

@@ -157,9 +157,9 @@ def select_local(
     lookback = default_short_lookback(season, len(rows))
     for indices, begin in _split_channels(rows, lookback):
         part = None if further is None else further.select(indices, first + begin)
-        values = rows[begin:, indices]
-        origins = _choose_block_origins(values, season, part)
-        block = SeriesBlock(values, horizon, season, origins, lookback)
+        block_values = rows[begin:, indices]
+        origins = _choose_block_origins(block_values, season, part)
+        block = SeriesBlock(block_values, horizon, season, origins, lookback)
         blocks.append((block, combine_local_models(block, _to_member(part, block))))
         channels.append(indices)
     order = torch.from_numpy(np.argsort(np.concatenate(channels)))

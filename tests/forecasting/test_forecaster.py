@@ -259,3 +259,16 @@ def test_a_repeated_value_keeps_its_digits(unit):
     forecast = Forecaster(3, 5, Repeat, LastValue).fit(table).predict()
     assert forecast["a"].tolist() == [pytest.approx(13 * unit, rel=1e-12)] * 3
     assert forecast["b"].tolist() == [unit] * 3
+
+
+def test_a_few_newer_rows_continue_the_rows_fitted_on():
+    forecaster = Forecaster(horizon=7).fit(table())
+    longer = table(rows=140)
+    expected = forecaster.predict(longer)
+    pd.testing.assert_frame_equal(forecaster.predict(longer.tail(30)), expected)
+    # Rows between the two tables are gaps.
+    after_gap = forecaster.predict(longer.tail(15))
+    np.testing.assert_allclose(after_gap.a, expected.a, atol=0.5)
+    elsewhere = longer.tail(15).assign(date=longer.date.tail(15) + pd.Timedelta(days=9000))
+    with pytest.raises(InputError, match="has 15 rows but the forecaster looks back 120"):
+        forecaster.predict(elsewhere)
