@@ -19,8 +19,10 @@ if TYPE_CHECKING:  # Commands that print nothing of these must not wait for torc
 
 ZERO_PERCENT = 0.005
 """Largest share that is rounded to 0 %."""
-NAIVE_NAMES = ("Repeat", "SeasonalNaive")
+NAIVE_NAMES = ("Repeat", "SeasonalNaive", "naive", "seasonal naive")
 """Candidates that are always shown, as the baselines."""
+MIN_NAME_WIDTH = 22
+"""Least width of the column of names."""
 MIN_SHOWN_SHARE = 0.05
 """Members of a combination with a smaller share are not shown."""
 
@@ -109,8 +111,6 @@ def describe_fit(fitted: "FittedModel") -> str:
     lines = [table + (f"; {gaps} values not observed" if gaps else "")]
     if "selection" in summary:
         lines += format_selection_table(summary["selection"])
-    elif "note" in summary["fit"]:
-        lines.append(summary["fit"]["note"])
     else:
         names = f"{config.backbone.name} with {config.normalizer.name}"
         lines.append(f"{names}, look-back {config.lookback}")
@@ -141,20 +141,26 @@ def describe_last_row(series: "Series") -> str:
 
 def format_selection_table(selection: dict[str, Any]) -> list[str]:
     """Format a selection as a table of the combination's members and the naive forecasts."""
-    rows = selection["candidates"]
+    rows, windows = selection["candidates"], selection["windows"]
+    if windows == 0:
+        return ["too few rows to compare models; exponential smoothing forecasts them"]
     shown = [
         row
         for row in rows
         if row["share"] >= MIN_SHOWN_SHARE or row["model"].startswith(NAIVE_NAMES)
     ]
+    # Models saved by earlier versions were always compared on validation windows.
+    is_expanding = selection.get("protocol") == "expanding origins"
+    compared = pluralize(windows, "expanding origin" if is_expanding else "validation window")
     season = f", season {selection['season']}" if selection["season"] > 1 else ""
+    width = max(MIN_NAME_WIDTH, 2 + max(len(row["model"]) for row in shown))
     lines = [
-        f"chosen on {pluralize(selection['windows'], 'validation window')}{season}:",
-        f"  {'model':<22}{'level taken':<13}{'look-back':>9}{'MASE':>9}{'share':>8}",
-        f"  {'the combination':<44}{selection['mase']:>9.4f}{1:>8.0%}",
+        f"chosen {'at' if is_expanding else 'on'} {compared}{season}:",
+        f"  {'model':<{width}}{'level taken':<13}{'look-back':>9}{'MASE':>9}{'share':>8}",
+        f"  {'the combination':<{width + 22}}{selection['mase']:>9.4f}{1:>8.0%}",
     ]
     for row in shown:
-        name = f"{row['model']:<22}{row['normalizer']:<13}{row['lookback']:>9}"
+        name = f"{row['model']:<{width}}{row['normalizer']:<13}{row['lookback']:>9}"
         lines.append(f"  {name}{row['mase']:>9.4f}{row['share']:>8.0%}")
     if len(rows) > len(shown):
         hidden_share = 1 - sum(row["share"] for row in shown)

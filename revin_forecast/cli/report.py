@@ -72,12 +72,9 @@ def write_report_and_plot(
         write_image(build_fan_charts(modelled, table, levels, MAX_SERIES), Path(plot))
     if report is not None:
         season = next(iter(arguments["selection"].season), None)
-        # Default levels are left to the backtest, which has fewer rows to calibrate intervals on.
-        has_own_levels = arguments["level"] or forecaster.fitted.config.quantile_levels
-        scored_levels = [*levels, *unnamed] if has_own_levels else []
         with progress("report") as advance:
             advance(0, "backtest")
-            result = _backtest_or_reason(forecaster, series, scored_levels, season)
+            result = _backtest_or_reason(forecaster, series, [*levels, *unnamed], season)
             advance(0, "shift card")
             card = _shift_card_or_reason(modelled, season or find_model_season(forecaster.fitted))
             advance(0, "writing")
@@ -130,20 +127,13 @@ def plot_new_forecast(
 def _backtest_or_reason(
     forecaster: Forecaster, series: Series, levels: Sequence[float], season: int | None
 ) -> BacktestResult | str:
-    """Return a backtest, or the reason why there is none.
-
-    A backtest has fewer rows to calibrate intervals on, and wide intervals need the most. So this
-    drops the widest levels until the rows suffice, and finally uses the default levels.
-    """
+    """Return a backtest, or the reason why there is none."""
     values = len(series) * TEST_SHARE * forecaster.horizon * len(series.targets)
     step = max(1, round(values / MAX_SCORED_VALUES))
-    reason, ascending = "", sorted(levels)
-    for count in range(len(ascending), -1, -1):
-        try:
-            return backtest(forecaster, series, TEST_SHARE, step, ascending[:count] or None, season)
-        except InputError as error:
-            reason = str(error)
-    return reason
+    try:
+        return backtest(forecaster, series, TEST_SHARE, step, levels or None, season)
+    except InputError as error:
+        return str(error)
 
 
 def _shift_card_or_reason(series: Series, season: int) -> ShiftCard | str:

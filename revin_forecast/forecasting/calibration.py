@@ -1,8 +1,12 @@
 """Calibrate prediction intervals on validation windows."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
 
+from revin_forecast.data.formatting import pluralize
 from revin_forecast.data.windows import Windows
 from revin_forecast.models.conformal_intervals import ConformalIntervals
 from revin_forecast.models.intervals import Intervals, recent_gap_share, window_scale
@@ -39,6 +43,22 @@ def calibrate_intervals(residuals: Future, past: Past, stride: float) -> Interva
         return _calibrate_spread(residuals, stride)
     scales = window_scale(past).double().numpy()
     return ConformalIntervals.calibrate(residuals.double().numpy(), scales, stride)
+
+
+def describe_calibration(summary: Mapping[str, Any]) -> str:
+    """Return how a model's intervals were calibrated, from the summary of its fit.
+
+    >>> describe_calibration({"interval_method": "conformal", "calibration_windows": 60})
+    'conformal, calibrated on 60 windows'
+    """
+    # Earlier versions had one method and saved no name.
+    method = summary.get("interval_method", "conformal")
+    windows = summary.get("calibration_windows")
+    if windows is None:
+        return method
+    if windows == 0:
+        return f"{method}, assumed because none is known yet"
+    return f"{method}, calibrated on {pluralize(windows, 'window')}"
 
 
 def _calibrate_spread(residuals: Future, stride: float) -> SeriesIntervals:

@@ -74,6 +74,7 @@ def fit_auto(config: ForecasterConfig, series: Series) -> FittedModel:
         "mase": selected.mase,
         "season": selected.season,
         "windows": selected.window_count,
+        "protocol": "expanding origins" if selected.validation is None else "last fifth",
         "candidates": selected.leaderboard,
         "skipped": selected.skipped_candidates,
     }

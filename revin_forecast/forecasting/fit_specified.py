@@ -77,6 +77,7 @@ def fit_specified(
     intervals, calibration_count = (
         (None, 0) if model_config.quantile_levels else calibrate_on_windows(model, windows)
     )
+    method = {} if intervals is None else {"interval_method": intervals.method}
     # The intervals come first: they need a model that was not fitted on the validation windows.
     if is_closed_form and not covariate_names:
         model_config = replace(model_config, refit=True)
@@ -86,7 +87,7 @@ def fit_specified(
         model,
         split.standardizer,
         series.slice_rows(rows - lookback, rows),
-        summarize_fit(series, report, calibration_windows=calibration_count),
+        summarize_fit(series, report, calibration_windows=calibration_count, **method),
         columns and columns.slice_rows(rows - lookback, rows),
         intervals,
     )

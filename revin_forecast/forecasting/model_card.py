@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from revin_forecast.forecasting.calibration import describe_calibration
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.utils.templates import build_environment
 
@@ -88,8 +89,7 @@ def _describe_intervals(manifest: Mapping[str, Any]) -> str:
         return "the model's own quantiles"
     if not manifest["calibrated"]:
         return "none"
-    windows = manifest["summary"].get("calibration_windows")
-    return "conformal" if windows is None else f"conformal, calibrated on {windows:,} windows"
+    return describe_calibration(manifest["summary"])
 
 
 def _describe_series_count(manifest: Mapping[str, Any]) -> str:

@@ -41,6 +41,8 @@ def apply_value_rules(
     scale = fitted.standardizer.select(fitted.targets).scale
     summary = fitted.summary | {"range": value_range.summarize(values, scale, settings)}
     intervals = _add_compound_intervals(fitted, values, value_range.is_rate)
+    if intervals is not None:
+        summary["interval_method"] = intervals.method
     fitted = replace(fitted, value_range=value_range, summary=summary, intervals=intervals)
     is_rate = value_range.is_rate
     if isinstance(series, MemoryMappedSeries) or not is_rate.any():

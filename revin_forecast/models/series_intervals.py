@@ -55,8 +55,8 @@ class SeriesIntervals(Intervals):
 
     @property
     def method(self) -> str:
-        """Spread of errors at expanding origins."""
-        return "from errors at expanding origins, by series"
+        """Spread of each series' errors."""
+        return "spread of each series' errors"
 
     def scales(self, past: Past) -> Float[Tensor, "batch channels"]:
         """Return the square root of the ratio of amplitudes; 1 for the window fitted on."""

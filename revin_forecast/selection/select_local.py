@@ -195,7 +195,7 @@ def _to_member(further: FurtherForecasts | None, block: SeriesBlock) -> tuple[Lo
     if further is None:
         return ()
     shape = (len(block.origins), block.horizon, block.values.shape[1])
-    if not set(block.origins) <= set(further.origins):
+    if not block.origins or not set(block.origins) <= set(further.origins):
         # Series too short for the origins of the other model do without it.
         nothing = block.values.new_full(shape, torch.nan)
         return (LocalForecasts(further.name, nothing, nothing.new_full(shape[1:], torch.nan)),)

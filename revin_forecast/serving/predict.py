@@ -15,7 +15,6 @@ from revin_forecast.data.write_table import to_csv
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.forecaster import Forecaster
-from revin_forecast.models.intervals import QUANTILE_GRID
 from revin_forecast.reports.forecast.fan_chart import build_fan_charts, fan_figure
 from revin_forecast.serving.messages import WorkerRequest, WorkerResponse
 from revin_forecast.serving.parse_request import parse_request, to_client_message
@@ -25,7 +24,7 @@ MAX_CHARTS = 20
 TIME_UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 """Precision of a timestamp, numpy's name to the name in `isoformat`."""
 DEFAULT_LEVELS = (50, 80, 90, 95, 99)
-"""Interval levels that the page offers for conformal intervals, which have any level."""
+"""Interval levels that the page offers for a model without quantiles of its own, which has any."""
 
 
 def handle_request(
@@ -126,8 +125,4 @@ def _list_available_levels(fitted: FittedModel) -> list[float]:
         return sorted(
             round(200 * level - 100, 6) for level in fitted.config.quantile_levels if level > 0.5
         )
-    if fitted.intervals is None:
-        return []
-    # Levels beyond the scores of a few calibration windows are infinite: don't offer them.
-    highest = QUANTILE_GRID[np.isfinite(fitted.intervals.scores).all((1, 2))][-1]
-    return [float(level) for level in DEFAULT_LEVELS if level <= 200 * highest - 100 + 1e-6]
+    return [] if fitted.intervals is None else [float(level) for level in DEFAULT_LEVELS]

@@ -99,5 +99,5 @@ class TestCommand:
         assert "['y'] have no observed value" in capsys.readouterr().err
         assert main(["forecast", str(write_file(GOOD)), *words]) == 0
         shown = capsys.readouterr()
-        assert "12 rows are too few to compare models over a horizon of 30" in shown.err
+        assert "chosen at 4 expanding origins, season 7:" in shown.err
         assert shown.out.count("\n") == 31

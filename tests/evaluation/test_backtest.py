@@ -247,12 +247,16 @@ def test_a_series_that_begins_in_the_test_part_is_excluded():
     assert result.series_scores["series"].tolist() == ["a", "c"]
 
 
-def test_missing_intervals_are_not_scored_or_refused():
+def test_a_short_table_has_intervals_of_any_level():
     short = make_series(make_values(rows=26, channels=1))
-    result = backtest(Forecaster(3, 4, Ridge), short)
-    assert result.levels in ((), (80.0,))
-    with pytest.raises(InputError, match="fit with more rows|Fit with more rows"):
-        backtest(Forecaster(3, 4, Ridge), short, level=[99.8])
+    for forecaster in (Forecaster(3, 4, Ridge), Forecaster(3)):
+        result = backtest(forecaster, short)
+        assert result.levels == (80.0, 95.0)
+        wide = backtest(forecaster, short, level=[80, 95, 99.8])
+        assert wide.levels == (80.0, 95.0, 99.8)
+        widths = [wide.overall_scores[f"width-{level:g}"] for level in wide.levels]
+        assert 0 < widths[0] < widths[1] < widths[2]
+        assert result.overall_scores["width-95"] == widths[1]
     with pytest.raises(InputError, match="in percent but got 0.8; pass 80"):
         backtest(make_ridge(), make_series(), level=[0.8])
 

@@ -269,6 +269,33 @@ def test_the_card_describes_the_model(tmp_path):
     assert f"| made | {manifest['saved']} by revin_forecast {manifest['version']} |" in text
 
 
+@pytest.mark.parametrize(
+    ("windows", "protocol", "sentence", "intervals"),
+    [
+        (36, "expanding origins", "Compared at 36 expanding origins, season", "36 windows"),
+        (40, "last fifth", "Compared on 40 validation windows, season", "40 windows"),
+        (0, "expanding origins", "The rows were too few to compare models; ", "none is known yet"),
+    ],
+)
+def test_the_card_describes_the_comparison(windows, protocol, sentence, intervals, tmp_path):
+    old = load_small_model()
+    selection = {"mase": 0.7, "season": 7, "windows": windows, "protocol": protocol}
+    rows = [{"model": "ETS(A,N,N)", "mase": 0.7}] if windows else []
+    summary = old.summary | {
+        "selection": selection | {"candidates": rows, "skipped": []},
+        "calibration_windows": windows,
+        "interval_method": "spread of each series' errors",
+    }
+    scores = ConformalIntervals(np.zeros((len(QUANTILE_GRID), 5, 2)))
+    text = save_and_read_card(tmp_path, dataclasses.replace(old, summary=summary, intervals=scores))
+    assert f"\n\n{sentence}" in text
+    assert ("| ETS(A,N,N) | 0.7 |" in text) == bool(windows)
+    (line,) = [line for line in text.splitlines() if line.startswith("| intervals |")]
+    assert line.startswith("| intervals | spread of each series' errors, ")
+    assert line.endswith(f"{intervals} |")
+    assert "\n\n## Use\n" in text
+
+
 def test_the_card_is_replaced_with_the_model(tmp_path):
     first = save_and_read_card(tmp_path, load_small_model())
     second = save_and_read_card(tmp_path, load_fitted(MODELS / "schema-2" / "zoned"))

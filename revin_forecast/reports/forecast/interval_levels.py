@@ -1,4 +1,4 @@
-"""Choice of the intervals shown, and sentences about those that cannot be shown or scored."""
+"""Choice of the intervals shown, and a sentence about those that cannot be shown."""
 
 from collections.abc import Sequence
 
@@ -64,20 +64,6 @@ def format_levels(levels: Sequence[float]) -> str:
     """
     texts = [f"{level:g}" for level in levels]
     return f"{' and '.join(filter(None, (', '.join(texts[:-1]), texts[-1])))} %"
-
-
-def describe_unscored_levels(content: ReportContent) -> str:
-    """Return a sentence about intervals that the backtest could not score, or an empty string."""
-    result = content.backtest
-    if isinstance(result, str):
-        return ""
-    unscored = [level for level in content.levels if level not in result.levels]
-    if not unscored:
-        return ""
-    return (
-        f"Intervals of {format_levels(unscored)} could not be scored: the rows before the backtest "
-        "are too few to calibrate them."
-    )
 
 
 def describe_hidden_levels(content: ReportContent) -> str:

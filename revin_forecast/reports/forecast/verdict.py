@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from revin_forecast.data.formatting import pluralize
 from revin_forecast.evaluation import BacktestResult
 from revin_forecast.reports.forecast.content import ReportContent
-from revin_forecast.reports.forecast.interval_levels import describe_unscored_levels
 from revin_forecast.reports.forecast.sections.backtest import has_seasonal_baseline
 from revin_forecast.reports.formatting import join_first
 
@@ -89,8 +88,6 @@ def _judge_intervals(content: ReportContent, result: BacktestResult) -> Iterator
         )
         addition = " They are wider than necessary." if too_wide else ""
         yield sentence + addition, "good" if is_accurate else ""
-    if describe_unscored_levels(content):
-        yield describe_unscored_levels(content), ""
 
 
 def _describe_unchecked_series(result: BacktestResult) -> Iterator[Remark]:
@@ -111,7 +108,4 @@ def _describe_missing_intervals(content: ReportContent) -> str:
     if quantiles:
         listed = ", ".join(f"{quantile:g}" for quantile in quantiles)
         return f"There are no intervals to show: the model was trained on the quantiles {listed}."
-    return (
-        describe_unscored_levels(content)
-        or "There are no intervals: the rows were too few to calibrate them."
-    )
+    return "There are no intervals to show."

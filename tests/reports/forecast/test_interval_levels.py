@@ -1,5 +1,9 @@
 """The intervals a page shows, and the sentences about the others."""
 
+import re
+
+import pytest
+
 from revin_forecast import Forecaster, Ridge
 from revin_forecast.cli.main import main
 from revin_forecast.reports.forecast.interval_levels import format_levels
@@ -11,6 +15,7 @@ def test_quantile_model_shows_its_own_intervals(tmp_path):
     arguments += ["--loss", "quantile", "--training.levels"]
     page = render_page(tmp_path, make_table(("a",)), *arguments, "[0.05,0.5,0.95]")
     assert "(nominal 90 %)" in extract_text(page)
+    assert "Intervals: the model's own quantiles." in extract_text(page)
     assert "90 % interval" in [trace.get("name") for trace in extract_data(page, "fan")[0]["data"]]
     text = extract_text(render_page(tmp_path, make_table(("a",)), *arguments, "[0.499,0.5,0.501]"))
     assert (
@@ -19,13 +24,15 @@ def test_quantile_model_shows_its_own_intervals(tmp_path):
     )
 
 
-def test_unscored_intervals_are_reported(tmp_path):
-    arguments = ["--horizon", "3", "--backbone", "Ridge", "--lookback", "14", "--level", "95", "50"]
-    page = render_page(tmp_path, make_table(("a",), 82), *arguments)
+@pytest.mark.parametrize("backbone", [("--backbone", "Ridge", "--lookback", "14"), ()])
+def test_all_requested_intervals_of_a_short_table_are_scored(tmp_path, backbone):
+    arguments = ["--horizon", "3", *backbone, "--level", "95", "50"]
+    page = render_page(tmp_path, make_table(("a",), 42), *arguments)
     text = extract_text(page)
     assert "(nominal 50 %)" in text
+    assert "(nominal 95 %)" in text
     assert "(nominal 80 %)" not in text  # not requested
-    assert "Intervals of 95 % could not be scored" in text
+    assert re.search(r"Intervals: spread of each series' errors, calibrated on \d+ windows\.", text)
     names = [trace.get("name") for trace in extract_data(page, "fan")[0]["data"]]
     assert {"50 % interval", "95 % interval"} <= set(names)
     assert format_levels([50.0, 80.0, 99.5]) == "50, 80 and 99.5 %"

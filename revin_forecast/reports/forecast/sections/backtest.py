@@ -5,7 +5,6 @@ from markupsafe import Markup
 
 from revin_forecast.evaluation import BacktestResult
 from revin_forecast.reports.forecast.content import ReportContent
-from revin_forecast.reports.forecast.interval_levels import describe_unscored_levels
 from revin_forecast.reports.templates import render_template
 
 MAX_SERIES = 100
@@ -39,7 +38,6 @@ def render_backtest(content: ReportContent) -> Markup:
         excluded=[name for name in result.excluded_series if name in targets],
         score_rows=_score_rows(result),
         coverages={f"{x:g}": f"{scores[f'coverage-{x:g}']:.1f}" for x in result.levels},
-        unscored_levels=describe_unscored_levels(content),
         series_count=len(table),
         series_rows=table.sort_values("mase", ascending=False).head(MAX_SERIES).to_dict("records"),
         columns=columns | {"mse": "MSE", "mae": "MAE"},

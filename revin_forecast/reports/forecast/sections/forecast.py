@@ -6,6 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from revin_forecast.data.write_table import to_csv
+from revin_forecast.forecasting.calibration import describe_calibration
 from revin_forecast.reports.forecast.content import ReportContent
 from revin_forecast.reports.forecast.fan_chart import FanChart
 from revin_forecast.reports.forecast.interval_levels import describe_hidden_levels
@@ -30,6 +31,7 @@ def render_forecast(content: ReportContent, charts: Sequence[FanChart]) -> Marku
         has_past_forecasts=any(fan.past_forecasts for fan in charts),
         undrawn_count=len(content.series.targets) - len(charts),
         hidden_levels=describe_hidden_levels(content),
+        intervals=_describe_intervals(content),
         csv=_to_short_csv(content.forecast),
         cuts=cuts,
         columns=[
@@ -37,6 +39,15 @@ def render_forecast(content: ReportContent, charts: Sequence[FanChart]) -> Marku
         ],
         rows=list(zip(*columns, strict=True)),
     )
+
+
+def _describe_intervals(content: ReportContent) -> str:
+    """Return how the intervals shown were estimated; empty without any."""
+    if not content.levels:
+        return ""
+    if content.fitted.config.quantile_levels:
+        return "the model's own quantiles"
+    return describe_calibration(content.fitted.summary)
 
 
 def _to_short_csv(forecast: pd.DataFrame) -> str:

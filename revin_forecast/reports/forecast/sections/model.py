@@ -11,7 +11,7 @@ from revin_forecast.training.model_config import ModelConfig
 def render_selection(content: ReportContent) -> Markup:
     """Return the candidates, their scores and their shares of the forecast."""
     summary, config = content.fitted.summary, content.fitted.config
-    reason = summary["fit"].get("note") or (
+    reason = (
         f"The model was specified: {config.backbone.name} with {config.normalizer.name}, "
         f"look-back {config.lookback}. No other was tried"
     )
