@@ -22,6 +22,8 @@ from revin_forecast.models.reversible import select_targets
 from revin_forecast.utils.files import atomic_write
 from revin_forecast.utils.shapes import Future, Past
 
+MAX_SMOOTHED_STEPS = 60
+"""Most rows that a model may smooth: each is a part of the program, which takes .3 s to export."""
 REQUIRED_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 MAX_BATCH = 2**16
 """Largest batch that the exported program declares."""
@@ -129,6 +131,12 @@ def export_onnx(fitted: FittedModel, path: Path, levels: Sequence[float] = ()) -
         InputError: a package is missing, the model can't be exported, or the file forecasts
             differently.
     """
+    if fitted.takes_whole_history and fitted.config.lookback > MAX_SMOOTHED_STEPS:
+        raise InputError(
+            f"this model smooths its last {fitted.config.lookback} rows one after the other (ETS), "
+            f"and an ONNX file holds at most {MAX_SMOOTHED_STEPS} such steps. Name a backbone to "
+            "export: --backbone Ridge."
+        )
     absent = [name for name in REQUIRED_PACKAGES if find_spec(name) is None]
     if absent:
         raise InputError(f"export needs {', '.join(absent)}: {format_install_command('export')}.")

@@ -13,6 +13,7 @@ from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.intermittent_member import add_intermittent_member
 from revin_forecast.models.compound_intervals import CompoundIntervals
 from revin_forecast.models.intervals import Intervals
+from revin_forecast.selection.seasonality import list_calendar_seasons
 
 MAX_BLOCK_VALUES = 2**22
 """Most values of a memory map to read at once: 16 MiB."""
@@ -38,6 +39,9 @@ def apply_value_rules(
         values = np.concatenate([_find_negative_values(series)[None, fitted.targets], values])
     settings = rows.range_settings
     value_range = ValueRange.from_values(values, settings, default_season(rows.frequency))
+    if len(list_calendar_seasons(rows.frequency)) > 1:
+        # Below a day a mean rate does worse than maps that know the day: rain, lamps, visits.
+        value_range = replace(value_range, is_rate=np.zeros_like(value_range.is_rate))
     scale = fitted.standardizer.select(fitted.targets).scale
     summary = fitted.summary | {"range": value_range.summarize(values, scale, settings)}
     intervals = _add_compound_intervals(fitted, values, value_range.is_rate)

@@ -127,7 +127,8 @@ def _select_joint_windows(task: SeriesTask, table: SelectionResult) -> FurtherFo
     chosen = np.unique(recent[np.linspace(0, len(recent) - 1, count).round().astype(int)])
     values = table.validation.forecast[torch.from_numpy(chosen)].double()
     values = values - torch.from_numpy(task.zero)
-    return FurtherForecasts(TABLE_MODEL, tuple(map(int, origins[chosen])), values)
+    scale = table.validation.scale.double()
+    return FurtherForecasts(TABLE_MODEL, tuple(map(int, origins[chosen])), values, scale)
 
 
 def _calibrate(task: SeriesTask, selection: LocalSelection) -> SeriesIntervals:

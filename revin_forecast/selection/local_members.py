@@ -15,6 +15,7 @@ from revin_forecast.models.spec import ModuleFactory, ModuleSpec
 from revin_forecast.normalizers import Identity, LastValue, LogMean, RevIN
 from revin_forecast.selection.local_models import (
     LAST_SEASON,
+    MAX_ROWS,
     OWN_MAP,
     SHARED_MAP,
     SMOOTHING,
@@ -59,7 +60,7 @@ def build_local_members(selection: LocalSelection, zero: np.ndarray) -> list[Loc
     map_state = {"backbone.weight": torch.where(_per_series(map_weights > 0), selection.maps, 0)}
     members = [
         LocalMember(
-            _describe(smoothing, Identity, len(rows)),
+            _describe(smoothing, Identity, min(len(rows), MAX_ROWS)),
             weights[SMOOTHING],
             smoothing_state if is_positive.any() else {},
         ),
@@ -87,7 +88,7 @@ def list_local_rows(selection: LocalSelection) -> list[dict[str, Any]]:
     """Return a row of the leaderboard for each model of single series: name, MASE, mean share."""
     lookback, season = selection.maps.shape[2], selection.season
     details = {
-        SMOOTHING: (_name_smoothing(selection), "", len(selection.rows)),
+        SMOOTHING: (_name_smoothing(selection), "", min(len(selection.rows), MAX_ROWS)),
         OWN_MAP: (OWN_MAP, "mean", lookback),
         SHARED_MAP: (SHARED_MAP, "mean", lookback),
         LAST_SEASON: (f"{LAST_SEASON} ({season})", "", season),

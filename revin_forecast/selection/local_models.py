@@ -30,7 +30,7 @@ ROUNDING_ERROR = 1e-12
 MIN_WEIGHT = 0.02
 """Weights below this are dropped."""
 
-SMOOTHING, OWN_MAP, SHARED_MAP = "ETS", "linear map", "linear map for like series"
+SMOOTHING, OWN_MAP, SHARED_MAP = "ETS", "linear map", "shared linear map"
 LAST_SEASON, LAST_VALUE = "seasonal naive", "naive"
 
 Forecasts = Float[Tensor, "origins horizon series"]

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
+from torch import Tensor
 
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.models.series_intervals import SeriesIntervals
@@ -35,6 +37,8 @@ class ValidationForecast:
     """(windows,) rows of the table before each forecast."""
     forecast: Future
     """(windows, horizon, channels), standardized."""
+    scale: Float[Tensor, " channels"]
+    """Unit of the errors in MASE, standardized; infinite for channels that do not count."""
 
 
 @dataclass(frozen=True, eq=False)

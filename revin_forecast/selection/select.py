@@ -81,7 +81,9 @@ def select_model(selector: Selector, training: TrainingSettings) -> SelectionRes
         calibration=CalibrationWindows(
             select_targets(model, residuals), select_targets(model, past), stride
         ),
-        validation=ValidationForecast(selector.validation.origins, forecast),
+        validation=ValidationForecast(
+            selector.validation.origins, forecast, selector.validation.scale
+        ),
     )
 
 

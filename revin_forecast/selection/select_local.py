@@ -43,11 +43,13 @@ class FurtherForecasts:
     """Numbers of rows of the table before each forecast."""
     values: Float[Tensor, "origins horizon channels"]
     """In the units of the values."""
+    scale: Float[Tensor, " channels"]
+    """Unit of the errors in its MASE; not finite for channels that do not count."""
 
     def select(self, indices: np.ndarray, first: int) -> "FurtherForecasts":
         """Return the forecasts of some channels, with origins counted from a row."""
         origins = tuple(origin - first for origin in self.origins)
-        return FurtherForecasts(self.name, origins, self.values[..., indices])
+        return FurtherForecasts(self.name, origins, self.values[..., indices], self.scale[indices])
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,8 @@ class LocalSelection:
     """(channels,) position of each channel in the concatenated blocks."""
     seconds: float
     """Time of the selection."""
+    scale: Float[Tensor, " channels"]
+    """Unit of the errors in MASE; not finite for channels that do not count."""
 
     @property
     def names(self) -> list[str]:
@@ -118,8 +122,7 @@ class LocalSelection:
         """
         if not bool(errors.isfinite().any()):
             return math.nan
-        scale = naive_scale(self.rows, self.season, MIN_SCALE)
-        scaled = (errors / scale).where(scale > 0, torch.nan)
+        scaled = (errors / self.scale).where(self.scale.isfinite(), torch.nan)
         return float(scaled.nanmean().nan_to_num(0))
 
     def calibrate(self, zero: Float[Tensor, " channels"]) -> SeriesIntervals:
@@ -163,7 +166,8 @@ def select_local(
         blocks.append((block, combine_local_models(block, _to_member(part, block))))
         channels.append(indices)
     order = torch.from_numpy(np.argsort(np.concatenate(channels)))
-    return LocalSelection(rows, season, blocks, order, time.perf_counter() - start)
+    scale = naive_scale(rows, season, MIN_SCALE) if further is None else further.scale
+    return LocalSelection(rows, season, blocks, order, time.perf_counter() - start, scale)
 
 
 def _split_channels(rows: Tensor, lookback: int) -> Iterator[tuple[np.ndarray, int]]:

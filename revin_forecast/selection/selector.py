@@ -35,6 +35,8 @@ CENTRINGS: tuple[Centring, ...] = ("last", "mean", "none")
 """Levels to try, in this order. A median costs more and is tried at one look-back only."""
 MAX_CHANNELS_OWN_MAPS = 512
 """Largest number of channels for which a map for each channel is tried."""
+MANY_CHANNELS = 32
+"""Number of channels above which their maps are only begun if the budget should hold them all."""
 MAX_BEST_POINTS = 3
 """Number of the best look-backs at which other levels are tried."""
 MAX_OWN_MAP_POINTS = 2
@@ -176,7 +178,8 @@ class Selector:
                 continue
             start = time.monotonic()
             maps = [solver.solve(centring, lookback, groups[0])]
-            if time.monotonic() + (time.monotonic() - start) * len(groups) > self._deadline:
+            estimate = (time.monotonic() - start) * len(groups)
+            if len(groups) > MANY_CHANNELS and time.monotonic() + estimate > self._deadline:
                 # A map for each of many channels could take many times the budget.
                 self._skip(candidate)
                 continue
