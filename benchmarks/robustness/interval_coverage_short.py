@@ -22,12 +22,10 @@ possible ones, with the process and its parameters known, which a table of 48 ro
 `lopsided`: distance between the middle of an 80 % interval and the forecast, in units of half its
 width; 0 is right, because all noise here is normal.
 
-Such tables leave about ten to fifty validation windows, which overlap. So the errors of earlier
-windows are added, forecast with maps solved on the rows before them, of which there are even fewer.
-Where those errors are far larger than those of validation they are limited to three times its mean
-error, and few windows are not taken as evidence about the side on which the next error falls.
-(Before these two rules such intervals were up to 1.7 times as wide as now, and lopsided by up to
-0.5. The rules were decided on the first 40 seeds of these processes.) Repeat with
+The forecasts are combinations of models of single series. Their intervals come from the errors at
+up to 40 expanding origins (`docs/default_forecast.md`). Those origins also decide the weights, and
+their windows overlap. The rules of these intervals were chosen on the development panel of real
+series, not on these processes. Repeat with
 
     python -m benchmarks.robustness.interval_coverage_short
 """
