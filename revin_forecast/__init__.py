@@ -9,6 +9,6 @@ from lazy_loader import attach_stub
 __version__ = "0.1.0"
 
 __getattr__, __dir__, _names = attach_stub(__name__, __file__)
-# Two are not public: only saved models and benchmark results refer to them by a name of the root.
-_others = {"Constant", "WeightedCombination"}
+# These are not public: only saved models and benchmark results refer to them by a name of the root.
+_others = {"Constant", "KnownEffects", "WeightedCombination"}
 __all__ = sorted({*_names} - _others)  # pyright: ignore[reportUnsupportedDunderAll]

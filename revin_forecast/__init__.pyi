@@ -47,6 +47,7 @@ from .errors import InputError as InputError
 from .forecasting.forecaster import Forecaster as Forecaster
 from .models.ensemble import Ensemble as Ensemble
 from .models.ensemble import WeightedCombination as WeightedCombination
+from .models.known_effects import KnownEffects as KnownEffects
 from .models.reversible import Reversible as Reversible
 from .normalizers import DAIN as DAIN
 from .normalizers import EMA as EMA

@@ -67,6 +67,9 @@ DOT_PLOTS: dict[str, DotPlot] = {
     "interval_coverage_short": DotPlot(
         "{data}, {rows}", ("80 %", "95 %", "width", "lopsided"), "", separate_axes=True
     ),
+    "known_inputs": DotPlot(
+        "{data}, {step}, {holidays}", ("MASE", "with", "near MASE", "near with"), "MASE"
+    ),
     "larger_than_memory": DotPlot(
         "{backbone}, {way}", ("windows/s", "peak GiB", "own GiB"), "", separate_axes=True
     ),

@@ -3,6 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Literal
 
+from revin_forecast.cli.load_split import read_table
 from revin_forecast.cli.output import describe_fit, print_json, print_table, print_text
 from revin_forecast.data.formatting import format_timestamp, pluralize
 from revin_forecast.data.range_settings import RangeSettings
@@ -61,8 +62,9 @@ def backtest(
         lookback: number of past steps used for each forecast; chosen from the data by default.
         reading: how the table is read.
         value_range: the values that a forecast may take.
-        covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
-            weekday, day, yearday, month, minute, step, or columns of the table.
+        covariates: inputs known in advance, such as public holidays; holiday:DE (a country),
+            holiday:DE-BY (a part of it), columns of the table, calendar, hour, weekday, day,
+            yearday, month, minute and step.
         selection: how a model is chosen.
         quiet: do not print the chosen model and its scores.
         backbone: backbone, by name or import path; auto chooses a model on validation windows.
@@ -76,14 +78,14 @@ def backtest(
         check_table_path(out)
     main_season = selection.season[0] if selection.season else None
     with progress(f"testing on {file}"):
-        from revin_forecast.data.reading.read_series import read_series
         from revin_forecast.evaluation import backtest as run_backtest
         from revin_forecast.forecasting.forecaster import Forecaster
 
         forecaster = Forecaster(
             horizon, lookback, backbone, normalizer, training, covariates or (), selection
         )
-        series = read_series(file, **vars(reading), range_settings=value_range)
+        read_options = vars(reading) | {"range_settings": value_range}
+        series = read_table(file, read_options, covariates or ())
         result = run_backtest(
             forecaster, series, test_share, step, level, main_season, refit, smape
         )

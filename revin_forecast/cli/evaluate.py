@@ -77,8 +77,8 @@ def evaluate(
         resume: continue from the last checkpoint in the folder.
         reading: how the file is read.
         target: score only these columns.
-        covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
-            weekday, day, yearday, month, minute, step, or columns of the table.
+        covariates: inputs known in advance, for a backbone that accepts them: holiday:DE, calendar,
+            hour, weekday, day, yearday, month, minute, step, or columns of the table.
         shifts: also measure robustness to these shifts, compared with the model's twin without
             normalizer: all, or names (level, scale, sensor_offset, ...).
         backbone: backbone, by name or import path.

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
-from revin_forecast.cli.load_split import to_dataset_config
+from revin_forecast.cli.load_split import read_table, to_dataset_config
 from revin_forecast.cli.output import describe_fit, print_json
 from revin_forecast.cli.validation import fingerprint_file, require_known_shifts
 from revin_forecast.data.range_settings import RangeSettings
@@ -53,8 +53,9 @@ def fit(
         lookback: number of past steps used for each forecast; chosen from the data by default.
         reading: how the table is read.
         value_range: the values that a forecast may take.
-        covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
-            weekday, day, yearday, month, minute, step, or columns of the table.
+        covariates: inputs known in advance, such as public holidays; holiday:DE (a country),
+            holiday:DE-BY (a part of it), columns of the table, calendar, hour, weekday, day,
+            yearday, month, minute and step.
         selection: how a model is chosen.
         shifts: also measure robustness to these shifts (all, or names): train the model on the
             first 70 % of the rows and compare it with its twin without normalizer on the last 20 %.
@@ -88,10 +89,9 @@ def fit(
         if _uses_memory_map(memory_map, file, forecaster, reading):
             lines = [_fit_memory_mapped(forecaster, file, reading, value_range, folder, resume)]
         else:
-            from revin_forecast.data.reading.read_series import read_series
-
             lines = []
-            series = read_series(file, **vars(reading), range_settings=value_range)
+            read_options = vars(reading) | {"range_settings": value_range}
+            series = read_table(file, read_options, covariates or ())
             forecaster.fit(series, folder / "training", resume)
     if not training.is_first_process:  # With several processes, only the first one writes.
         return None

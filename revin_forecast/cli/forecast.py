@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from revin_forecast.cli.load_split import read_table
 from revin_forecast.cli.output import print_json
 from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.reading_options import ReadingOptions
@@ -77,8 +78,9 @@ def forecast(
         lookback: number of past steps used for each forecast; chosen from the data by default.
         reading: how the table is read.
         value_range: the values that a forecast may take.
-        covariates: inputs known in advance, for a backbone that accepts them: calendar, hour,
-            weekday, day, yearday, month, minute, step, or columns of the table.
+        covariates: inputs known in advance, such as public holidays; holiday:DE (a country),
+            holiday:DE-BY (a part of it), columns of the table, calendar, hour, weekday, day,
+            yearday, month, minute and step.
         future: table with the columns among the covariates and a row for each forecast step.
         selection: how a model is chosen.
         group: fit a separate model for each value of this column of a long table.
@@ -185,9 +187,8 @@ def _forecast_series(
 ) -> ForecastResult:
     from revin_forecast.cli.output import describe_fit, describe_last_row
     from revin_forecast.data.formatting import pluralize
-    from revin_forecast.data.reading.read_series import read_series
 
-    series = read_series(file, **read_options)
+    series = read_table(file, read_options, forecaster.covariates)
     table = forecaster.fit(series).predict(future=future, level=level, engine=engine)
     fitted = forecaster.fitted
     steps = pluralize(forecaster.horizon, "step")

@@ -1,7 +1,8 @@
-"""The data of the commands that score test rows: a catalogued data set or a file."""
+"""The tables of commands: a file, or a catalogued data set."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.utils.progress import progress
@@ -48,6 +49,26 @@ def load_split(
         series = read_series(data, **vars(reading))
     borders = catalog.split_7_1_2(len(series))
     return SplitData(series, borders, season or default_season(series.frequency))
+
+
+def read_table(
+    file: str, read_options: Mapping[str, Any], covariates: Sequence[str]
+) -> "Series":
+    """Read a table with its targets and inputs, and the columns that are known in advance.
+
+    Args:
+        file: path of the table.
+        read_options: arguments of `read_series`.
+        covariates: names of known inputs; those that are columns are read as well as the targets.
+    """
+    from revin_forecast.data.covariates import table_columns
+    from revin_forecast.data.reading.read_series import read_series
+
+    columns = [name for name in table_columns(covariates) if name != "calendar"]
+    target = read_options["target"]
+    if target is not None and columns:
+        read_options = {**read_options, "target": list(dict.fromkeys([*target, *columns]))}
+    return read_series(file, **read_options)
 
 
 def to_dataset_config(

@@ -12,6 +12,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from revin_forecast.data.formatting import format_timestamp, pluralize
+from revin_forecast.errors import join_words
 
 if TYPE_CHECKING:  # Commands that print nothing of these must not wait for torch and pandas.
     from revin_forecast.data.series import Series
@@ -103,12 +104,17 @@ def print_table(
 
 def describe_fit(fitted: "FittedModel") -> str:
     """Describe a fit: the table, the model and the candidates it was chosen from."""
+    from revin_forecast.forecasting.known_inputs import describe_known_inputs
+
     summary, config = fitted.summary, fitted.config
     gaps, frequency = summary["unobserved"], fitted.history.frequency
     first, last = (format_timestamp(summary[end]) for end in ("first", "last"))
     table = f"{summary['rows']} rows x {summary['series']} series, {first} to {last}"
     table += f", step {frequency}" if frequency else ""
     lines = [table + (f"; {gaps} values not observed" if gaps else "")]
+    if summary.get("left_out"):
+        lines.append(describe_binary_columns(summary["left_out"]))
+    lines += describe_known_inputs(summary.get("known_inputs", ()))
     if "selection" in summary:
         lines += format_selection_table(summary["selection"])
     else:
@@ -116,6 +122,23 @@ def describe_fit(fitted: "FittedModel") -> str:
         lines.append(f"{names}, look-back {config.lookback}")
     lines += summary.get("range", {}).get("notes", [])
     return "\n".join(lines)
+
+
+def describe_binary_columns(names: Sequence[str]) -> str:
+    """Return the line that says why columns of 0 and 1 are not forecast, and what to type.
+
+    >>> print(describe_binary_columns(["promo"]))
+    promo holds only 0 and 1 and is not forecast. If it is known ahead: --covariates promo \
+--future FILE; to forecast it all the same: --target promo
+    """
+    listed, typed = join_words(names, "and"), " ".join(names)
+    is_one = len(names) == 1
+    verbs = "holds only 0 and 1 and is" if is_one else "hold only 0 and 1 and are"
+    subject, it = ("it is", "it") if is_one else ("they are", "them")
+    return (
+        f"{listed} {verbs} not forecast. If {subject} known ahead: --covariates {typed} --future "
+        f"FILE; to forecast {it} all the same: --target {typed}"
+    )
 
 
 def describe_last_row(series: "Series") -> str:

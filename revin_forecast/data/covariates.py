@@ -8,11 +8,16 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
+from revin_forecast.data.calendar_effects import compute_calendar_effect, is_calendar_effect
+from revin_forecast.data.holiday_calendar import (
+    DAY,
+    HOLIDAY_PREFIX,
+    count_holidays,
+    measure_step,
+)
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
-
-DAY = pd.Timedelta(days=1)
 
 # Each is scaled to [-0.5, 0.5], as in the reference implementation of Informer (Zhou et al., AAAI
 # 2021).
@@ -43,9 +48,7 @@ def choose_calendar_features(frequency: str | None) -> tuple[str, ...]:
             "the frequency of the rows is unknown, so calendar features can't be chosen. "
             "Pass --frequency (h, D, W-SAT, MS, ...)."
         )
-    # Offsets of calendar units have no fixed length, so one step from a fixed day is measured.
-    start = pd.Timestamp("2024-01-01")
-    step = (start + to_offset(frequency)) - start
+    step = measure_step(frequency)
     if step >= 20 * DAY:
         return ("month",)
     if step >= 5 * DAY:
@@ -70,7 +73,13 @@ def expand_names(names: Sequence[str], frequency: str | None) -> tuple[str, ...]
 
 def table_columns(names: Sequence[str]) -> list[str]:
     """Return the names that are columns of the table; `names` is expanded."""
-    return [name for name in names if name != STEP and name not in CALENDAR_FEATURES]
+    return [name for name in names if not is_computed(name)]
+
+
+def is_computed(name: str) -> bool:
+    """Return whether a known input follows from the times alone, so that no table has it."""
+    is_named = name == STEP or name in CALENDAR_FEATURES or name.startswith(HOLIDAY_PREFIX)
+    return is_named or is_calendar_effect(name)
 
 
 def known_covariates(
@@ -82,7 +91,8 @@ def known_covariates(
     """Return (time, covariates) float64, in the order of the names.
 
     Args:
-        names: "step" (step number), calendar features, or columns of the table; expanded.
+        names: "step" (step number), calendar features, holidays ("holiday:DE"), columns of
+            `expand_effects`, or columns of the table; expanded.
         timestamps: (time,) timestamps of the steps.
         frequency: frequency of the steps, needed for "step".
         columns: (time, columns of the table), standardized, in the order of `table_columns`.
@@ -97,6 +107,10 @@ def known_covariates(
             parts.append(np.asarray(CALENDAR_FEATURES[name](timestamps), dtype=np.float64))
         elif name == STEP:
             parts.append(number_steps(timestamps, frequency))
+        elif name.startswith(HOLIDAY_PREFIX):
+            parts.append(count_holidays(name, timestamps, frequency))
+        elif is_calendar_effect(name):
+            parts.append(compute_calendar_effect(name, timestamps))
         else:
             assert columns is not None  # callers that name columns pass their values
             parts.append(columns[:, column_names.index(name)])
@@ -106,7 +120,8 @@ def known_covariates(
         row, column = np.argwhere(~np.isfinite(known))[0]
         raise InputError(
             f"{names[column]} is not known at {timestamps[row]}; a known input needs a value for "
-            "every step of the past and of the horizon. Fill it in, or leave the column out."
+            "every step of the past and of the horizon (--future FILE). Fill it in, or leave the "
+            "column out."
         )
     return known
 

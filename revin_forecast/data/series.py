@@ -42,6 +42,9 @@ class Series:
     Models learn from such values, but none is scored; see `hide_lookahead_fill`."""
     range_settings: RangeSettings = field(default_factory=RangeSettings)
     """The values that a forecast may take, as far as the user says."""
+    has_named_targets: bool = False
+    """True: the user named the series to forecast, so that also columns of 0 and 1 are series; see
+    `find_binary_columns`."""
 
     def __post_init__(self):
         required = (len(self.timestamps), len(self.names))

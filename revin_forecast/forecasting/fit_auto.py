@@ -17,6 +17,7 @@ from revin_forecast.forecasting.forecaster_config import (
     find_target_indices,
     summarize_fit,
 )
+from revin_forecast.forecasting.known_inputs import fit_with_known_inputs
 from revin_forecast.models.intervals import Intervals
 from revin_forecast.models.series_intervals import SeriesIntervals
 from revin_forecast.models.spec import ModuleSpec
@@ -53,19 +54,16 @@ def fit_auto(config: ForecasterConfig, series: Series) -> FittedModel:
         series: each channel must end in the last row (`Series.align_ends`).
 
     Raises:
-        InputError: a channel has no value, or the settings name known inputs or the quantile loss,
-            which no candidate supports.
+        InputError: a channel has no value, a known input can't be used, or the settings name the
+            quantile loss, which no candidate supports.
     """
-    if config.covariates:
-        raise InputError(
-            f"the automatic choice takes no known inputs but got {list(config.covariates)}. Name a "
-            "backbone that does: --backbone TiDE, Informer or CycleNet."
-        )
     if config.training.loss == "quantile":
         raise InputError(
             "loss quantile is for a backbone that is trained, and the automatic choice has "
             "conformal intervals of its own; name one (--backbone DLinear), or leave the loss out."
         )
+    if config.covariates:
+        return fit_with_known_inputs(config, series, fit_auto)
     check_has_values(series)
     # All rows set the scale, validation included: the forecast begins after the last of them.
     standardizer = Standardizer.fit(series.values)

@@ -14,7 +14,6 @@ from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.data.value_range import ValueRange
 from revin_forecast.errors import InputError
-from revin_forecast.models.ensemble import WeightedCombination
 from revin_forecast.models.intervals import Intervals
 from revin_forecast.models.quantiles import predict_quantiles
 from revin_forecast.models.reversible import Reversible, select_targets
@@ -64,9 +63,8 @@ class FittedModel:
     @property
     def dtype(self) -> torch.dtype:
         """Type of the windows that the model needs: float64 if it measures amounts from zero."""
-        combination = unwrap(self.model.backbone)
-        is_wide = isinstance(combination, WeightedCombination) and combination.wants_double
-        return torch.float64 if is_wide else torch.float32
+        wants_double = getattr(unwrap(self.model.backbone), "wants_double", False)
+        return torch.float64 if wants_double else torch.float32
 
     @torch.inference_mode()
     def forecast(self, past: Past, known: Known | None = None) -> Future:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from revin_forecast.data.binary_columns import leave_out_binary_columns
 from revin_forecast.data.memory_mapped.series import MemoryMappedSeries
 from revin_forecast.data.reading.read_series import TableLike, read_series
 from revin_forecast.errors import InputError
@@ -44,10 +45,10 @@ class Forecaster:
         normalizer: a class called with (channels), or a functools.partial of one; None: selected
             automatically, or RevIN if the backbone is named.
         training: settings for a backbone that is trained.
-        covariates: inputs known in advance for every step, for a backbone that takes them:
-            "calendar" (features that fit the table's step), one calendar feature ("hour",
-            "weekday", ...), "step" (the running number), or columns of the table, which are then
-            not forecast.
+        covariates: inputs known in advance for every step, for the automatic choice and backbones
+            that take them: "holiday:DE" or "holiday:DE-BY" (a country's holidays), "calendar"
+            (features that fit the table's step), one calendar feature ("hour", "weekday", ...),
+            "step" (the running number), or columns of the table, which are then not forecast.
         selection: seasons, effort and time budget of the automatic choice.
 
     >>> import numpy as np, pandas as pd
@@ -90,6 +91,9 @@ class Forecaster:
     ) -> "Forecaster":
         """Fit on a table; its last fifth (at least one horizon) serves as validation.
 
+        If there are other series, the automatic choice does not forecast columns of 0 and 1, unless
+        `read_series(table, target=...)` named them; `fitted.summary["left_out"]` lists them.
+
         Args:
             table: a Series, a data frame or the path of a file, as `read_series` takes it; or the
                 result of `memory_map_table` for a file larger than memory.
@@ -122,7 +126,10 @@ class Forecaster:
                 "the automatic choice is made in one go; there is nothing to resume. Name a "
                 "backbone that is trained, or leave resume out."
             )
+        series, binary = leave_out_binary_columns(series, config.covariates)
         self.fitted = apply_value_rules(fit_auto(config, series), series, config.lookback)
+        if binary:
+            self.fitted.summary["left_out"] = list(binary)
         return self
 
     @property
@@ -183,7 +190,8 @@ class Forecaster:
         config = fitted.config
         if "selection" in fitted.summary:
             # The combination came from the automatic choice: fit must select again.
-            forecaster = cls(config.horizon, training=config.training)
+            covariates = tuple(fitted.summary.get("covariates", ()))
+            forecaster = cls(config.horizon, training=config.training, covariates=covariates)
         else:
             components = config.lookback, config.backbone, config.normalizer
             forecaster = cls(config.horizon, *components, config.training, config.covariates)

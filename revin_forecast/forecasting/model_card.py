@@ -60,8 +60,9 @@ def _iter_facts(manifest: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "forecasts", f"{manifest['horizon']:,} steps from the last {manifest['lookback']:,}"
     yield "model", _format_call(manifest["backbone"])
     yield "normalizer", _format_call(manifest["normalizer"])
-    if manifest["covariates"]:
-        yield "known in advance", _format_names(manifest["covariates"])
+    known = manifest["summary"].get("covariates", manifest["covariates"])
+    if known:
+        yield "known in advance", _format_names(known)
     yield "intervals", _describe_intervals(manifest)
     notes = manifest["summary"].get("range", {}).get("notes")
     if notes:

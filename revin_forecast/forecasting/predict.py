@@ -104,7 +104,9 @@ def _build_known_covariates(
     """
     names, format = fitted.config.covariates, fitted.history.format
     future_series = None
-    if future is not None:
+    # An input that did not help when the model was chosen is not needed any more.
+    is_superfluous = known_columns is None and bool(fitted.summary.get("known_inputs"))
+    if future is not None and not is_superfluous:
         if known_columns is None:
             raise InputError(
                 "future is for own columns that are known in advance, and this forecaster was "

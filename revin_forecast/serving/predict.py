@@ -77,7 +77,7 @@ def describe_model(forecaster: Forecaster) -> dict[str, Any]:
         "step": history.frequency,
         "lookback": fitted.config.lookback,
         "horizon": fitted.config.horizon,
-        "known": list(fitted.config.covariates),
+        "known": list(summary.get("covariates", fitted.config.covariates)),
         "future": [] if fitted.known_columns is None else list(fitted.known_columns.history.names),
         "levels": _list_available_levels(fitted),
         "any_level": fitted.intervals is not None,

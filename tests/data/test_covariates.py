@@ -199,8 +199,6 @@ def test_commands_accept_covariates(tmp_path, capsys, monkeypatch):
     capsys.readouterr()
     assert main(["evaluate", *words]) == 0
     assert json.loads(capsys.readouterr().out)["backbone"] == "TiDE"
-    assert main(["forecast", "sales.csv", "--horizon", "7", "--covariates", "calendar"]) == 2
-    assert "the automatic choice takes no known inputs" in capsys.readouterr().err
 
 
 def test_a_siamese_goes_through_commands_and_files(tmp_path, capsys, monkeypatch):

@@ -211,8 +211,6 @@ def test_unusable_arguments_and_tables_are_refused():
         Forecaster(horizon=7, backbone="Ridge")
     with pytest.raises(InputError, match="made in one go; there is nothing to resume"):
         Forecaster(horizon=7).fit(table(), resume=True)
-    with pytest.raises(InputError, match="takes no known inputs but got"):
-        Forecaster(horizon=7, covariates=["calendar"]).fit(table())
     with pytest.raises(InputError, match="got <function"):
         Forecaster(horizon=7, backbone=lambda *sizes: Linear(*sizes))
     fitted = Forecaster(horizon=7, lookback=28).fit(table())

@@ -56,7 +56,8 @@ def read_series(
         frequency: pandas frequency string of the rows; None: detect it.
         grid: put the rows on a full regular grid, with absent rows unobserved. False keeps the
             rows as they are, including repeated timestamps, and does not detect a frequency.
-        target: series to forecast; only these and the inputs are read. None: all of `columns`.
+        target: series to forecast; only these and the inputs are read. None: all of `columns`; the
+            automatic choice then leaves columns of 0 and 1 out, see `find_binary_columns`.
         inputs: series that are used but not forecast.
         missing: treatment of gaps. "observed" leaves them unobserved; "interpolate" fills them
             linearly in time, except before the first and after the last value; "error" rejects
@@ -75,7 +76,7 @@ def read_series(
     """
     names = resolve_requested_series(columns, target, inputs)
     if isinstance(source, Series):
-        series = source if names is None else source.select(names)
+        series = source if names is None else mark_targets(source.select(names))
         series = series if inputs is None else mark_inputs(series, inputs)
         return _add_range(fill_gaps(series, missing), range_settings)
     options = {"time": time, "id": id, "value": value, "decimal": decimal, "frequency": frequency}
@@ -83,6 +84,7 @@ def read_series(
     like = like or UNKNOWN_FORMAT
     table = read_table(source, given, like)
     parsed = parse_table(table, inspect_columns(table, given, like, names), names, grid, missing)
+    parsed = parsed if names is None else mark_targets(parsed)
     parsed = parsed if inputs is None else mark_inputs(parsed, inputs)
     return _add_range(parsed, range_settings)
 
@@ -131,6 +133,11 @@ def resolve_requested_series(
     targets = columns if target is None else target
     # Targets first, and each series once.
     return None if targets is None else list(dict.fromkeys([*targets, *(inputs or ())]))
+
+
+def mark_targets(series: Series) -> Series:
+    """Mark that the user named the series to forecast."""
+    return replace(series, has_named_targets=True)
 
 
 def mark_inputs(series: Series, inputs: Sequence[str]) -> Series:

@@ -2,6 +2,7 @@
 
 from markupsafe import Markup
 
+from revin_forecast.forecasting.known_inputs import describe_known_inputs
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.reports.forecast.content import ReportContent
 from revin_forecast.reports.templates import render_template
@@ -26,6 +27,7 @@ def render_selection(content: ReportContent) -> Markup:
         reason=reason,
         fit_facts=fit_facts,
         notes=summary.get("range", {}).get("notes", []),
+        known_inputs=describe_known_inputs(summary.get("known_inputs", ())),
     )
 
 
@@ -39,7 +41,8 @@ def render_reproduction(content: ReportContent) -> Markup:
             "model": _describe_backbone(config),
             "normalizer": config.normalizer.call_expression,
         }
-    covariates = {"known in advance": ", ".join(config.covariates)} if config.covariates else {}
+    names = content.fitted.summary.get("covariates", config.covariates)
+    covariates = {"known in advance": ", ".join(names)} if names else {}
     facts = {
         **model,
         **covariates,

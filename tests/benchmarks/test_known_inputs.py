@@ -1,0 +1,16 @@
+"""The measurement of holidays runs, and its committed results keep their bounds."""
+
+from tests.support.evidence_pages import committed_rows, repeat_page
+
+
+def test_holidays_lower_the_error_where_they_matter(data_dir, tmp_path):
+    repeated = repeat_page("known_inputs", tmp_path, data_dir=data_dir)
+    for rows in (repeated, committed_rows("known_inputs")):
+        right = {(row["data"], row["step"]): row for row in rows if row["holidays"] == "right"}
+        bikes = right["bike_sharing", "D"]
+        assert bikes["kept"] == "3 of 3"
+        assert bikes["near %"] < -3
+        assert bikes["change %"] < -1
+        for row in rows:
+            # Holidays of another country do no harm.
+            assert row["holidays"] == "right" or row["change %"] < 0.5, row
