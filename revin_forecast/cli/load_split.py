@@ -51,9 +51,7 @@ def load_split(
     return SplitData(series, borders, season or default_season(series.frequency))
 
 
-def read_table(
-    file: str, read_options: Mapping[str, Any], covariates: Sequence[str]
-) -> "Series":
+def read_table(file: str, read_options: Mapping[str, Any], covariates: Sequence[str]) -> "Series":
     """Read a table with its targets and inputs, and the columns that are known in advance.
 
     Args:

@@ -83,8 +83,9 @@ def choose_effects(
     autoregression that are estimated on the rows before each part: with an input's effects taken
     out of the past and added to the forecast, and without. Inputs join one after the other, that
     with the greatest gain first, as long as the gain is more than one standard error over blocks of
-    origins, and a tenth of a percent. Effects are added to the values, or multiply those of a positive series, whichever has
-    the smaller error. At the end they are estimated again, on all rows.
+    origins, and a tenth of a percent. Effects are added to the values, or multiply those of a
+    positive series, whichever has the smaller error. At the end they are estimated again, on all
+    rows.
 
     Args:
         values: (time,) one channel, NaN where unobserved.
