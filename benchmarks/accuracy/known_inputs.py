@@ -26,11 +26,11 @@ TEXT = """
 
 Mean absolute scaled error of the `Forecaster` with its defaults, without known inputs and `with`
 the public holidays of the country (`covariates=["holiday:US"]`): fitted once on the first 80 % of
-the rows, then every window of the rest, over all steps and series. MASE is scaled by the mean error
-of the seasonal naive forecast in the rows fitted on (a week of days, a day of hours). `change %`:
-of the error, negative where holidays help; `+-`: its standard error over blocks of 28 days. `near`:
-on holidays and the days before and after them only. `kept`: series for which the holidays were
-admitted, by validation on the rows fitted on.
+the rows, then a window from each day of the rest, over all steps and series. MASE is scaled by the
+mean error of the seasonal naive forecast in the rows fitted on (a week of days, a day of hours).
+`change %`: of the error, negative where holidays help; `+-`: its standard error over blocks of 28
+days. `near`: on holidays and the days before and after them only. `kept`: series for which the
+holidays were admitted, by validation on the rows fitted on.
 
 Under `wrong`, the holidays are those of another country (Japan): where they are kept, the rule was
 deceived. The columns of a holiday (one that all share, and three of its own) and the rule of
@@ -68,8 +68,8 @@ SETS = {
         "shift/household_power_hourly.csv.gz", "FR", ("Global_active_power",)
     ),
 }
-STEPS = {"D": (14, 7), "h": (48, 24)}
-"""Horizon and season by the step of the rows."""
+STEPS = {"D": (14, 7, 1), "h": (48, 24, 24)}
+"""Horizon, season and rows from one window to the next by the step of the rows."""
 
 
 @measurement(
@@ -98,12 +98,12 @@ def measure_set(name: str, folder: Path, step: str) -> list[Row]:
     """Return the rows of a set: with the country's holidays, and with those of another one."""
     described = SETS[name]
     series = load_steps(name, folder, step)
-    horizon, season = STEPS[step]
+    horizon = STEPS[step][0]
     near = find_days_near_holidays(series, described.country)
-    plain = forecast_errors(series, (), horizon, season)[1]
+    plain = forecast_errors(series, (), step)[1]
     rows: list[Row] = []
     for label, country in (("right", described.country), ("wrong", "JP")):
-        fitted, errors = forecast_errors(series, (f"holiday:{country}",), horizon, season)
+        fitted, errors = forecast_errors(series, (f"holiday:{country}",), step)
         change, deviation = measure_change(plain, errors, series)
         kept = [entry for entry in fitted.summary["known_inputs"] if entry["admitted"]]
         rows.append(
@@ -148,18 +148,19 @@ def find_days_near_holidays(series: Series, country: str) -> np.ndarray:
 
 
 def forecast_errors(
-    series: Series, covariates: tuple[str, ...], horizon: int, season: int
+    series: Series, covariates: tuple[str, ...], step: str
 ) -> tuple[FittedModel, np.ndarray]:
     """Return the model, and (time, series) scaled absolute errors, the mean over steps ahead.
 
     NaN for the rows fitted on and where nothing was observed.
     """
+    horizon, season, stride = STEPS[step]
     start = int(TRAINING_SHARE * len(series))
     fitted = Forecaster(horizon, covariates=covariates).fit(series.slice_rows(0, start)).fitted
     sums, counts = np.zeros(series.values.shape), np.zeros(series.values.shape)
     scale = naive_scale(torch.tensor(series.values[:start]), season).numpy()
     units = fitted.standardizer.scale / scale
-    starts = range(start, len(series) - horizon + 1)
+    starts = range(start, len(series) - horizon + 1, stride)
     for batch in iter_rolling_origins(fitted, series, starts, season):
         forecast = fitted.forecast(batch.past, batch.known)
         errors = (forecast - batch.truth).abs().double().numpy() * units
