@@ -35,7 +35,7 @@ holidays were admitted, by validation on the rows fitted on.
 Under `wrong`, the holidays are those of another country (Japan): where they are kept, the rule was
 deceived. The columns of a holiday (one that all share, and three of its own) and the rule of
 admission were decided on the first 80 % of the rows of the daily sets; the figures are from the
-rest.
+rest. They were seen more than once during the work, but decided nothing.
 
 {findings}
 
@@ -43,7 +43,15 @@ Repeat with
 
     python -m benchmarks.accuracy.known_inputs --data-dir DATA
 """
-FINDINGS = ""
+FINDINGS = """
+Holidays help where they change the day: rentals of bicycles and taxi rides have about four percent
+less error by days, and bicycles two percent by hours; about holidays it is eight to thirteen
+percent. They change next to nothing in the power of one household. On the load of American power
+grids, by days, the rule admitted them for seven of ten series, and the test year got worse by one
+and a half percent: on 1 January 2018, in a cold spell, and on 4 July, in a heat wave, the load did
+not fall as it had in other years. In the year before, on which the columns were decided, holidays
+lowered the error by two percent, and by fifteen about holidays.
+"""
 
 
 @dataclass(frozen=True)
