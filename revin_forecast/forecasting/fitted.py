@@ -14,7 +14,9 @@ from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.data.value_range import ValueRange
 from revin_forecast.errors import InputError
+from revin_forecast.models.ensemble import WeightedCombination
 from revin_forecast.models.intervals import Intervals
+from revin_forecast.models.known_effects import KnownEffects
 from revin_forecast.models.quantiles import predict_quantiles
 from revin_forecast.models.reversible import Reversible, select_targets
 from revin_forecast.training.model_config import ModelConfig
@@ -55,16 +57,23 @@ class FittedModel:
     @property
     def takes_whole_history(self) -> bool:
         """Whether the model smooths all rows it was fitted on, however many these are."""
-        combination = unwrap(self.model.backbone)
-        return isinstance(combination, WeightedCombination) and any(
+        combination = self._find_combination()
+        return combination is not None and any(
             isinstance(member.backbone, ETS) for member in combination.members
         )
 
     @property
     def dtype(self) -> torch.dtype:
         """Type of the windows that the model needs: float64 if it measures amounts from zero."""
-        wants_double = getattr(unwrap(self.model.backbone), "wants_double", False)
-        return torch.float64 if wants_double else torch.float32
+        combination = self._find_combination()
+        is_wide = combination is not None and combination.wants_double
+        return torch.float64 if is_wide else torch.float32
+
+    def _find_combination(self) -> WeightedCombination | None:
+        """Return the combination of the automatic choice; None for another model."""
+        backbone = unwrap(self.model.backbone)
+        backbone = backbone.inner if isinstance(backbone, KnownEffects) else backbone
+        return backbone if isinstance(backbone, WeightedCombination) else None
 
     @torch.inference_mode()
     def forecast(self, past: Past, known: Known | None = None) -> Future:

@@ -87,11 +87,6 @@ class KnownEffects(CovariateBackbone):
         factor = torch.where(self.is_multiplicative, limited.exp(), torch.ones_like(effects))
         return torch.where(self.is_multiplicative, torch.zeros_like(effects), effects), factor
 
-    @property
-    def wants_double(self) -> bool:
-        """Whether the inner backbone needs windows in float64."""
-        return getattr(self.inner, "wants_double", False)
-
     def _run_inner(self, past: Past, observed: Observed | None) -> Future:
         accepts_observed = getattr(self.inner, "accepts_observed", False)
         return self.inner(past, observed) if accepts_observed else self.inner(past)
