@@ -233,7 +233,9 @@ def _repeat_value(block: SeriesBlock) -> LocalForecasts:
     return LocalForecasts(LAST_VALUE, forecasts[:-1], forecasts[-1], is_baseline=True)
 
 
-def _compute_errors(block: SeriesBlock, forecasts: Forecasts) -> Forecasts:
+def _compute_errors(
+    block: SeriesBlock, forecasts: Forecasts
+) -> Float[Tensor, "windows horizon series"]:
     """Return truth minus forecast; NaN where one is unknown, as at one origin if there are none."""
     nothing = block.values.new_full((block.horizon, block.values.shape[1]), torch.nan)
     padded = torch.cat([block.values, nothing])
