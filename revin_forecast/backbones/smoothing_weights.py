@@ -30,7 +30,7 @@ MIN_LOG_SHARE = 1e-6
 def estimate_noise(
     values: Values, observed: Bool[Tensor, "time series"] | None, squares: Values
 ) -> Float[Tensor, " series"]:
-    """Return the mean squared error of each series that is not told apart from 0.
+    """Return the mean squared error of each series that counts as 0.
 
     Args:
         values: (time, series).
@@ -57,7 +57,7 @@ class Scorer:
     season: int
     """Steps in a season; 1: none."""
     noise: Float[Tensor, " series"]
-    """Least mean squared error that is told apart from 0."""
+    """Least mean squared error that counts as more than 0."""
     begin: Int[Tensor, " series"]
     """First row of each series."""
 

@@ -44,7 +44,7 @@ def is_intermittent(values: np.ndarray, season: int = 1) -> np.ndarray:
 
 
 def _has_ended(occurs: np.ndarray) -> np.ndarray:
-    """Return whether more rows follow the last positive value than ever lay between two."""
+    """Return whether more rows follow the last positive value than any two had between them."""
     rows = len(occurs)
     has_ended = np.zeros(occurs.shape[1], dtype=bool)
     for channel, column in enumerate(occurs.T):
