@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from revin_forecast.normalizers.base import Equivariance, Normalizer, ValueKind
+from revin_forecast.normalizers.statistics import check_observed
 from revin_forecast.utils.shapes import Future, Observed, Past
 
 MAX_LOG_GROWTH = math.log(1000)
@@ -63,6 +64,7 @@ class LogMean(Normalizer[LogLevel]):
     def normalize(self, past: Past, observed: Observed | None = None) -> tuple[Past, LogLevel]:
         """Map windows to the common scale; see `Normalizer.normalize`."""
         self._check_past(past)
+        check_observed(past, observed)
         # In float64: amounts much smaller than `zero` would lose their digits.
         amounts = past.double() - self.zero
         known = amounts.isfinite() & (amounts > 0)
