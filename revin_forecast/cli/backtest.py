@@ -67,7 +67,7 @@ def backtest(
             yearday, month, minute and step.
         selection: how a model is chosen.
         quiet: do not print the chosen model and its scores.
-        backbone: backbone, by name or import path; auto chooses a model on validation windows.
+        backbone: backbone, by name or import path; auto weighs models by errors on past rows.
         normalizer: normalizer of each window, by name or import path; by default chosen on
             validation windows, or RevIN with a named backbone.
         training: settings for a backbone trained by gradient descent.

@@ -65,7 +65,7 @@ def fit(
         resume: continue from the last checkpoint in the folder.
         quiet: do not print the chosen model and its scores.
         json: print one JSON object instead of text.
-        backbone: backbone, by name or import path; auto chooses a model on validation windows.
+        backbone: backbone, by name or import path; auto weighs models by errors on past rows.
         normalizer: normalizer of each window, by name or import path; by default chosen on
             validation windows, or RevIN with a named backbone.
         training: settings for a backbone trained by gradient descent.

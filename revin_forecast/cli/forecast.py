@@ -88,7 +88,7 @@ def forecast(
             worker processes (local) or on a Ray cluster (ray).
         workers: number of worker processes of the local engine; one per core by default.
         quiet: do not print the chosen model and its scores.
-        backbone: backbone, by name or import path; auto chooses a model on validation windows.
+        backbone: backbone, by name or import path; auto weighs models by errors on past rows.
         normalizer: normalizer of each window, by name or import path; by default chosen on
             validation windows, or RevIN with a named backbone.
         training: settings for a backbone trained by gradient descent.

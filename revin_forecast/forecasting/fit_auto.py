@@ -60,7 +60,7 @@ def fit_auto(config: ForecasterConfig, series: Series) -> FittedModel:
     if config.training.loss == "quantile":
         raise InputError(
             "loss quantile is for a backbone that is trained, and the automatic choice has "
-            "conformal intervals of its own; name one (--backbone DLinear), or leave the loss out."
+            "intervals of its own; name one (--backbone DLinear), or leave the loss out."
         )
     if config.covariates:
         return fit_with_known_inputs(config, series, fit_auto)

@@ -107,8 +107,8 @@ class FittedModel:
     def quantiles(self, past: Past, levels: Sequence[float], known: Known | None = None) -> Future:
         """Return quantiles of the forecast in standardized units.
 
-        A model trained on quantiles forecasts them itself; for any other model they are conformal
-        quantiles around the point forecast.
+        A model trained on quantiles forecasts them itself; for any other model they are
+        those of its intervals, around the point forecast.
 
         Args:
             past: (batch, lookback, channels), NaN where unobserved.

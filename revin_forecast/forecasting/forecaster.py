@@ -39,9 +39,9 @@ class Forecaster:
     Args:
         horizon: steps to forecast.
         lookback: number of past steps used for each forecast; None: selected automatically.
-        backbone: "auto" compares naive forecasts and closed-form linear maps on validation windows
-            and combines them (see `revin_forecast.selection`); or a class called with (lookback,
-            horizon, channels), or a functools.partial of one.
+        backbone: "auto" combines exponential smoothing, closed-form linear maps and naive
+            forecasts, weighed by their errors on past rows (see `revin_forecast.selection`); or a
+            class called with (lookback, horizon, channels), or a functools.partial of one.
         normalizer: a class called with (channels), or a functools.partial of one; None: selected
             automatically, or RevIN if the backbone is named.
         training: settings for a backbone that is trained.
@@ -90,6 +90,8 @@ class Forecaster:
         inputs: Sequence[str] = (),
     ) -> "Forecaster":
         """Fit on a table; its last fifth (at least one horizon) serves as validation.
+
+        The automatic choice weighs models of a short table at expanding origins instead.
 
         If there are other series, the automatic choice does not forecast columns of 0 and 1, unless
         `read_series(table, target=...)` named them; `fitted.summary["left_out"]` lists them.

@@ -16,7 +16,7 @@ from revin_forecast.selection.short_maps import Maps, ShortWindows
 MAX_ROWS = 1000
 """Last rows that the models of single series see."""
 MAX_SEPARATE_ROWS = 12
-"""Most rows that are smoothed again for each origin: the first states of so few see most of them."""
+"""Most rows that are smoothed again for each origin: the first states see most of so few."""
 MAX_SOLVES = 5
 """Number of origins at which short maps are solved; the others use the latest before them."""
 SHARPNESS = 8.0

@@ -99,7 +99,7 @@ def _check_can_learn_quantiles(backbone: nn.Module, name: str) -> None:
         reason = "is solved for the mean" if isinstance(backbone, Ridge) else "has nothing to train"
         raise InputError(
             f"{name} {reason}, so it can't be trained with loss quantile. Leave the loss out: "
-            "conformal intervals (--level 80 95) work with every backbone; or choose a backbone "
+            "intervals (--level 80 95) work with every backbone; or choose a backbone "
             "that is trained (DLinear, MLP, NHITS)."
         )
 

@@ -195,7 +195,7 @@ def test_saved_and_loaded_quantiles_are_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("backbone", "message"),
     [
-        (Ridge, r"Ridge is solved for the mean, .* conformal intervals \(--level 80 95\)"),
+        (Ridge, r"Ridge is solved for the mean, .* intervals \(--level 80 95\)"),
         (Repeat, "Repeat has nothing to train"),
     ],
 )
