@@ -110,8 +110,12 @@ def average_ratios(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 def average_clipped_ratios(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Return the geometric mean with each ratio clipped to [1/3, 3]."""
-    logs = np.clip(_compute_log_ratios(values, reference), -np.log(CLIP), np.log(CLIP))
-    return np.exp(logs.mean(axis=-1))
+    return np.exp(clip_log_ratios(values, reference).mean(axis=-1))
+
+
+def clip_log_ratios(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return the logarithms of the ratios of the series, each clipped to [1/3, 3]."""
+    return np.clip(_compute_log_ratios(values, reference), -np.log(CLIP), np.log(CLIP))
 
 
 def average_wins(values: np.ndarray, reference: np.ndarray) -> np.ndarray:

@@ -155,6 +155,19 @@ def draw_panel(rows: Rows) -> graph_objects.Figure:
     return plot.draw(list(groups.values()))
 
 
+def draw_panel_choices(rows: Rows) -> graph_objects.Figure:
+    """Draw the error of each variant over that of the shipped rules."""
+    columns = {"/ shipped, 1": "origin 1", "/ shipped, 2": "origin 2", "families": "by families"}
+    drawn: list[Row] = []
+    for row in rows[1:]:  # the first one is the seasonal naive, far away
+        cells = {name: row[column] for column, name in columns.items() if row[column]}
+        if cells:  # a row of names has none
+            ratios = {name: float(cell.split()[0]) for name, cell in cells.items()}
+            drawn.append({"label": f"{row['rule']}: {row['value']}".rstrip(": ")} | ratios)
+    axis = "MASE / that of the shipped rules"
+    return DotPlot("{label}", tuple(columns.values()), axis, line=1).draw(drawn)
+
+
 def draw_thread_count(rows: Rows) -> graph_objects.Figure:
     """Draw the time of a step for each number of threads."""
     columns = tuple(name for name in rows[0] if name.startswith("ms on "))
@@ -222,6 +235,7 @@ CUSTOM_FIGURES: dict[str, Callable[[Rows], graph_objects.Figure]] = {
     "accuracy_closed_form": draw_closed_form,
     "accuracy_panel": draw_panel,
     "normalizer_audit": draw_normalizer_audit,
+    "panel_choices": draw_panel_choices,
     "scaling": draw_scaling,
     "shift_verdicts": draw_shift_verdicts,
     "thread_count": draw_thread_count,
