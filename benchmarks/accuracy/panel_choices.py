@@ -51,10 +51,10 @@ Protocol. The 267 series and both origins are those of `--grid panel` of
 `benchmarks.accuracy.run`: at origin 1 the last `horizon` rows are held out, at origin 2 the
 `horizon` rows before them. Each series is forecast by itself with its season given. The rules are
 those of `revin_forecast.selection.local_models`, applied to the last 1,000 rows. A series that
-never was below zero has no forecast below zero. The row `Forecaster` has the public interface, which
-also finds the season, rounds whole numbers, and has a model for intermittent series and maps of
-the whole table for long ones; otherwise it agrees with `shipped rules`. The short series of a
-source belong to its family. A rule has its shipped value in brackets.
+never was below zero has no forecast below zero. The row `Forecaster` has the public interface. It
+also finds the season, rounds whole numbers, and has a model for intermittent series and maps of the
+whole table for long ones; otherwise it agrees with `shipped rules`. The short series of a source
+belong to its family. A rule has its shipped value in brackets.
 
 Columns. An error is the mean absolute scaled error (MASE). `/ naive` is the geometric mean over
 series of the error over that of the seasonal naive forecast, each ratio first drawn into 1/3 to 3
@@ -79,11 +79,12 @@ where DATA has the folder `panel`.
 """
 RESULT = """
 **Result.** The variant chosen on the other families has {chosen} times the error of the shipped
-rules on the family left out (geometric mean over {count} families). Chosen on the family itself, in
-hindsight, it has {best} times their error. Near 1, the first number means that no family has
-decided the rules. Of {variants} variants, these are worse than the shipped
-rules at both origins, with intervals above 1: {worse}. Better at both origins, with intervals below
-1: {better}. The others can't be told apart from the shipped rules at one origin at least.
+rules on the family left out (geometric mean over {count} families). Near 1, this says that a choice
+made without a family serves it as well as the shipped rules, which saw it. It costs most in
+{worst}. Chosen on the family itself, in hindsight, a variant has {best} times their error. Of
+{variants} variants, these are worse than the shipped rules at both origins, with intervals above 1: {worse}.
+Better at both origins, with intervals below 1: {better}. The others can't be told apart from the
+shipped rules at one origin at least.
 """
 
 
@@ -246,8 +247,11 @@ def describe_result(rows: Sequence[Row]) -> str:
         "; ".join(f"{row['rule']}: {row['value']}" for row in found) or "none"
         for found in (worse, better)
     )
+    left_out, choices = (row for row in rows if row["rule"] == CHOSEN)
+    worst = max(names, key=lambda name: float(left_out[name]))
     text = RESULT.format(
-        chosen=by_rule[CHOSEN]["families"],
+        worst=f"{worst}: {left_out[worst]} ({choices[worst]})",
+        chosen=left_out["families"],
         best=by_rule[BEST]["families"],
         count=len(names),
         variants=len(varied),

@@ -169,6 +169,8 @@ def test_the_result_names_the_variants_with_clear_signs(scores):
     assert "intervals below 1: power of the error in the weights (8): 2. The" in text
     mixed = " ".join(describe_result(list(build_rows(scores, forecaster))).split())
     assert "above 1: none. Better" in mixed
+    # Tourism makes the second variant the best without another family, which it does not suit.
+    assert "costs most in economy: 1.200 (power of the error in the weights (8): 2)." in mixed
 
 
 def test_a_quick_run_measures_a_series_of_each_family(data_folder, tmp_path):
