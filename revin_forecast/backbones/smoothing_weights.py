@@ -23,6 +23,8 @@ MIN_WEIGHT = 1e-4
 """Weights below this are dropped."""
 RELATIVE_NOISE, ROUNDING_NOISE = 1e-16, 1e-28
 """Mean squared error below which fits are equally perfect, in variances and in mean squares."""
+MIN_LOG_ROWS = 8
+"""Fewest observed rows for logarithms."""
 MIN_LOG_SHARE = 1e-6
 """Least value with a logarithm, in largest values: a rounded 0 has none."""
 
@@ -109,6 +111,8 @@ class Logarithms:
         least = torch.where(is_gap, torch.inf, amounts).amin(0)
         # The value that stands for 0 is finite where the largest amount is positive.
         is_positive = (largest > 0) & (least > MIN_LOG_SHARE * largest)
+        # Three rows that double do not show exponential growth.
+        is_positive &= (~is_gap).sum(0) >= MIN_LOG_ROWS
         return is_positive, torch.where(is_positive, largest, 1).log()
 
 

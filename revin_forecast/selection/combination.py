@@ -21,14 +21,15 @@ from revin_forecast.selection.local_members import (
     build_local_members,
     list_local_rows,
 )
+from revin_forecast.selection.local_models import MAX_ROWS
 from revin_forecast.selection.result import SelectionResult
 from revin_forecast.selection.select_local import FurtherForecasts, LocalSelection, select_local
 from revin_forecast.training.model_config import ModelConfig
 
 MAX_JOINT_ORIGINS = 40
 """Most validation windows on which models of single series compete with those of the table."""
-JOINT_ROWS = 1000
-"""Last rows in which these windows begin, as many as models of single series see."""
+MANY_SERIES = 32
+"""Number of series above which some are likely to be unlike the others."""
 VALIDATION_SHARE = 0.2
 """Share of a table's rows that its models are validated on."""
 MIN_LOCAL_WEIGHT = 0.1
@@ -110,19 +111,21 @@ def add_series_models(task: SeriesTask, table: SelectionResult) -> SelectionResu
 
 
 def can_join(values: np.ndarray) -> bool:
-    """Return whether the rows that models of single series see hold most of a table's validation.
+    """Return whether models of single series may join those of the table.
 
-    Where they do not, a few days decide about years: on 15-minute tables of two years the models of
-    single series then got weights that cost 9 to 14 % of accuracy.
+    They may if they see the whole history, or if the table has many series, which one map may suit
+    badly. Elsewhere the maps know more: on seven tables of 700 to 4,600 days or weeks, the models
+    of single series got weights on a few months that cost 1.6 % of accuracy on later ones.
     """
-    return VALIDATION_SHARE * len(values) <= JOINT_ROWS
+    rows, series = values.shape
+    return rows <= MAX_ROWS or series > MANY_SERIES and VALIDATION_SHARE * rows <= MAX_ROWS
 
 
 def _select_joint_windows(task: SeriesTask, table: SelectionResult) -> FurtherForecasts:
     """Return the table's forecasts of some of the last validation windows, as amounts."""
     assert table.validation is not None  # `select_model` returns it
     origins = table.validation.origins
-    recent = np.flatnonzero(origins >= origins[-1] - JOINT_ROWS)
+    recent = np.flatnonzero(origins >= origins[-1] - MAX_ROWS)
     count = min(MAX_JOINT_ORIGINS, len(recent))
     chosen = np.unique(recent[np.linspace(0, len(recent) - 1, count).round().astype(int)])
     values = table.validation.forecast[torch.from_numpy(chosen)].double()

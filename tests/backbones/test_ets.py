@@ -259,3 +259,12 @@ def test_wrong_arguments_are_refused():
     for origins in ([], [0], [3, 2], [2, 2], [11]):
         with pytest.raises(ValueError, match="ascending origins from 1 to 10.* but got"):
             smooth(torch.zeros(10, 1).double(), origins=origins)
+
+
+def test_a_few_doublings_are_no_exponential_growth():
+    def forecast(rows):
+        past = 2.0 ** torch.arange(rows, dtype=torch.float64).reshape(1, rows, 1)
+        return float(ETS(rows, 6, 1, logs=True)(past)[0, -1, 0] / past[0, -1, 0])
+
+    assert forecast(3) < 6
+    assert forecast(20) == pytest.approx(64, rel=0.3)
