@@ -118,7 +118,7 @@ def can_join(values: np.ndarray) -> bool:
     of single series got weights on a few months that cost 1.6 % of accuracy on later ones.
     """
     rows, series = values.shape
-    return rows <= MAX_ROWS or series > MANY_SERIES and VALIDATION_SHARE * rows <= MAX_ROWS
+    return rows <= MAX_ROWS or (series > MANY_SERIES and VALIDATION_SHARE * rows <= MAX_ROWS)
 
 
 def _select_joint_windows(task: SeriesTask, table: SelectionResult) -> FurtherForecasts:
