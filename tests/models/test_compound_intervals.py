@@ -47,8 +47,11 @@ def test_most_of_the_future_is_within_its_intervals():
     for seed in range(60):
         sales = draw_sales(seed, 212, 0.2)[:, None]
         fitted, scale = fit_on(sales[:200])
+        if not fitted.is_intermittent.all():
+            continue  # after a long pause at the end, a series counts as ended
         high = scale.inverse_transform(find_quantiles(fitted, scale, sales[:200], (0.95,))[0])
         covered.append(sales[200:203] <= high + 1e-6)
+    assert len(covered) >= 55
     assert 0.91 <= np.mean(covered) <= 0.99
 
 
