@@ -62,8 +62,8 @@ error prefers the forecast that nothing is ever needed. So the point forecast of
 series is the mean rate, which adds up to the demand of a month (its bias is small) and has a
 smaller RMSE, and its quantiles say the rest.
 
-**Where it is not best.** `TSB` knows no season: on *home*, two hourly series, the combination of
-linear maps and naive forecasts that it replaces had an RMSE of 2.32, less than its own. Where the
+**Where it is not best.** `TSB` knows no season. So where a day has twelve steps or more, as on
+*home*, the default keeps its linear maps, and the intervals of these. Where the
 rate does not change (*night rides*, *home*, *cancelled*, *constant rate*), the quantiles of all
 rows have the smaller quantile loss. On *covid*, where the rate multiplies, all intervals are too
 narrow. The intervals of the peers are as wide below their forecast as above, which costs them most

@@ -15,6 +15,8 @@ from revin_forecast.models.compound_intervals import CompoundIntervals
 from revin_forecast.models.intervals import Intervals
 from revin_forecast.selection.seasonality import list_calendar_seasons
 
+MIN_DAY_STEPS = 12
+"""Steps of a day from which intermittent series are left to maps."""
 MAX_BLOCK_VALUES = 2**22
 """Most values of a memory map to read at once: 16 MiB."""
 
@@ -39,8 +41,9 @@ def apply_value_rules(
         values = np.concatenate([_find_negative_values(series)[None, fitted.targets], values])
     settings = rows.range_settings
     value_range = ValueRange.from_values(values, settings, default_season(rows.frequency))
-    if len(list_calendar_seasons(rows.frequency)) > 1:
-        # Below a day a mean rate does worse than maps that know the day: rain, lamps, visits.
+    calendar = list_calendar_seasons(rows.frequency)
+    if len(calendar) > 1 and calendar[0] >= MIN_DAY_STEPS:
+        # Maps know a day of many steps, which a mean rate does not: lamps, visits, showers.
         value_range = replace(value_range, is_rate=np.zeros_like(value_range.is_rate))
     scale = fitted.standardizer.select(fitted.targets).scale
     summary = fitted.summary | {"range": value_range.summarize(values, scale, settings)}
