@@ -50,4 +50,4 @@ def test_intervals_of_short_tables_are_neither_too_narrow_nor_lopsided(tmp_path)
         assert 70 < row["80 %"] < 98, row
         assert row["95 %"] > 88, row
         assert row["lopsided"] < 0.15, row
-        assert row["width"] < (1.3 if row["rows"] == 240 else 3.1), row
+        assert row["width"] < (1.3 if row["rows"] == 240 else 1.6), row
