@@ -27,3 +27,10 @@ def test_zeros_of_a_season_are_not_intermittent():
     assert is_intermittent(values, season=24).tolist() == [False, True]
     # A season longer than half of the rows is no evidence.
     assert is_intermittent(values, season=400).tolist() == [True, True]
+
+
+def test_a_series_that_has_ended_is_not_intermittent():
+    random = np.random.default_rng(2)
+    sold = (random.random(200) < 0.3) * 2.0
+    ended = np.where(np.arange(200) < 150, sold, 0)
+    assert is_intermittent(np.stack([sold, ended], axis=1)).tolist() == [True, False]

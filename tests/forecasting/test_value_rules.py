@@ -99,3 +99,11 @@ def test_inputs_are_not_forecast_as_rates():
     chosen = Forecaster(7).fit(table, inputs=["rare"])
     assert list(chosen.predict()) == ["day", "often", "busy"]
     assert chosen.fitted.summary["range"]["intermittent"] == 1
+
+
+def test_maps_forecast_rare_hours():
+    """They know the day, which a mean rate does not."""
+    parts = make_parts()
+    hours = parts.assign(day=pd.date_range("2024-01-01", periods=len(parts), freq="h"))
+    for table, count in ((parts, 2), (hours, 0)):
+        assert Forecaster(6).fit(table).fitted.summary["range"]["intermittent"] == count
