@@ -83,8 +83,8 @@ rules on the family left out (geometric mean over {count} families). Near 1, thi
 made without a family serves it as well as the shipped rules, which saw it. It costs most in
 {worst}. Chosen on the family itself, in hindsight, a variant has {best} times their error. Of
 {variants} variants, these are worse than the shipped rules at both origins, with intervals above
-1: {worse}. Better at both origins, with intervals below 1: {better}. The others can't be told
-apart from the shipped rules at one origin at least.
+1: {worse}. Better at both origins, with intervals below 1: {better}. The others do not
+differ clearly from the shipped rules at one origin at least.
 """
 
 
