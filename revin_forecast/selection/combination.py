@@ -21,7 +21,7 @@ from revin_forecast.selection.local_members import (
     build_local_members,
     list_local_rows,
 )
-from revin_forecast.selection.local_models import MAX_ROWS
+from revin_forecast.selection.local_models import LAST_SEASON, LAST_VALUE, MAX_ROWS
 from revin_forecast.selection.result import SelectionResult
 from revin_forecast.selection.select_local import FurtherForecasts, LocalSelection, select_local
 from revin_forecast.training.model_config import ModelConfig
@@ -174,7 +174,16 @@ def _build_combination(task: SeriesTask, members: Sequence[LocalMember]) -> dict
 def _join_leaderboards(
     local: list[dict[str, Any]], table: list[dict[str, Any]], table_share: float
 ) -> list[dict[str, Any]]:
-    """Return the rows of both; the members of the table's combination share its weight."""
+    """Return the rows of both; the members of the table's combination share its weight.
+
+    Both have naive forecasts: of models of single series only those with a weight are listed.
+    """
     members = [row | {"share": round(row["share"] * table_share, 4)} for row in table]
-    rows = [row for row in local if row["model"] != TABLE_MODEL]
+    naive = (LAST_VALUE, LAST_SEASON)
+    rows = [
+        row
+        for row in local
+        if row["model"] != TABLE_MODEL
+        and (row["share"] > 0 or not str(row["model"]).startswith(naive))
+    ]
     return sorted([*rows, *members], key=lambda row: row["mase"])

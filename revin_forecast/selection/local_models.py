@@ -117,9 +117,7 @@ def combine_local_models(
     on_logs = has_logs & (smoothed[-1].log_share > 0.5)
     forecasts = torch.stack([forecast.values for forecast in smoothed])
     members = [LocalForecasts(SMOOTHING, forecasts[:-1], forecasts[-1])]
-    windows = ShortWindows(
-        _to_logs(_interpolate(values), on_logs), block.map_lookback, block.horizon
-    )
+    windows = ShortWindows(_to_logs(values, on_logs), block.map_lookback, block.horizon)
     own, own_maps = _forecast_short_maps(OWN_MAP, block, windows, on_logs, shared=False)
     shared, shared_maps = _forecast_short_maps(SHARED_MAP, block, windows, on_logs, shared=True)
     members += [own, shared, _repeat_season(block), *further, _repeat_value(block)]
@@ -162,17 +160,6 @@ def name_methods(best: Tensor, season: int) -> tuple[str, ...]:
     )
 
 
-def _interpolate(values: Float[Tensor, "time series"]) -> Float[Tensor, "time series"]:
-    """Fill gaps by lines between their neighbours; a gap at the end repeats the last value."""
-    filled = values.numpy().copy()
-    steps = np.arange(len(filled))
-    for column in filled.T[np.isnan(filled).any(0)]:
-        observed = np.flatnonzero(np.isfinite(column))
-        if len(observed):
-            column[:] = np.interp(steps, observed, column[observed], left=np.nan)
-    return torch.from_numpy(filled)
-
-
 def _to_logs(
     values: Float[Tensor, "time series"], on_logs: Bool[Tensor, " series"]
 ) -> Float[Tensor, "time series"]:
@@ -212,13 +199,13 @@ def _forecast_short_maps(
 
 
 def _repeat_season(block: SeriesBlock) -> LocalForecasts:
-    """Return the seasonal naive forecasts; none for series without a season."""
-    season, filled = block.season, _interpolate(block.values)
+    """Return the seasonal naive forecasts; none without a season, or where it has a gap."""
+    season, values = block.season, block.values
     steps = torch.arange(block.horizon) % season
-    nothing = filled.new_full((block.horizon, filled.shape[1]), torch.nan)
+    nothing = values.new_full((block.horizon, values.shape[1]), torch.nan)
     forecasts = torch.stack(
         [
-            filled[origin - season + steps] if 1 < season <= origin else nothing
+            values[origin - season + steps] if 1 < season <= origin else nothing
             for origin in block.all_origins
         ]
     )
@@ -227,10 +214,17 @@ def _repeat_season(block: SeriesBlock) -> LocalForecasts:
 
 def _repeat_value(block: SeriesBlock) -> LocalForecasts:
     """Return the naive forecasts, the last values, as a baseline."""
-    filled = _interpolate(block.values)
-    last = torch.stack([filled[origin - 1] for origin in block.all_origins])
-    forecasts = last.unsqueeze(1).expand(-1, block.horizon, -1)
+    forecasts = _find_last_values(block).unsqueeze(1).expand(-1, block.horizon, -1)
     return LocalForecasts(LAST_VALUE, forecasts[:-1], forecasts[-1], is_baseline=True)
+
+
+def _find_last_values(block: SeriesBlock) -> Float[Tensor, "times series"]:
+    """Return the last observed value before each origin and the end; NaN before a series begins."""
+    rows = torch.arange(len(block.values)).unsqueeze(1)
+    latest = torch.where(block.values.isfinite(), rows, 0).cummax(0).values
+    return torch.stack(
+        [block.values.gather(0, latest[origin - 1 : origin])[0] for origin in block.all_origins]
+    )
 
 
 def _compute_errors(

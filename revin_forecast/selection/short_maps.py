@@ -43,26 +43,35 @@ class ShortWindows:
     """All windows of some series less their means; on logarithms where these suit better."""
 
     values: Float[Tensor, "time series"]
-    """float64 without gaps, NaN before a series begins; logarithms for some series."""
+    """float64, NaN where unobserved; logarithms for some series."""
     lookback: int
     horizon: int
 
     @cached_property
     def past(self) -> Float[Tensor, "series windows lookback"]:
-        """Windows less their means, 0 where a window is not complete; the last ends in the end."""
+        """Windows less their means, 0 where a window has a gap; the last ends in the end."""
         windows = self.values.mT.unfold(1, self.lookback, 1)
         return (windows - self.mean.unsqueeze(2)).nan_to_num_(0)
 
     @cached_property
     def mean(self) -> Float[Tensor, "series windows"]:
-        """Means of the windows, NaN where a window is not complete."""
+        """Means of the windows; NaN for windows with a gap."""
         return self.values.mT.unfold(1, self.lookback, 1).mean(2)
 
     @cached_property
     def future(self) -> Float[Tensor, "series windows horizon"]:
-        """The steps after each window less its mean, 0 where it is not complete."""
+        """The steps after each window less its mean, 0 where unknown."""
+        return self._targets.nan_to_num(0)
+
+    @cached_property
+    def is_complete(self) -> Bool[Tensor, "series windows"]:
+        """Whether a window has a mean and all its targets; a map is solved on no other."""
+        return self._targets.isfinite().all(2)
+
+    @cached_property
+    def _targets(self) -> Float[Tensor, "series windows horizon"]:
         targets = self.values[self.lookback :].mT.unfold(1, self.horizon, 1)
-        return (targets - self.mean[:, : targets.shape[1]].unsqueeze(2)).nan_to_num_(0)
+        return targets - self.mean[:, : targets.shape[1]].unsqueeze(2)
 
     def count_complete(self, origin: int) -> int:
         """Return the number of windows whose targets end before an origin."""
@@ -78,8 +87,9 @@ class ShortWindows:
             The maps, and True for the series with enough windows.
         """
         count = self.count_complete(origin)
-        past, future = self.past[:, :count], self.future[:, :count]
-        is_solvable = self.mean[:, :count].isfinite().sum(1) >= MIN_WINDOWS
+        is_complete = self.is_complete[:, :count]
+        past, future = self.past[:, :count] * is_complete.unsqueeze(2), self.future[:, :count]
+        is_solvable = is_complete.sum(1) >= MIN_WINDOWS
         gram, cross = _multiply(past.mT, past), _multiply(past.mT, future)
         return _solve(gram, cross, OWN_PENALTY), is_solvable
 
@@ -96,9 +106,10 @@ class ShortWindows:
         series = self.values.shape[1]
         maps = self.values.new_zeros(series, self.horizon, self.lookback)
         is_solvable = torch.zeros(series, dtype=torch.bool)
-        has_windows = self.mean[:, :count].isfinite().sum(1) >= MIN_WINDOWS
-        past = self.past[:, :count]
-        scale = past.square().mean((1, 2)).sqrt()
+        complete = self.is_complete[:, :count].sum(1)
+        has_windows = complete >= MIN_WINDOWS
+        past = self.past[:, :count] * self.is_complete[:, :count].unsqueeze(2)
+        scale = (past.square().sum((1, 2)) / complete.clamp(min=1)).sqrt()
         for group in groups:
             members = group & has_windows & (scale > 0)
             if int(members.sum()) < MIN_LIKE_SERIES:
