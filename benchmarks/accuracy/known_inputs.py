@@ -48,9 +48,9 @@ Holidays help where they change the day: rentals of bicycles and taxi rides have
 less error by days, and bicycles two percent by hours; about holidays it is eight to thirteen
 percent. They change next to nothing in the power of one household. On the load of American power
 grids, by days, the rule admitted them for seven of ten series, and the test year got worse by one
-and a half percent: on 1 January 2018, in a cold spell, and on 4 July, in a heat wave, the load did
-not fall as it had in other years. In the year before, on which the columns were decided, holidays
-lowered the error by two percent, and by fifteen about holidays.
+percent: on 1 January 2018, in a cold spell, and on 4 July, in a heat wave, the load did not fall as
+it had in other years. In the year before, on which the columns were decided, holidays had lowered
+the error.
 """
 
 
