@@ -17,7 +17,7 @@ from revin_forecast.data.series import Series
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.metrics import coverage
 from revin_forecast.models.conformal_intervals import ConformalIntervals
-from revin_forecast.models.intervals import interval_quantiles
+from revin_forecast.models.intervals import Intervals, interval_quantiles
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.shift.dataset import ShiftDataset
 from revin_forecast.shift.generators import Scale
@@ -166,7 +166,7 @@ def measure_coverage(
 
 
 def compute_bounds(
-    intervals: ConformalIntervals, forecast: torch.Tensor, past: torch.Tensor
+    intervals: Intervals, forecast: torch.Tensor, past: torch.Tensor
 ) -> torch.Tensor:
     """Return the bounds of each level's interval (windows, horizon, channels, 2 * levels)."""
     quantiles = [quantile for level in LEVELS for quantile in interval_quantiles(level)]
