@@ -7,9 +7,10 @@ from typing import Any
 
 from revin_forecast.errors import InputError
 
-SCHEMA = 5
+SCHEMA = 6
 """Version of the manifest's format.
 
+6: adds the intervals of single series and of intermittent ones, and the range of the forecast.
 5: adds the format of the table; before, only the names of its columns were saved, as "layout".
 4: classes of this package by public name, see `models.class_names`.
 3: adds intervals, inputs, series that end at different times and the evidence of the selection; the
