@@ -1,6 +1,5 @@
 """ETS: exponential smoothing averaged over a grid of its parameters."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,10 +22,9 @@ from revin_forecast.backbones.smoothing_weights import (
     take_logarithms,
     weigh_scores,
 )
+from revin_forecast.normalizers.log_mean import MAX_LOG_GROWTH
 from revin_forecast.utils.shapes import Future, Observed, Past
 
-MAX_LOG_GROWTH = math.log(1000)
-"""A forecast on logarithms exceeds the largest value at most by this factor."""
 MAX_CHUNK_STATES = 2**16
 """Most states of one kind in a chunk of series: 512 KiB, so that they stay in the caches."""
 

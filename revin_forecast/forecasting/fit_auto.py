@@ -25,13 +25,14 @@ from revin_forecast.normalizers import LastValue
 from revin_forecast.selection.combination import (
     SeriesTask,
     add_series_models,
+    can_join,
     select_series_models,
 )
 from revin_forecast.selection.result import SelectionResult
 from revin_forecast.selection.seasonality import (
     choose_main_season,
     detect_seasons,
-    list_calendar_seasons,
+    is_below_a_day,
 )
 from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.utils.progress import progress
@@ -101,7 +102,7 @@ def _select(
     train_rows = count_training_rows(series, config.horizon)
     # A look-back or a normalizer that the user names is one of the table's maps.
     is_named = config.lookback is not None or config.normalizer is not None
-    is_long = len(series) >= MIN_TABLE_ROWS or _is_below_a_day(series.frequency)
+    is_long = len(series) >= MIN_TABLE_ROWS or is_below_a_day(series.frequency)
     is_thorough = config.selection.effort == "thorough"
     has_table_models = train_rows >= 1 and (is_named or is_long or is_thorough)
     if is_named and not has_table_models:
@@ -111,17 +112,15 @@ def _select(
             "look-back and the normalizer out, or pass more rows."
         )
     values = standardizer.transform(series.values)
-    season = next(iter(config.selection.season), choose_main_season(values, series.frequency))
+    table = _select_for_table(config, series, values, train_rows) if has_table_models else None
+    if table is not None and (is_named or not can_join(series.values, table)):
+        return table
+    chosen = config.selection.season
+    season = chosen[0] if chosen else choose_main_season(values, series.frequency)
     measured = np.where(series.observed, series.values, np.nan)
     task = SeriesTask(measured, standardizer, season, _start_config(config, series))
-    if not has_table_models:
-        with progress("choosing models of single series"):
-            return select_series_models(task)
-    table = _select_for_table(config, series, values, train_rows)
-    if is_named:
-        return table
-    with progress("comparing with models of single series"):
-        return add_series_models(task, table)
+    with progress("choosing models of single series"):
+        return select_series_models(task) if table is None else add_series_models(task, table)
 
 
 def _select_for_table(
@@ -154,11 +153,6 @@ def _calibrate(selected: SelectionResult) -> tuple[Intervals, int]:
         return calibration, selected.window_count
     intervals = calibrate_intervals(calibration.residuals, calibration.past, calibration.stride)
     return intervals, len(calibration.residuals)
-
-
-def _is_below_a_day(frequency: str | None) -> bool:
-    """Return whether the step is shorter than a day: such tables have two seasons."""
-    return len(list_calendar_seasons(frequency)) > 1
 
 
 def _start_config(config: ForecasterConfig, series: Series) -> ModelConfig:

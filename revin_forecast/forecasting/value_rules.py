@@ -13,7 +13,7 @@ from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.intermittent_member import add_intermittent_member
 from revin_forecast.models.compound_intervals import CompoundIntervals
 from revin_forecast.models.intervals import Intervals
-from revin_forecast.selection.seasonality import list_calendar_seasons
+from revin_forecast.selection.seasonality import is_below_a_day
 
 MIN_DAY_STEPS = 12
 """Steps of a day from which intermittent series are left to maps."""
@@ -41,8 +41,7 @@ def apply_value_rules(
         values = np.concatenate([_find_negative_values(series)[None, fitted.targets], values])
     settings = rows.range_settings
     value_range = ValueRange.from_values(values, settings, default_season(rows.frequency))
-    calendar = list_calendar_seasons(rows.frequency)
-    if len(calendar) > 1 and calendar[0] >= MIN_DAY_STEPS:
+    if is_below_a_day(rows.frequency) and default_season(rows.frequency) >= MIN_DAY_STEPS:
         # Maps know a day of many steps, which a mean rate does not: lamps, visits, showers.
         value_range = replace(value_range, is_rate=np.zeros_like(value_range.is_rate))
     scale = fitted.standardizer.select(fitted.targets).scale

@@ -93,7 +93,7 @@ class CompoundIntervals(Intervals):
         return self.sizes[-1] > 0
 
     def scales(self, past: Past) -> Float[Tensor, "batch channels"]:
-        """Return the factors of the other channels; 1 if there are none."""
+        """Return the factors of the other channels; 1 without other channels."""
         ones = torch.ones_like(past[:, 0])
         return ones if self.others is None else self.others.scales(past)
 

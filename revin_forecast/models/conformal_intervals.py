@@ -174,7 +174,7 @@ def _pooled_quantile(ordered: Array, level: float) -> float:
 def _channel_quantile(ordered: Array, count: npt.NDArray[np.integer], level: float) -> Array:
     """Return quantiles (horizon, channels).
 
-    The extreme score where there are too few for the level, 0 where there are none.
+    The extreme score where there are too few for the level, 0 without any score.
     """
     rank = np.minimum(_quantile_rank(count, level), count)
     index = np.maximum(rank - 1 if level > 0.5 else count - rank, 0)

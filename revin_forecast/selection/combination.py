@@ -30,8 +30,6 @@ MAX_JOINT_ORIGINS = 40
 """Most validation windows on which models of single series compete with those of the table."""
 MANY_SERIES = 32
 """Number of series above which some are likely to be unlike the others."""
-VALIDATION_SHARE = 0.2
-"""Share of a table's rows that its models are validated on."""
 MIN_LOCAL_WEIGHT = 0.1
 """Weight of the models of single series below which a channel does without them."""
 TABLE_MODEL = "combination of linear maps"
@@ -84,8 +82,6 @@ def add_series_models(task: SeriesTask, table: SelectionResult) -> SelectionResu
         task: the table.
         table: the combination selected for the whole table, with its validation windows.
     """
-    if not can_join(task.values):
-        return table
     further = _select_joint_windows(task, table)
     selection = select_local(task.amounts, task.season, task.config.horizon, further)
     table_share = selection.weights[selection.names.index(TABLE_MODEL)]
@@ -110,15 +106,22 @@ def add_series_models(task: SeriesTask, table: SelectionResult) -> SelectionResu
     )
 
 
-def can_join(values: np.ndarray) -> bool:
+def can_join(values: np.ndarray, table: SelectionResult) -> bool:
     """Return whether models of single series may join those of the table.
 
-    They may if they see the whole history, or if the table has many series, which one map may suit
-    badly. Elsewhere the maps know more: on seven tables of 700 to 4,600 days or weeks, the models
-    of single series got weights on a few months that cost 1.6 % of accuracy on later ones.
+    They may if they see the whole history; or if they see all validation rows of a table with many
+    series, which one map may suit badly. Elsewhere the maps know more: on seven tables of 700 to
+    4,600 days or weeks, the models of single series got weights on a few months that cost 1.6 % of
+    accuracy on later ones.
+
+    Args:
+        values: (time, channels).
+        table: the combination selected for the whole table, with its validation windows.
     """
+    assert table.validation is not None  # `select_model` returns it
     rows, series = values.shape
-    return rows <= MAX_ROWS or (series > MANY_SERIES and VALIDATION_SHARE * rows <= MAX_ROWS)
+    validated_rows = rows - table.validation.origins[0]
+    return rows <= MAX_ROWS or bool(series > MANY_SERIES and validated_rows <= MAX_ROWS)
 
 
 def _select_joint_windows(task: SeriesTask, table: SelectionResult) -> FurtherForecasts:

@@ -97,7 +97,8 @@ class LocalCombination:
     def residuals(self) -> Forecasts:
         """Errors of the weighted mean; members without a forecast count as the first one."""
         errors = torch.where(self.errors.isfinite(), self.errors, self.errors[:1])
-        return (self.weights[:, None, None] * errors.nan_to_num(0)).sum(0) + 0 * self.errors[0]
+        mean = (self.weights[:, None, None] * errors.nan_to_num(0)).sum(0)
+        return mean.where(self.errors[0].isfinite(), torch.nan)
 
 
 def combine_local_models(
@@ -230,7 +231,7 @@ def _find_last_values(block: SeriesBlock) -> Float[Tensor, "times series"]:
 def _compute_errors(
     block: SeriesBlock, forecasts: Forecasts
 ) -> Float[Tensor, "windows horizon series"]:
-    """Return truth minus forecast; NaN where one is unknown, as at one origin if there are none."""
+    """Return truth minus forecast; NaN where one is unknown. No origin: one window of NaN."""
     nothing = block.values.new_full((block.horizon, block.values.shape[1]), torch.nan)
     padded = torch.cat([block.values, nothing])
     truth = [padded[origin : origin + block.horizon] for origin in block.origins]

@@ -78,6 +78,15 @@ def list_calendar_seasons(frequency: str | None) -> tuple[int, ...]:
     return (season, week) if week == _count_steps_per_week(frequency) else (season,)
 
 
+def is_below_a_day(frequency: str | None) -> bool:
+    """Return whether the step is shorter than a day.
+
+    >>> [is_below_a_day(frequency) for frequency in ("s", "15min", "12h", "D", "MS", None)]
+    [True, True, True, False, False, False]
+    """
+    return _count_steps_per_week(frequency) > default_season("D")
+
+
 def _is_multiple(lag: int, season: int) -> bool:
     """Return whether a lag is within 5 % of a season or a multiple of it: then it adds nothing."""
     distance = abs(lag - season * round(lag / season))

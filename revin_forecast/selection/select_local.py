@@ -150,7 +150,7 @@ def select_local(
             value.
         season: steps in a season; 1 without one.
         horizon: steps to forecast.
-        further: forecasts of another model, which decide the origins; None: there are none.
+        further: forecasts of another model, which decide the origins; None: no other model.
     """
     start = time.perf_counter()
     last = len(values) if further is None else further.origins[0]

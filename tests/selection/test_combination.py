@@ -1,5 +1,6 @@
 """Models of single series join those of the whole table, or stand alone."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,6 +18,7 @@ from revin_forecast.selection.combination import (
     TABLE_MODEL,
     SeriesTask,
     add_series_models,
+    can_join,
     select_series_models,
 )
 from revin_forecast.selection.select import select_model
@@ -121,3 +123,14 @@ def test_models_join_only_in_the_series_where_they_earn_it():
     shares = [row["share"] for row in joined.leaderboard]
     assert TABLE_MODEL not in [row["model"] for row in joined.leaderboard]
     assert all(0 <= share <= 1 for share in shares)
+
+
+@pytest.mark.parametrize(
+    ("rows", "series", "validated", "expected"),
+    [(1000, 1, 200, True), (1001, 1, 200, False), (5000, 33, 1000, True), (5000, 33, 1001, False)],
+)
+def test_models_join_where_they_see_enough(rows, series, validated, expected):
+    table = select_table(make_task(make_values()))
+    origins = np.array([rows - validated])
+    table = replace(table, validation=replace(table.validation, origins=origins))
+    assert can_join(np.zeros((rows, series)), table) is expected
