@@ -23,6 +23,8 @@ BASE_CLASS = re.compile(r"(Backbone|Adapter|Normalizer)$")
 """End of names of classes that need code to be used."""
 RARE_PARAMETERS = {"value_range": "limits"}
 """Parameters whose options only --help-all shows, and the word for them."""
+RARE_FIELDS = ("decimal", "format")
+"""Fields of the reading options that only --help-all shows."""
 COMMON_TEXTS = {
     "config": "read options from this YAML file; the command line overrides it",
     "print_config": "print all options as YAML and exit",
@@ -96,21 +98,22 @@ def format_command_help(
     shown = [
         option
         for option in options
-        if "." not in option.key
-        and option.key != "print_config"
-        and option.parameter not in RARE_PARAMETERS
+        if "." not in option.key and option.key != "print_config" and not _find_rare_group(option)
     ]
     short = {key: CLAUSE_END.split(text)[0] for key, text in texts.items()}
     groups = {option.key.partition(".")[0] for option in options if "." in option.key}
-    groups |= {
-        RARE_PARAMETERS[option.parameter]
-        for option in options
-        if option.parameter in RARE_PARAMETERS
-    }
+    groups |= {group for option in options if (group := _find_rare_group(option))}
     hidden = len(options) - len(shown)
     note = f"--help-all explains these in full and lists {hidden} more, of "
     note += f"{join_words(sorted(groups, reverse=True), 'and')}."
     return "\n".join(_format_page(usage, function, shown, examples, short, note))
+
+
+def _find_rare_group(option: Option) -> str:
+    """Return the word for the options that only --help-all shows; empty for all others."""
+    if option.parameter == "reading" and option.key in RARE_FIELDS:
+        return "reading"
+    return RARE_PARAMETERS.get(option.parameter, "")
 
 
 def describe_options(function: Callable[..., Any]) -> dict[str, str]:

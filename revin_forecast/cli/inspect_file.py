@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from revin_forecast.cli.options import Without
-from revin_forecast.cli.output import print_json
+from revin_forecast.cli.output import print_json, print_text
 from revin_forecast.data.formatting import format_names, format_timestamp, pluralize
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.utils.progress import progress
@@ -32,11 +32,16 @@ def inspect_file(
     names, stamps = series.names, series.timestamps
     if json:
         facts = {"file": file, "out": out, "format": series.format.to_dict(), "series": names}
-        print_json(facts | {"rows": len(series), "first": stamps[0], "last": stamps[-1]})
+        print_json(
+            facts
+            | {"rows": len(series), "first": stamps[0], "last": stamps[-1], "notes": series.notes}
+        )
         return
     first, last = format_timestamp(stamps[0]), format_timestamp(stamps[-1])
     print(series.format)
     print(f"{pluralize(len(series), 'step')} from {first} to {last}")
     print(f"{len(names)} series: {format_names(names)}")
+    for note in series.notes:
+        print_text(note)
     if out is not None:
         print(f"{out}: the format, for --format")

@@ -112,6 +112,7 @@ def describe_fit(fitted: "FittedModel") -> str:
     table = f"{summary['rows']} rows x {summary['series']} series, {first} to {last}"
     table += f", step {frequency}" if frequency else ""
     lines = [table + (f"; {gaps} values not observed" if gaps else "")]
+    lines += summary.get("notes", ())
     if summary.get("left_out"):
         lines.append(describe_binary_columns(summary["left_out"]))
     lines += describe_known_inputs(summary.get("known_inputs", ()))

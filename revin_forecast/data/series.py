@@ -45,6 +45,8 @@ class Series:
     has_named_targets: bool = False
     """True: the user named the series to forecast, so that also columns of 0 and 1 are series; see
     `find_binary_columns`."""
+    notes: tuple[str, ...] = ()
+    """Sentences on everything that reading changed or left out, with its lines in the file."""
 
     def __post_init__(self):
         required = (len(self.timestamps), len(self.names))

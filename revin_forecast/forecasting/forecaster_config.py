@@ -103,6 +103,7 @@ def summarize_fit(
     series: Series | MemoryMappedSeries, fit: dict[str, Any], **extra: Any
 ) -> dict[str, Any]:
     """Return a summary of the data and of the fit's report, as plain JSON values."""
+    notes = list(series.notes) if isinstance(series, Series) else []
     return {
         "rows": len(series),
         "series": len(series.names),
@@ -110,5 +111,6 @@ def summarize_fit(
         "last": str(series.timestamps[-1]),
         "unobserved": series.unobserved_count,
         "fit": fit,
+        **({"notes": notes} if notes else {}),
         **extra,
     }

@@ -40,12 +40,16 @@ def parse_table(
     else:
         rows = read_wide_rows(table, format, select_channel_columns(table, format, names), grid)
     if grid:
-        return _regularize(table, rows, format, missing)
+        return _add_notes(_regularize(table, rows, format, missing), table)
     # Rows as they are may repeat or skip times, so gaps are not defined.
     if missing != "observed":
         raise InputError(f"missing={missing!r} needs the full grid; leave grid=True.")
     frequency = None if format.frequency is None else parse_frequency(format.frequency)
-    return Series(rows.values, rows.timestamps, rows.names, frequency, format)
+    return _add_notes(Series(rows.values, rows.timestamps, rows.names, frequency, format), table)
+
+
+def _add_notes(series: Series, table: RawTable) -> Series:
+    return replace(series, notes=tuple(table.notes))
 
 
 def _regularize(

@@ -50,6 +50,8 @@ class RawTable:
     """Row of a larger table at which this part begins."""
     results: dict[Any, Any] = field(default_factory=dict, repr=False)
     """Parsed columns, which the inspection leaves for the parser."""
+    notes: list[str] = field(default_factory=list)
+    """Sentences on everything that reading changes or leaves out; see `Series.notes`."""
 
     @property
     def names(self) -> list[str]:
@@ -84,6 +86,11 @@ class RawTable:
         if key not in self.results:
             self.results[key] = parse()
         return self.results[key]
+
+    def add_note(self, note: str) -> None:
+        """Add a sentence on something that reading changes or leaves out, if it is a new one."""
+        if note not in self.notes:
+            self.notes.append(note)
 
     def describe_position(self, row: int) -> str:
         """Return the table and the line or row number of a row; `row` counts from 0."""
