@@ -12,6 +12,11 @@ from revin_forecast.models.conformal_intervals import ConformalIntervals
 from revin_forecast.models.intervals import Intervals, recent_gap_share, window_scale
 from revin_forecast.models.reversible import Reversible, select_targets
 from revin_forecast.models.series_intervals import SeriesIntervals
+from revin_forecast.selection.naive_comparison import (
+    NaiveComparison,
+    compare_with_naive,
+    forecast_naively,
+)
 from revin_forecast.utils.shapes import Future, Past
 
 MIN_WINDOWS = 10
@@ -72,21 +77,37 @@ def _calibrate_spread(residuals: Future, stride: float) -> SeriesIntervals:
 
 
 @torch.inference_mode()
-def calibrate_on_windows(model: Reversible, windows: Windows) -> tuple[Intervals, int]:
-    """Return intervals calibrated on evenly spaced windows, and the number of these windows.
+def calibrate_on_windows(
+    model: Reversible, windows: Windows, season: int
+) -> tuple[Intervals, int, NaiveComparison]:
+    """Return intervals calibrated on evenly spaced windows, and the evidence for them.
 
     The model must not have been fitted on the windows, or the intervals would be too narrow.
+
+    Args:
+        model: the fitted model.
+        windows: windows after the rows that it was fitted on.
+        season: steps in a season; 1 without one.
+
+    Returns:
+        Intervals, the number of windows, and the comparison with the naive forecast there.
     """
     past, future, _ = windows[0:1]
     values_per_window = select_targets(model, future).numel()
     count = max(MIN_WINDOWS, min(len(windows), MAX_VALUES // values_per_window))
     indices = np.unique(np.linspace(0, len(windows) - 1, count).round().astype(int))
     batch_size = max(1, MAX_BATCH_VALUES // past.numel())
-    residuals, pasts = [], []
+    residuals, pasts, futures = [], [], []
     for start in range(0, len(indices), batch_size):
         past, future, known = windows[torch.from_numpy(indices[start : start + batch_size])]
         forecast = model(past, known=known)
-        residuals.append(select_targets(model, future) - forecast)
+        futures.append(select_targets(model, future))
+        residuals.append(futures[-1] - forecast)
         pasts.append(select_targets(model, past))
     stride = max(1.0, (len(windows) - 1) / max(1, len(indices) - 1))
-    return calibrate_intervals(torch.cat(residuals), torch.cat(pasts), stride), len(indices)
+    errors, past = torch.cat(residuals), torch.cat(pasts)
+    truth, naive_errors = torch.cat(futures), {}
+    for lag in {1, season if season <= past.shape[1] else 1}:
+        naive_errors[lag] = truth - forecast_naively(past, errors.shape[1], lag)
+    comparison = compare_with_naive(errors, naive_errors, season)
+    return calibrate_intervals(errors, past, stride), len(indices), comparison

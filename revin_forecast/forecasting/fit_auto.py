@@ -88,6 +88,7 @@ def fit_auto(config: ForecasterConfig, series: Series) -> FittedModel:
             series,
             {"validation_mase": selected.mase},
             selection=evidence,
+            naive_comparison=selected.comparison.summarize(selected.config.targets),
             calibration_windows=windows,
             interval_method=intervals.method,
         ),

@@ -74,10 +74,15 @@ def fit_specified(
     model, report = fit_model(model_config, split, folder, resume)
     windows = split.make_windows("validation", lookback, config.horizon)
     # A model of quantiles needs no conformal intervals.
-    intervals, calibration_count = (
-        (None, 0) if model_config.quantile_levels else calibrate_on_windows(model, windows)
-    )
-    method = {} if intervals is None else {"interval_method": intervals.method}
+    intervals, calibration_count, evidence = None, 0, {}
+    if not model_config.quantile_levels:
+        intervals, calibration_count, comparison = calibrate_on_windows(
+            model, windows, default_season(series.frequency)
+        )
+        evidence = {
+            "interval_method": intervals.method,
+            "naive_comparison": comparison.summarize(None),
+        }
     # The intervals come first: they need a model that was not fitted on the validation windows.
     if is_closed_form and not covariate_names:
         model_config = replace(model_config, refit=True)
@@ -87,7 +92,7 @@ def fit_specified(
         model,
         split.standardizer,
         series.slice_rows(rows - lookback, rows),
-        summarize_fit(series, report, calibration_windows=calibration_count, **method),
+        summarize_fit(series, report, calibration_windows=calibration_count, **evidence),
         columns and columns.slice_rows(rows - lookback, rows),
         intervals,
     )

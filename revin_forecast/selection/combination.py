@@ -72,6 +72,7 @@ def select_series_models(task: SeriesTask) -> SelectionResult:
         season=task.season,
         skipped_candidates=[],
         calibration=_calibrate(task, selection),
+        comparison=selection.compare_with_naive(),
     )
 
 
@@ -103,6 +104,7 @@ def add_series_models(task: SeriesTask, table: SelectionResult) -> SelectionResu
         mase=selection.score_combination(),
         window_count=selection.window_count,
         calibration=_calibrate(task, selection),
+        comparison=selection.compare_with_naive(),
     )
 
 

@@ -17,6 +17,7 @@ from revin_forecast.selection.calibration_residuals import (
     limit_block_errors,
 )
 from revin_forecast.selection.candidates import EvaluatedCandidate
+from revin_forecast.selection.naive_comparison import NaiveComparison, compare_with_naive
 from revin_forecast.selection.result import CalibrationWindows, SelectionResult, ValidationForecast
 from revin_forecast.selection.selector import Selector
 from revin_forecast.selection.validation import ValidationWindows
@@ -31,6 +32,8 @@ MIN_SCALE_STEPS = 48
 Intervals are in units of that scale."""
 MIN_CALIBRATION_WINDOWS = 60
 """Number of validation windows below which intervals are also calibrated on earlier rows."""
+NAIVE_BACKBONES = ("Repeat", "SeasonalNaive")
+"""Names of the backbones that repeat earlier values."""
 MIN_CHANNEL_WEIGHT_WINDOWS = 8
 """Number of validation windows below which all channels share their weights."""
 
@@ -84,7 +87,21 @@ def select_model(selector: Selector, training: TrainingSettings) -> SelectionRes
         validation=ValidationForecast(
             selector.validation.origins, forecast, selector.validation.scale
         ),
+        comparison=_compare_with_naive(evaluated, forecast, selector),
     )
+
+
+def _compare_with_naive(
+    evaluated: Sequence[EvaluatedCandidate], forecast: Tensor, selector: Selector
+) -> NaiveComparison:
+    """Compare the combination with the naive candidates on the validation windows."""
+    truth = selector.validation.truth
+    naive_errors = {
+        int(entry.candidate.backbone.parameters.get("season", 1)): truth - entry.forecast
+        for entry in evaluated
+        if entry.candidate.backbone.name in NAIVE_BACKBONES
+    }
+    return compare_with_naive(truth - forecast, naive_errors, selector.season)
 
 
 def compute_weights(forecasts: Tensor, validation: ValidationWindows) -> Tensor:

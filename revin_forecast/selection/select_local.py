@@ -19,11 +19,18 @@ from revin_forecast.selection.expanding_origins import (
     split_by_length,
 )
 from revin_forecast.selection.local_models import (
+    LAST_SEASON,
+    LAST_VALUE,
     MAX_ROWS,
     LocalCombination,
     LocalForecasts,
     SeriesBlock,
     combine_local_models,
+)
+from revin_forecast.selection.naive_comparison import (
+    NaiveComparison,
+    compare_with_naive,
+    join_comparisons,
 )
 from revin_forecast.selection.short_maps import Maps, default_short_lookback
 from revin_forecast.selection.validation import MIN_SCALE
@@ -114,6 +121,16 @@ class LocalSelection:
         """Return the MASE of the weighted mean; 0 if no error is known."""
         errors = self.gather(lambda combination: _mean_size(combination.residuals[None])[0])
         return float(np.nan_to_num(self._scale_error(errors)))
+
+    def compare_with_naive(self) -> NaiveComparison:
+        """Compare the weighted mean with the naive forecast at the origins of each channel."""
+        parts = []
+        for block, combination in self.blocks:
+            errors = dict(zip(self.names, combination.errors, strict=True))
+            # Without a season, the second entry replaces the first.
+            naive = {block.season: errors[LAST_SEASON], 1: errors[LAST_VALUE]}
+            parts.append(compare_with_naive(combination.residuals, naive, block.season))
+        return join_comparisons(parts, self.order)
 
     def _scale_error(self, errors: Float[Tensor, " channels"]) -> float:
         """Return the mean of scaled errors over the channels that have a scale; 0 without one.
