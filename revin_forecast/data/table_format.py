@@ -1,6 +1,6 @@
 """`TableFormat`: how a table is written, as it was inspected or as it is given by hand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -8,22 +8,14 @@ from typing import Any, Literal
 from revin_forecast.data.formatting import format_names
 from revin_forecast.data.reading.frequency import parse_frequency
 from revin_forecast.data.reading.reading_options import DecimalMark
+from revin_forecast.data.time_forms import PART_SEPARATOR, is_time_form, list_time_forms, split_form
 from revin_forecast.errors import InputError, did_you_mean
 from revin_forecast.utils.files import atomic_write
 
-ISO_FORM = "ISO 8601"
-QUARTER_FORM = "quarters"
-ORDER_FORMS = ("day first", "month first")
-UNIT_FORMS = {
-    "seconds since 1970": "s",
-    "milliseconds since 1970": "ms",
-    "days since 1899-12-30": "D",
-}
-"""Forms of times that are counts, to the name of the unit."""
 SEPARATOR_NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "space"}
 CHARACTERS = {"tab": "\t", "\\t": "\t", "space": " "}
 """Names by which a file may give a separator that can't be seen."""
-TEXT_FIELDS = ("time", "time_form", "zone", "id", "value", "frequency", "encoding", "separator")
+TEXT_FIELDS = ("time_form", "zone", "id", "value", "frequency", "encoding", "separator")
 
 
 @dataclass(frozen=True)
@@ -48,12 +40,14 @@ class TableFormat:
     """Character between the cells of a text file."""
     header: int | None = None
     """Line of a text file that names the columns; the lines above it are skipped."""
-    time: str | None = None
-    """Name of the time column."""
+    time: str | Sequence[str] | None = None
+    """Name of the time column, or names of several: the year and the month, the date and the hour.
+    A `time` of several names is a tuple, of one a text."""
     time_form: str | None = None
     """Form of the times: "ISO 8601", "day first", "month first", "quarters" (2024Q1), a format of
-    strftime (%d.%m.%Y), "seconds since 1970", "milliseconds since 1970" or "days since 1899-12-30"
-    (spreadsheets). None: the column holds timestamps, or the form is detected."""
+    strftime (%d.%m.%Y), "seconds since 1970" (also milliseconds, microseconds, nanoseconds) or
+    "days since 1899-12-30" (spreadsheets); see `time_forms`. Several columns have one form each,
+    separated by a bar: "%Y | %m". None: the column holds timestamps, or the form is detected."""
     zone: str | None = None
     """Time zone of the times (UTC, Europe/Berlin, UTC+02:00); None: that of the cells, if any."""
     layout: Literal["wide", "long"] | None = None
@@ -71,6 +65,21 @@ class TableFormat:
         _check_fields(vars(self))
         separator = CHARACTERS.get(self.separator or "", self.separator)
         object.__setattr__(self, "separator", separator)  # the dataclass is frozen
+        if self.time is not None and not isinstance(self.time, str):
+            first, *others = self.time
+            object.__setattr__(self, "time", (first, *others) if others else first)
+
+    @property
+    def time_columns(self) -> tuple[str, ...]:
+        """Names of the time columns, of which most tables have one."""
+        if self.time is None:
+            return ()
+        return (self.time,) if isinstance(self.time, str) else tuple(self.time)
+
+    @property
+    def time_name(self) -> str:
+        """Name of the column of timestamps in a frame: that of the table, or "date" for several."""
+        return self.time if isinstance(self.time, str) else "date"
 
     @property
     def is_long(self) -> bool:
@@ -142,6 +151,8 @@ class TableFormat:
         known = {name: value for name, value in asdict(self).items() if value is not None}
         if isinstance(self.decimal, Mapping):
             known["decimal"] = dict(self.decimal)
+        if len(self.time_columns) > 1:
+            known["time"] = list(self.time_columns)
         return known
 
     def __str__(self) -> str:
@@ -166,7 +177,9 @@ class TableFormat:
             return ""
         form = "" if self.time_form is None else f", in the form {self.time_form}"
         zone = "" if self.zone is None else f", in the time zone {self.zone}"
-        return f"times in column {self.time!r}{form}{zone}"
+        is_one = isinstance(self.time, str)
+        columns = f"column {self.time!r}" if is_one else f"columns {format_names(self.time)}"
+        return f"times in {columns}{form}{zone}"
 
     def _describe_layout(self) -> str:
         if self.is_long:
@@ -208,7 +221,7 @@ def _check_fields(values: Mapping[str, Any]) -> None:
     decimal = values["decimal"]
     marks = decimal.values() if isinstance(decimal, Mapping) else [decimal]
     _check(all(mark in (None, ",", ".") for mark in marks), "decimal", decimal, '"," or "."')
-    _check_time_form(values["time_form"])
+    _check_time(values["time"], values["time_form"])
     if values["encoding"] is not None:
         _check_encoding(values["encoding"])
     if values["frequency"] is not None:
@@ -229,14 +242,24 @@ def _check(is_right: bool, name: str, got: object, wanted: str) -> None:
         )
 
 
-def _check_time_form(form: str | None) -> None:
-    known = (ISO_FORM, QUARTER_FORM, *ORDER_FORMS, *UNIT_FORMS)
+def _check_time(time: object, form: str | None) -> None:
+    """Reject names and forms of time columns that can't be used, or that differ in number."""
+    _check(isinstance(time, str | list | tuple | None), "time", time, "text")
+    names = list(time) if isinstance(time, list | tuple) else []
+    are_names = isinstance(time, str | None) or len(names) > 0
+    are_names = are_names and all(isinstance(name, str) for name in names)
+    _check(are_names, "time", time, "the name of a column, or a list of names")
     _check(
-        form is None or form in known or "%" in form,
+        form is None or is_time_form(form),
         "time_form",
         form,
-        f"one of {', '.join(known)}, or a format such as %d.%m.%Y",
+        f"one of {', '.join(list_time_forms())}, or a format such as %d.%m.%Y",
     )
+    if form is not None and len(names) > 1 and split_form(form, len(names)) is None:
+        raise InputError(
+            f"time_form {form!r} is not one form for each of the {len(names)} time columns. "
+            f"Separate the forms by a bar, like '%Y{PART_SEPARATOR}%m'."
+        )
 
 
 def _check_encoding(encoding: str) -> None:

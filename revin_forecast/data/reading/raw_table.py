@@ -16,7 +16,8 @@ from pandas.api.types import infer_dtype
 from revin_forecast.data.formatting import format_names
 from revin_forecast.data.reading.delimited import NA_VALUES, DelimitedText, read_delimited
 from revin_forecast.data.reading.source import read_content
-from revin_forecast.data.table_format import ISO_FORM, UNKNOWN_FORMAT, TableFormat, suggest_format
+from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, suggest_format
+from revin_forecast.data.time_forms import ISO_FORM
 from revin_forecast.errors import InputError, did_you_mean
 
 LONG_NAMES = TableFormat(id="unique_id", time="ds", value="y")

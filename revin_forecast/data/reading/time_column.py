@@ -21,13 +21,8 @@ from revin_forecast.data.reading.timestamps import (
     read_unconverted,
     use_text,
 )
-from revin_forecast.data.table_format import (
-    ISO_FORM,
-    ORDER_FORMS,
-    QUARTER_FORM,
-    UNIT_FORMS,
-    suggest_format,
-)
+from revin_forecast.data.table_format import suggest_format
+from revin_forecast.data.time_forms import ISO_FORM, ORDER_FORMS, QUARTER_FORM, UNIT_FORMS
 from revin_forecast.errors import InputError
 
 YEAR_NAME = "year"

@@ -15,13 +15,8 @@ from pandas.api.types import (
 
 from revin_forecast.data.reading.delimited import MONTH_WITH_POINT, UTC_OFFSET
 from revin_forecast.data.reading.raw_table import RawTable
-from revin_forecast.data.table_format import (
-    ISO_FORM,
-    QUARTER_FORM,
-    UNIT_FORMS,
-    TableFormat,
-    suggest_format,
-)
+from revin_forecast.data.table_format import TableFormat, suggest_format
+from revin_forecast.data.time_forms import ISO_FORM, QUARTER_FORM, UNIT_FORMS
 from revin_forecast.errors import InputError
 
 SNIFF_ROWS = 100
