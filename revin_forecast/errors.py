@@ -1,7 +1,34 @@
 """User-facing errors: `InputError` prints one line; anything else is a bug."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
+
+COMMAND_LINE = re.compile(r"(`[^`]*`|revin-forecast .*?(?=[.;)](?:\s|$)|$))")
+"""A command line in a message: it stays as it is written, for callers in Python too."""
+FLAG = re.compile(r"(?<![\w-])--([a-z][a-z_.-]*[a-z]|[a-z])(?![\w-])")
+"""An option of the command line in a message."""
+VALUE = re.compile(r"\s+('[^']*'|\[[^\]]*\]|[,.](?=\s|$)|[^\s,;.:()]+(?:[.,:][^\s,;.:()]+)*)")
+"""A word after an option, which is its value unless it belongs to the sentence."""
+SENTENCE_WORDS = """
+and are as belongs but can can't counts does exclude excludes expects expected
+for from goes has if in instead is keeps may measures must names need needs of
+on once or out reads says so subtracts takes than that to too turns until was
+were which with without
+"""
+"""Words after an option that continue the sentence; a test checks that these suffice."""
+LIST_OPTIONS = frozenset({"covariates", "inputs", "level", "levels", "season", "target"})
+"""Options that take several values, so Python takes a list."""
+LISTS_OR_TEXTS = frozenset({"id"})
+"""Options for which Python takes one text or a list of several."""
+PLACEHOLDERS = frozenset({"FILE", "FOLDER", "NAME", "NUMBER"})
+PYTHON_NAMES = {"data_dir": "folder"}
+"""Names in Python of options that have another name there."""
+CONSTANTS = {"true": "True", "false": "False"}
+
+_has_command_line = False
+"""Whether the command line is running, whose users write options as flags."""
 
 
 class InputError(ValueError):
@@ -10,7 +37,102 @@ class InputError(ValueError):
     The message is one line in the user's terms: the value received, the value expected and the fix.
     The command line prints it without a traceback and exits with code 2. Any other exception is a
     bug: it prints a traceback and exits with code 1.
+
+    A message names options as flags (--missing interpolate). `str` writes them as Python does
+    (missing='interpolate'), except while the command line is running.
     """
+
+    @property
+    def message(self) -> str:
+        """The message as it was written, with flags; for messages that contain this one."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        return self.message if _has_command_line else to_python_spelling(self.message)
+
+
+@contextmanager
+def naming_flags() -> Iterator[None]:
+    """Name options as flags in messages, for as long as the command line is running."""
+    global _has_command_line
+    before, _has_command_line = _has_command_line, True
+    try:
+        yield
+    finally:
+        _has_command_line = before
+
+
+def to_python_spelling(message: str) -> str:
+    """Return a message with options written as keyword arguments.
+
+    >>> to_python_spelling("Fill it in, or pass --missing interpolate or --level 80 95.")
+    "Fill it in, or pass missing='interpolate' or level=[80, 95]."
+    >>> to_python_spelling("--backbone Ridge --normalizer Robust is slower; see --time and --id.")
+    'backbone=Ridge, normalizer=Robust is slower; see time and id.'
+    >>> to_python_spelling("Write one with: revin-forecast inspect TABLE --out f.yaml.")
+    'Write one with: revin-forecast inspect TABLE --out f.yaml.'
+    """
+    # The parts at odd positions are the command lines.
+    parts = COMMAND_LINE.split(message)
+    return "".join(
+        part if index % 2 else _translate_flags(part) for index, part in enumerate(parts)
+    )
+
+
+def _translate_flags(text: str) -> str:
+    # A table that is read into memory takes another function, not another argument.
+    text = text.replace("pass --memory-map never", "read it with read_series")
+    text = text.replace("--memory-map never", "read_series")
+    translated, position = "", 0
+    for flag in FLAG.finditer(text):
+        between = text[position : flag.start()]
+        # Options in a row: --backbone Ridge --normalizer Robust.
+        is_in_row = position > 0 and not between.strip()
+        translated += ", " if is_in_row else between
+        name = flag[1].rpartition(".")[2].replace("-", "_")
+        name = PYTHON_NAMES.get(name, name)
+        values, position = _find_values(name, text, flag.end())
+        translated += f"{name}={_format_values(name, values, text[position:])}" if values else name
+    return translated + text[position:]
+
+
+def _find_values(name: str, text: str, position: int) -> tuple[list[str], int]:
+    """Return the values of an option that is named in a text, and the end of the last one."""
+    values: list[str] = []
+    while found := VALUE.match(text, position):
+        word = found[1]
+        is_mark = word in (",", ".")
+        is_value = name == "decimal" if is_mark else not word.startswith("--")
+        if (
+            not is_value
+            or word in SENTENCE_WORDS.split()
+            or (values and name not in LIST_OPTIONS | LISTS_OR_TEXTS)
+        ):
+            break
+        values.append(word)
+        position = found.end()
+    return values, position
+
+
+def _format_values(name: str, values: Sequence[str], rest: str) -> str:
+    """Return the values of an option as Python writes them."""
+    if name in ("backbone", "normalizer"):
+        return values[0].rpartition(".")[2]
+    if name == "engine":
+        return f"make_engine({values[0]!r})"
+    written = [_format_value(value, rest) for value in values]
+    is_list = len(values) > 1 or (name in LIST_OPTIONS and not written[0].startswith("["))
+    return f"[{', '.join(written)}]" if is_list else written[0]
+
+
+def _format_value(value: str, rest: str) -> str:
+    if value[0] == "'":
+        # A list in quotes, for the shell: '[0.1,0.5,0.9]'.
+        return re.sub(r",(?=\S)", ", ", value[1:-1]) if value[1:2] == "[" else value
+    if value in PLACEHOLDERS:
+        return value if f"where {value}" in rest else "..."
+    is_number = re.fullmatch(r"-?\d+(\.\d+)?", value) is not None
+    return CONSTANTS.get(value, value if is_number else repr(value))
 
 
 def format_install_command(extra: str) -> str:

@@ -16,7 +16,7 @@ from revin_forecast.cli.help import find_help_request, format_requested_help
 from revin_forecast.cli.options import Option, group_values, list_options
 from revin_forecast.cli.parser import format_options_file, parse_words, resolve_modules
 from revin_forecast.cli.usage_errors import CommandOptions
-from revin_forecast.errors import InputError, did_you_mean
+from revin_forecast.errors import InputError, did_you_mean, naming_flags
 from revin_forecast.utils import signals
 from revin_forecast.utils.files import atomic_write, require_file
 
@@ -134,13 +134,14 @@ def main(arguments: Sequence[str] | None = None, start: float | None = None) -> 
     # quiet machine with two cores, and twenty times as much if another process needs the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if arguments is None else arguments)
-    try:
+    with naming_flags():
         try:
-            _dispatch(words, time.monotonic() if start is None else start)
-        finally:  # Report failed writes here, not at Python's exit.
-            sys.stdout.flush()
-    except (Exception, KeyboardInterrupt, SystemExit) as error:
-        return _report_error(error)
+            try:
+                _dispatch(words, time.monotonic() if start is None else start)
+            finally:  # Report failed writes here, not at Python's exit.
+                sys.stdout.flush()
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
+            return _report_error(error)
     return 0
 
 
@@ -206,7 +207,7 @@ def _pointing_to_help(name: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{error} See {PROGRAM} {name} --help.") from error
+        raise InputError(f"{error.message} See {PROGRAM} {name} --help.") from error
 
 
 def _format_help() -> str:

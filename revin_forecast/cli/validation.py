@@ -20,7 +20,7 @@ def require_dataset(data: str) -> None:
     try:
         catalog.find_entry(data)
     except InputError as error:
-        raise InputError(f"there is no file {data!r}, and {error}") from None
+        raise InputError(f"there is no file {data!r}, and {error.message}") from None
 
 
 def require_positive(**sizes: int | None) -> None:

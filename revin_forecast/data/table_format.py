@@ -133,7 +133,7 @@ class TableFormat:
         try:
             return cls.from_dict(content)
         except InputError as error:
-            raise InputError(f"{path}: {error}") from None
+            raise InputError(f"{path}: {error.message}") from None
 
     def save(self, path: str | Path) -> None:
         """Write the format as a YAML file, which `load` and the option --format read."""

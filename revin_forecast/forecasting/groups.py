@@ -191,7 +191,7 @@ def _forecast_or_explain(task: _GroupTask) -> pd.DataFrame | str:
         fitted = new_forecaster.fit(task.group.read())
         return fitted.predict(level=task.level) if task.level else fitted.predict()
     except InputError as error:
-        return str(error)
+        return error.message
 
 
 def _add_group_column(forecast: pd.DataFrame, group: str, label: Any) -> pd.DataFrame:

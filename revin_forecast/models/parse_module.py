@@ -137,7 +137,7 @@ def find_class(kind: ModuleKind, name: str, option: str) -> type[nn.Module]:
     try:
         module_class = ModuleSpec(path).import_class()
     except InputError as error:
-        raise InputError(f"{option}: {error}") from error
+        raise InputError(f"{option}: {error.message}") from error
     if not issubclass(module_class, BASES[kind]):
         raise InputError(f"{option}: {name} is not a {kind}, which is {REQUIREMENTS[kind]}.")
     if inspect.isabstract(module_class) and path.startswith("revin_forecast."):

@@ -49,7 +49,7 @@ def handle_request(
         )
         table = forecaster.predict(newer, parsed.future, parsed.level)
     except InputError as error:
-        return WorkerResponse(error=to_client_message(str(error)))
+        return WorkerResponse(error=to_client_message(error.message))
     except MemoryError:
         return WorkerResponse(error="out of memory; send fewer rows or columns.")
     figures = {}

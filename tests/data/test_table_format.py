@@ -47,7 +47,7 @@ def make_ambiguous_tables():
 
 def find_advice(message):
     """Return the lines of a format file that a message recommends."""
-    assert "--format FILE, where FILE says " in message, message
+    assert "format=FILE, where FILE says " in message, message
     text = message.partition("where FILE says ")[2]
     return re.findall(r"[a-z_]+: (?:\"[^\"]*\"|'[^']*'|[\w-]+)", text)
 

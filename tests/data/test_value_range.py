@@ -109,7 +109,7 @@ def test_notes_say_what_was_done():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"minimum": "zero"}, "the minimum is a number or none but got 'zero'. Pass --minimum 0"),
+        ({"minimum": "zero"}, "the minimum is a number or none but got 'zero'. Pass minimum=0"),
         ({"minimum": 3, "maximum": 2}, "the minimum 3 is not below the maximum 2"),
         ({"maximum": float("nan")}, "the maximum is a finite number but got nan"),
         ({"minimum": float("inf")}, "the minimum is a finite number but got inf"),

@@ -125,5 +125,5 @@ def test_unusable_engines_are_rejected(monkeypatch):
     with pytest.raises(InputError, match="at least one worker is needed, but got workers=-1"):
         make_engine("local", -1)
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(InputError, match=r"\"\.\[ray\]\"\. Or use --engine"):
+    with pytest.raises(InputError, match=r"\"\.\[ray\]\"\. Or use engine=make_engine"):
         make_engine("ray")

@@ -212,7 +212,9 @@ def merge_folders(parts: Sequence[Path], folder: Path) -> None:
 
 def format_error(error: BaseException) -> str:
     """Return an error's class and message on one line of at most 500 characters."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    # The results of a benchmark are read by users of the command line.
+    message = error.message if isinstance(error, InputError) else str(error)
+    return " ".join(f"{type(error).__name__}: {message}".split())[:500]
 
 
 def _shift_code(suite: Suite) -> str:
