@@ -1,6 +1,6 @@
 """Train and evaluate a backbone on a benchmark data set: the `evaluate` command as a script.
 
-    python scripts/train.py --dataset etth1 --data-dir DATA --backbone Linear --folder runs/linear
+    python scripts/train.py etth1 --data-dir DATA --backbone Linear --out runs/linear
 
 Options are those of `revin-forecast evaluate`; configs/ has examples for --config.
 """

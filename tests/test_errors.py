@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
-from revin_forecast.cli.main import COMMANDS
+from revin_forecast.cli.commands import COMMANDS
 from revin_forecast.cli.options import list_options
 from revin_forecast.data.catalog import catalog
 from revin_forecast.data.memory_mapped.series import memory_map_table

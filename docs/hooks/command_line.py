@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from revin_forecast.cli.main import COMMANDS, main
+from revin_forecast.cli.commands import COMMANDS
+from revin_forecast.cli.main import main
 
 PAGE = "reference/command_line.md"
 GROUPS = {

@@ -6,16 +6,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from revin_forecast.cli.load_split import load_split, to_dataset_config
+from revin_forecast.cli.load_split import choose_window_sizes, load_split, to_dataset_config
 from revin_forecast.cli.options import Without
 from revin_forecast.cli.output import print_json, print_table, print_text
-from revin_forecast.cli.validation import require_known_shifts, require_positive
+from revin_forecast.cli.validation import require_dataset, require_known_shifts, require_positive
 from revin_forecast.data.formatting import pluralize
 from revin_forecast.data.reading.reading_options import ReadingOptions
-from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.training.settings import TrainingSettings
-from revin_forecast.utils.files import require_file
 from revin_forecast.utils.progress import progress
 
 if TYPE_CHECKING:  # Imported on use: the help must not wait for torch and pandas.
@@ -37,16 +35,15 @@ PLACEMENT_TITLES = {
 
 
 def evaluate(
-    dataset: str | None = None,
-    file: str | None = None,
+    file_or_dataset: str,
     data_dir: str | None = None,
-    lookback: int = 336,
-    horizon: int = 96,
+    lookback: int | None = None,
+    horizon: int | None = None,
     season: int | None = None,
     refit: bool = False,
     compare: bool = False,
     json: bool = False,
-    folder: str | None = None,
+    out: str | None = None,
     resume: bool = False,
     reading: Annotated[
         ReadingOptions, Without(("inputs", "missing", "decimal"))
@@ -63,17 +60,18 @@ def evaluate(
     data set has its standard split, a file the split 7:1:2.
 
     Args:
-        dataset: catalogued data set; `revin-forecast datasets` lists them.
-        file: CSV or Parquet file instead of a data set.
+        file_or_dataset: catalogued data set (`revin-forecast datasets` lists them), or CSV or
+            Parquet file.
         data_dir: folder of the catalogued data sets.
-        lookback: number of past steps used for each forecast.
-        horizon: number of steps to forecast.
+        lookback: number of past steps used for each forecast; by default 336, or fewer in a short
+            file.
+        horizon: number of steps to forecast; by default 96, or fewer in a short file.
         season: steps per season of SeasonalNaive; by default that of the data set or of the file's
             frequency.
         refit: after validation has chosen the penalty, solve again on training and validation rows.
         compare: also fit and score the same backbone without normalizer.
         json: print one JSON object instead of tables.
-        folder: folder for checkpoints and logs of a trained backbone.
+        out: folder for checkpoints and logs of a trained backbone.
         resume: continue from the last checkpoint in the folder.
         reading: how the file is read.
         target: score only these columns.
@@ -85,19 +83,13 @@ def evaluate(
         normalizer: normalizer of each window, by name or import path.
         training: settings for a backbone trained by gradient descent.
     """
-    if (dataset is None) == (file is None):
-        raise InputError("evaluate needs one of --dataset NAME or --file PATH.")
     require_positive(lookback=lookback, horizon=horizon, season=season)
-    if file is not None:
-        require_file(file)
+    is_catalogued = require_dataset(file_or_dataset)
     require_known_shifts(shifts or ())
-    name = dataset or str(file)
-    if dataset is not None:
-        from revin_forecast.data.catalog import catalog
-
-        catalog.find_entry(dataset)  # raises for an unknown name, also if there is such a file
+    name = file_or_dataset
+    run_folder = None if out is None else Path(out)
     data = load_split(name, reading, data_dir, season)
-    run_folder = None if folder is None else Path(folder)
+    lookback, horizon, size_note = choose_window_sizes(data.borders, lookback, horizon)
     with progress(f"evaluating {backbone.name} on {name}"):
         from revin_forecast.data.split import ChronologicalSplit
         from revin_forecast.evaluation.holdout import evaluate as evaluate_split
@@ -122,11 +114,16 @@ def evaluate(
             model, _ = fit_model(twin_config, split, run_folder and run_folder / "without", resume)
             twin = score(model, select_test_windows(twin_config, split))
     record = to_dict(name, config, result, twin)
+    if size_note is not None:
+        record["note"] = size_note
     if not json:
+        if size_note is not None:
+            print_text(size_note)
         _print_scores(name, series, config, result, twin)
     if shifts:
         # The benchmark reads the data set itself and fits the model on its own split.
-        source = to_dataset_config(dataset or Path(str(file)).stem, file, reading, data.season)
+        label, file = (name, None) if is_catalogued else (Path(name).stem, name)
+        source = to_dataset_config(label, file, reading, data.season)
         rows = measure_with_progress(
             config, source, shifts, data_dir, run_folder and run_folder / "shifts"
         )

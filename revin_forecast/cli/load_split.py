@@ -13,6 +13,10 @@ if TYPE_CHECKING:  # Imported on use: the help of a command must not wait for pa
     from revin_forecast.shift.suite.suite import DatasetConfig
 
 
+USUAL_LOOKBACK, USUAL_HORIZON = 336, 96
+"""Window of an evaluation, as in most published tables."""
+
+
 @dataclass(frozen=True, eq=False)
 class SplitData:
     """A data set and its split."""
@@ -49,6 +53,40 @@ def load_split(
         series = read_series(data, **vars(reading))
     borders = catalog.split_7_1_2(len(series))
     return SplitData(series, borders, season or default_season(series.frequency))
+
+
+def choose_window_sizes(
+    borders: "SplitBorders", lookback: int | None, horizon: int | None
+) -> tuple[int, int, str | None]:
+    """Return look-back and horizon for the rows of a split, and a note if a file is short.
+
+    Args:
+        borders: the split.
+        lookback: None: 336, or fewer in a short file.
+        horizon: None: 96, or fewer in a short file.
+
+    >>> from revin_forecast.data.catalog.catalog import split_7_1_2
+    >>> choose_window_sizes(split_7_1_2(10_000), None, None)
+    (336, 96, None)
+    >>> choose_window_sizes(split_7_1_2(300), None, None)[:2]
+    (65, 15)
+    """
+    scored = min(borders.validation - borders.train, borders.test - borders.validation)
+    shortened = []
+    if horizon is None:
+        horizon = USUAL_HORIZON if scored >= USUAL_HORIZON else max(1, scored // 2)
+        shortened += [] if horizon == USUAL_HORIZON else [f"horizon {horizon}"]
+    if lookback is None:
+        fits = USUAL_LOOKBACK + 2 * horizon <= borders.train
+        lookback = USUAL_LOOKBACK if fits else max(1, (borders.train - horizon) // 3)
+        shortened += [] if lookback == USUAL_LOOKBACK else [f"look-back {lookback}"]
+    if not shortened:
+        return lookback, horizon, None
+    note = (
+        f"{' and '.join(shortened)}: {borders.test} rows are too few for the usual look-back "
+        f"{USUAL_LOOKBACK} and horizon {USUAL_HORIZON}."
+    )
+    return lookback, horizon, note
 
 
 def read_table(file: str, read_options: Mapping[str, Any], covariates: Sequence[str]) -> "Series":

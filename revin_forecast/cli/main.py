@@ -6,14 +6,14 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from revin_forecast import __version__
+from revin_forecast.cli.commands import COMMANDS, Command
 from revin_forecast.cli.display import display_progress, display_start
 from revin_forecast.cli.help import find_help_request, format_requested_help
-from revin_forecast.cli.options import Option, group_values, list_options
+from revin_forecast.cli.options import Option, group_values, list_options, replace_old_names
 from revin_forecast.cli.parser import format_options_file, parse_words, resolve_modules
 from revin_forecast.cli.usage_errors import CommandOptions
 from revin_forecast.errors import InputError, did_you_mean, naming_flags
@@ -23,100 +23,6 @@ from revin_forecast.utils.files import atomic_write, require_file
 PROGRAM = "revin-forecast"
 EXIT_BROKEN_PIPE = 128 + 13
 """Exit code after a closed stdout pipe, as shells report SIGPIPE."""
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command of the program."""
-
-    function: str
-    """Its function as "module:name", where the module is one of revin_forecast.cli."""
-    summary: str
-    """Its line in the list of commands."""
-    positional: tuple[str, ...] = ()
-    """Parameters that are passed without a flag."""
-    examples: tuple[str, ...] = ()
-    """Arguments for the help, which run in a checkout of the project."""
-
-
-COMMANDS = {
-    "demo": Command("demo:demo", "forecast a shipped data set, with and without RevIN"),
-    "inspect": Command(
-        "inspect_file:inspect_file", "show how a table is read, and write its format", ("file",)
-    ),
-    "forecast": Command(
-        "forecast:forecast",
-        "fit on a table and forecast the next steps",
-        ("file",),
-        (
-            "datasets/co2_weekly.csv --horizon 52 --out forecast.csv",
-            "datasets/co2_weekly.csv --horizon 8 --level 80 95",
-            "datasets/co2_weekly.csv --horizon 8 --backbone Ridge",
-        ),
-    ),
-    "fit": Command(
-        "fit:fit",
-        "fit on a table and save the forecaster in a folder",
-        ("file",),
-        (
-            "datasets/co2_weekly.csv --horizon 52 --out model",
-            "datasets/co2_weekly.csv --horizon 8 --out ridge --backbone Ridge --normalizer RevIN",
-            "--config configs/fit_co2.yaml --max-epochs 2",
-        ),
-    ),
-    "predict": Command(
-        "predict:predict", "forecast with a saved forecaster, without fitting", ("model", "file")
-    ),
-    "serve": Command(
-        "serve:serve", "serve a saved forecaster over HTTP: an API and a web page", ("model",)
-    ),
-    "export": Command(
-        "export:export",
-        "export a saved forecaster to ONNX, from raw values to raw values",
-        ("model",),
-    ),
-    "backtest": Command(
-        "backtest:backtest",
-        "score forecasts of the last part of a table",
-        ("file",),
-        (
-            "datasets/co2_weekly.csv --horizon 52",
-            "datasets/co2_weekly.csv --horizon 8 --backbone Ridge --level 80 --step 4",
-            "datasets/co2_weekly.csv --horizon 8 --test-share 0.1 --out scores.csv",
-        ),
-    ),
-    "evaluate": Command(
-        "evaluate:evaluate",
-        "score a model and naive baselines on every test window",
-        (),
-        (
-            "--dataset co2 --lookback 156 --horizon 52 --compare",
-            "--file datasets/co2_weekly.csv --lookback 52 --horizon 8 --normalizer LastValue",
-            "--dataset co2 --lookback 52 --horizon 8 --backbone DLinear --max-epochs 1",
-        ),
-    ),
-    "sweep": Command(
-        "sweep:sweep",
-        "choose, solve and score closed-form linear maps of all sizes",
-        ("file_or_dataset",),
-    ),
-    "shift-card": Command(
-        "shift_card:shift_card",
-        "measure the shift of a data set and predict whether RevIN helps",
-        ("file_or_dataset",),
-    ),
-    "check": Command("check:check", "check your own normalizer or backbone class", ("name",)),
-    "benchmark": Command(
-        "benchmark:benchmark", "measure models under every shift, from a YAML suite", ("suite",)
-    ),
-    "benchmark merge": Command("benchmark:merge", "merge the shards of a benchmark", ("suite",)),
-    "datasets": Command(
-        "datasets:list_datasets", "list the benchmark data sets and which are available"
-    ),
-    "datasets get": Command(
-        "datasets:download_dataset", "download a data set and verify its checksum", ("name",)
-    ),
-}
 
 
 def main(arguments: Sequence[str] | None = None, start: float | None = None) -> int:
@@ -173,7 +79,8 @@ def _run_command(name: str, command: Command, words: list[str], start: float) ->
     function = getattr(import_module(f"revin_forecast.cli.{module}"), function_name)
     options = list_options(function, command.positional)
     subcommands = [other for other in COMMANDS if other.startswith(f"{name} ")]
-    call = CommandOptions(name, options, subcommands)
+    words, notes = replace_old_names(words, command.old_names, options)
+    call = CommandOptions(name, options, subcommands, command.old_names)
     with display_start(name, words, start):
         with _pointing_to_help(name):
             request = find_help_request(words, options)
@@ -183,6 +90,8 @@ def _run_command(name: str, command: Command, words: list[str], start: float) ->
                 print(format_requested_help(request, usage, function, options, examples))
                 raise SystemExit(0)
             parsed = parse_words(call, words)
+        for note in dict.fromkeys([*notes, *parsed.notes]):
+            print(f"{PROGRAM}: {note}", file=sys.stderr)
         file = parsed.values.get("file")
         if file is not None and not parsed.values["print_config"]:
             require_file(file)  # before slow imports

@@ -1,13 +1,14 @@
 """The options of a command, from the parameters of its function and their dataclasses."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import zip_longest
 from typing import Annotated, Any, get_args, get_origin
 
 from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.reading_options import ReadingOptions
+from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.selection.settings import SelectionSettings
 
@@ -161,6 +162,52 @@ def normalize_words(words: Sequence[str], options: Sequence[Option]) -> list[str
         if word in switches and following not in ("true", "false"):
             expanded.append("true")
     return expanded
+
+
+def replace_old_names(
+    words: Sequence[str], old_names: Mapping[str, str], options: Sequence[Option]
+) -> tuple[list[str], list[str]]:
+    """Replace earlier names of options by the present ones.
+
+    Args:
+        words: words after the command's name.
+        old_names: present names by the earlier ones.
+        options: options of the command; a positional one loses its flag.
+
+    Returns:
+        The words, and a note for each earlier name among them.
+
+    Raises:
+        InputError: an option that is positional now has no value.
+    """
+    positional = {option.key for option in options if option.is_positional}
+    replaced: list[str] = []
+    first: list[str] = []
+    notes: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        flag, equals, value = word.partition("=")
+        new = old_names.get(flag.removeprefix("--").replace("-", "_"))
+        if new is None or not flag.startswith("--"):
+            replaced.append(word)
+            continue
+        notes.append(format_old_name(flag.removeprefix("--"), new, new in positional))
+        if new in positional:
+            # In front, where no option that takes several values can claim it.
+            value = value if equals else next(rest, "")
+            if not value or value.startswith("--"):
+                raise InputError(f"{flag} was given without a value; write one after it.")
+            first.append(value)
+        else:
+            replaced.append(f"--{new}{equals}{value}")
+    return [*first, *replaced], notes
+
+
+def format_old_name(old: str, new: str, is_positional: bool) -> str:
+    """Return the note about an earlier name of an option."""
+    if is_positional:
+        return f"--{old} X is now written X, without a flag; the old spelling still works."
+    return f"--{old} is now --{new.replace('_', '-')}; the old spelling still works."
 
 
 def find_values(key: str, words: Sequence[str]) -> list[str]:

@@ -19,6 +19,8 @@ class ParsedWords:
     """Values by key."""
     module_words: Mapping[str, dict[str, str]]
     """Texts of the options of each class by name, such as {"backbone": {"kernel": "5"}}."""
+    notes: Sequence[str] = ()
+    """Notes for the user, such as one about an earlier name of an option."""
 
 
 def parse_words(command: CommandOptions, words: Sequence[str]) -> ParsedWords:
@@ -30,10 +32,11 @@ def parse_words(command: CommandOptions, words: Sequence[str]) -> ParsedWords:
     words = normalize_words(words, command.options)
     plain, module_words = _split_module_words(words, command.options)
     parser = build_parser(command)
+    notes: list[str] = []
     config = {
         key: value
         for path in find_values("config", words)
-        for key, value in command.read_config(path).items()
+        for key, value in command.read_config(path, notes).items()
     }
     base = parser.parse_object(config) if config else None
     options = parser.parse_args(plain, namespace=base)
@@ -43,7 +46,7 @@ def parse_words(command: CommandOptions, words: Sequence[str]) -> ParsedWords:
         if option.is_positional and values[option.key] == option.default and base is not None:
             values[option.key] = base.get(option.key)
     command.require(values)
-    return ParsedWords(values, module_words)
+    return ParsedWords(values, module_words, notes)
 
 
 def resolve_modules(command: CommandOptions, parsed: ParsedWords) -> dict[str, Any]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # Imported on use: the help must not wait for torch.
 def sweep(
     file_or_dataset: str,
     data_dir: str | None = None,
-    lookbacks: list[int] | None = None,
-    horizons: list[int] | None = None,
+    lookback: list[int] | None = None,
+    horizon: list[int] | None = None,
     blocks: int = 4,
     per_channel: bool = False,
     profile: bool = False,
@@ -42,8 +42,8 @@ def sweep(
         file_or_dataset: catalogued data set (`revin-forecast datasets` lists them), or CSV or
             Parquet file.
         data_dir: folder of the catalogued data sets.
-        lookbacks: look-backs to try; by default those of 96 336 512 720 that the rows allow.
-        horizons: horizons to forecast; by default those of 96 192 336 720 that the rows allow.
+        lookback: look-backs to try; by default those of 96 336 512 720 that the rows allow.
+        horizon: horizons to forecast; by default those of 96 192 336 720 that the rows allow.
         blocks: number of blocks of time, each left out once.
         per_channel: also try to adapt the shared map to each channel; kept where clearly better.
         profile: also try to subtract a share of each channel's mean season; kept where clearly
@@ -70,7 +70,7 @@ def sweep(
         from revin_forecast.evaluation.sweep import evaluate_sweep
 
         split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test)
-        sizes = _window_sizes(split, lookbacks, horizons, blocks)
+        sizes = _window_sizes(split, lookback, horizon, blocks)
         profile_season = season if profile else None
         grid = SweepGrid(*sizes, blocks=blocks, per_channel=per_channel, season=profile_season)
         evaluation = evaluate_sweep(split, grid, season, refit)

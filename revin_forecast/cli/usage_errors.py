@@ -1,7 +1,7 @@
 """Messages about words and options files that a command can't use, in the user's terms."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ class CommandOptions:
     """Options of the command."""
     subcommands: Sequence[str] = ()
     """Commands whose name begins with this one's."""
+    old_names: Mapping[str, str] = field(default_factory=dict)
+    """Present names of options by their earlier names."""
 
     @property
     def positional(self) -> list[str]:
@@ -63,8 +65,12 @@ class CommandOptions:
         if missing:
             raise InputError(f"{self.command} needs {join_words(missing, 'and')}.")
 
-    def read_config(self, path: str) -> dict[str, Any]:
+    def read_config(self, path: str, notes: list[str]) -> dict[str, Any]:
         """Read an options file.
+
+        Args:
+            path: path of the file.
+            notes: takes a note for each earlier name of an option in the file.
 
         Raises:
             InputError: the file can't be read, is not a mapping, or has an unknown key.
@@ -76,6 +82,13 @@ class CommandOptions:
         config: dict[str, Any] = {}
         for name, value in content.items():
             key = str(name).replace("-", "_")
+            if key in self.old_names:
+                new = self.old_names[key]
+                notes.append(f"{path}: {key} is now {new}; the old spelling still works.")
+                # A file that names both sources of the table, as null and as a value.
+                if value is None:
+                    continue
+                key = new
             if key in groups:
                 if not isinstance(value, Mapping):
                     raise InputError(f"{path}: {key} is a mapping of options but got {value!r}.")

@@ -5,22 +5,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from revin_forecast.errors import InputError
+from revin_forecast.utils.files import describe_missing_file
 
 
-def require_dataset(data: str) -> None:
+def require_dataset(data: str) -> bool:
     """Check that a name is a file or a catalogued data set.
+
+    Returns:
+        Whether it is a catalogued data set.
 
     Raises:
         InputError: it is neither; the message suggests similar names.
     """
     from revin_forecast.data.catalog import catalog
 
-    if data in catalog.CATALOG or Path(data).exists():
-        return
+    if data in catalog.CATALOG:
+        return True
+    if data == "-" or Path(data).exists():
+        return False
+    if Path(data).suffix:  # no data set has a dot in its name
+        raise InputError(describe_missing_file(Path(data)))
     try:
         catalog.find_entry(data)
     except InputError as error:
         raise InputError(f"there is no file {data!r}, and {error.message}") from None
+    return False
 
 
 def require_positive(**sizes: int | None) -> None:

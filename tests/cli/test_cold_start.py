@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from revin_forecast.cli.main import COMMANDS
+from revin_forecast.cli.commands import COMMANDS
 
 CALLS = [
     *([*name.split(), option] for name in COMMANDS for option in ("--help", "--help-all")),
@@ -13,7 +13,7 @@ CALLS = [
     ["forecast", "table.csv", "--horizon", "u"],
     ["fit", "missing.csv", "--horizon", "3", "--out", "model"],
     ["backtest", "missing.csv", "--horizon", "3"],
-    ["evaluate", "--file", "missing.csv"],
+    ["evaluate", "missing.csv"],
     ["benchmark", "missing.yaml"],
     ["datasets"],
 ]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from revin_forecast.cli.main import COMMANDS, main
+from revin_forecast.cli.commands import COMMANDS
+from revin_forecast.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = [

@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from revin_forecast import __version__
-from revin_forecast.cli.main import COMMANDS, main
+from revin_forecast.cli.commands import COMMANDS
+from revin_forecast.cli.main import main
 from revin_forecast.data.catalog import catalog
 from tests.support.cpu_time import run_python
 
@@ -152,7 +153,7 @@ def test_own_classes_with_their_own_options(capsys, sales, own_classes, tmp_path
 
 
 def test_evaluate_prints_one_json_object(capsys, data_dir):
-    words = ["evaluate", "--dataset", "etth1", "--data-dir", data_dir, "--lookback", 512]
+    words = ["evaluate", "etth1", "--data-dir", data_dir, "--lookback", 512]
     scores = json.loads(run(capsys, *words, "--horizon", 96, "--backbone", "Ridge", "--json"))
     assert scores["mse"] <= 0.368
     assert scores["windows"] == scores["repeat"]["windows"] == 2785
@@ -163,7 +164,7 @@ def test_evaluate_prints_one_json_object(capsys, data_dir):
 
 @pytest.mark.slow
 def test_trained_linear_reaches_its_target_error(capsys, data_dir):
-    words = ["evaluate", "--dataset", "etth1", "--data-dir", data_dir, "--json"]
+    words = ["evaluate", "etth1", "--data-dir", data_dir, "--json"]
     scores = json.loads(run(capsys, *words, "--backbone", "Linear"))
     assert (scores["lookback"], scores["horizon"]) == (336, 96)
     assert scores["mse"] <= 0.38
@@ -180,7 +181,7 @@ def test_training_progress_is_shown_on_request(capfd, sales):
 
 
 def test_evaluate_scores_a_file(capsys, sales):
-    text = run(capsys, "evaluate", "--file", sales, "--lookback", 10, "--horizon", 5)
+    text = run(capsys, "evaluate", sales, "--lookback", 10, "--horizon", 5)
     assert "2 channels, all 20 test windows" in text
     assert "SeasonalNaive (7)" in text
 
@@ -198,7 +199,7 @@ def test_options_name_the_columns_of_a_long_file(capsys, sales, tmp_path):
         *(pd.read_csv(io.StringIO(text)) for text in (predicted, printed))
     )
     words += ["--lookback", 10, "--target", "web"]
-    text = run(capsys, "evaluate", "--file", tmp_path / "long.csv", *words)
+    text = run(capsys, "evaluate", tmp_path / "long.csv", *words)
     assert "1 channel, all 20 test windows" in text
 
 
@@ -295,9 +296,9 @@ def test_the_demo_takes_less_than_twenty_seconds(tmp_path):
             ["fit", "{sales}", "--horizon", "3", "--out", "m", "--backbone", "Linear", "--resume"],
             "no checkpoint to resume from",
         ),
-        (["evaluate"], "evaluate needs one of --dataset NAME or --file PATH"),
-        (["evaluate", "--dataset", "eth1"], "Did you mean etth1?"),
-        (["evaluate", "--dataset", "etth1", "--data-dir", "/nowhere"], "etth1 is not available"),
+        (["evaluate"], "evaluate needs FILE_OR_DATASET"),
+        (["evaluate", "eth1"], "Did you mean etth1?"),
+        (["evaluate", "etth1", "--data-dir", "/nowhere"], "etth1 is not available"),
         (["predict", "{folder}"], "holds no forecaster"),
         (["fit", "{sales}", "--horizon", "3", "--out", "m", "--resume"], "nothing to resume"),
     ],

@@ -120,14 +120,14 @@ def test_fit_reports_the_candidates(capsys, sales):
 def test_fit_and_evaluate_add_shifts_to_the_same_object(capsys, sales):
     sizes = ["--horizon", 7, "--lookback", 28, "--target", "shop", "--shifts", "level"]
     fitted = read_json(capsys, "fit", sales, *sizes, "--out", "m", "--backbone", "Ridge")
-    scored = read_json(capsys, "evaluate", "--file", sales, *sizes, "--compare")
+    scored = read_json(capsys, "evaluate", sales, *sizes, "--compare")
     for record in (fitted, scored):
         assert {row["placement"] for row in record["shifts"]} >= {"clean", "steady"}
     assert scored["without_normalizer"]["windows"] == scored["windows"]
 
 
 def test_sweep_writes_an_infinite_penalty_as_null(capsys, sales):
-    words = ["sweep", sales, "--target", "shop", "--horizons", 5, "--lookbacks", 14]
+    words = ["sweep", sales, "--target", "shop", "--horizon", 5, "--lookback", 14]
     record = read_json(capsys, *words)
     assert record["horizons"][0]["horizon"] == 5
     assert set(record["chosen"]["shared"][0]) == {"lookbacks", "penalties", "error"}

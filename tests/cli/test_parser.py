@@ -59,7 +59,7 @@ SHORT_OPTIONS = ["--loss", "quantile", "--max-epochs=3", "--num_nodes", "2", "--
 
 @pytest.mark.parametrize("command", ["fit", "forecast", "evaluate"])
 def test_training_options_can_omit_the_group(command, capsys):
-    words = {"evaluate": ["--dataset", "etth1"]}.get(command, ["table.csv"])
+    words = {"evaluate": ["etth1"]}.get(command, ["table.csv"])
     words = [command, *words, "--horizon", "2", "--lookback", "9"]
     if command == "fit":
         words += ["--out", "model"]
@@ -96,7 +96,7 @@ def test_commands_share_the_options_of_a_dataclass(capsys):
     grouped = group_values(forecast, values)
     assert grouped["reading"] == ReadingOptions(time="day", target=("a", "b"), decimal=",")
     assert grouped["selection"].season == (24, 168)
-    assert main(["evaluate", "--dataset", "co2", "--missing", "error"]) == 2
+    assert main(["evaluate", "co2", "--missing", "error"]) == 2
     assert "there is no option --missing." in capsys.readouterr().err
 
 

@@ -30,7 +30,7 @@ def table(tmp_path):
 
 
 def test_robustness_of_a_model_and_its_twin(table, capsys):
-    command = ["evaluate", "--file", str(table), "--lookback", "28", "--horizon", "7"]
+    command = ["evaluate", str(table), "--lookback", "28", "--horizon", "7"]
     assert main([*command, "--shifts", "level", "sensor_offset"]) == 0
     text = capsys.readouterr().out
     assert "Robustness of Ridge with RevIN" in text
@@ -43,8 +43,8 @@ def test_robustness_of_a_model_and_its_twin(table, capsys):
 
 
 def test_robustness_is_kept_in_a_folder(table, tmp_path, capsys):
-    command = ["evaluate", "--file", str(table), "--lookback", "28", "--horizon", "7", "--json"]
-    command += ["--shifts", "scale", "--folder", str(tmp_path / "run")]
+    command = ["evaluate", str(table), "--lookback", "28", "--horizon", "7", "--json"]
+    command += ["--shifts", "scale", "--out", str(tmp_path / "run")]
     assert main(command) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["backbone"] == "Ridge"
@@ -68,7 +68,7 @@ def test_fit_reports_robustness(table, tmp_path, capsys):
 
 
 def test_shifts_reject_known_covariates(table, capsys):
-    command = ["evaluate", "--file", str(table), "--lookback", "28", "--horizon", "7"]
+    command = ["evaluate", str(table), "--lookback", "28", "--horizon", "7"]
     command += ["--backbone", "CycleNet", "--backbone.cycle", "7", "--training.max_epochs", "1"]
     assert main([*command, "--shifts", "level"]) == 2
     assert (

@@ -15,7 +15,7 @@ def test_profile_and_per_channel_options_need_a_season(tmp_path, capsys):
     days = pd.date_range("2020-01-01", periods=500, freq="D")
     path = tmp_path / "daily.csv"
     pd.DataFrame(values, columns=["a", "b"]).assign(date=days).to_csv(path, index=False)
-    sizes = {"lookbacks": [5], "horizons": [3]}
+    sizes = {"lookback": [5], "horizon": [3]}
     commands.sweep(str(path), **sizes, profile=True, per_channel=True, json=True)
     choice = json.loads(capsys.readouterr().out)["chosen"]
     assert (choice["season"], choice["profile_share"]) == (7, 1.0)

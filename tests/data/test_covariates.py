@@ -195,7 +195,7 @@ def test_commands_accept_covariates(tmp_path, capsys, monkeypatch):
     assert main(["fit", *words, "--out", "model"]) == 0
     assert main(["predict", "model", "--future", "plan.csv", "--out", "g.csv"]) == 0
     assert pd.read_csv("f.csv").equals(pd.read_csv("g.csv"))
-    words = ["--file", "sales.csv", *words[1:], "--json"]
+    words = ["sales.csv", *words[1:], "--json"]
     capsys.readouterr()
     assert main(["evaluate", *words]) == 0
     assert json.loads(capsys.readouterr().out)["backbone"] == "TiDE"

@@ -306,7 +306,7 @@ class TestCommands:
         [
             ["forecast", "--horizon", "2", "--quiet"],
             ["backtest", "--horizon", "1", "--json"],
-            ["sweep", "--lookbacks", "2", "--horizons", "1", "--blocks", "2", "--json"],
+            ["sweep", "--lookback", "2", "--horizon", "1", "--blocks", "2", "--json"],
             ["shift-card", "--lookback", "3", "--horizon", "1", "--json"],
         ],
         ids=lambda words: words[0],

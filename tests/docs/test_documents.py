@@ -15,7 +15,8 @@ import torch
 import yaml
 from packaging.requirements import Requirement
 
-from revin_forecast.cli.main import COMMANDS, main
+from revin_forecast.cli.commands import COMMANDS
+from revin_forecast.cli.main import main
 from revin_forecast.models.spec import ModuleSpec
 from tests.support.warm_programs import Program, run_program
 
@@ -179,9 +180,9 @@ def test_programs_print_their_help(path, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_train_script_runs(data_dir, tmp_path):
-    words = ["--dataset", "ili", "--lookback", "36"]
+    words = ["ili", "--lookback", "36"]
     words += ["--horizon", "24", "--backbone", "Linear", "--training.max_epochs", "1"]
-    words += ["--data-dir", data_dir, "--folder", tmp_path / "run"]
+    words += ["--data-dir", data_dir, "--out", tmp_path / "run"]
     ended = run_program(ROOT / "scripts" / "train.py", words, tmp_path)
     assert "Linear with RevIN" in ended.out
     assert (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file()

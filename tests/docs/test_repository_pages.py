@@ -231,7 +231,7 @@ def test_the_picture_of_the_packages_is_the_tested_list():
 def test_named_paths_are_found():
     found = set(paths_in("CONTRIBUTING.md"))
     assert {"constraints.txt", "scripts/check", "tests/contracts/", "CITATION.cff"} <= found
-    assert "revin_forecast/cli/main.py" in found
+    assert "revin_forecast/cli/commands.py" in found
 
 
 def test_commands_for_contributors_exist():

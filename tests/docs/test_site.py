@@ -13,7 +13,7 @@ import yaml
 
 import revin_forecast
 from docs.figures import draw
-from revin_forecast.cli.main import COMMANDS
+from revin_forecast.cli.commands import COMMANDS
 from tests.support.docs_blocks import parse_blocks, run_page
 from tests.support.evidence_pages import committed_rows
 
