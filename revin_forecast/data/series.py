@@ -221,6 +221,10 @@ class Series:
         # A table read with grid=False may end off the grid; its first grid point is then new.
         return timestamps[timestamps > last][:horizon]
 
+    def forecast_timestamps(self, horizon: int) -> pd.DatetimeIndex:
+        """Return (horizon,) timestamps of a forecast, or (channels x horizon,) if ends differ."""
+        return self._compute_channel_timestamps(self.future_timestamps(horizon))
+
     def forecast_frame(self, columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
         """Return a forecast of the targets in the layout of the table.
 
@@ -235,7 +239,7 @@ class Series:
         """
         targets = self.select(self.targets)
         horizon = len(next(iter(columns.values())))
-        timestamps = targets._compute_channel_timestamps(targets.future_timestamps(horizon))
+        timestamps = targets.forecast_timestamps(horizon)
         return arrange_frame(self.format, targets.names, columns, timestamps)
 
     def _compute_channel_timestamps(self, timestamps: pd.DatetimeIndex) -> pd.DatetimeIndex:

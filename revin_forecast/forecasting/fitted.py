@@ -104,7 +104,25 @@ class FittedModel:
         )
 
     @torch.inference_mode()
-    def quantiles(self, past: Past, levels: Sequence[float], known: Known | None = None) -> Future:
+    def forecast_with_quantiles(
+        self, past: Past, levels: Sequence[float], known: Known | None = None
+    ) -> tuple[Future, Future | None]:
+        """Return the results of `forecast` and `quantiles`; None for no levels.
+
+        Intervals are around the point forecast, which is computed once for both.
+        """
+        points = self._forecast_points(past, known)
+        quantiles = self.quantiles(past, levels, known, points) if levels else None
+        return self._restrict(points), quantiles
+
+    @torch.inference_mode()
+    def quantiles(
+        self,
+        past: Past,
+        levels: Sequence[float],
+        known: Known | None = None,
+        points: Future | None = None,
+    ) -> Future:
         """Return quantiles of the forecast in standardized units.
 
         A model trained on quantiles forecasts them itself; for any other model they are
@@ -114,6 +132,7 @@ class FittedModel:
             past: (batch, lookback, channels), NaN where unobserved.
             levels: quantile levels between 0 and 1.
             known: (batch, lookback + horizon, covariates), for a model that takes known inputs.
+            points: the forecast before the range of values is applied; None: compute it.
 
         Returns:
             (batch, horizon, targets, levels), ascending with the level.
@@ -133,16 +152,17 @@ class FittedModel:
                 for start in range(0, len(past), batch_size)
             ]
             quantiles = torch.cat([part for part in parts if part is not None])
-            return self._restrict_quantiles(quantiles, levels, self._forecast_points(past, known))
+            points = self._forecast_points(past, known) if points is None else points
+            return self._restrict_quantiles(quantiles, levels, points)
         if self.intervals is None:
             raise InputError(
                 "this model has no intervals: among the last rows that it was fitted on too few "
                 "values were observed to calibrate them. Fit with more rows, or leave --level out."
             )
-        forecast = self._forecast_points(past, known)
+        points = self._forecast_points(past, known) if points is None else points
         targets = select_targets(self.model, past)
-        quantiles = self.intervals.quantiles(forecast, targets, levels)
-        return self._restrict_quantiles(quantiles, levels, forecast)
+        quantiles = self.intervals.quantiles(points, targets, levels)
+        return self._restrict_quantiles(quantiles, levels, points)
 
     def _restrict_quantiles(
         self, quantiles: Future, levels: Sequence[float], point: Tensor

@@ -1,6 +1,7 @@
 """Build the forecast table of a fitted model."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -19,6 +20,25 @@ from revin_forecast.parallel import Engine
 from revin_forecast.utils.shapes import Future, Known, Past
 
 
+@dataclass(frozen=True, eq=False)
+class PredictedValues:
+    """A forecast in the table's units, before it is arranged as a table."""
+
+    history: Series
+    """The rows before the forecast, with the series forecast only."""
+    columns: Mapping[str, np.ndarray]
+    """(horizon, targets) values by column suffix: "", "-lo-80", "-hi-80"."""
+
+    def to_frame(self, level: Sequence[float | int]) -> pd.DataFrame:
+        """Return the forecast with the intervals of some levels, in the layout of the table.
+
+        Raises:
+            InputError: the frequency is unknown, or two columns would have the same name.
+        """
+        bounds = (f"-{side}-{float(percent):g}" for percent in level for side in ("lo", "hi"))
+        return self.history.forecast_frame({key: self.columns[key] for key in ("", *bounds)})
+
+
 def predict_table(
     fitted: FittedModel,
     table: TableLike | None = None,
@@ -27,6 +47,17 @@ def predict_table(
     engine: Engine | None = None,
 ) -> pd.DataFrame:
     """Forecast the steps after a table's last row; see `Forecaster.predict`."""
+    return predict_values(fitted, table, future, level, engine).to_frame(level)
+
+
+def predict_values(
+    fitted: FittedModel,
+    table: TableLike | None = None,
+    future: TableLike | None = None,
+    level: Sequence[float | int] = (),
+    engine: Engine | None = None,
+) -> PredictedValues:
+    """Forecast the steps after a table's last row as arrays; see `Forecaster.predict`."""
     bounds = {float(percent): interval_quantiles(percent) for percent in level}
     history, known_columns = fitted.history, fitted.known_columns
     if table is not None:
@@ -55,7 +86,7 @@ def predict_table(
         if fitted.value_range is not None:
             values = fitted.value_range.restrict(values, quantile_levels[suffix], columns.get(""))
         columns[suffix] = values
-    return targets.forecast_frame(columns)
+    return PredictedValues(targets, columns)
 
 
 def _forecast_by_suffix(
@@ -77,8 +108,7 @@ def _forecast_by_suffix(
     # One ascending list of quantiles: levels may share them, and the model computes each once.
     quantile_levels = sorted({quantile for pair in bounds.values() for quantile in pair})
     if engine is None:
-        point = fitted.forecast(past, known)
-        quantiles = fitted.quantiles(past, quantile_levels, known) if quantile_levels else None
+        point, quantiles = fitted.forecast_with_quantiles(past, quantile_levels, known)
     elif known is not None:
         raise InputError("an engine takes no model with known inputs; leave the engine out.")
     else:

@@ -61,6 +61,10 @@ def apply_value_rules(
         else "the forecast is the mean per step (TSB)"
     )
     summary["range"]["notes"].append(note)
+    if extended is not fitted and "naive_comparison" in summary:
+        # The tests were those of the model that the mean per step replaces.
+        for counts in (summary["naive_comparison"][key] for key in ("tests", "as_good")):
+            counts[:] = np.where(is_rate, 0, counts).tolist()
     return extended
 
 

@@ -1,0 +1,209 @@
+"""Summary of a forecast in words, which begins with the answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from revin_forecast.data.amounts import describe_change, find_resolution, format_amount
+from revin_forecast.data.formatting import pluralize
+from revin_forecast.data.step_words import StepWords
+from revin_forecast.forecasting.forecast_summary import ForecastSummary, SeriesSummary
+
+MAX_LISTED_SERIES = 10
+"""Most series with a row of their own."""
+MIN_PERCENT_TESTS = 10
+"""Number of tests below which their share is not in percent."""
+NO_TESTS = "there are too few rows to test the forecast on past ones: its error is not known"
+
+
+@dataclass(frozen=True)
+class ForecastText:
+    """A summary in words: sentences, and a table for several series."""
+
+    answer: list[str]
+    """Parts of the answer; without a full stop, as they may be joined."""
+    headings: tuple[str, ...] = ()
+    """Headings of the table; empty without one."""
+    rows: tuple[tuple[str, ...], ...] = ()
+    """A row for each series listed."""
+    remarks: tuple[str, ...] = ()
+    """Sentences after the table."""
+
+
+def describe_forecast(summary: ForecastSummary) -> ForecastText:
+    """Put the summary of a forecast into words."""
+    if len(summary.series) == 1:
+        return ForecastText(_describe_one(summary, summary.series[0]))
+    return _describe_several(summary)
+
+
+def _describe_one(summary: ForecastSummary, entry: SeriesSummary) -> list[str]:
+    """Return the parts of the answer for a single series."""
+    step = StepWords.from_frequency(summary.frequency)
+    resolution = find_resolution(entry.mean, entry.spread)
+    amount = format_amount(entry.mean, resolution)
+    if entry.is_constant:
+        each = "" if summary.horizon == 1 else " in each"
+        return [f"{_describe_span(summary, entry.series)}: {amount}{each}, as in the rows before"]
+    if entry.is_intermittent and summary.horizon > 1:
+        total = format_amount(entry.total, find_resolution(entry.total, 0.0))
+        amount = f"{total} in all, {amount} {step.each} on average"
+    elif summary.horizon > 1:
+        amount += f" {step.each} on average"
+    parts = [f"{_describe_span(summary, entry.series)}: {amount}"]
+    if entry.past_mean is not None:
+        change = describe_change(entry.mean, entry.past_mean, entry.change_percent, resolution)
+        parts[0] += f", {change} {_name_past(summary)}"
+    parts += _describe_range(summary, entry)
+    return parts + _describe_tests(summary)
+
+
+def _describe_several(summary: ForecastSummary) -> ForecastText:
+    """Return a table of the first series, and the sentences about all."""
+    listed = summary.series[:MAX_LISTED_SERIES]
+    step = StepWords.from_frequency(summary.frequency)
+    headings = ["series", f"{step.each} on average" if summary.horizon > 1 else "forecast"]
+    columns = [[_describe_amount(entry, summary.horizon) for entry in listed]]
+    if any(entry.past_mean is not None for entry in listed):
+        headings.append(f"against {_name_past(summary)}")
+        columns.append([_describe_cell_change(entry) for entry in listed])
+    if summary.level is not None:
+        each = f" of each {step.short}" if summary.horizon > 1 else ""
+        headings.append(f"{summary.level:g} %{each}")
+        columns.append([_describe_widest(entry) for entry in listed])
+    names = [_shorten(entry.series) for entry in listed]
+    remarks = []
+    if len(summary.series) > len(listed):
+        remarks.append(f"and {len(summary.series) - len(listed):,} more series")
+    remarks += [*_describe_total(summary), *_describe_tests(summary)]
+    return ForecastText(
+        [f"{_describe_span(summary, f'{len(summary.series):,} series')}:"],
+        tuple(headings),
+        tuple(zip(names, *columns, strict=True)),
+        tuple(remarks),
+    )
+
+
+def _describe_span(summary: ForecastSummary, subject: str) -> str:
+    """Return the steps of the forecast, such as "next 12 months of sold, 2025-01 to 2025-12"."""
+    step = StepWords.from_frequency(summary.frequency)
+    steps = step.one if summary.horizon == 1 else f"{summary.horizon:,} {step.many}"
+    text = f"next {steps} of {_shorten(subject)}"
+    if summary.first is None or summary.last is None:
+        return f"{text}, each from its own end"
+    first, last = step.format_stamp(summary.first), step.format_stamp(summary.last)
+    return f"{text}, {first}" if summary.horizon == 1 else f"{text}, {first} to {last}"
+
+
+def _name_past(summary: ForecastSummary) -> str:
+    """Return the name of the rows that the forecast is compared with."""
+    step = StepWords.from_frequency(summary.frequency)
+    if summary.past_lag == summary.past_steps:
+        return "the last value" if summary.past_steps == 1 else f"the last {summary.past_steps:,}"
+    same = step.short if summary.past_steps == 1 else f"{step.short}s"
+    return f"the same {same} {step.describe_span(summary.past_lag)} before"
+
+
+def _describe_range(summary: ForecastSummary, entry: SeriesSummary) -> list[str]:
+    """Return the interval of the first and the last step.
+
+    Limits of the average would need the dependence of the errors of different steps, which is not
+    known.
+    """
+    if summary.level is None or entry.first_range is None or entry.last_range is None:
+        return []
+    step = StepWords.from_frequency(summary.frequency)
+    first, last = (
+        _join_range(limits, entry.spread) for limits in (entry.first_range, entry.last_range)
+    )
+    text = f"{summary.level:g} % between {first}"
+    if summary.horizon == 1:
+        return [text]
+    if first == last:
+        return [f"{text} for the first {step.short} and for the last"]
+    return [f"{text} for the first {step.short}, {last} for the last"]
+
+
+def _describe_widest(entry: SeriesSummary) -> str:
+    if entry.widest_range is None or entry.is_constant:
+        return ""
+    return _join_range(entry.widest_range, entry.spread, "to")
+
+
+def _join_range(limits: tuple[float, float], spread: float, word: str = "and") -> str:
+    resolution = find_resolution(max(map(abs, limits)), spread)
+    low, high = (format_amount(limit, resolution) for limit in limits)
+    return f"{low} {word} {high}"
+
+
+def _describe_amount(entry: SeriesSummary, horizon: int) -> str:
+    if entry.is_intermittent and horizon > 1:
+        return f"{format_amount(entry.total, find_resolution(entry.total, 0.0))} in all"
+    return format_amount(entry.mean, find_resolution(entry.mean, entry.spread))
+
+
+def _describe_cell_change(entry: SeriesSummary) -> str:
+    """Return a change for a cell of the table: a percentage, or the past amount."""
+    if entry.past_mean is None:
+        return ""
+    resolution = find_resolution(entry.mean, entry.spread)
+    change = describe_change(entry.mean, entry.past_mean, entry.change_percent, resolution)
+    if entry.change_percent is None or change == "the same as":
+        return change.removesuffix(" in").removesuffix(" as")
+    size, word = change.split(" % ")
+    return f"{'+' if word == 'above' else '-'}{size} %"
+
+
+def _describe_total(summary: ForecastSummary) -> list[str]:
+    """Return the sum over all series, if it has a meaning."""
+    if summary.total is None:
+        return []
+    resolution = find_resolution(summary.total, 0.0)
+    text = f"all series together: {format_amount(summary.total, resolution)}"
+    if summary.past_total is None or not summary.past_total > 0:
+        return [text]
+    percent = 100 * (summary.total / summary.past_total - 1)
+    change = describe_change(summary.total, summary.past_total, percent, resolution)
+    return [f"{text}, {change} {_name_past(summary)}"]
+
+
+def _describe_tests(summary: ForecastSummary) -> list[str]:
+    """Return the comparison with the naive forecast in the tests of the fit."""
+    # Models of earlier versions and models of quantiles have no such tests.
+    if summary.naive_season is None:
+        return []
+    tested = [entry for entry in summary.series if entry.tests]
+    if not tested:
+        # The mean of an intermittent series is not meant to have the least absolute error.
+        is_expected = all(entry.is_intermittent or entry.is_constant for entry in summary.series)
+        return [] if is_expected else [NO_TESTS]
+    count = sum(entry.tests for entry in tested)
+    as_good = sum(entry.as_good for entry in tested)
+    share = f"{100 * as_good / count:.0f} %" if count >= MIN_PERCENT_TESTS else f"{as_good}"
+    series = f" of {len(tested):,} series" if len(summary.series) > 1 else ""
+    use = "choose" if summary.tests_chose_model else "tune"
+    return [
+        f"as good as or better than repeating {_name_season(summary)} in {share} of "
+        f"{pluralize(count, 'test')}{series} on past rows, which also served to {use} the model"
+    ]
+
+
+def _name_season(summary: ForecastSummary) -> str:
+    season = summary.naive_season or 1
+    if season == 1:
+        return "the last value"
+    return StepWords.from_frequency(summary.frequency).describe_season(season)
+
+
+def _shorten(name: str, limit: int = 40) -> str:
+    return name if len(name) <= limit else f"{name[: limit - 3]}..."
+
+
+def list_lines(text: ForecastText, table: Sequence[str] = ()) -> list[str]:
+    """Return a summary as lines; each but the first is indented.
+
+    Args:
+        text: the summary in words.
+        table: lines of its table.
+    """
+    answer = [*text.answer, *table, *text.remarks]
+    return [answer[0], *(f"  {line}" for line in answer[1:])]
