@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from revin_forecast.cli.load_split import read_table
-from revin_forecast.cli.output import print_json
+from revin_forecast.cli.output import print_json, to_summary_record
 from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.errors import InputError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # The help, and a call that can't be used, must not wait for 
     import pandas as pd
 
     from revin_forecast.data.series import Series
+    from revin_forecast.forecasting.forecast_summary import ForecastSummary
     from revin_forecast.forecasting.forecaster import Forecaster
 
 
@@ -30,13 +31,15 @@ class ForecastResult:
     table: "pd.DataFrame"
     """The forecast."""
     lines: list[str]
-    """Lines about the fit, to be printed."""
+    """Lines about the forecast and the fit, to be printed."""
     last_line: str
     """Line about the steps of the forecast, to be printed."""
     series: "Series | None" = None
     """The table that was read; None for groups."""
-    summary: Mapping[str, Any] | None = None
+    fitted: Mapping[str, Any] | None = None
     """Summary of the fit; None for groups."""
+    summary: "ForecastSummary | None" = None
+    """Summary of the forecast; None for groups."""
 
 
 def forecast(
@@ -134,11 +137,19 @@ def forecast(
 
         command_line = format_command_line(forecast, arguments, "file")
         lines += write_report_and_plot(
-            forecaster, result.series, arguments, command_line, result.table, task_engine
+            forecaster,
+            result.series,
+            arguments,
+            command_line,
+            result.table,
+            result.summary,
+            task_engine,
         )
     if json:
         record: dict[str, object] = {"file": file, "horizon": horizon, "levels": level or []}
-        fitted = {} if result.summary is None else {"fitted": result.summary}
+        fitted = {} if result.fitted is None else {"fitted": result.fitted}
+        if result.summary is not None:
+            fitted["summary"] = to_summary_record(result.summary)
         outputs = {"out": out, "report": report, "plot": plot}
         print_json(record | fitted | outputs | {"forecast": result.table.to_dict("records")})
         return
@@ -185,15 +196,21 @@ def _forecast_series(
     level: Sequence[float],
     engine: Engine | None,
 ) -> ForecastResult:
-    from revin_forecast.cli.output import describe_fit, describe_last_row
+    from revin_forecast.cli.output import (
+        describe_fit,
+        describe_last_row,
+        format_forecast_summary,
+    )
     from revin_forecast.data.formatting import pluralize
+    from revin_forecast.forecasting.forecast_summary import predict_with_summary
 
     series = read_table(file, read_options, forecaster.covariates)
-    table = forecaster.fit(series).predict(future=future, level=level, engine=engine)
-    fitted = forecaster.fitted
+    fitted = forecaster.fit(series).fitted
+    table, summary = predict_with_summary(fitted, series, future=future, level=level, engine=engine)
     steps = pluralize(forecaster.horizon, "step")
     last_line = f"{steps} of {len(fitted.targets)} series after {describe_last_row(series)}"
-    return ForecastResult(table, [describe_fit(fitted)], last_line, series, fitted.summary)
+    lines = [*format_forecast_summary(summary), describe_fit(fitted)]
+    return ForecastResult(table, lines, last_line, series, fitted.summary, summary)
 
 
 def _forecast_groups(

@@ -17,15 +17,16 @@ from revin_forecast.errors import join_words
 if TYPE_CHECKING:  # Commands that print nothing of these must not wait for torch and pandas.
     from revin_forecast.data.series import Series
     from revin_forecast.forecasting.fitted import FittedModel
+    from revin_forecast.forecasting.forecast_summary import ForecastSummary
 
 ZERO_PERCENT = 0.005
 """Largest share that is rounded to 0 %."""
-NAIVE_NAMES = ("Repeat", "SeasonalNaive", "naive", "seasonal naive")
+NAIVE_NAMES = ("Repeat", "SeasonalNaive ({season})", "naive", "seasonal naive ({season})")
 """Candidates that are always shown, as the baselines."""
 MIN_NAME_WIDTH = 22
 """Least width of the column of names."""
-MIN_SHOWN_SHARE = 0.05
-"""Members of a combination with a smaller share are not shown."""
+MAX_SHOWN_MEMBERS = 3
+"""Most members of a combination that are shown: those with the largest shares."""
 
 
 def print_json(record: Mapping[str, object]) -> None:
@@ -82,7 +83,14 @@ def print_text(text: str) -> None:
 def print_table(
     headings: Sequence[str], rows: Iterable[Iterable[object]], left: Collection[str] | None = None
 ) -> None:
-    """Print aligned columns.
+    """Print aligned columns; see `align_table`."""
+    print(*align_table(headings, rows, left), sep="\n")
+
+
+def align_table(
+    headings: Sequence[str], rows: Iterable[Iterable[object]], left: Collection[str] | None = None
+) -> list[str]:
+    """Return the lines of a table with aligned columns.
 
     Args:
         headings: headings of the columns.
@@ -94,12 +102,27 @@ def print_table(
     left = headings[:1] if left is None else left
     lines = [headings, *([str(cell) for cell in row] for row in rows)]
     widths = [max(map(disp_len, column)) for column in zip(*lines, strict=True)]
+    aligned = []
     for line in lines:
         padded = []
         for heading, width, cell in zip(headings, widths, line, strict=True):
             space = " " * (width - disp_len(cell))
             padded.append(f"{cell}{space}" if heading in left else f"{space}{cell}")
-        print("  ".join(padded).rstrip())
+        aligned.append("  ".join(padded).rstrip())
+    return aligned
+
+
+def format_forecast_summary(summary: "ForecastSummary") -> list[str]:
+    """Return the summary of a forecast as lines."""
+    from revin_forecast.forecasting.describe_forecast import describe_forecast, list_lines
+
+    text = describe_forecast(summary)
+    return list_lines(text, align_table(text.headings, text.rows) if text.rows else ())
+
+
+def to_summary_record(summary: "ForecastSummary") -> dict[str, Any]:
+    """Return the summary of a forecast as plain values, with its text."""
+    return to_jsonable(summary) | {"text": "\n".join(format_forecast_summary(summary))}
 
 
 def describe_fit(fitted: "FittedModel") -> str:
@@ -168,18 +191,19 @@ def format_selection_table(selection: dict[str, Any]) -> list[str]:
     rows, windows = selection["candidates"], selection["windows"]
     if windows == 0:
         return ["too few rows to compare models; exponential smoothing forecasts them"]
+    season = selection["season"]
+    naive_names = {name.format(season=season) for name in NAIVE_NAMES}
+    members = sorted((row for row in rows if row["share"]), key=lambda row: -row["share"])
     shown = [
-        row
-        for row in rows
-        if row["share"] >= MIN_SHOWN_SHARE or row["model"].startswith(NAIVE_NAMES)
+        row for row in rows if row in members[:MAX_SHOWN_MEMBERS] or row["model"] in naive_names
     ]
     # Models saved by earlier versions were always compared on validation windows.
     is_expanding = selection.get("protocol") == "expanding origins"
     compared = pluralize(windows, "expanding origin" if is_expanding else "validation window")
-    season = f", season {selection['season']}" if selection["season"] > 1 else ""
+    suffix = f", season {season}" if season > 1 else ""
     width = max(MIN_NAME_WIDTH, 2 + max(len(row["model"]) for row in shown))
     lines = [
-        f"chosen {'at' if is_expanding else 'on'} {compared}{season}:",
+        f"chosen {'at' if is_expanding else 'on'} {compared}{suffix}:",
         f"  {'model':<{width}}{'level taken':<13}{'look-back':>9}{'MASE':>9}{'share':>8}",
         f"  {'the combination':<{width + 22}}{selection['mase']:>9.4f}{1:>8.0%}",
     ]

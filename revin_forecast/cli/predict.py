@@ -1,13 +1,18 @@
 """The command `predict`: forecast with a saved forecaster."""
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 from revin_forecast.cli.options import Without
-from revin_forecast.cli.output import print_json
+from revin_forecast.cli.output import (
+    format_forecast_summary,
+    print_json,
+    to_summary_record,
+)
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.errors import InputError
 from revin_forecast.utils.progress import progress
@@ -59,13 +64,19 @@ def predict(
         check_output_paths(None, plot)
     with progress(f"forecasting with {model}"):
         from revin_forecast.data.write_table import to_csv, write_table
+        from revin_forecast.forecasting.forecast_summary import predict_with_summary
         from revin_forecast.forecasting.forecaster import Forecaster
 
         forecaster = Forecaster.load(model)
         new_rows = (
             None if file is None else _read_new_rows(file, forecaster.fitted.history, reading)
         )
-        table = forecaster.predict(new_rows, future, level or ())
+        rows = forecaster.fitted.history if new_rows is None else new_rows
+        table, summary = predict_with_summary(
+            forecaster.fitted, rows, new_rows, future, level or ()
+        )
+        # The tests were those of the fit, which may be long ago.
+        summary = replace(summary, naive_season=None)
         if out is not None:
             write_table(table, out)
         if plot is not None:
@@ -74,8 +85,13 @@ def predict(
             plot_new_forecast(plot, forecaster, new_rows, future, level, table)
     if json:
         facts = {"model": model, "file": file, "horizon": forecaster.horizon, "levels": level or []}
-        print_json(facts | {"out": out, "plot": plot, "forecast": table.to_dict("records")})
-    elif out is None:
+        outputs = {"out": out, "plot": plot, "summary": to_summary_record(summary)}
+        print_json(facts | outputs | {"forecast": table.to_dict("records")})
+        return
+    # Keep stdout for the CSV, so that it can be redirected to a file.
+    lines = format_forecast_summary(summary)
+    print(*lines, sep="\n", file=sys.stderr if out is None else sys.stdout)
+    if out is None:
         sys.stdout.write(to_csv(table))
     else:
         print(f"{out}: {forecaster.horizon} steps")

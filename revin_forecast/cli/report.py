@@ -14,6 +14,8 @@ from revin_forecast.data.write_table import check_file_path
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation import BacktestResult, backtest
 from revin_forecast.evaluation.backtest import find_model_season
+from revin_forecast.forecasting.describe_forecast import describe_forecast
+from revin_forecast.forecasting.forecast_summary import ForecastSummary
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.parallel import Engine
 from revin_forecast.reports.forecast.content import ReportContent, ShiftCard
@@ -50,6 +52,7 @@ def write_report_and_plot(
     arguments: Mapping[str, Any],
     command_line: str,
     table: Any,
+    summary: ForecastSummary | None,
     engine: Engine | None,
 ) -> list[str]:
     """Write a report of a forecast, an image of it, or both; return a message for each.
@@ -60,6 +63,7 @@ def write_report_and_plot(
         arguments: arguments of the command `forecast`.
         command_line: the command line that reproduces the forecast.
         table: the forecast as a data frame, with intervals of the requested levels.
+        summary: summary of the forecast; None: the report begins without it.
         engine: repeats the forecast if other levels are shown; None for this process.
     """
     report, plot = arguments["report"], arguments["plot"]
@@ -91,6 +95,7 @@ def write_report_and_plot(
                 command_line,
                 _provenance(source),
                 unnamed,
+                None if summary is None else describe_forecast(summary),
             )
             write_forecast_report(content, Path(report))
     outputs = ((plot, "an image of the forecast"), (report, "the report"))

@@ -9,6 +9,7 @@ import pandas as pd
 from revin_forecast.data.quality_checks import DataIssue
 from revin_forecast.data.series import Series
 from revin_forecast.evaluation import BacktestResult
+from revin_forecast.forecasting.describe_forecast import ForecastText
 from revin_forecast.forecasting.fitted import FittedModel
 
 
@@ -54,6 +55,8 @@ class ReportContent:
     """Date, versions and SHA-256 of the file by name."""
     hidden_levels: Sequence[float] = ()
     """Default levels that are not shown because the table already has columns of their names."""
+    answer: ForecastText | None = None
+    """Summary of the forecast in words, for the top of the page."""
 
     @cached_property
     def _aligned_series(self) -> Series:

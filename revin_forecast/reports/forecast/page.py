@@ -47,6 +47,7 @@ def render_forecast_report(content: ReportContent) -> str:
         series_count=len(content.series.targets),
         last_rows=_describe_last_rows(content),
         date=content.provenance.get("date"),
+        answer=content.answer,
         verdict=judge_forecast(content),
         sections=[
             Section("forecast", "Forecast", render_forecast(content, charts)),
