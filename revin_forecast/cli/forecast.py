@@ -39,7 +39,7 @@ class ForecastResult:
     fitted: Mapping[str, Any] | None = None
     """Summary of the fit; None for groups."""
     summary: "ForecastSummary | None" = None
-    """Summary of the forecast; None for groups."""
+    """Summary of the forecast."""
 
 
 def forecast(
@@ -221,16 +221,24 @@ def _forecast_groups(
     level: Sequence[float],
     engine: Engine | None,
 ) -> ForecastResult:
-    from revin_forecast.forecasting.groups import forecast_groups
+    from revin_forecast.cli.output import format_forecast_summary
+    from revin_forecast.forecasting.groups import forecast_each_group, join_group_forecasts
+    from revin_forecast.forecasting.merge_summaries import merge_summaries
 
     options = {
         name: value for name, value in read_options.items() if name not in ("target", "inputs")
     }
-    table = forecast_groups(
+    parts = forecast_each_group(
         forecaster, file, group, level=level, engine=engine, read_options=options
     )
-    lines = [f"one model for each of {table[group].nunique()} groups of {group}"]
-    return ForecastResult(table, lines, f"{forecaster.horizon} steps of each series")
+    table = join_group_forecasts(group, parts)
+    summary = merge_summaries({str(part.label): part.summary for part in parts if part.summary})
+    lines = [
+        *format_forecast_summary(summary),
+        f"one model for each of {len(parts)} groups of {group}",
+    ]
+    last_line = f"{forecaster.horizon} steps of each series"
+    return ForecastResult(table, lines, last_line, summary=summary)
 
 
 def check_group_options(**options: object) -> None:

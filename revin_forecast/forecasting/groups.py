@@ -18,6 +18,8 @@ from revin_forecast.data.reading.timestamps import parse_timestamps
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import TableFormat, load_format
 from revin_forecast.errors import InputError
+from revin_forecast.forecasting.fitted import FittedModel
+from revin_forecast.forecasting.forecast_summary import ForecastSummary, predict_with_summary
 from revin_forecast.forecasting.supports_fit import SupportsFit
 from revin_forecast.parallel import Engine
 from revin_forecast.parallel.inline import InlineEngine
@@ -40,6 +42,18 @@ class Group:
     def read(self) -> Series:
         """Read the group as a table of its own."""
         return read_series(self.frame, **self.read_options)
+
+
+@dataclass(frozen=True, eq=False)
+class GroupForecast:
+    """The forecast of one group."""
+
+    label: Any
+    """Value of the group column."""
+    table: pd.DataFrame
+    """The forecast, without the group column."""
+    summary: ForecastSummary | None
+    """Its summary; None for a forecaster of another class."""
 
 
 def forecast_groups(
@@ -72,6 +86,30 @@ def forecast_groups(
         InputError: the table can't be used, or some groups can't be forecast; the message gives
             the reasons of the first ones.
     """
+    return join_group_forecasts(
+        group,
+        forecast_each_group(
+            forecaster, table, group, level=level, engine=engine, read_options=read_options
+        ),
+    )
+
+
+def join_group_forecasts(group: str, forecasts: Sequence[GroupForecast]) -> pd.DataFrame:
+    """Return the forecasts of all groups as one table, with the group column first."""
+    parts = [_add_group_column(part.table, group, part.label) for part in forecasts]
+    return pd.concat(parts, ignore_index=True)
+
+
+def forecast_each_group(
+    forecaster: SupportsFit,
+    table: TableLike,
+    group: str,
+    *,
+    level: Sequence[float] = (),
+    engine: Engine | None = None,
+    read_options: Mapping[str, Any] | None = None,
+) -> list[GroupForecast]:
+    """Return the forecast of each group; see `forecast_groups`."""
     groups = split_groups(table, group, **(read_options or {}))
     tasks = [_GroupTask(forecaster, part, tuple(level)) for part in groups]
     results = (engine or InlineEngine()).map(_forecast_or_explain, tasks)
@@ -80,14 +118,14 @@ def forecast_groups(
         if isinstance(result, str):
             reasons.append(f"{part.label!r}: {result}")
         else:
-            forecasts.append(_add_group_column(result, group, part.label))
+            forecasts.append(GroupForecast(part.label, *result))
     if reasons:
         more = [f"and {len(reasons) - MAX_REASONS} more"] if len(reasons) > MAX_REASONS else []
         raise InputError(
             f"{len(reasons)} of {len(groups)} groups of column {group!r} can't be forecast, so "
             f"nothing was. {'; '.join([*reasons[:MAX_REASONS], *more])}"
         )
-    return pd.concat(forecasts, ignore_index=True)
+    return forecasts
 
 
 def split_groups(
@@ -182,14 +220,18 @@ class _GroupTask:
     level: tuple[float, ...]
 
 
-def _forecast_or_explain(task: _GroupTask) -> pd.DataFrame | str:
-    """Return the forecast of a group, or the reason why it can't be forecast."""
+def _forecast_or_explain(task: _GroupTask) -> tuple[pd.DataFrame, ForecastSummary | None] | str:
+    """Return the forecast of a group and its summary, or the reason why it can't be forecast."""
     # Text, not the exception: one failing group must not stop the others, and it may come from
     # another process.
     new_forecaster = type(task.forecaster)(**task.forecaster.get_params(deep=False))
     try:
-        fitted = new_forecaster.fit(task.group.read())
-        return fitted.predict(level=task.level) if task.level else fitted.predict()
+        series = task.group.read()
+        forecaster = new_forecaster.fit(series)
+        if isinstance(getattr(forecaster, "fitted", None), FittedModel):
+            return predict_with_summary(forecaster.fitted, series, level=task.level)
+        table = forecaster.predict(level=task.level) if task.level else forecaster.predict()
+        return table, None
     except InputError as error:
         return error.message
 
