@@ -106,7 +106,7 @@ class FittedModel:
     @torch.inference_mode()
     def forecast_with_quantiles(
         self, past: Past, levels: Sequence[float], known: Known | None = None
-    ) -> tuple[Future, Future | None]:
+    ) -> tuple[Future, Tensor | None]:
         """Return the results of `forecast` and `quantiles`; None for no levels.
 
         Intervals are around the point forecast, which is computed once for both.
@@ -121,7 +121,7 @@ class FittedModel:
         past: Past,
         levels: Sequence[float],
         known: Known | None = None,
-        points: Future | None = None,
+        points: Tensor | None = None,
     ) -> Future:
         """Return quantiles of the forecast in standardized units.
 

@@ -28,9 +28,9 @@ def test_requested_levels_are_not_predicted_again(tmp_path, monkeypatch):
     arguments = {"report": None, "plot": plot, "level": [50.0], "future": None}
     engine = make_engine("inline", None)
     draw = partial(cli_report.write_report_and_plot, forecaster, series)
-    draw(arguments, "", forecast, engine)
+    draw(arguments, "", forecast, None, engine)
     assert engines == []
-    draw(arguments | {"level": None}, "", forecast, engine)
+    draw(arguments | {"level": None}, "", forecast, None, engine)
     assert engines == [engine]
     assert [list(levels) for levels in bounds] == [[50.0], [80.0, 95.0]]
 
