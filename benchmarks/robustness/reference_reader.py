@@ -51,7 +51,7 @@ def compare_with_reference(data: bytes, series: Series) -> int:
         }
         count = len(names) * len(rows)
     else:
-        ids = [row[number_of[str(format.id)]] for row in rows]
+        ids = [name_series([row[number_of[name]] for name in format.id_columns]) for row in rows]
         names = list(dict.fromkeys(ids))
         values = parse_columns([[row[number_of[str(format.value)]] for row in rows]])[0]
         expected = dict(zip(zip(moments, ids, strict=True), values, strict=True))
@@ -66,6 +66,13 @@ def compare_with_reference(data: bytes, series: Series) -> int:
         raise DisagreementError("a repeated time was accepted")
     check_values(series, expected)
     return len(expected)
+
+
+def name_series(cells: list[str]) -> str:
+    """Return the name of a series from its cell in each of its columns."""
+    if len(cells) == 1:
+        return cells[0]
+    return "/".join(cell.replace("\\", r"\\").replace("/", r"\/") for cell in cells)
 
 
 def check_values(series: Series, expected: dict[tuple[int, str], float | None]) -> None:

@@ -111,6 +111,7 @@ def to_dataset_config(
     name: str, file: str | None, reading: ReadingOptions, season: int | None = None
 ) -> "DatasetConfig":
     """Return the data set as the shift benchmark reads it."""
+    from revin_forecast.data.table_format import TableFormat
     from revin_forecast.shift.suite.suite import DatasetConfig
 
     return DatasetConfig(
@@ -119,7 +120,7 @@ def to_dataset_config(
         season=season,
         columns=reading.target or (),
         time=reading.time,
-        id=reading.id,
+        id=TableFormat(id=reading.id).id,
         value=reading.value,
         frequency=reading.frequency,
         format=reading.format,

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from revin_forecast.data.formatting import format_names
+from revin_forecast.data.key_names import split_key
 from revin_forecast.data.table_format import TableFormat
 from revin_forecast.errors import InputError
 
@@ -42,10 +43,11 @@ def arrange_frame(
     if len(timestamps) == steps:
         timestamps = timestamps.take(np.tile(np.arange(steps), len(names)))
     parts = {f"{format.value}{suffix}": part.T.ravel() for suffix, part in columns.items()}
-    _check_unique_names([format.id, time, *parts])
+    _check_unique_names([*format.id_columns, time, *parts])
+    keys = zip(*(split_key(name, len(format.id_columns)) for name in names), strict=True)
     # Object dtype: a NumPy string type takes the memory of the longest name in every row.
-    ids = np.repeat(np.array(names, dtype=object), steps)
-    return pd.DataFrame({format.id: ids, time: timestamps} | parts)
+    ids = [np.repeat(np.array(cells, dtype=object), steps) for cells in keys]
+    return pd.DataFrame(dict(zip(format.id_columns, ids, strict=True)) | {time: timestamps} | parts)
 
 
 def _check_unique_names(names: Sequence[str]) -> None:

@@ -2,8 +2,14 @@
 
 from collections.abc import Sequence
 
+from revin_forecast.errors import join_words
+
 MAX_NAME_CHARACTERS = 100
 """Longer names are cut in messages."""
+
+
+MAX_LISTED_COLUMNS = 8
+"""Most columns that `format_columns` names."""
 
 
 def format_names(names: Sequence[str], limit: int = 8) -> str:
@@ -19,6 +25,19 @@ def format_names(names: Sequence[str], limit: int = 8) -> str:
     ]
     shown = ", ".join(repr(name) for name in short)
     return f"[{shown}, ... {len(names)} in all]" if len(names) > limit else f"[{shown}]"
+
+
+def format_columns(names: Sequence[str]) -> str:
+    """Return the names of columns in prose.
+
+    >>> format_columns(["a"]), format_columns(["a", "b"])
+    ("column 'a'", "columns 'a' and 'b'")
+    """
+    # With many columns, such as forgotten ones, a message stays one line.
+    shown = [repr(name) for name in names[:MAX_LISTED_COLUMNS]]
+    if len(names) > len(shown):
+        shown.append(f"{len(names) - len(shown)} more")
+    return f"column{'' if len(names) == 1 else 's'} {join_words(shown, 'and')}"
 
 
 def pluralize(number: int, noun: str) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from revin_forecast.data.formatting import format_names
+from revin_forecast.data.formatting import format_columns, format_names
 from revin_forecast.data.reading.frequency import parse_frequency
 from revin_forecast.data.reading.reading_options import DecimalMark
 from revin_forecast.data.time_forms import PART_SEPARATOR, is_time_form, list_time_forms, split_form
@@ -15,7 +15,7 @@ from revin_forecast.utils.files import atomic_write
 SEPARATOR_NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "space"}
 CHARACTERS = {"tab": "\t", "\\t": "\t", "space": " "}
 """Names by which a file may give a separator that can't be seen."""
-TEXT_FIELDS = ("time_form", "zone", "id", "value", "frequency", "encoding", "separator")
+TEXT_FIELDS = ("time_form", "zone", "value", "frequency", "encoding", "separator")
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,9 @@ class TableFormat:
     """Time zone of the times (UTC, Europe/Berlin, UTC+02:00); None: that of the cells, if any."""
     layout: Literal["wide", "long"] | None = None
     """wide: one column for each series; long: one row for each series and time."""
-    id: str | None = None
-    """Name of the series column of a long table."""
+    id: str | tuple[str, ...] | None = None
+    """Name of the series column of a long table, or the names of several that name a series
+    together (store, product)."""
     value: str | None = None
     """Name of the value column of a long table."""
     decimal: DecimalMark | Mapping[str, DecimalMark] | None = None
@@ -68,6 +69,10 @@ class TableFormat:
         if self.time is not None and not isinstance(self.time, str):
             first, *others = self.time
             object.__setattr__(self, "time", (first, *others) if others else first)
+        if self.id is not None:
+            # One form of each content, so that formats can be compared and hashed.
+            columns = self.id_columns
+            object.__setattr__(self, "id", columns[0] if len(columns) == 1 else columns)
 
     @property
     def time_columns(self) -> tuple[str, ...]:
@@ -80,6 +85,13 @@ class TableFormat:
     def time_name(self) -> str:
         """Name of the column of timestamps in a frame: that of the table, or "date" for several."""
         return self.time if isinstance(self.time, str) else "date"
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """Names of the series columns of a long table; empty for a wide one."""
+        if self.id is None:
+            return ()
+        return (self.id,) if isinstance(self.id, str) else tuple(self.id)
 
     @property
     def is_long(self) -> bool:
@@ -153,6 +165,8 @@ class TableFormat:
             known["decimal"] = dict(self.decimal)
         if len(self.time_columns) > 1:
             known["time"] = list(self.time_columns)
+        if not isinstance(self.id, str | None):
+            known["id"] = list(self.id)
         return known
 
     def __str__(self) -> str:
@@ -183,7 +197,8 @@ class TableFormat:
 
     def _describe_layout(self) -> str:
         if self.is_long:
-            return f"long: series in column {self.id!r}, values in column {self.value!r}"
+            series = format_columns(self.id_columns)
+            return f"long: series in {series}, values in column {self.value!r}"
         return "wide: one column for each series" if self.layout == "wide" else ""
 
 
@@ -212,6 +227,7 @@ def _check_fields(values: Mapping[str, Any]) -> None:
     """Reject values that a field can't have, and fields that contradict each other."""
     for name in TEXT_FIELDS:
         _check(isinstance(values[name], str | None), name, values[name], "text")
+    _check(_is_id(values["id"]), "id", values["id"], "text, or a list of different texts")
     separator, header, layout = values["separator"], values["header"], values["layout"]
     is_character = len(CHARACTERS.get(separator or "", separator) or "-") == 1
     _check(is_character, "separator", separator, "one character")
@@ -240,6 +256,15 @@ def _check(is_right: bool, name: str, got: object, wanted: str) -> None:
             f"the field {name} of a table format is {got!r:.60}, wanted {wanted}. Correct it (in "
             "quotes, if it is text that YAML reads otherwise), or leave it out."
         )
+
+
+def _is_id(value: object) -> bool:
+    if isinstance(value, str | None):
+        return True
+    if not isinstance(value, list | tuple) or not value:
+        return False
+    names = cast(Sequence[object], value)
+    return all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
 
 
 def _check_time(time: object, form: str | None) -> None:

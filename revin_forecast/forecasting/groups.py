@@ -1,19 +1,19 @@
 """Fit one model for each group of a long table, such as a region or a category."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from revin_forecast.data.key_names import join_key
 from revin_forecast.data.reading.inspect_table import inspect_columns
 from revin_forecast.data.reading.numbers import parse_numbers
-from revin_forecast.data.reading.raw_table import LONG_NAMES, RawTable, read_table
+from revin_forecast.data.reading.raw_table import RawTable, read_table
 from revin_forecast.data.reading.read_series import TableLike, complete_format, read_series
 from revin_forecast.data.reading.reading_options import DecimalMark
-from revin_forecast.data.reading.time_column import find_time_column
 from revin_forecast.data.reading.timestamps import parse_timestamps
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import TableFormat, load_format
@@ -133,7 +133,7 @@ def split_groups(
     group: str,
     *,
     time: str | None = None,
-    id: str | None = None,
+    id: str | Sequence[str] | None = None,
     value: str | None = None,
     decimal: DecimalMark | None = None,
     format: TableFormat | str | Path | None = None,
@@ -145,8 +145,8 @@ def split_groups(
         source: a path or a frame; not a `Series`, which has no group column.
         group: name of the group column.
         time: name of the time column; None: detected.
-        id: name of the series column; None: unique_id.
-        value: name of the value column; None: y.
+        id: name of the series column, or of several; None: unique_id, or detected.
+        value: name of the value column; None: y, or detected.
         decimal: decimal mark; None: detected from the numbers.
         format: how the table is written, see `read_series`.
         read_options: further options of `read_series`.
@@ -159,30 +159,29 @@ def split_groups(
     options = {"time": time, "id": id, "value": value, "decimal": decimal}
     given = complete_format(load_format(format), None, options | {"layout": "long"})
     table = read_table(source, given, text_columns=[group])
-    id, value = given.id or str(LONG_NAMES.id), given.value or str(LONG_NAMES.value)
-    for name, option in ((group, "--group"), (id, "--id"), (value, "--value")):
+    named = [("--group", group), *(("--id", name) for name in given.id_columns)]
+    for option, name in [*named, *(("--value", name) for name in [given.value] if name)]:
         table.require_column(name, option)
-    default_time = LONG_NAMES.time if LONG_NAMES.time in table.names else None
-    time = find_time_column(table, given.time or default_time, (group, id, value))
-    inspected = inspect_columns(table, replace(given, time=time, id=id, value=value))
+    inspected = inspect_columns(table, given, group=group)
+    time, value = str(inspected.time), str(inspected.value)
     if group in (time, value):
         raise InputError(f"--group {group} is the column of times or values; name another one.")
     # Numbers and timestamps are parsed once for the whole table, not group by group: the decimal
     # mark and the date format must be the same in all groups, and errors name lines of the file.
     frame = pd.DataFrame(
         {
-            id: _read_name_column(table, id),
+            **{name: _read_name_column(table, name) for name in inspected.id_columns},
             time: parse_timestamps(table, inspected),
             value: parse_numbers(table, [value], inspected.decimal)[:, 0],
         }
     )
-    labels = frame[id] if group == id else _read_name_column(table, group)
+    labels = frame[group] if group in frame else _read_name_column(table, group)
     # "\0" clashes with no column read from a file: files with a zero byte are refused.
-    _check_unique_rows(table, frame.assign(**{"\0": labels}).drop(columns=value))
+    _check_unique_rows(table, frame.assign(**{"\0": labels}).drop(columns=value), inspected)
     codes, unique_labels = pd.factorize(labels)
     order, ends = np.argsort(codes, kind="stable"), np.bincount(codes).cumsum()
     # The frame of a group holds timestamps and numbers, whatever the form of the table's cells.
-    columns = {"time": time, "id": id, "value": value}
+    columns = {"time": time, "id": inspected.id_columns, "value": value}
     frequency = read_options.pop("frequency", None) or inspected.frequency
     read_options = {**read_options, **columns, "frequency": frequency}
     return [
@@ -202,13 +201,14 @@ def _read_name_column(table: RawTable, name: str) -> pd.Series:
     return labels
 
 
-def _check_unique_rows(table: RawTable, keys: pd.DataFrame) -> None:
+def _check_unique_rows(table: RawTable, keys: pd.DataFrame, format: TableFormat) -> None:
     repeated = np.flatnonzero(keys.duplicated())
     if len(repeated):
         row = int(repeated[0])
-        name, stamp = keys.iloc[row, :2]
+        name = join_key([str(keys[column].iloc[row]) for column in format.id_columns])
+        stamp = keys[str(format.time)].iloc[row]
         raise InputError(
-            f"{table.describe_position(row)}: {stamp} of series {str(name)!r} appears a second "
+            f"{table.describe_position(row)}: {stamp} of series {name!r} appears a second "
             "time in its group. Keep one row for each series and time."
         )
 

@@ -53,7 +53,7 @@
       at("about").textContent =
         `${model.horizon} steps of ${series.length} series (${listNames(series)}), step ${model.step ?? "unknown"}, ` +
         `each forecast from ${model.lookback} rows.`;
-      const names = [...Object.values(columns), ...(columns.id ? [] : [...series, ...inputs, ...future])];
+      const names = [...Object.values(columns).flat(), ...(columns.id ? [] : [...series, ...inputs, ...future])];
       at("wanted").textContent =
         `Columns that the model was fitted on: ${listNames(names)}; at least the last ${model.lookback} rows, ` +
         `at most ${model.limits.mebibytes} MiB.` +

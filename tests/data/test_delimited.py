@@ -62,12 +62,17 @@ class TestSeparators:
 
     def test_a_row_number_is_not_a_series(self, write_file):
         frame = pd.read_csv(io.StringIO(GOOD))
-        assert "column 1 has no name (a row number, perhaps)" in get_read_error(
-            write_file(frame.to_csv())
-        )
-        assert read_series(write_file(frame.to_csv()), target=["x"]).names == ("x",)
-        again = "Unnamed: 0" + frame.to_csv()
-        assert "column 1 has no name" in get_read_error(write_file(again))
+        series = read_series(write_file(frame.to_csv()))
+        assert series.names == ("x",)
+        assert series.notes == ("column '' was not read, since it numbers the rows",)
+        assert read_series(write_file(frame.to_csv()), target=["x"]).notes == ()
+        again = read_series(write_file("Unnamed: 0" + frame.to_csv()))
+        assert again.names == ("x",)
+        assert again.notes == ("column 'Unnamed: 0' was not read, since it numbers the rows",)
+
+    def test_numbers_without_a_name(self, write_file):
+        text = make_table(NUMBERS[::-1], NUMBERS, names=["", "x"])
+        assert "column 2 has no name (a row number, perhaps)" in get_read_error(write_file(text))
 
     def test_dates_without_a_name(self, write_file):
         frame = pd.read_csv(io.StringIO(GOOD), index_col="date", parse_dates=True)

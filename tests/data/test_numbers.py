@@ -56,7 +56,10 @@ class TestNumbers:
             (["€ 5", "€ 6"], "'€ 5' is not a number. Write it without the currency"),
             (["5 kg", "6 kg"], "'5 kg' is not a number. Write it without the unit"),
             (["12,34,567", "1"], "'12,34,567' is not a number"),
-            (["north", "south"], "'north' is not a number. If the column names series, see --id"),
+            (
+                ["north", "south"],
+                "'north' is not a number. Correct it, leave it empty if it was not",
+            ),
             (["1_000", "1"], "'1_000' is not a number"),
             (["12:30", "12:45"], "column 'x': '12:30:00' is not a number"),
             (["1,5", "1e999"], "line 3, column 'x': '1e999' is larger than any float64"),

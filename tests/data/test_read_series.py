@@ -210,7 +210,7 @@ def test_rejects_other_input(tmp_path):
     assert "not a readable Parquet file" in get_text_error(tmp_path, HEAD, name="table.parquet")
     assert "see time" in get_text_error(tmp_path, HEAD, time="when")
     assert "has no column 'z' among" in get_text_error(tmp_path, HEAD, columns=["z"])
-    assert "name it with value" in get_text_error(tmp_path, HEAD.replace("y", "z"), id="x")
+    assert "name it with value" in get_text_error(tmp_path, HEAD, id="x", value="z")
     assert "is not a frequency of pandas" in get_text_error(tmp_path, HEAD, frequency="fortnight")
     assert "comes after" in get_text_error(tmp_path, HEAD + "2024-01-04 06:00,1,1\n", frequency="D")
     with pytest.raises(InputError, match="is a folder; name a CSV"):
@@ -293,7 +293,7 @@ def test_names_both_rows_of_a_repeated_timestamp(tmp_path):
 
 class TestChoice:
     def test_targets_and_inputs(self, write_file):
-        path = write_file(make_table(NUMBERS, ["oops"] * 12, NUMBERS))
+        path = write_file(make_table(NUMBERS, ["oops", "ooh"] * 6, NUMBERS))
         series = read_series(path, target=["z"], inputs=["x"])
         assert (series.names, series.targets, series.inputs) == (("z", "x"), ("z",), ("x",))
         assert "line 2, column 'y': 'oops' is not a number" in get_read_error(path, inputs=["x"])

@@ -97,9 +97,9 @@ def replace_cells(table, **cells):
 def test_unusable_tables_are_explained(tmp_path, table):
     path = tmp_path / "sales.csv"
     cases = [
-        (table, "Region", "the table has no column 'Region' among .*; see --group"),
-        (table, "ds", "--group ds is the column of times or values; name another one"),
-        (table.drop(columns="y"), "region", "no column 'y' among .*; see --value"),
+        (table, "Region", "the table has no column 'Region' among .*; see group"),
+        (table, "ds", "group='ds' is the column of times or values; name another one"),
+        (table.drop(columns="y"), "region", "no column 'y' but .*name it with value"),
         (
             replace_cells(table, region=None),
             "region",

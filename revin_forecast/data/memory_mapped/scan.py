@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from revin_forecast.data.formatting import format_names
+from revin_forecast.data.formatting import format_columns, format_names
 from revin_forecast.data.memory_mapped.parquet_blocks import ParquetTable
 from revin_forecast.data.reading.frequency import find_regular_grid
 from revin_forecast.data.reading.numbers import parse_numbers
@@ -56,7 +56,7 @@ class RowBlocks:
         format = self.format
         numbers = self.names if format.value is None else (format.value,)
         self.table.check_column_types([str(format.time), *numbers])
-        columns = [str(format.time), *numbers, *filter(None, [format.id])]
+        columns = [str(format.time), *numbers, *format.id_columns]
         for table in self.table.iter_blocks(columns, format):
             values = parse_numbers(table, numbers, format.decimal)
             stamps = parse_timestamps(table, format)
@@ -64,7 +64,7 @@ class RowBlocks:
                 yield RowBlock(stamps, values)
                 continue
             # Blocks number their series independently; names map them to the table's channels.
-            local, names = assign_channels(table, format.id, None)
+            local, names = assign_channels(table, format.id_columns, None)
             channel = np.array([self._get_channel_index(name) for name in names])[local]
             is_requested = channel >= 0
             if is_requested.any():
@@ -160,7 +160,7 @@ def scan(blocks: RowBlocks, frequency: str | None) -> Scan:
     if moments is None or absent:
         raise InputError(
             f"{blocks.table.path} has no series {format_names(absent or list(blocks.names))} in "
-            f"column {blocks.format.id!r}. Check the name."
+            f"{format_columns(blocks.format.id_columns)}. Check the name."
         )
     times = _sort_timestamps(blocks, stamps)
 

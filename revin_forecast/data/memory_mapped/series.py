@@ -100,7 +100,7 @@ def memory_map_table(
     *,
     keep: int = DEFAULT_KEPT_ROWS,
     time: str | None = None,
-    id: str | None = None,
+    id: str | Sequence[str] | None = None,
     value: str | None = None,
     target: Sequence[str] | None = None,
     inputs: Sequence[str] | None = None,
@@ -122,7 +122,7 @@ def memory_map_table(
         folder: folder for the file `values.f32`, which the caller deletes after the fit.
         keep: number of last rows to keep in the table's units; at least the look-back.
         time: the time column; None: find it.
-        id: the series column of a long table.
+        id: the series column of a long table, or several, see `read_series`.
         value: the value column of a long table.
         target: series to forecast; None: all.
         inputs: series that are used but not forecast.
@@ -138,7 +138,7 @@ def memory_map_table(
     options = {"time": time, "id": id, "value": value, "frequency": frequency}
     given = complete_format(load_format(format), like, options)
     head = table.read_head(given)
-    inspected = inspect_columns(head, given, like or UNKNOWN_FORMAT, names)
+    inspected = inspect_columns(head, given, like or UNKNOWN_FORMAT, names, is_part=True)
     if not inspected.is_long:
         names = select_channel_columns(head, inspected, names)
     blocks = RowBlocks(table, inspected, names)

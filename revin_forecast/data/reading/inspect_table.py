@@ -7,11 +7,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from revin_forecast.data.formatting import format_names
+from revin_forecast.data.formatting import format_columns, format_names
+from revin_forecast.data.reading.column_kinds import UNNAMED, sort_columns
+from revin_forecast.data.reading.long_columns import (
+    LongColumns,
+    find_long_columns,
+    has_repeats,
+    require_certain,
+)
 from revin_forecast.data.reading.numbers import detect_decimals
 from revin_forecast.data.reading.raw_table import LONG_NAMES, ArrowTable, RawTable, read_table
 from revin_forecast.data.reading.time_column import detect_time_form, find_time_column, is_timestamp
 from revin_forecast.data.reading.timestamps import parse_form
+from revin_forecast.data.reading.unread_columns import (
+    UNREAD,
+    check_texts,
+    find_unread_columns,
+)
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
 from revin_forecast.errors import InputError
 
@@ -45,6 +57,8 @@ def inspect_columns(
     given: TableFormat,
     like: TableFormat = UNKNOWN_FORMAT,
     names: Sequence[str] | None = None,
+    group: str | None = None,
+    is_part: bool = False,
 ) -> TableFormat:
     """Return the format of a table that was read, with all fields that apply.
 
@@ -53,11 +67,18 @@ def inspect_columns(
         given: the known part of the format.
         like: format of an earlier table, which decides where this one is ambiguous.
         names: series to read; None: all.
+        group: column of groups, each of which is a table of its own.
+        is_part: whether the table is the beginning of a larger one, which can't show all that would
+            have to be known to find columns of series.
 
     Raises:
         InputError: a column does not exist, or the table leaves its format open.
     """
-    format = _find_columns(table, given)
+    format = _find_columns(table, given, like, group, is_part)
+    if format.is_long:
+        _note_unread_columns(table, format, group)
+    elif names is None:
+        _find_unread_columns(table, str(format.time), like, is_part)
     # Only these columns are parsed, so others may hold anything.
     columns = (
         [str(format.value)] if format.is_long else select_channel_columns(table, format, names)
@@ -72,19 +93,22 @@ def inspect_columns(
     )
 
 
-def _find_columns(table: RawTable, given: TableFormat) -> TableFormat:
+def _find_columns(
+    table: RawTable, given: TableFormat, like: TableFormat, group: str | None, is_part: bool
+) -> TableFormat:
     """Detect whether a table is wide or long, and find its columns.
 
     Raises:
         InputError: a column that was named, or is required, does not exist.
     """
-    has_long_names = {LONG_NAMES.id, LONG_NAMES.value} <= set(table.names)
+    has_long_names = {*LONG_NAMES.id_columns, LONG_NAMES.value} <= set(table.names)
     is_named_long = given.id is not None or given.value is not None or given.layout == "long"
     if is_named_long or (has_long_names and given.layout is None):
-        time, id, value = _find_long_columns(table, given.time, given.id, given.value)
-        format = replace(given, layout="long", time=time, id=id, value=value)
+        format = _find_long_columns(table, given, group, is_part)
     else:
         format = replace(given, layout="wide", time=find_time_column(table, given.time))
+        if given.layout is None and not _is_wide(like):
+            format = _detect_long(table, format, is_part)
     source = table.source
     if source is None:
         return format
@@ -100,6 +124,59 @@ def _find_columns(table: RawTable, given: TableFormat) -> TableFormat:
     )
 
 
+def _is_wide(format: TableFormat) -> bool:
+    """Return whether a format is known to be wide."""
+    return format.time is not None and not format.is_long
+
+
+def _detect_long(table: RawTable, wide: TableFormat, is_part: bool) -> TableFormat:
+    """Return the format of a table that has no usual names: long if its times repeat for series.
+
+    Raises:
+        InputError: the table is long, but its columns leave open what to read.
+    """
+    time = str(wide.time)
+    kinds = sort_columns(table, [name for name in table.names if name != time])
+    # Only then are repeated times looked for, so that most wide tables cost no time here.
+    if not (kinds.texts or kinds.ids) or not has_repeats(table, time):
+        return wide
+    found = find_long_columns(table, time)
+    return wide if found is None else _use_long_columns(table, wide, found, is_part)
+
+
+def _use_long_columns(
+    table: RawTable, format: TableFormat, found: LongColumns, is_part: bool
+) -> TableFormat:
+    require_certain(table, replace(found, is_certain=found.is_certain and not is_part))
+    format = replace(format, layout="long", id=found.id, value=found.value)
+    table.add_note(
+        f"read as a long table: series in {format_columns(found.id)}, values in {format.value!r}"
+    )
+    return format
+
+
+def _note_unread_columns(table: RawTable, format: TableFormat, group: str | None) -> None:
+    read = {format.time, format.value, group, *format.id_columns}
+    unread = [name for name in table.names if name not in read]
+    if unread:
+        verb = "was" if len(unread) == 1 else "were"
+        table.add_note(
+            f"{format_columns(unread)} {verb} not read: a long table has one column of values"
+        )
+
+
+def _find_unread_columns(table: RawTable, time: str, like: TableFormat, is_part: bool) -> None:
+    """Leave the columns that are not series to the parser.
+
+    Raises:
+        InputError: a column can't be a series, or may name the series of a long table.
+    """
+    kinds = sort_columns(table, [name for name in table.names if name != time])
+    unread = find_unread_columns(table, time, kinds, _is_wide(like), is_part)
+    table.results[UNREAD] = unread
+    check_texts(table, time, kinds, unread)
+
+
 def _find_zone(stamps: pd.DatetimeIndex) -> str | None:
     """Return the name of the time zone of timestamps; None if they have none, or it has no name."""
     if stamps.tz is None:
@@ -111,26 +188,43 @@ def _find_zone(stamps: pd.DatetimeIndex) -> str | None:
 
 
 def _find_long_columns(
-    table: RawTable, time: str | None, id: str | None, value: str | None
-) -> tuple[str, str, str]:
-    """Return the time, series and value columns of a long table."""
+    table: RawTable, given: TableFormat, group: str | None, is_part: bool
+) -> TableFormat:
+    """Find the time, series and value columns of a long table.
+
+    Raises:
+        InputError: there is no such column, or one has two roles.
+    """
     names = table.names
-    id_name, value_name = id or str(LONG_NAMES.id), value or str(LONG_NAMES.value)
-    for option, name in (("--id", id_name), ("--value", value_name)):
-        if name not in names:
-            raise InputError(
-                f"{table.name} has no column {name!r} but {format_names(names)}. A long table "
-                f"needs a series, a time and a value column; name it with {option}."
-            )
+    _check_long_names(table, [("--id", name) for name in given.id_columns])
+    _check_long_names(table, [("--value", name) for name in filter(None, [given.value])])
+    id = given.id_columns or tuple(name for name in LONG_NAMES.id_columns if name in names)
+    value = given.value or (LONG_NAMES.value if LONG_NAMES.value in names else None)
     # With --id and --value given, a column `ds` is the time even next to another time column.
     usual = LONG_NAMES.time if LONG_NAMES.time in names else None
-    time_name = find_time_column(table, time or usual, (id_name, value_name))
-    if len({time_name, id_name, value_name}) < 3:
+    time = find_time_column(table, given.time or usual, (*id, value, group))
+    format = replace(given, layout="long", time=time, id=id or None, value=value)
+    if not id or value is None:
+        found = find_long_columns(table, time, id, value, group)
+        if found is not None:
+            return _use_long_columns(table, format, found, is_part)
+        _check_long_names(table, [("--id", name) for name in id or LONG_NAMES.id_columns])
+        _check_long_names(table, [("--value", value or str(LONG_NAMES.value))])
+    if len({time, *id, value}) < 2 + len(id):
         raise InputError(
-            f"{table.name}: the time ({time_name!r}), the series ({id_name!r}) and the value "
-            f"({value_name!r}) need columns of their own; see --time, --id and --value."
+            f"{table.name}: the time ({time!r}), the series ({', '.join(map(repr, id))}) and the "
+            f"value ({value!r}) need columns of their own; see --time, --id and --value."
         )
-    return time_name, id_name, value_name
+    return format
+
+
+def _check_long_names(table: RawTable, options: Sequence[tuple[str, str]]) -> None:
+    for option, name in options:
+        if name not in table.names:
+            raise InputError(
+                f"{table.name} has no column {name!r} but {format_names(table.names)}. A long "
+                f"table needs a series, a time and a value column; name it with {option}."
+            )
 
 
 def select_channel_columns(
@@ -146,7 +240,11 @@ def select_channel_columns(
         if name == format.time:
             raise InputError(f"{table.name}: {name!r} is the time column, not a series.")
         table.require_column(name, "--target and --inputs")
-    channels = other_columns if names is None else list(names)
+    if names is None:
+        unread = table.results.get(UNREAD, ())
+        channels = [name for name in other_columns if name not in unread]
+    else:
+        channels = list(names)
     if not channels:
         raise InputError(
             f"{table.name} has no column other than the time column {format.time!r}; a series "
@@ -154,7 +252,7 @@ def select_channel_columns(
         )
     # Pandas writes a nameless index, which would be forecast like a series ("Unnamed: 0" when a
     # frame is read and written again).
-    unnamed = [name for name in channels if re.fullmatch(r"\s*|Unnamed: \d+", name)]
+    unnamed = [name for name in channels if re.fullmatch(UNNAMED, name)]
     if names is None and unnamed:
         raise InputError(
             f"{table.name}: column {table.names.index(unnamed[0]) + 1} has no name (a row number, "

@@ -252,8 +252,6 @@ def _suggest_fix(cell: str, mark: DecimalMark) -> str:
         return " Write it without the currency."
     if re.fullmatch(r"[+-]?[\d.,]+\s*[^\W\d]+.*", cell):
         return " Write it without the unit."
-    if not re.search(r"\d", cell) and len(cell) > 1:
-        return " If the column names series, see --id and --value."
     if re.fullmatch(r"[+-]?[\d.,]*\d", cell) and mark == ".":
         return " If the comma is its decimal mark, pass --decimal ,"
     return ""

@@ -131,9 +131,14 @@ def read_table(
     Raises:
         InputError: the table can't be read, has no rows, ragged rows, or duplicate columns.
     """
-    index_names = {*filter(None, (given.time, given.id)), *text_columns, *INDEX_NAMES}
+    index_names = {
+        *filter(None, [given.time]),
+        *given.id_columns,
+        *text_columns,
+        *INDEX_NAMES,
+    }
     if isinstance(source, str | Path):
-        names = [*text_columns, *filter(None, (given.id, LONG_NAMES.id))]
+        names = [*text_columns, *given.id_columns, *LONG_NAMES.id_columns]
         if given.time_form not in (None, ISO_FORM):  # the CSV reader converts ISO 8601 only
             names += TIME_NAMES if given.time is None else [given.time]
         table = _read_file(source, given, like, names)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -24,7 +25,7 @@ def read_series(
     source: TableLike,
     *,
     time: str | None = None,
-    id: str | None = None,
+    id: str | Sequence[str] | None = None,
     value: str | None = None,
     columns: Sequence[str] | None = None,
     frequency: str | None = None,
@@ -50,7 +51,9 @@ def read_series(
             (times in a column or in its index), or a Series, which is read already: only `columns`,
             `target`, `inputs`, `missing` and `range_settings` apply to it.
         time: the time column; None: a column with a usual name, else one that can be parsed.
-        id: the series column of a long table.
+        id: the series column of a long table, or several columns that name a series together; its
+            name has their cells with a slash between them (S1/apples), where a slash or backslash
+            within a cell is preceded by a backslash.
         value: the value column of a long table.
         columns: series to read, in this order; None: all.
         frequency: pandas frequency string of the rows; None: detect it.
@@ -95,7 +98,7 @@ def _add_range(series: Series, settings: RangeSettings | None) -> Series:
 
 
 def complete_format(
-    format: TableFormat, like: TableFormat | None, options: Mapping[str, str | None]
+    format: TableFormat, like: TableFormat | None, options: Mapping[str, Any]
 ) -> TableFormat:
     """Return the known part of a table's format.
 

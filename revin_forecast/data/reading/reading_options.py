@@ -16,8 +16,8 @@ class ReadingOptions:
 
     time: str | None = None
     """Name of the time column; detected by default."""
-    id: str | None = None
-    """Name of the series column of a long table."""
+    id: tuple[str, ...] | None = None
+    """Name of the series column of a long table, or of several columns (--id store product)."""
     value: str | None = None
     """Name of the value column of a long table."""
     target: tuple[str, ...] | None = None

@@ -10,6 +10,7 @@ from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_
 from pandas.tseries.api import guess_datetime_format
 
 from revin_forecast.data.formatting import format_names, pluralize
+from revin_forecast.data.reading.column_kinds import sort_columns
 from revin_forecast.data.reading.delimited import suggest_separator
 from revin_forecast.data.reading.raw_table import TIME_NAMES, RawTable
 from revin_forecast.data.reading.timestamps import (
@@ -208,9 +209,11 @@ def _detect_number_form(column: pd.Series) -> str | None:
 
 
 def _are_years(table: RawTable, name: str) -> bool:
-    """Return whether a column holds distinct years."""
-    column = table.column(name)
-    return bool(column.is_unique) and _looks_like_times(column)
+    """Return whether a column holds years, distinct ones for each series."""
+    if not _looks_like_times(table.column(name)):
+        return False
+    kinds = sort_columns(table, [other for other in table.names if other != name])
+    return not table.frame.duplicated([name, *kinds.texts, *kinds.ids]).any()
 
 
 def _looks_like_times(column: pd.Series) -> bool:

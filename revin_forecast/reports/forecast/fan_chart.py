@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from plotly.graph_objects import Figure, Scatter
 
+from revin_forecast.data.key_names import split_key
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import TableFormat
 from revin_forecast.reports.forecast.style import (
@@ -112,7 +113,12 @@ def _select_series_rows(
     if format.id is None:
         return forecast, name
     assert format.value is not None  # every long table has a value column
-    return forecast.loc[forecast[format.id] == name], format.value
+    is_row = np.ones(len(forecast), dtype=bool)
+    for column, cell in zip(
+        format.id_columns, split_key(name, len(format.id_columns)), strict=True
+    ):
+        is_row &= (forecast[column] == cell).to_numpy()
+    return forecast.loc[is_row], format.value
 
 
 def fan_figure(fan: FanChart) -> Figure:

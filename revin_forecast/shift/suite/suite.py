@@ -24,8 +24,8 @@ class DatasetConfig:
     """Severity of data that are themselves shifted, in training and test: level_dependent."""
     time: str | None = None
     """Name of the table's time column; None: detected."""
-    id: str | None = None
-    """Name of the series column of a long table."""
+    id: str | tuple[str, ...] | None = None
+    """Name of the series column of a long table, or of several columns."""
     value: str | None = None
     """Name of the value column of a long table."""
     frequency: str | None = None

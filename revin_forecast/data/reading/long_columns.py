@@ -1,0 +1,228 @@
+"""Detection of the series and value columns of a long table."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
+
+from revin_forecast.data.formatting import format_columns
+from revin_forecast.data.reading.column_kinds import ColumnKinds, is_whole, sort_columns
+from revin_forecast.data.reading.raw_table import RawTable
+from revin_forecast.errors import InputError
+
+VALUE_WORDS = (
+    "y",
+    "value",
+    "values",
+    "sales",
+    "sold",
+    "quantity",
+    "qty",
+    "units",
+    "demand",
+    "amount",
+    "revenue",
+    "count",
+    "volume",
+    "load",
+    "consumption",
+)
+"""Parts of names by which the value column is chosen for a message."""
+MAX_CANDIDATES = 8
+"""Most columns that are tried as series columns, from the left."""
+MAX_KEYS = 3
+"""Most columns that may name a series together."""
+MIN_REPEATED_SHARE = 0.1
+"""Least share of rows with the time of another row in a table that is certainly long."""
+
+
+@dataclass(frozen=True)
+class LongColumns:
+    """The columns of a long table as they were found."""
+
+    id: tuple[str, ...]
+    """Columns that name the series."""
+    value: str
+    is_certain: bool
+    """Whether no other reading is possible."""
+    repeat: tuple[int, int] | None = None
+    """Two rows of the same series and time, if there are such."""
+
+    @property
+    def flags(self) -> str:
+        """The columns as options of a command."""
+        return f"--id {shlex.join(self.id)} --value {shlex.quote(self.value)}"
+
+
+def has_repeats(table: RawTable, time: str) -> bool:
+    """Return whether a time of the table occurs twice."""
+    cells = table.column(time)
+    if cells.dtype.kind == "M" and isinstance(cells.dtype, np.dtype):
+        # Much faster than a search for repeats.
+        is_ascending = bool((np.diff(cells.to_numpy().view(np.int64)) > 0).all())
+        return not is_ascending and not cells.is_unique
+    return not cells.is_unique
+
+
+def find_long_columns(
+    table: RawTable,
+    time: str,
+    id: Sequence[str] = (),
+    value: str | None = None,
+    group: str | None = None,
+) -> LongColumns | None:
+    """Return the columns of a table that may be long; None: no column names series.
+
+    Args:
+        table: the table as it was read.
+        time: name of the time column.
+        id: series columns that are known; empty: find them.
+        value: value column, if it is known.
+        group: column whose groups are tables of their own.
+    """
+    known = {time, value, group, *id}
+    kinds = sort_columns(table, [name for name in table.names if name not in known])
+    base = _number(table, time)
+    if group is not None:
+        base = _combine(base, _number(table, group))
+    keys, others, last = tuple(id), [], base
+    for name in id:
+        last = _combine(last, _number(table, name))
+    if not id and group is not None and _count(base) == len(base):
+        keys = (group,)
+    elif not id:
+        keys, others, last = _find_keys(table, base, _list_candidates(table, kinds))
+        if not keys:
+            return None
+    ids = [name for name in kinds.ids if name not in keys and name not in others]
+    numbers = [value] if value is not None else [*kinds.numbers] or ids
+    numbers = _leave_out_attributes(table, base, numbers)
+    if not numbers:
+        return None
+    is_certain = len(numbers) == 1 and (bool(id) or (len(keys) == 1 and not others))
+    repeated_share = 1 - _count(_number(table, time)) / len(base)
+    if not id and group is None and value is None:
+        is_certain = is_certain and repeated_share >= MIN_REPEATED_SHARE
+    return LongColumns(keys, choose_value(numbers), is_certain, _find_repeat(last))
+
+
+def require_certain(table: RawTable, found: LongColumns) -> None:
+    """Reject columns that were found but leave another reading open.
+
+    Raises:
+        InputError: the message has the options that read the table.
+    """
+    if found.is_certain:
+        return
+    columns = format_columns(found.id)
+    if found.repeat is not None:
+        row, first = found.repeat
+        raise InputError(
+            f"{table.describe_position(row)}: the row has the time and the names (in {columns}) of "
+            f"{table.describe_position(first)}. Keep one row for each series and time."
+        )
+    verb = "seems" if len(found.id) == 1 else "seem"
+    raise InputError(
+        f"{table.name} has several rows for the same time, where {columns} {verb} to name the "
+        f"series and {found.value!r} to hold the values. Pass {found.flags}, or name other columns."
+    )
+
+
+def suggest_long_columns(table: RawTable, time: str) -> LongColumns | None:
+    """Return columns by which a table with repeated times would be read, for a message.
+
+    In contrast to `find_long_columns`, any column of whole numbers may name the series.
+    """
+    kinds = sort_columns(table, [name for name in table.names if name != time])
+    whole = [
+        name
+        for name in kinds.numbers
+        if is_numeric_dtype(table.column(name)) and is_whole(table.column(name))
+    ]
+    candidates = _list_candidates(table, ColumnKinds(kinds.texts, (*kinds.ids, *whole), ()))
+    keys, _, last = _find_keys(table, _number(table, time), candidates)
+    numbers = [name for name in kinds.numbers if name not in keys]
+    if not keys or not numbers or _find_repeat(last) is not None:
+        return None
+    return LongColumns(keys, choose_value(numbers), False)
+
+
+def _list_candidates(table: RawTable, kinds: ColumnKinds) -> list[str]:
+    """Return the columns that may name series, since their cells repeat, in the table's order."""
+    likely = {*kinds.texts, *kinds.ids}
+    names = [name for name in table.names if name in likely][:MAX_CANDIDATES]
+    return [name for name in names if 1 < _count(_number(table, name)) <= len(table.frame) / 2]
+
+
+def _find_keys(
+    table: RawTable, base: np.ndarray, candidates: Sequence[str]
+) -> tuple[tuple[str, ...], list[str], np.ndarray]:
+    """Return the fewest columns in which rows of the same time differ.
+
+    Returns:
+        Their names; further columns that differ at the same time; and the number of each row's
+        time and names.
+    """
+    numbered = {name: _combine(base, _number(table, name)) for name in candidates}
+    # The day of the week, or the name of a holiday, is the same in all rows of a time.
+    separating = [name for name in candidates if _count(numbered[name]) > _count(base)]
+    if not separating:
+        return (), [], base
+    whole = base
+    for name in separating:
+        whole = _combine(whole, _number(table, name))
+    for size in range(1, MAX_KEYS + 1):
+        for keys in combinations(separating, size):
+            part = numbered[keys[0]]
+            for name in keys[1:]:
+                part = _combine(part, _number(table, name))
+            if _count(part) == _count(whole):
+                return keys, [name for name in separating if name not in keys], part
+    return tuple(separating), [], whole
+
+
+def _leave_out_attributes(table: RawTable, base: np.ndarray, names: Sequence[str]) -> list[str]:
+    """Return the columns without those that only depend on the time, such as the year."""
+    if len(names) < 2:
+        return list(names)
+    count = _count(base)
+    own = [name for name in names if _count(_combine(base, _number(table, name))) > count]
+    return own or list(names)
+
+
+def choose_value(names: Sequence[str]) -> str:
+    """Return the column that most likely holds the values: by its name, or else the first."""
+
+    def rank(name: str) -> int:
+        words = name.lower().replace("_", " ").split()
+        return min((VALUE_WORDS.index(word) for word in words if word in VALUE_WORDS), default=99)
+
+    return min(names, key=rank)
+
+
+def _find_repeat(numbers: np.ndarray) -> tuple[int, int] | None:
+    """Return the first row whose number occurred before, and the row of that."""
+    if _count(numbers) == len(numbers):
+        return None
+    row = int(np.flatnonzero(pd.Series(numbers).duplicated())[0])
+    return row, int(np.flatnonzero(numbers == numbers[row])[0])
+
+
+def _number(table: RawTable, name: str) -> np.ndarray:
+    """Return (rows,) the number of each row's cell, in order of appearance."""
+    return table.remember(
+        ("numbered", name), lambda: pd.factorize(table.column(name), use_na_sentinel=False)[0]
+    )
+
+
+def _combine(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return (rows,) the number of each row's pair of numbers."""
+    return pd.factorize(first * _count(second) + second)[0]
+
+
+def _count(numbers: np.ndarray) -> int:
+    return int(numbers.max(initial=-1)) + 1
