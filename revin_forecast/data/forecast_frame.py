@@ -29,7 +29,7 @@ def arrange_frame(
     Raises:
         InputError: two columns would have the same name.
     """
-    time = str(format.time)
+    time = format.time_name
     if format.id is None:
         column_names = [name + suffix for name in names for suffix in columns]
         _check_unique_names([time, *column_names])

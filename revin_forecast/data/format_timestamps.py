@@ -23,6 +23,8 @@ from revin_forecast.data.time_forms import (
 
 HOUR_DIRECTIVES = {"%H", "%-H", "%I", "%-I", HOUR_OF_24}
 DAY_DIRECTIVES = {"%d", "%-d", "%j", "%-j", "%V", "%-V"}
+SHORT_MONTH_WITH_POINT = "%b."
+WRITTEN_DIRECTIVE = re.compile(rf"%b\.|{DIRECTIVE.pattern}")
 NUMBER_FORMS = {"%Y", "%Y%m", "%Y%m%d", "%-m", "%-d", "%-H", "%q", "%-V", HOUR_OF_24}
 """Forms of columns that hold numbers."""
 DAY_MICROSECONDS = 24 * 60 * 60 * 1_000_000
@@ -171,10 +173,19 @@ def _format_stamp(stamp: pd.Timestamp, end: pd.Timestamp, form: str, language: s
             return str(stamp.hour + 1)
         if directive == END_OF_STEP:
             return f"{end.hour:02d}:{end.minute:02d}"
+        if directive == SHORT_MONTH_WITH_POINT:
+            return _format_short_month(stamp, language)
         text = _format_directive(stamp, directive[-1], language)
         return text.lstrip("0") or "0" if directive[1] == "-" else text
 
-    return DIRECTIVE.sub(expand, form)
+    return WRITTEN_DIRECTIVE.sub(expand, form)
+
+
+def _format_short_month(stamp: pd.Timestamp, language: str) -> str:
+    """Return the name of a month with a point if it is shortened: janv., mars."""
+    names, index = LANGUAGES[language], stamp.month - 1
+    short = names.short_months[index]
+    return short if short == names.months[index] else f"{short}."
 
 
 def _format_directive(stamp: pd.Timestamp, letter: str, language: str) -> str:

@@ -111,11 +111,17 @@ def _number_months() -> dict[str, int]:
 
 MONTH_NUMBERS = _number_months()
 """Number of each month by its simplified name, in any of the languages."""
-WEEKDAY_NAMES = frozenset(
-    simplify_name(name)
-    for language in LANGUAGES.values()
-    for name in (*language.weekdays, *language.short_weekdays)
-)
-"""Simplified names of weekdays, in any of the languages."""
+
+
+def _number_weekdays() -> dict[str, int]:
+    numbers = {}
+    for language in LANGUAGES.values():
+        for names in (language.weekdays, language.short_weekdays):
+            numbers |= {simplify_name(name): index for index, name in enumerate(names)}
+    return numbers
+
+
+WEEKDAY_NUMBERS = _number_weekdays()
+"""Number of each weekday by its simplified name, 0 for Monday, in any of the languages."""
 WORD = re.compile(r"[^\W\d_]+")
 """Pattern of a word, such as the name of a month."""

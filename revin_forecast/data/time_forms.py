@@ -50,6 +50,11 @@ def split_language(form: str) -> tuple[str, str]:
     return form, ENGLISH
 
 
+def join_language(form: str, language: str) -> str:
+    """Return a form with a language, which English does not need."""
+    return form if language == ENGLISH else f"{form} ({language})"
+
+
 def split_form(form: str, count: int) -> list[str] | None:
     """Return the forms of several time columns; None if there is not one for each.
 
@@ -76,3 +81,12 @@ def is_time_form(form: str) -> bool:
 def list_time_forms() -> Sequence[str]:
     """Return the forms that have a name."""
     return (ISO_FORM, QUARTER_FORM, *ORDER_FORMS, *UNIT_FORMS)
+
+
+def suggest_time_form(*forms: str) -> str:
+    """Return the remedy by the option --time-form with one of these values.
+
+    >>> suggest_time_form("%d.%m.%y", "%m.%d.%y")
+    '--time-form "%d.%m.%y" or --time-form "%m.%d.%y"'
+    """
+    return " or ".join(f'--time-form "{form}"' for form in forms)

@@ -55,8 +55,8 @@ class RowBlocks:
         """Yield the parsed blocks of the table."""
         format = self.format
         numbers = self.names if format.value is None else (format.value,)
-        self.table.check_column_types([str(format.time), *numbers])
-        columns = [str(format.time), *numbers, *format.id_columns]
+        self.table.check_column_types([*format.time_columns, *numbers])
+        columns = [*format.time_columns, *numbers, *format.id_columns]
         for table in self.table.iter_blocks(columns, format):
             values = parse_numbers(table, numbers, format.decimal)
             stamps = parse_timestamps(table, format)

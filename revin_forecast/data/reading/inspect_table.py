@@ -17,7 +17,8 @@ from revin_forecast.data.reading.long_columns import (
 )
 from revin_forecast.data.reading.numbers import detect_decimals
 from revin_forecast.data.reading.raw_table import LONG_NAMES, ArrowTable, RawTable, read_table
-from revin_forecast.data.reading.time_column import detect_time_form, find_time_column, is_timestamp
+from revin_forecast.data.reading.time_column import find_time_column, is_timestamp
+from revin_forecast.data.reading.time_parts import detect_form
 from revin_forecast.data.reading.timestamps import parse_form
 from revin_forecast.data.reading.unread_columns import (
     UNREAD,
@@ -78,17 +79,17 @@ def inspect_columns(
     if format.is_long:
         _note_unread_columns(table, format, group)
     elif names is None:
-        _find_unread_columns(table, str(format.time), like, is_part)
+        _find_unread_columns(table, format.time_columns, like, is_part)
     # Only these columns are parsed, so others may hold anything.
     columns = (
         [str(format.value)] if format.is_long else select_channel_columns(table, format, names)
     )
     decimal = detect_decimals(table, columns, given.decimal, like.decimal)
-    form = detect_time_form(table, str(format.time), given.time_form, like.time_form)
+    form = detect_form(table, format.time_columns, given.time_form, like.time_form)
     return replace(
         format,
         time_form=form,
-        zone=given.zone or _find_zone(parse_form(table, str(format.time), form)),
+        zone=given.zone or _find_zone(parse_form(table, format.time_columns, form)),
         decimal=decimal,
     )
 
@@ -114,10 +115,11 @@ def _find_columns(
         return format
     # Without a header, the CSV reader takes the first row of data for the names of the columns. The
     # message calls it row -1, the one above the first row.
-    if is_timestamp(str(format.time)):
+    data = [name for name in format.time_columns if is_timestamp(name)]
+    if data:
         raise InputError(
             f"{table.describe_position(-1)} should name the columns but begins with data "
-            f"({format.time!r}). Write a header above the first row."
+            f"({data[0]!r}). Write a header above the first row."
         )
     return replace(
         format, encoding=source.encoding, separator=source.separator, header=source.first_line
@@ -135,12 +137,12 @@ def _detect_long(table: RawTable, wide: TableFormat, is_part: bool) -> TableForm
     Raises:
         InputError: the table is long, but its columns leave open what to read.
     """
-    time = str(wide.time)
-    kinds = sort_columns(table, [name for name in table.names if name != time])
+    times = wide.time_columns
+    kinds = sort_columns(table, [name for name in table.names if name not in times])
     # Only then are repeated times looked for, so that most wide tables cost no time here.
-    if not (kinds.texts or kinds.ids) or not has_repeats(table, time):
+    if not (kinds.texts or kinds.ids) or not has_repeats(table, times):
         return wide
-    found = find_long_columns(table, time)
+    found = find_long_columns(table, times)
     return wide if found is None else _use_long_columns(table, wide, found, is_part)
 
 
@@ -156,7 +158,7 @@ def _use_long_columns(
 
 
 def _note_unread_columns(table: RawTable, format: TableFormat, group: str | None) -> None:
-    read = {format.time, format.value, group, *format.id_columns}
+    read = {*format.time_columns, format.value, group, *format.id_columns}
     unread = [name for name in table.names if name not in read]
     if unread:
         verb = "was" if len(unread) == 1 else "were"
@@ -165,16 +167,18 @@ def _note_unread_columns(table: RawTable, format: TableFormat, group: str | None
         )
 
 
-def _find_unread_columns(table: RawTable, time: str, like: TableFormat, is_part: bool) -> None:
+def _find_unread_columns(
+    table: RawTable, times: Sequence[str], like: TableFormat, is_part: bool
+) -> None:
     """Leave the columns that are not series to the parser.
 
     Raises:
         InputError: a column can't be a series, or may name the series of a long table.
     """
-    kinds = sort_columns(table, [name for name in table.names if name != time])
-    unread = find_unread_columns(table, time, kinds, _is_wide(like), is_part)
+    kinds = sort_columns(table, [name for name in table.names if name not in times])
+    unread = find_unread_columns(table, times, kinds, _is_wide(like), is_part)
     table.results[UNREAD] = unread
-    check_texts(table, time, kinds, unread)
+    check_texts(table, times, kinds, unread)
 
 
 def _find_zone(stamps: pd.DatetimeIndex) -> str | None:
@@ -202,15 +206,15 @@ def _find_long_columns(
     value = given.value or (LONG_NAMES.value if LONG_NAMES.value in names else None)
     # With --id and --value given, a column `ds` is the time even next to another time column.
     usual = LONG_NAMES.time if LONG_NAMES.time in names else None
-    time = find_time_column(table, given.time or usual, (*id, value, group))
+    time = find_time_column(table, given.time or usual, (*id, value, group), id)
     format = replace(given, layout="long", time=time, id=id or None, value=value)
     if not id or value is None:
-        found = find_long_columns(table, time, id, value, group)
+        found = find_long_columns(table, format.time_columns, id, value, group)
         if found is not None:
             return _use_long_columns(table, format, found, is_part)
         _check_long_names(table, [("--id", name) for name in id or LONG_NAMES.id_columns])
         _check_long_names(table, [("--value", value or str(LONG_NAMES.value))])
-    if len({time, *id, value}) < 2 + len(id):
+    if len({*format.time_columns, *id, value}) < len(format.time_columns) + 1 + len(id):
         raise InputError(
             f"{table.name}: the time ({time!r}), the series ({', '.join(map(repr, id))}) and the "
             f"value ({value!r}) need columns of their own; see --time, --id and --value."
@@ -235,9 +239,9 @@ def select_channel_columns(
     Raises:
         InputError: a column that was named does not exist, or a column has no name.
     """
-    other_columns = [name for name in table.names if name != format.time]
+    other_columns = [name for name in table.names if name not in format.time_columns]
     for name in names or ():
-        if name == format.time:
+        if name in format.time_columns:
             raise InputError(f"{table.name}: {name!r} is the time column, not a series.")
         table.require_column(name, "--target and --inputs")
     if names is None:

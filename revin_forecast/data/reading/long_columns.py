@@ -58,9 +58,11 @@ class LongColumns:
         return f"--id {shlex.join(self.id)} --value {shlex.quote(self.value)}"
 
 
-def has_repeats(table: RawTable, time: str) -> bool:
+def has_repeats(table: RawTable, times: Sequence[str]) -> bool:
     """Return whether a time of the table occurs twice."""
-    cells = table.column(time)
+    if len(times) > 1:
+        return bool(table.frame.duplicated(list(times)).any())
+    cells = table.column(times[0])
     if cells.dtype.kind == "M" and isinstance(cells.dtype, np.dtype):
         # Much faster than a search for repeats.
         is_ascending = bool((np.diff(cells.to_numpy().view(np.int64)) > 0).all())
@@ -70,7 +72,7 @@ def has_repeats(table: RawTable, time: str) -> bool:
 
 def find_long_columns(
     table: RawTable,
-    time: str,
+    times: Sequence[str],
     id: Sequence[str] = (),
     value: str | None = None,
     group: str | None = None,
@@ -79,14 +81,14 @@ def find_long_columns(
 
     Args:
         table: the table as it was read.
-        time: name of the time column.
+        times: names of the time columns.
         id: series columns that are known; empty: find them.
         value: value column, if it is known.
         group: column whose groups are tables of their own.
     """
-    known = {time, value, group, *id}
+    known = {*times, value, group, *id}
     kinds = sort_columns(table, [name for name in table.names if name not in known])
-    base = _number(table, time)
+    base = _number_times(table, times)
     if group is not None:
         base = _combine(base, _number(table, group))
     keys, others, last = tuple(id), [], base
@@ -104,7 +106,7 @@ def find_long_columns(
     if not numbers:
         return None
     is_certain = len(numbers) == 1 and (bool(id) or (len(keys) == 1 and not others))
-    repeated_share = 1 - _count(_number(table, time)) / len(base)
+    repeated_share = 1 - _count(_number_times(table, times)) / len(base)
     if not id and group is None and value is None:
         is_certain = is_certain and repeated_share >= MIN_REPEATED_SHARE
     return LongColumns(keys, choose_value(numbers), is_certain, _find_repeat(last))
@@ -132,19 +134,19 @@ def require_certain(table: RawTable, found: LongColumns) -> None:
     )
 
 
-def suggest_long_columns(table: RawTable, time: str) -> LongColumns | None:
+def suggest_long_columns(table: RawTable, times: Sequence[str]) -> LongColumns | None:
     """Return columns by which a table with repeated times would be read, for a message.
 
     In contrast to `find_long_columns`, any column of whole numbers may name the series.
     """
-    kinds = sort_columns(table, [name for name in table.names if name != time])
+    kinds = sort_columns(table, [name for name in table.names if name not in times])
     whole = [
         name
         for name in kinds.numbers
         if is_numeric_dtype(table.column(name)) and is_whole(table.column(name))
     ]
     candidates = _list_candidates(table, ColumnKinds(kinds.texts, (*kinds.ids, *whole), ()))
-    keys, _, last = _find_keys(table, _number(table, time), candidates)
+    keys, _, last = _find_keys(table, _number_times(table, times), candidates)
     numbers = [name for name in kinds.numbers if name not in keys]
     if not keys or not numbers or _find_repeat(last) is not None:
         return None
@@ -217,6 +219,14 @@ def _number(table: RawTable, name: str) -> np.ndarray:
     return table.remember(
         ("numbered", name), lambda: pd.factorize(table.column(name), use_na_sentinel=False)[0]
     )
+
+
+def _number_times(table: RawTable, times: Sequence[str]) -> np.ndarray:
+    """Return (rows,) the number of each row's time, which may be in several columns."""
+    numbers = _number(table, times[0])
+    for name in times[1:]:
+        numbers = _combine(numbers, _number(table, name))
+    return numbers
 
 
 def _combine(first: np.ndarray, second: np.ndarray) -> np.ndarray:

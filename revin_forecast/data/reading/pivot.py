@@ -256,7 +256,7 @@ def _describe_others(count: int) -> str:
 
 def _suggest_columns(table: RawTable, format: TableFormat) -> str:
     """Return advice for a table that may be long."""
-    found = suggest_long_columns(table, str(format.time))
+    found = suggest_long_columns(table, format.time_columns)
     if found is None:
         return ""
     return f"; if {format_columns(found.id)} names series, pass {found.flags}"

@@ -17,7 +17,7 @@ from revin_forecast.data.formatting import format_names
 from revin_forecast.data.reading.delimited import NA_VALUES, DelimitedText, read_delimited
 from revin_forecast.data.reading.source import read_content
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, suggest_format
-from revin_forecast.data.time_forms import ISO_FORM
+from revin_forecast.data.time_forms import is_iso_form
 from revin_forecast.errors import InputError, did_you_mean
 
 LONG_NAMES = TableFormat(id="unique_id", time="ds", value="y")
@@ -132,15 +132,17 @@ def read_table(
         InputError: the table can't be read, has no rows, ragged rows, or duplicate columns.
     """
     index_names = {
-        *filter(None, [given.time]),
+        *given.time_columns,
         *given.id_columns,
         *text_columns,
         *INDEX_NAMES,
     }
     if isinstance(source, str | Path):
         names = [*text_columns, *given.id_columns, *LONG_NAMES.id_columns]
-        if given.time_form not in (None, ISO_FORM):  # the CSV reader converts ISO 8601 only
-            names += TIME_NAMES if given.time is None else [given.time]
+        if given.time_form and not is_iso_form(
+            given.time_form
+        ):  # the CSV reader converts ISO 8601 only
+            names += given.time_columns or TIME_NAMES
         table = _read_file(source, given, like, names)
     elif isinstance(source, pd.DataFrame):
         table = RawTable(_index_to_columns(source, index_names))

@@ -24,7 +24,7 @@ TableLike = Series | pd.DataFrame | str | Path | ArrowTable
 def read_series(
     source: TableLike,
     *,
-    time: str | None = None,
+    time: str | Sequence[str] | None = None,
     id: str | Sequence[str] | None = None,
     value: str | None = None,
     columns: Sequence[str] | None = None,
@@ -50,7 +50,8 @@ def read_series(
             .gz), "-" for the same on standard input, a data frame of pandas, Polars or Arrow
             (times in a column or in its index), or a Series, which is read already: only `columns`,
             `target`, `inputs`, `missing` and `range_settings` apply to it.
-        time: the time column; None: a column with a usual name, else one that can be parsed.
+        time: the time column, or several (year and month, date and hour); None: columns with usual
+            names, else a column that can be parsed.
         id: the series column of a long table, or several columns that name a series together; its
             name has their cells with a slash between them (S1/apples), where a slash or backslash
             within a cell is preceded by a backslash.

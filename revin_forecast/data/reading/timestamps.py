@@ -1,32 +1,25 @@
-"""Parsing of a table's time column in a known form."""
+"""Parsing of a table's time columns in a known form."""
 
-import re
-import warnings
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import (
-    is_bool_dtype,
-    is_datetime64_any_dtype,
-    is_float_dtype,
-    is_numeric_dtype,
-)
+from pandas.api.types import is_float_dtype
 
-from revin_forecast.data.reading.delimited import MONTH_WITH_POINT, UTC_OFFSET
+from revin_forecast.data.reading.delimited import MONTH_WITH_POINT
+from revin_forecast.data.reading.explain_time_cell import explain_time_cell
+from revin_forecast.data.reading.parse_time_cells import SNIFF_ROWS, parse_cells
 from revin_forecast.data.reading.raw_table import RawTable
-from revin_forecast.data.table_format import TableFormat, suggest_format
-from revin_forecast.data.time_forms import ISO_FORM, QUARTER_FORM, UNIT_FORMS
+from revin_forecast.data.table_format import TableFormat
+from revin_forecast.data.time_forms import PART_SEPARATOR
 from revin_forecast.errors import InputError
 
-SNIFF_ROWS = 100
-"""Rows from the top by which a column is recognized as a time column."""
-NUMBER_RANGES = {"%Y": (1000, 9999), "%Y%m": (180001, 219912), "%Y%m%d": (18e6, 22e6)}
-"""Forms of whole numbers that are detected, with the range of the numbers."""
+MAX_NANOSECOND_YEARS = 290
+"""Longest span of timestamps of nanoseconds; steps between longer ones would overflow."""
 
 
 def parse_timestamps(table: RawTable, format: TableFormat) -> pd.DatetimeIndex:
-    """Return the timestamps of a table's time column.
+    """Return the timestamps of a table's time columns.
 
     Timestamps with several offsets from UTC (daylight saving) become UTC.
 
@@ -34,41 +27,89 @@ def parse_timestamps(table: RawTable, format: TableFormat) -> pd.DatetimeIndex:
         InputError: a cell is empty or not a time (the message has its line), or is at a time that
             the zone of the format skips or has twice.
     """
-    name = str(format.time)
-    stamps = parse_form(table, name, format.time_form)
+    names = format.time_columns
+    stamps = parse_form(table, names, format.time_form)
     invalid_rows = np.flatnonzero(stamps.isna())
     if len(invalid_rows):
         row = int(invalid_rows[0])
-        cell = read_unconverted(table, name).iloc[row]
-        shown = "empty" if pd.isna(cell) or cell == "" else repr(str(cell))[:60]
-        reason = " like those above it" if row else ", or its format is not known"
+        cell = read_unconverted(table, names).iloc[row]
+        has_others = len(invalid_rows) < len(stamps)
+        others = ("above" if row else "below") if has_others else ""
         raise InputError(
-            f"{table.describe_position(row)}, column {name!r}: {shown} is not a date or time"
-            f"{reason}.{_suggest_fix(cell)} Write it as 2024-12-31 or 2024-12-31 23:00, or name "
-            "another column with --time."
+            f"{table.describe_position(row)}, {describe_columns(names)}: "
+            f"{explain_time_cell(cell, format.time_form, others)}"
         )
+    stamps = _widen_unit(stamps)
     return stamps if format.zone is None else _apply_zone(table, stamps, format)
 
 
-def parse_form(table: RawTable, name: str, form: str | None) -> pd.DatetimeIndex:
-    """Return a column as timestamps, NaT where a cell does not have the form.
+def describe_columns(names: str | Sequence[str]) -> str:
+    """Return the time columns in a message.
+
+    >>> describe_columns(["year", "month"])
+    "columns 'year', 'month'"
+    """
+    names = (names,) if isinstance(names, str) else names
+    return f"column{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}"
+
+
+def _widen_unit(stamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return timestamps in microseconds if the steps between them overflow in nanoseconds."""
+    if stamps.unit != "ns" or not len(stamps):
+        return stamps
+    years = stamps[[stamps.argmin(), stamps.argmax()]].year
+    return stamps.as_unit("us") if years[1] - years[0] > MAX_NANOSECOND_YEARS else stamps
+
+
+def parse_form(table: RawTable, names: str | Sequence[str], form: str | None) -> pd.DatetimeIndex:
+    """Return time columns as timestamps, NaT where a cell does not have the form.
 
     Args:
         table: the table as it was read.
-        name: name of the column.
+        names: name of the column, or names of several.
         form: see `TableFormat.time_form`; None: the column holds timestamps.
     """
+    key = _get_key(names)
     return table.remember(
-        ("time", name, form), lambda: parse_cells(read_unconverted(table, name), form)
+        ("time", key, form), lambda: parse_cells(read_unconverted(table, names), form)
     )
 
 
-def read_unconverted(table: RawTable, name: str) -> pd.Series:
+def _get_key(names: str | Sequence[str]) -> str | tuple[str, ...]:
+    if isinstance(names, str):
+        return names
+    return tuple(names) if len(names) > 1 else names[0]
+
+
+def read_unconverted(table: RawTable, names: str | Sequence[str]) -> pd.Series:
     """Return a column; as text if the CSV reader's conversion lost information.
 
-    The reader converts every time zone to UTC, and 01.2012 to a number.
+    The reader converts every time zone to UTC, and 01.2012 to a number. Several columns are joined
+    to one of text, with `PART_SEPARATOR` between the parts.
     """
-    return table.remember(("cells", name), lambda: _read_unconverted(table, name))
+    key = _get_key(names)
+    if isinstance(key, tuple):
+        return table.remember(("cells", key), lambda: _join_columns(table, key))
+    return table.remember(("cells", key), lambda: _read_unconverted(table, key))
+
+
+def _join_columns(table: RawTable, names: Sequence[str]) -> pd.Series:
+    parts = [read_part(table, name) for name in names]
+    joined = parts[0]
+    for part in parts[1:]:
+        joined = joined + PART_SEPARATOR + part
+    return joined
+
+
+def read_part(table: RawTable, name: str) -> pd.Series:
+    """Return one of several time columns as text; missing cells are empty."""
+    return table.remember(("part", name), lambda: _to_text(table.text_column(name)))
+
+
+def _to_text(column: pd.Series) -> pd.Series:
+    # Gaps make whole numbers floats, and dates of a frame are midnights.
+    text = column.astype(object).where(column.notna(), "").map(str)
+    return text.str.strip().str.replace(r"\.0$| 00:00:00$", "", regex=True)
 
 
 def use_text(table: RawTable, name: str) -> None:
@@ -98,99 +139,6 @@ def _may_be_months(numbers: pd.Series) -> bool:
     return bool((numbers.between(1, 13) & year.between(1000, 9999)).all())
 
 
-def parse_cells(column: pd.Series, form: str | None) -> pd.DatetimeIndex:
-    """Parse cells of one form to timestamps, NaT where a cell can't be parsed."""
-    if is_bool_dtype(column):  # numeric for pandas
-        return pd.DatetimeIndex([pd.NaT] * len(column))
-    if is_datetime64_any_dtype(column):
-        return pd.DatetimeIndex(column)
-    if isinstance(column.dtype, pd.PeriodDtype):
-        return pd.DatetimeIndex(pd.PeriodIndex(column).to_timestamp())
-    if form in UNIT_FORMS:
-        return _parse_counts(column, form)
-    if is_numeric_dtype(column):
-        return _parse_numeric_dates(column, form)
-    if not is_text(column):
-        return _parse_objects(column)
-    text = column.str.strip().replace("", None)
-    if form == QUARTER_FORM:
-        return _parse_quarters(text)
-    return _parse_text(text, "ISO8601" if form in (None, ISO_FORM) else str(form))
-
-
-def is_text(column: pd.Series) -> bool:
-    """Return whether all cells of a column are text or missing."""
-    if is_numeric_dtype(column) or is_datetime64_any_dtype(column):
-        return False
-    is_string = isinstance(column.dtype, pd.StringDtype)
-    return is_string or all(isinstance(cell, str) or pd.isna(cell) for cell in column)
-
-
-def _parse_text(text: pd.Series, form: str) -> pd.DatetimeIndex:
-    """Parse one format; all NaT if some rows have an offset from UTC and others have not."""
-    try:
-        return _convert_to_times(text, format=form)
-    except ValueError:  # several offsets, or a directive that is unknown
-        try:
-            if text.dropna().str.contains(UTC_OFFSET).all():
-                return _convert_to_times(text, format=form, utc=True)
-        except ValueError:
-            pass
-        return pd.DatetimeIndex([pd.NaT] * len(text))
-
-
-def _convert_to_times(cells: pd.Series, **options: Any) -> pd.DatetimeIndex:
-    """Convert cells with `pd.to_datetime`; NaT where that fails, ValueError on several offsets."""
-    with warnings.catch_warnings():
-        # With several offsets, pandas 2 warns and returns objects; the index then rejects them.
-        warnings.filterwarnings("ignore", message=".*parsing datetimes with mixed time zones")
-        return pd.DatetimeIndex(pd.to_datetime(cells, errors="coerce", **options))
-
-
-def _parse_quarters(text: pd.Series) -> pd.DatetimeIndex:
-    """Parse 2024Q1 and 2024-Q1 to the start of each quarter."""
-    parts = text.str.extract(r"^(\d{4})[- ]?[qQ]([1-4])$")
-    if parts[0].isna().all():
-        return pd.DatetimeIndex([pd.NaT] * len(text))
-    month = parts[1].map({str(quarter): f"{3 * quarter - 2:02d}" for quarter in range(1, 5)})
-    return pd.DatetimeIndex(pd.to_datetime(parts[0] + "-" + month, format="%Y-%m", errors="coerce"))
-
-
-def _parse_numeric_dates(column: pd.Series, form: str | None) -> pd.DatetimeIndex:
-    """Parse whole numbers, such as years (%Y), months (%Y%m) or days (%Y%m%d)."""
-    numbers = pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    low, high = NUMBER_RANGES.get(form or "", (0, 1e15))
-    whole = numbers.where((numbers % 1 == 0) & numbers.between(low, high))
-    if form is None or "%" not in form or not whole.notna().any():
-        return pd.DatetimeIndex([pd.NaT] * len(numbers))
-    text = whole.astype("Int64").astype(str)
-    return pd.DatetimeIndex(pd.to_datetime(text, format=form, errors="coerce"))
-
-
-def _parse_counts(column: pd.Series, form: str | None) -> pd.DatetimeIndex:
-    """Parse counts of seconds, milliseconds or days."""
-    numbers = pd.Series(pd.to_numeric(column, errors="coerce"))
-    unit = UNIT_FORMS[str(form)]
-    origin = "1899-12-30" if unit == "D" else "unix"
-    # As text with decimals, a count of days has an error of microseconds.
-    stamps = pd.to_datetime(numbers, unit=unit, origin=origin, errors="coerce").dt.round("ms")
-    return pd.DatetimeIndex(stamps)
-
-
-def _parse_objects(column: pd.Series) -> pd.DatetimeIndex:
-    """Parse a column of Python's dates and times; numbers in it become NaT."""
-    numbers = column.map(lambda cell: isinstance(cell, int | float) and not pd.isna(cell))
-    try:
-        # Pandas would take numbers for nanoseconds since 1970.
-        cells = column.where(~numbers.astype(bool), None)
-        return _convert_to_times(cells, format="ISO8601")
-    except (ValueError, TypeError):  # several offsets, or other objects
-        try:
-            return _convert_to_times(column, utc=True)
-        except (ValueError, TypeError):
-            return pd.DatetimeIndex([pd.NaT] * len(column))
-
-
 def _apply_zone(table: RawTable, stamps: pd.DatetimeIndex, format: TableFormat) -> pd.DatetimeIndex:
     """Return timestamps in the zone of the format; those without a zone are local times of it."""
     try:
@@ -215,26 +163,3 @@ def _apply_zone(table: RawTable, stamps: pd.DatetimeIndex, format: TableFormat) 
             "clocks were put forward. Correct zone, or write the times in UTC."
         )
     return local
-
-
-def _suggest_fix(cell: object) -> str:
-    text = str(cell)
-    if match := re.fullmatch(r"\d{1,2}([/.-])\d{1,2}\1\d{2}\b(.*)", text):
-        clock = {0: "", 1: " %H:%M", 2: " %H:%M:%S"}.get(match[2].count(":"), "")
-        forms = (
-            f"%{first}{match[1]}%{second}{match[1]}%y{clock}" for first, second in ("dm", "md")
-        )
-        remedy = suggest_format(*(f'time_form: "{form}"' for form in forms))
-        return f" A year of two digits is ambiguous; write four, or pass {remedy}."
-    if re.fullmatch(r"\d{13}", text):
-        remedy = suggest_format('time_form: "milliseconds since 1970"')
-        return f" It looks like a count of milliseconds since 1970; if so, pass {remedy}."
-    if re.fullmatch(r"\d{9,10}(\.\d+)?|\d{16}|\d{19}", text):
-        remedy = suggest_format('time_form: "seconds since 1970"')
-        return f" It looks like a count of seconds since 1970; if so, pass {remedy}."
-    if re.fullmatch(r"[1-6]\d{4}(\.\d+)?", text):
-        remedy = suggest_format('time_form: "days since 1899-12-30"')
-        return f" It looks like a spreadsheet's count of days; if so, pass {remedy}."
-    if re.fullmatch(r"\d{1,2}:\d{2}.*", text):
-        return " A time of day needs its date."
-    return ""

@@ -28,13 +28,13 @@ UNREAD = "unread columns"
 
 
 def find_unread_columns(
-    table: RawTable, time: str, kinds: ColumnKinds, is_newer: bool, is_part: bool
+    table: RawTable, times: Sequence[str], kinds: ColumnKinds, is_newer: bool, is_part: bool
 ) -> list[str]:
     """Return the columns of a wide table that are certainly not series, with a note on each.
 
     Args:
         table: the table as it was read.
-        time: name of the time column.
+        times: names of the time columns.
         kinds: kinds of the other columns.
         is_newer: whether the table has newer rows of a table that was read before. Its few rows do
             not decide about numbers; those that were not series then are ignored anyway.
@@ -43,7 +43,7 @@ def find_unread_columns(
     Raises:
         InputError: a column may name the series of a long table.
     """
-    others = [name for name in table.names if name != time]
+    others = [name for name in table.names if name not in times]
     named = [name for name in others if not re.fullmatch(UNNAMED, name)]
     plain = {*kinds.numbers} if len(kinds.numbers) > len(others) // 2 else set()
     unread: dict[str, str] = {}
@@ -68,13 +68,15 @@ def find_unread_columns(
             "or those of a long table with --id and --value."
         )
     if not is_newer:
-        _check_numbers_of_series(table, time, [name for name in kinds.ids if name not in unread])
+        _check_numbers_of_series(table, times, [name for name in kinds.ids if name not in unread])
     for note in unread.values():
         table.add_note(note)
     return list(unread)
 
 
-def check_texts(table: RawTable, time: str, kinds: ColumnKinds, unread: Sequence[str]) -> None:
+def check_texts(
+    table: RawTable, times: Sequence[str], kinds: ColumnKinds, unread: Sequence[str]
+) -> None:
     """Reject columns of text in a wide table, with the options that read it.
 
     Raises:
@@ -89,9 +91,8 @@ def check_texts(table: RawTable, time: str, kinds: ColumnKinds, unread: Sequence
     row = int(np.flatnonzero(is_name)[0])
     distinct = column.nunique()
     # Series one below the other, each with its own times, go back in time where the next begins.
-    may_name_series = (
-        1 < distinct <= len(column) / 2 and not table.column(time).is_monotonic_increasing
-    )
+    is_sorted = any(table.column(name).is_monotonic_increasing for name in times)
+    may_name_series = 1 < distinct <= len(column) / 2 and not is_sorted
     remedy = f"--target {shlex.join(numbers)}" if len(numbers) <= 8 else "--target"
     if may_name_series:
         value = shlex.quote(choose_value(numbers))
@@ -103,7 +104,7 @@ def check_texts(table: RawTable, time: str, kinds: ColumnKinds, unread: Sequence
     )
 
 
-def _check_numbers_of_series(table: RawTable, time: str, names: Sequence[str]) -> None:
+def _check_numbers_of_series(table: RawTable, times: Sequence[str], names: Sequence[str]) -> None:
     """Reject whole numbers that look like the numbers of series, such as 1, 1, 2, 2."""
     for name in names:
         column = table.column(name)
@@ -115,7 +116,7 @@ def _check_numbers_of_series(table: RawTable, time: str, names: Sequence[str]) -
         numbers = [
             other
             for other in table.names
-            if other not in (time, name) and is_numeric_dtype(table.column(other))
+            if other not in (*times, name) and is_numeric_dtype(table.column(other))
         ]
         if not numbers:
             continue

@@ -100,7 +100,7 @@ def _build_fan_chart(
         name,
         timestamps[first:],
         values[first:],
-        pd.DatetimeIndex(frame[history.format.time]),
+        pd.DatetimeIndex(frame[history.format.time_name]),
         frame[column].to_numpy(),
         bounds,
     )

@@ -49,9 +49,9 @@ def _has_column_conflict(history: Series, level: float) -> bool:
     """Return whether a column of the interval would have the name of an existing column."""
     format = history.format
     if format.id is None:
-        existing, value_columns = {format.time, *history.targets}, history.targets
+        existing, value_columns = {format.time_name, *history.targets}, history.targets
     else:
-        existing, value_columns = {format.time, *format.id_columns}, (str(format.value),)
+        existing, value_columns = {format.time_name, *format.id_columns}, (str(format.value),)
     endings = (f"-lo-{level:g}", f"-hi-{level:g}")
     return any(name + ending in existing for name in value_columns for ending in endings)
 
