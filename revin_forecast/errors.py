@@ -20,7 +20,7 @@ were which with without
 """Words after an option that continue the sentence; a test checks that these suffice."""
 LIST_OPTIONS = frozenset({"covariates", "inputs", "level", "levels", "season", "target"})
 """Options that take several values, so Python takes a list."""
-LISTS_OR_TEXTS = frozenset({"id"})
+LISTS_OR_TEXTS = frozenset({"id", "time"})
 """Options for which Python takes one text or a list of several."""
 PLACEHOLDERS = frozenset({"FILE", "FOLDER", "NAME", "NUMBER"})
 PYTHON_NAMES = {"data_dir": "folder"}

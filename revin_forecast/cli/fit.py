@@ -155,6 +155,7 @@ def _fit_memory_mapped(
             target=reading.target,
             inputs=reading.inputs,
             frequency=reading.frequency,
+            time_form=reading.time_form,
             format=reading.format,
             keep=max(DEFAULT_KEPT_ROWS, forecaster.lookback or 0),
         )

@@ -123,5 +123,6 @@ def to_dataset_config(
         id=TableFormat(id=reading.id).id,
         value=reading.value,
         frequency=reading.frequency,
+        time_form=reading.time_form,
         format=reading.format,
     )

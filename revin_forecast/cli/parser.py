@@ -45,8 +45,33 @@ def parse_words(command: CommandOptions, words: Sequence[str]) -> ParsedWords:
         # argparse resets a positional argument that is not on the command line.
         if option.is_positional and values[option.key] == option.default and base is not None:
             values[option.key] = base.get(option.key)
+    _return_files(command.options, values)
     command.require(values)
     return ParsedWords(values, module_words, notes)
+
+
+def _return_files(options: Sequence[Option], values: dict[str, Any]) -> None:
+    """Take files from the end of an option's list: `--time year month sales.csv`."""
+    missing = [
+        option.key
+        for option in options
+        if option.is_positional and values[option.key] == option.default
+    ]
+    for option in options:
+        listed = values[option.key]
+        if option.item_type is not str or not isinstance(listed, list) or not missing:
+            continue
+        kept = len(listed)
+        while kept > 1 and len(listed) - kept < len(missing) and _is_file(listed[kept - 1]):
+            kept -= 1
+        for key, word in zip(missing, listed[kept:], strict=False):
+            values[key] = word
+        values[option.key] = listed[:kept]
+        missing = missing[len(listed) - kept :]
+
+
+def _is_file(word: str) -> bool:
+    return word == "-" or Path(word).exists()
 
 
 def resolve_modules(command: CommandOptions, parsed: ParsedWords) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def _read_new_rows(file: str, history: "Series", reading: ReadingOptions) -> "Se
     from revin_forecast.utils.memory import exceeds_memory
 
     options: dict[str, Any] = {
-        role: getattr(reading, role) for role in ("time", "id", "value", "format")
+        role: getattr(reading, role) for role in ("time", "id", "value", "time_form", "format")
     }
     options["like"] = history.format
     read = partial(read_series, file, decimal=reading.decimal, **options)

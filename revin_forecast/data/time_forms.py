@@ -87,6 +87,6 @@ def suggest_time_form(*forms: str) -> str:
     """Return the remedy by the option --time-form with one of these values.
 
     >>> suggest_time_form("%d.%m.%y", "%m.%d.%y")
-    '--time-form "%d.%m.%y" or --time-form "%m.%d.%y"'
+    "--time-form '%d.%m.%y' or --time-form '%m.%d.%y'"
     """
-    return " or ".join(f'--time-form "{form}"' for form in forms)
+    return " or ".join(f"--time-form '{form}'" for form in forms)

@@ -1,7 +1,7 @@
 """Fit one model for each group of a long table, such as a region or a category."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from revin_forecast.data.reading.read_series import TableLike, complete_format, 
 from revin_forecast.data.reading.reading_options import DecimalMark
 from revin_forecast.data.reading.timestamps import parse_timestamps
 from revin_forecast.data.series import Series
-from revin_forecast.data.table_format import TableFormat, load_format
+from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.forecast_summary import ForecastSummary, predict_with_summary
@@ -38,10 +38,14 @@ class Group:
     """Rows in long format: names, timestamps and numbers."""
     read_options: Mapping[str, Any] = field(default_factory=dict)
     """Options for `read_series`."""
+    format: TableFormat = UNKNOWN_FORMAT
+    """Format of the table, whose form of times a forecast repeats."""
 
     def read(self) -> Series:
         """Read the group as a table of its own."""
-        return read_series(self.frame, **self.read_options)
+        series = read_series(self.frame, **self.read_options)
+        form, names = self.format.time_form, self.format.time
+        return replace(series, format=replace(series.format, time=names, time_form=form))
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,10 +136,11 @@ def split_groups(
     source: TableLike,
     group: str,
     *,
-    time: str | None = None,
+    time: str | Sequence[str] | None = None,
     id: str | Sequence[str] | None = None,
     value: str | None = None,
     decimal: DecimalMark | None = None,
+    time_form: str | None = None,
     format: TableFormat | str | Path | None = None,
     **read_options: Any,
 ) -> list[Group]:
@@ -144,10 +149,11 @@ def split_groups(
     Args:
         source: a path or a frame; not a `Series`, which has no group column.
         group: name of the group column.
-        time: name of the time column; None: detected.
+        time: name of the time column, or names of several; None: detected.
         id: name of the series column, or of several; None: unique_id, or detected.
         value: name of the value column; None: y, or detected.
         decimal: decimal mark; None: detected from the numbers.
+        time_form: form of the times, see `TableFormat.time_form`; None: detected.
         format: how the table is written, see `read_series`.
         read_options: further options of `read_series`.
 
@@ -157,14 +163,15 @@ def split_groups(
     if isinstance(source, Series):
         raise InputError("a Series has no column of groups; pass the table that it was read from.")
     options = {"time": time, "id": id, "value": value, "decimal": decimal}
+    options["time_form"] = time_form
     given = complete_format(load_format(format), None, options | {"layout": "long"})
     table = read_table(source, given, text_columns=[group])
     named = [("--group", group), *(("--id", name) for name in given.id_columns)]
     for option, name in [*named, *(("--value", name) for name in [given.value] if name)]:
         table.require_column(name, option)
     inspected = inspect_columns(table, given, group=group)
-    time, value = str(inspected.time), str(inspected.value)
-    if group in (time, value):
+    time, value = inspected.time_name, str(inspected.value)
+    if group in (*inspected.time_columns, value):
         raise InputError(f"--group {group} is the column of times or values; name another one.")
     # Numbers and timestamps are parsed once for the whole table, not group by group: the decimal
     # mark and the date format must be the same in all groups, and errors name lines of the file.
@@ -185,7 +192,7 @@ def split_groups(
     frequency = read_options.pop("frequency", None) or inspected.frequency
     read_options = {**read_options, **columns, "frequency": frequency}
     return [
-        Group(label, frame.iloc[rows], read_options)
+        Group(label, frame.iloc[rows], read_options, inspected)
         for label, rows in zip(unique_labels, np.split(order, ends[:-1]), strict=True)
     ]
 

@@ -70,7 +70,7 @@ def describe_model(forecaster: Forecaster) -> dict[str, Any]:
         "series": [history.names[target] for target in fitted.targets],
         "inputs": list(history.inputs),
         "columns": {
-            role: name
+            role: list(name) if isinstance(name, tuple) else name
             for role in ("time", "id", "value")
             if (name := getattr(history.format, role)) is not None
         },

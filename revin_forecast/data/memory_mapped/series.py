@@ -99,12 +99,13 @@ def memory_map_table(
     folder: str | Path,
     *,
     keep: int = DEFAULT_KEPT_ROWS,
-    time: str | None = None,
+    time: str | Sequence[str] | None = None,
     id: str | Sequence[str] | None = None,
     value: str | None = None,
     target: Sequence[str] | None = None,
     inputs: Sequence[str] | None = None,
     frequency: str | None = None,
+    time_form: str | None = None,
     format: TableFormat | str | Path | None = None,
     like: TableFormat | None = None,
 ) -> MemoryMappedSeries:
@@ -121,12 +122,13 @@ def memory_map_table(
         source: a .parquet file, wide or long, of numbers and timestamps, not text.
         folder: folder for the file `values.f32`, which the caller deletes after the fit.
         keep: number of last rows to keep in the table's units; at least the look-back.
-        time: the time column; None: find it.
+        time: the time column, or several; None: find them.
         id: the series column of a long table, or several, see `read_series`.
         value: the value column of a long table.
         target: series to forecast; None: all.
         inputs: series that are used but not forecast.
         frequency: pandas frequency string of the rows; None: detect it.
+        time_form: the form of the times, see `TableFormat.time_form`; None: detect it.
         format: how the table is written, see `read_series`; the first rows decide the rest for all.
         like: format of an earlier table of the same kind, see `read_series`.
 
@@ -136,6 +138,7 @@ def memory_map_table(
     names = resolve_requested_series(None, target, inputs)
     table = ParquetTable.open(source)
     options = {"time": time, "id": id, "value": value, "frequency": frequency}
+    options["time_form"] = time_form
     given = complete_format(load_format(format), like, options)
     head = table.read_head(given)
     inspected = inspect_columns(head, given, like or UNKNOWN_FORMAT, names, is_part=True)

@@ -95,9 +95,14 @@ def detect_number_form(column: pd.Series, name: str) -> str | None:
     if is_bool_dtype(column):  # numeric for pandas
         return None
     numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    for form, (low, high) in NUMBER_RANGES.items():
-        if ((numbers >= low) & (numbers <= high) & (numbers % 1 == 0)).any():
-            return form
+    whole = numbers[numbers % 1 == 0]
+    counts = {
+        form: int(((whole >= low) & (whole <= high)).sum())
+        for form, (low, high) in NUMBER_RANGES.items()
+    }
+    # The form of most rows, so that a mistyped one is reported.
+    if max(counts.values()):
+        return max(counts, key=lambda form: counts[form])
     for form, (low, high) in (DIGIT_RANGES | COUNT_RANGES).items():
         known = numbers[~np.isnan(numbers)]
         if not len(known) or not ((known >= low) & (known <= high)).all():

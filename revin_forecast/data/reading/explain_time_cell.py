@@ -5,10 +5,12 @@ import re
 
 import pandas as pd
 
+from revin_forecast.data.format_timestamps import format_timestamps
 from revin_forecast.data.month_names import MONTH_NUMBERS, simplify_name
 from revin_forecast.data.reading.guess_time_forms import guess_time_forms
 from revin_forecast.data.reading.parse_time_text import CENTURY_YEAR, compile_form, parse_time_text
-from revin_forecast.data.time_forms import suggest_time_form
+from revin_forecast.data.table_format import TableFormat
+from revin_forecast.data.time_forms import PART_SEPARATOR, is_iso_form, suggest_time_form
 
 ISO_DATES = (
     "%Y-%m-%d",
@@ -57,7 +59,8 @@ def explain_time_cell(cell: object, form: str | None, others: str = "") -> str:
     text = "" if pd.isna(cell) else str(cell).strip()
     if not text:
         other = "delete the row" if others else "name another column with --time"
-        return f"empty is not a date or time. Fill in the cell, as 2024-12-31, or {other}."
+        example = _write_example(form)
+        return f"empty is not a date or time. Fill in the cell, as {example}, or {other}."
     shown = repr(text)[:60]
     problem = _find_problem(text, form)
     if problem is not None:
@@ -66,7 +69,7 @@ def explain_time_cell(cell: object, form: str | None, others: str = "") -> str:
         reason = "stands for a missing time" if MISSING_MARK.fullmatch(text) else ""
         return (
             f"{shown} {reason or f'is not a date or time like those {others} it'}. Write it as "
-            "2024-12-31 or 2024-12-31 23:00, in the form of the others, or delete the row."
+            f"{_write_example(form)}, or delete the row."
         )
     expected = "" if form is None or "%" not in form else f" in the form {form}"
     return (
@@ -74,6 +77,16 @@ def explain_time_cell(cell: object, form: str | None, others: str = "") -> str:
         f"{_suggest_form(text)} Write it as 2024-12-31 or 2024-12-31 23:00, or name another "
         "column with --time."
     )
+
+
+def _write_example(form: str | None) -> str:
+    """Return a time in the form of a column."""
+    if form is None or is_iso_form(form):
+        return "2024-12-31 or 2024-12-31 23:00"
+    day = pd.DatetimeIndex(["2024-01-01"])
+    names = [str(index) for index in range(form.count(PART_SEPARATOR) + 1)]
+    cells = format_timestamps(day, TableFormat(time=names, time_form=form))
+    return PART_SEPARATOR.join(map(str, cells.iloc[0]))
 
 
 def _find_problem(text: str, form: str | None) -> str | None:

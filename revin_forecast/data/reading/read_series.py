@@ -34,6 +34,7 @@ def read_series(
     inputs: Sequence[str] | None = None,
     missing: MissingPolicy = "observed",
     decimal: DecimalMark | None = None,
+    time_form: str | None = None,
     format: TableFormat | str | Path | None = None,
     like: TableFormat | None = None,
     range_settings: RangeSettings | None = None,
@@ -67,6 +68,7 @@ def read_series(
             linearly in time, except before the first and after the last value; "error" rejects
             the first one. A series of a long table begins and ends with its own rows.
         decimal: the decimal mark; None: detect it.
+        time_form: the form of the times, see `TableFormat.time_form`; None: detect it.
         format: how the table is written, as such or as the path of a YAML file: the remedy for a
             table that can't be read unaided. Fields that neither it nor the options above give are
             detected.
@@ -83,7 +85,14 @@ def read_series(
         series = source if names is None else mark_targets(source.select(names))
         series = series if inputs is None else mark_inputs(series, inputs)
         return _add_range(fill_gaps(series, missing), range_settings)
-    options = {"time": time, "id": id, "value": value, "decimal": decimal, "frequency": frequency}
+    options = {
+        "time": time,
+        "id": id,
+        "value": value,
+        "decimal": decimal,
+        "frequency": frequency,
+        "time_form": time_form,
+    }
     given = complete_format(load_format(format), like, options)
     like = like or UNKNOWN_FORMAT
     table = read_table(source, given, like)

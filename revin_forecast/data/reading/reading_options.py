@@ -14,8 +14,8 @@ class ReadingOptions:
     The fields are the keyword arguments of `read_series`: `read_series(file, **vars(options))`.
     """
 
-    time: str | None = None
-    """Name of the time column; detected by default."""
+    time: tuple[str, ...] | None = None
+    """Name of the time column, or names of several (year month); detected by default."""
     id: tuple[str, ...] | None = None
     """Name of the series column of a long table, or of several columns (--id store product)."""
     value: str | None = None
@@ -31,6 +31,9 @@ class ReadingOptions:
     interpolation (interpolate), or the first gap is an error (error)."""
     decimal: DecimalMark | None = None
     """Decimal mark of the numbers; detected by default."""
+    time_form: str | None = None
+    """Form of the times: a format such as %d.%m.%y, or a name such as 'day first' or 'seconds since
+    1970'; detected by default."""
     format: str | None = None
     """YAML file that says how the table is written, for a table that can't be read unaided (see
     `revin-forecast inspect`)."""

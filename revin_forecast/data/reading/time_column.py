@@ -34,6 +34,10 @@ COUNT_NAMES = re.compile(r"(?i)time|date|stamp|epoch|unix|zeit|datum|fecha|^ts$|
 """Pattern of names of columns in which large numbers may be counts of seconds."""
 
 
+MOST_CELLS = 0.9
+"""Share of times among the first cells of a column that has mistyped ones."""
+
+
 def find_time_column(
     table: RawTable,
     named: str | Sequence[str] | None = None,
@@ -71,6 +75,8 @@ def find_time_column(
         return parts
     if not likely and all(_is_part(table, name) for name in usual):
         likely = _find_number_columns(table, names)
+        # The parser then reports the line of the mistyped cells.
+        likely = likely or [name for name in names if _looks_like_times(table, name, MOST_CELLS)]
     if len(likely) > 1:
         remedy = suggest_format(f"time: {likely[0]!r}")
         raise InputError(
@@ -102,8 +108,8 @@ def _describe_absence(table: RawTable) -> str:
     return (
         f"{table.name} has no time column among its {pluralize(len(table.names), 'column')} "
         f"{format_names(table.names)}. Write times as 2024-12-31, in a column called date; or name "
-        "the column with --time, together with the form of its cells if that is unusual "
-        f"({suggest_time_form('%d.%m.%y')}).{separator}{title}"
+        "the column with --time, or several (--time year month), and the form of the cells if it "
+        f"is unusual ({suggest_time_form('%d.%m.%y')}).{separator}{title}"
     )
 
 
@@ -132,12 +138,12 @@ def _are_regular_numbers(table: RawTable, name: str) -> bool:
     return not stamps.hasnans and measure_regularity(stamps).is_regular
 
 
-def _looks_like_times(table: RawTable, name: str) -> bool:
-    return _are_times(read_unconverted(table, name), name)
+def _looks_like_times(table: RawTable, name: str, share: float = 1.0) -> bool:
+    return _are_times(read_unconverted(table, name), name, share)
 
 
-def _are_times(column: pd.Series, name: str) -> bool:
-    """Return whether the first cells of a column are times."""
+def _are_times(column: pd.Series, name: str, share: float = 1.0) -> bool:
+    """Return whether this share of the first cells of a column are times."""
     head = column.head(SNIFF_ROWS)
     if not len(head):
         return False
@@ -147,7 +153,7 @@ def _are_times(column: pd.Series, name: str) -> bool:
         return form is not None and not parse_cells(head, form).hasnans
     if is_text(head):
         forms = rank_text_forms(head)
-        return bool(forms) and not parse_cells(head, forms[0]).hasnans
+        return bool(forms) and bool(parse_cells(head, forms[0]).notna().mean() >= share)
     return not parse_cells(head, None).hasnans
 
 

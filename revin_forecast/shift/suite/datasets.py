@@ -85,6 +85,7 @@ def _prepare_once(
             id=dataset_config.id,
             value=dataset_config.value,
             frequency=dataset_config.frequency,
+            time_form=dataset_config.time_form,
             format=dataset_config.format,
         )
         borders, can_show_excerpts = split_7_1_2(len(series)), True

@@ -167,7 +167,8 @@ def run_config(suite: Suite, run: PlannedRun, data: PreparedDataset) -> dict[str
         # Quantile levels have no effect on other losses.
         training.pop("levels")
     dataset = asdict(run.dataset_config)
-    dataset.pop("format")
+    for name in ("format", "time_form"):
+        dataset.pop(name)
     return {
         "schema": RESULTS_SCHEMA,
         # The hash identifies the data, wherever their file is and however it is written.

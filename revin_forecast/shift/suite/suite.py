@@ -22,14 +22,16 @@ class DatasetConfig:
     """Columns to use; empty: all."""
     severity: int = 0
     """Severity of data that are themselves shifted, in training and test: level_dependent."""
-    time: str | None = None
-    """Name of the table's time column; None: detected."""
+    time: str | tuple[str, ...] | None = None
+    """Name of the table's time column, or names of several; None: detected."""
     id: str | tuple[str, ...] | None = None
     """Name of the series column of a long table, or of several columns."""
     value: str | None = None
     """Name of the value column of a long table."""
     frequency: str | None = None
     """Time between the table's rows; None: detected."""
+    time_form: str | None = None
+    """Form of the times, such as %d.%m.%y; None: detected."""
     format: str | None = None
     """YAML file that says how the table is written; None: detected."""
 
