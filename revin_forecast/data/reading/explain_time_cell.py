@@ -56,7 +56,7 @@ def explain_time_cell(cell: object, form: str | None, others: str = "") -> str:
     >>> explain_time_cell("2023-02-30", "ISO 8601", "above")
     "'2023-02-30' is not a date: February 2023 has 28 days. Correct it, or delete the row."
     """
-    text = "" if pd.isna(cell) else str(cell).strip()
+    text = "" if pd.Series([cell]).isna().all() else str(cell).strip()
     if not text:
         other = "delete the row" if others else "name another column with --time"
         example = _write_example(form)
