@@ -125,8 +125,8 @@ def _uses_memory_map(
 
     if memory_map == "always" and not reading.allows_memory_map:
         raise InputError(
-            "--missing and --decimal need all rows, but a memory-mapped table is read a few "
-            "rows at a time. Leave them out, or pass --memory-map never."
+            "--missing, --decimal and --resample need all rows, but a memory-mapped table is read "
+            "a few rows at a time. Leave them out, or pass --memory-map never."
         )
     if memory_map != "auto":
         return memory_map == "always"
@@ -157,6 +157,7 @@ def _fit_memory_mapped(
             frequency=reading.frequency,
             time_form=reading.time_form,
             format=reading.format,
+            long_gaps=reading.long_gaps,
             keep=max(DEFAULT_KEPT_ROWS, forecaster.lookback or 0),
         )
         table = replace(table, last_rows=replace(table.last_rows, range_settings=value_range))

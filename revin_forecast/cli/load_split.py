@@ -125,4 +125,7 @@ def to_dataset_config(
         frequency=reading.frequency,
         time_form=reading.time_form,
         format=reading.format,
+        long_gaps=reading.long_gaps,
+        resample=reading.resample,
+        aggregate=reading.aggregate,
     )

@@ -106,12 +106,14 @@ def _read_new_rows(file: str, history: "Series", reading: ReadingOptions) -> "Se
     from revin_forecast.utils.memory import exceeds_memory
 
     options: dict[str, Any] = {
-        role: getattr(reading, role) for role in ("time", "id", "value", "time_form", "format")
+        role: getattr(reading, role)
+        for role in ("time", "id", "value", "time_form", "format", "long_gaps")
     }
     options["like"] = history.format
-    read = partial(read_series, file, decimal=reading.decimal, **options)
-    # A decimal mark is checked on all rows, but a memory map reads a few rows at a time.
-    if reading.allows_memory_map and exceeds_memory(file):
+    # These need all rows, but a memory map reads a few rows at a time.
+    others = {role: getattr(reading, role) for role in ("decimal", "resample", "aggregate")}
+    read = partial(read_series, file, **others, **options)
+    if reading.allows_memory_map and history.format.resample is None and exceeds_memory(file):
         read = partial(_read_last_rows, file, len(history), options)
     return read_new_rows(lambda frequency: read(frequency=frequency), history)
 

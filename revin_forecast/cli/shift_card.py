@@ -109,7 +109,7 @@ def _require_column_options_for_file(data: str, reading: ReadingOptions) -> None
     from revin_forecast.data.catalog import catalog
 
     require_dataset(data)
-    columns = ("time", "id", "value", "frequency")
+    columns = ("time", "id", "value", "frequency", "resample")
     flags = [f"--{name}" for name in columns if getattr(reading, name) is not None]
     if flags and data in catalog.CATALOG:
         raise InputError(

@@ -3,19 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from revin_forecast.data.formatting import format_columns, format_names
 from revin_forecast.data.reading.frequency import parse_frequency
-from revin_forecast.data.reading.reading_options import DecimalMark
+from revin_forecast.data.reading.reading_options import Aggregate, DecimalMark
 from revin_forecast.data.time_forms import PART_SEPARATOR, is_time_form, list_time_forms, split_form
-from revin_forecast.errors import InputError, did_you_mean
+from revin_forecast.errors import InputError, did_you_mean, join_words
 from revin_forecast.utils.files import atomic_write
 
 SEPARATOR_NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "space"}
 CHARACTERS = {"tab": "\t", "\\t": "\t", "space": " "}
 """Names by which a file may give a separator that can't be seen."""
 TEXT_FIELDS = ("time_form", "zone", "value", "frequency", "encoding", "separator")
+"""Fields of a format that are text."""
+AGGREGATES = get_args(Aggregate)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,10 @@ class TableFormat:
     """Decimal mark of the numbers, or of the numbers by column if they differ."""
     frequency: str | None = None
     """Pandas frequency string of the rows (h, D, W-SAT, MS)."""
+    resample: str | None = None
+    """Pandas frequency string of the steps that irregular rows are put on."""
+    aggregate: Aggregate | None = None
+    """Value of a step with several rows: sum, mean, last, min, max, median or count."""
 
     def __post_init__(self):
         _check_fields(vars(self))
@@ -178,6 +184,9 @@ class TableFormat:
         elif self.decimal is not None:
             lines.append(f"decimal mark {self.decimal!r}")
         lines.append("" if self.frequency is None else f"step {self.frequency}")
+        if self.resample is not None:
+            each = "" if self.aggregate is None else f", the {self.aggregate} of each"
+            lines.append(f"rows resampled to steps of {self.resample}{each}")
         return "\n".join(filter(None, lines))
 
     def _describe_text(self) -> list[str]:
@@ -242,6 +251,7 @@ def _check_fields(values: Mapping[str, Any]) -> None:
         _check_encoding(values["encoding"])
     if values["frequency"] is not None:
         parse_frequency(values["frequency"])
+    _check_steps(values["resample"], values["aggregate"])
     if layout == "wide" and (values["id"] or values["value"]):
         raise InputError(
             f"the format says layout: wide, but also id: {values['id']} and value: "
@@ -265,6 +275,14 @@ def _is_id(value: object) -> bool:
         return False
     names = cast(Sequence[object], value)
     return all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+
+
+def _check_steps(resample: object, aggregate: object) -> None:
+    _check(resample is None or isinstance(resample, str), "resample", resample, "text")
+    known = join_words(AGGREGATES, "or")
+    _check(aggregate is None or aggregate in AGGREGATES, "aggregate", aggregate, known)
+    if isinstance(resample, str):
+        parse_frequency(resample, "--resample")
 
 
 def _check_time(time: object, form: str | None) -> None:

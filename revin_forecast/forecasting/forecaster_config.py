@@ -103,7 +103,7 @@ def summarize_fit(
     series: Series | MemoryMappedSeries, fit: dict[str, Any], **extra: Any
 ) -> dict[str, Any]:
     """Return a summary of the data and of the fit's report, as plain JSON values."""
-    notes = list(series.notes) if isinstance(series, Series) else []
+    notes = list(series.notes)
     return {
         "rows": len(series),
         "series": len(series.names),

@@ -15,6 +15,7 @@ from revin_forecast.data.reading.raw_table import RawTable, read_table
 from revin_forecast.data.reading.read_series import TableLike, complete_format, read_series
 from revin_forecast.data.reading.reading_options import DecimalMark
 from revin_forecast.data.reading.timestamps import parse_timestamps
+from revin_forecast.data.reading.total_rows import drop_total_rows
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
 from revin_forecast.errors import InputError
@@ -40,12 +41,16 @@ class Group:
     """Options for `read_series`."""
     format: TableFormat = UNKNOWN_FORMAT
     """Format of the table, whose form of times a forecast repeats."""
+    table_notes: tuple[str, ...] = ()
+    """Sentences on everything that reading the whole table changed or left out."""
 
     def read(self) -> Series:
         """Read the group as a table of its own."""
         series = read_series(self.frame, **self.read_options)
         form, names = self.format.time_form, self.format.time
-        return replace(series, format=replace(series.format, time=names, time_form=form))
+        notes = (*self.table_notes, *series.notes)
+        form_of_table = replace(series.format, time=names, time_form=form)
+        return replace(series, format=form_of_table, notes=notes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +170,7 @@ def split_groups(
     options = {"time": time, "id": id, "value": value, "decimal": decimal}
     options["time_form"] = time_form
     given = complete_format(load_format(format), None, options | {"layout": "long"})
-    table = read_table(source, given, text_columns=[group])
+    table = drop_total_rows(read_table(source, given, text_columns=[group]))
     named = [("--group", group), *(("--id", name) for name in given.id_columns)]
     for option, name in [*named, *(("--value", name) for name in [given.value] if name)]:
         table.require_column(name, option)
@@ -184,15 +189,18 @@ def split_groups(
     )
     labels = frame[group] if group in frame else _read_name_column(table, group)
     # "\0" clashes with no column read from a file: files with a zero byte are refused.
-    _check_unique_rows(table, frame.assign(**{"\0": labels}).drop(columns=value), inspected)
+    resample = read_options.pop("resample", None) or given.resample
+    if resample is None:
+        _check_unique_rows(table, frame.assign(**{"\0": labels}).drop(columns=value), inspected)
     codes, unique_labels = pd.factorize(labels)
     order, ends = np.argsort(codes, kind="stable"), np.bincount(codes).cumsum()
     # The frame of a group holds timestamps and numbers, whatever the form of the table's cells.
     columns = {"time": time, "id": inspected.id_columns, "value": value}
     frequency = read_options.pop("frequency", None) or inspected.frequency
-    read_options = {**read_options, **columns, "frequency": frequency}
+    read_options = {**read_options, **columns, "frequency": frequency, "resample": resample}
+    read_options.setdefault("aggregate", given.aggregate)
     return [
-        Group(label, frame.iloc[rows], read_options, inspected)
+        Group(label, frame.iloc[rows], read_options, inspected, tuple(table.notes))
         for label, rows in zip(unique_labels, np.split(order, ends[:-1]), strict=True)
     ]
 

@@ -98,15 +98,15 @@ class TestNumbers:
         assert "line 30001, column 'x': '2.5' is not a number" in get_read_error(write_file(text))
 
     def test_objects_in_a_frame(self):
-        cells = [1, 2.5, Decimal("3.25"), "4,5", None, "n/a", np.float32(2), True, np.nan, pd.NA]
-        frame = pd.DataFrame({"date": DAYS[:10], "x": pd.Series(cells, dtype=object)})
+        cells = [1, 2.5, Decimal("3.25"), "4,5", None, "n/a", np.float32(2), True, np.nan, pd.NA, 0]
+        frame = pd.DataFrame({"date": DAYS[:11], "x": pd.Series(cells, dtype=object)})
         values = read_series(frame).values[:, 0]
         np.testing.assert_array_equal(values[:4], [1, 2.5, 3.25, 4.5])
         assert np.isnan(values[[4, 5, 8, 9]]).all()
         assert values[6:8].tolist() == [2, 1]
-        frame["x"] = pd.Series([[1]] * 10, dtype=object)
+        frame["x"] = pd.Series([[1]] * 11, dtype=object)
         assert "the table, row 1, column 'x': '[1]' is not a number" in get_read_error(frame)
-        frame["x"] = pd.Series([10**400] * 10, dtype=object)
+        frame["x"] = pd.Series([10**400] * 11, dtype=object)
         assert "the table, row 1, column 'x': '1000" in get_read_error(frame)
 
     def test_leaves_a_frame_unchanged(self):

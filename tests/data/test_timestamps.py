@@ -131,7 +131,7 @@ class TestTimes:
         assert np.flatnonzero(~series.observed[:, 0]).tolist() == [3, 4, 8]
         message = get_read_error(write_file(GOOD.replace("2024-01-06", "2024-01-06 07:13")))
         assert (
-            "sales.csv, line 7: the rows do not follow one frequency: 2024-01-06 07:13:00"
+            "sales.csv, line 7: 2024-01-06 07:13:00 is off the steps of the 11 other rows (D)."
             in message
         )
 

@@ -9,8 +9,10 @@ import pandas as pd
 from revin_forecast.data.formatting import format_columns, format_names
 from revin_forecast.data.memory_mapped.parquet_blocks import ParquetTable
 from revin_forecast.data.reading.frequency import find_regular_grid
+from revin_forecast.data.reading.long_gaps import check_end_gaps
 from revin_forecast.data.reading.numbers import parse_numbers
 from revin_forecast.data.reading.pivot import assign_channels
+from revin_forecast.data.reading.reading_options import LongGapPolicy
 from revin_forecast.data.reading.timestamps import parse_timestamps
 from revin_forecast.data.scaling import ChannelMoments
 from revin_forecast.data.table_format import TableFormat
@@ -89,6 +91,8 @@ class Scan:
     """(channels,) step of each channel's first observed value; the step count if it has none."""
     last_steps: np.ndarray
     """(channels,) step of each channel's last row."""
+    is_sorted: bool = True
+    """Whether the rows of each series are in time order."""
 
     @property
     def lags(self) -> np.ndarray:
@@ -112,11 +116,24 @@ class _ChannelEnds:
     def __init__(self):
         self.first_observed = self.last = np.empty(0, dtype=np.int64)
 
-    def add(self, stamps: np.ndarray, block: RowBlock, channels: int) -> None:
-        """Update the ends with a block whose timestamps are given as integers."""
+    def precede(self, stamps: np.ndarray, block: RowBlock, channels: int) -> bool:
+        """Return whether each series continues in time order with a block."""
+        self._pad(channels)
+        if block.channel is None:
+            return bool((np.diff(stamps) >= 0).all() and stamps[0] >= self.last.max())
+        order = np.argsort(block.channel, kind="stable")
+        is_same = np.diff(block.channel[order]) == 0
+        is_late = (np.diff(stamps[order]) < 0) & is_same
+        return bool(not is_late.any() and (stamps >= self.last[block.channel]).all())
+
+    def _pad(self, channels: int) -> None:
         new = channels - len(self.last)
         self.first_observed = np.pad(self.first_observed, (0, new), constant_values=NO_TIMESTAMP)
         self.last = np.pad(self.last, (0, new), constant_values=-NO_TIMESTAMP)
+
+    def add(self, stamps: np.ndarray, block: RowBlock, channels: int) -> None:
+        """Update the ends with a block whose timestamps are given as integers."""
+        self._pad(channels)
         observed = np.isfinite(block.values)
         if block.channel is None:
             first = np.where(observed, stamps[:, None], NO_TIMESTAMP).min(axis=0)
@@ -127,12 +144,13 @@ class _ChannelEnds:
             np.maximum.at(self.last, block.channel, stamps)
 
 
-def scan(blocks: RowBlocks, frequency: str | None) -> Scan:
+def scan(blocks: RowBlocks, frequency: str | None, long_gaps: LongGapPolicy = "refuse") -> Scan:
     """Read a table once, for its grid, its channels and their moments.
 
     Args:
         blocks: blocks of the table.
         frequency: pandas frequency string of the rows; None: detect it.
+        long_gaps: treatment of a few rows far from all others, see `read_series`.
 
     Raises:
         InputError: a cell can't be parsed, the rows follow no frequency, a wide table has a time
@@ -140,12 +158,14 @@ def scan(blocks: RowBlocks, frequency: str | None) -> Scan:
     """
     ends, moments = _ChannelEnds(), None
     stamps: list[pd.DatetimeIndex] = []
+    is_sorted = True
     for block in blocks:
         # Blocks may differ in the unit of their timestamps; the first one's is used for all.
         block_stamps = block.timestamps.as_unit((stamps or [block.timestamps])[0].unit)
         channels = len(blocks.names)
         # Series of a long table share most times, so a block's distinct ones save memory.
         stamps.append(block_stamps if block.channel is None else block_stamps.unique())
+        is_sorted = is_sorted and ends.precede(block_stamps.asi8, block, channels)
         ends.add(block_stamps.asi8, block, channels)
         part = (
             ChannelMoments.from_values(block.values)
@@ -167,6 +187,8 @@ def scan(blocks: RowBlocks, frequency: str | None) -> Scan:
     def describe_step(step: int) -> str:
         return f"{blocks.table.path}, {times[step]}"
 
+    if long_gaps == "refuse":
+        check_end_gaps(times, describe_step)
     grid, detected = find_regular_grid(times, frequency, describe_step)
     grid_integers = grid.as_unit(stamps[0].unit).asi8
     last = np.searchsorted(grid_integers, ends.last)
@@ -175,7 +197,7 @@ def scan(blocks: RowBlocks, frequency: str | None) -> Scan:
     lags = len(grid) - 1 - last
     first = np.searchsorted(grid_integers, ends.first_observed) + lags
     first = np.where(has_values, first, len(grid))
-    return Scan(blocks.names, grid, detected, moments, first, last)
+    return Scan(blocks.names, grid, detected, moments, first, last, is_sorted)
 
 
 def _sort_timestamps(blocks: RowBlocks, stamps: list[pd.DatetimeIndex]) -> pd.DatetimeIndex:

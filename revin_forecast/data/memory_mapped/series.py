@@ -17,6 +17,7 @@ from revin_forecast.data.reading.read_series import (
     mark_inputs,
     resolve_requested_series,
 )
+from revin_forecast.data.reading.reading_options import LongGapPolicy
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
@@ -74,6 +75,11 @@ class MemoryMappedSeries:
         return self.last_rows.frequency
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on everything that reading changed or left out."""
+        return self.last_rows.notes
+
+    @property
     def last_timestamps(self) -> pd.DatetimeIndex | None:
         """(channels,) timestamp of each channel's last row; None: all end with the last row."""
         return self.last_rows.last_timestamps
@@ -106,6 +112,7 @@ def memory_map_table(
     inputs: Sequence[str] | None = None,
     frequency: str | None = None,
     time_form: str | None = None,
+    long_gaps: LongGapPolicy = "refuse",
     format: TableFormat | str | Path | None = None,
     like: TableFormat | None = None,
 ) -> MemoryMappedSeries:
@@ -129,6 +136,7 @@ def memory_map_table(
         inputs: series that are used but not forecast.
         frequency: pandas frequency string of the rows; None: detect it.
         time_form: the form of the times, see `TableFormat.time_form`; None: detect it.
+        long_gaps: treatment of a few rows far from all others, see `read_series`.
         format: how the table is written, see `read_series`; the first rows decide the rest for all.
         like: format of an earlier table of the same kind, see `read_series`.
 
@@ -140,19 +148,27 @@ def memory_map_table(
     options = {"time": time, "id": id, "value": value, "frequency": frequency}
     options["time_form"] = time_form
     given = complete_format(load_format(format), like, options)
+    if given.resample is not None:
+        raise InputError(
+            "--resample needs all rows, but a memory-mapped table is read a few rows at a time. "
+            "Leave it out, or pass --memory-map never."
+        )
     head = table.read_head(given)
     inspected = inspect_columns(head, given, like or UNKNOWN_FORMAT, names, is_part=True)
     if not inspected.is_long:
         names = select_channel_columns(head, inspected, names)
     blocks = RowBlocks(table, inspected, names)
     with progress(f"reading {source} for the first time"):
-        first_pass = scan(blocks, inspected.frequency)
+        first_pass = scan(blocks, inspected.frequency, long_gaps)
     path = Path(folder) / "values.f32"
     path.parent.mkdir(parents=True, exist_ok=True)
     standardizer = first_pass.moments.to_standardizer()
     with progress(f"reading {source}", table.rows, "rows") as advance:
         last_values = _write_standardized(path, blocks, first_pass, standardizer, keep, advance)
     last = _build_last_rows(last_values, first_pass, inspected)
+    if not first_pass.is_sorted:
+        note = f"{source}: the rows of a series are not in time order; they were sorted by time."
+        last = replace(last, notes=(note,))
     shape = len(first_pass.grid), len(first_pass.names)
     size = shape[0] * shape[1]
     return MemoryMappedSeries(

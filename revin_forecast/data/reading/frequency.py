@@ -2,22 +2,26 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
+from revin_forecast.data.formatting import format_timestamp, pluralize
+from revin_forecast.data.reading.long_gaps import DAY_SECONDS, MAX_STEPS_PER_ROW
+from revin_forecast.data.reading.suggest_step import suggest_resample
 from revin_forecast.errors import InputError
 
-MAX_GRID_ROWS_PER_STAMP = 20
-"""If a grid has more rows than this per timestamp, its frequency is considered wrong."""
 SAMPLE_COUNT, SAMPLE_ROWS = 50, 6
+MIN_REGULAR_ROWS = 4
+"""Fewest rows on a grid by which others are found to be off it."""
+MAX_OFF_SHARE = 0.03
+"""If more rows are off every grid, the table is irregular rather than mistyped."""
 
 # By the first part of a pandas offset, without its variants (start, end, business).
 _SEASONS = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1}
-DAY_SECONDS = 24 * 60 * 60
 
 
 def find_regular_grid(
@@ -54,11 +58,8 @@ def find_regular_grid(
         grid = _build_grid(timestamps, candidate)
         if grid is not None and timestamps.isin(grid).all():
             return grid, candidate
-    index = _find_first_off_grid(timestamps, candidates[0])
-    raise InputError(
-        f"{describe_position(index) + ': ' if describe_position else ''}"
-        f"{_describe_irregularity(timestamps, candidates[0], index)}"
-    )
+    index, problem = _find_irregularity(timestamps, candidates)
+    raise InputError(f"{describe_position(index) + ': ' if describe_position else ''}{problem}")
 
 
 def default_season(frequency: str | None) -> int:
@@ -85,8 +86,12 @@ def default_season(frequency: str | None) -> int:
     return max(1, _SEASONS.get(name, 1) // offset.n)
 
 
-def parse_frequency(frequency: str | pd.offsets.BaseOffset) -> str:
+def parse_frequency(frequency: str | pd.offsets.BaseOffset, option: str = "--frequency") -> str:
     """Return a frequency as the string that pandas uses for it.
+
+    Args:
+        frequency: the frequency.
+        option: option that it was given with, for messages.
 
     Raises:
         InputError: the frequency is unknown to pandas, or its step is not positive.
@@ -95,14 +100,12 @@ def parse_frequency(frequency: str | pd.offsets.BaseOffset) -> str:
         offset = to_offset(frequency)
     except ValueError as error:
         raise InputError(
-            f"--frequency {frequency} is not a frequency of pandas. "
+            f"{option} {frequency} is not a frequency of pandas. "
             "Examples: h, 15min, D, B, W-SAT, MS, QS."
         ) from error
     # Pandas accepts -1D, whose grid would be empty.
     if offset.n <= 0:
-        raise InputError(
-            f"--frequency {frequency} does not go forward; pass {offset.base.freqstr}."
-        )
+        raise InputError(f"{option} {frequency} does not go forward; pass {offset.base.freqstr}.")
     return offset.freqstr
 
 
@@ -161,15 +164,52 @@ def _build_grid(stamps: pd.DatetimeIndex, frequency: str) -> pd.DatetimeIndex | 
     # Estimated from one step: building the grid to count its rows could fill memory.
     step = ((first + to_offset(frequency)) - first).total_seconds()
     span = (last - first).total_seconds()
-    if step <= 0 or span / step > MAX_GRID_ROWS_PER_STAMP * len(stamps):
+    if step <= 0 or span / step > MAX_STEPS_PER_ROW * len(stamps):
         return None
     return pd.date_range(stamps[0], stamps[-1], freq=frequency)
 
 
-def _find_first_off_grid(stamps: pd.DatetimeIndex, frequency: str) -> int:
-    """Return the index of the first timestamp off the grid; 1 if there is no grid."""
-    grid = _build_grid(stamps, frequency)
-    return 1 if grid is None else int(np.flatnonzero(~stamps.isin(grid))[0])
+def _find_irregularity(stamps: pd.DatetimeIndex, candidates: Sequence[str]) -> tuple[int, str]:
+    """Return the index of a timestamp that does not fit the others, and the problem with it."""
+    best_frequency, best = candidates[0], np.ones(len(stamps), dtype=bool)
+    # The first row may be the wrong one, so grids through other rows are tried as well.
+    for candidate in candidates[:3]:
+        for anchor in {0, len(stamps) // 2, len(stamps) - 1}:
+            is_off = _find_off_grid(stamps, candidate, anchor)
+            if is_off is not None and is_off.sum() < best.sum():
+                best_frequency, best = candidate, is_off
+    rows = np.flatnonzero(best)
+    if len(stamps) - len(rows) < MIN_REGULAR_ROWS or len(rows) > max(
+        1, MAX_OFF_SHARE * len(stamps)
+    ):
+        grid = _build_grid(stamps, candidates[0])
+        # Without any grid, the longest gap is where a wrong time would be.
+        index = (
+            int(np.diff(stamps.asi8).argmax()) + 1
+            if grid is None
+            else int(np.flatnonzero(~stamps.isin(grid))[0])
+        )
+        return index, _describe_irregularity(stamps, candidates[0], index)
+    more = "" if len(rows) == 1 else f" and {pluralize(len(rows) - 1, 'other row')}"
+    is_or_are = "is" if len(rows) == 1 else "are"
+    return int(rows[0]), (
+        f"{format_timestamp(stamps[rows[0]])}{more} {is_or_are} off the steps of the "
+        f"{pluralize(len(stamps) - len(rows), 'other row')} ({best_frequency}). Correct the time, "
+        f"leave the row out, or pass --resample {best_frequency} --aggregate mean (or sum)."
+    )
+
+
+def _find_off_grid(stamps: pd.DatetimeIndex, frequency: str, anchor: int) -> np.ndarray | None:
+    """Return which timestamps are off the grid through one of them; None if it is too fine."""
+    if _build_grid(stamps, frequency) is None:
+        return None
+    middle, offset = cast(pd.Timestamp, stamps[anchor]), to_offset(frequency)
+    step = (middle + offset) - middle
+    steps_before = int((middle - stamps[0]) / step) + 2
+    # Steps of months differ in length, so a few more are built.
+    before = pd.date_range(end=middle, periods=steps_before + steps_before // 20, freq=offset)
+    after = pd.date_range(middle, stamps[-1], freq=offset)
+    return ~np.asarray(stamps.isin(before.append(after)))
 
 
 def _describe_irregularity(stamps: pd.DatetimeIndex, frequency: str, index: int) -> str:
@@ -181,5 +221,5 @@ def _describe_irregularity(stamps: pd.DatetimeIndex, frequency: str, index: int)
         hint = " If clock changes move them, write days without hour and offset."
     return (
         f"the rows do not follow one frequency: {stamps[index]}{position}, which is not a step of "
-        f"{frequency!r}.{hint} Pass --frequency, or resample the table to regular steps first."
+        f"{frequency!r}.{hint} Pass {suggest_resample(stamps)}; or --frequency, if it is known."
     )

@@ -20,6 +20,7 @@ from revin_forecast.data.reading.raw_table import LONG_NAMES, ArrowTable, RawTab
 from revin_forecast.data.reading.time_column import find_time_column, is_timestamp
 from revin_forecast.data.reading.time_parts import detect_form
 from revin_forecast.data.reading.timestamps import parse_form
+from revin_forecast.data.reading.total_rows import drop_total_rows
 from revin_forecast.data.reading.unread_columns import (
     UNREAD,
     check_texts,
@@ -50,7 +51,7 @@ def inspect_table(
     decimal mark ','
     """
     given = load_format(format)
-    return inspect_columns(read_table(source, given), given)
+    return inspect_columns(drop_total_rows(read_table(source, given)), given)
 
 
 def inspect_columns(

@@ -100,6 +100,25 @@ def parse_numbers(table: RawTable, names: Sequence[str], marks: Marks) -> np.nda
     return values
 
 
+def note_infinities(table: RawTable, names: Sequence[str], values: np.ndarray) -> None:
+    """Note the infinite values of a table, which are unobserved for all that follows.
+
+    Args:
+        table: the table as it was read.
+        names: names of the columns.
+        values: (rows, names) the parsed columns.
+    """
+    infinite = np.isinf(values)
+    count = int(infinite.sum())
+    if count:
+        row, column = (int(index) for index in np.argwhere(infinite)[0])
+        more = "" if count == 1 else f", like {count - 1:,} more infinite cells"
+        table.add_note(
+            f"{table.describe_position(row)}, column {names[column]!r}: {values[row, column]} "
+            f"counts as not observed{more}."
+        )
+
+
 def _read_columns(table: RawTable, names: Sequence[str], marks: Marks) -> NumberColumns:
     """Return columns as numbers where their cells leave no doubt, as text elsewhere."""
     columns = table.remember(("numbers", *names), lambda: _split_columns(table, names))

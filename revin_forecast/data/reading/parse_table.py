@@ -5,12 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from revin_forecast.data.reading.empty_rows import drop_empty_ends
 from revin_forecast.data.reading.frequency import find_regular_grid, parse_frequency
 from revin_forecast.data.reading.gaps import find_first_gap, interpolate
 from revin_forecast.data.reading.inspect_table import select_channel_columns
+from revin_forecast.data.reading.long_gaps import check_end_gaps
 from revin_forecast.data.reading.pivot import TimeRows, read_long_rows, read_wide_rows
 from revin_forecast.data.reading.raw_table import RawTable
-from revin_forecast.data.reading.reading_options import MissingPolicy
+from revin_forecast.data.reading.reading_options import LongGapPolicy, MissingPolicy
+from revin_forecast.data.reading.resample import read_resampled_rows
+from revin_forecast.data.reading.steps import parse_resample
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import TableFormat
 from revin_forecast.errors import InputError
@@ -22,8 +26,12 @@ def parse_table(
     names: Sequence[str] | None = None,
     grid: bool = True,
     missing: MissingPolicy = "observed",
+    long_gaps: LongGapPolicy = "refuse",
+    inputs: Sequence[str] = (),
 ) -> Series:
     """Parse a table as its format says; the result has the format with its frequency.
+
+    Rows with a time but no value before the first value and after the last one are left out.
 
     Args:
         table: the table as it was read.
@@ -31,15 +39,27 @@ def parse_table(
         names: series to read, in this order; None: all.
         grid: put the rows on a full regular grid, see `read_series`.
         missing: treatment of gaps.
+        long_gaps: treatment of a few rows that are far from all others.
+        inputs: series whose values do not make a row part of the table.
 
     Raises:
-        InputError: a cell can't be parsed, a row is repeated, or the rows follow no frequency.
+        InputError: a cell can't be parsed, a row is repeated, the rows follow no frequency, or the
+            first or last rows are far from all others.
     """
+    if not format.is_long:
+        names = select_channel_columns(table, format, names)
+    if format.resample is not None:
+        format = _set_resampled_frequency(format, grid)
+        rows = read_resampled_rows(table, format, names, long_gaps)
+        return _add_notes(_regularize(table, rows, format, missing), table)
     if format.is_long:
         rows = read_long_rows(table, format, names)
     else:
-        rows = read_wide_rows(table, format, select_channel_columns(table, format, names), grid)
+        rows = read_wide_rows(table, format, list(names or ()), grid)
     if grid:
+        rows = drop_empty_ends(table, rows, inputs)
+        if long_gaps == "refuse":
+            _check_end_gaps(table, rows)
         return _add_notes(_regularize(table, rows, format, missing), table)
     # Rows as they are may repeat or skip times, so gaps are not defined.
     if missing != "observed":
@@ -50,6 +70,43 @@ def parse_table(
 
 def _add_notes(series: Series, table: RawTable) -> Series:
     return replace(series, notes=tuple(table.notes))
+
+
+def _set_resampled_frequency(format: TableFormat, grid: bool) -> TableFormat:
+    """Return the format with the frequency of its steps.
+
+    Raises:
+        InputError: the options contradict each other.
+    """
+    frequency = parse_resample(str(format.resample))
+    if not grid:
+        raise InputError(
+            "Rows are put on the full grid of the steps of --resample; leave grid=True."
+        )
+    if format.frequency is not None and parse_frequency(format.frequency) != frequency:
+        raise InputError(
+            f"--resample {frequency} makes rows of that step, but the step wanted is "
+            f"{format.frequency}. Pass --resample {format.frequency}."
+        )
+    return replace(format, resample=frequency, frequency=frequency)
+
+
+def _check_end_gaps(table: RawTable, rows: TimeRows) -> None:
+    """Reject a few rows that are far from all others, of the table or of a series of a long one."""
+
+    def describe(step: int, of_channel: np.ndarray | bool = True) -> str:
+        return table.describe_position(int(np.flatnonzero((rows.step == step) & of_channel)[0]))
+
+    check_end_gaps(rows.timestamps, describe)
+    if rows.channel is None:
+        return
+    first, last = rows.compute_channel_ends()
+    observed = np.isfinite(rows.values)
+    # A series without gaps has none at its ends either, given those of all times.
+    for channel in np.flatnonzero(observed.sum(axis=0) < last - first + 1):
+        steps = np.flatnonzero(observed[:, channel])
+        is_channel = rows.channel == channel
+        check_end_gaps(rows.timestamps[steps], lambda index: describe(steps[index], is_channel))  # noqa: B023
 
 
 def _regularize(

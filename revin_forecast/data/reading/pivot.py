@@ -10,8 +10,14 @@ import pandas as pd
 from revin_forecast.data.formatting import format_columns, format_names
 from revin_forecast.data.key_names import join_key
 from revin_forecast.data.reading.long_columns import suggest_long_columns
-from revin_forecast.data.reading.numbers import parse_numbers
+from revin_forecast.data.reading.numbers import note_infinities, parse_numbers
 from revin_forecast.data.reading.raw_table import RawTable
+from revin_forecast.data.reading.row_order import (
+    describe_misplaced,
+    note_disorder,
+    note_series_disorder,
+)
+from revin_forecast.data.reading.suggest_step import suggest_resample
 from revin_forecast.data.reading.timestamps import parse_timestamps
 from revin_forecast.data.table_format import TableFormat
 from revin_forecast.errors import InputError
@@ -34,6 +40,8 @@ class TimeRows:
     """(rows of the table,) index of each row's time; -1: the row is not read."""
     channel: np.ndarray | None = None
     """(rows of the table,) index of each row's channel; None: a row holds all channels."""
+    ends: tuple[np.ndarray, np.ndarray] | None = None
+    """(channels,) the first and the last time index of each channel; None: those of its rows."""
 
     def find_table_row(self, step: int, channel: int) -> int | None:
         """Return the table's row of a value; None if it has no row."""
@@ -44,7 +52,9 @@ class TimeRows:
         return int(rows[0]) if len(rows) else None
 
     def compute_channel_ends(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return (channels,) the first and the last time index at which each channel has a row."""
+        """Return (channels,) the first and the last time index of each channel."""
+        if self.ends is not None:
+            return self.ends
         count = len(self.names)
         if self.channel is None:
             return np.zeros(count, dtype=int), np.full(count, len(self.timestamps) - 1)
@@ -53,6 +63,46 @@ class TimeRows:
         np.minimum.at(first, self.channel[is_read], self.step[is_read])
         np.maximum.at(last, self.channel[is_read], self.step[is_read])
         return first, last
+
+
+@dataclass(frozen=True, eq=False)
+class ParsedRows:
+    """The rows of a table in its order."""
+
+    values: np.ndarray
+    """(rows, channels) float64 of a wide table, (rows, 1) of a long one; NaN where unobserved."""
+    stamps: pd.DatetimeIndex
+    names: tuple[str, ...]
+    """Names of the channels."""
+    channel: np.ndarray | None = None
+    """(rows,) channel of each row of a long table, -1: not requested; None: the table is wide."""
+
+
+def parse_rows(table: RawTable, format: TableFormat, names: Sequence[str] | None) -> ParsedRows:
+    """Parse the cells of a wide or long table.
+
+    Args:
+        table: the table as it was read.
+        format: its format, from the inspection.
+        names: columns or series to read; None, for a long table: all, in order of appearance.
+
+    Raises:
+        InputError: a cell is not a number or a time, or a series is absent.
+    """
+    if not format.is_long:
+        columns = list(names or ())
+        values, stamps = (
+            parse_numbers(table, columns, format.decimal),
+            parse_timestamps(table, format),
+        )
+        note_infinities(table, columns, values)
+        return ParsedRows(values, stamps, tuple(columns))
+    channel, series = assign_channels(table, format.id_columns, names)
+    stamps = parse_timestamps(table, format)
+    # All rows are parsed, so that the decimal mark does not depend on the requested series.
+    values = parse_numbers(table, [str(format.value)], format.decimal)
+    note_infinities(table, [str(format.value)], values)
+    return ParsedRows(values, stamps, tuple(series), channel)
 
 
 def read_wide_rows(
@@ -72,7 +122,8 @@ def read_wide_rows(
     Raises:
         InputError: a cell is not a number or a time, or a time is repeated.
     """
-    values, stamps = parse_numbers(table, names, format.decimal), parse_timestamps(table, format)
+    parsed = parse_rows(table, format, names)
+    values, stamps = parsed.values, parsed.stamps
     if not distinct:
         return TimeRows(values, stamps, tuple(names), np.arange(len(stamps)))
     # Keeping one of the rows would be a silent choice between values.
@@ -84,11 +135,14 @@ def read_wide_rows(
         raise InputError(
             f"{table.describe_position(row)}: {stamps[row]} occurs a second time (duplicate "
             f"timestamp); the first is {table.describe_position(first)} and has "
-            f"{_describe_repeat(same)}. Keep one row for each time"
+            f"{_describe_repeat(same)}.{describe_misplaced(table, stamps, (first, row))} Keep one "
+            f"row for each time, or pass {suggest_resample(stamps)}"
             f"{_suggest_utc(stamps, row)}{_suggest_columns(table, format)}."
         )
+    times = stamps.asi8
+    note_disorder(table, stamps)
     # The inverse permutation leads from a row of the table to its step, for messages.
-    order = np.argsort(stamps.asi8, kind="stable")
+    order = np.argsort(times, kind="stable")
     step = np.empty_like(order)
     step[order] = np.arange(len(order))
     return TimeRows(values[order], stamps[order], tuple(names), step)
@@ -106,30 +160,38 @@ def read_long_rows(table: RawTable, format: TableFormat, names: Sequence[str] | 
         InputError: a cell can't be parsed, a series is absent or has a time twice, or nearly all
             values would be unobserved.
     """
-    channel, names = assign_channels(table, format.id_columns, names)
-    stamps = parse_timestamps(table, format)
-    # All rows are parsed, so that the decimal mark does not depend on the requested series.
-    numbers = parse_numbers(table, [str(format.value)], format.decimal)[:, 0]
+    parsed = parse_rows(table, format, names)
+    stamps, channel, series = parsed.stamps, parsed.channel, parsed.names
+    assert channel is not None  # the table is long
+    numbers = parsed.values[:, 0]
     rows = np.flatnonzero(channel >= 0)
     # Only times of requested series, so that others can't extend the table.
     codes, times = pd.factorize(stamps[rows], sort=True)
     step = np.full(len(stamps), -1)
     step[rows] = codes
-    size = len(times) * len(names)
-    # Series with few common times would fill memory with NaN.
-    if size > max(MAX_LONG_VALUES, MAX_VALUES_PER_ROW * len(rows)):
-        raise InputError(
-            f"{table.name}: {len(rows)} rows of {len(names)} series have {len(times)} different "
-            "times, so nearly all values would be unobserved. Round the times to common steps, or "
-            "forecast fewer series at a time (--target)."
-        )
-    cells = codes * len(names) + channel[rows]
-    _check_repeats(table, stamps, names, cells, rows, numbers)
-    _note_doubtful_names(table, channel, names)
-    values = np.full(size, np.nan)
+    check_pivot_size(table, len(times), len(series), len(rows))
+    cells = codes * len(series) + channel[rows]
+    _check_repeats(table, stamps, series, cells, rows, numbers)
+    _note_doubtful_names(table, channel, series)
+    note_series_disorder(table, stamps, codes, channel[rows], rows)
+    values = np.full(len(times) * len(series), np.nan)
     values[cells] = numbers[rows]
-    values = values.reshape(len(times), len(names))
-    return TimeRows(values, pd.DatetimeIndex(times), tuple(names), step, channel)
+    values = values.reshape(len(times), len(series))
+    return TimeRows(values, pd.DatetimeIndex(times), series, step, channel)
+
+
+def check_pivot_size(table: RawTable, times: int, series: int, rows: int) -> None:
+    """Reject series with few common times, which would fill memory with NaN.
+
+    Raises:
+        InputError: nearly all values would be unobserved.
+    """
+    if times * series > max(MAX_LONG_VALUES, MAX_VALUES_PER_ROW * rows):
+        raise InputError(
+            f"{table.name}: {rows} rows of {series} series have {times} different times, so nearly "
+            "all values would be unobserved. Round the times to common steps, or forecast fewer "
+            "series at a time (--target)."
+        )
 
 
 def assign_channels(
@@ -213,11 +275,14 @@ def _check_repeats(
     row = int(rows[repeated])
     first = int(rows[np.flatnonzero(cells == cells[repeated])[0]])
     same = np.array_equal(numbers[row], numbers[first], equal_nan=True)
-    series = names[int(cells[repeated]) % len(names)]
+    number = int(cells[repeated]) % len(names)
+    own_rows = rows[cells % len(names) == number]
+    misplaced = describe_misplaced(table, stamps, (first, row), own_rows)
     raise InputError(
-        f"{table.describe_position(row)}: {stamps[row]} of series {series!r} occurs a second time; "
-        f"the first is {table.describe_position(first)} and has {_describe_repeat(same)}. Keep one "
-        f"row for each series and time{_suggest_utc(stamps, row)}."
+        f"{table.describe_position(row)}: {stamps[row]} of series {names[number]!r} occurs a "
+        f"second time; the first is {table.describe_position(first)} and has "
+        f"{_describe_repeat(same)}.{misplaced} Keep one row for each series and time, or pass "
+        f"{suggest_resample(stamps[own_rows])}{_suggest_utc(stamps, row)}."
     )
 
 

@@ -12,11 +12,19 @@ from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.inspect_table import inspect_columns
 from revin_forecast.data.reading.parse_table import fill_gaps, parse_table
 from revin_forecast.data.reading.raw_table import ArrowTable, read_table
-from revin_forecast.data.reading.reading_options import DecimalMark, MissingPolicy
+from revin_forecast.data.reading.reading_options import (
+    Aggregate,
+    DecimalMark,
+    LongGapPolicy,
+    MissingPolicy,
+)
+from revin_forecast.data.reading.total_rows import drop_total_rows
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
 from revin_forecast.errors import InputError
 
+STEADY_FIELDS = ("time", "id", "value", "resample", "aggregate")
+"""Fields of a format that later tables of the same kind share."""
 TableLike = Series | pd.DataFrame | str | Path | ArrowTable
 """A series, a data frame, or the path of a CSV or Parquet file."""
 
@@ -33,6 +41,9 @@ def read_series(
     target: Sequence[str] | None = None,
     inputs: Sequence[str] | None = None,
     missing: MissingPolicy = "observed",
+    long_gaps: LongGapPolicy = "refuse",
+    resample: str | None = None,
+    aggregate: Aggregate | None = None,
     decimal: DecimalMark | None = None,
     time_form: str | None = None,
     format: TableFormat | str | Path | None = None,
@@ -67,6 +78,13 @@ def read_series(
         missing: treatment of gaps. "observed" leaves them unobserved; "interpolate" fills them
             linearly in time, except before the first and after the last value; "error" rejects
             the first one. A series of a long table begins and ends with its own rows.
+        long_gaps: treatment of up to three rows at either end that are far from all others:
+            "refuse" rejects them, since a mistyped date is likely; "accept" leaves a gap.
+        resample: pandas frequency string of steps (h, D, W-MON, MS) on which irregular rows or
+            transactions are put. A step is named by its start; W is weeks from Monday to Sunday. A
+            step without a row is 0 for a sum or count, and unobserved for others.
+        aggregate: value of a step with several rows: "sum", "mean", "last", "min", "max", "median"
+            or "count". Sums and counts leave out a first or last step that the rows do not fill.
         decimal: the decimal mark; None: detect it.
         time_form: the form of the times, see `TableFormat.time_form`; None: detect it.
         format: how the table is written, as such or as the path of a YAML file: the remedy for a
@@ -82,6 +100,11 @@ def read_series(
     """
     names = resolve_requested_series(columns, target, inputs)
     if isinstance(source, Series):
+        if resample or aggregate:
+            raise InputError(
+                "a Series has regular steps already; pass the table that it was read from to "
+                "resample, or leave --resample and --aggregate out."
+            )
         series = source if names is None else mark_targets(source.select(names))
         series = series if inputs is None else mark_inputs(series, inputs)
         return _add_range(fill_gaps(series, missing), range_settings)
@@ -92,11 +115,19 @@ def read_series(
         "decimal": decimal,
         "frequency": frequency,
         "time_form": time_form,
+        "resample": resample,
+        "aggregate": aggregate,
     }
     given = complete_format(load_format(format), like, options)
+    if given.aggregate is not None and given.resample is None:
+        raise InputError(
+            f"--aggregate {given.aggregate} needs the step whose rows are combined, too; pass "
+            "--resample (h, D, W, MS, ...), or leave --aggregate out."
+        )
     like = like or UNKNOWN_FORMAT
-    table = read_table(source, given, like)
-    parsed = parse_table(table, inspect_columns(table, given, like, names), names, grid, missing)
+    table = drop_total_rows(read_table(source, given, like))
+    inspected = inspect_columns(table, given, like, names)
+    parsed = parse_table(table, inspected, names, grid, missing, long_gaps, inputs or ())
     parsed = parsed if names is None else mark_targets(parsed)
     parsed = parsed if inputs is None else mark_inputs(parsed, inputs)
     return _add_range(parsed, range_settings)
@@ -114,12 +145,12 @@ def complete_format(
 
     Args:
         format: the format that was given.
-        like: format of an earlier table, which names the columns.
+        like: format of an earlier table, which names the columns and the steps.
         options: fields that were given as options, which have precedence.
     """
     known = {name: value for name, value in options.items() if value is not None}
     if like is not None:
-        columns = {name: getattr(like, name) for name in ("time", "id", "value")}
+        columns = {name: getattr(like, name) for name in STEADY_FIELDS}
         known = columns | format.to_dict() | known
     return replace(format, **known)
 

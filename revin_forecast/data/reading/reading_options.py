@@ -5,6 +5,8 @@ from typing import Literal
 
 DecimalMark = Literal[".", ","]
 MissingPolicy = Literal["observed", "interpolate", "error"]
+LongGapPolicy = Literal["refuse", "accept"]
+Aggregate = Literal["sum", "mean", "last", "min", "max", "median", "count"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,15 @@ class ReadingOptions:
     missing: MissingPolicy = "observed"
     """Treatment of gaps: the model uses observed values only (observed), gaps are filled by linear
     interpolation (interpolate), or the first gap is an error (error)."""
+    long_gaps: LongGapPolicy = "refuse"
+    """Treatment of a few rows at either end that are far from all others: a message, since a
+    mistyped date is likely (refuse), or a gap like any other (accept)."""
+    resample: str | None = None
+    """Put irregular rows or transactions on steps of this pandas frequency (h, D, W-MON, MS), each
+    of which is named by its start."""
+    aggregate: Aggregate | None = None
+    """Value of a step with several rows, with --resample: their sum (amounts), mean (levels), last,
+    min, max or median value, or their count."""
     decimal: DecimalMark | None = None
     """Decimal mark of the numbers; detected by default."""
     time_form: str | None = None
@@ -40,5 +51,5 @@ class ReadingOptions:
 
     @property
     def allows_memory_map(self) -> bool:
-        """Whether a few rows at a time suffice; gaps and decimal marks need all rows."""
-        return self.missing == "observed" and self.decimal is None
+        """Whether a few rows at a time suffice; gaps, decimal marks and steps need all rows."""
+        return self.missing == "observed" and self.decimal is None and self.resample is None

@@ -87,6 +87,9 @@ def _prepare_once(
             frequency=dataset_config.frequency,
             time_form=dataset_config.time_form,
             format=dataset_config.format,
+            long_gaps=dataset_config.long_gaps,
+            resample=dataset_config.resample,
+            aggregate=dataset_config.aggregate,
         )
         borders, can_show_excerpts = split_7_1_2(len(series)), True
         season = default_season(series.frequency)

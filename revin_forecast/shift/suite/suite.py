@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from revin_forecast.data.reading.reading_options import Aggregate, LongGapPolicy
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.shift.shift import Shift
@@ -34,6 +35,12 @@ class DatasetConfig:
     """Form of the times, such as %d.%m.%y; None: detected."""
     format: str | None = None
     """YAML file that says how the table is written; None: detected."""
+    long_gaps: LongGapPolicy = "refuse"
+    """Treatment of a few rows at either end that are far from all others."""
+    resample: str | None = None
+    """Steps that irregular rows are put on; None: the rows have regular steps."""
+    aggregate: Aggregate | None = None
+    """Value of a step with several rows."""
 
 
 @dataclass(frozen=True)
