@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -12,12 +11,8 @@ from revin_forecast.data.key_names import join_key
 from revin_forecast.data.reading.long_columns import suggest_long_columns
 from revin_forecast.data.reading.numbers import note_infinities, parse_numbers
 from revin_forecast.data.reading.raw_table import RawTable
-from revin_forecast.data.reading.row_order import (
-    describe_misplaced,
-    note_disorder,
-    note_series_disorder,
-)
-from revin_forecast.data.reading.suggest_step import suggest_resample
+from revin_forecast.data.reading.repeats import build_repeat_error, check_repeats_of_series
+from revin_forecast.data.reading.row_order import note_disorder, note_series_disorder
 from revin_forecast.data.reading.timestamps import parse_timestamps
 from revin_forecast.data.table_format import TableFormat
 from revin_forecast.errors import InputError
@@ -126,23 +121,13 @@ def read_wide_rows(
     values, stamps = parsed.values, parsed.stamps
     if not distinct:
         return TimeRows(values, stamps, tuple(names), np.arange(len(stamps)))
-    # Keeping one of the rows would be a silent choice between values.
     repeated = stamps.duplicated()
     if repeated.any():
         row = int(np.flatnonzero(repeated)[0])
-        first = int(np.flatnonzero(stamps == stamps[row])[0])
-        same = np.array_equal(values[row], values[first], equal_nan=True)
-        raise InputError(
-            f"{table.describe_position(row)}: {stamps[row]} occurs a second time (duplicate "
-            f"timestamp); the first is {table.describe_position(first)} and has "
-            f"{_describe_repeat(same)}.{describe_misplaced(table, stamps, (first, row))} Keep one "
-            f"row for each time, or pass {suggest_resample(stamps)}"
-            f"{_suggest_utc(stamps, row)}{_suggest_columns(table, format)}."
-        )
-    times = stamps.asi8
+        raise build_repeat_error(table, stamps, values, row, _suggest_columns(table, format))
     note_disorder(table, stamps)
     # The inverse permutation leads from a row of the table to its step, for messages.
-    order = np.argsort(times, kind="stable")
+    order = np.argsort(stamps.asi8, kind="stable")
     step = np.empty_like(order)
     step[order] = np.arange(len(order))
     return TimeRows(values[order], stamps[order], tuple(names), step)
@@ -171,7 +156,7 @@ def read_long_rows(table: RawTable, format: TableFormat, names: Sequence[str] | 
     step[rows] = codes
     check_pivot_size(table, len(times), len(series), len(rows))
     cells = codes * len(series) + channel[rows]
-    _check_repeats(table, stamps, series, cells, rows, numbers)
+    check_repeats_of_series(table, stamps, series, cells, rows, numbers)
     _note_doubtful_names(table, channel, series)
     note_series_disorder(table, stamps, codes, channel[rows], rows)
     values = np.full(len(times) * len(series), np.nan)
@@ -261,31 +246,6 @@ def _number_cells(table: RawTable, name: str) -> tuple[np.ndarray, list[str]]:
     return merged[codes], list(index)
 
 
-def _check_repeats(
-    table: RawTable,
-    stamps: pd.DatetimeIndex,
-    names: Sequence[str],
-    cells: np.ndarray,
-    rows: np.ndarray,
-    numbers: np.ndarray,
-) -> None:
-    if np.bincount(cells).max(initial=0) < 2:
-        return
-    repeated = np.flatnonzero(pd.Series(cells).duplicated())[0]
-    row = int(rows[repeated])
-    first = int(rows[np.flatnonzero(cells == cells[repeated])[0]])
-    same = np.array_equal(numbers[row], numbers[first], equal_nan=True)
-    number = int(cells[repeated]) % len(names)
-    own_rows = rows[cells % len(names) == number]
-    misplaced = describe_misplaced(table, stamps, (first, row), own_rows)
-    raise InputError(
-        f"{table.describe_position(row)}: {stamps[row]} of series {names[number]!r} occurs a "
-        f"second time; the first is {table.describe_position(first)} and has "
-        f"{_describe_repeat(same)}.{misplaced} Keep one row for each series and time, or pass "
-        f"{suggest_resample(stamps[own_rows])}{_suggest_utc(stamps, row)}."
-    )
-
-
 def _note_doubtful_names(table: RawTable, channel: np.ndarray, names: Sequence[str]) -> None:
     """Add notes on names that differ in spaces or capitals only, and on series of a single row."""
 
@@ -325,20 +285,3 @@ def _suggest_columns(table: RawTable, format: TableFormat) -> str:
     if found is None:
         return ""
     return f"; if {format_columns(found.id)} names series, pass {found.flags}"
-
-
-def _describe_repeat(same: bool) -> str:
-    return "the same values" if same else "other values"
-
-
-def _suggest_utc(stamps: pd.DatetimeIndex, row: int) -> str:
-    """Return advice for the hour that occurs twice when clocks are put back."""
-    stamp = cast(pd.Timestamp, stamps[row])
-    # Clocks change on a Sunday night: in March, April, September, October or November.
-    may_be_change = stamp.day_of_week == 6 and stamp.month in (3, 4, 9, 10, 11) and stamp.hour < 4
-    if not may_be_change or stamps.tz is not None:
-        return ""
-    return (
-        "; if clocks were put back then, write times in UTC or with their offset "
-        f"({stamp.isoformat()}+02:00)"
-    )
