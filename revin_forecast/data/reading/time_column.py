@@ -76,7 +76,8 @@ def find_time_column(
     if not likely and all(_is_part(table, name) for name in usual):
         likely = _find_number_columns(table, names)
         # The parser then reports the line of the mistyped cells.
-        likely = likely or [name for name in names if _looks_like_times(table, name, MOST_CELLS)]
+        texts = [name for name in names if is_text(read_unconverted(table, name))]
+        likely = likely or [name for name in texts if _looks_like_times(table, name, MOST_CELLS)]
     if len(likely) > 1:
         remedy = suggest_format(f"time: {likely[0]!r}")
         raise InputError(
