@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # The help, and a call that can't be used, must not wait for 
     import pandas as pd
 
     from revin_forecast.data.series import Series
+    from revin_forecast.data.table_format import TableFormat
     from revin_forecast.forecasting.forecast_summary import ForecastSummary
     from revin_forecast.forecasting.forecaster import Forecaster
 
@@ -34,6 +35,8 @@ class ForecastResult:
     """Lines about the forecast and the fit, to be printed."""
     last_line: str
     """Line about the steps of the forecast, to be printed."""
+    format: "TableFormat"
+    """Format of the table that was read, whose style the written forecast has."""
     series: "Series | None" = None
     """The table that was read; None for groups."""
     fitted: Mapping[str, Any] | None = None
@@ -71,7 +74,8 @@ def forecast(
             standard input; wide (a time column and one column per series) or long (id, time,
             value).
         horizon: number of steps to forecast.
-        out: write the forecast to this file (.csv or .parquet) instead of printing it as CSV.
+        out: write the forecast to this file (.csv, .xlsx, .parquet, .jsonl, .tsv or .feather)
+            instead of printing it as CSV; text is written like the input.
         report: write a report to this file (.html): charts, a backtest, the choice of the model,
             the shift of levels, errors and data issues.
         plot: draw the forecast to this image file (.png, .svg, .pdf, .jpg or .webp).
@@ -97,7 +101,7 @@ def forecast(
         training: settings for a backbone trained by gradient descent.
     """
     arguments = dict(locals())  # first, while parameters are the only local variables
-    _check_paths(file, out, report, plot)
+    _check_paths(file, horizon, out, report, plot)
     task_engine = _make_engine(engine, workers)
     if group is not None:
         check_group_options(
@@ -117,7 +121,14 @@ def forecast(
         read_options = vars(reading) | {"range_settings": value_range}
         if group is None:
             result = _forecast_series(
-                forecaster, file, read_options, future, level or (), task_engine
+                forecaster,
+                file,
+                read_options,
+                future,
+                level or (),
+                task_engine,
+                out,
+                has_summary=json or report is not None or not quiet,
             )
         else:
             result = _forecast_groups(
@@ -129,7 +140,7 @@ def forecast(
     if out is not None:
         from revin_forecast.data.write_table import write_table
 
-        write_table(result.table, out)
+        lines += write_table(result.table, out, result.format)
         lines.append(f"{out}: {result.last_line}")
     if result.series is not None and (report is not None or plot is not None):
         from revin_forecast.cli.report import write_report_and_plot
@@ -159,15 +170,18 @@ def forecast(
     if out is None:
         from revin_forecast.data.write_table import to_csv
 
-        sys.stdout.write(to_csv(result.table))
+        sys.stdout.write(to_csv(result.table, result.format))
 
 
-def _check_paths(file: str, out: str | None, report: str | None, plot: str | None) -> None:
+def _check_paths(
+    file: str, horizon: int, out: str | None, report: str | None, plot: str | None
+) -> None:
     """Check the paths of all outputs before any work is done."""
     if out is not None:
-        from revin_forecast.data.write_table import check_table_path
+        from revin_forecast.data.write_table import check_table_path, check_table_size
 
         check_table_path(out, file)
+        check_table_size(out, horizon)
     if report is not None or plot is not None:
         from revin_forecast.cli.report import check_output_paths  # plotly takes a second to import
 
@@ -195,6 +209,8 @@ def _forecast_series(
     future: str | None,
     level: Sequence[float],
     engine: Engine | None,
+    out: str | None,
+    has_summary: bool,
 ) -> ForecastResult:
     from revin_forecast.cli.output import (
         describe_fit,
@@ -202,15 +218,22 @@ def _forecast_series(
         format_forecast_summary,
     )
     from revin_forecast.data.formatting import pluralize
+    from revin_forecast.data.write_table import check_forecast_size
     from revin_forecast.forecasting.forecast_summary import predict_with_summary
 
     series = read_table(file, read_options, forecaster.covariates)
+    check_forecast_size(out, series, forecaster.horizon, len(level))
     fitted = forecaster.fit(series).fitted
-    table, summary = predict_with_summary(fitted, series, future=future, level=level, engine=engine)
+    if has_summary:
+        table, summary = predict_with_summary(
+            fitted, series, future=future, level=level, engine=engine
+        )
+        lines = [*format_forecast_summary(summary), describe_fit(fitted)]
+    else:  # Its range needs scipy, which takes a while to import.
+        table, summary, lines = forecaster.predict(None, future, level, engine), None, []
     steps = pluralize(forecaster.horizon, "step")
     last_line = f"{steps} of {len(fitted.targets)} series after {describe_last_row(series)}"
-    lines = [*format_forecast_summary(summary), describe_fit(fitted)]
-    return ForecastResult(table, lines, last_line, series, fitted.summary, summary)
+    return ForecastResult(table, lines, last_line, series.format, series, fitted.summary, summary)
 
 
 def _forecast_groups(
@@ -238,7 +261,7 @@ def _forecast_groups(
         f"one model for each of {len(parts)} groups of {group}",
     ]
     last_line = f"{forecaster.horizon} steps of each series"
-    return ForecastResult(table, lines, last_line, summary=summary)
+    return ForecastResult(table, lines, last_line, parts[0].format, summary=summary)
 
 
 def check_group_options(**options: object) -> None:

@@ -39,7 +39,8 @@ def predict(
         model: folder written by `fit`.
         file: newer rows with the same columns; by default the forecast follows the rows that the
             forecaster was fitted on.
-        out: write the forecast to this file (.csv or .parquet) instead of printing it as CSV.
+        out: write the forecast to this file (.csv, .xlsx, .parquet, .jsonl, .tsv or .feather)
+            instead of printing it as CSV; text is written like the input.
         plot: draw the forecast to this image file (.png, .svg, .pdf, .jpg or .webp).
         level: levels of prediction intervals in percent (80 95); each adds the columns NAME-lo-80
             and NAME-hi-80.
@@ -77,8 +78,7 @@ def predict(
         )
         # The tests were those of the fit, which may be long ago.
         summary = replace(summary, naive_season=None)
-        if out is not None:
-            write_table(table, out)
+        notes = [] if out is None else write_table(table, out, rows.format)
         if plot is not None:
             from revin_forecast.cli.report import plot_new_forecast
 
@@ -89,10 +89,10 @@ def predict(
         print_json(facts | outputs | {"forecast": table.to_dict("records")})
         return
     # Keep stdout for the CSV, so that it can be redirected to a file.
-    lines = format_forecast_summary(summary)
+    lines = [*format_forecast_summary(summary), *notes]
     print(*lines, sep="\n", file=sys.stderr if out is None else sys.stdout)
     if out is None:
-        sys.stdout.write(to_csv(table))
+        sys.stdout.write(to_csv(table, rows.format))
     else:
         print(f"{out}: {forecaster.horizon} steps")
         if plot is not None:

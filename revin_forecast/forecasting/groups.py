@@ -63,6 +63,8 @@ class GroupForecast:
     """The forecast, without the group column."""
     summary: ForecastSummary | None
     """Its summary; None for a forecaster of another class."""
+    format: TableFormat
+    """Format of the whole table, for writing the forecast alike."""
 
 
 def forecast_groups(
@@ -127,7 +129,7 @@ def forecast_each_group(
         if isinstance(result, str):
             reasons.append(f"{part.label!r}: {result}")
         else:
-            forecasts.append(GroupForecast(part.label, *result))
+            forecasts.append(GroupForecast(part.label, *result, part.format))
     if reasons:
         more = [f"and {len(reasons) - MAX_REASONS} more"] if len(reasons) > MAX_REASONS else []
         raise InputError(

@@ -51,7 +51,7 @@ def test_refit_and_smape(file, capsys):
 
 
 def test_bad_options_are_refused_before_any_work(file, tmp_path, capsys):
-    assert main(["backtest", str(file), *OPTIONS, "--out", str(tmp_path / "x.txt")]) == 2
-    assert ".csv or .parquet" in capsys.readouterr().err
+    assert main(["backtest", str(file), *OPTIONS, "--out", str(tmp_path / "x.doc")]) == 2
+    assert ".feather or .arrow but got" in capsys.readouterr().err
     assert main(["backtest", str(file), *OPTIONS, "--level", "0.8"]) == 2
     assert "in percent but got 0.8; pass 80" in capsys.readouterr().err

@@ -275,7 +275,7 @@ def test_the_demo_takes_less_than_twenty_seconds(tmp_path):
         ),
         (
             ["forecast", "{sales}", "--horizon", "3", "--out", "f.xls"],
-            "as .csv or .parquet but got",
+            ".feather or .arrow but got",
         ),
         (["forecast", "{sales}", "--horizon", "3", "--out", "no/f.csv"], "there is no folder no"),
         (

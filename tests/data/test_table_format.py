@@ -255,7 +255,7 @@ class TestLike:
             "2024-04-13", "2024-04-14", "2024-04-15",
         ]  # fmt: skip
         assert main(["predict", str(tmp_path / "model"), str(path)]) == 0
-        assert capsys.readouterr().out.splitlines()[1].startswith("2024-04-13,")
+        assert capsys.readouterr().out.splitlines()[1].startswith("13/04/2024;")
 
     @pytest.mark.parametrize("form", ["%d.%m.%y", "seconds since 1970"])
     def test_unusual_newer_rows_need_no_format_again(self, write_file, form):

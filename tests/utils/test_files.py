@@ -103,7 +103,7 @@ def test_a_folder_is_rejected(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("f.xlsx", r"is written as .csv or .parquet but got .*f.xlsx"),
+        ("f.xls", r"is written as .csv, .* or .arrow but got .*f.xls"),
         ("nowhere/f.csv", r"there is no folder .*nowhere to write f.csv in; create it"),
     ],
 )

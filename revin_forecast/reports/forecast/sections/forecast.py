@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 from markupsafe import Markup
 
+from revin_forecast.data.table_format import TableFormat
 from revin_forecast.data.write_table import to_csv
 from revin_forecast.forecasting.calibration import describe_calibration
 from revin_forecast.reports.forecast.content import ReportContent
@@ -32,7 +33,7 @@ def render_forecast(content: ReportContent, charts: Sequence[FanChart]) -> Marku
         undrawn_count=len(content.series.targets) - len(charts),
         hidden_levels=describe_hidden_levels(content),
         intervals=_describe_intervals(content),
-        csv=_to_short_csv(content.forecast),
+        csv=_to_short_csv(content.forecast, content.series.format),
         cuts=cuts,
         columns=[
             (name, "number" if column.dtype.kind == "f" else "") for name, column in shown.items()
@@ -50,13 +51,13 @@ def _describe_intervals(content: ReportContent) -> str:
     return describe_calibration(content.fitted.summary)
 
 
-def _to_short_csv(forecast: pd.DataFrame) -> str:
+def _to_short_csv(forecast: pd.DataFrame, format: TableFormat) -> str:
     """Return the forecast as CSV, or an empty string if it is too large to embed."""
     # With its comma a value takes at least two characters: skip the conversion if that exceeds the
     # limit already.
     if 2 * forecast.size > MAX_DOWNLOAD_CHARACTERS:
         return ""
-    csv = to_csv(forecast)
+    csv = to_csv(forecast, format)
     return csv if len(csv) <= MAX_DOWNLOAD_CHARACTERS else ""
 
 
