@@ -191,7 +191,7 @@ def test_options_name_the_columns_of_a_long_file(capsys, sales, tmp_path):
     frame.to_csv(tmp_path / "long.csv", index=False, sep=";")
     words = ["--id", "shop name", "--value", "sold", "--time", "date", "--horizon", 5]
     printed = run(capsys, "forecast", tmp_path / "long.csv", *words)
-    assert printed.startswith("shop name,date,sold\nshop,2024-04-30,")
+    assert printed.startswith("shop name;date;sold\nshop;2024-04-30;")
     assert printed.count("\n") == 11
     run(capsys, "fit", tmp_path / "long.csv", *words, "--out", tmp_path / "model")
     predicted = run(capsys, "predict", tmp_path / "model", tmp_path / "long.csv")
