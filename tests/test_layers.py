@@ -52,6 +52,7 @@ ALLOWED = {
     "pandas": {
         "cli/evaluate.py",
         "cli/forecast.py",
+        "cli/outcomes.py",
         "data/",
         "evaluation/",
         "forecasting/",

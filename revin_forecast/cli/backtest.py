@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING, Literal
 
 from revin_forecast.cli.load_split import read_table
+from revin_forecast.cli.outcomes import print_without_effect
 from revin_forecast.cli.output import describe_fit, print_json, print_table, print_text
 from revin_forecast.data.formatting import format_timestamp, pluralize
 from revin_forecast.data.range_settings import RangeSettings
@@ -89,6 +90,7 @@ def backtest(
         result = run_backtest(
             forecaster, series, test_share, step, level, main_season, refit, smape
         )
+    print_without_effect(result.fitted)
     if out is not None:
         from revin_forecast.data.write_table import write_table
 

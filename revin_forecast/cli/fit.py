@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from revin_forecast.cli.load_split import read_table, to_dataset_config
+from revin_forecast.cli.outcomes import print_without_effect, removing_empty_folders
 from revin_forecast.cli.output import describe_fit, print_json
 from revin_forecast.cli.validation import fingerprint_file, require_known_shifts
 from revin_forecast.data.range_settings import RangeSettings
@@ -80,7 +81,7 @@ def fit(
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder for the forecaster.")
     source = fingerprint_file(file)
-    with progress(f"fitting on {file}"):
+    with progress(f"fitting on {file}"), removing_empty_folders(folder):
         from revin_forecast.forecasting.forecaster import Forecaster
 
         forecaster = Forecaster(
@@ -98,6 +99,7 @@ def fit(
     forecaster.fitted.summary["source"] = source
     forecaster.save(folder)
     lines.append(describe_fit(forecaster.fitted))
+    print_without_effect(forecaster.fitted)
     last_line = f"{folder}: forecasts {horizon} steps of {len(forecaster.fitted.targets)} series"
     # Print before measuring robustness, which takes much longer than the fit.
     if not json:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from revin_forecast.cli.load_split import read_table
+from revin_forecast.cli.outcomes import keeping_forecast, print_without_effect
 from revin_forecast.cli.output import print_json, to_summary_record
 from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.reading_options import ReadingOptions
@@ -147,15 +148,16 @@ def forecast(
         from revin_forecast.cli.reproduce import format_command_line
 
         command_line = format_command_line(forecast, arguments, "file")
-        lines += write_report_and_plot(
-            forecaster,
-            result.series,
-            arguments,
-            command_line,
-            result.table,
-            result.summary,
-            task_engine,
-        )
+        with keeping_forecast(result.table, out, json):
+            lines += write_report_and_plot(
+                forecaster,
+                result.series,
+                arguments,
+                command_line,
+                result.table,
+                result.summary,
+                task_engine,
+            )
     if json:
         record: dict[str, object] = {"file": file, "horizon": horizon, "levels": level or []}
         fitted = {} if result.fitted is None else {"fitted": result.fitted}
@@ -219,18 +221,21 @@ def _forecast_series(
     )
     from revin_forecast.data.formatting import pluralize
     from revin_forecast.data.write_table import check_forecast_size
+    from revin_forecast.forecasting.fit_checks import check_before_forecast
     from revin_forecast.forecasting.forecast_summary import predict_with_summary
 
     series = read_table(file, read_options, forecaster.covariates)
     check_forecast_size(out, series, forecaster.horizon, len(level))
+    known = check_before_forecast(forecaster.config, series, future, level)
     fitted = forecaster.fit(series).fitted
+    print_without_effect(fitted)
     if has_summary:
         table, summary = predict_with_summary(
-            fitted, series, future=future, level=level, engine=engine
+            fitted, series, future=known, level=level, engine=engine
         )
         lines = [*format_forecast_summary(summary), describe_fit(fitted)]
     else:  # Its range needs scipy, which takes a while to import.
-        table, summary, lines = forecaster.predict(None, future, level, engine), None, []
+        table, summary, lines = forecaster.predict(None, known, level, engine), None, []
     steps = pluralize(forecaster.horizon, "step")
     last_line = f"{steps} of {len(fitted.targets)} series after {describe_last_row(series)}"
     return ForecastResult(table, lines, last_line, series.format, series, fitted.summary, summary)

@@ -16,6 +16,7 @@ from revin_forecast.cli.help import find_help_request, format_requested_help
 from revin_forecast.cli.options import Option, group_values, list_options, replace_old_names
 from revin_forecast.cli.parser import format_options_file, parse_words, resolve_modules
 from revin_forecast.cli.usage_errors import CommandOptions
+from revin_forecast.cli.validation import check_numbers
 from revin_forecast.errors import InputError, did_you_mean, naming_flags
 from revin_forecast.utils import signals
 from revin_forecast.utils.files import atomic_write, require_file
@@ -90,11 +91,13 @@ def _run_command(name: str, command: Command, words: list[str], start: float) ->
                 print(format_requested_help(request, usage, function, options, examples))
                 raise SystemExit(0)
             parsed = parse_words(call, words)
+            check_numbers(parsed.values)
         for note in dict.fromkeys([*notes, *parsed.notes]):
             print(f"{PROGRAM}: {note}", file=sys.stderr)
         file = parsed.values.get("file")
         if file is not None and not parsed.values["print_config"]:
             require_file(file)  # before slow imports
+        group_values(function, parsed.values)  # raises for wrong settings, before slow imports
         with _pointing_to_help(name):
             values = resolve_modules(call, parsed)
     if values["print_config"]:

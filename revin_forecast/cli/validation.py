@@ -1,11 +1,18 @@
 """Checks of arguments that several commands share, made before any work starts."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from revin_forecast.errors import InputError
+from revin_forecast.utils.arguments import check_levels
 from revin_forecast.utils.files import describe_missing_file
+
+COUNTS = ("horizon", "lookback", "season", "step", "refit")
+"""Options that count rows."""
+MAX_UNREAD_HORIZON = 100_000
+"""Longer horizons are compared with the memory before the table is read."""
 
 
 def require_dataset(data: str) -> bool:
@@ -41,6 +48,45 @@ def require_positive(**sizes: int | None) -> None:
     for name, size in sizes.items():
         if size is not None and size < 1:
             raise InputError(f"--{name} is {size}; pass a positive number of rows.")
+
+
+def check_numbers(values: Mapping[str, Any]) -> None:
+    """Check the numbers among the options of a command, before any import or reading.
+
+    Args:
+        values: values by the key of the option; None for an option that was not given.
+
+    Raises:
+        InputError: a number that no table and no model could make work.
+    """
+    for name in COUNTS:
+        value = values.get(name)
+        for size in value if isinstance(value, list | tuple) else [value]:
+            # `refit` is a number of rows or a switch, depending on the command.
+            if not isinstance(size, bool):
+                require_positive(**{name: size})
+    check_levels(values.get("level"))
+    workers, share, horizon = (values.get(name) for name in ("workers", "test_share", "horizon"))
+    if values.get("blocks", 2) < 2:
+        raise InputError(f"--blocks is {values['blocks']}; pass 2 or more, such as 4.")
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers is {workers}; at least one worker is needed.")
+    if share is not None and not 0 < share < 1:
+        raise InputError(f"the test share lies between 0 and 1 but got {share:g}; pass 0.2.")
+    if isinstance(horizon, int) and horizon > MAX_UNREAD_HORIZON:
+        _check_memory(horizon)
+
+
+def _check_memory(horizon: int) -> None:
+    """Check the memory of a forecast of one series; that of several is checked with the table."""
+    from revin_forecast.utils.memory import limit_horizon
+
+    limit = limit_horizon()
+    if horizon > limit:
+        raise InputError(
+            f"--horizon is {horizon:,}; such a forecast needs more memory than there is. Pass a "
+            f"horizon of at most {limit:,}, or forecast longer steps."
+        )
 
 
 def require_known_shifts(shifts: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from revin_forecast.data.forecast_frame import arrange_frame
 from revin_forecast.data.formatting import format_names
+from revin_forecast.data.future_dates import check_future_dates
 from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.table_format import WIDE_FORMAT, TableFormat
 from revin_forecast.errors import InputError
@@ -209,7 +210,7 @@ class Series:
         """Return the timestamps of the `horizon` steps after the last row.
 
         Raises:
-            InputError: the frequency is unknown.
+            InputError: the frequency is unknown, or there are no dates for all steps.
         """
         if self.frequency is None:
             raise InputError(
@@ -217,6 +218,7 @@ class Series:
                 "Pass --frequency (h, D, W-SAT, MS, ...)."
             )
         last = self.timestamps[-1]
+        check_future_dates(last, self.frequency, horizon)
         timestamps = pd.date_range(last, periods=horizon + 1, freq=self.frequency)
         # A table read with grid=False may end off the grid; its first grid point is then new.
         return timestamps[timestamps > last][:horizon]

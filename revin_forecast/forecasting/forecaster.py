@@ -18,6 +18,11 @@ from revin_forecast.forecasting import (
     fit_memory_mapped,
     fit_specified,
 )
+from revin_forecast.forecasting.fit_checks import (
+    check_before_fit,
+    check_fit_arguments,
+    note_unused_settings,
+)
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.predict import predict_table
 from revin_forecast.forecasting.saving import load_fitted, save_fitted
@@ -27,6 +32,7 @@ from revin_forecast.parallel import Engine
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.model_config import resolve_covariates
 from revin_forecast.training.settings import TrainingSettings
+from revin_forecast.utils.arguments import check_count
 
 
 class Forecaster:
@@ -85,9 +91,11 @@ class Forecaster:
     def fit(
         self,
         table: TableLike | MemoryMappedSeries,
-        folder: Path | None = None,
+        folder: str | Path | None = None,
         resume: bool = False,
         inputs: Sequence[str] = (),
+        *,
+        y: object = None,
     ) -> "Forecaster":
         """Fit on a table; its last fifth (at least one horizon) serves as validation.
 
@@ -103,6 +111,7 @@ class Forecaster:
             resume: resume from the folder's last checkpoint.
             inputs: columns that are used but not forecast; for a mapped table, pass them to
                 `memory_map_table` instead.
+            y: refused, with the remedy: the values are columns of the table.
 
         Returns:
             The forecaster itself.
@@ -111,17 +120,21 @@ class Forecaster:
             InputError: the table can't be used, or is too short.
         """
         config = self._make_config()
+        path = check_fit_arguments(folder, y)
         if isinstance(table, MemoryMappedSeries):
             if inputs:
                 raise InputError("pass inputs to memory_map_table, which reads the columns.")
-            fitted = fit_memory_mapped(config, table, folder, resume)
+            check_before_fit(config, table)
+            fitted = fit_memory_mapped(config, table, path, resume)
             self.fitted = apply_value_rules(fitted, table)
             return self
         series = read_series(table, inputs=inputs or None)
+        check_before_fit(config, series)
         if not config.covariates:
             series = series.align_ends()
         if config.backbone is not None:
-            self.fitted = apply_value_rules(fit_specified(config, series, folder, resume), series)
+            fitted = note_unused_settings(config, fit_specified(config, series, path, resume))
+            self.fitted = apply_value_rules(fitted, series)
             return self
         if resume:
             raise InputError(
@@ -129,7 +142,8 @@ class Forecaster:
                 "backbone that is trained, or leave resume out."
             )
         series, binary = leave_out_binary_columns(series, config.covariates)
-        self.fitted = apply_value_rules(fit_auto(config, series), series, config.lookback)
+        fitted = note_unused_settings(config, fit_auto(config, series))
+        self.fitted = apply_value_rules(fitted, series, config.lookback)
         if binary:
             self.fitted.summary["left_out"] = list(binary)
         return self
@@ -154,11 +168,16 @@ class Forecaster:
         """Whether these settings can be fitted on a memory-mapped table."""
         return find_memory_map_obstacle(self._make_config()) is None
 
+    @property
+    def config(self) -> ForecasterConfig:
+        """The checked arguments."""
+        return self._make_config()
+
     def predict(
         self,
         table: TableLike | None = None,
         future: TableLike | None = None,
-        level: Sequence[float | int] = (),
+        level: Sequence[float | int] | float | int = (),
         engine: Engine | None = None,
     ) -> pd.DataFrame:
         """Forecast the steps after a table's last row, without fitting again.
@@ -167,7 +186,7 @@ class Forecaster:
             table: newer rows of a table like the one fitted on, at least `lookback` of them; None:
                 forecast after the rows the model was fitted on.
             future: values, for each step forecast, of the table's columns that are known inputs.
-            level: interval levels in percent, such as 80 and 95; each adds two columns, NAME-lo-80
+            level: interval levels in percent, 80 or [80, 95]; each adds two columns, NAME-lo-80
                 and NAME-hi-80.
             engine: distributes many series over workers, see `parallel.make_engine`; None: all
                 series in this process.
@@ -230,9 +249,7 @@ class Forecaster:
 
     def _make_config(self) -> ForecasterConfig:
         """Return the arguments as a checked configuration."""
-        for name, size in (("horizon", self.horizon), ("lookback", self.lookback)):
-            if size is not None and size < 1:
-                raise InputError(f"{name} is a number of steps from 1 up but got {size}.")
+        lookback = None if self.lookback is None else check_count("lookback", self.lookback)
         backbone = None if isinstance(self.backbone, str) else ModuleSpec.from_class(self.backbone)
         if isinstance(self.backbone, str) and self.backbone != "auto":
             raise InputError(
@@ -241,8 +258,8 @@ class Forecaster:
             )
         covariates = tuple(self.covariates)
         return ForecasterConfig(
-            self.horizon,
-            self.lookback,
+            check_count("horizon", self.horizon),
+            lookback,
             backbone,
             None if self.normalizer is None else ModuleSpec.from_class(self.normalizer),
             self.training or TrainingSettings(),

@@ -13,10 +13,12 @@ from revin_forecast.data.reading.new_rows import read_new_rows
 from revin_forecast.data.reading.read_series import TableLike, read_series
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
+from revin_forecast.forecasting.fit_checks import check_new_rows
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.parallel import predict_parallel
 from revin_forecast.models.intervals import interval_quantiles
 from revin_forecast.parallel import Engine
+from revin_forecast.utils.arguments import check_levels
 from revin_forecast.utils.shapes import Future, Known, Past
 
 
@@ -43,11 +45,12 @@ def predict_table(
     fitted: FittedModel,
     table: TableLike | None = None,
     future: TableLike | None = None,
-    level: Sequence[float | int] = (),
+    level: Sequence[float | int] | float | int = (),
     engine: Engine | None = None,
 ) -> pd.DataFrame:
     """Forecast the steps after a table's last row; see `Forecaster.predict`."""
-    return predict_values(fitted, table, future, level, engine).to_frame(level)
+    levels = check_levels(level)
+    return predict_values(fitted, table, future, levels, engine).to_frame(levels)
 
 
 def predict_values(
@@ -60,6 +63,7 @@ def predict_values(
     """Forecast the steps after a table's last row as arrays; see `Forecaster.predict`."""
     bounds = {float(percent): interval_quantiles(percent) for percent in level}
     history, known_columns = fitted.history, fitted.known_columns
+    check_new_rows(table)
     if table is not None:
         # Newer rows replace those that the model was fitted on; they have the same columns.
         read = partial(read_series, table, like=history.format)

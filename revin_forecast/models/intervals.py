@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from revin_forecast.errors import InputError
+from revin_forecast.utils.arguments import check_level
 from revin_forecast.utils.shapes import Past
 
 Array: TypeAlias = npt.NDArray[np.floating]
@@ -80,11 +80,7 @@ def interval_quantiles(level: int | float) -> tuple[float, float]:
     >>> interval_quantiles(80)
     (0.1, 0.9)
     """
-    if 0 < level < 1:
-        raise InputError(f"a level is in percent but got {level:g}; pass {100 * level:g}.")
-    if not 1 <= level < 100:
-        raise InputError(f"a level is in percent, from 1 to below 100, but got {level:g}; try 80.")
-    low = round((100 - level) / 200, 9)
+    low = round((100 - check_level(level)) / 200, 9)
     return low, round(1 - low, 9)
 
 

@@ -7,10 +7,13 @@ from itertools import pairwise
 from typing import Literal
 
 from revin_forecast.errors import InputError
+from revin_forecast.utils.arguments import check_count, check_positive
 from revin_forecast.utils.progress import is_first_rank
 
 MIN_QUANTILES = 3
 """Minimum number of quantile levels; for the median alone there is loss mae."""
+MAX_SEED = 2**32 - 1
+"""Largest seed of numpy's generator, which training seeds as well as torch's."""
 DEFAULT_QUANTILES = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
 """Deciles and the bounds of 90 % and 95 % intervals."""
 
@@ -62,20 +65,18 @@ class TrainingSettings:
 
     def __post_init__(self):
         object.__setattr__(self, "levels", tuple(self.levels))  # JSON and YAML give lists
-        for name in (
-            "max_epochs",
-            "learning_rate",
-            "decay",
-            "batch_size",
-            "patience",
-            "gradient_clip",
-            "devices",
-            "num_nodes",
-        ):
-            if getattr(self, name) <= 0:
-                raise InputError(f"training needs {name} > 0 but got {getattr(self, name)}.")
+        for name in ("learning_rate", "decay", "gradient_clip"):
+            check_positive(name, getattr(self, name))
+        for name in ("max_epochs", "batch_size", "patience", "devices", "num_nodes"):
+            check_positive(name, getattr(self, name))
+            check_count(name, getattr(self, name), name.replace("max_", ""))
         if self.threads is not None and self.threads < 1:
             raise InputError(f"training needs threads >= 1 but got {self.threads}.")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise InputError(
+                f"training needs a seed from 0 to {MAX_SEED} but got {self.seed}. Pass 0, or leave "
+                "it out."
+            )
         _check_quantiles(self.levels)
         if self.levels != DEFAULT_QUANTILES and self.loss != "quantile":
             raise InputError(

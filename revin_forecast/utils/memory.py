@@ -1,16 +1,14 @@
-"""Reuse of freed memory, and whether a table fits in memory."""
+"""Reuse of freed memory, and whether a table or a forecast fits in memory."""
 
 import os
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
-import torch
 
 MAX_MMAP_THRESHOLD_BYTES = 32 * 2**20 - 2**16
 """Largest block that raises glibc's mmap threshold when freed (mallopt(3), M_MMAP_THRESHOLD)."""
 PEAK_COPIES = 6
 """Peak memory of reading and fitting a table, in copies of its float64 values."""
+BYTES_PER_STEP = 10_000
+"""Peak memory for each step ahead of each series, most of it for the errors on past rows."""
 CGROUP_LIMIT_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Files with the memory limit of a container, of cgroup versions 2 and 1."""
 DEFAULT_MEMORY_BYTES = 2**33
@@ -26,11 +24,16 @@ def retain_freed_memory() -> None:
     that size. This function therefore frees one large block. Nothing is written to the block, so it
     takes no memory. Other C libraries are not affected.
     """
+    import torch
+
     torch.empty(MAX_MMAP_THRESHOLD_BYTES, dtype=torch.uint8)
 
 
 def exceeds_memory(source: str | Path) -> bool:
     """Return whether reading a whole Parquet file would take more than half of the memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     path = Path(source)
     if path.suffix.lower() != ".parquet" or not path.is_file():
         return False
@@ -39,6 +42,11 @@ def exceeds_memory(source: str | Path) -> bool:
     except (pa.ArrowException, OSError):
         return False  # Reading the file will report the error.
     return 8 * PEAK_COPIES * metadata.num_rows * metadata.num_columns > memory_bytes() / 2
+
+
+def limit_horizon(series_count: int = 1) -> int:
+    """Return the longest horizon whose forecast takes at most half of the memory."""
+    return memory_bytes() // (2 * BYTES_PER_STEP * max(1, series_count))
 
 
 def memory_bytes() -> int:

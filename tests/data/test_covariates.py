@@ -143,7 +143,10 @@ def test_forecaster_computes_calendar_features():
     ("options", "message"),
     [
         ({"backbone": Linear, "covariates": ["calendar"]}, "Linear takes no known inputs but got"),
-        ({"backbone": TIDE, "covariates": ["price"]}, r"no column \['price'\] among"),
+        (
+            {"backbone": TIDE, "covariates": ["price"]},
+            r"there is no known input 'price': it is neither",
+        ),
         ({"backbone": TIDE, "covariates": ["sold", "planned"]}, "none is left to forecast"),
         (
             {"backbone": partial(TiDE, covariates=1)},

@@ -5,19 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from revin_forecast.data.formatting import format_names
 from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.inspect_table import inspect_columns
 from revin_forecast.data.reading.parse_table import fill_gaps, parse_table
-from revin_forecast.data.reading.raw_table import ArrowTable, read_table
+from revin_forecast.data.reading.raw_table import read_table
 from revin_forecast.data.reading.reading_options import (
     Aggregate,
     DecimalMark,
     LongGapPolicy,
     MissingPolicy,
 )
+from revin_forecast.data.reading.to_table import TableLike, to_table
 from revin_forecast.data.reading.total_rows import drop_total_rows
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
@@ -25,8 +24,6 @@ from revin_forecast.errors import InputError
 
 STEADY_FIELDS = ("time", "id", "value", "resample", "aggregate")
 """Fields of a format that later tables of the same kind share."""
-TableLike = Series | pd.DataFrame | str | Path | ArrowTable
-"""A series, a data frame, or the path of a CSV or Parquet file."""
 
 
 def read_series(
@@ -99,6 +96,7 @@ def read_series(
         InputError: the table can't be read; the message has the position, the problem and the fix.
     """
     names = resolve_requested_series(columns, target, inputs)
+    source = to_table(source)
     if isinstance(source, Series):
         if resample or aggregate:
             raise InputError(
