@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from revin_forecast.cli.load_split import choose_window_sizes, load_split, to_dataset_config
 from revin_forecast.cli.options import Without
+from revin_forecast.cli.outcomes import print_sentences
 from revin_forecast.cli.output import print_json, print_table, print_text
 from revin_forecast.cli.validation import require_dataset, require_known_shifts, require_positive
 from revin_forecast.data.formatting import pluralize
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.progress import progress
 
@@ -94,6 +96,8 @@ def evaluate(
         from revin_forecast.data.split import ChronologicalSplit
         from revin_forecast.evaluation.holdout import evaluate as evaluate_split
         from revin_forecast.evaluation.holdout import score, select_test_windows
+        from revin_forecast.forecasting.fit_checks import find_settings_without_effect
+        from revin_forecast.forecasting.forecaster_config import ForecasterConfig
         from revin_forecast.training.fit import fit_model
         from revin_forecast.training.model_config import ModelConfig, resolve_covariates
 
@@ -113,6 +117,10 @@ def evaluate(
             twin_config = replace(config, normalizer=ModuleSpec("revin_forecast.Identity"))
             model, _ = fit_model(twin_config, split, run_folder and run_folder / "without", resume)
             twin = score(model, select_test_windows(twin_config, split))
+    settings = ForecasterConfig(
+        horizon, lookback, backbone, normalizer, training, names, SelectionSettings()
+    )
+    print_sentences(find_settings_without_effect(settings, result.fit))
     record = to_dict(name, config, result, twin)
     if size_note is not None:
         record["note"] = size_note

@@ -148,7 +148,7 @@ def forecast(
         from revin_forecast.cli.reproduce import format_command_line
 
         command_line = format_command_line(forecast, arguments, "file")
-        with keeping_forecast(result.table, out, json):
+        with keeping_forecast(result.table, result.format, out, json):
             lines += write_report_and_plot(
                 forecaster,
                 result.series,

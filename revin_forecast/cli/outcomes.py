@@ -1,7 +1,7 @@
 """Outcomes of a command that fails in part, and options that changed nothing."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,21 +11,30 @@ from revin_forecast.errors import InputError
 if TYPE_CHECKING:  # Imported on use: the help must not wait for torch and pandas.
     import pandas as pd
 
+    from revin_forecast.data.table_format import TableFormat
     from revin_forecast.forecasting.fitted import FittedModel
 
 
 def print_without_effect(fitted: "FittedModel") -> None:
     """Print on stderr, also with --quiet, which options were given and changed nothing."""
-    for sentence in fitted.summary.get("without_effect", ()):
+    print_sentences(fitted.summary.get("without_effect", ()))
+
+
+def print_sentences(sentences: Iterable[str]) -> None:
+    """Print notes on stderr that the user must see, each on its line."""
+    for sentence in sentences:
         print(f"revin-forecast: {sentence}", file=sys.stderr)
 
 
 @contextmanager
-def keeping_forecast(table: "pd.DataFrame", out: str | None, json: bool) -> Iterator[None]:
+def keeping_forecast(
+    table: "pd.DataFrame", format: "TableFormat", out: str | None, json: bool
+) -> Iterator[None]:
     """Keep a forecast if its report or image fails, and say where it is.
 
     Args:
         table: the forecast.
+        format: format of the table before it.
         out: the file that has it; None: it is printed.
         json: whether it is printed as a part of a JSON object, which needs all outputs.
 
@@ -41,7 +50,7 @@ def keeping_forecast(table: "pd.DataFrame", out: str | None, json: bool) -> Iter
         if out is None:
             from revin_forecast.data.write_table import to_csv
 
-            sys.stdout.write(to_csv(table))
+            sys.stdout.write(to_csv(table, format))
         kept = "the forecast was printed" if out is None else f"{out}: written"
         raise InputError(f"{kept}; the report or image failed: {reason}") from error
 

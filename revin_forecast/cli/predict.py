@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 from revin_forecast.cli.options import Without
+from revin_forecast.cli.outcomes import keeping_forecast
 from revin_forecast.cli.output import (
     format_forecast_summary,
     print_json,
@@ -25,12 +26,14 @@ def predict(
     model: str,
     file: str | None = None,
     out: str | None = None,
+    report: str | None = None,
     plot: str | None = None,
     level: list[float] | None = None,
     reading: Annotated[
         ReadingOptions, Without(("target", "inputs", "frequency", "missing"))
     ] = ReadingOptions(),  # noqa: B008
     future: str | None = None,
+    quiet: bool = False,
     json: bool = False,
 ) -> None:
     """Forecast with a saved forecaster, without fitting again.
@@ -41,6 +44,8 @@ def predict(
             forecaster was fitted on.
         out: write the forecast to this file (.csv, .xlsx, .parquet, .jsonl, .tsv or .feather)
             instead of printing it as CSV; text is written like the input.
+        report: write a report to this file (.html): charts, the shift of levels and data issues.
+            There is no backtest, because the model is not fitted again.
         plot: draw the forecast to this image file (.png, .svg, .pdf, .jpg or .webp).
         level: levels of prediction intervals in percent (80 95); each adds the columns NAME-lo-80
             and NAME-hi-80.
@@ -49,8 +54,10 @@ def predict(
         id: name of the series column of a long table; by default as in the fitted table.
         value: name of the value column of a long table; by default as in the fitted table.
         future: table with the columns among the covariates and a row for each forecast step.
+        quiet: do not print the summary of the forecast.
         json: print one JSON object instead of CSV and text.
     """
+    arguments = dict(locals())  # first, while parameters are the only local variables
     if out is not None:
         from revin_forecast.data.write_table import check_table_path
 
@@ -59,10 +66,10 @@ def predict(
         raise InputError(
             f"{model} is a file; name the folder that `fit` wrote first, then the table."
         )
-    if plot is not None:
+    if report is not None or plot is not None:
         from revin_forecast.cli.report import check_output_paths  # plotly takes a second to import
 
-        check_output_paths(None, plot)
+        check_output_paths(report, plot)
     with progress(f"forecasting with {model}"):
         from revin_forecast.data.write_table import to_csv, write_table
         from revin_forecast.forecasting.forecast_summary import predict_with_summary
@@ -79,24 +86,30 @@ def predict(
         # The tests were those of the fit, which may be long ago.
         summary = replace(summary, naive_season=None)
         notes = [] if out is None else write_table(table, out, rows.format)
-        if plot is not None:
-            from revin_forecast.cli.report import plot_new_forecast
+        written: list[str] = []
+        if report is not None or plot is not None:
+            from revin_forecast.cli.report import write_new_report_and_plot
+            from revin_forecast.cli.reproduce import format_command_line
 
-            plot_new_forecast(plot, forecaster, new_rows, future, level, table)
+            command_line = format_command_line(predict, arguments, "model", "file")
+            with keeping_forecast(table, rows.format, out, json):
+                written = write_new_report_and_plot(
+                    forecaster, new_rows, arguments, command_line, table, summary
+                )
     if json:
         facts = {"model": model, "file": file, "horizon": forecaster.horizon, "levels": level or []}
-        outputs = {"out": out, "plot": plot, "summary": to_summary_record(summary)}
+        outputs = {"out": out, "report": report, "plot": plot}
+        outputs |= {"summary": to_summary_record(summary)}
         print_json(facts | outputs | {"forecast": table.to_dict("records")})
         return
     # Keep stdout for the CSV, so that it can be redirected to a file.
     lines = [*format_forecast_summary(summary), *notes]
-    print(*lines, sep="\n", file=sys.stderr if out is None else sys.stdout)
+    if out is not None:
+        lines.append(f"{out}: {forecaster.horizon} steps")
+    if not quiet:
+        print(*lines, *written, sep="\n", file=sys.stderr if out is None else sys.stdout)
     if out is None:
         sys.stdout.write(to_csv(table, rows.format))
-    else:
-        print(f"{out}: {forecaster.horizon} steps")
-        if plot is not None:
-            print(f"{plot}: an image of the forecast")
 
 
 def _read_new_rows(file: str, history: "Series", reading: ReadingOptions) -> "Series":

@@ -30,6 +30,11 @@ MAX_CARD_SERIES = 30
 """Number of series in the shift card; the first ones are used."""
 MAX_SCORED_VALUES = 2**24
 """Most values that the report's backtest scores; a larger test part is forecast every few rows."""
+NO_NEW_FIT = (
+    "This forecast is that of a saved model, which was not fitted again. For a backtest, run "
+    "revin-forecast backtest on the table."
+)
+"""Reason for the absence of a backtest in the report of a saved model."""
 TEST_SHARE = 0.2
 """Share of the rows on which the report's backtest scores forecasts."""
 
@@ -102,31 +107,57 @@ def write_report_and_plot(
     return [f"{path}: {description}" for path, description in outputs if path]
 
 
-def plot_new_forecast(
-    plot: str,
+def write_new_report_and_plot(
     forecaster: Forecaster,
     new_rows: Series | None,
-    future: str | None,
-    level: list[float] | None,
+    arguments: Mapping[str, Any],
+    command_line: str,
     table: Any,
-) -> None:
-    """Draw the forecast of a saved forecaster to an image file.
+    summary: ForecastSummary,
+) -> list[str]:
+    """Write a report of a saved forecaster's forecast, an image of it, or both.
 
     Args:
-        plot: path of the image.
         forecaster: a loaded forecaster.
         new_rows: rows before the forecast; None for the rows that it was fitted on.
-        future: path of a table of known covariates.
-        level: requested interval levels in percent.
-        table: the forecast as a data frame, with these intervals.
+        arguments: arguments of the command `predict`.
+        command_line: the command line that reproduces the forecast.
+        table: the forecast as a data frame, with intervals of the requested levels.
+        summary: summary of the forecast.
+
+    Returns:
+        A message for each file.
     """
-    levels, _ = choose_levels(forecaster.fitted, level)
-    if levels and not level:
-        table = forecaster.predict(new_rows, future, levels)
+    report, plot = arguments["report"], arguments["plot"]
+    levels, unnamed = choose_levels(forecaster.fitted, arguments["level"])
+    if levels and not arguments["level"]:
+        table = forecaster.predict(new_rows, arguments["future"], levels)
     history = forecaster.fitted.history if new_rows is None else new_rows
     # New rows may have more columns than the model uses.
     modelled = history.select(forecaster.fitted.history.names)
-    write_image(build_fan_charts(modelled, table, levels, MAX_SERIES), Path(plot))
+    if plot is not None:
+        write_image(build_fan_charts(modelled, table, levels, MAX_SERIES), Path(plot))
+    if report is not None:
+        file = arguments["file"]
+        # The rows of the fit are not saved, only those that a forecast needs.
+        source = {"file": Path(arguments["model"]).name} if file is None else fingerprint_file(file)
+        content = ReportContent(
+            source["file"],
+            modelled,
+            table,
+            levels,
+            forecaster.fitted,
+            NO_NEW_FIT,
+            _shift_card_or_reason(modelled, find_model_season(forecaster.fitted)),
+            find_issues(modelled),
+            command_line,
+            _provenance(source),
+            unnamed,
+            describe_forecast(summary),
+        )
+        write_forecast_report(content, Path(report))
+    outputs = ((plot, "an image of the forecast"), (report, "the report"))
+    return [f"{path}: {description}" for path, description in outputs if path]
 
 
 def _backtest_or_reason(

@@ -12,23 +12,24 @@ from revin_forecast.models.spec import ModuleSpec
 
 
 def format_command_line(
-    command: Callable[..., object], arguments: Mapping[str, Any], positional: str
+    command: Callable[..., object], arguments: Mapping[str, Any], *positional: str
 ) -> str:
     """Return the command line of a call, without options that have their default value.
 
     Args:
         command: function of the command; its parameters are the options.
         arguments: values of the parameters, by name.
-        positional: the parameter that is passed without a flag.
+        positional: the parameters that are passed without a flag.
 
     >>> def greet(name: str, times: int = 1, loud: bool = False): ...
     >>> format_command_line(greet, {"name": "my file", "times": 2, "loud": True}, "name")
     "revin-forecast greet 'my file' --times 2 --loud"
     """
-    words = ["revin-forecast", command.__name__.replace("_", "-"), str(arguments[positional])]
+    words = ["revin-forecast", command.__name__.replace("_", "-")]
+    words += [str(arguments[name]) for name in positional if arguments[name] is not None]
     for name, parameter in signature(command).parameters.items():
         value = arguments.get(name, parameter.default)
-        if name != positional and value != parameter.default:
+        if name not in positional and value != parameter.default:
             words += _option_words(name, value, parameter.default)
     return shlex.join(words)
 
