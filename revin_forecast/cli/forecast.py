@@ -264,6 +264,7 @@ def _forecast_groups(
     lines = [
         *format_forecast_summary(summary),
         f"one model for each of {len(parts)} groups of {group}",
+        *dict.fromkeys(note for part in parts for note in part.notes),
     ]
     last_line = f"{forecaster.horizon} steps of each series"
     return ForecastResult(table, lines, last_line, parts[0].format, summary=summary)

@@ -12,7 +12,7 @@ from revin_forecast.utils.progress import progress
 def inspect_file(
     file: str,
     out: str | None = None,
-    reading: Annotated[ReadingOptions, Without(("target", "inputs", "missing"))] = ReadingOptions(),  # noqa: B008
+    reading: Annotated[ReadingOptions, Without(("inputs", "missing"))] = ReadingOptions(),  # noqa: B008
     json: bool = False,
 ) -> None:
     """Show how a table is read: encoding, columns, form of the times, decimal mark, step.

@@ -54,7 +54,7 @@ class TableFormat:
     """Time zone of the times (UTC, Europe/Berlin, UTC+02:00); None: that of the cells, if any."""
     layout: Literal["wide", "long"] | None = None
     """wide: one column for each series; long: one row for each series and time."""
-    id: str | tuple[str, ...] | None = None
+    id: str | Sequence[str] | None = None
     """Name of the series column of a long table, or the names of several that name a series
     together (store, product)."""
     value: str | None = None

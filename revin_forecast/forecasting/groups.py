@@ -48,9 +48,10 @@ class Group:
         """Read the group as a table of its own."""
         series = read_series(self.frame, **self.read_options)
         form, names = self.format.time_form, self.format.time
-        notes = (*self.table_notes, *series.notes)
+        # Rows are counted within the group.
+        own = (note.replace("the table,", f"group {self.label!r},", 1) for note in series.notes)
         form_of_table = replace(series.format, time=names, time_form=form)
-        return replace(series, format=form_of_table, notes=notes)
+        return replace(series, format=form_of_table, notes=(*self.table_notes, *own))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,8 @@ class GroupForecast:
     """Its summary; None for a forecaster of another class."""
     format: TableFormat
     """Format of the whole table, for writing the forecast alike."""
+    notes: tuple[str, ...] = ()
+    """Notes on the reading of the whole table and of the group, see `Series.notes`."""
 
 
 def forecast_groups(
@@ -237,8 +240,10 @@ class _GroupTask:
     level: tuple[float, ...]
 
 
-def _forecast_or_explain(task: _GroupTask) -> tuple[pd.DataFrame, ForecastSummary | None] | str:
-    """Return the forecast of a group and its summary, or the reason why it can't be forecast."""
+def _forecast_or_explain(
+    task: _GroupTask,
+) -> tuple[pd.DataFrame, ForecastSummary | None, tuple[str, ...]] | str:
+    """Return the forecast of a group, its summary and notes, or why it can't be forecast."""
     # Text, not the exception: one failing group must not stop the others, and it may come from
     # another process.
     new_forecaster = type(task.forecaster)(**task.forecaster.get_params(deep=False))
@@ -246,9 +251,10 @@ def _forecast_or_explain(task: _GroupTask) -> tuple[pd.DataFrame, ForecastSummar
         series = task.group.read()
         forecaster = new_forecaster.fit(series)
         if isinstance(getattr(forecaster, "fitted", None), FittedModel):
-            return predict_with_summary(forecaster.fitted, series, level=task.level)
+            result = predict_with_summary(forecaster.fitted, series, level=task.level)
+            return *result, series.notes
         table = forecaster.predict(level=task.level) if task.level else forecaster.predict()
-        return table, None
+        return table, None, series.notes
     except InputError as error:
         return error.message
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.table_format import TableFormat
 from tests.support.small_tables import DAYS, get_read_error, make_long_frame
 
 
@@ -59,3 +60,96 @@ class TestManySeries:
     def test_ids_with_the_same_text(self):
         frame = make_long_frame([1, 1, 1, "1"], [0, 1, 2, 3])
         assert read_series(frame).names == ("1",)
+
+
+class TestSeveralColumns:
+    def make_frame(self):
+        keys = [("007", "N/W"), ("007", "a\\b"), ("7", "N/W")]
+        days = ["2024-01-01", "2024-01-02", "2024-01-03"]
+        rows = [(*key, day) for key in keys for day in days]
+        frame = pd.DataFrame(rows, columns=["store", "product", "day"])
+        return frame.assign(sales=range(9))
+
+    def test_names_and_forecasts_keep_the_text_of_each_key(self, tmp_path):
+        frame = self.make_frame()
+        frame.to_csv(tmp_path / "sales.csv", index=False)
+        frame.astype({"day": "datetime64[ns]"}).to_parquet(tmp_path / "sales.parquet")
+        for source in (tmp_path / "sales.csv", tmp_path / "sales.parquet", frame):
+            series = read_series(source, id=["store", "product"], value="sales")
+            assert series.names == (r"007/N\/W", r"007/a\\b", r"7/N\/W")
+            np.testing.assert_array_equal(series.values.T.ravel(), range(9))
+            out = series.forecast_frame({"": np.zeros((1, 3)), "-lo-80": np.ones((1, 3))})
+            assert list(out) == ["store", "product", "day", "sales", "sales-lo-80"]
+            assert out[["store", "product"]].to_numpy().tolist() == [
+                ["007", "N/W"],
+                ["007", "a\\b"],
+                ["7", "N/W"],
+            ]
+
+    def test_the_order_of_the_columns_is_that_of_the_option(self):
+        options = {"id": ["product", "store"], "value": "sales", "target": [r"N\/W/7"]}
+        series = read_series(self.make_frame(), **options)
+        assert series.names == (r"N\/W/7",)
+        out = series.forecast_frame({"": np.zeros((1, 1))})
+        assert out.iloc[0, :2].to_dict() == {"product": "N/W", "store": "7"}
+
+    def test_one_name_in_a_list_is_that_name(self):
+        frame = make_long_frame(["a/b"] * 3, range(3))
+        series = read_series(frame, id=["unique_id"])
+        assert series.names == ("a/b",)
+        assert series.format.id == "unique_id"
+
+    def test_a_format_gives_the_columns(self, tmp_path):
+        format = TableFormat(id=("store", "product"), value="sales")
+        format.save(tmp_path / "f.yaml")
+        assert "id:\n- store\n- product\n" in (tmp_path / "f.yaml").read_text()
+        series = read_series(self.make_frame(), format=tmp_path / "f.yaml")
+        assert series.names[0] == r"007/N\/W"
+        assert "series in columns 'store' and 'product', values in column 'sales'" in str(
+            series.format
+        )
+        assert TableFormat.from_dict(series.format.to_dict()) == series.format
+
+    def test_messages(self):
+        frame = self.make_frame()
+        options = {"id": ["store", "product"], "value": "sales"}
+        assert "no series ['x'] in columns 'store' and 'product' among ['007/N" in get_read_error(
+            frame, **options, target=["x"]
+        )
+        empty = frame.assign(product=["N/W", ""] + ["N/W"] * 7)
+        assert "row 2: column 'product' is empty" in get_read_error(empty, **options)
+        twice = pd.concat([frame, frame[:1]])
+        assert r"of series '007/N\\/W' occurs a second time" in get_read_error(twice, **options)
+        assert "no column 'shop'" in get_read_error(frame, id=["store", "shop"], value="sales")
+        assert "need columns of their own" in get_read_error(
+            frame, id=["store", "sales"], value="sales"
+        )
+        for wrong in ([], ["store", "store"], ["store", 1]):
+            assert "a list of different texts" in get_read_error(frame, id=wrong, value="sales")
+
+
+class TestNotes:
+    def test_names_that_differ_in_spaces_or_capitals(self, write_file):
+        rows = [
+            f"{name},2024-01-0{day},1" for name in ("North", "North ", "NORTH") for day in (1, 2, 3)
+        ]
+        series = read_series(write_file("\n".join(["unique_id,ds,y", *rows])))
+        assert series.names == ("North", "North ", "NORTH")
+        (note,) = series.notes
+        assert note.endswith(
+            "sales.csv, line 5: series 'North ' and 'North' differ in spaces or capitals only, and "
+            "were read as two series; the same holds for 1 more"
+        )
+
+    def test_series_of_a_single_row(self):
+        frame = make_long_frame(["a"] * 3 + ["b", "c"], [0, 1, 2, 1, 2])
+        assert read_series(frame).notes == (
+            "the table, row 4: series 'b' has a single row; the same holds for 1 more",
+        )
+        assert read_series(frame, target=["a"]).notes == ()
+
+    def test_columns_that_were_not_read(self):
+        frame = make_long_frame(["a"] * 3, [0, 1, 2]).assign(price=1.0, promo="x")
+        assert read_series(frame).notes == (
+            "columns 'price' and 'promo' were not read: a long table has one column of values",
+        )

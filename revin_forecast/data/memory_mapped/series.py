@@ -166,9 +166,10 @@ def memory_map_table(
     with progress(f"reading {source}", table.rows, "rows") as advance:
         last_values = _write_standardized(path, blocks, first_pass, standardizer, keep, advance)
     last = _build_last_rows(last_values, first_pass, inspected)
+    last = replace(last, notes=tuple(head.notes))
     if not first_pass.is_sorted:
         note = f"{source}: the rows of a series are not in time order; they were sorted by time."
-        last = replace(last, notes=(note,))
+        last = replace(last, notes=(*last.notes, note))
     shape = len(first_pass.grid), len(first_pass.names)
     size = shape[0] * shape[1]
     return MemoryMappedSeries(

@@ -49,6 +49,8 @@ class ColumnKinds:
     """Columns of whole numbers with the name of a column of series."""
     numbers: tuple[str, ...]
     """Other columns of numbers."""
+    mixed: tuple[str, ...] = ()
+    """Those of the numbers that also have cells of text, such as N/W among numbers of shops."""
 
 
 def sort_columns(table: RawTable, names: Sequence[str]) -> ColumnKinds:
@@ -56,6 +58,7 @@ def sort_columns(table: RawTable, names: Sequence[str]) -> ColumnKinds:
     texts: list[str] = []
     ids: list[str] = []
     numbers: list[str] = []
+    mixed: list[str] = []
     for name, dtype in zip(names, table.frame.dtypes[list(names)], strict=True):
         is_plain = isinstance(dtype, np.dtype) and dtype.kind in "fiu"
         if is_plain and not (has_id_name(name) or may_number_rows(name)):
@@ -67,8 +70,12 @@ def sort_columns(table: RawTable, names: Sequence[str]) -> ColumnKinds:
                 continue
             (ids if has_id_name(name) and is_whole(column) else numbers).append(name)
         elif not is_datetime64_any_dtype(column) and not is_timedelta64_dtype(column):
-            (texts if is_text(column) else numbers).append(name)
-    return ColumnKinds(tuple(texts), tuple(ids), tuple(numbers))
+            cells = _sample_cells(column)
+            count = sum(map(is_number_like, cells))
+            (texts if cells and count < len(cells) / 2 else numbers).append(name)
+            if len(cells) / 2 <= count < len(cells):
+                mixed.append(name)
+    return ColumnKinds(tuple(texts), tuple(ids), tuple(numbers), tuple(mixed))
 
 
 def has_id_name(name: str) -> bool:
@@ -125,14 +132,13 @@ def is_row_number(name: str, column: pd.Series) -> bool:
     return bool((steps > 0).all() or (steps < 0).all())  # an id of each row
 
 
-def is_text(column: pd.Series) -> bool:
-    """Return whether the cells of a column that is not numeric are names rather than numbers."""
+def _sample_cells(column: pd.Series) -> list[str]:
+    """Return cells from the top and from all parts of a column, without missing ones."""
     step = max(1, len(column) // SAMPLE_ROWS)
     # The first rows alone may all be missing, with a word of their own (n.a.).
     sample = pd.concat([column.iloc[:SAMPLE_ROWS], column.iloc[::step]])
-    cells = [str(cell).strip() for cell in sample if not pd.isna(cell)]
-    cells = [cell for cell in cells if cell not in NA_VALUES]
-    return bool(cells) and sum(map(is_number_like, cells)) < len(cells) / 2
+    cells = (str(cell).strip() for cell in sample if not pd.isna(cell))
+    return [cell for cell in cells if cell not in NA_VALUES]
 
 
 def is_number_like(cell: str) -> bool:

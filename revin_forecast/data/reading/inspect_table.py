@@ -212,7 +212,8 @@ def _find_long_columns(
     if not id or value is None:
         found = find_long_columns(table, format.time_columns, id, value, group)
         if found is not None:
-            return _use_long_columns(table, format, found, is_part)
+            # Which columns name series may differ between groups.
+            return _use_long_columns(table, format, found, is_part or group is not None)
         _check_long_names(table, [("--id", name) for name in id or LONG_NAMES.id_columns])
         _check_long_names(table, [("--value", value or str(LONG_NAMES.value))])
     if len({*format.time_columns, *id, value}) < len(format.time_columns) + 1 + len(id):

@@ -10,7 +10,12 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from revin_forecast.data.formatting import format_columns
-from revin_forecast.data.reading.column_kinds import ColumnKinds, is_whole, sort_columns
+from revin_forecast.data.reading.column_kinds import (
+    ColumnKinds,
+    has_id_name,
+    is_whole,
+    sort_columns,
+)
 from revin_forecast.data.reading.raw_table import RawTable
 from revin_forecast.errors import InputError
 
@@ -97,12 +102,10 @@ def find_long_columns(
     if not id and group is not None and _count(base) == len(base):
         keys = (group,)
     elif not id:
-        keys, others, last = _find_keys(table, base, _list_candidates(table, kinds))
+        keys, others, last = _find_keys(table, base, kinds)
         if not keys:
             return None
-    ids = [name for name in kinds.ids if name not in keys and name not in others]
-    numbers = [value] if value is not None else [*kinds.numbers] or ids
-    numbers = _leave_out_attributes(table, base, numbers)
+    numbers = [value] if value is not None else _list_values(table, base, kinds, (*keys, *others))
     if not numbers:
         return None
     is_certain = len(numbers) == 1 and (bool(id) or (len(keys) == 1 and not others))
@@ -145,22 +148,36 @@ def suggest_long_columns(table: RawTable, times: Sequence[str]) -> LongColumns |
         for name in kinds.numbers
         if is_numeric_dtype(table.column(name)) and is_whole(table.column(name))
     ]
-    candidates = _list_candidates(table, ColumnKinds(kinds.texts, (*kinds.ids, *whole), ()))
-    keys, _, last = _find_keys(table, _number_times(table, times), candidates)
+    candidates = _list_candidates(table, [*kinds.texts, *kinds.ids, *whole])
+    keys, _, last = _separate_rows(table, _number_times(table, times), candidates)
     numbers = [name for name in kinds.numbers if name not in keys]
     if not keys or not numbers or _find_repeat(last) is not None:
         return None
     return LongColumns(keys, choose_value(numbers), False)
 
 
-def _list_candidates(table: RawTable, kinds: ColumnKinds) -> list[str]:
+def _list_candidates(table: RawTable, likely: Sequence[str]) -> list[str]:
     """Return the columns that may name series, since their cells repeat, in the table's order."""
-    likely = {*kinds.texts, *kinds.ids}
     names = [name for name in table.names if name in likely][:MAX_CANDIDATES]
     return [name for name in names if 1 < _count(_number(table, name)) <= len(table.frame) / 2]
 
 
 def _find_keys(
+    table: RawTable, base: np.ndarray, kinds: ColumnKinds
+) -> tuple[tuple[str, ...], list[str], np.ndarray]:
+    """Return the columns that name the series, as `_separate_rows` does."""
+    likely = [*kinds.texts, *kinds.ids]
+    found = _separate_rows(table, base, _list_candidates(table, likely))
+    # Names such as 007 and N/W may pass for numbers.
+    mixed = [name for name in kinds.mixed if _rank_value(name) == len(VALUE_WORDS)]
+    if not mixed or _find_repeat(found[2]) is None:
+        return found
+    wider = _separate_rows(table, base, _list_candidates(table, [*likely, *mixed]))
+    has_values = bool(set(kinds.numbers) - {*wider[0]})
+    return wider if has_values and _find_repeat(wider[2]) is None else found
+
+
+def _separate_rows(
     table: RawTable, base: np.ndarray, candidates: Sequence[str]
 ) -> tuple[tuple[str, ...], list[str], np.ndarray]:
     """Return the fewest columns in which rows of the same time differ.
@@ -187,23 +204,30 @@ def _find_keys(
     return tuple(separating), [], whole
 
 
-def _leave_out_attributes(table: RawTable, base: np.ndarray, names: Sequence[str]) -> list[str]:
-    """Return the columns without those that only depend on the time, such as the year."""
-    if len(names) < 2:
-        return list(names)
+def _list_values(
+    table: RawTable, base: np.ndarray, kinds: ColumnKinds, names: Sequence[str]
+) -> list[str]:
+    """Return the columns that may hold the values, which are not among some names."""
+    numbers = [name for name in kinds.numbers if name not in names]
+    numbers = numbers or [name for name in kinds.ids if name not in names]
+    if len(numbers) < 2:
+        return numbers
+    # Columns that only depend on the time, such as the year, are not values.
     count = _count(base)
-    own = [name for name in names if _count(_combine(base, _number(table, name))) > count]
-    return own or list(names)
+    own = [name for name in numbers if _count(_combine(base, _number(table, name))) > count]
+    return own or numbers
 
 
 def choose_value(names: Sequence[str]) -> str:
     """Return the column that most likely holds the values: by its name, or else the first."""
+    return min(names, key=_rank_value)
 
-    def rank(name: str) -> int:
-        words = name.lower().replace("_", " ").split()
-        return min((VALUE_WORDS.index(word) for word in words if word in VALUE_WORDS), default=99)
 
-    return min(names, key=rank)
+def _rank_value(name: str) -> int:
+    """Return a lower number for a name that is more usual for values."""
+    words = name.lower().replace("_", " ").split()
+    ranks = [VALUE_WORDS.index(word) for word in words if word in VALUE_WORDS]
+    return min(ranks, default=len(VALUE_WORDS))
 
 
 def _find_repeat(numbers: np.ndarray) -> tuple[int, int] | None:
@@ -216,9 +240,13 @@ def _find_repeat(numbers: np.ndarray) -> tuple[int, int] | None:
 
 def _number(table: RawTable, name: str) -> np.ndarray:
     """Return (rows,) the number of each row's cell, in order of appearance."""
-    return table.remember(
-        ("numbered", name), lambda: pd.factorize(table.column(name), use_na_sentinel=False)[0]
-    )
+
+    def number() -> np.ndarray:
+        # The CSV reader took 007 and 7 for the same number.
+        cells = table.text_column(name) if has_id_name(name) else table.column(name)
+        return pd.factorize(cells, use_na_sentinel=False)[0]
+
+    return table.remember(("numbered", name), number)
 
 
 def _number_times(table: RawTable, times: Sequence[str]) -> np.ndarray:
