@@ -111,7 +111,6 @@ def to_dataset_config(
     name: str, file: str | None, reading: ReadingOptions, season: int | None = None
 ) -> "DatasetConfig":
     """Return the data set as the shift benchmark reads it."""
-    from revin_forecast.data.table_format import TableFormat
     from revin_forecast.shift.suite.suite import DatasetConfig
 
     return DatasetConfig(
@@ -120,7 +119,7 @@ def to_dataset_config(
         season=season,
         columns=reading.target or (),
         time=reading.time,
-        id=TableFormat(id=reading.id).id,
+        id=reading.id[0] if reading.id and len(reading.id) == 1 else reading.id,
         value=reading.value,
         frequency=reading.frequency,
         time_form=reading.time_form,
