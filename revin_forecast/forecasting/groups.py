@@ -64,10 +64,10 @@ class GroupForecast:
     """The forecast, without the group column."""
     summary: ForecastSummary | None
     """Its summary; None for a forecaster of another class."""
+    notes: tuple[str, ...]
+    """Notes on the reading of the whole table and of the group, see `Series.notes`."""
     format: TableFormat
     """Format of the whole table, for writing the forecast alike."""
-    notes: tuple[str, ...] = ()
-    """Notes on the reading of the whole table and of the group, see `Series.notes`."""
 
 
 def forecast_groups(
