@@ -86,7 +86,7 @@ def backtest(
             horizon, lookback, backbone, normalizer, training, covariates or (), selection
         )
         read_options = vars(reading) | {"range_settings": value_range}
-        series = read_table(file, read_options, covariates or ())
+        series = read_table(file, read_options, covariates or (), backbone == "auto")
         result = run_backtest(
             forecaster, series, test_share, step, level, main_season, refit, smape
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from revin_forecast.cli.load_split import choose_window_sizes, load_split, to_dataset_config
 from revin_forecast.cli.options import Without
 from revin_forecast.cli.outcomes import print_sentences
-from revin_forecast.cli.output import print_json, print_table, print_text
+from revin_forecast.cli.output import describe_notes, print_json, print_table, print_text
 from revin_forecast.cli.validation import require_dataset, require_known_shifts, require_positive
 from revin_forecast.data.formatting import pluralize
 from revin_forecast.data.reading.reading_options import ReadingOptions
@@ -121,13 +121,15 @@ def evaluate(
         horizon, lookback, backbone, normalizer, training, names, SelectionSettings()
     )
     print_sentences(find_settings_without_effect(settings, result.fit))
-    record = to_dict(name, config, result, twin)
+    record = to_dict(name, config, result, twin) | {"notes": series.notes}
     if size_note is not None:
         record["note"] = size_note
     if not json:
         if size_note is not None:
             print_text(size_note)
         _print_scores(name, series, config, result, twin)
+        for note in describe_notes(series.notes):
+            print_text(note)
     if shifts:
         # The benchmark reads the data set itself and fits the model on its own split.
         label, file = (name, None) if is_catalogued else (Path(name).stem, name)

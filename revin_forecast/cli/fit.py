@@ -92,7 +92,7 @@ def fit(
         else:
             lines = []
             read_options = vars(reading) | {"range_settings": value_range}
-            series = read_table(file, read_options, covariates or ())
+            series = read_table(file, read_options, covariates or (), backbone == "auto")
             forecaster.fit(series, folder / "training", resume)
     if not training.is_first_process:  # With several processes, only the first one writes.
         return None

@@ -44,6 +44,8 @@ class ForecastResult:
     """Summary of the fit; None for groups."""
     summary: "ForecastSummary | None" = None
     """Summary of the forecast."""
+    notes: Sequence[str] = ()
+    """Notes on the reading of groups; otherwise, those of the summary of the fit."""
 
 
 def forecast(
@@ -160,7 +162,9 @@ def forecast(
             )
     if json:
         record: dict[str, object] = {"file": file, "horizon": horizon, "levels": level or []}
-        fitted = {} if result.fitted is None else {"fitted": result.fitted}
+        fitted: dict[str, object] = {"fitted": result.fitted}
+        if result.fitted is None:
+            fitted = {"notes": result.notes}
         if result.summary is not None:
             fitted["summary"] = to_summary_record(result.summary)
         outputs = {"out": out, "report": report, "plot": plot}
@@ -224,7 +228,8 @@ def _forecast_series(
     from revin_forecast.forecasting.fit_checks import check_before_forecast
     from revin_forecast.forecasting.forecast_summary import predict_with_summary
 
-    series = read_table(file, read_options, forecaster.covariates)
+    is_automatic = forecaster.backbone == "auto"
+    series = read_table(file, read_options, forecaster.covariates, is_automatic)
     check_forecast_size(out, series, forecaster.horizon, len(level))
     known = check_before_forecast(forecaster.config, series, future, level)
     fitted = forecaster.fit(series).fitted
@@ -249,8 +254,12 @@ def _forecast_groups(
     level: Sequence[float],
     engine: Engine | None,
 ) -> ForecastResult:
-    from revin_forecast.cli.output import format_forecast_summary
-    from revin_forecast.forecasting.groups import forecast_each_group, join_group_forecasts
+    from revin_forecast.cli.output import describe_notes, format_forecast_summary
+    from revin_forecast.forecasting.groups import (
+        collect_notes,
+        forecast_each_group,
+        join_group_forecasts,
+    )
     from revin_forecast.forecasting.merge_summaries import merge_summaries
 
     options = {
@@ -261,13 +270,15 @@ def _forecast_groups(
     )
     table = join_group_forecasts(group, parts)
     summary = merge_summaries({str(part.label): part.summary for part in parts if part.summary})
+    notes = collect_notes(parts)
     lines = [
         *format_forecast_summary(summary),
+        *describe_notes(notes),
         f"one model for each of {len(parts)} groups of {group}",
         *dict.fromkeys(note for part in parts for note in part.notes),
     ]
     last_line = f"{forecaster.horizon} steps of each series"
-    return ForecastResult(table, lines, last_line, parts[0].format, summary=summary)
+    return ForecastResult(table, lines, last_line, parts[0].format, summary=summary, notes=notes)
 
 
 def check_group_options(**options: object) -> None:

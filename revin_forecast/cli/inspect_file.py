@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from revin_forecast.cli.options import Without
-from revin_forecast.cli.output import print_json, print_text
+from revin_forecast.cli.output import describe_notes, print_json, print_text
 from revin_forecast.data.formatting import format_names, format_timestamp, pluralize
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.utils.progress import progress
@@ -41,7 +41,7 @@ def inspect_file(
     print(series.format)
     print(f"{pluralize(len(series), 'step')} from {first} to {last}")
     print(f"{len(names)} series: {format_names(names)}")
-    for note in series.notes:
+    for note in describe_notes(series.notes):
         print_text(note)
     if out is not None:
         print(f"{out}: the format, for --format")

@@ -89,22 +89,31 @@ def choose_window_sizes(
     return lookback, horizon, note
 
 
-def read_table(file: str, read_options: Mapping[str, Any], covariates: Sequence[str]) -> "Series":
+def read_table(
+    file: str,
+    read_options: Mapping[str, Any],
+    covariates: Sequence[str],
+    skips_binary: bool = False,
+) -> "Series":
     """Read a table with its targets and inputs, and the columns that are known in advance.
+
+    Rows at the end that have values of known inputs only are left out.
 
     Args:
         file: path of the table.
         read_options: arguments of `read_series`.
         covariates: names of known inputs; those that are columns are read as well as the targets.
+        skips_binary: whether columns of 0 and 1 are not forecast, as by the automatic choice.
     """
     from revin_forecast.data.covariates import table_columns
+    from revin_forecast.data.last_values import end_with_targets
     from revin_forecast.data.reading.read_series import read_series
 
     columns = [name for name in table_columns(covariates) if name != "calendar"]
     target = read_options["target"]
     if target is not None and columns:
         read_options = {**read_options, "target": list(dict.fromkeys([*target, *columns]))}
-    return read_series(file, **read_options)
+    return end_with_targets(read_series(file, **read_options), columns, skips_binary)
 
 
 def to_dataset_config(

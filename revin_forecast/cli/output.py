@@ -23,6 +23,8 @@ ZERO_PERCENT = 0.005
 """Largest share that is rounded to 0 %."""
 NAIVE_NAMES = ("Repeat", "SeasonalNaive ({season})", "naive", "seasonal naive ({season})")
 """Candidates that are always shown, as the baselines."""
+MAX_SHOWN_NOTES = 8
+"""Most notes on the reading of a table that are printed."""
 MIN_NAME_WIDTH = 22
 """Least width of the column of names."""
 MAX_SHOWN_MEMBERS = 3
@@ -135,7 +137,7 @@ def describe_fit(fitted: "FittedModel") -> str:
     table = f"{summary['rows']} rows x {summary['series']} series, {first} to {last}"
     table += f", step {frequency}" if frequency else ""
     lines = [table + (f"; {gaps} values not observed" if gaps else "")]
-    lines += summary.get("notes", ())
+    lines += describe_notes(summary.get("notes", ()))
     if summary.get("left_out"):
         lines.append(describe_binary_columns(summary["left_out"]))
     lines += describe_known_inputs(summary.get("known_inputs", ()))
@@ -146,6 +148,17 @@ def describe_fit(fitted: "FittedModel") -> str:
         lines.append(f"{names}, look-back {config.lookback}")
     lines += summary.get("range", {}).get("notes", [])
     return "\n".join(lines)
+
+
+def describe_notes(notes: Sequence[str]) -> list[str]:
+    """Return the lines on everything that reading a table changed or left out.
+
+    >>> describe_notes([f"note {number}" for number in range(12)])[-2:]
+    ['note 7', 'and 4 more notes on the table; --json lists all']
+    """
+    hidden = len(notes) - MAX_SHOWN_NOTES
+    more = [f"and {hidden} more notes on the table; --json lists all"] if hidden > 0 else []
+    return [*notes[:MAX_SHOWN_NOTES], *more]
 
 
 def describe_binary_columns(names: Sequence[str]) -> str:

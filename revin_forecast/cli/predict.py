@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from revin_forecast.cli.options import Without
 from revin_forecast.cli.outcomes import keeping_forecast
 from revin_forecast.cli.output import (
+    describe_notes,
     format_forecast_summary,
     print_json,
     to_summary_record,
@@ -85,7 +86,8 @@ def predict(
         )
         # The tests were those of the fit, which may be long ago.
         summary = replace(summary, naive_season=None)
-        notes = [] if out is None else write_table(table, out, rows.format)
+        notes = [] if new_rows is None else describe_notes(new_rows.notes)
+        notes += [] if out is None else write_table(table, out, rows.format)
         written: list[str] = []
         if report is not None or plot is not None:
             from revin_forecast.cli.report import write_new_report_and_plot
@@ -100,6 +102,7 @@ def predict(
         facts = {"model": model, "file": file, "horizon": forecaster.horizon, "levels": level or []}
         outputs = {"out": out, "report": report, "plot": plot}
         outputs |= {"summary": to_summary_record(summary)}
+        facts["notes"] = () if new_rows is None else new_rows.notes
         print_json(facts | outputs | {"forecast": table.to_dict("records")})
         return
     # Keep stdout for the CSV, so that it can be redirected to a file.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from revin_forecast.cli.load_split import load_split
 from revin_forecast.cli.options import Without
-from revin_forecast.cli.output import print_json, print_table, print_text
+from revin_forecast.cli.output import describe_notes, print_json, print_table, print_text
 from revin_forecast.cli.validation import require_dataset, require_positive
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.errors import InputError
@@ -99,9 +99,11 @@ def shift_card(
         "note": note,
     }
     if json:
-        print_json(facts | {"channels": card})
+        print_json(facts | {"notes": series.notes, "channels": card})
     else:
         _print_card(card, facts)
+        for note in describe_notes(series.notes):
+            print_text(note)
 
 
 def _require_column_options_for_file(data: str, reading: ReadingOptions) -> None:

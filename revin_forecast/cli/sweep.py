@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from revin_forecast.cli.load_split import load_split
 from revin_forecast.cli.options import Without
-from revin_forecast.cli.output import print_json, print_table
+from revin_forecast.cli.output import describe_notes, print_json, print_table, print_text
 from revin_forecast.cli.validation import require_dataset, require_positive
 from revin_forecast.data.formatting import pluralize
 from revin_forecast.data.reading.reading_options import ReadingOptions
@@ -75,9 +75,11 @@ def sweep(
         grid = SweepGrid(*sizes, blocks=blocks, per_channel=per_channel, season=profile_season)
         evaluation = evaluate_sweep(split, grid, season, refit)
     if json:
-        print_json(_to_dict(file_or_dataset, evaluation, refit))
+        print_json(_to_dict(file_or_dataset, evaluation, refit) | {"notes": series.notes})
     else:
         _print_result(file_or_dataset, evaluation, season, len(series.names))
+        for note in describe_notes(series.notes):
+            print_text(note)
 
 
 def _window_sizes(

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from revin_forecast.data.binary_columns import leave_out_binary_columns
+from revin_forecast.data.covariates import table_columns
+from revin_forecast.data.last_values import end_with_targets, note_early_ends
 from revin_forecast.data.memory_mapped.series import MemoryMappedSeries
 from revin_forecast.data.reading.read_series import TableLike, read_series
 from revin_forecast.errors import InputError
@@ -129,10 +131,13 @@ class Forecaster:
             self.fitted = apply_value_rules(fitted, table)
             return self
         series = read_series(table, inputs=inputs or None)
+        is_automatic = config.backbone is None
+        series = end_with_targets(series, table_columns(config.covariates), is_automatic)
         check_before_fit(config, series)
         if not config.covariates:
             series = series.align_ends()
         if config.backbone is not None:
+            series = note_early_ends(series)
             fitted = note_unused_settings(config, fit_specified(config, series, path, resume))
             self.fitted = apply_value_rules(fitted, series)
             return self
@@ -142,6 +147,7 @@ class Forecaster:
                 "backbone that is trained, or leave resume out."
             )
         series, binary = leave_out_binary_columns(series, config.covariates)
+        series = note_early_ends(series)
         fitted = note_unused_settings(config, fit_auto(config, series))
         self.fitted = apply_value_rules(fitted, series, config.lookback)
         if binary:

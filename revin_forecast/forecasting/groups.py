@@ -1,5 +1,6 @@
 """Fit one model for each group of a long table, such as a region or a category."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -132,7 +133,7 @@ def forecast_each_group(
         if isinstance(result, str):
             reasons.append(f"{part.label!r}: {result}")
         else:
-            forecasts.append(GroupForecast(part.label, *result, part.format))
+            forecasts.append(result)
     if reasons:
         more = [f"and {len(reasons) - MAX_REASONS} more"] if len(reasons) > MAX_REASONS else []
         raise InputError(
@@ -140,6 +141,17 @@ def forecast_each_group(
             f"nothing was. {'; '.join([*reasons[:MAX_REASONS], *more])}"
         )
     return forecasts
+
+
+def collect_notes(forecasts: Sequence[GroupForecast]) -> list[str]:
+    """Return the notes on the reading of all groups; those of single groups with their label."""
+    counts = Counter(note for part in forecasts for note in part.notes)
+    labelled = {
+        note if counts[note] == len(forecasts) > 1 else f"{part.label}: {note}": None
+        for part in forecasts
+        for note in part.notes
+    }
+    return list(labelled)
 
 
 def split_groups(
@@ -240,21 +252,20 @@ class _GroupTask:
     level: tuple[float, ...]
 
 
-def _forecast_or_explain(
-    task: _GroupTask,
-) -> tuple[pd.DataFrame, ForecastSummary | None, tuple[str, ...]] | str:
-    """Return the forecast of a group, its summary and notes, or why it can't be forecast."""
+def _forecast_or_explain(task: _GroupTask) -> GroupForecast | str:
+    """Return the forecast of a group, or the reason why it can't be forecast."""
     # Text, not the exception: one failing group must not stop the others, and it may come from
     # another process.
     new_forecaster = type(task.forecaster)(**task.forecaster.get_params(deep=False))
+    label, format = task.group.label, task.group.format
     try:
         series = task.group.read()
         forecaster = new_forecaster.fit(series)
         if isinstance(getattr(forecaster, "fitted", None), FittedModel):
-            result = predict_with_summary(forecaster.fitted, series, level=task.level)
-            return *result, series.notes
+            table, summary = predict_with_summary(forecaster.fitted, series, level=task.level)
+            return GroupForecast(label, table, summary, series.notes, format)
         table = forecaster.predict(level=task.level) if task.level else forecaster.predict()
-        return table, None, series.notes
+        return GroupForecast(label, table, None, series.notes, format)
     except InputError as error:
         return error.message
 

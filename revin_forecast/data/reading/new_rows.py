@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from revin_forecast.data.last_values import end_with_targets
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 
@@ -37,7 +38,7 @@ def read_new_rows(read: Callable[[str | None], Series], history: Series) -> Seri
     if spacing > _find_min_spacing(history):
         detected = _detect_frequency(read)
         raise _build_mismatch_error(detected or f"{spacing} times {frequency}", frequency)
-    return newer
+    return end_with_targets(newer, [name for name in newer.names if name not in history.targets])
 
 
 def _detect_frequency(read: Callable[[str | None], Series]) -> str | None:

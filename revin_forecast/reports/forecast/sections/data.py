@@ -34,6 +34,7 @@ def render_data(content: ReportContent) -> Markup:
     return render_template(
         "forecast/sections/data.html.jinja",
         series=content.series,
+        notes=content.series.notes,
         unobserved_count=unobserved_count,
         value_count=value_count,
         issues=[row for kind in get_args(IssueKind) for row in _issue_rows(content.issues, kind)],
