@@ -16,11 +16,13 @@ from revin_forecast.backbones.tsb import (
     smoothing_powers,
 )
 from revin_forecast.errors import InputError
-from revin_forecast.models.intervals import QUANTILE_GRID, Intervals
+from revin_forecast.models.intervals import MAX_NORMAL_SCORE, QUANTILE_GRID, Intervals
 from revin_forecast.utils.shapes import Past
 
 SIZE_LEVELS = 200
 """Number of equally spaced quantiles that represent the distribution of sizes."""
+COMPOUND_NODES = 501
+"""Number of normal scores that represent the quantiles of a compound: 0.02 apart."""
 SIZE_DECAY = 0.02
 """Decay of the weight of a size with each later occurrence: 1/e after 50 of them."""
 
@@ -57,7 +59,13 @@ class CompoundIntervals(Intervals):
         A score is infinite at a level that has no quantile. Compounds have one at every level.
         """
         scores = np.zeros((len(QUANTILE_GRID), 1, 1), np.float32)
-        return cls(scores if others is None else others.score_source, zero, sizes, others)
+        return cls(
+            scores if others is None else others.score_source,
+            zero,
+            sizes,
+            others,
+            dependence_source=None if others is None else others.dependence_source,
+        )
 
     @classmethod
     def fit(
@@ -86,6 +94,11 @@ class CompoundIntervals(Intervals):
         """Occurrence and size, and the method of the other channels."""
         own = "how often and how much, of intermittent series"
         return own if self.others is None else f"{own}; others {self.others.method}"
+
+    @property
+    def score_nodes(self) -> npt.NDArray[np.floating]:
+        """Normal scores at small distances: the quantiles of a compound are steps, not lines."""
+        return np.linspace(-MAX_NORMAL_SCORE, MAX_NORMAL_SCORE, COMPOUND_NODES)
 
     @property
     def is_intermittent(self) -> npt.NDArray[np.bool_]:

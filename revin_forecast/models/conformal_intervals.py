@@ -28,8 +28,10 @@ from revin_forecast.models.intervals import (
     Intervals,
     normal_quantile,
     recent_gap_share,
+    select_dependence,
     window_scale,
 )
+from revin_forecast.models.step_dependence import StepDependence
 from revin_forecast.utils.shapes import Past
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -77,7 +79,9 @@ class ConformalIntervals(Intervals):
         """Return the intervals of some channels; scores of one channel hold for all."""
         if self.scores.shape[2] == 1:
             return self
-        return ConformalIntervals(self.scores[:, :, list(indices)])
+        return ConformalIntervals(
+            self.scores[:, :, list(indices)], dependence_source=select_dependence(self, indices)
+        )
 
     @classmethod
     def calibrate(
@@ -111,7 +115,10 @@ class ConformalIntervals(Intervals):
                 "no value of the calibration windows was observed, so intervals can't be "
                 "calibrated. Pass more rows, or leave --level out."
             )
-        return cls(partial(_calibrate, scores, observed, stride))
+        return cls(
+            partial(_calibrate, scores, observed, stride),
+            dependence_source=partial(StepDependence.estimate, scores),
+        )
 
 
 def _calibrate(scores: Array, observed: Mask, stride: float) -> Array:

@@ -5,7 +5,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from revin_forecast.models.step_dependence import StepDependence
 from revin_forecast.utils.arguments import check_level
 from revin_forecast.utils.shapes import Past
 
@@ -25,6 +26,8 @@ _TAIL = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025)
 _LOWER = (*_TAIL, *(step / 20 for step in range(1, 10)))
 QUANTILE_GRID = np.array([*_LOWER, 0.5, *(1 - level for level in reversed(_LOWER))])
 """Quantile levels whose scores are stored; others are interpolated on the normal quantile scale."""
+MAX_NORMAL_SCORE = 5.0
+"""Largest normal score whose quantile is computed: one in 3.5 million is beyond."""
 MIN_SCALE = 0.01
 """Minimum scale in training deviations: a constant window does not make the future certain."""
 MIN_RECENT_STEPS = 8
@@ -94,6 +97,10 @@ class Intervals(ABC):
 
     score_source: Array | Callable[[], Array]
     """The scores, or a function that computes them on first use: point forecasts need none."""
+    dependence_source: StepDependence | Callable[[], StepDependence] | None = field(
+        default=None, kw_only=True
+    )
+    """The dependence between steps, or a function that estimates it on first use; None: unknown."""
 
     @cached_property
     def scores(self) -> Array:
@@ -102,6 +109,21 @@ class Intervals(ABC):
         Infinite where a level can't be estimated.
         """
         return self.score_source() if callable(self.score_source) else self.score_source
+
+    @cached_property
+    def dependence(self) -> StepDependence | None:
+        """Dependence of errors between steps; None: unknown, as in models of earlier versions."""
+        return (
+            self.dependence_source()
+            if callable(self.dependence_source)
+            else (self.dependence_source)
+        )
+
+    @property
+    def score_nodes(self) -> Array:
+        """Normal scores between which quantiles are linear, ascending."""
+        grid = normal_quantile(QUANTILE_GRID)
+        return np.concatenate([[-MAX_NORMAL_SCORE], grid, [MAX_NORMAL_SCORE]])
 
     @property
     @abstractmethod
@@ -167,6 +189,11 @@ class Intervals(ABC):
         beyond = np.where(inside == 0, 1, z / np.where(inside == 0, 1, inside))
         interpolated = interpolated * beyond[:, None, None]
         return np.moveaxis(interpolated, 0, -1).astype(np.float32)
+
+
+def select_dependence(intervals: Intervals, indices: Sequence[int]) -> StepDependence | None:
+    """Return the dependence of some channels; None if it is unknown."""
+    return None if intervals.dependence is None else intervals.dependence.select(indices)
 
 
 def _recent_steps(lookback: int) -> int:

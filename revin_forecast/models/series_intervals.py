@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from revin_forecast.models.intervals import QUANTILE_GRID, Array, Intervals
+from revin_forecast.models.intervals import QUANTILE_GRID, Array, Intervals, select_dependence
+from revin_forecast.models.step_dependence import StepDependence
 from revin_forecast.utils.shapes import Past
 
 AMPLITUDE_ROWS = 12
@@ -82,6 +83,7 @@ class SeriesIntervals(Intervals):
             self.reference[chosen],
             self.zero[chosen],
             self.growth[chosen],
+            dependence_source=select_dependence(self, chosen),
         )
 
     @classmethod
@@ -109,8 +111,15 @@ class SeriesIntervals(Intervals):
         stretch = _stretch_steps(relative.shape[1], gaps)
         weight = _weigh_errors(relative)
         spread, growth = _fit_spread(relative / stretch**TYPICAL_GROWTH, weight, reference.numpy())
-        source = partial(_calibrate, relative / stretch**growth, weight, spread, window_count)
-        return cls(source, reference, zero, torch.from_numpy(growth))  # pyright: ignore[reportUnknownMemberType]
+        relative = relative / stretch**growth
+        source = partial(_calibrate, relative, weight, spread, window_count)
+        return cls(
+            source,
+            reference,
+            zero,
+            torch.from_numpy(growth),  # pyright: ignore[reportUnknownMemberType]
+            dependence_source=partial(StepDependence.estimate, relative),
+        )
 
 
 def _stretch_steps(horizon: int, gaps: Tensor | None) -> Array:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from revin_forecast.metrics.seasonal_scale import naive_scale
 from revin_forecast.models.series_intervals import SeriesIntervals, count_gap, measure_amplitude
+from revin_forecast.models.step_dependence import StepDependence
 from revin_forecast.selection.expanding_origins import (
     MIN_ROWS,
     choose_origins,
@@ -154,7 +155,8 @@ class LocalSelection:
             for name in ("reference", "growth")
         )
         scores = partial(_join_scores, parts, self.order.numpy())
-        return SeriesIntervals(scores, reference, zero, growth)
+        dependence = partial(_join_dependence, parts, self.order.numpy())
+        return SeriesIntervals(scores, reference, zero, growth, dependence_source=dependence)
 
 
 def select_local(
@@ -249,3 +251,10 @@ def _calibrate_block(block: SeriesBlock, combination: LocalCombination) -> Serie
 
 def _join_scores(parts: Sequence[SeriesIntervals], order: np.ndarray) -> np.ndarray:
     return np.concatenate([part.scores for part in parts], axis=2)[:, :, order]
+
+
+def _join_dependence(parts: Sequence[SeriesIntervals], order: np.ndarray) -> StepDependence:
+    dependences = [part.dependence for part in parts if part.dependence is not None]
+    common = np.concatenate([dependence.common for dependence in dependences])
+    decay = np.concatenate([dependence.decay for dependence in dependences])
+    return StepDependence(common[order], decay[order])
