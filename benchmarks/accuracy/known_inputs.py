@@ -14,8 +14,8 @@ from revin_forecast.data.catalog.catalog import data_folder
 from revin_forecast.data.holiday_calendar import count_holidays
 from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.series import Series
-from revin_forecast.evaluation.rolling_windows import iter_rolling_origins
 from revin_forecast.forecasting.fitted import FittedModel
+from revin_forecast.forecasting.rolling_windows import iter_rolling_origins
 from revin_forecast.metrics.seasonal_scale import naive_scale
 
 TRAINING_SHARE = 0.8

@@ -13,8 +13,8 @@ from revin_forecast.data.series import Series
 from revin_forecast.data.write_table import check_file_path
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation import BacktestResult, backtest
-from revin_forecast.evaluation.backtest import find_model_season
 from revin_forecast.forecasting.describe_forecast import describe_forecast
+from revin_forecast.forecasting.fitted import find_model_season
 from revin_forecast.forecasting.forecast_summary import ForecastSummary
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.parallel import Engine

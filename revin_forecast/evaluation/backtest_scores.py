@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from revin_forecast.backbones import Repeat, SeasonalNaive
-from revin_forecast.errors import InputError
-from revin_forecast.evaluation.rolling_windows import OriginBatch
 from revin_forecast.forecasting.fitted import FittedModel
+from revin_forecast.forecasting.rolling_windows import OriginBatch
 from revin_forecast.metrics.error_sums import BY_SERIES, BY_STEP, ErrorSums
 from revin_forecast.metrics.targets import is_covered, percentage_errors, pinball_losses
 from revin_forecast.models.intervals import interval_quantiles
@@ -148,25 +147,6 @@ class ScoreAccumulator:
         seasonal = SeasonalNaive(origins.last_season.shape[1], horizon, channels)
         pairs = [(repeat, origins.last_values), (seasonal, origins.last_season)]
         return [Reversible(model, LastValue(channels)).eval()(past) for model, past in pairs]
-
-
-def has_quantiles(fitted: FittedModel, levels: Sequence[float], required: bool = False) -> bool:
-    """Return whether a model has quantiles at some levels.
-
-    Raises:
-        InputError: it does not have them, and they are required.
-    """
-    config = fitted.config
-    # Forecasting a window of zeros asks models of quantiles and conformal intervals alike.
-    past = torch.zeros(1, config.lookback, len(fitted.history.names))
-    known = torch.zeros(1, config.lookback + config.horizon, len(config.covariates))
-    try:
-        fitted.quantiles(past, levels, known if config.covariates else None)
-    except InputError:
-        if required:
-            raise
-        return False
-    return True
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from revin_forecast.backbones import ETS
 from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.data.covariates import KnownColumns
+from revin_forecast.data.reading.frequency import default_season
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.data.value_range import ValueRange
@@ -47,6 +49,9 @@ class FittedModel:
     """Intervals around the point forecast; None: the model forecasts quantiles."""
     value_range: ValueRange | None = None
     """The values that forecasts may take; None in models of earlier versions."""
+    naive_scale: np.ndarray | None = None
+    """(targets,) unit of MASE in the table's units, from the rows fitted on; NaN for a series
+    without one. None in models of earlier versions."""
 
     @property
     def targets(self) -> list[int]:
@@ -140,6 +145,19 @@ class FittedModel:
         Raises:
             InputError: the model has no intervals, or not at these levels.
         """
+        points = self._forecast_points(past, known) if points is None else points
+        quantiles = self.compute_raw_quantiles(past, levels, known, points)
+        return self._restrict_quantiles(quantiles, levels, points)
+
+    @torch.inference_mode()
+    def compute_raw_quantiles(
+        self,
+        past: Past,
+        levels: Sequence[float],
+        known: Known | None = None,
+        points: Tensor | None = None,
+    ) -> Future:
+        """Return `quantiles` before the range of values is applied."""
         if self.model.levels:
             batch_size = _batch_size(past)
             parts = [
@@ -151,9 +169,7 @@ class FittedModel:
                 )
                 for start in range(0, len(past), batch_size)
             ]
-            quantiles = torch.cat([part for part in parts if part is not None])
-            points = self._forecast_points(past, known) if points is None else points
-            return self._restrict_quantiles(quantiles, levels, points)
+            return torch.cat([part for part in parts if part is not None])
         if self.intervals is None:
             raise InputError(
                 "this model has no intervals: among the last rows that it was fitted on too few "
@@ -161,8 +177,31 @@ class FittedModel:
             )
         points = self._forecast_points(past, known) if points is None else points
         targets = select_targets(self.model, past)
-        quantiles = self.intervals.quantiles(points, targets, levels)
-        return self._restrict_quantiles(quantiles, levels, points)
+        return self.intervals.quantiles(points, targets, levels)
+
+    def to_table_units(
+        self, forecast: np.ndarray, level: float | None = None, point: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return a standardized forecast in the table's units and within the range of values.
+
+        Args:
+            forecast: (time, targets) or (windows, time, targets), standardized.
+            level: quantile level; None: the point forecast.
+            point: point forecast of a quantile, in the table's units.
+        """
+        standardizer = self.standardizer.select(self.targets)
+        values = standardizer.inverse_transform(forecast)
+        # A standardized float32 forecast has seven digits: further ones would be noise. The digits
+        # of a window depend on its own size only, so windows are rounded as further channels.
+        columns = np.moveaxis(values, -2, 0)
+        repeat = columns[0].size // len(self.targets)
+        parts = (standardizer.mean, standardizer.scale)
+        tiled = Standardizer(*(np.tile(part, repeat) for part in parts))
+        rounded = tiled.round_to_float32(columns.reshape(len(columns), -1))
+        values = np.moveaxis(rounded.reshape(columns.shape), 0, -2)
+        if self.value_range is None:
+            return values
+        return self.value_range.restrict(values, level, point)
 
     def _restrict_quantiles(
         self, quantiles: Future, levels: Sequence[float], point: Tensor
@@ -190,6 +229,12 @@ class FittedModel:
         # Standardized as the truth is, so that equal values stay equal. Others keep their digits.
         standardized = torch.from_numpy(scale.transform(restricted)).to(forecast.dtype)
         return torch.where(torch.from_numpy(restricted != values), standardized, forecast)
+
+
+def find_model_season(fitted: FittedModel) -> int:
+    """Return the season that a model was selected with, or the default season of its frequency."""
+    selected = fitted.summary.get("selection", {}).get("season")
+    return selected or default_season(fitted.history.frequency)
 
 
 def _batch_size(past: Past) -> int:

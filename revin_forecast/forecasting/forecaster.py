@@ -1,9 +1,7 @@
 """The public `Forecaster`: fit on a table, predict a table."""
 
-import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -20,6 +18,7 @@ from revin_forecast.forecasting import (
     fit_memory_mapped,
     fit_specified,
 )
+from revin_forecast.forecasting.estimator import Estimator
 from revin_forecast.forecasting.fit_checks import (
     check_before_fit,
     check_fit_arguments,
@@ -27,6 +26,7 @@ from revin_forecast.forecasting.fit_checks import (
 )
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.predict import predict_table
+from revin_forecast.forecasting.sample import sample_table
 from revin_forecast.forecasting.saving import load_fitted, save_fitted
 from revin_forecast.forecasting.value_rules import apply_value_rules
 from revin_forecast.models.spec import ModuleFactory, ModuleSpec
@@ -37,7 +37,7 @@ from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.arguments import check_count
 
 
-class Forecaster:
+class Forecaster(Estimator):
     """A forecaster of tables: fit on a table, predict the table that follows.
 
     Values are standardized, forecast on each window's own scale and mapped back to the table's
@@ -185,6 +185,7 @@ class Forecaster:
         future: TableLike | None = None,
         level: Sequence[float | int] | float | int = (),
         engine: Engine | None = None,
+        quantiles: Sequence[float] = (),
     ) -> pd.DataFrame:
         """Forecast the steps after a table's last row, without fitting again.
 
@@ -196,6 +197,8 @@ class Forecaster:
                 and NAME-hi-80.
             engine: distributes many series over workers, see `parallel.make_engine`; None: all
                 series in this process.
+            quantiles: quantile levels between 0 and 1; each adds a column, NAME-q-10 for 0.1. The
+                quantiles 0.1 and 0.9 are the limits of the 80 % interval.
 
         Returns:
             `horizon` steps of every series forecast, in the layout of the table.
@@ -204,7 +207,47 @@ class Forecaster:
             InputError: the table can't be used, a known input is missing, the model has no
                 intervals, or an engine was passed and the model mixes series.
         """
-        return predict_table(self.fitted, table, future, level, engine)
+        return predict_table(self.fitted, table, future, level, engine, quantiles)
+
+    def sample(
+        self,
+        count: int,
+        table: TableLike | None = None,
+        future: TableLike | None = None,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Draw paths that the steps after a table's last row may take.
+
+        Each step has the distribution of the intervals. The errors of two steps of a path are
+        correlated as those on calibration windows were, so that sums over steps have honest
+        intervals: see `models.step_dependence`. A model that was not calibrated (trained on
+        quantiles, or saved by an earlier version) gets the correlation of typical series. Series
+        are drawn independently of each other. Values keep their range; whole numbers are rounded to
+        the nearest.
+
+        Args:
+            count: number of paths.
+            table: newer rows, as for `predict`; None: the rows the model was fitted on.
+            future: values of known inputs, as for `predict`.
+            seed: random seed; the same seed gives the same paths.
+
+        Returns:
+            `horizon` rows of each path in the layout of the table, with the column "sample", the
+            number of the path.
+
+        Raises:
+            InputError: as for `predict`, or the paths do not fit into memory.
+
+        >>> import numpy as np, pandas as pd
+        >>> dates = pd.date_range("2024-01-01", periods=60, freq="D")
+        >>> noise = np.random.default_rng(0).normal(size=60)
+        >>> table = pd.DataFrame({"date": dates, "sold": 20 + noise})
+        >>> paths = Forecaster(horizon=7).fit(table).sample(1000)
+        >>> paths.columns.tolist(), len(paths)
+        (['date', 'sample', 'sold'], 7000)
+        >>> week = paths.groupby("sample").sold.sum().quantile([0.1, 0.9])
+        """
+        return sample_table(self.fitted, count, table, future, seed)
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted forecaster into a folder; see `saving.save_fitted`."""
@@ -225,34 +268,6 @@ class Forecaster:
         forecaster.fitted = fitted
         return forecaster
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the constructor's arguments as they were passed (scikit-learn's protocol)."""
-        return {name: getattr(self, name) for name in _get_constructor_parameters()}
-
-    def set_params(self, **changed: Any) -> "Forecaster":
-        """Change some of the constructor's arguments and drop the fitted model.
-
-        Raises:
-            InputError: unknown argument, or a value that can't be used; nothing changes then.
-        """
-        unknown = [name for name in changed if name not in _get_constructor_parameters()]
-        if unknown:
-            raise InputError(
-                f"Forecaster has no {unknown}; it takes {list(_get_constructor_parameters())}."
-            )
-        parameters = self.get_params() | changed
-        type(self)(**parameters)  # raises before this forecaster changes
-        self.__init__(**parameters)
-        return self
-
-    def __repr__(self) -> str:
-        changed = [
-            f"{name}={getattr(self, name)!r}"
-            for name, parameter in _get_constructor_parameters().items()
-            if getattr(self, name) != parameter.default
-        ]
-        return f"Forecaster({', '.join(changed)})"
-
     def _make_config(self) -> ForecasterConfig:
         """Return the arguments as a checked configuration."""
         lookback = None if self.lookback is None else check_count("lookback", self.lookback)
@@ -272,7 +287,3 @@ class Forecaster:
             covariates if backbone is None else resolve_covariates(backbone, covariates),
             self.selection or SelectionSettings(),
         )
-
-
-def _get_constructor_parameters() -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(Forecaster).parameters

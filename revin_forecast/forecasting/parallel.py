@@ -59,6 +59,7 @@ def select_series(fitted: FittedModel, first: int, stop: int) -> FittedModel:
         history=fitted.history.select([fitted.history.names[index] for index in indices]),
         intervals=None if fitted.intervals is None else fitted.intervals.select(indices),
         value_range=fitted.value_range and fitted.value_range.select(indices),
+        naive_scale=None if fitted.naive_scale is None else fitted.naive_scale[indices],
     )
 
 

@@ -29,16 +29,18 @@ class PredictedValues:
     history: Series
     """The rows before the forecast, with the series forecast only."""
     columns: Mapping[str, np.ndarray]
-    """(horizon, targets) values by column suffix: "", "-lo-80", "-hi-80"."""
+    """(horizon, targets) values by column suffix: "", "-lo-80", "-hi-80", "-q-50"."""
 
-    def to_frame(self, level: Sequence[float | int]) -> pd.DataFrame:
-        """Return the forecast with the intervals of some levels, in the layout of the table.
+    def to_frame(
+        self, level: Sequence[float | int], quantiles: Sequence[float | int] = ()
+    ) -> pd.DataFrame:
+        """Return the forecast with some intervals and quantiles, in the layout of the table.
 
         Raises:
             InputError: the frequency is unknown, or two columns would have the same name.
         """
-        bounds = (f"-{side}-{float(percent):g}" for percent in level for side in ("lo", "hi"))
-        return self.history.forecast_frame({key: self.columns[key] for key in ("", *bounds)})
+        suffixes = name_columns(level, quantiles)
+        return self.history.forecast_frame({key: self.columns[key] for key in suffixes})
 
 
 def predict_table(
@@ -47,10 +49,12 @@ def predict_table(
     future: TableLike | None = None,
     level: Sequence[float | int] | float | int = (),
     engine: Engine | None = None,
+    quantiles: Sequence[float] = (),
 ) -> pd.DataFrame:
     """Forecast the steps after a table's last row; see `Forecaster.predict`."""
     levels = check_levels(level)
-    return predict_values(fitted, table, future, levels, engine).to_frame(levels)
+    predicted = predict_values(fitted, table, future, levels, engine, quantiles)
+    return predicted.to_frame(levels, quantiles)
 
 
 def predict_values(
@@ -59,9 +63,60 @@ def predict_values(
     future: TableLike | None = None,
     level: Sequence[float | int] = (),
     engine: Engine | None = None,
+    quantiles: Sequence[float | int] = (),
 ) -> PredictedValues:
     """Forecast the steps after a table's last row as arrays; see `Forecaster.predict`."""
-    bounds = {float(percent): interval_quantiles(percent) for percent in level}
+    level_by_suffix = name_columns(level, quantiles)
+    history, past, known = build_inputs(fitted, table, future)
+    forecasts = _forecast_by_suffix(fitted, past, known, level_by_suffix, engine)
+    columns: dict[str, np.ndarray] = {}
+    for suffix, forecast in forecasts.items():
+        values = forecast.squeeze(0).numpy()
+        columns[suffix] = fitted.to_table_units(values, level_by_suffix[suffix], columns.get(""))
+    return PredictedValues(select_forecast_rows(fitted, history), columns)
+
+
+def name_columns(
+    level: Sequence[float | int], quantiles: Sequence[float] = ()
+) -> dict[str, float | None]:
+    """Return the quantile level of each column by its suffix; None: the point forecast.
+
+    Raises:
+        InputError: an interval level or a quantile can't be used.
+
+    >>> name_columns([80], [0.5])
+    {'': None, '-lo-80': 0.1, '-hi-80': 0.9, '-q-50': 0.5}
+    """
+    by_suffix: dict[str, float | None] = {"": None}
+    for percent in level:
+        low, high = interval_quantiles(percent)
+        by_suffix |= {f"-lo-{float(percent):g}": low, f"-hi-{float(percent):g}": high}
+    for quantile in quantiles:
+        if not 0 < quantile < 1:
+            hint = f"; pass {quantile / 100:g}" if 1 < quantile < 100 else "; try 0.1"
+            raise InputError(f"a quantile is between 0 and 1 but got {quantile:g}{hint}.")
+        # Rounded, so that 0.29 is not 28.999999999999996 percent.
+        by_suffix[f"-q-{round(100 * quantile, 9):g}"] = float(quantile)
+    return by_suffix
+
+
+def build_inputs(
+    fitted: FittedModel, table: TableLike | None, future: TableLike | None
+) -> tuple[Series, Past, Known | None]:
+    """Return the rows to forecast from, and the inputs of the model: one window.
+
+    Args:
+        fitted: the model.
+        table: newer rows; None: the rows that the model was fitted on.
+        future: values of the columns that are known inputs.
+
+    Returns:
+        The last rows, the past (1, lookback, channels), standardized, and the known inputs
+        (1, lookback + horizon, covariates); None for a model without any.
+
+    Raises:
+        InputError: the table can't be used, or a known input is missing.
+    """
     history, known_columns = fitted.history, fitted.known_columns
     check_new_rows(table)
     if table is not None:
@@ -75,53 +130,45 @@ def predict_values(
                 known_columns.standardizer,
             )
     past = fitted.standardizer.to_tensor(history.values, fitted.dtype).unsqueeze(0)
-    known = _build_known_covariates(fitted, history, known_columns, future)
-    forecasts = _forecast_by_suffix(fitted, past, known, bounds, engine)
-    targets = history.select([history.names[target] for target in fitted.targets])
-    standardizer = fitted.standardizer.select(fitted.targets)
-    quantile_levels: dict[str, float | None] = {"": None}
-    for percent, (low, high) in bounds.items():
-        quantile_levels |= {f"-lo-{percent:g}": low, f"-hi-{percent:g}": high}
-    columns: dict[str, np.ndarray] = {}
-    for suffix, forecast in forecasts.items():
-        values = standardizer.inverse_transform(forecast.squeeze(0).numpy())
-        # A standardized float32 forecast has seven digits: further ones would be noise.
-        values = standardizer.round_to_float32(values)
-        if fitted.value_range is not None:
-            values = fitted.value_range.restrict(values, quantile_levels[suffix], columns.get(""))
-        columns[suffix] = values
-    return PredictedValues(targets, columns)
+    return history, past, _build_known_covariates(fitted, history, known_columns, future)
+
+
+def select_forecast_rows(fitted: FittedModel, history: Series) -> Series:
+    """Return the rows of the series that are forecast."""
+    return history.select([history.names[target] for target in fitted.targets])
 
 
 def _forecast_by_suffix(
     fitted: FittedModel,
     past: Past,
     known: Known | None,
-    bounds: Mapping[float, tuple[float, float]],
+    level_by_suffix: Mapping[str, float | None],
     engine: Engine | None,
 ) -> dict[str, Future]:
-    """Return (1, horizon, targets) forecasts by column suffix: "", "-lo-80", "-hi-80".
+    """Return (1, horizon, targets) forecasts by column suffix: "", "-lo-80", "-hi-80", "-q-50".
 
     Args:
         fitted: the model.
         past: (1, lookback, channels), standardized.
         known: (1, lookback + horizon, covariates).
-        bounds: lower and upper quantile level by interval level.
+        level_by_suffix: quantile level by suffix; None: the point forecast.
         engine: distributes the series; None: this process.
     """
     # One ascending list of quantiles: levels may share them, and the model computes each once.
-    quantile_levels = sorted({quantile for pair in bounds.values() for quantile in pair})
+    quantile_levels = sorted({level for level in level_by_suffix.values() if level is not None})
     if engine is None:
         point, quantiles = fitted.forecast_with_quantiles(past, quantile_levels, known)
     elif known is not None:
         raise InputError("an engine takes no model with known inputs; leave the engine out.")
     else:
         point, quantiles = predict_parallel(fitted, past, engine, quantile_levels)
-    forecasts = {"": point}
-    for percent, (low, high) in bounds.items():
-        assert quantiles is not None  # with bounds there are quantile levels
-        forecasts[f"-lo-{percent:g}"] = quantiles[..., quantile_levels.index(low)]
-        forecasts[f"-hi-{percent:g}"] = quantiles[..., quantile_levels.index(high)]
+    forecasts: dict[str, Future] = {}
+    for suffix, level in level_by_suffix.items():
+        if level is None:
+            forecasts[suffix] = point
+        else:
+            assert quantiles is not None  # there are quantile levels
+            forecasts[suffix] = quantiles[..., quantile_levels.index(level)]
     return forecasts
 
 

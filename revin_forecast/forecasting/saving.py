@@ -33,6 +33,7 @@ from revin_forecast.models.conformal_intervals import ConformalIntervals
 from revin_forecast.models.intervals import Intervals
 from revin_forecast.models.series_intervals import SeriesIntervals
 from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.models.step_dependence import StepDependence
 from revin_forecast.parameters.weights import load_parameters, parameters_to_bytes
 from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.training.settings import TrainingSettings
@@ -127,17 +128,19 @@ def _build_fitted(
         _restore_known_columns(config, history, arrays),
         _restore_intervals(arrays),
         ValueRange.from_arrays(arrays),
+        arrays.get("naive_scale"),
     )
 
 
 def _restore_intervals(arrays: dict[str, np.ndarray]) -> Intervals | None:
     """Return the intervals; None before schema 3, and for models of quantiles."""
     others: Intervals | None = None
+    dependence = StepDependence(*arrays["dependence"]) if "dependence" in arrays else None
     if "amplitude" in arrays:
         parts = (torch.from_numpy(arrays[name]) for name in ("amplitude", "zero", "growth"))
-        others = SeriesIntervals(arrays["scores"], *parts)
+        others = SeriesIntervals(arrays["scores"], *parts, dependence_source=dependence)
     elif "scores" in arrays:
-        others = ConformalIntervals(arrays["scores"])
+        others = ConformalIntervals(arrays["scores"], dependence_source=dependence)
     if "compound_sizes" in arrays:
         return CompoundIntervals.around(arrays["compound_zero"], arrays["compound_sizes"], others)
     return others
@@ -216,10 +219,16 @@ def _collect_state_arrays(fitted: FittedModel) -> dict[str, np.ndarray]:
         intervals = intervals.others
     if intervals is not None:
         arrays["scores"] = intervals.scores
+        if intervals.dependence is not None:
+            arrays["dependence"] = np.stack(
+                [intervals.dependence.common, intervals.dependence.decay]
+            )
     if isinstance(intervals, SeriesIntervals):
         arrays["amplitude"] = intervals.reference.numpy()
         arrays["zero"] = intervals.zero.numpy()
         arrays["growth"] = intervals.growth.numpy()
+    if fitted.naive_scale is not None:
+        arrays["naive_scale"] = fitted.naive_scale
     if fitted.value_range is not None:
         arrays |= fitted.value_range.to_arrays()
     if fitted.known_columns is not None:

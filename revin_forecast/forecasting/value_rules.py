@@ -9,8 +9,9 @@ from revin_forecast.data.memory_mapped.series import MemoryMappedSeries
 from revin_forecast.data.reading.frequency import default_season
 from revin_forecast.data.series import Series
 from revin_forecast.data.value_range import ValueRange, describe_share
-from revin_forecast.forecasting.fitted import FittedModel
+from revin_forecast.forecasting.fitted import FittedModel, find_model_season
 from revin_forecast.forecasting.intermittent_member import add_intermittent_member
+from revin_forecast.metrics.seasonal_scale import naive_scale
 from revin_forecast.models.compound_intervals import CompoundIntervals
 from revin_forecast.models.intervals import Intervals
 from revin_forecast.selection.seasonality import is_below_a_day
@@ -24,7 +25,7 @@ MAX_BLOCK_VALUES = 2**22
 def apply_value_rules(
     fitted: FittedModel, series: Series | MemoryMappedSeries, lookback: int | None = None
 ) -> FittedModel:
-    """Return the model with the range of its targets' values and intervals of intermittent ones.
+    """Return the model with its targets' range, intervals of intermittent ones and unit of MASE.
 
     Of a memory-mapped table, the last rows decide, which are in memory, and any negative value.
 
@@ -47,9 +48,16 @@ def apply_value_rules(
     scale = fitted.standardizer.select(fitted.targets).scale
     summary = fitted.summary | {"range": value_range.summarize(values, scale, settings)}
     intervals = _add_compound_intervals(fitted, values, value_range.is_rate)
+    unit = naive_scale(torch.from_numpy(values), find_model_season(fitted)).numpy()
     if intervals is not None:
         summary["interval_method"] = intervals.method
-    fitted = replace(fitted, value_range=value_range, summary=summary, intervals=intervals)
+    fitted = replace(
+        fitted,
+        value_range=value_range,
+        summary=summary,
+        intervals=intervals,
+        naive_scale=unit,
+    )
     is_rate = value_range.is_rate
     if isinstance(series, MemoryMappedSeries) or not is_rate.any():
         return fitted

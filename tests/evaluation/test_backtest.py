@@ -10,7 +10,7 @@ from revin_forecast.backbones import Linear, Repeat, Ridge, TiDE
 from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation import backtest
-from revin_forecast.evaluation.rolling_windows import iter_rolling_origins
+from revin_forecast.forecasting.rolling_windows import iter_rolling_origins
 from revin_forecast.metrics.seasonal_scale import naive_scale
 from revin_forecast.training.settings import TrainingSettings
 from tests.support.weekly_series import ROWS, make_series, make_values

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from revin_forecast.data.series import Series
 from revin_forecast.evaluation import DEFAULT_INTERVAL_LEVELS
-from revin_forecast.evaluation.backtest_scores import has_quantiles
+from revin_forecast.forecasting.backtest_frame import has_quantiles
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.models.intervals import interval_quantiles
 from revin_forecast.reports.forecast.content import ReportContent
