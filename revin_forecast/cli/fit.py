@@ -45,9 +45,9 @@ def fit(
     """Fit on a table and save the forecaster in a folder.
 
     Args:
-        file: CSV (separated by comma, semicolon, tab or |; also as .gz) or Parquet file, or - for
-            standard input; wide (a time column and one column per series) or long (id, time,
-            value).
+        file: table: CSV, Excel (file.xlsx::Sheet), Parquet, Arrow, JSON lines, SQLite
+            (file.db::table), or - for standard input; wide (a time column and one column per
+            series) or long (id, time, value).
         horizon: number of steps to forecast.
         out: folder for the forecaster, a model card, the resolved options (config.yaml) and, for a
             backbone trained by gradient descent, checkpoints and logs.
@@ -127,8 +127,9 @@ def _uses_memory_map(
 
     if memory_map == "always" and not reading.allows_memory_map:
         raise InputError(
-            "--missing, --decimal and --resample need all rows, but a memory-mapped table is read "
-            "a few rows at a time. Leave them out, or pass --memory-map never."
+            "--missing, --decimal, --resample, --encoding and --skip-rows need all rows or text, "
+            "but a memory-mapped table is read a few rows at a time. Leave them out, or pass "
+            "--memory-map never."
         )
     if memory_map != "auto":
         return memory_map == "always"

@@ -23,7 +23,10 @@ BASE_CLASS = re.compile(r"(Backbone|Adapter|Normalizer)$")
 """End of names of classes that need code to be used."""
 RARE_PARAMETERS = {"value_range": "limits"}
 """Parameters whose options only --help-all shows, and the word for them."""
-RARE_FIELDS = ("long_gaps", "resample", "aggregate", "decimal", "time_form", "format")
+RARE_FIELDS = (
+    *("long_gaps", "resample", "aggregate", "decimal", "time_form", "format"),
+    *("encoding", "skip_rows"),
+)
 """Fields of the reading options that only --help-all shows."""
 COMMON_TEXTS = {
     "config": "read options from this YAML file; the command line overrides it",

@@ -18,7 +18,8 @@ def inspect_file(
     """Show how a table is read: encoding, columns, form of the times, decimal mark, step.
 
     Args:
-        file: CSV or Parquet file, or - for standard input.
+        file: table: CSV, Excel, Parquet, Arrow, JSON lines, SQLite (file.db::table), or - for
+            standard input.
         out: write the format to this YAML file, which other commands take as --format.
         reading: how the table is read.
         json: print one JSON object instead of text.

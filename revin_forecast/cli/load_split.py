@@ -136,4 +136,6 @@ def to_dataset_config(
         long_gaps=reading.long_gaps,
         resample=reading.resample,
         aggregate=reading.aggregate,
+        encoding=reading.encoding,
+        skip_rows=reading.skip_rows,
     )

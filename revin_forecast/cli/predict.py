@@ -127,7 +127,8 @@ def _read_new_rows(file: str, history: "Series", reading: ReadingOptions) -> "Se
     }
     options["like"] = history.format
     # These need all rows, but a memory map reads a few rows at a time.
-    others = {role: getattr(reading, role) for role in ("decimal", "resample", "aggregate")}
+    roles = ("decimal", "resample", "aggregate", "encoding", "skip_rows")
+    others = {role: getattr(reading, role) for role in roles}
     read = partial(read_series, file, **others, **options)
     if reading.allows_memory_map and history.format.resample is None and exceeds_memory(file):
         read = partial(_read_last_rows, file, len(history), options)

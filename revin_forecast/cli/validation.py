@@ -7,7 +7,7 @@ from typing import Any
 
 from revin_forecast.errors import InputError
 from revin_forecast.utils.arguments import check_levels
-from revin_forecast.utils.files import describe_missing_file
+from revin_forecast.utils.files import describe_missing_file, split_part
 
 COUNTS = ("horizon", "lookback", "season", "step", "refit")
 """Options that count rows."""
@@ -28,10 +28,11 @@ def require_dataset(data: str) -> bool:
 
     if data in catalog.CATALOG:
         return True
-    if data == "-" or Path(data).exists():
+    path = Path(split_part(data)[0])
+    if data == "-" or path.exists():
         return False
-    if Path(data).suffix:  # no data set has a dot in its name
-        raise InputError(describe_missing_file(Path(data)))
+    if path.suffix:  # no data set has a dot in its name
+        raise InputError(describe_missing_file(path))
     try:
         catalog.find_entry(data)
     except InputError as error:
@@ -105,9 +106,11 @@ def fingerprint_file(file: str) -> dict[str, str]:
     """Return the name and SHA-256 of a file, as a saved model records its source."""
     if file == "-":
         return {"file": "standard input"}
-    path = Path(file)
+    name, part = split_part(file)
+    path = Path(name)
     if not path.is_file():
         return {"file": path.name}  # Reading the file will report the error.
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return {"file": path.name, "sha256": digest}
+    shown = path.name if part is None else f"{path.name}::{part}"
+    return {"file": shown, "sha256": digest}

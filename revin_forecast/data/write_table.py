@@ -13,7 +13,7 @@ from revin_forecast.data.series import Series
 from revin_forecast.data.style_table import FLOAT_FORMAT, style_numbers, style_times
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat
 from revin_forecast.errors import InputError
-from revin_forecast.utils.files import atomic_write
+from revin_forecast.utils.files import atomic_write, split_part
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".jsonl", ".parquet", ".feather", ".arrow")
 """Suffixes of the files that a forecast can be written to."""
@@ -37,7 +37,8 @@ def check_table_path(path: str | Path, source: str | Path | None = None) -> None
             exist, or is the source; or a library is not installed.
     """
     path = Path(path)
-    if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
+    source = None if source is None else Path(split_part(source)[0])
+    if source is not None and path.exists() and source.exists() and path.samefile(source):
         raise InputError(f"{path} is the input table; write the forecast to another file.")
     # A stream has no suffix and no folder to check.
     if _is_stream(path):

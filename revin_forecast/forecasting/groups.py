@@ -164,6 +164,8 @@ def split_groups(
     decimal: DecimalMark | None = None,
     time_form: str | None = None,
     format: TableFormat | str | Path | None = None,
+    encoding: str | None = None,
+    skip_rows: int | None = None,
     **read_options: Any,
 ) -> list[Group]:
     """Split a long table by a column, in order of appearance.
@@ -177,6 +179,8 @@ def split_groups(
         decimal: decimal mark; None: detected from the numbers.
         time_form: form of the times, see `TableFormat.time_form`; None: detected.
         format: how the table is written, see `read_series`.
+        encoding: encoding of a text file; None: detected.
+        skip_rows: number of lines above the names of the columns; None: detected.
         read_options: further options of `read_series`.
 
     Raises:
@@ -185,7 +189,7 @@ def split_groups(
     if isinstance(source, Series):
         raise InputError("a Series has no column of groups; pass the table that it was read from.")
     options = {"time": time, "id": id, "value": value, "decimal": decimal}
-    options["time_form"] = time_form
+    options |= {"time_form": time_form, "encoding": encoding, "skip_rows": skip_rows}
     given = complete_format(load_format(format), None, options | {"layout": "long"})
     table = drop_total_rows(read_table(source, given, text_columns=[group]))
     named = [("--group", group), *(("--id", name) for name in given.id_columns)]

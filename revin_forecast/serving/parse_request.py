@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from revin_forecast.data.reading.delimited import read_delimited
+from revin_forecast.data.reading.file_kinds import has_signature
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat
 from revin_forecast.errors import InputError
 from revin_forecast.serving.messages import WorkerRequest
@@ -17,7 +18,8 @@ from revin_forecast.serving.schemas import ForecastRequest, Rows
 TABLE_FILE_NAME = "table.csv"
 """Name of the request's table in the messages of the table reader."""
 CLI_ONLY_OPTIONS = re.compile(
-    r"(?<![^\s(])--(format|frequency|id|inputs|memory-map|missing|target|time|time-form|value)(?![\w-])"
+    r"(?<![^\s(])--(encoding|format|frequency|id|inputs|memory-map|missing|skip-rows|target|time|"
+    r"time-form|value)(?![\w-])"
 )
 """Options of the command line that a request lacks: the model was fitted with them."""
 MAX_COLUMNS = 10_000
@@ -52,10 +54,11 @@ def parse_request(request: WorkerRequest, folder: Path, like: TableFormat) -> Pa
         return ParsedRequest(None, None, request.level)
     if request.is_json:
         return _parse_json(request)
-    # The table reader unpacks gzip and Parquet files. A small compressed body can expand to any
-    # size, so the limit on the body would not limit the memory.
-    if request.content.startswith((b"\x1f\x8b", b"PAR1")):
-        raise InputError("the table is compressed; send plain CSV.")
+    # The table reader unpacks compressed files. A small compressed body can expand to any size, so
+    # the limit on the body would not limit the memory.
+    if has_signature(request.content):
+        found = "a spreadsheet" if request.content.startswith(b"PK") else "compressed or binary"
+        raise InputError(f"the table is {found}; send plain CSV.")
     _check_column_count(_read_column_names(request.content, like))
     (folder / TABLE_FILE_NAME).write_bytes(request.content)
     return ParsedRequest(folder / TABLE_FILE_NAME, None, request.level)

@@ -165,14 +165,28 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def split_part(source: str | Path) -> tuple[str, str | None]:
+    """Split the name of a table into its file and a part of the file; None: no part is named.
+
+    >>> split_part("sales.xlsx::2024")
+    ('sales.xlsx', '2024')
+    """
+    text = str(source)
+    file, mark, part = text.partition("::")
+    if not mark or Path(text).exists():  # a file may have any name
+        return text, None
+    return file, part
+
+
 def require_file(path: str) -> None:
     """Check that a table exists, without reading it; "-" is standard input.
 
     Raises:
         InputError: it does not.
     """
-    if path != "-" and not Path(path).exists():
-        raise InputError(describe_missing_file(Path(path)))
+    file, _ = split_part(path)
+    if file != "-" and not Path(file).exists():
+        raise InputError(describe_missing_file(Path(file)))
 
 
 def describe_missing_file(path: Path) -> str:

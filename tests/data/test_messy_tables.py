@@ -27,18 +27,24 @@ class TestCommand:
                 "line 7: 2024-01-05 00:00:00 occurs a second",
             ),
             (GOOD.replace("date,x", "x,x"), "more than one column ['x']"),
-            ("Sold,,\ndate,x,y\n2024-01-01,1,2\n", "2 of the 3 columns have no name in its fir"),
+            ("Sold,,\ndate,1,2\n2024-01-01,1,2\n", "2 of the 3 columns have no name in its fir"),
             (
-                "Sold,\n,\n" + GOOD,
+                "Sold,\n,\n" + GOOD.replace("x", "1"),
                 "If the first line is a title, delete the lines above",
             ),
-            ("Sold\n" + GOOD, "line 2 has 2 cells but line 1 has 1. If that is a title, delete it"),
+            (
+                "Sold\n" + GOOD.replace("x", "1"),
+                "line 2 has 2 cells but line 1 has 1. If that is a title, delete it",
+            ),
             (
                 GOOD.replace("date", "n").replace("2024-01-", ""),
                 "Write times as 2024-12-31, in a",
             ),
             ("date,x\n", "no rows below its header"),
-            (b"PK\x03\x04 and so on", "a spreadsheet (.xlsx, .ods) or a zip archive, neither CSV"),
+            (
+                b"PK\x03\x04 and so on",
+                "a damaged spreadsheet (.xlsx, .ods) or zip archive (File is",
+            ),
             (
                 b"\x89HDF\r\n\x1a\n",
                 "is an HDF5 file, neither CSV nor Parquet; save the table as",

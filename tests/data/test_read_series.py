@@ -206,7 +206,8 @@ def test_rejects_other_input(tmp_path):
     assert "is not UTF-8 text" in get_text_error(
         tmp_path, HEAD + "2024-01-03,3,é\n", encoding="latin-1"
     )
-    assert "is neither CSV" in get_text_error(tmp_path, HEAD, name="table.xlsx")
+    assert "is neither CSV" in get_text_error(tmp_path, HEAD, name="table.dat")
+    assert "has the name of an Excel workbook" in get_text_error(tmp_path, HEAD, name="table.xlsx")
     assert "not a readable Parquet file" in get_text_error(tmp_path, HEAD, name="table.parquet")
     assert "see time" in get_text_error(tmp_path, HEAD, time="when")
     assert "has no column 'z' among" in get_text_error(tmp_path, HEAD, columns=["z"])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from revin_forecast.data.reading import source
+from revin_forecast.data.reading import source, streams
 from revin_forecast.data.reading.read_series import read_series
 from tests.support.small_tables import (
     GOOD,
@@ -119,39 +119,63 @@ class TestSource:
         )
 
 
-class TestEncodings:
-    NAMED = GOOD.replace("x", "Größe in °C")
+class TestLargeContent:
+    """Content without an end, or too large for the memory, is rejected early."""
 
-    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
-    def test_decodes_unambiguous_text(self, write_file, encoding):
-        series = read_series(write_file(self.NAMED, encoding=encoding))
-        assert series.names == ("Größe in °C",)
-        assert series.format.time == "date"
-        message = get_read_error(write_file(self.NAMED.replace(",5\n", ",5a\n"), encoding=encoding))
-        assert (
-            "line 7, column 'Größe in °C': '5a' is not a number. Write it without the unit"
-            in message
-        )
+    def test_devices(self):
+        for name in ("/dev/zero", "/dev/urandom"):
+            message = get_read_error(name)
+            assert message.startswith(f"{name} is a device, which may have no end, not a table.")
+        assert "/dev/null is empty" in get_read_error("/dev/null")
 
-    @pytest.mark.parametrize(
-        ("name", "encoding"),
-        [
-            ("время", "cp1251"),
-            ("prix à", "cp1252"),
-            ("€", "cp1252"),
-            ("ł", "cp1250"),
-            ("売上", "cp932"),
-        ],
-    )
-    def test_rejects_ambiguous_text(self, write_file, name, encoding):
-        message = get_read_error(write_file(GOOD.replace("x", name), encoding=encoding))
-        assert "sales.csv, line 1 is not UTF-8 text (byte 0x" in message
-        assert "Save it as CSV UTF-8" in message
+    def test_endless_standard_input(self, monkeypatch):
+        with Path("/dev/zero").open() as device:
+            monkeypatch.setattr(sys, "stdin", device)
+            assert "standard input is a device" in get_read_error("-")
 
-    def test_damage(self, write_file):
-        assert "line 1 contains a zero byte" in get_read_error(
-            write_file(GOOD, encoding="utf-16-le")
+    def test_an_endless_pipe_of_binary_data(self, tmp_path):
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_bytes, args=[bytes(2**12)])
+        writer.start()
+        assert "is binary data of an unknown format, not a table" in get_read_error(pipe)
+        writer.join()
+
+    def test_a_pipe_may_be_compressed(self, tmp_path):
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        writer = threading.Thread(target=pipe.write_bytes, args=[gzip.compress(GOOD.encode())])
+        writer.start()
+        assert len(read_series(pipe)) == 12
+        writer.join()
+
+    @pytest.mark.parametrize("content", [bytes(2**20), b"0,0,0\n" * 2**18], ids=["zeros", "rows"])
+    def test_a_small_file_that_grows_without_bounds(self, write_file, monkeypatch, content):
+        monkeypatch.setattr(streams, "MAX_DENSE_BYTES", 2**20)
+        monkeypatch.setattr(streams, "BLOCK_BYTES", 2**16)
+        path = write_file(gzip.compress(content), "bomb.csv.gz")
+        reason = "MB and grows to more than" if content[0] else "is binary data of an unknown"
+        message = get_read_error(path)
+        assert "bomb.csv.gz" in message
+        assert reason in message
+
+    def test_a_dense_table_is_decompressed_in_blocks(self, write_file, monkeypatch):
+        monkeypatch.setattr(streams, "MAX_DENSE_BYTES", 2**10)
+        monkeypatch.setattr(streams, "BLOCK_BYTES", 16)
+        members = gzip.compress(GOOD[:40].encode()) + gzip.compress(GOOD[40:].encode())
+        assert len(read_series(write_file(members, "t.csv.gz"))) == 12
+
+    def test_more_than_the_memory(self, write_file, monkeypatch):
+        monkeypatch.setattr(streams, "memory_bytes", lambda: 100)
+        path = write_file(GOOD)
+        assert "sales.csv has more than 5e-08 GB of text, half of the memory" in get_read_error(
+            path
         )
-        assert "marked as UTF-16-LE but is not" in get_read_error(
-            write_file(GOOD.encode("utf-16") + b"\x00")
-        )
+        path = write_file(gzip.compress(GOOD.encode() * 2**10), "t.csv.gz")
+        monkeypatch.setattr(streams, "MAX_DENSE_BYTES", 2**8)
+        monkeypatch.setattr(streams, "memory_bytes", lambda: 2**12)
+        assert "t.csv.gz, decompressed, has more than" in get_read_error(path)
+        frame = pd.read_csv(io.StringIO(GOOD))
+        frame.to_parquet(path.with_name("t.parquet"))
+        monkeypatch.setattr(streams, "memory_bytes", lambda: 100)
+        assert len(read_series(path.with_name("t.parquet"))) == 12

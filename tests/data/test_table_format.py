@@ -30,16 +30,23 @@ def make_ambiguous_tables():
         "decimal mark": make_table(["1,234", "12,345"] * 6, separator=";"),
         "two decimal marks": make_table(["1,234.5", "2.000,5"] * 6, separator=";"),
         "time column": two_times,
-        "title": "sales per day\n" + GOOD,
-        "title, blank line": "sales per day\n\nshops 1 to 3\n" + GOOD,
-        "title with separators": "sales,,\n" + make_table(NUMBERS, NUMBERS),
-        "Russian": GOOD.replace("x", "время").encode("cp1251"),
+        "title": "sales per day\n" + make_table(NUMBERS, names=["2024"]),
+        "title, blank line": "sales per day\n\nshops 1 to 3\n" + make_table(NUMBERS, names=["7"]),
+        "title with separators": "sales,,\n" + make_table(NUMBERS, NUMBERS, names=["1", "2"]),
+        "French": GOOD.replace("x", "prix à").encode("cp1252"),
         "UTF-16 without a mark": GOOD.encode("utf-16-le"),
     }
     return {
         name: table if isinstance(table, bytes) else table.encode()
         for name, table in tables.items()
     }
+
+
+def find_options(message):
+    """Return the arguments for the encoding or the lines above the names that a message advises."""
+    encodings = re.findall(r"encoding='([\w-]+)'", message)
+    rows = re.findall(r"skip_rows=(\d+)", message)
+    return [{"encoding": name} for name in encodings] + [{"skip_rows": int(row)} for row in rows]
 
 
 def find_advice(message):
@@ -57,6 +64,10 @@ def test_the_remedy_of_every_ambiguous_table_works(problem, write_file, tmp_path
     options = {"target": ["x"]} if problem == "time column" else {}
     message = get_read_error(path, **options)
     assert "sales.csv" in message
+    advised = find_options(message)
+    if advised:
+        assert len(read_series(path, **advised[0])) == 12
+        return
     lines = find_advice(message)
     assert lines
     if problem == "two decimal marks":  # one of the cells is wrong, whichever mark is meant
@@ -143,7 +154,7 @@ def test_lines_of_messages_count_the_lines_above_the_header(write_file):
     path = write_file("Sales;;\r\n\r\n" + make_table(["1", "two"] * 6, separator=";"))
     message = get_read_error(path, format=TableFormat(header=3))
     assert "sales.csv, line 5, column 'x': 'two' is not a number" in message
-    assert "has 16 lines, but its format says header: 99" in get_read_error(
+    assert "has 16 lines, but the names of the columns should be on line 99" in get_read_error(
         path, format=TableFormat(header=99)
     )
 
@@ -209,7 +220,7 @@ def test_rejects_formats_that_contradict_the_table(write_file, tmp_path):
     )
     assert "has no column 'shop'" in get_read_error(path, format=TableFormat(id="shop"))
     latin = write_file(GOOD.replace("x", "Größe").encode("cp1252"), "latin.csv")
-    assert "its format says encoding: utf-8 but is not that" in get_read_error(
+    assert "or its format says utf-8 but is not that" in get_read_error(
         latin, format=TableFormat(encoding="utf-8")
     )
     assert "'2024-01-01' is not a date" in get_read_error(

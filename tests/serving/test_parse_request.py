@@ -15,7 +15,7 @@ BAD = {
     "other columns": (b"day,x\n2024-01-01,1\n2024-01-02,1\n2024-01-03,1\n", "lacks ['a', 'b<i>']"),
     "no number": (HEAD + TWO + b"2024-01-03,x,2\n", "line 4, column 'a': 'x'"),
     "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "line 1 is not UTF-8 text"),
-    "gzip": (b"\x1f\x8b\x08\x00" + bytes(50), "the table is compressed; send plain CSV"),
+    "gzip": (b"\x1f\x8b\x08\x00" + bytes(50), "the table is compressed or binary; send plain CSV"),
     "a spreadsheet": (b"PK\x03\x04" + bytes(60), "a spreadsheet"),
     "ragged": (HEAD + b"1\n2024-01-01,1,2,3,4\n", "line 2 has 1 cells but the header has 3"),
     "columns without end": (b"day," + WIDE + b"\n", MANY),

@@ -10,13 +10,17 @@ from itertools import islice
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from revin_forecast.data.reading.source import decode_to_utf8
-from revin_forecast.data.table_format import SEPARATOR_NAMES, TableFormat, suggest_format
+from revin_forecast.data.reading.encodings import decode_to_utf8
+from revin_forecast.data.reading.table_top import (
+    SEPARATORS,
+    SNIFF_CHARACTERS,
+    SNIFF_ROWS,
+    TableTop,
+    read_top,
+)
+from revin_forecast.data.table_format import TableFormat, suggest_format
 from revin_forecast.errors import InputError
 
-SEPARATORS = (",", ";", "\t", "|")
-SEPARATOR_WORDS = {"\t": "tab"}
-"""How a format file may write a separator that can't be seen."""
 NA_VALUES = ["", "NA", "N/A", "n/a", "NaN", "nan", "-nan", "NULL", "null", "#N/A", "None"]
 UTC_OFFSET = r"(?:[zZ]|[T :]\d{2}[\d:.,]* ?[+-]\d{2}(?::?\d{2})?)$"
 """Pattern of the end of a time with its offset from UTC."""
@@ -25,10 +29,6 @@ MONTH_WITH_POINT = r"(?:0?[1-9]|1[0-2])\.\d{4}"
 DOUBTFUL_NUMBER = r"[+-]?[\d.,' \u2019\u00a0\u202f]*(?:,\d|\.\d{3}\.)[\d.,eE+-]*"
 """Pattern of a number with a comma, or with points that group digits."""
 PLAIN_NUMBER = r"[+-]?[\d.]+(?:[eE][+-]?\d+)?"
-SNIFF_ROWS = 50
-"""Rows from the top of a file by which its separator is detected."""
-SNIFF_CHARACTERS = 2**20
-"""Largest part of a file in which these rows are looked for."""
 SNIFF_CELLS = 20_000
 """Most cells by which the columns are found that are parsed as text."""
 
@@ -48,6 +48,8 @@ class DelimitedText:
     """Line of the file on which the text begins, which is that of the header."""
     encoding: str = "utf-8"
     """Encoding of the file."""
+    notes: tuple[str, ...] = ()
+    """Sentences on lines that were left out, and on a guessed encoding."""
 
     def parse(self, text_columns: Sequence[str] = (), has_commas: bool = False) -> pa.Table:
         """Return the columns, with those as text (007, NA, a time with its zone) whose text counts.
@@ -168,7 +170,7 @@ class DelimitedText:
                 return (
                     f"{self.name}, line {line} has {len(cells)} cells but line {header[0]} has 1. "
                     "If that is a title, delete it, so that the names of the columns come first, "
-                    f"or pass {suggest_format(f'header: {line}')}."
+                    f"or pass --skip-rows {line - 1}.{suggest_separator(header[1][0], cells)}"
                 )
             if len(cells) != width:
                 return (
@@ -182,7 +184,7 @@ class DelimitedText:
 
 
 def read_delimited(data: bytes, name: str, given: TableFormat, like: TableFormat) -> DelimitedText:
-    """Decode the bytes of a text file and detect its separator.
+    """Decode the bytes of a text file, and detect its separator and the line of its header.
 
     Args:
         data: content of the file.
@@ -193,7 +195,7 @@ def read_delimited(data: bytes, name: str, given: TableFormat, like: TableFormat
     Raises:
         InputError: the file is not text, or its separator is ambiguous.
     """
-    data, encoding = decode_to_utf8(data, name, given.encoding, like.encoding)
+    data, encoding, note = decode_to_utf8(data, name, given.encoding, like.encoding)
     # A copy of a whole large file to strip it is avoided where its top already has text.
     if not data[: 2**16].strip() and not data.strip():
         raise InputError(f"{name} is empty; it should have a header and rows.")
@@ -204,75 +206,68 @@ def read_delimited(data: bytes, name: str, given: TableFormat, like: TableFormat
         if separator not in SEPARATORS and separator != given.separator:
             raise InputError(f"{name}, line 1 names the separator {separator!r}; use a comma.")
     data = _skip_lines(data, first_line - 1, name)
-    separator = separator or _detect_separator(data, name, like.separator)
-    text = DelimitedText(name, data, separator, first_line, encoding)
+    top = read_top(data, name, separator, like.separator)
+    text = DelimitedText(
+        name, data, top.separator, first_line, encoding, tuple(filter(None, [note]))
+    )
+    text = _leave_out_lines(text, top, has_header=given.header is not None)
     text.check_quotes()
     return text
 
 
+def _leave_out_lines(text: DelimitedText, top: TableTop, has_header: bool) -> DelimitedText:
+    """Return the text without the lines above its header and a row of units below it."""
+    if top.header is None or (has_header and top.header.row):
+        return text
+    notes, data, first_line = list(text.notes), text.data, text.first_line
+    skipped = top.lines[top.header.row] - 1
+    if top.header.row:
+        last = first_line + skipped - 1
+        above = f"line {first_line}" if skipped == 1 else f"lines {first_line} to {last}"
+        notes.append(f"{above}: left out, since the names of the columns are below")
+    if top.header.units is not None:
+        line = top.lines[top.header.units]
+        start, end = _find_line_ends(data, line)
+        data = data[:start] + data[end:]  # an empty line, so that the others keep their numbers
+        number = first_line + line - 1
+        notes.append(f"line {number}: the row of units below the names was left out")
+    if top.header.row:
+        data, first_line = _skip_lines(data, skipped, text.name), first_line + skipped
+    return replace(text, data=data, first_line=first_line, notes=tuple(notes))
+
+
+def _find_line_ends(data: bytes, line: int) -> tuple[int, int]:
+    """Return the positions at which a line begins and ends, without its line break."""
+    ends = re.finditer(rb"\r\n|\r|\n|\Z", data)
+    breaks = list(islice(ends, line))
+    return breaks[line - 2].end() if line > 1 else 0, breaks[line - 1].start()
+
+
 def _skip_lines(data: bytes, count: int, name: str) -> bytes:
     """Return the text without its first lines."""
-    for line in range(count):
-        end = re.search(rb"\r\n|\r|\n", data)
-        if end is None:
-            raise InputError(
-                f"{name} has {line + 1} lines, but its format says header: {count + 1}. Give the "
-                "line that names the columns."
-            )
-        data = data[end.end() :]
-    return data
+    if not count:
+        return data
+    breaks = list(islice(re.finditer(rb"\r\n|\r|\n", data), count))
+    if len(breaks) < count:
+        raise InputError(
+            f"{name} has {len(breaks) + 1} lines, but the names of the columns should be on line "
+            f"{count + 1} (--skip-rows, or header in its format). Give the line that names them."
+        )
+    return data[breaks[-1].end() :]
 
 
-def suggest_separator(header: str) -> str:
-    """Return a hint at the separator of a header that was read as a single name."""
+def suggest_separator(header: str, row: Sequence[str] = ()) -> str:
+    """Return a hint at the separator of a header that was read as a single name.
+
+    Args:
+        header: the name.
+        row: cells of a row that should have the separator too.
+    """
     for character, label in ((":", "a colon"), ("^", "^"), ("~", "~"), (" ", "spaces")):
-        if character in header.strip():
+        if character in header.strip() and (not row or character in row[0].strip()):
             remedy = suggest_format(f'separator: "{character}"')
             return (
                 f" The columns seem to be separated by {label}; save the file with commas, or pass "
                 f"{remedy}."
             )
     return ""
-
-
-def _detect_separator(data: bytes, name: str, like: str | None) -> str:
-    """Return the separator that splits the header and the rows below into equally many cells."""
-    top = data[:SNIFF_CHARACTERS].decode(errors="ignore")
-    candidates = dict.fromkeys(filter(None, [*SEPARATORS, like]))
-    cells = {separator: _count_cells_per_row(top, separator) for separator in candidates}
-    likely = [
-        separator for separator, counts in cells.items() if len(set(counts)) == 1 and counts[0] > 1
-    ]
-    if len(likely) > 1:  # a separator inside quotes does not separate
-        headers = {
-            separator: next(csv.reader(top.splitlines(), delimiter=separator))
-            for separator in likely
-        }
-        balanced = [
-            separator
-            for separator in likely
-            if all(column.count('"') % 2 == 0 for column in headers[separator])
-        ]
-        likely = balanced or likely
-    if like in likely:
-        return like
-    if len(likely) > 1:
-        names = " or ".join(SEPARATOR_NAMES[separator] for separator in likely)
-        lines = (f'separator: "{SEPARATOR_WORDS.get(mark, mark)}"' for mark in likely)
-        raise InputError(
-            f"{name}: the columns may be separated by {names}. Quote the names and cells that "
-            "contain the other character, put a line such as sep=; at the top of the file, or pass "
-            f"{suggest_format(*lines)}."
-        )
-    # No separator fits: take the one that is most frequent in the header, so that the message
-    # about rows of unequal length names their line.
-    return likely[0] if likely else max(SEPARATORS, key=lambda separator: cells[separator][0])
-
-
-def _count_cells_per_row(top: str, separator: str) -> Sequence[int]:
-    """Return the number of cells of the header and of each row below, without a cut last row."""
-    reader = csv.reader(io.StringIO(top, newline=""), delimiter=separator)
-    counts = list(islice((len(cells) for cells in reader if cells), SNIFF_ROWS))
-    # Decoding drops at most three bytes of a character that is cut.
-    is_cut = len(counts) < SNIFF_ROWS and len(top) >= SNIFF_CHARACTERS - 4 and len(counts) > 1
-    return counts[:-1] if is_cut else counts

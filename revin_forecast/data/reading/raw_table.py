@@ -1,6 +1,5 @@
 """Raw tables: the unparsed columns of a file or frame, and the position of each row in it."""
 
-import io
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,8 +14,11 @@ from pandas.api.types import infer_dtype
 
 from revin_forecast.data.formatting import format_names
 from revin_forecast.data.reading.delimited import NA_VALUES, DelimitedText, read_delimited
+from revin_forecast.data.reading.header_rows import classify_cell
+from revin_forecast.data.reading.index_to_columns import index_to_columns
+from revin_forecast.data.reading.read_file_table import read_file_table
 from revin_forecast.data.reading.source import read_content
-from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, suggest_format
+from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat
 from revin_forecast.data.time_forms import is_iso_form
 from revin_forecast.errors import InputError, did_you_mean
 
@@ -49,6 +51,10 @@ class RawTable:
     """Text that the frame was read from; None: another source."""
     first_row: int = 0
     """Row of a larger table at which this part begins."""
+    row_numbers: Sequence[int] | None = None
+    """Number of each row in the file; None: they are consecutive."""
+    row_word: str = "row"
+    """Word for a row in messages, if the source is not text."""
     results: dict[Any, Any] = field(default_factory=dict, repr=False)
     """Parsed columns, which the inspection leaves for the parser."""
     notes: list[str] = field(default_factory=list)
@@ -96,8 +102,20 @@ class RawTable:
     def describe_position(self, row: int) -> str:
         """Return the table and the line or row number of a row; `row` counts from 0."""
         if self.source is None:
-            return f"{self.name}, row {self.first_row + row + 1}"
+            number = self.first_row + row + 1 if self.row_numbers is None else self.row_numbers[row]
+            return f"{self.name}, {self.row_word} {number}"
         return self.source.describe_position(row)
+
+    def suggest_header(self) -> str:
+        """Return a hint if the first row of a text file may be the names of the columns."""
+        records = () if self.source is None else self.source.iter_records()
+        line, cells = next(islice(records, 1, None), (0, []))
+        if len(cells) < 2 or any(classify_cell(cell) != "text" for cell in cells):
+            return ""
+        return (
+            f" If line {line} names the columns, pass --skip-rows {line - 1}; if it has units, "
+            "delete it."
+        )
 
     def require_column(self, name: str, option: str) -> None:
         """Reject the name of a column that does not exist.
@@ -118,7 +136,7 @@ def read_table(
     like: TableFormat = UNKNOWN_FORMAT,
     text_columns: Collection[str] = (),
 ) -> RawTable:
-    """Read a CSV or Parquet file, standard input ("-") or a data frame.
+    """Read a file, standard input ("-") or a data frame.
 
     Args:
         source: a path, or a frame of pandas or of another library.
@@ -144,11 +162,13 @@ def read_table(
         ):  # the CSV reader converts ISO 8601 only
             names += given.time_columns or TIME_NAMES
         table = _read_file(source, given, like, names)
+        if table.source is None:  # pandas may have written its index
+            table = replace(table, frame=index_to_columns(table.frame, index_names))
     elif isinstance(source, pd.DataFrame):
-        table = RawTable(_index_to_columns(source, index_names))
+        table = RawTable(index_to_columns(source, index_names))
     else:
         # Through Arrow, so that no other data frame library is a dependency.
-        table = RawTable(_index_to_columns(pa.table(cast(Any, source)).to_pandas(), index_names))
+        table = RawTable(index_to_columns(pa.table(cast(Any, source)).to_pandas(), index_names))
     # Spreadsheets write text; other sources keep their empty parts.
     if table.source is not None:
         table = replace(table, frame=_drop_empty_parts(table.frame))
@@ -175,7 +195,7 @@ def _suggest_header(table: RawTable) -> str:
     records = () if table.source is None else table.source.iter_records()
     for line, cells in islice(records, 1, MAX_TITLE_LINES):
         if all(cell.strip() for cell in cells):
-            return f", or pass {suggest_format(f'header: {line}')}"
+            return f", or pass --skip-rows {line - 1}"
     return ""
 
 
@@ -195,34 +215,24 @@ def _is_missing(cells: pd.Series) -> pd.Series:
     return cells.isna() | cells.isin(NA_VALUES)
 
 
-def _index_to_columns(frame: pd.DataFrame, index_names: Collection[str]) -> pd.DataFrame:
-    """Turn the index into a column unless it is a row number."""
-    index = frame.index
-    is_row_number = pd.api.types.is_numeric_dtype(index.dtype) and index.name not in index_names
-    if is_row_number and index.nlevels == 1:
-        return frame.reset_index(drop=True)
-    # A nameless index of times or text becomes a column that is found by its name.
-    if index.nlevels == 1 and index.name is None:
-        frame = frame.rename_axis("date")
-    return frame.reset_index()
-
-
 def _read_file(
     source: str | Path, given: TableFormat, like: TableFormat, text_columns: Sequence[str]
 ) -> RawTable:
     content = read_content(source)
-    if content.is_parquet:
-        try:
-            return RawTable(pd.read_parquet(io.BytesIO(content.data)), content.name)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise InputError(
-                f"{content.name} is not a readable Parquet file: {first_error_line(error)}. "
-                "Save it again."
-            ) from error
+    if content.kind != "text":
+        table = read_file_table(content, given)
+        notes = list(table.notes)
+        return RawTable(
+            table.frame,
+            table.name,
+            row_numbers=table.row_numbers,
+            row_word=table.row_word,
+            notes=notes,
+        )
     text = read_delimited(content.data, content.name, given, like)
     has_commas = given.decimal not in (None, ".")
-    table = _replace_hex_by_text(text.parse(text_columns, has_commas), text)
-    return RawTable(_to_frame(table), content.name, text)
+    parsed = _replace_hex_by_text(text.parse(text_columns, has_commas), text)
+    return RawTable(_to_frame(parsed), content.name, text, notes=list(text.notes))
 
 
 def _to_frame(table: pa.Table) -> pd.DataFrame:
@@ -258,8 +268,3 @@ def _replace_hex_by_text(table: pa.Table, text: DelimitedText) -> pa.Table:
             index = table.column_names.index(name)
             table = table.set_column(index, name, cells.column(name))
     return table
-
-
-def first_error_line(error: Exception) -> str:
-    """Return the first line of an error's text, or the name of its class."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:200].rstrip(".")

@@ -22,6 +22,8 @@ from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
 from revin_forecast.errors import InputError
 
+TableLike = Series | pd.DataFrame | str | Path | ArrowTable
+"""A series, a data frame, or the path of a file; see `read_series`."""
 STEADY_FIELDS = ("time", "id", "value", "resample", "aggregate")
 """Fields of a format that later tables of the same kind share."""
 
@@ -44,6 +46,8 @@ def read_series(
     decimal: DecimalMark | None = None,
     time_form: str | None = None,
     format: TableFormat | str | Path | None = None,
+    encoding: str | None = None,
+    skip_rows: int | None = None,
     like: TableFormat | None = None,
     range_settings: RangeSettings | None = None,
 ) -> Series:
@@ -55,10 +59,11 @@ def read_series(
     and False are 1 and 0. Rows are sorted by time.
 
     Args:
-        source: a path (.csv, .tsv, .txt separated by comma, semicolon, tab or bar; .parquet; also
-            .gz), "-" for the same on standard input, a data frame of pandas, Polars or Arrow
-            (times in a column or in its index), or a Series, which is read already: only `columns`,
-            `target`, `inputs`, `missing` and `range_settings` apply to it.
+        source: a path (.csv, .tsv, .txt separated by comma, semicolon, tab or bar; Parquet; Arrow
+            and Feather; JSON lines or an array of records; Excel, `file.xlsx::Sheet`; SQLite,
+            `file.db::table`; also .gz), "-" for the same on standard input, a data frame of pandas,
+            Polars or Arrow (times in a column or in its index), or a Series, which is read already:
+            only `columns`, `target`, `inputs`, `missing` and `range_settings` apply to it.
         time: the time column, or several (year and month, date and hour); None: columns with usual
             names, else a column that can be parsed.
         id: the series column of a long table, or several columns that name a series together; its
@@ -87,6 +92,9 @@ def read_series(
         format: how the table is written, as such or as the path of a YAML file: the remedy for a
             table that can't be read unaided. Fields that neither it nor the options above give are
             detected.
+        encoding: encoding of a text file; None: detect it.
+        skip_rows: number of lines of a text file, or of rows of a sheet, above the names of the
+            columns; None: find the names.
         like: format of an earlier table of the same kind. It names the columns, and decides where
             this table is ambiguous (order of day and month, decimal mark, separator, encoding).
         range_settings: the values that a forecast may take; None: at least 0 if all values are, and
@@ -115,6 +123,8 @@ def read_series(
         "time_form": time_form,
         "resample": resample,
         "aggregate": aggregate,
+        "encoding": encoding,
+        "skip_rows": skip_rows,
     }
     given = complete_format(load_format(format), like, options)
     if given.aggregate is not None and given.resample is None:
@@ -144,13 +154,30 @@ def complete_format(
     Args:
         format: the format that was given.
         like: format of an earlier table, which names the columns and the steps.
-        options: fields that were given as options, which have precedence.
+        options: fields that were given as options, which have precedence; and `skip_rows`.
+
+    Raises:
+        InputError: `skip_rows` is negative, or contradicts the format.
     """
     known = {name: value for name, value in options.items() if value is not None}
+    if "skip_rows" in known:
+        known["header"] = _to_header(int(known.pop("skip_rows")), format.header)
     if like is not None:
         columns = {name: getattr(like, name) for name in STEADY_FIELDS}
         known = columns | format.to_dict() | known
     return replace(format, **known)
+
+
+def _to_header(skip_rows: int, header: int | None) -> int:
+    """Return the line of the names below this number of lines."""
+    if skip_rows < 0:
+        raise InputError(f"--skip-rows is {skip_rows}; pass the number of lines above the names.")
+    if header not in (None, skip_rows + 1):
+        raise InputError(
+            f"--skip-rows {skip_rows} means that line {skip_rows + 1} names the columns, but the "
+            f"format says header: {header}. Leave one of them out."
+        )
+    return skip_rows + 1
 
 
 def resolve_requested_series(

@@ -49,7 +49,17 @@ class ReadingOptions:
     """YAML file that says how the table is written, for a table that can't be read unaided (see
     `revin-forecast inspect`)."""
 
+    encoding: str | None = None
+    """Encoding of a text file, such as cp1252 or cp932; detected by default."""
+    skip_rows: int | None = None
+    """Number of lines (in a sheet: rows) above the names of the columns; detected by default."""
+
     @property
     def allows_memory_map(self) -> bool:
-        """Whether a few rows at a time suffice; gaps, decimal marks and steps need all rows."""
-        return self.missing == "observed" and self.decimal is None and self.resample is None
+        """Whether a few rows at a time suffice; gaps, decimal marks and steps need all rows.
+
+        Encoding and lines above the names are of text, which is not read a few rows at a time.
+        """
+        is_text = self.encoding is not None or self.skip_rows is not None
+        needs_all = self.missing != "observed" or self.decimal is not None
+        return not (needs_all or is_text or self.resample is not None)

@@ -99,11 +99,11 @@ def _find_number_columns(table: RawTable, names: Sequence[str]) -> list[str]:
 
 def _describe_absence(table: RawTable) -> str:
     """Return the message on a table without a time column."""
-    title = ""
+    title = table.suggest_header()
     if "" in table.names:
         title = (
             " If the first line is a title, delete the lines above the names, or pass "
-            f"{suggest_format('header: 2')}, where 2 is the line of the names."
+            "--skip-rows 1, where 1 is the number of lines above the names."
         )
     separator = suggest_separator(table.names[0]) if len(table.names) == 1 else ""
     return (

@@ -16,6 +16,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.shift.dataset import ShiftDataset
 from revin_forecast.shift.processes import PROCESSES, LevelDependent, Process
 from revin_forecast.shift.suite.suite import DatasetConfig, WindowConfig
+from revin_forecast.utils.files import split_part
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +60,12 @@ def prepare_dataset(
 
 def _file_state(dataset_config: DatasetConfig) -> tuple[int, int] | None:
     """Return time of change and size of the data set's own file."""
-    if dataset_config.file is None or not Path(dataset_config.file).is_file():
+    if dataset_config.file is None:
         return None
-    state = Path(dataset_config.file).stat()
+    path = Path(split_part(dataset_config.file)[0])
+    if not path.is_file():
+        return None
+    state = path.stat()
     return state.st_mtime_ns, state.st_size
 
 
@@ -90,6 +94,8 @@ def _prepare_once(
             long_gaps=dataset_config.long_gaps,
             resample=dataset_config.resample,
             aggregate=dataset_config.aggregate,
+            encoding=dataset_config.encoding,
+            skip_rows=dataset_config.skip_rows,
         )
         borders, can_show_excerpts = split_7_1_2(len(series)), True
         season = default_season(series.frequency)

@@ -16,7 +16,7 @@ class DatasetConfig:
     name: str
     """Name in the catalogue, of a synthetic process, or a new name for a file."""
     file: str | None = None
-    """CSV or Parquet file; None: from the catalogue, or synthetic."""
+    """Table: CSV, Excel, Parquet, ...; None: from the catalogue, or synthetic."""
     season: int | None = None
     """Steps of one season; None: the catalogue's, or derived from the file's frequency."""
     columns: tuple[str, ...] = ()
@@ -41,6 +41,10 @@ class DatasetConfig:
     """Steps that irregular rows are put on; None: the rows have regular steps."""
     aggregate: Aggregate | None = None
     """Value of a step with several rows."""
+    encoding: str | None = None
+    """Encoding of a text file; None: detected."""
+    skip_rows: int | None = None
+    """Number of lines above the names of the columns; None: detected."""
 
 
 @dataclass(frozen=True)
