@@ -47,9 +47,9 @@ def backtest(
     compared with two naive forecasts, which repeat the last value and the last season.
 
     Args:
-        file: table: CSV, Excel (file.xlsx::Sheet), Parquet, Arrow, JSON lines, SQLite
-            (file.db::table), or - for standard input; wide (a time column and one column per
-            series) or long (id, time, value).
+        file: CSV, Excel, Parquet, Arrow, JSON lines, SQLite, or -; sales.xlsx::Sheet names a sheet,
+            shop.db::table a table, and - is standard input; the table is wide (a time column and
+            one column per series) or long (id, time, value).
         horizon: number of steps to forecast.
         level: interval levels to score, in percent; 80 and 95 by default.
         test_share: share of the last rows used for scoring; taken from each series separately if

@@ -62,8 +62,8 @@ def evaluate(
     data set has its standard split, a file the split 7:1:2.
 
     Args:
-        file_or_dataset: catalogued data set (`revin-forecast datasets` lists them), or table:
-            CSV, Excel, Parquet, Arrow, JSON lines, SQLite (file.db::table).
+        file_or_dataset: catalogued data set (`revin-forecast datasets` lists them), or CSV,
+            Excel, Parquet, Arrow, JSON lines, SQLite (file.db::table).
         data_dir: folder of the catalogued data sets.
         lookback: number of past steps used for each forecast; by default 336, or fewer in a short
             file.

@@ -45,9 +45,9 @@ def fit(
     """Fit on a table and save the forecaster in a folder.
 
     Args:
-        file: table: CSV, Excel (file.xlsx::Sheet), Parquet, Arrow, JSON lines, SQLite
-            (file.db::table), or - for standard input; wide (a time column and one column per
-            series) or long (id, time, value).
+        file: CSV, Excel, Parquet, Arrow, JSON lines, SQLite, or -; sales.xlsx::Sheet names a sheet,
+            shop.db::table a table, and - is standard input; the table is wide (a time column and
+            one column per series) or long (id, time, value).
         horizon: number of steps to forecast.
         out: folder for the forecaster, a model card, the resolved options (config.yaml) and, for a
             backbone trained by gradient descent, checkpoints and logs.

@@ -73,9 +73,9 @@ def forecast(
     """Fit on a table and forecast the steps after its last row.
 
     Args:
-        file: table: CSV, Excel (file.xlsx::Sheet), Parquet, Arrow, JSON lines, SQLite
-            (file.db::table), or - for standard input; wide (a time column and one column per
-            series) or long (id, time, value).
+        file: CSV, Excel, Parquet, Arrow, JSON lines, SQLite, or -; sales.xlsx::Sheet names a sheet,
+            shop.db::table a table, and - is standard input; the table is wide (a time column and
+            one column per series) or long (id, time, value).
         horizon: number of steps to forecast.
         out: write the forecast to this file (.csv, .xlsx, .parquet, .jsonl, .tsv or .feather)
             instead of printing it as CSV; text is written like the input.

@@ -18,7 +18,7 @@ def inspect_file(
     """Show how a table is read: encoding, columns, form of the times, decimal mark, step.
 
     Args:
-        file: table: CSV, Excel, Parquet, Arrow, JSON lines, SQLite (file.db::table), or - for
+        file: CSV, Excel, Parquet, Arrow, JSON lines, SQLite (file.db::table), or - for
             standard input.
         out: write the format to this YAML file, which other commands take as --format.
         reading: how the table is read.

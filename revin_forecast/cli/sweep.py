@@ -39,8 +39,8 @@ def sweep(
     standard split, a file the split 7:1:2.
 
     Args:
-        file_or_dataset: catalogued data set (`revin-forecast datasets` lists them), or table:
-            CSV, Excel, Parquet, Arrow, JSON lines, SQLite (file.db::table).
+        file_or_dataset: catalogued data set (`revin-forecast datasets` lists them), or CSV,
+            Excel, Parquet, Arrow, JSON lines, SQLite (file.db::table).
         data_dir: folder of the catalogued data sets.
         lookback: look-backs to try; by default those of 96 336 512 720 that the rows allow.
         horizon: horizons to forecast; by default those of 96 192 336 720 that the rows allow.

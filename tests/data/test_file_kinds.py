@@ -92,12 +92,12 @@ class TestJson:
 
     def test_absent_keys_and_nulls_are_missing(self, write_file):
         records = [dict(record) for record in RECORDS]
-        del records[0]["x"]
+        del records[1]["x"]
         records[3]["x"] = None
         records[5]["late"] = 7
         series = read_series(write_file("\n".join(map(json.dumps, records)), "t.jsonl"))
         assert series.names == ("x", "late")
-        assert (~series.observed[:, 0]).nonzero()[0].tolist() == [0, 3]
+        assert (~series.observed[:, 0]).nonzero()[0].tolist() == [1, 3]
         assert series.observed[:, 1].sum() == 1
 
     def test_pandas_writes_them(self, tmp_path):

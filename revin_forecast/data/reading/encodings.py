@@ -79,7 +79,7 @@ def _decode_unmarked(data: bytes, name: str, like: str | None) -> tuple[bytes, s
     except UnicodeDecodeError as error:
         if _AMBIGUOUS_BYTES.search(data) is None:
             return data.decode("cp1252").encode(), "cp1252", None
-        if like is not None and like != "utf-8":
+        if like not in (None, "utf-8", "utf-8-sig"):
             return _decode(data, like, f"the earlier table was {like}", name), like, None
         line = _find_line_number(data, error.start)
         is_latin = _AMBIGUOUS_BYTES.search(_LONE_SIGNS.sub(b" ", data)) is None

@@ -22,8 +22,6 @@ from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
 from revin_forecast.errors import InputError
 
-TableLike = Series | pd.DataFrame | str | Path | ArrowTable
-"""A series, a data frame, or the path of a file; see `read_series`."""
 STEADY_FIELDS = ("time", "id", "value", "resample", "aggregate")
 """Fields of a format that later tables of the same kind share."""
 
