@@ -1,7 +1,10 @@
 """The command `backtest`: score forecasts of the last part of a table."""
 
 import math
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from revin_forecast.cli.load_split import read_table
 from revin_forecast.cli.outcomes import print_without_effect
@@ -9,12 +12,14 @@ from revin_forecast.cli.output import describe_fit, print_json, print_table, pri
 from revin_forecast.data.formatting import format_timestamp, pluralize
 from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.reading_options import ReadingOptions
+from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.progress import progress
 
 if TYPE_CHECKING:  # Imported on use: the help must not wait for torch and pandas.
+    from revin_forecast.data.series import Series
     from revin_forecast.evaluation import BacktestResult
 
 MAX_SHOWN_SERIES = 10
@@ -31,6 +36,7 @@ def backtest(
     smape: bool = False,
     json: bool = False,
     out: str | None = None,
+    scores: str | None = None,
     lookback: int | None = None,
     reading: ReadingOptions = ReadingOptions(),  # noqa: B008
     value_range: RangeSettings = RangeSettings(),  # noqa: B008
@@ -59,7 +65,10 @@ def backtest(
         smape: also score the symmetric mean absolute percentage error. Unlike MASE, it is unstable
             near zero and depends on the zero point of the scale.
         json: print one JSON object instead of tables.
-        out: write the scores of each series to this file (.csv or .parquet).
+        out: write every forecast with the value that followed to this file (.csv or .parquet), a
+            row for each cutoff, series and step. Take every N-th cutoff with --step N if it gets
+            too large.
+        scores: write the scores of each series to this file (.csv or .parquet).
         lookback: number of past steps used for each forecast; chosen from the data by default.
         reading: how the table is read.
         value_range: the values that a forecast may take.
@@ -73,10 +82,7 @@ def backtest(
             validation windows, or RevIN with a named backbone.
         training: settings for a backbone trained by gradient descent.
     """
-    if out is not None:
-        from revin_forecast.data.write_table import check_table_path
-
-        check_table_path(out)
+    _check_paths(file, out, scores)
     main_season = selection.season[0] if selection.season else None
     with progress(f"testing on {file}"):
         from revin_forecast.evaluation import backtest as run_backtest
@@ -87,20 +93,49 @@ def backtest(
         )
         read_options = vars(reading) | {"range_settings": value_range}
         series = read_table(file, read_options, covariates or (), backbone == "auto")
-        result = run_backtest(
-            forecaster, series, test_share, step, level, main_season, refit, smape
-        )
+        with _open_frame(out, series) as write_part:
+            result = run_backtest(
+                forecaster, series, test_share, step, level, main_season, refit, smape, write_part
+            )
     print_without_effect(result.fitted)
-    if out is not None:
+    if scores is not None:
         from revin_forecast.data.write_table import write_table
 
-        write_table(result.series_scores, out)
+        write_table(result.series_scores, scores)
     if json:
         print_json(to_dict(file, horizon, step, result))
     else:
         if not quiet:
             print(describe_fit(result.fitted))
         _print_result(file, horizon, step, result)
+
+
+def _check_paths(file: str, out: str | None, scores: str | None) -> None:
+    """Check the paths to write to, before any work is done."""
+    if out is None and scores is None:
+        return
+    from revin_forecast.data.write_table import check_table_path
+
+    for path in (out, scores):
+        if path is not None:
+            check_table_path(path, source=None if file == "-" else file)
+    if out is not None and scores is not None and Path(out).resolve() == Path(scores).resolve():
+        raise InputError(
+            f"--out and --scores both name {out}, but are two tables; name another file for one."
+        )
+
+
+@contextmanager
+def _open_frame(out: str | None, series: "Series") -> Iterator[Callable[[Any], None] | None]:
+    """Yield a function that appends a part of the frame to a file; None without a file."""
+    if out is None:
+        yield None
+        return
+    from revin_forecast.data.table_writer import open_table_writer
+
+    is_midnight = series.timestamps == series.timestamps.normalize()
+    with open_table_writer(out, has_clock=not is_midnight.all()) as writer:
+        yield writer.write
 
 
 def to_dict(file: str, horizon: int, step: int, result: "BacktestResult") -> dict[str, object]:
@@ -166,7 +201,7 @@ def _print_series(result: "BacktestResult") -> None:
         rows = rows.sort_values("mase", ascending=False).head(MAX_SHOWN_SERIES)
         print_text(
             f"\nThe {MAX_SHOWN_SERIES} of {len(result.series_scores)} series with the largest MASE "
-            "(--out writes all):"
+            "(--scores writes all):"
         )
     intervals = [f"coverage-{level:g}" for level in result.levels]
     headings = [f"{level:g} % hold" for level in result.levels]

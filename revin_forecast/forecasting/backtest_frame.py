@@ -14,6 +14,7 @@ from revin_forecast.forecasting.rolling_forecasts import ForecastBatch, RollingF
 from revin_forecast.models.intervals import interval_quantiles
 from revin_forecast.utils.memory import memory_bytes
 from revin_forecast.utils.progress import progress
+from revin_forecast.utils.shapes import Future
 
 DEFAULT_INTERVAL_LEVELS = (80.0, 95.0)
 """Interval levels of a backtest if none are named, where the model has them."""
@@ -68,7 +69,7 @@ class FrameBuilder:
         self._quantiles = sorted({level for level in self.levels_by_suffix.values() if level})
         self._series = forecasts.series.select(forecasts.target_names)
         self._stamps, self._groups = _collect_timestamps(self._series)
-        self._windows = len(forecasts.starts)
+        self._windows, self._step = len(forecasts.starts), forecasts.starts.step
 
     @property
     def rows(self) -> int:
@@ -85,11 +86,12 @@ class FrameBuilder:
         limit = memory_bytes() / 2
         if size <= limit:
             return
+        step = self._step * int(np.ceil(size / limit))
         raise InputError(
             f"{self._windows:,} cutoffs, {len(self.names):,} series and {self.horizon:,} steps "
-            f"make a frame of {self.rows:,} rows, which takes {size / 2**30:,.0f} GiB. Take every "
-            f"{int(np.ceil(size / limit)):,}th cutoff (step, or fewer windows), or let the command "
-            "write it in parts: revin-forecast backtest FILE --out frame.parquet."
+            f"make a frame of {self.rows:,} rows, which takes {size / 2**30:,.1f} GiB. Choose "
+            f"cutoffs {step:,} rows apart, or write the frame in parts, by the command: "
+            "revin-forecast backtest FILE --horizon H --out frame.parquet"
         )
 
     def build_parts(self, batch: ForecastBatch) -> list[pd.DataFrame]:
@@ -108,7 +110,7 @@ class FrameBuilder:
     def _compute_columns(self, batch: ForecastBatch) -> dict[str, np.ndarray]:
         """Return (windows, horizon, targets) forecasts in the table's units by suffix."""
         fitted, origins = batch.fitted, batch.origins
-        forecasts = {None: batch.forecast}
+        forecasts: dict[float | None, Future] = {None: batch.forecast}
         if self._quantiles:
             quantiles = fitted.quantiles(origins.past, self._quantiles, origins.known)
             forecasts |= dict(zip(self._quantiles, quantiles.unbind(-1), strict=True))

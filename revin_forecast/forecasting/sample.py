@@ -16,7 +16,7 @@ from revin_forecast.utils.shapes import Known, Past
 
 SAMPLE_COLUMN = "sample"
 """Column with the number of the path."""
-BYTES_PER_VALUE = 64
+BYTES_PER_VALUE = 80
 """Peak memory of a drawn value: normal scores, quantiles around it, values and the table."""
 
 Array = npt.NDArray[np.floating]
@@ -41,15 +41,14 @@ def sample_table(
             f"the table has a column {SAMPLE_COLUMN!r}, which is the number of the path in the "
             "result; rename it."
         )
-    frame = layout.iloc[np.tile(np.arange(len(layout)), count)].reset_index(drop=True)
-    if rows.format.id is None:
-        frame[frame.columns[1:]] = paths.reshape(-1, paths.shape[2])
-        place = 1
-    else:
-        frame[frame.columns[-1]] = paths.transpose(0, 2, 1).ravel()
-        place = 2
-    frame.insert(place, SAMPLE_COLUMN, np.repeat(np.arange(count), len(layout)))
-    return frame
+    # A long table has one column of values: those of one series after the other.
+    values = paths if rows.format.id is None else paths.transpose(0, 2, 1)
+    values = values.reshape(count * len(layout), -1)
+    keys = layout.iloc[np.tile(np.arange(len(layout)), count), : -values.shape[1]]
+    keys = keys.reset_index(drop=True)
+    keys[SAMPLE_COLUMN] = np.repeat(np.arange(count), len(layout))
+    names = layout.columns[-values.shape[1] :]
+    return pd.concat([keys, pd.DataFrame(values, columns=names)], axis=1)
 
 
 def draw_paths(
