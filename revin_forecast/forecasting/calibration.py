@@ -70,7 +70,7 @@ def _calibrate_spread(residuals: Future, stride: float) -> SeriesIntervals:
     """Return intervals from a few windows, whatever the amplitude of a later window."""
     windows, horizon, channels = residuals.shape
     span = (windows - 1) * stride / horizon + 1
-    count = np.full(channels, min(windows, span))
+    count = np.full(channels, float(min(windows, span)))
     unknown = torch.full((channels,), torch.nan, dtype=torch.float64)
     amplitudes = unknown.expand(windows, -1)
     return SeriesIntervals.calibrate(residuals.double(), amplitudes, unknown, unknown, count)

@@ -1,4 +1,4 @@
-"""What a forecaster does with copies of itself: scikit-learn's protocol, backtests and scores."""
+"""Methods of a forecaster that copy it: backtests, scores and the protocol of scikit-learn."""
 
 import inspect
 from abc import ABC, abstractmethod

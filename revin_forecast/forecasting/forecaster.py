@@ -185,7 +185,7 @@ class Forecaster(Estimator):
         future: TableLike | None = None,
         level: Sequence[float | int] | float | int = (),
         engine: Engine | None = None,
-        quantiles: Sequence[float] = (),
+        quantiles: Sequence[float | int] = (),
     ) -> pd.DataFrame:
         """Forecast the steps after a table's last row, without fitting again.
 

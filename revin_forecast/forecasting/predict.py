@@ -49,7 +49,7 @@ def predict_table(
     future: TableLike | None = None,
     level: Sequence[float | int] | float | int = (),
     engine: Engine | None = None,
-    quantiles: Sequence[float] = (),
+    quantiles: Sequence[float | int] = (),
 ) -> pd.DataFrame:
     """Forecast the steps after a table's last row; see `Forecaster.predict`."""
     levels = check_levels(level)
@@ -77,7 +77,7 @@ def predict_values(
 
 
 def name_columns(
-    level: Sequence[float | int], quantiles: Sequence[float] = ()
+    level: Sequence[float | int], quantiles: Sequence[float | int] = ()
 ) -> dict[str, float | None]:
     """Return the quantile level of each column by its suffix; None: the point forecast.
 

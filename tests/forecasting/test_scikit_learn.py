@@ -118,6 +118,27 @@ def test_a_forecast_can_be_appended_to_its_table():
     np.testing.assert_allclose(further["sold"], forecaster.predict()["sold"], atol=0.05)
 
 
+def test_scikit_learn_clones_scores_and_searches():
+    base = pytest.importorskip("sklearn.base")
+    selection = pytest.importorskip("sklearn.model_selection")
+    noise = np.random.default_rng(0).normal(size=(120, 2))
+    table = daily(120)
+    table[["sold", "lost"]] += noise
+    forecaster = Forecaster(7, 14, Ridge)
+    assert repr(base.clone(forecaster)) == repr(forecaster)
+    splits = selection.TimeSeriesSplit(3)
+    scores = selection.cross_val_score(forecaster, table, cv=splits)
+    expected = [
+        Forecaster(7, 14, Ridge).fit(table.iloc[train]).score(table.iloc[test])
+        for train, test in splits.split(table)
+    ]
+    np.testing.assert_array_equal(scores, expected)
+    search = selection.GridSearchCV(forecaster, {"lookback": [1, 14]}, cv=splits).fit(table)
+    assert search.best_params_ == {"lookback": 14}
+    assert search.best_score_ == pytest.approx(scores.mean())
+    assert len(search.predict(table)) == 7
+
+
 def test_tables_of_other_libraries_are_taken_by_arrow():
     table = pa.Table.from_pandas(daily(), preserve_index=False)
     forecast = Forecaster(7, 14, Ridge).fit(table).predict()
