@@ -68,7 +68,7 @@ def backtest(
         out: write every forecast with the value that followed to this file (.csv or .parquet), a
             row for each cutoff, series and step. Take every N-th cutoff with --step N if it gets
             too large.
-        scores: write the scores of each series to this file (.csv or .parquet).
+        scores: write the scores of each series to this file (.csv, .xlsx, .parquet, ...).
         lookback: number of past steps used for each forecast; chosen from the data by default.
         reading: how the table is read.
         value_range: the values that a forecast may take.
@@ -114,11 +114,14 @@ def _check_paths(file: str, out: str | None, scores: str | None) -> None:
     """Check the paths to write to, before any work is done."""
     if out is None and scores is None:
         return
+    from revin_forecast.data.table_writer import check_parts_path
     from revin_forecast.data.write_table import check_table_path
 
-    for path in (out, scores):
-        if path is not None:
-            check_table_path(path, source=None if file == "-" else file)
+    source = None if file == "-" else file
+    if out is not None:
+        check_parts_path(out, source)
+    if scores is not None:
+        check_table_path(scores, source)
     if out is not None and scores is not None and Path(out).resolve() == Path(scores).resolve():
         raise InputError(
             f"--out and --scores both name {out}, but are two tables; name another file for one."

@@ -13,7 +13,11 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from pandas.api.types import is_datetime64_dtype
 
-from revin_forecast.data.write_table import atomic_output, check_table_path
+from revin_forecast.data.write_table import TABLE_SUFFIXES, atomic_output, check_table_path
+from revin_forecast.errors import InputError
+
+PART_SUFFIXES = (".csv", ".parquet")
+"""Suffixes of the files that a table can be appended to."""
 
 
 class TableWriter:
@@ -49,6 +53,23 @@ class TableWriter:
             self._parquet.close()
 
 
+def check_parts_path(path: str | Path, source: str | Path | None = None) -> None:
+    """Check that a table can be written to a path in parts, before it is computed.
+
+    Args:
+        path: path of the table to write. Streams (/dev/stdout, a pipe) accept CSV.
+        source: input file, which must not be overwritten.
+
+    Raises:
+        InputError: `check_table_path` rejects the path, or it is neither .csv nor .parquet.
+    """
+    check_table_path(path, source)
+    if Path(path).suffix in TABLE_SUFFIXES and Path(path).suffix not in PART_SUFFIXES:
+        raise InputError(
+            f"a long table is written in parts as {' or '.join(PART_SUFFIXES)} but got {path}."
+        )
+
+
 @contextmanager
 def open_table_writer(path: str | Path, has_clock: bool = True) -> Iterator[TableWriter]:
     """Yield a writer; its file replaces `path` when the block ends (atomic write).
@@ -62,7 +83,7 @@ def open_table_writer(path: str | Path, has_clock: bool = True) -> Iterator[Tabl
             full. An existing file is then unchanged, as it is after any other error.
     """
     path = Path(path)
-    check_table_path(path)
+    check_parts_path(path)
     with atomic_output(path) as partial:
         if path.suffix == ".parquet":
             writer = TableWriter(None, partial, has_clock)

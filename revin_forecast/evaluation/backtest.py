@@ -66,7 +66,7 @@ def backtest(
     series: Series,
     test_share: float = 0.2,
     step: int = 1,
-    level: Sequence[int | float] | None = None,
+    level: Sequence[int | float] | int | float | None = None,
     season: int | None = None,
     refit: int | None = None,
     smape: bool = False,

@@ -12,6 +12,7 @@ from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.predict import name_columns
 from revin_forecast.forecasting.rolling_forecasts import ForecastBatch, RollingForecasts
 from revin_forecast.models.intervals import interval_quantiles
+from revin_forecast.utils.arguments import check_levels
 from revin_forecast.utils.memory import memory_bytes
 from revin_forecast.utils.progress import progress
 from revin_forecast.utils.shapes import Future
@@ -27,7 +28,7 @@ BYTES_PER_CELL = 24
 
 
 def build_backtest_frame(
-    forecasts: RollingForecasts, level: Sequence[int | float] | None = None
+    forecasts: RollingForecasts, level: Sequence[int | float] | int | float | None = None
 ) -> pd.DataFrame:
     """Return the forecasts and the values that followed.
 
@@ -139,16 +140,16 @@ class FrameBuilder:
         return pd.DataFrame(parts)
 
 
-def select_levels(fitted: FittedModel, level: Sequence[int | float] | None) -> tuple[float, ...]:
+def select_levels(
+    fitted: FittedModel, level: Sequence[int | float] | int | float | None
+) -> tuple[float, ...]:
     """Return the interval levels of a backtest.
 
     Raises:
         InputError: the model lacks a level that was named.
     """
     requested = (
-        DEFAULT_INTERVAL_LEVELS
-        if level is None
-        else tuple(dict.fromkeys(float(percent) for percent in level))
+        DEFAULT_INTERVAL_LEVELS if level is None else tuple(dict.fromkeys(check_levels(level)))
     )
     required = level is not None
     return tuple(

@@ -41,7 +41,7 @@ class Estimator(ABC):
         table: TableLike,
         test_share: float = 0.2,
         step: int = 1,
-        level: Sequence[float | int] | None = None,
+        level: Sequence[float | int] | float | int | None = None,
         refit: int | None = None,
     ) -> pd.DataFrame:
         """Forecast the last part of a table from rolling cutoffs, each from the rows before it.
@@ -86,7 +86,7 @@ class Estimator(ABC):
         h: int | None = None,
         n_windows: int = 1,
         step_size: int = 1,
-        level: Sequence[float | int] = (),
+        level: Sequence[float | int] | float | int = (),
         refit: bool | int = True,
     ) -> pd.DataFrame:
         """Forecast the last windows of a table: `backtest` by the names and rules of statsforecast.
@@ -181,7 +181,9 @@ class Estimator(ABC):
         return inspect.signature(cls).parameters
 
 
-def _build_frame(forecasts: RollingForecasts, level: Sequence[float | int] | None) -> pd.DataFrame:
+def _build_frame(
+    forecasts: RollingForecasts, level: Sequence[float | int] | float | int | None
+) -> pd.DataFrame:
     if forecasts.excluded_series:
         warn(
             f"{format_names(forecasts.excluded_series)} have no value before the first cutoff and "

@@ -12,6 +12,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.rolling_windows import OriginBatch, iter_rolling_origins
 from revin_forecast.forecasting.supports_fit import SupportsFit
+from revin_forecast.utils.arguments import check_count
 from revin_forecast.utils.shapes import Future
 
 
@@ -82,9 +83,8 @@ class RollingForecasts:
         Raises:
             InputError: an option is out of range, or there are too few rows.
         """
-        for name, size in (("n_windows", count), ("step_size", step)):
-            if size < 1:
-                raise InputError(f"{name} is a number from 1 up but got {size}.")
+        count = check_count("n_windows", count, "windows")
+        step = check_count("step_size", step, "rows")
         if not isinstance(refit, bool) and refit < 1:
             raise InputError(
                 f"refit is True, False or a number of windows from 1 up but got {refit}."

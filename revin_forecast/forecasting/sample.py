@@ -11,6 +11,7 @@ from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.predict import build_inputs, select_forecast_rows
 from revin_forecast.models.intervals import normal_quantile
 from revin_forecast.models.step_dependence import StepDependence
+from revin_forecast.utils.arguments import check_count
 from revin_forecast.utils.memory import memory_bytes
 from revin_forecast.utils.shapes import Known, Past
 
@@ -137,8 +138,7 @@ def _check_count(fitted: FittedModel, count: int) -> None:
     Raises:
         InputError: they can't.
     """
-    if count < 1:
-        raise InputError(f"count is a number of paths from 1 up but got {count}; pass 1000.")
+    count = check_count("count", count, "paths")
     path_bytes = BYTES_PER_VALUE * fitted.config.horizon * len(fitted.targets)
     most = memory_bytes() // 2 // path_bytes
     if count > most:

@@ -204,8 +204,8 @@ def test_every_window_ends_within_the_table(horizon, count, step):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_windows": 0}, "n_windows is a number from 1 up but got 0"),
-        ({"step_size": 0}, "step_size is a number from 1 up but got 0"),
+        ({"n_windows": 0}, "n_windows is a number of windows from 1 up but got 0"),
+        ({"step_size": 0}, "step_size is a number of rows from 1 up but got 0"),
         ({"refit": -1}, "refit is True, False or a number of windows from 1 up but got -1"),
         ({"h": 0}, "horizon is a number of steps from 1 up but got 0"),
         ({"n_windows": 50, "step_size": 4}, "200 rows are too few for 50 windows of 5 steps, 4"),
