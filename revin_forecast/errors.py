@@ -48,7 +48,7 @@ class InputError(ValueError):
         return super().__str__()
 
     def __str__(self) -> str:
-        return self.message if _has_command_line else to_python_spelling(self.message)
+        return spell_options(self.message)
 
 
 @contextmanager
@@ -60,6 +60,11 @@ def naming_flags() -> Iterator[None]:
         yield
     finally:
         _has_command_line = before
+
+
+def spell_options(message: str) -> str:
+    """Return a message with options as flags for the command line, as arguments for Python."""
+    return message if _has_command_line else to_python_spelling(message)
 
 
 def to_python_spelling(message: str) -> str:

@@ -14,7 +14,7 @@ from revin_forecast.data.future_dates import check_future_dates
 from revin_forecast.data.memory_mapped.series import MemoryMappedSeries
 from revin_forecast.data.reading.read_series import TableLike, read_series
 from revin_forecast.data.series import Series
-from revin_forecast.errors import InputError, did_you_mean, join_words
+from revin_forecast.errors import InputError, did_you_mean, join_words, spell_options
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.forecaster_config import ForecasterConfig
 from revin_forecast.models.intervals import interval_quantiles
@@ -197,7 +197,9 @@ def note_unused_settings(config: ForecasterConfig, fitted: FittedModel) -> Fitte
     sentences = find_settings_without_effect(config, fitted.summary["fit"])
     if not sentences:
         return fitted
-    return replace(fitted, summary=fitted.summary | {"without_effect": list(sentences)})
+    return replace(
+        fitted, summary=fitted.summary | {"without_effect": list(map(spell_options, sentences))}
+    )
 
 
 def find_settings_without_effect(

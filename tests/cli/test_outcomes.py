@@ -64,13 +64,17 @@ def test_a_failed_fit_leaves_no_empty_folder(folder, capsys, existing):
 def test_only_empty_folders_of_this_call_are_removed(tmp_path):
     model = tmp_path / "new" / "model"
 
+    @removing_empty_folders(model)
+    def write_and_fail(names):
+        for name in names:
+            (model / name).parent.mkdir(parents=True, exist_ok=True)
+            (model / name).write_text("x")
+        (model / "training" / "logs").mkdir(parents=True, exist_ok=True)
+        raise ValueError("stop")
+
     def fail_after(*names):
-        with pytest.raises(ValueError, match="stop"), removing_empty_folders(model):
-            for name in names:
-                (model / name).parent.mkdir(parents=True, exist_ok=True)
-                (model / name).write_text("x")
-            (model / "training" / "logs").mkdir(parents=True, exist_ok=True)
-            raise ValueError("stop")
+        with pytest.raises(ValueError, match="stop"):
+            write_and_fail(names)
 
     fail_after()
     assert list(tmp_path.iterdir()) == []
