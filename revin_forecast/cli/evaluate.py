@@ -48,7 +48,7 @@ def evaluate(
     out: str | None = None,
     resume: bool = False,
     reading: Annotated[
-        ReadingOptions, Without(("inputs", "missing", "decimal"))
+        ReadingOptions, Without(("inputs", "missing", "outliers", "decimal"))
     ] = ReadingOptions(),  # noqa: B008
     covariates: list[str] | None = None,
     shifts: list[str] | None = None,

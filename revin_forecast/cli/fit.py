@@ -76,6 +76,11 @@ def fit(
             "--shifts measures a named backbone, fitted again on the first 70 % of the rows, but "
             "no backbone was named. Pass one (--backbone Ridge), or leave --shifts out."
         )
+    if shifts and reading.outliers == "keep":
+        raise InputError(
+            "--shifts reads the table again, without values far beyond all others, but got "
+            "--outliers keep. Leave one of them out."
+        )
     require_known_shifts(shifts or ())
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
@@ -166,7 +171,8 @@ def _fit_memory_mapped(
         table = replace(table, last_rows=replace(table.last_rows, range_settings=value_range))
         size = table.values.nbytes / 2**20
         forecaster.fit(table, folder / "training", resume)
-    return f"{file}: read a few rows at a time into a memory map of {size:,.0f} MiB"
+    read = f"{file}: read a few rows at a time into a memory map of {size:,.0f} MiB"
+    return read if reading.outliers == "keep" else f"{read}, with any value far beyond all others"
 
 
 def to_dict(folder: Path, fitted: "FittedModel") -> dict[str, object]:

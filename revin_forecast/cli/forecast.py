@@ -275,7 +275,6 @@ def _forecast_groups(
         *format_forecast_summary(summary),
         *describe_notes(notes),
         f"one model for each of {len(parts)} groups of {group}",
-        *dict.fromkeys(note for part in parts for note in part.notes),
     ]
     last_line = f"{forecaster.horizon} steps of each series"
     return ForecastResult(table, lines, last_line, parts[0].format, summary=summary, notes=notes)

@@ -24,7 +24,7 @@ BASE_CLASS = re.compile(r"(Backbone|Adapter|Normalizer)$")
 RARE_PARAMETERS = {"value_range": "limits"}
 """Parameters whose options only --help-all shows, and the word for them."""
 RARE_FIELDS = (
-    *("long_gaps", "resample", "aggregate", "decimal", "time_form", "format"),
+    *("long_gaps", "resample", "aggregate", "outliers", "decimal", "time_form", "format"),
     *("encoding", "skip_rows"),
 )
 """Fields of the reading options that only --help-all shows."""

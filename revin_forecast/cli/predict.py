@@ -21,6 +21,7 @@ from revin_forecast.utils.progress import progress
 
 if TYPE_CHECKING:  # Imported on use: the help must not wait for torch and pandas.
     from revin_forecast.data.series import Series
+    from revin_forecast.forecasting.fitted import FittedModel
 
 
 def predict(
@@ -77,9 +78,7 @@ def predict(
         from revin_forecast.forecasting.forecaster import Forecaster
 
         forecaster = Forecaster.load(model)
-        new_rows = (
-            None if file is None else _read_new_rows(file, forecaster.fitted.history, reading)
-        )
+        new_rows = None if file is None else _read_new_rows(file, forecaster.fitted, reading)
         rows = forecaster.fitted.history if new_rows is None else new_rows
         table, summary = predict_with_summary(
             forecaster.fitted, rows, new_rows, future, level or ()
@@ -115,23 +114,28 @@ def predict(
         sys.stdout.write(to_csv(table, rows.format))
 
 
-def _read_new_rows(file: str, history: "Series", reading: ReadingOptions) -> "Series":
+def _read_new_rows(file: str, fitted: "FittedModel", reading: ReadingOptions) -> "Series":
     """Read newer rows; the format of the fitted table completes the options."""
+    from revin_forecast.data.reading.hide_outliers import hide_series_outliers
     from revin_forecast.data.reading.new_rows import read_new_rows
     from revin_forecast.data.reading.read_series import read_series
     from revin_forecast.utils.memory import exceeds_memory
 
+    history = fitted.history
     options: dict[str, Any] = {
         role: getattr(reading, role)
         for role in ("time", "id", "value", "time_form", "format", "long_gaps")
     }
     options["like"] = history.format
     # These need all rows, but a memory map reads a few rows at a time.
-    roles = ("decimal", "resample", "aggregate", "encoding", "skip_rows")
+    roles = ("decimal", "resample", "aggregate", "encoding", "skip_rows", "outliers")
     others = {role: getattr(reading, role) for role in roles}
-    read = partial(read_series, file, **others, **options)
+    read = partial(read_series, file, seen=fitted.seen_values, **others, **options)
     if reading.allows_memory_map and history.format.resample is None and exceeds_memory(file):
         read = partial(_read_last_rows, file, len(history), options)
+        newer = read_new_rows(lambda frequency: read(frequency=frequency), history)
+        keeps = reading.outliers == "keep"
+        return newer if keeps else hide_series_outliers(newer, fitted.seen_values)
     return read_new_rows(lambda frequency: read(frequency=frequency), history)
 
 

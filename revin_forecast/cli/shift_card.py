@@ -52,7 +52,7 @@ def shift_card(
     horizon: int | None = None,
     season: int | None = None,
     reading: Annotated[
-        ReadingOptions, Without(("inputs", "missing", "decimal"))
+        ReadingOptions, Without(("inputs", "missing", "outliers", "decimal"))
     ] = ReadingOptions(),  # noqa: B008
     json: bool = False,
 ) -> None:

@@ -28,7 +28,7 @@ def sweep(
     refit: bool = True,
     season: int | None = None,
     reading: Annotated[
-        ReadingOptions, Without(("inputs", "missing", "decimal"))
+        ReadingOptions, Without(("inputs", "missing", "outliers", "decimal"))
     ] = ReadingOptions(),  # noqa: B008
     json: bool = False,
 ) -> None:

@@ -12,6 +12,7 @@ from revin_forecast.backbones import ETS
 from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.data.covariates import KnownColumns
 from revin_forecast.data.reading.frequency import default_season
+from revin_forecast.data.reading.hide_outliers import SeenValues
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.data.value_range import ValueRange
@@ -73,6 +74,15 @@ class FittedModel:
         combination = self._find_combination()
         is_wide = combination is not None and combination.wants_double
         return torch.float64 if is_wide else torch.float32
+
+    @property
+    def seen_values(self) -> SeenValues:
+        """The last rows fitted on, and three deviations around the mean of all rows."""
+        mean, scale = self.standardizer.mean, self.standardizer.scale
+        values = self.history.values
+        # The scale of a constant channel is 1, whatever its size.
+        spread = np.where(scale == 1, 0, 3 * scale)
+        return SeenValues(self.history.names, np.vstack([values, mean - spread, mean + spread]))
 
     def _find_combination(self) -> WeightedCombination | None:
         """Return the combination of the automatic choice; None for another model."""

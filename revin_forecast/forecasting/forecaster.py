@@ -201,7 +201,8 @@ class Forecaster(Estimator):
                 quantiles 0.1 and 0.9 are the limits of the 80 % interval.
 
         Returns:
-            `horizon` steps of every series forecast, in the layout of the table.
+            `horizon` steps of every series forecast, in the layout of the table. If the reading of
+            newer rows changed something, `attrs["notes"]` says what.
 
         Raises:
             InputError: the table can't be used, a known input is missing, the model has no

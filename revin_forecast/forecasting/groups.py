@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from revin_forecast.data.key_names import join_key
+from revin_forecast.data.reading.hide_outliers import hide_cell_outliers
 from revin_forecast.data.reading.inspect_table import inspect_columns
 from revin_forecast.data.reading.numbers import parse_numbers
 from revin_forecast.data.reading.raw_table import RawTable, read_table
 from revin_forecast.data.reading.read_series import TableLike, complete_format, read_series
-from revin_forecast.data.reading.reading_options import DecimalMark
+from revin_forecast.data.reading.reading_options import DecimalMark, OutlierPolicy
 from revin_forecast.data.reading.timestamps import parse_timestamps
 from revin_forecast.data.reading.total_rows import drop_total_rows
 from revin_forecast.data.series import Series
@@ -92,10 +93,11 @@ def forecast_groups(
         level: interval levels in percent.
         engine: runs the groups; None: this process. The results are the same.
         read_options: further options of `read_series`: time, id, value, decimal, frequency,
-            missing.
+            missing, outliers.
 
     Returns:
-        The forecasts of all groups in order of appearance, with the group column first.
+        The forecasts of all groups in order of appearance, with the group column first. If the
+        reading changed something, `attrs["notes"]` says what.
 
     Raises:
         InputError: the table can't be used, or some groups can't be forecast; the message gives
@@ -112,7 +114,11 @@ def forecast_groups(
 def join_group_forecasts(group: str, forecasts: Sequence[GroupForecast]) -> pd.DataFrame:
     """Return the forecasts of all groups as one table, with the group column first."""
     parts = [_add_group_column(part.table, group, part.label) for part in forecasts]
-    return pd.concat(parts, ignore_index=True)
+    table = pd.concat(parts, ignore_index=True)
+    notes = list(dict.fromkeys(note for part in forecasts for note in part.notes))
+    if notes:
+        table.attrs["notes"] = notes
+    return table
 
 
 def forecast_each_group(
@@ -166,6 +172,7 @@ def split_groups(
     format: TableFormat | str | Path | None = None,
     encoding: str | None = None,
     skip_rows: int | None = None,
+    outliers: OutlierPolicy = "missing",
     **read_options: Any,
 ) -> list[Group]:
     """Split a long table by a column, in order of appearance.
@@ -181,6 +188,7 @@ def split_groups(
         format: how the table is written, see `read_series`.
         encoding: encoding of a text file; None: detected.
         skip_rows: number of lines above the names of the columns; None: detected.
+        outliers: treatment of values far beyond all others of their series, see `read_series`.
         read_options: further options of `read_series`.
 
     Raises:
@@ -213,12 +221,23 @@ def split_groups(
     resample = read_options.pop("resample", None) or given.resample
     if resample is None:
         _check_unique_rows(table, frame.assign(**{"\0": labels}).drop(columns=value), inspected)
+    if outliers == "missing":
+        # Here, where rows have lines: a group is a frame of its own.
+        names = pd.DataFrame(
+            {group: labels, **{name: frame[name] for name in inspected.id_columns}}
+        )
+        keys = names.groupby(list(names), sort=False).ngroup().to_numpy()
+        titles = [", ".join(map(str, row)) for row in names.drop_duplicates().to_numpy()]
+        order = np.argsort(pd.DatetimeIndex(frame[time]).asi8, kind="stable")
+        cells = frame[[value]].to_numpy()[order]
+        frame.loc[order, value] = hide_cell_outliers(table, cells, order, keys[order], titles)[:, 0]
     codes, unique_labels = pd.factorize(labels)
     order, ends = np.argsort(codes, kind="stable"), np.bincount(codes).cumsum()
     # The frame of a group holds timestamps and numbers, whatever the form of the table's cells.
     columns = {"time": time, "id": inspected.id_columns, "value": value}
     frequency = read_options.pop("frequency", None) or inspected.frequency
     read_options = {**read_options, **columns, "frequency": frequency, "resample": resample}
+    read_options |= {"outliers": "keep"}
     read_options.setdefault("aggregate", given.aggregate)
     return [
         Group(label, frame.iloc[rows], read_options, inspected, tuple(table.notes))

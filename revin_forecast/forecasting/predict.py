@@ -1,7 +1,7 @@
 """Build the forecast table of a fitted model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -40,7 +40,10 @@ class PredictedValues:
             InputError: the frequency is unknown, or two columns would have the same name.
         """
         suffixes = name_columns(level, quantiles)
-        return self.history.forecast_frame({key: self.columns[key] for key in suffixes})
+        frame = self.history.forecast_frame({key: self.columns[key] for key in suffixes})
+        if self.history.notes:
+            frame.attrs["notes"] = list(self.history.notes)
+        return frame
 
 
 def predict_table(
@@ -117,11 +120,12 @@ def build_inputs(
     Raises:
         InputError: the table can't be used, or a known input is missing.
     """
-    history, known_columns = fitted.history, fitted.known_columns
+    # The notes on the rows fitted on are in the summary of the fit.
+    history, known_columns = replace(fitted.history, notes=()), fitted.known_columns
     check_new_rows(table)
     if table is not None:
         # Newer rows replace those that the model was fitted on; they have the same columns.
-        read = partial(read_series, table, like=history.format)
+        read = partial(read_series, table, like=history.format, seen=fitted.seen_values)
         new_rows = read_new_rows(lambda frequency: read(frequency=frequency), history)
         history = _select_last_rows(fitted, new_rows, history)
         if known_columns is not None:
@@ -196,7 +200,7 @@ def _build_known_covariates(
         if format.id is not None:
             raise InputError("future is for wide tables; this forecaster had a long one.")
         frequency = fitted.history.frequency
-        future_series = read_series(future, like=format, frequency=frequency)
+        future_series = read_series(future, like=format, frequency=frequency, outliers="keep")
     if not names:
         return None
     future_timestamps = history.future_timestamps(fitted.config.horizon)

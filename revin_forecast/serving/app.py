@@ -18,6 +18,7 @@ from revin_forecast.serving.pool import RequestLimits, WorkerPool
 from revin_forecast.serving.read_request import forecast_over_http
 from revin_forecast.serving.schemas import (
     ERROR_RESPONSES,
+    NOTES_HEADER,
     REQUEST_BODY,
     ChartResponse,
     DecimalParameter,
@@ -140,8 +141,10 @@ def _add_forecast_routes(
     ) -> Response:
         response = await forecast_over_http(pool, request, level, decimal, with_charts=False)
         if "text/csv" in request.headers.get("accept", ""):
-            return PlainTextResponse(response.csv, media_type="text/csv")
-        return JSONResponse({"columns": response.columns, "forecast": response.rows})
+            headers = {NOTES_HEADER: json.dumps(response.notes)} if response.notes else None
+            return PlainTextResponse(response.csv, media_type="text/csv", headers=headers)
+        fields = {"columns": response.columns, "forecast": response.rows, "notes": response.notes}
+        return JSONResponse(fields)
 
     @app.post(
         "/chart",
@@ -164,6 +167,7 @@ def _encode_chart_response(response: WorkerResponse) -> bytes:
     # The figures are JSON text already. They are inserted as they are, since parsing and writing
     # them again would only cost time.
     fields = {"csv": response.csv, "columns": response.columns, "forecast": response.rows}
+    fields["notes"] = response.notes
     head = bytes(JSONResponse(fields).body[:-1])
     names = bytes(JSONResponse(list(response.figures)).body)
     figures = ",".join(

@@ -33,5 +33,7 @@ class WorkerResponse:
     """Columns of the forecast table, in order."""
     rows: list[dict[str, Any]] = field(default_factory=list)
     """Rows of the forecast table as JSON objects."""
+    notes: list[str] = field(default_factory=list)
+    """Sentences on everything that the reading of the table changed or left out."""
     figures: dict[str, str] = field(default_factory=dict)
     """Chart of each series as plotly's JSON, by the name of the series."""

@@ -126,7 +126,7 @@
       at("drawn").textContent = `The first ${drawn} of ${all} series; the download holds all.`;
       fill(answer);
       at("result").hidden = false;
-      say(`Forecast: ${answer.forecast.length} rows.`);
+      say([`Forecast: ${answer.forecast.length} rows.`, ...answer.notes].join(" "));
       await draw();
     } catch (error) {
       if (number !== lastRequest) return;

@@ -18,8 +18,8 @@ from revin_forecast.serving.schemas import ForecastRequest, Rows
 TABLE_FILE_NAME = "table.csv"
 """Name of the request's table in the messages of the table reader."""
 CLI_ONLY_OPTIONS = re.compile(
-    r"(?<![^\s(])--(encoding|format|frequency|id|inputs|memory-map|missing|skip-rows|target|time|"
-    r"time-form|value)(?![\w-])"
+    r"(?<![^\s(])--(encoding|format|frequency|id|inputs|memory-map|missing|outliers|skip-rows|"
+    r"target|time|time-form|value)(?![\w-])"
 )
 """Options of the command line that a request lacks: the model was fitted with them."""
 MAX_COLUMNS = 10_000

@@ -45,7 +45,7 @@ def handle_request(
         newer = (
             None
             if parsed.table is None
-            else _read_newer_rows(parsed.table, request.decimal, history)
+            else _read_newer_rows(parsed.table, request.decimal, forecaster.fitted)
         )
         table = forecaster.predict(newer, parsed.future, parsed.level)
     except InputError as error:
@@ -57,9 +57,9 @@ def handle_request(
         before = history if newer is None else newer.select(history.names)
         charts = build_fan_charts(before, table, parsed.level, MAX_CHARTS)
         figures = {chart.name: str(fan_figure(chart).to_json()) for chart in charts}
-    return WorkerResponse(
-        "", to_csv(table), [str(name) for name in table], _to_json_records(table), figures
-    )
+    names, rows = [str(name) for name in table], _to_json_records(table)
+    notes = [to_client_message(note) for note in table.attrs.get("notes", ())]
+    return WorkerResponse("", to_csv(table), names, rows, notes, figures)
 
 
 def describe_model(forecaster: Forecaster) -> dict[str, Any]:
@@ -86,10 +86,12 @@ def describe_model(forecaster: Forecaster) -> dict[str, Any]:
     }
 
 
-def _read_newer_rows(table: pd.DataFrame | Path, decimal: Any, history: Series) -> Series:
+def _read_newer_rows(table: pd.DataFrame | Path, decimal: Any, fitted: FittedModel) -> Series:
     """Read newer rows with the columns and the step of the model's history."""
+    history = fitted.history
     source = table.name if isinstance(table, Path) else table
-    read = partial(read_series, source, decimal=decimal, like=history.format)
+    seen = fitted.seen_values
+    read = partial(read_series, source, decimal=decimal, like=history.format, seen=seen)
     return read_new_rows(lambda frequency: read(frequency=frequency), history)
 
 

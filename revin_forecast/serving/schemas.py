@@ -10,6 +10,8 @@ from pydantic.config import JsonDict
 Scalar = str | int | float | bool | None
 Rows = dict[str, list[Scalar]] | list[dict[str, Scalar]]
 MAX_LEVELS = 10
+NOTES_HEADER = "Forecast-Notes"
+"""Header of a CSV response with notes on the table that was read, as a JSON list in ASCII."""
 PERCENT_SCHEMA: JsonDict = {"items": {"type": "number", "minimum": 1, "exclusiveMaximum": 100}}
 """Documented but not validated here: the forecaster's own message explains more."""
 
@@ -49,6 +51,11 @@ class ForecastResponse(BaseModel):
     columns: list[str] = Field(description="Columns of the forecast table, in order.")
     forecast: list[dict[str, Any]] = Field(
         description="Rows of the forecast table; null: not a finite number."
+    )
+    notes: list[str] = Field(
+        [],
+        description="Changes made when the rows were read, such as values far beyond all others "
+        f"that are missing values. For CSV, they are in the header {NOTES_HEADER}, as a JSON list.",
     )
 
 

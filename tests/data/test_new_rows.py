@@ -103,4 +103,4 @@ def test_rejects_values_beyond_float32():
     with pytest.raises(
         InputError, match=r"the value -1e\+300 is more than 3e38 standard deviations from the mean"
     ):
-        forecaster.predict(frame)
+        forecaster.predict(read_series(frame, outliers="keep"))

@@ -51,7 +51,8 @@ def test_values_are_the_nearest_float64_of_what_is_written(values, tmp_path_fact
     path = tmp_path_factory.mktemp("exact") / "table.csv"
     rows = (f"2024-01-{day + 1:02d},{value!r}" for day, value in enumerate(values))
     write_text(path, "\n".join(["date,x", *rows]))
-    np.testing.assert_array_equal(read_series(path).values[:, 0], values)
+    kept = read_series(path, outliers="keep")
+    np.testing.assert_array_equal(kept.values[:, 0], values)
 
 
 @pytest.mark.parametrize("text", ["", "NaN", "nan", "NA", "null", "n/a", "inf", "-inf"])

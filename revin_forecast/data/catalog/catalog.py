@@ -224,7 +224,8 @@ def load_dataset(name: str, folder: str | Path | None = None) -> Series:
     entry = find_entry(name)
     path = _require_file(name, folder)
     # Without a grid: the standard split counts the rows of the file.
-    series = read_series(path, grid=False, frequency=entry.frequency)
+    # Values as they are: results are compared with others on the same data, -9999 included.
+    series = read_series(path, grid=False, frequency=entry.frequency, outliers="keep")
     if series.values.shape != (entry.rows, entry.channels):
         raise InputError(
             f"{path} has {series.values.shape[0]} rows of {series.values.shape[1]} channels; "

@@ -8,11 +8,12 @@ import numpy as np
 from revin_forecast.data.reading.empty_rows import drop_empty_ends
 from revin_forecast.data.reading.frequency import find_regular_grid, parse_frequency
 from revin_forecast.data.reading.gaps import find_first_gap, interpolate
+from revin_forecast.data.reading.hide_outliers import SeenValues, hide_outliers
 from revin_forecast.data.reading.inspect_table import select_channel_columns
 from revin_forecast.data.reading.long_gaps import check_end_gaps
 from revin_forecast.data.reading.pivot import TimeRows, read_long_rows, read_wide_rows
 from revin_forecast.data.reading.raw_table import RawTable
-from revin_forecast.data.reading.reading_options import LongGapPolicy, MissingPolicy
+from revin_forecast.data.reading.reading_options import LongGapPolicy, MissingPolicy, OutlierPolicy
 from revin_forecast.data.reading.resample import read_resampled_rows
 from revin_forecast.data.reading.steps import parse_resample
 from revin_forecast.data.series import Series
@@ -28,6 +29,8 @@ def parse_table(
     missing: MissingPolicy = "observed",
     long_gaps: LongGapPolicy = "refuse",
     inputs: Sequence[str] = (),
+    outliers: OutlierPolicy = "missing",
+    seen: SeenValues | None = None,
 ) -> Series:
     """Parse a table as its format says; the result has the format with its frequency.
 
@@ -41,6 +44,8 @@ def parse_table(
         missing: treatment of gaps.
         long_gaps: treatment of a few rows that are far from all others.
         inputs: series whose values do not make a row part of the table.
+        outliers: treatment of values far beyond all others, see `read_series`.
+        seen: values of earlier rows, by which newer rows are judged as well.
 
     Raises:
         InputError: a cell can't be parsed, a row is repeated, the rows follow no frequency, or the
@@ -50,7 +55,7 @@ def parse_table(
         names = select_channel_columns(table, format, names)
     if format.resample is not None:
         format = _set_resampled_frequency(format, grid)
-        rows = read_resampled_rows(table, format, names, long_gaps)
+        rows = read_resampled_rows(table, format, names, long_gaps, outliers)
         return _add_notes(_regularize(table, rows, format, missing), table)
     if format.is_long:
         rows = read_long_rows(table, format, names)
@@ -60,6 +65,9 @@ def parse_table(
         rows = drop_empty_ends(table, rows, inputs)
         if long_gaps == "refuse":
             _check_end_gaps(table, rows)
+    # Below the rows without a value, so that an outlier at the end remains the last row.
+    rows = hide_outliers(table, rows, outliers, seen)
+    if grid:
         return _add_notes(_regularize(table, rows, format, missing), table)
     # Rows as they are may repeat or skip times, so gaps are not defined.
     if missing != "observed":

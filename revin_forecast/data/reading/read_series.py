@@ -7,6 +7,7 @@ from typing import Any
 
 from revin_forecast.data.formatting import format_names
 from revin_forecast.data.range_settings import RangeSettings
+from revin_forecast.data.reading.hide_outliers import SeenValues
 from revin_forecast.data.reading.inspect_table import inspect_columns
 from revin_forecast.data.reading.parse_table import fill_gaps, parse_table
 from revin_forecast.data.reading.raw_table import read_table
@@ -15,6 +16,7 @@ from revin_forecast.data.reading.reading_options import (
     DecimalMark,
     LongGapPolicy,
     MissingPolicy,
+    OutlierPolicy,
 )
 from revin_forecast.data.reading.to_table import TableLike, to_table
 from revin_forecast.data.reading.total_rows import drop_total_rows
@@ -41,6 +43,7 @@ def read_series(
     long_gaps: LongGapPolicy = "refuse",
     resample: str | None = None,
     aggregate: Aggregate | None = None,
+    outliers: OutlierPolicy = "missing",
     decimal: DecimalMark | None = None,
     time_form: str | None = None,
     format: TableFormat | str | Path | None = None,
@@ -48,6 +51,7 @@ def read_series(
     skip_rows: int | None = None,
     like: TableFormat | None = None,
     range_settings: RangeSettings | None = None,
+    seen: SeenValues | None = None,
 ) -> Series:
     """Read a table of one or more series.
 
@@ -85,6 +89,11 @@ def read_series(
             step without a row is 0 for a sum or count, and unobserved for others.
         aggregate: value of a step with several rows: "sum", "mean", "last", "min", "max", "median"
             or "count". Sums and counts leave out a first or last step that the rows do not fill.
+        outliers: treatment of values that are so far beyond all others of their series that they
+            are mistakes: a number such as 1e12 among values near 100, or one that programs write
+            for a missing value, such as -9999. "missing" treats them as unobserved and says so in
+            `Series.notes`; "keep" keeps them. A new level, which lasts for four rows or more, is
+            kept. See `find_outliers` for the rule.
         decimal: the decimal mark; None: detect it.
         time_form: the form of the times, see `TableFormat.time_form`; None: detect it.
         format: how the table is written, as such or as the path of a YAML file: the remedy for a
@@ -97,6 +106,7 @@ def read_series(
             this table is ambiguous (order of day and month, decimal mark, separator, encoding).
         range_settings: the values that a forecast may take; None: at least 0 if all values are, and
             whole numbers if all are.
+        seen: values of earlier rows, by which outliers are found as well.
 
     Raises:
         InputError: the table can't be read; the message has the position, the problem and the fix.
@@ -133,7 +143,9 @@ def read_series(
     like = like or UNKNOWN_FORMAT
     table = drop_total_rows(read_table(source, given, like))
     inspected = inspect_columns(table, given, like, names)
-    parsed = parse_table(table, inspected, names, grid, missing, long_gaps, inputs or ())
+    parsed = parse_table(
+        table, inspected, names, grid, missing, long_gaps, inputs or (), outliers, seen
+    )
     parsed = parsed if names is None else mark_targets(parsed)
     parsed = parsed if inputs is None else mark_inputs(parsed, inputs)
     return _add_range(parsed, range_settings)

@@ -7,6 +7,7 @@ DecimalMark = Literal[".", ","]
 MissingPolicy = Literal["observed", "interpolate", "error"]
 LongGapPolicy = Literal["refuse", "accept"]
 Aggregate = Literal["sum", "mean", "last", "min", "max", "median", "count"]
+OutlierPolicy = Literal["missing", "keep"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class ReadingOptions:
     aggregate: Aggregate | None = None
     """Value of a step with several rows, with --resample: their sum (amounts), mean (levels), last,
     min, max or median value, or their count."""
+    outliers: OutlierPolicy = "missing"
+    """Treatment of values that are so far beyond all others of their series that they are mistakes,
+    such as 9999 or 1e12 among values near 100: they are missing values (missing) or values like any
+    other (keep). Tables larger than memory are read as they are."""
     decimal: DecimalMark | None = None
     """Decimal mark of the numbers; detected by default."""
     time_form: str | None = None

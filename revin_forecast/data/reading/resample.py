@@ -8,10 +8,11 @@ import pandas as pd
 
 from revin_forecast.data.formatting import format_timestamp, pluralize
 from revin_forecast.data.reading.empty_rows import note_empty_ends
+from revin_forecast.data.reading.hide_outliers import hide_cell_outliers
 from revin_forecast.data.reading.long_gaps import check_end_gaps
 from revin_forecast.data.reading.pivot import TimeRows, check_pivot_size, parse_rows
 from revin_forecast.data.reading.raw_table import RawTable
-from revin_forecast.data.reading.reading_options import LongGapPolicy
+from revin_forecast.data.reading.reading_options import LongGapPolicy, OutlierPolicy
 from revin_forecast.data.reading.steps import assign_steps, list_step_bounds, parse_resample
 from revin_forecast.data.reading.suggest_step import suggest_step
 from revin_forecast.data.table_format import TableFormat
@@ -58,7 +59,11 @@ class _Cells:
 
 
 def read_resampled_rows(
-    table: RawTable, format: TableFormat, names: Sequence[str] | None, long_gaps: LongGapPolicy
+    table: RawTable,
+    format: TableFormat,
+    names: Sequence[str] | None,
+    long_gaps: LongGapPolicy,
+    outliers: OutlierPolicy = "missing",
 ) -> TimeRows:
     """Parse the rows of a table, and combine those of each step.
 
@@ -71,6 +76,7 @@ def read_resampled_rows(
         format: its format, with `resample`.
         names: columns of a wide table; series of a long one, None: all.
         long_gaps: treatment of rows far from all others.
+        outliers: treatment of values far beyond all others, before rows are combined.
 
     Raises:
         InputError: a cell can't be parsed, the step does not suit the rows, or a step has several
@@ -79,6 +85,9 @@ def read_resampled_rows(
     frequency = parse_resample(str(format.resample))
     cells = _read_cells(table, format, names, frequency, long_gaps)
     row_count, aggregate = len(cells.rows), format.aggregate
+    if outliers == "missing":
+        parts = cells.values, cells.rows, cells.channel, cells.names
+        cells = replace(cells, values=hide_cell_outliers(table, *parts))
     if aggregate is None:
         _check_single_rows(table, cells, frequency)
     if aggregate in TOTALS:
