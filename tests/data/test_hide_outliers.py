@@ -50,15 +50,13 @@ def test_the_line_is_that_of_the_file_when_rows_are_not_sorted(tmp_path):
     assert any(note.startswith("line 12, column 'x': 1e+12") for note in read_series(path).notes)
 
 
-def test_long_tables_frames_and_infinities():
+def test_long_tables_and_frames():
     frame = pd.DataFrame({"ds": np.repeat(DAYS, 2), "unique_id": ["a", "b"] * 12})
     frame["y"] = np.arange(24.0)
     frame.loc[5, "y"] = 4294967295
-    frame.loc[[2, 6], "y"] = np.inf
     before = frame.copy(deep=True)
     series = read_series(frame)
     assert series.notes == (
-        "row 3, series 'a': inf and 1 more like it were treated as missing",
         f"row 6, series 'b': 4294967295 is far beyond all other values and {KEEP}",
     )
     pd.testing.assert_frame_equal(frame, before)
@@ -155,3 +153,26 @@ def test_commands_that_read_the_table_again_refuse_the_option(tmp_path, capsys):
     assert main(words) == 2
     assert "--shifts reads the table again, without values far beyond" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("layout", ["wide", "long"])
+def test_transactions_are_judged_before_they_are_added(tmp_path, layout):
+    lines = ["time,shop,amount"] if layout == "long" else ["time,amount"]
+    for row in range(120):
+        day, amount = row // 4 + 1, "1e12" if row == 41 else f"{5 + row % 7}"
+        shop = "b," if row % 2 else "a,"
+        lines.append(f"2024-01-{day:02d} 1{row % 4}:10,{shop * (layout == 'long')}{amount}")
+    path = write_text_file(tmp_path, "\n".join(lines) + "\n")
+    ids = {"id": "shop", "value": "amount"} if layout == "long" else {}
+    series = read_series(path, resample="D", aggregate="sum", **ids)
+    where = "series 'b'" if layout == "long" else "column 'amount'"
+    assert f"line 43, {where}: 1e+12 is far beyond all other values and {KEEP}" in series.notes
+    assert np.nanmax(series.values) < 50
+    kept = read_series(path, resample="D", aggregate="sum", outliers="keep", **ids)
+    assert np.nanmax(kept.values) > 1e11
+
+
+def test_an_outlier_in_the_last_row_remains_a_row(tmp_path):
+    series = read_series(write_cells(tmp_path, make_cells(row59="1e12")))
+    assert len(series) == 60
+    assert len(series.notes) == 1

@@ -98,8 +98,7 @@ def test_a_model_fitted_on_a_memory_map_equals_that_of_the_table(make, tmp_path)
         for table, names in zip(tables, inputs, strict=True)
     )
     assert_same_weights(ours, plain)
-    # A memory map does not say which values are infinite.
-    assert ours.fitted.summary.keys() == plain.fitted.summary.keys() - {"notes"}
+    assert ours.fitted.summary.keys() == plain.fitted.summary.keys()
     pd.testing.assert_frame_equal(ours.predict(level=[80]), plain.predict(level=[80]), rtol=1e-5)
     ours.save(tmp_path / "model")
     newer = Forecaster.load(tmp_path / "model").predict(path)

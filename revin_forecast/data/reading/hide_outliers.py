@@ -38,8 +38,6 @@ def hide_outliers(
 ) -> TimeRows:
     """Return the rows of a table with outliers as missing values, and add a note on each channel.
 
-    Infinities, which mean "missing", get a note too.
-
     Args:
         table: the table that the rows were read from; receives the notes.
         rows: its values in time order.
@@ -52,8 +50,6 @@ def hide_outliers(
         return _describe_row(table, -1 if row is None else row)
 
     kind = "column" if rows.channel is None else "series"
-    for note in _describe_infinities(rows.values, rows.names, kind, locate):
-        table.add_note(note)
     if policy == "keep":
         return rows
     values, notes = _hide(rows.values, rows.names, kind, locate, seen)
@@ -177,21 +173,3 @@ def describe_outliers(values: Sequence[float] | np.ndarray, where: str) -> str:
         f"{where}: {values[0]:.10g} and {others} are far beyond all others and were treated as "
         "missing; --outliers keep uses them"
     )
-
-
-def _describe_infinities(
-    values: np.ndarray, names: Sequence[str], kind: str, locate: Callable[[int, int], str]
-) -> list[str]:
-    """Return a note on each channel with infinite values."""
-    if not np.isinf(values).any():
-        return []
-    notes: list[str] = []
-    channels = np.flatnonzero(np.isinf(values).any(axis=0))
-    for channel in channels[:MAX_NOTES]:
-        rows = np.flatnonzero(np.isinf(values[:, channel]))
-        where = f"{locate(int(rows[0]), int(channel))}, {kind} {names[channel]!r}"
-        more = f" and {len(rows) - 1:,} more like it were" if len(rows) > 1 else " was"
-        notes.append(f"{where}: {values[rows[0], channel]:g}{more} treated as missing")
-    if len(channels) > MAX_NOTES:
-        notes.append(f"{len(channels) - MAX_NOTES} more series have infinite values, also missing")
-    return notes
