@@ -197,8 +197,8 @@ def _drop_incomplete_steps(
     own_step = np.median(np.diff(cells.stamps.unique().asi8))
     before = cells.stamps[firsts].asi8 - bounds[steps].as_unit(cells.stamps.unit).asi8
     after = bounds[steps + 1].as_unit(cells.stamps.unit).asi8 - cells.stamps[lasts].asi8
-    start = int(before[0] >= own_step and _is_unusual(before[0], before[1:-1]))
-    is_cut = after[-1] > own_step and _is_unusual(after[-1], after[1:-1])
+    start = int(before[0] >= own_step and _is_unusual(float(before[0]), before[1:-1]))
+    is_cut = after[-1] > own_step and _is_unusual(float(after[-1]), after[1:-1])
     stop = len(cells.labels) - int(is_cut)
     if start >= stop:
         raise InputError(
