@@ -1,6 +1,5 @@
 """The tables of commands: a file, or a catalogued data set."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -52,8 +51,6 @@ def load_split(
 
     with progress(f"reading {data}"):
         series = read_series(data, **vars(reading))
-    for note in series.notes:
-        print(note, file=sys.stderr)
     borders = catalog.split_7_1_2(len(series))
     return SplitData(series, borders, season or default_season(series.frequency))
 
