@@ -11,7 +11,12 @@ from revin_forecast.data.format_timestamps import DAY_MICROSECONDS
 from revin_forecast.data.reading.parse_time_text import parse_time_text
 from revin_forecast.data.reading.raw_table import RawTable
 from revin_forecast.data.reading.regularity import measure_regularity
-from revin_forecast.data.reading.timestamps import describe_columns, parse_form, read_unconverted
+from revin_forecast.data.reading.timestamps import (
+    are_same_times,
+    describe_columns,
+    parse_form,
+    read_unconverted,
+)
 from revin_forecast.data.time_forms import (
     DIRECTIVE,
     END_OF_STEP,
@@ -66,7 +71,7 @@ def choose_form(
     readings = [
         reading
         for index, reading in enumerate(readings)
-        if not any(reading.stamps.equals(other.stamps) for other in readings[:index])
+        if not any(are_same_times(reading.stamps, item.stamps) for item in readings[:index])
     ]
     if given is None and all(reading.form != like for reading in readings):
         return _choose_reading(table, names, readings).form
@@ -133,7 +138,8 @@ def _describe_ambiguity(
 ) -> str:
     """Return the message on forms that all rows may have."""
     first, second = readings[:2]
-    row = int(np.flatnonzero(first.stamps != second.stamps)[0])
+    differ = first.stamps.as_unit("us").asi8 != second.stamps.as_unit("us").asi8
+    row = int(np.flatnonzero(differ)[0])
     forms = [item.form for item in readings]
     # An order is easier to write than a form, and the same for all separators.
     if len(forms) == 2 and all("%m" in form and "%d" in form for form in forms):

@@ -238,7 +238,12 @@ def refine_form(form: str, cells: Sequence[str]) -> str:
         for index, name in enumerate(directives)
         if name in WORD_DIRECTIVES
     ]
-    return _choose_names(form, names) if names else form
+    if not names:
+        return form
+    form = _choose_names(form, names)
+    # Names that are not shortened have no point: mars, avr.
+    has_points = any(f"{name}." in cell.lower() for _, name in names for cell in cells)
+    return form.replace("%b", "%b.") if has_points and "%b." not in form else form
 
 
 def _choose_names(form: str, names: Sequence[tuple[str, str]]) -> str:

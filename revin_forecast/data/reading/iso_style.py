@@ -11,7 +11,7 @@ import pandas as pd
 from revin_forecast.data.format_timestamps import ISO_PARTS
 from revin_forecast.data.reading.guess_time_forms import refine_form
 from revin_forecast.data.reading.raw_table import RawTable
-from revin_forecast.data.reading.timestamps import parse_form
+from revin_forecast.data.reading.timestamps import are_same_times, parse_form
 from revin_forecast.data.time_forms import ISO_FORM
 
 STYLE_CHARACTERS = 2**16
@@ -31,7 +31,7 @@ def find_written_iso(table: RawTable, name: str, cells: Sequence[str], forms: Se
     stamps = parse_form(table, name, ISO_FORM)
     for form in forms[1:]:
         # Mixed styles, such as 2024/12/31 and 2024-12-31, are all ISO 8601 for pandas.
-        if parse_form(table, name, form).equals(stamps):
+        if are_same_times(parse_form(table, name, form), stamps):
             return refine_form(form, cells)
     return ISO_FORM
 

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def parse_cells(column: pd.Series, form: str | None) -> pd.DatetimeIndex:
     if is_datetime64_any_dtype(column):
         return pd.DatetimeIndex(column)
     if isinstance(column.dtype, pd.PeriodDtype):
-        return pd.DatetimeIndex(pd.PeriodIndex(column).to_timestamp())
+        return _parse_periods(pd.PeriodIndex(column))
     if form in UNIT_FORMS:
         return _parse_counts(column, str(form))
     if is_numeric_dtype(column):
@@ -127,8 +128,31 @@ def _parse_counts(column: pd.Series, form: str) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(stamps.dt.round("ms") if unit in ("D", "s") else stamps)
 
 
+def _parse_periods(periods: pd.PeriodIndex) -> pd.DatetimeIndex:
+    """Return the starts of periods."""
+    try:
+        return pd.DatetimeIndex(periods.to_timestamp())
+    except pd.errors.OutOfBoundsDatetime:  # pandas 2 has nanoseconds only, which begin in 1677
+        starts = periods.asfreq("D", how="start")
+        return pd.DatetimeIndex(starts.asi8.view("M8[D]").astype("M8[us]"))
+
+
 def _parse_objects(column: pd.Series) -> pd.DatetimeIndex:
     """Parse a column of Python's dates and times; numbers in it become NaT."""
+    stamps = _convert_objects(column)
+    # Pandas 2 makes NaT of years that nanoseconds can't express.
+    failed = np.flatnonzero(stamps.isna() & column.notna().to_numpy())
+    if not len(failed) or stamps.tz is not None:
+        return stamps
+    cells = list(column.iloc[failed])
+    if not all(isinstance(cell, date) and getattr(cell, "tzinfo", None) is None for cell in cells):
+        return stamps
+    values = stamps.as_unit("us").to_numpy().copy()
+    values[failed] = np.array(cells, dtype="M8[us]")
+    return pd.DatetimeIndex(values)
+
+
+def _convert_objects(column: pd.Series) -> pd.DatetimeIndex:
     numbers = column.map(lambda cell: isinstance(cell, int | float) and not pd.isna(cell))
     try:
         # Pandas would take numbers for nanoseconds since 1970.

@@ -14,6 +14,7 @@ from revin_forecast.data.table_format import TableFormat
 from revin_forecast.data.time_forms import PART_SEPARATOR
 from revin_forecast.errors import InputError
 
+HAS_PANDAS_2 = pd.__version__.startswith("2.")
 MAX_NANOSECOND_YEARS = 290
 """Longest span of timestamps of nanoseconds; steps between longer ones would overflow."""
 
@@ -39,7 +40,7 @@ def parse_timestamps(table: RawTable, format: TableFormat) -> pd.DatetimeIndex:
             f"{table.describe_position(row)}, {describe_columns(names)}: "
             f"{explain_time_cell(cell, format.time_form, others)}"
         )
-    stamps = _widen_unit(stamps)
+    stamps = _widen_unit(_limit_years(table, stamps) if HAS_PANDAS_2 else stamps)
     return stamps if format.zone is None else _apply_zone(table, stamps, format)
 
 
@@ -51,6 +52,30 @@ def describe_columns(names: str | Sequence[str]) -> str:
     """
     names = (names,) if isinstance(names, str) else names
     return f"column{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}"
+
+
+def are_same_times(first: pd.DatetimeIndex, second: pd.DatetimeIndex) -> bool:
+    """Return whether timestamps are the same, whatever their units."""
+    if (first.tz is None) != (second.tz is None):
+        return False
+    return np.array_equal(first.as_unit("us").asi8, second.as_unit("us").asi8)
+
+
+def _limit_years(table: RawTable, stamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return timestamps in nanoseconds, the only unit in which pandas 2 counts steps.
+
+    Raises:
+        InputError: a year is before 1678 or after 2261.
+    """
+    try:
+        return stamps.as_unit("ns")
+    except pd.errors.OutOfBoundsDatetime as error:
+        row = int(np.flatnonzero((stamps.year < 1678) | (stamps.year > 2261))[0])
+        raise InputError(
+            f"{table.describe_position(row)}: pandas {pd.__version__} counts steps from 1678 to "
+            f"2261 only, but the time is {stamps[row]}. Install pandas 3, which has no such limit: "
+            "pip install 'pandas>=3'."
+        ) from error
 
 
 def _widen_unit(stamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
