@@ -371,3 +371,25 @@ def test_normalizers_that_depend_on_the_sizes(capsys, sales, tmp_path, name):
     run(capsys, *words)
     printed = run(capsys, "predict", tmp_path / "model")
     assert len(printed.splitlines()) == 8
+
+
+def test_several_columns_name_the_series_of_a_long_file(capsys, sales, tmp_path):
+    frame = pd.read_csv(sales).melt("date", var_name="shop", value_name="sold")
+    frame.insert(1, "item", frame["shop"].map({"shop": "007", "web": "7"}))
+    frame.to_csv(tmp_path / "long.csv", index=False)
+    options = ["--value", "sold", "--horizon", 2, "--backbone", "Ridge", "--lookback", 14]
+    # The file may follow the names of the columns.
+    printed = run(capsys, "forecast", "--id", "shop", "item", tmp_path / "long.csv", *options)
+    lines = printed.splitlines()
+    assert lines[0] == "shop,item,date,sold"
+    assert [line.split(",")[:2] for line in lines[1::2]] == [["shop", "007"], ["web", "7"]]
+    options += ["--id", "shop", "item"]
+    one = run(capsys, "forecast", tmp_path / "long.csv", *options, "--target", "web/7")
+    assert_same_forecast(one, "\n".join([lines[0], *lines[3:], ""]))
+    run(capsys, "backtest", tmp_path / "long.csv", *options, "--out", tmp_path / "scores.csv")
+    assert pd.read_csv(tmp_path / "scores.csv")["series"].tolist() == ["shop/007", "web/7"]
+    run(capsys, "fit", tmp_path / "long.csv", *options, "--out", tmp_path / "model")
+    predicted = run(capsys, "predict", tmp_path / "model", tmp_path / "long.csv")
+    pd.testing.assert_frame_equal(
+        *(pd.read_csv(io.StringIO(text), dtype={"item": str}) for text in (predicted, printed))
+    )

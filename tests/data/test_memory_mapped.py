@@ -186,3 +186,40 @@ def test_the_command_maps_tables_that_fill_memory(tmp_path, capsys, monkeypatch)
     assert "--missing, --decimal and --resample need all rows" in capsys.readouterr().err
     monkeypatch.setattr(memory, "memory_bytes", lambda: 10_000)
     assert main([*words, str(tmp_path / "ridge"), "--backbone", "Ridge"]) == 0  # in memory
+
+
+class TestSeveralColumns:
+    def write(self, folder):
+        rows = [(1 + k // 2, 10 + k % 2, hour) for k in range(4) for hour in range(60)]
+        table = pd.DataFrame(rows, columns=["store", "item", "hour"])
+        table["day"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(table.pop("hour"), unit="h")
+        path = folder / "keys.parquet"
+        table = table.assign(sales=np.arange(240) * 7 % 11, price=1.5).sort_values(
+            "day", kind="stable"
+        )
+        table.to_parquet(path, row_group_size=70, index=False)
+        return path
+
+    def test_a_map_equals_the_series(self, tmp_path):
+        path = self.write(tmp_path)
+        options = {"id": ["store", "item"], "value": "sales"}
+        series = read_series(path, **options)
+        mapped = memory_map_table(path, tmp_path / "map", **options)
+        assert mapped.names == series.names == ("1/10", "1/11", "2/10", "2/11")
+        np.testing.assert_array_equal(mapped.slice_rows(0, 60).values, series.values)
+        assert mapped.last_rows.format == series.format
+        assert mapped.last_rows.notes == series.notes != ()
+        with pytest.raises(InputError, match="no series .* in columns 'store' and 'item'"):
+            memory_map_table(path, tmp_path / "map", **options, target=["1/12"])
+
+    def test_columns_of_series_are_asked_about(self, tmp_path):
+        path = self.write(tmp_path)
+        message = get_map_error(path, tmp_path / "map")
+        assert "columns 'store' and 'item' seem to name the series and 'sales' to hold" in message
+        one = pd.read_parquet(path).query("store == 1 and item == 10").drop(columns="item")
+        one.to_parquet(path, index=False)
+        assert "column 'store' may name series or number the rows" in get_map_error(
+            path, tmp_path / "map"
+        )
+        names = memory_map_table(path, tmp_path / "map", target=["sales", "price"]).names
+        assert names == ("sales", "price")

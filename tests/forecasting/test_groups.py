@@ -7,8 +7,9 @@ import pytest
 from revin_forecast import Forecaster
 from revin_forecast.backbones import Ridge
 from revin_forecast.errors import InputError
-from revin_forecast.forecasting.groups import forecast_groups
+from revin_forecast.forecasting.groups import forecast_each_group, forecast_groups
 from revin_forecast.parallel import make_engine
+from tests.support.remedies import run_rejected
 
 
 def make_rows(group, name, frequency="D", count=90, seed=0):
@@ -127,3 +128,28 @@ def test_unusable_tables_are_explained(tmp_path, table):
     series = Forecaster(7, 14, Ridge).fit(table[table.region == "south"].drop(columns="region"))
     with pytest.raises(InputError, match="a Series has no column of groups; pass the table"):
         forecast_groups(series, series.fitted.history, "region")
+
+
+def test_several_columns_name_a_series(tmp_path, table):
+    path = tmp_path / "sales.csv"
+    store = table["unique_id"].map({"a": "1", "b": "01", "007": "1"})
+    table.assign(store=store, price=1.5).to_csv(path, index=False)
+    options = {"id": ["unique_id", "store"]}
+    parts = forecast_each_group(Forecaster(2, 7, Ridge), path, "region", read_options=options)
+    assert parts[0].table.columns.tolist() == ["unique_id", "store", "ds", "y"]
+    assert parts[0].table.iloc[::2, :2].to_numpy().tolist() == [["b", "01"], ["a", "1"]]
+    unread = "column 'price' was not read: a long table has one column of values"
+    assert parts[0].notes.count(unread) == 1
+    south = pd.read_csv(path, dtype=str).query("region == 'south'").drop(columns="region")
+    by_store = forecast_groups(
+        Forecaster(2, 7, Ridge), south, "store", read_options=options | {"decimal": "."}
+    )
+    assert by_store.columns.tolist() == ["unique_id", "store", "ds", "y"]
+    assert set(by_store["store"]) == {"1", "01"}
+
+
+def test_the_columns_of_series_are_asked_about(tmp_path, table, capsys):
+    path = tmp_path / "sales.csv"
+    table.rename(columns={"unique_id": "shop", "y": "sold"}).to_csv(path, index=False)
+    message = run_rejected(capsys, "forecast", path, "--group", "region", "--horizon", 2)
+    assert "Pass --id shop --value sold, or name other columns." in message

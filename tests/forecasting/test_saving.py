@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from revin_forecast import Forecaster
-from revin_forecast.backbones import NBEATS, SeasonalNaive
+from revin_forecast.backbones import NBEATS, Ridge, SeasonalNaive
+from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.model_card import CARD_FILE, CARD_MARKER, format_model_card
@@ -324,3 +325,21 @@ def test_nothing_from_a_file_is_markup_in_the_card(tmp_path):
     )
     manifest = json.loads((tmp_path / MANIFEST).read_text()) | {"names": many.names}
     assert "s18, s19 and 9,980 more |" in format_model_card(manifest)
+
+
+def test_several_series_columns_survive(tmp_path):
+    days = pd.date_range("2024-01-01", periods=40)
+    keys = [("007", "N/W"), ("7", "N/W"), ("7", "south")]
+    rows = [(*key, day) for key in keys for day in days]
+    table = pd.DataFrame(rows, columns=["store", "product", "day"])
+    table["sales"] = np.arange(len(table)) * 7 % 11 + 1.0
+    series = read_series(table, id=["store", "product"], value="sales")
+    fitted = Forecaster(2, 14, Ridge).fit(series)
+    fitted.save(tmp_path / "model")
+    loaded = Forecaster.load(tmp_path / "model")
+    assert loaded.fitted.history.format == series.format
+    expected = fitted.predict(level=[80])
+    assert expected.iloc[::2, :2].to_numpy().tolist() == [list(key) for key in keys]
+    pd.testing.assert_frame_equal(loaded.predict(level=[80]), expected)
+    # Newer rows are read by the same columns, whatever else the table holds.
+    pd.testing.assert_frame_equal(loaded.predict(table.assign(price=1.0), level=[80]), expected)

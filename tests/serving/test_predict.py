@@ -1,12 +1,14 @@
 """The work of a worker process: the description of the model and the values of a response."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from revin_forecast import Forecaster, TrainingSettings
+from revin_forecast import Forecaster, Ridge, TrainingSettings
+from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.serving.messages import WorkerRequest
 from revin_forecast.serving.predict import describe_model, handle_request
 
@@ -65,3 +67,31 @@ def test_values_that_are_not_finite_are_null_and_a_full_memory_is_reported(
     monkeypatch.setattr(Forecaster, "predict", raise_memory_error)
     error = handle_request(forecaster, WorkerRequest(b"", False), False, tmp_path).error
     assert error == "out of memory; send fewer rows or columns."
+
+
+def test_several_columns_name_a_series(tmp_path):
+    days = pd.date_range("2024-01-01", periods=40).strftime("%Y-%m-%d")
+    rows = [(store, item, day) for store in ("007", "7") for item in ("N/W", "x") for day in days]
+    table = pd.DataFrame(rows, columns=["store", "item", "day"])
+    table["sold"] = np.arange(len(table)) * 7 % 11
+    series = read_series(table, id=["store", "item"], value="sold")
+    forecaster = Forecaster(2, 14, Ridge).fit(series)
+    assert describe_model(forecaster)["columns"] == {
+        "time": "day",
+        "id": ["store", "item"],
+        "value": "sold",
+    }
+    forecasts = []
+    for content, is_json in (
+        (b"", False),
+        (table.to_csv(index=False).encode(), False),
+        (json.dumps({"data": table.to_dict("list")}).encode(), True),
+    ):
+        response = handle_request(forecaster, WorkerRequest(content, is_json), True, tmp_path)
+        assert response.error == ""
+        assert response.columns == ["store", "item", "day", "sold"]
+        forecasts.append(response.rows)
+    assert forecasts[0] == forecasts[1] == forecasts[2]
+    keys = [(row["store"], row["item"]) for row in forecasts[0][::2]]
+    assert keys == [("007", "N/W"), ("007", "x"), ("7", "N/W"), ("7", "x")]
+    assert list(response.figures) == [r"007/N\/W", "007/x", r"7/N\/W", "7/x"]

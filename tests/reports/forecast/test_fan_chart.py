@@ -53,3 +53,18 @@ def test_charts_carry_no_default_template():
     series = read_series(make_table(("a",)))
     fan = build_fan_charts(series, Forecaster(3, 14, Ridge).fit(series).predict(), [])[0]
     assert len(str(fan_figure(fan).layout.template.to_plotly_json())) < 100
+
+
+def test_series_that_several_columns_name():
+    stamps = pd.date_range("2024-01-01", periods=30, freq="D")
+    parts = [
+        pd.DataFrame(
+            {"store": store, "product": "N/W", "day": stamps, "sold": np.arange(30) + level}
+        )
+        for store, level in (("1", 0.0), ("01", 500.0))
+    ]
+    series = read_series(pd.concat(parts), id=["store", "product"], value="sold")
+    forecast = Forecaster(3, 14, Ridge).fit(series).predict()
+    low, high = build_fan_charts(series, forecast, [])
+    assert (low.name, high.name) == (r"1/N\/W", r"01/N\/W")
+    assert low.forecast.max() < 100 < high.forecast.min()
