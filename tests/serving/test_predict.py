@@ -69,7 +69,8 @@ def test_values_that_are_not_finite_are_null_and_a_full_memory_is_reported(
     assert error == "out of memory; send fewer rows or columns."
 
 
-def test_several_columns_name_a_series(tmp_path):
+def test_several_columns_name_a_series(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     days = pd.date_range("2024-01-01", periods=40).strftime("%Y-%m-%d")
     rows = [(store, item, day) for store in ("007", "7") for item in ("N/W", "x") for day in days]
     table = pd.DataFrame(rows, columns=["store", "item", "day"])
