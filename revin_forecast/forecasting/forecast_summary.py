@@ -129,7 +129,10 @@ def summarize_forecast(
         rows: rows before the forecast, as many as are known.
         predicted: the forecast.
     """
-    targets, horizon = rows.select(predicted.history.names).align_ends(), fitted.config.horizon
+    horizon, end = fitted.config.horizon, predicted.history.timestamps[-1]
+    # A table may have rows after those that the forecast continues, without a value of its series.
+    rows = rows.slice_rows(0, int(rows.timestamps.searchsorted(end, side="right")))
+    targets = rows.select(predicted.history.names).align_ends()
     lag, steps = _choose_past(len(rows), horizon, _find_season(fitted))
     targets = targets.slice_rows(
         max(0, len(rows) - max(lag, MAX_PAST_VALUES // len(targets.names))), len(rows)
