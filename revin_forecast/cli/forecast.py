@@ -255,6 +255,7 @@ def _forecast_groups(
     engine: Engine | None,
 ) -> ForecastResult:
     from revin_forecast.cli.output import describe_notes, format_forecast_summary
+    from revin_forecast.data.formatting import pluralize
     from revin_forecast.forecasting.groups import (
         collect_notes,
         forecast_each_group,
@@ -274,7 +275,7 @@ def _forecast_groups(
     lines = [
         *format_forecast_summary(summary),
         *describe_notes(notes),
-        f"one model for each of {len(parts)} groups of {group}",
+        f"one model for each of {pluralize(len(parts), 'group')} of {group}",
     ]
     last_line = f"{forecaster.horizon} steps of each series"
     return ForecastResult(table, lines, last_line, parts[0].format, summary=summary, notes=notes)
