@@ -53,14 +53,17 @@ def shift(rows, right=2):
     ("rows", "notes"),
     [
         (TABLE, ()),
-        ([["Sales per day"], [], *TABLE], ("row 1: left out, since the names of the columns",)),
+        ([["Sales per day"], [], *TABLE], ("row 1: the row above the names of the columns",)),
         ([[], [], *shift(TABLE)], ()),
         (
             [["Report"], ["Author", "M"], [], *shift(TABLE)],
-            ("rows 1 to 2: left out, since the names of the columns",),
+            ("rows 1 to 2: the rows above the names of the columns",),
         ),
         ([HEADER, [None, "kg", "°C"], *ROWS], ("row 2: the row of units below the names was",)),
-        ([*TABLE, [], [None, None, None], ["Source: till"]], ("row 16: left out, a remark",)),
+        (
+            [*TABLE, [], [None, None, None], ["Source: till"]],
+            ("row 16: the remark below the table",),
+        ),
         ([*TABLE[:5], [], *TABLE[5:]], ()),
         ([*TABLE, ["", " "], [""]], ()),
     ],
@@ -72,7 +75,8 @@ def test_a_table_anywhere_in_a_sheet(write_book, rows, notes):
     assert series.values.tolist() == [row[1:] for row in ROWS]
     assert series.timestamps.tolist() == DATES
     assert len(series.notes) == len(notes)
-    assert all(map(str.startswith, series.notes, notes))
+    for shown, note in zip(series.notes, notes, strict=True):
+        assert f"sales.xlsx, sheet 'Sales', {note}" in shown
 
 
 def test_positions_are_those_of_the_sheet(write_book):
@@ -100,7 +104,7 @@ def test_merged_names(write_book):
     rows += [[date, 1, 2, 3, day] for day, date in enumerate(DATES)]
     series = read_series(write_book({"S": rows}, merged=["B1:C1", "D1:E1", "A1:A2"]))
     assert series.names == ("Sales Q1", "Sales Q2", "Costs Q1", "Costs Q2")
-    assert series.notes == ("rows 1 to 2: the names of the columns were joined",)
+    assert series.notes[0].endswith("sheet 'S', rows 1 to 2: the names of the columns were joined.")
     message = get_read_error(write_book({"S": [["date", "Sales", None], *ROWS]}, ["B1:C1"]))
     assert "sheet 'S', row 1: column C has cells but no name (a title or merged" in message
 
@@ -111,7 +115,7 @@ def test_error_cells_are_missing(write_book):
     series = read_series(write_book({"Sales": rows}))
     assert np.isnan(series.values[3]).all()
     assert np.isnan(series.values[6]).tolist() == [True, False]
-    assert series.notes == ("row 5: 3 error cells were read as missing (#N/A)",)
+    assert series.notes[0].endswith(", row 5: 3 error cells were read as missing (#N/A).")
 
 
 def test_the_date_system_of_1904(write_book):
@@ -138,7 +142,7 @@ class TestSheets:
         series = read_series(path)
         assert series.names == ("a", "b")
         assert series.notes == (
-            f"sheet 'Sales' was read; ['Costs'] has a table too, see '{path}::Costs'",
+            f"{path}, sheet 'Sales' was read; ['Costs'] has a table too, see '{path}::Costs'.",
         )
         assert read_series(f"{path}::Costs").names == ("c",)
 

@@ -16,17 +16,17 @@ WIDE = make_table(NUMBERS, [f"{day}.5" for day in range(12)])
 @pytest.mark.parametrize(
     ("above", "note"),
     [
-        ("Sales per day\n", "line 1: left out, since the names of the columns are below"),
-        ("Sales,,\n", "line 1: left out"),
-        ("# from sensor 7, floor 2\n# m, s\n", "lines 1 to 2: left out"),
-        ("# a, b, c\n", "line 1: left out"),
-        ("// exported\n\n% by hand\n", "lines 1 to 3: left out"),
+        ("Sales per day\n", "line 1: the line above the names of the columns was left out"),
+        ("Sales,,\n", "line 1: the line above the names"),
+        ("# from sensor 7, floor 2\n# m, s\n", "lines 1 to 2: the lines above the names"),
+        ("# a, b, c\n", "line 1: the line above the names"),
+        ("// exported\n\n% by hand\n", "lines 1 to 3: the lines above the names"),
         (
             '"Data Source","World Development Indicators",\n\n"Last Updated","2024-06-28",\n\n',
-            "lines 1 to 4: left out",
+            "lines 1 to 4: the lines above the names",
         ),
-        ("Station,Potsdam\nRows,12\n", "lines 1 to 2: left out"),
-        ("remark\n" * 70, "lines 1 to 70: left out"),
+        ("Station,Potsdam\nRows,12\n", "lines 1 to 2: the lines above the names"),
+        ("remark\n" * 70, "lines 1 to 70: the lines above the names"),
     ],
 )
 def test_lines_above_the_names_are_left_out_with_a_note(write_file, above, note):
@@ -34,7 +34,7 @@ def test_lines_above_the_names_are_left_out_with_a_note(write_file, above, note)
     assert series.names == ("x", "y")
     assert (series.values == plain.values).all()
     assert len(series.notes) == 1
-    assert series.notes[0].startswith(note)
+    assert f"sales.csv, {note}" in series.notes[0]
     header = 1 + above.count("\n")
     assert series.format.header == header
     again = read_series(write_file(above + WIDE), skip_rows=header - 1)
@@ -58,10 +58,11 @@ def test_units_below_the_names_are_left_out_with_a_note(write_file, units):
     header, _, rows = WIDE.partition("\n")
     series = read_series(write_file(f"{header}\n{units}\n{rows}"))
     assert (series.names, len(series)) == (("x", "y"), 12)
-    assert series.notes == ("line 2: the row of units below the names was left out",)
+    (note,) = series.notes
+    assert note.endswith("sales.csv, line 2: the row of units below the names was left out.")
     series = read_series(write_file(f"Title\n{header}\n{units}\n{rows}"))
     assert len(series.notes) == 2
-    assert series.notes[1].startswith("line 3: the row of units")
+    assert "sales.csv, line 3: the row of units" in series.notes[1]
     bad = rows.replace(",5,", ",five,")
     message = get_read_error(write_file(f"Title\n{header}\n{units}\n{bad}"))
     assert "sales.csv, line 9, column 'x': 'five'" in message

@@ -219,12 +219,16 @@ def _leave_out_lines(text: DelimitedText, top: TableTop, has_header: bool) -> De
     """Return the text without the lines above its header and a row of units below it."""
     if top.header is None or (has_header and top.header.row):
         return text
-    notes, data, first_line = list(text.notes), text.data, text.first_line
+    notes, data, first_line = [], text.data, text.first_line
     skipped = top.lines[top.header.row] - 1
     if top.header.row:
         last = first_line + skipped - 1
-        above = f"line {first_line}" if skipped == 1 else f"lines {first_line} to {last}"
-        notes.append(f"{above}: left out, since the names of the columns are below")
+        notes.append(
+            f"line {first_line}: the line above the names of the columns was left out"
+            if skipped == 1
+            else f"lines {first_line} to {last}: the lines above the names of the columns were "
+            "left out"
+        )
     if top.header.units is not None:
         line = top.lines[top.header.units]
         start, end = _find_line_ends(data, line)
@@ -233,6 +237,7 @@ def _leave_out_lines(text: DelimitedText, top: TableTop, has_header: bool) -> De
         notes.append(f"line {number}: the row of units below the names was left out")
     if top.header.row:
         data, first_line = _skip_lines(data, skipped, text.name), first_line + skipped
+    notes = [*text.notes, *(f"{text.name}, {note}." for note in notes)]
     return replace(text, data=data, first_line=first_line, notes=tuple(notes))
 
 

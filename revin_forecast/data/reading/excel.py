@@ -135,8 +135,8 @@ def _choose_sheet(
         )
     names = format_names([top.title for top in others])
     note = (
-        f"sheet {chosen.title!r} was read; {names} have tables too, see "
-        f"'{content.name}::{others[0].title}'"
+        f"{content.name}, sheet {chosen.title!r} was read; {names} have tables too, see "
+        f"'{content.name}::{others[0].title}'."
     )
     return chosen.title, note if len(others) > 1 else note.replace("have tables", "has a table")
 

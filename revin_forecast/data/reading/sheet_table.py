@@ -114,7 +114,8 @@ def extract_table(sheet: Sheet, header: int | None = None) -> FileTable:
         notes.append(f"row {errors[0].number}: {count} {cells} read as missing ({errors[0].error})")
     columns = {index: [row.cells[index] for row in body] for index in kept}
     frame = pd.DataFrame(columns).set_axis([names[index] for index in kept], axis=1)
-    return FileTable(frame, sheet.name, [row.number for row in body], notes=(*notes, *footer_notes))
+    sentences = tuple(f"{sheet.name}, {note}." for note in (*notes, *footer_notes))
+    return FileTable(frame, sheet.name, [row.number for row in body], notes=sentences)
 
 
 def _find_names(
@@ -173,8 +174,12 @@ def _finish(
     first = header.row if first is None else first
     if first:
         last = rows[first - 1].number
-        above = f"row {last}" if rows[0].number == last else f"rows {rows[0].number} to {last}"
-        notes.append(f"{above}: left out, since the names of the columns are below")
+        notes.append(
+            f"row {last}: the row above the names of the columns was left out"
+            if rows[0].number == last
+            else f"rows {rows[0].number} to {last}: the rows above the names of the columns were "
+            "left out"
+        )
     if header.units is not None:
         number = rows[header.units].number
         notes.append(f"row {number}: the row of units below the names was left out")
@@ -219,8 +224,9 @@ def _drop_footer(rows: Sequence[SheetRow]) -> tuple[Sequence[SheetRow], list[str
     if end in (0, len(rows)):
         return rows, []
     first, last = rows[end].number, rows[-1].number
-    where = f"row {first}" if first == last else f"rows {first} to {last}"
-    return rows[:end], [f"{where}: left out, a remark below the table"]
+    if first == last:
+        return rows[:end], [f"row {first}: the remark below the table was left out"]
+    return rows[:end], [f"rows {first} to {last}: the remarks below the table were left out"]
 
 
 def _is_remark(cells: Sequence[Any]) -> bool:

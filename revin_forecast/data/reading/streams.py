@@ -18,7 +18,7 @@ MEMORY_SHARE = 0.5
 """Largest share of the memory that the content of a file may take: reading needs more than that."""
 MAX_GZIP_RATIO = 250
 """Largest ratio of decompressed to compressed bytes of a table of more than `MAX_DENSE_BYTES`."""
-MAX_DENSE_BYTES = 2**28
+MAX_DENSE_BYTES = 2**27
 MAX_DEFLATE_RATIO = 1032
 """Ratio of decompressed to compressed bytes that gzip can't exceed."""
 CONTROL_CHARACTERS = bytes([*range(1, 9), *range(14, 27), *range(28, 32)])
