@@ -12,10 +12,11 @@ FLAG = re.compile(r"(?<![\w-])--([a-z][a-z_.-]*[a-z]|[a-z])(?![\w-])")
 VALUE = re.compile(r"\s+('[^']*'|\[[^\]]*\]|[,.](?=\s|$)|[^\s,;.:()]+(?:[.,:][^\s,;.:()]+)*)")
 """A word after an option, which is its value unless it belongs to the sentence."""
 SENTENCE_WORDS = """
-and are as belongs but can can't counts does exclude excludes expects expected
-for from goes has if in instead is keeps may measures must names need needs of
-on once or out reads says so subtracts takes than that to too turns until was
-were which with without
+a after also an and are as at before belongs but by can can't counts does exclude excludes
+expected expects for from goes has if in instead into is it keeps may measures must names
+need needs no not of on once one only or out over reads says so subtracts takes than that
+the them then these this those to too turns under until was were when where which while
+will with without would
 """
 """Words after an option that continue the sentence; a test checks that these suffice."""
 LIST_OPTIONS = frozenset({"covariates", "inputs", "level", "levels", "season", "target"})

@@ -96,13 +96,17 @@ def evaluate(
         from revin_forecast.data.split import ChronologicalSplit
         from revin_forecast.evaluation.holdout import evaluate as evaluate_split
         from revin_forecast.evaluation.holdout import score, select_test_windows
-        from revin_forecast.forecasting.fit_checks import find_settings_without_effect
+        from revin_forecast.forecasting.fit_checks import (
+            check_known_inputs,
+            find_settings_without_effect,
+        )
         from revin_forecast.forecasting.forecaster_config import ForecasterConfig
         from revin_forecast.training.fit import fit_model
         from revin_forecast.training.model_config import ModelConfig, resolve_covariates
 
         borders = data.borders
         covariate_names = resolve_covariates(backbone, covariates or ())
+        check_known_inputs(covariate_names, data.series)
         series, names, known = separate_known_covariates(
             data.series, covariate_names, borders.train
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from revin_forecast.data.reading.reading_options import ReadingOptions
+from revin_forecast.utils.arguments import check_season
 from revin_forecast.utils.progress import progress
 
 if TYPE_CHECKING:  # Imported on use: the help of a command must not wait for pandas.
@@ -51,6 +52,7 @@ def load_split(
 
     with progress(f"reading {data}"):
         series = read_series(data, **vars(reading))
+    check_season(season or 1, len(series))
     borders = catalog.split_7_1_2(len(series))
     return SplitData(series, borders, season or default_season(series.frequency))
 

@@ -20,6 +20,7 @@ from revin_forecast.forecasting.forecaster_config import ForecasterConfig
 from revin_forecast.models.intervals import interval_quantiles
 from revin_forecast.models.quantiles import find_quantile_indices
 from revin_forecast.training.settings import TrainingSettings
+from revin_forecast.utils.arguments import check_season
 from revin_forecast.utils.memory import limit_horizon
 
 
@@ -76,16 +77,16 @@ def check_before_fit(config: ForecasterConfig, series: Series | MemoryMappedSeri
             f"than there is. Pass a horizon of at most {limit:,}, or forecast longer steps."
         )
     for season in config.selection.season:
-        if season >= rows:
-            raise InputError(
-                f"a season of {season:,} steps is not shorter than the table of {rows:,} rows, so "
-                f"it can't be seen. Pass one of at most {max(2, rows // 2):,}, or leave --season "
-                "out."
-            )
-    _check_known_inputs(config.covariates, series)
+        check_season(season, rows)
+    check_known_inputs(config.covariates, series)
 
 
-def _check_known_inputs(covariates: Sequence[str], series: Series | MemoryMappedSeries) -> None:
+def check_known_inputs(covariates: Sequence[str], series: Series | MemoryMappedSeries) -> None:
+    """Check that each known input is a column of the table or follows from the times.
+
+    Raises:
+        InputError: one is neither; the message has the remedy.
+    """
     names = expand_names(covariates, series.frequency) if covariates else ()
     for name in table_columns(names):
         if name in series.names:

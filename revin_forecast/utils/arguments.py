@@ -68,6 +68,19 @@ def check_levels(level: Any) -> tuple[float, ...]:
     return tuple(map(check_level, level if is_many else [level]))
 
 
+def check_season(season: int, rows: int) -> None:
+    """Check that a table has more rows than a season has.
+
+    Raises:
+        InputError: it has not; the message has the number that works.
+    """
+    if season >= rows:
+        raise InputError(
+            f"a season of {season:,} steps is not shorter than the table of {rows:,} rows, so it "
+            f"can't be seen. Pass one of at most {max(2, rows // 2):,}, or leave --season out."
+        )
+
+
 def check_positive(name: str, value: Any) -> None:
     """Check that a setting is a finite number above 0.
 

@@ -160,6 +160,20 @@ FORECAST = ["forecast", "a table.csv", "--horizon", "3"]
         (["evaluate", "a table.csv", "--horizon", "0"], "--horizon is 0; pass a positiv"),
         (["evaluate", "a table.csv", "--season", "0"], "--season is 0; pass a positive"),
         (["evaluate", "a table.csv", "--shifts", "levle"], "there is no shift 'levle'"),
+        (
+            ["evaluate", "a table.csv", "--season", "90"],
+            "a season of 90 steps is not shorter than the table of 90 rows, so it can't be seen.",
+        ),
+        ([*FORECAST, "--season", "90"], "Pass one of at most 45, or leave --season out."),
+        (
+            ["evaluate", "a table.csv", "--covariates", "holiday"],
+            "the known input 'holiday' needs a country, such as --covariates holiday:DE",
+        ),
+        (
+            [*FORECAST, "--covariates", "holiday", "--backbone", "TiDE"],
+            "the known input 'holiday' needs a country, such as --covariates holiday:DE",
+        ),
+        ([*FORECAST, "--covariates", "sol"], "there is no known input 'sol'"),
         (["sweep", "etth"], "there is no file 'etth', and there is no data set 'etth' among"),
         (["shift-card", "etth"], "there is no file 'etth', and there is no data set 'etth' among"),
         (["shift-card", "a table.csv", "--horizon", "-1"], "--horizon is -1; pass a positive num"),
