@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from revin_forecast.data.format_timestamps import format_timestamps
 from revin_forecast.data.month_names import LANGUAGES
+from revin_forecast.data.reading.guess_time_forms import guess_time_forms
 from revin_forecast.data.reading.parse_time_cells import parse_cells
 from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.table_format import TableFormat
@@ -221,6 +222,10 @@ class TestCertainty:
         assert (series.format.time, series.names) == ("day", ("x", "y"))
         elapsed = make_table([str(20000 + row) for row in range(12)], names=["time"])
         assert read_series(write_file(elapsed)).names == ("time",)
+
+    @pytest.mark.parametrize("form", ["{}H1", "FY{}", "{}-A", "store {}", "1.{}", "{} kg"])
+    def test_other_text_is_not_a_time(self, form):
+        assert guess_time_forms(form.format(2024)) in ([], ["%m.%Y"])
 
     def test_hours_as_values_are_not_times(self, write_file):
         text = make_table(NUMBERS, NUMBERS, names=["hours", "x"])

@@ -45,7 +45,7 @@ COUNT_RANGES = {
 """Forms of counts that are detected, with the counts of 1980 and 2100 (of days: 1954 and 2119)."""
 DIGIT_RANGES = {"%Y%m%d%H": (1800010100, 2199123123), "%Y%m%d%H%M": (180001010000, 219912312359)}
 """Further forms of whole numbers that are detected if all rows are regular."""
-ISO_START = r"\d{4}([-/ ]|\d{0,4}$)"
+ISO_START = r"\d{4}([-/ ]|\d{0,4}(T|$))"
 """Pattern of the beginning of a time in ISO 8601."""
 DAY_NAMES = re.compile(r"(?i)date|day|datum|tag|fecha|data|jour|dia|giorno|dag|ds")
 """Names of columns in which a number may be a spreadsheet's count of days."""

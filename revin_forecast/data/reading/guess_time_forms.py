@@ -17,8 +17,10 @@ from revin_forecast.data.time_forms import DIRECTIVE
 
 MAX_CELL_LENGTH = 60
 WEEK_WORDS = {"w", "kw", "wk", "week", "cw", "woche", "semaine", "sem", "semana", "settimana"}
-FILLER_WORDS = {"t", "de", "del", "of", "at", "um", "uhr", "den", "le", "el", "h"}
-"""Words within a time that have no number."""
+FILLER_WORDS = {"de", "del", "of", "den", "le", "el"}
+"""Words within a date that have no number."""
+CLOCK_WORDS = {"t", "at", "um", "uhr", "h"}
+"""Words that are found with a time of day only; 2024H1 is a half year."""
 CLOCK = re.compile(
     r"(?<!\d)(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?"
     r"(?:(\s?)([AaPp]\.?[Mm]\.?))?(?:(\s?[-\u2013]\s?)\d{1,2}:\d{2}(?!:?\d))?"
@@ -133,7 +135,8 @@ def _find_directive(name: str, match: re.Match[str], text: str, roles: set[str])
     if name in WEEK_WORDS and re.match(r"[-\s./]*\d", rest):
         roles.add("week")
         return match[0]
-    return match[0] if name in FILLER_WORDS else None
+    is_filler = name in FILLER_WORDS or (name in CLOCK_WORDS and "%M" in text)
+    return match[0] if is_filler else None
 
 
 def _is_short(name: str, field: str) -> bool:
