@@ -1,6 +1,5 @@
 """Fit one model for each group of a long table, such as a region or a category."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -147,17 +146,6 @@ def forecast_each_group(
             f"nothing was. {'; '.join([*reasons[:MAX_REASONS], *more])}"
         )
     return forecasts
-
-
-def collect_notes(forecasts: Sequence[GroupForecast]) -> list[str]:
-    """Return the notes on the reading of all groups; those of single groups with their label."""
-    counts = Counter(note for part in forecasts for note in part.notes)
-    labelled = {
-        note if counts[note] == len(forecasts) > 1 else f"{part.label}: {note}": None
-        for part in forecasts
-        for note in part.notes
-    }
-    return list(labelled)
 
 
 def split_groups(

@@ -113,7 +113,11 @@ def _list_candidate_frequencies(stamps: pd.DatetimeIndex) -> list[str]:
     """Return the frequencies that fit a part of the timestamps, the most likely first."""
     frequency = _infer_frequency(stamps)
     if frequency is not None:
-        return [frequency]
+        is_exact = frequency == "D" or isinstance(to_offset(frequency), pd.offsets.Tick)
+        grid = None if is_exact else _build_grid(stamps, frequency)
+        # Of months, pandas overlooks some rows, such as a first one on the second day.
+        if is_exact or (grid is not None and stamps.isin(grid).all()):
+            return [frequency]
     # Gaps hide the frequency of the whole, but not that of most short samples.
     starts = range(
         0, max(1, len(stamps) - SAMPLE_ROWS), max(1, (len(stamps) - SAMPLE_ROWS) // SAMPLE_COUNT)
@@ -173,7 +177,7 @@ def _find_irregularity(stamps: pd.DatetimeIndex, candidates: Sequence[str]) -> t
     """Return the index of a timestamp that does not fit the others, and the problem with it."""
     best_frequency, best = candidates[0], np.ones(len(stamps), dtype=bool)
     # The first row may be the wrong one, so grids through other rows are tried as well.
-    for candidate in candidates[:3]:
+    for candidate in dict.fromkeys(candidates):
         for anchor in {0, len(stamps) // 2, len(stamps) - 1}:
             is_off = _find_off_grid(stamps, candidate, anchor)
             if is_off is not None and is_off.sum() < best.sum():

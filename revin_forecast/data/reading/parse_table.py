@@ -113,8 +113,14 @@ def _check_end_gaps(table: RawTable, rows: TimeRows) -> None:
     # A series without gaps has none at its ends either, given those of all times.
     for channel in np.flatnonzero(observed.sum(axis=0) < last - first + 1):
         steps = np.flatnonzero(observed[:, channel])
-        is_channel = rows.channel == channel
-        check_end_gaps(rows.timestamps[steps], lambda index: describe(steps[index], is_channel))  # noqa: B023
+        of_channel = rows.channel == channel
+
+        def describe_row(
+            index: int, steps: np.ndarray = steps, of_channel: np.ndarray = of_channel
+        ) -> str:
+            return describe(int(steps[index]), of_channel)
+
+        check_end_gaps(rows.timestamps[steps], describe_row)
 
 
 def _regularize(

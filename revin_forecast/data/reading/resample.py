@@ -194,11 +194,14 @@ def _drop_incomplete_steps(
     if len(steps) == len(cells.stamps.unique()):
         return cells  # the rows have the steps' length, so each fills its step
     bounds = list_step_bounds(cells.labels, frequency)
-    own_step = np.median(np.diff(cells.stamps.unique().asi8))
-    before = cells.stamps[firsts].asi8 - bounds[steps].as_unit(cells.stamps.unit).asi8
-    after = bounds[steps + 1].as_unit(cells.stamps.unit).asi8 - cells.stamps[lasts].asi8
-    start = int(before[0] >= own_step and _is_unusual(float(before[0]), before[1:-1]))
-    is_cut = after[-1] > own_step and _is_unusual(float(after[-1]), after[1:-1])
+    gaps = np.diff(cells.stamps.unique().asi8).astype(np.float64)
+    own_step, longest = float(np.median(gaps)), float(gaps.max())
+    unit, times = cells.stamps.unit, cells.stamps.asi8.astype(np.float64)
+    before = times[firsts] - bounds[steps].as_unit(unit).asi8
+    after = bounds[steps + 1].as_unit(unit).asi8 - times[lasts]
+    # The time without rows would be a step shorter at the start, since a row is at its beginning.
+    start = int(before[0] >= own_step and _is_unusual(before + own_step, 0, longest))
+    is_cut = after[-1] > own_step and _is_unusual(after, -1, longest)
     stop = len(cells.labels) - int(is_cut)
     if start >= stop:
         raise InputError(
@@ -217,11 +220,15 @@ def _drop_incomplete_steps(
     return cells.slice_steps(start, stop)
 
 
-def _is_unusual(distance: float, others: np.ndarray) -> bool:
-    """Return whether rows are farther from a bound of their step than those of other steps."""
-    if len(others) < MIN_COMPARED_STEPS:
-        return True
-    return bool(distance > np.quantile(others, USUAL_QUANTILE))
+def _is_unusual(distances: np.ndarray, index: int, longest_gap: float) -> bool:
+    """Return whether rows are farther from a bound of their step than those of other steps.
+
+    With few other steps, the longest time between two rows is compared instead.
+    """
+    others = distances[1:-1]
+    is_few = len(others) < MIN_COMPARED_STEPS
+    usual = longest_gap if is_few else np.quantile(others, USUAL_QUANTILE)
+    return bool(distances[index] > usual)
 
 
 def _aggregate(cells: _Cells, aggregate: str) -> np.ndarray:

@@ -93,7 +93,7 @@ def _is_total(frame: pd.DataFrame, row: int, place: Hashable) -> bool:
 def _is_dated(column: pd.Series) -> bool:
     """Return whether all first cells of a column of text have digits, as those of times do."""
     head = column.head(HEAD_ROWS)
-    return not is_numeric_dtype(column) and head.astype(str).str.contains(r"\d").all()
+    return bool(not is_numeric_dtype(column) and head.astype(str).str.contains(r"\d").all())
 
 
 def _are_sums(frame: pd.DataFrame, row: int) -> bool:
