@@ -1,6 +1,7 @@
 """Quantiles and sample paths: marginals of the intervals, dependence of the errors."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from revin_forecast.models.step_dependence import StepDependence
 from revin_forecast.training.settings import TrainingSettings
 
 HORIZON = 6
+MODELS = Path(__file__).parents[1] / "fixtures" / "models"
 DAYS = pd.date_range("2024-01-01", periods=150, freq="D")
 
 
@@ -156,6 +158,19 @@ def test_models_without_calibration_errors_assume_the_dependence():
     expected = assumed.common + (1 - assumed.common) * assumed.decay
     measured = np.diagonal(np.corrcoef(steps.T.to_numpy()), 1)
     np.testing.assert_allclose(measured, expected[0], atol=0.05)
+
+
+@pytest.mark.parametrize("name", ["schema-3/inputs", "schema-4/quantiles", "schema-6/rare"])
+def test_models_of_earlier_versions_draw_paths(name):
+    forecaster = Forecaster.load(MODELS / name)
+    paths = forecaster.sample(40)
+    assert len(paths) == 40 * forecaster.horizon
+    assert paths.notna().all(axis=None)
+
+
+def test_models_before_intervals_are_refused():
+    with pytest.raises(InputError, match="an early version saved it"):
+        Forecaster.load(MODELS / "schema-2" / "ridge").sample(5)
 
 
 def test_the_dependence_of_some_series_is_theirs():
