@@ -116,8 +116,9 @@ def _find_nodes(fitted: FittedModel) -> Array:
         return normal_quantile(np.array(fitted.model.levels))
     if fitted.intervals is None:
         raise InputError(
-            "this model has no intervals, so there is no distribution to draw from: an early version "
-            "saved it, or too few values were observed in the last rows. Fit again, with more rows."
+            "this model has no intervals, so there is no distribution to draw from: an early "
+            "version saved it, or too few values were observed in the last rows. Fit again, with "
+            "more rows."
         )
     return fitted.intervals.score_nodes
 
