@@ -165,6 +165,14 @@ class TestLargeContent:
         members = gzip.compress(GOOD[:40].encode()) + gzip.compress(GOOD[40:].encode())
         assert len(read_series(write_file(members, "t.csv.gz"))) == 12
 
+    def test_an_allocation_that_fails(self, write_file, monkeypatch):
+        def fail(*_):
+            raise MemoryError
+
+        monkeypatch.setattr(source, "_read_bytes", fail)
+        message = get_read_error(write_file(GOOD))
+        assert "sales.csv does not fit into the memory. Save it as Parquet" in message
+
     def test_more_than_the_memory(self, write_file, monkeypatch):
         monkeypatch.setattr(streams, "memory_bytes", lambda: 100)
         path = write_file(GOOD)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 SHIFT_PAGE = (ROOT / "docs" / "shift_benchmark.md").read_text()
 BLOCK = re.compile(r"(?:<!-- file: (\S+) -->\n)?```(\w+)\n(.*?)```", re.S)
-LIBRARY_EXTRAS = ["tensorboard", "export", "holidays", "ray", "plot", "serve"]
+LIBRARY_EXTRAS = ["tensorboard", "excel", "export", "holidays", "ray", "plot", "serve"]
 INSTALLS = (
     "pip install -c constraints.txt . && revin-forecast demo",
     'pip install -c constraints.txt -e ".[dev]" && pytest -n 2 --dist loadfile',

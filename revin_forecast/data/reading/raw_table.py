@@ -161,7 +161,13 @@ def read_table(
             given.time_form
         ):  # the CSV reader converts ISO 8601 only
             names += given.time_columns or TIME_NAMES
-        table = _read_file(source, given, like, names)
+        try:
+            table = _read_file(source, given, like, names)
+        except MemoryError as error:
+            raise InputError(
+                f"{source} does not fit into the memory. Save it as Parquet (.parquet), which is "
+                "read a few rows at a time, or split it."
+            ) from error
         if table.source is None:  # pandas may have written its index
             table = replace(table, frame=index_to_columns(table.frame, index_names))
     elif isinstance(source, pd.DataFrame):

@@ -14,7 +14,7 @@ TableLike: TypeAlias = (
     Series | pd.DataFrame | pd.Series | Mapping[str, Any] | str | Path | ArrowTable
 )
 """A series, a data frame, a pandas Series with times as its index, columns by name, or the path of
-a CSV or Parquet file."""
+a file; see `read_series`."""
 EXAMPLE = "pd.DataFrame({'date': pd.date_range('2024-01-01', periods=len(values)), 'y': values})"
 UNNAMED_SERIES = "value"
 """Name of a pandas Series without a name."""
