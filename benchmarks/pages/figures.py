@@ -115,7 +115,7 @@ DOT_PLOTS: dict[str, DotPlot] = {
         "seconds",
         log=True,
     ),
-    "table_fuzz": DotPlot("{end}", ("share",), "share of the files"),
+    "table_fuzz": DotPlot("{kind}", ("share",), "share of the files that were read"),
     "training_speed": DotPlot("{backbone}", ("time ratio",), "package / plain loop, time", line=1),
 }
 
