@@ -8,6 +8,7 @@ import csv
 import datetime
 import gzip
 import io
+import itertools
 import re
 
 from revin_forecast.data.series import Series
@@ -105,19 +106,18 @@ def decode_text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        return data.decode("cp1252")
+        # Words of other alphabets have no ASCII letters.
+        is_cyrillic = re.search(rb"[\xc0-\xff]{4}", data) is not None
+        return data.decode("cp1251" if is_cyrillic else "cp1252")
 
 
 def parse_cells(text: str) -> tuple[list[str], list[list[str]]]:
     """Return header and rows, without empty rows at the end and empty columns without a name."""
     declared = re.match(r"sep=([,;\t|])\r?\n", text)
     separators = declared[1] if declared else ",;\t|"
-    tables = []
-    for separator in separators:
-        source = io.StringIO(text[declared.end() :] if declared else text, newline="")
-        table = [cells for cells in csv.reader(source, delimiter=separator) if cells]
-        if len({len(cells) for cells in table}) == 1 and len(table[0]) > 1:
-            tables.append(table)
+    text = text[declared.end() :] if declared else text
+    # A title is only looked for if the whole text is no table.
+    tables = split_rows(text, separators, False) or split_rows(text, separators, True)
     if len(tables) > 1:  # a separator inside quotes leaves an odd number of them in a name
         whole = [table for table in tables if not any(n.count('"') % 2 for n in table[0])]
         tables = whole or tables
@@ -135,6 +135,19 @@ def parse_cells(text: str) -> tuple[list[str], list[list[str]]]:
     return [header[n] for n in numbers], [[row[n] for n in numbers] for row in rows]
 
 
+def split_rows(text: str, separators: str, has_title: bool) -> list[list[list[str]]]:
+    """Return the rows by each separator that gives equally many cells."""
+    tables = []
+    for separator in separators:
+        source = io.StringIO(text, newline="")
+        table = [cells for cells in csv.reader(source, delimiter=separator) if cells]
+        while has_title and len(table) > 2 and len(table[0]) == 1 < len(table[1]):
+            table.pop(0)
+        if len({len(cells) for cells in table}) == 1 and len(table[0]) > 1:
+            tables.append(table)
+    return tables
+
+
 def parse_timestamps(cells: list[str]) -> list[tuple[int, bool]]:
     """Return (nanoseconds since 1970 in UTC, has an offset) for each cell."""
     parts = [re.fullmatch(DAY + CLOCK + ZONE, cell.strip()) for cell in cells]
@@ -149,8 +162,34 @@ def parse_timestamps(cells: list[str]) -> list[tuple[int, bool]]:
         raise DisagreementError("no order of day, month and year fits")
     readings = [[parse_moment(p, order) for p in parts] for order in orders]
     if any(reading != readings[0] for reading in readings):
+        readings = [reading for reading in readings if is_regular([m for m, _ in reading])]
+    if len(readings) != 1 and any(reading != readings[0] for reading in readings):
         raise DisagreementError(f"day and month could be either: {cells[:3]}")
+    if not readings:
+        raise DisagreementError(f"no order of day and month gives regular rows: {cells[:3]}")
     return readings[0]
+
+
+def is_regular(moments: list[int]) -> bool:
+    """Return whether moments are the same time apart, or the same number of months."""
+    times = [EPOCH + datetime.timedelta(microseconds=m // 1000) for m in sorted(set(moments))]
+    steps = {later - earlier for earlier, later in itertools.pairwise(times)}
+    months = [12 * time.year + time.month for time in times]
+    month_steps = {later - earlier for earlier, later in itertools.pairwise(months)}
+    # The first or the last day of a month: the next day, or this one, begins a month.
+    is_calendar = any(
+        all((time + datetime.timedelta(days=shift)).day == 1 for time in times) for shift in (0, 1)
+    )
+    is_weekdays = all(
+        later - earlier == datetime.timedelta(days=3 if earlier.weekday() == 4 else 1)
+        and later.weekday() < 5
+        for earlier, later in itertools.pairwise(times)
+    )
+    return (
+        len(steps) == 1
+        or is_weekdays
+        or (is_calendar and len(month_steps) == 1 and 0 not in month_steps)
+    )
 
 
 def read_date(part, order: str) -> tuple[int, int, int] | None:
@@ -162,10 +201,11 @@ def read_date(part, order: str) -> tuple[int, int, int] | None:
         return int(first), int(second or 1), int(third or 1)
     if third is None:  # 12/2024 has no day
         return None
-    if len(third) != 4 or len(first) > 2 or not separator:
+    if len(third) not in (2, 4) or len(first) > 2 or not separator:
         return None
     day, month = (first, second) if order == "dmy" else (second, first)
-    return int(third), int(month), int(day)
+    year = int(third) + (2000 if len(third) == 2 else 0)
+    return year - 100 * (len(third) == 2 and year > 2068), int(month), int(day)
 
 
 def is_date(part, order: str) -> bool:
