@@ -136,7 +136,7 @@ def describe_fit(fitted: "FittedModel") -> str:
     first, last = (format_timestamp(summary[end]) for end in ("first", "last"))
     table = f"{summary['rows']} rows x {summary['series']} series, {first} to {last}"
     table += f", step {frequency}" if frequency else ""
-    lines = [table + (f"; {gaps} values not observed" if gaps else "")]
+    lines = [table + (f"; {pluralize(gaps, 'value')} not observed" if gaps else "")]
     lines += describe_notes(summary.get("notes", ()))
     if summary.get("left_out"):
         lines.append(describe_binary_columns(summary["left_out"]))

@@ -41,8 +41,8 @@ def test_are_left_out_with_a_note(read, rows):
     assert series.values[:, 0].tolist() == list(range(30))
     assert len(series.notes) == 1
     assert "is a row of totals, which was left out" in series.notes[0]
-    assert (
-        "line 32: " in series.notes[0] or (rows.startswith(",,\n") and "line 33" in series.notes[0])
+    assert "line 32: " in series.notes[0] or (
+        rows.startswith(",,\n") and "line 33" in series.notes[0]
     )
 
 

@@ -177,8 +177,20 @@ def detect_parts_form(
         forms or _guess_number_part(read_part(table, name), known)
         for name, forms in zip(names, options, strict=True)
     ]
-    forms = [_join_forms(parts) for parts in product(*options)]
+    joined = [_join_forms(parts) for parts in product(*options)]
+    # Two columns of years are no parts of one time.
+    forms = [form for form in joined if has_distinct_directives(form)]
     return choose_form(table, names, forms, order, None) if forms else None
+
+
+def has_distinct_directives(form: str) -> bool:
+    """Return whether a form has each part of a time once.
+
+    >>> has_distinct_directives("%Y | %m"), has_distinct_directives("%Y | %Y")
+    (True, False)
+    """
+    directives = DIRECTIVE.findall(form)
+    return len(directives) == len(set(directives))
 
 
 def _join_forms(parts: Sequence[str]) -> str:
