@@ -9,6 +9,11 @@ from torch import Tensor
 
 from revin_forecast.errors import InputError
 
+RECENT_ROWS = 32
+"""Rows whose deviation a forecast must resolve."""
+MIN_FLOAT32_SHARE = 0.01
+"""Deviation of the recent rows, in their largest distance from the mean, below which float32 has
+too few digits: its error is 6e-8 of that distance."""
 MAX_DECIMALS = 300
 """Most decimal places that float64 can be rounded to; larger powers of ten overflow."""
 
@@ -133,7 +138,26 @@ class Standardizer:
         """Return float64 values in the data's units."""
         return values.astype(np.float64) * self.scale + self.mean
 
-    def round_to_float32(self, values: np.ndarray) -> np.ndarray:
+    def measure_fine_scale(self, values: np.ndarray) -> np.ndarray:
+        """Return (channels,) the deviation of the recent rows where float32 does not resolve it.
+
+        After a large shift of the level, the recent rows are far from the mean of all rows and
+        hardly differ from each other in standardized units.
+
+        Args:
+            values: (time, channels) the last rows.
+
+        Returns:
+            The deviation in the data's units; NaN for channels whose digits float32 has.
+        """
+        recent = ChannelMoments.from_values(values[-RECENT_ROWS:])
+        level = np.abs(recent.mean - self.mean)
+        is_fine = (recent.deviation > 0) & (recent.deviation < MIN_FLOAT32_SHARE * level)
+        return np.where(is_fine, recent.deviation, np.nan)
+
+    def round_to_float32(
+        self, values: np.ndarray, fine_scale: np.ndarray | None = None
+    ) -> np.ndarray:
         """Round (time, channels) values to the digits that float32 can represent.
 
         Without rounding, a repeated 13 would be returned as 12.999999975. No value changes by more
@@ -141,12 +165,19 @@ class Standardizer:
         That distance counts up to 8 standard deviations, so that a channel that has moved far
         keeps its digits.
 
+        Args:
+            values: (time, channels) in the data's units.
+            fine_scale: (channels,) deviations that must be resolved to 1e-6, see
+                `measure_fine_scale`; NaN or None: the digits of float32 suffice.
+
         >>> Standardizer(np.array([10.0, 0.0]), np.array([4.0, 2e6])).round_to_float32(
         ...     np.array([[12.999999975, 1234567.891]])
         ... ).tolist()
         [[13.0, 1234568.0]]
         """
         size = np.minimum(np.max(np.abs(values - self.mean), axis=0, initial=0), 8 * self.scale)
+        if fine_scale is not None:
+            size = np.fmin(size, 8 * fine_scale)
         decimals = 6 - np.floor(np.log10(size, where=size > 0, out=np.full_like(size, np.inf)))
         rounded = values.copy()
         for decimal in np.unique(decimals[np.abs(decimals) < MAX_DECIMALS]):

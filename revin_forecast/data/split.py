@@ -104,13 +104,15 @@ class ChronologicalSplit:
         """Return the rows of "training", "validation" or "test", preceded by their look-back."""
         return self.values[self._locate_part(name, lookback)]
 
-    def make_windows(self, name: str, lookback: int, horizon: int) -> Windows:
+    def make_windows(
+        self, name: str, lookback: int, horizon: int, dtype: torch.dtype = torch.float32
+    ) -> Windows:
         """Return the standardized windows of a part, with the known inputs of their steps."""
         rows = self._locate_part(name, lookback)
         known = None if self.known is None else torch.tensor(self.known[rows])
         # Targets that were interpolated are not scored, in validation and test as well.
         filled = None if self.filled is None else torch.from_numpy(self.filled[rows])
-        values = self.standardizer.to_tensor(self.values[rows])
+        values = self.standardizer.to_tensor(self.values[rows], dtype)
         return Windows(values, lookback, horizon, known, filled)
 
     def _locate_part(self, name: str, lookback: int) -> slice:

@@ -1,9 +1,11 @@
 """Fit the backbone and normalizer that the user names."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from revin_forecast.backbones import Ridge
 from revin_forecast.data.covariates import (
@@ -16,6 +18,7 @@ from revin_forecast.data.memory_mapped.series import MemoryMappedSeries
 from revin_forecast.data.reading.frequency import default_season
 from revin_forecast.data.series import Series
 from revin_forecast.data.split import ChronologicalSplit, MemoryMappedSplit
+from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.calibration import calibrate_on_windows
 from revin_forecast.forecasting.fitted import FittedModel
@@ -27,6 +30,7 @@ from revin_forecast.forecasting.forecaster_config import (
     find_target_indices,
     summarize_fit,
 )
+from revin_forecast.models.reversible import Reversible
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import RevIN
 from revin_forecast.training.fit import fit_model
@@ -72,12 +76,12 @@ def fit_specified(
     )
     split = _split_series(series, train_rows, columns, covariate_names)
     model, report = fit_model(model_config, split, folder, resume)
-    windows = split.make_windows("validation", lookback, config.horizon)
+    windows, exact_model = _make_validation_windows(split, model, lookback, config.horizon)
     # A model of quantiles needs no conformal intervals.
     intervals, calibration_count, evidence = None, 0, {}
     if not model_config.quantile_levels:
         intervals, calibration_count, comparison = calibrate_on_windows(
-            model, windows, default_season(series.frequency)
+            exact_model, windows, default_season(series.frequency)
         )
         evidence = {
             "interval_method": intervals.method,
@@ -96,6 +100,18 @@ def fit_specified(
         columns and columns.slice_rows(rows - lookback, rows),
         intervals,
     )
+
+
+def _make_validation_windows(
+    split: ChronologicalSplit | MemoryMappedSplit, model: Reversible, lookback: int, horizon: int
+) -> tuple[Windows, Reversible]:
+    """Return the validation windows and the model, in float64 where float32 loses digits."""
+    if isinstance(split, ChronologicalSplit):
+        fine_scale = split.standardizer.measure_fine_scale(split.values)
+        if np.isfinite(fine_scale).any():
+            windows = split.make_windows("validation", lookback, horizon, torch.float64)
+            return windows, copy.deepcopy(model).double()
+    return split.make_windows("validation", lookback, horizon), model
 
 
 def fit_memory_mapped(

@@ -1,7 +1,9 @@
 """A fitted model: everything needed to forecast in the table's units."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -70,10 +72,36 @@ class FittedModel:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Type of the windows that the model needs: float64 if it measures amounts from zero."""
+        """Type of the windows that the model needs.
+
+        It is float64 if the model measures amounts from zero, or if the recent rows are so far from
+        the mean of all rows that float32 would lose their digits.
+        """
+        is_double = self._measures_amounts or bool(np.isfinite(self.fine_scale).any())
+        return torch.float64 if is_double else torch.float32
+
+    @cached_property
+    def fine_scale(self) -> np.ndarray:
+        """(channels,) deviations that float32 does not resolve; NaN elsewhere."""
+        return self.standardizer.measure_fine_scale(self.history.values)
+
+    @property
+    def _measures_amounts(self) -> bool:
+        """Whether a member of the automatic choice measures amounts from zero."""
         combination = self._find_combination()
-        is_wide = combination is not None and combination.wants_double
-        return torch.float64 if is_wide else torch.float32
+        return combination is not None and combination.wants_double
+
+    @cached_property
+    def _double_model(self) -> Reversible:
+        """The model with all parameters in float64."""
+        return copy.deepcopy(self.model).double()
+
+    def get_model(self, dtype: torch.dtype) -> Reversible:
+        """Return the model for windows of a type."""
+        has_fine_scale = bool(np.isfinite(self.fine_scale).any())
+        if dtype == torch.float64 and (has_fine_scale or not self._measures_amounts):
+            return self._double_model
+        return self.model
 
     @property
     def seen_values(self) -> SeenValues:
@@ -108,10 +136,10 @@ class FittedModel:
     def _forecast_points(self, past: Past, known: Known | None) -> Future:
         """Return the forecast before the range of values is applied."""
         retain_freed_memory()
-        batch_size = _batch_size(past)
+        batch_size, model = _batch_size(past), self.get_model(past.dtype)
         return torch.cat(
             [
-                self.model(
+                model(
                     past[start : start + batch_size], known=_slice_known(known, start, batch_size)
                 )
                 for start in range(0, len(past), batch_size)
@@ -172,7 +200,7 @@ class FittedModel:
             batch_size = _batch_size(past)
             parts = [
                 predict_quantiles(
-                    self.model,
+                    self.get_model(past.dtype),
                     past[start : start + batch_size],
                     levels,
                     _slice_known(known, start, batch_size),
@@ -207,7 +235,8 @@ class FittedModel:
         repeat = columns[0].size // len(self.targets)
         parts = (standardizer.mean, standardizer.scale)
         tiled = Standardizer(*(np.tile(part, repeat) for part in parts))
-        rounded = tiled.round_to_float32(columns.reshape(len(columns), -1))
+        fine_scale = np.tile(self.fine_scale[self.targets], repeat)
+        rounded = tiled.round_to_float32(columns.reshape(len(columns), -1), fine_scale)
         values = np.moveaxis(rounded.reshape(columns.shape), 0, -2)
         if self.value_range is None:
             return values

@@ -59,7 +59,7 @@ class ForecasterProgram(nn.Module):
                 f"this forecaster was fitted with known inputs ({list(fitted.config.covariates)}), "
                 "which an ONNX file of past values can't take. Fit without them to export."
             )
-        self.model = fitted.model
+        self.model = fitted.get_model(fitted.dtype)
         self.dtype = fitted.dtype
         self.intervals = fitted.intervals
         self.targets = fitted.targets

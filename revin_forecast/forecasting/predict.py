@@ -71,6 +71,7 @@ def predict_values(
     """Forecast the steps after a table's last row as arrays; see `Forecaster.predict`."""
     level_by_suffix = name_columns(level, quantiles)
     history, past, known = build_inputs(fitted, table, future)
+    fitted = replace(fitted, history=history)
     forecasts = _forecast_by_suffix(fitted, past, known, level_by_suffix, engine)
     columns: dict[str, np.ndarray] = {}
     for suffix, forecast in forecasts.items():
@@ -133,7 +134,9 @@ def build_inputs(
                 _select_last_rows(fitted, new_rows, known_columns.history),
                 known_columns.standardizer,
             )
-    past = fitted.standardizer.to_tensor(history.values, fitted.dtype).unsqueeze(0)
+    # The rows decide the type of the windows: newer ones may be far from those fitted on.
+    dtype = replace(fitted, history=history).dtype
+    past = fitted.standardizer.to_tensor(history.values, dtype).unsqueeze(0)
     return history, past, _build_known_covariates(fitted, history, known_columns, future)
 
 

@@ -203,8 +203,11 @@ class WeightedCombination(Backbone):
     def forward(self, past: Past, observed: Observed | None = None) -> Future:
         """Return the weighted mean; `observed` is True where the past was measured."""
         self.check_past(past)
-        total = past.new_zeros(past.shape[0], self.horizon, past.shape[2])
-        for member, steps, weight in zip(self.members, self.lookbacks, self.weights, strict=True):
+        total, weights = past.new_zeros(past.shape[0], self.horizon, past.shape[2]), self.weights
+        if weights.dtype == torch.float64:
+            # They were saved in float32, whose sum may differ from 1 by its rounding.
+            weights = weights / weights.sum(0)
+        for member, steps, weight in zip(self.members, self.lookbacks, weights, strict=True):
             recent_observed = None if observed is None else observed[:, -steps:]
             # Members in float32 and float64 may be combined.
             recent = past[:, -steps:].to(_find_dtype(member) or past.dtype)
