@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from pyarrow import feather
 
@@ -64,6 +65,16 @@ class TestIndices:
         assert read_series(tmp_path / "t.parquet").names == ("x",)
         message = get_read_error(frame.assign(date=STAMPS[::-1]))
         assert "has more than one column ['date']; rename them" in message
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather"])
+def test_damaged_metadata_of_pandas(tmp_path, kind):
+    table = pa.Table.from_pandas(make_indexed_frame())
+    metadata = table.schema.metadata[b"pandas"].replace(b"numpy_type", b"numpy_tyqe")
+    table = table.replace_schema_metadata({b"pandas": metadata})
+    write = pa.parquet.write_table if kind == "parquet" else feather.write_feather
+    write(table, tmp_path / f"t.{kind}")
+    assert f"t.{kind} is not a readable " in get_read_error(tmp_path / f"t.{kind}")
 
 
 def test_damaged_arrow_files(tmp_path):
@@ -213,6 +224,12 @@ class TestSqlite:
         data = database.read_bytes()
         message = get_read_error(write_file(data[:5000], "cut.db"))
         assert "cut.db is not a readable SQLite database: " in message
+        broken = data.replace(b'CREATE TABLE "costs"', b'CREATE TABLE "c\xeasts"')
+        broken = broken.replace(b"costscosts", b"c\xeastsc\xeasts")
+        assert broken != data
+        assert "broken.db is not a readable SQLite" in get_read_error(
+            write_file(broken, "broken.db")
+        )
         with closing(sqlite3.connect(database.with_name("empty.db"))) as connection:
             connection.execute("VACUUM")
         assert "has no tables" in get_read_error(database.with_name("empty.db"))

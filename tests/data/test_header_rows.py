@@ -76,6 +76,11 @@ def test_units_below_the_names_are_left_out_with_a_note(write_file, units):
         # A second header within the rows is not a reason to leave out the rows above it.
         (WIDE + WIDE, "line 14, column 'x': 'x' is not a number"),
         ("Sales\n" + WIDE.replace("x,y", "1,2"), "line 2 has 3 cells but line 1 has 1"),
+        # Years as names, as the World Bank has them.
+        (
+            '"Data Source","WDI",\n\nCountry,Code,1960,1961,\nAruba,ABW,1,2,\nMalta,MLT,1,2,\n',
+            "If line 3 names the columns, pass skip_rows=2.",
+        ),
     ],
 )
 def test_uncertain_lines_are_rejected(write_file, text, message):

@@ -18,7 +18,9 @@ def read_parquet(content: FileContent) -> FileTable:
     """
     try:
         return FileTable(pd.read_parquet(io.BytesIO(content.data)), content.name)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged metadata of pandas can raise anything
         raise _build_unreadable_error(content.name, "Parquet", error) from error
 
 
@@ -34,7 +36,9 @@ def read_arrow(content: FileContent) -> FileTable:
         reader = pa.ipc.open_file(buffer) if is_file else pa.ipc.open_stream(buffer)
         # The types are those of the file; the index of pandas is restored from its metadata.
         return FileTable(reader.read_all().to_pandas(date_as_object=False), content.name)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged metadata of pandas can raise anything
         raise _build_unreadable_error(content.name, "Arrow", error) from error
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from revin_forecast.data.reading.encodings import decode_to_utf8
+from revin_forecast.data.reading.header_rows import classify_cell
 from revin_forecast.data.reading.table_top import (
     SEPARATORS,
     SNIFF_CHARACTERS,
@@ -173,9 +174,12 @@ class DelimitedText:
                     f"or pass --skip-rows {line - 1}.{suggest_separator(header[1][0], cells)}"
                 )
             if len(cells) != width:
+                may_be_names = len(cells) > width and classify_cell(cells[0]) == "text"
+                names = f" If line {line} names the columns, pass --skip-rows {line - 1}."
                 return (
                     f"{self.name}, line {line} has {len(cells)} cells but the header has {width}. "
                     "Check for a stray or missing separator, or unquoted text with one."
+                    f"{names if may_be_names else ''}"
                 )
         if "cannot infer" in str(error):
             return f"{self.name} has no rows below its header; there is nothing to learn."

@@ -36,9 +36,10 @@ def read_sqlite(content: FileContent) -> FileTable:
             table = _choose_table(connection, content)
             name = f"{content.name}, table {table!r}"
             return FileTable(_read_rows(connection, table, name), name)
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{content.name} is not a readable SQLite database: {error}. Copy it again, or export "
+            f"{content.name} is not a readable SQLite database: {reason}. Copy it again, or export "
             "the table as CSV."
         ) from error
 
