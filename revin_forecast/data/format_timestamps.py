@@ -25,7 +25,7 @@ HOUR_DIRECTIVES = {"%H", "%-H", "%I", "%-I", HOUR_OF_24}
 DAY_DIRECTIVES = {"%d", "%-d", "%j", "%-j", "%V", "%-V"}
 SHORT_MONTH_WITH_POINT = "%b."
 WRITTEN_DIRECTIVE = re.compile(rf"%b\.|{DIRECTIVE.pattern}")
-NUMBER_FORMS = {"%Y", "%Y%m", "%Y%m%d", "%-m", "%-d", "%-H", "%q", "%-V", HOUR_OF_24}
+NUMBER_FORMS = {"%Y", "%Y%m", "%Y%m%d", "%-m", "%-d", "%-H", "%-M", "%q", "%-V", HOUR_OF_24}
 """Forms of columns that hold numbers."""
 DAY_MICROSECONDS = 24 * 60 * 60 * 1_000_000
 SPREADSHEET_ORIGIN_DAYS = -25_569

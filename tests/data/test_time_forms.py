@@ -23,6 +23,7 @@ QUARTERS = pd.date_range("2005-01-01", periods=20, freq="QS")
 WEEKS = pd.date_range("2023-12-18", periods=60, freq="W-MON")
 HOURS = pd.date_range("2024-02-27", periods=80, freq="h")
 COUNTS = [str(row) for row in range(40)]
+HALVES = pd.date_range("2024-02-27", periods=80, freq="30min")
 DAY_FORMS = [
     "%d.%m.%Y",
     "%-d.%-m.%Y",
@@ -91,6 +92,7 @@ PARTS = [
     (["year", "month", "day"], "%Y | %-m | %-d", DAYS, "D"),
     (["day", "month", "year"], "%-d | %-m | %Y", DAYS, "D"),
     (["year", "month", "day", "hour"], "%Y | %-m | %-d | %-H", HOURS, "h"),
+    (["Year", "Month", "Day", "Hour", "Minute"], "%Y | %-m | %-d | %-H | %-M", HALVES, "30min"),
     (["date", "hour"], "%Y-%m-%d | %-H", HOURS, "h"),
     (["Datum", "Stunde"], "%d.%m.%y | {1-24}", HOURS, "h"),
     (["Date", "Time"], "%m/%d/%Y | %H:%M:%S", HOURS, "h"),

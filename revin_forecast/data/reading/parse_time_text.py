@@ -92,7 +92,8 @@ def compile_form(form: str) -> tuple[str, tuple[str, ...]]:
             pattern += "%"
             continue
         directives.append(name)
-        pattern += f"({PATTERNS[name]})"
+        # A column of minutes has no zeros, but 12:5 is not a time of day.
+        pattern += r"(\d{1,2})" if match[0] == "%-M" else f"({PATTERNS[name]})"
     pattern += _escape(form[position:], directives[-1:])
     return f"^{pattern}$", tuple(directives)
 

@@ -39,6 +39,7 @@ ROLE_NAMES = {
     "day": "day dd tag jour dia giorno dag dayofmonth",
     "hour": "hour hours hr hh he stunde stunden uhrzeit zeit heure hora ora uur time timeofday "
     "hourending interval clock",
+    "minute": "minute minutes minuten minuto minuti minuut",
 }
 """Usual names of columns with a part of a time, simplified, by the part."""
 ROLES = {name: role for role, names in ROLE_NAMES.items() for name in names.split()}
@@ -90,7 +91,9 @@ def find_time_parts(
     step = next((role for role in ("month", "quarter", "week") if role in by_role), None)
     if "year" not in by_role or step is None:
         return None
-    finer = [role for role in ("day", "hour") if role in by_role] if step == "month" else []
+    finer = (
+        [role for role in ("day", "hour", "minute") if role in by_role] if step == "month" else []
+    )
     for count in range(len(finer), -1, -1):
         chosen = {by_role[role] for role in ("year", step, *finer[:count])}
         parts = tuple(name for name in table.names if name in chosen)
@@ -217,6 +220,9 @@ def _list_part_forms(table: RawTable, name: str, order: str | None, has_week: bo
             return [refine_form(form, cells)]
     if role in NUMBER_ROLES:
         return _list_number_forms(cells, NUMBER_ROLES[role])
+    if role == "minute":
+        has_zeros = all(len(cell) == 2 for cell in cells)
+        return ["%M" if has_zeros else "%-M"] if all(map(str.isdigit, cells)) else []
     return _list_hour_forms(cells) if role == "hour" else _list_day_forms(cells, order)
 
 
@@ -227,7 +233,13 @@ def _list_number_forms(cells: Sequence[str], directive: str) -> list[str]:
     if None in matches or len(around) != 1:
         return []
     before, after = around.pop()
-    return [refine_form(f"{before}{directive}{after}", cells)]
+    return [_choose_zeros(f"{before}{directive}{after}", cells)]
+
+
+def _choose_zeros(form: str, cells: Sequence[str]) -> str:
+    """Return the form of numbers with a leading zero if a cell has one."""
+    has_zeros = any(re.search(r"(?<!\d)0\d", cell) for cell in cells)
+    return form if has_zeros else re.sub("%([mdHV])", r"%-\1", form)
 
 
 def _list_hour_forms(cells: Sequence[str]) -> list[str]:
@@ -237,7 +249,7 @@ def _list_hour_forms(cells: Sequence[str]) -> list[str]:
     hours = [int(cell) for cell in cells]
     if max(hours) == 24 and min(hours) >= 1:
         return [HOUR_OF_24]
-    return [refine_form("%H", cells)] if max(hours) <= 23 else []
+    return [_choose_zeros("%H", cells)] if max(hours) <= 23 else []
 
 
 def _list_day_forms(cells: Sequence[str], order: str | None) -> list[str]:
@@ -259,4 +271,4 @@ def _guess_number_part(column: pd.Series, forms: Sequence[str]) -> list[str]:
         return _list_hour_forms(cells)
     is_month = not letters & {"m", "b", "B", "q", "V"}
     limit, form = (12, "%m") if is_month else (31, "%d")
-    return [refine_form(form, cells)] if max(map(int, cells)) <= limit else []
+    return [_choose_zeros(form, cells)] if max(map(int, cells)) <= limit else []
