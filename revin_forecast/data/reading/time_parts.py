@@ -181,7 +181,7 @@ def detect_parts_form(
         for name, forms in zip(names, options, strict=True)
     ]
     joined = [_join_forms(parts) for parts in product(*options)]
-    # Two columns of years are no parts of one time.
+    # Two columns of years are not the parts of one time.
     forms = [form for form in joined if has_distinct_directives(form)]
     return choose_form(table, names, forms, order, None) if forms else None
 
