@@ -136,7 +136,8 @@ class ValueRange:
         is_automatic = np.isfinite(self.minimum) & (settings.minimum is None)
         known = np.isfinite(values)
         lowest = np.min(values, axis=0, where=known, initial=np.inf)
-        near = is_automatic & (lowest <= NEAR_DEVIATIONS * scale)
+        with np.errstate(over="ignore"):  # deviations near the limit of float64
+            near = is_automatic & (lowest <= NEAR_DEVIATIONS * scale)
         rounds = self.is_whole & ~self.is_rate
         notes: list[str] = []
         if near.any():

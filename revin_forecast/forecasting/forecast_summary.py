@@ -275,8 +275,10 @@ def _measure_rows(past: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     highest = np.where(is_known, past, -np.inf).max(0, initial=-np.inf)
     count = np.maximum(is_known.sum(0), 1)
     known = np.where(is_known, past, 0)
-    mean = known.sum(0) / count
-    deviation = np.sqrt((np.where(is_known, past - mean, 0) ** 2).sum(0) / count)
+    # Values near the limits of float64 have an infinite deviation, which is good enough for words.
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = known.sum(0) / count
+        deviation = np.sqrt((np.where(is_known, past - mean, 0) ** 2).sum(0) / count)
     return lowest, highest, deviation
 
 

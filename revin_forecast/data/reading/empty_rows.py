@@ -26,7 +26,7 @@ def drop_empty_ends(table: RawTable, rows: TimeRows, inputs: Sequence[str] = ())
     # In nearly all tables, the first and the last row have a value.
     if np.isfinite(rows.values[[0, -1]][:, is_target]).any(axis=1).all():
         return rows
-    has_value = np.isfinite(rows.values[:, is_target]).any(axis=1)
+    has_value = np.asarray(np.isfinite(rows.values[:, is_target]).any(axis=1))
     kept = note_empty_ends(table, has_value, rows.timestamps, np.argsort(rows.step))
     return _slice_steps(rows, kept)
 

@@ -209,7 +209,7 @@ def _find_off_grid(stamps: pd.DatetimeIndex, frequency: str, anchor: int) -> np.
         return None
     middle, offset = cast(pd.Timestamp, stamps[anchor]), to_offset(frequency)
     step = (middle + offset) - middle
-    steps_before = int((middle - stamps[0]) / step) + 2
+    steps_before = int((middle - cast(pd.Timestamp, stamps[0])) / step) + 2
     # Steps of months differ in length, so a few more are built.
     before = pd.date_range(end=middle, periods=steps_before + steps_before // 20, freq=offset)
     after = pd.date_range(middle, stamps[-1], freq=offset)

@@ -1,6 +1,7 @@
 """Detection of mistyped dates: a few rows far before or after all others."""
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -91,7 +92,7 @@ def _find_likely_time(
     if step > 300:  # any row of a yearly table is
         return None
     row, neighbour = (index, index + 1) if is_start else (index + 1, index)
-    stamp, near = pd.Timestamp(timestamps[row]), pd.Timestamp(timestamps[neighbour])
+    stamp, near = (cast(pd.Timestamp, timestamps[place]) for place in (row, neighbour))
     for year in (near.year, near.year + (-1 if is_start else 1)):
         try:
             moved = stamp.replace(year=year)
@@ -116,10 +117,11 @@ def _describe_gap(
     start, place = "", ""
     if describe_position is not None:
         start, place = f"{describe_position(row)}: ", f", {_shorten(describe_position(neighbour))}"
-    gap = abs((timestamps[row] - timestamps[neighbour]).total_seconds())
+    seconds = _to_seconds(timestamps)
+    gap = abs(float(seconds[row] - seconds[neighbour]))
     order = "before the next row" if is_start else "after the row before it"
     guess = f", perhaps for {format_timestamp(likely)}" if likely is not None else ""
-    span = (timestamps[-1] - timestamps[0]).total_seconds()
+    span = float(seconds[-1] - seconds[0])
     # With a grid of nearly nothing but gaps, accepting the time would not help.
     is_absurd = span > MAX_STEPS_PER_ROW * len(timestamps) * _find_median_gap(timestamps)
     accept = "" if is_absurd else ", or pass --long-gaps accept if the time is right"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -130,7 +131,8 @@ def _read_cells(
     rows = rows[np.argsort(parsed.stamps.asi8[rows], kind="stable")]
     values = np.where(np.isfinite(parsed.values[rows]), parsed.values[rows], np.nan)
     # Rows without a value before the first and after the last one are not data.
-    has_value, end = np.isfinite(values).any(axis=1), "the last value is at"
+    has_value = np.asarray(np.isfinite(values).any(axis=1))
+    end = "the last value is at"
     kept = note_empty_ends(table, has_value, parsed.stamps[rows], rows, end)
     rows, values = rows[kept], values[kept]
     stamps = parsed.stamps[rows]
@@ -237,12 +239,14 @@ def _aggregate(cells: _Cells, aggregate: str) -> np.ndarray:
     keys = cells.codes if cells.channel is None else cells.codes * width + cells.channel
     groups = pd.DataFrame(cells.values).groupby(keys)
     # Without a single value, the sum is not observed rather than 0.
-    combined = groups.sum(min_count=1) if aggregate == "sum" else groups.agg(aggregate)
+    combined = cast(
+        pd.DataFrame, groups.sum(min_count=1) if aggregate == "sum" else groups.agg(aggregate)
+    )
     values = np.full((len(cells.labels), width), np.nan)
     if cells.channel is None:
-        values[combined.index] = combined.to_numpy()
+        values[combined.index.to_numpy()] = combined.to_numpy()
     else:
-        values.ravel()[combined.index] = combined[0].to_numpy()
+        values.ravel()[combined.index.to_numpy()] = combined.to_numpy()[:, 0]
     return values
 
 

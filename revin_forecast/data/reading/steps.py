@@ -1,5 +1,7 @@
 """Regular steps of time: the step of each timestamp, and a step that suits irregular ones."""
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
@@ -39,7 +41,7 @@ def assign_steps(stamps: pd.DatetimeIndex, frequency: str) -> tuple[pd.DatetimeI
         InputError: nearly all steps would have no timestamp.
     """
     offset = to_offset(frequency)
-    first, last = stamps.min(), stamps.max()
+    first, last = cast(pd.Timestamp, stamps.min()), cast(pd.Timestamp, stamps.max())
     count = (last - first) / ((first + offset) - first)
     if count > MAX_STEPS_PER_ROW * len(stamps):
         raise InputError(
@@ -58,7 +60,7 @@ def _assign_clock_steps(
     step = pd.Timedelta(to_offset(frequency))
     if step.total_seconds() % 1:
         stamps = stamps.as_unit("ns")
-    origin = stamps.min().normalize()
+    origin = cast(pd.Timestamp, stamps.min()).normalize()
     codes = np.asarray((stamps - origin) // step)
     start = codes.min()
     labels = pd.date_range(origin + start * step, periods=codes.max() - start + 1, freq=frequency)
@@ -72,8 +74,10 @@ def _assign_calendar_steps(
     offset = to_offset(frequency)
     dates = stamps.tz_localize(None).normalize()
     has_end_names = offset.rule_code.partition("-")[0].endswith("E")
-    start = dates.min() if has_end_names else offset.rollback(dates.min())
-    grid = pd.date_range(start, dates.max() + offset, freq=offset)
+    first, last = cast(pd.Timestamp, dates.min()), cast(pd.Timestamp, dates.max())
+    grid = pd.date_range(
+        first if has_end_names else offset.rollback(first), last + offset, freq=offset
+    )
     codes = grid.searchsorted(dates) if has_end_names else grid.searchsorted(dates, "right") - 1
     grid = grid[: codes.max() + 1]
     if stamps.tz is not None:
@@ -87,6 +91,7 @@ def list_step_bounds(labels: pd.DatetimeIndex, frequency: str) -> pd.DatetimeInd
     """Return (steps + 1,) the start of each step, and the end of the last one."""
     offset = to_offset(frequency)
     if offset.rule_code.partition("-")[0].endswith("E"):
-        ends = labels.insert(0, labels[0] - offset)
-        return pd.DatetimeIndex(ends + pd.Timedelta(days=1))
-    return labels.append(pd.DatetimeIndex([labels[-1] + offset]))
+        before = pd.DatetimeIndex([cast(pd.Timestamp, labels[0]) - offset])
+        return pd.DatetimeIndex(before.append(labels) + pd.Timedelta(days=1))
+    after = pd.DatetimeIndex([cast(pd.Timestamp, labels[-1]) + offset])
+    return pd.DatetimeIndex(labels.append(after))

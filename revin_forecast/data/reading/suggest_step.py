@@ -1,5 +1,7 @@
 """A regular step that suits irregular rows, for the remedy in messages."""
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
@@ -51,7 +53,7 @@ def suggest_step(stamps: pd.DatetimeIndex) -> str:
     if len(gaps) and counts.max() > MIN_REGULAR_SHARE * counts.sum():
         usual = int(gaps[counts.argmax()])
         if 0 < usual < CLOCK_STEPS["D"] and CLOCK_STEPS["D"] % usual == 0:
-            return to_offset(pd.Timedelta(seconds=usual)).freqstr
+            return to_offset(timedelta(seconds=usual)).freqstr
     for step, size in CLOCK_STEPS.items():
         share = MIN_FILLED_DAYS if step == "D" else MIN_FILLED_SHARE
         if _find_filled_share(seconds // size) >= share:

@@ -83,7 +83,7 @@ def _is_total(frame: pd.DataFrame, row: int, place: Hashable) -> bool:
         return True
     cells = frame.iloc[row]
     is_time = [
-        is_datetime64_any_dtype(kind) or _is_dated(frame[name])
+        is_datetime64_any_dtype(kind) or _is_dated(pd.Series(frame[name]))
         for name, kind in frame.dtypes.items()
     ]
     times = cells[is_time]
