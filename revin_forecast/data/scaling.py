@@ -175,7 +175,9 @@ class Standardizer:
         ... ).tolist()
         [[13.0, 1234568.0]]
         """
-        size = np.minimum(np.max(np.abs(values - self.mean), axis=0, initial=0), 8 * self.scale)
+        with np.errstate(over="ignore"):  # deviations near the limit of float64
+            distance = np.max(np.abs(values - self.mean), axis=0, initial=0)
+            size = np.minimum(distance, 8 * self.scale)
         if fine_scale is not None:
             size = np.fmin(size, 8 * fine_scale)
         decimals = 6 - np.floor(np.log10(size, where=size > 0, out=np.full_like(size, np.inf)))

@@ -108,7 +108,8 @@ class ScoreAccumulator:
         """Return the scores of each series, (targets,)."""
         means = _compute_means(self._sum_by_series())
         unit = self.unit.numpy()
-        scaled = {f"{name}mase": means[f"{name}mae"] / unit for name in FORECAST_PREFIXES}
+        with np.errstate(invalid="ignore"):  # errors of huge values may be infinite
+            scaled = {f"{name}mase": means[f"{name}mae"] / unit for name in FORECAST_PREFIXES}
         return _sort_columns(means | scaled)
 
     def compute_step_scores(self) -> dict[str, np.ndarray]:

@@ -63,6 +63,8 @@ def parse_table(
         rows = read_wide_rows(table, format, list(names or ()), grid)
     if grid:
         rows = drop_empty_ends(table, rows, inputs)
+        # Computed once, since long tables have many rows.
+        rows = replace(rows, ends=rows.compute_channel_ends())
         if long_gaps == "refuse":
             _check_end_gaps(table, rows)
     # Below the rows without a value, so that an outlier at the end remains the last row.

@@ -35,24 +35,22 @@ def note_series_disorder(
         rows: (rows,) rows of the table that are read.
     """
     # Most tables are sorted by time, or by series and then by time.
-    steps = np.diff(codes)
-    if (steps >= 0).all():
+    if (codes[1:] >= codes[:-1]).all():
         return
-    is_same = np.diff(channel) == 0
-    if (np.diff(channel) >= 0).all():
-        order = np.arange(len(rows))
-    else:
+    if (channel[1:] < channel[:-1]).any():
         order = np.argsort(channel, kind="stable")
-        steps, is_same = np.diff(codes[order]), np.diff(channel[order]) == 0
-    late = np.flatnonzero((steps < 0) & is_same)
-    if not len(late):
+        codes, channel, rows = codes[order], channel[order], rows[order]
+    is_same = channel[1:] == channel[:-1]
+    is_late = (codes[1:] < codes[:-1]) & is_same
+    if not is_late.any():
         return
-    if not ((steps > 0) & is_same).any():
+    if not ((codes[1:] > codes[:-1]) & is_same).any():
         table.add_note(
             f"{table.name}: the rows of each series are from new to old; they were sorted by time."
         )
         return
-    before, row = rows[order[late[0] : late[0] + 2]]
+    first = int(is_late.argmax())
+    before, row = rows[first : first + 2]
     _add_note(table, stamps, int(row), int(before), " of its series")
 
 

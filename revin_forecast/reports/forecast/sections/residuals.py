@@ -52,8 +52,10 @@ def autocorrelation(errors: np.ndarray) -> float:
     if is_pair.sum() < 3:
         return math.nan
     current, previous = errors[1:][is_pair], errors[:-1][is_pair]
-    spread = current.std() * previous.std()
-    if spread == 0:
+    # Of errors near the limit of float64, the deviation is infinite.
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = current.std() * previous.std()
+    if spread == 0 or not np.isfinite(spread):
         return math.nan
     return float(((current - current.mean()) * (previous - previous.mean())).mean() / spread)
 
