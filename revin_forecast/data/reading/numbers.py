@@ -27,6 +27,7 @@ from revin_forecast.data.reading.decimal_marks import (
     may_use_commas,
     pc,
 )
+from revin_forecast.data.reading.decorations import strip_decorations
 from revin_forecast.data.reading.delimited import NA_VALUES
 from revin_forecast.data.reading.raw_table import RawTable
 from revin_forecast.data.reading.reading_options import DecimalMark
@@ -155,7 +156,8 @@ def _split_columns(table: RawTable, names: Sequence[str]) -> NumberColumns:
             if is_numeric_dtype(column):
                 values[:, index] = column.to_numpy(dtype=np.float64, na_value=np.nan)
             else:
-                values[:, index], texts[name] = _split_numbers_and_text(table, name, column)
+                values[:, index], text = _split_numbers_and_text(table, name, column)
+                texts[name] = strip_decorations(table, name, text)
     # The text of a column is read again only where the reader's numbers are infinite.
     _check_overflow(table, names, values)
     return NumberColumns(values, texts)
