@@ -139,7 +139,7 @@ def test_each_group_and_series_is_judged_alone(tmp_path):
     ]
     path = write_text_file(tmp_path, "\n".join(lines) + "\n")
     forecast = forecast_groups(Forecaster(2), path, "region")
-    note = f"north: line 51, series 'north, a': -9999 is far beyond all other values and {KEEP}"
+    note = f"line 51, series 'north, a': -9999 is far beyond all other values and {KEEP}"
     assert forecast.attrs["notes"] == [note]
     assert forecast.y.between(99, 7e7).all()
     kept = forecast_groups(Forecaster(2), path, "region", read_options={"outliers": "keep"})
