@@ -257,6 +257,7 @@ def _forecast_groups(
     from revin_forecast.cli.output import describe_notes, format_forecast_summary
     from revin_forecast.data.formatting import pluralize
     from revin_forecast.forecasting.groups import (
+        collect_notes,
         forecast_each_group,
         join_group_forecasts,
     )
@@ -270,7 +271,7 @@ def _forecast_groups(
     )
     table = join_group_forecasts(group, parts)
     summary = merge_summaries({str(part.label): part.summary for part in parts if part.summary})
-    notes = list(dict.fromkeys(note for part in parts for note in part.notes))
+    notes = collect_notes(parts)
     lines = [
         *format_forecast_summary(summary),
         *describe_notes(notes),

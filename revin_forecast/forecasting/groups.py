@@ -120,6 +120,11 @@ def join_group_forecasts(group: str, forecasts: Sequence[GroupForecast]) -> pd.D
     return table
 
 
+def collect_notes(forecasts: Sequence[GroupForecast]) -> list[str]:
+    """Return the notes on the reading of all groups, each once."""
+    return list(dict.fromkeys(note for part in forecasts for note in part.notes))
+
+
 def forecast_each_group(
     forecaster: SupportsFit,
     table: TableLike,
