@@ -183,7 +183,8 @@ def test_the_command_maps_tables_that_fill_memory(tmp_path, capsys, monkeypatch)
     assert shown[0] == shown[1]
     assert shown[0].startswith("date,a,b,c\n2024-01-13 06:00:00,")
     assert main([*words, str(tmp_path / "always"), "--missing", "error", "--memory-map=always"])
-    assert "--missing, --decimal, --resample, --encoding and --skip-rows need" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "--missing, --decimal, --resample, --encoding and --skip-rows need" in message
     monkeypatch.setattr(memory, "memory_bytes", lambda: 10_000)
     assert main([*words, str(tmp_path / "ridge"), "--backbone", "Ridge"]) == 0  # in memory
 
