@@ -1,14 +1,19 @@
 """Outliers become missing values, and a note gives line, column and value."""
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from revin_forecast.cli.main import main
+from revin_forecast.data.quality_checks import find_issues
 from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.forecasting.groups import forecast_groups
+from revin_forecast.serving.messages import WorkerRequest
+from revin_forecast.serving.predict import handle_request
 from tests.support.small_tables import DAYS, make_table, write_text_file
 
 KEEP = "was treated as missing; --outliers keep uses it"
@@ -176,3 +181,21 @@ def test_an_outlier_in_the_last_row_remains_a_row(tmp_path):
     series = read_series(write_cells(tmp_path, make_cells(row59="1e12")))
     assert len(series) == 60
     assert len(series.notes) == 1
+
+
+def test_the_issues_of_the_data_agree_with_the_notes(tmp_path):
+    path = write_cells(tmp_path, make_cells(row49="1e12"))
+    kinds = [issue.kind for issue in find_issues(read_series(path))]
+    assert kinds == ["gaps"]
+    kinds = [issue.kind for issue in find_issues(read_series(path, outliers="keep"))]
+    assert kinds == ["spikes"]
+
+
+def test_a_service_sends_the_notes(tmp_path):
+    forecaster = Forecaster(3).fit(write_cells(tmp_path, make_cells()))
+    stamps = pd.date_range("2024-03-01", periods=3).strftime("%Y-%m-%d")
+    content = make_table(["104.5", "1e12", "106.5"], stamps=stamps).encode()
+    with contextlib.chdir(tmp_path):
+        response = handle_request(forecaster, WorkerRequest(content, False), False, tmp_path)
+    note = "line 3, column 'x': 1e+12 is far beyond all other values and was treated as missing."
+    assert response.notes == [note]
