@@ -386,7 +386,7 @@ def test_several_columns_name_the_series_of_a_long_file(capsys, sales, tmp_path)
     options += ["--id", "shop", "item"]
     one = run(capsys, "forecast", tmp_path / "long.csv", *options, "--target", "web/7")
     assert_same_forecast(one, "\n".join([lines[0], *lines[3:], ""]))
-    run(capsys, "backtest", tmp_path / "long.csv", *options, "--out", tmp_path / "scores.csv")
+    run(capsys, "backtest", tmp_path / "long.csv", *options, "--scores", tmp_path / "scores.csv")
     assert pd.read_csv(tmp_path / "scores.csv")["series"].tolist() == ["shop/007", "web/7"]
     run(capsys, "fit", tmp_path / "long.csv", *options, "--out", tmp_path / "model")
     predicted = run(capsys, "predict", tmp_path / "model", tmp_path / "long.csv")
