@@ -115,7 +115,7 @@ def _list_candidate_frequencies(stamps: pd.DatetimeIndex) -> list[str]:
     if frequency is not None:
         is_exact = frequency == "D" or isinstance(to_offset(frequency), pd.offsets.Tick)
         grid = None if is_exact else _build_grid(stamps, frequency)
-        # Of months, pandas overlooks some rows, such as a first one on the second day.
+        # Pandas overlooks some rows of months, such as a first one on the second day.
         if is_exact or (grid is not None and stamps.isin(grid).all()):
             return [frequency]
     # Gaps hide the frequency of the whole, but not that of most short samples.

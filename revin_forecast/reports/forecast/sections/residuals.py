@@ -52,7 +52,7 @@ def autocorrelation(errors: np.ndarray) -> float:
     if is_pair.sum() < 3:
         return math.nan
     current, previous = errors[1:][is_pair], errors[:-1][is_pair]
-    # Of errors near the limit of float64, the deviation is infinite.
+    # Errors near the limit of float64 have an infinite deviation.
     with np.errstate(over="ignore", invalid="ignore"):
         spread = current.std() * previous.std()
     if spread == 0 or not np.isfinite(spread):
