@@ -116,7 +116,7 @@ def parse_cells(text: str) -> tuple[list[str], list[list[str]]]:
     declared = re.match(r"sep=([,;\t|])\r?\n", text)
     separators = declared[1] if declared else ",;\t|"
     text = text[declared.end() :] if declared else text
-    # A title is only looked for if the whole text is no table.
+    # A title is only looked for if the lines differ in length.
     tables = split_rows(text, separators, False) or split_rows(text, separators, True)
     if len(tables) > 1:  # a separator inside quotes leaves an odd number of them in a name
         whole = [table for table in tables if not any(n.count('"') % 2 for n in table[0])]

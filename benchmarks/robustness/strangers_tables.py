@@ -1,4 +1,4 @@
-"""Tables with a habit or a mistake of people who fill in tables, and the series in them."""
+"""Tables with a usual habit or mistake of their authors, and the series in them."""
 
 import io
 import random

@@ -60,11 +60,15 @@ def run(path, frames, lookback, names=("a", "b")):
     return dict(zip(names, session.run(None, {"past": np.stack(rows)}), strict=True))
 
 
-def check_equal(output, expected, scale):
-    """Check equality to 1e-4 of the spread, even at a level of 1e6 with a deviation of 1."""
+def check_equal(output, expected, scale, distance=0.0):
+    """Check equality to 1e-4 of the spread, even at a level of 1e6 with a deviation of 1.
+
+    The program computes in float32, so at a `distance` (in spreads) from the rows fitted on, where
+    `predict` changes to float64, it has the digits of float32.
+    """
     assert output.dtype == np.float64
     gap = np.abs(output - expected.to_numpy(dtype=np.float64)) / scale
-    assert gap.max() < 1e-4
+    assert gap.max() < 1e-4 + 2.0**-23 * distance
 
 
 @pytest.mark.slow
@@ -85,9 +89,10 @@ def test_the_command_exports_a_saved_model(tmp_path, capsys):
     outputs = run(out, newer, 28)
     scale = forecaster.fitted.standardizer.scale
     for index, frame in enumerate(newer):
+        distance = np.nanmax(np.abs(frame["a"] - 1e6)) / scale[0]
         expected = forecaster.predict(frame, level=[80.0])
         for name, ending in (("forecast", ""), ("lo-80", "-lo-80"), ("hi-80", "-hi-80")):
-            check_equal(outputs[name][index], expected[[f"a{ending}", f"b{ending}"]], scale)
+            check_equal(outputs[name][index], expected[[f"a{ending}", f"b{ending}"]], scale, distance)
     metadata = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
     for name in ("names", "targets"):
         assert json.loads(metadata[f"revin_forecast.{name}"]) == ["a", "b"]
@@ -99,6 +104,8 @@ def test_the_command_exports_a_saved_model(tmp_path, capsys):
 @pytest.mark.slow
 def test_an_automatic_choice_of_a_long_table_is_exported(tmp_path):
     frame, shifted = gappy(table(60)), table(60, 1e6 + 9)
+    # A series of a long table ends with its last value.
+    frame.loc[[58, 59], "b"] = [np.nan, 118.0]
     forecaster = Forecaster(5).fit(long(frame))
     assert forecaster.fitted.config.backbone.name == "WeightedCombination"
     export_onnx(forecaster.fitted, tmp_path / "f.onnx")
