@@ -64,3 +64,11 @@ class TestFrames:
     def test_an_index_of_row_numbers_is_not_a_series(self):
         frame = pd.read_csv(io.StringIO(GOOD)).iloc[::2]
         assert read_series(frame).names == ("x",)
+
+    def test_a_column_of_lists(self):
+        frame = pd.DataFrame({"date": DAYS, "x": range(12)}).assign(tags=[["a", n] for n in DAYS])
+        message = "the table, row 1, column 'tags': \"['a', '2024-01-01']\" is not a number"
+        assert message in get_read_error(frame)
+        assert read_series(frame, target=["x"]).names == ("x",)
+        arrow = pytest.importorskip("pyarrow").Table.from_pandas(frame)
+        assert "column 'tags': \"['a' '2024-01-01']\" is not a number" in get_read_error(arrow)

@@ -2,10 +2,14 @@
 
 from collections.abc import Collection
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import is_object_dtype
 
 SERIES_NAME = "unique_id"
 """Name of a nameless level of names."""
+HEAD_ROWS = 100
+"""Rows from the top in which lists and records are looked for."""
 
 
 def index_to_columns(frame: pd.DataFrame, index_names: Collection[str]) -> pd.DataFrame:
@@ -40,3 +44,26 @@ def _name_level(values: pd.Index, frame: pd.DataFrame, level: int) -> str:
     has_times = isinstance(values, pd.DatetimeIndex | pd.PeriodIndex)
     name = "date" if has_times or frame.index.nlevels == 1 else SERIES_NAME
     return f"level_{level}" if name in frame.columns or name in frame.index.names else name
+
+
+def describe_nested_cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with lists and records in its cells as text, which no column of numbers has.
+
+    A message then shows such a cell, where a comparison with it would fail.
+    """
+    nested = [
+        index
+        for index, kind in enumerate(frame.dtypes)
+        if is_object_dtype(kind) and any(map(_is_nested, frame.iloc[:, index].head(HEAD_ROWS)))
+    ]
+    if not nested:
+        return frame
+    columns = {
+        index: frame.iloc[:, index].map(str) if index in nested else frame.iloc[:, index]
+        for index in range(frame.shape[1])
+    }
+    return pd.DataFrame(columns).set_axis(frame.columns, axis=1)
+
+
+def _is_nested(cell: object) -> bool:
+    return isinstance(cell, list | tuple | dict | set | np.ndarray)

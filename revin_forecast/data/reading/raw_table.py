@@ -15,7 +15,10 @@ from pandas.api.types import infer_dtype
 from revin_forecast.data.formatting import format_names
 from revin_forecast.data.reading.delimited import NA_VALUES, DelimitedText, read_delimited
 from revin_forecast.data.reading.header_rows import classify_cell
-from revin_forecast.data.reading.index_to_columns import index_to_columns
+from revin_forecast.data.reading.index_to_columns import (
+    describe_nested_cells,
+    index_to_columns,
+)
 from revin_forecast.data.reading.read_file_table import read_file_table
 from revin_forecast.data.reading.source import read_content
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat
@@ -176,8 +179,8 @@ def read_table(
         # Through Arrow, so that no other data frame library is a dependency.
         table = RawTable(index_to_columns(pa.table(cast(Any, source)).to_pandas(), index_names))
     # Spreadsheets write text; other sources keep their empty parts.
-    if table.source is not None:
-        table = replace(table, frame=_drop_empty_parts(table.frame))
+    clean = describe_nested_cells if table.source is None else _drop_empty_parts
+    table = replace(table, frame=clean(table.frame))
     names = [str(name) for name in table.frame.columns]
     repeated = [name for name, count in Counter(names).items() if count > 1]
     # Several nameless columns are the mark of a title line above the header.
