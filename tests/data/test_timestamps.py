@@ -135,6 +135,24 @@ class TestTimes:
             in message
         )
 
+    def test_says_that_local_times_became_utc(self, write_file, tmp_path):
+        stamps = pd.date_range("2024-03-31", periods=12, freq="h", tz="Europe/Berlin")
+        path = write_file(make_table(NUMBERS, stamps=[stamp.isoformat() for stamp in stamps]))
+        (note,) = read_series(path).notes
+        assert note.startswith(
+            f"{path}, line 2, column 'date': times were converted to UTC "
+            "('2024-03-31T00:00:00+01:00' is 2024-03-30 23:00:00+00:00), in which days begin"
+        )
+        format = tmp_path / "format.yaml"
+        format.write_text("zone: Europe/Berlin\n")
+        series = read_series(path, format=format)
+        assert (series.timestamps[0], series.notes) == (stamps[0], ())
+
+    def test_times_in_utc_are_not_converted(self, write_file):
+        for end in ("Z", "+00:00", " UTC"):
+            stamps = [f"{day} 00:00:00{end}" for day in DAYS]
+            assert read_series(write_file(make_table(NUMBERS, stamps=stamps))).notes == ()
+
 
 class TestMonthsAndYears:
     """Months and years, which a CSV reader parses as numbers."""

@@ -220,4 +220,4 @@ def _find_offset(zone: str) -> float:
     if match := re.fullmatch(r"([+-])(\d{2}):?(\d{2})?", zone):
         hours = int(match[2]) + int(match[3] or 0) / 60
         return -hours if match[1] == "-" else hours
-    return ZONE_HOURS.get(zone.upper(), np.nan)
+    return float(ZONE_HOURS.get(zone.upper(), np.nan))

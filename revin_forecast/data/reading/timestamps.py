@@ -4,16 +4,18 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_float_dtype
+from pandas.api.types import is_datetime64_any_dtype, is_float_dtype, is_numeric_dtype
 
 from revin_forecast.data.reading.delimited import MONTH_WITH_POINT
 from revin_forecast.data.reading.explain_time_cell import explain_time_cell
 from revin_forecast.data.reading.parse_time_cells import SNIFF_ROWS, parse_cells
 from revin_forecast.data.reading.raw_table import RawTable
-from revin_forecast.data.table_format import TableFormat
+from revin_forecast.data.table_format import TableFormat, suggest_format
 from revin_forecast.data.time_forms import PART_SEPARATOR
 from revin_forecast.errors import InputError
 
+UTC_END = r"(?:[zZ]|UTC|GMT|[+-]00(?::?00)?)$"
+"""Pattern of the end of a time in UTC."""
 HAS_PANDAS_2 = pd.__version__.startswith("2.")
 MAX_NANOSECOND_YEARS = 290
 """Longest span of timestamps of nanoseconds; steps between longer ones would overflow."""
@@ -41,7 +43,26 @@ def parse_timestamps(table: RawTable, format: TableFormat) -> pd.DatetimeIndex:
             f"{explain_time_cell(cell, format.time_form, others)}"
         )
     stamps = _widen_unit(_limit_years(table, stamps) if HAS_PANDAS_2 else stamps)
+    if format.zone is None or (stamps.tz is not None and format.zone == "UTC"):
+        _note_utc(table, names, stamps)
     return stamps if format.zone is None else _apply_zone(table, stamps, format)
+
+
+def _note_utc(table: RawTable, names: Sequence[str], stamps: pd.DatetimeIndex) -> None:
+    """Add a note if times with another offset, or with several, were converted to UTC."""
+    if not len(stamps) or str(stamps.tz) != "UTC":
+        return
+    cells = read_unconverted(table, names)
+    if is_numeric_dtype(cells) or is_datetime64_any_dtype(cells):
+        return
+    local = np.flatnonzero(~cells.str.contains(UTC_END, na=True).to_numpy(dtype=bool))
+    if len(local):
+        row = int(local[0])
+        table.add_note(
+            f"{table.describe_position(row)}, {describe_columns(names)}: times were converted to "
+            f"UTC ({str(cells.iloc[row])!r} is {stamps[row]}), in which days begin; for local "
+            f"times, pass {suggest_format('zone: Europe/Berlin')}"
+        )
 
 
 def describe_columns(names: str | Sequence[str]) -> str:
