@@ -16,6 +16,7 @@ from revin_forecast.data.reading.long_columns import (
     require_certain,
 )
 from revin_forecast.data.reading.numbers import detect_decimals
+from revin_forecast.data.reading.part_columns import check_part_columns, check_transposed
 from revin_forecast.data.reading.raw_table import LONG_NAMES, ArrowTable, RawTable, read_table
 from revin_forecast.data.reading.time_column import find_time_column, is_timestamp
 from revin_forecast.data.reading.time_parts import detect_form
@@ -80,6 +81,8 @@ def inspect_columns(
     if format.is_long:
         _note_unread_columns(table, format, group)
     elif names is None:
+        if not _is_wide(like):
+            check_part_columns(table, [n for n in table.names if n not in format.time_columns])
         _find_unread_columns(table, format.time_columns, like, is_part)
     # Only these columns are parsed, so others may hold anything.
     columns = (
@@ -104,6 +107,8 @@ def _find_columns(
         InputError: a column that was named, or is required, does not exist.
     """
     has_long_names = {*LONG_NAMES.id_columns, LONG_NAMES.value} <= set(table.names)
+    if given.time is None:
+        check_transposed(table)
     is_named_long = given.id is not None or given.value is not None or given.layout == "long"
     if is_named_long or (has_long_names and given.layout is None):
         format = _find_long_columns(table, given, group, is_part)
