@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from revin_forecast.data.month_names import LANGUAGES
 from revin_forecast.data.reading.read_series import read_series
 from tests.support.small_tables import DAYS, get_read_error
 
