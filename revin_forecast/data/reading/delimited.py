@@ -12,6 +12,7 @@ from pyarrow import csv as arrow_csv
 
 from revin_forecast.data.reading.encodings import decode_to_utf8
 from revin_forecast.data.reading.header_rows import classify_cell
+from revin_forecast.data.reading.table_bottom import leave_out_remarks
 from revin_forecast.data.reading.table_top import (
     SEPARATORS,
     SNIFF_CHARACTERS,
@@ -210,10 +211,10 @@ def read_delimited(data: bytes, name: str, given: TableFormat, like: TableFormat
         if separator not in SEPARATORS and separator != given.separator:
             raise InputError(f"{name}, line 1 names the separator {separator!r}; use a comma.")
     data = _skip_lines(data, first_line - 1, name)
+    data, remark_note = leave_out_remarks(data, name, separator, first_line)
     top = read_top(data, name, separator, like.separator)
-    text = DelimitedText(
-        name, data, top.separator, first_line, encoding, tuple(filter(None, [note]))
-    )
+    notes = tuple(filter(None, [note, remark_note]))
+    text = DelimitedText(name, data, top.separator, first_line, encoding, notes)
     text = _leave_out_lines(text, top, has_header=given.header is not None)
     text.check_quotes()
     return text
