@@ -93,3 +93,10 @@ def test_damage(write_file):
     assert "marked as UTF-16-LE but is not" in get_read_error(
         write_file(GOOD.encode("utf-16") + b"\x00")
     )
+
+
+def test_a_copyright_sign(write_file):
+    path = write_file(GOOD.replace("x", "März") + "© Amt 2024\n", encoding="cp1252")
+    series = read_series(path)
+    assert series.names == ("März",)
+    assert "was read as cp1252" in series.notes[0]

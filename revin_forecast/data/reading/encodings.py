@@ -24,11 +24,11 @@ _AMBIGUOUS_BYTES = re.compile(
     rb"[^\x00-\x7f" + _LATIN_LETTERS + rb"]|[\x80-\xff]{3}|(?<![A-Za-z])[\x80-\xff](?![A-Za-z])"
     rb"|(?<![A-Za-z])[\x80-\xff]{2}|[\x80-\xff]{2}(?![A-Za-z])"
 )
-# Signs (euro, dashes, no-break space, section, degree, plus-minus, micro; cubic metres) that are
-# the same in all code pages of Windows, alone among ASCII characters: in the encodings of East
-# Asia, such a byte is followed by a second one of 0x40 or more.
+# Signs (euro, dashes, no-break space, section, copyright, degree, plus-minus, micro; cubic metres)
+# that are the same in all code pages of Windows, alone among ASCII characters: in the encodings of
+# East Asia, such a byte is followed by a second one of 0x40 or more.
 _LONE_SIGNS = re.compile(
-    rb"(?<![\x80-\xff])[\x80\x96\x97\xa0\xa7\xb0\xb1\xb5](?![\x40-\xff])"
+    rb"(?<![\x80-\xff])[\x80\x96\x97\xa0\xa7\xa9\xae\xb0\xb1\xb5](?![\x40-\xff])"
     rb"|(?<![A-Za-z\x80-\xff])[kcdm]?m[\xb2\xb3](?![A-Za-z\x80-\xff])"
 )
 

@@ -46,7 +46,7 @@ CYRILLIC_STEMS = re.compile(
 )
 """Beginnings of words that are frequent in tables with Cyrillic letters."""
 SUGGESTED_ENCODINGS = ("cp1252", "cp1250", "cp1251", "cp1253", "cp932", "gb18030", "cp950", "cp949")
-SIGNS = frozenset("€£¥°±²³µ·§«»№\u00a0\u2013\u2014\u2019\u201c\u201d")
+SIGNS = frozenset("€£¥©®°±²³µ·§«»№\u00a0\u2013\u2014\u2019\u201c\u201d")
 MAX_SUGGESTIONS = 3
 SAMPLE_BYTES = 2**16
 SEARCH_BYTES = 2**24
