@@ -20,6 +20,7 @@ from revin_forecast.data.reading.index_to_columns import (
     index_to_columns,
 )
 from revin_forecast.data.reading.read_file_table import read_file_table
+from revin_forecast.data.reading.repeated_names import leave_out_repeated_names
 from revin_forecast.data.reading.source import read_content
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat
 from revin_forecast.data.time_forms import is_iso_form
@@ -240,7 +241,12 @@ def _read_file(
         )
     text = read_delimited(content.data, content.name, given, like)
     has_commas = given.decimal not in (None, ".")
-    parsed = _replace_hex_by_text(text.parse(text_columns, has_commas), text)
+    parsed = text.parse(text_columns, has_commas)
+    if all(pa.types.is_string(field.type) for field in parsed.schema):
+        repeated = leave_out_repeated_names(text)
+        if repeated is not text:
+            text, parsed = repeated, repeated.parse(text_columns, has_commas)
+    parsed = _replace_hex_by_text(parsed, text)
     return RawTable(_to_frame(parsed), content.name, text, notes=list(text.notes))
 
 
