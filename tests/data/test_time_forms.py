@@ -42,6 +42,8 @@ DAY_FORMS = [
     "%d %B %Y (Dutch)",
     "%d/%b/%Y (Portuguese)",
     "days since 1899-12-30",
+    "%Y年%-m月%-d日",
+    "%Y년 %m월 %d일",
     "ISO 8601",
 ]
 MONTH_FORMS = [
@@ -55,6 +57,7 @@ MONTH_FORMS = [
     "%B %Y (German)",
     "%b %Y (German)",
     "%b. %Y (French)",
+    "%Y年%m月",
     "ISO 8601 like 2024-12",
 ]
 QUARTER_FORMS = ["Q%q %Y", "%Y Q%q", "%Yq%q", "%qQ%Y", "Q%q-%y", "%Y-Q%q"]

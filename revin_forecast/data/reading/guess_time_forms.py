@@ -19,6 +19,8 @@ MAX_CELL_LENGTH = 60
 WEEK_WORDS = {"w", "kw", "wk", "week", "cw", "woche", "semaine", "sem", "semana", "settimana"}
 FILLER_WORDS = {"de", "del", "of", "den", "le", "el"}
 """Words within a date that have no number."""
+UNITS = {"年", "月", "日", "년", "월", "일"}
+"""Words of Chinese, Japanese and Korean behind the year, the month and the day."""
 CLOCK_WORDS = {"t", "at", "um", "uhr", "h"}
 """Words that are found with a time of day only; 2024H1 is a half year."""
 CLOCK = re.compile(
@@ -118,6 +120,8 @@ def _replace_words(text: str) -> tuple[str, set[str]] | None:
 
 def _find_directive(name: str, match: re.Match[str], text: str, roles: set[str]) -> str | None:
     """Return the directive of a word, or the word if it has no number; None if it is unknown."""
+    if match[0] in UNITS:
+        return match[0]
     rest = text[match.end() :]
     # A weekday comes first and has a date behind it: "mar." is Tuesday in French, or March.
     if match.start() == 0 and name in WEEKDAY_NUMBERS and re.match(r"[.,]?\s*\D*\d", rest):
