@@ -12,6 +12,7 @@ from tests.support.small_tables import make_table
     [
         (["$1,234.50", "$2.00", "-$3.10"], [1234.5, 2, -3.1], "the sign $ of all values was left"),
         (["1.234,50 \u20ac", "2,00 \u20ac"], [1234.5, 2], "the sign \u20ac of all values was left"),
+        (["R$ 1.234,50", "R$ 2,00"], [1234.5, 2], "the sign R$ of all values was left"),
         (["EUR 12", "EUR 13"], [12, 13], "the sign EUR of all values was left out"),
         (["12,345.00 USD", "1.50 USD"], [12345, 1.5], "the sign USD of all values was left out"),
         (["12 %", "7.5 %"], [12, 7.5], "the sign % of all values was left out"),

@@ -14,7 +14,7 @@ PLAIN = r"^[+-]?[\d.,' \x{2019}\x{a0}\x{202f}]*\d[\d.,]*([eE][+-]?\d+)?$"
 CODES = (
     "USD|EUR|GBP|JPY|CHF|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|INR|CNY|BRL|MXN|ZAR|TRY|KRW|RUB|SGD"
 )
-SIGN = rf"US\$|[$\u20ac\u00a3\u00a5\u20b9\u20bd\u20a9%]|{CODES}"
+SIGN = rf"US\$|R\$|[$\u20ac\u00a3\u00a5\u20b9\u20bd\u20a9%]|{CODES}"
 """Pattern of the signs that are left out if all cells have the same one."""
 DECORATED = re.compile(
     rf"(?P<open>\()?\s*(?P<minus>[+-])?\s*(?P<before>{SIGN})?\s*(?P<inner>[+-])?\s*"
