@@ -118,3 +118,16 @@ class TestNumbers:
         before = frame.copy(deep=True)
         read_series(frame.iloc[::-1], missing="interpolate").values[:] = 0
         pd.testing.assert_frame_equal(frame, before)
+
+    @pytest.mark.parametrize(
+        ("cell", "remedy"),
+        [
+            ("1,00,100.5", "is not a number. Write it without the commas. Correct it"),
+            ("\u0661\u0660.\u0660", "is not a number. Correct it"),
+            ("1,5", "If the comma is its decimal mark, pass decimal=','. Correct it"),
+        ],
+    )
+    def test_a_remedy_that_works(self, cell, remedy):
+        frame = pd.DataFrame({"date": DAYS, "x": [cell] * 12})
+        options = {"decimal": "."} if cell == "1,5" else {}
+        assert remedy in get_read_error(frame, **options)

@@ -273,6 +273,8 @@ def _suggest_fix(cell: str, mark: DecimalMark) -> str:
         return " Write it without the currency."
     if re.fullmatch(r"[+-]?[\d.,]+\s*[^\W\d]+.*", cell):
         return " Write it without the unit."
-    if re.fullmatch(r"[+-]?[\d.,]*\d", cell) and mark == ".":
-        return " If the comma is its decimal mark, pass --decimal ,"
+    if re.fullmatch(NUMERIC_PATTERNS[","], cell) and mark == ".":
+        return " If the comma is its decimal mark, pass --decimal ','."
+    if re.fullmatch(r"[+-]?\d{1,3}(,\d{2,3})+(\.\d+)?", cell):
+        return " Write it without the commas."
     return ""
