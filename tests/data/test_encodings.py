@@ -100,3 +100,11 @@ def test_a_copyright_sign(write_file):
     series = read_series(path)
     assert series.names == ("März",)
     assert "was read as cp1252" in series.notes[0]
+
+
+def test_zero_bytes_in_other_text(write_file):
+    for text in (GOOD.replace("2024-01-05", "2024-01-05\0"), GOOD + "\0" * 4096):
+        message = get_read_error(write_file(text))
+        assert message.endswith(
+            "the file is damaged, or is not text. Save it again, or delete the zero bytes."
+        )

@@ -63,11 +63,21 @@ def decode_to_utf8(
         data, encoding, note = _decode_unmarked(data, name, like)
     if b"\0" in data:
         raise InputError(
-            f"{name}, line {_find_line_number(data, data.index(0))} contains a zero byte: the file "
-            "is not text, or it is UTF-16 without a byte order mark. Save it as CSV UTF-8, or pass "
-            "--encoding utf-16-le or --encoding utf-16-be."
+            f"{name}, line {_find_line_number(data, data.index(0))} contains a zero byte: "
+            f"{_explain_zeros(data)}"
         )
     return data, encoding, note
+
+
+def _explain_zeros(data: bytes) -> str:
+    """Return the cause of zero bytes, and the remedy."""
+    # Every second byte of ASCII characters in UTF-16 is zero.
+    if data.count(0) < len(data) / 4 or b"\0\0\0" in data:
+        return "the file is damaged, or is not text. Save it again, or delete the zero bytes."
+    return (
+        "the file is not text, or it is UTF-16 without a byte order mark. Save it as CSV UTF-8, or "
+        "pass --encoding utf-16-le or --encoding utf-16-be."
+    )
 
 
 def _decode_unmarked(data: bytes, name: str, like: str | None) -> tuple[bytes, str, str | None]:
