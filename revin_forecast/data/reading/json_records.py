@@ -94,9 +94,12 @@ def _check_record(record: Any, position: str) -> None:
         raise InputError(f"{position} is {_describe(record)}, not an object. {REMEDY}")
     for key, cell in record.items():
         if isinstance(cell, dict | list):
+            remedy = "Give each of its values a key of its own."
+            if isinstance(cell, list):
+                remedy = REMEDY
             raise InputError(
                 f"{position}: {key!r} is {_describe(cell)}, but a table needs one value in each "
-                "cell. Give each of its values a key of its own."
+                f"cell. {remedy}"
             )
 
 
