@@ -74,7 +74,7 @@ def test_units_below_the_names_are_left_out_with_a_note(write_file, units):
         # Either row may be the names, and the first column does not show which.
         ("when,x,y\nd,a,b\n" + WIDE.partition("\n")[2], "line 2, column 'x': 'a' is not a number"),
         # A second header within the rows is not a reason to leave out the rows above it.
-        (WIDE + WIDE, "line 14, column 'x': 'x' is not a number"),
+        (WIDE + WIDE, "line 15: 2024-01-01 00:00:00 occurs a second time"),
         ("Sales\n" + WIDE.replace("x,y", "1,2"), "line 2 has 3 cells but line 1 has 1"),
         # Years as names, as the World Bank has them.
         (

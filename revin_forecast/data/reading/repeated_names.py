@@ -18,7 +18,7 @@ def leave_out_repeated_names(text: DelimitedText) -> DelimitedText:
     """
     data = text.data.lstrip(b"\r\n")
     header = re.split(rb"\r\n|\r|\n", data, maxsplit=1)[0].rstrip()
-    # Names over several lines, or a single one, are no certain sign.
+    # Names over several lines, or a single name, are not a certain sign.
     if text.separator.encode() not in header or header.count(b'"') % 2:
         return text
     start = len(text.data) - len(data) + len(header)
