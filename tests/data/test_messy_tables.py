@@ -93,11 +93,11 @@ class TestCommand:
         words = ["--horizon", "3", "--lookback", "14", "--backbone", "Ridge", "--quiet"]
         words += ["--normalizer", "RevIN", "--out", str(out)]
         assert main(["forecast", str(path), *words]) == 0
-        forecast = pd.read_csv(out)
-        assert forecast.date.tolist() == ["2024-03-01", "2024-03-02", "2024-03-03"]
+        forecast = read_series(out)
+        assert list(forecast.timestamps.day) == [1, 2, 3]
         values = read_series(path).values
-        assert (forecast.x >= 0.9 * np.nanmin(values)).all()
-        assert (forecast.x <= 1.1 * np.nanmax(values)).all()
+        assert (forecast.values >= 0.9 * np.nanmin(values)).all()
+        assert (forecast.values <= 1.1 * np.nanmax(values)).all()
 
     def test_an_empty_column_and_a_table_that_is_too_short(self, write_file, capsys):
         words = ["--horizon", "30"]
