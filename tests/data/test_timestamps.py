@@ -148,6 +148,14 @@ class TestTimes:
         series = read_series(path, format=format)
         assert (series.timestamps[0], series.notes) == (stamps[0], ())
 
+    def test_the_same_time_in_all_rows_is_not_the_time(self, write_file):
+        text = make_table(DAYS, NUMBERS, names=["period", "x"], stamps=["2024-11-11 23:00"] * 12)
+        text = text.replace("date,", "last update,")
+        series = read_series(write_file(text), target=["x"])
+        assert series.format.time == "period"
+        other = text.replace("2024-11-11", "2024-11-12", 1)
+        assert "several columns that may be the time" in get_read_error(write_file(other))
+
     def test_times_in_utc_are_not_converted(self, write_file):
         for end in ("Z", "+00:00", " UTC"):
             stamps = [f"{day} 00:00:00{end}" for day in DAYS]

@@ -7,7 +7,7 @@ import pandas as pd
 from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from revin_forecast.data.formatting import format_names, pluralize
-from revin_forecast.data.reading.column_kinds import sort_columns
+from revin_forecast.data.reading.column_kinds import is_constant, sort_columns
 from revin_forecast.data.reading.delimited import suggest_separator
 from revin_forecast.data.reading.detect_time_form import (
     DIGIT_RANGES,
@@ -78,6 +78,10 @@ def find_time_column(
         # The parser then reports the line of the mistyped cells.
         texts = [name for name in names if is_text(read_unconverted(table, name))]
         likely = likely or [name for name in texts if _looks_like_times(table, name, MOST_CELLS)]
+    if len(likely) > 1:
+        # The date of an export is in all rows.
+        varied = [name for name in likely if not is_constant(table.column(name))]
+        likely = varied if len(varied) == 1 else likely
     if len(likely) > 1:
         remedy = suggest_format(f"time: {likely[0]!r}")
         raise InputError(
