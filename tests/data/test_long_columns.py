@@ -173,12 +173,25 @@ class TestRemedies:
         assert "sales.csv, line 4. Keep one row for each series and time." in message
 
 
+class TestOneSeries:
+    def test_the_remedy_of_a_value_without_a_series(self, tmp_path):
+        frame = pd.DataFrame(
+            {"day": DAYS, "order": [f"#{day}" for day in DAYS], "total": range(12)}
+        )
+        path = write(tmp_path, frame)
+        message = get_read_error(path, value="total")
+        assert "sales.csv: value='total' is for a long table, and no column certainly " in message
+        assert "among ['order']. Name it with id; or if all rows are of one series, pass" in message
+        assert "target=['total'] instead of value." in message
+        assert read_series(path, target=["total"]).names == ("total",)
+
+
 class TestMissingValues:
     @pytest.mark.parametrize("rows", [slice(7, 8), slice(0, 4)])
     def test_a_word_in_a_column_of_numbers_is_not_a_name(self, tmp_path, capsys, rows):
         frame = STORES[:12].drop(columns="store").astype({"sales": object})
-        frame.iloc[rows, frame.columns.get_loc("sales")] = "n.a."
+        frame.iloc[rows, frame.columns.get_loc("sales")] = "closed"
         message = run_rejected(capsys, "inspect", write(tmp_path, frame))
-        assert f"line {rows.start + 2}, column 'sales': 'n.a.' is not a number" in message
+        assert f"line {rows.start + 2}, column 'sales': 'closed' is not a number" in message
         assert "leave it empty if it was not measured" in message
         assert "--id" not in message

@@ -1,6 +1,7 @@
 """`inspect_table`: detection of everything that is needed to parse a table."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -219,6 +220,8 @@ def _find_long_columns(
         if found is not None:
             # Which columns name series may differ between groups.
             return _use_long_columns(table, format, found, is_part or group is not None)
+        if not id and value in names and len(names) > 2:
+            _reject_missing_id(table, str(value), format.time_columns)
         _check_long_names(table, [("--id", name) for name in id or LONG_NAMES.id_columns])
         _check_long_names(table, [("--value", value or str(LONG_NAMES.value))])
     if len({*format.time_columns, *id, value}) < len(format.time_columns) + 1 + len(id):
@@ -227,6 +230,15 @@ def _find_long_columns(
             f"value ({value!r}) need columns of their own; see --time, --id and --value."
         )
     return format
+
+
+def _reject_missing_id(table: RawTable, value: str, times: Sequence[str]) -> None:
+    others = [name for name in table.names if name not in (value, *times)]
+    raise InputError(
+        f"{table.name}: --value {shlex.quote(value)} is for a long table, and no column certainly "
+        f"names its series among {format_names(others)}. Name it with --id; or if all rows are of "
+        f"one series, pass --target {shlex.quote(value)} instead of --value."
+    )
 
 
 def _check_long_names(table: RawTable, options: Sequence[tuple[str, str]]) -> None:
