@@ -68,6 +68,11 @@ def check_has_values(series: Series | MemoryMappedSeries) -> None:
     empty = np.flatnonzero(series.first_observed == len(series))
     empty_names = [series.names[channel] for channel in empty]
     if empty_names:
+        if len(empty_names) == len(series.names):
+            raise InputError(
+                f"{format_names(empty_names)} have no observed value, so there is nothing to "
+                "learn. Fill in the cells, or read another column."
+            )
         raise InputError(
             f"{format_names(empty_names)} have no observed value; leave them out: name the columns "
             "to forecast with --target."

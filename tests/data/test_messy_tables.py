@@ -103,6 +103,10 @@ class TestCommand:
         words = ["--horizon", "30"]
         assert main(["forecast", str(write_file(make_table(NUMBERS, [""] * 12))), *words]) == 2
         assert "['y'] have no observed value" in capsys.readouterr().err
+        assert main(["forecast", str(write_file(make_table([""] * 12))), *words]) == 2
+        assert (
+            "['x'] have no observed value, so there is nothing to learn" in capsys.readouterr().err
+        )
         assert main(["forecast", str(write_file(GOOD)), *words]) == 0
         shown = capsys.readouterr()
         assert "chosen at 4 expanding origins, season 7:" in shown.err
