@@ -156,6 +156,21 @@ class TestTimes:
         other = text.replace("2024-11-11", "2024-11-12", 1)
         assert "several columns that may be the time" in get_read_error(write_file(other))
 
+    def test_days_and_months_that_were_swapped(self, write_file):
+        days = pd.date_range("2024-03-01", periods=60)
+        stamps = [f"{day:%d/%m/%Y}" if day.day <= 12 else f"{day:%m/%d/%Y}" for day in days]
+        path = write_file(make_table(["1"] * 60, stamps=stamps))
+        message = get_read_error(path)
+        assert (
+            "line 2, column 'date': the rows are regular only if '01/03/2024' is 2024-" in message
+        )
+        assert "is 2024-03-01 but '03/13/2024', in " in message
+        assert "line 14, is 2024-03-13: a program has swapped day and month in some" in message
+        assert len(read_series(path, time_form="%m/%d/%Y")) > 60
+        irregular = [f"{day:%m/%d/%Y}" for day in days[[0, 3, 4, 11, 12, 30, 31, 33, 50, 52]]]
+        text = make_table(NUMBERS, stamps=irregular)
+        assert len(read_series(write_file(text), grid=False)) == 10
+
     def test_times_in_utc_are_not_converted(self, write_file):
         for end in ("Z", "+00:00", " UTC"):
             stamps = [f"{day} 00:00:00{end}" for day in DAYS]

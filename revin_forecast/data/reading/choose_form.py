@@ -74,7 +74,9 @@ def choose_form(
         if not any(are_same_times(reading.stamps, item.stamps) for item in readings[:index])
     ]
     if given is None and all(reading.form != like for reading in readings):
-        return _choose_reading(table, names, readings).form
+        chosen = _choose_reading(table, names, readings)
+        _check_swapped_days(table, names, chosen)
+        return chosen.form
     return next((item for item in readings if item.form == like), readings[0]).form
 
 
@@ -115,6 +117,36 @@ def _choose_reading(
         _check_day_without_year(table, names, only)
         _note_choice(table, names, only)
     return only
+
+
+def _check_swapped_days(table: RawTable, names: str | Sequence[str], chosen: _Reading) -> None:
+    """Reject dates of both orders, as a spreadsheet leaves them that swapped day and month.
+
+    It reads 01/03/2024 in the order of another country, and leaves 13/03/2024 as text.
+
+    Raises:
+        InputError: the rows are regular only if day and month are swapped in some of them.
+    """
+    if not {"%d", "%m"} <= set(DIRECTIVE.findall(chosen.form)) or chosen.stamps.hasnans:
+        return
+    if measure_regularity(chosen.stamps).is_regular:
+        return
+    form = chosen.form.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
+    swapped = parse_form(table, names, form)
+    others, changed = swapped.isna(), swapped.notna() & (swapped != chosen.stamps)
+    if not (others.any() and changed.any()):
+        return
+    if not measure_regularity(swapped.where(~others, chosen.stamps)).is_regular:
+        return
+    first, second = int(np.flatnonzero(changed)[0]), int(np.flatnonzero(others)[0])
+    cells = read_unconverted(table, names)
+    raise InputError(
+        f"{table.describe_position(first)}, {describe_columns(names)}: the rows are regular only "
+        f"if {cells.iloc[first]!r} is {_show(swapped[first])} but {cells.iloc[second]!r}, in "
+        f"{table.describe_position(second)}, is {_show(chosen.stamps[second])}: a program has "
+        "swapped day and month in some rows. Write all dates as 2024-12-31, or pass "
+        f"{suggest_time_form(chosen.form)} if they are right."
+    )
 
 
 def _note_choice(table: RawTable, names: str | Sequence[str], reading: _Reading) -> None:
