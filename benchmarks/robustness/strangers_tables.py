@@ -93,7 +93,7 @@ def compare_with_truth(series: Series, truth: pd.DataFrame) -> int:
     if len(got) != len(wanted) or not (got.index == wanted.index).all():
         raise DisagreementError(f"{len(got)} times for {len(wanted)}, {got.index[:1]}")
     is_equal = (got == wanted) | (got.isna() & wanted.isna())
-    if not is_equal.all(axis=None):
+    if not is_equal.to_numpy().all():
         row, column = np.argwhere(~is_equal.to_numpy())[0]
         raise DisagreementError(
             f"{names[column]} at {got.index[row]}: {got.iloc[row, column]} for "
@@ -158,7 +158,9 @@ def make_empty_tail(dice: random.Random) -> StrangersTable:
     """Return a table whose last rows have dates and no values, as templates do."""
     rows, empty = dice.choice([24, 60, 100]), dice.choice([1, 3, 12, 28])
     truth = make_truth(dice, rows)
-    stamps = pd.date_range(truth.index[0], periods=rows + empty, freq=truth.index.freq, name="date")
+    stamps = pd.date_range(
+        truth.index[0], periods=rows + empty, freq=pd.DatetimeIndex(truth.index).freq, name="date"
+    )
     cells = truth.map(repr).reindex(stamps).fillna(dice.choice(["", "", "NA"]))
     data = write_csv(cells, dice)
     return StrangersTable("empty tail", ".csv", data, truth, is_changed=True, line=rows + 2)
@@ -239,9 +241,11 @@ def make_index_file(dice: random.Random) -> StrangersTable:
 def make_records(dice: random.Random) -> StrangersTable:
     """Return JSON lines or an SQLite database."""
     truth = make_truth(dice, dice.choice([10, 40]))
-    table = truth.reset_index().assign(date=truth.index.strftime("%Y-%m-%d %H:%M:%S"))
+    table = truth.reset_index().assign(
+        date=pd.DatetimeIndex(truth.index).strftime("%Y-%m-%d %H:%M:%S")
+    )
     if dice.random() < 0.5:
-        data = table.to_json(orient="records", lines=True).encode()
+        data = str(table.to_json(orient="records", lines=True)).encode()
         return StrangersTable("JSON lines", ".jsonl", data, truth)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.db"
@@ -268,7 +272,7 @@ def make_total(dice: random.Random) -> StrangersTable:
     truth = make_truth(dice, dice.choice([12, 40]))
     word = dice.choice(["Total", "TOTAL", "Summe", "Grand total", "Gesamt"])
     totals = pd.DataFrame([truth.sum().map(repr)], index=pd.Index([word], name="date"))
-    dates = truth.index.strftime("%Y-%m-%d %H:%M:%S")
+    dates = pd.DatetimeIndex(truth.index).strftime("%Y-%m-%d %H:%M:%S")
     cells = pd.concat([truth.map(repr).set_axis(pd.Index(dates, name="date")), totals])
     data = cells.to_csv(index_label="date").encode()
     line = len(truth) + 2

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -217,7 +218,7 @@ class Series:
                 "the frequency of the rows is unknown, so the forecast can't be dated. "
                 "Pass --frequency (h, D, W-SAT, MS, ...)."
             )
-        last = self.timestamps[-1]
+        last = cast(pd.Timestamp, self.timestamps[-1])
         check_future_dates(last, self.frequency, horizon)
         timestamps = pd.date_range(last, periods=horizon + 1, freq=self.frequency)
         # A table read with grid=False may end off the grid; its first grid point is then new.

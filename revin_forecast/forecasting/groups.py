@@ -16,6 +16,7 @@ from revin_forecast.data.reading.raw_table import RawTable, read_table
 from revin_forecast.data.reading.read_series import TableLike, complete_format, read_series
 from revin_forecast.data.reading.reading_options import DecimalMark, OutlierPolicy
 from revin_forecast.data.reading.timestamps import parse_timestamps
+from revin_forecast.data.reading.to_table import to_table
 from revin_forecast.data.reading.total_rows import drop_total_rows
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
@@ -187,12 +188,13 @@ def split_groups(
     Raises:
         InputError: a column is missing, a cell can't be read, or a row is repeated.
     """
-    if isinstance(source, Series):
+    plain = to_table(source)
+    if isinstance(plain, Series):
         raise InputError("a Series has no column of groups; pass the table that it was read from.")
     options = {"time": time, "id": id, "value": value, "decimal": decimal}
     options |= {"time_form": time_form, "encoding": encoding, "skip_rows": skip_rows}
     given = complete_format(load_format(format), None, options | {"layout": "long"})
-    table = drop_total_rows(read_table(source, given, text_columns=[group]))
+    table = drop_total_rows(read_table(plain, given, text_columns=[group]))
     named = [("--group", group), *(("--id", name) for name in given.id_columns)]
     for option, name in [*named, *(("--value", name) for name in [given.value] if name)]:
         table.require_column(name, option)
