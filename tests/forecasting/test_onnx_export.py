@@ -92,7 +92,9 @@ def test_the_command_exports_a_saved_model(tmp_path, capsys):
         distance = np.nanmax(np.abs(frame["a"] - 1e6)) / scale[0]
         expected = forecaster.predict(frame, level=[80.0])
         for name, ending in (("forecast", ""), ("lo-80", "-lo-80"), ("hi-80", "-hi-80")):
-            check_equal(outputs[name][index], expected[[f"a{ending}", f"b{ending}"]], scale, distance)
+            check_equal(
+                outputs[name][index], expected[[f"a{ending}", f"b{ending}"]], scale, distance
+            )
     metadata = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
     for name in ("names", "targets"):
         assert json.loads(metadata[f"revin_forecast.{name}"]) == ["a", "b"]
