@@ -108,3 +108,14 @@ def test_zero_bytes_in_other_text(write_file):
         assert message.endswith(
             "the file is damaged, or is not text. Save it again, or delete the zero bytes."
         )
+
+
+@pytest.mark.parametrize("style", ["£{}", "£ {}", "-£{}", "{}£"])
+def test_a_pound_next_to_a_number_is_one(tmp_path, style):
+    path = tmp_path / "pounds.csv"
+    rows = "".join(f"2024-01-{day:02d};{style.format(day)}\n" for day in range(1, 10))
+    path.write_bytes(f"date;price\n{rows}".encode("cp1252"))
+    series = read_series(path)
+    sign = -1 if style.startswith("-") else 1
+    assert series.values[:, 0].tolist() == [sign * day for day in range(1, 10)]
+    assert any("was read as cp1252" in note for note in series.notes)

@@ -26,10 +26,12 @@ _AMBIGUOUS_BYTES = re.compile(
 )
 # Signs (euro, dashes, no-break space, section, copyright, degree, plus-minus, micro; cubic metres)
 # that are the same in all code pages of Windows, alone among ASCII characters: in the encodings of
-# East Asia, such a byte is followed by a second one of 0x40 or more.
+# East Asia, such a byte is followed by a second one of 0x40 or more. The byte of the pound is a
+# letter in some of these pages, but not next to a number.
 _LONE_SIGNS = re.compile(
     rb"(?<![\x80-\xff])[\x80\x96\x97\xa0\xa7\xa9\xae\xb0\xb1\xb5](?![\x40-\xff])"
     rb"|(?<![A-Za-z\x80-\xff])[kcdm]?m[\xb2\xb3](?![A-Za-z\x80-\xff])"
+    rb"|(?<![A-Za-z\x80-\xff])\xa3(?= ?-?[.\d])|(?<=\d)\xa3(?![A-Za-z\x80-\xff])"
 )
 
 
