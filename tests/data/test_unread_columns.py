@@ -30,6 +30,8 @@ def write(tmp_path, frame):
         ("Unnamed: 0", range(12), "since it numbers the rows"),
         ("", range(12), "since it numbers the rows"),
         ("No", range(1, 13), "since it numbers the rows"),
+        ("unix", np.arange(12) * 86_400 + 1_704_067_200, "since it has times too"),
+        ("date_key", range(20240101, 20240113), "since it has times too"),
     ],
 )
 def test_left_out_with_a_note(tmp_path, name, cells, reason):
@@ -41,6 +43,8 @@ def test_left_out_with_a_note(tmp_path, name, cells, reason):
 @pytest.mark.parametrize(
     ("name", "cells"),
     [
+        ("unix load", np.arange(12) ** 2 * 86_400 + 1_704_067_200),
+        ("power", np.arange(12) * 86_400 + 1_704_067_200),
         ("price", 5),  # a constant series under another name
         ("trend", range(12)),
         ("shop", [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]),

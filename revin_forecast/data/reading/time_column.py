@@ -131,6 +131,13 @@ def _are_years(table: RawTable, name: str) -> bool:
     return not table.frame.duplicated([name, *kinds.texts, *kinds.ids]).any()
 
 
+def is_time_count(table: RawTable, name: str) -> bool:
+    """Return whether a column has the name and the numbers of times: unix, 1704067200."""
+    if COUNT_NAMES.search(name) is None:
+        return False
+    return is_numeric_dtype(table.column(name)) and _are_regular_numbers(table, name)
+
+
 def _are_regular_numbers(table: RawTable, name: str) -> bool:
     """Return whether whole numbers of a column without a usual name are times: 202412, 20241231."""
     column = table.column(name)

@@ -19,6 +19,7 @@ from revin_forecast.data.reading.column_kinds import (
 )
 from revin_forecast.data.reading.long_columns import choose_value
 from revin_forecast.data.reading.raw_table import RawTable
+from revin_forecast.data.reading.time_column import is_time_count
 from revin_forecast.errors import InputError
 
 MIN_REPEATS = 4
@@ -58,6 +59,9 @@ def find_unread_columns(
             unread[name] = (
                 f"column {name!r} was not read, since all its cells are {str(cell)[:60]!r}"
             )
+    for name in kinds.numbers:
+        if is_time_count(table, name):
+            unread[name] = f"column {name!r} was not read, since it has times too"
     # A single column can only be the series to forecast.
     if len(unread) == len(others):
         return []
