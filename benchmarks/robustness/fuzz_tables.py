@@ -42,8 +42,8 @@ so something was changed silently.
 and the series in it is known. `accepted`: exactly that series was read, with absurd values as
 missing and without rows of totals and templates; where reading has to change or leave out
 something, a note says so and names the line. A file with a wrong date must be refused with its
-line. `differs`: other values were read. `silent`: the note is missing. The kinds of mistakes were known
-while the reader was written; other files will have others.
+line. `differs`: other values were read. `silent`: the note is missing. The kinds of mistakes were
+known while the reader was written; other files will have others.
 
 Repeat with
 
