@@ -136,7 +136,8 @@ def _check_swapped_days(table: RawTable, names: str | Sequence[str], chosen: _Re
     others, changed = swapped.isna(), swapped.notna() & (swapped != chosen.stamps)
     if not (others.any() and changed.any()):
         return
-    if not measure_regularity(swapped.where(~others, chosen.stamps)).is_regular:
+    mended = pd.DatetimeIndex(swapped.where(~others, chosen.stamps))
+    if not measure_regularity(mended).is_regular:
         return
     first, second = int(np.flatnonzero(changed)[0]), int(np.flatnonzero(others)[0])
     cells = read_unconverted(table, names)
