@@ -1,5 +1,6 @@
 """User-facing errors: `InputError` prints one line; anything else is a bug."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,8 +29,9 @@ PYTHON_NAMES = {"data_dir": "folder"}
 """Names in Python of options that have another name there."""
 CONSTANTS = {"true": "True", "false": "False"}
 
-_has_command_line = False
-"""Whether the command line is running, whose users write options as flags."""
+FLAGS_VARIABLE = "REVIN_FORECAST_FLAGS"
+"""Environment variable that is set while the command line is running, whose users write options as
+flags; worker processes inherit it."""
 
 
 class InputError(ValueError):
@@ -55,17 +57,20 @@ class InputError(ValueError):
 @contextmanager
 def naming_flags() -> Iterator[None]:
     """Name options as flags in messages, for as long as the command line is running."""
-    global _has_command_line
-    before, _has_command_line = _has_command_line, True
+    before = os.environ.get(FLAGS_VARIABLE)
+    os.environ[FLAGS_VARIABLE] = "1"
     try:
         yield
     finally:
-        _has_command_line = before
+        if before is None:
+            del os.environ[FLAGS_VARIABLE]
 
 
 def spell_options(message: str) -> str:
     """Return a message with options as flags for the command line, as arguments for Python."""
-    return message if _has_command_line else to_python_spelling(message)
+    if "--" not in message or FLAGS_VARIABLE in os.environ:
+        return message
+    return to_python_spelling(message)
 
 
 def to_python_spelling(message: str) -> str:
@@ -74,7 +79,7 @@ def to_python_spelling(message: str) -> str:
     >>> to_python_spelling("Fill it in, or pass --missing interpolate or --level 80 95.")
     "Fill it in, or pass missing='interpolate' or level=[80, 95]."
     >>> to_python_spelling("--backbone Ridge --normalizer Robust is slower; see --time and --id.")
-    'backbone=Ridge, normalizer=Robust is slower; see time and id.'
+    'backbone=Ridge, normalizer=Robust is slower; see `time` and `id`.'
     >>> to_python_spelling("Write one with: revin-forecast inspect TABLE --out f.yaml.")
     'Write one with: revin-forecast inspect TABLE --out f.yaml.'
     """
@@ -98,7 +103,9 @@ def _translate_flags(text: str) -> str:
         name = flag[1].rpartition(".")[2].replace("-", "_")
         name = PYTHON_NAMES.get(name, name)
         values, position = _find_values(name, text, flag.end())
-        translated += f"{name}={_format_values(name, values, text[position:])}" if values else name
+        translated += (
+            f"{name}={_format_values(name, values, text[position:])}" if values else f"`{name}`"
+        )
     return translated + text[position:]
 
 

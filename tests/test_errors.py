@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 
 from revin_forecast.cli.commands import COMMANDS
+from revin_forecast.cli.main import main
 from revin_forecast.cli.options import list_options
 from revin_forecast.data.catalog import catalog
 from revin_forecast.data.memory_mapped.series import memory_map_table
@@ -23,10 +24,12 @@ from revin_forecast.errors import (
     PYTHON_NAMES,
     InputError,
     naming_flags,
+    spell_options,
     to_python_spelling,
 )
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.forecasting.groups import forecast_groups
+from revin_forecast.parallel import make_engine
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.shift.benchmark import run_benchmark
 from revin_forecast.training.settings import TrainingSettings
@@ -52,19 +55,22 @@ CALLABLES = (
     ("flags", "python"),
     [
         ("or pass --missing interpolate or --missing error.", "or pass missing='interpolate' or"),
-        ("Pass --frequency (h, D, W-SAT, MS, ...).", "Pass frequency (h, D, W-SAT, MS, ...)."),
+        ("Pass --frequency (h, D, W-SAT, MS, ...).", "Pass `frequency` (h, D, W-SAT, MS, ...)."),
         ("--frequency -1D does not go", "frequency='-1D' does not go"),
         (
             "empty the cell; --backbone Ridge --normalizer Robust is less",
             "empty the cell; backbone=Ridge, normalizer=Robust is less",
         ),
         ("(--backbone Linear, DLinear, PatchTST)", "(backbone=Linear, DLinear, PatchTST)"),
-        ("needs columns; see --time, --id and --value.", "needs columns; see time, id and value."),
+        (
+            "needs columns; see --time, --id and --value.",
+            "needs columns; see `time`, `id` and `value`.",
+        ),
         ("step of the horizon (--future FILE). Fill", "step of the horizon (future=...). Fill"),
         ("--covariates promo 'a b' --future FILE", "covariates=['promo', 'a b'], future=..."),
         ("with --format FILE, where FILE says decimal: x", "with format=FILE, where FILE says"),
         ("with --decimal , or --decimal . Or", "with decimal=',' or decimal='.' Or"),
-        ("the mark with --decimal, or pass", "the mark with decimal, or pass"),
+        ("the mark with --decimal, or pass", "the mark with `decimal`, or pass"),
         ("intervals are --level 80 95; for", "intervals are level=[80, 95]; for"),
         (
             "fit with --loss quantile --training.levels '[0.1,0.5,0.9]'.",
@@ -186,3 +192,42 @@ def test_the_python_form_is_a_parameter_with_a_value_that_it_takes(text):
             choices = [get_args(kind) for kind in kinds if get_origin(kind) is Literal]
             assert not choices or value in choices[0], (name, value)
             assert choices or (name, value) in {("minimum", "none")}, (name, value)
+
+
+def write_outlier(folder):
+    """Write a table with one value that reading takes for a mistake."""
+    rows = [f"2024-01-{day:02d},{10 + day % 7}" for day in range(1, 31)]
+    rows[20] = "2024-01-21,1e12"
+    path = folder / "outlier.csv"
+    path.write_text("\n".join(["date,sold", *rows, ""]))
+    return path
+
+
+def test_notes_write_options_as_the_caller_does(tmp_path, capsys):
+    path = write_outlier(tmp_path)
+    (note,) = read_series(path).notes
+    assert note.endswith("outliers='keep' uses it")
+    assert main(["inspect", str(path)]) == 0
+    assert "--outliers keep uses it" in capsys.readouterr().out
+
+
+def test_saved_notes_are_written_for_who_loads_them(tmp_path, capsys):
+    arguments = [str(write_outlier(tmp_path)), "--horizon", "2", "--out", str(tmp_path / "model")]
+    assert main(["fit", *arguments, "--seed", "3"]) == 0
+    shown = capsys.readouterr()
+    assert "--whole-numbers false" in shown.out
+    assert "--outliers keep" in shown.out
+    summary = Forecaster.load(tmp_path / "model").fitted.summary
+    notes = [*summary["notes"], *summary["range"]["notes"], *summary["without_effect"]]
+    assert not [note for note in notes if "--" in note]
+    assert any("outliers='keep' uses it" in note for note in notes)
+    with naming_flags():
+        summary = Forecaster.load(tmp_path / "model").fitted.summary
+    assert "--outliers keep uses it" in summary["notes"][0]
+
+
+def test_worker_processes_write_options_as_their_parent_does():
+    with naming_flags():
+        assert make_engine("local", 1).map(spell_options, ["Pass --time day."]) == [
+            "Pass --time day."
+        ]

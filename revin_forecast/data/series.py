@@ -12,7 +12,7 @@ from revin_forecast.data.formatting import format_names
 from revin_forecast.data.future_dates import check_future_dates
 from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.table_format import WIDE_FORMAT, TableFormat
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, spell_options
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,8 @@ class Series:
     """True: the user named the series to forecast, so that also columns of 0 and 1 are series; see
     `find_binary_columns`."""
     notes: tuple[str, ...] = ()
-    """Sentences on everything that reading changed or left out, with its lines in the file."""
+    """Sentences on everything that reading changed or left out, with its lines in the file. Options
+    are written as the caller writes them, see `spell_options`."""
 
     def __post_init__(self):
         required = (len(self.timestamps), len(self.names))
@@ -70,6 +71,8 @@ class Series:
         object.__setattr__(
             self, "values", values if finite.all() else np.where(finite, values, np.nan)
         )
+        if self.notes:
+            object.__setattr__(self, "notes", tuple(map(spell_options, self.notes)))
 
     def __len__(self) -> int:
         """Return the number of rows."""

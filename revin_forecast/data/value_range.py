@@ -7,6 +7,7 @@ import numpy as np
 
 from revin_forecast.data.intermittent import is_intermittent
 from revin_forecast.data.range_settings import RangeSettings
+from revin_forecast.errors import spell_options
 
 ROUNDING_TOLERANCE = 1e-6
 """Relative distance to a whole number that is rounding of float32: such a bound is that number."""
@@ -155,7 +156,7 @@ class ValueRange:
             "with_maximum": int(np.isfinite(self.maximum).sum()),
             "whole": int(self.is_whole.sum()),
             "intermittent": int(self.is_rate.sum()),
-            "notes": notes,
+            "notes": list(map(spell_options, notes)),
         }
 
 

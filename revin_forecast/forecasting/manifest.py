@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, spell_options
 
 SCHEMA = 6
 """Version of the manifest's format.
@@ -100,3 +100,16 @@ def _digest_bytes(raw: bytes) -> str:
 def _digest_values(manifest: dict[str, Any]) -> str:
     """Return the digest of schemas 1 and 2, which ignores white space."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def spell_notes(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return a saved summary whose notes write options as the caller does, not who saved it."""
+    spelled = summary | {
+        key: list(map(spell_options, summary[key]))
+        for key in ("notes", "without_effect")
+        if key in summary
+    }
+    if "notes" in summary.get("range", {}):
+        notes = list(map(spell_options, summary["range"]["notes"]))
+        spelled["range"] = summary["range"] | {"notes": notes}
+    return spelled

@@ -12,7 +12,7 @@ from revin_forecast.data.reading.new_rows import read_new_rows
 from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.data.write_table import to_csv
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, naming_flags
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.reports.forecast.fan_chart import build_fan_charts, fan_figure
@@ -27,6 +27,7 @@ DEFAULT_LEVELS = (50, 80, 90, 95, 99)
 """Interval levels that the page offers for a model without quantiles of its own, which has any."""
 
 
+@naming_flags()  # `to_client_message` finds options as flags
 def handle_request(
     forecaster: Forecaster, request: WorkerRequest, with_charts: bool, folder: Path
 ) -> WorkerResponse:

@@ -96,10 +96,10 @@ def test_notes_say_what_was_done():
     assert (summary["with_minimum"], summary["with_maximum"], summary["whole"]) == (3, 0, 2)
     # A bound that is far from all values is not worth a note.
     assert summary["notes"] == [
-        "never below 0 in 3 of 4 series, so the forecast is not either; --minimum none turns this "
+        "never below 0 in 3 of 4 series, so the forecast is not either; minimum='none' turns this "
         "off",
         "the forecast of 2 of 4 series is rounded to whole numbers, as all values are; "
-        "--whole-numbers false turns this off",
+        "whole_numbers=False turns this off",
     ]
     named = RangeSettings(minimum=0)
     own = ValueRange.from_values(counts / 4, named).summarize(counts / 4, np.ones(1), named)
