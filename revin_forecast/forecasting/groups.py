@@ -13,7 +13,12 @@ from revin_forecast.data.reading.hide_outliers import hide_cell_outliers
 from revin_forecast.data.reading.inspect_table import inspect_columns
 from revin_forecast.data.reading.numbers import parse_numbers
 from revin_forecast.data.reading.raw_table import RawTable, read_table
-from revin_forecast.data.reading.read_series import TableLike, complete_format, read_series
+from revin_forecast.data.reading.read_series import (
+    TableLike,
+    check_policies,
+    complete_format,
+    read_series,
+)
 from revin_forecast.data.reading.reading_options import DecimalMark, OutlierPolicy
 from revin_forecast.data.reading.timestamps import parse_timestamps
 from revin_forecast.data.reading.to_table import to_table
@@ -191,6 +196,8 @@ def split_groups(
     plain = to_table(source)
     if isinstance(plain, Series):
         raise InputError("a Series has no column of groups; pass the table that it was read from.")
+    missing, long_gaps = read_options.get("missing", "observed"), read_options.get("long_gaps")
+    check_policies(missing, long_gaps or "refuse", outliers)
     options = {"time": time, "id": id, "value": value, "decimal": decimal}
     options |= {"time_form": time_form, "encoding": encoding, "skip_rows": skip_rows}
     given = complete_format(load_format(format), None, options | {"layout": "long"})
@@ -198,7 +205,8 @@ def split_groups(
     named = [("--group", group), *(("--id", name) for name in given.id_columns)]
     for option, name in [*named, *(("--value", name) for name in [given.value] if name)]:
         table.require_column(name, option)
-    inspected = inspect_columns(table, given, group=group)
+    resample = read_options.pop("resample", None) or given.resample
+    inspected = inspect_columns(table, replace(given, resample=resample), group=group)
     time, value = inspected.time_name, str(inspected.value)
     if group in (*inspected.time_columns, value):
         raise InputError(f"--group {group} is the column of times or values; name another one.")
@@ -213,7 +221,6 @@ def split_groups(
     )
     labels = frame[group] if group in frame else _read_name_column(table, group)
     # "\0" clashes with no column read from a file: files with a zero byte are refused.
-    resample = read_options.pop("resample", None) or given.resample
     if resample is None:
         _check_unique_rows(table, frame.assign(**{"\0": labels}).drop(columns=value), inspected)
     if outliers == "missing":

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revin_forecast.backbones import DLinear
+from revin_forecast.backbones import DLinear, Ridge
 from revin_forecast.cli.main import main
 from revin_forecast.data.reading.inspect_table import inspect_table
 from revin_forecast.data.reading.read_series import read_series
@@ -15,6 +15,7 @@ from revin_forecast.data.reading.suggest_step import suggest_step
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.forecasting.groups import forecast_groups
+from tests.support.remedies import run_rejected
 
 AGGREGATES = ("sum", "mean", "last", "min", "max", "median", "count")
 
@@ -276,3 +277,36 @@ def test_the_command_prints_the_note(tmp_path, capsys):
     words = ["inspect", str(tmp_path / "sales.csv"), "--resample", "D", "--aggregate", "sum"]
     assert main(words) == 0
     assert "rows resampled to 200 steps of D, the sum of each" in capsys.readouterr().out
+
+
+class TestColumnsOfTransactions:
+    """Transactions of several shops: rows of one time, with a column that names the shop."""
+
+    @pytest.fixture
+    def path(self, tmp_path):
+        hours = pd.date_range("2024-01-01", periods=240, freq="h")
+        table = pd.DataFrame({"when": hours, "shop": "A", "amount": 1.0})
+        other = table.assign(shop="B", when=hours + pd.Timedelta("7min"))
+        table = pd.concat([table, other, table[:5], table[:1].assign(shop="B")]).sort_values("when")
+        table.to_csv(tmp_path / "till.csv", index=False)
+        return tmp_path / "till.csv"
+
+    def test_they_are_asked_about(self, path, capsys):
+        words = ["--resample", "D", "--aggregate", "sum"]
+        message = run_rejected(capsys, "inspect", path, *words)
+        remedy = "Pass --id shop --value amount, or --target amount to combine the rows of all."
+        assert remedy in message
+
+    def test_both_remedies_work(self, path):
+        each = read_series(path, resample="D", aggregate="sum", id="shop", value="amount")
+        assert each.values[:2].tolist() == [[29.0, 25.0], [24.0, 24.0]]
+        combined = read_series(path, resample="D", aggregate="sum", target=["amount"])
+        assert combined.values[:2].tolist() == [[54.0], [48.0]]
+
+    def test_groups_are_the_series(self, path, capsys):
+        words = ["--resample", "D", "--aggregate", "sum", "--group", "shop", "--horizon", "2"]
+        message = run_rejected(capsys, "forecast", path, *words)
+        assert "Pass --id shop --value amount, or name other columns." in message
+        options = {"resample": "D", "aggregate": "sum", "id": "shop", "value": "amount"}
+        forecasts = forecast_groups(Forecaster(2, 3, Ridge), path, "shop", read_options=options)
+        assert forecasts["shop"].tolist() == ["A", "A", "B", "B"]

@@ -98,9 +98,9 @@ def replace_cells(table, **cells):
 def test_unusable_tables_are_explained(tmp_path, table):
     path = tmp_path / "sales.csv"
     cases = [
-        (table, "Region", "the table has no column 'Region' among .*; see group"),
+        (table, "Region", "the table has no column 'Region' among .*; see `group`"),
         (table, "ds", "group='ds' is the column of times or values; name another one"),
-        (table.drop(columns="y"), "region", "no column 'y' but .*name it with value"),
+        (table.drop(columns="y"), "region", "no column 'y' but .*name it with `value`"),
         (
             replace_cells(table, region=None),
             "region",
@@ -153,3 +153,9 @@ def test_the_columns_of_series_are_asked_about(tmp_path, table, capsys):
     table.rename(columns={"unique_id": "shop", "y": "sold"}).to_csv(path, index=False)
     message = run_rejected(capsys, "forecast", path, "--group", "region", "--horizon", 2)
     assert "Pass --id shop --value sold, or name other columns." in message
+    # The only column of numbers is the value, once the series are named.
+    named = forecast_groups(Forecaster(2, 7, Ridge), path, "region", read_options={"id": "shop"})
+    assert named.columns.tolist() == ["region", "shop", "ds", "sold"]
+    assert named.attrs["notes"][0] == (
+        "read as a long table: series in column 'shop', values in 'sold'"
+    )

@@ -78,7 +78,9 @@ def inspect_columns(
     Raises:
         InputError: a column does not exist, or the table leaves its format open.
     """
-    format = _find_columns(table, given, like, group, is_part)
+    # Columns that are named may have several rows of one time where those are combined.
+    is_wide = given.resample is not None and names is not None and {*names} <= {*table.names}
+    format = _find_columns(table, given, like, group, is_part, is_wide)
     if format.is_long:
         _note_unread_columns(table, format, group)
     elif names is None:
@@ -100,7 +102,12 @@ def inspect_columns(
 
 
 def _find_columns(
-    table: RawTable, given: TableFormat, like: TableFormat, group: str | None, is_part: bool
+    table: RawTable,
+    given: TableFormat,
+    like: TableFormat,
+    group: str | None,
+    is_part: bool,
+    is_wide: bool,
 ) -> TableFormat:
     """Detect whether a table is wide or long, and find its columns.
 
@@ -115,7 +122,7 @@ def _find_columns(
         format = _find_long_columns(table, given, group, is_part)
     else:
         format = replace(given, layout="wide", time=find_time_column(table, given.time))
-        if given.layout is None and not _is_wide(like):
+        if given.layout is None and not _is_wide(like) and not is_wide:
             format = _detect_long(table, format, is_part)
     source = table.source
     if source is None:
@@ -154,9 +161,14 @@ def _detect_long(table: RawTable, wide: TableFormat, is_part: bool) -> TableForm
 
 
 def _use_long_columns(
-    table: RawTable, format: TableFormat, found: LongColumns, is_part: bool
+    table: RawTable,
+    format: TableFormat,
+    found: LongColumns,
+    is_part: bool,
+    is_grouped: bool = False,
 ) -> TableFormat:
-    require_certain(table, replace(found, is_certain=found.is_certain and not is_part))
+    found = replace(found, is_certain=found.is_certain and not is_part)
+    require_certain(table, found, format.resample is not None, is_grouped)
     format = replace(format, layout="long", id=found.id, value=found.value)
     table.add_note(
         f"read as a long table: series in {format_columns(found.id)}, values in {format.value!r}"
@@ -219,7 +231,9 @@ def _find_long_columns(
         found = find_long_columns(table, format.time_columns, id, value, group)
         if found is not None:
             # Which columns name series may differ between groups.
-            return _use_long_columns(table, format, found, is_part or group is not None)
+            is_grouped = group is not None
+            is_open = is_part or (is_grouped and not id)
+            return _use_long_columns(table, format, found, is_open, is_grouped)
         if not id and value in names and len(names) > 2:
             _reject_missing_id(table, str(value), format.time_columns)
         _check_long_names(table, [("--id", name) for name in id or LONG_NAMES.id_columns])

@@ -103,8 +103,10 @@ def find_long_columns(
         keys = (group,)
     elif not id:
         keys, others, last = _find_keys(table, base, kinds)
-        if not keys:
+        if not keys and (group is None or not has_repeats(table, times)):
             return None
+        # No other column names series, so the groups are the series.
+        keys = keys or (str(group),)
     numbers = [value] if value is not None else _list_values(table, base, kinds, (*keys, *others))
     if not numbers:
         return None
@@ -115,8 +117,16 @@ def find_long_columns(
     return LongColumns(keys, choose_value(numbers), is_certain, _find_repeat(last))
 
 
-def require_certain(table: RawTable, found: LongColumns) -> None:
+def require_certain(
+    table: RawTable, found: LongColumns, may_repeat: bool = False, is_grouped: bool = False
+) -> None:
     """Reject columns that were found but leave another reading open.
+
+    Args:
+        table: the table as it was read.
+        found: its columns.
+        may_repeat: whether a series may have several rows of one time, which are combined.
+        is_grouped: whether groups of rows are tables of their own.
 
     Raises:
         InputError: the message has the options that read the table.
@@ -124,16 +134,19 @@ def require_certain(table: RawTable, found: LongColumns) -> None:
     if found.is_certain:
         return
     columns = format_columns(found.id)
-    if found.repeat is not None:
+    if found.repeat is not None and not may_repeat:
         row, first = found.repeat
         raise InputError(
             f"{table.describe_position(row)}: the row has the time and the names (in {columns}) of "
             f"{table.describe_position(first)}. Keep one row for each series and time."
         )
     verb = "seems" if len(found.id) == 1 else "seem"
+    other = "name other columns"
+    if may_repeat and not is_grouped:
+        other = f"--target {shlex.quote(found.value)} to combine the rows of all"
     raise InputError(
         f"{table.name} has several rows for the same time, where {columns} {verb} to name the "
-        f"series and {found.value!r} to hold the values. Pass {found.flags}, or name other columns."
+        f"series and {found.value!r} to hold the values. Pass {found.flags}, or {other}."
     )
 
 
