@@ -134,8 +134,11 @@ class TestSheets:
     def test_the_first_with_a_table_of_times(self, write_book):
         lookup = [["shop", "area"], ["a", 5], ["b", 6]]
         path = write_book({"Read me": [["Hello"]], "Shops": lookup, "Sales": TABLE})
-        assert read_series(path).notes == ()
-        assert read_series(f"{path}::Sales").names == ("a", "b")
+        assert read_series(path).notes == (
+            f"{path}, sheet 'Sales' was read, not ['Read me', 'Shops'].",
+        )
+        named = read_series(f"{path}::Sales")
+        assert (named.names, named.notes) == (("a", "b"), ())
 
     def test_another_table_is_noted(self, write_book):
         path = write_book({"Sales": TABLE, "Costs": [["date", "c"], *([d, 1] for d in DATES)]})
@@ -239,7 +242,7 @@ class TestMessages:
         series = read_series(path, skip_rows=1)
         assert (series.names, len(series)) == (("a", "b"), 12)
         assert "row 41 has no cells" in get_read_error(path, skip_rows=40)
-        assert "encoding is for text such as CSV" in get_read_error(path, encoding="cp1252")
+        assert "`encoding` is for text such as CSV" in get_read_error(path, encoding="cp1252")
 
 
 def test_commands(write_book, tmp_path, capsys):

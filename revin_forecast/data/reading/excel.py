@@ -125,7 +125,8 @@ def _choose_sheet(
         raise InputError(f"{content.name} has no cells in a visible sheet; name another file.")
     tables = [top for top in filled if top.has_series]
     if len(tables) < 2 or header is not None:
-        return (tables or [top for top in filled if top.header] or filled)[0].title, None
+        title = (tables or [top for top in filled if top.header] or filled)[0].title
+        return title, _describe_choice(content, title, [top.title for top in filled])
     chosen, *others = tables
     alike = [chosen.title, *(top.title for top in others if top.names == chosen.names)]
     if len(alike) > 1:
@@ -139,6 +140,14 @@ def _choose_sheet(
         f"'{content.name}::{others[0].title}'."
     )
     return chosen.title, note if len(others) > 1 else note.replace("have tables", "has a table")
+
+
+def _describe_choice(content: FileContent, title: str, titles: Sequence[str]) -> str | None:
+    """Return a note on the sheet that was read; None: there is no other one."""
+    others = [other for other in titles if other != title]
+    return (
+        f"{content.name}, sheet {title!r} was read, not {format_names(others)}." if others else None
+    )
 
 
 def _read_top(sheet: Any) -> _SheetTop:
