@@ -15,6 +15,26 @@ TEXT_FIELDS = ("time_form", "zone", "value", "frequency", "encoding", "separator
 AGGREGATES = get_args(Aggregate)
 
 
+class FieldError(InputError):
+    """A field of a format that has a value it can't have."""
+
+    def __init__(self, name: str, got: object, wanted: str):
+        super().__init__(
+            f"the field {name} of a table format is {got!r:.60}, wanted {wanted}. Correct it (in "
+            "quotes, if it is text that YAML reads otherwise), or leave it out."
+        )
+        self.name, self.got, self.wanted = name, got, wanted
+
+    def __reduce__(self) -> tuple[type, tuple[str, object, str]]:
+        return type(self), (self.name, self.got, self.wanted)
+
+    def describe_option(self) -> str:
+        """Return the message for a field that was given as an option."""
+        got = list(self.got) if isinstance(self.got, tuple) else self.got
+        option = f"--{self.name.replace('_', '-')}"
+        return f"{option} is {got!r:.60}, wanted {self.wanted}. Correct it, or leave it out."
+
+
 def check_fields(values: Mapping[str, Any]) -> None:
     """Reject values that a field can't have, and fields that contradict each other.
 
@@ -52,10 +72,7 @@ def check_fields(values: Mapping[str, Any]) -> None:
 
 def _check(is_right: bool, name: str, got: object, wanted: str) -> None:
     if not is_right:
-        raise InputError(
-            f"the field {name} of a table format is {got!r:.60}, wanted {wanted}. Correct it (in "
-            "quotes, if it is text that YAML reads otherwise), or leave it out."
-        )
+        raise FieldError(name, got, wanted)
 
 
 def _is_id(value: object) -> bool:
@@ -81,7 +98,8 @@ def _check_time(time: object, form: str | None) -> None:
     names = list(time) if isinstance(time, list | tuple) else []
     are_names = isinstance(time, str | None) or len(names) > 0
     are_names = are_names and all(isinstance(name, str) for name in names)
-    _check(are_names, "time", time, "the name of a column, or a list of names")
+    are_names = are_names and len(set(names)) == len(names)
+    _check(are_names, "time", time, "the name of a column, or a list of different names")
     _check(
         form is None or is_time_form(form),
         "time_form",

@@ -34,7 +34,7 @@ from revin_forecast.parallel import Engine
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.model_config import resolve_covariates
 from revin_forecast.training.settings import TrainingSettings
-from revin_forecast.utils.arguments import check_count
+from revin_forecast.utils.arguments import check_count, check_names
 
 
 class Forecaster(Estimator):
@@ -185,7 +185,7 @@ class Forecaster(Estimator):
         future: TableLike | None = None,
         level: Sequence[float | int] | float | int = (),
         engine: Engine | None = None,
-        quantiles: Sequence[float | int] = (),
+        quantiles: Sequence[float | int] | float = (),
     ) -> pd.DataFrame:
         """Forecast the steps after a table's last row, without fitting again.
 
@@ -197,8 +197,8 @@ class Forecaster(Estimator):
                 and NAME-hi-80.
             engine: distributes many series over workers, see `parallel.make_engine`; None: all
                 series in this process.
-            quantiles: quantile levels between 0 and 1; each adds a column, NAME-q-10 for 0.1. The
-                quantiles 0.1 and 0.9 are the limits of the 80 % interval.
+            quantiles: quantile levels between 0 and 1, 0.5 or [0.1, 0.9]; each adds a column,
+                NAME-q-10 for 0.1. The quantiles 0.1 and 0.9 are the limits of the 80 % interval.
 
         Returns:
             `horizon` steps of every series forecast, in the layout of the table. If the reading of
@@ -278,6 +278,7 @@ class Forecaster(Estimator):
                 f"backbone is 'auto' or a class but got {self.backbone!r}. Pass the class itself, "
                 "such as revin_forecast.DLinear."
             )
+        check_names("covariates", self.covariates)
         covariates = tuple(self.covariates)
         return ForecasterConfig(
             check_count("horizon", self.horizon),

@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from revin_forecast.errors import InputError
+from revin_forecast.utils.arguments import check_choice
 
+Effort = Literal["standard", "thorough"]
 DEFAULT_BUDGET_SECONDS = {"standard": 20.0, "thorough": 600.0}
 
 
@@ -15,7 +17,7 @@ class SelectionSettings:
 
     season: tuple[int, ...] = ()
     """Steps per season, the main season first (24 168); detected by default."""
-    effort: Literal["standard", "thorough"] = "standard"
+    effort: Effort = "standard"
     """Candidates to compare, naive forecasts and linear maps (standard) or trained backbones, too
     (thorough)."""
     budget: float | None = None
@@ -23,6 +25,11 @@ class SelectionSettings:
     --effort thorough."""
 
     def __post_init__(self):
+        check_choice("effort", self.effort, get_args(Effort))
+        if isinstance(self.season, int):
+            raise InputError(
+                f"season is a list of steps but got {self.season}; pass [{self.season}]."
+            )
         if any(season < 2 for season in self.season):
             raise InputError(
                 f"a season is a number of steps from 2 up but got {list(self.season)}. Pass "

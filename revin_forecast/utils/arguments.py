@@ -1,11 +1,11 @@
 """Checks of arguments that need neither a table nor a model, so that they come first."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, did_you_mean, join_words
 
 
 def check_count(name: str, value: Any, unit: str = "steps", minimum: int = 1) -> int:
@@ -30,6 +30,33 @@ def check_count(name: str, value: Any, unit: str = "steps", minimum: int = 1) ->
         f"{name} is a number of {unit} from {minimum} up but got {shown!s:.60}."
         f"{_suggest_number(value, minimum)}"
     )
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Reject a word that is not among the choices of an argument.
+
+    Raises:
+        InputError: another word, or not a word.
+
+    >>> check_choice("effort", "standard", ["standard", "thorough"])
+    """
+    if value in choices:
+        return
+    wanted = join_words([repr(choice) for choice in choices], "or")
+    hint = did_you_mean(value, choices) if isinstance(value, str) else ""
+    raise InputError(f"{name} is {wanted} but got {value!r:.60}.{hint}")
+
+
+def check_names(name: str, value: Any) -> None:
+    """Reject a text where a list of names is expected: its letters would be the names.
+
+    Raises:
+        InputError: a text.
+
+    >>> check_names("target", ["sales"])
+    """
+    if isinstance(value, str):
+        raise InputError(f"{name} is a list of names but got {value!r:.60}; pass [{value!r:.60}].")
 
 
 def check_level(level: Any) -> float:
@@ -66,6 +93,39 @@ def check_levels(level: Any) -> tuple[float, ...]:
         return ()
     is_many = isinstance(level, Iterable) and not isinstance(level, str | bytes)
     return tuple(map(check_level, level if is_many else [level]))
+
+
+def check_quantile(quantile: Any) -> float:
+    """Return the level of a quantile.
+
+    Raises:
+        InputError: not a number between 0 and 1; the message explains percentages.
+
+    >>> check_quantile(0.5)
+    0.5
+    """
+    if not isinstance(quantile, Real) or isinstance(quantile, bool):
+        raise InputError(f"a quantile is between 0 and 1 but got {quantile!r:.60}; try 0.1.")
+    level = float(quantile)
+    if not 0 < level < 1:
+        hint = f"; pass {level / 100:g}" if 1 < level < 100 else "; try 0.1"
+        raise InputError(f"a quantile is between 0 and 1 but got {level:g}{hint}.")
+    return level
+
+
+def check_quantiles(quantiles: Any) -> tuple[float, ...]:
+    """Return levels of quantiles; one number is a list of one.
+
+    Raises:
+        InputError: not numbers between 0 and 1.
+
+    >>> check_quantiles(0.5), check_quantiles([0.1, 0.9])
+    ((0.5,), (0.1, 0.9))
+    """
+    if quantiles is None:
+        return ()
+    is_many = isinstance(quantiles, Iterable) and not isinstance(quantiles, str | bytes)
+    return tuple(map(check_quantile, quantiles if is_many else [quantiles]))
 
 
 def check_season(season: int, rows: int) -> None:

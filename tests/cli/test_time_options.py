@@ -66,7 +66,7 @@ def test_the_remedies_of_ambiguous_dates_work(days, capsys):
 
 def test_a_wrong_form_is_rejected(days, capsys):
     assert main(["inspect", str(days), "--time-form", "sunny"]) == 2
-    assert "time_form of a table format is 'sunny', wanted one of" in capsys.readouterr().err
+    assert "--time-form is 'sunny', wanted one of" in capsys.readouterr().err
     assert main(["inspect", str(days), "--time-form", "%Y-%m-%d"]) == 2
     assert "'01.01.24' is not a date or time in the form %Y-%m-%d" in capsys.readouterr().err
 
@@ -141,3 +141,19 @@ def test_groups(tmp_path):
     assert [one.names for one in series] == [("a", "b"), ("a",)]
     assert all(one.format.time == ("year", "month") for one in series)
     assert all(list(one.timestamps) == list(MONTHS) for one in series)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--id", "shop", "shop"], "--id is ['shop', 'shop'], wanted text, or a list of different"),
+        (["--time", "day", "day"], "--time is ['day', 'day'], wanted the name of a column, or a"),
+        (["--encoding", "klingon"], "--encoding is 'klingon', wanted a name that Python knows"),
+    ],
+)
+def test_messages_name_the_option_that_was_given(days, capsys, words, message):
+    assert main(["inspect", str(days), *words]) == 2
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert "Correct it, or leave it out." in shown
+    assert "YAML" not in shown

@@ -63,3 +63,9 @@ def test_a_series_without_dates_is_refused_with_a_remedy_that_works():
 def test_columns_of_several_lengths_are_refused():
     with pytest.raises(InputError, match="the columns do not make a table: .* Pass lists of one"):
         to_table({"date": DAYS[:3], "y": VALUES})
+
+
+def test_a_lazy_frame_is_refused_with_the_remedy():
+    polars = pytest.importorskip("polars")
+    with pytest.raises(InputError, match=r"has no rows yet; pass table\.collect\(\)\."):
+        to_table(polars.LazyFrame({"date": ["2024-01-01"]}))

@@ -1,13 +1,20 @@
 """Arguments are checked before any work, with the number that works where there is one."""
 
 import math
+from inspect import unwrap
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.errors import InputError
+from revin_forecast.forecasting.forecaster import Forecaster
+from revin_forecast.forecasting.groups import split_groups
+from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.settings import TrainingSettings
-from revin_forecast.utils.arguments import check_count, check_levels
+from revin_forecast.utils.arguments import check_count, check_levels, check_quantiles
 from revin_forecast.utils.memory import limit_horizon, memory_bytes
 
 
@@ -87,3 +94,63 @@ def test_training_settings_are_refused(name, value):
 def test_the_longest_horizon_takes_half_of_the_memory():
     assert 0.4 * memory_bytes() < limit_horizon() * 10_000 <= 0.5 * memory_bytes()
     assert limit_horizon(1000) == limit_horizon() // 1000
+
+
+DAYS = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=60), "sold": range(60)})
+
+
+# `unwrap`: tests check the types of arguments at run time, users' programs do not.
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: unwrap(read_series)(DAYS, outliers="kep"),
+            "outliers is 'missing' or 'keep' but got 'kep'. Did you mean keep?",
+        ),
+        (lambda: unwrap(read_series)(DAYS, missing="drop"), "missing is 'observed', 'interpol"),
+        (lambda: unwrap(read_series)(DAYS, long_gaps=None), "long_gaps is 'refuse' or 'accept'"),
+        (
+            lambda: unwrap(split_groups)(DAYS, "shop", outliers="kep"),
+            "outliers is 'missing' or 'keep' but got 'kep'",
+        ),
+        (
+            lambda: unwrap(read_series)(DAYS, target="sold"),
+            "target is a list of names but got 'sold'; ",
+        ),
+        (
+            lambda: unwrap(read_series)(DAYS, inputs="sold"),
+            "inputs is a list of names but got 'sold'; ",
+        ),
+        (
+            lambda: unwrap(read_series)(DAYS, columns="sold"),
+            "columns is a list of names but got 'sold'; ",
+        ),
+        (
+            lambda: Forecaster(3, covariates="holiday:DE"),
+            "covariates is a list of names but got 'holiday:DE'; pass ['holiday:DE'].",
+        ),
+        (
+            lambda: unwrap(SelectionSettings.__post_init__)(
+                SimpleNamespace(effort="standard", season=7)
+            ),
+            "season is a list of steps but got 7; ",
+        ),
+        (
+            lambda: unwrap(SelectionSettings.__post_init__)(SimpleNamespace(effort="high")),
+            "effort is 'standard' or 'thorough'",
+        ),
+    ],
+)
+def test_values_that_would_be_another_or_none_are_refused(call, message):
+    with pytest.raises(InputError) as error:
+        call()
+    assert message in str(error.value)
+
+
+def test_one_quantile_is_a_list_of_one():
+    forecaster = Forecaster(2).fit(DAYS)
+    one = forecaster.predict(quantiles=0.5)
+    pd.testing.assert_frame_equal(one, forecaster.predict(quantiles=[0.5]))
+    assert one.columns.tolist() == ["date", "sold", "sold-q-50"]
+    with pytest.raises(InputError, match="a quantile is between 0 and 1 but got '0.5'; try 0.1"):
+        check_quantiles("0.5")

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from revin_forecast.data.check_format import FieldError
 from revin_forecast.data.formatting import format_names
 from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.hide_outliers import SeenValues
@@ -23,6 +24,7 @@ from revin_forecast.data.reading.total_rows import drop_total_rows
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
 from revin_forecast.errors import InputError
+from revin_forecast.utils.arguments import check_choice, check_names
 
 STEADY_FIELDS = ("time", "id", "value", "resample", "aggregate")
 """Fields of a format that later tables of the same kind share."""
@@ -111,6 +113,7 @@ def read_series(
     Raises:
         InputError: the table can't be read; the message has the position, the problem and the fix.
     """
+    check_policies(missing, long_gaps, outliers)
     names = resolve_requested_series(columns, target, inputs)
     source = to_table(source)
     if isinstance(source, Series):
@@ -156,6 +159,17 @@ def _add_range(series: Series, settings: RangeSettings | None) -> Series:
     return series if settings is None else replace(series, range_settings=settings)
 
 
+def check_policies(missing: Any, long_gaps: Any, outliers: Any) -> None:
+    """Reject unknown treatments, which would otherwise be those by default without a word.
+
+    Raises:
+        InputError: a treatment is unknown.
+    """
+    check_choice("missing", missing, get_args(MissingPolicy))
+    check_choice("long_gaps", long_gaps, get_args(LongGapPolicy))
+    check_choice("outliers", outliers, get_args(OutlierPolicy))
+
+
 def complete_format(
     format: TableFormat, like: TableFormat | None, options: Mapping[str, Any]
 ) -> TableFormat:
@@ -175,7 +189,12 @@ def complete_format(
     if like is not None:
         columns = {name: getattr(like, name) for name in STEADY_FIELDS}
         known = columns | format.to_dict() | known
-    return replace(format, **known)
+    try:
+        return replace(format, **known)
+    except FieldError as error:
+        if options.get(error.name) is None:
+            raise
+        raise InputError(error.describe_option()) from None
 
 
 def _to_header(skip_rows: int, header: int | None) -> int:
@@ -198,6 +217,8 @@ def resolve_requested_series(
     Raises:
         InputError: the options contradict each other.
     """
+    for role, listed in (("columns", columns), ("target", target), ("inputs", inputs)):
+        check_names(role, listed)
     if columns is not None and target is not None:
         raise InputError(
             "columns and target both name the series to forecast; pass target, and inputs "

@@ -44,6 +44,8 @@ def to_table(source: Any) -> Series | str | Path | pd.DataFrame | ArrowTable:
             ) from error
     if hasattr(source, "__arrow_c_stream__"):
         return cast(ArrowTable, source)
+    if type(source).__name__ == "LazyFrame":
+        raise InputError("a LazyFrame of Polars has no rows yet; pass table.collect().")
     raise InputError(
         f"a table is a data frame, a pandas Series with dates as its index, a dict of columns, or "
         f"the path of a file, but got {_describe(source)}. For values in a list or an array, pass "
