@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from revin_forecast.data.covariates import KnownColumns, known_covariates
+from revin_forecast.data.formatting import format_names
 from revin_forecast.data.reading.new_rows import read_new_rows
 from revin_forecast.data.reading.read_series import TableLike, read_series
 from revin_forecast.data.series import Series
@@ -18,7 +19,7 @@ from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.parallel import predict_parallel
 from revin_forecast.models.intervals import interval_quantiles
 from revin_forecast.parallel import Engine
-from revin_forecast.utils.arguments import check_levels
+from revin_forecast.utils.arguments import check_levels, check_quantile, check_quantiles
 from revin_forecast.utils.shapes import Future, Known, Past
 
 
@@ -52,10 +53,10 @@ def predict_table(
     future: TableLike | None = None,
     level: Sequence[float | int] | float | int = (),
     engine: Engine | None = None,
-    quantiles: Sequence[float | int] = (),
+    quantiles: Sequence[float | int] | float = (),
 ) -> pd.DataFrame:
     """Forecast the steps after a table's last row; see `Forecaster.predict`."""
-    levels = check_levels(level)
+    levels, quantiles = check_levels(level), check_quantiles(quantiles)
     predicted = predict_values(fitted, table, future, levels, engine, quantiles)
     return predicted.to_frame(levels, quantiles)
 
@@ -96,9 +97,7 @@ def name_columns(
         low, high = interval_quantiles(percent)
         by_suffix |= {f"-lo-{float(percent):g}": low, f"-hi-{float(percent):g}": high}
     for quantile in quantiles:
-        if not 0 < quantile < 1:
-            hint = f"; pass {quantile / 100:g}" if 1 < quantile < 100 else "; try 0.1"
-            raise InputError(f"a quantile is between 0 and 1 but got {quantile:g}{hint}.")
+        check_quantile(quantile)
         # Rounded, so that 0.29 is not 28.999999999999996 percent.
         by_suffix[f"-q-{round(100 * quantile, 9):g}"] = float(quantile)
     return by_suffix
@@ -224,8 +223,8 @@ def _select_last_rows(fitted: FittedModel, new_rows: Series, like: Series) -> Se
     absent = [name for name in like.names if name not in new_rows.names]
     if absent:
         raise InputError(
-            f"the new table lacks {absent}; the forecaster was fitted on {list(like.names)}. Pass "
-            "a table with the same columns."
+            f"the new table lacks {format_names(absent)}; the forecaster was fitted on "
+            f"{format_names(like.names)}. Pass a table with the same columns."
         )
     lookback = fitted.config.lookback
     if len(new_rows) < lookback and fitted.takes_whole_history:

@@ -104,3 +104,18 @@ def test_rejects_values_beyond_float32():
         InputError, match=r"the value -1e\+300 is more than 3e38 standard deviations from the mean"
     ):
         forecaster.predict(read_series(frame, outliers="keep"))
+
+
+def test_series_that_the_model_does_not_know_are_noted():
+    def make_rows(*names):
+        parts = [make_frame().rename(columns={"date": "ds", "a": "y"}) for _ in names]
+        return pd.concat([part.assign(unique_id=n) for part, n in zip(parts, names, strict=True)])
+
+    assert read_newer(make_rows("a", "b"), make_rows("b", "a")).notes == ()
+    (note,) = read_newer(make_rows("a"), make_rows("a", "b", "c")).notes
+    assert note == (
+        "['b', 'c'] are not among the series that the forecaster was fitted on; they are not "
+        "forecast"
+    )
+    # Columns of a wide table may be anything.
+    assert read_newer(make_frame(), make_frame().assign(other=1.0)).notes == ()

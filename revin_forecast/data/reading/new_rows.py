@@ -1,9 +1,11 @@
 """Reading of newer rows, which must have the frequency of the rows that a model was fitted on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from revin_forecast.data.formatting import format_names
 from revin_forecast.data.last_values import end_with_targets
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
@@ -38,7 +40,21 @@ def read_new_rows(read: Callable[[str | None], Series], history: Series) -> Seri
     if spacing > _find_min_spacing(history):
         detected = _detect_frequency(read)
         raise _build_mismatch_error(detected or f"{spacing} times {frequency}", frequency)
-    return end_with_targets(newer, [name for name in newer.names if name not in history.targets])
+    newer = end_with_targets(newer, [name for name in newer.names if name not in history.targets])
+    return _note_unknown_series(newer, history)
+
+
+def _note_unknown_series(newer: Series, history: Series) -> Series:
+    """Return the rows with a note on series of a long table that the model does not know."""
+    unknown = [name for name in newer.names if name not in history.names]
+    if not unknown or not newer.format.is_long:
+        return newer
+    verb, them = ("is", "it is") if len(unknown) == 1 else ("are", "they are")
+    note = (
+        f"{format_names(unknown)} {verb} not among the series that the forecaster was fitted on; "
+        f"{them} not forecast"
+    )
+    return replace(newer, notes=(*newer.notes, note))
 
 
 def _detect_frequency(read: Callable[[str | None], Series]) -> str | None:
