@@ -1,7 +1,9 @@
 """Parse the words of a command line and its options file into values of options."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,6 +32,7 @@ def parse_words(command: CommandOptions, words: Sequence[str]) -> ParsedWords:
         InputError: an option or a value that can't be used, or a required one that is missing.
     """
     words = normalize_words(words, command.options)
+    _check_repeats(words, command.options)
     plain, module_words = _split_module_words(words, command.options)
     parser = build_parser(command)
     notes: list[str] = []
@@ -48,6 +51,29 @@ def parse_words(command: CommandOptions, words: Sequence[str]) -> ParsedWords:
     _return_files(command.options, values)
     command.require(values)
     return ParsedWords(values, module_words, notes)
+
+
+def _check_repeats(words: Sequence[str], options: Sequence[Option]) -> None:
+    """Check that no option is given twice with different values: the first would be dropped.
+
+    Raises:
+        InputError: an option is given twice.
+    """
+    lists = [f"--{option.key}" for option in options if option.item_type is not None]
+    given: dict[str, list[str]] = {}
+    starts = [index for index, word in enumerate(words) if word.startswith("--")]
+    for start, stop in pairwise([*starts, len(words)]):
+        flag, equals, value = words[start].partition("=")
+        values = [value] if equals else list(words[start + 1 : stop])
+        values = values if flag in lists else values[:1]
+        before = given.setdefault(flag, values)
+        if values == before or flag == "--config":
+            continue
+        shown = flag.replace("_", "-")
+        remedy = "leave one of them out"
+        if flag in lists:
+            remedy = f"write all values after one, {shown} {shlex.join([*before, *values])}"
+        raise InputError(f"{shown} was given twice; {remedy}.")
 
 
 def _return_files(options: Sequence[Option], values: dict[str, Any]) -> None:

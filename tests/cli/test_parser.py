@@ -108,3 +108,30 @@ def test_classes_are_found_by_name_in_a_fresh_process():
     done = subprocess.run(program, capture_output=True, text=True)
     assert done.returncode == 2
     assert "missing.csv" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--horizon", "3", "--horizon=4"], "--horizon was given twice; leave one of them out."),
+        (
+            ["--horizon", "3", "--target", "a", "--target", "b c"],
+            "--target was given twice; write all values after one, --target a 'b c'.",
+        ),
+        (
+            ["--horizon", "3", "--seed", "1", "--training.seed", "2"],
+            "--training.seed was given twice; leave one of them out.",
+        ),
+        (["--horizon", "3", "--memory-map", "never", "--memory_map", "auto"], "--memory-map was"),
+    ],
+)
+def test_an_option_with_two_values_is_refused(words, message, capsys):
+    assert main(["fit", "sales.csv", "--out", "model", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_same_value_twice_is_the_value(capsys):
+    words = ["--horizon", "3", "--horizon=3", "--json", "--json", "--level", "80", "--level", "80"]
+    with pytest.raises(SystemExit):
+        main(["forecast", "sales.csv", *words, "--print-config"])
+    assert "horizon: 3" in capsys.readouterr().out

@@ -81,8 +81,20 @@ WRONG = [
     *((name, "strategy", ["dp"]) for name in TRAINED),
     *((name, "logger", ["wandb"]) for name in TRAINED),
 ]
+
+
+def omit_option(words, option):
+    """Return the words of a call without this option and its value."""
+    flag = f"--{option}"
+    kept = zip(words, ["", *words], strict=False)
+    return [word for word, before in kept if flag not in (word, before)]
+
+
 CASES = [
-    [*CALLS[name], *([value] if value.startswith("--") else [f"--{option}={value}"])]
+    [
+        *omit_option(CALLS[name], option),
+        *([value] if value.startswith("--") else [f"--{option}={value}"]),
+    ]
     for name, option, values in WRONG
     for value in values
 ]
