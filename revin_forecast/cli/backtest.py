@@ -103,11 +103,15 @@ def backtest(
 
         write_table(result.series_scores, scores)
     if json:
-        print_json(to_dict(file, horizon, step, result))
+        print_json(to_dict(file, horizon, step, result) | {"out": out, "scores": scores})
     else:
         if not quiet:
             print(describe_fit(result.fitted))
         _print_result(file, horizon, step, result)
+        if out is not None:
+            print(f"{out}: a row for each cutoff, series and step")
+        if scores is not None:
+            print(f"{scores}: the scores of {len(result.series_scores):,} series")
 
 
 def _check_paths(file: str, out: str | None, scores: str | None) -> None:

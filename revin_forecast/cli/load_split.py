@@ -74,6 +74,8 @@ def choose_window_sizes(
     (65, 15)
     """
     scored = min(borders.validation - borders.train, borders.test - borders.validation)
+    usual = [f"look-back {USUAL_LOOKBACK}"] if lookback is None else []
+    usual += [f"horizon {USUAL_HORIZON}"] if horizon is None else []
     shortened = []
     if horizon is None:
         horizon = USUAL_HORIZON if scored >= USUAL_HORIZON else max(1, scored // 2)
@@ -85,8 +87,8 @@ def choose_window_sizes(
     if not shortened:
         return lookback, horizon, None
     note = (
-        f"{' and '.join(shortened)}: {borders.test} rows are too few for the usual look-back "
-        f"{USUAL_LOOKBACK} and horizon {USUAL_HORIZON}."
+        f"{' and '.join(shortened)}: {borders.test} rows are too few for the usual "
+        f"{' and '.join(usual)}."
     )
     return lookback, horizon, note
 

@@ -226,7 +226,7 @@ def format_selection_table(selection: dict[str, Any]) -> list[str]:
     if len(rows) > len(shown):
         hidden_share = 1 - sum(row["share"] for row in shown)
         together = f", with {hidden_share:.0%} together" if hidden_share > ZERO_PERCENT else ""
-        lines.append(f"  and {len(rows) - len(shown)} more candidates{together}")
+        lines.append(f"  and {pluralize(len(rows) - len(shown), 'more candidate')}{together}")
     if selection["skipped"]:
         lines.append(f"  not tried within the time budget: {'; '.join(selection['skipped'])}")
     return lines

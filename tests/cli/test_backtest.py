@@ -35,6 +35,7 @@ def test_scores_are_printed_and_written(file, tmp_path, capsys):
     assert "SeasonalNaive (7)" in out
     assert "The 10 of 12 series with the largest MASE" in out
     assert "95 %" not in out
+    assert f"{scores_path}: the scores of 12 series" in out
     table = pd.read_csv(scores_path)
     assert table["series"].tolist() == list("abcdefghijkl")
     assert table["mase"].max() < table["repeat_mase"].min()
@@ -73,7 +74,7 @@ def test_both_files_can_be_written(file, tmp_path, capsys):
 def test_a_failed_backtest_keeps_the_old_file(file, tmp_path, capsys):
     out = tmp_path / "frame.csv"
     out.write_text("old")
-    assert main(["backtest", str(file), *OPTIONS, "--out", str(out), "--horizon", "300"]) == 2
+    assert main(["backtest", str(file), *OPTIONS[2:], "--out", str(out), "--horizon", "300"]) == 2
     assert "200 rows are too few for a test part of 300" in capsys.readouterr().err
     assert out.read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["frame.csv", "sold.csv"]
@@ -84,6 +85,7 @@ def test_json_output(file, capsys):
     record = json.loads(capsys.readouterr().out)
     assert record["windows"] == 6
     assert record["levels"] == [80, 95]
+    assert record["out"] is record["scores"] is None
     assert len(record["series"]) == 12
     assert 50 < record["overall"]["coverage-80"] < 100
 

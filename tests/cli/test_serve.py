@@ -74,7 +74,7 @@ def test_the_command_serves_until_a_signal_stops_it(model, number):
             ["--host", "0.0.0.0"],
             "--host 0.0.0.0 is open to other machines, but there is no token",
         ),
-        (["--workers", "0"], "--workers must be a number above 0 but got 0"),
+        (["--workers", "0"], "--workers is 0; at least one worker is needed"),
         (["--timeout", "-1"], "--timeout must be a number above 0 but got -1"),
         (["--timeout", "2e6"], "--timeout must be at most 86,400 seconds (a day) but got 2e+06"),
         (["--port", "99999"], "--port must be a number from 0 to 65535 but got 99999"),

@@ -267,7 +267,9 @@ def test_keeps_the_offset_in_the_file(tmp_path):
 def test_times_and_complex_numbers_are_not_channels(tmp_path):
     rows = [f"2024-01-0{day},2024-02-0{day} 10:00,1" for day in range(1, 5)]
     text = "\n".join(["date,changed,x", *rows])
-    assert "column 'changed' holds datetime64" in get_text_error(tmp_path, text)
+    message = get_text_error(tmp_path, text)
+    assert "column 'changed' holds datetime64" in message
+    assert "Pass time='changed' if it is the time, or choose the columns" in message
     assert read_series(tmp_path / "bad.csv", columns=["x"]).names == ("x",)
     with pytest.raises(InputError, match="column 'x' holds complex128"):
         read_series(make_wide_frame(x=np.full(6, 1j)))

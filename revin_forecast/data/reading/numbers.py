@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -166,9 +167,11 @@ def _split_columns(table: RawTable, names: Sequence[str]) -> NumberColumns:
 def _check_dtype(table: RawTable, name: str, column: pd.Series) -> None:
     kinds = (is_datetime64_any_dtype, is_timedelta64_dtype, is_complex_dtype)
     if any(kind(column) for kind in kinds):
+        is_time = is_datetime64_any_dtype(column)
+        remedy = f"Pass --time {shlex.quote(name)} if it is the time, or c" if is_time else "C"
         raise InputError(
             f"{table.name}, column {name!r} holds {column.dtype} values like {column.iloc[0]}, not "
-            "real numbers. Choose the columns with --target."
+            f"real numbers. {remedy}hoose the columns with --target."
         )
 
 
