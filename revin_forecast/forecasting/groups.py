@@ -196,8 +196,7 @@ def split_groups(
     plain = to_table(source)
     if isinstance(plain, Series):
         raise InputError("a Series has no column of groups; pass the table that it was read from.")
-    missing, long_gaps = read_options.get("missing", "observed"), read_options.get("long_gaps")
-    check_policies(missing, long_gaps or "refuse", outliers)
+    check_policies("observed", "refuse", outliers)
     options = {"time": time, "id": id, "value": value, "decimal": decimal}
     options |= {"time_form": time_form, "encoding": encoding, "skip_rows": skip_rows}
     given = complete_format(load_format(format), None, options | {"layout": "long"})

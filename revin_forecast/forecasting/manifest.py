@@ -64,6 +64,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is damaged: its digest does not match. Fit and save again.")
     if schema < 5:
         manifest["format"] = manifest.pop("layout")
+    if "summary" in manifest:
+        manifest["summary"] = _spell_notes(manifest["summary"])
     return manifest
 
 
@@ -102,7 +104,7 @@ def _digest_values(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
-def spell_notes(summary: dict[str, Any]) -> dict[str, Any]:
+def _spell_notes(summary: dict[str, Any]) -> dict[str, Any]:
     """Return a saved summary whose notes write options as the caller does, not who saved it."""
     spelled = summary | {
         key: list(map(spell_options, summary[key]))

@@ -26,13 +26,7 @@ from revin_forecast.data.table_format import TableFormat
 from revin_forecast.data.value_range import ValueRange
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
-from revin_forecast.forecasting.manifest import (
-    SCHEMA,
-    dump_manifest,
-    read_manifest,
-    restore_tuples,
-    spell_notes,
-)
+from revin_forecast.forecasting.manifest import SCHEMA, dump_manifest, read_manifest, restore_tuples
 from revin_forecast.forecasting.model_card import CARD_FILE, CARD_MARKER, format_model_card
 from revin_forecast.models.compound_intervals import CompoundIntervals
 from revin_forecast.models.conformal_intervals import ConformalIntervals
@@ -130,7 +124,7 @@ def _build_fitted(
         model.eval(),
         Standardizer(arrays["mean"], arrays["scale"]),
         history,
-        spell_notes(manifest["summary"]),
+        manifest["summary"],
         _restore_known_columns(config, history, arrays),
         _restore_intervals(arrays),
         ValueRange.from_arrays(arrays),

@@ -155,6 +155,9 @@ def test_the_columns_of_series_are_asked_about(tmp_path, table, capsys):
     assert "Pass --id shop --value sold, or name other columns." in message
     # The only column of numbers is the value, once the series are named.
     named = forecast_groups(Forecaster(2, 7, Ridge), path, "region", read_options={"id": "shop"})
+    columns = pd.read_csv(path).to_dict("list")
+    same = forecast_groups(Forecaster(2, 7, Ridge), columns, "region", read_options={"id": "shop"})
+    assert np.allclose(same["sold"], named["sold"])
     assert named.columns.tolist() == ["region", "shop", "ds", "sold"]
     assert named.attrs["notes"][0] == (
         "read as a long table: series in column 'shop', values in 'sold'"
