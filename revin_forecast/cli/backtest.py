@@ -93,6 +93,8 @@ def backtest(
         )
         read_options = vars(reading) | {"range_settings": value_range}
         series = read_table(file, read_options, covariates or (), backbone == "auto")
+        if out is not None:
+            _check_frame_size(out, series, horizon, test_share, step)
         with _open_frame(out, series) as write_part:
             result = run_backtest(
                 forecaster, series, test_share, step, level, main_season, refit, smape, write_part
@@ -130,6 +132,18 @@ def _check_paths(file: str, out: str | None, scores: str | None) -> None:
         raise InputError(
             f"--out and --scores both name {out}, but are two tables; name another file for one."
         )
+
+
+def _check_frame_size(
+    out: str, series: "Series", horizon: int, test_share: float, step: int
+) -> None:
+    """Check that the disk has room for the frame of a backtest, before any work is done."""
+    from revin_forecast.data.table_writer import check_free_space
+
+    tested = min(len(series), max(horizon, int(test_share * len(series))))
+    windows = max(1, 1 + (tested - horizon) // step)
+    rows = windows * horizon * len(series.targets)
+    check_free_space(out, rows, "Take every N-th cutoff with --step N, or a smaller --test-share.")
 
 
 @contextmanager

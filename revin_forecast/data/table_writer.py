@@ -1,6 +1,7 @@
 """`TableWriter`: a table that is written in parts, as CSV or Parquet."""
 
 import io
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from revin_forecast.errors import InputError
 
 PART_SUFFIXES = (".csv", ".parquet")
 """Suffixes of the files that a table can be appended to."""
+MIN_ROW_BYTES = {".csv": 40, ".parquet": 8}
+"""Size of a row with two times and two numbers, if they are short."""
 
 
 class TableWriter:
@@ -67,6 +70,28 @@ def check_parts_path(path: str | Path, source: str | Path | None = None) -> None
     if Path(path).suffix in TABLE_SUFFIXES and Path(path).suffix not in PART_SUFFIXES:
         raise InputError(
             f"a long table is written in parts as {' or '.join(PART_SUFFIXES)} but got {path}."
+        )
+
+
+def check_free_space(path: str | Path, rows: int, remedy: str) -> None:
+    """Check that the disk has room for a table, before it is computed.
+
+    Args:
+        path: path of the table, .csv or .parquet; others, such as pipes, are not checked.
+        rows: number of rows of the table.
+        remedy: how to get a smaller table.
+
+    Raises:
+        InputError: the table takes more than is free, even if its numbers are short.
+    """
+    if Path(path).suffix not in PART_SUFFIXES:
+        return
+    size = rows * MIN_ROW_BYTES[Path(path).suffix]
+    free = shutil.disk_usage(Path(path).resolve().parent).free
+    if size > free:
+        raise InputError(
+            f"{path} would have {rows:,} rows and take at least {size / 2**30:,.1f} GiB, but "
+            f"{free / 2**30:,.1f} GiB are free. {remedy}"
         )
 
 

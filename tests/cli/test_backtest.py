@@ -1,6 +1,7 @@
 """The command `backtest`: its tables, JSON and refusals."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -109,3 +110,16 @@ def test_bad_options_are_refused_before_any_work(file, tmp_path, capsys):
     assert "--out and --scores both name" in capsys.readouterr().err
     assert main(["backtest", str(file), *OPTIONS, "--level", "0.8"]) == 2
     assert "in percent but got 0.8; pass 80" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_frame_larger_than_the_disk_is_refused(file, tmp_path, capsys, monkeypatch, suffix):
+    out = tmp_path / f"frame.{suffix}"
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10_000))
+    assert main(["backtest", str(file), *OPTIONS, "--out", str(out)]) == 2
+    message = capsys.readouterr().err
+    assert f"{out} would have 2,160 rows and take at least 0.0 GiB, but 0.0 GiB" in message
+    assert "Take every N-th cutoff with --step N" in message
+    assert main(["backtest", str(file), *OPTIONS, "--out", str(out), "--step", "36"]) == 0
+    assert len(pd.read_csv(out) if suffix == "csv" else pd.read_parquet(out)) == 12 * 5
