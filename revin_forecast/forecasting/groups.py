@@ -120,7 +120,7 @@ def join_group_forecasts(group: str, forecasts: Sequence[GroupForecast]) -> pd.D
     """Return the forecasts of all groups as one table, with the group column first."""
     parts = [_add_group_column(part.table, group, part.label) for part in forecasts]
     table = pd.concat(parts, ignore_index=True)
-    notes = list(dict.fromkeys(note for part in forecasts for note in part.notes))
+    notes = collect_notes(forecasts)
     if notes:
         table.attrs["notes"] = notes
     return table

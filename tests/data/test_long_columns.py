@@ -181,7 +181,8 @@ class TestOneSeries:
         path = write(tmp_path, frame)
         message = get_read_error(path, value="total")
         assert "sales.csv: value='total' is for a long table, and no column certainly " in message
-        assert "among ['order']. Name it with `id`; or if all rows are of one series, pass" in message
+        remedy = "Name it with `id`; or if all rows are of one series, pass"
+        assert f"among ['order']. {remedy}" in message
         assert "target=['total'] instead of value." in message
         assert read_series(path, target=["total"]).names == ("total",)
 
