@@ -183,7 +183,7 @@ class TestOneSeries:
         assert "sales.csv: value='total' is for a long table, and no column certainly " in message
         remedy = "Name it with `id`; or if all rows are of one series, pass"
         assert f"among ['order']. {remedy}" in message
-        assert "target=['total'] instead of value." in message
+        assert "target=['total'] instead of `value`." in message
         assert read_series(path, target=["total"]).names == ("total",)
 
 

@@ -186,7 +186,8 @@ def test_the_command_maps_tables_that_fill_memory(tmp_path, capsys, monkeypatch)
     message = capsys.readouterr().err
     assert "--missing, --decimal, --resample, --encoding and --skip-rows need" in message
     monkeypatch.setattr(memory, "memory_bytes", lambda: 10_000)
-    assert main([*words, str(tmp_path / "ridge"), "--backbone", "Ridge"]) == 0  # in memory
+    ridge = [*words[:-3], "--backbone", "Ridge", "--out", str(tmp_path / "ridge")]
+    assert main(ridge) == 0  # in memory
 
 
 class TestSeveralColumns:

@@ -210,9 +210,9 @@ def test_rejects_other_input(tmp_path):
     assert "is neither CSV" in get_text_error(tmp_path, HEAD, name="table.dat")
     assert "has the name of an Excel workbook" in get_text_error(tmp_path, HEAD, name="table.xlsx")
     assert "not a readable Parquet file" in get_text_error(tmp_path, HEAD, name="table.parquet")
-    assert "see time" in get_text_error(tmp_path, HEAD, time="when")
+    assert "see `time`" in get_text_error(tmp_path, HEAD, time="when")
     assert "has no column 'z' among" in get_text_error(tmp_path, HEAD, columns=["z"])
-    assert "name it with value" in get_text_error(tmp_path, HEAD, id="x", value="z")
+    assert "name it with `value`" in get_text_error(tmp_path, HEAD, id="x", value="z")
     assert "is not a frequency of pandas" in get_text_error(tmp_path, HEAD, frequency="fortnight")
     assert "comes after" in get_text_error(tmp_path, HEAD + "2024-01-04 06:00,1,1\n", frequency="D")
     with pytest.raises(InputError, match="is a folder; name a CSV"):
@@ -306,7 +306,7 @@ class TestChoice:
         )
         assert "columns and target both name" in get_read_error(path, columns=["x"], target=["x"])
         message = get_read_error(path, target=["w"])
-        assert "has no column 'w' among ['date', 'x', 'y', 'z']; see target" in message
+        assert "has no column 'w' among ['date', 'x', 'y', 'z']; see `target`" in message
         assert "has no column 'date' among" not in get_read_error(path, target=["date"])
         assert "'date' is the time column, not a series" in get_read_error(path, target=["date"])
         assert read_series(write_file(make_table(NUMBERS, NUMBERS)), inputs=["x"]).targets == ("y",)
@@ -319,7 +319,7 @@ class TestChoice:
         assert "no series ['d'] in column 'unique_id' among ['a', 'b', 'c']" in get_read_error(
             frame, target=["d"]
         )
-        assert "It is a column; name the values with value" in get_read_error(frame, target=["y"])
+        assert "It is a column; name the values with `value`" in get_read_error(frame, target=["y"])
         assert "need columns of their own" in get_read_error(frame, id="y", value="y", time="ds")
 
     def test_selection_from_a_series(self, write_file):

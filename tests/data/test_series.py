@@ -66,7 +66,7 @@ def test_columns_of_a_channel_are_adjacent():
 
 def test_future_needs_a_frequency():
     assert make_series().future_timestamps(2).tolist() == [*pd.date_range("2024-01-05", periods=2)]
-    with pytest.raises(InputError, match="Pass frequency"):
+    with pytest.raises(InputError, match="Pass `frequency`"):
         make_series(frequency=None).future_timestamps(2)
 
 

@@ -165,5 +165,5 @@ def test_settings_without_effect_are_named(options, report, sentences):
 def test_the_summary_of_a_fit_names_them():
     training = TrainingSettings(max_epochs=2)
     fitted = Forecaster(3, 7, Ridge, training=training).fit(daily()).fitted
-    assert fitted.summary["without_effect"][0].startswith("max_epochs has no effect: Ridge is")
+    assert fitted.summary["without_effect"][0].startswith("`max_epochs` has no effect: Ridge is")
     assert "without_effect" not in Forecaster(3, 7, Ridge).fit(daily()).fitted.summary
