@@ -44,7 +44,7 @@ def end_with_targets(
     note = (
         f"{pluralize(len(series) - stop, 'row')}, {dates}, have no value of a series to forecast "
         f"and were left out; the forecast begins after {format_timestamp(stamps[stop - 1])}. Known "
-        "inputs of future steps are passed as --covariates and --future FILE."
+        "inputs of future steps are passed as --covariates and --future FILE"
     )
     return replace(series.slice_rows(0, stop), notes=(*series.notes, note))
 
@@ -70,6 +70,6 @@ def note_early_ends(series: Series) -> Series:
         more = f"; the same holds for {pluralize(len(early) - 1, 'other column')}"
     note = (
         f"column {series.names[first]!r} has no values in the last {int(empty[first]):,} rows; its "
-        f"forecast begins after {format_timestamp(series.timestamps[-1])}, as all others{more}."
+        f"forecast begins after {format_timestamp(series.timestamps[-1])}, as all others{more}"
     )
     return replace(series, notes=(*series.notes, note))

@@ -9,7 +9,7 @@ import pytest
 
 from revin_forecast.cli.main import main
 
-NOTE = "sales.csv: the rows are from new to old; they were sorted by time."
+NOTE = "sales.csv: the rows are from new to old; they were sorted by time"
 FORECAST = "forecast sales.csv --horizon 3 --lookback 6 --backbone Ridge --normalizer RevIN"
 
 
@@ -62,7 +62,7 @@ def test_groups_have_the_notes_of_the_table_once(capsys):
     Path("shops.csv").write_text(text)
     words = "forecast shops.csv --id shop --group shop --horizon 3 --lookback 6 --backbone Ridge"
     assert main([*words.split(), "--out", "forecast.csv"]) == 0
-    note = "shops.csv, line 122: 'Total' in column 'shop' is a row of totals, which was left out."
+    note = "shops.csv, line 122: 'Total' in column 'shop' is a row of totals, which was left out"
     assert capsys.readouterr().out.count(note) == 1
 
 

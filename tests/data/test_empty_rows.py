@@ -29,8 +29,8 @@ def test_empty_rows_at_the_ends_are_left_out(tmp_path):
     assert series.timestamps[[0, -1]].equals(DAYS[[3, 49]])
     np.testing.assert_array_equal(series.values, make_frame().iloc[3:50, 1:])
     assert series.notes == (
-        f"{path}, lines 2 to 4 have dates but no values; the table begins with 2024-01-04.",
-        f"{path}, lines 52 to 61 have dates but no values; the forecast begins after 2024-02-19.",
+        f"{path}, lines 2 to 4 have dates but no values; the table begins with 2024-01-04",
+        f"{path}, lines 52 to 61 have dates but no values; the forecast begins after 2024-02-19",
     )
 
 
@@ -39,7 +39,7 @@ def test_a_single_row_and_empty_rows_inside():
     assert len(series) == 59
     assert np.isnan(series.values[20:22]).all()
     assert series.notes == (
-        "the table, row 60 has a date but no values; the forecast begins after 2024-02-28.",
+        "the table, row 60 has a date but no values; the forecast begins after 2024-02-28",
     )
 
 
@@ -69,7 +69,7 @@ def test_known_inputs_do_not_extend_the_table():
     assert forecaster.fitted.summary["notes"] == [
         "10 rows, 2024-02-20 to 2024-02-29, have no value of a series to forecast and were left "
         "out; the forecast begins after 2024-02-19. Known inputs of future steps are passed as "
-        "--covariates and --future FILE."
+        "`covariates` and future=..."
     ]
 
 

@@ -41,14 +41,14 @@ def test_reads_usual_words_of_a_language(write_file, names, encoding):
     assert (series.format.time, *series.names) == tuple(names.split(","))
     assert series.format.encoding == encoding
     (note,) = series.notes
-    assert note.endswith(f"sales.csv, line 1: the text is not UTF-8 and was read as {encoding}.")
+    assert note.endswith(f"sales.csv, line 1: the text is not UTF-8 and was read as {encoding}")
 
 
 def test_signs_among_numbers(write_file):
     cells = [f"1\u00a0{100 + day}" for day in range(12)]
     series = read_series(write_file(make_table(cells), encoding="cp1252"))
     assert series.values[:2, 0].tolist() == [1100, 1101]
-    assert "sales.csv, line 2: the text is not UTF-8 and was read as cp1252." in series.notes[0]
+    assert "sales.csv, line 2: the text is not UTF-8 and was read as cp1252" in series.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_an_option_that_is_wrong(write_file, capsys):
     assert "--encoding or its format says utf-8 but is not that" in capsys.readouterr().err
     assert main(["inspect", str(path), "--encoding", "cp1252"]) == 0
     assert main(["inspect", str(path), "--encoding", "utf-88"]) == 2
-    assert "encoding of a table format is 'utf-88'" in capsys.readouterr().err
+    assert "--encoding is 'utf-88'" in capsys.readouterr().err
 
 
 def test_damage(write_file):

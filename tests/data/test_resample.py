@@ -50,7 +50,7 @@ def test_values_equal_those_of_pandas(aggregate):
     treatment = "counted as 0" if aggregate in ("sum", "count") else "not observed"
     assert series.notes == (
         f"{len(sales):,} rows resampled to 200 steps of D, the {aggregate} of each; 28 steps "
-        f"without a row: {treatment}.",
+        f"without a row: {treatment}",
     )
     assert (series.frequency, series.format.resample, series.format.aggregate) == (
         "D",
@@ -101,7 +101,7 @@ class TestIncompleteSteps:
             "would be too small.",
             "The last step, 2023-04-01, was left out: its rows end at 2023-04-14, so its sum would "
             "be too small.",
-            "100 rows resampled to 2 steps of MS, the sum of each.",
+            "100 rows resampled to 2 steps of MS, the sum of each",
         )
 
     def test_stay_in_means(self):

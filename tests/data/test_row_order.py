@@ -19,21 +19,21 @@ SWAPPED = [0, 1, 3, 2, *range(4, 30)]
     ("frame", "note"),
     [
         (WIDE, None),
-        (WIDE[::-1], "the table: the rows are from new to old; they were sorted by time."),
+        (WIDE[::-1], "the table: the rows are from new to old; they were sorted by time"),
         (
             WIDE.iloc[SWAPPED],
-            "the table, row 4: 2024-01-03 is below 2024-01-04; the rows were sorted by time.",
+            "the table, row 4: 2024-01-03 is below 2024-01-04; the rows were sorted by time",
         ),
         (LONG, None),
         (LONG.sort_values("ds", kind="stable"), None),
         (
             LONG[::-1],
-            "the table: the rows of each series are from new to old; they were sorted by time.",
+            "the table: the rows of each series are from new to old; they were sorted by time",
         ),
         (
             LONG.iloc[[*range(30), *(30 + row for row in SWAPPED)]],
             "the table, row 34: 2024-01-03 is below 2024-01-04; the rows of its series were sorted "
-            "by time.",
+            "by time",
         ),
     ],
 )
@@ -55,4 +55,4 @@ def test_infinite_values_are_noted(tmp_path):
         assert np.flatnonzero(~series.observed[:, 0]).tolist() == [3, 7]
         (note,) = series.notes
         assert note.startswith(f"{position}, column 'x': ")
-        assert note.endswith("inf counts as not observed, like 1 more infinite cells.")
+        assert note.endswith("inf counts as not observed, like 1 more infinite cells")

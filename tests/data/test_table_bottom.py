@@ -24,7 +24,7 @@ LONG = "store,date,y\n" + "".join(
 def test_remarks_are_left_out(write_file, remarks, where, line_break):
     path = write_file((GOOD + remarks).replace("\n", line_break))
     series = read_series(path)
-    assert series.notes == (f"{path}, {where} left out.",)
+    assert series.notes == (f"{path}, {where} left out",)
     assert series.values[:, 0].tolist() == list(range(12))
 
 
@@ -56,3 +56,17 @@ def test_damaged_rows_are_not_remarks(write_file, end, message):
 def test_a_cut_row_of_a_long_table_is_not_a_remark(write_file, end):
     message = get_read_error(write_file(LONG + end), id="store", value="y")
     assert "line 26 has" in message
+
+
+def test_rows_with_decimal_commas_are_no_remarks(write_file):
+    rows = [f"a|2024-01-{day:02d} 00:00:00|{day},5" for day in range(1, 10)]
+    rows += [f"b|2024-01-{day:02d} 00:00:00|{day},5" for day in range(1, 4)]
+    series = read_series(write_file("unique_id|ds|y\n" + "\n".join(rows)))
+    assert series.notes == ()
+    assert series.values[:3].tolist() == [[1.5, 1.5], [2.5, 2.5], [3.5, 3.5]]
+
+
+def test_a_damaged_time_is_no_remark(write_file):
+    rows = [f"2024-01-{day:02d} 00:00:00|{day},25|{day}" for day in range(1, 9)]
+    path = write_file("ds|x|y\n" + "\n".join([*rows, "202$-01-09 00:00:00|9,25|9"]))
+    assert "line 10, column 'ds'" in get_read_error(path)

@@ -83,5 +83,5 @@ def test_a_row_in_the_middle_is_reported_with_its_line(read, word):
 def test_of_a_frame():
     frame = pd.DataFrame({"date": [*DAYS, "Total"], "x": [*range(30), 435]})
     assert read_series(frame).notes == (
-        "the table, row 31: 'Total' in column 'date' is a row of totals, which was left out.",
+        "the table, row 31: 'Total' in column 'date' is a row of totals, which was left out",
     )

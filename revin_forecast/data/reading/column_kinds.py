@@ -105,7 +105,8 @@ def is_whole(column: pd.Series) -> bool:
     if column.dtype.kind in "iu" and isinstance(column.dtype, np.dtype):
         return True
     numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return bool((numbers % 1 == 0).all())
+    with np.errstate(invalid="ignore"):  # infinities
+        return bool((numbers % 1 == 0).all())
 
 
 def is_constant(column: pd.Series) -> bool:

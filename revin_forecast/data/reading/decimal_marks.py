@@ -113,7 +113,7 @@ def _resolve_mark(
     raise InputError(
         f"{table.describe_position(int(row or 0))}, column {name!r}: {cell!r} may be "
         f"{cell.replace(',', '.')} or {re.sub('[.,]', '', cell)}. Choose the decimal mark with "
-        f"--decimal , or --decimal . Or pass {remedy}."
+        f"--decimal ',' or --decimal '.', or pass {remedy}."
     )
 
 

@@ -52,7 +52,7 @@ def _drop_empty_ends_of_series(table: RawTable, rows: TimeRows) -> TimeRows:
             count = len(np.unique(channel[is_empty]))
             table.add_note(
                 f"{describe_rows(table, numbers[is_empty])} at the {end} of {count:,} series "
-                f"{_has_no_values(int(is_empty.sum()))}; {effect}."
+                f"{_has_no_values(int(is_empty.sum()))}; {effect}"
             )
     rows = replace(rows, ends=(first_value, last_value))
     return _slice_steps(rows, slice(int(first_value.min()), int(last_value.max()) + 1))
@@ -96,12 +96,12 @@ def note_empty_ends(
     if start:
         table.add_note(
             f"{describe_rows(table, rows[:start])} {_has_no_values(start)}; the table begins with "
-            f"{format_timestamp(stamps[start])}."
+            f"{format_timestamp(stamps[start])}"
         )
     if stop < len(has_value):
         table.add_note(
             f"{describe_rows(table, rows[stop:])} {_has_no_values(len(has_value) - stop)}; "
-            f"{effect} {format_timestamp(stamps[stop - 1])}."
+            f"{effect} {format_timestamp(stamps[stop - 1])}"
         )
     return slice(start, stop)
 

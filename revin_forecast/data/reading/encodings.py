@@ -97,7 +97,7 @@ def _decode_unmarked(data: bytes, name: str, like: str | None) -> tuple[bytes, s
         is_latin = _AMBIGUOUS_BYTES.search(_LONE_SIGNS.sub(b" ", data)) is None
         guess = "cp1252" if is_latin else guess_encoding(data)
         if guess is not None:
-            note = f"{name}, line {line}: the text is not UTF-8 and was read as {guess}."
+            note = f"{name}, line {line}: the text is not UTF-8 and was read as {guess}"
             return data.decode(guess).encode(), guess, note
         raise InputError(
             f"{name}, line {line} is not UTF-8 text (byte 0x{data[error.start]:02X}), and its "

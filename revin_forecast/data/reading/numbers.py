@@ -117,7 +117,7 @@ def note_infinities(table: RawTable, names: Sequence[str], values: np.ndarray) -
         more = "" if count == 1 else f", like {count - 1:,} more infinite cells"
         table.add_note(
             f"{table.describe_position(row)}, column {names[column]!r}: {values[row, column]} "
-            f"counts as not observed{more}."
+            f"counts as not observed{more}"
         )
 
 

@@ -29,7 +29,7 @@ def leave_out_repeated_names(text: DelimitedText) -> DelimitedText:
     before = text.data[: found[0].start()]
     line = text.first_line + len(re.findall(rb"\r\n|\r|\n", before))
     more = "" if len(found) == 1 else f", and {pluralize(len(found) - 1, 'more such line')}"
-    note = f"{text.name}, line {line}: the repeated names of the columns were left out{more}."
+    note = f"{text.name}, line {line}: the repeated names of the columns were left out{more}"
     # Empty lines, so that the others keep their numbers.
     rest = text.data[:start] + repeated.sub(b"", text.data[start:])
     return replace(text, data=rest, notes=(*text.notes, note))

@@ -105,7 +105,7 @@ def read_resampled_rows(
     each = "" if aggregate is None else f", the {aggregate} of each"
     table.add_note(
         f"{pluralize(row_count, 'row')} resampled to {pluralize(len(cells.labels), 'step')} of "
-        f"{frequency}{each}{without}."
+        f"{frequency}{each}{without}"
     )
     step, channel = np.full(len(table.frame), -1), None
     step[cells.rows] = cells.codes
@@ -216,8 +216,8 @@ def _drop_incomplete_steps(
     ):
         if is_left_out:
             table.add_note(
-                f"The {which} step, {format_timestamp(label)}, was left out: its rows "
-                f"{end.removesuffix(' 00:00:00')}, so its {aggregate} would be too small."
+                f"the {which} step, {format_timestamp(label)}, was left out: its rows "
+                f"{end.removesuffix(' 00:00:00')}, so its {aggregate} would be too small"
             )
     return cells.slice_steps(start, stop)
 

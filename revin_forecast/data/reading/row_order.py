@@ -12,7 +12,7 @@ def note_disorder(table: RawTable, stamps: pd.DatetimeIndex) -> None:
     if stamps.is_monotonic_increasing:
         return
     if stamps.is_monotonic_decreasing:
-        table.add_note(f"{table.name}: the rows are from new to old; they were sorted by time.")
+        table.add_note(f"{table.name}: the rows are from new to old; they were sorted by time")
         return
     row = int((np.diff(stamps.asi8) < 0).argmax()) + 1
     _add_note(table, stamps, row, row - 1, "")
@@ -46,7 +46,7 @@ def note_series_disorder(
         return
     if not ((codes[1:] > codes[:-1]) & is_same).any():
         table.add_note(
-            f"{table.name}: the rows of each series are from new to old; they were sorted by time."
+            f"{table.name}: the rows of each series are from new to old; they were sorted by time"
         )
         return
     first = int(is_late.argmax())
@@ -57,7 +57,7 @@ def note_series_disorder(
 def _add_note(table: RawTable, stamps: pd.DatetimeIndex, row: int, before: int, whose: str) -> None:
     table.add_note(
         f"{table.describe_position(row)}: {format_timestamp(stamps[row])} is below "
-        f"{format_timestamp(stamps[before])}; the rows{whose} were sorted by time."
+        f"{format_timestamp(stamps[before])}; the rows{whose} were sorted by time"
     )
 
 

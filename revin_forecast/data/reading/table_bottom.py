@@ -15,6 +15,8 @@ MAX_LINES = 3 * MAX_REMARK_LINES
 """Lines at the end by which the number of cells of a row is found."""
 MAX_BYTES = 2**15
 """Largest part at the end in which these are looked for."""
+MIN_SPLIT_SHARE = 0.25
+"""Share of the rows that a separator splits into the same number of cells at least."""
 PROSE = re.compile(r"[\W_]{3}|[*#(\[©†‡]|.*\w[:.,]? +\S.*\S", re.DOTALL)
 """Pattern of a remark: a rule or a mark of a footnote at its beginning, or two words."""
 
@@ -49,7 +51,7 @@ def leave_out_remarks(
         if remarks.count == 1
         else f"lines {first} to {first + remarks.count - 1}: the remarks below the table were"
     )
-    return data[: remarks.start], f"{name}, {words} left out."
+    return data[: remarks.start], f"{name}, {words} left out"
 
 
 def find_remarks(data: bytes, separator: str | None) -> Remarks | None:
@@ -67,27 +69,31 @@ def find_remarks(data: bytes, separator: str | None) -> Remarks | None:
     starts = [0, *(match.end() for match in re.finditer(rb"\r\n|\r|\n", tail))][-MAX_LINES:]
     lines = [tail[a:b].rstrip() for a, b in zip(starts, [*starts[1:], None], strict=True)]
     # The first line is the header, or may be cut.
-    split = _split_rows(lines[1:], separator)
-    if split is None:
+    widths = _find_widths(lines[1:], separator)
+    if not widths:
         return None
-    mark, width = split
     found = 0
     for count, line in enumerate(reversed(lines[-MAX_REMARK_LINES:]), start=1):
-        if count == len(lines) or (line and not _is_remark(line, mark, width, data)):
+        # Decimal commas split rows evenly too, so a remark is one by each separator.
+        is_row = bool(line) and not all(
+            _is_remark(line, mark, width, data) for mark, width in widths.items()
+        )
+        if is_row or count == len(lines):
             break
         found = count if line else found
     return Remarks(offset + starts[-found], found) if found else None
 
 
-def _split_rows(lines: Sequence[bytes], separator: str | None) -> tuple[str, int] | None:
-    """Return the separator that gives most lines the same number of cells, and this number."""
-    best, most = None, 1
+def _find_widths(lines: Sequence[bytes], separator: str | None) -> dict[str, int]:
+    """Return the usual number of cells of a row by separator, for those that split most rows."""
+    filled = [line for line in lines if line]
+    found: dict[str, int] = {}
     for mark in SEPARATORS if separator is None else (separator,):
-        widths = Counter(len(_split(line, mark)) for line in lines if line)
+        widths = Counter(len(_split(line, mark)) for line in filled)
         width, count = next(((w, n) for w, n in widths.most_common() if w > 1), (0, 0))
-        if count > most:
-            best, most = (mark, width), count
-    return best
+        if count > max(1, MIN_SPLIT_SHARE * len(filled)):
+            found[mark] = width
+    return found
 
 
 def _split(line: bytes, separator: str) -> list[str]:

@@ -64,7 +64,7 @@ def drop_total_rows(table: RawTable) -> RawTable:
     more = "" if len(words) == 1 else f", and {len(words) - 1} more below it"
     table.add_note(
         f"{table.describe_position(row)}: {word!r} in column {column!r} is a row of totals, which "
-        f"was left out{more}."
+        f"was left out{more}"
     )
     rest = frame.iloc[:stop]
     if rest[column].astype(str).str.fullmatch(r"\d+").all():
