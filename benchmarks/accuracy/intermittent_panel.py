@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from revin_forecast.data.intermittent import is_intermittent
-from revin_forecast.data.reading.frequency import default_season
+from revin_forecast.data.reading.rows.frequency import default_season
 
 ORIGINS = 4
 SEED = 1

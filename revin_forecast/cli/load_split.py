@@ -47,8 +47,8 @@ def load_split(
         entry, series = catalog.find_entry(data), catalog.load_dataset(data, data_dir)
         series = series if reading.target is None else series.select(reading.target)
         return SplitData(series, entry.borders, season or entry.season)
-    from revin_forecast.data.reading.frequency import default_season
     from revin_forecast.data.reading.read_series import read_series
+    from revin_forecast.data.reading.rows.frequency import default_season
 
     with progress(f"reading {data}"):
         series = read_series(data, **vars(reading))

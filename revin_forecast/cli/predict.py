@@ -116,9 +116,9 @@ def predict(
 
 def _read_new_rows(file: str, fitted: "FittedModel", reading: ReadingOptions) -> "Series":
     """Read newer rows; the format of the fitted table completes the options."""
-    from revin_forecast.data.reading.hide_outliers import hide_series_outliers
-    from revin_forecast.data.reading.new_rows import read_new_rows
     from revin_forecast.data.reading.read_series import read_series
+    from revin_forecast.data.reading.rows.new_rows import read_new_rows
+    from revin_forecast.data.reading.values.hide_outliers import hide_series_outliers
     from revin_forecast.utils.memory import exceeds_memory
 
     history = fitted.history

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
-from revin_forecast.data.reading.frequency import parse_frequency
 from revin_forecast.data.reading.reading_options import Aggregate
+from revin_forecast.data.reading.rows.frequency import parse_frequency
 from revin_forecast.data.time_forms import PART_SEPARATOR, is_time_form, list_time_forms, split_form
 from revin_forecast.errors import InputError, join_words
 

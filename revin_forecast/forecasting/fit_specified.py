@@ -15,7 +15,7 @@ from revin_forecast.data.covariates import (
     table_columns,
 )
 from revin_forecast.data.memory_mapped.series import MemoryMappedSeries
-from revin_forecast.data.reading.frequency import default_season
+from revin_forecast.data.reading.rows.frequency import default_season
 from revin_forecast.data.series import Series
 from revin_forecast.data.split import ChronologicalSplit, MemoryMappedSplit
 from revin_forecast.data.windows import Windows

@@ -13,8 +13,8 @@ from torch import Tensor
 from revin_forecast.backbones import ETS
 from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.data.covariates import KnownColumns
-from revin_forecast.data.reading.frequency import default_season
-from revin_forecast.data.reading.hide_outliers import SeenValues
+from revin_forecast.data.reading.rows.frequency import default_season
+from revin_forecast.data.reading.values.hide_outliers import SeenValues
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.data.value_range import ValueRange

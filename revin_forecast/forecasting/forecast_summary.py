@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from revin_forecast.data.amounts import measure_change
-from revin_forecast.data.reading.frequency import default_season
 from revin_forecast.data.reading.read_series import TableLike
+from revin_forecast.data.reading.rows.frequency import default_season
 from revin_forecast.data.series import Series
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.predict import PredictedValues, predict_values

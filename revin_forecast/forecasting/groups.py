@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 
 from revin_forecast.data.key_names import join_key
-from revin_forecast.data.reading.hide_outliers import hide_cell_outliers
 from revin_forecast.data.reading.inspect_table import inspect_columns
-from revin_forecast.data.reading.numbers import parse_numbers
 from revin_forecast.data.reading.raw_table import RawTable, read_table
 from revin_forecast.data.reading.read_series import (
     TableLike,
@@ -20,9 +18,11 @@ from revin_forecast.data.reading.read_series import (
     read_series,
 )
 from revin_forecast.data.reading.reading_options import DecimalMark, OutlierPolicy
-from revin_forecast.data.reading.timestamps import parse_timestamps
+from revin_forecast.data.reading.rows.total_rows import drop_total_rows
+from revin_forecast.data.reading.times.timestamps import parse_timestamps
 from revin_forecast.data.reading.to_table import to_table
-from revin_forecast.data.reading.total_rows import drop_total_rows
+from revin_forecast.data.reading.values.hide_outliers import hide_cell_outliers
+from revin_forecast.data.reading.values.numbers import parse_numbers
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
 from revin_forecast.errors import InputError

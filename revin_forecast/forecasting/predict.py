@@ -10,8 +10,8 @@ import torch
 
 from revin_forecast.data.covariates import KnownColumns, known_covariates
 from revin_forecast.data.formatting import format_names
-from revin_forecast.data.reading.new_rows import read_new_rows
 from revin_forecast.data.reading.read_series import TableLike, read_series
+from revin_forecast.data.reading.rows.new_rows import read_new_rows
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fit_checks import check_new_rows

@@ -7,8 +7,8 @@ import torch
 
 from revin_forecast.data.covariates import KnownColumns
 from revin_forecast.data.formatting import pluralize
-from revin_forecast.data.reading.new_rows import read_new_rows
 from revin_forecast.data.reading.read_series import TableLike, read_series
+from revin_forecast.data.reading.rows.new_rows import read_new_rows
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel, find_model_season

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from revin_forecast.data.memory_mapped.series import MemoryMappedSeries
-from revin_forecast.data.reading.frequency import default_season
+from revin_forecast.data.reading.rows.frequency import default_season
 from revin_forecast.data.series import Series
 from revin_forecast.data.value_range import ValueRange, describe_share
 from revin_forecast.forecasting.fitted import FittedModel, find_model_season

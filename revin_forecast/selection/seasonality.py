@@ -5,7 +5,7 @@ from pandas import Timedelta
 from pandas.tseries.frequencies import to_offset
 from pandas.tseries.offsets import Tick
 
-from revin_forecast.data.reading.frequency import default_season
+from revin_forecast.data.reading.rows.frequency import default_season
 
 MIN_AUTOCORRELATION = 0.3
 """Least autocorrelation of the changes at a lag that counts as a season."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError
 
-from revin_forecast.data.reading.delimited import read_delimited
-from revin_forecast.data.reading.file_kinds import has_signature
+from revin_forecast.data.reading.files.file_kinds import has_signature
+from revin_forecast.data.reading.text.delimited import read_delimited
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat
 from revin_forecast.errors import InputError
 from revin_forecast.serving.messages import WorkerRequest

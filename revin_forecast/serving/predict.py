@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from revin_forecast import __version__
-from revin_forecast.data.reading.new_rows import read_new_rows
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.rows.new_rows import read_new_rows
 from revin_forecast.data.series import Series
 from revin_forecast.data.write_table import to_csv
 from revin_forecast.errors import InputError, naming_flags

@@ -15,7 +15,7 @@ from pyarrow import feather
 
 from revin_forecast.cli.main import main
 from revin_forecast.cli.validation import fingerprint_file
-from revin_forecast.data.reading import sqlite
+from revin_forecast.data.reading.files import sqlite
 from revin_forecast.data.reading.read_series import read_series
 from tests.support.small_tables import DAYS, GOOD, get_read_error, make_long_frame
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revin_forecast.data.reading.frequency import default_season, find_regular_grid
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.rows.frequency import default_season, find_regular_grid
 from revin_forecast.errors import InputError
 
 STEPS = ["h", "15min", "10s", "D", "B", "W-SUN", "W-TUE", "MS", "ME", "QS-JAN", "QE-DEC", "YS-JAN"]

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revin_forecast.cli.main import main
-from revin_forecast.data.reading.header_rows import Header, classify_cell, find_header
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.text.header_rows import Header, classify_cell, find_header
 from revin_forecast.data.table_format import TableFormat
 from tests.support.small_tables import DAYS, GOOD, NUMBERS, get_read_error, make_table
 

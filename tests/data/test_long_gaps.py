@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from revin_forecast.cli.main import main
-from revin_forecast.data.reading.long_gaps import check_end_gaps
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.rows.long_gaps import check_end_gaps
 from revin_forecast.errors import InputError
 
 

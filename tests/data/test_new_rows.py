@@ -9,8 +9,8 @@ import pytest
 
 from revin_forecast import Forecaster, Ridge
 from revin_forecast.cli.main import main
-from revin_forecast.data.reading.new_rows import read_new_rows
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.rows.new_rows import read_new_rows
 from revin_forecast.errors import InputError
 
 MODEL = Path(__file__).parents[1] / "fixtures" / "models" / "schema-2" / "ridge"

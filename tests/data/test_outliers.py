@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revin_forecast.data.reading.outliers import (
+from revin_forecast.data.reading.values.outliers import (
     FILLS,
     find_channel_outliers,
     find_outliers,

@@ -31,7 +31,7 @@ class TestManySeries:
         np.testing.assert_array_equal(series.values[:, order].T.ravel(), np.arange(120_000))
 
     def test_series_that_hardly_overlap(self, monkeypatch):
-        from revin_forecast.data.reading import pivot as rows
+        from revin_forecast.data.reading.rows import pivot as rows
 
         monkeypatch.setattr(rows, "MAX_LONG_VALUES", 100)
         frame = make_long_frame([str(number) for number in range(60)], range(60))

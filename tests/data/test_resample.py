@@ -10,8 +10,8 @@ from revin_forecast.backbones import DLinear, Ridge
 from revin_forecast.cli.main import main
 from revin_forecast.data.reading.inspect_table import inspect_table
 from revin_forecast.data.reading.read_series import read_series
-from revin_forecast.data.reading.steps import assign_steps
-from revin_forecast.data.reading.suggest_step import suggest_step
+from revin_forecast.data.reading.rows.steps import assign_steps
+from revin_forecast.data.reading.rows.suggest_step import suggest_step
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.forecasting.groups import forecast_groups

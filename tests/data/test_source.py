@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from revin_forecast.data.reading import source, streams
+from revin_forecast.data.reading.files import source, streams
 from revin_forecast.data.reading.read_series import read_series
 from tests.support.small_tables import (
     GOOD,

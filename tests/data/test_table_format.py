@@ -9,8 +9,8 @@ import yaml
 
 from revin_forecast import Forecaster, Ridge, TableFormat, inspect_table, memory_map_table
 from revin_forecast.cli.main import main
-from revin_forecast.data.reading import delimited
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.text import delimited
 from revin_forecast.errors import InputError
 from tests.support.small_tables import DAYS, GOOD, NUMBERS, get_read_error, make_table
 

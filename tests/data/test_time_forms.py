@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from revin_forecast.data.format_timestamps import format_timestamps
 from revin_forecast.data.month_names import LANGUAGES
-from revin_forecast.data.reading.guess_time_forms import guess_time_forms
-from revin_forecast.data.reading.parse_time_cells import parse_cells
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.times.guess_time_forms import guess_time_forms
+from revin_forecast.data.reading.times.parse_time_cells import parse_cells
 from revin_forecast.data.table_format import TableFormat
 from tests.support.small_tables import NUMBERS, get_read_error, make_table
 

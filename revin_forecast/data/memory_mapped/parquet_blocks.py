@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from revin_forecast.data.reading.arrow_file import first_error_line
+from revin_forecast.data.reading.files.arrow_file import first_error_line
 from revin_forecast.data.reading.raw_table import RawTable, read_table
 from revin_forecast.data.table_format import TableFormat
 from revin_forecast.errors import InputError

@@ -8,12 +8,12 @@ import pandas as pd
 
 from revin_forecast.data.formatting import format_columns, format_names
 from revin_forecast.data.memory_mapped.parquet_blocks import ParquetTable
-from revin_forecast.data.reading.assign_channels import assign_channels
-from revin_forecast.data.reading.frequency import find_regular_grid
-from revin_forecast.data.reading.long_gaps import check_end_gaps
-from revin_forecast.data.reading.numbers import parse_numbers
+from revin_forecast.data.reading.columns.assign_channels import assign_channels
 from revin_forecast.data.reading.reading_options import LongGapPolicy
-from revin_forecast.data.reading.timestamps import parse_timestamps
+from revin_forecast.data.reading.rows.frequency import find_regular_grid
+from revin_forecast.data.reading.rows.long_gaps import check_end_gaps
+from revin_forecast.data.reading.times.timestamps import parse_timestamps
+from revin_forecast.data.reading.values.numbers import parse_numbers
 from revin_forecast.data.scaling import ChannelMoments
 from revin_forecast.data.table_format import TableFormat
 from revin_forecast.errors import InputError

@@ -9,25 +9,25 @@ from pathlib import Path
 import pandas as pd
 
 from revin_forecast.data.formatting import format_columns, format_names
-from revin_forecast.data.reading.column_kinds import UNNAMED, sort_columns
-from revin_forecast.data.reading.long_columns import (
+from revin_forecast.data.reading.columns.column_kinds import UNNAMED, sort_columns
+from revin_forecast.data.reading.columns.long_columns import (
     LongColumns,
     find_long_columns,
     has_repeats,
     require_certain,
 )
-from revin_forecast.data.reading.numbers import detect_decimals
-from revin_forecast.data.reading.part_columns import check_part_columns, check_transposed
-from revin_forecast.data.reading.raw_table import LONG_NAMES, ArrowTable, RawTable, read_table
-from revin_forecast.data.reading.time_column import find_time_column, is_timestamp
-from revin_forecast.data.reading.time_parts import detect_form
-from revin_forecast.data.reading.timestamps import parse_form
-from revin_forecast.data.reading.total_rows import drop_total_rows
-from revin_forecast.data.reading.unread_columns import (
+from revin_forecast.data.reading.columns.part_columns import check_part_columns, check_transposed
+from revin_forecast.data.reading.columns.unread_columns import (
     UNREAD,
     check_texts,
     find_unread_columns,
 )
+from revin_forecast.data.reading.raw_table import LONG_NAMES, ArrowTable, RawTable, read_table
+from revin_forecast.data.reading.rows.total_rows import drop_total_rows
+from revin_forecast.data.reading.times.time_column import find_time_column, is_timestamp
+from revin_forecast.data.reading.times.time_parts import detect_form
+from revin_forecast.data.reading.times.timestamps import parse_form
+from revin_forecast.data.reading.values.numbers import detect_decimals
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
 from revin_forecast.errors import InputError
 

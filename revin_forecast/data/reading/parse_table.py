@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from revin_forecast.data.reading.empty_rows import drop_empty_ends
-from revin_forecast.data.reading.frequency import find_regular_grid, parse_frequency
-from revin_forecast.data.reading.gaps import find_first_gap, interpolate
-from revin_forecast.data.reading.hide_outliers import SeenValues, hide_outliers
 from revin_forecast.data.reading.inspect_table import select_channel_columns
-from revin_forecast.data.reading.long_gaps import check_end_gaps
-from revin_forecast.data.reading.pivot import TimeRows, read_long_rows, read_wide_rows
 from revin_forecast.data.reading.raw_table import RawTable
 from revin_forecast.data.reading.reading_options import LongGapPolicy, MissingPolicy, OutlierPolicy
-from revin_forecast.data.reading.resample import read_resampled_rows
-from revin_forecast.data.reading.steps import parse_resample
+from revin_forecast.data.reading.rows.empty_rows import drop_empty_ends
+from revin_forecast.data.reading.rows.frequency import find_regular_grid, parse_frequency
+from revin_forecast.data.reading.rows.long_gaps import check_end_gaps
+from revin_forecast.data.reading.rows.pivot import TimeRows, read_long_rows, read_wide_rows
+from revin_forecast.data.reading.rows.resample import read_resampled_rows
+from revin_forecast.data.reading.rows.steps import parse_resample
+from revin_forecast.data.reading.values.gaps import find_first_gap, interpolate
+from revin_forecast.data.reading.values.hide_outliers import SeenValues, hide_outliers
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import TableFormat
 from revin_forecast.errors import InputError

@@ -13,15 +13,15 @@ import pyarrow as pa
 from pandas.api.types import infer_dtype
 
 from revin_forecast.data.formatting import format_names
-from revin_forecast.data.reading.delimited import NA_VALUES, DelimitedText, read_delimited
-from revin_forecast.data.reading.header_rows import classify_cell
-from revin_forecast.data.reading.index_to_columns import (
+from revin_forecast.data.reading.files.index_to_columns import (
     describe_nested_cells,
     index_to_columns,
 )
-from revin_forecast.data.reading.read_file_table import read_file_table
-from revin_forecast.data.reading.repeated_names import leave_out_repeated_names
-from revin_forecast.data.reading.source import read_content
+from revin_forecast.data.reading.files.read_file_table import read_file_table
+from revin_forecast.data.reading.files.source import read_content
+from revin_forecast.data.reading.text.delimited import NA_VALUES, DelimitedText, read_delimited
+from revin_forecast.data.reading.text.header_rows import classify_cell
+from revin_forecast.data.reading.text.repeated_names import leave_out_repeated_names
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat
 from revin_forecast.data.time_forms import is_iso_form
 from revin_forecast.errors import InputError, did_you_mean

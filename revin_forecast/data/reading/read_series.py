@@ -8,7 +8,6 @@ from typing import Any, get_args
 from revin_forecast.data.check_format import FieldError
 from revin_forecast.data.formatting import format_names
 from revin_forecast.data.range_settings import RangeSettings
-from revin_forecast.data.reading.hide_outliers import SeenValues
 from revin_forecast.data.reading.inspect_table import inspect_columns
 from revin_forecast.data.reading.parse_table import fill_gaps, parse_table
 from revin_forecast.data.reading.raw_table import read_table
@@ -19,8 +18,9 @@ from revin_forecast.data.reading.reading_options import (
     MissingPolicy,
     OutlierPolicy,
 )
+from revin_forecast.data.reading.rows.total_rows import drop_total_rows
 from revin_forecast.data.reading.to_table import TableLike, to_table
-from revin_forecast.data.reading.total_rows import drop_total_rows
+from revin_forecast.data.reading.values.hide_outliers import SeenValues
 from revin_forecast.data.series import Series
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat, load_format
 from revin_forecast.errors import InputError

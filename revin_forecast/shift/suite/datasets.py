@@ -9,8 +9,8 @@ import numpy as np
 
 from revin_forecast.data.catalog import catalog
 from revin_forecast.data.catalog.catalog import SplitBorders, split_7_1_2
-from revin_forecast.data.reading.frequency import default_season
 from revin_forecast.data.reading.read_series import read_series
+from revin_forecast.data.reading.rows.frequency import default_season
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.errors import InputError
 from revin_forecast.shift.dataset import ShiftDataset

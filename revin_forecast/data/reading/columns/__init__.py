@@ -1,0 +1,1 @@
+"""Columns of a table that name its series."""

@@ -1,0 +1,1 @@
+"""Kinds of files, and the table in each."""

@@ -1,0 +1,1 @@
+"""Text files: encodings, separators, and lines around the table."""

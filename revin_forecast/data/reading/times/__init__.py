@@ -1,0 +1,1 @@
+"""Times of a table: columns, forms and parsing."""

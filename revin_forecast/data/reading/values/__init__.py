@@ -1,0 +1,1 @@
+"""Numbers of a table: parsing, signs and outliers."""
