@@ -267,7 +267,7 @@ def parse_column(
     column: list[str], column_marks: set[str], table_marks: set[str]
 ) -> list[float | None]:
     """Return the values of a column, given the decimal marks that it and its table show."""
-    # One marker, such as -, that is repeated in a column of numbers is no value.
+    # One marker, such as -, that is repeated in a column of numbers means that there is no value.
     markers = {cell for cell in column if cell not in MISSING and not re.search(r"\w", cell)}
     column = ["" if len(markers) == 1 and cell in markers else cell for cell in column]
     values = [cell for cell in column if cell not in MISSING]
