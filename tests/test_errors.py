@@ -4,6 +4,8 @@ import ast
 import inspect
 import pickle
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
@@ -24,12 +26,10 @@ from revin_forecast.errors import (
     PYTHON_NAMES,
     InputError,
     naming_flags,
-    spell_options,
     to_python_spelling,
 )
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.forecasting.groups import forecast_groups
-from revin_forecast.parallel import make_engine
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.shift.benchmark import run_benchmark
 from revin_forecast.training.settings import TrainingSettings
@@ -227,7 +227,15 @@ def test_saved_notes_are_written_for_who_loads_them(tmp_path, capsys):
 
 
 def test_worker_processes_write_options_as_their_parent_does():
+    # In a process of its own, whose workers have no earlier environment.
+    program = """
+from revin_forecast.errors import naming_flags, spell_options
+from revin_forecast.parallel import make_engine
+
+if __name__ == "__main__":
     with naming_flags():
-        assert make_engine("local", 1).map(spell_options, ["Pass --time day."]) == [
-            "Pass --time day."
-        ]
+        print(*make_engine("local", 1).map(spell_options, ["Pass --time day."]))
+"""
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout == "Pass --time day.\n"

@@ -215,7 +215,7 @@ def read_date(part, order: str) -> tuple[int, int, int] | None:
         return None
     day, month = (first, second) if order == "dmy" else (second, first)
     year = int(third) + (2000 if len(third) == 2 else 0)
-    return year - 100 * (len(third) == 2 and year > 2068), int(month), int(day)
+    return year - 100 * (len(third) == 2 and year > 2049), int(month), int(day)
 
 
 def is_date(part, order: str) -> bool:

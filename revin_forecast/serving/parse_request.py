@@ -18,8 +18,8 @@ from revin_forecast.serving.schemas import ForecastRequest, Rows
 TABLE_FILE_NAME = "table.csv"
 """Name of the request's table in the messages of the table reader."""
 CLI_ONLY_OPTIONS = re.compile(
-    r"(?<![^\s(])--(encoding|format|frequency|id|inputs|memory-map|missing|outliers|skip-rows|"
-    r"target|time|time-form|value)(?![\w-])"
+    r"(?<![^\s(])--(aggregate|encoding|format|frequency|id|inputs|long-gaps|memory-map|missing|"
+    r"outliers|resample|skip-rows|target|time|time-form|value)(?![\w-])"
 )
 """Options of the command line that a request lacks: the model was fitted with them."""
 MAX_COLUMNS = 10_000
@@ -72,15 +72,15 @@ def to_client_message(message: str) -> str:
 
     >>> to_client_message("table.csv, line 3: no value. Fill it in, or pass --missing observed.")
     'line 3: no value. Fill it in.'
-    >>> to_client_message("'1,234' may be 1.234 or 1234. Say which with --decimal , or --decimal .")
-    "'1,234' may be 1.234 or 1234. Say which with decimal=, or decimal=."
+    >>> to_client_message("'1,234' may be 1.234 or 1234. Say which: --decimal ',' or --decimal '.'")
+    "'1,234' may be 1.234 or 1234. Say which: decimal=, or decimal=."
     """
     message = (
         " ".join(message.split())
         .replace(f"{TABLE_FILE_NAME}, ", "")
         .replace(TABLE_FILE_NAME, "the table")
     )
-    message = re.sub(r"(?<!\S)--decimal ([,.])", r"decimal=\1", message)
+    message = re.sub(r"(?<!\S)--decimal '([,.])'", r"decimal=\1", message)
     message = re.sub(r"(?<!\S)--(decimal|level)(?![\w-])", r"\1", message)
     first, *others = re.split(r"(?<=[.?!]) (?=[A-Z])", message)
     # The first sentence states the problem and stays, even if it names an option.

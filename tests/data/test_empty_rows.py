@@ -87,7 +87,7 @@ def test_a_column_that_ends_early_is_noted():
     forecaster = Forecaster(3, 5, DLinear).fit(clear(make_frame(), slice(50, 60), ["x"]))
     assert forecaster.fitted.summary["notes"] == [
         "column 'x' has no values in the last 10 rows; its forecast begins after 2024-02-29, as "
-        "all others."
+        "all others"
     ]
 
 
@@ -111,7 +111,7 @@ def test_each_series_of_a_long_table_ends_with_its_last_value(shuffled):
     if not shuffled:
         assert series.notes == (
             "the table, row 1 at the start of 1 series has a date but no values; each series "
-            "begins with its first value.",
+            "begins with its first value",
             "the table, row 56 and 6 more at the end of 2 series have dates but no values; the "
-            "forecast of each begins after its last value.",
+            "forecast of each begins after its last value",
         )

@@ -148,7 +148,7 @@ class TestJson:
         assert "line 1 is not UTF-8 text" in get_read_error(
             write_file('{"date": "é"}', "t.json", encoding="latin-1")
         )
-        assert "skip_rows is for text such as CSV" in get_read_error(
+        assert "`skip_rows` is for text such as CSV" in get_read_error(
             write_file(columns, "t.json"), skip_rows=1
         )
 

@@ -17,7 +17,7 @@ def test_repeated_names_are_left_out(write_file, rows, line_break):
     path = write_file(line_break.join(lines))
     series = read_series(path)
     more = ", and 1 more such line" if len(rows) == 2 else ""
-    note = f"{path}, line {rows[0] + 2}: the repeated names of the columns were left out{more}."
+    note = f"{path}, line {rows[0] + 2}: the repeated names of the columns were left out{more}"
     assert series.notes == (note,)
     assert series.values[:, 0].tolist() == list(range(12))
 

@@ -65,8 +65,12 @@ def test_no_value_is_lost_or_counted_twice(seed, step):
     stamps = pd.DatetimeIndex(sales.time)
     labels, codes = assign_steps(stamps, "W-MON" if step == "W" else step)
     assert (labels[codes] <= stamps).all()
+    if len(labels) < 2:
+        return
     following = labels[1:][np.minimum(codes, len(labels) - 2)]
     assert ((stamps < following) | (codes == len(labels) - 1)).all()
+    if step in ("h", "6h"):  # most of these steps have no row, which is refused
+        return
     maximum = read_series(sales, resample=step, aggregate="max")
     assert np.nanmax(maximum.values) == sales.amount.max()
 
@@ -88,7 +92,7 @@ def test_the_names_of_longer_steps(step, first, last):
     assert (
         series.future_timestamps(1)[0] == pd.date_range(last, periods=2, freq=series.frequency)[1]
     )
-    assert "The last step" in series.notes[0]
+    assert "the last step" in series.notes[0]
 
 
 class TestIncompleteSteps:
@@ -97,10 +101,10 @@ class TestIncompleteSteps:
         series = read_series(days, resample="MS", aggregate="sum")
         assert series.values[:, 0].tolist() == [28, 31]
         assert series.notes == (
-            "The first step, 2023-01-01, was left out: its rows begin at 2023-01-05, so its sum "
-            "would be too small.",
-            "The last step, 2023-04-01, was left out: its rows end at 2023-04-14, so its sum would "
-            "be too small.",
+            "the first step, 2023-01-01, was left out: its rows begin at 2023-01-05, so its sum "
+            "would be too small",
+            "the last step, 2023-04-01, was left out: its rows end at 2023-04-14, so its sum would "
+            "be too small",
             "100 rows resampled to 2 steps of MS, the sum of each",
         )
 
@@ -116,7 +120,7 @@ class TestIncompleteSteps:
         assert len(read_series(sales, resample="D", aggregate="sum")) == 200
         cut = sales[sales.time < "2024-07-18 11:00"]
         series = read_series(cut, resample="D", aggregate="sum")
-        assert (len(series), "The last step, 2024-07-18" in series.notes[0]) == (199, True)
+        assert (len(series), "the last step, 2024-07-18" in series.notes[0]) == (199, True)
 
     def test_rows_that_have_the_step_already_are_complete(self):
         months = pd.DataFrame({"date": pd.date_range("2024-01-01", periods=5, freq="MS"), "x": 3.0})

@@ -186,7 +186,7 @@ def test_saved_and_loaded_quantiles_are_the_same(tmp_path):
     assert (before[..., 0] > before[..., 1]).all()
     message = (
         r"trained on the quantiles \[0\.1, 0\.5, 0\.9\] but 0\.025 was requested\. "
-        r"Its intervals are --level 80"
+        r"Its intervals are level=\[80\]"
     )
     with pytest.raises(InputError, match=message):
         predict_quantiles(saved.fitted.model, past, [0.025])
@@ -195,7 +195,7 @@ def test_saved_and_loaded_quantiles_are_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("backbone", "message"),
     [
-        (Ridge, r"Ridge is solved for the mean, .* intervals \(--level 80 95\)"),
+        (Ridge, r"Ridge is solved for the mean, .* intervals \(level=\[80, 95\]\)"),
         (Repeat, "Repeat has nothing to train"),
     ],
 )

@@ -101,7 +101,7 @@ def test_decimal_commas_can_be_requested(client, newer):
         (
             HEAD + TWO + b"soon,1,2\n",
             "line 4, column 'day': 'soon' is not a date or time like those above it. Write it as "
-            "2024-12-31 or 2024-12-31 23:00.",
+            "2024-12-31 or 2024-12-31 23:00, or delete the row.",
         ),
     ],
 )

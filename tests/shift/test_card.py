@@ -153,7 +153,7 @@ def test_sizes_of_short_files_are_smaller_and_noted():
     assert "too short for the usual 96" in note
     assert card_window_sizes(676, 193, horizon=5)[:2] == (16, 5)
     with pytest.raises(
-        ValueError, match=r"20 training and 5 test rows are too few .*lookback and horizon"
+        ValueError, match=r"20 training and 5 test rows are too few .*`lookback` and `horizon`"
     ):
         card_window_sizes(20, 5)
 

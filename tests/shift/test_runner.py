@@ -246,7 +246,7 @@ def test_results_do_not_depend_on_workers_or_shards(finished_run, tmp_path):
     assert exact_results(merged) == exact_results(finished_run[1])
     with pytest.raises(InputError, match="is not the folder of a benchmark: it has no measured/"):
         merge_folders([tmp_path], tmp_path / "x")
-    with pytest.raises(InputError, match="--shard is i/n with 1 <= i <= n but got 4/3"):
+    with pytest.raises(InputError, match="`shard` is i/n with 1 <= i <= n but got 4/3"):
         select_shard(jobs, (4, 3))
 
 

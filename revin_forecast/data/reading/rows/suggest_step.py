@@ -32,7 +32,7 @@ END_ROWS = 3
 def suggest_resample(stamps: pd.DatetimeIndex) -> str:
     """Return the options that put irregular rows on regular steps.
 
-    >>> suggest_resample(pd.date_range("2024-01-01", periods=9, freq="37min"))
+    >>> suggest_resample(pd.date_range("2024-01-01", periods=90, freq="37min"))
     '--resample h --aggregate mean (or sum)'
     """
     return f"--resample {suggest_step(stamps)} --aggregate mean (or sum)"

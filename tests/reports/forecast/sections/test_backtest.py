@@ -40,7 +40,7 @@ def test_spacing_of_cutoffs_is_reported(tmp_path, monkeypatch):
 def test_season_longer_than_the_rows_has_no_baseline(tmp_path):
     frame = make_table(("a",), 12)
     frame["date"] = pd.date_range("2024-01-01", periods=12, freq="MS")
-    page = render_page(tmp_path, frame, "--horizon", "3", "--season", "12")
+    page = render_page(tmp_path, frame, "--horizon", "3")
     text = extract_text(page)
     assert "the last value repeated" in text
     assert "the last season repeated" not in text
