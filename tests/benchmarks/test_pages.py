@@ -15,7 +15,7 @@ from revin_forecast.utils.environment import environment_info
 from tests.support.evidence_pages import find_command
 
 RECORDS = sorted(PAGES.glob("*.json"))
-ROWS = [{"end": "accepted", "share": 0.4}, {"end": "refused", "share": 0.6}]
+ROWS = [{"kind": "damaged", "share": 0.4}, {"kind": "empty tail", "share": 0.6}]
 TEXT = "# Damaged tables\n\nWhat was done."
 
 

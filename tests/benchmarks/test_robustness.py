@@ -19,13 +19,17 @@ def test_the_audit_runs_and_our_normalizers_keep_every_promise(tmp_path):
     assert sum(row["Copied"].startswith("x") for row in rows) >= 8
 
 
-def test_no_damaged_table_is_read_wrongly(tmp_path):
+def test_no_odd_table_is_read_wrongly(tmp_path):
     repeat_page("table_fuzz", tmp_path)
     record = read_committed("table_fuzz")
     assert record["made"]["files"] >= 20_000
-    counts = {row["end"]: row["files"] for row in record["rows"]}
-    assert counts["accepted"] > 5000
-    assert counts["traceback"] == counts["differs"] == counts["bad message"] == 0
+    rows = {row["kind"]: row for row in record["rows"]}
+    assert len(rows) >= 14
+    assert rows["damaged"]["accepted"] > 3000
+    assert rows["wrong date"]["refused"] == rows["wrong date"]["files"]
+    for row in rows.values():
+        wrong = ("bad message", "silent", "traceback", "differs")
+        assert not any(row[end] for end in wrong), row
 
 
 def test_coverage_holds_when_the_scale_shifts(data_dir, tmp_path):
