@@ -60,7 +60,7 @@ def test_every_page_has_a_figure_that_shows_its_numbers(path):
 def test_a_picture_stands_between_text_and_table(record):
     page = record.with_suffix(".md").read_text()
     picture = "![Damaged tables](table_fuzz.svg)"
-    assert page.startswith(f"{TEXT}\n\n{picture}\n\n| end | share |\n")
+    assert page.startswith(f"{TEXT}\n\n{picture}\n\n| kind | share |\n")
     assert record.with_suffix(".svg").read_text().startswith("<svg>a sketch</svg>\n<!-- rows")
     assert extract_text(page, "table_fuzz", ROWS) == TEXT
     assert find_difference(record) is None
@@ -77,13 +77,13 @@ def test_an_old_picture_never_shows_new_numbers(record, capsys):
 
 def test_a_page_that_is_not_its_records_is_told(record):
     page, found = record.with_suffix(".md"), json.loads(record.read_text())
-    page.write_text(page.read_text().replace("| refused | 0.6 |", "| refused | 0.5 |"))
+    page.write_text(page.read_text().replace("| empty tail | 0.6 |", "| empty tail | 0.5 |"))
     assert find_difference(record) == "the page does not match its record"
     found["rows"][1]["share"] = 0.5
     record.write_text(json.dumps(found))
     assert find_difference(record) == "the figure shows other rows"
     page.write_text("# Another\n")
-    with pytest.raises(SystemExit, match=r"has no table \| end \| share \|; run its program"):
+    with pytest.raises(SystemExit, match=r"has no table \| kind \| share \|; run its program"):
         find_difference(record)
 
 
@@ -118,5 +118,5 @@ def test_a_browser_draws(record):
     update_page(copy)
     drawn = copy.with_suffix(".svg").read_text()
     assert drawn.startswith("<svg")
-    assert "accepted" in drawn
+    assert "damaged" in drawn
     assert find_difference(copy) is None
