@@ -60,7 +60,7 @@ class StrangersTable:
     """End of the file's name."""
     data: bytes
     truth: pd.DataFrame | None
-    """The values by time (index) and series (columns), NaN where there are none; None: the file
+    """The values by time (index) and series (columns), NaN where unobserved; None: the file
     must be refused."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of `read_series` that a user would pass."""

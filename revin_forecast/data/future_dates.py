@@ -20,7 +20,7 @@ def check_future_dates(
         last: timestamp of the last row.
         frequency: pandas frequency string.
         horizon: steps to forecast.
-        most: the longest horizon that other limits allow; None: there are none.
+        most: the longest horizon that other limits allow; None: no other limit.
 
     Raises:
         InputError: the steps end after the last date; the message has the number that works.

@@ -79,7 +79,7 @@ class ForecastSummary:
     past_lag: int
     """Steps from the rows that the forecast is compared with to the forecast."""
     past_steps: int
-    """Number of these rows; 0: there are none."""
+    """Number of these rows; may be 0."""
     level: float | None
     """Level of the ranges in percent; None without intervals."""
     naive_season: int | None

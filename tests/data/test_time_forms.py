@@ -323,3 +323,12 @@ def test_two_columns_of_years_are_not_joined(tmp_path):
     path.write_text("ds,x,time\n2024,3,2024\n2025,4,2025\n2026,1,2026\n")
     message = get_read_error(path)
     assert "several columns that may be the time: ['ds', 'time']" in message
+
+
+def test_years_of_two_digits_across_the_century_are_refused(tmp_path):
+    path = tmp_path / "years.csv"
+    rows = "".join(f"01.01.{year % 100:02d},{year}\n" for year in range(2025, 2055))
+    path.write_text(f"time,x\n{rows}")
+    assert "A year of two digits is ambiguous" in get_read_error(path)
+    path.write_text(f"time,x\n{rows[: rows.index('01.01.50')]}")
+    assert len(read_series(path)) == 25

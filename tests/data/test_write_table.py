@@ -100,7 +100,7 @@ def make_series(frequency, form, separator, decimal, layout):
 
 
 class TestStyle:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(
         st.sampled_from(FORMS),
         st.sampled_from(",;\t|"),

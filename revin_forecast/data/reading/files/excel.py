@@ -143,7 +143,7 @@ def _choose_sheet(
 
 
 def _describe_choice(content: FileContent, title: str, titles: Sequence[str]) -> str | None:
-    """Return a note on the sheet that was read; None: there is no other one."""
+    """Return a note on the sheet that was read; None for the only one."""
     others = [other for other in titles if other != title]
     return (
         f"{content.name}, sheet {title!r} was read, not {format_names(others)}." if others else None

@@ -10,7 +10,7 @@ import pandas as pd
 from revin_forecast.data.format_timestamps import DAY_MICROSECONDS
 from revin_forecast.data.reading.raw_table import RawTable
 from revin_forecast.data.reading.times.parse_time_text import parse_time_text
-from revin_forecast.data.reading.times.regularity import measure_regularity
+from revin_forecast.data.reading.times.regularity import Regularity, measure_regularity
 from revin_forecast.data.reading.times.timestamps import (
     are_same_times,
     describe_columns,
@@ -26,6 +26,8 @@ from revin_forecast.data.time_forms import (
 )
 from revin_forecast.errors import InputError
 
+MAX_YEAR_GAP = 50
+"""Longest gap between years of two digits; a longer one is a change of the century."""
 MAX_DAY_STEP = 7
 """Longest step of days whose year may be left out."""
 
@@ -101,7 +103,7 @@ def _choose_reading(
     Raises:
         InputError: none is.
     """
-    regular = [measure_regularity(item.stamps.dropna()) for item in readings]
+    regular = [_measure(item) for item in readings]
     for index, item in enumerate(readings):
         others = [*regular[:index], *regular[index + 1 :]]
         if others and all(regular[index].is_clearly_better(other) for other in others):
@@ -117,6 +119,17 @@ def _choose_reading(
         _check_day_without_year(table, names, only)
         _note_choice(table, names, only)
     return only
+
+
+def _measure(reading: _Reading) -> Regularity:
+    """Return the regularity of a reading; irregular where years of two digits change century."""
+    stamps = reading.stamps.dropna()
+    # 49 and 50 are next to each other in the table, but are read 99 years apart.
+    if "%y" in reading.form and len(stamps):
+        years = np.unique(stamps.year)
+        if np.diff(years).max(initial=0) > MAX_YEAR_GAP:
+            return Regularity(0.0, 0, 0)
+    return measure_regularity(stamps)
 
 
 def _check_swapped_days(table: RawTable, names: str | Sequence[str], chosen: _Reading) -> None:

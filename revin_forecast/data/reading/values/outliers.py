@@ -70,7 +70,7 @@ def find_outliers(values: np.ndarray, seen: np.ndarray | None = None) -> list[Ch
 
     Args:
         values: (rows, channels) in time order, NaN where unobserved.
-        seen: (rows, channels) further values, which are known to be usual; None: there are none.
+        seen: (rows, channels) further values, which are known to be usual; None without such.
 
     >>> sold = np.array([[5.0], [7], [-9999], [6], [4], [8], [-9999]])
     >>> [(found.channel, found.rows.tolist()) for found in find_outliers(sold)]
@@ -192,7 +192,7 @@ def _get_max_count(count: int) -> int:
 
 
 def _find_fills(kept: np.ndarray, is_outlier: np.ndarray) -> np.ndarray | None:
-    """Return the mask of a fill that is outside of all values kept; None: there is none."""
+    """Return the mask of a fill that is outside of all values kept; None without such a fill."""
     remaining = kept[~is_outlier]
     if not len(remaining):
         return None
@@ -219,7 +219,7 @@ def _find_fills(kept: np.ndarray, is_outlier: np.ndarray) -> np.ndarray | None:
 def _find_far_values(
     kept: np.ndarray, is_outlier: np.ndarray, is_own: np.ndarray
 ) -> np.ndarray | None:
-    """Return the indices of the values far beyond all others; None: there are none."""
+    """Return the indices of the values far beyond all others; None without such values."""
     indices = np.flatnonzero(~is_outlier)
     count = len(indices)
     if count <= MIN_OTHERS:
