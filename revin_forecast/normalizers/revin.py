@@ -13,6 +13,7 @@ from revin_forecast.normalizers.statistics import (
     LocationScale,
     guard_zero_scale,
     observed_median,
+    unbias_variance,
 )
 from revin_forecast.utils.shapes import Observed, Past
 
@@ -29,7 +30,7 @@ class RevIN(LocationScaleNormalizer):
 
     z = w (x - location) / scale + b on the way in, y = (z - b) / w * scale + location on the way
     back, with one learned w and b per channel for both directions. The scale is the window's
-    standard deviation about its mean (biased), over observed values.
+    standard deviation about its mean, over observed values.
 
     Three choices differ from the authors' layer. A zero deviation counts as 1, where the authors
     add `eps` to every variance, so that f(a x + b) = a f(x) + b holds exactly. A weight closer to
@@ -48,10 +49,13 @@ class RevIN(LocationScaleNormalizer):
         targets: channels that the backbone forecasts; None means all.
         detach: treat the statistics as constants in the backward pass, as the paper does. False
             lets the gradient flow through them.
+        correction: 0 divides the sum of squares by the number n of observed values, as the paper
+            does; 1 divides by n - 1, the default of `torch.var`, which CycleNet and RLinear use. A
+            window with one observed value has the variance 0 either way.
 
     Raises:
-        ValueError: an unknown statistic, an eps that is not positive, no channels, or targets that
-            are not distinct channel numbers.
+        ValueError: an unknown statistic, an eps that is not positive, no channels, targets that
+            are not distinct channel numbers, or a correction other than 0 and 1.
 
     >>> revin = RevIN(channels=3)
     >>> past = torch.randn(32, 96, 3) * 5 + 1000
@@ -71,15 +75,21 @@ class RevIN(LocationScaleNormalizer):
         eps: float | None = None,
         targets: Sequence[int] | None = None,
         detach: bool = True,
+        correction: Literal[0, 1] = 0,
     ):
         super().__init__(channels, targets)
         if statistic not in ("mean", "last", "median"):
             raise ValueError(f'statistic must be "mean", "last" or "median" but got {statistic!r}.')
         if eps is not None and not eps > 0:
             raise ValueError(f"eps must be a positive number or None but got {eps}.")
+        if correction not in (0, 1):
+            raise ValueError(
+                f"correction must be 0 (divide by n) or 1 (by n - 1) but got {correction!r}."
+            )
         self.statistic: LocationName = statistic
         self.eps = eps
         self.detach = detach
+        self.correction: Literal[0, 1] = correction
         self.affine_weight = nn.Parameter(torch.ones(channels)) if affine else None
         self.affine_bias = nn.Parameter(torch.zeros(channels)) if affine else None
 
@@ -99,6 +109,8 @@ class RevIN(LocationScaleNormalizer):
         # The anchor is a value of the window: `past - anchor` is exact at any level, and exactly
         # zero for a constant window.
         anchor, mean, variance = anchored_moments(past, observed)
+        if self.correction == 1:
+            variance = unbias_variance(variance, past, observed)
         residual = self._location_residual(past, anchor, mean, observed)
         return LocationScale(anchor, residual, self._scale_from_variance(variance))
 
@@ -156,7 +168,8 @@ class RevIN(LocationScaleNormalizer):
         options += ["affine=False"] if self.affine_weight is None else []
         options += [f"statistic={self.statistic!r}"] if self.statistic != "mean" else []
         options += [f"eps={self.eps}"] if self.eps is not None else []
-        return ", ".join(options + ([] if self.detach else ["detach=False"]))
+        options += [] if self.detach else ["detach=False"]
+        return ", ".join(options + ([f"correction={self.correction}"] if self.correction else []))
 
     def _location_residual(
         self, past: Tensor, anchor: Tensor, mean: Tensor, observed: Tensor | None

@@ -92,6 +92,15 @@ def observed_count(past: Tensor, observed: Tensor | None) -> Tensor | int:
     return observed.sum(dim=1, keepdim=True).clamp(min=1)
 
 
+def unbias_variance(variance: Tensor, past: Tensor, observed: Tensor | None) -> Tensor:
+    """Return the variance with the divisor n - 1 instead of n; 0 where n is 1."""
+    count = observed_count(past, observed)
+    # The variance of a single value is 0, so any finite factor does.
+    if isinstance(count, int):
+        return variance * (count / max(count - 1, 1))
+    return variance * count / (count - 1).clamp(min=1)
+
+
 def guard_zero_scale(scale: Tensor) -> Tensor:
     """Return the scale, or variance, with 0 replaced by 1; NaN stays NaN.
 

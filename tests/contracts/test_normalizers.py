@@ -37,6 +37,7 @@ NORMALIZERS = {
     "RevIN median": functools.partial(RevIN, statistic="median"),
     "RevIN without affine": functools.partial(RevIN, affine=False),
     "RevIN additive eps": functools.partial(RevIN, eps=1e-5),
+    "RevIN unbiased": functools.partial(RevIN, correction=1),
     "RevIN with gradient": functools.partial(RevIN, detach=False),
     "MeanScale": MeanScale,
     "LogMean": LogMean,

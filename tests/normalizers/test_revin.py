@@ -25,24 +25,27 @@ def build_trained(**options):
     return layer
 
 
-def numpy_revin(x, weight, bias, statistic="mean", eps=0.0):
+def numpy_revin(x, weight, bias, statistic="mean", eps=0.0, correction=0):
     location = {
         "mean": x.mean(1, keepdims=True),
         "last": x[:, -1:],
         "median": np.median(x, axis=1, keepdims=True),
     }[statistic]
-    scale = np.sqrt(x.var(1, keepdims=True) + eps)
+    scale = np.sqrt(x.var(1, keepdims=True, ddof=correction) + eps)
     return (x - location) / scale * weight + bias, location, scale
 
 
 @pytest.mark.parametrize("statistic", ["mean", "last", "median"])
 @pytest.mark.parametrize("lookback", [5, 8])
 @pytest.mark.parametrize("eps", [None, 1e-5])
-def test_formula_against_numpy(statistic, lookback, eps):
-    layer = build_trained(statistic=statistic, eps=eps)
+@pytest.mark.parametrize("correction", [0, 1])
+def test_formula_against_numpy(statistic, lookback, eps, correction):
+    layer = build_trained(statistic=statistic, eps=eps, correction=correction)
     past = sample_windows(4, lookback, 3, level=20)
     weight, bias = (part.detach().numpy() for part in (layer.affine_weight, layer.affine_bias))
-    expected, location, scale = numpy_revin(past.numpy(), weight, bias, statistic, eps or 0.0)
+    expected, location, scale = numpy_revin(
+        past.numpy(), weight, bias, statistic, eps or 0.0, correction
+    )
     z, stats = layer.normalize(past)
     np.testing.assert_allclose(z.detach(), expected, atol=1e-12)
     future = sample_windows(4, 7, 3, seed=1)
@@ -54,20 +57,38 @@ def test_formula_against_numpy(statistic, lookback, eps):
     mask=st.lists(st.booleans(), min_size=6, max_size=6),
     values=st.lists(st.floats(-1e3, 1e3), min_size=6, max_size=6),
     statistic=st.sampled_from(["mean", "last", "median"]),
+    correction=st.sampled_from([0, 1]),
 )
-def test_statistics_of_the_observed_subset(mask, values, statistic):
+def test_statistics_of_the_observed_subset(mask, values, statistic, correction):
     past = torch.tensor(values, dtype=torch.float64).reshape(1, 6, 1)
     observed = torch.tensor(mask).reshape(1, 6, 1)
     subset = np.array(values)[mask]
-    stats = RevIN(1, statistic=statistic).statistics(past, observed)
+    stats = RevIN(1, statistic=statistic, correction=correction).statistics(past, observed)
     assert torch.isfinite(stats.location).all()
     if len(subset) == 0:
         assert (stats.location.item(), stats.scale.item()) == (0, 1)
         return
     expected = {"mean": subset.mean(), "last": subset[-1], "median": np.median(subset)}[statistic]
     assert stats.location.item() == pytest.approx(expected, abs=1e-9)
-    if np.ptp(subset) > 1e-6:
-        assert stats.scale.item() == pytest.approx(subset.std(), rel=1e-9)
+    if len(subset) == 1:
+        assert stats.scale.item() == 1
+    elif np.ptp(subset) > 1e-6:
+        assert stats.scale.item() == pytest.approx(subset.std(ddof=correction), rel=1e-9)
+
+
+@pytest.mark.parametrize("eps", [None, 1e-5])
+def test_unbiased_variance_of_a_window_with_a_single_value_stays_finite(eps):
+    layer = RevIN(2, eps=eps, correction=1)
+    one_step = torch.tensor([[[3.0, -1e6]]])
+    with_gaps = torch.full((1, 5, 2), torch.nan)
+    with_gaps[0, 2] = torch.tensor([3.0, -1e6])
+    for past in (one_step, with_gaps):
+        z, stats = layer.normalize(past)
+        assert torch.equal(z.detach(), torch.zeros_like(past))
+        scale = 1.0 if eps is None else eps**0.5
+        torch.testing.assert_close(stats.scale, torch.full((1, 1, 2), scale))
+        forecast = layer.denormalize(torch.zeros(1, 3, 2), stats)
+        torch.testing.assert_close(forecast, one_step.expand(1, 3, 2))
 
 
 @given(
@@ -182,6 +203,7 @@ def test_invalid_targets_are_refused(targets):
     [
         ({"statistic": "mode"}, 'statistic must be "mean", "last" or "median" but got'),
         ({"eps": 0.0}, "eps must be a positive number or None"),
+        ({"correction": 2}, r"correction must be 0 \(divide by n\) or 1 \(by n - 1\) but got 2"),
         ({"channels": 0}, "RevIN needs at least 1 channel but got 0"),
     ],
 )
