@@ -51,6 +51,9 @@ DOT_PLOTS: dict[str, DotPlot] = {
         log=True,
     ),
     "accuracy_tying": DotPlot("{network}", ("tied", "untied"), MSE, panel="{data}"),
+    "authors_outputs": DotPlot(
+        "{fixture}", ("largest difference",), "largest absolute difference", log=True
+    ),
     "backbone_speed": DotPlot("{backbone}", ("ratio",), "times as fast as plain code", line=1),
     "cuda_speed": DotPlot(
         "{what}", ("package windows/s", "plain windows/s"), "windows a second", log=True
