@@ -42,7 +42,7 @@ class AffineNormalizer(Normalizer[Stats]):
 
     def denormalize(self, future: Future, stats: Stats, kind: ValueKind = "location") -> Future:
         """Map a forecast back to the data's scale; see `Normalizer.denormalize`."""
-        statistics, future, gain, offset = self._broadcast_statistics(future, stats)
+        statistics, future, gain, offset = self._broadcast_statistics(future, stats, kind)
         # A spread has no level: offset and location cancel in differences.
         if kind == "scale":
             return future / gain.abs() * statistics.scale
@@ -71,6 +71,7 @@ class AffineNormalizer(Normalizer[Stats]):
 
     def denormalize_distribution(self, distribution: Distribution, stats: Stats) -> Distribution:
         """Map a forecast distribution back; see `Normalizer.denormalize_distribution`."""
+        stats = self._restore_statistics(stats)
         shape = distribution.batch_shape + distribution.event_shape
         values = self.future_statistics(stats).scale.new_zeros(shape)
         (anchor, residual, scale), _, gain, offset = self._broadcast_statistics(values, stats)
@@ -81,7 +82,7 @@ class AffineNormalizer(Normalizer[Stats]):
         )
 
     def _broadcast_statistics(
-        self, future: Tensor, stats: Stats
+        self, future: Tensor, stats: Stats, kind: ValueKind = "location"
     ) -> tuple[LocationScale, Tensor, Tensor, Tensor | None]:
         """Broadcast statistics and affine parameters against the forecast.
 
@@ -89,8 +90,8 @@ class AffineNormalizer(Normalizer[Stats]):
             Statistics of the targets, the forecast in float32 at least, gain and offset; an offset
             of None means 0.
         """
-        statistics = self.future_statistics(stats)
-        self._check_future(future, statistics.scale.shape[0])
+        statistics = self.future_statistics(self._restore_statistics(stats))
+        self._check_future(future, statistics.scale.shape[0], kind)
         steps = max(statistic.shape[1] for statistic in statistics)
         if steps not in (1, future.shape[1]):
             raise ValueError(

@@ -65,7 +65,8 @@ class Arcsinh(Normalizer[LocationScale]):
                 f"Arcsinh can't map a {kind}: its image depends on the level. Map quantiles or "
                 "samples, or use denormalize_distribution."
             )
-        self._check_future(future, stats.scale.shape[0])
+        stats = self._restore_statistics(stats)
+        self._check_future(future, stats.scale.shape[0], kind)
         wide = future.to(torch.promote_types(future.dtype, torch.float32))
         return self.standard.denormalize(linearized_sinh(wide), stats, kind)
 

@@ -2,18 +2,26 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from revin_forecast.errors import join_words
+from revin_forecast.normalizers.statistics_class import (
+    find_statistics_class,
+    register_for_loading,
+    restore_statistics,
+)
 from revin_forecast.utils.shapes import DestationaryFactors, Future, Observed, Past
 
 Stats = TypeVar("Stats", bound=tuple[Any, ...])
 
 ValueKind = Literal["location", "scale", "variance", "quantile", "sample"]
 """Kind of the values passed to `denormalize`; see `Normalizer.denormalize`."""
+
+VALUE_KINDS: tuple[str, ...] = get_args(ValueKind)
 
 Equivariance = Literal["shift", "scale", "common scale"]
 """Maps of the data that a forecast follows exactly: x + b and a x, a > 0, with a and b per channel;
@@ -27,6 +35,11 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
     forecast and those statistics back to the data's scale. Statistics are values that the caller
     holds, never attributes: one module may serve nested calls, threads and exported programs.
 
+    The class of the statistics is the type argument, as in `Normalizer[LocationScale]`. If it is a
+    NamedTuple, `torch.load(weights_only=True)` reads saved statistics once the normalizer's class
+    is imported, and a plain tuple with the same parts, such as a traced program returns, is
+    accepted in its place.
+
     Args:
         channels: channels of the look-back window.
         targets: which of those channels the backbone forecasts, in its order; None means all.
@@ -35,7 +48,15 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
         ValueError: no channels, or targets that are not distinct channel numbers.
     """
 
+    statistics_class: ClassVar[type[tuple[Any, ...]] | None] = None
+    """Class of the statistics, from the type argument; None accepts any value."""
     target_index: Tensor | None
+
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        if (found := find_statistics_class(cls)) is not None:
+            cls.statistics_class = found
+            register_for_loading(found)
 
     def __init__(self, channels: int, targets: Sequence[int] | None = None):
         super().__init__()
@@ -67,12 +88,17 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
             future: (batch, horizon, targets), optionally with a trailing axis of levels or samples.
             stats: the statistics that `normalize` returned for the same windows.
             kind: what `future` holds. "location" and "sample": values. "quantile": values whose
-                last axis has ascending levels, symmetric about 0.5. "scale": a standard deviation
-                or another spread, to which no location is added. "variance": its square. Whole
-                distributions are mapped by `denormalize_distribution`.
+                trailing axis has ascending levels, symmetric about 0.5. "scale": a standard
+                deviation or another spread, to which no location is added. "variance": its square.
+                Whole distributions are mapped by `denormalize_distribution`.
 
         Returns:
             The forecast in data units, in float32 at least: half precision can't hold a level.
+
+        Raises:
+            ValueError: an unknown kind, quantiles without their axis, or a forecast of other
+                channels or windows.
+            TypeError: statistics of another class.
         """
 
     def normalize_future(self, future: Future, stats: Stats) -> Future:
@@ -163,8 +189,28 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
                 f"{name} needs floating-point values but got {past.dtype}. Pass past.float()."
             )
 
-    def _check_future(self, future: Tensor, windows: int) -> None:
+    def _restore_statistics(self, stats: Stats) -> Stats:
+        """Return the statistics in their class, also from a plain tuple; see `denormalize`."""
+        # One comparison in the usual case, which costs nothing next to the smallest window.
+        kind = self.statistics_class
+        if kind is None or type(stats) is kind:
+            return stats
+        return restore_statistics(stats, kind, type(self).__name__)
+
+    def _check_future(self, future: Tensor, windows: int, kind: str = "location") -> None:
+        """Check a forecast against its statistics, and the kind of its values."""
         name = type(self).__name__
+        if kind not in VALUE_KINDS:
+            wanted = join_words([f'"{known}"' for known in VALUE_KINDS], "or")
+            raise ValueError(
+                f'kind must be {wanted} but got {kind!r}. Pass "scale" for a standard deviation '
+                'or another spread, "location" for a value.'
+            )
+        if kind == "quantile" and future.ndim == 3:
+            raise ValueError(
+                f"{name} maps back quantiles (batch, horizon, channels, levels) but got shape "
+                f"{tuple(future.shape)}. Add the axis of levels: future.unsqueeze(-1) for a median."
+            )
         channels = self.channels if self.targets is None else len(self.targets)
         if future.ndim < 3 or future.shape[2] != channels:
             raise ValueError(

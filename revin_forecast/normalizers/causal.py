@@ -104,6 +104,7 @@ class Causal(AffineNormalizer[RunningState]):
             The normalized values, 0 where unobserved, and the new state.
         """
         self._check_past(new_values)
+        state = self._restore_statistics(state)
         streams = new_values.shape[0]
         if streams != state.weight.shape[0]:
             raise ValueError(

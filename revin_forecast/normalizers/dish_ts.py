@@ -102,6 +102,7 @@ class DishTS(PredictedStatistics[DishStats]):
         self, stats: DishStats, future: Future, forecast: Future | None = None
     ) -> Tensor:
         """Return prior * mean (future level - mean of the observed horizon)^2."""
+        stats = self._restore_statistics(stats)
         level = LocationScale(*map(self._select_targets, stats.future))
         observed = future.isfinite()
         count = observed.sum(dim=1, keepdim=True)

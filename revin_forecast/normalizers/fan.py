@@ -91,6 +91,7 @@ class FAN(PredictedStatistics[FANStats]):
         Only complete horizons count: a spectrum needs every step. Without a forecast, the loss is
         the first term.
         """
+        stats = self._restore_statistics(stats)
         forecast_main = self._select_targets(stats.dominant_forecast)
         complete = future.isfinite().all(dim=1, keepdim=True)
         truth = torch.where(complete, future, 0).to(forecast_main.dtype)

@@ -85,7 +85,8 @@ class LogMean(Normalizer[LogLevel]):
                 f"LogMean can't map a {kind}: its image depends on the level. Map quantiles or "
                 "samples instead."
             )
-        self._check_future(future, stats.mean.shape[0])
+        stats = self._restore_statistics(stats)
+        self._check_future(future, stats.mean.shape[0], kind)
         zero, mean, highest = (
             self._select_targets(part, future.ndim) for part in (self.zero.view(1, 1, -1), *stats)
         )
@@ -95,6 +96,7 @@ class LogMean(Normalizer[LogLevel]):
 
     def normalize_future(self, future: Future, stats: LogLevel) -> Future:
         """Map values of the horizon to the common scale; see `Normalizer.normalize_future`."""
+        stats = self._restore_statistics(stats)
         zero, mean, _ = (
             self._select_targets(part, future.ndim) for part in (self.zero.view(1, 1, -1), *stats)
         )

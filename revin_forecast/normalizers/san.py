@@ -127,6 +127,7 @@ class SAN(PredictedStatistics[SliceStats], PretrainedNormalizer[SliceStats]):
 
         A slice without values has no mean, one with a single value no deviation; neither counts.
         """
+        stats = self._restore_statistics(stats)
         anchor, predicted_means, predicted_scales = map(self._select_targets, stats)
         observed = future.isfinite()
         values = torch.where(observed, future - anchor, 0)

@@ -87,7 +87,7 @@ class Stationary(AffineNormalizer[StationaryStats]):
 
     def factors(self, stats: StationaryStats) -> DestationaryFactors:
         """Return tau and delta."""
-        return stats.factors
+        return self._restore_statistics(stats).factors
 
 
 class _Projector(nn.Module):

@@ -1,6 +1,7 @@
 """Every normalizer passes the public contract, and the contract catches broken normalizers."""
 
 import functools
+import io
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch import nn
 
 from revin_forecast.checks import NORMALIZER_CHECKS, CheckError, check_normalizer
 from revin_forecast.checks.behaviour import check_thread_safety
+from revin_forecast.checks.runner import as_forecast, build_normalizer, sample_windows
 from revin_forecast.normalizers import (
     DAIN,
     EMA,
@@ -28,6 +30,7 @@ from revin_forecast.normalizers import (
     Robust,
     Stationary,
 )
+from revin_forecast.normalizers.statistics import CentredWindows
 
 NORMALIZERS = {
     "Identity": Identity,
@@ -71,6 +74,69 @@ def test_contract(name, capsys):
 def test_contract_with_shape_checks():
     check_values = NORMALIZER_CHECKS["levels and samples on a trailing axis"]
     assert check_values(RevIN) is None
+
+
+def normalize_windows(name):
+    """Return a normalizer away from initialization, a forecast on its scale and its statistics."""
+    normalizer = build_normalizer(NORMALIZERS[name])
+    with torch.no_grad():
+        z, stats = normalizer.normalize(sample_windows().float())
+    return normalizer, as_forecast(z), stats
+
+
+@pytest.mark.parametrize("name", NORMALIZERS)
+@pytest.mark.usefixtures("plain_shapes")
+def test_unknown_kinds_and_quantiles_without_levels_are_refused(name):
+    normalizer, z, stats = normalize_windows(name)
+    for kind in ("std", "mean", "Scale", None):
+        with pytest.raises(ValueError, match=f'"quantile" or "sample" but got {kind!r}. Pass "sc'):
+            normalizer.denormalize(z, stats, kind)
+    message = r"maps back quantiles .* got shape \(.*\)\. Add .*: future\.unsqueeze\(-1\) for"
+    with pytest.raises(ValueError, match=message):
+        normalizer.denormalize(z, stats, "quantile")
+    median = normalizer.denormalize(z.unsqueeze(-1), stats, "quantile").squeeze(-1)
+    torch.testing.assert_close(median, normalizer.denormalize(z, stats))
+
+
+def to_plain_tuple(stats):
+    """Return statistics as a traced program does: without the names of their parts."""
+    parts = stats if isinstance(stats, tuple) else ()
+    return tuple(to_plain_tuple(part) for part in parts) if parts else stats
+
+
+@pytest.mark.parametrize("name", NORMALIZERS)
+@pytest.mark.usefixtures("plain_shapes")
+def test_statistics_are_loaded_as_weights_and_accepted_as_plain_tuples(name):
+    normalizer, z, stats = normalize_windows(name)
+    file = io.BytesIO()
+    torch.save(stats, file)
+    file.seek(0)
+    loaded = torch.load(file, weights_only=True)
+    assert type(loaded) is type(stats)
+    expected = normalizer.denormalize(z, stats)
+    for other in (loaded, to_plain_tuple(stats), list(to_plain_tuple(stats))):
+        assert torch.equal(normalizer.denormalize(z, other), expected)
+    factors = normalizer.factors(to_plain_tuple(stats))
+    assert (factors is None) == (normalizer.factors(stats) is None)
+    assert type(factors) is type(normalizer.factors(stats))
+
+
+@pytest.mark.parametrize("name", NORMALIZERS)
+@pytest.mark.usefixtures("plain_shapes")
+def test_other_statistics_are_refused(name):
+    normalizer, z, stats = normalize_windows(name)
+    wanted = f"needs the statistics {type(stats).__name__}\\({', '.join(stats._fields)}\\) but got"
+    plain = to_plain_tuple(stats)
+    for other, got in (
+        (CentredWindows(*[z] * 5), r"CentredWindows\(values, anchor"),
+        ((*plain, z), f"a tuple of {len(stats) + 1}\\."),
+        (z, r"a Tensor\. Pass the statistics that normalize returned"),
+        (None, "None"),
+    ):
+        with pytest.raises(TypeError, match=f"{wanted} {got}"):
+            normalizer.denormalize(z, other)
+    with pytest.raises(TypeError, match=r"needs statistics that are tensors but got 2\.0|got 2\.0"):
+        normalizer.denormalize(z, (2.0,) * len(stats))
 
 
 @pytest.mark.slow
