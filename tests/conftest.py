@@ -151,7 +151,7 @@ def warm_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     first.start()
     first.join()
     started = SimpleNamespace(get_context=lambda _: CONTEXT)
-    monkeypatch.setattr("revin_forecast.parallel.process.multiprocessing", started)
+    monkeypatch.setattr("revin_forecast.utils.parallel.process.multiprocessing", started)
 
 
 @pytest.fixture(scope="session")

@@ -230,7 +230,7 @@ def test_worker_processes_write_options_as_their_parent_does():
     # In a process of its own, whose workers have no earlier environment.
     program = """
 from revin_forecast.errors import naming_flags, spell_options
-from revin_forecast.parallel import make_engine
+from revin_forecast.utils.parallel import make_engine
 
 if __name__ == "__main__":
     with naming_flags():

@@ -30,7 +30,6 @@ LAYERS = [
     "normalizers",
     "parameters",
     "data",
-    "parallel",
     "utils",
     "metrics",
     "errors",
@@ -70,7 +69,7 @@ ALLOWED = {
     "markupsafe": {"reports/", "utils/templates.py"},
     "filelock": {"shift/runner/run_folder.py"},
     "tqdm": {"cli/output.py", "utils/progress.py"},
-    "ray": {"parallel/ray.py"},
+    "ray": {"utils/parallel/ray.py"},
     "scipy": {"models/", "shift/statistics.py", "shift/processes/"},
 }
 

@@ -20,8 +20,6 @@ from revin_forecast.data.lightning_module import ForecastDataModule
 from revin_forecast.data.windows import Windows
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import RevIN
-from revin_forecast.parallel import Engine, make_engine
-from revin_forecast.parallel.inline import InlineEngine
 from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
 from revin_forecast.shift.runner.job import ProgressEvent
 from revin_forecast.shift.runner.run_jobs import run_jobs
@@ -36,6 +34,8 @@ from revin_forecast.shift.suite.suite_yaml import parse_shifts
 from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.training.train import train
+from revin_forecast.utils.parallel import Engine, make_engine
+from revin_forecast.utils.parallel.inline import InlineEngine
 
 TEXT = """
 # Several processes

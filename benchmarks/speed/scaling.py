@@ -15,8 +15,8 @@ from plotly.subplots import make_subplots
 
 from benchmarks.evidence import EvidencePage, Options, Row, measurement
 from benchmarks.speed.workloads import Workload, list_workloads, prepare_pyarrow_reading
-from revin_forecast.parallel.worker import ENVIRONMENT_VARIABLES
 from revin_forecast.reports.line_chart import STYLES
+from revin_forecast.utils.parallel.worker import ENVIRONMENT_VARIABLES
 
 TEXT = """
 # How cost grows

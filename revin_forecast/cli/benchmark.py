@@ -53,7 +53,6 @@ def benchmark(
             print_plan,
             report_result,
         )
-        from revin_forecast.parallel import make_engine
         from revin_forecast.shift.benchmark import (
             ExecutionSettings,
             make_jobs,
@@ -62,6 +61,7 @@ def benchmark(
         )
         from revin_forecast.shift.runner.cost_estimate import estimate_costs
         from revin_forecast.shift.suite.suite_yaml import read_suite
+        from revin_forecast.utils.parallel import make_engine
 
         parsed_suite = read_suite(suite)
     execution = ExecutionSettings(out, data_dir, timeout, retry, _parse_shard(shard), windows)

@@ -12,9 +12,9 @@ from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
-from revin_forecast.parallel.engine import Engine, EngineName
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.settings import TrainingSettings
+from revin_forecast.utils.parallel.engine import Engine, EngineName
 from revin_forecast.utils.progress import progress
 
 if TYPE_CHECKING:  # The help, and a call that can't be used, must not wait for torch and pandas.
@@ -203,7 +203,7 @@ def _make_engine(engine: EngineName, workers: int | None) -> Engine | None:
         )
     if engine == "inline":
         return None
-    from revin_forecast.parallel import make_engine
+    from revin_forecast.utils.parallel import make_engine
 
     return make_engine(engine, workers)
 

@@ -17,13 +17,13 @@ from revin_forecast.forecasting.describe_forecast import describe_forecast
 from revin_forecast.forecasting.fitted import find_model_season
 from revin_forecast.forecasting.forecast_summary import ForecastSummary
 from revin_forecast.forecasting.forecaster import Forecaster
-from revin_forecast.parallel import Engine
 from revin_forecast.reports.forecast.content import ReportContent, ShiftCard
 from revin_forecast.reports.forecast.fan_chart import build_fan_charts
 from revin_forecast.reports.forecast.image import IMAGE_SUFFIXES, MAX_SERIES, write_image
 from revin_forecast.reports.forecast.interval_levels import choose_levels
 from revin_forecast.reports.forecast.page import write_forecast_report
 from revin_forecast.shift.card.card import card_window_sizes, shift_card
+from revin_forecast.utils.parallel import Engine
 from revin_forecast.utils.progress import progress
 
 MAX_CARD_SERIES = 30

@@ -14,7 +14,7 @@ from revin_forecast.data.series import Series
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.predict import PredictedValues, predict_values
 from revin_forecast.models.intervals import interval_quantiles
-from revin_forecast.parallel import Engine
+from revin_forecast.utils.parallel import Engine
 
 SUMMARY_LEVEL = 80.0
 """Level of the range in a summary, in percent."""

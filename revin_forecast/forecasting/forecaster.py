@@ -30,11 +30,11 @@ from revin_forecast.forecasting.sample import sample_table
 from revin_forecast.forecasting.saving import load_fitted, save_fitted
 from revin_forecast.forecasting.value_rules import apply_value_rules
 from revin_forecast.models.spec import ModuleFactory, ModuleSpec
-from revin_forecast.parallel import Engine
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.model_config import resolve_covariates
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.arguments import check_count, check_names
+from revin_forecast.utils.parallel import Engine
 
 
 class Forecaster(Estimator):

@@ -29,8 +29,8 @@ from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.forecast_summary import ForecastSummary, predict_with_summary
 from revin_forecast.forecasting.supports_fit import SupportsFit
-from revin_forecast.parallel import Engine
-from revin_forecast.parallel.inline import InlineEngine
+from revin_forecast.utils.parallel import Engine
+from revin_forecast.utils.parallel.inline import InlineEngine
 
 MAX_REASONS = 3
 """Most groups whose reasons an error message names."""

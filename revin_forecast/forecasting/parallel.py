@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.models.reversible import Reversible
-from revin_forecast.parallel import Engine
 from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.utils.parallel import Engine
 from revin_forecast.utils.shapes import Future, Past
 
 SERIES_PER_TASK = 512

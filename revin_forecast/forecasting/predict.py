@@ -18,8 +18,8 @@ from revin_forecast.forecasting.fit_checks import check_new_rows
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.parallel import predict_parallel
 from revin_forecast.models.intervals import interval_quantiles
-from revin_forecast.parallel import Engine
 from revin_forecast.utils.arguments import check_levels, check_quantile, check_quantiles
+from revin_forecast.utils.parallel import Engine
 from revin_forecast.utils.shapes import Future, Known, Past
 
 

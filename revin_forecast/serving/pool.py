@@ -12,9 +12,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from revin_forecast.errors import InputError
-from revin_forecast.parallel.engine import WorkerLostError, WorkerOverdueError
-from revin_forecast.parallel.pool import ProcessPool
-from revin_forecast.parallel.pool_task import PoolStoppedError, PoolTask, PoolUnusableError
 from revin_forecast.serving.errors import (
     BusyError,
     ModelChangedError,
@@ -26,6 +23,9 @@ from revin_forecast.serving.errors import (
 )
 from revin_forecast.serving.messages import WorkerRequest, WorkerResponse
 from revin_forecast.serving.worker import load_model
+from revin_forecast.utils.parallel.engine import WorkerLostError, WorkerOverdueError
+from revin_forecast.utils.parallel.pool import ProcessPool
+from revin_forecast.utils.parallel.pool_task import PoolStoppedError, PoolTask, PoolUnusableError
 
 WAIT_SECONDS = 5.0
 """Time that a request waits for a worker before it is refused."""

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from revin_forecast.parallel.engine import Report
 from revin_forecast.serving.messages import WorkerRequest, WorkerResponse
+from revin_forecast.utils.parallel.engine import Report
 
 
 def load_model(model: Path, threads: int) -> tuple[Callable[..., WorkerResponse], dict[str, Any]]:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 from revin_forecast.errors import InputError
-from revin_forecast.parallel import Engine
 from revin_forecast.shift.aggregates import aggregate_tables, build_panels, normalized_error
 from revin_forecast.shift.card.card import shift_card
 from revin_forecast.shift.processes import PROCESSES
@@ -27,6 +26,7 @@ from revin_forecast.shift.runner.store import RunStore, StoredRun
 from revin_forecast.shift.suite.plan import LEVEL_DEPENDENT, TABLES_SCHEMA
 from revin_forecast.shift.suite.suite import Suite
 from revin_forecast.shift.theory import run_theory_checks
+from revin_forecast.utils.parallel import Engine
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import pandas as pd
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity
-from revin_forecast.parallel.inline import InlineEngine
 from revin_forecast.shift.runner.job import Job
 from revin_forecast.shift.runner.results import compile_results
 from revin_forecast.shift.runner.run_jobs import run_jobs
@@ -25,6 +24,7 @@ from revin_forecast.shift.suite.suite import (
 )
 from revin_forecast.shift.suite.suite_yaml import parse_shifts
 from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.utils.parallel.inline import InlineEngine
 from revin_forecast.utils.progress import progress
 
 TARGET_WINDOWS = 500

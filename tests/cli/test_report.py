@@ -8,7 +8,7 @@ from revin_forecast import Forecaster, Ridge
 from revin_forecast.cli import report as cli_report
 from revin_forecast.cli.main import main
 from revin_forecast.data.reading.read_series import read_series
-from revin_forecast.parallel import make_engine
+from revin_forecast.utils.parallel import make_engine
 from tests.support.forecast_pages import make_table
 
 

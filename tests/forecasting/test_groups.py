@@ -8,7 +8,7 @@ from revin_forecast import Forecaster
 from revin_forecast.backbones import Ridge
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.groups import forecast_each_group, forecast_groups
-from revin_forecast.parallel import make_engine
+from revin_forecast.utils.parallel import make_engine
 from tests.support.remedies import run_rejected
 
 

@@ -14,9 +14,9 @@ from revin_forecast.backbones import Ridge, SCINet
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.parallel import predict_parallel
 from revin_forecast.models.spec import ModuleSpec
-from revin_forecast.parallel import make_engine
-from revin_forecast.parallel.engine import ignore_report
-from revin_forecast.parallel.inline import InlineEngine
+from revin_forecast.utils.parallel import make_engine
+from revin_forecast.utils.parallel.engine import ignore_report
+from revin_forecast.utils.parallel.inline import InlineEngine
 
 CHANNELS = 8
 

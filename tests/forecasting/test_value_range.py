@@ -11,7 +11,7 @@ from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.series import Series
 from revin_forecast.evaluation import backtest
 from revin_forecast.forecasting.groups import forecast_groups
-from revin_forecast.parallel.inline import InlineEngine
+from revin_forecast.utils.parallel.inline import InlineEngine
 
 
 def make_counts(rows=90, columns=("sold",)):

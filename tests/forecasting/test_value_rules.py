@@ -7,7 +7,7 @@ import torch
 
 from revin_forecast import TSB, Forecaster, Identity
 from revin_forecast.models.compound_intervals import CompoundIntervals
-from revin_forecast.parallel.inline import InlineEngine
+from revin_forecast.utils.parallel.inline import InlineEngine
 
 
 def make_parts(rows=200, busy=True):

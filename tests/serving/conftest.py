@@ -15,7 +15,7 @@ def start_workers_warm():
     """Start workers in a moment; tests/cli/test_serve.py starts cold ones by the command."""
     with pytest.MonkeyPatch.context() as patch:
         warm_multiprocessing = SimpleNamespace(get_context=lambda _: CONTEXT)
-        patch.setattr("revin_forecast.parallel.process.multiprocessing", warm_multiprocessing)
+        patch.setattr("revin_forecast.utils.parallel.process.multiprocessing", warm_multiprocessing)
         yield
 
 

@@ -160,7 +160,7 @@ def test_a_model_that_changed_is_refused(own_worker, model, tmp_path, capfd):
 
 
 def test_a_restored_model_is_served_again(own_worker, model, tmp_path, monkeypatch):
-    monkeypatch.setattr("revin_forecast.parallel.pool.MAX_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("revin_forecast.utils.parallel.pool.MAX_PAUSE_SECONDS", 0.01)
     moved = model.rename(tmp_path / "moved")
     try:
         replace_process(own_worker)
@@ -178,7 +178,7 @@ def hang(model, threads):
 
 
 def test_a_process_that_cannot_load_is_reported(model, monkeypatch):
-    monkeypatch.setattr("revin_forecast.parallel.pool.LOAD_SECONDS", 0.0)
+    monkeypatch.setattr("revin_forecast.utils.parallel.pool.LOAD_SECONDS", 0.0)
     monkeypatch.setattr("revin_forecast.serving.pool.load_model", hang)
     workers = start_workers(model, 1, 1)
     with pytest.raises(InputError, match="0 seconds to load before it had loaded the model"):

@@ -8,9 +8,6 @@ import pytest
 
 from revin_forecast.backbones import Ridge
 from revin_forecast.errors import InputError
-from revin_forecast.parallel.engine import Engine, Outcome, WorkerLostError
-from revin_forecast.parallel.inline import InlineEngine
-from revin_forecast.parallel.local import LocalEngine
 from revin_forecast.shift.aggregates import aggregate_tables
 from revin_forecast.shift.benchmark import (
     ExecutionSettings,
@@ -23,6 +20,9 @@ from revin_forecast.shift.runner.results import compile_results
 from revin_forecast.shift.runner.run_jobs import EventSender, run_jobs
 from revin_forecast.shift.runner.store import TRAINING, merge_folders
 from revin_forecast.shift.suite.suite import DatasetConfig
+from revin_forecast.utils.parallel.engine import Engine, Outcome, WorkerLostError
+from revin_forecast.utils.parallel.inline import InlineEngine
+from revin_forecast.utils.parallel.local import LocalEngine
 from tests.support.shift_suites import (
     Broken,
     Crashing,
@@ -274,8 +274,8 @@ import sys
 from types import SimpleNamespace
 from tests.support.shift_suites import make_small_suite
 from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
-from revin_forecast.parallel import process
-from revin_forecast.parallel.local import LocalEngine
+from revin_forecast.utils.parallel import process
+from revin_forecast.utils.parallel.local import LocalEngine
 from revin_forecast.shift.runner.run_jobs import run_jobs
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from revin_forecast.backbones import Ridge
-from revin_forecast.parallel.inline import InlineEngine
 from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
 from revin_forecast.shift.runner import store as stores
 from revin_forecast.shift.runner.results import compile_results
@@ -16,6 +15,7 @@ from revin_forecast.shift.runner.run_jobs import run_jobs
 from revin_forecast.shift.runner.store import TRAINING, RunProgress, RunStore
 from revin_forecast.shift.suite import datasets
 from revin_forecast.shift.suite.suite import DatasetConfig
+from revin_forecast.utils.parallel.inline import InlineEngine
 from tests.support.shift_suites import make_small_suite
 
 

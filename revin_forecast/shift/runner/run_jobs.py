@@ -5,9 +5,9 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import closing
 
-from revin_forecast.parallel.engine import Engine, Report, WorkerLostError, WorkerOverdueError
 from revin_forecast.shift.runner.job import Job, ProgressCallback, ProgressEvent
 from revin_forecast.shift.runner.worker import run_job
+from revin_forecast.utils.parallel.engine import Engine, Report, WorkerLostError, WorkerOverdueError
 
 GRACE_SECONDS = 10.0
 """Seconds past its time limit after which a hanging worker is killed."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from revin_forecast.errors import InputError, format_install_command
-from revin_forecast.parallel.engine import (
+from revin_forecast.utils.parallel.engine import (
     Engine,
     OnReport,
     Outcome,
@@ -19,7 +19,7 @@ from revin_forecast.parallel.engine import (
     WorkerOverdueError,
     ignore_report,
 )
-from revin_forecast.parallel.worker import (
+from revin_forecast.utils.parallel.worker import (
     ENVIRONMENT_VARIABLES,
     pythonpath_variable,
     use_one_thread,

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from functools import partial
 
-from revin_forecast.parallel.engine import (
+from revin_forecast.utils.parallel.engine import (
     Engine,
     OnReport,
     Outcome,

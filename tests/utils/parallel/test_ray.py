@@ -12,12 +12,12 @@ from revin_forecast.backbones import Ridge
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.groups import forecast_groups
 from revin_forecast.forecasting.parallel import predict_parallel
-from revin_forecast.parallel import make_engine
-from revin_forecast.parallel.engine import Outcome
-from revin_forecast.parallel.inline import InlineEngine
 from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
 from revin_forecast.shift.runner.results import compile_results
 from revin_forecast.shift.runner.run_jobs import run_jobs
+from revin_forecast.utils.parallel import make_engine
+from revin_forecast.utils.parallel.engine import Outcome
+from revin_forecast.utils.parallel.inline import InlineEngine
 from tests.support.limits import HANG_SECONDS
 from tests.support.shift_suites import make_small_suite
 

@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping
 from threading import Condition, Event, Thread
 from typing import Any
 
-from revin_forecast.parallel.engine import WorkerLostError, WorkerOverdueError
-from revin_forecast.parallel.pool_task import (
+from revin_forecast.utils.parallel.engine import WorkerLostError, WorkerOverdueError
+from revin_forecast.utils.parallel.pool_task import (
     OnPoolReport,
     PoolStoppedError,
     PoolTask,
     PoolUnusableError,
 )
-from revin_forecast.parallel.process import WorkerProcess
-from revin_forecast.parallel.worker import DONE, ENVIRONMENT_VARIABLES, FAILED, REPORT
+from revin_forecast.utils.parallel.process import WorkerProcess
+from revin_forecast.utils.parallel.worker import DONE, ENVIRONMENT_VARIABLES, FAILED, REPORT
 
 LOAD_SECONDS = 120.0
 """Time for a process to import everything and to prepare itself."""

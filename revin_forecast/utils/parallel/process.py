@@ -8,8 +8,8 @@ from multiprocessing.connection import wait
 from threading import Lock
 from typing import Any
 
-from revin_forecast.parallel.engine import WorkerLostError, WorkerOverdueError
-from revin_forecast.parallel.worker import serve_tasks, worker_environment
+from revin_forecast.utils.parallel.engine import WorkerLostError, WorkerOverdueError
+from revin_forecast.utils.parallel.worker import serve_tasks, worker_environment
 
 EXIT_SECONDS = 5.0
 """Time for a process whose pipe is closed to exit."""

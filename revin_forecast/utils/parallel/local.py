@@ -7,7 +7,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from revin_forecast.errors import InputError
-from revin_forecast.parallel.engine import (
+from revin_forecast.utils.parallel.engine import (
     Engine,
     OnReport,
     Outcome,
@@ -16,9 +16,9 @@ from revin_forecast.parallel.engine import (
     Task,
     ignore_report,
 )
-from revin_forecast.parallel.pool import ProcessPool
-from revin_forecast.parallel.pool_task import PoolTask, PoolUnusableError
-from revin_forecast.parallel.worker import use_one_thread
+from revin_forecast.utils.parallel.pool import ProcessPool
+from revin_forecast.utils.parallel.pool_task import PoolTask, PoolUnusableError
+from revin_forecast.utils.parallel.worker import use_one_thread
 
 
 class LocalEngine(Engine):

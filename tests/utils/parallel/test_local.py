@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 
 from revin_forecast.errors import InputError
-from revin_forecast.parallel import make_engine
+from revin_forecast.utils.parallel import make_engine
 from tests.support.limits import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PARENT = """
 import time
-from revin_forecast.parallel import make_engine
+from revin_forecast.utils.parallel import make_engine
 if __name__ == "__main__":
     make_engine("local", 1).map(time.sleep, [3600])
 """
 FIRST_WORKER = """
 import signal
-from revin_forecast.parallel import make_engine
+from revin_forecast.utils.parallel import make_engine
 
 def read_blocked_signals(_):
     return signal.pthread_sigmask(signal.SIG_BLOCK, ())

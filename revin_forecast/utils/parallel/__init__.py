@@ -4,7 +4,7 @@ import os
 from typing import get_args
 
 from revin_forecast.errors import InputError
-from revin_forecast.parallel.engine import Engine, EngineName
+from revin_forecast.utils.parallel.engine import Engine, EngineName
 
 __all__ = ["Engine", "EngineName", "make_engine"]
 
@@ -27,13 +27,13 @@ def make_engine(name: EngineName, workers: int | None = None, address: str | Non
         raise InputError(f"the engine is one of {list(get_args(EngineName))} but got {name!r}.")
     # Import only the chosen engine, so that the others cost no import time.
     if name == "inline":
-        from revin_forecast.parallel.inline import InlineEngine
+        from revin_forecast.utils.parallel.inline import InlineEngine
 
         return InlineEngine()
     if name == "ray":
-        from revin_forecast.parallel.ray import RayEngine
+        from revin_forecast.utils.parallel.ray import RayEngine
 
         return RayEngine(address)
-    from revin_forecast.parallel.local import LocalEngine
+    from revin_forecast.utils.parallel.local import LocalEngine
 
     return LocalEngine((os.cpu_count() or 1) if workers is None else workers)

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from revin_forecast.parallel.engine import WorkerLostError, WorkerOverdueError
-from revin_forecast.parallel.pool import ProcessPool
-from revin_forecast.parallel.pool_task import PoolStoppedError, PoolUnusableError
+from revin_forecast.utils.parallel.engine import WorkerLostError, WorkerOverdueError
+from revin_forecast.utils.parallel.pool import ProcessPool
+from revin_forecast.utils.parallel.pool_task import PoolStoppedError, PoolUnusableError
 from tests.support.limits import HANG_SECONDS
 from tests.support.warm_programs import CONTEXT
 
@@ -22,9 +22,9 @@ ENDLESS_SECONDS = 3600.0
 
 @pytest.fixture(autouse=True)
 def start_processes_warm(monkeypatch):
-    """Start processes in a moment; tests/parallel/test_local.py starts cold ones."""
+    """Start processes in a moment; tests/utils/parallel/test_local.py starts cold ones."""
     warm = SimpleNamespace(get_context=lambda _: CONTEXT)
-    monkeypatch.setattr("revin_forecast.parallel.process.multiprocessing", warm)
+    monkeypatch.setattr("revin_forecast.utils.parallel.process.multiprocessing", warm)
 
 
 class UnrestorableError(Exception):
@@ -187,7 +187,7 @@ def test_no_process_starts_after_stopping(seconds):
 
 
 def test_a_process_that_prepares_another_state_gets_no_task(tmp_path, monkeypatch):
-    monkeypatch.setattr("revin_forecast.parallel.pool.MAX_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("revin_forecast.utils.parallel.pool.MAX_PAUSE_SECONDS", 0.01)
     messages = []
     with open_pool(1, partial(prepare_or_fail, tmp_path), on_loss=messages.append) as pool:
         assert pool.wait_until_ready() is False
