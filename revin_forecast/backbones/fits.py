@@ -82,7 +82,7 @@ def _analysis_matrix(lookback: int, count: int) -> Tensor:
     """Return (2 count, lookback): real and imaginary parts of the lowest frequencies."""
     frequencies = torch.arange(count, dtype=torch.float64).unsqueeze(1)
     angles = 2 * torch.pi * frequencies * torch.arange(lookback, dtype=torch.float64) / lookback
-    return torch.cat([angles.cos(), -angles.sin()]).float()
+    return torch.cat([angles.cos(), -angles.sin()]).to(torch.get_default_dtype())
 
 
 def _synthesis_matrix(lookback: int, horizon: int, count: int) -> Tensor:
@@ -93,4 +93,5 @@ def _synthesis_matrix(lookback: int, horizon: int, count: int) -> Tensor:
     angles = 2 * torch.pi * frequencies * future / steps
     # The spectrum of a real series holds each frequency twice, except 0 and the Nyquist frequency.
     counts = torch.where((frequencies == 0) | (2 * frequencies == steps), 1.0, 2.0)
-    return torch.cat([counts * angles.cos(), -counts * angles.sin()], dim=1).div(lookback).float()
+    matrix = torch.cat([counts * angles.cos(), -counts * angles.sin()], dim=1) / lookback
+    return matrix.to(torch.get_default_dtype())

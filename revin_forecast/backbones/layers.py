@@ -174,7 +174,7 @@ def sinusoidal_positions(steps: int, width: int) -> Tensor:
     rates = 10_000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
     angles = torch.arange(steps, dtype=torch.float64).unsqueeze(1) * rates
     waves = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
-    return waves[:, :width].float()
+    return waves[:, :width].to(torch.get_default_dtype())
 
 
 def cut_segments(past: Tensor, length: int) -> Tensor:

@@ -137,11 +137,12 @@ def _bases(kind: StackKind, lookback: int, horizon: int) -> tuple[Tensor, Tensor
 def _polynomials(steps: int, _horizon: int) -> Tensor:
     """Return the powers 0 to 3 of time, scaled to [0, 1)."""
     time = torch.arange(steps, dtype=torch.float64) / steps
-    return torch.stack([time**degree for degree in range(TREND_DEGREE + 1)]).float()
+    powers = torch.stack([time**degree for degree in range(TREND_DEGREE + 1)])
+    return powers.to(torch.get_default_dtype())
 
 
 def _harmonics(steps: int, horizon: int) -> Tensor:
     """Return cosines and sines of 0, 1, ... horizon // 2 periods per horizon."""
     frequencies = torch.arange(horizon // 2 + 1, dtype=torch.float64).unsqueeze(1)
     angles = 2 * torch.pi * frequencies * torch.arange(steps, dtype=torch.float64) / horizon
-    return torch.cat([angles.cos(), angles[1:].sin()]).float()
+    return torch.cat([angles.cos(), angles[1:].sin()]).to(torch.get_default_dtype())

@@ -124,4 +124,5 @@ def _fourier_basis(steps: int, periods: tuple[int, ...]) -> Tensor:
     """Return (steps, 2 * periods) cosines and sines of each period."""
     time = torch.arange(steps, dtype=torch.float64).unsqueeze(1)
     angles = 2 * torch.pi * time / torch.tensor(periods, dtype=torch.float64)
-    return torch.cat([angles.cos(), angles.sin()], dim=-1).div(steps**0.5).float()
+    waves = torch.cat([angles.cos(), angles.sin()], dim=-1) / steps**0.5
+    return waves.to(torch.get_default_dtype())
