@@ -6,7 +6,8 @@ constructor's arguments and the authors' code.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,18 +63,25 @@ class Fixture:
     def build_model(self) -> nn.Module:
         """Return our class in float64 and evaluation mode, with fresh weights."""
         home = backbones if self.class_name in backbones.__all__ else normalizers
-        default = torch.get_default_dtype()
-        torch.set_default_dtype(torch.float64)  # constants, such as sines, are computed in it
-        try:
+        with default_float64():  # constants, such as sines, have the default precision
             return getattr(home, self.class_name)(**self.parameters).double().eval()
-        finally:
-            torch.set_default_dtype(default)
 
     def load_model(self) -> nn.Module:
         """Return our class with the weights; a missing or unused one raises RuntimeError."""
         model = self.build_model()
         model.load_state_dict(dict(self.weights), strict=True)
         return model
+
+
+@contextmanager
+def default_float64() -> Iterator[None]:
+    """Let new tensors of a block have float64."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(default)
 
 
 def write_fixture(
@@ -102,7 +110,8 @@ def write_fixture(
         raise ValueError(f"a fixture has {INPUTS + OUTPUTS} but got {sorted(unknown)}.")
     fixture = Fixture(type(model).__name__, parameters, source, model.state_dict(), inputs, outputs)
     tensors = {
-        name: value.detach().double() if value.is_floating_point() else value
+        # Copies: a file does not hold shared memory.
+        name: (value.detach().double() if value.is_floating_point() else value).clone()
         for name, value in {**fixture.weights, **inputs, **outputs}.items()
     }
     metadata = {

@@ -2,8 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,3 +61,72 @@ def draw_centred(*shape: int) -> Tensor:
     """Return windows of mean 0 in every channel: subtracting the mean does not change them."""
     windows = draw(*shape)
     return windows - windows.mean(1, keepdim=True)
+
+
+def draw_standard(*shape: int, correction: int = 0) -> Tensor:
+    """Return windows whose variance plus 1e-5 is 1, which standardizing does not change.
+
+    Args:
+        shape: (windows, steps, channels).
+        correction: subtracted from the number of steps in the variance.
+    """
+    windows = draw_centred(*shape)
+    return windows * ((1 - 1e-5) / windows.var(1, keepdim=True, correction=correction)).sqrt()
+
+
+def draw_ending_at_zero(*shape: int) -> Tensor:
+    """Return windows whose last value is 0, so that subtracting it does not change them."""
+    windows = draw(*shape)
+    return windows - windows[:, -1:]
+
+
+def rename_weights(state: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
+    """Return weights by our names.
+
+    Args:
+        state: state dict of the authors' module.
+        names: their prefix -> ours; an empty one: the weight is left out. The first match counts.
+
+    Raises:
+        ValueError: a weight matches none of the prefixes.
+    """
+    weights: dict[str, Tensor] = {}
+    for name, value in state.items():
+        prefix = next((prefix for prefix in names if name.startswith(prefix)), None)
+        if prefix is None:
+            raise ValueError(f"no prefix of {name}; name its counterpart, or an empty text.")
+        if names[prefix]:
+            weights[names[prefix] + name.removeprefix(prefix)] = value
+    return weights
+
+
+def attention_names(theirs: str, ours: str) -> dict[str, str]:
+    """Return prefixes of an attention layer of the Informer family for `rename_weights`."""
+    parts = {"query": "query", "key": "keys", "value": "values", "out": "out"}
+    return {f"{theirs}.{name}_projection.": f"{ours}.{part}." for name, part in parts.items()}
+
+
+def join_keys_values(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Join the maps to keys and to values, which are one map here."""
+    joined = dict(weights)
+    for name in weights:
+        if ".keys." in name:
+            parts = joined.pop(name), joined.pop(name.replace(".keys.", ".values."))
+            joined[name.replace(".keys.", ".keys_values.")] = torch.cat(parts)
+    return joined
+
+
+class DoublePrecision:
+    """A numerical library that uses 64 bits where its user asks for 32.
+
+    Args:
+        library: torch or NumPy, put into the authors' module in place of the library.
+    """
+
+    def __init__(self, library: ModuleType):
+        self.library = library
+        self.float32 = library.float64
+        self.float = float  # NumPy's old name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.library, name)
