@@ -16,6 +16,9 @@ from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import LocationScaleNormalizer
 from revin_forecast.utils.progress import progress
 
+MAX_GAIN_DIFFERENCE = 1e-6
+"""Relative difference of the two directions' affine weights from which they don't cancel."""
+
 
 @dataclass(frozen=True)
 class RidgeFit:
@@ -186,13 +189,28 @@ def _check_model(model: Reversible) -> tuple[Ridge, LocationScaleNormalizer]:
             "and scale of the window. Use RevIN, LastValue, EMA, MeanScale, Robust, Blend or "
             "Identity, or train a Linear backbone."
         )
+    _check_affine_cancels(normalizer)
+    return ridge, normalizer
+
+
+def _check_affine_cancels(normalizer: LocationScaleNormalizer) -> None:
+    """Raise InputError unless the affine maps of both directions cancel around a linear map."""
     affine = normalizer.affine_parameters(torch.float64)
-    if affine is not None and bool((affine[1] != 0).any()):
+    inverse = normalizer.inverse_affine_parameters(torch.float64)
+    if affine is None or inverse is None:
+        return
+    if bool((affine[1] != 0).any()):
         raise InputError(
             "the normalizer's affine bias is not 0, so it doesn't cancel in the closed form. "
             "Fit Ridge before training, or build the normalizer with affine=False."
         )
-    return ridge, normalizer
+    difference = (inverse[0] - affine[0]).abs()
+    if bool(((affine[0] == 0) | (difference > MAX_GAIN_DIFFERENCE * affine[0].abs())).any()):
+        raise InputError(
+            "the normalizer's unguarded affine weights are too near 0: the way back divides by "
+            "w + eps^2, so they don't cancel in the closed form. Build the normalizer with "
+            "affine=False."
+        )
 
 
 @torch.no_grad()

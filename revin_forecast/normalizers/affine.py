@@ -40,6 +40,10 @@ class AffineNormalizer(Normalizer[Stats]):
         """Return gain and offset, (channels,) each, for both directions; None means 1 and 0."""
         return None
 
+    def inverse_affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+        """Return gain and offset of the way back; usually those of `affine_parameters`."""
+        return self.affine_parameters(dtype)
+
     def denormalize(self, future: Future, stats: Stats, kind: ValueKind = "location") -> Future:
         """Map a forecast back to the data's scale; see `Normalizer.denormalize`."""
         statistics, future, gain, offset = self._broadcast_statistics(future, stats, kind)
@@ -99,7 +103,7 @@ class AffineNormalizer(Normalizer[Stats]):
                 f"forecast of {future.shape[1]}. Build it with horizon={future.shape[1]}."
             )
         future = future.to(torch.promote_types(future.dtype, statistics.scale.dtype))
-        affine = self.affine_parameters(future.dtype)
+        affine = self.inverse_affine_parameters(future.dtype)
         gain, offset = (future.new_ones(1), None) if affine is None else affine
         if self.target_index is not None:
             statistics = statistics.select(self.target_index)

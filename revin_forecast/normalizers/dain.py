@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.base import Equivariance
 from revin_forecast.normalizers.learned import FullPrecisionLinear
-from revin_forecast.normalizers.revin import MIN_GAIN
 from revin_forecast.normalizers.statistics import (
     LocationScale,
     centre_windows,
     guard_zero_scale,
 )
+from revin_forecast.normalizers.weight_bound import MIN_GAIN
 from revin_forecast.utils.shapes import Observed, Past
 
 LEARNING_RATE_FACTORS = {"mean_map": 0.01, "scale_map": 1.0, "gate.weight": 1.0, "gate.bias": 1.0}

@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from revin_forecast.normalizers.base import Equivariance
 from revin_forecast.normalizers.learned import PredictedStatistics, require_size
-from revin_forecast.normalizers.revin import bound_away_from_zero
 from revin_forecast.normalizers.statistics import (
     LocationScale,
     centre_windows,
     guard_zero_scale,
 )
+from revin_forecast.normalizers.weight_bound import bound_away_from_zero
 from revin_forecast.utils.shapes import Future, Observed, Past
 
 

@@ -8,21 +8,28 @@ from torch import Tensor, nn
 
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.kernels.dispatch import anchored_moments, can_use_blocked_kernels
+from revin_forecast.normalizers.kernels.dispatch import anchored_moments
+from revin_forecast.normalizers.reference_checkpoint import (
+    AFFINE_NAMES,
+    AffineLayer,
+    find_affine_layers,
+    select_affine_layer,
+)
 from revin_forecast.normalizers.statistics import (
     LocationScale,
     guard_zero_scale,
     observed_median,
+    statistics_dtype,
     unbias_variance,
+)
+from revin_forecast.normalizers.weight_bound import (
+    bound_away_from_zero,
+    undo_bound,
+    warn_of_small_weights,
 )
 from revin_forecast.utils.shapes import Observed, Past
 
 LocationName = Literal["mean", "last", "median"]
-
-MIN_GAIN = 0.01
-"""Smallest effective affine weight: a forecast is never amplified more than 100 times."""
-
-_AFFINE_NAMES = ("affine_weight", "affine_bias")
 
 
 class RevIN(LocationScaleNormalizer):
@@ -41,7 +48,10 @@ class RevIN(LocationScaleNormalizer):
 
     Args:
         channels: channels of the look-back window.
-        affine: learn w and b; otherwise w = 1, b = 0.
+        affine: learn w and b; with False, w = 1 and b = 0. "unguarded" is the authors' formula for
+            any weight, (x - b) / (w + eps^2) on the way back. It gives up the bound on w: a weight
+            near zero amplifies a forecast without limit, and w = 0 or w = -eps^2 makes it NaN or
+            infinite. Such a layer fails the check "parameters near zero are safe".
         statistic: the location. "mean" is the paper's; "last" its subtract-last variant; "median"
             averages the two middle values of an even count.
         eps: None for the exact guard; a number, such as the paper's 1e-5, is added to the
@@ -54,8 +64,8 @@ class RevIN(LocationScaleNormalizer):
             window with one observed value has the variance 0 either way.
 
     Raises:
-        ValueError: an unknown statistic, an eps that is not positive, no channels, targets that
-            are not distinct channel numbers, or a correction other than 0 and 1.
+        ValueError: an unknown statistic, affine or correction, an eps that is not positive, no
+            channels, or targets that are not distinct channel numbers.
 
     >>> revin = RevIN(channels=3)
     >>> past = torch.randn(32, 96, 3) * 5 + 1000
@@ -70,7 +80,7 @@ class RevIN(LocationScaleNormalizer):
     def __init__(
         self,
         channels: int,
-        affine: bool = True,
+        affine: bool | Literal["unguarded"] = True,
         statistic: LocationName = "mean",
         eps: float | None = None,
         targets: Sequence[int] | None = None,
@@ -80,6 +90,8 @@ class RevIN(LocationScaleNormalizer):
         super().__init__(channels, targets)
         if statistic not in ("mean", "last", "median"):
             raise ValueError(f'statistic must be "mean", "last" or "median" but got {statistic!r}.')
+        if affine not in (True, False, "unguarded"):
+            raise ValueError(f'affine must be True, False or "unguarded" but got {affine!r}.')
         if eps is not None and not eps > 0:
             raise ValueError(f"eps must be a positive number or None but got {eps}.")
         if correction not in (0, 1):
@@ -89,6 +101,7 @@ class RevIN(LocationScaleNormalizer):
         self.statistic: LocationName = statistic
         self.eps = eps
         self.detach = detach
+        self.is_unguarded = affine == "unguarded"
         self.correction: Literal[0, 1] = correction
         self.affine_weight = nn.Parameter(torch.ones(channels)) if affine else None
         self.affine_bias = nn.Parameter(torch.zeros(channels)) if affine else None
@@ -115,10 +128,22 @@ class RevIN(LocationScaleNormalizer):
         return LocationScale(anchor, residual, self._scale_from_variance(variance))
 
     def affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
-        """Return the weight, bounded away from zero, and the bias; None with `affine=False`."""
+        """Return the weight, bounded away from zero unless unguarded, and the bias.
+
+        None with `affine=False`.
+        """
         if self.affine_weight is None or self.affine_bias is None:
             return None
-        return bound_away_from_zero(self.affine_weight.to(dtype)), self.affine_bias.to(dtype)
+        weight = self.affine_weight.to(dtype)
+        weight = weight if self.is_unguarded else bound_away_from_zero(weight)
+        return weight, self.affine_bias.to(dtype)
+
+    def inverse_affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+        """Return weight and bias of the way back: w + eps^2 and b if unguarded."""
+        affine = self.affine_parameters(dtype)
+        if affine is None or self.eps is None or not self.is_unguarded:
+            return affine
+        return affine[0] + self.eps * self.eps, affine[1]
 
     def location_weights(self, lookback: int) -> Tensor | None:
         """Return equal weights for "mean", the last unit vector for "last", None for "median"."""
@@ -132,40 +157,123 @@ class RevIN(LocationScaleNormalizer):
 
     @classmethod
     def from_reference(
-        cls, state_dict: Mapping[str, Tensor], statistic: LocationName = "mean", eps: float = 1e-5
+        cls,
+        state_dict: Mapping[str, Tensor],
+        statistic: LocationName = "mean",
+        eps: float | None = 1e-5,
+        prefix: str | None = None,
+        exact: bool = False,
+        correction: Literal[0, 1] = 0,
     ) -> "RevIN":
-        """Build the layer from a checkpoint of the authors' layer, with its additive eps.
+        """Build the layer from a checkpoint of the authors' layer or of a public copy.
+
+        Names are `affine_weight` and `affine_bias`, `gamma` and `beta`, or, at a given prefix or in
+        a state dict of two entries, `weight` and `bias`. Shapes are (channels,), (1, 1, channels),
+        (channels, 1) and others with one axis of channels. Prefixes, and the parts of names that
+        DistributedDataParallel and torch.compile add, don't matter.
+
+        The layer acts as the checkpoint does, to rounding, for weights from 0.01 in size. From 0.01
+        to 0.02, the stored weight is the one whose bound is the checkpoint's. A smaller weight is
+        stored as it is, and acts as 0.01 to 0.0125 unless `exact`.
 
         Args:
-            state_dict: contains `affine_weight` and `affine_bias`, with any prefix.
+            state_dict: of the layer, or of a model that contains it.
             statistic: "last" for a layer built with subtract_last.
             eps: eps of the reference layer.
+            prefix: of the layer's names, such as "model.revin"; needed if there are several layers.
+            exact: keep weights of any size, with `affine="unguarded"`.
+            correction: 1 for a copy that divides the sum of squares by n - 1.
 
         Raises:
-            ValueError: either name is missing or occurs more than once.
+            ValueError: there is no such layer or there are several, a weight or bias is missing,
+                or their shapes have not one axis of channels.
+
+        Warns:
+            UserWarning: a weight is smaller than 0.01, and `exact` is False.
         """
-        weight, bias = (_single_entry(state_dict, name) for name in _AFFINE_NAMES)
-        layer = cls(len(weight), statistic=statistic, eps=eps)
-        layer.load_state_dict({"affine_weight": weight, "affine_bias": bias})
+        layer = select_affine_layer(state_dict, prefix)
+        return cls._from_affine_layer(layer, statistic, eps, exact, correction)
+
+    @classmethod
+    def all_from_reference(
+        cls,
+        state_dict: Mapping[str, Tensor],
+        statistic: LocationName = "mean",
+        eps: float | None = 1e-5,
+        exact: bool = False,
+        correction: Literal[0, 1] = 0,
+    ) -> dict[str, "RevIN"]:
+        """Build every layer of a checkpoint, by prefix, such as "normalize_layers.0".
+
+        See `from_reference` for arguments, names and shapes.
+
+        Raises:
+            ValueError: there is no such layer, or one is incomplete.
+        """
+        layers: dict[str, RevIN] = {}
+        for prefix, layer in find_affine_layers(state_dict).items():
+            layers[prefix] = cls._from_affine_layer(layer, statistic, eps, exact, correction)
+        return layers
+
+    @classmethod
+    def _from_affine_layer(
+        cls,
+        affine: AffineLayer,
+        statistic: LocationName,
+        eps: float | None,
+        exact: bool,
+        correction: Literal[0, 1],
+    ) -> "RevIN":
+        # In float32 at least: a stored weight near 1e-8 is below the range of half precision.
+        weight, bias = (part.to(statistics_dtype(part.dtype)) for part in affine)
+        layer = cls(
+            len(weight), "unguarded" if exact else True, statistic, eps, correction=correction
+        ).to(weight)
+        stored = weight if exact else undo_bound(weight)
+        layer.load_state_dict(dict(zip(AFFINE_NAMES, (stored, bias), strict=True)))
+        if not exact:
+            warn_of_small_weights(weight)
         return layer
 
-    def to_reference(self) -> dict[str, Tensor]:
+    def to_reference(
+        self,
+        shape: Sequence[int] = (-1,),
+        names: tuple[str, str] = AFFINE_NAMES,
+        prefix: str = "",
+    ) -> dict[str, Tensor]:
         """Return a state dict that the authors' layer loads; empty with `affine=False`.
 
-        It holds the effective weights, bounded away from zero: the authors' layer has no bound.
+        It holds the effective weights, bounded away from zero unless unguarded: the authors' layer
+        has no bound. `from_reference` builds the same layer from it.
+
+        Args:
+            shape: of each tensor, with -1 for the channels: (1, 1, -1) for neuralforecast's
+                RevINMultivariate and the authors' published SCINet.
+            names: of weight and bias, such as ("gamma", "beta").
+            prefix: of both names, such as "model.revin".
+
+        Raises:
+            ValueError: the shape has another axis than that of the channels.
         """
-        affine = self.affine_parameters(torch.float32)
-        if affine is None:
+        if sorted(shape) != sorted([-1] + [1] * (len(shape) - 1)):
+            raise ValueError(
+                f"shape must have one -1, for the channels, and else 1 but got {tuple(shape)}. "
+                "Pass (-1,) or (1, 1, -1)."
+            )
+        if self.affine_weight is None:
             return {}
+        affine = self.affine_parameters(statistics_dtype(self.affine_weight.dtype)) or ()
+        start = f"{prefix.rstrip('.')}." if prefix else ""
         return {
-            name: parameter.detach().clone()
-            for name, parameter in zip(_AFFINE_NAMES, affine, strict=True)
+            start + name: parameter.detach().clone().reshape(*shape)
+            for name, parameter in zip(names, affine, strict=True)
         }
 
     def extra_repr(self) -> str:
         """Show the options that differ from their defaults."""
         options = [super().extra_repr()]
         options += ["affine=False"] if self.affine_weight is None else []
+        options += ['affine="unguarded"'] if self.is_unguarded else []
         options += [f"statistic={self.statistic!r}"] if self.statistic != "mean" else []
         options += [f"eps={self.eps}"] if self.eps is not None else []
         options += [] if self.detach else ["detach=False"]
@@ -181,32 +289,3 @@ class RevIN(LocationScaleNormalizer):
 
     def _scale_from_variance(self, variance: Tensor) -> Tensor:
         return (guard_zero_scale(variance) if self.eps is None else variance + self.eps).sqrt()
-
-
-def bound_away_from_zero(weight: Tensor) -> Tensor:
-    """Move weights closer to zero than twice `MIN_GAIN` away from it, preserving the sign.
-
-    w -> sign(w) (w^2 / (2 b) + b / 2) for |w| < b = 0.02. The map is smooth at b, so a small weight
-    still gets a gradient. Zero counts as positive.
-
-    >>> bound_away_from_zero(torch.tensor([1.0, 0.0, -1e-10, -3.0]))
-    tensor([ 1.0000,  0.0100, -0.0100, -3.0000])
-    """
-    bound = 2 * MIN_GAIN
-    # The usual case. Returning early saves ten small operations in each direction; compiled code
-    # can't branch on data and takes the general path.
-    if can_use_blocked_kernels(weight) and not (weight.abs() < bound).any():
-        return weight
-    sign = torch.where(weight < 0, -1.0, 1.0).to(weight.dtype)
-    bounded = sign * (weight.square() / (2 * bound) + bound / 2)
-    return torch.where(weight.abs() < bound, bounded, weight)
-
-
-def _single_entry(state_dict: Mapping[str, Tensor], name: str) -> Tensor:
-    keys = [key for key in state_dict if key.split(".")[-1] == name]
-    if len(keys) != 1:
-        raise ValueError(
-            f"a RevIN checkpoint holds one {name} but this one has {keys or 'none'}; its names "
-            f"are {sorted(state_dict)}. Pass the state dict of one affine RevIN layer."
-        )
-    return state_dict[keys[0]]

@@ -70,7 +70,7 @@ def mean_squared_error(model, values):
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
-@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("affine", [False, True, "unguarded"])
 @pytest.mark.parametrize("statistic", ["mean", "last"])
 def test_ridge_equals_textbook_least_squares_in_data_units(statistic, affine, per_channel):
     model = fit_reversible(RevIN(CHANNELS, affine, statistic), per_channel=per_channel)
@@ -195,6 +195,8 @@ def test_unsolvable_models_raise_input_errors():
     sizes = (LOOKBACK, HORIZON, CHANNELS)
     trained = RevIN(CHANNELS)
     torch.nn.init.ones_(trained.affine_bias)
+    unguarded = RevIN(CHANNELS, "unguarded", eps=1e-5)
+    torch.nn.init.constant_(unguarded.affine_weight, 1e-6)
     cases = [
         (Linear(*sizes), RevIN(CHANNELS), "solves a Ridge but got Linear"),
         (
@@ -204,6 +206,7 @@ def test_unsolvable_models_raise_input_errors():
         ),
         (Ridge(*sizes), RevIN(CHANNELS), "7 candidate penalties but no validation"),
         (Ridge(*sizes, penalties=[1.0]), trained, "affine bias is not 0"),
+        (Ridge(*sizes, penalties=[1.0]), unguarded, "unguarded affine weights are too near 0"),
     ]
     for backbone, normalizer, message in cases:
         with pytest.raises(InputError, match=message):

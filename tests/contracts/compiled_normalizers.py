@@ -26,6 +26,7 @@ CLASSES = {
 CASES = CLASSES | {
     "RevIN last": functools.partial(RevIN, statistic="last"),
     "RevIN median": functools.partial(RevIN, statistic="median"),
+    "RevIN of a copy": functools.partial(RevIN, affine="unguarded", eps=1e-5, correction=1),
 }
 
 

@@ -71,6 +71,18 @@ def test_contract(name, capsys):
     assert "FAILS" not in printed
 
 
+@pytest.mark.usefixtures("plain_shapes")
+def test_unguarded_weights_break_one_promise_only():
+    unguarded = functools.partial(RevIN, affine="unguarded", eps=1e-5)
+    failures = []
+    for promise, check in NORMALIZER_CHECKS.items():
+        try:
+            check(unguarded)
+        except CheckError:
+            failures.append(promise)
+    assert failures == ["parameters near zero are safe"]
+
+
 def test_contract_with_shape_checks():
     check_values = NORMALIZER_CHECKS["levels and samples on a trailing axis"]
     assert check_values(RevIN) is None

@@ -27,7 +27,7 @@ from revin_forecast.normalizers import (
     Stationary,
 )
 from revin_forecast.normalizers.blend import autocovariance, level_standard_error
-from revin_forecast.normalizers.revin import bound_away_from_zero
+from revin_forecast.normalizers.weight_bound import bound_away_from_zero
 
 RNG = np.random.default_rng(0)
 LOOKBACKS, HORIZON, CHANNELS = (13, 18), 7, 3

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from revin_forecast.normalizers import Identity, LastValue, RevIN
-from revin_forecast.normalizers.revin import MIN_GAIN, bound_away_from_zero
+from revin_forecast.normalizers.weight_bound import MIN_GAIN, bound_away_from_zero
 
 
 def sample_windows(*shape, level=0.0, seed=0):
@@ -108,6 +108,28 @@ def test_round_trip_with_any_parameters(weight, bias, level, scale):
     assert error <= 1e-9 * (scale + abs(level)) + 1e-8 * scale
 
 
+def test_unguarded_weights_are_used_as_they_are():
+    weight, bias = np.array([1.7, -0.004, 1e-7]), np.array([0.3, -2.0, 5.0])
+    past, future = sample_windows(4, 8, 3, level=20), sample_windows(4, 7, 3, seed=1)
+    for eps in (None, 1e-3):
+        layer = RevIN(3, affine="unguarded", eps=eps).double()
+        with torch.no_grad():
+            layer.affine_weight.copy_(torch.from_numpy(weight))
+            layer.affine_bias.copy_(torch.from_numpy(bias))
+        expected, location, scale = numpy_revin(past.numpy(), weight, bias, eps=eps or 0.0)
+        z, stats = layer.normalize(past)
+        np.testing.assert_allclose(z.detach(), expected, atol=1e-12)
+        back = (future.numpy() - bias) / (weight + (eps or 0.0) ** 2) * scale + location
+        np.testing.assert_allclose(layer.denormalize(future, stats).detach(), back, rtol=1e-9)
+        # The inverse of the way back, for a loss on the common scale.
+        again = layer.normalize_future(layer.denormalize(future, stats), stats)
+        np.testing.assert_allclose(again.detach(), future, atol=1e-6)
+        deviation = layer.denormalize(torch.ones_like(future), stats, "scale").detach()
+        spread = np.broadcast_to(scale / np.abs(weight + (eps or 0.0) ** 2), deviation.shape)
+        np.testing.assert_allclose(deviation, spread)
+    assert repr(layer) == 'RevIN(3, affine="unguarded", eps=0.001)'
+
+
 @given(order=st.permutations(range(5)), channels=st.permutations(range(3)))
 def test_permuting_windows_and_channels_permutes_the_result(order, channels):
     layer, past = RevIN(3).double(), sample_windows(5, 8, 3)
@@ -166,12 +188,6 @@ def test_parity_with_reference_checkpoints_both_ways():
     )
 
 
-def test_reference_without_affine_is_refused():
-    with pytest.raises(ValueError, match=r"holds one affine_weight but this one has none"):
-        RevIN.from_reference({"head.weight": torch.zeros(3)})
-    assert RevIN(3, affine=False).to_reference() == {}
-
-
 def test_the_reference_layer_loses_digits_at_level_1e6_and_ours_does_not():
     past = sample_windows(8, 96, 3, level=0).float() / 3 + 1e6
     exact = (past.double() - past.double().mean(1, keepdim=True)) / past.double().std(
@@ -203,6 +219,7 @@ def test_invalid_targets_are_refused(targets):
     [
         ({"statistic": "mode"}, 'statistic must be "mean", "last" or "median" but got'),
         ({"eps": 0.0}, "eps must be a positive number or None"),
+        ({"affine": "exact"}, "affine must be True, False or \"unguarded\" but got 'exact'"),
         ({"correction": 2}, r"correction must be 0 \(divide by n\) or 1 \(by n - 1\) but got 2"),
         ({"channels": 0}, "RevIN needs at least 1 channel but got 0"),
     ],

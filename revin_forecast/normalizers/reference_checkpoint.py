@@ -1,0 +1,151 @@
+"""RevIN's parameters in the state dicts of public copies, which differ in names and shapes."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from revin_forecast.errors import join_words
+
+AFFINE_NAMES = ("affine_weight", "affine_bias")
+"""Names in the authors' layer, PatchTST, Time-Series-Library, neuralforecast and darts."""
+GREEK_NAMES = ("gamma", "beta")
+GENERIC_NAMES = ("weight", "bias")
+"""Names in layers of every kind: RevIN's only at a given prefix, or where nothing else is found."""
+WRAPPERS = frozenset({"module", "_orig_mod"})
+"""Parts of names that DistributedDataParallel and torch.compile add."""
+MAX_NAMES_SHOWN = 6
+
+AffineLayer = tuple[Tensor, Tensor]
+"""Weight and bias of a layer, (channels,) each."""
+
+
+def find_affine_layers(state_dict: Mapping[str, Tensor]) -> dict[str, AffineLayer]:
+    """Return weight and bias of every RevIN layer, by the prefix of their names.
+
+    Prefixes have no final dot, and no parts that DistributedDataParallel or torch.compile add.
+
+    Raises:
+        ValueError: there is none, a weight has no bias, or one of them has no axis of channels.
+    """
+    layers = _find_pairs(state_dict, AFFINE_NAMES) or _find_pairs(state_dict, GREEK_NAMES)
+    if not layers and len(state_dict) == len(GENERIC_NAMES):
+        layers = _find_pairs(state_dict, GENERIC_NAMES)
+    if not layers:
+        raise ValueError(_describe_missing_layer(state_dict))
+    return layers
+
+
+def select_affine_layer(state_dict: Mapping[str, Tensor], prefix: str | None) -> AffineLayer:
+    """Return weight and bias of the only RevIN layer, or of the only one at or below a prefix.
+
+    At a prefix they may also have the names `weight` and `bias`.
+
+    Raises:
+        ValueError: as `find_affine_layers`, or there are several such layers.
+    """
+    layers = (
+        find_affine_layers(state_dict)
+        if prefix is None
+        else _find_at(state_dict, prefix.rstrip("."))
+    )
+    if len(layers) > 1:
+        raise ValueError(
+            f"the state dict holds {len(layers)} RevIN layers, with the prefixes "
+            f"{_join_names(layers)}. Pass prefix={next(iter(layers))!r} for one, or load all with "
+            "RevIN.all_from_reference."
+        )
+    return next(iter(layers.values()))
+
+
+def _find_at(state_dict: Mapping[str, Tensor], prefix: str) -> dict[str, AffineLayer]:
+    """Return the layer at a prefix or, if there is none, those below it."""
+    place = _remove_wrappers(prefix)
+    inside = {
+        key: value
+        for key, value in state_dict.items()
+        if not place or _remove_wrappers(key).startswith(f"{place}.")
+    }
+    if not inside:
+        raise ValueError(
+            f"no names have the prefix {prefix!r}. Pass that of a RevIN layer: "
+            f"{_join_names(find_affine_layers(state_dict))}."
+        )
+    generic_names = [f"{place}.{name}".lstrip(".") for name in GENERIC_NAMES]
+    generic = {key: inside[key] for key in inside if _remove_wrappers(key) in generic_names}
+    layers = find_affine_layers(generic or inside)
+    exact = next((name for name in (prefix, place) if name in layers), None)
+    return layers if exact is None else {exact: layers[exact]}
+
+
+def _find_pairs(state_dict: Mapping[str, Tensor], names: tuple[str, str]) -> dict[str, AffineLayer]:
+    """Return the layers whose weight and bias have these names, by prefix."""
+    keys = [key for key in state_dict if key.rpartition(".")[2] in names]
+    prefixes = list(dict.fromkeys(key.rpartition(".")[0] for key in keys))
+    count = Counter(map(_remove_wrappers, prefixes))
+    layers: dict[str, AffineLayer] = {}
+    for prefix in prefixes:
+        weight, bias = (f"{prefix}.{name}".lstrip(".") for name in names)
+        short = _remove_wrappers(prefix)
+        # Two layers whose prefixes differ only by such a part keep it.
+        layers[short if count[short] == 1 else prefix] = _read_pair(state_dict, weight, bias)
+    return layers
+
+
+def _read_pair(state_dict: Mapping[str, Tensor], weight: str, bias: str) -> AffineLayer:
+    """Return the two tensors of these names with one axis."""
+    for name, other in ((weight, bias), (bias, weight)):
+        if name not in state_dict:
+            raise ValueError(
+                f"the state dict holds {other} but not {name}. Pass that of a layer with both."
+            )
+    layer = (_flatten(weight, state_dict[weight]), _flatten(bias, state_dict[bias]))
+    if len(layer[0]) != len(layer[1]):
+        raise ValueError(
+            f"{weight} has {len(layer[0])} entries but {bias} has {len(layer[1])}. Pass the state "
+            "dict of a layer with one weight and one bias per channel."
+        )
+    return layer
+
+
+def _flatten(name: str, parameter: Tensor) -> Tensor:
+    """Return a parameter with one axis, of channels; it may have more, of length 1."""
+    if parameter.numel() != max(parameter.shape, default=1) or parameter.numel() == 0:
+        raise ValueError(
+            f"{name} has shape {tuple(parameter.shape)} but RevIN has one number per channel, "
+            "(channels,) or (1, 1, channels). Select those of one series or layer first."
+        )
+    return parameter.detach().reshape(-1)
+
+
+def _remove_wrappers(name: str) -> str:
+    return ".".join(part for part in name.split(".") if part not in WRAPPERS)
+
+
+def _describe_missing_layer(state_dict: Mapping[str, Any]) -> str:
+    """Return a message for a state dict without RevIN layer, which names the likely reason."""
+    nested = [key for key, value in state_dict.items() if isinstance(value, Mapping)]
+    if nested:
+        return (
+            f"the checkpoint is not a state dict: its entries {_join_names(nested)} are dicts. "
+            f"Pass checkpoint[{nested[0]!r}]."
+        )
+    if any(key.rpartition(".")[2] == "revin_weight" for key in state_dict):
+        return (
+            "revin_weight and revin_bias belong to neuralforecast's TemporalNorm, whose formula "
+            "differs: it has no affine map on the way in. RevIN can't reproduce it."
+        )
+    return (
+        "the state dict holds no RevIN layer: affine_weight and affine_bias, or gamma and beta; "
+        f"its names are {_join_names(state_dict)}. Pass prefix=... for a layer with weight and "
+        "bias. A layer without an affine map has nothing to load: use "
+        "RevIN(channels, affine=False, eps=1e-5)."
+    )
+
+
+def _join_names(names: Iterable[str]) -> str:
+    """Return names in quotes for a message, the first few of many."""
+    quoted = [repr(name) for name in names]
+    more = [f"{len(quoted) - MAX_NAMES_SHOWN} more"] if len(quoted) > MAX_NAMES_SHOWN else []
+    return join_words(quoted[:MAX_NAMES_SHOWN] + more, "and")
