@@ -65,10 +65,14 @@ from .normalizers import Normalizer as Normalizer
 from .normalizers import RevIN as RevIN
 from .normalizers import Robust as Robust
 from .normalizers import Stationary as Stationary
-from .parameters.sharing import TransposedLinear as TransposedLinear
+from .parameters.optimizers import inspect_optimizer as inspect_optimizer
+from .parameters.retie import retie as retie
 from .parameters.sharing import parameter_summary as parameter_summary
 from .parameters.sharing import share_parameters as share_parameters
 from .parameters.sharing import shared_parameters as shared_parameters
+from .parameters.transposed import TransposedConv1d as TransposedConv1d
+from .parameters.transposed import TransposedEmbedding as TransposedEmbedding
+from .parameters.transposed import TransposedLinear as TransposedLinear
 from .parameters.weights import load_parameters as load_parameters
 from .parameters.weights import save_parameters as save_parameters
 from .selection.settings import SelectionSettings as SelectionSettings

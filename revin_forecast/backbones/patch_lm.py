@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from revin_forecast.backbones.base import Backbone
 from revin_forecast.backbones.layers import Attention, FeedForward, cut_segments
-from revin_forecast.parameters.sharing import TransposedLinear
+from revin_forecast.parameters.transposed import TransposedLinear
 from revin_forecast.utils.shapes import Future, Past
 
 HEADS = 4

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.backbones.base import Backbone
-from revin_forecast.parameters.sharing import TransposedLinear
+from revin_forecast.parameters.transposed import TransposedLinear
 from revin_forecast.utils.shapes import Future, Past
 
 

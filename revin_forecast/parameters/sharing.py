@@ -5,11 +5,20 @@ entry in the optimizer. It survives `.to()`, `deepcopy` of the whole module and 
 that preserve it are written by `revin_forecast.parameters.weights`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-import torch
 from torch import Tensor, nn
+
+from revin_forecast.parameters.lookup import (
+    assign_tensor,
+    find_difference,
+    find_parameter,
+    find_shared_names,
+    group_names,
+    replace_everywhere,
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +31,8 @@ class ParameterSummary:
     """Number of values if every name had its own parameter."""
     groups: tuple[tuple[str, ...], ...]
     """Names of each shared parameter."""
+    lookalikes: tuple[tuple[str, ...], ...] = ()
+    """Names of separate parameters that use one memory, and so are not shared."""
 
     @property
     def saved_count(self) -> int:
@@ -33,114 +44,170 @@ class ParameterSummary:
             f"{self.unique_count:,} parameters; "
             f"sharing saved {self.saved_count:,} of {self.named_count:,}"
         ]
-        return "\n".join(lines + [f"  {' = '.join(group)}" for group in self.groups])
-
-
-class TransposedLinear(nn.Module):
-    """A linear layer that uses the transposed weight of another layer: y = x W + b.
-
-    Both layers hold the same `nn.Parameter`, so the way from outputs to inputs needs no weight of
-    its own, as in autoencoders (Vincent et al., JMLR 2010) and language models (Press & Wolf, EACL
-    2017).
-
-    Args:
-        source: the linear layer whose weight is used.
-        bias: add a learned bias.
-
-    >>> encoder = nn.Linear(16, 3)
-    >>> decoder = TransposedLinear(encoder)
-    >>> decoder.weight is encoder.weight, decoder(encoder(torch.ones(2, 16))).shape
-    (True, torch.Size([2, 16]))
-    """
-
-    bias: nn.Parameter | None
-
-    def __init__(self, source: nn.Linear, bias: bool = True):
-        super().__init__()
-        self.weight = source.weight
-        value = nn.Parameter(torch.zeros(source.in_features)) if bias else None
-        self.register_parameter("bias", value)
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Map (..., out_features) of the source layer to (..., in_features)."""
-        return nn.functional.linear(values, self.weight.mT, self.bias)
+        lines += [f"  {' = '.join(group)}" for group in self.groups]
+        return "\n".join(
+            lines + [f"  {' ~ '.join(group)}: one memory, not shared" for group in self.lookalikes]
+        )
 
 
 def share_parameters(
-    source: nn.Module, target: nn.Module, names: Sequence[str] = ("weight", "bias")
+    source: nn.Module,
+    target: nn.Module,
+    names: Sequence[str] | Literal["all"] = ("weight", "bias"),
+    within: nn.Module | None = None,
 ) -> None:
     """Make `target` use `source`'s parameter objects.
+
+    A parameter of the target may already be shared with other names. Those inside the target
+    follow to the new object. Those elsewhere keep the old one, unless `within` is a module that
+    contains them.
 
     Args:
         source: module that keeps its parameters.
         target: module whose parameters of these names are replaced.
         names: parameter names, the same in both modules; dotted for submodules ("map.weight"). A
-            name that neither has, such as a bias built with bias=False, is skipped.
+            name that neither has, such as a bias built with bias=False, is skipped. "all": every
+            parameter, which requires the same names in both.
+        within: module that contains the target, usually the whole model. All its names of a
+            replaced parameter get the new object, so earlier ties of the target are kept.
 
     Raises:
-        ValueError: a name is missing in either module, or the two parameters differ in shape,
-            dtype or device. Nothing is shared in that case.
+        ValueError: a name is missing in either module; the two parameters differ in shape, dtype,
+            device or requires_grad; `within` does not contain the target; or earlier ties leave
+            open which object a name gets. Nothing is shared in that case.
 
     >>> first, second = nn.Linear(4, 2), nn.Linear(4, 2)
     >>> share_parameters(first, second)
     >>> second.weight is first.weight
     True
+
+    >>> model = nn.ModuleList([nn.Linear(4, 2) for _ in range(3)])
+    >>> share_parameters(model[1], model[2], "all")
+    >>> share_parameters(model[0], model[1], "all", within=model)
+    >>> shared_parameters(model)
+    [('0.weight', '1.weight', '2.weight'), ('0.bias', '1.bias', '2.bias')]
     """
+    within = target if within is None else within
+    if not any(module is target for module in within.modules()):
+        raise ValueError(
+            f"within is a {type(within).__name__} that does not contain the target. Pass the "
+            "module that contains source and target, usually the whole model."
+        )
+    names = _list_names(source, target, names)
     # All names are checked before any parameter is replaced: a failure changes nothing.
-    shared = {name: _shareable_parameter(source, target, name) for name in names}
-    for name, parameter in shared.items():
-        if parameter is not None:
-            assign_tensor(target, name, parameter)
+    pairs = {name: _find_sharable(source, target, name) for name in names}
+    shared = {name: pair for name, pair in pairs.items() if pair is not None}
+    _check_unambiguous(within, shared)
+    replace_everywhere(within, {id(theirs): ours for ours, theirs in shared.values()})
+    for name, (ours, _) in shared.items():
+        assign_tensor(target, name, ours)
 
 
-def shared_parameters(module: nn.Module) -> list[tuple[str, ...]]:
+def shared_parameters(
+    module: nn.Module, by: Literal["object", "memory"] = "object"
+) -> list[tuple[str, ...]]:
     """Return the names of each parameter that has several, in the module's order.
+
+    Args:
+        module: module whose parameters are compared.
+        by: "object": names of one `nn.Parameter`, which is the test of sharing. "memory": names of
+            all parameters that use the same values in memory. This finds look-alikes too: separate
+            parameters around one memory, also transposed, with separate gradients. On the meta
+            device, where there is no memory, only objects are compared.
 
     >>> pair = nn.ModuleList([nn.Linear(4, 2), nn.Linear(4, 2)])
     >>> share_parameters(pair[0], pair[1], ["weight"])
+    >>> pair[1].bias.data = pair[0].bias.data
     >>> shared_parameters(pair)
     [('0.weight', '1.weight')]
+    >>> shared_parameters(pair, by="memory")
+    [('0.weight', '1.weight'), ('0.bias', '1.bias')]
     """
-    return find_shared_names(module.named_parameters(remove_duplicate=False))
+    named = list(module.named_parameters(remove_duplicate=False))
+    if by == "object":
+        return find_shared_names(named)
+    if by == "memory":
+        return group_names((name, _identify_memory(tensor)) for name, tensor in named)
+    raise ValueError(f"by must be 'object' or 'memory' but is {by!r}.")
 
 
 def parameter_summary(module: nn.Module) -> ParameterSummary:
     """Count a module's parameters, with and without sharing.
 
+    Look-alikes, separate parameters that use one memory, are listed with "~" and count as separate.
+
     >>> pair = nn.ModuleList([nn.Linear(4, 2), nn.Linear(4, 2)])
     >>> share_parameters(pair[0], pair[1], ["weight"])
+    >>> pair[1].bias.data = pair[0].bias.data
     >>> print(parameter_summary(pair))
     12 parameters; sharing saved 8 of 20
       0.weight = 1.weight
+      0.bias ~ 1.bias: one memory, not shared
     """
     unique = sum(parameter.numel() for parameter in module.parameters())
-    named_parameters = module.named_parameters(remove_duplicate=False)
-    named = sum(parameter.numel() for _, parameter in named_parameters)
-    return ParameterSummary(unique, named, tuple(shared_parameters(module)))
+    named = dict(module.named_parameters(remove_duplicate=False))
+    lookalikes = tuple(
+        group
+        for group in shared_parameters(module, by="memory")
+        if len({id(named[name]) for name in group}) > 1
+    )
+    count = sum(parameter.numel() for parameter in named.values())
+    return ParameterSummary(unique, count, tuple(shared_parameters(module)), lookalikes)
 
 
-def assign_tensor(module: nn.Module, name: str, tensor: Tensor) -> None:
-    """Assign a parameter or buffer object to a (dotted) name of a module."""
-    parent, _, leaf = name.rpartition(".")
-    setattr(module.get_submodule(parent), leaf, tensor)
+def _identify_memory(tensor: Tensor) -> Hashable:
+    """Return a key that is equal for tensors of the same values in memory, in any order of axes."""
+    try:
+        address = tensor.data_ptr()
+        axes = sorted(zip(tensor.stride(), tensor.shape, strict=True), reverse=True)
+    except (RuntimeError, ValueError):  # fake, functional and uninitialized tensors have no memory
+        return id(tensor)
+    if not address:  # on the meta device, or empty
+        return id(tensor)
+    merged: list[tuple[int, int]] = []
+    for stride, size in axes:
+        if merged and merged[-1][0] == stride * size:  # the axes of one contiguous block
+            merged[-1] = stride, merged[-1][1] * size
+        elif size > 1:
+            merged.append((stride, size))
+    return tensor.device, address, tensor.dtype, tuple(merged)
 
 
-def find_shared_names(named: Iterable[tuple[str, Tensor]]) -> list[tuple[str, ...]]:
-    """Return the names of each tensor object that has several."""
-    names: dict[int, list[str]] = {}
-    for name, tensor in named:
-        names.setdefault(id(tensor), []).append(name)
-    return [tuple(group) for group in names.values() if len(group) > 1]
+def _list_names(
+    source: nn.Module, target: nn.Module, names: Sequence[str] | Literal["all"]
+) -> Sequence[str]:
+    """Return the names to share.
+
+    Raises:
+        ValueError: names is "all" and the names differ, or names is another string.
+    """
+    if not isinstance(names, str):
+        return names
+    if names != "all":
+        raise ValueError(f"names is the string {names!r}. Pass names=[{names!r}] or names='all'.")
+    ours, theirs = (
+        [name for name, _ in module.named_parameters(remove_duplicate=False)]
+        for module in (source, target)
+    )
+    if set(ours) != set(theirs):
+        raise ValueError(
+            f"names='all' needs the same names in both, but only the source has "
+            f"{sorted(set(ours) - set(theirs))} and only the target "
+            f"{sorted(set(theirs) - set(ours))}. Pass names=[...] that both have."
+        )
+    return ours
 
 
-def _shareable_parameter(source: nn.Module, target: nn.Module, name: str) -> nn.Parameter | None:
-    """Return the source's parameter, or None if neither module has one.
+def _find_sharable(
+    source: nn.Module, target: nn.Module, name: str
+) -> tuple[nn.Parameter, nn.Parameter] | None:
+    """Return the source's and the target's parameter, or None if neither module has one.
 
     Raises:
         ValueError: only one module has it, or the two differ.
     """
-    ours = _find_parameter(source, name, "source")
-    theirs = _find_parameter(target, name, "target")
+    ours = find_parameter(source, name, "source")
+    theirs = find_parameter(target, name, "target")
     if ours is None and theirs is None:
         return None
     if ours is None or theirs is None:
@@ -149,33 +216,51 @@ def _shareable_parameter(source: nn.Module, target: nn.Module, name: str) -> nn.
             f"{name} is absent from the {owner} but a parameter of the other module; "
             f"build both with or without {name}, or leave it out of names."
         )
-    for attribute, our_value, their_value in (
-        ("shape", tuple(ours.shape), tuple(theirs.shape)),
-        ("dtype", ours.dtype, theirs.dtype),
-        ("device", ours.device, theirs.device),
-    ):
-        if our_value != their_value:
-            raise ValueError(
-                f"{name} has {attribute} {our_value} in the source but {their_value} in the "
-                f"target; only parameters of the same {attribute} can be shared."
-            )
-    return ours
+    difference = find_difference(ours, theirs)
+    if difference is None:
+        return ours, theirs
+    attribute, our_value, their_value = difference
+    remedy = f"only parameters of the same {attribute} can be shared."
+    if attribute == "requires_grad":
+        frozen = "source" if their_value else "target"
+        other = "target" if their_value else "source"
+        remedy = (
+            f"one parameter has one value. To train it in both, call {frozen}.get_parameter("
+            f"{name!r}).requires_grad_(True) first; to freeze it in both, call {other}."
+            f"get_parameter({name!r}).requires_grad_(False)."
+        )
+    raise ValueError(
+        f"{name} has {attribute} {our_value} in the source but {their_value} in the target; "
+        f"{remedy}"
+    )
 
 
-def _find_parameter(module: nn.Module, name: str, role: str) -> nn.Parameter | None:
-    """Return the parameter registered under a dotted name; None if it is registered as absent.
+def _check_unambiguous(
+    within: nn.Module, shared: Mapping[str, tuple[nn.Parameter, nn.Parameter]]
+) -> None:
+    """Check that each replaced object has one replacement, which is not replaced itself.
 
     Raises:
-        ValueError: nothing is registered under the name.
+        ValueError: earlier ties make the result depend on the order of names.
     """
-    parent, _, leaf = name.rpartition(".")
-    try:
-        # Any attribute may hold None, but only an absent parameter is a None in this dictionary.
-        return module.get_submodule(parent)._parameters[leaf]  # pyright: ignore[reportPrivateUsage]
-    except (AttributeError, KeyError):
-        pass
-    existing = [name for name, _ in module.named_parameters(remove_duplicate=False)]
-    raise ValueError(
-        f"the {role} {type(module).__name__} has no parameter {name!r}; it has {existing}. "
-        "Pass names=[...] that both have."
-    )
+    replacements: dict[int, nn.Parameter] = {}
+    for name, (ours, theirs) in shared.items():
+        other = replacements.setdefault(id(theirs), ours)
+        named_count = sum(old is theirs for _, old in shared.values())
+        holders = [
+            held
+            for held, parameter in within.named_parameters(remove_duplicate=False)
+            if parameter is theirs
+        ]
+        if other is not ours and len(holders) > named_count:
+            raise ValueError(
+                f"{' = '.join(holders)} are one parameter, of which names would get different "
+                f"objects, so {name} leaves open which object the others get. Give all of them in "
+                "names, or share with one of them only."
+            )
+    for name, (ours, _) in shared.items():
+        if replacements.get(id(ours), ours) is not ours:
+            raise ValueError(
+                f"{name} of the source is itself replaced, because the target has it under another "
+                "name. Share one name at a time."
+            )

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import pytest
 import torch
@@ -278,6 +279,13 @@ def test_a_failing_save_leaves_the_old_file(tmp_path, monkeypatch):
             ["weight", "bias"],
             "bias is absent from the",
         ),
+        (
+            nn.Linear(4, 2),
+            nn.Linear(4, 2, bias=False),
+            "all",
+            r"only the source has \['bias'\] and only the target \[\]",
+        ),
+        (nn.Linear(4, 2), nn.Linear(4, 2), "weight", r"Pass names=\['weight'\] or names='all'"),
         (nn.Linear(4, 2), nn.ReLU(), ["weight"], "target ReLU has no parameter 'weight'"),
         (nn.Linear(4, 2), nn.Linear(4, 2), ["weigth"], r"no parameter 'weigth'; it has \['weight"),
     ],
@@ -299,6 +307,122 @@ def test_all_names_are_checked_before_any_is_shared():
     without_bias = nn.Linear(4, 2, bias=False), nn.Linear(4, 2, bias=False)
     share_parameters(*without_bias)
     assert without_bias[0].weight is without_bias[1].weight
+
+
+@pytest.mark.parametrize("trains", [True, False])
+@pytest.mark.parametrize("remedy", [0, 1])
+def test_frozen_and_trained_parameters_are_not_shared_silently(trains, remedy):
+    source, target = nn.Linear(4, 2).requires_grad_(trains), nn.Linear(4, 2)
+    target.requires_grad_(not trains)
+    before = target.weight
+    with pytest.raises(ValueError, match=f"weight has requires_grad {trains} in the") as caught:
+        share_parameters(source, target, ["weight"])
+    assert target.weight is before
+    calls = re.findall(r"call (\w+\.get_parameter\S+\((?:True|False)\))", str(caught.value))
+    assert len(calls) == 2
+    eval(calls[remedy])  # the remedy as it is printed
+    share_parameters(source, target, ["weight"])
+    assert target.weight is source.weight
+    assert target.weight.requires_grad is (remedy == 0)
+
+
+def test_all_parameters_are_shared_also_deeper_ones():
+    source, target = (nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)) for _ in range(2))
+    share_parameters(source, target, "all")
+    assert len(shared_parameters(nn.ModuleList([source, target]))) == 4
+    assert source[1].running_mean is not target[1].running_mean  # a buffer
+
+
+def build_chain():
+    """Return four layers: b and c hold the object of a."""
+    model = nn.ModuleDict({name: nn.Linear(2, 2, bias=False) for name in "abcd"})
+    share_parameters(model["a"], model["b"])
+    share_parameters(model["b"], model["c"])
+    return model
+
+
+def test_within_keeps_the_earlier_ties_of_the_target():
+    model, alone = build_chain(), build_chain()
+    share_parameters(model["d"], model["b"], within=model)
+    assert shared_parameters(model) == [("a.weight", "b.weight", "c.weight", "d.weight")]
+    share_parameters(alone["d"], alone["b"])
+    assert shared_parameters(alone) == [("a.weight", "c.weight"), ("b.weight", "d.weight")]
+
+
+def test_ties_inside_the_target_are_kept():
+    target, source = build_chain(), build_chain()
+    share_parameters(source, target, ["a.weight"])
+    assert target["c"].weight is target["b"].weight is source["a"].weight
+
+
+def test_ambiguous_ties_are_refused_and_nothing_is_shared():
+    target, source = build_chain(), build_ones("a", "b", "c", "d")
+    with pytest.raises(ValueError, match="a.weight = b.weight = c.weight are one parameter, of"):
+        share_parameters(source, target, ["a.weight", "b.weight"])
+    assert shared_parameters(target) == [("a.weight", "b.weight", "c.weight")]
+    share_parameters(source, target, ["a.weight", "b.weight", "c.weight"])  # the remedy
+    assert shared_parameters(target) == []
+    assert target["c"].weight is source["c"].weight
+
+
+def test_a_parameter_that_is_replaced_is_not_a_source():
+    target, source = build_ones("a", "b"), build_ones("a", "b")
+    share_parameters(target["b"], source["a"])
+    with pytest.raises(ValueError, match="a.weight of the source is itself replaced"):
+        share_parameters(source, target, ["a.weight", "b.weight"])
+
+
+def test_within_contains_the_target():
+    model = build_chain()
+    with pytest.raises(ValueError, match="within is a Linear that does not contain the target"):
+        share_parameters(model["a"], model["d"], within=model["a"])
+
+
+def build_lookalikes():
+    layers = nn.ModuleList([nn.Linear(4, 4, bias=False) for _ in range(5)])
+    layers[1].weight.data = layers[0].weight.data
+    layers[2].weight = nn.Parameter(layers[0].weight.mT)
+    layers[3].weight = nn.Parameter(layers[0].weight.view(2, 8))
+    return layers
+
+
+def test_lookalikes_are_found_by_memory_only():
+    layers = build_lookalikes()
+    group = tuple(f"{place}.weight" for place in range(4))
+    assert shared_parameters(layers) == []
+    assert shared_parameters(layers, by="memory") == [group]
+    summary = parameter_summary(layers)
+    assert summary.lookalikes == (group,)
+    assert (summary.unique_count, summary.saved_count) == (80, 0)
+    assert str(summary).endswith(f"{' ~ '.join(group)}: one memory, not shared")
+
+
+def test_parts_of_one_memory_are_not_lookalikes():
+    numbers = torch.randn(4, 4)
+    parts = {
+        "columns": numbers[:, :2],
+        "others": numbers[:, 2:],
+        "rows": numbers[:2],
+        "pairs": numbers[:, :2].view(torch.float64),
+        "empty": numbers[:0],
+        "none": numbers[:0],
+    }
+    layers = nn.ParameterDict({name: nn.Parameter(part) for name, part in parts.items()})
+    assert shared_parameters(layers, by="memory") == []
+
+
+def test_meta_and_lazy_parameters_are_compared_by_object():
+    with torch.device("meta"):
+        pair = tied_linears()
+    pair.append(nn.LazyLinear(3))
+    groups = [("0.weight", "1.weight"), ("0.bias", "1.bias")]
+    assert shared_parameters(pair, by="memory") == shared_parameters(pair) == groups
+
+
+@pytest.mark.usefixtures("plain_shapes")
+def test_other_comparisons_are_refused():
+    with pytest.raises(ValueError, match="by must be 'object' or 'memory' but is 'value'"):
+        shared_parameters(nn.Linear(4, 2), by="value")
 
 
 def test_an_attribute_with_value_none_does_not_count_as_parameter():

@@ -24,7 +24,7 @@ from revin_forecast.backbones import (
     TiedAutoencoder,
 )
 from revin_forecast.backbones.nbeats import NBEATS
-from revin_forecast.parameters.sharing import TransposedLinear
+from revin_forecast.parameters.transposed import TransposedLinear
 
 SIZES = (24, 6, 3)
 LM = functools.partial(PatchLM, patch=8, width=16)

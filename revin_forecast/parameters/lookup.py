@@ -1,0 +1,64 @@
+"""Parameters by their names: find, compare, group and replace them."""
+
+from collections.abc import Hashable, Iterable, Mapping
+
+from torch import Tensor, nn
+
+
+def assign_tensor(module: nn.Module, name: str, tensor: Tensor) -> None:
+    """Assign a parameter or buffer object to a (dotted) name of a module."""
+    parent, _, leaf = name.rpartition(".")
+    setattr(module.get_submodule(parent), leaf, tensor)
+
+
+def replace_everywhere(module: nn.Module, replacements: Mapping[int, nn.Parameter]) -> None:
+    """Replace parameters under all their names in a module, by the `id` of the old object."""
+    for name, parameter in list(module.named_parameters(remove_duplicate=False)):
+        if id(parameter) in replacements:
+            assign_tensor(module, name, replacements[id(parameter)])
+
+
+def find_shared_names(named: Iterable[tuple[str, Tensor]]) -> list[tuple[str, ...]]:
+    """Return the names of each tensor object that has several."""
+    return group_names((name, id(tensor)) for name, tensor in named)
+
+
+def find_difference(first: Tensor, second: Tensor) -> tuple[str, object, object] | None:
+    """Return the first attribute that keeps two parameters from being one, with both values."""
+    for attribute, ours, theirs in (
+        ("shape", tuple(first.shape), tuple(second.shape)),
+        ("dtype", first.dtype, second.dtype),
+        ("device", first.device, second.device),
+        ("requires_grad", first.requires_grad, second.requires_grad),
+    ):
+        if ours != theirs:
+            return attribute, ours, theirs
+    return None
+
+
+def find_parameter(
+    module: nn.Module, name: str, role: str, remedy: str = "Pass names=[...] that both have."
+) -> nn.Parameter | None:
+    """Return the parameter registered under a dotted name; None if it is registered as absent.
+
+    Raises:
+        ValueError: nothing is registered under the name.
+    """
+    parent, _, leaf = name.rpartition(".")
+    try:
+        # Any attribute may hold None, but only an absent parameter is a None in this dictionary.
+        return module.get_submodule(parent)._parameters[leaf]  # pyright: ignore[reportPrivateUsage]
+    except (AttributeError, KeyError):
+        pass
+    existing = [name for name, _ in module.named_parameters(remove_duplicate=False)]
+    raise ValueError(
+        f"the {role} {type(module).__name__} has no parameter {name!r}; it has {existing}. {remedy}"
+    )
+
+
+def group_names(named: Iterable[tuple[str, Hashable]]) -> list[tuple[str, ...]]:
+    """Return the names of each key that has several."""
+    names: dict[Hashable, list[str]] = {}
+    for name, key in named:
+        names.setdefault(key, []).append(name)
+    return [tuple(group) for group in names.values() if len(group) > 1]
