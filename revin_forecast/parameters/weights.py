@@ -5,17 +5,20 @@ under the first name; its metadata entry "shared" lists the groups of names, as 
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, cast
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
-from revin_forecast.parameters.sharing import assign_tensor, find_shared_names
+from revin_forecast.parameters.lookup import assign_tensor, find_shared_names
+from revin_forecast.parameters.weight_files import (
+    Groups,
+    collect_state,
+    match_names,
+    read_weight_file,
+)
 from revin_forecast.utils.files import atomic_write
 
 
@@ -26,7 +29,12 @@ def save_parameters(module: nn.Module, path: str | Path) -> None:
         module: module whose `state_dict` is written, with the groups of shared names.
         path: file to write; an existing file is replaced.
 
+    Raises:
+        ValueError: the state has an extra state, quantized values or tensors without values (on
+            the meta device), which the file can't hold.
+
     >>> from tempfile import TemporaryDirectory
+    >>> from safetensors import safe_open
     >>> from revin_forecast.parameters.sharing import share_parameters
     >>> tied = nn.ModuleList([nn.Linear(4, 2), nn.Linear(4, 2)])
     >>> share_parameters(tied[0], tied[1])
@@ -43,8 +51,12 @@ def save_parameters(module: nn.Module, path: str | Path) -> None:
 
 def parameters_to_bytes(module: nn.Module) -> bytes:
     """Return the content of the file that `save_parameters` writes."""
-    # keep_vars returns the parameter objects themselves: sharing is recognized by identity.
-    state = module.state_dict(keep_vars=True)
+    state = collect_state(module)
+    if empty := [name for name, tensor in state.items() if tensor.is_meta]:
+        raise ValueError(
+            f"{empty} are on the meta device and have no values to save. Load the values first, "
+            "or build the module on another device."
+        )
     groups = find_shared_names(state.items())
     aliases = {name for group in groups for name in group[1:]}
     # Copies, because safetensors refuses tensors that are views of one memory.
@@ -57,16 +69,28 @@ def parameters_to_bytes(module: nn.Module) -> bytes:
 
 
 def load_parameters(module: nn.Module, path: str | Path) -> None:
-    """Load a file written by `save_parameters` into a module, and restore the sharing.
+    """Load a file of `save_parameters` or safetensors into a module, and restore the sharing.
 
-    Values are copied in place, so an optimizer's references to the parameters stay valid. The
-    exception are parameters that become shared: each is replaced by the object of its group's
-    first name.
+    Values are copied in place, so an optimizer's references to the parameters stay valid, with two
+    exceptions. A parameter that becomes shared is replaced by the object of its group's first name.
+    A parameter or buffer on the meta device is replaced by one on the CPU that has the file's
+    values and the same `requires_grad`.
+
+    The file may also come from `save_model` or `save_file` of safetensors, from a compiled module
+    (`_orig_mod.` in its names) or from a parallel one (`module.` before its names); so may the
+    module. A name that the file lacks takes the value of a name that is one tensor with it in the
+    module.
+
+    Args:
+        module: module with the names, shapes and dtypes of the file.
+        path: file to read.
 
     Raises:
         ValueError: the file is not a safetensors file; names, shapes or dtypes differ; the module
-            shares parameters for which the file has different values; or the file shares
-            parameters that can't be one object in the module. The module is unchanged in that case.
+            shares parameters for which the file has different values; the file shares parameters
+            that can't be one object in the module; or the module has an extra state, quantized
+            values, or buffers on the meta device that no file holds (persistent=False). The module
+            is unchanged in that case.
 
     >>> from tempfile import TemporaryDirectory
     >>> from revin_forecast.parameters.sharing import share_parameters
@@ -78,9 +102,10 @@ def load_parameters(module: nn.Module, path: str | Path) -> None:
     >>> fresh[0].weight is fresh[1].weight
     True
     """
-    tensors, groups = _read_tensors_and_groups(path)
+    state = collect_state(module)
+    file = match_names(read_weight_file(path), state)
+    tensors, groups = file.tensors, file.groups
     first = {name: group[0] for group in groups for name in group}
-    state = module.state_dict(keep_vars=True)
     stored_names = {name: first.get(name, name) for name in state}
     # Every check comes before the first copy, so that a failure leaves the module unchanged.
     _check_names(path, state, tensors, groups)
@@ -88,61 +113,19 @@ def load_parameters(module: nn.Module, path: str | Path) -> None:
         _check_shape_and_dtype(path, name, state[name], tensors[stored_name])
     _check_shared_values(path, state, stored_names, tensors)
     _check_sharable(path, state, groups)
-    with torch.no_grad():
-        for name, stored_name in stored_names.items():
-            state[name].copy_(tensors[stored_name])
+    _check_other_buffers(module, state)
+    for name, stored_name in stored_names.items():
+        _set_values(module, state, name, tensors[stored_name])
     for group in groups:
         for name in group[1:]:
             _replace_tensor(module, state, state[name], state[group[0]])
-
-
-class _TensorFile(Protocol):
-    """An open safetensors file, which the library does not annotate."""
-
-    def metadata(self) -> dict[str, str] | None: ...
-    def keys(self) -> list[str]: ...
-    def get_tensor(self, name: str) -> Tensor: ...
-
-
-def _read_tensors_and_groups(path: str | Path) -> tuple[dict[str, Tensor], list[tuple[str, ...]]]:
-    """Return a file's tensors and the groups of names that share one."""
-    try:
-        with cast(
-            AbstractContextManager[_TensorFile], safe_open(str(path), framework="pt")
-        ) as file:
-            text = (file.metadata() or {}).get("shared", "[]")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
-    groups = _parse_groups(text, tensors)
-    if groups is None:
-        raise ValueError(
-            f"{path} names its shared tensors as {text}, but groups of names were expected, of "
-            "which only the first is stored. Write the file with save_parameters."
-        )
-    return tensors, groups
-
-
-def _parse_groups(text: str, stored: Iterable[str]) -> list[tuple[str, ...]] | None:
-    """Return the groups of shared names; None if the text does not describe such groups."""
-    stored = set(stored)
-    try:
-        groups: list[tuple[Any, ...]] = [tuple(group) for group in json.loads(text)]
-        first_names = [group[0] for group in groups]
-        aliases = [name for group in groups for name in group[1:]]
-        is_valid = stored.issuperset(first_names) and all(isinstance(name, str) for name in aliases)
-        # Each alias occurs once, and is not stored itself.
-        is_valid = is_valid and len(set(aliases) - stored) == len(aliases)
-    except (ValueError, TypeError, IndexError):
-        return None
-    return groups if is_valid else None
 
 
 def _check_names(
     path: str | Path,
     state: Mapping[str, Tensor],
     tensors: Mapping[str, Tensor],
-    groups: list[tuple[str, ...]],
+    groups: Groups,
 ) -> None:
     names = set(tensors) | {name for group in groups for name in group}
     missing, unexpected = sorted(set(state) - names), sorted(names - set(state))
@@ -181,9 +164,7 @@ def _check_shared_values(
             )
 
 
-def _check_sharable(
-    path: str | Path, state: Mapping[str, Tensor], groups: list[tuple[str, ...]]
-) -> None:
+def _check_sharable(path: str | Path, state: Mapping[str, Tensor], groups: Groups) -> None:
     """Check that the tensors of a group can be one object: all parameters or all buffers."""
     for first, *others in groups:
         for name in others:
@@ -196,8 +177,33 @@ def _check_sharable(
 
 
 def _describe_kind(tensor: Tensor) -> str:
-    kind = "parameter" if isinstance(tensor, nn.Parameter) else "buffer"
-    return f"{kind} on {tensor.device}"
+    kind = "buffer"
+    if isinstance(tensor, nn.Parameter):
+        kind = "parameter" if tensor.requires_grad else "frozen parameter"
+    return f"{kind} on {'cpu' if tensor.is_meta else tensor.device}"
+
+
+def _check_other_buffers(module: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Check that all buffers outside the state have values."""
+    empty = [name for name, part in module.named_buffers() if part.is_meta and name not in state]
+    if empty:
+        raise ValueError(
+            f"the buffers {empty} are on the meta device, and files do not hold them "
+            "(persistent=False). Assign tensors to them before loading."
+        )
+
+
+def _set_values(module: nn.Module, state: dict[str, Tensor], name: str, values: Tensor) -> None:
+    """Copy values into a tensor, or replace a tensor of the meta device, which has no memory."""
+    old = state[name]
+    if not old.is_meta:
+        with torch.no_grad():
+            old.copy_(values)
+        return
+    new = values.clone()  # the file's tensors are views of one memory
+    if isinstance(old, nn.Parameter):
+        new = nn.Parameter(new, requires_grad=old.requires_grad)
+    _replace_tensor(module, state, old, new)
 
 
 def _replace_tensor(module: nn.Module, state: dict[str, Tensor], old: Tensor, new: Tensor) -> None:
