@@ -1,4 +1,4 @@
-"""Layers that several backbones share: dropout, attention, feed-forward networks, patches."""
+"""Layers that several backbones share: dropout, attention, feed-forward, batch norm, patches."""
 
 import torch
 from torch import Tensor, nn
@@ -175,6 +175,53 @@ def sinusoidal_positions(steps: int, width: int) -> Tensor:
     angles = torch.arange(steps, dtype=torch.float64).unsqueeze(1) * rates
     waves = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
     return waves[:, :width].to(torch.get_default_dtype())
+
+
+def apply_batch_norm(norm: nn.Module, values: Tensor) -> Tensor:
+    """Apply a batch norm, also to a batch that holds one value of each feature.
+
+    In training, the last batch of an epoch may hold one window. Its values have no variance, so
+    the running statistics normalize them.
+
+    Args:
+        norm: nn.BatchNorm1d, a batch norm of the second axis.
+        values: (rows, features) or (rows, features, steps).
+    """
+    if not norm.training or values.numel() > values.shape[1]:
+        return norm(values)
+    scale, offset = merge_batch_norm(norm)
+    shape = (-1, *[1] * (values.ndim - 2))
+    return values * scale.reshape(shape) + offset.reshape(shape)
+
+
+def merge_batch_norm(norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """Return scale and offset of each feature, the effect of an nn.BatchNorm1d in evaluation."""
+    assert isinstance(norm, nn.BatchNorm1d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    return scale, norm.bias - norm.running_mean * scale
+
+
+def moving_average(series: Tensor, kernel: int) -> Tensor:
+    """Return the moving average of each row, padded with its first and last value.
+
+    Args:
+        series: (rows, ..., steps), two or three axes.
+        kernel: steps in the average; odd.
+
+    Returns:
+        The same shape.
+
+    >>> import torch
+    >>> moving_average(torch.tensor([[0.0, 3.0, 6.0]]), kernel=3)
+    tensor([[1., 3., 5.]])
+    """
+    ends = kernel // 2
+    first, last = series[..., :1], series[..., -1:]
+    padding = (*[-1] * (series.ndim - 1), ends)
+    padded = torch.cat([first.expand(padding), series, last.expand(padding)], dim=-1)
+    return functional.avg_pool1d(padded, kernel, 1)
 
 
 def cut_segments(past: Tensor, length: int) -> Tensor:

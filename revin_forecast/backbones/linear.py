@@ -1,11 +1,9 @@
 """Linear, DLinear and MLP: one map from the look-back to the horizon for all channels."""
 
-import torch
 from torch import nn
-from torch.nn import functional
 
 from revin_forecast.backbones.base import Backbone
-from revin_forecast.backbones.layers import Dropout
+from revin_forecast.backbones.layers import Dropout, moving_average
 from revin_forecast.utils.shapes import Future, Past
 
 
@@ -59,9 +57,7 @@ class DLinear(Backbone):
         """Map trend and remainder of each channel's window to its horizon and add the results."""
         self.check_past(past)
         series = past.mT
-        ends = self.kernel // 2
-        first, last = series[..., :1].expand(-1, -1, ends), series[..., -1:].expand(-1, -1, ends)
-        trend = functional.avg_pool1d(torch.cat([first, series, last], dim=-1), self.kernel, 1)
+        trend = moving_average(series, self.kernel)
         return (self.trend(trend) + self.rest(series - trend)).mT
 
 

@@ -1,10 +1,9 @@
 """TSMixer: alternating mixing over time and over channels."""
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from revin_forecast.backbones.base import Backbone
-from revin_forecast.backbones.layers import Dropout
+from revin_forecast.backbones.layers import Dropout, apply_batch_norm
 from revin_forecast.utils.shapes import Future, Past
 
 
@@ -67,17 +66,4 @@ class _Block(nn.Module):
         return series + self.channels(self._apply_norm(1, series).mT).mT
 
     def _apply_norm(self, index: int, series: Tensor) -> Tensor:
-        norm, rows = self.norms[index], series.flatten(1)
-        # The last batch of an epoch may hold one window, which has no variance: the running
-        # statistics normalize it.
-        if self.training and rows.shape[0] == 1:
-            normed = functional.batch_norm(
-                rows,
-                norm.running_mean,  # pyright: ignore[reportArgumentType]
-                norm.running_var,  # pyright: ignore[reportArgumentType]
-                norm.weight,  # pyright: ignore[reportArgumentType]
-                norm.bias,  # pyright: ignore[reportArgumentType]
-            )
-        else:
-            normed = norm(rows)
-        return normed.view_as(series)
+        return apply_batch_norm(self.norms[index], series.flatten(1)).view_as(series)

@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from revin_forecast.backbones.layers import Attention, Dropout
+from revin_forecast.backbones.layers import (
+    Attention,
+    Dropout,
+    apply_batch_norm,
+    merge_batch_norm,
+    moving_average,
+)
 from revin_forecast.checks.runner import perturb
 
 close = torch.testing.assert_close
@@ -53,3 +59,34 @@ def test_dropout_keeps_the_mean(share):
 def test_dropout_shares_outside_the_range_raise_an_error(share):
     with pytest.raises(ValueError, match=r"a dropout is a share in \[0, 1\) but got"):
         Dropout(share)
+
+
+@pytest.mark.parametrize("shape", [(3, 9), (2, 3, 9)])
+@pytest.mark.parametrize("kernel", [1, 3, 25])
+def test_a_moving_average_repeats_the_ends(shape, kernel):
+    series = windows(*shape)
+    steps = torch.arange(9).unsqueeze(1) + torch.arange(kernel) - kernel // 2
+    close(moving_average(series, kernel), series[..., steps.clamp(0, 8)].mean(-1))
+
+
+def test_a_merged_batch_norm_is_its_effect_in_evaluation():
+    norm, values = perturb(nn.BatchNorm1d(4)).double(), windows(5, 4, 3)
+    norm.train()(values)
+    scale, offset = merge_batch_norm(norm)
+    close(values * scale.unsqueeze(1) + offset.unsqueeze(1), norm.eval()(values))
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (1, 4, 1)])
+def test_a_batch_norm_accepts_a_single_value_of_each_feature(shape):
+    norm, values = perturb(nn.BatchNorm1d(4)).double().train(), windows(*shape)
+    mean, batches = norm.running_mean.clone(), norm.num_batches_tracked.clone()
+    close(
+        apply_batch_norm(norm, values),
+        nn.functional.batch_norm(
+            values, norm.running_mean, norm.running_var, norm.weight, norm.bias
+        ),
+    )
+    assert torch.equal(norm.running_mean, mean)
+    assert torch.equal(norm.num_batches_tracked, batches)
+    rows = windows(6, 4)
+    close(apply_batch_norm(norm, rows), norm(rows))
