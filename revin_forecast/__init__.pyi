@@ -21,6 +21,7 @@ from .backbones import Drift as Drift
 from .backbones import Informer as Informer
 from .backbones import InvertedTransformer as InvertedTransformer
 from .backbones import Linear as Linear
+from .backbones import ModernTCN as ModernTCN
 from .backbones import PatchLM as PatchLM
 from .backbones import PatchTST as PatchTST
 from .backbones import PerChannel as PerChannel
@@ -35,9 +36,11 @@ from .backbones import SingleSeriesAdapter as SingleSeriesAdapter
 from .backbones import SparseTSF as SparseTSF
 from .backbones import TiDE as TiDE
 from .backbones import TiedAutoencoder as TiedAutoencoder
+from .backbones import TimeMixer as TimeMixer
 from .backbones import TimesNet as TimesNet
 from .backbones import TSLibAdapter as TSLibAdapter
 from .backbones import TSMixer as TSMixer
+from .backbones import XPatch as XPatch
 from .data.memory_mapped.series import memory_map_table as memory_map_table
 from .data.range_settings import RangeSettings as RangeSettings
 from .data.reading.inspect_table import inspect_table as inspect_table

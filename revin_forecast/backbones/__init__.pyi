@@ -16,6 +16,7 @@ from .inverted_transformer import InvertedTransformer as InvertedTransformer
 from .linear import MLP as MLP
 from .linear import DLinear as DLinear
 from .linear import Linear as Linear
+from .modern_tcn import ModernTCN as ModernTCN
 from .naive import Drift as Drift
 from .naive import Repeat as Repeat
 from .naive import SeasonalDrift as SeasonalDrift
@@ -34,6 +35,8 @@ from .siamese import Siamese as Siamese
 from .sparse_tsf import SparseTSF as SparseTSF
 from .tide import TiDE as TiDE
 from .tied_autoencoder import TiedAutoencoder as TiedAutoencoder
+from .time_mixer import TimeMixer as TimeMixer
 from .times_net import TimesNet as TimesNet
 from .tsb import TSB as TSB
 from .tsmixer import TSMixer as TSMixer
+from .xpatch import XPatch as XPatch

@@ -1,6 +1,7 @@
 """All backbones in several configurations, with the parameter counts of their docstrings."""
 
 import functools
+import itertools
 import math
 
 from revin_forecast import backbones as home
@@ -54,6 +55,9 @@ BACKBONES = {
     "Informer": home.Informer,
     "Informer known": partial(home.Informer, covariates=3, width=32),
     "TimesNet": home.TimesNet,
+    "TimeMixer": home.TimeMixer,
+    "XPatch": home.XPatch,
+    "ModernTCN": home.ModernTCN,
     "Siamese": partial(home.Siamese, backbone=partial(home.LSTM, width=16)),
     "Siamese known": partial(home.Siamese, backbone=partial(home.TiDE, width=32), covariates=2),
     "PerChannel": home.PerChannel,
@@ -167,6 +171,30 @@ def times_net(lookback, horizon, channels, width=16, blocks=2, kernels=3):
     return 3 * channels * width + steps + convolutions + 2 * width + (width + 1) * channels
 
 
+def time_mixer(lookback, horizon, _, levels=3, width=8):
+    steps = [lookback // 2**level for level in range(levels + 1)]
+    maps = sum(
+        coarse * (fine + coarse + 2) + fine * (coarse + fine + 2)
+        for fine, coarse in itertools.pairwise(steps)
+    )
+    feed = 4 * width**2 + 3 * width
+    return 3 * width + maps + feed + sum(horizon * (count + 1) for count in steps) + width + 1
+
+
+def xpatch(lookback, horizon, _, patch=16):
+    patches, half = (lookback - patch) // (patch // 2) + 2, max(4, math.ceil(horizon / 2))
+    stream = 2 * patch**3 + patch**2 + patch + patches * (patches + patch + 8)
+    head = (patches * patch + 1) * 2 * horizon + (2 * horizon + 1) * horizon
+    trend = (lookback + 2) * 4 * horizon + (2 * horizon + 1) * 2 * half + 2 * half
+    return stream + head + trend + (half + 1) * horizon + (2 * horizon + 1) * horizon
+
+
+def modern_tcn(lookback, horizon, channels, width=16):
+    features = channels * 2 * (width**2 + width) + width * 2 * (channels**2 + channels)
+    block = 60 * channels * width + 2 * width + features
+    return 10 * width + block + (width * (lookback // 4) + 1) * horizon
+
+
 def autoencoder(lookback, _, __, rank=64, tied=True):
     rank = min(rank, lookback)
     return lookback * rank * (1 if tied else 2) + rank * (rank + 1) + lookback
@@ -220,6 +248,9 @@ PARAMETERS = {
     "Informer": informer,
     "Informer known": partial(informer, covariates=3, width=32),
     "TimesNet": times_net,
+    "TimeMixer": time_mixer,
+    "XPatch": xpatch,
+    "ModernTCN": modern_tcn,
     "Siamese": lambda lookback, horizon, _: lstm(lookback, horizon, 1, width=16),
     "Siamese known": partial(tide_known, layers=1),
     "PerChannel": lambda lookback, horizon, c: c * linear(lookback, horizon, c),
