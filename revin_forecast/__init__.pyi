@@ -10,6 +10,7 @@ from .backbones import LSTM as LSTM
 from .backbones import MLP as MLP
 from .backbones import NBEATS as NBEATS
 from .backbones import NHITS as NHITS
+from .backbones import SOFTS as SOFTS
 from .backbones import TSB as TSB
 from .backbones import Backbone as Backbone
 from .backbones import ChannelFirstAdapter as ChannelFirstAdapter
@@ -38,6 +39,8 @@ from .backbones import TiDE as TiDE
 from .backbones import TiedAutoencoder as TiedAutoencoder
 from .backbones import TimeMixer as TimeMixer
 from .backbones import TimesNet as TimesNet
+from .backbones import TimeXer as TimeXer
+from .backbones import TQNet as TQNet
 from .backbones import TSLibAdapter as TSLibAdapter
 from .backbones import TSMixer as TSMixer
 from .backbones import XPatch as XPatch

@@ -32,11 +32,14 @@ from .scinet import SCINet as SCINet
 from .seg_rnn import SegRNN as SegRNN
 from .siamese import PerChannel as PerChannel
 from .siamese import Siamese as Siamese
+from .softs import SOFTS as SOFTS
 from .sparse_tsf import SparseTSF as SparseTSF
 from .tide import TiDE as TiDE
 from .tied_autoencoder import TiedAutoencoder as TiedAutoencoder
 from .time_mixer import TimeMixer as TimeMixer
+from .time_xer import TimeXer as TimeXer
 from .times_net import TimesNet as TimesNet
+from .tq_net import TQNet as TQNet
 from .tsb import TSB as TSB
 from .tsmixer import TSMixer as TSMixer
 from .xpatch import XPatch as XPatch

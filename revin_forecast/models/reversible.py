@@ -206,5 +206,5 @@ def _check_takes_known(backbone: nn.Module, known: Known) -> None:
     if not isinstance(unwrap(backbone), CovariateBackbone):
         raise ValueError(
             f"{type(backbone).__name__} takes no known inputs but got {tuple(known.shape)}. Use a "
-            "CovariateBackbone (TiDE, Informer, CycleNet), or leave known out."
+            "CovariateBackbone (TiDE, TimeXer, Informer), or leave known out."
         )

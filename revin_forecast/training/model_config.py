@@ -87,7 +87,7 @@ class ModelConfig:
         if not issubclass(spec.import_class(), CovariateBackbone):
             raise InputError(
                 f"{spec.name} takes no known inputs but got {covariates}. Choose a backbone that "
-                "does (TiDE, Informer, CycleNet), or leave the covariates out."
+                "does (TiDE, TimeXer, Informer), or leave the covariates out."
             )
         parameters = {**spec.parameters, "covariates": len(covariates)}
         return ModuleSpec(spec.path, parameters).build(*sizes)

@@ -50,6 +50,10 @@ BACKBONES = {
     "LSTM": home.LSTM,
     "PatchTST": home.PatchTST,
     "InvertedTransformer": home.InvertedTransformer,
+    "SOFTS": home.SOFTS,
+    "TQNet": home.TQNet,
+    "TimeXer": home.TimeXer,
+    "TimeXer known": partial(home.TimeXer, covariates=2, patch=10, width=32, layers=2),
     "SCINet": home.SCINet,
     "SCINet two stacks": partial(home.SCINet, levels=2, stacks=2, expansion=2),
     "Informer": home.Informer,
@@ -149,6 +153,25 @@ def inverted_transformer(lookback, horizon, _, width=128):
     return (lookback + 1) * width + layers + 2 * width + (width + 1) * horizon
 
 
+def softs(lookback, horizon, _, width=128, core=64):
+    layers = 2 * (5 * width**2 + 2 * width * core + 9 * width + core)
+    return (lookback + 1) * width + layers + (width + 1) * horizon
+
+
+def tq_net(lookback, horizon, channels, cycle=24, width=128):
+    attention = 4 * lookback * (lookback + 1)
+    maps = (lookback + 1) * width + 2 * (width + 1) * width + (width + 1) * horizon
+    return cycle * channels + attention + maps
+
+
+def time_xer(lookback, horizon, channels, covariates=0, patch=16, width=64, layers=1):
+    tokens = math.ceil(lookback / patch) + 1
+    known = (lookback + horizon + 1) * width if covariates else 0
+    encoder = layers * (12 * width**2 + 17 * width) + 2 * width
+    embeddings = (patch + channels + lookback + 1) * width + known
+    return embeddings + encoder + (tokens * width + 1) * horizon
+
+
 def scinet(lookback, horizon, channels, levels=3, stacks=1, expansion=4):
     net = 8 * channels**2 * expansion + channels * expansion + channels
     trees = stacks * 4 * (2**levels - 1) * net
@@ -243,6 +266,10 @@ PARAMETERS = {
     "LSTM": lstm,
     "PatchTST": patch_tst,
     "InvertedTransformer": inverted_transformer,
+    "SOFTS": softs,
+    "TQNet": tq_net,
+    "TimeXer": time_xer,
+    "TimeXer known": partial(time_xer, covariates=2, patch=10, width=32, layers=2),
     "SCINet": scinet,
     "SCINet two stacks": partial(scinet, levels=2, stacks=2, expansion=2),
     "Informer": informer,
