@@ -1,7 +1,8 @@
-"""Public contract checks for user-defined normalizers and backbones.
+"""Public contract checks for user-defined normalizers, backbones and whole nets.
 
-`check_normalizer` and `check_backbone` print one line per promise and raise `CheckError` at the
-first that does not hold. `audit_normalizer` and `audit_backbone` return all results instead.
+`check_normalizer`, `check_backbone` and `check_model` print one line per promise, list the failures
+with their measured values, worst first, and raise one `CheckError` that names all of them.
+`audit_normalizer`, `audit_backbone` and `audit_model` return the results instead.
 
 >>> from revin_forecast.checks import check_normalizer
 >>> from revin_forecast import RevIN
@@ -18,23 +19,28 @@ from revin_forecast.checks.backbone import (
 )
 from revin_forecast.checks.compiled import PROGRAM_CHECKS
 from revin_forecast.checks.equivariance import EQUIVARIANCE_CHECKS
+from revin_forecast.checks.model import MODEL_CHECKS, audit_model, check_model
 from revin_forecast.checks.normalizer import (
     NORMALIZER_CHECKS,
     audit_normalizer,
     check_normalizer,
 )
-from revin_forecast.checks.runner import CheckError, CheckResult
+from revin_forecast.checks.runner import CheckError, CheckResult, FailureKind
 
 __all__ = [
     "BACKBONE_CHECKS",
     "BACKBONE_PROGRAM_CHECKS",
     "EQUIVARIANCE_CHECKS",
+    "MODEL_CHECKS",
     "NORMALIZER_CHECKS",
     "PROGRAM_CHECKS",
     "CheckError",
     "CheckResult",
+    "FailureKind",
     "audit_backbone",
+    "audit_model",
     "audit_normalizer",
     "check_backbone",
+    "check_model",
     "check_normalizer",
 ]

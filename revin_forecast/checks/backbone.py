@@ -22,9 +22,9 @@ from revin_forecast.checks.runner import (
     expect,
     expect_close,
     expect_refusal,
-    perturb,
     run_checks,
 )
+from revin_forecast.checks.samples import perturb
 
 BackboneFactory = Callable[[int, int, int], nn.Module]
 """A class or function of (lookback, horizon, channels) that builds a backbone."""
@@ -36,7 +36,7 @@ OVERFIT_STEPS, MAX_ERROR_SHARE = 400, 0.02
 
 
 def check_backbone(make: BackboneFactory, title: str | None = None, programs: bool = False) -> None:
-    """Check a backbone against the package's contract and print one line per promise.
+    """Check a backbone against the contract and print every result, failures worst first.
 
     Args:
         make: the class, or a function that builds a backbone from lookback, horizon and channels.
@@ -45,14 +45,15 @@ def check_backbone(make: BackboneFactory, title: str | None = None, programs: bo
         programs: whether to compile and export the backbone, too, which takes some seconds.
 
     Raises:
-        CheckError: a promise does not hold; the message gives the measured value.
+        CheckError: a promise does not hold; the message names all that do not, and the measured
+            value of the worst.
     """
     with share_exports():
         run_checks(title or type(make(*SIZES[0])).__name__, _bind_checks(make, programs))
 
 
 def audit_backbone(make: BackboneFactory, programs: bool = False) -> list[CheckResult]:
-    """Return the result of every promise of the contract without stopping at a failure.
+    """Return the result of every promise of the contract without printing it.
 
     Args:
         make: as for `check_backbone`.

@@ -7,7 +7,8 @@ import threading
 
 import torch
 
-from revin_forecast.checks.runner import (
+from revin_forecast.checks.runner import expect, expect_close, expect_refusal
+from revin_forecast.checks.samples import (
     CHANNELS,
     HORIZON,
     LOOKBACK,
@@ -15,9 +16,6 @@ from revin_forecast.checks.runner import (
     as_forecast,
     build_normalizer,
     construct_normalizer,
-    expect,
-    expect_close,
-    expect_refusal,
     sample_windows,
 )
 from revin_forecast.normalizers.base import Normalizer

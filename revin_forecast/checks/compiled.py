@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.checks.runner import (
+from revin_forecast.checks.runner import expect_close
+from revin_forecast.checks.samples import (
     HORIZON,
     LOOKBACK,
     NormalizerFactory,
     build_normalizer,
-    expect_close,
     sample_windows,
 )
 from revin_forecast.errors import format_install_command

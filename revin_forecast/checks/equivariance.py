@@ -5,14 +5,14 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from revin_forecast.checks.runner import (
+from revin_forecast.checks.runner import expect
+from revin_forecast.checks.samples import (
     CHANNELS,
     HORIZON,
     LOOKBACK,
     NormalizerFactory,
     build_normalizer,
     construct_normalizer,
-    expect,
     sample_windows,
 )
 from revin_forecast.models.reversible import Reversible

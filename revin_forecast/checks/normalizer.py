@@ -10,16 +10,18 @@ from revin_forecast.checks import behaviour, numerics
 from revin_forecast.checks.compiled import PROGRAM_CHECKS, share_exports
 from revin_forecast.checks.equivariance import EQUIVARIANCE_CHECKS
 from revin_forecast.checks.runner import (
-    HORIZON,
     CheckResult,
-    NormalizerFactory,
-    as_forecast,
-    build_normalizer,
     collect_results,
-    construct_normalizer,
     expect,
     expect_close,
     run_checks,
+)
+from revin_forecast.checks.samples import (
+    HORIZON,
+    NormalizerFactory,
+    as_forecast,
+    build_normalizer,
+    construct_normalizer,
     sample_windows,
 )
 from revin_forecast.normalizers.base import Normalizer, ValueKind
@@ -29,7 +31,7 @@ from revin_forecast.normalizers.learned import LearnedNormalizer
 def check_normalizer(
     make: NormalizerFactory, title: str | None = None, programs: bool = False
 ) -> None:
-    """Check a normalizer against the package's contract and print one line per promise.
+    """Check a normalizer against the contract and print every result, failures worst first.
 
     Args:
         make: the class, or a function that builds a normalizer from the number of channels, for
@@ -39,7 +41,8 @@ def check_normalizer(
             seconds.
 
     Raises:
-        CheckError: a promise does not hold; the message gives the measured value.
+        CheckError: a promise does not hold; the message names all that do not, and the measured
+            value of the worst.
     """
     title = title or type(construct_normalizer(make)).__name__
     with share_exports():
@@ -47,7 +50,7 @@ def check_normalizer(
 
 
 def audit_normalizer(make: NormalizerFactory, programs: bool = False) -> list[CheckResult]:
-    """Return the result of every promise of the contract without stopping at a failure.
+    """Return the result of every promise of the contract without printing it.
 
     Args:
         make: as for `check_normalizer`.

@@ -5,15 +5,14 @@ import copy
 import torch
 from torch.utils._pytree import tree_leaves
 
-from revin_forecast.checks.runner import (
+from revin_forecast.checks.runner import expect, expect_close
+from revin_forecast.checks.samples import (
     CHANNELS,
     LOOKBACK,
     NormalizerFactory,
     as_forecast,
     build_normalizer,
     construct_normalizer,
-    expect,
-    expect_close,
     sample_windows,
 )
 

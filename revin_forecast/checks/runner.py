@@ -1,27 +1,29 @@
-"""Running of checks, and the assertions, windows and normalizers they share."""
+"""Running of checks, their results, and the assertions they share."""
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
-
-from revin_forecast.models.spec import select_accepted_sizes
-from revin_forecast.normalizers.base import Normalizer
-
-LOOKBACK, HORIZON, CHANNELS, WINDOWS = 48, 12, 3, 8
-"""Sizes of the windows that normalizers are checked on."""
+from torch import Tensor
 
 MIN_MESSAGE_LENGTH = 20
 """Shorter error messages do not explain the error."""
+MAX_DETAIL_LENGTH = 300
+"""Longer details are cut where failures are listed."""
 
-NormalizerFactory = Callable[..., Normalizer]
-"""A class, or a function of (channels) that builds a normalizer. It also receives `lookback`,
-`horizon` and `targets` if it takes them."""
+FailureKind = Literal["leak", "wrong value", "not finite", "structure", "error"]
+"""Kinds of failures, worst first.
 
-
-class CheckError(AssertionError):
-    """A class breaks the contract; the message names the promise and the measured value."""
+leak: a result depends on another call, thread or window, which a test of one call can't show.
+wrong value: a number is wrong, without an error.
+not finite: a number is NaN or infinite where it must not be, which is visible.
+structure: a wrong shape or dtype, state left on the module, wrong input accepted, a missing
+gradient.
+error: an exception, which can't be overlooked.
+"""
+FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
 
 
 @dataclass(frozen=True)
@@ -32,71 +34,204 @@ class CheckResult:
     holds: bool | None
     """None: the promise does not apply."""
     detail: str = ""
-    """The measured value if the promise does not hold; the reason if it does not apply."""
+    """The measured value if the promise does not hold; the reason if it does not apply; a remark
+    if it holds with an exemption."""
+    kind: FailureKind | None = None
+    """Kind of the failure; None if the promise holds or does not apply."""
+    excess: float = 0.0
+    """Measured error of a failure as a multiple of its allowance; 0 if it has no such measure."""
 
 
-def collect_results(checks: Mapping[str, Callable[[], str | None]]) -> Iterator[CheckResult]:
+class CheckError(AssertionError):
+    """A class breaks the contract; the message names the promises and the worst measured value."""
+
+    def __init__(
+        self,
+        message: str,
+        kind: FailureKind = "structure",
+        excess: float = 0.0,
+        failures: Sequence[CheckResult] = (),
+    ):
+        super().__init__(message)
+        self.kind: FailureKind = kind
+        """Kind of the failure, the worst one if there are several."""
+        self.excess = excess
+        """Measured error as a multiple of its allowance; 0 if it has no such measure."""
+        self.failures = tuple(failures)
+        """The failed promises, worst first; empty if a single check raised the error."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Returned by a check whose promise holds, with an exemption or a note to print."""
+
+    text: str
+    """The exemption or note."""
+
+
+Check = Callable[[], str | Remark | None]
+"""A check returns None if the promise holds, a `Remark` if it holds with a note, or the reason why
+it does not apply. It raises `CheckError` otherwise."""
+
+
+def collect_results(checks: Mapping[str, Check]) -> Iterator[CheckResult]:
     """Run checks in order and yield their results; an exception counts as a failure.
 
     Args:
-        checks: promise -> check. A check returns None if the promise holds, or the reason why it
-            does not apply.
+        checks: promise -> check.
     """
     for promise, check in checks.items():
         try:
             # A seed for each check: a result does not depend on the checks that ran before it.
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
-                skip_reason = check()
+                outcome = check()
+        except CheckError as error:
+            yield CheckResult(promise, False, str(error), error.kind, error.excess)
         except Exception as error:
             # Any exception: the class under check is user code that may raise anything.
-            detail = (
-                str(error) if isinstance(error, CheckError) else f"{type(error).__name__}: {error}"
-            )
-            yield CheckResult(promise, False, detail)
+            yield CheckResult(promise, False, f"{type(error).__name__}: {error}", "error")
         else:
-            yield CheckResult(promise, True if skip_reason is None else None, skip_reason or "")
+            if isinstance(outcome, Remark):
+                yield CheckResult(promise, True, outcome.text)
+            else:
+                yield CheckResult(promise, True if outcome is None else None, outcome or "")
 
 
-def run_checks(title: str, checks: Mapping[str, Callable[[], str | None]]) -> None:
-    """Run checks in order and print one line per check.
+def run_checks(title: str, checks: Mapping[str, Check], note: str = "") -> None:
+    """Run all checks, print one line per check, then list the failures, worst first.
 
     Args:
         title: name of the class under check.
         checks: as for `collect_results`.
+        note: line to print below the title.
 
     Raises:
-        CheckError: a promise does not hold.
+        CheckError: a promise does not hold; the message names all that do not.
     """
     print(title)
+    if note:
+        print(f"  {note}")
+    results: list[CheckResult] = []
     for result in collect_results(checks):
         print(format_result(result))
-        if result.holds is False:
-            raise CheckError(f"{title}: {result.promise}: {result.detail}")
+        results.append(result)
+    failures = sort_failures(results)
+    if failures:
+        print(f"{count_failures(len(failures), len(results))}, worst first:")
+        print("\n".join(f"  {line}" for line in format_failures(failures)))
+        raise combine_failures(title, failures)
+
+
+def sort_failures(results: Sequence[CheckResult]) -> list[CheckResult]:
+    """Return the failed results, worst first.
+
+    They are sorted by kind, see `FailureKind`, and within a kind by the measured error as a
+    multiple of its allowance.
+    """
+    failures = [result for result in results if result.holds is False]
+    return sorted(
+        failures, key=lambda result: (FAILURE_KINDS.index(result.kind or "error"), -result.excess)
+    )
+
+
+def format_failures(failures: Sequence[CheckResult]) -> list[str]:
+    """Return one numbered line per failure with its measured value."""
+    return [
+        f"{number}. {result.promise}: {' '.join(result.detail.split())[:MAX_DETAIL_LENGTH]}"
+        for number, result in enumerate(failures, start=1)
+    ]
+
+
+def count_failures(failed: int, total: int) -> str:
+    """Return the number of failed promises as a clause.
+
+    >>> count_failures(1, 22)
+    '1 of 22 promises does not hold'
+    """
+    return f"{failed} of {total} promises {'does' if failed == 1 else 'do'} not hold"
+
+
+def combine_failures(title: str, failures: Sequence[CheckResult]) -> CheckError:
+    """Return one error that names all failed promises, with the measured value of the worst.
+
+    Args:
+        title: name of the class under check.
+        failures: at least one, worst first.
+    """
+    worst = failures[0]
+    message = f"{title}: {worst.promise}: {worst.detail}"
+    if len(failures) > 1:
+        others = "; ".join(result.promise for result in failures[1:])
+        message += f"\n{len(failures) - 1} more: {others}"
+    return CheckError(message, worst.kind or "error", worst.excess, failures)
 
 
 def format_result(result: CheckResult) -> str:
     """Return the printed line of a result."""
     if result.holds is None:
         return f"  -      {result.promise} ({result.detail})"
-    return f"  {'holds' if result.holds else 'FAILS'}  {result.promise}"
+    if result.holds:
+        return f"  holds  {result.promise}" + (f" ({result.detail})" if result.detail else "")
+    return f"  FAILS  {result.promise}"
 
 
-def expect(holds: bool | Tensor, message: str) -> None:
+def expect(holds: bool | Tensor, message: str, kind: FailureKind = "structure") -> None:
     """Raise CheckError with the message unless the promise holds."""
     if not bool(holds):
-        raise CheckError(message)
+        raise CheckError(message, kind)
 
 
-def expect_close(actual: Tensor, expected: Tensor, atol: float, promise: str) -> None:
+def expect_finite(values: Tensor, message: str) -> None:
+    """Raise CheckError with the message unless all values are finite."""
+    expect(values.isfinite().all(), message, "not finite")
+
+
+def expect_close(
+    actual: Tensor,
+    expected: Tensor,
+    atol: float,
+    promise: str,
+    kind: FailureKind = "wrong value",
+) -> None:
     """Raise CheckError unless both tensors are finite and differ by at most `atol`."""
     expect(
         actual.shape == expected.shape,
-        f"{promise}: got {tuple(actual.shape)}, not {expected.shape}",
+        f"{promise}: got {tuple(actual.shape)}, not {tuple(expected.shape)}",
     )
     difference = (actual.double() - expected.double()).abs().max().item()
-    # Written so that NaN fails, too.
-    expect(difference <= atol, f"{promise}: differs by {difference:.3g}, allowed is {atol:.3g}")
+    # The allowance of an exact comparison is 0. Its excess is measured in roundings.
+    rounding = torch.finfo(torch.float32).eps * max(1.0, expected.detach().abs().max().item())
+    expect_at_most(
+        difference,
+        atol,
+        f"{promise}: differs by {difference:.3g}, allowed is {atol:.3g}",
+        kind,
+        difference / (atol or rounding),
+    )
+
+
+def expect_at_most(
+    error: float,
+    bound: float,
+    message: str,
+    kind: FailureKind = "wrong value",
+    excess: float | None = None,
+) -> None:
+    """Raise CheckError with the message unless the error is a number and at most `bound`.
+
+    Args:
+        error: measured error.
+        bound: largest allowed error.
+        message: with both numbers.
+        kind: kind of the failure if the error is finite.
+        excess: error as a multiple of its allowance; None: `error / bound`.
+    """
+    if error <= bound:  # NaN fails, too
+        return
+    if not math.isfinite(error):
+        raise CheckError(message, "not finite", math.inf)
+    raise CheckError(message, kind, error / bound if excess is None else excess)
 
 
 def expect_refusal(call: Callable[[], object], description: str) -> None:
@@ -112,63 +247,10 @@ def expect_refusal(call: Callable[[], object], description: str) -> None:
         expect(
             len(str(error)) > MIN_MESSAGE_LENGTH,
             f"{description} is refused, but the message explains nothing: {error!r}",
+            "error",
         )
     except Exception as error:
         name = type(error).__name__
-        raise CheckError(f"{description} ends in {name}, not a clear error") from error
+        raise CheckError(f"{description} ends in {name}, not a clear error", "error") from error
     else:
         raise CheckError(f"{description} is accepted silently")
-
-
-def sample_windows(level: float = 10.0, deviation: float = 2.0, seed: int = 0) -> Tensor:
-    """Return WINDOWS float64 windows of noise with a season and a drift."""
-    generator = torch.Generator().manual_seed(seed)
-    shape = (WINDOWS, LOOKBACK, CHANNELS)
-    noise = torch.randn(shape, generator=generator, dtype=torch.float64)
-    drift = torch.randn((WINDOWS, 1, CHANNELS), generator=generator, dtype=torch.float64)
-    time = torch.linspace(0, 4, LOOKBACK, dtype=torch.float64).reshape(1, -1, 1)
-    return level + deviation * (noise + torch.sin(6.28 * time) + drift * time)
-
-
-def perturb(module: nn.Module, seed: int = 0) -> nn.Module:
-    """Move every parameter away from its initial value, some to negative values.
-
-    Matrices change so little that their products keep the size of their inputs.
-
-    Returns:
-        The module itself, changed in place.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            noise = torch.rand(parameter.shape, generator=generator, dtype=torch.float64)
-            if parameter.ndim > 1:
-                parameter.add_((noise - 0.5) * 3 * parameter.shape[-1] ** -0.5)
-                continue
-            sign = torch.where(noise.frac().mul(7).frac() < 0.3, -1.0, 1.0)
-            parameter.copy_((parameter + 0.3 + noise) * sign)
-    return module
-
-
-def construct_normalizer(
-    make: NormalizerFactory, lookback: int = LOOKBACK, **options: object
-) -> Normalizer:
-    """Build a normalizer for CHANNELS channels, windows of `lookback` steps and HORIZON steps."""
-    sizes = select_accepted_sizes(make, {"lookback": lookback, "horizon": HORIZON})
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return make(CHANNELS, **sizes, **options)
-
-
-def build_normalizer(
-    make: NormalizerFactory, seed: int = 0, lookback: int = LOOKBACK, **options: object
-) -> Normalizer:
-    """Build a normalizer as `construct_normalizer` does, with perturbed parameters."""
-    normalizer = construct_normalizer(make, lookback, **options)
-    perturb(normalizer, seed)
-    return normalizer
-
-
-def as_forecast(z: Tensor) -> Tensor:
-    """Return the last HORIZON steps of a normalized window in place of a forecast."""
-    return z[:, -HORIZON:]

@@ -1,0 +1,148 @@
+"""Two calls of one module that run into each other, in one thread or in two, without chance."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+MAX_NESTED_CALLS = 24
+"""Largest number of calls inside another one."""
+MAX_SWITCHES = 300
+"""Largest number of times that each of two threads hands over to the other."""
+WAIT_SECONDS = 1.0
+"""Longest time that a thread waits for its turn; then both run freely, as a lock in the module may
+keep the other one from handing over."""
+
+Call = Callable[[], Tensor]
+"""A call of the module under check, without arguments."""
+
+
+def count_operations(call: Call) -> tuple[Tensor, int]:
+    """Return the result of a call and the number of torch functions that it used."""
+    with _EachOperation() as counter:
+        result = call()
+    return result, counter.count
+
+
+def run_nested(net: nn.Module, outer: Call, inner: Call) -> Tensor:
+    """Return the result of `outer`, while `inner` runs before submodules of the net.
+
+    Hooks, callbacks and recomputed activations call a net in this way.
+
+    Args:
+        net: the module that both call.
+        outer: the call whose result is returned.
+        inner: the call to run in between, about `MAX_NESTED_CALLS` times.
+    """
+    parts = [part for part in net.modules() if part is not net]
+    stride = -(-len(parts) // MAX_NESTED_CALLS)
+    is_inside = False
+
+    def run_inner(*_: object) -> None:
+        nonlocal is_inside
+        if is_inside:
+            return
+        is_inside = True
+        try:
+            inner()
+        finally:
+            is_inside = False
+
+    handles = [part.register_forward_pre_hook(run_inner) for part in parts[:: max(1, stride)]]
+    try:
+        return outer()
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def run_in_turns(first: Call, second: Call, operations: int) -> tuple[Tensor, Tensor]:
+    """Return the results of two calls in two threads that take turns.
+
+    Two threads of a service do the same at random.
+
+    Args:
+        first: the first call.
+        second: the second call, which does about as much.
+        operations: number of torch functions of each.
+
+    Raises:
+        Exception: that of a call which fails.
+    """
+    baton = _Baton()
+    stride = -(-operations // MAX_SWITCHES)
+    results: dict[int, Tensor] = {}
+    errors: list[Exception] = []
+
+    def run(number: int, call: Call) -> None:
+        try:
+            baton.wait(number)
+            with torch.no_grad(), _EachOperation(lambda: baton.hand_over(number), stride):
+                results[number] = call()
+        except Exception as error:
+            errors.append(error)
+        finally:
+            baton.leave()
+
+    threads = [
+        threading.Thread(target=run, args=(number, call), daemon=True)
+        for number, call in enumerate((first, second))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return results[0], results[1]
+
+
+class _EachOperation(TorchFunctionMode):
+    """Runs an action before each n-th torch function; the action's own functions do not count."""
+
+    def __init__(self, action: Callable[[], object] = lambda: None, stride: int = 1):
+        super().__init__()
+        self.action = action
+        self.stride = stride
+        self.count = 0
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any | None = None
+    ) -> Any:
+        self.count += 1
+        if self.count % self.stride == 0:
+            self.action()
+        return func(*args, **(kwargs or {}))
+
+
+class _Baton:
+    """Lets one of two threads run at a time."""
+
+    def __init__(self):
+        self.condition = threading.Condition()
+        self.turn = 0
+        self.runs_freely = False
+
+    def wait(self, number: int) -> None:
+        """Wait for the turn of a thread, or until the other one has left."""
+        with self.condition:
+            has_turn = self.condition.wait_for(
+                lambda: self.turn == number or self.runs_freely, WAIT_SECONDS
+            )
+            self.runs_freely = self.runs_freely or not has_turn
+
+    def hand_over(self, number: int) -> None:
+        """Give the turn to the other thread and wait to get it back."""
+        with self.condition:
+            self.turn = 1 - number
+            self.condition.notify_all()
+        self.wait(number)
+
+    def leave(self) -> None:
+        """Let the other thread run to its end."""
+        with self.condition:
+            self.runs_freely = True
+            self.condition.notify_all()

@@ -1,0 +1,105 @@
+"""The contract of a whole forecasting net with a normalizer somewhere inside."""
+
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+
+from torch import nn
+
+from revin_forecast.checks import model_behaviour, model_numerics
+from revin_forecast.checks.model_call import Arguments, parse_arguments
+from revin_forecast.checks.model_under_check import ModelUnderCheck
+from revin_forecast.checks.runner import (
+    Check,
+    CheckResult,
+    Remark,
+    collect_results,
+    run_checks,
+)
+from revin_forecast.normalizers.base import Equivariance
+
+
+def check_model(
+    net: nn.Module,
+    windows: Arguments,
+    title: str | None = None,
+    equivariant_to: Collection[Equivariance] = ("shift",),
+    changed: Sequence[int] = (),
+) -> None:
+    """Check a whole forecasting net and print every result, failures worst first.
+
+    The net may contain any normalizer, or none. It is copied: the net itself keeps its mode, its
+    parameters and its buffers.
+
+    Args:
+        net: any module whose first output is the forecast, (batch, horizon, channels) or another
+            shape that begins with the batch.
+        windows: at least 2 windows without gaps, (batch, lookback, channels), in any units. Or all
+            arguments of the net, as a tuple or as a dictionary of keyword arguments, the windows
+            first. Other arguments with one entry per window are split along with the windows.
+        title: name to print; None: the name of the class.
+        equivariant_to: changes of the data that a forecast must follow: "shift", "scale" (of each
+            channel) or "common scale". They are required of a net whose normalizer subtracts a
+            level, the default, or divides by a scale. Pass () for a net without a normalizer. What
+            is not required is measured and printed nevertheless.
+        changed: positions of further arguments in the units of the windows, which are shifted and
+            scaled along with them, such as the decoder input.
+
+    Raises:
+        CheckError: a promise does not hold; the message names all that do not, and the measured
+            value of the worst.
+        ValueError: the windows, or the positions in `changed`, can't be used.
+    """
+    subject = ModelUnderCheck(net, parse_arguments(windows, changed))
+    run_checks(title or type(net).__name__, _bind_checks(subject, equivariant_to))
+
+
+def audit_model(
+    net: nn.Module,
+    windows: Arguments,
+    equivariant_to: Collection[Equivariance] = ("shift",),
+    changed: Sequence[int] = (),
+) -> list[CheckResult]:
+    """Return the result of every promise; the arguments are those of `check_model`.
+
+    Raises:
+        ValueError: the windows, or the positions in `changed`, can't be used.
+    """
+    subject = ModelUnderCheck(net, parse_arguments(windows, changed))
+    return list(collect_results(_bind_checks(subject, equivariant_to)))
+
+
+def _bind_checks(
+    subject: ModelUnderCheck, equivariant_to: Collection[Equivariance]
+) -> dict[str, Check]:
+    if unknown := set(equivariant_to) - set(model_numerics.EQUIVARIANCES):
+        raise ValueError(
+            f"equivariant_to={sorted(unknown)} is unknown. Pass some of "
+            f"{', '.join(map(repr, model_numerics.EQUIVARIANCES))}, or () for none."
+        )
+    checks: dict[str, Check] = {
+        promise: partial(check, subject) for promise, check in MODEL_CHECKS.items()
+    }
+    if "shift" not in equivariant_to:
+        checks[LEVEL_PROMISE] = lambda: "a change of level is not claimed"
+    for claim, (promise, check) in model_numerics.EQUIVARIANCES.items():
+        is_claimed = claim in equivariant_to or (
+            claim == "common scale" and "scale" in equivariant_to
+        )
+        checks[promise] = partial(check, subject, is_claimed)
+    return checks
+
+
+LEVEL_PROMISE = "float32 is right at level 1e6"
+
+MODEL_CHECKS: dict[str, Callable[[ModelUnderCheck], str | Remark | None]] = {
+    "the same windows give the same forecast": model_behaviour.check_repeatable,
+    "windows are independent": model_behaviour.check_windows_independent,
+    "calls do not affect each other": model_behaviour.check_calls_independent,
+    "threads do not interfere": model_behaviour.check_threads,
+    "evaluation changes no parameter or buffer": model_behaviour.check_evaluation_state,
+    "training does not change evaluation": model_behaviour.check_training_state,
+    "deepcopy, pickle and state_dict after use": model_behaviour.check_copies,
+    "every trainable parameter gets a gradient": model_numerics.check_gradients,
+    LEVEL_PROMISE: model_numerics.check_precision,
+    "NaN and infinities are contained": model_numerics.check_gaps,
+}

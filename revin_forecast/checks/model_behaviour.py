@@ -1,0 +1,169 @@
+"""Behaviour checks of a whole net: windows, calls, threads, modes and copies."""
+
+import copy
+import pickle
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from revin_forecast.checks.interleaving import count_operations, run_in_turns, run_nested
+from revin_forecast.checks.model_call import ModelCall
+from revin_forecast.checks.model_under_check import ModelUnderCheck
+from revin_forecast.checks.module_state import find_changes, is_registered, snapshot
+from revin_forecast.checks.runner import CheckError, Remark, expect, expect_close
+from revin_forecast.checks.samples import perturb
+
+NOT_REPEATABLE = "two equal calls differ"
+MAX_SINGLE_WINDOWS = 8
+"""Largest number of windows that are forecast one by one."""
+MAX_NAMES = 4
+"""Largest number of names in a message."""
+
+
+def check_repeatable(subject: ModelUnderCheck) -> None:
+    """In evaluation mode two equal calls give the same forecast and keep their arguments."""
+    net, call = subject.copy(), subject.call.clone()
+    first = _forecast(net, subject.call)
+    with torch.no_grad():
+        call.forecast(net)
+    expect_close(call.windows, subject.call.windows, 0.0, "the windows after a call")
+    second = _forecast(net, subject.call)
+    expect_close(second, first, subject.rounding, "two equal calls in evaluation mode")
+
+
+def check_windows_independent(subject: ModelUnderCheck) -> str | None:
+    """A window's forecast does not depend on the others in the batch."""
+    if not subject.is_repeatable:
+        return NOT_REPEATABLE
+    net, call, tolerance = subject.copy(), subject.call, subject.reordered_rounding
+    other = call.other_batch()
+    for number in range(min(len(call.windows), MAX_SINGLE_WINDOWS)):
+        mixed = _forecast(net, call.put_window(number, other))[number]
+        expected = subject.forecast[number]
+        expect_close(mixed, expected, tolerance, "a window among other windows", "leak")
+        single = _forecast(net, call.select(torch.tensor([number])))[0]
+        expect_close(single, expected, tolerance, "a window alone and in a batch", "leak")
+    return None
+
+
+def check_calls_independent(subject: ModelUnderCheck) -> str | None:
+    """A call gives the same forecast after another call, and with other calls inside it."""
+    if not subject.is_repeatable:
+        return NOT_REPEATABLE
+    net, other = subject.copy(), subject.call.other_batch()
+    half = other.select(torch.arange(max(1, len(other.windows) // 2)))
+    _forecast(net, subject.call)
+    for call in (other, half):
+        _forecast(net, call)
+        after = _forecast(net, subject.call)
+        expect_close(
+            after, subject.forecast, subject.rounding, "a forecast after another call", "leak"
+        )
+    nested = run_nested(net, lambda: _forecast(net, subject.call), lambda: _forecast(net, other))
+    promise = "a forecast with another call inside it"
+    expect_close(nested, subject.forecast, subject.rounding, promise, "leak")
+    return None
+
+
+def check_threads(subject: ModelUnderCheck) -> str | None:
+    """Two threads that take turns in one net get the forecasts of their own windows."""
+    if not subject.is_repeatable:
+        return NOT_REPEATABLE
+    net, other = subject.copy(), subject.call.other_batch()
+    expected, operations = count_operations(lambda: _forecast(net, subject.call))
+    results = run_in_turns(
+        lambda: _forecast(net, subject.call), lambda: _forecast(net, other), operations
+    )
+    promise = "a forecast while another thread uses the net"
+    expect_close(results[0], expected, subject.reordered_rounding, promise, "leak")
+    return None
+
+
+def check_evaluation_state(subject: ModelUnderCheck) -> Remark | None:
+    """A call in evaluation mode changes no parameter and no buffer.
+
+    Other attributes are printed only: attention weights that a net keeps do no harm, and statistics
+    that do are found by the checks of calls and threads.
+    """
+    net = subject.copy()
+    before = snapshot(net)
+    _forecast(net, subject.call)
+    changes = find_changes(before, snapshot(net))
+    registered = [name for name in changes if is_registered(net, name)]
+    expect(not registered, f"a call changes {format_names(registered)}")
+    return Remark(f"a call leaves {format_names(changes)} on the net") if changes else None
+
+
+def check_training_state(subject: ModelUnderCheck) -> str | Remark | None:
+    """A call in training mode changes a later evaluation through parameters and buffers only."""
+    if not subject.is_repeatable:
+        return NOT_REPEATABLE
+    net = subject.copy()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    net.train()
+    _forecast(net, subject.call.other_batch())
+    net.eval()
+    after = net.state_dict()
+    changes = [name for name in before if not torch.equal(before[name], after[name])]
+    net.load_state_dict(before)
+    forecast = _forecast(net, subject.call)
+    promise = "a forecast after a call in training mode"
+    expect_close(forecast, subject.forecast, subject.rounding, promise, "leak")
+    return Remark(f"training changes {format_names(changes)}") if changes else None
+
+
+def check_copies(subject: ModelUnderCheck) -> Remark | None:
+    """After a call, deepcopy, pickle and state_dict give a net with the same forecast.
+
+    A copy that fails before the first call, too, has another reason and is only printed.
+    """
+    used = subject.copy()
+    with torch.enable_grad():  # results that are left on the net have a history then
+        subject.call.clone().forecast(used)
+    copies: dict[str, Callable[[nn.Module], nn.Module]] = {
+        "deepcopy": copy.deepcopy,
+        "pickle": lambda net: pickle.loads(pickle.dumps(net)),
+        "state_dict": lambda net: _load_state(subject, net),
+    }
+    impossible: list[str] = []
+    for name, duplicate in copies.items():
+        try:
+            twin = duplicate(used)
+        except Exception as error:
+            if _can_copy(duplicate, subject):
+                reason = f"{name} fails after a call: {type(error).__name__}: {error}"
+                raise CheckError(reason) from error
+            impossible.append(name)
+            continue
+        if subject.is_repeatable:
+            forecast = _forecast(twin, subject.call)
+            expect_close(forecast, subject.forecast, subject.rounding, f"a forecast after {name}")
+    if impossible:
+        return Remark(f"{' and '.join(impossible)} fail before the first call, too")
+    return None
+
+
+def format_names(names: list[str]) -> str:
+    """Return the first names as an enumeration, with the number of the others."""
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _forecast(net: nn.Module, call: ModelCall) -> Tensor:
+    with torch.no_grad():
+        return call.clone().forecast(net)
+
+
+def _load_state(subject: ModelUnderCheck, net: nn.Module) -> nn.Module:
+    fresh = perturb(subject.copy())
+    fresh.load_state_dict(net.state_dict())
+    return fresh
+
+
+def _can_copy(duplicate: Callable[[nn.Module], nn.Module], subject: ModelUnderCheck) -> bool:
+    try:
+        duplicate(subject.copy())
+    except Exception:  # user code may raise anything
+        return False
+    return True

@@ -1,0 +1,461 @@
+"""check_model passes whole nets with our normalizers and finds planted defects in others."""
+
+import copy
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from revin_forecast import Reversible, RevIN, backbones, normalizers
+from revin_forecast.backbones import Linear, Siamese, TSLibAdapter
+from revin_forecast.backbones.target_channels import TargetChannels
+from revin_forecast.checks import MODEL_CHECKS, CheckError, audit_model, check_model
+from revin_forecast.checks.samples import perturb, sample_windows
+
+LOOKBACK, HORIZON, CHANNELS = 48, 12, 3
+LOCK = threading.RLock()
+PROMISES = len(MODEL_CHECKS) + 3
+BOTH = ("shift", "scale")
+
+pytestmark = pytest.mark.usefixtures("plain_shapes")
+
+
+def windows(count=5):
+    return sample_windows()[:count].float()
+
+
+class Layer(nn.Module):
+    """RevIN as it is usually written: statistics on the module, chosen by a mode."""
+
+    def __init__(self, channels=CHANNELS):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(channels))
+        self.offset = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x, mode):
+        if mode == "norm":
+            self.mean = x.mean(1, keepdim=True).detach()
+            self.stdev = (x.var(1, keepdim=True, correction=0) + 1e-5).sqrt().detach()
+            return (x - self.mean) / self.stdev * self.gain + self.offset
+        return (x - self.offset) / (self.gain + 1e-10) * self.stdev + self.mean
+
+
+class LeakingNet(nn.Module):
+    """A net whose layer keeps the statistics of the last call."""
+
+    def __init__(self, mode_back="denorm"):
+        super().__init__()
+        self.layer = Layer()
+        self.map = Linear(LOOKBACK, HORIZON, CHANNELS)
+        self.mode_back = mode_back
+
+    def forward(self, past):
+        return self.layer(self.map(self.layer(past, "norm")), self.mode_back)
+
+
+class PlainNet(nn.Module):
+    """Normalizes correctly in its own forward; each subclass has one defect."""
+
+    def __init__(self):
+        super().__init__()
+        self.map = Linear(LOOKBACK, HORIZON, CHANNELS)
+
+    def statistics(self, past):
+        anchor = past[:, -1:]
+        return anchor, (past - anchor).mean(1, keepdim=True), (past - anchor).std(1, keepdim=True)
+
+    def normalize(self, past, anchor, residual, scale):
+        return (past - anchor - residual) / scale
+
+    def restore(self, z, anchor, residual, scale):
+        return z * scale + residual + anchor
+
+    def forward(self, past):
+        statistics = self.statistics(past)
+        return self.restore(self.map(self.normalize(past, *statistics)), *statistics)
+
+
+class BatchMean(PlainNet):
+    def statistics(self, past):
+        return tuple(value.mean(0, keepdim=True) for value in super().statistics(past))
+
+
+class NoWayBack(PlainNet):
+    def restore(self, z, anchor, residual, scale):
+        return z
+
+
+class NoLocation(PlainNet):
+    def restore(self, z, anchor, residual, scale):
+        return z * scale + anchor
+
+
+class SharedStack(PlainNet):
+    """Safe for nested calls, but all threads share the stack."""
+
+    def __init__(self):
+        super().__init__()
+        self.statistics_stack = []
+
+    def get_stack(self):
+        return self.statistics_stack
+
+    def forward(self, past):
+        stack = self.get_stack()
+        stack.append(self.statistics(past))
+        z = self.map(self.normalize(past, *stack[-1]))
+        return self.restore(z, *stack.pop())
+
+
+class ThreadStack(SharedStack):
+    """Safe: each thread has a stack."""
+
+    local = threading.local()
+
+    def get_stack(self):
+        return self.local.__dict__.setdefault("stack", [])
+
+
+class Locked(SharedStack):
+    """Safe: one thread at a time."""
+
+    def forward(self, past):
+        with LOCK:
+            return super().forward(past)
+
+
+class FirstCallOnly(PlainNet):
+    """Keeps the statistics of the first call for all others."""
+
+    def statistics(self, past):
+        if not hasattr(self, "kept"):
+            self.kept = super().statistics(past)
+        return tuple(value[: len(past)] for value in self.kept)
+
+
+class RoundedMean(PlainNet):
+    def statistics(self, past):
+        mean = past.mean(1, keepdim=True)
+        return mean, 0 * mean, past.std(1, keepdim=True)
+
+
+class RunningMean(PlainNet):
+    """Updates a buffer in evaluation mode, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("level", torch.zeros(1, 1, CHANNELS))
+
+    def forward(self, past):
+        self.level += 1e-9 * past.detach().mean((0, 1))
+        return super().forward(past)
+
+
+class StaleAfterTraining(PlainNet):
+    """Evaluation uses the statistics of the last training batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = None
+
+    def statistics(self, past):
+        if self.training:
+            self.kept = super().statistics(past)
+        return super().statistics(past) if self.kept is None else self.kept
+
+
+class Dropping(PlainNet):
+    def normalize(self, past, *statistics):
+        return torch.dropout(super().normalize(past, *statistics), 0.5, True)
+
+
+class InPlace(PlainNet):
+    def statistics(self, past):
+        return tuple(value.clone() for value in super().statistics(past))
+
+    def normalize(self, past, anchor, residual, scale):
+        past -= anchor
+        return (past - residual) / scale
+
+
+class Unused(PlainNet):
+    def __init__(self):
+        super().__init__()
+        self.extra = nn.Linear(2, 2)
+
+
+class MixedChannels(PlainNet):
+    def __init__(self):
+        super().__init__()
+        self.mixing = nn.Linear(CHANNELS, CHANNELS)
+
+    def restore(self, z, *statistics):
+        return super().restore(self.mixing(z), *statistics)
+
+
+class KeepsHistory(PlainNet):
+    def forward(self, past):
+        self.last = super().forward(past)
+        return self.last
+
+
+class Refusing(PlainNet):
+    def forward(self, past):
+        if not past.isfinite().all():
+            raise ValueError("got NaN or infinite values. Fill the gaps first.")
+        return super().forward(past)
+
+
+class FourArguments(nn.Module):
+    """The call of the Time-Series-Library."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = PlainNet()
+
+    def forward(self, x_enc, x_mark_enc, x_dec, x_mark_dec):
+        return self.net(x_enc) + 0 * x_dec[:, -HORIZON:] + x_mark_dec[:, -HORIZON:, :1], None
+
+
+class KeywordNet(PlainNet):
+    def forward(self, past_values, future_values=None):
+        return {"loss": None, "prediction_outputs": super().forward(past_values)}
+
+
+def audit(net, given=None, **options):
+    results = audit_model(perturb(net), windows() if given is None else given, **options)
+    assert len(results) == PROMISES
+    return {result.promise: result for result in results}
+
+
+def failures_of(net, given=None, **options):
+    results = audit(net, given, **options)
+    return {promise for promise, result in results.items() if result.holds is False}
+
+
+@pytest.mark.parametrize("name", ["DLinear", "PatchTST", "TSMixer", "GRU"])
+def test_reversible_nets_keep_every_promise(name, capsys):
+    backbone = getattr(backbones, name)(LOOKBACK, HORIZON, CHANNELS)
+    check_model(perturb(Reversible(backbone, RevIN(CHANNELS))), windows(), equivariant_to=BOTH)
+    printed = capsys.readouterr().out
+    assert printed.startswith("Reversible\n")
+    assert printed.count("\n  holds  ") == PROMISES
+
+
+@pytest.mark.parametrize("name", ["LastValue", "EMA", "Robust", "Causal", "Blend"])
+def test_normalizers_in_a_net_keep_every_promise(name):
+    normalizer = getattr(normalizers, name)(CHANNELS)
+    net = Reversible(Linear(LOOKBACK, HORIZON, CHANNELS), normalizer)
+    assert not failures_of(net, equivariant_to=normalizer.equivariant_to)
+
+
+SAME = "the same windows give the same forecast"
+WINDOWS = "windows are independent"
+CALLS = "calls do not affect each other"
+THREADS = "threads do not interfere"
+STATE = "evaluation changes no parameter or buffer"
+TRAINING = "training does not change evaluation"
+COPIES = "deepcopy, pickle and state_dict after use"
+GRADIENT = "every trainable parameter gets a gradient"
+PRECISION = "float32 is right at level 1e6"
+GAPS = "NaN and infinities are contained"
+SHIFT = "forecasts follow a change of level"
+SCALE = "forecasts follow a change of scale"
+
+
+@pytest.mark.parametrize(
+    ("kind", "promises"),
+    [
+        (PlainNet, set()),
+        (ThreadStack, set()),
+        (Locked, set()),
+        (Refusing, set()),
+        (LeakingNet, {CALLS, THREADS, PRECISION}),
+        (SharedStack, {THREADS}),
+        (BatchMean, {WINDOWS, GAPS, SHIFT, PRECISION}),
+        (NoWayBack, {SHIFT}),
+        (NoLocation, set()),
+        (FirstCallOnly, {WINDOWS, TRAINING, SHIFT}),
+        (RunningMean, {STATE}),
+        (StaleAfterTraining, {TRAINING}),
+        (Dropping, {SAME}),
+        (InPlace, {SAME}),
+        (Unused, {GRADIENT}),
+        (MixedChannels, {GAPS}),
+        (KeepsHistory, {COPIES}),
+        (RoundedMean, {PRECISION}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_planted_defects_are_found(kind, promises):
+    assert failures_of(kind()) == promises
+
+
+def test_all_failures_are_shown_the_worst_first(capsys):
+    with pytest.raises(CheckError, match=r"^LeakingNet: calls do not affect each other: ") as error:
+        check_model(perturb(LeakingNet()), windows())
+    assert [failure.promise for failure in error.value.failures] == [CALLS, THREADS, PRECISION]
+    assert error.value.kind == "leak"
+    assert f"2 more: {THREADS}; {PRECISION}" in str(error.value)
+    printed = capsys.readouterr().out
+    assert printed.count("  FAILS  ") == 3
+    assert "(a call leaves layer.mean, layer.stdev on the net)" in printed
+    assert "3 of 13 promises do not hold, worst first:\n  1. calls do not affect" in printed
+    assert "  3. float32 is right at level 1e6: float32 is 0." in printed
+
+
+def test_the_net_keeps_its_mode_and_its_state():
+    net = perturb(LeakingNet()).train()
+    net(windows())  # results of the user's own call stay on the net
+    kept = {name: value.clone() for name, value in vars(net.layer).items() if name == "mean"}
+    state = copy.deepcopy(net.state_dict())
+    audit_model(net, windows())
+    assert net.training
+    assert torch.equal(net.layer.mean, kept["mean"])
+    assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
+    assert not any(part._forward_pre_hooks for part in net.modules())
+
+
+def test_a_used_net_that_deepcopy_refuses_is_checked():
+    net = KeepsHistory()
+    net(windows())
+    with pytest.raises(RuntimeError, match="deepcopy"):
+        copy.deepcopy(net)
+    assert failures_of(net) == {COPIES}
+
+
+def test_unclaimed_changes_are_measured_and_do_not_fail(capsys):
+    net = perturb(Linear(LOOKBACK, HORIZON, CHANNELS))
+    check_model(net, windows(), equivariant_to=())
+    printed = capsys.readouterr().out
+    assert f"  -      {SHIFT} (not claimed: f(1 x + 1e+06) is " in printed
+    assert f"  -      {PRECISION} (a change of level is not claimed)" in printed
+    with pytest.raises(CheckError, match=r"Linear: forecasts follow a change of level: "):
+        check_model(net, windows())
+
+
+def test_additive_eps_is_found_if_scale_is_claimed():
+    net = Reversible(Linear(LOOKBACK, HORIZON, CHANNELS), RevIN(CHANNELS, eps=1e-5))
+    assert not failures_of(net)
+    promises = {SCALE, "forecasts follow a change of scale of all channels"}
+    assert failures_of(net, equivariant_to=BOTH) == promises
+
+
+def test_frozen_parameters_are_exempt():
+    net = PlainNet()
+    net.map.map.weight.requires_grad_(False)
+    result = audit(net)[GRADIENT]
+    assert result.holds
+    assert result.detail == "frozen and exempt: map.map.weight"
+    result = audit(net.requires_grad_(False))[GRADIENT]
+    assert (result.holds, result.detail) == (None, "all parameters are frozen")
+
+
+def test_a_layer_that_begins_with_zeros_is_not_blamed():
+    class LowRank(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down = nn.Linear(LOOKBACK, 4, bias=False)
+            self.up = nn.Linear(4, HORIZON)
+            nn.init.zeros_(self.up.weight)
+
+        def forward(self, past):
+            return self.up(self.down(past.mT)).mT
+
+    net = Reversible(LowRank(), RevIN(CHANNELS, affine=False))
+    results = audit_model(net, windows())
+    assert next(result for result in results if result.promise == GRADIENT).holds
+
+
+def test_batch_normalization_changes_buffers_in_training_only():
+    class Batch(PlainNet):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(CHANNELS, affine=False)
+
+        def normalize(self, past, *statistics):
+            return self.norm(super().normalize(past, *statistics).mT).mT
+
+    results = audit(Batch())
+    assert results[TRAINING].detail.startswith("training changes norm.running_mean")
+    assert results[STATE].holds
+    # A class inside a function can't be pickled, used or not.
+    assert results[COPIES].detail == "pickle fail before the first call, too"
+
+
+def test_four_arguments_keywords_and_tuples():
+    past, horizon = windows(), HORIZON
+    decoder = torch.cat([past[:, -24:], torch.zeros(5, horizon, CHANNELS)], 1)
+    marks = torch.zeros(5, 24 + horizon, 2)
+    net = FourArguments()
+    assert not failures_of(net, (past, None, decoder, marks))
+    assert not failures_of(net, (past, None, decoder, marks), changed=[2])
+    assert not failures_of(KeywordNet(), {"past_values": past, "future_values": None})
+    adapter = TSLibAdapter(net, LOOKBACK, horizon, CHANNELS, covariates=2)
+    model = Reversible(adapter, RevIN(CHANNELS))
+    known = torch.zeros(5, LOOKBACK + horizon, 2)
+    assert not failures_of(model, (past, None, known))
+
+
+def test_one_series_per_window_and_other_channels():
+    net = Reversible(Siamese(LOOKBACK, HORIZON, 1), RevIN(1))
+
+    class Univariate(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = net
+
+        def forward(self, past):
+            return self.net(past.unsqueeze(-1)).squeeze(-1)
+
+    assert not failures_of(Univariate(), windows()[..., 0]) - {COPIES}
+    target = Reversible(
+        TargetChannels(Linear(LOOKBACK, HORIZON, CHANNELS), targets=[2]),
+        RevIN(CHANNELS, targets=[2]),
+    )
+    assert not failures_of(target)
+
+
+def test_float64_nets_and_nets_that_refuse_float64():
+    class Float32Only(PlainNet):
+        def forward(self, past):
+            return super().forward(past.float())
+
+    results = audit(Float32Only())
+    assert "can't run in float64" in results[PRECISION].detail
+    assert results[SHIFT].holds
+    assert not failures_of(PlainNet().double(), windows().double())
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "message"),
+    [
+        (torch.zeros(1, 48, 3), {}, r"at least 2 windows .* but got shape \(1, 48, 3\). Pass a"),
+        (
+            torch.zeros(2, 48, 3).long(),
+            {},
+            "needs windows of floating-point numbers .* torch.int64",
+        ),
+        ((), {}, "as the first argument but got NoneType. Pass a tensor"),
+        (torch.full((2, 48, 3), torch.nan), {}, "without gaps but got NaN or infinities. Pass fin"),
+        (torch.zeros(2, 48, 3), {"changed": [1]}, r"changed=\(1,\) must hold positions of tensors"),
+        (
+            torch.zeros(2, 48, 3),
+            {"equivariant_to": ["level"]},
+            r"\['level'\] is unknown. Pass some",
+        ),
+    ],
+)
+def test_unusable_arguments_are_refused(given, options, message):
+    with pytest.raises(ValueError, match=message):
+        check_model(PlainNet(), given, **options)
+
+
+def test_an_output_without_a_forecast_is_reported():
+    class Summary(PlainNet):
+        def forward(self, past):
+            return super().forward(past).mean()
+
+    with pytest.raises(CheckError, match=r"Summary returned \[\(\)\] for 5 windows. Return the"):
+        check_model(Summary(), windows())
