@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.authors.fixture import FIXTURES
-from revin_forecast.checks.runner import perturb
+from revin_forecast.checks.samples import perturb
 
 Record = Callable[[Path, Path], None]
 

@@ -10,7 +10,7 @@ from torch import nn
 from revin_forecast import backbones
 from revin_forecast.backbones.informer import ProbSparseAttention
 from revin_forecast.backbones.times_net import _Inception
-from revin_forecast.checks.runner import perturb
+from revin_forecast.checks.samples import perturb
 
 close = torch.testing.assert_close
 

@@ -11,7 +11,7 @@ from revin_forecast.backbones.layers import (
     merge_batch_norm,
     moving_average,
 )
-from revin_forecast.checks.runner import perturb
+from revin_forecast.checks.samples import perturb
 
 close = torch.testing.assert_close
 

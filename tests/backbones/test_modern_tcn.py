@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from revin_forecast.backbones import ModernTCN
-from revin_forecast.checks.runner import perturb
+from revin_forecast.checks.samples import perturb
 
 
 def test_the_merged_kernel_equals_both_kernels_and_their_norms():

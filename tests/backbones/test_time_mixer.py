@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from revin_forecast.backbones import TimeMixer
-from revin_forecast.checks.runner import perturb
+from revin_forecast.checks.samples import perturb
 
 
 def test_a_coarser_scale_leaves_out_the_first_step_of_an_odd_length():

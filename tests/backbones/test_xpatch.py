@@ -5,7 +5,7 @@ import torch
 
 from revin_forecast.backbones import XPatch
 from revin_forecast.backbones.xpatch import _smooth_exponentially
-from revin_forecast.checks.runner import perturb
+from revin_forecast.checks.samples import perturb
 
 
 @pytest.mark.parametrize("alpha", [0.01, 0.3, 0.9, 1.0])

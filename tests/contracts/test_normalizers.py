@@ -10,7 +10,7 @@ from torch import nn
 
 from revin_forecast.checks import NORMALIZER_CHECKS, CheckError, check_normalizer
 from revin_forecast.checks.behaviour import check_thread_safety
-from revin_forecast.checks.runner import as_forecast, build_normalizer, sample_windows
+from revin_forecast.checks.samples import as_forecast, build_normalizer, sample_windows
 from revin_forecast.normalizers import (
     DAIN,
     EMA,

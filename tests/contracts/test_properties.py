@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from revin_forecast import normalizers
-from revin_forecast.checks.runner import (
+from revin_forecast.checks.samples import (
     CHANNELS,
     HORIZON,
     as_forecast,

@@ -11,7 +11,7 @@ from torch.distributions import Normal
 
 from revin_forecast import Reversible, RevIN
 from revin_forecast.backbones import DestationaryBackbone
-from revin_forecast.checks.runner import perturb
+from revin_forecast.checks.samples import perturb
 from revin_forecast.normalizers import (
     DAIN,
     EMA,
