@@ -112,6 +112,10 @@ FORECAST = ["forecast", "a table.csv", "--horizon", "3"]
             "--normalizer.statistic expects mean, last or median but got mode.",
         ),
         (
+            [*FORECAST, "--normalizer", "RevIN", "--normalizer.affine", "exact"],
+            "--normalizer.affine expects true or false or unguarded but got exact.",
+        ),
+        (
             ["forecast", "a table.csv", "--config", "no.yaml"],
             "there is no file no.yaml; --config e",
         ),

@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from revin_forecast import Forecaster
-from revin_forecast.backbones import DLinear, Ridge
+from revin_forecast.backbones import DLinear, Linear, Ridge
 from revin_forecast.cli.main import main
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting import onnx_export
 from revin_forecast.forecasting.onnx_export import export_onnx
 from revin_forecast.forecasting.saving import load_fitted
 from revin_forecast.models.spec import ModuleSpec
-from revin_forecast.normalizers import LastValue, Robust
+from revin_forecast.normalizers import LastValue, RevIN, Robust
 from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.training.settings import TrainingSettings
 
@@ -145,6 +145,24 @@ def test_quantiles_of_one_channel_with_another_as_input(tmp_path):
     for name, ending in (("forecast", "a"), ("lo-80", "a-lo-80"), ("hi-80", "a-hi-80")):
         assert outputs[name].shape == (1, 5, 1)
         check_equal(outputs[name][0], expected[[ending]], scale)
+
+
+@pytest.mark.slow
+def test_unguarded_weights_are_saved_loaded_and_exported(tmp_path):
+    options = {"affine": "unguarded", "eps": 1e-5, "correction": 1}
+    normalizer = ModuleSpec.from_class(functools.partial(RevIN, **options))
+    forecaster = build_forecaster(ModelConfig(ModuleSpec.from_class(Linear), normalizer, 14, 5))
+    with torch.no_grad():
+        weight = forecaster.fitted.model.normalizer.affine_weight
+        weight.copy_(torch.tensor([0.004, -1.2]))
+    forecaster.save(tmp_path / "model")
+    loaded = Forecaster.load(tmp_path / "model")
+    assert loaded.fitted.config.normalizer.parameters.items() >= options.items()
+    expected = forecaster.predict(table())
+    pd.testing.assert_frame_equal(loaded.predict(table()), expected)
+    export_onnx(loaded.fitted, tmp_path / "f.onnx")
+    outputs = run(tmp_path / "f.onnx", [table()], 14)
+    check_equal(outputs["forecast"][0], expected[["a", "b"]], loaded.fitted.standardizer.scale)
 
 
 class DataDependentLinear(torch.nn.Linear):
