@@ -34,3 +34,11 @@ def test_a_recording_names_the_repository_of_its_fixtures(path, capsys):
     assert any(repository in text for repository in repositories)
     with pytest.raises(SystemExit, match=r"no folder /nowhere; clone the repository first\."):
         module.run_recording(module.record, ["/nowhere"])
+
+
+def test_every_fixture_has_a_program_that_records_it():
+    texts = [path.read_text() for path in PROGRAMS]
+    for path in FIXTURES.glob("*.safetensors"):
+        fixture = read_fixture(path)
+        words = (f"{fixture.class_name}(**", fixture.source.repository, fixture.source.commit)
+        assert any(all(word in text for word in words) for text in texts), path.stem
