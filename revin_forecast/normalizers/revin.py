@@ -49,9 +49,10 @@ class RevIN(LocationScaleNormalizer):
     Args:
         channels: channels of the look-back window.
         affine: learn w and b; with False, w = 1 and b = 0. "unguarded" is the authors' formula for
-            any weight, (x - b) / (w + eps^2) on the way back. It gives up the bound on w: a weight
-            near zero amplifies a forecast without limit, and w = 0 or w = -eps^2 makes it NaN or
-            infinite. Such a layer fails the check "parameters near zero are safe".
+            any weight, (z - b) / (w + eps^2) on the way back. It gives up the bound on w: a weight
+            near zero amplifies a forecast without limit, and w + eps^2 = 0 makes it NaN or
+            infinite. It fails the check "parameters near zero are safe" and, with eps, by
+            eps^2 / w, "denormalize undoes normalize".
         statistic: the location. "mean" is the paper's; "last" its subtract-last variant; "median"
             averages the two middle values of an even count.
         eps: None for the exact guard; a number, such as the paper's 1e-5, is added to the
