@@ -24,7 +24,7 @@ LOOKBACK, HORIZON, CHANNELS, WINDOWS, PATCH, ALPHA = 35, 8, 2, 3, 8, 0.4
 LAYERS = {
     "patches.embed": "fc1",
     "patches.norms.0": "bn1",
-    "patches.depthwise": "conv1",
+    "patches.reduce": "conv1",
     "patches.norms.1": "bn2",
     "patches.skip": "fc2",
     "patches.pointwise": "conv2",
@@ -81,11 +81,14 @@ def record(_: Path, out: Path) -> None:
 
 def convert_weights(theirs: nn.Module) -> dict[str, Tensor]:
     """Rename their weights."""
-    return {
+    weights = {
         f"{ours}.{name}": value
         for ours, layer in LAYERS.items()
         for name, value in theirs.get_submodule(f"net.{layer}").state_dict().items()
     }
+    weights["patches.reduce.weight"] = weights["patches.reduce.weight"].squeeze(1)
+    weights["patches.reduce.bias"] = weights["patches.reduce.bias"].unsqueeze(1)
+    return weights
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Time of forward and backward passes of three backbones, compared with plain implementations."""
+"""Time of forward and backward passes of six backbones, compared with plain implementations."""
 
 import statistics
 import time
@@ -22,8 +22,9 @@ windows, {lookback} -> {horizon} with {channels} channels, on one thread, in tra
 dropout. `plain` is the same function with the same weights and the same RevIN around it, as
 research code writes it (`benchmarks/speed/plain_models.py`; a test compares the two): one product
 each for queries, keys and values, attention weights written out, batch norms over a transposed
-axis, pointwise convolutions, torch's dropout. The two alternate; `ratio` is the median over
-{rounds} rounds of plain / package. Repeat with
+axis, pointwise and grouped convolutions, moving averages pooled wherever a formula has one, torch's
+dropout. The two alternate; `ratio` is the median over {rounds} rounds of plain / package. Repeat
+with
 
     python -m benchmarks.speed.backbone_speed
 """
@@ -33,6 +34,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "InvertedTransformer, width 128": ("InvertedTransformer", {}),
     "InvertedTransformer, width 512": ("InvertedTransformer", {"width": 512}),
     "TSMixer": ("TSMixer", {}),
+    "TimeMixer": ("TimeMixer", {}),
+    "XPatch": ("XPatch", {}),
+    "ModernTCN, width 16": ("ModernTCN", {}),
+    "ModernTCN, width 64": ("ModernTCN", {"width": 64}),
 }
 """Backbone and parameters of each row."""
 WARM_UP_ROUNDS = 2

