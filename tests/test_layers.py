@@ -27,6 +27,7 @@ LAYERS = [
     "checks",
     "models",
     "backbones",
+    "compat",
     "normalizers",
     "parameters",
     "data",

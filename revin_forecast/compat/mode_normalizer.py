@@ -1,0 +1,200 @@
+"""`ModeNormalizer`: a normalizer that is also called with a mode, as the authors' layer is."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from revin_forecast.compat.windows import (
+    ThreadWindows,
+    is_dead,
+    refuse_two_windows,
+    refuse_without_window,
+    traced_program,
+)
+from revin_forecast.normalizers.affine import LocationScaleNormalizer
+from revin_forecast.normalizers.base import Equivariance, ValueKind
+from revin_forecast.normalizers.identity import Identity
+from revin_forecast.normalizers.revin import RevIN
+from revin_forecast.normalizers.statistics import LocationScale, last_observed_values
+from revin_forecast.utils.shapes import Observed, Past
+
+class ModeNormalizer(LocationScaleNormalizer):
+    """Base class of the layers that are called with a mode.
+
+    They are normalizers, too: `normalize`, `denormalize` and `Reversible` work as with any other
+    and leave no state.
+
+    A call with "norm" replaces the remembered statistics, and "denorm" uses them, as often as
+    there are forecasts of that window. These calls raise an error, and forget the window:
+
+    * "denorm" before any "norm" of the same thread, exported program or backward pass;
+    * "denorm" after two windows were normalized without one in between, as by a network that
+      normalizes encoder and decoder inputs, two inputs of a Siamese network, or a call that failed;
+    * "denorm" of another number of windows, channels or axes.
+
+    `train`, `eval`, copies and saved files start without statistics. Only one wrong order cannot be
+    detected: the second forecast of a window after another window was normalized.
+    """
+
+    affine_weight: nn.Parameter | None
+    affine_bias: nn.Parameter | None
+
+    def __init__(
+        self, num_features: int, eps: float, affine: bool, subtract_last: bool, non_norm: bool
+    ):
+        super().__init__(num_features)
+        if not eps >= 0:
+            raise ValueError(f"eps must be a number from 0 up but got {eps}.")
+        # Names of the original, which scripts read.
+        self.num_features = num_features
+        self.eps = eps
+        self.affine = affine
+        self.subtract_last = subtract_last
+        self.non_norm = non_norm
+        self.affine_weight = nn.Parameter(torch.ones(num_features)) if affine else None
+        self.affine_bias = nn.Parameter(torch.zeros(num_features)) if affine else None
+        statistic = "last" if subtract_last else "mean"
+        self._formula: LocationScaleNormalizer = (
+            Identity(num_features)
+            if non_norm
+            else RevIN(num_features, affine=False, statistic=statistic, eps=eps or None)
+        )
+        self._windows = ThreadWindows()
+
+    def forward(self, x: Tensor, mode: str) -> Tensor:
+        """Normalize a window or map its forecast back.
+
+        Args:
+            x: (batch, time, channels), or more axes of time, as many for the forecast as for the
+                window.
+            mode: "norm" for the window, then "denorm" for each of its forecasts.
+
+        Returns:
+            The mapped values in the shape of `x`; a forecast in float32 at least.
+
+        Raises:
+            NotImplementedError: another mode, as in the original.
+            RuntimeError: no window, or more than one, to which the forecast can belong.
+            ValueError: a forecast of other windows, channels or axes; a wrong window.
+        """
+        if mode not in ("norm", "denorm"):
+            raise NotImplementedError(
+                f'mode must be "norm" or "denorm" but got {mode!r}. Call revin(x, "norm") for the '
+                'window and revin(y, "denorm") for its forecast.'
+            )
+        if self.non_norm:
+            return x
+        return self._normalize_window(x) if mode == "norm" else self._denormalize_forecast(x)
+
+    def forget(self) -> None:
+        """Forget this thread's window, for instance after a call that failed."""
+        self._windows.forward.forget()
+        self._windows.recomputed.forget()
+
+    def train(self, mode: bool = True) -> "ModeNormalizer":
+        """Set the mode of training and forget this thread's window."""
+        self.forget()
+        return super().train(mode)
+
+    @property
+    def equivariant_to(self) -> frozenset[Equivariance]:
+        """A change of level; of scale as well with eps=0."""
+        return self._formula.equivariant_to
+
+    @property
+    def nan_reaches_scale(self) -> bool:
+        """Whether the variance is a sum over the whole window."""
+        return self._formula.nan_reaches_scale
+
+    def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
+        """Return location and standard deviation of each window's observed values."""
+        stats = self._formula.statistics(past, observed)
+        if not self.subtract_last or self.non_norm:
+            return stats
+        # The copies of the layer that subtract the last value let its gradient flow.
+        return stats._replace(anchor=last_observed_values(past, observed))
+
+    def affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+        """Return weight and bias as they are: unlike `RevIN`, no bound on amplification."""
+        if self.affine_weight is None or self.affine_bias is None or self.non_norm:
+            return None
+        return self.affine_weight.to(dtype), self.affine_bias.to(dtype)
+
+    def location_weights(self, lookback: int) -> Tensor | None:
+        """Return the weights of the location; see `LocationScaleNormalizer`."""
+        return self._formula.location_weights(lookback)
+
+    def extra_repr(self) -> str:
+        """Show the arguments of the original."""
+        shown = f"{self.num_features}, eps={self.eps}, affine={self.affine}"
+        return shown + (", subtract_last=True" if self.subtract_last else "")
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """Load weights of any shape with one entry for each channel, such as (1, 1, channels)."""
+        for name in ("affine_weight", "affine_bias"):
+            value = state_dict.get(prefix + name)
+            if isinstance(value, Tensor) and value.numel() == self.num_features:
+                state_dict[prefix + name] = value.reshape(-1)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Statistics belong to a call, never to a copy or a file.
+        return {name: value for name, value in self.__dict__.items() if name != "_windows"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._windows = ThreadWindows()
+
+    def _broadcast_statistics(
+        self, future: Tensor, stats: LocationScale, kind: ValueKind = "location"
+    ) -> tuple[LocationScale, Tensor, Tensor, Tensor | None]:
+        statistics, future, gain, offset = super()._broadcast_statistics(future, stats, kind)
+        # The original divides by weight + eps^2 on the way back.
+        return statistics, future, gain if offset is None else gain + self.eps**2, offset
+
+    def _normalize_window(self, x: Tensor) -> Tensor:
+        z, stats = self.normalize(_join_time_axes(x))
+        window = self._windows.current()
+        program = traced_program()
+        # A window that was left over by another program can't get a forecast of this one.
+        window.is_ambiguous = window.is_due and window.program == program
+        window.is_due = True
+        window.axes = x.ndim
+        window.program = program
+        # The anchor is a view, which would keep the whole window in memory until the next call.
+        window.stats = stats._replace(anchor=stats.anchor.clone())
+        return z.reshape(x.shape)
+
+    def _denormalize_forecast(self, y: Tensor) -> Tensor:
+        window = self._windows.current()
+        stats, is_ambiguous = window.stats, window.is_ambiguous
+        if stats is None or window.program != traced_program() or is_dead(stats.scale):
+            window.forget()
+            refuse_without_window()
+        # Refused calls end here, so that the next call is not mistaken for a part of this one.
+        window.forget()
+        if is_ambiguous:
+            refuse_two_windows(stats)
+        self._check_forecast(y, stats, window.axes)
+        forecast = self.denormalize(_join_time_axes(y), stats).reshape(y.shape)
+        window.stats = stats
+        return forecast
+
+    def _check_forecast(self, y: Tensor, stats: LocationScale, axes: int) -> None:
+        wanted = f"{stats.scale.shape[0]} windows, {self.num_features} channels and {axes} axes"
+        matches = y.ndim == axes and y.shape[-1] == self.num_features
+        if not matches or y.shape[0] != stats.scale.shape[0]:
+            raise ValueError(
+                f'revin(y, "denorm") got a forecast of shape {tuple(y.shape)} after '
+                f'revin(x, "norm") of {wanted}. Pass the forecast of the same windows with all '
+                "channels; to forecast some of them use revin_forecast.Reversible with "
+                "revin_forecast.RevIN(channels, targets=[...])."
+            )
+
+
+def _join_time_axes(values: Tensor) -> Tensor:
+    """Return (batch, time, channels): the original takes its mean over all axes in between."""
+    return values.flatten(1, -2) if values.ndim > 3 else values
