@@ -13,11 +13,12 @@ from revin_forecast.compat.windows import (
     traced_program,
 )
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
-from revin_forecast.normalizers.base import Equivariance, ValueKind
+from revin_forecast.normalizers.base import Equivariance
 from revin_forecast.normalizers.identity import Identity
 from revin_forecast.normalizers.revin import RevIN
 from revin_forecast.normalizers.statistics import LocationScale, last_observed_values
 from revin_forecast.utils.shapes import Observed, Past
+
 
 class ModeNormalizer(LocationScaleNormalizer):
     """Base class of the layers that are called with a mode.
@@ -121,6 +122,11 @@ class ModeNormalizer(LocationScaleNormalizer):
             return None
         return self.affine_weight.to(dtype), self.affine_bias.to(dtype)
 
+    def inverse_affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+        """Return weight + eps^2 and bias, the original's way back."""
+        affine = self.affine_parameters(dtype)
+        return None if affine is None else (affine[0] + self.eps**2, affine[1])
+
     def location_weights(self, lookback: int) -> Tensor | None:
         """Return the weights of the location; see `LocationScaleNormalizer`."""
         return self._formula.location_weights(lookback)
@@ -147,13 +153,6 @@ class ModeNormalizer(LocationScaleNormalizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._windows = ThreadWindows()
-
-    def _broadcast_statistics(
-        self, future: Tensor, stats: LocationScale, kind: ValueKind = "location"
-    ) -> tuple[LocationScale, Tensor, Tensor, Tensor | None]:
-        statistics, future, gain, offset = super()._broadcast_statistics(future, stats, kind)
-        # The original divides by weight + eps^2 on the way back.
-        return statistics, future, gain if offset is None else gain + self.eps**2, offset
 
     def _normalize_window(self, x: Tensor) -> Tensor:
         z, stats = self.normalize(_join_time_axes(x))

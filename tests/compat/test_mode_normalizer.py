@@ -316,9 +316,9 @@ def test_vmap_over_batches_and_over_parameters():
         net.revin(torch.zeros(8, 6, 3), "denorm")
     nets = [Net(), Net()]
     parameters, buffers = torch.func.stack_module_state(nets)
-    together = torch.vmap(
-        lambda p, b: torch.func.functional_call(net, (p, b), (stacks[0],))
-    )(parameters, buffers)
+    together = torch.vmap(lambda p, b: torch.func.functional_call(net, (p, b), (stacks[0],)))(
+        parameters, buffers
+    )
     for index in range(2):
         assert_close(together[index], ValueNet(nets[index])(stacks[0]))
 
