@@ -51,9 +51,8 @@ def gradients(loss, net, x):
     return torch.autograd.grad(loss.square().sum(), [x, *net.parameters()])
 
 
-@pytest.mark.parametrize("subtract_last", [False, True])
-def test_a_net_compiles_once_as_one_graph(subtract_last):
-    net = Net(subtract_last=subtract_last)
+def test_a_net_compiles_once_as_one_graph():
+    net = Net(subtract_last=True)  # whose statistics have a gradient
     counter = CompileCounterWithBackend("aot_eager")
     compiled = torch.compile(net, fullgraph=True, backend=counter)
     for level in (1.0, 100.0, 5.0):
