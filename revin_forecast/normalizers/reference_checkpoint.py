@@ -1,12 +1,14 @@
 """RevIN's parameters in the state dicts of public copies, which differ in names and shapes."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from revin_forecast.errors import join_words
+from revin_forecast.normalizers.statistics import statistics_dtype
+from revin_forecast.normalizers.weight_bound import undo_bound, warn_of_small_weights
 
 AFFINE_NAMES = ("affine_weight", "affine_bias")
 """Names in the authors' layer, PatchTST, Time-Series-Library, neuralforecast and darts."""
@@ -17,8 +19,9 @@ WRAPPERS = frozenset({"module", "_orig_mod"})
 """Parts of names that DistributedDataParallel and torch.compile add."""
 MAX_NAMES_SHOWN = 6
 
+Layer = TypeVar("Layer", bound=nn.Module)
 AffineLayer = tuple[Tensor, Tensor]
-"""Weight and bias of a layer, (channels,) each."""
+"""Weight and bias of a layer, (channels,) each, in float32 at least."""
 
 
 def find_affine_layers(state_dict: Mapping[str, Tensor]) -> dict[str, AffineLayer]:
@@ -37,8 +40,10 @@ def find_affine_layers(state_dict: Mapping[str, Tensor]) -> dict[str, AffineLaye
     return layers
 
 
-def select_affine_layer(state_dict: Mapping[str, Tensor], prefix: str | None) -> AffineLayer:
-    """Return weight and bias of the only RevIN layer, or of the only one at or below a prefix.
+def select_affine_layer(
+    state_dict: Mapping[str, Tensor], prefix: str | None
+) -> dict[str, AffineLayer]:
+    """Return the only RevIN layer, or the only one at or below a prefix, by its prefix.
 
     At a prefix they may also have the names `weight` and `bias`.
 
@@ -56,7 +61,49 @@ def select_affine_layer(state_dict: Mapping[str, Tensor], prefix: str | None) ->
             f"{_join_names(layers)}. Pass prefix={next(iter(layers))!r} for one, or load all with "
             "RevIN.all_from_reference."
         )
-    return next(iter(layers.values()))
+    return layers
+
+
+def build_layers(
+    build: Callable[..., Layer], layers: Mapping[str, AffineLayer], exact: bool, **options: object
+) -> dict[str, Layer]:
+    """Build layers from weight and bias, and warn of weights that the bound changes.
+
+    Args:
+        build: takes the channels, `affine` and the options, and has `affine_weight`.
+        layers: weight and bias by prefix.
+        exact: build unguarded layers.
+        options: further arguments.
+    """
+    built: dict[str, Layer] = {}
+    for prefix, (weight, bias) in layers.items():
+        layer = build(len(weight), affine="unguarded" if exact else True, **options).to(weight)
+        stored = weight if exact else undo_bound(weight)
+        layer.load_state_dict(dict(zip(AFFINE_NAMES, (stored, bias), strict=True)))
+        if not exact:
+            warn_of_small_weights(weight, prefix)
+        built[prefix] = layer
+    return built
+
+
+def write_affine_layer(
+    layer: Iterable[Tensor], shape: Sequence[int], names: tuple[str, str], prefix: str
+) -> dict[str, Tensor]:
+    """Return copies of a layer's weight and bias under other names, in another shape.
+
+    Raises:
+        ValueError: the shape has another axis than one for the channels, -1.
+    """
+    if sorted(shape) != sorted([-1] + [1] * (len(shape) - 1)):
+        raise ValueError(
+            f"shape must have one -1, for the channels, and else 1 but got {tuple(shape)}. Pass "
+            "(-1,) or (1, 1, -1)."
+        )
+    start = f"{prefix.rstrip('.')}." if prefix else ""
+    return {
+        start + name: parameter.detach().clone().reshape(*shape)
+        for name, parameter in zip(names, layer, strict=True)
+    }
 
 
 def _find_at(state_dict: Mapping[str, Tensor], prefix: str) -> dict[str, AffineLayer]:
@@ -116,7 +163,8 @@ def _flatten(name: str, parameter: Tensor) -> Tensor:
             f"{name} has shape {tuple(parameter.shape)} but RevIN has one number per channel, "
             "(channels,) or (1, 1, channels). Select those of one series or layer first."
         )
-    return parameter.detach().reshape(-1)
+    # Half precision can't hold the weights near 0 that the bound stores.
+    return parameter.detach().reshape(-1).to(statistics_dtype(parameter.dtype))
 
 
 def _remove_wrappers(name: str) -> str:

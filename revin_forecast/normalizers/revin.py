@@ -11,9 +11,10 @@ from revin_forecast.normalizers.base import Equivariance
 from revin_forecast.normalizers.kernels.dispatch import anchored_moments
 from revin_forecast.normalizers.reference_checkpoint import (
     AFFINE_NAMES,
-    AffineLayer,
+    build_layers,
     find_affine_layers,
     select_affine_layer,
+    write_affine_layer,
 )
 from revin_forecast.normalizers.statistics import (
     LocationScale,
@@ -22,11 +23,7 @@ from revin_forecast.normalizers.statistics import (
     statistics_dtype,
     unbias_variance,
 )
-from revin_forecast.normalizers.weight_bound import (
-    bound_away_from_zero,
-    undo_bound,
-    warn_of_small_weights,
-)
+from revin_forecast.normalizers.weight_bound import bound_away_from_zero
 from revin_forecast.utils.shapes import Observed, Past
 
 LocationName = Literal["mean", "last", "median"]
@@ -193,7 +190,8 @@ class RevIN(LocationScaleNormalizer):
             UserWarning: a weight is smaller than 0.01, and `exact` is False.
         """
         layer = select_affine_layer(state_dict, prefix)
-        return cls._from_affine_layer(layer, statistic, eps, exact, correction)
+        built = build_layers(cls, layer, exact, statistic=statistic, eps=eps, correction=correction)
+        return next(iter(built.values()))
 
     @classmethod
     def all_from_reference(
@@ -211,30 +209,8 @@ class RevIN(LocationScaleNormalizer):
         Raises:
             ValueError: there is no such layer, or one is incomplete.
         """
-        layers: dict[str, RevIN] = {}
-        for prefix, layer in find_affine_layers(state_dict).items():
-            layers[prefix] = cls._from_affine_layer(layer, statistic, eps, exact, correction)
-        return layers
-
-    @classmethod
-    def _from_affine_layer(
-        cls,
-        affine: AffineLayer,
-        statistic: LocationName,
-        eps: float | None,
-        exact: bool,
-        correction: Literal[0, 1],
-    ) -> "RevIN":
-        # In float32 at least: a stored weight near 1e-8 is below the range of half precision.
-        weight, bias = (part.to(statistics_dtype(part.dtype)) for part in affine)
-        layer = cls(
-            len(weight), "unguarded" if exact else True, statistic, eps, correction=correction
-        ).to(weight)
-        stored = weight if exact else undo_bound(weight)
-        layer.load_state_dict(dict(zip(AFFINE_NAMES, (stored, bias), strict=True)))
-        if not exact:
-            warn_of_small_weights(weight)
-        return layer
+        layers = find_affine_layers(state_dict)
+        return build_layers(cls, layers, exact, statistic=statistic, eps=eps, correction=correction)
 
     def to_reference(
         self,
@@ -256,19 +232,10 @@ class RevIN(LocationScaleNormalizer):
         Raises:
             ValueError: the shape has another axis than that of the channels.
         """
-        if sorted(shape) != sorted([-1] + [1] * (len(shape) - 1)):
-            raise ValueError(
-                f"shape must have one -1, for the channels, and else 1 but got {tuple(shape)}. "
-                "Pass (-1,) or (1, 1, -1)."
-            )
         if self.affine_weight is None:
             return {}
         affine = self.affine_parameters(statistics_dtype(self.affine_weight.dtype)) or ()
-        start = f"{prefix.rstrip('.')}." if prefix else ""
-        return {
-            start + name: parameter.detach().clone().reshape(*shape)
-            for name, parameter in zip(names, affine, strict=True)
-        }
+        return write_affine_layer(affine, shape, names, prefix)
 
     def extra_repr(self) -> str:
         """Show the options that differ from their defaults."""

@@ -44,7 +44,7 @@ def undo_bound(weight: Tensor) -> Tensor:
     return torch.where(is_small, inverse.copysign(weight), weight)
 
 
-def warn_of_small_weights(weight: Tensor) -> None:
+def warn_of_small_weights(weight: Tensor, prefix: str) -> None:
     """Warn of weights that the bound changes, at the line that calls the caller's caller."""
     is_small: list[bool] = (weight.abs() < MIN_GAIN).tolist()  # pyright: ignore
     channels = [channel for channel, small in enumerate(is_small) if small]
@@ -57,8 +57,9 @@ def warn_of_small_weights(weight: Tensor) -> None:
     ]
     if len(channels) > len(changes):
         changes.append(f"and {len(channels) - len(changes)} more")
+    place = f" of {prefix}" if prefix else ""
     warnings.warn(
-        f"weights smaller than {MIN_GAIN:g} are bounded: {', '.join(changes)}. Pass exact=True to "
-        "keep them; a forecast is then amplified without limit.",
+        f"weights{place} smaller than {MIN_GAIN:g} are bounded: {', '.join(changes)}. Pass "
+        "exact=True to keep them; a forecast is then amplified without limit.",
         stacklevel=4,
     )

@@ -188,6 +188,10 @@ def test_smaller_weights_warn_with_channel_weight_and_effect():
     assert effective == pytest.approx([0.015, 0.010625, -0.01], rel=1e-6)
     with pytest.warns(UserWarning, match="0 of channel 4 acts as 0.01, and 4 more. Pass"):
         RevIN.all_from_reference({"gamma": torch.zeros(9), "beta": torch.zeros(9)})
+    with pytest.warns(UserWarning, match=r"weights of b smaller than 0\.01 are bounded: 0 of ch"):
+        RevIN.all_from_reference(
+            {"a.gamma": WEIGHT, "a.beta": BIAS, "b.gamma": 0 * WEIGHT, "b.beta": BIAS}
+        )
 
 
 @pytest.mark.parametrize("smallest", [0.015, 0.005, 1e-4, -1e-6, 1e-9, 0.0, -2e-10])
