@@ -45,6 +45,8 @@ SETTINGS = {
     "NBEATS": BackboneSettings({"width": 256, "blocks": 1}, 1.5e-4, 3),
     "TiDE": BackboneSettings({"width": 128, "dropout": 0.5}, 5e-4, 3),
     "SegRNN": BackboneSettings({"width": 64, "dropout": 0.5}, 1e-3, 3),
+    "XPatch": BackboneSettings(learning_rate=3e-4, max_epochs=2),
+    "ModernTCN": BackboneSettings({"dropout": 0.6}, 5e-4, 2),
     "LSTM": BackboneSettings({"width": 32}, 2e-3, 3, batch_size=128),
     "GRU": BackboneSettings({"width": 32}, 2e-3, 3, batch_size=128),
     "TimeXer": BackboneSettings({"width": 16, "patch": 24}, 1e-3, 3),
@@ -52,6 +54,7 @@ SETTINGS = {
     "PatchTST": BackboneSettings({"width": 32, "layers": 1, "dropout": 0.3}, 1e-3, 2),
     "SCINet": BackboneSettings({"expansion": 2}, 1e-3, 2),
     "TimesNet": BackboneSettings({"blocks": 1}, 1e-3, 2),
+    "TimeMixer": BackboneSettings(learning_rate=3e-3, max_epochs=1),
     "PatchLM": BackboneSettings({"width": 32, "layers": 1}, 1e-3, 2),
     "Informer": BackboneSettings({"width": 32}, 1e-3, 2),
 }

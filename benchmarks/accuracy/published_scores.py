@@ -20,6 +20,8 @@ METHODS = {
     "PatchTST": ["PatchTST/42 (fixed rerun)", "PatchTST"],
     "InvertedTransformer": ["iTransformer"],
     "TimesNet": ["TimesNet"],
+    "TimeMixer": ["TimeMixer (TFB)", "TimeMixer"],
+    "XPatch": ["xPatch (fair)", "xPatch"],
     "TimeXer": ["TimeXer"],
     "TQNet": ["TQNet"],
     "SOFTS": ["SOFTS"],

@@ -33,8 +33,8 @@ class TimeMixer(Backbone):
     before the map to the horizon, which is the same function in a fraction of the time. Left out:
     a normalization of each scale by its own statistics, which is the task of a normalizer;
     calendar features; mixing between channels; the strided convolution, whose weights are drawn
-    again in each of their calls; the Fourier decomposition, which looks up the frequencies along
-    the width and over the whole batch.
+    again in each of their calls; the Fourier decomposition, which transforms along the width and
+    treats the first row of a batch differently.
 
     With T_m = lookback // 2^m: 3 width + blocks * (4 width² + 3 width + the sum over m = 1 ...
     levels of T_m (T_{m-1} + T_m + 2) + T_{m-1} (T_m + T_{m-1} + 2)) + the sum over m = 0 ... levels
