@@ -25,10 +25,11 @@ class XPatch(Backbone):
 
     Differences from the authors' code: An odd horizon gets horizon + 1 units in the second layer of
     the linear stream; theirs drops the last of horizon units, and fails at horizon 1. The layer
-    norm has 4 units at least; theirs has one at horizons 2 and 3, which hides the trend. The average is a sum over
-    shifted windows; theirs divides by (1 - alpha)^t, which gives NaN once that underflows (alpha
-    0.9 from 325 steps on). Pairs of units are averaged in the weights, at half the cost. Left out:
-    the double exponential average; the loss that weights the steps of the horizon.
+    norm has 4 units at least; theirs has one at horizons 2 and 3, which hides the trend. The
+    average is a sum over shifted windows; theirs divides by (1 - alpha)^t, which gives NaN once
+    that underflows (alpha 0.9 from 325 steps on). Pairs of units are averaged in the weights, at
+    half the cost. Left out: the double exponential average; the loss that weights the steps of the
+    horizon.
 
     With p = patch, n = (lookback - p) // (p // 2) + 2 patches and h = max(4, ceil(horizon / 2)):
     2 p³ + p² + p + n (n + p + 8) + (n p + 1) 2 horizon + (2 horizon + 1) horizon
