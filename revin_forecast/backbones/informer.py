@@ -107,9 +107,11 @@ class Informer(DestationaryBackbone, CovariateBackbone):
     added in the first layer, where keys are time steps (Liu et al., NeurIPS 2022).
 
     Differences from the authors' code: all queries share the sampled keys, so that the sample costs
-    one small matrix product; in evaluation the sampled keys are evenly spread, not random; an
-    inactive decoder query gets the running mean of the values, not their sum. Left out: several
-    encoders over parts of the window.
+    one small matrix product; in evaluation the sampled keys are evenly spread, not random; a
+    query's activity subtracts the mean of its sampled logits, not their sum over the number of all
+    keys; an inactive decoder query gets the running mean of the values, not their sum; the decoder
+    keeps the order of heads and steps, as their option `mix=False` does. Left out: several encoders
+    over parts of the window.
 
     With w = width: 2 * 3 channels * w (embeddings) + 2 (covariates + 1) w if there are any
     + 2 encoder layers of 12 w² + 13 w + one distilling 3 w² + 3 w + the decoder's

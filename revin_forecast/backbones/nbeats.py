@@ -25,7 +25,8 @@ class NBEATS(Backbone):
     polynomials up to degree 3, that of "seasonality" the harmonics of the horizon.
     `stacks=("trend", "seasonality")` with `shared` is the paper's interpretable model, and
     `stack_forecasts` returns its components. All channels share the network. Left out: the paper's
-    ensemble over look-backs, losses and seeds.
+    ensemble over look-backs, losses and seeds; the last value, which the authors' code adds to the
+    forecast and which is the task of a normalizer. Added: the harmonic of two steps.
 
     With k coefficients (generic: lookback + horizon; trend: 8; seasonality: twice the number of
     harmonics, 2 * (horizon // 2) + 1) a block has

@@ -17,7 +17,10 @@ class NHITS(Backbone):
     Challu et al., AAAI 2023. Block i max-pools the residual of the previous blocks over `pools[i]`
     steps and maps it by two ReLU layers to its backcast and to one knot per `ratios[i]` steps of
     the horizon. Its forecast interpolates linearly between the knots. All channels share the
-    network. Left out: other poolings and interpolations, exogenous inputs.
+    network. Left out: other poolings and interpolations, exogenous inputs. Differences from the
+    authors' code: the last value is not added to the forecast, which is the task of a normalizer;
+    the window is not reversed, so the pool that may be short is the last one; the number of knots
+    is rounded up, not down.
 
     Parameters of a block with p = ceil(lookback / pool) and k = ceil(horizon / ratio):
     (p + 1) width + (width + 1) width + (width + 1) (lookback + k). The last block has no backcast,

@@ -21,8 +21,10 @@ class TimesNet(Backbone):
 
     Differences from the authors' code: The periods are parameters. The authors take the strongest
     periods of the batch's mean spectrum, which makes a window's forecast depend on the others in
-    its batch and prevents export. The averaged parallel kernels of an inception block are merged
-    into one kernel before use, which is the same map in a fraction of the time.
+    its batch and prevents export. Amplitudes are divided by the root of the number of steps, which
+    keeps the softmax from depending on the length. The embedding has no sines of positions, and the
+    normalization is the task of a normalizer. The averaged parallel kernels of an inception block
+    are merged into one kernel before use, which is the same map in a fraction of the time.
 
     With w = width and q = the sum of the squares of the odd numbers up to 2 kernels - 1:
     3 channels * w + (lookback + 1)(lookback + horizon) + blocks * 2 (w² q + kernels * w)

@@ -11,7 +11,8 @@ class TSMixer(Backbone):
     """Blocks that mix over time and over channels, then one map to the horizon (TSMixer).
 
     Chen et al., TMLR 2023. Both kinds of mixing are residual and begin with a batch norm of each
-    step and channel. Left out: the extension with auxiliary inputs.
+    step and channel. Left out: the extension with auxiliary inputs. The batch norms add 1e-5 to the
+    variance, the authors' code 1e-3.
 
     blocks * (lookback (lookback + 1) + 2 * channels * width + width + channels
     + 4 * lookback * channels) + (lookback + 1) horizon parameters.
