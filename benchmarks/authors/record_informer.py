@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.authors.fixture import Source, default_float64, write_fixture
+from benchmarks.authors.fixture import Source, write_fixture
 from benchmarks.authors.recording import (
     attention_names,
     draw,
@@ -19,9 +19,10 @@ from benchmarks.authors.recording import (
     prepare,
     rename_weights,
     run_recording,
+    squeeze_maps,
+    use_float64_positions,
 )
 from revin_forecast import Informer
-from revin_forecast.backbones.layers import sinusoidal_positions
 
 REPOSITORY = "https://github.com/zhouhaoyi/Informer2020"
 COMMIT = "29f2a739226a509202a092b464163da81fa74960"
@@ -30,11 +31,11 @@ SMALL = (
     "of the decoder's attention in the wrong order; on windows this short, all queries are active."
 )
 LONG = (
-    "As above, and four parts of their ProbSparse attention are replaced: all queries share evenly "
-    "spread keys, not random ones of their own; the activity subtracts the mean of the sampled "
-    "logits, not their sum over the number of all keys; an inactive query of the decoder gets the "
-    "running mean of the values, not their sum; the counts of sampled keys and active queries "
-    "are equal for these lengths."
+    "As above, and three parts of their ProbSparse attention are replaced: all queries share "
+    "evenly spread keys, not random ones of their own; the activity subtracts the mean of the "
+    "sampled logits, not their sum over the number of all keys; an inactive query of the decoder "
+    "gets the running mean of the values, not their sum. Counts of sampled keys and of active "
+    "queries are equal for these lengths."
 )
 WIDTH, HEADS, CHANNELS, COVARIATES = 8, 2, 2, 4
 
@@ -52,7 +53,7 @@ def record(_: Path, out: Path) -> None:
             embed="timeF", mix=False,
         )  # fmt: skip
         theirs = prepare(theirs)
-        use_precise_positions(theirs)
+        use_float64_positions(theirs)
         if name == "Informer_sparse":
             replace_sampling(importlib.import_module("models.attn"))
         sizes = {"lookback": lookback, "horizon": horizon, "channels": CHANNELS}
@@ -68,14 +69,6 @@ def record(_: Path, out: Path) -> None:
         source = Source(REPOSITORY, COMMIT, differences)
         path = out / f"{name}.safetensors"
         write_fixture(ours, inputs, {"forecast": forecast}, parameters, source, path)
-
-
-def use_precise_positions(theirs: nn.Module) -> None:
-    """Replace the buffers of sines, which they compute in float32."""
-    with default_float64():
-        for name, buffer in theirs.named_buffers():
-            if name.endswith("position_embedding.pe"):
-                buffer.copy_(sinusoidal_positions(buffer.shape[1], WIDTH).unsqueeze(0))
 
 
 class Sampling:
@@ -121,6 +114,17 @@ def convert_weights(theirs: nn.Module) -> dict[str, Tensor]:
     for part in ("encoder", "decoder"):
         names[f"{part[:3]}_embedding.value_embedding.tokenConv."] = f"{part}_embedding.values."
         names[f"{part[:3]}_embedding.temporal_embedding.embed."] = f"{part}_embedding.known."
+    weights = join_keys_values(rename_weights(theirs.state_dict(), names | layer_names()))
+    for part in ("encoder", "decoder"):
+        # Two biases act as one.
+        bias = weights.pop(f"{part}_embedding.values.bias")
+        weights[f"{part}_embedding.known.bias"] = weights[f"{part}_embedding.known.bias"] + bias
+    return squeeze_maps(weights)
+
+
+def layer_names() -> dict[str, str]:
+    """Return the prefixes of encoder and decoder for `rename_weights`."""
+    names: dict[str, str] = {}
     layers = {f"encoder.attn_layers.{index}": f"encoder.{index}" for index in range(2)}
     for origin, target in layers.items():
         names |= attention_names(f"{origin}.attention", f"{target}.attention")
@@ -132,16 +136,7 @@ def convert_weights(theirs: nn.Module) -> dict[str, Tensor]:
         names |= {f"{origin}.norm{index + 1}.": f"{target}.norms.{index}." for index in range(3)}
     names["encoder.conv_layers.0.downConv."] = "distil.convolve."
     names["encoder.conv_layers.0.norm."] = "distil.norm."
-    names |= {"encoder.norm.": "norms.0.", "decoder.norm.": "norms.1.", "projection.": "map."}
-    weights = join_keys_values(rename_weights(theirs.state_dict(), names))
-    for part in ("encoder", "decoder"):
-        # Two biases act as one.
-        bias = weights.pop(f"{part}_embedding.values.bias")
-        weights[f"{part}_embedding.known.bias"] = weights[f"{part}_embedding.known.bias"] + bias
-    # Their feed-forward networks are convolutions over one step.
-    return {
-        name: value.squeeze(-1) if ".feed." in name else value for name, value in weights.items()
-    }
+    return names | {"encoder.norm.": "norms.0.", "decoder.norm.": "norms.1.", "projection.": "map."}
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from benchmarks.authors.recording import (
     prepare,
     rename_weights,
     run_recording,
+    squeeze_maps,
 )
 from revin_forecast import InvertedTransformer
 
@@ -44,11 +45,7 @@ def record(_: Path, out: Path) -> None:
         names |= attention_names(f"{origin}.attention", f"{target}.attention")
         names |= {f"{origin}.conv1.": f"{target}.feed.0.", f"{origin}.conv2.": f"{target}.feed.3."}
         names |= {f"{origin}.norm{part + 1}.": f"{target}.norms.{part}." for part in range(2)}
-    weights = join_keys_values(rename_weights(theirs.state_dict(), names))
-    # Their feed-forward networks are convolutions over one step.
-    weights = {
-        name: value.squeeze(-1) if ".feed." in name else value for name, value in weights.items()
-    }
+    weights = squeeze_maps(join_keys_values(rename_weights(theirs.state_dict(), names)))
     ours = InvertedTransformer(**PARAMETERS).double()
     ours.load_state_dict(weights)
     past = draw(3, 36, 3)

@@ -13,14 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.authors.fixture import Source, write_fixture
-from benchmarks.authors.recording import draw, prepare, run_recording
+from benchmarks.authors.recording import draw, prepare, run_recording, use_float64_positions
 from revin_forecast import TimeXer
-from revin_forecast.backbones.layers import sinusoidal_positions
 from revin_forecast.backbones.time_xer import HEADS
 
 DIFFERENCES = (
-    "Their normalization is off (use_norm), and their positions, computed in float32, are replaced "
-    "by ours, computed in float64 and rounded; they differ by up to 1e-7."
+    "Their normalization is off (use_norm), and the sines of positions, which they compute in "
+    "float32, are computed in float64."
 )
 KNOWN_DIFFERENCES = (
     " They embed a known input over the window only and by the map of the channels' windows, so "
@@ -46,8 +45,7 @@ def record(_: Path, out: Path) -> None:
         sys.modules.setdefault(name, cast(ModuleType, SimpleNamespace(**attributes)))
     for covariates in (0, 2):
         theirs = prepare(importlib.import_module("models.TimeXer").Model(make_settings()))
-        positions = theirs.get_buffer("en_embedding.position_embedding.pe")
-        positions[0] = sinusoidal_positions(positions.shape[1], WIDTH)
+        use_float64_positions(theirs)
         sizes = {"lookback": LOOKBACK, "horizon": HORIZON, "channels": CHANNELS}
         parameters = sizes | {"patch": PATCH, "width": WIDTH, "layers": LAYERS}
         parameters |= {"covariates": covariates} if covariates else {}

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.authors.fixture import FIXTURES
+from benchmarks.authors.fixture import FIXTURES, default_float64
+from revin_forecast.backbones.layers import sinusoidal_positions
 from revin_forecast.checks.samples import perturb
 
 Record = Callable[[Path, Path], None]
@@ -114,6 +115,21 @@ def join_keys_values(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
             parts = joined.pop(name), joined.pop(name.replace(".keys.", ".values."))
             joined[name.replace(".keys.", ".keys_values.")] = torch.cat(parts)
     return joined
+
+
+def squeeze_maps(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return feed-forward networks as linear maps; theirs are convolutions over one step."""
+    return {
+        name: value.squeeze(-1) if ".feed." in name else value for name, value in weights.items()
+    }
+
+
+def use_float64_positions(theirs: nn.Module) -> None:
+    """Replace the sines of positions of the Informer family, which are computed in float32."""
+    with default_float64():
+        for name, buffer in theirs.named_buffers():
+            if name.endswith("position_embedding.pe"):
+                buffer.copy_(sinusoidal_positions(*buffer.shape[-2:]))
 
 
 class DoublePrecision:
