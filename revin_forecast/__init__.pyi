@@ -56,6 +56,7 @@ from .models.ensemble import WeightedCombination as WeightedCombination
 from .models.known_effects import KnownEffects as KnownEffects
 from .models.reversible import Reversible as Reversible
 from .normalizers import DAIN as DAIN
+from .normalizers import DDN as DDN
 from .normalizers import EMA as EMA
 from .normalizers import FAN as FAN
 from .normalizers import SAN as SAN
@@ -67,6 +68,7 @@ from .normalizers import Identity as Identity
 from .normalizers import LastValue as LastValue
 from .normalizers import LogMean as LogMean
 from .normalizers import MeanScale as MeanScale
+from .normalizers import NoRIN as NoRIN
 from .normalizers import Normalizer as Normalizer
 from .normalizers import RevIN as RevIN
 from .normalizers import Robust as Robust

@@ -9,6 +9,7 @@ from .base import Normalizer as Normalizer
 from .blend import Blend as Blend
 from .causal import Causal as Causal
 from .dain import DAIN as DAIN
+from .ddn import DDN as DDN
 from .dish_ts import DishTS as DishTS
 from .ema import EMA as EMA
 from .fan import FAN as FAN
@@ -19,6 +20,7 @@ from .learned import LearnedNormalizer as LearnedNormalizer
 from .learned import PretrainedNormalizer as PretrainedNormalizer
 from .log_mean import LogMean as LogMean
 from .mean_scale import MeanScale as MeanScale
+from .norin import NoRIN as NoRIN
 from .revin import RevIN as RevIN
 from .robust import Robust as Robust
 from .san import SAN as SAN
