@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from benchmarks.accuracy.planned_row import PlannedRow
 from benchmarks.accuracy.splits import load_split, shorten_split
@@ -26,7 +27,7 @@ error is a mean over the seeds, with the standard deviation in `spread`. `Ridge`
 solved exactly, where the normalizer is a location and a scale. The look-back is 336 for 96 steps
 ahead, and 104 for 24 on ILI, which has only 966 rows. SAN has slices of 24 (exchange and ILI: 6)
 and its own first stage; FAN uses 4 main frequencies (exchange and ILI: 2); all other parameters
-have their defaults. `Ridge` is blank where the location is not a weighted sum over the look-back
+have their defaults; R2-IN is `Robust` with the MAD and an affine map. `Ridge` is blank where the location is not a weighted sum over the look-back
 and so has no closed form. Repeat with
 
     python -m benchmarks.accuracy.run --grid normalizers --data-dir DATA
@@ -41,15 +42,22 @@ SIZES = {
 """Look-back and horizon of each data set."""
 SHORT_SEASONS = {"exchange", "ili"}
 """Data sets with weekly patterns or fewer rows: SAN and FAN get smaller parameters."""
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "RevIN without affine": ("RevIN", {"affine": False}),
+    "R2-IN": ("Robust", {"spread": "mad", "affine": True}),
+}
+"""Class and parameters of each label that is not the name of a class."""
 NAMES = [
     "Identity",
     "LastValue",
     "RevIN without affine",
     "RevIN",
     "Robust",
+    "R2-IN",
     "MeanScale",
     "EMA",
     "Arcsinh",
+    "NoRIN",
     "Causal",
     "Blend",
     "Stationary",
@@ -85,9 +93,10 @@ def build_normalizer_spec(normalizer: str, name: str) -> ModuleSpec:
     options = (
         {"SAN": {"slice_length": 6}, "FAN": {"frequencies": 2}} if name in SHORT_SEASONS else {}
     )
-    kind, _, variant = normalizer.partition(" ")
-    options[kind] = options.get(kind, {}) | ({"affine": False} if variant else {})
-    return ModuleSpec.from_class(partial(getattr(normalizers, kind), **options[kind]))
+    kind, variant = VARIANTS.get(normalizer, (normalizer, {}))
+    return ModuleSpec.from_class(
+        partial(getattr(normalizers, kind), **options.get(kind, {}), **variant)
+    )
 
 
 def score_normalizer(
