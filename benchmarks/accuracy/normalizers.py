@@ -26,9 +26,10 @@ for all channels, trained by gradient descent: Adam with rate 0.0003 and batches
 error is a mean over the seeds, with the standard deviation in `spread`. `Ridge` is the same map
 solved exactly, where the normalizer is a location and a scale. The look-back is 336 for 96 steps
 ahead, and 104 for 24 on ILI, which has only 966 rows. SAN has slices of 24 (exchange and ILI: 6)
-and its own first stage; FAN uses 4 main frequencies (exchange and ILI: 2); all other parameters
-have their defaults; R2-IN is `Robust` with the MAD and an affine map. `Ridge` is blank where the location is not a weighted sum over the look-back
-and so has no closed form. Repeat with
+and its own first stage, as DDN has, whose network is linear (weather: two blocks); FAN uses 4 main
+frequencies (exchange and ILI: 2); R2-IN is `Robust` with the MAD and an affine map; all other
+parameters have their defaults. `Ridge` is blank where the location is not a weighted sum over the
+look-back and so has no closed form. Repeat with
 
     python -m benchmarks.accuracy.run --grid normalizers --data-dir DATA
 """
@@ -64,6 +65,7 @@ NAMES = [
     "DAIN",
     "DishTS",
     "SAN",
+    "DDN",
     "FAN",
 ]
 
@@ -90,9 +92,9 @@ def get_sizes(name: str, quick: bool) -> tuple[int, int]:
 
 def build_normalizer_spec(normalizer: str, name: str) -> ModuleSpec:
     """Return a normalizer by its label, with the parameters of a data set."""
-    options = (
-        {"SAN": {"slice_length": 6}, "FAN": {"frequencies": 2}} if name in SHORT_SEASONS else {}
-    )
+    options: dict[str, dict[str, Any]] = {} if name == "weather" else {"DDN": {"layers": 0}}
+    if name in SHORT_SEASONS:
+        options |= {"SAN": {"slice_length": 6}, "FAN": {"frequencies": 2}}
     kind, variant = VARIANTS.get(normalizer, (normalizer, {}))
     return ModuleSpec.from_class(
         partial(getattr(normalizers, kind), **options.get(kind, {}), **variant)

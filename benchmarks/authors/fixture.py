@@ -28,8 +28,9 @@ TOLERANCE = 1e-10
 MAX_BYTES = 60_000
 INPUTS = ("past", "known", "tau", "delta", "future")
 """Reserved names of inputs: a window, known inputs, de-stationary factors, a network's forecast."""
-OUTPUTS = ("normalized", "forecast")
-"""Reserved names of outputs; a backbone has only the forecast."""
+OUTPUTS = ("normalized", "forecast", "attention_scale", "attention_shift")
+"""Reserved names of outputs: of a normalizer z, the forecast in data units and the de-stationary
+factors tau and delta; a backbone has only the forecast."""
 
 
 @dataclass(frozen=True)
@@ -163,10 +164,13 @@ def compute_outputs(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str,
     past = inputs["past"]
     if isinstance(model, normalizers.Normalizer):
         normalized, stats = model.normalize(past)
-        return {
+        outputs = {
             "normalized": normalized,
             "forecast": model.denormalize(inputs["future"], stats),
         }
+        if (factors := model.factors(stats)) is not None:
+            outputs |= {"attention_scale": factors.tau, "attention_shift": factors.delta}
+        return outputs
     positional = [past]
     if "tau" in inputs:
         positional.append(DestationaryFactors(inputs["tau"], inputs["delta"]))  # type: ignore[arg-type]

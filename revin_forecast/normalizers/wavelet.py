@@ -48,8 +48,8 @@ def split_bands(values: Tensor) -> tuple[Tensor, Tensor]:
     padded = functional.pad(values.flatten(0, 1).unsqueeze(1), (padding, padding + odd))
     with disable_autocast(values):
         bands = functional.conv1d(padded, filters, stride=2)
-    low, high = bands.unflatten(0, values.shape[:2]).unbind(dim=2)
-    return low, high
+    bands = torch.unflatten(bands, 0, values.shape[:2])
+    return bands[:, :, 0], bands[:, :, 1]
 
 
 def join_bands(low: Tensor, high: Tensor, steps: int) -> Tensor:
@@ -60,7 +60,7 @@ def join_bands(low: Tensor, high: Tensor, steps: int) -> Tensor:
         values = functional.conv_transpose1d(bands, filters, stride=2)
     padding = len(COIFLET_3) - 2
     kept = values[:, 0, padding : padding + steps]
-    return kept.unflatten(0, low.shape[:2])
+    return torch.unflatten(kept, 0, low.shape[:2])
 
 
 def _build_filters(like: Tensor) -> Tensor:

@@ -90,7 +90,7 @@ def test_unknown_names_and_large_files_are_refused(tmp_path):
     source, path = Source("https://github.com/a/b", "0" * 40), tmp_path / "DLinear.safetensors"
     parameters = {"lookback": 100, "horizon": 50, "channels": 1}
     model = DLinear(**parameters).double()
-    with pytest.raises(ValueError, match=r"'forecast'\) but got \['window'\]\."):
+    with pytest.raises(ValueError, match=r"'attention_shift'\) but got \['window'\]\."):
         write_fixture(model, {"window": torch.zeros(1)}, {}, parameters, source, path)
     with pytest.raises(ValueError, match=r"would have \d+ bytes; choose smaller sizes\."):
         write_fixture(model, {}, {}, parameters, source, path)

@@ -58,7 +58,7 @@ def test_closed_form_runs_and_its_errors_are_exact(data_dir, tmp_path):
 
 
 def test_comparison_of_normalizers_runs(data_dir, tmp_path):
-    assert len(repeat_page("accuracy_normalizers", tmp_path, data_dir=data_dir)) == 15
+    assert len(repeat_page("accuracy_normalizers", tmp_path, data_dir=data_dir)) == 18
     for row in committed_rows("accuracy_normalizers"):
         if row["data"] == "etth1" and row["normalizer"] == "RevIN":
             assert row["Linear MSE"] < 0.38

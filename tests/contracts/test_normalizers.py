@@ -13,6 +13,7 @@ from revin_forecast.checks.behaviour import check_thread_safety
 from revin_forecast.checks.samples import as_forecast, build_normalizer, sample_windows
 from revin_forecast.normalizers import (
     DAIN,
+    DDN,
     EMA,
     FAN,
     SAN,
@@ -26,12 +27,23 @@ from revin_forecast.normalizers import (
     LocationScale,
     LogMean,
     MeanScale,
+    NoRIN,
     Normalizer,
     RevIN,
     Robust,
     Stationary,
 )
 from revin_forecast.normalizers.statistics import CentredWindows
+
+
+def build_shaped_norin(channels, targets=None):
+    """Return NoRIN with another shape in each channel, as after fitting."""
+    normalizer = NoRIN(channels, targets)
+    rows = torch.randn(2000, channels, generator=torch.Generator().manual_seed(0)).double()
+    rows[:, 0], rows[:, 1:2] = rows[:, 0].exp(), torch.sinh(2 * rows[:, 1:2])
+    normalizer.initialize_from(rows, 50)
+    return normalizer
+
 
 NORMALIZERS = {
     "Identity": Identity,
@@ -46,9 +58,12 @@ NORMALIZERS = {
     "MeanScale": MeanScale,
     "LogMean": LogMean,
     "Robust": Robust,
+    "R2-IN": functools.partial(Robust, spread="mad", affine=True),
     "EMA": EMA,
     "EMA of 3 steps": functools.partial(EMA, half_life=3.0),
     "Arcsinh": Arcsinh,
+    "NoRIN": NoRIN,
+    "NoRIN with shapes": build_shaped_norin,
     "Causal": Causal,
     "Causal that forgets": functools.partial(Causal, half_life=12.0),
     "Blend": Blend,
@@ -57,6 +72,8 @@ NORMALIZERS = {
     "DishTS": DishTS,
     "DishTS without affine": functools.partial(DishTS, affine=False),
     "SAN": functools.partial(SAN, slice_length=7, hidden=32),
+    "DDN": DDN,
+    "DDN linear with an even window": functools.partial(DDN, window=4, layers=0),
     "FAN": FAN,
 }
 

@@ -16,6 +16,7 @@ from revin_forecast.checks.samples import (
 
 NAMES = [
     "DAIN",
+    "DDN",
     "EMA",
     "FAN",
     "SAN",
@@ -26,6 +27,7 @@ NAMES = [
     "Identity",
     "LastValue",
     "MeanScale",
+    "NoRIN",
     "RevIN",
     "Robust",
     "Stationary",
@@ -110,6 +112,7 @@ def test_permuting_channels_permutes_the_result(name, seed, order):
 def _permute(normalizer, order):
     """Permute the parameters that belong to channels, but not those of networks."""
     names = {"affine_weight", "affine_bias", "share_logit", "past_weight", "future_weight"}
+    names |= {"wavelet_share"}
     with torch.no_grad():
         for name, parameter in normalizer.named_parameters():
             if name in names:

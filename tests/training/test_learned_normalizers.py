@@ -132,10 +132,10 @@ def test_normalizers_define_learning_rates():
     assert len(rates) == len(list(model.parameters()))
 
 
-CONCRETE = ["DAIN", "EMA", "FAN", "SAN", "Arcsinh", "Blend", "Causal", "DishTS", "MeanScale"]
+CONCRETE = ["DAIN", "DDN", "EMA", "FAN", "SAN", "Arcsinh", "Blend", "Causal", "DishTS", "MeanScale"]
 
 
-@pytest.mark.parametrize("name", [*CONCRETE, "Robust", "Stationary"])
+@pytest.mark.parametrize("name", [*CONCRETE, "NoRIN", "Robust", "Stationary"])
 def test_every_class_is_fitted_from_its_name_alone(name):
     values = wave().double().numpy()
     component = ModuleSpec.from_class(getattr(normalizers, name))
