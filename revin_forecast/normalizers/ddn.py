@@ -125,7 +125,7 @@ class DDN(PredictedStatistics[LocationScale], PretrainedNormalizer[LocationScale
 
     def future_statistics(self, stats: LocationScale) -> LocationScale:
         """Return the predicted statistics of each step of the horizon."""
-        return stats
+        return self._restore_statistics(stats)
 
     def auxiliary_loss(
         self, stats: LocationScale, future: Future, forecast: Future | None = None

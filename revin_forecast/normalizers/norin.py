@@ -134,7 +134,8 @@ class NoRIN(InitializedFromData[LocationScale]):
                 f"NoRIN can't map a {kind}: its image depends on the level. Map quantiles or "
                 "samples, or use denormalize_distribution."
             )
-        self._check_future(future, stats.scale.shape[0])
+        stats = self._restore_statistics(stats)
+        self._check_future(future, stats.scale.shape[0], kind)
         wide = future.to(torch.promote_types(future.dtype, torch.float32))
         shape = self._shape(wide, self.target_index)
         return self.standard.denormalize(map_from_normal(wide, shape), stats, kind)
@@ -151,6 +152,7 @@ class NoRIN(InitializedFromData[LocationScale]):
 
         The result has samples, quantiles and `log_prob`, but no mean in closed form.
         """
+        stats = self._restore_statistics(stats)
         shape = self._shape(stats.scale, self.target_index)
 
         def log_derivative(z: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.revin import bound_away_from_zero
 from revin_forecast.normalizers.statistics import (
     LocationScale,
     guard_zero_scale,
@@ -16,6 +15,7 @@ from revin_forecast.normalizers.statistics import (
     observed_median,
     observed_quantiles,
 )
+from revin_forecast.normalizers.weight_bound import bound_away_from_zero
 from revin_forecast.utils.shapes import Observed, Past
 
 NORMAL_IQR = 1.3489795003921634
