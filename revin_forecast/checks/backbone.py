@@ -9,6 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.backbones.base import CovariateBackbone
+from revin_forecast.checks.backbone_harness import (
+    SIZES,
+    BackboneFactory,
+    BackboneHarness,
+    build_backbone,
+    forecast_batch,
+    random_windows,
+)
 from revin_forecast.checks.compiled import (
     expect_compiles,
     expect_exports,
@@ -16,21 +24,25 @@ from revin_forecast.checks.compiled import (
     share_exports,
     share_latest,
 )
+from revin_forecast.checks.module_state import (
+    find_changes,
+    format_names,
+    is_registered,
+    snapshot,
+)
 from revin_forecast.checks.runner import (
+    Check,
+    CheckError,
     CheckResult,
+    Remark,
     collect_results,
     expect,
     expect_close,
+    expect_finite,
     expect_refusal,
     run_checks,
 )
-from revin_forecast.checks.samples import perturb
 
-BackboneFactory = Callable[[int, int, int], nn.Module]
-"""A class or function of (lookback, horizon, channels) that builds a backbone."""
-
-SIZES = ((48, 12, 3), (37, 11, 1), (24, 25, 2))
-"""(lookback, horizon, channels): even; odd with one channel; horizon beyond the look-back."""
 OVERFIT_STEPS, MAX_ERROR_SHARE = 400, 0.02
 """Optimizer steps to learn a batch, and the largest remaining share of its variance."""
 
@@ -63,50 +75,9 @@ def audit_backbone(make: BackboneFactory, programs: bool = False) -> list[CheckR
         return list(collect_results(_bind_checks(make, programs)))
 
 
-def _bind_checks(make: BackboneFactory, programs: bool) -> dict[str, Callable[[], str | None]]:
+def _bind_checks(make: BackboneFactory, programs: bool) -> dict[str, Check]:
     promises = BACKBONE_CHECKS | (BACKBONE_PROGRAM_CHECKS if programs else {})
     return {promise: partial(check, make) for promise, check in promises.items()}
-
-
-class BackboneHarness(nn.Module):
-    """A backbone together with artificial known inputs, if it takes any.
-
-    A single known input is the running number of the step. Several are waves between -0.5 and 0.5,
-    the range of calendar features.
-    """
-
-    def __init__(self, backbone: nn.Module):
-        super().__init__()
-        self.backbone = backbone
-
-    def forward(self, past: Tensor, first: Tensor) -> Tensor:
-        """Forecast; `first` (batch,) holds the running number of each window's first step."""
-        backbone = self.backbone
-        if not isinstance(backbone, CovariateBackbone) or backbone.covariates == 0:
-            return backbone(past)
-        steps = torch.arange(backbone.lookback + backbone.horizon, device=past.device)
-        known = (first.unsqueeze(1) + steps).unsqueeze(-1).to(past.dtype)
-        if backbone.covariates > 1:
-            frequencies = torch.arange(1, backbone.covariates + 1, device=past.device)
-            known = torch.sin(2 * math.pi / 24 * known * frequencies) / 2
-        return backbone(past, known=known)
-
-
-def build_backbone(make: BackboneFactory, sizes: tuple[int, int, int] = SIZES[0]) -> nn.Module:
-    """Return a float64 backbone in evaluation mode with perturbed parameters."""
-    # Perturbed, as initial zeros and ones would hide faults.
-    return perturb(make(*sizes)).double().eval()
-
-
-def random_windows(sizes: tuple[int, int, int] = SIZES[0], windows: int = 5) -> Tensor:
-    """Return random float64 windows, (windows, lookback, channels)."""
-    generator = torch.Generator().manual_seed(1)
-    return torch.randn((windows, sizes[0], sizes[2]), generator=generator, dtype=torch.float64)
-
-
-def forecast_batch(backbone: nn.Module, past: Tensor, start: int = 0) -> Tensor:
-    """Forecast windows whose first steps are 7 steps apart, beginning with window `start`."""
-    return BackboneHarness(backbone)(past, 7 * (start + torch.arange(len(past))))
 
 
 def check_shapes(make: BackboneFactory) -> None:
@@ -137,21 +108,21 @@ def check_wrong_shapes_refused(make: BackboneFactory) -> None:
             expect_refusal(lambda: backbone(past), "no known inputs")
 
 
-def check_parameter_gradients(make: BackboneFactory) -> str | None:
-    """Every trainable parameter gets a gradient."""
+def check_parameter_gradients(make: BackboneFactory) -> str | Remark | None:
+    """Every trainable parameter gets a gradient; frozen ones are exempt."""
     backbone = build_backbone(make).train()
-    parameters = dict(backbone.named_parameters())
+    named = dict(backbone.named_parameters())
+    frozen = [name for name, parameter in named.items() if not parameter.requires_grad]
+    parameters = {name: value for name, value in named.items() if name not in frozen}
     if not parameters:
-        return "no parameters"
+        return "all parameters are frozen" if frozen else "no parameters"
     forecast_batch(backbone, random_windows(windows=16)).square().mean().backward()
     for name, parameter in parameters.items():
         gradient = parameter.grad
-        expect(gradient is not None and gradient.abs().sum() > 0, f"{name} gets no gradient")
-        expect(
-            gradient is not None and gradient.isfinite().all(),
-            f"the gradient of {name} is not finite",
-        )
-    return None
+        if gradient is None or not bool(gradient.any()):
+            raise CheckError(f"{name} gets no gradient")
+        expect_finite(gradient, f"the gradient of {name} is not finite")
+    return Remark(f"frozen and exempt: {format_names(frozen)}") if frozen else None
 
 
 def check_windows_independent(make: BackboneFactory) -> None:
@@ -162,7 +133,8 @@ def check_windows_independent(make: BackboneFactory) -> None:
     ]
     batched = forecast_batch(backbone, past)
     unit = max(1.0, batched.abs().max().item())
-    expect_close(torch.cat(singles), batched, 1e-10 * unit, "one window alone and in a batch")
+    promise = "one window alone and in a batch"
+    expect_close(torch.cat(singles), batched, 1e-10 * unit, promise, "leak")
 
 
 def check_channels_independent(make: BackboneFactory) -> str | None:
@@ -178,7 +150,11 @@ def check_channels_independent(make: BackboneFactory) -> str | None:
 
 
 def check_deterministic(make: BackboneFactory) -> None:
-    """The same seed builds the same module; evaluation is repeatable and keeps its input."""
+    """The same seed builds the same module; evaluation is repeatable and changes nothing.
+
+    Neither the input nor a parameter or buffer changes. Other attributes may: a backbone that keeps
+    its attention weights does no harm.
+    """
     pair = []
     for _ in range(2):
         torch.manual_seed(3)
@@ -195,6 +171,12 @@ def check_deterministic(make: BackboneFactory) -> None:
         forecast_batch(pair[0], past), forecast_batch(pair[0], past), 0.0, "two calls in evaluation"
     )
     expect_close(past, original, 0.0, "the input after a call")
+    fresh = make(*SIZES[0]).eval()
+    before = snapshot(fresh)
+    forecast_batch(fresh, past)
+    changes = find_changes(before, snapshot(fresh))
+    registered = [name for name in changes if is_registered(fresh, name)]
+    expect(not registered, f"a call in evaluation changes {format_names(registered)}")
 
 
 def check_train_and_eval_modes(make: BackboneFactory) -> None:
@@ -230,9 +212,9 @@ def check_overfits_a_batch(make: BackboneFactory) -> str | None:
     backbone = make(
         lookback, horizon, channels
     ).eval()  # without dropout, which hinders overfitting
-    parameters = list(backbone.parameters())
+    parameters = [parameter for parameter in backbone.parameters() if parameter.requires_grad]
     if not parameters:
-        return "no parameters"
+        return "no trainable parameters"
     first = 7 * torch.arange(32)
     time = (first.unsqueeze(1) + torch.arange(lookback + horizon)).unsqueeze(-1)
     angles = 2 * math.pi * (time / 24 + torch.arange(channels) / 5)
@@ -279,7 +261,7 @@ def _model_and_inputs(make: BackboneFactory) -> tuple[nn.Module, *tuple[Tensor, 
     return model.backbone, past
 
 
-BACKBONE_CHECKS: dict[str, Callable[[BackboneFactory], str | None]] = {
+BACKBONE_CHECKS: dict[str, Callable[[BackboneFactory], str | Remark | None]] = {
     "shapes and dtypes, even and odd": check_shapes,
     "wrong shapes are refused": check_wrong_shapes_refused,
     "every parameter gets a gradient": check_parameter_gradients,

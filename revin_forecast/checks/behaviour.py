@@ -7,6 +7,8 @@ import threading
 
 import torch
 
+from revin_forecast.checks.interleaving import count_operations, list_strides, run_in_turns
+from revin_forecast.checks.module_state import find_changes, format_names, snapshot
 from revin_forecast.checks.runner import expect, expect_close, expect_refusal
 from revin_forecast.checks.samples import (
     CHANNELS,
@@ -19,6 +21,9 @@ from revin_forecast.checks.samples import (
     sample_windows,
 )
 from revin_forecast.normalizers.base import Normalizer
+
+LEVELS = (10.0, 1e5)
+"""Levels of the windows of two threads."""
 
 
 def check_round_trip(make: NormalizerFactory) -> str | None:
@@ -64,12 +69,42 @@ def check_stateless(make: NormalizerFactory) -> None:
     first, second = sample_windows(10.0).float(), sample_windows(1000.0, 50.0).float()
     z, stats = normalizer.normalize(first)
     before = normalizer.denormalize(as_forecast(z), stats)
-    attributes = set(vars(normalizer))
     second_z, second_stats = normalizer.normalize(second)
     normalizer.denormalize(as_forecast(second_z), second_stats)
     after = normalizer.denormalize(as_forecast(z), stats)
-    expect_close(after, before, 0.0, "a forecast after another call")
-    expect(set(vars(normalizer)) == attributes, "a call leaves attributes on the module")
+    expect_close(after, before, 0.0, "a forecast after another call", "leak")
+
+
+def check_module_unchanged(make: NormalizerFactory) -> None:
+    """A call changes no parameter, buffer or attribute of the module, nor its arguments.
+
+    Submodules and attributes of the class are included, in training and in evaluation mode.
+    """
+    for is_training in (True, False):
+        # The snapshot precedes the first call, which could leave something for good.
+        normalizer = build_normalizer(make).train(is_training)
+        before = snapshot(normalizer)
+        past = sample_windows().float()
+        z, stats = normalizer.normalize(past)
+        expect_close(past, sample_windows().float(), 0.0, "the window after a call")
+        forecast = as_forecast(z).detach().clone()
+        normalizer.denormalize(forecast, stats)
+        expect_close(forecast, as_forecast(z), 0.0, "the normalized forecast after a call")
+        changes = find_changes(before, snapshot(normalizer))
+        mode = "training" if is_training else "evaluation"
+        expect(not changes, f"a call in {mode} mode leaves or changes {format_names(changes)}")
+
+
+def check_modes(make: NormalizerFactory) -> None:
+    """Training mode and evaluation mode give the same z and the same forecast."""
+    results: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for is_training in (True, False):
+        normalizer = build_normalizer(make).train(is_training)
+        z, stats = normalizer.normalize(sample_windows().float())
+        results.append((z, normalizer.denormalize(as_forecast(z), stats)))
+    for name, trained, evaluated in zip(("z", "a forecast"), *results, strict=True):
+        bound = 1e-6 * max(1.0, evaluated.abs().max().item())
+        expect_close(trained, evaluated, bound, f"{name} in training and in evaluation mode")
 
 
 def check_copy_and_pickle(make: NormalizerFactory) -> None:
@@ -137,19 +172,35 @@ def check_windows_independent(make: NormalizerFactory) -> None:
     unit = max(1.0, batched_z.abs().max().item())
     for number, window in enumerate(past.split(1)):
         z, window_stats = normalizer.normalize(window)
-        expect_close(z[0], batched_z[number], 1e-5 * unit, "z of one window alone and in a batch")
+        expect_close(
+            z[0], batched_z[number], 1e-5 * unit, "z of one window alone and in a batch", "leak"
+        )
         forecast = normalizer.denormalize(as_forecast(z), window_stats)
-        expect_close(forecast[0], batched[number], 1e-3 * size, "a forecast alone and in a batch")
+        expect_close(
+            forecast[0], batched[number], 1e-3 * size, "a forecast alone and in a batch", "leak"
+        )
 
 
 def check_thread_safety(make: NormalizerFactory, calls: int = 300) -> None:
-    """Two threads share one module without affecting each other's results."""
+    """Two threads share one module without affecting each other's results.
+
+    First they take turns after each operation, then they run freely.
+    """
     normalizer = build_normalizer(make)
     differences: list[float] = []
 
     def round_trip(past: torch.Tensor) -> torch.Tensor:
         z, stats = normalizer.normalize(past)
-        return normalizer.denormalize(as_forecast(z), stats)
+        # Not linear: a wrong statistic in both directions would cancel.
+        return normalizer.denormalize(as_forecast(z).tanh(), stats)
+
+    # Levels far apart, so that a mixed-up statistic shows.
+    first, second = (sample_windows(level).float() for level in LEVELS)
+    expected, operations = count_operations(lambda: round_trip(first))
+    for stride in list_strides(operations):
+        results = run_in_turns(lambda: round_trip(first), lambda: round_trip(second), stride)
+        promise = "a forecast while another thread runs"
+        expect_close(results[0], expected.detach(), 0.0, promise, "leak")
 
     def repeat_round_trips(level: float) -> None:
         past = sample_windows(level).float()
@@ -159,11 +210,10 @@ def check_thread_safety(make: NormalizerFactory, calls: int = 300) -> None:
             if not torch.equal(forecast, expected):
                 differences.append((forecast - expected).abs().max().item())
 
-    # Levels far apart, so that a mixed-up statistic shows.
-    threads = [threading.Thread(target=repeat_round_trips, args=(level,)) for level in (10.0, 1e5)]
+    threads = [threading.Thread(target=repeat_round_trips, args=(level,)) for level in LEVELS]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     count = len(differences)
-    expect(count == 0, f"{count} of {2 * calls} calls from two threads are corrupted")
+    expect(count == 0, f"{count} of {2 * calls} calls from two threads are corrupted", "leak")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from revin_forecast.checks.runner import expect
+from revin_forecast.checks.runner import expect_at_most
 from revin_forecast.checks.samples import (
     CHANNELS,
     HORIZON,
@@ -92,4 +92,4 @@ def _check_equivariance(
         size = before.abs().max().item() + abs(level) / scale
         bound = MAX_FLOAT64_ERROR if dtype == torch.float64 else MAX_FLOAT32_ERROR * max(1.0, size)
         message = f"f({scale:g} x + {level:g}) is {error:.3g} deviations off in {dtype}"
-        expect(error <= bound, f"{message}, allowed is {bound:.3g}")
+        expect_at_most(error, bound, f"{message}, allowed is {bound:.3g}")

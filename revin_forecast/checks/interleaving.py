@@ -59,7 +59,16 @@ def run_nested(net: nn.Module, outer: Call, inner: Call) -> Tensor:
             handle.remove()
 
 
-def run_in_turns(first: Call, second: Call, operations: int) -> tuple[Tensor, Tensor]:
+def list_strides(operations: int) -> list[int]:
+    """Return the numbers of torch functions after which two threads are to change turns.
+
+    With frequent turns both use the statistics of one window in both directions, which may cancel.
+    With long turns one thread finishes a direction before the other begins it.
+    """
+    return [-(-operations // MAX_SWITCHES), *(max(1, operations // parts) for parts in (2, 3))]
+
+
+def run_in_turns(first: Call, second: Call, stride: int) -> tuple[Tensor, Tensor]:
     """Return the results of two calls in two threads that take turns.
 
     Two threads of a service do the same at random.
@@ -67,13 +76,12 @@ def run_in_turns(first: Call, second: Call, operations: int) -> tuple[Tensor, Te
     Args:
         first: the first call.
         second: the second call, which does about as much.
-        operations: number of torch functions of each.
+        stride: number of torch functions after which a thread hands over to the other one.
 
     Raises:
         Exception: that of a call which fails.
     """
     baton = _Baton()
-    stride = -(-operations // MAX_SWITCHES)
     results: dict[int, Tensor] = {}
     errors: list[Exception] = []
 

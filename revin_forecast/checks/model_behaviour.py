@@ -7,18 +7,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.checks.interleaving import count_operations, run_in_turns, run_nested
+from revin_forecast.checks.interleaving import (
+    count_operations,
+    list_strides,
+    run_in_turns,
+    run_nested,
+)
 from revin_forecast.checks.model_call import ModelCall
 from revin_forecast.checks.model_under_check import ModelUnderCheck
-from revin_forecast.checks.module_state import find_changes, is_registered, snapshot
+from revin_forecast.checks.module_state import find_changes, format_names, is_registered, snapshot
 from revin_forecast.checks.runner import CheckError, Remark, expect, expect_close
 from revin_forecast.checks.samples import perturb
 
 NOT_REPEATABLE = "two equal calls differ"
 MAX_SINGLE_WINDOWS = 8
 """Largest number of windows that are forecast one by one."""
-MAX_NAMES = 4
-"""Largest number of names in a message."""
 
 
 def check_repeatable(subject: ModelUnderCheck) -> None:
@@ -72,11 +75,12 @@ def check_threads(subject: ModelUnderCheck) -> str | None:
         return NOT_REPEATABLE
     net, other = subject.copy(), subject.call.other_batch()
     expected, operations = count_operations(lambda: _forecast(net, subject.call))
-    results = run_in_turns(
-        lambda: _forecast(net, subject.call), lambda: _forecast(net, other), operations
-    )
-    promise = "a forecast while another thread uses the net"
-    expect_close(results[0], expected, subject.reordered_rounding, promise, "leak")
+    for stride in list_strides(operations):
+        results = run_in_turns(
+            lambda: _forecast(net, subject.call), lambda: _forecast(net, other), stride
+        )
+        promise = "a forecast while another thread uses the net"
+        expect_close(results[0], expected, subject.reordered_rounding, promise, "leak")
     return None
 
 
@@ -142,12 +146,6 @@ def check_copies(subject: ModelUnderCheck) -> Remark | None:
     if impossible:
         return Remark(f"{' and '.join(impossible)} fail before the first call, too")
     return None
-
-
-def format_names(names: list[str]) -> str:
-    """Return the first names as an enumeration, with the number of the others."""
-    more = len(names) - MAX_NAMES
-    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _forecast(net: nn.Module, call: ModelCall) -> Tensor:

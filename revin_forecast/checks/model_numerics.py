@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.checks.model_behaviour import NOT_REPEATABLE, format_names
+from revin_forecast.checks.model_behaviour import NOT_REPEATABLE
 from revin_forecast.checks.model_call import ModelCall
 from revin_forecast.checks.model_under_check import ModelUnderCheck
-from revin_forecast.checks.module_state import copy_module
+from revin_forecast.checks.module_state import copy_module, format_names
 from revin_forecast.checks.runner import (
     MIN_MESSAGE_LENGTH,
     CheckError,

@@ -12,6 +12,8 @@ TORCH_ATTRIBUTES = frozenset(vars(nn.Module()))
 CONTAINERS = (list, tuple, deque, Set)
 CLASS_STATE = (Tensor, int, float, str, list, dict, set, deque, type(None))
 """Types of class attributes that could hold state."""
+MAX_NAMES = 4
+"""Largest number of names in a message."""
 MAX_DEPTH = 4
 """Nested attributes of objects are followed down to this depth."""
 
@@ -47,6 +49,12 @@ def find_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[st
 def is_registered(module: nn.Module, name: str) -> bool:
     """Return whether a dotted name is that of a parameter or buffer."""
     return name in dict(module.named_parameters()) or name in dict(module.named_buffers())
+
+
+def format_names(names: list[str]) -> str:
+    """Return the first names as an enumeration, with the number of the others."""
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def copy_module(module: nn.Module) -> nn.Module:

@@ -7,13 +7,17 @@ import torch
 from torch.distributions import Laplace, Normal
 
 from revin_forecast.checks import behaviour, numerics
+from revin_forecast.checks.adapted_layer import AdaptedLayer, LayerFactory, adapt_factory
 from revin_forecast.checks.compiled import PROGRAM_CHECKS, share_exports
 from revin_forecast.checks.equivariance import EQUIVARIANCE_CHECKS
 from revin_forecast.checks.runner import (
+    Check,
     CheckResult,
+    Remark,
     collect_results,
     expect,
     expect_close,
+    expect_finite,
     run_checks,
 )
 from revin_forecast.checks.samples import (
@@ -28,14 +32,15 @@ from revin_forecast.normalizers.base import Normalizer, ValueKind
 from revin_forecast.normalizers.learned import LearnedNormalizer
 
 
-def check_normalizer(
-    make: NormalizerFactory, title: str | None = None, programs: bool = False
-) -> None:
+def check_normalizer(make: LayerFactory, title: str | None = None, programs: bool = False) -> None:
     """Check a normalizer against the contract and print every result, failures worst first.
 
     Args:
         make: the class, or a function that builds a normalizer from the number of channels, for
-            instance `functools.partial(RevIN, statistic="last")`.
+            instance `functools.partial(RevIN, statistic="last")`. Layers of other code are called
+            as they are written, for instance `layer(x, "norm")` and `layer(y, "denorm")`; the
+            second line names the calls. They have to keep at every level and scale what they do
+            for moderate data.
         title: name to print; None: the name of the class.
         programs: whether to compile and export a model with the normalizer, too, which takes some
             seconds.
@@ -43,30 +48,44 @@ def check_normalizer(
     Raises:
         CheckError: a promise does not hold; the message names all that do not, and the measured
             value of the worst.
+        InputError: the layer can't be built, or its calls are not known; the message has the code
+            of an adapter.
     """
-    title = title or type(construct_normalizer(make)).__name__
+    factory, style = adapt_factory(make)
+    normalizer = construct_normalizer(factory)
+    layer = normalizer.layer if isinstance(normalizer, AdaptedLayer) else normalizer
+    note = "" if style is None else f"called as {style.description}"
     with share_exports():
-        run_checks(title, _bind_checks(make, programs))
+        run_checks(title or type(layer).__name__, _bind_checks(factory, programs), note)
 
 
-def audit_normalizer(make: NormalizerFactory, programs: bool = False) -> list[CheckResult]:
+def audit_normalizer(make: LayerFactory, programs: bool = False) -> list[CheckResult]:
     """Return the result of every promise of the contract without printing it.
 
     Args:
         make: as for `check_normalizer`.
         programs: whether to compile and export a model with the normalizer, too, which takes some
             seconds.
+
+    Raises:
+        InputError: the layer can't be built, or its calls are not known.
     """
     with share_exports():
-        return list(collect_results(_bind_checks(make, programs)))
+        return list(collect_results(_bind_checks(adapt_factory(make)[0], programs)))
 
 
-def _bind_checks(make: NormalizerFactory, programs: bool) -> dict[str, Callable[[], str | None]]:
+def _bind_checks(make: NormalizerFactory, programs: bool) -> dict[str, Check]:
     promises = NORMALIZER_CHECKS | (PROGRAM_CHECKS if programs else {})
-    checks: dict[str, Callable[[], str | None]] = {
+    checks: dict[str, Check] = {
         promise: partial(check, make) for promise, check in promises.items()
     }
-    claims = construct_normalizer(make).equivariant_to
+    normalizer = construct_normalizer(make)
+    if isinstance(normalizer, AdaptedLayer):
+        if not normalizer.style.takes_observed:
+            checks["unobserved values do not matter"] = lambda: "takes no observed"
+        if not normalizer.style.takes_kind:
+            checks["spreads and variances get no level"] = lambda: "takes no kind of value"
+    claims = normalizer.equivariant_to
     for claim, (promise, check) in EQUIVARIANCE_CHECKS.items():
         # Scaling all channels alike is a special case of scaling each.
         is_claimed = claim in claims or (claim == "common scale" and "scale" in claims)
@@ -89,12 +108,11 @@ def check_auxiliary_loss(make: NormalizerFactory) -> str | None:
         gaps = torch.rand(future.shape, generator=torch.Generator().manual_seed(0)) > share
         value = loss(torch.where(gaps, torch.nan, future))
         expect(value.ndim == 0, f"the loss has shape {tuple(value.shape)}, not that of a scalar")
-        expect(
-            value.isfinite(),
-            f"the loss is {value.item()} with {share:.0%} observed targets",
-        )
+        expect_finite(value, f"the loss is {value.item()} with {share:.0%} observed targets")
     before = loss(future)
-    parameters = list(normalizer.parameters())
+    parameters = [value for value in normalizer.parameters() if value.requires_grad]
+    if not parameters:
+        return "all parameters are frozen"
     gradients = torch.autograd.grad(before, parameters, allow_unused=True)
     size = sum(gradient.abs().sum().item() for gradient in gradients if gradient is not None)
     expect(size > 0, "the gradient of the loss reaches no parameter")
@@ -171,10 +189,12 @@ def check_distributions(make: NormalizerFactory) -> str | None:
     return None
 
 
-NORMALIZER_CHECKS: dict[str, Callable[[NormalizerFactory], str | None]] = {
+NORMALIZER_CHECKS: dict[str, Callable[[NormalizerFactory], str | Remark | None]] = {
     "denormalize undoes normalize": behaviour.check_round_trip,
     "renormalize undoes denormalize": behaviour.check_normalize_future,
     "statistics are values, not state": behaviour.check_stateless,
+    "calls leave the module as it was": behaviour.check_module_unchanged,
+    "training and evaluation agree": behaviour.check_modes,
     "deepcopy, pickle and state_dict after use": behaviour.check_copy_and_pickle,
     "float32 is right at level 1e6": numerics.check_precision,
     "half precision keeps its level": numerics.check_half_precision,

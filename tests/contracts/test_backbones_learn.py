@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from revin_forecast.backbones import SeasonalNaive
-from revin_forecast.checks.backbone import BackboneHarness
+from revin_forecast.checks.backbone_harness import BackboneHarness
 from tests.support.backbones import BACKBONES
 
 LOOKBACK, HORIZON, CHANNELS, BATCH = 48, 24, 2, 32
