@@ -44,7 +44,7 @@ class Adapted(Normalizer):
 
 @dataclass(frozen=True)
 class LayerClaims:
-    """What a layer does for moderate data, and so has to do for all."""
+    """Promises that a layer keeps for moderate data, and so has to keep for all."""
 
     equivariant_to: frozenset[Equivariance]
     is_invertible: bool
@@ -57,7 +57,7 @@ class AdaptedLayer(Normalizer[tuple[Any, ...]]):
     Args:
         layer: the layer.
         style: how to call it.
-        claims: what it does for moderate data.
+        claims: the promises that it keeps for moderate data.
         channels: channels of the window.
     """
 
@@ -108,9 +108,8 @@ def adapt_factory(make: LayerFactory) -> tuple[NormalizerFactory, CallStyle | No
     style = find_call_style(layer)
     if style is None:
         raise InputError(
-            f"{name} has none of the calls that the checks know: {KNOWN_CALLS}. Write an adapter, "
-            f"with your calls in place of first and second, and check that:\n"
-            f"{ADAPTER.format(name=name)}"
+            f"{name} has none of the calls that the checks know: {KNOWN_CALLS}. Check an adapter "
+            f"with your calls in place of first and second.\n{ADAPTER.format(name=name)}"
         )
     claims = _measure_claims(layer, style)
 

@@ -39,8 +39,8 @@ def check_normalizer(make: LayerFactory, title: str | None = None, programs: boo
         make: the class, or a function that builds a normalizer from the number of channels, for
             instance `functools.partial(RevIN, statistic="last")`. Layers of other code are called
             as they are written, for instance `layer(x, "norm")` and `layer(y, "denorm")`; the
-            second line names the calls. They have to keep at every level and scale what they do
-            for moderate data.
+            second line names the calls. Equivariances that they
+            have for moderate data are required at every level and scale.
         title: name to print; None: the name of the class.
         programs: whether to compile and export a model with the normalizer, too, which takes some
             seconds.

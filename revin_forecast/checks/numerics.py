@@ -137,7 +137,7 @@ def check_small_parameters(make: NormalizerFactory) -> None:
             expect_close(back, past, 1e-3, f"round trip with every parameter at {value}")
         shifted = normalizer.denormalize(as_forecast(z) + 1e-3, stats)
         step = (shifted - forecast).abs().max().item()
-        expect_at_most(step, 10, f"a step of 1e-3 becomes {step:.3g} with parameters at {value}")
+        expect_at_most(step, 10.0, f"a step of 1e-3 becomes {step:.3g} with parameters at {value}")
 
 
 def check_gradients(make: NormalizerFactory) -> Remark | None:

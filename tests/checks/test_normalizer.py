@@ -400,7 +400,7 @@ def test_claims_are_measured_for_moderate_data():
 def test_unknown_calls_are_explained_by_an_adapter_that_works():
     with pytest.raises(InputError, match="Odd has none of the calls that the checks know") as error:
         check_normalizer(Odd)
-    code = str(error.value).partition("check that:\n")[2]
+    code = str(error.value).partition("first and second.\n")[2]
     code = code.replace("layer.first", "layer.there").replace("layer.second", "layer.back")
     names = {"Normalizer": Normalizer, "Odd": Odd}
     exec(code, names)

@@ -359,6 +359,22 @@ def test_check_reports_broken_promises(capsys, own_classes, tmp_path):
     assert "| NaN and infinities are contained | FAILS: one nan gives a z that is not finite" in out
     assert "| denormalize undoes normalize | holds |" in out
     assert "promises do not hold for careless.Mean" in err
+    assert "\n\nFailures, worst first:\n\n1. unobserved values do not matter: z with 1e9" in out
+    (tmp_path / "copied.py").write_text(
+        "from torch import nn\n"
+        "class Layer(nn.Module):\n"
+        "    def __init__(self, channels):\n"
+        "        super().__init__()\n"
+        "    def forward(self, x, mode):\n"
+        "        if mode == 'norm':\n"
+        "            self.mean = x.mean(1, keepdim=True)\n"
+        "            return x - self.mean\n"
+        "        return x + self.mean\n"
+    )
+    assert main(["check", "copied.Layer"]) == 2
+    out, err = capsys.readouterr()
+    assert '\n\nThe layer is called as `layer(x, "norm") and layer(y, "denorm")`.\n' in out
+    assert "| statistics are values, not state | FAILS: a forecast after another call" in out
     err = run(capsys, "check", "torch.nn.Linear", code=2)
     assert "Linear is neither a Normalizer nor a backbone" in err
     assert "can't import careless.Nothing" in run(capsys, "check", "careless.Nothing", code=2)

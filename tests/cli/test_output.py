@@ -165,7 +165,8 @@ def test_check_counts_results_and_exits_with_2(capsys, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     record = read_json(capsys, "check", "hasty.Mean", code=2)
     assert record["class"] == "hasty.Mean"
-    assert record["failed"] > 0
+    assert record["failed"] == len(record["failures_worst_first"]) > 0
+    assert record["failures_worst_first"][0] == "unobserved values do not matter"
 
 
 @pytest.mark.slow
