@@ -33,6 +33,11 @@ class DishTS(PredictedStatistics[DishStats]):
     this class does not. Weights start at the mean, 1/T, and are stored as their difference from it.
     Unobserved values are replaced by the window's mean.
 
+    One step of Adam moves every weight by the learning rate, and so a level by up to look-back
+    times learning rate times level. On noise of deviation 1 at level 50, with a look-back of 96, a
+    step with rate 1e-3 takes the mean squared error from 1.3 to 28. Standardize the data first, as
+    `fit` does, or take a learning rate far below deviation / (look-back * level).
+
     Args:
         channels: channels of the look-back window.
         lookback: steps of the look-back window.
