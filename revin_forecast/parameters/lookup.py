@@ -1,8 +1,11 @@
 """Parameters by their names: find, compare, group and replace them."""
 
 from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 
 def assign_tensor(module: nn.Module, name: str, tensor: Tensor) -> None:
@@ -62,3 +65,28 @@ def group_names(named: Iterable[tuple[str, Hashable]]) -> list[tuple[str, ...]]:
     for name, key in named:
         names.setdefault(key, []).append(name)
     return [tuple(group) for group in names.values() if len(group) > 1]
+
+
+def identify_memory(tensor: Tensor) -> Hashable:
+    """Return a key that is equal for tensors of the same values in memory, in any order of axes."""
+    # Subclasses with their own dispatch, such as fake and distributed tensors, hide their memory.
+    if is_lazy(tensor) or _get_dispatch(type(tensor)) is not _get_dispatch(Tensor):
+        return id(tensor)
+    if tensor.layout != torch.strided:
+        return id(tensor)
+    address = tensor.data_ptr()
+    axes = sorted(zip(tensor.stride(), tensor.shape, strict=True), reverse=True)
+    if not address:  # on the meta device, or empty
+        return id(tensor)
+    merged: list[tuple[int, int]] = []
+    for stride, size in axes:
+        if merged and merged[-1][0] == stride * size:  # the axes of one contiguous block
+            merged[-1] = stride, merged[-1][1] * size
+        elif size > 1:
+            merged.append((stride, size))
+    return tensor.device, address, tensor.dtype, tuple(merged)
+
+
+def _get_dispatch(kind: Any) -> object:
+    """Return the function to which a class of tensors passes its operations."""
+    return kind.__torch_dispatch__

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from revin_forecast.parameters.lookup import find_difference, find_parameter, replace_everywhere
+from revin_forecast.parameters.lookup import (
+    find_difference,
+    find_parameter,
+    identify_memory,
+    replace_everywhere,
+)
 from revin_forecast.parameters.parametrized import describe_parametrization, share_parametrization
 
 
@@ -141,6 +146,6 @@ def _check_member(first: _Member, other: _Member) -> None:
 
 def _is_transposed(first: Tensor, second: Tensor) -> bool:
     """Return whether two tensors of one shape read the same memory in different orders."""
-    if first is second or first.is_meta or first.stride() == second.stride():
+    if first is second or identify_memory(first) != identify_memory(second):
         return False
-    return first.data_ptr() == second.data_ptr()
+    return first.stride() != second.stride()

@@ -5,11 +5,11 @@ entry in the optimizer. It survives `.to()`, `deepcopy` of the whole module and 
 that preserve it are written by `revin_forecast.parameters.weights`.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import nn
 
 from revin_forecast.parameters.lookup import (
     assign_tensor,
@@ -17,6 +17,7 @@ from revin_forecast.parameters.lookup import (
     find_parameter,
     find_shared_names,
     group_names,
+    identify_memory,
     replace_everywhere,
 )
 
@@ -127,7 +128,7 @@ def shared_parameters(
     if by == "object":
         return find_shared_names(named)
     if by == "memory":
-        return group_names((name, _identify_memory(tensor)) for name, tensor in named)
+        return group_names((name, identify_memory(tensor)) for name, tensor in named)
     raise ValueError(f"by must be 'object' or 'memory' but is {by!r}.")
 
 
@@ -153,24 +154,6 @@ def parameter_summary(module: nn.Module) -> ParameterSummary:
     )
     count = sum(parameter.numel() for parameter in named.values())
     return ParameterSummary(unique, count, tuple(shared_parameters(module)), lookalikes)
-
-
-def _identify_memory(tensor: Tensor) -> Hashable:
-    """Return a key that is equal for tensors of the same values in memory, in any order of axes."""
-    try:
-        address = tensor.data_ptr()
-        axes = sorted(zip(tensor.stride(), tensor.shape, strict=True), reverse=True)
-    except (RuntimeError, ValueError):  # fake, functional and uninitialized tensors have no memory
-        return id(tensor)
-    if not address:  # on the meta device, or empty
-        return id(tensor)
-    merged: list[tuple[int, int]] = []
-    for stride, size in axes:
-        if merged and merged[-1][0] == stride * size:  # the axes of one contiguous block
-            merged[-1] = stride, merged[-1][1] * size
-        elif size > 1:
-            merged.append((stride, size))
-    return tensor.device, address, tensor.dtype, tuple(merged)
 
 
 def _list_names(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
@@ -102,6 +103,11 @@ def collect_state(module: nn.Module) -> dict[str, Tensor]:
                 f"{name} is the extra state of a submodule (get_extra_state), a "
                 f"{type(value).__name__}, but the file holds parameters and buffers only. Register "
                 "its values as buffers, or save module.state_dict() with torch.save."
+            )
+        if isinstance(value, Tensor) and value.layout != torch.strided:
+            raise ValueError(
+                f"{name} has layout {value.layout}, but the file holds dense tensors only. Make it "
+                "dense with to_dense(), or save module.state_dict() with torch.save."
             )
         if not isinstance(value, Tensor) or value.is_quantized:
             found = "quantized tensor" if isinstance(value, Tensor) else type(value).__name__

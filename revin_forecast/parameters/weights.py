@@ -30,8 +30,8 @@ def save_parameters(module: nn.Module, path: str | Path) -> None:
         path: file to write; an existing file is replaced.
 
     Raises:
-        ValueError: the state has an extra state, quantized values or tensors without values (on
-            the meta device), which the file can't hold.
+        ValueError: the state has an extra state, quantized or sparse values, a dtype such as
+            complex128, or tensors without values (on the meta device), which the file can't hold.
 
     >>> from tempfile import TemporaryDirectory
     >>> from safetensors import safe_open
@@ -65,7 +65,14 @@ def parameters_to_bytes(module: nn.Module) -> bytes:
         for name, tensor in state.items()
         if name not in aliases
     }
-    return serialize(tensors, metadata={"shared": json.dumps(groups)})
+    try:
+        return serialize(tensors, metadata={"shared": json.dumps(groups)})
+    except KeyError as error:  # the only message of safetensors is the dtype
+        names = [name for name, tensor in tensors.items() if tensor.dtype in error.args]
+        raise ValueError(
+            f"{names} have dtype {error.args[0]}, which safetensors files can't hold. Convert "
+            "them, or save module.state_dict() with torch.save."
+        ) from error
 
 
 def load_parameters(module: nn.Module, path: str | Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch._subclasses import FakeTensorMode
 
 from revin_forecast import RevIN
 from revin_forecast.parameters.sharing import parameter_summary, share_parameters, shared_parameters
@@ -417,6 +418,13 @@ def test_meta_and_lazy_parameters_are_compared_by_object():
     pair.append(nn.LazyLinear(3))
     groups = [("0.weight", "1.weight"), ("0.bias", "1.bias")]
     assert shared_parameters(pair, by="memory") == shared_parameters(pair) == groups
+
+
+def test_fake_parameters_are_compared_by_object():
+    with FakeTensorMode():
+        pair = tied_linears()
+        assert shared_parameters(pair, by="memory") == shared_parameters(pair)
+        assert len(shared_parameters(pair)) == 2
 
 
 @pytest.mark.usefixtures("plain_shapes")

@@ -263,3 +263,18 @@ def test_frozen_and_trained_parameters_are_not_tied_by_a_file(tmp_path):
     message = "0.weight is a frozen parameter on cpu and 1.weight a parameter on cpu"
     with pytest.raises(ValueError, match=re.escape(message)):
         load_parameters(other, tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (torch.eye(3).to_sparse(), r"b has layout torch.sparse_coo, but the file holds dense"),
+        (torch.ones(2, dtype=torch.complex128), r"\['b'\] have dtype torch.complex128, which"),
+    ],
+)
+def test_tensors_that_no_file_holds_are_refused(values, message, tmp_path):
+    net = nn.Module()
+    net.register_buffer("b", values)
+    with pytest.raises(ValueError, match=message):
+        save_parameters(net, tmp_path / "file")
+    assert not (tmp_path / "file").exists()
