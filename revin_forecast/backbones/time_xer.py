@@ -76,7 +76,7 @@ class TimeXer(CovariateBackbone):
         self.embed_series = nn.Linear(lookback, width)
         self.embed_known = nn.Linear(lookback + horizon, width) if covariates else None
         self.dropout = Dropout(DROPOUT)
-        self.layers = nn.ModuleList(_Layer(width) for _ in range(layers))
+        self.layers = nn.ModuleList(_Layer(channels, width) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.map = nn.Linear((patches + 1) * width, horizon)
 
@@ -103,8 +103,9 @@ class TimeXer(CovariateBackbone):
 class _Layer(nn.Module):
     """Encoder layer; maps (batch * channels, tokens, width) to the same shape."""
 
-    def __init__(self, width: int):
+    def __init__(self, channels: int, width: int):
         super().__init__()
+        self.channels = channels
         self.attention = Attention(width, HEADS)
         self.cross = Attention(width, HEADS)
         self.feed = FeedForward(width, 2 * width, DROPOUT)
@@ -115,7 +116,7 @@ class _Layer(nn.Module):
         """Mix a channel's tokens, then its last one with the variates (batch, n, width)."""
         tokens = self.norms[0](self.dropout.add(tokens, self.attention(tokens)))
         patches, ends = tokens[:, :-1], tokens[:, -1]
-        ends = ends.reshape(variates.shape[0], -1, ends.shape[-1])
+        ends = torch.unflatten(ends, 0, (-1, self.channels))
         ends = self.norms[1](self.dropout.add(ends, self.cross(ends, variates)))
         tokens = torch.cat([patches, ends.flatten(0, 1).unsqueeze(1)], dim=1)
         return self.norms[2](self.dropout.add(tokens, self.feed(tokens)))

@@ -80,6 +80,10 @@ def test_it_learns_a_planned_effect():
     assert error < 0.3 * future.var()  # no past predicts these draws
 
 
+def test_an_empty_batch_has_an_empty_forecast():
+    assert build()(windows(0, 20, 3)).shape == (0, 7, 3)
+
+
 def test_an_empty_patch_is_refused():
     with pytest.raises(ValueError, match="TimeXer needs a patch >= 1 but got 0"):
         TimeXer(20, 7, 3, patch=0)
