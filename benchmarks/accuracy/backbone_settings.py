@@ -40,7 +40,7 @@ SETTINGS = {
     "InvertedTransformer": BackboneSettings(
         {"width": 64, "layers": 1, "dropout": 0.3}, 3e-4, 5, decay=0.8
     ),
-    "SOFTS": BackboneSettings({"layers": 1}, 3e-4, 4),
+    "SOFTS": BackboneSettings({"width": 256, "layers": 1}, 1.5e-4, 4),
     "TSMixer": BackboneSettings({"dropout": 0.7}, 1e-3, 3),
     "NBEATS": BackboneSettings({"width": 256, "blocks": 1}, 1.5e-4, 3),
     "TiDE": BackboneSettings({"width": 128, "dropout": 0.5}, 5e-4, 3),
@@ -49,9 +49,9 @@ SETTINGS = {
     "ModernTCN": BackboneSettings({"dropout": 0.6}, 5e-4, 2),
     "LSTM": BackboneSettings({"width": 32}, 2e-3, 3, batch_size=128),
     "GRU": BackboneSettings({"width": 32}, 2e-3, 3, batch_size=128),
-    "TimeXer": BackboneSettings({"width": 16, "patch": 24}, 1e-3, 3),
     "TQNet": BackboneSettings({"width": 256}, 3e-4, 3, covariates=("step",)),
     "PatchTST": BackboneSettings({"width": 32, "layers": 1, "dropout": 0.3}, 1e-3, 2),
+    "TimeXer": BackboneSettings({"width": 16, "patch": 8}, 1e-3, 3),
     "SCINet": BackboneSettings({"expansion": 2}, 1e-3, 2),
     "TimesNet": BackboneSettings({"blocks": 1}, 1e-3, 2),
     "TimeMixer": BackboneSettings(learning_rate=3e-3, max_epochs=1),
