@@ -164,10 +164,9 @@ def compute_outputs(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str,
     past = inputs["past"]
     if isinstance(model, normalizers.Normalizer):
         normalized, stats = model.normalize(past)
-        outputs = {
-            "normalized": normalized,
-            "forecast": model.denormalize(inputs["future"], stats),
-        }
+        outputs = {"normalized": normalized}
+        if "future" in inputs:
+            outputs["forecast"] = model.denormalize(inputs["future"], stats)
         if (factors := model.factors(stats)) is not None:
             outputs |= {"attention_scale": factors.tau, "attention_shift": factors.delta}
         return outputs

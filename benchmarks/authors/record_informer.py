@@ -31,11 +31,11 @@ SMALL = (
     "of the decoder's attention in the wrong order; on windows this short, all queries are active."
 )
 LONG = (
-    "As above, and three parts of their ProbSparse attention are replaced: all queries share "
-    "evenly spread keys, not random ones of their own; the activity subtracts the mean of the "
-    "sampled logits, not their sum over the number of all keys; an inactive query of the decoder "
-    "gets the running mean of the values, not their sum. Counts of sampled keys and of active "
-    "queries are equal for these lengths."
+    "As for `Informer`, and three parts of their ProbSparse attention are replaced: all queries "
+    "share evenly spread keys, not random ones of their own; the activity subtracts the mean of "
+    "the sampled logits, not their sum over the number of all keys; an inactive query of the "
+    "decoder gets the running mean of the values, not their sum. Counts of sampled keys and of "
+    "active queries are equal for these lengths."
 )
 WIDTH, HEADS, CHANNELS, COVARIATES = 8, 2, 2, 4
 
