@@ -59,10 +59,11 @@ class NoRIN(InitializedFromData[LocationScale]):
     straight line. The four numbers are buffers, never trained: by gradient, delta grows until the
     map is a straight line (arXiv 2605.10823). Without data it is asinh(u), as in `Arcsinh`.
 
-    Differences from the paper, whose code is not public: its search of delta and epsilon by
-    validation error is left out; tails beyond 4 times the middle are fitted as 4 times; where the
-    argument of asinh exceeds 11,013, the map continues as its tangent. The image of a spread
-    depends on its level: map quantiles, samples or distributions instead.
+    No public code of the paper was found. It describes two shape parameters, delta and epsilon;
+    location and scale are fitted here as well. Its search of better shapes by validation error is
+    left out. Tails beyond 4 times the middle are fitted as 4 times; where the argument of asinh
+    exceeds 11,013, the map continues as its tangent. The image of a spread depends on its level:
+    map quantiles, samples or distributions instead.
 
     Args:
         channels: channels of the look-back window.
