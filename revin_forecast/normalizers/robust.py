@@ -38,8 +38,8 @@ class Robust(LocationScaleNormalizer):
     the backbone, as a large z. By default w = 1 and b = 0.
 
     `Robust(channels, spread="mad", affine=True)` is R2-IN, RevIN with median and MAD (Fu and Yang,
-    arXiv 2510.04667, 2025); no public code was found. Both spreads are multiplied by the factor that
-    makes them the deviation of normal data; `w` can undo it.
+    arXiv 2510.04667, 2025); no public code was found. Both spreads are multiplied by the factor
+    that makes them the deviation of normal data; `w` can undo it.
 
     Args:
         channels: channels of the look-back window.
