@@ -207,7 +207,8 @@ def _set_values(module: nn.Module, state: dict[str, Tensor], name: str, values: 
         with torch.no_grad():
             old.copy_(values)
         return
-    new = values.clone()  # the file's tensors are views of one memory
+    # A copy, because the file's tensors change with the file if it is overwritten in place.
+    new = values.clone()
     if isinstance(old, nn.Parameter):
         new = nn.Parameter(new, requires_grad=old.requires_grad)
     _replace_tensor(module, state, old, new)
