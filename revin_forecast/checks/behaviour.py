@@ -181,7 +181,7 @@ def check_windows_independent(make: NormalizerFactory) -> None:
         )
 
 
-def check_thread_safety(make: NormalizerFactory, calls: int = 300) -> None:
+def check_thread_safety(make: NormalizerFactory, calls: int = 100) -> None:
     """Two threads share one module without affecting each other's results.
 
     First they take turns after each operation, then they run freely.

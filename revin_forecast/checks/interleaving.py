@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 MAX_NESTED_CALLS = 24
 """Largest number of calls inside another one."""
-MAX_SWITCHES = 300
+MAX_SWITCHES = 60
 """Largest number of times that each of two threads hands over to the other."""
 WAIT_SECONDS = 1.0
 """Longest time that a thread waits for its turn; then both run freely, as a lock in the module may

@@ -16,7 +16,14 @@ from revin_forecast.checks.interleaving import (
 from revin_forecast.checks.model_call import ModelCall
 from revin_forecast.checks.model_under_check import ModelUnderCheck
 from revin_forecast.checks.module_state import find_changes, format_names, is_registered, snapshot
-from revin_forecast.checks.runner import CheckError, Remark, expect, expect_close
+from revin_forecast.checks.runner import (
+    CheckError,
+    Remark,
+    expect,
+    expect_close,
+    is_explained,
+    shorten,
+)
 from revin_forecast.checks.samples import perturb
 
 NOT_REPEATABLE = "two equal calls differ"
@@ -50,8 +57,11 @@ def check_windows_independent(subject: ModelUnderCheck) -> str | None:
     return None
 
 
-def check_calls_independent(subject: ModelUnderCheck) -> str | None:
-    """A call gives the same forecast after another call, and with other calls inside it."""
+def check_calls_independent(subject: ModelUnderCheck) -> str | Remark | None:
+    """A call gives the same forecast after another call, and with other calls inside it.
+
+    A net may refuse the calls inside another one, with an explanation.
+    """
     if not subject.is_repeatable:
         return NOT_REPEATABLE
     net, other = subject.copy(), subject.call.other_batch()
@@ -63,7 +73,14 @@ def check_calls_independent(subject: ModelUnderCheck) -> str | None:
         expect_close(
             after, subject.forecast, subject.rounding, "a forecast after another call", "leak"
         )
-    nested = run_nested(net, lambda: _forecast(net, subject.call), lambda: _forecast(net, other))
+    try:
+        nested = run_nested(
+            net, lambda: _forecast(net, subject.call), lambda: _forecast(net, other)
+        )
+    except Exception as error:
+        if not is_explained(error):
+            raise
+        return Remark(f"a call inside another one is refused: {shorten(str(error))}")
     promise = "a forecast with another call inside it"
     expect_close(nested, subject.forecast, subject.rounding, promise, "leak")
     return None

@@ -11,12 +11,13 @@ from revin_forecast.checks.model_call import ModelCall
 from revin_forecast.checks.model_under_check import ModelUnderCheck
 from revin_forecast.checks.module_state import copy_module, format_names
 from revin_forecast.checks.runner import (
-    MIN_MESSAGE_LENGTH,
     CheckError,
     Remark,
     expect,
     expect_at_most,
     expect_close,
+    is_explained,
+    shorten,
 )
 from revin_forecast.checks.samples import perturb
 from revin_forecast.normalizers.base import Equivariance
@@ -69,9 +70,10 @@ def check_gaps(subject: ModelUnderCheck) -> str | Remark | None:
         try:
             with torch.no_grad():
                 forecast = subject.call.with_windows(windows).clone().forecast(net)
-        except (ValueError, TypeError, RuntimeError, AssertionError) as error:
-            expect(len(str(error)) > MIN_MESSAGE_LENGTH, f"{value} ends in {error!r}", "error")
-            return Remark(f"refused: {' '.join(str(error).split())[:80]}")
+        except Exception as error:
+            if not is_explained(error):
+                raise
+            return Remark(f"refused: {shorten(str(error))}")
         is_other = torch.arange(len(clean), device=clean.device) != 1
         promise = f"the other windows of a batch with one {value}"
         tolerance = subject.reordered_rounding

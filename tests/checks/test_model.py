@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from revin_forecast import Reversible, RevIN, backbones, normalizers
+from revin_forecast import Reversible, RevIN, backbones, compat, normalizers
 from revin_forecast.backbones import Linear, Siamese, TSLibAdapter
 from revin_forecast.backbones.target_channels import TargetChannels
 from revin_forecast.checks import MODEL_CHECKS, CheckError, audit_model, check_model
@@ -207,6 +207,30 @@ class Refusing(PlainNet):
         return super().forward(past)
 
 
+class RefusesNested(PlainNet):
+    """A call inside another one is refused with an explanation."""
+
+    local = threading.local()
+
+    def forward(self, past):
+        if getattr(self.local, "is_busy", False):
+            raise RuntimeError("this net is in use. Wait for the first call to return.")
+        self.local.is_busy = True
+        try:
+            return super().forward(past)
+        finally:
+            self.local.is_busy = False
+
+
+class FailsOnGaps(PlainNet):
+    """Gaps end in an accident, not in a refusal."""
+
+    def forward(self, past):
+        if not past.isfinite().all():
+            past = past.view(7, -1)
+        return super().forward(past)
+
+
 class FourArguments(nn.Module):
     """The call of the Time-Series-Library."""
 
@@ -271,6 +295,8 @@ SCALE = "forecasts follow a change of scale"
         (ThreadStack, set()),
         (Locked, set()),
         (Refusing, set()),
+        (FailsOnGaps, {GAPS}),
+        (RefusesNested, set()),
         (LeakingNet, {CALLS, THREADS, PRECISION}),
         (SharedStack, {THREADS}),
         (BatchMean, {WINDOWS, GAPS, SHIFT, PRECISION}),
@@ -303,6 +329,21 @@ def test_all_failures_are_shown_the_worst_first(capsys):
     assert "(a call leaves layer.mean, layer.stdev on the net)" in printed
     assert "3 of 13 promises do not hold, worst first:\n  1. calls do not affect" in printed
     assert "  3. float32 is right at level 1e6: float32 is 0." in printed
+
+
+def test_refusals_are_printed_and_accidents_are_failures():
+    detail = audit(RefusesNested())[CALLS].detail
+    message = "this net is in use. Wait for the first call to return."
+    assert detail == f"a call inside another one is refused: {message}"
+    detail = audit(Refusing())[GAPS].detail
+    assert detail == "refused: got NaN or infinite values. Fill the gaps first."
+    assert audit(FailsOnGaps())[GAPS].kind == "error"
+
+
+def test_the_compatible_layer_in_the_net_of_others_has_no_leak():
+    net = LeakingNet()
+    net.layer = compat.RevIN(CHANNELS)
+    assert not failures_of(net)
 
 
 def test_the_net_keeps_its_mode_and_its_state():
