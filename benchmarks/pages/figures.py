@@ -82,6 +82,7 @@ DOT_PLOTS: dict[str, DotPlot] = {
         line=1,
         keep=lambda row: row["threads"] == 1,
     ),
+    "learned_inputs": DotPlot("{backbone}, {inputs}", ("without", "with", "window only"), "MSE"),
     "many_series": DotPlot(
         "{series} series, {options}", ("seconds", "core s", "peak GiB"), "", separate_axes=True
     ),
