@@ -111,7 +111,7 @@ def main(options: Options, page: EvidencePage) -> None:
 
 
 def load_split(folder: Path, weather: tuple[str, ...] | None) -> ChronologicalSplit:
-    """Return the daily rentals, with holidays and columns of the weather unless it is None."""
+    """Return the daily rentals with holidays and columns of the weather; None: without inputs."""
     described, series = SETS[TABLE], load_steps(TABLE, folder, "D")
     train = int(TRAINING_SHARE * len(series))
     validation = int((TRAINING_SHARE + VALIDATION_SHARE) * len(series))
