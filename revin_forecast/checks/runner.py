@@ -9,10 +9,6 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from revin_forecast.checks.samples import as_forecast as as_forecast
-from revin_forecast.checks.samples import build_normalizer as build_normalizer
-from revin_forecast.checks.samples import perturb as perturb
-from revin_forecast.checks.samples import sample_windows as sample_windows
 
 MIN_MESSAGE_LENGTH = 20
 """Shorter error messages do not explain the error."""

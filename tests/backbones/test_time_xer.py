@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from revin_forecast.backbones import TimeXer
-from revin_forecast.checks.runner import perturb
+from revin_forecast.checks.samples import perturb
 
 close = torch.testing.assert_close
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from revin_forecast.backbones import TQNet
-from revin_forecast.checks.runner import perturb
+from revin_forecast.checks.samples import perturb
 
 close = torch.testing.assert_close
 

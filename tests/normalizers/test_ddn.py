@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from revin_forecast import DDN, Linear, Reversible
-from revin_forecast.checks.runner import perturb
+from revin_forecast.checks.samples import perturb
 from revin_forecast.models.reversible import find_learned_normalizers
 from revin_forecast.normalizers import PretrainedNormalizer
 from revin_forecast.normalizers.ddn import MIN_SCALE_SHARE, sliding_statistics

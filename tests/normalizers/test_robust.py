@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from revin_forecast import Linear, Reversible, Robust
-from revin_forecast.checks.runner import perturb
+from revin_forecast.checks.samples import perturb
 
 
 def test_median_and_mad_with_an_affine_map():
