@@ -9,7 +9,6 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-
 MIN_MESSAGE_LENGTH = 20
 """Shorter error messages do not explain the error."""
 MAX_REMARK_LENGTH = 80
