@@ -52,9 +52,9 @@ class TSLibAdapter(CovariateBackbone):
 
     Args:
         net: the wrapped network, with its own normalization off if it has a switch (`use_norm=0` of
-            TimeMixer and TimeXer). Around one without a switch, use `RevIN(channels, affine=False)`:
-            the inner normalization then changes almost nothing, and learned weights outside of it
-            would have no effect, or fail in the backward pass.
+            TimeMixer and TimeXer). Around one without a switch use `RevIN(channels, affine=False)`.
+            The inner normalization then changes almost nothing. Learned weights outside of it would
+            have no effect, or fail in the backward pass.
         lookback: steps in the input window.
         horizon: steps to forecast.
         channels: number of series, all of them forecast.
