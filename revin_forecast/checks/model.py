@@ -47,9 +47,10 @@ def check_model(
     Raises:
         CheckError: a promise does not hold; the message names all that do not, and the measured
             value of the worst.
-        ValueError: the windows, or the positions in `changed`, can't be used.
+        ValueError: the windows, or the positions in `changed`, can't be used; or the net can't be
+            copied.
     """
-    subject = ModelUnderCheck(net, parse_arguments(windows, changed))
+    subject = _prepare(net, windows, changed)
     run_checks(title or type(net).__name__, _bind_checks(subject, equivariant_to))
 
 
@@ -62,10 +63,24 @@ def audit_model(
     """Return the result of every promise; the arguments are those of `check_model`.
 
     Raises:
-        ValueError: the windows, or the positions in `changed`, can't be used.
+        ValueError: the windows, or the positions in `changed`, can't be used; or the net can't be
+            copied.
     """
-    subject = ModelUnderCheck(net, parse_arguments(windows, changed))
+    subject = _prepare(net, windows, changed)
     return list(collect_results(_bind_checks(subject, equivariant_to)))
+
+
+def _prepare(net: nn.Module, windows: Arguments, changed: Sequence[int]) -> ModelUnderCheck:
+    subject = ModelUnderCheck(net, parse_arguments(windows, changed))
+    try:
+        subject.copy()
+    except Exception as error:
+        raise ValueError(
+            f"check_model copies the net, but {type(net).__name__} can't be copied: "
+            f"{type(error).__name__}: {error}. Give the object that refuses a method __deepcopy__, "
+            "or create it when it is used."
+        ) from error
+    return subject
 
 
 def _bind_checks(

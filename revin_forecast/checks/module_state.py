@@ -115,7 +115,10 @@ def _is_same(first: Any, second: Any) -> bool:
     if isinstance(first, list):
         pairs = zip(cast("list[Any]", first), second, strict=False)
         return len(first) == len(second) and all(_is_same(one, other) for one, other in pairs)
-    return first is second or bool(first == second)
+    try:
+        return first is second or bool(first == second)
+    except Exception:  # objects of any kind may refuse a comparison
+        return False
 
 
 def _iter_tensors(value: Any, depth: int = 0) -> Iterator[Tensor]:

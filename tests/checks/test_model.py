@@ -493,6 +493,13 @@ def test_unusable_arguments_are_refused(given, options, message):
         check_model(PlainNet(), given, **options)
 
 
+def test_a_net_that_cannot_be_copied_is_reported():
+    net = PlainNet()
+    net.lock = threading.Lock()
+    with pytest.raises(ValueError, match=r"PlainNet can't be copied: TypeError: .*lock.* Give the"):
+        check_model(net, windows())
+
+
 def test_an_output_without_a_forecast_is_reported():
     class Summary(PlainNet):
         def forward(self, past):
