@@ -12,6 +12,7 @@ from revin_forecast import Ensemble, Reversible, RevIN
 from revin_forecast import backbones as models
 from revin_forecast import normalizers as home
 from revin_forecast.checks import PROGRAM_CHECKS
+from revin_forecast.checks.adapted_layer import adapt_factory
 from revin_forecast.checks.compiled import expect_compiles, expect_exports
 
 pytestmark = pytest.mark.usefixtures("operators_read_once", "shared_exports")
@@ -37,6 +38,27 @@ def test_programs(name, promise):
         # Raised by the exporter itself, through torch's pytree and copyreg.
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
         assert PROGRAM_CHECKS[promise](CASES[name]) is None
+
+
+class Copied(nn.Module):
+    """A layer of other code, which gives NaN for a window with a gap."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def normalize(self, x):
+        mean, scale = x.mean(1, keepdim=True), x.std(1, keepdim=True)
+        return (x - mean) / scale * self.weight, mean, scale
+
+    def denormalize(self, y, mean, scale):
+        return y / self.weight * scale + mean
+
+
+def test_layers_of_other_code_are_compiled_on_windows_without_gaps():
+    make, style = adapt_factory(Copied)
+    assert style.description == "layer.normalize(x) and layer.denormalize(y, *stats)"
+    assert PROGRAM_CHECKS["torch.compile in one graph"](make) is None
 
 
 def test_nested_ensembles_compile_and_export():
