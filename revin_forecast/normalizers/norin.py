@@ -55,9 +55,10 @@ class NoRIN(InitializedFromData[LocationScale]):
     the window standardized as by `RevIN` without affine map. `initialize_from`, which training
     calls, computes the four numbers of each channel from the training rows: the quantiles of u at
     the normal probabilities of -1.572, -0.524, 0.524 and 1.572 get exactly these images (Slifker
-    and Shapiro, 1980). Where tails are lighter than normal, no S_U map exists and the map is a
-    straight line. The four numbers are buffers, never trained: by gradient, delta grows until the
-    map is a straight line (arXiv 2605.10823). Without data it is asinh(u), as in `Arcsinh`.
+    and Shapiro, 1980). Where tails are not heavier than lognormal ones of the same skewness, no
+    S_U map exists and the map is a straight line. The four numbers are buffers, never trained: by
+    gradient, delta grows until the map is a straight line (arXiv 2605.10823). Without data it is
+    asinh(u), as in `Arcsinh`.
 
     No public code of the paper was found. It describes two shape parameters, delta and epsilon;
     location and scale are fitted here as well. Its search of better shapes by validation error is
