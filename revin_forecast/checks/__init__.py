@@ -25,7 +25,7 @@ from revin_forecast.checks.normalizer import (
     audit_normalizer,
     check_normalizer,
 )
-from revin_forecast.checks.runner import CheckError, CheckResult, FailureKind
+from revin_forecast.checks.runner import CheckError, CheckResult
 
 __all__ = [
     "BACKBONE_CHECKS",
@@ -36,7 +36,6 @@ __all__ = [
     "PROGRAM_CHECKS",
     "CheckError",
     "CheckResult",
-    "FailureKind",
     "audit_backbone",
     "audit_model",
     "audit_normalizer",
