@@ -1,7 +1,7 @@
 """A call of a forecasting net with any arguments, and copies of it with other windows."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -57,7 +57,7 @@ class ModelCall:
         return isinstance(value, Tensor) and value.ndim > 0 and len(value) == len(self.windows)
 
     def _find_forecast(self, output: Any, name: str) -> Tensor:
-        leaves = list(output.values()) if isinstance(output, Mapping) else tree_leaves(output)
+        leaves = _list_leaves(output)
         for leaf in leaves:
             if isinstance(leaf, Tensor) and leaf.ndim > 1 and len(leaf) == len(self.windows):
                 return leaf
@@ -127,6 +127,15 @@ class ModelCall:
         axes = [1] * (forecast.ndim - 3)
         statistic = statistic.reshape(*statistic.shape, *axes)
         return statistic.squeeze(2) if forecast.ndim == 2 else statistic
+
+
+def _list_leaves(output: Any) -> list[Any]:
+    """Return the values in an output, in order: of a mapping, a dataclass or nested containers."""
+    if isinstance(output, Mapping):
+        return list(cast(Mapping[str, Any], output).values())
+    if is_dataclass(output):
+        return [getattr(output, field.name) for field in fields(output)]
+    return tree_leaves(output)
 
 
 def parse_arguments(windows: Arguments, changed: Sequence[int]) -> ModelCall:

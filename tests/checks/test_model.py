@@ -2,6 +2,7 @@
 
 import copy
 import threading
+from dataclasses import make_dataclass
 
 import pytest
 import torch
@@ -437,6 +438,17 @@ def test_four_arguments_keywords_and_tuples():
     model = Reversible(adapter, RevIN(CHANNELS))
     known = torch.zeros(5, LOOKBACK + horizon, 2)
     assert not failures_of(model, (past, None, known))
+
+
+@pytest.mark.parametrize("has_slots", [False, True])
+def test_the_forecast_may_be_a_field_of_a_dataclass(has_slots):
+    output_class = make_dataclass("Output", ["loss", "prediction_outputs"], slots=has_slots)
+
+    class DataclassNet(PlainNet):
+        def forward(self, past):
+            return output_class(None, super().forward(past))
+
+    assert not failures_of(DataclassNet(), windows()) - {COPIES}
 
 
 def test_one_series_per_window_and_other_channels():
