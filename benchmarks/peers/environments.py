@@ -18,21 +18,33 @@ def locate_pins(peer: str) -> Path:
     return FOLDER / f"{peer}.txt"
 
 
+def locate_environment(peer: str, home: Path) -> Path:
+    """Return the folder of a peer's environment; other pins get another one."""
+    pins = locate_pins(peer)
+    return home / f"{peer}-{hashlib.sha256(pins.read_bytes()).hexdigest()[:8]}"
+
+
+def find_environment(peer: str, home: Path) -> Path | None:
+    """Return the interpreter of a peer's environment, None if it does not exist."""
+    folder = locate_environment(peer, home)
+    return folder / "bin" / "python" if (folder / "complete").is_file() else None
+
+
 def ensure_environment(peer: str, home: Path) -> Path:
     """Return the interpreter of a peer's environment, created if it does not exist.
 
     Args:
         peer: name of the peer, which has a file of pins.
-        home: folder of the environments; other pins get another environment.
+        home: folder of the environments.
 
     Raises:
         CannotInstallError: pip fails.
     """
-    pins = locate_pins(peer)
-    folder = home / f"{peer}-{hashlib.sha256(pins.read_bytes()).hexdigest()[:8]}"
-    python, complete = folder / "bin" / "python", folder / "complete"
-    if complete.is_file():
-        return python
+    existing = find_environment(peer, home)
+    if existing is not None:
+        return existing
+    pins, folder = locate_pins(peer), locate_environment(peer, home)
+    python = folder / "bin" / "python"
     lines = pins.read_text().split()
     install = [str(python), "-m", "pip", "install", "-q", "-c", str(pins)]
     for command in (
@@ -46,5 +58,5 @@ def ensure_environment(peer: str, home: Path) -> Path:
         if process.returncode:
             output = (process.stderr.strip() or process.stdout.strip()).splitlines()
             raise CannotInstallError(output[-1] if output else f"{command} failed")
-    complete.touch()
+    (folder / "complete").touch()
     return python
