@@ -168,6 +168,8 @@ def test_reference_has_every_command(site):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 @pytest.mark.usefixtures("plain_shapes")
+@pytest.mark.filterwarnings("ignore:.*LeafSpec.* is deprecated")  # inside lightning
+@pytest.mark.filterwarnings("ignore:.*does not have many workers")
 def test_blocks_run(path, tmp_path, monkeypatch, request):
     blocks = parse_blocks(path.read_text())
     (tmp_path / "datasets").symlink_to(ROOT / "datasets")
