@@ -1,5 +1,6 @@
 """Base classes of normalizers whose `denormalize` is an affine map."""
 
+import math
 from abc import abstractmethod
 
 import torch
@@ -8,12 +9,10 @@ from torch.distributions import Distribution
 
 from revin_forecast.normalizers.base import Normalizer, Stats, ValueKind
 from revin_forecast.normalizers.kernels.blocked import all_finite_and_observed
-from revin_forecast.normalizers.kernels.dispatch import apply_affine, can_use_blocked_kernels
-from revin_forecast.normalizers.kernels.torch_ops import (
-    denormalize_op,
-    find_observed_op,
-    is_compiling_for_cpu,
-    normalize_op,
+from revin_forecast.normalizers.kernels.dispatch import (
+    MAX_PLAIN_VALUES,
+    apply_affine,
+    can_branch_on_data,
 )
 from revin_forecast.normalizers.mapped_distribution import DenormalizedDistribution
 from revin_forecast.normalizers.statistics import (
@@ -23,6 +22,9 @@ from revin_forecast.normalizers.statistics import (
     statistics_dtype,
 )
 from revin_forecast.utils.shapes import Future, Observed, Past
+
+FULL_PRECISION = (torch.float32, torch.float64)
+"""Dtypes in which statistics are computed without a conversion."""
 
 
 class AffineNormalizer(Normalizer[Stats]):
@@ -46,6 +48,8 @@ class AffineNormalizer(Normalizer[Stats]):
 
     def denormalize(self, future: Future, stats: Stats, kind: ValueKind = "location") -> Future:
         """Map a forecast back to the data's scale; see `Normalizer.denormalize`."""
+        if kind in ("location", "sample") and future.ndim == 3:
+            return self._denormalize_values(future, stats)
         statistics, future, gain, offset = self._broadcast_statistics(future, stats, kind)
         # A spread has no level: offset and location cancel in differences.
         if kind == "scale":
@@ -55,17 +59,22 @@ class AffineNormalizer(Normalizer[Stats]):
         if kind == "quantile":  # a negative gain reverses the order of the levels
             future = torch.where(gain < 0, future.flip(-1), future)
         anchor, residual, scale = statistics
-        if future.ndim == 3 and anchor.shape[1] == scale.shape[1] == 1:
-            factor = (scale / gain).expand_as(anchor)
-            # The offset is as small as the residual, so adding it there saves a pass over the
-            # data without costing digits. The anchor may be large, so it is added last.
-            small = residual if offset is None else residual - offset * factor
-            if can_use_blocked_kernels(future):
-                return apply_affine(future, None, factor, small, anchor, factor.dtype)
-            if is_compiling_for_cpu(future):
-                return denormalize_op(future, factor, small, anchor)
         centred = future if offset is None else future - offset
         return centred * (scale / gain) + residual + anchor
+
+    def _denormalize_values(self, future: Tensor, stats: Stats) -> Tensor:
+        """Map values (batch, horizon, channels) back, with as few operations as possible."""
+        (anchor, residual, scale), future, affine = self._select_statistics(future, stats)
+        # The offset is as small as the residual, so adding it there saves a pass over the data
+        # without costing digits. The anchor may be large, so it is added last.
+        factor, small = scale, residual
+        if affine is not None:
+            factor = scale / affine[0]
+            small = torch.addcmul(residual, affine[1], factor, value=-1)
+        is_large = future.numel() > MAX_PLAIN_VALUES and anchor.shape[1] == factor.shape[1] == 1
+        if is_large and can_branch_on_data(future):
+            return apply_affine(future, None, factor, small, anchor, factor.dtype)
+        return torch.addcmul(small, future, factor) + anchor
 
     def normalize_future(self, future: Future, stats: Stats) -> Future:
         """Map values of the horizon to the common scale; see `Normalizer.normalize_future`."""
@@ -94,25 +103,41 @@ class AffineNormalizer(Normalizer[Stats]):
             Statistics of the targets, the forecast in float32 at least, gain and offset; an offset
             of None means 0.
         """
+        statistics, future, affine = self._select_statistics(future, stats, kind)
+        gain, offset = (future.new_ones(1), None) if affine is None else affine
+        # Channels stay on axis 2: plain broadcasting would match them with levels or samples.
+        shape = (1, 1, -1, *[1] * (future.ndim - 3))
+        offset = None if offset is None else offset.reshape(shape)
+        return statistics.add_trailing_axes(future), future, gain.reshape(shape), offset
+
+    def _select_statistics(
+        self, future: Tensor, stats: Stats, kind: ValueKind = "location"
+    ) -> tuple[LocationScale, Tensor, tuple[Tensor, Tensor] | None]:
+        """Return statistics and affine parameters of the targets, after checking the forecast.
+
+        Returns:
+            Statistics, the forecast in float32 at least, and gain and offset, (channels,) each, or
+            None for 1 and 0.
+        """
         statistics = self.future_statistics(self._restore_statistics(stats))
-        self._check_future(future, statistics.scale.shape[0], kind)
-        steps = max(statistic.shape[1] for statistic in statistics)
+        anchor, residual, scale = statistics
+        self._check_future(future, scale.shape[0], kind)
+        steps = max(anchor.shape[1], residual.shape[1], scale.shape[1])
         if steps not in (1, future.shape[1]):
             raise ValueError(
                 f"{type(self).__name__} was built for a horizon of {steps} steps but got a "
                 f"forecast of {future.shape[1]}. Build it with horizon={future.shape[1]}."
             )
-        future = future.to(torch.promote_types(future.dtype, statistics.scale.dtype))
+        if future.dtype is not scale.dtype:
+            future = future.to(torch.promote_types(future.dtype, scale.dtype))
         affine = self.inverse_affine_parameters(future.dtype)
-        gain, offset = (future.new_ones(1), None) if affine is None else affine
-        if self.target_index is not None:
-            statistics = statistics.select(self.target_index)
-            if affine is not None:
-                gain, offset = (parameter[self.target_index] for parameter in affine)
-        # Channels stay on axis 2: plain broadcasting would match them with levels or samples.
-        shape = (1, 1, -1, *[1] * (future.ndim - 3))
-        offset = None if offset is None else offset.reshape(shape)
-        return statistics.add_trailing_axes(future), future, gain.reshape(shape), offset
+        if self.targets is None:
+            return statistics, future, affine
+        index = self.target_index
+        assert index is not None
+        if affine is not None:
+            affine = affine[0][index], affine[1][index]
+        return statistics.select(index), future, affine
 
 
 class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
@@ -155,38 +180,43 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
         self._check_past(past)
         check_observed(past, observed)
         # Half precision can't hold a level, so everything is computed in float32 at least.
-        values = past.to(statistics_dtype(past.dtype))
+        values = past if past.dtype in FULL_PRECISION else past.to(statistics_dtype(past.dtype))
         affine = self.affine_parameters(values.dtype)
-        gain, offset = (1, 0) if affine is None else affine
-        # Three ways to compute the same formula. First, in eager mode on a CPU, for windows
-        # without gaps: block by block.
-        stats = None
-        if can_use_blocked_kernels(past):
-            stats = self._gap_free_statistics(values, observed)
-        if stats is not None:
-            factor = gain / stats.scale
-            # The residual is as small as `values - anchor`, so it can be part of the shift.
-            shift = offset - stats.residual * factor
-            return apply_affine(values, stats.anchor, factor, shift, None, past.dtype), stats
-        # Second, compiled for a CPU: custom operators, whose gradients have the anchor's shape.
-        on_cpu = is_compiling_for_cpu(past)
-        is_observed = (find_observed_op if on_cpu else find_observed)(past, observed)
+        # In eager mode on a CPU: windows without gaps need no masks, the usual case.
+        if can_branch_on_data(past):
+            result = self._normalize_gap_free(values, observed, affine, past.dtype)
+            if result is not None:
+                return result
+        # Everywhere else: the formula itself, masked before the division, since a NaN in the
+        # numerator would reach the scale's gradient.
+        is_observed = find_observed(past, observed)
         stats = self.statistics(values, is_observed)
-        if on_cpu:
-            factor = (gain / stats.scale).expand_as(stats.anchor)
-            shift = torch.zeros_like(stats.anchor) + offset
-            z = normalize_op(values, stats.anchor, stats.residual, factor, shift, is_observed)
-            return z.to(past.dtype), stats
-        # Third, everywhere else: the formula itself, masked before the division, since a NaN in
-        # the numerator would reach the scale's gradient.
         z = torch.where(is_observed, stats.centre(values), 0) / stats.scale
         if affine is not None:
-            z = z * gain + offset
+            z = torch.addcmul(affine[1], z, affine[0])
         return z.to(past.dtype), stats
 
-    def _gap_free_statistics(self, past: Tensor, observed: Tensor | None) -> LocationScale | None:
-        """Return the statistics of windows without gaps; None if any window has one."""
+    def _normalize_gap_free(
+        self,
+        values: Tensor,
+        observed: Tensor | None,
+        affine: tuple[Tensor, Tensor] | None,
+        dtype: torch.dtype,
+    ) -> tuple[Tensor, LocationScale] | None:
+        """Normalize windows without gaps; None if any window has one."""
         if observed is None and self.nan_reaches_scale:
-            stats = self.statistics(past, None)
-            return stats if stats.scale.isfinite().all() else None
-        return self.statistics(past, None) if all_finite_and_observed(past, observed) else None
+            stats = self.statistics(values, None)
+            if not math.isfinite(stats.scale.sum().item()):
+                return None
+        elif all_finite_and_observed(values, observed):
+            stats = self.statistics(values, None)
+        else:
+            return None
+        if values.numel() <= MAX_PLAIN_VALUES:
+            z = stats.centre(values) / stats.scale
+            return (z if affine is None else torch.addcmul(affine[1], z, affine[0])).to(dtype), stats
+        gain, offset = (1, 0) if affine is None else affine
+        factor = gain / stats.scale
+        # The residual is as small as `values - anchor`, so it can be part of the shift.
+        shift = offset - stats.residual * factor
+        return apply_affine(values, stats.anchor, factor, shift, None, dtype), stats

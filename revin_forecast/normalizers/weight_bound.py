@@ -5,7 +5,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from revin_forecast.normalizers.kernels.dispatch import can_use_blocked_kernels
+from revin_forecast.normalizers.kernels.dispatch import can_branch_on_data, is_away_from_zero
 
 MIN_GAIN = 0.01
 """Smallest effective affine weight: a forecast is never amplified more than 100 times."""
@@ -24,7 +24,7 @@ def bound_away_from_zero(weight: Tensor) -> Tensor:
     bound = 2 * MIN_GAIN
     # The usual case. Returning early saves ten small operations in each direction; compiled code
     # can't branch on data and takes the general path.
-    if can_use_blocked_kernels(weight) and not (weight.abs() < bound).any():
+    if can_branch_on_data(weight) and is_away_from_zero(weight, bound):
         return weight
     sign = torch.where(weight < 0, -1.0, 1.0).to(weight.dtype)
     bounded = sign * (weight.square() / (2 * bound) + bound / 2)

@@ -9,16 +9,20 @@ registers are full. Nothing here is differentiable.
 import math
 import threading
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
-BLOCK_BYTES = 2**21
-"""Size of a block for each thread, which fits the cache of one core."""
-SCRATCH_BYTES = 2**23
+BLOCK_BYTES = 2**19
+"""Size of a block for each thread: it fits the cache of one core, together with its result."""
+SCRATCH_BYTES = 2**22
 """Size of the buffer that a thread keeps between calls; a larger one is freed after the call."""
 ROW_VALUES = 64
 """Number of values per row that fills the registers; grouped rows have up to twice as many."""
+MAX_FUSED_MOMENTS = 512
+"""Up to this many values torch's variance, a single call, is faster than several fast ones."""
 
 AffineTerm = Tensor | None
 """(batch, 1, channels); None where there is nothing to add or subtract."""
@@ -34,7 +38,7 @@ def all_finite_and_observed(past: Tensor, observed: Tensor | None) -> bool:
     """
     if observed is not None and not all_true(observed):
         return False
-    return bool(past.sum(dtype=torch.promote_types(past.dtype, torch.float32)).isfinite())
+    return math.isfinite(past.sum(dtype=torch.promote_types(past.dtype, torch.float32)).item())
 
 
 def all_true(flags: Tensor) -> bool:
@@ -49,16 +53,39 @@ def moments_in_blocks(past: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
     Two passes: the variance is the mean square about the mean, never a difference of squares, which
     would cancel at a large level.
     """
+    if past.numel() <= MAX_FUSED_MOMENTS:
+        variance, mean = torch.var_mean(past - anchor, dim=1, correction=0, keepdim=True)
+        return mean, variance
     group, steps = _steps_per_row(past), past.shape[1]
     rows, row_anchor = _group_steps(past, group), _tile_channels(anchor, group)
     mean, variance = torch.empty_like(anchor), torch.empty_like(anchor)
-    for block, buffer in _iter_blocks(rows, anchor.dtype):
-        torch.sub(rows[block], row_anchor[block], out=buffer)
-        _sum_steps(buffer, group, mean[block])
-        mean[block].div_(steps)
-        buffer.sub_(_tile_channels(mean[block], group)).square_()
-        _sum_steps(buffer, group, variance[block])
+    for buffer, values, start, sums, squares in _iter_blocks(
+        anchor.dtype, rows, row_anchor, mean, variance
+    ):
+        torch.sub(values, start, out=buffer)
+        _sum_steps(buffer, group, sums)
+        buffer.sub_(_tile_channels(sums.div_(steps), group)).square_()
+        _sum_steps(buffer, group, squares)
     return mean, variance.div_(steps)
+
+
+def standardize_few(values: Tensor, correction: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return anchor, mean of `values - anchor`, both subtracted, and deviation, in few calls.
+
+    Args:
+        values: (batch, steps, channels).
+        correction: 0 divides the sum of squares by the number of steps, 1 by one less.
+    """
+    anchor = values[:, -1:]
+    centred = values - anchor
+    if values.numel() <= MAX_FUSED_MOMENTS:
+        deviation, mean = torch.std_mean(centred, dim=1, correction=correction, keepdim=True)
+        return anchor, mean, centred.sub_(mean), deviation
+    steps = values.shape[1]
+    mean = centred.mean(dim=1, keepdim=True)
+    centred.sub_(mean)
+    squares = (centred * centred).sum(dim=1, keepdim=True)
+    return anchor, mean, centred, squares.div_(steps - correction).sqrt_()
 
 
 def affine_in_blocks(
@@ -71,23 +98,24 @@ def affine_in_blocks(
 ) -> Tensor:
     """Return (values - anchor) * factor + small + large; see `dispatch.apply_affine`."""
     group = _steps_per_row(values)
-    rows = _group_steps(values, group)
-    factor = _tile_channels(factor, group)
-    anchor, small, large = (_tile_optional(term, group) for term in (anchor, small, large))
     result = values.new_empty(values.shape, dtype=dtype)
-    result_rows = _group_steps(result, group)
-    for block, buffer in _iter_blocks(rows, factor.dtype):
-        # Without a change of dtype, the block of the result itself is the buffer.
-        out = result_rows[block] if dtype == factor.dtype else buffer
-        source = rows[block] if anchor is None else torch.sub(rows[block], anchor[block], out=out)
-        if small is None:
-            torch.mul(source, factor[block], out=out)
+    tensors = _group_steps(values, group), _group_steps(result, group)
+    terms = (_tile_optional(term, group) for term in (anchor, factor, small, large))
+    # Without a change of dtype, the block of the result itself is the buffer.
+    buffer_dtype = None if dtype == factor.dtype else factor.dtype
+    for buffer, source, target, shift, slope, first, last in _iter_blocks(
+        buffer_dtype, *tensors, *terms
+    ):
+        out = target if buffer is None else buffer
+        centred = source if shift is None else torch.sub(source, shift, out=out)
+        if first is None:
+            torch.mul(centred, slope, out=out)
         else:
-            torch.addcmul(small[block], source, factor[block], out=out)
-        if large is not None:
-            out.add_(large[block])
-        if dtype != factor.dtype:
-            result_rows[block].copy_(out)
+            torch.addcmul(first, centred, slope, out=out)
+        if last is not None:
+            out.add_(last)
+        if buffer is not None:
+            target.copy_(buffer)
     return result
 
 
@@ -96,15 +124,14 @@ def sum_products_in_blocks(
 ) -> Tensor:
     """Return the sum over steps of gradient * (values - anchor), (batch, 1, channels)."""
     group = min(_steps_per_row(gradient), _steps_per_row(values))
-    gradient_rows, rows = _group_steps(gradient, group), _group_steps(values, group)
-    anchor = _tile_optional(anchor, group)
+    rows, gradient_rows = _group_steps(values, group), _group_steps(gradient, group)
     result = values.new_empty((values.shape[0], 1, values.shape[2]), dtype=dtype)
-    for block, buffer in _iter_blocks(rows, dtype):
-        source = (
-            rows[block] if anchor is None else torch.sub(rows[block], anchor[block], out=buffer)
-        )
-        torch.mul(source, gradient_rows[block], out=buffer)
-        _sum_steps(buffer, group, result[block])
+    for buffer, source, slopes, start, sums in _iter_blocks(
+        dtype, rows, gradient_rows, _tile_optional(anchor, group), result
+    ):
+        centred = source if start is None else torch.sub(source, start, out=buffer)
+        torch.mul(centred, slopes, out=buffer)
+        _sum_steps(buffer, group, sums)
     return result
 
 
@@ -116,6 +143,11 @@ def _steps_per_row(values: Tensor) -> int:
     steps, channels = values.shape[1:]
     if channels >= ROW_VALUES or values.stride()[1:] != (channels, 1):
         return 1
+    return _largest_group(steps, channels)
+
+
+@lru_cache(maxsize=4096)
+def _largest_group(steps: int, channels: int) -> int:
     return max(size for size in range(1, 2 * ROW_VALUES // channels + 1) if steps % size == 0)
 
 
@@ -127,7 +159,9 @@ def _group_steps(values: Tensor, group: int) -> Tensor:
 
 def _tile_channels(term: Tensor, group: int) -> Tensor:
     """Repeat a (batch, 1, channels) tensor for the steps grouped into a row."""
-    return term if group == 1 else torch.cat([term] * group, dim=2)
+    if group == 1:
+        return term
+    return term.expand(-1, group, -1).reshape(len(term), 1, group * term.shape[2])
 
 
 def _tile_optional(term: AffineTerm, group: int) -> AffineTerm:
@@ -144,15 +178,25 @@ def _sum_steps(rows: Tensor, group: int, out: Tensor) -> None:
         torch.sum(sums, dim=1, keepdim=True, out=out)
 
 
-def _iter_blocks(rows: Tensor, dtype: torch.dtype) -> Iterator[tuple[slice, Tensor]]:
-    """Yield slices of whole windows, each with a buffer of the slice's shape."""
-    window_bytes = rows.shape[1] * rows.shape[2] * dtype.itemsize
-    windows = max(1, BLOCK_BYTES * torch.get_num_threads() // max(1, window_bytes))
-    shape = min(windows, len(rows)), *rows.shape[1:]
-    buffer = _get_scratch_buffer(shape, dtype)
-    for start in range(0, len(rows), windows):
-        block = slice(start, min(start + windows, len(rows)))
-        yield block, buffer[: block.stop - start]
+def _iter_blocks(dtype: torch.dtype | None, *tensors: AffineTerm) -> Iterator[tuple[Any, ...]]:
+    """Yield a buffer and the same windows of all tensors; the first has the windows' values.
+
+    Without a dtype the buffer is None.
+    """
+    values = tensors[0]
+    assert values is not None
+    batch, steps, channels = values.shape
+    itemsize = (dtype or values.dtype).itemsize
+    windows = max(1, BLOCK_BYTES * torch.get_num_threads() // max(1, steps * channels * itemsize))
+    size = min(windows, batch)
+    buffer = None if dtype is None else _get_scratch_buffer((size, steps, channels), dtype)
+    if batch <= windows:  # the usual case, which needs no views
+        yield buffer, *tensors
+        return
+    for start in range(0, batch, windows):
+        stop = min(start + windows, batch)
+        part = None if buffer is None else buffer[: stop - start]
+        yield part, *(None if tensor is None else tensor[start:stop] for tensor in tensors)
 
 
 def _get_scratch_buffer(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from revin_forecast.normalizers.kernels.blocked import (
     AffineTerm,
@@ -19,16 +20,28 @@ from revin_forecast.normalizers.kernels.torch_ops import anchored_moments_op, is
 from revin_forecast.normalizers.statistics import last_observed_values, observed_count
 
 
-def can_use_blocked_kernels(*tensors: Tensor) -> bool:
-    """Return whether the blocked kernels apply: to plain tensors in CPU memory, not traced.
+MAX_PLAIN_VALUES = 2**16
+"""Up to this many values, a few plain operations are faster than the blocked kernels."""
+MAX_LISTED_VALUES = 16
+"""Up to this many values are compared faster in Python."""
 
-    Compilers fuse the plain formula themselves, and can't follow a branch that depends on data.
+
+def can_branch_on_data(tensor: Tensor) -> bool:
+    """Return whether Python may look at values: those of a plain tensor in CPU memory, not traced.
+
+    Compilers and transforms can't follow a branch that depends on data, and on a GPU it would wait
+    for the device. The fast paths of this package need such a branch: it finds gaps.
     """
-    if torch.compiler.is_compiling() or _is_traced_or_transformed():
-        return False
     # Subclasses, such as those of torch.func and of distributed tensors, have no plain memory.
-    plain = (Tensor, nn.Parameter)
-    return all(type(tensor) in plain and tensor.device.type == "cpu" for tensor in tensors)
+    is_plain = type(tensor) is Tensor or type(tensor) is nn.Parameter
+    return is_plain and tensor.is_cpu and not torch.compiler.is_compiling() and not _is_recorded()
+
+
+def is_away_from_zero(weight: Tensor, bound: float) -> bool:
+    """Return whether every value is at least `bound` away from zero."""
+    if weight.numel() > MAX_LISTED_VALUES:
+        return weight.detach().abs().amin().item() >= bound
+    return min(map(abs, weight.tolist())) >= bound
 
 
 def anchored_moments(past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -66,7 +79,7 @@ def apply_affine(
     """Return (values - anchor) * factor + small + large, added in that order.
 
     Args:
-        values: (batch, steps, channels), plain tensors that `can_use_blocked_kernels` accepts.
+        values: (batch, steps, channels), plain tensors that `can_branch_on_data` accepts.
         anchor: (batch, 1, channels), like the following three.
         factor: its dtype is that of the computation.
         small: added first.
@@ -122,10 +135,17 @@ class _AffineMap(torch.autograd.Function):
         )
 
 
-def _is_traced_or_transformed() -> bool:
-    """Return whether torch.jit traces, or a transform of torch.func such as vmap is active."""
-    # torch has no public function for either question.
+def _is_recorded() -> bool:
+    """Return whether something records or transforms each operation.
+
+    It is torch.jit tracing, a transform of torch.func such as vmap, a dispatch mode such as
+    `FakeTensorMode` or that of `make_fx`, or forward-mode differentiation.
+    """
+    # torch has no public function for these questions.
     bindings = torch._C  # pyright: ignore[reportPrivateUsage]
-    if bindings._get_tracing_state() is not None:  # pyright: ignore
-        return True
-    return bindings._are_functorch_transforms_active()  # pyright: ignore[reportPrivateUsage]
+    return (
+        bindings._get_tracing_state() is not None  # pyright: ignore
+        or bindings._are_functorch_transforms_active()  # pyright: ignore[reportPrivateUsage]
+        or bindings._len_torch_dispatch_stack() > 0  # pyright: ignore
+        or forward_ad._current_level >= 0  # pyright: ignore[reportPrivateUsage]
+    )
