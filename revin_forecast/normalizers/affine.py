@@ -13,6 +13,7 @@ from revin_forecast.normalizers.kernels.dispatch import (
     MAX_PLAIN_VALUES,
     apply_affine,
     can_branch_on_data,
+    multiply_add,
 )
 from revin_forecast.normalizers.mapped_distribution import DenormalizedDistribution
 from revin_forecast.normalizers.statistics import (
@@ -65,16 +66,18 @@ class AffineNormalizer(Normalizer[Stats]):
     def _denormalize_values(self, future: Tensor, stats: Stats) -> Tensor:
         """Map values (batch, horizon, channels) back, with as few operations as possible."""
         (anchor, residual, scale), future, affine = self._select_statistics(future, stats)
-        # The offset is as small as the residual, so adding it there saves a pass over the data
-        # without costing digits. The anchor may be large, so it is added last.
-        factor, small = scale, residual
-        if affine is not None:
-            factor = scale / affine[0]
-            small = torch.addcmul(residual, affine[1], factor, value=-1)
-        is_large = future.numel() > MAX_PLAIN_VALUES and anchor.shape[1] == factor.shape[1] == 1
+        is_large = future.numel() > MAX_PLAIN_VALUES and anchor.shape[1] == scale.shape[1] == 1
         if is_large and can_branch_on_data(future):
+            # The offset is as small as the residual, so adding it there saves a pass over the
+            # data without costing digits. The anchor may be large, so it is added last.
+            factor, small = scale, residual
+            if affine is not None:
+                factor = scale / affine[0]
+                small = residual - affine[1] * factor
             return apply_affine(future, None, factor, small, anchor, factor.dtype)
-        return torch.addcmul(small, future, factor) + anchor
+        if affine is not None:
+            future = (future - affine[1]) / affine[0]
+        return torch.addcmul(residual, future, scale) + anchor
 
     def normalize_future(self, future: Future, stats: Stats) -> Future:
         """Map values of the horizon to the common scale; see `Normalizer.normalize_future`."""
@@ -193,7 +196,7 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
         stats = self.statistics(values, is_observed)
         z = torch.where(is_observed, stats.centre(values), 0) / stats.scale
         if affine is not None:
-            z = torch.addcmul(affine[1], z, affine[0])
+            z = multiply_add(z, *affine)
         return z.to(past.dtype), stats
 
     def _normalize_gap_free(
@@ -214,7 +217,7 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
             return None
         if values.numel() <= MAX_PLAIN_VALUES:
             z = stats.centre(values) / stats.scale
-            return (z if affine is None else torch.addcmul(affine[1], z, affine[0])).to(dtype), stats
+            return (z if affine is None else multiply_add(z, *affine)).to(dtype), stats
         gain, offset = (1, 0) if affine is None else affine
         factor = gain / stats.scale
         # The residual is as small as `values - anchor`, so it can be part of the shift.

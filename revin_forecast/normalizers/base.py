@@ -172,22 +172,32 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
         return f"{self.channels}" + (f", targets={self.targets}" if self.targets else "")
 
     def _check_past(self, past: Tensor) -> None:
-        name = type(self).__name__
-        if past.ndim != 3:
-            raise ValueError(
-                f"{name} needs (batch, lookback, channels) but got shape {tuple(past.shape)}. "
-                "Add the missing axis: past.unsqueeze(0) for one window."
-            )
         # Also catches channel-first tensors, unless the look-back has as many steps.
-        if past.shape[2] != self.channels:
-            raise ValueError(
-                f"{name} was built for {self.channels} channels but got {past.shape[2]}. "
-                f"Pass channels={past.shape[2]}, or select {self.channels} columns."
-            )
-        if not past.is_floating_point():
+        if past.ndim != 3 or past.shape[2] != self.channels or past.shape[1] < 1:
+            raise ValueError(self._explain_shape(tuple(past.shape)))
+        if not past.is_floating_point() or past.dtype.itemsize == 1:
             raise TypeError(
-                f"{name} needs floating-point values but got {past.dtype}. Pass past.float()."
+                f"{type(self).__name__} needs floating-point values of 16 bits or more but got "
+                f"{past.dtype}. Pass past.float()."
             )
+
+    def _explain_shape(self, shape: tuple[int, ...]) -> str:
+        """Return the message for a look-back window of another shape."""
+        name = type(self).__name__
+        if len(shape) != 3:
+            return (
+                f"{name} needs (batch, lookback, channels) but got shape {shape}. Add the missing "
+                "axis: past.unsqueeze(0) for one window."
+            )
+        if shape[2] != self.channels:
+            return (
+                f"{name} was built for {self.channels} channels but got {shape[2]}. "
+                f"Pass channels={shape[2]}, or select {self.channels} columns."
+            )
+        return (
+            f"{name} needs windows of at least 1 step but got shape {shape}. Pass a look-back "
+            "that is longer, and check the slice of your table."
+        )
 
     def _restore_statistics(self, stats: Stats) -> Stats:
         """Return the statistics in their class, also from a plain tuple; see `denormalize`."""
@@ -199,6 +209,12 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
 
     def _check_future(self, future: Tensor, windows: int, kind: str = "location") -> None:
         """Check a forecast against its statistics, and the kind of its values."""
+        channels = self.channels if self.targets is None else len(self.targets)
+        # The usual case returns here, before any message is put together.
+        if kind == "location" and future.ndim > 2 and future.shape[2] == channels and (
+            future.shape[0] == windows
+        ):
+            return
         name = type(self).__name__
         if kind not in VALUE_KINDS:
             wanted = join_words([f'"{known}"' for known in VALUE_KINDS], "or")
@@ -211,7 +227,6 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
                 f"{name} maps back quantiles (batch, horizon, channels, levels) but got shape "
                 f"{tuple(future.shape)}. Add the axis of levels: future.unsqueeze(-1) for a median."
             )
-        channels = self.channels if self.targets is None else len(self.targets)
         if future.ndim < 3 or future.shape[2] != channels:
             raise ValueError(
                 f"{name} maps back {channels} channels (batch, horizon, {channels}) but got shape "

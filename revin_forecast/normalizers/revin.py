@@ -1,6 +1,5 @@
 """RevIN: reversible instance normalization."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -9,8 +8,8 @@ from torch import Tensor, nn
 
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
-from revin_forecast.normalizers.kernels.blocked import standardize_few
 from revin_forecast.normalizers.kernels.dispatch import MAX_PLAIN_VALUES, anchored_moments
+from revin_forecast.normalizers.kernels.few_values import normalize_few_values
 from revin_forecast.normalizers.reference_checkpoint import (
     AFFINE_NAMES,
     build_layers,
@@ -29,9 +28,6 @@ from revin_forecast.normalizers.weight_bound import bound_away_from_zero
 from revin_forecast.utils.shapes import Observed, Past
 
 LocationName = Literal["mean", "last", "median"]
-
-MIN_DEVIATION, MAX_DEVIATION = 1e-18, 1e18
-"""Deviations whose squares fit float32."""
 
 
 class RevIN(LocationScaleNormalizer):
@@ -135,7 +131,10 @@ class RevIN(LocationScaleNormalizer):
 
         None with `affine=False`.
         """
-        weight, bias = self.affine_weight, self.affine_bias
+        try:  # reading the attributes takes as long as an operation on a small window
+            weight, bias = self._parameters["affine_weight"], self._parameters["affine_bias"]
+        except KeyError:  # a parametrized weight
+            weight, bias = self.affine_weight, self.affine_bias
         if weight is None or bias is None:
             return None
         if weight.dtype is not dtype:
@@ -145,7 +144,7 @@ class RevIN(LocationScaleNormalizer):
     def inverse_affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         """Return weight and bias of the way back: w + eps^2 and b if unguarded."""
         affine = self.affine_parameters(dtype)
-        if affine is None or self.eps is None or not self.is_unguarded:
+        if not self.is_unguarded or affine is None or self.eps is None:
             return affine
         return affine[0] + self.eps * self.eps, affine[1]
 
@@ -260,25 +259,13 @@ class RevIN(LocationScaleNormalizer):
         affine: tuple[Tensor, Tensor] | None,
         dtype: torch.dtype,
     ) -> tuple[Tensor, LocationScale] | None:
-        """Normalize windows without gaps; see `LocationScaleNormalizer`.
-
-        Few values take less time than the calls of the operations on them, so the paper's own case
-        gets as few calls as possible.
-        """
-        is_plain = self.statistic == "mean" and self.eps is None and observed is None
-        is_plain = is_plain and values.shape[1] > self.correction
-        if not is_plain or values.numel() > MAX_PLAIN_VALUES or values.requires_grad:
-            return super()._normalize_gap_free(values, observed, affine, dtype)
-        anchor, mean, centred, deviation = standardize_few(values, self.correction)
-        lowest, highest = torch.aminmax(deviation)
-        # The general way serves gaps, whose deviation is NaN, and windows without spread.
-        if not (lowest.item() > MIN_DEVIATION and highest.item() < MAX_DEVIATION):
-            return super()._normalize_gap_free(values, observed, affine, dtype)
-        if affine is None:
-            z = centred / deviation
-        else:
-            z = torch.addcmul(affine[1], centred, affine[0] / deviation)
-        return (z if z.dtype is dtype else z.to(dtype)), LocationScale(anchor, mean, deviation)
+        """Normalize windows without gaps; see `LocationScaleNormalizer`."""
+        is_usual = self.statistic == "mean" and self.detach and observed is None
+        if is_usual and 0 < values.numel() <= MAX_PLAIN_VALUES:
+            few = normalize_few_values(values, self.correction, self.eps, affine, dtype)
+            if few is not None:
+                return few
+        return super()._normalize_gap_free(values, observed, affine, dtype)
 
     def _location_residual(
         self, past: Tensor, anchor: Tensor, mean: Tensor, observed: Tensor | None

@@ -14,7 +14,7 @@ from revin_forecast.normalizers.kernels.blocked import (
     all_finite_and_observed,
     moments_in_blocks,
 )
-from revin_forecast.normalizers.kernels.dispatch import apply_affine, can_use_blocked_kernels
+from revin_forecast.normalizers.kernels.dispatch import apply_affine, can_branch_on_data
 
 SHAPES = [(5, 24, 3), (4, 37, 7), (3, 1, 1), (2, 30, 70), (6, 97, 2), (0, 8, 3)]
 
@@ -125,10 +125,10 @@ def test_completeness():
 
 def test_blocks_are_for_plain_tensors_in_eager_mode():
     past = sample_tensor(2, 5, 3)
-    assert can_use_blocked_kernels(past)
-    assert not can_use_blocked_kernels(past.to("meta"))
+    assert can_branch_on_data(past)
+    assert not can_branch_on_data(past.to("meta"))
     results = []
-    torch.vmap(lambda window: results.append(can_use_blocked_kernels(window)) or window)(past)
+    torch.vmap(lambda window: results.append(can_branch_on_data(window)) or window)(past)
     assert results == [False]
 
 

@@ -21,7 +21,7 @@ SCRATCH_BYTES = 2**22
 """Size of the buffer that a thread keeps between calls; a larger one is freed after the call."""
 ROW_VALUES = 64
 """Number of values per row that fills the registers; grouped rows have up to twice as many."""
-MAX_FUSED_MOMENTS = 512
+MAX_FUSED_MOMENTS = 1024
 """Up to this many values torch's variance, a single call, is faster than several fast ones."""
 
 AffineTerm = Tensor | None
@@ -53,7 +53,7 @@ def moments_in_blocks(past: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
     Two passes: the variance is the mean square about the mean, never a difference of squares, which
     would cancel at a large level.
     """
-    if past.numel() <= MAX_FUSED_MOMENTS:
+    if 0 < past.numel() <= MAX_FUSED_MOMENTS:
         variance, mean = torch.var_mean(past - anchor, dim=1, correction=0, keepdim=True)
         return mean, variance
     group, steps = _steps_per_row(past), past.shape[1]
@@ -67,25 +67,6 @@ def moments_in_blocks(past: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
         buffer.sub_(_tile_channels(sums.div_(steps), group)).square_()
         _sum_steps(buffer, group, squares)
     return mean, variance.div_(steps)
-
-
-def standardize_few(values: Tensor, correction: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return anchor, mean of `values - anchor`, both subtracted, and deviation, in few calls.
-
-    Args:
-        values: (batch, steps, channels).
-        correction: 0 divides the sum of squares by the number of steps, 1 by one less.
-    """
-    anchor = values[:, -1:]
-    centred = values - anchor
-    if values.numel() <= MAX_FUSED_MOMENTS:
-        deviation, mean = torch.std_mean(centred, dim=1, correction=correction, keepdim=True)
-        return anchor, mean, centred.sub_(mean), deviation
-    steps = values.shape[1]
-    mean = centred.mean(dim=1, keepdim=True)
-    centred.sub_(mean)
-    squares = (centred * centred).sum(dim=1, keepdim=True)
-    return anchor, mean, centred, squares.div_(steps - correction).sqrt_()
 
 
 def affine_in_blocks(

@@ -41,7 +41,7 @@ def is_away_from_zero(weight: Tensor, bound: float) -> bool:
     """Return whether every value is at least `bound` away from zero."""
     if weight.numel() > MAX_LISTED_VALUES:
         return weight.detach().abs().amin().item() >= bound
-    return min(map(abs, weight.tolist())) >= bound
+    return min(map(abs, weight.view(-1).tolist())) >= bound
 
 
 def anchored_moments(past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -66,6 +66,14 @@ def anchored_moments(past: Tensor, observed: Tensor | None) -> tuple[Tensor, Ten
     squares = (centred - mean).square()
     squares = squares if observed is None else torch.where(observed, squares, 0)
     return anchor, mean, squares.sum(dim=1, keepdim=True) / count
+
+
+def multiply_add(values: Tensor, factor: Tensor, shift: Tensor) -> Tensor:
+    """Return values * factor + shift."""
+    # One call is faster, but its gradient takes one operation more than those of two calls.
+    if torch.is_grad_enabled():
+        return values * factor + shift
+    return torch.addcmul(shift, values, factor)
 
 
 def apply_affine(
