@@ -155,7 +155,7 @@ def _sum_steps(rows: Tensor, group: int, out: Tensor) -> None:
         torch.sum(rows, dim=1, keepdim=True, out=out)
     else:
         # Rows first: that sum reads memory in order, and little remains for the second one.
-        sums = rows.sum(dim=1).view(len(rows), group, -1)
+        sums = rows.sum(dim=1).view(len(rows), group, out.shape[2])
         torch.sum(sums, dim=1, keepdim=True, out=out)
 
 

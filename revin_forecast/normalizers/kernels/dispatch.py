@@ -38,10 +38,10 @@ def can_branch_on_data(tensor: Tensor) -> bool:
 
 
 def is_away_from_zero(weight: Tensor, bound: float) -> bool:
-    """Return whether every value is at least `bound` away from zero."""
-    if weight.numel() > MAX_LISTED_VALUES:
+    """Return whether every value of (channels,) is at least `bound` away from zero."""
+    if weight.ndim != 1 or weight.numel() > MAX_LISTED_VALUES:
         return weight.detach().abs().amin().item() >= bound
-    return min(map(abs, weight.view(-1).tolist())) >= bound
+    return min(map(abs, weight.tolist())) >= bound
 
 
 def anchored_moments(past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
