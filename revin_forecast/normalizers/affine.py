@@ -13,7 +13,6 @@ from revin_forecast.normalizers.kernels.dispatch import (
     MAX_PLAIN_VALUES,
     apply_affine,
     can_branch_on_data,
-    multiply_add,
 )
 from revin_forecast.normalizers.mapped_distribution import DenormalizedDistribution
 from revin_forecast.normalizers.statistics import (
@@ -196,7 +195,7 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
         stats = self.statistics(values, is_observed)
         z = torch.where(is_observed, stats.centre(values), 0) / stats.scale
         if affine is not None:
-            z = multiply_add(z, *affine)
+            z = z * affine[0] + affine[1]
         return z.to(past.dtype), stats
 
     def _normalize_gap_free(
@@ -217,7 +216,7 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
             return None
         if values.numel() <= MAX_PLAIN_VALUES:
             z = stats.centre(values) / stats.scale
-            return (z if affine is None else multiply_add(z, *affine)).to(dtype), stats
+            return (z if affine is None else z * affine[0] + affine[1]).to(dtype), stats
         gain, offset = (1, 0) if affine is None else affine
         factor = gain / stats.scale
         # The residual is as small as `values - anchor`, so it can be part of the shift.

@@ -20,6 +20,8 @@ from revin_forecast.normalizers.reference_checkpoint import (
 from revin_forecast.normalizers.statistics import (
     LocationScale,
     guard_zero_scale,
+    largest_observed_values,
+    last_observed_values,
     observed_median,
     statistics_dtype,
     unbias_variance,
@@ -120,7 +122,11 @@ class RevIN(LocationScaleNormalizer):
         past = past.detach() if self.detach else past
         # The anchor is a value of the window: `past - anchor` is exact at any level, and exactly
         # zero for a constant window.
-        anchor, mean, variance = anchored_moments(past, observed)
+        if observed is None or self.statistic == "last":
+            anchor = last_observed_values(past, observed)
+        else:
+            anchor = largest_observed_values(past, observed)
+        mean, variance = anchored_moments(past, observed, anchor)
         if self.correction == 1:
             variance = unbias_variance(variance, past, observed)
         residual = self._location_residual(past, anchor, mean, observed)

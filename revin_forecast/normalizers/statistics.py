@@ -85,6 +85,15 @@ def last_observed_values(past: Tensor, observed: Tensor | None) -> Tensor:
     return torch.where(latest > 0, value, 0)
 
 
+def largest_observed_values(past: Tensor, observed: Tensor) -> Tensor:
+    """Return the largest observed value of each window and channel, 0 where nothing is observed.
+
+    A value of the window, as the last one is, but found in one pass.
+    """
+    largest = torch.where(observed, past, -torch.inf).amax(dim=1, keepdim=True)
+    return torch.where(largest == -torch.inf, 0, largest)
+
+
 def observed_count(past: Tensor, observed: Tensor | None) -> Tensor | int:
     """Return the number of observed values of each window and channel, at least 1."""
     if observed is None:

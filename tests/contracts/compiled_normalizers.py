@@ -110,25 +110,6 @@ def test_compiled_code_keeps_the_precision():
     assert (compiled(window) - exact).abs().max() < 1e-5
 
 
-def test_operators_pass_opcheck():
-    from revin_forecast.normalizers.kernels import torch_ops as operators
-
-    past, observed = sample_windows(), torch.rand(5, 24, 3) < 0.9
-    anchor = past[:, -1:]
-    factor = torch.rand(5, 1, 3) + 0.5
-    for operator, inputs in (
-        (operators.find_observed_op, (past, observed)),
-        (operators.anchored_moments_op, (past, observed)),
-        (operators.normalize_op, (past, anchor, factor, factor, anchor, observed)),
-        (operators.denormalize_op, (past, factor, factor, anchor)),
-        (operators.scale_gradient_op, (past, factor, observed)),
-        (operators.scale_gradient_op, (past, factor, None)),
-        (operators.sum_gradient_op, (past, past, anchor, observed)),
-        (operators.sum_gradient_op, (past, past, None, None)),
-    ):
-        torch.library.opcheck(operator, inputs)
-
-
 def test_exported_programs_contain_no_custom_operator():
     model = Reversible(nn.Identity(), RevIN(3)).eval()
     program = torch.export.export(model, (sample_windows(),))

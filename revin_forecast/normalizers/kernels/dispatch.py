@@ -1,7 +1,7 @@
-"""Choice of the way to compute moments and affine maps: blocked kernels, operators or formulas.
+"""Choice of the way to compute moments and affine maps: in blocks or by the plain formula.
 
-Blocked kernels serve a CPU in eager mode, custom operators serve torch.compile on a CPU, and plain
-tensor operations serve everything else.
+Blocks serve large batches on a CPU in eager mode. Plain tensor operations serve everything else:
+small batches, other devices, compiled and exported programs, transforms.
 """
 
 from typing import Any, cast
@@ -16,8 +16,7 @@ from revin_forecast.normalizers.kernels.blocked import (
     moments_in_blocks,
     sum_products_in_blocks,
 )
-from revin_forecast.normalizers.kernels.torch_ops import anchored_moments_op, is_compiling_for_cpu
-from revin_forecast.normalizers.statistics import last_observed_values, observed_count
+from revin_forecast.normalizers.statistics import observed_count
 
 
 MAX_PLAIN_VALUES = 2**16
@@ -44,36 +43,28 @@ def is_away_from_zero(weight: Tensor, bound: float) -> bool:
     return min(map(abs, weight.tolist())) >= bound
 
 
-def anchored_moments(past: Tensor, observed: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Return each window's anchor, and mean and biased variance of `past - anchor`.
-
-    The anchor is the last observed value. All three are (batch, 1, channels).
+def anchored_moments(
+    past: Tensor, observed: Tensor | None, anchor: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return mean and biased variance of `past - anchor`, (batch, 1, channels) each.
 
     Args:
         past: (batch, time, channels).
         observed: True where a value counts; None means everywhere, and all are finite.
+        anchor: (batch, 1, channels), a value of each window, which is exactly its mean if the
+            window is constant.
     """
-    # Neither the operator nor the blocks are differentiable.
-    needs_gradient = past.requires_grad and torch.is_grad_enabled()
-    if observed is not None and not needs_gradient and is_compiling_for_cpu(past):
-        return anchored_moments_op(past, observed)
-    anchor = last_observed_values(past, observed)
-    if observed is None and not needs_gradient:
-        return anchor, *moments_in_blocks(past, anchor)
-    centred = past - anchor if observed is None else torch.where(observed, past - anchor, 0)
+    if observed is None:
+        # The blocks are not differentiable.
+        if not (past.requires_grad and torch.is_grad_enabled()):
+            return moments_in_blocks(past, anchor)
+        centred = past - anchor
+        mean = centred.mean(dim=1, keepdim=True)
+        return mean, (centred - mean).square().mean(dim=1, keepdim=True)
     count = observed_count(past, observed)
-    mean = centred.sum(dim=1, keepdim=True) / count
-    squares = (centred - mean).square()
-    squares = squares if observed is None else torch.where(observed, squares, 0)
-    return anchor, mean, squares.sum(dim=1, keepdim=True) / count
-
-
-def multiply_add(values: Tensor, factor: Tensor, shift: Tensor) -> Tensor:
-    """Return values * factor + shift."""
-    # One call is faster, but its gradient takes one operation more than those of two calls.
-    if torch.is_grad_enabled():
-        return values * factor + shift
-    return torch.addcmul(shift, values, factor)
+    mean = torch.where(observed, past - anchor, 0).sum(dim=1, keepdim=True) / count
+    squares = torch.where(observed, past - anchor - mean, 0).square()
+    return mean, squares.sum(dim=1, keepdim=True) / count
 
 
 def apply_affine(

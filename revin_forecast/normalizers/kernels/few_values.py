@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from revin_forecast.normalizers.kernels.blocked import MAX_FUSED_MOMENTS
-from revin_forecast.normalizers.kernels.dispatch import multiply_add
 from revin_forecast.normalizers.statistics import LocationScale
 
 MIN_SCALE, MAX_SCALE = 1e-18, 1e18
@@ -52,5 +51,5 @@ def normalize_few_values(
         return None
     z = centred / scale
     if affine is not None:
-        z = multiply_add(z, *affine)
+        z = z * affine[0] + affine[1]
     return (z if z.dtype is dtype else z.to(dtype)), LocationScale(anchor, mean, scale)
