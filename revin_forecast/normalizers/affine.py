@@ -65,8 +65,12 @@ class AffineNormalizer(Normalizer[Stats]):
     def _denormalize_values(self, future: Tensor, stats: Stats) -> Tensor:
         """Map values (batch, horizon, channels) back, with as few operations as possible."""
         (anchor, residual, scale), future, affine = self._select_statistics(future, stats)
-        is_large = future.numel() > MAX_PLAIN_VALUES and anchor.shape[1] == scale.shape[1] == 1
-        if is_large and can_branch_on_data(future):
+        # A comparison of sizes would become a condition of a traced program.
+        if not torch.compiler.is_compiling() and (
+            future.numel() > MAX_PLAIN_VALUES
+            and anchor.shape[1] == scale.shape[1] == 1
+            and can_branch_on_data(future)
+        ):
             # The offset is as small as the residual, so adding it there saves a pass over the
             # data without costing digits. The anchor may be large, so it is added last.
             factor, small = scale, residual
