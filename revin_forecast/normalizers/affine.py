@@ -135,6 +135,11 @@ class AffineNormalizer(Normalizer[Stats]):
                 f"forecast of {future.shape[1]}. Build it with horizon={future.shape[1]}."
             )
         if future.dtype is not scale.dtype:
+            if future.dtype.itemsize == 1:  # float8 can't be promoted
+                raise TypeError(
+                    f"{type(self).__name__} needs a forecast of 16 bits or more but got "
+                    f"{future.dtype}. Pass future.float()."
+                )
             future = future.to(torch.promote_types(future.dtype, scale.dtype))
         affine = self.inverse_affine_parameters(future.dtype)
         if self.targets is None:
@@ -189,7 +194,8 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
         values = past if past.dtype in FULL_PRECISION else past.to(statistics_dtype(past.dtype))
         affine = self.affine_parameters(values.dtype)
         # In eager mode on a CPU: windows without gaps need no masks, the usual case.
-        if can_branch_on_data(past):
+        is_eager = can_branch_on_data(past)
+        if is_eager:
             result = self._normalize_gap_free(values, observed, affine, past.dtype)
             if result is not None:
                 return result
@@ -197,6 +203,10 @@ class LocationScaleNormalizer(AffineNormalizer[LocationScale]):
         # numerator would reach the scale's gradient.
         is_observed = find_observed(past, observed)
         stats = self.statistics(values, is_observed)
+        if is_eager and not math.isfinite(stats.scale.sum().item()):
+            # A deviation fits float32 although its square does not.
+            wide = self.statistics(values.double(), is_observed)
+            stats = LocationScale(*(statistic.to(values.dtype) for statistic in wide))
         z = torch.where(is_observed, stats.centre(values), 0) / stats.scale
         if affine is not None:
             z = z * affine[0] + affine[1]

@@ -211,8 +211,11 @@ class Normalizer(nn.Module, ABC, Generic[Stats]):
         """Check a forecast against its statistics, and the kind of its values."""
         channels = self.channels if self.targets is None else len(self.targets)
         # The usual case returns here, before any message is put together.
-        if kind == "location" and future.ndim > 2 and future.shape[2] == channels and (
-            future.shape[0] == windows
+        if (
+            kind == "location"
+            and future.ndim > 2
+            and future.shape[2] == channels
+            and (future.shape[0] == windows)
         ):
             return
         name = type(self).__name__

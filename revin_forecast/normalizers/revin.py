@@ -43,8 +43,8 @@ class RevIN(LocationScaleNormalizer):
     add `eps` to every variance, so that f(a x + b) = a f(x) + b holds exactly. A weight closer to
     zero than 0.02 acts as at least 0.01 in both directions, where the authors divide by
     w + eps^2 on the way back only (`affine="unguarded"`). Statistics are returned, where the
-    authors store them on the module. In float32 a window's deviation must be between 1e-18 and
-    1e18, because its square has to fit the dtype.
+    authors store them on the module. In float32 a window's deviation must be 1e-18 or more, because
+    its square has to fit the dtype; compiled, exported and on a GPU also 1e18 or less.
 
     Args:
         channels: channels of the look-back window.

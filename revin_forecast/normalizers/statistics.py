@@ -1,5 +1,6 @@
 """Statistics of windows over their observed values."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -69,7 +70,7 @@ def find_observed(past: Tensor, observed: Tensor | None) -> Tensor:
         ValueError: `observed` is not a boolean tensor of the shape of `past`.
     """
     check_observed(past, observed)
-    finite = past.isfinite()
+    finite = past.abs() < math.inf  # False for NaN; half the operations of `isfinite`
     return finite if observed is None else finite & observed
 
 

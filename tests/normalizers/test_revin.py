@@ -300,3 +300,32 @@ def test_constant_half_precision_windows_and_large_deviation(dtype):
     assert stats.scale.dtype == torch.float32
     assert stats.scale.isfinite().all()
     assert z.detach().float().std() == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("statistic", ["mean", "last", "median"])
+@pytest.mark.parametrize("windows", [2, 400])
+@pytest.mark.parametrize("deviation", [3e18, 1e19, 1e30, 1e37])
+def test_deviations_whose_square_does_not_fit_float32(deviation, windows, statistic):
+    unit = sample_windows(windows, 64, 3)
+    layer = RevIN(3, statistic=statistic)
+    expected, _ = layer.normalize(unit.float())
+    z, stats = layer.normalize((unit * deviation).float())
+    torch.testing.assert_close(z, expected, rtol=1e-5, atol=1e-5)
+    back = layer.denormalize(z, stats)
+    torch.testing.assert_close(back / deviation, unit.float(), rtol=1e-5, atol=1e-5)
+
+
+def test_windows_without_steps_are_refused():
+    message = r"RevIN needs windows of at least 1 step but got shape \(2, 0, 3\)"
+    with pytest.raises(ValueError, match=message):
+        RevIN(3).normalize(torch.zeros(2, 0, 3))
+
+
+def test_eight_bit_values_are_refused():
+    past = torch.zeros(2, 4, 3).to(torch.float8_e4m3fn)
+    message = r"16 bits or more but got torch.float8_e4m3fn. Pass past.float\(\)"
+    with pytest.raises(TypeError, match=message):
+        RevIN(3).normalize(past)
+    z, stats = RevIN(3).normalize(past.float())
+    with pytest.raises(TypeError, match=r"16 bits or more .* Pass future.float\(\)"):
+        RevIN(3).denormalize(z.to(torch.float8_e4m3fn), stats)

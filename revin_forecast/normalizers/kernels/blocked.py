@@ -9,6 +9,7 @@ registers are full. Nothing here is differentiable.
 import math
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -169,23 +170,28 @@ def _iter_blocks(dtype: torch.dtype | None, *tensors: AffineTerm) -> Iterator[tu
     batch, steps, channels = values.shape
     itemsize = (dtype or values.dtype).itemsize
     windows = max(1, BLOCK_BYTES * torch.get_num_threads() // max(1, steps * channels * itemsize))
-    size = min(windows, batch)
-    buffer = None if dtype is None else _get_scratch_buffer((size, steps, channels), dtype)
-    if batch <= windows:  # the usual case, which needs no views
-        yield buffer, *tensors
-        return
-    for start in range(0, batch, windows):
-        stop = min(start + windows, batch)
-        part = None if buffer is None else buffer[: stop - start]
-        yield part, *(None if tensor is None else tensor[start:stop] for tensor in tensors)
+    shape = min(windows, batch), steps, channels
+    with _borrow_scratch(0 if dtype is None else math.prod(shape) * itemsize) as memory:
+        buffer = None if dtype is None else memory.view(dtype).view(shape)
+        if batch <= windows:  # the usual case, which needs no views
+            yield buffer, *tensors
+            return
+        for start in range(0, batch, windows):
+            stop = min(start + windows, batch)
+            part = None if buffer is None else buffer[: stop - start]
+            yield part, *(None if tensor is None else tensor[start:stop] for tensor in tensors)
 
 
-def _get_scratch_buffer(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """Return uninitialized memory: the thread's own buffer, or new memory if that is too small."""
-    # Each thread keeps its buffer, because fresh pages cost as much as a pass over the data.
-    size = math.prod(shape) * dtype.itemsize
+@contextmanager
+def _borrow_scratch(size: int) -> Iterator[Tensor]:
+    """Lend uninitialized bytes: of the thread's own buffer, or new ones if that is too small."""
+    # Each thread keeps its buffer, because fresh pages cost as much as a pass over the data. It is
+    # taken away while in use, so that a forecast in a signal handler gets another one.
+    buffer: Tensor | None = getattr(_thread_scratch, "buffer", None)
+    _thread_scratch.buffer = None
     if size > SCRATCH_BYTES:
-        return torch.empty(shape, dtype=dtype)
-    if not hasattr(_thread_scratch, "buffer"):
-        _thread_scratch.buffer = torch.empty(SCRATCH_BYTES, dtype=torch.uint8)
-    return _thread_scratch.buffer[:size].view(dtype).view(shape)
+        yield torch.empty(size, dtype=torch.uint8)
+    else:
+        buffer = torch.empty(SCRATCH_BYTES, dtype=torch.uint8) if buffer is None else buffer
+        yield buffer[:size]
+    _thread_scratch.buffer = buffer

@@ -40,7 +40,8 @@ def is_away_from_zero(weight: Tensor, bound: float) -> bool:
     """Return whether every value of (channels,) is at least `bound` away from zero."""
     if weight.ndim != 1 or weight.numel() > MAX_LISTED_VALUES:
         return weight.detach().abs().amin().item() >= bound
-    return min(map(abs, weight.tolist())) >= bound
+    values: list[float] = weight.tolist()  # pyright: ignore[reportUnknownMemberType]
+    return min(map(abs, values)) >= bound
 
 
 def anchored_moments(
@@ -62,8 +63,9 @@ def anchored_moments(
         mean = centred.mean(dim=1, keepdim=True)
         return mean, (centred - mean).square().mean(dim=1, keepdim=True)
     count = observed_count(past, observed)
-    mean = torch.where(observed, past - anchor, 0).sum(dim=1, keepdim=True) / count
-    squares = torch.where(observed, past - anchor - mean, 0).square()
+    centred = torch.where(observed, past - anchor, 0)
+    mean = centred.sum(dim=1, keepdim=True) / count
+    squares = torch.where(observed, centred - mean, 0).square()
     return mean, squares.sum(dim=1, keepdim=True) / count
 
 
@@ -146,5 +148,5 @@ def _is_recorded() -> bool:
         bindings._get_tracing_state() is not None  # pyright: ignore
         or bindings._are_functorch_transforms_active()  # pyright: ignore[reportPrivateUsage]
         or bindings._len_torch_dispatch_stack() > 0  # pyright: ignore
-        or forward_ad._current_level >= 0  # pyright: ignore[reportPrivateUsage]
+        or forward_ad._current_level >= 0  # pyright: ignore
     )
