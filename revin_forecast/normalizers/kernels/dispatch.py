@@ -18,7 +18,6 @@ from revin_forecast.normalizers.kernels.blocked import (
 )
 from revin_forecast.normalizers.statistics import observed_count
 
-
 MAX_PLAIN_VALUES = 2**16
 """Up to this many values, a few plain operations are faster than the blocked kernels."""
 MAX_LISTED_VALUES = 16
