@@ -1,7 +1,9 @@
 """Two calls of one module that run into each other, in one thread or in two, without chance."""
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -37,11 +39,9 @@ def run_nested(net: nn.Module, outer: Call, inner: Call) -> Tensor:
         outer: the call whose result is returned.
         inner: the call to run in between, about `MAX_NESTED_CALLS` times.
     """
-    parts = [part for part in net.modules() if part is not net]
-    stride = -(-len(parts) // MAX_NESTED_CALLS)
     is_inside = False
 
-    def run_inner(*_: object) -> None:
+    def run_inner() -> None:
         nonlocal is_inside
         if is_inside:
             return
@@ -51,12 +51,39 @@ def run_nested(net: nn.Module, outer: Call, inner: Call) -> Tensor:
         finally:
             is_inside = False
 
-    handles = [part.register_forward_pre_hook(run_inner) for part in parts[:: max(1, stride)]]
-    try:
+    with _before_parts(net, run_inner):
         return outer()
-    finally:
-        for handle in handles:
-            handle.remove()
+
+
+def waits_for_others(net: nn.Module, outer: Call, inner: Call) -> bool:
+    """Return whether a call in one thread waits until that of another thread has ended.
+
+    A net with a lock does so. If its lock is not reentrant, a call inside another one in the same
+    thread would never end.
+
+    Args:
+        net: the module that both call.
+        outer: the call to wait for.
+        inner: the call that may wait.
+    """
+    start = time.perf_counter()
+    outer()
+    patience = WAIT_SECONDS + 20 * (time.perf_counter() - start)
+    thread = threading.Thread(target=_ignore_errors(inner), daemon=True)
+    is_waiting = False
+
+    def start_inner() -> None:
+        nonlocal is_waiting
+        if thread.ident is None:
+            thread.start()
+            thread.join(patience)
+            is_waiting = thread.is_alive()
+
+    with _before_parts(net, start_inner):
+        outer()
+    if thread.ident is not None:
+        thread.join()
+    return is_waiting
 
 
 def list_strides(operations: int) -> list[int]:
@@ -106,6 +133,33 @@ def run_in_turns(first: Call, second: Call, stride: int) -> tuple[Tensor, Tensor
     if errors:
         raise errors[0]
     return results[0], results[1]
+
+
+@contextmanager
+def _before_parts(net: nn.Module, action: Callable[[], None]) -> Iterator[None]:
+    """Within this context, run an action before each of up to MAX_NESTED_CALLS submodules."""
+    own_thread = threading.get_ident()
+    parts = [part for part in net.modules() if part is not net]
+    stride = max(1, -(-len(parts) // MAX_NESTED_CALLS))
+
+    def run_action(*_: object) -> None:
+        if threading.get_ident() == own_thread:  # calls of other threads are not interrupted
+            action()
+
+    handles = [part.register_forward_pre_hook(run_action) for part in parts[::stride]]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _ignore_errors(call: Call) -> Callable[[], None]:
+    def run() -> None:
+        with suppress(Exception):  # a refusal is not a wait
+            call()
+
+    return run
 
 
 class _EachOperation(TorchFunctionMode):

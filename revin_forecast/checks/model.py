@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from revin_forecast.checks import model_behaviour, model_numerics
 from revin_forecast.checks.model_call import Arguments, parse_arguments
@@ -31,8 +32,8 @@ def check_model(
     parameters and its buffers.
 
     Args:
-        net: any module whose first output is the forecast, (batch, horizon, channels) or another
-            shape that begins with the batch.
+        net: any module whose first output with an entry for each window is the forecast, (batch,
+            horizon, channels) or another shape of at least two axes that begins with the batch.
         windows: at least 2 windows without gaps, (batch, lookback, channels), in any units. Or all
             arguments of the net, as a tuple or as a dictionary of keyword arguments, the windows
             first. Other arguments with one entry per window are split along with the windows.
@@ -48,7 +49,7 @@ def check_model(
         CheckError: a promise does not hold; the message names all that do not, and the measured
             value of the worst.
         ValueError: the windows, or the positions in `changed`, can't be used; or the net can't be
-            copied.
+            copied, or called with these arguments.
     """
     subject = _prepare(net, windows, changed)
     run_checks(title or type(net).__name__, _bind_checks(subject, equivariant_to))
@@ -64,7 +65,7 @@ def audit_model(
 
     Raises:
         ValueError: the windows, or the positions in `changed`, can't be used; or the net can't be
-            copied.
+            copied, or called with these arguments.
     """
     subject = _prepare(net, windows, changed)
     return list(collect_results(_bind_checks(subject, equivariant_to)))
@@ -73,12 +74,25 @@ def audit_model(
 def _prepare(net: nn.Module, windows: Arguments, changed: Sequence[int]) -> ModelUnderCheck:
     subject = ModelUnderCheck(net, parse_arguments(windows, changed))
     try:
-        subject.copy()
+        copied = subject.copy()
     except Exception as error:
         raise ValueError(
             f"check_model copies the net, but {type(net).__name__} can't be copied: "
             f"{type(error).__name__}: {error}. Give the object that refuses a method __deepcopy__, "
             "or create it when it is used."
+        ) from error
+    try:
+        with torch.no_grad():
+            subject.call.clone().forecast(copied)
+    except Exception as error:
+        shapes = [
+            tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            for value in subject.call.values
+        ]
+        raise ValueError(
+            f"{type(net).__name__} gives no forecast for the arguments {shapes}: "
+            f"{type(error).__name__}: {error} Pass the windows and all other arguments that the "
+            "net needs, as a tuple or a dictionary."
         ) from error
     return subject
 

@@ -12,6 +12,7 @@ from revin_forecast.checks.interleaving import (
     list_strides,
     run_in_turns,
     run_nested,
+    waits_for_others,
 )
 from revin_forecast.checks.model_call import ModelCall
 from revin_forecast.checks.model_under_check import ModelUnderCheck
@@ -37,30 +38,39 @@ def check_repeatable(subject: ModelUnderCheck) -> None:
     first = _forecast(net, subject.call)
     with torch.no_grad():
         call.forecast(net)
-    expect_close(call.windows, subject.call.windows, 0.0, "the windows after a call")
+    for place, (used, given) in enumerate(zip(call.values, subject.call.values, strict=True)):
+        if isinstance(used, Tensor):
+            name = "the windows" if place == 0 else f"argument {place}"
+            expect_close(used, given, 0.0, f"{name} after a call")
     second = _forecast(net, subject.call)
     expect_close(second, first, subject.rounding, "two equal calls in evaluation mode")
 
 
-def check_windows_independent(subject: ModelUnderCheck) -> str | None:
-    """A window's forecast does not depend on the others in the batch."""
+def check_windows_independent(subject: ModelUnderCheck) -> str | Remark | None:
+    """A window's forecast does not depend on the others in the batch.
+
+    A net may refuse a single window, with an explanation.
+    """
     if not subject.is_repeatable:
         return NOT_REPEATABLE
     net, call, tolerance = subject.copy(), subject.call, subject.reordered_rounding
     other = call.other_batch()
+    refusal: str | None = None
     for number in range(min(len(call.windows), MAX_SINGLE_WINDOWS)):
         mixed = _forecast(net, call.put_window(number, other))[number]
         expected = subject.forecast[number]
         expect_close(mixed, expected, tolerance, "a window among other windows", "leak")
-        single = _forecast(net, call.select(torch.tensor([number])))[0]
-        expect_close(single, expected, tolerance, "a window alone and in a batch", "leak")
-    return None
+        single, refusal = _try_forecast(net, call.select(torch.tensor([number])))
+        if single is not None:
+            expect_close(single[0], expected, tolerance, "a window alone and in a batch", "leak")
+    return None if refusal is None else Remark(f"a single window is refused: {refusal}")
 
 
 def check_calls_independent(subject: ModelUnderCheck) -> str | Remark | None:
     """A call gives the same forecast after another call, and with other calls inside it.
 
-    A net may refuse the calls inside another one, with an explanation.
+    Calls inside another one are tried in evaluation and in training mode. A net may refuse them
+    with an explanation. They are left out if a call waits for the end of another one.
     """
     if not subject.is_repeatable:
         return NOT_REPEATABLE
@@ -68,21 +78,23 @@ def check_calls_independent(subject: ModelUnderCheck) -> str | Remark | None:
     half = other.select(torch.arange(max(1, len(other.windows) // 2)))
     _forecast(net, subject.call)
     for call in (other, half):
-        _forecast(net, call)
+        _try_forecast(net, call)
         after = _forecast(net, subject.call)
         expect_close(
             after, subject.forecast, subject.rounding, "a forecast after another call", "leak"
         )
+    _check_reused_memory(subject, net, other)
+    if waits_for_others(net, lambda: _forecast(net, subject.call), lambda: _forecast(net, other)):
+        return Remark("a call waits for the end of another, so none is tried inside another")
     try:
-        nested = run_nested(
-            net, lambda: _forecast(net, subject.call), lambda: _forecast(net, other)
-        )
+        _check_nested(subject, net, other, subject.forecast, "a forecast")
+        _check_nested_in_training(subject, other)
+    except CheckError:
+        raise
     except Exception as error:
         if not is_explained(error):
             raise
         return Remark(f"a call inside another one is refused: {shorten(str(error))}")
-    promise = "a forecast with another call inside it"
-    expect_close(nested, subject.forecast, subject.rounding, promise, "leak")
     return None
 
 
@@ -121,12 +133,12 @@ def check_training_state(subject: ModelUnderCheck) -> str | Remark | None:
     if not subject.is_repeatable:
         return NOT_REPEATABLE
     net = subject.copy()
-    before = {name: value.clone() for name, value in net.state_dict().items()}
+    before = copy.deepcopy(net.state_dict())  # an extra state may be any object
     net.train()
     _forecast(net, subject.call.other_batch())
     net.eval()
     after = net.state_dict()
-    changes = [name for name in before if not torch.equal(before[name], after[name])]
+    changes = find_changes(before, after)
     net.load_state_dict(before)
     forecast = _forecast(net, subject.call)
     promise = "a forecast after a call in training mode"
@@ -163,6 +175,50 @@ def check_copies(subject: ModelUnderCheck) -> Remark | None:
     if impossible:
         return Remark(f"{' and '.join(impossible)} fail before the first call, too")
     return None
+
+
+def _check_reused_memory(subject: ModelUnderCheck, net: nn.Module, other: ModelCall) -> None:
+    """Check that new windows in the tensors of an earlier call get their own forecast."""
+    expected = _forecast(subject.copy(), other)
+    with torch.no_grad():
+        call = subject.call.clone()
+        call.forecast(net)
+        call.overwrite(other)
+        forecast = call.forecast(net)
+    tolerance = subject.rounding * max(
+        1.0, (expected.abs().max() / subject.forecast.abs().max().clamp(min=1e-30)).item()
+    )
+    promise = "a forecast of new windows in the tensors of an earlier call"
+    expect_close(forecast, expected, tolerance, promise, "leak")
+
+
+def _check_nested(
+    subject: ModelUnderCheck, net: nn.Module, other: ModelCall, expected: Tensor, name: str
+) -> None:
+    nested = run_nested(net, lambda: _forecast(net, subject.call), lambda: _forecast(net, other))
+    promise = f"{name} with another call inside it"
+    expect_close(nested, expected, subject.rounding, promise, "leak")
+
+
+def _check_nested_in_training(subject: ModelUnderCheck, other: ModelCall) -> None:
+    """Check calls inside another one in training mode, if the forecast is not random there."""
+    net = subject.copy().train()
+    try:
+        first, second = (_forecast(net, subject.call) for _ in range(2))
+    except Exception:  # reported by the check of training
+        return
+    if first.shape == second.shape and bool((first - second).abs().max() <= subject.rounding):
+        _check_nested(subject, net, other, second, "a forecast in training mode")
+
+
+def _try_forecast(net: nn.Module, call: ModelCall) -> tuple[Tensor | None, str | None]:
+    """Return the forecast, or the explanation with which the net refuses the call."""
+    try:
+        return _forecast(net, call), None
+    except Exception as error:
+        if not is_explained(error):
+            raise
+        return None, shorten(str(error))
 
 
 def _forecast(net: nn.Module, call: ModelCall) -> Tensor:

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 MIN_WINDOWS = 2
 """One window can't show whether windows are independent."""
@@ -51,6 +50,12 @@ class ModelCall:
         """Return the call with copies of its tensors."""
         values = [value.clone() if isinstance(value, Tensor) else value for value in self.values]
         return replace(self, values=tuple(values))
+
+    def overwrite(self, other: "ModelCall") -> None:
+        """Copy the tensors of another call into those of this one, as loaders reuse memory."""
+        for own, new in zip(self.values, other.values, strict=True):
+            if isinstance(own, Tensor):
+                own.copy_(new)
 
     def _has_windows(self, value: Any) -> bool:
         """Return whether an argument has one entry per window."""
@@ -132,10 +137,14 @@ class ModelCall:
 def _list_leaves(output: Any) -> list[Any]:
     """Return the values in an output, in order: of a mapping, a dataclass or nested containers."""
     if isinstance(output, Mapping):
-        return list(cast(Mapping[str, Any], output).values())
-    if is_dataclass(output):
-        return [getattr(output, field.name) for field in fields(output)]
-    return tree_leaves(output)
+        parts = list(cast(Mapping[str, Any], output).values())
+    elif is_dataclass(output):
+        parts = [getattr(output, field.name) for field in fields(output)]
+    elif isinstance(output, list | tuple):
+        parts = list(cast("Sequence[Any]", output))
+    else:
+        return [output]
+    return [leaf for part in parts for leaf in _list_leaves(part)]
 
 
 def parse_arguments(windows: Arguments, changed: Sequence[int]) -> ModelCall:

@@ -1,6 +1,7 @@
 """Running of checks, their results, and the assertions they share."""
 
 import math
+import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+RAISES = re.compile(r"(?:^|: *)(?:raise|assert) ")
+"""A line of code that raises an error on purpose, also after a condition in the same line."""
 MIN_MESSAGE_LENGTH = 20
 """Shorter error messages do not explain the error."""
 MAX_REMARK_LENGTH = 80
@@ -249,7 +252,7 @@ def is_explained(error: Exception) -> bool:
     The error comes from a `raise` statement; one from inside torch's operators is an accident.
     """
     frames = traceback.extract_tb(error.__traceback__)
-    is_raised = bool(frames) and (frames[-1].line or "").startswith(("raise ", "assert "))
+    is_raised = bool(frames) and RAISES.search(frames[-1].line or "") is not None
     return is_raised and len(str(error)) > MIN_MESSAGE_LENGTH
 
 

@@ -16,6 +16,7 @@ from revin_forecast.checks.samples import perturb, sample_windows
 
 LOOKBACK, HORIZON, CHANNELS = 48, 12, 3
 LOCK = threading.RLock()
+STORE = {}
 PROMISES = len(MODEL_CHECKS) + 3
 BOTH = ("shift", "scale")
 
@@ -223,6 +224,113 @@ class RefusesNested(PlainNet):
             self.local.is_busy = False
 
 
+class LeaksInTraining(PlainNet):
+    """Keeps its statistics on the module, but in training mode only."""
+
+    def forward(self, past):
+        if not self.training:
+            return super().forward(past)
+        self.kept = self.statistics(past)
+        z = self.map(self.normalize(past, *self.kept))
+        return self.restore(z, *self.kept)
+
+
+class KeyedByTensor(PlainNet):
+    """Keeps statistics for each tensor object, whose values may change."""
+
+    def statistics(self, past):
+        kept = self.__dict__.setdefault("kept", {})
+        address = past.data_ptr(), len(past)
+        if address not in kept:
+            kept[address] = past, super().statistics(past)
+        return kept[address][1]
+
+
+class SameSize(PlainNet):
+    """Keeps statistics until the number of windows changes."""
+
+    kept = (torch.zeros(0),)
+
+    def statistics(self, past):
+        if len(self.kept[0]) != len(past):
+            self.kept = super().statistics(past)
+        return self.kept
+
+
+class InGlobal(PlainNet):
+    """Keeps statistics in the module of Python."""
+
+    def statistics(self, past):
+        STORE[InGlobal] = super().statistics(past)
+        return STORE[InGlobal]
+
+    def restore(self, z, *statistics):
+        return super().restore(z, *STORE[InGlobal])
+
+
+class InClosure(PlainNet):
+    """Keeps statistics in a function, which copies of the net share."""
+
+    def __init__(self):
+        super().__init__()
+        self.keep, self.recall = make_closure()
+
+    def statistics(self, past):
+        self.keep(super().statistics(past))
+        return self.recall()
+
+    def restore(self, z, *statistics):
+        return super().restore(z, *self.recall())
+
+
+def make_closure():
+    kept = []
+
+    def recall():
+        return kept[-1]
+
+    return kept.append, recall
+
+
+class NoSingleWindow(PlainNet):
+    def forward(self, past):
+        if len(past) == 1: raise ValueError("one window is too few. Pass 2 or more.")  # fmt: skip # noqa: E701
+        return super().forward(past)
+
+
+class GloballyLocked(PlainNet):
+    """Safe, but a call inside another one would wait for ever."""
+
+    lock = threading.Lock()
+
+    def forward(self, past):
+        with GloballyLocked.lock:
+            return super().forward(past)
+
+
+class ExtraState(PlainNet):
+    def get_extra_state(self):
+        return {"version": 1}
+
+    def set_extra_state(self, state):
+        assert state == {"version": 1}
+
+
+class Gated(PlainNet):
+    """Each window and channel is given to one of many maps."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate = nn.Linear(HORIZON, 4)
+        self.maps = nn.ModuleList(nn.Linear(HORIZON, HORIZON) for _ in range(4))
+
+    def restore(self, z, *statistics):
+        weights, chosen = self.gate(z.mT).softmax(-1).max(-1, keepdim=True)
+        mapped = torch.stack([each(z.mT) for each in self.maps], -1)
+        index = chosen.unsqueeze(-1).expand(*mapped.shape[:-1], 1)
+        return super().restore((mapped.gather(-1, index).squeeze(-1) * weights).mT, *statistics)
+
+
 class FailsOnGaps(PlainNet):
     """Gaps end in an accident, not in a refusal."""
 
@@ -303,7 +411,7 @@ SCALE = "forecasts follow a change of scale"
         (BatchMean, {WINDOWS, GAPS, SHIFT, PRECISION}),
         (NoWayBack, {SHIFT}),
         (NoLocation, set()),
-        (FirstCallOnly, {WINDOWS, TRAINING, SHIFT}),
+        (FirstCallOnly, {WINDOWS, CALLS, TRAINING, SHIFT}),
         (RunningMean, {STATE}),
         (StaleAfterTraining, {TRAINING}),
         (Dropping, {SAME}),
@@ -312,6 +420,14 @@ SCALE = "forecasts follow a change of scale"
         (MixedChannels, {GAPS}),
         (KeepsHistory, {COPIES}),
         (RoundedMean, {PRECISION}),
+        (LeaksInTraining, {CALLS}),
+        (KeyedByTensor, {CALLS}),
+        (SameSize, {CALLS, TRAINING, SHIFT}),
+        (InGlobal, {CALLS, THREADS}),
+        (InClosure, {CALLS, THREADS}),
+        (NoSingleWindow, set()),
+        (ExtraState, set()),
+        (Gated, set()),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -339,6 +455,36 @@ def test_refusals_are_printed_and_accidents_are_failures():
     detail = audit(Refusing())[GAPS].detail
     assert detail == "refused: got NaN or infinite values. Fill the gaps first."
     assert audit(FailsOnGaps())[GAPS].kind == "error"
+    detail = audit(NoSingleWindow())[WINDOWS].detail
+    assert detail == "a single window is refused: one window is too few. Pass 2 or more."
+
+
+def test_calls_inside_a_locked_call_are_left_out():
+    results = audit(GloballyLocked())
+    assert all(result.holds is not False for result in results.values())
+    assert (
+        results[CALLS].detail
+        == "a call waits for the end of another, so none is tried inside another"
+    )
+
+
+def test_leaks_in_training_mode_and_of_reused_memory_are_described():
+    detail = audit(LeaksInTraining())[CALLS].detail
+    assert "in training mode with another call inside it: differs by" in detail
+    detail = audit(KeyedByTensor())[CALLS].detail
+    assert "new windows in the tensors of an earlier call: differs by" in detail
+
+
+def test_a_changed_further_argument_is_found():
+    class ChangesMarks(FourArguments):
+        def forward(self, x_enc, x_mark_enc, x_dec, x_mark_dec):
+            forecast = super().forward(x_enc, x_mark_enc, x_dec, x_mark_dec)
+            x_mark_dec.add_(1)
+            return forecast
+
+    zeros = torch.zeros(5, LOOKBACK, CHANNELS)
+    result = audit(ChangesMarks(), (windows(), None, zeros, zeros))[SAME]
+    assert result.detail == "argument 3 after a call: differs by 1, allowed is 0"
 
 
 def test_the_compatible_layer_in_the_net_of_others_has_no_leak():
@@ -446,9 +592,9 @@ def test_the_forecast_may_be_a_field_of_a_dataclass(has_slots):
 
     class DataclassNet(PlainNet):
         def forward(self, past):
-            return output_class(None, super().forward(past))
+            return {"all": (output_class(None, super().forward(past)), None)}
 
-    assert not failures_of(DataclassNet(), windows()) - {COPIES}
+    assert not failures_of(DataclassNet(), windows())
 
 
 def test_one_series_per_window_and_other_channels():
@@ -517,5 +663,11 @@ def test_an_output_without_a_forecast_is_reported():
         def forward(self, past):
             return super().forward(past).mean()
 
-    with pytest.raises(CheckError, match=r"Summary returned \[\(\)\] for 5 windows. Return the"):
+    with pytest.raises(ValueError, match=r"Summary returned \[\(\)\] for 5 windows. Return the"):
         check_model(Summary(), windows())
+
+
+def test_arguments_that_the_net_cannot_take_are_reported_once():
+    message = r"PlainNet gives no forecast for the arguments \[\(5, 40, 3\)\]: .* Pass the windows"
+    with pytest.raises(ValueError, match=message):
+        check_model(PlainNet(), windows()[:, :40])
