@@ -25,6 +25,7 @@ MODES = (
     ("n", "d"),
     ("forward", "inverse"),
     (True, False),
+    (False, True),
 )
 """Pairs of second arguments of `forward`, tried next."""
 OTHER_METHODS = (("forward", "inverse"), ("_normalize", "_denormalize"))
@@ -102,21 +103,42 @@ class CallStyle:
 
 
 def find_call_style(layer: nn.Module) -> CallStyle | None:
-    """Return the calls that map windows and back, tried on a copy; None if none is known."""
-    past = sample_windows().float()
+    """Return the calls that map windows and back, tried on a copy; None if none is known.
+
+    A second argument that only counts as true may mean the same as another one, so the first calls
+    whose two directions differ are taken, if there are any.
+    """
+    found: list[CallStyle] = []
     for style in _list_styles(layer):
-        twin = copy.deepcopy(layer)
         try:
-            with torch.no_grad():
-                z, stats = style.normalize(twin, past)
-                if stats:
-                    style = _with_statistics(style, len(stats))
-                back = style.denormalize(twin, as_forecast(z), stats)
+            tried, is_distinct = _try_style(copy.deepcopy(layer), style)
         except Exception:  # user code may raise anything for a call that it does not know
             continue
-        if z.shape == past.shape and back.shape == as_forecast(z).shape:
-            return style
-    return None
+        if tried is not None and is_distinct:
+            return tried
+        if tried is not None:
+            found.append(tried)
+    return next(iter(found), None)
+
+
+@torch.no_grad()
+def _try_style(layer: nn.Module, style: CallStyle) -> tuple[CallStyle | None, bool]:
+    """Return the style with its statistics, or None, and whether its two directions differ."""
+    past = sample_windows().float()
+    z, stats = style.normalize(layer, past)
+    if stats:
+        style = _with_statistics(style, len(stats))
+    forecast = as_forecast(z)
+    back = style.denormalize(layer, forecast.clone(), stats)
+    if z.shape != past.shape or back.shape != forecast.shape:
+        return None, False
+    if style.modes is None:
+        return style, True
+    try:
+        again = style.normalize(layer, forecast.clone())[0]
+    except Exception:  # it takes windows of its own length only, and the other direction did not
+        return style, True
+    return style, not torch.equal(back, again)
 
 
 def _with_statistics(style: CallStyle, count: int) -> CallStyle:

@@ -91,8 +91,8 @@ def _prepare(net: nn.Module, windows: Arguments, changed: Sequence[int]) -> Mode
         ]
         raise ValueError(
             f"{type(net).__name__} gives no forecast for the arguments {shapes}: "
-            f"{type(error).__name__}: {error} Pass the windows and all other arguments that the "
-            "net needs, as a tuple or a dictionary."
+            f"{type(error).__name__}: {str(error).rstrip('.')}. Pass the windows and all other "
+            "arguments that the net needs, as a tuple or a dictionary."
         ) from error
     return subject
 

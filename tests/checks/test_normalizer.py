@@ -297,6 +297,18 @@ class Bool(Mode):
         return self.there(x) if mode else self.back(x)
 
 
+class Truthy(Mode):
+    """Any text counts as true."""
+
+    def forward(self, x, is_first=True):
+        return self.there(x) if is_first else self.back(x)
+
+
+class Inverse(Mode):
+    def forward(self, x, inverse=False):
+        return self.back(x) if inverse else self.there(x)
+
+
 class Sized(Mode):
     """Needs the sizes under the names of other libraries."""
 
@@ -346,6 +358,8 @@ ORIGINAL_DEFECTS = {
         (Short, "layer.norm(x) and layer.denorm(y)"),
         (Private, "layer._normalize(x) and layer._denormalize(y)"),
         (Bool, "layer(x, True) and layer(y, False)"),
+        (Truthy, "layer(x, True) and layer(y, False)"),
+        (Inverse, "layer(x, False) and layer(y, True)"),
         (Sized, 'layer(x, "norm") and layer(y, "denorm")'),
     ],
 )
