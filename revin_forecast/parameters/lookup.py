@@ -45,14 +45,21 @@ def find_parameter(
     """Return the parameter registered under a dotted name; None if it is registered as absent.
 
     Raises:
-        ValueError: nothing is registered under the name.
+        ValueError: nothing is registered under the name, or a lazy parameter without values.
     """
     parent, _, leaf = name.rpartition(".")
     try:
         # Any attribute may hold None, but only an absent parameter is a None in this dictionary.
-        return module.get_submodule(parent)._parameters[leaf]  # pyright: ignore[reportPrivateUsage]
+        found = module.get_submodule(parent)._parameters[leaf]  # pyright: ignore[reportPrivateUsage]
     except (AttributeError, KeyError):
         pass
+    else:
+        if found is not None and is_lazy(found):
+            raise ValueError(
+                f"{name} of the {role} {type(module).__name__} has no values before its first "
+                "call. Call the module once on an example, or build it with its sizes."
+            )
+        return found
     existing = [name for name, _ in module.named_parameters(remove_duplicate=False)]
     raise ValueError(
         f"the {role} {type(module).__name__} has no parameter {name!r}; it has {existing}. {remedy}"

@@ -13,7 +13,8 @@ def share_parametrization(
 
     Both modules hold the same list of parametrizations, and each evaluates it when its tensor is
     read. So the two tensors are equal after every step of an optimizer, and each forward pass has
-    a graph of its own.
+    a graph of its own. Those of `spectral_norm` are equal in evaluation mode only, because in
+    training mode each reading improves its estimate of the norm.
 
     Args:
         source: module whose tensor is parametrized.

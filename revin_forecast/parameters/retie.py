@@ -45,8 +45,9 @@ def retie(module: nn.Module, groups: Iterable[Sequence[str]]) -> None:
     >>> shared_parameters(pair)
     [('0.weight', '1.weight'), ('0.bias', '1.bias')]
     """
-    members = [[_find_member(module, name) for name in group] for group in groups]
+    members = [[_find_member(module, name) for name in _list_group(group)] for group in groups]
     # All groups are checked before any is tied: a failure changes nothing.
+    members = [group for group in members if group]
     for group in members:
         for other in group:
             _check_member(_choose_first(group), other)
@@ -58,6 +59,20 @@ def retie(module: nn.Module, groups: Iterable[Sequence[str]]) -> None:
         else:
             parameters = [_read_parameter(member) for member in group]
             replace_everywhere(module, {id(old): parameters[0] for old in parameters})
+
+
+def _list_group(group: Sequence[str]) -> Sequence[str]:
+    """Return the group.
+
+    Raises:
+        ValueError: it is one name, whose letters would be taken for names.
+    """
+    if isinstance(group, str):
+        raise ValueError(
+            f"groups holds the name {group!r} in place of a group of names. Pass a list of groups, "
+            "such as [('0.weight', '1.weight')]."
+        )
+    return group
 
 
 @dataclass(frozen=True)
@@ -91,7 +106,9 @@ def _find_member(module: nn.Module, name: str) -> _Member:
     if parametrize.is_parametrized(owner, leaf):
         return _Member(name, owner, leaf)
     remedy = "Take the groups from shared_parameters(module) before the sharing is broken."
-    if isinstance(getattr(owner, leaf, None), Tensor):
+    if leaf in dict(owner.named_buffers(recurse=False)):
+        remedy = "It is a buffer, which optimizers do not change; assign one object to both names."
+    elif isinstance(getattr(owner, leaf, None), Tensor):
         remedy = (
             "It is computed by a hook; use torch.nn.utils.parametrizations.weight_norm or "
             "spectral_norm, which this function understands."

@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from revin_forecast.parameters.lookup import find_shared_names
 
@@ -44,6 +45,8 @@ def read_weight_file(path: str | Path) -> WeightFile:
     Raises:
         ValueError: the file is not a safetensors file, or its groups are not groups of names.
     """
+    if Path(path).is_dir():
+        raise ValueError(f"{path} is a folder. Pass the path of a safetensors file.")
     try:
         with cast(
             AbstractContextManager[_TensorFile], safe_open(str(path), framework="pt")
@@ -103,6 +106,11 @@ def collect_state(module: nn.Module) -> dict[str, Tensor]:
                 f"{name} is the extra state of a submodule (get_extra_state), a "
                 f"{type(value).__name__}, but the file holds parameters and buffers only. Register "
                 "its values as buffers, or save module.state_dict() with torch.save."
+            )
+        if is_lazy(value):
+            raise ValueError(
+                f"{name} has no values before the module's first call (a lazy module). Call the "
+                "module once on an example, or build it with its sizes."
             )
         if isinstance(value, Tensor) and value.layout != torch.strided:
             raise ValueError(

@@ -5,14 +5,19 @@ under the first name; its metadata entry "shared" lists the groups of names, as 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
-from revin_forecast.parameters.lookup import assign_tensor, find_shared_names
+from revin_forecast.parameters.lookup import (
+    assign_tensor,
+    find_shared_names,
+    group_names,
+    identify_memory,
+)
 from revin_forecast.parameters.weight_files import (
     Groups,
     collect_state,
@@ -94,10 +99,10 @@ def load_parameters(module: nn.Module, path: str | Path) -> None:
 
     Raises:
         ValueError: the file is not a safetensors file; names, shapes or dtypes differ; the module
-            shares parameters for which the file has different values; the file shares parameters
-            that can't be one object in the module; or the module has an extra state, quantized
-            values, or buffers on the meta device that no file holds (persistent=False). The module
-            is unchanged in that case.
+            shares parameters or memory for which the file has different values; the file shares
+            parameters that can't be one object in the module; or the module has an extra state,
+            quantized, lazy or expanded values, or buffers on the meta device that no file holds
+            (persistent=False). The module is unchanged in that case.
 
     >>> from tempfile import TemporaryDirectory
     >>> from revin_forecast.parameters.sharing import share_parameters
@@ -120,6 +125,7 @@ def load_parameters(module: nn.Module, path: str | Path) -> None:
         _check_shape_and_dtype(path, name, state[name], tensors[stored_name])
     _check_shared_values(path, state, stored_names, tensors)
     _check_sharable(path, state, groups)
+    _check_writable(state)
     _check_other_buffers(module, state)
     for name, stored_name in stored_names.items():
         _set_values(module, state, name, tensors[stored_name])
@@ -161,13 +167,29 @@ def _check_shared_values(
     stored_names: Mapping[str, str],
     tensors: Mapping[str, Tensor],
 ) -> None:
-    """Check that the file has one value for each tensor that the module shares."""
-    for group in find_shared_names(state.items()):
+    """Check that the file has one value for each tensor or memory that the module shares."""
+    for group in group_names((name, _identify_values(tensor)) for name, tensor in state.items()):
         first, *others = (tensors[stored_names[name]] for name in group)
         if not all(torch.equal(first, other) for other in others):
             raise ValueError(
                 f"the module shares one tensor as {' = '.join(group)}, but {path} holds "
                 "different values for them. Build the module without that sharing."
+            )
+
+
+def _identify_values(tensor: Tensor) -> Hashable:
+    """Return a key that is equal for tensors with the same entries in the same memory."""
+    return identify_memory(tensor), tuple(tensor.shape), tensor.stride()
+
+
+def _check_writable(state: Mapping[str, Tensor]) -> None:
+    """Check that each entry of a tensor has a place in memory, which `expand` does not give."""
+    for name, tensor in state.items():
+        sizes = zip(tensor.shape, tensor.stride(), strict=True)
+        if not tensor.is_meta and any(size > 1 and stride == 0 for size, stride in sizes):
+            raise ValueError(
+                f"{name} has several entries in one place in memory, as expand() makes them, so "
+                "they can't be loaded one by one. Build the module with a clone() of it."
             )
 
 

@@ -149,3 +149,30 @@ def test_an_absent_bias_is_refused():
     pair = nn.ModuleList([nn.Linear(4, 2), nn.Linear(4, 2, bias=False)])
     with pytest.raises(ValueError, match=r"1.bias is absent from the module \(None\)"):
         retie(pair, [("0.bias", "1.bias")])
+
+
+def test_groups_may_be_empty_but_not_names():
+    pair = nn.ModuleList([nn.Linear(4, 2), nn.Linear(4, 2)])
+    with pytest.raises(ValueError, match=r"the name '0.weight' in place of a group of names. Pass"):
+        retie(pair, ("0.weight", "1.weight"))  # pyright: ignore[reportArgumentType]
+    retie(pair, [(), ("0.weight",)])
+    assert shared_parameters(pair) == []
+    retie(pair, [("0.weight", "1.weight")])
+    assert shared_parameters(pair) == [("0.weight", "1.weight")]
+
+
+def test_buffers_are_refused_as_buffers():
+    pair = nn.ModuleList([nn.BatchNorm1d(4), nn.BatchNorm1d(4)])
+    with pytest.raises(
+        ValueError, match=r"no parameter '0.running_mean'; .* It is a buffer, which"
+    ):
+        retie(pair, [("0.running_mean", "1.running_mean")])
+
+
+def test_spectral_norm_is_shared_and_equal_in_evaluation():
+    pair = build_pair()
+    groups = shared_parameters(pair)
+    parametrizations.spectral_norm(pair[0])
+    retie(pair, groups)
+    pair.eval()
+    assert torch.equal(pair[0].weight, pair[1].weight)

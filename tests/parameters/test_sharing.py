@@ -448,3 +448,13 @@ def test_dotted_names_and_summary():
     assert summary.groups == (("one.0.weight", "two.0.weight"), ("one.1.bias", "two.1.bias"))
     assert (summary.named_count, summary.unique_count, summary.saved_count) == (32, 22, 10)
     assert str(summary).splitlines()[0] == "22 parameters; sharing saved 10 of 32"
+
+
+def test_lazy_parameters_are_not_shared():
+    lazy = nn.LazyLinear(2), nn.LazyLinear(2)
+    with pytest.raises(ValueError, match=r"weight of the source LazyLinear has no values before"):
+        share_parameters(*lazy, "all")
+    for layer in lazy:
+        layer(torch.ones(1, 3))
+    share_parameters(*lazy, "all")
+    assert lazy[0].weight is lazy[1].weight

@@ -278,3 +278,59 @@ def test_tensors_that_no_file_holds_are_refused(values, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         save_parameters(net, tmp_path / "file")
     assert not (tmp_path / "file").exists()
+
+
+def test_lazy_modules_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"weight has no values before the module's first call"):
+        save_parameters(nn.LazyLinear(2), tmp_path / "file")
+    save_parameters(nn.Linear(3, 2), tmp_path / "file")
+    lazy = nn.LazyLinear(2)
+    with pytest.raises(ValueError, match=r"weight has no values .* Call the module once on"):
+        load_parameters(lazy, tmp_path / "file")
+    lazy(torch.ones(1, 3))
+    load_parameters(lazy, tmp_path / "file")
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="is a folder. Pass the path of a safetensors file"):
+        load_parameters(nn.Linear(2, 2), tmp_path)
+
+
+def test_different_values_for_one_memory_are_refused(tmp_path):
+    pair = build_pair(tied=False)
+    save_parameters(pair, tmp_path / "file")
+    pair[1].weight.data = pair[0].weight.data
+    before = pair[0].weight.detach().clone()
+    with pytest.raises(ValueError, match=r"as 0.weight = 1.weight, but .* different values for"):
+        load_parameters(pair, tmp_path / "file")
+    assert torch.equal(pair[0].weight, before)
+    save_parameters(pair, tmp_path / "file")
+    load_parameters(pair, tmp_path / "file")
+
+
+def test_a_transposed_view_of_a_weight_keeps_its_values(tmp_path):
+    weight = nn.Parameter(torch.randn(3, 3))
+    views = nn.ParameterList([weight, nn.Parameter(weight.detach().mT)])
+    save_parameters(views, tmp_path / "file")
+    expected = weight.detach().clone()
+    with torch.no_grad():
+        weight.zero_()
+    load_parameters(views, tmp_path / "file")
+    assert torch.equal(views[0], expected)
+    assert torch.equal(views[1], expected.mT)
+
+
+def test_expanded_buffers_are_refused_before_anything_is_loaded(tmp_path):
+    net, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    for layer in (net, other):
+        layer.register_buffer("mask", torch.ones(1).expand(3))
+    save_parameters(net, tmp_path / "file")
+    before = other.weight.detach().clone()
+    with pytest.raises(
+        ValueError, match=r"mask has several entries in one place .* a clone\(\) of"
+    ):
+        load_parameters(other, tmp_path / "file")
+    assert torch.equal(other.weight, before)
+    other.mask = other.mask.clone()
+    load_parameters(other, tmp_path / "file")
+    assert torch.equal(other.weight, net.weight)
