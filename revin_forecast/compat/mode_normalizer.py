@@ -183,9 +183,11 @@ class ModeNormalizer(LocationScaleNormalizer):
         return forecast
 
     def _check_forecast(self, y: Tensor, stats: LocationScale, axes: int) -> None:
-        wanted = f"{stats.scale.shape[0]} windows, {self.num_features} channels and {axes} axes"
         matches = y.ndim == axes and y.shape[-1] == self.num_features
         if not matches or y.shape[0] != stats.scale.shape[0]:
+            # Written only here: a size in a string is a constant of a compiled program, which
+            # would be compiled again for each batch size.
+            wanted = f"{stats.scale.shape[0]} windows, {self.num_features} channels and {axes} axes"
             raise ValueError(
                 f'revin(y, "denorm") got a forecast of shape {tuple(y.shape)} after '
                 f'revin(x, "norm") of {wanted}. Pass the forecast of the same windows with all '

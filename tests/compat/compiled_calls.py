@@ -64,6 +64,27 @@ def test_a_net_compiles_once_as_one_graph():
     assert counter.frame_count == 1
 
 
+def test_batch_sizes_share_one_program():
+    """As with the original: a program for the first size, and one for all others."""
+    net = Net()
+    counter = CompileCounterWithBackend("eager")
+    compiled = torch.compile(net, fullgraph=True, backend=counter)
+    for batch in (8, 5, 3, 7, 2):
+        x = windows(10.0, batch)
+        torch.testing.assert_close(compiled(x), net(x))
+    assert counter.frame_count == 2
+
+
+def test_exported_programs_take_any_batch_size():
+    net = Net().eval()
+    sizes = ({0: torch.export.Dim("batch", min=2, max=100)},)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(net, (windows(1.0),), dynamic_shapes=sizes, strict=True)
+    x = windows(1e3, batch=3)
+    torch.testing.assert_close(program.module()(x), net(x))
+
+
 def test_threads_of_a_compiled_net_keep_their_own_windows():
     net = Net()
     compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
