@@ -45,14 +45,14 @@ class ModeNormalizer(LocationScaleNormalizer):
         self, num_features: int, eps: float, affine: bool, subtract_last: bool, non_norm: bool
     ):
         super().__init__(num_features)
-        if not eps >= 0:
-            raise ValueError(f"eps must be a number from 0 up but got {eps}.")
-        # Names of the original, which scripts read.
-        self.num_features = num_features
-        self.eps = eps
-        self.affine = affine
-        self.subtract_last = subtract_last
-        self.non_norm = non_norm
+        # True and False are numbers: RevIN(7, True) would be a layer with eps=1.
+        if isinstance(eps, bool) or not eps >= 0:
+            raise ValueError(
+                f"eps must be a number from 0 up but got {eps}. The order of arguments is the "
+                "original's, num_features, eps, affine, subtract_last: name them, such as "
+                "affine=True."
+            )
+        self._eps = eps
         self.affine_weight = nn.Parameter(torch.ones(num_features)) if affine else None
         self.affine_bias = nn.Parameter(torch.zeros(num_features)) if affine else None
         statistic = "last" if subtract_last else "mean"
@@ -97,6 +97,33 @@ class ModeNormalizer(LocationScaleNormalizer):
         """Set the mode of training and forget this thread's window."""
         self.forget()
         return super().train(mode)
+
+    # Names of the original, which scripts read. They can't be set: the formula was built with them.
+
+    @property
+    def num_features(self) -> int:
+        """Number of channels."""
+        return self.channels
+
+    @property
+    def eps(self) -> float:
+        """Number added to the variance."""
+        return self._eps
+
+    @property
+    def affine(self) -> bool:
+        """Whether the layer has `affine_weight` and `affine_bias`."""
+        return self.affine_weight is not None
+
+    @property
+    def subtract_last(self) -> bool:
+        """Whether the location is the last value of the window."""
+        return isinstance(self._formula, RevIN) and self._formula.statistic == "last"
+
+    @property
+    def non_norm(self) -> bool:
+        """Whether windows and forecasts stay as they are."""
+        return isinstance(self._formula, Identity)
 
     @property
     def equivariant_to(self) -> frozenset[Equivariance]:
@@ -156,6 +183,9 @@ class ModeNormalizer(LocationScaleNormalizer):
 
     def _normalize_window(self, x: Tensor) -> Tensor:
         z, stats = self.normalize(_join_time_axes(x))
+        if _is_channel_first(x):
+            # As in the original, so that z.permute(0, 2, 1).view(...) works.
+            z = z.mT.contiguous().mT
         window = self._windows.current()
         program = traced_program()
         # A window that was left over by another program can't get a forecast of this one.
@@ -182,6 +212,16 @@ class ModeNormalizer(LocationScaleNormalizer):
         window.stats = stats
         return forecast
 
+    def _check_past(self, past: Tensor) -> None:
+        if past.ndim != 3 or past.shape[2] != self.channels:
+            raise ValueError(
+                f"{type(self).__name__} needs (batch, time, {self.channels} channels) but got "
+                f"shape {tuple(past.shape)}. Pass x.unsqueeze(0) for one window, "
+                "x.transpose(1, 2) for channels before time, or build the layer with "
+                f"num_features={past.shape[-1] if past.ndim else 1}."
+            )
+        super()._check_past(past)
+
     def _check_forecast(self, y: Tensor, stats: LocationScale, axes: int) -> None:
         matches = y.ndim == axes and y.shape[-1] == self.num_features
         if not matches or y.shape[0] != stats.scale.shape[0]:
@@ -199,3 +239,8 @@ class ModeNormalizer(LocationScaleNormalizer):
 def _join_time_axes(values: Tensor) -> Tensor:
     """Return (batch, time, channels): the original takes its mean over all axes in between."""
     return values.flatten(1, -2) if values.ndim > 3 else values
+
+
+def _is_channel_first(x: Tensor) -> bool:
+    """Return whether a (batch, time, channels) tensor is stored as (batch, channels, time)."""
+    return x.ndim == 3 and not x.is_contiguous() and x.mT.is_contiguous()

@@ -164,6 +164,23 @@ def test_a_forecast_of_another_shape_is_refused(shape, got):
         revin(torch.zeros(8, 6, 3), "denorm")
 
 
+@pytest.mark.usefixtures("plain_shapes")
+def test_a_window_of_another_shape_is_refused_with_remedies_that_work():
+    layer, x = RevIN(3), windows(10.0)
+    message = (
+        r"needs \(batch, time, 3 channels\) but got shape {}\. Pass x\.unsqueeze\(0\) .* num_fea"
+    )
+    for wrong, shape, remedy in [
+        (x[0], r"\(24, 3\)", layer(x[0].unsqueeze(0), "norm")),
+        (x.mT, r"\(8, 3, 24\)", layer(x.mT.transpose(1, 2), "norm")),
+        (x[..., :2], r"\(8, 24, 2\)", RevIN(num_features=2)(x[..., :2], "norm")),
+        (x[..., 0].unsqueeze(1), r"\(8, 1, 24\)", None),
+    ]:
+        with pytest.raises(ValueError, match=message.format(shape)):
+            layer(wrong, "norm")
+        assert remedy is None or remedy.isfinite().all()
+
+
 def test_samples_need_the_axes_of_their_window():
     revin = RevIN(3)
     z = revin(windows(10.0), "norm")

@@ -181,6 +181,35 @@ def test_the_arguments_of_the_original_are_attributes():
     assert not list(layer.parameters())
 
 
+@pytest.mark.parametrize("name", ["num_features", "eps", "affine", "subtract_last", "non_norm"])
+def test_the_arguments_cannot_be_changed_after_construction(name):
+    """The original would follow; an ignored change would be worse than none."""
+    layer = Normalize(4)
+    with pytest.raises(AttributeError, match=f"'{name}' of 'Normalize' object has no setter"):
+        setattr(layer, name, True)
+
+
+@pytest.mark.usefixtures("plain_shapes")
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_flag_in_the_place_of_eps_is_refused(flag):
+    with pytest.raises(ValueError, match=rf"eps must be .* but got {flag}\..* affine=True"):
+        RevIN(4, flag)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_windows_keep_their_memory_layout(dtype):
+    """A view of z.permute(0, 2, 1) works wherever it works with the original."""
+    x = windows(dtype).mT.contiguous().mT.requires_grad_()
+    for kind in (OriginalRevIN, RevIN):
+        assert kind(4)(x, "norm").mT.is_contiguous()
+        assert kind(4)(x.contiguous(), "norm").is_contiguous()
+    twin = x.detach().contiguous().requires_grad_()
+    layer = RevIN(4, subtract_last=True)
+    for past in (x, twin):
+        layer(past, "norm")[:, :5].square().sum().backward()
+    torch.testing.assert_close(x.grad, twin.grad)
+
+
 def test_normalize_of_the_time_series_library():
     x = windows(torch.float32)
     assert not list(Normalize(4).parameters())
@@ -197,7 +226,9 @@ def test_eps_zero_is_the_exact_guard():
     layer = RevIN(2, eps=0.0)
     x = torch.ones(3, 8, 2)
     assert torch.equal(layer(layer(x, "norm"), "denorm"), x)
-    with pytest.raises(ValueError, match="eps must be a number from 0 up but got -1.0"):
+    with pytest.raises(
+        ValueError, match=r"eps must be a number from 0 up but got -1\.0\. The order"
+    ):
         RevIN(2, eps=-1.0)
 
 
