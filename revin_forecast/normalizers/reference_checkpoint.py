@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from os import PathLike
+from typing import Any, TypeVar, cast
 
 from torch import Tensor, nn
 
@@ -31,9 +32,12 @@ def find_affine_layers(state_dict: Mapping[str, Tensor]) -> dict[str, AffineLaye
 
     Raises:
         ValueError: there is none, a weight has no bias, or one of them has no axis of channels.
+        TypeError: it is not a state dict, such as a path or a module.
     """
+    _check_state_dict(state_dict)
     layers = _find_pairs(state_dict, AFFINE_NAMES) or _find_pairs(state_dict, GREEK_NAMES)
-    if not layers and len(state_dict) == len(GENERIC_NAMES):
+    # With a prefix these are those of any layer, such as the head of a network.
+    if not layers and {_remove_wrappers(key) for key in state_dict} == set(GENERIC_NAMES):
         layers = _find_pairs(state_dict, GENERIC_NAMES)
     if not layers:
         raise ValueError(_describe_missing_layer(state_dict))
@@ -108,6 +112,7 @@ def write_affine_layer(
 
 def _find_at(state_dict: Mapping[str, Tensor], prefix: str) -> dict[str, AffineLayer]:
     """Return the layer at a prefix or, if there is none, those below it."""
+    _check_state_dict(state_dict)
     place = _remove_wrappers(prefix)
     inside = {
         key: value
@@ -121,7 +126,8 @@ def _find_at(state_dict: Mapping[str, Tensor], prefix: str) -> dict[str, AffineL
         )
     generic_names = [f"{place}.{name}".lstrip(".") for name in GENERIC_NAMES]
     generic = {key: inside[key] for key in inside if _remove_wrappers(key) in generic_names}
-    layers = find_affine_layers(generic or inside)
+    is_generic = len(generic) == len(GENERIC_NAMES)
+    layers = _find_pairs(generic, GENERIC_NAMES) if is_generic else find_affine_layers(inside)
     exact = next((name for name in (prefix, place) if name in layers), None)
     return layers if exact is None else {exact: layers[exact]}
 
@@ -156,8 +162,42 @@ def _read_pair(state_dict: Mapping[str, Tensor], weight: str, bias: str) -> Affi
     return layer
 
 
-def _flatten(name: str, parameter: Tensor) -> Tensor:
+def _check_state_dict(state_dict: object) -> None:
+    """Check that a checkpoint is a mapping of names; `find_affine_layers` checks the rest.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if isinstance(state_dict, Mapping):
+        # Names of a pickle may be of any class.
+        names = cast(Mapping[object, object], state_dict)
+        strange = [name for name in names if not isinstance(name, str)]
+        if not strange:
+            return
+        kind, remedy = f"the name {strange[0]!r}", "Pass the state dict of a layer or a model."
+    elif isinstance(state_dict, nn.Module):
+        kind, remedy = f"the module {type(state_dict).__name__}", "Pass its state_dict()."
+    elif isinstance(state_dict, (str, PathLike)):
+        kind = f"the path {str(cast(object, state_dict))!r}"
+        remedy = 'Pass torch.load(path, map_location="cpu").'
+    else:
+        kind = f"a {type(state_dict).__name__}"
+        remedy = "Pass layer.state_dict(), or the one in a file."
+    raise TypeError(f"a state dict has tensors by name but got {kind}. {remedy}")
+
+
+def _flatten(name: str, parameter: object) -> Tensor:
     """Return a parameter with one axis, of channels; it may have more, of length 1."""
+    if not isinstance(parameter, Tensor):
+        raise TypeError(
+            f"{name} must be a tensor but is a {type(parameter).__name__}. Pass "
+            "{name: torch.as_tensor(value) for name, value in state_dict.items()}."
+        )
+    if parameter.is_meta:
+        raise ValueError(
+            f"{name} is on the meta device, which stores no values. Pass a state dict that was "
+            'loaded from a file, such as torch.load(path, map_location="cpu").'
+        )
     if parameter.numel() != max(parameter.shape, default=1) or parameter.numel() == 0:
         raise ValueError(
             f"{name} has shape {tuple(parameter.shape)} but RevIN has one number per channel, "
@@ -173,11 +213,19 @@ def _remove_wrappers(name: str) -> str:
 
 def _describe_missing_layer(state_dict: Mapping[str, Any]) -> str:
     """Return a message for a state dict without RevIN layer, which names the likely reason."""
+    modules = [key for key, value in state_dict.items() if isinstance(value, nn.Module)]
+    if modules:
+        return (
+            f"the checkpoint is not a state dict: its entries {_join_names(modules)} are modules. "
+            f"Pass checkpoint[{modules[0]!r}].state_dict()."
+        )
     nested = [key for key, value in state_dict.items() if isinstance(value, Mapping)]
     if nested:
+        # An optimizer's state may come first.
+        likely = next((key for key in nested if _has_affine_names(state_dict[key])), nested[0])
         return (
             f"the checkpoint is not a state dict: its entries {_join_names(nested)} are dicts. "
-            f"Pass checkpoint[{nested[0]!r}]."
+            f"Pass checkpoint[{likely!r}]."
         )
     if any(key.rpartition(".")[2] == "revin_weight" for key in state_dict):
         return (
@@ -190,6 +238,12 @@ def _describe_missing_layer(state_dict: Mapping[str, Any]) -> str:
         "bias. A layer without an affine map has nothing to load: use "
         "RevIN(channels, affine=False, eps=1e-5)."
     )
+
+
+def _has_affine_names(state_dict: Mapping[Any, Any]) -> bool:
+    """Return whether a name ends like those of a RevIN layer."""
+    ends = {str(key).rpartition(".")[2] for key in state_dict}
+    return not ends.isdisjoint(AFFINE_NAMES + GREEK_NAMES)
 
 
 def _join_names(names: Iterable[str]) -> str:

@@ -1,5 +1,7 @@
 """Checkpoints of the authors' layer and of public copies: names, shapes, prefixes and weights."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given
@@ -156,6 +158,50 @@ def test_state_dicts_without_a_layer_are_refused(state_dict, message):
         RevIN.from_reference(state_dict)
     with pytest.raises(ValueError, match=message):
         RevIN.all_from_reference(state_dict)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (
+            "revin.pth",
+            TypeError,
+            r"got the path 'revin\.pth'\. Pass torch\.load\(path, map_location",
+        ),
+        (Path("revin.pth"), TypeError, r"got the path 'revin\.pth'\. Pass torch\.load"),
+        (RevIN(3), TypeError, r"got the module RevIN\. Pass its state_dict\(\)"),
+        ([WEIGHT], TypeError, r"got a list\. Pass layer\.state_dict\(\), or the one in a file"),
+        (None, TypeError, "got a NoneType"),
+        ({0: WEIGHT}, TypeError, r"got the name 0\. Pass the state dict of a layer"),
+        (
+            {"model": RevIN(3)},
+            ValueError,
+            r"are modules\. Pass checkpoint\['model'\]\.state_dict\(\)",
+        ),
+        (
+            {"optimizer": {"state": {}}, "net": {"revin.affine_weight": WEIGHT}},
+            ValueError,
+            r"'optimizer' and 'net' are dicts\. Pass checkpoint\['net'\]",
+        ),
+        (
+            {"gamma": WEIGHT.numpy(), "beta": BIAS},
+            TypeError,
+            r"gamma must be a tensor but is a nda",
+        ),
+        ({"gamma": WEIGHT.to("meta"), "beta": BIAS}, ValueError, "gamma is on the meta device"),
+        # The head of a network is not a RevIN layer, whatever its shape.
+        (
+            {"head.weight": WEIGHT, "head.bias": BIAS},
+            ValueError,
+            "holds no RevIN layer: .* prefix=",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("plain_shapes")
+def test_other_things_than_a_state_dict_are_named(wrong, error, message):
+    for build in (RevIN.from_reference, RevIN.all_from_reference):
+        with pytest.raises(error, match=message):
+            build(wrong)
 
 
 @given(
