@@ -62,13 +62,14 @@ def _restore_part(part: Any, kind: Any, owner: str) -> object:
 
 
 def _describe(value: Any) -> str:
-    """Return a short description: the class and fields, the number of parts, or the value."""
+    """Return a short description: class and fields, number of parts, a number, or the class."""
     name = type(value).__name__
     if (fields := _field_names(value)) is not None:
         return f"{name}({', '.join(fields)})"
     if isinstance(value, (tuple, list)):
         return f"a {name} of {len(cast(Sequence[Any], value))}"
-    return f"a {name}" if isinstance(value, Tensor) else repr(value)
+    # Only these are short: an array or a dict of tensors would fill the screen.
+    return repr(value) if value is None or isinstance(value, (int, float)) else f"a {name}"
 
 
 def _field_names(value: Any) -> tuple[str, ...] | None:

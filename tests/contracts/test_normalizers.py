@@ -169,6 +169,7 @@ def test_other_statistics_are_refused(name):
         (CentredWindows(*[z] * 5), r"CentredWindows\(values, anchor"),
         ((*plain, z), f"a tuple of {len(stats) + 1}\\."),
         (z, r"a Tensor\. Pass the statistics that normalize returned"),
+        ({"values": z}, r"a dict\. Pass"),
         (None, "None"),
     ):
         with pytest.raises(TypeError, match=f"{wanted} {got}"):
