@@ -53,6 +53,8 @@ class ModeNormalizer(LocationScaleNormalizer):
                 "affine=True."
             )
         self._eps = eps
+        self._subtract_last = bool(subtract_last)
+        self._non_norm = bool(non_norm)
         self.affine_weight = nn.Parameter(torch.ones(num_features)) if affine else None
         self.affine_bias = nn.Parameter(torch.zeros(num_features)) if affine else None
         statistic = "last" if subtract_last else "mean"
@@ -84,7 +86,7 @@ class ModeNormalizer(LocationScaleNormalizer):
                 f'mode must be "norm" or "denorm" but got {mode!r}. Call revin(x, "norm") for the '
                 'window and revin(y, "denorm") for its forecast.'
             )
-        if self.non_norm:
+        if self._non_norm:
             return x
         return self._normalize_window(x) if mode == "norm" else self._denormalize_forecast(x)
 
@@ -118,12 +120,12 @@ class ModeNormalizer(LocationScaleNormalizer):
     @property
     def subtract_last(self) -> bool:
         """Whether the location is the last value of the window."""
-        return isinstance(self._formula, RevIN) and self._formula.statistic == "last"
+        return self._subtract_last
 
     @property
     def non_norm(self) -> bool:
         """Whether windows and forecasts stay as they are."""
-        return isinstance(self._formula, Identity)
+        return self._non_norm
 
     @property
     def equivariant_to(self) -> frozenset[Equivariance]:
@@ -138,21 +140,25 @@ class ModeNormalizer(LocationScaleNormalizer):
     def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
         """Return location and standard deviation of each window's observed values."""
         stats = self._formula.statistics(past, observed)
-        if not self.subtract_last or self.non_norm:
+        if not self._subtract_last or self._non_norm:
             return stats
         # The copies of the layer that subtract the last value let its gradient flow.
         return stats._replace(anchor=last_observed_values(past, observed))
 
     def affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         """Return weight and bias as they are: unlike `RevIN`, no bound on amplification."""
-        if self.affine_weight is None or self.affine_bias is None or self.non_norm:
+        try:  # reading the attributes takes as long as an operation on a small window
+            weight, bias = self._parameters["affine_weight"], self._parameters["affine_bias"]
+        except KeyError:  # a parametrized weight
+            weight, bias = self.affine_weight, self.affine_bias
+        if weight is None or bias is None or self._non_norm:
             return None
-        return self.affine_weight.to(dtype), self.affine_bias.to(dtype)
+        return weight.to(dtype), bias.to(dtype)
 
     def inverse_affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         """Return weight + eps^2 and bias, the original's way back."""
         affine = self.affine_parameters(dtype)
-        return None if affine is None else (affine[0] + self.eps**2, affine[1])
+        return None if affine is None else (affine[0] + self._eps**2, affine[1])
 
     def location_weights(self, lookback: int) -> Tensor | None:
         """Return the weights of the location; see `LocationScaleNormalizer`."""
@@ -181,6 +187,19 @@ class ModeNormalizer(LocationScaleNormalizer):
         super().__setstate__(state)
         self._windows = ThreadWindows()
 
+    def _normalize_gap_free(
+        self,
+        values: Tensor,
+        observed: Tensor | None,
+        affine: tuple[Tensor, Tensor] | None,
+        dtype: torch.dtype,
+    ) -> tuple[Tensor, LocationScale] | None:
+        """Normalize windows without gaps; see `LocationScaleNormalizer`."""
+        if self._subtract_last:  # see `statistics`
+            return super()._normalize_gap_free(values, observed, affine, dtype)
+        # The formula has fewer calls for few values.
+        return self._formula._normalize_gap_free(values, observed, affine, dtype)
+
     def _normalize_window(self, x: Tensor) -> Tensor:
         z, stats = self.normalize(_join_time_axes(x))
         if _is_channel_first(x):
@@ -194,8 +213,8 @@ class ModeNormalizer(LocationScaleNormalizer):
         window.axes = x.ndim
         window.program = program
         # The anchor is a view, which would keep the whole window in memory until the next call.
-        window.stats = stats._replace(anchor=stats.anchor.clone())
-        return z.reshape(x.shape)
+        window.stats = LocationScale(stats.anchor.clone(), stats.residual, stats.scale)
+        return z if x.ndim == 3 else z.reshape(x.shape)
 
     def _denormalize_forecast(self, y: Tensor) -> Tensor:
         window = self._windows.current()
@@ -208,9 +227,9 @@ class ModeNormalizer(LocationScaleNormalizer):
         if is_ambiguous:
             refuse_two_windows(stats)
         self._check_forecast(y, stats, window.axes)
-        forecast = self.denormalize(_join_time_axes(y), stats).reshape(y.shape)
+        forecast = self.denormalize(_join_time_axes(y), stats)
         window.stats = stats
-        return forecast
+        return forecast if y.ndim == 3 else forecast.reshape(y.shape)
 
     def _check_past(self, past: Tensor) -> None:
         if past.ndim != 3 or past.shape[2] != self.channels:
@@ -223,7 +242,7 @@ class ModeNormalizer(LocationScaleNormalizer):
         super()._check_past(past)
 
     def _check_forecast(self, y: Tensor, stats: LocationScale, axes: int) -> None:
-        matches = y.ndim == axes and y.shape[-1] == self.num_features
+        matches = y.ndim == axes and y.shape[-1] == self.channels
         if not matches or y.shape[0] != stats.scale.shape[0]:
             # Written only here: a size in a string is a constant of a compiled program, which
             # would be compiled again for each batch size.
