@@ -8,7 +8,7 @@ registers are full. Nothing here is differentiable.
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-BLOCK_BYTES = 2**19
-"""Size of a block for each thread: it fits the cache of one core, together with its result."""
-SCRATCH_BYTES = 2**22
+BLOCK_BYTES = 2**21
+"""Size of a block for each thread, which fits the cache of one core."""
+SCRATCH_BYTES = 2**23
 """Size of the buffer that a thread keeps between calls; a larger one is freed after the call."""
 ROW_VALUES = 64
 """Number of values per row that fills the registers; grouped rows have up to twice as many."""
@@ -183,7 +183,7 @@ def _iter_blocks(dtype: torch.dtype | None, *tensors: AffineTerm) -> Iterator[tu
 
 
 @contextmanager
-def _borrow_scratch(size: int) -> Iterator[Tensor]:
+def _borrow_scratch(size: int) -> Generator[Tensor]:
     """Lend uninitialized bytes: of the thread's own buffer, or new ones if that is too small."""
     # Each thread keeps its buffer, because fresh pages cost as much as a pass over the data. It is
     # taken away while in use, so that a forecast in a signal handler gets another one.

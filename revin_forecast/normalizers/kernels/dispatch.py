@@ -39,7 +39,7 @@ def is_away_from_zero(weight: Tensor, bound: float) -> bool:
     """Return whether every value of (channels,) is at least `bound` away from zero."""
     if weight.ndim != 1 or weight.numel() > MAX_LISTED_VALUES:
         return weight.detach().abs().amin().item() >= bound
-    values: list[float] = weight.tolist()  # pyright: ignore[reportUnknownMemberType]
+    values: list[float] = weight.tolist()  # pyright: ignore
     return min(map(abs, values)) >= bound
 
 
