@@ -80,7 +80,7 @@ class AffineNormalizer(Normalizer[Stats]):
             return apply_affine(future, None, factor, small, anchor, factor.dtype)
         if affine is not None:
             future = (future - affine[1]) / affine[0]
-        return torch.addcmul(residual, future, scale) + anchor
+        return future * scale + residual + anchor
 
     def normalize_future(self, future: Future, stats: Stats) -> Future:
         """Map values of the horizon to the common scale; see `Normalizer.normalize_future`."""

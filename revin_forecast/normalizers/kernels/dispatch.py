@@ -18,6 +18,11 @@ from revin_forecast.normalizers.kernels.blocked import (
 )
 from revin_forecast.normalizers.statistics import observed_count
 
+# torch has no public function for these questions.
+_tracing_state = torch._C._get_tracing_state  # pyright: ignore
+_is_transform_active = torch._C._are_functorch_transforms_active  # pyright: ignore
+_count_dispatch_modes = torch._C._len_torch_dispatch_stack  # pyright: ignore
+
 MAX_PLAIN_VALUES = 2**16
 """Up to this many values, a few plain operations are faster than the blocked kernels."""
 MAX_LISTED_VALUES = 16
@@ -32,7 +37,15 @@ def can_branch_on_data(tensor: Tensor) -> bool:
     """
     # Subclasses, such as those of torch.func and of distributed tensors, have no plain memory.
     is_plain = type(tensor) is Tensor or type(tensor) is nn.Parameter
-    return is_plain and tensor.is_cpu and not torch.compiler.is_compiling() and not _is_recorded()
+    return (
+        is_plain
+        and tensor.is_cpu
+        and not torch.compiler.is_compiling()
+        and _tracing_state() is None  # torch.jit
+        and not _is_transform_active()  # torch.func, such as vmap
+        and _count_dispatch_modes() == 0  # such as those of fake tensors and make_fx
+        and forward_ad._current_level < 0  # pyright: ignore
+    )
 
 
 def is_away_from_zero(weight: Tensor, bound: float) -> bool:
@@ -133,19 +146,3 @@ class _AffineMap(torch.autograd.Function):
             total if for_large else None,
             None,
         )
-
-
-def _is_recorded() -> bool:
-    """Return whether something records or transforms each operation.
-
-    It is torch.jit tracing, a transform of torch.func such as vmap, a dispatch mode such as
-    `FakeTensorMode` or that of `make_fx`, or forward-mode differentiation.
-    """
-    # torch has no public function for these questions.
-    bindings = torch._C  # pyright: ignore[reportPrivateUsage]
-    return (
-        bindings._get_tracing_state() is not None  # pyright: ignore
-        or bindings._are_functorch_transforms_active()  # pyright: ignore[reportPrivateUsage]
-        or bindings._len_torch_dispatch_stack() > 0  # pyright: ignore
-        or forward_ad._current_level >= 0  # pyright: ignore
-    )
