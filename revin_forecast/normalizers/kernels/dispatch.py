@@ -41,7 +41,7 @@ def can_branch_on_data(tensor: Tensor) -> bool:
         is_plain
         and tensor.is_cpu
         and not torch.compiler.is_compiling()
-        and _tracing_state() is None  # torch.jit
+        and _tracing_state() is None  # torch.jit  # pyright: ignore
         and not _is_transform_active()  # torch.func, such as vmap
         and _count_dispatch_modes() == 0  # such as those of fake tensors and make_fx
         and forward_ad._current_level < 0  # pyright: ignore
