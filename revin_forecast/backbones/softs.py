@@ -31,7 +31,7 @@ class SOFTS(Backbone):
         dropout: dropout rate of the hidden values.
 
     Raises:
-        ValueError: the width or the core is below 1.
+        ValueError: width, core or layers is below 1.
     """
 
     def __init__(
@@ -45,8 +45,9 @@ class SOFTS(Backbone):
         dropout: float = 0.1,
     ):
         super().__init__(lookback, horizon, channels)
-        if width < 1 or core < 1:
-            raise ValueError(f"SOFTS needs width >= 1 and core >= 1 but got {width} and {core}.")
+        for name, size in (("width", width), ("core", core), ("layers", layers)):
+            if size < 1:
+                raise ValueError(f"SOFTS needs {name} >= 1 but got {size}.")
         self.embed = nn.Linear(lookback, width)
         self.dropout = Dropout(dropout)
         self.layers = nn.Sequential(*(_Layer(width, core, dropout) for _ in range(layers)))

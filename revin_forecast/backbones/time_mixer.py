@@ -50,7 +50,7 @@ class TimeMixer(Backbone):
         dropout: dropout rate of the embedding.
 
     Raises:
-        ValueError: levels is below 1, or the coarsest scale has no step.
+        ValueError: levels, width or blocks is below 1, or the coarsest scale has no step.
     """
 
     channel_independent = True
@@ -73,6 +73,9 @@ class TimeMixer(Backbone):
                 f"TimeMixer needs 1 <= levels <= {lookback.bit_length() - 1} for a look-back of "
                 f"{lookback} but got levels={levels}. Each level halves the window."
             )
+        for name, size in (("width", width), ("blocks", blocks)):
+            if size < 1:
+                raise ValueError(f"TimeMixer needs {name} >= 1 but got {size}.")
         steps = [lookback // 2**level for level in range(levels + 1)]
         self.embed = nn.Linear(3, width, bias=False)
         self.dropout = Dropout(dropout)
@@ -86,7 +89,9 @@ class TimeMixer(Backbone):
         series = past.mT.flatten(0, 1)
         scales = [self._embed(series)]
         for _ in self.maps[1:]:
-            series = functional.avg_pool1d(series[:, series.shape[1] % 2 :], 2)
+            # The pooling refuses an empty first axis of two, but not of three.
+            series = series[:, series.shape[1] % 2 :].unsqueeze(1)
+            series = functional.avg_pool1d(series, 2).squeeze(1)
             scales.append(self._embed(series))
         forecast = self._map_to_horizon(self.blocks(scales))
         return torch.unflatten(forecast, 0, (-1, self.channels)).mT
@@ -120,7 +125,7 @@ class _Block(nn.Module):
 
     def forward(self, scales: list[Tensor]) -> list[Tensor]:
         finest, *coarser = scales
-        trends = [moving_average(scale, TREND_KERNEL) for scale in coarser]
+        trends = [_average_steps(scale) for scale in coarser]
         seasons = [scale - trend for scale, trend in zip(coarser, trends, strict=True)]
         seasons[0] = seasons[0] + self._map_finest_season(finest)
         for level in range(1, len(seasons)):
@@ -155,6 +160,12 @@ class _Block(nn.Module):
 def _build_map(steps: int, new_steps: int) -> nn.Sequential:
     """Return a map over time of two layers."""
     return nn.Sequential(nn.Linear(steps, new_steps), nn.GELU(), nn.Linear(new_steps, new_steps))
+
+
+def _average_steps(scale: Tensor) -> Tensor:
+    """Return the moving average of (features, rows, steps), which may have no rows."""
+    average = moving_average(scale.flatten(0, 1).unsqueeze(1), TREND_KERNEL).squeeze(1)
+    return torch.unflatten(average, 0, scale.shape[:2])
 
 
 def _map_features(weight: Tensor, bias: Tensor | None, scale: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ class TimeXer(CovariateBackbone):
         layers: number of encoder layers.
 
     Raises:
-        ValueError: the patch is below 1.
+        ValueError: patch or layers is below 1, or the width is not a positive multiple of 4.
     """
 
     def __init__(
@@ -65,8 +65,15 @@ class TimeXer(CovariateBackbone):
         layers: int = 1,
     ):
         super().__init__(lookback, horizon, channels, covariates)
-        if patch < 1:
-            raise ValueError(f"TimeXer needs a patch >= 1 but got {patch}.")
+        if patch < 1 or layers < 1:
+            raise ValueError(
+                f"TimeXer needs patch >= 1 and layers >= 1 but got {patch} and {layers}."
+            )
+        if width < HEADS or width % HEADS:
+            raise ValueError(
+                f"TimeXer needs a width that is a multiple of its {HEADS} heads but got {width}. "
+                "Pass width=64."
+            )
         self.patch = patch
         patches = -(-lookback // patch)
         self.embed = nn.Linear(patch, width, bias=False)

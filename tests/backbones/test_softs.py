@@ -44,7 +44,7 @@ def test_channels_meet_in_the_core_only():
     close(model(changed)[..., 0], model(past)[..., 0])
 
 
-@pytest.mark.parametrize("sizes", [{"width": 0}, {"core": 0}])
-def test_empty_layers_are_refused(sizes):
-    with pytest.raises(ValueError, match="SOFTS needs width >= 1 and core >= 1 but got"):
-        SOFTS(20, 7, 4, **sizes)
+@pytest.mark.parametrize("name", ["width", "core", "layers"])
+def test_empty_layers_are_refused(name):
+    with pytest.raises(ValueError, match=rf"SOFTS needs {name} >= 1 but got 0\."):
+        SOFTS(20, 7, 4, **{name: 0})

@@ -43,3 +43,13 @@ def test_too_many_levels_are_refused(levels):
 def test_a_look_back_of_one_step_is_refused():
     with pytest.raises(ValueError, match=r"TimeMixer needs a look-back of 2 steps or more but got"):
         TimeMixer(1, 4, 1)
+
+
+@pytest.mark.parametrize("name", ["width", "blocks"])
+def test_empty_layers_are_refused(name):
+    with pytest.raises(ValueError, match=rf"TimeMixer needs {name} >= 1 but got 0\."):
+        TimeMixer(15, 4, 1, **{name: 0})
+
+
+def test_an_empty_batch_has_an_empty_forecast():
+    assert TimeMixer(15, 4, 3)(torch.randn(0, 15, 3)).shape == (0, 4, 3)

@@ -84,6 +84,18 @@ def test_an_empty_batch_has_an_empty_forecast():
     assert build()(windows(0, 20, 3)).shape == (0, 7, 3)
 
 
-def test_an_empty_patch_is_refused():
-    with pytest.raises(ValueError, match="TimeXer needs a patch >= 1 but got 0"):
-        TimeXer(20, 7, 3, patch=0)
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"patch": 0}, r"TimeXer needs patch >= 1 and layers >= 1 but got 0 and 1\."),
+        ({"layers": 0}, r"TimeXer needs patch >= 1 and layers >= 1 but got 16 and 0\."),
+        (
+            {"width": 0},
+            r"needs a width that is a multiple of its 4 heads but got 0\. Pass width=64",
+        ),
+        ({"width": 30}, r"needs a width that is a multiple of its 4 heads but got 30\."),
+    ],
+)
+def test_unsuitable_sizes_are_refused(sizes, message):
+    with pytest.raises(ValueError, match=message):
+        TimeXer(20, 7, 3, **sizes)
