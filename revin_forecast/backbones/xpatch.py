@@ -54,9 +54,12 @@ class XPatch(Backbone):
         self, lookback: int, horizon: int, channels: int, patch: int = 16, alpha: float = 0.3
     ):
         super().__init__(lookback, horizon, channels)
+        if lookback < 2:
+            raise ValueError(f"XPatch needs a look-back of 2 steps or more but got {lookback}.")
         if not 2 <= patch <= lookback or patch % 2:
             raise ValueError(
-                f"XPatch needs an even patch within its look-back of {lookback} but got {patch}."
+                f"XPatch needs an even patch within its look-back of {lookback} but got {patch}. "
+                f"Pass patch={min(16, lookback - lookback % 2)}."
             )
         if not 0 < alpha <= 1:
             raise ValueError(f"XPatch needs an alpha in (0, 1] but got {alpha}. Pass 0.3.")

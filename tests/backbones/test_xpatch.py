@@ -36,7 +36,10 @@ def test_every_unit_of_the_trend_reaches_a_short_or_odd_horizon(horizon):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"patch": 7}, r"XPatch needs an even patch within its look-back of 20 but got 7\."),
+        (
+            {"patch": 7},
+            r"XPatch needs an even patch within its look-back of 20 but got 7\. Pass patch=16",
+        ),
         ({"patch": 22}, r"XPatch needs an even patch within its look-back of 20 but got 22\."),
         ({"alpha": 0.0}, r"XPatch needs an alpha in \(0, 1\] but got 0\.0\. Pass 0\.3\."),
         ({"alpha": 1.1}, r"XPatch needs an alpha in \(0, 1\] but got 1\.1\. Pass 0\.3\."),
@@ -45,3 +48,12 @@ def test_every_unit_of_the_trend_reaches_a_short_or_odd_horizon(horizon):
 def test_wrong_parameters_are_refused(parameters, message):
     with pytest.raises(ValueError, match=message):
         XPatch(20, 4, 1, **parameters)
+
+
+def test_a_look_back_below_a_patch_is_refused_with_one_that_fits():
+    with pytest.raises(ValueError, match=r"look-back of 7 but got 16\. Pass patch=6\."):
+        XPatch(7, 4, 1)
+    assert XPatch(7, 4, 1, patch=6)(torch.randn(2, 7, 1)).shape == (2, 4, 1)
+    with pytest.raises(ValueError, match="XPatch needs a look-back of 2 steps or more but got 1"):
+        XPatch(1, 4, 1)
+    assert XPatch(2, 4, 1, patch=2)(torch.randn(2, 2, 1)).shape == (2, 4, 1)
