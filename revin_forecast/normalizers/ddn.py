@@ -52,6 +52,9 @@ class DDN(PredictedStatistics[LocationScale], PretrainedNormalizer[LocationScale
         hidden: width of the network.
         layers: hidden blocks of the network; with 0 it is linear, as the authors have it for ETTh.
         targets: channels that the backbone forecasts; None means all.
+
+    Raises:
+        ValueError: a size is missing or too small.
     """
 
     def __init__(
@@ -70,8 +73,9 @@ class DDN(PredictedStatistics[LocationScale], PretrainedNormalizer[LocationScale
         if window < 2:
             raise ValueError(f"DDN needs a window >= 2 but got {window}. Pass window=7.")
         self.window = window
-        if layers < 0:
-            raise ValueError(f"DDN needs layers >= 0 but got {layers}. Pass layers=0 or more.")
+        for name, size, least in (("hidden", hidden, 1), ("layers", layers, 0)):
+            if size < least:
+                raise ValueError(f"DDN needs {name} >= {least} but got {size}.")
         sizes = (self.lookback, hidden, layers, self.horizon)
         self.mean_network = _StatisticNetwork(*sizes)
         self.scale_network = _StatisticNetwork(*sizes)

@@ -99,12 +99,20 @@ class NoRIN(InitializedFromData[LocationScale]):
 
         Args:
             values: (time, channels); NaN is unobserved.
-            lookback: steps of the windows.
+            lookback: steps of the windows; more than there are rows: all rows are one window.
+
+        Raises:
+            ValueError: another number of channels, no rows, or a look-back below 1.
         """
-        if values.shape[1] != self.channels:
+        if values.ndim != 2 or values.shape[1] != self.channels:
             raise ValueError(
-                f"NoRIN was built for {self.channels} channels but got rows of {values.shape[1]}. "
-                f"Pass (time, {self.channels})."
+                f"NoRIN was built for {self.channels} channels but got rows of shape "
+                f"{tuple(values.shape)}. Pass (time, {self.channels})."
+            )
+        if not len(values) or lookback < 1:
+            raise ValueError(
+                f"NoRIN is fitted to at least 1 row and a look-back of at least 1 step but got "
+                f"{len(values)} and {lookback}."
             )
         rows = values.detach().double()
         lookback = min(lookback, len(rows))

@@ -109,7 +109,9 @@ def test_wrong_sizes_are_refused():
         DDN(2, 12)
     with pytest.raises(ValueError, match=r"DDN needs a window >= 2 but got 1\. Pass window=7"):
         DDN(2, 12, 4, window=1)
-    with pytest.raises(ValueError, match=r"DDN needs layers >= 0 but got -1\. Pass layers=0"):
+    with pytest.raises(ValueError, match=r"DDN needs layers >= 0 but got -1\."):
         DDN(2, 12, 4, layers=-1)
+    with pytest.raises(ValueError, match=r"DDN needs hidden >= 1 but got 0\."):
+        DDN(2, 12, 4, hidden=0)
     with pytest.raises(ValueError, match=r"for a look-back of 12 but got 11 steps\. Build"):
         DDN(2, 12, 4).normalize(torch.zeros(1, 11, 2))

@@ -105,8 +105,20 @@ def test_gaps_and_rows_shorter_than_the_window_are_fitted():
     torch.testing.assert_close(with_gaps.delta, whole.delta, rtol=0.2, atol=0)
     assert (whole.delta < 3).all()
     assert short.delta.isfinite().all()
-    with pytest.raises(ValueError, match=r"for 2 channels but got rows of 3\. Pass \(time, 2\)"):
-        whole.initialize_from(torch.zeros(9, 3), 4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "lookback", "message"),
+    [
+        ((9, 3), 4, r"for 2 channels but got rows of shape \(9, 3\)\. Pass \(time, 2\)"),
+        ((9,), 4, r"for 2 channels but got rows of shape \(9,\)\. Pass \(time, 2\)"),
+        ((0, 2), 4, r"at least 1 row and a look-back of at least 1 step but got 0 and 4\."),
+        ((9, 2), 0, r"at least 1 row and a look-back of at least 1 step but got 9 and 0\."),
+    ],
+)
+def test_rows_that_cannot_be_fitted_are_refused(shape, lookback, message):
+    with pytest.raises(ValueError, match=message):
+        NoRIN(2).initialize_from(torch.zeros(shape), lookback)
 
 
 def test_training_does_not_change_the_shape():
