@@ -93,8 +93,9 @@ class Robust(LocationScaleNormalizer):
         return LocationScale(anchor, median, guard_zero_scale(scale))
 
     def extra_repr(self) -> str:
-        """Show the spread as well."""
-        return f"{super().extra_repr()}, spread={self.spread!r}"
+        """Show the spread, and the affine map if there is one."""
+        affine = "" if self.affine_weight is None else ", affine=True"
+        return f"{super().extra_repr()}, spread={self.spread!r}{affine}"
 
 
 def _root_mean_square(distance: Tensor, observed: Tensor | None) -> Tensor:

@@ -57,4 +57,8 @@ def test_the_affine_map_is_trained():
 def test_an_unknown_spread_is_refused():
     with pytest.raises(ValueError, match=r'needs the spread "iqr" or "mad" but got \'std\''):
         Robust(1, spread="std")
-    assert "spread='mad'" in repr(Robust(1, spread="mad"))
+
+
+def test_options_are_shown():
+    assert repr(Robust(1)) == "Robust(1, spread='iqr')"
+    assert repr(Robust(1, spread="mad", affine=True)) == "Robust(1, spread='mad', affine=True)"
