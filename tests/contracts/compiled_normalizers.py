@@ -27,6 +27,7 @@ CLASSES = {
 CASES = CLASSES | {
     "RevIN last": functools.partial(RevIN, statistic="last"),
     "RevIN median": functools.partial(RevIN, statistic="median"),
+    "R2-IN": functools.partial(home.Robust, spread="mad", affine=True),
     "RevIN of a copy": functools.partial(RevIN, affine="unguarded", eps=1e-5, correction=1),
 }
 
