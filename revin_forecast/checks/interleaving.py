@@ -29,7 +29,7 @@ def count_operations(call: Call) -> tuple[Tensor, int]:
     return result, counter.count
 
 
-def run_nested(net: nn.Module, outer: Call, inner: Call) -> Tensor:
+def run_nested(net: nn.Module, outer: Call, inner: Call, most: int = MAX_NESTED_CALLS) -> Tensor:
     """Return the result of `outer`, while `inner` runs before submodules of the net.
 
     Hooks, callbacks and recomputed activations call a net in this way.
@@ -37,7 +37,8 @@ def run_nested(net: nn.Module, outer: Call, inner: Call) -> Tensor:
     Args:
         net: the module that both call.
         outer: the call whose result is returned.
-        inner: the call to run in between, about `MAX_NESTED_CALLS` times.
+        inner: the call to run in between.
+        most: largest number of inner calls.
     """
     is_inside = False
 
@@ -51,7 +52,7 @@ def run_nested(net: nn.Module, outer: Call, inner: Call) -> Tensor:
         finally:
             is_inside = False
 
-    with _before_parts(net, run_inner):
+    with _before_parts(net, run_inner, most):
         return outer()
 
 
@@ -136,11 +137,18 @@ def run_in_turns(first: Call, second: Call, stride: int) -> tuple[Tensor, Tensor
 
 
 @contextmanager
-def _before_parts(net: nn.Module, action: Callable[[], None]) -> Iterator[None]:
-    """Within this context, run an action before each of up to MAX_NESTED_CALLS submodules."""
+def _before_parts(
+    net: nn.Module, action: Callable[[], None], most: int = MAX_NESTED_CALLS
+) -> Iterator[None]:
+    """Within this context, run an action before each of up to `most` submodules."""
     own_thread = threading.get_ident()
-    parts = [part for part in net.modules() if part is not net]
-    stride = max(1, -(-len(parts) // MAX_NESTED_CALLS))
+    parts = [
+        part
+        for part in net.modules()
+        # Modules of TorchScript take no hooks.
+        if part is not net and not isinstance(part, torch.jit.ScriptModule)
+    ]
+    stride = max(1, -(-len(parts) // most))
 
     def run_action(*_: object) -> None:
         if threading.get_ident() == own_thread:  # calls of other threads are not interrupted

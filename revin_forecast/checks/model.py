@@ -29,7 +29,9 @@ def check_model(
     """Check a whole forecasting net and print every result, failures worst first.
 
     The net may contain any normalizer, or none. It is copied: the net itself keeps its mode, its
-    parameters and its buffers.
+    parameters and its buffers. The checks take about as long as 100 forecasts of all windows, so 2
+    to 8 windows are enough for a large net. State outside of the net, such as a global dictionary,
+    is not copied.
 
     Args:
         net: any module whose first output with an entry for each window is the forecast, (batch,

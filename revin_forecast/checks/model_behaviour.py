@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from revin_forecast.checks.interleaving import (
+    MAX_NESTED_CALLS,
     count_operations,
     list_strides,
     run_in_turns,
@@ -30,6 +31,8 @@ from revin_forecast.checks.samples import perturb
 NOT_REPEATABLE = "two equal calls differ"
 MAX_SINGLE_WINDOWS = 8
 """Largest number of windows that are forecast one by one."""
+MAX_TRAINING_CALLS = 6
+"""Largest number of calls inside a call in training mode."""
 
 
 def check_repeatable(subject: ModelUnderCheck) -> None:
@@ -87,7 +90,7 @@ def check_calls_independent(subject: ModelUnderCheck) -> str | Remark | None:
     if waits_for_others(net, lambda: _forecast(net, subject.call), lambda: _forecast(net, other)):
         return Remark("a call waits for the end of another, so none is tried inside another")
     try:
-        _check_nested(subject, net, other, subject.forecast, "a forecast")
+        _check_nested(subject, net, other, subject.forecast)
         _check_nested_in_training(subject, other)
     except CheckError:
         raise
@@ -193,10 +196,17 @@ def _check_reused_memory(subject: ModelUnderCheck, net: nn.Module, other: ModelC
 
 
 def _check_nested(
-    subject: ModelUnderCheck, net: nn.Module, other: ModelCall, expected: Tensor, name: str
+    subject: ModelUnderCheck,
+    net: nn.Module,
+    other: ModelCall,
+    expected: Tensor,
+    mode: str = "",
+    most: int = MAX_NESTED_CALLS,
 ) -> None:
-    nested = run_nested(net, lambda: _forecast(net, subject.call), lambda: _forecast(net, other))
-    promise = f"{name} with another call inside it"
+    nested = run_nested(
+        net, lambda: _forecast(net, subject.call), lambda: _forecast(net, other), most
+    )
+    promise = f"a forecast{mode} with another call inside it"
     expect_close(nested, expected, subject.rounding, promise, "leak")
 
 
@@ -208,7 +218,7 @@ def _check_nested_in_training(subject: ModelUnderCheck, other: ModelCall) -> Non
     except Exception:  # reported by the check of training
         return
     if first.shape == second.shape and bool((first - second).abs().max() <= subject.rounding):
-        _check_nested(subject, net, other, second, "a forecast in training mode")
+        _check_nested(subject, net, other, second, " in training mode", MAX_TRAINING_CALLS)
 
 
 def _try_forecast(net: nn.Module, call: ModelCall) -> tuple[Tensor | None, str | None]:

@@ -175,7 +175,8 @@ def _check_changes(
 
 def _check_change(subject: ModelUnderCheck, change: _Change) -> None:
     """Raise CheckError unless the forecast follows the change."""
-    net = subject.wide or subject.copy()
+    # Not `or`: a compiled module has no truth value.
+    net = subject.copy() if subject.wide is None else subject.wide
     dtype = torch.float64 if subject.wide is not None else subject.forecast.dtype
     call = subject.call.to(dtype)
     deviation = call.deviation

@@ -12,6 +12,9 @@ from revin_forecast import Reversible, RevIN, backbones, compat, normalizers
 from revin_forecast.backbones import Linear, Siamese, TSLibAdapter
 from revin_forecast.backbones.target_channels import TargetChannels
 from revin_forecast.checks import MODEL_CHECKS, CheckError, audit_model, check_model
+from revin_forecast.checks.model_call import parse_arguments
+from revin_forecast.checks.model_numerics import check_shift
+from revin_forecast.checks.model_under_check import ModelUnderCheck
 from revin_forecast.checks.samples import perturb, sample_windows
 
 LOOKBACK, HORIZON, CHANNELS = 48, 12, 3
@@ -671,3 +674,16 @@ def test_arguments_that_the_net_cannot_take_are_reported_once():
     message = r"PlainNet gives no forecast for the arguments \[\(5, 40, 3\)\]: .* Pass the windows"
     with pytest.raises(ValueError, match=message):
         check_model(PlainNet(), windows()[:, :40])
+
+
+def test_compiled_nets_follow_changes_of_level():
+    # Compiled modules have a length only if the net has one, so they have no truth value.
+    compiled = torch.compile(PlainNet(), backend="eager")
+    assert check_shift(ModelUnderCheck(compiled, parse_arguments(windows(), ())), True) is None
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_traced_nets_are_checked():
+    mapped = nn.Sequential(nn.Conv1d(LOOKBACK, HORIZON, 1), nn.Tanh(), nn.Conv1d(HORIZON, 4, 1))
+    traced = torch.jit.trace(mapped.eval(), windows())
+    assert not failures_of(nn.Sequential(traced), equivariant_to=())
