@@ -34,8 +34,10 @@ class ModeNormalizer(LocationScaleNormalizer):
       normalizes encoder and decoder inputs, two inputs of a Siamese network, or a call that failed;
     * "denorm" of another number of windows, channels or axes.
 
-    `train`, `eval`, copies and saved files start without statistics. Only one wrong order cannot be
-    detected: the second forecast of a window after another window was normalized.
+    `train`, `eval`, copies and saved files start without statistics. Two wrong orders cannot be
+    detected: the second forecast of a window after another window was normalized, and, after an
+    error, the forecast of a window from before it. Such an error has to end every open call of its
+    thread; code that catches it in one of several tasks holds statistics as values instead.
     """
 
     affine_weight: nn.Parameter | None

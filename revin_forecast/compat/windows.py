@@ -43,6 +43,11 @@ class ThreadWindows(threading.local):
         self.backward_pass = -1
         """Number that torch gave to the backward pass that recomputed something last."""
 
+    def __reduce__(self) -> tuple[type["ThreadWindows"], tuple[()]]:
+        # Copies and files start empty, also those of a parametrized layer, for which torch copies
+        # every attribute.
+        return ThreadWindows, ()
+
     def current(self) -> Window:
         """Return the window of the forward pass, or of the backward pass that recomputes it.
 

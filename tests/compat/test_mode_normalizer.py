@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils import parametrize
 from torch.utils.checkpoint import checkpoint
 
 from revin_forecast import Reversible
@@ -236,6 +237,20 @@ def test_interleaved_tasks_of_one_thread_are_refused():
         asyncio.run(run_both())
 
 
+def test_tasks_that_go_on_after_a_refusal_are_not_known():
+    """The limit that the page names: an error has to end every open call of its thread."""
+    revin, levels = RevIN(3), (1.0, 100.0, 1e4)
+    inputs = [windows(level) for level in levels]
+    mapped = [revin(x, "norm") for x in inputs[:2]]
+    with pytest.raises(RuntimeError, match=TWO_WINDOWS):
+        revin(mapped[0], "denorm")
+    revin(inputs[2], "norm")
+    assert revin(mapped[1], "denorm").mean().item() == pytest.approx(1e4, rel=0.01)  # not 100
+    z, stats = revin.normalize(inputs[1])  # the remedy of the message
+    revin(inputs[2], "norm")
+    assert_close(revin.denormalize(z, stats), inputs[1])
+
+
 def test_replicas_of_data_parallel_keep_their_own_windows():
     revin = RevIN(3)
     inputs = [windows(level) for level in (1.0, 1e4)]
@@ -272,6 +287,24 @@ def test_copies_start_without_a_window(duplicate):
         twin.revin(torch.zeros(8, 6, 3), "denorm")
     assert torch.equal(twin(x), wanted)
     assert torch.equal(net.revin(torch.zeros(8, 6, 3), "denorm")[:, 0], _levels(net, x))
+
+
+class Doubled(nn.Module):
+    def forward(self, weight):
+        return 2 * weight
+
+
+def test_copies_of_a_parametrized_layer_start_without_a_window():
+    layer, x = RevIN(3), windows(4.0)
+    plain = layer.normalize(x)[0]
+    parametrize.register_parametrization(layer, "affine_weight", Doubled())
+    assert layer.affine
+    assert_close(layer(x, "norm"), 2 * plain)
+    twin = copy.deepcopy(layer)
+    with pytest.raises(RuntimeError, match=NO_WINDOW):
+        twin(x, "denorm")
+    assert_close(twin(x, "norm"), 2 * plain)
+    assert_close(layer(2 * plain, "denorm"), x)
 
 
 def _levels(net, x):
