@@ -163,7 +163,7 @@ def _sum_steps(rows: Tensor, group: int, out: Tensor) -> None:
 def _iter_blocks(dtype: torch.dtype | None, *tensors: AffineTerm) -> Iterator[tuple[Any, ...]]:
     """Yield a buffer and the same windows of all tensors; the first has the windows' values.
 
-    Without a dtype the buffer is None.
+    Without a dtype, None takes the place of the buffer.
     """
     values = tensors[0]
     assert values is not None
