@@ -45,11 +45,13 @@ def check_model(
             level, the default, or divides by a scale. Pass () for a net without a normalizer. What
             is not required is measured and printed nevertheless.
         changed: positions of further arguments in the units of the windows, which are shifted and
-            scaled along with them, such as the decoder input.
+            scaled along with them, such as the decoder input. They have the batch and the channels
+            of the windows, and any number of steps.
 
     Raises:
         CheckError: a promise does not hold; the message names all that do not, and the measured
             value of the worst.
+        TypeError: the net is not a module.
         ValueError: the windows, or the positions in `changed`, can't be used; or the net can't be
             copied, or called with these arguments.
     """
@@ -66,6 +68,7 @@ def audit_model(
     """Return the result of every promise; the arguments are those of `check_model`.
 
     Raises:
+        TypeError: the net is not a module.
         ValueError: the windows, or the positions in `changed`, can't be used; or the net can't be
             copied, or called with these arguments.
     """
@@ -74,6 +77,13 @@ def audit_model(
 
 
 def _prepare(net: nn.Module, windows: Arguments, changed: Sequence[int]) -> ModelUnderCheck:
+    # The annotation says the same, but a class in place of the net would give an AttributeError.
+    if not isinstance(net, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
+        kind = "a class" if isinstance(net, type) else type(net).__name__
+        raise TypeError(
+            f"check_model needs a module but got {kind}. Pass the net itself, such as Net(...), "
+            "and put a function into a module that calls it."
+        )
     subject = ModelUnderCheck(net, parse_arguments(windows, changed))
     try:
         copied = subject.copy()
@@ -102,20 +112,19 @@ def _prepare(net: nn.Module, windows: Arguments, changed: Sequence[int]) -> Mode
 def _bind_checks(
     subject: ModelUnderCheck, equivariant_to: Collection[Equivariance]
 ) -> dict[str, Check]:
-    if unknown := set(equivariant_to) - set(model_numerics.EQUIVARIANCES):
+    claims = {equivariant_to} if isinstance(equivariant_to, str) else set(equivariant_to)
+    if unknown := claims - set(model_numerics.EQUIVARIANCES):
         raise ValueError(
-            f"equivariant_to={sorted(unknown)} is unknown. Pass some of "
+            f"equivariant_to={sorted(map(str, unknown))} is unknown. Pass some of "
             f"{', '.join(map(repr, model_numerics.EQUIVARIANCES))}, or () for none."
         )
     checks: dict[str, Check] = {
         promise: partial(check, subject) for promise, check in MODEL_CHECKS.items()
     }
-    if "shift" not in equivariant_to:
+    if "shift" not in claims:
         checks[LEVEL_PROMISE] = lambda: "a change of level is not claimed"
     for claim, (promise, check) in model_numerics.EQUIVARIANCES.items():
-        is_claimed = claim in equivariant_to or (
-            claim == "common scale" and "scale" in equivariant_to
-        )
+        is_claimed = claim in claims or (claim == "common scale" and "scale" in claims)
         checks[promise] = partial(check, subject, is_claimed)
     return checks
 

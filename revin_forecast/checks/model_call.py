@@ -168,8 +168,23 @@ def parse_arguments(windows: Arguments, changed: Sequence[int]) -> ModelCall:
                 f"changed={tuple(changed)} must hold positions of tensors among {len(values)} "
                 "arguments. Pass changed=() if only the windows are data."
             )
+        _validate_changed(place, values[place], values[0])
     values = tuple(value.detach() if isinstance(value, Tensor) else value for value in values)
     return ModelCall(values, names, tuple(sorted({0, *changed})))
+
+
+def _validate_changed(place: int, value: Tensor, windows: Tensor) -> None:
+    """Check that an argument can be changed along with the windows."""
+    axes = [0, *range(2, windows.ndim)]
+    is_alike = value.ndim == windows.ndim and all(
+        value.shape[axis] == windows.shape[axis] for axis in axes
+    )
+    if not is_alike or not value.is_floating_point():
+        raise ValueError(
+            f"argument {place} in changed is {tuple(value.shape)} of {value.dtype}, but it needs "
+            f"the batch and the channels of the windows, {tuple(windows.shape)}, and "
+            "floating-point numbers. Leave it out of changed, or pass it in that shape."
+        )
 
 
 def _validate_windows(windows: object) -> None:

@@ -643,6 +643,17 @@ def test_float64_nets_and_nets_that_refuse_float64():
         (torch.full((2, 48, 3), torch.nan), {}, "without gaps but got NaN or infinities. Pass fin"),
         (torch.zeros(2, 48, 3), {"changed": [1]}, r"changed=\(1,\) must hold positions of tensors"),
         (
+            (torch.zeros(2, 48, 3), torch.zeros(2, 36, 1)),
+            {"changed": [1]},
+            r"argument 1 in changed is \(2, 36, 1\) of torch.float32, .* Leave it out of changed",
+        ),
+        (
+            (torch.zeros(2, 48, 3), torch.zeros(2, 36, 3).long()),
+            {"changed": [1]},
+            r"argument 1 in changed is \(2, 36, 3\) of torch.int64, but it needs the batch and the",
+        ),
+        (torch.zeros(2, 48, 3), {"equivariant_to": "level"}, r"\['level'\] is unknown. Pass some"),
+        (
             torch.zeros(2, 48, 3),
             {"equivariant_to": ["level"]},
             r"\['level'\] is unknown. Pass some",
@@ -687,3 +698,18 @@ def test_traced_nets_are_checked():
     mapped = nn.Sequential(nn.Conv1d(LOOKBACK, HORIZON, 1), nn.Tanh(), nn.Conv1d(HORIZON, 4, 1))
     traced = torch.jit.trace(mapped.eval(), windows())
     assert not failures_of(nn.Sequential(traced), equivariant_to=())
+
+
+@pytest.mark.parametrize(
+    ("net", "found"), [(PlainNet, "a class"), (windows, "function"), (None, "NoneType")]
+)
+def test_only_modules_are_checked(net, found):
+    with pytest.raises(TypeError, match=f"needs a module but got {found}. Pass the net itself"):
+        check_model(net, windows())
+
+
+def test_one_claim_may_be_a_text():
+    results = audit(PlainNet(), equivariant_to="scale")
+    assert results[SCALE].holds
+    assert "not claimed" not in results["forecasts follow a change of scale of all channels"].detail
+    assert results[PRECISION].detail == "a change of level is not claimed"
