@@ -1,5 +1,6 @@
 """Fitting of any model: closed form, gradient training, or nothing for naive baselines."""
 
+import inspect
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from revin_forecast.data.split import ChronologicalSplit, MemoryMappedSplit
 from revin_forecast.errors import InputError
 from revin_forecast.models.quantiles import check_supports_quantiles
 from revin_forecast.models.reversible import Reversible
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import (
     Identity,
     InitializedFromData,
@@ -44,8 +46,10 @@ def fit_model(
 
     Raises:
         InputError: a part of the split is too short, `resume` or `refit` does not apply to the
-            backbone, or its normalizer cannot be used with the loss.
+            backbone, a size given to a class is not that of the model, or its normalizer cannot
+            be used with the loss.
     """
+    _check_sizes(config)
     channels = split.channels
     model = config.build(channels)
     training = split.standardize_part("training", config.lookback)
@@ -80,6 +84,31 @@ def fit_model(
     else:
         summary = {}
     return model.eval(), summary
+
+
+def _check_sizes(config: ModelConfig) -> None:
+    """Refuse sizes, given to a class by the user, that are not those of the model."""
+    backbone, names = config.backbone, config.covariates
+    number = backbone.parameters.get("covariates")
+    if names and number not in (None, len(names), _find_default(backbone, "covariates")):
+        raise InputError(
+            f"{backbone.name} got covariates={number}, but its known inputs are {list(names)}. "
+            "Leave the number out."
+        )
+    for name, size in (("lookback", config.lookback), ("horizon", config.horizon)):
+        given = config.normalizer.parameters.get(name)
+        # In a class of the user, a look-back may be something else.
+        if config.normalizer.path.startswith("revin_forecast.") and given not in (None, size):
+            raise InputError(
+                f"{config.normalizer.name} got {name}={given}, but the model has {name}={size}. "
+                "Leave it out of the normalizer's options."
+            )
+
+
+def _find_default(spec: ModuleSpec, name: str) -> Any:
+    """Return the default of a class's parameter; the command line passes it on as if given."""
+    parameter = inspect.signature(spec.import_class()).parameters.get(name)
+    return None if parameter is None else parameter.default
 
 
 def _set_zero(model: Reversible, split: ChronologicalSplit | MemoryMappedSplit) -> None:

@@ -153,6 +153,14 @@ def test_forecaster_computes_calendar_features():
             "TiDE was built for 1 known inputs but got none. Name them as covariates",
         ),
         (
+            {"backbone": partial(TiDE, covariates=5), "covariates": ["planned", "weekday"]},
+            r"TiDE got covariates=5, but its known inputs are \['planned', 'weekday'\]\. Leave",
+        ),
+        (
+            {"backbone": partial(CycleNet, covariates=2)},
+            r"CycleNet got covariates=2, but its known inputs are \['step'\]\. Leave the number",
+        ),
+        (
             {"backbone": CycleNet, "covariates": ["hour"]},
             r"CycleNet requires \['step'\] and takes no other known inputs but got \['hour'\]",
         ),

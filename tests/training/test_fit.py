@@ -10,7 +10,7 @@ from revin_forecast.backbones import ETS, Linear
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
-from revin_forecast.normalizers import Identity, LogMean, MeanScale, RevIN
+from revin_forecast.normalizers import DDN, Identity, LogMean, MeanScale, RevIN
 from revin_forecast.training.fit import fit_model
 from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.training.settings import TrainingSettings
@@ -65,3 +65,12 @@ def test_log_mean_is_on_logarithms_of_the_data():
     )
     logs = np.log(values[:24])
     np.testing.assert_allclose(normalized[0].numpy(), logs - logs.mean(0), atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "size"), [("lookback", 24), ("horizon", 4)])
+def test_other_sizes_of_a_normalizer_are_refused(name, size):
+    message = rf"DDN got {name}=9, but the model has {name}={size}\. Leave it out of the normaliz"
+    with pytest.raises(InputError, match=message):
+        fit(Linear, partial(DDN, **{name: 9}), sample_growth())
+    model, _ = fit(Linear, partial(DDN, **{name: size}), sample_growth())
+    assert model(torch.ones(1, 24, 3)).shape == (1, 4, 3)
