@@ -7,10 +7,16 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
+MAX_SHOWN = 8
+"""Largest number of parameters that are printed of each kind."""
+
 
 @dataclass(frozen=True)
 class OptimizerReport:
-    """Differences between the parameters of an optimizer and those of a module."""
+    """Differences between the parameters of an optimizer and those of a module.
+
+    Printed, it shows the first parameters of each kind; the attributes hold all.
+    """
 
     dropped: tuple[str, ...]
     """Parameters that the optimizer holds but the module has not (any more)."""
@@ -28,7 +34,7 @@ class OptimizerReport:
         if self.is_matching:
             return "the optimizer trains each parameter of the module once"
         lines = [
-            f"{text}: {', '.join(found)}"
+            f"{text}: {_enumerate(found)}"
             for text, found in (
                 ("held by the optimizer, but not in the module", self.dropped),
                 ("in the module, but not held by the optimizer", self.missing),
@@ -82,6 +88,12 @@ def inspect_optimizer(module: nn.Module, optimizer: Optimizer) -> OptimizerRepor
         ),
         repeated=tuple(label for key, label in labels.items() if counts[key] > 1),
     )
+
+
+def _enumerate(names: tuple[str, ...]) -> str:
+    """Return the first names, with the number of the others."""
+    more = len(names) - MAX_SHOWN
+    return ", ".join(names[:MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _describe_parameter(group: dict[str, Any], place: int, index: int) -> str:

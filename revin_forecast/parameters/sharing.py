@@ -68,7 +68,8 @@ def share_parameters(
         target: module whose parameters of these names are replaced.
         names: parameter names, the same in both modules; dotted for submodules ("map.weight"). A
             name that neither has, such as a bias built with bias=False, is skipped. "all": every
-            parameter, which requires the same names in both.
+            parameter, which requires the same names in both. Buffers, such as the running
+            statistics of batch normalization, remain separate.
         within: module that contains the target, usually the whole model. All its names of a
             replaced parameter get the new object, so earlier ties of the target are kept.
 

@@ -95,3 +95,13 @@ def test_parameters_held_several_times_are_reported():
     assert report.repeated == ("0.weight = 1.weight",)
     assert str(report).splitlines()[0] == "held several times: 0.weight = 1.weight"
     assert not report.is_matching
+
+
+def test_long_lists_are_cut_in_print_only():
+    deep = nn.Sequential(*(nn.Linear(2, 2) for _ in range(10)))
+    optimizer = torch.optim.SGD(deep.parameters(), lr=1.0)
+    report = inspect_optimizer(copy.deepcopy(deep), optimizer)
+    assert len(report.dropped) == len(report.missing) == 20
+    lines = str(report).splitlines()
+    assert lines[0].endswith("parameter 7 of group 0, shape (2,) and 12 more")
+    assert lines[1].endswith("3.weight, 3.bias and 12 more")

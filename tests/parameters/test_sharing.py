@@ -458,3 +458,10 @@ def test_lazy_parameters_are_not_shared():
         layer(torch.ones(1, 3))
     share_parameters(*lazy, "all")
     assert lazy[0].weight is lazy[1].weight
+
+
+def test_buffers_remain_separate():
+    first, second = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
+    share_parameters(first, second, "all")
+    assert second.weight is first.weight
+    assert second.running_mean is not first.running_mean
