@@ -137,7 +137,7 @@ class ModeNormalizer(LocationScaleNormalizer):
     @property
     def nan_reaches_scale(self) -> bool:
         """Whether the variance is a sum over the whole window."""
-        return self._formula.nan_reaches_scale
+        return not self._non_norm
 
     def statistics(self, past: Past, observed: Observed | None) -> LocationScale:
         """Return location and standard deviation of each window's observed values."""
@@ -155,7 +155,8 @@ class ModeNormalizer(LocationScaleNormalizer):
             weight, bias = self.affine_weight, self.affine_bias
         if weight is None or bias is None or self._non_norm:
             return None
-        return weight.to(dtype), bias.to(dtype)
+        # A call of `to` takes as long as an operation on a small window, too.
+        return (weight, bias) if weight.dtype is dtype else (weight.to(dtype), bias.to(dtype))
 
     def inverse_affine_parameters(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         """Return weight + eps^2 and bias, the original's way back."""
