@@ -206,8 +206,9 @@ class ModeNormalizer(LocationScaleNormalizer):
     def _normalize_window(self, x: Tensor) -> Tensor:
         z, stats = self.normalize(_join_time_axes(x))
         if _is_channel_first(x):
-            # As in the original, so that z.permute(0, 2, 1).view(...) works.
-            z = z.mT.contiguous().mT
+            # As in the original, so that z.permute(0, 2, 1).view(...) works. The older exporter to
+            # ONNX does not know `mT`.
+            z = z.transpose(1, 2).contiguous().transpose(1, 2)
         window = self._windows.current()
         program = traced_program()
         # A window that was left over by another program can't get a forecast of this one.
@@ -265,4 +266,4 @@ def _join_time_axes(values: Tensor) -> Tensor:
 
 def _is_channel_first(x: Tensor) -> bool:
     """Return whether a (batch, time, channels) tensor is stored as (batch, channels, time)."""
-    return x.ndim == 3 and not x.is_contiguous() and x.mT.is_contiguous()
+    return x.ndim == 3 and not x.is_contiguous() and x.transpose(1, 2).is_contiguous()
