@@ -129,6 +129,11 @@ class AffineNormalizer(Normalizer[Stats]):
         anchor, residual, scale = statistics
         self._check_future(future, scale.shape[0], kind)
         steps = max(anchor.shape[1], residual.shape[1], scale.shape[1])
+        if anchor.ndim != 3:
+            raise ValueError(
+                f"{type(self).__name__} needs statistics (batch, 1 or horizon, channels) but got "
+                f"shape {tuple(anchor.shape)}. Pass the statistics that normalize returned."
+            )
         if steps not in (1, future.shape[1]):
             raise ValueError(
                 f"{type(self).__name__} was built for a horizon of {steps} steps but got a "

@@ -329,3 +329,11 @@ def test_eight_bit_values_are_refused():
     z, stats = RevIN(3).normalize(past.float())
     with pytest.raises(TypeError, match=r"16 bits or more .* Pass future.float\(\)"):
         RevIN(3).denormalize(z.to(torch.float8_e4m3fn), stats)
+
+
+def test_statistics_of_another_shape_are_refused():
+    layer = RevIN(3)
+    z, stats = layer.normalize(sample_windows(4, 8, 3).float())
+    flat = tuple(statistic.squeeze(1) for statistic in stats)
+    with pytest.raises(ValueError, match=r"needs statistics .* but got shape \(4, 3\)"):
+        layer.denormalize(z, flat)
