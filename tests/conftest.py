@@ -30,7 +30,7 @@ LONGEST_FILES = (
     "training/test_multi_process.py",
     "benchmarks/test_accuracy.py",
     "docs/test_site.py",
-    "parallel/test_ray.py",
+    "utils/parallel/test_ray.py",
     "benchmarks/test_scaling.py",
     "reports/benchmark/test_page.py",
     "cli/test_usage_errors.py",

@@ -19,6 +19,7 @@ class ReferenceRevIN(ModeNormalizer):
     Raises:
         ValueError: a negative eps, or no channels.
 
+    >>> import torch
     >>> from revin_forecast.compat import RevIN
     >>> revin = RevIN(num_features=3)
     >>> x = torch.randn(32, 96, 3) * 5 + 1000
@@ -49,6 +50,7 @@ class Normalize(ModeNormalizer):
     Raises:
         ValueError: a negative eps, or no channels.
 
+    >>> import torch
     >>> from revin_forecast.compat import Normalize
     >>> layer = Normalize(3, non_norm=True)
     >>> x = torch.randn(32, 96, 3)

@@ -1,6 +1,7 @@
 """The local engine returns the same results as the inline one and reports failures."""
 
 import math
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.utils.parallel import make_engine
 from tests.support.limits import HANG_SECONDS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PARENT = """
 import time
 from revin_forecast.utils.parallel import make_engine
@@ -33,6 +34,12 @@ if __name__ == "__main__":
 """
 SPAWNED = "spawn_main"
 TEXT = {"capture_output": True, "text": True}
+
+
+@pytest.fixture(autouse=True)
+def _spawn(monkeypatch):
+    """Spawn workers as users' programs do: the tests of the service fork warm ones."""
+    monkeypatch.setattr("revin_forecast.utils.parallel.process.multiprocessing", multiprocessing)
 
 
 def count_threads(_):
