@@ -101,20 +101,31 @@ def affine_in_blocks(
     return result
 
 
-def sum_products_in_blocks(
-    gradient: Tensor, values: Tensor, anchor: AffineTerm, dtype: torch.dtype
-) -> Tensor:
-    """Return the sum over steps of gradient * (values - anchor), (batch, 1, channels)."""
+def affine_gradients_in_blocks(
+    gradient: Tensor, values: Tensor, anchor: AffineTerm, factor: Tensor, needs_values: bool
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """Return the gradients of `affine_in_blocks`, whose result has this gradient.
+
+    Returns:
+        That of the values, gradient * factor, if needed; that of the factor, the sum over steps of
+        gradient * (values - anchor); the sum over steps of the gradient, (batch, 1, channels) each.
+    """
     group = min(_steps_per_row(gradient), _steps_per_row(values))
-    rows, gradient_rows = _group_steps(values, group), _group_steps(gradient, group)
-    result = values.new_empty((values.shape[0], 1, values.shape[2]), dtype=dtype)
-    for buffer, source, slopes, start, sums in _iter_blocks(
-        dtype, rows, gradient_rows, _tile_optional(anchor, group), result
+    result = values.new_empty(values.shape) if needs_values else None
+    products, totals = torch.empty_like(factor), torch.empty_like(factor)
+    tensors = _group_steps(values, group), _group_steps(gradient, group)
+    result_rows = None if result is None else _group_steps(result, group)
+    terms = (_tile_optional(term, group) for term in (anchor, factor))
+    for buffer, source, slopes, target, start, rate, product, total in _iter_blocks(
+        factor.dtype, *tensors, result_rows, *terms, products, totals
     ):
+        _sum_steps(slopes, group, total)
         centred = source if start is None else torch.sub(source, start, out=buffer)
         torch.mul(centred, slopes, out=buffer)
-        _sum_steps(buffer, group, sums)
-    return result
+        _sum_steps(buffer, group, product)
+        if target is not None:
+            torch.mul(slopes, rate, out=target)
+    return result, products, totals
 
 
 def _steps_per_row(values: Tensor) -> int:

@@ -12,9 +12,9 @@ from torch.autograd import forward_ad
 
 from revin_forecast.normalizers.kernels.blocked import (
     AffineTerm,
+    affine_gradients_in_blocks,
     affine_in_blocks,
     moments_in_blocks,
-    sum_products_in_blocks,
 )
 from revin_forecast.normalizers.statistics import observed_count
 
@@ -124,20 +124,23 @@ class _AffineMap(torch.autograd.Function):
         values, anchor, factor = ctx.saved_tensors
         for_values, for_anchor, for_factor, for_small, for_large, _ = ctx.needs_input_grad
         gradient = gradients[0].to(factor.dtype)
+        values_gradient = factor_gradient = total = None
         # With gradients enabled this pass is differentiated again: plain operations record it.
         is_recorded = torch.is_grad_enabled()
-        values_gradient = factor_gradient = total = None
-        if for_values and is_recorded:
-            values_gradient = (gradient * factor).to(values.dtype)
-        elif for_values:
-            values_gradient = affine_in_blocks(gradient, None, factor, None, None, values.dtype)
-        if for_factor and is_recorded:
-            centred = values if anchor is None else values - anchor
-            factor_gradient = (gradient * centred).sum(dim=1, keepdim=True)
-        elif for_factor:
-            factor_gradient = sum_products_in_blocks(gradient, values, anchor, factor.dtype)
-        if for_anchor or for_small or for_large:
-            total = gradient.sum(dim=1, keepdim=True)
+        if for_factor and not is_recorded:
+            values_gradient, factor_gradient, total = affine_gradients_in_blocks(
+                gradient, values, anchor, factor, for_values
+            )
+        else:
+            if for_values and is_recorded:
+                values_gradient = gradient * factor
+            elif for_values:
+                values_gradient = affine_in_blocks(gradient, None, factor, None, None, values.dtype)
+            if for_factor:
+                centred = values if anchor is None else values - anchor
+                factor_gradient = (gradient * centred).sum(dim=1, keepdim=True)
+            if for_anchor or for_small or for_large:
+                total = gradient.sum(dim=1, keepdim=True)
         return (
             values_gradient,
             -total * factor if for_anchor and total is not None else None,
