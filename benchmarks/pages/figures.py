@@ -75,12 +75,14 @@ DOT_PLOTS: dict[str, DotPlot] = {
         "{backbone}, {way}", ("windows/s", "peak GiB", "own GiB"), "", separate_axes=True
     ),
     "layer_speed": DotPlot(
-        "{layer}",
+        "{shape}",
         ("forward", "backward", "to data"),
-        "time relative to the original formula",
-        panel="{shape}",
+        "time / original formula",
+        panel="{layer}",
         line=1,
-        keep=lambda row: row["threads"] == 1,
+        keep=lambda row: (
+            row["threads"] == 1 and row["layer"] in ("RevIN", "original compiled", "RevIN compiled")
+        ),
     ),
     "learned_inputs": DotPlot("{backbone}, {inputs}", ("without", "with", "window only"), "MSE"),
     "many_series": DotPlot(
