@@ -77,7 +77,7 @@ def find_observed(past: Tensor, observed: Tensor | None) -> Tensor:
 def last_observed_values(past: Tensor, observed: Tensor | None) -> Tensor:
     """Return the last observed value of each window and channel, 0 where nothing is observed."""
     if observed is None:
-        return past[:, -1:]
+        return past.narrow_copy(1, past.shape[1] - 1, 1)  # a view would follow changes of `past`
     # Steps count from 1, so that 0 means that nothing is observed. int32 halves the memory of the
     # product, which is as large as the window.
     steps = torch.arange(1, past.shape[1] + 1, device=past.device, dtype=torch.int32)

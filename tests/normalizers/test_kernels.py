@@ -204,3 +204,14 @@ def test_temporary_memory(monkeypatch):
         assert measure_peak_bytes(lambda: layer.normalize(past)) < 1.2 * past.nbytes
         assert measure_peak_bytes(lambda: layer.denormalize(z, stats)) < 1.2 * past.nbytes
         assert measure_peak_bytes(lambda: layer.normalize(gapped)) < 3.6 * past.nbytes
+
+
+@pytest.mark.parametrize("kind", [RevIN, LastValue, EMA, Blend])
+@pytest.mark.parametrize("windows", [4, 1000])
+def test_statistics_do_not_follow_later_changes_of_the_window(kind, windows):
+    past = sample_tensor(windows, 48, 3, level=20.0)
+    layer = kind(3).double()
+    z, stats = layer.normalize(past)
+    expected = layer.denormalize(z, stats)
+    past.add_(1000)
+    assert torch.equal(layer.denormalize(z, stats), expected)

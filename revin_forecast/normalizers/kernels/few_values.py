@@ -32,7 +32,7 @@ def normalize_few_values(
         dtype: dtype of the normalized windows.
     """
     steps = values.shape[1]
-    anchor = values.narrow(1, steps - 1, 1)
+    anchor = values.narrow_copy(1, steps - 1, 1)  # a view would follow changes of the window
     if values.requires_grad:
         anchor = anchor.detach()
     centred = data = values - anchor
