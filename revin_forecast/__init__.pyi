@@ -72,6 +72,7 @@ from .normalizers import NoRIN as NoRIN
 from .normalizers import Normalizer as Normalizer
 from .normalizers import RevIN as RevIN
 from .normalizers import Robust as Robust
+from .normalizers import ShrunkLevel as ShrunkLevel
 from .normalizers import Stationary as Stationary
 from .parameters.optimizers import inspect_optimizer as inspect_optimizer
 from .parameters.retie import retie as retie

@@ -9,7 +9,7 @@ from torch.distributions import Laplace, Normal
 from revin_forecast.checks import behaviour, numerics
 from revin_forecast.checks.adapted_layer import AdaptedLayer, LayerFactory, adapt_factory
 from revin_forecast.checks.compiled import PROGRAM_CHECKS, share_exports
-from revin_forecast.checks.equivariance import EQUIVARIANCE_CHECKS
+from revin_forecast.checks.equivariance import EQUIVARIANCE_CHECKS, PARTIAL_CHECKS
 from revin_forecast.checks.runner import (
     Check,
     CheckResult,
@@ -30,6 +30,7 @@ from revin_forecast.checks.samples import (
 )
 from revin_forecast.normalizers.base import Normalizer, ValueKind
 from revin_forecast.normalizers.learned import LearnedNormalizer
+from revin_forecast.normalizers.partial_shift import PartialShift
 
 
 def check_normalizer(make: LayerFactory, title: str | None = None, programs: bool = False) -> None:
@@ -90,6 +91,8 @@ def _bind_checks(make: NormalizerFactory, programs: bool) -> dict[str, Check]:
         # Scaling all channels alike is a special case of scaling each.
         is_claimed = claim in claims or (claim == "common scale" and "scale" in claims)
         checks[promise] = partial(check, make) if is_claimed else lambda: "not claimed"
+    if isinstance(normalizer, PartialShift):
+        checks |= {promise: partial(check, make) for promise, check in PARTIAL_CHECKS.items()}
     return checks
 
 

@@ -1,5 +1,6 @@
 """Windows and normalizers that the checks run on."""
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -7,9 +8,14 @@ from torch import Tensor, nn
 
 from revin_forecast.models.spec import select_accepted_sizes
 from revin_forecast.normalizers.base import Normalizer
+from revin_forecast.normalizers.learned import InitializedFromData
+from revin_forecast.normalizers.partial_shift import PartialShift
 
 LOOKBACK, HORIZON, CHANNELS, WINDOWS = 48, 12, 3, 8
 """Sizes of the windows that normalizers are checked on."""
+
+ROWS = 2000
+"""Training rows that normalizers with a partial claim are initialized from."""
 
 NormalizerFactory = Callable[..., Normalizer]
 """A class, or a function of (channels) that builds a normalizer. It also receives `lookback`,
@@ -24,6 +30,17 @@ def sample_windows(level: float = 10.0, deviation: float = 2.0, seed: int = 0) -
     drift = torch.randn((WINDOWS, 1, CHANNELS), generator=generator, dtype=torch.float64)
     time = torch.linspace(0, 4, LOOKBACK, dtype=torch.float64).reshape(1, -1, 1)
     return level + deviation * (noise + torch.sin(6.28 * time) + drift * time)
+
+
+@functools.cache
+def sample_rows(level: float = 10.0, deviation: float = 2.0) -> Tensor:
+    """Return ROWS float64 rows whose level reverts to its mean within about 25 steps."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn((ROWS, CHANNELS), generator=generator, dtype=torch.float64)
+    rows = noise.clone()
+    for step in range(1, ROWS):
+        rows[step] += 0.96 * rows[step - 1]
+    return level + deviation * (noise + 0.5 * rows)
 
 
 def perturb(module: nn.Module, seed: int = 0) -> nn.Module:
@@ -53,11 +70,18 @@ def perturb(module: nn.Module, seed: int = 0) -> nn.Module:
 def construct_normalizer(
     make: NormalizerFactory, lookback: int = LOOKBACK, **options: object
 ) -> Normalizer:
-    """Build a normalizer for CHANNELS channels, windows of `lookback` steps and HORIZON steps."""
+    """Build a normalizer for CHANNELS channels, windows of `lookback` steps and HORIZON steps.
+
+    One that follows a part of a change of level is initialized from `sample_rows`, since it may
+    follow all of it before.
+    """
     sizes = select_accepted_sizes(make, {"lookback": lookback, "horizon": HORIZON})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return make(CHANNELS, **sizes, **options)
+        normalizer = make(CHANNELS, **sizes, **options)
+    if isinstance(normalizer, PartialShift) and isinstance(normalizer, InitializedFromData):
+        normalizer.initialize_from(sample_rows(), lookback)
+    return normalizer
 
 
 def build_normalizer(

@@ -21,8 +21,10 @@ from .learned import PretrainedNormalizer as PretrainedNormalizer
 from .log_mean import LogMean as LogMean
 from .mean_scale import MeanScale as MeanScale
 from .norin import NoRIN as NoRIN
+from .partial_shift import PartialShift as PartialShift
 from .revin import RevIN as RevIN
 from .robust import Robust as Robust
 from .san import SAN as SAN
+from .shrunk_level import ShrunkLevel as ShrunkLevel
 from .stationary import Stationary as Stationary
 from .statistics import LocationScale as LocationScale

@@ -10,6 +10,7 @@ from torch import nn
 
 from revin_forecast.checks import NORMALIZER_CHECKS, CheckError, check_normalizer
 from revin_forecast.checks.behaviour import check_thread_safety
+from revin_forecast.checks.equivariance import PARTIAL_CHECKS
 from revin_forecast.checks.samples import as_forecast, build_normalizer, sample_windows
 from revin_forecast.normalizers import (
     DAIN,
@@ -31,6 +32,7 @@ from revin_forecast.normalizers import (
     Normalizer,
     RevIN,
     Robust,
+    ShrunkLevel,
     Stationary,
 )
 from revin_forecast.normalizers.statistics import CentredWindows
@@ -67,6 +69,7 @@ NORMALIZERS = {
     "Causal": Causal,
     "Causal that forgets": functools.partial(Causal, half_life=12.0),
     "Blend": Blend,
+    "ShrunkLevel": ShrunkLevel,
     "Stationary": Stationary,
     "DAIN": DAIN,
     "DishTS": DishTS,
@@ -84,7 +87,8 @@ def test_contract(name, capsys):
     check_normalizer(NORMALIZERS[name], name)
     printed = capsys.readouterr().out
     assert printed.startswith(name)
-    assert printed.count("holds") + printed.count("  -  ") == 3 + len(NORMALIZER_CHECKS)
+    claims = 5 if name == "ShrunkLevel" else 3
+    assert printed.count("holds") + printed.count("  -  ") == claims + len(NORMALIZER_CHECKS)
     assert printed.count("holds") >= len(NORMALIZER_CHECKS) - 3
     assert "FAILS" not in printed
 
@@ -314,6 +318,39 @@ def test_overclaimed_equivariance_is_caught(capsys):
     with pytest.raises(CheckError, match=r"forecasts follow a change of scale: f\(1e-06 x"):
         check_normalizer(_Overclaiming)
     assert "FAILS  forecasts follow a change of scale" in capsys.readouterr().out
+
+
+class _MiscountedShare(ShrunkLevel):
+    @property
+    def shift_shares(self):
+        return 1 + 1.01 * self.shares * self.slopes
+
+
+class _MisplacedCentre(ShrunkLevel):
+    @property
+    def centre(self):
+        return self.training_mean + 0.1
+
+
+@pytest.mark.usefixtures("plain_shapes")
+@pytest.mark.parametrize(
+    ("broken", "promise"),
+    [
+        (_MiscountedShare, "forecasts follow the claimed share of a change of level"),
+        (_MisplacedCentre, "forecasts follow a change of scale about the centre"),
+    ],
+)
+def test_wrong_partial_claims_are_caught(broken, promise):
+    with pytest.raises(CheckError):
+        PARTIAL_CHECKS[promise](broken)
+
+
+@pytest.mark.usefixtures("plain_shapes")
+def test_partial_claims_are_held_away_from_initialization():
+    shares = build_normalizer(ShrunkLevel).shares
+    assert ((shares > 0.1) & (shares < 0.9)).all()
+    assert build_normalizer(ShrunkLevel).equivariant_to == frozenset()
+    assert ShrunkLevel(3, 48, 12).equivariant_to == {"shift", "scale"}
 
 
 @pytest.mark.usefixtures("plain_shapes")
