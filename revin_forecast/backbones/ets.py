@@ -106,6 +106,8 @@ class SmoothingForecast:
     """Share of the weights that belongs to logarithms."""
     best: Int[Tensor, " series"]
     """Index of the combination with the largest weight; those on logarithms follow the others."""
+    on_logs: Float[Tensor, "horizon series"] | None = None
+    """The mean on logarithms, mapped back: the part `log_share` of `values`; None without any."""
 
 
 def forecast_by_smoothing(
@@ -115,6 +117,7 @@ def forecast_by_smoothing(
     horizon: int,
     origins: Sequence[int],
     zero: Float[Tensor, " series"] | None = None,
+    detach_weights: bool = False,
 ) -> list[SmoothingForecast]:
     """Forecast every series from several origins in one pass, each from the rows before it.
 
@@ -128,6 +131,7 @@ def forecast_by_smoothing(
         horizon: steps to forecast.
         origins: ascending numbers of rows, from 1 to all.
         zero: value that stands for 0 in each series, which logarithms need; NaN or None: none.
+        detach_weights: treat the weights of the combinations as constants in the backward pass.
 
     Raises:
         ValueError: the origins do not ascend, or are not between 1 and the number of rows.
@@ -141,21 +145,25 @@ def forecast_by_smoothing(
     size = max(1, MAX_CHUNK_STATES // (len(grid.rows) * (1 if zero is None else 2)))
     # A program does not know its number of series, so it has one chunk.
     if torch.compiler.is_compiling() or values.shape[1] <= size:
-        return list(_forecast_chunk(values, observed, grid, horizon, origins, zero))
+        return list(_forecast_chunk(values, observed, grid, horizon, origins, zero, detach_weights))
     parts: list[list[SmoothingForecast]] = []
     for first in range(0, values.shape[1], size):
         chunk = slice(first, first + size)
         mask = None if observed is None else observed[:, chunk]
         base = None if zero is None else zero[chunk]
-        parts.append(list(_forecast_chunk(values[:, chunk], mask, grid, horizon, origins, base)))
+        rows = values[:, chunk]
+        chunks = _forecast_chunk(rows, mask, grid, horizon, origins, base, detach_weights)
+        parts.append(list(chunks))
     return [_join_series(forecasts) for forecasts in zip(*parts, strict=True)]
 
 
 def _join_series(parts: Sequence[SmoothingForecast]) -> SmoothingForecast:
+    on_logs = [part.on_logs for part in parts if part.on_logs is not None]
     return SmoothingForecast(
         torch.cat([part.values for part in parts], dim=1),
         torch.cat([part.log_share for part in parts]),
         torch.cat([part.best for part in parts]),
+        torch.cat(on_logs, dim=1) if on_logs else None,
     )
 
 
@@ -166,6 +174,7 @@ def _forecast_chunk(
     horizon: int,
     origins: Sequence[int],
     zero: Float[Tensor, " series"] | None,
+    detach_weights: bool,
 ) -> Iterator[SmoothingForecast]:
     """Yield the forecast of a chunk of series from each origin."""
     values = values if observed is None else torch.where(observed, values, 0)
@@ -185,33 +194,41 @@ def _forecast_chunk(
     for states in iterate_states(values, observed, grid, origins, horizon):
         scores = scorer.score(states)
         if logs is None:
-            weights = weigh_scores(scores)
+            weights = weigh_scores(scores.detach() if detach_weights else scores)
             forecast = _average(states, weights, damping, slice(None))
             yield SmoothingForecast(forecast, torch.zeros_like(noise), weights.argmax(0))
         else:
-            yield _average_with_logs(states, scores, damping, logs, scorer.growth_penalties)
+            log_scores = scores[:, logs.zero.shape[0] :] + logs.jacobian[states.origin]
+            log_scores = log_scores + scorer.growth_penalties
+            both = torch.cat([scores[:, : logs.zero.shape[0]], log_scores])
+            both = both.detach() if detach_weights else both
+            yield _average_with_logs(states, both, damping, logs)
 
 
 def _average_with_logs(
-    states: SmoothedStates,
-    scores: Tensor,
-    damping: Tensor,
-    logs: Logarithms,
-    growth_penalties: Tensor,
+    states: SmoothedStates, scores: Tensor, damping: Tensor, logs: Logarithms
 ) -> SmoothingForecast:
-    """Return the mean of the forecasts on values and of those on logarithms, the last columns."""
+    """Return the mean of the forecasts on values and of those on logarithms, the last columns.
+
+    Args:
+        states: states of the series, then of their logarithms.
+        scores: (2 parameters, series), those on logarithms last.
+        damping: (parameters, horizon): phi + phi^2 + ... + phi^h.
+        logs: the logarithms.
+    """
     count = logs.zero.shape[0]
     is_positive, largest = logs.find_positive(states.origin)
-    log_scores = scores[:, count:] + logs.jacobian[states.origin] + growth_penalties
+    plain_scores, log_scores = scores.chunk(2)
     log_scores = torch.where(is_positive, log_scores, torch.inf)
-    weights = weigh_scores(torch.cat([scores[:, :count], log_scores]))
-    plain, on_logs = weights[: len(scores)], weights[len(scores) :]
+    weights = weigh_scores(torch.cat([plain_scores, log_scores]))
+    plain, on_logs = weights.chunk(2)
     share = on_logs.sum(0)
     forecast = _average(states, plain, damping, slice(0, count))
     log_weights = on_logs / torch.where(share > 0, share, 1)
     log_forecast = _average(states, log_weights, damping, slice(count, None))
     exponential = log_forecast.minimum(largest + MAX_LOG_GROWTH).exp() + logs.zero
-    return SmoothingForecast(forecast + share * exponential, share, weights.argmax(0))
+    values = forecast + share * exponential
+    return SmoothingForecast(values, share, weights.argmax(0), exponential)
 
 
 def _average(
