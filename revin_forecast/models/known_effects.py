@@ -69,13 +69,40 @@ class KnownEffects(CovariateBackbone):
         known = self.check_known(past, known)
         if known is None:
             return self._run_inner(past, observed)
-        shift, factor = (part.to(past.dtype) for part in self.compute_effects(known))
+        forecast = self._run_inner(self.remove_effects(past, known), observed)
+        shift, factor = self._compute_parts(known[:, self.lookback :], past.dtype)
         zeros = self.zeros.to(past.dtype)
-        before, after = slice(None, self.lookback), slice(self.lookback, None)
+        return forecast + (forecast - zeros) * (factor - 1) + shift
+
+    def remove_effects(self, past: Past, known: Known) -> Past:
+        """Return a window without the effects of its known inputs."""
+        shift, factor = self._compute_parts(known[:, : self.lookback], past.dtype)
         # Written as changes, so that steps without an effect keep all digits at a large level.
-        past = past + (past - zeros) * (1 / factor[:, before] - 1) - shift[:, before]
-        forecast = self._run_inner(past, observed)
-        return forecast + (forecast - zeros) * (factor[:, after] - 1) + shift[:, after]
+        return past + (past - self.zeros.to(past.dtype)) * (1 / factor - 1) - shift
+
+    def divide_effects(self, forecast: Future, known: Known) -> Tensor:
+        """Return the change that each known input makes to a forecast without effects.
+
+        A factor is divided in proportion to the logarithms, so that the changes add up.
+
+        Args:
+            forecast: (batch, horizon, channels) forecast of the series without effects.
+            known: (batch, lookback + horizon, covariates).
+
+        Returns:
+            (batch, horizon, channels, covariates).
+        """
+        ahead = known[:, self.lookback :]
+        effects = ((ahead.to(self.weights.dtype) - self.centers).unsqueeze(2)) * self.weights
+        total = effects.sum(-1, keepdim=True)
+        _, factor = self._compute_parts(ahead, self.weights.dtype)
+        # The limit of (exp(e) - 1) / e at 0 is 1.
+        rate = torch.where(
+            total == 0, 1, (factor.unsqueeze(-1) - 1) / torch.where(total == 0, 1, total)
+        )
+        amounts = (forecast.to(self.weights.dtype) - self.zeros).unsqueeze(-1)
+        multiplied = effects * rate * amounts
+        return torch.where(self.is_multiplicative.unsqueeze(-1), multiplied, effects)
 
     def compute_effects(self, known: Known) -> tuple[Tensor, Tensor]:
         """Return the (batch, steps, channels) amount to add and factor to multiply with.
@@ -86,6 +113,10 @@ class KnownEffects(CovariateBackbone):
         limited = effects.clamp(-MAX_LOG_EFFECT, MAX_LOG_EFFECT)
         factor = torch.where(self.is_multiplicative, limited.exp(), torch.ones_like(effects))
         return torch.where(self.is_multiplicative, torch.zeros_like(effects), effects), factor
+
+    def _compute_parts(self, known: Known, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        shift, factor = self.compute_effects(known)
+        return shift.to(dtype), factor.to(dtype)
 
     def _run_inner(self, past: Past, observed: Observed | None) -> Future:
         accepts_observed = getattr(self.inner, "accepts_observed", False)
