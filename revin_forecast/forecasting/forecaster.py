@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from revin_forecast.data.binary_columns import leave_out_binary_columns
 from revin_forecast.data.covariates import table_columns
 from revin_forecast.data.last_values import end_with_targets, note_early_ends
@@ -18,26 +16,22 @@ from revin_forecast.forecasting import (
     fit_memory_mapped,
     fit_specified,
 )
-from revin_forecast.forecasting.estimator import Estimator
 from revin_forecast.forecasting.fit_checks import (
     check_before_fit,
     check_fit_arguments,
     note_unused_settings,
 )
-from revin_forecast.forecasting.fitted import FittedModel
-from revin_forecast.forecasting.predict import predict_table
-from revin_forecast.forecasting.sample import sample_table
-from revin_forecast.forecasting.saving import load_fitted, save_fitted
+from revin_forecast.forecasting.fitted_forecaster import FittedForecaster
+from revin_forecast.forecasting.saving import load_fitted
 from revin_forecast.forecasting.value_rules import apply_value_rules
 from revin_forecast.models.spec import ModuleFactory, ModuleSpec
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.model_config import resolve_covariates
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.arguments import check_count, check_names
-from revin_forecast.utils.parallel import Engine
 
 
-class Forecaster(Estimator):
+class Forecaster(FittedForecaster):
     """A forecaster of tables: fit on a table, predict the table that follows.
 
     Values are standardized, forecast on each window's own scale and mapped back to the table's
@@ -88,7 +82,7 @@ class Forecaster(Estimator):
         self.covariates = covariates
         self.selection = selection
         self._make_config()  # raises for arguments that can't be used
-        self._fitted: FittedModel | None = None
+        self._fitted = None
 
     def fit(
         self,
@@ -155,21 +149,6 @@ class Forecaster(Estimator):
         return self
 
     @property
-    def fitted(self) -> FittedModel:
-        """The fitted model, from `fit` or `load`.
-
-        Raises:
-            InputError: the forecaster is not fitted yet.
-        """
-        if self._fitted is None:
-            raise InputError("this Forecaster is not fitted yet; call fit(table) first.")
-        return self._fitted
-
-    @fitted.setter
-    def fitted(self, fitted: FittedModel) -> None:
-        self._fitted = fitted
-
-    @property
     def can_fit_memory_mapped(self) -> bool:
         """Whether these settings can be fitted on a memory-mapped table."""
         return find_memory_map_obstacle(self._make_config()) is None
@@ -178,81 +157,6 @@ class Forecaster(Estimator):
     def config(self) -> ForecasterConfig:
         """The checked arguments."""
         return self._make_config()
-
-    def predict(
-        self,
-        table: TableLike | None = None,
-        future: TableLike | None = None,
-        level: Sequence[float | int] | float | int = (),
-        engine: Engine | None = None,
-        quantiles: Sequence[float | int] | float = (),
-    ) -> pd.DataFrame:
-        """Forecast the steps after a table's last row, without fitting again.
-
-        Args:
-            table: newer rows of a table like the one fitted on, at least `lookback` of them; None:
-                forecast after the rows the model was fitted on.
-            future: values, for each step forecast, of the table's columns that are known inputs.
-            level: interval levels in percent, 80 or [80, 95]; each adds two columns, NAME-lo-80
-                and NAME-hi-80.
-            engine: distributes many series over workers, see `parallel.make_engine`; None: all
-                series in this process.
-            quantiles: quantile levels between 0 and 1, 0.5 or [0.1, 0.9]; each adds a column,
-                NAME-q-10 for 0.1. The quantiles 0.1 and 0.9 are the limits of the 80 % interval.
-
-        Returns:
-            `horizon` steps of every series forecast, in the layout of the table. If the reading of
-            newer rows changed something, `attrs["notes"]` says what.
-
-        Raises:
-            InputError: the table can't be used, a known input is missing, the model has no
-                intervals, or an engine was passed and the model mixes series.
-        """
-        return predict_table(self.fitted, table, future, level, engine, quantiles)
-
-    def sample(
-        self,
-        count: int,
-        table: TableLike | None = None,
-        future: TableLike | None = None,
-        seed: int = 0,
-    ) -> pd.DataFrame:
-        """Draw paths that the steps after a table's last row may take.
-
-        Each step has the distribution of the intervals. The errors of two steps of a path are
-        correlated as those on calibration windows were, so that sums over steps have honest
-        intervals: see `models.step_dependence`. A model that was not calibrated (trained on
-        quantiles, or saved by an earlier version) gets the correlation of typical series. Series
-        are drawn independently of each other. Values keep their range; whole numbers are rounded to
-        the nearest.
-
-        Args:
-            count: number of paths.
-            table: newer rows, as for `predict`; None: the rows the model was fitted on.
-            future: values of known inputs, as for `predict`.
-            seed: random seed; the same seed gives the same paths.
-
-        Returns:
-            `horizon` rows of each path in the layout of the table, with the column "sample", the
-            number of the path.
-
-        Raises:
-            InputError: as for `predict`, or the paths do not fit into memory.
-
-        >>> import numpy as np, pandas as pd
-        >>> dates = pd.date_range("2024-01-01", periods=60, freq="D")
-        >>> noise = np.random.default_rng(0).normal(size=60)
-        >>> table = pd.DataFrame({"date": dates, "sold": 20 + noise})
-        >>> paths = Forecaster(horizon=7).fit(table).sample(1000)
-        >>> paths.columns.tolist(), len(paths)
-        (['date', 'sample', 'sold'], 7000)
-        >>> week = paths.groupby("sample").sold.sum().quantile([0.1, 0.9])
-        """
-        return sample_table(self.fitted, count, table, future, seed)
-
-    def save(self, folder: str | Path) -> None:
-        """Write the fitted forecaster into a folder; see `saving.save_fitted`."""
-        save_fitted(self.fitted, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> "Forecaster":

@@ -1,0 +1,154 @@
+"""Methods of a forecaster that need its fitted model: predict, sample, explain and save."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from revin_forecast.data.reading.read_series import TableLike
+from revin_forecast.errors import InputError
+from revin_forecast.forecasting.estimator import Estimator
+from revin_forecast.forecasting.explain import explain_table
+from revin_forecast.forecasting.fitted import FittedModel
+from revin_forecast.forecasting.predict import predict_table
+from revin_forecast.forecasting.sample import sample_table
+from revin_forecast.forecasting.saving import save_fitted
+from revin_forecast.utils.parallel import Engine
+
+
+class FittedForecaster(Estimator):
+    """A forecaster that may be fitted and then forecasts."""
+
+    _fitted: FittedModel | None = None
+
+    @property
+    def fitted(self) -> FittedModel:
+        """The fitted model, from `fit` or `load`.
+
+        Raises:
+            InputError: the forecaster is not fitted yet.
+        """
+        if self._fitted is None:
+            raise InputError("this Forecaster is not fitted yet; call fit(table) first.")
+        return self._fitted
+
+    @fitted.setter
+    def fitted(self, fitted: FittedModel) -> None:
+        self._fitted = fitted
+
+    def predict(
+        self,
+        table: TableLike | None = None,
+        future: TableLike | None = None,
+        level: Sequence[float | int] | float | int = (),
+        engine: Engine | None = None,
+        quantiles: Sequence[float | int] | float = (),
+    ) -> pd.DataFrame:
+        """Forecast the steps after a table's last row, without fitting again.
+
+        Args:
+            table: newer rows of a table like the one fitted on, at least `lookback` of them; None:
+                forecast after the rows the model was fitted on.
+            future: values, for each step forecast, of the table's columns that are known inputs.
+            level: interval levels in percent, 80 or [80, 95]; each adds two columns, NAME-lo-80
+                and NAME-hi-80.
+            engine: distributes many series over workers, see `parallel.make_engine`; None: all
+                series in this process.
+            quantiles: quantile levels between 0 and 1, 0.5 or [0.1, 0.9]; each adds a column,
+                NAME-q-10 for 0.1. The quantiles 0.1 and 0.9 are the limits of the 80 % interval.
+
+        Returns:
+            `horizon` steps of every series forecast, in the layout of the table. If the reading of
+            newer rows changed something, `attrs["notes"]` says what.
+
+        Raises:
+            InputError: the table can't be used, a known input is missing, the model has no
+                intervals, or an engine was passed and the model mixes series.
+        """
+        return predict_table(self.fitted, table, future, level, engine, quantiles)
+
+    def sample(
+        self,
+        count: int,
+        table: TableLike | None = None,
+        future: TableLike | None = None,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Draw paths that the steps after a table's last row may take.
+
+        Each step has the distribution of the intervals. The errors of two steps of a path are
+        correlated as those on calibration windows were, so that sums over steps have honest
+        intervals: see `models.step_dependence`. A model that was not calibrated (trained on
+        quantiles, or saved by an earlier version) gets the correlation of typical series. Series
+        are drawn independently of each other. Values keep their range; whole numbers are rounded to
+        the nearest.
+
+        Args:
+            count: number of paths.
+            table: newer rows, as for `predict`; None: the rows the model was fitted on.
+            future: values of known inputs, as for `predict`.
+            seed: random seed; the same seed gives the same paths.
+
+        Returns:
+            `horizon` rows of each path in the layout of the table, with the column "sample", the
+            number of the path.
+
+        Raises:
+            InputError: as for `predict`, or the paths do not fit into memory.
+
+        >>> import numpy as np, pandas as pd
+        >>> dates = pd.date_range("2024-01-01", periods=60, freq="D")
+        >>> noise = np.random.default_rng(0).normal(size=60)
+        >>> table = pd.DataFrame({"date": dates, "sold": 20 + noise})
+        >>> from revin_forecast import Forecaster
+        >>> paths = Forecaster(horizon=7).fit(table).sample(1000)
+        >>> paths.columns.tolist(), len(paths)
+        (['date', 'sample', 'sold'], 7000)
+        >>> week = paths.groupby("sample").sold.sum().quantile([0.1, 0.9])
+        """
+        return sample_table(self.fitted, count, table, future, seed)
+
+    def explain(
+        self,
+        table: TableLike | None = None,
+        future: TableLike | None = None,
+        steps: Sequence[int] | int | None = None,
+        series: Sequence[str] | str | None = None,
+        top: int | None = None,
+    ) -> pd.DataFrame:
+        """Return the contribution of each lag and known input to the forecast.
+
+        Of each series and step, the contributions add up to the value that `predict` returns. They
+        start from the level, the mean of the last season: a lag contributes its weight times the
+        difference of its value to the level. Exact for linear maps, exponential smoothing with the
+        weights of its parameters, and their combinations.
+
+        Args:
+            table: newer rows, as for `predict`; None: the rows the model was fitted on.
+            future: values of known inputs, as for `predict`.
+            steps: steps of the forecast to explain, from 1; None: all.
+            series: names of the series to explain; None: all.
+            top: keep the lags with the largest contributions, and add the others up in one row;
+                None: all lags with a weight.
+
+        Returns:
+            A row for each contribution, with the columns series, step, time, source, name, lag
+            (rows back, 1 is the last row), lag_time, value, weight, contribution and group. See
+            `docs/guides/explain.md` for the sources and groups.
+
+        Raises:
+            InputError: as for `predict`, or the model is not linear.
+
+        >>> import numpy as np, pandas as pd
+        >>> dates = pd.date_range("2024-01-01", periods=60, freq="D")
+        >>> table = pd.DataFrame({"date": dates, "sold": 10.0 + np.arange(60) % 7})
+        >>> from revin_forecast import Forecaster
+        >>> parts = Forecaster(horizon=7).fit(table).explain(steps=1)
+        >>> round(float(parts.contribution.sum()), 3)
+        14.0
+        """
+        return explain_table(self.fitted, table, future, steps, series, top)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted forecaster into a folder; see `saving.save_fitted`."""
+        save_fitted(self.fitted, Path(folder))
