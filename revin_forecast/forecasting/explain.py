@@ -66,7 +66,7 @@ def explain_table(
     top: int | None = None,
 ) -> pd.DataFrame:
     """Return the contributions to a forecast; see `Forecaster.explain`."""
-    top = None if top is None else check_count("top", top)
+    top = None if top is None else check_count("top", top, "lags")
     explained = explain_forecast(fitted, table, future, steps, series)
     return build_contribution_frame(explained, top)
 

@@ -139,7 +139,7 @@ def _attribute_normalized(
 ) -> Contributions:
     """Return the contributions to the forecast of a backbone in a location and a scale."""
     z, stats = normalizer.normalize(window.past, window.observed)
-    inner = _attribute_inner(module.backbone, replace(window, past=z), scope)
+    inner = _attribute_inner(module.backbone, replace(window, past=z.detach()), scope)
     weights, constant = _map_back(inner, normalizer, stats, scope)
     weights = _add_location(weights, find_location_weights(normalizer, window), scope)
     with torch.no_grad():
@@ -187,7 +187,7 @@ def _attribute_growth(
     amounts = window.past[0] - normalizer.zero
     known = window.observed[0] & (amounts > 0)
     positive = replace(window, observed=known.unsqueeze(0))
-    inner = _attribute_inner(module.backbone, replace(positive, past=z), scope)
+    inner = _attribute_inner(module.backbone, replace(positive, past=z.detach()), scope)
     if not inner.is_own:
         raise NotLinearError(find_class_name(module))
     mean = known.to(z) / known.sum(0).clamp(min=1)
