@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from revin_forecast.closed_form.level_column import centre_equations
 from revin_forecast.closed_form.normal_equations import NormalEquations
 from revin_forecast.closed_form.window_sums import gap_free_equations
 from revin_forecast.normalizers import LocationScaleNormalizer
@@ -36,6 +37,7 @@ def shared_equations(
     horizon: int,
     stride: int = 1,
     gap_free_only: bool = False,
+    keep_level: bool = False,
 ) -> NormalEquations:
     """Return the normal equations of all windows without a missing target.
 
@@ -48,9 +50,13 @@ def shared_equations(
         horizon: steps to forecast.
         stride: rows between the starts of consecutive windows; the last window is always included.
         gap_free_only: whether to leave out windows with a missing input, too.
+        keep_level: whether the location is the first input.
     """
-    total = no_equations(values, lookback, horizon)
-    for block in iter_window_blocks(values, normalizer, lookback, horizon, stride):
+    total = no_equations(values, lookback + keep_level, horizon)
+    blocks = iter_window_blocks(
+        values, normalizer, lookback, horizon, stride, keep_level=keep_level
+    )
+    for block in blocks:
         used = block.target_observed.all(dim=1)
         if gap_free_only:
             used &= block.observed.all(dim=1)
@@ -64,6 +70,7 @@ def equations_with_gaps(
     lookback: int,
     horizon: int,
     stride: int = 1,
+    keep_level: bool = False,
 ) -> Iterator[NormalEquations]:
     """Yield the normal equations of each step of the horizon, for series with gaps.
 
@@ -78,20 +85,22 @@ def equations_with_gaps(
         lookback: steps in the input window.
         horizon: steps to forecast.
         stride: rows between the starts of consecutive windows; the last window is always included.
+        keep_level: whether the location is the first input.
     """
     weights = normalizer.location_weights(lookback) if stride == 1 else None
     is_gap_free_done = weights is not None
+    columns = lookback + keep_level
     if weights is not None:
-        total = gap_free_equations(values, lookback, horizon).centre(weights)
+        total = centre_equations(gap_free_equations(values, lookback, horizon), weights, keep_level)
     else:
-        total = no_equations(values, lookback, horizon)
+        total = no_equations(values, columns, horizon)
     all_inputs, all_sums = total.gram.clone(), total.input_sums.clone()
     # Steps are grouped to bound memory: each has a Gram matrix of missing windows.
     group = max(1, min(horizon, MAX_BLOCK_VALUES // lookback**2))
     for first in range(0, horizon, group):
         steps = range(first, min(first + group, horizon))
-        missing_grams = values.new_zeros(len(steps), lookback, lookback)
-        missing_sums = values.new_zeros(len(steps), lookback)
+        missing_grams = values.new_zeros(len(steps), columns, columns)
+        missing_sums = values.new_zeros(len(steps), columns)
         cross = total.cross[first : steps.stop].clone()
         squares, sums = (
             total.target_squares[first : steps.stop].clone(),
@@ -99,7 +108,7 @@ def equations_with_gaps(
         )
         counts = [total.count] * len(steps)
         for block in iter_window_blocks(
-            values, normalizer, lookback, horizon, stride, gappy_only=is_gap_free_done
+            values, normalizer, lookback, horizon, stride, is_gap_free_done, keep_level
         ):
             past, future = block.past, block.targets
             if first == 0:  # the sums over inputs are the same for every group of steps
@@ -129,7 +138,7 @@ class WindowBlock(NamedTuple):
     """Windows, one per row: inputs and targets minus the location, 0 where unobserved."""
 
     past: Tensor
-    """(windows, lookback)."""
+    """(windows, lookback), or (windows, 1 + lookback) with the location as the first input."""
     observed: Tensor
     """(windows, lookback): whether the input is observed."""
     targets: Tensor
@@ -150,6 +159,7 @@ def iter_window_blocks(
     horizon: int,
     stride: int = 1,
     gappy_only: bool = False,
+    keep_level: bool = False,
 ) -> Iterator[WindowBlock]:
     """Yield the windows of all series, in blocks that fit into memory.
 
@@ -160,6 +170,7 @@ def iter_window_blocks(
         horizon: steps to forecast.
         stride: rows between the starts of consecutive windows; the last window is always included.
         gappy_only: whether to leave out windows without a gap.
+        keep_level: whether the location is the first input.
     """
     windows = values.unfold(0, lookback + horizon, 1).mT
     # Counted from the end: the last window holds the most recent rows.
@@ -176,6 +187,8 @@ def iter_window_blocks(
         # A window without observed inputs has no location, so its targets carry no information.
         target_observed = target_observed & observed.any(dim=1, keepdim=True)
         inputs = torch.where(observed, stats.centre(past), 0)
+        if keep_level:
+            inputs = torch.cat([stats.location, inputs], dim=1)
         targets = torch.where(target_observed, stats.centre(future), 0)
         parts = (inputs, observed, targets, target_observed)
         window_block = WindowBlock(*(_flatten_channels(part) for part in parts))

@@ -8,16 +8,23 @@ import torch
 from torch import Tensor
 
 from revin_forecast.backbones.ridge import Ridge
+from revin_forecast.closed_form.check_closed_form import check_has_closed_form
+from revin_forecast.closed_form.level_column import (
+    centre_equations,
+    drop_level_column,
+    find_kept_level,
+    include_level_head,
+    join_level_heads,
+    solve_level_head,
+)
 from revin_forecast.closed_form.normal_equations import NormalEquations, ridge_path, squared_error
 from revin_forecast.closed_form.window_choice import WindowChoice
 from revin_forecast.closed_form.window_sums import window_equations
 from revin_forecast.errors import InputError
 from revin_forecast.models.reversible import Reversible
-from revin_forecast.normalizers import LocationScaleNormalizer
+from revin_forecast.normalizers import LocationScaleNormalizer, ShrunkLevel
+from revin_forecast.normalizers.level_head import LevelHead
 from revin_forecast.utils.progress import progress
-
-MAX_GAIN_DIFFERENCE = 1e-6
-"""Relative difference of the two directions' affine weights from which they don't cancel."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,14 @@ def fit_ridge(
     fixed mean of the window and gaps play no role, the Gram matrix of the overlapping windows is
     computed without extracting them (the fast path), otherwise from blocks of windows.
 
+    Inside a `ShrunkLevel`, the map is that of its RevIN, which also selects the penalty, and the
+    head is solved with the same windows and penalty. So the forecast is exactly
+    RevIN + share (kept - RevIN), where the map called kept has the level as one more column without
+    a penalty. The shares are those of `ShrunkLevel.initialize_from`, which must come first.
+
     Args:
-        model: a Reversible with a Ridge and a location-scale normalizer; changed in place.
+        model: a Reversible with a Ridge and a location-scale normalizer, or a ShrunkLevel; changed
+            in place.
         training: (time, channels) float64, NaN where unobserved.
         validation: (time, channels); its first `lookback` rows are the last of training. Selects
             the penalty. None: the Ridge must have a single candidate.
@@ -64,7 +77,8 @@ def fit_ridge(
             without validation, too few rows or no window without a gap, or the affine map is
             trained (its bias would no longer cancel).
     """
-    ridge, normalizer = _check_model(model)
+    ridge, normalizer = check_has_closed_form(model)
+    shrunk = find_kept_level(model.normalizer)
     if validation is None and len(ridge.penalties) > 1:
         raise InputError(
             f"Ridge has {len(ridge.penalties)} candidate penalties but no validation rows to "
@@ -81,7 +95,11 @@ def fit_ridge(
     if max_windows is not None and max_windows < 1:
         raise InputError(f"max_windows must be 1 or more but got {max_windows}.")
     parts = [training] if validation is None else [training, validation]
-    choice = WindowChoice(ridge.lookback, ridge.horizon, gaps == "complete", max_windows)
+    if shrunk is not None:
+        parts = [part - shrunk.training_mean for part in parts]
+    has_level = shrunk is not None
+    sizes = ridge.lookback, ridge.horizon
+    choice = WindowChoice(*sizes, gaps == "complete", max_windows, has_level)
     groups = range(ridge.channels) if ridge.per_channel else [None]
     fits = []
     with progress("solving Ridge", len(groups) if ridge.per_channel else None) as advance:
@@ -90,12 +108,16 @@ def fit_ridge(
             if channel is not None:
                 series = [part[:, channel : channel + 1] for part in parts]
             equations = choice.iter_equations(series, normalizer)
-            fits.append(_solve(ridge.penalties, normalizer, equations, refit))
+            fits.append(_solve(ridge.penalties, normalizer, equations, refit, has_level))
             if ridge.per_channel:
                 advance()
     weights, biases = ([getattr(fit, name) for fit in fits] for name in ("weight", "bias"))
     ridge.weight.copy_(torch.stack(weights) if ridge.per_channel else weights[0])
     ridge.bias.copy_(torch.stack(biases) if ridge.per_channel else biases[0])
+    if shrunk is not None:
+        heads = [fit.head for fit in fits if fit.head is not None]
+        readings, slopes = map(torch.stack, zip(*heads, strict=True))
+        shrunk.set_level_head(readings, slopes.mT.expand(-1, ridge.channels))
     error_count = sum(fit.error_count for fit in fits)
     return RidgeFit(
         penalties=tuple(fit.penalty for fit in fits),
@@ -115,6 +137,8 @@ class _Solution(NamedTuple):
     error_count: int
     """Number of validation errors."""
     windows: int
+    head: LevelHead | None
+    """Effect of the level; None unless it is an input."""
 
 
 def _solve(
@@ -122,19 +146,27 @@ def _solve(
     normalizer: LocationScaleNormalizer,
     equations: Iterator[tuple[NormalEquations, ...]],
     refit: bool,
+    has_level: bool,
 ) -> _Solution:
     """Solve one map from the equations of training and, if given, validation."""
     # A normalizer that subtracts the level leaves no intercept to estimate. One with a scale per
     # window would multiply the bias by it, for which least squares in the data's units has no term.
     intercept = "shift" not in normalizer.equivariant_to and normalizer.has_unit_scale
-    groups = [_StepGroup(*group_equations, intercept=intercept) for group_equations in equations]
+    groups = [_StepGroup(*parts, intercept=intercept, has_level=has_level) for parts in equations]
     errors = torch.stack([group.errors(penalties) for group in groups]).sum(dim=0)
     error_count = sum(group.error_count for group in groups)
     best = int(errors.argmin()) if error_count else 0
     solutions = [group.solve(penalties[best], refit) for group in groups]
     weight, bias = (torch.cat(part) for part in zip(*solutions, strict=True))
     windows = min(group.training.count for group in groups)
-    return _Solution(weight, bias, penalties[best], float(errors[best]), error_count, windows)
+    head = None
+    if has_level:
+        heads = [
+            group.solve_head(group_weight, penalties[best], refit)
+            for group, (group_weight, _) in zip(groups, solutions, strict=True)
+        ]
+        head = join_level_heads(heads)
+    return _Solution(weight, bias, penalties[best], float(errors[best]), error_count, windows, head)
 
 
 class _StepGroup:
@@ -145,7 +177,12 @@ class _StepGroup:
         training: NormalEquations,
         validation: NormalEquations | None = None,
         intercept: bool = False,
+        has_level: bool = False,
     ):
+        self.with_level = (training, validation) if has_level else None
+        if has_level:
+            training = drop_level_column(training)
+            validation = None if validation is None else drop_level_column(validation)
         self.training, self.validation, self.intercept = training, validation, intercept
         self.path = ridge_path(self._subtract_means(training, training))
         self.error_count = (
@@ -170,47 +207,18 @@ class _StepGroup:
         input_means, target_means = equations.means()
         return weight, target_means - weight @ input_means
 
+    def solve_head(self, weight: Tensor, penalty: float, refit: bool) -> LevelHead:
+        """Return the effect of the level around the map that `solve` returned."""
+        assert self.with_level is not None
+        training, validation = self.with_level
+        if refit and validation is not None:
+            training = training + validation
+        return solve_level_head(training, weight, penalty)
+
     def _subtract_means(
         self, equations: NormalEquations, origin: NormalEquations
     ) -> NormalEquations:
         return equations.subtract_means(*origin.means()) if self.intercept else equations
-
-
-def _check_model(model: Reversible) -> tuple[Ridge, LocationScaleNormalizer]:
-    """Return backbone and normalizer, or raise InputError if they have no closed form."""
-    ridge, normalizer = model.backbone, model.normalizer
-    if not isinstance(ridge, Ridge):
-        raise InputError(
-            f"fit_ridge solves a Ridge but got {type(ridge).__name__}; train it by gradient."
-        )
-    if not isinstance(normalizer, LocationScaleNormalizer):
-        raise InputError(
-            f"Ridge can't be solved inside {type(normalizer).__name__}, which is not a location "
-            "and scale of the window. Use RevIN, LastValue, EMA, MeanScale, Robust, Blend or "
-            "Identity, or train a Linear backbone."
-        )
-    _check_affine_cancels(normalizer)
-    return ridge, normalizer
-
-
-def _check_affine_cancels(normalizer: LocationScaleNormalizer) -> None:
-    """Raise InputError unless the affine maps of both directions cancel around a linear map."""
-    affine = normalizer.affine_parameters(torch.float64)
-    inverse = normalizer.inverse_affine_parameters(torch.float64)
-    if affine is None or inverse is None:
-        return
-    if bool((affine[1] != 0).any()):
-        raise InputError(
-            "the normalizer's affine bias is not 0, so it doesn't cancel in the closed form. "
-            "Fit Ridge before training, or build the normalizer with affine=False."
-        )
-    difference = (inverse[0] - affine[0]).abs()
-    if bool(((affine[0] == 0) | (difference > MAX_GAIN_DIFFERENCE * affine[0].abs())).any()):
-        raise InputError(
-            "the normalizer's unguarded affine weights are too near 0: the way back divides by "
-            "w + eps^2, so they don't cancel in the closed form. Build the normalizer with "
-            "affine=False."
-        )
 
 
 @torch.no_grad()
@@ -228,7 +236,9 @@ def ridge_mse(model: Reversible, values: Tensor) -> float:
     Raises:
         InputError: the model is of another kind, or the values have gaps.
     """
-    ridge, normalizer = model.backbone, model.normalizer
+    ridge, shrunk = model.backbone, find_kept_level(model.normalizer)
+    is_shrunk = isinstance(model.normalizer, ShrunkLevel)
+    normalizer = model.normalizer.standard if is_shrunk else model.normalizer
     weights = (
         normalizer.location_weights(ridge.lookback)
         if isinstance(ridge, Ridge) and isinstance(normalizer, LocationScaleNormalizer)
@@ -245,12 +255,20 @@ def ridge_mse(model: Reversible, values: Tensor) -> float:
             "the closed-form error is for tables without gaps but some values are not observed. "
             "Use evaluation.score, which leaves out unobserved values."
         )
-    parts = values.split(1, dim=1) if ridge.per_channel else [values]
-    maps = ridge.weight.double().reshape(len(parts), ridge.horizon, ridge.lookback)
-    biases = ridge.bias.double().reshape(len(parts), ridge.horizon)
+    parts = [values]
+    if ridge.per_channel or shrunk is not None:
+        values = values if shrunk is None else values - shrunk.training_mean
+        parts = values.split(1, dim=1)
+    maps = ridge.weight.double().reshape(-1, ridge.horizon, ridge.lookback)
+    biases = ridge.bias.double().reshape(-1, ridge.horizon)
     total = torch.zeros((), dtype=torch.float64)
-    for part, weight, bias in zip(parts, maps, biases, strict=True):
-        equations = window_equations(part, ridge.lookback, ridge.horizon).centre(weights)
-        total += squared_error(weight, equations.subtract_means(torch.zeros_like(weights), bias))
+    for channel, part in enumerate(parts):
+        weight, bias = (group[channel % len(group)] for group in (maps, biases))
+        raw = window_equations(part, ridge.lookback, ridge.horizon)
+        equations = centre_equations(raw, weights, keep_level=shrunk is not None)
+        if shrunk is not None:
+            weight = include_level_head(weight, shrunk, channel)
+        no_means = torch.zeros_like(equations.input_sums)
+        total += squared_error(weight, equations.subtract_means(no_means, bias))
     windows = len(values) - ridge.lookback - ridge.horizon + 1
     return float(total) / (windows * ridge.horizon * values.shape[1])

@@ -16,6 +16,7 @@ from revin_forecast.closed_form.equations_with_gaps import (
     window_stride,
 )
 from revin_forecast.closed_form.gap_free_windows import longest_gap_free_stretch
+from revin_forecast.closed_form.level_column import centre_equations
 from revin_forecast.closed_form.normal_equations import NormalEquations
 from revin_forecast.closed_form.window_sums import gap_free_equations
 from revin_forecast.errors import InputError
@@ -34,6 +35,8 @@ class WindowChoice:
     """Whether to use only windows without a gap."""
     max_windows: int | None
     """Approximate number of evenly spaced windows if they are extracted in blocks; None: all."""
+    keep_level: bool = False
+    """Whether the location of a window is its first input, before the look-back."""
 
     def iter_equations(
         self, parts: list[Tensor], normalizer: LocationScaleNormalizer
@@ -56,9 +59,9 @@ class WindowChoice:
         # Three ways to sum over windows, from fast to slow. First: no window is extracted, since
         # the location is linear in the window and no window used has a gap.
         if weights is not None and (self.gap_free_only or all(map(_is_finite, parts))):
-            yield self._check_windows(
-                parts, [gap_free_equations(part, *sizes).centre(weights) for part in parts]
-            )
+            raw = [gap_free_equations(part, *sizes) for part in parts]
+            centred = [centre_equations(part, weights, self.keep_level) for part in raw]
+            yield self._check_windows(parts, centred)
             return
         # Windows are extracted from here on. A copy in float64: the caller's normalizer keeps its
         # dtype.
@@ -70,14 +73,17 @@ class WindowChoice:
         # Second: all steps share their windows, and so one Gram matrix.
         if self.gap_free_only or all(has_all_targets(part, self.lookback) for part in parts):
             shared = [
-                shared_equations(part, exact_normalizer, *sizes, stride, self.gap_free_only)
+                shared_equations(
+                    part, exact_normalizer, *sizes, stride, self.gap_free_only, self.keep_level
+                )
                 for part, stride in strided
             ]
             yield self._check_windows(parts, shared)
             return
         # Third: a Gram matrix for each step, from the windows that have its target.
         per_step = [
-            equations_with_gaps(part, exact_normalizer, *sizes, stride) for part, stride in strided
+            equations_with_gaps(part, exact_normalizer, *sizes, stride, self.keep_level)
+            for part, stride in strided
         ]
         yield from zip(*per_step, strict=True)
 

@@ -22,6 +22,7 @@ from revin_forecast.normalizers import (
     InitializedFromData,
     LearnedNormalizer,
     LogMean,
+    ShrunkLevel,
 )
 from revin_forecast.training.model_config import ModelConfig
 
@@ -68,6 +69,8 @@ def fit_model(
         gaps = "complete" if is_gap_free else "masked"
         full_model = _with_all_targets(model, config, channels)
         result = fit_ridge(full_model, training, validation, config.refit, gaps=gaps)
+        if full_model is not model:  # with a ShrunkLevel, the normalizer is solved, too
+            model.normalizer.load_state_dict(full_model.normalizer.state_dict())
         summary: dict[str, Any] = vars(result)
     elif config.refit:
         raise InputError(
@@ -141,6 +144,7 @@ def _is_trainable(model: Reversible) -> bool:
     """Return whether there is anything to train."""
     # The affine map of a normalizer around a naive backbone does not count: it cancels.
     learned = isinstance(model.normalizer, LearnedNormalizer | InitializedFromData)
+    learned &= not isinstance(model.normalizer, ShrunkLevel)  # learns nothing but such a map
     return learned or any(True for _ in model.backbone.parameters())
 
 

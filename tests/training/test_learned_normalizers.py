@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from revin_forecast import Reversible, RevIN, normalizers
-from revin_forecast.backbones import Linear, Repeat
+from revin_forecast.backbones import Linear, Repeat, Ridge
 from revin_forecast.data.lightning_module import ForecastDataModule
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.data.windows import Windows
 from revin_forecast.models.reversible import auxiliary_loss, find_learned_normalizers
 from revin_forecast.models.spec import ModuleSpec
-from revin_forecast.normalizers import DAIN, FAN, SAN, Blend, DishTS, LearnedNormalizer
+from revin_forecast.normalizers import DAIN, FAN, SAN, Blend, DishTS, LearnedNormalizer, ShrunkLevel
 from revin_forecast.training.fit import fit_model
 from revin_forecast.training.lightning_modules import ForecastingModule
 from revin_forecast.training.model_config import ModelConfig
@@ -135,7 +135,7 @@ def test_normalizers_define_learning_rates():
 CONCRETE = ["DAIN", "DDN", "EMA", "FAN", "SAN", "Arcsinh", "Blend", "Causal", "DishTS", "MeanScale"]
 
 
-@pytest.mark.parametrize("name", [*CONCRETE, "NoRIN", "Robust", "Stationary"])
+@pytest.mark.parametrize("name", [*CONCRETE, "NoRIN", "Robust", "ShrunkLevel", "Stationary"])
 def test_every_class_is_fitted_from_its_name_alone(name):
     values = wave().double().numpy()
     component = ModuleSpec.from_class(getattr(normalizers, name))
@@ -163,10 +163,10 @@ def test_a_naive_backbone_is_trained_if_the_normalizer_learns():
             ),
             split,
         )[1]
-        for kind in (SAN, RevIN)
+        for kind in (SAN, RevIN, ShrunkLevel)
     ]
     assert "epochs" in reports[0]
-    assert reports[1] == {}
+    assert reports[1:] == [{}, {}]
 
 
 def test_blend_starts_from_the_training_rows():
@@ -184,6 +184,35 @@ def test_blend_starts_from_the_training_rows():
     fresh.initialize_from(torch.from_numpy(split.standardizer.transform(values[:200])), LOOKBACK)
     torch.testing.assert_close(model.normalizer.share, fresh.share, rtol=0, atol=1e-5)
     assert (fresh.share > 0.5).all()  # a trend: levels move by far more than a window's noise
+
+
+@pytest.mark.parametrize("backbone", [Linear, Ridge])
+@pytest.mark.parametrize("targets", [None, (1,)])
+def test_shrunk_level_is_fitted_to_the_training_rows_and_not_trained(backbone, targets):
+    noise = torch.randn(600, 2, generator=torch.Generator().manual_seed(0)).double()
+    values = (noise + noise[:, :1].roll(1, dims=0) + 30).numpy()
+    split = ChronologicalSplit(values, 400, 500, 600)
+    config = ModelConfig(
+        ModuleSpec.from_class(backbone),
+        ModuleSpec.from_class(ShrunkLevel),
+        LOOKBACK,
+        HORIZON,
+        settings(max_epochs=1),
+        targets=targets,
+    )
+    model, _ = fit_model(config, split)
+    rows = split.standardize_part("training", LOOKBACK)
+    fresh = ShrunkLevel(2, LOOKBACK, HORIZON)
+    fresh.initialize_from(rows, LOOKBACK)
+    layer = model.normalizer
+    assert (fresh.shares > 0.3).all()
+    assert torch.equal(layer.shares, fresh.shares)
+    assert layer.centre.abs().max() < 1e-6
+    is_solved = backbone is Ridge  # by `fit_ridge`, with the penalty of its map
+    assert torch.equal(layer.slopes, fresh.slopes) != is_solved
+    torch.testing.assert_close(layer.slopes, fresh.slopes, rtol=0, atol=0.05)
+    fresh.load_state_dict(layer.state_dict())
+    assert torch.equal(fresh.reading_weights, layer.reading_weights)
 
 
 @pytest.mark.usefixtures("plain_shapes")
