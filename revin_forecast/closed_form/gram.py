@@ -85,15 +85,15 @@ def gram_from_edges(first_row: Tensor, change: Tensor) -> Tensor:
 
 
 def cross_correlation(values: Tensor, count: int, width: int) -> Tensor:
-    """Return sum_c sum_{t < count} x[t] x[t + d] for d < width."""
+    """Return sum_c sum_{t < count} x[t] x[t + d] for d < width, with x = 0 after the last row."""
     rows, channels = values.shape
-    size = fast_length(rows)
+    size = fast_length(max(rows, count + width - 1))
     spectrum = torch.zeros(size // 2 + 1, dtype=torch.complex128, device=values.device)
     for block in values.split(max(1, min(channels, MAX_BLOCK_BYTES // (16 * size))), dim=1):
         series = block.mT.contiguous()
         rows_spectrum = torch.fft.rfft(series, size)
         head_spectrum = torch.fft.rfft(series[:, :count], size)
-        spectrum += (head_spectrum.conj() * rows_spectrum).sum(dim=0)
+        spectrum += rows_spectrum.mul_(head_spectrum.conj_physical_()).sum(dim=0)
     return torch.fft.irfft(spectrum, size)[:width]
 
 

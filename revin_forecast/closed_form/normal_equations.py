@@ -10,6 +10,9 @@ from torch import Tensor
 from revin_forecast.closed_form.gram import WindowMoments
 from revin_forecast.errors import InputError
 
+PRODUCT_ROWS = 192
+"""Rows of the blocks in which products of a symmetric matrix are computed."""
+
 
 @dataclass(frozen=True)
 class NormalEquations:
@@ -65,6 +68,15 @@ class NormalEquations:
         mine, theirs = vars(self), vars(other)
         return NormalEquations(**{name: mine[name] - theirs[name] for name in mine})
 
+    def subtract_from_(self, total: "NormalEquations") -> "NormalEquations":
+        """Return `total` - self in the memory of these equations, which are no longer valid."""
+        arrays = {
+            name: torch.sub(value, mine, out=mine)
+            for name, value in vars(total).items()
+            if isinstance(mine := getattr(self, name), Tensor)
+        }
+        return NormalEquations(**arrays, count=total.count - self.count)
+
     def truncate(self, lookback: int, horizon: int) -> "NormalEquations":
         """Return the equations of the last `lookback` inputs and the first `horizon` targets.
 
@@ -88,13 +100,18 @@ class NormalEquations:
             target_sums=self.target_sums[steps],
         )
 
-    def centre(self, weights: Tensor) -> "NormalEquations":
-        """Return the equations for x - weights . x and y - weights . x: rank-one changes."""
+    def centre(self, weights: Tensor, in_place: bool = False) -> "NormalEquations":
+        """Return the equations for x - weights . x and y - weights . x: rank-one changes.
+
+        With `in_place`, the result takes the memory of these equations, which become invalid.
+        """
         input_products, target_products = self.gram @ weights, self.cross @ weights
         level_squares, level_sum = input_products @ weights, self.input_sums @ weights
+        gram, cross = (part if in_place else part.clone() for part in (self.gram, self.cross))
+        products = input_products - level_squares
         return NormalEquations(
-            gram=self.gram - input_products.unsqueeze(1) - input_products + level_squares,
-            cross=self.cross - target_products.unsqueeze(1) - input_products + level_squares,
+            gram=gram.sub_(input_products.unsqueeze(1)).sub_(products),
+            cross=cross.sub_(target_products.unsqueeze(1)).sub_(products),
             target_squares=self.target_squares - 2 * target_products + level_squares,
             input_sums=self.input_sums - level_sum,
             target_sums=self.target_sums - level_sum,
@@ -124,10 +141,13 @@ class NormalEquations:
             weight: W (steps, lookback).
         """
         mapped = weight @ self.gram
+        residual = torch.sub(self.cross, mapped, out=mapped)
+        # sum (y - W x)^2 = sum y^2 - <W, B> - <W, B - W X>
+        explained = torch.add(self.cross, residual).mul_(weight).sum(dim=1)
         return NormalEquations(
             gram=self.gram,
-            cross=self.cross - mapped,
-            target_squares=self.target_squares + ((mapped - 2 * self.cross) * weight).sum(dim=1),
+            cross=residual,
+            target_squares=self.target_squares - explained,
             input_sums=self.input_sums,
             target_sums=self.target_sums - weight @ self.input_sums,
             count=self.count,
@@ -152,8 +172,11 @@ def solve_ridge(equations: NormalEquations, penalty: float) -> Tensor:
     inputs = equations.gram
     # The mean of the diagonal is the mean eigenvalue; clamped, as constant windows give 0.
     unit = (inputs.diagonal().mean()).clamp(min=torch.finfo(inputs.dtype).tiny)
-    ridge = inputs + penalty * unit * torch.eye(len(inputs), dtype=inputs.dtype)
-    factor, has_failed = torch.linalg.cholesky_ex(ridge)
+    ridge = inputs.clone(memory_format=torch.contiguous_format)
+    ridge.diagonal().add_(penalty * unit)
+    # In place: the symmetric matrix, read by columns, is replaced by its factor.
+    factor, has_failed = ridge.mT, torch.empty((), dtype=torch.int32, device=ridge.device)
+    torch.linalg.cholesky_ex(factor, out=(factor, has_failed))
     if has_failed:
         # Rounding made the matrix indefinite, or it is not finite, which RidgePath reports.
         return RidgePath(equations).solve(penalty)
@@ -207,20 +230,25 @@ class RidgePath:
         Returns:
             (groups, penalties).
         """
-        cross = validation.cross @ self.eigenvectors
-        inputs = self.eigenvectors.mT @ validation.gram @ self.eigenvectors
-        penalty_column = torch.tensor(
-            penalties, dtype=self.eigenvalues.dtype, device=self.eigenvalues.device
-        ).unsqueeze(1)
+        penalty_column = self.eigenvalues.new_tensor(penalties).unsqueeze(1)
         factors = 1 / (self.eigenvalues + penalty_column * self.mean_eigenvalue)
-        errors = []
-        for steps in (slice(*pair) for pair in pairwise((0, *ends))):
-            group_cross = self.cross[steps]
-            linear = factors @ (group_cross * cross[steps]).sum(dim=0)
-            products = group_cross.mT @ group_cross
-            quadratic = ((factors @ (inputs * products)) * factors).sum(dim=1)
-            errors.append(validation.target_squares[steps].sum() - 2 * linear + quadratic)
-        return torch.stack(errors)
+        groups = [slice(*pair) for pair in pairwise((0, *ends))]
+        linear = (validation.cross @ self.eigenvectors).mul_(self.cross)
+        errors = torch.stack([-2 * (factors @ linear[steps].sum(dim=0)) for steps in groups])
+        del linear  # as large as all products below together
+        mapped = validation.gram @ self.eigenvectors
+        # M is symmetric: in each block of rows, the entries right of the block count twice.
+        for first in range(0, len(factors.mT), PRODUCT_ROWS):
+            stop = first + PRODUCT_ROWS
+            inputs = self.eigenvectors[:, first:stop].mT @ mapped[:, first:]
+            twice = factors[:, first:].clone()
+            twice[:, PRODUCT_ROWS:] *= 2
+            for row, steps in zip(errors, groups, strict=True):
+                cross = self.cross[steps, first:]
+                products = (cross[:, :PRODUCT_ROWS].mT @ cross).mul_(inputs)
+                row += ((factors[:, first:stop] @ products) * twice).sum(dim=1)
+        squares = torch.stack([validation.target_squares[steps].sum() for steps in groups])
+        return errors + squares.unsqueeze(1)
 
 
 class CholeskyRidgePath:

@@ -137,7 +137,7 @@ def _choose_maps(
         candidate = candidates[group]
         if last_value[:, group].sum() <= squares[:, group].sum():
             candidate, squares[:, group] = LAST_VALUE, last_value[:, group]
-        count = (stop - first) * sum(block.held_out_equations.count for block in blocks)
+        count = (stop - first) * sum(block.held_out_count for block in blocks)
         choices.append(SweepChoice(*candidate, float(squares[:, group].sum()) / count))
     return tuple(choices), squares
 
@@ -148,7 +148,8 @@ def _fit_maps(
     """Return the maps fitted without each block, (steps, longest look-back), for raw windows."""
 
     def fit_without(block: HeldOutBlock) -> Tensor:
-        return build_map(lambda _: block.fit_equations, choices, grid.groups, grid.lookbacks[-1])
+        equations = block.fit_equations
+        return build_map(lambda _: equations, choices, grid.groups, grid.lookbacks[-1])
 
     return thread_map(fit_without, blocks)
 

@@ -29,13 +29,16 @@ LAST_VALUE = (1,), (math.inf,)
 """Look-backs and penalties of the forecast that repeats the window's last value."""
 
 
-def subtract_window_mean(equations: NormalEquations, lookback: int) -> NormalEquations:
+def subtract_window_mean(
+    equations: NormalEquations, lookback: int, in_place: bool = False
+) -> NormalEquations:
     """Return the equations of a shorter look-back with each window's mean subtracted.
 
-    With a look-back of 1, the mean is the last value, and a map of zeros repeats it.
+    With a look-back of 1, the mean is the last value, and a map of zeros repeats it. With
+    `in_place`, the result takes the memory of the equations, which become invalid.
     """
     weights = equations.gram.new_full((lookback,), 1 / lookback)
-    return equations.truncate(lookback, len(equations.target_squares)).centre(weights)
+    return equations.truncate(lookback, len(equations.target_squares)).centre(weights, in_place)
 
 
 def absorb_mean(weight: Tensor, lookback: int) -> Tensor:
@@ -63,19 +66,21 @@ def build_map(
         groups: consecutive ranges of steps.
         lookback: look-back of the result, at least that of every choice.
     """
-    weights = []
+    weight = None
     for size in sorted({size for choice in choices for size in choice.lookbacks}):
         centred = subtract_window_mean(equations(size), size)
-        weight = centred.cross.new_zeros(groups[-1][1], lookback)
+        if weight is None:
+            weight = centred.cross.new_zeros(groups[-1][1], lookback)
         for penalty, (share, steps) in _steps_by_penalty(size, choices, groups).items():
             # Groups with the same penalty are solved together, with one Cholesky factor.
-            step_equations = centred.select_steps(steps)
-            solution = torch.zeros_like(step_equations.cross)
-            if not math.isinf(penalty):
-                solution = solve_ridge(step_equations, penalty)
-            weight[steps] = share * absorb_mean(solution, lookback)
-        weights.append(weight)
-    return torch.stack(weights).sum(dim=0)
+            if math.isinf(penalty):
+                solution = centred.cross.new_zeros(len(steps), size)
+            else:
+                solution = solve_ridge(centred.select_steps(steps), penalty)
+            weight[steps] += share * absorb_mean(solution, lookback)
+        del centred  # before the next size's equations are computed
+    assert weight is not None  # there is a choice
+    return weight
 
 
 def _steps_by_penalty(

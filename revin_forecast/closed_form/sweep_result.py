@@ -116,7 +116,9 @@ class SweepResult:
         sums = self.grid.window_sums(values)
         sizes = {size for choice in self.shared_choices for size in choice.lookbacks}
         # Before the threads start: they only read the prepared sums.
-        sums.prepare_origins(*sorted(sizes), *(len(values) - horizon + 1 for horizon in horizons))
+        sums.prepare(
+            *((size, size, len(values) - horizon + 1) for size in sizes for horizon in horizons)
+        )
         models = thread_map(lambda horizon: self._solve_model(values, sums, horizon), horizons)
         return dict(zip(horizons, models, strict=True))
 

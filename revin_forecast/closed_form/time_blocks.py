@@ -1,31 +1,50 @@
 """Blocks of time, each held out of a fit once and used to score it."""
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from itertools import chain, pairwise
 
 import torch
 from torch import Tensor
 
 from revin_forecast.closed_form.normal_equations import NormalEquations, RidgePath
-from revin_forecast.closed_form.seasonal_profile import repeat_profile, seasonal_profile
+from revin_forecast.closed_form.seasonal_profile import seasonal_profile
 from revin_forecast.closed_form.sweep_maps import subtract_window_mean
 from revin_forecast.closed_form.window_sums import WindowSums
 from revin_forecast.errors import InputError
 from revin_forecast.utils.threads import thread_map
 
+EquationSource = Callable[[], NormalEquations]
+"""Computes equations."""
+Range = tuple[int, int]
+"""First origin of a range of windows, and the origin after the last."""
+
 
 class HeldOutBlock:
     """A held-out block of time: fits maps without it and returns their errors on it.
 
-    A map's error is a quadratic form in the block's equations, so no window is extracted.
+    A map's error is a quadratic form in the block's equations, so no window is extracted. The
+    equations are computed on each access and not stored: all blocks of a table together would take
+    more memory than many tables do.
 
     Args:
-        fit_equations: equations of all windows that share no target with the block's windows.
-        held_out_equations: equations of the block's windows.
+        fit: computes the equations of all windows that share no target with the block's windows.
+        held_out: computes the equations of the block's windows.
+        held_out_count: number of the block's windows, of all series.
     """
 
-    def __init__(self, fit_equations: NormalEquations, held_out_equations: NormalEquations):
-        self.fit_equations, self.held_out_equations = fit_equations, held_out_equations
+    def __init__(self, fit: EquationSource, held_out: EquationSource, held_out_count: int):
+        self._fit, self._held_out, self.held_out_count = fit, held_out, held_out_count
+
+    @property
+    def fit_equations(self) -> NormalEquations:
+        """New equations of all windows that share no target with the block's; may be changed."""
+        return self._fit()
+
+    @property
+    def held_out_equations(self) -> NormalEquations:
+        """New equations of the block's windows; may be changed."""
+        return self._held_out()
 
     def errors(
         self, lookbacks: Sequence[int], penalties: Sequence[float], ends: Sequence[int]
@@ -37,12 +56,12 @@ class HeldOutBlock:
             penalties: candidate penalties.
             ends: the step after each group's last; a group begins where the previous one ends.
         """
+        fit, held_out = self.fit_equations, self.held_out_equations
 
         def lookback_errors(size: int) -> Tensor:
-            path = RidgePath(subtract_window_mean(self.fit_equations, size))
-            return path.group_errors(
-                subtract_window_mean(self.held_out_equations, size), penalties, ends
-            )
+            is_last = size == lookbacks[-1]
+            path = RidgePath(subtract_window_mean(fit, size, is_last))
+            return path.group_errors(subtract_window_mean(held_out, size, is_last), penalties, ends)
 
         return torch.stack([lookback_errors(size) for size in lookbacks])
 
@@ -65,7 +84,7 @@ class HeldOutBlock:
         """
         # A ridge of the shared map's residuals is the penalized change.
         fit_residual, held_out_residual = (
-            subtract_window_mean(equations, shared.shape[1]).subtract_map(shared)
+            subtract_window_mean(equations, shared.shape[1], in_place=True).subtract_map(shared)
             for equations in (self.fit_equations, self.held_out_equations)
         )
         shared_errors = sum_by_group(held_out_residual.target_squares, ends)
@@ -113,33 +132,54 @@ def hold_out_blocks(
     # A window's targets span `horizon` rows, so as many windows on both sides share some of them.
     overlapping = [(max(begin, a - horizon + 1), min(end, b + horizon - 1)) for a, b in held_out]
     pairs = list(zip(held_out, overlapping, strict=True))
-    if share:
-
-        def deseasonalize_block(pair: tuple[tuple[int, int], tuple[int, int]]) -> HeldOutBlock:
-            (first, stop), overlap = pair
-            profile = seasonal_profile(sums.values, season, (first, stop + horizon - 1))
-            residual = sums.values - repeat_profile(share * profile, len(sums.values))
-            block_sums = WindowSums(residual, sums.lookback, horizon)
-            return HeldOutBlock(
-                block_sums.equations_over(begin, end) - block_sums.equations_over(*overlap),
-                block_sums.equations_over(first, stop),
-            )
-
-        blocks = thread_map(deseasonalize_block, pairs)
-    else:
+    if not share:
         # Before the threads start: they only read the prepared sums.
-        origins = {origin for pair in (*held_out, *overlapping) for origin in pair}
-        sums.prepare_origins(*sorted(origins))
+        sums.prepare(*((sums.lookback, *ends) for ends in ((begin, end), *chain(*pairs))))
         total = sums.equations_over(begin, end)
-        blocks = thread_map(
-            lambda pair: HeldOutBlock(
-                total - sums.equations_over(*pair[1]), sums.equations_over(*pair[0])
-            ),
-            pairs,
+        return thread_map(lambda pair: _hold_out_block(sums, lambda: total, *pair), pairs)
+
+    def deseasonalize_block(pair: tuple[Range, Range]) -> HeldOutBlock:
+        (first, stop), overlap = pair
+        profile = share * seasonal_profile(sums.values, season, (first, stop + horizon - 1))
+        block_sums = WindowSums(sums.values, sums.lookback, horizon, profile)
+        block_sums.prepare(*((sums.lookback, *ends) for ends in ((begin, end), *pair)))
+        return _hold_out_block(
+            block_sums, lambda: block_sums.equations_over(begin, end), (first, stop), overlap
         )
-    if min(min(block.fit_equations.count, block.held_out_equations.count) for block in blocks) == 0:
+
+    return thread_map(deseasonalize_block, pairs)
+
+
+def _hold_out_block(
+    sums: WindowSums, total: EquationSource, held_out: Range, overlap: Range
+) -> HeldOutBlock:
+    """Return the block of one range of windows.
+
+    Args:
+        sums: sums over the table's windows, prepared for both ranges.
+        total: computes the equations of all windows.
+        held_out: range of the block's windows.
+        overlap: range of the windows that share a target with them.
+
+    Raises:
+        InputError: a block or its fit has no window without a gap.
+    """
+
+    def compute_fit() -> NormalEquations:
+        return sums.equations_over(*overlap).subtract_from_(total())
+
+    def compute_held_out() -> NormalEquations:
+        return sums.equations_over(*held_out)
+
+    if not sums.has_gaps:
+        count = (held_out[1] - held_out[0]) * sums.values.shape[1]
+        return HeldOutBlock(compute_fit, compute_held_out, count)
+    # With gaps, all windows of a range are summed; twice would take longer than storing the sums.
+    fit, held = compute_fit(), compute_held_out()
+    if min(fit.count, held.count) == 0:
         raise InputError(
-            f"a block has no window without a gap: look-back {sums.lookback} and horizon {horizon} "
-            f"take {sums.lookback + horizon} rows. Pass shorter sizes, or fill the gaps."
+            f"a block has no window without a gap: look-back {sums.lookback} and horizon "
+            f"{sums.horizon} take {sums.lookback + sums.horizon} rows. Pass shorter sizes, or fill "
+            "the gaps."
         )
-    return blocks
+    return HeldOutBlock(lambda: deepcopy(fit), lambda: deepcopy(held), held.count)

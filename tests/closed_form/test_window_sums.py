@@ -24,7 +24,7 @@ def test_any_size_and_range_equals_explicit_windows(lookback, horizon, first, ro
     values = walk(90, 2, seed)
     sums = WindowSums(values, 9, 7)
     start, stop = max(first, lookback), first + rows + 9
-    sums.prepare_origins(50, 9)  # of other ranges: they must not matter
+    sums.prepare((4, 50, 9))  # of other ranges: they must not matter
     equations = sums.equations(lookback, horizon, first, stop)
     windows = gather_windows(values, lookback, horizon, start, stop - horizon + 1)
     check_equations(equations, *windows)
