@@ -21,9 +21,15 @@ from revin_forecast.selection.candidates import (
     list_naive_candidates,
     make_linear_candidate,
 )
+from revin_forecast.selection.changed_maps import list_change_lookbacks, select_changed_map
 from revin_forecast.selection.linear_maps import LinearMap, LinearMapSolver
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.selection.task import SelectionTask
+from revin_forecast.selection.trained_candidates import (
+    MAX_TRAINED_LOOKBACK,
+    can_be_built,
+    keep_if_all_rows,
+)
 from revin_forecast.selection.validation import ValidationWindows
 from revin_forecast.selection.weights import absolute_errors
 from revin_forecast.training.fit import fit_model
@@ -36,15 +42,13 @@ CENTRINGS: tuple[Centring, ...] = ("last", "mean", "none")
 MAX_CHANNELS_OWN_MAPS = 512
 """Largest number of channels for which a map for each channel is tried."""
 MANY_CHANNELS = 32
-"""Number of channels above which their maps are only begun if the budget should hold them all."""
+"""Number of channels above which their maps are changes of the shared one, which are fast."""
 MAX_BEST_POINTS = 3
 """Number of the best look-backs at which other levels are tried."""
 MAX_OWN_MAP_POINTS = 2
 """Number of the best grid points at which a map for each channel is tried."""
 TRAINED_BACKBONES = (DLinear, NHITS, TSMixer, PatchTST)
 """Backbones that effort "thorough" trains, in this order."""
-MAX_TRAINED_LOOKBACK = 336
-"""Longest look-back of a trained backbone."""
 
 GridPoint = tuple[Centring, int]
 """Level and look-back of a linear map."""
@@ -85,6 +89,12 @@ class Selector:
         max_lookback = max(1, (train - horizon) // 2)
         self.lookbacks = (
             [lookback] if lookback else list_lookbacks(horizon, self.seasons, max_lookback)
+        )
+        # A map that is changed needs a level that is linear in the window, and an intercept of 0.
+        can_change = self.centring in (None, "last", "mean")
+        is_many = MANY_CHANNELS < task.channels <= MAX_CHANNELS_OWN_MAPS
+        self.change_lookbacks = (
+            list_change_lookbacks(self.seasons, self.lookbacks) if is_many and can_change else []
         )
         self.max_lookback = max(*self.lookbacks, *self.seasons, min(8, longest))
         self.validation = ValidationWindows.from_values(
@@ -128,7 +138,8 @@ class Selector:
         if self.centring is None:
             lookbacks += (len(CENTRINGS) - 1) * best + 1
         count += lookbacks
-        if 1 < channels <= MAX_CHANNELS_OWN_MAPS:
+        count += len(self.change_lookbacks)
+        if 1 < channels <= MANY_CHANNELS:
             count += min(MAX_OWN_MAP_POINTS, lookbacks)
         return count + (len(TRAINED_BACKBONES) if self.settings.effort == "thorough" else 0)
 
@@ -159,7 +170,9 @@ class Selector:
                 [(centring, lookback) for centring in CENTRINGS[1:] for lookback in best_lookbacks],
             )
             self._try_points(solver, [("median", lookback) for lookback in best_lookbacks[:1]])
-        if 1 < self.task.channels <= MAX_CHANNELS_OWN_MAPS:
+        if self.task.channels > MANY_CHANNELS:
+            self._try_changed_maps(solver)
+        elif self.task.channels > 1:
             best_points = self._rank_points()[:MAX_OWN_MAP_POINTS]
             self._try_points(solver, best_points, per_channel=True)
 
@@ -177,19 +190,28 @@ class Selector:
             if not self._has_time_for(candidate):
                 continue
             start = time.monotonic()
-            maps = [solver.solve(centring, lookback, groups[0])]
-            estimate = (time.monotonic() - start) * len(groups)
-            if len(groups) > MANY_CHANNELS and time.monotonic() + estimate > self._deadline:
-                # A map for each of many channels could take many times the budget.
-                self._skip(candidate)
-                continue
-            maps += [solver.solve(centring, lookback, group) for group in groups[1:]]
+            maps = [solver.solve(centring, lookback, group) for group in groups]
             model = self._build_ridge(
                 candidate, [linear and (linear.weight, linear.bias) for linear in maps]
             )
             self._evaluate(candidate, model, partial(self._refit_ridge, candidate, maps), start)
             if not per_channel:
                 self._mase_by_point[centring, lookback] = self.evaluated_candidates[-1].mase
+
+    def _try_changed_maps(self, solver: LinearMapSolver) -> None:
+        """Try a penalized change of the shared map for each of many channels."""
+        centring = "last" if self.centring == "last" else "mean"
+        for lookback in self.change_lookbacks:
+            candidate = make_linear_candidate(centring, lookback, per_channel=True)
+            if not self._has_time_for(candidate):
+                continue
+            start = time.monotonic()
+            shared = solver.solve(centring, lookback)
+            if shared is None:
+                self._advance()
+                continue
+            model, changed = select_changed_map(candidate, shared, self.task, self.validation)
+            self._evaluate(candidate, model, changed.refit, start)
 
     def _refit_ridge(
         self, candidate: Candidate, maps: Sequence[LinearMap | None], rows: int
@@ -234,11 +256,11 @@ class Selector:
             config = ModelConfig(
                 candidate.backbone, normalizer, candidate.lookback, task.horizon, training
             )
-            if not _can_be_built(config, task.channels):
+            if not can_be_built(config, task.channels):
                 self._advance()
                 continue
             model, _ = fit_model(config, split)
-            self._evaluate(candidate, model, partial(_keep_if_all_rows, model, rows), start)
+            self._evaluate(candidate, model, partial(keep_if_all_rows, model, rows), start)
 
     def _has_time_for(self, candidate: Candidate) -> bool:
         """Return whether the budget allows a candidate, and show it as the next one or skip it."""
@@ -276,20 +298,3 @@ class Selector:
             EvaluatedCandidate(candidate, forecast, refit, mase, time.monotonic() - start)
         )
         self._advance()
-
-
-def _can_be_built(config: ModelConfig, channels: int) -> bool:
-    """Return whether the look-back is long enough for a backbone, such as one of patches."""
-    try:
-        config.build(channels)
-    except InputError:
-        return False
-    return True
-
-
-def _keep_if_all_rows(model: Reversible, all_rows: int, rows: int) -> Reversible | None:
-    """Return a trained model in place of its refit on all rows; None for fewer rows.
-
-    The model is not trained again; it has seen rows that a fit on fewer rows must not see.
-    """
-    return model if rows == all_rows else None
