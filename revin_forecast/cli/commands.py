@@ -48,6 +48,11 @@ COMMANDS = {
     "predict": Command(
         "predict:predict", "forecast with a saved forecaster, without fitting", ("model", "file")
     ),
+    "explain": Command(
+        "explain:explain",
+        "show the contribution of each lag and known input to a forecast",
+        ("model", "file"),
+    ),
     "serve": Command(
         "serve:serve", "serve a saved forecaster over HTTP: an API and a web page", ("model",)
     ),

@@ -78,7 +78,7 @@ def predict(
         from revin_forecast.forecasting.forecaster import Forecaster
 
         forecaster = Forecaster.load(model)
-        new_rows = None if file is None else _read_new_rows(file, forecaster.fitted, reading)
+        new_rows = None if file is None else read_newer_rows(file, forecaster.fitted, reading)
         rows = forecaster.fitted.history if new_rows is None else new_rows
         table, summary = predict_with_summary(
             forecaster.fitted, rows, new_rows, future, level or ()
@@ -114,7 +114,7 @@ def predict(
         sys.stdout.write(to_csv(table, rows.format))
 
 
-def _read_new_rows(file: str, fitted: "FittedModel", reading: ReadingOptions) -> "Series":
+def read_newer_rows(file: str, fitted: "FittedModel", reading: ReadingOptions) -> "Series":
     """Read newer rows; the format of the fitted table completes the options."""
     from revin_forecast.data.reading.read_series import read_series
     from revin_forecast.data.reading.rows.new_rows import read_new_rows

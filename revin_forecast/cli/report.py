@@ -28,6 +28,8 @@ from revin_forecast.utils.progress import progress
 
 MAX_CARD_SERIES = 30
 """Number of series in the shift card; the first ones are used."""
+MAX_EXPLAINED_SERIES = 12
+"""Number of series whose forecast is divided into contributions; the first ones are used."""
 MAX_SCORED_VALUES = 2**24
 """Most values that the report's backtest scores; a larger test part is forecast every few rows."""
 NO_NEW_FIT = (
@@ -101,6 +103,7 @@ def write_report_and_plot(
                 _provenance(source),
                 unnamed,
                 None if summary is None else describe_forecast(summary),
+                _contributions_or_reason(forecaster, None, arguments["future"]),
             )
             write_forecast_report(content, Path(report))
     outputs = ((plot, "an image of the forecast"), (report, "the report"))
@@ -154,6 +157,7 @@ def write_new_report_and_plot(
             _provenance(source),
             unnamed,
             describe_forecast(summary),
+            _contributions_or_reason(forecaster, new_rows, arguments["future"]),
         )
         write_forecast_report(content, Path(report))
     outputs = ((plot, "an image of the forecast"), (report, "the report"))
@@ -170,6 +174,20 @@ def _backtest_or_reason(
         return backtest(forecaster, series, TEST_SHARE, step, levels or None, season)
     except InputError as error:
         return str(error)
+
+
+def _contributions_or_reason(
+    forecaster: Forecaster, new_rows: Series | None, future: str | None
+) -> Any:
+    """Return a frame of contributions to the first and the last step, or the reason why not."""
+    fitted = forecaster.fitted
+    names = [fitted.history.names[index] for index in fitted.targets][:MAX_EXPLAINED_SERIES]
+    steps = sorted({1, forecaster.horizon})
+    try:
+        return forecaster.explain(new_rows, future, steps, names)
+    except InputError as error:
+        # Keep the reason only: the remedy in the second sentence is another fit.
+        return str(error).partition(". ")[0] + "."
 
 
 def _shift_card_or_reason(series: Series, season: int) -> ShiftCard | str:

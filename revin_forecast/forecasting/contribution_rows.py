@@ -11,7 +11,7 @@ COLUMNS = ("source", "name", "lag", "lag_time", "value", "weight", "contribution
 LAST_VALUE, ONE_SEASON, EARLIER_SEASONS, LAST_SEASON, OLDER = (
     "last value",
     "one season before",
-    "earlier seasons, same phase",
+    "same phase of earlier seasons",
     "rest of the last season",
     "older values",
 )
@@ -112,7 +112,7 @@ def group_lags(lags: np.ndarray, step: int, season: int) -> np.ndarray:
     >>> group_lags(np.arange(1, 9), 2, 4).tolist()[:4]
     ['last value', 'rest of the last season', 'one season before', 'rest of the last season']
     >>> group_lags(np.arange(1, 9), 2, 4).tolist()[4:]
-    ['older values', 'older values', 'earlier seasons, same phase', 'older values']
+    ['older values', 'older values', 'same phase of earlier seasons', 'older values']
     """
     groups = np.full(len(lags), OLDER, dtype=object)
     if season > 1:

@@ -11,6 +11,7 @@ from plotly.graph_objects import Bar, Figure, Scatter
 from revin_forecast.evaluation import BacktestResult
 from revin_forecast.evaluation.backtest_scores import ForecastPaths
 from revin_forecast.reports.forecast.content import ReportContent
+from revin_forecast.reports.forecast.contribution_chart import build_contribution_figures
 from revin_forecast.reports.forecast.fan_chart import (
     FanChart,
     PastForecast,
@@ -24,6 +25,7 @@ from revin_forecast.reports.forecast.style import (
     GREY,
     ORANGE,
     build_layout,
+    empty_figure,
     to_plotly_times,
     to_rgba,
 )
@@ -63,19 +65,6 @@ def error_by_step_figure(result: BacktestResult) -> Figure:
     )
     figure.update_yaxes(rangemode="tozero")
     return figure
-
-
-def empty_figure(message: str) -> Figure:
-    """Return an empty chart with the reason why it is empty.
-
-    Args:
-        message: the reason; <br> separates lines.
-    """
-    figure = Figure(layout=build_layout(height=300))
-    figure.update_xaxes(visible=False).update_yaxes(visible=False)
-    return figure.add_annotation(
-        text=message, showarrow=False, **{"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5}
-    )
 
 
 def residual_figure(result: BacktestResult, index: int, timestamps: pd.DatetimeIndex) -> Figure:
@@ -194,6 +183,8 @@ def build_figures(
     if not isinstance(content.backtest, str):
         figures["steps"] = [error_by_step_figure(content.backtest)]
         figures["left"] = [_series_residual_figure(content, fan.name) for fan in fan_charts]
+    if not isinstance(content.contributions, str):
+        figures["parts"] = build_contribution_figures(content.contributions, len(fan_charts))
     return figures
 
 

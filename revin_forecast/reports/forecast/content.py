@@ -57,6 +57,9 @@ class ReportContent:
     """Default levels that are not shown because the table already has columns of their names."""
     answer: ForecastText | None = None
     """Summary of the forecast in words, for the top of the page."""
+    contributions: pd.DataFrame | str = "The contributions to this forecast were not computed."
+    """The result of `Forecaster.explain` for some steps and series, or the reason for its
+    absence."""
 
     @cached_property
     def _aligned_series(self) -> Series:

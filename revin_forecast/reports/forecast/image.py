@@ -30,11 +30,14 @@ def write_image(charts: Sequence[FanChart], path: Path) -> None:
     Raises:
         InputError: kaleido or a browser is missing, or the file cannot be written.
     """
+    write_figure(build_image(charts), path)
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure into an image file; see `write_image`."""
     image_format = path.suffix.removeprefix(".").replace("jpg", "jpeg")
     try:
-        image = build_image(charts).to_image(
-            format=image_format, scale=2 if image_format != "svg" else 1
-        )
+        image = figure.to_image(format=image_format, scale=2 if image_format != "svg" else 1)
     except (RuntimeError, ValueError) as error:  # raised by plotly without kaleido or a browser
         # Only the first sentence: plotly's message continues with several lines of instructions.
         reason = " ".join(str(error).split(".")[0].split())

@@ -3,7 +3,7 @@
   "use strict";
   const read = (key) => JSON.parse(document.getElementById(`data-${key}`)?.textContent ?? "null");
   const picker = document.getElementById("series");
-  const charts = ["fan", "steps", "left"]
+  const charts = ["fan", "parts", "steps", "left"]
     .map((key) => ({ box: document.getElementById(`chart-${key}`), figures: read(key) }))
     .filter(({ box, figures }) => box && figures?.length);
 

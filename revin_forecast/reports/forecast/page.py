@@ -10,6 +10,7 @@ from revin_forecast.reports.forecast.backtest_charts import (
 )
 from revin_forecast.reports.forecast.content import ReportContent
 from revin_forecast.reports.forecast.sections.backtest import render_backtest
+from revin_forecast.reports.forecast.sections.contributions import render_contributions
 from revin_forecast.reports.forecast.sections.data import render_data
 from revin_forecast.reports.forecast.sections.forecast import render_forecast
 from revin_forecast.reports.forecast.sections.model import render_reproduction, render_selection
@@ -53,6 +54,7 @@ def render_forecast_report(content: ReportContent) -> str:
             Section("forecast", "Forecast", render_forecast(content, charts)),
             Section("backtest", "How good is it?", render_backtest(content)),
             Section("selection", "Why this model?", render_selection(content)),
+            Section("parts", "What is the forecast made of?", render_contributions(content)),
             Section("shift", "Does the level move?", render_shift(content)),
             Section("residuals", "What is left in the errors?", render_residuals(content)),
             Section("data", "The data", render_data(content)),

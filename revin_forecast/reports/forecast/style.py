@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+from plotly.graph_objects import Figure
 
 from revin_forecast.reports.formatting import format_label
 
@@ -52,6 +53,19 @@ def build_layout(height: int, hovermode: str = "closest", title: str = "") -> di
         "xaxis": {**axis, "spikethickness": 1, "spikecolor": GREY, "spikedash": "dot"},
         "yaxis": {**axis, "title": {"text": format_label(title, 60)}},
     }
+
+
+def empty_figure(message: str) -> Figure:
+    """Return an empty chart with the reason why it is empty.
+
+    Args:
+        message: the reason; <br> separates lines.
+    """
+    figure = Figure(layout=build_layout(height=300))
+    figure.update_xaxes(visible=False).update_yaxes(visible=False)
+    return figure.add_annotation(
+        text=message, showarrow=False, **{"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5}
+    )
 
 
 def timestamp_format(timestamps: pd.DatetimeIndex) -> str:
