@@ -66,7 +66,6 @@ def explain_table(
     top: int | None = None,
 ) -> pd.DataFrame:
     """Return the contributions to a forecast; see `Forecaster.explain`."""
-    top = None if top is None else check_count("top", top, "lags")
     explained = explain_forecast(fitted, table, future, steps, series)
     return build_contribution_frame(explained, top)
 
@@ -114,6 +113,7 @@ def build_contribution_frame(explained: ExplainedForecast, top: int | None = Non
         top: lags to keep of each series and step, those with the largest contributions; the others
             are added up in one row. None: all.
     """
+    top = None if top is None else check_count("top", top, "lags")
     fitted = explained.fitted
     season = find_model_season(fitted)
     level = describe_level(explained.level_rows)
