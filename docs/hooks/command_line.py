@@ -14,7 +14,9 @@ from revin_forecast.cli.main import main
 
 PAGE = "reference/command_line.md"
 GROUPS = {
-    "Forecast tables": ("demo", "forecast", "fit", "predict", "export", "backtest", "serve"),
+    "Forecast tables": (
+        *("demo", "forecast", "fit", "predict", "explain", "export", "backtest", "serve"),
+    ),
     "Measure": ("evaluate", "sweep", "shift-card", "check", "benchmark", "benchmark merge"),
     "Benchmark data": ("datasets", "datasets get"),
 }

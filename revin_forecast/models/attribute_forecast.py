@@ -1,13 +1,14 @@
 """Divide a forecast into contributions of its window, by the structure of the model."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from revin_forecast.backbones import ETS
-from revin_forecast.backbones.target_channels import TargetChannels
+from revin_forecast.backbones.target_channels import TargetChannels, unwrap
 from revin_forecast.models.contributions import (
     Contributions,
     ExplainedScope,
@@ -28,6 +29,7 @@ from revin_forecast.models.linear_weights import (
 from revin_forecast.models.log_weights import attribute_logarithms, attribute_smoothing
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import Identity, LocationScaleNormalizer, LogMean
+from revin_forecast.normalizers.affine import AffineNormalizer
 from revin_forecast.normalizers.statistics import LocationScale
 
 
@@ -127,7 +129,9 @@ def _attribute_reversible(
         location = compute_location(normalizer, window)
         if location.shape[1] == 1:
             return _attribute_normalized(module, normalizer, window, scope)
-    is_own = bool(getattr(backbone, "channel_independent", False))
+    if isinstance(normalizer, AffineNormalizer):
+        return _attribute_affine(module, normalizer, window, scope)
+    is_own = bool(getattr(unwrap(backbone), "channel_independent", False))
     return attribute_linear(module, window, scope, is_own)
 
 
@@ -150,6 +154,46 @@ def _attribute_normalized(
     if not bool(((total.constant - constant).abs() <= TOLERANCE * size).all()):
         raise NotLinearError(find_class_name(module))
     return total
+
+
+def _attribute_affine(
+    module: Reversible,
+    normalizer: AffineNormalizer[Any],
+    window: ExplainedWindow,
+    scope: ExplainedScope,
+) -> Contributions:
+    """Return the contributions inside a normalizer with another location for the forecast.
+
+    A bias counts in units of the window's scale, which is not linear; the map without it may be.
+    """
+    flat, _ = normalizer.normalize(torch.zeros_like(window.past), window.observed)
+    affine = normalizer.inverse_affine_parameters(torch.float64)
+    _, offset = _read_affine(affine, normalizer.channels)
+    targets = slice(None) if normalizer.targets is None else list(normalizer.targets)
+    without = Reversible(_WithoutBias(module.backbone, flat.detach(), offset[targets]), normalizer)
+    is_own = bool(getattr(unwrap(module.backbone), "channel_independent", False))
+    try:
+        linear = attribute_linear(without, window, scope, is_own)
+    except NotLinearError:
+        raise NotLinearError(find_class_name(module)) from None
+    with torch.no_grad():
+        forecast = scope.select(run_module(module, window.past, window))[0]
+    return make_linear(linear.weights, forecast, window, scope)
+
+
+class _WithoutBias(nn.Module):
+    """A backbone that maps a constant window to the same constant on the common scale."""
+
+    def __init__(self, backbone: nn.Module, flat: Tensor, offset: Tensor):
+        super().__init__()
+        self.backbone = backbone
+        self.flat = flat
+        self.offset = offset
+        self.accepts_observed = getattr(backbone, "accepts_observed", False)
+
+    def forward(self, past: Tensor, **inputs: Tensor) -> Tensor:
+        constant = self.backbone(self.flat.expand_as(past), **inputs)
+        return self.backbone(past, **inputs) - constant + self.offset
 
 
 def _map_back(

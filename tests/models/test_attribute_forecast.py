@@ -28,9 +28,20 @@ NORMALIZERS = {
     "MeanScale": normalizers.MeanScale,
     "Robust": normalizers.Robust,
     "Blend": normalizers.Blend,
+    "ShrunkLevel": lambda channels: build_shrunk_level(channels),
 }
 LINEAR = ["Linear", "DLinear", "FITS", "SparseTSF", "TiedAutoencoder", "Siamese", "Drift"]
 NOT_LINEAR = ["PatchTST", "TSMixer", "NHITS", "TSB"]
+
+
+def build_shrunk_level(channels):
+    """Return a normalizer with a share and slopes that differ from 0."""
+    normalizer = normalizers.ShrunkLevel(channels, LOOKBACK, HORIZON)
+    rng = torch.Generator().manual_seed(3)
+    normalizer.shares.copy_(torch.tensor([0.6, 0.0]))
+    normalizer.slopes.copy_(-torch.rand(normalizer.slopes.shape, generator=rng))
+    normalizer.training_mean.copy_(torch.tensor([90.0, 80.0]))
+    return normalizer
 
 
 def make_window(gaps=False, level=100.0):
@@ -59,6 +70,14 @@ def build(backbone, normalizer=normalizers.Identity, seed=0):
     return model
 
 
+def remove_bias(model):
+    """Set every bias to 0: it counts in units of the window's scale, which is not linear."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                parameter.zero_()
+
+
 def explain(model, window):
     scope = make_scope(window)
     parts = attribute_forecast(model, window, scope)
@@ -82,11 +101,7 @@ def change_value(model, window, row, channel, change):
 def test_a_changed_value_changes_the_forecast_by_its_weight(name, per_channel, gaps):
     model = build(partial(backbones.Ridge, per_channel=per_channel), NORMALIZERS[name])
     window = make_window(gaps)
-    # A bias counts in units of the window's scale, which changes with a value.
-    with torch.no_grad():
-        model.backbone.bias.zero_()
-        if getattr(model.normalizer, "affine_bias", None) is not None:
-            model.normalizer.affine_bias.zero_()
+    remove_bias(model)
     parts, _ = explain(model, window)
     assert parts.is_own
     for row in (3, LOOKBACK - 2):
@@ -241,16 +256,13 @@ def test_growth_is_divided_by_the_logarithmic_mean():
 
 @settings(max_examples=15, deadline=None)
 @given(
-    st.sampled_from(["mean", "last", "EMA", "Identity", "Blend"]),
+    st.sampled_from(["mean", "last", "EMA", "Identity", "Blend", "ShrunkLevel"]),
     st.integers(0, LOOKBACK - 1),
     st.floats(-1e3, 1e3),
 )
 def test_contributions_follow_any_change_of_a_linear_location(name, row, change):
     model = build(backbones.Ridge, NORMALIZERS[name])
-    with torch.no_grad():
-        model.backbone.bias.zero_()
-        if getattr(model.normalizer, "affine_bias", None) is not None:
-            model.normalizer.affine_bias.zero_()
+    remove_bias(model)
     window = make_window()
     parts, _ = explain(model, window)
     changed = change_value(model, window, row, 1, change)[:, 1]
