@@ -28,6 +28,7 @@ TABLES = {
     "closed-form": AccuracyTable("closed_form", 1),
     "intermittent": AccuracyTable("intermittent", 1),
     "panel": AccuracyTable("panel", 1),
+    "level": AccuracyTable("level", 1),
 }
 """Values of `--grid`."""
 

@@ -7,6 +7,7 @@ from plotly import graph_objects
 
 from benchmarks.evidence import Row
 from benchmarks.pages.dot_plot import COLOURS, DotPlot, Rows, apply_style
+from benchmarks.pages.level_figures import draw_level_risk
 
 CANNOT_TELL = "can't tell"
 MSE = "mean squared error (standardized)"
@@ -28,6 +29,14 @@ DOT_PLOTS: dict[str, DotPlot] = {
         "relative to the mean of the series",
         log=True,
         keep=lambda row: row["family"] in ("real series", "simulated series", "planes"),
+    ),
+    "accuracy_level": DotPlot(
+        "{data}, {horizon}",
+        ("kept", "pretest", "chosen", "Blend", "shrunk"),
+        "mean squared error relative to RevIN's",
+        log=True,
+        line=1,
+        keep=lambda row: bool(row["counted"]),
     ),
     "accuracy_normalizers": DotPlot(
         "{normalizer}", ("Linear MSE", "Ridge MSE"), "MSE", panel="{data}"
@@ -248,6 +257,7 @@ CUSTOM_FIGURES: dict[str, Callable[[Rows], graph_objects.Figure]] = {
     "authors_outputs": draw_authors_outputs,
     "accuracy_closed_form": draw_closed_form,
     "accuracy_panel": draw_panel,
+    "level_risk": draw_level_risk,
     "normalizer_audit": draw_normalizer_audit,
     "panel_choices": draw_panel_choices,
     "scaling": draw_scaling,
