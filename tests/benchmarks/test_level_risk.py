@@ -17,7 +17,7 @@ from benchmarks.accuracy.level_risk import (
 from tests.support.evidence_pages import committed_rows, repeat_page
 
 
-def simulate(levels, memories, repetitions=20_000):
+def simulate(levels, memories, repetitions=10_000):
     generator = torch.Generator().manual_seed(1)
     return simulate_levels(levels, levels // 4, memories, repetitions, generator)
 
