@@ -38,6 +38,10 @@ class Line:
     width: float = 2
     filled: bool = False
     """Whether the area below the line is filled."""
+    x: Sequence[float] = ()
+    """Horizontal positions, if they are not evenly spaced."""
+    errors: Sequence[float] = ()
+    """Half the height of each value's error bar; none if empty."""
 
 
 @dataclass(frozen=True)
@@ -120,13 +124,15 @@ def find_difference(figure: LineFigure, svg: str) -> str | None:
 
 def _add_line(figure: Figure, line: Line, column: int, is_first: bool) -> None:
     placeholder = COLOURS[line.colour][0]
+    bars = {"array": list(line.errors), "thickness": 1.5, "width": 4, "color": placeholder}
     figure.add_scatter(
-        x=[line.start + index * line.step for index in range(len(line.y))],
+        x=list(line.x) or [line.start + index * line.step for index in range(len(line.y))],
         y=[_round_value(value) for value in line.y],
         name=line.name,
         legendgroup=line.name,
         showlegend=is_first,
         mode="lines",
+        error_y=bars if line.errors else None,
         line={"color": placeholder, "dash": line.dash, "width": line.width},
         fill="tozeroy" if line.filled else None,
         fillcolor=f"rgba(1,2,{placeholder[-1]},0.25)" if line.filled else None,
