@@ -166,12 +166,13 @@ def measure_cell(name: str, horizon: int, data_dir: str | None, quick: bool) -> 
         "share": float(share.mean()),
         "MSE taken": base,
     }
-    row |= {treatment: errors.mse(shares) / base for treatment, shares in treatments.items()}
-    row["shrunk"] = score_shrunk(cell, before, test) / base
-    row["Blend"] = score_blend(cell, before, test) / base
+    ratios = {name: errors.mse(shares) / base for name, shares in treatments.items()}
+    ratios["shrunk"] = score_shrunk(cell, before, test) / base
+    ratios["Blend"] = score_blend(cell, before, test) / base
     training = rows[: split.train]
     alone = score_ends(cell, training, test)
-    row["shrunk, training"] = score_shrunk(cell, training, test) / alone.mse(taken)
+    ratios["shrunk, training"] = score_shrunk(cell, training, test) / alone.mse(taken)
+    row |= {name: ratios[name] for name in RATIOS}
     for name, parts, total in (("blocks", on_blocks, blocks), ("chains", on_chains, chains)):
         row[f"kept on {name}"] = total.mse(taken + 1) / total.mse(taken)
         row[f"{name} won"] = sum(part.mse(taken + 1) < part.mse(taken) for part in parts)
