@@ -23,7 +23,7 @@ OTHER_PAGES = {"shift_benchmark.md", "serve.md"}
 """Pages whose blocks other tests run: test_documents.py, and tests/cli/test_serve.py."""
 PAGES = sorted(
     path
-    for folder in (".", "tutorials", "guides")
+    for folder in (".", "tutorials", "guides", "theory")
     for path in (DOCS / folder).glob("*.md")
     if path.name not in OTHER_PAGES
 )
