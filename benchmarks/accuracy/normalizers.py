@@ -29,8 +29,9 @@ ahead, and 104 for 24 on ILI, which has only 966 rows. SAN has slices of 24 (exc
 and its own first stage, as DDN has, whose network is linear (weather: two blocks); FAN uses 4 main
 frequencies (exchange and ILI: 2); R2-IN is `Robust` with the MAD and an affine map; all other
 parameters have their defaults. `Ridge` is blank where the location is not a weighted sum over the
-look-back and so has no closed form. NoRIN, R2-IN and DDN were measured later, on a machine busy
-with other work: their seconds do not compare, and some of their rows are still missing. Repeat with
+look-back and so has no closed form. NoRIN, R2-IN, DDN and ShrunkLevel were measured later, on a
+machine busy with other work: their seconds do not compare, and some rows of the first three are
+still missing. Repeat with
 
     python -m benchmarks.accuracy.run --grid normalizers --data-dir DATA
 """
@@ -62,6 +63,7 @@ NAMES = [
     "NoRIN",
     "Causal",
     "Blend",
+    "ShrunkLevel",
     "Stationary",
     "DAIN",
     "DishTS",
@@ -142,6 +144,8 @@ def score_ridge(
     """Return the MSE of the exactly solved map; None if there is no closed form."""
     config = ModelConfig(ModuleSpec.from_class(Ridge), spec, lookback, horizon)
     normalizer = config.build(2).normalizer
+    if isinstance(normalizer, normalizers.ShrunkLevel):
+        normalizer = normalizer.standard
     is_location_scale = isinstance(normalizer, normalizers.LocationScaleNormalizer)
     if not is_location_scale or normalizer.location_weights(lookback) is None:
         return None

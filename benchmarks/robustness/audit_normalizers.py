@@ -51,7 +51,10 @@ def main(options: Options, page: EvidencePage) -> None:
             rows.setdefault(result.promise, {"promise": result.promise})[name] = cell
         print(name)
     page.text = "\n".join([TEXT.strip(), "", *notes])
-    page.rows += rows.values()
+    # Some promises exist only for classes that claim them.
+    page.rows += [
+        {"promise": promise} | dict.fromkeys(classes, "-") | row for promise, row in rows.items()
+    ]
 
 
 class Copied(Normalizer[LocationScale]):

@@ -124,8 +124,8 @@ class ShrunkLevel(
                 f"{self.lookback} but got rows of {values.shape[1]} and {lookback}. Build a layer "
                 "of these sizes."
             )
-        rows = values.detach().double()
-        rows = torch.where(rows.isfinite(), rows, torch.nan)
+        values = values.detach().double()
+        rows = torch.where(values.isfinite(), values, torch.nan)  # a copy, which may be changed
         mean = rows.nanmean(dim=0).nan_to_num()
         shares = estimate_level_shares(rows, lookback)
         if len(rows) < self.lookback + self.horizon:
@@ -135,9 +135,9 @@ class ShrunkLevel(
             self.training_mean.copy_(mean)
         if shares.any():
             # Channels of other units have the same weight, also if the rows are not standardized.
-            deviation = guard_zero_scale((rows - mean).square().nanmean(dim=0).sqrt())
-            head = fit_level_head((rows - mean) / deviation, self.lookback, self.horizon)
-            self.set_level_head(*head)
+            rows -= mean
+            rows /= guard_zero_scale(rows.square().nanmean(dim=0).sqrt())
+            self.set_level_head(*fit_level_head(rows, self.lookback, self.horizon))
 
     def set_level_head(self, reading_weights: Tensor, slopes: Tensor) -> None:
         """Replace the reading and the slopes, for instance by those of an exact solution.
