@@ -21,6 +21,7 @@ class AccuracyTable(NamedTuple):
 TABLES = {
     "revin": AccuracyTable("revin", 1),
     "normalizers": AccuracyTable("normalizers", 5),
+    "kept-level": AccuracyTable("kept_level", 1),
     "backbones": AccuracyTable("backbones", 3),
     "paper": AccuracyTable("paper", 3),
     "tying": AccuracyTable("tying", 5),

@@ -38,6 +38,13 @@ DOT_PLOTS: dict[str, DotPlot] = {
         line=1,
         keep=lambda row: bool(row["counted"]),
     ),
+    "accuracy_kept_level": DotPlot(
+        "{data}, {backbone}",
+        ("Identity ratio", "Blend ratio", "ShrunkLevel ratio"),
+        "error divided by that of RevIN",
+        log=True,
+        line=1.0,
+    ),
     "accuracy_normalizers": DotPlot(
         "{normalizer}", ("Linear MSE", "Ridge MSE"), "MSE", panel="{data}"
     ),

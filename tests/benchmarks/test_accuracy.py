@@ -58,10 +58,20 @@ def test_closed_form_runs_and_its_errors_are_exact(data_dir, tmp_path):
 
 
 def test_comparison_of_normalizers_runs(data_dir, tmp_path):
-    assert len(repeat_page("accuracy_normalizers", tmp_path, data_dir=data_dir)) == 18
+    assert len(repeat_page("accuracy_normalizers", tmp_path, data_dir=data_dir)) == 19
     for row in committed_rows("accuracy_normalizers"):
         if row["data"] == "etth1" and row["normalizer"] == "RevIN":
             assert row["Linear MSE"] < 0.38
+
+
+def test_comparison_of_kept_levels_runs_and_shrinking_costs_little(data_dir, tmp_path):
+    rows = repeat_page("accuracy_kept_level", tmp_path, data_dir=data_dir)
+    assert [row["backbone"] for row in rows] == ["Ridge", "DLinear", "PatchTST"]
+    assert all(0 <= row["mean share"] <= 1 and row["Blend MSE"] > 0 for row in rows)
+    ratios = {"etth2": (1.005, 1.011), "exchange": (0.999, 1.001)}  # as the guide says
+    for row in committed_rows("accuracy_kept_level"):
+        low, high = ratios.get(row["data"], (0.935, 0.99))
+        assert low < row["ShrunkLevel ratio"] < high
 
 
 def test_comparison_of_backbones_runs_and_committed_errors_reach_their_targets(data_dir, tmp_path):
