@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+import torch
 from torch import nn
 
 from revin_forecast.backbones import Repeat, Ridge, SeasonalNaive
@@ -12,6 +13,8 @@ from revin_forecast.errors import InputError
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity, LastValue, RevIN
+from revin_forecast.normalizers.level_shares import estimate_level_shares
+from revin_forecast.selection.task import SelectionTask
 from revin_forecast.utils.shapes import Future
 
 Centring = Literal["none", "last", "mean", "median"]
@@ -28,6 +31,12 @@ LOOKBACKS = (48, 96, 192, 336, 512, 720)
 """Look-backs that are tried on every table with enough rows."""
 MAX_LOOKBACK = 1024
 """Longest look-back to try, however long the horizon or the season."""
+MIN_LEVEL_WINDOWS = 20.0
+"""Validation windows without overlap that can show by themselves whether to keep the level."""
+MIN_LEVEL_SHARE = 0.25
+"""Mean share of the channels' levels that training rows vouch for, below which no map keeps it."""
+LEVEL_SEASONS, MIN_LEVEL_STEPS = 4, 48
+"""Seasons, and fewest steps, of the windows whose means are the levels."""
 MIN_REPEAT_LOOKBACK = 8
 """Look-back of Repeat, which needs one step: after a gap it repeats the last observed value."""
 
@@ -129,6 +138,29 @@ def list_lookbacks(horizon: int, seasons: tuple[int, ...], max_lookback: int) ->
     lookbacks = {*LOOKBACKS, 2 * horizon, *(2 * season for season in seasons)}
     fitting = {lookback for lookback in lookbacks if lookback <= min(max_lookback, MAX_LOOKBACK)}
     return sorted(fitting | {min(max_lookback, min(lookbacks))})
+
+
+def list_centrings(
+    task: SelectionTask, season: int, separate_windows: float
+) -> tuple[Centring, ...]:
+    """Return the levels to try, in this order; a median costs more and is tried separately.
+
+    A map that keeps the level of the windows ("none") returns to the mean of the training rows.
+    Where levels drift, that is wrong for good, and a few validation windows, all near one level, do
+    not show it. Then the training rows must vouch for the level: the mean over channels of the
+    share of their level (`estimate_level_shares`) must reach `MIN_LEVEL_SHARE`.
+
+    Args:
+        task: values and split.
+        season: steps of the main season; 1 without one.
+        separate_windows: number of validation windows without overlap.
+    """
+    if separate_windows < MIN_LEVEL_WINDOWS:
+        lookback = max(MIN_LEVEL_STEPS, LEVEL_SEASONS * season)
+        training = torch.from_numpy(task.values[: task.train])
+        if estimate_level_shares(training, lookback).mean() < MIN_LEVEL_SHARE:
+            return ("last", "mean")
+    return ("last", "mean", "none")
 
 
 def find_centring(normalizer: ModuleSpec) -> Centring:

@@ -17,6 +17,7 @@ from revin_forecast.selection.candidates import (
     Candidate,
     Centring,
     EvaluatedCandidate,
+    list_centrings,
     list_lookbacks,
     list_naive_candidates,
     make_linear_candidate,
@@ -37,8 +38,6 @@ from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.progress import progress
 
-CENTRINGS: tuple[Centring, ...] = ("last", "mean", "none")
-"""Levels to try, in this order. A median costs more and is tried at one look-back only."""
 MAX_CHANNELS_OWN_MAPS = 512
 """Largest number of channels for which a map for each channel is tried."""
 MANY_CHANNELS = 32
@@ -92,14 +91,14 @@ class Selector:
         )
         # A map that is changed needs a level that is linear in the window, and an intercept of 0.
         can_change = self.centring in (None, "last", "mean")
-        is_many = MANY_CHANNELS < task.channels <= MAX_CHANNELS_OWN_MAPS
-        self.change_lookbacks = (
-            list_change_lookbacks(self.seasons, self.lookbacks) if is_many and can_change else []
-        )
+        can_change &= MANY_CHANNELS < task.channels <= MAX_CHANNELS_OWN_MAPS
+        sizes = list_change_lookbacks(self.seasons, self.lookbacks) if can_change else []
+        self.change_lookbacks = sizes
         self.max_lookback = max(*self.lookbacks, *self.seasons, min(8, longest))
         self.validation = ValidationWindows.from_values(
             task.values, train, self.max_lookback, horizon, self.season, task.filled
         ).restrict_to_targets(task.targets)
+        self.centrings = list_centrings(task, self.season, self.validation.separate_count)
         self.evaluated_candidates: list[EvaluatedCandidate] = []
         self.skipped_candidates: list[str] = []
         self._mase_by_point: dict[GridPoint, float] = {}
@@ -136,7 +135,7 @@ class Selector:
         lookbacks, channels = len(self.lookbacks), self.task.channels
         best = min(MAX_BEST_POINTS, lookbacks)
         if self.centring is None:
-            lookbacks += (len(CENTRINGS) - 1) * best + 1
+            lookbacks += (len(self.centrings) - 1) * best + 1
         count += lookbacks
         count += len(self.change_lookbacks)
         if 1 < channels <= MANY_CHANNELS:
@@ -161,13 +160,13 @@ class Selector:
             self.max_lookback,
             self.task.horizon,
         )
-        first = self.centring or CENTRINGS[0]
+        first, *others = (self.centring,) if self.centring else self.centrings
         self._try_points(solver, [(first, lookback) for lookback in self.lookbacks])
         if self.centring is None:
             best_lookbacks = [lookback for _, lookback in self._rank_points()[:MAX_BEST_POINTS]]
             self._try_points(
                 solver,
-                [(centring, lookback) for centring in CENTRINGS[1:] for lookback in best_lookbacks],
+                [(centring, lookback) for centring in others for lookback in best_lookbacks],
             )
             self._try_points(solver, [("median", lookback) for lookback in best_lookbacks[:1]])
         if self.task.channels > MANY_CHANNELS:

@@ -80,6 +80,11 @@ class ValidationWindows:
             max(1.0, span / max(1, count - 1)),
         )
 
+    @property
+    def separate_count(self) -> float:
+        """Number of windows that fit between the first and the last without overlap."""
+        return float(self.origins[-1] - self.origins[0]) / self.truth.shape[1] + 1
+
     def restrict_to_targets(self, targets: Sequence[int] | None) -> "ValidationWindows":
         """Return the windows with only the targets' errors counted; None: those of all channels."""
         if targets is None:
