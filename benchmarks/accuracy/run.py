@@ -30,6 +30,7 @@ TABLES = {
     "intermittent": AccuracyTable("intermittent", 1),
     "panel": AccuracyTable("panel", 1),
     "level": AccuracyTable("level", 1),
+    "gift": AccuracyTable("gift", 1),
 }
 """Values of `--grid`."""
 

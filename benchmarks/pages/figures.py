@@ -13,6 +13,14 @@ CANNOT_TELL = "can't tell"
 MSE = "mean squared error (standardized)"
 MIN_DIFFERENCE = 1e-17
 BASELINES = ("SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta")
+GIFT_MODELS = (
+    "default",
+    "closed form",
+    "TiRex-2",
+    "Chronos-2",
+    "Chronos-Bolt-base",
+    "Toto-2.0-4m",
+)
 PANEL_MODELS = ("AutoETS", "AutoARIMA", "AutoCES", "FLAIR", "fracast", "default")
 DOT_PLOTS: dict[str, DotPlot] = {
     "accuracy_backbones": DotPlot(
@@ -168,6 +176,18 @@ def draw_closed_form(rows: Rows) -> graph_objects.Figure:
     return DotPlot("{data}", columns, axis, line=1).draw(pivoted)
 
 
+def draw_gift(rows: Rows) -> graph_objects.Figure:
+    """Draw scores over those of the seasonal naive forecast, by task."""
+    drawn: list[Row] = []
+    for row in rows:
+        is_task = row["seasonal naive"] is not None and "/" in row["task"]
+        unit = row["seasonal naive"] if is_task else 1.0
+        ratios = {name: row[name] / unit for name in GIFT_MODELS if row[name] is not None}
+        drawn.append({"score": row["score"], "task": row["task"]} | ratios)
+    axis = "score / seasonal naive"
+    return DotPlot("{task}", GIFT_MODELS, axis, panel="{score}", line=1).draw(drawn)
+
+
 def draw_panel(rows: Rows) -> graph_objects.Figure:
     """Draw the error of some models over that of the seasonal naive one, by group and origin."""
     groups: dict[tuple[str, str, int], Row] = {}
@@ -263,6 +283,7 @@ def _classify_agreement(row: Row) -> str:
 CUSTOM_FIGURES: dict[str, Callable[[Rows], graph_objects.Figure]] = {
     "authors_outputs": draw_authors_outputs,
     "accuracy_closed_form": draw_closed_form,
+    "accuracy_gift": draw_gift,
     "accuracy_panel": draw_panel,
     "level_risk": draw_level_risk,
     "normalizer_audit": draw_normalizer_audit,
