@@ -67,9 +67,86 @@ def describe_level(rows: int) -> str:
     return f"level: mean of the last {rows:,} rows"
 
 
+@dataclass(frozen=True, eq=False)
+class ContributionRows:
+    """Some rows of a table of contributions, by column."""
+
+    source: list[str]
+    name: list[str]
+    lag: np.ndarray
+    """(rows,) NaN for a row that is not a lag."""
+    lag_time: pd.DatetimeIndex
+    """(rows,) NaT for a row that is not a lag."""
+    value: np.ndarray
+    weight: np.ndarray
+    contribution: np.ndarray
+    group: list[str]
+
+    @classmethod
+    def from_other(
+        cls, rows: Sequence[tuple[str, str, float, float, float, str]], times: pd.DatetimeIndex
+    ) -> "ContributionRows":
+        """Return rows that are not lags: source, name, value, weight, contribution and group.
+
+        Args:
+            rows: the rows.
+            times: any times of the series, for their type and time zone.
+        """
+        value, weight, contribution = (
+            np.array([row[column] for row in rows], dtype=float) for column in (2, 3, 4)
+        )
+        missing = times.take([-1] * len(rows), allow_fill=True, fill_value=pd.NaT)
+        lag = np.full(len(rows), np.nan)
+        source, name, group = ([str(row[column]) for row in rows] for column in (0, 1, 5))
+        return cls(source, name, lag, missing, value, weight, contribution, group)
+
+    @classmethod
+    def join(cls, parts: Sequence["ContributionRows"]) -> "ContributionRows":
+        """Return the rows of all parts."""
+
+        def join_texts(name: str) -> list[str]:
+            return [text for part in parts for text in getattr(part, name)]
+
+        def join_numbers(name: str) -> np.ndarray:
+            return np.concatenate([getattr(part, name) for part in parts])
+
+        times = parts[0].lag_time.append([part.lag_time for part in parts[1:]])
+        return cls(
+            join_texts("source"),
+            join_texts("name"),
+            join_numbers("lag"),
+            pd.DatetimeIndex(times),
+            join_numbers("value"),
+            join_numbers("weight"),
+            join_numbers("contribution"),
+            join_texts("group"),
+        )
+
+    def select(self, index: np.ndarray) -> "ContributionRows":
+        """Return some rows."""
+        return ContributionRows(
+            [self.source[row] for row in index],
+            [self.name[row] for row in index],
+            self.lag[index],
+            self.lag_time[index],
+            self.value[index],
+            self.weight[index],
+            self.contribution[index],
+            [self.group[row] for row in index],
+        )
+
+    def to_columns(self) -> dict[str, object]:
+        """Return the columns of the table."""
+        columns: dict[str, object] = {name: getattr(self, name) for name in COLUMNS}
+        missing = np.isnan(self.lag)
+        # Of the nullable type, since a lag is a whole number and other rows have none.
+        lags = np.where(missing, 0, self.lag).astype(np.int64)
+        return columns | {"lag": pd.arrays.IntegerArray(lags, missing)}
+
+
 def list_rows(
     part: SeriesContributions, index: int, step: int, season: int, level: str, top: int | None
-) -> pd.DataFrame:
+) -> ContributionRows:
     """Return the rows of one step, which add up to the forecast.
 
     Args:
@@ -82,28 +159,31 @@ def list_rows(
     """
     lags = _list_lags(part, index, step, season)
     if top is not None:
-        lags = _keep_largest(lags, top)
-    rest: list[tuple[object, ...]] = []
-    for name, effect in part.inputs.items():
-        rest.append(("input", name, None, None, np.nan, np.nan, effect[index], INPUTS))
-    for name, difference in part.members.items():
-        rest.append(("member", name, None, None, np.nan, np.nan, difference[index], NOT_LINEAR))
+        lags = _keep_largest(lags, top, part.times[0])
     # The own level counts once: a model that returns to the mean takes a part away again.
     weights = np.where(part.is_own, 1.0, part.level_weights[index])
     constant = part.constant[index] + (part.level_weights[index] - weights) @ part.levels
-    if abs(constant) > NEGLIGIBLE * part.unit:
-        rest.append(("constant", "", None, None, np.nan, np.nan, constant, CONSTANT))
     levels = [
-        ("level", name, None, None, value, weight, weight * value, level)
+        ("level", name, value, weight, weight * value, level)
         for name, value, weight in zip(part.names, part.levels, weights, strict=True)
         if weight != 0
     ]
-    frames = [_to_frame(levels), lags, _to_frame(rest)]
-    rows = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+    nan = np.nan
+    rest = [
+        ("input", name, nan, nan, effect[index], INPUTS) for name, effect in part.inputs.items()
+    ]
+    rest += [
+        ("member", name, nan, nan, difference[index], NOT_LINEAR)
+        for name, difference in part.members.items()
+    ]
+    if abs(constant) > NEGLIGIBLE * part.unit:
+        rest.append(("constant", "", nan, nan, constant, CONSTANT))
     # The last row takes the rounding of the sum, too.
-    missing = float(part.forecast[index]) - float(rows["contribution"].to_numpy(float).sum())
-    last = _to_frame([("rounding", "", None, None, np.nan, np.nan, missing, ROUNDING)])
-    return pd.concat([rows, last], ignore_index=True)
+    total = sum(float(row[4]) for row in [*levels, *rest]) + float(lags.contribution.sum())
+    rest.append(("rounding", "", nan, nan, float(part.forecast[index]) - total, ROUNDING))
+    times = part.times[0]
+    before, after = (ContributionRows.from_other(rows, times) for rows in (levels, rest))
+    return ContributionRows.join([before, lags, after])
 
 
 def group_lags(lags: np.ndarray, step: int, season: int) -> np.ndarray:
@@ -124,44 +204,39 @@ def group_lags(lags: np.ndarray, step: int, season: int) -> np.ndarray:
     return groups
 
 
-def _list_lags(part: SeriesContributions, index: int, step: int, season: int) -> pd.DataFrame:
+def _list_lags(part: SeriesContributions, index: int, step: int, season: int) -> ContributionRows:
     """Return the lags with a weight, from the last one back."""
-    frames: list[pd.DataFrame] = []
+    blocks: list[ContributionRows] = []
     rows = len(part.values)
     for channel, name in enumerate(part.names):
         weights = part.weights[index, :, channel]
         kept = np.flatnonzero(weights)[::-1]
-        lags = rows - kept
-        values = part.values[kept, channel]
-        groups = np.full(len(lags), OTHER_SERIES, dtype=object)
+        lags, values = rows - kept, part.values[kept, channel]
+        groups = [OTHER_SERIES] * len(lags)
         if part.is_own[channel]:
-            groups = group_lags(lags, step, season)
-        columns: dict[str, object] = {
-            "source": "lag",
-            "name": name,
-            "lag": pd.array(lags, dtype="Int64"),
-            "lag_time": part.times[channel][kept],
-            "value": values,
-            "weight": weights[kept],
-            "contribution": weights[kept] * (values - part.levels[channel]),
-            "group": groups,
-        }
-        frames.append(pd.DataFrame(columns, columns=list(COLUMNS)))
-    return pd.concat(frames, ignore_index=True)
+            groups = group_lags(lags, step, season).tolist()
+        contribution = weights[kept] * (values - part.levels[channel])
+        blocks.append(
+            ContributionRows(
+                ["lag"] * len(lags),
+                [name] * len(lags),
+                lags.astype(float),
+                part.times[channel][kept],
+                values,
+                weights[kept],
+                contribution,
+                groups,
+            )
+        )
+    return ContributionRows.join(blocks)
 
 
-def _keep_largest(lags: pd.DataFrame, top: int) -> pd.DataFrame:
+def _keep_largest(lags: ContributionRows, top: int, times: pd.DatetimeIndex) -> ContributionRows:
     """Return the lags with the largest contributions, and one row for all others."""
-    sizes = np.abs(lags["contribution"].to_numpy(float))
-    order = np.argsort(-sizes, kind="stable")
-    kept, others = lags.iloc[order[:top]], lags.iloc[order[top:]]
+    order = np.argsort(-np.abs(lags.contribution), kind="stable")
+    kept, others = lags.select(order[:top]), order[top:]
     if not len(others):
         return kept
-    weight, total = (others[name].to_numpy(float).sum() for name in ("weight", "contribution"))
-    row = ("others", "", None, None, np.nan, weight, total, OTHER_LAGS)
-    return pd.concat([kept, _to_frame([row])], ignore_index=True)
-
-
-def _to_frame(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype({"lag": "Int64", "lag_time": "datetime64[ns]"})
+    weight, total = float(lags.weight[others].sum()), float(lags.contribution[others].sum())
+    row = ("others", "", np.nan, weight, total, OTHER_LAGS)
+    return ContributionRows.join([kept, ContributionRows.from_other([row], times)])

@@ -15,6 +15,7 @@ from revin_forecast.data.reading.read_series import TableLike
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.contribution_rows import (
+    ContributionRows,
     SeriesContributions,
     describe_level,
     list_rows,
@@ -117,19 +118,25 @@ def build_contribution_frame(explained: ExplainedForecast, top: int | None = Non
     fitted = explained.fitted
     season = find_model_season(fitted)
     level = describe_level(explained.level_rows)
-    blocks: list[pd.DataFrame] = []
+    blocks: list[ContributionRows] = []
+    keys: list[tuple[str, int]] = []
+    stamps: list[pd.DatetimeIndex] = []
     for position, output in enumerate(explained.scope.outputs.tolist()):
         part = _to_table_units(explained, position)
         name = fitted.history.names[fitted.targets[output]]
-        own = fitted.history.select([name])
-        stamps = own.forecast_timestamps(fitted.config.horizon)
+        ahead = fitted.history.select([name]).forecast_timestamps(fitted.config.horizon)
         for index, step in enumerate(explained.scope.steps.tolist()):
             rows = list_rows(part, index, step + 1, season, level, top)
-            rows.insert(0, "time", stamps[step])
-            rows.insert(0, "step", step + 1)
-            rows.insert(0, "series", name)
+            count = len(rows.source)
             blocks.append(rows)
-    frame = pd.concat(blocks, ignore_index=True)
+            keys += [(name, step + 1)] * count
+            stamps.append(ahead[np.full(count, step)])
+    columns = {
+        "series": [name for name, _ in keys],
+        "step": [step for _, step in keys],
+        "time": pd.DatetimeIndex(stamps[0].append(stamps[1:])),
+    }
+    frame = pd.DataFrame(columns | ContributionRows.join(blocks).to_columns())
     if fitted.history.notes:
         frame.attrs["notes"] = list(fitted.history.notes)
     return frame

@@ -184,6 +184,16 @@ def test_series_with_their_own_ends_have_their_own_times():
     }
 
 
+def test_times_keep_their_zone():
+    hours = pd.date_range("2024-01-01", periods=120, freq="h", tz="Europe/Berlin")
+    table = pd.DataFrame({"time": hours, "load": 10.0 + np.arange(120) % 24})
+    model = Forecaster(2, 48, Ridge).fit(table)
+    parts = model.explain()
+    last = parts[parts["lag"] == 1].iloc[0]
+    assert last["lag_time"] == hours[-1]
+    assert parts["time"].unique().tolist() == model.predict()["time"].tolist()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
