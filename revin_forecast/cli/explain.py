@@ -100,6 +100,17 @@ def explain(
         print(f"{plot}: an image of the contributions")
 
 
+def describe_hidden_series(shown: int, count: int) -> str:
+    """Return the note on series that are not shown; empty if all are.
+
+    >>> describe_hidden_series(3, 12)
+    'and 9 more series: name them with --target, or write all with --out'
+    """
+    if count <= shown:
+        return ""
+    return f"and {count - shown:,} more series: name them with --target, or write all with --out"
+
+
 def _list_lines(
     explained: "ExplainedForecast",
     parts: Any,
@@ -110,7 +121,6 @@ def _list_lines(
     from revin_forecast.forecasting.describe_contributions import (
         HEADINGS,
         describe_contributions,
-        describe_hidden_series,
     )
 
     fitted = explained.fitted

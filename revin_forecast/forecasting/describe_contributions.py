@@ -109,17 +109,6 @@ def format_shown(amount: float, resolution: float, sign: str = "") -> str:
     return text if any(digit in text for digit in "123456789") else text.lstrip("+-")
 
 
-def describe_hidden_series(shown: int, count: int) -> str:
-    """Return the note on series that are not shown; empty if all are.
-
-    >>> describe_hidden_series(3, 12)
-    'and 9 more series: name them with --target, or write all with --out'
-    """
-    if count <= shown:
-        return ""
-    return f"and {count - shown:,} more series: name them with --target, or write all with --out"
-
-
 def _describe_part(rows: Rows, every: Rows, words: StepWords) -> ContributionText:
     resolution = find_shown_resolution(rows)
     total = format_shown(sum_forecast(rows), resolution)
