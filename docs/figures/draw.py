@@ -6,12 +6,14 @@ from pathlib import Path
 
 from benchmarks.pages.browser import has_browser, open_browser
 from docs.figures import how_revin_works, level
+from docs.figures.explain import draw_contributions
 from docs.figures.forecast_a_csv import draw_shops
 from docs.figures.line_figure import find_difference
 from revin_forecast.utils.files import atomic_write
 
 FOLDER = Path(__file__).resolve().parents[1] / "images"
-FIGURES = how_revin_works.FIGURES | level.FIGURES | {"shops": draw_shops}
+FIGURES = how_revin_works.FIGURES | level.FIGURES
+FIGURES |= {"shops": draw_shops, "contributions": draw_contributions}
 MAX_BYTES = 64 * 1024
 """Size of a figure's file."""
 
