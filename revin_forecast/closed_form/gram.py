@@ -89,7 +89,7 @@ def cross_correlation(values: Tensor, count: int, width: int) -> Tensor:
     rows, channels = values.shape
     size = fast_length(max(rows, count + width - 1))
     spectrum = torch.zeros(size // 2 + 1, dtype=torch.complex128, device=values.device)
-    for block in values.split(max(1, min(channels, MAX_BLOCK_BYTES // (16 * size))), dim=1):
+    for block in values.split(max(1, min(channels, MAX_BLOCK_BYTES // (32 * size))), dim=1):
         series = block.mT.contiguous()
         rows_spectrum = torch.fft.rfft(series, size)
         head_spectrum = torch.fft.rfft(series[:, :count], size)

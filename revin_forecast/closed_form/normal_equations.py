@@ -61,21 +61,19 @@ class NormalEquations:
         )
 
     def __add__(self, other: "NormalEquations") -> "NormalEquations":
-        mine, theirs = vars(self), vars(other)
-        return NormalEquations(**{name: mine[name] + theirs[name] for name in mine})
+        theirs = vars(other)
+        return NormalEquations(**{name: mine + theirs[name] for name, mine in vars(self).items()})
 
     def __sub__(self, other: "NormalEquations") -> "NormalEquations":
-        mine, theirs = vars(self), vars(other)
-        return NormalEquations(**{name: mine[name] - theirs[name] for name in mine})
+        theirs = vars(other)
+        return NormalEquations(**{name: mine - theirs[name] for name, mine in vars(self).items()})
 
     def subtract_from_(self, total: "NormalEquations") -> "NormalEquations":
         """Return `total` - self in the memory of these equations, which are no longer valid."""
-        arrays = {
-            name: torch.sub(value, mine, out=mine)
-            for name, value in vars(total).items()
-            if isinstance(mine := getattr(self, name), Tensor)
-        }
-        return NormalEquations(**arrays, count=total.count - self.count)
+        for name, mine in vars(self).items():
+            if isinstance(mine, Tensor):
+                torch.sub(getattr(total, name), mine, out=mine)
+        return replace(self, count=total.count - self.count)
 
     def truncate(self, lookback: int, horizon: int) -> "NormalEquations":
         """Return the equations of the last `lookback` inputs and the first `horizon` targets.
@@ -107,8 +105,8 @@ class NormalEquations:
         """
         input_products, target_products = self.gram @ weights, self.cross @ weights
         level_squares, level_sum = input_products @ weights, self.input_sums @ weights
-        gram, cross = (part if in_place else part.clone() for part in (self.gram, self.cross))
         products = input_products - level_squares
+        gram, cross = (part if in_place else part.clone() for part in (self.gram, self.cross))
         return NormalEquations(
             gram=gram.sub_(input_products.unsqueeze(1)).sub_(products),
             cross=cross.sub_(target_products.unsqueeze(1)).sub_(products),
@@ -140,8 +138,7 @@ class NormalEquations:
         Args:
             weight: W (steps, lookback).
         """
-        mapped = weight @ self.gram
-        residual = torch.sub(self.cross, mapped, out=mapped)
+        residual = (weight @ self.gram).neg_().add_(self.cross)
         # sum (y - W x)^2 = sum y^2 - <W, B> - <W, B - W X>
         explained = torch.add(self.cross, residual).mul_(weight).sum(dim=1)
         return NormalEquations(
@@ -191,14 +188,18 @@ class RidgePath:
 
     Args:
         equations: sums over the training windows.
+        in_place: whether the eigenvectors may take the memory of the Gram matrix.
 
     Raises:
         InputError: the sums overflowed.
     """
 
-    def __init__(self, equations: NormalEquations):
+    def __init__(self, equations: NormalEquations, in_place: bool = False):
         _check_finite(equations)
-        values, self.eigenvectors = torch.linalg.eigh(equations.gram)
+        gram = equations.gram if in_place else equations.gram.clone()
+        # The symmetric matrix, read by columns, is replaced by its eigenvectors.
+        self.eigenvectors, values = gram.contiguous().mT, gram.new_empty(len(gram))
+        torch.linalg.eigh(self.eigenvectors, out=(values, self.eigenvectors))
         self.eigenvalues = values.clamp(min=0)  # rounding can make them negative
         self.mean_eigenvalue = self.eigenvalues.mean().clamp(min=torch.finfo(values.dtype).tiny)
         self.cross = equations.cross @ self.eigenvectors
@@ -234,11 +235,12 @@ class RidgePath:
         factors = 1 / (self.eigenvalues + penalty_column * self.mean_eigenvalue)
         groups = [slice(*pair) for pair in pairwise((0, *ends))]
         linear = (validation.cross @ self.eigenvectors).mul_(self.cross)
-        errors = torch.stack([-2 * (factors @ linear[steps].sum(dim=0)) for steps in groups])
-        del linear  # as large as all products below together
+        squares = validation.target_squares
+        errors = torch.stack([squares[s].sum() - 2 * (factors @ linear[s].sum(0)) for s in groups])
+        del linear
         mapped = validation.gram @ self.eigenvectors
         # M is symmetric: in each block of rows, the entries right of the block count twice.
-        for first in range(0, len(factors.mT), PRODUCT_ROWS):
+        for first in range(0, len(mapped), PRODUCT_ROWS):
             stop = first + PRODUCT_ROWS
             inputs = self.eigenvectors[:, first:stop].mT @ mapped[:, first:]
             twice = factors[:, first:].clone()
@@ -247,8 +249,7 @@ class RidgePath:
                 cross = self.cross[steps, first:]
                 products = (cross[:, :PRODUCT_ROWS].mT @ cross).mul_(inputs)
                 row += ((factors[:, first:stop] @ products) * twice).sum(dim=1)
-        squares = torch.stack([validation.target_squares[steps].sum() for steps in groups])
-        return errors + squares.unsqueeze(1)
+        return errors
 
 
 class CholeskyRidgePath:

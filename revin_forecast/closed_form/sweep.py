@@ -66,7 +66,8 @@ def sweep_ridge(values: Tensor, grid: SweepGrid = SweepGrid()) -> SweepResult:  
     if not grid.per_channel or values.shape[1] == 1:
         return SweepResult(grid, shared, (), share)
     longest = max(max(choice.lookbacks) for choice in shared)
-    maps = [weight[:, -longest:] for weight in _fit_maps(blocks, shared, grid)]
+    fitted = thread_map(lambda block: _fit_map(block, shared, grid), blocks)
+    maps = [weight[:, -longest:] for weight in fitted]
     del sums, blocks  # frees their memory before each channel has sums of its own
     channels = values.split(1, dim=1)
     with progress("trying a map for each channel", len(channels)) as advance:
@@ -96,8 +97,7 @@ def _choose_profile_share(
     best, least_errors = (0.0, blocks), plain_errors
     for share in PROFILE_SHARES:
         share_blocks = hold_out_blocks(sums, grid.blocks, grid.season, share)
-        maps = _fit_maps(share_blocks, shared, grid)
-        errors = _map_errors(share_blocks, maps, grid).sum(dim=1)
+        errors = _fitted_map_errors(share_blocks, shared, grid).sum(dim=1)
         if errors.sum() < least_errors.sum():
             best, least_errors = (share, share_blocks), errors
     return best if _is_significant(plain_errors - least_errors) else (0.0, blocks)
@@ -129,8 +129,7 @@ def _choose_maps(
     squares = least[:, near_best[0]]
     if len(near_best) > 1:
         averaged = [SweepChoice(*candidate, math.nan) for candidate in candidates]
-        maps = _fit_maps(blocks, averaged, grid)
-        squares = _map_errors(blocks, maps, grid)
+        squares = _fitted_map_errors(blocks, averaged, grid)
     last_value = torch.stack([block.last_value_errors(grid.horizons) for block in blocks])
     choices = []
     for group, (first, stop) in enumerate(grid.groups):
@@ -142,22 +141,21 @@ def _choose_maps(
     return tuple(choices), squares
 
 
-def _fit_maps(
+def _fit_map(block: HeldOutBlock, choices: Sequence[SweepChoice], grid: SweepGrid) -> Tensor:
+    """Return the map fitted without a block, (steps, longest look-back), for raw windows."""
+    equations = block.fit_equations
+    return build_map(lambda _: equations, choices, grid.groups, grid.lookbacks[-1])
+
+
+def _fitted_map_errors(
     blocks: list[HeldOutBlock], choices: Sequence[SweepChoice], grid: SweepGrid
-) -> list[Tensor]:
-    """Return the maps fitted without each block, (steps, longest look-back), for raw windows."""
-
-    def fit_without(block: HeldOutBlock) -> Tensor:
-        equations = block.fit_equations
-        return build_map(lambda _: equations, choices, grid.groups, grid.lookbacks[-1])
-
-    return thread_map(fit_without, blocks)
-
-
-def _map_errors(blocks: list[HeldOutBlock], maps: list[Tensor], grid: SweepGrid) -> Tensor:
-    """Return the squared errors of maps on their blocks, (blocks, groups)."""
-    pairs = zip(blocks, maps, strict=True)
-    return torch.stack(thread_map(lambda pair: pair[0].map_errors(pair[1], grid.horizons), pairs))
+) -> Tensor:
+    """Return the squared errors of the maps fitted without each block on it, (blocks, groups)."""
+    return torch.stack(
+        thread_map(
+            lambda block: block.map_errors(_fit_map(block, choices, grid), grid.horizons), blocks
+        )
+    )
 
 
 def _channel_penalties(

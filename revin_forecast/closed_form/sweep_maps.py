@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from revin_forecast.closed_form.normal_equations import NormalEquations, solve_ridge
+from revin_forecast.utils.memory import release_freed_memory
 
 StepRange = tuple[int, int]
 """First step of a range of steps, and the step after the last."""
@@ -48,8 +49,10 @@ def absorb_mean(weight: Tensor, lookback: int) -> Tensor:
     to 1, so it is the same whichever level is subtracted first.
     """
     steps = weight.shape[1]
-    level = (1 - weight.sum(dim=1, keepdim=True)) / steps
-    return torch.nn.functional.pad(weight + level, (lookback - steps, 0))
+    absorbed = weight + (1 - weight.sum(dim=1, keepdim=True)) / steps
+    if steps == lookback:
+        return absorbed
+    return torch.nn.functional.pad(absorbed, (lookback - steps, 0))
 
 
 def build_map(
@@ -68,6 +71,7 @@ def build_map(
     """
     weight = None
     for size in sorted({size for choice in choices for size in choice.lookbacks}):
+        release_freed_memory()
         centred = subtract_window_mean(equations(size), size)
         if weight is None:
             weight = centred.cross.new_zeros(groups[-1][1], lookback)
@@ -77,7 +81,10 @@ def build_map(
                 solution = centred.cross.new_zeros(len(steps), size)
             else:
                 solution = solve_ridge(centred.select_steps(steps), penalty)
-            weight[steps] += share * absorb_mean(solution, lookback)
+            release_freed_memory()
+            index = torch.tensor(steps, device=weight.device)
+            weight.index_add_(0, index, absorb_mean(solution, lookback), alpha=share)
+            del solution
         del centred  # before the next size's equations are computed
     assert weight is not None  # there is a choice
     return weight

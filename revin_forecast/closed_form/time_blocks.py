@@ -12,6 +12,7 @@ from revin_forecast.closed_form.seasonal_profile import seasonal_profile
 from revin_forecast.closed_form.sweep_maps import subtract_window_mean
 from revin_forecast.closed_form.window_sums import WindowSums
 from revin_forecast.errors import InputError
+from revin_forecast.utils.memory import release_freed_memory
 from revin_forecast.utils.threads import thread_map
 
 EquationSource = Callable[[], NormalEquations]
@@ -29,11 +30,16 @@ class HeldOutBlock:
 
     Args:
         fit: computes the equations of all windows that share no target with the block's windows.
-        held_out: computes the equations of the block's windows.
+        held_out: computes the equations of the block's windows of a look-back or longer ones.
         held_out_count: number of the block's windows, of all series.
     """
 
-    def __init__(self, fit: EquationSource, held_out: EquationSource, held_out_count: int):
+    def __init__(
+        self,
+        fit: EquationSource,
+        held_out: Callable[[int | None], NormalEquations],
+        held_out_count: int,
+    ):
         self._fit, self._held_out, self.held_out_count = fit, held_out, held_out_count
 
     @property
@@ -44,7 +50,7 @@ class HeldOutBlock:
     @property
     def held_out_equations(self) -> NormalEquations:
         """New equations of the block's windows; may be changed."""
-        return self._held_out()
+        return self._held_out(None)
 
     def errors(
         self, lookbacks: Sequence[int], penalties: Sequence[float], ends: Sequence[int]
@@ -58,16 +64,22 @@ class HeldOutBlock:
         """
         fit, held_out = self.fit_equations, self.held_out_equations
 
-        def lookback_errors(size: int) -> Tensor:
+        errors = []
+        for size in lookbacks:
             is_last = size == lookbacks[-1]
-            path = RidgePath(subtract_window_mean(fit, size, is_last))
-            return path.group_errors(subtract_window_mean(held_out, size, is_last), penalties, ends)
-
-        return torch.stack([lookback_errors(size) for size in lookbacks])
+            centred = subtract_window_mean(fit, size)
+            if is_last:
+                fit = held_out  # frees memory for the largest eigendecomposition
+            release_freed_memory()
+            path = RidgePath(centred, in_place=True)
+            del centred
+            held_out_centred = subtract_window_mean(held_out, size, in_place=is_last)
+            errors.append(path.group_errors(held_out_centred, penalties, ends))
+        return torch.stack(errors)
 
     def last_value_errors(self, ends: Sequence[int]) -> Tensor:
         """Return the summed squared errors of repeating the last value, (groups,)."""
-        return sum_by_group(subtract_window_mean(self.held_out_equations, 1).target_squares, ends)
+        return sum_by_group(subtract_window_mean(self._held_out(1), 1).target_squares, ends)
 
     def channel_map_errors(
         self, shared: Tensor, penalties: Sequence[float], ends: Sequence[int]
@@ -88,7 +100,9 @@ class HeldOutBlock:
             for equations in (self.fit_equations, self.held_out_equations)
         )
         shared_errors = sum_by_group(held_out_residual.target_squares, ends)
-        changed = RidgePath(fit_residual).group_errors(held_out_residual, penalties, ends)
+        changed = RidgePath(fit_residual, in_place=True).group_errors(
+            held_out_residual, penalties, ends
+        )
         return torch.cat([shared_errors.unsqueeze(1), changed], dim=1)
 
     def map_errors(self, weight: Tensor, ends: Sequence[int]) -> Tensor:
@@ -135,6 +149,7 @@ def hold_out_blocks(
     if not share:
         # Before the threads start: they only read the prepared sums.
         sums.prepare(*((sums.lookback, *ends) for ends in ((begin, end), *chain(*pairs))))
+        sums.prepare(*((1, *ends) for ends in held_out))
         total = sums.equations_over(begin, end)
         return thread_map(lambda pair: _hold_out_block(sums, lambda: total, *pair), pairs)
 
@@ -164,12 +179,14 @@ def _hold_out_block(
     Raises:
         InputError: a block or its fit has no window without a gap.
     """
+    horizon = sums.horizon
 
     def compute_fit() -> NormalEquations:
         return sums.equations_over(*overlap).subtract_from_(total())
 
-    def compute_held_out() -> NormalEquations:
-        return sums.equations_over(*held_out)
+    def compute_held_out(lookback: int | None = None) -> NormalEquations:
+        first, stop = held_out
+        return sums.equations(lookback or sums.lookback, horizon, first, stop + horizon - 1)
 
     if not sums.has_gaps:
         count = (held_out[1] - held_out[0]) * sums.values.shape[1]
@@ -178,8 +195,7 @@ def _hold_out_block(
     fit, held = compute_fit(), compute_held_out()
     if min(fit.count, held.count) == 0:
         raise InputError(
-            f"a block has no window without a gap: look-back {sums.lookback} and horizon "
-            f"{sums.horizon} take {sums.lookback + sums.horizon} rows. Pass shorter sizes, or fill "
-            "the gaps."
+            f"a block has no window without a gap: look-back {sums.lookback} and horizon {horizon} "
+            f"take {sums.lookback + horizon} rows. Pass shorter sizes, or fill the gaps."
         )
-    return HeldOutBlock(lambda: deepcopy(fit), lambda: deepcopy(held), held.count)
+    return HeldOutBlock(lambda: deepcopy(fit), lambda _: deepcopy(held), held.count)

@@ -1,5 +1,6 @@
 """Reuse of freed memory, and whether a table or a forecast fits in memory."""
 
+import ctypes
 import os
 from pathlib import Path
 
@@ -13,6 +14,7 @@ CGROUP_LIMIT_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory
 """Files with the memory limit of a container, of cgroup versions 2 and 1."""
 DEFAULT_MEMORY_BYTES = 2**33
 """Memory assumed where the system reports none: 8 GiB."""
+_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
 
 
 def retain_freed_memory() -> None:
@@ -27,6 +29,16 @@ def retain_freed_memory() -> None:
     import torch
 
     torch.empty(MAX_MMAP_THRESHOLD_BYTES, dtype=torch.uint8)
+
+
+def release_freed_memory() -> None:
+    """Return freed memory that glibc keeps between blocks in use to the system.
+
+    glibc keeps the memory of each thread apart, so that blocks of different sizes leave gaps in it.
+    Other C libraries are not affected.
+    """
+    if _malloc_trim is not None:
+        _malloc_trim(0)
 
 
 def exceeds_memory(source: str | Path) -> bool:
