@@ -15,7 +15,8 @@ from revin_forecast.cli.main import main
 PAGE = "reference/command_line.md"
 GROUPS = {
     "Forecast tables": (
-        *("demo", "forecast", "fit", "predict", "explain", "export", "backtest", "serve"),
+        *("demo", "forecast", "fit", "predict", "update", "explain", "export", "backtest"),
+        "serve",
     ),
     "Measure": ("evaluate", "sweep", "shift-card", "check", "benchmark", "benchmark merge"),
     "Benchmark data": ("datasets", "datasets get"),

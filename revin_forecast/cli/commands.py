@@ -48,6 +48,11 @@ COMMANDS = {
     "predict": Command(
         "predict:predict", "forecast with a saved forecaster, without fitting", ("model", "file")
     ),
+    "update": Command(
+        "update:update",
+        "add newer rows to a saved forecaster, without a fit on all rows",
+        ("model", "file"),
+    ),
     "explain": Command(
         "explain:explain",
         "show the contribution of each lag and known input to a forecast",

@@ -35,6 +35,7 @@ def fit(
     selection: SelectionSettings = SelectionSettings(),  # noqa: B008
     shifts: list[str] | None = None,
     memory_map: MemoryMap = "auto",
+    keep_rows: bool = False,
     resume: bool = False,
     quiet: bool = False,
     json: bool = False,
@@ -63,6 +64,7 @@ def fit(
         memory_map: read a Parquet file a few rows at a time into a temporary float32 file in the
             folder and train on that; for tables larger than memory and backbones trained by
             gradient descent. auto does so if the table would take more than half of the memory.
+        keep_rows: keep all rows in the folder, so that `update --window` can let old ones out.
         resume: continue from the last checkpoint in the folder.
         quiet: do not print the chosen model and its scores.
         json: print one JSON object instead of text.
@@ -81,6 +83,11 @@ def fit(
             "--shifts reads the table again, without values far beyond all others, but got "
             "--outliers keep. Leave one of them out."
         )
+    if keep_rows and memory_map == "always":
+        raise InputError(
+            "--keep-rows is for updates, and a model of a memory-mapped table has none; fit it "
+            "again on all rows. Leave --keep-rows or --memory-map out."
+        )
     require_known_shifts(shifts or ())
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
@@ -92,13 +99,13 @@ def fit(
         forecaster = Forecaster(
             horizon, lookback, backbone, normalizer, training, covariates or (), selection
         )
-        if _uses_memory_map(memory_map, file, forecaster, reading):
+        if not keep_rows and _uses_memory_map(memory_map, file, forecaster, reading):
             lines = [_fit_memory_mapped(forecaster, file, reading, value_range, folder, resume)]
         else:
             lines = []
             read_options = vars(reading) | {"range_settings": value_range}
             series = read_table(file, read_options, covariates or (), backbone == "auto")
-            forecaster.fit(series, folder / "training", resume)
+            forecaster.fit(series, folder / "training", resume, keep_rows=keep_rows)
     if not training.is_first_process:  # With several processes, only the first one writes.
         return None
     forecaster.fitted.summary["source"] = source

@@ -34,6 +34,15 @@ def check_has_closed_form(model: Reversible) -> tuple[Ridge, LocationScaleNormal
     return ridge, normalizer
 
 
+def has_intercept(normalizer: LocationScaleNormalizer) -> bool:
+    """Return whether a map inside a normalizer has an intercept to estimate.
+
+    A normalizer that subtracts the level leaves none. One with a scale per window would multiply
+    the bias by it, for which least squares in the data's units has no term.
+    """
+    return "shift" not in normalizer.equivariant_to and normalizer.has_unit_scale
+
+
 def _check_affine_cancels(normalizer: LocationScaleNormalizer) -> None:
     """Raise InputError unless the affine maps of both directions cancel around a linear map."""
     affine = normalizer.affine_parameters(torch.float64)

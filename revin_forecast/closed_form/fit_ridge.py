@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from revin_forecast.backbones.ridge import Ridge
-from revin_forecast.closed_form.check_closed_form import check_has_closed_form
+from revin_forecast.closed_form.check_closed_form import check_has_closed_form, has_intercept
 from revin_forecast.closed_form.level_column import (
     centre_equations,
     drop_level_column,
@@ -149,9 +149,7 @@ def _solve(
     has_level: bool,
 ) -> _Solution:
     """Solve one map from the equations of training and, if given, validation."""
-    # A normalizer that subtracts the level leaves no intercept to estimate. One with a scale per
-    # window would multiply the bias by it, for which least squares in the data's units has no term.
-    intercept = "shift" not in normalizer.equivariant_to and normalizer.has_unit_scale
+    intercept = has_intercept(normalizer)
     groups = [_StepGroup(*parts, intercept=intercept, has_level=has_level) for parts in equations]
     errors = torch.stack([group.errors(penalties) for group in groups]).sum(dim=0)
     error_count = sum(group.error_count for group in groups)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from revin_forecast.backbones import Repeat
+from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
@@ -18,6 +19,8 @@ from revin_forecast.forecasting.forecaster_config import (
     summarize_fit,
 )
 from revin_forecast.forecasting.known_inputs import fit_with_known_inputs
+from revin_forecast.forecasting.update_state import UpdateState, has_sums, needs_training
+from revin_forecast.models.ensemble import WeightedCombination
 from revin_forecast.models.intervals import Intervals
 from revin_forecast.models.series_intervals import SeriesIntervals
 from revin_forecast.models.spec import ModuleSpec
@@ -93,7 +96,23 @@ def fit_auto(config: ForecasterConfig, series: Series) -> FittedModel:
             interval_method=intervals.method,
         ),
         intervals=intervals,
+        update_state=_keep_rows(series, selected),
     )
+
+
+def _keep_rows(series: Series, selected: SelectionResult) -> UpdateState | None:
+    """Return the rows for later updates; None if these have no meaning.
+
+    Trained members would have to be trained again, and an interpolated gap uses later values.
+    """
+    combination = unwrap(selected.model.backbone)
+    assert isinstance(combination, WeightedCombination)
+    is_interpolated = series.filled is not None and bool(series.filled.any())
+    if is_interpolated or any(map(needs_training, combination.members)):
+        return None
+    can_condense = selected.refit.own_share is None and all(map(has_sums, combination.members))
+    width = selected.config.lookback + selected.config.horizon
+    return UpdateState(series.values, width, selected.refit, can_condense)
 
 
 def _select(

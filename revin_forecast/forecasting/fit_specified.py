@@ -1,8 +1,10 @@
 """Fit the backbone and normalizer that the user names."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,9 +32,11 @@ from revin_forecast.forecasting.forecaster_config import (
     find_target_indices,
     summarize_fit,
 )
+from revin_forecast.forecasting.update_state import UpdateState, has_sums, needs_training
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import RevIN
+from revin_forecast.selection.refit_members import RefitSettings
 from revin_forecast.training.fit import fit_model
 from revin_forecast.training.model_config import ModelConfig
 
@@ -99,7 +103,24 @@ def fit_specified(
         summarize_fit(series, report, calibration_windows=calibration_count, **evidence),
         columns and columns.slice_rows(rows - lookback, rows),
         intervals,
+        update_state=_keep_rows(series, model_config, model, report),
     )
+
+
+def _keep_rows(
+    series: Series | MemoryMappedSeries,
+    config: ModelConfig,
+    model: Reversible,
+    report: Mapping[str, Any],
+) -> UpdateState | None:
+    """Return the rows for later updates; None if the model has to be fitted again."""
+    if isinstance(series, MemoryMappedSeries) or config.covariates or needs_training(model):
+        return None
+    if series.filled is not None and series.filled.any():
+        return None  # an interpolated gap uses later values
+    penalties = (np.array(report["penalties"]),) if "penalties" in report else ()
+    width = config.lookback + config.horizon
+    return UpdateState(series.values, width, RefitSettings(penalties), has_sums(model))
 
 
 def _make_validation_windows(

@@ -19,6 +19,7 @@ from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.data.value_range import ValueRange
 from revin_forecast.errors import InputError
+from revin_forecast.forecasting.update_state import UpdateState
 from revin_forecast.models.ensemble import WeightedCombination
 from revin_forecast.models.intervals import Intervals
 from revin_forecast.models.known_effects import KnownEffects
@@ -55,6 +56,8 @@ class FittedModel:
     naive_scale: np.ndarray | None = None
     """(targets,) unit of MASE in the table's units, from the rows fitted on; NaN for a series
     without one. None in models of earlier versions."""
+    update_state: UpdateState | None = None
+    """Rows or sums for `update`; None: the model can't be updated."""
 
     @property
     def targets(self) -> list[int]:
@@ -65,7 +68,7 @@ class FittedModel:
     @property
     def takes_whole_history(self) -> bool:
         """Whether the model smooths all rows it was fitted on, however many these are."""
-        combination = self._find_combination()
+        combination = self.find_combination()
         return combination is not None and any(
             isinstance(member.backbone, ETS) for member in combination.members
         )
@@ -88,7 +91,7 @@ class FittedModel:
     @property
     def _measures_amounts(self) -> bool:
         """Whether a member of the automatic choice measures amounts from zero."""
-        combination = self._find_combination()
+        combination = self.find_combination()
         return combination is not None and combination.wants_double
 
     @cached_property
@@ -112,7 +115,7 @@ class FittedModel:
         spread = np.where(scale == 1, 0, 3 * scale)
         return SeenValues(self.history.names, np.vstack([values, mean - spread, mean + spread]))
 
-    def _find_combination(self) -> WeightedCombination | None:
+    def find_combination(self) -> WeightedCombination | None:
         """Return the combination of the automatic choice; None for another model."""
         backbone = unwrap(self.model.backbone)
         backbone = backbone.inner if isinstance(backbone, KnownEffects) else backbone

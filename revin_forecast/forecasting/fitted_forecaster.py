@@ -1,7 +1,8 @@
-"""Methods of a forecaster that need its fitted model: predict, sample, explain and save."""
+"""Methods of a forecaster that need its fitted model: update, predict, sample, explain, save."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -13,7 +14,11 @@ from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.predict import predict_table
 from revin_forecast.forecasting.sample import sample_table
 from revin_forecast.forecasting.saving import save_fitted
+from revin_forecast.forecasting.update import update_fitted
+from revin_forecast.utils.arguments import check_count
 from revin_forecast.utils.parallel import Engine
+
+Self = TypeVar("Self", bound="FittedForecaster")
 
 
 class FittedForecaster(Estimator):
@@ -35,6 +40,39 @@ class FittedForecaster(Estimator):
     @fitted.setter
     def fitted(self, fitted: FittedModel) -> None:
         self._fitted = fitted
+
+    def update(self: Self, table: TableLike, window: int | None = None) -> Self:
+        """Add rows that follow those fitted on, and solve the model again in seconds.
+
+        The result equals a fit on all rows with the choices of the first fit: its look-backs,
+        penalties, seasons and weights, and the mean and scale of each series. Intervals stay those
+        of the first fit. Linear maps are solved from sums over all windows, so earlier rows are
+        not needed; those of short tables, of tables with gaps and of single series are kept.
+
+        Args:
+            table: rows after the last one, with the same columns and step. Steps without a row in
+                between count as unobserved.
+            window: number of last rows to solve on; earlier ones are let out. It needs
+                `fit(..., keep_rows=True)`, unless the table is short. None: all rows.
+
+        Returns:
+            The forecaster itself; `fitted.summary["update"]` says what changed.
+
+        Raises:
+            InputError: a row is not after the last one, a series is missing, the model has to be
+                trained, or it has known inputs.
+
+        >>> import numpy as np
+        >>> from revin_forecast import Forecaster, Ridge
+        >>> dates = pd.date_range("2024-01-01", periods=120, freq="D")
+        >>> table = pd.DataFrame({"date": dates, "sold": 10.0 + np.arange(120) % 7})
+        >>> forecaster = Forecaster(7, 14, Ridge).fit(table[:100])
+        >>> forecaster.update(table[100:]).predict().sold.round(3).tolist()
+        [11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 10.0]
+        """
+        window = None if window is None else check_count("window", window)
+        self.fitted = update_fitted(self.fitted, table, window)
+        return self
 
     def predict(
         self,

@@ -3,27 +3,20 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from revin_forecast.data.binary_columns import leave_out_binary_columns
-from revin_forecast.data.covariates import table_columns
-from revin_forecast.data.last_values import end_with_targets, note_early_ends
 from revin_forecast.data.memory_mapped.series import MemoryMappedSeries
-from revin_forecast.data.reading.read_series import TableLike, read_series
+from revin_forecast.data.reading.read_series import TableLike
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting import (
     ForecasterConfig,
     find_memory_map_obstacle,
-    fit_auto,
-    fit_memory_mapped,
-    fit_specified,
 )
 from revin_forecast.forecasting.fit_checks import (
-    check_before_fit,
     check_fit_arguments,
-    note_unused_settings,
 )
+from revin_forecast.forecasting.fit_table import fit_table
 from revin_forecast.forecasting.fitted_forecaster import FittedForecaster
 from revin_forecast.forecasting.saving import load_fitted
-from revin_forecast.forecasting.value_rules import apply_value_rules
+from revin_forecast.forecasting.update import keep_all_rows
 from revin_forecast.models.spec import ModuleFactory, ModuleSpec
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.model_config import resolve_covariates
@@ -91,6 +84,7 @@ class Forecaster(FittedForecaster):
         resume: bool = False,
         inputs: Sequence[str] = (),
         *,
+        keep_rows: bool = False,
         y: object = None,
     ) -> "Forecaster":
         """Fit on a table; its last fifth (at least one horizon) serves as validation.
@@ -107,6 +101,7 @@ class Forecaster(FittedForecaster):
             resume: resume from the folder's last checkpoint.
             inputs: columns that are used but not forecast; for a mapped table, pass them to
                 `memory_map_table` instead.
+            keep_rows: keep all rows, so that `update` can let old ones out.
             y: refused, with the remedy: the values are columns of the table.
 
         Returns:
@@ -116,36 +111,8 @@ class Forecaster(FittedForecaster):
             InputError: the table can't be used, or is too short.
         """
         config = self._make_config()
-        path = check_fit_arguments(folder, y)
-        if isinstance(table, MemoryMappedSeries):
-            if inputs:
-                raise InputError("pass inputs to memory_map_table, which reads the columns.")
-            check_before_fit(config, table)
-            fitted = fit_memory_mapped(config, table, path, resume)
-            self.fitted = apply_value_rules(fitted, table)
-            return self
-        series = read_series(table, inputs=inputs or None)
-        is_automatic = config.backbone is None
-        series = end_with_targets(series, table_columns(config.covariates), is_automatic)
-        check_before_fit(config, series)
-        if not config.covariates:
-            series = series.align_ends()
-        if config.backbone is not None:
-            series = note_early_ends(series)
-            fitted = note_unused_settings(config, fit_specified(config, series, path, resume))
-            self.fitted = apply_value_rules(fitted, series)
-            return self
-        if resume:
-            raise InputError(
-                "the automatic choice is made in one go; there is nothing to resume. Name a "
-                "backbone that is trained, or leave resume out."
-            )
-        series, binary = leave_out_binary_columns(series, config.covariates)
-        series = note_early_ends(series)
-        fitted = note_unused_settings(config, fit_auto(config, series))
-        self.fitted = apply_value_rules(fitted, series, config.lookback)
-        if binary:
-            self.fitted.summary["left_out"] = list(binary)
+        fitted = fit_table(config, table, check_fit_arguments(folder, y), resume, inputs)
+        self.fitted = keep_all_rows(fitted) if keep_rows else fitted
         return self
 
     @property

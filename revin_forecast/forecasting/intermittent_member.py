@@ -66,4 +66,8 @@ def add_intermittent_member(
         module.load_state_dict(combination.members[index].state_dict())
     extended.weights.copy_(torch.cat([weights[kept], rate]))
     history = series.slice_rows(len(series) - lookback, len(series))
-    return replace(fitted, config=config, model=model.eval(), history=history)
+    state = fitted.update_state
+    if state is not None:
+        settings = state.settings.select_members(kept, added=1)
+        state = replace(state, settings=settings, width=lookback + config.horizon)
+    return replace(fitted, config=config, model=model.eval(), history=history, update_state=state)

@@ -73,6 +73,8 @@ def fit_with_known_inputs(
         adjusted = replace(targets, values=effects.remove(targets.values))
     fitted = fit_series(replace(config, covariates=()), adjusted)
     summary = fitted.summary | {"covariates": list(config.covariates), "known_inputs": evidence}
+    # Later rows have effects of their own, which only a fit estimates.
+    fitted = replace(fitted, update_state=None)
     if not effects.names:
         return replace(fitted, summary=summary)
     model_config = replace(

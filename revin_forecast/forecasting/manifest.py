@@ -5,11 +5,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from revin_forecast.errors import InputError, spell_options
 
-SCHEMA = 6
+SCHEMA = 7
 """Version of the manifest's format.
 
+7: adds the rows, or the sums over windows, to which an update adds rows.
 6: adds the intervals of single series and of intermittent ones, and the range of the forecast.
 5: adds the format of the table; before, only the names of its columns were saved, as "layout".
 4: classes of this package by public name, see `models.class_names`.
@@ -67,6 +70,30 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if "summary" in manifest:
         manifest["summary"] = _spell_notes(manifest["summary"])
     return manifest
+
+
+def find_zone_name(stamps: pd.DatetimeIndex) -> str | None:
+    """Return the name of the time zone; None: timestamps without one.
+
+    Raises:
+        InputError: the name does not identify the zone.
+    """
+    if stamps.tz is None:
+        return None
+    name = str(stamps.tz)
+    # Some time zone objects print a name that pandas can't look up, or that means another zone.
+    try:
+        is_same = bool(
+            (stamps.tz_convert(name).tz_localize(None) == stamps.tz_localize(None)).all()
+        )
+    except (ValueError, KeyError, OSError):
+        is_same = False
+    if not is_same:
+        raise InputError(
+            f"the time zone {name} has no name to be saved by. Convert the stamps first, such as "
+            "by tz_convert('Europe/Berlin')."
+        )
+    return name
 
 
 def restore_tuples(value: Any) -> Any:

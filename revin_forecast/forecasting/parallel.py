@@ -60,6 +60,7 @@ def select_series(fitted: FittedModel, first: int, stop: int) -> FittedModel:
         intervals=None if fitted.intervals is None else fitted.intervals.select(indices),
         value_range=fitted.value_range and fitted.value_range.select(indices),
         naive_scale=None if fitted.naive_scale is None else fitted.naive_scale[indices],
+        update_state=None,  # a forecast needs no rows but the last ones
     )
 
 

@@ -26,8 +26,15 @@ from revin_forecast.data.table_format import TableFormat
 from revin_forecast.data.value_range import ValueRange
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.fitted import FittedModel
-from revin_forecast.forecasting.manifest import SCHEMA, dump_manifest, read_manifest, restore_tuples
+from revin_forecast.forecasting.manifest import (
+    SCHEMA,
+    dump_manifest,
+    find_zone_name,
+    read_manifest,
+    restore_tuples,
+)
 from revin_forecast.forecasting.model_card import CARD_FILE, CARD_MARKER, format_model_card
+from revin_forecast.forecasting.update_state import UpdateState
 from revin_forecast.models.compound_intervals import CompoundIntervals
 from revin_forecast.models.conformal_intervals import ConformalIntervals
 from revin_forecast.models.intervals import Intervals
@@ -112,6 +119,7 @@ def _build_fitted(
         targets=manifest.get("targets") and tuple(manifest["targets"]),  # absent before schema 3
     )
     history = _restore_history(manifest, arrays)
+    standardizer = Standardizer(arrays["mean"], arrays["scale"])
     model = config.build(len(history.names))
     try:
         load_parameters(model, weights)
@@ -122,13 +130,14 @@ def _build_fitted(
     return FittedModel(
         config,
         model.eval(),
-        Standardizer(arrays["mean"], arrays["scale"]),
+        standardizer,
         history,
         manifest["summary"],
         _restore_known_columns(config, history, arrays),
         _restore_intervals(arrays),
         ValueRange.from_arrays(arrays),
         arrays.get("naive_scale"),
+        UpdateState.from_arrays(arrays, standardizer),  # absent before schema 7
     )
 
 
@@ -192,7 +201,7 @@ def _build_manifest(fitted: FittedModel) -> dict[str, Any]:
         "names": history.names,
         "inputs": history.inputs,
         "frequency": history.frequency,
-        "time_zone": _find_zone_name(history.timestamps),
+        "time_zone": find_zone_name(history.timestamps),
         "time_unit": history.timestamps.unit,
         "lasts_unit": None if history.last_timestamps is None else history.last_timestamps.unit,
         "moved": history.has_aligned_ends,
@@ -231,6 +240,8 @@ def _collect_state_arrays(fitted: FittedModel) -> dict[str, np.ndarray]:
         arrays["naive_scale"] = fitted.naive_scale
     if fitted.value_range is not None:
         arrays |= fitted.value_range.to_arrays()
+    if fitted.update_state is not None:
+        arrays |= fitted.update_state.condense(fitted.standardizer).to_arrays()
     if fitted.known_columns is not None:
         arrays |= {
             "columns": fitted.known_columns.history.values,
@@ -238,30 +249,6 @@ def _collect_state_arrays(fitted: FittedModel) -> dict[str, np.ndarray]:
             "columns_scale": fitted.known_columns.standardizer.scale,
         }
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-
-
-def _find_zone_name(stamps: pd.DatetimeIndex) -> str | None:
-    """Return the name of the time zone; None: timestamps without one.
-
-    Raises:
-        InputError: the name does not identify the zone.
-    """
-    if stamps.tz is None:
-        return None
-    name = str(stamps.tz)
-    # Some time zone objects print a name that pandas can't look up, or that means another zone.
-    try:
-        is_same = bool(
-            (stamps.tz_convert(name).tz_localize(None) == stamps.tz_localize(None)).all()
-        )
-    except (ValueError, KeyError, OSError):
-        is_same = False
-    if not is_same:
-        raise InputError(
-            f"the time zone {name} has no name to be saved by. Convert the stamps first, such as "
-            "by tz_convert('Europe/Berlin')."
-        )
-    return name
 
 
 def _write_card(manifest: dict[str, Any], path: Path) -> None:

@@ -226,9 +226,9 @@ class WeightedCombination(Backbone):
 
 def _build_member(description: Mapping[str, Any], horizon: int, channels: int) -> Reversible:
     lookback = int(description["lookback"])
-    backbone = _to_spec(description["backbone"]).build(lookback, horizon, channels)
+    backbone = to_spec(description["backbone"]).build(lookback, horizon, channels)
     sizes = {"lookback": lookback, "horizon": horizon}
-    normalizer = _to_spec(description["normalizer"]).build(channels, **sizes)
+    normalizer = to_spec(description["normalizer"]).build(channels, **sizes)
     assert isinstance(normalizer, Normalizer)  # `Candidate` accepts no other
     member = Reversible(backbone, cast(Normalizer[Any], normalizer))
     tensors = (*member.parameters(), *member.buffers())
@@ -241,7 +241,7 @@ def _find_dtype(member: nn.Module) -> torch.dtype | None:
     return next((tensor.dtype for tensor in tensors if tensor.dtype.is_floating_point), None)
 
 
-def _to_spec(description: Any) -> ModuleSpec:
+def to_spec(description: Any) -> ModuleSpec:
     """Return a specification; saved models hold it as a dictionary."""
     if isinstance(description, Mapping):
         return ModuleSpec.from_dict(**cast(Mapping[str, Any], description))

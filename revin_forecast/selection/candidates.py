@@ -98,6 +98,8 @@ class EvaluatedCandidate:
     """Mean absolute scaled error on the validation windows."""
     seconds: float
     """Time to fit and evaluate."""
+    penalties: tuple[float, ...] = ()
+    """Penalty of each of its linear maps, NaN for one without a usable window; empty: no maps."""
 
 
 def list_naive_candidates(seasons: tuple[int, ...], rows: int) -> list[Candidate]:

@@ -22,6 +22,7 @@ from revin_forecast.selection.local_members import (
     list_local_rows,
 )
 from revin_forecast.selection.local_models import LAST_SEASON, LAST_VALUE, MAX_ROWS
+from revin_forecast.selection.refit_members import RefitSettings
 from revin_forecast.selection.result import SelectionResult
 from revin_forecast.selection.select_local import FurtherForecasts, LocalSelection, select_local
 from revin_forecast.training.model_config import ModelConfig
@@ -73,6 +74,7 @@ def select_series_models(task: SeriesTask) -> SelectionResult:
         skipped_candidates=[],
         calibration=_calibrate(task, selection),
         comparison=selection.compare_with_naive(),
+        refit=_keep_choices(selection, len(members)),
     )
 
 
@@ -105,7 +107,18 @@ def add_series_models(task: SeriesTask, table: SelectionResult) -> SelectionResu
         window_count=selection.window_count,
         calibration=_calibrate(task, selection),
         comparison=selection.compare_with_naive(),
+        refit=_keep_choices(selection, len(local), table.refit.penalties),
     )
+
+
+def _keep_choices(
+    selection: LocalSelection, local: int, penalties: tuple[np.ndarray, ...] = ()
+) -> RefitSettings:
+    """Return the choices with which the members of single series and of the table are solved."""
+    none = tuple(np.zeros(0) for _ in range(local))
+    share = selection.own_share.double().numpy()
+    on_logs = selection.on_logs.numpy()
+    return RefitSettings((*none, *penalties), share, on_logs, len(selection.rows))
 
 
 def can_join(values: np.ndarray, table: SelectionResult) -> bool:

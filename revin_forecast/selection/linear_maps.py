@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from revin_forecast.backbones.ridge import DEFAULT_PENALTIES
+from revin_forecast.closed_form.lag_sums import LagSums
 from revin_forecast.closed_form.normal_equations import NormalEquations, ridge_path, solve_ridge
 from revin_forecast.closed_form.window_choice import observed_target_equations
 from revin_forecast.closed_form.window_sums import gap_free_equations
@@ -39,20 +40,23 @@ class LinearMap:
     channels: tuple[int, ...] | None
     """Indices of the channels that share the map; None: all."""
 
-    def refit(self, values: Tensor) -> tuple[Tensor, Tensor] | None:
+    def refit(self, values: Tensor, earlier: LagSums | None = None) -> tuple[Tensor, Tensor] | None:
         """Solve the map again on all windows of some values, with the same penalty.
 
         Args:
             values: (time, channels) standardized, NaN where unobserved.
+            earlier: sums over the windows that end before these; None: there are none.
 
         Returns:
             Weight, (horizon, lookback), and bias, (horizon,); None without a usable window.
         """
         horizon, lookback = self.weight.shape
         rows = values if self.channels is None else values[:, list(self.channels)]
-        if len(rows) < horizon + lookback:
+        if len(rows) < horizon + lookback and earlier is None:
             return None
-        equations = _sum_windows(rows, self.centring, lookback, horizon)
+        if earlier is not None and self.channels is not None:
+            earlier = earlier.select(list(self.channels))
+        equations = _sum_windows(rows, self.centring, lookback, horizon, earlier)
         if not equations.count:
             return None
         has_intercept = self.centring == "none"
@@ -156,11 +160,20 @@ class LinearMapSolver:
         return rows if channels is None else rows[:, list(channels)]
 
 
-def _sum_windows(rows: Tensor, centring: Centring, lookback: int, horizon: int) -> NormalEquations:
+def _sum_windows(
+    rows: Tensor,
+    centring: Centring,
+    lookback: int,
+    horizon: int,
+    earlier: LagSums | None = None,
+) -> NormalEquations:
     """Return the equations of the windows without gaps, or of gathered ones if these are few."""
     weights = _build_normalizer(centring).location_weights(lookback)
     if weights is not None:
         gap_free = gap_free_equations(rows, lookback, horizon)
+        if earlier is not None:
+            # Only sums are left of these windows, and there are many.
+            return (gap_free + earlier.equations(lookback, horizon)).centre(weights)
         if gap_free.count >= MIN_WINDOWS_PER_STEP * lookback:
             return gap_free.centre(weights)
     return observed_target_equations(

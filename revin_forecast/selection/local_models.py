@@ -124,9 +124,7 @@ def combine_local_models(
     members += [own, shared, _repeat_season(block), *further, _repeat_value(block)]
     errors = torch.stack([_compute_errors(block, member.at_origins) for member in members])
     weights = _weigh_members(block, members, errors)
-    both = weights[1] + weights[2]
-    share = torch.where(both > 0, weights[1] / both.clamp(min=1e-9), 0.5)
-    share = share.reshape(-1, 1, 1)
+    share = compute_own_share(weights[1], weights[2]).reshape(-1, 1, 1)
     return LocalCombination(
         tuple(members),
         weights,
@@ -135,6 +133,29 @@ def combine_local_models(
         on_logs,
         name_methods(smoothed[-1].best, season),
     )
+
+
+def compute_own_share(own: Tensor, shared: Tensor) -> Float[Tensor, " series"]:
+    """Return the share of the own map from the weights of both; a half if neither has one."""
+    both = own + shared
+    return torch.where(both > 0, own / both.clamp(min=1e-9), 0.5)
+
+
+def mix_short_maps(
+    values: Float[Tensor, "time series"],
+    lookback: int,
+    horizon: int,
+    own_share: Float[Tensor, " series"],
+    on_logs: Bool[Tensor, " series"],
+) -> Maps:
+    """Return the weighted mean of the own and the shared map of each series, solved on all rows."""
+    windows = ShortWindows(_to_logs(values, on_logs), lookback, horizon)
+    if not windows.count_complete(len(values)):
+        return values.new_zeros(values.shape[1], horizon, lookback)
+    own, _ = windows.solve_own(len(values))
+    shared, _ = windows.solve_shared(len(values), [on_logs, ~on_logs])
+    share = own_share.reshape(-1, 1, 1)
+    return share * own + (1 - share) * shared
 
 
 def _smooth(block: SeriesBlock, season: int, zero: Tensor) -> list[SmoothingForecast]:

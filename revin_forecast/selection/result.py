@@ -10,6 +10,7 @@ from torch import Tensor
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.models.series_intervals import SeriesIntervals
 from revin_forecast.selection.naive_comparison import NaiveComparison
+from revin_forecast.selection.refit_members import RefitSettings
 from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.utils.shapes import Future, Past
 
@@ -64,5 +65,7 @@ class SelectionResult:
     """Intervals, or the windows to calibrate them on."""
     comparison: NaiveComparison
     """Comparison of the combination with the naive forecast, in the same tests."""
+    refit: RefitSettings
+    """Settings with which the members of the model are solved again."""
     validation: ValidationForecast | None = None
     """Forecast of the validation windows; None if there was no validation part."""

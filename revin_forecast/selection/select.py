@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from revin_forecast.selection.calibration_residuals import (
 )
 from revin_forecast.selection.candidates import EvaluatedCandidate
 from revin_forecast.selection.naive_comparison import NaiveComparison, compare_with_naive
+from revin_forecast.selection.refit_members import RefitSettings
 from revin_forecast.selection.result import CalibrationWindows, SelectionResult, ValidationForecast
 from revin_forecast.selection.selector import Selector
 from revin_forecast.selection.validation import ValidationWindows
@@ -88,6 +90,7 @@ def select_model(selector: Selector, training: TrainingSettings) -> SelectionRes
             selector.validation.origins, forecast, selector.validation.scale
         ),
         comparison=_compare_with_naive(evaluated, forecast, selector),
+        refit=RefitSettings(tuple(np.array(member.penalties) for member in members)),
     )
 
 

@@ -23,10 +23,14 @@ from revin_forecast.selection.local_models import (
     LAST_SEASON,
     LAST_VALUE,
     MAX_ROWS,
+    OWN_MAP,
+    SHARED_MAP,
     LocalCombination,
     LocalForecasts,
     SeriesBlock,
     combine_local_models,
+    compute_own_share,
+    mix_short_maps,
 )
 from revin_forecast.selection.naive_comparison import (
     NaiveComparison,
@@ -101,6 +105,12 @@ class LocalSelection:
         """Short map of each channel."""
         joined = torch.cat([combination.maps for _, combination in self.blocks])
         return joined[self.order]
+
+    @property
+    def own_share(self) -> Float[Tensor, " channels"]:
+        """Share of each channel's own map in its short map."""
+        weights = dict(zip(self.names, self.weights, strict=True))
+        return compute_own_share(weights[OWN_MAP], weights[SHARED_MAP])
 
     @property
     def methods(self) -> list[str]:
@@ -187,6 +197,29 @@ def select_local(
     order = torch.from_numpy(np.argsort(np.concatenate(channels)))
     scale = naive_scale(rows, season, MIN_SCALE) if further is None else further.scale
     return LocalSelection(rows, season, blocks, order, time.perf_counter() - start, scale)
+
+
+def solve_short_maps(
+    values: np.ndarray, lookback: int, horizon: int, own_share: Tensor, on_logs: Tensor
+) -> Maps:
+    """Return the short map of each channel, solved on all rows with choices made before.
+
+    Args:
+        values: (time, channels) amounts of order 1, NaN where unobserved.
+        lookback: steps of the windows.
+        horizon: steps to forecast.
+        own_share: (channels,) weight of a channel's own map; the shared map has the rest.
+        on_logs: (channels,) whether the maps of a channel are on logarithms.
+    """
+    rows = torch.from_numpy(np.ascontiguousarray(values))
+    # Later rows of a positive series may not be.
+    rows = torch.where(on_logs & (rows <= 0), torch.nan, rows)
+    maps = rows.new_zeros(rows.shape[1], horizon, lookback)
+    for indices, begin in _split_channels(rows, lookback):
+        maps[indices] = mix_short_maps(
+            rows[begin:, indices], lookback, horizon, own_share[indices], on_logs[indices]
+        )
+    return maps
 
 
 def _split_channels(rows: Tensor, lookback: int) -> Iterator[tuple[np.ndarray, int]]:

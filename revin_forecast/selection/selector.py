@@ -1,5 +1,6 @@
 """Try candidates on validation windows in a fixed order, within a time budget."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -193,7 +194,9 @@ class Selector:
             model = self._build_ridge(
                 candidate, [linear and (linear.weight, linear.bias) for linear in maps]
             )
-            self._evaluate(candidate, model, partial(self._refit_ridge, candidate, maps), start)
+            penalties = tuple(math.nan if linear is None else linear.penalty for linear in maps)
+            refit = partial(self._refit_ridge, candidate, maps)
+            self._evaluate(candidate, model, refit, start, penalties)
             if not per_channel:
                 self._mase_by_point[centring, lookback] = self.evaluated_candidates[-1].mase
 
@@ -280,6 +283,7 @@ class Selector:
         model: Reversible,
         refit: Callable[[int], Reversible | None],
         start: float,
+        penalties: tuple[float, ...] = (),
     ) -> None:
         """Record the candidate's forecast and error on the validation windows.
 
@@ -288,12 +292,13 @@ class Selector:
             model: the candidate, fitted on the training rows.
             refit: see `EvaluatedCandidate.refit`.
             start: time on the monotonic clock at which its fit began.
+            penalties: see `EvaluatedCandidate.penalties`.
         """
-        validation = self.validation
-        forecast = validation.forecast(model, candidate.lookback)
-        errors = absolute_errors(forecast.unsqueeze(0), validation.truth)[0]
-        mase = validation.mase(errors)
+        forecast = self.validation.forecast(model, candidate.lookback)
+        errors = absolute_errors(forecast.unsqueeze(0), self.validation.truth)[0]
+        mase = self.validation.mase(errors)
+        seconds = time.monotonic() - start
         self.evaluated_candidates.append(
-            EvaluatedCandidate(candidate, forecast, refit, mase, time.monotonic() - start)
+            EvaluatedCandidate(candidate, forecast, refit, mase, seconds, penalties)
         )
         self._advance()
