@@ -13,8 +13,9 @@ from revin_forecast.closed_form import fit_ridge
 from revin_forecast.closed_form.gap_free_windows import gap_free_share
 from revin_forecast.closed_form.lag_sums import LagSums
 from revin_forecast.closed_form.refit_ridge import refit_ridge
+from revin_forecast.errors import InputError
 from revin_forecast.models.reversible import Reversible
-from revin_forecast.normalizers import EMA, Identity, LastValue, RevIN
+from revin_forecast.normalizers import EMA, Identity, LastValue, RevIN, ShrunkLevel
 from tests.support.closed_form import walk
 
 LOOKBACK, HORIZON = 8, 3
@@ -85,3 +86,30 @@ def test_few_later_rows_are_enough(rows):
     torch.testing.assert_close(
         model.backbone.weight, expected.backbone.weight, rtol=1e-9, atol=1e-9
     )
+
+
+def test_a_shrunk_level_is_solved_again_with_its_head():
+    values = walk(80, 2)
+    expected, model = (
+        Reversible(
+            Ridge(LOOKBACK, HORIZON, 2, penalties=penalties), ShrunkLevel(2, LOOKBACK, HORIZON)
+        )
+        for penalties in ([1e-2], [1e-3, 1e-2])
+    )
+    for one in (expected, model):
+        one.normalizer.initialize_from(values[:60], LOOKBACK)
+        one.normalizer.shares.fill_(0.5)
+    fit_ridge(expected, values, gaps="complete")
+    refit_ridge(model, [1e-2], values)
+    for name, wanted in expected.state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], wanted)
+    assert model.backbone.penalties == (1e-3, 1e-2)
+
+
+def test_a_head_for_maps_of_several_penalties_needs_a_fit():
+    ridge = Ridge(LOOKBACK, HORIZON, 2, per_channel=True)
+    model = Reversible(ridge, ShrunkLevel(2, LOOKBACK, HORIZON))
+    with pytest.raises(
+        InputError, match=r"ShrunkLevel around maps .* \[0.1, 1.0\].*Call fit again"
+    ):
+        refit_ridge(model, [0.1, 1.0], walk(80, 2))
