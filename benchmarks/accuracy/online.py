@@ -46,13 +46,17 @@ Repeat with
 @measurement(
     "accuracy_online",
     quick="two channels and 900 rows of ETTh1",
-    options={"--data-dir": {"help": "folder of the data sets"}},
+    options={
+        "--data-dir": {"help": "folder of the data sets"},
+        "--names": {"nargs": "+", "default": list(NAMES), "help": "data sets to measure"},
+        "--maps": {"nargs": "+", "default": ["shared", "own, profile"], "help": "kinds of maps"},
+    },
 )
 def main(options: Options, page: EvidencePage) -> None:
     """Score each data set and kind of maps in both protocols."""
     page.text = TEXT.replace("{findings}", "")
-    for name in ["etth1"] if options.quick else NAMES:
-        for maps in ("shared", "own, profile"):
+    for name in ["etth1"] if options.quick else options.names:
+        for maps in options.maps:
             for row in score_set(name, options.data_dir, options.quick, maps):
                 page.add(row)
     page.text = TEXT.replace("{findings}", describe_findings(page.rows))

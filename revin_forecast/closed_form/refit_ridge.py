@@ -30,7 +30,7 @@ def refit_ridge(
         model: a Reversible with a Ridge and a location-scale normalizer; changed in place.
         penalties: one, or one per channel for a Ridge with a map for each.
         values: (time, channels) float64, NaN where unobserved. If there are earlier windows, it
-            begins with the last of their rows, one row less than a window.
+            begins with the last of their rows, one row less than the longest window.
         earlier: sums over the windows that end before; None: there are none.
 
     Raises:
@@ -107,6 +107,8 @@ def _iter_equations(
     level = normalizer.location_weights(choice.lookback)
     assert level is not None  # otherwise the rows are kept, not their sums
     before = earlier.equations(*sizes).centre(level)
+    # Windows shorter than those of the sums are in the first rows, too.
+    values = values[earlier.width - sum(sizes) :]
     if choice.gap_free_only or len(values) < sum(sizes):
         yield before + gap_free_equations(values, *sizes).centre(level)
         return

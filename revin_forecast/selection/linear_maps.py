@@ -44,8 +44,9 @@ class LinearMap:
         """Solve the map again on all windows of some values, with the same penalty.
 
         Args:
-            values: (time, channels) standardized, NaN where unobserved.
-            earlier: sums over the windows that end before these; None: there are none.
+            values: (time, channels) standardized, NaN where unobserved. With earlier sums, they
+                begin with the last rows of these, one row less than the longest window.
+            earlier: sums over the windows that end before; None: there are none.
 
         Returns:
             Weight, (horizon, lookback), and bias, (horizon,); None without a usable window.
@@ -170,10 +171,13 @@ def _sum_windows(
     """Return the equations of the windows without gaps, or of gathered ones if these are few."""
     weights = _build_normalizer(centring).location_weights(lookback)
     if weights is not None:
-        gap_free = gap_free_equations(rows, lookback, horizon)
         if earlier is not None:
-            # Only sums are left of these windows, and there are many.
+            # Only sums are left of these windows, and there are many. Windows shorter than those of
+            # the sums are in the first rows, too.
+            later = rows[earlier.width - lookback - horizon :]
+            gap_free = gap_free_equations(later, lookback, horizon)
             return (gap_free + earlier.equations(lookback, horizon)).centre(weights)
+        gap_free = gap_free_equations(rows, lookback, horizon)
         if gap_free.count >= MIN_WINDOWS_PER_STEP * lookback:
             return gap_free.centre(weights)
     return observed_target_equations(
