@@ -76,6 +76,9 @@ DOT_PLOTS: dict[str, DotPlot] = {
         log=True,
     ),
     "accuracy_tying": DotPlot("{network}", ("tied", "untied"), MSE, panel="{data}"),
+    "accuracy_online": DotPlot(
+        "{data}, {maps}, {horizon}", ("change %",), "change of the error in %", line=0
+    ),
     "backbone_speed": DotPlot("{backbone}", ("ratio",), "times as fast as plain code", line=1),
     "cuda_speed": DotPlot(
         "{what}", ("package windows/s", "plain windows/s"), "windows a second", log=True
@@ -144,6 +147,9 @@ DOT_PLOTS: dict[str, DotPlot] = {
         log=True,
     ),
     "table_fuzz": DotPlot("{kind}", ("share",), "share of the files that were read"),
+    "update_speed": DotPlot(
+        "{model}: {series} x {rows}", ("fit s", "update s"), "processor seconds", log=True
+    ),
     "training_speed": DotPlot("{backbone}", ("time ratio",), "package / plain loop, time", line=1),
 }
 

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from revin_forecast.backbones import Ridge
+from revin_forecast.closed_form.lag_sums import LagSums
 from revin_forecast.closed_form.normal_equations import solve_ridge
 from revin_forecast.closed_form.window_sums import gap_free_equations
 from revin_forecast.models.reversible import Reversible
@@ -97,6 +98,7 @@ def solve_changes(
     shared: Float[Tensor, "horizon lookback"],
     centring: Centring,
     penalties: Sequence[float],
+    earlier: LagSums | None = None,
 ) -> list[Maps]:
     """Return W + D for each penalty and series, with its own D; W for one with few windows.
 
@@ -109,6 +111,7 @@ def solve_changes(
         shared: W.
         centring: the level, a weighted mean of the window.
         penalties: positive numbers.
+        earlier: sums over the windows that end before, as for `LinearMap.refit`.
     """
     horizon, lookback = shared.shape
     normalizer = NORMALIZERS[centring].build(1)
@@ -116,8 +119,12 @@ def solve_changes(
     level = normalizer.location_weights(lookback)
     assert level is not None  # a median has no such weights, and the caller tries none
     maps = [shared.float().repeat(values.shape[1], 1, 1) for _ in penalties]
+    if earlier is not None:
+        values = values[earlier.width - lookback - horizon :]
     for channel in range(values.shape[1]):
         equations = gap_free_equations(values[:, channel : channel + 1], lookback, horizon)
+        if earlier is not None:
+            equations = equations + earlier.select([channel]).equations(lookback, horizon)
         if equations.count < MIN_CHANGE_WINDOWS:
             continue
         residual = equations.centre(level.double()).subtract_map(shared)

@@ -1,17 +1,20 @@
 """Closed-form linear maps for many look-backs and levels, from shared second moments."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from revin_forecast.backbones.ridge import DEFAULT_PENALTIES
+from revin_forecast.backbones.ridge import DEFAULT_PENALTIES, Ridge
 from revin_forecast.closed_form.lag_sums import LagSums
 from revin_forecast.closed_form.normal_equations import NormalEquations, ridge_path, solve_ridge
 from revin_forecast.closed_form.window_choice import observed_target_equations
 from revin_forecast.closed_form.window_sums import gap_free_equations
+from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import LocationScaleNormalizer
-from revin_forecast.selection.candidates import NORMALIZERS, Centring
+from revin_forecast.selection.candidates import NORMALIZERS, Candidate, Centring
 
 MAX_GATHERED_WINDOWS = 6_000
 """Most windows to gather where no closed form of their sums exists: for a median, and with gaps."""
@@ -66,6 +69,31 @@ class LinearMap:
             return None
         weight = solve_ridge(centred, self.penalty)
         return weight, _solve_bias(weight, equations, has_intercept)
+
+
+@torch.no_grad()
+def build_map_model(
+    candidate: Candidate,
+    horizon: int,
+    channels: int,
+    solved: Sequence[tuple[Tensor, Tensor] | None],
+) -> Reversible:
+    """Build a candidate with one map for all channels, or one for each.
+
+    Args:
+        candidate: a Ridge in its normalizer.
+        horizon: steps to forecast.
+        channels: number of series.
+        solved: weight and bias of each map; None: the forecast is the level.
+    """
+    model = candidate.build(horizon, channels).eval()
+    ridge = model.backbone
+    assert isinstance(ridge, Ridge)
+    for channel, pair in enumerate(solved):
+        if pair is not None:
+            target = channel if ridge.per_channel else slice(None)
+            ridge.weight[target], ridge.bias[target] = pair[0].float(), pair[1].float()
+    return model
 
 
 class LinearMapSolver:

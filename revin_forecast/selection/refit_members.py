@@ -13,8 +13,12 @@ from revin_forecast.closed_form.lag_sums import LagSums
 from revin_forecast.models.ensemble import WeightedCombination, to_spec
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.selection.candidates import NORMALIZERS, Centring
+from revin_forecast.selection.changed_maps import solve_changes
 from revin_forecast.selection.linear_maps import LinearMap
 from revin_forecast.selection.select_local import solve_short_maps
+
+CHANGED_PENALTIES = 2
+"""Number of penalties of maps that many channels change: of the shared map and of the changes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +26,9 @@ class RefitSettings:
     """Choices with which the members of a combination are solved again."""
 
     penalties: tuple[np.ndarray, ...]
-    """For each member one penalty, or one per channel; NaN for a map without a usable window, and
-    empty for a member without maps of the whole table."""
+    """For each member one penalty, or one per channel; NaN for a map without a usable window. Two
+    for maps of many channels: of the shared map and of its changes (see `ChangedMap`). Empty for a
+    member without maps of the whole table."""
     own_share: np.ndarray | None = None
     """(channels,) share of each series' own map in the short maps; None: there are none."""
     on_logs: np.ndarray | None = None
@@ -61,6 +66,13 @@ def refit_table_maps(
         ridge = member.backbone
         assert isinstance(ridge, Ridge)  # no other member has penalties
         weights, biases = ridge.weight, ridge.bias
+        if ridge.per_channel and len(penalties) == CHANGED_PENALTIES < ridge.channels:
+            shared = LinearMap(weights[0], biases[0], float(penalties[0]), centring, None)
+            solved = shared.refit(values, earlier)
+            if solved is not None:
+                changes = solve_changes(values, solved[0], centring, [float(penalties[1])], earlier)
+                weights.copy_(changes[0])
+            continue
         if not ridge.per_channel:
             weights, biases = weights.unsqueeze(0), biases.unsqueeze(0)
         for index, penalty in enumerate(penalties):

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
-from torch import Tensor
 
-from revin_forecast.backbones import NHITS, DLinear, PatchTST, Ridge, TSMixer
+from revin_forecast.backbones import NHITS, DLinear, PatchTST, TSMixer
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.errors import InputError
 from revin_forecast.models.reversible import Reversible
@@ -24,7 +23,7 @@ from revin_forecast.selection.candidates import (
     make_linear_candidate,
 )
 from revin_forecast.selection.changed_maps import list_change_lookbacks, select_changed_map
-from revin_forecast.selection.linear_maps import LinearMap, LinearMapSolver
+from revin_forecast.selection.linear_maps import LinearMap, LinearMapSolver, build_map_model
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.selection.task import SelectionTask
 from revin_forecast.selection.trained_candidates import (
@@ -191,9 +190,8 @@ class Selector:
                 continue
             start = time.monotonic()
             maps = [solver.solve(centring, lookback, group) for group in groups]
-            model = self._build_ridge(
-                candidate, [linear and (linear.weight, linear.bias) for linear in maps]
-            )
+            solved = [linear and (linear.weight, linear.bias) for linear in maps]
+            model = build_map_model(candidate, self.task.horizon, self.task.channels, solved)
             penalties = tuple(math.nan if linear is None else linear.penalty for linear in maps)
             refit = partial(self._refit_ridge, candidate, maps)
             self._evaluate(candidate, model, refit, start, penalties)
@@ -213,28 +211,16 @@ class Selector:
                 self._advance()
                 continue
             model, changed = select_changed_map(candidate, shared, self.task, self.validation)
-            self._evaluate(candidate, model, changed.refit, start)
+            penalties = shared.penalty, changed.penalty
+            self._evaluate(candidate, model, changed.refit, start, penalties)
 
     def _refit_ridge(
         self, candidate: Candidate, maps: Sequence[LinearMap | None], rows: int
     ) -> Reversible:
         """Return the candidate with its maps solved again on the first rows."""
         values = torch.from_numpy(self.task.values[:rows])
-        return self._build_ridge(candidate, [linear and linear.refit(values) for linear in maps])
-
-    @torch.no_grad()
-    def _build_ridge(
-        self, candidate: Candidate, weights_and_biases: Sequence[tuple[Tensor, Tensor] | None]
-    ) -> Reversible:
-        """Build a Ridge from one map, or one for each channel; None forecasts the level."""
-        model = candidate.build(self.task.horizon, self.task.channels).eval()
-        ridge = model.backbone
-        assert isinstance(ridge, Ridge)
-        for channel, pair in enumerate(weights_and_biases):
-            if pair is not None:
-                target = channel if ridge.per_channel else slice(None)
-                ridge.weight[target], ridge.bias[target] = pair[0].float(), pair[1].float()
-        return model
+        solved = [linear and linear.refit(values) for linear in maps]
+        return build_map_model(candidate, self.task.horizon, self.task.channels, solved)
 
     def _try_trained(self, training: TrainingSettings) -> None:
         """Train each backbone of `TRAINED_BACKBONES` at the look-back of the best map."""

@@ -85,3 +85,11 @@ def test_many_series_are_forecast_within_the_bounds(tmp_path):
         assert row["seconds"] < 180
         assert row["peak GiB"] < 6
         assert row["MASE"] < row["naive"]
+
+
+def test_updates_take_a_share_of_a_fit_and_end_with_the_same_maps(tmp_path):
+    for row in (*repeat_page("update_speed", tmp_path), *committed_rows("update_speed")):
+        assert row["difference"] < 1e-6, row
+        assert row["ratio"] < 1, row
+        # Sums do not grow with the rows.
+        assert row["stored"] == "rows" or row["stored MiB"] < row["rows MiB"], row

@@ -11,6 +11,7 @@ from revin_forecast.closed_form.lag_sums import LagSums
 from revin_forecast.models.ensemble import WeightedCombination
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.selection.candidates import NORMALIZERS
+from revin_forecast.selection.changed_maps import solve_changes
 from revin_forecast.selection.linear_maps import LinearMap
 from revin_forecast.selection.refit_members import RefitSettings, refit_table_maps
 from tests.support.closed_form import walk
@@ -53,3 +54,21 @@ def test_each_map_keeps_its_own_penalty_and_unsolvable_ones_stay():
         chosen = LinearMap(weight, weight[:, 0], penalty, "mean", channels)
         torch.testing.assert_close(weight, chosen.refit(values)[0].float())
     assert not own[1].any()
+
+
+def test_changes_of_a_shared_map_are_solved_again():
+    values = walk(300, 40)
+    member = {
+        "backbone": ModuleSpec.from_class(partial(Ridge, per_channel=True)),
+        "normalizer": NORMALIZERS["mean"],
+        "lookback": 6,
+    }
+    combination = WeightedCombination(6, HORIZON, 40, [member])
+    width = 9 + HORIZON
+    sums = LagSums.from_values(values[:250], width)
+    penalties = torch.tensor([1e-2, 1e-1]).double().numpy()
+    refit_table_maps(combination, RefitSettings((penalties,)), values[250 - width + 1 :], sums)
+    zeros = torch.zeros(HORIZON, 6).double(), torch.zeros(HORIZON).double()
+    shared, _ = LinearMap(*zeros, 1e-2, "mean", None).refit(values)
+    (expected,) = solve_changes(values, shared, "mean", [1e-1])
+    torch.testing.assert_close(combination.members[0].backbone.weight, expected)
