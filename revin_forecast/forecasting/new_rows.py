@@ -52,7 +52,8 @@ def read_following_rows(fitted: FittedModel, table: TableLike) -> FollowingRows:
     history = fitted.history
     read = partial(read_series, table, like=history.format, seen=fitted.seen_values)
     newer = read_new_rows(lambda frequency: read(frequency=frequency), history)
-    absent = [name for name in history.names if name not in newer.names]
+    given = set(newer.names)  # a set, as there may be ten thousand
+    absent = [name for name in history.names if name not in given]
     if absent:
         raise InputError(
             f"the new table lacks {format_names(absent)}; the forecaster was fitted on "

@@ -220,7 +220,8 @@ def _select_last_rows(fitted: FittedModel, new_rows: Series, like: Series) -> Se
     Raises:
         InputError: a channel is missing, or there are too few rows.
     """
-    absent = [name for name in like.names if name not in new_rows.names]
+    given = set(new_rows.names)  # a set, as there may be ten thousand
+    absent = [name for name in like.names if name not in given]
     if absent:
         raise InputError(
             f"the new table lacks {format_names(absent)}; the forecaster was fitted on "

@@ -40,13 +40,15 @@ def read_new_rows(read: Callable[[str | None], Series], history: Series) -> Seri
     if spacing > _find_min_spacing(history):
         detected = _detect_frequency(read)
         raise _build_mismatch_error(detected or f"{spacing} times {frequency}", frequency)
-    newer = end_with_targets(newer, [name for name in newer.names if name not in history.targets])
+    targets = set(history.targets)  # a set, as there may be ten thousand
+    newer = end_with_targets(newer, [name for name in newer.names if name not in targets])
     return _note_unknown_series(newer, history)
 
 
 def _note_unknown_series(newer: Series, history: Series) -> Series:
     """Return the rows with a note on series of a long table that the model does not know."""
-    unknown = [name for name in newer.names if name not in history.names]
+    known = set(history.names)
+    unknown = [name for name in newer.names if name not in known]
     if not unknown or not newer.format.is_long:
         return newer
     verb, them = ("is", "it is") if len(unknown) == 1 else ("are", "they are")
