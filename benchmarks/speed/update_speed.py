@@ -25,7 +25,7 @@ TEXT = """
 
 Synthetic series (level, season, noise) of the sizes named; hours, and days for the tables of many
 series. A forecaster is fitted on the `rows`, then `new` rows follow. `fit s`: a fit on all rows,
-old and new, which selects everything anew. `update s`: `Forecaster.update` with the new rows, the
+old and new, which selects everything again. `update s`: `Forecaster.update` with the new rows, the
 median of three. `ratio`: update over fit. `load s`, `save s`: reading and writing the folder.
 `stored`: the stored form of the earlier rows: `sums` over all windows, or the `rows` themselves
 (tables shorter than twelve windows, and the last thousand rows of models of single series).

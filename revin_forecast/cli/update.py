@@ -41,7 +41,7 @@ def update(
         time: name of the time column; by default as in the fitted table.
         id: name of the series column of a long table; by default as in the fitted table.
         value: name of the value column of a long table; by default as in the fitted table.
-        quiet: do not print what was added.
+        quiet: do not print the changes.
         json: print one JSON object instead of text.
     """
     if Path(model).is_file():
@@ -66,7 +66,7 @@ def update(
 
 
 def describe_update(fitted: "FittedModel", folder: Path) -> list[str]:
-    """Return the lines that say what an update changed."""
+    """Return the lines on the changes of an update."""
     from revin_forecast.data.formatting import format_timestamp, pluralize
 
     summary, facts = fitted.summary, fitted.summary["update"]

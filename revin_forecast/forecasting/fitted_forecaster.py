@@ -56,7 +56,7 @@ class FittedForecaster(Estimator):
                 `fit(..., keep_rows=True)`, unless the table is short. None: all rows.
 
         Returns:
-            The forecaster itself; `fitted.summary["update"]` says what changed.
+            The forecaster itself; `fitted.summary["update"]` lists the changes.
 
         Raises:
             InputError: a row is not after the last one, a series is missing, the model has to be
