@@ -32,8 +32,9 @@ median of three. `ratio`: update over fit. `load s`, `save s`: reading and writi
 `stored MiB`: its size; `model MiB`: the size of the whole folder; `rows MiB`: the size of all rows
 as numbers. `difference`: the largest difference between a weight after the update and the weight
 solved on all rows at once with the same choices, relative to the largest weight; weights are
-float32. All times are of the processor, on one thread: other work on the machine hardly changes
-them. Repeat with
+float32. All times are of the processor, on one thread. The machine was busy, so the time budget of
+the automatic choice ended earlier than on a quiet one. The automatic choice was not measured on
+10,000 series, and their row was measured again after a repair, in a second run. Repeat with
 
     python -m benchmarks.speed.update_speed
 """

@@ -57,6 +57,13 @@ def test_closed_form_runs_and_its_errors_are_exact(data_dir, tmp_path):
     assert max(row["difference"] for row in committed_rows("accuracy_closed_form")) < 1e-5
 
 
+def test_online_solves_run_and_their_changes_follow_from_the_errors(data_dir, tmp_path):
+    rows = repeat_page("accuracy_online", tmp_path, "--maps", "shared", data_dir=data_dir)
+    assert [row["horizon"] for row in rows] == ["6", "12", "18", "24", "mean"]
+    for row in (*rows, *committed_rows("accuracy_online")):
+        assert row["change %"] == pytest.approx(100 * (row["online"] / row["fixed"] - 1))
+
+
 def test_comparison_of_normalizers_runs(data_dir, tmp_path):
     assert len(repeat_page("accuracy_normalizers", tmp_path, data_dir=data_dir)) == 19
     for row in committed_rows("accuracy_normalizers"):
