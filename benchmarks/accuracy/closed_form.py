@@ -3,7 +3,8 @@
 import csv
 import time
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import replace
+from functools import cached_property, partial
 from statistics import fmean
 
 from benchmarks.accuracy.planned_row import PlannedRow
@@ -11,7 +12,8 @@ from benchmarks.accuracy.published_scores import PUBLISHED
 from benchmarks.accuracy.splits import load_split, shorten_split
 from benchmarks.evidence import Row
 from revin_forecast.closed_form.sweep_result import SweepGrid
-from revin_forecast.evaluation.sweep import evaluate_sweep
+from revin_forecast.data.split import ChronologicalSplit
+from revin_forecast.evaluation.sweep import SweepEvaluation, evaluate_result, evaluate_sweep
 
 NAMES = {
     "etth1": "ETTh1",
@@ -26,12 +28,10 @@ NAMES = {
 USUAL_SIZES = SweepGrid()
 WEEKLY_SIZES = SweepGrid(lookbacks=(36, 52, 78, 104), horizons=(24, 36, 48, 60))
 QUICK_SIZES = SweepGrid(lookbacks=(24, 48), horizons=(6, 12, 18, 24))
-MAPS = {
-    "shared": (False, False),
-    "own": (True, False),
-    "own, profile": (True, True),
-}
-"""Whether a channel may change the map, and whether a seasonal profile may be subtracted."""
+MAPS = ("shared", "default")
+"""One map for all channels without additions, and the choice by default."""
+GAIN_COLUMNS = {"seasonal profile": "profile %", "own maps": "own %", "robust solve": "robust %"}
+"""Column of the gain of each addition on the blocks; others change the scale."""
 TEXT = """
 # Closed form: the standard sets
 
@@ -82,41 +82,75 @@ def plan_rows(
     """Plan a row for each data set and variant."""
     for name in names or (["etth1"] if quick else NAMES):
         for maps in MAPS:
+            selection = Selection(name, data_dir, quick, maps)
             for refit in (False, True):
                 key: Row = {
                     "data": name,
                     "maps": maps,
                     "taught by": "training + validation" if refit else "training",
                 }
-                measure = partial(score_variant, name, data_dir, quick, maps, refit)
+                measure = partial(score_variant, selection, refit)
                 yield PlannedRow(key, measure, find_best_published(name))
 
 
-def score_variant(name: str, data_dir: str | None, quick: bool, maps: str, refit: bool) -> Row:
+class Selection:
+    """The maps that a sweep selects on a data set: once, whichever rows they are solved on."""
+
+    def __init__(self, name: str, data_dir: str | None, quick: bool, maps: str):
+        self.name, self.data_dir, self.quick, self.maps = name, data_dir, quick, maps
+
+    @cached_property
+    def split_and_season(self) -> tuple[ChronologicalSplit, int]:
+        """The split and its season."""
+        split, season = load_split(self.name, self.data_dir)
+        return shorten_split(split) if self.quick else split, season
+
+    @cached_property
+    def evaluation(self) -> tuple[SweepEvaluation, float]:
+        """The evaluation with the maps solved on training and validation rows, and its seconds."""
+        sizes = USUAL_SIZES
+        if self.quick or self.name == "ili":
+            sizes = QUICK_SIZES if self.quick else WEEKLY_SIZES
+        split, season = self.split_and_season
+        grid, is_default = SweepGrid(sizes.lookbacks, sizes.horizons), self.maps == "default"
+        if is_default:
+            grid = replace(grid, per_channel=True, season=season, robust=True, keep_levels=True)
+        start = time.perf_counter()
+        evaluation = evaluate_sweep(split, grid, season, transforms=is_default)
+        return evaluation, time.perf_counter() - start
+
+
+def score_variant(selection: Selection, refit: bool) -> Row:
     """Select, solve and score the maps of all horizons for one variant."""
-    split, season = load_split(name, data_dir)
-    if quick:
-        split = shorten_split(split)
-    sizes = QUICK_SIZES if quick else WEEKLY_SIZES if name == "ili" else USUAL_SIZES
-    per_channel, has_profile = MAPS[maps]
-    profile_season = season if has_profile else None
-    grid = SweepGrid(
-        sizes.lookbacks, sizes.horizons, per_channel=per_channel, season=profile_season
-    )
-    start = time.perf_counter()
-    result = evaluate_sweep(split, grid, season, refit)
-    seconds = time.perf_counter() - start
-    choices = result.sweep_result.shared_choices
-    lookbacks = [" + ".join(map(str, choice.lookbacks)) for choice in choices]
+    result, seconds = selection.evaluation
+    choose_seconds = result.choose_seconds
+    if not refit:
+        split, season = selection.split_and_season
+        start = time.perf_counter()
+        result = evaluate_result(split, result.sweep_result, season, refit=False)
+        seconds = choose_seconds + time.perf_counter() - start
+    sweep_result = result.sweep_result
+    lookbacks = [" + ".join(map(str, choice.lookbacks)) for choice in sweep_result.shared_choices]
+    robust = [share for shares in sweep_result.robust_shares for share in shares]
     row: Row = {
         "look-backs": ", ".join(dict.fromkeys(lookbacks)),
-        "own": sum(any(changed) for changed in result.sweep_result.channel_penalties),
-        "profile": result.sweep_result.profile_share,
+        "own": sum(any(changed) for changed in sweep_result.channel_penalties),
+        "profile": sweep_result.profile_share,
+        "robust": fmean(robust) if robust else 0.0,
+        "levels": sum(share > 0 for share in sweep_result.level_shares),
+        "scale": "" if sweep_result.transform is None else sweep_result.transform.kind,
     }
+    gains = {
+        GAIN_COLUMNS.get(trial.name, "scale %"): trial.gain for trial in sweep_result.admissions
+    }
+    for column in dict.fromkeys((*GAIN_COLUMNS.values(), "scale %")):
+        row[column] = 100 * gains.get(column, 0.0)
     for number, horizon in enumerate(result.horizons, 1):
         row[f"MSE {number}"] = horizon.scores.mse
     differences = [
-        abs(horizon.scores.mse - (horizon.closed_form_mse or 0)) for horizon in result.horizons
+        abs(horizon.scores.mse - horizon.closed_form_mse)
+        for horizon in result.horizons
+        if horizon.closed_form_mse is not None
     ]
     return row | {
         "mean MSE": fmean(horizon.scores.mse for horizon in result.horizons),
@@ -124,8 +158,8 @@ def score_variant(name: str, data_dir: str | None, quick: bool, maps: str, refit
         "Repeat": fmean(horizon.repeat.mse for horizon in result.horizons),
         "SeasonalNaive": fmean(horizon.seasonal_naive.mse for horizon in result.horizons),
         "windows": sum(horizon.scores.windows for horizon in result.horizons),
-        "difference": max(differences),
-        "choose s": result.choose_seconds,
+        "difference": max(differences, default=0.0),
+        "choose s": choose_seconds,
         "solve s": result.solve_seconds,
         "all s": seconds,
     }

@@ -13,8 +13,14 @@ from revin_forecast.errors import InputError
 from revin_forecast.utils.progress import progress
 
 if TYPE_CHECKING:  # Imported on use: the help must not wait for torch.
+    from revin_forecast.closed_form.sweep_result import SweepResult
     from revin_forecast.data.split import ChronologicalSplit
     from revin_forecast.evaluation.sweep import SweepEvaluation
+
+
+TRANSFORM_NAMES = {"log": "logarithm", "sqrt": "square root"}
+MAX_OWN_CHANNELS = 64
+"""Channels up to which a map for each is tried by default: each takes about half a second."""
 
 
 def sweep(
@@ -23,8 +29,11 @@ def sweep(
     lookback: list[int] | None = None,
     horizon: list[int] | None = None,
     blocks: int = 4,
-    per_channel: bool = False,
-    profile: bool = False,
+    per_channel: bool | None = None,
+    profile: bool | None = None,
+    robust: bool = True,
+    transform: bool = True,
+    keep_level: bool = True,
     refit: bool = True,
     season: int | None = None,
     reading: Annotated[
@@ -34,8 +43,9 @@ def sweep(
 ) -> None:
     """Solve every look-back, penalty and horizon in closed form and score every test window.
 
-    Look-backs and penalties are chosen by cross-validation on blocks of time in the training and
-    validation rows. Errors are on data z-scored by the training rows. A catalogued data set has its
+    Look-backs, penalties and additions to the maps are chosen by cross-validation on blocks of time
+    in the training and validation rows: an addition is kept if it gains more than a standard error
+    on the blocks. Errors are on data z-scored by the training rows. A catalogued data set has its
     standard split, a file the split 7:1:2.
 
     Args:
@@ -45,9 +55,12 @@ def sweep(
         lookback: look-backs to try; by default those of 96 336 512 720 that the rows allow.
         horizon: horizons to forecast; by default those of 96 192 336 720 that the rows allow.
         blocks: number of blocks of time, each left out once.
-        per_channel: also try to adapt the shared map to each channel; kept where clearly better.
-        profile: also try to subtract a share of each channel's mean season; kept where clearly
-            better.
+        per_channel: try to adapt the shared map to each channel; by default with up to 64 channels.
+        profile: try to subtract a share of each channel's mean season; by default if the season is
+            known.
+        robust: try to average with a second solve, in which poorly explained windows count less.
+        transform: try the logarithm and the square root of a table of positive values.
+        keep_level: keep a share of levels that return to their mean.
         refit: solve the chosen maps on training and validation rows instead of training rows only.
         season: steps per season of the profile and of SeasonalNaive; by default that of the data
             set or of the file's frequency.
@@ -71,9 +84,18 @@ def sweep(
 
         split = ChronologicalSplit(series.values, borders.train, borders.validation, borders.test)
         sizes = _window_sizes(split, lookback, horizon, blocks)
-        profile_season = season if profile else None
-        grid = SweepGrid(*sizes, blocks=blocks, per_channel=per_channel, season=profile_season)
-        evaluation = evaluate_sweep(split, grid, season, refit)
+        if per_channel is None:
+            per_channel = split.channels <= MAX_OWN_CHANNELS
+        profile_season = season if season > 1 and profile is not False else None
+        grid = SweepGrid(
+            *sizes,
+            blocks=blocks,
+            per_channel=per_channel,
+            season=profile_season,
+            robust=robust,
+            keep_levels=keep_level,
+        )
+        evaluation = evaluate_sweep(split, grid, season, refit, transforms=transform)
     if json:
         print_json(_to_dict(file_or_dataset, evaluation, refit) | {"notes": series.notes})
     else:
@@ -113,6 +135,12 @@ def _to_dict(name: str, evaluation: "SweepEvaluation", refit: bool) -> dict[str,
     if result.grid.season is not None:
         choice["season"] = result.grid.season
         choice["profile_share"] = result.profile_share
+    if result.robust_shares:
+        choice["robust_shares"] = [list(shares) for shares in result.robust_shares]
+    if result.level_shares:
+        choice["level_shares"] = list(result.level_shares)
+    choice["transform"] = None if result.transform is None else result.transform.kind
+    choice["trials"] = [asdict(admission) for admission in result.admissions]
     return {
         "dataset": name,
         "refit": refit,
@@ -143,12 +171,7 @@ def _print_result(name: str, evaluation: "SweepEvaluation", season: int, channel
         errors = (horizon.scores.mse, horizon.scores.mae, *naive_errors)
         rows.append((str(horizon.horizon), sizes, *(f"{error:.4f}" for error in errors)))
     mean = sum(horizon.scores.mse for horizon in evaluation.horizons) / len(evaluation.horizons)
-    details = ""
-    if result.channel_penalties:
-        adapted = sum(any(penalties) for penalties in result.channel_penalties)
-        details += f"; {adapted} of {channels} channels have their own map"
-    if result.grid.season is not None:
-        details += f"; {result.profile_share:.0%} of the {season}-row profile subtracted"
+    details = "".join(f"; {detail}" for detail in _describe_additions(result, season, channels))
     seconds = evaluation.choose_seconds + evaluation.solve_seconds
     print(
         f"{name}: {pluralize(channels, 'channel')}, all test windows, z-scored by the training "
@@ -156,3 +179,31 @@ def _print_result(name: str, evaluation: "SweepEvaluation", season: int, channel
     )
     print_table(headings, rows, left={"look-backs"})
     print(f"mean MSE {mean:.4f}")
+    trials = [
+        (
+            trial.name,
+            f"{trial.admitted} of {trial.tried}",
+            f"{100 * trial.gain:.1f} %" if trial.admitted else "",
+        )
+        for trial in result.admissions
+    ]
+    if trials:
+        print_table(("tried on the blocks", "kept", "less error"), trials)
+
+
+def _describe_additions(result: "SweepResult", season: int, channels: int) -> list[str]:
+    """Return a phrase for each addition that was kept."""
+    details = []
+    if result.channel_penalties:
+        adapted = sum(any(penalties) for penalties in result.channel_penalties)
+        details.append(f"{adapted} of {channels} channels have their own map")
+    if result.grid.season is not None:
+        details.append(f"{result.profile_share:.0%} of the {season}-row profile subtracted")
+    if any(map(any, result.robust_shares)):
+        details.append("averaged with a robust solve")
+    if result.transform is not None:
+        details.append(f"fitted to the {TRANSFORM_NAMES[result.transform.kind]} of the values")
+    if result.level_shares:
+        kept = sum(share > 0 for share in result.level_shares)
+        details.append(f"{kept} of {channels} channels keep a share of their level")
+    return details

@@ -101,3 +101,47 @@ def _steps_by_penalty(
             share = 1 / len(choice.lookbacks)
             steps_by_penalty.setdefault(penalty, (share, []))[1].extend(range(*group))
     return steps_by_penalty
+
+
+def is_last_value(choice: SweepChoice) -> bool:
+    """Return whether the selected forecast repeats the last value."""
+    return choice.lookbacks == LAST_VALUE[0]
+
+
+def solve_change(equations: NormalEquations, shared: Tensor, penalty: float) -> Tensor:
+    """Return a channel's penalized change of the shared map, for raw windows.
+
+    Args:
+        equations: the channel's equations for the steps of the map.
+        shared: (steps, lookback), for raw windows.
+        penalty: penalty of the change.
+    """
+    residual = subtract_window_mean(equations, shared.shape[1]).subtract_map(shared)
+    change = solve_ridge(residual, penalty)
+    # As in `absorb_mean`: the change applies to the window minus its mean.
+    return change - change.mean(dim=1, keepdim=True)
+
+
+def add_change(
+    equations: NormalEquations,
+    shared: Tensor,
+    penalties: Sequence[float | None],
+    groups: Sequence[StepRange],
+) -> Tensor:
+    """Return a channel's map: the shared map plus a penalized change where there is a penalty.
+
+    Args:
+        equations: the channel's equations.
+        shared: (steps, lookback), for raw windows.
+        penalties: penalty of each group's change; None: the group uses the shared map.
+        groups: consecutive ranges of steps.
+    """
+    steps_by_penalty: dict[float, list[int]] = {}
+    for group, penalty in zip(groups, penalties, strict=True):
+        if penalty is not None:
+            steps_by_penalty.setdefault(penalty, []).extend(range(*group))
+    result = shared.clone()
+    for penalty, steps in steps_by_penalty.items():
+        # Groups with the same penalty are solved together, with one Cholesky factor.
+        result[steps] += solve_change(equations.select_steps(steps), shared[steps], penalty)
+    return result

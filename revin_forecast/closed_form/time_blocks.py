@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from itertools import chain, pairwise
 
 import torch
@@ -115,6 +116,46 @@ def sum_by_group(errors: Tensor, ends: Sequence[int]) -> Tensor:
     return torch.stack([errors[first:stop].sum() for first, stop in pairwise((0, *ends))])
 
 
+@dataclass(frozen=True)
+class BlockRanges:
+    """Ranges of origins of a table's windows of the longest size, and of the held-out blocks."""
+
+    begin: int
+    """First origin of all windows."""
+    end: int
+    """Origin after the last of all windows."""
+    held_out: tuple[Range, ...]
+    """Windows of each block."""
+    overlapping: tuple[Range, ...]
+    """Windows that share a target with those of each block, including themselves."""
+
+
+def split_into_blocks(rows: int, lookback: int, horizon: int, number: int) -> BlockRanges:
+    """Split the origins of a table's windows into blocks of equal length.
+
+    Args:
+        rows: rows of the table.
+        lookback: longest look-back.
+        horizon: longest horizon.
+        number: number of blocks.
+
+    Raises:
+        InputError: there are too few rows for the number of blocks.
+    """
+    begin, end = lookback, rows - horizon + 1
+    if number < 2 or (end - begin) // number < horizon:
+        raise InputError(
+            f"{number} blocks of {max(0, end - begin)} windows with look-back {lookback} and "
+            f"horizon {horizon} can't be held out; there must be 2 or more blocks of "
+            f"{horizon} windows or more. Pass more rows, fewer blocks, or shorter sizes."
+        )
+    edges = [begin + (end - begin) * part // number for part in range(number + 1)]
+    held_out = tuple(pairwise(edges))
+    # A window's targets span `horizon` rows, so as many windows on both sides share some of them.
+    overlapping = ((max(begin, a - horizon + 1), min(end, b + horizon - 1)) for a, b in held_out)
+    return BlockRanges(begin, end, held_out, tuple(overlapping))
+
+
 def hold_out_blocks(
     sums: WindowSums, number: int, season: int = 1, share: float = 0.0
 ) -> list[HeldOutBlock]:
@@ -133,19 +174,9 @@ def hold_out_blocks(
     Raises:
         InputError: there are too few rows for the number of blocks.
     """
-    horizon = sums.horizon
-    begin, end = sums.lookback, len(sums.values) - horizon + 1
-    if number < 2 or (end - begin) // number < horizon:
-        raise InputError(
-            f"{number} blocks of {max(0, end - begin)} windows with look-back {sums.lookback} and "
-            f"horizon {horizon} can't be held out; there must be 2 or more blocks of "
-            f"{horizon} windows or more. Pass more rows, fewer blocks, or shorter sizes."
-        )
-    edges = [begin + (end - begin) * part // number for part in range(number + 1)]
-    held_out = list(pairwise(edges))
-    # A window's targets span `horizon` rows, so as many windows on both sides share some of them.
-    overlapping = [(max(begin, a - horizon + 1), min(end, b + horizon - 1)) for a, b in held_out]
-    pairs = list(zip(held_out, overlapping, strict=True))
+    ranges = split_into_blocks(len(sums.values), sums.lookback, sums.horizon, number)
+    begin, end, horizon = ranges.begin, ranges.end, sums.horizon
+    pairs = list(zip(ranges.held_out, ranges.overlapping, strict=True))
     if not share:
         # Before the threads start: they only read the prepared sums.
         sums.prepare(*((sums.lookback, *ends) for ends in ((begin, end), *chain(*pairs))))

@@ -113,7 +113,7 @@ class WindowSums:
         if self.has_gaps:
             return gap_free_equations(self._rows(begin, stop + width - 1), lookback, horizon)
         gram = self._gram_rows(begin, stop, lookback, width)
-        _mirror_upper(gram[:, :lookback])
+        mirror_upper(gram[:, :lookback])
         moments = self._totals[stop : stop + width] - self._totals[begin : begin + width]
         sums, squares = moments.unbind(1)
         return NormalEquations(
@@ -181,7 +181,7 @@ def _is_finite(values: Tensor, size: int) -> bool:
     return all(bool(part.isfinite().all()) for part in values.split(size))
 
 
-def _mirror_upper(matrix: Tensor) -> None:
+def mirror_upper(matrix: Tensor) -> None:
     """Copy the entries above the diagonal below it, in place."""
     for first in range(0, len(matrix), MIRROR_ROWS):
         stop = first + MIRROR_ROWS

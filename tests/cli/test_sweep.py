@@ -20,7 +20,24 @@ def test_profile_and_per_channel_options_need_a_season(tmp_path, capsys):
     choice = json.loads(capsys.readouterr().out)["chosen"]
     assert (choice["season"], choice["profile_share"]) == (7, 1.0)
     assert len(choice["own_penalties"]) == 2
-    commands.sweep(str(path), **sizes, profile=True)
+    assert [trial["name"] for trial in choice["trials"]] == [
+        "seasonal profile",
+        "own maps",
+        "robust solve",
+    ]
+    commands.sweep(
+        str(path),
+        **sizes,
+        profile=False,
+        per_channel=False,
+        robust=False,
+        keep_level=False,
+        json=True,
+    )
+    plain = json.loads(capsys.readouterr().out)["chosen"]
+    assert plain.keys() == {"shared", "transform", "trials"}
+    assert (plain["transform"], plain["trials"]) == (None, [])
+    commands.sweep(str(path), **sizes)
     assert "100% of the 7-row profile subtracted" in capsys.readouterr().out.replace("\n", " ")
     with pytest.raises(
         InputError, match=r"season of .*daily.csv is unknown. Pass its number of ro"
