@@ -52,7 +52,7 @@ def test_readme_shows_the_committed_errors():
 
 def test_closed_form_runs_and_its_errors_are_exact(data_dir, tmp_path):
     rows = repeat_page("accuracy_closed_form", tmp_path, data_dir=data_dir)
-    assert [row["maps"] for row in rows] == ["shared"] * 2 + ["own"] * 2 + ["own, profile"] * 2
+    assert [row["maps"] for row in rows] == ["shared"] * 2 + ["default"] * 2
     assert all(row["difference"] < 1e-5 and row["windows"] == 544 for row in rows)
     assert max(row["difference"] for row in committed_rows("accuracy_closed_form")) < 1e-5
 
