@@ -19,7 +19,7 @@ from revin_forecast.utils.threads import thread_map
 class FoldMaps:
     """Maps of a sweep for each fit without one block of time.
 
-    The profile is that of all rows: whoever compares two additions, compares them with the same.
+    The profile is that of all rows, so two additions are compared with the same profile.
 
     Args:
         values: (time, channels) float64: the rows of the sweep.

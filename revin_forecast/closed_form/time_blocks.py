@@ -180,7 +180,7 @@ def hold_out_blocks(
     if not share:
         # Before the threads start: they only read the prepared sums.
         sums.prepare(*((sums.lookback, *ends) for ends in ((begin, end), *chain(*pairs))))
-        sums.prepare(*((1, *ends) for ends in held_out))
+        sums.prepare(*((1, *ends) for ends in ranges.held_out))
         total = sums.equations_over(begin, end)
         return thread_map(lambda pair: _hold_out_block(sums, lambda: total, *pair), pairs)
 

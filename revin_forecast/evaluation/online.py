@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from revin_forecast.closed_form.seasonal_profile import DeseasonalizedModel
-from revin_forecast.closed_form.sweep_result import SweepResult
+from revin_forecast.closed_form.sweep_result import SweepModel, SweepResult
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation.holdout import Scores, score
@@ -71,14 +71,15 @@ def evaluate_online(
     )
 
 
-def _score_part(
-    split: ChronologicalSplit, model: Reversible | DeseasonalizedModel, horizon: int
-) -> Scores:
+def _score_part(split: ChronologicalSplit, model: SweepModel, horizon: int) -> Scores:
     """Score the windows of a split's test part."""
-    inner = model.model if isinstance(model, DeseasonalizedModel) else model
+    inner, has_profile = model, False
+    while not isinstance(inner, Reversible):
+        has_profile |= isinstance(inner, DeseasonalizedModel)
+        inner = inner.model
     lookback = inner.backbone.lookback
     assert isinstance(lookback, int)  # the backbone is a Ridge
-    if isinstance(model, DeseasonalizedModel):
+    if has_profile:
         # The model looks up the phase of its profile by the row number.
         row_numbers = np.arange(len(split.values), dtype=np.float64)[:, None]
         split = replace(split, known=row_numbers)

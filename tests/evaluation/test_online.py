@@ -29,7 +29,10 @@ def test_one_solve_is_the_usual_protocol():
         evaluate_online(split, usual.sweep_result, 1), usual.horizons, strict=True
     ):
         assert (online.horizon, online.solves) == (fixed.horizon, 1)
-        assert online.scores == fixed.scores
+        # Rounded differently: one by the module, one by a product of all windows of a channel.
+        assert online.scores.mse == pytest.approx(fixed.scores.mse, rel=1e-6)
+        assert online.scores.mae == pytest.approx(fixed.scores.mae, rel=1e-6)
+        assert online.scores.windows == fixed.scores.windows
 
 
 @pytest.mark.parametrize("grid", [SMALL, SweepGrid((8,), (3, 6), PENALTIES, 3, season=12)])
