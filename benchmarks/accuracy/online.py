@@ -63,7 +63,8 @@ def main(options: Options, page: EvidencePage) -> None:
         for maps in options.maps:
             for row in score_set(name, options.data_dir, options.quick, maps):
                 page.add(row)
-    page.text = TEXT.replace("{findings}", describe_findings(page.rows))
+    if "own, profile" in options.maps:
+        page.text = TEXT.replace("{findings}", describe_findings(page.rows))
 
 
 def score_set(name: str, data_dir: str | None, quick: bool, maps: str) -> list[Row]:
