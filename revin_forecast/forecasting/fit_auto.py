@@ -111,6 +111,8 @@ def _keep_rows(series: Series, selected: SelectionResult) -> UpdateState | None:
     if is_interpolated or any(map(needs_training, combination.members)):
         return None
     can_condense = selected.refit.own_share is None and all(map(has_sums, combination.members))
+    # Weights of windows are found on the rows.
+    can_condense &= not any(member.get("is_robust") for member in combination.descriptions)
     width = selected.config.lookback + selected.config.horizon
     return UpdateState(series.values, width, selected.refit, can_condense)
 
@@ -132,7 +134,9 @@ def _select(
             "look-back and the normalizer out, or pass more rows."
         )
     values = standardizer.transform(series.values)
-    table = _select_for_table(config, series, values, train_rows) if has_table_models else None
+    table = None
+    if has_table_models:
+        table = _select_for_table(config, series, standardizer, train_rows)
     if table is not None and (is_named or not can_join(series.values, table)):
         return table
     chosen = config.selection.season
@@ -146,7 +150,7 @@ def _select(
 def _select_for_table(
     config: ForecasterConfig,
     series: Series,
-    values: np.ndarray,
+    standardizer: Standardizer,
     train_rows: int,
 ) -> SelectionResult:
     """Select among naive forecasts and maps of the whole table on its validation part."""
@@ -158,9 +162,16 @@ def _select_for_table(
 
     # A normalizer that the user names fixes the level that is subtracted from each window.
     centring = None if config.normalizer is None else find_centring(config.normalizer)
+    values = standardizer.transform(series.values)
     seasons = config.selection.season or detect_seasons(values, series.frequency, train_rows)
     task = SelectionTask(
-        values, train_rows, config.horizon, seasons, find_target_indices(series), series.filled
+        values,
+        train_rows,
+        config.horizon,
+        seasons,
+        find_target_indices(series),
+        series.filled,
+        standardizer.transform(np.zeros((1, values.shape[1])))[0],
     )
     selector = Selector(task, config.selection, centring, config.lookback)
     return select_model(selector, config.training)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from revin_forecast.backbones import Repeat, Ridge, SeasonalNaive
 from revin_forecast.errors import InputError
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.models.spec import ModuleSpec
-from revin_forecast.normalizers import Identity, LastValue, RevIN
+from revin_forecast.normalizers import Identity, LastValue, LogMean, RevIN
 from revin_forecast.normalizers.level_shares import estimate_level_shares
 from revin_forecast.selection.task import SelectionTask
 from revin_forecast.utils.shapes import Future
@@ -27,6 +27,8 @@ NORMALIZERS: dict[Centring, ModuleSpec] = {
     "median": ModuleSpec.from_class(partial(RevIN, statistic="median", affine=False)),
 }
 """The normalizer that subtracts each level."""
+LOG_MEAN = ModuleSpec.from_class(LogMean)
+"""The normalizer of maps on logarithms."""
 LOOKBACKS = (48, 96, 192, 336, 512, 720)
 """Look-backs that are tried on every table with enough rows."""
 MAX_LOOKBACK = 1024
@@ -51,21 +53,38 @@ class Candidate:
     """Class and parameters of the normalizer."""
     lookback: int
     """Steps of the look-back."""
+    is_robust: bool = False
+    """Whether a Ridge is solved twice, with smaller weights for the windows of large errors."""
 
     @property
     def model_name(self) -> str:
-        """The backbone's name, with the season or "one each" (a map for each channel)."""
+        """The backbone's name, with the season, "robust" or "one each" (a map for each channel)."""
         parameters = self.backbone.parameters
         if "season" in parameters:
             return f"{self.backbone.name} ({parameters['season']})"
-        return f"{self.backbone.name}, one each" if parameters else self.backbone.name
+        notes = ["robust"] if self.is_robust else []
+        notes += ["one each"] if parameters else []
+        return ", ".join([self.backbone.name, *notes])
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Backbone, normalizer and look-back, as `WeightedCombination` takes them.
+
+        Robust maps are marked, so that an update solves them again in the same way.
+        """
+        parts = {
+            "backbone": self.backbone,
+            "normalizer": self.normalizer,
+            "lookback": self.lookback,
+        }
+        return parts | ({"is_robust": True} if self.is_robust else {})
 
     @property
     def centring(self) -> str:
-        """The level subtracted from each window, or another normalizer's name; empty if naive."""
+        """The level subtracted from each window, "log", or another normalizer; empty if naive."""
         if self.backbone.name in ("Repeat", "SeasonalNaive"):
             return ""
-        for centring, normalizer in NORMALIZERS.items():
+        for centring, normalizer in (NORMALIZERS | {"log": LOG_MEAN}).items():
             if normalizer == self.normalizer:
                 return centring
         return self.normalizer.name

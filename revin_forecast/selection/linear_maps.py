@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from revin_forecast.backbones.ridge import DEFAULT_PENALTIES, Ridge
 from revin_forecast.closed_form.lag_sums import LagSums
 from revin_forecast.closed_form.normal_equations import NormalEquations, ridge_path, solve_ridge
+from revin_forecast.closed_form.robust_equations import robust_equations
 from revin_forecast.closed_form.window_choice import observed_target_equations
 from revin_forecast.closed_form.window_sums import gap_free_equations
 from revin_forecast.models.reversible import Reversible
@@ -17,7 +18,8 @@ from revin_forecast.normalizers import LocationScaleNormalizer
 from revin_forecast.selection.candidates import NORMALIZERS, Candidate, Centring
 
 MAX_GATHERED_WINDOWS = 6_000
-"""Most windows to gather where no closed form of their sums exists: for a median, and with gaps."""
+"""Most windows to gather where no closed form of their sums exists: for a median, with gaps, and
+for weights of windows."""
 MIN_WINDOWS_PER_STEP = 10
 """Windows without gaps, for each step of the look-back, above which only these are used."""
 MIN_ROWS_PER_LOOKBACK = 16
@@ -42,6 +44,8 @@ class LinearMap:
     centring: Centring
     channels: tuple[int, ...] | None
     """Indices of the channels that share the map; None: all."""
+    is_robust: bool = False
+    """Whether it was solved twice, with smaller weights for the windows of large errors."""
 
     def refit(self, values: Tensor, earlier: LagSums | None = None) -> tuple[Tensor, Tensor] | None:
         """Solve the map again on all windows of some values, with the same penalty.
@@ -68,7 +72,8 @@ class LinearMap:
         if _is_rounding_noise(centred):
             return None
         weight = solve_ridge(centred, self.penalty)
-        return weight, _solve_bias(weight, equations, has_intercept)
+        pair = weight, _solve_bias(weight, equations, has_intercept)
+        return _solve_again(rows, self.centring, self.penalty, *pair) if self.is_robust else pair
 
 
 @torch.no_grad()
@@ -148,6 +153,17 @@ class LinearMapSolver:
         bias = _solve_bias(weight, training, has_intercept)
         return LinearMap(weight, bias, penalty, centring, channels)
 
+    def solve_robust(self, linear: LinearMap) -> LinearMap:
+        """Solve a map of this solver again, with smaller weights for windows of large errors.
+
+        Such a map is closer to the least absolute error, which MASE measures. The penalty stays.
+        """
+        rows = self._select_part_rows(0, linear.weight.shape[1], linear.channels)
+        weight, bias = _solve_again(
+            rows, linear.centring, linear.penalty, linear.weight, linear.bias
+        )
+        return replace(linear, weight=weight, bias=bias, is_robust=True)
+
     def _sum_parts(
         self, centring: Centring, lookback: int, channels: tuple[int, ...] | None
     ) -> list[NormalEquations]:
@@ -189,6 +205,22 @@ class LinearMapSolver:
         return rows if channels is None else rows[:, list(channels)]
 
 
+def take_logarithms(values: Tensor, zero: Tensor) -> Tensor:
+    """Return ln(values - zero) with mean 0 and deviation 1, for maps inside `LogMean`.
+
+    One map for all channels gives each the same weight, as on values.
+
+    Args:
+        values: (time, channels), NaN where unobserved.
+        zero: (channels,); values at or below it have no logarithm and become NaN.
+    """
+    amounts = values - zero
+    logs = torch.where(amounts > 0, amounts, torch.nan).log()
+    logs = logs - logs.nanmean(dim=0)
+    deviation = logs.square().nanmean(dim=0).sqrt()
+    return logs / torch.where(deviation > 0, deviation, 1)
+
+
 def _sum_windows(
     rows: Tensor,
     centring: Centring,
@@ -211,6 +243,21 @@ def _sum_windows(
     return observed_target_equations(
         rows, _build_normalizer(centring), lookback, horizon, MAX_GATHERED_WINDOWS
     )
+
+
+def _solve_again(
+    rows: Tensor, centring: Centring, penalty: float, weight: Tensor, bias: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return weight and bias of the map solved with robust weights; unchanged without errors."""
+    equations = robust_equations(
+        rows, _build_normalizer(centring), weight, bias, MAX_GATHERED_WINDOWS
+    )
+    has_intercept = centring == "none"
+    centred = equations.subtract_means(*equations.means()) if has_intercept else equations
+    if not equations.count or _is_rounding_noise(centred):
+        return weight, bias
+    weight = solve_ridge(centred, penalty)
+    return weight, _solve_bias(weight, equations, has_intercept)
 
 
 def _is_rounding_noise(equations: NormalEquations) -> bool:

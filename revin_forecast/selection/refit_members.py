@@ -12,9 +12,10 @@ from revin_forecast.backbones import Ridge
 from revin_forecast.closed_form.lag_sums import LagSums
 from revin_forecast.models.ensemble import WeightedCombination, to_spec
 from revin_forecast.models.reversible import Reversible
-from revin_forecast.selection.candidates import NORMALIZERS, Centring
+from revin_forecast.normalizers import LogMean
+from revin_forecast.selection.candidates import LOG_MEAN, NORMALIZERS, Centring
 from revin_forecast.selection.changed_maps import solve_changes
-from revin_forecast.selection.linear_maps import LinearMap
+from revin_forecast.selection.linear_maps import LinearMap, take_logarithms
 from revin_forecast.selection.select_local import solve_short_maps
 
 CHANGED_PENALTIES = 2
@@ -62,15 +63,20 @@ def refit_table_maps(
     ):
         if not len(penalties):
             continue
+        normalizer, rows, sums = member.normalizer, values, earlier
+        if isinstance(normalizer, LogMean):
+            # Their rows are kept: sums of values say nothing about logarithms.
+            rows, sums = take_logarithms(values, normalizer.zero), None
         centring = _find_centring(description)
+        is_robust = bool(description.get("is_robust", False))
         ridge = member.backbone
         assert isinstance(ridge, Ridge)  # no other member has penalties
         weights, biases = ridge.weight, ridge.bias
         if ridge.per_channel and len(penalties) == CHANGED_PENALTIES < ridge.channels:
             shared = LinearMap(weights[0], biases[0], float(penalties[0]), centring, None)
-            solved = shared.refit(values, earlier)
+            solved = shared.refit(rows, sums)
             if solved is not None:
-                changes = solve_changes(values, solved[0], centring, [float(penalties[1])], earlier)
+                changes = solve_changes(rows, solved[0], centring, [float(penalties[1])], sums)
                 weights.copy_(changes[0])
             continue
         if not ridge.per_channel:
@@ -79,8 +85,9 @@ def refit_table_maps(
             if np.isnan(penalty):
                 continue
             channels = (index,) if ridge.per_channel else None
-            chosen = LinearMap(weights[index], biases[index], float(penalty), centring, channels)
-            solved = chosen.refit(values, earlier)
+            pair = weights[index], biases[index]
+            chosen = LinearMap(*pair, float(penalty), centring, channels, is_robust)
+            solved = chosen.refit(rows, sums)
             if solved is not None:
                 weights[index], biases[index] = (part.to(weights.dtype) for part in solved)
 
@@ -88,6 +95,8 @@ def refit_table_maps(
 def _find_centring(description: Mapping[str, Any]) -> Centring:
     """Return the level that a map of the whole table subtracts from its windows."""
     normalizer = to_spec(description["normalizer"])
+    if normalizer == LOG_MEAN:
+        return "mean"
     return next(centring for centring, known in NORMALIZERS.items() if known == normalizer)
 
 

@@ -145,7 +145,7 @@ def _build_model_config(
     members: Sequence[EvaluatedCandidate], selector: Selector, training: TrainingSettings
 ) -> ModelConfig:
     """Return the configuration of the combination, with the longest look-back of its members."""
-    member_specs = [vars(member.candidate) for member in members]
+    member_specs = [member.candidate.description for member in members]
     longest = max(member.candidate.lookback for member in members)
     # Long enough to estimate a window's scale, but at most a third of the training rows.
     scale_lookback = min(

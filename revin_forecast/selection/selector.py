@@ -1,11 +1,12 @@
 """Try candidates on validation windows in a fixed order, within a time budget."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from revin_forecast.backbones import NHITS, DLinear, PatchTST, TSMixer
 from revin_forecast.data.split import ChronologicalSplit
@@ -14,6 +15,7 @@ from revin_forecast.models.reversible import Reversible
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import RevIN
 from revin_forecast.selection.candidates import (
+    LOG_MEAN,
     Candidate,
     Centring,
     EvaluatedCandidate,
@@ -23,12 +25,13 @@ from revin_forecast.selection.candidates import (
     make_linear_candidate,
 )
 from revin_forecast.selection.changed_maps import list_change_lookbacks, select_changed_map
-from revin_forecast.selection.linear_maps import LinearMap, LinearMapSolver, build_map_model
+from revin_forecast.selection.linear_maps import LinearMap, LinearMapSolver
 from revin_forecast.selection.settings import SelectionSettings
+from revin_forecast.selection.solved_maps import LogValues, SolvedMaps
 from revin_forecast.selection.task import SelectionTask
 from revin_forecast.selection.trained_candidates import (
-    MAX_TRAINED_LOOKBACK,
     can_be_built,
+    choose_trained_lookback,
     keep_if_all_rows,
 )
 from revin_forecast.selection.validation import ValidationWindows
@@ -44,6 +47,8 @@ MANY_CHANNELS = 32
 """Number of channels above which their maps are changes of the shared one, which are fast."""
 MAX_BEST_POINTS = 3
 """Number of the best look-backs at which other levels are tried."""
+MAX_ROBUST_POINTS = 2
+"""Number of the best grid points at which the map is solved again with robust weights."""
 MAX_OWN_MAP_POINTS = 2
 """Number of the best grid points at which a map for each channel is tried."""
 TRAINED_BACKBONES = (DLinear, NHITS, TSMixer, PatchTST)
@@ -102,7 +107,8 @@ class Selector:
         self.evaluated_candidates: list[EvaluatedCandidate] = []
         self.skipped_candidates: list[str] = []
         self._mase_by_point: dict[GridPoint, float] = {}
-        # Replaced in `run` by the function that advances the progress bar.
+        self._map_by_point: dict[GridPoint, LinearMap] = {}
+        self._logs = LogValues.from_task(task) if centring is None else None
         self._advance: Callable[..., None] = lambda *_: None
         self._deadline = time.monotonic() + settings.budget_seconds
 
@@ -112,11 +118,7 @@ class Selector:
         return self.seasons[0] if self.seasons else 1
 
     def run(self, training: TrainingSettings) -> list[EvaluatedCandidate]:
-        """Evaluate all candidates that the time budget allows; the naive ones always.
-
-        Args:
-            training: settings of trained backbones, for effort "thorough".
-        """
+        """Evaluate all candidates that the time budget allows; the naive ones always."""
         with progress("choosing a model", self._count_candidates()) as advance:
             self._advance = advance
             for candidate in list_naive_candidates(self.seasons, self.max_lookback):
@@ -135,9 +137,9 @@ class Selector:
         lookbacks, channels = len(self.lookbacks), self.task.channels
         best = min(MAX_BEST_POINTS, lookbacks)
         if self.centring is None:
-            lookbacks += (len(self.centrings) - 1) * best + 1
-        count += lookbacks
-        count += len(self.change_lookbacks)
+            lookbacks += (len(self.centrings) - 1) * best
+        count += lookbacks + min(MAX_ROBUST_POINTS, lookbacks)
+        count += len(self.change_lookbacks) + int(self._logs is not None)
         if 1 < channels <= MANY_CHANNELS:
             count += min(MAX_OWN_MAP_POINTS, lookbacks)
         return count + (len(TRAINED_BACKBONES) if self.settings.effort == "thorough" else 0)
@@ -149,17 +151,8 @@ class Selector:
         self._evaluate(candidate, model, lambda rows: model, start)
 
     def _try_maps(self) -> None:
-        """Try a map for all channels at each look-back, then refine the best look-backs.
-
-        The refinements are other levels and a map for each channel. A full grid of look-backs,
-        levels and channels would cost too much.
-        """
-        solver = LinearMapSolver(
-            torch.from_numpy(self.task.values[: self.task.train]),
-            torch.from_numpy(self.task.values[self.task.train - self.max_lookback :]),
-            self.max_lookback,
-            self.task.horizon,
-        )
+        """Try a map for all channels at each look-back, then refine the best look-backs."""
+        solver = self._make_solver(torch.from_numpy(self.task.values))
         first, *others = (self.centring,) if self.centring else self.centrings
         self._try_points(solver, [(first, lookback) for lookback in self.lookbacks])
         if self.centring is None:
@@ -168,12 +161,13 @@ class Selector:
                 solver,
                 [(centring, lookback) for centring in others for lookback in best_lookbacks],
             )
-            self._try_points(solver, [("median", lookback) for lookback in best_lookbacks[:1]])
+        self._try_robust(solver, self._rank_points()[:MAX_ROBUST_POINTS])
         if self.task.channels > MANY_CHANNELS:
             self._try_changed_maps(solver)
         elif self.task.channels > 1:
-            best_points = self._rank_points()[:MAX_OWN_MAP_POINTS]
-            self._try_points(solver, best_points, per_channel=True)
+            self._try_points(solver, self._rank_points()[:MAX_OWN_MAP_POINTS], per_channel=True)
+        if self._logs is not None and self._mase_by_point:
+            self._try_logs(self._logs, self._rank_points()[0][1])
 
     def _rank_points(self) -> list[GridPoint]:
         """Return the grid points tried so far with a map for all channels, best first."""
@@ -190,13 +184,11 @@ class Selector:
                 continue
             start = time.monotonic()
             maps = [solver.solve(centring, lookback, group) for group in groups]
-            solved = [linear and (linear.weight, linear.bias) for linear in maps]
-            model = build_map_model(candidate, self.task.horizon, self.task.channels, solved)
-            penalties = tuple(math.nan if linear is None else linear.penalty for linear in maps)
-            refit = partial(self._refit_ridge, candidate, maps)
-            self._evaluate(candidate, model, refit, start, penalties)
+            self._evaluate_maps(candidate, maps, start)
             if not per_channel:
                 self._mase_by_point[centring, lookback] = self.evaluated_candidates[-1].mase
+                if maps[0] is not None:
+                    self._map_by_point[centring, lookback] = maps[0]
 
     def _try_changed_maps(self, solver: LinearMapSolver) -> None:
         """Try a penalized change of the shared map for each of many channels."""
@@ -214,13 +206,48 @@ class Selector:
             penalties = shared.penalty, changed.penalty
             self._evaluate(candidate, model, changed.refit, start, penalties)
 
-    def _refit_ridge(
-        self, candidate: Candidate, maps: Sequence[LinearMap | None], rows: int
-    ) -> Reversible:
-        """Return the candidate with its maps solved again on the first rows."""
-        values = torch.from_numpy(self.task.values[:rows])
-        solved = [linear and linear.refit(values) for linear in maps]
-        return build_map_model(candidate, self.task.horizon, self.task.channels, solved)
+    def _try_robust(self, solver: LinearMapSolver, points: Sequence[GridPoint]) -> None:
+        """Solve the maps at some grid points again, with weights by their errors."""
+        for point in points:
+            linear = self._map_by_point.get(point)
+            candidate = replace(make_linear_candidate(*point, per_channel=False), is_robust=True)
+            if linear is None or not self._has_time_for(candidate):
+                continue
+            start = time.monotonic()
+            self._evaluate_maps(candidate, [solver.solve_robust(linear)], start)
+
+    def _try_logs(self, logs: LogValues, lookback: int) -> None:
+        """Solve maps on logarithms: one for each of a few channels, or one for all."""
+        per_channel = 1 < (channels := self.task.channels) <= MANY_CHANNELS
+        groups = [(channel,) for channel in range(channels)] if per_channel else [None]
+        candidate = replace(
+            make_linear_candidate("mean", lookback, per_channel), normalizer=LOG_MEAN
+        )
+        if not self._has_time_for(candidate):
+            return
+        start = time.monotonic()
+        solver = self._make_solver(logs.values)
+        maps = [solver.solve("mean", lookback, group) for group in groups]
+        self._evaluate_maps(candidate, maps, start, logs)
+
+    def _make_solver(self, values: Tensor) -> LinearMapSolver:
+        """Return the solver of maps of all rows, on values or on logarithms."""
+        train, longest = self.task.train, self.max_lookback
+        parts = values[:train], values[train - longest :]
+        return LinearMapSolver(*parts, longest, self.task.horizon)
+
+    def _evaluate_maps(
+        self,
+        candidate: Candidate,
+        maps: Sequence[LinearMap | None],
+        start: float,
+        logs: LogValues | None = None,
+    ) -> None:
+        """Evaluate a Ridge with one map for all channels, or one for each."""
+        values = torch.from_numpy(self.task.values) if logs is None else logs.values
+        zero = None if logs is None else logs.zero
+        solved = SolvedMaps(candidate, maps, values, self.task.horizon, zero)
+        self._evaluate(candidate, solved.build(), solved.refit, start, solved.penalties)
 
     def _try_trained(self, training: TrainingSettings) -> None:
         """Train each backbone of `TRAINED_BACKBONES` at the look-back of the best map."""
@@ -228,16 +255,10 @@ class Selector:
         split = ChronologicalSplit(
             task.values, task.train, rows, rows, scaling_rows=rows, filled=task.filled
         )
-        maps = [
-            entry for entry in self.evaluated_candidates if entry.candidate.backbone.name == "Ridge"
-        ]
-        best_map = min(maps, key=lambda entry: entry.mase) if maps else None
-        lookback = best_map.candidate.lookback if best_map else self.max_lookback
+        lookback = choose_trained_lookback(self.evaluated_candidates, self.max_lookback)
         normalizer = ModuleSpec.from_class(RevIN)
         for backbone in TRAINED_BACKBONES:
-            candidate = Candidate(
-                ModuleSpec.from_class(backbone), normalizer, min(lookback, MAX_TRAINED_LOOKBACK)
-            )
+            candidate = Candidate(ModuleSpec.from_class(backbone), normalizer, lookback)
             if not self._has_time_for(candidate):
                 continue
             start = time.monotonic()
@@ -254,14 +275,11 @@ class Selector:
         """Return whether the budget allows a candidate, and show it as the next one or skip it."""
         remaining = self._deadline - time.monotonic()
         if remaining < 0:
-            self._skip(candidate)
+            self.skipped_candidates.append(candidate.title)
+            self._advance()
             return False
         self._advance(0, f"{candidate.title}, {remaining:.0f} s of budget left")
         return True
-
-    def _skip(self, candidate: Candidate) -> None:
-        self.skipped_candidates.append(candidate.title)
-        self._advance()
 
     def _evaluate(
         self,
@@ -271,19 +289,10 @@ class Selector:
         start: float,
         penalties: tuple[float, ...] = (),
     ) -> None:
-        """Record the candidate's forecast and error on the validation windows.
-
-        Args:
-            candidate: the candidate.
-            model: the candidate, fitted on the training rows.
-            refit: see `EvaluatedCandidate.refit`.
-            start: time on the monotonic clock at which its fit began.
-            penalties: see `EvaluatedCandidate.penalties`.
-        """
+        """Record forecast and error of a model whose fit began at `start`, a monotonic time."""
         forecast = self.validation.forecast(model, candidate.lookback)
         errors = absolute_errors(forecast.unsqueeze(0), self.validation.truth)[0]
-        mase = self.validation.mase(errors)
-        seconds = time.monotonic() - start
+        mase, seconds = self.validation.mase(errors), time.monotonic() - start
         self.evaluated_candidates.append(
             EvaluatedCandidate(candidate, forecast, refit, mase, seconds, penalties)
         )

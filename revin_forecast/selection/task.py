@@ -21,6 +21,8 @@ class SelectionTask:
     """Indices of the channels to forecast; the others are inputs only. None: all."""
     filled: np.ndarray | None = None
     """(time, channels) True where a gap was interpolated; such values are not scored."""
+    zero: np.ndarray | None = None
+    """(channels,) standardized value that stands for 0 in the table's units; None: unknown."""
 
     @property
     def channels(self) -> int:

@@ -1,11 +1,21 @@
 """Rules for backbones that the automatic choice trains."""
 
+from collections.abc import Sequence
+
 from revin_forecast.errors import InputError
 from revin_forecast.models.reversible import Reversible
+from revin_forecast.selection.candidates import EvaluatedCandidate
 from revin_forecast.training.model_config import ModelConfig
 
 MAX_TRAINED_LOOKBACK = 336
 """Longest look-back of a trained backbone."""
+
+
+def choose_trained_lookback(evaluated: Sequence[EvaluatedCandidate], default: int) -> int:
+    """Return the look-back of the best map, or the default without maps; at most 336 steps."""
+    maps = [entry for entry in evaluated if entry.candidate.backbone.name == "Ridge"]
+    best_map = min(maps, key=lambda entry: entry.mase) if maps else None
+    return min(best_map.candidate.lookback if best_map else default, MAX_TRAINED_LOOKBACK)
 
 
 def can_be_built(config: ModelConfig, channels: int) -> bool:

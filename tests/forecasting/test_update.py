@@ -140,7 +140,8 @@ def test_the_automatic_choice_is_solved_again_with_its_weights(rows):
     assert torch.equal(new.weights, old.weights)
     values = torch.from_numpy(before.standardizer.transform(table.iloc[:, 1:].to_numpy()))
     checked = 0
-    for member, penalties in zip(new.members, before.update_state.settings.penalties, strict=True):
+    choices = before.update_state.settings.penalties
+    for member, description, penalties in zip(new.members, new.descriptions, choices, strict=True):
         ridge = member.backbone
         if len(penalties) != 1:
             continue
@@ -149,7 +150,8 @@ def test_the_automatic_choice_is_solved_again_with_its_weights(rows):
             for name, known in NORMALIZERS.items()
             if str(known.build(2)) == str(member.normalizer)
         )
-        chosen = LinearMap(ridge.weight, ridge.bias, float(penalties[0]), centring, None)
+        pair, is_robust = (ridge.weight, ridge.bias), description.get("is_robust", False)
+        chosen = LinearMap(*pair, float(penalties[0]), centring, None, is_robust)
         weight, bias = chosen.refit(values)
         torch.testing.assert_close(ridge.weight, weight.float(), rtol=1e-6, atol=1e-8)
         torch.testing.assert_close(ridge.bias, bias.float(), rtol=1e-6, atol=1e-8)
