@@ -12,6 +12,9 @@ HEAD_PENALTY = 1e-3
 MAX_WINDOWS = 60_000
 """Windows of all channels that `sum_level_windows` visits, evenly spaced."""
 
+MAX_PRODUCTS = 10**10
+"""Products in the sums over these windows. Longer windows are fewer: half a second on one core."""
+
 MAX_BLOCK_VALUES = 2**22
 """Values in a block of windows: 32 MiB of float64."""
 
@@ -80,7 +83,7 @@ def build_level_head(sums: LevelSums, weight: Tensor, level_map: Tensor) -> Leve
 
 
 def sum_level_windows(values: Tensor, lookback: int, horizon: int) -> LevelSums:
-    """Return the sums over evenly spaced windows of all channels, at most about `MAX_WINDOWS`.
+    """Return the sums over evenly spaced windows of all channels; see `choose_windows`.
 
     Unobserved inputs count as the level. Sums over observed targets are scaled up to all windows
     (available-case analysis); windows without an observed input are left out.
@@ -91,25 +94,58 @@ def sum_level_windows(values: Tensor, lookback: int, horizon: int) -> LevelSums:
         horizon: steps to forecast.
     """
     windows = values.unfold(0, lookback + horizon, 1)
-    stride = max(1, -(-len(windows) * values.shape[1] // MAX_WINDOWS))
-    # Counted from the end: the last window holds the most recent rows.
-    starts = torch.arange((len(windows) - 1) % stride, len(windows), stride)
-    size = max(1, MAX_BLOCK_VALUES // windows[0].numel())
-    gram = values.new_zeros(lookback + 1, lookback + 1)
-    cross = values.new_zeros(horizon, lookback + 1)
-    windows_used, targets_used = values.new_zeros(()), values.new_zeros(horizon)
+    starts, channels = choose_windows(len(windows), values.shape[1], lookback, horizon)
+    size = max(1, MAX_BLOCK_VALUES // (lookback + horizon))
+    gram, cross, level_squares, level_inputs, level_targets = (
+        values.new_zeros(shape)
+        for shape in ((lookback, lookback), (horizon, lookback), (), lookback, horizon)
+    )
+    windows_used, targets_used = 0, values.new_zeros(horizon)
     for first in range(0, len(starts), size):
-        block = windows[starts[first : first + size]].flatten(0, 1)
-        observed = block.isfinite()
-        observed &= observed[:, :lookback].any(dim=1, keepdim=True)
-        past = torch.where(observed, block, 0)[:, :lookback]
-        count = observed[:, :lookback].sum(dim=1, keepdim=True).clamp(min=1)
-        level = past.sum(dim=1, keepdim=True) / count
-        centred = torch.where(observed, block - level, 0)
-        inputs = torch.cat([level, centred[:, :lookback]], dim=1)
+        block = windows[starts[first : first + size], channels[first : first + size]]
+        level = block[:, :lookback].mean(dim=1, keepdim=True)
+        if not block.sum().isfinite():
+            observed = block.isfinite()
+            observed &= observed[:, :lookback].any(dim=1, keepdim=True)
+            past = torch.where(observed, block, 0)[:, :lookback]
+            count = observed[:, :lookback].sum(dim=1, keepdim=True)
+            level = past.sum(dim=1, keepdim=True) / count.clamp(min=1)
+            block = torch.where(observed, block, level)
+            windows_used += int((count > 0).sum())
+            targets_used += observed[:, lookback:].sum(dim=0)
+        else:
+            windows_used += len(block)
+            targets_used += len(block)
+        block -= level
+        inputs, targets, level = block[:, :lookback], block[:, lookback:], level[:, 0]
         gram += inputs.mT @ inputs
-        cross += centred[:, lookback:].mT @ inputs
-        windows_used += observed[:, :lookback].any(dim=1).sum()
-        targets_used += observed[:, lookback:].sum(dim=0)
-    cross *= (windows_used / targets_used.clamp(min=1)).unsqueeze(1)
-    return LevelSums(gram[1:, 1:], cross[:, 1:], gram[0, 0], gram[0, 1:], cross[:, 0])
+        cross += targets.mT @ inputs
+        level_squares += level @ level
+        level_inputs += level @ inputs
+        level_targets += level @ targets
+    weights = windows_used / targets_used.clamp(min=1)
+    return LevelSums(
+        gram, cross * weights.unsqueeze(1), level_squares, level_inputs, level_targets * weights
+    )
+
+
+def choose_windows(
+    windows: int, channels: int, lookback: int, horizon: int
+) -> tuple[Tensor, Tensor]:
+    """Return first row and channel of evenly spaced windows, by `MAX_WINDOWS` and `MAX_PRODUCTS`.
+
+    Args:
+        windows: windows of each channel.
+        channels: number of channels.
+        lookback: steps of the look-back window.
+        horizon: steps to forecast.
+    """
+    stride = max(1, -(-windows * channels // MAX_WINDOWS))
+    # Counted from the end: the last window holds the most recent rows.
+    starts = torch.arange((windows - 1) % stride, windows, stride)
+    # If that is too much, each start takes other channels, so that all rows and channels count.
+    products = len(starts) * channels * lookback * (lookback + horizon)
+    every = max(1, -(-products // MAX_PRODUCTS))
+    turns = torch.arange(len(starts) - 1, -1, -1).unsqueeze(1) + torch.arange(channels)
+    numbers, chosen = (turns % every == 0).nonzero(as_tuple=True)
+    return starts[numbers], chosen

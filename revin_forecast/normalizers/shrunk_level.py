@@ -124,8 +124,9 @@ class ShrunkLevel(
                 f"{self.lookback} but got rows of {values.shape[1]} and {lookback}. Build a layer "
                 "of these sizes."
             )
-        values = values.detach().double()
-        rows = torch.where(values.isfinite(), values, torch.nan)  # a copy, which may be changed
+        values = values.detach()
+        # A copy, which may be changed.
+        rows = torch.where(values.isfinite(), values, torch.nan).double()
         mean = rows.nanmean(dim=0).nan_to_num()
         shares = estimate_level_shares(rows, lookback)
         if len(rows) < self.lookback + self.horizon:
@@ -133,6 +134,9 @@ class ShrunkLevel(
         with torch.no_grad():
             self.shares.copy_(shares)
             self.training_mean.copy_(mean)
+            # Nothing of an earlier call is left.
+            self.slopes.zero_()
+            self.reading_weights.fill_(1 / self.lookback)
         if shares.any():
             # Channels of other units have the same weight, also if the rows are not standardized.
             rows -= mean
@@ -197,6 +201,8 @@ class ShrunkLevel(
         return LocationScale(anchor.expand_as(change), residual + change, scale)
 
     def extra_repr(self) -> str:
-        """Show the sizes, and the mean share that is kept."""
+        """Show the sizes, and the mean share that is kept if it is known."""
         sizes = f"{super().extra_repr()}, lookback={self.lookback}, horizon={self.horizon}"
+        if self.shares.is_meta:  # without values
+            return sizes
         return f"{sizes}, mean share {self.shares.mean().item():.2f}"

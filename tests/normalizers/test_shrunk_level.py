@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from revin_forecast import RevIN, ShrunkLevel
-from revin_forecast.normalizers.level_head import HEAD_PENALTY, fit_level_head
+from revin_forecast.normalizers import level_head
+from revin_forecast.normalizers.level_head import HEAD_PENALTY, choose_windows, fit_level_head
 from revin_forecast.normalizers.level_shares import estimate_level_shares
 
 LOOKBACK, HORIZON = 12, 5
@@ -107,6 +108,40 @@ def test_head_hardly_depends_on_gaps_and_not_on_units():
     torch.testing.assert_close(scaled.reading_weights, full.reading_weights, rtol=1e-6, atol=1e-9)
     torch.testing.assert_close(gappy.slopes, full.slopes, rtol=0, atol=0.02)
     torch.testing.assert_close(gappy.shares, full.shares, rtol=0, atol=0.1)
+
+
+def test_a_second_call_leaves_nothing_of_the_first():
+    layer, values = ShrunkLevel(2, LOOKBACK, HORIZON), torch.from_numpy(simulate_rows())
+    layer.initialize_from(values, LOOKBACK)
+    assert layer.slopes.any()
+    layer.initialize_from(values.cumsum(dim=0), LOOKBACK)
+    assert not layer.shares.any()
+    fresh = ShrunkLevel(2, LOOKBACK, HORIZON)
+    for name in ("slopes", "reading_weights"):
+        assert torch.equal(getattr(layer, name), getattr(fresh, name))
+
+
+def test_long_windows_of_many_channels_are_thinned_evenly(monkeypatch):
+    starts, channels = choose_windows(3, 2, LOOKBACK, HORIZON)
+    assert torch.stack([starts, channels]).tolist() == [[0, 0, 1, 1, 2, 2], [0, 1] * 3]
+    starts, channels = choose_windows(10_561, 862, 720, 720)
+    assert 0.8 < len(starts) * 720 * 1440 / level_head.MAX_PRODUCTS < 1.01
+    assert starts.max() == 10_560
+    assert len(starts.unique()) > 60
+    assert channels.bincount(minlength=862).min() >= 5
+    values = torch.from_numpy(simulate_rows(6000))
+    full = fit_level_head(values, LOOKBACK, HORIZON)
+    monkeypatch.setattr(level_head, "MAX_PRODUCTS", 1_000_000)
+    assert 3900 < len(choose_windows(5984, 2, LOOKBACK, HORIZON)[0]) < 4000
+    thinned = fit_level_head(values, LOOKBACK, HORIZON)
+    torch.testing.assert_close(thinned.slopes, full.slopes, rtol=0, atol=0.02)
+
+
+def test_it_is_shown_with_its_mean_share_if_it_has_values():
+    layer = ShrunkLevel(2, LOOKBACK, HORIZON)
+    layer.shares.fill_(0.25)
+    assert "lookback=12, horizon=5, mean share 0.25" in repr(layer)
+    assert "horizon=5\n" in repr(layer.to("meta"))
 
 
 def test_wrong_sizes_and_heads_are_refused():
