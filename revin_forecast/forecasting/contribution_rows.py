@@ -139,7 +139,7 @@ class ContributionRows:
         """Return the columns of the table."""
         columns: dict[str, object] = {name: getattr(self, name) for name in COLUMNS}
         missing = np.isnan(self.lag)
-        # Of the nullable type, since a lag is a whole number and other rows have none.
+        # A nullable type, since a lag is a whole number and other rows have none.
         lags = np.where(missing, 0, self.lag).astype(np.int64)
         return columns | {"lag": pd.arrays.IntegerArray(lags, missing)}
 
