@@ -18,9 +18,10 @@ def estimate_level_shares(values: Tensor, lookback: int, shrinkage: float = SHRI
 
     s = max(0, 1 - k / tau^2) if tau < 0, else 0, where tau is the Dickey-Fuller t statistic of the
     channel's window means. RevIN takes the level away, which is right for a unit root; a level that
-    reverts is better kept, and its effect estimated. Near a unit root, averaging the two with a
-    weight that shrinks like this one has a smaller risk than a test that selects one of them
-    (Hansen, Journal of Econometrics 158, 2010). It takes no validation rows.
+    reverts is better kept, and its effect estimated. Near a unit root, an average of the two is
+    better than a test that selects one of them (Hansen, Journal of Econometrics 158, 2010, with
+    other weights). This average is cautious: with 20 memories or more, a test has a smaller risk.
+    It takes no validation rows.
 
     Args:
         values: (time, channels) float64, the training rows; NaN is unobserved.
