@@ -60,7 +60,9 @@ def draw_level_risks() -> LineFigure:
             )
             for name, colour, dash in FORECASTS
         ]
-        panels.append(Panel(f"risk, {part}, n = {levels}", lines, "memories in the training part, c"))
+        panels.append(
+            Panel(f"risk, {part}, n = {levels}", lines, "memories in the training part, c")
+        )
     return LineFigure(panels)
 
 
