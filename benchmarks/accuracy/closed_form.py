@@ -12,6 +12,7 @@ from benchmarks.accuracy.published_scores import PUBLISHED
 from benchmarks.accuracy.splits import load_split, shorten_split
 from benchmarks.evidence import Row
 from revin_forecast.closed_form.sweep_result import SweepGrid
+from revin_forecast.closed_form.sweep_selection import list_candidate_lookbacks
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.evaluation.sweep import SweepEvaluation, evaluate_result, evaluate_sweep
 
@@ -150,6 +151,9 @@ class Selection:
         grid, is_default = SweepGrid(sizes.lookbacks, sizes.horizons), self.maps == "default"
         if is_default:
             grid = replace(grid, per_channel=True, season=season, robust=True, keep_levels=True)
+            if sizes == USUAL_SIZES:
+                lookbacks = list_candidate_lookbacks(split.validation, split.channels)
+                grid = replace(grid, lookbacks=lookbacks)
         start = time.perf_counter()
         evaluation = evaluate_sweep(split, grid, season, transforms=is_default)
         return evaluation, time.perf_counter() - start

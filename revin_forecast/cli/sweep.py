@@ -52,7 +52,8 @@ def sweep(
         file_or_dataset: catalogued data set (`revin-forecast datasets` lists them), or CSV,
             Excel, Parquet, Arrow, JSON lines, SQLite (file.db::table).
         data_dir: folder of the catalogued data sets.
-        lookback: look-backs to try; by default those of 96 336 512 720 that the rows allow.
+        lookback: look-backs to try; by default those of 96 336 512 720 that the rows allow, and
+            1440 with at least 34,560 rows and at most 16 columns.
         horizon: horizons to forecast; by default those of 96 192 336 720 that the rows allow.
         blocks: number of blocks of time, each left out once.
         per_channel: try to adapt the shared map to each channel; by default with up to 64 channels.
@@ -111,17 +112,16 @@ def _window_sizes(
     blocks: int,
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return look-backs and horizons; by default those of the grid that the rows allow."""
-    from revin_forecast.closed_form.sweep_result import SweepGrid
+    from revin_forecast.closed_form.sweep_selection import SweepGrid, list_candidate_lookbacks
 
-    default = SweepGrid()
     if horizons is None:
         largest = min(split.test - split.validation, split.validation // (3 * max(1, blocks)))
-        horizons = [size for size in default.horizons if size <= largest] or [max(1, largest // 2)]
+        candidates = SweepGrid().horizons
+        horizons = [size for size in candidates if size <= largest] or [max(1, largest // 2)]
     if lookbacks is None:
         largest = split.validation - (blocks + 1) * max(horizons)
-        lookbacks = [size for size in default.lookbacks if size <= largest // 2] or [
-            max(1, largest // 4)
-        ]
+        candidates = list_candidate_lookbacks(split.validation, split.channels)
+        lookbacks = [size for size in candidates if size <= largest // 2] or [max(1, largest // 4)]
     return tuple(sorted(set(lookbacks))), tuple(sorted(set(horizons)))
 
 

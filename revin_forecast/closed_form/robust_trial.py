@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from revin_forecast.closed_form.admission import Admission, choose_share
+from revin_forecast.closed_form.coarse_lags import coarsen_problem
 from revin_forecast.closed_form.fold_maps import FoldMaps
 from revin_forecast.closed_form.normal_equations import NormalEquations
 from revin_forecast.closed_form.robust_weights import (
@@ -177,10 +178,9 @@ def _share_errors(
     equations: NormalEquations, steps: slice, plain: Tensor, robust: Tensor
 ) -> Tensor:
     """Return the error of a map and the terms of a share of the change to another, (3,)."""
-    lookback = plain.shape[1]
-    held_out = equations.truncate(lookback, steps.stop).select_steps(steps)
+    held_out = equations.truncate(plain.shape[1], steps.stop).select_steps(steps)
+    held_out, plain, change = coarsen_problem(held_out, plain, robust - plain)
     residual = held_out.subtract_map(plain)
-    change = robust - plain
     linear = -2 * (change * residual.cross).sum()
     quadratic = ((change @ held_out.gram) * change).sum()
     return torch.stack([residual.target_squares.sum(), linear, quadratic])

@@ -7,7 +7,7 @@ from torch import Tensor
 
 MIN_RESIDUAL = 0.1
 """Residuals below this share of the channel's median count as that share."""
-MAX_RUNS = 16_000
+MAX_RUNS = 8_000
 """Runs of windows with one weight, of all channels."""
 
 

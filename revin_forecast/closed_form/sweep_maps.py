@@ -7,6 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from revin_forecast.closed_form.coarse_lags import (
+    coarsen_inputs,
+    coarsen_residual,
+    refine_weights,
+)
 from revin_forecast.closed_form.normal_equations import NormalEquations, solve_ridge
 from revin_forecast.utils.memory import release_freed_memory
 
@@ -72,7 +77,7 @@ def build_map(
     weight = None
     for size in sorted({size for choice in choices for size in choice.lookbacks}):
         release_freed_memory()
-        centred = subtract_window_mean(equations(size), size)
+        centred = coarsen_inputs(subtract_window_mean(equations(size), size))
         if weight is None:
             weight = centred.cross.new_zeros(groups[-1][1], lookback)
         for penalty, (share, steps) in _steps_by_penalty(size, choices, groups).items():
@@ -81,6 +86,7 @@ def build_map(
                 solution = centred.cross.new_zeros(len(steps), size)
             else:
                 solution = solve_ridge(centred.select_steps(steps), penalty)
+                solution = refine_weights(solution, size)
             release_freed_memory()
             index = torch.tensor(steps, device=weight.device)
             weight.index_add_(0, index, absorb_mean(solution, lookback), alpha=share)
@@ -116,8 +122,9 @@ def solve_change(equations: NormalEquations, shared: Tensor, penalty: float) -> 
         shared: (steps, lookback), for raw windows.
         penalty: penalty of the change.
     """
-    residual = subtract_window_mean(equations, shared.shape[1]).subtract_map(shared)
-    change = solve_ridge(residual, penalty)
+    lookback = shared.shape[1]
+    residual = coarsen_residual(subtract_window_mean(equations, lookback), shared)
+    change = refine_weights(solve_ridge(residual, penalty), lookback)
     # As in `absorb_mean`: the change applies to the window minus its mean.
     return change - change.mean(dim=1, keepdim=True)
 

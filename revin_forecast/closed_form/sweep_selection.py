@@ -13,6 +13,26 @@ from revin_forecast.closed_form.value_transform import ValueTransform
 from revin_forecast.closed_form.window_sums import WindowSums
 from revin_forecast.errors import InputError
 
+LONG_LOOKBACK = 1440
+"""A candidate for tables of many rows: 15 days of quarter hours."""
+MIN_ROWS_PER_STEP = 24
+"""Fewest rows for each step of the long look-back."""
+MAX_CHANNELS_LONG = 16
+"""Most channels for the long look-back. Own maps of more channels take too long with it."""
+
+
+def list_candidate_lookbacks(rows: int, channels: int) -> tuple[int, ...]:
+    """Return the look-backs that a sweep tries by default, ascending.
+
+    Args:
+        rows: training and validation rows.
+        channels: number of series.
+    """
+    lookbacks = SweepGrid().lookbacks
+    if rows >= MIN_ROWS_PER_STEP * LONG_LOOKBACK and channels <= MAX_CHANNELS_LONG:
+        lookbacks += (LONG_LOOKBACK,)
+    return lookbacks
+
 
 @dataclass(frozen=True)
 class SweepGrid:

@@ -8,6 +8,7 @@ from itertools import chain, pairwise
 import torch
 from torch import Tensor
 
+from revin_forecast.closed_form.coarse_lags import coarsen_inputs, coarsen_residual
 from revin_forecast.closed_form.normal_equations import NormalEquations, RidgePath
 from revin_forecast.closed_form.seasonal_profile import seasonal_profile
 from revin_forecast.closed_form.sweep_maps import subtract_window_mean
@@ -68,13 +69,15 @@ class HeldOutBlock:
         errors = []
         for size in lookbacks:
             is_last = size == lookbacks[-1]
-            centred = subtract_window_mean(fit, size)
+            centred = coarsen_inputs(subtract_window_mean(fit, size))
             if is_last:
                 fit = held_out  # frees memory for the largest eigendecomposition
             release_freed_memory()
             path = RidgePath(centred, in_place=True)
             del centred
-            held_out_centred = subtract_window_mean(held_out, size, in_place=is_last)
+            held_out_centred = coarsen_inputs(
+                subtract_window_mean(held_out, size, in_place=is_last)
+            )
             errors.append(path.group_errors(held_out_centred, penalties, ends))
         return torch.stack(errors)
 
@@ -97,7 +100,9 @@ class HeldOutBlock:
         """
         # A ridge of the shared map's residuals is the penalized change.
         fit_residual, held_out_residual = (
-            subtract_window_mean(equations, shared.shape[1], in_place=True).subtract_map(shared)
+            coarsen_residual(
+                subtract_window_mean(equations, shared.shape[1], in_place=True), shared
+            )
             for equations in (self.fit_equations, self.held_out_equations)
         )
         shared_errors = sum_by_group(held_out_residual.target_squares, ends)
@@ -108,7 +113,8 @@ class HeldOutBlock:
 
     def map_errors(self, weight: Tensor, ends: Sequence[int]) -> Tensor:
         """Return the summed squared errors of a map of the longest raw windows, (groups,)."""
-        return sum_by_group(self.held_out_equations.subtract_map(weight).target_squares, ends)
+        residual = coarsen_residual(self.held_out_equations, weight)
+        return sum_by_group(residual.target_squares, ends)
 
 
 def sum_by_group(errors: Tensor, ends: Sequence[int]) -> Tensor:
