@@ -28,7 +28,7 @@ FORECASTS = (
     ("shrunk", "green", "solid"),
 )
 """Treatment of the level, colour and dash of its line."""
-MAX_MEMORIES = 12
+MAX_MEMORIES = 15
 """Largest c that is drawn; the table has more."""
 MEMORY = 10
 """Memory of the example's level, in windows."""
