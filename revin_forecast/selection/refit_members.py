@@ -10,6 +10,7 @@ from torch import Tensor
 
 from revin_forecast.backbones import Ridge
 from revin_forecast.closed_form.lag_sums import LagSums
+from revin_forecast.errors import InputError
 from revin_forecast.models.ensemble import WeightedCombination, to_spec
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import LogMean
@@ -93,11 +94,21 @@ def refit_table_maps(
 
 
 def _find_centring(description: Mapping[str, Any]) -> Centring:
-    """Return the level that a map of the whole table subtracts from its windows."""
+    """Return the level that a map of the whole table subtracts from its windows.
+
+    Raises:
+        InputError: the map is inside another normalizer.
+    """
     normalizer = to_spec(description["normalizer"])
     if normalizer == LOG_MEAN:
         return "mean"
-    return next(centring for centring, known in NORMALIZERS.items() if known == normalizer)
+    for centring, known in NORMALIZERS.items():
+        if known == normalizer:
+            return centring
+    raise InputError(
+        f"this model can't be updated: it has a map inside {normalizer.name}, but only maps inside "
+        "LastValue, RevIN, Identity and LogMean are solved again. Call fit again, on all rows."
+    )
 
 
 @torch.no_grad()

@@ -8,8 +8,10 @@ import torch
 
 from revin_forecast.backbones import Ridge
 from revin_forecast.closed_form.lag_sums import LagSums
+from revin_forecast.errors import InputError
 from revin_forecast.models.ensemble import WeightedCombination
 from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.normalizers import EMA
 from revin_forecast.selection.candidates import NORMALIZERS
 from revin_forecast.selection.changed_maps import solve_changes
 from revin_forecast.selection.linear_maps import LinearMap
@@ -54,6 +56,18 @@ def test_each_map_keeps_its_own_penalty_and_unsolvable_ones_stay():
         chosen = LinearMap(weight, weight[:, 0], penalty, "mean", channels)
         torch.testing.assert_close(weight, chosen.refit(values)[0].float())
     assert not own[1].any()
+
+
+def test_maps_inside_other_normalizers_are_refused():
+    member = {
+        "backbone": ModuleSpec.from_class(Ridge),
+        "normalizer": ModuleSpec.from_class(EMA),
+        "lookback": 6,
+    }
+    combination = WeightedCombination(6, HORIZON, 2, [member])
+    penalties = torch.tensor([1e-2]).numpy()
+    with pytest.raises(InputError, match="a map inside EMA, but only .* Call fit again"):
+        refit_table_maps(combination, RefitSettings((penalties,)), walk(100, 2))
 
 
 def test_changes_of_a_shared_map_are_solved_again():
