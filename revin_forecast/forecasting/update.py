@@ -106,12 +106,11 @@ def _add_rows(
         state = replace(state, rows=_append_separately(state.rows, rows))
     if window is None or window >= state.row_count:
         return state
-    if window < fitted.config.lookback + fitted.config.horizon and any(
-        map(len, state.settings.penalties)
-    ):
+    lookback, horizon = _find_fixed_lookback(fitted), fitted.config.horizon
+    if window < lookback + horizon and any(map(len, state.settings.penalties)):
         raise InputError(
-            f"a window of {window} rows is shorter than a look-back of {fitted.config.lookback} "
-            f"and a horizon of {fitted.config.horizon}. Pass more rows."
+            f"a window of {window} rows is shorter than a look-back of {lookback} and a horizon of "
+            f"{horizon}. Pass a window of at least {lookback + horizon} rows."
         )
     if state.sums is not None or window > len(state.rows):
         raise InputError(
@@ -120,6 +119,15 @@ def _add_rows(
         )
     # Kept from now on: a window that moves needs the rows that it will leave behind.
     return replace(state, rows=state.rows[-window:], keeps_all=True)
+
+
+def _find_fixed_lookback(fitted: FittedModel) -> int:
+    """Return the longest look-back that stays as it is; smoothing takes all rows that there are."""
+    if fitted.find_combination() is None:
+        return fitted.config.lookback
+    members = fitted.config.backbone.parameters["members"]
+    fixed = [int(member["lookback"]) for member in members if not _is_smoothing(member)]
+    return max(fixed, default=1)
 
 
 def _append_separately(values: np.ndarray, rows: FollowingRows) -> np.ndarray:

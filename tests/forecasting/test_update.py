@@ -188,6 +188,15 @@ def test_short_tables_solve_and_smooth_all_rows():
         )
 
 
+def test_a_window_may_be_shorter_than_the_history_that_is_smoothed():
+    table = make_table(160, 4, frequency="D")
+    forecaster = Forecaster(HORIZON).fit(table[:150])
+    assert forecaster.fitted.takes_whole_history
+    windowed = forecaster.update(table[150:], window=100).fitted
+    assert len(windowed.history) == windowed.summary["rows"] == 100
+    assert windowed.summary["update"]["let_out"] == 60
+
+
 def test_short_maps_are_those_of_a_selection_on_the_same_rows():
     amounts = make_table(120, 4, frequency="D").iloc[:, 1:].to_numpy() / 10
     selection = select_local(amounts, 7, HORIZON)
