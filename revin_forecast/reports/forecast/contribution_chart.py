@@ -49,6 +49,8 @@ MAX_PANELS = 6
 """Most panels of an image: series times steps."""
 PANEL_HEIGHT, MARGIN_HEIGHT = 190, 96
 """Pixels of a panel, and of legend and axis."""
+PANEL_GAP = 48
+"""Pixels between panels, for the axis of one and the title of the next."""
 MAX_BARS = 800
 """Most lags drawn, the last ones."""
 HIDDEN_SHARE = 0.05
@@ -62,7 +64,7 @@ def contribution_figure(panels: Sequence[Rows]) -> Figure:
         panels: all rows of a series and step, for each panel.
     """
     titles = [_describe_panel(rows) for rows in panels]
-    spacing = 0.5 / len(panels) ** 2
+    spacing = PANEL_GAP / (PANEL_HEIGHT * len(panels))
     figure = make_subplots(len(panels), 1, subplot_titles=titles, vertical_spacing=spacing)
     layout = build_layout(PANEL_HEIGHT * len(panels) + MARGIN_HEIGHT)
     axes = {"xaxis": layout.pop("xaxis"), "yaxis": layout.pop("yaxis")}

@@ -1,5 +1,7 @@
 """Charts and section of the contributions to a forecast."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,6 +38,19 @@ def test_bars_are_the_contributions(parts):
     ]
     names = [bar.name for bar in figure.data if bar.showlegend]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("count", [2, 6])
+def test_titles_do_not_cover_the_ticks_of_the_panel_above(parts, count):
+    (panel, *_) = [rows for _, rows in split_parts(parts)]
+    figure = contribution_figure([panel] * count)
+    ends = sorted(
+        figure.layout[f"yaxis{number or ''}"].domain for number in (0, *range(2, count + 1))
+    )
+    margin = figure.layout.margin
+    pixels = figure.layout.height - margin.t - margin.b
+    gaps = [(above[0] - below[1]) * pixels for below, above in pairwise(ends)]
+    assert min(gaps) >= 40  # tick labels of one panel and the title of the next
 
 
 def test_a_series_that_was_not_explained_has_an_empty_chart(parts):
