@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -236,7 +237,7 @@ def _find_outputs(fitted: FittedModel, series: Sequence[str] | str | None) -> li
     names = [fitted.history.names[target] for target in fitted.targets]
     if series is None:
         return list(range(len(names)))
-    wanted = [series] if isinstance(series, str) else list(series)
+    wanted = [str(name) for name in _to_list(series)]
     absent = [name for name in wanted if name not in names]
     if absent or not wanted:
         raise InputError(
@@ -249,15 +250,20 @@ def _find_outputs(fitted: FittedModel, series: Sequence[str] | str | None) -> li
 def _check_steps(fitted: FittedModel, steps: Sequence[int] | int | None) -> list[int]:
     """Return the steps to explain, from 1."""
     horizon = fitted.config.horizon
+    known = range(1, horizon + 1)
     if steps is None:
-        return list(range(1, horizon + 1))
-    wanted = [steps] if isinstance(steps, int) else list(steps)
-    if not wanted or not all(1 <= step <= horizon for step in wanted):
+        return list(known)
+    wanted = _to_list(steps)
+    if not wanted or any(isinstance(step, bool | float) or step not in known for step in wanted):
         raise InputError(
             f"the forecaster forecasts the steps 1 to {horizon} but got {wanted} to explain. Name "
             "steps among them."
         )
     return [int(step) for step in dict.fromkeys(wanted)]
+
+
+def _to_list(given: object) -> list[Any]:
+    return np.atleast_1d(np.array(given, dtype=object)).tolist()
 
 
 def _check_size(fitted: FittedModel, series: int, steps: int) -> None:

@@ -215,6 +215,7 @@ def test_times_keep_their_zone():
     ("arguments", "message"),
     [
         ({"steps": 11}, r"steps 1 to 10 but got \[11\]"),
+        ({"steps": True}, r"steps 1 to 10 but got \[True\]"),
         ({"steps": []}, r"steps 1 to 10 but got \[\]"),
         ({"series": "shops"}, r"forecasts \['shop', 'web'\] but got the series \['shops'\]"),
         ({"top": 0}, "top is a number of lags from 1 up but got 0"),
