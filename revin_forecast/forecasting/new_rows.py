@@ -55,9 +55,12 @@ def read_following_rows(fitted: FittedModel, table: TableLike) -> FollowingRows:
     given = set(newer.names)  # a set, as there may be ten thousand
     absent = [name for name in history.names if name not in given]
     if absent:
+        remedy = "Pass a table with the same columns."
+        if history.format is not None and history.format.is_long:
+            remedy = "Pass rows of each; a series that has ended needs one, with an empty value."
         raise InputError(
             f"the new table lacks {format_names(absent)}; the forecaster was fitted on "
-            f"{format_names(history.names)}. Pass a table with the same columns."
+            f"{format_names(history.names)}. {remedy}"
         )
     newer = _end_together(_convert_zone(newer.select(history.names), history))
     if not np.isfinite(newer.values).any():

@@ -137,7 +137,8 @@ def _append_separately(values: np.ndarray, rows: FollowingRows) -> np.ndarray:
     for channel, count in enumerate(rows.counts):
         joined[longest - count : len(joined) - count, channel] = values[:, channel]
         joined[len(joined) - count :, channel] = rows.values[longest - count :, channel]
-    return joined
+    # The shift may leave rows without any value in front.
+    return joined[int(np.isfinite(joined).any(axis=1).argmax()) :]
 
 
 def _lengthen_whole_history(
@@ -236,6 +237,9 @@ def _summarize(
     before, added = fitted.summary, int(rows.counts.max())
     last = rows.timestamps[-1]
     total = before["rows"] + added
+    if not rows.are_together:
+        # Series that ended early may have further rows at times that others had before.
+        total = len(pd.date_range(before["first"], last, freq=fitted.history.frequency))
     kept = min(total, len(state.rows)) if state.keeps_all else total
     first = before["first"]
     if kept < total and fitted.history.frequency is not None:

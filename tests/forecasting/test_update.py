@@ -219,8 +219,11 @@ def test_series_that_end_at_different_times_are_each_continued():
     np.testing.assert_array_equal(fitted.history.values[:, 0], table.s0[72:80])
     np.testing.assert_array_equal(fitted.history.values[:, 1], table.s1[62:70])
     whole = pd.concat([old, new])
+    with pytest.raises(InputError, match=r"lacks \['s1'\].*needs one, with an empty value"):
+        forecaster.update(new[new.unique_id == "s0"])
     expected = Forecaster(HORIZON, LOOKBACK, RIDGE).fit(whole).predict()
     assert forecaster.predict().ds.tolist() == expected.ds.tolist()
+    assert fitted.summary["rows"] == fitted.update_state.row_count == 80
 
 
 def test_rows_between_count_as_unobserved():
