@@ -47,7 +47,8 @@ class FittedForecaster(Estimator):
         The result equals a fit on all rows with the choices of the first fit: its look-backs,
         penalties, seasons and weights, and the mean and scale of each series. Intervals stay those
         of the first fit. Linear maps are solved from sums over all windows, so earlier rows are
-        not needed; those of short tables, of tables with gaps and of single series are kept.
+        not needed; those of short tables, of tables with gaps, of single series, and of robust maps
+        or maps on logarithms are kept.
 
         Args:
             table: rows after the last one, with the same columns and step. Steps without a row in
