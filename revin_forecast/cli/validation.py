@@ -41,14 +41,14 @@ def require_dataset(data: str) -> bool:
 
 
 def require_positive(**sizes: int | None) -> None:
-    """Check numbers of rows, passed by the names of their options.
+    """Check positive numbers, passed by the names of their options.
 
     Raises:
         InputError: a number is below 1.
     """
     for name, size in sizes.items():
         if size is not None and size < 1:
-            raise InputError(f"--{name} is {size}; pass a positive number of rows.")
+            raise InputError(f"--{name} is {size}; pass a number from 1 up.")
 
 
 def check_numbers(values: Mapping[str, Any]) -> None:
