@@ -48,7 +48,7 @@ def require_positive(**sizes: int | None) -> None:
     """
     for name, size in sizes.items():
         if size is not None and size < 1:
-            raise InputError(f"--{name} is {size}; pass a number from 1 up.")
+            raise InputError(f"--{name} is {size}; pass a positive number.")
 
 
 def check_numbers(values: Mapping[str, Any]) -> None:

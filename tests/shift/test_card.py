@@ -218,7 +218,7 @@ def test_command_notes_that_a_shipped_data_set_is_short(capsys):
         (["etth3"], "there is no file 'etth3', and there is no data set 'etth3' among etth1"),
         (["us_macro", "--time", "date"], "us_macro is catalogued, so --time can't apply"),
         (["us_macro", "--lookback", "90"], "Choose shorter ones with --lookback"),
-        (["us_macro", "--lookback", "0"], "--lookback is 0; pass a number from 1 up"),
+        (["us_macro", "--lookback", "0"], "--lookback is 0; pass a positive number"),
         (["us_macro", "--target", "gold"], "there is no column ['gold'] among"),
     ],
 )
