@@ -52,7 +52,7 @@ def reader_folder(tmp_path, data_dir, monkeypatch):
     (tmp_path / "datasets").symlink_to(ROOT / "datasets")
     (tmp_path / "data").symlink_to(data_dir)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
-    for name, text in find_blocks("python"):
+    for name, text in (*find_blocks("python"), *find_blocks("csv")):
         if name:
             (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
