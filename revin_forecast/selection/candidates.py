@@ -164,7 +164,7 @@ def list_lookbacks(horizon: int, seasons: tuple[int, ...], max_lookback: int) ->
 def list_centrings(
     task: SelectionTask, season: int, separate_windows: float
 ) -> tuple[Centring, ...]:
-    """Return the levels to try, in this order; a median costs more and is tried separately.
+    """Return the levels to try, in this order; a median is used only if the user names it.
 
     A map that keeps the level of the windows ("none") returns to the mean of the training rows.
     Where levels drift, that is wrong for good, and a few validation windows, all near one level, do
