@@ -257,7 +257,7 @@ def test_backbones_show_the_committed_figures():
 
 def test_closed_forms_show_the_committed_figures():
     shown = parse_table("guides/closed_form.md", "accuracy_closed_form")
-    rows = [row for row in committed_rows("accuracy_closed_form") if row["maps"] == "own, profile"]
+    rows = [row for row in committed_rows("accuracy_closed_form") if row["maps"] == "default"]
     figures = {(row["data"], row["taught by"]): row for row in rows}
     assert [line[0].lower() for line in shown] == list(dict.fromkeys(name for name, _ in figures))
     for name, *cells in shown:
