@@ -10,10 +10,10 @@ from torch import Tensor
 from benchmarks.accuracy.gift_scores import Quantiles
 from benchmarks.accuracy.gift_tasks import LEVELS, LoadedTask
 from revin_forecast import Forecaster
-from revin_forecast.closed_form.seasonal_profile import DeseasonalizedModel
 from revin_forecast.closed_form.sweep import sweep_ridge
 from revin_forecast.closed_form.sweep_result import SweepGrid
 from revin_forecast.data.scaling import Standardizer
+from revin_forecast.models.reversible import Reversible
 from revin_forecast.selection.settings import SelectionSettings
 
 BUDGET_SECONDS = 600.0
@@ -59,7 +59,7 @@ def forecast_closed_form(loaded: LoadedTask) -> Tensor:
     standardizer = Standardizer.fit(loaded.series.values[:first])
     values = torch.from_numpy(standardizer.transform(loaded.series.values))
     model = sweep_ridge(values[:first], grid).solve(values[:first])[horizon]
-    assert not isinstance(model, DeseasonalizedModel)  # no season was passed
+    assert isinstance(model, Reversible)  # neither a season nor a transformation was tried
     lookback = model.backbone.lookback
     assert isinstance(lookback, int)  # the backbone is a Ridge
     past = torch.stack([values[origin - lookback : origin] for origin in loaded.origins])
