@@ -188,7 +188,9 @@ def _choose_maps(
     least = errors.gather(3, best.expand(len(blocks), -1, -1).unsqueeze(3)).squeeze(3)
     # All groups use the same look-backs; only their penalties differ.
     total = least.sum(dim=(0, 2))
-    near_best = (total <= (1 + MAX_EXCESS_ERROR) * total.min()).nonzero().flatten().tolist()
+    least_total = total.min()  # below 0 by rounding if a map is exact
+    limit = least_total + MAX_EXCESS_ERROR * least_total.abs()
+    near_best = (total <= limit).nonzero().flatten().tolist()
     sizes = tuple(lookbacks[index] for index in near_best)
     candidates = [
         (sizes, tuple(grid.penalties[index] for index in best[near_best, group].tolist()))

@@ -171,10 +171,17 @@ def _select_for_table(
         seasons,
         find_target_indices(series),
         series.filled,
-        standardizer.transform(np.zeros((1, values.shape[1])))[0],
+        _find_zero(series, standardizer),
     )
     selector = Selector(task, config.selection, centring, config.lookback)
     return select_model(selector, config.training)
+
+
+def _find_zero(series: Series, standardizer: Standardizer) -> np.ndarray | None:
+    """Return the standardized zero of each channel; None if values may fall below 0 later on."""
+    if series.range_settings.minimum == "none":
+        return None  # a logarithm would end at 0
+    return standardizer.transform(np.zeros((1, len(series.names))))[0]
 
 
 def _calibrate(selected: SelectionResult) -> tuple[Intervals, int]:

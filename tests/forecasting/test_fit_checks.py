@@ -31,8 +31,8 @@ def no_fit(monkeypatch):
     def fail(*_):
         raise AssertionError("a fit began")
 
-    monkeypatch.setattr("revin_forecast.forecasting.forecaster.fit_auto", fail)
-    monkeypatch.setattr("revin_forecast.forecasting.forecaster.fit_specified", fail)
+    monkeypatch.setattr("revin_forecast.forecasting.fit_table.fit_auto", fail)
+    monkeypatch.setattr("revin_forecast.forecasting.fit_table.fit_specified", fail)
 
 
 @pytest.mark.parametrize(
