@@ -250,7 +250,7 @@ def draw_normalizer_audit(rows: Rows) -> graph_objects.Figure:
             y=[row["promise"] for _, row in cells],
             name=name,
             mode="markers",
-            marker={"symbol": "square", "size": 15, "color": colour},
+            marker={"symbol": "square", "size": 16, "color": colour},
         )
     promises = [row["promise"] for row in rows]
     figure.update_xaxes(categoryorder="array", categoryarray=classes, showgrid=False)

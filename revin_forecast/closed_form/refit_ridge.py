@@ -31,7 +31,7 @@ def refit_ridge(
         penalties: one, or one per channel for a Ridge with a map for each.
         values: (time, channels) float64, NaN where unobserved. If there are earlier windows, it
             begins with the last of their rows, one row less than the longest window.
-        earlier: sums over the windows that end before; None: there are none.
+        earlier: sums over the windows that end before; None: all windows are in `values`.
 
     Raises:
         InputError: the model has no closed form, or there is no usable window.

@@ -25,6 +25,8 @@ RECENCY = 3.0
 """The oldest errors weigh exp(-RECENCY), the latest 1."""
 TYPICAL_GROWTH, GROWTH_SHRINKAGE_ERRORS = 0.5, 8.0
 """Growth of a random walk's spread, and the weight of errors at which it counts half."""
+MIN_GAP_GROWTH = 0.25
+"""Smallest power of the step after a gap, half that of a random walk."""
 MAX_GROWTH = 1.2
 """Largest power of the step with which the spread grows."""
 SHAPE_SHRINKAGE_WINDOWS = 8.0
@@ -70,10 +72,15 @@ class SeriesIntervals(Intervals):
         past: Past,
         levels: Sequence[float],
     ) -> Float[Tensor, "batch horizon channels levels"]:
-        """Return distances times ((h + gap) / h)^g, as the steps count from the last value."""
+        """Return distances times ((h + gap) / h)^g, as the steps count from the last value.
+
+        g is at least `MIN_GAP_GROWTH`: growth over the steps does not show how much a map loses
+        whose window ends in a gap.
+        """
         gap = count_gap(past).unsqueeze(1)
         steps = torch.arange(1, distance.shape[1] + 1, device=past.device).reshape(1, -1, 1)
-        return distance * ((steps + gap) / steps).pow(self.growth).unsqueeze(-1).to(distance)
+        growth = self.growth.clamp(min=MIN_GAP_GROWTH)
+        return distance * ((steps + gap) / steps).pow(growth).unsqueeze(-1).to(distance)
 
     def select(self, indices: Sequence[int]) -> "SeriesIntervals":
         """Return the intervals of some channels."""

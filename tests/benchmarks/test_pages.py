@@ -39,7 +39,7 @@ def record(tmp_path):
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_committed_pages_are_what_their_records_give(path):
     assert find_difference(path) is None, "run python -m benchmarks.pages.update"
-    assert path.with_suffix(".svg").stat().st_size < 68_000
+    assert path.with_suffix(".svg").stat().st_size < 64_000
 
 
 def test_the_command_of_every_page_is_run_by_a_test():

@@ -89,12 +89,12 @@ def measure_coverage_after_gap(gap, seed):
     return (ndtr(forecast["a-hi-80"] - truth) - ndtr(forecast["a-lo-80"] - truth)).mean()
 
 
-# Of single seeds: .58 to .84 at 40 rows, where they are too narrow, and .94 to .99 at 150.
-@pytest.mark.parametrize(("gap", "least"), [(7, 0.75), (40, 0.65), (150, 0.85)])
-def test_intervals_cover_after_a_gap_at_the_end(gap, least):
+@pytest.mark.parametrize("gap", [7, 40, 150])
+def test_intervals_cover_after_a_gap_at_the_end(gap):
     """Information fades with the gap: at last only the level is known, and the interval is wide."""
-    covered = np.mean([measure_coverage_after_gap(gap, seed) for seed in range(4)])
-    assert least < covered < 0.98
+    covered = [measure_coverage_after_gap(gap, seed) for seed in range(4)]
+    assert 0.7 < covered[0] < 0.97
+    assert 0.7 < np.mean(covered) < 0.97
 
 
 def test_a_series_without_recent_values_has_wide_intervals():
