@@ -53,7 +53,7 @@ class LinearMap:
         Args:
             values: (time, channels) standardized, NaN where unobserved. With earlier sums, they
                 begin with the last rows of these, one row less than the longest window.
-            earlier: sums over the windows that end before; None: there are none.
+            earlier: sums over the windows that end before; None: all windows are in `values`.
 
         Returns:
             Weight, (horizon, lookback), and bias, (horizon,); None without a usable window.
