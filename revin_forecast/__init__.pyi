@@ -63,6 +63,7 @@ from .normalizers import SAN as SAN
 from .normalizers import Arcsinh as Arcsinh
 from .normalizers import Blend as Blend
 from .normalizers import Causal as Causal
+from .normalizers import DifferenceScale as DifferenceScale
 from .normalizers import DishTS as DishTS
 from .normalizers import Identity as Identity
 from .normalizers import LastValue as LastValue

@@ -10,6 +10,7 @@ from .blend import Blend as Blend
 from .causal import Causal as Causal
 from .dain import DAIN as DAIN
 from .ddn import DDN as DDN
+from .difference_scale import DifferenceScale as DifferenceScale
 from .dish_ts import DishTS as DishTS
 from .ema import EMA as EMA
 from .fan import FAN as FAN

@@ -9,4 +9,4 @@ from tests.support.untyped_tests import run_untyped
 
 @pytest.mark.slow
 def test_programs_of_normalizers(tmp_path):
-    run_untyped(Path(__file__).with_name("compiled_normalizers.py"), tmp_path, passed=75)
+    run_untyped(Path(__file__).with_name("compiled_normalizers.py"), tmp_path, passed=78)

@@ -23,6 +23,7 @@ NAMES = [
     "Arcsinh",
     "Blend",
     "Causal",
+    "DifferenceScale",
     "DishTS",
     "Identity",
     "LastValue",
