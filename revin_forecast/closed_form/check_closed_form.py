@@ -28,7 +28,7 @@ def check_has_closed_form(model: Reversible) -> tuple[Ridge, LocationScaleNormal
         raise InputError(
             f"Ridge can't be solved inside {type(normalizer).__name__}, which is not a location "
             "and scale of the window. Use RevIN, ShrunkLevel, LastValue, EMA, MeanScale, "
-            "Robust, Blend or Identity, or train a Linear backbone."
+            "DifferenceScale, Robust, Blend or Identity, or train a Linear backbone."
         )
     _check_affine_cancels(normalizer)
     return ridge, normalizer

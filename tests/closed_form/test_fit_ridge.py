@@ -15,6 +15,7 @@ from revin_forecast.models.reversible import Reversible
 from revin_forecast.normalizers import (
     EMA,
     Blend,
+    DifferenceScale,
     Identity,
     LastValue,
     MeanScale,
@@ -218,7 +219,9 @@ def test_unsolvable_models_raise_input_errors():
         Ridge(*sizes, penalties=[0.0])
 
 
-@pytest.mark.parametrize("kind", [EMA, MeanScale, Robust, Blend, Identity, LastValue])
+@pytest.mark.parametrize(
+    "kind", [EMA, MeanScale, Robust, Blend, Identity, LastValue, DifferenceScale]
+)
 def test_any_location_and_scale_is_solved_as_least_squares_on_its_windows(kind):
     values, normalizer = walk(), kind(CHANNELS).double()
     model = Reversible(Ridge(LOOKBACK, HORIZON, CHANNELS, penalties=[1e-9]).double(), normalizer)

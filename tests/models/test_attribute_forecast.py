@@ -24,6 +24,7 @@ NORMALIZERS = {
     "median": partial(normalizers.RevIN, statistic="median"),
     "eps": partial(normalizers.RevIN, eps=1e-5, affine="unguarded"),
     "LastValue": normalizers.LastValue,
+    "DifferenceScale": normalizers.DifferenceScale,
     "EMA": normalizers.EMA,
     "MeanScale": normalizers.MeanScale,
     "Robust": normalizers.Robust,
