@@ -27,6 +27,7 @@ LAYERS = [
     "checks",
     "models",
     "backbones",
+    "pretrained",
     "compat",
     "normalizers",
     "parameters",

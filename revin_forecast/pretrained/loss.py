@@ -1,0 +1,60 @@
+"""The loss of the pretraining: pinball in units of each series' own predicted width."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+MAX_TRUTH = 1e4
+"""Largest size of a true value on the common scale: a series that explodes has no say beyond."""
+MIN_WIDTH = 0.02
+"""Least width of the 80 % interval, on the common scale, that a loss is divided by."""
+LOWER, UPPER = 0.1, 0.9
+"""Levels between which the 80 % interval lies."""
+
+
+def scale_truth(
+    future: Float[Tensor, "series steps"],
+    location: Float[Tensor, "series 1 1"],
+    scale: Float[Tensor, "series 1 1"],
+) -> Float[Tensor, "series steps"]:
+    """Return true values on the common scale, (y - location) / scale, within +-`MAX_TRUTH`."""
+    common = (future - location[..., 0]) / scale[..., 0]
+    return common.clamp(-MAX_TRUTH, MAX_TRUTH)
+
+
+def compute_pinball(
+    quantiles: Float[Tensor, "series steps levels"],
+    truth: Float[Tensor, "series steps"],
+    levels: Sequence[float],
+) -> Float[Tensor, "series steps levels"]:
+    """Return max(q e, (q - 1) e) for each level q and its error e = truth - quantile.
+
+    >>> compute_pinball(torch.zeros(1, 1, 2), torch.tensor([[4.0]]), (0.25, 0.5)).tolist()
+    [[[1.0, 2.0]]]
+    """
+    error = truth[..., None] - quantiles
+    level = quantiles.new_tensor(levels)
+    return torch.maximum(level * error, (level - 1) * error)
+
+
+def compute_loss(
+    quantiles: Float[Tensor, "series steps levels"],
+    truth: Float[Tensor, "series steps"],
+    levels: Sequence[float],
+) -> Float[Tensor, ""]:
+    """Return the mean over series of pinball / width of the series' own 80 % interval.
+
+    The width, a mean over the steps, is a constant for the gradient. So the loss stays proper: at
+    any width, the true quantiles are the best ones. Without it, noisy series would outweigh all.
+
+    Args:
+        quantiles: forecasts on the common scale, ascending.
+        truth: true values on the same scale.
+        levels: levels of the quantiles; 0.1 and 0.9 are among them.
+    """
+    pinball = compute_pinball(quantiles, truth, levels).mean(dim=(1, 2))
+    width = quantiles[..., levels.index(UPPER)] - quantiles[..., levels.index(LOWER)]
+    width = width.detach().mean(dim=1).clamp(min=MIN_WIDTH)
+    return (pinball / width).mean()
