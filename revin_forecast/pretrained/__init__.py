@@ -1,1 +1,1 @@
-"""A forecaster trained on synthetic series alone, and the program that trains it."""
+"""A zero-shot forecaster: its network, its weights, and the synthetic series that taught it."""

@@ -1,0 +1,211 @@
+"""Pretrained: a network that was taught by synthetic series alone and needs no fit."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import log
+from statistics import NormalDist
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from revin_forecast.backbones.base import Backbone
+from revin_forecast.backbones.smoothing_weights import MIN_LOG_ROWS, MIN_LOG_SHARE
+from revin_forecast.normalizers.log_mean import MAX_LOG_GROWTH
+from revin_forecast.pretrained.gaps import Observed, Values
+from revin_forecast.pretrained.load_weights import load_networks
+from revin_forecast.pretrained.network import LEVELS, MAX_SEASON, MAX_STEPS, SeriesReader
+from revin_forecast.pretrained.quantile_levels import interpolate_levels
+from revin_forecast.utils.shapes import Future, Past
+
+MAX_SERIES = 4096
+"""Most series that are forecast at once."""
+MAX_EXCESS = 3.0
+"""Reach of the forecast on logarithms, in 95 % half-widths of the one on values."""
+SMALLEST_GAP = 1e-30
+"""Least distance between quantiles, in units of the data: softplus has no inverse at 0."""
+MEDIAN = len(LEVELS) // 2
+
+Quantiles = Float[Tensor, "series steps levels"]
+
+
+class Pretrained(Backbone):
+    """A zero-shot forecaster: 215,000 weights that never saw a real value, and no fit.
+
+    Each window of each channel is a series. Its season is taken out, `DifferenceScale` maps the
+    rest to a common scale, and a network that synthetic series taught weighs 30 simple forecasts at
+    each step, corrects their mean and adds quantiles. So a forecast follows a change of level and
+    of scale exactly. 64 steps are forecast at once; for more, the medians so far are appended.
+
+    With `logs`, positive windows are also forecast on logarithms, and the quantiles of both are
+    averaged. Those on logarithms reach at most three 95 % half-widths of the others from their
+    median: exponential growth overshoots.
+
+    Args:
+        lookback: steps in the input window; the last 512 are used, or three seasons.
+        horizon: steps to forecast, times the number of levels.
+        channels: number of series, all of them forecast.
+        season: steps in a season, at most 366; 1: none. Windows with less than two seasons have
+            none.
+        logs: whether to average in the logarithms of positive windows. Their `zero` (channels,) is
+            the value that stands for 0: a standardized window has another one. NaN: no logarithms.
+            `Forecaster` and the commands set it, and need the normalizer `Identity`.
+        levels: quantiles for `Reversible(levels=...)`, symmetric about 0.5; empty: the median.
+        trainable: whether the weights are trained further, on the data; they are fixed otherwise.
+
+    Raises:
+        ValueError: the season is not between 1 and 366, or the horizon is no multiple of the number
+            of levels.
+
+    >>> trend = torch.arange(40.0).reshape(1, 40, 1)
+    >>> Pretrained(40, 3, 1)(trend).flatten().round().tolist()
+    [40.0, 41.0, 42.0]
+    """
+
+    channel_independent = True
+    accepts_observed = True
+    zero: Tensor
+    interpolation: Tensor
+
+    def __init__(
+        self,
+        lookback: int,
+        horizon: int,
+        channels: int,
+        season: int = 1,
+        logs: bool = False,
+        levels: Sequence[float] = (),
+        trainable: bool = False,
+    ):
+        super().__init__(lookback, horizon, channels)
+        if not 1 <= season <= MAX_SEASON:
+            raise ValueError(
+                f"Pretrained needs a season from 1 to {MAX_SEASON} but got {season}. Pass 1 for "
+                "none, or the shorter of two seasons."
+            )
+        if levels and horizon % len(levels):
+            raise ValueError(
+                f"Pretrained needs a horizon that is a multiple of its {len(levels)} levels but "
+                f"got {horizon}. Pass horizon=len(levels) * steps."
+            )
+        self.season = season
+        self.logs = logs
+        self.levels = tuple(levels)
+        self.steps = horizon // max(1, len(levels))
+        self.reader = SeriesReader()
+        self.members = nn.ModuleList(load_networks())
+        self.requires_grad_(trainable)
+        # Part of a saved model, and in float64 (not for MPS), only if it is used.
+        dtype = torch.float64 if logs else torch.float32
+        self.register_buffer("zero", torch.zeros(channels, dtype=dtype), persistent=logs)
+        matrix = interpolate_levels(LEVELS, self.levels or (0.5,))
+        self.register_buffer("interpolation", matrix, persistent=False)
+
+    def forward(self, past: Past, observed: Observed | None = None) -> Future:
+        """Forecast each channel's window; `observed` is True where measured."""
+        self.check_past(past)
+        self.check_observed(past, observed)
+        batch, lookback, channels = past.shape
+        values = past.mT.reshape(-1, lookback)
+        finite = values.isfinite()
+        mask = finite if observed is None else finite & observed.mT.reshape(-1, lookback)
+        zero = self.zero.to(past.device).repeat(batch)
+        size = len(values) if torch.compiler.is_compiling() else MAX_SERIES
+        parts = zip(values.split(size), mask.split(size), zero.split(size), strict=True)
+        quantiles = torch.cat([self._forecast(*part) for part in parts])
+        blocks = quantiles.mT if not self.levels else self._to_distances(quantiles).mT
+        future = blocks.reshape(batch, channels, self.horizon).mT
+        return future.to(past.dtype)
+
+    def _forecast(self, values: Values, observed: Observed, zero: Tensor) -> Quantiles:
+        """Return the quantiles of each series at the backbone's levels, in the data's units."""
+        dtype = torch.promote_types(values.dtype, torch.float32)
+        values = torch.where(observed, values, 0).to(dtype)
+        if not self.logs:
+            return self._roll(values, observed) @ self.interpolation.to(dtype)
+        logs = _take_logarithms(values, observed, zero)
+        both = self._roll(torch.cat([values, logs.values]), torch.cat([observed, observed]))
+        plain, on_logs = both.chunk(2)
+        amounts = on_logs.clamp(max=MAX_LOG_GROWTH).exp() * logs.unit.unsqueeze(2)
+        exponential = amounts + logs.zero.reshape(-1, 1, 1)
+        reach = MAX_EXCESS * (plain[:, :, [0, -1]] - plain[:, :, [MEDIAN]])
+        least, largest = (plain[:, :, [MEDIAN]] + reach).split(1, dim=2)
+        exponential = exponential.to(dtype).clamp(least, largest)
+        mean = torch.where(logs.is_positive.reshape(-1, 1, 1), (plain + exponential) / 2, plain)
+        return mean @ self.interpolation.to(dtype)
+
+    def _roll(self, values: Values, observed: Observed) -> Quantiles:
+        """Return quantiles of all steps at the network's levels, with 64 steps at a time."""
+        blocks: list[Tensor] = []
+        missing = self.steps
+        while missing > 0:
+            count = min(missing, MAX_STEPS)
+            quantiles = self._forecast_block(values, observed, count)
+            if blocks:
+                # Independent errors: that of the last step so far, and that of the steps after it.
+                before = blocks[-1][:, -1:] - blocks[-1][:, -1:, [MEDIAN]]
+                offset = quantiles - quantiles[:, :, [MEDIAN]]
+                spread = (before.square() + offset.square()).sqrt() * offset.sign()
+                quantiles = quantiles[:, :, [MEDIAN]] + spread
+            blocks.append(quantiles)
+            values = torch.cat([values, quantiles[:, :, MEDIAN]], dim=1)
+            observed = nn.functional.pad(observed, (0, count), value=True)
+            missing -= count
+        return torch.cat(blocks, dim=1)
+
+    def _forecast_block(self, values: Values, observed: Observed, count: int) -> Quantiles:
+        """Return the quantiles of up to 64 steps, averaged over the networks."""
+        steps = torch.arange(1, count + 1, device=values.device)
+        # Differences from a value of the series keep the digits that float32 would lose.
+        last = values.gather(1, _find_last(observed)).unsqueeze(2)
+        weights = next(self.members.parameters())
+        centred = (values - last.squeeze(2)).to(weights.dtype)
+        prepared = self.reader(centred, observed, self.season, steps)
+        scaled = torch.stack([member(prepared, steps) for member in self.members]).mean(0)
+        return last + (prepared.location + prepared.scale * scaled).to(last.dtype)
+
+    def _to_distances(self, quantiles: Quantiles) -> Float[Tensor, "series widened_steps"]:
+        """Return what `Reversible` maps to these quantiles: the inverse of `monotone_quantiles`."""
+        middle = len(self.levels) // 2
+        normal = [NormalDist().inv_cdf(level) for level in self.levels]
+        gaps = torch.tensor([high - low for low, high in pairwise(normal)]).to(quantiles)
+        units = (quantiles.diff(dim=2) * log(2) / gaps).clamp(min=SMALLEST_GAP)
+        # log(exp(u) - 1), which neither overflows nor loses the digits of small u.
+        distances = units + torch.log(-torch.expm1(-units))
+        below, above = distances.split([middle, len(self.levels) - 1 - middle], dim=2)
+        blocks = torch.cat([below, quantiles[:, :, [middle]], above], dim=2)
+        return blocks.mT.flatten(1)
+
+
+def _find_last(observed: Observed) -> Tensor:
+    """Return the last observed row of each series, (series, 1); 0 without one."""
+    rows = torch.arange(observed.shape[1], device=observed.device)
+    return (observed * rows).amax(1, keepdim=True)
+
+
+class _Logarithms(NamedTuple):
+    """Logarithms of amounts, as shares of the largest one."""
+
+    values: Values
+    """0 for a series that is not positive at every row."""
+    is_positive: Bool[Tensor, " series"]
+    unit: Float[Tensor, "series 1"]
+    """Largest amount."""
+    zero: Float[Tensor, " series"]
+    """Value that stands for 0."""
+
+
+def _take_logarithms(
+    values: Values, observed: Observed, zero: Float[Tensor, " series"]
+) -> _Logarithms:
+    zero = torch.where(zero.isfinite(), zero, torch.inf)
+    amounts = values - zero.unsqueeze(1)
+    largest = torch.where(observed, amounts, -torch.inf).amax(1)
+    least = torch.where(observed, amounts, torch.inf).amin(1)
+    is_positive = (largest > 0) & (least > MIN_LOG_SHARE * largest)
+    is_positive &= observed.sum(1) >= MIN_LOG_ROWS
+    unit = torch.where(is_positive, largest, 1).unsqueeze(1)
+    used = observed & is_positive.unsqueeze(1)
+    logs = torch.where(used, amounts / unit, 1).log().to(values.dtype)
+    return _Logarithms(logs, is_positive, unit, torch.where(is_positive, zero, 0))

@@ -1,0 +1,196 @@
+"""The network that forecasts series which it never saw."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from revin_forecast.normalizers.difference_scale import DifferenceScale
+from revin_forecast.pretrained.discounted_regressions import WINDOW, DiscountedRegressions
+from revin_forecast.pretrained.gaps import Observed, Values, fill_gaps, find_extent
+from revin_forecast.pretrained.seasonal_index import SeasonalIndex, estimate_seasonal_index
+from revin_forecast.pretrained.series_statistics import count_features, describe_series
+from revin_forecast.pretrained.simple_forecasts import (
+    CYCLES,
+    FORECASTS,
+    WEEKLY_SEASONS,
+    gather_cycles,
+    make_simple_forecasts,
+)
+
+LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
+"""Levels of the quantiles."""
+MAX_STEPS = 64
+"""Steps that the network forecasts at once."""
+MAX_SEASON = 366
+"""Longest season."""
+MIN_CONTEXT = 512
+"""Last rows that the network sees, if three seasons are no longer."""
+ENCODER_SIZES = (256, 192, 256, 128)
+DECODER_SIZES = (128, 96)
+STEP_FEATURES = FORECASTS + CYCLES + 1 + 4
+"""Inputs of the decoder at each step."""
+
+
+class ScaledQuantiles(NamedTuple):
+    """Quantiles on the common scale: a value is location + scale times quantile."""
+
+    quantiles: Float[Tensor, "series steps levels"]
+    location: Float[Tensor, "series 1 1"]
+    scale: Float[Tensor, "series 1 1"]
+
+
+class PreparedSeries(NamedTuple):
+    """What the network sees, by fixed formulas; several networks share it."""
+
+    features: Float[Tensor, "series features"]
+    """Inputs of the encoder."""
+    described: Float[Tensor, "series steps step_features"]
+    """Inputs of the decoder."""
+    simple: Float[Tensor, "series steps forecasts"]
+    """Simple forecasts, without the season and on the common scale."""
+    index: Float[Tensor, "series steps"]
+    """Seasonal index at each step, on the common scale."""
+    location: Float[Tensor, "series 1 1"]
+    scale: Float[Tensor, "series 1 1"]
+
+
+class SeriesReader(nn.Module):
+    """Prepare series for the network: season out, `DifferenceScale`, statistics, simple forecasts.
+
+    It has no parameters.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.normalizer = DifferenceScale(1)
+        self.regressions = DiscountedRegressions()
+
+    def forward(
+        self, values: Values, observed: Observed, season: int, steps: Int[Tensor, " steps"]
+    ) -> PreparedSeries:
+        """Prepare each series.
+
+        Args:
+            values: (series, rows), the last row is the latest; finite where observed.
+            observed: True where measured.
+            season: steps in a season, at most 366; 1: none.
+            steps: numbers of the steps to forecast, from 1 to 64.
+        """
+        values, observed = select_context(values, observed, season)
+        values = torch.where(observed, values, 0)
+        extent = find_extent(observed)
+        filled = fill_gaps(values, observed)
+        # Relative to the last row, and of order 1, before anything is squared or added up.
+        location, unit = filled[:, -1:], _measure_unit(filled, extent.valid)
+        filled = (filled - location) / unit * extent.valid.to(values)
+        seasonal = estimate_seasonal_index(filled, observed, extent, season)
+        phases = seasonal.repeat_to(filled.shape[1])
+        rest = fill_gaps(filled - phases, observed)
+        stats = self.normalizer.statistics(rest.unsqueeze(2), observed.unsqueeze(2))
+        level, scale = stats.location.squeeze(2), stats.scale.squeeze(2)
+        rest = (rest - level) / scale * extent.valid.to(values)
+        scaled = SeasonalIndex(seasonal.index / scale, seasonal.share, seasonal.noise / scale[:, 0])
+        solved = self.regressions(rest, extent.count)
+        simple = make_simple_forecasts(rest, extent, season, steps, solved)
+        cycles = gather_cycles(rest, extent, season, steps)
+        index = scaled.index[:, (steps - 1) % season]
+        return PreparedSeries(
+            describe_series(rest, observed, extent, scaled, solved),
+            _describe_steps(simple, cycles, index, season, steps),
+            simple,
+            index,
+            (location + level * unit).unsqueeze(2),
+            (scale * unit).unsqueeze(2),
+        )
+
+
+class PretrainedNetwork(nn.Module):
+    """Map a prepared series to quantiles of its next steps, on a scale that all series share.
+
+    An encoder sees the last rows of a series, its course, its season and its statistics. A decoder,
+    shared by all steps and seasons, weighs the simple forecasts of each step and adds a correction
+    and the distances between the quantiles.
+    """
+
+    def __init__(self):
+        super().__init__()
+        sizes = (count_features(), *ENCODER_SIZES)
+        layers: list[nn.Module] = []
+        for width, next_width in pairwise(sizes):
+            layers += [nn.Linear(width, next_width), nn.SiLU()]
+        self.encoder = nn.Sequential(*layers)
+        first, second = DECODER_SIZES
+        self.decode_series = nn.Linear(ENCODER_SIZES[-1], first)
+        self.decode_step = nn.Linear(STEP_FEATURES, first, bias=False)
+        self.hidden = nn.Linear(first, second)
+        self.output = nn.Linear(second, FORECASTS + 1 + len(LEVELS) - 1)
+        self.reader = SeriesReader()
+
+    def forecast(
+        self, values: Values, observed: Observed, season: int, steps: Int[Tensor, " steps"]
+    ) -> ScaledQuantiles:
+        """Forecast each series at some of the next steps; see `SeriesReader.forward`."""
+        prepared = self.reader(values, observed, season, steps)
+        return ScaledQuantiles(self(prepared, steps), prepared.location, prepared.scale)
+
+    def forward(
+        self, prepared: PreparedSeries, steps: Int[Tensor, " steps"]
+    ) -> Float[Tensor, "series steps levels"]:
+        """Return the quantiles on the common scale."""
+        encoding = self.encoder(prepared.features)
+        quantiles = self._decode(encoding, prepared.described, prepared.simple, steps)
+        return quantiles + prepared.index.unsqueeze(2)
+
+    def _decode(
+        self, encoding: Tensor, described: Tensor, simple: Tensor, steps: Tensor
+    ) -> Float[Tensor, "series steps levels"]:
+        """Return the quantiles without the season."""
+        hidden = self.decode_series(encoding).unsqueeze(1) + self.decode_step(described)
+        hidden = functional.silu(self.hidden(functional.silu(hidden)))
+        weights, correction, gaps = self.output(hidden).split(
+            [FORECASTS, 1, len(LEVELS) - 1], dim=2
+        )
+        # Errors of a random walk grow with the root of the steps.
+        gaps = functional.softplus(gaps) * steps.to(gaps).sqrt().unsqueeze(1)
+        middle = len(LEVELS) // 2
+        below, above = gaps.split(middle, dim=2)
+        spread = gaps[:, :, 1:-1].sum(2, keepdim=True)
+        chosen = (torch.softmax(weights, dim=2) * simple).sum(2, keepdim=True)
+        median = chosen + correction * spread
+        lower = median - below.flip(2).cumsum(2).flip(2)
+        return torch.cat([lower, median, median + above.cumsum(2)], dim=2)
+
+
+def select_context(values: Values, observed: Observed, season: int) -> tuple[Values, Observed]:
+    """Return the last rows that a forecast needs, with unobserved ones in front if there are few.
+
+    >>> select_context(torch.ones(1, 5), torch.ones(1, 5, dtype=torch.bool), 1)[0].shape
+    torch.Size([1, 256])
+    """
+    week = 7 * season if season in WEEKLY_SEASONS else 0
+    longest = max(MIN_CONTEXT, CYCLES * season, week)
+    least = max(WINDOW, min(longest, CYCLES * season), week)
+    values, observed = values[:, -longest:], observed[:, -longest:]
+    missing = max(0, least - values.shape[1])
+    return functional.pad(values, (missing, 0)), functional.pad(observed, (missing, 0))
+
+
+def _measure_unit(filled: Values, valid: Observed) -> Float[Tensor, "series 1"]:
+    """Return the largest distance from the last row; 1 if all rows are equal."""
+    distance = ((filled - filled[:, -1:]).abs() * valid.to(filled)).amax(1, keepdim=True)
+    return torch.where(distance > 0, distance, 1)
+
+
+def _describe_steps(
+    simple: Tensor, cycles: Tensor, index: Tensor, season: int, steps: Tensor
+) -> Float[Tensor, "series steps features"]:
+    """Return the inputs of the decoder: simple forecasts, last seasons, the index and the step."""
+    step = steps.to(simple)
+    time = torch.stack([step / MAX_STEPS, step.log() / 2, (step / season).clamp(max=4), step.rsqrt()])
+    shared = time.mT.expand(len(simple), -1, -1)
+    own = torch.cat([simple, cycles, index.unsqueeze(2)], dim=2).asinh()
+    return torch.cat([own, shared], dim=2)

@@ -1,0 +1,200 @@
+"""What the network sees of a series: its last rows, its course, its season and its statistics."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from revin_forecast.pretrained.discounted_regressions import (
+    ORIGINS,
+    RATES,
+    WINDOW,
+    Regressions,
+)
+from revin_forecast.pretrained.gaps import Extent, Values
+from revin_forecast.pretrained.seasonal_index import SeasonalIndex
+from revin_forecast.pretrained.simple_forecasts import correlate_neighbours
+
+LAST_ROWS = 48
+"""Last rows that the network sees one by one."""
+BINS = 24
+"""Parts of the whole history, and of the season, that it sees as means."""
+SLOPE_ROWS = (1, 2, 3, 6, 12, 24, 60)
+"""Rows over which slopes are measured."""
+ERROR_STEPS = (1, 4, 12)
+"""Steps ahead at which the regressions are compared with the rows that followed."""
+LAGS = (1, 2, 3, 4)
+"""Lags of the autocorrelations of the rows and of their changes."""
+LEAST_ERROR = 1e-3
+"""Errors are seen as logarithms, from this share of the scale up."""
+
+Features = Float[Tensor, "series features"]
+
+
+def describe_series(
+    values: Values,
+    observed: Tensor,
+    extent: Extent,
+    seasonal: SeasonalIndex,
+    regressions: Regressions,
+) -> Features:
+    """Return all inputs of the encoder.
+
+    Args:
+        values: (series, rows) without season and gaps, on the common scale.
+        observed: True where measured.
+        extent: rows of each series.
+        seasonal: index and noise on the common scale.
+        regressions: solutions for the same rows.
+    """
+    recent, valid = values[:, -WINDOW:], extent.valid[:, -WINDOW:].to(values)
+    parts = [
+        values[:, -LAST_ROWS:].asinh(),
+        _average_history(values, extent).asinh(),
+        _resample_season(seasonal.index).asinh(),
+        _measure_size(values, observed, extent, seasonal),
+        _measure_slopes(values, extent).asinh(),
+        _measure_shape(recent, valid),
+        _correlate(recent, valid, seasonal.index.shape[1]),
+        _measure_errors(values, extent, seasonal.index.shape[1], regressions),
+    ]
+    return torch.cat(parts, dim=1)
+
+
+def count_features() -> int:
+    """Return the number of inputs of the encoder."""
+    errors = len(ERROR_STEPS) * (2 * len(RATES) + 1) + 1
+    return LAST_ROWS + 2 * BINS + 10 + len(SLOPE_ROWS) + 11 + 2 * len(LAGS) + 1 + errors
+
+
+def _average_history(values: Values, extent: Extent) -> Features:
+    """Return the means of equal parts of the rows of each series, oldest first."""
+    rows = values.shape[1]
+    sums = functional.pad((values * extent.valid.to(values)).cumsum(1), (1, 0))
+    parts = torch.arange(BINS + 1, device=values.device)
+    count = extent.count.unsqueeze(1)
+    edges = rows - count + torch.div(count * parts, BINS, rounding_mode="floor")
+    totals = sums.gather(1, edges)
+    width = (edges[:, 1:] - edges[:, :-1]).clamp(min=1).to(values)
+    return (totals[:, 1:] - totals[:, :-1]) / width
+
+
+def _resample_season(index: Tensor) -> Features:
+    """Return the index at 24 places of the season, the coming phase first."""
+    season = index.shape[1]
+    phases = torch.arange(BINS, device=index.device) * season // BINS
+    return index[:, phases] if season > 1 else index.expand(-1, BINS)
+
+
+def _measure_size(
+    values: Values, observed: Tensor, extent: Extent, seasonal: SeasonalIndex
+) -> Features:
+    """Return the number of rows, the gaps, and how strong the season is."""
+    season = seasonal.index.shape[1]
+    count = extent.count.to(values)
+    has_season = (count >= 2 * season).to(values) if season > 1 else torch.zeros_like(count)
+    length = torch.log(torch.full_like(count, float(season))) * has_season
+    present = observed.to(values).sum(1) / count.clamp(min=1)
+    strength = seasonal.index.square().mean(1).sqrt()
+    least = seasonal.index.amin(1) - seasonal.index[:, -1]
+    size = [
+        count.clamp(min=1).log() - 4,
+        (count / season).clamp(1, 400).log() - 3,
+        length - 2,
+        has_season,
+        1 - present,
+        extent.end_gap.to(values).asinh(),
+        seasonal.share,
+        _log_error(strength),
+        _log_error(seasonal.noise),
+        least.asinh(),
+    ]
+    return torch.stack(size, dim=1)
+
+
+def _measure_slopes(values: Values, extent: Extent) -> Features:
+    """Return the mean change per step over the last rows, times the root of their number."""
+    slopes: list[Tensor] = []
+    for wanted in SLOPE_ROWS:
+        reached = (extent.count - 1).clamp(min=1, max=wanted)
+        row = values.shape[1] - 1 - reached
+        change = values[:, -1] - values.gather(1, row.unsqueeze(1)).squeeze(1)
+        slopes.append(change / reached.to(values).sqrt())
+    return torch.stack(slopes, dim=1)
+
+
+def _measure_shape(recent: Values, valid: Values) -> Features:
+    """Return spread, range, tails, asymmetry and equal values of the rows and their changes."""
+    count = valid.sum(1).clamp(min=1)
+    mean = (recent * valid).sum(1) / count
+    deviation = ((recent - mean.unsqueeze(1)).square() * valid).sum(1).div(count).sqrt()
+    least = torch.where(valid > 0, recent, torch.inf).amin(1).clamp(max=1e30)
+    largest = torch.where(valid > 0, recent, -torch.inf).amax(1).clamp(min=-1e30)
+    width = torch.where(largest > least, largest - least, 1)
+    pairs = valid[:, 1:] * valid[:, :-1]
+    changes = (recent[:, 1:] - recent[:, :-1]) * pairs
+    number = pairs.sum(1).clamp(min=1)
+    size = changes.abs()
+    latest = size[:, -10:].sum(1) / pairs[:, -10:].sum(1).clamp(min=1)
+    earlier = size[:, :-10].sum(1) / pairs[:, :-10].sum(1).clamp(min=1)
+    still = ((size <= 1e-6 * width.unsqueeze(1)).to(recent) * pairs).sum(1) / number
+    floor = least.unsqueeze(1) + 1e-6 * width.unsqueeze(1)
+    at_least = ((recent <= floor).to(recent) * valid).sum(1) / count
+    cubes = changes.pow(3).sum(1) / number
+    root = changes.square().sum(1).div(number).sqrt()
+    shape = [
+        _log_error(deviation),
+        _log_error(width),
+        (recent[:, -1] - least) / width,
+        (recent[:, -1] - mean).asinh(),
+        _log_error(size.amax(1)),
+        _log_error(root),
+        torch.sign(cubes) * cubes.abs().pow(1 / 3) / torch.where(root > 0, root, 1),
+        _log_error(latest),
+        _log_error(earlier),
+        still,
+        at_least,
+    ]
+    return torch.stack(shape, dim=1)
+
+
+def _correlate(recent: Values, valid: Values, season: int) -> Features:
+    """Return the autocorrelations of the rows and of their changes, and one at the season."""
+    mean = (recent * valid).sum(1, keepdim=True) / valid.sum(1, keepdim=True).clamp(min=1)
+    deviations = (recent - mean) * valid
+    pairs = valid[:, 1:] * valid[:, :-1]
+    changes = (recent[:, 1:] - recent[:, :-1]) * pairs
+    drift = changes.sum(1, keepdim=True) / pairs.sum(1, keepdim=True).clamp(min=1)
+    moves = (changes - drift) * pairs
+    rows = [correlate_neighbours(deviations, lag) for lag in LAGS]
+    moved = [correlate_neighbours(moves, lag) for lag in LAGS]
+    seasonal = correlate_neighbours(deviations, season if season > 1 else WINDOW)
+    return torch.stack([*rows, *moved, seasonal], dim=1)
+
+
+def _measure_errors(
+    values: Values, extent: Extent, season: int, regressions: Regressions
+) -> Features:
+    """Return the mean errors of the regressions at the last origins, as logarithms."""
+    recent = values[:, -ORIGINS:].flip(1)  # age of each row, the last one first
+    ages = torch.arange(ORIGINS, device=values.device)
+    errors: list[Tensor] = []
+    for step in ERROR_STEPS:
+        # An origin needs two rows of its own.
+        used = (ages[step:] + 2 <= extent.count.unsqueeze(1)).to(values)
+        number = used.sum(1, keepdim=True).clamp(min=1)
+        truth = recent[:, :-step, None]
+        mean, level, slope = (part[:, step:] for part in regressions)
+        used = used.unsqueeze(2)
+        for forecast in (mean, level + step * slope):
+            errors.append(((truth - forecast).abs() * used).sum(1) / number)
+        errors.append(((truth - recent[:, step:, None]).abs() * used).sum(1) / number)
+    pairs = extent.valid[:, season:] & extent.valid[:, :-season]
+    change = (values[:, season:] - values[:, :-season]).abs() * pairs.to(values)
+    errors.append(change.sum(1, keepdim=True) / pairs.sum(1, keepdim=True).clamp(min=1).to(values))
+    return _log_error(torch.cat(errors, dim=1))
+
+
+def _log_error(error: Tensor) -> Tensor:
+    """Return the logarithm of an error in units of the scale, of order 1."""
+    return (error + LEAST_ERROR).log() / 2
