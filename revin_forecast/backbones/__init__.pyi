@@ -25,6 +25,7 @@ from .nbeats import NBEATS as NBEATS
 from .nhits import NHITS as NHITS
 from .patch_lm import PatchLM as PatchLM
 from .patch_tst import PatchTST as PatchTST
+from .pretrained import Pretrained as Pretrained
 from .recurrent import GRU as GRU
 from .recurrent import LSTM as LSTM
 from .ridge import Ridge as Ridge

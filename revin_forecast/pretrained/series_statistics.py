@@ -128,8 +128,8 @@ def _measure_shape(recent: Values, valid: Values) -> Features:
     count = valid.sum(1).clamp(min=1)
     mean = (recent * valid).sum(1) / count
     deviation = ((recent - mean.unsqueeze(1)).square() * valid).sum(1).div(count).sqrt()
-    least = torch.where(valid > 0, recent, torch.inf).amin(1).clamp(max=1e30)
-    largest = torch.where(valid > 0, recent, -torch.inf).amax(1).clamp(min=-1e30)
+    # Rows before the first one count as the last row, which is 0.
+    least, largest = recent.amin(1), recent.amax(1)
     width = torch.where(largest > least, largest - least, 1)
     pairs = valid[:, 1:] * valid[:, :-1]
     changes = (recent[:, 1:] - recent[:, :-1]) * pairs
