@@ -114,8 +114,8 @@ class Pretrained(Backbone):
         size = len(values) if torch.compiler.is_compiling() else MAX_SERIES
         parts = zip(values.split(size), mask.split(size), zero.split(size), strict=True)
         quantiles = torch.cat([self._forecast(*part) for part in parts])
-        blocks = quantiles.mT if not self.levels else self._to_distances(quantiles).mT
-        future = blocks.reshape(batch, channels, self.horizon).mT
+        outputs = self._to_distances(quantiles) if self.levels else quantiles.squeeze(2)
+        future = outputs.reshape(batch, channels, self.horizon).mT
         return future.to(past.dtype)
 
     def _forecast(self, values: Values, observed: Observed, zero: Tensor) -> Quantiles:
