@@ -1,0 +1,163 @@
+"""Batches of synthetic series: lengths, groups, redraws of explosions, gaps and alignment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy.random import PCG64, Generator
+
+from revin_forecast.pretrained.generator.gaps import GAP_SHARE, draw_gaps
+from revin_forecast.pretrained.generator.mixture import compose_series
+from revin_forecast.pretrained.generator.span import Span, Values, draw_kinds
+
+GENERATOR_VERSION = "1"
+"""Changes with every change of the series that a seed gives."""
+MIN_ROWS = 8
+FULL_SHARE = 0.25
+"""Share of the series with as many rows as the batch has."""
+SHORT_ROWS = 0.3
+"""Series up to this share of the rows are drawn apart, which saves the steps that they lack."""
+LONGEST_YEARLY = 100
+GROUP_WEIGHTS = {"yearly": 55, "price": 20, "other": 25}
+"""Groups of series without a season."""
+UNSEASONAL_SHARE, OTHER_SHARE, UNTOLD_SHARE = 0.12, 0.04, 0.05
+"""Shares with no season and with another one though a season is given, and with one though none."""
+OTHER_SEASONS = (3, 4, 5, 6, 7, 10, 12, 13, 24, 30, 48, 52)
+MAX_SIZE = 1e12
+"""Largest absolute value."""
+MAX_RANGES = 50.0
+"""A future further from the past than this many ranges of it is an explosion and drawn again."""
+MAX_DRAWS = 20
+
+
+@dataclass(frozen=True)
+class SyntheticBatch:
+    """Series of one given season, aligned at the forecast origin.
+
+    Attributes:
+        past: (series, rows), NaN before the first value of a series and in gaps.
+        future: (series, horizon), complete.
+        season: the season that the forecaster is given; 1: none.
+        is_amount: (series,), True for amounts whose natural zero is 0, never negative.
+    """
+
+    past: Float[np.ndarray, "series rows"]
+    future: Float[np.ndarray, "series horizon"]
+    season: int
+    is_amount: Bool[np.ndarray, " series"]
+
+
+def generate_series(
+    seed: int | Sequence[int], series: int, rows: int, horizon: int, season: int
+) -> SyntheticBatch:
+    """Return a batch of synthetic series, the same bytes for the same arguments.
+
+    Args:
+        seed: seed or seeds of the random numbers, such as (run, step).
+        series: number of series.
+        rows: most rows of a past, at least 8; every past has 8 to so many.
+        horizon: rows of the future.
+        season: the season that the forecaster is given; 1: none. Some series have none or another.
+
+    Raises:
+        ValueError: `rows` is below 8, or another number below 1.
+    """
+    if rows < MIN_ROWS or min(series, horizon, season) < 1:
+        raise ValueError(
+            f"A batch needs rows >= {MIN_ROWS} and series, horizon and season >= 1 but got "
+            f"rows={rows}, series={series}, horizon={horizon} and season={season}."
+        )
+    rng = Generator(PCG64(seed))
+    groups = draw_groups(rng, series, season)
+    lengths = draw_lengths(rng, groups, rows)
+    seasons = draw_seasons(rng, groups, season)
+    past = np.full((series, rows), np.nan, dtype=np.float32)
+    future = np.empty((series, horizon), dtype=np.float32)
+    is_amount = np.empty(series, dtype=bool)
+    short = lengths <= SHORT_ROWS * rows
+    for group in np.unique(groups):
+        for own_season in np.unique(seasons[groups == group]):
+            for is_short in (False, True):
+                chosen = np.flatnonzero(
+                    (groups == group) & (seasons == own_season) & (short == is_short)
+                )
+                if len(chosen):
+                    steps = int(lengths[chosen].max()) + horizon
+                    span = Span(lengths[chosen], horizon, steps)
+                    values, is_amount[chosen] = compose_sane_series(
+                        rng, span, int(own_season), str(group)
+                    )
+                    past[chosen], future[chosen] = align_series(rng, values, span, rows)
+    return SyntheticBatch(past, future, season, is_amount)
+
+
+def draw_groups(rng: Generator, series: int, season: int) -> np.ndarray:
+    """Return the group of each series; if a season is given, most are "seasonal"."""
+    groups = draw_kinds(rng, GROUP_WEIGHTS, series)
+    if season == 1:
+        return groups
+    return np.where(rng.random(series) < UNSEASONAL_SHARE, "other", "seasonal")
+
+
+def draw_lengths(rng: Generator, groups: np.ndarray, rows: int) -> np.ndarray:
+    """Return the rows of each past: log-uniform from 8, a quarter full; yearly ones up to 100."""
+    longest = np.where(groups == "yearly", min(rows, LONGEST_YEARLY), rows)
+    lengths = np.exp(rng.uniform(np.log(MIN_ROWS), np.log(longest + 1), len(groups))).astype(int)
+    full = rng.random(len(groups)) < FULL_SHARE
+    return np.where(full, longest, np.clip(lengths, MIN_ROWS, longest))
+
+
+def draw_seasons(rng: Generator, groups: np.ndarray, season: int) -> np.ndarray:
+    """Return the season of each series: the given one, none, or for a few another one."""
+    seasonal = groups == "seasonal"
+    share = UNTOLD_SHARE if season == 1 else OTHER_SHARE
+    eligible = (groups == "other") if season == 1 else seasonal
+    other = eligible & (rng.random(len(groups)) < share / max(eligible.mean(), 1e-9))
+    return np.where(other, rng.choice(OTHER_SEASONS), np.where(seasonal, season, 1))
+
+
+def find_explosions(values: Values, span: Span) -> Bool[np.ndarray, " series"]:
+    """Return whether each series has values that are too large or a future that leaves its past.
+
+    A past without any change needs a future without one too: it has no scale.
+    """
+    is_past, used = span.mark_past(), span.mark_used()
+    low = np.where(is_past, values, np.inf).min(0)
+    high = np.where(is_past, values, -np.inf).max(0)
+    lowest = np.where(used, values, np.inf).min(0)
+    highest = np.where(used, values, -np.inf).max(0)
+    beyond = np.maximum(highest - high, low - lowest)
+    size = np.maximum(np.abs(lowest), np.abs(highest))
+    return ~((beyond <= MAX_RANGES * (high - low)) & (size <= MAX_SIZE))
+
+
+def compose_sane_series(
+    rng: Generator, span: Span, season: int, group: str
+) -> tuple[Values, np.ndarray]:
+    """Return series of one group; those that explode are drawn again as a whole."""
+    values, is_amount = compose_series(rng, span, season, group)
+    for _ in range(MAX_DRAWS):
+        wrong = np.flatnonzero(find_explosions(values, span))
+        if not len(wrong):
+            return values, is_amount
+        values[:, wrong], is_amount[wrong] = compose_series(rng, span.take(wrong), season, group)
+    raise RuntimeError(
+        f"{len(wrong)} series of the group {group} exploded {MAX_DRAWS} times in a row; the "
+        "mechanisms of the generator need smaller sizes."
+    )
+
+
+def align_series(
+    rng: Generator, values: Values, span: Span, rows: int
+) -> tuple[Float[np.ndarray, "series rows"], Float[np.ndarray, "series horizon"]]:
+    """Return past and future in float32, aligned at the forecast origin, with gaps in the past."""
+    values = values.T.astype(np.float32)
+    steps = span.lengths[:, None] + np.arange(span.horizon)
+    future = np.take_along_axis(values, steps, 1)
+    chosen = np.flatnonzero(rng.random(span.series) < GAP_SHARE)
+    if len(chosen):
+        values[chosen] = np.where(draw_gaps(rng, span.take(chosen)).T, np.nan, values[chosen])
+    steps = np.arange(rows) - rows + span.lengths[:, None]
+    past = np.take_along_axis(values, np.maximum(steps, 0), 1)
+    return np.where(steps >= 0, past, np.float32(np.nan)), future

@@ -1,0 +1,236 @@
+"""The mixture of mechanisms: which kinds of series there are, and how often.
+
+A series is path + season + noise, or one of ETS, then breaks and outliers, then a transform to its
+own scale. All weights of the mixture are in this file; the mechanisms are in the others.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from revin_forecast.pretrained.generator import recursions, trends
+from revin_forecast.pretrained.generator.breaks import (
+    BREAK_WEIGHTS,
+    BREAKS,
+    draw_outliers,
+)
+from revin_forecast.pretrained.generator.calendar import MONTHS_OF_SEASON, draw_calendar
+from revin_forecast.pretrained.generator.counts import draw_intermittent
+from revin_forecast.pretrained.generator.noise import draw_noise
+from revin_forecast.pretrained.generator.seasons import draw_profile, draw_season
+from revin_forecast.pretrained.generator.span import (
+    Draw,
+    Span,
+    Values,
+    divide_by_size,
+    draw_by_kind,
+    draw_kinds,
+    draw_log_uniform,
+    measure_deviation,
+    measure_roughness,
+)
+from revin_forecast.pretrained.generator.transforms import AMOUNTS, TRANSFORMS, round_values
+from revin_forecast.pretrained.generator.weeks import DAY_ROWS, WEEK_ROWS, draw_week
+
+
+@dataclass(frozen=True)
+class PathKind:
+    """A kind of path and the noise that is usual around it.
+
+    Attributes:
+        draw: the function that draws the path.
+        by_difference: whether the size of the path is its mean absolute difference, not its
+            deviation.
+        noise: smallest and largest deviation of the noise, in sizes of the path.
+    """
+
+    draw: Draw
+    by_difference: bool
+    noise: tuple[float, float]
+
+
+PATHS = {
+    "constant": PathKind(trends.draw_constant, False, (1, 1)),
+    "level": PathKind(trends.draw_walk, True, (0.5, 30)),
+    "walk": PathKind(trends.draw_walk, True, (0.002, 0.3)),
+    "drifting_walk": PathKind(trends.draw_drifting_walk, True, (0.002, 1)),
+    "correlated_walk": PathKind(trends.draw_correlated_walk, True, (0.002, 1)),
+    "local_trend": PathKind(trends.draw_local_trend, True, (0.01, 4)),
+    "smooth": PathKind(trends.draw_smooth, True, (0.002, 2)),
+    "very_smooth": PathKind(trends.draw_very_smooth, True, (0.001, 0.5)),
+    "linear": PathKind(trends.draw_linear, False, (0.005, 3)),
+    "broken": PathKind(trends.draw_broken, False, (0.01, 3)),
+    "saturating": PathKind(trends.draw_saturating, False, (0.01, 2)),
+    "logistic": PathKind(trends.draw_logistic, False, (0.01, 1.5)),
+    "exponential": PathKind(trends.draw_exponential, False, (0.005, 2)),
+    "waves": PathKind(trends.draw_waves, False, (0.02, 3)),
+    "short_memory": PathKind(recursions.draw_short_memory, False, (0.02, 1)),
+    "reversion": PathKind(recursions.draw_reversion, False, (0.02, 1)),
+    "cycle": PathKind(recursions.draw_cycle, False, (0.02, 1)),
+    "mixed_memory": PathKind(recursions.draw_mixed_memory, False, (0.02, 0.5)),
+    "long_memory": PathKind(recursions.draw_long_memory, False, (0.02, 0.7)),
+}
+PATH_WEIGHTS = {
+    "yearly": {
+        "constant": 2, "level": 6, "walk": 7, "drifting_walk": 12, "correlated_walk": 10,
+        "local_trend": 8, "smooth": 18, "very_smooth": 12, "linear": 4, "broken": 5,
+        "saturating": 3, "logistic": 3, "exponential": 3, "short_memory": 2, "reversion": 2,
+        "cycle": 3,
+    },
+    "price": {
+        "level": 6, "walk": 50, "drifting_walk": 15, "correlated_walk": 15, "reversion": 8,
+        "long_memory": 3, "local_trend": 3,
+    },
+    "other": {
+        "constant": 15, "level": 20, "walk": 5, "local_trend": 5, "linear": 3, "broken": 5,
+        "waves": 4, "short_memory": 12, "reversion": 8, "cycle": 8, "mixed_memory": 8,
+        "long_memory": 7,
+    },
+    "seasonal": {
+        "constant": 10, "level": 22, "walk": 4, "drifting_walk": 5, "correlated_walk": 4,
+        "local_trend": 8, "smooth": 7, "very_smooth": 3, "linear": 4, "broken": 6,
+        "saturating": 2, "logistic": 2, "exponential": 1, "waves": 4, "short_memory": 7,
+        "reversion": 4, "cycle": 3, "mixed_memory": 3, "long_memory": 4,
+    },
+}  # fmt: skip
+"""Weights of the paths by group of series."""
+TRANSFORM_WEIGHTS = {
+    "yearly": {"signed": 12, "amount": 25, "exponential": 55, "share": 5, "counts": 3},
+    "price": {"signed": 10, "amount": 20, "exponential": 68, "share": 2},
+    "other": {
+        "signed": 30, "amount": 25, "exponential": 20, "censored": 7, "share": 6, "counts": 12,
+    },
+    "seasonal": {
+        "signed": 17, "amount": 30, "exponential": 35, "censored": 5, "share": 4, "counts": 9,
+    },
+}  # fmt: skip
+"""Weights of the transforms by group of series."""
+SMOOTHING_SHARE = {"yearly": 0.12, "price": 0.05, "other": 0.15, "seasonal": 0.25}
+"""Shares of the series of ETS instead of path, season and noise."""
+INTERMITTENT_SHARE = {"yearly": 0.005, "price": 0.0, "other": 0.12, "seasonal": 0.04}
+"""Shares of the series of intermittent demand."""
+BREAK_SHARE, OUTLIER_SHARE = 0.15, 0.15
+"""Shares of the series with a break of the level, and with outliers."""
+CALENDAR_SHARE = 0.35
+"""Share of the amounts by month or quarter with effects of the calendar."""
+WEEK_SHARE = 0.5
+"""Share of the series by hour with a weekly profile on the daily one."""
+STRONG_SHARE, STRONG, WEAK = 0.65, (2.0, 15.0), (0.2, 2.0)
+"""Share of strong seasons, and the deviation of strong and weak ones over the irregular part's."""
+
+
+def draw_season_sizes(rng: Generator, series: int) -> np.ndarray:
+    """Return the deviation of the season over that of the irregular part of each series."""
+    strong = rng.random(series) < STRONG_SHARE
+    return np.where(
+        strong, draw_log_uniform(rng, *STRONG, series), draw_log_uniform(rng, *WEAK, series)
+    )
+
+
+def compose_parts(rng: Generator, span: Span, season: int, group: str) -> tuple[Values, np.ndarray]:
+    """Return path + season + noise, and the deviation of the irregular part of each series.
+
+    The noise is log-uniform in sizes of the path, see `PATHS`; the season in deviations of the
+    irregular part, which is noise and steps of the path within a season.
+    """
+    kinds = draw_kinds(rng, PATH_WEIGHTS[group], span.series)
+    draws = {name: kind.draw for name, kind in PATHS.items()}
+    path = draw_by_kind(rng, span, draws, kinds)
+    by_difference = np.array([PATHS[kind].by_difference for kind in kinds])
+    roughness = measure_roughness(path, span)
+    size = np.where(by_difference, roughness, measure_deviation(path, span)[1])
+    path = divide_by_size(path, size)
+    roughness = divide_by_size(roughness, size)
+    low, high = np.log(np.array([PATHS[kind].noise for kind in kinds])).T
+    noise = np.exp(rng.uniform(low, high))
+    values = path + noise * draw_noise(rng, span)
+    irregular = np.hypot(noise, roughness)
+    if season > 1:
+        drift = roughness * min(season, 12) ** 0.5 / 2
+        sizes = draw_season_sizes(rng, span.series) * np.hypot(noise, drift)
+        values += sizes * draw_any_season(rng, span, season)
+    return values, irregular
+
+
+def draw_any_season(rng: Generator, span: Span, season: int) -> Values:
+    """Return seasons of deviation about 1; by hour, many have the profile of a week."""
+    values = draw_season(rng, season, span)
+    if season in WEEK_ROWS or season in DAY_ROWS:
+        chosen = np.flatnonzero(rng.random(span.series) < WEEK_SHARE)
+        if len(chosen):
+            rows = WEEK_ROWS.get(season, season)
+            values[:, chosen] = draw_week(rng, rows, span.take(chosen))
+    return values
+
+
+def compose_smoothing(rng: Generator, span: Span, season: int) -> tuple[Values, np.ndarray]:
+    """Return series of ETS and the deviation of their shocks, 1."""
+    profile = np.zeros((1, span.series))
+    if season > 1:
+        profile = draw_season_sizes(rng, span.series) * draw_profile(rng, season, span.series)
+    values = recursions.draw_smoothing_model(rng, span, season, profile)
+    return values, np.ones(span.series)
+
+
+def add_breaks(rng: Generator, values: Values, irregular: np.ndarray, span: Span) -> Values:
+    """Return the values with breaks and outliers in a share of the series.
+
+    The size of a break is 1 to 8 geometric means of the deviations of the series and of its
+    irregular part; outliers are in deviations of the irregular part.
+    """
+    size = np.sqrt(irregular * measure_deviation(values, span)[1])
+    size = size * draw_log_uniform(rng, 1, 8, span.series)
+    chosen = np.flatnonzero(rng.random(span.series) < BREAK_SHARE)
+    if len(chosen):
+        kinds = draw_kinds(rng, BREAK_WEIGHTS, len(chosen))
+        values[:, chosen] += size[chosen] * draw_by_kind(rng, span.take(chosen), BREAKS, kinds)
+    chosen = np.flatnonzero(rng.random(span.series) < OUTLIER_SHARE)
+    if len(chosen):
+        values[:, chosen] += irregular[chosen] * draw_outliers(rng, span.take(chosen))
+    return values
+
+
+def transform_values(
+    rng: Generator, values: Values, span: Span, season: int, group: str
+) -> tuple[Values, np.ndarray]:
+    """Return the values on the scale of each series, and whether it is an amount."""
+    mean, deviation = measure_deviation(values, span)
+    values = divide_by_size(values - mean, deviation)
+    kinds = draw_kinds(rng, TRANSFORM_WEIGHTS[group], span.series)
+    result = np.empty_like(values)
+    for kind, transform in TRANSFORMS.items():
+        chosen = np.flatnonzero(kinds == kind)
+        if len(chosen):
+            result[:, chosen] = transform(rng, values[:, chosen], span.take(chosen))
+    is_amount = np.isin(kinds, AMOUNTS)
+    if season in MONTHS_OF_SEASON:
+        chosen = np.flatnonzero(
+            np.isin(kinds, ("amount", "exponential")) & (rng.random(span.series) < CALENDAR_SHARE)
+        )
+        result[:, chosen] *= draw_calendar(rng, span.take(chosen), season)
+    return round_values(rng, result, span), is_amount
+
+
+def compose_series(
+    rng: Generator, span: Span, season: int, group: str
+) -> tuple[Values, np.ndarray]:
+    """Return series of one group and whether each of them is an amount.
+
+    Args:
+        rng: source of random numbers.
+        span: lengths of the series.
+        season: steps in a season; 1: none.
+        group: "yearly", "price", "other" or "seasonal", see the weights.
+    """
+    values, irregular = compose_parts(rng, span, season, group)
+    chosen = np.flatnonzero(rng.random(span.series) < SMOOTHING_SHARE[group])
+    if len(chosen):
+        values[:, chosen], irregular[chosen] = compose_smoothing(rng, span.take(chosen), season)
+    values = add_breaks(rng, values, irregular, span)
+    values, is_amount = transform_values(rng, values, span, season, group)
+    chosen = np.flatnonzero(rng.random(span.series) < INTERMITTENT_SHARE[group])
+    if len(chosen):
+        values[:, chosen] = draw_intermittent(rng, span.take(chosen))
+        is_amount[chosen] = True
+    return values, is_amount

@@ -1,0 +1,129 @@
+"""Stochastic processes that are recursions over time, run for all series at once."""
+
+import numpy as np
+from jaxtyping import Float
+from numpy.random import Generator
+
+from revin_forecast.pretrained.generator.span import Span, draw_log_uniform
+
+LONG_MEMORY_TIMES = (1.5, 6.0, 25.0, 100.0)
+"""Steps in which the parts of a long memory forget: about spread evenly on a logarithmic scale."""
+
+
+def filter_autoregression(
+    shocks: Float[np.ndarray, "steps series"],
+    first: Float[np.ndarray, " series"] | float,
+    second: Float[np.ndarray, " series"] | float = 0.0,
+) -> Float[np.ndarray, "steps series"]:
+    """Return x_t = first x_{t-1} + second x_{t-2} + shock_t, from x = 0 before the first step."""
+    values = shocks.copy()
+    for step in range(1, len(values)):
+        values[step] += first * values[step - 1]
+        if step > 1 and np.any(second):
+            values[step] += second * values[step - 2]
+    return values
+
+
+def draw_autoregression(
+    rng: Generator, span: Span, first: Float[np.ndarray, " series"]
+) -> Float[np.ndarray, "steps series"]:
+    """Return x_t = first x_{t-1} + e_t with variance 1, stationary from the first step on."""
+    shocks = rng.standard_normal((span.steps, span.series))
+    shocks[1:] *= np.sqrt(1 - first**2)
+    return filter_autoregression(shocks, first)
+
+
+def draw_short_memory(rng: Generator, span: Span) -> Float[np.ndarray, "steps series"]:
+    """Return an AR(1) with a coefficient between -.4 and .95, mostly positive."""
+    first = np.where(
+        rng.random(span.series) < 0.15,
+        rng.uniform(-0.4, 0.0, span.series),
+        rng.uniform(0.1, 0.95, span.series),
+    )
+    return draw_autoregression(rng, span, first)
+
+
+def draw_reversion(rng: Generator, span: Span) -> Float[np.ndarray, "steps series"]:
+    """Return an AR(1) that forgets in 8 to 150 steps: reversion to a mean seen only in part."""
+    return draw_autoregression(rng, span, np.exp(-1 / draw_log_uniform(rng, 8, 150, span.series)))
+
+
+def draw_cycle(rng: Generator, span: Span) -> Float[np.ndarray, "steps series"]:
+    """Return an AR(2) x_t = 2 r cos(2 pi / P) x_{t-1} - r^2 x_{t-2} + e_t: a cycle of P steps.
+
+    P is 5 to 60 steps, log-uniform, and r .8 to .99. The first two steps are on a wave of the
+    stationary size, so that the cycle needs no time to grow.
+    """
+    period = draw_log_uniform(rng, 5, 60, span.series)
+    radius = 1 - draw_log_uniform(rng, 0.01, 0.2, span.series)
+    first, second = 2 * radius * np.cos(2 * np.pi / period), -(radius**2)
+    # Variance of an AR(2) with shocks of variance 1 (Box & Jenkins, 1970).
+    variance = (1 - second) / ((1 + second) * ((1 - second) ** 2 - first**2))
+    shocks = rng.standard_normal((span.steps, span.series)) / np.sqrt(variance)
+    start = rng.standard_normal(span.series)
+    shocks[0] = start
+    correlation = first / (1 - second)
+    second_row = correlation * start + np.sqrt(1 - correlation**2) * rng.standard_normal(
+        span.series
+    )
+    shocks[1] = second_row - first * start
+    return filter_autoregression(shocks, first, second)
+
+
+def draw_mixed_memory(rng: Generator, span: Span) -> Float[np.ndarray, "steps series"]:
+    """Return an ARMA(1, 1): x_t = a x_{t-1} + e_t + b e_{t-1}, a in (.3, .97), b in (-.8, .5)."""
+    shocks = rng.standard_normal((span.steps, span.series))
+    shocks[1:] += rng.uniform(-0.8, 0.5, span.series) * shocks[:-1]
+    return filter_autoregression(shocks, rng.uniform(0.3, 0.97, span.series))
+
+
+def draw_long_memory(rng: Generator, span: Span) -> Float[np.ndarray, "steps series"]:
+    """Return a sum of AR(1)s that forget in 1.5 to 100 steps: close to fractional noise.
+
+    The variance of a part grows as (its time) to the power 2 d - 1 + 1, d between 0 and .5, as the
+    spectrum of fractional noise does.
+    """
+    power = rng.uniform(0.1, 0.9, span.series)
+    total = np.zeros((span.steps, span.series))
+    for time in LONG_MEMORY_TIMES:
+        part = draw_autoregression(rng, span, np.full(span.series, np.exp(-1 / time)))
+        total += time ** ((power - 0.4) / 2) * part
+    return total
+
+
+def draw_smoothing_model(
+    rng: Generator, span: Span, season: int, profile: Float[np.ndarray, "season series"]
+) -> Float[np.ndarray, "steps series"]:
+    """Return series of ETS with shocks e of variance 1 and one source of error.
+
+    y_t = l + phi b + s + e; l <- l + phi b + alpha e; b <- phi b + beta e; s <- s + gamma e
+    (Hyndman, Koehler, Ord & Snyder, 2008). alpha is .01 to 1 and beta .003 to .3 of it, both
+    log-uniform; half of the series have no trend, most of the others a damped one.
+
+    Args:
+        rng: source of random numbers.
+        span: lengths of the series.
+        season: steps in a season; 1: none.
+        profile: first seasonal states, in units of the shocks.
+    """
+    series = span.series
+    alpha = draw_log_uniform(rng, 0.01, 1.0, series)
+    has_trend = rng.random(series) < 0.5
+    phi = np.where(rng.random(series) < 0.7, rng.uniform(0.8, 0.98, series), 1.0)
+    beta = alpha * draw_log_uniform(rng, 0.003, 0.3, series) * has_trend
+    beta[phi == 1.0] *= 0.2
+    gamma = (1 - alpha) * draw_log_uniform(rng, 0.002, 0.5, series) * (season > 1)
+    gamma[rng.random(series) < 0.3] = 0.0
+    slope = rng.standard_normal(series) * draw_log_uniform(rng, 0.01, 0.3, series) * has_trend
+    level, states = np.zeros(series), profile.copy()
+    values = rng.standard_normal((span.steps, series))
+    for step in range(span.steps):
+        error = values[step].copy()
+        slope *= phi
+        level += slope
+        seasonal = states[step % season]
+        values[step] += level + seasonal
+        level += alpha * error
+        slope += beta * error
+        seasonal += gamma * error
+    return values
