@@ -18,24 +18,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-# Read by the libraries when they are imported. Sums depend on the number of threads.
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
-
-from revin_forecast.errors import InputError, naming_flags  # noqa: E402
-from revin_forecast.pretrained.card import add_figures, write_model  # noqa: E402
-from revin_forecast.pretrained.synthetic_batches import BatchSettings  # noqa: E402
-from revin_forecast.pretrained.train import train_members  # noqa: E402
-from revin_forecast.pretrained.training_state import PretrainingSettings  # noqa: E402
-from revin_forecast.utils.progress import progress_display  # noqa: E402
-
-QUICK = PretrainingSettings(
-    steps=6,
-    batch=BatchSettings(groups=2, series=8, steps=5),
-    curve_every=4,
-    validation_series=8,
-)
-"""Settings of `--quick`: everything runs, nothing is learned."""
+from revin_forecast.errors import InputError, naming_flags
+from revin_forecast.utils.progress import progress_display
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -45,6 +29,9 @@ def main(words: Sequence[str] | None = None) -> int:
         words: arguments; None: those of the process.
     """
     options = _build_parser().parse_args(words)
+    # Read by NumPy and torch when they are imported: sums depend on the number of threads.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
     try:
         with naming_flags(), progress_display(verbose=True, start=time.monotonic()):
             _run(options)
@@ -55,10 +42,14 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from revin_forecast.pretrained.card import add_figures, write_model
+    from revin_forecast.pretrained.train import train_members
+    from revin_forecast.pretrained.training_state import QUICK_SETTINGS, PretrainingSettings
+
     if options.figures:
         add_figures(options.out, options.figures)
         return
-    settings = QUICK if options.quick else PretrainingSettings(steps=options.steps)
+    settings = QUICK_SETTINGS if options.quick else PretrainingSettings(steps=options.steps)
     options.out.mkdir(parents=True, exist_ok=True)
     members = train_members(settings, options.seeds, options.out, bool(options.workers))
     write_model(options.out, settings, members, options.quick)
@@ -74,7 +65,7 @@ def _build_parser() -> argparse.ArgumentParser:
     add("--seeds", type=int, nargs="+", default=[0], help="one network for each seed")
     add("--workers", type=int, choices=(0, 1), default=1, help="processes that make the series")
     add = parser.add_mutually_exclusive_group().add_argument
-    add("--steps", type=int, default=PretrainingSettings.steps, help="training steps of a seed")
+    add("--steps", type=int, default=20_000, help="training steps of a seed (20000)")
     add("--quick", action="store_true", help="a tiny run, in which nothing is learned")
     add("--figures", type=Path, help="JSON file of tables for the model card; nothing is trained")
     return parser

@@ -30,7 +30,7 @@ MAX_SKIPPED_STEPS = 20
 class PretrainingSettings:
     """What the result of a pretraining depends on, beside the seed and the code."""
 
-    steps: int = 20_000
+    steps: int
     """Training steps; the learning rate falls to 0 over them."""
     batch: BatchSettings = field(default_factory=BatchSettings)
     """What a batch consists of."""
@@ -46,6 +46,15 @@ class PretrainingSettings:
     """Steps between two points of the learning curve."""
     validation_series: int = 256
     """Series of each kind for the learning curve."""
+
+
+QUICK_SETTINGS = PretrainingSettings(
+    steps=6,
+    batch=BatchSettings(groups=2, series=8, steps=5),
+    curve_every=4,
+    validation_series=8,
+)
+"""Settings of a tiny run: everything runs, nothing is learned."""
 
 
 @dataclass
