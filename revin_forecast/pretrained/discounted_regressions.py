@@ -12,6 +12,8 @@ WINDOW = 256
 """Last rows that a regression sees."""
 ORIGINS = 64
 """Last rows at which the regressions are solved."""
+LEAST_WEIGHT = 1e-12
+"""Smaller weights of a row count as 0."""
 
 
 class Regressions(NamedTuple):
@@ -44,6 +46,8 @@ class DiscountedRegressions(nn.Module):
         self.unit = [min(1 / rate, WINDOW) if rate else float(WINDOW) for rate in RATES]
         unit = torch.tensor(self.unit, dtype=torch.float64)
         powers = (1 - rates) ** age.unsqueeze(1)
+        # Smaller ones are lost in float32 anyhow, and products of denormal numbers are slow.
+        powers = torch.where(powers > LEAST_WEIGHT, powers, 0)
         scaled_age = age.unsqueeze(1) / unit
         kernels = torch.stack([powers, powers * scaled_age])
         shifted = torch.zeros(2, WINDOW, ORIGINS, len(RATES), dtype=torch.float64)
