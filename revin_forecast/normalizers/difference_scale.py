@@ -7,6 +7,7 @@ from torch import Tensor
 
 from revin_forecast.normalizers.affine import LocationScaleNormalizer
 from revin_forecast.normalizers.base import Equivariance
+from revin_forecast.normalizers.kernels.dispatch import can_branch_on_data
 from revin_forecast.normalizers.statistics import (
     LocationScale,
     guard_zero_scale,
@@ -70,9 +71,11 @@ class DifferenceScale(LocationScaleNormalizer):
         anchor = last_observed_values(past, observed)
         recent = None if observed is None else observed[:, -self.rows :]
         scale = self._measure_scale(past[:, -self.rows :], anchor, recent)
-        if past.shape[1] > self.rows:
+        is_flat = scale == 0
+        # Measuring all rows costs the most, so where data may decide, it is done only if needed.
+        if past.shape[1] > self.rows and (not can_branch_on_data(past) or is_flat.any()):
             # 1, the scale of a constant window, would not follow a change of scale here.
-            scale = torch.where(scale == 0, self._measure_scale(past, anchor, observed), scale)
+            scale = torch.where(is_flat, self._measure_scale(past, anchor, observed), scale)
         return LocationScale(anchor, torch.zeros_like(anchor), guard_zero_scale(scale))
 
     def location_weights(self, lookback: int) -> Tensor:
