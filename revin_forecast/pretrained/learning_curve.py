@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from revin_forecast.pretrained.generator import generate_series
 from revin_forecast.pretrained.loss import compute_pinball, scale_truth
 from revin_forecast.pretrained.network import LEVELS, PretrainedNetwork
 from revin_forecast.pretrained.synthetic_batches import SeriesGroup, build_group
@@ -72,15 +73,15 @@ class CurvePoint:
 
 def build_validation(series: int) -> list[SeriesGroup]:
     """Return `series` series of each of `SHAPES`, the same ones each time."""
+    is_log = np.zeros(series, dtype=bool)
     return [
         build_group(
-            VALIDATION_SEED + index,
-            series,
-            shape.rows,
-            shape.season,
-            np.arange(1, shape.horizon + 1),
+            generate_series(VALIDATION_SEED + index, series, rows, horizon, season),
+            slice(None),
+            np.arange(1, horizon + 1),
+            is_log,
         )
-        for index, shape in enumerate(SHAPES)
+        for index, (season, rows, horizon) in enumerate(SHAPES)
     ]
 
 

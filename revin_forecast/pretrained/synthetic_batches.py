@@ -9,25 +9,47 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch.utils.data import DataLoader, Dataset
 
-from revin_forecast.pretrained.generator import draw_batch_shape, generate_series
+from revin_forecast.pretrained.generator import (
+    SyntheticBatch,
+    draw_batch_shape,
+    generate_series,
+)
 from revin_forecast.pretrained.network import MAX_STEPS
-
-MAX_WAITING_BATCHES = 8
-"""Most finished batches that wait for the training."""
 
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """What a batch consists of."""
+    """What a batch consists of.
+
+    The generator is several times faster if it makes many series of one season and length at
+    once. So it fills a pool of `shapes` seasons and lengths; each batch takes a few small groups
+    from all over the pool: batches in a row stay as different as if each were made by itself.
+    """
 
     groups: int = 4
-    """Groups of series of one season and length; the network takes one season a call."""
+    """Groups of series in a batch; the network takes one season a call."""
     series: int = 128
     """Series in a group."""
     steps: int = 20
-    """Steps of the future that count in a batch, a random choice from all of them."""
+    """Steps of the future that count in a group, a random choice from all of them."""
     log_share: float = 0.4
     """Share of the positive amounts that are given as logarithms."""
+    shapes: int = 32
+    """Seasons and lengths in a pool."""
+    parts: int = 8
+    """Groups of one season and length in a pool."""
+
+    def __post_init__(self) -> None:
+        if self.shapes * self.parts % self.groups:
+            raise ValueError(
+                f"A pool of shapes={self.shapes} times parts={self.parts} groups must be a "
+                f"multiple of the groups of a batch, but that is {self.groups}."
+            )
+
+    @property
+    def pool_batches(self) -> int:
+        """Batches in a pool."""
+        return self.shapes * self.parts // self.groups
 
 
 class SeriesGroup(NamedTuple):
@@ -45,35 +67,62 @@ class SeriesGroup(NamedTuple):
     """Steps of the future, counted from 1, ascending."""
 
 
-def build_batch(settings: BatchSettings, seed: int, index: int) -> list[SeriesGroup]:
-    """Return batch `index` of a seed, whatever batches were built before."""
-    sequence = np.random.SeedSequence((seed, index))
-    return [_build_random_group(settings, child) for child in sequence.spawn(settings.groups)]
+class SyntheticBatches(Dataset[list[SeriesGroup]]):
+    """The batches of one seed, by index.
+
+    Args:
+        settings: what a batch consists of.
+        seed: seed of the run.
+    """
+
+    def __init__(self, settings: BatchSettings, seed: int):
+        self.settings, self.seed = settings, seed
+        self._pool: tuple[int, list[SeriesGroup]] | None = None  # the latest one and its number
+
+    def __getitem__(self, index: int) -> list[SeriesGroup]:
+        """Return a batch; the same one, whichever were read before."""
+        number, position = divmod(index, self.settings.pool_batches)
+        if self._pool is None or self._pool[0] != number:
+            self._pool = number, build_pool(self.settings, self.seed, number)
+        first = position * self.settings.groups
+        return self._pool[1][first : first + self.settings.groups]
+
+
+def build_pool(settings: BatchSettings, seed: int, number: int) -> list[SeriesGroup]:
+    """Return the groups of a pool in a random order."""
+    rng = np.random.default_rng((seed, number))
+    groups: list[SeriesGroup] = []
+    for _ in range(settings.shapes):
+        season, rows = draw_batch_shape(rng)
+        series = settings.parts * settings.series
+        made = generate_series(int(rng.integers(2**63)), series, rows, MAX_STEPS, season)
+        for part in range(settings.parts):
+            chosen = slice(part * settings.series, (part + 1) * settings.series)
+            steps = draw_steps(rng, settings.steps)
+            is_log = rng.random(settings.series) < settings.log_share
+            groups.append(build_group(made, chosen, steps, is_log))
+    return [groups[index] for index in rng.permutation(len(groups))]
 
 
 def build_group(
-    seed: int,
-    series: int,
-    rows: int,
-    season: int,
+    made: SyntheticBatch,
+    chosen: slice,
     steps: Int[np.ndarray, " steps"],
-    log_share: float = 0.0,
+    is_log: Bool[np.ndarray, " chosen"],
 ) -> SeriesGroup:
-    """Return random series, as a group.
+    """Return some generated series as a group.
 
     Args:
-        seed: seed of the generator.
-        series: number of series.
-        rows: rows of the past.
-        season: steps in a season; 1: none.
+        made: series of the generator.
+        chosen: which of them.
         steps: steps of the future that are wanted, counted from 1, ascending.
-        log_share: share of the positive amounts that are given as logarithms.
+        is_log: those of the chosen ones that are given as logarithms, if they are positive amounts.
     """
-    made = generate_series(seed, series, rows, int(steps[-1]), season)
-    is_log = np.random.default_rng((seed, 1)).random(series) < log_share
-    past, future = take_logs(made.past, made.future[:, steps - 1], is_log & made.is_amount)
+    is_log = is_log & made.is_amount[chosen]
+    past, future = take_logs(made.past[chosen], made.future[chosen][:, steps - 1], is_log)
     observed = ~np.isnan(past)
-    return SeriesGroup(np.where(observed, past, np.float32(0)), observed, future, season, steps)
+    values = np.where(observed, past, np.float32(0))
+    return SeriesGroup(values, observed, future, made.season, steps)
 
 
 def take_logs(
@@ -119,36 +168,19 @@ def iterate_batches(
         has_worker: whether a process of its own builds the batches ahead; they are the same.
     """
     loader = DataLoader(
-        _Batches(settings, seed),
+        SyntheticBatches(settings, seed),
         batch_size=None,
         sampler=indices,
         collate_fn=_keep_arrays,
         num_workers=int(has_worker),
         multiprocessing_context="spawn" if has_worker else None,
-        prefetch_factor=MAX_WAITING_BATCHES if has_worker else None,
+        # The next pool is made while the batches of the last one are used.
+        prefetch_factor=2 * settings.pool_batches if has_worker else None,
         generator=torch.Generator(),  # otherwise it would draw from torch's own state
     )
     yield from loader
 
 
-class _Batches(Dataset[list[SeriesGroup]]):
-    """Batches by index, as a data loader reads them."""
-
-    def __init__(self, settings: BatchSettings, seed: int):
-        self.settings, self.seed = settings, seed
-
-    def __getitem__(self, index: int) -> list[SeriesGroup]:
-        return build_batch(self.settings, self.seed, index)
-
-
 def _keep_arrays(batch: Iterable[SeriesGroup]) -> Iterable[SeriesGroup]:
     """Return a batch as it is: arrays pass through a pipe, tensors need shared memory."""
     return batch
-
-
-def _build_random_group(settings: BatchSettings, sequence: np.random.SeedSequence) -> SeriesGroup:
-    rng = np.random.default_rng(sequence)
-    season, rows = draw_batch_shape(rng)
-    steps = draw_steps(rng, min(settings.steps, MAX_STEPS))
-    seed = int(rng.integers(2**63))
-    return build_group(seed, settings.series, rows, season, steps, settings.log_share)

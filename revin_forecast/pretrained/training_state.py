@@ -50,7 +50,7 @@ class PretrainingSettings:
 
 QUICK_SETTINGS = PretrainingSettings(
     steps=6,
-    batch=BatchSettings(groups=2, series=8, steps=5),
+    batch=BatchSettings(groups=2, series=8, steps=5, shapes=2, parts=2),
     curve_every=4,
     validation_series=8,
 )
