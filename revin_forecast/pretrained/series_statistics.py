@@ -93,13 +93,13 @@ def _measure_size(
     season = seasonal.index.shape[1]
     count = extent.count.to(values)
     has_season = (count >= 2 * season).to(values) if season > 1 else torch.zeros_like(count)
-    length = torch.log(torch.full_like(count, float(season))) * has_season
+    length = torch.log(torch.full_like(count, float(season)))
     present = observed.to(values).sum(1) / count.clamp(min=1)
     strength = seasonal.index.square().mean(1).sqrt()
     least = seasonal.index.amin(1) - seasonal.index[:, -1]
     size = [
         count.clamp(min=1).log() - 4,
-        (count / season).clamp(1, 400).log() - 3,
+        (count / season).clamp(0.1, 400).log() - 2,
         length - 2,
         has_season,
         1 - present,

@@ -23,16 +23,15 @@ Steps = Int[Tensor, " steps"]
 def gather_cycles(values: Values, extent: Extent, season: int, steps: Steps) -> Tensor:
     """Return the values at the phase of each step in the last three seasons, (series, steps, 3).
 
-    A season that a series does not reach back to has the value of the next one; without any, it is
-    the last row's.
+    Where a series does not reach back to a season, it has the value of the next one, and where it
+    reaches back to none, the last row's.
     """
     rows = values.shape[1]
-    has_season = (extent.count >= 2 * season).unsqueeze(1) & (season > 1)
     latest = values[:, -1:].expand(-1, len(steps))
     found: list[Tensor] = []
     for cycle in range(1, CYCLES + 1):
         row = rows - cycle * season + (steps - 1) % season
-        reached = has_season & ((rows - row) <= extent.count.unsqueeze(1))
+        reached = (rows - row) <= extent.count.unsqueeze(1)
         latest = torch.where(reached, values[:, row], latest)
         found.append(latest)
     return torch.stack(found, dim=2)
