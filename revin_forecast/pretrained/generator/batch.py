@@ -1,6 +1,6 @@
 """Batches of synthetic series: lengths, groups, redraws of explosions, gaps and alignment."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,15 +14,20 @@ from revin_forecast.pretrained.generator.span import Span, Values, draw_kinds
 GENERATOR_VERSION = "1"
 """Changes with every change of the series that a seed gives."""
 MIN_ROWS = 8
+COMPLETE_SHARE = 0.8
+"""Share of the seasonal series with two cycles or more."""
 FULL_SHARE = 0.25
 """Share of the series with as many rows as the batch has."""
-SHORT_ROWS = 0.3
-"""Series up to this share of the rows are drawn apart, which saves the steps that they lack."""
+SHORT_ROWS, MIN_SPLIT = 0.3, 100
+"""Series up to this share of the rows are drawn apart, if there are so many in the group: it saves
+the steps that they lack."""
 LONGEST_YEARLY = 100
 GROUP_WEIGHTS = {"yearly": 55, "price": 20, "other": 25}
 """Groups of series without a season."""
-UNSEASONAL_SHARE, OTHER_SHARE, UNTOLD_SHARE = 0.12, 0.04, 0.05
-"""Shares with no season and with another one though a season is given, and with one though none."""
+UNSEASONAL_SHARE = 0.12
+"""Share of the series without a season though one is given."""
+MIXED_SHARE, OTHER_SHARE = 0.3, 0.15
+"""Share of the batches with another season than the given one, and share of its series there."""
 OTHER_SEASONS = (3, 4, 5, 6, 7, 10, 12, 13, 24, 30, 48, 52)
 MAX_SIZE = 1e12
 """Largest absolute value."""
@@ -70,26 +75,31 @@ def generate_series(
         )
     rng = Generator(PCG64(seed))
     groups = draw_groups(rng, series, season)
-    lengths = draw_lengths(rng, groups, rows)
+    lengths = draw_lengths(rng, groups, rows, season)
     seasons = draw_seasons(rng, groups, season)
     past = np.full((series, rows), np.nan, dtype=np.float32)
     future = np.empty((series, horizon), dtype=np.float32)
     is_amount = np.empty(series, dtype=bool)
+    for group, own_season, chosen in split_series(groups, seasons, lengths, rows):
+        span = Span(lengths[chosen], horizon, int(lengths[chosen].max()) + horizon)
+        values, is_amount[chosen] = compose_sane_series(rng, span, own_season, group)
+        past[chosen], future[chosen] = align_series(rng, values, span, rows)
+    return SyntheticBatch(past, future, season, is_amount)
+
+
+def split_series(
+    groups: np.ndarray, seasons: np.ndarray, lengths: np.ndarray, rows: int
+) -> Iterator[tuple[str, int, np.ndarray]]:
+    """Yield group, season and numbers of the series that are drawn together."""
     short = lengths <= SHORT_ROWS * rows
     for group in np.unique(groups):
-        for own_season in np.unique(seasons[groups == group]):
-            for is_short in (False, True):
-                chosen = np.flatnonzero(
-                    (groups == group) & (seasons == own_season) & (short == is_short)
-                )
-                if len(chosen):
-                    steps = int(lengths[chosen].max()) + horizon
-                    span = Span(lengths[chosen], horizon, steps)
-                    values, is_amount[chosen] = compose_sane_series(
-                        rng, span, int(own_season), str(group)
-                    )
-                    past[chosen], future[chosen] = align_series(rng, values, span, rows)
-    return SyntheticBatch(past, future, season, is_amount)
+        for season in np.unique(seasons[groups == group]):
+            chosen = (groups == group) & (seasons == season)
+            parts = (chosen & short, chosen & ~short)
+            if min(part.sum() for part in parts) < MIN_SPLIT:
+                parts = (chosen,)
+            for part in parts:
+                yield str(group), int(season), np.flatnonzero(part)
 
 
 def draw_groups(rng: Generator, series: int, season: int) -> np.ndarray:
@@ -100,20 +110,26 @@ def draw_groups(rng: Generator, series: int, season: int) -> np.ndarray:
     return np.where(rng.random(series) < UNSEASONAL_SHARE, "other", "seasonal")
 
 
-def draw_lengths(rng: Generator, groups: np.ndarray, rows: int) -> np.ndarray:
-    """Return the rows of each past: log-uniform from 8, a quarter full; yearly ones up to 100."""
+def draw_lengths(rng: Generator, groups: np.ndarray, rows: int, season: int) -> np.ndarray:
+    """Return the rows of each past, log-uniform; a quarter is full, and yearly ones have up to 100.
+
+    With a season, most have two cycles of it or more, as far as the rows of the batch allow.
+    """
+    series = len(groups)
     longest = np.where(groups == "yearly", min(rows, LONGEST_YEARLY), rows)
-    lengths = np.exp(rng.uniform(np.log(MIN_ROWS), np.log(longest + 1), len(groups))).astype(int)
-    full = rng.random(len(groups)) < FULL_SHARE
+    complete = (groups == "seasonal") & (rng.random(series) < COMPLETE_SHARE)
+    least = np.where(complete, np.clip(2 * season, MIN_ROWS, max(rows // 2, MIN_ROWS)), MIN_ROWS)
+    lengths = np.exp(rng.uniform(np.log(least), np.log(longest + 1))).astype(int)
+    full = rng.random(series) < FULL_SHARE
     return np.where(full, longest, np.clip(lengths, MIN_ROWS, longest))
 
 
 def draw_seasons(rng: Generator, groups: np.ndarray, season: int) -> np.ndarray:
-    """Return the season of each series: the given one, none, or for a few another one."""
+    """Return the season of each series: the given one, none, or in some batches another one."""
     seasonal = groups == "seasonal"
-    share = UNTOLD_SHARE if season == 1 else OTHER_SHARE
+    is_mixed = rng.random() < MIXED_SHARE
     eligible = (groups == "other") if season == 1 else seasonal
-    other = eligible & (rng.random(len(groups)) < share / max(eligible.mean(), 1e-9))
+    other = eligible & (rng.random(len(groups)) < OTHER_SHARE * is_mixed)
     return np.where(other, rng.choice(OTHER_SEASONS), np.where(seasonal, season, 1))
 
 

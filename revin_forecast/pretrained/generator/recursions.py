@@ -10,17 +10,20 @@ LONG_MEMORY_TIMES = (1.5, 6.0, 25.0, 100.0)
 """Steps in which the parts of a long memory forget: about spread evenly on a logarithmic scale."""
 
 
-def filter_autoregression(
-    shocks: Float[np.ndarray, "steps series"],
-    first: Float[np.ndarray, " series"] | float,
-    second: Float[np.ndarray, " series"] | float = 0.0,
-) -> Float[np.ndarray, "steps series"]:
-    """Return x_t = first x_{t-1} + second x_{t-2} + shock_t, from x = 0 before the first step."""
-    values = shocks.copy()
-    for step in range(1, len(values)):
-        values[step] += first * values[step - 1]
-        if step > 1 and np.any(second):
-            values[step] += second * values[step - 2]
+def filter_autoregression(shocks: np.ndarray, memory: np.ndarray) -> np.ndarray:
+    """Return x_t = memory x_{t-1} + shock_t, from x = 0 before the first step.
+
+    The sum of memory^k shock_{t-k} over k < 2 d is that over k < d plus memory^d times the same one
+    d steps before, so that log2(steps) passes suffice and there is no loop over the steps.
+
+    Args:
+        shocks: (steps, series), real or complex.
+        memory: (series,), real or complex, at most 1 in size.
+    """
+    values, power, distance = shocks.copy(), memory, 1
+    while distance < len(values):
+        values[distance:] += power * values[:-distance]
+        power, distance = power * power, 2 * distance
     return values
 
 
@@ -51,23 +54,19 @@ def draw_reversion(rng: Generator, span: Span) -> Float[np.ndarray, "steps serie
 def draw_cycle(rng: Generator, span: Span) -> Float[np.ndarray, "steps series"]:
     """Return an AR(2) x_t = 2 r cos(2 pi / P) x_{t-1} - r^2 x_{t-2} + e_t: a cycle of P steps.
 
-    P is 5 to 60 steps, log-uniform, and r .8 to .99. The first two steps are on a wave of the
+    P is 5 to 60 steps, log-uniform, and r .8 to .99. It is the imaginary part of p z_t / Im(p),
+    where p = r exp(2 pi i / P) and z is a complex AR(1), z_t = p z_{t-1} + e_t. The first z has the
     stationary size, so that the cycle needs no time to grow.
     """
     period = draw_log_uniform(rng, 5, 60, span.series)
     radius = 1 - draw_log_uniform(rng, 0.01, 0.2, span.series)
-    first, second = 2 * radius * np.cos(2 * np.pi / period), -(radius**2)
-    # Variance of an AR(2) with shocks of variance 1 (Box & Jenkins, 1970).
-    variance = (1 - second) / ((1 + second) * ((1 - second) ** 2 - first**2))
-    shocks = rng.standard_normal((span.steps, span.series)) / np.sqrt(variance)
-    start = rng.standard_normal(span.series)
-    shocks[0] = start
-    correlation = first / (1 - second)
-    second_row = correlation * start + np.sqrt(1 - correlation**2) * rng.standard_normal(
-        span.series
-    )
-    shocks[1] = second_row - first * start
-    return filter_autoregression(shocks, first, second)
+    pole = radius * np.exp(2j * np.pi / period)
+    shocks = rng.standard_normal((span.steps, span.series)).astype(complex)
+    # A stationary complex AR(1) has the variance 1 / (1 - |pole|^2).
+    shocks[0] += 1j * rng.standard_normal(span.series)
+    shocks[0] /= np.sqrt(2 * (1 - radius**2))
+    path = filter_autoregression(shocks, pole)
+    return np.imag(pole * path) / np.imag(pole)
 
 
 def draw_mixed_memory(rng: Generator, span: Span) -> Float[np.ndarray, "steps series"]:

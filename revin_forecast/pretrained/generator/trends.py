@@ -4,7 +4,10 @@ import numpy as np
 from jaxtyping import Float
 from numpy.random import Generator
 
-from revin_forecast.pretrained.generator.recursions import draw_autoregression
+from revin_forecast.pretrained.generator.recursions import (
+    draw_autoregression,
+    filter_autoregression,
+)
 from revin_forecast.pretrained.generator.span import Span, draw_log_uniform
 
 Path = Float[np.ndarray, "steps series"]
@@ -66,8 +69,8 @@ def draw_very_smooth(rng: Generator, span: Span) -> Path:
     memory = np.exp(-1 / draw_log_uniform(rng, 8, 120, span.series))
     slope = draw_autoregression(rng, span, memory)
     weight = np.exp(-1 / draw_log_uniform(rng, 2, 8, span.series))
-    for step in range(1, span.steps):
-        slope[step] += weight * (slope[step - 1] - slope[step])
+    slope[1:] *= 1 - weight
+    slope = filter_autoregression(slope, weight)
     slope *= draw_log_uniform(rng, 0.05, 3, span.series)
     return np.cumsum(slope + rng.choice([-1, 1, 1, 1], span.series), 0)
 
