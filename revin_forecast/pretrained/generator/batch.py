@@ -9,26 +9,27 @@ from numpy.random import PCG64, Generator
 
 from revin_forecast.pretrained.generator.gaps import GAP_SHARE, draw_gaps
 from revin_forecast.pretrained.generator.mixture import compose_series
+from revin_forecast.pretrained.generator.mixture_weights import (
+    COMPLETE_SHARE,
+    FREQUENT_SEASONS,
+    FULL_SHARE,
+    LONGEST_ECONOMIC,
+    LONGEST_YEARLY,
+    MIXED_SHARE,
+    OTHER_SEASONS,
+    OTHER_SHARE,
+    UNSEASONAL_GROUPS,
+    UNSEASONAL_SHARE,
+    USUAL_UNSEASONAL_SHARE,
+)
 from revin_forecast.pretrained.generator.span import Span, Values, draw_kinds
 
 GENERATOR_VERSION = "1"
 """Changes with every change of the series that a seed gives."""
 MIN_ROWS = 8
-COMPLETE_SHARE = 0.8
-"""Share of the seasonal series with two cycles or more."""
-FULL_SHARE = 0.25
-"""Share of the series with as many rows as the batch has."""
 SHORT_ROWS, MIN_SPLIT = 0.3, 100
 """Series up to this share of the rows are drawn apart, if there are so many in the group: it saves
 the steps that they lack."""
-LONGEST_YEARLY = 100
-GROUP_WEIGHTS = {"yearly": 55, "price": 20, "other": 25}
-"""Groups of series without a season."""
-UNSEASONAL_SHARE = 0.12
-"""Share of the series without a season though one is given."""
-MIXED_SHARE, OTHER_SHARE = 0.3, 0.15
-"""Share of the batches with another season than the given one, and share of its series there."""
-OTHER_SEASONS = (3, 4, 5, 6, 7, 10, 12, 13, 24, 30, 48, 52)
 MAX_SIZE = 1e12
 """Largest absolute value."""
 MAX_RANGES = 50.0
@@ -102,22 +103,33 @@ def split_series(
                 yield str(group), int(season), np.flatnonzero(part)
 
 
-def draw_groups(rng: Generator, series: int, season: int) -> np.ndarray:
-    """Return the group of each series; if a season is given, most are "seasonal"."""
-    groups = draw_kinds(rng, GROUP_WEIGHTS, series)
+def name_group(season: int) -> str:
+    """Return the group of the series that have this season, "none" without one."""
     if season == 1:
-        return groups
-    return np.where(rng.random(series) < UNSEASONAL_SHARE, "other", "seasonal")
+        return "none"
+    is_economic = season <= LONGEST_ECONOMIC and season not in FREQUENT_SEASONS
+    return "economic" if is_economic else "frequent"
+
+
+def draw_groups(rng: Generator, series: int, season: int) -> np.ndarray:
+    """Return the group of each series; if a season is given, most are of the group with it."""
+    group = name_group(season)
+    unseasonal = draw_kinds(rng, UNSEASONAL_GROUPS[group], series)
+    if season == 1:
+        return unseasonal
+    share = UNSEASONAL_SHARE.get(season, USUAL_UNSEASONAL_SHARE)
+    return np.where(rng.random(series) < share, unseasonal, group)
 
 
 def draw_lengths(rng: Generator, groups: np.ndarray, rows: int, season: int) -> np.ndarray:
-    """Return the rows of each past, log-uniform; a quarter is full, and yearly ones have up to 100.
+    """Return the rows of each past, log-uniform, a quarter full; growth alone has at most 100.
 
     With a season, most have two cycles of it or more, as far as the rows of the batch allow.
     """
     series = len(groups)
-    longest = np.where(groups == "yearly", min(rows, LONGEST_YEARLY), rows)
-    complete = (groups == "seasonal") & (rng.random(series) < COMPLETE_SHARE)
+    yearly = (groups == "growth") & (season == 1)
+    longest = np.where(yearly, min(rows, LONGEST_YEARLY), rows)
+    complete = (groups == name_group(season)) & (rng.random(series) < COMPLETE_SHARE)
     least = np.where(complete, np.clip(2 * season, MIN_ROWS, max(rows // 2, MIN_ROWS)), MIN_ROWS)
     lengths = np.exp(rng.uniform(np.log(least), np.log(longest + 1))).astype(int)
     full = rng.random(series) < FULL_SHARE
@@ -126,7 +138,7 @@ def draw_lengths(rng: Generator, groups: np.ndarray, rows: int, season: int) -> 
 
 def draw_seasons(rng: Generator, groups: np.ndarray, season: int) -> np.ndarray:
     """Return the season of each series: the given one, none, or in some batches another one."""
-    seasonal = groups == "seasonal"
+    seasonal = groups == name_group(season)
     is_mixed = rng.random() < MIXED_SHARE
     eligible = (groups == "other") if season == 1 else seasonal
     other = eligible & (rng.random(len(groups)) < OTHER_SHARE * is_mixed)
@@ -153,11 +165,13 @@ def compose_sane_series(
 ) -> tuple[Values, np.ndarray]:
     """Return series of one group; those that explode are drawn again as a whole."""
     values, is_amount = compose_series(rng, span, season, group)
+    wrong = np.flatnonzero(find_explosions(values, span))
     for _ in range(MAX_DRAWS):
-        wrong = np.flatnonzero(find_explosions(values, span))
         if not len(wrong):
             return values, is_amount
-        values[:, wrong], is_amount[wrong] = compose_series(rng, span.take(wrong), season, group)
+        part = span.take(wrong)
+        values[:, wrong], is_amount[wrong] = compose_series(rng, part, season, group)
+        wrong = wrong[find_explosions(values[:, wrong], part)]
     raise RuntimeError(
         f"{len(wrong)} series of the group {group} exploded {MAX_DRAWS} times in a row; the "
         "mechanisms of the generator need smaller sizes."

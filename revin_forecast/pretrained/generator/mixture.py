@@ -1,7 +1,7 @@
-"""The mixture of mechanisms: which kinds of series there are, and how often.
+"""The mixture of mechanisms: how a series is composed of them.
 
 A series is path + season + noise, or one of ETS, then breaks and outliers, then a transform to its
-own scale. All weights of the mixture are in this file; the mechanisms are in the others.
+own scale. The weights are in `mixture_weights`, the mechanisms in the other modules.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,23 @@ from revin_forecast.pretrained.generator.breaks import (
     draw_outliers,
 )
 from revin_forecast.pretrained.generator.calendar import MONTHS_OF_SEASON, draw_calendar
-from revin_forecast.pretrained.generator.counts import draw_intermittent
+from revin_forecast.pretrained.generator.counts import draw_intermittent, draw_openings
+from revin_forecast.pretrained.generator.mixture_weights import (
+    BREAK_SHARE,
+    CALENDAR_SHARE,
+    CLOSED_SHARE,
+    INTERMITTENT_SHARE,
+    OUTLIER_SHARE,
+    PATH_WEIGHTS,
+    SECOND_SEASONS,
+    SMOOTHING_SHARE,
+    STRONG,
+    STRONG_SHARE,
+    TRANSFORM_WEIGHTS,
+    UNEVEN_SHARE,
+    WEAK,
+    WEEK_SHARE,
+)
 from revin_forecast.pretrained.generator.noise import draw_noise
 from revin_forecast.pretrained.generator.seasons import draw_profile, draw_season
 from revin_forecast.pretrained.generator.span import (
@@ -31,7 +47,7 @@ from revin_forecast.pretrained.generator.span import (
     measure_roughness,
 )
 from revin_forecast.pretrained.generator.transforms import AMOUNTS, TRANSFORMS, round_values
-from revin_forecast.pretrained.generator.weeks import DAY_ROWS, WEEK_ROWS, draw_week
+from revin_forecast.pretrained.generator.weeks import WEEK_ROWS, draw_week
 
 
 @dataclass(frozen=True)
@@ -71,53 +87,6 @@ PATHS = {
     "mixed_memory": PathKind(recursions.draw_mixed_memory, False, (0.02, 0.5)),
     "long_memory": PathKind(recursions.draw_long_memory, False, (0.02, 0.7)),
 }
-PATH_WEIGHTS = {
-    "yearly": {
-        "constant": 2, "level": 6, "walk": 7, "drifting_walk": 12, "correlated_walk": 10,
-        "local_trend": 8, "smooth": 18, "very_smooth": 12, "linear": 4, "broken": 5,
-        "saturating": 3, "logistic": 3, "exponential": 3, "short_memory": 2, "reversion": 2,
-        "cycle": 3,
-    },
-    "price": {
-        "level": 6, "walk": 50, "drifting_walk": 15, "correlated_walk": 15, "reversion": 8,
-        "long_memory": 3, "local_trend": 3,
-    },
-    "other": {
-        "constant": 15, "level": 20, "walk": 5, "local_trend": 5, "linear": 3, "broken": 5,
-        "waves": 4, "short_memory": 12, "reversion": 8, "cycle": 8, "mixed_memory": 8,
-        "long_memory": 7,
-    },
-    "seasonal": {
-        "constant": 10, "level": 22, "walk": 4, "drifting_walk": 5, "correlated_walk": 4,
-        "local_trend": 8, "smooth": 7, "very_smooth": 3, "linear": 4, "broken": 6,
-        "saturating": 2, "logistic": 2, "exponential": 1, "waves": 4, "short_memory": 7,
-        "reversion": 4, "cycle": 3, "mixed_memory": 3, "long_memory": 4,
-    },
-}  # fmt: skip
-"""Weights of the paths by group of series."""
-TRANSFORM_WEIGHTS = {
-    "yearly": {"signed": 12, "amount": 25, "exponential": 55, "share": 5, "counts": 3},
-    "price": {"signed": 10, "amount": 20, "exponential": 68, "share": 2},
-    "other": {
-        "signed": 30, "amount": 25, "exponential": 20, "censored": 7, "share": 6, "counts": 12,
-    },
-    "seasonal": {
-        "signed": 17, "amount": 30, "exponential": 35, "censored": 5, "share": 4, "counts": 9,
-    },
-}  # fmt: skip
-"""Weights of the transforms by group of series."""
-SMOOTHING_SHARE = {"yearly": 0.12, "price": 0.05, "other": 0.15, "seasonal": 0.25}
-"""Shares of the series of ETS instead of path, season and noise."""
-INTERMITTENT_SHARE = {"yearly": 0.005, "price": 0.0, "other": 0.12, "seasonal": 0.04}
-"""Shares of the series of intermittent demand."""
-BREAK_SHARE, OUTLIER_SHARE = 0.15, 0.15
-"""Shares of the series with a break of the level, and with outliers."""
-CALENDAR_SHARE = 0.35
-"""Share of the amounts by month or quarter with effects of the calendar."""
-WEEK_SHARE = 0.5
-"""Share of the series by hour with a weekly profile on the daily one."""
-STRONG_SHARE, STRONG, WEAK = 0.65, (2.0, 15.0), (0.2, 2.0)
-"""Share of strong seasons, and the deviation of strong and weak ones over the irregular part's."""
 
 
 def draw_season_sizes(rng: Generator, series: int) -> np.ndarray:
@@ -144,23 +113,29 @@ def compose_parts(rng: Generator, span: Span, season: int, group: str) -> tuple[
     roughness = divide_by_size(roughness, size)
     low, high = np.log(np.array([PATHS[kind].noise for kind in kinds])).T
     noise = np.exp(rng.uniform(low, high))
-    values = path + noise * draw_noise(rng, span)
     irregular = np.hypot(noise, roughness)
-    if season > 1:
-        drift = roughness * min(season, 12) ** 0.5 / 2
-        sizes = draw_season_sizes(rng, span.series) * np.hypot(noise, drift)
-        values += sizes * draw_any_season(rng, span, season)
-    return values, irregular
+    if season == 1:
+        return path + noise * draw_noise(rng, span), irregular
+    seasonal = draw_any_season(rng, span, season)
+    uneven = rng.uniform(-0.8, 0.8, span.series) * (rng.random(span.series) < UNEVEN_SHARE)
+    noises = noise * draw_noise(rng, span) * np.exp(uneven * np.clip(seasonal, -2, 2))
+    drift = roughness * min(season, 12) ** 0.5 / 2
+    sizes = draw_season_sizes(rng, span.series) * np.hypot(noise, drift)
+    return path + sizes * seasonal + noises, irregular
 
 
 def draw_any_season(rng: Generator, span: Span, season: int) -> Values:
-    """Return seasons of deviation about 1; by hour, many have the profile of a week."""
+    """Return seasons of deviation about 1: by hour often of a week, by day of a week and a year."""
     values = draw_season(rng, season, span)
-    if season in WEEK_ROWS or season in DAY_ROWS:
-        chosen = np.flatnonzero(rng.random(span.series) < WEEK_SHARE)
-        if len(chosen):
-            rows = WEEK_ROWS.get(season, season)
-            values[:, chosen] = draw_week(rng, rows, span.take(chosen))
+    chosen = np.flatnonzero(rng.random(span.series) < WEEK_SHARE.get(season, 0.0))
+    if len(chosen):
+        values[:, chosen] = draw_week(rng, WEEK_ROWS.get(season, season), span.take(chosen))
+    second, share = SECOND_SEASONS.get(season, (1, 0.0))
+    chosen = np.flatnonzero(rng.random(span.series) < share)
+    if len(chosen):
+        ratio = draw_log_uniform(rng, 0.2, 3, len(chosen))
+        other = ratio * draw_season(rng, second, span.take(chosen))
+        values[:, chosen] = (values[:, chosen] + other) / np.hypot(1, ratio)
     return values
 
 
@@ -221,7 +196,7 @@ def compose_series(
         rng: source of random numbers.
         span: lengths of the series.
         season: steps in a season; 1: none.
-        group: "yearly", "price", "other" or "seasonal", see the weights.
+        group: one of the groups of `mixture_weights`.
     """
     values, irregular = compose_parts(rng, span, season, group)
     chosen = np.flatnonzero(rng.random(span.series) < SMOOTHING_SHARE[group])
@@ -231,6 +206,9 @@ def compose_series(
     values, is_amount = transform_values(rng, values, span, season, group)
     chosen = np.flatnonzero(rng.random(span.series) < INTERMITTENT_SHARE[group])
     if len(chosen):
-        values[:, chosen] = draw_intermittent(rng, span.take(chosen))
+        values[:, chosen] = draw_intermittent(rng, span.take(chosen), season)
         is_amount[chosen] = True
+    chosen = np.flatnonzero(is_amount & (rng.random(span.series) < CLOSED_SHARE[group]))
+    if season > 1 and len(chosen):
+        values[:, chosen] *= draw_openings(rng, span.take(chosen), season)
     return values, is_amount

@@ -11,8 +11,8 @@ from numpy.random import Generator
 from revin_forecast.pretrained.generator.counts import draw_counts, round_to_lattice
 from revin_forecast.pretrained.generator.span import Span, Values, draw_log_uniform
 
-MAX_LOG_RISE = 2.5
-"""Most that the logarithm rises above its largest past value: a factor of 12."""
+MAX_LOG_RISE, MAX_LOG_GAIN = 3.5, 1.8
+"""Most that a logarithm rises above its mean, and in the future above its past: factors 33, 6."""
 SCALES = (1e-3, 1e7)
 """Smallest and largest size of a value."""
 
@@ -25,10 +25,15 @@ def draw_scale(rng: Generator, series: int) -> Float[np.ndarray, " series"]:
 def limit_logarithms(
     values: Values, deviation: Float[np.ndarray, " series"], span: Span
 ) -> Float[np.ndarray, " series"]:
-    """Return the deviation, less where the future would rise above the past by too much."""
+    """Return the deviation, less where the logarithm would rise by too much.
+
+    It rises at most `MAX_LOG_RISE` above its mean in the past, and at most `MAX_LOG_GAIN` above its
+    largest past value in the future.
+    """
     past = np.where(span.mark_past(), values, -np.inf).max(0)
-    rise = np.where(span.mark_used(), values, -np.inf).max(0) - past
-    return np.minimum(deviation, MAX_LOG_RISE / np.maximum(rise, 1e-9))
+    gain = np.where(span.mark_used(), values, -np.inf).max(0) - past
+    limit = np.minimum(MAX_LOG_RISE / np.maximum(past, 1e-9), MAX_LOG_GAIN / np.maximum(gain, 1e-9))
+    return np.minimum(deviation, limit)
 
 
 def to_signed(rng: Generator, values: Values, span: Span) -> Values:
@@ -53,8 +58,13 @@ def to_amount(rng: Generator, values: Values, span: Span) -> Values:
 
 
 def to_exponential(rng: Generator, values: Values, span: Span) -> Values:
-    """Return scale exp(s values): growth and a season that are relative. s is .02 to .9."""
-    deviation = limit_logarithms(values, draw_log_uniform(rng, 0.02, 0.9, span.series), span)
+    """Return scale exp(s values): growth and a season that are relative.
+
+    s is .02 to .9, and in series of less than 60 rows smaller by (rows / 60)^.3: growth takes time.
+    """
+    deviation = draw_log_uniform(rng, 0.02, 0.9, span.series)
+    deviation *= np.minimum(span.lengths / 60, 1) ** 0.3
+    deviation = limit_logarithms(values, deviation, span)
     return draw_scale(rng, span.series) * np.exp(np.minimum(deviation * values, 50.0))
 
 

@@ -14,7 +14,6 @@ from revin_forecast.pretrained.generator.span import Span, Values, draw_log_unif
 DAYS = 7
 WEEK_ROWS = {7 * rows: rows for rows in (24, 48, 96)}
 """Rows of a week and of its days, for hours, half hours and quarter hours."""
-DAY_ROWS = tuple(WEEK_ROWS.values())
 
 
 def draw_day_profile(rng: Generator, rows: int, series: int) -> Float[np.ndarray, "rows series"]:
