@@ -6,10 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-MAX_TRUTH = 1e4
+MAX_TRUTH = 1e3
 """Largest size of a true value on the common scale: a series that explodes has no say beyond."""
-MIN_WIDTH = 0.02
-"""Least width of the 80 % interval, on the common scale, that a loss is divided by."""
+MIN_WIDTH = 0.2
+"""Least width of the 80 % interval, on the common scale, that a loss is divided by.
+
+Only constant series and exact seasons are narrower. Without a bound, one that ends its constancy
+would decide alone about the direction of a step.
+"""
 LOWER, UPPER = 0.1, 0.9
 """Levels between which the 80 % interval lies."""
 
