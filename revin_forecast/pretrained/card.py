@@ -103,11 +103,7 @@ def add_figures(folder: Path, figures: Path) -> None:
             f"beside it have {found}. Put the files of one training into the folder."
         )
     tables = _read_json(figures)
-    wanted = {"title", "text", "columns", "rows"}
-    if not (isinstance(tables, list) and all(set(table) == wanted for table in tables)):
-        raise InputError(
-            f"{figures} is no list of tables; each is an object of title, text, columns and rows."
-        )
+    _check_tables(tables, figures)
     write_card(folder, card | {"figures": tables})
 
 
@@ -166,6 +162,24 @@ def _list_synthetic(scores: Sequence[SyntheticScore]) -> list[dict[str, Any]]:
     ]
     everything = {"season": "all", "rows": "", "horizon": ""}
     return [*rows, {**everything, **asdict(average_scores(scores))}]
+
+
+def _check_tables(tables: Any, path: Path) -> None:
+    if not (isinstance(tables, list) and all(map(_is_table, tables))):
+        raise InputError(
+            f"{path} is no list of tables; each is an object of title, text, columns and rows."
+        )
+    for table in tables:
+        for cells in table["rows"]:
+            if len(cells) != len(table["columns"]):
+                raise InputError(
+                    f"{path} has a row with {len(cells)} cells in a table of "
+                    f"{len(table['columns'])} columns, {table['title']!r}. Give each column one."
+                )
+
+
+def _is_table(table: Any) -> bool:
+    return isinstance(table, dict) and set(table) == {"title", "text", "columns", "rows"}
 
 
 def _read_json(path: Path) -> Any:
