@@ -107,6 +107,19 @@ def test_z_does_not_change_with_level_and_scale(seed, factor, level, flat):
     torch.testing.assert_close(changed, z, rtol=0, atol=1e-7)
 
 
+@pytest.mark.usefixtures("plain_shapes")
+def test_transforms_measure_flat_ends_as_eager_code_does():
+    past = torch.randn(6, 20, 2, generator=torch.Generator().manual_seed(0))
+    past[:3, -8:] = 1.5
+    past[3, 4:9, 0] = torch.nan
+    layer = DifferenceScale(2, rows=8)
+    z, stats = layer.normalize(past)
+    assert (stats.scale[:3] != 1).all()  # not that of a constant window
+    # Transforms can't branch on data.
+    mapped = torch.func.vmap(lambda window: layer.normalize(window.unsqueeze(0))[0][0])(past)
+    torch.testing.assert_close(mapped, z)
+
+
 def test_statistics_are_constants_to_the_gradient():
     past = torch.randn(1, 9, 1, dtype=torch.float64, requires_grad=True)
     z, stats = DifferenceScale(1).normalize(past)
