@@ -22,7 +22,12 @@ from revin_forecast.pretrained.generator.mixture_weights import (
     UNSEASONAL_SHARE,
     USUAL_UNSEASONAL_SHARE,
 )
-from revin_forecast.pretrained.generator.span import Span, Values, draw_kinds
+from revin_forecast.pretrained.generator.span import (
+    Span,
+    Values,
+    draw_kinds,
+    measure_recent_scale,
+)
 
 GENERATOR_VERSION = "1"
 """Changes with every change of the series that a seed gives."""
@@ -32,8 +37,8 @@ SHORT_ROWS, MIN_SPLIT = 0.3, 100
 the steps that they lack."""
 MAX_SIZE = 1e12
 """Largest absolute value."""
-MAX_RANGES = 50.0
-"""A future further from the past than this many ranges of it is an explosion and drawn again."""
+MAX_CHANGES = 300.0
+"""A future further from the last value than this many recent scales is drawn again."""
 MAX_DRAWS = 20
 
 
@@ -146,18 +151,16 @@ def draw_seasons(rng: Generator, groups: np.ndarray, season: int) -> np.ndarray:
 
 
 def find_explosions(values: Values, span: Span) -> Bool[np.ndarray, " series"]:
-    """Return whether each series has values that are too large or a future that leaves its past.
+    """Return whether each series has values that are too large, or a future too far from its past.
 
-    A past without any change needs a future without one too: it has no scale.
+    Too far is more than `MAX_CHANGES` recent scales from the last value; a past without any change
+    needs a future without one.
     """
-    is_past, used = span.mark_past(), span.mark_used()
-    low = np.where(is_past, values, np.inf).min(0)
-    high = np.where(is_past, values, -np.inf).max(0)
-    lowest = np.where(used, values, np.inf).min(0)
-    highest = np.where(used, values, -np.inf).max(0)
-    beyond = np.maximum(highest - high, low - lowest)
-    size = np.maximum(np.abs(lowest), np.abs(highest))
-    return ~((beyond <= MAX_RANGES * (high - low)) & (size <= MAX_SIZE))
+    used = span.mark_used()
+    last = values[span.lengths - 1, np.arange(span.series)]
+    size = np.abs(np.where(used, values, 0.0)).max(0)
+    change = np.abs(np.where(used & ~span.mark_past(), values - last, 0.0)).max(0)
+    return ~((change <= MAX_CHANGES * measure_recent_scale(values, span)) & (size <= MAX_SIZE))
 
 
 def compose_sane_series(
@@ -187,7 +190,11 @@ def align_series(
     future = np.take_along_axis(values, steps, 1)
     chosen = np.flatnonzero(rng.random(span.series) < GAP_SHARE)
     if len(chosen):
-        values[chosen] = np.where(draw_gaps(rng, span.take(chosen)).T, np.nan, values[chosen])
+        with_gaps = np.where(draw_gaps(rng, span.take(chosen)).T, np.nan, values[chosen])
+        # A past whose only changes fall into the gaps has no scale: it stays whole.
+        observed = np.where(span.take(chosen).mark_past().T, with_gaps, np.nan)
+        varies = np.nanmax(observed, 1) > np.nanmin(observed, 1)
+        values[chosen[varies]] = with_gaps[varies]
     steps = np.arange(rows) - rows + span.lengths[:, None]
     past = np.take_along_axis(values, np.maximum(steps, 0), 1)
     return np.where(steps >= 0, past, np.float32(np.nan)), future

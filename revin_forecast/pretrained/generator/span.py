@@ -9,6 +9,8 @@ from numpy.random import Generator
 
 SMALLEST = 1e-12
 """Sizes below it count as zero, so that constant parts are not divided by it."""
+RECENT_ROWS = (100, 400)
+"""Rows before the origin whose differences are the scale of a series; more if they have none."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,32 @@ def measure_roughness(values: Values, span: Span) -> Float[np.ndarray, " series"
     """Return the mean absolute difference between successive rows of the past of each series."""
     differences = np.abs(np.diff(values, axis=0))
     return np.where(span.mark_past()[1:], differences, 0.0).sum(0) / (span.lengths - 1)
+
+
+def measure_recent_scale(values: Values, span: Span) -> Float[np.ndarray, " series"]:
+    """Return mean absolute difference + .02 deviations of the last 100 rows of each past.
+
+    This is the scale of `DifferenceScale`, on which the network reads a series. Where the last 100
+    rows have no spread, the last 400 are measured instead.
+    """
+    step = np.arange(span.steps)[:, None]
+    scale = np.zeros(span.series)
+    for rows in RECENT_ROWS:
+        flat = np.flatnonzero(scale == 0)
+        if len(flat):
+            part = span.take(flat)
+            recent = part.mark_past() & (step >= part.lengths - rows)
+            scale[flat] = _measure_spread(values[:, flat], recent)
+    return scale
+
+
+def _measure_spread(values: Values, recent: np.ndarray) -> np.ndarray:
+    count = recent.sum(0)
+    inside = recent[:-1] & recent[1:]
+    differences = np.where(inside, np.abs(np.diff(values, axis=0)), 0.0)
+    mean = np.where(recent, values, 0.0).sum(0) / count
+    squares = np.where(recent, values - mean, 0.0) ** 2
+    return differences.sum(0) / (count - 1) + 0.02 * np.sqrt(squares.sum(0) / count)
 
 
 def divide_by_size(
