@@ -11,14 +11,16 @@ from torch.nn import functional
 from revin_forecast.normalizers.difference_scale import DifferenceScale
 from revin_forecast.pretrained.discounted_regressions import WINDOW, DiscountedRegressions
 from revin_forecast.pretrained.gaps import Observed, Values, fill_gaps, find_extent
+from revin_forecast.pretrained.in_sample_errors import interpolate_errors, measure_errors
 from revin_forecast.pretrained.seasonal_index import SeasonalIndex, estimate_seasonal_index
-from revin_forecast.pretrained.series_statistics import count_features, describe_series
+from revin_forecast.pretrained.series_statistics import count_features, describe_series, log_error
 from revin_forecast.pretrained.simple_forecasts import (
     CYCLES,
     FORECASTS,
     WEEKLY_SEASONS,
     gather_cycles,
     make_simple_forecasts,
+    measure_memory,
 )
 
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
@@ -31,7 +33,9 @@ MIN_CONTEXT = 512
 """Last rows that the network sees, if three seasons are no longer."""
 ENCODER_SIZES = (256, 192, 256, 128)
 DECODER_SIZES = (128, 96)
-STEP_FEATURES = FORECASTS + CYCLES + 1 + 4
+FIRST_SHARPNESS = 4.0
+"""Power of the inverse error in a weight before training; errors are seen as half logarithms."""
+STEP_FEATURES = 2 * FORECASTS + CYCLES + 1 + 4
 """Inputs of the decoder at each step."""
 
 
@@ -52,6 +56,8 @@ class PreparedSeries(NamedTuple):
     """Inputs of the decoder."""
     simple: Float[Tensor, "series steps forecasts"]
     """Simple forecasts, without the season and on the common scale."""
+    errors: Float[Tensor, "series steps forecasts"]
+    """Logarithms of their errors in the series itself, less the mean of these at each step."""
     index: Float[Tensor, "series steps"]
     """Seasonal index at each step, on the common scale."""
     location: Float[Tensor, "series 1 1"]
@@ -95,13 +101,18 @@ class SeriesReader(nn.Module):
         rest = (rest - level) / scale * extent.valid.to(values)
         scaled = SeasonalIndex(seasonal.index / scale, seasonal.share, seasonal.noise / scale[:, 0])
         solved = self.regressions(rest, extent.count)
-        simple = make_simple_forecasts(rest, extent, season, steps, solved)
+        memory = measure_memory(rest, extent)
+        simple = make_simple_forecasts(rest, extent, season, steps, solved, memory)
+        errors = log_error(measure_errors(rest, extent, season, solved, memory))
+        relative = interpolate_errors(errors, steps)
+        relative = relative - relative.mean(2, keepdim=True)
         cycles = gather_cycles(rest, extent, season, steps)
         index = scaled.index[:, (steps - 1) % season]
         return PreparedSeries(
-            describe_series(rest, observed, extent, scaled, solved),
-            _describe_steps(simple, cycles, index, season, steps),
+            describe_series(rest, observed, extent, scaled, errors),
+            _describe_steps(simple, relative, cycles, index, season, steps),
             simple,
+            relative,
             index,
             (location + level * unit).unsqueeze(2),
             (scale * unit).unsqueeze(2),
@@ -128,6 +139,7 @@ class PretrainedNetwork(nn.Module):
         self.decode_step = nn.Linear(STEP_FEATURES, first, bias=False)
         self.hidden = nn.Linear(first, second)
         self.output = nn.Linear(second, FORECASTS + 1 + len(LEVELS) - 1)
+        self.sharpness = nn.Parameter(torch.full((FORECASTS,), FIRST_SHARPNESS))
         self.reader = SeriesReader()
 
     def forecast(
@@ -142,14 +154,14 @@ class PretrainedNetwork(nn.Module):
     ) -> Float[Tensor, "series steps levels"]:
         """Return the quantiles on the common scale."""
         encoding = self.encoder(prepared.features)
-        quantiles = self._decode(encoding, prepared.described, prepared.simple, steps)
+        quantiles = self._decode(encoding, prepared, steps)
         return quantiles + prepared.index.unsqueeze(2)
 
     def _decode(
-        self, encoding: Tensor, described: Tensor, simple: Tensor, steps: Tensor
+        self, encoding: Tensor, prepared: PreparedSeries, steps: Tensor
     ) -> Float[Tensor, "series steps levels"]:
         """Return the quantiles without the season."""
-        hidden = self.decode_series(encoding).unsqueeze(1) + self.decode_step(described)
+        hidden = self.decode_series(encoding).unsqueeze(1) + self.decode_step(prepared.described)
         hidden = functional.silu(self.hidden(functional.silu(hidden)))
         weights, correction, gaps = self.output(hidden).split(
             [FORECASTS, 1, len(LEVELS) - 1], dim=2
@@ -159,7 +171,9 @@ class PretrainedNetwork(nn.Module):
         middle = len(LEVELS) // 2
         below, above = gaps.split(middle, dim=2)
         spread = gaps[:, :, 1:-1].sum(2, keepdim=True)
-        chosen = (torch.softmax(weights, dim=2) * simple).sum(2, keepdim=True)
+        # What was good in the series itself is likely to stay good.
+        weights = torch.softmax(weights - self.sharpness * prepared.errors, dim=2)
+        chosen = (weights * prepared.simple).sum(2, keepdim=True)
         median = chosen + correction * spread
         lower = median - below.flip(2).cumsum(2).flip(2)
         return torch.cat([lower, median, median + above.cumsum(2)], dim=2)
@@ -186,11 +200,13 @@ def _measure_unit(filled: Values, valid: Observed) -> Float[Tensor, "series 1"]:
 
 
 def _describe_steps(
-    simple: Tensor, cycles: Tensor, index: Tensor, season: int, steps: Tensor
+    simple: Tensor, errors: Tensor, cycles: Tensor, index: Tensor, season: int, steps: Tensor
 ) -> Float[Tensor, "series steps features"]:
     """Return the inputs of the decoder: simple forecasts, last seasons, the index and the step."""
     step = steps.to(simple)
-    time = torch.stack([step / MAX_STEPS, step.log() / 2, (step / season).clamp(max=4), step.rsqrt()])
+    time = torch.stack(
+        [step / MAX_STEPS, step.log() / 2, (step / season).clamp(max=4), step.rsqrt()]
+    )
     shared = time.mT.expand(len(simple), -1, -1)
     own = torch.cat([simple, cycles, index.unsqueeze(2)], dim=2).asinh()
-    return torch.cat([own, shared], dim=2)
+    return torch.cat([own, errors, shared], dim=2)

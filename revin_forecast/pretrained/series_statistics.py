@@ -5,15 +5,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from revin_forecast.pretrained.discounted_regressions import (
-    ORIGINS,
-    RATES,
-    WINDOW,
-    Regressions,
-)
+from revin_forecast.pretrained.discounted_regressions import WINDOW
 from revin_forecast.pretrained.gaps import Extent, Values
+from revin_forecast.pretrained.in_sample_errors import ERROR_STEPS, Errors
 from revin_forecast.pretrained.seasonal_index import SeasonalIndex
-from revin_forecast.pretrained.simple_forecasts import correlate_neighbours
+from revin_forecast.pretrained.simple_forecasts import FORECASTS, correlate_neighbours
 
 LAST_ROWS = 48
 """Last rows that the network sees one by one."""
@@ -21,8 +17,8 @@ BINS = 24
 """Parts of the whole history, and of the season, that it sees as means."""
 SLOPE_ROWS = (1, 2, 3, 6, 12, 24, 60)
 """Rows over which slopes are measured."""
-ERROR_STEPS = (1, 4, 12)
-"""Steps ahead at which the regressions are compared with the rows that followed."""
+LAST_CHANGES = 24
+"""Last changes that the network sees one by one, relative to the last one."""
 LAGS = (1, 2, 3, 4)
 """Lags of the autocorrelations of the rows and of their changes."""
 LEAST_ERROR = 1e-3
@@ -36,7 +32,7 @@ def describe_series(
     observed: Tensor,
     extent: Extent,
     seasonal: SeasonalIndex,
-    regressions: Regressions,
+    errors: Errors,
 ) -> Features:
     """Return all inputs of the encoder.
 
@@ -45,7 +41,7 @@ def describe_series(
         observed: True where measured.
         extent: rows of each series.
         seasonal: index and noise on the common scale.
-        regressions: solutions for the same rows.
+        errors: errors of the simple forecasts in the same rows, as `log_error` gives them.
     """
     recent, valid = values[:, -WINDOW:], extent.valid[:, -WINDOW:].to(values)
     parts = [
@@ -56,15 +52,16 @@ def describe_series(
         _measure_slopes(values, extent).asinh(),
         _measure_shape(recent, valid),
         _correlate(recent, valid, seasonal.index.shape[1]),
-        _measure_errors(values, extent, seasonal.index.shape[1], regressions),
+        _describe_changes(values, extent),
+        errors.flatten(1),
     ]
     return torch.cat(parts, dim=1)
 
 
 def count_features() -> int:
     """Return the number of inputs of the encoder."""
-    errors = len(ERROR_STEPS) * (2 * len(RATES) + 1) + 1
-    return LAST_ROWS + 2 * BINS + 10 + len(SLOPE_ROWS) + 11 + 2 * len(LAGS) + 1 + errors
+    statistics = 10 + len(SLOPE_ROWS) + 11 + 2 * len(LAGS) + 1
+    return LAST_ROWS + 2 * BINS + statistics + LAST_CHANGES + 1 + len(ERROR_STEPS) * FORECASTS
 
 
 def _average_history(values: Values, extent: Extent) -> Features:
@@ -105,8 +102,8 @@ def _measure_size(
         1 - present,
         extent.end_gap.to(values).asinh(),
         seasonal.share,
-        _log_error(strength),
-        _log_error(seasonal.noise),
+        log_error(strength),
+        log_error(seasonal.noise),
         least.asinh(),
     ]
     return torch.stack(size, dim=1)
@@ -143,15 +140,15 @@ def _measure_shape(recent: Values, valid: Values) -> Features:
     cubes = changes.pow(3).sum(1) / number
     root = changes.square().sum(1).div(number).sqrt()
     shape = [
-        _log_error(deviation),
-        _log_error(width),
+        log_error(deviation),
+        log_error(width),
         (recent[:, -1] - least) / width,
         (recent[:, -1] - mean).asinh(),
-        _log_error(size.amax(1)),
-        _log_error(root),
+        log_error(size.amax(1)),
+        log_error(root),
         torch.sign(cubes) * cubes.abs().pow(1 / 3) / torch.where(root > 0, root, 1),
-        _log_error(latest),
-        _log_error(earlier),
+        log_error(latest),
+        log_error(earlier),
         still,
         at_least,
     ]
@@ -172,29 +169,20 @@ def _correlate(recent: Values, valid: Values, season: int) -> Features:
     return torch.stack([*rows, *moved, seasonal], dim=1)
 
 
-def _measure_errors(
-    values: Values, extent: Extent, season: int, regressions: Regressions
-) -> Features:
-    """Return the mean errors of the regressions at the last origins, as logarithms."""
-    recent = values[:, -ORIGINS:].flip(1)  # age of each row, the last one first
-    ages = torch.arange(ORIGINS, device=values.device)
-    errors: list[Tensor] = []
-    for step in ERROR_STEPS:
-        # An origin needs two rows of its own.
-        used = (ages[step:] + 2 <= extent.count.unsqueeze(1)).to(values)
-        number = used.sum(1, keepdim=True).clamp(min=1)
-        truth = recent[:, :-step, None]
-        mean, level, slope = (part[:, step:] for part in regressions)
-        used = used.unsqueeze(2)
-        for forecast in (mean, level + step * slope):
-            errors.append(((truth - forecast).abs() * used).sum(1) / number)
-        errors.append(((truth - recent[:, step:, None]).abs() * used).sum(1) / number)
-    pairs = extent.valid[:, season:] & extent.valid[:, :-season]
-    change = (values[:, season:] - values[:, :-season]).abs() * pairs.to(values)
-    errors.append(change.sum(1, keepdim=True) / pairs.sum(1, keepdim=True).clamp(min=1).to(values))
-    return _log_error(torch.cat(errors, dim=1))
+def _describe_changes(values: Values, extent: Extent) -> Features:
+    """Return the last changes less the last one, in units of their own mean change, and that unit.
+
+    A smooth series differs from a straight line by much less than its mean change.
+    """
+    rows = extent.valid[:, -LAST_CHANGES - 2 :].to(values)
+    changes = values[:, -LAST_CHANGES - 1 :] - values[:, -LAST_CHANGES - 2 : -1]
+    changes = (changes - changes[:, -1:]) * rows[:, 1:] * rows[:, :-1]
+    bends = (changes[:, 1:] - changes[:, :-1]).abs() * rows[:, 2:] * rows[:, 1:-1] * rows[:, :-2]
+    unit = bends.sum(1, keepdim=True) / rows[:, 2:].sum(1, keepdim=True).clamp(min=1)
+    relative = changes[:, :-1] / torch.where(unit > 0, unit, 1)
+    return torch.cat([relative.asinh(), log_error(unit)], dim=1)
 
 
-def _log_error(error: Tensor) -> Tensor:
+def log_error(error: Tensor) -> Tensor:
     """Return the logarithm of an error in units of the scale, of order 1."""
     return (error + LEAST_ERROR).log() / 2

@@ -1,5 +1,7 @@
 """The simple forecasts among which the network chooses at every step."""
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -37,12 +39,39 @@ def gather_cycles(values: Values, extent: Extent, season: int, steps: Steps) -> 
     return torch.stack(found, dim=2)
 
 
+class Memory(NamedTuple):
+    """Drift, mean and first autocorrelations of the last rows, each (series, 1)."""
+
+    drift: Values
+    """Mean change per step."""
+    mean: Values
+    persistence: Values
+    """First autocorrelation of the rows, from 0 to .99."""
+    momentum: Values
+    """First autocorrelation of the changes, from -.5 to .98."""
+
+
+def measure_memory(values: Values, extent: Extent) -> Memory:
+    """Measure the memory of the last 256 rows."""
+    recent, valid = values[:, -WINDOW:], extent.valid[:, -WINDOW:].to(values)
+    count = valid.sum(1, keepdim=True).clamp(min=1)
+    pairs = valid[:, 1:] * valid[:, :-1]
+    changes = (recent[:, 1:] - recent[:, :-1]) * pairs
+    number = pairs.sum(1, keepdim=True).clamp(min=1)
+    drift = changes.sum(1, keepdim=True) / number
+    mean = (recent * valid).sum(1, keepdim=True) / count
+    persistence = correlate_neighbours((recent - mean) * valid, 1).unsqueeze(1)
+    momentum = correlate_neighbours((changes - drift) * pairs, 1).unsqueeze(1)
+    return Memory(drift, mean, persistence.clamp(0, 0.99), momentum.clamp(-0.5, 0.98))
+
+
 def make_simple_forecasts(
     values: Values,
     extent: Extent,
     season: int,
     steps: Steps,
     regressions: Regressions,
+    memory: Memory,
 ) -> Float[Tensor, "series steps forecasts"]:
     """Return the simple forecasts of the rows without their season.
 
@@ -57,6 +86,7 @@ def make_simple_forecasts(
         season: steps in a season; 1: none.
         steps: numbers of the steps to forecast, from 1.
         regressions: solutions for the same rows.
+        memory: drift, mean and autocorrelations of the same rows.
     """
     horizon = steps.to(values)
     mean, level, slope = (part[:, 0] for part in regressions)
@@ -67,26 +97,18 @@ def make_simple_forecasts(
     damped_lines = (level.unsqueeze(1) + slope.unsqueeze(1) * damped.unsqueeze(1))[:, :, :-1]
     means = mean.unsqueeze(1) * ones.unsqueeze(1)
     cycles = gather_cycles(values, extent, season, steps)
-    parts = [last * ones, *_continue_slopes(values, extent, horizon, damped)]
+    parts = [last * ones, *_continue_slopes(values, memory, horizon, damped)]
     parts += _follow_seasons(values, extent, season, steps, cycles)
     return torch.cat([means, lines, damped_lines, torch.stack(parts, dim=2)], dim=2)
 
 
 def _continue_slopes(
-    values: Values, extent: Extent, horizon: Tensor, damped: Tensor
+    values: Values, memory: Memory, horizon: Tensor, damped: Tensor
 ) -> list[Tensor]:
     """Return the last slope, the drift, the return to the mean and the damped last slope."""
-    recent, valid = values[:, -WINDOW:], extent.valid[:, -WINDOW:].to(values)
+    drift, mean, persistence, momentum = memory
     last = values[:, -1:]
-    count = valid.sum(1, keepdim=True).clamp(min=1)
-    pairs = valid[:, 1:] * valid[:, :-1]
-    changes = (recent[:, 1:] - recent[:, :-1]) * pairs
-    number = pairs.sum(1, keepdim=True).clamp(min=1)
-    drift = changes.sum(1, keepdim=True) / number
-    mean = (recent * valid).sum(1, keepdim=True) / count
-    persistence = correlate_neighbours((recent - mean) * valid, 1).unsqueeze(1).clamp(0, 0.99)
-    momentum = correlate_neighbours((changes - drift) * pairs, 1).unsqueeze(1).clamp(-0.5, 0.98)
-    last_change = changes[:, -1:]
+    last_change = last - values[:, -2:-1]
     kept = momentum * (1 - momentum**horizon) / (1 - momentum)
     return [
         last + last_change * horizon,
