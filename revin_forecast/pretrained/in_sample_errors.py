@@ -71,7 +71,7 @@ def interpolate_errors(errors: Tensor, steps: Tensor) -> Float[Tensor, "series s
 
 
 def slice_rows(values: Values, extent: Extent, age: int, count: int) -> tuple[Values, Observed]:
-    """Return `count` rows that end `age` rows before the last one, newest first, and which exist."""
+    """Return `count` rows from `age` rows before the last one back, and which of them exist."""
     rows = values.shape[1]
     missing = max(0, age + count - rows)
     padded = functional.pad(values, (missing, 0)) if missing else values

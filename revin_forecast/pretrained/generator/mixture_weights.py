@@ -7,10 +7,10 @@ week) and "frequent" (by day, hour or minute).
 
 PATH_WEIGHTS = {
     "growth": {
-        "constant": 2, "level": 6, "walk": 7, "drifting_walk": 12, "correlated_walk": 10,
-        "local_trend": 8, "smooth": 18, "very_smooth": 12, "linear": 4, "broken": 5,
-        "saturating": 3, "logistic": 3, "exponential": 3, "short_memory": 2, "reversion": 2,
-        "cycle": 3,
+        "constant": 1, "level": 4, "walk": 5, "drifting_walk": 9, "correlated_walk": 16,
+        "local_trend": 8, "smooth": 26, "very_smooth": 14, "linear": 3, "broken": 4,
+        "saturating": 2, "logistic": 2, "exponential": 2, "short_memory": 1, "reversion": 1,
+        "cycle": 2,
     },
     "price": {
         "level": 6, "walk": 50, "drifting_walk": 15, "correlated_walk": 15, "reversion": 8,
