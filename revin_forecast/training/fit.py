@@ -145,7 +145,7 @@ def _is_trainable(model: Reversible) -> bool:
     # The affine map of a normalizer around a naive backbone does not count: it cancels.
     learned = isinstance(model.normalizer, LearnedNormalizer | InitializedFromData)
     learned &= not isinstance(model.normalizer, ShrunkLevel)  # learns nothing but such a map
-    return learned or any(True for _ in model.backbone.parameters())
+    return learned or any(weights.requires_grad for weights in model.backbone.parameters())
 
 
 def _check_enough_rows(name: str, rows: int, config: ModelConfig) -> None:

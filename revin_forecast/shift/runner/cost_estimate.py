@@ -85,8 +85,8 @@ def _estimate_training_seconds(suite: Suite, model: Reversible, data: PreparedDa
         return _time_fastest(lambda: fit_ridge(model, part, part), 1) * max(
             1.0, rows / MAX_RIDGE_ROWS
         )
-    # Nothing to train: a naive forecast, for example.
-    if not any(True for _ in model.backbone.parameters()):
+    # Nothing to train: a naive forecast, or a network that is trained already.
+    if not any(parameter.requires_grad for parameter in model.backbone.parameters()):
         return 0.0
     count = rows - suite.windows.lookback - suite.windows.horizon + 1
     batch = min(suite.training.batch_size, count)
