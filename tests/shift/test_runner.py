@@ -2,12 +2,15 @@
 
 import json
 import time
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from revin_forecast.backbones import Ridge
+from revin_forecast.backbones import Pretrained, Ridge
 from revin_forecast.errors import InputError
+from revin_forecast.normalizers import RevIN
 from revin_forecast.shift.aggregates import aggregate_tables
 from revin_forecast.shift.benchmark import (
     ExecutionSettings,
@@ -16,6 +19,7 @@ from revin_forecast.shift.benchmark import (
     select_shard,
 )
 from revin_forecast.shift.measuring.baselines import Constant
+from revin_forecast.shift.measuring.windows import clean_windows, forecast_windows
 from revin_forecast.shift.runner.results import compile_results
 from revin_forecast.shift.runner.run_jobs import EventSender, run_jobs
 from revin_forecast.shift.runner.store import TRAINING, merge_folders
@@ -31,6 +35,7 @@ from tests.support.shift_suites import (
     Slow,
     Unbuildable,
     make_small_suite,
+    make_spec,
 )
 from tests.support.warm_programs import Program
 
@@ -266,6 +271,30 @@ def test_constant_and_damped_forecasters_are_not_ranked(tmp_path):
     # They would lead by degradation, and in some columns by absolute error.
     shifted = headline[headline.column == "observation"].set_index(["backbone", "normalizer"])
     assert shifted.degradation.idxmin()[0] == "Constant"
+
+
+def test_zero_shot_reference_is_scored_like_a_model_but_never_trained(tmp_path):
+    suite = make_small_suite(shifts=("level",), datasets=("sine",), normalizers=(RevIN,))
+    suite = replace(suite, zero_shot=(make_spec(Pretrained),))
+    jobs, _ = run_suite(suite, tmp_path)
+    results = compile_jobs(jobs)
+    cells = results.cells[results.cells.role == "zero-shot"].set_index("placement")
+    assert (cells.status == "done").all()
+    assert np.isfinite(cells.mase_pb).all()
+    (run,) = results.runs[results.runs.role == "zero-shot"].to_dict("records")
+    assert (run["backbone"], run["normalizer"], run["epochs_run"]) == ("Pretrained", "reference", 0)
+    dataset = jobs[0].run.dataset.shift_dataset
+    season = json.loads(run["config_json"])["backbone"]["parameters"]["season"]
+    assert season == dataset.season > 1
+    model = Pretrained(24, 12, dataset.channels, season=season)
+    windows = clean_windows(dataset, suite.windows.stride)
+    errors = dataset.scale_errors(forecast_windows(model, windows.past) - windows.targets)
+    assert cells.mase_pb["clean"] == pytest.approx(errors.mean(), rel=1e-6)
+    # A level that moved long ago changes nothing, by construction.
+    assert cells.r_log["steady"].abs().max() < 1e-4
+    headline = aggregate_tables(results.cells, results.window_errors, 50)["headline"]
+    row = headline[(headline.backbone == "Pretrained") & (headline.column == "steady")].iloc[0]
+    assert (row.ranked, row.note) == (False, "a zero-shot reference: no training")
 
 
 SCRIPT = """

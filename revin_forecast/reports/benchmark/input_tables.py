@@ -23,6 +23,9 @@ BASELINE = "Identity"
 REFERENCE = "reference"
 """Entry of reference models, such as SeasonalNaive, in the column of normalizers."""
 
+REFERENCE_LABELS = {"reference": "(reference)", "zero-shot": "(zero-shot, no training)"}
+"""Label of a reference in the place of a normalizer, by its role."""
+
 _MODEL_COLUMNS = "dataset backbone normalizer seed role"
 _SHIFT_COLUMNS = "semantics placement shift arm"
 _COLUMN_LISTS = {

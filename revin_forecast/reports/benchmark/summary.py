@@ -9,6 +9,7 @@ from markupsafe import Markup
 from revin_forecast.reports.benchmark.input_tables import (
     BASELINE,
     LEADERBOARD_COLUMNS,
+    REFERENCE_LABELS,
     Tables,
     list_backbone_names,
 )
@@ -43,7 +44,7 @@ def summary_markdown(tables: Tables, facts: Mapping[str, Any]) -> str:
         twin_ratios=[
             row
             for row in _list_models(tables, _format_twin_ratio)
-            if row[1] not in (BASELINE, "(reference)")
+            if row[1] not in (BASELINE, *REFERENCE_LABELS.values())
         ],
         mce_blocks=[BLOCK_TITLES[block] for block in blocks],
         mces=_list_mces(tables, blocks),

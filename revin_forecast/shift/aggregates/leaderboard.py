@@ -111,7 +111,9 @@ def _unranked_reasons(row: pd.Series, clean: float, limit: float, dataset_count:
     if row.n_datasets == 0:
         return ["no result that can be compared"]
     reasons = []
-    if row.role != "model":
+    if row.role == "zero-shot":
+        reasons.append("a zero-shot reference: no training")
+    elif row.role != "model":
         reasons.append("a reference")
     elif np.isnan(clean):
         reasons.append("no clean error")

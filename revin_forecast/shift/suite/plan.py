@@ -28,10 +28,12 @@ from revin_forecast.shift.suite.fingerprint import (
 from revin_forecast.shift.suite.suite import DatasetConfig, ShiftProtocol, Suite
 from revin_forecast.training.model_config import ModelConfig
 
+Role = Literal["model", "reference", "zero-shot"]
+"""Role of a run in tables: a zero-shot reference was trained, but on no data of the suite."""
 TABLES_SCHEMA = 1
 """Version of the tables' columns."""
 NO_NORMALIZER = "reference"
-"""Normalizer of the naive baselines in tables."""
+"""Normalizer of the references in tables."""
 LEVEL_DEPENDENT = "level_dependent"
 """Name of the data set whose severities are part of the data."""
 
@@ -46,7 +48,7 @@ class PlannedRun:
     seed: int
     display_names: tuple[str, str]
     """Names of backbone and normalizer in tables, with parameters where the class is ambiguous."""
-    role: Literal["model", "reference"] = "model"
+    role: Role = "model"
 
     def make_model_config(self, suite: Suite) -> ModelConfig:
         """Return the model and the settings of its fit."""
@@ -66,7 +68,7 @@ class PlannedRun:
 def plan_runs(
     suite: Suite, dataset_config: DatasetConfig, season: int | None = None
 ) -> list[PlannedRun]:
-    """Return every run of a suite on one data set, the naive baselines first.
+    """Return every run of a suite on one data set, the references first.
 
     Args:
         suite: the planned suite.
@@ -89,7 +91,21 @@ def plan_runs(
         # A name of its own: the suite may have the same class inside Identity as a model.
         names = backbone.name, NO_NORMALIZER
         runs.append(PlannedRun(dataset_config, *modules, seed, names, "reference"))
+    runs += _plan_zero_shot_runs(suite, dataset_config, season)
     return [*runs, *_plan_model_runs(suite, dataset_config)]
+
+
+def _plan_zero_shot_runs(
+    suite: Suite, dataset_config: DatasetConfig, season: int | None
+) -> Iterator[PlannedRun]:
+    """Yield the zero-shot references, with the season of the naive baselines."""
+    # They normalize inside. Nothing is random, so one seed is enough.
+    identity, seed = ModuleSpec.from_class(Identity), suite.models[0].seeds[0]
+    names = _display_names(suite.zero_shot)
+    for backbone in suite.zero_shot:
+        seasonal = ModuleSpec(backbone.path, {"season": season, **backbone.parameters})
+        labels = names[repr(backbone)], NO_NORMALIZER
+        yield PlannedRun(dataset_config, seasonal, identity, seed, labels, "zero-shot")
 
 
 def _plan_model_runs(suite: Suite, dataset_config: DatasetConfig) -> Iterator[PlannedRun]:

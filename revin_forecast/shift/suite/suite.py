@@ -105,3 +105,5 @@ class Suite:
     windows: WindowConfig = field(default_factory=WindowConfig)
     protocol: ShiftProtocol = field(default_factory=ShiftProtocol)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    zero_shot: tuple[ModuleSpec, ...] = ()
+    """Backbones that are measured as references: not trained, and in no normalizer."""

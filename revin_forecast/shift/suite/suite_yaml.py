@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser
 
+from revin_forecast.backbones import Pretrained
 from revin_forecast.data.catalog.catalog import CATALOG
 from revin_forecast.errors import InputError, did_you_mean
 from revin_forecast.models.parse_module import parse_module, split_module
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.shift import generators
 from revin_forecast.shift.processes import PROCESSES
 from revin_forecast.shift.shift import Shift
@@ -76,14 +78,21 @@ def read_suite(path: str | Path) -> Suite:
         sys.path.append(folder)  # last, so that its files shadow no installed module
     suite = _parse_suite(path, content)
     grids = suite.models if isinstance(suite.models, list) else [suite.models]
+    models, zero_shot = _separate_zero_shot(map(_parse_models, grids))
+    if not models:
+        raise InputError(
+            f"{path}: the suite has no backbone but {zero_shot[0].name}, which is a reference that "
+            "is not trained. Add one to compare with it, such as Ridge."
+        )
     return Suite(
         name=suite.name,
         datasets=_parse_datasets(suite.datasets, path.resolve().parent),
-        models=tuple(map(_parse_models, grids)),
+        models=models,
         shifts=parse_shifts(suite.shifts),
         windows=suite.windows,
         protocol=suite.protocol,
         training=suite.training,
+        zero_shot=zero_shot,
     )
 
 
@@ -100,6 +109,29 @@ def _parse_models(grid: ModelGridYaml) -> ModelGrid:
         ),
         tuple(grid.seeds),
     )
+
+
+def _separate_zero_shot(
+    grids: Iterable[ModelGrid],
+) -> tuple[tuple[ModelGrid, ...], tuple[ModuleSpec, ...]]:
+    """Return the grids without the zero-shot backbones, and these backbones, each once."""
+    trained: list[ModelGrid] = []
+    zero_shot: list[ModuleSpec] = []
+    for grid in grids:
+        others = tuple(backbone for backbone in grid.backbones if not _is_zero_shot(backbone))
+        trained += [replace(grid, backbones=others)] if others else []
+        zero_shot += [
+            backbone
+            for backbone in grid.backbones
+            if _is_zero_shot(backbone) and backbone not in zero_shot
+        ]
+    return tuple(trained), tuple(zero_shot)
+
+
+def _is_zero_shot(backbone: ModuleSpec) -> bool:
+    """Return whether a backbone is the pretrained one, without training on the data."""
+    is_pretrained = issubclass(backbone.import_class(), Pretrained)
+    return is_pretrained and not backbone.parameters.get("trainable", False)
 
 
 def _parse_suite(path: Path, content: dict[str, Any]) -> SuiteYaml:

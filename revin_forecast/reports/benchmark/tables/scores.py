@@ -9,6 +9,7 @@ from markupsafe import Markup
 from revin_forecast.reports.benchmark.input_tables import (
     BASELINE,
     LEADERBOARD_COLUMNS,
+    REFERENCE_LABELS,
     Column,
     Frame,
     Tables,
@@ -46,7 +47,8 @@ def rows_by_model(tables: Tables) -> list[tuple[tuple[str, str], dict[str, Row]]
     # References have no normalizer, so their backbone identifies them.
     for reference in dict.fromkeys(frame.loc[~is_model, "backbone"]):
         rows = frame[~is_model & (frame["backbone"] == reference)]
-        grouped.append(((str(reference), "(reference)"), _rows_by_column(rows)))
+        label = REFERENCE_LABELS[rows["role"].iloc[0]]
+        grouped.append(((str(reference), label), _rows_by_column(rows)))
     return [(model, parts) for model, parts in grouped if parts]
 
 
