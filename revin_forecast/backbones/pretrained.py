@@ -18,6 +18,7 @@ from revin_forecast.pretrained.load_weights import load_networks
 from revin_forecast.pretrained.network import LEVELS, MAX_SEASON, MAX_STEPS, SeriesReader
 from revin_forecast.pretrained.quantile_levels import interpolate_levels
 from revin_forecast.utils.shapes import Future, Past
+from revin_forecast.utils.shapes import Observed as ObservedPast
 
 MAX_SERIES = 4096
 """Most series that are forecast at once."""
@@ -102,7 +103,7 @@ class Pretrained(Backbone):
         matrix = interpolate_levels(LEVELS, self.levels or (0.5,))
         self.register_buffer("interpolation", matrix, persistent=False)
 
-    def forward(self, past: Past, observed: Observed | None = None) -> Future:
+    def forward(self, past: Past, observed: ObservedPast | None = None) -> Future:
         """Forecast each channel's window; `observed` is True where measured."""
         self.check_past(past)
         self.check_observed(past, observed)
