@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -179,7 +179,9 @@ class PretrainedNetwork(nn.Module):
         return torch.cat([lower, median, median + above.cumsum(2)], dim=2)
 
 
-def select_context(values: Values, observed: Observed, season: int) -> tuple[Values, Observed]:
+def select_context(
+    values: Values, observed: Observed, season: int
+) -> tuple[Float[Tensor, "series context"], Bool[Tensor, "series context"]]:
     """Return the last rows that a forecast needs, with unobserved ones in front if there are few.
 
     >>> select_context(torch.ones(1, 5), torch.ones(1, 5, dtype=torch.bool), 1)[0].shape
