@@ -144,7 +144,8 @@ def compose_smoothing(rng: Generator, span: Span, season: int) -> tuple[Values, 
     profile = np.zeros((1, span.series))
     if season > 1:
         profile = draw_season_sizes(rng, span.series) * draw_profile(rng, season, span.series)
-    values = recursions.draw_smoothing_model(rng, span, season, profile)
+    parameters = recursions.draw_smoothing_parameters(rng, span.series, season > 1)
+    values = recursions.run_smoothing(draw_noise(rng, span), parameters, profile)
     return values, np.ones(span.series)
 
 

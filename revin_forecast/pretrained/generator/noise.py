@@ -41,15 +41,15 @@ def draw_correlated_noise(rng: Generator, span: Span) -> Noise:
 
 
 def draw_clustered_noise(rng: Generator, span: Span) -> Noise:
-    """Return GARCH(1, 1) noise: h_t = w + a e_{t-1}^2 + b h_{t-1}, with mean variance 1."""
-    reaction = rng.uniform(0.03, 0.2, span.series)
-    memory = rng.uniform(0.7, 0.97, span.series) * (1 - reaction)
-    noise = rng.standard_normal((span.steps, span.series))
-    variance = np.ones(span.series)
-    for step in range(span.steps):
-        noise[step] *= np.sqrt(variance)
-        variance = 1 - reaction - memory + reaction * noise[step] ** 2 + memory * variance
-    return noise
+    """Return stochastic volatility (Taylor, 1986): normal noise times exp(v / 2), of variance 1.
+
+    v is an AR(1) of deviation .4 to 1.2 that forgets in 5 to 100 steps: calm and wild times.
+    """
+    memory = np.exp(-1 / draw_log_uniform(rng, 5, 100, span.series))
+    deviation = rng.uniform(0.4, 1.2, span.series)
+    volatility = np.exp(deviation * draw_autoregression(rng, span, memory) / 2)
+    mean_square = np.exp(deviation**2 / 2)
+    return rng.standard_normal((span.steps, span.series)) * volatility / np.sqrt(mean_square)
 
 
 def draw_volatility(rng: Generator, span: Span) -> Noise:

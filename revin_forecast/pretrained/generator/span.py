@@ -63,9 +63,10 @@ def draw_log_uniform(rng: Generator, low: float, high: float, series: int) -> np
 
 def draw_kinds(rng: Generator, weights: Mapping[str, float], series: int) -> np.ndarray:
     """Return a name of `weights` for each series, drawn in proportion to its weight."""
-    shares = np.array(list(weights.values()), dtype=float)
-    numbers = rng.choice(len(shares), series, p=shares / shares.sum())
-    return np.array(list(weights))[numbers]
+    bounds = np.cumsum(list(weights.values()))
+    # Rounding may give the total itself.
+    numbers = np.searchsorted(bounds, rng.random(series) * bounds[-1], side="right")
+    return np.array(list(weights))[np.minimum(numbers, len(bounds) - 1)]
 
 
 def measure_deviation(
