@@ -63,7 +63,7 @@ class PathKind:
 
     draw: Draw
     by_difference: bool
-    noise: tuple[float, float]
+    noise: tuple[float | int, float | int]
 
 
 PATHS = {

@@ -56,12 +56,14 @@ Values = Float[np.ndarray, "steps series"]
 Draw = Callable[[Generator, Span], Values]
 
 
-def draw_log_uniform(rng: Generator, low: float, high: float, series: int) -> np.ndarray:
-    """Return numbers whose logarithms are uniform between those of `low` and `high` (series,)."""
+def draw_log_uniform(
+    rng: Generator, low: float | int, high: float | int, series: int
+) -> Float[np.ndarray, " series"]:
+    """Return numbers whose logarithms are uniform between those of `low` and `high`."""
     return np.exp(rng.uniform(np.log(low), np.log(high), series))
 
 
-def draw_kinds(rng: Generator, weights: Mapping[str, float], series: int) -> np.ndarray:
+def draw_kinds(rng: Generator, weights: Mapping[str, float | int], series: int) -> np.ndarray:
     """Return a name of `weights` for each series, drawn in proportion to its weight."""
     bounds = np.cumsum(list(weights.values()))
     # Rounding may give the total itself.
@@ -111,9 +113,7 @@ def _measure_spread(values: Values, recent: np.ndarray) -> np.ndarray:
     return differences.sum(0) / (count - 1) + 0.02 * np.sqrt(squares.sum(0) / count)
 
 
-def divide_by_size(
-    values: Values, size: Float[np.ndarray, " series"]
-) -> Float[np.ndarray, "steps series"]:
+def divide_by_size(values: np.ndarray, size: Float[np.ndarray, " series"]) -> np.ndarray:
     """Return the values over their size; a size of almost zero leaves them as they are."""
     return values / np.where(size > SMALLEST, size, 1.0)
 
