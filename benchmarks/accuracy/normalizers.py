@@ -29,9 +29,9 @@ ahead, and 104 for 24 on ILI, which has only 966 rows. SAN has slices of 24 (exc
 and its own first stage, as DDN has, whose network is linear (weather: two blocks); FAN uses 4 main
 frequencies (exchange and ILI: 2); R2-IN is `Robust` with the MAD and an affine map; all other
 parameters have their defaults. `Ridge` is blank where the location is not a weighted sum over the
-look-back and so has no closed form. NoRIN, R2-IN, DDN and ShrunkLevel were measured later, on a
-machine busy with other work: their seconds do not compare, and some rows of the first three are
-still missing. Repeat with
+look-back and so has no closed form. NoRIN, R2-IN, DDN, ShrunkLevel and DifferenceScale were
+measured later, on a machine busy with other work: their seconds do not compare, and some rows of
+the first three are still missing. Repeat with
 
     python -m benchmarks.accuracy.run --grid normalizers --data-dir DATA
 """
@@ -53,6 +53,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 NAMES = [
     "Identity",
     "LastValue",
+    "DifferenceScale",
     "RevIN without affine",
     "RevIN",
     "Robust",
