@@ -8,7 +8,7 @@ from torch import Tensor
 
 MAX_TRUTH = 1e3
 """Largest size of a true value on the common scale: a series that explodes has no say beyond."""
-MIN_WIDTH = 0.03
+MIN_WIDTH = 0.1
 """Least width of the 80 % interval, on the common scale, that a loss is divided by."""
 LOWER, UPPER = 0.1, 0.9
 """Levels between which the 80 % interval lies."""

@@ -22,10 +22,10 @@ PATH_WEIGHTS = {
         "long_memory": 7,
     },
     "economic": {
-        "constant": 8, "level": 20, "walk": 4, "drifting_walk": 6, "correlated_walk": 5,
-        "local_trend": 10, "smooth": 10, "very_smooth": 5, "linear": 4, "broken": 7,
-        "saturating": 2, "logistic": 2, "exponential": 1.5, "waves": 3, "short_memory": 5,
-        "reversion": 3, "cycle": 4, "mixed_memory": 2, "long_memory": 3,
+        "constant": 5, "level": 15, "walk": 4, "drifting_walk": 8, "correlated_walk": 6,
+        "local_trend": 11, "smooth": 14, "very_smooth": 7, "linear": 5, "broken": 7,
+        "saturating": 2, "logistic": 2, "exponential": 1.5, "waves": 2, "short_memory": 4,
+        "reversion": 2, "cycle": 3, "mixed_memory": 2, "long_memory": 2,
     },
     "frequent": {
         "constant": 12, "level": 28, "walk": 3, "drifting_walk": 2, "correlated_walk": 3,
@@ -42,7 +42,7 @@ TRANSFORM_WEIGHTS = {
         "signed": 30, "amount": 25, "exponential": 20, "censored": 7, "share": 6, "counts": 12,
     },
     "economic": {
-        "signed": 13, "amount": 32, "exponential": 42, "censored": 3, "share": 4, "counts": 6,
+        "signed": 10, "amount": 27, "exponential": 52, "censored": 3, "share": 3, "counts": 5,
     },
     "frequent": {
         "signed": 18, "amount": 30, "exponential": 25, "censored": 8, "share": 5, "counts": 14,

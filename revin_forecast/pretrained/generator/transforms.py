@@ -62,7 +62,7 @@ def to_exponential(rng: Generator, values: Values, span: Span) -> Values:
 
     s is .02 to .9, and in series of less than 60 rows smaller by (rows / 60)^.3: growth takes time.
     """
-    deviation = draw_log_uniform(rng, 0.02, 0.9, span.series)
+    deviation = draw_log_uniform(rng, 0.03, 1.2, span.series)
     deviation *= np.minimum(span.lengths / 60, 1) ** 0.3
     deviation = limit_logarithms(values, deviation, span)
     return draw_scale(rng, span.series) * np.exp(np.minimum(deviation * values, 50.0))
