@@ -42,8 +42,8 @@ class Pretrained(Backbone):
     of scale exactly. 64 steps are forecast at once; for more, the medians so far are appended.
 
     With `logs`, positive windows are also forecast on logarithms. The quantiles of both are
-    averaged, with more weight for the narrower ones. Those on logarithms reach at most three 95 % half-widths of the others from their
-    median: exponential growth overshoots.
+    averaged, with more weight for the narrower ones. Those on logarithms reach at most three 95 %
+    half-widths of the others from their median: exponential growth overshoots.
 
     Args:
         lookback: steps in the input window; the last 512 are used, or three seasons.
