@@ -64,7 +64,7 @@ class CurvePoint:
     step: int
     """Training steps so far."""
     loss: float
-    """Mean loss of the training steps since the last row."""
+    """Mean loss of the training steps since the last row; wide intervals lower it, too."""
     quantile_loss: float
     absolute_error: float
     coverage_80: float

@@ -1,4 +1,4 @@
-"""The loss of the pretraining: pinball in units of each series' own predicted width."""
+"""The loss of the pretraining: pinball in units of the width that is predicted for it."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-MAX_TRUTH = 1e3
-"""Largest size of a true value on the common scale: a series that explodes has no say beyond."""
+MAX_ERROR = 1e3
+"""Largest error on the common scale: a series that explodes has no say beyond."""
 MIN_WIDTH = 0.1
 """Least width of the 80 % interval, on the common scale, that a loss is divided by."""
-LOWER, UPPER = 0.1, 0.9
-"""Levels between which the 80 % interval lies."""
+LOWER, MIDDLE, UPPER = 0.1, 0.5, 0.9
+"""Levels of the median and the ends of the 80 % interval."""
 
 
 def scale_truth(
@@ -19,9 +19,8 @@ def scale_truth(
     location: Float[Tensor, "series 1 1"],
     scale: Float[Tensor, "series 1 1"],
 ) -> Float[Tensor, "series steps"]:
-    """Return true values on the common scale, (y - location) / scale, within +-`MAX_TRUTH`."""
-    common = (future - location[..., 0]) / scale[..., 0]
-    return common.clamp(-MAX_TRUTH, MAX_TRUTH)
+    """Return true values on the common scale, (y - location) / scale."""
+    return (future - location[..., 0]) / scale[..., 0]
 
 
 def compute_pinball(
@@ -46,15 +45,17 @@ def compute_loss(
 ) -> Float[Tensor, ""]:
     """Return the mean over series and steps of pinball / width of the step's own 80 % interval.
 
-    The width is a constant for the gradient. So the loss stays proper: at
-    any width, the true quantiles are the best ones. Without it, noisy series and
-    late steps would outweigh all others.
+    The width is a constant for the gradient. So the loss stays proper: at any width, the true
+    quantiles are the best ones. Without it, noisy series and late steps would outweigh all others.
 
     Args:
         quantiles: forecasts on the common scale, ascending.
         truth: true values on the same scale.
-        levels: levels of the quantiles; 0.1 and 0.9 are among them.
+        levels: levels of the quantiles; 0.1, 0.5 and 0.9 are among them.
     """
+    # From the forecast, not from the last row: an exact season is far from it and well forecast.
+    middle = quantiles[..., levels.index(MIDDLE)].detach()
+    truth = middle + (truth - middle).clamp(-MAX_ERROR, MAX_ERROR)
     pinball = compute_pinball(quantiles, truth, levels).mean(dim=2)
     width = quantiles[..., levels.index(UPPER)] - quantiles[..., levels.index(LOWER)]
     return (pinball / width.detach().clamp(min=MIN_WIDTH)).mean()

@@ -8,10 +8,16 @@ from revin_forecast.pretrained.loss import MIN_WIDTH, compute_loss, compute_pinb
 LEVELS = (0.1, 0.5, 0.9)
 
 
-def test_true_values_are_scaled_and_bounded():
-    future = torch.tensor([[3.0, 1e30]])
+def test_true_values_are_put_on_the_common_scale():
     location, scale = torch.full((1, 1, 1), 1.0), torch.full((1, 1, 1), 4.0)
-    assert scale_truth(future, location, scale).tolist() == [[0.5, 1e3]]
+    assert scale_truth(torch.tensor([[3.0, -3]]), location, scale).tolist() == [[0.5, -1]]
+
+
+def test_explosions_have_a_bounded_loss():
+    quantiles = torch.tensor([[[-1.0, 0, 1]]]) + 1e6
+    losses = [compute_loss(quantiles, torch.full((1, 1), 1e6 + far), LEVELS) for far in (1e3, 1e5)]
+    assert losses[0] == losses[1]
+    assert compute_loss(quantiles, torch.full((1, 1), 1e6 + 500), LEVELS) < losses[0]
 
 
 def test_true_quantiles_are_the_best_at_any_width():
