@@ -1,12 +1,12 @@
 """Errors that the simple forecasts would have made at the last origins of a series itself."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
 from revin_forecast.pretrained.discounted_regressions import ORIGINS, Regressions
-from revin_forecast.pretrained.gaps import Extent, Observed, Values
+from revin_forecast.pretrained.gaps import Extent, Values
 from revin_forecast.pretrained.simple_forecasts import (
     CYCLES,
     DAMPING,
@@ -70,7 +70,9 @@ def interpolate_errors(errors: Tensor, steps: Tensor) -> Float[Tensor, "series s
     return (functional.pad(way, (1, 0), value=1.0) - functional.pad(way, (0, 1))) @ errors
 
 
-def slice_rows(values: Values, extent: Extent, age: int, count: int) -> tuple[Values, Observed]:
+def slice_rows(
+    values: Values, extent: Extent, age: int, count: int
+) -> tuple[Float[Tensor, "series count"], Bool[Tensor, "series count"]]:
     """Return `count` rows from `age` rows before the last one back, and which of them exist."""
     rows = values.shape[1]
     missing = max(0, age + count - rows)

@@ -225,6 +225,6 @@ def _check_same_run(old: dict[str, Any], new: dict[str, Any], path: Path) -> Non
     if differing:
         changes = "; ".join(f"{name} {old.get(name)} instead of {new[name]}" for name in differing)
         raise InputError(
-            f"the training in {path.parent} can't be resumed: it had {changes}. Use the same settings, or "
-            "another folder."
+            f"the training in {path.parent} can't be resumed: it had {changes}. Use the same "
+            "settings, or another folder."
         )

@@ -16,14 +16,15 @@ from revin_forecast.pretrained.learning_curve import (
     score_networks,
     write_curve,
 )
-from revin_forecast.pretrained.network import LEVELS, ScaledQuantiles
+from revin_forecast.pretrained.network import LEVELS, PretrainedNetwork, ScaledQuantiles
 from revin_forecast.pretrained.synthetic_batches import SeriesGroup
 
 
-class Constant:
+class Constant(PretrainedNetwork):
     """A network that forecasts the same values at all levels but the outer ones, at +-width."""
 
     def __init__(self, forecasts, width=0.0):
+        super().__init__()
         self.forecasts, self.width = forecasts, width
 
     def forecast(self, values, observed, season, steps):
