@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from revin_forecast.backbones.base import Backbone
 from revin_forecast.backbones.smoothing_weights import MIN_LOG_ROWS, MIN_LOG_SHARE
 from revin_forecast.normalizers.log_mean import MAX_LOG_GROWTH
-from revin_forecast.pretrained.gaps import Observed, Values
+from revin_forecast.pretrained.gaps import Observed, Values, find_extent
 from revin_forecast.pretrained.load_weights import load_networks
 from revin_forecast.pretrained.network import LEVELS, MAX_SEASON, MAX_STEPS, SeriesReader
 from revin_forecast.pretrained.quantile_levels import interpolate_levels
+from revin_forecast.pretrained.seasonal_index import MIN_SEASONS
 from revin_forecast.utils.shapes import Future, Past
 from revin_forecast.utils.shapes import Observed as ObservedPast
 
@@ -26,6 +27,8 @@ MAX_EXCESS = 3.0
 """Reach of the forecast on logarithms, in 95 % half-widths of the one on values."""
 WIDTH_POWER = 3.0
 """Power of the inverse width of a forecast in its weight, chosen on synthetic series."""
+DAY_SEASONS, DAYS = (24, 48), 7
+"""Seasons of a day whose week, of seven, is a season of the network, too."""
 SMALLEST_GAP = 1e-30
 """Least distance between quantiles, in units of the data: softplus has no inverse at 0."""
 MEDIAN = len(LEVELS) // 2
@@ -43,7 +46,9 @@ class Pretrained(Backbone):
 
     With `logs`, positive windows are also forecast on logarithms. The quantiles of both are
     averaged, with more weight for the narrower ones. Those on logarithms reach at most three 95 %
-    half-widths of the others from their median: exponential growth overshoots.
+    half-widths of the others from their median: exponential growth overshoots. In the same way,
+    windows of two weeks of hours or half hours with a season of a day are also forecast with the
+    season of a week.
 
     Args:
         lookback: steps in the input window; the last 512 are used, or three seasons.
@@ -93,6 +98,9 @@ class Pretrained(Backbone):
                 f"got {horizon}. Pass horizon=len(levels) * steps."
             )
         self.season = season
+        self.week = DAYS * season if season in DAY_SEASONS else None
+        if self.week is not None and lookback < MIN_SEASONS * self.week:
+            self.week = None
         self.logs = logs
         self.levels = tuple(levels)
         self.steps = horizon // max(1, len(levels))
@@ -126,26 +134,33 @@ class Pretrained(Backbone):
         dtype = torch.promote_types(values.dtype, torch.float32)
         values = torch.where(observed, values, 0).to(dtype)
         if not self.logs:
-            return self._roll(values, observed) @ self.interpolation.to(dtype)
+            return self._average_seasons(values, observed) @ self.interpolation.to(dtype)
         logs = _take_logarithms(values, observed, zero)
-        both = self._roll(torch.cat([values, logs.values]), torch.cat([observed, observed]))
-        plain, on_logs = both.chunk(2)
+        both = torch.cat([values, logs.values])
+        plain, on_logs = self._average_seasons(both, torch.cat([observed, observed])).chunk(2)
         amounts = on_logs.clamp(max=MAX_LOG_GROWTH).exp() * logs.unit.unsqueeze(2)
         exponential = amounts + logs.zero.reshape(-1, 1, 1)
         reach = MAX_EXCESS * (plain[:, :, [0, -1]] - plain[:, :, [MEDIAN]])
         least, largest = (plain[:, :, [MEDIAN]] + reach).split(1, dim=2)
         exponential = exponential.to(dtype).clamp(least, largest)
-        share = _share_narrower(exponential, plain) * logs.is_positive.to(dtype)
-        mean = plain + share.reshape(-1, 1, 1) * (exponential - plain)
+        mean = _average(plain, exponential, logs.is_positive)
         return mean @ self.interpolation.to(dtype)
 
-    def _roll(self, values: Values, observed: Observed) -> Quantiles:
+    def _average_seasons(self, values: Values, observed: Observed) -> Quantiles:
+        """Return the quantiles with the season, averaged with those of its week if it is a day."""
+        daily = self._roll(values, observed, self.season)
+        if self.week is None:
+            return daily
+        has_weeks = find_extent(observed).count >= MIN_SEASONS * self.week
+        return _average(daily, self._roll(values, observed, self.week), has_weeks)
+
+    def _roll(self, values: Values, observed: Observed, season: int) -> Quantiles:
         """Return quantiles of all steps at the network's levels, with 64 steps at a time."""
         blocks: list[Tensor] = []
         missing = self.steps
         while missing > 0:
             count = min(missing, MAX_STEPS)
-            quantiles = self._forecast_block(values, observed, count)
+            quantiles = self._forecast_block(values, observed, season, count)
             if blocks:
                 # Independent errors: that of the last step so far, and that of the steps after it.
                 before = blocks[-1][:, -1:] - blocks[-1][:, -1:, [MEDIAN]]
@@ -158,14 +173,16 @@ class Pretrained(Backbone):
             missing -= count
         return torch.cat(blocks, dim=1)
 
-    def _forecast_block(self, values: Values, observed: Observed, count: int) -> Quantiles:
+    def _forecast_block(
+        self, values: Values, observed: Observed, season: int, count: int
+    ) -> Quantiles:
         """Return the quantiles of up to 64 steps, averaged over the networks."""
         steps = torch.arange(1, count + 1, device=values.device)
         # Differences from a value of the series keep the digits that float32 would lose.
         last = values.gather(1, _find_last(observed)).unsqueeze(2)
         weights = next(self.members.parameters())
         centred = (values - last.squeeze(2)).to(weights.dtype)
-        prepared = self.reader(centred, observed, self.season, steps)
+        prepared = self.reader(centred, observed, season, steps)
         scaled = torch.stack([member(prepared, steps) for member in self.members]).mean(0)
         return last + (prepared.location + prepared.scale * scaled).to(last.dtype)
 
@@ -182,20 +199,22 @@ class Pretrained(Backbone):
         return blocks.mT.flatten(1)
 
 
-def _share_narrower(first: Quantiles, second: Quantiles) -> Float[Tensor, " series"]:
-    """Return the weight of the first of two forecasts, by the third power of inverse widths.
+def _average(
+    first: Quantiles, second: Quantiles, is_possible: Bool[Tensor, " series"]
+) -> Quantiles:
+    """Average two forecasts by the third power of inverse widths; the first where not possible.
 
-    The network knows how well it can forecast a series on each scale: the mean width of its 80 %
+    The network knows how well it can forecast a series in each way: the mean width of its 80 %
     intervals says so.
     """
     low, high = LEVELS.index(0.1), LEVELS.index(0.9)
     widths = [(part[:, :, high] - part[:, :, low]).mean(1) for part in (first, second)]
     total = widths[0] + widths[1]
     # Shares of their sum neither overflow nor vanish.
-    one, other = (width / torch.where(total > 0, total, 1) for width in widths)
-    one, other = one**WIDTH_POWER, other**WIDTH_POWER
-    both = one + other
-    return torch.where(both > 0, other / torch.where(both > 0, both, 1), 0.5)
+    wide, other = ((width / torch.where(total > 0, total, 1)) ** WIDTH_POWER for width in widths)
+    both = wide + other
+    share = torch.where(both > 0, wide / torch.where(both > 0, both, 1), 0.5)
+    return first + (share * is_possible.to(share)).reshape(-1, 1, 1) * (second - first)
 
 
 def _find_last(observed: Observed) -> Tensor:
