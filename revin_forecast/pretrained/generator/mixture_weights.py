@@ -3,6 +3,9 @@
 The groups are "growth" (yearly and other economic series), "price" (close to random walks),
 "other" (rates, indices, noise), and of the series with a season "economic" (by quarter, month or
 week) and "frequent" (by day, hour or minute).
+
+The weights are judgements about which series exist; none is an estimate from real values. Those of
+"growth" and "economic" were revised after looks at the errors on the development panel.
 """
 
 PATH_WEIGHTS = {

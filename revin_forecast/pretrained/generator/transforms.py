@@ -60,7 +60,7 @@ def to_amount(rng: Generator, values: Values, span: Span) -> Values:
 def to_exponential(rng: Generator, values: Values, span: Span) -> Values:
     """Return scale exp(s values): growth and a season that are relative.
 
-    s is .02 to .9, and in series of less than 60 rows smaller by (rows / 60)^.3: growth takes time.
+    s is .03 to 1.2, and smaller by (rows / 60)^.3 in series of fewer rows: growth takes time.
     """
     deviation = draw_log_uniform(rng, 0.03, 1.2, span.series)
     deviation *= np.minimum(span.lengths / 60, 1) ** 0.3
