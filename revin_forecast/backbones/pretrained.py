@@ -122,9 +122,13 @@ class Pretrained(Backbone):
         finite = values.isfinite()
         mask = finite if observed is None else finite & observed.mT.reshape(-1, lookback)
         zero = self.zero.to(past.device).repeat(batch)
-        size = len(values) if torch.compiler.is_compiling() else MAX_SERIES
-        parts = zip(values.split(size), mask.split(size), zero.split(size), strict=True)
-        quantiles = torch.cat([self._forecast(*part) for part in parts])
+        inputs = (values, mask, zero)
+        # A program does not know its number of series, so it has one chunk.
+        if torch.compiler.is_compiling() or values.shape[0] <= MAX_SERIES:
+            quantiles = self._forecast(*inputs)
+        else:
+            parts = zip(*(torch.split(part, MAX_SERIES) for part in inputs), strict=True)
+            quantiles = torch.cat([self._forecast(*part) for part in parts])
         outputs = self._to_distances(quantiles) if self.levels else quantiles.squeeze(2)
         future = outputs.reshape(batch, channels, self.horizon).mT
         return future.to(past.dtype)
@@ -137,11 +141,13 @@ class Pretrained(Backbone):
             return self._average_seasons(values, observed) @ self.interpolation.to(dtype)
         logs = _take_logarithms(values, observed, zero)
         both = torch.cat([values, logs.values])
-        plain, on_logs = self._average_seasons(both, torch.cat([observed, observed])).chunk(2)
+        plain, on_logs = torch.chunk(
+            self._average_seasons(both, torch.cat([observed, observed])), 2
+        )
         amounts = on_logs.clamp(max=MAX_LOG_GROWTH).exp() * logs.unit.unsqueeze(2)
         exponential = amounts + logs.zero.reshape(-1, 1, 1)
         reach = MAX_EXCESS * (plain[:, :, [0, -1]] - plain[:, :, [MEDIAN]])
-        least, largest = (plain[:, :, [MEDIAN]] + reach).split(1, dim=2)
+        least, largest = torch.chunk(plain[:, :, [MEDIAN]] + reach, 2, dim=2)
         exponential = exponential.to(dtype).clamp(least, largest)
         mean = _average(plain, exponential, logs.is_positive)
         return mean @ self.interpolation.to(dtype)
@@ -151,7 +157,7 @@ class Pretrained(Backbone):
         daily = self._roll(values, observed, self.season)
         if self.week is None:
             return daily
-        has_weeks = find_extent(observed).count >= MIN_SEASONS * self.week
+        has_weeks = find_extent(observed).length >= MIN_SEASONS * self.week
         return _average(daily, self._roll(values, observed, self.week), has_weeks)
 
     def _roll(self, values: Values, observed: Observed, season: int) -> Quantiles:
@@ -165,7 +171,7 @@ class Pretrained(Backbone):
                 # Independent errors: that of the last step so far, and that of the steps after it.
                 before = blocks[-1][:, -1:] - blocks[-1][:, -1:, [MEDIAN]]
                 offset = quantiles - quantiles[:, :, [MEDIAN]]
-                spread = (before.square() + offset.square()).sqrt() * offset.sign()
+                spread = _add_independent(before, offset)
                 quantiles = quantiles[:, :, [MEDIAN]] + spread
             blocks.append(quantiles)
             values = torch.cat([values, quantiles[:, :, MEDIAN]], dim=1)
@@ -178,13 +184,11 @@ class Pretrained(Backbone):
     ) -> Quantiles:
         """Return the quantiles of up to 64 steps, averaged over the networks."""
         steps = torch.arange(1, count + 1, device=values.device)
-        # Differences from a value of the series keep the digits that float32 would lose.
-        last = values.gather(1, _find_last(observed)).unsqueeze(2)
-        weights = next(self.members.parameters())
-        centred = (values - last.squeeze(2)).to(weights.dtype)
-        prepared = self.reader(centred, observed, season, steps)
+        prepared = self.reader(values, observed, season, steps)
         scaled = torch.stack([member(prepared, steps) for member in self.members]).mean(0)
-        return last + (prepared.location + prepared.scale * scaled).to(last.dtype)
+        # The scale of a constant window would not follow a change of scale.
+        scaled = torch.where(prepared.is_constant, prepared.seasonal.unsqueeze(2), scaled)
+        return prepared.location + prepared.scale * scaled
 
     def _to_distances(self, quantiles: Quantiles) -> Float[Tensor, "series widened_steps"]:
         """Return what `Reversible` maps to these quantiles: the inverse of `monotone_quantiles`."""
@@ -194,7 +198,7 @@ class Pretrained(Backbone):
         units = (quantiles.diff(dim=2) * log(2) / gaps).clamp(min=SMALLEST_GAP)
         # log(exp(u) - 1), which neither overflows nor loses the digits of small u.
         distances = units + torch.log(-torch.expm1(-units))
-        below, above = distances.split([middle, len(self.levels) - 1 - middle], dim=2)
+        below, above = torch.split(distances, [middle, len(self.levels) - 1 - middle], dim=2)
         blocks = torch.cat([below, quantiles[:, :, [middle]], above], dim=2)
         return blocks.mT.flatten(1)
 
@@ -217,10 +221,11 @@ def _average(
     return first + (share * is_possible.to(share)).reshape(-1, 1, 1) * (second - first)
 
 
-def _find_last(observed: Observed) -> Tensor:
-    """Return the last observed row of each series, (series, 1); 0 without one."""
-    rows = torch.arange(observed.shape[1], device=observed.device)
-    return (observed * rows).amax(1, keepdim=True)
+def _add_independent(before: Quantiles, after: Quantiles) -> Quantiles:
+    """Return sqrt(before^2 + after^2) with the sign of `after`; the squares may overflow."""
+    unit = torch.maximum(before.abs(), after.abs())
+    unit = torch.where(unit > 0, unit, 1)
+    return unit * ((before / unit).square() + (after / unit).square()).sqrt() * after.sign()
 
 
 class _Logarithms(NamedTuple):

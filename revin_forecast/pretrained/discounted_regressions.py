@@ -72,7 +72,7 @@ class DiscountedRegressions(nn.Module):
             count: number of rows of each series.
         """
         sums = values[:, -WINDOW:] @ self.kernels
-        total, aged = sums.reshape(len(values), 2, ORIGINS, -1).unbind(1)
+        total, aged = sums.reshape(values.shape[0], 2, ORIGINS, -1).unbind(1)
         origins = torch.arange(ORIGINS, device=values.device)
         rows = (count.clamp(max=WINDOW).unsqueeze(1) - origins).clamp(min=0)
         zeroth, first, second = (self.tables[order][rows] for order in range(3))

@@ -15,7 +15,7 @@ class Extent(NamedTuple):
 
     valid: Observed
     """True from the first observed row on."""
-    count: Int[Tensor, " series"]
+    length: Int[Tensor, " series"]
     """Number of those rows."""
     end_gap: Int[Tensor, " series"]
     """Number of unobserved rows at the end."""
@@ -24,7 +24,7 @@ class Extent(NamedTuple):
 def find_extent(observed: Observed) -> Extent:
     """Return the rows of each series from its first observed one on.
 
-    >>> find_extent(torch.tensor([[False, True, False, True, False]])).count
+    >>> find_extent(torch.tensor([[False, True, False, True, False]])).length
     tensor([4])
     """
     rows = observed.shape[1]

@@ -50,7 +50,7 @@ def measure_errors(
         )
         truth, _ = slice_rows(values, extent, 0, ORIGINS - step)
         ages = torch.arange(step, ORIGINS, device=values.device)
-        used = (ages + MIN_ORIGIN_ROWS <= extent.count.unsqueeze(1)).to(values).unsqueeze(2)
+        used = (ages + MIN_ORIGIN_ROWS <= extent.length.unsqueeze(1)).to(values).unsqueeze(2)
         total = ((forecasts - truth.unsqueeze(2)).abs() * used).sum(1)
         number = used.sum(1)
         error = total / number.clamp(min=1)
@@ -79,7 +79,7 @@ def slice_rows(
     padded = functional.pad(values, (missing, 0)) if missing else values
     stop = padded.shape[1] - age
     ages = torch.arange(age, age + count, device=values.device)
-    return padded[:, stop - count : stop].flip(1), ages < extent.count.unsqueeze(1)
+    return padded[:, stop - count : stop].flip(1), ages < extent.length.unsqueeze(1)
 
 
 def _replay_lines(values: Values, regressions: Regressions, step: int) -> Tensor:
@@ -132,7 +132,7 @@ def _change_of_season(
     if season == 1:
         return torch.zeros_like(values[:, :count])
     sums = functional.pad(values.cumsum(1), (1, 0))
-    whole = Extent(extent.valid, extent.count + 1, extent.end_gap)
+    whole = Extent(extent.valid, extent.length + 1, extent.end_gap)
     ends, _ = slice_rows(sums, whole, step, count)
     middles, _ = slice_rows(sums, whole, step + season, count)
     begins, exist = slice_rows(sums, whole, step + 2 * season, count)

@@ -58,10 +58,12 @@ class PreparedSeries(NamedTuple):
     """Simple forecasts, without the season and on the common scale."""
     errors: Float[Tensor, "series steps forecasts"]
     """Logarithms of their errors in the series itself, less the mean of these at each step."""
-    index: Float[Tensor, "series steps"]
+    seasonal: Float[Tensor, "series steps"]
     """Seasonal index at each step, on the common scale."""
     location: Float[Tensor, "series 1 1"]
     scale: Float[Tensor, "series 1 1"]
+    is_constant: Bool[Tensor, "series 1 1"]
+    """Whether all rows are equal without their season, so that the scale is arbitrary."""
 
 
 class SeriesReader(nn.Module):
@@ -89,25 +91,31 @@ class SeriesReader(nn.Module):
         values, observed = select_context(values, observed, season)
         values = torch.where(observed, values, 0)
         extent = find_extent(observed)
+        # Relative to the last value and of order 1, before anything is squared or added up, or
+        # loses the digits that the network does not have.
+        location = values.gather(1, (values.shape[1] - 1 - extent.end_gap).clamp(min=0)[:, None])
+        values = torch.where(observed, values - location, 0)
+        unit = values.abs().amax(1, keepdim=True)
+        unit = torch.where(unit > 0, unit, 1)
+        values = (values / unit).to(self.regressions.kernels.dtype)
         filled = fill_gaps(values, observed)
-        # Relative to the last row, and of order 1, before anything is squared or added up.
-        location, unit = filled[:, -1:], _measure_unit(filled, extent.valid)
-        filled = (filled - location) / unit * extent.valid.to(values)
         seasonal = estimate_seasonal_index(filled, observed, extent, season)
         phases = seasonal.repeat_to(filled.shape[1])
         rest = fill_gaps(filled - phases, observed)
         stats = self.normalizer.statistics(rest.unsqueeze(2), observed.unsqueeze(2))
         level, scale = stats.location.squeeze(2), stats.scale.squeeze(2)
         rest = (rest - level) / scale * extent.valid.to(values)
-        scaled = SeasonalIndex(seasonal.index / scale, seasonal.share, seasonal.noise / scale[:, 0])
-        solved = self.regressions(rest, extent.count)
+        is_constant = (rest == 0).all(1, keepdim=True)
+        noise = seasonal.noise / scale.squeeze(1)
+        scaled = SeasonalIndex(seasonal.course / scale, seasonal.share, noise)
+        solved = self.regressions(rest, extent.length)
         memory = measure_memory(rest, extent)
         simple = make_simple_forecasts(rest, extent, season, steps, solved, memory)
         errors = log_error(measure_errors(rest, extent, season, solved, memory))
         relative = interpolate_errors(errors, steps)
         relative = relative - relative.mean(2, keepdim=True)
         cycles = gather_cycles(rest, extent, season, steps)
-        index = scaled.index[:, (steps - 1) % season]
+        index = scaled.course[:, (steps - 1) % season]
         return PreparedSeries(
             describe_series(rest, observed, extent, scaled, errors),
             _describe_steps(simple, relative, cycles, index, season, steps),
@@ -116,6 +124,7 @@ class SeriesReader(nn.Module):
             index,
             (location + level * unit).unsqueeze(2),
             (scale * unit).unsqueeze(2),
+            is_constant.unsqueeze(2),
         )
 
 
@@ -155,7 +164,7 @@ class PretrainedNetwork(nn.Module):
         """Return the quantiles on the common scale."""
         encoding = self.encoder(prepared.features)
         quantiles = self._decode(encoding, prepared, steps)
-        return quantiles + prepared.index.unsqueeze(2)
+        return quantiles + prepared.seasonal.unsqueeze(2)
 
     def _decode(
         self, encoding: Tensor, prepared: PreparedSeries, steps: Tensor
@@ -195,20 +204,13 @@ def select_context(
     return functional.pad(values, (missing, 0)), functional.pad(observed, (missing, 0))
 
 
-def _measure_unit(filled: Values, valid: Observed) -> Float[Tensor, "series 1"]:
-    """Return the largest distance from the last row; 1 if all rows are equal."""
-    distance = ((filled - filled[:, -1:]).abs() * valid.to(filled)).amax(1, keepdim=True)
-    return torch.where(distance > 0, distance, 1)
-
-
 def _describe_steps(
     simple: Tensor, errors: Tensor, cycles: Tensor, index: Tensor, season: int, steps: Tensor
 ) -> Float[Tensor, "series steps features"]:
     """Return the inputs of the decoder: simple forecasts, last seasons, the index and the step."""
     step = steps.to(simple)
-    time = torch.stack(
-        [step / MAX_STEPS, step.log() / 2, (step / season).clamp(max=4), step.rsqrt()]
-    )
-    shared = time.mT.expand(len(simple), -1, -1)
+    seasons = (step / season).clamp(max=4)
+    time = torch.stack([step / MAX_STEPS, step.log() / 2, seasons, step.rsqrt()])
+    shared = time.mT.expand(simple.shape[0], -1, -1)
     own = torch.cat([simple, cycles, index.unsqueeze(2)], dim=2).asinh()
     return torch.cat([own, errors, shared], dim=2)

@@ -18,7 +18,7 @@ MIN_SEASONS = 2
 class SeasonalIndex(NamedTuple):
     """The seasonal part of each series."""
 
-    index: Float[Tensor, "series season"]
+    course: Float[Tensor, "series season"]
     """Deviation from the trend at each phase; the last row has the last phase. Its mean is 0."""
     share: Float[Tensor, " series"]
     """Share of the raw index that was kept: 1 without noise, 0 without a season."""
@@ -27,8 +27,8 @@ class SeasonalIndex(NamedTuple):
 
     def repeat_to(self, rows: int) -> Values:
         """Return the index at the last `rows` rows."""
-        cycles = -(-rows // self.index.shape[1])
-        return self.index.repeat(1, cycles)[:, cycles * self.index.shape[1] - rows :]
+        cycles = -(-rows // self.course.shape[1])
+        return self.course.repeat(1, cycles)[:, cycles * self.course.shape[1] - rows :]
 
 
 def estimate_seasonal_index(
@@ -48,14 +48,16 @@ def estimate_seasonal_index(
         season: steps in a season; 1: the index is 0.
     """
     if season == 1:
-        zero = filled.new_zeros(len(filled))
+        zero = filled.new_zeros(filled.shape[0])
         return SeasonalIndex(zero.unsqueeze(1), zero, zero)
-    cycles = filled.shape[1] // season
-    rows = cycles * season
-    has_season = extent.count >= MIN_SEASONS * season
+    cycles = -(-filled.shape[1] // season)
+    missing = cycles * season - filled.shape[1]
+    has_season = extent.length >= MIN_SEASONS * season
     deviation, counts = _deviate_from_trend(filled, observed & extent.valid, extent, season)
     shape = (-1, cycles, season)
-    deviation, counts = deviation[:, -rows:].reshape(shape), counts[:, -rows:].reshape(shape)
+    deviation, counts = (
+        functional.pad(part, (missing, 0)).reshape(shape) for part in (deviation, counts)
+    )
     age = torch.arange(cycles - 1, -1, -1, device=filled.device, dtype=filled.dtype)
     weights = counts * (CYCLE_DECAY**age).unsqueeze(1)
     total = weights.sum(1)

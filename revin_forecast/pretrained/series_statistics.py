@@ -47,11 +47,11 @@ def describe_series(
     parts = [
         values[:, -LAST_ROWS:].asinh(),
         _average_history(values, extent).asinh(),
-        _resample_season(seasonal.index).asinh(),
+        _resample_season(seasonal.course).asinh(),
         _measure_size(values, observed, extent, seasonal),
         _measure_slopes(values, extent).asinh(),
         _measure_shape(recent, valid),
-        _correlate(recent, valid, seasonal.index.shape[1]),
+        _correlate(recent, valid, seasonal.course.shape[1]),
         _describe_changes(values, extent),
         errors.flatten(1),
     ]
@@ -69,7 +69,7 @@ def _average_history(values: Values, extent: Extent) -> Features:
     rows = values.shape[1]
     sums = functional.pad((values * extent.valid.to(values)).cumsum(1), (1, 0))
     parts = torch.arange(BINS + 1, device=values.device)
-    count = extent.count.unsqueeze(1)
+    count = extent.length.unsqueeze(1)
     edges = rows - count + torch.div(count * parts, BINS, rounding_mode="floor")
     totals = sums.gather(1, edges)
     width = (edges[:, 1:] - edges[:, :-1]).clamp(min=1).to(values)
@@ -87,13 +87,13 @@ def _measure_size(
     values: Values, observed: Tensor, extent: Extent, seasonal: SeasonalIndex
 ) -> Features:
     """Return the number of rows, the gaps, and how strong the season is."""
-    season = seasonal.index.shape[1]
-    count = extent.count.to(values)
+    season = seasonal.course.shape[1]
+    count = extent.length.to(values)
     has_season = (count >= 2 * season).to(values) if season > 1 else torch.zeros_like(count)
     length = torch.log(torch.full_like(count, float(season)))
     present = observed.to(values).sum(1) / count.clamp(min=1)
-    strength = seasonal.index.square().mean(1).sqrt()
-    least = seasonal.index.amin(1) - seasonal.index[:, -1]
+    strength = seasonal.course.square().mean(1).sqrt()
+    least = seasonal.course.amin(1) - seasonal.course[:, -1]
     size = [
         count.clamp(min=1).log() - 4,
         (count / season).clamp(0.1, 400).log() - 2,
@@ -113,7 +113,7 @@ def _measure_slopes(values: Values, extent: Extent) -> Features:
     """Return the mean change per step over the last rows, times the root of their number."""
     slopes: list[Tensor] = []
     for wanted in SLOPE_ROWS:
-        reached = (extent.count - 1).clamp(min=1, max=wanted)
+        reached = (extent.length - 1).clamp(min=1, max=wanted)
         row = values.shape[1] - 1 - reached
         change = values[:, -1] - values.gather(1, row.unsqueeze(1)).squeeze(1)
         slopes.append(change / reached.to(values).sqrt())

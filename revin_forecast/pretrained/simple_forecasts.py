@@ -29,11 +29,11 @@ def gather_cycles(values: Values, extent: Extent, season: int, steps: Steps) -> 
     reaches back to none, the last row's.
     """
     rows = values.shape[1]
-    latest = values[:, -1:].expand(-1, len(steps))
+    latest = values[:, -1:].expand(-1, steps.shape[0])
     found: list[Tensor] = []
     for cycle in range(1, CYCLES + 1):
         row = rows - cycle * season + (steps - 1) % season
-        reached = (rows - row) <= extent.count.unsqueeze(1)
+        reached = (rows - row) <= extent.length.unsqueeze(1)
         latest = torch.where(reached, values[:, row], latest)
         found.append(latest)
     return torch.stack(found, dim=2)
@@ -62,7 +62,7 @@ def measure_memory(values: Values, extent: Extent) -> Memory:
     mean = (recent * valid).sum(1, keepdim=True) / count
     persistence = correlate_neighbours((recent - mean) * valid, 1).unsqueeze(1)
     momentum = correlate_neighbours((changes - drift) * pairs, 1).unsqueeze(1)
-    return Memory(drift, mean, persistence.clamp(0, 0.99), momentum.clamp(-0.5, 0.98))
+    return Memory(drift, mean, persistence.clamp(0.0, 0.99), momentum.clamp(-0.5, 0.98))
 
 
 def make_simple_forecasts(
@@ -125,14 +125,14 @@ def _follow_seasons(
     """Return the forecasts from the last seasons: naive, mean, with their change, a week ago."""
     naive, average = cycles[:, :, 0], cycles.mean(2)
     change = values[:, -season:].mean(1) - values[:, -2 * season : -season].mean(1)
-    has_season = (extent.count >= 2 * season) & (season > 1)
+    has_season = (extent.length >= 2 * season) & (season > 1)
     turns = torch.div(steps - 1, season, rounding_mode="floor") + 1
     moved = naive + torch.where(has_season, change, 0).unsqueeze(1) * turns
     if season not in WEEKLY_SEASONS:
         return [naive, average, moved, naive]
     week = 7 * season
     row = values.shape[1] - week + (steps - 1) % week
-    reached = (values.shape[1] - row) <= extent.count.unsqueeze(1)
+    reached = (values.shape[1] - row) <= extent.length.unsqueeze(1)
     return [naive, average, moved, torch.where(reached, values[:, row], naive)]
 
 
