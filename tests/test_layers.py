@@ -28,7 +28,6 @@ LAYERS = [
     "models",
     "backbones",
     "pretrained",
-    "compat",
     "normalizers",
     "parameters",
     "data",

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from revin_forecast import Reversible, RevIN, backbones, compat, normalizers
+from revin_forecast import Reversible, RevIN, backbones, normalizers
 from revin_forecast.backbones import Linear, Siamese, TSLibAdapter
 from revin_forecast.backbones.target_channels import TargetChannels
 from revin_forecast.checks import MODEL_CHECKS, CheckError, audit_model, check_model
@@ -16,6 +16,7 @@ from revin_forecast.checks.model_call import parse_arguments
 from revin_forecast.checks.model_numerics import check_shift
 from revin_forecast.checks.model_under_check import ModelUnderCheck
 from revin_forecast.checks.samples import perturb, sample_windows
+from revin_forecast.normalizers import compat
 
 LOOKBACK, HORIZON, CHANNELS = 48, 12, 3
 LOCK = threading.RLock()

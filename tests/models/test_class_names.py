@@ -44,7 +44,7 @@ def list_subclasses(kind):
         yield from list_subclasses(subclass)
         # The wrappers of `checks` and the layers of `compat` belong to no saved model.
         is_ours = subclass.__module__.startswith("revin_forecast.") and not re.match(
-            r"revin_forecast\.(checks|compat)\.", subclass.__module__
+            r"revin_forecast\.(checks|normalizers\.compat)\.", subclass.__module__
         )
         is_public = not subclass.__name__.startswith("_")
         if is_ours and is_public and not inspect.isabstract(subclass):

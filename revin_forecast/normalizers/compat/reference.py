@@ -1,6 +1,6 @@
 """The constructors of the layers that the field copies."""
 
-from revin_forecast.compat.mode_normalizer import ModeNormalizer
+from revin_forecast.normalizers.compat.mode_normalizer import ModeNormalizer
 
 
 class ReferenceRevIN(ModeNormalizer):
@@ -8,7 +8,7 @@ class ReferenceRevIN(ModeNormalizer):
 
     z = w (x - mean) / sqrt(variance + eps) + b, and y = (z - b) / w * sqrt(variance + eps) + mean,
     with the window's own mean and biased variance. Import it as
-    `revin_forecast.compat.RevIN`.
+    `revin_forecast.normalizers.compat.RevIN`.
 
     Args:
         num_features: channels of windows and forecasts.
@@ -20,7 +20,7 @@ class ReferenceRevIN(ModeNormalizer):
         ValueError: a negative eps, or no channels.
 
     >>> import torch
-    >>> from revin_forecast.compat import RevIN
+    >>> from revin_forecast.normalizers.compat import RevIN
     >>> revin = RevIN(num_features=3)
     >>> x = torch.randn(32, 96, 3) * 5 + 1000
     >>> torch.allclose(revin(revin(x, "norm"), "denorm"), x)
@@ -51,7 +51,7 @@ class Normalize(ModeNormalizer):
         ValueError: a negative eps, or no channels.
 
     >>> import torch
-    >>> from revin_forecast.compat import Normalize
+    >>> from revin_forecast.normalizers.compat import Normalize
     >>> layer = Normalize(3, non_norm=True)
     >>> x = torch.randn(32, 96, 3)
     >>> layer(x, "norm") is x

@@ -5,7 +5,7 @@
 one window for each thread. A call that could mean two windows is refused, never guessed.
 """
 
-from revin_forecast.compat.reference import Normalize
-from revin_forecast.compat.reference import ReferenceRevIN as RevIN
+from revin_forecast.normalizers.compat.reference import Normalize
+from revin_forecast.normalizers.compat.reference import ReferenceRevIN as RevIN
 
 __all__ = ["Normalize", "RevIN"]

@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 
 from revin_forecast import Reversible
 from revin_forecast import RevIN as ValueRevIN
-from revin_forecast.compat import Normalize, RevIN
+from revin_forecast.normalizers.compat import Normalize, RevIN
 
 TWO_WINDOWS = r"can belong to two windows: .* 8 windows.*revin\.forget\(\)"
 NO_WINDOW = r'has no window: .* did not call revin\(x, "norm"\) before'

@@ -5,15 +5,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.compat.windows import (
+from revin_forecast.normalizers.affine import LocationScaleNormalizer
+from revin_forecast.normalizers.base import Equivariance
+from revin_forecast.normalizers.compat.windows import (
     ThreadWindows,
     is_dead,
     refuse_two_windows,
     refuse_without_window,
     traced_program,
 )
-from revin_forecast.normalizers.affine import LocationScaleNormalizer
-from revin_forecast.normalizers.base import Equivariance
 from revin_forecast.normalizers.identity import Identity
 from revin_forecast.normalizers.revin import RevIN
 from revin_forecast.normalizers.statistics import LocationScale, last_observed_values

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from revin_forecast.checks import check_normalizer
-from revin_forecast.compat import Normalize, RevIN
+from revin_forecast.normalizers.compat import Normalize, RevIN
 
 WEIGHT, BIAS = [1.2, -0.5, 0.015, 1e-3], [0.3, -2.0, 5.0, 0.0]
 

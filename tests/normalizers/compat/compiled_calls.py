@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from revin_forecast.compat import RevIN
+from revin_forecast.normalizers.compat import RevIN
 
 NO_WINDOW = "has no window"
 
