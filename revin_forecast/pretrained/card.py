@@ -45,7 +45,7 @@ def write_model(
 
     Args:
         folder: where the three files are written.
-        settings: what the networks were trained with.
+        settings: settings of their training.
         members: the trained networks, whose forecasts are averaged.
         is_quick: whether the training was a tiny one, in which nothing is learned.
     """
@@ -100,7 +100,7 @@ def add_figures(folder: Path, figures: Path) -> None:
     if card["sha256"] != (found := hash_file(folder / WEIGHTS_FILE)):
         raise InputError(
             f"{folder / CARD_FILE} describes weights with the SHA-256 {card['sha256']}, but those "
-            f"beside it have {found}. Put the files of one training into the folder."
+            f"in its folder have {found}. Put the files of one training into the folder."
         )
     tables = _read_json(figures)
     _check_tables(tables, figures)
@@ -167,7 +167,7 @@ def _list_synthetic(scores: Sequence[SyntheticScore]) -> list[dict[str, Any]]:
 def _check_tables(tables: Any, path: Path) -> None:
     if not (isinstance(tables, list) and all(map(_is_table, tables))):
         raise InputError(
-            f"{path} is no list of tables; each is an object of title, text, columns and rows."
+            f"{path} is not a list of tables, objects of title, text, columns and rows. Write one."
         )
     for table in tables:
         for cells in table["rows"]:

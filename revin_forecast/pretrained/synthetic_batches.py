@@ -19,7 +19,7 @@ from revin_forecast.pretrained.network import MAX_STEPS
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """What a batch consists of.
+    """Sizes of a batch.
 
     The generator is several times faster if it makes many series of one season and length at
     once. So it fills a pool of `shapes` seasons and lengths; each batch takes a few small groups
@@ -71,7 +71,7 @@ class SyntheticBatches(Dataset[list[SeriesGroup]]):
     """The batches of one seed, by index.
 
     Args:
-        settings: what a batch consists of.
+        settings: sizes of a batch.
         seed: seed of the run.
     """
 
@@ -162,7 +162,7 @@ def iterate_batches(
     """Yield the batches of some indices, in order.
 
     Args:
-        settings: what a batch consists of.
+        settings: sizes of a batch.
         seed: seed of the run.
         indices: the batches to build.
         has_worker: whether a process of its own builds the batches ahead; they are the same.

@@ -1,6 +1,6 @@
 """Training of the zero-shot network: by steps, on synthetic series alone, resumable.
 
-Plain torch instead of Lightning and the package's training, which stand above this layer: a run
+Plain torch instead of Lightning and the package's training, which are above this layer: a run
 has neither a data set nor epochs nor validation windows, only steps over a generator.
 """
 
@@ -63,7 +63,7 @@ def train_members(
     interruptions and with and without a worker: one thread calculates.
 
     Args:
-        settings: what the result depends on.
+        settings: settings of each training.
         seeds: one for each network.
         folder: where each seed has a folder, with its checkpoint and its learning curve.
         has_worker: whether a process of its own builds the batches.
@@ -120,7 +120,7 @@ def _train(
 
 
 class _Reporter:
-    """Tells loss and speed of the training to the display of its progress."""
+    """Shows loss and speed of the training in the display of its progress."""
 
     def __init__(self, settings: PretrainingSettings, step: int, advance: Callable[..., None]):
         self.series = settings.batch.groups * settings.batch.series

@@ -28,12 +28,12 @@ MAX_SKIPPED_STEPS = 20
 
 @dataclass(frozen=True)
 class PretrainingSettings:
-    """What the result of a pretraining depends on, beside the seed and the code."""
+    """Settings of a pretraining; its result depends on them, the seed and the code alone."""
 
     steps: int
     """Training steps; the learning rate falls to 0 over them."""
     batch: BatchSettings = field(default_factory=BatchSettings)
-    """What a batch consists of."""
+    """Sizes of a batch."""
     learning_rate: float = 2e-3
     """Highest learning rate of AdamW."""
     warmup_share: float = 0.02
@@ -41,7 +41,7 @@ class PretrainingSettings:
     weight_decay: float = 0.01
     """Weight decay of AdamW."""
     average_decay: float = 0.999
-    """What the average of the weights keeps of itself in a step."""
+    """Share of itself that the average of the weights keeps in a step."""
     curve_every: int = 500
     """Steps between two points of the learning curve."""
     validation_series: int = 256
@@ -202,7 +202,7 @@ def _update_average(state: TrainingState, decay: float) -> None:
 
 
 def _describe_run(settings: PretrainingSettings, seed: int) -> dict[str, Any]:
-    """Return what must be equal in a run that resumes another, as plain values by name."""
+    """Return settings, seed and version, equal in a run that resumes another, by name."""
     options = asdict(settings)
     return {
         "seed": seed,

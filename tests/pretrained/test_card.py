@@ -83,8 +83,8 @@ def test_unusable_figures_are_explained(folder):
     figures = folder / "figures.json"
     for content, message in (
         ("{", r"figures\.json is not JSON: .* Write it again"),
-        ("{}", r"is no list of tables; each is an object of title, text, columns and rows"),
-        ("[1]", r"is no list of tables"),
+        ("{}", r"is not a list of tables, objects of title, text, columns and rows"),
+        ("[1]", r"is not a list of tables"),
         (json.dumps([TABLE | {"rows": [["one"]]}]), r"row with 1 cells in a table of 2 columns"),
     ):
         figures.write_text(content)
