@@ -73,6 +73,10 @@ class Pretrained(Backbone):
 
     channel_independent = True
     accepts_observed = True
+    interpolates_levels = True
+    """Whether `Forecaster` may ask for quantiles at all levels."""
+    is_completed_by_data = True
+    """Whether `Forecaster` finds the parameters that are not named from the data."""
     zero: Tensor
     interpolation: Tensor
 

@@ -54,6 +54,8 @@ def parse_module(
     name, given = split_module(value, option)
     words = words or {}
     module_class = find_class(kind, name, option)
+    # A default would hide that the data are to decide.
+    with_defaults &= not getattr(module_class, "is_completed_by_data", False)
     own = list_parameters(kind, module_class)
     heads = [*given, *(key.partition(".")[0] for key in words)]
     _require_known(name, own, heads)

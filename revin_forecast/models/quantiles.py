@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from revin_forecast.errors import InputError
 from revin_forecast.normalizers.base import Normalizer
+from revin_forecast.pretrained.quantile_levels import interpolate_levels
 from revin_forecast.utils.shapes import Future, Known, Past
 
 QUANTILE_TOLERANCE = 1e-9
@@ -107,6 +108,9 @@ def predict_quantiles(
 ) -> Future | None:
     """Return a model's quantiles at some levels; None for a model of points.
 
+    A backbone whose `interpolates_levels` is True has quantiles at all levels, any other one only
+    at those that it was trained on.
+
     Args:
         model: any module; a `Reversible` with levels has quantiles.
         past: (batch, lookback, channels), NaN where unobserved.
@@ -123,9 +127,19 @@ def predict_quantiles(
     trained: Sequence[float] = getattr(model, "levels", ())
     if not trained:
         return None
-    columns = find_quantile_indices(trained, levels)
+    interpolates = has_all_levels(model)
+    columns = [] if interpolates else find_quantile_indices(trained, levels)
     quantiles: Future = cast(Any, model).quantiles(past, known=known)
+    if interpolates:
+        return quantiles @ interpolate_levels(trained, levels).to(quantiles)
     return quantiles[..., columns]
+
+
+def has_all_levels(model: nn.Module) -> bool:
+    """Return whether a model of quantiles has quantiles between and beyond its own levels."""
+    while isinstance(inner := getattr(model, "backbone", None), nn.Module):
+        model = inner
+    return bool(getattr(model, "interpolates_levels", False))
 
 
 def check_supports_quantiles(

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from revin_forecast.backbones import CovariateBackbone, Ridge
+from revin_forecast.backbones.pretrained import Pretrained
 from revin_forecast.backbones.target_channels import TargetChannels
 from revin_forecast.errors import InputError
 from revin_forecast.models.reversible import Reversible
@@ -38,8 +39,12 @@ class ModelConfig:
 
     @property
     def quantile_levels(self) -> tuple[float, ...]:
-        """Quantiles that the model is trained on; empty for point forecasts."""
-        return self.training.levels if self.training.loss == "quantile" else ()
+        """Quantiles that the model forecasts; empty for point forecasts."""
+        if self.training.loss == "quantile":
+            return self.training.levels
+        # A pretrained backbone has learned quantiles before, whatever the loss.
+        own = self.backbone.parameters.get("levels", ())
+        return tuple(own) if own and issubclass(self.backbone.import_class(), Pretrained) else ()
 
     def build(self, channels: int) -> Reversible:
         """Build the model with initial weights from the training seed.
@@ -58,7 +63,7 @@ class ModelConfig:
             raise InputError(
                 f"{self.normalizer.path} is not a Normalizer; subclass revin_forecast.Normalizer."
             )
-        if self.quantile_levels:
+        if self.training.loss == "quantile":
             _check_can_learn_quantiles(backbone, self.backbone.name)
         if self.targets is not None:
             backbone = TargetChannels(backbone, self.targets)
@@ -75,6 +80,8 @@ class ModelConfig:
         # A quantile model forecasts one horizon per level, concatenated; see models/quantiles.py.
         horizon = self.horizon * max(1, len(self.quantile_levels))
         spec, sizes = self.backbone, (self.lookback, horizon, channels)
+        if self.quantile_levels and issubclass(spec.import_class(), Pretrained):
+            spec = ModuleSpec(spec.path, {**spec.parameters, "levels": self.quantile_levels})
         covariates = list(self.covariates)
         if not covariates:
             backbone = spec.build(*sizes)
