@@ -92,7 +92,8 @@ def backtest(
             horizon, lookback, backbone, normalizer, training, covariates or (), selection
         )
         read_options = vars(reading) | {"range_settings": value_range}
-        series = read_table(file, read_options, covariates or (), backbone == "auto")
+        skips_binary = forecaster.config.skips_binary
+        series = read_table(file, read_options, covariates or (), skips_binary)
         if out is not None:
             _check_frame_size(out, series, horizon, test_share, step)
         with _open_frame(out, series) as write_part:

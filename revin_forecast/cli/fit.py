@@ -104,7 +104,8 @@ def fit(
         else:
             lines = []
             read_options = vars(reading) | {"range_settings": value_range}
-            series = read_table(file, read_options, covariates or (), backbone == "auto")
+            skips_binary = forecaster.config.skips_binary
+            series = read_table(file, read_options, covariates or (), skips_binary)
             forecaster.fit(series, folder / "training", resume, keep_rows=keep_rows)
     if not training.is_first_process:  # With several processes, only the first one writes.
         return None

@@ -23,6 +23,7 @@ from revin_forecast.data.split import ChronologicalSplit, MemoryMappedSplit
 from revin_forecast.data.windows import Windows
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.calibration import calibrate_on_windows
+from revin_forecast.forecasting.fit_pretrained import complete_settings
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.forecaster_config import (
     ForecasterConfig,
@@ -63,6 +64,9 @@ def fit_specified(
     assert config.backbone is not None  # otherwise the caller uses fit_auto
     series, columns, covariate_names = separate_known_columns(series, config.covariates)
     check_has_values(series)
+    if config.is_pretrained and isinstance(series, Series):
+        config = complete_settings(config, series)
+        assert config.backbone is not None
     rows = len(series)
     train_rows = count_training_rows(series, config.horizon)
     lookback = config.lookback or choose_default_lookback(

@@ -16,6 +16,7 @@ from revin_forecast.forecasting import (
     fit_specified,
 )
 from revin_forecast.forecasting.fit_checks import check_before_fit, note_unused_settings
+from revin_forecast.forecasting.fit_pretrained import fit_pretrained
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.value_rules import apply_value_rules
 
@@ -45,23 +46,26 @@ def fit_table(
         check_before_fit(config, table)
         return apply_value_rules(fit_memory_mapped(config, table, path, resume), table)
     series = read_series(table, inputs=inputs or None)
-    is_automatic = config.backbone is None
-    series = end_with_targets(series, table_columns(config.covariates), is_automatic)
+    series = end_with_targets(series, table_columns(config.covariates), config.skips_binary)
     check_before_fit(config, series)
     if not config.covariates:
         series = series.align_ends()
-    if config.backbone is not None:
+    if not config.skips_binary:
         series = note_early_ends(series)
         fitted = note_unused_settings(config, fit_specified(config, series, path, resume))
         return apply_value_rules(fitted, series)
     if resume:
+        reason = "the automatic choice is made in one go"
+        if config.backbone is not None:
+            reason = f"{config.backbone.name} is not trained"
         raise InputError(
-            "the automatic choice is made in one go; there is nothing to resume. Name a "
-            "backbone that is trained, or leave resume out."
+            f"{reason}; there is nothing to resume. Name a backbone that is trained, or leave "
+            "resume out."
         )
     series, binary = leave_out_binary_columns(series, config.covariates)
     series = note_early_ends(series)
-    fitted = note_unused_settings(config, fit_auto(config, series))
+    fit = fit_auto if config.backbone is None else fit_pretrained
+    fitted = note_unused_settings(config, fit(config, series))
     fitted = apply_value_rules(fitted, series, config.lookback)
     if binary:
         fitted.summary["left_out"] = list(binary)

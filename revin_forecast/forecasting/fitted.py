@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from revin_forecast.backbones import ETS
+from revin_forecast.backbones.pretrained import Pretrained
 from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.data.covariates import KnownColumns
 from revin_forecast.data.reading.rows.frequency import default_season
@@ -67,7 +68,12 @@ class FittedModel:
 
     @property
     def takes_whole_history(self) -> bool:
-        """Whether the model smooths all rows it was fitted on, however many these are."""
+        """Whether the model reads all rows it was fitted on, however many these are."""
+        return self.smooths_whole_history or isinstance(unwrap(self.model.backbone), Pretrained)
+
+    @property
+    def smooths_whole_history(self) -> bool:
+        """Whether a member of the automatic choice smooths all rows, one after the other."""
         combination = self.find_combination()
         return combination is not None and any(
             isinstance(member.backbone, ETS) for member in combination.members
@@ -155,8 +161,13 @@ class FittedModel:
     ) -> tuple[Future, Tensor | None]:
         """Return the results of `forecast` and `quantiles`; None for no levels.
 
-        Intervals are around the point forecast, which is computed once for both.
+        Intervals are around the point forecast, which is computed once for both; the point forecast
+        of a model of quantiles is their median.
         """
+        if levels and self.model.levels:
+            everything = self.compute_raw_quantiles(past, [0.5, *levels], known)
+            points, quantiles = everything[..., 0], everything[..., 1:]
+            return self._restrict(points), self._restrict_quantiles(quantiles, levels, points)
         points = self._forecast_points(past, known)
         quantiles = self.quantiles(past, levels, known, points) if levels else None
         return self._restrict(points), quantiles
@@ -201,6 +212,7 @@ class FittedModel:
         """Return `quantiles` before the range of values is applied."""
         if self.model.levels:
             batch_size = _batch_size(past)
+            retain_freed_memory()
             parts = [
                 predict_quantiles(
                     self.get_model(past.dtype),
@@ -275,8 +287,8 @@ class FittedModel:
 
 def find_model_season(fitted: FittedModel) -> int:
     """Return the season that a model was selected with, or the default season of its frequency."""
-    selected = fitted.summary.get("selection", {}).get("season")
-    return selected or default_season(fitted.history.frequency)
+    found = fitted.summary.get("selection") or fitted.summary.get("zero_shot") or {}
+    return found.get("season") or default_season(fitted.history.frequency)
 
 
 def _batch_size(past: Past) -> int:

@@ -9,11 +9,11 @@ import pandas as pd
 
 from revin_forecast.data.amounts import measure_change
 from revin_forecast.data.reading.read_series import TableLike
-from revin_forecast.data.reading.rows.frequency import default_season
 from revin_forecast.data.series import Series
-from revin_forecast.forecasting.fitted import FittedModel
+from revin_forecast.forecasting.fitted import FittedModel, find_model_season
 from revin_forecast.forecasting.predict import PredictedValues, predict_values
 from revin_forecast.models.intervals import interval_quantiles
+from revin_forecast.models.quantiles import has_all_levels
 from revin_forecast.utils.parallel import Engine
 
 SUMMARY_LEVEL = 80.0
@@ -166,7 +166,8 @@ def _has_cheap_range(fitted: FittedModel) -> bool:
     if fitted.config.horizon * len(fitted.targets) > MAX_RANGE_VALUES:
         return False
     if fitted.intervals is None:
-        return set(interval_quantiles(SUMMARY_LEVEL)) <= set(fitted.config.quantile_levels)
+        bounds = set(interval_quantiles(SUMMARY_LEVEL))
+        return has_all_levels(fitted.model) or bounds <= set(fitted.config.quantile_levels)
     # Without any window the width is assumed, and should be looked at only on demand.
     return fitted.summary.get("calibration_windows") != 0
 
@@ -174,8 +175,7 @@ def _has_cheap_range(fitted: FittedModel) -> bool:
 def _find_season(fitted: FittedModel) -> int:
     if fitted.value_range is not None and fitted.value_range.is_rate.all():
         return 1  # rare events follow no season
-    selected = fitted.summary.get("selection", {}).get("season")
-    return selected or default_season(fitted.history.frequency)
+    return find_model_season(fitted)
 
 
 def _choose_past(rows: int, horizon: int, season: int) -> tuple[int, int]:

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from revin_forecast.backbones import Ridge
+from revin_forecast.backbones.pretrained import Pretrained
 from revin_forecast.data.formatting import format_names
 from revin_forecast.data.memory_mapped.series import MemoryMappedSeries
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
-from revin_forecast.normalizers import InitializedFromData
+from revin_forecast.normalizers import Identity, InitializedFromData
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.settings import TrainingSettings
 
@@ -34,6 +35,24 @@ class ForecasterConfig:
     covariates: tuple[str, ...]
     """Names of the known inputs, as the user wrote them."""
     selection: SelectionSettings
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether the backbone is the pretrained one."""
+        return self.backbone is not None and issubclass(self.backbone.import_class(), Pretrained)
+
+    @property
+    def needs_no_fit(self) -> bool:
+        """Whether the pretrained backbone is used as it is, without a part that is trained."""
+        if self.backbone is None or not self.is_pretrained:
+            return False
+        is_plain = self.normalizer is None or issubclass(self.normalizer.import_class(), Identity)
+        return is_plain and not self.backbone.parameters.get("trainable", False)
+
+    @property
+    def skips_binary(self) -> bool:
+        """Whether columns of 0 and 1 are not forecast unless they are named."""
+        return self.backbone is None or self.needs_no_fit
 
 
 def count_training_rows(series: Series | MemoryMappedSeries, horizon: int) -> int:
@@ -81,6 +100,8 @@ def check_has_values(series: Series | MemoryMappedSeries) -> None:
 
 def find_memory_map_obstacle(config: ForecasterConfig) -> str | None:
     """Return the component that needs all rows in memory; None if a memory map can be fitted."""
+    if config.needs_no_fit:
+        return "the pretrained model"
     components = {"backbone": config.backbone, "normalizer": config.normalizer}
     for role, component in components.items():
         if component and issubclass(component.import_class(), Ridge | InitializedFromData):

@@ -59,6 +59,8 @@ def _iter_facts(manifest: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield "used but not forecast", _format_names(manifest["inputs"])
     yield "forecasts", f"{manifest['horizon']:,} steps from the last {manifest['lookback']:,}"
     yield "model", _format_call(manifest["backbone"])
+    if "zero_shot" in manifest["summary"]:
+        yield "fit", "none: the network was pretrained on synthetic series alone"
     yield "normalizer", _format_call(manifest["normalizer"])
     known = manifest["summary"].get("covariates", manifest["covariates"])
     if known:
@@ -86,7 +88,8 @@ def _iter_source_facts(
 
 
 def _describe_intervals(manifest: Mapping[str, Any]) -> str:
-    if manifest["training"].get("loss") == "quantile":
+    is_pretrained = "zero_shot" in manifest["summary"]
+    if manifest["training"].get("loss") == "quantile" or is_pretrained:
         return "the model's own quantiles"
     if not manifest["calibrated"]:
         return "none"

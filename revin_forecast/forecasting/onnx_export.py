@@ -131,7 +131,7 @@ def export_onnx(fitted: FittedModel, path: Path, levels: Sequence[float] = ()) -
         InputError: a package is missing, the model can't be exported, or the file forecasts
             differently.
     """
-    if fitted.takes_whole_history and fitted.config.lookback > MAX_SMOOTHED_STEPS:
+    if fitted.smooths_whole_history and fitted.config.lookback > MAX_SMOOTHED_STEPS:
         raise InputError(
             f"this model smooths its last {fitted.config.lookback} rows one after the other (ETS), "
             f"and an ONNX file holds at most {MAX_SMOOTHED_STEPS} such steps. Name a backbone to "

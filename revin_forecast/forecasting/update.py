@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from revin_forecast.backbones import ETS
+from revin_forecast.backbones.pretrained import Pretrained
 from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.closed_form.refit_ridge import refit_ridge
 from revin_forecast.data.reading.read_series import TableLike
@@ -144,8 +145,11 @@ def _append_separately(values: np.ndarray, rows: FollowingRows) -> np.ndarray:
 def _lengthen_whole_history(
     fitted: FittedModel, state: UpdateState
 ) -> tuple[ModelConfig, Reversible]:
-    """Return the configuration and a copy of the model; what smooths all rows gets all rows."""
+    """Return the configuration and a copy of the model; what reads all rows gets all rows."""
     config = fitted.config
+    if isinstance(unwrap(fitted.model.backbone), Pretrained):
+        config = replace(config, lookback=min(state.row_count, state.width - 1))
+        return config, _rebuild(fitted, config)
     if not fitted.takes_whole_history or fitted.find_combination() is None:
         return config, copy.deepcopy(fitted.model)
     rows = min(state.row_count, MAX_ROWS)
@@ -156,9 +160,14 @@ def _lengthen_whole_history(
     lookback = max(int(member["lookback"]) for member in members)
     backbone = ModuleSpec(config.backbone.path, {"members": members})
     config = replace(config, backbone=backbone, lookback=lookback)
+    return config, _rebuild(fitted, config)
+
+
+def _rebuild(fitted: FittedModel, config: ModelConfig) -> Reversible:
+    """Return a model of another look-back with the same weights."""
     model = config.build(len(fitted.history.names))
     model.load_state_dict(fitted.model.state_dict())
-    return config, model.eval()
+    return model.eval()
 
 
 def _is_smoothing(member: dict[str, Any]) -> bool:

@@ -29,7 +29,9 @@ PREFIX = "update_"
 def needs_training(model: nn.Module) -> bool:
     """Return whether a model has parameters that are trained by gradient descent."""
     backbone = unwrap(model.backbone) if isinstance(model, Reversible) else model
-    return not isinstance(backbone, Ridge) and any(True for _ in backbone.parameters())
+    if isinstance(backbone, Ridge):
+        return False
+    return any(parameter.requires_grad for parameter in backbone.parameters())
 
 
 def has_sums(model: nn.Module) -> bool:

@@ -63,11 +63,12 @@ def apply_value_rules(
         return fitted
     extended = add_intermittent_member(fitted, series, is_rate, lookback)
     note = f"mostly zeros in {describe_share(is_rate)}: "
-    note += (
-        "intervals are of how often and how much"
-        if extended is fitted
-        else "the forecast is the mean per step (TSB)"
-    )
+    if extended is not fitted:
+        note += "the forecast is the mean per step (TSB)"
+    elif fitted.model.levels:
+        note += "the forecast is the median, often 0; the automatic choice gives the mean per step"
+    else:
+        note += "intervals are of how often and how much"
     summary["range"]["notes"].append(note)
     if extended is not fitted and "naive_comparison" in summary:
         # The tests were those of the model that the mean per step replaces.
