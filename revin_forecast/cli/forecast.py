@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from revin_forecast.cli.load_split import read_table
 from revin_forecast.cli.outcomes import keeping_forecast, print_without_effect
 from revin_forecast.cli.output import print_json, to_summary_record
+from revin_forecast.cli.validation import check_group_options, choose_backbone
 from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.errors import InputError
@@ -69,6 +70,7 @@ def forecast(
     backbone: ModuleSpec | Literal["auto"] = "auto",
     normalizer: ModuleSpec | None = None,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
+    model: str | None = None,
 ) -> None:
     """Fit on a table and forecast the steps after its last row.
 
@@ -102,9 +104,13 @@ def forecast(
         normalizer: normalizer of each window, by name or import path; by default chosen on
             validation windows, or RevIN with a named backbone.
         training: settings for a backbone trained by gradient descent.
+        model: pretrained: forecast at once, without a fit, with a network that was trained on
+            synthetic series alone; from 8 rows up. Short for --backbone Pretrained. A saved
+            forecaster is used by the command predict instead.
     """
     arguments = dict(locals())  # first, while parameters are the only local variables
     _check_paths(file, horizon, out, report, plot)
+    backbone = choose_backbone(model, backbone, file)
     task_engine = _make_engine(engine, workers)
     if group is not None:
         check_group_options(
@@ -228,10 +234,10 @@ def _forecast_series(
     from revin_forecast.forecasting.fit_checks import check_before_forecast
     from revin_forecast.forecasting.forecast_summary import predict_with_summary
 
-    is_automatic = forecaster.backbone == "auto"
-    series = read_table(file, read_options, forecaster.covariates, is_automatic)
+    config = forecaster.config
+    series = read_table(file, read_options, forecaster.covariates, config.skips_binary)
     check_forecast_size(out, series, forecaster.horizon, len(level))
-    known = check_before_forecast(forecaster.config, series, future, level)
+    known = check_before_forecast(config, series, future, level)
     fitted = forecaster.fit(series).fitted
     print_without_effect(fitted)
     if has_summary:
@@ -279,17 +285,3 @@ def _forecast_groups(
     ]
     last_line = f"{forecaster.horizon} steps of each series"
     return ForecastResult(table, lines, last_line, parts[0].format, summary=summary, notes=notes)
-
-
-def check_group_options(**options: object) -> None:
-    """Check that no option is set that --group does not support.
-
-    Raises:
-        InputError: an option is set.
-    """
-    for name, value in options.items():
-        if value:
-            raise InputError(
-                f"--{name} can't be combined with --group. Leave one of them out, or forecast each "
-                "group from a separate table."
-            )

@@ -143,6 +143,13 @@ def describe_fit(fitted: "FittedModel") -> str:
     lines += describe_known_inputs(summary.get("known_inputs", ()))
     if "selection" in summary:
         lines += format_selection_table(summary["selection"])
+    elif "zero_shot" in summary:
+        lines.append(
+            f"{config.backbone.name}: a network that was trained on synthetic series alone; "
+            "nothing was fitted"
+        )
+        season = summary["zero_shot"]["season"]
+        lines.append(f"season {season if season > 1 else 'none'}, look-back {config.lookback} rows")
     else:
         names = f"{config.backbone.name} with {config.normalizer.name}"
         lines.append(f"{names}, look-back {config.lookback}")

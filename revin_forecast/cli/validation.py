@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, did_you_mean
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.utils.arguments import check_levels
 from revin_forecast.utils.files import describe_missing_file, split_part
 
@@ -114,3 +115,42 @@ def fingerprint_file(file: str) -> dict[str, str]:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     shown = path.name if part is None else f"{path.name}::{part}"
     return {"file": shown, "sha256": digest}
+
+
+def check_group_options(**options: object) -> None:
+    """Check that no option is set that --group does not support.
+
+    Raises:
+        InputError: an option is set.
+    """
+    for name, value in options.items():
+        if value:
+            raise InputError(
+                f"--{name} can't be combined with --group. Leave one of them out, or forecast each "
+                "group from a separate table."
+            )
+
+
+def choose_backbone(
+    model: str | None, backbone: ModuleSpec | Literal["auto"], file: str
+) -> ModuleSpec | Literal["auto"]:
+    """Return the backbone that --model or --backbone names.
+
+    Args:
+        model: value of --model; None: not given.
+        backbone: value of --backbone.
+        file: table of the call, for the message.
+
+    Raises:
+        InputError: both name one, or --model names something else than pretrained.
+    """
+    if model is None:
+        return backbone
+    if model != "pretrained":
+        remedy = did_you_mean(model, ["pretrained"]) or " Another model is named by --backbone."
+        if Path(model).exists():
+            remedy = f" A saved forecaster is used by: revin-forecast predict {model} {file}."
+        raise InputError(f"--model expects pretrained but got {model}.{remedy}")
+    if backbone != "auto":
+        raise InputError("--model pretrained can't be combined with --backbone. Leave one out.")
+    return ModuleSpec("revin_forecast.Pretrained")
