@@ -63,8 +63,8 @@ class Pretrained(Backbone):
         trainable: whether the weights are trained further, on the data; they are fixed otherwise.
 
     Raises:
-        ValueError: the season is not between 1 and 366, or the horizon is no multiple of the number
-            of levels.
+        ValueError: the season is not between 1 and 366, or the horizon is not a multiple of the
+            number of levels.
 
     >>> trend = torch.arange(40.0).reshape(1, 40, 1)
     >>> Pretrained(40, 3, 1)(trend).flatten().round().tolist()

@@ -11,7 +11,7 @@ Observed = Bool[Tensor, "series rows"]
 
 
 class Extent(NamedTuple):
-    """Where the rows of each series lie in a window whose end they share."""
+    """The rows of each series in a window that ends with its last row."""
 
     valid: Observed
     """True from the first observed row on."""
@@ -58,7 +58,7 @@ def fill_gaps(values: Values, observed: Observed) -> Values:
 def _last_observed(observed: Observed) -> Int[Tensor, "series rows"]:
     """Return the latest observed row up to each row; -1 before the first.
 
-    By doubling, since a running maximum is no operation of ONNX.
+    By doubling: ONNX has no running maximum.
     """
     rows = observed.shape[1]
     last = torch.where(observed, torch.arange(rows, device=observed.device), -1)

@@ -90,7 +90,7 @@ def _replay_lines(values: Values, regressions: Regressions, step: int) -> Tensor
 
 
 def _replay_slopes(values: Values, memory: Memory, step: int) -> Tensor:
-    """Return what the last value, slope, drift and memory gave at each origin."""
+    """Return the forecasts from the last value, slope, drift and memory at each origin."""
     recent = values[:, -ORIGINS - 1 :].flip(1)
     last, change = recent[:, step:-1], recent[:, step:-1] - recent[:, step + 1 :]
     damped = DAMPING * (1 - DAMPING**step) / (1 - DAMPING)
@@ -107,7 +107,7 @@ def _replay_slopes(values: Values, memory: Memory, step: int) -> Tensor:
 
 
 def _replay_seasons(values: Values, extent: Extent, season: int, step: int) -> Tensor:
-    """Return what the last seasons gave for the rows that followed each origin."""
+    """Return the forecasts from the last seasons for the rows that followed each origin."""
     count = ORIGINS - step
     turns = -(-step // season)
     latest, _ = slice_rows(values, extent, step, count)

@@ -48,7 +48,7 @@ class ScaledQuantiles(NamedTuple):
 
 
 class PreparedSeries(NamedTuple):
-    """What the network sees, by fixed formulas; several networks share it."""
+    """The inputs of the network, by fixed formulas; several networks share them."""
 
     features: Float[Tensor, "series features"]
     """Inputs of the encoder."""
@@ -180,7 +180,7 @@ class PretrainedNetwork(nn.Module):
         middle = len(LEVELS) // 2
         below, above = gaps.split(middle, dim=2)
         spread = gaps[:, :, 1:-1].sum(2, keepdim=True)
-        # What was good in the series itself is likely to stay good.
+        # A good forecast of the past rows is likely to stay good.
         weights = torch.softmax(weights - self.sharpness * prepared.errors, dim=2)
         chosen = (weights * prepared.simple).sum(2, keepdim=True)
         median = chosen + correction * spread

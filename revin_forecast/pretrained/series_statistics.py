@@ -1,4 +1,4 @@
-"""What the network sees of a series: its last rows, its course, its season and its statistics."""
+"""The inputs of the encoder: last rows, course, season and statistics of a series."""
 
 import torch
 from jaxtyping import Float
