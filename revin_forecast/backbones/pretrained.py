@@ -225,7 +225,7 @@ def _average(
     return first + (share * is_possible.to(share)).reshape(-1, 1, 1) * (second - first)
 
 
-def _add_independent(before: Quantiles, after: Quantiles) -> Quantiles:
+def _add_independent(before: Float[Tensor, "series 1 levels"], after: Quantiles) -> Quantiles:
     """Return sqrt(before^2 + after^2) with the sign of `after`; the squares may overflow."""
     unit = torch.maximum(before.abs(), after.abs())
     unit = torch.where(unit > 0, unit, 1)
