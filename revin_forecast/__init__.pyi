@@ -26,6 +26,7 @@ from .backbones import ModernTCN as ModernTCN
 from .backbones import PatchLM as PatchLM
 from .backbones import PatchTST as PatchTST
 from .backbones import PerChannel as PerChannel
+from .backbones import Pretrained as Pretrained
 from .backbones import Repeat as Repeat
 from .backbones import Ridge as Ridge
 from .backbones import SCINet as SCINet
