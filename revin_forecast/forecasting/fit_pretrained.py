@@ -53,8 +53,9 @@ def fit_pretrained(config: ForecasterConfig, series: Series) -> FittedModel:
     rows = len(series)
     longest = config.lookback or MAX_LOOKBACK
     lookback = min(rows, longest)
-    levels = config.backbone.parameters.get("levels", LEVELS)
-    backbone = ModuleSpec(config.backbone.path, {**config.backbone.parameters, "levels": levels})
+    backbone = config.backbone
+    if config.training.loss != "quantile" and not backbone.parameters.get("levels"):
+        backbone = ModuleSpec(backbone.path, {**backbone.parameters, "levels": LEVELS})
     model_config = ModelConfig(
         backbone,
         config.normalizer,
