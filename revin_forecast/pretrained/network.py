@@ -29,6 +29,8 @@ MAX_STEPS = 64
 """Steps that the network forecasts at once."""
 MAX_SEASON = 366
 """Longest season."""
+LEAST_SCALE = 1e-5
+"""Least scale, over the largest distance from the last row: less is the rounding of float32."""
 MIN_CONTEXT = 512
 """Last rows that the network sees, if three seasons are no longer."""
 ENCODER_SIZES = (256, 192, 256, 128)
@@ -103,7 +105,8 @@ class SeriesReader(nn.Module):
         phases = seasonal.repeat_to(filled.shape[1])
         rest = fill_gaps(filled - phases, observed)
         stats = self.normalizer.statistics(rest.unsqueeze(2), observed.unsqueeze(2))
-        level, scale = stats.location.squeeze(2), stats.scale.squeeze(2)
+        level = stats.location.squeeze(2)
+        scale = stats.scale.squeeze(2).clamp(min=LEAST_SCALE)
         rest = (rest - level) / scale * extent.valid.to(values)
         is_constant = (rest == 0).all(1, keepdim=True)
         noise = seasonal.noise / scale.squeeze(1)

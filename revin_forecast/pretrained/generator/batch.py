@@ -29,7 +29,7 @@ from revin_forecast.pretrained.generator.span import (
     measure_recent_scale,
 )
 
-GENERATOR_VERSION = "1"
+GENERATOR_VERSION = "2"
 """Changes with every change of the series that a seed gives."""
 MIN_ROWS = 8
 SHORT_ROWS, MIN_SPLIT = 0.3, 100

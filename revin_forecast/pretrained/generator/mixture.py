@@ -21,6 +21,7 @@ from revin_forecast.pretrained.generator.mixture_weights import (
     BREAK_SHARE,
     CALENDAR_SHARE,
     CLOSED_SHARE,
+    EXPANDING_SHARE,
     INTERMITTENT_SHARE,
     OUTLIER_SHARE,
     PATH_WEIGHTS,
@@ -46,7 +47,13 @@ from revin_forecast.pretrained.generator.span import (
     measure_deviation,
     measure_roughness,
 )
-from revin_forecast.pretrained.generator.transforms import AMOUNTS, TRANSFORMS, round_values
+from revin_forecast.pretrained.generator.transforms import (
+    AMOUNTS,
+    TRANSFORMS,
+    draw_scale,
+    limit_logarithms,
+    round_values,
+)
 from revin_forecast.pretrained.generator.weeks import WEEK_ROWS, draw_week
 
 
@@ -149,6 +156,28 @@ def compose_smoothing(rng: Generator, span: Span, season: int) -> tuple[Values, 
     return values, np.ones(span.series)
 
 
+def compose_expansion(rng: Generator, span: Span, season: int) -> Values:
+    """Return amounts of relative growth and a relative season: sales, passengers, energy.
+
+    log y is a slope around .5 to 25 % a cycle, a walk, a season of deviation .03 to .45 and noise
+    of .3 to 10 %, so that the season swells with the level.
+    """
+    series = span.series
+    growth = draw_log_uniform(rng, 0.005, 0.25, series) / season * rng.choice([-1, 1, 1, 1], series)
+    memory = np.exp(-1 / (season * draw_log_uniform(rng, 0.5, 6, series)))
+    slope = recursions.draw_autoregression(rng, span, memory)
+    slope = growth * (1 + draw_log_uniform(rng, 0.1, 2, series) * slope)
+    step = draw_log_uniform(rng, 0.0002, 0.02, series)
+    noise = draw_log_uniform(rng, 0.003, 0.1, series)
+    logarithms = np.cumsum(slope + step * draw_noise(rng, span), 0)
+    logarithms += draw_log_uniform(rng, 0.03, 0.45, series) * draw_any_season(rng, span, season)
+    logarithms += noise * draw_noise(rng, span)
+    logarithms = add_breaks(rng, logarithms, np.hypot(noise, step), span)
+    logarithms -= measure_deviation(logarithms, span)[0]
+    deviation = limit_logarithms(logarithms, np.ones(series), span)
+    return draw_scale(rng, series) * np.exp(np.minimum(deviation * logarithms, 50.0))
+
+
 def add_breaks(rng: Generator, values: Values, irregular: np.ndarray, span: Span) -> Values:
     """Return the values with breaks and outliers in a share of the series.
 
@@ -180,6 +209,10 @@ def transform_values(
         if len(chosen):
             result[:, chosen] = transform(rng, values[:, chosen], span.take(chosen))
     is_amount = np.isin(kinds, AMOUNTS)
+    chosen = np.flatnonzero(rng.random(span.series) < EXPANDING_SHARE[group])
+    if season > 1 and len(chosen):
+        result[:, chosen] = compose_expansion(rng, span.take(chosen), season)
+        kinds[chosen], is_amount[chosen] = "exponential", True
     if season in MONTHS_OF_SEASON:
         chosen = np.flatnonzero(
             np.isin(kinds, ("amount", "exponential")) & (rng.random(span.series) < CALENDAR_SHARE)

@@ -56,6 +56,10 @@ SMOOTHING_SHARE = {
     "growth": 0.12, "price": 0.05, "other": 0.15, "economic": 0.25, "frequent": 0.2,
 }  # fmt: skip
 """Shares of the series of ETS instead of path, season and noise."""
+EXPANDING_SHARE = {
+    "growth": 0.0, "price": 0.0, "other": 0.0, "economic": 0.25, "frequent": 0.05,
+}  # fmt: skip
+"""Shares of the series of steady relative growth with a relative season."""
 INTERMITTENT_SHARE = {
     "growth": 0.005, "price": 0.0, "other": 0.1, "economic": 0.03, "frequent": 0.07,
 }  # fmt: skip

@@ -6,6 +6,7 @@ from numpy.random import Generator
 
 from revin_forecast.pretrained.generator.span import (
     Span,
+    Values,
     divide_by_size,
     draw_kinds,
     draw_log_uniform,
@@ -74,11 +75,11 @@ PROFILES = {
     "peaked": draw_peaked_profile,
     "block": draw_block_profile,
 }
-SHORT_WEIGHTS = {"fourier": 0.2, "free": 0.4, "rough": 0.2, "peaked": 0.1, "block": 0.1}
-"""Kinds of profiles of seasons up to 12 rows."""
+SHORT_WEIGHTS = {"fourier": 0.25, "free": 0.33, "rough": 0.22, "peaked": 0.13, "block": 0.07}
+"""Kinds of profiles of seasons up to 13 rows."""
 LONG_WEIGHTS = {"fourier": 0.4, "free": 0.05, "rough": 0.25, "peaked": 0.2, "block": 0.1}
 """Kinds of profiles of longer seasons, whose neighbours are alike."""
-LONGEST_SHORT = 8
+LONGEST_SHORT = 13
 
 
 def draw_profile(rng: Generator, season: int, series: int) -> Profile:
@@ -93,14 +94,14 @@ def draw_profile(rng: Generator, season: int, series: int) -> Profile:
     return standardize_profile(profile)
 
 
-def repeat_profile(profile: Profile, steps: int) -> Float[np.ndarray, "steps series"]:
+def repeat_profile(profile: Profile, steps: int) -> Values:
     """Return the profile repeated over the steps."""
     return profile[np.arange(steps) % len(profile)]
 
 
 def draw_evolution(
     rng: Generator, season: int, span: Span, rate: Float[np.ndarray, " series"]
-) -> Float[np.ndarray, "steps series"]:
+) -> Values:
     """Return changes of the profile that add up from cycle to cycle, 0 in the first one.
 
     Each row of the cycle walks with steps of deviation `rate`; the mean of a cycle stays 0.
@@ -112,7 +113,20 @@ def draw_evolution(
     return np.cumsum(changes, 0).reshape(cycles * season, -1)[: span.steps]
 
 
-def draw_amplitude(rng: Generator, span: Span) -> Float[np.ndarray, "steps series"]:
+def draw_moving_peak(rng: Generator, season: int, span: Span) -> Values:
+    """Return one peak or dip a cycle that moves by up to 3 % of it: Easter, Ramadan, a release."""
+    cycles = -(-span.steps // season)
+    reach = max(0.03 * season, 0.7)
+    center = rng.uniform(0, season, span.series)
+    center = np.floor(center + rng.uniform(-reach, reach, (cycles, span.series)))
+    width = max(0.01 * season, 0.4)
+    distance = np.arange(season)[:, None] - center[:, None]
+    distance = np.abs((distance + season / 2) % season - season / 2)
+    peaks = np.exp(-0.5 * (distance / width) ** 2).reshape(cycles * season, -1)
+    return peaks[: span.steps] * rng.choice([-1.0, 1.0, 1.0], span.series)
+
+
+def draw_amplitude(rng: Generator, span: Span) -> Values:
     """Return a positive factor that goes evenly from 1 to 1/3 to 3 at the forecast origin."""
     change = np.clip(0.5 * rng.standard_normal(span.series), -1.1, 1.1)
     return np.exp(change * np.minimum(span.elapse(), 1.3))
@@ -120,20 +134,26 @@ def draw_amplitude(rng: Generator, span: Span) -> Float[np.ndarray, "steps serie
 
 EVOLVING_SHARE = 0.45
 """Share of the seasons that change from cycle to cycle."""
+MOVING_SHARE = 0.06
+"""Share of the seasons with a peak that moves."""
 SWELLING_SHARE = 0.2
 """Share of the seasons whose amplitude grows or falls."""
 SWITCHING_SHARE = 0.03
 """Share of the seasons that change their profile at once."""
 
 
-def draw_season(rng: Generator, season: int, span: Span) -> Float[np.ndarray, "steps series"]:
-    """Return seasons of deviation about 1, fixed or changing in one of three ways."""
+def draw_season(rng: Generator, season: int, span: Span) -> Values:
+    """Return seasons of deviation about 1, fixed or changing in one of four ways."""
     profile = draw_profile(rng, season, span.series)
     values = repeat_profile(profile, span.steps)
     chosen = np.flatnonzero(rng.random(span.series) < EVOLVING_SHARE)
     if len(chosen):
         rate = draw_log_uniform(rng, 0.01, 0.4, len(chosen))
         values[:, chosen] += draw_evolution(rng, season, span.take(chosen), rate)
+    chosen = np.flatnonzero(rng.random(span.series) < MOVING_SHARE)
+    if len(chosen):
+        size = draw_log_uniform(rng, 0.5, 3, len(chosen))
+        values[:, chosen] += size * draw_moving_peak(rng, season, span.take(chosen))
     chosen = np.flatnonzero(rng.random(span.series) < SWELLING_SHARE)
     values[:, chosen] *= draw_amplitude(rng, span)[:, chosen]
     chosen = np.flatnonzero(rng.random(span.series) < SWITCHING_SHARE)

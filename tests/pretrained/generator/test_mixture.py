@@ -98,3 +98,16 @@ def test_the_recent_scale_is_the_mean_difference_and_a_share_of_the_deviation():
     scale = measure_recent_scale(np.column_stack([rows, flat]), Span(np.full(2, 160), 2, 162))
     longer = np.abs(np.diff(flat[:160])).mean() + 0.02 * flat[:160].std()
     assert scale == pytest.approx([2.02, longer])
+
+
+def test_an_expansion_has_a_relative_season(rng):
+    """The season swells with the level: its size in logarithms hardly changes."""
+    span = Span(np.full(400, 120), 12, 132)
+    values = mixture.compose_expansion(rng, span, 12)
+    assert values.min() > 0
+    steps = np.diff(np.log(values[:121]), axis=0)
+    early, late = steps[:60].std(0), steps[60:].std(0)
+    assert np.median(late / early) == pytest.approx(1, abs=0.1)
+    growth = np.log(values[108:120].mean(0) / values[:12].mean(0)) / 9
+    assert 0.02 < np.median(np.abs(growth)) < 0.15
+    assert 0.6 < (growth > 0).mean() < 0.9

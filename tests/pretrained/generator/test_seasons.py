@@ -67,3 +67,13 @@ def test_a_week_repeats(rng):
     values = weeks.draw_week(rng, 24, Span(np.full(3, 400), 20, 420))
     assert values[168:] == pytest.approx(values[:-168])
     assert np.abs(values[24:] - values[:-24]).max() > 0.01
+
+
+def test_a_moving_peak_is_in_every_cycle_near_one_row(rng):
+    span = Span(np.full(200, 110), 10, 120)
+    cycles = np.abs(seasons.draw_moving_peak(rng, 12, span)).reshape(10, 12, 200)
+    assert cycles.max(1) == pytest.approx(np.ones((10, 200)))
+    rows = cycles.argmax(1)
+    apart = np.abs((rows - rows[0] + 6) % 12 - 6)
+    assert apart.max() == 2
+    assert (apart > 0).mean() > 0.2
