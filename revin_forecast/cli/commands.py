@@ -59,7 +59,9 @@ COMMANDS = {
         ("model", "file"),
     ),
     "serve": Command(
-        "serve:serve", "serve a saved forecaster over HTTP: an API and a web page", ("model",)
+        "serve:serve",
+        "serve a saved or the pretrained model over HTTP: an API and a web page",
+        ("model",),
     ),
     "export": Command(
         "export:export",

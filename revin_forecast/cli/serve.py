@@ -22,7 +22,8 @@ MAX_CONNECTIONS = 500
 
 
 def serve(
-    model: str,
+    model: str | None = None,
+    pretrained: bool = False,
     host: str = "127.0.0.1",
     port: int = 8000,
     token: str | None = None,
@@ -30,12 +31,16 @@ def serve(
     timeout: float = 30.0,
     workers: int = 2,
 ) -> None:
-    """Serve a saved forecaster over HTTP: an API, and a web page that takes a CSV file.
+    """Serve forecasts over HTTP: an API, and a web page that takes a CSV file.
 
-    The page is at http://127.0.0.1:8000/, the documentation of the API at /docs. Ctrl-C ends it.
+    A saved model forecasts newer rows of the table that it was fitted on; the pretrained one
+    forecasts any table. The page is at http://127.0.0.1:8000/, the documentation of the API at
+    /docs. Ctrl-C ends it.
 
     Args:
         model: folder written by `fit`.
+        pretrained: serve the network that was trained on synthetic series alone, instead of a saved
+            model; it forecasts any table from 8 rows up, without a fit.
         host: address to listen on; an address that other machines can reach needs a token.
         port: port to listen on; 0 chooses a free one.
         token: token that every request must send; better passed as REVIN_FORECAST_TOKEN, since all
@@ -44,6 +49,7 @@ def serve(
         timeout: longest time of a request, in seconds; slower requests are stopped.
         workers: number of worker processes; each holds the model and serves one request at a time.
     """
+    model_name = _name_model(model, pretrained)
     # The extra `serve` is optional, so import its packages here and report a missing one.
     try:
         import uvicorn
@@ -86,8 +92,8 @@ def serve(
     with ExitStack() as stack, _listening_socket(host, port) as listener:
         # The workers share the cores, so that parallel requests do not slow each other down.
         threads = max(1, (os.cpu_count() or 1) // workers)
-        with progress(f"loading {model}"):
-            processes = start_workers(Path(model), workers, threads)
+        with progress(f"loading {model_name}"):
+            processes = start_workers(None if model is None else Path(model), workers, threads)
             stack.callback(processes.stop)
             description = describe_model(processes)
         pool = WorkerPool(processes, RequestLimits(size, timeout))
@@ -104,10 +110,29 @@ def serve(
         server = uvicorn.Server(config)
         with _stop_on_signal(server):
             print(
-                f"{model}: http://{_format_address(*listener.getsockname()[:2])}/ (Ctrl-C ends it)"
+                f"{model_name}: http://{_format_address(*listener.getsockname()[:2])}/ (Ctrl-C ends it)"
             )
             sys.stdout.flush()
             server.run(sockets=[listener])
+
+
+def _name_model(model: str | None, pretrained: bool) -> str:
+    """Return the name of the model that is served.
+
+    Raises:
+        InputError: none is named, or two are.
+    """
+    if model is None and not pretrained:
+        raise InputError(
+            "serve needs a model: the folder of a saved one (revin-forecast serve FOLDER), or "
+            "--pretrained, which forecasts any table without a fit."
+        )
+    if model is not None and pretrained:
+        raise InputError(
+            f"serve takes one model but got the folder {model} and --pretrained. Leave one of them "
+            "out."
+        )
+    return "the pretrained model" if model is None else model
 
 
 def _format_address(host: str, port: int) -> str:

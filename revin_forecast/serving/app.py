@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from starlette.exceptions import HTTPException
 
 from revin_forecast import __version__
+from revin_forecast.serving.api import ServiceApi, select_api
 from revin_forecast.serving.errors import ServingError
 from revin_forecast.serving.messages import WorkerResponse
 from revin_forecast.serving.pool import RequestLimits, WorkerPool
@@ -19,11 +20,8 @@ from revin_forecast.serving.read_request import forecast_over_http
 from revin_forecast.serving.schemas import (
     ERROR_RESPONSES,
     NOTES_HEADER,
-    REQUEST_BODY,
     ChartResponse,
-    DecimalParameter,
-    ForecastResponse,
-    LevelParameter,
+    RequestParameters,
 )
 from revin_forecast.serving.security import (
     HostGuard,
@@ -34,11 +32,6 @@ from revin_forecast.utils.templates import build_environment
 
 PAGE_FOLDER = Path(__file__).parent
 REPORT_FOLDER = PAGE_FOLDER.parent / "reports" / "forecast"
-CURL_EXAMPLES = """\
-curl --data-binary @newer.csv -H 'Content-Type: text/csv' 'ADDRESS/forecast?level=80'
-curl -d '{"level": [80]}' -H 'Content-Type: application/json' ADDRESS/forecast
-curl -X POST -H 'Accept: text/csv' ADDRESS/forecast
-curl -H 'Authorization: Bearer TOKEN' ADDRESS/model  # if the service requires a token"""
 
 
 def create_app(
@@ -52,16 +45,17 @@ def create_app(
 
     Args:
         pool: workers that have loaded the model.
-        model: description of the model.
+        model: description of the model; it decides whether requests bring tables of any columns.
         local_only: accept only requests whose Host header names this machine.
         token: bearer token that requests must carry; empty: none.
         should_exit: returns whether the service is to shut down, and the pool with it. None: the
             caller shuts the pool down.
     """
+    api = select_api(model)
     app = FastAPI(
         title="revin_forecast",
         version=__version__,
-        description="Forecasts of one saved model. An error has one field, detail.",
+        description=api.description,
         lifespan=None if should_exit is None else lambda _: pool.lifespan(should_exit),
         # FastAPI's own pages load scripts from another site; render_docs_page replaces them.
         docs_url=None,
@@ -74,21 +68,22 @@ def create_app(
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(ServingError, partial(_answer_serving_error, pool.limits.seconds))
     app.add_exception_handler(Exception, _answer_server_error)
-    _add_page_routes(app)
+    _add_page_routes(app, api)
     _add_info_routes(app, model, pool.limits, token_checks)
-    _add_forecast_routes(app, pool, [Depends(refuse_other_sites), *token_checks])
+    _add_forecast_routes(app, api, pool, [Depends(refuse_other_sites), *token_checks])
     return app
 
 
-def render_docs_page(document: Mapping[str, Any]) -> str:
+def render_docs_page(document: Mapping[str, Any], examples: str) -> str:
     """Return the documentation of the API as an HTML page that needs no other site.
 
     Args:
         document: the OpenAPI document that FastAPI builds.
+        examples: calls of curl.
     """
     filters = {"pretty_json": partial(json.dumps, indent=2), "media_types": _format_media_types}
     template = build_environment("html", filters).get_template("serving/docs.html.jinja")
-    return template.render(document=document, examples=CURL_EXAMPLES)
+    return template.render(document=document, examples=examples)
 
 
 def _add_info_routes(
@@ -119,32 +114,34 @@ def _add_info_routes(
 
 
 def _add_forecast_routes(
-    app: FastAPI, pool: WorkerPool, dependencies: Sequence[params.Depends]
+    app: FastAPI, api: ServiceApi, pool: WorkerPool, dependencies: Sequence[params.Depends]
 ) -> None:
     """Add the routes that workers handle."""
+    read_parameters, request_body = Depends(api.read_parameters), dict(api.request_body)
 
     @app.post(
         "/forecast",
-        summary="Forecast after newer rows",
+        summary=api.summary,
         description="The response is JSON, or CSV if the Accept header names text/csv.",
-        response_model=ForecastResponse,
+        response_model=api.response_model,
         response_description="The forecast.",
         dependencies=dependencies,
         responses={
             **ERROR_RESPONSES,
             200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
         },
-        openapi_extra=REQUEST_BODY,
+        openapi_extra=request_body,
     )
     async def forecast(
-        request: Request, level: LevelParameter, decimal: DecimalParameter = None
+        request: Request, parameters: RequestParameters = read_parameters
     ) -> Response:
-        response = await forecast_over_http(pool, request, level, decimal, with_charts=False)
+        response = await forecast_over_http(pool, api, request, parameters, with_charts=False)
         if "text/csv" in request.headers.get("accept", ""):
             headers = {NOTES_HEADER: json.dumps(response.notes)} if response.notes else None
             return PlainTextResponse(response.csv, media_type="text/csv", headers=headers)
         fields = {"columns": response.columns, "forecast": response.rows, "notes": response.notes}
-        return JSONResponse(fields)
+        season = {} if response.season is None else {"season": response.season}
+        return JSONResponse(fields | season)
 
     @app.post(
         "/chart",
@@ -153,12 +150,10 @@ def _add_forecast_routes(
         response_description="The forecast and its charts.",
         dependencies=dependencies,
         responses={**ERROR_RESPONSES},
-        openapi_extra=REQUEST_BODY,
+        openapi_extra=request_body,
     )
-    async def chart(
-        request: Request, level: LevelParameter, decimal: DecimalParameter = None
-    ) -> Response:
-        response = await forecast_over_http(pool, request, level, decimal, with_charts=True)
+    async def chart(request: Request, parameters: RequestParameters = read_parameters) -> Response:
+        response = await forecast_over_http(pool, api, request, parameters, with_charts=True)
         return Response(_encode_chart_response(response), media_type="application/json")
 
 
@@ -166,8 +161,13 @@ def _encode_chart_response(response: WorkerResponse) -> bytes:
     """Return a response with charts as JSON."""
     # The figures are JSON text already. They are inserted as they are, since parsing and writing
     # them again would only cost time.
-    fields = {"csv": response.csv, "columns": response.columns, "forecast": response.rows}
-    fields["notes"] = response.notes
+    fields = {
+        "csv": response.csv,
+        "columns": response.columns,
+        "forecast": response.rows,
+        "notes": response.notes,
+        "series_count": response.series_count,
+    }
     head = bytes(JSONResponse(fields).body[:-1])
     names = bytes(JSONResponse(list(response.figures)).body)
     figures = ",".join(
@@ -177,7 +177,7 @@ def _encode_chart_response(response: WorkerResponse) -> bytes:
     return head + b',"names":' + names + f',"figures":{{{figures}}}}}'.encode()
 
 
-def _add_page_routes(app: FastAPI) -> None:
+def _add_page_routes(app: FastAPI, api: ServiceApi) -> None:
     """Add the page, its scripts and styles, and the documentation."""
     files = {
         "/": (PAGE_FOLDER / "page.html", "text/html"),
@@ -196,7 +196,7 @@ def _add_page_routes(app: FastAPI) -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return HTMLResponse(render_docs_page(app.openapi()))
+        return HTMLResponse(render_docs_page(app.openapi(), api.examples))
 
 
 def _make_file_handler(file: Path, media_type: str) -> Any:

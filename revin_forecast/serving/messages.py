@@ -19,6 +19,10 @@ class WorkerRequest:
     """Interval levels in percent from the query string; a JSON body may add more."""
     decimal: str | None = None
     """Decimal mark of a CSV body; None: detected."""
+    horizon: int | None = None
+    """Steps to forecast from the query string, for the pretrained model."""
+    season: int | None = None
+    """Steps of a season from the query string, for the pretrained model; None: found."""
 
 
 @dataclass(frozen=True)
@@ -37,3 +41,7 @@ class WorkerResponse:
     """Sentences on everything that the reading of the table changed or left out."""
     figures: dict[str, str] = field(default_factory=dict)
     """Chart of each series as plotly's JSON, by the name of the series."""
+    series_count: int = 0
+    """Number of series forecast, those without a chart included."""
+    season: int | None = None
+    """Steps of the season that the pretrained model used; 1: none."""

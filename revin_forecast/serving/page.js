@@ -46,18 +46,34 @@
     at("level").disabled = !levels.length;
   };
 
+  const describeSavedModel = () => {
+    const { series, inputs, future, columns } = model;
+    at("about").textContent =
+      `${model.horizon} steps of ${series.length} series (${listNames(series)}), step ${model.step ?? "unknown"}, ` +
+      `each forecast from ${model.lookback} rows.`;
+    const names = [...Object.values(columns).flat(), ...(columns.id ? [] : [...series, ...inputs, ...future])];
+    at("wanted").textContent =
+      `Columns that the model was fitted on: ${listNames(names)}; at least the last ${model.lookback} rows, ` +
+      `at most ${model.limits.mebibytes} MiB.` +
+      (future.length ? ` It also needs ${listNames(future)} for the steps ahead, which only the API takes.` : "");
+  };
+
+  const describePretrained = () => {
+    at("about").textContent =
+      `${model.name}: a network of ${model.parameters} weights that was trained on synthetic series alone ` +
+      `(generator ${model.generator_version}). Nothing is fitted.`;
+    at("wanted").textContent =
+      `Any table with a time column and at least ${model.min_rows} rows, at most ${model.limits.mebibytes} MiB.`;
+    at("horizon").max = model.max_horizon;
+    at("season").max = model.max_season;
+  };
+
   const enter = async () => {
     try {
       model = await ask("/model");
-      const { series, inputs, future, columns } = model;
-      at("about").textContent =
-        `${model.horizon} steps of ${series.length} series (${listNames(series)}), step ${model.step ?? "unknown"}, ` +
-        `each forecast from ${model.lookback} rows.`;
-      const names = [...Object.values(columns).flat(), ...(columns.id ? [] : [...series, ...inputs, ...future])];
-      at("wanted").textContent =
-        `Columns that the model was fitted on: ${listNames(names)}; at least the last ${model.lookback} rows, ` +
-        `at most ${model.limits.mebibytes} MiB.` +
-        (future.length ? ` It also needs ${listNames(future)} for the steps ahead, which only the API takes.` : "");
+      (model.pretrained ? describePretrained : describeSavedModel)();
+      at("choices").hidden = !model.pretrained;
+      at("newest").hidden = Boolean(model.pretrained);
       offerLevels(model.levels);
       at("entrance").hidden = true;
       at("desk").hidden = false;
@@ -111,7 +127,11 @@
     }
     say(file ? `Forecasting ${file.name} ...` : "Forecasting ...");
     const levels = at("level").value.split(",").filter(Boolean);
-    const query = levels.map((level) => `level=${level}`).join("&");
+    const choices = ["horizon", "season"].filter((name) => model.pretrained && at(name).value);
+    const query = [
+      ...levels.map((level) => `level=${level}`),
+      ...choices.map((name) => `${name}=${encodeURIComponent(at(name).value)}`),
+    ].join("&");
     try {
       const type = file ? "text/csv" : "application/json"; // {}: forecast after the rows fitted on
       const options = { method: "POST", headers: { "Content-Type": type }, body: file ?? "{}" };
@@ -121,7 +141,7 @@
       at("heading").textContent = file ? `Forecast of ${file.name}` : "Forecast";
       at("series").replaceChildren(...answer.names.map((name) => makeElement("option", name)));
       at("picking").hidden = answer.names.length < 2;
-      const [drawn, all] = [answer.names.length, model.series.length];
+      const [drawn, all] = [answer.names.length, answer.series_count];
       at("drawn").hidden = drawn >= all;
       at("drawn").textContent = `The first ${drawn} of ${all} series; the download holds all.`;
       fill(answer);
@@ -137,6 +157,9 @@
 
   at("series").addEventListener("change", draw);
   at("level").addEventListener("change", () => shown && forecast(lastFile));
+  for (const name of ["horizon", "season"]) {
+    at(name).addEventListener("change", () => lastFile && forecast(lastFile));
+  }
   at("newest").addEventListener("click", () => forecast(null));
   at("file").addEventListener("change", () => {
     if (at("file").files.length) forecast(at("file").files[0]);

@@ -4,17 +4,19 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from revin_forecast.data.reading.files.file_kinds import has_signature
 from revin_forecast.data.reading.text.delimited import read_delimited
 from revin_forecast.data.table_format import UNKNOWN_FORMAT, TableFormat
 from revin_forecast.errors import InputError
 from revin_forecast.serving.messages import WorkerRequest
-from revin_forecast.serving.schemas import ForecastRequest, Rows
+from revin_forecast.serving.schemas import ForecastRequest, Rows, ZeroShotRequest
 
+Body = TypeVar("Body", bound=BaseModel)
 TABLE_FILE_NAME = "table.csv"
 """Name of the request's table in the messages of the table reader."""
 CLI_ONLY_OPTIONS = re.compile(
@@ -31,37 +33,43 @@ class ParsedRequest:
     """A parsed request."""
 
     table: pd.DataFrame | Path | None
-    """Newer rows; None: forecast after the rows the model was fitted on."""
+    """The rows; None: the request has none."""
     future: pd.DataFrame | None
     """Known inputs of the steps ahead."""
     level: tuple[float, ...]
     """Interval levels in percent."""
+    horizon: int | None = None
+    """Steps to forecast, for the pretrained model."""
+    season: int | None = None
+    """Steps of a season, for the pretrained model; None: found."""
 
 
-def parse_request(request: WorkerRequest, folder: Path, like: TableFormat) -> ParsedRequest:
+def parse_request(request: WorkerRequest, folder: Path, like: TableFormat | None) -> ParsedRequest:
     """Parse a request.
 
     Args:
         request: the request as it arrived.
         folder: folder to write a CSV body into, for the table reader.
-        like: format of the table that the model was fitted on.
+        like: format of the table that the model was fitted on; None: the pretrained model, which
+            forecasts any table.
 
     Raises:
         InputError: the body is neither CSV nor JSON, or has other fields; the message is fit for
             the client.
     """
     if not request.content.strip():
-        return ParsedRequest(None, None, request.level)
+        return ParsedRequest(None, None, request.level, request.horizon, request.season)
     if request.is_json:
-        return _parse_json(request)
+        return _parse_zero_shot_json(request) if like is None else _parse_json(request)
     # The table reader unpacks compressed files. A small compressed body can expand to any size, so
     # the limit on the body would not limit the memory.
     if has_signature(request.content):
         found = "a spreadsheet" if request.content.startswith(b"PK") else "compressed or binary"
         raise InputError(f"the table is {found}; send plain CSV.")
-    _check_column_count(_read_column_names(request.content, like))
-    (folder / TABLE_FILE_NAME).write_bytes(request.content)
-    return ParsedRequest(folder / TABLE_FILE_NAME, None, request.level)
+    _check_column_count(_read_column_names(request.content, like or UNKNOWN_FORMAT))
+    path = folder / TABLE_FILE_NAME
+    path.write_bytes(request.content)
+    return ParsedRequest(path, None, request.level, request.horizon, request.season)
 
 
 def to_client_message(message: str) -> str:
@@ -81,7 +89,7 @@ def to_client_message(message: str) -> str:
         .replace(TABLE_FILE_NAME, "the table")
     )
     message = re.sub(r"(?<!\S)--decimal '([,.])'", r"decimal=\1", message)
-    message = re.sub(r"(?<!\S)--(decimal|level)(?![\w-])", r"\1", message)
+    message = re.sub(r"(?<!\S)--(decimal|horizon|level)(?![\w-])", r"\1", message)
     first, *others = re.split(r"(?<=[.?!]) (?=[A-Z])", message)
     # The first sentence states the problem and stays, even if it names an option.
     return " ".join(
@@ -119,18 +127,46 @@ def _check_column_count(columns: Collection[str]) -> None:
 
 
 def _parse_json(request: WorkerRequest) -> ParsedRequest:
+    body = _validate_json(ForecastRequest, request.content, "data, level and future")
+    return ParsedRequest(
+        _to_frame(body.data), _to_frame(body.future), (*request.level, *body.level)
+    )
+
+
+def _parse_zero_shot_json(request: WorkerRequest) -> ParsedRequest:
+    body = _validate_json(ZeroShotRequest, request.content, "data, horizon, season and level")
+    return ParsedRequest(
+        _to_frame(body.data),
+        None,
+        (*request.level, *body.level),
+        _choose("horizon", request.horizon, body.horizon),
+        _choose("season", request.season, body.season),
+    )
+
+
+def _validate_json(kind: type[Body], content: bytes, fields: str) -> Body:
     try:
-        body = ForecastRequest.model_validate_json(request.content)
+        return kind.model_validate_json(content)
     except ValidationError as error:
         # The message repeats neither the input, which may be long, nor pydantic's links.
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"][:2]) or "the body"
         raise InputError(
-            f"{field[:60]}: {first['msg']}. Send an object with data, level and future; see /docs."
+            f"{field[:60]}: {first['msg']}. Send an object with {fields}; see /docs."
         ) from None
-    return ParsedRequest(
-        _to_frame(body.data), _to_frame(body.future), (*request.level, *body.level)
-    )
+
+
+def _choose(name: str, in_query: int | None, in_body: int | None) -> int | None:
+    """Return the value of a parameter that the query string or the body may hold.
+
+    Raises:
+        InputError: both hold one, and they differ.
+    """
+    if in_query is not None and in_body not in (None, in_query):
+        raise InputError(
+            f"{name} is {in_query} in the address but {in_body} in the body. Leave one of them out."
+        )
+    return in_body if in_query is None else in_query
 
 
 def _to_frame(rows: Rows | None) -> pd.DataFrame | None:

@@ -52,16 +52,16 @@ class RequestLimits:
         return int(self.mebibytes * 2**20)
 
 
-def start_workers(model: Path, workers: int, threads: int) -> ProcessPool:
+def start_workers(model: Path | None, workers: int, threads: int) -> ProcessPool:
     """Start processes that load a model and answer requests with it.
 
     Args:
-        model: folder of the forecaster.
+        model: folder of the forecaster; None: the pretrained model.
         workers: number of processes.
         threads: threads of each process for torch.
     """
     # Without the environment variables of the engines, which limit every library to one thread.
-    prepare = partial(load_model, model.resolve(), threads)
+    prepare = partial(load_model, None if model is None else model.resolve(), threads)
     return ProcessPool(workers, prepare, environment={}, on_loss=_log)
 
 

@@ -1,5 +1,7 @@
 """The work of a worker process: parse a request, forecast, and format the response."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,11 +29,26 @@ DEFAULT_LEVELS = (50, 80, 90, 95, 99)
 """Interval levels that the page offers for a model without quantiles of its own, which has any."""
 
 
-@naming_flags()  # `to_client_message` finds options as flags
+@dataclass(frozen=True, eq=False)
+class RequestForecast:
+    """The forecast for a request, before it is formatted."""
+
+    before: Series
+    """The rows before the forecast."""
+    table: pd.DataFrame
+    """The forecast."""
+    level: Sequence[float]
+    """Interval levels in percent."""
+    notes: Sequence[str]
+    """Notes on the reading of the table."""
+    season: int | None = None
+    """Steps of the season that the pretrained model used."""
+
+
 def handle_request(
     forecaster: Forecaster, request: WorkerRequest, with_charts: bool, folder: Path
 ) -> WorkerResponse:
-    """Forecast for a request.
+    """Forecast for a request with a saved model.
 
     Args:
         forecaster: the fitted forecaster.
@@ -40,27 +57,36 @@ def handle_request(
         folder: the worker's own folder and working directory, so that messages name files without
             a path.
     """
+    return respond(partial(_forecast_newer_rows, forecaster, request, folder), with_charts)
+
+
+@naming_flags()  # `to_client_message` finds options as flags
+def respond(forecast: Callable[[], RequestForecast], with_charts: bool) -> WorkerResponse:
+    """Return a forecast as a response, or the reason why there is none.
+
+    Args:
+        forecast: computes the forecast.
+        with_charts: whether to draw charts.
+    """
     try:
-        history = forecaster.fitted.history
-        parsed = parse_request(request, folder, history.format)
-        newer = (
-            None
-            if parsed.table is None
-            else _read_newer_rows(parsed.table, request.decimal, forecaster.fitted)
-        )
-        table = forecaster.predict(newer, parsed.future, parsed.level)
+        found = forecast()
     except InputError as error:
         return WorkerResponse(error=to_client_message(error.message))
     except MemoryError:
         return WorkerResponse(error="out of memory; send fewer rows or columns.")
     figures = {}
     if with_charts:
-        before = history if newer is None else newer.select(history.names)
-        charts = build_fan_charts(before, table, parsed.level, MAX_CHARTS)
+        charts = build_fan_charts(found.before, found.table, found.level, MAX_CHARTS)
         figures = {chart.name: str(fan_figure(chart).to_json()) for chart in charts}
-    names, rows = [str(name) for name in table], _to_json_records(table)
-    notes = [to_client_message(note) for note in table.attrs.get("notes", ())]
-    return WorkerResponse("", to_csv(table), names, rows, notes, figures)
+    return WorkerResponse(
+        csv=to_csv(found.table),
+        columns=[str(name) for name in found.table],
+        rows=_to_json_records(found.table),
+        notes=[to_client_message(note) for note in found.notes],
+        figures=figures,
+        series_count=len(found.before.targets),
+        season=found.season,
+    )
 
 
 def describe_model(forecaster: Forecaster) -> dict[str, Any]:
@@ -85,6 +111,21 @@ def describe_model(forecaster: Forecaster) -> dict[str, Any]:
         "fitted_on": {key: summary.get(key) for key in ("rows", "first", "last", "source")},
         "version": __version__,
     }
+
+
+def _forecast_newer_rows(
+    forecaster: Forecaster, request: WorkerRequest, folder: Path
+) -> RequestForecast:
+    history = forecaster.fitted.history
+    parsed = parse_request(request, folder, history.format)
+    newer = (
+        None
+        if parsed.table is None
+        else _read_newer_rows(parsed.table, request.decimal, forecaster.fitted)
+    )
+    table = forecaster.predict(newer, parsed.future, parsed.level)
+    before = history if newer is None else newer.select(history.names)
+    return RequestForecast(before, table, parsed.level, table.attrs.get("notes", ()))
 
 
 def _read_newer_rows(table: pd.DataFrame | Path, decimal: Any, fitted: FittedModel) -> Series:

@@ -6,30 +6,31 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from revin_forecast.serving.api import ServiceApi
 from revin_forecast.serving.messages import WorkerRequest, WorkerResponse
 from revin_forecast.serving.pool import WorkerPool
+from revin_forecast.serving.schemas import RequestParameters
 
 CSV_TYPES = ("", "application/x-www-form-urlencoded", "application/octet-stream", "application/csv")
 """Content types read as CSV, in addition to text/*: the defaults of HTTP clients, such as curl."""
-# An error, not a forecast after the rows fitted on: the export of a table may have failed.
-EMPTY_BODY_MESSAGE = (
-    "the request body is empty. Send rows below a header, or the JSON {} for a forecast after the "
-    "rows that the model was fitted on."
-)
 MAX_LENGTH_DIGITS = 20
 """Most digits of a Content-Length; a longer one is ignored."""
 
 
 async def forecast_over_http(
-    pool: WorkerPool, request: Request, level: list[float], decimal: str | None, with_charts: bool
+    pool: WorkerPool,
+    api: ServiceApi,
+    request: Request,
+    parameters: RequestParameters,
+    with_charts: bool,
 ) -> WorkerResponse:
     """Read a request within its limits and process it.
 
     Args:
         pool: the workers, with the limits of a request.
+        api: the API of the service.
         request: the request, whose body is not read yet.
-        level: interval levels in percent from the query string.
-        decimal: decimal mark from the query string.
+        parameters: the query parameters.
         with_charts: whether to draw charts.
 
     Raises:
@@ -37,12 +38,10 @@ async def forecast_over_http(
         ServingError: the request can't be processed.
     """
     # FastAPI ignores unknown parameters; a misspelled `levels` would give no intervals.
-    unknown = sorted(set(request.query_params) - {"level", "decimal"})
+    unknown = sorted(set(request.query_params) - set(api.parameter_names))
     if unknown:
-        names = " and ".join(unknown)[:60]
-        raise HTTPException(
-            422, f"unknown query parameter: {names}. The parameters are level and decimal."
-        )
+        names, known = " and ".join(unknown)[:60], " and ".join(api.parameter_names)
+        raise HTTPException(422, f"unknown query parameter: {names}. The parameters are {known}.")
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = content_type == "application/json"
     if not is_json and content_type not in CSV_TYPES and not content_type.startswith("text/"):
@@ -54,10 +53,8 @@ async def forecast_over_http(
     with pool.admit(_read_declared_size(request, pool)):
         content = await _read_body(request, pool)
         if content_type and not is_json and not content.strip():
-            raise HTTPException(422, EMPTY_BODY_MESSAGE)
-        response = await pool.handle(
-            WorkerRequest(content, is_json, tuple(level), decimal), with_charts
-        )
+            raise HTTPException(422, api.empty_body_message)
+        response = await pool.handle(WorkerRequest(content, is_json, *parameters), with_charts)
     if response.error:
         raise HTTPException(422, response.error)
     return response

@@ -1,7 +1,7 @@
 """The schemas of the API: parameters, request bodies and responses."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +10,10 @@ from pydantic.config import JsonDict
 Scalar = str | int | float | bool | None
 Rows = dict[str, list[Scalar]] | list[dict[str, Scalar]]
 MAX_LEVELS = 10
+MAX_HORIZON = 366
+"""Most steps that the pretrained model forecasts in a request."""
+MAX_SEASON = 366
+"""Longest season of the pretrained model; its own constant would load torch in the server."""
 NOTES_HEADER = "Forecast-Notes"
 """Header of a CSV response with notes on the table that was read, as a JSON list in ASCII."""
 PERCENT_SCHEMA: JsonDict = {"items": {"type": "number", "minimum": 1, "exclusiveMaximum": 100}}
@@ -39,6 +43,39 @@ class ForecastRequest(BaseModel):
     )
 
 
+class ZeroShotRequest(BaseModel):
+    """The JSON body of `POST /forecast` of the pretrained model."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: Rows = Field(
+        description="Rows of any table with a time column, as columns "
+        '({"day": [...], "sold": [...]}) or as records ([{"day": ..., "sold": ...}, ...]); at '
+        "least 8.",
+    )
+    horizon: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_HORIZON,
+        strict=True,
+        description="Number of steps to forecast; required here or as a query parameter.",
+    )
+    season: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_SEASON,
+        strict=True,
+        description="Steps of a season, such as 12 for months; 1: none. Without it the season is "
+        "found.",
+    )
+    level: list[float] = Field(
+        [],
+        max_length=MAX_LEVELS,
+        json_schema_extra=PERCENT_SCHEMA,
+        description="Interval levels in percent, such as 80 and 95.",
+    )
+
+
 class ErrorResponse(BaseModel):
     """The body of every error response."""
 
@@ -59,11 +96,18 @@ class ForecastResponse(BaseModel):
     )
 
 
+class ZeroShotResponse(ForecastResponse):
+    """A forecast of the pretrained model as JSON."""
+
+    season: int = Field(description="Steps of the season that was used; 1: none.")
+
+
 class ChartResponse(ForecastResponse):
     """A forecast with charts, for the page."""
 
     csv: str = Field(description="The forecast table as CSV.")
     names: list[str] = Field(description="Names of the series with a chart: the first ones.")
+    series_count: int = Field(description="Number of series forecast.")
     figures: dict[str, Any] = Field(description="Plotly's JSON by the name of the series.")
 
 
@@ -83,16 +127,6 @@ ERROR_RESPONSES: Mapping[int | str, dict[str, Any]] = {
     },
     504: {"model": ErrorResponse, "description": "The request took too long and was stopped."},
 }
-REQUEST_BODY = {
-    "requestBody": {
-        "description": "Newer rows as CSV or JSON; with {} or without a body the forecast follows "
-        "the rows that the model was fitted on.",
-        "content": {
-            "text/csv": {"schema": {"type": "string", "minLength": 1}},
-            "application/json": {"schema": ForecastRequest.model_json_schema()},
-        },
-    }
-}
 LevelParameter = Annotated[
     list[float],
     Query(
@@ -105,3 +139,28 @@ LevelParameter = Annotated[
 DecimalParameter = Annotated[
     Literal[".", ","] | None, Query(description="Decimal mark of a CSV body; detected if absent.")
 ]
+HorizonParameter = Annotated[
+    int | None,
+    Query(
+        description="Number of steps to forecast; required here or in a JSON body.",
+        ge=1,
+        le=MAX_HORIZON,
+    ),
+]
+SeasonParameter = Annotated[
+    int | None,
+    Query(
+        description="Steps of a season, such as 12 for months; 1: none; found if absent.",
+        ge=1,
+        le=MAX_SEASON,
+    ),
+]
+
+
+class RequestParameters(NamedTuple):
+    """The query parameters of a request, in the order of the fields of `WorkerRequest`."""
+
+    level: tuple[float, ...]
+    decimal: str | None
+    horizon: int | None = None
+    season: int | None = None

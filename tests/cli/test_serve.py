@@ -91,6 +91,24 @@ def test_unusable_options_are_refused(model, words, message, capsys, monkeypatch
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            [],
+            "serve needs a model: the folder of a saved one (revin-forecast serve FOLDER), or",
+        ),
+        (
+            ["saved", "--pretrained"],
+            "one model but got the folder saved and --pretrained. Leave",
+        ),
+    ],
+)
+def test_one_model_is_named(words, message, capsys):
+    assert main(["serve", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_port_in_use_and_a_folder_without_a_model_are_refused(model, tmp_path, capsys):
     import socket

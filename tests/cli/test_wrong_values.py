@@ -64,6 +64,7 @@ WRONG = [
     ("serve", "port", ["-1", "70000", "u"]),
     ("serve", "timeout", ["0", "-1", "nan", "1e9"]),
     ("serve", "size", ["0", "-1", "nan"]),
+    ("serve", "pretrained", ["--pretrained=maybe"]),
     ("benchmark", "timeout", ["0", "-1", "nan", "u"]),
     ("benchmark", "workers", ["0", "-1", "u"]),
     ("benchmark", "engine", ["loacl"]),

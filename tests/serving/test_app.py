@@ -10,6 +10,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from revin_forecast import Forecaster
 from revin_forecast.cli.main import main
+from revin_forecast.serving.api import SAVED_MODEL_API
 from revin_forecast.serving.app import create_app, render_docs_page
 from revin_forecast.serving.pool import RequestLimits, WorkerPool
 from tests.support.service import CSV, HORIZON, JSON, LOOKBACK, ROWS, make_client
@@ -113,7 +114,7 @@ def test_charts_are_those_of_the_forecast(client, newer):
 
 def test_the_docs_page_covers_the_whole_api(client):
     document = client.get("/openapi.json").json()
-    page = render_docs_page(document)
+    page = render_docs_page(document, SAVED_MODEL_API.examples)
     assert page == client.get("/docs").text
     for path, methods in document["paths"].items():
         assert path in page

@@ -114,6 +114,27 @@ def test_a_file_becomes_a_forecast_a_chart_and_a_download(open_page, table, widt
     assert tab.locator("#numbers tbody tr").count() == 26
 
 
+@pytest.mark.slow
+def test_the_pretrained_model_forecasts_any_file(open_page, folder, table):
+    program, at = start_service(folder, "--pretrained")
+    try:
+        tab = open_page(at=at)
+        assert "trained on synthetic series alone" in tab.locator("#about").inner_text()
+        assert tab.locator("#newest").is_hidden()
+        tab.locator("#horizon").fill("4")
+        tab.set_input_files("#file", table)
+        tab.wait_for_selector("#chart .main-svg")
+        assert tab.locator("#state").inner_text() == "Forecast: 4 rows."
+        tab.locator("#season").fill("1000")
+        tab.locator("#season").press("Enter")
+        tab.wait_for_selector("#state.problem")
+        assert "season: Input should be less" in tab.locator("#state").inner_text()
+    finally:
+        program.process.terminate()
+    ended = program.end(30)
+    assert (ended.code, ended.err) == (0, "")
+
+
 def test_a_wrong_file_is_explained_and_a_right_one_can_follow(open_page, table):
     tab = open_page()
     tab.set_input_files("#file", shipped_folder() / "stocks_daily.csv")
