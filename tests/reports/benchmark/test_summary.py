@@ -17,3 +17,16 @@ def test_summary_has_the_numbers_of_the_tables(tables):
     row = re.search(rf"\| {best.backbone} \| {best.normalizer} \|.*", text)
     assert row
     assert f"{best.mase:#.3g} [{best.lo:#.3g}, {best.hi:#.3g}] #1" in row[0]
+
+
+def test_a_zero_shot_reference_is_marked(tables):
+    headline = tables["headline"]
+    is_naive = headline["backbone"] == "SeasonalNaive"
+    assert is_naive.any()
+    changed = headline.assign(
+        backbone=headline["backbone"].where(~is_naive, "Pretrained"),
+        role=headline["role"].where(~is_naive, "zero-shot"),
+    )
+    text = summary_markdown({**tables, "headline": changed}, make_report_facts())
+    # Once: it has no twin, so the table of ratios leaves it out.
+    assert text.count("| Pretrained | (zero-shot, no training) |") == 1
