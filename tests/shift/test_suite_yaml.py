@@ -81,6 +81,22 @@ def test_reads_every_key(tmp_path, monkeypatch):
     assert suite.training.max_epochs == 3
 
 
+def test_pretrained_is_a_zero_shot_reference_unless_it_is_trained(tmp_path):
+    tuned = {"class_path": "Pretrained", "init_args": {"trainable": True}}
+    daily = {"class_path": "Pretrained", "init_args": {"season": 7}}
+    grids = [
+        {"backbones": ["Ridge", "Pretrained", tuned], "normalizers": ["RevIN"]},
+        {"backbones": ["Pretrained", daily], "normalizers": ["Identity"]},
+    ]
+    suite = read_suite(write_suite(tmp_path, models=grids))
+    (grid,) = suite.models
+    assert [backbone.call_expression for backbone in grid.backbones] == [
+        "Ridge()",
+        "Pretrained(trainable=True)",
+    ]
+    assert [backbone.parameters for backbone in suite.zero_shot] == [{}, {"season": 7}]
+
+
 def test_parses_shifts_by_name_and_arm():
     assert parse_shifts("all") == generators.ALL_SHIFTS
     assert [shift.arm for shift in parse_shifts(["scale"])] == ["up", "down"]
@@ -114,6 +130,10 @@ def test_parses_shifts_by_name_and_arm():
             "a class is a name or {class_path",
         ),
         ({"models": {"backbones": ["Ridge"]}}, "normalizers"),
+        (
+            {"models": {"backbones": ["Pretrained"], "normalizers": ["Identity"]}},
+            "no backbone but Pretrained, which is a reference .* compare with it, such as Ridge",
+        ),
     ],
 )
 def test_reports_mistakes(tmp_path, changes, message):
