@@ -29,6 +29,12 @@ class Backbone(nn.Module, ABC):
     channel_independent: ClassVar[bool] = False
     """Whether a channel's forecast is guaranteed not to depend on the other channels."""
 
+    accepts_levels: ClassVar[bool] = False
+    """Whether its constructor takes `levels`, so that it has quantiles without training for them.
+
+    A model with loss quantile passes its levels and a horizon of `len(levels) * steps`. The
+    backbone returns what `quantiles.monotone_quantiles` maps to its quantiles."""
+
     def __init__(self, lookback: int, horizon: int, channels: int):
         super().__init__()
         for name, size in (("lookback", lookback), ("horizon", horizon), ("channels", channels)):

@@ -17,6 +17,7 @@ from revin_forecast.pretrained.gaps import Observed, Values, find_extent
 from revin_forecast.pretrained.load_weights import load_networks
 from revin_forecast.pretrained.network import LEVELS, MAX_SEASON, MAX_STEPS, SeriesReader
 from revin_forecast.pretrained.quantile_levels import interpolate_levels
+from revin_forecast.pretrained.roots import take_root
 from revin_forecast.pretrained.seasonal_index import MIN_SEASONS
 from revin_forecast.utils.shapes import Future, Past
 from revin_forecast.utils.shapes import Observed as ObservedPast
@@ -77,6 +78,7 @@ class Pretrained(Backbone):
     """Whether `Forecaster` may ask for quantiles at all levels."""
     is_completed_by_data = True
     """Whether `Forecaster` finds the parameters that are not named from the data."""
+    accepts_levels = True
     zero: Tensor
     interpolation: Tensor
 
@@ -144,10 +146,11 @@ class Pretrained(Backbone):
         if not self.logs:
             return self._average_seasons(values, observed) @ self.interpolation.to(dtype)
         logs = _take_logarithms(values, observed, zero)
-        both = torch.cat([values, logs.values])
-        plain, on_logs = torch.chunk(
-            self._average_seasons(both, torch.cat([observed, observed])), 2
+        both = self._average_seasons(
+            torch.cat([values, logs.values]), torch.cat([observed, observed])
         )
+        # Slices, as a program can't divide an unknown number of series by two.
+        plain, on_logs = both[: values.shape[0]], both[values.shape[0] :]
         amounts = on_logs.clamp(max=MAX_LOG_GROWTH).exp() * logs.unit.unsqueeze(2)
         exponential = amounts + logs.zero.reshape(-1, 1, 1)
         reach = MAX_EXCESS * (plain[:, :, [0, -1]] - plain[:, :, [MEDIAN]])
@@ -229,7 +232,8 @@ def _add_independent(before: Float[Tensor, "series 1 levels"], after: Quantiles)
     """Return sqrt(before^2 + after^2) with the sign of `after`; the squares may overflow."""
     unit = torch.maximum(before.abs(), after.abs())
     unit = torch.where(unit > 0, unit, 1)
-    return unit * ((before / unit).square() + (after / unit).square()).sqrt() * after.sign()
+    shares = (before / unit).square() + (after / unit).square()
+    return unit * take_root(shares) * after.sign()
 
 
 class _Logarithms(NamedTuple):

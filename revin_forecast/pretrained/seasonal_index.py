@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from revin_forecast.pretrained.gaps import Extent, Observed, Values
+from revin_forecast.pretrained.roots import take_root
 
 CYCLE_DECAY = 0.85
 """Weight of a season relative to the next one."""
@@ -72,7 +73,8 @@ def estimate_seasonal_index(
     between = raw.square().sum(1) / phases.squeeze(1)
     share = (1 - noise / torch.where(between > 0, between, 1)).clamp(0, 1)
     share = share * (has_season & (between > 0)).to(filled)
-    return SeasonalIndex(raw * share.unsqueeze(1), share, variance.sqrt() * has_season.to(filled))
+    noise = take_root(variance) * has_season.to(filled)
+    return SeasonalIndex(raw * share.unsqueeze(1), share, noise)
 
 
 def _deviate_from_trend(

@@ -8,6 +8,7 @@ from torch.nn import functional
 from revin_forecast.pretrained.discounted_regressions import WINDOW
 from revin_forecast.pretrained.gaps import Extent, Values
 from revin_forecast.pretrained.in_sample_errors import ERROR_STEPS, Errors
+from revin_forecast.pretrained.roots import take_cube_root, take_root
 from revin_forecast.pretrained.seasonal_index import SeasonalIndex
 from revin_forecast.pretrained.simple_forecasts import FORECASTS, correlate_neighbours
 
@@ -92,7 +93,7 @@ def _measure_size(
     has_season = (count >= 2 * season).to(values) if season > 1 else torch.zeros_like(count)
     length = torch.log(torch.full_like(count, float(season)))
     present = observed.to(values).sum(1) / count.clamp(min=1)
-    strength = seasonal.course.square().mean(1).sqrt()
+    strength = take_root(seasonal.course.square().mean(1))
     least = seasonal.course.amin(1) - seasonal.course[:, -1]
     size = [
         count.clamp(min=1).log() - 4,
@@ -124,7 +125,7 @@ def _measure_shape(recent: Values, valid: Values) -> Features:
     """Return spread, range, tails, asymmetry and equal values of the rows and their changes."""
     count = valid.sum(1).clamp(min=1)
     mean = (recent * valid).sum(1) / count
-    deviation = ((recent - mean.unsqueeze(1)).square() * valid).sum(1).div(count).sqrt()
+    deviation = take_root(((recent - mean.unsqueeze(1)).square() * valid).sum(1) / count)
     # Rows before the first one count as the last row, which is 0.
     least, largest = recent.amin(1), recent.amax(1)
     width = torch.where(largest > least, largest - least, 1)
@@ -138,7 +139,7 @@ def _measure_shape(recent: Values, valid: Values) -> Features:
     floor = least.unsqueeze(1) + 1e-6 * width.unsqueeze(1)
     at_least = ((recent <= floor).to(recent) * valid).sum(1) / count
     cubes = changes.pow(3).sum(1) / number
-    root = changes.square().sum(1).div(number).sqrt()
+    root = take_root(changes.square().sum(1) / number)
     shape = [
         log_error(deviation),
         log_error(width),
@@ -146,7 +147,7 @@ def _measure_shape(recent: Values, valid: Values) -> Features:
         (recent[:, -1] - mean).asinh(),
         log_error(size.amax(1)),
         log_error(root),
-        torch.sign(cubes) * cubes.abs().pow(1 / 3) / torch.where(root > 0, root, 1),
+        take_cube_root(cubes) / torch.where(root > 0, root, 1),
         log_error(latest),
         log_error(earlier),
         still,

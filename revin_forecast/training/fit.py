@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from revin_forecast.backbones import ETS, Ridge
+from revin_forecast.backbones import ETS, Pretrained, Ridge
 from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.closed_form import fit_ridge
 from revin_forecast.closed_form.gap_free_windows import gap_free_share
@@ -60,6 +60,9 @@ def fit_model(
     if isinstance(model.normalizer, InitializedFromData):
         model.normalizer.initialize_from(training, config.lookback)
     _set_zero(model, split)
+    if model.levels:
+        sizes = (config.lookback, config.horizon)
+        check_supports_quantiles(model.normalizer, *sizes, len(model.levels))
     if isinstance(unwrap(model.backbone), Ridge):
         if resume:
             raise InputError("a Ridge is solved in one step; there is nothing to resume.")
@@ -78,9 +81,6 @@ def fit_model(
             "stopping on validation. Leave refit out, or use Ridge."
         )
     elif _is_trainable(model):
-        if model.levels:
-            sizes = (config.lookback, config.horizon)
-            check_supports_quantiles(model.normalizer, *sizes, len(model.levels))
         summary = _train(model, split, config, folder, resume)
     elif resume:
         raise InputError(f"{config.backbone.name} has nothing to train, so nothing to resume.")
@@ -120,12 +120,12 @@ def _set_zero(model: Reversible, split: ChronologicalSplit | MemoryMappedSplit) 
     zero = torch.from_numpy(split.standardizer.transform(np.zeros((1, split.channels)))[0])
     if isinstance(normalizer, LogMean):
         normalizer.zero.copy_(zero)
-    if isinstance(backbone, ETS) and backbone.logs:
+    if isinstance(backbone, ETS | Pretrained) and backbone.logs:
         if not isinstance(normalizer, Identity):
             raise InputError(
-                "ETS with logarithms needs to know which value stands for 0, but "
-                f"{type(normalizer).__name__} changes it from window to window. Use the normalizer "
-                "Identity, or leave logs out."
+                f"{type(backbone).__name__} with logarithms needs to know which value stands for "
+                f"0, but {type(normalizer).__name__} changes it from window to window. Use the "
+                "normalizer Identity, or leave logs out."
             )
         backbone.zero.copy_(zero)
 

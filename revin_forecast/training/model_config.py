@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from revin_forecast.backbones import CovariateBackbone, Ridge
-from revin_forecast.backbones.pretrained import Pretrained
 from revin_forecast.backbones.target_channels import TargetChannels
 from revin_forecast.errors import InputError
 from revin_forecast.models.reversible import Reversible
@@ -42,9 +41,13 @@ class ModelConfig:
         """Quantiles that the model forecasts; empty for point forecasts."""
         if self.training.loss == "quantile":
             return self.training.levels
-        # A pretrained backbone has learned quantiles before, whatever the loss.
+        # A backbone that was trained before has quantiles whatever the loss.
         own = self.backbone.parameters.get("levels", ())
-        return tuple(own) if own and issubclass(self.backbone.import_class(), Pretrained) else ()
+        return tuple(own) if own and self._accepts_levels else ()
+
+    @property
+    def _accepts_levels(self) -> bool:
+        return getattr(self.backbone.import_class(), "accepts_levels", False)
 
     def build(self, channels: int) -> Reversible:
         """Build the model with initial weights from the training seed.
@@ -64,7 +67,7 @@ class ModelConfig:
                 f"{self.normalizer.path} is not a Normalizer; subclass revin_forecast.Normalizer."
             )
         if self.training.loss == "quantile":
-            _check_can_learn_quantiles(backbone, self.backbone.name)
+            _check_has_quantiles(backbone, self.backbone.name)
         if self.targets is not None:
             backbone = TargetChannels(backbone, self.targets)
         return Reversible(backbone, normalizer, self.quantile_levels)
@@ -79,9 +82,7 @@ class ModelConfig:
     def _build_backbone(self, channels: int) -> nn.Module:
         # A quantile model forecasts one horizon per level, concatenated; see models/quantiles.py.
         horizon = self.horizon * max(1, len(self.quantile_levels))
-        spec, sizes = self.backbone, (self.lookback, horizon, channels)
-        if self.quantile_levels and issubclass(spec.import_class(), Pretrained):
-            spec = ModuleSpec(spec.path, {**spec.parameters, "levels": self.quantile_levels})
+        spec, sizes = self._pass_levels(), (self.lookback, horizon, channels)
         covariates = list(self.covariates)
         if not covariates:
             backbone = spec.build(*sizes)
@@ -99,10 +100,26 @@ class ModelConfig:
         parameters = {**spec.parameters, "covariates": len(covariates)}
         return ModuleSpec(spec.path, parameters).build(*sizes)
 
+    def _pass_levels(self) -> ModuleSpec:
+        """Return the backbone's spec, with the model's levels if it has quantiles of its own."""
+        spec, levels = self.backbone, self.quantile_levels
+        if not levels or not self._accepts_levels:
+            return spec
+        given = tuple(spec.parameters.get("levels", ()))
+        if given and given != levels:
+            raise InputError(
+                f"{spec.name} got levels={list(given)}, but loss quantile has {list(levels)}. "
+                "Leave one of them out."
+            )
+        return ModuleSpec(spec.path, {**spec.parameters, "levels": levels})
 
-def _check_can_learn_quantiles(backbone: nn.Module, name: str) -> None:
-    """Raise InputError for backbones that are not trained by gradient."""
-    if isinstance(backbone, Ridge) or not any(True for _ in backbone.parameters()):
+
+def _check_has_quantiles(backbone: nn.Module, name: str) -> None:
+    """Raise InputError for backbones that neither have quantiles nor are trained by gradient."""
+    if getattr(backbone, "accepts_levels", False):
+        return
+    is_trained = any(weights.requires_grad for weights in backbone.parameters())
+    if isinstance(backbone, Ridge) or not is_trained:
         reason = "is solved for the mean" if isinstance(backbone, Ridge) else "has nothing to train"
         raise InputError(
             f"{name} {reason}, so it can't be trained with loss quantile. Leave the loss out: "
