@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from revin_forecast.backbones import ETS, Linear
+from revin_forecast.backbones import ETS, Linear, Pretrained
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
@@ -30,13 +30,14 @@ def sample_growth():
     return 5 * np.exp(0.05 * np.arange(100)[:, None] + noise)
 
 
+@pytest.mark.parametrize("kind", [ETS, Pretrained])
 @pytest.mark.parametrize("targets", [None, (0, 2)])
-def test_ets_forecasts_on_logarithms_of_the_data(targets):
+def test_forecasts_on_logarithms_of_the_data(targets, kind):
     values = sample_growth()
     values[:, 2] -= 20  # begins below zero
-    model, split = fit(partial(ETS, logs=True), Identity, values, targets=targets)
+    model, split = fit(partial(kind, logs=True), Identity, values, targets=targets)
     past = torch.from_numpy(values[-24:])
-    raw = ETS(24, 4, 3, logs=True)
+    raw = kind(24, 4, 3, logs=True)
     expected = raw(past[None])[0] if targets is None else raw(past[None])[0][:, list(targets)]
     scaled = torch.from_numpy(split.standardizer.transform(values[-24:]))
     forecast = model(scaled[None])[0].numpy()
@@ -47,12 +48,14 @@ def test_ets_forecasts_on_logarithms_of_the_data(targets):
     np.testing.assert_allclose(forecast * scale + mean, expected.numpy(), rtol=1e-8)
 
 
+@pytest.mark.parametrize("kind", [ETS, Pretrained])
 @pytest.mark.parametrize("normalizer", [RevIN, MeanScale])
-def test_ets_on_logarithms_refuses_normalizers_that_move_its_zero(normalizer):
-    message = f"which value stands for 0, but {normalizer.__name__} changes it.*Identity"
+def test_logarithms_refuse_normalizers_that_move_their_zero(normalizer, kind):
+    name = normalizer.__name__
+    message = f"{kind.__name__} with .* which value stands for 0, but {name} changes it.*Identity"
     with pytest.raises(InputError, match=message):
-        fit(partial(ETS, logs=True), normalizer, sample_growth())
-    assert fit(ETS, normalizer, sample_growth())[0].backbone.logs is False
+        fit(partial(kind, logs=True), normalizer, sample_growth())
+    assert fit(kind, normalizer, sample_growth())[0].backbone.logs is False
 
 
 def test_log_mean_is_on_logarithms_of_the_data():
