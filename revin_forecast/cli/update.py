@@ -79,11 +79,15 @@ def describe_update(fitted: "FittedModel", folder: Path) -> list[str]:
     held = f"{pluralize(facts['stored_rows'], 'row')}, {size} in all, for further updates"
     if facts["summed_rows"]:
         held = f"sums over {facts['summed_rows']:,} rows and the last {held}"
+    verb = "solved on"
+    kept = f"look-backs, penalties, weights and intervals are those of the fit until {fitted_until}"
+    if "zero_shot" in summary:
+        verb, kept = "forecasts from", "nothing was fitted; the season stays"
     return [
-        f"{pluralize(facts['added'], 'row')} added{let_out}; solved on {summary['rows']:,} rows of "
+        f"{pluralize(facts['added'], 'row')} added{let_out}; {verb} {summary['rows']:,} rows of "
         f"{summary['series']} series, {first} to {last}, in {facts['seconds']:.2f} s",
         *describe_notes(facts["notes"]),
-        f"look-backs, penalties, weights and intervals are those of the fit until {fitted_until}",
+        kept,
         f"{folder}: holds {held}",
     ]
 

@@ -7,7 +7,7 @@ import torch
 
 from revin_forecast.backbones.pretrained import Pretrained
 from revin_forecast.backbones.target_channels import unwrap
-from revin_forecast.data.formatting import format_names, pluralize
+from revin_forecast.data.formatting import pluralize
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
@@ -144,10 +144,9 @@ def _list_notes(config: ForecasterConfig, series: Series) -> list[str]:
     counts = series.observed.sum(axis=0)
     short = [name for name, count in zip(series.names, counts, strict=True) if count < MIN_ROWS]
     if short:
+        listed = short[0] if len(short) == 1 else f"{len(short):,} series"
         verb = "has" if len(short) == 1 else "have"
-        notes.append(
-            f"{format_names(short)} {verb} fewer than {MIN_ROWS} values: the forecast is rough"
-        )
+        notes.append(f"{listed} {verb} fewer than {MIN_ROWS} values: the forecast is rough")
     calendar = next(iter(list_calendar_seasons(series.frequency)), 1)
     if calendar > MAX_SEASON and not config.selection.season:
         notes.append(

@@ -37,6 +37,7 @@ class Forecaster(FittedForecaster):
         backbone: "auto" combines exponential smoothing, closed-form linear maps and naive
             forecasts, weighed by their errors on past rows (see `revin_forecast.selection`); or a
             class called with (lookback, horizon, channels), or a functools.partial of one.
+            `Pretrained` needs no fit, and 8 rows.
         normalizer: a class called with (channels), or a functools.partial of one; None: selected
             automatically, or RevIN if the backbone is named.
         training: settings for a backbone that is trained.
@@ -89,7 +90,8 @@ class Forecaster(FittedForecaster):
     ) -> "Forecaster":
         """Fit on a table; its last fifth (at least one horizon) serves as validation.
 
-        The automatic choice weighs models of a short table at expanding origins instead.
+        The automatic choice weighs models of a short table at expanding origins instead. The
+        backbone `Pretrained` is not fitted: the table is read, and its season is found.
 
         If there are other series, the automatic choice does not forecast columns of 0 and 1, unless
         `read_series(table, target=...)` named them; `fitted.summary["left_out"]` lists them.

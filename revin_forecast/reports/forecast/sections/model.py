@@ -16,6 +16,11 @@ def render_selection(content: ReportContent) -> Markup:
         f"The model was specified: {config.backbone.name} with {config.normalizer.name}, "
         f"look-back {config.lookback}. No other was tried"
     )
+    if "zero_shot" in summary:
+        reason += (
+            ". Nothing was fitted: the network was trained on synthetic series alone, before it "
+            "saw this table"
+        )
     fit_facts = {
         key.replace("_", " "): value
         for key, value in summary["fit"].items()
