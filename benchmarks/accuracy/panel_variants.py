@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks.accuracy.panel_tasks import PanelTask
 from revin_forecast.backbones import smoothing_grid, smoothing_weights
 from revin_forecast.backbones.ets import SmoothingForecast
-from revin_forecast.selection import local_models, short_maps
+from revin_forecast.selection import local_models, member_weights, short_maps
 from revin_forecast.selection.expanding_origins import choose_origins
 from revin_forecast.selection.local_models import (
     LAST_SEASON,
@@ -66,11 +66,11 @@ MEMBERS = "members (ETS, map, seasonal naive)"
 WEIGHTS = "weights (by error)"
 VARIANTS = (
     SHIPPED,
-    *_vary(local_models, "SHARPNESS", "power of the error in the weights", 2, 4, 16),
-    *_vary(local_models, "SHRINKAGE_WINDOWS", "windows that shrink the weights", 0, 8),
+    *_vary(member_weights, "SHARPNESS", "power of the error in the weights", 2, 4, 16),
+    *_vary(member_weights, "SHRINKAGE_WINDOWS", "windows that shrink the weights", 0, 8),
     # Power 0 makes all weights equal, and a very large one leaves the best member.
-    Variant(WEIGHTS, "equal", ((local_models, "SHARPNESS", 0.0),)),
-    Variant(WEIGHTS, "best member alone", ((local_models, "SHARPNESS", 1e6),)),
+    Variant(WEIGHTS, "equal", ((member_weights, "SHARPNESS", 0.0),)),
+    Variant(WEIGHTS, "best member alone", ((member_weights, "SHARPNESS", 1e6),)),
     Variant(MEMBERS, "without seasonal naive", excluded=(LAST_SEASON,)),
     Variant(MEMBERS, "without map", excluded=MAPS),
     Variant(MEMBERS, "ETS alone", excluded=(LAST_SEASON, *MAPS)),

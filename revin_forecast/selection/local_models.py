@@ -11,6 +11,7 @@ from torch import Tensor
 from revin_forecast.backbones.ets import SmoothingForecast, forecast_by_smoothing
 from revin_forecast.backbones.smoothing_grid import SmoothingGrid
 from revin_forecast.normalizers.log_mean import MAX_LOG_GROWTH
+from revin_forecast.selection.member_weights import average_known, weigh_members
 from revin_forecast.selection.short_maps import Maps, ShortWindows
 
 MAX_ROWS = 1000
@@ -19,16 +20,6 @@ MAX_SEPARATE_ROWS = 12
 """Most rows that are smoothed again for each origin: the first states see most of so few."""
 MAX_SOLVES = 5
 """Number of origins at which short maps are solved; the others use the latest before them."""
-SHARPNESS = 8.0
-"""Power of the relative error in the weights."""
-SHRINKAGE_WINDOWS = 2.0
-"""Number of separate windows at which a member's measured advantage counts half."""
-ERROR_FLOOR = 0.1
-"""Share of the median error below which errors are equally good."""
-ROUNDING_ERROR = 1e-12
-"""Errors below this are equally good."""
-MIN_WEIGHT = 0.02
-"""Weights below this are dropped."""
 
 SMOOTHING, OWN_MAP, SHARED_MAP = "ETS", "linear map", "shared linear map"
 LAST_SEASON, LAST_VALUE = "seasonal naive", "naive"
@@ -92,13 +83,14 @@ class LocalCombination:
     """Whether short maps are on logarithms."""
     methods: tuple[str, ...]
     """Exponential smoothing with the largest weight, such as "ETS(A,Ad,A) on log"."""
+    distances: Float[Tensor, "grid horizon series"] | None = None
+    """Distances of a member's own quantiles to its median, from the end; NaN for a series without,
+    None if no member has quantiles."""
 
     @property
     def residuals(self) -> Forecasts:
-        """Errors of the weighted mean; members without a forecast count as the first one."""
-        errors = torch.where(self.errors.isfinite(), self.errors, self.errors[:1])
-        mean = (self.weights[:, None, None] * errors.nan_to_num(0)).sum(0)
-        return mean.where(self.errors[0].isfinite(), torch.nan)
+        """Errors of the weighted mean of the members that have a forecast."""
+        return average_known(self.errors, self.weights)
 
 
 def combine_local_models(
@@ -122,7 +114,7 @@ def combine_local_models(
     own, own_maps = _forecast_short_maps(OWN_MAP, block, windows, on_logs, shared=False)
     shared, shared_maps = _forecast_short_maps(SHARED_MAP, block, windows, on_logs, shared=True)
     members += [own, shared, _repeat_season(block), *further, _repeat_value(block)]
-    errors = torch.stack([_compute_errors(block, member.at_origins) for member in members])
+    errors = torch.stack([compute_errors(block, member.at_origins) for member in members])
     weights = _weigh_members(block, members, errors)
     share = compute_own_share(weights[1], weights[2]).reshape(-1, 1, 1)
     return LocalCombination(
@@ -249,7 +241,7 @@ def _find_last_values(block: SeriesBlock) -> Float[Tensor, "times series"]:
     )
 
 
-def _compute_errors(
+def compute_errors(
     block: SeriesBlock, forecasts: Forecasts
 ) -> Float[Tensor, "windows horizon series"]:
     """Return truth minus forecast; NaN where one is unknown. No origin: one window of NaN."""
@@ -262,36 +254,7 @@ def _compute_errors(
 def _weigh_members(
     block: SeriesBlock, members: Sequence[LocalForecasts], errors: Tensor
 ) -> Float[Tensor, "members series"]:
-    """Return weights exp(-p g) of the mean log error relative to the first member.
-
-    g is the mean over origins of ln(error / error of the first member), each the mean absolute
-    error over the horizon where both are known. Every window counts the same, whatever its size, so
-    one strike or one break does not decide. With few separate windows, g is shrunk to 0.
-    """
-    first = errors[0]
-    advantages = []
-    for error in errors:
-        both = error.isfinite() & first.isfinite()
-        size, first_size = (
-            torch.where(both, part.abs(), torch.nan).nanmean(1) for part in (error, first)
-        )
-        floor = ERROR_FLOOR * ((size + first_size) / 2).nanmedian(0).values
-        # Values are of order 1, so smaller errors are rounding.
-        floor = floor.nan_to_num(0) + ROUNDING_ERROR
-        log_ratio = ((size + floor) / (first_size + floor)).log()
-        advantages.append(log_ratio.nanmean(0).nan_to_num(0))
-    measured = torch.stack(advantages)
-    series = measured.shape[1]
-    # Like series inform each other; a single one has only its own windows.
-    typical = measured.mean(1, keepdim=True) * (series / (series + 3) if series > 2 else 0)
-    windows = block.window_count
-    advantage = (windows * measured + SHRINKAGE_WINDOWS * typical) / (windows + SHRINKAGE_WINDOWS)
-    scores = -SHARPNESS * advantage
     is_usable = torch.stack(
         [member.final.isfinite().all(0) & (not member.is_baseline) for member in members]
     )
-    is_measured = torch.stack([error.isfinite().flatten(0, 1).any(0) for error in errors])
-    is_measured[0] = True
-    weights = torch.softmax(scores.masked_fill(~(is_usable & is_measured), -torch.inf), 0)
-    weights = torch.where(weights < MIN_WEIGHT, 0, weights)
-    return weights / weights.sum(0)
+    return weigh_members(errors, is_usable, block.window_count)

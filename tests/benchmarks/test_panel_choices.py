@@ -13,7 +13,7 @@ from benchmarks.accuracy.panel_scores import SeriesScores
 from benchmarks.accuracy.panel_tasks import PanelTask
 from benchmarks.accuracy.panel_variants import SHIPPED, VARIANTS, forecast_variants
 from benchmarks.pages.figures import draw_figure
-from revin_forecast.selection import local_models
+from revin_forecast.selection import local_models, member_weights
 from revin_forecast.selection.select_local import select_local
 from tests.support.evidence_pages import read_committed, repeat_page
 
@@ -80,7 +80,7 @@ def test_the_shipped_rules_are_those_of_the_package():
 
 
 def test_each_variant_changes_the_forecast_of_some_series_and_leaves_the_package_as_it_was():
-    shipped = local_models.SHARPNESS, local_models._smooth, local_models._weigh_members
+    shipped = member_weights.SHARPNESS, local_models._smooth, local_models._weigh_members
     seen = set()
     for entry in SERIES:
         made = forecast_by_name(make_task(entry))
@@ -88,7 +88,7 @@ def test_each_variant_changes_the_forecast_of_some_series_and_leaves_the_package
         seen |= {name for name, forecast in made.items() if not np.allclose(forecast, first)}
     assert seen == {f"{v.rule}: {v.value}" for v in VARIANTS[1:]}
     assert shipped == (
-        local_models.SHARPNESS,
+        member_weights.SHARPNESS,
         local_models._smooth,
         local_models._weigh_members,
     )

@@ -12,13 +12,12 @@ from revin_forecast.selection.local_models import (
     LAST_VALUE,
     OWN_MAP,
     SHARED_MAP,
-    SHARPNESS,
-    SHRINKAGE_WINDOWS,
     SMOOTHING,
     LocalForecasts,
     SeriesBlock,
     combine_local_models,
 )
+from revin_forecast.selection.member_weights import SHARPNESS, SHRINKAGE_WINDOWS
 
 
 def make_block(values, season=1, horizon=3, origins=None):
