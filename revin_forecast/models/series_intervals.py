@@ -33,6 +33,8 @@ SHAPE_SHRINKAGE_WINDOWS = 8.0
 """Number of windows at which the errors' own quantiles weigh as much as those of Student's t."""
 NORMAL_DEVIATION = 1.2533
 """Standard deviation of a normal distribution with the mean absolute value 1: sqrt(pi / 2)."""
+EXPECTED_WINDOWS = 8.0
+"""Number of windows at which measured distances weigh as much as those that a member expects."""
 ASSUMED_SPREAD = 0.25
 """Spread in amplitudes of a series without any error, if no other series has one."""
 
@@ -45,6 +47,10 @@ class SeriesIntervals(Intervals):
     more and the growth g drawn to .5, that of a random walk. The quantile of |e| / spread is
     between that of all errors and that of Student's t, which decides if windows are few. So every
     series with a forecast has intervals, at any level. They are symmetric.
+
+    A member of the forecast with quantiles of its own knows what spread to expect after a window
+    like the last one. Its distances and the measured ones are averaged in logarithms, the measured
+    ones with the weight n / (n + 8) for n windows without overlap.
 
     An error grows with the square root of the series' amplitude, the mean size of the last rows.
     """
@@ -102,6 +108,7 @@ class SeriesIntervals(Intervals):
         zero: Float[Tensor, " channels"],
         window_count: Array,
         gaps: Float[Tensor, "windows channels"] | None = None,
+        expected: Array | None = None,
     ) -> "SeriesIntervals":
         """Calibrate on errors at some origins.
 
@@ -112,6 +119,8 @@ class SeriesIntervals(Intervals):
             zero: value that stands for 0.
             window_count: (channels,) number of windows without overlap.
             gaps: steps from the last observed value to each origin; None: 0.
+            expected: (grid, horizon, channels) distances of a member's quantiles to its median; NaN
+                for a channel without, None: no member has any.
         """
         ratio = bound_ratio(amplitudes / reference)
         relative = (residuals / ratio.sqrt().unsqueeze(1)).numpy()
@@ -119,7 +128,7 @@ class SeriesIntervals(Intervals):
         weight = _weigh_errors(relative)
         spread, growth = _fit_spread(relative / stretch**TYPICAL_GROWTH, weight, reference.numpy())
         relative = relative / stretch**growth
-        source = partial(_calibrate, relative, weight, spread, window_count)
+        source = partial(_calibrate, relative, weight, spread, window_count, expected)
         return cls(
             source,
             reference,
@@ -160,7 +169,9 @@ def _weigh_errors(residuals: Array) -> Array:
     return np.isfinite(residuals) * np.exp(-RECENCY * age).reshape(-1, 1, 1)
 
 
-def _calibrate(residuals: Array, weight: Array, spread: Array, window_count: Array) -> Array:
+def _calibrate(
+    residuals: Array, weight: Array, spread: Array, window_count: Array, expected: Array | None
+) -> Array:
     """Return the scores at each level of the grid, (grid, horizon, channels) float32."""
     size = np.abs(np.where(weight > 0, residuals, 0))
     relative = size / np.where(spread > 0, spread, 1)
@@ -179,7 +190,24 @@ def _calibrate(residuals: Array, weight: Array, spread: Array, window_count: Arr
             )
             scores[index] = factor * spread
             scores[len(QUANTILE_GRID) - 1 - index] = -scores[index]
-    return scores
+    if expected is None:
+        return scores
+    # Without any error, the spread is a guess.
+    known_windows = np.where(cumulative[-1] > 0, window_count, 0)
+    return _average_distances(scores, expected, known_windows).astype(np.float32)
+
+
+def _average_distances(measured: Array, expected: Array, window_count: Array) -> Array:
+    """Return the weighted geometric means of measured and expected distances to the forecast.
+
+    A measured distance of 0 stays: the series repeats itself exactly.
+    """
+    share = window_count / (window_count + EXPECTED_WINDOWS)
+    measured_size, expected_size = np.abs(measured), np.abs(expected)
+    has_both = (measured_size > 0) & (expected_size > 0)  # NaN is not
+    logs = share * np.log(np.where(has_both, measured_size, 1))
+    logs += (1 - share) * np.log(np.where(has_both, expected_size, 1))
+    return np.where(has_both, np.sign(measured) * np.exp(logs), measured)
 
 
 def _fit_spread(residuals: Array, weight: Array, reference: Array) -> tuple[Array, Array]:
