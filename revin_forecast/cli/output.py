@@ -229,7 +229,9 @@ def format_selection_table(selection: dict[str, Any]) -> list[str]:
     ]
     for row in shown:
         name = f"{row['model']:<{width}}{row['normalizer']:<13}{row['lookback']:>9}"
-        lines.append(f"  {name}{row['mase']:>9.4f}{row['share']:>8.0%}")
+        # A member may have had too few rows before every origin.
+        mase = "-" if row["mase"] is None else f"{row['mase']:.4f}"
+        lines.append(f"  {name}{mase:>9}{row['share']:>8.0%}")
     if len(rows) > len(shown):
         hidden_share = 1 - sum(row["share"] for row in shown)
         together = f", with {hidden_share:.0%} together" if hidden_share > ZERO_PERCENT else ""

@@ -142,7 +142,9 @@ def _select(
     chosen = config.selection.season
     season = chosen[0] if chosen else choose_main_season(values, series.frequency)
     measured = np.where(series.observed, series.values, np.nan)
-    task = SeriesTask(measured, standardizer, season, _start_config(config, series))
+    has_network = not config.selection.without_pretrained
+    start = _start_config(config, series)
+    task = SeriesTask(measured, standardizer, season, start, has_network)
     with progress("choosing models of single series"):
         return select_series_models(task) if table is None else add_series_models(task, table)
 

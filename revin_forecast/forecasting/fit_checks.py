@@ -226,7 +226,11 @@ def find_settings_without_effect(
         reason = f"{config.backbone.name} is not trained by gradient descent"
         sentences.append(_format_without_effect(changed, reason))
     if config.backbone is not None:
-        chosen = {"--effort": is_thorough, "--budget": config.selection.budget is not None}
+        chosen = {
+            "--effort": is_thorough,
+            "--budget": config.selection.budget is not None,
+            "--without-pretrained": config.selection.without_pretrained,
+        }
         given = [flag for flag, is_given in chosen.items() if is_given]
         if given:
             verb = "have" if len(given) > 1 else "has"

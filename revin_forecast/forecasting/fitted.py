@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from revin_forecast.backbones import ETS
-from revin_forecast.backbones.pretrained import Pretrained
+from revin_forecast.backbones import ETS, Pretrained
 from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.data.covariates import KnownColumns
 from revin_forecast.data.reading.rows.frequency import default_season
@@ -69,14 +68,19 @@ class FittedModel:
     @property
     def takes_whole_history(self) -> bool:
         """Whether the model reads all rows it was fitted on, however many these are."""
-        return self.smooths_whole_history or isinstance(unwrap(self.model.backbone), Pretrained)
+        is_pretrained = isinstance(unwrap(self.model.backbone), Pretrained)
+        return is_pretrained or self._has_member(ETS, Pretrained)
 
     @property
     def smooths_whole_history(self) -> bool:
-        """Whether a member of the automatic choice smooths all rows, one after the other."""
+        """Whether a member smooths all rows, one after the other."""
+        return self._has_member(ETS)
+
+    def _has_member(self, *kinds: type) -> bool:
+        """Return whether a member of the automatic choice has a backbone of some classes."""
         combination = self.find_combination()
         return combination is not None and any(
-            isinstance(member.backbone, ETS) for member in combination.members
+            isinstance(member.backbone, kinds) for member in combination.members
         )
 
     @property

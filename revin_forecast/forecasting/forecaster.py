@@ -34,10 +34,10 @@ class Forecaster(FittedForecaster):
     Args:
         horizon: steps to forecast.
         lookback: number of past steps used for each forecast; None: selected automatically.
-        backbone: "auto" combines exponential smoothing, closed-form linear maps and naive
-            forecasts, weighed by their errors on past rows (see `revin_forecast.selection`); or a
-            class called with (lookback, horizon, channels), or a functools.partial of one.
-            `Pretrained` needs no fit, and 8 rows.
+        backbone: "auto" combines exponential smoothing, closed-form linear maps, a pretrained
+            network and naive forecasts, weighed by their errors on past rows (see
+            `revin_forecast.selection`); or a class called with (lookback, horizon, channels), or a
+            functools.partial of one. `Pretrained` needs no fit, and 8 rows.
         normalizer: a class called with (channels), or a functools.partial of one; None: selected
             automatically, or RevIN if the backbone is named.
         training: settings for a backbone that is trained.
@@ -45,7 +45,7 @@ class Forecaster(FittedForecaster):
             that take them: "holiday:DE" or "holiday:DE-BY" (a country's holidays), "calendar"
             (features that fit the table's step), one calendar feature ("hour", "weekday", ...),
             "step" (the running number), or columns of the table, which are then not forecast.
-        selection: seasons, effort and time budget of the automatic choice.
+        selection: seasons, effort, time budget and members of the automatic choice.
 
     >>> import numpy as np, pandas as pd
     >>> dates = pd.date_range("2024-01-01", periods=60, freq="D")

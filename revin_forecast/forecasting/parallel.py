@@ -120,8 +120,8 @@ def _is_channel_independent(model: nn.Module) -> bool:
     """Return whether each channel's forecast depends on that channel only."""
     if isinstance(model, Reversible):
         return not model.normalizer.mixes_channels and _is_channel_independent(model.backbone)
+    if getattr(model, "channel_independent", False):
+        return True
+    # Otherwise its members must be; a module that does not declare it may mix channels.
     members = getattr(model, "members", None)
-    if isinstance(members, nn.ModuleList):
-        return all(map(_is_channel_independent, members))
-    # A module that does not declare it may mix channels.
-    return bool(getattr(model, "channel_independent", False))
+    return isinstance(members, nn.ModuleList) and all(map(_is_channel_independent, members))

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from revin_forecast.backbones import ETS
-from revin_forecast.backbones.pretrained import Pretrained
+from revin_forecast.backbones import ETS, Pretrained
 from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.closed_form.refit_ridge import refit_ridge
 from revin_forecast.data.reading.read_series import TableLike
@@ -123,11 +122,11 @@ def _add_rows(
 
 
 def _find_fixed_lookback(fitted: FittedModel) -> int:
-    """Return the longest look-back that stays as it is; smoothing takes all rows that there are."""
+    """Return the longest look-back that stays as it is, of members that do not see all rows."""
     if fitted.find_combination() is None:
         return fitted.config.lookback
     members = fitted.config.backbone.parameters["members"]
-    fixed = [int(member["lookback"]) for member in members if not _is_smoothing(member)]
+    fixed = [int(member["lookback"]) for member in members if not _sees_all_rows(member)]
     return max(fixed, default=1)
 
 
@@ -154,7 +153,7 @@ def _lengthen_whole_history(
         return config, copy.deepcopy(fitted.model)
     rows = min(state.row_count, MAX_ROWS)
     members = [
-        {**member, "lookback": rows} if _is_smoothing(member) else dict(member)
+        {**member, "lookback": rows} if _sees_all_rows(member) else dict(member)
         for member in config.backbone.parameters["members"]
     ]
     lookback = max(int(member["lookback"]) for member in members)
@@ -170,8 +169,8 @@ def _rebuild(fitted: FittedModel, config: ModelConfig) -> Reversible:
     return model.eval()
 
 
-def _is_smoothing(member: dict[str, Any]) -> bool:
-    return issubclass(to_spec(member["backbone"]).import_class(), ETS)
+def _sees_all_rows(member: dict[str, Any]) -> bool:
+    return issubclass(to_spec(member["backbone"]).import_class(), ETS | Pretrained)
 
 
 def solve_again(fitted: FittedModel, state: UpdateState) -> None:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from revin_forecast.backbones import ETS
+from revin_forecast.backbones import ETS, Pretrained
 from revin_forecast.backbones.target_channels import TargetChannels, unwrap
 from revin_forecast.models.contributions import (
     Contributions,
@@ -63,6 +63,8 @@ def attribute_forecast(
         )
     if isinstance(module, ETS):
         return attribute_smoothing(module, window, scope)
+    if isinstance(module, Pretrained):
+        raise NotLinearError(find_class_name(module))
     if isinstance(module, Reversible):
         return _attribute_reversible(module, window, scope)
     return attribute_linear(

@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from revin_forecast.backbones import Backbone
+from revin_forecast.backbones import Backbone, Pretrained
 from revin_forecast.data.windows import WindowBatch
 from revin_forecast.errors import InputError
 from revin_forecast.models.reversible import Reversible, select_targets
@@ -231,14 +231,18 @@ def _build_member(description: Mapping[str, Any], horizon: int, channels: int) -
     normalizer = to_spec(description["normalizer"]).build(channels, **sizes)
     assert isinstance(normalizer, Normalizer)  # `Candidate` accepts no other
     member = Reversible(backbone, cast(Normalizer[Any], normalizer))
+    if isinstance(backbone, Pretrained):
+        # It takes differences in the type of the window and keeps its weights in float32.
+        return member
     tensors = (*member.parameters(), *member.buffers())
     return member.double() if any(tensor.dtype == torch.float64 for tensor in tensors) else member
 
 
 def _find_dtype(member: nn.Module) -> torch.dtype | None:
-    """Return the type of a member's numbers; None for a member without any, which takes all."""
+    """Return the finest type of a member's numbers; None without any, which takes all types."""
     tensors = (*member.parameters(), *member.buffers())
-    return next((tensor.dtype for tensor in tensors if tensor.dtype.is_floating_point), None)
+    types = [tensor.dtype for tensor in tensors if tensor.dtype.is_floating_point]
+    return max(types, key=lambda dtype: torch.finfo(dtype).bits, default=None)
 
 
 def to_spec(description: Any) -> ModuleSpec:

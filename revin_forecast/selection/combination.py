@@ -20,6 +20,7 @@ from revin_forecast.selection.local_members import (
     LocalMember,
     build_local_members,
     list_local_rows,
+    sort_rows,
 )
 from revin_forecast.selection.local_models import LAST_SEASON, LAST_VALUE, MAX_ROWS
 from revin_forecast.selection.refit_members import RefitSettings
@@ -49,6 +50,8 @@ class SeriesTask:
     """Steps in a season; 1 without one."""
     config: ModelConfig
     """Horizon, targets and training settings of the model."""
+    has_network: bool = True
+    """Whether the pretrained network is a member."""
 
     @property
     def amounts(self) -> np.ndarray:
@@ -63,7 +66,8 @@ class SeriesTask:
 
 def select_series_models(task: SeriesTask) -> SelectionResult:
     """Return a combination of models of single series, with its own weights for each."""
-    selection = select_local(task.amounts, task.season, task.config.horizon)
+    horizon = task.config.horizon
+    selection = select_local(task.amounts, task.season, horizon, has_network=task.has_network)
     members = build_local_members(selection, task.zero)
     return SelectionResult(
         **_build_combination(task, members),
@@ -86,7 +90,9 @@ def add_series_models(task: SeriesTask, table: SelectionResult) -> SelectionResu
         table: the combination selected for the whole table, with its validation windows.
     """
     further = _select_joint_windows(task, table)
-    selection = select_local(task.amounts, task.season, task.config.horizon, further)
+    selection = select_local(
+        task.amounts, task.season, task.config.horizon, further, task.has_network
+    )
     table_share = selection.weights[selection.names.index(TABLE_MODEL)]
     # A few per cent change little, and would make every forecast need a thousand rows.
     is_local = table_share < 1 - MIN_LOCAL_WEIGHT
@@ -204,4 +210,4 @@ def _join_leaderboards(
         if row["model"] != TABLE_MODEL
         and (row["share"] > 0 or not str(row["model"]).startswith(naive))
     ]
-    return sorted([*rows, *members], key=lambda row: row["mase"])
+    return sort_rows([*rows, *members])

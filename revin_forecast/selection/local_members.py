@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from revin_forecast.backbones import ETS, Ridge, SeasonalNaive
+from revin_forecast.backbones import ETS, Pretrained, Ridge, SeasonalNaive
 from revin_forecast.models.spec import ModuleFactory, ModuleSpec
 from revin_forecast.normalizers import Identity, LastValue, LogMean, RevIN
 from revin_forecast.selection.local_models import (
@@ -20,6 +21,7 @@ from revin_forecast.selection.local_models import (
     SHARED_MAP,
     SMOOTHING,
 )
+from revin_forecast.selection.pretrained_member import PRETRAINED
 from revin_forecast.selection.select_local import LocalSelection
 
 REPRESENTATIVE_SHARE = 0.5
@@ -54,16 +56,15 @@ def build_local_members(selection: LocalSelection, zero: np.ndarray) -> list[Loc
     on_logs, lookback = selection.on_logs, selection.maps.shape[2]
     zeros = torch.from_numpy(zero)
     is_positive = ((rows > 0) | ~rows.isfinite()).all(0)
-    smoothing = partial(ETS, season=season, logs=bool(is_positive.any()))
-    smoothing_state = {"backbone.zero": torch.where(is_positive, zeros, torch.nan)}
+    has_logs = bool(is_positive.any())
+    history = min(len(rows), MAX_ROWS)
+    smoothing = partial(ETS, season=season, logs=has_logs)
+    network = partial(Pretrained, season=season, logs=has_logs)
+    log_state = {"backbone.zero": torch.where(is_positive, zeros, torch.nan)} if has_logs else {}
     linear = partial(Ridge, per_channel=True)
     map_state = {"backbone.weight": torch.where(_per_series(map_weights > 0), selection.maps, 0)}
     members = [
-        LocalMember(
-            _describe(smoothing, Identity, min(len(rows), MAX_ROWS)),
-            weights[SMOOTHING],
-            smoothing_state if is_positive.any() else {},
-        ),
+        LocalMember(_describe(smoothing, Identity, history), weights[SMOOTHING], log_state),
         LocalMember(
             _describe(linear, partial(RevIN, affine=False), lookback),
             torch.where(on_logs, 0, map_weights),
@@ -81,37 +82,51 @@ def build_local_members(selection: LocalSelection, zero: np.ndarray) -> list[Loc
             {},
         ),
     ]
+    if PRETRAINED in weights:
+        description = _describe(network, Identity, history)
+        members.append(LocalMember(description, weights[PRETRAINED], log_state))
     return [member for member in members if bool((member.weights > 0).any())]
 
 
 def list_local_rows(selection: LocalSelection) -> list[dict[str, Any]]:
-    """Return a row of the leaderboard for each model of single series: name, MASE, mean share."""
+    """Return a row of the leaderboard for each model of single series: name, MASE, mean share.
+
+    A member without a forecast at any origin has no MASE, and is listed only if it has a share. No
+    row without any origin.
+    """
     lookback, season = selection.maps.shape[2], selection.season
     details = {
         SMOOTHING: (_name_smoothing(selection), "", min(len(selection.rows), MAX_ROWS)),
         OWN_MAP: (OWN_MAP, "mean", lookback),
         SHARED_MAP: (SHARED_MAP, "mean", lookback),
         LAST_SEASON: (f"{LAST_SEASON} ({season})", "", season),
+        PRETRAINED: (PRETRAINED, "", min(len(selection.rows), MAX_ROWS)),
     }
     rows = []
-    for name, mase, weight in zip(
-        selection.names, selection.score_members(), selection.weights, strict=True
-    ):
-        if not math.isfinite(mase):
+    scores = selection.score_members()
+    if not any(map(math.isfinite, scores)):
+        return []  # no origin
+    for name, mase, weight in zip(selection.names, scores, selection.weights, strict=True):
+        share = round(float(weight.mean()), 4)
+        if not (math.isfinite(mase) or share):
             continue  # no origin had enough rows before it
         title, level, steps = details.get(name, (name, "", 1))
-        share = round(float(weight.mean()), 4)
         rows.append(
             {
                 "model": title,
                 "normalizer": level,
                 "lookback": steps,
-                "mase": round(mase, 4),
+                "mase": round(mase, 4) if math.isfinite(mase) else None,
                 "share": share,
                 "seconds": round(selection.seconds, 3),
             }
         )
-    return sorted(rows, key=lambda row: row["mase"])
+    return sort_rows(rows)
+
+
+def sort_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of a leaderboard, best first; those without a MASE are last."""
+    return sorted(rows, key=lambda row: math.inf if row["mase"] is None else row["mase"])
 
 
 def _name_smoothing(selection: LocalSelection) -> str:

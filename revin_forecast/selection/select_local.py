@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -12,13 +12,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from revin_forecast.metrics.seasonal_scale import naive_scale
-from revin_forecast.models.series_intervals import SeriesIntervals, count_gap, measure_amplitude
-from revin_forecast.models.step_dependence import StepDependence
+from revin_forecast.models.series_intervals import SeriesIntervals
 from revin_forecast.selection.expanding_origins import (
     MIN_ROWS,
     choose_origins,
     split_by_length,
 )
+from revin_forecast.selection.local_calibration import calibrate_blocks
 from revin_forecast.selection.local_models import (
     LAST_SEASON,
     LAST_VALUE,
@@ -37,6 +37,7 @@ from revin_forecast.selection.naive_comparison import (
     compare_with_naive,
     join_comparisons,
 )
+from revin_forecast.selection.pretrained_member import add_network
 from revin_forecast.selection.short_maps import Maps, default_short_lookback
 from revin_forecast.selection.validation import MIN_SCALE
 
@@ -159,18 +160,15 @@ class LocalSelection:
         Args:
             zero: value of each channel in the final model's windows that stands for 0 here.
         """
-        parts = [_calibrate_block(block, combination) for block, combination in self.blocks]
-        reference, growth = (
-            torch.cat([getattr(part, name) for part in parts])[self.order]
-            for name in ("reference", "growth")
-        )
-        scores = partial(_join_scores, parts, self.order.numpy())
-        dependence = partial(_join_dependence, parts, self.order.numpy())
-        return SeriesIntervals(scores, reference, zero, growth, dependence_source=dependence)
+        return calibrate_blocks(self.blocks, zero, self.order.numpy())
 
 
 def select_local(
-    values: np.ndarray, season: int, horizon: int, further: FurtherForecasts | None = None
+    values: np.ndarray,
+    season: int,
+    horizon: int,
+    further: FurtherForecasts | None = None,
+    has_network: bool = True,
 ) -> LocalSelection:
     """Weigh models of single series in each channel, by their errors at expanding origins.
 
@@ -180,6 +178,7 @@ def select_local(
         season: steps in a season; 1 without one.
         horizon: steps to forecast.
         further: forecasts of another model, which decide the origins; None: no other model.
+        has_network: whether the pretrained network is a member.
     """
     start = time.perf_counter()
     last = len(values) if further is None else further.origins[0]
@@ -192,7 +191,8 @@ def select_local(
         block_values = rows[begin:, indices]
         origins = _choose_block_origins(block_values, season, part)
         block = SeriesBlock(block_values, horizon, season, origins, lookback)
-        blocks.append((block, combine_local_models(block, _to_member(part, block))))
+        combination = combine_local_models(block, _to_member(part, block))
+        blocks.append((block, add_network(block, combination) if has_network else combination))
         channels.append(indices)
     order = torch.from_numpy(np.argsort(np.concatenate(channels)))
     scale = naive_scale(rows, season, MIN_SCALE) if further is None else further.scale
@@ -266,28 +266,3 @@ def _mean_size(
 ) -> Float[Tensor, "members series"]:
     """Return the mean absolute error over origins and steps; NaN without one."""
     return errors.abs().flatten(1, 2).nanmean(1)
-
-
-def _calibrate_block(block: SeriesBlock, combination: LocalCombination) -> SeriesIntervals:
-    """Return intervals of a block's series."""
-    windows = [block.values[None, :origin] for origin in block.all_origins]
-    amplitudes = torch.cat([measure_amplitude(window) for window in windows])
-    gaps = torch.cat([count_gap(window).double() for window in windows])
-    count = np.full(block.values.shape[1], block.window_count)
-    last, residuals = amplitudes[-1], combination.residuals
-    # A block without origins has residuals of one window, which are unknown.
-    before = slice(len(residuals))
-    return SeriesIntervals.calibrate(
-        residuals, amplitudes[before], last, torch.zeros_like(last), count, gaps[before]
-    )
-
-
-def _join_scores(parts: Sequence[SeriesIntervals], order: np.ndarray) -> np.ndarray:
-    return np.concatenate([part.scores for part in parts], axis=2)[:, :, order]
-
-
-def _join_dependence(parts: Sequence[SeriesIntervals], order: np.ndarray) -> StepDependence:
-    dependences = [part.dependence for part in parts if part.dependence is not None]
-    common = np.concatenate([dependence.common for dependence in dependences])
-    decay = np.concatenate([dependence.decay for dependence in dependences])
-    return StepDependence(common[order], decay[order])

@@ -23,6 +23,8 @@ class SelectionSettings:
     budget: float | None = None
     """Seconds after which no further candidate is started; by default 20, or 600 with
     --effort thorough."""
+    without_pretrained: bool = False
+    """Leave out the pretrained network, which otherwise joins the models of single series."""
 
     def __post_init__(self):
         check_choice("effort", self.effort, get_args(Effort))
