@@ -51,9 +51,10 @@ Protocol. The 267 series and both origins are those of `--grid panel` of
 `benchmarks.accuracy.run`: at origin 1 the last `horizon` rows are held out, at origin 2 the
 `horizon` rows before them. Each series is forecast by itself with its season given. The rules are
 those of `revin_forecast.selection.local_models`, applied to the last 1,000 rows. A series that
-never was below zero has no forecast below zero. The row `Forecaster` has the public interface. It
-also finds the season, rounds whole numbers, and has a model for intermittent series and maps of the
-whole table for long ones; otherwise it agrees with `shipped rules`. The short series of a source
+never was below zero has no forecast below zero. The row `Forecaster` has the public interface,
+without the pretrained network. It also finds the season, rounds whole numbers, and has a model for
+intermittent series and maps of the whole table for long ones; otherwise it agrees with `shipped
+rules`. The short series of a source
 belong to its family. A rule has its shipped value in brackets.
 
 Columns. An error is the mean absolute scaled error (MASE). `/ naive` is the geometric mean over
@@ -101,7 +102,7 @@ def main(options: Options, page: EvidencePage) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     tasks = select_tasks(Path(catalog.data_folder(options.data_dir)) / "panel", options.quick)
-    rows = list(build_rows(measure_variants(tasks), score_series(forecast_default(tasks), tasks)))
+    rows = list(build_rows(measure_variants(tasks), score_series(forecast_default(tasks, True), tasks)))
     page.text = TEXT.format(result=describe_result(rows))
     for row in rows:
         page.add(row)

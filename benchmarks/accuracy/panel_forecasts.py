@@ -13,6 +13,7 @@ from benchmarks.accuracy.forecast_panel import LEVELS
 from benchmarks.accuracy.panel_tasks import PanelTask
 from revin_forecast import Forecaster
 from revin_forecast.errors import InputError
+from revin_forecast.selection.settings import SelectionSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,18 +48,25 @@ class PanelForecasts:
         )
 
 
-def forecast_default(tasks: Sequence[PanelTask]) -> PanelForecasts:
+def forecast_default(
+    tasks: Sequence[PanelTask], without_pretrained: bool = False
+) -> PanelForecasts:
     """Forecast each series by itself with `Forecaster(horizon)`, through the public interface.
 
     A series that the package refuses has no forecast, and one whose intervals it refuses has none;
     the reasons are in `errors`.
+
+    Args:
+        tasks: the series.
+        without_pretrained: whether the pretrained network is left out.
     """
     forecasts = PanelForecasts.make_empty(tasks)
-    _predict_frame(tasks[0])  # imports and caches are not timed
+    selection = SelectionSettings(without_pretrained=without_pretrained)
+    _predict_frame(tasks[0], selection)  # imports and caches are not timed
     for index, task in enumerate(tasks):
         start = time.process_time()
         try:
-            table, forecasts.errors[index] = _predict_frame(task)
+            table, forecasts.errors[index] = _predict_frame(task, selection)
         except InputError as error:
             forecasts.errors[index] = str(error)
             continue
@@ -74,10 +82,10 @@ def forecast_default(tasks: Sequence[PanelTask]) -> PanelForecasts:
     return forecasts
 
 
-def _predict_frame(task: PanelTask) -> tuple[pd.DataFrame, str]:
+def _predict_frame(task: PanelTask, selection: SelectionSettings) -> tuple[pd.DataFrame, str]:
     """Return a forecast, and why it has no intervals ("" if it has them)."""
     frame = pd.DataFrame({"ds": task.dates, "y": task.values})
-    forecaster = Forecaster(task.horizon).fit(frame)
+    forecaster = Forecaster(task.horizon, selection=selection).fit(frame)
     try:
         return forecaster.predict(level=LEVELS), ""
     except InputError as error:

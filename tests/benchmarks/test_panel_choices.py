@@ -72,7 +72,8 @@ def test_the_shipped_rules_are_those_of_the_package():
     task = make_task(SERIES[3])
     (forecast,) = forecast_variants(task, [SHIPPED])
     scale = np.std(task.values)
-    selection = select_local(task.values[:, None] / scale, task.season, task.horizon)
+    amounts = task.values[:, None] / scale
+    selection = select_local(amounts, task.season, task.horizon, has_network=False)
     ((_, combination),) = selection.blocks
     finals = torch.stack([member.final for member in combination.members]).nan_to_num(0)
     expected = scale * (combination.weights[:, None] * finals).sum(0)[:, 0]
