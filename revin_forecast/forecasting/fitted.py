@@ -73,15 +73,12 @@ class FittedModel:
 
     @property
     def smooths_whole_history(self) -> bool:
-        """Whether a member smooths all rows, one after the other."""
+        """Whether a member of the automatic choice smooths all rows, one after the other."""
         return self._has_member(ETS)
 
     def _has_member(self, *kinds: type) -> bool:
-        """Return whether a member of the automatic choice has a backbone of some classes."""
-        combination = self.find_combination()
-        return combination is not None and any(
-            isinstance(member.backbone, kinds) for member in combination.members
-        )
+        members = getattr(self.find_combination(), "members", ())
+        return any(isinstance(member.backbone, kinds) for member in members)
 
     @property
     def dtype(self) -> torch.dtype:
