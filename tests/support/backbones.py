@@ -16,6 +16,13 @@ def build_ets_with_logs(lookback, horizon, channels):
     return backbone
 
 
+def build_pretrained_with_logs(lookback, horizon, channels):
+    """Return a trainable Pretrained for which the values of standardized windows are positive."""
+    backbone = home.Pretrained(lookback, horizon, channels, season=6, logs=True, trainable=True)
+    backbone.zero.fill_(-8)
+    return backbone
+
+
 BACKBONES = {
     "Repeat": home.Repeat,
     "SeasonalNaive": partial(home.SeasonalNaive, season=5),
@@ -25,6 +32,8 @@ BACKBONES = {
     "ETS season": partial(home.ETS, season=12),
     "ETS logs": build_ets_with_logs,
     "TSB": home.TSB,
+    "Pretrained": partial(home.Pretrained, season=12),
+    "Pretrained logs": build_pretrained_with_logs,
     "Linear": home.Linear,
     "DLinear": home.DLinear,
     "Ridge": home.Ridge,
@@ -228,6 +237,12 @@ def patch_lm(lookback, _, __, patch=24, width=32, layers=2, tied=True):
     return words + layers * (12 * width**2 + 13 * width) + 2 * width + patch
 
 
+def pretrained(*_, inputs=248, step_inputs=68, forecasts=30, levels=9):
+    encoder = (inputs + 1) * 256 + 257 * 192 + 193 * 256 + 257 * 128
+    decoder = 129 * 128 + step_inputs * 128 + 129 * 96 + 97 * (forecasts + levels)
+    return encoder + decoder + forecasts
+
+
 def linear(lookback, horizon, _):
     return (lookback + 1) * horizon
 
@@ -241,6 +256,8 @@ PARAMETERS = {
     "ETS season": lambda *_: 0,
     "ETS logs": lambda *_: 0,
     "TSB": lambda *_: 0,
+    "Pretrained": pretrained,
+    "Pretrained logs": pretrained,
     "Linear": linear,
     "DLinear": lambda lookback, horizon, _: 2 * lookback * horizon + horizon,
     "Ridge": linear,
