@@ -201,8 +201,9 @@ class Pretrained(Backbone):
         """Return what `Reversible` maps to these quantiles: the inverse of `monotone_quantiles`."""
         middle = len(self.levels) // 2
         normal = [NormalDist().inv_cdf(level) for level in self.levels]
-        gaps = torch.tensor([high - low for low, high in pairwise(normal)]).to(quantiles)
-        units = (quantiles.diff(dim=2) * log(2) / gaps).clamp(min=SMALLEST_GAP)
+        gaps = torch.tensor([high - low for low, high in pairwise(normal)])
+        # Rounded in the same order, so that the mapping back is exact.
+        units = (quantiles.diff(dim=2) / (gaps / log(2)).to(quantiles)).clamp(min=SMALLEST_GAP)
         # log(exp(u) - 1), which neither overflows nor loses the digits of small u.
         distances = units + torch.log(-torch.expm1(-units))
         below, above = torch.split(distances, [middle, len(self.levels) - 1 - middle], dim=2)

@@ -1,4 +1,4 @@
-"""Models on logarithms get the value that stands for 0."""
+"""Models get the value that stands for 0, and quantiles without training if they have some."""
 
 from functools import partial
 
@@ -9,6 +9,7 @@ import torch
 from revin_forecast.backbones import ETS, Linear, Pretrained
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.errors import InputError
+from revin_forecast.models.reversible import Reversible
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import DDN, Identity, LogMean, MeanScale, RevIN
 from revin_forecast.training.fit import fit_model
@@ -20,7 +21,8 @@ SETTINGS = TrainingSettings(max_epochs=1)
 
 def fit(backbone, normalizer, values, **options):
     backbone, normalizer = ModuleSpec.from_class(backbone), ModuleSpec.from_class(normalizer)
-    config = ModelConfig(backbone, normalizer, 24, 4, SETTINGS, **options)
+    settings = options.pop("training", SETTINGS)
+    config = ModelConfig(backbone, normalizer, 24, 4, settings, **options)
     split = ChronologicalSplit(values, 60, 100, 100)
     return fit_model(config, split)[0], split
 
@@ -77,3 +79,19 @@ def test_other_sizes_of_a_normalizer_are_refused(name, size):
         fit(Linear, partial(DDN, **{name: 9}), sample_growth())
     model, _ = fit(Linear, partial(DDN, **{name: size}), sample_growth())
     assert model(torch.ones(1, 24, 3)).shape == (1, 4, 3)
+
+
+def test_pretrained_needs_no_training_and_may_be_trained_further():
+    values, levels = sample_growth()[:, :1], (0.1, 0.5, 0.9)
+    quantile = TrainingSettings(max_epochs=1, loss="quantile", levels=levels)
+    past = torch.randn(1, 24, 1, generator=torch.Generator().manual_seed(0)).cumsum(1)
+    expected = Reversible(Pretrained(24, 12, 1, levels=levels), Identity(1), levels)
+    model, _ = fit(Pretrained, Identity, values, training=quantile)
+    torch.testing.assert_close(model.quantiles(past), expected.quantiles(past))
+    trained, _ = fit(partial(Pretrained, trainable=True), Identity, values, training=quantile)
+    change = trained.quantiles(past) - expected.quantiles(past)
+    assert 0 < change.abs().max() < 1
+    with pytest.raises(
+        InputError, match=r"Pretrained got levels=\[0\.2, 0\.5, 0\.8\], but loss quan"
+    ):
+        fit(partial(Pretrained, levels=(0.2, 0.5, 0.8)), Identity, values, training=quantile)
