@@ -102,7 +102,8 @@ def main(options: Options, page: EvidencePage) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     tasks = select_tasks(Path(catalog.data_folder(options.data_dir)) / "panel", options.quick)
-    rows = list(build_rows(measure_variants(tasks), score_series(forecast_default(tasks, True), tasks)))
+    default = score_series(forecast_default(tasks, without_pretrained=True), tasks)
+    rows = list(build_rows(measure_variants(tasks), default))
     page.text = TEXT.format(result=describe_result(rows))
     for row in rows:
         page.add(row)
