@@ -19,7 +19,7 @@ from revin_forecast.serving.parse_request import ParsedRequest, parse_request
 from revin_forecast.serving.predict import DEFAULT_LEVELS, RequestForecast, respond
 from revin_forecast.serving.schemas import MAX_HORIZON, MAX_SEASON
 
-MAX_FORECAST_VALUES = 500_000
+MAX_FORECAST_VALUES = 250_000
 """Most series times steps of a request: several seconds of one core, and no gigabytes."""
 CARD_FIELDS = ("sha256", "generator_version", "parameters")
 """Fields of the model card in the description of the model."""

@@ -72,7 +72,7 @@ def test_the_model_and_its_limits_are_described(client):
     assert model["sha256"] == hashlib.sha256(WEIGHTS_PATH.read_bytes()).hexdigest()
     assert model["parameters"] == sum(len(weights.flatten()) for weights in load_weights())
     assert (model["min_rows"], model["max_horizon"], model["max_season"]) == (8, 366, MAX_SEASON)
-    assert model["max_forecast_values"] == 500_000
+    assert model["max_forecast_values"] == 250_000
     assert schemas.MAX_SEASON == MAX_SEASON
     document = client.get("/openapi.json").json()
     operation = document["paths"]["/forecast"]["post"]
