@@ -15,6 +15,7 @@ from revin_forecast.shift.runner.results import compile_results
 from revin_forecast.shift.runner.run_jobs import run_jobs
 from revin_forecast.shift.runner.store import RunStore
 from revin_forecast.shift.suite.datasets import prepare_dataset
+from revin_forecast.shift.suite.fingerprint import with_defaults
 from revin_forecast.shift.suite.suite import (
     DatasetConfig,
     ModelGrid,
@@ -81,11 +82,9 @@ def _make_suite(
     data_dir: str | None,
 ) -> Suite:
     identity = ModuleSpec.from_class(Identity)
-    normalizers = (
-        (model_config.normalizer,)
-        if model_config.normalizer == identity
-        else (model_config.normalizer, identity)
-    )
+    # By all parameters: the command line writes out the defaults of a class.
+    is_twin = with_defaults(model_config.normalizer) == with_defaults(identity)
+    normalizers = (identity,) if is_twin else (model_config.normalizer, identity)
     unit_stride = WindowConfig(model_config.lookback, model_config.horizon, 1)
     dataset = prepare_dataset(dataset_config, unit_stride, data_dir).shift_dataset
     stride = max(1, (dataset.steps - dataset.width + 1) // TARGET_WINDOWS)

@@ -42,6 +42,15 @@ def test_robustness_of_a_model_and_its_twin(table, capsys):
     assert sensor == sorted(sensor)  # RevIN also follows the wrong sensor
 
 
+def test_a_model_without_a_normalizer_is_its_own_twin(table, capsys):
+    command = ["evaluate", str(table), "--lookback", "28", "--horizon", "7", "--shifts", "level"]
+    assert main([*command, "--backbone", "Repeat", "--normalizer", "Identity"]) == 0
+    text = capsys.readouterr().out
+    assert "nan" not in text
+    steady = next(line.split() for line in text.splitlines() if line.startswith("level"))
+    assert (steady[1], steady[6]) == (steady[5], "1.00")
+
+
 def test_robustness_is_kept_in_a_folder(table, tmp_path, capsys):
     command = ["evaluate", str(table), "--lookback", "28", "--horizon", "7", "--json"]
     command += ["--shifts", "scale", "--out", str(tmp_path / "run")]
