@@ -31,6 +31,7 @@ TABLES = {
     "panel": AccuracyTable("panel", 1),
     "level": AccuracyTable("level", 1),
     "gift": AccuracyTable("gift", 1),
+    "zero-shot": AccuracyTable("zero_shot", 1),
 }
 """Values of `--grid`."""
 
@@ -52,20 +53,23 @@ TABLES = {
             "type": Path,
             "help": "folder for the peers of --grid product, panel and intermittent",
         },
+        "--weights": {"type": Path, "help": "file of weights to score, for --grid zero-shot"},
     },
 )
 def main(options: Options, page: EvidencePage) -> None:
     """Measure the rows of one table."""
     if options.peers and options.grid not in ("product", "panel", "intermittent"):
         raise InputError("--peers is for --grid product, panel and intermittent")
+    if options.weights and options.grid != "zero-shot":
+        raise InputError("--weights is for --grid zero-shot")
     if options.threads:
         torch.set_num_threads(options.threads)
     page.name = f"accuracy_{options.grid.replace('-', '_')}"
     table = import_module(f"benchmarks.accuracy.{TABLES[options.grid].module}")
     page.text = table.TEXT
     seeds = options.seeds or (1 if options.quick else TABLES[options.grid].seeds)
-    folders = [options.peers] if options.peers else []
-    planned = list(table.plan_rows(options.data, options.data_dir, options.quick, seeds, *folders))
+    paths = [path for path in (options.peers, options.weights) if path]
+    planned = list(table.plan_rows(options.data, options.data_dir, options.quick, seeds, *paths))
     order = [tuple(row.key.values()) for row in planned]
     record = page.folder / f"{page.name}.json"
     earlier = load_earlier_rows(record, page.environment) if options.missing else []

@@ -8,6 +8,8 @@ from plotly import graph_objects
 from benchmarks.evidence import Row
 from benchmarks.pages.dot_plot import COLOURS, DotPlot, Rows, apply_style
 from benchmarks.pages.level_figures import draw_level_risk
+from benchmarks.pages.panel_figures import draw_panel, draw_panel_choices
+from benchmarks.pages.zero_shot_figures import draw_ablations, draw_zero_shot
 
 CANNOT_TELL = "can't tell"
 MSE = "mean squared error (standardized)"
@@ -21,7 +23,6 @@ GIFT_MODELS = (
     "Chronos-Bolt-base",
     "Toto-2.0-4m",
 )
-PANEL_MODELS = ("AutoETS", "AutoARIMA", "AutoCES", "FLAIR", "fracast", "default")
 DOT_PLOTS: dict[str, DotPlot] = {
     "accuracy_backbones": DotPlot(
         "{backbone}",
@@ -194,35 +195,6 @@ def draw_gift(rows: Rows) -> graph_objects.Figure:
     return DotPlot("{task}", GIFT_MODELS, axis, panel="{score}", line=1).draw(drawn)
 
 
-def draw_panel(rows: Rows) -> graph_objects.Figure:
-    """Draw the error of some models over that of the seasonal naive one, by group and origin."""
-    groups: dict[tuple[str, str, int], Row] = {}
-    for row in rows:
-        frequency, family, origin = row["frequency"], row["family"], row["origin"]
-        name = frequency if family == "all" else f"{frequency}, {family}"
-        labels = {"group": name, "origin": origin}
-        group = groups.setdefault((frequency, family, origin), labels)
-        if row["/ naive"] is not None:
-            group[row["model"]] = float(row["/ naive"].split()[0])
-    plot = DotPlot(
-        "{group}", PANEL_MODELS, "MASE / seasonal naive", panel="origin {origin}", log=True, line=1
-    )
-    return plot.draw(list(groups.values()))
-
-
-def draw_panel_choices(rows: Rows) -> graph_objects.Figure:
-    """Draw the error of each variant over that of the shipped rules."""
-    columns = {"/ shipped, 1": "origin 1", "/ shipped, 2": "origin 2", "families": "by families"}
-    drawn: list[Row] = []
-    for row in rows[1:]:  # the first one is the seasonal naive, far away
-        cells = {name: row[column] for column, name in columns.items() if row[column]}
-        if cells:  # a row of names has none
-            ratios = {name: float(cell.split()[0]) for name, cell in cells.items()}
-            drawn.append({"label": f"{row['rule']}: {row['value']}".rstrip(": ")} | ratios)
-    axis = "MASE / that of the shipped rules"
-    return DotPlot("{label}", tuple(columns.values()), axis, line=1).draw(drawn)
-
-
 def draw_thread_count(rows: Rows) -> graph_objects.Figure:
     """Draw the time of a step for each number of threads."""
     columns = tuple(name for name in rows[0] if name.startswith("ms on "))
@@ -291,10 +263,12 @@ CUSTOM_FIGURES: dict[str, Callable[[Rows], graph_objects.Figure]] = {
     "accuracy_closed_form": draw_closed_form,
     "accuracy_gift": draw_gift,
     "accuracy_panel": draw_panel,
+    "accuracy_zero_shot": draw_zero_shot,
     "level_risk": draw_level_risk,
     "normalizer_audit": draw_normalizer_audit,
     "panel_choices": draw_panel_choices,
     "scaling": draw_scaling,
     "shift_verdicts": draw_shift_verdicts,
     "thread_count": draw_thread_count,
+    "zero_shot_ablations": draw_ablations,
 }

@@ -1,0 +1,168 @@
+"""The pretrained network with one part of it changed, for the ablations."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor, nn
+
+from revin_forecast.backbones import pretrained
+from revin_forecast.normalizers.revin import RevIN
+from revin_forecast.normalizers.statistics import LocationScale
+from revin_forecast.pretrained import network, training_state
+from revin_forecast.pretrained.gaps import fill_gaps, find_extent
+from revin_forecast.pretrained.load_weights import load_networks
+from revin_forecast.pretrained.loss import compute_pinball
+from revin_forecast.pretrained.network import PreparedSeries, SeriesReader, select_context
+from revin_forecast.pretrained.seasonal_index import SeasonalIndex
+from revin_forecast.pretrained.series_statistics import BINS, LAST_ROWS, describe_series
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The network with one part changed; without changes the shipped one."""
+
+    name: str
+    """Short name, also of the folder of its training."""
+    change: str
+    """Description of the change."""
+    replacements: tuple[tuple[Any, str, Any], ...] = ()
+    """(module or class, name, value) of everything that differs."""
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Build, train and run networks of this variant inside the block.
+
+        The package has no settings for its parts, so they are replaced; a name that no longer
+        exists is an error.
+        """
+        with ExitStack() as stack:
+            for place, name, value in self.replacements:
+                stack.enter_context(mock.patch.object(place, name, value))
+            yield
+
+
+@contextmanager
+def shipped_weights_replaced(path: Path | None) -> Iterator[None]:
+    """Let `Pretrained` read another file of weights inside the block; None: the shipped one."""
+    with ExitStack() as stack:
+        if path is not None:
+            read = partial(load_networks, path)
+            stack.enter_context(mock.patch.object(pretrained, "load_networks", read))
+        yield
+
+
+def describe_without_statistics(*described: Any) -> Tensor:
+    """Return the inputs of the encoder with 0 for all statistics of a series.
+
+    The last rows, the means of the history and the course of the season remain.
+    """
+    features = describe_series(*described)
+    kept = LAST_ROWS + 2 * BINS
+    return nn.functional.pad(features[:, :kept], (0, features.shape[1] - kept))
+
+
+def keep_season(filled: Tensor, observed: Tensor, extent: Any, season: int) -> SeasonalIndex:
+    """Return a seasonal index of 0, so that the season stays in the series.
+
+    The network still gets the length of the season and the values of the last three seasons.
+    """
+    zero = filled.new_zeros(len(filled))
+    return SeasonalIndex(filled.new_zeros(len(filled), season), zero, zero)
+
+
+def average_pinball(quantiles: Tensor, truth: Tensor, levels: Sequence[float]) -> Tensor:
+    """Return the mean pinball loss on the common scale, without weights of the series."""
+    return compute_pinball(quantiles, truth, levels).mean()
+
+
+class UnscaledReader(nn.Module):
+    """Prepare series in the units of their data: location 0 and scale 1."""
+
+    def __init__(self):
+        super().__init__()
+        self.reader = SeriesReader()
+
+    def forward(
+        self, values: Tensor, observed: Tensor, season: int, steps: Tensor
+    ) -> PreparedSeries:
+        """Prepare each series; see `SeriesReader.forward`."""
+        recent, known = select_context(values, observed, season)
+        filled = fill_gaps(torch.where(known, recent, 0), known)
+        # The inverse of the reader's own centring.
+        unit = network._measure_unit(filled, find_extent(known).valid)
+        self.reader.add_module("normalizer", _FixedScale(-filled[:, -1:] / unit, 1 / unit))
+        return self.reader(values, observed, season, steps)
+
+
+class _FixedScale(nn.Module):
+    """Location and scale that do not depend on the window."""
+
+    def __init__(self, location: Tensor, scale: Tensor):
+        super().__init__()
+        self.location, self.scale = location.unsqueeze(2), scale.unsqueeze(2)
+
+    def statistics(self, past: Tensor, observed: Tensor | None) -> LocationScale:
+        """Return the given location and scale."""
+        return LocationScale(self.location, torch.zeros_like(self.location), self.scale)
+
+
+def forecast_uncentred(
+    backbone: pretrained.Pretrained, values: Tensor, observed: Tensor, count: int
+) -> Tensor:
+    """Forecast a block of steps as `Pretrained` does, without subtracting the last value first."""
+    steps = torch.arange(1, count + 1)
+    given = values.float()
+    prepared = backbone.reader(given, observed, backbone.season, steps)
+    scaled = torch.stack([member(prepared, steps) for member in backbone.members]).mean(0)
+    return (prepared.location + prepared.scale * scaled).to(values.dtype)
+
+
+VARIANTS = (
+    Variant("full", "the shipped design"),
+    Variant(
+        "no statistics",
+        "the encoder sees rows and means, and no statistics",
+        ((network, "describe_series", describe_without_statistics),),
+    ),
+    Variant(
+        "season left in",
+        "no seasonal index; the length of the season and its last values remain inputs",
+        ((network, "estimate_seasonal_index", keep_season),),
+    ),
+    Variant(
+        "no normalizer",
+        "every series in the units of its data",
+        (
+            (network, "SeriesReader", UnscaledReader),
+            (pretrained, "SeriesReader", UnscaledReader),
+            (pretrained.Pretrained, "_forecast_block", forecast_uncentred),
+        ),
+    ),
+    Variant(
+        "RevIN", "mean and standard deviation of the window", ((network, "DifferenceScale", RevIN),)
+    ),
+    Variant(
+        "last value",
+        "last value and standard deviation of the window",
+        ((network, "DifferenceScale", partial(RevIN, statistic="last")),),
+    ),
+    Variant(
+        "plain loss",
+        "mean pinball on the common scale, not in units of the predicted width",
+        ((training_state, "compute_loss", average_pinball),),
+    ),
+    Variant(
+        "fewer weights",
+        "a fifth of the weights",
+        (
+            (network, "ENCODER_SIZES", (80, 64, 64, 48)),
+            (network, "DECODER_SIZES", (64, 48)),
+        ),
+    ),
+)
