@@ -22,18 +22,18 @@ from benchmarks.accuracy.panel_scores import (
 from benchmarks.accuracy.panel_tasks import PanelTask
 from benchmarks.accuracy.zero_shot_forecasts import forecast_tasks
 from benchmarks.accuracy.zero_shot_rows import score_gift_task, score_table
-from benchmarks.accuracy.zero_shot_training import BATCH, train_variants
+from benchmarks.accuracy.zero_shot_training import AVERAGE_DECAY, BATCH, train_variants
 from benchmarks.accuracy.zero_shot_variants import VARIANTS, shipped_weights_replaced
 from benchmarks.evidence import EvidencePage, Options, Row, measurement
 from revin_forecast.data.catalog import catalog
-from revin_forecast.pretrained.generator import GENERATOR_VERSION
+from revin_forecast.pretrained.generator import GENERATOR_VERSION, generate_series
 from revin_forecast.pretrained.learning_curve import SHAPES
 from revin_forecast.pretrained.load_weights import load_networks
-from revin_forecast.pretrained.synthetic_batches import BatchSettings, build_group
+from revin_forecast.pretrained.synthetic_batches import BatchSettings
 from revin_forecast.pretrained.training_state import PretrainingSettings
 from revin_forecast.utils.progress import progress_display
 
-STEPS = 1000
+STEPS = 800
 SYNTHETIC_SEED = 2**41
 """Seed of the synthetic series that are scored; the trainings and their curves have others."""
 SYNTHETIC_SERIES = 200
@@ -62,7 +62,7 @@ and `WQL / full` of WQL (GIFT). `80 %` is the percentage of held-out values insi
 
 where FOLDER keeps the trainings; an interrupted run continues there.
 """
-QUICK_BATCH = BatchSettings(groups=2, series=4, steps=4)
+QUICK_BATCH = BatchSettings(groups=2, series=4, steps=4, shapes=2, parts=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +123,10 @@ def build_tasks(series: int, shapes: tuple = SHAPES) -> list[PanelTask]:
     """Return synthetic series of each kind; those without a scale of MASE are left out."""
     tasks: list[PanelTask] = []
     for index, shape in enumerate(shapes):
-        steps = np.arange(1, shape.horizon + 1)
-        group = build_group(SYNTHETIC_SEED + index, series, shape.rows, shape.season, steps)
-        past = np.where(group.observed, group.values, np.nan).astype(float)
-        for values, future in zip(past, group.future.astype(float), strict=True):
-            dates = np.arange(shape.rows)
+        seed = SYNTHETIC_SEED + index
+        made = generate_series(seed, series, shape.rows, shape.horizon, shape.season)
+        dates = np.arange(shape.rows)
+        for values, future in zip(made.past.astype(float), made.future.astype(float), strict=True):
             tasks.append(PanelTask("", "synthetic", "MS", shape.season, 1, dates, values, future))
     return [task for task in tasks if np.isfinite(task.scale)]
 
@@ -174,7 +173,7 @@ def main(options: Options, page: EvidencePage) -> None:
         version=GENERATOR_VERSION,
         scored=SYNTHETIC_SERIES * len(SHAPES),
     )
-    settings = PretrainingSettings(steps=steps, batch=batch)
+    settings = PretrainingSettings(steps=steps, batch=batch, average_decay=AVERAGE_DECAY)
     with progress_display(verbose=not options.quick):
         paths = train_variants(VARIANTS, settings, 0, options.runs)
     sets = AblationSets(Path(catalog.data_folder(options.data_dir)), options.quick)

@@ -6,7 +6,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from benchmarks.accuracy.zero_shot_variants import Variant
-from revin_forecast.pretrained.synthetic_batches import BatchSettings, build_batch
+from revin_forecast.pretrained.synthetic_batches import BatchSettings, SyntheticBatches
 from revin_forecast.pretrained.training_state import (
     PretrainingSettings,
     TrainingState,
@@ -18,8 +18,10 @@ from revin_forecast.pretrained.training_state import (
 from revin_forecast.utils.progress import progress
 
 CHECKPOINT_STEPS = 50
-BATCH = BatchSettings(groups=4, series=64, steps=16)
-"""Half the series of the shipped training's steps: a short training gains more by more steps."""
+BATCH = BatchSettings(groups=4, series=64, steps=12)
+"""Half the series of the shipped training: a short training needs many small steps."""
+AVERAGE_DECAY = 0.99
+"""The average of the weights spans a share of the steps like that of the shipped training."""
 
 
 def train_variants(
@@ -36,12 +38,13 @@ def train_variants(
         paths[variant.name].mkdir(parents=True, exist_ok=True)
         with variant.applied():
             states.append(_load_state(settings, seed, _find_checkpoint(paths[variant.name])))
+    batches = SyntheticBatches(settings.batch, seed)
     # An interruption between two checkpoints leaves some variants ahead of others.
     first = min(state.step for state in states)
     with progress("training", settings.steps, "steps") as advance:
         advance(first, resumed=True)
         for index in range(first, settings.steps):
-            batch = build_batch(settings.batch, seed, index)
+            batch = batches[index]
             is_due = index + 1 == settings.steps or (index + 1) % CHECKPOINT_STEPS == 0
             for variant, state in zip(variants, states, strict=True):
                 if state.step == index:

@@ -16,8 +16,9 @@ from revin_forecast.normalizers.revin import RevIN
 from revin_forecast.normalizers.statistics import LocationScale
 from revin_forecast.pretrained import network, training_state
 from revin_forecast.pretrained.gaps import fill_gaps, find_extent
+from revin_forecast.pretrained.in_sample_errors import measure_errors
 from revin_forecast.pretrained.load_weights import load_networks
-from revin_forecast.pretrained.loss import compute_pinball
+from revin_forecast.pretrained.loss import MAX_ERROR, MIDDLE, compute_pinball
 from revin_forecast.pretrained.network import PreparedSeries, SeriesReader, select_context
 from revin_forecast.pretrained.seasonal_index import SeasonalIndex
 from revin_forecast.pretrained.series_statistics import BINS, LAST_ROWS, describe_series
@@ -67,6 +68,11 @@ def describe_without_statistics(*described: Any) -> Tensor:
     return nn.functional.pad(features[:, :kept], (0, features.shape[1] - kept))
 
 
+def hide_errors(*measured: Any) -> Tensor:
+    """Return equal errors of all simple forecasts in the series."""
+    return torch.ones_like(measure_errors(*measured))
+
+
 def keep_season(filled: Tensor, observed: Tensor, extent: Any, season: int) -> SeasonalIndex:
     """Return a seasonal index of 0, so that the season stays in the series.
 
@@ -78,6 +84,8 @@ def keep_season(filled: Tensor, observed: Tensor, extent: Any, season: int) -> S
 
 def average_pinball(quantiles: Tensor, truth: Tensor, levels: Sequence[float]) -> Tensor:
     """Return the mean pinball loss on the common scale, without weights of the series."""
+    middle = quantiles[..., levels.index(MIDDLE)].detach()
+    truth = middle + (truth - middle).clamp(-MAX_ERROR, MAX_ERROR)
     return compute_pinball(quantiles, truth, levels).mean()
 
 
@@ -127,8 +135,13 @@ VARIANTS = (
     Variant("full", "the shipped design"),
     Variant(
         "no statistics",
-        "the encoder sees rows and means, and no statistics",
+        "the encoder sees rows, means and the season only",
         ((network, "describe_series", describe_without_statistics),),
+    ),
+    Variant(
+        "no errors",
+        "the errors of the simple forecasts in the series are not seen",
+        ((network, "measure_errors", hide_errors),),
     ),
     Variant(
         "season left in",
