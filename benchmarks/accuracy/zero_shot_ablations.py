@@ -1,6 +1,6 @@
 """Ablations of the pretrained network: one part changed at a time, trained on the same series."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from benchmarks.accuracy.panel_scores import (
 from benchmarks.accuracy.panel_tasks import PanelTask
 from benchmarks.accuracy.zero_shot_forecasts import forecast_tasks
 from benchmarks.accuracy.zero_shot_rows import score_gift_task, score_table
-from benchmarks.accuracy.zero_shot_training import AVERAGE_DECAY, BATCH, train_variants
+from benchmarks.accuracy.zero_shot_training import SETTINGS, train_variants
 from benchmarks.accuracy.zero_shot_variants import VARIANTS, shipped_weights_replaced
 from benchmarks.evidence import EvidencePage, Options, Row, measurement
 from revin_forecast.data.catalog import catalog
@@ -30,7 +30,6 @@ from revin_forecast.pretrained.generator import GENERATOR_VERSION, generate_seri
 from revin_forecast.pretrained.learning_curve import SHAPES
 from revin_forecast.pretrained.load_weights import load_networks
 from revin_forecast.pretrained.synthetic_batches import BatchSettings
-from revin_forecast.pretrained.training_state import PretrainingSettings
 from revin_forecast.utils.progress import progress_display
 
 STEPS = 800
@@ -166,16 +165,16 @@ def main(options: Options, page: EvidencePage) -> None:
     """Train all variants and score them."""
     if options.threads:
         torch.set_num_threads(options.threads)
-    steps, batch = (3, QUICK_BATCH) if options.quick else (options.steps, BATCH)
+    steps = 3 if options.quick else options.steps
+    settings = replace(SETTINGS, batch=QUICK_BATCH) if options.quick else SETTINGS
     page.text = TEXT.format(
         steps=steps,
-        series=batch.groups * batch.series,
+        series=settings.batch.groups * settings.batch.series,
         version=GENERATOR_VERSION,
         scored=SYNTHETIC_SERIES * len(SHAPES),
     )
-    settings = PretrainingSettings(steps=steps, batch=batch, average_decay=AVERAGE_DECAY)
     with progress_display(verbose=not options.quick):
-        paths = train_variants(VARIANTS, settings, 0, options.runs)
+        paths = train_variants(VARIANTS, settings, steps, 0, options.runs)
     sets = AblationSets(Path(catalog.data_folder(options.data_dir)), options.quick)
     full: VariantScores | None = None
     for variant in VARIANTS:

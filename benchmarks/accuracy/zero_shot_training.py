@@ -17,15 +17,19 @@ from revin_forecast.pretrained.training_state import (
 )
 from revin_forecast.utils.progress import progress
 
-CHECKPOINT_STEPS = 50
-BATCH = BatchSettings(groups=4, series=64, steps=12)
-"""Half the series of the shipped training: a short training needs many small steps."""
-AVERAGE_DECAY = 0.99
-"""The average of the weights spans a share of the steps like that of the shipped training."""
+CHECKPOINT_STEPS = 20
+BATCH = BatchSettings(groups=4, series=32, steps=12)
+"""A quarter of the series of the shipped training: a short training needs many small steps."""
+SETTINGS = PretrainingSettings(steps=4000, batch=BATCH, warmup_share=0.005, average_decay=0.99)
+"""The learning rate hardly falls in the first steps, so that a training can be stopped at any."""
 
 
 def train_variants(
-    variants: Sequence[Variant], settings: PretrainingSettings, seed: int, folder: Path
+    variants: Sequence[Variant],
+    settings: PretrainingSettings,
+    steps: int,
+    seed: int,
+    folder: Path,
 ) -> dict[str, Path]:
     """Train all variants at once and return the file of weights of each, by its name.
 
@@ -41,11 +45,11 @@ def train_variants(
     batches = SyntheticBatches(settings.batch, seed)
     # An interruption between two checkpoints leaves some variants ahead of others.
     first = min(state.step for state in states)
-    with progress("training", settings.steps, "steps") as advance:
+    with progress("training", steps, "steps") as advance:
         advance(first, resumed=True)
-        for index in range(first, settings.steps):
+        for index in range(first, steps):
             batch = batches[index]
-            is_due = index + 1 == settings.steps or (index + 1) % CHECKPOINT_STEPS == 0
+            is_due = index + 1 == steps or (index + 1) % CHECKPOINT_STEPS == 0
             for variant, state in zip(variants, states, strict=True):
                 if state.step == index:
                     with variant.applied():

@@ -1,0 +1,133 @@
+"""The pretrained network alone is scored like the other models, and its ablations change it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.accuracy import zero_shot
+from benchmarks.accuracy.held_out_tables import TABLES
+from benchmarks.accuracy.panel_tasks import load_tasks
+from benchmarks.accuracy.zero_shot_forecasts import (
+    LEVELS,
+    MEDIAN,
+    forecast_histories,
+    forecast_tasks,
+)
+from benchmarks.accuracy.zero_shot_rows import read_panel_peers, read_product_peers
+from benchmarks.accuracy.zero_shot_training import SETTINGS
+from benchmarks.accuracy.zero_shot_variants import VARIANTS
+from benchmarks.pages.figures import draw_figure
+from revin_forecast.pretrained import network
+from revin_forecast.pretrained.synthetic_batches import BatchSettings, SyntheticBatches
+from revin_forecast.pretrained.training_state import start_training, take_step
+from tests.support.evidence_pages import committed_rows, read_committed, repeat_page
+
+SERIES = (("trips", "tourism", "QS", 4, 4, 40), ("output", "economy", "YS", 1, 3, 30))
+
+
+@pytest.fixture
+def data_folder(tmp_path):
+    """Return a folder with a panel of two series that grow and have seasons."""
+    columns = ["unique_id", "family", "frequency", "season", "horizon", "rows"]
+    tables = []
+    for place, (name, _, step, season, _, rows) in enumerate(SERIES):
+        time = np.arange(rows)
+        noise = np.random.default_rng(place).normal(size=rows)
+        values = 50 + 0.5 * time + 5 * np.sin(2 * np.pi * time / max(season, 2)) + noise
+        dates = pd.date_range("2000-01-01", periods=rows, freq=step)
+        tables.append(pd.DataFrame({"unique_id": name, "ds": dates, "y": values}))
+    folder = tmp_path / "data" / "panel"
+    folder.mkdir(parents=True)
+    pd.DataFrame(SERIES, columns=columns).to_csv(folder / "panel.csv", index=False)
+    pd.concat(tables).to_parquet(folder / "panel.parquet")
+    return folder.parent
+
+
+def test_a_series_has_the_same_quantiles_in_a_batch_and_alone():
+    generator = np.random.default_rng(0)
+    histories = [10 + generator.normal(size=rows).cumsum() for rows in (20, 60, 900)]
+    histories[1][7] = np.nan
+    together = forecast_histories(histories, 4, 70)
+    assert together.shape == (3, 70, len(LEVELS))
+    assert (np.diff(together, axis=2) >= 0).all()
+    for history, quantiles in zip(histories, together, strict=True):
+        alone = forecast_histories([history], 4, 70)[0]
+        np.testing.assert_allclose(quantiles, alone, rtol=1e-4, atol=1e-4)
+
+
+def test_the_season_is_found_from_the_dates(data_folder):
+    tasks = load_tasks(data_folder / "panel")
+    found, given = forecast_tasks(tasks), forecast_tasks(tasks, is_season_given=True)
+    np.testing.assert_allclose(found.mean, given.mean, equal_nan=True)
+    seasonless = forecast_histories([tasks[0].values], 1, 4)[0]
+    assert not np.allclose(found.mean[0, :4], seasonless[:, MEDIAN])
+    assert (found.lower[0, 1, :4] <= found.lower[0, 0, :4]).all()
+    assert (found.seconds > 0).all()
+
+
+def test_the_panel_is_planned_by_group_and_committed_rows_are_copied(data_folder):
+    with pytest.raises(SystemExit, match=r"--data got \['etth1'\]; the sets are product, gift"):
+        next(zero_shot.plan_rows(["etth1"], str(data_folder), True, 1))
+    with pytest.raises(SystemExit, match="no random part; leave --seeds out"):
+        next(zero_shot.plan_rows(["panel"], str(data_folder), True, 2))
+    planned = list(zero_shot.plan_rows(["panel"], str(data_folder), False, 1))
+    first = next(row for row in planned if row.key["model"] == "Pretrained")
+    measured = first.measure()
+    assert (first.key["group"], measured["series"]) == ("all", 2)
+    assert float(measured["/ naive"].split()[0]) < 1.5
+    copied = next(row for row in planned if row.key["model"] == "AutoETS").measure()
+    committed = read_panel_peers(1, "all", "all")["AutoETS"]
+    assert copied == committed | {"weights": None}
+    assert [*copied] == [*measured]
+
+
+def test_summaries_are_means_over_tables_and_are_made_once():
+    key = {"set": "product", "origin": None}
+    rows = [
+        key | {"group": name, "model": "Pretrained"} | columns | {"weights": "abc"}
+        for name, columns in zip(TABLES, read_product_peers()["AutoETS"], strict=True)
+    ]
+    *kept, own, _, peer, _, _, naive = zero_shot.add_summary_rows(rows)
+    assert kept == rows
+    assert (own["group"], own["model"], peer["model"]) == ("all", "Pretrained", "AutoETS")
+    assert own["/ naive"] == peer["/ naive"]
+    assert (naive["/ naive"], naive["series"]) == ("1 [1, 1]", 23)
+    again = zero_shot.add_summary_rows(zero_shot.add_summary_rows(rows))
+    assert again == zero_shot.add_summary_rows(rows)
+
+
+def test_each_variant_changes_the_training_and_leaves_the_package_as_it_was():
+    batch = SyntheticBatches(BatchSettings(2, 4, 4, shapes=2, parts=1), 0)[0]
+    names = ("DifferenceScale", "SeriesReader", "estimate_seasonal_index", "ENCODER_SIZES")
+    before = [getattr(network, name) for name in names]
+    losses = {}
+    for variant in VARIANTS:
+        with variant.applied():
+            state = start_training(SETTINGS, 0)
+            losses[variant.name] = take_step(state, SETTINGS, batch)
+    assert len({round(loss, 6) for loss in losses.values()}) == len(VARIANTS)
+    assert [getattr(network, name) for name in names] == before
+
+
+def test_a_quick_run_scores_tables_and_tasks(tmp_path, data_dir):
+    rows = repeat_page(
+        "accuracy_zero_shot", tmp_path, "--data", "product", "gift", data_dir=data_dir
+    )
+    assert {row["model"] for row in rows} == {"Pretrained"}
+    assert next(row["group"] for row in rows if row["set"] == "gift") == "ett1/H/short"
+    assert sum(len(trace.x) for trace in draw_figure("accuracy_zero_shot", rows).data) == len(rows)
+
+
+def test_a_quick_run_trains_and_scores_every_variant(tmp_path, data_dir):
+    rows = repeat_page("zero_shot_ablations", tmp_path, data_dir=data_dir)
+    assert [row["variant"] for row in rows] == [variant.name for variant in VARIANTS]
+    assert rows[0]["synthetic / full"].split()[0] == "1"
+    assert rows[-1]["weights"] < rows[0]["weights"] / 4
+
+
+def test_the_committed_pages_have_every_table_task_and_variant():
+    rows = committed_rows("accuracy_zero_shot")
+    own = {row["group"] for row in rows if (row["set"], row["model"]) == ("product", "Pretrained")}
+    assert own == {*TABLES, "all"}
+    variants = [row["variant"] for row in read_committed("zero_shot_ablations")["rows"]]
+    assert variants == [variant.name for variant in VARIANTS]
