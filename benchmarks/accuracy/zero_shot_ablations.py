@@ -22,8 +22,8 @@ from benchmarks.accuracy.panel_scores import (
 from benchmarks.accuracy.panel_tasks import PanelTask
 from benchmarks.accuracy.zero_shot_forecasts import forecast_tasks
 from benchmarks.accuracy.zero_shot_rows import score_gift_task, score_table
-from benchmarks.accuracy.zero_shot_training import SETTINGS, train_variants
-from benchmarks.accuracy.zero_shot_variants import VARIANTS, shipped_weights_replaced
+from benchmarks.accuracy.zero_shot_training import SETTINGS, train_pair, train_variants
+from benchmarks.accuracy.zero_shot_variants import PAIR, VARIANTS, shipped_weights_replaced
 from benchmarks.evidence import EvidencePage, Options, Row, measurement
 from revin_forecast.data.catalog import catalog
 from revin_forecast.pretrained.generator import GENERATOR_VERSION, generate_series
@@ -32,7 +32,6 @@ from revin_forecast.pretrained.load_weights import load_networks
 from revin_forecast.pretrained.synthetic_batches import BatchSettings
 from revin_forecast.utils.progress import progress_display
 
-STEPS = 800
 SYNTHETIC_SEED = 2**41
 """Seed of the synthetic series that are scored; the trainings and their curves have others."""
 SYNTHETIC_SERIES = 200
@@ -157,7 +156,6 @@ def compare(sets: AblationSets, own: VariantScores, full: VariantScores) -> Row:
     options={
         "--data-dir": {"help": "folder of the benchmark data"},
         "--runs": {"type": Path, "required": True, "help": "folder of the trainings"},
-        "--steps": {"type": int, "default": STEPS, "help": "steps of each training"},
         "--threads": {"type": int, "help": "threads of torch; its own choice by default"},
     },
 )
@@ -165,23 +163,25 @@ def main(options: Options, page: EvidencePage) -> None:
     """Train all variants and score them."""
     if options.threads:
         torch.set_num_threads(options.threads)
-    steps = 3 if options.quick else options.steps
-    settings = replace(SETTINGS, batch=QUICK_BATCH) if options.quick else SETTINGS
+    settings = replace(SETTINGS, steps=4, batch=QUICK_BATCH) if options.quick else SETTINGS
     page.text = TEXT.format(
-        steps=steps,
+        steps=settings.steps,
         series=settings.batch.groups * settings.batch.series,
         version=GENERATOR_VERSION,
         scored=SYNTHETIC_SERIES * len(SHAPES),
     )
     with progress_display(verbose=not options.quick):
-        paths = train_variants(VARIANTS, settings, steps, 0, options.runs)
+        paths = train_variants(VARIANTS, settings, options.runs)
+        paths[PAIR.name] = train_pair(settings, options.runs)
     sets = AblationSets(Path(catalog.data_folder(options.data_dir)), options.quick)
     full: VariantScores | None = None
-    for variant in VARIANTS:
+    for variant in (*VARIANTS, PAIR):
         path = paths[variant.name]
         with variant.applied(), shipped_weights_replaced(path):
             scores = sets.score()
-            weights = sum(part.numel() for part in load_networks(path)[0].parameters())
+            weights = sum(
+                part.numel() for network in load_networks(path) for part in network.parameters()
+            )
         full = full or scores
         columns = compare(sets, scores, full)
         page.add({"variant": variant.name, "change": variant.change, "weights": weights} | columns)

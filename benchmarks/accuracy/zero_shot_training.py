@@ -1,12 +1,13 @@
 """Train the variants of the pretrained network on the same synthetic batches, step by step."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
-from benchmarks.accuracy.zero_shot_variants import Variant
-from revin_forecast.pretrained.synthetic_batches import BatchSettings, SyntheticBatches
+from benchmarks.accuracy.zero_shot_variants import FULL, Variant
+from revin_forecast.pretrained.synthetic_batches import SyntheticBatches
 from revin_forecast.pretrained.training_state import (
     PretrainingSettings,
     TrainingState,
@@ -17,19 +18,18 @@ from revin_forecast.pretrained.training_state import (
 )
 from revin_forecast.utils.progress import progress
 
-CHECKPOINT_STEPS = 20
-BATCH = BatchSettings(groups=4, series=32, steps=12)
-"""A quarter of the series of the shipped training: a short training needs many small steps."""
-SETTINGS = PretrainingSettings(steps=4000, batch=BATCH, warmup_share=0.005, average_decay=0.99)
-"""The learning rate hardly falls in the first steps, so that a training can be stopped at any."""
+CHECKPOINT_STEPS = 50
+SETTINGS = PretrainingSettings(steps=1500, average_decay=0.99)
+"""A tenth of the steps of the shipped training, of as many series; the average is shorter, too."""
+PAIR_SEEDS = (1, 2)
+"""Seeds of the two networks that are averaged; the other trainings have seed 0."""
 
 
 def train_variants(
     variants: Sequence[Variant],
     settings: PretrainingSettings,
-    steps: int,
-    seed: int,
     folder: Path,
+    seed: int = 0,
 ) -> dict[str, Path]:
     """Train all variants at once and return the file of weights of each, by its name.
 
@@ -45,11 +45,11 @@ def train_variants(
     batches = SyntheticBatches(settings.batch, seed)
     # An interruption between two checkpoints leaves some variants ahead of others.
     first = min(state.step for state in states)
-    with progress("training", steps, "steps") as advance:
+    with progress("training", settings.steps, "steps") as advance:
         advance(first, resumed=True)
-        for index in range(first, steps):
+        for index in range(first, settings.steps):
             batch = batches[index]
-            is_due = index + 1 == steps or (index + 1) % CHECKPOINT_STEPS == 0
+            is_due = index + 1 == settings.steps or (index + 1) % CHECKPOINT_STEPS == 0
             for variant, state in zip(variants, states, strict=True):
                 if state.step == index:
                     with variant.applied():
@@ -64,14 +64,27 @@ def train_variants(
     }
 
 
+def train_pair(settings: PretrainingSettings, folder: Path) -> Path:
+    """Train two networks of other seeds for half the steps; return a file with both."""
+    half = replace(settings, steps=settings.steps // 2)
+    both = {}
+    for member, seed in enumerate(PAIR_SEEDS):
+        path = train_variants([FULL], half, folder / f"seed_{seed}", seed)[FULL.name]
+        for name, tensor in load_file(path).items():
+            both[name.replace("members.0.", f"members.{member}.", 1)] = tensor
+    path = folder / "pair.safetensors"
+    save_file(both, path)
+    return path
+
+
 def _find_checkpoint(folder: Path) -> Path:
     return folder / "last.pt"
 
 
 def _load_state(settings: PretrainingSettings, seed: int, path: Path) -> TrainingState:
-    return (
-        resume_training(settings, seed, path) if path.exists() else start_training(settings, seed)
-    )
+    if path.exists():
+        return resume_training(settings, seed, path)
+    return start_training(settings, seed)
 
 
 def _write_weights(state: TrainingState, folder: Path) -> Path:
