@@ -15,7 +15,7 @@ from revin_forecast.backbones import pretrained
 from revin_forecast.normalizers.revin import RevIN
 from revin_forecast.normalizers.statistics import LocationScale
 from revin_forecast.pretrained import network, training_state
-from revin_forecast.pretrained.gaps import fill_gaps, find_extent
+from revin_forecast.pretrained.gaps import find_extent
 from revin_forecast.pretrained.in_sample_errors import measure_errors
 from revin_forecast.pretrained.load_weights import load_networks
 from revin_forecast.pretrained.loss import MAX_ERROR, MIDDLE, compute_pinball
@@ -101,10 +101,13 @@ class UnscaledReader(nn.Module):
     ) -> PreparedSeries:
         """Prepare each series; see `SeriesReader.forward`."""
         recent, known = select_context(values, observed, season)
-        filled = fill_gaps(torch.where(known, recent, 0), known)
-        # The inverse of the reader's own centring.
-        unit = network._measure_unit(filled, find_extent(known).valid)
-        self.reader.add_module("normalizer", _FixedScale(-filled[:, -1:] / unit, 1 / unit))
+        recent = torch.where(known, recent, 0)
+        # The inverse of the reader's own centring on the last value.
+        row = recent.shape[1] - 1 - find_extent(known).end_gap
+        last = recent.gather(1, row.clamp(min=0).unsqueeze(1))
+        unit = torch.where(known, recent - last, 0).abs().amax(1, keepdim=True)
+        unit = torch.where(unit > 0, unit, 1)
+        self.reader.add_module("normalizer", _FixedScale(-last / unit, 1 / unit))
         return self.reader(values, observed, season, steps)
 
 
@@ -117,18 +120,8 @@ class _FixedScale(nn.Module):
 
     def statistics(self, past: Tensor, observed: Tensor | None) -> LocationScale:
         """Return the given location and scale."""
-        return LocationScale(self.location, torch.zeros_like(self.location), self.scale)
-
-
-def forecast_uncentred(
-    backbone: pretrained.Pretrained, values: Tensor, observed: Tensor, count: int
-) -> Tensor:
-    """Forecast a block of steps as `Pretrained` does, without subtracting the last value first."""
-    steps = torch.arange(1, count + 1)
-    given = values.float()
-    prepared = backbone.reader(given, observed, backbone.season, steps)
-    scaled = torch.stack([member(prepared, steps) for member in backbone.members]).mean(0)
-    return (prepared.location + prepared.scale * scaled).to(values.dtype)
+        location, scale = self.location.to(past), self.scale.to(past)
+        return LocationScale(location, torch.zeros_like(location), scale)
 
 
 FULL = Variant("full", "the shipped design")
@@ -156,7 +149,6 @@ VARIANTS = (
         (
             (network, "SeriesReader", UnscaledReader),
             (pretrained, "SeriesReader", UnscaledReader),
-            (pretrained.Pretrained, "_forecast_block", forecast_uncentred),
         ),
     ),
     Variant(

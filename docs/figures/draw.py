@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.pages.browser import has_browser, open_browser
-from docs.figures import how_revin_works, level
+from docs.figures import how_revin_works, level, zero_shot
 from docs.figures.explain import draw_contributions
 from docs.figures.forecast_a_csv import draw_shops
 from docs.figures.line_figure import find_difference
 from revin_forecast.utils.files import atomic_write
 
 FOLDER = Path(__file__).resolve().parents[1] / "images"
-FIGURES = how_revin_works.FIGURES | level.FIGURES
+FIGURES = how_revin_works.FIGURES | level.FIGURES | zero_shot.FIGURES
 FIGURES |= {"shops": draw_shops, "contributions": draw_contributions}
 MAX_BYTES = 64 * 1024
 """Size of a figure's file."""
