@@ -39,9 +39,7 @@ def draw_view() -> LineFigure:
     return LineFigure(
         [
             Panel("a series of the generator", [given, held_out], "month"),
-            Panel(
-                "the network's view, in usual steps", [common, *simple], "month"
-            ),
+            Panel("the network's view, in usual steps", [common, *simple], "month"),
         ]
     )
 
@@ -70,6 +68,5 @@ def draw_curve() -> LineFigure:
 
 
 FIGURES: dict[str, Callable[[], LineFigure]] = {
-    "zero_shot_curve": draw_curve,
     "zero_shot_view": draw_view,
 }

@@ -20,7 +20,7 @@ from benchmarks.pages.figures import draw_figure
 from revin_forecast.pretrained import network
 from revin_forecast.pretrained.synthetic_batches import BatchSettings, SyntheticBatches
 from revin_forecast.pretrained.training_state import start_training, take_step
-from tests.support.evidence_pages import committed_rows, read_committed, repeat_page
+from tests.support.evidence_pages import committed_rows, repeat_page
 
 SERIES = (("trips", "tourism", "QS", 4, 4, 40), ("output", "economy", "YS", 1, 3, 30))
 
@@ -118,16 +118,7 @@ def test_a_quick_run_scores_tables_and_tasks(tmp_path, data_dir):
     assert sum(len(trace.x) for trace in draw_figure("accuracy_zero_shot", rows).data) == len(rows)
 
 
-def test_a_quick_run_trains_and_scores_every_variant(tmp_path, data_dir):
-    rows = repeat_page("zero_shot_ablations", tmp_path, data_dir=data_dir)
-    assert [row["variant"] for row in rows] == [variant.name for variant in VARIANTS]
-    assert rows[0]["synthetic / full"].split()[0] == "1"
-    assert rows[-1]["weights"] < rows[0]["weights"] / 4
-
-
-def test_the_committed_pages_have_every_table_task_and_variant():
+def test_the_committed_page_has_every_table():
     rows = committed_rows("accuracy_zero_shot")
     own = {row["group"] for row in rows if (row["set"], row["model"]) == ("product", "Pretrained")}
     assert own == {*TABLES, "all"}
-    variants = [row["variant"] for row in read_committed("zero_shot_ablations")["rows"]]
-    assert variants == [variant.name for variant in VARIANTS]
