@@ -12,6 +12,7 @@ pytestmark = pytest.mark.usefixtures("operators_read_once", "shared_exports")
 # One variant of each class is enough where the operators are the same.
 SAME_OPERATORS = {
     "ETS season",
+    "Pretrained",
     "GRU deep",
     "NBEATS one block",
     "SparseTSF nonlinear",
