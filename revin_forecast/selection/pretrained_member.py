@@ -35,7 +35,7 @@ PRIOR_SHARE = 0.7
 PRIOR_LOG_ODDS = math.log(PRIOR_SHARE / (1 - PRIOR_SHARE))
 MIN_OBSERVED = 8
 """Fewest values that the network forecasts from."""
-MAX_WINDOWS, MIN_ORIGINS = 320, 8
+MAX_WINDOWS, MIN_ORIGINS = 320, 6
 """Most windows of a block that the network forecasts, but at least so many origins."""
 MAX_BATCH_SERIES = 4096
 """Most windows at once."""
