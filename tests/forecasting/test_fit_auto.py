@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 
 from revin_forecast import Forecaster
+from revin_forecast.cli.output import format_selection_table
 from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.errors import InputError
 from revin_forecast.models.conformal_intervals import ConformalIntervals
 from revin_forecast.models.series_intervals import SeriesIntervals
 from revin_forecast.normalizers import RevIN
+from revin_forecast.selection.settings import SelectionSettings
 
 
 def make_series(rows, frequency="MS", channels=2, season=12):
@@ -55,6 +57,35 @@ def test_a_season_is_used_from_one_and_a_half_of_them():
     truth = make_series(72).values[60:]
     frame = forecaster.predict()
     assert np.abs(frame[["s0", "s1"]] - truth).mean(axis=None) < 0.8
+
+
+def test_the_network_is_a_member_with_a_share_unless_it_is_left_out():
+    series = make_series(40)
+    chosen = Forecaster(4).fit(series)
+    rows = {row["model"]: row for row in chosen.fitted.summary["selection"]["candidates"]}
+    assert 0.02 < rows["Pretrained"]["share"] < 1
+    parts = chosen.explain(steps=1, series="s0")
+    assert parts[parts.source == "member"].name.tolist() == ["Pretrained"]
+    forecast = chosen.predict(level=80)
+    # Its quantiles need not be symmetric.
+    up, down = forecast["s0-hi-80"] - forecast["s0"], forecast["s0"] - forecast["s0-lo-80"]
+    assert (up / down - 1).abs().max() > 1e-3
+    without = Forecaster(4, selection=SelectionSettings(without_pretrained=True)).fit(series)
+    assert "Pretrained" not in str(without.fitted.config.backbone)
+    rows = without.fitted.summary["selection"]["candidates"]
+    assert "Pretrained" not in {row["model"] for row in rows}
+    forecast = without.predict(level=80)
+    up, down = forecast["s0-hi-80"] - forecast["s0"], forecast["s0"] - forecast["s0-lo-80"]
+    np.testing.assert_allclose(up, down, rtol=1e-4)
+
+
+def test_a_member_without_an_origin_is_listed_without_an_error():
+    selection = Forecaster(2).fit(make_series(8)).fitted.summary["selection"]
+    last = selection["candidates"][-1]
+    assert (last["model"], last["mase"]) == ("Pretrained", None)
+    assert last["share"] > 0.5
+    (line,) = [line for line in format_selection_table(selection) if "Pretrained" in line]
+    assert line.split()[-2:] == ["-", f"{last['share']:.0%}"]
 
 
 @pytest.mark.parametrize("settings", [{"lookback": 4}, {"normalizer": RevIN}])

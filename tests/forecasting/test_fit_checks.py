@@ -146,6 +146,11 @@ def test_levels_of_a_model_of_quantiles_are_checked_first():
             ["--effort and --budget have no effect: a backbone was named, so none is chosen."],
         ),
         (
+            {"backbone": Repeat, "selection": SelectionSettings(without_pretrained=True)},
+            {},
+            ["--without-pretrained has no effect: a backbone was named, so none is chosen."],
+        ),
+        (
             {
                 "training": TrainingSettings(max_epochs=2),
                 "selection": SelectionSettings(effort="thorough"),
