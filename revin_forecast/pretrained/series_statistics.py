@@ -97,7 +97,7 @@ def _measure_size(
     least = seasonal.course.amin(1) - seasonal.course[:, -1]
     size = [
         count.clamp(min=1).log() - 4,
-        (count / season).clamp(0.1, 400).log() - 2,
+        (count / season).clamp(0.1, 400.0).log() - 2,
         length - 2,
         has_season,
         1 - present,
