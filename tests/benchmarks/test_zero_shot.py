@@ -7,6 +7,7 @@ import pytest
 from benchmarks.accuracy import zero_shot
 from benchmarks.accuracy.held_out_tables import TABLES
 from benchmarks.accuracy.panel_tasks import load_tasks
+from benchmarks.accuracy.zero_shot_card import build_tables
 from benchmarks.accuracy.zero_shot_forecasts import (
     LEVELS,
     MEDIAN,
@@ -116,6 +117,15 @@ def test_a_quick_run_scores_tables_and_tasks(tmp_path, data_dir):
     assert {row["model"] for row in rows} == {"Pretrained"}
     assert next(row["group"] for row in rows if row["set"] == "gift") == "ett1/H/short"
     assert sum(len(trace.x) for trace in draw_figure("accuracy_zero_shot", rows).data) == len(rows)
+
+
+def test_figures_for_the_model_card_are_those_of_the_record():
+    rows = committed_rows("accuracy_zero_shot")
+    tables = {table["title"]: table for table in build_tables(rows)}
+    first, second = tables["23 tables, mostly hourly and daily"]["rows"][:2]
+    own = next(row for row in rows if (row["set"], row["group"]) == ("product", "all"))
+    assert first == ["Pretrained", own["/ naive"], own["MASE"], "", own["80 %"], own["95 %"]]
+    assert second[0] == "default"
 
 
 def test_the_committed_page_has_every_table():
