@@ -11,20 +11,21 @@ from benchmarks.evidence import PAGES, Row
 
 COLUMNS = ("model", "/ naive", "MASE", "QL / naive", "80 %", "95 %")
 NAIVE = "`/ naive`: geometric mean of the error (MASE) over that of the seasonal naive forecast."
+PANEL_REMARK = f"Development data, looked at {PANEL_LOOKS} times."
 TABLES = (
     (
         "panel",
         1,
         ALL,
         "Everyday series, origin 1",
-        f"Development data, looked at {PANEL_LOOKS} times.",
+        PANEL_REMARK,
     ),
     (
         "panel",
         2,
         ALL,
         "Everyday series, origin 2",
-        f"Development data, looked at {PANEL_LOOKS} times.",
+        PANEL_REMARK,
     ),
     ("product", None, ALL, "23 tables, mostly hourly and daily", f"Looked at {TABLE_LOOKS} times."),
     ("gift", None, ALL, "Twelve tasks of GIFT-Eval", f"Looked at {TABLE_LOOKS} times; QL is WQL."),
