@@ -20,7 +20,7 @@ from revin_forecast.utils.progress import progress
 
 CHECKPOINT_STEPS = 50
 SETTINGS = PretrainingSettings(
-    steps=300, batch=BatchSettings(groups=4, series=64, steps=12), average_decay=0.97
+    steps=700, batch=BatchSettings(groups=4, series=64, steps=12), average_decay=0.98
 )
 """A short training: half the series a step of the shipped one, and a shorter average."""
 PAIR_SEEDS = (1, 2)

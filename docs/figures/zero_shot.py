@@ -68,5 +68,6 @@ def draw_curve() -> LineFigure:
 
 
 FIGURES: dict[str, Callable[[], LineFigure]] = {
+    "zero_shot_curve": draw_curve,
     "zero_shot_view": draw_view,
 }
