@@ -1,4 +1,4 @@
-"""The pretrained network as a member beside the models that are fitted to each series."""
+"""The pretrained network as a member, together with the models that are fitted to each series."""
 
 import math
 from collections.abc import Iterator

@@ -86,7 +86,7 @@ def test_many_series_are_split(monkeypatch):
     model.zero.copy_(torch.tensor([-60.0, torch.nan]))
     whole = model(past)
     monkeypatch.setattr(pretrained, "MAX_SERIES", 3)
-    close(model(past), whole)
+    close(model(past), whole, rtol=1e-5, atol=1e-5)  # the network multiplies in float32
 
 
 def test_logarithms_move_with_their_zero_and_are_braked():
