@@ -109,9 +109,8 @@ def serve(
         )
         server = uvicorn.Server(config)
         with _stop_on_signal(server):
-            print(
-                f"{model_name}: http://{_format_address(*listener.getsockname()[:2])}/ (Ctrl-C ends it)"
-            )
+            address = _format_address(*listener.getsockname()[:2])
+            print(f"{model_name}: http://{address}/ (Ctrl-C ends it)")
             sys.stdout.flush()
             server.run(sockets=[listener])
 

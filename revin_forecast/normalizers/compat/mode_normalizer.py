@@ -1,5 +1,8 @@
 """`ModeNormalizer`: a normalizer that is also called with a mode, as the authors' layer is."""
 
+# The hooks of torch have no types, which the strict mode of this package requires.
+# pyright: standard
+
 from typing import Any
 
 import torch

@@ -1,5 +1,8 @@
 """The window whose forecast a layer called with a mode expects, for each thread."""
 
+# The hooks of torch have no types, which the strict mode of this package requires.
+# pyright: standard
+
 import threading
 from typing import NoReturn
 
