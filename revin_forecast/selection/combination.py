@@ -51,7 +51,7 @@ class SeriesTask:
     config: ModelConfig
     """Horizon, targets and training settings of the model."""
     has_network: bool = True
-    """Whether the pretrained network is a member."""
+    """Whether the pretrained network is a member, if no maps of the whole table are."""
 
     @property
     def amounts(self) -> np.ndarray:
@@ -90,8 +90,9 @@ def add_series_models(task: SeriesTask, table: SelectionResult) -> SelectionResu
         table: the combination selected for the whole table, with its validation windows.
     """
     further = _select_joint_windows(task, table)
+    # The network sees 512 rows and one season, the maps of the table more of both.
     selection = select_local(
-        task.amounts, task.season, task.config.horizon, further, task.has_network
+        task.amounts, task.season, task.config.horizon, further, has_network=False
     )
     table_share = selection.weights[selection.names.index(TABLE_MODEL)]
     # A few per cent change little, and would make every forecast need a thousand rows.

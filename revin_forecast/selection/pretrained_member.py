@@ -22,7 +22,6 @@ from revin_forecast.selection.local_models import (
 )
 from revin_forecast.selection.member_weights import (
     MIN_WEIGHT,
-    SHARPNESS,
     SHRINKAGE_WINDOWS,
     measure_log_ratio,
     shrink_log_ratios,
@@ -32,6 +31,9 @@ PRETRAINED = "Pretrained"
 """Name of the member."""
 PRIOR_SHARE = 0.7
 """Share of the network before any error is known."""
+SHARPNESS = 16.0
+"""Power of its relative error in the share. A mean of members, to which it is compared, is better
+than each, so the power is larger than that among the members."""
 PRIOR_LOG_ODDS = math.log(PRIOR_SHARE / (1 - PRIOR_SHARE))
 MIN_OBSERVED = 8
 """Fewest values that the network forecasts from."""
@@ -57,7 +59,7 @@ def add_network(block: SeriesBlock, combination: LocalCombination) -> LocalCombi
 
     The network saw none of the series, so it has a share before any error is known. With n separate
     windows and g the mean log ratio of its error and that of the others' mean at the origins, the
-    share has the log odds (n (-8 g) + 2 ln(prior / (1 - prior))) / (n + 2).
+    share has the log odds (n (-16 g) + 2 ln(prior / (1 - prior))) / (n + 2).
 
     Args:
         block: the series.

@@ -80,8 +80,8 @@ def test_without_a_local_advantage_the_result_of_the_table_is_unchanged(monkeypa
     table = select_table(task)
     useless = partial(torch.zeros, dtype=torch.float64)
 
-    def give_all_weight_to_the_table(*arguments):
-        selection = select_local(*arguments)
+    def give_all_weight_to_the_table(*arguments, **options):
+        selection = select_local(*arguments, **options)
         weights = useless(len(selection.names), 3)
         weights[selection.names.index(TABLE_MODEL)] = 1
         selection.__dict__["weights"] = weights
