@@ -42,8 +42,9 @@ TEXT = """
 Networks like `Pretrained` ([idea and design](../theory/zero_shot.md)), each with one part changed.
 They take turns on the same batches of synthetic series: {steps:,} steps of {series} series, version
 {version} of the generator, one seed. The shipped weights are trained for longer. So the rows
-compare parts, and do not show the quality of the shipped weights. Differences between two seeds
-were not measured.
+compare parts, and do not show the quality of the shipped weights. The learning rate is the shipped
+one for all, and differences between seeds were not measured: one of 1 % may be luck. The affine map
+of RevIN is not used.
 
 `synthetic` has {scored:,} series that no training saw, 200 of each of seven kinds, with the season
 given. `tables` has the 23 tables of [the default choice](accuracy_product.md), and `GIFT` the

@@ -16,7 +16,7 @@ from benchmarks.accuracy.zero_shot_forecasts import (
 )
 from benchmarks.accuracy.zero_shot_rows import read_panel_peers, read_product_peers
 from benchmarks.accuracy.zero_shot_training import SETTINGS
-from benchmarks.accuracy.zero_shot_variants import VARIANTS
+from benchmarks.accuracy.zero_shot_variants import PAIR, VARIANTS
 from benchmarks.pages.figures import draw_figure
 from revin_forecast.pretrained import network
 from revin_forecast.pretrained.synthetic_batches import BatchSettings, SyntheticBatches
@@ -132,3 +132,18 @@ def test_the_committed_page_has_every_table():
     rows = committed_rows("accuracy_zero_shot")
     own = {row["group"] for row in rows if (row["set"], row["model"]) == ("product", "Pretrained")}
     assert own == {*TABLES, "all"}
+
+
+def test_a_quick_run_trains_and_scores_every_variant(tmp_path, data_dir):
+    rows = repeat_page("zero_shot_ablations", tmp_path, data_dir=data_dir)
+    weights = {row["variant"]: row["weights"] for row in rows}
+    assert [*weights] == [variant.name for variant in (*VARIANTS, PAIR)]
+    assert rows[0]["synthetic / full"].split()[0] == "1"
+    assert weights["fewer weights"] < weights["full"] / 4
+    assert weights["two seeds"] == 2 * weights["full"]
+    assert len({row["synthetic / naive"] for row in rows}) > len(rows) - 2
+
+
+def test_the_committed_ablations_have_every_variant():
+    variants = [row["variant"] for row in committed_rows("zero_shot_ablations")]
+    assert variants == [variant.name for variant in (*VARIANTS, PAIR)]

@@ -32,3 +32,14 @@ def test_errors_are_the_committed_ones():
             assert (committed is None) == (cell == "-"), (name, model)
             if committed is not None:
                 assert float(cell) == pytest.approx(read_number(committed), abs=6e-4)
+
+
+def test_ablations_are_the_committed_ones():
+    rows = committed_rows("zero_shot_ablations")
+    shown = parse_table(PAGE, "zero_shot_ablations")
+    assert [line[0] for line in shown] == [row["variant"] for row in rows[1:]]
+    for row, (_, *cells) in zip(rows[1:], shown, strict=True):
+        expected = [
+            read_number(row[name]) for name in ("synthetic / full", "tables / full", "GIFT / full")
+        ]
+        assert [float(cell) for cell in cells] == pytest.approx(expected, abs=6e-4)
