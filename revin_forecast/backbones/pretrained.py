@@ -143,9 +143,14 @@ class Pretrained(Backbone):
         """Return the quantiles of each series at the backbone's levels, in the data's units."""
         dtype = torch.promote_types(values.dtype, torch.float32)
         values = torch.where(observed, values, 0).to(dtype)
+        interpolation = self.interpolation.to(dtype)
         if not self.logs:
-            return self._average_seasons(values, observed) @ self.interpolation.to(dtype)
+            return self._average_seasons(values, observed) @ interpolation
         logs = _take_logarithms(values, observed, zero)
+        # A program has no branch, and a GPU would have to be waited for.
+        can_skip = not torch.compiler.is_compiling() and values.device.type == "cpu"
+        if can_skip and not logs.is_positive.any():
+            return self._average_seasons(values, observed) @ interpolation
         both = self._average_seasons(
             torch.cat([values, logs.values]), torch.cat([observed, observed])
         )
@@ -156,8 +161,7 @@ class Pretrained(Backbone):
         reach = MAX_EXCESS * (plain[:, :, [0, -1]] - plain[:, :, [MEDIAN]])
         least, largest = torch.chunk(plain[:, :, [MEDIAN]] + reach, 2, dim=2)
         exponential = exponential.to(dtype).clamp(least, largest)
-        mean = _average(plain, exponential, logs.is_positive)
-        return mean @ self.interpolation.to(dtype)
+        return _average(plain, exponential, logs.is_positive) @ interpolation
 
     def _average_seasons(self, values: Values, observed: Observed) -> Quantiles:
         """Return the quantiles with the season, averaged with those of its week if it is a day."""

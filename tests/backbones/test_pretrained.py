@@ -105,6 +105,17 @@ def test_logarithms_move_with_their_zero_and_are_braked():
     assert braked.max() < 1e6 * steep.max()
 
 
+def test_the_pass_on_logarithms_is_left_out_where_nothing_is_positive():
+    past, rows = sample_walks(30), []
+    model = Pretrained(30, 4, 1, season=12, logs=True)
+    model.reader.register_forward_pre_hook(lambda _, inputs: rows.append(len(inputs[0])))
+    forecast = model(past - 99)
+    close(forecast, Pretrained(30, 4, 1, season=12)(past - 99), rtol=0, atol=0)
+    mixed = torch.cat([past - 99, past[:1] + 99])
+    close(model(mixed)[:6], forecast, rtol=0, atol=1e-4)
+    assert rows == [6, 14]
+
+
 def test_weights_are_fixed_unless_it_is_trained():
     assert not any(part.requires_grad for part in Pretrained(8, 2, 1).parameters())
     model = Pretrained(8, 2, 1, logs=True, trainable=True)
