@@ -1,4 +1,8 @@
-"""Write the figures on real series for the model card of the network, from its record."""
+"""Write the figures on real series for the model card of the network, from its record.
+
+    python -m benchmarks.accuracy.zero_shot_card --out figures.json
+    python scripts/pretrain.py --out revin_forecast/pretrained --figures figures.json
+"""
 
 import argparse
 import json
@@ -10,7 +14,7 @@ from benchmarks.accuracy.zero_shot import ALL, ETT, OWN, PANEL_LOOKS, TABLE_LOOK
 from benchmarks.evidence import PAGES, Row
 
 COLUMNS = ("model", "/ naive", "MASE", "QL / naive", "80 %", "95 %")
-NAIVE = "`/ naive`: geometric mean of the error (MASE) over that of the seasonal naive forecast."
+NAIVE = "/ naive: geometric mean of the error (MASE) over that of the seasonal naive forecast."
 PANEL_REMARK = f"Development data, looked at {PANEL_LOOKS} times."
 TABLES = (
     (
@@ -59,7 +63,7 @@ def build_tables(rows: Sequence[Row]) -> list[dict[str, Any]]:
             tables.append(
                 {
                     "title": title,
-                    "text": f"{NAIVE} {remark} {weights}Record: `accuracy_zero_shot`.",
+                    "text": f"{NAIVE} {remark} {weights}All figures: docs/benchmarks.",
                     "columns": [*COLUMNS],
                     "rows": [[_format_cell(row[column]) for column in COLUMNS] for row in inside],
                 }
