@@ -1,7 +1,6 @@
 """Write the figures on real series for the model card of the network, from its record.
 
-    python -m benchmarks.accuracy.zero_shot_card --out figures.json
-    python scripts/pretrain.py --out revin_forecast/pretrained --figures figures.json
+`python scripts/pretrain.py --out revin_forecast/pretrained --figures FILE` adds them to the card.
 """
 
 import argparse
