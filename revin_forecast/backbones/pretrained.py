@@ -199,7 +199,8 @@ class Pretrained(Backbone):
         scaled = torch.stack([member(prepared, steps) for member in self.members]).mean(0)
         # The scale of a constant window would not follow a change of scale.
         scaled = torch.where(prepared.is_constant, prepared.seasonal.unsqueeze(2), scaled)
-        return prepared.location + prepared.scale * scaled
+        # An exported program does not promote float32 as torch does.
+        return prepared.location + prepared.scale * scaled.to(prepared.scale)
 
     def _to_distances(self, quantiles: Quantiles) -> Float[Tensor, "series widened_steps"]:
         """Return what `Reversible` maps to these quantiles: the inverse of `monotone_quantiles`."""

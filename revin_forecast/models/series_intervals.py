@@ -86,6 +86,8 @@ class SeriesIntervals(Intervals):
         gap = count_gap(past).unsqueeze(1)
         steps = torch.arange(1, distance.shape[1] + 1, device=past.device).reshape(1, -1, 1)
         growth = self.growth.clamp(min=MIN_GAP_GROWTH)
+        # In one type: an exported program does not promote a ratio of integers.
+        steps, gap = steps.to(growth), gap.to(growth)
         return distance * ((steps + gap) / steps).pow(growth).unsqueeze(-1).to(distance)
 
     def select(self, indices: Sequence[int]) -> "SeriesIntervals":

@@ -125,8 +125,8 @@ class SeriesReader(nn.Module):
             simple,
             relative,
             index,
-            (location + level * unit).unsqueeze(2),
-            (scale * unit).unsqueeze(2),
+            (location + level.to(unit) * unit).unsqueeze(2),
+            (scale.to(unit) * unit).unsqueeze(2),
             is_constant.unsqueeze(2),
         )
 

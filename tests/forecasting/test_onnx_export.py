@@ -110,7 +110,9 @@ def test_an_automatic_choice_of_a_long_table_is_exported(tmp_path):
     frame.loc[[58, 59], "b"] = [np.nan, 118.0]
     forecaster = Forecaster(5).fit(long(frame))
     assert forecaster.fitted.config.backbone.name == "WeightedCombination"
-    export_onnx(forecaster.fitted, tmp_path / "f.onnx")
+    assert "Pretrained" in str(forecaster.fitted.config.backbone)
+    # The file is compared with the model, its intervals, too.
+    export_onnx(forecaster.fitted, tmp_path / "f.onnx", [80])
     lookback = forecaster.fitted.config.lookback
     outputs = run(tmp_path / "f.onnx", [frame, shifted], lookback)["forecast"]
     scale = forecaster.fitted.standardizer.scale
