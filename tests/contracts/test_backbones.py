@@ -12,7 +12,7 @@ from revin_forecast.backbones import Backbone, DLinear, Linear, Repeat, Seasonal
 from revin_forecast.checks import BACKBONE_CHECKS, CheckError, check_backbone
 from tests.support.backbones import BACKBONES, PARAMETERS
 
-SLOW = {"TimesNet", "Informer", "Informer known", "GRU deep"}
+SLOW = {"TimesNet", "Informer", "Informer known", "GRU deep", "Pretrained logs"}
 CASES = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in BACKBONES]
 
 
