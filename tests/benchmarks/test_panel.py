@@ -21,7 +21,7 @@ from benchmarks.accuracy.panel_scores import estimate, score_series
 from benchmarks.accuracy.panel_tasks import PanelTask, load_tasks
 from benchmarks.pages.figures import draw_figure
 from revin_forecast import Forecaster
-from tests.support.evidence_pages import PAGES, repeat_page
+from tests.support.evidence_pages import PAGES, committed_rows, repeat_page
 from tests.support.warm_programs import run_program
 
 STAND_IN = """
@@ -267,3 +267,13 @@ def test_a_quick_run_needs_no_peers(data_folder, tmp_path):
     figure = draw_figure("accuracy_panel", rows)
     assert sum(len(trace.x) for trace in figure.data) == 4
     assert "| origin | frequency | family | model |" in (tmp_path / "accuracy_panel.md").read_text()
+
+
+def test_the_default_is_compared_with_and_without_the_network(data_folder, tmp_path):
+    page = "accuracy_pretrained_member"
+    (first, *_) = rows = repeat_page(page, tmp_path, data_dir=data_folder)
+    assert [row["frequency"] for row in rows if row["origin"] == 1] == ["all", "quarterly"]
+    # The network takes part, so the forecasts differ.
+    assert first["MASE"] != first["MASE without"]
+    full = [row["series"] for row in committed_rows(page) if row["frequency"] == "all"]
+    assert full == [267, 266]
