@@ -38,7 +38,7 @@ Quantiles = Float[Tensor, "series steps levels"]
 
 
 class Pretrained(Backbone):
-    """A zero-shot forecaster: 215,000 weights that never saw a real value, and no fit.
+    """A zero-shot forecaster: 237,000 weights that never saw a real value, and no fit.
 
     Each window of each channel is a series. Its season is taken out, `DifferenceScale` maps the
     rest to a common scale, and a network that synthetic series taught weighs 30 simple forecasts at

@@ -68,8 +68,8 @@ def evaluate(
         lookback: number of past steps used for each forecast; by default 336, or fewer in a short
             file.
         horizon: number of steps to forecast; by default 96, or fewer in a short file.
-        season: steps per season of SeasonalNaive; by default that of the data set or of the file's
-            frequency.
+        season: steps per season of SeasonalNaive and Pretrained; by default that of the data set or
+            of the file's frequency.
         refit: after validation has chosen the penalty, solve again on training and validation rows.
         compare: also fit and score the same backbone without normalizer.
         json: print one JSON object instead of tables.
@@ -100,11 +100,13 @@ def evaluate(
             check_known_inputs,
             find_settings_without_effect,
         )
+        from revin_forecast.forecasting.fit_pretrained import add_season
         from revin_forecast.forecasting.forecaster_config import ForecasterConfig
         from revin_forecast.training.fit import fit_model
         from revin_forecast.training.model_config import ModelConfig, resolve_covariates
 
         borders = data.borders
+        backbone = add_season(backbone, data.season)
         covariate_names = resolve_covariates(backbone, covariates or ())
         check_known_inputs(covariate_names, data.series)
         series, names, known = separate_known_covariates(

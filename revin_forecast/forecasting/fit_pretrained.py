@@ -118,6 +118,16 @@ def find_season(config: ForecasterConfig, series: Series) -> int:
     return season if season <= MAX_SEASON else 1
 
 
+def add_season(backbone: ModuleSpec, season: int) -> ModuleSpec:
+    """Return the pretrained backbone with a season that it does not name; others as they are.
+
+    A season that is longer than 366 steps is left out.
+    """
+    if season > MAX_SEASON or not issubclass(backbone.import_class(), Pretrained):
+        return backbone
+    return ModuleSpec(backbone.path, {"season": season, **backbone.parameters})
+
+
 def _find_zero(series: Series, standardizer: Standardizer) -> torch.Tensor:
     return torch.from_numpy(standardizer.transform(np.zeros((1, len(series.names))))[0])
 

@@ -186,6 +186,16 @@ def test_evaluate_scores_a_file(capsys, sales):
     assert "SeasonalNaive (7)" in text
 
 
+def test_evaluate_tells_the_pretrained_network_the_season(capsys, tmp_path):
+    months = pd.date_range("2000-01-01", periods=240, freq="MS")
+    table = pd.DataFrame({"month": months, "sold": np.sin(np.arange(240) * 2 * np.pi / 12)})
+    table["sold"] += np.random.default_rng(0).normal(scale=0.3, size=240)
+    table.to_csv(tmp_path / "table.csv", index=False)
+    words = ["--backbone", "Pretrained", "--horizon", 12, "--json"]
+    record = json.loads(run(capsys, "evaluate", tmp_path / "table.csv", *words))
+    assert record["mae"] < 0.9 * record["seasonal_naive"]["mae"]
+
+
 def test_options_name_the_columns_of_a_long_file(capsys, sales, tmp_path):
     frame = pd.read_csv(sales).melt("date", var_name="shop name", value_name="sold")
     frame.to_csv(tmp_path / "long.csv", index=False, sep=";")

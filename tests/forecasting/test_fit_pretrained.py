@@ -8,6 +8,8 @@ import pytest
 
 from revin_forecast import Forecaster, Pretrained, RangeSettings, read_series
 from revin_forecast.errors import InputError
+from revin_forecast.forecasting.fit_pretrained import add_season
+from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.settings import TrainingSettings
 
@@ -134,3 +136,14 @@ def test_fine_tuning_trains_the_weights():
     assert "epochs" in fitted.summary["fit"]
     assert fitted.config.backbone.parameters["season"] == 12
     assert fitted.config.normalizer.name == "Identity"
+
+
+def test_a_season_is_added_where_none_is_named():
+    pretrained = ModuleSpec.from_class(Pretrained)
+    assert add_season(pretrained, 12).parameters == {"season": 12}
+    named = ModuleSpec(pretrained.path, {"season": 7})
+    assert add_season(named, 12) == named
+    # A day of minutes is longer than the network knows.
+    assert add_season(pretrained, 1440) == pretrained
+    ridge = ModuleSpec("revin_forecast.Ridge")
+    assert add_season(ridge, 12) == ridge

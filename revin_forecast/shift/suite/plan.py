@@ -10,6 +10,7 @@ import torch
 
 import revin_forecast
 from revin_forecast.backbones import Repeat, SeasonalNaive
+from revin_forecast.forecasting.fit_pretrained import add_season
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity, LastValue
 from revin_forecast.shift.dataset import ShiftDataset
@@ -103,7 +104,7 @@ def _plan_zero_shot_runs(
     identity, seed = ModuleSpec.from_class(Identity), suite.models[0].seeds[0]
     names = _display_names(suite.zero_shot)
     for backbone in suite.zero_shot:
-        seasonal = ModuleSpec(backbone.path, {"season": season, **backbone.parameters})
+        seasonal = add_season(backbone, season or 1)
         labels = names[repr(backbone)], NO_NORMALIZER
         yield PlannedRun(dataset_config, seasonal, identity, seed, labels, "zero-shot")
 
