@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from revin_forecast.backbones.target_channels import unwrap
 from revin_forecast.data.memory_mapped.series import MemoryMappedSeries
 from revin_forecast.data.reading.rows.frequency import default_season
 from revin_forecast.data.series import Series
@@ -13,6 +14,7 @@ from revin_forecast.forecasting.fitted import FittedModel, find_model_season
 from revin_forecast.forecasting.intermittent_member import add_intermittent_member
 from revin_forecast.metrics.seasonal_scale import naive_scale
 from revin_forecast.models.compound_intervals import CompoundIntervals
+from revin_forecast.models.ensemble import WeightedCombination
 from revin_forecast.models.intervals import Intervals
 from revin_forecast.selection.seasonality import is_below_a_day
 
@@ -45,9 +47,14 @@ def apply_value_rules(
     if is_below_a_day(rows.frequency) and default_season(rows.frequency) >= MIN_DAY_STEPS:
         # Maps know a day of many steps, which a mean rate does not: lamps, visits, showers.
         value_range = replace(value_range, is_rate=np.zeros_like(value_range.is_rate))
+    is_rate = value_range.is_rate
+    if fitted.model.levels and not isinstance(unwrap(fitted.model.backbone), WeightedCombination):
+        # Its forecast is the median, which is a whole number as the limits are.
+        value_range = replace(value_range, is_rate=np.zeros_like(is_rate))
     scale = fitted.standardizer.select(fitted.targets).scale
     summary = fitted.summary | {"range": value_range.summarize(values, scale, settings)}
-    intervals = _add_compound_intervals(fitted, values, value_range.is_rate)
+    summary["range"]["intermittent"] = int(is_rate.sum())
+    intervals = _add_compound_intervals(fitted, values, is_rate)
     unit = naive_scale(torch.from_numpy(values), find_model_season(fitted)).numpy()
     if intervals is not None:
         summary["interval_method"] = intervals.method
@@ -58,7 +65,6 @@ def apply_value_rules(
         intervals=intervals,
         naive_scale=unit,
     )
-    is_rate = value_range.is_rate
     if isinstance(series, MemoryMappedSeries) or not is_rate.any():
         return fitted
     extended = add_intermittent_member(fitted, series, is_rate, lookback)

@@ -124,8 +124,18 @@ def test_columns_of_0_and_1_are_not_forecast():
 def test_mostly_zeros_are_noted():
     table = make_table()
     table["sold"] = np.where(np.arange(40) % 5 == 0, 3.0, 0.0)
-    notes = forecast(table).fitted.summary["range"]["notes"]
+    forecaster = forecast(table)
+    notes = forecaster.fitted.summary["range"]["notes"]
     assert any("the forecast is the median, often 0" in note for note in notes)
+    assert forecaster.fitted.summary["range"]["intermittent"] == 1
+
+
+def test_a_median_of_rare_demand_is_within_its_limits():
+    table = make_table(60)
+    table["sold"] = np.random.default_rng(3).poisson(0.3, 60)
+    frame = forecast(table).predict(level=80)
+    assert (frame["sold"] % 1 == 0).all()
+    assert frame["sold"].between(frame["sold-lo-80"], frame["sold-hi-80"]).all()
 
 
 @pytest.mark.slow
