@@ -8,7 +8,7 @@ from plotly import graph_objects
 from benchmarks.evidence import Row
 from benchmarks.pages.dot_plot import COLOURS, DotPlot, Rows, apply_style
 from benchmarks.pages.level_figures import draw_level_risk
-from benchmarks.pages.panel_figures import draw_panel, draw_panel_choices
+from benchmarks.pages.panel_figures import draw_member, draw_panel, draw_panel_choices
 from benchmarks.pages.zero_shot_figures import draw_ablations, draw_zero_shot
 
 CANNOT_TELL = "can't tell"
@@ -267,6 +267,7 @@ CUSTOM_FIGURES: dict[str, Callable[[Rows], graph_objects.Figure]] = {
     "level_risk": draw_level_risk,
     "normalizer_audit": draw_normalizer_audit,
     "panel_choices": draw_panel_choices,
+    "accuracy_pretrained_member": draw_member,
     "scaling": draw_scaling,
     "shift_verdicts": draw_shift_verdicts,
     "thread_count": draw_thread_count,

@@ -35,3 +35,20 @@ def draw_panel_choices(rows: Rows) -> graph_objects.Figure:
             drawn.append({"label": f"{row['rule']}: {row['value']}".rstrip(": ")} | ratios)
     axis = "MASE / that of the shipped rules"
     return DotPlot("{label}", tuple(columns.values()), axis, line=1).draw(drawn)
+
+
+def draw_member(rows: Rows) -> graph_objects.Figure:
+    """Draw the error of the default with and without the network, by frequency and origin."""
+    columns = {"/ naive": "with the network", "without / naive": "without it"}
+    drawn: list[Row] = []
+    for row in rows:
+        ratios = {name: float(row[column].split()[0]) for column, name in columns.items()}
+        drawn.append({"frequency": row["frequency"], "origin": row["origin"]} | ratios)
+    plot = DotPlot(
+        "{frequency}",
+        tuple(columns.values()),
+        "MASE / seasonal naive",
+        panel="origin {origin}",
+        line=1,
+    )
+    return plot.draw(drawn)

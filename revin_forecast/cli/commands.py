@@ -32,7 +32,6 @@ COMMANDS = {
         (
             "datasets/co2_weekly.csv --horizon 52 --out forecast.csv",
             "datasets/co2_weekly.csv --horizon 8 --level 80 95",
-            "datasets/co2_weekly.csv --horizon 8 --backbone Ridge",
             "datasets/co2_weekly.csv --horizon 8 --model pretrained",
         ),
     ),

@@ -70,7 +70,7 @@ def measure_change(amount: float, past: float, is_ratio: bool) -> float | None:
     """
     if not is_ratio or not past > 0 or not 0 <= amount <= MAX_RATIO * past:
         return None
-    return round(100 * (amount / past - 1), 6)
+    return round(100 * (amount / past - 1), 9)
 
 
 def describe_change(amount: float, past: float, percent: float | None, resolution: float) -> str:

@@ -109,7 +109,7 @@ class SeriesIntervals(Intervals):
         reference: Float[Tensor, " channels"],
         zero: Float[Tensor, " channels"],
         window_count: Array,
-        gaps: Float[Tensor, "windows channels"] | None = None,
+        gaps: Float[Tensor, "origins channels"] | None = None,
         expected: Array | None = None,
     ) -> "SeriesIntervals":
         """Calibrate on errors at some origins.
@@ -120,16 +120,20 @@ class SeriesIntervals(Intervals):
             reference: amplitude at the end.
             zero: value that stands for 0.
             window_count: (channels,) number of windows without overlap.
-            gaps: steps from the last observed value to each origin; None: 0.
-            expected: (grid, horizon, channels) distances of a member's quantiles to its median; NaN
-                for a channel without, None: no member has any.
+            gaps: steps from the last observed value to each origin, and last to the end; None: 0.
+            expected: (grid, horizon, channels) distances of a member's quantiles to its median,
+                from the end; NaN for a channel without, None: no member has any.
         """
         ratio = bound_ratio(amplitudes / reference)
         relative = (residuals / ratio.sqrt().unsqueeze(1)).numpy()
-        stretch = _stretch_steps(relative.shape[1], gaps)
+        stretch = _stretch_steps(relative.shape[1], None if gaps is None else gaps[:-1])
         weight = _weigh_errors(relative)
         spread, growth = _fit_spread(relative / stretch**TYPICAL_GROWTH, weight, reference.numpy())
         relative = relative / stretch**growth
+        if expected is not None and gaps is not None:
+            # `widen_after_gap` adds the growth over the gap that the member's spread has already.
+            end_stretch = _stretch_steps(relative.shape[1], gaps[-1:])
+            expected = expected / end_stretch ** np.maximum(growth, MIN_GAP_GROWTH)
         source = partial(_calibrate, relative, weight, spread, window_count, expected)
         return cls(
             source,

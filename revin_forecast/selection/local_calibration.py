@@ -51,7 +51,7 @@ def _calibrate_block(block: SeriesBlock, combination: LocalCombination) -> Serie
         last,
         torch.zeros_like(last),
         count,
-        gaps[before],
+        torch.cat([gaps[before], gaps[-1:]]),
         None if combination.distances is None else combination.distances.numpy(),
     )
 

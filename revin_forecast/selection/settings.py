@@ -24,8 +24,7 @@ class SelectionSettings:
     """Seconds after which no further candidate is started; by default 20, or 600 with
     --effort thorough."""
     without_pretrained: bool = False
-    """Leave out the pretrained network, which otherwise joins the models of single series in tables
-    below 600 rows."""
+    """Leave the pretrained network out of short tables."""
 
     def __post_init__(self):
         check_choice("effort", self.effort, get_args(Effort))

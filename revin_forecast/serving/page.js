@@ -141,7 +141,7 @@
       at("heading").textContent = file ? `Forecast of ${file.name}` : "Forecast";
       at("series").replaceChildren(...answer.names.map((name) => makeElement("option", name)));
       at("picking").hidden = answer.names.length < 2;
-      const [drawn, all] = [answer.names.length, answer.series_count];
+      const [drawn, all] = [answer.names.length, model.pretrained ? answer.series_count : model.series.length];
       at("drawn").hidden = drawn >= all;
       at("drawn").textContent = `The first ${drawn} of ${all} series; the download holds all.`;
       fill(answer);

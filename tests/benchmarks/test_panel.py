@@ -270,10 +270,14 @@ def test_a_quick_run_needs_no_peers(data_folder, tmp_path):
 
 
 def test_the_default_is_compared_with_and_without_the_network(data_folder, tmp_path):
-    page = "accuracy_pretrained_member"
-    (first, *_) = rows = repeat_page(page, tmp_path, data_dir=data_folder)
+    rows = repeat_page("accuracy_pretrained_member", tmp_path, data_dir=data_folder)
+    first = rows[0]
     assert [row["frequency"] for row in rows if row["origin"] == 1] == ["all", "quarterly"]
     # The network takes part, so the forecasts differ.
     assert first["MASE"] != first["MASE without"]
-    full = [row["series"] for row in committed_rows(page) if row["frequency"] == "all"]
+    full = [
+        row["series"]
+        for row in committed_rows("accuracy_pretrained_member")
+        if row["frequency"] == "all"
+    ]
     assert full == [267, 266]

@@ -111,9 +111,8 @@ def test_each_variant_changes_the_training_and_leaves_the_package_as_it_was():
 
 
 def test_a_quick_run_scores_tables_and_tasks(tmp_path, data_dir):
-    rows = repeat_page(
-        "accuracy_zero_shot", tmp_path, "--data", "product", "gift", data_dir=data_dir
-    )
+    sets = ("--data", "product", "gift")
+    rows = repeat_page("accuracy_zero_shot", tmp_path, *sets, data_dir=data_dir)
     assert {row["model"] for row in rows} == {"Pretrained"}
     assert next(row["group"] for row in rows if row["set"] == "gift") == "ett1/H/short"
     assert sum(len(trace.x) for trace in draw_figure("accuracy_zero_shot", rows).data) == len(rows)

@@ -46,6 +46,9 @@ def test_a_class_keeps_its_own_defaults(words, kind, capsys):
         option = option["init_args"]["backbone"]
     assert option["class_path"].endswith(f".{kind.__name__}")
     parameters = option.get("init_args", {})
+    if getattr(kind, "is_completed_by_data", False):
+        assert parameters == {}  # what is not named is found in the data
+        return
     for name, parameter in inspect.signature(kind).parameters.items():
         default = parameter.default
         if default is inspect.Parameter.empty or isinstance(default, type):

@@ -128,7 +128,7 @@ def test_the_pretrained_model_forecasts_any_file(open_page, folder, table):
         tab.locator("#season").fill("1000")
         tab.locator("#season").press("Enter")
         tab.wait_for_selector("#state.problem")
-        assert "season: Input should be less" in tab.locator("#state").inner_text()
+        assert "Season: Input should be less" in tab.locator("#state").inner_text()
     finally:
         program.process.terminate()
     ended = program.end(30)

@@ -135,8 +135,9 @@ def _describe_residuals(
             f"The largest error, {format_number(errors[outlier])} on {date}, is far beyond the "
             "others: check the cause."
         )
-    text = " ".join(filter(None, sentences))
-    return text or ("Too few errors to judge." if error_count < MIN_ERRORS else "Nothing unusual.")
+    if error_count < MIN_ERRORS:
+        sentences.append("Too few errors to judge.")
+    return " ".join(filter(None, sentences)) or "Nothing unusual."
 
 
 def _describe_bias(mean: float, sign: int) -> str:
