@@ -42,8 +42,9 @@ from the dates and values before the forecast. Positive series are forecast on v
 logarithms. The forecast that is scored is the median.
 
 **panel** has the 267 series of [everyday series](accuracy_panel.md), with the same two origins,
-scales and scores; the rows of the other models are copied from that page. They are development
-data of the default forecaster. No real series taught the network, but versions of its design and
+scales and scores; the rows of the other models are copied from that page, whose default does
+without the network ([with it](accuracy_pretrained_member.md)). They are development data of the
+default forecaster. No real series taught the network, but versions of its design and
 of its generator were compared on this panel: {PANEL_LOOKS} looks, counted with those of this page.
 
 **product** has the 23 tables of [the default choice](accuracy_product.md), and **gift** the twelve
