@@ -17,7 +17,6 @@ from revin_forecast.pretrained.gaps import Observed, Values, find_extent
 from revin_forecast.pretrained.load_weights import load_networks
 from revin_forecast.pretrained.network import LEVELS, MAX_SEASON, MAX_STEPS, SeriesReader
 from revin_forecast.pretrained.quantile_levels import interpolate_levels
-from revin_forecast.pretrained.roots import take_root
 from revin_forecast.pretrained.seasonal_index import MIN_SEASONS
 from revin_forecast.utils.shapes import Future, Past
 from revin_forecast.utils.shapes import Observed as ObservedPast
@@ -30,6 +29,8 @@ WIDTH_POWER = 3.0
 """Power of the inverse width of a forecast in its weight, chosen on synthetic series."""
 DAY_SEASONS, DAYS = (24, 48), 7
 """Seasons of a day whose week, of seven, is a season of the network, too."""
+LATE_STEP, MAX_LATE_GROWTH = 48.5, 0.75
+"""Mean of steps 33 to 64, and the largest power with which the spread grows after them."""
 SMALLEST_GAP = 1e-30
 """Least distance between quantiles, in units of the data: softplus has no inverse at 0."""
 MEDIAN = len(LEVELS) // 2
@@ -179,11 +180,8 @@ class Pretrained(Backbone):
             count = min(missing, MAX_STEPS)
             quantiles = self._forecast_block(values, observed, season, count)
             if blocks:
-                # Independent errors: that of the last step so far, and that of the steps after it.
-                before = blocks[-1][:, -1:] - blocks[-1][:, -1:, [MEDIAN]]
-                offset = quantiles - quantiles[:, :, [MEDIAN]]
-                spread = _add_independent(before, offset)
-                quantiles = quantiles[:, :, [MEDIAN]] + spread
+                medians = quantiles[:, :, MEDIAN]
+                quantiles = _continue_spread(blocks[0], medians, self.steps - missing)
             blocks.append(quantiles)
             values = torch.cat([values, quantiles[:, :, MEDIAN]], dim=1)
             observed = nn.functional.pad(observed, (0, count), value=True)
@@ -234,12 +232,30 @@ def _average(
     return first + (share * is_possible.to(share)).reshape(-1, 1, 1) * (second - first)
 
 
-def _add_independent(before: Float[Tensor, "series 1 levels"], after: Quantiles) -> Quantiles:
-    """Return sqrt(before^2 + after^2) with the sign of `after`; the squares may overflow."""
-    unit = torch.maximum(before.abs(), after.abs())
-    unit = torch.where(unit > 0, unit, 1)
-    shares = (before / unit).square() + (after / unit).square()
-    return unit * take_root(shares) * after.sign()
+def _continue_spread(
+    first: Float[Tensor, "series first_steps levels"],
+    medians: Float[Tensor, "series steps"],
+    before: int,
+) -> Quantiles:
+    """Return quantiles around medians of later steps, whose spread goes on as in the first 64.
+
+    Appended medians are smooth, so the network would see a series without noise. The spread is that
+    of steps 33 to 64, times (h / 48.5)^g: g is the growth since steps 17 to 32, at most .75.
+
+    Args:
+        first: quantiles of the first 64 steps.
+        medians: medians of the later steps.
+        before: number of steps before these.
+    """
+    offsets = first - first[:, :, [MEDIAN]]
+    early, late = offsets[:, 16:32].mean(1), offsets[:, 32:64].mean(1)
+    low, high = LEVELS.index(0.1), LEVELS.index(0.9)
+    narrow, wide = early[:, high] - early[:, low], late[:, high] - late[:, low]
+    ratio = torch.where(narrow > 0, wide / torch.where(narrow > 0, narrow, 1), 1)
+    growth = ratio.clamp(1.0, 2.0**MAX_LATE_GROWTH).log2().unsqueeze(1)
+    steps = torch.arange(1, medians.shape[1] + 1, device=medians.device) + before
+    stretch = (steps.to(medians) / LATE_STEP) ** growth
+    return medians.unsqueeze(2) + stretch.unsqueeze(2) * late.unsqueeze(1)
 
 
 class _Logarithms(NamedTuple):

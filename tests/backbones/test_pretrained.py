@@ -59,6 +59,16 @@ def test_further_steps_are_rolled():
     close(far(past)[:, MAX_STEPS : 2 * MAX_STEPS], second)
 
 
+def test_intervals_hold_beyond_64_steps():
+    noise = torch.randn(1, 456, 60, generator=torch.Generator().manual_seed(0))
+    levels = (0.1, 0.5, 0.9)
+    for series in (noise, noise.cumsum(1)):
+        model = Reversible(Pretrained(200, 768, 60, levels=levels), Identity(60), levels)
+        quantiles, truth = model.quantiles(series[:, :200]), series[:, 200:]
+        held = (quantiles[..., 0] <= truth) & (truth <= quantiles[..., 2])
+        assert 0.7 < held[:, 64:].double().mean() < 0.9
+
+
 def test_unobserved_values_and_old_rows_do_not_matter():
     past, observed = sample_walks(40), torch.ones(6, 40, 1, dtype=torch.bool)
     observed[:, 5:9] = observed[0, 30:] = False
