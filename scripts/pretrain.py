@@ -2,9 +2,9 @@
 
     python scripts/pretrain.py --out runs/pretrained --steps 20000 --seeds 0 1
 
-The same settings and seeds give the same bytes. A run that was interrupted goes on from its last
-checkpoint if it is started again; a finished seed is not trained again. So two runs with a seed
-each may share a folder and use two cores, and a last run with both seeds writes their files.
+The same settings and seeds give weights of the same bytes. A run that was interrupted goes on from
+its last checkpoint if it is started again; a finished seed is not trained again. So two runs with a
+seed each may share a folder and use two cores, and a last run with both seeds writes their files.
 
     python scripts/pretrain.py --out revin_forecast/pretrained --figures figures.json
 

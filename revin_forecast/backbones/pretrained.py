@@ -65,8 +65,8 @@ class Pretrained(Backbone):
         trainable: whether the weights are trained further, on the data; they are fixed otherwise.
 
     Raises:
-        ValueError: the season is not between 1 and 366, or the horizon is not a multiple of the
-            number of levels.
+        ValueError: the season is not between 1 and 366, the horizon is not a multiple of the
+            number of levels, or the middle one of these is not 0.5.
 
     >>> trend = torch.arange(40.0).reshape(1, 40, 1)
     >>> Pretrained(40, 3, 1)(trend).flatten().round().tolist()
@@ -98,6 +98,11 @@ class Pretrained(Backbone):
             raise ValueError(
                 f"Pretrained needs a season from 1 to {MAX_SEASON} but got {season}. Pass 1 for "
                 "none, or the shorter of two seasons."
+            )
+        if levels and (len(levels) % 2 == 0 or abs(levels[len(levels) // 2] - 0.5) > 1e-9):
+            raise ValueError(
+                f"Pretrained needs levels around a median of 0.5 but got {list(levels)}. Pass them "
+                "ascending and symmetric, such as [0.1, 0.5, 0.9]."
             )
         if levels and horizon % len(levels):
             raise ValueError(

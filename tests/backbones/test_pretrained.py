@@ -148,6 +148,8 @@ def test_wrong_arguments_are_refused():
             Pretrained(9, 2, 1, season=season)
     with pytest.raises(ValueError, match=r"multiple of its 3 levels but got 4\. Pass horizon=len"):
         Pretrained(9, 4, 1, levels=(0.1, 0.5, 0.9))
+    with pytest.raises(ValueError, match=r"a median of 0\.5 but got \[0\.1, 0\.9\]\. Pass them"):
+        Pretrained(9, 4, 1, levels=(0.1, 0.9))
     with pytest.raises(ValueError, match=r"built for \(batch, 9, 1\) but got \(2, 8, 1\)"):
         Pretrained(9, 2, 1)(torch.zeros(2, 8, 1))
     observed = torch.ones(2, 8, 1, dtype=torch.bool)
