@@ -18,6 +18,7 @@ from revin_forecast.pretrained.load_weights import load_networks
 from revin_forecast.pretrained.network import LEVELS, MAX_SEASON, MAX_STEPS, SeriesReader
 from revin_forecast.pretrained.quantile_levels import interpolate_levels
 from revin_forecast.pretrained.seasonal_index import MIN_SEASONS
+from revin_forecast.pretrained.simple_forecasts import WEEKLY_SEASONS
 from revin_forecast.utils.shapes import Future, Past
 from revin_forecast.utils.shapes import Observed as ObservedPast
 
@@ -27,8 +28,8 @@ MAX_EXCESS = 3.0
 """Reach of the forecast on logarithms, in 95 % half-widths of the one on values."""
 WIDTH_POWER = 3.0
 """Power of the inverse width of a forecast in its weight, chosen on synthetic series."""
-DAY_SEASONS, DAYS = (24, 48), 7
-"""Seasons of a day whose week, of seven, is a season of the network, too."""
+DAYS = 7
+"""Days of a week."""
 LATE_STEP, MAX_LATE_GROWTH = 48.5, 0.75
 """Mean of steps 33 to 64, and the largest power with which the spread grows after them."""
 SMALLEST_GAP = 1e-30
@@ -44,7 +45,8 @@ class Pretrained(Backbone):
     Each window of each channel is a series. Its season is taken out, `DifferenceScale` maps the
     rest to a common scale, and a network that synthetic series taught weighs 30 simple forecasts at
     each step, corrects their mean and adds quantiles. So a forecast follows a change of level and
-    of scale exactly. 64 steps are forecast at once; for more, the medians so far are appended.
+    of scale exactly. 64 steps are forecast at once; for more, the medians so far are appended,
+    and the spread goes on as it grows up to step 64.
 
     With `logs`, positive windows are also forecast on logarithms. The quantiles of both are
     averaged, with more weight for the narrower ones. Those on logarithms reach at most three 95 %
@@ -110,9 +112,10 @@ class Pretrained(Backbone):
                 f"got {horizon}. Pass horizon=len(levels) * steps."
             )
         self.season = season
-        self.week = DAYS * season if season in DAY_SEASONS else None
-        if self.week is not None and lookback < MIN_SEASONS * self.week:
-            self.week = None
+        week = DAYS * season
+        # A week of 96 quarter hours a day is longer than any season of the network.
+        has_week = season in WEEKLY_SEASONS and week <= min(MAX_SEASON, lookback // MIN_SEASONS)
+        self.week = week if has_week else None
         self.logs = logs
         self.levels = tuple(levels)
         self.steps = horizon // max(1, len(levels))

@@ -22,6 +22,7 @@ from benchmarks.accuracy.panel_tasks import PanelTask, load_tasks
 from benchmarks.pages.figures import draw_figure
 from revin_forecast import Forecaster
 from tests.support.evidence_pages import PAGES, committed_rows, repeat_page
+from tests.support.panel_folder import write_panel
 from tests.support.warm_programs import run_program
 
 STAND_IN = """
@@ -50,21 +51,7 @@ SERIES = (
 @pytest.fixture
 def data_folder(tmp_path):
     """Return a folder with a panel of six series that grow and have seasons."""
-    listed = pd.DataFrame(
-        SERIES, columns=["unique_id", "family", "frequency", "season", "horizon", "rows"]
-    )
-    tables = []
-    for place, (name, _, step, season, _, rows) in enumerate(SERIES):
-        time = np.arange(rows)
-        noise = np.random.default_rng(place).normal(size=rows)
-        values = 50 + 0.5 * time + 5 * np.sin(2 * np.pi * time / max(season, 2)) + noise
-        dates = pd.date_range("2000-01-01", periods=rows, freq=step)
-        tables.append(pd.DataFrame({"unique_id": name, "ds": dates, "y": values}))
-    folder = tmp_path / "data" / "panel"
-    folder.mkdir(parents=True)
-    listed.to_csv(folder / "panel.csv", index=False)
-    pd.concat(tables).to_parquet(folder / "panel.parquet")
-    return folder.parent
+    return write_panel(tmp_path / "data", SERIES)
 
 
 def make_task(values, targets, season=1):

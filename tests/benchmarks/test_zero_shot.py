@@ -1,7 +1,6 @@
 """The pretrained network alone is scored like the other models, and its ablations change it."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from benchmarks.accuracy import zero_shot
@@ -22,6 +21,7 @@ from revin_forecast.pretrained import network
 from revin_forecast.pretrained.synthetic_batches import BatchSettings, SyntheticBatches
 from revin_forecast.pretrained.training_state import start_training, take_step
 from tests.support.evidence_pages import committed_rows, repeat_page
+from tests.support.panel_folder import write_panel
 
 SERIES = (("trips", "tourism", "QS", 4, 4, 40), ("output", "economy", "YS", 1, 3, 30))
 
@@ -29,19 +29,7 @@ SERIES = (("trips", "tourism", "QS", 4, 4, 40), ("output", "economy", "YS", 1, 3
 @pytest.fixture
 def data_folder(tmp_path):
     """Return a folder with a panel of two series that grow and have seasons."""
-    columns = ["unique_id", "family", "frequency", "season", "horizon", "rows"]
-    tables = []
-    for place, (name, _, step, season, _, rows) in enumerate(SERIES):
-        time = np.arange(rows)
-        noise = np.random.default_rng(place).normal(size=rows)
-        values = 50 + 0.5 * time + 5 * np.sin(2 * np.pi * time / max(season, 2)) + noise
-        dates = pd.date_range("2000-01-01", periods=rows, freq=step)
-        tables.append(pd.DataFrame({"unique_id": name, "ds": dates, "y": values}))
-    folder = tmp_path / "data" / "panel"
-    folder.mkdir(parents=True)
-    pd.DataFrame(SERIES, columns=columns).to_csv(folder / "panel.csv", index=False)
-    pd.concat(tables).to_parquet(folder / "panel.parquet")
-    return folder.parent
+    return write_panel(tmp_path / "data", SERIES)
 
 
 def test_a_series_has_the_same_quantiles_in_a_batch_and_alone():

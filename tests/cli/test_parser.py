@@ -47,7 +47,8 @@ def test_a_class_keeps_its_own_defaults(words, kind, capsys):
     assert option["class_path"].endswith(f".{kind.__name__}")
     parameters = option.get("init_args", {})
     if getattr(kind, "is_completed_by_data", False):
-        assert parameters == {}  # what is not named is found in the data
+        # The data decide on parameters without an option.
+        assert parameters == {}
         return
     for name, parameter in inspect.signature(kind).parameters.items():
         default = parameter.default
