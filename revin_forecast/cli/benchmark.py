@@ -56,7 +56,7 @@ def benchmark(
         from revin_forecast.shift.benchmark import (
             ExecutionSettings,
             make_jobs,
-            run_benchmark,
+            measure_jobs,
             select_shard,
         )
         from revin_forecast.shift.runner.cost_estimate import estimate_costs
@@ -79,7 +79,7 @@ def benchmark(
     planning_seconds = time.perf_counter() - start
     task_engine = make_engine(engine, worker_count, address)
     with eta_display(costs, recorded) as on_progress:
-        outcome = run_benchmark(jobs, execution, task_engine, on_progress, costs)
+        outcome = measure_jobs(jobs, execution, task_engine, on_progress, costs)
     outcome.stage_seconds = {"planning": planning_seconds, **outcome.stage_seconds}
     report_result(parsed_suite, Path(suite), outcome, Path(out), json)
 

@@ -105,7 +105,7 @@ def select_shard(jobs: Sequence[Job], shard: tuple[int, int]) -> list[Job]:
     return list(jobs[part - 1 :: parts])
 
 
-def run_benchmark(
+def measure_jobs(
     jobs: Sequence[Job],
     execution: ExecutionSettings,
     engine: Engine,
