@@ -88,9 +88,10 @@ def _estimate_training_seconds(suite: Suite, model: Reversible, data: PreparedDa
     # Nothing to train: a naive forecast, or a network that is trained already.
     if not any(parameter.requires_grad for parameter in model.backbone.parameters()):
         return 0.0
-    count = rows - suite.windows.lookback - suite.windows.horizon + 1
+    dataset = data.shift_dataset
+    count = rows - dataset.width + 1
     batch = min(suite.training.batch_size, count)
-    sizes = suite.windows.lookback, data.split.values.shape[1]
+    sizes = dataset.lookback, dataset.channels
     past = torch.zeros(batch, *sizes).normal_()
 
     def step() -> None:

@@ -53,7 +53,8 @@ class RunStore:
     def load_dataset(self, config: DatasetConfig) -> PreparedDataset:
         """Return a data set of the suite, as it was when it was first needed."""
         if config not in self._datasets:
-            self._datasets[config] = prepare_dataset(config, self.suite.windows, self.data_dir)
+            windows = self.suite.windows_for(config)
+            self._datasets[config] = prepare_dataset(config, windows, self.data_dir)
         return self._datasets[config]
 
     def make_runs(self) -> list["StoredRun"]:

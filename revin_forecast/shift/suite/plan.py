@@ -53,7 +53,8 @@ class PlannedRun:
 
     def make_model_config(self, suite: Suite) -> ModelConfig:
         """Return the model and the settings of its fit."""
-        sizes = suite.windows.lookback, suite.windows.horizon
+        windows = suite.windows_for(self.dataset_config)
+        sizes = windows.lookback, windows.horizon
         training = replace(suite.training, seed=self.seed)
         return ModelConfig(self.backbone, self.normalizer, *sizes, training)
 
@@ -150,18 +151,18 @@ def plan_cells(suite: Suite, dataset_config: DatasetConfig) -> list[Cell]:
     clean = Cell(None, "clean")
     if dataset_config.name == LEVEL_DEPENDENT and dataset_config.file is None:
         return [clean]  # the shift is in the data
-    return [clean, Cell(None, "natural"), *_plan_shift_cells(suite)]
+    return [clean, Cell(None, "natural"), *_plan_shift_cells(suite, dataset_config)]
 
 
-def _plan_shift_cells(suite: Suite) -> Iterator[Cell]:
-    protocol = suite.protocol
+def _plan_shift_cells(suite: Suite, dataset_config: DatasetConfig) -> Iterator[Cell]:
+    protocol, lookback = suite.protocol, suite.windows_for(dataset_config).lookback
     for shift in suite.shifts:
         for seed in protocol.shift_seeds:
             placement = "steady" if shift.semantics == "process" else "observation"
             severities = [number for number in protocol.severities if number < len(shift.knobs)]
             yield from (Cell(shift, placement, severity, seed=seed) for severity in severities)
             if shift.has_transition:
-                yield from _plan_transition_cells(shift, seed, protocol, suite.windows.lookback)
+                yield from _plan_transition_cells(shift, seed, protocol, lookback)
 
 
 def _plan_transition_cells(
@@ -184,16 +185,18 @@ def run_config(suite: Suite, run: PlannedRun, data: PreparedDataset) -> dict[str
         # Quantile levels have no effect on other losses.
         training.pop("levels")
     dataset = asdict(run.dataset_config)
-    for name in ("format", "time_form"):
+    # Neither do these: look-back and horizon have keys of their own.
+    for name in ("format", "time_form", "lookback", "horizon"):
         dataset.pop(name)
+    windows = suite.windows_for(run.dataset_config)
     return {
         "schema": RESULTS_SCHEMA,
         # The hash identifies the data, wherever their file is and however it is written.
         "dataset": dataset | {"file": None, "sha256": data.sha256},
         "backbone": with_defaults(run.backbone),
         "normalizer": with_defaults(run.normalizer),
-        "lookback": suite.windows.lookback,
-        "horizon": suite.windows.horizon,
+        "lookback": windows.lookback,
+        "horizon": windows.horizon,
         "training": training,
         **software_config(run),
     }

@@ -1,6 +1,6 @@
 """A benchmark suite: its data sets, models, shifts and protocol, independent of the execution."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from revin_forecast.data.reading.reading_options import Aggregate, LongGapPolicy
 from revin_forecast.errors import InputError
@@ -45,6 +45,19 @@ class DatasetConfig:
     """Encoding of a text file; None: detected."""
     skip_rows: int | None = None
     """Number of lines above the names of the columns; None: detected."""
+    lookback: int | None = None
+    """Look-back of this data set; None: the suite's, or the dated shift's own."""
+    horizon: int | None = None
+    """Horizon of this data set; None: the suite's, or the dated shift's own."""
+
+    def __post_init__(self):
+        for name in ("lookback", "horizon"):
+            steps = getattr(self, name)
+            if steps is not None and steps < 1:
+                raise InputError(
+                    f"{name} of {self.name} is a number of steps, at least 1, but got {steps}. "
+                    "Leave it out for the suite's."
+                )
 
 
 @dataclass(frozen=True)
@@ -107,3 +120,12 @@ class Suite:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     zero_shot: tuple[ModuleSpec, ...] = ()
     """Backbones that are measured as references: not trained, and in no normalizer."""
+
+    def windows_for(self, dataset_config: DatasetConfig) -> WindowConfig:
+        """Return the windows of a data set: its own sizes, else the suite's."""
+        windows = self.windows
+        return replace(
+            windows,
+            lookback=dataset_config.lookback or windows.lookback,
+            horizon=dataset_config.horizon or windows.horizon,
+        )
