@@ -72,6 +72,14 @@ class Shift(ABC):
         snake_case = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
         return self.label or snake_case
 
+    @property
+    def leaves_gaps(self) -> bool:
+        """Whether the model receives gaps and fills them by itself.
+
+        Such a shift has the placement `fill`, apart from others: it compares how models fill gaps.
+        """
+        return False
+
     @abstractmethod
     def apply(
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
@@ -125,6 +133,17 @@ class Shift(ABC):
             forecast is compared with the shifted truth.
         """
         return forecast if severity == 0 else None
+
+    def fill_lookbacks(self, lookbacks: np.ndarray, clean: np.ndarray) -> np.ndarray:
+        """Return the look-backs (windows, lookback, channels) that a model receives.
+
+        For faults whose repair needs the window; others return the look-backs unchanged.
+
+        Args:
+            lookbacks: the shifted look-backs.
+            clean: the same look-backs without the shift.
+        """
+        return lookbacks
 
     def process_parameter(self, severity: int) -> float:
         """Return the strength of the same shift as a parameter of a synthetic process."""

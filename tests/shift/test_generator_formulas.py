@@ -12,6 +12,8 @@ from revin_forecast.shift import generators
 from revin_forecast.shift.dataset import ShiftDataset
 from revin_forecast.shift.generators.channels import _draw_lags
 from revin_forecast.shift.generators.tails import lambert_w
+from revin_forecast.shift.measuring.cell import Cell
+from revin_forecast.shift.measuring.windows import clean_windows, shifted_windows
 from revin_forecast.shift.processes import AR, SineMixture
 from revin_forecast.shift.shift import ShiftOnset
 from tests.support.shift_datasets import (
@@ -230,6 +232,24 @@ def test_missing_blocks():
         zero = generators.Missing("zero").apply_severity(dataset, steady_onset(dataset), severity)
         clean = dataset.values[dataset.start :]
         np.testing.assert_array_equal(zero, np.where(gaps, 0, clean))
+
+
+def test_missing_filled_with_the_level_of_each_window():
+    dataset = make_real_dataset()
+    windows = {
+        arm: shifted_windows(dataset, Cell(generators.Missing(arm), "observation", 5), 7).past
+        for arm in ("level", "nan")
+    }
+    clean = clean_windows(dataset, 7).past.numpy()
+    filled, gaps = (windows[arm].numpy() for arm in ("level", "nan"))
+    lost = np.isnan(gaps) & ~np.isnan(clean)
+    assert lost.mean() > 0.4
+    assert lost.all(axis=1).any()  # no reading remains: the training mean
+    for window, channel in zip(*np.nonzero(lost.any(axis=1)), strict=True):
+        readings = gaps[window, :, channel][~np.isnan(gaps[window, :, channel])]
+        values = filled[window, :, channel][lost[window, :, channel]]
+        np.testing.assert_allclose(values, readings.mean() if len(readings) else 0, atol=1e-6)
+    np.testing.assert_array_equal(filled[~lost], clean[~lost])
 
 
 def test_missing_filled_forward():

@@ -7,6 +7,7 @@ from revin_forecast.shift import generators
 from revin_forecast.shift.dataset import ShiftDataset
 from revin_forecast.shift.processes import AR
 from revin_forecast.shift.shift import AffineShift, Shift, ShiftOnset
+from revin_forecast.shift.suite.plan import plan_cells
 from tests.support.shift_datasets import (
     DATASETS,
     LOOKBACK,
@@ -19,6 +20,7 @@ from tests.support.shift_datasets import (
     steady_onset,
     window_onset,
 )
+from tests.support.shift_suites import make_small_suite
 
 CASES = [
     pytest.param(dataset, shift, id="-".join(filter(None, (name, shift.name, shift.arm))))
@@ -197,7 +199,7 @@ def test_every_shift_has_its_own_random_numbers():
 
 def test_names_arms_and_flags():
     names = [(shift.name, shift.arm) for shift in generators.ALL_SHIFTS]
-    assert len(set(names)) == len(names) == 22
+    assert len(set(names)) == len(names) == 23
     assert list(dict.fromkeys(name for name, _ in names)) == [
         "level", "scale", "noise", "trend", "random_walk", "frequency", "phase", "amplitude",
         "regime", "spikes", "missing", "tails", "channels", "concept", "sensor_offset",
@@ -212,6 +214,17 @@ def test_names_arms_and_flags():
         "missing",
     }
     assert all(len(set(map(hash, (shift, shift)))) == 1 for shift in generators.ALL_SHIFTS)
+
+
+def test_only_the_arm_that_leaves_gaps_is_measured_apart():
+    suite = make_small_suite(shifts=("missing", "spikes"))
+    placements = {
+        (cell.shift.name, cell.shift.arm): cell.placement
+        for cell in plan_cells(suite, suite.datasets[0])
+        if cell.shift is not None
+    }
+    arms = dict.fromkeys([("missing", arm) for arm in ("level", "ffill", "zero")], "observation")
+    assert placements == {**arms, ("missing", "nan"): "fill", ("spikes", ""): "observation"}
 
 
 def test_exclusion_reasons():
@@ -230,7 +243,10 @@ def test_exclusion_reasons():
     )
     one_channel_ar = make_synthetic_dataset(AR(rows=1300, channels=1), "one_channel_ar")
     assert generators.Regime().exclusion_reason(one_channel_ar) is None  # the process has a variant
-    for kind, arms in ((generators.Scale, "up, down"), (generators.Missing, "nan, ffill, zero")):
+    for kind, arms in (
+        (generators.Scale, "up, down"),
+        (generators.Missing, "level, ffill, zero, nan"),
+    ):
         with pytest.raises(ValueError, match=f"no arm 'left'. Choose one of {arms}"):
             kind("left")
 

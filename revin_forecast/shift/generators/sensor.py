@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from revin_forecast.shift.dataset import ShiftDataset
+from revin_forecast.shift.dataset import ShiftDataset, observed_mean
 from revin_forecast.shift.generators.level_and_scale import GAIN_ARMS, check_arm, gain_factor
 from revin_forecast.shift.generators.random_draws import (
     draw_key,
@@ -96,7 +96,7 @@ class Noise(Shift):
         return dataset.values[onset.rows] + deviation * noise[rows_since_start(dataset, onset.rows)]
 
 
-FILL_ARMS = ("nan", "ffill", "zero")
+FILL_ARMS = ("level", "ffill", "zero", "nan")
 """Values that replace missing readings."""
 
 
@@ -105,11 +105,13 @@ class Missing(Shift):
     """Missing readings in blocks with a mean length of L / 8 steps.
 
     Blocks of geometric length cover the rows from the first test look-back on. A share of them,
-    drawn for each channel, is lost. The arm chooses the replacement: "nan"; "ffill", the last
-    reading before the gap, however old; "zero", the training mean.
+    drawn for each channel, is lost. The arm chooses the replacement, the same for every model:
+    "level", the mean of the window's readings (the training mean without any); "ffill", the last
+    reading before the gap, however old; "zero", the training mean. In the arm "nan" each model
+    fills the gaps by itself, which is measured apart.
     """
 
-    arm: str = "nan"
+    arm: str = "level"
 
     semantics = "observation"
     is_correctable = False
@@ -118,10 +120,15 @@ class Missing(Shift):
     def __post_init__(self) -> None:
         check_arm(self.arm, FILL_ARMS)
 
+    @property
+    def leaves_gaps(self) -> bool:
+        """Whether the model receives the gaps: in the arm "nan"."""
+        return self.arm == "nan"
+
     def apply(
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> np.ndarray:
-        """Return the values with gaps, filled according to the arm."""
+        """Return the values with gaps, filled according to the arm; "level" fills by window."""
         seed_key = draw_key(rng)
         block_numbers = dataset.get_or_compute(
             (self.name, seed_key), lambda: _draw_block_numbers(dataset, rng)
@@ -134,7 +141,16 @@ class Missing(Shift):
             return filled[rows_since_start(dataset, onset.rows)]
         lost = block_numbers[rows_since_start(dataset, onset.rows)] < knob
         # Values are standardized by the training rows: their mean is 0.
-        return np.where(lost, np.nan if self.arm == "nan" else 0.0, dataset.values[onset.rows])
+        return np.where(lost, 0.0 if self.arm == "zero" else np.nan, dataset.values[onset.rows])
+
+    def fill_lookbacks(self, lookbacks: np.ndarray, clean: np.ndarray) -> np.ndarray:
+        """Return the look-backs, in the arm "level" with the gaps of the fault filled."""
+        if self.arm != "level":
+            return lookbacks
+        # Gaps of the data themselves stay, as in the clean look-backs.
+        lost = np.isnan(lookbacks) & np.isfinite(clean)
+        level = np.nan_to_num(observed_mean(lookbacks, axis=1))[:, None]
+        return np.where(lost, level, lookbacks)
 
 
 def _draw_block_numbers(dataset: ShiftDataset, rng: np.random.Generator) -> np.ndarray:

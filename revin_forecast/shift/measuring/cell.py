@@ -5,8 +5,10 @@ from typing import Literal
 
 from revin_forecast.shift.shift import Shift
 
-Placement = Literal["clean", "steady", "transition", "horizon", "observation", "natural"]
-"""Position of the shift relative to the forecast; clean and natural have no added shift."""
+Placement = Literal["clean", "steady", "transition", "horizon", "observation", "fill", "natural"]
+"""Position of the shift relative to the forecast; clean and natural have no added shift.
+
+fill: as observation, but the model fills the gaps by itself."""
 
 
 @dataclass(frozen=True)

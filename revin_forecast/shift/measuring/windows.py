@@ -85,8 +85,9 @@ def shifted_windows(
     view = _window_view(shifted, dataset.width, stride)[: len(starts)]
     lookback = dataset.lookback
     if shift.semantics == "observation":
-        past, truth = _lookback_tensor(view, lookback, dtype), clean[:, lookback:]
-        displacement = _root_mean_square(view[:, :lookback] - clean[:, :lookback])
+        lookbacks = shift.fill_lookbacks(view[:, :lookback], clean[:, :lookback])
+        past, truth = _lookback_tensor(lookbacks, lookback, dtype), clean[:, lookback:]
+        displacement = _root_mean_square(lookbacks - clean[:, :lookback])
         # The truth is clean already, so the inverse is the identity.
         identity: Callable[[np.ndarray], np.ndarray] = lambda forecast: forecast  # noqa: E731
         return ShiftedWindows(

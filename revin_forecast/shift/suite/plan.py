@@ -15,7 +15,7 @@ from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity, LastValue
 from revin_forecast.shift.dataset import ShiftDataset
 from revin_forecast.shift.measuring.baselines import Constant
-from revin_forecast.shift.measuring.cell import Cell
+from revin_forecast.shift.measuring.cell import Cell, Placement
 from revin_forecast.shift.processes import LevelDependent
 from revin_forecast.shift.shift import Shift
 from revin_forecast.shift.suite.datasets import PreparedDataset
@@ -31,7 +31,7 @@ from revin_forecast.training.model_config import ModelConfig
 
 Role = Literal["model", "reference", "zero-shot"]
 """Role of a run in tables: a zero-shot reference was trained, but on no data of the suite."""
-TABLES_SCHEMA = 1
+TABLES_SCHEMA = 2
 """Version of the tables' columns."""
 NO_NORMALIZER = "reference"
 """Normalizer of the references in tables."""
@@ -158,11 +158,18 @@ def _plan_shift_cells(suite: Suite, dataset_config: DatasetConfig) -> Iterator[C
     protocol, lookback = suite.protocol, suite.windows_for(dataset_config).lookback
     for shift in suite.shifts:
         for seed in protocol.shift_seeds:
-            placement = "steady" if shift.semantics == "process" else "observation"
+            placement = _lasting_placement(shift)
             severities = [number for number in protocol.severities if number < len(shift.knobs)]
             yield from (Cell(shift, placement, severity, seed=seed) for severity in severities)
             if shift.has_transition:
                 yield from _plan_transition_cells(shift, seed, protocol, lookback)
+
+
+def _lasting_placement(shift: Shift) -> Placement:
+    """Return the placement of a shift that began before the window."""
+    if shift.semantics == "process":
+        return "steady"
+    return "fill" if shift.leaves_gaps else "observation"
 
 
 def _plan_transition_cells(
