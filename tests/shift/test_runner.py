@@ -177,13 +177,14 @@ class LosingEngine(Engine):
             yield Outcome(job, error=WorkerLostError("it ended"))
 
 
-def test_lost_workers_are_replaced_up_to_a_limit(tmp_path):
+def test_a_unit_that_loses_two_workers_is_failed(tmp_path):
     suite = make_small_suite(shifts=(), datasets=("ar",))
     jobs = make_jobs(suite, ExecutionSettings(str(tmp_path)))[:1]
     events = []
     run_jobs(jobs, LosingEngine(True), events.append)
-    assert len(events) == 3
-    assert jobs[0].run.folder.read_training()["error"] == "the worker died: it ended"
+    assert len(events) == 2
+    assert jobs[0].run.folder.read_training()["error"] == "the worker died twice: it ended"
+    jobs[0].run.forget_failures()
     with pytest.raises(RuntimeError, match="died: it ended, 3 times before its first unit"):
         run_jobs(jobs, LosingEngine(False), events.append)
 

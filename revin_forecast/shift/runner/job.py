@@ -6,8 +6,11 @@ from typing import Literal
 
 from revin_forecast.shift.runner.store import StoredRun
 
-ProgressEvent = tuple[Literal["begin", "end"], str, str]
-"""Begin or end of a unit of work: the kind, the label of the run, and the unit."""
+ProgressEvent = tuple[Literal["prepare", "begin", "end"], str, str]
+"""Begin or end of a unit of work: the kind, the label of the run, and the unit.
+
+A worker prepares a job before its first unit, under the name `INPUTS`.
+"""
 ProgressCallback = Callable[[ProgressEvent], None]
 
 
@@ -19,6 +22,6 @@ class Job:
     timeout: float = 600.0
     """Time limit in seconds for one training or one cell."""
     retry: bool = False
-    """Whether to repeat failed units."""
+    """Whether `run_jobs` forgets the failures on record, so that their units are repeated."""
     keeps_examples: bool = False
     """Whether to store example windows for the report."""

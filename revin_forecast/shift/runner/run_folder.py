@@ -3,7 +3,7 @@
 import base64
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,11 +94,15 @@ class RunFolder:
     def repair_cells(self) -> dict[str, CellEntry]:
         """Remove invalid lines of the journal, so that new ones can follow; return the entries."""
         entries = self.read_cells()
-        text = "".join(_sign(entry) + "\n" for entry in entries.values())
+        self._write_cells(entries.values())
+        return entries
+
+    def _write_cells(self, entries: Iterable[CellEntry]) -> None:
+        """Let the journal hold these entries."""
+        text = "".join(_sign(entry) + "\n" for entry in entries)
         if self.journal.is_file() and self.journal.read_bytes() != text.encode():
             with atomic_write(self.journal) as partial:
                 partial.write_text(text, encoding="utf-8")
-        return entries
 
     def record_cell(self, entry: CellEntry) -> None:
         """Append a cell's entry to the journal, which must have been repaired."""
@@ -117,6 +121,13 @@ class RunFolder:
         for key in keys:
             if key not in entries or entries[key]["status"] == "failed":
                 self.record_cell({"key": key, "status": "failed", "error": error, "rows": []})
+
+    def forget_failures(self) -> None:
+        """Remove failed cells from the journal, and the record of a failed training."""
+        if (self.read_training() or {}).get("status") == "failed":
+            self.training.unlink()
+        entries = self.read_cells().values()
+        self._write_cells([entry for entry in entries if entry["status"] != "failed"])
 
     def merge(self, source: "RunFolder") -> None:
         """Copy the results of the same run from another folder.

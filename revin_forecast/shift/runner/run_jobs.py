@@ -1,18 +1,22 @@
 """Run the jobs of a benchmark with an engine, and record the units whose workers are lost."""
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from contextlib import closing
 
 from revin_forecast.shift.runner.job import Job, ProgressCallback, ProgressEvent
+from revin_forecast.shift.runner.losses import LossCounter
 from revin_forecast.shift.runner.worker import run_job
-from revin_forecast.utils.parallel.engine import Engine, Report, WorkerLostError, WorkerOverdueError
+from revin_forecast.utils.parallel.engine import (
+    Engine,
+    Report,
+    SpoiledWorkerError,
+    WorkerLostError,
+)
 
 GRACE_SECONDS = 10.0
 """Seconds past its time limit after which a hanging worker is killed."""
-MAX_ATTEMPTS = 3
-"""Lost workers per job after which its remaining cells are recorded as failed."""
 BUSY_SECONDS = 0.5
 """Pause after another process was found to hold a run, before the next try."""
 
@@ -20,57 +24,43 @@ BUSY_SECONDS = 0.5
 def run_jobs(jobs: Sequence[Job], engine: Engine, on_progress: ProgressCallback) -> None:
     """Run all jobs, starting them in this order as workers become free.
 
-    Results are written to the jobs' folders. A unit of work that exceeds its time limit or crashes
-    its worker is recorded as failed, and the remaining units of its job are run by another worker.
+    Results are written to the jobs' folders. A unit of work that exceeds its time limit is recorded
+    as failed. A unit that loses its worker is tried once more, as another program may have needed
+    the memory, and recorded as failed if that worker is lost, too. In both cases another process
+    runs the remaining units of the job.
 
     Args:
         jobs: jobs, longest first.
         engine: runs the jobs. All its machines must see the benchmark's folder and the data.
         on_progress: receives the workers' progress events.
     """
-    queue, losses = deque(jobs), Counter[str]()
-    current_units: dict[str, str | None] = {}
+    for job in jobs:
+        if job.retry:
+            job.run.forget_failures()
+    queue, losses = deque(jobs), LossCounter()
 
     def handle_events(job: Job, events: Sequence[ProgressEvent]) -> float | None:
         """Hand events on; return the seconds until the current unit must end."""
         for event in events:
-            kind, label, unit = event
-            current_units[label] = unit if kind == "begin" else None
+            losses.follow(event)
             on_progress(event)
         # The worker's own alarm comes first; this catches calls that no alarm can interrupt.
-        return job.timeout + GRACE_SECONDS if current_units[job.run.label] else None
+        return job.timeout + GRACE_SECONDS if losses.has_unit(job.run.label) else None
 
     with closing(engine.run(_run_and_report, queue, handle_events)) as outcomes:
         for outcome in outcomes:
             job, error = outcome.task, outcome.error
             if isinstance(error, WorkerLostError):
-                label = job.run.label
-                losses[label] += 1
-                _record_loss(job, current_units.pop(label, None), error, losses[label])
-                if losses[label] < MAX_ATTEMPTS:
+                if losses.record(job, error):
                     queue.appendleft(job)
+            elif isinstance(error, SpoiledWorkerError):  # its failure is recorded
+                queue.appendleft(job)
             elif error is not None:
                 raise error
             elif not outcome.result:  # another process holds the run
                 # At the end of the queue: the other process needs time.
                 queue.append(job)
                 time.sleep(BUSY_SECONDS)
-
-
-def _record_loss(job: Job, unit: str | None, error: WorkerLostError, losses: int) -> None:
-    """Record the unit that a worker was lost in, and after the last attempt the remaining ones."""
-    if isinstance(error, WorkerOverdueError):
-        reason = f"hung longer than {job.timeout:g} s and was killed"
-    else:
-        reason = f"the worker died: {error}"
-    if unit is not None:
-        job.run.record_failure(unit, reason)
-    if losses < MAX_ATTEMPTS:
-        return
-    if unit is None:
-        label = job.run.label
-        raise RuntimeError(f"{label}: {reason}, {MAX_ATTEMPTS} times before its first unit.")
-    job.run.fail_remaining(f"not measured: the models of this run crashed {MAX_ATTEMPTS} workers")
 
 
 def _run_and_report(job: Job, report: Report) -> bool:
@@ -98,7 +88,7 @@ class EventSender:
     def send(self, event: ProgressEvent) -> None:
         """Send a begin with the buffered ends; buffer an end."""
         self.buffered_events.append(event)
-        if event[0] == "begin":
+        if event[0] != "end":
             self.flush()
 
     def flush(self) -> None:

@@ -23,6 +23,8 @@ from revin_forecast.shift.suite.suite import DatasetConfig, Suite
 
 TRAINING = "training"
 """The unit of work that is not a cell; other units are named by their cell's key."""
+INPUTS = "inputs"
+"""The work before the first unit: reading the data and importing the classes."""
 ARTEFACTS = "measured"
 """Folder of the runs in a benchmark's folder."""
 
@@ -158,21 +160,39 @@ class StoredRun:
         record = {"key": self.key, "config": self.config, "status": status, "error": error}
         self.folder.record_training(record | facts)
 
+    def forget_failures(self) -> None:
+        """Remove recorded failures, so that they are tried again; none if another process runs."""
+        if self.key and self.folder.path.is_dir():
+            with self.folder.lock() as is_locked:
+                if is_locked:
+                    self.folder.forget_failures()
+
     def record_failure(self, unit: str, error: str) -> None:
         """Record the failure of a worker that was killed or died before it could.
 
         Args:
-            unit: `TRAINING`, or the key of a cell.
+            unit: `TRAINING`, `INPUTS`, or the key of a cell.
             error: one line.
         """
         with self.folder.lock() as is_locked:
-            if is_locked and unit == TRAINING:
-                self.record_training("failed", error)
+            if is_locked and unit in (TRAINING, INPUTS):
+                self.record_unusable(error)
             elif is_locked:
                 self.folder.record_failures([unit], error)
 
+    def record_unusable(self, error: str) -> None:
+        """Record the training as failed, or all unmeasured cells if it has a result.
+
+        The folder must be locked.
+        """
+        record = self.folder.read_training()
+        if record is None:
+            self.record_training("failed", error)
+        elif record["status"] == "done":
+            self.folder.record_failures([key for key, _ in self.cells], error)
+
     def fail_remaining(self, error: str) -> None:
-        """Record all unmeasured cells as failed, as the run crashes every worker."""
+        """Record all unmeasured cells as failed, as the run ends every worker."""
         with self.folder.lock() as is_locked:
             if is_locked:
                 self.folder.record_failures([key for key, _ in self.cells], error)

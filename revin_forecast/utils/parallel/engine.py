@@ -21,11 +21,28 @@ OnReport = Callable[[Any, Any], float | None]
 
 
 class WorkerLostError(Exception):
-    """A worker ended before its task; the message says how."""
+    """A worker ended before its task; the message says how.
+
+    Args:
+        message: how it ended.
+        exit_code: exit code of its process, or minus the signal that killed it; None if unknown.
+    """
+
+    def __init__(self, message: str, exit_code: int | None = None):
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class WorkerOverdueError(WorkerLostError):
     """A worker was killed because its task exceeded a time limit."""
+
+
+class SpoiledWorkerError(Exception):
+    """Raised by a task that recorded its failure but leaves its process unfit for other tasks.
+
+    An exception that interrupts an import, for example, leaves half a module behind. The process is
+    replaced; the caller decides what follows.
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +54,7 @@ class Outcome(Generic[Task, Result]):
     result: Result | None = None
     """Result of the function; None after an error."""
     error: BaseException | None = None
-    """Exception of the function, or `WorkerLostError`."""
+    """Exception of the function (a `SpoiledWorkerError` among them), or `WorkerLostError`."""
 
 
 def ignore_report(task: Any, event: Any) -> None:
@@ -64,7 +81,7 @@ class Engine(ABC):
         """Yield the outcome of each task when it ends, until the queue is empty.
 
         A lost worker ends its own task only: another worker replaces it and the other tasks go on.
-        The caller decides what follows. It may add tasks to the queue after each outcome, for
+        So does the worker of a task that raised `SpoiledWorkerError`. The caller decides what follows. It may add tasks to the queue after each outcome, for
         example the lost one again. Closing the iterator kills the workers at once.
 
         Args:

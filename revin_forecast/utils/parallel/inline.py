@@ -35,7 +35,11 @@ class InlineEngine(Engine):
         queue: deque[Task],
         on_report: OnReport = ignore_report,
     ) -> Generator[Outcome[Task, Result], None, None]:
-        """Yield the outcome of each task; time limits and lost workers do not exist here."""
+        """Yield the outcome of each task.
+
+        Nothing protects this process from a task that ends it, or that hangs in a library. After
+        `SpoiledWorkerError` the other tasks run in this process all the same.
+        """
         while queue:
             task = queue.popleft()
             try:

@@ -9,7 +9,11 @@ from collections.abc import Callable, Mapping
 from threading import Condition, Event, Thread
 from typing import Any
 
-from revin_forecast.utils.parallel.engine import WorkerLostError, WorkerOverdueError
+from revin_forecast.utils.parallel.engine import (
+    SpoiledWorkerError,
+    WorkerLostError,
+    WorkerOverdueError,
+)
 from revin_forecast.utils.parallel.pool_task import (
     OnPoolReport,
     PoolStoppedError,
@@ -249,7 +253,7 @@ class ProcessPool:
         """Give a task to the process and set its outcome.
 
         Raises:
-            WorkerLostError: the process ended.
+            WorkerLostError: the process ended, or the task has spoiled it.
         """
         process = slot.process
         assert process is not None  # started by _load_process
@@ -280,6 +284,8 @@ class ProcessPool:
         finally:
             slot.task = None
         (task.set_result if message[0] == DONE else task.set_exception)(message[1])
+        if isinstance(message[1], SpoiledWorkerError):
+            raise WorkerLostError(f"{process.name} is replaced: {message[1]}")
 
 
 class _Slot:

@@ -95,4 +95,4 @@ class WorkerProcess:
         description = self.describe_end()
         if self.is_overdue:
             return WorkerOverdueError(f"{self.name} exceeded a time limit and was killed")
-        return WorkerLostError(description)
+        return WorkerLostError(description, self.process.exitcode)

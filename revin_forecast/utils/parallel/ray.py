@@ -1,6 +1,7 @@
 """The engine that runs tasks on a Ray cluster."""
 
 import logging
+import os
 import pickle
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from revin_forecast.utils.parallel.engine import (
     Outcome,
     Report,
     Result,
+    SpoiledWorkerError,
     Task,
     WorkerLostError,
     WorkerOverdueError,
@@ -27,6 +29,8 @@ from revin_forecast.utils.parallel.worker import (
 
 POLL_SECONDS = 0.5
 """Time between two looks at the events of running tasks."""
+SPOILED = "spoiled"
+"""Event of a task that leaves its process unfit for others, which therefore exits."""
 
 
 class RayEngine(Engine):
@@ -123,7 +127,11 @@ class RayEngine(Engine):
         """Hand events on, and cancel the tasks whose time limit is over."""
         by_number = {task.number: task for task in running.values()}
         for number, event in events:
-            if task := by_number.get(number):
+            if (task := by_number.get(number)) is None:
+                continue
+            if event == SPOILED:
+                task.is_spoiled = True
+            else:
                 task.set_limit(on_report(task.task, event))
         for reference, task in running.items():
             if task.is_overdue:
@@ -142,6 +150,8 @@ class RayEngine(Engine):
         except RayTaskError as error:
             return Outcome(task.task, error=error.cause)  # the exception of the function itself
         except (WorkerCrashedError, OutOfMemoryError, TaskCancelledError) as error:
+            if task.is_spoiled:
+                return Outcome(task.task, error=SpoiledWorkerError("the Ray worker has exited"))
             error_class = WorkerOverdueError if task.is_overdue else WorkerLostError
             return Outcome(task.task, error=error_class(type(error).__name__))
 
@@ -152,6 +162,7 @@ class _RunningTask:
     def __init__(self, number: int, task: Any):
         self.number, self.task = number, task
         self.deadline = float("inf")
+        self.is_spoiled = False
 
     def set_limit(self, seconds: float | None) -> None:
         self.deadline = float("inf") if seconds is None else time.monotonic() + seconds
@@ -179,11 +190,20 @@ class _EventList:
 
 def _run_task(pickled: bytes, number: int, events: Any) -> bytes:
     """Run a task; return its pickled result."""
+    import ray
+
     function, task = pickle.loads(pickled)
     use_one_thread()
 
     def report(event: Any) -> None:
         if events is not None:
-            events.add.remote(number, event)
+            # Waits until it has arrived: the next step of the task may end this process.
+            ray.get(events.add.remote(number, event))
 
-    return pickle.dumps(function(task, report))
+    try:
+        return pickle.dumps(function(task, report))
+    except SpoiledWorkerError:
+        if events is None:
+            raise
+        report(SPOILED)
+        os._exit(0)  # Ray gives the next task of this process to another one
