@@ -12,7 +12,6 @@ import pandas as pd
 from revin_forecast.errors import InputError
 from revin_forecast.shift.aggregates import aggregate_tables, build_panels, normalized_error
 from revin_forecast.shift.card.card import shift_card
-from revin_forecast.shift.processes import PROCESSES
 from revin_forecast.shift.runner.cost_estimate import RunCost
 from revin_forecast.shift.runner.job import Job, ProgressCallback
 from revin_forecast.shift.runner.results import (
@@ -23,7 +22,8 @@ from revin_forecast.shift.runner.results import (
 )
 from revin_forecast.shift.runner.run_jobs import run_jobs
 from revin_forecast.shift.runner.store import RunStore, StoredRun
-from revin_forecast.shift.suite.plan import LEVEL_DEPENDENT, TABLES_SCHEMA
+from revin_forecast.shift.suite.dataset_config import LEVEL_DEPENDENT
+from revin_forecast.shift.suite.plan import TABLES_SCHEMA
 from revin_forecast.shift.suite.suite import Suite
 from revin_forecast.shift.theory import run_theory_checks
 from revin_forecast.utils.parallel import Engine
@@ -75,7 +75,7 @@ def _labels_with_examples(suite: Suite, runs: Sequence[StoredRun]) -> set[str]:
     """
     grid = suite.models[0]
     backbone_and_seed = grid.backbones[0], grid.seeds[0]
-    for dataset in sorted(suite.datasets, key=lambda config: config.name in PROCESSES):
+    for dataset in sorted(suite.datasets, key=lambda config: config.known_process is not None):
         candidates = [
             run
             for run in runs

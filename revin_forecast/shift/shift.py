@@ -1,12 +1,18 @@
 """The base classes of shifts: controlled changes of the test data, with their inverses."""
 
+import copy
+import math
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from itertools import pairwise
+from numbers import Real
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
+from revin_forecast.errors import InputError
 from revin_forecast.shift.dataset import ShiftDataset
 
 DEFAULT_KNOBS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
@@ -55,6 +61,10 @@ class Shift(ABC):
     """process: look-back and truth both shift. observation: only the look-back does."""
     knobs: ClassVar[tuple[float, ...]] = DEFAULT_KNOBS
     """Strength by severity; the first entry is severity 0."""
+    is_switch: ClassVar[bool] = False
+    """Whether it has no strength: it is off at severity 0 and on at severity 1."""
+    largest_knob: ClassVar[float] = math.inf
+    """Largest strength that has a meaning, such as 1 for a share."""
     has_transition: ClassVar[bool] = False
     """Whether the shift can begin inside a window."""
     arm: str = ""
@@ -79,6 +89,25 @@ class Shift(ABC):
         Such a shift has the placement `fill`, apart from others: it compares how models fill gaps.
         """
         return False
+
+    def with_knobs(self, knobs: Sequence[float]) -> Self:
+        """Return the same shift with other strengths.
+
+        Args:
+            knobs: strength by severity, ascending; the first is severity 0, as in the class.
+
+        Raises:
+            InputError: fewer than two or more than six numbers, another severity 0, not ascending,
+                or a strength without meaning.
+
+        >>> from revin_forecast.shift.generators import Level
+        >>> Level().with_knobs([0, 0.1, 0.2]).knobs
+        (0.0, 0.1, 0.2)
+        """
+        strengths = check_knobs(self, knobs)
+        changed = copy.copy(self)
+        object.__setattr__(changed, "knobs", strengths)  # some shifts are frozen dataclasses
+        return changed
 
     @abstractmethod
     def apply(
@@ -156,6 +185,41 @@ class Shift(ABC):
     def to_clean_steps(self, elapsed: np.ndarray, severity: int) -> np.ndarray:
         """Return the steps after the onset at which the clean data are read, by elapsed step."""
         return elapsed
+
+
+def check_knobs(shift: Shift, knobs: Sequence[float]) -> tuple[float, ...]:
+    """Return strengths for a shift as numbers.
+
+    Raises:
+        InputError: see `Shift.with_knobs`.
+    """
+    own, name = shift.knobs, shift.name + (f"_{shift.arm}" if shift.arm else "")
+    example = f"Pass, for instance, {list(own[:3])}."
+    if shift.is_switch:
+        raise InputError(
+            f"the shift {name} has no strength, it is off or on, but got knobs={knobs!r}. Leave "
+            "the knobs out."
+        )
+    is_list = isinstance(knobs, Sequence) and not isinstance(knobs, str)
+    if not is_list or not all(
+        isinstance(knob, Real) and not isinstance(knob, bool) and math.isfinite(knob)
+        for knob in knobs
+    ):
+        raise InputError(f"knobs of the shift {name} are numbers but got {knobs!r}. {example}")
+    strengths = tuple(float(knob) for knob in knobs)
+    if not 2 <= len(strengths) <= len(DEFAULT_KNOBS) or strengths[0] != own[0]:
+        raise InputError(
+            f"knobs of the shift {name} are 2 to {len(DEFAULT_KNOBS)} strengths, and the first, "
+            f"severity 0, is {own[0]:g}, but got {list(knobs)}. {example}"
+        )
+    is_ascending = all(low < high for low, high in pairwise(strengths))
+    if not is_ascending or strengths[-1] > shift.largest_knob:
+        limit = "" if math.isinf(shift.largest_knob) else f" up to {shift.largest_knob:g}"
+        raise InputError(
+            f"knobs of the shift {name} are ascending strengths{limit} but got {list(knobs)}. "
+            f"{example}"
+        )
+    return strengths
 
 
 class AffineShift(Shift):

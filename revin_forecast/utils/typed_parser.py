@@ -71,8 +71,10 @@ def format_wrong_value(option: str, annotation: Any, value: object) -> str:
     expected = _list_expected(annotation)
     choices = [word for word in expected if word not in TYPE_NAMES.values()]
     got = str(value) or "nothing"
+    # Options of the command line have dashes; keys of a file are written as they are there.
+    shown = option.replace("_", "-") if option.startswith("--") else option
     return (
-        f"{option.replace('_', '-')} expects {join_words(expected, 'or')} but got {got}."
+        f"{shown} expects {join_words(expected, 'or')} but got {got}."
         f"{did_you_mean(str(value), choices)}"
     )
 

@@ -19,6 +19,7 @@ class Channels(Shift):
     """
 
     knobs = SHARE_KNOBS
+    largest_knob = 1.0
 
     def apply(
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator

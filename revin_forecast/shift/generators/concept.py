@@ -20,6 +20,7 @@ class ConceptFilter(Shift):
     label = "concept"
     arm = "filter"
     knobs = SHARE_KNOBS
+    largest_knob = 1.0
     has_transition = True
 
     def apply(
@@ -42,6 +43,7 @@ class ConceptReversal(Shift):
     label = "concept"
     arm = "reversal"
     knobs = (0.0, 1.0)
+    is_switch = True
     has_transition = True
 
     def process_parameter(self, severity: int) -> float:
@@ -62,6 +64,7 @@ class ConceptReflection(AffineShift):
     label = "concept"
     arm = "reflection"
     knobs = (0.0, 1.0)
+    is_switch = True
     has_transition = True
 
     def gain_and_offset(

@@ -21,6 +21,7 @@ class Regime(Shift):
     """
 
     knobs = SHARE_KNOBS
+    largest_knob = 1.0
     has_transition = True
 
     def apply(

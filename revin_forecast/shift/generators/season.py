@@ -16,6 +16,7 @@ class Phase(AffineShift):
     """
 
     knobs = (0.0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
+    largest_knob = 1.0
     has_transition = True
 
     def gain_and_offset(

@@ -57,6 +57,7 @@ class Spikes(Shift):
     semantics = "observation"
     is_correctable = False
     knobs = (0.0, 0.0025, 0.005, 0.01, 0.02, 0.04)
+    largest_knob = 1.0
 
     def apply(
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
@@ -116,6 +117,7 @@ class Missing(Shift):
     semantics = "observation"
     is_correctable = False
     knobs = (0.0, 0.05, 0.1, 0.2, 0.4, 0.6)
+    largest_knob = 1.0
 
     def __post_init__(self) -> None:
         check_arm(self.arm, FILL_ARMS)

@@ -19,22 +19,28 @@ class Tails(Shift):
     Beyond the largest |z| of training, or 5 if that is less, the map continues linearly with the
     same slope: it is finite, monotone and invertible everywhere. A process with such a variant
     draws its innovations from Student's t instead, rescaled to the same variance and with
-    `degrees_of_freedom` by severity; that shift has no inverse.
+    `degrees_of_freedom` by knob, with 1 / nu linear in between; that shift has no inverse.
     """
 
     knobs = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)
+    largest_knob = 0.25
     degrees_of_freedom = (np.inf, 10.0, 5.0, 4.0, 3.0, 2.5)
 
     def process_parameter(self, severity: int) -> float:
         """Return the degrees of freedom of the innovations."""
-        return self.degrees_of_freedom[severity]
+        return self._find_freedom(self.knobs[severity])
+
+    def _find_freedom(self, knob: float) -> float:
+        """Return the degrees of freedom that go with h."""
+        inverse = np.interp(knob, Tails.knobs, np.reciprocal(self.degrees_of_freedom))
+        return float(1 / inverse) if inverse > 0 else float("inf")
 
     def apply(
         self, dataset: ShiftDataset, onset: ShiftOnset, knob: float, rng: np.random.Generator
     ) -> np.ndarray:
         """Return the process with heavier innovations, or the mapped values."""
-        # The knob is h for real data; a process takes the degrees of freedom of that severity.
-        freedom = self.degrees_of_freedom[self.knobs.index(knob)]
+        # The knob is h for real data; a process takes the degrees of freedom that go with it.
+        freedom = self._find_freedom(knob)
         variant_rows = simulate_variant_rows(dataset, self.name, freedom, onset.rows)
         if variant_rows is not None:
             return variant_rows
@@ -52,7 +58,7 @@ class Tails(Shift):
         """Return the exact inverse; None for a process with a heavier variant."""
         if severity == 0:
             return forecast
-        if has_variant(dataset, self.name, self.degrees_of_freedom[severity]):
+        if has_variant(dataset, self.name, self.process_parameter(severity)):
             return None
         edge, factor = _fit_edge_and_factor(dataset, self.knobs[severity])
         back = _shrink(forecast / factor, self.knobs[severity], edge)

@@ -28,6 +28,16 @@ class AR(Process):
     """phi at the end of a full change of regime."""
 
     @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest value of each parameter."""
+        return {
+            "phi": (-0.999, 0.999),
+            "correlation": (-1, 1),
+            "noise": (0, np.inf),
+            "degrees_of_freedom": (2.01, np.inf),
+        }
+
+    @property
     def season(self) -> int:
         """1: the process has no season."""
         return 1

@@ -2,9 +2,14 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
+
+from revin_forecast.errors import InputError
+from revin_forecast.utils.arguments import check_count
 
 
 @dataclass(frozen=True)
@@ -16,7 +21,26 @@ class Process(ABC):
     """
 
     rows: int = 4000
+    """Number of rows to simulate."""
     seed: int = 0
+    """Random seed of the innovations."""
+
+    def __post_init__(self) -> None:
+        check_count(f"rows of {type(self).__name__}", self.rows, "rows")
+        check_count(f"channels of {type(self).__name__}", getattr(self, "channels", 1), "channels")
+        check_count(f"seed of {type(self).__name__}", self.seed, "seeds", minimum=0)
+        for name, (low, high) in self.ranges.items():
+            value = getattr(self, name)
+            if not (isinstance(value, Real) and low <= value <= high):
+                raise InputError(
+                    f"{name} of {type(self).__name__} is a number from {low:g} to {high:g} but got "
+                    f"{value!r}. Change it in the suite, or leave it out."
+                )
+
+    @property
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        """Smallest and largest value of each parameter that is a single number."""
+        return {}
 
     @property
     @abstractmethod

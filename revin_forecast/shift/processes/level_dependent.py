@@ -32,6 +32,12 @@ class LevelDependent(Process):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rows", 3 * (self.lookback + self.horizon))
+        super().__post_init__()
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest value of each parameter."""
+        return {"noise": (0.001, np.inf), "strength": (0, np.inf)}
 
     def with_windows(self, lookback: int, horizon: int, severity: int) -> "LevelDependent":
         """Return the process for other window lengths, with the d of a severity."""

@@ -21,6 +21,15 @@ class RegimeSwitching(Process):
     dwell: int = 384
 
     @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest value of each parameter."""
+        return {
+            "phi": (-0.999, 0.999),
+            "level": (-0.999, 0.999),
+            "dwell": (1, np.inf),
+        }
+
+    @property
     def season(self) -> int:
         """1: the process has no season."""
         return 1

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from revin_forecast.errors import InputError
 from revin_forecast.shift.processes.base import Process, to_student_t
 
 
@@ -23,6 +24,26 @@ class SineMixture(Process):
     """Standard deviation of the noise."""
     degrees_of_freedom: float = np.inf
     """Degrees of freedom of the noise's Student's t distribution; infinite: normal."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        are_numbers = all(period >= 2 for period in self.periods) and all(
+            power >= 0 for power in self.powers
+        )
+        if not self.periods or len(self.periods) != len(self.powers) or not are_numbers:
+            raise InputError(
+                "SineMixture needs as many powers of at least 0 as it has periods of at least 2 "
+                f"steps, but got periods={list(self.periods)} and powers={list(self.powers)}. Give "
+                "both."
+            )
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest value of each parameter."""
+        return {
+            "noise": (0, np.inf),
+            "degrees_of_freedom": (2.01, np.inf),
+        }
 
     @property
     def season(self) -> int:

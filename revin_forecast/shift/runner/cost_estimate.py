@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -65,6 +65,7 @@ def _estimate_run(run: StoredRun) -> RunCost:
         return RunCost()
     try:
         suite, data = run.store.suite, run.dataset
+        suite = replace(suite, training=run.planned.make_training(suite))
         model = run.planned.make_model_config(suite).build(data.split.values.shape[1])
         windows = clean_windows(data.shift_dataset, suite.windows.stride)
         forward = _time_fastest(lambda: forecast_windows(model.eval(), windows.past), 1)

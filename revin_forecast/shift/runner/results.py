@@ -12,8 +12,9 @@ import pandas as pd
 from revin_forecast.shift.measuring.cell import Cell
 from revin_forecast.shift.runner.run_folder import CellEntry, decode_array
 from revin_forecast.shift.runner.store import StoredRun
+from revin_forecast.shift.suite.dataset_config import LEVEL_DEPENDENT
 from revin_forecast.shift.suite.fingerprint import fingerprint
-from revin_forecast.shift.suite.plan import LEVEL_DEPENDENT, TABLES_SCHEMA
+from revin_forecast.shift.suite.plan import TABLES_SCHEMA
 from revin_forecast.utils.files import atomic_write
 
 METRIC_COLUMNS = (

@@ -14,7 +14,7 @@ from revin_forecast.data.reading.rows.frequency import default_season
 from revin_forecast.data.split import ChronologicalSplit
 from revin_forecast.errors import InputError
 from revin_forecast.shift.dataset import ShiftDataset
-from revin_forecast.shift.processes import PROCESSES, LevelDependent, Process
+from revin_forecast.shift.processes import LevelDependent, Process
 from revin_forecast.shift.suite.suite import DatasetConfig, WindowConfig
 from revin_forecast.utils.files import split_part
 
@@ -76,8 +76,9 @@ def _prepare_once(
     data_dir: str | None,
     file_state: tuple[int, int] | None,
 ) -> PreparedDataset:
-    if dataset_config.file is None and dataset_config.name in PROCESSES:
-        return _prepare_synthetic(dataset_config, windows)
+    process = dataset_config.known_process
+    if process is not None:
+        return _prepare_synthetic(dataset_config, windows, process)
     if dataset_config.file is None:
         entry = catalog.find_entry(dataset_config.name)
         series, borders = catalog.load_dataset(dataset_config.name, data_dir), entry.borders
@@ -106,8 +107,9 @@ def _prepare_once(
     return _build_prepared(dataset_config, windows, split, dataset_config.season or season, labels)
 
 
-def _prepare_synthetic(dataset_config: DatasetConfig, windows: WindowConfig) -> PreparedDataset:
-    process = PROCESSES[dataset_config.name]
+def _prepare_synthetic(
+    dataset_config: DatasetConfig, windows: WindowConfig, process: Process
+) -> PreparedDataset:
     if isinstance(process, LevelDependent):
         process = process.with_windows(windows.lookback, windows.horizon, dataset_config.severity)
     elif dataset_config.severity:

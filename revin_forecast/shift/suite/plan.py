@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy
@@ -23,11 +23,18 @@ from revin_forecast.shift.suite.fingerprint import (
     RESULTS_SCHEMA,
     code_salt,
     component_salt,
+    public_name,
     shift_parameters,
+    to_plain,
     with_defaults,
 )
-from revin_forecast.shift.suite.suite import DatasetConfig, ShiftProtocol, Suite
+from revin_forecast.shift.suite.suite import (
+    DatasetConfig,
+    ShiftProtocol,
+    Suite,
+)
 from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.training.settings import DEFAULT_QUANTILES, TrainingSettings
 
 Role = Literal["model", "reference", "zero-shot"]
 """Role of a run in tables: a zero-shot reference was trained, but on no data of the suite."""
@@ -35,8 +42,6 @@ TABLES_SCHEMA = 2
 """Version of the tables' columns."""
 NO_NORMALIZER = "reference"
 """Normalizer of the references in tables."""
-LEVEL_DEPENDENT = "level_dependent"
-"""Name of the data set whose severities are part of the data."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,18 @@ class PlannedRun:
     display_names: tuple[str, str]
     """Names of backbone and normalizer in tables, with parameters where the class is ambiguous."""
     role: Role = "model"
+    training: TrainingSettings | None = None
+    """Training of its grid, if that differs from the suite's."""
+
+    def make_training(self, suite: Suite) -> TrainingSettings:
+        """Return the settings of the run's fit, with its seed."""
+        return replace(self.training or suite.training, seed=self.seed)
 
     def make_model_config(self, suite: Suite) -> ModelConfig:
         """Return the model and the settings of its fit."""
         windows = suite.windows_for(self.dataset_config)
         sizes = windows.lookback, windows.horizon
-        training = replace(suite.training, seed=self.seed)
-        return ModelConfig(self.backbone, self.normalizer, *sizes, training)
+        return ModelConfig(self.backbone, self.normalizer, *sizes, self.make_training(suite))
 
     @property
     def label(self) -> str:
@@ -92,7 +102,9 @@ def plan_runs(
         modules = ModuleSpec(backbone.path, parameters), normalizer
         # A name of its own: the suite may have the same class inside Identity as a model.
         names = backbone.name, NO_NORMALIZER
-        runs.append(PlannedRun(dataset_config, *modules, seed, names, "reference"))
+        # They forecast points and learn nothing, so no quantiles either.
+        training = replace(suite.training, loss="mse", levels=DEFAULT_QUANTILES)
+        runs.append(PlannedRun(dataset_config, *modules, seed, names, "reference", training))
     runs += _plan_zero_shot_runs(suite, dataset_config, season)
     return [*runs, *_plan_model_runs(suite, dataset_config)]
 
@@ -112,18 +124,28 @@ def _plan_zero_shot_runs(
 
 def _plan_model_runs(suite: Suite, dataset_config: DatasetConfig) -> Iterator[PlannedRun]:
     """Yield every backbone of a grid inside each of its normalizers, for each of its seeds."""
-    models = [
-        (backbone, normalizer, seed)
-        for grid in suite.models
-        for backbone in grid.backbones
-        for normalizer in grid.normalizers
-        for seed in grid.seeds
+    models = list(suite.iter_models())
+    backbone_names = _display_names([backbone for _, backbone, _, _ in models])
+    normalizer_names = _display_names([normalizer for _, _, normalizer, _ in models])
+    trainings: dict[str, set[TrainingSettings]] = {}
+    for grid, backbone, *_ in models:
+        trainings.setdefault(repr(backbone), set()).add(grid.training or suite.training)
+    for grid, backbone, normalizer, seed in models:
+        key, name = repr(backbone), backbone_names[repr(backbone)]
+        if len(trainings[key]) > 1:
+            name += _name_training(grid.training or suite.training, suite.training)
+        names = name, normalizer_names[repr(normalizer)]
+        yield PlannedRun(dataset_config, backbone, normalizer, seed, names, training=grid.training)
+
+
+def _name_training(training: TrainingSettings, usual: TrainingSettings) -> str:
+    """Return the settings that differ from the suite's, as a part of a model's name in tables."""
+    changed = [
+        f"{item.name}={getattr(training, item.name)}"
+        for item in fields(TrainingSettings)
+        if getattr(training, item.name) != getattr(usual, item.name)
     ]
-    backbone_names = _display_names([backbone for backbone, _, _ in models])
-    normalizer_names = _display_names([normalizer for _, normalizer, _ in models])
-    for backbone, normalizer, seed in models:
-        names = backbone_names[repr(backbone)], normalizer_names[repr(normalizer)]
-        yield PlannedRun(dataset_config, backbone, normalizer, seed, names)
+    return f" [{', '.join(changed)}]" if changed else ""
 
 
 def _display_names(modules: Sequence[ModuleSpec]) -> dict[str, str]:
@@ -141,7 +163,7 @@ def expand_dataset_configs(suite: Suite) -> Iterator[DatasetConfig]:
     """Yield the data sets; level-dependent data once for each severity."""
     for config in suite.datasets:
         yield config
-        if config.name == LEVEL_DEPENDENT and config.file is None:
+        if config.is_level_dependent:
             for severity in range(1, len(LevelDependent.strengths)):
                 yield replace(config, severity=severity)
 
@@ -149,7 +171,7 @@ def expand_dataset_configs(suite: Suite) -> Iterator[DatasetConfig]:
 def plan_cells(suite: Suite, dataset_config: DatasetConfig) -> list[Cell]:
     """Return the cells of each run on a data set, the clean one first."""
     clean = Cell(None, "clean")
-    if dataset_config.name == LEVEL_DEPENDENT and dataset_config.file is None:
+    if dataset_config.is_level_dependent:
         return [clean]  # the shift is in the data
     return [clean, Cell(None, "natural"), *_plan_shift_cells(suite, dataset_config)]
 
@@ -184,17 +206,21 @@ def _plan_transition_cells(
 
 def run_config(suite: Suite, run: PlannedRun, data: PreparedDataset) -> dict[str, Any]:
     """Return everything that a run's weights depend on, with defaults, data and code."""
-    training = asdict(replace(suite.training, seed=run.seed))
+    settings = run.make_training(suite)
+    training = asdict(settings)
     # These settings do not change the weights.
     for name in ("logger", "progress", "devices", "num_nodes", "strategy"):
         training.pop(name)
-    if suite.training.loss != "quantile":
+    if settings.loss != "quantile":
         # Quantile levels have no effect on other losses.
         training.pop("levels")
     dataset = asdict(run.dataset_config)
     # Neither do these: look-back and horizon have keys of their own.
-    for name in ("format", "time_form", "lookback", "horizon"):
+    for name in ("format", "time_form", "lookback", "horizon", "process"):
         dataset.pop(name)
+    process = run.dataset_config.process
+    if process is not None:
+        dataset["process"] = {"path": public_name(type(process)), **to_plain(asdict(process))}
     windows = suite.windows_for(run.dataset_config)
     return {
         "schema": RESULTS_SCHEMA,

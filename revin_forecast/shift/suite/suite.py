@@ -1,63 +1,19 @@
 """A benchmark suite: its data sets, models, shifts and protocol, independent of the execution."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from revin_forecast.data.reading.reading_options import Aggregate, LongGapPolicy
-from revin_forecast.errors import InputError
+from revin_forecast.errors import InputError, did_you_mean
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.shift.shift import Shift
-from revin_forecast.training.settings import TrainingSettings
+from revin_forecast.shift.suite.dataset_config import DatasetConfig
+from revin_forecast.shift.suite.names import check_distinct, find_names, name_shift
+from revin_forecast.training.settings import MAX_SEED, TrainingSettings
+from revin_forecast.utils.arguments import check_count
 
-
-@dataclass(frozen=True)
-class DatasetConfig:
-    """A data set of a suite: from the catalogue, synthetic, or from a file."""
-
-    name: str
-    """Name in the catalogue, of a synthetic process, or a new name for a file."""
-    file: str | None = None
-    """Table: CSV, Excel, Parquet, ...; None: from the catalogue, or synthetic."""
-    season: int | None = None
-    """Steps of one season; None: the catalogue's, or derived from the file's frequency."""
-    columns: tuple[str, ...] = ()
-    """Columns to use; empty: all."""
-    severity: int = 0
-    """Severity of data that are themselves shifted, in training and test: level_dependent."""
-    time: str | tuple[str, ...] | None = None
-    """Name of the table's time column, or names of several; None: detected."""
-    id: str | tuple[str, ...] | None = None
-    """Name of the series column of a long table, or of several columns."""
-    value: str | None = None
-    """Name of the value column of a long table."""
-    frequency: str | None = None
-    """Time between the table's rows; None: detected."""
-    time_form: str | None = None
-    """Form of the times, such as %d.%m.%y; None: detected."""
-    format: str | None = None
-    """YAML file that says how the table is written; None: detected."""
-    long_gaps: LongGapPolicy = "refuse"
-    """Treatment of a few rows at either end that are far from all others."""
-    resample: str | None = None
-    """Steps that irregular rows are put on; None: the rows have regular steps."""
-    aggregate: Aggregate | None = None
-    """Value of a step with several rows."""
-    encoding: str | None = None
-    """Encoding of a text file; None: detected."""
-    skip_rows: int | None = None
-    """Number of lines above the names of the columns; None: detected."""
-    lookback: int | None = None
-    """Look-back of this data set; None: the suite's, or the dated shift's own."""
-    horizon: int | None = None
-    """Horizon of this data set; None: the suite's, or the dated shift's own."""
-
-    def __post_init__(self):
-        for name in ("lookback", "horizon"):
-            steps = getattr(self, name)
-            if steps is not None and steps < 1:
-                raise InputError(
-                    f"{name} of {self.name} is a number of steps, at least 1, but got {steps}. "
-                    "Leave it out for the suite's."
-                )
+MIN_RESAMPLES = 40
+"""Smallest number of draws of which 2.5 % is a whole one."""
+MAX_SEVERITY = 5
 
 
 @dataclass(frozen=True)
@@ -67,6 +23,29 @@ class ModelGrid:
     backbones: tuple[ModuleSpec, ...]
     normalizers: tuple[ModuleSpec, ...]
     seeds: tuple[int, ...] = (0,)
+    training: TrainingSettings | None = None
+    """Training of these models; None: that of the suite."""
+
+    def __post_init__(self):
+        for name in ("backbones", "normalizers", "seeds"):
+            check_distinct(f"models.{name}", getattr(self, name))
+        for seed in self.seeds:
+            if check_count("a seed of models.seeds", seed, "seeds", 0) > MAX_SEED:
+                raise InputError(f"models.seeds are at most {MAX_SEED} but got {seed}. Pass 0.")
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """A backbone and a normalizer that are not combined."""
+
+    backbone: str
+    """Class name of the backbone, its import path, or its name in tables."""
+    normalizer: str
+    """Class name of the normalizer, its import path, or its name in tables."""
+
+    def covers(self, backbone: ModuleSpec, normalizer: ModuleSpec) -> bool:
+        """Return whether the two are not combined."""
+        return self.backbone in find_names(backbone) and self.normalizer in find_names(normalizer)
 
 
 @dataclass(frozen=True)
@@ -78,6 +57,10 @@ class WindowConfig:
     stride: int = 6
     """Steps between scored windows; training uses every window."""
 
+    def __post_init__(self):
+        for name in ("lookback", "horizon", "stride"):
+            check_count(f"windows.{name}", getattr(self, name))
+
 
 @dataclass(frozen=True)
 class ShiftProtocol:
@@ -85,7 +68,7 @@ class ShiftProtocol:
 
     severities: tuple[int, ...] = (1, 2, 3, 4, 5)
     transition_severities: tuple[int, ...] = (3,)
-    """Severities at which a shift also begins inside the window."""
+    """Severities at which a shift also begins inside the window; empty: it never does."""
     ages: tuple[float, ...] = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)
     """Steps since the onset, as a share of the look-back; 0 shifts the truth only."""
     shift_seeds: tuple[int, ...] = (0,)
@@ -96,15 +79,20 @@ class ShiftProtocol:
     def __post_init__(self):
         for name in ("severities", "transition_severities"):
             severities = getattr(self, name)
-            if any(not 1 <= severity <= 5 for severity in severities):
+            if any(not 1 <= severity <= MAX_SEVERITY for severity in severities):
                 raise InputError(
-                    f"protocol.{name} are numbers from 1 to 5 but got {list(severities)}; severity "
-                    "0, the clean data, is always measured."
+                    f"protocol.{name} are numbers from 1 to {MAX_SEVERITY} but got "
+                    f"{list(severities)}; severity 0, the clean data, is always measured."
                 )
         if any(not 0 <= age <= 1 for age in self.ages):
             raise InputError(
                 f"protocol.ages are parts of the look-back, 0 to 1, but got {list(self.ages)}."
             )
+        for name in ("severities", "ages", "shift_seeds"):
+            check_distinct(f"protocol.{name}", getattr(self, name))
+        for seed in self.shift_seeds:
+            check_count("a seed of protocol.shift_seeds", seed, "seeds", 0)
+        check_count("protocol.resamples", self.resamples, "draws", MIN_RESAMPLES)
 
 
 @dataclass(frozen=True)
@@ -120,6 +108,47 @@ class Suite:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     zero_shot: tuple[ModuleSpec, ...] = ()
     """Backbones that are measured as references: not trained, and in no normalizer."""
+    exclusions: tuple[Exclusion, ...] = ()
+    """Backbones and normalizers that are not combined."""
+
+    def __post_init__(self):
+        if not self.name.strip():
+            raise InputError("a suite needs a name, which its tables show, but got an empty one.")
+        names = [config.name for config in self.datasets]
+        if len(set(names)) < len(names):
+            raise InputError(f"each data set needs a unique name but got {names}.")
+        check_distinct("datasets", names)
+        check_distinct("shifts", [name_shift(shift) for shift in self.shifts])
+        for shift in self.shifts:
+            _check_has_cells(shift, self.protocol)
+        if not self.models:
+            raise InputError("a suite needs models but got none. Give backbones and normalizers.")
+        combined = list(self.iter_models())
+        check_distinct(
+            "models",
+            [
+                f"{backbone.call_expression} in {normalizer.call_expression}, seed {seed}"
+                + (f", {grid.training}" if grid.training not in (None, self.training) else "")
+                for grid, backbone, normalizer, seed in combined
+            ],
+        )
+        for exclusion in self.exclusions:
+            _check_matches(exclusion, self.models)
+        for grid in self.models:
+            for backbone in grid.backbones:
+                if not any(one is grid and other is backbone for one, other, *_ in combined):
+                    raise InputError(
+                        f"exclude leaves no normalizer for {backbone.call_expression}. Leave the "
+                        "backbone out of the models instead."
+                    )
+
+    def iter_models(self) -> Iterator[tuple[ModelGrid, ModuleSpec, ModuleSpec, int]]:
+        """Yield grid, backbone, normalizer and seed of each model that is not excluded."""
+        for grid in self.models:
+            for backbone in grid.backbones:
+                for normalizer in grid.normalizers:
+                    if not any(one.covers(backbone, normalizer) for one in self.exclusions):
+                        yield from ((grid, backbone, normalizer, seed) for seed in grid.seeds)
 
     def windows_for(self, dataset_config: DatasetConfig) -> WindowConfig:
         """Return the windows of a data set: its own sizes, else the suite's."""
@@ -129,3 +158,41 @@ class Suite:
             lookback=dataset_config.lookback or windows.lookback,
             horizon=dataset_config.horizon or windows.horizon,
         )
+
+
+def _check_has_cells(shift: Shift, protocol: ShiftProtocol) -> None:
+    last = len(shift.knobs) - 1
+    # A transition takes the highest severity instead of one that the shift has not.
+    has_transitions = shift.has_transition and len(protocol.transition_severities) > 0
+    if min(protocol.severities) > last and not has_transitions:
+        raise InputError(
+            f"the shift {name_shift(shift)} has severities 1 to {last}, but protocol.severities "
+            f"are {list(protocol.severities)}: it would never be measured. Add one of its "
+            "severities, or leave the shift out."
+        )
+
+
+def _check_matches(exclusion: Exclusion, grids: Sequence[ModelGrid]) -> None:
+    if any(
+        exclusion.covers(backbone, normalizer)
+        for grid in grids
+        for backbone in grid.backbones
+        for normalizer in grid.normalizers
+    ):
+        return
+    listed = {
+        "backbone": [module for grid in grids for module in grid.backbones],
+        "normalizer": [module for grid in grids for module in grid.normalizers],
+    }
+    for kind, modules in listed.items():
+        wanted = getattr(exclusion, kind)
+        names = list(dict.fromkeys(module.name for module in modules))
+        if not any(wanted in find_names(module) for module in modules):
+            raise InputError(
+                f"exclude: the suite has no {kind} {wanted!r}.{did_you_mean(wanted, names)} It has "
+                f"{', '.join(names)}."
+            )
+    raise InputError(
+        f"exclude: no grid of models combines {exclusion.backbone} with {exclusion.normalizer}. "
+        "Leave the exclusion out."
+    )

@@ -1,68 +1,61 @@
 """Read a suite from YAML: names become classes, and a user's own classes are imported by path."""
 
-import importlib
-import inspect
+import functools
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
-from jsonargparse import ArgumentParser
 
 from revin_forecast.backbones import Pretrained
-from revin_forecast.data.catalog.catalog import CATALOG
-from revin_forecast.errors import InputError, did_you_mean
-from revin_forecast.models.parse_module import parse_module, split_module
+from revin_forecast.errors import InputError
+from revin_forecast.models.parse_module import ModuleKind, parse_module
 from revin_forecast.models.spec import ModuleSpec
-from revin_forecast.shift import generators
-from revin_forecast.shift.processes import PROCESSES
-from revin_forecast.shift.shift import Shift
+from revin_forecast.shift.suite.datasets_yaml import parse_datasets
+from revin_forecast.shift.suite.shifts_yaml import parse_shifts
 from revin_forecast.shift.suite.suite import (
-    DatasetConfig,
+    Exclusion,
     ModelGrid,
     ShiftProtocol,
     Suite,
     WindowConfig,
 )
+from revin_forecast.shift.suite.yaml_fields import check_list, check_mapping, read_fields
 from revin_forecast.training.settings import TrainingSettings
 
-ModuleYaml = str | dict[str, Any]
-"""A class by name, or {class_path: ..., init_args: {...}}."""
+SUITE_KEYS = (
+    "name", "datasets", "models", "shifts", "windows", "protocol", "training", "exclude"
+)  # fmt: skip
+GRID_KEYS = tuple(item.name for item in fields(ModelGrid))
+GRID_EXAMPLE = "{backbones: [Ridge], normalizers: [RevIN, Identity]}"
 
 
-@dataclass(frozen=True)
-class ModelGridYaml:
-    """The models of a suite in YAML."""
+def read_suite(source: str | Path | Mapping[str, Any]) -> Suite:
+    """Read a suite from a YAML file, or from a mapping with the same keys.
 
-    backbones: list[ModuleYaml]
-    normalizers: list[ModuleYaml]
-    seeds: list[int] = field(default_factory=lambda: [0])
+    A user's own classes and tables may be in the file's folder or in the current one. In a mapping
+    a class may also stand for its import path: `"backbones": [MyNet]`, with parameters as
+    `functools.partial(MyNet, width=8)`.
 
+    Args:
+        source: path of the file, or the suite itself.
 
-@dataclass(frozen=True)
-class SuiteYaml:
-    """A suite in YAML, before names are resolved."""
-
-    name: str
-    datasets: list[str | DatasetConfig]
-    models: ModelGridYaml | list[ModelGridYaml]
-    shifts: str | list[ModuleYaml] = "all"
-    windows: WindowConfig = field(default_factory=WindowConfig)
-    protocol: ShiftProtocol = field(default_factory=ShiftProtocol)
-    training: TrainingSettings = field(default_factory=TrainingSettings)
-
-
-def read_suite(path: str | Path) -> Suite:
-    """Read a suite from a YAML file.
-
-    A user's own classes and tables may be in the file's folder or in the current one.
+    Returns:
+        The suite, all of whose names, types and numbers are valid.
 
     Raises:
         InputError: missing file, unknown key, value of the wrong type, or unknown name.
+
+    >>> models = {"backbones": ["Ridge"], "normalizers": ["RevIN", "Identity"]}
+    >>> suite = read_suite({"name": "mine", "datasets": ["ar"], "models": models})
+    >>> suite.windows
+    WindowConfig(lookback=96, horizon=96, stride=6)
     """
-    path = Path(path)
+    if isinstance(source, Mapping):
+        return _parse_suite(source, Path.cwd())
+    path = Path(source)
     if not path.is_file():
         raise InputError(f"there is no suite at {path}. configs/shift-smoke.yaml is one.")
     try:
@@ -76,39 +69,90 @@ def read_suite(path: str | Path) -> Suite:
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.append(folder)  # last, so that its files shadow no installed module
-    suite = _parse_suite(path, content)
-    grids = suite.models if isinstance(suite.models, list) else [suite.models]
-    models, zero_shot = _separate_zero_shot(map(_parse_models, grids))
-    if not models:
+    try:
+        return _parse_suite(cast(dict[str, Any], content), path.resolve().parent)
+    except InputError as error:
+        raise InputError(f"{path}: {error.message}") from error
+
+
+def _parse_suite(content: Mapping[str, Any], folder: Path) -> Suite:
+    given = check_mapping(content, SUITE_KEYS, "a suite")
+    for key in ("name", "datasets", "models"):
+        if key not in given:
+            raise InputError(f"a suite needs the key {key}. Its keys are {', '.join(SUITE_KEYS)}.")
+    if not isinstance(given["name"], str):
+        raise InputError(f"name is a text but got {given['name']!r}. Put it in quotes.")
+    training = check_mapping(
+        given.get("training", {}), [item.name for item in fields(TrainingSettings)], "training"
+    )
+    models = given["models"]
+    listed = [models] if isinstance(models, Mapping) else check_list(models, "models", GRID_EXAMPLE)
+    grids, zero_shot = _separate_zero_shot([_parse_grid(grid, training) for grid in listed])
+    if zero_shot and not grids:
         raise InputError(
-            f"{path}: the suite has no backbone but {zero_shot[0].name}, which is a reference that "
-            "is not trained. Add one to compare with it, such as Ridge."
+            f"the suite has no backbone but {zero_shot[0].name}, which is a reference that is not "
+            "trained. Add one to compare with it, such as Ridge."
         )
+    datasets = check_list(given["datasets"], "datasets", "[ar, sine]")
+    exclude = check_list(
+        given.get("exclude", []), "exclude", "[{backbone: PatchTST, normalizer: DishTS}]"
+    )
+    shifts = given.get("shifts", "all")
     return Suite(
-        name=suite.name,
-        datasets=_parse_datasets(suite.datasets, path.resolve().parent),
-        models=models,
-        shifts=parse_shifts(suite.shifts),
-        windows=suite.windows,
-        protocol=suite.protocol,
-        training=suite.training,
+        name=given["name"],
+        datasets=parse_datasets(datasets, folder),
+        models=grids,
+        shifts=parse_shifts(shifts if shifts is not None else []),
+        windows=WindowConfig(**read_fields(WindowConfig, given.get("windows", {}), "windows")),
+        protocol=ShiftProtocol(**read_fields(ShiftProtocol, given.get("protocol", {}), "protocol")),
+        training=_read_training(training, "training"),
         zero_shot=zero_shot,
+        exclusions=tuple(
+            Exclusion(**read_fields(Exclusion, one, "a member of exclude")) for one in exclude
+        ),
     )
 
 
-def _parse_models(grid: ModelGridYaml) -> ModelGrid:
+def _parse_grid(content: object, training: Mapping[str, Any]) -> ModelGrid:
+    given = check_mapping(content, GRID_KEYS, "models")
+    for key in ("backbones", "normalizers"):
+        if key not in given:
+            raise InputError(f"models has no {key}. Write, for instance, {GRID_EXAMPLE}.")
+    seeds = check_list(given.get("seeds", [0]), "models.seeds", "[0, 1, 2]")
+    own = None
+    if "training" in given:
+        names = [item.name for item in fields(TrainingSettings)]
+        changed = check_mapping(given["training"], names, "models.training")
+        merged = {**training, **changed}
+        if changed.get("loss", "quantile") != "quantile" and "levels" not in changed:
+            merged.pop("levels", None)  # of the suite's own loss
+        own = _read_training(merged, "models.training")
     return ModelGrid(
-        # Without defaults: the keys of recorded results have only the parameters of the suite.
-        tuple(
-            parse_module("backbone", module, option="backbones", with_defaults=False)
-            for module in grid.backbones
-        ),
-        tuple(
-            parse_module("normalizer", module, option="normalizers", with_defaults=False)
-            for module in grid.normalizers
-        ),
-        tuple(grid.seeds),
+        _parse_modules("backbone", given["backbones"]),
+        _parse_modules("normalizer", given["normalizers"]),
+        tuple(seeds),
+        own,
     )
+
+
+def _read_training(content: Mapping[str, Any], place: str) -> TrainingSettings:
+    return TrainingSettings(**read_fields(TrainingSettings, content, place))
+
+
+def _parse_modules(kind: ModuleKind, content: object) -> tuple[ModuleSpec, ...]:
+    option = f"{kind}s"
+    # Without defaults: the keys of recorded results have only the parameters of the suite.
+    return tuple(
+        parse_module(kind, _name_class(module), option=option, with_defaults=False)
+        for module in check_list(content, f"models.{option}", "[Ridge, MLP]")
+    )
+
+
+def _name_class(module: Any) -> Any:
+    """Return a class of Python, or a partial of one, as YAML names it."""
+    if isinstance(module, type | functools.partial | ModuleSpec):
+        return ModuleSpec.from_class(module).to_yaml()
+    return module
 
 
 def _separate_zero_shot(
@@ -132,94 +176,3 @@ def _is_zero_shot(backbone: ModuleSpec) -> bool:
     """Return whether a backbone is the pretrained one, without training on the data."""
     is_pretrained = issubclass(backbone.import_class(), Pretrained)
     return is_pretrained and not backbone.parameters.get("trainable", False)
-
-
-def _parse_suite(path: Path, content: dict[str, Any]) -> SuiteYaml:
-    # Checked before the parser, whose message has no suggestion.
-    keys = [known.name for known in fields(SuiteYaml)]
-    for key in content:
-        if key not in keys:
-            raise InputError(
-                f"{path}: a suite has no key {key!r}.{did_you_mean(str(key), keys)} Its keys are "
-                f"{', '.join(keys)}."
-            )
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(SuiteYaml, "suite")
-    try:
-        return parser.instantiate(parser.parse_object({"suite": content})).suite
-    except Exception as error:  # the parser raises several kinds
-        message = " ".join(str(error).split()).replace("suite.", "")
-        raise InputError(f"{path}: {message}") from error
-
-
-def _parse_datasets(
-    datasets: Sequence[str | DatasetConfig], folder: Path
-) -> tuple[DatasetConfig, ...]:
-    configs: list[DatasetConfig] = []
-    for dataset in datasets:
-        config = DatasetConfig(dataset) if isinstance(dataset, str) else dataset
-        if config.file is not None:
-            # Relative to the suite's file first, else to the current folder.
-            path = folder / config.file
-            config = replace(config, file=str(path if path.exists() else config.file))
-        elif config.name not in PROCESSES and config.name not in CATALOG:
-            known = [*PROCESSES, *CATALOG]
-            raise InputError(
-                f"there is no data set {config.name!r} among {', '.join(known)}."
-                f"{did_you_mean(config.name, known)} For your own table use "
-                "{name: ..., file: ...}."
-            )
-        configs.append(config)
-    names = [config.name for config in configs]
-    if len(set(names)) < len(names):
-        raise InputError(f"each data set needs a unique name but got {names}.")
-    return tuple(configs)
-
-
-def parse_shifts(modules: str | Sequence[ModuleYaml]) -> tuple[Shift, ...]:
-    """Return shifts by name: "all", one shift with all its arms, one arm, or a user's own class.
-
-    Raises:
-        InputError: unknown shift.
-    """
-    if isinstance(modules, str):
-        modules = [modules]
-    shifts: list[Shift] = []
-    for module in modules:
-        name, parameters = split_module(module, "shifts")
-        arms = [
-            shift
-            for shift in generators.ALL_SHIFTS
-            if name in ("all", shift.name, f"{shift.name}_{shift.arm}")
-        ]
-        if arms and not parameters:
-            shifts += arms
-            continue
-        kind = _import_object(name) if "." in name else getattr(generators, name, None)
-        if not (isinstance(kind, type) and issubclass(kind, Shift)):
-            names = sorted({shift.name for shift in generators.ALL_SHIFTS})
-            raise InputError(
-                f"there is no shift {name!r}.{did_you_mean(name, names)} Name all, one of "
-                f"{', '.join(names)}, or your own class as module.Class."
-            )
-        shifts.append(_construct_shift(kind, parameters))
-    return tuple(shifts)
-
-
-def _import_object(path: str) -> Any:
-    home, _, name = path.rpartition(".")
-    try:
-        return getattr(importlib.import_module(home), name)
-    except (ImportError, AttributeError) as error:
-        raise InputError(
-            f"can't import {path}: {error}. The module must be next to the suite's file, in the "
-            "current folder or on PYTHONPATH."
-        ) from error
-
-
-def _construct_shift(kind: Callable[..., Shift], parameters: dict[str, Any]) -> Shift:
-    try:
-        inspect.signature(kind).bind(**parameters)
-    except TypeError as error:
-        raise InputError(f"{kind} can't be built: {error}") from error
-    return kind(**parameters)
