@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Real
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
@@ -90,7 +90,7 @@ class Shift(ABC):
         """
         return False
 
-    def with_knobs(self, knobs: Sequence[float]) -> Self:
+    def with_knobs(self, knobs: object) -> "Shift":
         """Return the same shift with other strengths.
 
         Args:
@@ -187,7 +187,7 @@ class Shift(ABC):
         return elapsed
 
 
-def check_knobs(shift: Shift, knobs: Sequence[float]) -> tuple[float, ...]:
+def check_knobs(shift: Shift, knobs: object) -> tuple[float, ...]:
     """Return strengths for a shift as numbers.
 
     Raises:
@@ -200,23 +200,23 @@ def check_knobs(shift: Shift, knobs: Sequence[float]) -> tuple[float, ...]:
             f"the shift {name} has no strength, it is off or on, but got knobs={knobs!r}. Leave "
             "the knobs out."
         )
-    is_list = isinstance(knobs, Sequence) and not isinstance(knobs, str)
-    if not is_list or not all(
-        isinstance(knob, Real) and not isinstance(knob, bool) and math.isfinite(knob)
-        for knob in knobs
+    values = cast(Sequence[Any], knobs) if isinstance(knobs, list | tuple) else []
+    if not values or not all(
+        isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+        for value in values
     ):
         raise InputError(f"knobs of the shift {name} are numbers but got {knobs!r}. {example}")
-    strengths = tuple(float(knob) for knob in knobs)
+    strengths = tuple(float(value) for value in values)
     if not 2 <= len(strengths) <= len(DEFAULT_KNOBS) or strengths[0] != own[0]:
         raise InputError(
             f"knobs of the shift {name} are 2 to {len(DEFAULT_KNOBS)} strengths, and the first, "
-            f"severity 0, is {own[0]:g}, but got {list(knobs)}. {example}"
+            f"severity 0, is {own[0]:g}, but got {list(values)}. {example}"
         )
     is_ascending = all(low < high for low, high in pairwise(strengths))
     if not is_ascending or strengths[-1] > shift.largest_knob:
         limit = "" if math.isinf(shift.largest_knob) else f" up to {shift.largest_knob:g}"
         raise InputError(
-            f"knobs of the shift {name} are ascending strengths{limit} but got {list(knobs)}. "
+            f"knobs of the shift {name} are ascending strengths{limit} but got {list(values)}. "
             f"{example}"
         )
     return strengths

@@ -32,8 +32,8 @@ class AR(Process):
         """Smallest and largest value of each parameter."""
         return {
             "phi": (-0.999, 0.999),
-            "correlation": (-1, 1),
-            "noise": (0, np.inf),
+            "correlation": (-1.0, 1.0),
+            "noise": (0.0, np.inf),
             "degrees_of_freedom": (2.01, np.inf),
         }
 

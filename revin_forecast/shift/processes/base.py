@@ -31,7 +31,7 @@ class Process(ABC):
         check_count(f"seed of {type(self).__name__}", self.seed, "seeds", minimum=0)
         for name, (low, high) in self.ranges.items():
             value = getattr(self, name)
-            if not (isinstance(value, Real) and low <= value <= high):
+            if not (isinstance(value, Real) and low <= float(value) <= high):
                 raise InputError(
                     f"{name} of {type(self).__name__} is a number from {low:g} to {high:g} but got "
                     f"{value!r}. Change it in the suite, or leave it out."

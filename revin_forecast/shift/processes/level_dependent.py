@@ -37,7 +37,7 @@ class LevelDependent(Process):
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Smallest and largest value of each parameter."""
-        return {"noise": (0.001, np.inf), "strength": (0, np.inf)}
+        return {"noise": (0.001, np.inf), "strength": (0.0, np.inf)}
 
     def with_windows(self, lookback: int, horizon: int, severity: int) -> "LevelDependent":
         """Return the process for other window lengths, with the d of a severity."""

@@ -26,7 +26,7 @@ class RegimeSwitching(Process):
         return {
             "phi": (-0.999, 0.999),
             "level": (-0.999, 0.999),
-            "dwell": (1, np.inf),
+            "dwell": (1.0, np.inf),
         }
 
     @property

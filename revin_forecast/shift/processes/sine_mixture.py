@@ -41,7 +41,7 @@ class SineMixture(Process):
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Smallest and largest value of each parameter."""
         return {
-            "noise": (0, np.inf),
+            "noise": (0.0, np.inf),
             "degrees_of_freedom": (2.01, np.inf),
         }
 
