@@ -10,7 +10,6 @@ import torch
 
 import revin_forecast
 from revin_forecast.backbones import Repeat, SeasonalNaive
-from revin_forecast.forecasting.fit_pretrained import add_season
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity, LastValue
 from revin_forecast.shift.dataset import ShiftDataset
@@ -113,6 +112,9 @@ def _plan_zero_shot_runs(
     suite: Suite, dataset_config: DatasetConfig, season: int | None
 ) -> Iterator[PlannedRun]:
     """Yield the zero-shot references, with the season of the naive baselines."""
+    # Imported here: only suites with a pretrained network need the code that makes forecasts.
+    from revin_forecast.forecasting.fit_pretrained import add_season
+
     # They normalize inside. Nothing is random, so one seed is enough.
     identity, seed = ModuleSpec.from_class(Identity), suite.models[0].seeds[0]
     names = _display_names(suite.zero_shot)
