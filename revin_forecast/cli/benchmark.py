@@ -1,6 +1,5 @@
 """The commands `benchmark` and `benchmark merge`: measure models under every shift of a suite."""
 
-import os
 import time
 from pathlib import Path
 from typing import Literal
@@ -33,7 +32,8 @@ def benchmark(
         suite: YAML file; configs/shift-smoke.yaml is the smallest.
         out: folder for results, tables (Parquet), summary.md and report.html.
         data_dir: folder of the catalogued data sets.
-        workers: number of worker processes with one thread each; one per core by default.
+        workers: number of worker processes with one thread each; by default one per usable core, or
+            fewer for little work.
         engine: local worker processes, or a Ray cluster (needs the extra `ray`).
         address: address of the Ray cluster; by default one is started on this machine.
         shard: run only the i-th of n shards, written i/n; `benchmark merge` merges them.
@@ -48,6 +48,7 @@ def benchmark(
     _require_suite(suite)
     with progress(f"reading {suite}"):
         from revin_forecast.cli.benchmark_output import (
+            estimate_remaining_seconds,
             eta_display,
             plan_to_dict,
             print_plan,
@@ -59,7 +60,7 @@ def benchmark(
             measure_jobs,
             select_shard,
         )
-        from revin_forecast.shift.runner.cost_estimate import estimate_costs
+        from revin_forecast.shift.runner.cost_estimate import choose_worker_count, estimate_costs
         from revin_forecast.shift.suite.suite_yaml import read_suite
         from revin_forecast.utils.parallel import make_engine
 
@@ -71,13 +72,15 @@ def benchmark(
     start = time.perf_counter()
     costs = estimate_costs(runs)
     recorded = {run.label: run.read_progress() for run in runs}
-    worker_count = (os.cpu_count() or 1) if workers is None else workers
+    remaining = sum(estimate_remaining_seconds(costs[name], recorded[name]) for name in costs)
+    if workers is None:
+        workers = choose_worker_count(costs.values(), remaining)
     if dry_run:
-        plan = plan_to_dict(parsed_suite, runs, costs, recorded, worker_count)
+        plan = plan_to_dict(parsed_suite, runs, costs, recorded, workers)
         (print_json if json else print_plan)(plan)
         return
     planning_seconds = time.perf_counter() - start
-    task_engine = make_engine(engine, worker_count, address)
+    task_engine = make_engine(engine, workers, address)
     with eta_display(costs, recorded) as on_progress:
         outcome = measure_jobs(jobs, execution, task_engine, on_progress, costs)
     outcome.stage_seconds = {"planning": planning_seconds, **outcome.stage_seconds}

@@ -20,6 +20,7 @@ from revin_forecast.shift.benchmark import (
 )
 from revin_forecast.shift.measuring.baselines import Constant
 from revin_forecast.shift.measuring.windows import clean_windows, forecast_windows
+from revin_forecast.shift.runner import cost_estimate
 from revin_forecast.shift.runner.results import compile_results
 from revin_forecast.shift.runner.run_jobs import EventSender, run_jobs
 from revin_forecast.shift.runner.store import TRAINING, merge_folders
@@ -356,3 +357,13 @@ def test_tables_are_equal_to_the_byte(finished_run, tmp_path):
     cells = pd.read_parquet(tmp_path / "one/cells.parquet")
     assert {"mase_pb", "r_log", "schema_version"} <= set(cells.columns)
     assert "train_s" in pd.read_parquet(tmp_path / "one/costs.parquet").columns
+
+
+def test_little_work_gets_few_workers(monkeypatch):
+    monkeypatch.setattr(cost_estimate, "count_usable_cores", lambda: 16)
+    cost = cost_estimate.RunCost(1.0, 0.1, 10)
+    assert cost_estimate.choose_worker_count([cost], 0.0) == 1
+    assert cost_estimate.choose_worker_count([cost], 9.0) == 2
+    assert cost_estimate.choose_worker_count([cost], 1e4) == 16
+    # A run without an estimate may take long.
+    assert cost_estimate.choose_worker_count([cost, cost_estimate.RunCost()], 2.0) == 16

@@ -1,7 +1,7 @@
 """Estimate the time of a suite from one timed training step and one timed cell of each kind."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,11 +15,14 @@ from revin_forecast.shift.runner.store import StoredRun
 from revin_forecast.shift.suite.datasets import PreparedDataset
 from revin_forecast.shift.suite.plan import exclusion_reason
 from revin_forecast.shift.suite.suite import Suite
+from revin_forecast.utils.parallel import count_usable_cores
 
 STEP_OVERHEAD_SECONDS, CELL_OVERHEAD_SECONDS = 2e-4, 4e-3
 """Seconds around each training step and each cell; rough, from profiles."""
 SECONDS_PER_VALUE = 2.5e-8
 """Seconds to shift, pull back and score one forecast value in one cell; rough, from profiles."""
+SECONDS_PER_WORKER = 4.0
+"""Seconds of estimated work that merit a worker: its start takes about two seconds of a core."""
 MAX_RIDGE_ROWS = 4000
 """Rows of a timed Ridge fit; the time of more rows is extrapolated."""
 
@@ -54,6 +57,19 @@ def estimate_costs(runs: Sequence[StoredRun]) -> dict[str, RunCost]:
     finally:
         torch.set_num_threads(threads)
     return {run.label: costs[_cost_group(run)] for run in runs}
+
+
+def choose_worker_count(costs: Iterable[RunCost], remaining_seconds: float) -> int:
+    """Return the number of worker processes for some runs: one per usable core, fewer if they idle.
+
+    Args:
+        costs: estimated cost of each run.
+        remaining_seconds: estimated seconds of their missing units with one worker.
+    """
+    # The time of a run without an estimate may be long: nothing is saved there.
+    if any(cost.cell_count == 0 for cost in costs):
+        return count_usable_cores()
+    return max(1, min(count_usable_cores(), round(remaining_seconds / SECONDS_PER_WORKER)))
 
 
 def _cost_group(run: StoredRun) -> tuple[Any, ...]:

@@ -6,7 +6,15 @@ from typing import get_args
 from revin_forecast.errors import InputError
 from revin_forecast.utils.parallel.engine import Engine, EngineName
 
-__all__ = ["Engine", "EngineName", "make_engine"]
+__all__ = ["Engine", "EngineName", "count_usable_cores", "make_engine"]
+
+
+def count_usable_cores() -> int:
+    """Return the number of cores that this process may use: fewer than the machine's, perhaps."""
+    # taskset, a batch scheduler or a container restricts a process to some of the cores.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def make_engine(name: EngineName, workers: int | None = None, address: str | None = None) -> Engine:
@@ -15,8 +23,8 @@ def make_engine(name: EngineName, workers: int | None = None, address: str | Non
     Args:
         name: "inline" (this process), "local" (worker processes on this machine) or "ray" (a Ray
             cluster).
-        workers: number of local worker processes; one per core by default. Ray uses all cores of
-            its cluster.
+        workers: number of local worker processes; one per usable core by default. Ray uses all
+            cores of its cluster.
         address: address of a Ray cluster; by default the cluster that this process is connected
             to, otherwise a cluster started on this machine.
 
@@ -36,4 +44,4 @@ def make_engine(name: EngineName, workers: int | None = None, address: str | Non
         return RayEngine(address)
     from revin_forecast.utils.parallel.local import LocalEngine
 
-    return LocalEngine((os.cpu_count() or 1) if workers is None else workers)
+    return LocalEngine(count_usable_cores() if workers is None else workers)
