@@ -32,6 +32,7 @@ from revin_forecast.shift.suite.suite import (
     ShiftProtocol,
     Suite,
 )
+from revin_forecast.shift.suite.training_length import lengthen_training
 from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.training.settings import DEFAULT_QUANTILES, TrainingSettings
 
@@ -59,7 +60,8 @@ class PlannedRun:
 
     def make_training(self, suite: Suite) -> TrainingSettings:
         """Return the settings of the run's fit, with its seed."""
-        return replace(self.training or suite.training, seed=self.seed)
+        training = lengthen_training(self.training or suite.training, self.dataset_config)
+        return replace(training, seed=self.seed)
 
     def make_model_config(self, suite: Suite) -> ModelConfig:
         """Return the model and the settings of its fit."""
