@@ -35,6 +35,27 @@ def observed_deviation(values: np.ndarray) -> np.ndarray:
     return np.sqrt(observed_mean((values - observed_mean(values, axis=0)) ** 2, axis=0))
 
 
+def seasonal_trend(values: np.ndarray, season: int) -> np.ndarray:
+    """Return the centred moving average over one season of (time, channels), in the same shape.
+
+    An even season has no middle step: its average takes one step more, the first and the last with
+    half their weight. The mean is over the observed steps. NaN in the half seasons at both ends.
+    """
+    observed = np.isfinite(values)
+    sums = _moving_sum(np.where(observed, values, 0), season)
+    counts = _moving_sum(observed.astype(float), season)
+    trend = np.full(values.shape, np.nan)
+    inside = trend[season // 2 : season // 2 + len(sums)]
+    np.divide(sums, counts, out=inside, where=counts > 0)
+    return trend
+
+
+def _moving_sum(values: np.ndarray, season: int) -> np.ndarray:
+    padded = np.concatenate([np.zeros((1, values.shape[1])), values.cumsum(axis=0)])
+    sums = padded[season:] - padded[:-season]
+    return sums if season % 2 else (sums[:-1] + sums[1:]) / 2
+
+
 MIN_SCALE = 1e-8
 """Channels with a smaller naive training error, in standard deviations, have no MASE."""
 
@@ -97,11 +118,20 @@ class ShiftDataset:
 
     @cached_property
     def seasonal_profile(self) -> np.ndarray:
-        """(season, channels): training mean of each phase of the season, centred."""
+        """(season, channels): mean of each phase of the season in training, without trend.
+
+        The seasonal component of a classical decomposition (Persons, 1919), centred: the phase
+        means of what `seasonal_trend` leaves. With the trend in them a late phase would be higher
+        than an early one, and each new season would begin with a fall.
+        """
+        values = self.train_values
+        # With less than two seasons, moving averages would leave phases without a value.
+        if self.train >= 2 * self.season:
+            values = values - seasonal_trend(values, self.season)
         # Padded with NaN to whole seasons, so that one reshape lines up equal phases.
         cycles = -(-self.train // self.season)
         padded = np.full((cycles * self.season, self.channels), np.nan)
-        padded[: self.train] = self.train_values
+        padded[: self.train] = values
         phases = padded.reshape(cycles, self.season, self.channels)
         profile = np.nan_to_num(observed_mean(phases, axis=0))
         return profile - profile.mean(axis=0)

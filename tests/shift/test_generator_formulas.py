@@ -1,5 +1,6 @@
 """Each shift against its formula in plain loops, and its effect."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -145,9 +146,11 @@ def test_frequency_moves_the_spectral_peak():
 def test_phase_and_amplitude():
     dataset = make_real_dataset(gaps=False)
     onset = window_onset(dataset, 5)
-    profile = np.zeros((24, 7))
-    for step in range(24):
-        profile[step] = dataset.values[step:500:24].mean(axis=0)
+    weights = np.array([0.5, *[1.0] * 23, 0.5]) / 24
+    detrended = np.full((500, 7), np.nan)
+    for row in range(12, 488):
+        detrended[row] = dataset.values[row] - weights @ dataset.values[row - 12 : row + 13]
+    profile = np.stack([np.nanmean(detrended[step::24], axis=0) for step in range(24)])
     profile -= profile.mean(axis=0)
     phase, amplitude = generators.Phase(), generators.Amplitude()
     for severity in (1, 2, 5):
@@ -164,6 +167,23 @@ def test_phase_and_amplitude():
             )
             growth = amplitude.knobs[severity] * profile[row % 24]
             np.testing.assert_allclose(stronger[2, step], growth, atol=1e-9)
+
+
+@pytest.mark.parametrize("season", [7, 12])
+def test_profile_does_not_contain_the_trend(season):
+    time = np.arange(season * 9 + 4)
+    wave = np.random.default_rng(0).normal(size=season)
+    values = (wave[time % season] + 0.3 * time - 5)[:, None]
+    dataset = ShiftDataset("trend", values, len(time), 0, 4, 2, season)
+    np.testing.assert_allclose(dataset.seasonal_profile[:, 0], wave - wave.mean(), atol=1e-9)
+    values[season * 4 + 2] = np.nan
+    with_gap = replace(dataset, values=values, cache={}).seasonal_profile[:, 0]
+    np.testing.assert_allclose(with_gap, wave - wave.mean(), atol=0.1)
+    # Of one season and a half, moving averages would leave phases without a value.
+    rows = season + season // 2
+    short = replace(dataset, train=rows, cache={}).seasonal_profile[:, 0]
+    means = np.array([values[phase:rows:season].mean() for phase in range(season)])
+    np.testing.assert_allclose(short, means - means.mean(), atol=1e-9)
 
 
 def test_amplitude_multiplies_a_sine():

@@ -89,6 +89,21 @@ def test_equivariant_model_degrades_in_raw_units_only(data):
     assert scaled["eg"] < 1e-5
 
 
+@pytest.mark.parametrize("normalizer", [Identity, RevIN])
+def test_another_phase_of_a_trending_season_is_a_null_control(normalizer):
+    """Training has seen windows at all phases of co2's year, so none is new."""
+    data = prepare_dataset(DatasetConfig("co2"), WindowConfig(48, 24, 12))
+    model_config = ModelConfig(make_spec(Ridge), make_spec(normalizer), 48, 24)
+    evaluator = Evaluator(
+        fit_model(model_config, data.split)[0], data.shift_dataset, 12, resamples=50
+    )
+    clean, *moved = (
+        evaluator.measure(Cell(generators.Phase(), "steady", severity))[0].row["mase_pb"]
+        for severity in range(6)
+    )
+    assert abs(np.log(np.array(moved) / clean)).max() < 0.05
+
+
 def test_truth_shifts_with_the_process_and_not_with_the_sensor(data):
     dataset = data.shift_dataset
     clean = clean_windows(dataset, GRID.stride)
