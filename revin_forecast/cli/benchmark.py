@@ -61,10 +61,12 @@ def benchmark(
             select_shard,
         )
         from revin_forecast.shift.runner.cost_estimate import choose_worker_count, estimate_costs
+        from revin_forecast.shift.suite.check_suite import check_suite
         from revin_forecast.shift.suite.suite_yaml import read_suite
         from revin_forecast.utils.parallel import make_engine
 
         parsed_suite = read_suite(suite)
+        check_suite(parsed_suite, data_dir)
     execution = ExecutionSettings(out, data_dir, timeout, retry, _parse_shard(shard), windows)
     jobs = make_jobs(parsed_suite, execution)
     # Estimate the costs of this shard only; other shards run on other machines.

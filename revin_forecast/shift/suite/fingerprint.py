@@ -107,6 +107,11 @@ def component_salt(component: ModuleSpec) -> str:
     return code_salt(*_classes_in(component))
 
 
+def has_own_code(component: ModuleSpec) -> bool:
+    """Return whether a class, or one among its parameters, is not of our package."""
+    return any(not _is_ours(kind.__module__) for kind in _classes_in(component))
+
+
 def _classes_in(value: Any) -> Iterator[type]:
     if isinstance(value, ModuleSpec):
         yield value.import_class()

@@ -1,7 +1,6 @@
 """Names of the members of a suite, and the check that each is listed once."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
@@ -23,20 +22,26 @@ def name_shift(shift: Shift) -> str:
     return f"{shift.name}_{shift.arm}" if shift.arm else shift.name
 
 
-def check_distinct(name: str, values: Iterable[object]) -> None:
+def check_distinct(name: str, values: Iterable[object], shown: Sequence[str] | None = None) -> None:
     """Check that a list of a suite has members, and each once.
+
+    Args:
+        name: key of the list, for messages.
+        values: the members, whose texts are compared.
+        shown: the members as messages show them; None: their texts.
 
     Raises:
         InputError: it has none, or one of them twice.
+
+    >>> check_distinct("models.seeds", [0, 1])
     """
-    texts = [
-        value.call_expression if isinstance(value, ModuleSpec) else str(value) for value in values
-    ]
+    texts = [str(value) for value in values]
     if not texts:
         raise InputError(f"{name} is empty; give at least one.")
-    repeated = [text for text, count in Counter(texts).items() if count > 1]
-    if repeated:
-        raise InputError(
-            f"{name}: each is listed once but got {repeated[0]} {texts.count(repeated[0])} times. "
-            "Leave the repetition out."
-        )
+    for place, text in enumerate(texts):
+        count = texts.count(text)
+        if count > 1:
+            raise InputError(
+                f"{name}: each is listed once but got {(shown or texts)[place]} {count} times. "
+                "Leave the repetition out."
+            )

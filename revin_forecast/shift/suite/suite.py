@@ -27,8 +27,11 @@ class ModelGrid:
     """Training of these models; None: that of the suite."""
 
     def __post_init__(self):
-        for name in ("backbones", "normalizers", "seeds"):
-            check_distinct(f"models.{name}", getattr(self, name))
+        for name in ("backbones", "normalizers"):
+            modules: tuple[ModuleSpec, ...] = getattr(self, name)
+            shown = [module.call_expression for module in modules]
+            check_distinct(f"models.{name}", map(repr, modules), shown)
+        check_distinct("models.seeds", self.seeds)
         for seed in self.seeds:
             if check_count("a seed of models.seeds", seed, "seeds", 0) > MAX_SEED:
                 raise InputError(f"models.seeds are at most {MAX_SEED} but got {seed}. Pass 0.")
@@ -123,24 +126,9 @@ class Suite:
             _check_has_cells(shift, self.protocol)
         if not self.models:
             raise InputError("a suite needs models but got none. Give backbones and normalizers.")
-        combined = list(self.iter_models())
-        check_distinct(
-            "models",
-            [
-                f"{backbone.call_expression} in {normalizer.call_expression}, seed {seed}"
-                + (f", {grid.training}" if grid.training not in (None, self.training) else "")
-                for grid, backbone, normalizer, seed in combined
-            ],
-        )
         for exclusion in self.exclusions:
             _check_matches(exclusion, self.models)
-        for grid in self.models:
-            for backbone in grid.backbones:
-                if not any(one is grid and other is backbone for one, other, *_ in combined):
-                    raise InputError(
-                        f"exclude leaves no normalizer for {backbone.call_expression}. Leave the "
-                        "backbone out of the models instead."
-                    )
+        _check_combinations(self)
 
     def iter_models(self) -> Iterator[tuple[ModelGrid, ModuleSpec, ModuleSpec, int]]:
         """Yield grid, backbone, normalizer and seed of each model that is not excluded."""
@@ -195,4 +183,27 @@ def _check_matches(exclusion: Exclusion, grids: Sequence[ModelGrid]) -> None:
     raise InputError(
         f"exclude: no grid of models combines {exclusion.backbone} with {exclusion.normalizer}. "
         "Leave the exclusion out."
+    )
+
+
+def _check_combinations(suite: Suite) -> None:
+    """Check that each backbone has a normalizer left, and that no model is there twice."""
+    combined = list(suite.iter_models())
+    for grid in suite.models:
+        for backbone in grid.backbones:
+            if not any(one is grid and other is backbone for one, other, *_ in combined):
+                raise InputError(
+                    f"exclude leaves no normalizer for {backbone.call_expression}. Leave the "
+                    "backbone out of the models instead."
+                )
+    check_distinct(
+        "models",
+        [
+            f"{backbone} in {normalizer}, seed {seed}, {grid.training or suite.training}"
+            for grid, backbone, normalizer, seed in combined
+        ],
+        [
+            f"{backbone.call_expression} in {normalizer.call_expression}, seed {seed},"
+            for _, backbone, normalizer, seed in combined
+        ],
     )
