@@ -31,7 +31,11 @@ COLUMNS = {
     ),
     "gap_logsd": ("gap sd", "log ratio of their standard deviations"),
     "residual": ("errors", "energy distance between training and test errors of a frozen forecast"),
-    "delta_star": ("delta*", "smallest move of levels at which removing them pays"),
+    "delta_star": (
+        "delta*",
+        "smallest move of levels at which removing them pays, (1'S^-1 1)^(-1/2) with S the "
+        "autocovariances of a look-back about the training mean",
+    ),
 }
 """Heading and meaning of the card's columns, except for the verdicts."""
 HIDDEN_WHEN_NARROW = ("w1", "floor", "gap_logsd")

@@ -85,18 +85,20 @@ class Blend(LocationScaleNormalizer, InitializedFromData[LocationScale]):
         return LocationScale(anchor, share * residual - (1 - share) * anchor, scale.pow(share))
 
 
-def autocovariance(values: Tensor, lags: int) -> Tensor:
-    """Return autocovariances (lags, channels) inside `ROW_BLOCKS` blocks, each centred separately.
+def autocovariance(values: Tensor, lags: int, blocks: int = ROW_BLOCKS) -> Tensor:
+    """Return autocovariances (lags, channels) inside blocks of rows, each centred separately.
 
     Divided by the number of pairs at lag 0, so that the Toeplitz matrix is positive semidefinite.
 
     Args:
         values: (time, channels) float64; NaN is unobserved and replaced by its block's mean.
         lags: number of lags, from 0 to lags - 1.
+        blocks: number of blocks. One centres all rows by their mean, so that moves of the level
+            between the blocks count as variance.
     """
     total = values.new_zeros(lags, values.shape[1])
     count = values.new_zeros(values.shape[1])
-    for block in values.tensor_split(ROW_BLOCKS):
+    for block in values.tensor_split(blocks):
         observed = block.isfinite()
         centred = torch.where(observed, block - block.nanmean(dim=0), 0)
         # A product of spectra is a sum of lagged products; the padding keeps it from wrapping.

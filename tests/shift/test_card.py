@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from revin_forecast.cli.main import main
-from revin_forecast.normalizers.blend import autocovariance, level_standard_error
+from revin_forecast.normalizers.blend import level_standard_error
+from revin_forecast.shift.card.break_even import break_even_level
 from revin_forecast.shift.card.card import card_window_sizes, shift_card
 from revin_forecast.shift.card.level_evidence import LevelForecast, level_evidence
 from revin_forecast.shift.card.verdict import judge_channels
@@ -94,9 +95,8 @@ def test_card_of_clear_cases(channels):
     assert constant["verdict"] == unobserved["verdict"] == "can't tell"
     assert constant["reason"] == "because it is constant in the training rows"
     assert unobserved["reason"] == "because nothing of it is observed in the training rows"
-    assert np.isnan([[row[name] for name in NUMBERS[:-1]] for row in (constant, unobserved)]).all()
-    covariance = autocovariance(torch.from_numpy(channels[:2000, :1]), 24)
-    expected = level_standard_error(covariance).item() / channels[:2000, 0].std()
+    assert np.isnan([[row[name] for name in NUMBERS] for row in (constant, unobserved)]).all()
+    expected = break_even_level(channels[:2000, :1], 24).item() / channels[:2000, 0].std()
     assert shifted["delta_star"] == pytest.approx(expected)
 
 

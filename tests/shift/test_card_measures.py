@@ -5,6 +5,7 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import wasserstein_distance
 
+from revin_forecast.shift.card.break_even import break_even_level
 from revin_forecast.shift.card.concept_shift import concept_shift
 from revin_forecast.shift.card.energy_distance import (
     energy_distance,
@@ -67,6 +68,23 @@ def test_marginal_measures_of_a_known_change(random):
     assert quantile_distance(train, train - 2) == pytest.approx(2 / train.std(0))
 
 
+@pytest.mark.parametrize("gaps", [0, 0.1])
+def test_break_even_level_by_its_formula(random, gaps):
+    """The level moves between the quarters: a share of the variance that S must hold."""
+    steps, lookback = np.repeat([0.0, 1.0, -1.0, 2.0], 60), 6
+    train = with_gaps(simulate_ar(random, 240, 0.5) + steps, random, gaps)
+    centred = np.nan_to_num(train - np.nanmean(train))
+    covariance = [
+        sum(centred[t] * centred[t + lag] for t in range(240 - lag)) / np.isfinite(train).sum()
+        for lag in range(lookback)
+    ]
+    matrix = [[covariance[abs(i - j)] for j in range(lookback)] for i in range(lookback)]
+    expected = np.linalg.inv(matrix).sum() ** -0.5
+    measured = break_even_level(np.column_stack([train, train * 10 + 3]), lookback)
+    assert measured == pytest.approx([expected, 10 * expected], rel=1e-4)
+    assert expected > 1.0
+
+
 def test_undefined_measures_are_nan(random):
     train = random.normal(size=(50, 3))
     train[:, 1], train[:, 2] = 0.1, np.nan
@@ -80,6 +98,7 @@ def test_undefined_measures_are_nan(random):
     assert np.isnan(energy_distance(train[:1], test))
     assert np.isnan(horizon_gap(np.full(40, 1.3), 8, 4)).all()
     assert np.isnan(horizon_gap(train[:8, 0], 8, 4)).all()
+    assert np.isfinite(break_even_level(train, 8)).tolist() == [True, False, False]
     assert len(lookback_windows(train[:, 2], 8)) == 0
 
 

@@ -9,6 +9,7 @@ from revin_forecast.data.scaling import Standardizer
 from revin_forecast.errors import InputError
 from revin_forecast.shift.card import energy_distance as energy
 from revin_forecast.shift.card import measures
+from revin_forecast.shift.card.break_even import break_even_level
 from revin_forecast.shift.card.concept_shift import concept_shift
 from revin_forecast.shift.card.verdict import Verdict, judge_channels
 
@@ -72,8 +73,8 @@ def shift_card(
     distance of look-back windows, raw and instance normalized), floor (the same distance between
     halves of training), removable (1 - energy_inst / energy_raw; NaN without a shift); gap_mu and
     gap_logsd (look-back to horizon, in test windows); residual (errors of a frozen Ridge, test
-    against training); delta_star (break-even of removing the level); verdict and reason, from all
-    rows after training.
+    against training); delta_star (break-even of removing the level, see `break_even_level`);
+    verdict and reason, from all rows after training.
 
     Args:
         values: (time, channels) in the data's units, NaN where unobserved; the last row is the
@@ -100,10 +101,11 @@ def shift_card(
     window_rows = [
         _window_measures(column, train, test_start, season, sizes) for column in scaled.T
     ]
+    numbers = pd.DataFrame(window_rows).assign(delta_star=break_even_level(before, lookback))
     verdict_rows = [
         _verdict_columns(verdict) for verdict in judge_channels(scaled, train, lookback, horizon)
     ]
-    return pd.concat([table, pd.DataFrame(window_rows), pd.DataFrame(verdict_rows)], axis=1)
+    return pd.concat([table, numbers, pd.DataFrame(verdict_rows)], axis=1)
 
 
 def _window_measures(
@@ -133,9 +135,8 @@ def _window_measures(
     }
 
 
-def _verdict_columns(verdict: Verdict) -> dict[str, float | str]:
+def _verdict_columns(verdict: Verdict) -> dict[str, str]:
     return {
-        "delta_star": verdict.break_even,
         "verdict": verdict.answer,
         "reason": verdict.reason,
     }
