@@ -217,7 +217,7 @@ def measure_with_progress(
         folder: folder for weights and results; None keeps nothing.
     """
     with progress(f"measuring {config.backbone.name} under every shift"):
-        from revin_forecast.shift.robustness import Workspace, measure_robustness
+        from revin_forecast.shift.robustness_table import Workspace, measure_robustness
 
         workspace = Workspace(data_dir, None if folder is None else str(folder))
         return measure_robustness(config, source, shifts, workspace)

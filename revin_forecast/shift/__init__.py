@@ -1,6 +1,11 @@
-"""The shift benchmark: how much accuracy a model keeps when the data distribution shifts."""
+"""The shift benchmark: how much accuracy a model keeps when the data distribution shifts.
 
-from revin_forecast.shift.dataset import ShiftDataset
-from revin_forecast.shift.shift import AffineShift, Shift, ShiftOnset
+`__init__.pyi` lists the names; each is imported on first use, so `import revin_forecast.shift`
+loads neither torch nor pandas.
+"""
 
-__all__ = ["AffineShift", "Shift", "ShiftDataset", "ShiftOnset"]
+# lazy_loader has no types, which the strict mode of this package requires.
+# pyright: standard
+from lazy_loader import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

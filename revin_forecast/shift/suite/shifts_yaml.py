@@ -9,7 +9,8 @@ from revin_forecast.errors import InputError, did_you_mean
 from revin_forecast.models.parse_module import split_module
 from revin_forecast.shift import generators
 from revin_forecast.shift.shift import Shift
-from revin_forecast.shift.suite.suite import name_shift
+from revin_forecast.shift.suite.names import name_shift
+from revin_forecast.shift.suite.yaml_fields import check_list
 
 ShiftYaml = str | dict[str, Any] | type[Shift] | Shift
 """A shift by name, as {class_path: ..., init_args: {...}}, or from Python a class or an object."""
@@ -18,6 +19,7 @@ ShiftYaml = str | dict[str, Any] | type[Shift] | Shift
 def parse_shifts(modules: ShiftYaml | Sequence[ShiftYaml]) -> tuple[Shift, ...]:
     """Return shifts by name: "all", one shift with all its arms, one arm, or a user's own class.
 
+    "none" stands for no shift: then only the clean data and their natural shifts are measured.
     The parameter `knobs` of a shift is its strength by severity.
 
     Raises:
@@ -25,7 +27,15 @@ def parse_shifts(modules: ShiftYaml | Sequence[ShiftYaml]) -> tuple[Shift, ...]:
     """
     if isinstance(modules, str | Mapping | type | Shift):
         modules = [modules]
-    return tuple(shift for module in modules for shift in _parse_shift(module))
+    listed = check_list(modules, "shifts", "[level, scale_up]")
+    if listed == ["none"]:
+        return ()
+    if not listed:
+        raise InputError(
+            "shifts is empty; give at least one, or write none, which measures the clean data and "
+            "their natural shifts only."
+        )
+    return tuple(shift for module in listed for shift in _parse_shift(module))
 
 
 def _parse_shift(module: ShiftYaml) -> list[Shift]:

@@ -106,6 +106,7 @@ class Suite:
     datasets: tuple[DatasetConfig, ...]
     models: tuple[ModelGrid, ...]
     shifts: tuple[Shift, ...]
+    """Shifts of the test data; empty: only the clean data and their natural shifts."""
     windows: WindowConfig = field(default_factory=WindowConfig)
     protocol: ShiftProtocol = field(default_factory=ShiftProtocol)
     training: TrainingSettings = field(default_factory=TrainingSettings)
@@ -121,7 +122,8 @@ class Suite:
         if len(set(names)) < len(names):
             raise InputError(f"each data set needs a unique name but got {names}.")
         check_distinct("datasets", names)
-        check_distinct("shifts", [name_shift(shift) for shift in self.shifts])
+        if self.shifts:
+            check_distinct("shifts", [name_shift(shift) for shift in self.shifts])
         for shift in self.shifts:
             _check_has_cells(shift, self.protocol)
         if not self.models:

@@ -7,9 +7,11 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
+from revin_forecast.data.catalog.catalog import CATALOG
 from revin_forecast.errors import InputError
-from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.models.spec import ModuleFactory, ModuleSpec
 from revin_forecast.normalizers import Identity
+from revin_forecast.shift.processes import PROCESSES
 from revin_forecast.shift.runner.job import Job
 from revin_forecast.shift.runner.results import compile_results
 from revin_forecast.shift.runner.run_jobs import run_jobs
@@ -25,6 +27,7 @@ from revin_forecast.shift.suite.suite import (
 )
 from revin_forecast.shift.suite.suite_yaml import parse_shifts
 from revin_forecast.training.model_config import ModelConfig
+from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.parallel.inline import InlineEngine
 from revin_forecast.utils.progress import progress
 
@@ -75,6 +78,57 @@ def measure_robustness(
         return _measure_suite(suite, scratch, workspace.data_dir)
 
 
+def robustness(
+    dataset: str | Path | DatasetConfig,
+    backbone: ModuleFactory,
+    normalizer: ModuleFactory,
+    *,
+    lookback: int,
+    horizon: int,
+    shifts: str | Sequence[str] = "all",
+    training: TrainingSettings | None = None,
+    data_dir: str | None = None,
+    folder: str | None = None,
+) -> pd.DataFrame:
+    """Train a model and its twin without a normalizer, and measure both in every shift.
+
+    Args:
+        dataset: a name of the catalogue or of a synthetic process, the path of a table, or a
+            `DatasetConfig`.
+        backbone: class of the backbone, or functools.partial(Class, name=value).
+        normalizer: class of the normalizer, or functools.partial(Class, name=value).
+        lookback: steps in the input window.
+        horizon: steps to forecast.
+        shifts: names of shifts, import paths of your own, or "all".
+        training: settings of gradient training; None: the defaults.
+        data_dir: folder of the catalogued data sets.
+        folder: keeps weights and results, so that nothing is measured twice; None: a temporary one.
+
+    Returns:
+        One row a cell: semantics, placement, shift, arm, severity, age, displacement, and the
+        MASE* of the model (`model`), of its twin (`twin`) and of SeasonalNaive (`naive`).
+
+    Raises:
+        InputError: unknown data set or shift, or a model that can't be trained.
+
+    >>> from revin_forecast import Repeat, RevIN
+    >>> sizes = {"lookback": 24, "horizon": 12}
+    >>> table = robustness("ar", Repeat, RevIN, **sizes, shifts=["level"])
+    >>> list(table.columns[-4:])
+    ['displacement', 'model', 'twin', 'naive']
+    """
+    if isinstance(dataset, DatasetConfig):
+        config = dataset
+    elif str(dataset) in PROCESSES or str(dataset) in CATALOG:
+        config = DatasetConfig(str(dataset))
+    else:
+        config = DatasetConfig(Path(dataset).stem, file=str(dataset))
+    specs = ModuleSpec.from_class(backbone), ModuleSpec.from_class(normalizer)
+    model_config = ModelConfig(*specs, lookback, horizon, training or TrainingSettings())
+    names = [shifts] if isinstance(shifts, str) else list(shifts)
+    return measure_robustness(model_config, config, names, Workspace(data_dir, folder))
+
+
 def _make_suite(
     model_config: ModelConfig,
     dataset_config: DatasetConfig,
@@ -92,7 +146,7 @@ def _make_suite(
         name=dataset_config.name,
         datasets=(dataset_config,),
         models=(ModelGrid((model_config.backbone,), normalizers, (model_config.training.seed,)),),
-        shifts=parse_shifts(shifts),
+        shifts=parse_shifts(list(shifts)),
         windows=WindowConfig(model_config.lookback, model_config.horizon, stride),
         # Fewer than the default: the printed table shows no intervals.
         protocol=ShiftProtocol(resamples=200),
