@@ -3,15 +3,18 @@
 import pandas as pd
 
 from revin_forecast.shift.aggregates.bootstrap import WindowErrors
+from revin_forecast.shift.aggregates.build_panels import build_panels
+from revin_forecast.shift.aggregates.dataset_errors import dataset_errors, fill_errors
 from revin_forecast.shift.aggregates.degradation import area_under_shift_curve, recovery_ages
 from revin_forecast.shift.aggregates.effective_robustness import (
     effective_robustness,
     natural_shift_deciles,
 )
+from revin_forecast.shift.aggregates.lacking import lacking_cells
 from revin_forecast.shift.aggregates.leaderboard import leaderboard
 from revin_forecast.shift.aggregates.normalized_error import mean_corruption_error, normalized_error
 from revin_forecast.shift.aggregates.pairwise import pairwise_ratios, pairwise_tests
-from revin_forecast.shift.aggregates.panel import Panel, build_panels
+from revin_forecast.shift.aggregates.panel import Panel
 from revin_forecast.shift.statistics import DEFAULT_RESAMPLES
 
 __all__ = [
@@ -20,7 +23,10 @@ __all__ = [
     "aggregate_tables",
     "area_under_shift_curve",
     "build_panels",
+    "dataset_errors",
     "effective_robustness",
+    "fill_errors",
+    "lacking_cells",
     "leaderboard",
     "mean_corruption_error",
     "natural_shift_deciles",
@@ -48,16 +54,18 @@ def aggregate_tables(
     """
     panels = build_panels(cells, errors, resamples)
     headline = leaderboard(panels)
-    errors_by_shift = normalized_error(panels)
     ratios = pairwise_ratios(panels)
     return {
         "headline": headline,
-        "nce": errors_by_shift,
-        "mce": mean_corruption_error(errors_by_shift),
+        "nce": normalized_error(panels),
+        "mce": mean_corruption_error(panels),
         "ausc": area_under_shift_curve(panels),
         "recovery": recovery_ages(panels),
         "natural": natural_shift_deciles(panels),
         "pairs": ratios,
         "tests": pairwise_tests(ratios),
         "effective": effective_robustness(headline),
+        "dataset_errors": dataset_errors(panels),
+        "fills": fill_errors(panels),
+        "lacking": lacking_cells(panels),
     }

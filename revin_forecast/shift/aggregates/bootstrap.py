@@ -11,6 +11,9 @@ from revin_forecast.shift.statistics import bootstrap_means
 
 WindowErrors = Mapping[str, np.ndarray]
 """(windows,) errors by cell_key; in one cell of a data set all models have the same windows."""
+MIN_ERROR = 1e-6
+"""Smallest error that has a meaning, in units of the naive training error: about the rounding of
+float32. Smaller ones, 0 included, count as this, so that every cell has a logarithm."""
 
 
 def dataset_seed(dataset: str) -> int:
@@ -24,9 +27,8 @@ def bootstrap_log_means(
 ) -> Float[np.ndarray, "cells resamples"]:
     """Return the logarithms of each cell's resampled mean error, float32 to save memory.
 
-    NaN for cells without window errors or block length, with too few windows, or with errors of 0
-    in all drawn windows. All cells are resampled alike, so that errors shared by models or shifts
-    cancel in a ratio.
+    NaN for cells without window errors or block length, or with too few windows. All cells are
+    resampled alike, so that errors shared by models or shifts cancel in a ratio.
 
     Args:
         table: the done cells of one data set.
@@ -46,9 +48,7 @@ def bootstrap_log_means(
         stacked = np.stack([errors[key] for key in keys[rows]]).astype(np.float64)
         draws[rows] = bootstrap_means(stacked, block, resamples, seed)
     _draw_natural_cells(draws, table, errors, resamples, seed)
-    is_positive = draws > 0
-    np.log(draws, where=is_positive, out=draws)
-    draws[~is_positive] = np.nan
+    np.log(np.maximum(draws, MIN_ERROR), out=draws)
     _fill_short_cells(draws, table, np.array(sizes))
     return draws.astype(np.float32)
 
@@ -62,8 +62,8 @@ def _fill_short_cells(draws: np.ndarray, table: pd.DataFrame, sizes: np.ndarray)
     is_shifted = ~table.placement.isin(("clean", "natural")).to_numpy()
     has_draws = np.isfinite(draws).all(axis=1)
     if (has_draws & is_shifted).any():
-        errors = table.mase_pb.to_numpy(float)
-        is_short = is_shifted & ~has_draws & (sizes > 0) & (errors > 0)
+        errors = np.maximum(table.mase_pb.to_numpy(float), MIN_ERROR)
+        is_short = is_shifted & ~has_draws & (sizes > 0)
         draws[is_short] = np.log(errors[is_short])[:, None]
 
 

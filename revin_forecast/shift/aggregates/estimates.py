@@ -16,6 +16,10 @@ class Estimate(NamedTuple):
     value: float
     draws: Float[np.ndarray, " resamples"]
 
+    def minus(self, other: "Estimate") -> "Estimate":
+        """Return the difference, draw by draw: what both have in common cancels."""
+        return Estimate(self.value - other.value, self.draws - other.draws)
+
 
 class PooledEstimate(NamedTuple):
     """A number over data sets with the ends of its 95 % interval."""
@@ -33,21 +37,35 @@ class PooledEstimate(NamedTuple):
 NO_ESTIMATE = PooledEstimate(np.nan, np.nan, np.nan)
 
 
-def pool_estimates(estimates: Sequence[Estimate]) -> PooledEstimate:
-    """Return the mean over data sets, each with the same weight; NaN without any.
+def pool_estimates(estimates: Sequence[Estimate | None]) -> PooledEstimate:
+    """Return the mean over data sets, each with the same weight, with its interval.
+
+    NaN without any data set, or if one of them has no estimate: a mean over some of the data sets
+    can't be compared with one over all of them.
 
     The interval is conditional on these data sets: it covers the sampling of their windows and
     seeds, not of other data sets.
     """
-    if not estimates:
-        return NO_ESTIMATE
-    draws = np.stack([estimate.draws for estimate in estimates]).astype(np.float64).mean(axis=0)
+    mean = mean_estimate(estimates)
+    return NO_ESTIMATE if mean is None else add_interval(mean)
+
+
+def mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
+    """Return the mean of estimates, draw by draw; None without any, or if one is None."""
+    known = [estimate for estimate in estimates if estimate is not None]
+    if not known or len(known) < len(estimates):
+        return None
+    draws = np.stack([estimate.draws for estimate in known]).astype(np.float64).mean(axis=0)
+    return Estimate(float(np.mean([estimate.value for estimate in known])), draws)
+
+
+def add_interval(estimate: Estimate) -> PooledEstimate:
+    """Return the value with the ends of its 95 % interval."""
+    draws = estimate.draws
     # A draw may miss all windows of a rare part. Up to a tenth of such draws are left out.
     if np.isfinite(draws).mean() >= 0.9:
         draws = draws[np.isfinite(draws)]
-    return PooledEstimate(
-        float(np.mean([estimate.value for estimate in estimates])), *percentile_interval(draws)
-    )
+    return PooledEstimate(estimate.value, *percentile_interval(draws.astype(np.float64)))
 
 
 def mean_over_cells(

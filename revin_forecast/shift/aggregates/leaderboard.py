@@ -1,4 +1,4 @@
-"""The leaderboard: each model's error by placement, with ranks."""
+"""The headline: each model's error by placement, its ratio to its twin, and its rank."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,70 +6,64 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from revin_forecast.shift.aggregates.estimates import NO_ESTIMATE, pool_estimates
+from revin_forecast.shift.aggregates.estimates import (
+    NO_ESTIMATE,
+    Estimate,
+    PooledEstimate,
+    pool_estimates,
+)
+from revin_forecast.shift.aggregates.lacking import column_masks, count_lacking, describe_lacking
 from revin_forecast.shift.aggregates.panel import MODEL_COLUMNS, ModelKey, Panel
+from revin_forecast.shift.aggregates.ranks import RANK_COLUMNS, judge_skill, rank_column
 
 PLACEMENTS = ("clean", "steady", "transition", "observation")
-"""Columns of the leaderboard. The horizon placement is not one: it is a control, not a skill."""
-MAX_CLEAN_RATIO = 1.1
-"""Clean error relative to the best one, above which a model is listed without a rank."""
-LEADERBOARD_COLUMNS = [
-    *(
-        *MODEL_COLUMNS,
-        "column",
-        "mase",
-        "lo",
-        "hi",
-        "degradation",
-        "against_twin",
-        "twin_lo",
-        "twin_hi",
-    ),
-    *("ranked", "rank", "note", "n_datasets", "n_failed"),
+"""Columns of the headline. The horizon placement is not one: it is a control, not a skill."""
+FIGURE_COLUMNS = [
+    *("mase", "lo", "hi", "degradation", "against_twin", "twin_lo", "twin_hi"),
+    *("clean_gain", "clean_gain_lo", "clean_gain_hi"),
+    *("shift_effect", "shift_effect_lo", "shift_effect_hi"),
 ]
+COUNT_COLUMNS = ["note", "n_datasets", "n_failed", "n_lacking"]
+LEADERBOARD_COLUMNS = [*MODEL_COLUMNS, "column", *FIGURE_COLUMNS, *RANK_COLUMNS, *COUNT_COLUMNS]
+REFERENCE_NOTES = {
+    "reference": "a reference",
+    "zero-shot": "a zero-shot reference: no training",
+    "online": "an online baseline: it learns from the test rows",
+}
+NO_RESULT = "no result that can be compared"
+NO_TWIN = "no result of the same backbone without a normalizer"
 
 
 def leaderboard(panels: Sequence[Panel]) -> pd.DataFrame:
-    """Return each model's error, degradation and comparison with its twin in each placement.
+    """Return each model's error, comparison with its twin and rank in each placement.
 
-    mase is the geometric mean over data sets of the mean over a data set's cells; degradation the
-    mean of log(E_s / E_0); against_twin the mean of log(E / E_twin), the twin being the same
-    backbone and seed without a normalizer: below 0 the normalizer helps.
+    mase is the geometric mean: exp of the mean over data sets of the mean over a data set's cells
+    of log MASE*. All models have the same cells; a model that lacks one has no figures, and its
+    note names the cells. degradation is the mean of log(E_s / E_0).
 
-    Ranks are by mase, 1 the best. Only models with a clean error within 10 % of the best model's
-    and with results on every data set are ranked. A model that can't degrade, such as a constant,
-    therefore does not lead.
+    against_twin is the mean of log(E / E_twin) over the same cells, the twin being the same
+    backbone and seed without a normalizer: below 0 the normalizer helps. It is log(mase) minus
+    log(mase) of the twin, exactly. against_twin = clean_gain + shift_effect: the same ratio on the
+    clean data of the same data sets, and the effect of the shift alone.
+
+    Ranks: see `rank_column`.
     """
-    models = panels[0].models if panels else ()
-    rows = [
-        _leaderboard_row(panels, number, column)
-        for number in range(len(models))
-        for column in PLACEMENTS
-    ]
-    table = pd.DataFrame(rows, columns=LEADERBOARD_COLUMNS)
-    clean = table[table.column == "clean"].set_index(MODEL_COLUMNS).mase
-    # The best clean error of a model: a baseline must not set the limit.
-    limit = MAX_CLEAN_RATIO * clean[clean.index.get_level_values("role") == "model"].min()
-    clean_errors = table.set_index(MODEL_COLUMNS).index.map(clean).to_numpy()
-    dataset_counts = table.groupby("column").n_datasets.transform("max")
-    reasons = [
-        _unranked_reasons(row, clean_error, limit, count)
-        for (_, row), clean_error, count in zip(
-            table.iterrows(), clean_errors, dataset_counts, strict=True
-        )
-    ]
-    table["ranked"] = [not row_reasons for row_reasons in reasons]
-    table["rank"] = table.mase.where(table.ranked).groupby(table.column).rank(method="min")
-    is_twinless = table.against_twin.isna() & (table.role == "model") & (table.n_datasets > 0)
-    twin_notes = {True: ["no result of the same backbone without a normalizer"], False: []}
-    table["note"] = [
-        "; ".join(row_reasons + twin_notes[twinless])
-        for row_reasons, twinless in zip(reasons, is_twinless, strict=True)
-    ]
-    return table
+    if not panels:
+        return pd.DataFrame(columns=LEADERBOARD_COLUMNS)
+    reasons = judge_skill(panels)
+    ranks = {column: rank_column(panels, column, reasons) for column in PLACEMENTS}
+    rows = []
+    for number, model in enumerate(panels[0].models):
+        for column in PLACEMENTS:
+            row = _leaderboard_row(panels, number, column)
+            row |= {name: values[number] for name, values in ranks[column].items()}
+            if model.role == "model" and np.isfinite(row["mase"]):
+                row["note"] = "; ".join(filter(None, (row["note"], reasons[number])))
+            rows.append(row)
+    return pd.DataFrame(rows, columns=LEADERBOARD_COLUMNS)
 
 
-def baseline_indices(models: Sequence[ModelKey]) -> list[int | None]:
+def twin_indices(models: Sequence[ModelKey]) -> list[int | None]:
     """Return the index of each model's twin without a normalizer; None if it has none."""
     indices = {model: index for index, model in enumerate(models)}
     return [
@@ -79,48 +73,60 @@ def baseline_indices(models: Sequence[ModelKey]) -> list[int | None]:
 
 
 def _leaderboard_row(panels: Sequence[Panel], number: int, column: str) -> dict[str, Any]:
-    model, twin = panels[0].models[number], baseline_indices(panels[0].models)[number]
-    errors, ratios, degradations, failed = [], [], [], 0
-    for panel in panels:
-        mask = panel.placement_mask(column)
-        failed += int(panel.failed_counts[number][mask].sum())
-        pairs = panel.pair(number, mask)
-        if not len(pairs.rows):
-            continue
-        errors.append(panel.log_mean(pairs))
-        degradations.append(panel.table.r_log.to_numpy()[pairs.rows])
-        ratio = None if twin is None else panel.log_ratio(panel.pair(number, mask, twin))
-        ratios += [] if ratio is None else [ratio]
-    error = pool_estimates(errors).exp()
-    # Ratios on some of the data sets must not appear in one row with errors on all of them.
-    against = pool_estimates(ratios) if len(ratios) == len(errors) else NO_ESTIMATE
+    model, twin = panels[0].models[number], twin_indices(panels[0].models)[number]
+    masks = column_masks(panels, column)
+    used = [panel for panel, mask in zip(panels, masks, strict=True) if panel.has_cells(mask)]
+    complete = [panel for panel in used if panel.has_all(number, panel.placement_mask(column))]
+    note = describe_lacking(panels, number, masks)
+    figures: list[float] = [np.nan] * len(FIGURE_COLUMNS)
+    if used and not note:
+        error = pool_estimates([_column_mean(panel, number, column) for panel in used]).exp()
+        figures = [*error, _mean_degradation(used, number, column)]
+        against = _compare_with_twin(used, number, twin, column)
+        figures += [value for estimate in against for value in estimate]
+        note = _explain_twin(panels, twin, masks) if model.role == "model" else ""
+    notes = [REFERENCE_NOTES.get(model.role, ""), note] if used else [NO_RESULT]
+    failed = sum(int(p.failed_counts[number][m].sum()) for p, m in zip(panels, masks, strict=True))
+    counts = len(complete), failed, count_lacking(panels, number, masks)
+    row = dict(zip(FIGURE_COLUMNS, figures, strict=True))
+    row |= dict(zip(COUNT_COLUMNS, ("; ".join(filter(None, notes)), *counts), strict=True))
+    return dict(zip(MODEL_COLUMNS, model, strict=True)) | {"column": column} | row
+
+
+def _column_mean(panel: Panel, number: int, column: str) -> Estimate | None:
+    return panel.log_mean(number, panel.placement_mask(column))
+
+
+def _explain_twin(panels: Sequence[Panel], twin: int | None, masks: list[np.ndarray]) -> str:
+    if twin is None:
+        return NO_TWIN
+    text = describe_lacking(panels, twin, masks)
+    return f"{NO_TWIN}: it {text}" if text else ""
+
+
+def _compare_with_twin(
+    panels: Sequence[Panel], number: int, twin: int | None, column: str
+) -> tuple[PooledEstimate, PooledEstimate, PooledEstimate]:
+    """Return the log-ratio to the twin, that on clean data, and their difference."""
+    if twin is None:
+        return NO_ESTIMATE, NO_ESTIMATE, NO_ESTIMATE
+    shifted = [panel.log_ratio(number, twin, panel.placement_mask(column)) for panel in panels]
+    clean = [panel.log_ratio(number, twin, panel.placement_mask("clean")) for panel in panels]
+    effects = [
+        None if ratio is None or gain is None else ratio.minus(gain)
+        for ratio, gain in zip(shifted, clean, strict=True)
+    ]
+    return pool_estimates(shifted), pool_estimates(clean), pool_estimates(effects)
+
+
+def _mean_degradation(panels: Sequence[Panel], number: int, column: str) -> float:
     # On clean data log(E_s / E_0) is 0 by definition.
-    degradation = 0.0 if column == "clean" and errors else _mean_of_means(degradations)
-    figures = (*error, degradation, *against, False, np.nan, "", len(errors), failed)
-    return dict(zip(LEADERBOARD_COLUMNS, (*model, column, *figures), strict=True))
-
-
-def _mean_of_means(degradations: Sequence[np.ndarray]) -> float:
-    finite = [values[np.isfinite(values)] for values in degradations]
-    means = [values.mean() for values in finite if len(values)]
+    if column == "clean":
+        return 0.0
+    means = []
+    for panel in panels:
+        rows = panel.pair(number, panel.placement_mask(column)).rows
+        ratios = panel.table.r_log.to_numpy()[rows]
+        finite = ratios[np.isfinite(ratios)]
+        means += [finite.mean()] if len(finite) else []
     return float(np.mean(means)) if means else np.nan
-
-
-def _unranked_reasons(row: pd.Series, clean: float, limit: float, dataset_count: int) -> list[str]:
-    """Return the reasons why a row has no rank; empty if it has one."""
-    if row.n_datasets == 0:
-        return ["no result that can be compared"]
-    reasons = []
-    if row.role == "zero-shot":
-        reasons.append("a zero-shot reference: no training")
-    elif row.role != "model":
-        reasons.append("a reference")
-    elif np.isnan(clean):
-        reasons.append("no clean error")
-    elif clean > limit:
-        reasons.append(
-            f"clean error {100 * (clean / limit * MAX_CLEAN_RATIO - 1):.0f} % above the best"
-        )
-    if row.n_datasets < dataset_count:
-        reasons.append(f"results on {row.n_datasets} of {dataset_count} data sets")
-    return reasons

@@ -8,23 +8,21 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from revin_forecast.errors import InputError
 from revin_forecast.shift.aggregates.bootstrap import (
-    WindowErrors,
-    bootstrap_log_means,
+    MIN_ERROR,
     dataset_seed,
 )
 from revin_forecast.shift.aggregates.estimates import (
     Estimate,
-    iter_groups,
     mean_over_cells,
-    select_rows,
 )
 
 MODEL_COLUMNS = ["backbone", "normalizer", "role"]
 CONDITION_COLUMNS = ["semantics", "placement", "shift", "arm", "severity", "age", "shift_seed"]
 UNSHIFTED_PLACEMENTS = ("clean", "natural")
 """Placements without an added shift; in the others severity 0 repeats the clean data."""
+FILL_PLACEMENT = "fill"
+"""Placement of look-backs with gaps, which each model fills by itself: in no mean over shifts."""
 
 
 class ModelKey(NamedTuple):
@@ -47,9 +45,11 @@ class CellPairs(NamedTuple):
 class Panel:
     """One data set's cells by model, seed and condition (shift, placement, severity).
 
-    A failed cell is not replaced: only the (condition, seed) that every model has done are
-    compared. Models without any result in a placement do not count there. A model that was run with
-    one seed, while others have more, is taken to be deterministic and is compared with each seed.
+    Every figure of a data set rests on the same cells for every model: the required ones, which at
+    least one model has done. A failed cell is not replaced. A model that lacks a required cell has
+    no figure that the cell belongs to, and changes no figure of another model. A model that was
+    planned with one seed, while others have more, is taken to be deterministic and is compared with
+    each seed.
     """
 
     dataset: str
@@ -62,8 +62,8 @@ class Panel:
     """Row of `table`; -1 if the cell is not done."""
     has_single_seed: Bool[np.ndarray, " models"]
     """Whether a model's only seed is repeated for all seeds."""
-    comparable: Bool[np.ndarray, "models seeds conditions"]
-    """Whether the cell is compared."""
+    required: Bool[np.ndarray, "seeds conditions"]
+    """Whether the cell enters the figures: some model has done it, with a seed that all have."""
     failed_counts: Int[np.ndarray, "models conditions"]
     """Failed cells over the seeds."""
     bootstrap_logs: Float[np.ndarray, "cells resamples"]
@@ -78,6 +78,11 @@ class Panel:
     def errors(self) -> Float[np.ndarray, " cells"]:
         """Mean MASE* of each done cell, pulled back."""
         return self.table.mase_pb.to_numpy(float)
+
+    @cached_property
+    def log_errors(self) -> Float[np.ndarray, " cells"]:
+        """Logarithm of each done cell's error, an error below `MIN_ERROR` counted as that."""
+        return np.log(np.maximum(self.errors, MIN_ERROR))
 
     @cached_property
     def added_errors(self) -> Float[np.ndarray, " cells"]:
@@ -96,129 +101,113 @@ class Panel:
     def _severities_and_placements(self) -> tuple[np.ndarray, np.ndarray]:
         return self.conditions.severity.to_numpy(), self.conditions.placement.to_numpy(object)
 
+    @cached_property
+    def log_undamped_errors(self) -> Float[np.ndarray, " cells"]:
+        """Logarithm of each done cell's undamped error; NaN if it was not measured."""
+        return np.log(np.maximum(self.table.mase_undamped.to_numpy(float), MIN_ERROR))
+
+    @cached_property
+    def undamping(self) -> Float[np.ndarray, " cells"]:
+        """Factor that undoes the damping of each done cell's model; NaN if it was not measured."""
+        return self.table.undamping.to_numpy(float)
+
+    def has_cells(self, condition_mask: Bool[np.ndarray, " conditions"]) -> bool:
+        """Return whether there are required cells of some conditions."""
+        return bool(self.required[:, condition_mask].any())
+
+    def required_counts(self, model: int) -> Int[np.ndarray, " conditions"]:
+        """Return the number of cells of a model that enter its figures, by condition."""
+        if self.has_single_seed[model]:
+            return self.required.any(axis=0).astype(int)
+        return self.required.sum(axis=0)
+
+    def lacking_counts(self, model: int) -> Int[np.ndarray, " conditions"]:
+        """Return the number of required cells that a model has not done, by condition."""
+        is_lacking = self.required & (self.rows[model] < 0)
+        return (
+            is_lacking.any(axis=0).astype(int)
+            if self.has_single_seed[model]
+            else is_lacking.sum(axis=0)
+        )
+
+    def has_all(self, model: int, condition_mask: Bool[np.ndarray, " conditions"]) -> bool:
+        """Return whether there are required cells of some conditions and a model has done all."""
+        required = self.required[:, condition_mask]
+        is_done = self.rows[model][:, condition_mask] >= 0
+        return bool(required.any() and is_done[required].all())
+
+    def done_rows(
+        self, model: int, condition_mask: Bool[np.ndarray, " conditions"]
+    ) -> tuple[Int[np.ndarray, " cells"], Int[np.ndarray, " cells"]]:
+        """Return the rows and the conditions of a model's required cells, without lacking ones."""
+        is_used = self.required & condition_mask & (self.rows[model] >= 0)
+        if self.has_single_seed[model]:
+            is_used &= is_used.cumsum(axis=0) == 1
+        seeds, columns = np.nonzero(is_used)
+        return self.rows[model][seeds, columns], columns
+
     def pair(
         self, model: int, condition_mask: Bool[np.ndarray, " conditions"], other: int | None = None
     ) -> CellPairs:
-        """Return the compared cells of a model under some conditions, with those of another."""
+        """Return a model's cells under some conditions, with those of another model.
+
+        Empty if either of them lacks one.
+        """
         other = model if other is None else other
-        rows = self.rows[model][:, condition_mask]
-        other_rows = self.rows[other][:, condition_mask]
-        is_paired = self.comparable[model][:, condition_mask] & (other_rows >= 0)
+        is_used = self.required & condition_mask
+        if not (self.has_all(model, condition_mask) and self.has_all(other, condition_mask)):
+            is_used = np.zeros_like(is_used)
         if self.has_single_seed[model] and self.has_single_seed[other]:
             # All seeds hold the same pair of cells: count it once.
-            is_paired &= is_paired.cumsum(axis=0) == 1
-        seeds, columns = np.nonzero(is_paired)
-        return CellPairs(rows[seeds, columns], other_rows[seeds, columns], seeds)
+            is_used = is_used & (is_used.cumsum(axis=0) == 1)
+        seeds, columns = np.nonzero(is_used)
+        return CellPairs(self.rows[model][seeds, columns], self.rows[other][seeds, columns], seeds)
 
-    def log_mean(self, pairs: CellPairs) -> Estimate:
-        """Return log(mean error) over cells."""
-        errors = self.errors[pairs.rows]
-        draws = mean_over_cells(np.exp(self.bootstrap_logs[pairs.rows]), pairs.seeds, self.seed)
-        with np.errstate(divide="ignore"):
-            return Estimate(float(np.log(errors.mean())), np.log(draws))
+    def log_mean(
+        self, model: int, condition_mask: Bool[np.ndarray, " conditions"]
+    ) -> Estimate | None:
+        """Return the mean of log(error) over the required cells of some conditions.
 
-    def log_ratio(self, pairs: CellPairs) -> Estimate | None:
-        """Return the mean of log(error / other's error); None if no cell has that ratio.
-
-        Cells where either error is 0 have no ratio and are left out.
+        None if there is none, or if the model lacks one of them. The exponential is the geometric
+        mean of the errors, and the difference of two models is the logarithm of their ratio.
         """
-        has_ratio = self._has_ratio(pairs)
-        if not has_ratio.any():
+        key = (model, condition_mask.tobytes())
+        if key not in self._log_means:
+            self._log_means[key] = self._compute_log_mean(model, condition_mask)
+        return self._log_means[key]
+
+    @cached_property
+    def _log_means(self) -> dict[tuple[int, bytes], Estimate | None]:
+        return {}
+
+    def _compute_log_mean(self, model: int, condition_mask: np.ndarray) -> Estimate | None:
+        if not self.has_all(model, condition_mask):
             return None
-        draws = (
-            self.bootstrap_logs[pairs.rows[has_ratio]]
-            - self.bootstrap_logs[pairs.other_rows[has_ratio]]
-        )
-        draws = mean_over_cells(draws, pairs.seeds[has_ratio], self.seed)
-        return Estimate(float(self.cell_log_ratios(pairs).mean()), draws)
+        # With the seeds of all models, so that a ratio's draws are the difference of two means.
+        seeds, columns = np.nonzero(self.required & condition_mask)
+        rows = self.rows[model][seeds, columns]
+        draws = mean_over_cells(self.bootstrap_logs[rows], seeds, self.seed)
+        return Estimate(float(self.log_errors[rows].mean()), draws)
 
-    def cell_log_ratios(self, pairs: CellPairs) -> Float[np.ndarray, " cell_log_ratios"]:
-        """Return log(error / other's error) of each pair that has a ratio."""
-        has_ratio = self._has_ratio(pairs)
-        return np.log(self.errors[pairs.rows[has_ratio]] / self.errors[pairs.other_rows[has_ratio]])
+    def undamped_log_mean(
+        self, model: int, condition_mask: Bool[np.ndarray, " conditions"]
+    ) -> Estimate | None:
+        """Return the mean of log(undamped error) over the same cells; None if one is not known.
 
-    def _has_ratio(self, pairs: CellPairs) -> np.ndarray:
-        return (self.errors[pairs.rows] > 0) & (self.errors[pairs.other_rows] > 0)
+        Its draws are those of the error, moved: damping does not change which windows are hard.
+        """
+        mean = self.log_mean(model, condition_mask)
+        if mean is None:
+            return None
+        seeds, columns = np.nonzero(self.required & condition_mask)
+        value = float(self.log_undamped_errors[self.rows[model][seeds, columns]].mean())
+        if np.isnan(value):
+            return None
+        return Estimate(value, mean.draws + np.float32(value - mean.value))
 
-
-def build_panels(cells: pd.DataFrame, errors: WindowErrors, resamples: int) -> tuple[Panel, ...]:
-    """Arrange a table of cells by data set, independent of the order of its rows.
-
-    Raises:
-        InputError: two rows describe the same cell.
-    """
-    cells = cells.assign(arm=cells.arm.fillna(""))
-    identity = ["dataset", *MODEL_COLUMNS, "seed", *CONDITION_COLUMNS]
-    # Sorted, so that the tables do not depend on the order in which cells were measured.
-    cells = cells.sort_values([*identity, "cell_key"], kind="stable", ignore_index=True)
-    done = select_rows(cells, cells.status == "done")
-    duplicates = select_rows(done, done.duplicated(subset=identity))
-    if len(duplicates):
-        first = ", ".join(str(value) for value in duplicates[identity].iloc[0])
-        raise InputError(
-            f"{len(duplicates)} done cells occur more than once, the first of ({first}). Combine "
-            "only runs of one suite, and give backbones of different sizes different names."
-        )
-    models = tuple(ModelKey(*key) for key, _ in iter_groups(cells, MODEL_COLUMNS))
-    return tuple(
-        _build_panel(str(name), models, part, errors, resamples)
-        for (name,), part in iter_groups(cells, ["dataset"])
-    )
-
-
-def _build_panel(
-    dataset: str,
-    models: tuple[ModelKey, ...],
-    cells: pd.DataFrame,
-    errors: WindowErrors,
-    resamples: int,
-) -> Panel:
-    condition = cells.groupby(CONDITION_COLUMNS, dropna=False).ngroup().to_numpy()
-    first_rows = np.unique(condition, return_index=True)[1]
-    conditions = cells.iloc[first_rows][CONDITION_COLUMNS].reset_index(drop=True)
-    indices = {model: index for index, model in enumerate(models)}
-    model = np.array([indices[ModelKey(*row)] for row in cells[MODEL_COLUMNS].to_numpy()])
-    seeds, seed = np.unique(cells.seed.to_numpy(), return_inverse=True)
-    is_done = (cells.status == "done").to_numpy()
-    table = select_rows(cells, is_done).reset_index(drop=True)
-    rows = np.full((len(models), len(seeds), len(conditions)), -1)
-    rows[model[is_done], seed[is_done], condition[is_done]] = np.arange(len(table))
-    has_single_seed = _repeat_single_seeds(models, cells, seed, rows)
-    failed_counts = np.zeros((len(models), len(conditions)), dtype=int)
-    is_failed = (cells.status == "failed").to_numpy()
-    np.add.at(failed_counts, (model[is_failed], condition[is_failed]), 1)
-    comparable = _common_cells(rows >= 0, conditions)
-    logs = bootstrap_log_means(table, errors, resamples, dataset_seed(dataset))
-    return Panel(
-        dataset, models, conditions, table, rows, has_single_seed, comparable, failed_counts, logs
-    )
-
-
-def _repeat_single_seeds(
-    models: tuple[ModelKey, ...], cells: pd.DataFrame, seed: np.ndarray, rows: np.ndarray
-) -> np.ndarray:
-    """Repeat the rows of models with one seed for all seeds; return the mask of those models.
-
-    The choice is made by backbone, so that it is the same for all of its normalizers.
-    """
-    has_single_seed = np.zeros(len(models), dtype=bool)
-    for kind, part in iter_groups(cells.assign(seed=seed), ["backbone", "role"]):
-        if part.seed.nunique() == 1:
-            is_kind = np.array([(model.backbone, model.role) == kind for model in models])
-            rows[is_kind] = rows[is_kind][:, [part.seed.iat[0]]]
-            has_single_seed |= is_kind
-    return has_single_seed
-
-
-def _common_cells(is_done: np.ndarray, conditions: pd.DataFrame) -> np.ndarray:
-    """Return the mask of cells that all models of a placement have done.
-
-    Models without any done cell in a placement are left out there.
-    """
-    common = np.zeros_like(is_done)
-    for placement in conditions.placement.unique():
-        where = (conditions.placement == placement).to_numpy()
-        is_present = is_done[:, :, where].any(axis=(1, 2))
-        done_by_all = is_done[is_present][:, :, where].all(axis=0, keepdims=True)
-        common[:, :, where] = is_present.reshape(-1, 1, 1) & done_by_all
-    return common
+    def log_ratio(
+        self, model: int, other: int, condition_mask: Bool[np.ndarray, " conditions"]
+    ) -> Estimate | None:
+        """Return the mean of log(error / other's error); None if either model lacks a cell."""
+        mean, other_mean = (self.log_mean(number, condition_mask) for number in (model, other))
+        return None if mean is None or other_mean is None else mean.minus(other_mean)
