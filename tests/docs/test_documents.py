@@ -10,6 +10,7 @@ import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -127,6 +128,15 @@ def test_the_page_of_the_shift_benchmark_runs(reader_folder, capsys):
         (reader_folder / name / "cells.parquet").read_bytes() for name in ("own-results", "whole")
     ]
     assert tables[0] == tables[1]
+    results = {}
+    for name in ("own_benchmark", "own_robustness"):
+        results[name] = runpy.run_path(f"{name}.py")
+    headline = results["own_benchmark"]["tables"]["headline"]
+    assert set(headline.normalizer) >= {"FirstValue", "RevIN", "Identity"}
+    assert set(results["own_robustness"]["table"]["shift"]) >= {"level", "trend"}
+    for folder in ("results", "own-results", "my-results"):
+        cells = pd.read_parquet(reader_folder / folder / "cells.parquet")
+        assert set(cells.status) <= {"done", "excluded"}, folder
 
 
 @pytest.mark.usefixtures("browser")  # skips without one
