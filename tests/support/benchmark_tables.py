@@ -6,6 +6,8 @@ import zlib
 import numpy as np
 import pandas as pd
 
+from tests.support.benchmark_breakdowns import make_breakdown_tables
+
 HOSTILE = "<script>alert(1)</script>"
 BACKBONES = ("Ridge", "MLP")
 NORMALIZERS = ("Identity", "RevIN", "LastValue", "DishTS")
@@ -157,6 +159,7 @@ def make_report_tables(
         "recovery": _make_recovery(cells),
         "ausc": _make_ausc(cells),
     }
+    tables |= make_breakdown_tables(tables["headline"], data_sets)
     tables["nce"] = _make_nce(cells)
     tables["mce"] = _make_mce(tables["nce"])
     tables["tests"] = _make_tests(tables["pairs"])
@@ -301,7 +304,10 @@ def _make_headline(cells):
         order = logs.loc[[key for key in logs.index if key[2] == "model"], column].rank()
         for key, value in logs[column].items():
             is_model = key[2] == "model"
-            twin = logs.loc[(key[0], "Identity", "model"), column] if is_model else np.nan
+            twin_key = (key[0], "Identity", "model")
+            twin = logs.loc[twin_key, column] if is_model else np.nan
+            gain = logs.loc[key, "clean"] - logs.loc[twin_key, "clean"] if is_model else np.nan
+            regret = value - logs.loc[order.idxmin(), column]
             rows.append(
                 {
                     "backbone": key[0],
@@ -315,11 +321,24 @@ def _make_headline(cells):
                     "against_twin": value - twin,
                     "twin_lo": value - twin - 0.04,
                     "twin_hi": value - twin + 0.04,
+                    "clean_gain": gain,
+                    "clean_gain_lo": gain - 0.03,
+                    "clean_gain_hi": gain + 0.03,
+                    "shift_effect": value - twin - gain,
+                    "shift_effect_lo": value - twin - gain - 0.05,
+                    "shift_effect_hi": value - twin - gain + 0.05,
+                    "undamped": np.exp(value),
+                    "regret": regret,
+                    "regret_lo": regret - 0.05,
+                    "regret_hi": regret + 0.05,
+                    "skilled": is_model,
+                    "on_front": order.get(key) == 1,
                     "ranked": is_model,
                     "rank": order.get(key, np.nan),
                     "note": "" if is_model else "reference",
                     "n_datasets": cells["dataset"].nunique(),
                     "n_failed": int(key[1] == "DishTS" and column == "steady"),
+                    "n_lacking": 0,
                 }
             )
     return pd.DataFrame(rows)

@@ -26,6 +26,9 @@ REFERENCE = "reference"
 REFERENCE_LABELS = {"reference": "(reference)", "zero-shot": "(zero-shot, no training)"}
 """Label of a reference in the place of a normalizer, by its role."""
 
+ONLINE = "online"
+"""Role of a model that learns from the test rows that it has already forecast."""
+
 _MODEL_COLUMNS = "dataset backbone normalizer seed role"
 _SHIFT_COLUMNS = "semantics placement shift arm"
 _COLUMN_LISTS = {
@@ -40,24 +43,37 @@ _COLUMN_LISTS = {
     "examples": "dataset backbone normalizer shift arm severity kind rank channel t0_index "
     "past truth clean shifted",
     "headline": "backbone normalizer role column mase lo hi degradation against_twin twin_lo "
-    "twin_hi ranked rank note n_datasets n_failed",
-    "nce": f"backbone normalizer {_SHIFT_COLUMNS} nce lo hi nce_naive relative n n_failed",
-    "mce": "backbone normalizer semantics placement mce",
+    "twin_hi clean_gain clean_gain_lo clean_gain_hi shift_effect shift_effect_lo shift_effect_hi "
+    "undamped regret regret_lo regret_hi skilled on_front ranked rank note n_datasets n_failed "
+    "n_lacking",
+    "dataset_errors": "dataset backbone normalizer role column mase lo hi against_twin twin_lo "
+    "twin_hi note",
+    "channel_errors": "dataset channel backbone normalizer role column mase lo hi",
+    "fills": "backbone normalizer role severity mase lo hi against_twin twin_lo twin_hi "
+    "against_level level_lo level_hi note",
+    "intervals": "backbone normalizer role source column coverage_80 coverage_95 width_80 wql",
+    "online": "backbone normalizer role column against_frozen lo hi",
+    "lacking": "dataset backbone normalizer role column n_lacking n_required what",
+    "nce": f"backbone normalizer {_SHIFT_COLUMNS} nce lo hi nce_naive relative n n_failed note",
+    "mce": "backbone normalizer semantics placement mce lo hi note",
     "ausc": f"dataset backbone normalizer {_SHIFT_COLUMNS} ausc mean_r n_seeds",
     "recovery": "dataset backbone normalizer shift arm k90 degrades",
     "natural": "backbone normalizer shift decile displacement mase lo hi",
     "pairs": "normalizer_a normalizer_b backbone column dataset log_ratio lo hi",
-    "tests": "normalizer_a normalizer_b column n_datasets median_log_ratio p p_holm note",
+    "tests": "normalizer_a normalizer_b column n_datasets median_log_ratio p p_holm needed note",
     "effective": "backbone normalizer column effective",
 }
 TABLE_COLUMNS = {name: tuple(columns.split()) for name, columns in _COLUMN_LISTS.items()}
 
 _TEXT_COLUMNS = frozenset(
     f"run_key {_MODEL_COLUMNS} data_sha {_SHIFT_COLUMNS} status error channel verdict reason name "
-    "claim kind column note normalizer_a normalizer_b".split()
+    "claim kind column source note what normalizer_a normalizer_b".split()
 ) - {"seed"}
 _UNCONVERTED_COLUMNS = frozenset(
-    ("predicted", "measured", "tol", "passed", "past", "truth", "clean", "shifted", "ranked")
+    (
+        *("predicted", "measured", "tol", "passed", "past", "truth", "clean", "shifted"),
+        *("ranked", "skilled", "on_front"),
+    )
 )
 
 BACKBONE_ORDER = ("Ridge", "Linear")
@@ -83,12 +99,12 @@ SHIFT_ORDER = (
     "level_decile",
     "scale_decile",
 )
-PLACEMENT_ORDER = ("clean", "steady", "transition", "horizon", "observation", "natural")
+PLACEMENT_ORDER = ("clean", "steady", "transition", "horizon", "observation", "fill", "natural")
 LEADERBOARD_COLUMNS = ("clean", "steady", "transition", "observation")
 """Columns of the headline: one placement each, never an average of several."""
 
-MIN_ERROR = 1e-12
-"""Lower bound of an error before its logarithm: a perfect forecast has none."""
+MIN_ERROR = 1e-6
+"""Lower bound of an error before its logarithm, as in the aggregates."""
 GROUP_COLUMNS = [
     "backbone",
     "line",
@@ -173,14 +189,15 @@ def list_shifts(frame: Frame) -> list[tuple[str, str]]:
 
 
 def dataset_errors(cells: Frame) -> Frame:
-    """Return the mean error over seeds, one row per data set and finished cell.
+    """Return the geometric mean error over seeds, one row per data set and finished cell.
 
     Columns: `GROUP_COLUMNS`; `mase`; `below` and `above`, the distances of log(E_s/E_0) from the
     bounds of its 95 % interval. `line` is the name of a line in a plot: the normalizer, or the
     name of a reference model.
     """
-    done = cells[(cells["status"] == "done") & cells["mase_pb"].notna()]
+    done = cells[(cells["status"] == "done") & cells["mase_pb"].notna() & (cells["role"] != ONLINE)]
     done = done.assign(
+        mase=np.log(done["mase_pb"].clip(lower=MIN_ERROR)),
         line=done["normalizer"].where(done["role"] == "model", done["backbone"]).astype(str),
         below=(done["r_log"] - done["ci_lo"]).fillna(0),
         above=(done["ci_hi"] - done["r_log"]).fillna(0),
@@ -188,7 +205,8 @@ def dataset_errors(cells: Frame) -> Frame:
     groups = done.groupby(GROUP_COLUMNS, as_index=False, observed=True)
     # Seeds share their windows, so their intervals are dependent: the distances are averaged, not
     # divided by the root of the number of seeds.
-    return groups.agg(mase=("mase_pb", "mean"), below=("below", "mean"), above=("above", "mean"))
+    means = groups.agg(mase=("mase", "mean"), below=("below", "mean"), above=("above", "mean"))
+    return means.assign(mase=np.exp(means["mase"]))
 
 
 def error_curves(errors: Frame, clean: Frame, axis: str) -> Frame:

@@ -7,11 +7,17 @@ from typing import Any
 import pandas as pd
 
 from revin_forecast.reports.benchmark.figure_html import render_figure
-from revin_forecast.reports.benchmark.input_tables import Tables, fill_tables
+from revin_forecast.reports.benchmark.input_tables import ONLINE, Tables, fill_tables
 from revin_forecast.reports.benchmark.plots import PLOTS
 from revin_forecast.reports.benchmark.plots.plot import Plot
 from revin_forecast.reports.benchmark.style import assign_styles
 from revin_forecast.reports.benchmark.summary import summary_markdown
+from revin_forecast.reports.benchmark.tables.breakdowns import (
+    render_breakdowns,
+    render_fills,
+    render_intervals,
+    render_online,
+)
 from revin_forecast.reports.benchmark.tables.context import (
     render_checks,
     render_failures,
@@ -19,6 +25,7 @@ from revin_forecast.reports.benchmark.tables.context import (
     render_shift_cards,
 )
 from revin_forecast.reports.benchmark.tables.details import render_detail_tables
+from revin_forecast.reports.benchmark.tables.incomplete import render_incomplete
 from revin_forecast.reports.benchmark.tables.scores import render_leaderboard, render_shift_tables
 from revin_forecast.reports.formatting import format_duration
 from revin_forecast.reports.templates import Section, render_template
@@ -61,7 +68,11 @@ def render_benchmark_report(tables: Tables, facts: Mapping[str, Any]) -> str:
         ("table-4", "Table 4. Theory checks", render_checks(tables), "Theory"),
         ("table-5", "Table 5. Failures and exclusions", render_failures(tables), "Failures"),
         ("table-6", "Table 6. Provenance", render_provenance(tables, facts), "Provenance"),
-        ("table-7", "Further tables", render_detail_tables(tables), "Further"),
+        ("table-7", "Table 7. Gaps: each model's own fill", render_fills(tables), "Gaps"),
+        ("table-8", "Table 8. Intervals", render_intervals(tables), "Intervals"),
+        ("table-9", "Table 9. Online learning", render_online(tables), "Online"),
+        ("table-10", "Table 10. By data set and channel", render_breakdowns(tables), "By data"),
+        ("table-11", "Further tables", render_detail_tables(tables), "Further"),
     ]
     for plot in plot_all(tables):
         title = f"{plot.key}. {plot.title}"
@@ -75,6 +86,7 @@ def render_benchmark_report(tables: Tables, facts: Mapping[str, Any]) -> str:
         scripts=[],
         title=f"Shift benchmark {facts.get('name', '')}".strip(),
         byline=byline,
+        incomplete=render_incomplete(tables),
         # A section without content is left out.
         sections=[Section(*section) for section in sections if section[2].strip()],
     )
@@ -83,6 +95,7 @@ def render_benchmark_report(tables: Tables, facts: Mapping[str, Any]) -> str:
 def plot_all(tables: Tables) -> list[Plot]:
     """Return all plots in page order."""
     frames = [tables[key] for key in ("runs", "cells", "headline")]
+    frames = [frame[frame["role"] != ONLINE] for frame in frames]
     models = [frame[frame["role"] == "model"] for frame in frames]
     references = [frame[frame["role"] != "model"] for frame in frames]
     normalizers = [*(tables[key]["normalizer"] for key in ("nce", "mce", "natural", "examples"))]

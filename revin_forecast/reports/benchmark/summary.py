@@ -1,7 +1,8 @@
 """The main tables of the report as Markdown, for a terminal, a commit or a pull request."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
@@ -9,13 +10,13 @@ from markupsafe import Markup
 from revin_forecast.reports.benchmark.input_tables import (
     BASELINE,
     LEADERBOARD_COLUMNS,
-    REFERENCE_LABELS,
     Tables,
     list_backbone_names,
 )
 from revin_forecast.reports.benchmark.plots.heat_map import BLOCK_TITLES
 from revin_forecast.reports.benchmark.tables.context import describe_verdicts, provenance_facts
-from revin_forecast.reports.benchmark.tables.scores import Row, rows_by_model
+from revin_forecast.reports.benchmark.tables.incomplete import describe_failures, describe_gaps
+from revin_forecast.reports.benchmark.tables.scores import Row, format_rank, has_twin, rows_by_model
 from revin_forecast.reports.formatting import format_interval, format_number
 from revin_forecast.reports.templates import render_template
 
@@ -40,18 +41,22 @@ def summary_markdown(tables: Tables, facts: Mapping[str, Any]) -> str:
         name=facts.get("name", ""),
         columns=list(LEADERBOARD_COLUMNS),
         datasets=_list_datasets(tables),
-        scores=_list_models(tables, _format_score),
+        scores=[
+            [*model, *_format_columns(parts, LEADERBOARD_COLUMNS, _format_score)]
+            for model, parts in rows_by_model(tables)
+        ],
+        twin_columns=_TWIN_COLUMNS,
         twin_ratios=[
-            row
-            for row in _list_models(tables, _format_twin_ratio)
-            if row[1] not in (BASELINE, *REFERENCE_LABELS.values())
+            [*model, *_format_twin_ratios(parts)]
+            for model, parts in rows_by_model(tables)
+            if has_twin(parts)
         ],
         mce_blocks=[BLOCK_TITLES[block] for block in blocks],
         mces=_list_mces(tables, blocks),
         check_count=len(checks),
         failed_checks=checks.loc[~checks["passed"].astype(bool), "name"].tolist(),
-        failed_runs=int((tables["runs"]["status"] == "failed").sum()),
-        failed_cells=int((tables["cells"]["status"] == "failed").sum()),
+        failures=describe_failures(tables),
+        gaps=describe_gaps(tables),
         facts=provenance_facts(tables, facts),
     )
 
@@ -71,28 +76,42 @@ def _list_datasets(tables: Tables) -> list[TableRow]:
     ]
 
 
-def _list_models(tables: Tables, format_cell: Callable[[Row], str]) -> list[TableRow]:
-    """Return each model with a cell for each column of the headline, empty without a row."""
-    return [
-        [
-            *model,
-            *(
-                # Numbers in brackets are not a link.
-                Markup(format_cell(parts[column])) if column in parts else ""
-                for column in LEADERBOARD_COLUMNS
-            ),
-        ]
-        for model, parts in rows_by_model(tables)
-    ]
+def _format_columns(
+    parts: dict[str, Row], columns: Sequence[str], format_cell: Callable[[Row], str]
+) -> TableRow:
+    """Return a text for each column, empty where the model has no row."""
+    # Numbers in brackets are not a link.
+    return [Markup(format_cell(parts[name])) if name in parts else "" for name in columns]
 
 
 def _format_score(row: Row) -> str:
-    rank = "" if math.isnan(row["rank"]) else f" #{row['rank']:.0f}"
-    return format_interval(row["mase"], row["lo"], row["hi"]) + rank
+    return f"{format_interval(row['mase'], row['lo'], row['hi'])} {format_rank(row)}".rstrip()
 
 
-def _format_twin_ratio(row: Row) -> str:
-    return format_interval(*(math.exp(row[key]) for key in ("against_twin", "twin_lo", "twin_hi")))
+_TWIN_COLUMNS = [
+    "clean gain",
+    *(f"{name}{part}" for name in LEADERBOARD_COLUMNS[1:] for part in ("", ", shift alone")),
+]
+
+
+def _format_twin_ratios(parts: dict[str, Row]) -> TableRow:
+    """Return the ratio on clean data, then under each shift the ratio and the shift's own part."""
+    shifted = [
+        text
+        for name in LEADERBOARD_COLUMNS[1:]
+        for keys in (_TWIN_KEYS, _EFFECT_KEYS)
+        for text in _format_columns(parts, [name], partial(_format_log_ratio, keys))
+    ]
+    clean = _format_columns(parts, LEADERBOARD_COLUMNS[:1], partial(_format_log_ratio, _TWIN_KEYS))
+    return [*clean, *shifted]
+
+
+_TWIN_KEYS = ("against_twin", "twin_lo", "twin_hi")
+_EFFECT_KEYS = ("shift_effect", "shift_effect_lo", "shift_effect_hi")
+
+
+def _format_log_ratio(keys: tuple[str, str, str], row: Row) -> str:
+    return format_interval(*(math.exp(row[key]) for key in keys))
 
 
 def _list_mces(tables: Tables, blocks: list[tuple[str, str]]) -> list[TableRow]:

@@ -5,12 +5,20 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from revin_forecast.reports.benchmark.input_tables import fill_tables
+from revin_forecast.reports.benchmark.tables.breakdowns import (
+    render_breakdowns,
+    render_fills,
+    render_intervals,
+    render_online,
+)
 from revin_forecast.reports.benchmark.tables.context import render_checks, render_failures
 from revin_forecast.reports.benchmark.tables.details import render_detail_tables
+from revin_forecast.reports.benchmark.tables.incomplete import render_incomplete
 from revin_forecast.reports.benchmark.tables.scores import render_leaderboard, render_shift_tables
-from tests.support.benchmark_tables import HOSTILE, NORMALIZERS
+from tests.support.benchmark_tables import DATA_SETS, HOSTILE, NORMALIZERS
 
 
 def test_ratios_are_marked_if_their_interval_excludes_1(tables):
@@ -38,10 +46,16 @@ def test_leaderboard_marks_the_best_and_the_sign_of_each_effect(tables):
     text = render_leaderboard(tables)
     rows = re.findall(r"<tr>.*?</tr>", text)
     model_rows = [row for row in rows if ">Ridge<" in row and ">RevIN<" in row]
-    assert len(model_rows) == 2
-    assert model_rows[1].count("▼") == 3  # clean, steady, transition
-    assert model_rows[1].count("▲") == 1  # observation: the sign flips
-    assert "#1" in model_rows[0]
+    assert len(model_rows) == 3  # errors, ratios to the twin, regrets
+    gain, *shifted = re.findall(r"<td class=\"number[^>]*>([^<]*)", model_rows[1])
+    under_shift, alone = shifted[::2], shifted[1::2]
+    assert "▼" in gain
+    assert "".join(under_shift).count("▼") == 2  # steady, transition
+    assert under_shift[-1].count("▲") == 1  # observation: the sign flips
+    ratios = [[float(text.split()[0]) for text in texts] for texts in (under_shift, alone)]
+    for whole, part in zip(*ratios, strict=True):
+        assert whole == pytest.approx(float(gain.split()[0]) * part, rel=5e-3)
+    assert "#1 ◆" in model_rows[0]
     by_shift = render_shift_tables(tables)
     assert by_shift.index("Process shift, steady") < by_shift.index("Observation corruption")
 
@@ -85,3 +99,30 @@ def extract_details(tables, title):
         rf"<summary>{title}</summary>(.*?)</details>", render_detail_tables(tables), re.S
     )
     return re.sub(r"<[^>]+>", " ", text[1])
+
+
+def test_failures_and_missing_figures_are_named_above_the_tables(tables):
+    text = html.unescape(render_incomplete(tables))
+    runs, cells = tables["runs"], tables["cells"]
+    failed = (cells["status"] == "failed").sum()
+    assert f"1 of {len(runs)} runs and {failed} of {len(cells)} cells failed." in text
+    assert "is too short to be run faster" in text
+    assert "DishTS on MLP has no figure over all data sets, as it lacks 1 of 90 cells" in text
+    assert "every model failed in ETTh1 2 (frequency)" in text
+    complete = {"runs": runs[runs["status"] == "done"], "cells": cells[cells["status"] == "done"]}
+    assert "Complete: nothing failed" in render_incomplete(fill_tables(complete))
+
+
+def test_parts_of_the_headline_have_tables(tables):
+    fills, intervals = render_fills(tables), render_intervals(tables)
+    assert '<td class="number better">0.800 ▼ <small>[0.750, 0.850]</small></td>' in fills
+    assert "severity 5" in fills
+    assert '<td class="number">71.3</td>' in intervals
+    assert "Ridge (online level)" in render_online(tables)
+    text = render_breakdowns(tables)
+    assert text.count("<details>") == 2 * len(DATA_SETS)
+    assert "The first 8 of 9 channels" in text
+    assert HOSTILE not in text
+    empty = fill_tables({})
+    for render in (render_fills, render_intervals, render_online, render_breakdowns):
+        assert not render(empty).strip()

@@ -10,6 +10,7 @@ from plotly.graph_objects import Figure
 
 from revin_forecast.reports.benchmark.input_tables import (
     LEADERBOARD_COLUMNS,
+    ONLINE,
     PLACEMENT_ORDER,
     Column,
     Frame,
@@ -44,7 +45,7 @@ ROBUSTNESS_TEXT = (
 def plot_robustness(tables: Tables, styles: Styles) -> Plot:
     """Draw the headline as points, with a panel for each shifted column."""
     frame = tables["headline"]
-    frame = frame[frame["mase"] > 0]
+    frame = frame[(frame["mase"] > 0) & (frame["role"] != ONLINE)]
     clean = frame[frame["column"] == "clean"].set_index(["backbone", "normalizer", "role"])
     columns = [c for c in LEADERBOARD_COLUMNS[1:] if (frame["column"] == c).any()]
     if clean.empty or not columns:

@@ -10,7 +10,6 @@ from revin_forecast.reports.benchmark.input_tables import (
     BASELINE,
     LEADERBOARD_COLUMNS,
     REFERENCE_LABELS,
-    Column,
     Frame,
     Tables,
     format_shift,
@@ -26,42 +25,71 @@ Row = dict[str, Any]
 
 
 def render_leaderboard(tables: Tables) -> Markup:
-    """Return the table of errors and the table of ratios to the twin."""
+    """Return the errors with ranks, the ratios to the twin, and the regrets."""
+    models = [
+        (model, _add_ranks(parts), _remark_text(parts)) for model, parts in rows_by_model(tables)
+    ]
     return render_template(
         "benchmark/tables/leaderboard.html.jinja",
-        models=[(model, parts, _remark_text(parts)) for model, parts in rows_by_model(tables)],
+        models=models,
+        pairs=[entry for entry in models if has_twin(entry[1])],
         columns=LEADERBOARD_COLUMNS,
-        baseline=BASELINE,
     )
 
 
+def _add_ranks(parts: dict[str, Row]) -> dict[str, Row]:
+    return {column: row | {"rank_text": format_rank(row)} for column, row in parts.items()}
+
+
+def has_twin(parts: dict[str, Row]) -> bool:
+    """Return whether a model is compared with a twin: it is no reference and not a twin itself."""
+    return any(row["role"] == "model" and row["normalizer"] != BASELINE for row in parts.values())
+
+
+def format_rank(row: Row) -> str:
+    """Return a row's rank, and the mark of the Pareto front; empty without a rank.
+
+    >>> format_rank({"rank": 2.0, "on_front": True}), format_rank({"rank": math.nan})
+    ('#2 ◆', '')
+    """
+    if math.isnan(row["rank"]):
+        return ""
+    return f"#{row['rank']:.0f}" + (" ◆" if row["on_front"] is True else "")
+
+
 def rows_by_model(tables: Tables) -> list[tuple[tuple[str, str], dict[str, Row]]]:
-    """Return (backbone, normalizer) with its rows by column: models first, then references."""
+    """Return (backbone, normalizer) with its rows by column: models, references, online models."""
     frame = tables["headline"]
-    is_model = frame["role"] == "model"
-    names = assign_styles(frame.loc[is_model, "normalizer"], frame.loc[~is_model, "backbone"])
-    order = [(b, n) for b in list_backbone_names(tables) for n in names]
-    grouped = []
-    for model in order:
-        grouped.append((model, _rows_by_column(frame[is_model & _matches_model(frame, model)])))
-    # References have no normalizer, so their backbone identifies them.
-    for reference in dict.fromkeys(frame.loc[~is_model, "backbone"]):
-        rows = frame[~is_model & (frame["backbone"] == reference)]
-        label = REFERENCE_LABELS[rows["role"].iloc[0]]
-        grouped.append(((str(reference), label), _rows_by_column(rows)))
-    return [(model, parts) for model, parts in grouped if parts]
+    groups: dict[tuple[str, str, str], dict[str, Row]] = {}
+    for row in frame.to_dict("records"):
+        key = str(row["backbone"]), str(row["normalizer"]), str(row["role"])
+        groups.setdefault(key, {})[row["column"]] = row
+    names = list(assign_styles(frame["normalizer"], ()))
+    backbones, roles = list_backbone_names(tables), ["model", *REFERENCE_LABELS]
 
+    def position(key: tuple[str, str, str]) -> tuple[int, int, int]:
+        backbone, normalizer, role = key
+        if role != "model":
+            return (roles.index(role) if role in roles else len(roles)), 0, 0
+        return 0, backbones.index(backbone), names.index(normalizer)
 
-def _matches_model(frame: Frame, model: tuple[str, str]) -> Column:
-    return (frame["backbone"] == model[0]) & (frame["normalizer"] == model[1])
-
-
-def _rows_by_column(rows: Frame) -> dict[str, Row]:
-    return {row["column"]: row for row in rows.to_dict("records")}
+    # References have no normalizer: the label of their role is in its place.
+    return [
+        ((key[0], REFERENCE_LABELS.get(key[2], key[1])), groups[key])
+        for key in sorted(groups, key=position)
+    ]
 
 
 def _remark_text(parts: dict[str, Row]) -> str:
-    notes = dict.fromkeys(str(row["note"]) for row in parts.values() if row["note"])
+    """Return the notes of a model, with the column of a note that is not that of all columns."""
+    columns: dict[str, list[str]] = {}
+    for column, row in parts.items():
+        for note in filter(None, str(row["note"]).split("; ")):
+            columns.setdefault(note, []).append(column)
+    notes = [
+        note if len(places) == len(parts) else f"{', '.join(places)}: {note}"
+        for note, places in columns.items()
+    ]
     failed = sum(row["n_failed"] for row in parts.values() if row["n_failed"] > 0)
     return "; ".join(
         [*notes, *([f"{failed:.0f} cell{'s' * (failed > 1)} failed"] if failed else [])]
