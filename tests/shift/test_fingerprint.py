@@ -16,6 +16,7 @@ from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.normalizers import Identity, RevIN, Robust
 from revin_forecast.shift import generators
 from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
+from revin_forecast.shift.processes import AR
 from revin_forecast.shift.runner.store import RunStore
 from revin_forecast.shift.shift import Shift
 from revin_forecast.shift.suite import plan
@@ -28,7 +29,7 @@ from revin_forecast.shift.suite.fingerprint import (
     with_defaults,
 )
 from revin_forecast.shift.suite.plan import cell_config, plan_cells
-from revin_forecast.shift.suite.suite import DatasetConfig, ModelGrid, WindowConfig
+from revin_forecast.shift.suite.suite import DatasetConfig, Exclusion, ModelGrid, WindowConfig
 from revin_forecast.shift.suite.suite_yaml import parse_shifts
 from revin_forecast.training.settings import TrainingSettings
 from tests.support.shift_suites import Unbuildable, make_small_suite, make_spec
@@ -106,6 +107,27 @@ def test_run_key_depends_on_everything_that_changes_weights():
     ]
     run_keys = [keys(suite)[0] for suite in variants]
     assert len(set(run_keys)) == len(run_keys)
+
+
+def test_knobs_processes_and_trainings_of_a_suite_are_part_of_the_keys():
+    key, cell_keys = keys(SUITE)
+    level = SUITE.shifts[0].with_knobs([0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    other_key, other_cell_keys = keys(change_suite(shifts=(level, *SUITE.shifts[1:])))
+    assert other_key == key
+    changed = [one != other for one, other in zip(cell_keys, other_cell_keys, strict=True)]
+    cells = [cell for _, cell in RunStore(SUITE, Path("nowhere")).make_runs()[-1].cells]
+    assert changed == [cell.shift is not None and cell.shift.name == "level" for cell in cells]
+    (grid,) = SUITE.models
+    mae = dataclasses.replace(SUITE.training, loss="mae")
+    variants = [
+        change_suite(datasets=(DatasetConfig("ar", process=AR(correlation=0.6, phi=0.5)),)),
+        change_suite(datasets=(DatasetConfig("ar", process=AR(correlation=0.6, rows=3999)),)),
+        change_suite(models=(dataclasses.replace(grid, training=mae),)),
+    ]
+    assert len({key, *(keys(suite)[0] for suite in variants)}) == 4
+    same = dataclasses.replace(grid, training=SUITE.training)
+    excluded = change_suite(models=(same,), exclusions=(Exclusion("Ridge", "Identity"),))
+    assert keys(excluded) == (key, cell_keys)
 
 
 def test_defaults_are_part_of_the_key(monkeypatch):

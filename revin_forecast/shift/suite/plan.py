@@ -114,6 +114,8 @@ def _plan_zero_shot_runs(
     suite: Suite, dataset_config: DatasetConfig, season: int | None
 ) -> Iterator[PlannedRun]:
     """Yield the zero-shot references, with the season of the naive baselines."""
+    if not suite.zero_shot:
+        return
     # Imported here: only suites with a pretrained network need the code that makes forecasts.
     from revin_forecast.forecasting.fit_pretrained import add_season
 
