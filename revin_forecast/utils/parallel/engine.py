@@ -81,8 +81,9 @@ class Engine(ABC):
         """Yield the outcome of each task when it ends, until the queue is empty.
 
         A lost worker ends its own task only: another worker replaces it and the other tasks go on.
-        So does the worker of a task that raised `SpoiledWorkerError`. The caller decides what follows. It may add tasks to the queue after each outcome, for
-        example the lost one again. Closing the iterator kills the workers at once.
+        So does a task that raises `SpoiledWorkerError`. The caller decides what follows. It may add
+        tasks to the queue after each outcome, for example the lost one again. Closing the iterator
+        kills the workers at once.
 
         Args:
             function: importable in other processes and free of state between tasks.
