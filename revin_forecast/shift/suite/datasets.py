@@ -9,6 +9,8 @@ import numpy as np
 
 from revin_forecast.data.catalog import catalog
 from revin_forecast.data.catalog.catalog import SplitBorders, split_7_1_2
+from revin_forecast.data.catalog.dated.dated_shift import read_dated_shifts
+from revin_forecast.data.catalog.dated.load import load_dated_shift
 from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.reading.rows.frequency import default_season
 from revin_forecast.data.split import ChronologicalSplit
@@ -79,7 +81,12 @@ def _prepare_once(
     process = dataset_config.known_process
     if process is not None:
         return _prepare_synthetic(dataset_config, windows, process)
-    if dataset_config.file is None:
+    if dataset_config.file is None and dataset_config.name in read_dated_shifts():
+        dated = load_dated_shift(dataset_config.name, data_dir)
+        series, borders, season = dated.series, dated.borders, dated.shift.season
+        # Excerpts would publish data of other packages, whose licences are mixed.
+        can_show_excerpts = dated.shift.source.is_shipped
+    elif dataset_config.file is None:
         entry = catalog.find_entry(dataset_config.name)
         series, borders = catalog.load_dataset(dataset_config.name, data_dir), entry.borders
         season, can_show_excerpts = entry.season, entry.is_shipped

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from revin_forecast.data.catalog.catalog import CATALOG
+from revin_forecast.data.catalog.dated.dated_shift import list_dated_shifts, read_dated_shifts
 from revin_forecast.errors import InputError, did_you_mean
 from revin_forecast.shift.processes import PROCESSES, Process
 from revin_forecast.shift.suite.suite import DatasetConfig
@@ -38,8 +39,13 @@ def parse_datasets(datasets: Sequence[Any], folder: Path) -> tuple[DatasetConfig
             config = _parse_mapping(dataset)
         if config.file is not None:
             config = replace(config, file=_find_file(config.file, folder))
+        elif config.name in (dated := read_dated_shifts()):
+            # From half-hours to years: each has sizes of its own, which the suite may overrule.
+            shift = dated[config.name]
+            lookback, horizon = config.lookback or shift.lookback, config.horizon or shift.horizon
+            config = replace(config, lookback=lookback, horizon=horizon)
         elif config.known_process is None and config.name not in CATALOG:
-            known = [*PROCESSES, *CATALOG]
+            known = [*PROCESSES, *CATALOG, *(shift.name for shift in list_dated_shifts())]
             raise InputError(
                 f"there is no data set {config.name!r} among {', '.join(known)}."
                 f"{did_you_mean(config.name, known)} For your own table use "
