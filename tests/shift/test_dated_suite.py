@@ -51,7 +51,7 @@ def test_data_sets_have_windows_of_their_own(write_suite, tmp_path):
     # Other sizes are other runs.
     wider = RunStore(write_suite({"name": "us_macro_oil", "horizon": 3}), tmp_path).make_runs()
     assert not {run.key for run in runs} & {run.key for run in wider}
-    with pytest.raises(InputError, match="horizon of ar is a number of steps, at least 1, but got"):
+    with pytest.raises(InputError, match="horizon of ar is a number of steps from 1 up but got 0"):
         write_suite({"name": "ar", "horizon": 0})
 
 

@@ -125,7 +125,7 @@ def _read_rows(shift: DatedShift, table: pd.DataFrame) -> pd.DataFrame:
     """Return a shift's columns, indexed by the start of each row's period."""
     source = shift.source
     for column, cell in (*source.where, *shift.where):
-        table = table.loc[table[column] == cell]
+        table = table.loc[(table[column] == cell).to_numpy()]
     if source.layout == "months":
         values = table.iloc[:, 1:].to_numpy(np.float64).ravel()
         table = pd.DataFrame({shift.columns[0]: values})
@@ -133,8 +133,9 @@ def _read_rows(shift: DatedShift, table: pd.DataFrame) -> pd.DataFrame:
         table = table.pivot(index=list(source.time), columns=source.series, values=source.value)
         table = table.reset_index()
     index = parse_times(source, table)
-    table = table[list(shift.columns)].apply(pd.to_numeric, errors="coerce")
-    table = table.set_axis(index).sort_index(kind="stable")
+    # A dot, as in files of FRED, and text of other kinds are unobserved.
+    columns = {name: pd.to_numeric(table[name], errors="coerce") for name in shift.columns}
+    table = pd.DataFrame(columns).set_axis(index).sort_index(kind="stable")
     # Channels of one file may begin later: the rows before all have begun teach nothing.
     return table.loc[table.notna().all(axis=1).idxmax() :]
 
