@@ -50,6 +50,7 @@ ALLOWED = {
     "uvicorn": {"cli/serve.py"},
     "pydantic": {"serving/"},
     "pandas": {
+        "cli/benchmark_output.py",
         "cli/evaluate.py",
         "cli/forecast.py",
         "cli/outcomes.py",
@@ -63,6 +64,7 @@ ALLOWED = {
         "shift/benchmark.py",
         "shift/card/",
         "shift/robustness_table.py",
+        "shift/runner/failures.py",
         "shift/runner/results.py",
         "shift/suite_tables.py",
         "shift/theory/",

@@ -1,28 +1,38 @@
 """Output of `benchmark`: its plan, its progress and its result."""
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from revin_forecast.cli.outcomes import print_sentences
 from revin_forecast.cli.output import print_json, print_table, print_text
 from revin_forecast.reports.benchmark import write_benchmark_report
 from revin_forecast.shift.benchmark import (
     BenchmarkResult,
 )
 from revin_forecast.shift.runner.cost_estimate import RunCost
+from revin_forecast.shift.runner.failures import FailureGroup, group_failures
 from revin_forecast.shift.runner.job import ProgressCallback, ProgressEvent
 from revin_forecast.shift.runner.store import TRAINING, RunProgress, StoredRun
 from revin_forecast.shift.suite.suite import Suite
 from revin_forecast.utils.environment import environment_info
 from revin_forecast.utils.progress import progress
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_REASONS = 10
+"""Reasons of failed cells that are printed."""
+
 
 def report_result(
     suite: Suite, path: Path, outcome: BenchmarkResult, folder: Path, json: bool
-) -> None:
+) -> list[FailureGroup]:
     """Write the report of a benchmark and print its result.
 
     Args:
@@ -31,6 +41,9 @@ def report_result(
         outcome: result of all runs.
         folder: folder of the results.
         json: print one JSON object instead of text.
+
+    Returns:
+        The reasons of failed cells.
     """
     start = time.perf_counter()
     facts = {
@@ -45,8 +58,16 @@ def report_result(
     with progress("writing the report"):
         write_benchmark_report(outcome.tables, facts, folder)
     outcome.stage_seconds["report"] = time.perf_counter() - start
+    failures = group_failures(_without_deciles(outcome))
     record = _result_to_dict(suite, outcome, folder)
-    (print_json if json else _print_result)(record)
+    record["failures"] = [asdict(group) for group in failures]
+    record["lacking"] = _lacking_cells(outcome)
+    if json:
+        print_json(record)
+        return failures
+    _print_result(record)
+    print_failures(failures)
+    return failures
 
 
 def _git_revision() -> str:
@@ -61,13 +82,26 @@ def _git_revision() -> str:
         return ""
 
 
-def _result_to_dict(suite: Suite, outcome: BenchmarkResult, folder: Path) -> dict[str, Any]:
-    """Return the counts of a benchmark and the paths of its results as plain values."""
-    cells, checks = outcome.tables["cells"], outcome.tables["checks"]
+def _without_deciles(outcome: BenchmarkResult) -> "pd.DataFrame":
+    """Return the table with one row for each cell."""
+    cells = outcome.tables["cells"]
     deciles = (cells.placement == "natural") & (cells.status == "done") & (cells.severity > 0)
     # All deciles of a run come from one cell, so their rows would count it several times.
-    is_decile = (cells["shift"] == "scale_decile") | deciles
-    counts = cells.loc[~is_decile, "status"].value_counts()
+    return cells.loc[~((cells["shift"] == "scale_decile") | deciles)]
+
+
+def _lacking_cells(outcome: BenchmarkResult) -> list[dict[str, Any]]:
+    """Return the headlines that lack cells, as rows of the table of that name."""
+    table = outcome.tables.get("lacking")
+    if table is None:
+        return []
+    return table.drop(columns="schema_version", errors="ignore").to_dict("records")
+
+
+def _result_to_dict(suite: Suite, outcome: BenchmarkResult, folder: Path) -> dict[str, Any]:
+    """Return the counts of a benchmark and the paths of its results as plain values."""
+    checks = outcome.tables["checks"]
+    counts = _without_deciles(outcome).status.value_counts()
     cell_counts = {name: int(counts.get(name, 0)) for name in ("done", "failed", "excluded")}
     return {
         "suite": suite.name,
@@ -90,6 +124,17 @@ def _print_result(record: dict[str, Any]) -> None:
     durations = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in record["seconds"].items())
     print_text(f"Time: {durations}")
     print(f"Report:  {record['report']}\nSummary: {record['summary']}")
+
+
+def print_failures(failures: Sequence[FailureGroup]) -> None:
+    """Print the reasons of failed cells on stderr, also with --quiet, the most frequent first."""
+    groups = [f"  {group}" for group in failures[:MAX_REASONS]]
+    hidden = sum(group.cells for group in failures[MAX_REASONS:])
+    if hidden:
+        groups.append(f"  {hidden} more cells with other reasons: see cells.parquet")
+    if groups:
+        print_sentences(["cells failed; --retry measures them again:"])
+        print("\n".join(groups), file=sys.stderr)
 
 
 @contextmanager
@@ -161,6 +206,7 @@ def plan_to_dict(
                 ),
             }
         )
+    unknown = sum(not costs[label].is_known for label in costs)
     longest = max(
         (estimate_remaining_seconds(costs[label], recorded[label]) for label in costs), default=0.0
     )
@@ -171,6 +217,7 @@ def plan_to_dict(
         "workers": workers,
         # The longest run is a lower bound, because one worker executes it alone.
         "seconds": max(sum(row["seconds"] for row in rows) / workers, longest),
+        "runs_of_unknown_length": unknown,
         "datasets": rows,
     }
 
@@ -182,6 +229,8 @@ def print_plan(plan: Mapping[str, Any]) -> None:
         [(row | {"seconds": round(row["seconds"])}).values() for row in plan["datasets"]],
     )
     duration = _format_duration(plan["seconds"])
+    if unknown := plan["runs_of_unknown_length"]:
+        duration += f" and {unknown} runs of unknown length"
     print_text(
         f"\n{plan['suite']}: {plan['runs']} runs, {plan['cells']} cells; about {duration} with "
         f"{plan['workers']} workers if no training stops early. Nothing was run."

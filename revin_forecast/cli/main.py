@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None, start: float | None = None) -> 
         start: start of the command, by `time.monotonic`; now by default.
 
     Returns:
-        0; 2 for unusable arguments or input, reported in one line; 1 for a bug, with a traceback.
+        0; 2 for unusable arguments or input, reported in one line; 1 for a bug, with a traceback;
+        another number that the command returns, such as 3 for a benchmark with failed cells;
         128 plus the number of a signal that ended the command.
     """
     # OpenMP reads this when torch is imported. Waiting threads that spin take half of the time on a
@@ -44,34 +45,39 @@ def main(arguments: Sequence[str] | None = None, start: float | None = None) -> 
     with naming_flags():
         try:
             try:
-                _dispatch(words, time.monotonic() if start is None else start)
+                code = _dispatch(words, time.monotonic() if start is None else start)
             finally:  # Report failed writes here, not at Python's exit.
                 sys.stdout.flush()
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             return _report_error(error)
-    return 0
+    return code
 
 
-def _dispatch(words: list[str], start: float) -> None:
-    """Print the help or the version, or run the command that the first words name."""
+def _dispatch(words: list[str], start: float) -> int:
+    """Print the help or the version, or run the command that the first words name.
+
+    Returns:
+        The exit code.
+    """
     if not words or words[0] in ("-h", "--help"):
         print(_format_help())
-        return
+        return 0
     if words[0] == "--version":
         print(f"{PROGRAM} {__version__}")
-        return
+        return 0
     # Some names have two words, such as `datasets get`.
     name_length = 2 if " ".join(words[:2]) in COMMANDS else 1
     name = " ".join(words[:name_length])
     if name not in COMMANDS:
         raise InputError(_format_unknown_command(name))
-    _run_command(name, COMMANDS[name], words[name_length:], start)
+    return _run_command(name, COMMANDS[name], words[name_length:], start)
 
 
-def _run_command(name: str, command: Command, words: list[str], start: float) -> None:
+def _run_command(name: str, command: Command, words: list[str], start: float) -> int:
     """Parse a command's arguments, call its function, and save the options with its results.
 
-    A function that returns a folder gets its options written there, as `config.yaml`.
+    A function that returns a folder gets its options written there, as `config.yaml`. A number that
+    it returns is the exit code.
     """
     # The user's own classes are found in the current folder; last, so that they shadow no library.
     sys.path.append(str(Path.cwd()))
@@ -111,6 +117,7 @@ def _run_command(name: str, command: Command, words: list[str], start: float) ->
         with atomic_write(result / "config.yaml") as partial:
             text = format_options_file(values)
             partial.write_text(f"# {PROGRAM} {name} --config config.yaml\n{text}")
+    return result if isinstance(result, int) else 0
 
 
 @contextmanager

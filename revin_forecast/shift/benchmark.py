@@ -125,9 +125,13 @@ def measure_jobs(
     store = jobs[0].run.store
     own_jobs = select_shard(jobs, execution.shard)
     # Longest first: a long run that started last would keep one worker busy and the others idle.
-    longest_first = sorted(
-        own_jobs, key=lambda job: -costs.get(job.run.label, RunCost()).total_seconds
+    # A run of unknown length may be the longest.
+    job_costs = [costs.get(job.run.label, RunCost()) for job in own_jobs]
+    order = sorted(
+        range(len(own_jobs)),
+        key=lambda number: (job_costs[number].is_known, -job_costs[number].total_seconds),
     )
+    longest_first = [own_jobs[number] for number in order]
     futures: dict[str, Future[pd.DataFrame]] = {}
     with ThreadPoolExecutor(1) as executor, _time_stage(stages, "training and measuring"):
         if engine.has_worker_processes:

@@ -11,11 +11,16 @@ from revin_forecast.backbones import Ridge
 from revin_forecast.closed_form import fit_ridge
 from revin_forecast.models.reversible import Reversible
 from revin_forecast.shift.measuring.windows import clean_windows, forecast_windows
+from revin_forecast.shift.runner.planning import PlanningWorker
 from revin_forecast.shift.runner.store import StoredRun
 from revin_forecast.shift.suite.datasets import PreparedDataset
+from revin_forecast.shift.suite.fingerprint import has_own_code, is_user_class
 from revin_forecast.shift.suite.plan import exclusion_reason
 from revin_forecast.shift.suite.suite import Suite
 from revin_forecast.utils.parallel import count_usable_cores
+from revin_forecast.utils.parallel.engine import WorkerLostError
+from revin_forecast.utils.parallel.pool_task import PoolUnusableError
+from revin_forecast.utils.threads import torch_threads
 
 STEP_OVERHEAD_SECONDS, CELL_OVERHEAD_SECONDS = 2e-4, 4e-3
 """Seconds around each training step and each cell; rough, from profiles."""
@@ -25,6 +30,8 @@ SECONDS_PER_WORKER = 4.0
 """Seconds of estimated work that merit a worker: its start takes about two seconds of a core."""
 MAX_RIDGE_ROWS = 4000
 """Rows of a timed Ridge fit; the time of more rows is extrapolated."""
+MAX_WINDOWS = 256
+"""Windows of a timed forecast; the time of more windows is extrapolated."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,8 @@ class RunCost:
     training_seconds: float = 0.0
     cell_seconds: float = 0.0
     cell_count: int = 0
+    is_known: bool = True
+    """False if the model took too long to be timed, or ended the process that timed it."""
 
     @property
     def total_seconds(self) -> float:
@@ -41,21 +50,39 @@ class RunCost:
         return self.training_seconds + self.cell_seconds * self.cell_count
 
 
-def estimate_costs(runs: Sequence[StoredRun]) -> dict[str, RunCost]:
+def estimate_costs(
+    runs: Sequence[StoredRun], worker: PlanningWorker | None = None
+) -> dict[str, RunCost]:
     """Return the estimated cost of each run, by label.
 
     Runs that differ in the seed only cost the same, so one of them is timed. A run whose data can't
     be read has cost 0.
+
+    Args:
+        runs: planned runs.
+        worker: times the models with a user's own code, which never runs in this process. Without
+            a worker their cost is unknown. If it is lost with a model, so is the model's cost on
+            the other data sets.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # workers have one thread each
     costs: dict[Any, RunCost] = {}
-    try:
+    untimed: set[tuple[str, str]] = set()
+    with torch_threads(1):  # workers have one thread each
         for run in runs:
-            if (group := _cost_group(run)) not in costs:
-                costs[group] = _estimate_run(run)
-    finally:
-        torch.set_num_threads(threads)
+            if (group := _cost_group(run)) in costs:
+                continue
+            names = run.planned.display_names
+            if run.error:
+                costs[group] = RunCost()
+            elif not _has_own_code(run):
+                costs[group] = estimate_run(run)
+            elif worker is None or names in untimed:
+                costs[group] = _unknown_cost(run)
+            else:
+                try:
+                    costs[group] = worker.call(estimate_run, run)
+                except (WorkerLostError, PoolUnusableError):
+                    untimed.add(names)
+                    costs[group] = _unknown_cost(run)
     return {run.label: costs[_cost_group(run)] for run in runs}
 
 
@@ -67,7 +94,7 @@ def choose_worker_count(costs: Iterable[RunCost], remaining_seconds: float) -> i
         remaining_seconds: estimated seconds of their missing units with one worker.
     """
     # The time of a run without an estimate may be long: nothing is saved there.
-    if any(cost.cell_count == 0 for cost in costs):
+    if any(cost.cell_count == 0 or not cost.is_known for cost in costs):
         return count_usable_cores()
     return max(1, min(count_usable_cores(), round(remaining_seconds / SECONDS_PER_WORKER)))
 
@@ -76,17 +103,30 @@ def _cost_group(run: StoredRun) -> tuple[Any, ...]:
     return run.planned.dataset_config, run.planned.display_names, run.planned.role
 
 
-def _estimate_run(run: StoredRun) -> RunCost:
-    if run.error:
-        return RunCost()
+def _has_own_code(run: StoredRun) -> bool:
+    return has_own_code(run.planned.backbone) or has_own_code(run.planned.normalizer)
+
+
+def _unknown_cost(run: StoredRun) -> RunCost:
+    return RunCost(cell_count=len(run.cells), is_known=False)
+
+
+def estimate_run(run: StoredRun) -> RunCost:
+    """Return the cost of one run, whose model is built, and makes some forecasts and steps."""
     try:
         suite, data = run.store.suite, run.dataset
         suite = replace(suite, training=run.planned.make_training(suite))
         model = run.planned.make_model_config(suite).build(data.split.values.shape[1])
         windows = clean_windows(data.shift_dataset, suite.windows.stride)
-        forward = _time_fastest(lambda: forecast_windows(model.eval(), windows.past), 1)
+        part = windows.past[:MAX_WINDOWS]
+        forward = _time_fastest(lambda: forecast_windows(model.eval(), part), 1)
+        forward *= len(windows.past) / len(part)
+        # A user's own shift is not asked whether it applies: that is code, too.
         cells = [
-            cell for _, cell in run.cells if exclusion_reason(cell, data.shift_dataset) is None
+            cell
+            for _, cell in run.cells
+            if (cell.shift is not None and is_user_class(type(cell.shift)))
+            or exclusion_reason(cell, data.shift_dataset) is None
         ]
         cell_seconds = forward + windows.targets.size * SECONDS_PER_VALUE + CELL_OVERHEAD_SECONDS
         training_seconds = _estimate_training_seconds(suite, model, data)

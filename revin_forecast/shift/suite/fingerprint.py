@@ -53,6 +53,15 @@ def _is_ours(module: str) -> bool:
     return module.partition(".")[0] == OURS
 
 
+def is_user_class(kind: type) -> bool:
+    """Return whether a class is defined outside this package.
+
+    >>> is_user_class(Path)
+    True
+    """
+    return not _is_ours(kind.__module__)
+
+
 def with_defaults(component: ModuleSpec) -> dict[str, Any]:
     """Return a module spec with every parameter, the defaults of its class included.
 
@@ -109,7 +118,7 @@ def component_salt(component: ModuleSpec) -> str:
 
 def has_own_code(component: ModuleSpec) -> bool:
     """Return whether a class, or one among its parameters, is not of our package."""
-    return any(not _is_ours(kind.__module__) for kind in _classes_in(component))
+    return any(map(is_user_class, _classes_in(component)))
 
 
 def _classes_in(value: Any) -> Iterator[type]:
