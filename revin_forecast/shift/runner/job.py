@@ -22,6 +22,6 @@ class Job:
     timeout: float = 600.0
     """Time limit in seconds for one training or one cell."""
     retry: bool = False
-    """Whether `run_jobs` forgets the failures on record, so that their units are repeated."""
+    """Whether `run_jobs` forgets the recorded failures, so that their units are repeated."""
     keeps_examples: bool = False
     """Whether to store example windows for the report."""

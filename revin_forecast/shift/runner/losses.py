@@ -1,4 +1,4 @@
-"""Count the workers that the units of a benchmark lose, and record what can't be measured."""
+"""Count the workers that the units of a benchmark lose, and record the failures that follow."""
 
 import signal
 from collections import Counter

@@ -52,8 +52,8 @@ class PlanningWorker:
 
 
 def _prepare() -> tuple[Callable[..., Any], None]:
-    # Imported here and not during the first call, whose time is limited.
-    import revin_forecast.shift.runner.cost_estimate  # noqa: F401
+    # The libraries are imported here and not during the first call, whose time is limited.
+    import revin_forecast.shift.runner.worker  # noqa: F401
 
     return _call, None
 
