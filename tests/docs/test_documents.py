@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+import types
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,9 +17,16 @@ import torch
 import yaml
 from packaging.requirements import Requirement
 
+from revin_forecast import Backbone, Normalizer
 from revin_forecast.cli.commands import COMMANDS
 from revin_forecast.cli.main import main
 from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.shift import read_suite
+from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
+from revin_forecast.shift.runner.results import compile_results
+from revin_forecast.shift.runner.run_jobs import run_jobs
+from revin_forecast.shift.suite.check_suite import check_suite
+from revin_forecast.utils.parallel.inline import InlineEngine
 from tests.support.warm_programs import Program, run_program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,9 +142,58 @@ def test_the_page_of_the_shift_benchmark_runs(reader_folder, capsys):
     headline = results["own_benchmark"]["tables"]["headline"]
     assert set(headline.normalizer) >= {"FirstValue", "RevIN", "Identity"}
     assert set(results["own_robustness"]["table"]["shift"]) >= {"level", "trend"}
-    for folder in ("results", "own-results", "my-results"):
+    for folder in ("own-results", "my-results"):
         cells = pd.read_parquet(reader_folder / folder / "cells.parquet")
         assert set(cells.status) <= {"done", "excluded"}, folder
+
+
+def find_own_classes(monkeypatch):
+    """Yield the backbones and normalizers of the pages, each file as a module of its own."""
+    pages = ("README.md", "docs/tutorials/custom_backbone.md", "docs/shift_benchmark.md")
+    for number, path in enumerate(pages):
+        for name, text in find_blocks("python", (ROOT / path).read_text()):
+            # The tutorial shows which promises first_try breaks: it forecasts NaN after a gap.
+            if not name or "class " not in text or name == "first_try.py":
+                continue
+            module = types.ModuleType(f"page_{number}_{name.removesuffix('.py')}")
+            monkeypatch.setitem(sys.modules, module.__name__, module)
+            exec(compile(text, name, "exec"), vars(module))
+            for kind in vars(module).values():
+                is_own = isinstance(kind, type) and kind.__module__ == module.__name__
+                if is_own and issubclass(kind, (Backbone, Normalizer)):
+                    yield kind
+
+
+@pytest.mark.slow
+def test_the_own_classes_of_the_pages_go_through_the_benchmark(monkeypatch, tmp_path):
+    """A reader's first class is one of these: all its cells are measured."""
+    kinds = list(find_own_classes(monkeypatch))
+    names = {kind.__name__ for kind in kinds}
+    assert names == {"FilterNet", "FirstValue", "HalfLevel", "Net", "PlannedLinear"}
+    nets = {kind.__module__: kind for kind in kinds if issubclass(kind, Backbone)}
+    own_normalizers = [kind for kind in kinds if issubclass(kind, Normalizer)]
+    content = {
+        "name": "pages",
+        "datasets": [{"name": "short", "process": "ar", "rows": 600}],
+        "models": [
+            {"backbones": ["Repeat"], "normalizers": own_normalizers},
+            *(
+                {"backbones": [kind], "normalizers": ["RevIN"], "seeds": [seed]}
+                for seed, kind in enumerate(nets.values())
+            ),
+        ],
+        "shifts": ["level", "missing_nan"],
+        "windows": {"lookback": 24, "horizon": 6, "stride": 6},
+        "protocol": {"severities": [4], "ages": [0.5], "resamples": 40},
+        "training": {"max_epochs": 1, "batch_size": 256},
+    }
+    suite = read_suite(content)
+    check_suite(suite)
+    jobs = make_jobs(suite, ExecutionSettings(str(tmp_path)))
+    run_jobs(jobs, InlineEngine(), lambda event: None)
+    cells = compile_results([job.run for job in jobs]).cells
+    assert set(cells.status) == {"done"}
+    assert set(cells.loc[cells.role == "model"].seed) == set(range(len(nets)))
 
 
 @pytest.mark.usefixtures("browser")  # skips without one
