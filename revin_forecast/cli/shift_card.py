@@ -17,14 +17,14 @@ COLUMNS = {
     "d_mu": ("level", "change of the mean, in training deviations like all values with a unit"),
     "d_sigma": ("spread", "log ratio of the standard deviations"),
     "w1": ("W1", "mean distance between quantiles"),
-    "energy_raw": ("energy", "energy distance between look-back windows"),
+    "energy_raw": ("energy", "energy distance between look-back windows, mean over their scales"),
     "energy_inst": ("inst.", "the energy distance after instance normalization"),
     "removable": (
         "gone",
         "share of the energy distance that instance normalization removes, blank if the distance "
         "is less than three times the floor",
     ),
-    "floor": ("floor", "the energy distance between the halves of the training rows"),
+    "floor": ("floor", "size of the energy distance without a shift, from the training rows"),
     "gap_mu": (
         "gap",
         "from the mean of a look-back to that of its horizon, in look-back deviations",

@@ -7,11 +7,12 @@ import pandas as pd
 
 from revin_forecast.data.scaling import Standardizer
 from revin_forecast.errors import InputError
-from revin_forecast.shift.card import energy_distance as energy
 from revin_forecast.shift.card import measures
 from revin_forecast.shift.card.break_even import break_even_level
 from revin_forecast.shift.card.concept_shift import concept_shift
+from revin_forecast.shift.card.energy_distance import removable_fraction
 from revin_forecast.shift.card.verdict import Verdict, judge_channels
+from revin_forecast.shift.card.window_energy import measure_window_energy
 
 MAX_WINDOW_STEPS = 96
 """Usual look-back and horizon."""
@@ -70,11 +71,11 @@ def shift_card(
 
     Columns, in training deviations where they have a unit: channel; d_mu, d_sigma and w1 (level,
     log spread and quantiles, test against training rows); energy_raw and energy_inst (energy
-    distance of look-back windows, raw and instance normalized), floor (the same distance between
-    halves of training), removable (1 - energy_inst / energy_raw; NaN without a shift); gap_mu and
-    gap_logsd (look-back to horizon, in test windows); residual (errors of a frozen Ridge, test
-    against training); delta_star (break-even of removing the level, see `break_even_level`);
-    verdict and reason, from all rows after training.
+    distance of look-back windows, raw and instance normalized), floor (its size without a shift),
+    removable (1 - energy_inst / energy_raw; NaN below three floors); gap_mu and gap_logsd
+    (look-back to horizon, in test windows); residual (errors of a frozen Ridge, test against
+    training); delta_star (`break_even_level` of the training rows); verdict and reason, from all
+    rows after training.
 
     Args:
         values: (time, channels) in the data's units, NaN where unobserved; the last row is the
@@ -116,19 +117,14 @@ def _window_measures(
     observed = column[:train][np.isfinite(column[:train])]
     if not len(observed) or observed.min() == observed.max():
         column = np.full_like(column, np.nan)  # a constant channel has no deviation as a unit
-    before = energy.lookback_windows(column[:train], lookback)
-    after = energy.lookback_windows(column[test_start:], lookback)
-    raw = energy.energy_distance(before, after)
-    normalized = energy.instance_normalize
-    instance = energy.energy_distance(normalized(before), normalized(after))
-    floor = energy.energy_floor(column[:train], lookback)
+    energy = measure_window_energy(column[:train], column[test_start:], lookback)
     # From one look-back before the test rows on: all horizons are then in the test part.
     level, spread = measures.horizon_gap(column[test_start - lookback :], lookback, horizon)
     return {
-        "energy_raw": raw,
-        "energy_inst": instance,
-        "removable": energy.removable_fraction(raw, instance, floor),
-        "floor": floor,
+        "energy_raw": energy.raw,
+        "energy_inst": energy.instance,
+        "removable": removable_fraction(energy.raw, energy.instance, energy.floor),
+        "floor": energy.floor,
         "gap_mu": level,
         "gap_logsd": spread,
         "residual": concept_shift(column, train, test_start, season, sizes),

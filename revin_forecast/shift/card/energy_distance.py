@@ -1,13 +1,9 @@
 """The energy distance between two sets of windows: unbiased, and defined with gaps."""
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 MAX_WINDOWS = 400
 """Limit on the windows of a set, as the distances of all pairs are computed."""
-
-MAX_BLOCKS = 16
-"""Limit on the blocks that the training rows are cut into for the floor."""
 
 MIN_FLOORS = 3
 """A distance below this many floors is not a shift, and has no removable fraction."""
@@ -23,17 +19,6 @@ def sample_starts(count: int, max_starts: int = MAX_WINDOWS, seed: int = 0) -> n
     edges = np.linspace(0, count, max_starts + 1)
     within = np.random.default_rng(seed).random(max_starts)
     return (edges[:-1] + within * np.diff(edges)).astype(int)
-
-
-def lookback_windows(
-    values: np.ndarray, lookback: int, max_windows: int = MAX_WINDOWS
-) -> np.ndarray:
-    """Return (windows, lookback) windows of a channel (time,) that are at least half observed."""
-    if len(values) < lookback:
-        return np.empty((0, lookback))
-    all_windows = sliding_window_view(values, lookback)
-    sample = all_windows[sample_starts(len(all_windows), max_windows)]
-    return sample[np.isfinite(sample).mean(axis=1) >= 0.5]
 
 
 def instance_normalize(windows: np.ndarray) -> np.ndarray:
@@ -94,26 +79,6 @@ def energy_distance(
         - _mean_distance_within(first, first_phases)
         - _mean_distance_within(second, second_phases)
     )
-
-
-def energy_floor(values: np.ndarray, lookback: int) -> float:
-    """Return the energy distance between two halves of a channel's training rows (time,).
-
-    It is the distance between windows without a shift, the unit for other distances. The halves
-    are alternate blocks. First and second half would not do: in data of one year they compare
-    winter with summer, and a trend within training would hide a trend after it.
-
-    At least E|A - A'| / n + E|B - B'| / m, the part due to sampling n and m windows.
-    """
-    blocks = max(2, min(MAX_BLOCKS, len(values) // (2 * lookback)))
-    parts = np.array_split(values, blocks - blocks % 2)
-    max_windows = MAX_WINDOWS // (len(parts) // 2)
-    windows = [lookback_windows(part, lookback, max_windows) for part in parts]
-    halves = np.concatenate(windows[::2]), np.concatenate(windows[1::2])
-    distance = energy_distance(*halves)
-    if np.isnan(distance):
-        return distance
-    return max(distance, sum(_mean_distance_within(half) / len(half) for half in halves))
 
 
 def removable_fraction(raw: float, instance: float, floor: float) -> float:
