@@ -17,7 +17,7 @@ from revin_forecast.reports.benchmark.plots.heat_map import BLOCK_TITLES
 from revin_forecast.reports.benchmark.tables.context import describe_verdicts, provenance_facts
 from revin_forecast.reports.benchmark.tables.incomplete import describe_failures, describe_gaps
 from revin_forecast.reports.benchmark.tables.scores import Row, format_rank, has_twin, rows_by_model
-from revin_forecast.reports.formatting import format_interval, format_number
+from revin_forecast.reports.formatting import MISSING, format_interval, format_number
 from revin_forecast.reports.templates import render_template
 
 TableRow = list[str]
@@ -115,13 +115,14 @@ def _format_log_ratio(keys: tuple[str, str, str], row: Row) -> str:
 
 
 def _list_mces(tables: Tables, blocks: list[tuple[str, str]]) -> list[TableRow]:
+    keys = ("backbone", "normalizer", "semantics", "placement")
     values = {
-        (row["backbone"], row["normalizer"], row["semantics"], row["placement"]): row["mce"]
+        tuple(row[key] for key in keys): format_interval(row["mce"], row["lo"], row["hi"])
         for row in tables["mce"].to_dict("records")
     }
     models = dict.fromkeys(key[:2] for key in values if key[0] in list_backbone_names(tables))
     return [
-        [*model, *(format_number(values.get((*model, *block), math.nan)) for block in blocks)]
+        [*model, *(Markup(values.get((*model, *block), MISSING)) for block in blocks)]
         for model in models
         if model[1] != BASELINE
     ]

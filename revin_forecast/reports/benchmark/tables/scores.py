@@ -127,7 +127,10 @@ def _list_parts(frame: Frame, means: Frame, tables: Tables) -> list[dict[str, An
         (row["shift"], row["arm"], row["backbone"], row["normalizer"]): row
         for row in frame.to_dict("records")
     }
-    values = means.set_index(["backbone", "normalizer"])["mce"].to_dict()
+    values = {
+        (row["backbone"], row["normalizer"]): [row["mce"], row["lo"], row["hi"]]
+        for row in means.to_dict("records")
+    }
     return [
         {
             "groups": count_columns(models),
@@ -136,7 +139,7 @@ def _list_parts(frame: Frame, means: Frame, tables: Tables) -> list[dict[str, An
                 (format_shift(*shift), [cells.get((*shift, *model)) for model in models])
                 for shift in list_shifts(frame)
             ],
-            "means": [values.get(model, math.nan) for model in models],
+            "means": [values.get(model, [math.nan] * 3) for model in models],
         }
         for models in _split_models(ordered_models(frame, tables))
     ]
