@@ -95,6 +95,8 @@ def open_page(browser, report_folder):
 
 
 OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
+CUT_TABLES = """[...document.querySelectorAll('.scroll:has(table)')]
+    .filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.closest('section').id)"""
 
 
 DRAWN = "[...document.querySelectorAll('.plot')].map(p => p.querySelectorAll('.main-svg').length)"
@@ -104,6 +106,8 @@ DRAWN = "[...document.querySelectorAll('.plot')].map(p => p.querySelectorAll('.m
 def test_every_plot_is_drawn_with_escaped_names(open_page, width):
     tab = open_page(width)
     assert tab.evaluate(OVERFLOW) <= 0
+    tab.evaluate("document.querySelectorAll('details').forEach(box => box.open = true)")
+    assert width == 390 or tab.evaluate(CUT_TABLES) == []
     layers = tab.evaluate(DRAWN)
     assert len(layers) == len(PLOT_KEYS) - len(UNMEASURED)
     assert all(layers)
