@@ -19,7 +19,7 @@ BLOCK_RANGE = (8, 64)
 SPLIT_COUNT = 200
 """Random splits of the blocks for the floor."""
 
-GRID_POINTS = 512
+GRID_POINTS = 256
 """Quantiles at which the splits' distributions are compared."""
 
 
@@ -188,8 +188,9 @@ def _split_distances(values: np.ndarray, blocks: np.ndarray, is_picked: np.ndarr
     """
     # The distribution function of each block, at quantiles of all.
     grid = np.unique(np.sort(values)[:: max(1, len(values) // GRID_POINTS)])
-    counts = np.zeros((is_picked.shape[1], len(grid) + 1))
-    np.add.at(counts, (blocks, np.searchsorted(grid, values)), 1)
+    shape = is_picked.shape[1], len(grid) + 1
+    cells = blocks * shape[1] + np.searchsorted(grid, values)
+    counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
     below, sizes = counts.cumsum(axis=1)[:, :-1], counts.sum(axis=1)
     picked_sizes = is_picked @ sizes
     is_defined = (picked_sizes > 0) & (picked_sizes < sizes.sum())
