@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs, measure_jobs
+from revin_forecast.shift.runner.cost_estimate import estimate_costs
+from revin_forecast.shift.runner.failures import group_failures
 from revin_forecast.shift.suite.check_suite import check_suite
 from revin_forecast.shift.suite.suite import Suite
 from revin_forecast.utils.parallel import Engine, make_engine
@@ -42,23 +44,25 @@ def run_benchmark(
     Returns:
         The tables by name. `cells` has one row for each model, data set, shift and severity, with
         its error `mase_pb` (MASE* of the pulled-back forecast) and its status; `headline` has the
-        errors of the models over all data sets. A warning names the number of failed cells.
+        errors of the models over all data sets. A warning has the number of failed cells and the
+        most frequent reason.
 
     Raises:
         InputError: a data set that can't be read, or a model that can't be built.
     """
     data_folder = None if data_dir is None else str(data_dir)
     check_suite(suite, data_folder)
-    engine: Engine = make_engine("inline") if workers is None else make_engine("local", workers)
     execution = ExecutionSettings(str(folder), data_folder, timeout, retry, windows=windows)
     jobs = make_jobs(suite, execution)
-    # The cost of a run is not estimated: that would execute the user's models in this process.
-    tables = measure_jobs(jobs, execution, engine, lambda event: None, {}).tables
-    failed = tables["cells"].loc[tables["cells"].status == "failed"]
-    if len(failed):
+    # Only our own models are timed: a user's code runs in workers, if there are any.
+    costs = {} if workers is None else estimate_costs([job.run for job in jobs])
+    engine: Engine = make_engine("inline") if workers is None else make_engine("local", workers)
+    tables = measure_jobs(jobs, execution, engine, lambda event: None, costs).tables
+    failures = group_failures(tables["cells"])
+    if failures:
+        count = sum(group.cells for group in failures)
         warnings.warn(
-            f"{len(failed)} of {len(tables['cells'])} cells failed, the first with "
-            f"{failed.error.iloc[0]!r}. They are in no other table; see the table cells, "
+            f"{count} of {len(tables['cells'])} cells failed: {failures[0]}. See the table cells, "
             "and repeat them with retry=True.",
             stacklevel=2,
         )

@@ -127,12 +127,12 @@ def _check_call(
     """Check that a function can be called with some arguments."""
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # without a signature only the call itself can tell
+    except (TypeError, ValueError):  # nothing is known before the call itself
         return
     try:
         signature.bind(*positional, **named)
     except TypeError as error:
-        # Of a method the first argument is the object itself.
+        # The first argument of a method is the object itself.
         shown = positional[1:] if positional[:1] == (None,) else positional
         words = [*map(str, shown), *(f"{key}={value!r}" for key, value in named.items())]
         raise InputError(
