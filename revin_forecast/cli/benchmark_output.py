@@ -67,6 +67,7 @@ def report_result(
         return failures
     _print_result(record)
     print_failures(failures)
+    print_lacking(record["lacking"])
     return failures
 
 
@@ -135,6 +136,25 @@ def print_failures(failures: Sequence[FailureGroup]) -> None:
     if groups:
         print_sentences(["cells failed; --retry measures them again:"])
         print("\n".join(groups), file=sys.stderr)
+
+
+def print_lacking(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print on stderr the cells for want of which a model has no headline.
+
+    Args:
+        rows: rows of the table `lacking`.
+    """
+    lines = [
+        f"  {' in '.join(filter(None, (row['backbone'], row['normalizer'])))}: {row['n_lacking']} "
+        f"of {row['n_required'] or row['n_lacking']} cells of {row['dataset']}, {row['column']} "
+        f"({row['what']})"
+        for row in rows[:MAX_REASONS]
+    ]
+    if len(rows) > MAX_REASONS:
+        lines.append(f"  {len(rows) - MAX_REASONS} more: see lacking.parquet")
+    if lines:
+        print_sentences(["models without these cells have no figures in the headline:"])
+        print("\n".join(lines), file=sys.stderr)
 
 
 @contextmanager

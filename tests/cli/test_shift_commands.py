@@ -15,6 +15,20 @@ from revin_forecast.cli.main import main
 ROOT = Path(__file__).resolve().parents[2]
 
 
+NETS = """
+import time
+from revin_forecast.backbones import Ridge
+
+class Fails(Ridge):
+    def forward(self, past):
+        raise ValueError(f"no forecast for {self.horizon} steps")
+
+class Sleeps(Ridge):
+    def forward(self, past):
+        time.sleep(3600)
+"""
+
+
 @pytest.fixture
 def table(tmp_path):
     """A table with a weekly wave on a level that jumps in the last fifth."""
@@ -137,6 +151,37 @@ def test_a_benchmark_of_a_user_table(suite, tmp_path, capsys):
         assert (out / name).is_file()
     assert main([*command, "--dry-run"]) == 0
     assert "own 5 5 20 20 0" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("warm_workers")
+def test_failed_cells_give_a_code_and_their_reasons(suite, tmp_path, capsys, monkeypatch):
+    (tmp_path / "nets_of_a_user.py").write_text(NETS)
+    content = yaml.safe_load(suite.read_text())
+    content["models"]["backbones"] += ["nets_of_a_user.Fails", "nets_of_a_user.Sleeps"]
+    suite.write_text(yaml.safe_dump(content))
+    report = "revin_forecast.cli.benchmark_output.write_benchmark_report"
+    monkeypatch.setattr(report, lambda *values: None)
+    out = tmp_path / "results"
+    # The limit is for a busy machine, too: the sound units take milliseconds.
+    command = ["benchmark", str(suite), "--out", str(out), "--workers", "2", "--timeout", "2"]
+    assert main([*command, "--dry-run"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "9 runs, 36 cells; about 0 seconds and 2 runs of unknown length with 2 workers" in text
+    assert main(command) == 3
+    output = capsys.readouterr()
+    assert "20 cells measured, 16 failed" in output.out
+    assert "cells failed; --retry measures them again:" in output.err
+    reason = "8 x clean data: ValueError: no forecast for 7 steps (first: Fails in Identity, seed 0"
+    assert reason in output.err
+    assert "8 x clean data: TimeLimitError: took longer than 2 s" in output.err
+    assert "Fails in RevIN: 1 of 1 cells of own, clean" in output.err
+    monkeypatch.chdir(tmp_path)
+    merge = ["benchmark", "merge", str(suite), "--parts", str(out), "--json", "--out", "whole"]
+    assert main(merge) == 3
+    record = json.loads(capsys.readouterr().out)
+    assert record["cells"]["failed"] == sum(group["cells"] for group in record["failures"]) == 16
+    assert record["failures"][0]["model"] == "Fails in Identity, seed 0"
 
 
 def test_unusable_options_are_rejected(suite, tmp_path, capsys):

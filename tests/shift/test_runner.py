@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from revin_forecast.backbones import Pretrained, Ridge
-from revin_forecast.errors import InputError
-from revin_forecast.normalizers import RevIN
+from revin_forecast.errors import InputError, naming_flags
+from revin_forecast.normalizers import Identity, RevIN
 from revin_forecast.shift.aggregates import aggregate_tables
 from revin_forecast.shift.benchmark import (
     ExecutionSettings,
@@ -21,10 +21,14 @@ from revin_forecast.shift.benchmark import (
 from revin_forecast.shift.measuring.baselines import Constant
 from revin_forecast.shift.measuring.windows import clean_windows, forecast_windows
 from revin_forecast.shift.runner import cost_estimate
+from revin_forecast.shift.runner.cost_estimate import choose_worker_count, estimate_costs
+from revin_forecast.shift.runner.failures import group_failures
+from revin_forecast.shift.runner.planning import PlanningWorker, read_suite_in_worker
 from revin_forecast.shift.runner.results import compile_results
 from revin_forecast.shift.runner.run_jobs import EventSender, run_jobs
-from revin_forecast.shift.runner.store import TRAINING, merge_folders
+from revin_forecast.shift.runner.store import TRAINING, RunStore, merge_folders
 from revin_forecast.shift.suite.suite import DatasetConfig
+from revin_forecast.utils.parallel import count_usable_cores
 from revin_forecast.utils.parallel.engine import Engine, Outcome, WorkerLostError
 from revin_forecast.utils.parallel.inline import InlineEngine
 from revin_forecast.utils.parallel.local import LocalEngine
@@ -32,7 +36,14 @@ from tests.support.shift_suites import (
     Broken,
     Crashing,
     Damped,
+    Exiting,
+    ExitingConstructor,
+    Faulty,
     Hanging,
+    KilledOnce,
+    Raising,
+    Sleeping,
+    SleepingConstructor,
     Slow,
     Unbuildable,
     make_small_suite,
@@ -179,7 +190,7 @@ class LosingEngine(Engine):
 
 
 def test_a_unit_that_loses_two_workers_is_failed(tmp_path):
-    suite = make_small_suite(shifts=(), datasets=("ar",))
+    suite = make_small_suite(shifts=("none",), datasets=("ar",))
     jobs = make_jobs(suite, ExecutionSettings(str(tmp_path)))[:1]
     events = []
     run_jobs(jobs, LosingEngine(True), events.append)
@@ -221,20 +232,88 @@ def test_begin_is_sent_at_once_with_the_buffered_ends():
     assert sent == [[first], [end, second], [last]]
 
 
+BAD_MODELS = {
+    Crashing: "the worker died: killed by signal 9 (Killed, perhaps for want of memory)",
+    Exiting: "the worker died: ended by os._exit with status 0",
+    ExitingConstructor: "not trained: the worker died twice: ended by os._exit with status 1",
+    Faulty: "the worker died: killed by signal 11 (Segmentation fault)",
+    Hanging: "hung longer than 2 s and was killed",
+    Raising: "clean data: SystemExit: no forecast today",
+    Sleeping: "clean data: TimeLimitError: took longer than 2 s",
+    SleepingConstructor: "not trained: TimeLimitError: took longer than 2 s",
+}
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("warm_workers")
-def test_workers_that_die_or_hang_are_replaced(tmp_path, monkeypatch):
+def test_bad_models_fail_alone(tmp_path, monkeypatch):
     monkeypatch.setattr("revin_forecast.shift.runner.run_jobs.GRACE_SECONDS", 1.0)
-    from revin_forecast.normalizers import Identity
-
-    suite = make_small_suite(
-        backbones=(Crashing, Hanging, Ridge), shifts=(), normalizers=(Identity,)
+    good = make_small_suite(shifts=("none",), normalizers=(Identity,))
+    killed = make_spec(KilledOnce, marker=str(tmp_path / "killed"))
+    bad = tuple(make_spec(kind) for kind in BAD_MODELS)
+    grid = replace(good.models[0], backbones=(*bad, killed, *good.models[0].backbones))
+    # The limit is for a busy machine, too: the sound units take milliseconds.
+    jobs, _ = run_suite(
+        replace(good, models=(grid,)), tmp_path / "all", LocalEngine(2), timeout=2.0
     )
-    jobs, _ = run_suite(suite, tmp_path, LocalEngine(2), timeout=5.0)
     cells = compile_jobs(jobs).cells.set_index("backbone")
-    assert (cells.loc["Ridge"].status == "done").all()
-    assert cells.loc["Crashing"].error.str.contains("the worker died").all()
-    assert cells.loc["Hanging"].error.str.contains("hung longer than 5 s and was killed").all()
+    for kind, reason in BAD_MODELS.items():
+        rows = cells.loc[[kind.__name__]]
+        assert (rows.status == "failed").all()
+        assert rows.error.str.contains(reason, regex=False).all(), rows.error.iloc[0]
+    # One kill leaves no trace: the unit is tried again.
+    assert (cells.loc["KilledOnce"].status == "done").all()
+    alone, _ = run_suite(good, tmp_path / "alone")
+    expected = compile_jobs(alone).cells.set_index("backbone")
+    for name in expected.index.unique():
+        pd.testing.assert_frame_equal(cells.loc[[name]], expected.loc[[name]], rtol=0, atol=0)
+    errors = [cells.loc[name].mase_pb.to_list() for name in ("KilledOnce", "Ridge")]
+    assert errors[0] == errors[1]
+    groups = group_failures(cells.reset_index())
+    assert sum(group.cells for group in groups) == 2 * len(BAD_MODELS)
+    assert str(groups[0]).startswith(f"{groups[0].cells} x ")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("warm_workers")
+def test_planning_runs_no_model_of_a_user_in_this_process(tmp_path):
+    backbones = ExitingConstructor, SleepingConstructor, Damped
+    suite = make_small_suite(
+        backbones, shifts=("none",), datasets=("ar", "sine"), normalizers=(Identity,)
+    )
+    runs = RunStore(suite, tmp_path).make_runs()
+    with PlanningWorker(1.0) as worker:
+        costs = estimate_costs(runs, worker)
+    known = {run.planned.display_names[0]: costs[run.label].is_known for run in runs}
+    unknown = {"ExitingConstructor", "SleepingConstructor"}
+    assert {name for name, is_known in known.items() if not is_known} == unknown
+    assert choose_worker_count(costs.values(), 0.0) == count_usable_cores()
+    names = {
+        run.planned.display_names[0]
+        for run in runs
+        if not estimate_costs([run])[run.label].is_known
+    }
+    assert names == unknown | {"Damped"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("warm_workers")
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import os; os._exit(0)", "was lost: ended by os._exit with status 0. Correct the module"),
+        ("import time; time.sleep(3600)", "took longer than 1 s; raise --timeout"),
+    ],
+)
+def test_modules_that_end_or_stop_planning_are_reported(tmp_path, code, message):
+    (tmp_path / "module_of_a_user.py").write_text(code)
+    path = tmp_path / "suite.yaml"
+    path.write_text(
+        "{name: s, datasets: [ar], models: {backbones: [module_of_a_user.Net], "
+        "normalizers: [RevIN]}}"
+    )
+    with PlanningWorker(1.0) as worker, naming_flags(), pytest.raises(InputError, match=message):
+        read_suite_in_worker(path, worker)
 
 
 @pytest.mark.slow

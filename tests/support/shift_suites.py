@@ -1,8 +1,10 @@
 """Small suites for the tests of the benchmark, and backbones that fail."""
 
+import ctypes
 import os
 import signal
 import time
+from pathlib import Path
 
 import torch
 
@@ -53,6 +55,73 @@ class Crashing(Backbone):
     def forward(self, past):
         os.kill(os.getpid(), signal.SIGKILL)
         return past
+
+
+class Exiting(Backbone):
+    """Ends its process as if all were well."""
+
+    def forward(self, past):
+        os._exit(0)
+
+
+class ExitingConstructor(Backbone):
+    """Ends its process while it is built."""
+
+    def __init__(self, lookback, horizon, channels):
+        os._exit(1)
+
+    def forward(self, past):
+        return past
+
+
+class SleepingConstructor(Backbone):
+    """Takes an hour to be built."""
+
+    def __init__(self, lookback, horizon, channels):
+        time.sleep(3600)
+
+    def forward(self, past):
+        return past
+
+
+class Sleeping(Backbone):
+    """Takes an hour for a forecast, and lets nobody interrupt it by an ordinary exception."""
+
+    def forward(self, past):
+        try:
+            time.sleep(3600)
+        except Exception:
+            time.sleep(3600)
+        return past
+
+
+class Faulty(Backbone):
+    """Reads memory that is not its own, as a bug in a compiled extension does."""
+
+    def forward(self, past):
+        ctypes.string_at(0)
+        return past
+
+
+class Raising(Backbone):
+    """Raises in its forecast, by sys.exit."""
+
+    def forward(self, past):
+        raise SystemExit("no forecast today")
+
+
+class KilledOnce(Ridge):
+    """Is killed in its first forecast of clean data, as when memory is short for a moment."""
+
+    def __init__(self, lookback, horizon, channels, marker):
+        super().__init__(lookback, horizon, channels)
+        self.marker = Path(marker)
+
+    def forward(self, past):
+        if not self.marker.exists():
+            self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().forward(past)
 
 
 class Damped(Backbone):

@@ -11,7 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from revin_forecast.utils.parallel.engine import WorkerLostError, WorkerOverdueError
+from revin_forecast.utils.parallel.engine import (
+    SpoiledWorkerError,
+    WorkerLostError,
+    WorkerOverdueError,
+)
 from revin_forecast.utils.parallel.pool import ProcessPool
 from revin_forecast.utils.parallel.pool_task import PoolStoppedError, PoolUnusableError
 from tests.support.limits import HANG_SECONDS
@@ -46,6 +50,8 @@ def run_task(task, report):
             report(value)
     elif kind == "raise":
         raise UnrestorableError("a", "b")
+    elif kind == "spoil":
+        raise SpoiledWorkerError(str(os.getpid()))
     elif kind == "lambda":
         return lambda: None
     return os.getpid()
@@ -135,6 +141,18 @@ def test_each_failure_belongs_to_its_task():
         assert isinstance(result, int)
         with pytest.raises((AttributeError, pickle.PicklingError)):
             pool.submit(lambda: None)
+
+
+def test_a_process_that_a_task_has_spoiled_runs_no_other():
+    with open_pool(1) as pool:
+        submitted = [pool.submit(task) for task in ("work", ("spoil",), "work", "work")]
+        first, spoiled, *others = (
+            task.exception(HANG_SECONDS) or task.result() for task in submitted
+        )
+        assert isinstance(spoiled, SpoiledWorkerError)
+        assert str(spoiled).startswith(str(first))
+        assert len(set(others)) == 1
+        assert first not in others
 
 
 def test_a_limit_set_for_an_event_kills_the_process():
