@@ -50,15 +50,15 @@ def leaderboard(panels: Sequence[Panel]) -> pd.DataFrame:
     """
     if not panels:
         return pd.DataFrame(columns=LEADERBOARD_COLUMNS)
-    reasons = judge_skill(panels)
-    ranks = {column: rank_column(panels, column, reasons) for column in PLACEMENTS}
+    reasons = {column: judge_skill(panels, column) for column in PLACEMENTS}
+    ranks = {column: rank_column(panels, column, reasons[column]) for column in PLACEMENTS}
     rows = []
     for number, model in enumerate(panels[0].models):
         for column in PLACEMENTS:
             row = _leaderboard_row(panels, number, column)
             row |= {name: values[number] for name, values in ranks[column].items()}
             if model.role == "model" and np.isfinite(row["mase"]):
-                row["note"] = "; ".join(filter(None, (row["note"], reasons[number])))
+                row["note"] = "; ".join(filter(None, (row["note"], reasons[column][number])))
             rows.append(row)
     return pd.DataFrame(rows, columns=LEADERBOARD_COLUMNS)
 
