@@ -201,7 +201,7 @@ def test_other_dynamics_with_the_same_marginals_are_a_shift(random):
         assert count_floors(values) > 10
 
 
-@pytest.mark.parametrize("lookback", [24, 96])
+@pytest.mark.parametrize("lookback", [24, pytest.param(96, marks=pytest.mark.slow)])
 def test_stationary_splits_are_no_shift(lookback):
     """One in fifty may be: a floor is an estimate, too."""
     noise = np.random.default_rng(0).normal(size=(6500, 50))

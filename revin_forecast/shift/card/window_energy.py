@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from revin_forecast.shift.card.energy_distance import instance_normalize, sample_starts
+from revin_forecast.shift.card.energy_distance import instance_normalize
 
-TYPICAL_WINDOWS = 800
-"""Windows of a long part. There are more where they would otherwise leave out rows."""
+TYPICAL_WINDOWS = 400
+"""Windows of a part. There are more where they would otherwise leave out rows."""
+
+GOLDEN_RATIO = (1 + 5**0.5) / 2
 
 BLOCK_WINDOWS = 4
 """Look-backs in a block of training rows; rows of different blocks hardly depend on each other."""
@@ -17,7 +19,7 @@ BLOCK_RANGE = (8, 64)
 """Fewest and most blocks; fewer only where a block would be shorter than a look-back."""
 
 SPLIT_COUNT = 200
-"""Random splits of the blocks for the floor."""
+"""Random picks of blocks for the floor."""
 
 GRID_POINTS = 256
 """Quantiles at which the splits' distributions are compared."""
@@ -45,12 +47,12 @@ def measure_window_energy(train: np.ndarray, test: np.ndarray, lookback: int) ->
     two: in 96 dimensions all windows are about equally far apart, and the noise of the level hides
     the rest.
 
-    Sampling alone makes a distance above 0. How much is estimated by splitting blocks of the
-    training rows at random, a part as long as test against the rest. The mean over the splits is
-    subtracted, so a distance may be negative. The floor is 1.5 times their deviation, as they are
-    skewed, and at least 0.75 times their mean, as few blocks make a deviation uncertain. The first
-    half against the second would not do: in data of one year that is winter against summer, and a
-    trend in training would hide a trend after it.
+    Sampling alone makes a distance above 0. How much is estimated from the training rows, by blocks
+    picked at random from all over them against the rest. The mean over many picks is subtracted, so
+    a distance may be negative. The floor is 1.5 times their deviation, as they are skewed, and at
+    least 0.75 times their mean, as few blocks make a deviation uncertain. The first half against
+    the second would not do: in data of one year that is winter against summer, and a trend in
+    training would hide a trend after it.
 
     Args:
         train: training rows (time,); NaN is unobserved.
@@ -66,8 +68,7 @@ def measure_window_energy(train: np.ndarray, test: np.ndarray, lookback: int) ->
         max(low, min(high, len(train) // (BLOCK_WINDOWS * lookback))), len(train) // lookback
     )
     parts = np.array_split(train, max(count, 1))
-    # Another seed for each block, so that not all have their windows at the same places.
-    blocks = [_cut_windows(part, lookback, len(train), seed) for seed, part in enumerate(parts, 1)]
+    blocks = [_cut_windows(part, lookback, len(train)) for part in parts]
     blocks = [block for block in blocks if len(block)]
     after = _cut_windows(test, lookback, len(test))
     if min(len(blocks), len(after)) < 2:
@@ -123,20 +124,22 @@ def scalar_energy_distance(first: np.ndarray, second: np.ndarray) -> float:
     return 2 * float(steps[order].cumsum()[:-1] ** 2 @ np.diff(values[order]))
 
 
-def _cut_windows(rows: np.ndarray, lookback: int, part_rows: int, seed: int = 0) -> np.ndarray:
-    """Return overlapping windows (windows, lookback) that are at least half observed.
+def _cut_windows(rows: np.ndarray, lookback: int, part_rows: int) -> np.ndarray:
+    """Return windows (windows, lookback) all over the rows that are at least half observed.
 
     Args:
         rows: (time,) rows of a block.
         lookback: steps of a window.
         part_rows: rows of the part that the block belongs to; they decide how windows overlap.
-        seed: random seed of their starts.
     """
     if len(rows) < lookback:
         return np.empty((0, lookback))
-    stride = max(1, lookback // 4, min(lookback, part_rows // TYPICAL_WINDOWS))
-    windows = sliding_window_view(rows, lookback)
-    windows = windows[sample_starts(len(windows), max(1, len(windows) // stride), seed)]
+    all_windows = sliding_window_view(rows, lookback)
+    stride = max(1, min(lookback, part_rows // TYPICAL_WINDOWS))
+    number = np.arange(max(1, len(all_windows) // stride))
+    # One from each stretch. Multiples of the golden ratio spread evenly over the places in it, and
+    # so over the phases of any season (Weyl, 1916); equal steps could all have the same phase.
+    windows = all_windows[((number + number * GOLDEN_RATIO % 1) * stride).astype(int)]
     return windows[np.isfinite(windows).mean(axis=1) >= 0.5]
 
 
@@ -169,13 +172,18 @@ def _measure(
 def _draw_splits(blocks: int, share: float) -> tuple[np.ndarray, float]:
     """Return random sets of blocks (splits, blocks), and a factor for their distances.
 
+    A set has one of each few neighbours, so that slow moves within training do not count as noise.
     A distance without a shift is proportional to 1 / rows + 1 / rows of the two parts. The factor
     is what the rows of training and test would have by what those of the splits have.
     """
     picked = int(np.clip(round(share * blocks), 1, blocks // 2))
-    order = np.random.default_rng(0).random((SPLIT_COUNT, blocks)).argsort(axis=1)
+    random = np.random.default_rng(0).random((SPLIT_COUNT, blocks))
+    is_picked = np.zeros(random.shape, bool)
+    for group in np.array_split(np.arange(blocks), picked):
+        chosen = group[random[:, group].argmax(axis=1)]
+        is_picked[np.arange(SPLIT_COUNT), chosen] = True
     part = picked / blocks
-    return order < picked, (1 + 1 / share) / (1 / part + 1 / (1 - part))
+    return is_picked, (1 + 1 / share) / (1 / part + 1 / (1 - part))
 
 
 def _split_distances(values: np.ndarray, blocks: np.ndarray, is_picked: np.ndarray) -> np.ndarray:
