@@ -80,6 +80,8 @@ class ShiftDataset:
     """Steps of one season; 1 without a season."""
     process: Process | None = None
     """The process that generated synthetic values, in the units of `values`."""
+    has_independent_parts: bool = False
+    """Whether training, validation and test are separate blocks, not one series."""
     cache: dict[Any, np.ndarray] = field(default_factory=dict, repr=False)
     """Random draws and other arrays that are computed once; filled by `cached`."""
 
@@ -97,6 +99,13 @@ class ShiftDataset:
     def steps(self) -> int:
         """Rows from the first test look-back to the end."""
         return len(self.values) - self.start
+
+    @property
+    def validation_rows(self) -> tuple[int, int]:
+        """First row of the first validation look-back, and the end of the validation rows."""
+        if self.has_independent_parts:
+            return self.train, self.start
+        return max(0, self.train - self.lookback), self.start + self.lookback
 
     @property
     def train_values(self) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Measure a trained model in one cell, with errors pulled back to the clean data."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,34 +9,31 @@ import torch
 from torch import nn
 
 from revin_forecast.errors import InputError
-from revin_forecast.shift.dataset import MIN_SCALE, ShiftDataset, horizon_mean, observed_mean
+from revin_forecast.shift.dataset import MIN_SCALE, ShiftDataset, observed_mean
+from revin_forecast.shift.measuring.calibration import (
+    MAX_WINDOWS,
+    MIN_WINDOWS,
+    UNKNOWN_RADII,
+    Calibration,
+    best_factors,
+    conformal_radii,
+)
 from revin_forecast.shift.measuring.cell import Cell
+from revin_forecast.shift.measuring.cell_errors import CellErrors, compute_errors
+from revin_forecast.shift.measuring.interval_scores import QUANTILE_LEVELS
 from revin_forecast.shift.measuring.oracle import oracle_error
 from revin_forecast.shift.measuring.windows import (
     ShiftedWindows,
-    clean_targets,
     clean_windows,
+    forecast_quantiles,
     forecast_windows,
     shifted_windows,
+    validation_windows,
 )
 from revin_forecast.shift.statistics import log_ratio_interval
 
 TAIL_SHARE = 0.1
 """Share of the windows in the tail whose mean error is the conditional value at risk."""
-
-
-@dataclass(frozen=True, eq=False)
-class CellErrors:
-    """A model's errors in the windows of a cell."""
-
-    mase: np.ndarray
-    """(windows, channels) mean |e| over the horizon in units of the naive training error."""
-    window_errors: np.ndarray
-    """(windows,) float32 mean of `mase` over the channels."""
-    metrics: dict[str, float]
-    """The other metrics of the cell, by column."""
-    restored_forecasts: np.ndarray
-    """(windows, horizon, channels) forecasts, pulled back if the shift has an inverse."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +43,8 @@ class CellResult:
     row: dict[str, Any]
     window_errors: np.ndarray
     """(windows,) float32."""
+    blocks: dict[str, np.ndarray] = field(default_factory=dict)
+    """As in `CellErrors`."""
 
 
 class Evaluator:
@@ -72,8 +71,15 @@ class Evaluator:
         # A block spans a window or a season, whichever is longer, as overlapping windows have
         # correlated errors.
         self.block_length = -(-max(dataset.width, dataset.season) // stride)
+        # Channels without a scale are left out and counted: a clipped one would dominate the mean.
+        if not dataset.has_scale.any():
+            raise InputError("no channel has a naive training error above 0, so there is no MASE.")
         windows = clean_windows(dataset, stride, dtype)
-        self.clean_errors = self._compute_errors(windows)
+        radii = self._calibrate_radii(len(windows.past))
+        forecasts, quantiles = self._forecast(windows)
+        factors = best_factors(forecasts, windows.targets)
+        self.calibration = Calibration(radii, factors, self.block_length)
+        self.clean_errors = compute_errors(dataset, self.calibration, windows, forecasts, quantiles)
         if len(windows.past) == 1:
             self.block_length = 1  # the replicates are channels, which do not overlap
 
@@ -89,7 +95,8 @@ class Evaluator:
             clean = self.clean_errors.window_errors
             oracle = oracle_error(self.dataset, None, self.stride)
             metrics = self._cell_metrics(self.clean_errors, clean, oracle) | {"displacement": 0.0}
-            return [CellResult({"shift": "none", "arm": "", "knob": 0.0, **metrics}, clean)]
+            labels = {"shift": "none", "arm": "", "knob": 0.0}
+            return [CellResult(labels | metrics, clean, self.clean_errors.blocks)]
         windows = shifted_windows(self.dataset, cell, self.stride, self.dtype)
         if not len(windows.past):
             raise InputError("no window remains: the shift needs more rows than the test part has.")
@@ -105,7 +112,7 @@ class Evaluator:
             "knob": float(cell.shift.knobs[cell.severity]),
             "displacement": windows.displacement,
         }
-        return [CellResult(labels | metrics, errors.window_errors)]
+        return [CellResult(labels | metrics, errors.window_errors, errors.blocks)]
 
     def _matching_clean_errors(self, windows: ShiftedWindows) -> np.ndarray:
         """Return the clean errors of the windows that hold the same data."""
@@ -114,34 +121,30 @@ class Evaluator:
         return self.clean_errors.window_errors[windows.clean_indices]
 
     def _compute_errors(self, windows: ShiftedWindows) -> CellErrors:
-        forecast = forecast_windows(self.model, windows.past)
-        if not np.isfinite(forecast).all():
-            bad = int((~np.isfinite(forecast)).any(axis=(1, 2)).sum())
-            raise InputError(f"{bad} of {len(forecast)} forecasts contain NaN or infinity.")
-        raw = forecast - windows.targets
-        # Without an inverse, or with a clean truth, the raw error is the error already.
-        restored, error = forecast, raw
-        if windows.restore is not None and windows.has_shifted_targets:
-            restored = windows.restore(forecast)
-            error = restored - clean_targets(self.dataset, windows.starts)
-        used = self.dataset.has_scale
-        # Channels without a scale are left out and counted: a clipped one would dominate the mean.
-        if not used.any():
-            raise InputError("no channel has a naive training error above 0, so there is no MASE.")
-        mase = self.dataset.scale_errors(error)
-        square = np.sqrt(horizon_mean(np.square(error)))[:, used] / self.dataset.naive_rmse[used]
-        # With a single window the channels are the replicates.
-        by_window = mase[0] if len(mase) == 1 else observed_mean(mase, axis=1)
-        by_window = by_window.astype(np.float32)
-        metrics = {
-            "mase_pb": float(observed_mean(by_window.astype(np.float64))),
-            "mase_pb_median": float(np.median(observed_mean(mase, axis=0))),
-            "rmsse_pb": float(observed_mean(square)),
-            "mse_raw": float(observed_mean(np.square(raw))),
-            "mae_raw": float(observed_mean(np.abs(raw))),
-            "n_excl_channels": int((~used).sum()),
-        }
-        return CellErrors(mase, by_window, metrics, restored)
+        forecasts, quantiles = self._forecast(windows)
+        return compute_errors(self.dataset, self.calibration, windows, forecasts, quantiles)
+
+    def _calibrate_radii(self, test_windows: int) -> np.ndarray:
+        """Return the half widths of intervals from the clean validation windows."""
+        # No more than there are to score: the forecasts of some models take long.
+        most = min(MAX_WINDOWS, max(MIN_WINDOWS, test_windows))
+        windows = validation_windows(self.dataset, most, self.dtype)
+        if windows is None:
+            return UNKNOWN_RADII
+        forecasts, _ = self._forecast(windows)
+        return conformal_radii(forecasts, windows.targets)
+
+    def _forecast(self, windows: ShiftedWindows) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the forecasts, and the quantiles of a model that has `QUANTILE_LEVELS`."""
+        quantiles = forecast_quantiles(self.model, windows.past, QUANTILE_LEVELS)
+        if quantiles is None:
+            forecasts = forecast_windows(self.model, windows.past)
+        else:
+            forecasts = quantiles[..., QUANTILE_LEVELS.index(0.5)]
+        if not np.isfinite(forecasts.sum()):
+            bad = int((~np.isfinite(forecasts)).any(axis=(1, 2)).sum())
+            raise InputError(f"{bad} of {len(forecasts)} forecasts contain NaN or infinity.")
+        return forecasts, quantiles
 
     def _cell_metrics(
         self, errors: CellErrors, clean_errors: np.ndarray, oracle: float
@@ -170,8 +173,9 @@ class Evaluator:
 
     def _equivariance_gap(self, errors: CellErrors) -> float:
         """Return mean |f(Tx) - T f(x)| / (a q), computed between the pulled-back forecasts."""
-        gap = errors.restored_forecasts - self.clean_errors.restored_forecasts
-        return float(self.dataset.scale_errors(gap).mean())
+        # The truth is the same, so the gap of the forecasts is that of the errors.
+        gap = errors.errors - self.clean_errors.errors
+        return float(observed_mean(self.dataset.scale_errors(gap)))
 
     def _measure_deciles(self) -> list[CellResult]:
         """Return the clean error by deciles of the windows' distance from the training rows."""

@@ -79,7 +79,7 @@ def _shift_clean_forecasts(
     evaluator: Evaluator, windows: ShiftedWindows, shift: Shift
 ) -> np.ndarray:
     """Return the forecasts of the clean windows, shifted like the truth."""
-    clean = evaluator.clean_errors.restored_forecasts[windows.clean_indices]
+    clean = evaluator.clean_errors.forecasts[windows.clean_indices]
     if windows.restore is None or not windows.has_shifted_targets:
         return clean
     if not isinstance(shift, AffineShift):

@@ -1,15 +1,17 @@
 """Windows of the data before and after a shift, as few large arrays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
+from revin_forecast.errors import InputError
+from revin_forecast.models.quantiles import predict_quantiles
 from revin_forecast.shift.dataset import ShiftDataset, observed_mean
 from revin_forecast.shift.measuring.cell import Cell
-from revin_forecast.shift.shift import ShiftOnset
+from revin_forecast.shift.shift import AffineShift, ShiftOnset
 from revin_forecast.utils.shapes import Past
 
 MAX_BATCH_BYTES = 4 * 2**20
@@ -32,6 +34,12 @@ class ShiftedWindows:
     """Root mean square of the change, in training deviations."""
     restore: Callable[[np.ndarray], np.ndarray] | None = None
     """Pulls forecasts back to the clean data; None: the shift has no inverse."""
+    gain: np.ndarray | None = None
+    """Broadcastable to the targets: the inverse of the shift divides errors by it. None if there is
+    no such inverse, or the factor is 1."""
+    has_curved_inverse: bool = False
+    """Whether the inverse is no gain and offset, so that errors can't be pulled back by themselves.
+    """
     has_shifted_targets: bool = True
     """Whether the truth differs from the clean truth."""
 
@@ -47,6 +55,27 @@ def clean_windows(
     """Return the windows of the clean data."""
     starts = window_starts(dataset, stride)
     view = _window_view(dataset.values[dataset.start :], dataset.width, stride)
+    past, truth = _lookback_tensor(view, dataset.lookback, dtype), view[:, dataset.lookback :]
+    return ShiftedWindows(past, truth, starts, np.arange(len(starts)), 0.0)
+
+
+def validation_windows(
+    dataset: ShiftDataset, most: int, dtype: torch.dtype = torch.float32
+) -> ShiftedWindows | None:
+    """Return evenly spaced windows whose horizons are validation rows; None if there is no room.
+
+    Args:
+        dataset: the data.
+        most: largest number of windows.
+        dtype: dtype of the look-backs.
+    """
+    first, end = dataset.validation_rows
+    count = end - first - dataset.width + 1
+    if count < 1:
+        return None
+    stride = -(-count // most)
+    view = _window_view(dataset.values[first:end], dataset.width, stride)
+    starts = first + stride * np.arange(len(view))
     past, truth = _lookback_tensor(view, dataset.lookback, dtype), view[:, dataset.lookback :]
     return ShiftedWindows(past, truth, starts, np.arange(len(starts)), 0.0)
 
@@ -96,8 +125,9 @@ def shifted_windows(
     past, truth = _lookback_tensor(view, lookback, dtype), view[:, lookback:]
     displacement = _root_mean_square(shifted - dataset.values[dataset.start :])
     rows = starts[:, None] + np.arange(lookback, dataset.width)
-    restore = _make_restore(dataset, cell, ShiftOnset(rows, rows - dataset.start))
-    return ShiftedWindows(past, truth, starts, partner, displacement, restore)
+    onset = ShiftOnset(rows, rows - dataset.start)
+    inverse = _make_inverse(dataset, cell, onset)
+    return ShiftedWindows(past, truth, starts, partner, displacement, *inverse)
 
 
 def _transition_windows(
@@ -111,29 +141,41 @@ def _transition_windows(
     starts = starts[onsets + reach < len(dataset.values)]
     onset = ShiftOnset.from_windows(dataset, starts, cell.age)
     view = shift.apply_severity(dataset, onset, cell.severity, cell.seed)
-    displacement = _root_mean_square(view - dataset.values[onset.rows])
+    clean = _window_view(dataset.values[dataset.start :], dataset.width, stride)[: len(starts)]
+    displacement = _root_mean_square(view - clean)
     future = ShiftOnset(onset.rows[:, dataset.lookback :], onset.elapsed[..., dataset.lookback :])
     past, truth = _lookback_tensor(view, dataset.lookback, dtype), view[:, dataset.lookback :]
-    restore = _make_restore(dataset, cell, future)
-    return ShiftedWindows(past, truth, starts, np.arange(len(starts)), displacement, restore)
+    inverse = _make_inverse(dataset, cell, future)
+    numbers = np.arange(len(starts))
+    return ShiftedWindows(past, truth, starts, numbers, displacement, *inverse)
 
 
-def _make_restore(
+def _make_inverse(
     dataset: ShiftDataset, cell: Cell, onset: ShiftOnset
-) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Return the inverse of a shift over the windows' horizons; None if it has none."""
+) -> tuple[Callable[[np.ndarray], np.ndarray] | None, np.ndarray | None, bool]:
+    """Return restore, gain and has_curved_inverse over the windows' horizons, all after the onset.
+
+    The inverse of x' = gain x + offset maps an error e' of shifted data to e' / gain.
+    """
     shift = cell.shift
     assert shift is not None
-    zeros = np.zeros((*onset.rows.shape, dataset.channels))
-    if shift.restore(dataset, onset, cell.severity, zeros, cell.seed) is None:
-        return None
 
     def restore(forecast: np.ndarray) -> np.ndarray:
         restored = shift.restore(dataset, onset, cell.severity, forecast, cell.seed)
         assert restored is not None
         return restored
 
-    return restore
+    if cell.severity == 0:
+        return restore, None, False
+    # A subclass may have another inverse than that of its gain and offset.
+    if isinstance(shift, AffineShift) and type(shift).restore is AffineShift.restore:
+        rng = dataset.random_generator(shift.name, cell.seed)
+        gain, _ = shift.gain_and_offset(dataset, onset, shift.knobs[cell.severity], rng)
+        return restore, None if (gain == 1).all() else gain, False
+    zeros = np.zeros((*onset.rows.shape, dataset.channels))
+    if shift.restore(dataset, onset, cell.severity, zeros, cell.seed) is None:
+        return None, None, False
+    return restore, None, True
 
 
 @torch.inference_mode()
@@ -142,6 +184,24 @@ def forecast_windows(model: nn.Module, past: Past) -> np.ndarray:
     # By bytes, not by windows: windows differ in length and channels between suites.
     size = max(1, MAX_BATCH_BYTES // max(1, past[:1].nbytes))
     parts = [model(past[first : first + size]) for first in range(0, len(past), size)]
+    return torch.cat(parts).double().numpy()
+
+
+@torch.inference_mode()
+def forecast_quantiles(model: nn.Module, past: Past, levels: Sequence[float]) -> np.ndarray | None:
+    """Return a model's own quantiles (windows, horizon, channels, levels) float64.
+
+    None for a model of points, and for one that was trained on other levels.
+    """
+    trained: Sequence[float] = getattr(model, "levels", ())
+    if not trained:
+        return None
+    size, parts = max(1, MAX_BATCH_BYTES // max(1, past[:1].nbytes)), []
+    for first in range(0, len(past), size):
+        try:
+            parts.append(predict_quantiles(model, past[first : first + size], levels))
+        except InputError:  # it lacks a level
+            return None
     return torch.cat(parts).double().numpy()
 
 
@@ -159,4 +219,8 @@ def _lookback_tensor(view: np.ndarray, lookback: int, dtype: torch.dtype) -> Pas
 
 
 def _root_mean_square(values: np.ndarray) -> float:
+    flat = values.reshape(-1)
+    total = float(flat @ flat)  # without an array of the squares
+    if np.isfinite(total):
+        return float(np.sqrt(total / len(flat)))
     return float(np.sqrt(observed_mean(np.square(values))))

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from revin_forecast.shift.measuring.cell import Cell
-from revin_forecast.shift.runner.run_folder import CellEntry, decode_array
+from revin_forecast.shift.measuring.interval_scores import INTERVAL_METRICS, OWN_PREFIX
+from revin_forecast.shift.runner.error_arrays import ErrorArrays
+from revin_forecast.shift.runner.run_folder import CellEntry
 from revin_forecast.shift.runner.store import StoredRun
 from revin_forecast.shift.suite.dataset_config import LEVEL_DEPENDENT
 from revin_forecast.shift.suite.fingerprint import fingerprint
@@ -20,6 +22,8 @@ from revin_forecast.utils.files import atomic_write
 METRIC_COLUMNS = (
     "mase_pb",
     "mase_pb_median",
+    "mase_undamped",
+    "undamping",
     "rmsse_pb",
     "mse_raw",
     "mae_raw",
@@ -31,6 +35,8 @@ METRIC_COLUMNS = (
     "ci_hi",
     "oracle",
     "regret",
+    *INTERVAL_METRICS,
+    *(OWN_PREFIX + name for name in INTERVAL_METRICS),
 )
 COUNT_COLUMNS = ("n_windows", "n_excl_channels", "block_len")
 RUN_COLUMNS = ("run_key", "dataset", "backbone", "normalizer", "seed", "role")
@@ -113,15 +119,15 @@ def unmeasured_row(
 
 
 def cell_rows(
-    cell: Cell, common: Mapping[str, Any], entry: CellEntry, window_errors: dict[str, np.ndarray]
+    cell: Cell, common: Mapping[str, Any], entry: CellEntry, errors: ErrorArrays
 ) -> Iterator[dict[str, Any]]:
-    """Yield a cell's entry as rows, and store the errors of its windows by key.
+    """Yield a cell's entry as rows, and store its errors by key.
 
     Args:
         cell: the planned cell.
         common: columns of its run.
         entry: its recorded entry.
-        window_errors: filled with cell_key -> (windows,) float32.
+        errors: receives the errors.
     """
     if entry["status"] != "done":
         yield unmeasured_row(cell, common, entry["error"], entry["key"], entry["status"])
@@ -129,8 +135,7 @@ def cell_rows(
     for number, row in enumerate(entry["rows"]):
         # Deciles share their cell's entry, so each gets a derived key.
         key = entry["key"] if len(entry["rows"]) == 1 else fingerprint([entry["key"], number])
-        metrics = {name: value for name, value in row.items() if name != "windows"}
-        window_errors[key] = decode_array(row["windows"])
+        metrics = errors.take(key, row)
         yield {
             **common,
             **_cell_labels(cell),
@@ -201,10 +206,15 @@ class CompiledResults:
     costs: pd.DataFrame
     cells: pd.DataFrame
     examples: pd.DataFrame
-    window_errors: dict[str, np.ndarray] = field(default_factory=dict)
-    """(windows,) float32 errors by cell_key."""
+    errors: ErrorArrays = field(default_factory=ErrorArrays)
+    """Errors of the windows, blocks and channels of each cell."""
     missing_cells: int = 0
     """Planned cells without a result."""
+
+    @property
+    def window_errors(self) -> dict[str, np.ndarray]:
+        """(windows,) float32 errors by cell_key."""
+        return self.errors.windows
 
 
 def compile_results(runs: Sequence[StoredRun]) -> CompiledResults:
@@ -234,7 +244,7 @@ def compile_results(runs: Sequence[StoredRun]) -> CompiledResults:
             elif key not in entries:
                 results.missing_cells += 1
             else:
-                rows += cell_rows(cell, common, entries[key], results.window_errors)
+                rows += cell_rows(cell, common, entries[key], results.errors)
                 examples += [common | example for example in entries[key].get("examples", ())]
     results.runs = pd.DataFrame(run_rows).assign(schema_version=TABLES_SCHEMA)
     results.costs = pd.DataFrame(costs).assign(schema_version=TABLES_SCHEMA)

@@ -127,4 +127,5 @@ def _to_json_row(result: CellResult) -> dict[str, Any]:
         name: float(value) if isinstance(value, np.floating) else value
         for name, value in result.row.items()
     }
-    return {**row, "windows": encode_array(result.window_errors)}
+    blocks = {name: encode_array(values) for name, values in result.blocks.items()}
+    return {**row, "windows": encode_array(result.window_errors), "blocks": blocks}

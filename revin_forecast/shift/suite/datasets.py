@@ -183,5 +183,6 @@ def _build_prepared(
         horizon=windows.horizon,
         season=season,
         process=process,
+        has_independent_parts=split.has_independent_parts,
     )
     return PreparedDataset(split, shift_dataset, *labels)
