@@ -128,6 +128,13 @@ DOT_PLOTS: dict[str, DotPlot] = {
         "seconds",
         log=True,
     ),
+    "shift_dated": DotPlot(
+        "{data}",
+        ("RevIN", "before", "LastValue"),
+        "error divided by that without normalizer",
+        log=True,
+        line=1,
+    ),
     "smoothing_check": DotPlot(
         "{data}: {method}",
         ("level", "slope", "season", "errors", "average"),
