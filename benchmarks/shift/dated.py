@@ -80,7 +80,7 @@ or its inverse).
   influenza data has too few rows after its date.
 * Catalogue, dates and windows were chosen before any ratio was seen, and none was dropped after.
 
-Repeat (with the extra `shift-data` installed) with
+The packages of the extra `shift-data` must be installed. Repeat with
 
     python -m benchmarks.shift.dated --data-dir DATA
 """

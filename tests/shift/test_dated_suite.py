@@ -9,6 +9,7 @@ import yaml
 from revin_forecast.data.catalog.dated.dated_shift import find_dated_shift, list_dated_shifts
 from revin_forecast.data.catalog.dated.load import load_dated_shift
 from revin_forecast.errors import InputError
+from revin_forecast.shift.aggregates.pairwise import PAIR_COLUMNS, pairwise_tests
 from revin_forecast.shift.runner.store import RunStore
 from revin_forecast.shift.suite.datasets import prepare_dataset
 from revin_forecast.shift.suite.suite_yaml import read_suite
@@ -65,3 +66,15 @@ def test_the_first_target_of_the_test_part_is_the_row_of_the_date(write_suite):
     assert times[first] == pd.Timestamp("2008-09-15")
     assert times[len(dataset.values) - 1] < pd.Timestamp("2010-09-15")
     assert dataset.train < first - dataset.lookback
+
+
+def test_shifts_of_one_file_count_once_in_tests_over_data_sets():
+    names = ["wti_kuwait", "wti_opec", "nile_dam", "ar", "sine", "co2", "stocks", "etth1"]
+    rows = [
+        ("RevIN", "Identity", "Ridge", "clean", name, value, value, value, "")
+        for name, value in zip(names, [9.0, -1.0, *[1.0] * 6], strict=True)
+    ]
+    (tested,) = pairwise_tests(pd.DataFrame(rows, columns=PAIR_COLUMNS)).itertuples()
+    assert tested.n_datasets == 7
+    # The oil price's 9 and -1 are one 4: all seven numbers are positive.
+    assert tested.p == pytest.approx(2 / 2**7)

@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from revin_forecast.data.catalog.dated.dated_shift import find_family
 from revin_forecast.shift.aggregates.estimates import add_interval, iter_groups, select_rows
 from revin_forecast.shift.aggregates.lacking import describe_lacking
 from revin_forecast.shift.aggregates.leaderboard import PLACEMENTS
@@ -66,7 +67,8 @@ def _ratio_figures(
 def pairwise_tests(ratios: pd.DataFrame) -> pd.DataFrame:
     """Test over data sets whether two normalizers differ, with one number a data set.
 
-    That number is the mean over backbones of `pairwise_ratios`. The test is Wilcoxon's two-sided
+    That number is the mean over backbones of `pairwise_ratios`; dated shifts of one file are one
+    family and count as one data set. The test is Wilcoxon's two-sided
     signed-rank test with Holm's adjustment over the pairs of a placement. There is no test below
     six data sets, where p could not be below .05, nor for a pair with a lacking ratio: it would
     rest on other data than the tests beside it. In the adjustment such a pair counts as p = 1.
@@ -81,7 +83,9 @@ def pairwise_tests(ratios: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for key, part in iter_groups(ratios, [*NORMALIZER_COLUMNS, "column"]):
         lacking = select_rows(part, part.log_ratio.isna())
-        means = part.groupby("dataset").log_ratio.mean().to_numpy()
+        # Dated shifts of one file are not independent: each family counts once.
+        families = [find_family(dataset) for dataset in part.dataset]
+        means = part.log_ratio.groupby(families).mean().to_numpy()
         if len(lacking):
             places = ", ".join(sorted(set(lacking.dataset)))
             note = f"no test: cells are lacking on {places}; the table of pairs names them"

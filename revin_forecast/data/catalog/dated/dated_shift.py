@@ -43,6 +43,8 @@ class DatedSource:
     origin: str
     """Content of the file and its source."""
     licence: str
+    caution: str
+    """Uses that the data do not permit."""
     package: str | None = None
     """Installed package that holds the file; None: the data folder."""
     is_shipped: bool = False
