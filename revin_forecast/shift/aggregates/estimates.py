@@ -51,7 +51,7 @@ def pool_estimates(estimates: Sequence[Estimate | None]) -> PooledEstimate:
 
 
 def mean_estimate(estimates: Sequence[Estimate | None]) -> Estimate | None:
-    """Return the mean of estimates, draw by draw; None without any, or if one is None."""
+    """Return the mean of estimates, draw by draw; None without any, or if one is missing."""
     known = [estimate for estimate in estimates if estimate is not None]
     if not known or len(known) < len(estimates):
         return None

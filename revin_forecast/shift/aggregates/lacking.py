@@ -27,7 +27,7 @@ def lacking_cells(panels: Sequence[Panel]) -> pd.DataFrame:
     """Return the cells that a model lacks, by data set and placement; empty if none.
 
     n_required counts the cells that the model needs there, what names their shifts. The rows of
-    `every model` count cells that all models failed in: they enter no figure of anybody.
+    `every model` count cells that all models failed in: they enter no figure.
     """
     rows: list[tuple[Any, ...]] = []
     for panel in panels:

@@ -71,11 +71,11 @@ def pairwise_tests(ratios: pd.DataFrame) -> pd.DataFrame:
     family and count as one data set. The test is Wilcoxon's two-sided
     signed-rank test with Holm's adjustment over the pairs of a placement. There is no test below
     six data sets, where p could not be below .05, nor for a pair with a lacking ratio: it would
-    rest on other data than the tests beside it. In the adjustment such a pair counts as p = 1.
+    rest on other data than the other tests. In the adjustment such a pair counts as p = 1.
 
     needed and detectable are from `power_analysis`: the data sets that a test of this family needs
-    to find the observed median with probability .8, and the log-ratio that it finds with the data
-    sets at hand.
+    to find the observed median with probability .8, and the log-ratio that it finds with these data
+    sets.
     """
     if not len(ratios):
         return pd.DataFrame(columns=TEST_COLUMNS)

@@ -14,18 +14,18 @@ MAX_EFFECT = 20.0
 
 
 class PowerAnalysis(NamedTuple):
-    """What a test needs, and what it can find."""
+    """The needs and the reach of a test."""
 
     needed: float
     """Units that the test needs to find the observed median; infinite above `MAX_UNITS`."""
     detectable: float
-    """Smallest |median| that the test finds with the units at hand; infinite if there is none."""
+    """Smallest |median| that the test finds with the units that there are; infinite if none."""
 
 
 def power_analysis(
     values: Float[np.ndarray, " units"], alpha: float = 0.05, power: float = 0.8, tests: int = 1
 ) -> PowerAnalysis:
-    """Return what a two-sided signed-rank test over such values needs and finds.
+    """Return the needs and the reach of a two-sided signed-rank test over such values.
 
     The values are taken as normal around their median with their own deviation. With several tests
     each is done at alpha / tests, the level of the first step of Holm's procedure: the result is
