@@ -1,5 +1,7 @@
 """Templates: no name, title or file name changes the structure of a page."""
 
+import base64
+import gzip
 import json
 import re
 from collections import Counter
@@ -47,6 +49,8 @@ class PageParser(HTMLParser):
         if self._inside[1].get("type") == "application/json":
             assert "<" not in data
             self.blocks.append(json.loads(data))
+        elif self._inside[1] == {"type": "application/gzip"}:
+            self.blocks.append(json.loads(gzip.decompress(base64.b64decode(data))))
         elif self._inside[0] not in ("script", "style"):
             self.texts.append(data)
 
