@@ -1,5 +1,6 @@
 """The Ray engines return the same results and shut down only the cluster they started."""
 
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from revin_forecast.shift.benchmark import ExecutionSettings, make_jobs
 from revin_forecast.shift.runner.results import compile_results
 from revin_forecast.shift.runner.run_jobs import run_jobs
 from revin_forecast.utils.parallel import make_engine
-from revin_forecast.utils.parallel.engine import Outcome
+from revin_forecast.utils.parallel.engine import Outcome, SpoiledWorkerError, WorkerLostError
 from revin_forecast.utils.parallel.inline import InlineEngine
+from tests.support.bad_tasks import end_badly
 from tests.support.limits import HANG_SECONDS
 from tests.support.shift_suites import make_small_suite
 
@@ -109,6 +111,17 @@ def test_ray_forecasts_are_bit_identical(monkeypatch):
     with pytest.raises(ValueError, match="invalid literal for int"):
         engine.map(int, ["1", "x"])
     assert ray.is_initialized()  # the cluster existed before
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("connection")
+def test_lost_and_spoiled_workers_run_no_other_task():
+    processes = {}
+    tasks = deque(["exit", "spoil", "work"])
+    outcomes = list(make_engine("ray").run(end_badly, tasks, processes.__setitem__))
+    errors = {outcome.task: type(outcome.error) for outcome in outcomes}
+    assert errors == {"exit": WorkerLostError, "spoil": SpoiledWorkerError, "work": type(None)}
+    assert len(set(processes.values())) == 3  # each task has reported its process
 
 
 def test_a_cluster_started_by_the_engine_is_shut_down(monkeypatch):
