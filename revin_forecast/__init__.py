@@ -10,5 +10,5 @@ __version__ = "0.1.0"
 
 __getattr__, __dir__, _names = attach_stub(__name__, __file__)
 # These are not public: only saved models and benchmark results refer to them by a name of the root.
-_others = {"Constant", "KnownEffects", "WeightedCombination"}
+_others = {"Constant", "Fracast", "KnownEffects", "WeightedCombination"}
 __all__ = sorted({*_names} - _others)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -88,4 +88,5 @@ from .parameters.weights import load_parameters as load_parameters
 from .parameters.weights import save_parameters as save_parameters
 from .selection.settings import SelectionSettings as SelectionSettings
 from .shift.measuring.baselines import Constant as Constant
+from .shift.measuring.fracast import Fracast as Fracast
 from .training.settings import TrainingSettings as TrainingSettings

@@ -217,7 +217,7 @@ def test_names_are_plain_data():
         "from revin_forecast import backbones, normalizers\n"
         "assert {'DLinear', 'RevIN', 'Forecaster'} <= {*revin_forecast.__all__}\n"
         "assert 'DLinear' in backbones.__all__ and 'RevIN' in normalizers.__all__\n"
-        "assert not {'Constant', 'KnownEffects', 'WeightedCombination'}"
+        "assert not {'Constant', 'Fracast', 'KnownEffects', 'WeightedCombination'}"
         " & {*revin_forecast.__all__}\n"
         "assert not {'torch', 'pandas', 'numpy'} & {*sys.modules}"
     )

@@ -73,7 +73,7 @@ def load_network() -> Any:
         InputError: the package is not installed.
     """
     try:
-        from fracast import FracastModel  # pyright: ignore[reportMissingImports]
+        from fracast import FracastModel  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
     except ImportError as error:
         raise InputError(
             "Fracast needs the package fracast. Install it with "

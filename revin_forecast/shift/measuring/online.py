@@ -6,10 +6,10 @@ readings are the wrong ones, as for a user; only the score knows the clean truth
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -151,3 +151,27 @@ def _forecast_with_solutions(
             refit_ridge(model, penalties, torch.from_numpy(latest.astype(np.float64)))
         parts.append(forecast_windows(model, stream.past[windows[0] : windows[-1] + 1]))
     return np.concatenate(parts)
+
+
+LEARNERS: tuple[type[OnlineLearner], ...] = (LevelAdaptation, ClosedFormUpdate, Refit)
+
+
+def find_learner(name: str) -> type[OnlineLearner]:
+    """Return the class of a learner's name in suites, one of `LEARNERS`."""
+    return next(learner for learner in LEARNERS if learner.name == name)
+
+
+def make_learner(name: str, fit: Mapping[str, Any], train_rows: int) -> OnlineLearner:
+    """Return a learner for a trained model.
+
+    Args:
+        name: level, update or refit.
+        fit: summary of the model's fit, which holds the penalties of a Ridge.
+        train_rows: number of training rows.
+    """
+    if name == LevelAdaptation.name:
+        return LevelAdaptation()
+    penalties = tuple(fit["penalties"])
+    if name == ClosedFormUpdate.name:
+        return ClosedFormUpdate(penalties)
+    return Refit(penalties, train_rows)

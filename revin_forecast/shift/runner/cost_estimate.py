@@ -126,7 +126,7 @@ def estimate_run(run: StoredRun) -> RunCost:
             cell
             for _, cell in run.cells
             if (cell.shift is not None and is_user_class(type(cell.shift)))
-            or exclusion_reason(cell, data.shift_dataset) is None
+            or exclusion_reason(run.planned, cell, data.shift_dataset) is None
         ]
         cell_seconds = forward + windows.targets.size * SECONDS_PER_VALUE + CELL_OVERHEAD_SECONDS
         training_seconds = _estimate_training_seconds(suite, model, data)

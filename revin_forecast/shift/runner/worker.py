@@ -73,7 +73,7 @@ def _is_excluded(run: StoredRun, key: str, cell: Cell) -> bool:
     """Record a cell that the data set can't have, so that the tables can state the reason."""
     status = "excluded"
     try:
-        reason = exclusion_reason(cell, run.dataset.shift_dataset)
+        reason = exclusion_reason(run.planned, cell, run.dataset.shift_dataset)
     except USER_ERRORS as error:  # of a user's own shift
         status, reason = "failed", format_error(error)
     if reason is not None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
-import numpy
+import numpy as np
 import torch
 
 import revin_forecast
@@ -15,6 +15,7 @@ from revin_forecast.normalizers import Identity, LastValue
 from revin_forecast.shift.dataset import ShiftDataset
 from revin_forecast.shift.measuring.baselines import Constant
 from revin_forecast.shift.measuring.cell import Cell, Placement
+from revin_forecast.shift.measuring.online import find_learner
 from revin_forecast.shift.processes import LevelDependent
 from revin_forecast.shift.shift import Shift
 from revin_forecast.shift.suite.datasets import PreparedDataset
@@ -36,12 +37,16 @@ from revin_forecast.shift.suite.training_length import lengthen_training
 from revin_forecast.training.model_config import ModelConfig
 from revin_forecast.training.settings import DEFAULT_QUANTILES, TrainingSettings
 
-Role = Literal["model", "reference", "zero-shot"]
-"""Role of a run in tables: a zero-shot reference was trained, but on no data of the suite."""
+Role = Literal["model", "reference", "zero-shot", "online"]
+"""Role of a run in tables: a zero-shot reference was trained, but on no data of the suite; an
+online one is a model that goes on learning in the test part."""
 TABLES_SCHEMA = 2
 """Version of the tables' columns."""
 NO_NORMALIZER = "reference"
 """Normalizer of the references in tables."""
+
+ONLINE_SUFFIX = ", online "
+"""Between the name of a backbone and that of its way to learn, in tables."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class PlannedRun:
     role: Role = "model"
     training: TrainingSettings | None = None
     """Training of its grid, if that differs from the suite's."""
+    learner: str = ""
+    """Way to go on learning in the test part; empty: the model stays as it was trained."""
 
     def make_training(self, suite: Suite) -> TrainingSettings:
         """Return the settings of the run's fit, with its seed."""
@@ -141,7 +148,11 @@ def _plan_model_runs(suite: Suite, dataset_config: DatasetConfig) -> Iterator[Pl
         if len(trainings[key]) > 1:
             name += _name_training(grid.training or suite.training, suite.training)
         names = name, normalizer_names[repr(normalizer)]
-        yield PlannedRun(dataset_config, backbone, normalizer, seed, names, training=grid.training)
+        run = PlannedRun(dataset_config, backbone, normalizer, seed, names, training=grid.training)
+        yield run
+        for learner in grid.online:
+            online_names = f"{name}{ONLINE_SUFFIX}{learner}", names[1]
+            yield replace(run, display_names=online_names, role="online", learner=learner)
 
 
 def _name_training(training: TrainingSettings, usual: TrainingSettings) -> str:
@@ -229,6 +240,7 @@ def run_config(suite: Suite, run: PlannedRun, data: PreparedDataset) -> dict[str
         dataset["process"] = {"path": public_name(type(process)), **to_plain(asdict(process))}
     windows = suite.windows_for(run.dataset_config)
     return {
+        **({"learner": run.learner} if run.learner else {}),
         "schema": RESULTS_SCHEMA,
         # The hash identifies the data, wherever their file is and however it is written.
         "dataset": dataset | {"file": None, "sha256": data.sha256},
@@ -249,7 +261,7 @@ def software_config(run: PlannedRun) -> dict[str, Any]:
             "normalizer": component_salt(run.normalizer),
             "revin_forecast": revin_forecast.__version__,
         },
-        "libraries": {"torch": torch.__version__, "numpy": numpy.__version__},
+        "libraries": {"torch": torch.__version__, "numpy": np.__version__},
     }
 
 
@@ -269,6 +281,13 @@ def cell_config(suite: Suite, cell: Cell) -> dict[str, Any]:
     }
 
 
-def exclusion_reason(cell: Cell, dataset: ShiftDataset) -> str | None:
-    """Return the reason why a data set can't be measured in a cell; None if it can."""
+def exclusion_reason(run: PlannedRun, cell: Cell, dataset: ShiftDataset) -> str | None:
+    """Return the reason why a run can't be measured in a cell; None if it can."""
+    if run.learner:
+        if cell.placement in ("transition", "horizon"):
+            return "online: the shift begins anew in each window, so there is no series to learn"
+        if find_learner(run.learner).needs_closed_form and (
+            cell.placement == "fill" or not np.isfinite(dataset.values).all()
+        ):
+            return f"online {run.learner}: the readings have gaps"
     return None if cell.shift is None else cell.shift.exclusion_reason(dataset)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from revin_forecast.backbones import Ridge
 from revin_forecast.errors import InputError, did_you_mean
 from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.shift.measuring.online import LEARNERS, find_learner
 from revin_forecast.shift.shift import Shift
 from revin_forecast.shift.suite.dataset_config import DatasetConfig
 from revin_forecast.shift.suite.names import check_distinct, find_names, name_shift
@@ -25,6 +27,8 @@ class ModelGrid:
     seeds: tuple[int, ...] = (0,)
     training: TrainingSettings | None = None
     """Training of these models; None: that of the suite."""
+    online: tuple[str, ...] = ()
+    """Ways to go on learning in the test part, each measured beside the models: level, ..."""
 
     def __post_init__(self):
         for name in ("backbones", "normalizers"):
@@ -32,6 +36,10 @@ class ModelGrid:
             shown = [module.call_expression for module in modules]
             check_distinct(f"models.{name}", map(repr, modules), shown)
         check_distinct("models.seeds", self.seeds)
+        if self.online:
+            check_distinct("models.online", self.online)
+        for name in self.online:
+            _check_learner(name, self.backbones)
         for seed in self.seeds:
             if check_count("a seed of models.seeds", seed, "seeds", 0) > MAX_SEED:
                 raise InputError(f"models.seeds are at most {MAX_SEED} but got {seed}. Pass 0.")
@@ -147,6 +155,23 @@ class Suite:
             windows,
             lookback=dataset_config.lookback or windows.lookback,
             horizon=dataset_config.horizon or windows.horizon,
+        )
+
+
+def _check_learner(name: str, backbones: Sequence[ModuleSpec]) -> None:
+    known = [learner.name for learner in LEARNERS]
+    if name not in known:
+        raise InputError(
+            f"models.online are among {', '.join(known)} but got {name!r}."
+            f"{did_you_mean(name, known)}"
+        )
+    trained = [
+        backbone.name for backbone in backbones if not issubclass(backbone.import_class(), Ridge)
+    ]
+    if trained and find_learner(name).needs_closed_form:
+        raise InputError(
+            f"models.online: {name} solves a Ridge again, but the grid has {', '.join(trained)}. "
+            "Put Ridge into a grid of its own, or go on learning the level only."
         )
 
 

@@ -13,6 +13,7 @@ from revin_forecast.backbones import Pretrained
 from revin_forecast.errors import InputError
 from revin_forecast.models.parse_module import ModuleKind, parse_module
 from revin_forecast.models.spec import ModuleSpec
+from revin_forecast.shift.measuring.fracast import Fracast
 from revin_forecast.shift.suite.datasets_yaml import parse_datasets
 from revin_forecast.shift.suite.shifts_yaml import parse_shifts
 from revin_forecast.shift.suite.suite import (
@@ -132,6 +133,7 @@ def _parse_grid(content: object, training: Mapping[str, Any]) -> ModelGrid:
         _parse_modules("normalizer", given["normalizers"]),
         tuple(seeds),
         own,
+        tuple(check_list(given.get("online", []), "models.online", "[level]")),
     )
 
 
@@ -152,7 +154,8 @@ def _name_class(module: Any) -> Any:
     """Return a class of Python, or a partial of one, as YAML names it."""
     if isinstance(module, type | functools.partial | ModuleSpec):
         return ModuleSpec.from_class(module).to_yaml()
-    return module
+    # Public, but not among the backbones, as its weights are in another package.
+    return f"revin_forecast.{module}" if module == Fracast.__name__ else module
 
 
 def _separate_zero_shot(
@@ -173,6 +176,8 @@ def _separate_zero_shot(
 
 
 def _is_zero_shot(backbone: ModuleSpec) -> bool:
-    """Return whether a backbone is the pretrained one, without training on the data."""
-    is_pretrained = issubclass(backbone.import_class(), Pretrained)
-    return is_pretrained and not backbone.parameters.get("trainable", False)
+    """Return whether a backbone was trained before, and is not trained on the data."""
+    kind = backbone.import_class()
+    if issubclass(kind, Pretrained):
+        return not backbone.parameters.get("trainable", False)
+    return getattr(kind, "is_zero_shot", False)
