@@ -13,6 +13,7 @@ from revin_forecast.shift.aggregates.effective_robustness import (
 from revin_forecast.shift.aggregates.lacking import lacking_cells
 from revin_forecast.shift.aggregates.leaderboard import leaderboard
 from revin_forecast.shift.aggregates.normalized_error import mean_corruption_error, normalized_error
+from revin_forecast.shift.aggregates.online import online_errors
 from revin_forecast.shift.aggregates.pairwise import pairwise_ratios, pairwise_tests
 from revin_forecast.shift.aggregates.panel import Panel
 from revin_forecast.shift.statistics import DEFAULT_RESAMPLES
@@ -31,6 +32,7 @@ __all__ = [
     "mean_corruption_error",
     "natural_shift_deciles",
     "normalized_error",
+    "online_errors",
     "pairwise_ratios",
     "pairwise_tests",
     "recovery_ages",
@@ -68,4 +70,5 @@ def aggregate_tables(
         "dataset_errors": dataset_errors(panels),
         "fills": fill_errors(panels),
         "lacking": lacking_cells(panels),
+        "online": online_errors(panels),
     }

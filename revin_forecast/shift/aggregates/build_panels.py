@@ -67,6 +67,9 @@ def _build_panel(
     failed_counts = np.zeros((len(plan.models), len(conditions)), dtype=int)
     is_failed = (cells.status == "failed").to_numpy()
     np.add.at(failed_counts, (model[is_failed], condition[is_failed]), 1)
+    excluded = np.zeros((len(plan.models), len(conditions)), dtype=bool)
+    is_excluded = (cells.status == "excluded").to_numpy()
+    excluded[model[is_excluded], condition[is_excluded]] = True
     is_model = np.array([key.role == "model" for key in plan.models])
     # Cells that references alone have done compare no models.
     judges = rows[is_model] if is_model.any() else rows
@@ -81,6 +84,7 @@ def _build_panel(
         plan.single_seed >= 0,
         required,
         failed_counts,
+        excluded,
         logs,
     )
 

@@ -66,6 +66,8 @@ class Panel:
     """Whether the cell enters the figures: some model has done it, with a seed that all have."""
     failed_counts: Int[np.ndarray, "models conditions"]
     """Failed cells over the seeds."""
+    excluded: Bool[np.ndarray, "models conditions"]
+    """Whether a model can't be measured there: an online one has no transitions."""
     bootstrap_logs: Float[np.ndarray, "cells resamples"]
     """Logarithms of each done cell's resampled mean error."""
 
@@ -123,7 +125,7 @@ class Panel:
 
     def lacking_counts(self, model: int) -> Int[np.ndarray, " conditions"]:
         """Return the number of required cells that a model has not done, by condition."""
-        is_lacking = self.required & (self.rows[model] < 0)
+        is_lacking = self.required & (self.rows[model] < 0) & ~self.excluded[model]
         return (
             is_lacking.any(axis=0).astype(int)
             if self.has_single_seed[model]

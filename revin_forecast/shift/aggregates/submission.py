@@ -1,0 +1,219 @@
+"""Compare the results of a suite with pinned ones, after a check that both measured the same.
+
+Pinned results are a JSON file: the settings of the suite, the digests of its data, the errors of
+the references, which nobody trains, and the errors of the models. A submission with other data,
+windows or shifts has other errors of the references, so it is refused.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from revin_forecast.errors import InputError
+from revin_forecast.shift.aggregates.leaderboard import PLACEMENTS
+from revin_forecast.shift.suite.fingerprint import fingerprint, shift_parameters
+from revin_forecast.shift.suite.plan import TABLES_SCHEMA
+from revin_forecast.shift.suite.suite import Suite
+
+TABLES = ("runs", "headline", "dataset_errors")
+"""Tables of a benchmark that are compared."""
+TOLERANCE = 1e-5
+"""Largest relative difference of a reference error: float32 sums differ between processors."""
+MAX_SHOWN = 3
+"""Differences that a message lists."""
+Tables = Mapping[str, pd.DataFrame]
+Pinned = dict[str, Any]
+
+
+def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the tables of a benchmark's folder that a comparison needs.
+
+    Raises:
+        InputError: the folder has no results, or those of an earlier version.
+    """
+    missing = [name for name in TABLES if not (folder / f"{name}.parquet").is_file()]
+    if missing:
+        raise InputError(
+            f"{folder} has no {missing[0]}.parquet, so it is not a benchmark's folder of results. "
+            "Pass the folder that `benchmark --out` wrote to."
+        )
+    tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+    schemas = {int(table.schema_version.iloc[0]) for table in tables.values() if len(table)}
+    if schemas != {TABLES_SCHEMA}:
+        raise InputError(
+            f"the tables in {folder} have schema {sorted(schemas)}, but this version reads "
+            f"{TABLES_SCHEMA}. Run the suite again; what is measured is kept."
+        )
+    return tables
+
+
+def describe_settings(suite: Suite) -> dict[str, Any]:
+    """Return what two suites must have in common for their errors to be comparable."""
+    windows, protocol = suite.windows, suite.protocol
+    return {
+        "lookback": windows.lookback,
+        "horizon": windows.horizon,
+        "stride": windows.stride,
+        "severities": list(protocol.severities),
+        "transition_severities": list(protocol.transition_severities),
+        "ages": list(protocol.ages),
+        "shift_seeds": list(protocol.shift_seeds),
+        "shifts": fingerprint([shift_parameters(shift) for shift in suite.shifts]),
+    }
+
+
+def pin_results(suite: Suite, tables: Tables) -> Pinned:
+    """Return the pinned results of a suite as plain values.
+
+    Args:
+        suite: the suite.
+        tables: its tables, see `TABLES`.
+    """
+    return {
+        "schema": TABLES_SCHEMA,
+        "suite": suite.name,
+        "settings": describe_settings(suite),
+        "datasets": _dataset_digests(tables["runs"]),
+        "references": [
+            {"dataset": dataset, "backbone": backbone, "column": column, "mase": error}
+            for (dataset, backbone, column), error in sorted(_reference_errors(tables).items())
+        ],
+        "models": _list_models(tables["headline"]),
+    }
+
+
+def read_pinned(path: Path) -> Pinned:
+    """Return the pinned results of a file.
+
+    Raises:
+        InputError: it is missing, or not such a file.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"there are no pinned results at {path}. docs/benchmarks/shift_quick/pinned.json of "
+            "the repository has those of configs/shift-quick.yaml."
+        )
+    try:
+        pinned = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not JSON: {error}") from error
+    keys = {"schema", "suite", "settings", "datasets", "references", "models"}
+    if not isinstance(pinned, dict) or not keys <= pinned.keys():
+        raise InputError(
+            f"{path} has no pinned results: those have {', '.join(sorted(keys))}. Pass the "
+            "pinned.json of a suite."
+        )
+    if pinned["schema"] != TABLES_SCHEMA:
+        raise InputError(
+            f"{path} has schema {pinned['schema']}, but this version reads {TABLES_SCHEMA}. Pass "
+            "the file of the version that measured the results."
+        )
+    return pinned
+
+
+def check_submission(pinned: Pinned, suite: Suite, tables: Tables) -> None:
+    """Check that a submission measured what was pinned: settings, data and reference errors.
+
+    Args:
+        pinned: pinned results.
+        suite: suite of the submission; its models may be others.
+        tables: its tables, see `TABLES`.
+
+    Raises:
+        InputError: something differs; the message names the first differences.
+    """
+    settings = describe_settings(suite)
+    problems = [
+        f"{name} is {settings[name]} instead of {value}"
+        if name != "shifts"
+        else "the shifts or their knobs are others"
+        for name, value in pinned["settings"].items()
+        if settings.get(name) != value
+    ]
+    digests = _dataset_digests(tables["runs"])
+    for name, digest in pinned["datasets"].items():
+        if name not in digests:
+            problems.append(f"the data set {name} is missing")
+        elif digests[name] != digest:
+            problems.append(f"the data set {name} has other values or another split")
+    problems += [f"the data set {name} is not pinned" for name in digests.keys() - pinned["datasets"]]
+    # Without these, every reference error differs, too.
+    problems = problems or _compare_references(pinned, tables)
+    if problems:
+        more = f", and {len(problems) - MAX_SHOWN} more" if len(problems) > MAX_SHOWN else ""
+        raise InputError(
+            f"the results can't be compared with the pinned ones of {pinned['suite']}: "
+            f"{'; '.join(problems[:MAX_SHOWN])}{more}. Copy the suite, change its models only, "
+            "and run it again."
+        )
+
+
+def _compare_references(pinned: Pinned, tables: Tables) -> list[str]:
+    measured = _reference_errors(tables)
+    problems = []
+    for row in pinned["references"]:
+        error = measured.get((row["dataset"], row["backbone"], row["column"]), math.nan)
+        if not math.isclose(error, row["mase"], rel_tol=TOLERANCE):
+            problems.append(
+                f"the {row['column']} error of {row['backbone']} on {row['dataset']} is "
+                f"{error:.6g} instead of {row['mase']:.6g}"
+            )
+    return problems
+
+
+def rank_models(pinned: Pinned, tables: Tables, column: str) -> list[dict[str, Any]]:
+    """Return the pinned and the submitted models by their undamped error in a column.
+
+    Models without skill over a constant forecast come last, as anybody can be robust without
+    forecasting. A submitted model of a pinned name replaces it.
+
+    Args:
+        pinned: pinned results.
+        tables: tables of the submission.
+        column: clean, steady, transition or observation.
+
+    Returns:
+        Mappings with place, backbone, normalizer, mase, undamped, and is_submitted.
+    """
+    submitted = _list_models(tables["headline"])
+    names = {(row["backbone"], row["normalizer"]) for row in submitted}
+    rows = [row | {"is_submitted": True} for row in submitted]
+    rows += [
+        row | {"is_submitted": False}
+        for row in pinned["models"]
+        if (row["backbone"], row["normalizer"]) not in names
+    ]
+    rows = [row for row in rows if row["column"] == column and row["mase"] is not None]
+    rows.sort(key=lambda row: (not row["skilled"], row["undamped"], row["mase"]))
+    return [{"place": place, **row} for place, row in enumerate(rows, start=1)]
+
+
+def _dataset_digests(runs: pd.DataFrame) -> dict[str, str]:
+    known = runs.loc[(runs.data_sha != "") & (runs.data_severity == 0)]
+    return dict(zip(known.dataset, known.data_sha, strict=True))
+
+
+def _reference_errors(tables: Tables) -> dict[tuple[str, str, str], float]:
+    errors = tables["dataset_errors"]
+    rows = errors.loc[(errors.role == "reference") & errors.mase.notna()]
+    keys = zip(rows.dataset, rows.backbone, rows.column, strict=True)
+    return dict(zip(keys, rows.mase.astype(float), strict=True))
+
+
+def _list_models(headline: pd.DataFrame) -> list[dict[str, Any]]:
+    models = headline.loc[(headline.role == "model") & headline.column.isin(PLACEMENTS)]
+    return [
+        {
+            "backbone": row.backbone,
+            "normalizer": row.normalizer,
+            "column": row.column,
+            "mase": None if math.isnan(row.mase) else float(row.mase),
+            "undamped": None if math.isnan(row.undamped) else float(row.undamped),
+            "skilled": bool(row.skilled),
+        }
+        for row in models.itertuples()
+    ]
