@@ -18,7 +18,15 @@ GROUPS = {
         *("demo", "forecast", "fit", "predict", "update", "explain", "export", "backtest"),
         "serve",
     ),
-    "Measure": ("evaluate", "sweep", "shift-card", "check", "benchmark", "benchmark merge"),
+    "Measure": (
+        "evaluate",
+        "sweep",
+        "shift-card",
+        "check",
+        "benchmark",
+        "benchmark merge",
+        "benchmark compare",
+    ),
     "Benchmark data": ("datasets", "datasets get"),
 }
 

@@ -38,9 +38,7 @@ def compare(
         results = submission.read_pinned(Path(pinned))
         tables = submission.read_tables(Path(out))
         submission.check_submission(results, parsed_suite, tables)
-        places = {
-            column: submission.rank_models(results, tables, column) for column in PLACEMENTS
-        }
+        places = {column: submission.rank_models(results, tables, column) for column in PLACEMENTS}
     if json:
         print_json({"suite": results["suite"], "pinned": pinned, "places": places})
         return

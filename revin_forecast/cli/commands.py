@@ -105,6 +105,9 @@ COMMANDS = {
         "benchmark:benchmark", "measure models under every shift, from a YAML suite", ("suite",)
     ),
     "benchmark merge": Command("benchmark:merge", "merge the shards of a benchmark", ("suite",)),
+    "benchmark compare": Command(
+        "benchmark_compare:compare", "place models among the pinned results of a suite", ("suite",)
+    ),
     "datasets": Command(
         "datasets:list_datasets", "list the benchmark data sets and which are available"
     ),

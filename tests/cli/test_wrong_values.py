@@ -26,6 +26,7 @@ CALLS = {
     "check": ["check", "RevIN"],
     "benchmark": ["benchmark", "suite.yaml"],
     "benchmark merge": ["benchmark", "merge", "suite.yaml"],
+    "benchmark compare": ["benchmark", "compare", "suite.yaml"],
     "datasets": ["datasets"],
     "datasets get": ["datasets", "get", "etth1"],
     "demo": ["demo"],
