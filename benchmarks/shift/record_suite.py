@@ -57,7 +57,7 @@ def record_suite(suite: Path, run: dict[str, Any], target: Path) -> None:
 
 def main() -> None:
     """Record the suite that the command line names."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Copy the results of a suite.")
     parser.add_argument("suite", type=Path, help="YAML file of the suite")
     parser.add_argument("run", type=Path, help="file with what benchmark --json printed")
     parser.add_argument("--out", type=Path, default=PAGES, help="folder of the records")

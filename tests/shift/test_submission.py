@@ -1,4 +1,4 @@
-"""Pinned results: a submission that measured something else is refused, and its models are placed."""
+"""Pinned results: another measurement is refused, and models get their places."""
 
 import json
 
@@ -78,7 +78,8 @@ def test_a_better_model_takes_the_first_place_and_replaces_its_pinned_self(table
     places = rank_models(pinned, {**tables, "headline": headline}, "steady")
     assert places[-1]["backbone"] == "mine", "robust, but without skill"
     own = rank_models(pinned, tables, "steady")
-    assert len(own) == 4 and all(row["is_submitted"] for row in own)
+    assert len(own) == 4
+    assert all(row["is_submitted"] for row in own)
 
 
 def test_the_command_prints_the_places(tables, tmp_path, capsys):

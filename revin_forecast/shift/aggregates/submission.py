@@ -140,7 +140,8 @@ def check_submission(pinned: Pinned, suite: Suite, tables: Tables) -> None:
             problems.append(f"the data set {name} is missing")
         elif digests[name] != digest:
             problems.append(f"the data set {name} has other values or another split")
-    problems += [f"the data set {name} is not pinned" for name in digests.keys() - pinned["datasets"]]
+    others = sorted(digests.keys() - pinned["datasets"].keys())
+    problems += [f"the data set {name} is not pinned" for name in others]
     # Without these, every reference error differs, too.
     problems = problems or _compare_references(pinned, tables)
     if problems:
