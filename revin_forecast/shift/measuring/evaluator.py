@@ -21,6 +21,7 @@ from revin_forecast.shift.measuring.calibration import (
 from revin_forecast.shift.measuring.cell import Cell
 from revin_forecast.shift.measuring.cell_errors import CellErrors, compute_errors
 from revin_forecast.shift.measuring.interval_scores import QUANTILE_LEVELS
+from revin_forecast.shift.measuring.online import OnlineLearner, Stream
 from revin_forecast.shift.measuring.oracle import oracle_error
 from revin_forecast.shift.measuring.windows import (
     ShiftedWindows,
@@ -56,6 +57,7 @@ class Evaluator:
         stride: steps between windows.
         resamples: draws of the block bootstrap.
         dtype: dtype of the look-backs that the model receives.
+        learner: way to go on learning in the test part; None: the model stays as it is.
     """
 
     def __init__(
@@ -65,9 +67,10 @@ class Evaluator:
         stride: int,
         resamples: int,
         dtype: torch.dtype = torch.float32,
+        learner: OnlineLearner | None = None,
     ):
         self.model, self.dataset, self.stride = model, dataset, stride
-        self.resamples, self.dtype = resamples, dtype
+        self.resamples, self.dtype, self.learner = resamples, dtype, learner
         # A block spans a window or a season, whichever is longer, as overlapping windows have
         # correlated errors.
         self.block_length = -(-max(dataset.width, dataset.season) // stride)
@@ -136,8 +139,13 @@ class Evaluator:
 
     def _forecast(self, windows: ShiftedWindows) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the forecasts, and the quantiles of a model that has `QUANTILE_LEVELS`."""
-        quantiles = forecast_quantiles(self.model, windows.past, QUANTILE_LEVELS)
-        if quantiles is None:
+        quantiles = None
+        if self.learner is not None and windows.readings is not None:
+            before = self.dataset.values[: self.dataset.start]
+            readings = np.concatenate([before, windows.readings])
+            stream = Stream(readings, windows.starts, windows.past, self.dataset.horizon)
+            forecasts = self.learner.forecast(self.model, stream)
+        elif (quantiles := forecast_quantiles(self.model, windows.past, QUANTILE_LEVELS)) is None:
             forecasts = forecast_windows(self.model, windows.past)
         else:
             forecasts = quantiles[..., QUANTILE_LEVELS.index(0.5)]

@@ -52,7 +52,7 @@ class OnlineLearner(ABC):
     name: ClassVar[str]
     """Name in suites and tables."""
     needs_closed_form: ClassVar[bool] = False
-    """Whether the backbone must be a Ridge, and the readings without gaps."""
+    """Whether the backbone must be a Ridge."""
 
     @abstractmethod
     def forecast(self, model: Reversible, stream: Stream) -> np.ndarray:
@@ -109,7 +109,10 @@ def trailing_errors(forecasts: np.ndarray, stream: Stream) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ClosedFormUpdate(OnlineLearner):
-    """Solve a Ridge again on all rows so far, with its penalties, at up to twelve moments."""
+    """Solve a Ridge again on all rows so far, with its penalties, at up to twelve moments.
+
+    Gaps in the rows are filled with the last reading.
+    """
 
     penalties: tuple[float, ...]
     """Penalties that the training selected: one, or one per channel."""
@@ -124,7 +127,10 @@ class ClosedFormUpdate(OnlineLearner):
 
 @dataclass(frozen=True)
 class Refit(OnlineLearner):
-    """Solve a Ridge again on the latest rows, as many as trained it, at up to twelve moments."""
+    """Solve a Ridge again on the latest rows, as many as trained it, at up to twelve moments.
+
+    Gaps in the rows are filled with the last reading.
+    """
 
     penalties: tuple[float, ...]
     """Penalties that the training selected: one, or one per channel."""
@@ -143,14 +149,25 @@ def _forecast_with_solutions(
     model: Reversible, stream: Stream, penalties: Sequence[float], rows: int | None
 ) -> np.ndarray:
     model, parts = deepcopy(model), []
+    readings = torch.from_numpy(fill_forward(stream.readings))
     count = min(MAX_SOLUTIONS, len(stream.starts))
     for number, windows in enumerate(np.array_split(np.arange(len(stream.starts)), count)):
         if number:  # the first windows have the model as it was trained
-            known = stream.readings[: stream.origins[windows[0]]]
-            latest = known if rows is None else known[-rows:]
-            refit_ridge(model, penalties, torch.from_numpy(latest.astype(np.float64)))
+            known = readings[: stream.origins[windows[0]]]
+            refit_ridge(model, penalties, known if rows is None else known[-rows:])
         parts.append(forecast_windows(model, stream.past[windows[0] : windows[-1] + 1]))
     return np.concatenate(parts)
+
+
+def fill_forward(readings: np.ndarray) -> np.ndarray:
+    """Return readings (time, channels) float64 whose gaps have the last reading before, else 0.
+
+    With gaps, each step of the horizon would have windows and equations of its own.
+    """
+    steps = np.arange(len(readings))[:, None]
+    source = np.maximum.accumulate(np.where(np.isfinite(readings), steps, 0), axis=0)
+    filled = np.take_along_axis(readings, source, axis=0)
+    return np.nan_to_num(filled.astype(np.float64))
 
 
 LEARNERS: tuple[type[OnlineLearner], ...] = (LevelAdaptation, ClosedFormUpdate, Refit)

@@ -42,6 +42,9 @@ class ShiftedWindows:
     """
     has_shifted_targets: bool = True
     """Whether the truth differs from the clean truth."""
+    readings: np.ndarray | None = None
+    """(steps, channels) rows from the first test look-back on, as they are read; None if each
+    window has a series of its own, or for windows before the test part."""
 
 
 def window_starts(dataset: ShiftDataset, stride: int) -> np.ndarray:
@@ -56,7 +59,8 @@ def clean_windows(
     starts = window_starts(dataset, stride)
     view = _window_view(dataset.values[dataset.start :], dataset.width, stride)
     past, truth = _lookback_tensor(view, dataset.lookback, dtype), view[:, dataset.lookback :]
-    return ShiftedWindows(past, truth, starts, np.arange(len(starts)), 0.0)
+    numbers, readings = np.arange(len(starts)), dataset.values[dataset.start :]
+    return ShiftedWindows(past, truth, starts, numbers, 0.0, readings=readings)
 
 
 def validation_windows(
@@ -120,14 +124,21 @@ def shifted_windows(
         # The truth is clean already, so the inverse is the identity.
         identity: Callable[[np.ndarray], np.ndarray] = lambda forecast: forecast  # noqa: E731
         return ShiftedWindows(
-            past, truth, starts, partner, displacement, identity, has_shifted_targets=False
+            past,
+            truth,
+            starts,
+            partner,
+            displacement,
+            identity,
+            has_shifted_targets=False,
+            readings=shifted,
         )
     past, truth = _lookback_tensor(view, lookback, dtype), view[:, lookback:]
     displacement = _root_mean_square(shifted - dataset.values[dataset.start :])
     rows = starts[:, None] + np.arange(lookback, dataset.width)
     onset = ShiftOnset(rows, rows - dataset.start)
     inverse = _make_inverse(dataset, cell, onset)
-    return ShiftedWindows(past, truth, starts, partner, displacement, *inverse)
+    return ShiftedWindows(past, truth, starts, partner, displacement, *inverse, readings=shifted)
 
 
 def _transition_windows(

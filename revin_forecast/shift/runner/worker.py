@@ -10,6 +10,7 @@ from revin_forecast.models.reversible import Reversible
 from revin_forecast.shift.measuring.cell import Cell
 from revin_forecast.shift.measuring.evaluator import CellResult, Evaluator
 from revin_forecast.shift.measuring.examples import example_rows
+from revin_forecast.shift.measuring.online import OnlineLearner, make_learner
 from revin_forecast.shift.runner.job import Job, ProgressCallback
 from revin_forecast.shift.runner.run_folder import CellEntry, encode_array
 from revin_forecast.shift.runner.store import INPUTS, StoredRun, format_error
@@ -96,7 +97,8 @@ def _measure_cells(
             suite = job.run.store.suite
             sizes = suite.windows.stride, suite.protocol.resamples
             model = load_model(job.run) if model is None else model
-            evaluator = Evaluator(model, data.shift_dataset, *sizes)
+            learner = _make_learner(job.run)
+            evaluator = Evaluator(model, data.shift_dataset, *sizes, learner=learner)
     except USER_ERRORS as error:  # without clean forecasts a cell has nothing to be compared with
         folder.record_failures(list(missing), f"clean data: {format_error(error)}")
         for name in missing:
@@ -120,6 +122,14 @@ def _measure_cells(
         folder.record_cell(entry)
         on_progress(("end", job.run.label, name))
         replace_after_time_out(failure)
+
+
+def _make_learner(run: StoredRun) -> OnlineLearner | None:
+    """Return the way in which a run goes on learning in the test part; None if it does not."""
+    record, name = run.folder.read_training(), run.planned.learner
+    if not name or record is None:
+        return None
+    return make_learner(name, record["fit"], run.dataset.split.train)
 
 
 def _to_json_row(result: CellResult) -> dict[str, Any]:

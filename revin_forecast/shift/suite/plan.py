@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
-import numpy as np
+import numpy
 import torch
 
 import revin_forecast
@@ -15,7 +15,6 @@ from revin_forecast.normalizers import Identity, LastValue
 from revin_forecast.shift.dataset import ShiftDataset
 from revin_forecast.shift.measuring.baselines import Constant
 from revin_forecast.shift.measuring.cell import Cell, Placement
-from revin_forecast.shift.measuring.online import find_learner
 from revin_forecast.shift.processes import LevelDependent
 from revin_forecast.shift.shift import Shift
 from revin_forecast.shift.suite.datasets import PreparedDataset
@@ -261,7 +260,7 @@ def software_config(run: PlannedRun) -> dict[str, Any]:
             "normalizer": component_salt(run.normalizer),
             "revin_forecast": revin_forecast.__version__,
         },
-        "libraries": {"torch": torch.__version__, "numpy": np.__version__},
+        "libraries": {"torch": torch.__version__, "numpy": numpy.__version__},
     }
 
 
@@ -283,11 +282,6 @@ def cell_config(suite: Suite, cell: Cell) -> dict[str, Any]:
 
 def exclusion_reason(run: PlannedRun, cell: Cell, dataset: ShiftDataset) -> str | None:
     """Return the reason why a run can't be measured in a cell; None if it can."""
-    if run.learner:
-        if cell.placement in ("transition", "horizon"):
-            return "online: the shift begins anew in each window, so there is no series to learn"
-        if find_learner(run.learner).needs_closed_form and (
-            cell.placement == "fill" or not np.isfinite(dataset.values).all()
-        ):
-            return f"online {run.learner}: the readings have gaps"
+    if run.learner and cell.placement in ("transition", "horizon"):
+        return "online: the shift begins anew in each window, so there is no series to learn from"
     return None if cell.shift is None else cell.shift.exclusion_reason(dataset)
