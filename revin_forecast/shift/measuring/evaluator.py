@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from revin_forecast.errors import InputError
+from revin_forecast.models.reversible import Reversible
 from revin_forecast.shift.dataset import MIN_SCALE, ShiftDataset, observed_mean
 from revin_forecast.shift.measuring.calibration import (
     MAX_WINDOWS,
@@ -144,6 +145,7 @@ class Evaluator:
             before = self.dataset.values[: self.dataset.start]
             readings = np.concatenate([before, windows.readings])
             stream = Stream(readings, windows.starts, windows.past, self.dataset.horizon)
+            assert isinstance(self.model, Reversible)
             forecasts = self.learner.forecast(self.model, stream)
         elif (quantiles := forecast_quantiles(self.model, windows.past, QUANTILE_LEVELS)) is None:
             forecasts = forecast_windows(self.model, windows.past)
