@@ -34,9 +34,11 @@ class Blend(LocationScaleNormalizer, InitializedFromData[LocationScale]):
     sigmoid of the only parameter. Share 0 is `Identity`, share 1 is RevIN without affine map. After
     `initialize_from`, which training calls, the share is delta^2 / (delta^2 + delta*^2): delta is
     how far levels moved between blocks of the training rows, delta* the break-even beyond which
-    removing the level pays (`level_standard_error`), where the share is one half. Use it for series
-    where removing the level costs more than it saves. Values should be standardized, as the
-    package does: `Identity` has no unit of its own.
+    removing the level pays (`level_standard_error`), where the share is one half. This delta* is
+    that of the noise inside the blocks, since their moves are in delta; the shift card's is larger,
+    with all training rows about their mean. Use it for series where removing the level costs more
+    than it saves. Values should be standardized, as the package does: `Identity` has no unit of its
+    own.
 
     Args:
         channels: channels of the look-back window.
