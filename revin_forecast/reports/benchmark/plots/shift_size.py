@@ -38,7 +38,8 @@ BREAK_EVEN_TEXT = (
     "both axes are square-root scaled to separate small values. Below 0 RevIN has less "
     "error. The dashed line is the theory's break-even δ* = (1'Σ⁻¹1)^(-1/2), the sd of a window's "
     "best estimate of its level, with Σ the autocovariances of training about its mean; median "
-    "over channels. Good: the curve is above 0 to the left of δ*, below 0 to its right. Theory holds for squared errors of a series that is stationary "
+    "over channels. Good: the curve is above 0 to the left of δ*, below 0 to its right. Theory "
+    "holds for squared errors of a series that is stationary "
     "except for this shift; where levels move by themselves between training and test, RevIN pays "
     "from the start. δ = 0 is the clean series. Bars: 95 % intervals of the two errors, combined "
     "as if independent and therefore too wide, since the windows are paired.",
