@@ -188,7 +188,8 @@ def _aggregate_cells(results: CompiledResults, resamples: int) -> dict[str, pd.D
     # Level-dependent data are a diagnostic, not a benchmark: they enter no mean over data sets.
     cells, errors = results.cells, results.window_errors
     is_diagnostic = cells.dataset == LEVEL_DEPENDENT
-    aggregates = aggregate_tables(cells.loc[~is_diagnostic], errors, resamples)
+    blocks = results.errors.blocks
+    aggregates = aggregate_tables(cells.loc[~is_diagnostic], errors, resamples, blocks)
     if is_diagnostic.any():
         diagnostic = normalized_error(build_panels(cells.loc[is_diagnostic], errors, resamples))
         parts = [part for part in (aggregates["nce"], diagnostic) if len(part)]

@@ -10,6 +10,7 @@ from revin_forecast.shift.aggregates.effective_robustness import (
     effective_robustness,
     natural_shift_deciles,
 )
+from revin_forecast.shift.aggregates.intervals import BlockScores, interval_scores
 from revin_forecast.shift.aggregates.lacking import lacking_cells
 from revin_forecast.shift.aggregates.leaderboard import leaderboard
 from revin_forecast.shift.aggregates.normalized_error import mean_corruption_error, normalized_error
@@ -27,6 +28,7 @@ __all__ = [
     "dataset_errors",
     "effective_robustness",
     "fill_errors",
+    "interval_scores",
     "lacking_cells",
     "leaderboard",
     "mean_corruption_error",
@@ -40,7 +42,10 @@ __all__ = [
 
 
 def aggregate_tables(
-    cells: pd.DataFrame, errors: WindowErrors, resamples: int = DEFAULT_RESAMPLES
+    cells: pd.DataFrame,
+    errors: WindowErrors,
+    resamples: int = DEFAULT_RESAMPLES,
+    blocks: BlockScores | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return every aggregate table by name.
 
@@ -50,6 +55,7 @@ def aggregate_tables(
         cells: one row a cell, failed cells included.
         errors: window errors of each done cell. Cells without them have no interval.
         resamples: draws of the block bootstrap.
+        blocks: block means of the interval scores of each done cell.
 
     Raises:
         InputError: two rows describe the same cell.
@@ -70,5 +76,6 @@ def aggregate_tables(
         "dataset_errors": dataset_errors(panels),
         "fills": fill_errors(panels),
         "lacking": lacking_cells(panels),
+        "intervals": interval_scores(panels, blocks or {}),
         "online": online_errors(panels),
     }
