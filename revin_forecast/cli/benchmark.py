@@ -4,12 +4,11 @@ import time
 from pathlib import Path
 from typing import Literal
 
+from revin_forecast.cli.outcomes import EXIT_FAILED_CELLS
 from revin_forecast.cli.output import print_json
 from revin_forecast.errors import InputError
 from revin_forecast.utils.progress import progress
 
-EXIT_FAILED_CELLS = 3
-"""Exit code of a benchmark of which cells could not be measured."""
 MAX_PLANNING_SECONDS = 30.0
 """Longest time in which a user's class is imported or timed for the plan."""
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from revin_forecast.cli.outcomes import print_sentences
+from revin_forecast.cli.outcomes import MAX_REASONS, print_failed_cells, print_sentences
 from revin_forecast.cli.output import print_json, print_table, print_text
 from revin_forecast.reports.benchmark import write_benchmark_report
 from revin_forecast.shift.benchmark import (
@@ -25,9 +25,6 @@ from revin_forecast.utils.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MAX_REASONS = 10
-"""Reasons of failed cells that are printed."""
 
 
 def report_result(
@@ -66,7 +63,7 @@ def report_result(
         print_json(record)
         return failures
     _print_result(record)
-    print_failures(failures)
+    print_failed_cells(failures, "; --retry measures them again")
     print_lacking(record["lacking"])
     return failures
 
@@ -125,17 +122,6 @@ def _print_result(record: dict[str, Any]) -> None:
     durations = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in record["seconds"].items())
     print_text(f"Time: {durations}")
     print(f"Report:  {record['report']}\nSummary: {record['summary']}")
-
-
-def print_failures(failures: Sequence[FailureGroup]) -> None:
-    """Print the reasons of failed cells on stderr, also with --quiet, the most frequent first."""
-    groups = [f"  {group}" for group in failures[:MAX_REASONS]]
-    hidden = sum(group.cells for group in failures[MAX_REASONS:])
-    if hidden:
-        groups.append(f"  {hidden} more cells with other reasons: see cells.parquet")
-    if groups:
-        print_sentences(["cells failed; --retry measures them again:"])
-        print("\n".join(groups), file=sys.stderr)
 
 
 def print_lacking(rows: Sequence[Mapping[str, Any]]) -> None:

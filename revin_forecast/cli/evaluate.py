@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from revin_forecast.cli.load_split import choose_window_sizes, load_split, to_dataset_config
 from revin_forecast.cli.options import Without
-from revin_forecast.cli.outcomes import print_sentences
+from revin_forecast.cli.outcomes import EXIT_FAILED_CELLS, print_failed_cells, print_sentences
 from revin_forecast.cli.output import describe_notes, print_json, print_table, print_text
 from revin_forecast.cli.validation import require_dataset, require_known_shifts, require_positive
 from revin_forecast.data.formatting import pluralize
@@ -55,7 +55,7 @@ def evaluate(
     backbone: ModuleSpec = RIDGE,
     normalizer: ModuleSpec = REVIN,
     training: TrainingSettings = TrainingSettings(),  # noqa: B008
-) -> None:
+) -> int:
     """Fit a model on the training and validation rows and score every test window.
 
     Errors are on data z-scored by the training rows and compared with naive forecasts. A catalogued
@@ -80,7 +80,8 @@ def evaluate(
         covariates: inputs known in advance, for a backbone that accepts them: holiday:DE, calendar,
             hour, weekday, day, yearday, month, minute, step, or columns of the table.
         shifts: also measure robustness to these shifts, compared with the model's twin without
-            normalizer: all, or names (level, scale, sensor_offset, ...).
+            normalizer: all, or names (level, scale, sensor_offset, ...). If some can't be measured,
+            the reasons are printed and the exit code is 3.
         backbone: backbone, by name or import path.
         normalizer: normalizer of each window, by name or import path.
         training: settings for a backbone trained by gradient descent.
@@ -136,6 +137,7 @@ def evaluate(
         _print_scores(name, series, config, result, twin)
         for note in describe_notes(series.notes):
             print_text(note)
+    failures: list[str] = []
     if shifts:
         # The benchmark reads the data set itself and fits the model on its own split.
         label, file = (name, None) if is_catalogued else (Path(name).stem, name)
@@ -143,11 +145,14 @@ def evaluate(
         rows = measure_with_progress(
             config, source, shifts, data_dir, run_folder and run_folder / "shifts"
         )
-        record["shifts"] = rows.to_dict("records")
+        failures = rows.attrs["failures"]
+        record |= {"shifts": rows.to_dict("records"), "failures": failures}
         if not json:
             print_robustness(config, rows)
+            print_failed_cells(failures)
     if json:
         print_json(record)
+    return EXIT_FAILED_CELLS if failures else 0
 
 
 def separate_known_covariates(

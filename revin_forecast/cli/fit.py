@@ -6,7 +6,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from revin_forecast.cli.load_split import read_table, to_dataset_config
-from revin_forecast.cli.outcomes import print_without_effect, removing_empty_folders
+from revin_forecast.cli.outcomes import (
+    print_failed_cells,
+    print_without_effect,
+    removing_empty_folders,
+)
 from revin_forecast.cli.output import describe_fit, print_json
 from revin_forecast.cli.validation import fingerprint_file, require_known_shifts
 from revin_forecast.data.range_settings import RangeSettings
@@ -124,9 +128,10 @@ def fit(
         data = to_dataset_config(Path(file).stem, file, reading)
         config = forecaster.fitted.config
         rows = measure_with_progress(config, data, shifts, folder=folder / "shifts")
-        record["shifts"] = rows.to_dict("records")
+        record |= {"shifts": rows.to_dict("records"), "failures": rows.attrs["failures"]}
         if not json:
             print_robustness(config, rows)
+            print_failed_cells(rows.attrs["failures"])
     if json:
         print_json(record)
     return folder

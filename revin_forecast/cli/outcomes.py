@@ -1,7 +1,7 @@
 """Outcomes of a command that fails in part, and options that changed nothing."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,27 @@ if TYPE_CHECKING:  # Imported on use: the help must not wait for torch and panda
 
     from revin_forecast.data.table_format import TableFormat
     from revin_forecast.forecasting.fitted import FittedModel
+
+
+EXIT_FAILED_CELLS = 3
+"""Exit code of a command that could not measure some cells of a shift benchmark."""
+MAX_REASONS = 10
+"""Reasons of failed cells that are printed."""
+
+
+def print_failed_cells(reasons: Sequence[object], remedy: str = "") -> None:
+    """Print the reasons of failed cells on stderr, also with --quiet.
+
+    Args:
+        reasons: lines, the most frequent reason first.
+        remedy: added to the first line.
+    """
+    hidden = len(reasons) - MAX_REASONS
+    rest = [f"{hidden} more reasons: see cells.parquet"] if hidden > 0 else []
+    if reasons:
+        print_sentences([f"cells failed{remedy}:"])
+        lines = [f"  {reason}" for reason in [*reasons[:MAX_REASONS], *rest]]
+        print("\n".join(lines), file=sys.stderr)
 
 
 def print_without_effect(fitted: "FittedModel") -> None:

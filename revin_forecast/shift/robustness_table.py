@@ -1,5 +1,7 @@
 """Measure the robustness of one model to shifts, next to its twin without a normalizer."""
 
+import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleFactory, ModuleSpec
 from revin_forecast.normalizers import Identity
 from revin_forecast.shift.processes import PROCESSES
+from revin_forecast.shift.runner.failures import group_failures
 from revin_forecast.shift.runner.job import Job
 from revin_forecast.shift.runner.results import compile_results
 from revin_forecast.shift.runner.run_jobs import run_jobs
@@ -61,7 +64,8 @@ def measure_robustness(
 
     Returns:
         One row a cell: semantics, placement, shift, arm, severity, age, displacement, and the
-        MASE* of the model (`model`), of its twin (`twin`) and of SeasonalNaive (`naive`).
+        MASE* of the model (`model`), of its twin (`twin`) and of SeasonalNaive (`naive`). A cell
+        that failed has no row or figure; `attrs["failures"]` lists the reasons as text.
 
     Raises:
         InputError: unknown shift, covariates in the model, or a model that can't be trained.
@@ -106,7 +110,8 @@ def robustness(
 
     Returns:
         One row a cell: semantics, placement, shift, arm, severity, age, displacement, and the
-        MASE* of the model (`model`), of its twin (`twin`) and of SeasonalNaive (`naive`).
+        MASE* of the model (`model`), of its twin (`twin`) and of SeasonalNaive (`naive`). A warning
+        names the reasons of cells that failed.
 
     Raises:
         InputError: unknown data set or shift, or a model that can't be trained.
@@ -126,7 +131,10 @@ def robustness(
     specs = ModuleSpec.from_class(backbone), ModuleSpec.from_class(normalizer)
     model_config = ModelConfig(*specs, lookback, horizon, training or TrainingSettings())
     names = [shifts] if isinstance(shifts, str) else list(shifts)
-    return measure_robustness(model_config, config, names, Workspace(data_dir, folder))
+    table = measure_robustness(model_config, config, names, Workspace(data_dir, folder))
+    if failures := table.attrs["failures"]:
+        warnings.warn(f"cells failed: {'; '.join(failures)}", stacklevel=2)
+    return table
 
 
 def _make_suite(
@@ -163,22 +171,27 @@ def _measure_suite(suite: Suite, folder: str, data_dir: str | None) -> pd.DataFr
     units = sum(1 + len(run.cells) for run in runs)
     with progress("shifts", units) as advance:
         # A unit is the training of a job or one of its cells; each sends "begin" and "end".
-        jobs = [Job(run) for run in runs]
+        # In this process, where the user can interrupt it: no limit, and failures are repeated.
+        jobs = [Job(run, timeout=math.inf, retry=True) for run in runs]
         run_jobs(
             jobs,
             InlineEngine(threads=None),
             lambda event: advance(int(event[0] == "end"), event[1]),
         )
     cells = compile_results(runs).cells
-    failed = cells[cells.status == "failed"]
-    if len(failed) == len(cells):
-        raise InputError(f"nothing could be measured: {failed.error.iloc[0]}")
-    cells = cells.loc[(cells.status == "done") & (cells.semantics != "natural")]
     model = suite.models[0].normalizers[0].name
+    is_clean = (cells.role == "model") & (cells.normalizer == model) & (cells.placement == "clean")
+    errors = cells.loc[is_clean & (cells.status == "failed"), "error"].to_list()
+    if errors:
+        raise InputError(f"nothing could be measured: {errors[0]}")
+    failures = [str(group) for group in group_failures(cells)]
+    cells = cells.loc[(cells.status == "done") & (cells.semantics != "natural")]
     columns = {"model": model, "twin": Identity.__name__}
     models = cells.loc[cells.role == "model"].set_index(CELL_COLUMNS)
     table = models.loc[models.normalizer == model, ["displacement"]].copy()
     for column, normalizer in columns.items():
         table[column] = models.loc[models.normalizer == normalizer, "mase_pb"]
     table["naive"] = cells.loc[cells.role == "reference"].set_index(CELL_COLUMNS)["mase_pb"]
-    return table.reset_index()
+    table = table.reset_index()
+    table.attrs["failures"] = failures
+    return table

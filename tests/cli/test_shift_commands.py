@@ -79,6 +79,19 @@ def test_robustness_is_kept_in_a_folder(table, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["shifts"] == cells
 
 
+@pytest.mark.usefixtures("plain_shapes")
+def test_failed_cells_of_one_model_give_a_code_and_their_reasons(table, capsys):
+    pd.read_csv(table).drop(columns="wave").to_csv(table, index=False)
+    command = ["evaluate", str(table), "--lookback", "28", "--horizon", "7", "--json"]
+    command += ["--backbone", "tests.support.shift_suites.Broken", "--normalizer", "Identity"]
+    assert main([*command, "--shifts", "scale_up"]) == 3
+    record = json.loads(capsys.readouterr().out)
+    (reason,) = record["failures"]
+    assert "forecasts contain NaN or infinity. (first: Broken in Identity" in reason
+    assert main([*command[:-5], *command[-4:], "--shifts", "scale_up"]) == 3
+    assert f"cells failed:\n  {reason}" in capsys.readouterr().err
+
+
 def test_fit_reports_robustness(table, tmp_path, capsys):
     command = ["fit", str(table), "--horizon", "7", "--lookback", "28", "--target", "other"]
     assert main([*command, "--out", str(tmp_path / "m"), "--shifts", "level"]) == 2

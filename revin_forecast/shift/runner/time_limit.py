@@ -1,5 +1,6 @@
 """A time limit for a user's code in this process, and the exceptions that such code may raise."""
 
+import math
 import signal
 import threading
 from collections.abc import Iterator
@@ -26,10 +27,12 @@ def time_limit(seconds: float) -> Iterator[None]:
     an import may raise another exception, such as a NameError. A call of a library that hangs is
     not interrupted; the engine kills such a worker. Without effect outside the main thread, and on
     systems without interval timers.
+
+    Args:
+        seconds: the limit; infinite for none.
     """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(
-        signal, "setitimer"
-    ):
+    is_main = threading.current_thread() is threading.main_thread()
+    if seconds == math.inf or not is_main or not hasattr(signal, "setitimer"):
         yield
         return
     error = TimeLimitError(f"took longer than {seconds:g} s; raise --timeout to allow more")
