@@ -12,6 +12,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.normalizers import LastValue, Normalizer
 from revin_forecast.shift.suite.check_suite import check_suite
 from revin_forecast.shift.suite.suite import DatasetConfig, ModelGrid, WindowConfig
+from revin_forecast.training.settings import TrainingSettings
 from tests.support.shift_suites import Unbuildable, make_small_suite, make_spec
 
 SUITE = make_small_suite()
@@ -88,6 +89,11 @@ def test_a_sound_suite_passes_and_code_of_the_user_does_not_run():
         (
             with_models(training=replace(SUITE.training, loss="quantile")),
             "Ridge is solved for the mean, so it can't be trained with loss quantile",
+        ),
+        (
+            with_models(MLP, training=TrainingSettings(loss="quantile", levels=(0.1, 0.5, 0.9))),
+            r"training.levels are \[0.1, 0.5, 0.9\] without \[0.025, 0.3, 0.7, 0.975\], but a "
+            "benchmark scores the quantiles .* Add them, or leave the levels out",
         ),
         (
             replace(SUITE, datasets=(DatasetConfig("x", file="nowhere.csv"),)),

@@ -39,7 +39,8 @@ def write_suite(folder, **changes):
 )
 def test_reads_the_shipped_suites(path):
     suite = read_suite(path)
-    assert suite.shifts == generators.ALL_SHIFTS
+    # The shifts of the dated suite are those in its data.
+    assert suite.shifts == (() if suite.name == "dated" else generators.ALL_SHIFTS)
     assert suite.name == path.stem.removeprefix("shift-")
 
 

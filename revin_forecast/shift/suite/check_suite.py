@@ -6,10 +6,12 @@ from typing import Any
 
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec, select_accepted_sizes
+from revin_forecast.shift.measuring.interval_scores import QUANTILE_LEVELS
 from revin_forecast.shift.suite.datasets import PreparedDataset, prepare_dataset
 from revin_forecast.shift.suite.fingerprint import has_own_code
 from revin_forecast.shift.suite.plan import PlannedRun, plan_runs
 from revin_forecast.shift.suite.suite import DatasetConfig, Suite, WindowConfig
+from revin_forecast.training.settings import TrainingSettings
 
 NORMALIZER_CALLS = {"normalize": ("past", "observed"), "denormalize": ("future", "stats", "kind")}
 """Methods of a normalizer and the arguments that a model calls them with."""
@@ -81,6 +83,7 @@ def _check_model(run: PlannedRun, suite: Suite, channels: int) -> None:
     own = [module for module in (run.backbone, run.normalizer) if has_own_code(module)]
     sizes = {"lookback": config.lookback, "horizon": config.horizon}
     try:
+        _check_levels(config.training)
         if not own:
             config.build(channels)
             return
@@ -95,6 +98,15 @@ def _check_model(run: PlannedRun, suite: Suite, channels: int) -> None:
     except InputError as error:
         names = " in ".join(run.display_names)
         raise InputError(f"{names} on {run.dataset_config.name}: {error.message}") from error
+
+
+def _check_levels(training: TrainingSettings) -> None:
+    lacking = [level for level in QUANTILE_LEVELS if level not in training.levels]
+    if training.loss == "quantile" and lacking:
+        raise InputError(
+            f"training.levels are {list(training.levels)} without {lacking}, but a benchmark "
+            f"scores the quantiles {list(QUANTILE_LEVELS)}. Add them, or leave the levels out."
+        )
 
 
 def _check_own_class(
