@@ -28,7 +28,7 @@ HEAT_MAP_TEXT = (
     "(blue): less error than the twin; above 1 (orange): more. The colours are symmetric in the "
     "logarithm and saturate at 10-fold. Good: blue in the process blocks without orange in the "
     "observation block; no known normalizer is blue everywhere. Blocks are never averaged. An "
-    "asterisk: some cells failed and are left out; -: all cells failed.",
+    "asterisk: some cells failed for every model and are left out; -: the model lacks cells.",
 )
 COLOUR_SCALE = (
     (0, "#0b5a94"),

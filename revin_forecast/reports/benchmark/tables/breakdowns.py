@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from revin_forecast.reports.benchmark.input_tables import (
+    BASELINE,
     LEADERBOARD_COLUMNS,
     REFERENCE_LABELS,
     Frame,
@@ -34,6 +35,7 @@ def render_fills(tables: Tables) -> Markup:
         "benchmark/tables/fills.html.jinja",
         severities=severities,
         rows=_rows_by_column(frame, "severity", severities, tables),
+        baseline=BASELINE,
     )
 
 
