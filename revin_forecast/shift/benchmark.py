@@ -10,7 +10,12 @@ from pathlib import Path
 import pandas as pd
 
 from revin_forecast.errors import InputError
-from revin_forecast.shift.aggregates import aggregate_tables, build_panels, normalized_error
+from revin_forecast.shift.aggregates import (
+    aggregate_tables,
+    build_panels,
+    channel_cells,
+    normalized_error,
+)
 from revin_forecast.shift.card.card import shift_card
 from revin_forecast.shift.runner.cost_estimate import RunCost
 from revin_forecast.shift.runner.job import Job, ProgressCallback
@@ -168,6 +173,7 @@ def compile_tables(
             "costs": results.costs,
             "cells": results.cells,
             "examples": results.examples,
+            "channels": _channel_table(results),
             **_aggregate_cells(results, store.suite.protocol.resamples),
         }
     with _time_stage(stage_seconds, "shift cards"):
@@ -195,6 +201,13 @@ def _aggregate_cells(results: CompiledResults, resamples: int) -> dict[str, pd.D
         parts = [part for part in (aggregates["nce"], diagnostic) if len(part)]
         aggregates["nce"] = pd.concat(parts, ignore_index=True) if parts else aggregates["nce"]
     return {name: table.assign(schema_version=TABLES_SCHEMA) for name, table in aggregates.items()}
+
+
+def _channel_table(results: CompiledResults) -> pd.DataFrame:
+    errors = results.errors
+    arrays = errors.channels, errors.channel_blocks
+    table = channel_cells(results.cells, *arrays, results.channel_names)
+    return table.assign(schema_version=TABLES_SCHEMA)
 
 
 def shift_cards(store: RunStore) -> pd.DataFrame:

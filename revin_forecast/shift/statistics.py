@@ -133,6 +133,23 @@ def percentile_interval(draws: Float[np.ndarray, " resamples"]) -> tuple[float, 
     return float(lo), float(hi)
 
 
+def student_radius(means: Float[np.ndarray, "..."], axis: int) -> Float[np.ndarray, "..."]:
+    """Return the half width of Student's 95 % interval for the mean of independent values.
+
+    Block means are nearly independent if a block is as long as the errors' dependence.
+
+    >>> student_radius(np.array([[1.0, 2.0, 3.0]]), axis=1).round(3)
+    array([2.484])
+    """
+    from scipy.special import stdtrit  # slow to import
+
+    count = means.shape[axis]
+    if count < 2:
+        return np.full(means.mean(axis=axis).shape, np.nan)
+    deviation: np.ndarray = means.std(axis=axis, ddof=1)
+    return float(stdtrit(count - 1, INTERVAL_QUANTILES[1])) * deviation / np.sqrt(count)
+
+
 def wilcoxon_p(log_ratios: Float[np.ndarray, " datasets"]) -> float:
     """Return p of Wilcoxon's two-sided signed-rank test that the log-ratios are centred at 0.
 

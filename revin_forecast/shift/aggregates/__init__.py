@@ -4,6 +4,7 @@ import pandas as pd
 
 from revin_forecast.shift.aggregates.bootstrap import WindowErrors
 from revin_forecast.shift.aggregates.build_panels import build_panels
+from revin_forecast.shift.aggregates.channel_cells import channel_cells
 from revin_forecast.shift.aggregates.dataset_errors import dataset_errors, fill_errors
 from revin_forecast.shift.aggregates.degradation import area_under_shift_curve, recovery_ages
 from revin_forecast.shift.aggregates.effective_robustness import (
@@ -25,6 +26,7 @@ __all__ = [
     "aggregate_tables",
     "area_under_shift_curve",
     "build_panels",
+    "channel_cells",
     "dataset_errors",
     "effective_robustness",
     "fill_errors",

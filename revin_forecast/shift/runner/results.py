@@ -208,6 +208,8 @@ class CompiledResults:
     examples: pd.DataFrame
     errors: ErrorArrays = field(default_factory=ErrorArrays)
     """Errors of the windows, blocks and channels of each cell."""
+    channel_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the channels by data set."""
     missing_cells: int = 0
     """Planned cells without a result."""
 
@@ -230,6 +232,7 @@ def compile_results(runs: Sequence[StoredRun]) -> CompiledResults:
             run_rows.append({**common, "status": "failed", "error": run.error})
             rows += [unmeasured_row(cell, common, run.error) for _, cell in run.cells]
             continue
+        results.channel_names[common["dataset"]] = run.dataset.channel_names
         record = run.folder.read_training()
         # Not trained yet: another shard may have the run.
         if record is None:
