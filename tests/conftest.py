@@ -62,6 +62,8 @@ SLOW_FILES = {
         "serving/test_pool.py",
         "serving/test_worker.py",
         "shift/test_aggregates.py",
+        "shift/test_lacking.py",
+        "shift/test_ranks.py",
         "shift/test_theory.py",
         "training/test_checkpoints.py",
         "training/test_train.py",

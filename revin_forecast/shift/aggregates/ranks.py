@@ -26,8 +26,8 @@ MIN_SKILL_SHARE = 0.25
 """Share of the best model's skill that a model needs to be ranked by its error."""
 TIE_TOLERANCE = 1e-6
 """Difference of two log-errors that may be rounding."""
-NEAR_CLEAN_ERROR = 0.05
-"""Difference of the log-errors of a model and of its copy that damps it slightly."""
+NEAR_CLEAN_ERROR = 0.25
+"""Largest log-ratio of the clean errors of a model and of its best damped copy."""
 NO_SKILL = "no skill over the constant forecast"
 LITTLE_SKILL = "less than a quarter of the best model's skill over the constant forecast"
 UNKNOWN_SKILL = "no rank: the skill over the constant forecast is not known"
