@@ -154,7 +154,7 @@ def test_a_grid_changes_the_training_of_the_suite(tmp_path):
     suite = read_suite(write_suite(tmp_path, models=models, training={"max_epochs": 3}))
     *_, point, intervals = plan_runs(suite, DatasetConfig("ar"))
     assert point.display_names == ("MLP", "RevIN")
-    assert intervals.display_names[0] == "MLP [loss=quantile, levels=(0.1, 0.5, 0.9)]"
+    assert intervals.display_names[0] == "MLP [loss=quantile]"
     assert intervals.make_model_config(suite).quantile_levels == (0.1, 0.5, 0.9)
     assert intervals.make_training(suite).max_epochs == 3
     models = [{**grid, "training": {"loss": "mse"}}]

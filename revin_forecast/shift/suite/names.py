@@ -1,10 +1,13 @@
 """Names of the members of a suite, and the check that each is listed once."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 
 from revin_forecast.errors import InputError
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.shift.shift import Shift
+from revin_forecast.training.settings import TrainingSettings
 
 
 def find_names(module: ModuleSpec) -> tuple[str, ...]:
@@ -45,3 +48,39 @@ def check_distinct(name: str, values: Iterable[object], shown: Sequence[str] | N
                 f"{name}: each is listed once but got {(shown or texts)[place]} {count} times. "
                 "Leave the repetition out."
             )
+
+
+def name_trainings(
+    trainings: set[TrainingSettings], usual: TrainingSettings
+) -> dict[TrainingSettings, str]:
+    """Return the part of a model's name in tables that tells its trainings apart.
+
+    A single training needs none; of several, the settings that differ from the suite's are named.
+    """
+    if len(trainings) == 1:
+        return dict.fromkeys(trainings, "")
+    # The levels of a quantile loss are long, and seldom needed to tell trainings apart.
+    short = {training: _name_changes(training, usual, {"levels"}) for training in trainings}
+    if len(set(short.values())) == len(trainings):
+        return short
+    return {training: _name_changes(training, usual, set()) for training in trainings}
+
+
+def _name_changes(training: TrainingSettings, usual: TrainingSettings, skip: set[str]) -> str:
+    changed = [
+        f"{item.name}={getattr(training, item.name)}"
+        for item in fields(TrainingSettings)
+        if item.name not in skip and getattr(training, item.name) != getattr(usual, item.name)
+    ]
+    return f" [{', '.join(changed)}]" if changed else ""
+
+
+def name_modules(modules: Sequence[ModuleSpec]) -> dict[str, str]:
+    """Return the names of modules: the class, with parameters if the class occurs with several."""
+    # Specs hold dicts and are not hashable, so their repr is the key.
+    distinct = {repr(module): module for module in modules}
+    counts = Counter(module.name for module in distinct.values())
+    return {
+        key: module.name if counts[module.name] == 1 else module.call_expression
+        for key, module in distinct.items()
+    }

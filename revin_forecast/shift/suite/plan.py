@@ -1,8 +1,7 @@
 """Plan a suite: the runs to train, and the cells in which each run is measured."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy
@@ -27,6 +26,7 @@ from revin_forecast.shift.suite.fingerprint import (
     to_plain,
     with_defaults,
 )
+from revin_forecast.shift.suite.names import name_modules, name_trainings
 from revin_forecast.shift.suite.suite import (
     DatasetConfig,
     ShiftProtocol,
@@ -127,7 +127,7 @@ def _plan_zero_shot_runs(
 
     # They normalize inside. Nothing is random, so one seed is enough.
     identity, seed = ModuleSpec.from_class(Identity), suite.models[0].seeds[0]
-    names = _display_names(suite.zero_shot)
+    names = name_modules(suite.zero_shot)
     for backbone in suite.zero_shot:
         seasonal = add_season(backbone, season or 1)
         labels = names[repr(backbone)], NO_NORMALIZER
@@ -137,42 +137,21 @@ def _plan_zero_shot_runs(
 def _plan_model_runs(suite: Suite, dataset_config: DatasetConfig) -> Iterator[PlannedRun]:
     """Yield every backbone of a grid inside each of its normalizers, for each of its seeds."""
     models = list(suite.iter_models())
-    backbone_names = _display_names([backbone for _, backbone, _, _ in models])
-    normalizer_names = _display_names([normalizer for _, _, normalizer, _ in models])
+    backbone_names = name_modules([backbone for _, backbone, _, _ in models])
+    normalizer_names = name_modules([normalizer for _, _, normalizer, _ in models])
     trainings: dict[str, set[TrainingSettings]] = {}
     for grid, backbone, *_ in models:
         trainings.setdefault(repr(backbone), set()).add(grid.training or suite.training)
+    endings = {key: name_trainings(found, suite.training) for key, found in trainings.items()}
     for grid, backbone, normalizer, seed in models:
-        key, name = repr(backbone), backbone_names[repr(backbone)]
-        if len(trainings[key]) > 1:
-            name += _name_training(grid.training or suite.training, suite.training)
+        key = repr(backbone)
+        name = backbone_names[key] + endings[key][grid.training or suite.training]
         names = name, normalizer_names[repr(normalizer)]
         run = PlannedRun(dataset_config, backbone, normalizer, seed, names, training=grid.training)
         yield run
         for learner in grid.online:
             online_names = f"{name}{ONLINE_SUFFIX}{learner}", names[1]
             yield replace(run, display_names=online_names, role="online", learner=learner)
-
-
-def _name_training(training: TrainingSettings, usual: TrainingSettings) -> str:
-    """Return the settings that differ from the suite's, as a part of a model's name in tables."""
-    changed = [
-        f"{item.name}={getattr(training, item.name)}"
-        for item in fields(TrainingSettings)
-        if getattr(training, item.name) != getattr(usual, item.name)
-    ]
-    return f" [{', '.join(changed)}]" if changed else ""
-
-
-def _display_names(modules: Sequence[ModuleSpec]) -> dict[str, str]:
-    """Return the names of modules: the class, with parameters if the class occurs with several."""
-    # Specs hold dicts and are not hashable, so their repr is the key.
-    distinct = {repr(module): module for module in modules}
-    counts = Counter(module.name for module in distinct.values())
-    return {
-        key: module.name if counts[module.name] == 1 else module.call_expression
-        for key, module in distinct.items()
-    }
 
 
 def expand_dataset_configs(suite: Suite) -> Iterator[DatasetConfig]:
