@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from revin_forecast.backbones import Pretrained, Ridge
+from revin_forecast.backbones import Linear, Pretrained, Ridge
 from revin_forecast.errors import InputError, naming_flags
 from revin_forecast.normalizers import Identity, RevIN
 from revin_forecast.shift.aggregates import aggregate_tables
@@ -41,6 +42,7 @@ from tests.support.shift_suites import (
     Faulty,
     Hanging,
     KilledOnce,
+    Meddling,
     Raising,
     Sleeping,
     SleepingConstructor,
@@ -272,6 +274,16 @@ def test_bad_models_fail_alone(tmp_path, monkeypatch):
     groups = group_failures(cells.reset_index())
     assert sum(group.cells for group in groups) == 2 * len(BAD_MODELS)
     assert str(groups[0]).startswith(f"{groups[0].cells} x ")
+
+
+def test_a_model_cannot_change_the_settings_of_the_next(tmp_path):
+    small = {"shifts": ("none",), "normalizers": (Identity,)}
+    suite = make_small_suite((Meddling, Linear), **small)
+    jobs, _ = run_suite(suite, tmp_path / "both")
+    alone, _ = run_suite(make_small_suite((Linear,), **small), tmp_path / "alone")
+    both, alone = (compile_jobs(part).cells.set_index("backbone") for part in (jobs, alone))
+    pd.testing.assert_frame_equal(both.loc[["Linear"]], alone.loc[["Linear"]], rtol=0, atol=0)
+    assert torch.get_default_dtype() == torch.float32
 
 
 @pytest.mark.slow

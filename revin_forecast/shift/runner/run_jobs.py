@@ -2,8 +2,10 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+
+import torch
 
 from revin_forecast.shift.runner.job import Job, ProgressCallback, ProgressEvent
 from revin_forecast.shift.runner.losses import LossCounter
@@ -66,9 +68,24 @@ def run_jobs(jobs: Sequence[Job], engine: Engine, on_progress: ProgressCallback)
 def _run_and_report(job: Job, report: Report) -> bool:
     sender = EventSender(report)
     try:
-        return run_job(job, sender.send)
+        with _restoring_torch_settings():
+            return run_job(job, sender.send)
     finally:
         sender.flush()
+
+
+@contextmanager
+def _restoring_torch_settings() -> Iterator[None]:
+    """Restore the settings of this process that a user's model may change, for the next job."""
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    is_deterministic = torch.are_deterministic_algorithms_enabled()
+    try:
+        with torch.set_grad_enabled(torch.is_grad_enabled()):
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(is_deterministic)
 
 
 class EventSender:
