@@ -2,7 +2,7 @@
 
     python scripts/benchmark_shift.py configs/shift-smoke.yaml --out results
 
-Options are those of `revin-forecast benchmark`.
+Options and exit codes are those of `revin-forecast benchmark`: 0, or 3 if cells failed.
 """
 
 import sys
