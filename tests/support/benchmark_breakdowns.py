@@ -30,7 +30,14 @@ def make_breakdown_tables(headline, data_sets):
             **dict.fromkeys(("twin_hi", "level_hi"), np.log(0.85)),
         ),
         "intervals": models.merge(pd.DataFrame({"column": COLUMNS}), how="cross").assign(
-            source="conformal", coverage_80=0.713, coverage_95=0.931, width_80=2.25, wql=0.3
+            source="conformal",
+            coverage_80=0.713,
+            coverage_95=0.931,
+            width_80=2.25,
+            wql=0.3,
+            against_twin=np.log(0.95),
+            twin_lo=np.log(0.9),
+            twin_hi=np.log(1.02),
         ),
         "online": pd.DataFrame(
             {

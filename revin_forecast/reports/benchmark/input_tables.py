@@ -51,8 +51,9 @@ _COLUMN_LISTS = {
     "channel_errors": "dataset channel backbone normalizer role column mase lo hi",
     "fills": "backbone normalizer role severity mase lo hi against_twin twin_lo twin_hi "
     "against_level level_lo level_hi note",
-    "intervals": "backbone normalizer role source column coverage_80 coverage_95 width_80 wql",
-    "online": "backbone normalizer role column against_frozen lo hi",
+    "intervals": "backbone normalizer role source column coverage_80 coverage_80_lo coverage_80_hi "
+    "coverage_95 coverage_95_lo coverage_95_hi width_80 wql against_twin twin_lo twin_hi",
+    "online": "backbone normalizer role column mase against_frozen lo hi note",
     "lacking": "dataset backbone normalizer role column n_lacking n_required what",
     "nce": f"backbone normalizer {_SHIFT_COLUMNS} nce lo hi nce_naive relative n n_failed note",
     "mce": "backbone normalizer semantics placement mce lo hi note",

@@ -53,6 +53,8 @@ def summary_markdown(tables: Tables, facts: Mapping[str, Any]) -> str:
         ],
         mce_blocks=[BLOCK_TITLES[block] for block in blocks],
         mces=_list_mces(tables, blocks),
+        fills=_list_fills(tables),
+        coverages=_list_coverages(tables),
         check_count=len(checks),
         failed_checks=checks.loc[~checks["passed"].astype(bool), "name"].tolist(),
         failures=describe_failures(tables),
@@ -125,4 +127,28 @@ def _list_mces(tables: Tables, blocks: list[tuple[str, str]]) -> list[TableRow]:
         [*model, *(Markup(values.get((*model, *block), MISSING)) for block in blocks)]
         for model in models
         if model[1] != BASELINE
+    ]
+
+
+def _list_fills(tables: Tables) -> list[TableRow]:
+    """Return each model with its error over that with filled gaps, at the largest share of gaps."""
+    fills = tables["fills"]
+    largest = fills[fills["severity"] == fills["severity"].max()]
+    keys = ("against_level", "level_lo", "level_hi")
+    return [
+        [row["backbone"], row["normalizer"], Markup(_format_log_ratio(keys, row))]
+        for row in largest[largest["role"] == "model"].to_dict("records")
+    ]
+
+
+def _list_coverages(tables: Tables) -> list[TableRow]:
+    """Return each model with the share of values in its 80 % intervals in %, by column."""
+    intervals = tables["intervals"]
+    shares: dict[tuple[str, ...], dict[str, float]] = {}
+    for row in intervals[intervals["role"] == "model"].to_dict("records"):
+        names = row["backbone"], row["normalizer"], row["source"]
+        shares.setdefault(names, {})[row["column"]] = 100 * row["coverage_80"]
+    return [
+        [*names, *(format_number(parts.get(column, math.nan)) for column in LEADERBOARD_COLUMNS)]
+        for names, parts in shares.items()
     ]

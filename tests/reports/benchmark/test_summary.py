@@ -16,7 +16,10 @@ def test_summary_has_the_numbers_of_the_tables(tables):
     best = headline[(headline["column"] == "steady") & (headline["rank"] == 1)].iloc[0]
     row = re.search(rf"\| {best.backbone} \| {best.normalizer} \|.*", text)
     assert row
-    assert f"{best.mase:#.3g} [{best.lo:#.3g}, {best.hi:#.3g}] #1" in row[0]
+    assert f"{best.mase:#.3g} [{best.lo:#.3g}, {best.hi:#.3g}] #1 ◆" in row[0]
+    assert "## Incomplete" in text
+    assert "| MLP | RevIN | 0.800 [0.750, 0.850] |" in text
+    assert "| MLP | RevIN | conformal | 71.3 | 71.3 | 71.3 | 71.3 |" in text
 
 
 def test_a_zero_shot_reference_is_marked(tables):

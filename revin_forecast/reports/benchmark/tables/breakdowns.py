@@ -51,6 +51,7 @@ def render_intervals(tables: Tables) -> Markup:
         "benchmark/tables/intervals.html.jinja",
         columns=columns,
         levels=INTERVAL_LEVELS,
+        baseline=BASELINE,
         rows=[
             ((*model, source), parts) for source, rows in sources.items() for model, parts in rows
         ],
