@@ -14,6 +14,7 @@ from revin_forecast.shift.aggregates.estimates import (
 )
 from revin_forecast.shift.aggregates.lacking import column_masks, count_lacking, describe_lacking
 from revin_forecast.shift.aggregates.panel import MODEL_COLUMNS, ModelKey, Panel
+from revin_forecast.shift.aggregates.ranked_errors import RankedErrors
 from revin_forecast.shift.aggregates.ranks import RANK_COLUMNS, judge_skill, rank_column
 
 PLACEMENTS = ("clean", "steady", "transition", "observation")
@@ -50,8 +51,9 @@ def leaderboard(panels: Sequence[Panel]) -> pd.DataFrame:
     """
     if not panels:
         return pd.DataFrame(columns=LEADERBOARD_COLUMNS)
-    reasons = {column: judge_skill(panels, column) for column in PLACEMENTS}
-    ranks = {column: rank_column(panels, column, reasons[column]) for column in PLACEMENTS}
+    errors = RankedErrors(panels)
+    reasons = {column: judge_skill(errors, column) for column in PLACEMENTS}
+    ranks = {column: rank_column(errors, column, reasons[column]) for column in PLACEMENTS}
     rows = []
     for number, model in enumerate(panels[0].models):
         for column in PLACEMENTS:
