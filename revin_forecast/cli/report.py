@@ -9,6 +9,7 @@ from typing import Any
 from revin_forecast.cli.validation import fingerprint_file
 from revin_forecast.data.catalog.catalog import split_7_1_2
 from revin_forecast.data.quality_checks import find_issues
+from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.data.write_table import check_file_path
 from revin_forecast.errors import InputError
@@ -22,7 +23,8 @@ from revin_forecast.reports.forecast.fan_chart import build_fan_charts
 from revin_forecast.reports.forecast.image import IMAGE_SUFFIXES, MAX_SERIES, write_image
 from revin_forecast.reports.forecast.interval_levels import choose_levels
 from revin_forecast.reports.forecast.page import write_forecast_report
-from revin_forecast.shift.card.card import card_window_sizes, shift_card
+from revin_forecast.shift.card.card import card_window_sizes, shift_card, tabulate_verdicts
+from revin_forecast.shift.card.verdict import judge_channels
 from revin_forecast.utils.parallel import Engine
 from revin_forecast.utils.progress import progress
 
@@ -198,14 +200,12 @@ def _shift_card_or_reason(series: Series, season: int) -> ShiftCard | str:
     except InputError as error:
         # Keep the reason only: the fix in the second sentence names options of `shift-card`.
         return str(error).partition(". ")[0] + "."
-    rows = shift_card(
-        series.select(names).values,
-        borders.train,
-        borders.validation,
-        season,
-        *sizes[:2],
-        names,
-    )
+    values = series.select(names).values
+    rows = shift_card(values, borders.train, borders.validation, season, *sizes[:2], names)
+    # The forecast is for what follows the last row, so its advice may see all rows.
+    scaled = Standardizer.fit(values[: borders.train]).transform(values)
+    verdicts = tabulate_verdicts(judge_channels(scaled, borders.train, *sizes[:2]))
+    rows = rows.assign(**{name: verdicts[name] for name in verdicts})
     return ShiftCard(rows, *sizes[:2], borders.train, borders.validation)
 
 

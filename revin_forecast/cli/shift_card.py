@@ -2,7 +2,7 @@
 
 import math
 from shutil import get_terminal_size
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from revin_forecast.cli.load_split import load_split
 from revin_forecast.cli.options import Without
@@ -11,6 +11,12 @@ from revin_forecast.cli.validation import require_dataset, require_positive
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.errors import InputError
 from revin_forecast.utils.progress import progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from revin_forecast.data.catalog.catalog import SplitBorders
 
 COLUMNS = {
     "channel": ("channel", ""),
@@ -55,14 +61,16 @@ def shift_card(
     lookback: int | None = None,
     horizon: int | None = None,
     season: int | None = None,
+    after: bool = False,
     reading: Annotated[
         ReadingOptions, Without(("inputs", "missing", "outliers", "decimal"))
     ] = ReadingOptions(),  # noqa: B008
     json: bool = False,
 ) -> None:
-    """Measure how far a data set's test rows have shifted and predict whether RevIN helps.
+    """Predict whether RevIN helps, and measure how far a data set's test rows have shifted.
 
-    A catalogued data set has its standard split, a file the split 7:1:2.
+    The verdict comes first and is made without the test rows. A catalogued data set has its
+    standard split, a file the split 7:1:2.
 
     Args:
         file_or_dataset: catalogued data set (`revin-forecast datasets` lists them), or CSV,
@@ -72,6 +80,8 @@ def shift_card(
             file.
         horizon: number of steps to forecast; by default 96, or fewer in a short file.
         season: steps per season; by default that of the data set or of the file's frequency.
+        after: also measure in the test rows by how much taking the level away changes the error
+            of a linear forecast.
         reading: how the file is read.
         target: measure only these columns.
         json: print one JSON object instead of a table.
@@ -91,6 +101,9 @@ def shift_card(
         table = measure_shift(
             values, borders.train, borders.validation, season, lookback, horizon, series.names
         )
+        if after:
+            sizes = lookback, horizon
+            table = _add_measured_gains(table, values, borders, sizes)
     card = [{str(name): cell for name, cell in row.items()} for row in table.to_dict("records")]
     facts = {
         "data": file_or_dataset,
@@ -130,6 +143,7 @@ def _print_card(card: list[dict[str, object]], facts: dict[str, object]) -> None
     )
     if facts["note"]:
         print_text(str(facts["note"]))
+    _print_verdicts(card, facts)
     width = get_terminal_size().columns
     shown = _visible_columns(width, max(len(str(row["channel"])) for row in card))
     name_width = max(1, width - CELL_WIDTH * (len(shown) - 1))
@@ -143,13 +157,58 @@ def _print_card(card: list[dict[str, object]], facts: dict[str, object]) -> None
     meanings = "; ".join(
         f"{heading}: {text}" for heading, text in (COLUMNS[name] for name in shown) if text
     )
-    print_text(f"\nTest rows compared with training rows. {meanings}.\n")
-    for row in card:
-        print_text(f"{row['channel']}: {row['verdict']}, {row['reason']}.")
+    print_text(f"\nTest rows compared with training rows. {meanings}.")
+
+
+def _print_verdicts(card: list[dict[str, object]], facts: dict[str, object]) -> None:
     print_text(
-        f"\nVerdicts consider all rows after training, {facts['train']}-{facts['rows']}, and the "
-        "best linear forecasts under the autocovariances of the training rows; no model is fitted."
+        f"\nPredicted from rows 0-{facts['test_start']}, without the test rows: the change of the "
+        "mean absolute error by RevIN, with an 80 % interval.\n"
     )
+    for row in card:
+        print_text(f"{row['channel']}: {_describe_verdict(row)}.")
+        if "gain_after" in row:
+            print_text(f"{_describe_measured_gain(row)}.")
+    print()
+
+
+def _describe_verdict(row: dict[str, object]) -> str:
+    probability = cast(float, row["probability"])
+    if math.isnan(probability):
+        return f"{row['sentence']}, {row['reason']}"
+    chance = f"{100 * max(probability, 1 - probability):.0f} %"
+    if str(row["sentence"]).startswith("can't tell"):
+        lowers = "lower" if probability >= 0.5 else "higher"
+        return f"{row['sentence']} ({lowers} with probability {chance}), {row['reason']}"
+    return f"{row['sentence']}, with probability {chance}, {row['reason']}"
+
+
+def _describe_measured_gain(row: dict[str, object]) -> str:
+    gain, low, high = (cast(float, row[f"gain_after{end}"]) for end in ("", "_low", "_high"))
+    if math.isnan(gain):
+        return "After: no test window is observed well enough"
+    change = "lowered" if gain >= 0 else "raised"
+    sign = 1 if gain >= 0 else -1
+    interval = "" if math.isnan(low) else f" ({_format_range(sign * low, sign * high)})"
+    size = f"{abs(gain):.1f} %{interval}"
+    return f"After: in the test rows it {change} the error of a linear map by {size}"
+
+
+def _format_range(first: float, second: float) -> str:
+    return f"{min(first, second):.1f} to {max(first, second):.1f}"
+
+
+def _add_measured_gains(
+    table: "pd.DataFrame", values: "np.ndarray", borders: "SplitBorders", sizes: tuple[int, int]
+) -> "pd.DataFrame":
+    """Return the card with the gains that a linear forecast has in the test rows."""
+    from revin_forecast.data.scaling import Standardizer
+    from revin_forecast.shift.card.measured_gain import measure_gains
+
+    scaled = Standardizer.fit(values[: borders.train]).transform(values)
+    gains = measure_gains(scaled, borders.train, borders.validation, *sizes)
+    columns = {"gain_after_low": 0, "gain_after": 1, "gain_after_high": 2}
+    return table.assign(**{name: [gain[end] for gain in gains] for name, end in columns.items()})
 
 
 def _visible_columns(width: int, longest: int) -> list[str]:

@@ -4,19 +4,18 @@ import json
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
-import torch
 
 from revin_forecast.cli.main import main
-from revin_forecast.normalizers.blend import level_standard_error
 from revin_forecast.shift.card.break_even import break_even_level
 from revin_forecast.shift.card.card import card_window_sizes, shift_card
-from revin_forecast.shift.card.level_evidence import LevelForecast, level_evidence
-from revin_forecast.shift.card.verdict import judge_channels
 
 NUMBERS = ["d_mu", "d_sigma", "w1", "energy_raw", "energy_inst", "removable", "floor", "gap_mu"]
 NUMBERS += ["gap_logsd", "residual", "delta_star"]
-COLUMNS = ["channel", *NUMBERS, "verdict", "reason"]
+GAINS = ["gain", "gain_low", "gain_high", "probability"]
+COLUMNS = ["channel", *NUMBERS, "verdict", *GAINS, "sentence", "reason"]
+LOWER, RAISE = "normalizing should lower the error", "normalizing should raise the error"
 
 
 def simulate_ar(rows, coefficient, seed=0):
@@ -41,56 +40,18 @@ def channels():
     return values
 
 
-def test_best_forecasts_of_an_autoregression_with_and_without_its_level():
-    lookback, coefficient = 10, 0.8
-    covariance = torch.tensor(coefficient, dtype=torch.float64) ** torch.arange(14)
-    forecast = LevelForecast.from_autocovariance(covariance, lookback)
-    expected = np.zeros((lookback, 4))
-    expected[-1] = coefficient ** np.arange(1, 5)
-    assert forecast.map == pytest.approx(expected, abs=1e-5)
-    # Ordinary kriging: the best map with weights that sum to 1, from its normal equations.
-    unknown_level = forecast.map + np.outer(forecast.level_weights, 1 - forecast.map.sum(0))
-    bordered = np.ones((lookback + 1, lookback + 1))
-    bordered[:-1, :-1] = covariance.numpy()[
-        np.abs(np.subtract.outer(range(lookback), range(lookback)))
-    ]
-    bordered[-1, -1] = 0
-    right = np.ones((lookback + 1, 4))
-    right[:-1] = covariance.numpy()[np.arange(lookback, 14) - np.arange(lookback)[:, None]]
-    assert unknown_level == pytest.approx(np.linalg.solve(bordered, right)[:-1], abs=1e-5)
-    deviation = level_standard_error(covariance[:lookback, None]).item()
-    known = 1 / np.sqrt((1 - coefficient) * (lookback - (lookback - 2) * coefficient))
-    assert deviation == pytest.approx(known * np.sqrt(1 - coefficient**2), rel=1e-4)
-
-
-@pytest.mark.parametrize("times", [0, 0.5, 1.5, 3])
-def test_gain_agrees_with_theory(times):
-    coefficient, lookback = 0.5, 12
-    covariance = torch.tensor(coefficient, dtype=torch.float64) ** torch.arange(16)
-    forecast = LevelForecast.from_autocovariance(covariance, lookback)
-    break_even = level_standard_error(covariance[:lookback, None]).item()
-    shift = times * break_even
-    evidence = level_evidence(simulate_ar(60000, coefficient) + shift, forecast)
-    share = (1 - forecast.map.sum(0)) ** 2
-    error = (1 - coefficient ** (2 * np.arange(1, 5)) + share * shift**2).mean()
-    assert evidence.gain == pytest.approx(
-        share.mean() * (shift**2 - break_even**2) / error, abs=0.02
-    )
-    assert (evidence.gain > 0) == (times > 1)
-    assert (evidence.followed_share > 0.5) == (times > 1)
-    assert evidence.level_rms == pytest.approx(np.hypot(shift, break_even), rel=0.1)
-
-
 def test_card_of_clear_cases(channels):
     rows = make_card(channels)
     assert list(rows.columns) == COLUMNS
     shifted, stationary, constant, unobserved = rows.to_dict("records")
-    assert shifted["verdict"] == "instance normalization will help"
-    assert "the horizon follows" in shifted["reason"]
+    assert shifted["verdict"] == LOWER
+    assert shifted["gain_low"] < 0 < shifted["gain"] < shifted["gain_high"] < 100
+    assert "taking it away helped in 2 of 5 trials before the test rows" in shifted["reason"]
     assert shifted["d_mu"] == pytest.approx(3, abs=0.4)
     assert shifted["removable"] == pytest.approx(1, abs=0.05)
     assert shifted["energy_raw"] > 10 * shifted["floor"]
-    assert stationary["verdict"] == "instance normalization will hurt"
+    assert stationary["verdict"] == RAISE
+    assert stationary["sentence"].startswith(f"{RAISE} by about {-stationary['gain']:.0f} % (")
     assert np.isnan(stationary["removable"])
     assert constant["verdict"] == unobserved["verdict"] == "can't tell"
     assert constant["reason"] == "because it is constant in the training rows"
@@ -103,7 +64,7 @@ def test_card_of_clear_cases(channels):
 @pytest.mark.slow
 def test_no_help_for_stationary_noise():
     noise = np.random.default_rng(0).normal(size=(3000, 8))
-    assert set(make_card(noise)["verdict"]) <= {"instance normalization will hurt", "can't tell"}
+    assert set(make_card(noise)["verdict"]) <= {RAISE, "can't tell"}
 
 
 def test_help_for_a_level_that_leaves_but_not_for_one_that_returns():
@@ -113,7 +74,7 @@ def test_help_for_a_level_that_leaves_but_not_for_one_that_returns():
     # In windows of 24 + 12 steps the horizon is low where the look-back is high.
     returning = np.where(time < 2000, 0, 3 * np.sin(time * 2 * np.pi / 36))
     verdicts = make_card(noise + np.column_stack([leaving, returning]))["verdict"].tolist()
-    assert verdicts == ["instance normalization will help", "instance normalization will hurt"]
+    assert verdicts == [LOWER, RAISE]
 
 
 def test_card_depends_neither_on_units_nor_on_other_channels(channels):
@@ -134,15 +95,15 @@ def test_gaps_change_the_card_little(channels):
     assert np.isfinite(with_gaps[NUMBERS[:5]][:2].to_numpy(dtype=float)).all()
 
 
-def test_verdict_ignores_rows_that_are_cut_off(channels):
-    scaled = channels - channels[:2000].mean(0)
-    other = scaled.copy()
-    other[2600:] = 99
-    first, second = (judge_channels(values[:2600], 2000, 24, 12) for values in (scaled, other))
-    assert first == second
-    assert judge_channels(scaled[:2150], 2000, 24, 12)[0].reason.startswith(
-        "because the rows after"
-    )
+def test_verdict_does_not_see_the_test_rows(channels):
+    other = channels.copy()
+    other[2300:] = other[2300:][::-1] * 5 + 99
+    names = ["verdict", *GAINS, "sentence", "reason"]
+    first, second = (make_card(values)[names] for values in (channels, other))
+    pd.testing.assert_frame_equal(first, second)
+    changed = channels.copy()
+    changed[2200:2300, 0] -= 3
+    assert make_card(changed)["gain"][0] != first["gain"][0]
 
 
 def test_sizes_of_short_files_are_smaller_and_noted():
@@ -179,13 +140,17 @@ def test_command_prints_a_verdict_for_each_column(tmp_path, capsys, monkeypatch,
     shown = {}
     for width in (80, 150):
         monkeypatch.setenv("COLUMNS", str(width))
-        assert main(["shift-card", str(path)]) == 0
+        assert main(["shift-card", str(path), "--lookback", "24", "--horizon", "12"]) == 0
         shown[width] = capsys.readouterr().out
         assert (
-            "a very long name of a column: instance normalization will help, because"
+            "a very long name of a column: normalizing should lower the error by about"
             in shown[width]
         )
-        assert "instance normalization will hurt" in shown[width].partition("\nb: ")[2]
+        verdict = " ".join(shown[width].partition("\nb: ")[2].split())
+        assert verdict.startswith("normalizing should raise the error by about")
+        assert ", with probability " in verdict[:90]
+        assert shown[width].index("\nb: ") < shown[width].index("  delta*\n")  # verdicts first
+        assert "After:" not in shown[width]
         first, *rest = shown[width].splitlines()
         assert "look-back" in first
         assert max(map(len, rest)) <= width
@@ -203,13 +168,21 @@ def test_command_prints_a_verdict_for_each_column(tmp_path, capsys, monkeypatch,
     assert (record["lookback"], record["season"], len(record["channels"])) == (12, 24, 1)
     assert list(record["channels"][0]) == COLUMNS
     assert record["channels"][0]["removable"] is None  # NaN is not JSON
+    assert main(["shift-card", str(path), "--after", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)["channels"][0]
+    assert list(first) == [*COLUMNS, "gain_after_low", "gain_after", "gain_after_high"]
+    assert 0 < first["gain_after_low"] < first["gain_after"] < first["gain_after_high"]
+    assert main(["shift-card", str(path), "--after", "--target", "b"]) == 0
+    shown = capsys.readouterr().out
+    sentence = "After: in the test rows it raised the error of a linear map by "
+    assert sentence in " ".join(shown.split())
 
 
 def test_command_notes_that_a_shipped_data_set_is_short(capsys):
     assert main(["shift-card", "us_macro"]) == 0
     shown = capsys.readouterr().out
     assert "look-back 4 and horizon 4: the file is too short" in shown
-    assert "realgdp: instance normalization will help" in shown
+    assert "realgdp: normalizing should lower the error by about " in shown
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from revin_forecast.shift.card import measures
 from revin_forecast.shift.card.break_even import break_even_level
 from revin_forecast.shift.card.concept_shift import concept_shift
 from revin_forecast.shift.card.energy_distance import removable_fraction
+from revin_forecast.shift.card.gain_estimate import GainPercent
 from revin_forecast.shift.card.verdict import Verdict, judge_channels
 from revin_forecast.shift.card.window_energy import measure_window_energy
 
@@ -74,8 +75,9 @@ def shift_card(
     distance of look-back windows, raw and instance normalized), floor (its size without a shift),
     removable (1 - energy_inst / energy_raw; NaN below three floors); gap_mu and gap_logsd
     (look-back to horizon, in test windows); residual (errors of a frozen Ridge, test against
-    training); delta_star (`break_even_level` of the training rows); verdict and reason, from all
-    rows after training.
+    training); delta_star (`break_even_level` of the training rows); and from the rows before the
+    test rows the verdict with gain, gain_low and gain_high (in percent of the error, see
+    `Verdict`), probability, sentence and reason.
 
     Args:
         values: (time, channels) in the data's units, NaN where unobserved; the last row is the
@@ -103,10 +105,9 @@ def shift_card(
         _window_measures(column, train, test_start, season, sizes) for column in scaled.T
     ]
     numbers = pd.DataFrame(window_rows).assign(delta_star=break_even_level(before, lookback))
-    verdict_rows = [
-        _verdict_columns(verdict) for verdict in judge_channels(scaled, train, lookback, horizon)
-    ]
-    return pd.concat([table, numbers, pd.DataFrame(verdict_rows)], axis=1)
+    # Without the test rows: the verdict is a prediction.
+    verdicts = judge_channels(scaled[:test_start], train, lookback, horizon)
+    return pd.concat([table, numbers, tabulate_verdicts(verdicts)], axis=1)
 
 
 def _window_measures(
@@ -131,8 +132,17 @@ def _window_measures(
     }
 
 
-def _verdict_columns(verdict: Verdict) -> dict[str, str]:
-    return {
-        "verdict": verdict.answer,
-        "reason": verdict.reason,
-    }
+def tabulate_verdicts(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+    """Return the columns of a card that hold its verdicts."""
+    gains = [verdict.gain or GainPercent(np.nan, np.nan, np.nan) for verdict in verdicts]
+    return pd.DataFrame(
+        {
+            "verdict": [verdict.answer for verdict in verdicts],
+            "gain": [gain.middle for gain in gains],
+            "gain_low": [gain.low for gain in gains],
+            "gain_high": [gain.high for gain in gains],
+            "probability": [verdict.probability for verdict in verdicts],
+            "sentence": [verdict.sentence for verdict in verdicts],
+            "reason": [verdict.reason for verdict in verdicts],
+        }
+    )

@@ -1,128 +1,127 @@
-"""Cost and benefit of removing the level for a linear forecast, without fitting a model."""
+"""What the rows before the test part say about the value of a channel's level."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
-from revin_forecast.normalizers.blend import RELATIVE_JITTER
-from revin_forecast.shift.card.energy_distance import sample_starts
+from revin_forecast.normalizers.level_shares import estimate_level_shares
+from revin_forecast.shift.card.level_trials import LevelMaps, LevelTrial, Windows
 
-MAX_WINDOWS = 2000
-"""Limit on the windows; one matrix product computes all of their forecasts."""
-
-
-@dataclass(frozen=True, eq=False)
-class LevelForecast:
-    """The best linear forecasts of a channel with a known and with an unknown training level.
-
-    Known level (simple kriging): b'x, with b = S^-1 c and x relative to the training level.
-    Unknown level, as inside RevIN (ordinary kriging): b'x + (1 - 1'b) g, where g = 1'S^-1 x /
-    1'S^-1 1 is the window's generalized least squares mean (Goldberger, 1962). The two differ by
-    (1 - 1'b) g.
-    """
-
-    map: np.ndarray
-    """(lookback, horizon) weights b."""
-    level_weights: np.ndarray
-    """(lookback,) weights of g."""
-
-    @classmethod
-    def from_autocovariance(cls, covariance: Tensor, lookback: int) -> "LevelForecast":
-        """Solve for b and g.
-
-        Args:
-            covariance: (lookback + horizon,) float64 autocovariance from lag 0 on; lag 0 positive.
-            lookback: look-back steps.
-        """
-        relative = covariance / covariance[0]
-        steps = torch.arange(lookback)
-        ahead = torch.arange(lookback, len(covariance))
-        matrix = relative[(steps.unsqueeze(1) - steps).abs()]
-        # Smooth series have a nearly singular autocovariance.
-        matrix = matrix + RELATIVE_JITTER * torch.eye(lookback, dtype=matrix.dtype)
-        cross = relative[ahead - steps.unsqueeze(1)]
-        ones = torch.ones(lookback, 1, dtype=matrix.dtype)
-        # b and S^-1 1 share the matrix: one factorization solves for both.
-        solution = torch.linalg.solve(matrix, torch.cat([cross, ones], dim=1)).numpy()
-        return cls(solution[:, :-1], solution[:, -1] / solution[:, -1].sum())
+TRIAL_ENDS = (0.4, 0.6, 0.8, 1.0)
+"""Shares of the rows at which the trials end."""
+FITTED_SHARE = 0.8
+"""Share of a trial's rows that its maps are fitted on; the rest compares them."""
+SPARE_WINDOWS = 5
+"""Windows that a fit needs at least."""
+CHANNELS_AT_ONCE = 16
+"""Channels whose windows are in memory at the same time."""
 
 
 @dataclass(frozen=True)
 class LevelEvidence:
-    """Evidence from the windows of a channel for or against removing their level."""
+    """Evidence from the rows before the test part of a channel. Logs are natural."""
 
-    level_rms: float
-    """Root mean square of g: the distance of window levels from the training level."""
-    followed_share: float
-    """Slope of the errors of b'x on (1 - 1'b) g, the share that comes true; 1/2 breaks even."""
-    gain: float
-    """Mean squared error saved by removing the level, relative to that of b'x."""
-    standard_error: float
-    """Standard error of the gain, over stretches of look-back and horizon."""
-    span_count: int
-    """Number of stretches; the windows of one stretch overlap and count once."""
+    trials: tuple[float, ...]
+    """Logs of (error with the level kept / error with it taken away) on rows not used for the
+    fit, the earliest first; positive where taking the level away helped."""
+    price: float
+    """The same log on the training rows that the maps were fitted on: what the level is worth
+    where it is known, usually negative."""
+    trend: float
+    """Absolute correlation of the training rows with time, 0 to 1."""
+    share: float
+    """Share of the level that all rows can vouch for, 0 to 1; see `estimate_level_shares`."""
+    displacement: float
+    """Mean of the last look-back before the test rows, from the training mean, in training
+    deviations; NaN if nothing of it is observed."""
 
 
-def level_evidence(values: np.ndarray, forecast: LevelForecast) -> LevelEvidence | None:
-    """Weigh the evidence of windows for and against removing their level.
+def gather_evidence(
+    values: np.ndarray, train: int, lookback: int, horizon: int
+) -> list[LevelEvidence | None]:
+    """Return the evidence of each channel; None where no trial fits or nothing is observed.
 
-    With e = y - b'x and d = (1 - 1'b) g a window gains e^2 - (e - d)^2 = 2 e d - d^2. For a level
-    that moved by delta and stays there the mean of that is (1 - 1'b)^2 (delta^2 - delta*^2), with
-    delta* = (1'S^-1 1)^(-1/2): removing the level pays if levels move by more than delta*, whatever
-    the horizon. It does not pay for levels that return within the horizon (followed_share < 1/2).
+    Two linear maps, one that sees the level of its look-back and one that does not, are compared
+    in up to five trials. Four of them are fitted on the first 80 % of the first 40, 60, 80 and
+    100 % of the rows and compared on what follows, the fifth on training and validation rows.
 
     Args:
-        values: a channel (time,) relative to its training level; NaN is unobserved. An unobserved
-            look-back step takes the window's mean; windows less than half observed are left out.
-        forecast: forecasts of that channel.
-
-    Returns:
-        None if no window remains.
+        values: (time, channels), standardized by the training rows; NaN is unobserved. Rows after
+            the last one that may be seen are cut off.
+        train: number of training rows, from the first row on; the rest are validation rows.
+        lookback: look-back steps.
+        horizon: forecast steps.
     """
-    lookback, horizon = forecast.map.shape
-    width = lookback + horizon
-    if len(values) < width:
-        return None
-    all_windows = sliding_window_view(values, width)
-    starts = sample_starts(len(all_windows), MAX_WINDOWS)
-    windows = all_windows[starts]
-    past, future = windows[:, :lookback], windows[:, lookback:]
-    observed = np.isfinite(past)
-    usable = (observed.mean(axis=1) >= 0.5) & np.isfinite(future).any(axis=1)
-    if not usable.any():
-        return None
-    starts, past, future, observed = (part[usable] for part in (starts, past, future, observed))
-    mean = np.where(observed, past, 0).sum(axis=1, keepdims=True) / observed.sum(
-        axis=1, keepdims=True
-    )
-    past = np.where(observed, past, mean)
-    level = past @ forecast.level_weights
-    correction = level[:, None] * (1 - forecast.map.sum(axis=0))
-    errors = future - past @ forecast.map
-    counted = np.isfinite(errors)
-    errors, correction = np.where(counted, errors, 0), np.where(counted, correction, 0)
-    product, square = errors * correction, correction**2
-    gains = (2 * product - square).sum(axis=1) / counted.sum(axis=1)
-    squared_error = (errors**2).sum() / counted.sum()
-    # Overlapping windows share their steps: only means over disjoint stretches are independent.
-    stretches = max(1, len(all_windows) // width)
-    means = _group_means(gains, starts * stretches // len(all_windows))
-    unit = squared_error if squared_error > 0 else 1.0
-    return LevelEvidence(
-        level_rms=float(np.sqrt((level**2).mean())),
-        followed_share=float(product.sum() / square.sum()) if square.sum() > 0 else 0.0,
-        gain=float(gains.mean() / unit),
-        standard_error=float(means.std(ddof=1) / np.sqrt(len(means)) / unit)
-        if len(means) > 1
-        else np.inf,
-        span_count=len(means),
-    )
+    return [
+        evidence
+        for rows in split_groups(values)
+        for evidence in _gather_group_evidence(rows, train, (lookback, horizon))
+    ]
 
 
-def _group_means(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    counts = np.bincount(groups)
-    sums = np.bincount(groups, weights=values)
-    return sums[counts > 0] / counts[counts > 0]
+def split_groups(values: np.ndarray) -> Sequence[Tensor]:
+    """Return float64 rows (time, channels) of groups of channels that fit into memory."""
+    return torch.from_numpy(np.asarray(values, np.float64)).split(CHANNELS_AT_ONCE, dim=1)
+
+
+def run_trial(fitted: Tensor, compared: Tensor, sizes: tuple[int, int]) -> LevelTrial:
+    """Fit both maps on rows (time, channels) and compare them on other rows.
+
+    Args:
+        fitted: rows of the fit.
+        compared: rows of the comparison; the first look-back only serves as such.
+        sizes: look-back and horizon.
+    """
+    return LevelMaps.solve(Windows.cut(fitted, *sizes)).compare(Windows.cut(compared, *sizes))
+
+
+def _gather_group_evidence(
+    rows: Tensor, train: int, sizes: tuple[int, int]
+) -> Iterator[LevelEvidence | None]:
+    training, last = rows[:train], rows[-sizes[0] :]
+    trials = list(_run_trials(rows, train, sizes))
+    if train < sum(sizes) + SPARE_WINDOWS - 1 or not trials:
+        yield from [None] * rows.shape[1]
+        return
+    windows = Windows.cut(training, *sizes)
+    price = LevelMaps.solve(windows).compare(windows).log_ratio()
+    # From all rows: a level that has just broken with its past does not return to it.
+    shares = estimate_level_shares(rows, sizes[0])
+    trends = _correlate_with_time(training)
+    columns = zip(
+        torch.stack(trials, dim=1).tolist(),
+        price.tolist(),
+        trends.tolist(),
+        shares.tolist(),
+        last.nanmean(dim=0).tolist(),
+        strict=True,
+    )
+    for logs, *others in columns:
+        usable = tuple(log for log in logs if np.isfinite(log))
+        yield LevelEvidence(usable, *others) if usable and np.isfinite(others[0]) else None
+
+
+def _run_trials(rows: Tensor, train: int, sizes: tuple[int, int]) -> Iterator[Tensor]:
+    """Yield the log ratios (channels,) of each trial that has enough rows."""
+    ends = [int(share * len(rows)) for share in TRIAL_ENDS]
+    for end, fitted in [*((end, int(FITTED_SHARE * end)) for end in ends), (len(rows), train)]:
+        if fitted >= sum(sizes) + SPARE_WINDOWS - 1 and end - fitted >= sizes[1]:
+            compared = rows[fitted - sizes[0] : end]
+            yield run_trial(rows[:fitted], compared, sizes).log_ratio()
+
+
+def _correlate_with_time(rows: Tensor) -> Tensor:
+    """Return the absolute correlation with time of each column, 0 for a constant one."""
+    observed = rows.isfinite()
+    count = observed.sum(dim=0).clamp(min=1)
+    time = torch.arange(len(rows), dtype=rows.dtype).unsqueeze(1).expand_as(rows)
+    values, time = (
+        torch.where(observed, part - torch.where(observed, part, 0).sum(dim=0) / count, 0)
+        for part in (rows, time)
+    )
+    product = (values * time).sum(dim=0)
+    scale = (values.square().sum(dim=0) * time.square().sum(dim=0)).sqrt()
+    return torch.where(scale > 0, product / scale, 0).abs()

@@ -1,112 +1,134 @@
-"""The verdict of a shift card: whether instance normalization will help a channel."""
+"""The verdict of a shift card: by how much instance normalization should change the error."""
 
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from revin_forecast.normalizers.blend import autocovariance, level_standard_error
-from revin_forecast.shift.card.level_evidence import LevelEvidence, LevelForecast, level_evidence
+from revin_forecast.shift.card.gain_estimate import FITTED_MODEL, GainModel, GainPercent
+from revin_forecast.shift.card.level_evidence import LevelEvidence, gather_evidence
 
 Answer = Literal[
-    "instance normalization will help", "instance normalization will hurt", "can't tell"
+    "normalizing should lower the error", "normalizing should raise the error", "can't tell"
 ]
 
-MIN_SPANS = 5
-"""Stretches of look-back and horizon below which there is no answer."""
-
-MIN_EFFECT = 0.005
-"""Share of the squared error below which two forecasts count as equal."""
+MIN_PROBABILITY = 0.65
+"""Probability of a sign below which the size counts as noise, and there is no answer."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer for a channel with its reason and evidence."""
+    """The answer for a channel, with its size, its probability and its reason."""
 
     answer: Answer
     reason: str
     """Begins with "because"."""
-    break_even: float
-    """delta*, in units of the values: the level movement at which the answer turns."""
+    gain: GainPercent | None = None
+    """By how many percent instance normalization should lower the mean absolute error, with an
+    80 % interval; None without evidence."""
+    probability: float = float("nan")
+    """Probability that it lowers the error; NaN without evidence."""
     evidence: LevelEvidence | None = None
 
+    @property
+    def sentence(self) -> str:
+        """The answer with its size.
 
-def judge_channels(values: np.ndarray, train: int, lookback: int, horizon: int) -> list[Verdict]:
-    """Judge each channel by its rows after training, without fitting a model.
+        An example is "normalizing should lower the error by about 12 % (5 to 20)".
+        """
+        if self.gain is None:
+            return self.answer
+        low, middle, high = self.gain
+        if self.answer == "normalizing should lower the error":
+            return f"{self.answer} by about {_format_percent(middle)} % ({format_range(low, high)})"
+        if self.answer == "normalizing should raise the error":
+            size = f"{_format_percent(-middle)} % ({format_range(-high, -low)})"
+            return f"{self.answer} by about {size}"
+        return f"{self.answer}: the error should change by {format_range(-high, -low)} %"
 
-    The autocovariances of the training rows give the best linear forecasts with a known and with an
-    unknown training level. The errors in the windows after training decide between the two. The
-    answer stays open if the difference is less than its standard error or than half a percent of
-    the squared error, or rests on fewer than five stretches.
+
+def judge_channels(
+    values: np.ndarray, train: int, lookback: int, horizon: int, model: GainModel = FITTED_MODEL
+) -> list[Verdict]:
+    """Predict for each channel by how much instance normalization lowers the test error.
+
+    Twins of a linear map are compared in trials on the rows given, and four numbers of them enter
+    the model: how the trials went, what the level is worth in the training rows, their trend, and
+    how far the level is expected to return. There is no answer if its sign is less probable than
+    `MIN_PROBABILITY`.
 
     Args:
-        values: (time, channels), standardized by the training rows; NaN is unobserved. All rows
-            from `train` on are used: cut off the test rows for an answer that is blind to them.
-        train: number of training rows, from the first row on.
+        values: (time, channels), standardized by the training rows; NaN is unobserved. Cut off the
+            test rows: the verdict predicts what happens in the rows after the last one.
+        train: number of training rows, from the first row on; the rest are validation rows.
         lookback: look-back steps.
         horizon: forecast steps.
+        model: the model of the gain.
     """
-    rows = torch.from_numpy(values[:train].astype(np.float64))
-    covariance = autocovariance(rows, lookback + horizon)
-    break_evens = level_standard_error(covariance[:lookback]).tolist()
-    # The horizons are all after training; the look-backs of the first windows reach into it.
-    later = values[max(0, train - lookback) :]
-    verdicts = [
-        _judge_channel(column, covariance[:, channel], lookback, break_even)
-        for channel, (column, break_even) in enumerate(zip(later.T, break_evens, strict=True))
-    ]
-    unobserved = Verdict(
-        "can't tell", "because nothing of it is observed in the training rows", 0.0
-    )
+    evidence = gather_evidence(values, train, lookback, horizon)
     return [
-        verdict if is_observed else unobserved
-        for verdict, is_observed in zip(verdicts, rows.isfinite().any(dim=0).tolist(), strict=True)
+        _judge_channel(column, found, model) if found else _explain_silence(column)
+        for column, found in zip(values[:train].T, evidence, strict=True)
     ]
 
 
-def _judge_channel(
-    later: np.ndarray, covariance: Tensor, lookback: int, break_even: float
-) -> Verdict:
-    if not covariance[0] > 0:
-        return Verdict("can't tell", "because it is constant in the training rows", break_even)
-    evidence = level_evidence(later, LevelForecast.from_autocovariance(covariance, lookback))
-    if evidence is None:
-        reason = "because no window after training is observed well enough"
-        return Verdict("can't tell", reason, break_even)
-    return Verdict(*_answer_with_reason(evidence, break_even), break_even, evidence)
-
-
-def _answer_with_reason(evidence: LevelEvidence, break_even: float) -> tuple[Answer, str]:
-    followed = f"{_format_share(evidence.followed_share)} of that"
-    facts = (
-        f"levels of windows after training stray {evidence.level_rms:.2f} from the training level, "
-        f"noise alone makes {break_even:.2f}, and the horizon follows {followed} (half breaks even)"
+def _explain_silence(training: np.ndarray) -> Verdict:
+    if not np.isfinite(training).any():
+        return Verdict("can't tell", "because nothing of it is observed in the training rows")
+    return Verdict(
+        "can't tell",
+        "because the rows before the test part are too few for a trial with and without its level",
     )
-    # Checked first: with few stretches the standard error itself is not reliable.
-    if evidence.span_count < MIN_SPANS:
-        return "can't tell", (
-            "because the rows after training are too short: as many stretches of look-back and "
-            f"horizon as fit are {evidence.span_count}, and it takes {MIN_SPANS}"
-        )
-    if abs(evidence.gain) < MIN_EFFECT:
-        smallest = f"{MIN_EFFECT:.1%} of"
-        return "can't tell", (
-            f"because it makes hardly a difference: less than {smallest} a linear "
-            "forecast's squared error either way"
-        )
-    if abs(evidence.gain) < evidence.standard_error:
-        return "can't tell", (
-            f"because over {evidence.span_count} stretches the gain is less than its standard "
-            f"error: {facts}"
-        )
-    if evidence.gain > 0:
-        return "instance normalization will help", f"because {facts}"
-    return "instance normalization will hurt", f"because {facts}"
 
 
-def _format_share(share: float) -> str:
-    if share >= 1:
-        return "all"
-    return f"{100 * share:.0f} %" if share >= 0.005 else "none"
+def _judge_channel(training: np.ndarray, evidence: LevelEvidence, model: GainModel) -> Verdict:
+    observed = training[np.isfinite(training)]
+    if not len(observed) or observed.min() == observed.max():
+        return Verdict("can't tell", "because it is constant in the training rows")
+    estimate = model.estimate(evidence)
+    answer: Answer = "can't tell"
+    if estimate.probability >= MIN_PROBABILITY:
+        answer = "normalizing should lower the error"
+    elif estimate.probability <= 1 - MIN_PROBABILITY:
+        answer = "normalizing should raise the error"
+    reason = f"because {_describe_evidence(evidence, estimate.centre)}"
+    return Verdict(answer, reason, estimate.percent, estimate.probability, evidence)
+
+
+def _describe_evidence(evidence: LevelEvidence, centre: float) -> str:
+    """Return the facts behind an estimate, in words."""
+    won, trials = sum(log > 0 for log in evidence.trials), len(evidence.trials)
+    worth = 100 * -np.expm1(evidence.price)
+    moved = abs(evidence.displacement)
+    level = f", now lies {moved:.1f} deviations from its mean" if np.isfinite(moved) else ""
+    knowing = (
+        f"saves {worth:.0f} % in the training rows"
+        if worth >= 0.5
+        else "saves little in the training rows"
+    )
+    agrees = (fmean(evidence.trials) > 0) == (centre > 0)
+    return (
+        f"the level {_describe_level(evidence)}{level}, and knowing it "
+        f"{knowing} in the training rows; {'and' if agrees else 'but'} taking it away helped in "
+        f"{won} of {trials} trials before the test rows"
+    )
+
+
+def _describe_level(evidence: LevelEvidence) -> str:
+    if evidence.trend >= 0.5:
+        return "follows a trend"
+    if evidence.share > 0.5:
+        return "returns to its mean"
+    return "slowly returns to its mean" if evidence.share > 0 else "does not clearly return"
+
+
+def format_range(low: float, high: float) -> str:
+    """Return "5 to 20"."""
+    return f"{_format_percent(low)} to {_format_percent(high)}"
+
+
+def _format_percent(percent: float) -> str:
+    """Return whole percents, and one decimal below 2; never -0."""
+    digits = 1 if abs(percent) < 2 else 0
+    return f"{round(percent, digits) + 0.0:.{digits}f}"

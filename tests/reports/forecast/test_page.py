@@ -173,7 +173,10 @@ def test_short_table_has_reasons_instead_of_evidence(tmp_path):
 def test_shift_card_is_explained(page):
     assert set(VERDICT_MEANINGS) == set(get_args(Answer))
     text = extract_text(page)
-    assert "based on all rows after the first 168," in text
+    assert "The training rows are the first 168." in text
+    assert "a prediction from trials with linear forecasts on all rows" in text
+    assert re.search(r"Normalizing should (lower|raise) the error by about [\d.]+ % \(", text)
+    assert re.search(r"The level has moved [\d.]+ standard deviations \(chance: [\d.]+\); ", text)
     assert "the last 48 rows against the first 168" in text
     assert "in standard deviations of the look-back" in text
     assert any(meaning in text for meaning in VERDICT_MEANINGS.values())

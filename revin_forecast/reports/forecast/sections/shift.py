@@ -1,6 +1,9 @@
 """The section on level shift: how far the last rows moved, and whether RevIN should help."""
 
 from collections import Counter
+from collections.abc import Hashable, Mapping
+from math import isfinite
+from typing import Any
 
 from markupsafe import Markup
 
@@ -8,11 +11,11 @@ from revin_forecast.reports.forecast.content import ReportContent
 from revin_forecast.reports.templates import render_template
 
 VERDICT_MEANINGS = {
-    "instance normalization will help": (
+    "normalizing should lower the error": (
         "The level moves and stays for a while where it went: a model that starts from each "
         "window's own level should forecast better. This is likely, not certain."
     ),
-    "instance normalization will hurt": (
+    "normalizing should raise the error": (
         "The level hardly moves or soon returns: a model that knows the usual level should "
         "forecast better. This is likely, not certain."
     ),
@@ -32,9 +35,18 @@ def render_shift(content: ReportContent) -> Markup:
     return render_template(
         "forecast/sections/shift.html.jinja",
         card=card,
-        rows=card.rows.to_dict("records"),
+        rows=[{**row, "why": _describe_reason(row)} for row in card.rows.to_dict("records")],
         answers=Counter(card.rows["verdict"]).most_common(),
         meanings=VERDICT_MEANINGS,
         unmeasured_count=len(content.series.targets) - len(card.rows),
         test_rows=len(content.series) - card.test_start,
     )
+
+
+def _describe_reason(row: Mapping[Hashable, Any]) -> str:
+    """Return how far the level of a series has moved, and the reason for its advice."""
+    reason = str(row["reason"]).removeprefix("because ")
+    moved, chance = abs(float(row["d_mu"])), float(row["delta_star"])
+    if not (isfinite(moved) and isfinite(chance)):
+        return reason
+    return f"the level has moved {moved:.1f} standard deviations (chance: {chance:.1f}); {reason}"
