@@ -21,12 +21,14 @@ from revin_forecast.reports.markdown import markdown_table
 from revin_forecast.shift import read_suite, run_benchmark
 from revin_forecast.shift.aggregates.power import power_analysis
 from revin_forecast.shift.statistics import holm_adjust, wilcoxon_p
+from revin_forecast.shift.suite.plan import NO_NORMALIZER
 from revin_forecast.shift.suite.suite import Suite
 
 SUITE = ROOT / "configs" / "shift-dated.yaml"
 SHIPPED = ("us_macro_oil", "us_macro_volcker", "stocks_lehman")
 """Dated shifts of a quick run, whose files are part of the package."""
 NORMALIZERS = ("RevIN", "LastValue", "Robust", "MeanScale", "Blend")
+MODELS = (*NORMALIZERS, "Pretrained")
 PARTS = ("after", "before", "after / before")
 ALPHA, POWER = 0.05, 0.8
 Ratios = dict[tuple[str, str], list[float]]
@@ -44,16 +46,18 @@ without normalizer; below 1 the normalizer helps. `lo`, `hi`: 95 % interval of t
 by a moving-block bootstrap over windows with blocks as long as look-back and horizon; empty where
 fewer than two blocks fit. `before`: the ratio of RevIN for the *control*, the same rows up to the
 date, split in the same way on a day when nothing is known to have happened: what normalizing earns
-on these data anyway. `plain`: MASE without normalizer after the date. Causes, references, licences
-and limits of each data set are in the [datasheet](../reference/shift_datasheet.md).
+on these data anyway. `plain`: MASE without normalizer after the date. `Pretrained`: error of the
+package's network without any training on these data, divided by that of the same plain Ridge.
+Causes, references, licences and limits of each data set are in the
+[datasheet](../reference/shift_datasheet.md).
 
 ## Over families
 
 Shifts of one file are one family and count once: a family's number is the mean of the logarithms of
 its ratios. `ratio`: exp of the mean over families, with a 95 % bootstrap interval over families.
-`p`: Wilcoxon's two-sided signed-rank test over families; `Holm`: adjusted for the five normalizers.
+`p`: Wilcoxon's two-sided signed-rank test over families; `Holm`: adjusted for the six models.
 `after / before` tests whether the gain is another one after the date than before it. `needed`:
-families for which the test finds the observed median with probability .8 (at .05 / 5, inf above
+families for which the test finds the observed median with probability .8 (at .05 / 6, inf above
 200); `finds`: the ratio that it finds with the families at hand, in either direction (that number
 or its inverse).
 
@@ -63,10 +67,13 @@ or its inverse).
 
 ## Limits
 
-* Families share events ({shared}). The test takes families as independent, which for these is
-  generous. With one number for each *event* instead of each family, RevIN's ratio is {events}.
+* Families share events:
+{shared}
+  The test takes families as independent, which for these is generous. With one number for each
+  *event* instead of each family, RevIN's ratio is {events}.
 * Splits at a date are chosen because something happened, so these ratios say nothing about data in
   general. Many of the series also grow; `before` shows how much a normalizer earns by that alone.
+  The control trains on a fifth fewer rows.
 * Nobody knows how much of a change its stated cause explains. Nile and El Nino are matters of
   research; for others (Pinatubo, SegWit, the belt law) the effect is small beside the noise.
 * Yearly, quarterly and monthly series have few windows: their ratios are rough, and each counts as
@@ -97,10 +104,11 @@ def main(options: Options, page: EvidencePage) -> None:
     suite = add_controls(read_suite(SUITE), SHIPPED if options.quick else None)
     with tempfile.TemporaryDirectory() as folder:
         tables = run_benchmark(suite, folder, data_dir=options.data_dir)
+    plain_errors = select_errors(tables["dataset_errors"], "Ridge", "Identity")
+    references = select_errors(tables["dataset_errors"], "Pretrained", NO_NORMALIZER)
     ratios = select_ratios(tables["pairs"])
-    errors = tables["dataset_errors"]
-    is_plain = (errors.normalizer == "Identity") & (errors.column == "clean")
-    plain_errors = dict(zip(errors.dataset[is_plain], errors.mase[is_plain], strict=True))
+    for name, error in references.items():
+        ratios[name, "Pretrained"] = [float(np.log(error / plain_errors[name])), np.nan, np.nan]
     shifts = [find_dated_shift(config.name) for config in suite.datasets]
     for shift in shifts:
         if not shift.is_control:
@@ -127,6 +135,14 @@ def select_ratios(pairs: pd.DataFrame) -> Ratios:
     }
 
 
+def select_errors(errors: pd.DataFrame, backbone: str, normalizer: str) -> dict[str, float]:
+    """Return a model's error on the test part of each data set."""
+    columns = "backbone", "normalizer", "column", "dataset", "mase"
+    rows = zip(*(errors[name] for name in columns), strict=True)
+    wanted = backbone, normalizer, "clean"
+    return {dataset: error for *key, dataset, error in rows if tuple(key) == wanted}
+
+
 def describe_shift(shift: DatedShift, data_dir: str | None) -> Row:
     """Return the facts of a data set."""
     dated = load_dated_shift(shift.name, data_dir)
@@ -148,7 +164,7 @@ def compare(shift: DatedShift, ratios: Ratios, plain: float) -> Row:
     """Return a data set's error without normalizer and the ratios of the normalizers to it."""
     log_ratio, low, high = ratios[shift.name, "RevIN"]
     before, *_ = ratios[f"{shift.name}{CONTROL_SUFFIX}", "RevIN"]
-    others = {name: _ratio(ratios[shift.name, name][0]) for name in NORMALIZERS[1:]}
+    others = {name: _ratio(ratios[shift.name, name][0]) for name in MODELS[1:]}
     return {
         "plain": round(plain, 3),
         "RevIN": _ratio(log_ratio),
@@ -166,7 +182,7 @@ def collect_logs(shifts: list[DatedShift], ratios: Ratios) -> list[LogRow]:
         if shift.is_control:
             continue
         row: LogRow = {"family": shift.family, "event": shift.cause}
-        for name in NORMALIZERS:
+        for name in MODELS:
             after, *_ = ratios[shift.name, name]
             before, *_ = ratios[f"{shift.name}{CONTROL_SUFFIX}", name]
             row |= dict(
@@ -192,7 +208,7 @@ def build_text(rows: list[Row], logs: list[LogRow]) -> str:
     return TEXT.format(
         families=markdown_table(tests),
         verdict=state_verdict(rows, tests),
-        shared="; ".join(f"{count} times {event}" for event, count in shared),
+        shared="\n".join(f"    * {count} data sets: {event}." for event, count in shared),
         events=f"{np.exp(events.mean()):.2f} over {len(events)} events, "
         f"p = {wilcoxon_p(events):.2g}",
     )
@@ -202,18 +218,16 @@ def compare_families(logs: list[LogRow]) -> list[Row]:
     """Return a row for each part and normalizer, with one number a family."""
     table: list[Row] = []
     for part in PARTS:
-        values = [average_logs(logs, "family", (name, part)) for name in NORMALIZERS]
+        values = [average_logs(logs, "family", (name, part)) for name in MODELS]
         probabilities = [wilcoxon_p(numbers) for numbers in values]
         adjusted = holm_adjust(probabilities)
-        for name, numbers, p, p_holm in zip(
-            NORMALIZERS, values, probabilities, adjusted, strict=True
-        ):
-            power = power_analysis(numbers, ALPHA, POWER, len(NORMALIZERS))
+        for name, numbers, p, p_holm in zip(MODELS, values, probabilities, adjusted, strict=True):
+            power = power_analysis(numbers, ALPHA, POWER, len(MODELS))
             low, high = bootstrap_interval(numbers)
             table.append(
                 {
                     "part": part,
-                    "normalizer": name,
+                    "model": name,
                     "families": len(numbers),
                     "ratio": _ratio(float(numbers.mean())),
                     "lo": _ratio(low),
@@ -237,7 +251,7 @@ def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
 
 def state_verdict(rows: list[Row], tests: list[Row]) -> str:
     """Return the result for RevIN in words."""
-    by_part = {row["part"]: row for row in tests if row["normalizer"] == "RevIN"}
+    by_part = {row["part"]: row for row in tests if row["model"] == "RevIN"}
     after, before, change = (by_part[part] for part in PARTS)
     signed = [row for row in rows if row["hi"] is not None and (row["hi"] < 1 or row["lo"] > 1)]
     helped = sum(row["hi"] < 1 for row in signed)
@@ -247,12 +261,20 @@ def state_verdict(rows: list[Row], tests: list[Row]) -> str:
         f"({after['lo']:.2f} to {after['hi']:.2f}, p after Holm {after['Holm']:.2g}) and "
         f"{before['ratio']:.2f} before it ({before['lo']:.2f} to {before['hi']:.2f}); the quotient "
         f"is {change['ratio']:.2f} ({change['lo']:.2f} to {change['hi']:.2f}, p after Holm "
-        f"{change['Holm']:.2g}). Of {len(rows)} data sets {len(signed)} have an interval that "
-        f"excludes 1, and RevIN helps on {helped} of these. For the effect after the date "
-        f"{after['needed']:.0f} families are needed, so {after['families']} are "
-        f"{'enough' if is_met else 'too few'}; for a change of the gain at the date "
-        f"{change['needed']:.0f} are needed."
+        f"{change['Holm']:.2g}).\n"
+        f"Of {len(rows)} data sets {len(signed)} have an interval that excludes 1, and RevIN helps "
+        f"on {helped} of these.\n"
+        f"The gain after the date needs {count_families(after)} families, so {after['families']} "
+        f"are {'enough' if is_met else 'too few'}. A change of the gain at the date needs "
+        f"{count_families(change)}; the smallest quotient that the families at hand find is "
+        f"{change['finds'] or 'unknown'}, or its inverse."
     )
+
+
+def count_families(row: Row) -> str:
+    """Return the number of families that a test needs, in words where there are too many."""
+    needed = row["needed"]
+    return f"{needed:.0f}" if np.isfinite(needed) else "more than 200"
 
 
 def _ratio(log_ratio: float) -> float | None:
