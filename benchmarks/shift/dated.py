@@ -58,8 +58,8 @@ its ratios. `ratio`: exp of the mean over families, with a 95 % bootstrap interv
 `p`: Wilcoxon's two-sided signed-rank test over families; `Holm`: adjusted for the six models.
 `after / before` tests whether the gain is another one after the date than before it. `needed`:
 families for which the test finds the observed median with probability .8 (at .05 / 6, inf above
-200); `finds`: the ratio that it finds with the families at hand, in either direction (that number
-or its inverse).
+200); `finds`: the ratio that it finds with these families, in either direction (that number or its
+inverse).
 
 {families}
 
@@ -74,8 +74,8 @@ or its inverse).
 * Splits at a date are chosen because something happened, so these ratios say nothing about data in
   general. Many of the series also grow; `before` shows how much a normalizer earns by that alone.
   The control trains on a fifth fewer rows.
-* Nobody knows how much of a change its stated cause explains. Nile and El Nino are matters of
-  research; for others (Pinatubo, SegWit, the belt law) the effect is small beside the noise.
+* How much of a change its stated cause explains is unknown. Nile and El Nino are matters of
+  research; for others (Pinatubo, SegWit, the belt law) the effect is small compared with the noise.
 * Yearly, quarterly and monthly series have few windows: their ratios are rough, and each counts as
   much as a long one. Look-backs are 2 days to 8 years (`sizes`), and season-naive errors scale
   MASE.
@@ -266,7 +266,7 @@ def state_verdict(rows: list[Row], tests: list[Row]) -> str:
         f"on {helped} of these.\n"
         f"The gain after the date needs {count_families(after)} families, so {after['families']} "
         f"are {'enough' if is_met else 'too few'}. A change of the gain at the date needs "
-        f"{count_families(change)}; the smallest quotient that the families at hand find is "
+        f"{count_families(change)}; the smallest quotient that these families find is "
         f"{change['finds'] or 'unknown'}, or its inverse."
     )
 

@@ -7,7 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.pages.datasheet import render_datasheet
 from benchmarks.shift.verdicts import PARTS, measure_agreement
+from revin_forecast.data.catalog.catalog import CATALOG
+from revin_forecast.data.catalog.dated.dated_shift import list_dated_shifts
+from revin_forecast.shift.processes import PROCESSES
 from tests.support.evidence_pages import PAGES, committed_rows, repeat_page
 
 
@@ -57,3 +61,32 @@ def test_committed_verdicts_agree_with_measurements_and_can_be_repeated(tmp_path
         assert row["gain %"] == pytest.approx(before["gain %"], rel=1e-3)
         assert (row["verdict"], row["blind"]) == (before["verdict"], before["blind"])
     assert "| measured |" in (tmp_path / "shift_verdicts.md").read_text()
+
+
+def test_committed_dated_shifts_are_the_catalogue_and_can_be_repeated(tmp_path):
+    rows = {row["data"]: row for row in committed_rows("shift_dated")}
+    assert list(rows) == [shift.name for shift in list_dated_shifts()]
+    families = {row["family"] for row in rows.values()}
+    assert len(families) >= 20
+    # The suite is large enough for the effect that its page claims.
+    page = (PAGES / "shift_dated.md").read_text()
+    table = re.findall(r"^\| after \| RevIN \| (\d+) \| .* \| (\S+) \| (\S+) \|$", page, re.M)
+    ((counted, needed, _),) = table
+    assert int(counted) == len(families) >= float(needed)
+    for row in repeat_page("shift_dated", tmp_path, data_dir=tmp_path):  # the shipped sets only
+        before = rows[row["data"]]
+        assert (row["first"], row["date"], row["rows before"]) == (
+            before["first"],
+            before["date"],
+            before["rows before"],
+        )
+        for name in ("plain", "RevIN", "LastValue", "before"):
+            assert row[name] == pytest.approx(before[name], rel=2e-3), (row["data"], name)
+
+
+def test_the_datasheet_is_what_the_catalogues_give():
+    page = (PAGES.parent / "reference" / "shift_datasheet.md").read_text()
+    rendered = render_datasheet(committed_rows("shift_dated"))
+    assert page == rendered, "run python -m benchmarks.pages.datasheet"
+    for name in [*CATALOG, *PROCESSES, *(shift.name for shift in list_dated_shifts())]:
+        assert f"\n| {name} |" in page
