@@ -73,7 +73,7 @@ def test_committed_dated_shifts_are_the_catalogue_and_can_be_repeated(tmp_path):
     table = re.findall(r"^\| after \| RevIN \| (\d+) \| .* \| (\S+) \| (\S+) \|$", page, re.M)
     ((counted, needed, _),) = table
     assert int(counted) == len(families) >= float(needed)
-    for row in repeat_page("shift_dated", tmp_path, data_dir=tmp_path):  # the shipped sets only
+    for row in repeat_page("shift_dated", tmp_path, data_dir=tmp_path):  # one shipped set
         before = rows[row["data"]]
         assert (row["first"], row["date"], row["rows before"]) == (
             before["first"],
