@@ -136,6 +136,7 @@ def test_the_page_of_the_shift_benchmark_runs(reader_folder, capsys):
         (reader_folder / name / "cells.parquet").read_bytes() for name in ("own-results", "whole")
     ]
     assert tables[0] == tables[1]
+    check_suite(read_suite("online_suite.yaml"))
     results = {}
     for name in ("own_benchmark", "own_robustness"):
         results[name] = runpy.run_path(f"{name}.py")
