@@ -25,7 +25,7 @@ def break_even_level(train: np.ndarray, lookback: int) -> np.ndarray:
     rows = torch.from_numpy(np.asarray(train, np.float64))
     covariance = autocovariance(rows, lookback, blocks=1)
     break_even = level_standard_error(covariance)
-    # Of a constant channel, only the rounding error of its mean is left.
+    # The covariance of a constant channel is the rounding error of its mean.
     size = torch.where(rows.isfinite(), rows, 0).abs().amax(dim=0)
     has_spread = covariance[0].sqrt() > 1e-9 * size
     return torch.where(has_spread, break_even, torch.nan).numpy()

@@ -30,9 +30,9 @@ class WindowEnergy:
     """Energy distances between the windows of training and of test rows."""
 
     raw: float
-    """Of the windows as they are."""
+    """Distance between the windows without a change."""
     instance: float
-    """Of windows standardized by their own mean and deviation."""
+    """Distance between windows standardized by their own mean and deviation."""
     floor: float
     """Size of `raw` without a shift."""
 
@@ -174,7 +174,7 @@ def _draw_splits(blocks: int, share: float) -> tuple[np.ndarray, float]:
 
     A set has one of each few neighbours, so that slow moves within training do not count as noise.
     A distance without a shift is proportional to 1 / rows + 1 / rows of the two parts. The factor
-    is what the rows of training and test would have by what those of the splits have.
+    is that sum for training and test, divided by that sum for the two parts of a split.
     """
     picked = int(np.clip(round(share * blocks), 1, blocks // 2))
     random = np.random.default_rng(0).random((SPLIT_COUNT, blocks))
