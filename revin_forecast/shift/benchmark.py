@@ -11,6 +11,7 @@ import pandas as pd
 
 from revin_forecast.errors import InputError
 from revin_forecast.shift.aggregates import (
+    ChannelErrors,
     aggregate_tables,
     build_panels,
     channel_cells,
@@ -194,8 +195,10 @@ def _aggregate_cells(results: CompiledResults, resamples: int) -> dict[str, pd.D
     # Level-dependent data are a diagnostic, not a benchmark: they enter no mean over data sets.
     cells, errors = results.cells, results.window_errors
     is_diagnostic = cells.dataset == LEVEL_DEPENDENT
-    blocks = results.errors.blocks
-    aggregates = aggregate_tables(cells.loc[~is_diagnostic], errors, resamples, blocks)
+    arrays = results.errors
+    channels = ChannelErrors(arrays.channels, arrays.channel_blocks, results.channel_names)
+    measured = errors, resamples, arrays.blocks, channels
+    aggregates = aggregate_tables(cells.loc[~is_diagnostic], *measured)
     if is_diagnostic.any():
         diagnostic = normalized_error(build_panels(cells.loc[is_diagnostic], errors, resamples))
         parts = [part for part in (aggregates["nce"], diagnostic) if len(part)]

@@ -11,7 +11,12 @@ from scipy.stats import wilcoxon
 
 from revin_forecast.errors import InputError
 from revin_forecast.shift import statistics
-from revin_forecast.shift.aggregates import aggregate_tables
+from revin_forecast.shift.aggregates import (
+    ChannelErrors,
+    aggregate_tables,
+    build_panels,
+    channel_errors,
+)
 from revin_forecast.shift.aggregates.bootstrap import dataset_seed
 from revin_forecast.shift.aggregates.degradation import (
     LACKS_CELLS,
@@ -390,3 +395,34 @@ def test_cell_too_short_to_resample_has_its_mean_in_every_draw(aggregation):
     too_short = {key: value[: BLOCK + 1] for key, value in errors.items()}
     without_draws = aggregate_tables(cells, too_short, RESAMPLES)["headline"]
     assert without_draws.lo.isna().all()
+
+
+def test_errors_of_channels_by_hand():
+    cells, errors = simulate_benchmark(datasets=("a",), models=MODELS[:2])
+    blocks = {}
+    for key, values in errors.items():
+        means = values[: len(values) // BLOCK * BLOCK].reshape(-1, BLOCK).mean(axis=1)
+        blocks[key] = np.stack([means, np.full_like(means, np.nan), 3 * means**2], axis=1)
+    channels = {key: values.mean(axis=0) for key, values in blocks.items()}
+    names = {"a": ("first", "without a scale", "third")}
+    parts = ChannelErrors(channels, blocks, names)
+    table = channel_errors(build_panels(cells, errors, 20), parts)
+    assert set(table.channel) == {"first", "third"}
+    row = select_one(table, channel="third", normalizer="RevIN", column="steady")
+    used = select(cells, placement="steady", normalizer="RevIN").cell_key
+    twins = select(cells, placement="steady", normalizer="Identity", backbone="linear").cell_key
+    own, twin = (np.mean([np.log(channels[key][2]) for key in keys]) for keys in (used, twins))
+    assert row.mase == pytest.approx(math.exp(own))
+    assert row.lo < row.mase < row.hi
+    assert row.against_twin == pytest.approx(own - twin)
+    assert row.twin_lo < row.against_twin < row.twin_hi < 0
+    identity = select(table, normalizer="Identity", backbone="linear")
+    assert (identity[["against_twin", "twin_lo", "twin_hi"]] == 0).all(axis=None)
+    broken = fail_cells(cells, placement="steady", severity=1, normalizer="RevIN", seed=1)
+    row = select_one(
+        channel_errors(build_panels(broken, errors, 20), parts),
+        **{"channel": "third", "normalizer": "RevIN", "column": "steady"},
+    )
+    assert math.isnan(row.mase)
+    assert row.note == "lacks 3 of 14 cells: a 3 (level, scale a, scale b)"
+    assert len(channel_errors(build_panels(cells, errors, 20), ChannelErrors())) == 0

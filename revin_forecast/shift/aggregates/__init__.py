@@ -5,6 +5,7 @@ import pandas as pd
 from revin_forecast.shift.aggregates.bootstrap import WindowErrors
 from revin_forecast.shift.aggregates.build_panels import build_panels
 from revin_forecast.shift.aggregates.channel_cells import channel_cells
+from revin_forecast.shift.aggregates.channel_errors import ChannelErrors, channel_errors
 from revin_forecast.shift.aggregates.dataset_errors import dataset_errors, fill_errors
 from revin_forecast.shift.aggregates.degradation import area_under_shift_curve, recovery_ages
 from revin_forecast.shift.aggregates.effective_robustness import (
@@ -21,12 +22,14 @@ from revin_forecast.shift.aggregates.panel import Panel
 from revin_forecast.shift.statistics import DEFAULT_RESAMPLES
 
 __all__ = [
+    "ChannelErrors",
     "Panel",
     "WindowErrors",
     "aggregate_tables",
     "area_under_shift_curve",
     "build_panels",
     "channel_cells",
+    "channel_errors",
     "dataset_errors",
     "effective_robustness",
     "fill_errors",
@@ -48,6 +51,7 @@ def aggregate_tables(
     errors: WindowErrors,
     resamples: int = DEFAULT_RESAMPLES,
     blocks: BlockScores | None = None,
+    channels: ChannelErrors | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return every aggregate table by name.
 
@@ -58,6 +62,7 @@ def aggregate_tables(
         errors: window errors of each done cell. Cells without them have no interval.
         resamples: draws of the block bootstrap.
         blocks: block means of the interval scores of each done cell.
+        channels: errors of the channels of each done cell.
 
     Raises:
         InputError: two rows describe the same cell.
@@ -76,6 +81,7 @@ def aggregate_tables(
         "tests": pairwise_tests(ratios),
         "effective": effective_robustness(headline),
         "dataset_errors": dataset_errors(panels),
+        "channel_errors": channel_errors(panels, channels or ChannelErrors()),
         "fills": fill_errors(panels),
         "lacking": lacking_cells(panels),
         "intervals": interval_scores(panels, blocks or {}),
