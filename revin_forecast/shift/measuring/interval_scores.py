@@ -43,7 +43,7 @@ def score_conformal(
         gain: size of `ShiftedWindows.gain`.
         unit: divides widths and losses.
     """
-    inner, middle, outer = radii = radii.astype(np.float32)
+    inner, middle, outer = radii.astype(np.float32)
     constant = np.float32(0.6) * inner + np.float32(0.2) * middle
     shape = len(errors), errors.shape[2]
     scores = {name: np.empty(shape, np.float32) for name in ("coverage_80", "coverage_95", "wql")}

@@ -21,11 +21,13 @@ def iter_chunks(values: Steps) -> Iterator[slice]:
         yield slice(first, first + count)
 
 
-def divide_by_gain(values: Steps, gain: np.ndarray | None, part: slice = slice(None)) -> Steps:
+def divide_by_gain(
+    values: np.ndarray, gain: np.ndarray | None, part: slice = slice(None)
+) -> np.ndarray:
     """Return values of a chunk of windows divided by the gain of these windows, if there is one.
 
     Args:
-        values: (windows of the chunk or 1, horizon, channels).
+        values: (windows of the chunk, horizon, channels), or the same for all: (1, ...).
         gain: as in `ShiftedWindows.gain`.
         part: the chunk.
     """
