@@ -1,4 +1,4 @@
-"""Tables of the invented benchmark by data set, channel, fill and interval, and what it lacks."""
+"""Tables of the invented benchmark by data set, channel, fill and interval, and lacking cells."""
 
 import numpy as np
 import pandas as pd

@@ -28,7 +28,7 @@ ModelRows = list[tuple[tuple[str, ...], list[Row | None]]]
 
 
 def render_fills(tables: Tables) -> Markup:
-    """Return what the models do with gaps, by severity; an empty text without such cells."""
+    """Return the effect of each model's own fill of gaps; an empty text without such cells."""
     frame = tables["fills"]
     severities = sorted(frame["severity"].dropna().unique())
     return render_template(
@@ -113,7 +113,7 @@ def _list_columns(frame: Frame) -> list[str]:
 
 
 def _has_ratio(parts: Sequence[Row | None]) -> bool:
-    # The ratio of a twin to itself is no result.
+    # A twin has a ratio of 1 to itself.
     ratios = [part["against_twin"] for part in parts if part]
     return any(not math.isnan(ratio) and ratio != 0 for ratio in ratios)
 

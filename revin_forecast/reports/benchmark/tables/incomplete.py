@@ -1,4 +1,4 @@
-"""What the page lacks: failed runs and cells, and the figures that are missing for want of them."""
+"""Failed runs and cells, and the figures that are missing because of them."""
 
 from typing import Any
 

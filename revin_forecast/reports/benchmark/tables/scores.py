@@ -42,7 +42,7 @@ def _add_ranks(parts: dict[str, Row]) -> dict[str, Row]:
 
 
 def has_twin(parts: dict[str, Row]) -> bool:
-    """Return whether a model is compared with a twin: it is no reference and not a twin itself."""
+    """Return whether a model is compared with a twin: neither a reference nor a twin itself."""
     return any(row["role"] == "model" and row["normalizer"] != BASELINE for row in parts.values())
 
 
