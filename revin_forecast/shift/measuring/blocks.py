@@ -1,4 +1,4 @@
-"""Means over blocks of consecutive windows: what an interval needs, in a fraction of the space."""
+"""Means over blocks of consecutive windows: enough for an interval, in a fraction of the space."""
 
 import numpy as np
 from jaxtyping import Float, Float32

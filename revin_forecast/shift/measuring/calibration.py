@@ -1,4 +1,4 @@
-"""What a model's clean forecasts tell: the widths of its intervals, and whether it is damped."""
+"""Intervals of a model from its validation errors, and the factors that undo its damping."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ UNKNOWN_RADII = np.full((len(COVERAGES), 1, 1), np.nan)
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What a run's clean forecasts tell, for the scores of all its cells."""
+    """Figures from a run's clean forecasts that the scores of all its cells use."""
 
     radii: Float[np.ndarray, "coverages #horizon #channels"]
     """Half widths of the intervals of `COVERAGES`; NaN where too few windows were observed."""

@@ -38,8 +38,7 @@ class ShiftedWindows:
     """Broadcastable to the targets: the inverse of the shift divides errors by it. None if there is
     no such inverse, or the factor is 1."""
     has_curved_inverse: bool = False
-    """Whether the inverse is no gain and offset, so that errors can't be pulled back by themselves.
-    """
+    """Whether errors alone can't be pulled back, as the inverse differs from gain and offset."""
     has_shifted_targets: bool = True
     """Whether the truth differs from the clean truth."""
     readings: np.ndarray | None = None

@@ -9,7 +9,7 @@ import numpy as np
 from revin_forecast.shift.runner.run_folder import decode_array
 
 ARRAY_ENTRIES = ("windows", "blocks", "mase_channels")
-"""Entries of a recorded row that are no columns of the table of cells."""
+"""Entries of a recorded row that the table of cells leaves out."""
 
 
 @dataclass
