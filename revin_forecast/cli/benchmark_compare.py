@@ -13,7 +13,7 @@ def compare(
     pinned: str | None = None,
     json: bool = False,
 ) -> None:
-    """Place the models of a benchmark among pinned results, after a check of what was measured.
+    """Place the models of a benchmark among pinned results, after a check that they are comparable.
 
     The suite may have other models than the pinned one, but the same data sets, windows and
     shifts. The errors of its references are compared with the pinned ones.

@@ -1,7 +1,7 @@
 """Compare the results of a suite with pinned ones, after a check that both measured the same.
 
 Pinned results are a JSON file: the settings of the suite, the digests of its data, the errors of
-the references, which nobody trains, and the errors of the models. A submission with other data,
+the references, which are not trained, and the errors of the models. A submission with other data,
 windows or shifts has other errors of the references, so it is refused.
 """
 
@@ -46,7 +46,7 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     if schemas != {TABLES_SCHEMA}:
         raise InputError(
             f"the tables in {folder} have schema {sorted(schemas)}, but this version reads "
-            f"{TABLES_SCHEMA}. Run the suite again; what is measured is kept."
+            f"{TABLES_SCHEMA}. Run the suite again; finished cells are kept."
         )
     return tables
 
@@ -116,7 +116,7 @@ def read_pinned(path: Path) -> Pinned:
 
 
 def check_submission(pinned: Pinned, suite: Suite, tables: Tables) -> None:
-    """Check that a submission measured what was pinned: settings, data and reference errors.
+    """Check that a submission has the pinned settings, data and reference errors.
 
     Args:
         pinned: pinned results.
@@ -169,8 +169,8 @@ def _compare_references(pinned: Pinned, tables: Tables) -> list[str]:
 def rank_models(pinned: Pinned, tables: Tables, column: str) -> list[dict[str, Any]]:
     """Return the pinned and the submitted models by their undamped error in a column.
 
-    Models without skill over a constant forecast come last, as anybody can be robust without
-    forecasting. A submitted model of a pinned name replaces it.
+    Models without skill over a constant forecast come last: robustness without a forecast is easy.
+    A submitted model of a pinned name replaces it.
 
     Args:
         pinned: pinned results.
