@@ -294,7 +294,7 @@ def test_planning_runs_no_model_of_a_user_in_this_process(tmp_path):
         backbones, shifts=("none",), datasets=("ar", "sine"), normalizers=(Identity,)
     )
     runs = RunStore(suite, tmp_path).make_runs()
-    with PlanningWorker(1.0) as worker:
+    with PlanningWorker(3.0) as worker:
         costs = estimate_costs(runs, worker)
     known = {run.planned.display_names[0]: costs[run.label].is_known for run in runs}
     unknown = {"ExitingConstructor", "SleepingConstructor"}
