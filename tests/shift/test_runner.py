@@ -249,7 +249,7 @@ BAD_MODELS = {
 @pytest.mark.slow
 @pytest.mark.usefixtures("warm_workers")
 def test_bad_models_fail_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr("revin_forecast.shift.runner.run_jobs.GRACE_SECONDS", 1.0)
+    monkeypatch.setattr("revin_forecast.shift.runner.run_jobs.GRACE_SECONDS", 4.0)
     good = make_small_suite(shifts=("none",), normalizers=(Identity,))
     killed = make_spec(KilledOnce, marker=str(tmp_path / "killed"))
     bad = tuple(make_spec(kind) for kind in BAD_MODELS)
