@@ -31,7 +31,7 @@ from revin_forecast.errors import (
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.forecasting.groups import forecast_groups
 from revin_forecast.selection.settings import SelectionSettings
-from revin_forecast.shift.benchmark import measure_jobs
+from revin_forecast.shift import run_benchmark
 from revin_forecast.training.settings import TrainingSettings
 
 PACKAGE = Path(__file__).resolve().parents[1] / "revin_forecast"
@@ -43,7 +43,7 @@ CALLABLES = (
     Forecaster.predict,
     forecast_groups,
     catalog.load_dataset,
-    measure_jobs,
+    run_benchmark,
     RangeSettings,
     SelectionSettings,
     TrainingSettings,
