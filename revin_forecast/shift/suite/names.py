@@ -59,7 +59,7 @@ def name_trainings(
     """
     if len(trainings) == 1:
         return dict.fromkeys(trainings, "")
-    # The levels of a quantile loss are long, and seldom needed to tell trainings apart.
+    # The levels of a quantile loss are long, and seldom needed to distinguish trainings.
     short = {training: _name_changes(training, usual, {"levels"}) for training in trainings}
     if len(set(short.values())) == len(trainings):
         return short

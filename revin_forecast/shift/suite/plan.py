@@ -262,5 +262,5 @@ def cell_config(suite: Suite, cell: Cell) -> dict[str, Any]:
 def exclusion_reason(run: PlannedRun, cell: Cell, dataset: ShiftDataset) -> str | None:
     """Return the reason why a run can't be measured in a cell; None if it can."""
     if run.learner and cell.placement in ("transition", "horizon"):
-        return "online: the shift begins anew in each window, so there is no series to learn from"
+        return "online: the shift begins again in each window, so there is no series to learn from"
     return None if cell.shift is None else cell.shift.exclusion_reason(dataset)

@@ -28,7 +28,7 @@ class ModelGrid:
     training: TrainingSettings | None = None
     """Training of these models; None: that of the suite."""
     online: tuple[str, ...] = ()
-    """Ways to go on learning in the test part, each measured beside the models: level, ..."""
+    """Ways to go on learning in the test part, each measured next to the models: level, ..."""
 
     def __post_init__(self):
         for name in ("backbones", "normalizers"):
