@@ -239,30 +239,30 @@ def draw_normalizer_audit(rows: Rows) -> graph_objects.Figure:
 
 
 def draw_shift_verdicts(rows: Rows) -> graph_objects.Figure:
-    """Draw how often the blind verdict agrees with a significant sign, for each data set."""
+    """Draw how often the verdict agrees with a significant sign, for each family."""
     significant = [row for row in rows if row["sign"] is not None]
-    datasets = list(dict.fromkeys(row["data"] for row in significant))
-    counts = Counter((row["data"], _classify_agreement(row)) for row in significant)
+    families = list(dict.fromkeys(row["family"] for row in significant))
+    counts = Counter((row["family"], _classify_agreement(row)) for row in significant)
     figure = graph_objects.Figure()
     colours = {"agrees": COLOURS[2], CANNOT_TELL: "#cccccc", "disagrees": COLOURS[1]}
     for kind, colour in colours.items():
         figure.add_bar(
-            x=[counts[name, kind] for name in datasets],
-            y=datasets,
+            x=[counts[name, kind] for name in families],
+            y=families,
             name=kind,
             orientation="h",
             marker={"color": colour},
         )
     figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
-    figure.update_xaxes(title="channels where the gain has a clear sign; verdict made blind")
-    figure.update_yaxes(categoryorder="array", categoryarray=datasets[::-1])
-    return apply_style(figure, len(datasets))
+    figure.update_xaxes(title="channels where the gain has a clear sign; families left out in turn")
+    figure.update_yaxes(categoryorder="array", categoryarray=families[::-1])
+    return apply_style(figure, len(families))
 
 
 def _classify_agreement(row: Row) -> str:
-    if row["blind"] == CANNOT_TELL:
+    if row["verdict"] == CANNOT_TELL:
         return CANNOT_TELL
-    return "agrees" if row["blind"] == row["sign"] else "disagrees"
+    return "agrees" if row["verdict"] == row["sign"] else "disagrees"
 
 
 CUSTOM_FIGURES: dict[str, Callable[[Rows], graph_objects.Figure]] = {

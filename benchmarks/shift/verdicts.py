@@ -1,148 +1,228 @@
-"""Verdicts of shift cards compared with the measured sign of RevIN's gain, channel by channel."""
+"""Verdicts of shift cards compared with the measured gains of RevIN, families left out in turn."""
 
 import time
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks.evidence import EvidencePage, Options, Row, measurement
-from benchmarks.shift.revin_gains import VERDICTS, compare_channels, iter_datasets
+from benchmarks.shift import twin_errors
+from benchmarks.shift.channel_gains import MODELS, compare_channels
+from benchmarks.shift.gain_data import iter_datasets
+from benchmarks.shift.gain_fit import (
+    balance_families,
+    fit_model,
+    fit_without_families,
+    read_inputs,
+)
+from benchmarks.shift.verdict_page import TEXT
 from revin_forecast.reports.markdown import markdown_table
 from revin_forecast.shift.card.card import shift_card
+from revin_forecast.shift.card.verdict import MIN_PROBABILITY
 
-PARTS = ("catalogue", "outside")
-VERDICT_COLUMNS = (("verdict", "card"), ("blind", "blind"))
-"""Columns with verdicts, and their labels in the small tables."""
-TEXT = """
-# Verdicts of shift cards against measured gains
-
-Does `revin-forecast shift-card` predict correctly where RevIN helps? For each channel of each data
-set a Ridge is solved with RevIN and without, on that channel alone (look-back and horizon of its
-card, penalty selected on validation), and every test window is forecast. `gain %`: reduction of the
-mean squared error with RevIN relative to that without; negative where RevIN costs accuracy. `lo`,
-`hi`: its 95 % interval, by a moving-block bootstrap of the paired differences with 1000 draws and
-blocks as long as look-back and horizon. A cell has a sign if the interval excludes 0 and five
-blocks fit; without a sign there is nothing to agree with.
-
-`verdict` is that of the card, made without any fit from all rows after training. The test rows are
-among them: it describes the file, and its agreement shows that the closed form is right, not that
-it predicts. `blind` is the same rule on training and validation rows only, so that it predicts.
-Nothing in the rule is fitted to these data: that the horizon must follow half of a move of the
-level is theory (T5); that a gain must exceed its standard error and half a percent are conventions,
-as is the minimum of five stretches of look-back and horizon (three before a first run, where the
-blind verdicts on so few were often wrong and cards of white noise of a hundred rows were sometimes
-sure). Other rules were examined on the same files before this one was adopted; the nearest, "levels
-of test windows move by more than sqrt(2) delta*", agreed in three quarters of the catalogue's cells
-and nine tenths of the others. `outside` are files that the catalogue does not have (every tenth of
-the 207 sensors of los_speed); they are shown separately, but were seen while rules were compared.
-
-{summary}
-
-"Can't tell" does not count as agreement under `agree %`; `of told %` leaves those cells out.
-`sign %` uses the sign of the estimated gain alone. `always hurt %` is the score of a card that
-answers "hurt" for every channel, and `sets %` the mean of `agree %` over data sets, each counted
-once.
-
-Measured sign (rows) and verdict (columns), significant cells:
-
-{confusion}
-
-A card of 50,000 rows took {one:.2f} s for one channel and {seven:.2f} s for seven (the best of
-three). Repeat with
-
-    python -m benchmarks.shift.verdicts --data-dir DATA
-"""
+CANNOT_TELL = "can't tell"
+PARTS = ("panel", "catalogue", "files")
+BINS = ((0.5, 0.65), (0.65, 0.75), (0.75, 0.85), (0.85, 0.95), (0.95, 1.0))
+QUICK_UPDATES = 100
+RULES: dict[str, Callable[[Row], bool]] = {
+    "always lower": lambda row: True,
+    "always raise": lambda row: False,
+    "most trials helped": lambda row: row["won trials"] > 0.5,
+    "the mean of the trials": lambda row: row["trials"] > 0,
+    "a trend above .5": lambda row: row["trend"] > 0.5,
+    "no pull": lambda row: row["pull"] == 0,
+    "level moved by more than .5 (sees the test rows)": lambda row: abs(row["moved"]) > 0.5,
+}
+"""Rules of one line: whether they say that RevIN lowers the error."""
 
 
 @measurement(
     "shift_verdicts",
-    quick="the shipped data sets only",
-    options={"--data-dir": {"help": "folder of the benchmark data"}},
+    quick="the shipped data sets only, and networks that are hardly trained",
+    options={
+        "--data-dir": {"help": "folder of the benchmark data"},
+        "--keep": {"type": Path, "help": "folder of measured gains, to continue a run"},
+    },
 )
 def main(options: Options, page: EvidencePage) -> None:
-    """Compare the channels of each data set, then fill in the small tables."""
+    """Compare the channels of each data set, then judge them by models of the other families."""
+    if options.quick:
+        twin_errors.MAX_UPDATES = QUICK_UPDATES
     for dataset in iter_datasets(options.data_dir, options.quick):
-        rows = list(compare_channels(dataset))
+        rows = list(compare_channels(dataset, options.keep))
         page.rows += rows
-        significant = [row for row in rows if row["sign"]]
-        agree = sum(row["verdict"] == row["sign"] for row in significant)
-        print(f"{dataset.name}: {agree} of {len(significant)} verdicts agree", flush=True)
-    print(markdown_table(count_confusion(page.rows)))
+        print(f"{dataset.name}: {len(rows)} channels", flush=True)
+    add_verdicts(page.rows)
     page.text = build_text(page.rows)
 
 
+def add_verdicts(rows: list[Row]) -> None:
+    """Add to each row the verdict of the model that has not seen its family."""
+    models = fit_without_families(rows)
+    for row in rows:
+        estimate = models[row["family"]].estimate_from(read_inputs(row))
+        row["probability"] = estimate.probability
+        low, middle, high = estimate.percent
+        row |= {"said %": middle, "said lo": low, "said hi": high}
+        is_sure = max(estimate.probability, 1 - estimate.probability) >= MIN_PROBABILITY
+        sign = "lower" if estimate.probability > 0.5 else "raise"
+        row["verdict"] = sign if is_sure else CANNOT_TELL
+
+
 def build_text(rows: list[Row]) -> str:
-    """Return the text of the page with its two small tables."""
+    """Return the text of the page with its small tables."""
     significant = [row for row in rows if row["sign"]]
-    groups = {**group_by_part(significant), "all": significant}
-    summary = [
-        {"cells of": name, "by": label, **measure_agreement(group, column)}
-        for name, group in groups.items()
-        for column, label in VERDICT_COLUMNS
-    ]
+    model = fit_model(rows)
     return TEXT.format(
-        summary=markdown_table(summary),
-        confusion=markdown_table(count_confusion(rows)),
+        summary=markdown_table(summarize_parts(rows)),
+        rules=markdown_table(compare_rules(significant)),
+        calibration=markdown_table(tabulate_calibration(rows)),
+        families=markdown_table(count_families(rows)),
+        models=markdown_table(count_models(rows)),
+        inside=to_percent([row["said lo"] <= row["gain %"] <= row["said hi"] for row in rows]),
+        numbers=", ".join(f"{name} {number:.2f}" for name, number in vars(model).items()),
         one=time_card(1),
         seven=time_card(7),
     )
 
 
-def measure_agreement(rows: list[Row], column: str) -> Row:
-    """Return how often a column agrees with the measured sign, over rows that have one."""
-    agrees = [row[column] == row["sign"] for row in rows]
-    decided = [same for same, row in zip(agrees, rows, strict=True) if row[column] != "can't tell"]
-    by_dataset: dict[str, list[bool]] = {}
-    for same, row in zip(agrees, rows, strict=True):
-        by_dataset.setdefault(row["data"], []).append(same)
-    estimate = "estimate" if column == "verdict" else "blind estimate"
+def summarize_parts(rows: list[Row]) -> list[Row]:
+    """Return how often the verdict is right, for each part and with balanced families."""
+    parts = {name: [row for row in rows if row["part"] == name] for name in PARTS}
+    summary = [
+        {"channels of": name, **summarize(part, np.ones(len(part)))}
+        for name, part in parts.items()
+        if part
+    ]
+    summary.append({"channels of": "all", **summarize(rows, np.ones(len(rows)))})
+    return [*summary, {"channels of": "all, balanced", **summarize(rows, None)}]
+
+
+def summarize(rows: list[Row], weights: np.ndarray | None) -> Row:
+    """Return counts and shares of the rows with a significant sign.
+
+    Args:
+        rows: channels.
+        weights: weight of each; None: no family has more than a tenth of the significant ones.
+    """
+    signed = [row for row in rows if row["sign"]]
+    weight = np.ones(len(signed))
+    if weights is None:
+        weight = balance_families([row["family"] for row in signed])
+    spoken = np.array([row["verdict"] != CANNOT_TELL for row in signed], dtype=bool)
+    right = np.array([is_right(row) for row in signed], dtype=bool)
     return {
-        "cells": len(rows),
-        "data sets": len(by_dataset),
-        "agree %": to_percent(agrees),
-        "of told %": to_percent(decided),
-        "sign %": to_percent([row[estimate] == row["sign"] for row in rows]),
-        "sets %": to_percent([float(np.mean(group)) for group in by_dataset.values()]),
-        "always hurt %": to_percent([row["sign"] == "hurt" for row in rows]),
+        "channels": len(rows),
+        "families": len({row["family"] for row in rows}),
+        "significant": len(signed),
+        "RevIN lowers %": weigh([row["sign"] == "lower" for row in signed], weight),
+        "spoken on %": weigh(spoken, weight),
+        "right of spoken %": weigh(right[spoken], weight[spoken]),
+        "sign right %": weigh(right, weight),
     }
 
 
-def count_confusion(rows: list[Row]) -> list[Row]:
-    """Count the verdicts on the cells that have a sign, by that sign."""
-    return [
-        {
-            "cells of": name,
-            "by": label,
-            "measured": sign,
-            **{
-                verdict: sum(row[column] == verdict for row in group if row["sign"] == sign)
-                for verdict in VERDICTS
-            },
-        }
-        for name, group in group_by_part(rows).items()
-        for column, label in VERDICT_COLUMNS
-        for sign in ("help", "hurt")
-    ]
+def compare_rules(significant: list[Row]) -> list[Row]:
+    """Return how often the verdict and each rule of one line are right, balanced."""
+    spoken = np.array([row["verdict"] != CANNOT_TELL for row in significant], dtype=bool)
+    weights = balance_families([row["family"] for row in significant])
+    rules = {"the verdict": lambda row: row["probability"] > 0.5} | RULES
+    table = []
+    for name, says_lower in rules.items():
+        right = np.array(
+            [says_lower(row) == (row["sign"] == "lower") for row in significant], dtype=bool
+        )
+        table.append(
+            {
+                "rule": name,
+                "all significant %": weigh(right, weights),
+                "where the verdict speaks %": weigh(right[spoken], weights[spoken]),
+            }
+        )
+    return table
 
 
-def group_by_part(rows: list[Row]) -> dict[str, list[Row]]:
-    """Return the rows of the catalogue and those of the other files."""
-    return {name: [row for row in rows if row["part"] == name] for name in PARTS}
+def tabulate_calibration(rows: list[Row]) -> list[Row]:
+    """Return how often the likelier sign is that of the measured gain, by its probability."""
+    groups = {"all": rows, "significant": [row for row in rows if row["sign"]]}
+    table: list[Row] = []
+    for low, high in BINS:
+        entry: Row = {"probability of the sign": f"{100 * low:.0f} to {100 * high:.0f} %"}
+        for label, group in groups.items():
+            chances = np.array([max(row["probability"], 1 - row["probability"]) for row in group])
+            right = np.array([is_right(row) for row in group], dtype=bool)
+            weights = balance_families([row["family"] for row in group])
+            inside = (chances >= low) & (chances < high)
+            entry[f"channels, {label}"] = int(inside.sum())
+            entry[f"said %, {label}"] = weigh(chances[inside], weights[inside])
+            entry[f"right %, {label}"] = weigh(right[inside], weights[inside])
+        table.append(entry)
+    return table
 
 
-def to_percent(values: list[Any]) -> int | None:
+def count_families(rows: list[Row]) -> list[Row]:
+    """Return the counts of each family."""
+    table = []
+    for family in dict.fromkeys(row["family"] for row in rows):
+        group = [row for row in rows if row["family"] == family]
+        signed = [row for row in group if row["sign"]]
+        spoken = [row for row in signed if row["verdict"] != CANNOT_TELL]
+        table.append(
+            {
+                "family": family,
+                "channels": len(group),
+                "significant": len(signed),
+                "RevIN lowers": sum(row["sign"] == "lower" for row in signed),
+                "spoken on": len(spoken),
+                "right": sum(is_right(row) for row in spoken),
+            }
+        )
+    return table
+
+
+def count_models(rows: list[Row]) -> list[Row]:
+    """Return how often the verdict agrees with the significant gains of one model alone."""
+    table = []
+    for name in MODELS:
+        signed = [row for row in rows if row[name]]
+        spoken = [row for row in signed if row["verdict"] != CANNOT_TELL]
+        table.append(
+            {
+                "model": name,
+                "significant": len(signed),
+                "RevIN lowers %": to_percent([row[name] == "lower" for row in signed]),
+                "spoken on %": to_percent([row["verdict"] != CANNOT_TELL for row in signed]),
+                "right of spoken %": to_percent([row["verdict"] == row[name] for row in spoken]),
+            }
+        )
+    return table
+
+
+def is_right(row: Row) -> bool:
+    """Return whether the likelier sign of the verdict is that of the measured gain."""
+    return (row["probability"] > 0.5) == (row["log gain"] > 0)
+
+
+def weigh(values: object, weights: np.ndarray) -> int | None:
+    """Return the weighted mean of values in percent; None without values."""
+    numbers = np.asarray(values, dtype=float)
+    return round(100 * float(np.average(numbers, weights=weights))) if numbers.size else None
+
+
+def to_percent(values: list[bool]) -> int | None:
     """Return the mean of values in percent; None without values."""
-    return round(100 * float(np.mean(values))) if values else None
+    return weigh(values, np.ones(len(values)))
 
 
 def time_card(channels: int) -> float:
-    """Return the seconds of a card of 50,000 rows, the best of three."""
+    """Return the processor seconds of a card of 50,000 rows, the best of three."""
     values = np.random.default_rng(0).normal(size=(50_000, channels)).cumsum(axis=0)
     names, times = [str(index) for index in range(channels)], []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         shift_card(values, 35_000, 40_000, 24, 96, 96, names)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times)
 
 

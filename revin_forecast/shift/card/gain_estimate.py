@@ -69,7 +69,10 @@ class GainModel:
 
     def estimate(self, evidence: LevelEvidence) -> "GainEstimate":
         """Return the gain that the evidence of a channel lets one expect."""
-        inputs = ModelInputs.from_evidence(evidence)
+        return self.estimate_from(ModelInputs.from_evidence(evidence))
+
+    def estimate_from(self, inputs: ModelInputs) -> "GainEstimate":
+        """Return the gain that the inputs of a channel let one expect."""
         centre = (
             self.intercept
             + self.trials * inputs.trials

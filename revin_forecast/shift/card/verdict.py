@@ -102,11 +102,7 @@ def _describe_evidence(evidence: LevelEvidence, centre: float) -> str:
     worth = 100 * -np.expm1(evidence.price)
     moved = abs(evidence.displacement)
     level = f", now lies {moved:.1f} deviations from its mean" if np.isfinite(moved) else ""
-    knowing = (
-        f"saves {worth:.0f} % in the training rows"
-        if worth >= 0.5
-        else "saves little in the training rows"
-    )
+    knowing = f"saves {worth:.0f} % in the training rows" if worth >= 0.5 else "saves little"
     agrees = (fmean(evidence.trials) > 0) == (centre > 0)
     return (
         f"the level {_describe_level(evidence)}{level}, and knowing it "
