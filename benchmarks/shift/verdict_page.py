@@ -23,27 +23,27 @@ before them.
 **Verdict.** From training and validation rows alone. Two linear maps, with the level and without,
 are fitted and compared in up to five trials inside these rows (`trials`: mean of the signed logs
 of their error ratios, later trials count more; `spread`: their deviation). `price` is the same
-ratio on the training rows of the fit: what knowing the level is worth. `trend` is the absolute
+ratio on the training rows of the fit: the worth of knowing the level. `trend` is the absolute
 correlation with time. `pull` is the share of the level that the rows can vouch for, 1 - 9 / tau^2
 (see [when to take the level away](../theory/level.md)), times log(1 + distance of the last
 look-back from the training mean, at most 2 deviations). A linear model of these four gives the
-expected gain (`said %`) with its 80 % interval and the probability of a fall of the error. "Can't
-tell" is the answer if the likelier sign has a probability below 65 %.
+expected gain (`said %`) with its 80 % interval and the probability of a fall of the error. The
+verdict can't tell if the likelier sign has a probability below 65 %.
 
 **Judging.** Every verdict below is made by a model that was fitted on the *other* families only
 (the panel's families, each data set, the four of ETT as one, two of electricity as one).
 "Balanced" means that no family has more than a tenth of the weight, in the fit and in the
-figures. What is fitted are seven numbers; the package has those of all families: {numbers}. Which
-four inputs these are was chosen on the same families, from about thirty combinations (memories of
+figures. Seven numbers are fitted; the package has those of all families: {numbers}. The four
+inputs were chosen on the same families, from about thirty combinations (memories of
 the level, tau, the distance moved, delta*, ordinary against simple kriging, single trials and
 others gave about the same or less), so expect somewhat less on new data.
 
 {summary}
 
-`sign right %` counts the likelier sign of all significant channels, also where the verdict is
-"can't tell".
+`sign right %` counts the likelier sign of all significant channels, also where the verdict
+can't tell.
 
-Rules of one line, balanced. The last one is no prediction:
+Rules of one line, balanced. The last one is not a prediction:
 
 {rules}
 
@@ -53,7 +53,7 @@ verdict is right more often than it says:
 
 {calibration}
 
-{inside} % of the measured gains lie in the 80 % interval of the verdict.
+{inside} % of the measured gains are inside the 80 % interval of the verdict.
 
 {families}
 

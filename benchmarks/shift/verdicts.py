@@ -24,7 +24,7 @@ from revin_forecast.shift.card.verdict import MIN_PROBABILITY
 CANNOT_TELL = "can't tell"
 PARTS = ("panel", "catalogue", "files")
 BINS = ((0.5, 0.65), (0.65, 0.75), (0.75, 0.85), (0.85, 0.95), (0.95, 1.0))
-QUICK_UPDATES = 100
+QUICK_UPDATES = 50
 RULES: dict[str, Callable[[Row], bool]] = {
     "always lower": lambda row: True,
     "always raise": lambda row: False,

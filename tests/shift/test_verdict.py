@@ -14,7 +14,7 @@ from revin_forecast.shift.card.gain_estimate import (
     signed_log,
 )
 from revin_forecast.shift.card.level_evidence import LevelEvidence, gather_evidence, run_trial
-from revin_forecast.shift.card.level_trials import PENALTY, LevelMaps, Windows
+from revin_forecast.shift.card.level_trials import PENALTY, LevelMaps, LevelWindows
 from revin_forecast.shift.card.measured_gain import measure_gains
 from revin_forecast.shift.card.verdict import MIN_PROBABILITY, Verdict, judge_channels
 
@@ -60,15 +60,17 @@ def test_windows_with_gaps_do_not_count():
     rows = make_rows()
     holes = rows.clone()
     holes[100:140, 0] = torch.nan
-    windows = Windows.cut(holes, 6, 3)
+    windows = LevelWindows.cut(holes, 6, 3)
     # The first window whose horizon has a gap, and the last one whose look-back is half gap.
     assert windows.weight[0].nonzero().flatten().diff().argmax() == 100 - 9
     assert windows.weight[0].sum() == len(rows) - 8 - (136 - 92 + 1) - 0
     assert windows.weight[1].all()
-    maps, whole = LevelMaps.solve(windows), LevelMaps.solve(Windows.cut(rows, 6, 3))
+    maps, whole = LevelMaps.solve(windows), LevelMaps.solve(LevelWindows.cut(rows, 6, 3))
     np.testing.assert_allclose(maps.kept[1], whole.kept[1], rtol=1e-6)
     counted = windows.weight[0] > 0
-    only = Windows(*(part[:1, counted] for part in (windows.past, windows.future, windows.weight)))
+    only = LevelWindows(
+        *(part[:1, counted] for part in (windows.past, windows.future, windows.weight))
+    )
     np.testing.assert_allclose(LevelMaps.solve(only).taken[0], maps.taken[0], rtol=1e-6)
 
 

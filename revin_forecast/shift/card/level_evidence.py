@@ -1,4 +1,4 @@
-"""What the rows before the test part say about the value of a channel's level."""
+"""Evidence for or against the level of a channel in the rows before the test part."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from revin_forecast.normalizers.level_shares import estimate_level_shares
-from revin_forecast.shift.card.level_trials import LevelMaps, LevelTrial, Windows
+from revin_forecast.shift.card.level_trials import LevelMaps, LevelTrial, LevelWindows
 
 TRIAL_ENDS = (0.4, 0.6, 0.8, 1.0)
 """Shares of the rows at which the trials end."""
@@ -28,8 +28,8 @@ class LevelEvidence:
     """Logs of (error with the level kept / error with it taken away) on rows not used for the
     fit, the earliest first; positive where taking the level away helped."""
     price: float
-    """The same log on the training rows that the maps were fitted on: what the level is worth
-    where it is known, usually negative."""
+    """The same log on the training rows that the maps were fitted on: the worth of a known level,
+    usually negative."""
     trend: float
     """Absolute correlation of the training rows with time, 0 to 1."""
     share: float
@@ -75,7 +75,9 @@ def run_trial(fitted: Tensor, compared: Tensor, sizes: tuple[int, int]) -> Level
         compared: rows of the comparison; the first look-back only serves as such.
         sizes: look-back and horizon.
     """
-    return LevelMaps.solve(Windows.cut(fitted, *sizes)).compare(Windows.cut(compared, *sizes))
+    return LevelMaps.solve(LevelWindows.cut(fitted, *sizes)).compare(
+        LevelWindows.cut(compared, *sizes)
+    )
 
 
 def _gather_group_evidence(
@@ -86,7 +88,7 @@ def _gather_group_evidence(
     if train < sum(sizes) + SPARE_WINDOWS - 1 or not trials:
         yield from [None] * rows.shape[1]
         return
-    windows = Windows.cut(training, *sizes)
+    windows = LevelWindows.cut(training, *sizes)
     price = LevelMaps.solve(windows).compare(windows).log_ratio()
     # From all rows: a level that has just broken with its past does not return to it.
     shares = estimate_level_shares(rows, sizes[0])

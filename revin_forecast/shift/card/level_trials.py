@@ -14,7 +14,7 @@ MAX_LOG_RATIO = 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Windows:
+class LevelWindows:
     """Windows of several channels, with weight 0 where too little is observed."""
 
     past: Tensor
@@ -25,7 +25,7 @@ class Windows:
     """(channels, windows), 1 or 0."""
 
     @classmethod
-    def cut(cls, rows: Tensor, lookback: int, horizon: int) -> "Windows":
+    def cut(cls, rows: Tensor, lookback: int, horizon: int) -> "LevelWindows":
         """Cut evenly spaced windows from (time, channels); NaN is unobserved.
 
         An unobserved look-back step takes the window's mean. Windows that lack a step of the
@@ -63,7 +63,7 @@ class LevelMaps:
     """(channels, lookback, horizon) W; each column sums to 0, so W (x - m) = W x."""
 
     @classmethod
-    def solve(cls, windows: Windows) -> "LevelMaps":
+    def solve(cls, windows: LevelWindows) -> "LevelMaps":
         """Solve both for each channel by ridge regression (Hoerl & Kennard, 1970)."""
         share = windows.weight / windows.weight.sum(dim=1, keepdim=True).clamp(min=1)
         input_means = share.unsqueeze(1) @ windows.past
@@ -78,7 +78,7 @@ class LevelMaps:
         kept, taken = _solve_ridge(gram, cross), _solve_ridge(taken_gram, taken_cross)
         return cls(input_means, target_means, kept, taken)
 
-    def compare(self, windows: Windows) -> "LevelTrial":
+    def compare(self, windows: LevelWindows) -> "LevelTrial":
         """Return the mean absolute error of each window with both maps."""
         inputs = windows.past - self.input_means
         targets = windows.future - self.target_means

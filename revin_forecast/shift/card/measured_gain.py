@@ -4,7 +4,7 @@ import numpy as np
 
 from revin_forecast.shift.card.gain_estimate import GainPercent, percent_saved
 from revin_forecast.shift.card.level_evidence import split_groups
-from revin_forecast.shift.card.level_trials import LevelMaps, Windows
+from revin_forecast.shift.card.level_trials import LevelMaps, LevelWindows
 from revin_forecast.shift.statistics import log_ratio_interval
 
 MIN_BLOCKS = 5
@@ -30,8 +30,8 @@ def measure_gains(
     gains: list[GainPercent] = []
     steps = len(values) - test_start
     for rows in split_groups(values):
-        maps = LevelMaps.solve(Windows.cut(rows[:train], lookback, horizon))
-        windows = Windows.cut(rows[test_start - lookback :], lookback, horizon)
+        maps = LevelMaps.solve(LevelWindows.cut(rows[:train], lookback, horizon))
+        windows = LevelWindows.cut(rows[test_start - lookback :], lookback, horizon)
         trial = maps.compare(windows)
         # Windows may be thinned out, and a block then holds fewer of them.
         share = windows.past.shape[1] / (steps - horizon + 1)

@@ -54,8 +54,8 @@ def judge_channels(
     """Predict for each channel by how much instance normalization lowers the test error.
 
     Twins of a linear map are compared in trials on the rows given, and four numbers of them enter
-    the model: how the trials went, what the level is worth in the training rows, their trend, and
-    how far the level is expected to return. There is no answer if its sign is less probable than
+    the model: the results of the trials, the worth of the level in the training rows, their trend,
+    and how far the level is expected to return. There is no answer if its sign is less probable than
     `MIN_PROBABILITY`.
 
     Args:
