@@ -53,7 +53,7 @@ def check_distinct(name: str, values: Iterable[object], shown: Sequence[str] | N
 def name_trainings(
     trainings: set[TrainingSettings], usual: TrainingSettings
 ) -> dict[TrainingSettings, str]:
-    """Return the part of a model's name in tables that tells its trainings apart.
+    """Return the part of a model's name in tables that distinguishes its trainings.
 
     A single training needs none; of several, the settings that differ from the suite's are named.
     """
