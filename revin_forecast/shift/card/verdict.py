@@ -55,8 +55,8 @@ def judge_channels(
 
     Twins of a linear map are compared in trials on the rows given, and four numbers of them enter
     the model: the results of the trials, the worth of the level in the training rows, their trend,
-    and how far the level is expected to return. There is no answer if its sign is less probable than
-    `MIN_PROBABILITY`.
+    and how far the level is expected to return. There is no answer if its sign is less probable
+    than `MIN_PROBABILITY`.
 
     Args:
         values: (time, channels), standardized by the training rows; NaN is unobserved. Cut off the
