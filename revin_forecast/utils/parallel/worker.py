@@ -80,6 +80,9 @@ def serve_tasks(pickled_prepare: bytes, connection: Connection) -> None:
         connection: connection to the pool.
     """
     threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
+    with suppress(OSError):  # a process without stderr has no other place for messages
+        # What a user's model prints would be among the results that the command prints.
+        os.dup2(2, 1)
 
     def send(kind: bytes, value: Any) -> None:
         connection.send_bytes(kind + _pickle_message(value))

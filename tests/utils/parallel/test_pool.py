@@ -54,6 +54,8 @@ def run_task(task, report):
         raise SpoiledWorkerError(str(os.getpid()))
     elif kind == "lambda":
         return lambda: None
+    elif kind == "outputs":
+        return os.path.sameopenfile(1, 2)
     return os.getpid()
 
 
@@ -153,6 +155,11 @@ def test_a_process_that_a_task_has_spoiled_runs_no_other():
         assert str(spoiled).startswith(str(first))
         assert len(set(others)) == 1
         assert first not in others
+
+
+def test_what_a_task_prints_goes_to_stderr():
+    with open_pool(1) as pool:
+        assert pool.submit("outputs").result(HANG_SECONDS) is True
 
 
 def test_a_limit_set_for_an_event_kills_the_process():
