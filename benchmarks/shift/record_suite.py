@@ -48,7 +48,11 @@ def record_suite(suite: Path, run: dict[str, Any], target: Path) -> None:
     for name in ("report.html", "summary.md"):
         shutil.copyfile(results / name, target / name)
     made = {"name": run["suite"], **environment_info(), "threads": 1, "quick": False}
-    made |= {"stages": run["seconds"], "wall_s": sum(run["seconds"].values()), "rows": counts}
+    made |= {
+        "stages": run["seconds"],
+        "wall_s": sum(run["seconds"].values()),
+        "rows": {name: count for name, count in counts.items() if count},
+    }
     pinned = pin_results(read_suite(suite), read_tables(results))
     for name, content in (("made", made), ("pinned", pinned)):
         text = json.dumps(content, indent=1, default=str) + "\n"

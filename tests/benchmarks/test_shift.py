@@ -22,13 +22,14 @@ def test_findings_show_the_committed_figures():
     headline = pd.read_parquet(PAGES / "shift_standard" / "headline.parquet")
     rows = headline[headline.normalizer == "RevIN"].set_index(["backbone", "column"])
     shown = re.findall(r"^\| (\w+) \| (.*\].*) \|$", page, re.M)
-    assert len(shown) == 4
-    for backbone, cells in shown:
-        for column, cell in zip(
-            ("clean", "steady", "transition", "observation"), cells.split(" | "), strict=True
-        ):
-            row = rows.loc[backbone, column]
-            expected = np.exp([row.against_twin, row.twin_lo, row.twin_hi])
+    assert len(shown) == 8
+    columns = ("clean", "steady", "transition", "observation")
+    ratios, effects = ["against_twin", "twin_lo", "twin_hi"], ["shift_effect"] * 3
+    effects = [name + ending for name, ending in zip(effects, ("", "_lo", "_hi"), strict=True)]
+    for number, (backbone, cells) in enumerate(shown):
+        names, used = (ratios, columns) if number < 4 else (effects, columns[1:])
+        for column, cell in zip(used, cells.split(" | "), strict=True):
+            expected = np.exp(rows.loc[backbone, column][names].to_numpy(float))
             numbers = [float(number) for number in re.findall(r"[\d.]+", cell)]
             assert numbers == pytest.approx(expected, abs=6e-3)
     tests = pd.read_parquet(PAGES / "shift_standard" / "tests.parquet")
