@@ -2,7 +2,7 @@
 
 import math
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 from revin_forecast.cli.load_split import load_split
 from revin_forecast.cli.options import Without
@@ -11,12 +11,6 @@ from revin_forecast.cli.validation import require_dataset, require_positive
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.errors import InputError
 from revin_forecast.utils.progress import progress
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-    from revin_forecast.data.catalog.catalog import SplitBorders
 
 COLUMNS = {
     "channel": ("channel", ""),
@@ -102,8 +96,10 @@ def shift_card(
             values, borders.train, borders.validation, season, lookback, horizon, series.names
         )
         if after:
+            from revin_forecast.shift.card.measured_gain import add_measured_gains
+
             sizes = lookback, horizon
-            table = _add_measured_gains(table, values, borders, sizes)
+            table = add_measured_gains(table, values, borders.train, borders.validation, *sizes)
     card = [{str(name): cell for name, cell in row.items()} for row in table.to_dict("records")]
     facts = {
         "data": file_or_dataset,
@@ -196,19 +192,6 @@ def _describe_measured_gain(row: dict[str, object]) -> str:
 
 def _format_range(first: float, second: float) -> str:
     return f"{min(first, second):.1f} to {max(first, second):.1f}"
-
-
-def _add_measured_gains(
-    table: "pd.DataFrame", values: "np.ndarray", borders: "SplitBorders", sizes: tuple[int, int]
-) -> "pd.DataFrame":
-    """Return the card with the gains that a linear forecast has in the test rows."""
-    from revin_forecast.data.scaling import Standardizer
-    from revin_forecast.shift.card.measured_gain import measure_gains
-
-    scaled = Standardizer.fit(values[: borders.train]).transform(values)
-    gains = measure_gains(scaled, borders.train, borders.validation, *sizes)
-    columns = {"gain_after_low": 0, "gain_after": 1, "gain_after_high": 2}
-    return table.assign(**{name: [gain[end] for gain in gains] for name, end in columns.items()})
 
 
 def _visible_columns(width: int, longest: int) -> list[str]:

@@ -1,7 +1,9 @@
 """The gain of taking the level away that the test rows show, for a linear map."""
 
 import numpy as np
+import pandas as pd
 
+from revin_forecast.data.scaling import Standardizer
 from revin_forecast.shift.card.gain_estimate import GainPercent, percent_saved
 from revin_forecast.shift.card.level_evidence import split_groups
 from revin_forecast.shift.card.level_trials import LevelMaps, LevelWindows
@@ -9,6 +11,30 @@ from revin_forecast.shift.statistics import log_ratio_interval
 
 MIN_BLOCKS = 5
 """Blocks of look-back and horizon in the test rows below which there is no interval."""
+
+
+def add_measured_gains(
+    card: pd.DataFrame,
+    values: np.ndarray,
+    train: int,
+    test_start: int,
+    lookback: int,
+    horizon: int,
+) -> pd.DataFrame:
+    """Return the card with the columns `gain_after`, `gain_after_low` and `gain_after_high`.
+
+    Args:
+        card: one row per channel.
+        values: (time, channels) in the unit of the data; NaN is unobserved.
+        train: number of training rows, from the first row on.
+        test_start: first test row.
+        lookback: look-back steps.
+        horizon: forecast steps.
+    """
+    scaled = Standardizer.fit(values[:train]).transform(values)
+    gains = measure_gains(scaled, train, test_start, lookback, horizon)
+    columns = {"gain_after_low": 0, "gain_after": 1, "gain_after_high": 2}
+    return card.assign(**{name: [gain[end] for gain in gains] for name, end in columns.items()})
 
 
 def measure_gains(

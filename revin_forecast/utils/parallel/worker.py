@@ -81,7 +81,7 @@ def serve_tasks(pickled_prepare: bytes, connection: Connection) -> None:
     """
     threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
     with suppress(OSError):  # a process without stderr has no other place for messages
-        # What a user's model prints would be among the results that the command prints.
+        # The output of a user's model must not be among the results that the command prints.
         os.dup2(2, 1)
 
     def send(kind: bytes, value: Any) -> None:
