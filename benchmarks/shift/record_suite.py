@@ -12,7 +12,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from benchmarks.evidence import PAGES
+from revin_forecast.reports.benchmark import write_benchmark_report
 from revin_forecast.shift.aggregates.submission import pin_results, read_tables
 from revin_forecast.shift.suite.suite_yaml import read_suite
 from revin_forecast.utils.environment import environment_info
@@ -21,13 +24,14 @@ LEFT_BEHIND = ("cells", "examples", "channels", "windows")
 """Tables that are too large for a repository."""
 
 
-def record_suite(suite: Path, run: dict[str, Any], target: Path) -> None:
+def record_suite(suite: Path, run: dict[str, Any], target: Path, revision: str = "") -> None:
     """Copy the results of a complete run.
 
     Args:
         suite: YAML file of the suite.
         run: what `benchmark --json` printed.
         target: folder in the documentation.
+        revision: commit that measured the cells.
 
     Raises:
         ValueError: cells failed or are missing.
@@ -45,14 +49,18 @@ def record_suite(suite: Path, run: dict[str, Any], target: Path) -> None:
     for table in sorted(results.glob("*.parquet")):
         if table.stem not in LEFT_BEHIND:
             shutil.copyfile(table, target / table.name)
-    for name in ("report.html", "summary.md"):
-        shutil.copyfile(results / name, target / name)
-    made = {"name": run["suite"], **environment_info(), "threads": 1, "quick": False}
+    made: dict[str, Any] = {"name": run["suite"], **environment_info()}
     made |= {
+        "threads": 1,
+        "quick": False,
+        "git_rev": revision,
         "stages": run["seconds"],
         "wall_s": sum(run["seconds"].values()),
         "rows": {name: count for name, count in counts.items() if count},
     }
+    tables = {path.stem: pd.read_parquet(path) for path in results.glob("*.parquet")}
+    # Again, as the seconds of a continued run are not those of its last part.
+    write_benchmark_report(tables, made | {"config": suite.read_text(encoding="utf-8")}, target)
     pinned = pin_results(read_suite(suite), read_tables(results))
     for name, content in (("made", made), ("pinned", pinned)):
         text = json.dumps(content, indent=1, default=str) + "\n"
@@ -65,9 +73,11 @@ def main() -> None:
     parser.add_argument("suite", type=Path, help="YAML file of the suite")
     parser.add_argument("run", type=Path, help="file with what benchmark --json printed")
     parser.add_argument("--out", type=Path, default=PAGES, help="folder of the records")
+    parser.add_argument("--revision", default="", help="commit that measured the cells")
     options = parser.parse_args()
     run = json.loads(options.run.read_text(encoding="utf-8"))
-    record_suite(options.suite, run, options.out / f"shift_{run['suite']}")
+    target = options.out / f"shift_{run['suite']}"
+    record_suite(options.suite, run, target, options.revision)
 
 
 if __name__ == "__main__":
