@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from benchmarks.shift.record_suite import record_suite
 from revin_forecast.cli.main import main
 from revin_forecast.errors import InputError
 from revin_forecast.shift.aggregates import aggregate_tables
@@ -105,3 +106,24 @@ def test_messages_name_the_file_that_is_wanted(tmp_path):
     (tmp_path / "pinned.json").write_text("{}")
     with pytest.raises(InputError, match="has no pinned results: those have datasets, models"):
         read_pinned(tmp_path / "pinned.json")
+
+
+def test_a_record_holds_tables_page_and_pinned_errors(tables, tmp_path):
+    path, _ = make_suite(tmp_path)
+    results = tmp_path / "results"
+    results.mkdir()
+    for name, table in tables.items():
+        table.to_parquet(results / f"{name}.parquet")
+    tables["runs"].to_parquet(results / "cells.parquet")
+    counts = {"done": 9, "failed": 0, "excluded": 0, "missing": 0}
+    run = {"suite": "small", "folder": str(results), "cells": counts, "seconds": {"planning": 61.0}}
+    record = tmp_path / "shift_small"
+    record_suite(path, run, record, revision="1234abc")
+    assert not (record / "cells.parquet").exists()
+    assert read_pinned(record / "pinned.json")["suite"] == "small"
+    assert json.loads((record / "made.json").read_text())["rows"] == {"done": 9}
+    summary = (record / "summary.md").read_text()
+    assert "1 min 1 s" in summary
+    assert "1234abc" in summary
+    with pytest.raises(ValueError, match="2 cells failed and 0 are missing; a record needs all"):
+        record_suite(path, run | {"cells": counts | {"failed": 2}}, record)
