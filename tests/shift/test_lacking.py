@@ -209,3 +209,14 @@ def test_gaps_that_models_fill_have_a_table_of_their_own(benchmark):
     assert row.against_level == 0  # the simulated errors with the level as fill are the same
     assert row.lo < row.mase < row.hi
     assert len(tables["fills"]) == 2 * 6
+
+
+def test_a_failed_natural_shift_is_no_cell_that_every_model_lacks(benchmark):
+    cells, errors, _ = benchmark
+    lost = select(cells, placement="natural", dataset="a", backbone="mlp", normalizer="RevIN")
+    # A measured cell has a row for each decile, and a failed one a single row without decile.
+    failed = lost.drop_duplicates("seed").assign(status="failed", shift="none", severity=0)
+    panels = build_panels(pd.concat([cells.drop(lost.index), failed]), errors, 10)
+    row = select_one(lacking_cells(panels), column="natural")
+    assert (row.backbone, row.normalizer, row.what) == ("mlp", "RevIN", "level_decile")
+    assert row.n_lacking == row.n_required == len(lost)

@@ -39,7 +39,9 @@ def lacking_cells(panels: Sequence[Panel]) -> pd.DataFrame:
                     required = int(panel.required_counts(number)[mask].sum())
                     figures = int(counts.sum()), required, name_shifts(panel, counts > 0)
                     rows.append((panel.dataset, *model, column, *figures))
-            lost = panel.failed_counts.max(axis=0, initial=0) * mask * ~panel.required.any(axis=0)
+            # A failed cell of the natural shift is one row, a done one has a row for each decile.
+            is_done = panel.required.any(axis=0) | (column == "natural" and panel.has_cells(mask))
+            lost = panel.failed_counts.max(axis=0, initial=0) * mask * ~is_done
             if lost.any():
                 figures = int(lost.sum()), 0, name_shifts(panel, lost > 0)
                 rows.append((panel.dataset, EVERY_MODEL, "", "", column, *figures))
@@ -70,8 +72,9 @@ def describe_lacking(panels: Sequence[Panel], number: int, masks: ConditionMasks
 def name_shifts(panel: Panel, mask: np.ndarray) -> str:
     """Return the shifts of some conditions with their arms, at most four by name."""
     chosen = panel.conditions.loc[mask]
-    pairs = zip(chosen["shift"], chosen["arm"], strict=True)
-    names = list(dict.fromkeys(f"{shift} {arm}".strip() for shift, arm in pairs))
-    names = ["clean" if name == "none" else name for name in names]
+    # Clean and natural cells have no shift: their placement names them.
+    labels = chosen["shift"].where(chosen["shift"] != "none", chosen["placement"])
+    pairs = zip(labels, chosen["arm"], strict=True)
+    names = list(dict.fromkeys(f"{label} {arm}".strip() for label, arm in pairs))
     rest = f" and {len(names) - 4} more" if len(names) > 4 else ""
     return ", ".join(names[:4]) + rest
