@@ -49,11 +49,19 @@ def has_twin(parts: dict[str, Row]) -> bool:
 def format_rank(row: Row) -> str:
     """Return a row's rank, and the mark of the Pareto front; empty without a rank.
 
-    >>> format_rank({"rank": 2.0, "on_front": True}), format_rank({"rank": math.nan})
-    ('#2 ◆', '')
+    The rank that models with little or no skill share is no place, so it has a name instead.
+
+    >>> format_rank({"rank": 2.0, "skilled": True, "on_front": True})
+    '#2 ◆'
+    >>> format_rank({"rank": 4.0, "skilled": False, "on_front": False})
+    'low skill'
+    >>> format_rank({"rank": math.nan})
+    ''
     """
     if math.isnan(row["rank"]):
         return ""
+    if row["skilled"] is False:
+        return "low skill"
     return f"#{row['rank']:.0f}" + (" ◆" if row["on_front"] is True else "")
 
 
