@@ -220,6 +220,7 @@ def test_a_suite_of_python_has_classes_for_names():
             "level_dependent is the name of data of the process of that name.* Change the name",
         ),
         ({"shifts": []}, "shifts is empty; give at least one, or write none"),
+        ({"shifts": ["none", "level"]}, "shifts: none stands alone but is one of 2. Remove it"),
         ({"shifts": ["all", "level"]}, "shifts: each is listed once but got level 2 times"),
         (
             {"shifts": [{"class_path": "Scale", "init_args": {"arms": "up"}}]},
@@ -267,10 +268,15 @@ def test_a_suite_of_python_has_classes_for_names():
         ({"windows": {"lookback": 0}}, "windows.lookback is a number of steps from 1 up but got 0"),
         ({"windows": {"horizon": -3}}, "windows.horizon is a number of steps from 1 up but got -3"),
         ({"windows": {"stride": 0}}, "windows.stride is a number of steps from 1 up but got 0"),
+        (
+            {"windows": {"lookback": "24"}},
+            "windows.lookback is a whole number but got the text '24'",
+        ),
         ({"windows": 3}, "windows is a mapping with the keys lookback, horizon and stride but"),
         ({"training": {"max_epoch": 3}}, "no key 'max_epoch'. Did you mean max_epochs"),
         ({"training": {"max_epochs": 0}}, "training needs max_epochs > 0 but got 0"),
         ({"name": ""}, "a suite needs a name"),
+        ({"datasets": [{"name": " ", "process": "ar"}]}, "each data set needs a name"),
         ({"name": 3}, "name is a text but got 3"),
         ({"models": []}, "a suite needs models but got none"),
         (
@@ -300,6 +306,10 @@ def test_a_suite_of_python_has_classes_for_names():
         (
             {"exclude": [{"backbone": "Ridge", "normaliser": "RevIN"}]},
             "a member of exclude has no key 'normaliser'. Did you mean normalizer",
+        ),
+        (
+            {"exclude": [{"backbone": "Ridge", "normalizer": "RevIN"}] * 2},
+            "exclude: each is listed once but got Ridge in RevIN 2 times",
         ),
         (
             {"exclude": [{"backbone": "Ridge", "normalizer": "RevIN"}]},

@@ -55,6 +55,8 @@ class DatasetConfig:
     """Synthetic process with parameters of its own; None: that of the name, or no process."""
 
     def __post_init__(self):
+        if not self.name.strip():
+            raise InputError("each data set needs a name, which tables show, but one is empty.")
         for name in ("season", "lookback", "horizon"):
             if getattr(self, name) is not None:
                 check_count(f"{name} of {self.name}", getattr(self, name))

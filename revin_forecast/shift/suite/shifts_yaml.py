@@ -30,6 +30,10 @@ def parse_shifts(modules: ShiftYaml | Sequence[ShiftYaml]) -> tuple[Shift, ...]:
     listed = check_list(modules, "shifts", "[level, scale_up]")
     if listed == ["none"]:
         return ()
+    if "none" in listed:
+        raise InputError(
+            f"shifts: none stands alone but is one of {len(listed)}. Remove it, or the others."
+        )
     if not listed:
         raise InputError(
             "shifts is empty; give at least one, or write none, which measures the clean data and "

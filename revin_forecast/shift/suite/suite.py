@@ -136,6 +136,9 @@ class Suite:
             _check_has_cells(shift, self.protocol)
         if not self.models:
             raise InputError("a suite needs models but got none. Give backbones and normalizers.")
+        if self.exclusions:
+            pairs = [f"{one.backbone} in {one.normalizer}" for one in self.exclusions]
+            check_distinct("exclude", pairs)
         for exclusion in self.exclusions:
             _check_matches(exclusion, self.models)
         _check_combinations(self)

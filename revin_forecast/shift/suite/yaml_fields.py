@@ -29,7 +29,11 @@ def read_fields(kind: Any, content: object, place: str, skip: Iterable[str] = ()
             raise InputError(
                 f"{place} has no {item.name}. Its keys are {join_words(known, 'and')}."
             )
-    parser: Any = TypedParser(get_type_hints(kind), f"{place}.")
+    types = get_type_hints(kind)
+    for name, value in mapping.items():
+        if isinstance(value, str) and types[name] in (int, int | None):
+            raise InputError(f"{place}.{name} is a whole number but got the text {value!r}.")
+    parser: Any = TypedParser(types, f"{place}.")
     parser.add_class_arguments(kind, as_group=False, skip=set(skip))
     parsed = parser.parse_object(mapping, defaults=False)
     return {name: value for name, value in vars(parsed).items() if name in mapping}
