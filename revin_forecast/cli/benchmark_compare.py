@@ -44,19 +44,22 @@ def compare(
         return
     print_text(
         f"The references have the pinned errors of {results['suite']}: the results are comparable. "
-        "Models are in the order of their undamped error, those without skill last; * marks yours."
+        "Models are in the order of their ranked error, the larger of MASE* and the undamped error "
+        "(a damped copy of a model has that of the model); those without skill come last. * marks "
+        "yours."
     )
     for column, rows in places.items():
         print_text(f"\n{column}")
         print_table(
-            ("place", "backbone", "normalizer", "MASE*", "undamped", ""),
+            ("place", "backbone", "normalizer", "MASE*", "undamped", "ranked", ""),
             [
                 (
                     row["place"],
                     row["backbone"],
                     row["normalizer"],
                     f"{row['mase']:.3f}",
-                    f"{row['undamped']:.3f}",
+                    "" if row["undamped"] is None else f"{row['undamped']:.3f}",
+                    f"{row['ranked']:.3f}" if row["skilled"] else "low skill",
                     "*" if row["is_submitted"] else "",
                 )
                 for row in rows

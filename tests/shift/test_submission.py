@@ -83,6 +83,33 @@ def test_a_better_model_takes_the_first_place_and_replaces_its_pinned_self(table
     assert all(row["is_submitted"] for row in own)
 
 
+def test_places_are_in_the_order_of_the_ranks(tables, tmp_path):
+    _, suite = make_suite(tmp_path)
+    pinned = pin_results(suite, tables)
+    ranks = tables["headline"].set_index(["backbone", "normalizer", "column"])["rank"]
+    for column in ("clean", "steady", "transition", "observation"):
+        places = rank_models(pinned, tables, column)
+        placed = [ranks[row["backbone"], row["normalizer"], column] for row in places]
+        assert placed == sorted(placed)
+
+
+def test_a_damped_copy_of_a_pinned_model_comes_after_it(tables, tmp_path):
+    _, suite = make_suite(tmp_path)
+    pinned = pin_results(suite, tables)
+    best = {"backbone": "mlp", "normalizer": "RevIN"}
+    for row in pinned["models"]:  # its undamped error is smaller, so its own one counts
+        row["undamped"] = 0.5 * row["mase"]
+        if {name: row[name] for name in best} == best:
+            row |= {"mase": 0.2 * row["mase"], "undamped": 0.1 * row["mase"]}
+    copied = [row for row in pinned["models"] if {name: row[name] for name in best} == best]
+    copy = pd.DataFrame(copied).assign(backbone="timid", role="model")
+    shifted = copy.column != "clean"
+    copy.loc[shifted, "mase"] *= 0.6  # a timid forecast loses less under a shift
+    places = rank_models(pinned, {**tables, "headline": copy}, "steady")
+    assert [row["backbone"] for row in places[:2]] == ["mlp", "timid"]
+    assert places[0]["ranked"] == places[1]["ranked"] > places[1]["mase"]
+
+
 def test_the_command_prints_the_places(tables, tmp_path, capsys):
     path, suite = make_suite(tmp_path)
     for name in ("runs", "headline", "dataset_errors"):

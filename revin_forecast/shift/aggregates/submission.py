@@ -15,6 +15,7 @@ import pandas as pd
 
 from revin_forecast.errors import InputError
 from revin_forecast.shift.aggregates.leaderboard import PLACEMENTS
+from revin_forecast.shift.aggregates.ranked_errors import NEAR_CLEAN_ERROR, TIE_TOLERANCE
 from revin_forecast.shift.suite.fingerprint import fingerprint, shift_parameters
 from revin_forecast.shift.suite.plan import TABLES_SCHEMA
 from revin_forecast.shift.suite.suite import Suite
@@ -27,6 +28,8 @@ MAX_SHOWN = 3
 """Differences that a message lists."""
 Tables = Mapping[str, pd.DataFrame]
 Pinned = dict[str, Any]
+Row = dict[str, Any]
+"""A model's errors in a column."""
 
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
@@ -167,10 +170,12 @@ def _compare_references(pinned: Pinned, tables: Tables) -> list[str]:
 
 
 def rank_models(pinned: Pinned, tables: Tables, column: str) -> list[dict[str, Any]]:
-    """Return the pinned and the submitted models by their undamped error in a column.
+    """Return the pinned and the submitted models in the order of the benchmark's ranks.
 
-    Models without skill over a constant forecast come last: robustness without a forecast is easy.
-    A submitted model of a pinned name replaces it.
+    It is that of the larger of two errors, a model's own and its undamped one. A damped copy of
+    another model, with the same undamped error on clean data, has that model's error if it is
+    larger, and comes after it. Models without skill over a constant forecast come last: robustness
+    without a forecast is easy. A submitted model of a pinned name replaces it.
 
     Args:
         pinned: pinned results.
@@ -178,7 +183,8 @@ def rank_models(pinned: Pinned, tables: Tables, column: str) -> list[dict[str, A
         column: clean, steady, transition or observation.
 
     Returns:
-        Mappings with place, backbone, normalizer, mase, undamped, and is_submitted.
+        Mappings with place, backbone, normalizer, mase, undamped, is_submitted, and ranked: the
+        error that they are in the order of.
     """
     submitted = _list_models(tables["headline"])
     names = {(row["backbone"], row["normalizer"]) for row in submitted}
@@ -188,9 +194,42 @@ def rank_models(pinned: Pinned, tables: Tables, column: str) -> list[dict[str, A
         for row in pinned["models"]
         if (row["backbone"], row["normalizer"]) not in names
     ]
+    clean = {_name_row(row): row for row in rows if row["column"] == "clean"}
     rows = [row for row in rows if row["column"] == column and row["mase"] is not None]
-    rows.sort(key=lambda row: (not row["skilled"], row["undamped"], row["mase"]))
-    return [{"place": place, **row} for place, row in enumerate(rows, start=1)]
+    placed = [row | {"ranked": _ranked_error(row, rows, clean)} for row in rows]
+    placed.sort(key=lambda row: (not row["skilled"], row["ranked"], row["is_submitted"]))
+    return [{"place": place, **row} for place, row in enumerate(placed, start=1)]
+
+
+def _name_row(row: Row) -> tuple[str, str]:
+    return row["backbone"], row["normalizer"]
+
+
+def _ranked_error(row: Row, rows: list[Row], clean: dict[tuple[str, str], Row]) -> float:
+    """Return the larger error of a model and, if it was submitted, of those that it is a copy of.
+
+    A pinned model keeps its own, so no submission makes its place worse by a copy.
+    """
+    errors = [_larger_error(row)]
+    own = clean.get(_name_row(row))
+    if row["is_submitted"] and own is not None:
+        for other in rows:
+            others = clean.get(_name_row(other))
+            if others is not None and _is_copy(own, others):
+                errors.append(_larger_error(other))
+    return max(errors)
+
+
+def _is_copy(row: Row, other: Row) -> bool:
+    """Return whether two models differ by damping only, and the other one is no worse guess."""
+    if None in (row["undamped"], other["undamped"], row["mase"], other["mase"]):
+        return False
+    is_near = other["mase"] <= row["mase"] * math.exp(NEAR_CLEAN_ERROR)
+    return is_near and math.isclose(row["undamped"], other["undamped"], rel_tol=TIE_TOLERANCE)
+
+
+def _larger_error(row: Row) -> float:
+    return max(row["mase"], row["undamped"] or 0.0)
 
 
 def _dataset_digests(runs: pd.DataFrame) -> dict[str, str]:
