@@ -182,7 +182,7 @@ def _describe_verdict(row: dict[str, object]) -> str:
 def _describe_measured_gain(row: dict[str, object]) -> str:
     gain, low, high = (cast(float, row[f"gain_after{end}"]) for end in ("", "_low", "_high"))
     if math.isnan(gain):
-        return "After: the test rows tell nothing, as they are constant or hardly observed"
+        return "After: unknown, as the test rows are constant or hardly observed"
     change = "lowered" if gain >= 0 else "raised"
     sign = 1 if gain >= 0 else -1
     interval = "" if math.isnan(low) else f" ({_format_range(sign * low, sign * high)})"

@@ -220,7 +220,10 @@ def test_a_suite_of_python_has_classes_for_names():
             "level_dependent is the name of data of the process of that name.* Change the name",
         ),
         ({"shifts": []}, "shifts is empty; give at least one, or write none"),
-        ({"shifts": ["none", "level"]}, "shifts: none stands alone but is one of 2. Remove it"),
+        (
+            {"shifts": ["none", "level"]},
+            "shifts: none excludes all others but is one of 2. Remove it",
+        ),
         ({"shifts": ["all", "level"]}, "shifts: each is listed once but got level 2 times"),
         (
             {"shifts": [{"class_path": "Scale", "init_args": {"arms": "up"}}]},

@@ -32,7 +32,7 @@ def parse_shifts(modules: ShiftYaml | Sequence[ShiftYaml]) -> tuple[Shift, ...]:
         return ()
     if "none" in listed:
         raise InputError(
-            f"shifts: none stands alone but is one of {len(listed)}. Remove it, or the others."
+            f"shifts: none excludes all others but is one of {len(listed)}. Remove it, or them."
         )
     if not listed:
         raise InputError(

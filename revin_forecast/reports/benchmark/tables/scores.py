@@ -49,7 +49,7 @@ def has_twin(parts: dict[str, Row]) -> bool:
 def format_rank(row: Row) -> str:
     """Return a row's rank, and the mark of the Pareto front; empty without a rank.
 
-    The rank that models with little or no skill share is no place, so it has a name instead.
+    Models with little or no skill share the last rank, which is shown as a name, not as a place.
 
     >>> format_rank({"rank": 2.0, "skilled": True, "on_front": True})
     '#2 ◆'
