@@ -15,8 +15,29 @@ class TimeLimitError(BaseException):
     """
 
 
+class ModelInterruptError(Exception):
+    """A model raised KeyboardInterrupt in a worker, which gets no Ctrl-C."""
+
+
 USER_ERRORS = Exception, SystemExit, TimeLimitError
 """Exceptions of a unit of work that are recorded; an interrupt ends the benchmark."""
+
+
+@contextmanager
+def recording_interrupts() -> Iterator[None]:
+    """Raise `ModelInterruptError` for an interrupt that can only be the model's own.
+
+    Ctrl-C interrupts the process that started the workers: in them SIGINT is blocked.
+
+    Raises:
+        ModelInterruptError: KeyboardInterrupt in a worker process.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+            raise
+        raise ModelInterruptError("the model raised KeyboardInterrupt") from None
 
 
 @contextmanager
@@ -25,15 +46,20 @@ def time_limit(seconds: float) -> Iterator[None]:
 
     Whatever the body makes of it, the error leaves the block: a library that is interrupted during
     an import may raise another exception, such as a NameError. A call of a library that hangs is
-    not interrupted; the engine kills such a worker. Without effect outside the main thread, and on
-    systems without interval timers.
+    not interrupted; the engine kills such a worker. There is no limit outside the main thread, and
+    on systems without interval timers.
 
     Args:
         seconds: the limit; infinite for none.
+
+    Raises:
+        TimeLimitError: the body took longer.
+        ModelInterruptError: the body raised KeyboardInterrupt in a worker process.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if seconds == math.inf or not is_main or not hasattr(signal, "setitimer"):
-        yield
+        with recording_interrupts():
+            yield
         return
     error = TimeLimitError(f"took longer than {seconds:g} s; raise --timeout to allow more")
     has_expired = False
@@ -46,7 +72,8 @@ def time_limit(seconds: float) -> Iterator[None]:
     previous_handler = signal.signal(signal.SIGALRM, raise_time_limit)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        yield
+        with recording_interrupts():
+            yield
     except USER_ERRORS as other:
         if has_expired and other is not error:
             raise error from other

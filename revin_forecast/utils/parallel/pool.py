@@ -157,8 +157,7 @@ class ProcessPool:
                 process, task = slot.process, slot.task
                 deadline = slot.load_deadline if task is None else task.deadline
                 if process is not None and time.monotonic() > deadline:
-                    process.is_overdue = True
-                    process.kill()
+                    process.kill_overdue()
             with self._changed:
                 self._changed.notify_all()
 

@@ -78,6 +78,12 @@ class WorkerProcess:
         """Kill the process, even during a task; this ends all waiting for its messages."""
         self.process.kill()
 
+    def kill_overdue(self) -> None:
+        """Kill the process for its time limit, unless it has ended for a reason of its own."""
+        if not self.has_ended:
+            self.is_overdue = True
+            self.kill()
+
     def end(self) -> None:
         """Kill the process and release its resources."""
         self.process.kill()

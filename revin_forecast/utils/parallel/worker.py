@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from revin_forecast.errors import InputError
+from revin_forecast.utils.parallel.engine import WorkerLostError
 
 ENVIRONMENT_VARIABLES = {
     "OMP_NUM_THREADS": "1",
@@ -79,6 +80,8 @@ def serve_tasks(pickled_prepare: bytes, connection: Connection) -> None:
             tasks and a description of the state it prepared.
         connection: connection to the pool.
     """
+    # Whatever started this process: see `worker_environment`.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
     with suppress(OSError):  # a process without stderr has no other place for messages
         # The output of a user's model must not be among the results that the command prints.
@@ -102,6 +105,10 @@ def serve_tasks(pickled_prepare: bytes, connection: Connection) -> None:
                 message = DONE + pickle.dumps(function(task, lambda event: send(REPORT, event)))
             except Exception as error:
                 message = FAILED + _pickle_message(_add_traceback(error))
+            except (KeyboardInterrupt, SystemExit) as error:
+                # The task's own, as SIGINT is blocked here: the process ends without a traceback.
+                send(FAILED, WorkerLostError(f"ended by {type(error).__name__}"))
+                return
             connection.send_bytes(message)
 
 

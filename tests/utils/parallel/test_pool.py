@@ -50,6 +50,8 @@ def run_task(task, report):
             report(value)
     elif kind == "raise":
         raise UnrestorableError("a", "b")
+    elif kind == "interrupt":
+        raise KeyboardInterrupt
     elif kind == "spoil":
         raise SpoiledWorkerError(str(os.getpid()))
     elif kind == "lambda":
@@ -155,6 +157,15 @@ def test_a_process_that_a_task_has_spoiled_runs_no_other():
         assert str(spoiled).startswith(str(first))
         assert len(set(others)) == 1
         assert first not in others
+
+
+def test_an_interrupt_of_a_task_ends_its_process_only():
+    with open_pool(1) as pool:
+        interrupted, after = pool.submit(("interrupt",)), pool.submit("work")
+        error = interrupted.exception(HANG_SECONDS)
+        assert isinstance(error, WorkerLostError)
+        assert str(error) == "ended by KeyboardInterrupt"
+        assert after.result(HANG_SECONDS)
 
 
 def test_what_a_task_prints_goes_to_stderr():
