@@ -32,6 +32,8 @@ MAX_RIDGE_ROWS = 4000
 """Rows of a timed Ridge fit; the time of more rows is extrapolated."""
 MAX_WINDOWS = 256
 """Windows of a timed forecast; the time of more windows is extrapolated."""
+MAX_TIMED_SECONDS = 30.0
+"""Longest time for all models with a user's own code together; the cost of the rest is unknown."""
 
 
 @dataclass(frozen=True)
@@ -61,27 +63,29 @@ def estimate_costs(
     Args:
         runs: planned runs.
         worker: times the models with a user's own code, which never runs in this process. Without
-            a worker their cost is unknown. If it is lost with a model, so is the model's cost on
-            the other data sets.
+            a worker their cost is unknown. If it is lost with a model, so is the cost of all
+            models with the same class of the user.
     """
     costs: dict[Any, RunCost] = {}
-    untimed: set[tuple[str, str]] = set()
+    untimed: set[str] = set()
+    deadline = time.perf_counter() + MAX_TIMED_SECONDS
     with torch_threads(1):  # workers have one thread each
         for run in runs:
             if (group := _cost_group(run)) in costs:
                 continue
-            names = run.planned.display_names
+            suspect = _suspect(run)
             if run.error:
                 costs[group] = RunCost()
-            elif not _has_own_code(run):
+            elif suspect is None:
                 costs[group] = estimate_run(run)
-            elif worker is None or names in untimed:
+            elif worker is None or suspect in untimed or time.perf_counter() > deadline:
                 costs[group] = _unknown_cost(run)
             else:
                 try:
-                    costs[group] = worker.call(estimate_run, run)
-                except (WorkerLostError, PoolUnusableError):
-                    untimed.add(names)
+                    seconds = deadline - time.perf_counter()
+                    costs[group] = worker.call(estimate_run, run, at_most=seconds)
+                except (WorkerLostError, PoolUnusableError, TimeoutError):
+                    untimed.add(suspect)
                     costs[group] = _unknown_cost(run)
     return {run.label: costs[_cost_group(run)] for run in runs}
 
@@ -103,8 +107,12 @@ def _cost_group(run: StoredRun) -> tuple[Any, ...]:
     return run.planned.dataset_config, run.planned.display_names, run.planned.role
 
 
-def _has_own_code(run: StoredRun) -> bool:
-    return has_own_code(run.planned.backbone) or has_own_code(run.planned.normalizer)
+def _suspect(run: StoredRun) -> str | None:
+    """Return the user's class that may stop the planning; None if all classes are ours."""
+    for component in (run.planned.backbone, run.planned.normalizer):
+        if has_own_code(component):
+            return component.path
+    return None
 
 
 def _unknown_cost(run: StoredRun) -> RunCost:

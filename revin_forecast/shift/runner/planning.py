@@ -38,17 +38,25 @@ class PlanningWorker:
         if self._pool is not None:
             self._pool.stop()
 
-    def call(self, function: Callable[..., Result], *values: object) -> Result:
+    def call(
+        self, function: Callable[..., Result], *values: object, at_most: float | None = None
+    ) -> Result:
         """Return the result of a function, called in the process.
+
+        Args:
+            function: importable in another process.
+            values: its arguments.
+            at_most: limit in seconds with the start of the process, which a call may wait for.
 
         Raises:
             WorkerLostError: the call ended the process, or took too long. Another one follows.
             PoolUnusableError: no process can be started.
+            TimeoutError: `at_most` is over.
             Exception: an exception of the function.
         """
         if self._pool is None:
             self._pool = ProcessPool(1, _prepare)
-        return self._pool.submit((function, values), self.seconds).result()
+        return self._pool.submit((function, values), self.seconds).result(at_most)
 
 
 def _prepare() -> tuple[Callable[..., Any], None]:
