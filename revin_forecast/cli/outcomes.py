@@ -17,8 +17,8 @@ if TYPE_CHECKING:  # Imported on use: the help must not wait for torch and panda
 
 EXIT_FAILED_CELLS = 3
 """Exit code of a command that could not measure some cells of a shift benchmark."""
-MAX_REASONS = 10
-"""Reasons of failed cells that are printed."""
+MAX_REASONS = 20
+"""Lines with reasons of failed cells that are printed."""
 
 
 def print_failed_cells(reasons: Sequence[object], remedy: str = "") -> None:
@@ -29,7 +29,7 @@ def print_failed_cells(reasons: Sequence[object], remedy: str = "") -> None:
         remedy: added to the first line.
     """
     hidden = len(reasons) - MAX_REASONS
-    rest = [f"{hidden} more reasons: see cells.parquet"] if hidden > 0 else []
+    rest = [f"and {hidden} more: see cells.parquet, or failures of --json"] if hidden > 0 else []
     if reasons:
         print_sentences([f"cells failed{remedy}:"])
         lines = [f"  {reason}" for reason in [*reasons[:MAX_REASONS], *rest]]

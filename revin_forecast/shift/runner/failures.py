@@ -1,4 +1,4 @@
-"""Group the cells that could not be measured by the reason."""
+"""Group the cells that could not be measured by the reason and the model."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ NUMBER = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class FailureGroup:
-    """Failed cells with the same reason, apart from numbers in it."""
+    """Failed cells of one model with the same reason, apart from numbers in it."""
 
     reason: str
     """Reason of the first cell."""
@@ -20,7 +20,7 @@ class FailureGroup:
     dataset: str
     """Data set of the first cell."""
     model: str
-    """Backbone, normalizer and seed of the first cell."""
+    """Backbone and normalizer of all cells, and seed of the first one."""
 
     def __str__(self) -> str:
         """Return the group on one line."""
@@ -28,16 +28,17 @@ class FailureGroup:
 
 
 def group_failures(cells: pd.DataFrame) -> list[FailureGroup]:
-    """Return the reasons of failed cells, the most frequent one first.
+    """Return the reasons of failed cells by model, the most frequent one first.
 
     Args:
         cells: table of cells, in the order of the plan.
     """
     columns = ["error", "dataset", "backbone", "normalizer", "seed"]
     failed = cells.loc[cells.status == "failed", columns].to_dict("records")
-    groups: dict[str, list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in map(dict, failed):
-        groups.setdefault(NUMBER.sub("#", row["error"]), []).append(row)
+        key = NUMBER.sub("#", row["error"]), row["backbone"], row["normalizer"]
+        groups.setdefault(key, []).append(row)
     found = [
         FailureGroup(
             rows[0]["error"],
