@@ -3,6 +3,8 @@
 import json
 import time
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +29,7 @@ from revin_forecast.shift.runner.failures import group_failures
 from revin_forecast.shift.runner.planning import PlanningWorker, read_suite_in_worker
 from revin_forecast.shift.runner.results import compile_results
 from revin_forecast.shift.runner.run_jobs import EventSender, run_jobs
-from revin_forecast.shift.runner.store import TRAINING, RunStore, merge_folders
+from revin_forecast.shift.runner.store import INPUTS, TRAINING, RunStore, merge_folders
 from revin_forecast.shift.suite.suite import DatasetConfig
 from revin_forecast.utils.parallel import count_usable_cores
 from revin_forecast.utils.parallel.engine import Engine, Outcome, WorkerLostError
@@ -41,6 +43,7 @@ from tests.support.shift_suites import (
     ExitingConstructor,
     Faulty,
     Hanging,
+    Interrupting,
     KilledOnce,
     Meddling,
     Raising,
@@ -186,6 +189,8 @@ class LosingEngine(Engine):
         while queue:
             job = queue.popleft()
             if self.begins:
+                # Imports have their time, however short the limit of a unit.
+                assert on_report(job, [("prepare", job.run.label, INPUTS)]) == 120
                 limit = on_report(job, [("begin", job.run.label, TRAINING)])
                 assert limit == job.timeout + 10
             yield Outcome(job, error=WorkerLostError("it ended"))
@@ -193,10 +198,10 @@ class LosingEngine(Engine):
 
 def test_a_unit_that_loses_two_workers_is_failed(tmp_path):
     suite = make_small_suite(shifts=("none",), datasets=("ar",))
-    jobs = make_jobs(suite, ExecutionSettings(str(tmp_path)))[:1]
+    jobs = make_jobs(suite, ExecutionSettings(str(tmp_path), timeout=5.0))[:1]
     events = []
     run_jobs(jobs, LosingEngine(True), events.append)
-    assert len(events) == 2
+    assert [kind for kind, *_ in events] == 2 * ["prepare", "begin"]
     assert jobs[0].run.folder.read_training()["error"] == "the worker died twice: it ended"
     jobs[0].run.forget_failures()
     with pytest.raises(RuntimeError, match="died: it ended, 3 times before its first unit"):
@@ -216,6 +221,22 @@ def test_a_run_of_another_process_is_tried_again(tmp_path, monkeypatch):
     run_jobs(jobs, InlineEngine(), lambda event: None)
     first, second = (job.run.label for job in jobs)
     assert labels == [first, second, first]
+
+
+def test_a_training_begins_after_its_imports(tmp_path, monkeypatch):
+    events = []
+    importing = "revin_forecast.shift.runner.warm_up._import_trainer"
+    monkeypatch.setattr(importing, lambda: events.append(("import", "", "")))
+    suite = make_small_suite((Ridge, Damped), shifts=("none",), normalizers=(Identity,))
+    run_jobs(make_jobs(suite, ExecutionSettings(str(tmp_path))), InlineEngine(), events.append)
+    kinds = [kind for kind, *_ in events]
+    # A closed form, and the baselines, need no such imports.
+    assert kinds.count("import") == 1
+    position = kinds.index("import")
+    (before, label, unit), after = events[position - 1], events[position + 1]
+    assert (before, unit) == ("prepare", INPUTS)
+    assert after == ("begin", label, TRAINING)
+    assert "Damped" in label
 
 
 def test_begin_is_sent_at_once_with_the_buffered_ends():
@@ -240,6 +261,7 @@ BAD_MODELS = {
     ExitingConstructor: "not trained: the worker died twice: ended by os._exit with status 1",
     Faulty: "the worker died: killed by signal 11 (Segmentation fault)",
     Hanging: "hung longer than 2 s and was killed",
+    Interrupting: "clean data: ModelInterruptError: the model raised KeyboardInterrupt",
     Raising: "clean data: SystemExit: no forecast today",
     Sleeping: "clean data: TimeLimitError: took longer than 2 s",
     SleepingConstructor: "not trained: TimeLimitError: took longer than 2 s",
@@ -249,7 +271,7 @@ BAD_MODELS = {
 @pytest.mark.slow
 @pytest.mark.usefixtures("warm_workers")
 def test_bad_models_fail_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr("revin_forecast.shift.runner.run_jobs.GRACE_SECONDS", 4.0)
+    monkeypatch.setattr("revin_forecast.shift.runner.losses.GRACE_SECONDS", 4.0)
     good = make_small_suite(shifts=("none",), normalizers=(Identity,))
     killed = make_spec(KilledOnce, marker=str(tmp_path / "killed"))
     bad = tuple(make_spec(kind) for kind in BAD_MODELS)
@@ -272,7 +294,8 @@ def test_bad_models_fail_alone(tmp_path, monkeypatch):
     errors = [cells.loc[name].mase_pb.to_list() for name in ("KilledOnce", "Ridge")]
     assert errors[0] == errors[1]
     groups = group_failures(cells.reset_index())
-    assert sum(group.cells for group in groups) == 2 * len(BAD_MODELS)
+    assert [group.cells for group in groups] == [2] * len(BAD_MODELS)
+    assert {group.model.split()[0] for group in groups} == {kind.__name__ for kind in BAD_MODELS}
     assert str(groups[0]).startswith(f"{groups[0].cells} x ")
 
 
@@ -306,6 +329,26 @@ def test_planning_runs_no_model_of_a_user_in_this_process(tmp_path):
         if not estimate_costs([run])[run.label].is_known
     }
     assert names == unknown | {"Damped"}
+
+
+def test_planning_tries_a_bad_model_once_and_ends_in_time(tmp_path, monkeypatch):
+    suite = make_small_suite((ExitingConstructor, Damped), datasets=("ar", "sine"))
+    runs = RunStore(suite, tmp_path).make_runs()
+    tried = []
+
+    def lose_worker(function, run, at_most):
+        assert at_most <= cost_estimate.MAX_TIMED_SECONDS
+        tried.append(run.planned.display_names[0])
+        raise WorkerLostError("it ended")
+
+    worker: Any = SimpleNamespace(call=lose_worker)
+    costs = estimate_costs(runs, worker)
+    assert tried == ["ExitingConstructor", "Damped"]
+    monkeypatch.setattr(cost_estimate, "MAX_TIMED_SECONDS", -1.0)
+    assert estimate_costs(runs, worker).keys() == costs.keys()
+    assert len(tried) == 2
+    models = [costs[run.label] for run in runs if run.planned.role == "model"]
+    assert not any(cost.is_known for cost in models)
 
 
 @pytest.mark.slow

@@ -110,6 +110,13 @@ class Raising(Backbone):
         raise SystemExit("no forecast today")
 
 
+class Interrupting(Backbone):
+    """Raises in its forecast as Ctrl-C would."""
+
+    def forward(self, past):
+        raise KeyboardInterrupt
+
+
 class Meddling(Ridge):
     """Changes settings of the whole process."""
 

@@ -11,6 +11,10 @@ UNIT_ATTEMPTS = 2
 """Workers that a unit may lose until it is recorded as failed."""
 MAX_LOSSES_IN_A_ROW = 3
 """Workers that a job may lose without the end of a unit between, until its rest is failed."""
+GRACE_SECONDS = 10.0
+"""Seconds past its time limit after which a hanging worker is killed."""
+MIN_INPUTS_SECONDS = 120.0
+"""Shortest limit for the work before the first unit, most of which is imports."""
 
 
 class LossCounter:
@@ -30,9 +34,12 @@ class LossCounter:
         else:
             self._units[label] = unit
 
-    def has_unit(self, label: str) -> bool:
-        """Return whether a unit of a run has begun and not ended."""
-        return label in self._units
+    def limit(self, job: Job) -> float | None:
+        """Return the seconds in which the current unit of a job must end; None without a unit."""
+        unit = self._units.get(job.run.label)
+        # The worker's own alarm comes first; this catches calls that no alarm can interrupt.
+        seconds = None if unit is None else job.timeout + GRACE_SECONDS
+        return max(seconds, MIN_INPUTS_SECONDS) if seconds and unit == INPUTS else seconds
 
     def record(self, job: Job, error: WorkerLostError) -> bool:
         """Count a lost worker and record the failures that follow from it.
@@ -67,7 +74,8 @@ class LossCounter:
         times = " twice" if self._losses_of_unit[label, unit] > 1 else ""
         reason = f"the worker died{times}: {describe_loss(error)}"
         if is_overdue:
-            reason = f"hung longer than {job.timeout:g} s and was killed"
+            seconds = max(job.timeout, MIN_INPUTS_SECONDS) if unit == INPUTS else job.timeout
+            reason = f"hung longer than {seconds:g} s and was killed"
         job.run.record_failure(unit, reason)
         if unit in (TRAINING, INPUTS):
             return False

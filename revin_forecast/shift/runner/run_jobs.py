@@ -17,8 +17,6 @@ from revin_forecast.utils.parallel.engine import (
     WorkerLostError,
 )
 
-GRACE_SECONDS = 10.0
-"""Seconds past its time limit after which a hanging worker is killed."""
 BUSY_SECONDS = 0.5
 """Pause after another process was found to hold a run, before the next try."""
 
@@ -46,8 +44,7 @@ def run_jobs(jobs: Sequence[Job], engine: Engine, on_progress: ProgressCallback)
         for event in events:
             losses.follow(event)
             on_progress(event)
-        # The worker's own alarm comes first; this catches calls that no alarm can interrupt.
-        return job.timeout + GRACE_SECONDS if losses.has_unit(job.run.label) else None
+        return losses.limit(job)
 
     with closing(engine.run(_run_and_report, queue, handle_events)) as outcomes:
         for outcome in outcomes:

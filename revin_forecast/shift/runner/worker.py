@@ -21,6 +21,7 @@ from revin_forecast.shift.runner.training import (
     replace_after_time_out,
     train,
 )
+from revin_forecast.shift.runner.warm_up import prepare_training
 from revin_forecast.shift.suite.plan import exclusion_reason
 
 
@@ -61,6 +62,7 @@ def _run_locked(job: Job, on_progress: ProgressCallback) -> None:
         return
     model = None
     if not has_weights(run):
+        prepare_training(run)
         model = train(job, on_progress)
         if model is None:
             return
