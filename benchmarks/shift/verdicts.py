@@ -18,7 +18,7 @@ from benchmarks.shift.gain_fit import (
 )
 from benchmarks.shift.verdict_page import TEXT
 from revin_forecast.reports.markdown import markdown_table
-from revin_forecast.shift.card.card import shift_card
+from revin_forecast.shift.card.card import measure_card
 from revin_forecast.shift.card.verdict import MIN_PROBABILITY
 
 CANNOT_TELL = "can't tell"
@@ -221,7 +221,7 @@ def time_card(channels: int, rounds: int) -> float:
     names, times = [str(index) for index in range(channels)], []
     for _ in range(rounds):
         start = time.process_time()
-        shift_card(values, 35_000, 40_000, 24, 96, 96, names)
+        measure_card(values, 35_000, 40_000, 24, 96, 96, names)
         times.append(time.process_time() - start)
     return min(times)
 

@@ -23,7 +23,7 @@ from revin_forecast.reports.forecast.fan_chart import build_fan_charts
 from revin_forecast.reports.forecast.image import IMAGE_SUFFIXES, MAX_SERIES, write_image
 from revin_forecast.reports.forecast.interval_levels import choose_levels
 from revin_forecast.reports.forecast.page import write_forecast_report
-from revin_forecast.shift.card.card import card_window_sizes, shift_card, tabulate_verdicts
+from revin_forecast.shift.card.card import card_window_sizes, measure_card, tabulate_verdicts
 from revin_forecast.shift.card.verdict import judge_channels
 from revin_forecast.utils.parallel import Engine
 from revin_forecast.utils.progress import progress
@@ -201,7 +201,7 @@ def _shift_card_or_reason(series: Series, season: int) -> ShiftCard | str:
         # Keep the reason only: the fix in the second sentence names options of `shift-card`.
         return str(error).partition(". ")[0] + "."
     values = series.select(names).values
-    rows = shift_card(values, borders.train, borders.validation, season, *sizes[:2], names)
+    rows = measure_card(values, borders.train, borders.validation, season, *sizes[:2], names)
     # The forecast is for what follows the last row, so its advice may see all rows.
     scaled = Standardizer.fit(values[: borders.train]).transform(values)
     verdicts = tabulate_verdicts(judge_channels(scaled, borders.train, *sizes[:2]))

@@ -85,14 +85,13 @@ def shift_card(
     data = load_split(file_or_dataset, reading, data_dir, season)
     series, borders, season = data.series, data.borders, data.season
     with progress(f"measuring the shift of {file_or_dataset}"):
-        from revin_forecast.shift.card.card import card_window_sizes
-        from revin_forecast.shift.card.card import shift_card as measure_shift
+        from revin_forecast.shift.card.card import card_window_sizes, measure_card
 
         test = borders.test - borders.validation
         lookback, horizon, note = card_window_sizes(borders.train, test, lookback, horizon)
         # The standard splits of the ETT data sets end before the last row.
         values = series.values[: borders.test]
-        table = measure_shift(
+        table = measure_card(
             values, borders.train, borders.validation, season, lookback, horizon, series.names
         )
         if after:

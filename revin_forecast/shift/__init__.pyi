@@ -1,6 +1,6 @@
 """The public names and their modules, for `__init__.py` and for type checkers."""
 
-from .card.card import shift_card as shift_card
+from .card.table_card import shift_card as shift_card
 from .dataset import ShiftDataset as ShiftDataset
 from .robustness_table import robustness as robustness
 from .shift import AffineShift as AffineShift

@@ -17,7 +17,7 @@ from revin_forecast.shift.aggregates import (
     channel_cells,
     normalized_error,
 )
-from revin_forecast.shift.card.card import shift_card
+from revin_forecast.shift.card.card import measure_card
 from revin_forecast.shift.runner.cost_estimate import RunCost
 from revin_forecast.shift.runner.job import Job, ProgressCallback
 from revin_forecast.shift.runner.results import (
@@ -226,7 +226,7 @@ def shift_cards(store: RunStore) -> pd.DataFrame:
         dataset = data.shift_dataset
         sizes = dataset.season, dataset.lookback, dataset.horizon
         test_start = data.split.validation
-        card = shift_card(dataset.values, dataset.train, test_start, *sizes, data.channel_names)
+        card = measure_card(dataset.values, dataset.train, test_start, *sizes, data.channel_names)
         parts.append(pd.DataFrame(card).assign(dataset=config.name, schema_version=TABLES_SCHEMA))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 

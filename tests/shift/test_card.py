@@ -9,7 +9,7 @@ import pytest
 
 from revin_forecast.cli.main import main
 from revin_forecast.shift.card.break_even import break_even_level
-from revin_forecast.shift.card.card import card_window_sizes, shift_card
+from revin_forecast.shift.card.card import card_window_sizes, measure_card
 
 NUMBERS = ["d_mu", "d_sigma", "w1", "energy_raw", "energy_inst", "removable", "floor", "gap_mu"]
 NUMBERS += ["gap_logsd", "residual", "delta_star"]
@@ -28,7 +28,7 @@ def simulate_ar(rows, coefficient, seed=0):
 def make_card(values, **changes):
     parts = {"train": 2000, "test_start": 2300, "season": 24, "lookback": 24, "horizon": 12}
     names = [f"c{channel}" for channel in range(values.shape[1])]
-    return shift_card(values, **(parts | changes), channel_names=names)
+    return measure_card(values, **(parts | changes), channel_names=names)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ class ShiftCard:
     """The shift between the first and the last rows of the table."""
 
     rows: pd.DataFrame
-    """The result of `shift.card.card.shift_card`, a row for each series."""
+    """The result of `shift.card.card.measure_card`, a row for each series."""
     lookback: int
     """Look-back of the windows, in steps."""
     horizon: int

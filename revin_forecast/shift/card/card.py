@@ -59,7 +59,7 @@ def card_window_sizes(
     return (*sizes, None if is_usual else note)
 
 
-def shift_card(
+def measure_card(
     values: np.ndarray,
     train: int,
     test_start: int,
