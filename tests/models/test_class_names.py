@@ -97,7 +97,7 @@ def test_every_old_path_resolves_to_a_class(path):
 # Classes that are newer than schema 3, which saved paths.
 NEW_NAMES = {"DDN", "Drift", "ETS", "KnownEffects", "LogMean", "NoRIN", "SeasonalDrift", "TSB"}
 NEW_NAMES |= {"ModernTCN", "SOFTS", "TQNet", "TimeMixer", "TimeXer", "XPatch"}
-NEW_NAMES |= {"DifferenceScale", "Pretrained", "ShrunkLevel"}
+NEW_NAMES |= {"DifferenceScale", "Fracast", "Pretrained", "ShrunkLevel"}
 NEW_NAMES |= {"TransposedConv1d", "TransposedEmbedding"}
 
 
