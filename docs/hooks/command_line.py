@@ -96,6 +96,6 @@ collects. The following holds for all commands:
 * Options of a class follow a dot: `--backbone DLinear --backbone.kernel 13`. Classes are given by
   name, and your own by import path: `--backbone mine.Net`.
 * Results go to standard output, everything else to standard error. The exit code is 0 on success; 2
-  for a problem with usage or input, reported in one line; 3 for a shift benchmark with failed cells;
-  1 for a bug, with a traceback.
+  for a problem with usage or input, reported in one line; 3 for a shift benchmark with failed
+  cells; 1 for a bug, with a traceback.
 """
