@@ -18,7 +18,6 @@ CONDITIONS = [
     *(("natural", "natural", "level_decile", "", decile, -1) for decile in range(3)),
 ]
 CONDITION = ["semantics", "placement", "shift", "arm", "severity", "age"]
-RUN = ["dataset", "backbone", "normalizer", "seed"]
 MODELS = [("linear", "Identity"), ("linear", "RevIN"), ("mlp", "Identity"), ("mlp", "RevIN")]
 REFERENCES = [("SeasonalNaive", "LastValue"), ("Constant", "Identity")]
 
