@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from revin_forecast.cli import report as cli_report
+from revin_forecast.reports.forecast import build_content
 from tests.support.forecast_pages import ROWS, extract_data, extract_text, make_table, render_page
 
 
@@ -24,7 +24,7 @@ def test_excluded_series_are_named(tmp_path):
 def test_spacing_of_cutoffs_is_reported(tmp_path, monkeypatch):
     walk = make_table(("a",)).assign(a=np.cumsum(np.random.default_rng(0).normal(size=ROWS)))
     arguments = ["--horizon", "7", "--backbone", "Repeat", "--normalizer", "LastValue"]
-    monkeypatch.setattr(cli_report, "MAX_SCORED_VALUES", 0.2 * ROWS * 7 / 3)
+    monkeypatch.setattr(build_content, "MAX_SCORED_VALUES", 0.2 * ROWS * 7 / 3)
     text = extract_text(render_page(tmp_path, walk, *arguments))
     assert re.search(
         r"14 forecasts over the last rows, the first after \S+, one every 3 rows", text
