@@ -9,7 +9,7 @@ from benchmarks.accuracy.run import load_earlier_rows
 from revin_forecast.utils.environment import environment_info
 from tests.support.evidence_pages import ROOT, committed_rows, read_committed, repeat_page
 
-README = (ROOT / "README.md").read_text()
+OVERVIEW = (ROOT / "docs" / "benchmarks" / "index.md").read_text()
 MODELS = ("default", "SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta")
 
 
@@ -38,10 +38,10 @@ def test_rows_measured_earlier_are_kept(data_dir, tmp_path):
         load_earlier_rows(path, environment_info() | {"quick": True})
 
 
-def test_readme_shows_the_committed_errors():
+def test_the_overview_shows_the_committed_errors():
     committed = {(row["data"], row["horizon"]): row for row in committed_rows("accuracy_revin")}
     data = ""
-    shown = re.findall(r"^\| (\w+, \d+)? ?\| (\d+) \| (.*?) \| (.*?) \| (.*?) \|$", README, re.M)
+    shown = re.findall(r"^\| (\w+, \d+)? ?\| (\d+) \| (.*?) \| (.*?) \| (.*?) \|$", OVERVIEW, re.M)
     assert len(shown) == 8
     for name, horizon, *cells in shown:
         data = name.split(",")[0].lower() or data
@@ -147,6 +147,6 @@ def test_the_default_is_better_than_statistical_models_in_the_mean(data_dir, tmp
     shown = ("default", "AutoETS", "DynamicOptimizedTheta", "SeasonalNaive")
     means = [f"{total[name]:.2f}".removeprefix("0") for name in shown]
     row = f"mean MASE | {means[0]} | {means[1]} | | {means[2]} | {means[3]} |"
-    assert row in README.replace("**", "")
+    assert row in OVERVIEW.replace("**", "")
     best = [min(MODELS, key=lambda name: table[name]) for table in tables]
-    assert f"best on {best.count('default')} of 23" in README
+    assert f"best on {best.count('default')} of 23" in OVERVIEW

@@ -27,7 +27,8 @@ from revin_forecast.shift.runner.results import compile_results
 from revin_forecast.shift.runner.run_jobs import run_jobs
 from revin_forecast.shift.suite.check_suite import check_suite
 from revin_forecast.utils.parallel.inline import InlineEngine
-from tests.support.warm_programs import Program, run_program
+from tests.support.docs_blocks import parse_blocks, run_page
+from tests.support.warm_programs import run_program
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -71,49 +72,32 @@ def reader_folder(tmp_path, data_dir, monkeypatch):
 
 
 @pytest.mark.slow
-def test_python_blocks_run(reader_folder):
-    names = {}
-    for _, text in find_blocks("python"):
-        exec(compile(text, "README.md", "exec"), names)
+@pytest.mark.usefixtures("warm_workers", "plain_shapes")
+def test_the_blocks_of_the_readme_run(reader_folder):
+    names = run_page(ROOT / "README.md", reader_folder)
     assert names["forecast"].shape == (32, 24, 7)
     assert (reader_folder / "model" / "forecaster.json").is_file()
+    assert (reader_folder / "report.html").is_file()
+    assert (reader_folder / "results" / "report.html").is_file()
 
 
-def start_and_stop_service(words, folder):
-    """Start a service, wait until it is ready, and stop it."""
-    program = Program("revin_forecast", [*words, "--port", "0"], folder)
-    for _ in range(2400):  # only an error lasts as long
-        if "Ctrl-C ends it" in program.read_output() or program.process.exitcode is not None:
-            break
-        program.process.join(0.1)
-    program.process.terminate()
-    ended = program.end()
-    assert (ended.code, ended.err) == (0, "")
+def test_every_command_is_shown_and_run():
+    """The blocks of all these pages run in tests."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    blocks = [block for path in pages for block in parse_blocks(path.read_text())]
+    lines = [
+        line for block in blocks if block.language == "bash" for line in block.body.split("\n")
+    ]
+    used = {line.split()[1] for line in lines if line.startswith("revin-forecast ")}
+    assert used >= {name for name in COMMANDS if " " not in name} - {"demo"}  # in the first install
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("warm_workers")
-def test_commands_run(reader_folder, capsys):
-    commands = [line for _, text in find_blocks("bash") for line in text.splitlines()]
-    for line in commands:
-        if line not in INSTALLS:
-            words = shlex.split(line)
-            assert words[0] == "revin-forecast"
-            if words[1] == "export":  # the run-time type checks of this process stop tracing
-                run_program("revin_forecast", words[1:], reader_folder)
-            elif words[1] == "serve":
-                start_and_stop_service(words[1:], reader_folder)
-            else:
-                assert main(words[1:]) == 0, line
-    shown = capsys.readouterr().out
-    claimed = next(text for _, text in find_blocks("text") if text.startswith("etth2"))
-    assert claimed in shown
-    explained = next(text for _, text in find_blocks("text") if text.startswith("next 52 weeks"))
-    for line in explained.splitlines():
-        assert line == "  ..." or line[:44] in shown, line
-    assert sum(line in INSTALLS for line in commands) == 2
-    used = {line.split()[1] for line in commands if line.startswith("revin-forecast")}
-    assert used >= {name for name in COMMANDS if " " not in name} - {"demo"}
+def test_the_readme_is_short_and_opens_with_a_picture():
+    lines = README.splitlines()
+    assert len(lines) <= 130
+    assert any("docs/images/" in line for line in lines[:12])
+    for install in INSTALLS:
+        assert install in lines
 
 
 @pytest.mark.slow
@@ -198,25 +182,27 @@ def test_the_own_classes_of_the_pages_go_through_the_benchmark(monkeypatch, tmp_
 
 
 @pytest.mark.usefixtures("browser")  # skips without one
-def test_the_picture_at_the_top_can_be_drawn_again(tmp_path):
+def test_the_picture_of_a_report_can_be_drawn_again(tmp_path):
     run_program("docs.figures.screenshots", ("--quick", "--out", tmp_path), tmp_path)
     shots = ROOT / "docs" / "screenshots"
+    tutorial = (ROOT / "docs" / "tutorials" / "forecast_a_csv.md").read_text()
+    assert "../screenshots/report_light.png" in tutorial
     for name in ("report_light.png", "report_dark.png"):
-        assert f"docs/screenshots/{name}" in README
         assert (shots / name).stat().st_size < 200_000
     sizes = [(folder / "report_light.png").read_bytes()[16:24] for folder in (tmp_path, shots)]
     assert sizes[0] == sizes[1]  # a PNG's width and height
 
 
 @pytest.mark.slow
-def test_the_demo_prints_the_table_of_the_readme(tmp_path, capsys):
+def test_the_demo_prints_the_table_of_the_evidence(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
-    rows = re.findall(r"^\| (.*?) \| ([*.\d]+) \| ([*.\d]+) \|$", README, re.M)
-    for label, mse, mae in rows[:4]:
+    overview = (ROOT / "docs" / "benchmarks" / "index.md").read_text()
+    rows = re.findall(r"^\| ([^|]+) \| ([*.\d]+) \| ([*.\d]+) \|$", overview, re.M)
+    for label, mse, mae in rows:
         line = next(line for line in shown.splitlines() if line.startswith(label.replace("*", "")))
         assert line.split()[-2:] == [mse.strip("*"), mae.strip("*")]
-    assert len(rows) >= 4
+    assert len(rows) == 4
 
 
 @pytest.mark.slow

@@ -286,25 +286,6 @@ def test_peers_show_the_committed_figures():
                 assert parse_numbers(cell.split(", ")) == pytest.approx(expected, rel=0.05)
 
 
-def test_claims_of_the_first_page_are_the_committed_figures():
-    page = (DOCS / "index.md").read_text()
-    *tables, total, _ = committed_rows("accuracy_product")
-    rivals = ("SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta")
-    best = sum(row["default"] <= min(row[name] for name in rivals) for row in tables)
-    assert all(total["default"] < total[name] for name in rivals)
-    assert f"lowest mean error of those compared on {len(tables)} tables" in page
-    behind = {1: "one", 2: "two", 3: "three"}[len(tables) - best]
-    limits = " ".join((DOCS / "limits.md").read_text().split())
-    assert (
-        f"error on {len(tables)} tables, and is behind another model on {behind} of them" in limits
-    )
-    rows = committed_rows("accuracy_backbones")
-    helped = sum(row["RevIN MSE"] < row["without MSE"] for row in rows)
-    assert f"in {helped} of {len(rows)} settings" in page
-    broken = sum(row["Copied"].startswith("x") for row in committed_rows("normalizer_audit"))
-    assert f"{broken} of them fail in a common copy" in page
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", draw.FIGURES)
 def test_pictures_show_the_computed_values(name):

@@ -59,8 +59,8 @@ def parse_blocks(page: str) -> list[Block]:
     return blocks
 
 
-def run_page(path: Path, folder: Path) -> None:
-    """Run a page's blocks in a folder, which is the working directory.
+def run_page(path: Path, folder: Path) -> dict[str, object]:
+    """Run a page's blocks in a folder, which is the working directory; return their names.
 
     Args:
         path: path of the page.
@@ -80,6 +80,7 @@ def run_page(path: Path, folder: Path) -> None:
             output = None
         else:
             output = _run(block, position, names, folder)
+    return names
 
 
 def check_shown(shown: str, output: str, position: str) -> None:
