@@ -21,6 +21,7 @@ from revin_forecast.reports.formatting import (
     to_sentence,
     truncate,
 )
+from revin_forecast.reports.plotly_script import read_compressed_script
 from revin_forecast.utils.templates import build_environment
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _load_environment(language: Literal["html", "md"]) -> "Environment":
     from plotly.io.json import to_json_plotly
 
     environment = build_environment(language, FILTERS)
-    environment.globals["embed"] = _embed_file
+    environment.globals |= {"embed": _embed_file, "embed_plotly": _embed_plotly}
     # The filter `tojson` writes figures, too. It escapes "<": no text can close a script.
     environment.policies |= {"json.dumps_function": to_json_plotly, "json.dumps_kwargs": {}}
     return environment
@@ -86,8 +87,10 @@ def _load_environment(language: Literal["html", "md"]) -> "Environment":
 
 def _embed_file(name: str) -> Markup:
     """Return a style or a script, which is embedded in a page as it is."""
-    from plotly.offline import get_plotlyjs
-
-    if name == "plotly.js":
-        return Markup(get_plotlyjs())
     return Markup((FOLDER / name).read_text(encoding="utf-8"))
+
+
+@cache
+def _embed_plotly() -> Markup:
+    """Return plotly.js as base64 of its gzip, which unpack.js reads."""
+    return Markup(base64.b64encode(read_compressed_script()).decode())

@@ -49,7 +49,9 @@ class PageParser(HTMLParser):
         if self._inside[1].get("type") == "application/json":
             assert "<" not in data
             self.blocks.append(json.loads(data))
-        elif self._inside[1] == {"type": "application/gzip"}:
+        elif self._inside[1].get("id") == "plotly":
+            pass
+        elif self._inside[1].get("type") == "application/gzip":
             self.blocks.append(json.loads(gzip.decompress(base64.b64decode(data))))
         elif self._inside[0] not in ("script", "style"):
             self.texts.append(data)

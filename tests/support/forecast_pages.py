@@ -1,5 +1,7 @@
 """Tables for tests of forecast reports, and functions that make and read their pages."""
 
+import base64
+import gzip
 import html
 import json
 import re
@@ -53,4 +55,6 @@ def extract_text(page):
 
 def extract_data(page, key):
     """Return the data block of a page."""
-    return json.loads(re.search(rf'id="data-{key}">(.*?)</script>', page, re.S)[1])
+    kind, text = re.search(rf'type="([^"]*)" id="data-{key}">(.*?)</script>', page, re.S).groups()
+    is_packed = kind == "application/gzip"
+    return json.loads(gzip.decompress(base64.b64decode(text)) if is_packed else text)

@@ -5,12 +5,6 @@
   const TALL = 720; // height left to a figure by its text, of 1020 pixels
   const CONFIG = { displayModeBar: false, responsive: false };
 
-  // Return the text of an element that holds base64 of gzip.
-  const unpack = (element) => {
-    const bytes = Uint8Array.from(atob(element.textContent), (letter) => letter.charCodeAt(0));
-    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
-  };
-
   // Set a value of a layout at a path such as "xaxis2.domain" or "annotations[3].x".
   const set = (layout, path, value) => {
     const steps = path.split(/[.[\]]+/).filter(Boolean);
@@ -73,9 +67,7 @@
     }
   }
 
-  const library = document.createElement("script");
-  library.textContent = await unpack(document.getElementById("plotly"));
-  document.head.append(library);
+  await loadPlotly();
   const plots = [];
   for (const figure of document.querySelectorAll("figure[data-plot]")) {
     const plot = new Plot(figure, JSON.parse(await unpack(figure.querySelector("script"))));

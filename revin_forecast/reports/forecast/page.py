@@ -20,28 +20,31 @@ from revin_forecast.reports.forecast.verdict import judge_forecast
 from revin_forecast.reports.templates import Section, render_template
 
 
-def write_forecast_report(report_content: ReportContent, path: Path) -> None:
+def write_forecast_report(report_content: ReportContent, path: Path, script_url: str = "") -> None:
     """Write the report of a forecast; an existing file is replaced.
 
     Args:
         report_content: the forecast and the evidence about it.
         path: file to write.
+        script_url: address of plotly.js, for pages that share one copy of it. By default the page
+            contains the script and needs no other file.
 
     Raises:
         InputError: the file cannot be written.
     """
     # Rendered before the file is opened: an error leaves an existing page untouched.
-    content = render_forecast_report(report_content).encode()
+    content = render_forecast_report(report_content, script_url).encode()
     with atomic_output(path) as partial:
         partial.write_bytes(content)
 
 
-def render_forecast_report(content: ReportContent) -> str:
-    """Return the page as HTML; text from the table is escaped."""
+def render_forecast_report(content: ReportContent, script_url: str = "") -> str:
+    """Return the page as HTML; text from the table is escaped. See `write_forecast_report`."""
     charts = build_charts_with_backtest(content)
     return render_template(
         "forecast/page.html.jinja",
         folder="forecast",
+        script_url=script_url,
         scripts=["forecast/charts.js"],
         title=f"Forecast of {content.source}",
         horizon=content.fitted.config.horizon,

@@ -61,7 +61,12 @@ def test_page_is_self_contained_and_escaped(report_folder):
     assert len(text) < 3e6
     plotly = re.search(r'id="plotly">([^<]+)<', text)
     assert plotly
-    assert gzip.decompress(base64.b64decode(plotly[1])).decode().count("plotly.js v") == 1
+    assert (
+        gzip.decompress(base64.b64decode(plotly[1]))
+        .decode()
+        .count("plotly.js (cartesian - minified) v")
+        == 1
+    )
     assert HOSTILE not in text
     assert "<i>c0</i>" not in text
     assert "<b>no</b>" not in text
