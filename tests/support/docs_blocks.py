@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from revin_forecast.cli.main import main
-from tests.support.warm_programs import run_program
+from tests.support.warm_programs import Program, run_program
 
 BLOCK = re.compile(
     r"(?:<!-- (?P<comment>[^\n]*?) -->\n)?^(?P<indent> *)```(?P<language>\w*)\n"
@@ -148,6 +148,8 @@ def _run_command(line: str, code: int, position: str, folder: Path) -> None:
         return
     if words[0] == "python":
         print(run_program(folder / words[1], words[2:], folder).out)
+    elif words[1] == "serve" and code == 0:
+        _start_and_stop_service(words[1:], folder)
     elif words[1] in TRACING_COMMANDS:
         print(run_program("revin_forecast", words[1:], folder).out)
     else:
@@ -155,3 +157,14 @@ def _run_command(line: str, code: int, position: str, folder: Path) -> None:
         exit_code = main(words[1:])
         output = sys.stdout.getvalue() if isinstance(sys.stdout, io.StringIO) else ""
         assert exit_code == code, f"{position}: {line} ended with {exit_code}\n{output}"
+
+
+def _start_and_stop_service(words: list[str], folder: Path) -> None:
+    program = Program("revin_forecast", [*words, "--port", "0"], folder)
+    for _ in range(2400):  # only an error lasts as long
+        if "Ctrl-C ends it" in program.read_output() or program.process.exitcode is not None:
+            break
+        program.process.join(0.1)
+    program.process.terminate()
+    ended = program.end()
+    assert (ended.code, ended.err) == (0, "")
