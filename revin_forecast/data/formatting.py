@@ -1,5 +1,6 @@
 """Names, counts and timestamps as text for messages."""
 
+import math
 from collections.abc import Sequence
 
 from revin_forecast.errors import join_words
@@ -47,6 +48,24 @@ def pluralize(number: int, noun: str) -> str:
     ('1 row', '2,000 rows')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def format_percent(percent: float) -> str:
+    """Return a whole percentage; only 0 and 100 themselves are written so.
+
+    >>> [format_percent(value) for value in (66.5, 99.9, 100.0, 0.2, 0.0)]
+    ['67 %', 'over 99 %', '100 %', 'under 1 %', '0 %']
+    >>> format_percent(-12.4), format_percent(float("nan"))
+    ('-12 %', 'unknown')
+    """
+    if not math.isfinite(percent):
+        return "unknown"
+    if 99.5 <= percent < 100:
+        return "over 99 %"
+    if 0 < percent < 0.5:
+        return "under 1 %"
+    # Halves are rounded up, as a reader does; `round` would give 66 for 66.5.
+    return f"{math.floor(percent + 0.5):,} %"
 
 
 def format_timestamp(timestamp: object) -> str:

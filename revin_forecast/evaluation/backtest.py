@@ -60,6 +60,15 @@ class BacktestResult:
     step: int = 1
     """Rows from one origin to the next."""
 
+    @property
+    def has_seasonal_baseline(self) -> bool:
+        """Whether repeating the last season is possible and differs from the last value.
+
+        Without a full season before the first forecast, `SeasonalNaive` repeats the last value,
+        and MASE is scaled by the error of doing so.
+        """
+        return 1 < self.season < int(self.paths.next_rows[0])
+
 
 def backtest(
     forecaster: SupportsFit,

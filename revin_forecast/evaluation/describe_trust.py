@@ -1,0 +1,228 @@
+"""The judgement of a backtest in words, identical in the page, in text output and in JSON."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from revin_forecast.data.formatting import format_percent, pluralize
+from revin_forecast.evaluation.trust import (
+    MIN_INDEPENDENT,
+    SAME_ERROR,
+    SeriesTrust,
+    State,
+    Trust,
+)
+
+STATE_NAMES: Mapping[State, str] = {
+    "good": "good",
+    "mixed": "mixed",
+    "bad": "bad",
+    "unknown": "too little data to judge",
+}
+"""Names of the judgements."""
+MAX_NAMED_SERIES = 3
+"""Most series that a sentence names: the worst."""
+MAX_NAME_CHARACTERS = 28
+"""Longer names of series are cut."""
+
+
+def describe_trust(trust: Trust) -> str:
+    """Return the judgement with its reasons as one sentence, the worst first.
+
+    It begins with the name of the judgement, as in "mixed: realinv is worse than ...".
+    """
+    faults = [*_describe_faults(trust)]
+    if trust.state == "unknown":
+        # A success in a few forecasts is not a reason to trust them, so their number comes first.
+        is_worse = any(entry.is_worse for entry in trust.series)
+        error = [] if is_worse else _describe_error(trust.error_ratio, trust.naive)
+        reasons = [count_forecasts(trust), *error, *faults]
+    else:
+        reasons = [*(faults or [_describe_success(trust)]), count_forecasts(trust)]
+    return f"{STATE_NAMES[trust.state]}: {'; '.join(reasons)}"
+
+
+def count_forecasts(trust: Trust) -> str:
+    """Return the number of forecasts, and of the independent ones where they overlap."""
+    forecasts = pluralize(trust.forecasts, "forecast")
+    if trust.independent == trust.forecasts:
+        return forecasts
+    return f"{forecasts}, about {trust.independent:,} of them independent"
+
+
+def list_remarks(trust: Trust) -> list[str]:
+    """Return the facts behind the judgement, a sentence each without a full stop."""
+    remarks = []
+    is_one = len(trust.series) == 1
+    overall = _describe_error(trust.error_ratio, trust.naive)
+    if not is_one and overall:
+        better = sum(entry.is_better for entry in trust.series)
+        compared = sum(math.isfinite(entry.error_ratio) for entry in trust.series)
+        remarks.append(
+            f"over all series {overall[0]}; it is clearly lower than that of the better naive "
+            f"forecast in {better:,} of {compared:,}"
+        )
+    elif trust.state in ("mixed", "bad") and not trust.series[0].is_worse:
+        remarks += overall
+    if trust.coverages:
+        remarks.append(
+            f"{'' if is_one else 'over all series '}the {_list_coverages(trust.coverages)}"
+        )
+    hidden = _order_levels(trust)[1:]
+    for level in hidden:
+        remarks += _describe_coverage(trust, level, is_narrow=True)
+    if trust.coverages and trust.independent >= MIN_INDEPENDENT:
+        level = min(trust.coverages)
+        error = math.sqrt(level * (100 - level) / trust.independent)
+        remarks.append(
+            f"with {count_forecasts(trust)}, chance alone moves the share held by {level:g} % "
+            f"intervals by about {max(1, round(error))} points"
+        )
+    return remarks
+
+
+def to_trust_record(trust: Trust | None) -> dict[str, Any] | None:
+    """Return the judgement as plain values, with its sentence; None without a backtest."""
+    if trust is None:
+        return None
+    series = [asdict(entry) | {"is_worse": entry.is_worse} for entry in trust.series]
+    return {"state": trust.state, "text": describe_trust(trust), **asdict(trust), "series": series}
+
+
+def sort_worst_first(series: Sequence[SeriesTrust]) -> list[SeriesTrust]:
+    """Return the series by judgement, then by the error relative to the naive forecast."""
+    rank: Sequence[State] = ("bad", "mixed", "unknown", "good")
+    return sorted(series, key=lambda entry: (rank.index(entry.state), -_size(entry.error_ratio)))
+
+
+def _size(ratio: float) -> float:
+    return -math.inf if math.isnan(ratio) else ratio
+
+
+def _describe_faults(trust: Trust) -> Iterator[str]:
+    several = len(trust.series) > 1
+    for level in _order_levels(trust)[:1]:
+        yield from _describe_coverage(trust, level, is_narrow=True)
+    yield from _describe_worse(trust, several)
+    for level in _order_levels(trust)[:1]:
+        yield from _describe_coverage(trust, level, is_narrow=False)
+    equal = [
+        entry
+        for entry in trust.series
+        if not entry.is_better and entry.error_ratio < 1 + SAME_ERROR
+    ]
+    if equal and several:
+        verb = "is" if len(equal) == 1 else "are"
+        yield f"{_name(equal)} {verb} hardly better than repeating past values"
+    elif equal:
+        yield f"the forecast is hardly better than {equal[0].naive}"
+    if trust.unchecked_series:
+        total = len(trust.series) + len(trust.excluded_series)
+        yield (
+            f"{len(trust.unchecked_series):,} of {total:,} series could not be checked: "
+            f"{_join_names(trust.unchecked_series)}"
+        )
+    if trust.model_change:
+        yield trust.model_change
+
+
+def _order_levels(trust: Trust) -> list[float | int]:
+    """Return the interval levels, that with the most series that are too narrow first."""
+    if trust.independent < 2:  # a single forecast says nothing about coverage
+        return []
+    narrow = Counter(level for entry in trust.series for level in entry.narrow_levels)
+    wide = Counter(level for entry in trust.series for level in entry.wide_levels)
+    return sorted(trust.tolerances, key=lambda level: (-narrow[level], -wide[level]))
+
+
+def _describe_coverage(trust: Trust, level: float | int, is_narrow: bool) -> Iterator[str]:
+    """Yield a sentence on the series whose intervals of a level are too narrow, or too wide."""
+    found = [
+        entry
+        for entry in trust.series
+        if level in (entry.narrow_levels if is_narrow else entry.wide_levels)
+    ]
+    if not found:
+        return
+    sign = 1 if is_narrow else -1
+    found.sort(key=lambda entry: sign * entry.coverages[level])
+    if len(trust.series) == 1:
+        share = format_percent(found[0].coverages[level])
+        held = f"held only {share}" if is_narrow else f"are too wide: they held {share}"
+        yield f"the {level:g} % intervals {held} of the values"
+        return
+    bound = f"{level - sign * trust.tolerances[level]:g} %"
+    named = [
+        f"{_shorten(entry.series)} ({format_percent(entry.coverages[level])})"
+        for entry in found[:MAX_NAMED_SERIES]
+    ]
+    more = f" and {len(found) - len(named):,} more" if len(found) > len(named) else ""
+    side = "under" if is_narrow else "over"
+    verb = "holds" if len(found) == 1 else "hold"
+    yield (
+        f"{len(found):,} of {len(trust.series):,} series {verb} {side} {bound} of the values in "
+        f"{level:g} % intervals: {', '.join(named)}{more}"
+    )
+
+
+def _describe_worse(trust: Trust, several: bool) -> Iterator[str]:
+    worse = [entry for entry in sort_worst_first(trust.series) if entry.is_worse]
+    if not worse:
+        return
+    naive = {entry.naive for entry in worse}
+    than = f"worse than {naive.pop() if len(naive) == 1 else 'repeating past values'}"
+    if not several:
+        ratio = worse[0].error_ratio
+        size = f": its error is {ratio:.2f} times as large" if math.isfinite(ratio) else ""
+        yield f"the forecast is {than}{size}"
+    elif len(worse) == 1:
+        yield f"{_name(worse)} is {than}"
+    else:
+        yield f"{len(worse):,} of {len(trust.series):,} series are {than}: {_name(worse)}"
+
+
+def _describe_success(trust: Trust) -> str:
+    """Return the sentence on a backtest without a fault."""
+    error = _describe_error(trust.error_ratio, trust.naive) or ["the rows do not vary"]
+    if len(trust.series) > 1 and math.isfinite(trust.error_ratio):
+        error = [f"every series beats repeating past values; over all series {error[0]}"]
+    if not trust.coverages:
+        return error[0]
+    return f"{error[0]}, and the {_list_coverages(trust.coverages)}"
+
+
+def _describe_error(ratio: float, naive: str) -> list[str]:
+    """Return a clause on the mean error relative to the naive forecast; none without a scale."""
+    if not math.isfinite(ratio):
+        return []
+    if abs(ratio - 1) < SAME_ERROR:
+        return [f"the error is that of {naive}"]
+    size, side = (1 - ratio, "lower") if ratio < 1 else (ratio - 1, "higher")
+    return [f"the error is {format_percent(100 * size)} {side} than that of {naive}"]
+
+
+def _list_coverages(coverages: Mapping[float | int, float]) -> str:
+    listed = [
+        f"{level:g} % intervals held {format_percent(coverage)}"
+        for level, coverage in coverages.items()
+    ]
+    return f"{' and the '.join(listed)} of the values"
+
+
+def _name(entries: Sequence[SeriesTrust]) -> str:
+    return _join_names([entry.series for entry in entries])
+
+
+def _join_names(names: Sequence[str]) -> str:
+    shown = [_shorten(name) for name in names[:MAX_NAMED_SERIES]]
+    if len(names) > len(shown):
+        return f"{', '.join(shown)} and {len(names) - len(shown):,} more"
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+
+
+def _shorten(name: str) -> str:
+    if len(name) <= MAX_NAME_CHARACTERS:
+        return name
+    return f"{name[: MAX_NAME_CHARACTERS - 1]}…"
