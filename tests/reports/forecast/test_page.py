@@ -21,6 +21,7 @@ from revin_forecast.errors import InputError
 from revin_forecast.reports.forecast import page as page_module
 from revin_forecast.reports.forecast.sections.shift import VERDICT_MEANINGS
 from revin_forecast.shift.card.verdict import Answer
+from tests.support.accessibility import assert_accessible
 from tests.support.browser import until
 from tests.support.forecast_pages import (
     HORIZON,
@@ -278,6 +279,8 @@ RANGE = "document.querySelector('#chart-fan')._fullLayout.xaxis.range.join()"
 def test_charts_follow_colour_scheme_and_width(open_page, width, scheme):
     tab = open_page(width, scheme)
     assert tab.evaluate(OVERFLOW) <= 0
+    tab.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+    assert_accessible(tab)
     drawn = tab.evaluate("[...document.querySelectorAll('.chart .main-svg')].length")
     assert drawn >= 3
     paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
