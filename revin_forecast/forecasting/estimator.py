@@ -10,9 +10,11 @@ import pandas as pd
 
 from revin_forecast.data.formatting import format_names
 from revin_forecast.data.reading.read_series import TableLike, read_series
+from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting.backtest_frame import build_backtest_frame
 from revin_forecast.forecasting.fitted import FittedModel
+from revin_forecast.forecasting.known_table import KnownTable
 from revin_forecast.forecasting.rolling_forecasts import RollingForecasts
 from revin_forecast.forecasting.score import score_table
 
@@ -26,6 +28,9 @@ class Estimator(ABC):
     """
 
     horizon: int
+    known_table: KnownTable | None = None
+    """The table of the last `fit`, in memory only; None after `update` and `load`, in a copy, and
+    if the table has more than four million values."""
 
     @property
     @abstractmethod
@@ -38,7 +43,7 @@ class Estimator(ABC):
 
     def backtest(
         self,
-        table: TableLike,
+        table: TableLike | None = None,
         test_share: float = 0.2,
         step: int = 1,
         level: Sequence[float | int] | float | int | None = None,
@@ -50,7 +55,8 @@ class Estimator(ABC):
         `backtest --out FILE` writes the same frame and prints its scores.
 
         Args:
-            table: a Series, a data frame or the path of a file, as `read_series` takes it.
+            table: a Series, a data frame or the path of a file, as `read_series` takes it; None:
+                the table of `fit`, as long as it is known (not after `load` or `update`).
             test_share: share of the rows to test on, at least one horizon; if series end at
                 different times, each series' own last rows.
             step: rows from one cutoff to the next.
@@ -76,7 +82,7 @@ class Estimator(ABC):
         >>> frame.cutoff.nunique(), len(frame), bool((frame.y - frame.forecast).abs().max() < 1e-3)
         (8, 56, True)
         """
-        series = read_series(table)
+        series = self._read_table(table)
         forecasts = RollingForecasts.from_test_share(self, series, test_share, step, refit)
         return _build_frame(forecasts, level)
 
@@ -157,9 +163,13 @@ class Estimator(ABC):
         self.__init__(**parameters)
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes without the table: copies and pickles stay small."""
+        return {name: value for name, value in vars(self).items() if name != "known_table"}
+
     def __repr__(self) -> str:
         changed = [
-            f"{name}={getattr(self, name)!r}"
+            f"{name}={_represent(getattr(self, name))}"
             for name, parameter in self._get_constructor_parameters().items()
             if getattr(self, name) != parameter.default
         ]
@@ -176,9 +186,30 @@ class Estimator(ABC):
             input_tags=InputTags(allow_nan=True, string=True),
         )
 
+    def _read_table(self, table: TableLike | None) -> Series:
+        """Return the rows of a table, or those of the fit.
+
+        Raises:
+            InputError: the table can't be used, or there is none.
+        """
+        if table is not None:
+            return read_series(table)
+        _ = self.fitted  # raises before the first fit
+        if self.known_table is None:
+            raise InputError(
+                "the rows of the fit are not known: this forecaster was loaded, updated or copied, "
+                "or its table is large. Pass the table: backtest(table)."
+            )
+        return self.known_table.series
+
     @classmethod
     def _get_constructor_parameters(cls) -> Mapping[str, inspect.Parameter]:
         return inspect.signature(cls).parameters
+
+
+def _represent(value: object) -> str:
+    """Return the representation of a parameter: a class by its name, as it is written in a call."""
+    return value.__qualname__ if isinstance(value, type) else repr(value)
 
 
 def _build_frame(

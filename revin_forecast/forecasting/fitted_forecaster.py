@@ -1,8 +1,8 @@
-"""Methods of a forecaster that need its fitted model: update, predict, sample, explain, save."""
+"""Methods of a forecaster that need its fitted model: update, predict, plot, report, save, ..."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
@@ -15,8 +15,12 @@ from revin_forecast.forecasting.predict import predict_table
 from revin_forecast.forecasting.sample import sample_table
 from revin_forecast.forecasting.saving import save_fitted
 from revin_forecast.forecasting.update import update_fitted
+from revin_forecast.forecasting.views import display_as_html, make_view
 from revin_forecast.utils.arguments import check_count
 from revin_forecast.utils.parallel import Engine
+
+if TYPE_CHECKING:  # plotly takes a while to import
+    from plotly.graph_objects import Figure
 
 Self = TypeVar("Self", bound="FittedForecaster")
 
@@ -40,6 +44,7 @@ class FittedForecaster(Estimator):
     @fitted.setter
     def fitted(self, fitted: FittedModel) -> None:
         self._fitted = fitted
+        self.known_table = None  # another model; `fit` sets it
 
     def update(self: Self, table: TableLike, window: int | None = None) -> Self:
         """Add rows that follow those fitted on, and solve the model again in seconds.
@@ -188,6 +193,74 @@ class FittedForecaster(Estimator):
         """
         return explain_table(self.fitted, table, future, steps, series, top)
 
+    def plot(
+        self,
+        table: TableLike | None = None,
+        future: TableLike | None = None,
+        level: Sequence[float | int] | float | int | None = None,
+        series: Sequence[str] | str | None = None,
+    ) -> "Figure":
+        """Draw the last rows, the forecast and its intervals as a plotly figure.
+
+        Args:
+            table: newer rows, as for `predict`; None: the rows the model was fitted on. After
+                `load` and `update` only the rows that a forecast needs are known.
+            future: values of known inputs, as for `predict`.
+            level: interval levels in percent; None: 80 and 95 where the model has them; [] draws
+                none.
+            series: names of the series to draw; None: the first ones of many.
+
+        Returns:
+            A figure of plotly, which a notebook displays. `figure.write_html("plot.html")` saves it
+            as a page, `figure.write_image("plot.png")` as an image (extra `plot`).
+
+        Raises:
+            InputError: as for `predict`, or a series is unknown.
+
+        >>> import numpy as np
+        >>> dates = pd.date_range("2024-01-01", periods=60, freq="D")
+        >>> table = pd.DataFrame({"date": dates, "sold": 10.0 + np.arange(60) % 7})
+        >>> from revin_forecast import Forecaster
+        >>> figure = Forecaster(horizon=7).fit(table).plot(level=80)
+        >>> [trace.name for trace in figure.data if trace.name]
+        ['80 % interval', 'measured', 'forecast']
+        """
+        return make_view("plot", self, table, future, level, series)
+
+    def report(
+        self,
+        path: str | Path,
+        table: TableLike | None = None,
+        future: TableLike | None = None,
+        level: Sequence[float | int] | float | int | None = None,
+    ) -> Path:
+        """Write the report of the forecast: the HTML page of the command `forecast --report`.
+
+        It shows the forecast, a backtest, the choice of the model, the contributions to the
+        forecast, the shift of levels and issues of the data. The backtest and the shift need all
+        rows: those of `fit` are known until the forecaster is saved and loaded, updated or copied,
+        unless they have more than four million values. After `load` the page shows the forecast
+        without a backtest, and says so, unless the whole table is passed.
+
+        Args:
+            path: file to write (.html).
+            table: the whole table, whose last rows are forecast from and which is tested on; None:
+                the rows the model was fitted on.
+            future: values of known inputs, as for `predict`.
+            level: interval levels in percent; None: 80 and 95 where the model has them.
+
+        Returns:
+            The path of the page.
+
+        Raises:
+            InputError: as for `predict`, or the file can't be written.
+        """
+        return make_view("report", self, path, table, future, level)
+
     def save(self, folder: str | Path) -> None:
         """Write the fitted forecaster into a folder; see `saving.save_fitted`."""
         save_fitted(self.fitted, Path(folder))
+
+    def _repr_html_(self) -> str:
+        """Return the forecaster for a notebook: the table, the model, its score and a chart."""
+        return display_as_html(self)

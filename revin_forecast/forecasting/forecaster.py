@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from revin_forecast.data.memory_mapped.series import MemoryMappedSeries
-from revin_forecast.data.reading.read_series import TableLike
+from revin_forecast.data.reading.read_series import TableLike, read_series
 from revin_forecast.errors import InputError
 from revin_forecast.forecasting import (
     ForecasterConfig,
@@ -15,6 +15,7 @@ from revin_forecast.forecasting.fit_checks import (
 )
 from revin_forecast.forecasting.fit_table import fit_table
 from revin_forecast.forecasting.fitted_forecaster import FittedForecaster
+from revin_forecast.forecasting.known_table import KnownTable
 from revin_forecast.forecasting.saving import load_fitted
 from revin_forecast.forecasting.update import keep_all_rows
 from revin_forecast.models.spec import ModuleFactory, ModuleSpec
@@ -112,9 +113,12 @@ class Forecaster(FittedForecaster):
         Raises:
             InputError: the table can't be used, or is too short.
         """
-        config = self._make_config()
-        fitted = fit_table(config, table, check_fit_arguments(folder, y), resume, inputs)
+        config, path = self._make_config(), check_fit_arguments(folder, y)
+        is_mapped = isinstance(table, MemoryMappedSeries)
+        rows = table if is_mapped else read_series(table, inputs=inputs or None)
+        fitted = fit_table(config, rows, path, resume, inputs)
         self.fitted = keep_all_rows(fitted) if keep_rows else fitted
+        self.known_table = KnownTable.from_fit(rows, table)
         return self
 
     @property

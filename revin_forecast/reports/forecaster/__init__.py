@@ -1,0 +1,1 @@
+"""Plot, report and notebook display of a `Forecaster`."""
