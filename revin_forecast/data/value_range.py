@@ -11,6 +11,8 @@ from revin_forecast.errors import spell_options
 
 ROUNDING_TOLERANCE = 1e-6
 """Relative distance to a whole number that is rounding of float32: such a bound is that number."""
+LIMIT_ROUNDING = 8e-7
+"""Distance to a limit that is rounding of float32, in standard deviations."""
 MAX_WHOLE_NUMBER = 2.0**53
 """Largest number up to which float64 represents every whole number."""
 NEAR_DEVIATIONS = 2.0
@@ -103,6 +105,24 @@ class ValueRange:
         # A bound that is not whole, such as 7.5, is moved inwards to a whole number.
         whole = np.clip(whole, np.ceil(self.minimum), np.floor(self.maximum))
         return np.where(rounds, whole, restricted) + 0.0  # no -0
+
+    def snap(self, values: np.ndarray, scale: np.ndarray, fine_scale: np.ndarray) -> np.ndarray:
+        """Return values with a limit in place of those that differ from it by float32's rounding.
+
+        Args:
+            values: (..., targets) in the table's units.
+            scale: (targets,) standard deviations.
+            fine_scale: (targets,) deviations that must be resolved, NaN where `scale` suffices.
+
+        >>> litres = ValueRange.from_values(np.array([[0.5], [0.0], [4.0]]), RangeSettings())
+        >>> values = np.array([[4e-8], [0.1]])
+        >>> litres.snap(values, np.array([1.8]), np.array([np.nan])).tolist()
+        [[0.0], [0.1]]
+        """
+        rounding = LIMIT_ROUNDING * np.fmin(scale, fine_scale)
+        for limit in (self.minimum, self.maximum):
+            values = np.where(np.abs(values - limit) <= rounding, limit, values)
+        return values
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays to save."""

@@ -230,8 +230,7 @@ class FittedModel:
                 "values were observed to calibrate them. Fit with more rows, or leave --level out."
             )
         points = self._forecast_points(past, known) if points is None else points
-        targets = select_targets(self.model, past)
-        return self.intervals.quantiles(points, targets, levels)
+        return self.intervals.quantiles(points, select_targets(self.model, past), levels)
 
     def to_table_units(
         self, forecast: np.ndarray, level: float | None = None, point: np.ndarray | None = None
@@ -278,9 +277,10 @@ class FittedModel:
         if self.value_range is None:
             return forecast
         scale = self.standardizer.select(self.targets)
-        values = scale.inverse_transform(forecast.numpy())
+        values = scale.inverse_transform(forecast.numpy())  # float32, maybe 5e-8 in place of 0
         centre = None if point is None else scale.inverse_transform(point.numpy())
-        restricted = self.value_range.restrict(values, level, centre)
+        snapped = self.value_range.snap(values, scale.scale, self.fine_scale[self.targets])
+        restricted = self.value_range.restrict(snapped, level, centre)
         # Standardized as the truth is, so that equal values stay equal. Others keep their digits.
         standardized = torch.from_numpy(scale.transform(restricted)).to(forecast.dtype)
         return torch.where(torch.from_numpy(restricted != values), standardized, forecast)
