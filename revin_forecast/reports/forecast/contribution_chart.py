@@ -49,7 +49,7 @@ MAX_PANELS = 6
 """Most panels of an image: series times steps."""
 PANEL_HEIGHT, MARGIN_HEIGHT = 190, 96
 """Pixels of a panel, and of legend and axis."""
-PANEL_GAP = 48
+PANEL_GAP = 62
 """Pixels between panels, for the axis of one and the title of the next."""
 MAX_BARS = 800
 """Most lags drawn, the last ones."""

@@ -123,7 +123,7 @@ def _select_series_rows(
 
 def fan_figure(fan: FanChart) -> Figure:
     """Return the chart of one series, transparent so that it suits light and dark pages."""
-    figure = Figure(layout=build_layout(height=420, hovermode="x unified"))
+    figure = Figure(layout=build_layout(height=420, hovermode="x unified", title=fan.name))
     figure.add_traces(
         [
             # Later traces cover earlier ones: the forecast is drawn on top of its intervals.
@@ -179,7 +179,7 @@ def _past_forecast_traces(fan: FanChart) -> list[Scatter]:
             y=y,
             name="forecast in the backtest",
             mode="lines",
-            line={"color": ORANGE, "width": 1.4, "dash": "dot"},
+            line={"color": ORANGE, "width": 1.4, "dash": "dash"},
             hovertemplate="%{y:.5~g}",
         )
     ]

@@ -21,20 +21,18 @@
     charts.push({ box, figures: JSON.parse(await unpack(data)) });
   }
 
-  let lastChoice = 0; // number of the last choice of a series
-  const draw = async () => {
-    const choice = ++lastChoice;
+  const draw = () => {
     const index = picker ? picker.selectedIndex : 0;
     for (const { box, figures } of charts) {
-      if (choice !== lastChoice) return; // another series was chosen meanwhile
       // The chart of errors by step has a single figure for all series.
-      await drawChart(box, figures[Math.min(index, figures.length - 1)]);
-      await new Promise((done) => setTimeout(done)); // show the first chart before drawing the next
+      const isOfSeries = figures.length > 1;
+      if (picker && isOfSeries) box.dataset.series = picker.value; // page.css prints it above the chart
+      (box === charts[0].box ? drawChart : drawChartInView)(box, figures[Math.min(index, figures.length - 1)]);
     }
   };
   picker?.addEventListener("change", draw);
 
-  await draw();
-  // A mark for programs that wait for the charts, such as a screenshot.
-  document.body.dataset.drawn = "all";
+  draw();
+  // A mark for programs that wait for the charts in the window, such as a screenshot.
+  requestAnimationFrame(() => setTimeout(() => (document.body.dataset.drawn = "all")));
 })();

@@ -20,6 +20,7 @@ from revin_forecast.data.write_table import atomic_output
 from revin_forecast.errors import InputError
 from revin_forecast.reports.forecast import page as page_module
 from revin_forecast.reports.forecast.sections.shift import VERDICT_MEANINGS
+from revin_forecast.reports.plotly_script import read_script
 from revin_forecast.shift.card.verdict import Answer
 from tests.support.accessibility import assert_accessible
 from tests.support.browser import until
@@ -214,7 +215,7 @@ def content(tmp_path, monkeypatch):
 def test_series_are_aligned_once_per_page(content, monkeypatch):
     calls, align_ends = [], Series.align_ends
     monkeypatch.setattr(Series, "align_ends", lambda self: calls.append(self) or align_ends(self))
-    assert "dotted line" in extract_text(page_module.render_forecast_report(content))
+    assert "dashed line" in extract_text(page_module.render_forecast_report(content))
     assert len(calls) == 1
 
 
@@ -281,8 +282,12 @@ def test_charts_follow_colour_scheme_and_width(open_page, width, scheme):
     assert tab.evaluate(OVERFLOW) <= 0
     tab.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
     assert_accessible(tab)
-    drawn = tab.evaluate("[...document.querySelectorAll('.chart .main-svg')].length")
-    assert drawn >= 3
+    assert tab.locator("#chart-fan .main-svg").count() >= 3
+    for key in ("parts", "steps", "left"):  # drawn once they are near the window
+        tab.locator(f"#chart-{key}").scroll_into_view_if_needed()
+        tab.wait_for_selector(f"#chart-{key} .main-svg")
+    assert_accessible(tab)
+    tab.locator("#chart-fan").scroll_into_view_if_needed()
     paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
     line = "document.querySelector('#chart-fan').data.find(t => t.name === 'measured').line.color"
@@ -302,6 +307,8 @@ def test_chart_supports_series_picker_zoom_and_hover(open_page):
     assert options == [HOSTILE, "north", "south"]
     values = "document.querySelector('#chart-fan')._fullData.find(t => t.name === 'forecast').y[0]"
     first = tab.evaluate(values)
+    tab.locator("#chart-left").scroll_into_view_if_needed()
+    tab.wait_for_selector("#chart-left .main-svg")
     left = "document.querySelector('#chart-left')._fullData[0].y[0]"
     before = tab.evaluate(left)
     tab.locator("#series").select_option("north")
@@ -322,6 +329,72 @@ def test_chart_supports_series_picker_zoom_and_hover(open_page):
     narrowed = tab.evaluate(RANGE)
     tab.mouse.dblclick(box["x"] + box["width"] * 0.5, middle)
     until(tab, f"{RANGE} !== '{narrowed}'")
+
+
+HIDDEN = "document.querySelector('#chart-fan')._fullData.filter(t => t.visible !== true).length"
+
+
+def test_legend_follows_the_keyboard_and_paper_keeps_the_choice(open_page):
+    tab = open_page(1280)
+    tab.locator("#series").select_option("north")
+    entry = tab.get_by_role("checkbox", name="show forecast in the backtest")
+    entry.focus()
+    tab.keyboard.press("Enter")
+    until(tab, f"{HIDDEN} === 1")
+    assert entry.get_attribute("aria-checked") == "false"
+    assert tab.evaluate("document.activeElement.getAttribute('aria-label')") == (
+        "show forecast in the backtest"
+    )
+    tab.evaluate(
+        """addEventListener("beforeprint", () => { globalThis.printed = Object.fromEntries(
+        [...document.querySelectorAll(".chart")].map((box) => [box.id, box.dataset.width])); })"""
+    )
+    for width in (1280, 1440, 1920):
+        tab.set_viewport_size({"width": width, "height": 800})
+        assert tab.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+        assert set(tab.evaluate("Object.values(printed)")) == {"700"}  # the width of the paper
+        assert tab.evaluate(HIDDEN) == 1
+        assert int(tab.evaluate("document.querySelector('#chart-fan').dataset.width")) > 1000
+    # Paper of another width: print styles scale the drawing.
+    tab.emulate_media(media="print")
+    until(tab, "document.querySelector('#chart-fan').dataset.width === '700'")
+    widths = "[...document.querySelectorAll('#chart-fan, #chart-fan .main-svg')].map((part) => "
+    assert len(set(tab.evaluate(f"{widths} Math.round(part.getBoundingClientRect().width))"))) == 1
+    named = "getComputedStyle(document.querySelector('#chart-fan'), '::before').content"
+    assert tab.evaluate(named) == '"Series: north"'
+    assert tab.locator("#series").is_hidden()
+
+
+@pytest.mark.parametrize("obstacle", ["scripts are off", "old browser"])
+def test_page_without_charts_has_a_sentence_and_its_tables(browser, report_folder, obstacle):
+    is_off = obstacle == "scripts are off"
+    context = browser.new_context(java_script_enabled=not is_off)
+    tab = context.new_page()
+    tab.add_init_script("delete globalThis.DecompressionStream")
+    tab.goto((report_folder / "r.html").as_uri())
+    shown = tab.locator("p.missing:visible").all_inner_texts()
+    sentence = "Scripts are switched off" if is_off else "This browser is too old for the charts"
+    assert [text.startswith(sentence) for text in shown] == [True]
+    assert tab.locator("table").first.is_visible()
+    for part in (".chart", "#series"):
+        assert tab.locator(part).first.is_hidden()
+    context.close()
+
+
+def test_page_is_small_and_can_link_the_script(page, report_folder, browser, monkeypatch):
+    assert len(page) < 1e6
+    write, folder = cli_report.write_forecast_report, report_folder / "shared"
+    folder.mkdir()
+    (folder / "plotly.js").write_text(read_script())
+    monkeypatch.setattr(
+        cli_report, "write_forecast_report", lambda *words: write(*words, script_url="plotly.js")
+    )
+    render_page(folder, make_table(("a", "b")), "--horizon", "3", "--backbone", "Ridge")
+    assert (folder / "r.html").stat().st_size < 0.2e6
+    tab = browser.new_page()
+    tab.goto((folder / "r.html").as_uri())
+    tab.wait_for_selector("#chart-fan .main-svg")
+    tab.close()
 
 
 def test_forecast_can_be_downloaded(open_page, report_folder):
