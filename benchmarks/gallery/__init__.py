@@ -1,0 +1,1 @@
+"""The gallery of public tables: their sources, and the program that makes docs/gallery."""
