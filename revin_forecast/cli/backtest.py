@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from revin_forecast.cli.load_split import read_table
 from revin_forecast.cli.outcomes import print_without_effect
 from revin_forecast.cli.output import describe_fit, print_json, print_table, print_text
-from revin_forecast.data.formatting import format_timestamp, pluralize
+from revin_forecast.data.formatting import format_percent, format_timestamp, pluralize
 from revin_forecast.data.range_settings import RangeSettings
 from revin_forecast.data.reading.reading_options import ReadingOptions
 from revin_forecast.errors import InputError
@@ -162,6 +162,9 @@ def _open_frame(out: str | None, series: "Series") -> Iterator[Callable[[Any], N
 
 def to_dict(file: str, horizon: int, step: int, result: "BacktestResult") -> dict[str, object]:
     """Return the result of a backtest as plain values."""
+    from revin_forecast.evaluation.describe_trust import to_trust_record
+    from revin_forecast.evaluation.trust import judge_backtest
+
     return {
         "file": file,
         "horizon": horizon,
@@ -174,6 +177,7 @@ def to_dict(file: str, horizon: int, step: int, result: "BacktestResult") -> dic
         "left_out": result.excluded_series,
         "fits": result.fit_count,
         "fitted": result.fitted.summary,
+        "trust": to_trust_record(judge_backtest(result)),
         "overall": result.overall_scores,
         "series": result.series_scores.to_dict("records"),
         "by_step": result.step_scores.to_dict("records"),
@@ -181,13 +185,19 @@ def to_dict(file: str, horizon: int, step: int, result: "BacktestResult") -> dic
 
 
 def _print_result(file: str, horizon: int, step: int, result: "BacktestResult") -> None:
+    from revin_forecast.evaluation.describe_trust import describe_trust
+    from revin_forecast.evaluation.trust import judge_backtest
+
     details = "" if step == 1 else f", {step} rows apart"
     details += "" if result.fit_count == 1 else f", fitted {result.fit_count} times"
     forecasts = f"{pluralize(len(result.cutoffs), 'forecast')} of {pluralize(horizon, 'step')}"
     first = format_timestamp(result.cutoffs[0])
     print(f"{file}: {forecasts}{details}, the first after {first}")
+    print_text(f"trust: {describe_trust(judge_backtest(result))}")
     scores = result.overall_scores
     headings = {"mase": "MASE", "mse": "MSE", "mae": "MAE", "smape": "sMAPE"}
+    if len(result.series_scores) > 1:  # their units may differ
+        del headings["mse"], headings["mae"]
     errors = [error for error in headings if error in scores]
     prefixes = {
         "the model": "",
@@ -201,13 +211,14 @@ def _print_result(file: str, horizon: int, step: int, result: "BacktestResult") 
             for label, prefix in prefixes.items()
         ],
     )
+    is_one = len(result.series_scores) == 1
     for level in result.levels:
-        print_text(
-            f"{level:g} % intervals cover {scores[f'coverage-{level:g}']:.1f} % of the true "
-            f"values; their mean width is {scores[f'width-{level:g}']:.4g}"
-        )
+        width = f"; their mean width is {scores[f'width-{level:g}']:.4g}" if is_one else ""
+        coverage = format_percent(scores[f"coverage-{level:g}"])
+        print_text(f"{level:g} % intervals cover {coverage} of the true values{width}")
     if not math.isnan(scores["crps"]):
-        print(f"WQL {_format_cell(scores['wql'])}, CRPS {_format_cell(scores['crps'])}")
+        crps = f", CRPS {_format_cell(scores['crps'])}" if is_one else ""
+        print(f"WQL {_format_cell(scores['wql'])}{crps}")
     if len(result.series_scores) > 1:
         _print_series(result)
     if result.excluded_series:
@@ -230,7 +241,8 @@ def _print_series(result: "BacktestResult") -> None:
     cells = []
     for row in rows.to_dict("records"):
         numbers = [row[name] for name in ("mase", "repeat_mase", "seasonal_naive_mase")]
-        coverage = ["" if math.isnan(row[name]) else f"{row[name]:.1f}" for name in intervals]
+        shares = [row[name] for name in intervals]
+        coverage = ["" if math.isnan(share) else format_percent(share) for share in shares]
         cells.append((row["series"], *map(_format_cell, numbers), *coverage))
     print_table(("series", "MASE", "Repeat", "SeasonalNaive", *headings), cells)
 

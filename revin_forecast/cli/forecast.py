@@ -145,7 +145,7 @@ def forecast(
             )
     if not training.is_first_process:  # With several processes, only the first one writes.
         return
-    lines = [*result.lines]
+    lines, trust = [*result.lines], None
     if out is not None:
         from revin_forecast.data.write_table import write_table
 
@@ -157,7 +157,7 @@ def forecast(
 
         command_line = format_command_line(forecast, arguments, "file")
         with keeping_forecast(result.table, result.format, out, json):
-            lines += write_report_and_plot(
+            written, trust = write_report_and_plot(
                 forecaster,
                 result.series,
                 arguments,
@@ -166,6 +166,12 @@ def forecast(
                 result.summary,
                 task_engine,
             )
+            lines += written
+            if trust is not None:
+                from revin_forecast.evaluation.describe_trust import describe_trust
+
+                # Before the description of the fit: its quality matters more than its making.
+                lines.insert(max(0, len(result.lines) - 1), f"trust: {describe_trust(trust)}")
     if json:
         record: dict[str, object] = {"file": file, "horizon": horizon, "levels": level or []}
         fitted: dict[str, object] = {"fitted": result.fitted}
@@ -173,6 +179,10 @@ def forecast(
             fitted = {"notes": result.notes}
         if result.summary is not None:
             fitted["summary"] = to_summary_record(result.summary)
+        if report is not None:
+            from revin_forecast.evaluation.describe_trust import to_trust_record
+
+            record["trust"] = to_trust_record(trust)
         outputs = {"out": out, "report": report, "plot": plot}
         print_json(record | fitted | outputs | {"forecast": result.table.to_dict("records")})
         return

@@ -7,6 +7,7 @@ from typing import Any
 from revin_forecast.cli.validation import fingerprint_file
 from revin_forecast.data.series import Series
 from revin_forecast.data.write_table import check_file_path
+from revin_forecast.evaluation.trust import Trust
 from revin_forecast.forecasting.forecast_summary import ForecastSummary
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.reports.forecast.build_content import ReportedForecast, build_content
@@ -43,8 +44,8 @@ def write_report_and_plot(
     table: Any,
     summary: ForecastSummary | None,
     engine: Engine | None,
-) -> list[str]:
-    """Write a report of a forecast, an image of it, or both; return a message for each.
+) -> tuple[list[str], Trust | None]:
+    """Write a report of a forecast, an image of it, or both.
 
     Args:
         forecaster: fitted on all rows.
@@ -54,7 +55,11 @@ def write_report_and_plot(
         table: the forecast as a data frame, with intervals of the requested levels.
         summary: summary of the forecast; None: the report begins without it.
         engine: repeats the forecast if other levels are shown; None for this process.
+
+    Returns:
+        A message for each file, and the judgement of the report's backtest, None without one.
     """
+    trust = None
     report, plot = arguments["report"], arguments["plot"]
     levels, unnamed = choose_levels(forecaster.fitted, arguments["level"])
     if levels and not arguments["level"]:
@@ -76,9 +81,11 @@ def write_report_and_plot(
             future=arguments["future"],
             season=next(iter(arguments["selection"].season), None),
         )
-        write_forecast_report(build_content(reported), Path(report))
+        content = build_content(reported)
+        trust = content.trust
+        write_forecast_report(content, Path(report))
     outputs = ((plot, "an image of the forecast"), (report, "the report"))
-    return [f"{path}: {description}" for path, description in outputs if path]
+    return [f"{path}: {description}" for path, description in outputs if path], trust
 
 
 def write_new_report_and_plot(

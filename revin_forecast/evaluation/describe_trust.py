@@ -37,7 +37,9 @@ def describe_trust(trust: Trust) -> str:
     if trust.state == "unknown":
         # A success in a few forecasts is not a reason to trust them, so their number comes first.
         is_worse = any(entry.is_worse for entry in trust.series)
-        error = [] if is_worse else _describe_error(trust.error_ratio, trust.naive)
+        error = [] if is_worse else describe_error(trust.error_ratio, trust.naive)
+        if all(math.isnan(entry.error_ratio) and entry.is_observed for entry in trust.series):
+            error = ["the rows do not vary, so errors have no scale"]
         reasons = [count_forecasts(trust), *error, *faults]
     else:
         reasons = [*(faults or [_describe_success(trust)]), count_forecasts(trust)]
@@ -56,7 +58,7 @@ def list_remarks(trust: Trust) -> list[str]:
     """Return the facts behind the judgement, a sentence each without a full stop."""
     remarks = []
     is_one = len(trust.series) == 1
-    overall = _describe_error(trust.error_ratio, trust.naive)
+    overall = describe_error(trust.error_ratio, trust.naive)
     if not is_one and overall:
         better = sum(entry.is_better for entry in trust.series)
         compared = sum(math.isfinite(entry.error_ratio) for entry in trust.series)
@@ -119,10 +121,10 @@ def _describe_faults(trust: Trust) -> Iterator[str]:
     elif equal:
         yield f"the forecast is hardly better than {equal[0].naive}"
     if trust.unchecked_series:
-        total = len(trust.series) + len(trust.excluded_series)
+        names, total = trust.unchecked_series, len(trust.series) + len(trust.excluded_series)
         yield (
-            f"{len(trust.unchecked_series):,} of {total:,} series could not be checked: "
-            f"{_join_names(trust.unchecked_series)}"
+            f"{len(names):,} of {total:,} series could not be checked, because values are missing "
+            f"before or among the last rows: {_join_names(names)}"
         )
     if trust.model_change:
         yield trust.model_change
@@ -185,7 +187,7 @@ def _describe_worse(trust: Trust, several: bool) -> Iterator[str]:
 
 def _describe_success(trust: Trust) -> str:
     """Return the sentence on a backtest without a fault."""
-    error = _describe_error(trust.error_ratio, trust.naive) or ["the rows do not vary"]
+    error = describe_error(trust.error_ratio, trust.naive) or ["the rows do not vary"]
     if len(trust.series) > 1 and math.isfinite(trust.error_ratio):
         error = [f"every series beats repeating past values; over all series {error[0]}"]
     if not trust.coverages:
@@ -193,7 +195,7 @@ def _describe_success(trust: Trust) -> str:
     return f"{error[0]}, and the {_list_coverages(trust.coverages)}"
 
 
-def _describe_error(ratio: float, naive: str) -> list[str]:
+def describe_error(ratio: float, naive: str) -> list[str]:
     """Return a clause on the mean error relative to the naive forecast; none without a scale."""
     if not math.isfinite(ratio):
         return []

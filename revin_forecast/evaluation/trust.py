@@ -123,7 +123,7 @@ def judge_backtest(result: BacktestResult, delivered: FittedModel | None = None)
         independent,
         ratio,
         names[naive],
-        _read_coverages(scores, result.levels),
+        _read_coverages(scores, result.levels if any(entry.coverages for entry in series) else ()),
         tolerances,
         series,
         result.excluded_series,
@@ -189,8 +189,12 @@ def _judge_series(
         independent: number of independent forecasts with observed values.
     """
     naive = min(names, key=lambda prefix: row[f"{prefix}mae"])
+    ratio = _divide(row["mae"], row[f"{naive}mae"])
+    if math.isnan(row["mase"]) and not row[f"{naive}mae"] > 0:
+        ratio = math.nan  # constant in all rows: an error, if any, is one of rounding
     has_width = any(row[f"width-{level:g}"] > 0 for level in tolerances)
-    coverages = _read_coverages(row, tolerances if has_width else ())
+    is_varying = has_width and not math.isnan(ratio)
+    coverages = _read_coverages(row, tolerances if is_varying else ())
     differences = {level: coverage - level for level, coverage in coverages.items()}
     narrow = tuple(level for level, gap in differences.items() if gap < -tolerances[level])
     wide = tuple(level for level, gap in differences.items() if gap > tolerances[level])
@@ -198,7 +202,7 @@ def _judge_series(
     entry = SeriesTrust(
         str(row["series"]),
         "unknown",
-        _divide(row["mae"], row[f"{naive}mae"]),
+        ratio,
         names[naive],
         coverages,
         narrow,

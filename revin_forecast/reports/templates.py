@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup
 
-from revin_forecast.data.formatting import format_timestamp, pluralize
+from revin_forecast.data.formatting import format_percent, format_timestamp, pluralize
 from revin_forecast.reports.formatting import (
     MISSING,
     format_duration,
@@ -43,7 +43,7 @@ FILTERS: Mapping[str, Any] = {
     "first_names": join_first,
     "interval": lambda bounds: Markup(format_interval(*bounds)),
     "number": format_number,
-    "percent": lambda value: MISSING if math.isnan(value) else f"{value:.1f}",
+    "percent": lambda value: MISSING if math.isnan(value) else format_percent(value),
     "plural": pluralize,
     "sentence": to_sentence,
     "shorten": truncate,

@@ -47,7 +47,7 @@ def make_result(*rows, forecasts=64, horizon=8, excluded=(), fitted=None):
     ]
     frame = pd.DataFrame(table)
     for prefix in FORECAST_PREFIXES:
-        frame[f"{prefix}mae"] = frame[f"{prefix}mase"]
+        frame[f"{prefix}mae"] = frame[f"{prefix}mase"].fillna(1e-15)
     paths = Mock(spec=ForecastPaths)
     paths.next_rows = np.arange(100, 100 + forecasts)
     levels = tuple(float(name[9:]) for name in frame if name.startswith("coverage-"))
@@ -145,13 +145,18 @@ def test_unchecked_series_are_named(excluded):
     trust = judge_backtest(make_result(*rows, excluded=excluded))
     assert trust.state == "mixed"
     name = "new" if excluded else "s1"
-    assert f"1 of 3 series could not be checked: {name};" in describe_trust(trust)
+    text = describe_trust(trust)
+    assert "1 of 3 series could not be checked, because values are missing before" in text
+    assert f"last rows: {name};" in text
 
 
 def test_constant_series_are_no_fault():
-    flat = {"mase": 0.0, "repeat_mase": 0.0, "seasonal_naive_mase": 0.0, "width-80": 0.0}
-    assert judge_backtest(make_result({}, flat | {"coverage-80": 100.0})).state == "good"
-    assert judge_backtest(make_result(flat)).state == "unknown"
+    flat = dict.fromkeys(("repeat_mase", "seasonal_naive_mase", "width-80"), 0.0)
+    flat |= {"mase": math.nan, "coverage-80": 4.0}
+    assert judge_backtest(make_result({}, flat)).state == "good"
+    text = describe_trust(judge_backtest(make_result(flat)))
+    assert text.startswith("too little data to judge: ")
+    assert "the rows do not vary, so errors have no scale" in text
     moved = {"mase": 0.5, "repeat_mase": 0.0, "seasonal_naive_mase": 0.0}
     assert judge_backtest(make_result({}, moved)).series[1].state == "bad"
 

@@ -18,7 +18,6 @@ from revin_forecast.reports.forecast.fan_chart import (
     build_fan_charts,
     fan_figure,
 )
-from revin_forecast.reports.forecast.sections.backtest import has_seasonal_baseline
 from revin_forecast.reports.forecast.style import (
     BLUE,
     GREEN,
@@ -49,7 +48,7 @@ def error_by_step_figure(result: BacktestResult) -> Figure:
         ("repeat_mase", "last value", {"color": GREY, "width": 1.6, "dash": "dash"}),
         ("seasonal_naive_mase", "last season", {"color": GREEN, "width": 1.6, "dash": "dot"}),
     ]
-    for column, label, style in lines[: 3 if has_seasonal_baseline(result) else 2]:
+    for column, label, style in lines[: 3 if result.has_seasonal_baseline else 2]:
         figure.add_trace(
             Scatter(
                 x=steps["step"].to_numpy(),

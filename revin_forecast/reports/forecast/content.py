@@ -9,6 +9,7 @@ import pandas as pd
 from revin_forecast.data.quality_checks import DataIssue
 from revin_forecast.data.series import Series
 from revin_forecast.evaluation import BacktestResult
+from revin_forecast.evaluation.trust import Trust, judge_backtest
 from revin_forecast.forecasting.describe_forecast import ForecastText
 from revin_forecast.forecasting.fitted import FittedModel
 
@@ -60,6 +61,13 @@ class ReportContent:
     contributions: pd.DataFrame | str = "The contributions to this forecast were not computed."
     """The result of `Forecaster.explain` for some steps and series, or the reason for its
     absence."""
+
+    @cached_property
+    def trust(self) -> Trust | None:
+        """The judgement of the backtest; None without one."""
+        if isinstance(self.backtest, str):
+            return None
+        return judge_backtest(self.backtest, self.fitted)
 
     @cached_property
     def _aligned_series(self) -> Series:

@@ -14,7 +14,7 @@ def test_quantile_model_shows_its_own_intervals(tmp_path):
     arguments = ["--horizon", "3", "--lookback", "14", "--backbone", "DLinear", "--max-epochs", "1"]
     arguments += ["--loss", "quantile", "--training.levels"]
     page = render_page(tmp_path, make_table(("a",)), *arguments, "[0.05,0.5,0.95]")
-    assert "(nominal 90 %)" in extract_text(page)
+    assert "90 % intervals held" in extract_text(page)
     assert "Intervals: the model's own quantiles." in extract_text(page)
     assert "90 % interval" in [trace.get("name") for trace in extract_data(page, "fan")[0]["data"]]
     text = extract_text(render_page(tmp_path, make_table(("a",)), *arguments, "[0.499,0.5,0.501]"))
@@ -29,9 +29,9 @@ def test_all_requested_intervals_of_a_short_table_are_scored(tmp_path, backbone)
     arguments = ["--horizon", "3", *backbone, "--level", "95", "50"]
     page = render_page(tmp_path, make_table(("a",), 42), *arguments)
     text = extract_text(page)
-    assert "(nominal 50 %)" in text
-    assert "(nominal 95 %)" in text
-    assert "(nominal 80 %)" not in text  # not requested
+    assert "50 % intervals contained" in text
+    assert "95 % intervals contained" in text
+    assert "80 % intervals" not in text  # not requested
     assert re.search(r"Intervals: spread of each series' errors, calibrated on \d+ windows\.", text)
     names = [trace.get("name") for trace in extract_data(page, "fan")[0]["data"]]
     assert {"50 % interval", "95 % interval"} <= set(names)

@@ -15,6 +15,7 @@ from markupsafe import escape
 
 from revin_forecast.cli import report as cli_report
 from revin_forecast.cli.main import main
+from revin_forecast.data.formatting import format_percent
 from revin_forecast.data.series import Series
 from revin_forecast.data.write_table import atomic_output
 from revin_forecast.errors import InputError
@@ -92,7 +93,7 @@ def test_scores_equal_those_of_the_backtest_command(page, report_folder, capsys)
     text = extract_text(page)
     for key in ("mase", "repeat_mase", "seasonal_naive_mase"):
         assert f" {overall[key]:#.4g} " in text, key
-    assert f"80 % intervals contained {overall['coverage-80']:.1f} %" in text
+    assert f"80 % intervals contained {format_percent(overall['coverage-80'])} of" in text
     steps = extract_data(page, "steps")[0]["data"]
     assert [trace["name"] for trace in steps] == ["this model", "last value", "last season"]
 

@@ -1,5 +1,7 @@
 """The sentences at the top of the page."""
 
+import json
+
 import numpy as np
 
 from revin_forecast.cli.main import main
@@ -16,13 +18,13 @@ def test_constant_and_short_tables_get_no_conclusion(tmp_path):
         assert main(["forecast", str(file), "--horizon", "3", "--report", str(report)]) == 0
         pages[file.stem] = report.read_text()
     text = extract_text(pages["flat"])
-    assert "The rows do not vary, so errors have no scale" in text
-    assert "wider than necessary" not in text
+    assert "Too little data to judge. " in text
+    assert "the rows do not vary, so errors have no scale" in text
+    assert "too wide" not in text
     assert 'id="chart-steps"' not in pages["flat"]
     assert "Never changes: all 240 values are 3" in text
     text = extract_text(pages["few"])
-    assert "In 1 forecast over the last rows, the error was" in text
-    assert "too few forecasts to draw a conclusion" in text
+    assert "Too little data to judge. 1 forecast; the error is" in text
     assert "last season" not in text  # a season of one step is the last value
     assert "--lookback" not in text
     assert "Too few errors to judge" in text[text.index("autocorrelation finding") :]
@@ -36,6 +38,25 @@ def test_unchecked_series_are_named(tmp_path):
     arguments = ["forecast", str(tmp_path / "t.csv"), "--horizon", "3", "--backbone", "Ridge"]
     assert main([*arguments, "--quiet", "--report", str(tmp_path / "r.html")]) == 0
     page = (tmp_path / "r.html").read_text()
-    top = page[page.index('<ul class="verdict">') :].partition("</ul>")[0]
+    top = page[page.index('<p class="trust mixed">') :].partition("</p>")[0]
     assert "1 of 2 series could not be checked, because values are missing" in top
-    assert "rows: a." in top
+    assert "rows: a;" in top
+
+
+def test_page_text_and_json_agree_on_the_worst_series(tmp_path, capsys):
+    frame = make_table(("calm", "still", "walk"))
+    jumps = np.random.default_rng(1).normal(size=len(frame))
+    frame["walk"] = np.cumsum(jumps * np.where(np.arange(len(frame)) > 180, 30, 1))
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    report = tmp_path / "r.html"
+    arguments = ["forecast", str(tmp_path / "t.csv"), "--horizon", "3", "--backbone", "Ridge"]
+    arguments += ["--report", str(report)]
+    assert main([*arguments, "--json"]) == 0
+    trust = json.loads(capsys.readouterr().out)["trust"]
+    assert trust["state"] == "bad"  # the mean error over all series is that of walk
+    assert "walk" in trust["text"].partition("; ")[0]
+    assert {entry["series"]: entry["state"] for entry in trust["series"]}["calm"] == "good"
+    sentence = trust["text"].partition(": ")[2]
+    assert f"Bad. {sentence[0].upper()}{sentence[1:]}." in extract_text(report.read_text())
+    assert main([*arguments, "--out", str(tmp_path / "f.csv")]) == 0
+    assert f"trust: {trust['text']}" in capsys.readouterr().out

@@ -27,7 +27,9 @@ def test_spacing_of_cutoffs_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(build_content, "MAX_SCORED_VALUES", 0.2 * ROWS * 7 / 3)
     text = extract_text(render_page(tmp_path, walk, *arguments))
     assert re.search(
-        r"14 forecasts over the last rows, the first after \S+, one every 3 rows", text
+        r"14 forecasts over the last rows \(about 6 of them independent\), the first after \S+, "
+        r"one every 3 rows",
+        text,
     )
     assert "for one row in 3" in text
     assert "correlated" not in text
