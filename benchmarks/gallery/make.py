@@ -29,7 +29,7 @@ WORSE_RATIO = 1.05
 """Error relative to the naive forecast above which a series counts as worse."""
 SCRIPT = "plotly.js"
 """The file that draws the charts of all pages."""
-QUICK_OPTIONS = ("--target", "unemp")
+QUICK_OPTIONS = ("--target", "unemp", "--backbone", "Ridge", "--lookback", "8")
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -40,7 +40,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=GALLERY, help="folder of the gallery")
     parser.add_argument("--tables", type=Path, help="folder in which to keep the tables as CSV")
     parser.add_argument("--index", action="store_true", help="only rewrite the index")
-    parser.add_argument("--quick", action="store_true", help="one series of us_macro alone")
+    parser.add_argument("--quick", action="store_true", help="one series of us_macro, by Ridge")
     options = parser.parse_args(words)
     unknown = set(options.names) - set(names)
     if unknown:
