@@ -19,7 +19,7 @@ class ModernTCN(Backbone):
 
     Luo and Wang, ICLR 2024. Half-overlapping patches of 8 steps of each channel, with the last
     value repeated for half a patch, are embedded in `width` features, followed by a batch norm. A
-    block adds to its input
+    block adds to its input::
 
         C(F(N(K51 * x + K5 * x))),
 

@@ -20,7 +20,7 @@ class TimeMixer(Backbone):
     Wang et al., ICLR 2024. Scale m is the window averaged over 2^m steps, for m = 0 ... levels, and
     embedded by one convolution (3 steps, circular padding). A block splits each scale into the
     trend t_m, a moving average over 25 steps, and the season s_m = x_m - t_m. With two-layer maps
-    over time D_m and U_m (GELU between them),
+    over time D_m and U_m (GELU between them)::
 
         s_m <- s_m + D_m(s_{m-1}),  m = 1 ... levels,  then  t_m <- t_m + U_m(t_{m+1}),  downwards,
         x_m <- x_m + F(s_m + t_m),

@@ -33,7 +33,7 @@ class BacktestResult:
 
     series_scores: pd.DataFrame
     """A row for each series. Columns: "series"; "observed", the number of values scored; "mase",
-    "mse" and "mae", also with the prefixes "repeat_" and "seasonal_naive_"; "coverage-80" in
+    "mse" and "mae", also with the prefixes `repeat_` and `seasonal_naive_`; "coverage-80" in
     percent and "width-80" for each interval level; "wql" and "crps", over the deciles. NaN where a
     score is undefined. Errors, widths and CRPS are in the table's units."""
     overall_scores: dict[str, float]

@@ -37,7 +37,7 @@ def mse(forecast: Values, truth: Values, observed: ObservedTargets | None = None
 
 
 def mae(forecast: Values, truth: Values, observed: ObservedTargets | None = None) -> Score:
-    """Mean absolute error: mean of |forecast - truth|.
+    """Mean absolute error: mean of `|forecast - truth|`.
 
     >>> mae(torch.tensor([[[1.0], [4.0]]]), torch.tensor([[[3.0], [torch.nan]]]))
     tensor(2.)
@@ -55,10 +55,11 @@ def rmse(forecast: Values, truth: Values, observed: ObservedTargets | None = Non
 
 
 def smape(forecast: Values, truth: Values, observed: ObservedTargets | None = None) -> Score:
-    """Symmetric mean absolute percentage error: mean of 200 |f - y| / (|f| + |y|), 0 / 0 = 0.
+    """Symmetric mean absolute percentage error: mean of `200 |f - y| / (|f| + |y|)`.
 
-    (Makridakis, 1993, as in the M competitions; 0 to 200.) It jumps to 200 near zero, changes when
-    a constant is added to all values, and penalizes low forecasts more. `mase` does not.
+    0 / 0 counts as 0 (Makridakis, 1993, as in the M competitions; 0 to 200). It jumps to 200 near
+    zero, changes when a constant is added to all values, and penalizes low forecasts more. `mase`
+    does not.
 
     >>> smape(torch.tensor([[[1.0], [4.0]]]), torch.tensor([[[3.0], [4.0]]]))
     tensor(50.)
@@ -74,7 +75,7 @@ def mase(
     scale: Float[Tensor, " channels"],
     observed: ObservedTargets | None = None,
 ) -> Score:
-    """Mean absolute scaled error: mean of |forecast - truth| / scale.
+    """Mean absolute scaled error: mean of `|forecast - truth| / scale`.
 
     (Hyndman & Koehler, 2006.) The scale is the error of the seasonal naive forecast. The result is
     not finite if a channel with observed targets has scale NaN or 0, as when it is constant in the
@@ -143,10 +144,10 @@ def wql(
     levels: Sequence[float],
     observed: ObservedTargets | None = None,
 ) -> Score:
-    """Weighted quantile loss, the mean over levels of 2 sum(pinball) / sum |truth|.
+    """Weighted quantile loss, the mean over levels of `2 sum(pinball) / sum |truth|`.
 
     (Salinas et al., Int. J. Forecasting 2020; the score of GluonTS and fev.) At the median alone it
-    is sum |error| / sum |truth|. Perfect forecasts score 0; it is not finite if all truths are 0.
+    is `sum |error| / sum |truth|`. Perfect forecasts score 0; it is not finite if all truths are 0.
 
     Args:
         forecast: one column per level, in the units of truth.

@@ -12,7 +12,7 @@ def seasonal_scale(
     season: int,
     observed: Bool[Tensor, "time channels"] | None = None,
 ) -> Float[Tensor, " channels"]:
-    """Return mean |x_t - x_{t - season}| of each channel, over pairs of observed values.
+    """Return each channel's mean `|x_t - x_{t - season}|` over pairs of observed values.
 
     The scale of `mase` (Hyndman & Koehler, 2006). NaN for a channel without such a pair.
 

@@ -14,7 +14,7 @@ from revin_forecast.normalizers.statistics import LocationScale
 from revin_forecast.utils.shapes import Future, Observed, Past
 
 LINEAR_FROM = 10.0
-"""|z| from which the way back is a straight line: 11,013 deviations from the mean."""
+"""`|z|` from which the way back is a straight line: 11,013 deviations from the mean."""
 
 
 class Arcsinh(Normalizer[LocationScale]):
@@ -22,7 +22,7 @@ class Arcsinh(Normalizer[LocationScale]):
 
     Near 0 it is RevIN without affine map; far out it is a signed logarithm, so spikes stay within
     reach of the backbone. The way back, sinh, overflows. Here sinh continues as its tangent where
-    |z| > 10, and asinh accordingly, so that both stay monotone, finite and inverse to each other.
+    `|z| > 10`, and asinh accordingly, so that both stay monotone, finite and inverse to each other.
     The image of a spread depends on its level: map quantiles, samples or distributions instead.
 
     Args:
@@ -88,7 +88,7 @@ class Arcsinh(Normalizer[LocationScale]):
 
 
 def linearized_sinh(z: Tensor) -> Tensor:
-    """Return sinh z, continued by its tangent beyond |z| = `LINEAR_FROM`.
+    """Return sinh z, continued by its tangent beyond `|z| = LINEAR_FROM`.
 
     >>> linearized_sinh(torch.tensor([0.0, 1.0, 1000.0]))
     tensor([0.0000e+00, 1.1752e+00, 1.0914e+07])
@@ -106,5 +106,5 @@ def linearized_asinh(value: Tensor) -> Tensor:
 
 
 def _log_derivative(z: Tensor) -> Tensor:
-    """Return log cosh z, constant beyond |z| = `LINEAR_FROM`."""
+    """Return log cosh z, constant beyond `|z| = LINEAR_FROM`."""
     return z.clamp(-LINEAR_FROM, LINEAR_FROM).cosh().log()

@@ -20,12 +20,12 @@ from revin_forecast.utils.shapes import Observed, Past, Statistic
 class DifferenceScale(LocationScaleNormalizer):
     """Subtract the last value and divide by the mean absolute step: z = (x - x_L) / scale.
 
-    scale = mean |x_t - x_{t-1}| + deviation_share * deviation, both over the last `rows` steps, or
-    over the whole window where these have no spread; 1 for a constant window. The error of MASE is
-    divided by the same mean step. The small share of the deviation bounds z where the steps are
+    `scale = mean |x_t - x_{t-1}| + deviation_share * deviation`, both over the last `rows` steps,
+    or over the whole window where these have no spread; 1 for a constant window. The error of MASE
+    is divided by the same mean step. The small share of the deviation bounds z where the steps are
     tiny and the window drifts far.
 
-    Across a gap, neighbouring observed values k steps apart count as |difference| / sqrt(k), the
+    Across a gap, neighbouring observed values k steps apart count as `|difference| / sqrt(k)`, the
     step of a random walk. Leaving such pairs out would need no assumption, but a window with many
     gaps would have few pairs, or none, and two equal values among them could make its scale
     vanish. In noise around a level, a gap makes the scale too small, by sqrt(k) at most.
@@ -101,7 +101,7 @@ def _mean_step(past: Past) -> Statistic:
 
 
 def _mean_step_across_gaps(past: Past, observed: Observed) -> Statistic:
-    """Return the mean of |difference| / sqrt(distance) of neighbouring observed values."""
+    """Return the mean of `|difference| / sqrt(distance)` of neighbouring observed values."""
     lookback = past.shape[1]
     time = torch.arange(lookback, device=past.device).reshape(1, -1, 1)
     # Observed steps in the order of time, followed by `lookback` for each unobserved one.

@@ -10,7 +10,7 @@ from revin_forecast.utils.shapes import Observed, Past
 
 
 class MeanScale(LocationScaleNormalizer):
-    """Divide by the mean absolute value: z = x / mean |x| (DeepAR; Salinas et al., 2020).
+    """Divide by the mean absolute value: `z = x / mean |x|` (DeepAR; Salinas et al., 2020).
 
     For data with a natural zero, such as counts. A window of zeros gets scale 1; other
     implementations use the batch's mean scale, which makes windows depend on each other.

@@ -32,7 +32,7 @@ class Robust(LocationScaleNormalizer):
     """Median and a robust spread: outliers move neither location nor scale.
 
     z = w (x - median) / (IQR / 1.349) + b, or with `spread="mad"` z = w (x - median) / (1.4826
-    MAD) + b, where MAD is the median of |x - median|. Where more than half of a window has one
+    MAD) + b, where MAD is the median of `|x - median|`. Where more than half of a window has one
     value and the quartiles coincide, the scale is that of the MAD; where that is 0 too, the
     standard deviation about the median; for a constant window, 1. The outlier itself still reaches
     the backbone, as a large z. By default w = 1 and b = 0.

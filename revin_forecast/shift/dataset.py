@@ -153,7 +153,7 @@ class ShiftDataset:
 
     @cached_property
     def naive_scale(self) -> np.ndarray:
-        """(channels,): mean |x_t - x_{t-season}| over the training rows, the unit of MASE*."""
+        """(channels,): mean `|x_t - x_{t-season}|` over the training rows, the unit of MASE*."""
         return observed_mean(np.abs(self._seasonal_differences), axis=0)
 
     @cached_property
@@ -162,7 +162,7 @@ class ShiftDataset:
         return np.isfinite(self.naive_scale) & (self.naive_scale > MIN_SCALE)
 
     def scale_errors(self, error: np.ndarray) -> np.ndarray:
-        """Return mean |error| over the horizon in units of the naive training error.
+        """Return mean `|error|` over the horizon in units of the naive training error.
 
         Args:
             error: (windows, horizon, channels); NaN is unobserved.

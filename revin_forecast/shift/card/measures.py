@@ -27,7 +27,7 @@ def spread_change(train: np.ndarray, test: np.ndarray) -> np.ndarray:
 def quantile_distance(train: np.ndarray, test: np.ndarray) -> np.ndarray:
     """Return the 1-Wasserstein distance by the deviation of train for (time, channels).
 
-    mean |Q_test(p) - Q_train(p)| over the middles p of 256 equal parts of [0, 1].
+    mean `|Q_test(p) - Q_train(p)|` over the middles p of 256 equal parts of [0, 1].
     """
     quantiles = (np.arange(QUANTILE_COUNT) + 0.5) / QUANTILE_COUNT
     before, after = (_channel_quantiles(values, quantiles) for values in (train, test))
@@ -47,9 +47,9 @@ def displacement(shifted: np.ndarray, clean: np.ndarray) -> np.ndarray:
 def horizon_gap(values: np.ndarray, lookback: int, horizon: int) -> tuple[float, float]:
     """Return the distance between look-back and horizon of the windows of a channel (time,).
 
-    median |ybar - xbar| / s_x and median |log(s_y / s_x)|, with means and deviations of look-back
-    x and horizon y: the error of a normalizer that applies the look-back's statistics to the
-    horizon (Dish-TS calls it the inter-space shift). Constant look-backs are left out.
+    median `|ybar - xbar| / s_x` and median `|log(s_y / s_x)|`, with means and deviations of
+    look-back x and horizon y: the error of a normalizer that applies the look-back's statistics to
+    the horizon (Dish-TS calls it the inter-space shift). Constant look-backs are left out.
     """
     width = lookback + horizon
     if len(values) < width:
