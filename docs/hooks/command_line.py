@@ -1,4 +1,4 @@
-"""MkDocs hook: the page of the command line, made from the --help-all of each command."""
+"""Extension of Sphinx: the help of every command, on the page of the command line."""
 
 import contextlib
 import io
@@ -6,13 +6,13 @@ import os
 import warnings
 from collections.abc import Iterator
 
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+from sphinx.application import Sphinx
 
 from revin_forecast.cli.commands import COMMANDS
 from revin_forecast.cli.main import main
 
-PAGE = "reference/command_line.md"
+PAGE = "reference/command_line"
+PLACE = "<!-- The help of each command follows. -->\n"
 GROUPS = {
     "Forecast tables": (
         *("demo", "forecast", "fit", "predict", "update", "explain", "export", "backtest"),
@@ -31,15 +31,22 @@ GROUPS = {
 }
 
 
-def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the page to the files of the site."""
-    files.append(File.generated(config, PAGE, content=build_page()))
-    return files
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the extension."""
+    app.connect("source-read", add_commands)
+    return {"parallel_read_safe": True}
 
 
-def build_page() -> str:
-    """Return the page: what all commands share, then the help of each command."""
-    parts = [_HEAD, f"```text\n{capture_help()}```\n"]
+def add_commands(app: Sphinx, page: str, source: list[str]) -> None:
+    """Add the help of the program and of each command to the page of the command line."""
+    if page == PAGE:
+        before, after = source[0].split(PLACE)
+        source[0] = f"{before}{build_sections()}{after}"
+
+
+def build_sections() -> str:
+    """Return the help of the program, then that of each command under a heading."""
+    parts = [f"```text\n{capture_help()}```\n"]
     for title, names in _group_commands():
         parts.append(f"## {title}\n")
         parts += [_build_section(name) for name in names]
@@ -82,20 +89,3 @@ def _wide_terminal() -> Iterator[None]:
         del os.environ["COLUMNS"]
         if before is not None:
             os.environ["COLUMNS"] = before
-
-
-_HEAD = """# Command line
-
-Every command answers `--help` with a short help, and `--help-all` with everything, which this page
-collects. The following holds for all commands:
-
-* Options are written with `-` or `_`, and `--horizon 52` also as `--horizon=52`. A switch such as
-  `--quiet` needs no `true`.
-* `--config FILE.yaml` reads options from a file; those on the command line override it. The folder
-  of a saved model contains its own file, `config.yaml`.
-* Options of a class follow a dot: `--backbone DLinear --backbone.kernel 13`. Classes are given by
-  name, and your own by import path: `--backbone mine.Net`.
-* Results go to standard output, everything else to standard error. The exit code is 0 on success; 2
-  for a problem with usage or input, reported in one line; 3 for a shift benchmark with failed
-  cells; 1 for a bug, with a traceback.
-"""
