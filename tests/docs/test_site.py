@@ -72,8 +72,7 @@ def built(site):
     return {
         path: Page(path.read_text(encoding="utf-8"))
         for path in site.rglob("*.html")
-        if not path.relative_to(site).match("*/*/report.html")  # a copy of a finished document
-        if not path.relative_to(site).match("gallery/[!i]*.html")
+        if path.name != "report.html" and not path.match("gallery/[!i]*")  # finished pages
     }
 
 
