@@ -1,5 +1,6 @@
 """The command `explain`: divide the forecast of a saved forecaster among lags and inputs."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,7 +49,8 @@ def explain(
         top: number of lags shown; the others are added up in one row.
         out: write all contributions to this file (.csv, .xlsx, .parquet, .jsonl, .tsv or
             .feather), a row for each series, step and lag.
-        plot: draw the contributions to this image file (.png, .svg, .pdf, .jpg or .webp).
+        plot: draw the contributions, in six panels at most, to this image file (.png, .svg, .pdf,
+            .jpg or .webp), with kaleido and Chrome or with matplotlib, as `forecast --plot`.
         reading: how the newer rows are read.
         time: name of the time column; by default as in the fitted table.
         id: name of the series column of a long table; by default as in the fitted table.
@@ -87,7 +89,10 @@ def explain(
         if plot is not None:
             from revin_forecast.reports.forecast.contribution_chart import write_contribution_image
 
-            write_contribution_image(parts, shown, Path(plot))
+            title = f"Contributions to the forecast of {Path(file or model).name}"
+            undrawn = write_contribution_image(parts, shown, Path(plot), title)
+            if undrawn:
+                print(undrawn, file=sys.stderr)
     if json:
         facts: dict[str, Any] = {"model": model, "file": file, "out": out, "plot": plot}
         print_json(facts | {"notes": notes, "contributions": largest.to_dict("records")})

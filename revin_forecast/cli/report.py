@@ -1,6 +1,7 @@
 """The report and the image of a forecast that the commands write."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,14 @@ from revin_forecast.evaluation.trust import Trust
 from revin_forecast.forecasting.forecast_summary import ForecastSummary
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.reports.forecast.build_content import ReportedForecast, build_content
-from revin_forecast.reports.forecast.fan_chart import build_fan_charts
-from revin_forecast.reports.forecast.image import IMAGE_SUFFIXES, MAX_SERIES, write_image
+from revin_forecast.reports.forecast.fan_chart import FanChart, build_fan_charts
+from revin_forecast.reports.forecast.image import (
+    IMAGE_SUFFIXES,
+    MAX_SERIES,
+    choose_image_engine,
+    describe_undrawn,
+    write_image,
+)
 from revin_forecast.reports.forecast.interval_levels import choose_levels
 from revin_forecast.reports.forecast.page import write_forecast_report
 from revin_forecast.utils.parallel import Engine
@@ -28,12 +35,14 @@ def check_output_paths(report: str | None, plot: str | None) -> None:
     """Check the paths of a report and an image before any work is done.
 
     Raises:
-        InputError: a path has another suffix, is a folder, or its folder does not exist.
+        InputError: a path has another suffix, is a folder, or its folder does not exist; or no
+            library is installed that draws images.
     """
     if report is not None:
         check_file_path(report, (".html",), "a report is one page, written")
     if plot is not None:
         check_file_path(plot, IMAGE_SUFFIXES, "a picture is written")
+        choose_image_engine(plot)
 
 
 def write_report_and_plot(
@@ -67,7 +76,7 @@ def write_report_and_plot(
     # Without the columns of known covariates.
     modelled = series.select(forecaster.fitted.history.names)
     if plot is not None:
-        write_image(build_fan_charts(modelled, table, levels, MAX_SERIES), Path(plot))
+        _write_plot(build_fan_charts(modelled, table, levels, MAX_SERIES), modelled, arguments)
     if report is not None:
         reported = ReportedForecast(
             forecaster,
@@ -117,7 +126,7 @@ def write_new_report_and_plot(
     # New rows may have more columns than the model uses.
     modelled = history.select(forecaster.fitted.history.names)
     if plot is not None:
-        write_image(build_fan_charts(modelled, table, levels, MAX_SERIES), Path(plot))
+        _write_plot(build_fan_charts(modelled, table, levels, MAX_SERIES), modelled, arguments)
     if report is not None:
         file = arguments["file"]
         # The rows of the fit are not saved, only those that a forecast needs.
@@ -138,3 +147,12 @@ def write_new_report_and_plot(
         write_forecast_report(build_content(reported), Path(report))
     outputs = ((plot, "an image of the forecast"), (report, "the report"))
     return [f"{path}: {description}" for path, description in outputs if path]
+
+
+def _write_plot(charts: Sequence[FanChart], series: Series, arguments: Mapping[str, Any]) -> None:
+    """Write the image of a forecast; series that are left out are named on stderr."""
+    count = len(series.targets)
+    source = Path(arguments["file"] or arguments["model"]).name
+    write_image(charts, Path(arguments["plot"]), f"Forecast of {source}", count)
+    if undrawn := describe_undrawn(count):
+        print(undrawn, file=sys.stderr)

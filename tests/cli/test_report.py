@@ -23,9 +23,9 @@ def test_requested_levels_are_not_predicted_again(tmp_path, monkeypatch):
         return predict(**arguments)
 
     monkeypatch.setattr(forecaster, "predict", record_predict)
-    monkeypatch.setattr(cli_report, "write_image", lambda fans, _: bounds.append(fans[0].bounds))
+    monkeypatch.setattr(cli_report, "write_image", lambda fans, *_: bounds.append(fans[0].bounds))
     plot = str(tmp_path / "f.svg")
-    arguments = {"report": None, "plot": plot, "level": [50.0], "future": None}
+    arguments = {"file": "a.csv", "report": None, "plot": plot, "level": [50.0], "future": None}
     engine = make_engine("inline", None)
     draw = partial(cli_report.write_report_and_plot, forecaster, series)
     draw(arguments, "", forecast, None, engine)

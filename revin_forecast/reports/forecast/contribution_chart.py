@@ -24,7 +24,7 @@ from revin_forecast.forecasting.describe_contributions import (
     split_parts,
     sum_forecast,
 )
-from revin_forecast.reports.forecast.image import IMAGE_WIDTH, write_figure
+from revin_forecast.reports.forecast.image import IMAGE_WIDTH, add_title, write_figure
 from revin_forecast.reports.forecast.style import (
     BLUE,
     GREEN,
@@ -98,21 +98,35 @@ def build_contribution_figures(parts: pd.DataFrame, chart_count: int) -> list[Fi
     return [*figures, empty_figure(NOT_DRAWN_MESSAGE)] if missing else figures
 
 
-def write_contribution_image(parts: pd.DataFrame, series: Sequence[str], path: Path) -> None:
+def write_contribution_image(
+    parts: pd.DataFrame, series: Sequence[str], path: Path, title: str
+) -> str:
     """Draw the contributions to some series into an image file.
 
     Args:
         parts: the result of `Forecaster.explain`; the first panels are drawn.
         series: names of the series to draw.
         path: file to write; its suffix selects the format.
+        title: title of the image.
+
+    Returns:
+        A sentence on the panels that were left out; empty if all were drawn.
 
     Raises:
         InputError: see `write_image`.
     """
-    panels = [rows for (name, _), rows in split_parts(parts) if name in series][:MAX_PANELS]
-    figure = contribution_figure(panels)
+    panels = [rows for (name, _), rows in split_parts(parts) if name in series]
+    drawn = panels[:MAX_PANELS]
+    figure = contribution_figure(drawn)
     figure.update_layout(width=IMAGE_WIDTH, paper_bgcolor="#ffffff")
+    add_title(figure, title)
     write_figure(figure, path)
+    if len(drawn) == len(panels):
+        return ""
+    return (
+        f"The image has {len(drawn)} of {len(panels):,} pairs of a series and a step; --out writes "
+        "all."
+    )
 
 
 def _describe_panel(rows: Rows) -> str:

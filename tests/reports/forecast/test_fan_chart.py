@@ -37,7 +37,9 @@ def test_page_of_many_series_stays_small():
     charts = build_fan_charts(series, forecast, [80, 95])
     assert len(charts) == 50
     assert sum(len(str(fan_figure(fan).to_json())) for fan in charts) < 4e6
-    assert len(build_image(charts).layout.annotations) == 12  # series in an image
+    image = build_image(charts, "Forecast of a.csv", 200)
+    assert len(image.layout.annotations) == 50  # the names of the series
+    assert image.layout.title.text == "Forecast of a.csv (the first 50 of 200 series)"
 
 
 def test_isolated_values_are_drawn_as_points():

@@ -6,6 +6,7 @@ import pytest
 
 from revin_forecast import Forecaster, Ridge
 from revin_forecast.cli.main import main
+from revin_forecast.reports.forecast import image as image_module
 from revin_forecast.reports.forecast.interval_levels import format_levels
 from tests.support.forecast_pages import extract_data, extract_text, make_table, render_page
 
@@ -50,6 +51,7 @@ def test_intervals_with_conflicting_column_names_are_hidden(tmp_path, monkeypatc
     figures = []
     image = lambda figure, **_: figures.append(figure) or b"<svg/>"  # noqa: E731
     monkeypatch.setattr("plotly.graph_objects.Figure.to_image", image)
+    monkeypatch.setattr(image_module, "choose_image_engine", lambda _: "kaleido")
     Forecaster(3, 14, Ridge).fit(frame).save(tmp_path / "model")
     assert main(["predict", str(tmp_path / "model"), "--plot", str(tmp_path / "f.svg")]) == 0
     names = {trace.name for trace in figures[0].data}
