@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from revin_forecast.data.amounts import describe_change, find_resolution, format_amount
-from revin_forecast.data.formatting import pluralize
+from revin_forecast.data.formatting import format_percent, pluralize
 from revin_forecast.data.step_words import StepWords
 from revin_forecast.forecasting.forecast_summary import ForecastSummary, SeriesSummary
 
 MAX_LISTED_SERIES = 10
 """Most series with a row of their own."""
+MAX_NAMED_SERIES = 3
+"""Most series that are named as the worst."""
 MIN_PERCENT_TESTS = 10
 """Number of tests below which their share is not in percent."""
 NO_TESTS = "there are too few rows to test the forecast on past ones: its error is not known"
@@ -27,13 +29,22 @@ class ForecastText:
     """A row for each series listed."""
     remarks: tuple[str, ...] = ()
     """Sentences after the table."""
+    series: tuple[str, ...] = ()
+    """Name of the series of each row, in full."""
 
 
-def describe_forecast(summary: ForecastSummary) -> ForecastText:
-    """Put the summary of a forecast into words."""
+def describe_forecast(
+    summary: ForecastSummary, max_series: int = MAX_LISTED_SERIES
+) -> ForecastText:
+    """Put the summary of a forecast into words.
+
+    Args:
+        summary: the summary.
+        max_series: most series with a row of their own.
+    """
     if len(summary.series) == 1:
         return ForecastText(_describe_one(summary, summary.series[0]))
-    return _describe_several(summary)
+    return _describe_several(summary, max_series)
 
 
 def _describe_one(summary: ForecastSummary, entry: SeriesSummary) -> list[str]:
@@ -53,16 +64,63 @@ def _describe_one(summary: ForecastSummary, entry: SeriesSummary) -> list[str]:
     if entry.past_mean is not None:
         change = describe_change(entry.mean, entry.past_mean, entry.change_percent, resolution)
         parts[0] += f", {change} {_name_past(summary)}"
-    parts += _describe_range(summary, entry)
+    if _has_end(summary, entry):
+        parts.append("; ".join([_describe_end(summary, entry), *_describe_now(summary, entry)]))
+    else:
+        parts += _describe_range(summary, entry)
     return parts + _describe_tests(summary)
 
 
-def _describe_several(summary: ForecastSummary) -> ForecastText:
-    """Return a table of the first series, and the sentences about all."""
-    listed = summary.series[:MAX_LISTED_SERIES]
+def _has_end(summary: ForecastSummary, entry: SeriesSummary) -> bool:
+    """Return whether the last step says more than the average."""
+    return summary.horizon > 1 and entry.final is not None and not entry.is_intermittent
+
+
+def _describe_end(summary: ForecastSummary, entry: SeriesSummary) -> str:
+    """Return the last step with its interval, and the highest step if that is another one."""
     step = StepWords.from_frequency(summary.frequency)
-    headings = ["series", f"{step.each} on average" if summary.horizon > 1 else "forecast"]
-    columns = [[_describe_amount(entry, summary.horizon) for entry in listed]]
+    end = "at the end" if summary.last is None else f"by {step.format_stamp(summary.last)}"
+    text = f"{end}: {_format_near(entry.final, entry)}"
+    if summary.level is not None and entry.last_range is not None:
+        limits = _join_range(entry.last_range, entry.spread, "to")
+        text += f" ({summary.level:g} %: {limits})"
+    if entry.highest_time is not None and entry.highest_time != summary.last:
+        highest = _format_near(entry.highest, entry)
+        stamp = step.format_stamp(entry.highest_time)
+        text += f"; highest {highest} {'on' if stamp.count('-') == 2 else 'in'} {stamp}"
+    return text
+
+
+def _describe_now(summary: ForecastSummary, entry: SeriesSummary) -> list[str]:
+    """Return the last value, and that of a season before."""
+    step = StepWords.from_frequency(summary.frequency)
+    parts = []
+    if entry.now is not None:
+        parts.append(f"now {_format_near(entry.now, entry)}")
+    if entry.ago is not None:
+        parts.append(f"{step.describe_span(summary.season)} ago {_format_near(entry.ago, entry)}")
+    return parts
+
+
+def _format_near(amount: float | None, entry: SeriesSummary) -> str:
+    """Return an amount, rounded as the forecast of its series is."""
+    if amount is None:
+        return ""
+    return format_amount(amount, find_resolution(amount, entry.spread))
+
+
+def _describe_several(summary: ForecastSummary, max_series: int) -> ForecastText:
+    """Return a table of the first series, and the sentences about all."""
+    listed = summary.series[:max_series]
+    step = StepWords.from_frequency(summary.frequency)
+    headings, columns = ["series"], []
+    if any(_has_end(summary, entry) for entry in listed):
+        end = "end" if summary.last is None else step.format_stamp(summary.last)
+        headings += ["now", f"by {end}"]
+        columns.append([_format_near(entry.now, entry) for entry in listed])
+        columns.append([_format_near(entry.final, entry) for entry in listed])
+    headings.append(f"{step.each} on average" if summary.horizon > 1 else "forecast")
+    columns.append([_describe_amount(entry, summary.horizon) for entry in listed])
     if any(entry.past_mean is not None for entry in listed):
         headings.append(f"against {_name_past(summary)}")
         columns.append([_describe_cell_change(entry) for entry in listed])
@@ -80,6 +138,7 @@ def _describe_several(summary: ForecastSummary) -> ForecastText:
         tuple(headings),
         tuple(zip(names, *columns, strict=True)),
         tuple(remarks),
+        tuple(entry.series for entry in listed),
     )
 
 
@@ -178,13 +237,34 @@ def _describe_tests(summary: ForecastSummary) -> list[str]:
         return [] if is_expected else [NO_TESTS]
     count = sum(entry.tests for entry in tested)
     as_good = sum(entry.as_good for entry in tested)
-    share = f"{100 * as_good / count:.0f} %" if count >= MIN_PERCENT_TESTS else f"{as_good}"
+    share = format_percent(100 * as_good / count) if count >= MIN_PERCENT_TESTS else f"{as_good}"
     series = f" of {len(tested):,} series" if len(summary.series) > 1 else ""
     use = "choose" if summary.tests_chose_model else "tune"
     return [
         f"as good as or better than repeating {_name_season(summary)} in {share} of "
         f"{pluralize(count, 'test')}{series} on past rows, which also served to {use} the model"
+        f"{_describe_worst(tested)}"
     ]
+
+
+def _describe_worst(tested: Sequence[SeriesSummary]) -> str:
+    """Return the series that are not better than the naive forecast in most tests, the worst first.
+
+    A mean over series would hide them.
+    """
+    worse = sorted(
+        (entry for entry in tested if 2 * entry.as_good <= entry.tests),
+        key=lambda entry: entry.as_good / entry.tests,
+    )
+    if not worse or len(tested) == 1:
+        return ""
+    named = [
+        f"{_shorten(entry.series)} ({entry.as_good} of {entry.tests})"
+        for entry in worse[:MAX_NAMED_SERIES]
+    ]
+    more = f" and {len(worse) - len(named):,} more" if len(worse) > len(named) else ""
+    verb = "is" if len(worse) == 1 else "are"
+    return f"; {', '.join(named)}{more} {verb} not better in most tests"
 
 
 def _name_season(summary: ForecastSummary) -> str:

@@ -11,6 +11,13 @@ from revin_forecast.data.amounts import measure_change
 from revin_forecast.data.reading.read_series import TableLike
 from revin_forecast.data.series import Series
 from revin_forecast.forecasting.fitted import FittedModel, find_model_season
+from revin_forecast.forecasting.past_values import (
+    are_counts,
+    average_known,
+    find_last,
+    find_past_value,
+    measure_rows,
+)
 from revin_forecast.forecasting.predict import PredictedValues, predict_values
 from revin_forecast.models.intervals import interval_quantiles
 from revin_forecast.models.quantiles import has_all_levels
@@ -24,8 +31,6 @@ MAX_RANGE_VALUES = 2**22
 """Most values of a forecast for which a summary computes a range that was not asked for."""
 MAX_PAST_VALUES = 2**22
 """Most values of the rows before a forecast that a summary looks at: 32 MiB."""
-MIN_KNOWN_SHARE = 0.5
-"""Smallest observed share of the rows that a forecast is compared with."""
 SAME_VALUE = 1e-6
 """Relative difference below which a forecast repeats a constant."""
 
@@ -62,6 +67,16 @@ class SeriesSummary:
     """Number of tests on past rows."""
     as_good: int
     """Number of tests in which the model was as good as or better than the naive forecast."""
+    now: float | None = None
+    """Last observed value."""
+    ago: float | None = None
+    """Value `ForecastSummary.season` steps before the last row; None: it is not known."""
+    final: float | None = None
+    """Forecast of the last step."""
+    highest: float | None = None
+    """Highest forecast of all steps."""
+    highest_time: pd.Timestamp | None = None
+    """Time of it; None if series end at different times."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +107,8 @@ class ForecastSummary:
     """Sum over all series and steps; None where no sum is meaningful."""
     past_total: float | None
     """Sum over the rows that the forecast is compared with."""
+    season: int = 1
+    """Steps in a season; 1 without one."""
 
 
 def predict_with_summary(
@@ -133,17 +150,19 @@ def summarize_forecast(
     # A table may have rows after those that the forecast continues, without a value of its series.
     rows = rows.slice_rows(0, int(rows.timestamps.searchsorted(end, side="right")))
     targets = rows.select(predicted.history.names).align_ends()
-    lag, steps = _choose_past(len(rows), horizon, _find_season(fitted))
+    season = _find_season(fitted)
+    lag, steps = _choose_past(len(rows), horizon, season)
     targets = targets.slice_rows(
-        max(0, len(rows) - max(lag, MAX_PAST_VALUES // len(targets.names))), len(rows)
+        max(0, len(rows) - max(lag, season + 1, MAX_PAST_VALUES // len(targets.names))), len(rows)
     )
     past = np.where(targets.observed, targets.values, np.nan)
-    series = tuple(_iter_series(fitted, predicted, past, past[len(past) - lag :][:steps]))
-    can_add = predicted.history.format.is_long and _are_counts(past)
-    past_means = [entry.past_mean for entry in series if entry.past_mean is not None]
     ends = predicted.history.last_timestamps
     has_one_end = ends is None or ends.nunique() == 1
     stamps = list(predicted.history.forecast_timestamps(horizon)[:horizon]) if has_one_end else []
+    compared = past[len(past) - lag :][:steps]
+    series = tuple(_iter_series(fitted, predicted, past, compared, season, stamps))
+    can_add = predicted.history.format.is_long and are_counts(past)
+    past_means = [entry.past_mean for entry in series if entry.past_mean is not None]
     comparison = fitted.summary.get("naive_comparison")
     return ForecastSummary(
         horizon=horizon,
@@ -158,6 +177,7 @@ def summarize_forecast(
         series=series,
         total=sum(entry.total for entry in series) if can_add else None,
         past_total=sum(past_means) * horizon if len(past_means) == len(series) else None,
+        season=season,
     )
 
 
@@ -192,7 +212,12 @@ def _choose_past(rows: int, horizon: int, season: int) -> tuple[int, int]:
 
 
 def _iter_series(
-    fitted: FittedModel, predicted: PredictedValues, past: np.ndarray, compared: np.ndarray
+    fitted: FittedModel,
+    predicted: PredictedValues,
+    past: np.ndarray,
+    compared: np.ndarray,
+    season: int,
+    stamps: Sequence[pd.Timestamp],
 ) -> Iterator[SeriesSummary]:
     """Yield the summary of each series.
 
@@ -201,10 +226,12 @@ def _iter_series(
         predicted: its forecast.
         past: (time, targets) rows before the forecast, NaN where unobserved.
         compared: (time, targets) the part of them that the forecast is compared with.
+        season: steps in a season; 1 without one.
+        stamps: times of the forecast; empty if series end at different times.
     """
     values, names = predicted.columns[""], predicted.history.names
-    means, past_means = values.mean(0), _average_known(compared)
-    lowest, highest, deviation = _measure_rows(past)
+    means, past_means = values.mean(0), average_known(compared)
+    lowest, highest, deviation = measure_rows(past)
     tolerance = SAME_VALUE * np.abs(highest)
     is_constant = (lowest == highest) & (np.abs(values - highest) <= tolerance).all(0)
     ranges = _find_ranges(predicted)
@@ -231,6 +258,11 @@ def _iter_series(
             spread=float(spread[index]),
             tests=comparison.get("tests", nothing)[index],
             as_good=comparison.get("as_good", nothing)[index],
+            now=find_last(past[:, index]),
+            ago=find_past_value(past[:, index], season),
+            final=float(values[-1, index]),
+            highest=float(values[:, index].max()),
+            highest_time=stamps[int(values[:, index].argmax())] if stamps else None,
         )
 
 
@@ -258,34 +290,3 @@ class _Ranges:
 def _find_ranges(predicted: PredictedValues) -> _Ranges | None:
     lower, upper = (predicted.columns.get(suffix) for suffix in LIMITS)
     return None if lower is None or upper is None else _Ranges(lower, upper)
-
-
-def _average_known(rows: np.ndarray) -> np.ndarray:
-    """Return the mean of each series; NaN if it was observed in fewer than half of the rows."""
-    count = np.isfinite(rows).sum(0)
-    total = np.nansum(rows, axis=0)
-    is_known = count >= max(1, MIN_KNOWN_SHARE * len(rows))
-    return np.where(is_known, total / np.maximum(count, 1), np.nan)
-
-
-def _measure_rows(past: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the lowest and highest value and the deviation of each series; NaN without values."""
-    is_known = np.isfinite(past)
-    lowest = np.where(is_known, past, np.inf).min(0, initial=np.inf)
-    highest = np.where(is_known, past, -np.inf).max(0, initial=-np.inf)
-    count = np.maximum(is_known.sum(0), 1)
-    known = np.where(is_known, past, 0)
-    # Values near the limits of float64 have an infinite deviation, which is good enough for words.
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = known.sum(0) / count
-        deviation = np.sqrt((np.where(is_known, past - mean, 0) ** 2).sum(0) / count)
-    return lowest, highest, deviation
-
-
-def _are_counts(past: np.ndarray) -> bool:
-    """Return whether all observed values are whole numbers from 0 up, so that a sum has a meaning.
-
-    Other amounts of one table may be temperatures or prices.
-    """
-    known = past[np.isfinite(past)]
-    return past.shape[1] > 1 and bool(((known >= 0) & (known == np.rint(known))).all())

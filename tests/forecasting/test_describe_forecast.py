@@ -226,7 +226,8 @@ def test_few_rows_have_no_tests_and_no_range():
     _, summary = summarize(make_series(1, [[5.0, 6.0]], names=("a", "b")))
     text = describe_forecast(summary)
     assert NO_TESTS not in text.remarks  # constants need none
-    assert text.headings == ("series", "a day on average", "against the last value")
+    average = ("a day on average", "against the last value")
+    assert text.headings == ("series", "now", "by 2024-01-08", *average)
 
 
 def test_intermittent_series_are_summed_and_have_no_tests_of_another_model():
@@ -280,3 +281,32 @@ def test_named_backbones():
     training = TrainingSettings(max_epochs=1, loss="quantile")
     _, summary = summarize(make_series(280, WEEK), backbone=DLinear, training=training)
     assert summary.naive_season is None
+
+
+def test_end_peak_and_past_come_in_numbers():
+    entry = make_entry(final=4720.0, highest=4951.0, now=4102.0, ago=3894.0)
+    entry = replace(entry, highest_time=pd.Timestamp("2025-08-01"))
+    assert write(entry, season=12)[1] == (
+        "by 2025-12: 4,720 (80 %: 3,510 to 5,220); highest 4,950 in 2025-08; now 4,100; a year ago "
+        "3,890"
+    )
+    at_end = replace(entry, highest_time=pd.Timestamp("2025-12-01"), ago=None)
+    assert write(at_end)[1] == "by 2025-12: 4,720 (80 %: 3,510 to 5,220); now 4,100"
+    assert "highest 4,950 on 2025-08-01" in write(entry, frequency="D")[1]
+    rare = replace(entry, is_intermittent=True)
+    assert not any("now" in part for part in write(rare))  # only its sum is likely to be met
+
+
+def test_series_worse_than_naive_are_named():
+    entries = [make_entry(series=name, as_good=good) for name, good in (("a", 24), ("b", 9))]
+    remark = describe_forecast(make_summary(*entries)).remarks[-1]
+    assert remark.endswith("to choose the model; b (9 of 24) is not better in most tests")
+
+
+def test_summary_has_last_values_of_a_season_before():
+    values = np.arange(60.0) % 7 + np.arange(60)
+    _, summary = summarize(make_series(60, values))
+    entry = summary.series[0]
+    assert entry.now == values[-1]
+    assert entry.ago == (values[-1 - summary.season] if summary.season > 1 else None)
+    assert entry.highest >= entry.final
