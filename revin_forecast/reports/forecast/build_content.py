@@ -15,10 +15,11 @@ from revin_forecast.data.scaling import Standardizer
 from revin_forecast.data.series import Series
 from revin_forecast.errors import InputError
 from revin_forecast.evaluation import BacktestResult, backtest
-from revin_forecast.forecasting.describe_forecast import describe_forecast
+from revin_forecast.forecasting.describe_forecast import ForecastText, describe_forecast
 from revin_forecast.forecasting.fitted import find_model_season
 from revin_forecast.forecasting.forecast_summary import ForecastSummary
 from revin_forecast.forecasting.forecaster import Forecaster
+from revin_forecast.reports.forecast.answer import MAX_ANSWER_SERIES
 from revin_forecast.reports.forecast.content import ReportContent, ShiftCard
 from revin_forecast.shift.card.card import card_window_sizes, measure_card, tabulate_verdicts
 from revin_forecast.shift.card.verdict import judge_channels
@@ -91,9 +92,15 @@ def build_content(reported: ReportedForecast) -> ReportContent:
             reported.command,
             _list_provenance(reported.source),
             reported.hidden_levels,
-            None if reported.summary is None else describe_forecast(reported.summary),
+            None
+            if reported.summary is None
+            else describe_forecast(reported.summary, MAX_ANSWER_SERIES),
             parts,
         )
+
+
+def _describe_or_none(summary: ForecastSummary | None) -> ForecastText | None:
+    return None if summary is None else describe_forecast(summary, MAX_ANSWER_SERIES)
 
 
 def _backtest_or_reason(

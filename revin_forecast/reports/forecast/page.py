@@ -4,6 +4,7 @@ from pathlib import Path
 
 from revin_forecast.data.formatting import format_timestamp
 from revin_forecast.data.write_table import atomic_output
+from revin_forecast.reports.forecast.answer import build_answer_table
 from revin_forecast.reports.forecast.backtest_charts import (
     build_charts_with_backtest,
     build_figures,
@@ -52,6 +53,7 @@ def render_forecast_report(content: ReportContent, script_url: str = "") -> str:
         last_rows=_describe_last_rows(content),
         date=content.provenance.get("date"),
         answer=content.answer,
+        answer_table=build_answer_table(content, content.answer) if content.answer else None,
         verdict=judge_forecast(content),
         sections=[
             Section("forecast", "Forecast", render_forecast(content, charts)),

@@ -20,25 +20,24 @@ class Judgement:
     """The reasons, the worst first; without a full stop."""
     remarks: list[str]
     """Facts behind it, a sentence each."""
+    warnings: list[str]
+    """Faults of the data, a sentence each."""
 
 
 def judge_forecast(content: ReportContent) -> Judgement:
     """Return the judgement at the top of the page: never good if a series or its data is bad."""
     flawed = {issue.series for issue in content.issues if issue.is_serious}
     subject = "1 series has" if len(flawed) == 1 else f"{len(flawed):,} series have"
-    issues = [f"{subject} a serious data issue; see the section on the data below"]
+    warnings = [f"{subject} a serious data issue; see the section on the data below"]
+    warnings = warnings if flawed else []
     trust = content.trust
     if trust is None:
         reason = "the accuracy of this forecast is unknown: there was no backtest"
-        remarks = [*(issues if flawed else ()), str(content.backtest)]
-        return Judgement("unknown", "not tested", reason, remarks)
+        return Judgement("unknown", "not tested", reason, [str(content.backtest)], warnings)
     state: State = "mixed" if flawed and trust.state == "good" else trust.state
     sentence = describe_trust(trust).partition(": ")[2]
-    if flawed and trust.state == "good":
-        sentence = f"{issues[0]}; {sentence}"
-        issues = []
-    remarks = [*(issues if flawed else ()), *list_remarks(trust), *_describe_levels(content)]
-    return Judgement(state, STATE_NAMES[state], sentence, remarks)
+    remarks = [*list_remarks(trust), *_describe_levels(content)]
+    return Judgement(state, STATE_NAMES[state], sentence, remarks, warnings)
 
 
 def _describe_levels(content: ReportContent) -> list[str]:
