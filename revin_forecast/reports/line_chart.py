@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 from plotly import graph_objects
 
+from revin_forecast.reports.forecast.style import INK, build_layout, to_plotly_times
+from revin_forecast.reports.formatting import format_label
+from revin_forecast.reports.templates import render_template
 from revin_forecast.utils.files import atomic_write
 
 Line = tuple[pd.DatetimeIndex, np.ndarray]
@@ -33,23 +36,22 @@ def write_line_chart(lines: Mapping[str, Line], title: str, unit: str, path: Pat
         unit: label of the vertical axis.
         path: file to write; an existing one is replaced.
     """
-    figure = graph_objects.Figure()
+    layout = build_layout(height=520, hovermode="x unified", title=unit)
+    figure = graph_objects.Figure(layout=layout)
     for index, (name, (timestamps, values)) in enumerate(lines.items()):
-        style = STYLES[index % len(STYLES)]
+        # The first line has the colour of the page's text, in light and in dark.
+        style = STYLES[index % len(STYLES)] if index else {"color": INK}
+        times, label = to_plotly_times(timestamps), format_label(name, 60)
         figure.add_trace(
-            graph_objects.Scatter(x=timestamps, y=values, name=name, mode="lines", line=style)
+            graph_objects.Scatter(x=times, y=values, name=label, mode="lines", line=style)
         )
-    figure.update_layout(
+    page = render_template(
+        "line_chart.html.jinja",
+        folder="forecast",
+        scripts=["forecast/charts.js"],
         title=title,
-        yaxis_title=unit,
-        template="plotly_white",
-        autosize=True,
-        hovermode="x unified",
-        legend={"orientation": "h", "y": -0.12},
-        margin={"l": 60, "r": 20, "t": 60, "b": 40},
+        sections=[],
+        figure=figure,
     )
-    # plotly is embedded, so the page opens without a network.
     with atomic_write(path) as partial:
-        figure.write_html(
-            partial, default_height="85vh", config={"responsive": True, "displayModeBar": False}
-        )
+        partial.write_text(page, encoding="utf-8")

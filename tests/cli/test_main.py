@@ -19,6 +19,7 @@ from revin_forecast.cli.commands import COMMANDS
 from revin_forecast.cli.main import main
 from revin_forecast.data.catalog import catalog
 from tests.support.cpu_time import run_python
+from tests.support.forecast_pages import extract_data
 
 
 def run(capsys, *words, code=0):
@@ -262,8 +263,11 @@ def test_the_demo_takes_less_than_twenty_seconds(tmp_path):
     assert forecast.date[0] == "2002-01-05"
     assert forecast.co2.between(360, 385).all()
     page = (folder / "picture.html").read_text()
-    assert "with RevIN" in page
-    assert "the year to come" in page
+    assert len(page) < 1e6
+    names = [trace["name"] for trace in extract_data(page, "fan")[0]["data"]]
+    assert names[0] == "measured"
+    assert any("with RevIN" in name for name in names)
+    assert "the year to come" in names
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ NOT_DRAWN_MESSAGE = "The contributions to this series were not computed."
 COLOURS = {
     LAST_VALUE: BLUE,
     ONE_SEASON: ORANGE,
-    EARLIER_SEASONS: "#E69F00",
+    EARLIER_SEASONS: "#BF8400",
     LAST_SEASON: GREEN,
     OLDER: GREY,
     OTHER_SERIES: "#CC79A7",
