@@ -13,6 +13,23 @@
   });
 
   if (!canUnpack()) return;
+
+  // The table of values shows the picked series.
+  const tables = at("data-numbers") ? JSON.parse(await unpack(at("data-numbers"))) : [];
+  picker?.addEventListener("change", () => {
+    const body = at("numbers");
+    body.dataset.series = picker.value;
+    body.replaceChildren(...(tables[picker.selectedIndex] ?? []).map((texts) => {
+      const row = document.createElement("tr");
+      texts.forEach((text, column) => {
+        const cell = row.insertCell();
+        cell.textContent = text;
+        if (column > 0) cell.className = "number";
+      });
+      return row;
+    }));
+  });
+
   await loadPlotly();
   const charts = [];
   for (const key of ["fan", "parts", "steps", "left"]) {

@@ -405,4 +405,13 @@ def test_forecast_can_be_downloaded(open_page, report_folder):
     assert waiting.value.suggested_filename == "forecast.csv"
     assert Path(waiting.value.path()).read_bytes() == (report_folder / "f.csv").read_bytes()
     tab.locator("summary", has_text="Forecast values").click()
-    assert tab.get_by_role("columnheader", name=HOSTILE, exact=True).inner_text() == HOSTILE
+    assert tab.locator("#numbers").get_attribute("data-series") == HOSTILE
+    forecast = pd.read_csv(report_folder / "f.csv")
+    for name in ("south", HOSTILE, "north"):  # the table follows the picker
+        tab.locator("#series").select_option(name)
+        assert tab.locator("#numbers").get_attribute("data-series") == name
+        texts = tab.locator("#numbers td").all_text_contents()
+        rows = np.reshape(texts, (HORIZON, 4))  # all rows: time, forecast, both bounds
+        assert rows[:, 0].tolist() == forecast["date"].tolist()
+        shown = forecast[[name, f"{name}-lo-80", f"{name}-hi-80"]]
+        np.testing.assert_allclose(rows[:, 1:].astype(float), shown, rtol=1e-5)

@@ -16,16 +16,16 @@ from revin_forecast.reports.templates import render_template
 
 MAX_DOWNLOAD_CHARACTERS = 2**21
 """Largest forecast that the page embeds for download, in characters of CSV."""
-MAX_ROWS = 400
-"""Rows of the forecast shown; the download has all."""
-MAX_SERIES = 20
-"""Series shown of a wide forecast, in which each has columns of its own."""
+MAX_NUMBERS = 200_000
+"""Most rows of the tables of values, which the page holds for all series drawn; the download has
+all."""
 
 
 def render_forecast(content: ReportContent, charts: Sequence[FanChart]) -> Markup:
     """Return the box of the chart, the download and the values of the forecast."""
-    shown, cuts = _cut_table(content)
-    columns = [_format_column(shown.iloc[:, index]) for index in range(shown.shape[1])]
+    row_count = max(1, MAX_NUMBERS // max(1, len(charts)))
+    tables = [list_values(fan, row_count) for fan in charts]
+    levels = [f"{level:g} % {end}" for level in content.levels for end in ("from", "to")]
     return render_template(
         "forecast/sections/forecast.html.jinja",
         names=[fan.name for fan in charts],
@@ -34,12 +34,20 @@ def render_forecast(content: ReportContent, charts: Sequence[FanChart]) -> Marku
         hidden_levels=describe_hidden_levels(content),
         intervals=_describe_intervals(content),
         csv=_to_short_csv(content.forecast, content.series.format),
-        cuts=cuts,
-        columns=[
-            (name, "number" if column.dtype.kind == "f" else "") for name, column in shown.items()
-        ],
-        rows=list(zip(*columns, strict=True)),
+        columns=["forecast", *levels],
+        tables=tables,
+        row_count=row_count if content.fitted.config.horizon > row_count else 0,
     )
+
+
+def list_values(fan: FanChart, row_count: int) -> list[list[str]]:
+    """Return the first rows of a forecast as text: time, forecast and the bounds of each level."""
+    timestamps = fan.future_timestamps[:row_count]
+    zone = "" if timestamps.tz is None else "%z"
+    bounds = [bound for pair in fan.bounds.values() for bound in pair]
+    columns = [[f"{value:.6g}" for value in column] for column in (fan.forecast, *bounds)]
+    times = timestamps.strftime(timestamp_format(timestamps) + zone).tolist()
+    return [list(row) for row in zip(times, *columns, strict=False)]
 
 
 def _describe_intervals(content: ReportContent) -> str:
@@ -59,28 +67,3 @@ def _to_short_csv(forecast: pd.DataFrame, format: TableFormat) -> str:
         return ""
     csv = to_csv(forecast, format)
     return csv if len(csv) <= MAX_DOWNLOAD_CHARACTERS else ""
-
-
-def _cut_table(content: ReportContent) -> tuple[pd.DataFrame, list[str]]:
-    """Return the rows and columns of the forecast that the page shows, and the parts it shows."""
-    frame, cuts = content.forecast, []
-    count = len(content.series.targets)
-    shown = frame.head(MAX_ROWS)
-    if len(frame) > MAX_ROWS:
-        cuts.append(f"{MAX_ROWS} of {len(frame):,} rows")
-    if content.series.format.id is None and count > MAX_SERIES:
-        columns_per_series = (frame.shape[1] - 1) // count  # the first column is the time
-        shown = shown.iloc[:, : 1 + MAX_SERIES * columns_per_series]
-        cuts.append(f"{MAX_SERIES} of {count:,} series")
-    return shown, cuts
-
-
-def _format_column(column: pd.Series) -> Sequence[str]:
-    """Return a column as text; timestamps have one format, with the time zone if any."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
-        timestamps = pd.DatetimeIndex(column)
-        zone = "" if timestamps.tz is None else "%z"
-        return timestamps.strftime(timestamp_format(timestamps) + zone).tolist()
-    if column.dtype.kind == "f":
-        return [f"{value:.6g}" for value in column]
-    return column.astype(str).tolist()
